@@ -1,0 +1,3 @@
+module chatadmin.example/sdk
+
+go 1.26
