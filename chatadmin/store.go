@@ -48,10 +48,10 @@ type Fence struct {
 }
 
 var (
-	ErrRetry         = errors.New("lost a race against another change")                  // returned by f: roll back, wait a little, run f again
-	ErrBusy          = errors.New("the store is busy, try again later")                  // the attempts are used up; nothing was kept
-	ErrCommitUnknown = errors.New("the store did not confirm the commit")                // kept or not; Update never repeats f after it
-	ErrNoDomain      = errors.New("no such domain")                                      // of a fence
+	ErrRetry         = errors.New("lost a race against another change")                   // returned by f: roll back, wait a little, run f again
+	ErrBusy          = errors.New("the store is busy, try again later")                   // the attempts are used up; nothing was kept
+	ErrCommitUnknown = errors.New("the store did not confirm the commit")                 // kept or not; Update never repeats f after it
+	ErrNoDomain      = errors.New("no such domain")                                       // of a fence
 	ErrNested        = errors.New("the store was called from within its own transaction") // f must use its Tx
 	ErrBatch         = errors.New("a call of the store has too many items, or a query lacks what it must name")
 )

@@ -1,0 +1,43 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Mail is one e-mail to one person, as plain text. The sender is the Mailer's affair.
+type Mail struct {
+	ID      string // stable: becomes the Message-ID, so that what is sent twice can be recognised
+	To      string // one bare address such as ann@example.com
+	Subject string // one line
+	Text    string // lines end in \n
+}
+
+// Mailer hands mails over for delivery. An error means that the mail was not accepted, unless it wraps ErrMailUnknown;
+// it wraps ErrMailRefused where trying again is pointless. chatadmin/smtpmail is one; chatadmintest.Mailbox is one for tests.
+type Mailer interface {
+	Send(ctx context.Context, m Mail) error
+}
+
+var (
+	ErrMailRefused = errors.New("the mail was refused for good")
+	ErrMailUnknown = errors.New("it is not known whether the mail was accepted")
+)
+
+// Check refuses what could smuggle in a header or a second recipient: a line break or other control character in ID or Subject, and an
+// address that is not exactly one bare address. The library checks each mail before it calls the Mailer, and a Mailer may do
+// it again.
+func (m Mail) Check() error {
+	if err := CheckEmail(m.To); err != nil {
+		return fmt.Errorf("mail to %q: %w", m.To, err)
+	}
+	for name, s := range map[string]string{"subject": m.Subject, "id": m.ID} {
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return fmt.Errorf("mail to %q: the %s has a line break or control character: %w", m.To, name, ErrInvalid)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package chatadmin
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold makes the key under which logins and names are compared: trimmed, NFC, case-folded. Two spellings that a person takes
+// for one have one key.
+func Fold(s string) string {
+	s = strings.TrimSpace(s)
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			// Folding can leave a string that is not normalised any more, hence twice.
+			return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
+		}
+	}
+	return strings.ToLower(s) // of ASCII, and without a copy where nothing changes
+}
+
+// Cut shortens a value for an error or a report: at most 64 bytes, on one line, with "…" where something is missing.
+func Cut(s string) string {
+	const most = 64
+	cut := s
+	if len(cut) > most {
+		cut = cut[:most]
+		for len(cut) > most-utf8.UTFMax && !utf8.ValidString(cut) {
+			cut = cut[:len(cut)-1]
+		}
+	}
+	cut = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(cut, "\uFFFD"))
+	if len(s) > most {
+		cut += "…"
+	}
+	return cut
+}
+
+// visible reports whether s is valid UTF-8 of which a person sees every character: no control, no format character
+// (zero-width, direction) and nothing unassigned, so that no two values look alike but differ.
+func visible(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf {
+			return visibleRunes(s[i:])
+		} else if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func visibleRunes(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		// unicode.IsGraphic leaves out Cc, Cf, Cs, Co and Cn. A joiner inside an emoji or an Indic name is a Cf that people type.
+		if !unicode.IsGraphic(r) && r != '\u200d' && r != '\u200c' {
+			return false
+		}
+	}
+	return true
+}
