@@ -1,0 +1,159 @@
+package chatadmin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Admin is the library over one store, and the only writer of what it keeps there. It is safe for many goroutines and starts none.
+type Admin struct {
+	store Store
+	o     Options
+}
+
+// Options configure an Admin. The zero value of each field is a working default.
+type Options struct {
+	Now    func() time.Time // default time.Now; kept in whole milliseconds
+	Rand   io.Reader        // default crypto/rand.Reader; tokens and revisions come from it
+	NewID  func() ID        // default UUIDv7, whose order keeps database indexes dense
+	Logger *slog.Logger     // default discards
+
+	// Mailer sends mails; without one invitations wait in the store until there is one.
+	Mailer Mailer
+	// LinkBase is what links in mails begin with, such as "https://chat.example.com/admin". It is never taken from a request. Without it mails
+	// carry the bare token.
+	LinkBase string
+	// InvitationLife is how long an invitation's link works; default 7 days.
+	InvitationLife time.Duration
+
+	// Features says what needs which subscription; default DefaultFeatures().
+	Features Features
+	// Before may veto a change before anything is written; see Intent.
+	Before func(context.Context, Intent) error
+	// OnUserChange functions run inside each transaction that changes users, for state that must change with them.
+	OnUserChange []UserChangeFunc
+	// Outbox queues every audit event for DeliverEvents, in the transaction that writes it. A host that turns it on must call DeliverEvents.
+	Outbox bool
+	// TwoFactor tells exports for whom two-factor authentication is on; without it it is off for everybody.
+	TwoFactor TwoFactor
+	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
+	Blobs Blobs
+}
+
+// TwoFactor is what two-factor authentication tells the rest of the library.
+type TwoFactor interface {
+	// TwoFactorEnabled answers for each user given, in their order: the domain's mode is on and, where it asks for an authenticator,
+	// the user has enrolled one.
+	TwoFactorEnabled(ctx context.Context, domain ID, users []User) ([]bool, error)
+}
+
+// Intent is a change that is about to be made, shown to Options.Before outside any transaction. An error refuses the change; what the caller gets
+// wraps both ErrVetoed and that error. A bulk change is shown batch by batch. It may be shown again when a race is lost.
+type Intent struct {
+	Domain  ID
+	Actor   ID     // a user, or HostActor
+	Kind    string // the kind of the audit event that follows, such as KindUserDeactivate
+	Targets []ID
+}
+
+// HostActor stands for the host application in audit events.
+const HostActor ID = "host"
+
+// New returns the library over a store. o may be nil.
+func New(store Store, o *Options) *Admin {
+	a := &Admin{store: store}
+	if o != nil {
+		a.o = *o
+	}
+	if a.o.Now == nil {
+		a.o.Now = time.Now
+	}
+	if a.o.Rand == nil {
+		a.o.Rand = rand.Reader
+	}
+	if a.o.NewID == nil {
+		a.o.NewID = func() ID { return ID(uuid.Must(uuid.NewV7()).String()) }
+	}
+	if a.o.Logger == nil {
+		a.o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if a.o.Features == nil {
+		a.o.Features = DefaultFeatures()
+	}
+	if a.o.InvitationLife == 0 {
+		a.o.InvitationLife = 7 * 24 * time.Hour
+	}
+	return a
+}
+
+// Scope is the library as one actor sees one domain: every call is made, authorised and audited in their name.
+type Scope struct {
+	admin  *Admin
+	domain ID
+	actor  ID
+}
+
+// As returns the scope of a user, whom the host has authenticated. Whether they may act is looked up in each call: somebody demoted, denied,
+// deactivated or deleted meanwhile is refused with ErrForbidden.
+func (a *Admin) As(domain, user ID) *Scope {
+	if user == HostActor {
+		user = "" // no string from outside becomes the host
+	}
+	return &Scope{a, domain, user}
+}
+
+// AsHost returns the scope of the host application itself, which may do everything that leaves the domain's rules intact.
+func (a *Admin) AsHost(domain ID) *Scope { return &Scope{a, domain, HostActor} }
+
+// Domain is the domain's ID.
+func (s *Scope) Domain() ID { return s.domain }
+
+// Actor is the acting user's ID, or HostActor.
+func (s *Scope) Actor() ID { return s.actor }
+
+// Admin is the library the scope belongs to.
+func (s *Scope) Admin() *Admin { return s.admin }
+
+// Now is the library's clock, in whole milliseconds of UTC.
+func (a *Admin) Now() time.Time { return a.o.Now().UTC().Truncate(time.Millisecond) }
+
+// NewID makes an ID for a row to come.
+func (a *Admin) NewID() ID { return a.o.NewID() }
+
+// Store is the store the library works on, for reading.
+func (a *Admin) Store() Reader { return a.store }
+
+// Options are the options in force, defaults filled in.
+func (a *Admin) Options() Options { return a.o }
+
+// link makes a link for a mail: a path under LinkBase with the token, or the bare token.
+func (a *Admin) link(path, token string) string {
+	if a.o.LinkBase == "" {
+		return token
+	}
+	return strings.TrimSuffix(a.o.LinkBase, "/") + "/" + path + "?token=" + token
+}
+
+func (a *Admin) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(a.o.Rand, b); err != nil {
+		return nil, fmt.Errorf("randomness: %w", err)
+	}
+	return b, nil
+}
+
+func (a *Admin) nextRev(was Rev, now time.Time) (Rev, error) {
+	b, err := a.random(2)
+	if err != nil {
+		return 0, err
+	}
+	return NextRev(was, now, binary.LittleEndian.Uint16(b)), nil
+}

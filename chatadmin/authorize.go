@@ -1,0 +1,80 @@
+package chatadmin
+
+import (
+	"context"
+	"fmt"
+)
+
+// authorize reads the domain and the actor from r and refuses who may not. What is missing looks like what belongs to another domain.
+func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
+	fail := func(err error) (Domain, Settings, User, Role, error) {
+		return Domain{}, Settings{}, User{}, Role{}, err
+	}
+	ds, err := r.Domains(ctx, []ID{s.domain})
+	if err != nil {
+		return fail(err)
+	}
+	if len(ds) == 0 {
+		return fail(fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound))
+	}
+	d = ds[0]
+	if set, err = d.Settings(); err != nil {
+		return fail(err)
+	}
+	if s.actor == HostActor {
+		return d, set, User{}, Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()}, nil
+	}
+	if s.actor == "" {
+		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrForbidden))
+	}
+	us, err := r.Users(ctx, s.domain, []ID{s.actor})
+	switch {
+	case err != nil:
+		return fail(err)
+	case len(us) == 0 || us[0].Deleting:
+		return fail(fmt.Errorf("the acting user does not exist in this domain: %w", ErrForbidden))
+	case us[0].Status == Deactivated:
+		return fail(fmt.Errorf("the acting user is deactivated: %w", ErrForbidden))
+	case us[0].Denied:
+		return fail(fmt.Errorf("access is denied to the acting user: %w", ErrForbidden))
+	case set.State != DomainActive:
+		return fail(fmt.Errorf("the domain is %s: %w", set.State, ErrSuspended))
+	}
+	role, _ = set.Role(us[0].Role) // a role that is gone has no permissions
+	if need != "" {
+		if err := require(role, need); err != nil {
+			return fail(err)
+		}
+	}
+	return d, set, us[0], role, nil
+}
+
+func require(r Role, p Permission) error {
+	if r.May(p) {
+		return nil
+	}
+	return fmt.Errorf("this needs the permission %q, which the role %q lacks: %w", p, r.Name, ErrForbidden)
+}
+
+// mayActOn refuses to act on somebody whose role stands above the actor's.
+func (w *Work) mayActOn(u User) error {
+	target, _ := w.Settings.Role(u.Role)
+	if u.ID != w.Actor.ID && target.Level > w.Role.Level {
+		return fmt.Errorf("user %s has a role above yours: %w", u.ID, ErrForbidden)
+	}
+	return nil
+}
+
+// mayGrant refuses to grant a role above the actor's own, or with a permission that they lack.
+func (w *Work) mayGrant(r Role) error {
+	if w.Role.covers(r) {
+		return nil
+	}
+	return fmt.Errorf("the role %q is above yours: %w", r.Name, ErrForbidden)
+}
+
+// View authorises the actor for reading and returns the domain with its settings.
+func (s *Scope) View(ctx context.Context, need Permission) (Domain, Settings, error) {
+	d, set, _, _, err := s.authorize(ctx, s.admin.store, need)
+	return d, set, err
+}

@@ -1,0 +1,204 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// joins reports whether u is to be in the default groups.
+func (w *Work) joins(u User) bool { return w.Settings.joins(u) }
+
+func (s Settings) joins(u User) bool {
+	return u.ID != "" && !u.Deleting && slices.Contains(joinStatuses(), u.Status) && slices.Contains(s.joinKinds(), u.Kind)
+}
+
+func joinStatuses() []Status { return []Status{Pending, Active} }
+
+func (s Settings) joinKinds() []Kind {
+	if s.GuestsInDefaultGroups {
+		return []Kind{Network, Guest}
+	}
+	return []Kind{Network}
+}
+
+// joinDefaultGroups makes users members of every default group. The shared fence keeps the set of default groups as it is until the transaction
+// ends, so that nobody is missed by a group that is being marked.
+func (w *Work) joinDefaultGroups(ctx context.Context, users []User) error {
+	if len(users) == 0 {
+		return nil
+	}
+	var changes []Change[Membership]
+	for p := (Page{Limit: MaxBatch}); ; {
+		groups, next, err := w.ListGroups(ctx, GroupQuery{Domain: w.scope.domain, DefaultOnly: true}, p)
+		if err != nil {
+			return err
+		}
+		rev, err := w.NextRev()
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			for _, u := range users {
+				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u.ID, Rev: rev}})
+			}
+		}
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	for batch := range slices.Chunk(changes, MaxBatch) {
+		conflicts, err := w.ChangeMemberships(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for _, c := range conflicts {
+			if c.Reason != Exists { // who is there already is where they should be
+				return ErrRetry
+			}
+		}
+	}
+	return nil
+}
+
+// PlanDefaultGroup says whom marking a group as default would add: Counts has "members" (now) and "added". Marking a group that is default already
+// completes it, for instance after GuestsInDefaultGroups was switched on. It needs PermDefault and a subscription with FeatureDefaultGroups.
+func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
+	d, set, err := s.View(ctx, PermDefault)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.admin.o.Features.Require(set.Subscription, FeatureDefaultGroups); err != nil {
+		return nil, err
+	}
+	gs, err := s.admin.store.Groups(ctx, s.domain, []ID{group})
+	gs = slices.DeleteFunc(gs, func(g Group) bool { return g.Deleting })
+	g, err := one(gs, err, "group", string(group))
+	if err != nil {
+		return nil, err
+	}
+	p := s.plan(KindGroupDefault, d, g)
+	if p.Counts["members"], err = s.admin.store.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group}); err != nil {
+		return nil, err
+	}
+	if p.Counts["added"], err = s.admin.store.CountUsers(ctx, s.missing(set, group)); err != nil {
+		return nil, err
+	}
+	if !g.Default {
+		p.Warnings = append(p.Warnings, "nobody will be able to leave the group, and everybody who joins the domain will be in it")
+	}
+	return p, nil
+}
+
+// missing are the users who ought to be in a default group and are not.
+func (s *Scope) missing(set Settings, group ID) UserQuery {
+	return UserQuery{Domain: s.domain, NotMemberOf: group, Statuses: joinStatuses(), Kinds: set.joinKinds()}
+}
+
+type defaultGroupJob struct {
+	Group ID     `json:"group"`
+	After Cursor `json:"after,omitempty"`
+}
+
+const jobDefaultGroup = "default group"
+
+// ApplyDefaultGroup marks the group of a plan as default and adds everybody who is not in it yet, in batches. From the moment it is marked
+// whoever joins the domain becomes a member in the same transaction, so nobody is missed. Interrupted, it is finished by ResumeDefaultGroup. progress may be nil.
+func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
+	id := s.admin.NewID()
+	err := s.Change(ctx, Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
+		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
+			return err
+		}
+		g, err := w.planned(ctx, p, KindGroupDefault)
+		if err != nil {
+			return err
+		}
+		err = w.writeGroup(ctx, KindGroupDefault, &g, func(g *Group) ([]FieldChange, error) {
+			was := g.Default
+			g.Default = true
+			return change("default", yes(was), "true"), nil
+		})
+		if err != nil {
+			return err
+		}
+		params, err := json.Marshal(defaultGroupJob{Group: g.ID})
+		if err != nil {
+			return err
+		}
+		return w.PutJob(ctx, &Job{ID: id, Kind: jobDefaultGroup, Total: p.Counts["added"], Params: params, Cursor: params})
+	})
+	if err != nil {
+		return Job{}, err
+	}
+	return s.ResumeDefaultGroup(ctx, id, progress)
+}
+
+// ResumeDefaultGroup continues what ApplyDefaultGroup began. A group that was unmarked meanwhile is left as it is.
+func (s *Scope) ResumeDefaultGroup(ctx context.Context, job ID, progress func(Progress)) (Job, error) {
+	return s.RunJob(ctx, job, func(_ context.Context, j *Job) (Step, error) {
+		var at defaultGroupJob
+		if j.Kind != jobDefaultGroup {
+			return Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, ErrInvalid)
+		}
+		if err := json.Unmarshal(j.Cursor, &at); err != nil {
+			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+		return Step{Op{Kind: KindMemberAdd, Need: PermDefault, Fence: Shared, Targets: []ID{at.Group}}, at.step}, nil
+	}, progress)
+}
+
+// step adds one batch of members.
+func (at defaultGroupJob) step(ctx context.Context, w *Work, job *Job) error {
+	g, err := w.group(ctx, at.Group)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if !g.Default { // unmarked or deleted since
+		job.State = JobDone
+		return nil
+	}
+	rev, err := w.NextRev()
+	if err != nil {
+		return err
+	}
+	q := w.scope.missing(w.Settings, g.ID)
+	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: at.After, Limit: MaxBatch})
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		w.Record(KindMemberAdd, append([]ID{g.ID}, ids...), nil, nil)
+	}
+	job.Done += int64(len(ids))
+	if next == "" {
+		job.State = JobDone
+	}
+	at.After = next
+	job.Cursor, err = json.Marshal(at)
+	return err
+}
+
+// UnmarkDefaultGroup makes a default group an ordinary one: its members stay and may leave. It needs PermDefault and a subscription with FeatureDefaultGroups.
+func (s *Scope) UnmarkDefaultGroup(ctx context.Context, group ID) (Group, error) {
+	var g Group
+	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
+			return err
+		}
+		if g, err = w.group(ctx, group); err != nil {
+			return err
+		}
+		return w.writeGroup(ctx, KindGroupUndefault, &g, func(g *Group) ([]FieldChange, error) {
+			was := g.Default
+			g.Default = false
+			return change("default", yes(was), "false"), nil
+		})
+	})
+	if err != nil {
+		return Group{}, err
+	}
+	return g, nil
+}

@@ -1,0 +1,235 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// NewDomain is a domain to be created, with its first admin.
+type NewDomain struct {
+	Name   string
+	Preset Preset
+	Admin  NewUser // Role and Kind are set
+	// Subscription is enterprise, paid annually, unless given.
+	Subscription Subscription
+	// DefaultGroups names the two default groups that a domain ships with; "" keeps "All Of Us" and "Admin Announcements".
+	DefaultGroups [2]string
+	// Settings, where given, changes the settings that the preset begins with.
+	Settings func(*Settings)
+}
+
+// CreateDomain creates a domain with its first admin and the two shipped default groups: one for everybody, and one in which only admins post. Only the host
+// can do this.
+func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, error) {
+	if n.Name == "" || len(n.Name) > maxText || !visible(n.Name) {
+		return Domain{}, User{}, fmt.Errorf("a domain's name has 1 to %d bytes and no control characters: %w", maxText, ErrInvalid)
+	}
+	set, err := NewSettings(n.Preset)
+	if err != nil {
+		return Domain{}, User{}, err
+	}
+	if n.Subscription != (Subscription{}) {
+		set.Subscription = n.Subscription
+	}
+	if n.Settings != nil {
+		n.Settings(&set)
+	}
+	if err := set.check(); err != nil {
+		return Domain{}, User{}, err
+	}
+	s := a.AsHost(a.NewID())
+	userID, event := a.NewID(), a.NewID()
+	groupIDs := [2]ID{a.NewID(), a.NewID()}
+	if err := s.veto(ctx, KindDomainCreate, []ID{s.domain}); err != nil {
+		return Domain{}, User{}, err
+	}
+	var admin User
+	d, err := UpdateValue(ctx, a.store, Fence{}, func(ctx context.Context, tx Tx) (Domain, error) {
+		w := &Work{Tx: tx, scope: s, mode: NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
+			ids: func(n int) ID { return ID(fmt.Sprintf("%s-%d", event, n)) }}
+		d, err := w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set)
+		if err != nil {
+			return Domain{}, err
+		}
+		w.Record(KindDomainCreate, []ID{s.domain}, map[ID][]FieldChange{s.domain: change("name", "", n.Name)}, nil)
+		if err := w.shipGroups(ctx, groupIDs, n.DefaultGroups); err != nil {
+			return Domain{}, err
+		}
+		n.Admin.Role, n.Admin.Kind = RoleAdmin, Network
+		u, err := w.newUser(userID, n.Admin)
+		if err != nil {
+			return Domain{}, err
+		}
+		users, err := w.WriteUsers(ctx, KindUserCreate, []UserWrite{{Now: u}})
+		if err != nil {
+			return Domain{}, err
+		}
+		admin = users[0]
+		return d, w.flush(ctx)
+	})
+	return d, admin, err
+}
+
+func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
+	was := d.Rev
+	var err error
+	if d.Data, err = json.Marshal(set); err != nil {
+		return Domain{}, err
+	}
+	if d.Rev, err = w.NextRev(was); err != nil {
+		return Domain{}, err
+	}
+	return d, noConflict(w.ChangeDomains(ctx, []Change[Domain]{{Row: d, Was: was}}))
+}
+
+func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error {
+	standard := [2]string{"All Of Us", "Admin Announcements"}
+	posting := [2]Posting{EverybodyPosts, AdminsPost}
+	rev, err := w.NextRev()
+	if err != nil {
+		return err
+	}
+	groups := make([]Change[Group], 2)
+	for i, id := range ids {
+		g := Group{ID: id, Domain: w.scope.domain, Rev: rev, Default: true, Shipped: true}
+		if names[i] == "" {
+			names[i] = standard[i]
+		}
+		if err := g.rename(names[i]); err != nil {
+			return err
+		}
+		if g.Data, err = json.Marshal(GroupSettings{Version: 1, Posting: posting[i]}); err != nil {
+			return err
+		}
+		groups[i].Row = g
+		w.Record(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
+	}
+	return noConflict(w.ChangeGroups(ctx, groups))
+}
+
+// Domains lists all domains, by ID. It is for the host: it looks beyond what an actor may see.
+func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
+	return func(yield func(Domain, error) bool) {
+		for p := (Page{Limit: MaxBatch}); ; {
+			page, next, err := a.store.ListDomains(ctx, p)
+			if err != nil {
+				yield(Domain{}, err)
+				return
+			}
+			for _, d := range page {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			if p.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the state and the subscription are the host's to change. Roles have calls of their own.
+func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
+	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(_ *Work, set *Settings) ([]FieldChange, error) {
+		roles := slices.Clone(set.Roles)
+		if err := f(set); err != nil {
+			return nil, err
+		}
+		set.Roles = roles
+		return nil, nil
+	})
+}
+
+// changeSettings changes the settings in one transaction. f may say what changed in its own words; otherwise the settings are compared as JSON.
+func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Work, *Settings) ([]FieldChange, error)) (Settings, error) {
+	var set Settings
+	run := func(ctx context.Context, w *Work) error {
+		set = w.Settings
+		set.Roles = slices.Clone(set.Roles)
+		set.Modules = slices.Clone(set.Modules)
+		diff, err := f(w, &set)
+		if err != nil {
+			return err
+		}
+		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription) {
+			return fmt.Errorf("only the application itself changes a domain's state or subscription: %w", ErrForbidden)
+		}
+		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
+			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)
+		}
+		if err := set.check(); err != nil {
+			return err
+		}
+		before, err := json.Marshal(w.Settings)
+		if err != nil {
+			return err
+		}
+		d, err := w.putDomain(ctx, w.Domain, set)
+		if err != nil || string(d.Data) == string(before) {
+			return err
+		}
+		if diff == nil {
+			diff = change("settings", string(before), string(d.Data))
+		}
+		w.Record(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
+		return nil
+	}
+	// Exclusive: what a batch in flight has read (roles, who joins default groups) holds until it is committed.
+	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: Exclusive, Targets: []ID{s.domain}}, run)
+	if err != nil {
+		return Settings{}, err
+	}
+	return set, nil
+}
+
+// SetRole creates a custom role, or changes the one with the same name. It needs PermRoles; the role, before and after, must not stand above the actor's.
+func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
+	r.ID = Fold(r.Name)
+	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		if err := w.mayGrant(r); err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == r.ID })
+		if i < 0 {
+			set.Roles = append(set.Roles, r)
+			return change("role", "", r.String()), nil
+		}
+		was := set.Roles[i]
+		set.Roles[i] = r
+		return change("role", was.String(), r.String()), w.mayGrant(was)
+	})
+	if err != nil {
+		return Role{}, err
+	}
+	return r, nil
+}
+
+// DeleteRole deletes a custom role that nobody has. It needs PermRoles.
+func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
+	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {
+		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
+		if i < 0 {
+			return nil, fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)
+		}
+		was := set.Roles[i]
+		n, err := w.CountUsers(ctx, UserQuery{Domain: s.domain, Role: was.ID, WithDeleting: true})
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			return nil, fmt.Errorf("%d users have the role %q: give them another one first: %w", n, was.Name, ErrInvalid)
+		}
+		set.Roles = slices.Delete(set.Roles, i, i+1)
+		return change("role", was.String(), ""), w.mayGrant(was)
+	})
+	return err
+}
+
+// String is the role in one line.
+func (r Role) String() string { return fmt.Sprintf("%s (level %d) %v", r.Name, r.Level, r.Permissions) }

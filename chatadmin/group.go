@@ -1,0 +1,207 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Posting says who may post in a group.
+type Posting string
+
+const (
+	EverybodyPosts Posting = "everybody"
+	AdminsPost     Posting = "admins" // only admins of the group and of the domain
+)
+
+// GroupSettings is what a group has decided, kept in Group.Data.
+type GroupSettings struct {
+	Version int     `json:"v"`
+	Posting Posting `json:"posting"`
+}
+
+// Settings decodes what the group has decided.
+func (g Group) Settings() (GroupSettings, error) {
+	s := GroupSettings{Version: 1, Posting: EverybodyPosts}
+	if len(g.Data) > 0 {
+		if err := json.Unmarshal(g.Data, &s); err != nil {
+			return GroupSettings{}, fmt.Errorf("settings of group %s: %w", g.ID, err)
+		}
+	}
+	return s, nil
+}
+
+// rename sets the name and its key.
+func (g *Group) rename(name string) error {
+	key := Fold(name)
+	if key == "" || len(name) > maxText || !visible(name) {
+		return &FieldError{"name", Cut(name), CodeBadText, fmt.Sprintf("a group's name has 1 to %d bytes and no control characters", maxText)}
+	}
+	g.Name, g.NameKey = name, key
+	return nil
+}
+
+// CreateGroup creates a group with the actor as its creator, first member and admin; the host's groups have no creator and no member. It needs PermGroupCreate.
+func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
+	id := s.admin.NewID()
+	var g Group
+	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		rev, err := w.NextRev()
+		if err != nil {
+			return err
+		}
+		g = Group{ID: id, Domain: s.domain, Rev: rev, Creator: w.Actor.ID}
+		if err := g.rename(name); err != nil {
+			return err
+		}
+		if err := noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: g}})); err != nil {
+			return err
+		}
+		if g.Creator != "" {
+			m := Membership{Domain: s.domain, Group: id, User: g.Creator, Rev: rev, Admin: true}
+			if err := noConflict(w.ChangeMemberships(ctx, []Change[Membership]{{Row: m}})); err != nil {
+				return err
+			}
+		}
+		w.Record(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
+		return nil
+	})
+	if err != nil {
+		return Group{}, err
+	}
+	return g, nil
+}
+
+// RenameGroup changes a group's name, nothing else: a shipped or default group stays what it is. It needs PermGroups or to be an admin of the group.
+func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
+	return s.changeGroup(ctx, KindGroupEdit, group, func(g *Group) ([]FieldChange, error) {
+		was := g.Name
+		return change("name", was, name), g.rename(name)
+	})
+}
+
+// SetPosting says who may post in a group. It needs PermGroups or to be an admin of the group.
+func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, error) {
+	if p != EverybodyPosts && p != AdminsPost {
+		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
+	}
+	return s.changeGroup(ctx, KindGroupEdit, group, func(g *Group) ([]FieldChange, error) {
+		set, err := g.Settings()
+		if err != nil {
+			return nil, err
+		}
+		was := set.Posting
+		set.Posting = p
+		g.Data, err = json.Marshal(set)
+		return change("posting", string(was), string(p)), err
+	})
+}
+
+// changeGroup changes one group that the actor administers; f returns what it changed, nothing for nothing.
+func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(*Group) ([]FieldChange, error)) (Group, error) {
+	var g Group
+	err := s.Change(ctx, Op{Kind: kind, Fence: Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+		if g, err = w.administered(ctx, group); err != nil {
+			return err
+		}
+		return w.writeGroup(ctx, kind, &g, f)
+	})
+	if err != nil {
+		return Group{}, err
+	}
+	return g, nil
+}
+
+func (w *Work) writeGroup(ctx context.Context, kind string, g *Group, f func(*Group) ([]FieldChange, error)) error {
+	was := g.Rev
+	changed, err := f(g)
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	if g.Rev, err = w.NextRev(was); err != nil {
+		return err
+	}
+	if err := noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: *g, Was: was}})); err != nil {
+		return err
+	}
+	w.Record(kind, []ID{g.ID}, map[ID][]FieldChange{g.ID: changed}, nil)
+	return nil
+}
+
+// group reads a group that is not being deleted.
+func (w *Work) group(ctx context.Context, id ID) (Group, error) {
+	gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
+	gs = slices.DeleteFunc(gs, func(g Group) bool { return g.Deleting })
+	return one(gs, err, "group", string(id))
+}
+
+// administered reads a group and refuses an actor who neither has PermGroups nor is its admin.
+func (w *Work) administered(ctx context.Context, id ID) (Group, error) {
+	g, err := w.group(ctx, id)
+	if err == nil {
+		err = w.administers(ctx, g)
+	}
+	return g, err
+}
+
+func (w *Work) administers(ctx context.Context, g Group) error {
+	if w.Role.May(PermGroups) {
+		return nil
+	}
+	ms, err := w.Memberships(ctx, w.scope.domain, []Pair{{g.ID, w.Actor.ID}})
+	if err == nil && (len(ms) == 0 || !ms[0].Admin) {
+		err = fmt.Errorf("group %q: only its admins and who has the permission %q may do this: %w", g.Name, PermGroups, ErrForbidden)
+	}
+	return err
+}
+
+// Group reads one group. Every member may; others need PermUsersRead.
+func (s *Scope) Group(ctx context.Context, id ID) (Group, error) {
+	if err := s.viewGroup(ctx, id); err != nil {
+		return Group{}, err
+	}
+	gs, err := s.admin.store.Groups(ctx, s.domain, []ID{id})
+	return one(gs, err, "group", string(id))
+}
+
+func (s *Scope) viewGroup(ctx context.Context, id ID) error {
+	_, _, _, role, err := s.authorize(ctx, s.admin.store, "")
+	if err != nil || role.May(PermUsersRead) {
+		return err
+	}
+	ms, err := s.admin.store.Memberships(ctx, s.domain, []Pair{{id, s.actor}})
+	if err == nil && len(ms) == 0 {
+		err = require(role, PermUsersRead)
+	}
+	return err
+}
+
+// Groups lists groups by name; q.Domain is set by the scope. It needs PermUsersRead.
+func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
+	q.Domain = s.domain
+	return each(ctx, s, PermUsersRead, q, Reader.ListGroups)
+}
+
+// Members lists who is in a group, by user ID. It needs PermUsersRead.
+func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
+	return each(ctx, s, PermUsersRead, MemberQuery{Domain: s.domain, Group: group}, Reader.ListMemberships)
+}
+
+// GroupsOf lists in which groups a user is, by group ID. It needs PermUsersRead, but for oneself.
+func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, error] {
+	need := PermUsersRead
+	if user == s.actor {
+		need = ""
+	}
+	return each(ctx, s, need, MemberQuery{Domain: s.domain, User: user}, Reader.ListMemberships)
+}
+
+// CountMembers counts who is in a group. It needs PermUsersRead.
+func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
+	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+		return 0, err
+	}
+	return s.admin.store.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group})
+}

@@ -1,0 +1,316 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// InvitationState is how far an invitation has come.
+type InvitationState string
+
+const (
+	InvitationQueued  InvitationState = "queued"  // SendInvitations will send it
+	InvitationSending InvitationState = "sending" // handed over; stays so if the process died just then, and is never sent again by itself
+	InvitationSent    InvitationState = "sent"
+	InvitationFailed  InvitationState = "failed" // refused for good
+)
+
+// Invitation asks a pending user by mail to come in. There is at most one for each user.
+type Invitation struct {
+	Version int             `json:"v"`
+	State   InvitationState `json:"state"`
+	Release string          `json:"release,omitempty"` // why it was queued: the same release never invites a user twice
+	Hash    []byte          `json:"hash,omitempty"`    // of the link's token
+	Expires time.Time       `json:"expires,omitzero"`
+	Tries   int             `json:"tries,omitempty"`
+}
+
+const (
+	invitationKind = "invitation"
+	// PurposeInvitation is for what the token of an invitation's link is hashed.
+	PurposeInvitation = "invitation"
+	inviteBatch       = 50 // mails between two transactions: so many at most are in doubt after a crash
+	maxTries          = 8
+)
+
+func invitationKey(domain, user ID) Key {
+	return Key{Kind: invitationKind, Domain: domain, ID: string(user)}
+}
+
+// QueueInvitations queues invitations for those of at most MaxBatch users who are pending, have access and an e-mail address. Whoever was invited by the same
+// release before is not invited again, whatever has become of that invitation; "" invites anew each time. A new invitation replaces an open one.
+func (w *Work) QueueInvitations(ctx context.Context, users []User, release string) error {
+	_, err := w.queueInvitations(ctx, users, release)
+	return err
+}
+
+func (w *Work) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
+	keys := make([]Key, 0, len(users))
+	for _, u := range users {
+		if u.Status == Pending && u.hasAccess() && u.Email != "" {
+			keys = append(keys, invitationKey(w.scope.domain, u.ID))
+		}
+	}
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	before, err := w.Records(ctx, keys)
+	if err != nil {
+		return 0, err
+	}
+	was := make(map[Key]Rev, len(before))
+	done := make(map[Key]bool)
+	for _, r := range before {
+		inv, err := decodeInvitation(r)
+		if err != nil {
+			return 0, err
+		}
+		was[r.Key], done[r.Key] = r.Rev, release != "" && inv.Release == release
+	}
+	data, err := json.Marshal(Invitation{Version: 1, State: InvitationQueued, Release: release})
+	if err != nil {
+		return 0, err
+	}
+	var changes []Change[Record]
+	for _, k := range keys {
+		if !done[k] {
+			changes = append(changes, Change[Record]{Row: Record{Key: k, Owner: ID(k.ID), Due: w.now, Data: data}, Was: was[k]})
+		}
+	}
+	return len(changes), w.PutRecords(ctx, changes)
+}
+
+// endInvitations ends the invitations of users: their links are dead.
+func (w *Work) endInvitations(ctx context.Context, users []ID) error {
+	if len(users) == 0 {
+		return nil
+	}
+	keys := make([]Key, len(users))
+	for i, id := range users {
+		keys[i] = invitationKey(w.scope.domain, id)
+	}
+	rs, err := w.Records(ctx, keys)
+	if err != nil {
+		return err
+	}
+	changes := make([]Change[Record], len(rs))
+	for i, r := range rs {
+		changes[i] = Change[Record]{Row: r, Was: r.Rev, Delete: true}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return noConflict(w.ChangeRecords(ctx, changes))
+}
+
+func decodeInvitation(r Record) (Invitation, error) {
+	var inv Invitation
+	if err := json.Unmarshal(r.Data, &inv); err != nil {
+		return Invitation{}, fmt.Errorf("invitation of user %s: %w", r.ID, err)
+	}
+	return inv, nil
+}
+
+// Invitation reads the invitation of a user. It needs PermUsersRead.
+func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
+	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+		return Invitation{}, err
+	}
+	rs, err := s.admin.store.Records(ctx, []Key{invitationKey(s.domain, user)})
+	r, err := one(rs, err, "invitation of user", string(user))
+	if err != nil {
+		return Invitation{}, err
+	}
+	return decodeInvitation(r)
+}
+
+// SendInvitations sends the queued invitations of a domain through Options.Mailer and returns to how many users it sent. Each is marked before it is handed over, so that no
+// crash sends it twice; one in flight at a crash stays InvitationSending. What the mail server refuses for now is tried again later, up to 8 times. Call it from a
+// worker of the host, or after whatever queues invitations. Without a Mailer it does nothing.
+func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
+	if a.o.Mailer == nil {
+		return 0, nil
+	}
+	s, total := a.AsHost(domain), 0
+	for {
+		due, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, Page{Limit: inviteBatch})
+		if err != nil || len(due) == 0 {
+			return total, err
+		}
+		claimed, err := s.claimInvitations(ctx, due)
+		if errors.Is(err, ErrBusy) {
+			return total, nil // another worker is at it
+		}
+		if err != nil {
+			return total, err
+		}
+		sent, err := s.sendInvitations(ctx, claimed)
+		if total += sent; err != nil {
+			return total, err
+		}
+	}
+}
+
+// letter is an invitation that this worker alone may send.
+type letter struct {
+	rec   Record
+	inv   Invitation
+	mails []Mail
+}
+
+// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped.
+func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, error) {
+	tokens := make(map[string]Token, len(due))
+	for _, r := range due {
+		t, err := s.admin.NewToken(s.domain, ID(r.ID))
+		if err != nil {
+			return nil, err
+		}
+		tokens[r.ID] = t
+	}
+	var letters []letter
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: recordIDs(due)}, func(ctx context.Context, w *Work) error {
+		letters = nil
+		users, err := w.Users(ctx, s.domain, recordIDs(due))
+		if err != nil {
+			return err
+		}
+		byID := make(map[ID]User, len(users))
+		for _, u := range users {
+			byID[u.ID] = u
+		}
+		var changes []Change[Record]
+		var invited []ID
+		for _, r := range due {
+			u, ok := byID[ID(r.ID)]
+			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" || w.Settings.State != DomainActive {
+				changes = append(changes, Change[Record]{Row: r, Was: r.Rev, Delete: true})
+				continue
+			}
+			l, err := w.letter(r, u, tokens[r.ID])
+			if err != nil {
+				return err
+			}
+			changes = append(changes, Change[Record]{Row: l.rec, Was: r.Rev})
+			letters = append(letters, l)
+			invited = append(invited, u.ID)
+		}
+		if err := w.PutRecords(ctx, changes); err != nil {
+			return err
+		}
+		for i := range letters { // PutRecords has set the revisions
+			for _, c := range changes {
+				if c.Row.Key == letters[i].rec.Key {
+					letters[i].rec = c.Row
+				}
+			}
+		}
+		if len(invited) > 0 {
+			w.Record(KindUserInvite, invited, nil, nil)
+		}
+		return nil
+	})
+	return letters, err
+}
+
+func recordIDs(rs []Record) []ID {
+	ids := make([]ID, len(rs))
+	for i, r := range rs {
+		ids[i] = ID(r.ID)
+	}
+	return ids
+}
+
+func (w *Work) letter(r Record, u User, t Token) (letter, error) {
+	inv, err := decodeInvitation(r)
+	if err != nil {
+		return letter{}, err
+	}
+	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
+	inv.Tries++
+	l := letter{inv: inv, mails: w.invitationMails(u, t, inv)}
+	l.rec, err = inv.record(r, time.Time{})
+	return l, err
+}
+
+// record is r with the invitation written into it, due again at the given time.
+func (inv Invitation) record(r Record, due time.Time) (Record, error) {
+	data, err := json.Marshal(inv)
+	r.Data, r.Due = data, due
+	return r, err
+}
+
+func (w *Work) invitationMails(u User, t Token, inv Invitation) []Mail {
+	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
+	link := w.scope.admin.link("activate", t.Plain())
+	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
+	if !w.Settings.Login.SeparateMails {
+		return []Mail{{ID: id, To: u.Email, Subject: "You are invited to " + name,
+			Text: fmt.Sprintf("Hello %s,\n\nyou are invited to join %s. Your login is %s.\n\nFollow this link to come in (it works once, until %s):\n\n%s\n", u.DisplayName, name, u.Login, until, link)}}
+	}
+	return []Mail{
+		{ID: id + "-1", To: u.Email, Subject: "Your username for " + name,
+			Text: fmt.Sprintf("Hello %s,\n\nan account was created for you in %s. Your username is:\n\n%s\n\nA second mail brings the link by which you set your password.\n", u.DisplayName, name, u.Login)},
+		{ID: id + "-2", To: u.Email, Subject: "Activate your account for " + name,
+			Text: fmt.Sprintf("Hello %s,\n\nfollow this link to activate your account and to set your password (it works once, until %s):\n\n%s\n", u.DisplayName, until, link)},
+	}
+}
+
+// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile.
+func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int, err error) {
+	var changes []Change[Record]
+	for _, l := range letters {
+		var due time.Time
+		var sendErr error
+		for _, m := range l.mails {
+			if sendErr = s.admin.SendMail(ctx, m); sendErr != nil {
+				break
+			}
+		}
+		switch {
+		case sendErr == nil:
+			l.inv.State = InvitationSent
+			sent++
+		case errors.Is(sendErr, ErrMailUnknown):
+			continue // stays InvitationSending
+		case errors.Is(sendErr, ErrMailRefused), errors.Is(sendErr, ErrInvalid), l.inv.Tries >= maxTries:
+			l.inv.State = InvitationFailed
+		default:
+			l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
+		}
+		if sendErr != nil {
+			s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", sendErr)
+		}
+		rec, err := l.inv.record(l.rec, due)
+		if err != nil {
+			return sent, err
+		}
+		changes = append(changes, Change[Record]{Row: rec, Was: l.rec.Rev})
+	}
+	now := s.admin.Now()
+	err = s.admin.store.Update(context.WithoutCancel(ctx), Fence{}, func(ctx context.Context, tx Tx) error {
+		for i := range changes {
+			var err error
+			if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ChangeRecords(ctx, changes) // one that changed meanwhile was ended or queued anew: that counts
+		return err
+	})
+	return sent, errors.Join(err, ctx.Err())
+}
+
+// SendMail checks a mail and hands it to Options.Mailer; without one the mail is dropped.
+func (a *Admin) SendMail(ctx context.Context, m Mail) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
+	if a.o.Mailer == nil {
+		return nil
+	}
+	return a.o.Mailer.Send(ctx, m)
+}

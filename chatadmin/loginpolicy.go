@@ -1,0 +1,98 @@
+package chatadmin
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Preset names a set of login rules and the mails that go with them.
+type Preset string
+
+const (
+	OfficeChat Preset = "officechat" // the login is the e-mail address
+	ESChat     Preset = "eschat"     // short logins of letters, digits and dots; e-mail optional
+	Engage     Preset = "engage"     // any username, never changed and spelled exactly when signing in; e-mail and names mandatory
+)
+
+// LoginPolicy is what a domain demands of logins and names. In every policy two logins are the same if Fold makes them the
+// same.
+type LoginPolicy struct {
+	IsEmail       bool `json:"is_email,omitempty"`       // login and e-mail are one field
+	MinLength     int  `json:"min_length,omitempty"`     // in characters; of the login
+	MaxLength     int  `json:"max_length,omitempty"`     // in characters; 0: 100
+	LettersDigits bool `json:"letters_digits,omitempty"` // the login has letters, digits and "." only
+	ASCII         bool `json:"ascii,omitempty"`          // letters and digits of the login are a-z, A-Z, 0-9 instead of Unicode's
+	Immutable     bool `json:"immutable,omitempty"`      // the login is never changed once saved
+	Exact         bool `json:"exact,omitempty"`          // signing in needs the exact spelling
+	EmailRequired bool `json:"email_required,omitempty"` // implied by IsEmail
+	MinFirstName  int  `json:"min_first_name,omitempty"` // in characters; 0: optional
+	MinLastName   int  `json:"min_last_name,omitempty"`  // in characters; 0: optional
+	SeparateMails bool `json:"separate_mails,omitempty"` // welcome by two mails: the username, then the link
+}
+
+// LoginPolicy returns the rules of the preset.
+func (p Preset) LoginPolicy() (LoginPolicy, error) {
+	switch p {
+	case OfficeChat:
+		return LoginPolicy{IsEmail: true, EmailRequired: true, MaxLength: 254}, nil
+	case ESChat:
+		return LoginPolicy{MinLength: 3, MaxLength: 24, LettersDigits: true, MinFirstName: 1, MinLastName: 3}, nil
+	case Engage:
+		return LoginPolicy{MinLength: 1, Immutable: true, Exact: true, EmailRequired: true, MinFirstName: 1, MinLastName: 1, SeparateMails: true}, nil
+	}
+	return LoginPolicy{}, fmt.Errorf("preset %q: choose officechat, eschat or engage: %w", Cut(string(p)), ErrInvalid)
+}
+
+// Codes of what can be wrong with a user's fields.
+const (
+	CodeMissing    = "missing"     // a mandatory field is blank
+	CodeBadEmail   = "bad_email"   // not one bare e-mail address
+	CodeBadLogin   = "bad_login"   // the domain's login rules
+	CodeBadName    = "bad_name"    // the domain's rules for first and last names
+	CodeTooLong    = "too_long"    // more than the field holds
+	CodeBadText    = "bad_text"    // control or invisible characters, or invalid UTF-8
+	CodeBadRole    = "bad_role"    // no such role
+	CodeImmutable  = "immutable"   // the login cannot be changed
+	CodeBadManager = "bad_manager" // unknown, the user themselves, or a circle
+)
+
+// checkLogin returns what is wrong with a trimmed, non-empty login.
+func (p LoginPolicy) checkLogin(login string) (reason string) {
+	if p.IsEmail {
+		return "" // checked as an e-mail address
+	}
+	n, longest := utf8.RuneCountInString(login), p.MaxLength
+	if longest == 0 {
+		longest = 100
+	}
+	switch {
+	case n < p.MinLength || n > longest:
+		return fmt.Sprintf("a login has %d to %d characters", p.MinLength, longest)
+	case p.LettersDigits && strings.ContainsFunc(login, func(r rune) bool { return r != '.' && !p.letterOrDigit(r) }):
+		return `a login has letters, digits and "." only, such as John.Smith`
+	}
+	return ""
+}
+
+func (p LoginPolicy) letterOrDigit(r rune) bool {
+	if r < utf8.RuneSelf {
+		return letterOrDigit(byte(r))
+	}
+	return !p.ASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r))
+}
+
+// checkName returns what is wrong with a first or last name that must have least characters.
+func checkName(s string, least int) (code, reason string) {
+	switch {
+	case least == 0:
+	case s == "":
+		return CodeMissing, "this field is mandatory"
+	case utf8.RuneCountInString(s) < least:
+		return CodeBadName, fmt.Sprintf("at least %d characters are needed", least)
+	case !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
+		return CodeBadName, "at least one letter or digit is needed"
+	}
+	return "", ""
+}

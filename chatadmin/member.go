@@ -1,0 +1,149 @@
+package chatadmin
+
+import (
+	"context"
+	"fmt"
+)
+
+// AddMembers makes up to MaxBatch users members of a group and returns how many were not yet. It needs PermGroups or to be an admin of the
+// group.
+func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, error) {
+	added := 0
+	err := s.changeMembers(ctx, KindMemberAdd, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
+		rev, err := w.NextRev()
+		if err != nil {
+			return err
+		}
+		var changes []Change[Membership]
+		var targets []ID
+		for _, u := range us {
+			if u.Deleting {
+				return fmt.Errorf("user %s: is being deleted: %w", u.ID, ErrTransition)
+			}
+			if _, ok := have[u.ID]; !ok {
+				changes = append(changes, Change[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
+				targets = append(targets, u.ID)
+			}
+		}
+		added = len(targets)
+		return w.writeMembers(ctx, KindMemberAdd, g, targets, changes, nil)
+	})
+	return added, err
+}
+
+// RemoveMembers takes up to MaxBatch users out of a group and returns how many were in it. Nobody is taken out of a default group
+// (ErrDefaultGroup), nor a domain admin by somebody below. It needs PermGroups or to be an admin of the group.
+func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
+	removed := 0
+	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
+		if g.Default {
+			return fmt.Errorf("group %q: nobody is removed from it, unmark it first: %w", g.Name, ErrDefaultGroup)
+		}
+		var changes []Change[Membership]
+		var targets []ID
+		for _, u := range us {
+			if m, ok := have[u.ID]; ok {
+				if err := w.mayActOn(u); err != nil {
+					return err
+				}
+				changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+				targets = append(targets, u.ID)
+			}
+		}
+		removed = len(targets)
+		return w.writeMembers(ctx, KindMemberRemove, g, targets, changes, nil)
+	})
+	return removed, err
+}
+
+// SetGroupAdmin makes members of a group its admins, or takes that from them; not from a domain admin by somebody below. It needs PermGroups or to be an admin of the group.
+func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users ...ID) error {
+	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
+		var changes []Change[Membership]
+		var targets []ID
+		for _, u := range us {
+			m, ok := have[u.ID]
+			if !ok {
+				return fmt.Errorf("user %s is not a member of %q: %w", u.ID, g.Name, ErrNotFound)
+			}
+			if m.Admin == admin {
+				continue
+			}
+			if err := w.mayActOn(u); err != nil {
+				return err
+			}
+			was := m.Rev
+			var err error
+			if m.Rev, err = w.NextRev(was); err != nil {
+				return err
+			}
+			m.Admin = admin
+			changes = append(changes, Change[Membership]{Row: m, Was: was})
+			targets = append(targets, u.ID)
+		}
+		return w.writeMembers(ctx, KindMemberAdmin, g, targets, changes, map[string]string{"admin": yes(admin)})
+	})
+}
+
+// Leave takes the acting user out of a group. Nobody leaves a default group: ErrDefaultGroup.
+func (s *Scope) Leave(ctx context.Context, group ID) error {
+	if s.actor == HostActor {
+		return fmt.Errorf("the host is in no group: %w", ErrInvalid)
+	}
+	return s.Change(ctx, Op{Kind: KindMemberLeave, Fence: Shared, Targets: []ID{s.actor}}, func(ctx context.Context, w *Work) error {
+		g, err := w.group(ctx, group)
+		if err != nil {
+			return err
+		}
+		ms, err := w.Memberships(ctx, s.domain, []Pair{{group, s.actor}})
+		if err != nil || len(ms) == 0 {
+			return err // who is not in it has left
+		}
+		if g.Default {
+			return fmt.Errorf("group %q: nobody leaves it: %w", g.Name, ErrDefaultGroup)
+		}
+		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
+	})
+}
+
+func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users []ID, f func(context.Context, *Work, Group, []User, map[ID]Membership) error) error {
+	if len(users) == 0 || len(users) > MaxBatch {
+		return fmt.Errorf("%s: give 1 to %d users: %w", kind, MaxBatch, ErrInvalid)
+	}
+	users = unique(users)
+	return s.Change(ctx, Op{Kind: kind, Fence: Shared, Targets: users}, func(ctx context.Context, w *Work) error {
+		g, err := w.administered(ctx, group)
+		if err != nil {
+			return err
+		}
+		us, err := w.usersInOrder(ctx, users)
+		if err != nil {
+			return err
+		}
+		pairs := make([]Pair, len(users))
+		for i, u := range users {
+			pairs[i] = Pair{group, u}
+		}
+		ms, err := w.Memberships(ctx, s.domain, pairs)
+		if err != nil {
+			return err
+		}
+		have := make(map[ID]Membership, len(ms))
+		for _, m := range ms {
+			have[m.User] = m
+		}
+		return f(ctx, w, g, us, have)
+	})
+}
+
+// writeMembers writes memberships and one event that names the group and the users.
+func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []Change[Membership], note map[string]string) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := noConflict(w.ChangeMemberships(ctx, changes)); err != nil {
+		return err
+	}
+	w.Record(kind, append([]ID{g.ID}, users...), nil, note)
+	return nil
+}

@@ -1,0 +1,136 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+)
+
+// OutboxEvent tells the host that something has changed. It names, it does not carry values: the host reads what it needs.
+type OutboxEvent struct {
+	ID      ID        `json:"id"` // of the audit event: the same whenever it is delivered again
+	Domain  ID        `json:"domain"`
+	Actor   ID        `json:"actor"`
+	Kind    string    `json:"kind"`
+	At      time.Time `json:"at"`
+	Targets []ID      `json:"targets"`
+}
+
+const (
+	lanes     = 16
+	leaseLife = 30 * time.Second
+	// deliverBatch bounds what one lease covers, and what is delivered again after a crash.
+	deliverBatch = 100
+)
+
+// outboxRecord queues an event in the lane of its domain. One lane is delivered by one worker at a time, and in the order of revisions: that is the order
+// of the changes of each user.
+func outboxRecord(e Event, rev Rev) Record {
+	data, _ := json.Marshal(OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(e.Domain))
+	return Record{Key: Key{Kind: laneKind(int(h.Sum32() % lanes)), Domain: e.Domain, ID: fmt.Sprintf("%016x-%s", int64(rev), e.ID)}, Rev: rev, Data: data}
+}
+
+func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
+
+// DeliverEvents hands every queued event to deliver, at least once and for each user in the order of the changes, and returns when nothing is left or ctx ends.
+// Several processes may call it at once: they share the lanes. When deliver fails, its event and those behind it in the lane stay queued, the other
+// lanes go on, and the error is returned at the end; an event that can never be delivered must be swallowed by deliver. One call of deliver
+// should take well under half a minute, for so long a lane is leased.
+func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
+	var errs []error
+	for n := range lanes {
+		for {
+			more, err := a.deliverLane(ctx, laneKind(n), deliver)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			if err := ctx.Err(); err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+			if err != nil || !more {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// deliverLane delivers one batch of a lane while holding its lease.
+func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(context.Context, OutboxEvent) error) (more bool, err error) {
+	waiting, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind}, Page{Limit: 1})
+	if err != nil || len(waiting) == 0 {
+		return false, err
+	}
+	lease, err := a.lease(ctx, kind)
+	if err != nil || lease.Rev == 0 {
+		return false, err
+	}
+	// Read again under the lease: another worker may have delivered meanwhile.
+	queue, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind}, Page{Limit: deliverBatch})
+	if err != nil {
+		return false, err
+	}
+	var sent []Change[Record]
+	var failed error
+	for _, r := range queue {
+		var e OutboxEvent
+		if failed = json.Unmarshal(r.Data, &e); failed == nil {
+			failed = deliver(ctx, e)
+		}
+		if failed != nil {
+			failed = fmt.Errorf("event %s: %w", r.ID, failed)
+			break
+		}
+		sent = append(sent, Change[Record]{Row: r, Was: r.Rev, Delete: true})
+		if !a.Now().Before(lease.Due.Add(-leaseLife / 2)) {
+			break // the lease runs out: keep what is done and take a new one
+		}
+	}
+	// What cannot be forgotten now (the process dies, the lease was lost) is delivered again: at least once.
+	err = a.store.Update(context.WithoutCancel(ctx), Fence{}, func(ctx context.Context, tx Tx) error {
+		if err := noConflict(tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
+			return errLeaseLost
+		}
+		_, err := tx.ChangeRecords(ctx, sent)
+		return err
+	})
+	if errors.Is(err, errLeaseLost) {
+		err = nil
+	}
+	return len(queue) > 0 && failed == nil, errors.Join(failed, err)
+}
+
+var errLeaseLost = errors.New("the lease of a lane was lost")
+
+// lease takes a lane; a zero Rev means that another worker has it.
+func (a *Admin) lease(ctx context.Context, kind string) (Record, error) {
+	key := Key{Kind: "outbox-lease", ID: kind}
+	now := a.Now()
+	return UpdateValue(ctx, a.store, Fence{}, func(ctx context.Context, tx Tx) (Record, error) {
+		held, err := tx.Records(ctx, []Key{key})
+		if err != nil {
+			return Record{}, err
+		}
+		var was Rev
+		if len(held) > 0 {
+			if was = held[0].Rev; now.Before(held[0].Due) {
+				return Record{}, nil
+			}
+		}
+		rev, err := a.nextRev(was, now)
+		if err != nil {
+			return Record{}, err
+		}
+		lease := Record{Key: key, Due: now.Add(leaseLife), Rev: rev, Data: []byte("{}")}
+		conflicts, err := tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: was}})
+		if err != nil || len(conflicts) > 0 {
+			return Record{}, err
+		}
+		return lease, nil
+	})
+}

@@ -1,0 +1,93 @@
+package chatadmin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Permission is something an actor may do. The package documentation lists which call needs which.
+type Permission string
+
+const (
+	PermUsersRead   Permission = "users.read"   // list and export users and groups
+	PermUsersCreate Permission = "users.create" // create users
+	PermUsersEdit   Permission = "users.edit"   // edit, activate and deactivate users
+	PermUsersAccess Permission = "users.access" // deny and grant access
+	PermUsersImport Permission = "users.import" // import users from a file (with users.create and users.edit), invite them
+	PermRoles       Permission = "roles"        // define and assign roles up to one's own level
+	PermGroupCreate Permission = "groups.create"
+	PermGroups      Permission = "groups"         // administer every group as if being its admin
+	PermDefault     Permission = "groups.default" // mark and unmark default groups
+	PermDomain      Permission = "domain"         // change the domain's settings
+	PermAudit       Permission = "audit.read"
+)
+
+// Permissions lists every permission, in the order of the documentation.
+func Permissions() []Permission {
+	return []Permission{PermUsersRead, PermUsersCreate, PermUsersEdit, PermUsersAccess, PermUsersImport, PermRoles, PermGroupCreate,
+		PermGroups, PermDefault, PermDomain, PermAudit}
+}
+
+// Role is a level and a set of permissions. Nobody grants a role above their own level or with a permission that they lack, and nobody acts on a
+// user whose level is above their own.
+type Role struct {
+	ID          string       `json:"id"` // made from the name when the role is created, never changed
+	Name        string       `json:"name"`
+	Level       int          `json:"level"` // custom roles: 0 to 99
+	Permissions []Permission `json:"permissions,omitempty"`
+}
+
+// The built-in roles.
+const (
+	RoleMember = "member" // level 0
+	RoleAdmin  = "admin"  // the domain admin: level 100, every permission
+)
+
+const adminLevel = 100
+
+// Role finds a role by its ID or, folded, by its name; "" is member.
+func (s Settings) Role(idOrName string) (Role, bool) {
+	key := Fold(idOrName)
+	for _, r := range s.AllRoles() {
+		if r.ID == key || Fold(r.Name) == key || key == "" && r.ID == RoleMember {
+			return r, true
+		}
+	}
+	return Role{}, false
+}
+
+// AllRoles lists the built-in roles and the domain's own, by level.
+func (s Settings) AllRoles() []Role {
+	all := append([]Role{
+		{ID: RoleMember, Name: "Member", Permissions: []Permission{PermGroupCreate}},
+		{ID: RoleAdmin, Name: "Domain admin", Level: adminLevel, Permissions: Permissions()},
+	}, s.Roles...)
+	slices.SortStableFunc(all, func(a, b Role) int { return cmp.Compare(a.Level, b.Level) })
+	return all
+}
+
+// May reports whether the role includes p.
+func (r Role) May(p Permission) bool { return slices.Contains(r.Permissions, p) }
+
+// covers reports whether an actor with role r may grant other, or act on somebody who has it.
+func (r Role) covers(other Role) bool {
+	return r.Level >= other.Level && !slices.ContainsFunc(other.Permissions, func(p Permission) bool { return !r.May(p) })
+}
+
+func (r Role) check() error {
+	switch {
+	case r.ID == "" || r.ID == RoleMember || r.ID == RoleAdmin || Fold(r.Name) == "domain admin":
+		return fmt.Errorf("role %q: choose another name: %w", Cut(r.Name), ErrInvalid)
+	case len(r.Name) > 64 || !visible(r.Name):
+		return fmt.Errorf("role %q: the name has at most 64 bytes and no control characters: %w", Cut(r.Name), ErrInvalid)
+	case r.Level < 0 || r.Level >= adminLevel:
+		return fmt.Errorf("role %q: its level lies between 0 and %d: %w", r.Name, adminLevel-1, ErrInvalid)
+	}
+	for _, p := range r.Permissions {
+		if !slices.Contains(Permissions(), p) {
+			return fmt.Errorf("role %q: there is no permission %q: %w", r.Name, Cut(string(p)), ErrInvalid)
+		}
+	}
+	return nil
+}

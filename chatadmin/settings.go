@@ -1,0 +1,78 @@
+package chatadmin
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Settings is what a domain has decided: its login rules, roles, subscription and policies. It is kept in Domain.Data.
+type Settings struct {
+	Version      int          `json:"v"`
+	State        DomainState  `json:"state"`
+	Preset       Preset       `json:"preset"`
+	Login        LoginPolicy  `json:"login"`
+	Roles        []Role       `json:"roles,omitempty"` // custom roles; the built-in ones are always there
+	Subscription Subscription `json:"subscription"`
+	Modules      []string     `json:"modules,omitempty"` // bought in addition, by the host's own names
+
+	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read; "" reads none of them.
+	DefaultCountry string `json:"default_country,omitempty"`
+	// GuestsInDefaultGroups makes guests members of the default groups too.
+	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
+
+	// Policies holds the settings of other packages, each under its own name.
+	Policies map[string]json.RawMessage `json:"policies,omitempty"`
+}
+
+// DomainState says whether a domain is in use.
+type DomainState string
+
+const (
+	DomainActive    DomainState = "active"
+	DomainSuspended DomainState = "suspended" // nobody gets in, data kept; only the host changes anything
+	DomainClosing   DomainState = "closing"   // being deleted
+)
+
+const settingsVersion = 1
+
+// Settings decodes what the domain has decided.
+func (d Domain) Settings() (Settings, error) {
+	var s Settings
+	if err := json.Unmarshal(d.Data, &s); err != nil {
+		return Settings{}, fmt.Errorf("settings of domain %s: %w", d.ID, err)
+	}
+	if s.Version > settingsVersion {
+		return Settings{}, fmt.Errorf("settings of domain %s were written by a newer version of this library", d.ID)
+	}
+	return s, nil
+}
+
+// NewSettings is what a domain with the given preset starts with: active, enterprise, no custom roles.
+func NewSettings(p Preset) (Settings, error) {
+	login, err := p.LoginPolicy()
+	if err != nil {
+		return Settings{}, err
+	}
+	return Settings{Version: settingsVersion, State: DomainActive, Preset: p, Login: login, Subscription: Subscription{Plan: Enterprise, Annual: true}}, nil
+}
+
+func (s Settings) check() error {
+	seen := map[string]bool{}
+	for _, r := range s.Roles {
+		if err := r.check(); err != nil {
+			return err
+		}
+		if seen[r.ID] {
+			return fmt.Errorf("two roles are called %q: %w", r.Name, ErrExists)
+		}
+		seen[r.ID] = true
+	}
+	if s.DefaultCountry != "" && len(s.DefaultCountry) != 2 {
+		return fmt.Errorf("default country %q: give two letters such as NL: %w", Cut(s.DefaultCountry), ErrInvalid)
+	}
+	if !slices.Contains([]DomainState{DomainActive, DomainSuspended, DomainClosing}, s.State) {
+		return fmt.Errorf("state %q of a domain: %w", s.State, ErrInvalid)
+	}
+	return s.Subscription.check()
+}

@@ -1,0 +1,195 @@
+package chatadmin
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Attributes are what a user has beside the columns: kept as versioned JSON in User.Attrs.
+type Attributes struct {
+	Version int `json:"v"`
+	// Prior is the status that reactivation restores; 0 unless the user is deactivated.
+	Prior  Status `json:"prior,omitempty"`
+	Avatar string `json:"avatar,omitempty"` // a reference that the host understands
+	// Preferences belong to the host and to other packages, each under its own name.
+	Preferences map[string]json.RawMessage `json:"preferences,omitempty"`
+}
+
+// Attributes decodes u.Attrs; empty ones are the zero Attributes.
+func (u User) Attributes() (Attributes, error) {
+	a := Attributes{Version: 1}
+	if len(u.Attrs) == 0 {
+		return a, nil
+	}
+	if err := json.Unmarshal(u.Attrs, &a); err != nil {
+		return Attributes{}, fmt.Errorf("attributes of user %s: %w", u.ID, err)
+	}
+	return a, nil
+}
+
+// encode leaves the common case, nothing set, empty.
+func (a Attributes) encode() ([]byte, error) {
+	if a.Prior == 0 && a.Avatar == "" && len(a.Preferences) == 0 {
+		return nil, nil
+	}
+	a.Version = 1
+	return json.Marshal(a)
+}
+
+// AdminInForce reports whether the user counts as one of the domain's admins: one who is locked or has yet to sign in counts.
+func (u User) AdminInForce() bool {
+	return u.Admin && u.Status != Deactivated && !u.Denied && !u.Deleting
+}
+
+// PreparedUser is a user whose fields obey the domain's rules and whose keys are computed. Only Settings.Prepare makes one,
+// so nothing unchecked is written.
+type PreparedUser struct{ user User }
+
+// User is the user as it will be written, but for its revision.
+func (p PreparedUser) User() User { return p.user }
+
+const maxText = 250 // bytes of a name, title or department
+
+// Prepare trims u's fields, fills in what follows from others (the display name from first and last name, E.164 from the phone, keys, Admin), and
+// checks them against the domain's rules. It returns every field that is wrong, not the first alone.
+func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
+	var wrong []*FieldError
+	bad := func(field, value, code, reason string) {
+		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
+	}
+	for _, f := range [...]struct {
+		name  string
+		value *string
+		most  int
+	}{
+		{"login", &u.Login, 254}, {"email", &u.Email, 254}, {"name", &u.DisplayName, maxText}, {"first_name", &u.FirstName, maxText},
+		{"last_name", &u.LastName, maxText}, {"title", &u.Title, maxText}, {"department", &u.Department, maxText}, {"mobile", &u.Phone, 64},
+	} {
+		*f.value = strings.TrimSpace(*f.value)
+		if len(*f.value) > f.most {
+			bad(f.name, *f.value, CodeTooLong, fmt.Sprintf("at most %d bytes fit here", f.most))
+			*f.value = ""
+		} else if !visible(*f.value) {
+			bad(f.name, *f.value, CodeBadText, "this has control or invisible characters, or is not valid text")
+			*f.value = ""
+		}
+	}
+	if len(wrong) > 0 {
+		return PreparedUser{}, wrong
+	}
+	s.prepareLogin(&u, bad)
+	if code, reason := checkName(u.FirstName, s.Login.MinFirstName); code != "" {
+		bad("first_name", u.FirstName, code, reason)
+	}
+	if code, reason := checkName(u.LastName, s.Login.MinLastName); code != "" {
+		bad("last_name", u.LastName, code, reason)
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = strings.TrimSpace(u.FirstName + " " + u.LastName)
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = u.Login
+	}
+	u.NameKey = Fold(u.DisplayName)
+	u.PhoneE164 = PhoneE164(u.Phone, s.DefaultCountry)
+	if u.Kind == 0 {
+		u.Kind = Network
+	}
+	if u.Status == 0 {
+		u.Status = Pending
+	}
+	if u.Role == "" {
+		u.Role = RoleMember
+	}
+	if u.Role != RoleMember && u.Role != RoleAdmin {
+		if r, ok := s.Role(u.Role); ok {
+			u.Role = r.ID
+		} else {
+			bad("role", u.Role, CodeBadRole, "there is no such role in this domain")
+		}
+	}
+	if u.Admin = u.Role == RoleAdmin; u.Admin && u.Kind == Guest {
+		bad("role", u.Role, CodeBadRole, "a guest cannot administer the domain")
+	}
+	if u.Manager != "" && u.Manager == u.ID {
+		bad("manager", u.Login, CodeBadManager, "nobody is their own manager")
+	}
+	return PreparedUser{u}, wrong
+}
+
+func (s Settings) prepareLogin(u *User, bad func(field, value, code, reason string)) {
+	if s.Login.IsEmail {
+		switch {
+		case u.Login == "":
+			u.Login = u.Email
+		case u.Email == "":
+			u.Email = u.Login
+		case u.Email != u.Login:
+			bad("email", u.Email, CodeBadEmail, "in this domain the login is the e-mail address; the two differ")
+		}
+	}
+	u.LoginKey = Fold(u.Login)
+	if u.Login == "" {
+		bad("login", "", CodeMissing, "the login is mandatory")
+	} else if reason := s.Login.checkLogin(u.Login); reason != "" {
+		bad("login", u.Login, CodeBadLogin, reason)
+	}
+	switch {
+	case u.Email != "":
+		if CheckEmail(u.Email) != nil {
+			bad("email", u.Email, CodeBadEmail, "this is not an e-mail address such as ann@example.com")
+		}
+	case s.Login.EmailRequired && !s.Login.IsEmail:
+		bad("email", "", CodeMissing, "the e-mail address is mandatory")
+	}
+}
+
+// diffUser lists what differs between two states of a user, in the terms of an administrator.
+func diffUser(was, now User) []FieldChange {
+	var d []FieldChange
+	for _, f := range [...]struct{ field, before, after string }{
+		{"login", was.Login, now.Login}, {"email", was.Email, now.Email}, {"name", was.DisplayName, now.DisplayName},
+		{"first_name", was.FirstName, now.FirstName}, {"last_name", was.LastName, now.LastName}, {"title", was.Title, now.Title},
+		{"department", was.Department, now.Department}, {"mobile", was.Phone, now.Phone}, {"manager", string(was.Manager), string(now.Manager)},
+		{"role", was.Role, now.Role}, {"avatar", avatar(was), avatar(now)},
+	} {
+		if f.before != f.after {
+			d = append(d, FieldChange{f.field, f.before, f.after})
+		}
+	}
+	if was.Kind != now.Kind {
+		d = append(d, FieldChange{"kind", known(was.Kind), known(now.Kind)})
+	}
+	if was.Status != now.Status {
+		d = append(d, FieldChange{"status", known(was.Status), known(now.Status)})
+	}
+	if was.Denied != now.Denied {
+		d = append(d, FieldChange{"denied", yes(was.Denied), yes(now.Denied)})
+	}
+	return d
+}
+
+func avatar(u User) string {
+	if len(u.Attrs) == 0 {
+		return ""
+	}
+	a, _ := u.Attributes() // what cannot be read has no avatar to compare
+	return a.Avatar
+}
+
+func known[T interface {
+	~uint8
+	String() string
+}](v T) string {
+	if v == 0 {
+		return ""
+	}
+	return v.String()
+}
+
+// sameUser reports whether writing now over was would change nothing.
+func sameUser(was, now User) bool {
+	return was.LoginKey == now.LoginKey && was.NameKey == now.NameKey && was.PhoneE164 == now.PhoneE164 && was.Admin == now.Admin &&
+		was.Deleting == now.Deleting && string(was.Attrs) == string(now.Attrs) && len(diffUser(was, now)) == 0
+}

@@ -1,0 +1,314 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// NewUser is who is to be created. What is mandatory follows from the domain's login policy.
+type NewUser struct {
+	Login, Email, DisplayName, FirstName, LastName string
+	Title, Department, Phone                       string
+	Avatar                                         string // a reference that the host understands
+	Manager                                        ID
+	Role                                           string // Role.ID; "" is member
+	Kind                                           Kind   // default Network
+	NoInvitation                                   bool   // send no invitation; it can be sent later
+}
+
+// CreateUser creates a pending user, who at once is a member of every default group (a guest only where the domain says so), and queues their
+// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. What is wrong with the fields comes joined, each a *FieldError.
+func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	id := s.admin.NewID()
+	var created User
+	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		u, err := w.newUser(id, n)
+		if err != nil {
+			return err
+		}
+		users, err := w.WriteUsers(ctx, KindUserCreate, []UserWrite{{Now: u}})
+		if err != nil {
+			return err
+		}
+		created = users[0]
+		if n.NoInvitation || created.Email == "" {
+			return nil
+		}
+		return w.QueueInvitations(ctx, users, "")
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return created, nil
+}
+
+func (w *Work) newUser(id ID, n NewUser) (PreparedUser, error) {
+	attrs, err := Attributes{Avatar: n.Avatar}.encode()
+	if err != nil {
+		return PreparedUser{}, err
+	}
+	if n.Role != "" && n.Role != RoleMember {
+		if err := w.Require(PermRoles); err != nil {
+			return PreparedUser{}, err
+		}
+	}
+	return prepared(w.Settings.Prepare(User{ID: id, Domain: w.scope.domain, Manager: n.Manager, Login: n.Login, Email: n.Email, DisplayName: n.DisplayName,
+		FirstName: n.FirstName, LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}))
+}
+
+func prepared(p PreparedUser, wrong []*FieldError) (PreparedUser, error) {
+	if len(wrong) == 0 {
+		return p, nil
+	}
+	return PreparedUser{}, &FieldErrors{wrong}
+}
+
+// FieldErrors are all that is wrong with what was given.
+type FieldErrors struct{ Fields []*FieldError }
+
+func (e *FieldErrors) Error() string {
+	texts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		texts[i] = f.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap gives the single errors to errors.Is and errors.As.
+func (e *FieldErrors) Unwrap() []error {
+	errs := make([]error, len(e.Fields))
+	for i, f := range e.Fields {
+		errs[i] = f
+	}
+	return errs
+}
+
+// UserEdit says which fields of a user to change: nil leaves a field as it is, a pointer to "" clears it.
+type UserEdit struct {
+	Login, Email, DisplayName, FirstName, LastName *string
+	Title, Department, Phone, Avatar               *string
+	Manager                                        *ID
+	Kind                                           *Kind
+}
+
+// EditUser changes fields of a user and returns the user as they are then. It needs PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who becomes a
+// network user joins the default groups. Role, status and access have calls of their own.
+func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
+	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (User, error) { return e.apply(w, u) })
+	if err != nil {
+		return User{}, err
+	}
+	return users[0], nil
+}
+
+func (e UserEdit) apply(w *Work, u User) (User, error) {
+	sameAddress := w.Settings.Login.IsEmail && (e.Login == nil) != (e.Email == nil)
+	for _, f := range []struct {
+		set *string
+		in  *string
+	}{{e.Login, &u.Login}, {e.Email, &u.Email}, {e.DisplayName, &u.DisplayName}, {e.FirstName, &u.FirstName}, {e.LastName, &u.LastName},
+		{e.Title, &u.Title}, {e.Department, &u.Department}, {e.Phone, &u.Phone}} {
+		if f.set != nil {
+			*f.in = *f.set
+		}
+	}
+	if sameAddress { // one of the two was given, and stands for both
+		if e.Login != nil {
+			u.Email = u.Login
+		} else {
+			u.Login = u.Email
+		}
+	}
+	if e.Manager != nil {
+		u.Manager = *e.Manager
+	}
+	if e.Kind != nil {
+		u.Kind = *e.Kind
+	}
+	if e.Avatar != nil {
+		a, err := u.Attributes()
+		if err != nil {
+			return u, err
+		}
+		a.Avatar = *e.Avatar
+		if u.Attrs, err = a.encode(); err != nil {
+			return u, err
+		}
+	}
+	return u, nil
+}
+
+// AssignRole gives users a role, by its ID or name. It needs PermRoles; neither the role nor a user may stand above the actor.
+func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]User, error) {
+	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Work, u User) (User, error) {
+		r, ok := w.Settings.Role(role)
+		if !ok {
+			return u, fmt.Errorf("role %q: %w", Cut(role), ErrNotFound)
+		}
+		if err := w.mayGrant(r); err != nil { // also where the user has it already
+			return u, err
+		}
+		u.Role = r.ID
+		return u, nil
+	})
+}
+
+// DeactivateUsers ends all access of users and keeps everything that is theirs. It needs PermUsersEdit. Those deactivated already stay as they are.
+func (s *Scope) DeactivateUsers(ctx context.Context, users ...ID) ([]User, error) {
+	return s.transition(ctx, Op{Kind: KindUserDeactivate, Need: PermUsersEdit}, users, Deactivate)
+}
+
+// ActivateUsers brings deactivated users back as they were, into every default group too. It needs PermUsersEdit.
+func (s *Scope) ActivateUsers(ctx context.Context, users ...ID) ([]User, error) {
+	return s.transition(ctx, Op{Kind: KindUserActivate, Need: PermUsersEdit}, users, Activate)
+}
+
+// DenyAccess denies access to users until it is granted again. It needs PermUsersAccess.
+func (s *Scope) DenyAccess(ctx context.Context, users ...ID) ([]User, error) {
+	return s.transition(ctx, Op{Kind: KindUserDeny, Need: PermUsersAccess}, users, DenyAccess)
+}
+
+// GrantAccess lifts a denial. It needs PermUsersAccess.
+func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
+	return s.transition(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, GrantAccess)
+}
+
+func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
+	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (User, error) { return Transition(u, e) })
+}
+
+// changeUsers reads up to MaxBatch users, changes each, and writes them in one transaction: all or none. It returns all of them, changed or not, in the order
+// given. It runs under the shared fence, and once more under the exclusive one where an admin goes or a manager changes.
+func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (User, error)) ([]User, error) {
+	if len(ids) == 0 || len(ids) > MaxBatch {
+		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
+	}
+	ids = unique(ids)
+	op.Targets = ids
+	var users []User
+	run := func(ctx context.Context, w *Work) error {
+		was, err := w.usersInOrder(ctx, ids)
+		if err != nil {
+			return err
+		}
+		writes := make([]UserWrite, len(was))
+		users = was
+		for i, u := range was {
+			if err := w.mayActOn(u); err != nil { // also where nothing would change
+				return err
+			}
+			now, err := f(w, u)
+			if err != nil {
+				return err
+			}
+			p, err := prepared(w.Settings.Prepare(now))
+			if err != nil {
+				return err
+			}
+			writes[i] = UserWrite{u, p}
+		}
+		written, err := w.WriteUsers(ctx, op.Kind, writes)
+		now := make(map[ID]User, len(written))
+		for _, u := range written {
+			now[u.ID] = u
+		}
+		for i, u := range users {
+			if u, ok := now[u.ID]; ok {
+				users[i] = u
+			}
+		}
+		return err
+	}
+	op.Fence = Shared
+	err := s.Change(ctx, op, run)
+	if errors.Is(err, ErrNeedsExclusive) {
+		op.Fence = Exclusive
+		err = s.Change(ctx, op, run)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return users, nil
+}
+
+// unique drops what is named again.
+func unique(ids []ID) []ID {
+	seen := make(map[ID]bool, len(ids))
+	return slices.DeleteFunc(slices.Clone(ids), func(id ID) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
+}
+
+// usersInOrder reads users by ID; one that is missing is ErrNotFound.
+func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
+	found, err := w.Users(ctx, w.scope.domain, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[ID]User, len(found))
+	for _, u := range found {
+		byID[u.ID] = u
+	}
+	users := make([]User, 0, len(ids))
+	for _, id := range ids {
+		u, ok := byID[id]
+		if !ok {
+			return nil, fmt.Errorf("user %s: %w", Cut(string(id)), ErrNotFound)
+		}
+		users = append(users, u)
+	}
+	return users, nil
+}
+
+// AdminsInForce lists the domain's admins who are neither deactivated, denied nor being deleted, at most the first MaxBatch of them. It needs PermUsersRead.
+func (s *Scope) AdminsInForce(ctx context.Context) ([]ID, error) {
+	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+		return nil, err
+	}
+	return adminsInForce(ctx, s.admin.store, s.domain)
+}
+
+// User reads one user. It needs PermUsersRead, but for oneself.
+func (s *Scope) User(ctx context.Context, id ID) (User, error) {
+	need := PermUsersRead
+	if id == s.actor {
+		need = ""
+	}
+	if _, _, err := s.View(ctx, need); err != nil {
+		return User{}, err
+	}
+	us, err := s.admin.store.Users(ctx, s.domain, []ID{id})
+	return one(us, err, "user", string(id))
+}
+
+// UserByLogin reads one user by login; case, surrounding space and Unicode variants do not matter. It needs PermUsersRead.
+func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
+	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+		return User{}, err
+	}
+	us, err := s.admin.store.UsersByLogin(ctx, s.domain, []string{Fold(login)})
+	return one(us, err, "user", login)
+}
+
+func one[T any](rows []T, err error, what, key string) (T, error) {
+	var zero T
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("%s %q: %w", what, Cut(key), ErrNotFound)
+	}
+	if err != nil {
+		return zero, err
+	}
+	return rows[0], nil
+}
+
+// Users lists users; q.Domain is set by the scope, and users being deleted are left out unless q asks for them. It needs PermUsersRead.
+func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
+	q.Domain = s.domain
+	return each(ctx, s, PermUsersRead, q, Reader.ListUsers)
+}

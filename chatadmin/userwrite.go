@@ -1,0 +1,261 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// UserWrite is one user as read in this transaction (zero: to be created, with an ID already made) and as it shall be.
+type UserWrite struct {
+	Was User
+	Now PreparedUser
+}
+
+// ErrNeedsExclusive is what WriteUsers says under a weaker fence where the change could remove the last admin or close a circle of managers: run it again under
+// Exclusive.
+var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
+
+// WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
+// what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the
+// access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
+// nothing to write there is no event. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
+func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) ([]User, error) {
+	var changes []UserChange
+	var revs []Rev
+	for _, x := range writes {
+		now := x.Now.user
+		now.Domain, now.Rev, now.Created = w.scope.domain, x.Was.Rev, x.Was.Created
+		if x.Was.ID == "" {
+			now.Created = w.now
+		} else if sameUser(x.Was, now) {
+			continue
+		}
+		changes = append(changes, UserChange{x.Was, now})
+		revs = append(revs, x.Was.Rev)
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	for _, c := range changes {
+		if err := w.mayChange(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.checkManagers(ctx, changes); err != nil {
+		return nil, err
+	}
+	rev, err := w.NextRev(revs...)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]Change[User], len(changes))
+	for i := range changes {
+		changes[i].Now.Rev = rev
+		rows[i] = Change[User]{Row: changes[i].Now, Was: changes[i].Was.Rev}
+	}
+	conflicts, err := w.ChangeUsers(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	if err := userConflict(rows, conflicts); err != nil {
+		return nil, err
+	}
+	if err := w.afterUsers(ctx, changes); err != nil {
+		return nil, err
+	}
+	users := make([]User, len(changes))
+	targets := make([]ID, len(changes))
+	diffs := make(map[ID][]FieldChange, len(changes))
+	for i, c := range changes {
+		users[i], targets[i], diffs[c.Now.ID] = c.Now, c.Now.ID, diffUser(c.Was, c.Now)
+	}
+	w.Record(kind, targets, diffs, nil)
+	return users, nil
+}
+
+// mayChange authorises one write.
+func (w *Work) mayChange(c UserChange) error {
+	if c.Was.ID != "" {
+		if err := w.mayActOn(c.Was); err != nil {
+			return err
+		}
+		if c.Was.Deleting && c.Now.Deleting {
+			return fmt.Errorf("user %s: is being deleted: %w", c.Was.ID, ErrTransition)
+		}
+		if w.Settings.Login.Immutable && c.Was.Login != c.Now.Login {
+			return &FieldError{"login", Cut(c.Now.Login), CodeImmutable, "in this domain a login cannot be changed"}
+		}
+	}
+	if c.Now.Role != c.Was.Role && c.Now.Role != RoleMember {
+		role, ok := w.Settings.Role(c.Now.Role)
+		if !ok {
+			return &FieldError{"role", Cut(c.Now.Role), CodeBadRole, "there is no such role in this domain"}
+		}
+		return w.mayGrant(role)
+	}
+	return nil
+}
+
+func userConflict(rows []Change[User], cs []Conflict) error {
+	for _, c := range cs {
+		switch c.Reason {
+		case KeyTaken:
+			taken := &FieldError{"login", Cut(rows[c.Index].Row.Login), CodeTaken, "another user has this login"}
+			return fmt.Errorf("%w: %w", taken, ErrExists)
+		case NoParent:
+			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
+		}
+	}
+	if len(cs) > 0 {
+		return ErrRetry
+	}
+	return nil
+}
+
+// CodeTaken is the code of a login that somebody else has.
+const CodeTaken = "taken"
+
+// afterUsers does what follows from users that have just been written.
+func (w *Work) afterUsers(ctx context.Context, changes []UserChange) error {
+	var joined []User
+	var ended []ID
+	for _, c := range changes {
+		if w.joins(c.Now) && !w.joins(c.Was) {
+			joined = append(joined, c.Now)
+		}
+		if c.LosesAccess() || c.Was.ID != "" && c.Was.Email != c.Now.Email {
+			ended = append(ended, c.Now.ID)
+		}
+	}
+	if slices.ContainsFunc(changes, func(c UserChange) bool { return c.Was.AdminInForce() && !c.Now.AdminInForce() }) {
+		if err := w.keepAdmin(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.joinDefaultGroups(ctx, joined); err != nil {
+		return err
+	}
+	if err := w.endInvitations(ctx, ended); err != nil {
+		return err
+	}
+	for _, f := range w.scope.admin.o.OnUserChange {
+		if err := f(ctx, w, changes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepAdmin refuses a transaction after which nobody administers the domain. Under a weaker fence two transactions could each leave the other's
+// admin as the last.
+func (w *Work) keepAdmin(ctx context.Context) error {
+	if w.mode != Exclusive {
+		return ErrNeedsExclusive
+	}
+	admins, err := w.AdminsInForce(ctx)
+	if err == nil && len(admins) == 0 {
+		err = ErrLastAdmin
+	}
+	return err
+}
+
+// AdminsInForce lists the domain's admins in force, at most the first MaxBatch of them.
+func (w *Work) AdminsInForce(ctx context.Context) ([]ID, error) {
+	return adminsInForce(ctx, w.Tx, w.scope.domain)
+}
+
+func adminsInForce(ctx context.Context, r Reader, domain ID) ([]ID, error) {
+	var ids []ID
+	for p := (Page{Limit: MaxBatch}); ; {
+		page, next, err := r.ListUsers(ctx, UserQuery{Domain: domain, AdminOnly: true, Statuses: []Status{Pending, Active}}, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range page {
+			if u.AdminInForce() {
+				ids = append(ids, u.ID)
+			}
+		}
+		if next == "" || len(ids) >= MaxBatch {
+			return ids, nil
+		}
+		p.After = next
+	}
+}
+
+// maxManagers is the longest chain of managers that a change may stand under: far above any company, and it bounds the transaction.
+const maxManagers = 1000
+
+// checkManagers refuses managers that do not exist and circles. Nobody in the store reports to users who are being created, so for them only the chain within this call
+// is walked; for others the whole chain above, all of them one step at a time, under the exclusive fence.
+func (w *Work) checkManagers(ctx context.Context, changes []UserChange) error {
+	own := make(map[ID]*UserChange, len(changes)) // as they will be
+	frontier := map[ID][]ID{}                     // who is asked about next: manager -> whose chains stand there
+	moved := false
+	for i := range changes {
+		c := &changes[i]
+		own[c.Now.ID] = c
+		if c.Now.Manager != "" && c.Now.Manager != c.Was.Manager {
+			frontier[c.Now.Manager] = append(frontier[c.Now.Manager], c.Now.ID)
+			moved = moved || c.Was.ID != ""
+		}
+	}
+	if moved && w.mode != Exclusive {
+		return ErrNeedsExclusive
+	}
+	bad := func(at ID, why string) error {
+		return &FieldError{"manager", Cut(own[frontier[at][0]].Now.Login), CodeBadManager, why}
+	}
+	for step := 0; len(frontier) > 0; step++ {
+		if step == maxManagers {
+			for at := range frontier {
+				return bad(at, "the chain of managers is too long")
+			}
+		}
+		above, err := w.managersOf(ctx, frontier, own)
+		if err != nil {
+			return err
+		}
+		next := map[ID][]ID{}
+		for at, whose := range frontier {
+			manager, ok := above[at]
+			switch {
+			case !ok && step == 0:
+				return bad(at, "there is no such user")
+			case slices.Contains(whose, at):
+				return bad(at, "this would make a circle of managers")
+			case manager != "" && (moved || own[at] != nil):
+				next[manager] = append(next[manager], whose...)
+			}
+		}
+		frontier = next
+	}
+	return nil
+}
+
+// managersOf returns the manager of each user in the frontier, as it will be after this call.
+func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*UserChange) (map[ID]ID, error) {
+	above := make(map[ID]ID, len(frontier))
+	var ask []ID
+	for id := range frontier {
+		if c, ok := own[id]; ok {
+			above[id] = c.Now.Manager
+		} else {
+			ask = append(ask, id)
+		}
+	}
+	for batch := range slices.Chunk(ask, MaxBatch) {
+		us, err := w.Users(ctx, w.scope.domain, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range us {
+			if !u.Deleting {
+				above[u.ID] = u.Manager
+			}
+		}
+	}
+	return above, nil
+}

@@ -1,0 +1,185 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Op describes one change: what it is, what it needs, and how much of the domain it must have to itself.
+type Op struct {
+	Kind    string     // of its audit event
+	Need    Permission // "": every user who has access may, for themselves
+	Fence   Mode
+	Targets []ID // shown to Options.Before
+}
+
+// Work is one transaction of one actor: the store's Tx, what the domain has decided, and what the actor may do. Packages with further
+// policies write through it, so that no change goes without authorisation, veto, audit and outbox.
+type Work struct {
+	Tx
+	Domain   Domain
+	Settings Settings
+	Actor    User              // zero for the host
+	Role     Role              // the actor's
+	Note     map[string]string // goes into every audit event of this transaction
+
+	scope  *Scope
+	mode   Mode
+	now    time.Time
+	rev    Rev // the highest given out
+	events []Event
+	ids    func(n int) ID
+}
+
+// Change runs f as one authorised, audited transaction. It is how every change is made, here and in other packages. f may run several times; it gathers
+// its results in variables that it sets anew each time. An error of f is returned as it is and nothing is kept. A commit that the store did not confirm is looked up by its audit
+// event and, where it did not happen, tried again.
+func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work) error) error {
+	if err := s.veto(ctx, op.Kind, op.Targets); err != nil {
+		return err
+	}
+	first := s.admin.NewID()
+	now := s.admin.Now()
+	var events []Event
+	run := func(ctx context.Context, tx Tx) error {
+		w := &Work{Tx: tx, scope: s, mode: op.Fence, now: now, ids: func(n int) ID {
+			if n == 0 {
+				return first
+			}
+			return ID(fmt.Sprintf("%s-%d", first, n))
+		}}
+		if err := w.enter(ctx, op.Need); err != nil {
+			return err
+		}
+		if err := f(ctx, w); err != nil {
+			return err
+		}
+		events = w.events
+		return w.flush(ctx)
+	}
+	for attempt := 1; ; attempt++ {
+		err := s.admin.store.Update(ctx, Fence{s.domain, op.Fence}, run)
+		switch {
+		case errors.Is(err, ErrNoDomain):
+			return fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound)
+		case !errors.Is(err, ErrCommitUnknown) || attempt == 4:
+			return err
+		case len(events) > 0:
+			if kept, lookErr := s.kept(ctx, events[0]); lookErr != nil {
+				return errors.Join(err, lookErr)
+			} else if kept {
+				return nil
+			}
+		}
+	}
+}
+
+// kept looks whether an event was committed. Running f again where it was not is safe even if the lost commit still arrives: revisions, unique
+// keys and the event's ID let only one of the two through.
+func (s *Scope) kept(ctx context.Context, e Event) (bool, error) {
+	p := Page{Limit: MaxBatch}
+	for {
+		page, next, err := s.admin.store.ListEvents(ctx, EventQuery{Domain: s.domain, Actor: e.Actor, Kind: e.Kind, From: e.At, To: e.At.Add(time.Millisecond)}, p)
+		if err != nil || slices.ContainsFunc(page, func(o Event) bool { return o.ID == e.ID }) {
+			return err == nil, err
+		}
+		if next == "" {
+			return false, nil
+		}
+		p.After = next
+	}
+}
+
+func (s *Scope) veto(ctx context.Context, kind string, targets []ID) error {
+	if s.admin.o.Before == nil {
+		return nil
+	}
+	if err := s.admin.o.Before(ctx, Intent{s.domain, s.actor, kind, targets}); err != nil {
+		return fmt.Errorf("%s: %w: %w", kind, ErrVetoed, err)
+	}
+	return nil
+}
+
+// enter reads the domain and the actor and authorises them.
+func (w *Work) enter(ctx context.Context, need Permission) (err error) {
+	w.Domain, w.Settings, w.Actor, w.Role, err = w.scope.authorize(ctx, w.Tx, need)
+	return err
+}
+
+// Require refuses with ErrForbidden where the actor lacks a further permission.
+func (w *Work) Require(p Permission) error { return require(w.Role, p) }
+
+// Now is the time of this change.
+func (w *Work) Now() time.Time { return w.now }
+
+// Mode is the fence of this transaction.
+func (w *Work) Mode() Mode { return w.mode }
+
+// NextRev makes a revision for rows whose stored revisions are was, greater than every other one given out in this transaction, so that events
+// leave in the order of the changes of each row.
+func (w *Work) NextRev(was ...Rev) (Rev, error) {
+	var err error
+	w.rev, err = w.scope.admin.nextRev(slices.Max(append(was, w.rev)), w.now)
+	return w.rev, err
+}
+
+// flush writes the events gathered and queues them for delivery.
+func (w *Work) flush(ctx context.Context) error {
+	if len(w.events) == 0 {
+		return nil
+	}
+	rev, err := w.NextRev()
+	if err != nil {
+		return err
+	}
+	changes := make([]Change[Event], len(w.events))
+	var queued []Change[Record]
+	for i := range w.events {
+		w.events[i].Rev = rev
+		changes[i].Row = w.events[i]
+		if w.scope.admin.o.Outbox {
+			queued = append(queued, Change[Record]{Row: outboxRecord(w.events[i], rev)})
+		}
+	}
+	if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
+		return err
+	}
+	return w.PutRecords(ctx, queued)
+}
+
+// PutRecords writes records in as many calls as needed, gives those without a Rev a new one, and loses the race (ErrRetry) on any conflict but a missing owner, which is
+// ErrNotFound.
+func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
+	for batch := range slices.Chunk(c, MaxBatch) {
+		for i := range batch {
+			if batch[i].Row.Rev == 0 || batch[i].Row.Rev == batch[i].Was {
+				rev, err := w.NextRev(batch[i].Was)
+				if err != nil {
+					return err
+				}
+				batch[i].Row.Rev = rev
+			}
+		}
+		if err := noConflict(w.ChangeRecords(ctx, batch)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noConflict turns conflicts into an error: a missing parent is ErrNotFound, everything else a lost race.
+func noConflict(cs []Conflict, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, c := range cs {
+		if c.Reason == NoParent {
+			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
+		}
+		return ErrRetry
+	}
+	return nil
+}
