@@ -134,12 +134,12 @@ func (a *Admin) Store() Reader { return a.store }
 // Options are the options in force, defaults filled in.
 func (a *Admin) Options() Options { return a.o }
 
-// link makes a link for a mail: a path under LinkBase with the token, or the bare token.
-func (a *Admin) link(path, token string) string {
+// Link makes the link that a mail carries: a path under LinkBase with the token, or the bare token.
+func (a *Admin) Link(path string, t Token) string {
 	if a.o.LinkBase == "" {
-		return token
+		return t.Plain()
 	}
-	return strings.TrimSuffix(a.o.LinkBase, "/") + "/" + path + "?token=" + token
+	return strings.TrimSuffix(a.o.LinkBase, "/") + "/" + path + "?token=" + t.Plain()
 }
 
 func (a *Admin) random(n int) ([]byte, error) {

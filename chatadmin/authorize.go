@@ -78,3 +78,9 @@ func (s *Scope) View(ctx context.Context, need Permission) (Domain, Settings, er
 	d, set, _, _, err := s.authorize(ctx, s.admin.store, need)
 	return d, set, err
 }
+
+// ViewAs is View with the actor's role besides, for a package that decides much by it before it writes.
+func (s *Scope) ViewAs(ctx context.Context, need Permission) (Domain, Settings, Role, error) {
+	d, set, _, role, err := s.authorize(ctx, s.admin.store, need)
+	return d, set, role, err
+}

@@ -245,7 +245,7 @@ func (inv Invitation) record(r Record, due time.Time) (Record, error) {
 
 func (w *Work) invitationMails(u User, t Token, inv Invitation) []Mail {
 	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
-	link := w.scope.admin.link("activate", t.Plain())
+	link := w.scope.admin.Link("activate", t)
 	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
 	if !w.Settings.Login.SeparateMails {
 		return []Mail{{ID: id, To: u.Email, Subject: "You are invited to " + name,

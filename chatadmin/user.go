@@ -49,6 +49,12 @@ type PreparedUser struct{ user User }
 // User is the user as it will be written, but for its revision.
 func (p PreparedUser) User() User { return p.user }
 
+// As gives the user an ID, for one who is to be created, and a manager.
+func (p PreparedUser) As(id, manager ID) PreparedUser {
+	p.user.ID, p.user.Manager = id, manager
+	return p
+}
+
 const maxText = 250 // bytes of a name, title or department
 
 // Prepare trims u's fields, fills in what follows from others (the display name from first and last name, E.164 from the phone, keys, Admin), and

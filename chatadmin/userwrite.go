@@ -259,3 +259,6 @@ func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]
 	}
 	return above, nil
 }
+
+// Changes reports whether writing it would change anything.
+func (x UserWrite) Changes() bool { return x.Was.ID == "" || !sameUser(x.Was, x.Now.user) }

@@ -1,0 +1,232 @@
+package memstore
+
+import (
+	"context"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// rules say how the rows of one table are changed.
+type rules[K comparable, T any] struct {
+	table  *table[K, T]
+	key    func(*T) K
+	domain func(*T) chatadmin.ID
+	rev    func(*T) chatadmin.Rev
+	parent func(*T) string                          // the field whose parent a new row lacks, or ""
+	taken  func(*T) (field string, by chatadmin.ID) // the unique key that another row holds, or ""
+	write  func(was, now *T)                        // follows up a write: now is nil for a deletion
+}
+
+// change applies one call, item by item: conflicts are in the order of the items, and an item sees those before it.
+func change[K comparable, T any](ctx context.Context, x *tx, c []chatadmin.Change[T], r rules[K, T]) ([]chatadmin.Conflict, error) {
+	if err := x.writable(ctx, len(c)); err != nil {
+		return nil, err
+	}
+	var conflicts []chatadmin.Conflict
+	for i := range c {
+		if conflict := changeOne(x, &c[i], r); conflict.Reason != 0 {
+			conflict.Index = i
+			conflicts = append(conflicts, conflict)
+		}
+	}
+	return conflicts, nil
+}
+
+func changeOne[K comparable, T any](x *tx, c *chatadmin.Change[T], r rules[K, T]) chatadmin.Conflict {
+	row := c.Row
+	k := r.key(&row)
+	is := r.table.rows[k]
+	switch {
+	case c.Was != 0 && (is == nil || r.domain(is) != r.domain(&row) || r.rev(is) != c.Was), c.Was == 0 && c.Delete:
+		return chatadmin.Conflict{Reason: chatadmin.Stale}
+	case c.Was == 0 && is != nil:
+		return chatadmin.Conflict{Reason: chatadmin.Exists}
+	case c.Delete:
+		r.table.put(x, k, nil)
+		r.follow(is, nil)
+		return chatadmin.Conflict{}
+	}
+	if is == nil && r.parent != nil {
+		if field := r.parent(&row); field != "" {
+			return chatadmin.Conflict{Reason: chatadmin.NoParent, Field: field}
+		}
+	}
+	if r.taken != nil {
+		if field, by := r.taken(&row); field != "" {
+			return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: field, Other: by}
+		}
+	}
+	r.follow(is, &row)
+	r.table.put(x, k, &row)
+	return chatadmin.Conflict{}
+}
+
+func (r rules[K, T]) follow(was, now *T) {
+	if r.write != nil {
+		r.write(was, now)
+	}
+}
+
+func (x *tx) ChangeDomains(ctx context.Context, c []chatadmin.Change[chatadmin.Domain]) ([]chatadmin.Conflict, error) {
+	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.Domain]{table: &x.data.domains,
+		key:    func(d *chatadmin.Domain) chatadmin.ID { return d.ID },
+		domain: func(d *chatadmin.Domain) chatadmin.ID { return d.ID },
+		rev:    func(d *chatadmin.Domain) chatadmin.Rev { return d.Rev },
+		write: func(was, now *chatadmin.Domain) {
+			if now == nil {
+				return
+			}
+			if now.Fence = chatadmin.NextRev(0, x.now(), 0); was != nil {
+				now.Fence = was.Fence
+			}
+		}})
+}
+
+func (x *tx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+	d := x.data
+	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.User]{table: &d.users,
+		key:    func(u *chatadmin.User) chatadmin.ID { return u.ID },
+		domain: func(u *chatadmin.User) chatadmin.ID { return u.Domain },
+		rev:    func(u *chatadmin.User) chatadmin.Rev { return u.Rev },
+		parent: func(u *chatadmin.User) string { return x.lacksDomain(u.Domain) },
+		taken: func(u *chatadmin.User) (string, chatadmin.ID) {
+			if by, ok := d.logins.rows[login{u.Domain, u.LoginKey}]; ok && by.ID != u.ID {
+				return "login_key", by.ID
+			}
+			return "", ""
+		},
+		write: func(was, now *chatadmin.User) {
+			if was != nil && (now == nil || was.LoginKey != now.LoginKey) {
+				d.logins.put(x, login{was.Domain, was.LoginKey}, nil)
+			}
+			if now != nil {
+				d.logins.put(x, login{now.Domain, now.LoginKey}, now)
+			}
+		}})
+}
+
+func (x *tx) ChangeGroups(ctx context.Context, c []chatadmin.Change[chatadmin.Group]) ([]chatadmin.Conflict, error) {
+	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.Group]{table: &x.data.groups,
+		key:    func(g *chatadmin.Group) chatadmin.ID { return g.ID },
+		domain: func(g *chatadmin.Group) chatadmin.ID { return g.Domain },
+		rev:    func(g *chatadmin.Group) chatadmin.Rev { return g.Rev },
+		parent: func(g *chatadmin.Group) string { return x.lacksDomain(g.Domain) }})
+}
+
+func (x *tx) ChangeMemberships(ctx context.Context, c []chatadmin.Change[chatadmin.Membership]) ([]chatadmin.Conflict, error) {
+	return change(ctx, x, c, x.memberships())
+}
+
+func (x *tx) memberships() rules[chatadmin.Pair, chatadmin.Membership] {
+	return rules[chatadmin.Pair, chatadmin.Membership]{table: &x.data.memberships,
+		key:    func(m *chatadmin.Membership) chatadmin.Pair { return chatadmin.Pair{Group: m.Group, User: m.User} },
+		domain: func(m *chatadmin.Membership) chatadmin.ID { return m.Domain },
+		rev:    func(m *chatadmin.Membership) chatadmin.Rev { return m.Rev },
+		parent: func(m *chatadmin.Membership) string {
+			switch {
+			case !x.isGroup(m.Domain, m.Group):
+				return "group"
+			case !x.isUserOf(m.Domain, m.User):
+				return "user"
+			}
+			return ""
+		}}
+}
+
+func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
+	d := x.data
+	unique := func(r *chatadmin.Device) deviceKey { return deviceKey{r.Domain, r.User, r.Key} }
+	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.Device]{table: &d.devices,
+		key:    func(r *chatadmin.Device) chatadmin.ID { return r.ID },
+		domain: func(r *chatadmin.Device) chatadmin.ID { return r.Domain },
+		rev:    func(r *chatadmin.Device) chatadmin.Rev { return r.Rev },
+		parent: func(r *chatadmin.Device) string {
+			if !x.isUserOf(r.Domain, r.User) {
+				return "user"
+			}
+			return ""
+		},
+		taken: func(r *chatadmin.Device) (string, chatadmin.ID) {
+			if by, ok := d.deviceKeys.rows[unique(r)]; ok && by.ID != r.ID {
+				return "key", by.ID
+			}
+			return "", ""
+		},
+		write: func(was, now *chatadmin.Device) {
+			if was != nil {
+				d.deviceKeys.put(x, unique(was), nil)
+			}
+			if now != nil {
+				d.deviceKeys.put(x, unique(now), now)
+			}
+		}})
+}
+
+func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	return change(ctx, x, c, rules[chatadmin.Key, chatadmin.Record]{table: &x.data.records,
+		key:    func(r *chatadmin.Record) chatadmin.Key { return r.Key },
+		domain: func(r *chatadmin.Record) chatadmin.ID { return r.Domain },
+		rev:    func(r *chatadmin.Record) chatadmin.Rev { return r.Rev },
+		parent: func(r *chatadmin.Record) string {
+			if r.Owner == "" || x.isUserOf(r.Domain, r.Owner) || x.isGroup(r.Domain, r.Owner) {
+				return ""
+			}
+			if d, ok := x.data.devices.rows[r.Owner]; ok && d.Domain == r.Domain {
+				return ""
+			}
+			return "owner"
+		}})
+}
+
+func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
+	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.Event]{table: &x.data.events,
+		key:    func(e *chatadmin.Event) chatadmin.ID { return e.ID },
+		domain: func(e *chatadmin.Event) chatadmin.ID { return e.Domain },
+		rev:    func(e *chatadmin.Event) chatadmin.Rev { return e.Rev },
+		write: func(was, now *chatadmin.Event) {
+			if was != nil && now != nil { // only its data is ever rewritten
+				rev, data := now.Rev, now.Data
+				*now = *was
+				now.Rev, now.Data = rev, data
+			}
+		}})
+}
+
+// AddMembers implements chatadmin.Tx.
+func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.Membership, p chatadmin.Page) ([]chatadmin.ID, chatadmin.Cursor, error) {
+	if err := x.writable(ctx, 0); err != nil {
+		return nil, "", err
+	}
+	users, next, err := page(x.data.userID, within(string(q.Domain)), p, func(u *chatadmin.User) bool {
+		return x.isUser(q, u) && !u.Deleting && (q.Prefix == "" || x.hasPrefix(q, u))
+	})
+	if err != nil {
+		x.failed = err
+		return nil, "", err
+	}
+	var added []chatadmin.ID
+	for _, u := range users {
+		m.User = u.ID
+		if c := changeOne(x, &chatadmin.Change[chatadmin.Membership]{Row: m}, x.memberships()); c.Reason == 0 {
+			added = append(added, u.ID)
+		}
+	}
+	return added, next, nil
+}
+
+func (x *tx) lacksDomain(id chatadmin.ID) string {
+	if _, ok := x.data.domains.rows[id]; ok {
+		return ""
+	}
+	return "domain"
+}
+
+func (x *tx) isUserOf(domain, id chatadmin.ID) bool {
+	u, ok := x.data.users.rows[id]
+	return ok && u.Domain == domain && !u.Deleting
+}
+
+func (x *tx) isGroup(domain, id chatadmin.ID) bool {
+	g, ok := x.data.groups.rows[id]
+	return ok && g.Domain == domain && !g.Deleting
+}

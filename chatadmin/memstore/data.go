@@ -1,0 +1,119 @@
+package memstore
+
+import (
+	"sync"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// data is what all handles share.
+type data struct {
+	mu sync.RWMutex
+
+	domains     table[chatadmin.ID, chatadmin.Domain]
+	users       table[chatadmin.ID, chatadmin.User]
+	groups      table[chatadmin.ID, chatadmin.Group]
+	memberships table[chatadmin.Pair, chatadmin.Membership]
+	devices     table[chatadmin.ID, chatadmin.Device]
+	records     table[chatadmin.Key, chatadmin.Record]
+	content     table[chatadmin.ID, chatadmin.Content]
+	events      table[chatadmin.ID, chatadmin.Event]
+
+	logins     table[login, chatadmin.User] // the unique key of users
+	deviceKeys table[deviceKey, chatadmin.Device]
+
+	domainOrder                              *order[chatadmin.Domain]
+	userID, userLogin, userName, userManager *order[chatadmin.User]
+	groupName                                *order[chatadmin.Group]
+	memberUser, memberGroup                  *order[chatadmin.Membership] // who is in a group; where a user is
+	deviceOrder                              *order[chatadmin.Device]
+	recordKind, recordDomain, recordOwner    *order[chatadmin.Record]
+	recordDue                                *order[chatadmin.Record]
+	contentContainer, contentAuthor          *order[chatadmin.Content]
+	contentAt                                *order[chatadmin.Content]
+	eventOrder                               *order[chatadmin.Event]
+}
+
+type login struct {
+	domain chatadmin.ID
+	key    string
+}
+
+type deviceKey struct {
+	domain, user chatadmin.ID
+	key          string
+}
+
+func newData() *data {
+	d := &data{domains: newTable[chatadmin.ID, chatadmin.Domain](), users: newTable[chatadmin.ID, chatadmin.User](),
+		groups: newTable[chatadmin.ID, chatadmin.Group](), memberships: newTable[chatadmin.Pair, chatadmin.Membership](),
+		devices: newTable[chatadmin.ID, chatadmin.Device](), records: newTable[chatadmin.Key, chatadmin.Record](),
+		content: newTable[chatadmin.ID, chatadmin.Content](), events: newTable[chatadmin.ID, chatadmin.Event](),
+		logins: newTable[login, chatadmin.User](), deviceKeys: newTable[deviceKey, chatadmin.Device]()}
+	d.domainOrder = newOrder(&d.domains, func(r *chatadmin.Domain) sortKey { return sortKey{string(r.ID)} })
+	d.userID = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), string(u.ID)} })
+	d.userLogin = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.LoginKey, string(u.ID)} })
+	d.userName = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.NameKey, string(u.ID)} })
+	d.userManager = newOrder(&d.users, func(u *chatadmin.User) sortKey {
+		if u.Manager == "" {
+			return sortKey{}
+		}
+		return sortKey{string(u.Domain), string(u.Manager), u.LoginKey, string(u.ID)}
+	})
+	d.groupName = newOrder(&d.groups, func(g *chatadmin.Group) sortKey { return sortKey{string(g.Domain), g.NameKey, string(g.ID)} })
+	d.memberUser = newOrder(&d.memberships, func(m *chatadmin.Membership) sortKey {
+		return sortKey{string(m.Domain), string(m.Group), string(m.User)}
+	})
+	d.memberGroup = newOrder(&d.memberships, func(m *chatadmin.Membership) sortKey {
+		return sortKey{string(m.Domain), string(m.User), string(m.Group)}
+	})
+	d.deviceOrder = newOrder(&d.devices, func(r *chatadmin.Device) sortKey { return sortKey{string(r.Domain), r.Key, string(r.ID)} })
+	d.recordOrders()
+	d.contentContainer = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
+		return sortKey{string(c.Domain), string(container(c)), kindOrder(c), string(c.ID)}
+	})
+	d.contentAuthor = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
+		return sortKey{string(c.Domain), string(c.Author), kindOrder(c), string(c.ID)}
+	})
+	d.contentAt = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
+		return sortKey{string(c.Domain), sortTime(c.At), kindOrder(c), string(c.ID)}
+	})
+	d.eventOrder = newOrder(&d.events, func(e *chatadmin.Event) sortKey { return sortKey{string(e.Domain), sortTime(e.At), string(e.ID)} })
+	d.eventOrder.desc = true
+	return d
+}
+
+// recordOrders: every list of records goes by ID, Kind, Domain. The last part of the key holds what the others leave out.
+func (d *data) recordOrders() {
+	tie := func(r *chatadmin.Record) string { return r.Kind + "\x00" + string(r.Domain) }
+	d.recordKind = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{r.Kind, r.ID, string(r.Domain)} })
+	d.recordDomain = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{"d" + string(r.Domain), r.ID, r.Kind} })
+	d.recordOwner = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
+		if r.Owner == "" {
+			return sortKey{}
+		}
+		return sortKey{string(r.Owner), r.ID, tie(r)}
+	})
+	d.recordDue = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
+		if r.Due.IsZero() {
+			return sortKey{}
+		}
+		return sortKey{"due", sortTime(r.Due), r.ID, tie(r)}
+	})
+}
+
+// container is where content lies; a chat lies in itself.
+func container(c *chatadmin.Content) chatadmin.ID {
+	if c.Kind == chatadmin.Chat {
+		return c.ID
+	}
+	return c.Container
+}
+
+// kindOrder puts what lies in a chat before the chat.
+func kindOrder(c *chatadmin.Content) string {
+	if c.Kind == chatadmin.Chat {
+		return "2"
+	}
+	return "1"
+}

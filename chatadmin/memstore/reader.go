@@ -1,0 +1,196 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// reader reads the data; the caller holds the lock. The Store takes it for each call, a transaction has it all the time.
+type reader struct{ data *data }
+
+// get reads rows by key, those of another domain left out.
+func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own func(*T) bool) ([]T, error) {
+	if err := batch(ctx, len(keys)); err != nil {
+		return nil, err
+	}
+	rows := make([]T, 0, len(keys))
+	for _, k := range keys {
+		if row, ok := t.rows[k]; ok && own(row) {
+			rows = append(rows, *row)
+		}
+	}
+	return rows, nil
+}
+
+func batch(ctx context.Context, n int) error {
+	if n > chatadmin.MaxBatch {
+		return fmt.Errorf("%d items: %w", n, chatadmin.ErrBatch)
+	}
+	return ctx.Err()
+}
+
+func anyRow[T any](*T) bool { return true }
+
+func (r reader) Domains(ctx context.Context, ids []chatadmin.ID) ([]chatadmin.Domain, error) {
+	return get(ctx, &r.data.domains, ids, anyRow)
+}
+
+func (r reader) Users(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.User, error) {
+	return get(ctx, &r.data.users, ids, func(u *chatadmin.User) bool { return u.Domain == domain })
+}
+
+func (r reader) UsersByLogin(ctx context.Context, domain chatadmin.ID, loginKeys []string) ([]chatadmin.User, error) {
+	if err := batch(ctx, len(loginKeys)); err != nil {
+		return nil, err
+	}
+	rows := make([]chatadmin.User, 0, len(loginKeys))
+	for _, k := range loginKeys {
+		if u, ok := r.data.logins.rows[login{domain, k}]; ok {
+			rows = append(rows, *u)
+		}
+	}
+	return rows, nil
+}
+
+func (r reader) Groups(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Group, error) {
+	return get(ctx, &r.data.groups, ids, func(g *chatadmin.Group) bool { return g.Domain == domain })
+}
+
+func (r reader) Memberships(ctx context.Context, domain chatadmin.ID, pairs []chatadmin.Pair) ([]chatadmin.Membership, error) {
+	return get(ctx, &r.data.memberships, pairs, func(m *chatadmin.Membership) bool { return m.Domain == domain })
+}
+
+func (r reader) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+	return get(ctx, &r.data.devices, ids, func(d *chatadmin.Device) bool { return d.Domain == domain })
+}
+
+func (r reader) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	return get(ctx, &r.data.records, keys, anyRow)
+}
+
+func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.Domain, chatadmin.Cursor, error) {
+	return listed(ctx, r.data.domainOrder, within(), p, nil)
+}
+
+func listed[T any](ctx context.Context, o *order[T], in span, p chatadmin.Page, match func(*T) bool) ([]T, chatadmin.Cursor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	return page(o, in, p, match)
+}
+
+func count[T any](ctx context.Context, o *order[T], in span, match func(*T) bool) (n int64, err error) {
+	o.walk(in, nil, func(_ sortKey, row *T) bool {
+		if match(row) {
+			n++
+		}
+		return true
+	})
+	return n, ctx.Err()
+}
+
+func (r reader) users(q chatadmin.UserQuery) (*order[chatadmin.User], span, func(*chatadmin.User) bool) {
+	o, in := r.data.userLogin, span{[]string{string(q.Domain)}, q.Prefix}
+	switch {
+	case q.ByName:
+		o = r.data.userName
+	case q.Manager != "":
+		o, in = r.data.userManager, span{[]string{string(q.Domain), string(q.Manager)}, q.Prefix}
+	}
+	return o, in, func(u *chatadmin.User) bool { return r.isUser(q, u) }
+}
+
+// isUser says whether a user of the domain fits a query, but for its prefix.
+func (r reader) isUser(q chatadmin.UserQuery, u *chatadmin.User) bool {
+	if q.NotMemberOf != "" {
+		if _, ok := r.data.memberships.rows[chatadmin.Pair{Group: q.NotMemberOf, User: u.ID}]; ok {
+			return false
+		}
+	}
+	return (q.WithDeleting || !u.Deleting) && (!q.AdminOnly || u.Admin) && (q.Manager == "" || u.Manager == q.Manager) &&
+		(q.Department == "" || u.Department == q.Department) && (q.Role == "" || u.Role == q.Role) &&
+		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, u.Kind)) && (len(q.Statuses) == 0 || slices.Contains(q.Statuses, u.Status))
+}
+
+func (r reader) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+	o, in, match := r.users(q)
+	return listed(ctx, o, in, p, match)
+}
+
+func (r reader) CountUsers(ctx context.Context, q chatadmin.UserQuery) (int64, error) {
+	o, in, match := r.users(q)
+	return count(ctx, o, in, match)
+}
+
+func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
+	return listed(ctx, r.data.groupName, span{[]string{string(q.Domain)}, q.Prefix}, p, func(g *chatadmin.Group) bool {
+		return (q.WithDeleting || !g.Deleting) && (!q.DefaultOnly || g.Default) && (q.Creator == "" || g.Creator == q.Creator)
+	})
+}
+
+func (r reader) members(q chatadmin.MemberQuery) (*order[chatadmin.Membership], span, func(*chatadmin.Membership) bool) {
+	o, in := r.data.memberUser, within(string(q.Domain))
+	switch {
+	case q.Group != "" && q.User != "":
+		in = within(string(q.Domain), string(q.Group), string(q.User))
+	case q.Group != "":
+		in = within(string(q.Domain), string(q.Group))
+	case q.User != "":
+		o, in = r.data.memberGroup, within(string(q.Domain), string(q.User))
+	}
+	return o, in, func(m *chatadmin.Membership) bool { return !q.AdminOnly || m.Admin }
+}
+
+func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+	if q.Group == "" && q.User == "" {
+		return nil, "", fmt.Errorf("memberships of nobody and nothing: %w", chatadmin.ErrBatch)
+	}
+	o, in, match := r.members(q)
+	return listed(ctx, o, in, p, match)
+}
+
+func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (int64, error) {
+	o, in, match := r.members(q)
+	return count(ctx, o, in, match)
+}
+
+func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	in := span{[]string{string(q.Domain)}, q.Prefix}
+	if q.Key != "" {
+		in = within(string(q.Domain), q.Key)
+	}
+	return listed(ctx, r.data.deviceOrder, in, p, func(d *chatadmin.Device) bool {
+		return (q.User == "" || d.User == q.User) && (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && strings.HasPrefix(d.Key, q.Prefix)
+	})
+}
+
+func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	d := r.data
+	o, in := d.recordKind, within(q.Kind)
+	switch {
+	case q.Kind == "" && q.Domain == "", q.Owner != "" && q.Domain == "":
+		return nil, "", fmt.Errorf("records of no kind and no domain: %w", chatadmin.ErrBatch)
+	case !q.DueBy.IsZero():
+		o, in = d.recordDue, within("due")
+	case q.Owner != "":
+		o, in = d.recordOwner, within(string(q.Owner))
+	case q.Kind == "":
+		o, in = d.recordDomain, within("d"+string(q.Domain))
+	}
+	return listed(ctx, o, in, p, func(r *chatadmin.Record) bool {
+		return (q.Kind == "" || r.Kind == q.Kind) && (q.Domain == "" || r.Domain == q.Domain) && (q.Owner == "" || r.Owner == q.Owner) &&
+			(q.DueBy.IsZero() || !r.Due.After(q.DueBy))
+	})
+}
+
+func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
+	return listed(ctx, r.data.eventOrder, within(string(q.Domain)), p, func(e *chatadmin.Event) bool {
+		kind := q.Kind == "" || e.Kind == q.Kind || strings.HasSuffix(q.Kind, ".") && strings.HasPrefix(e.Kind, q.Kind)
+		return kind && (q.Actor == "" || e.Actor == q.Actor) && (q.Target == "" || slices.Contains(e.Targets, q.Target)) &&
+			(q.From.IsZero() || !e.At.Before(q.From)) && (q.To.IsZero() || e.At.Before(q.To))
+	})
+}

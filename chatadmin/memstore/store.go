@@ -1,0 +1,188 @@
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Store is a chatadmin.Store in memory. It is safe for many goroutines.
+type Store struct {
+	data  *data
+	now   func() time.Time
+	chaos *chaos
+}
+
+var _ chatadmin.Store = (*Store)(nil)
+
+// Options of a store; nil means defaults.
+type Options struct {
+	Now   func() time.Time // default time.Now; revisions of fences come from it
+	Chaos *Chaos           // default: reliable
+}
+
+// Chaos says how often a store does on purpose what the contract allows. Rates lie between 0 (never) and 1.
+type Chaos struct {
+	Seed        uint64
+	Rerun       float64 // the function runs, is undone, and runs again
+	UnknownKept float64 // the transaction is committed, and ErrCommitUnknown reported
+	UnknownLost float64 // the transaction is undone, and ErrCommitUnknown reported
+}
+
+type chaos struct {
+	Chaos
+	mu  sync.Mutex
+	rnd *rand.Rand
+}
+
+func (c *chaos) roll(rate float64) bool {
+	if c == nil || rate == 0 {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rnd.Float64() < rate
+}
+
+// New returns an empty store.
+func New(o *Options) *Store { return newHandle(newData(), o) }
+
+// Handle returns another handle on the same data, as a second process would have on one database.
+func (s *Store) Handle(o *Options) *Store { return newHandle(s.data, o) }
+
+func newHandle(d *data, o *Options) *Store {
+	s := &Store{data: d, now: time.Now}
+	if o != nil && o.Now != nil {
+		s.now = o.Now
+	}
+	if o != nil && o.Chaos != nil {
+		s.chaos = &chaos{Chaos: *o.Chaos, rnd: rand.New(rand.NewPCG(o.Chaos.Seed, 1))}
+	}
+	return s
+}
+
+// inTx marks the context of a transaction on some data, so that a nested call is seen.
+type inTx struct{ data *data }
+
+const attempts = 20
+
+// Update implements chatadmin.Store.
+func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	for n := range attempts {
+		err := s.attempt(ctx, fence, f)
+		if !errors.Is(err, chatadmin.ErrRetry) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(rand.Int64N(int64(100*time.Microsecond) << min(n, 8)))):
+		}
+	}
+	return fmt.Errorf("%d attempts lost their race: %w", attempts, chatadmin.ErrBusy)
+}
+
+// attempt runs f once; under chaos, an undone time before.
+func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	s.data.mu.Lock()
+	defer s.data.mu.Unlock()
+	if s.chaos != nil && s.chaos.roll(s.chaos.Rerun) {
+		t := s.begin()
+		_ = t.run(ctx, fence, f)
+		t.rollback()
+	}
+	t := s.begin()
+	done := false
+	defer func() {
+		if t.over = true; !done { // f failed or panicked
+			t.rollback()
+		}
+	}()
+	if err := t.run(ctx, fence, f); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.chaos != nil && s.chaos.roll(s.chaos.UnknownLost) {
+		return chatadmin.ErrCommitUnknown
+	}
+	done = true
+	if s.chaos != nil && s.chaos.roll(s.chaos.UnknownKept) {
+		return chatadmin.ErrCommitUnknown
+	}
+	return nil
+}
+
+func (s *Store) begin() *tx { return &tx{reader: reader{s.data}, now: s.now} }
+
+// run checks the fence, runs f, and changes the fence's revision after an exclusive one.
+func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	d, ok := t.data.domains.rows[fence.Domain]
+	if fence.Mode != chatadmin.NoFence && !ok {
+		return chatadmin.ErrNoDomain
+	}
+	if err := f(context.WithValue(ctx, inTx{t.data}, true), t); err != nil {
+		return err
+	}
+	if t.failed != nil {
+		return t.failed
+	}
+	if fence.Mode == chatadmin.Exclusive {
+		if d, ok = t.data.domains.rows[fence.Domain]; ok {
+			changed := *d
+			changed.Fence = chatadmin.NextRev(d.Fence, t.now(), uint16(rand.Uint32()))
+			t.data.domains.put(t, d.ID, &changed)
+		}
+	}
+	return nil
+}
+
+// enter refuses a call from within a transaction, which would wait for itself for ever.
+func (s *Store) enter(ctx context.Context) error {
+	if ctx.Value(inTx{s.data}) != nil {
+		return chatadmin.ErrNested
+	}
+	return ctx.Err()
+}
+
+// tx is one transaction: it changes the data in place and knows how to undo it.
+type tx struct {
+	reader
+	now    func() time.Time
+	undo   []func()
+	over   bool
+	failed error // an error that f has swallowed still fails the transaction
+}
+
+func (t *tx) rollback() {
+	for i := len(t.undo) - 1; i >= 0; i-- {
+		t.undo[i]()
+	}
+	t.undo = nil
+}
+
+var errOver = errors.New("the transaction is over")
+
+// writable refuses a call that is too late, too large, or made under a cancelled context.
+func (t *tx) writable(ctx context.Context, items int) error {
+	err := ctx.Err()
+	switch {
+	case t.over:
+		return errOver
+	case err == nil && items > chatadmin.MaxBatch:
+		err = chatadmin.ErrBatch
+	}
+	if err != nil {
+		t.failed = err
+	}
+	return err
+}

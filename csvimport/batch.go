@@ -1,0 +1,211 @@
+package csvimport
+
+import (
+	"context"
+	"errors"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// batchWriter decides the rows of one batch within a transaction.
+type batchWriter struct {
+	im   *importer
+	w    *chatadmin.Work
+	base int            // number of the first row
+	ids  []chatadmin.ID // for users who are created, made before the transaction
+
+	writes  []chatadmin.UserWrite
+	created map[chatadmin.ID]bool
+	chunk   chunk
+	counts  Counts
+	direct  *[]uint32
+}
+
+func (b *batchWriter) decide(ctx context.Context) error {
+	im, x := b.im, b.im.plan.index
+	view, err := b.look(ctx)
+	if err != nil {
+		return err
+	}
+	d := decider{settings: im.plan.Settings, domain: b.w.Settings, header: im.src.header, actor: im.scope.Actor(), role: b.w.Role}
+	var admins []chatadmin.ID
+	if b.w.Mode() == chatadmin.Exclusive {
+		if admins, err = b.w.AdminsInForce(ctx); err != nil {
+			return err
+		}
+	}
+	d.setAdmins(admins)
+	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive // whoever goes, WriteUsers asks for the exclusive fence first
+	made := map[key]chatadmin.ID{}                               // created in this batch
+	b.created = map[chatadmin.ID]bool{}
+	letters := make([]letter, len(im.rows))
+	verdicts := make([]verdict, len(im.rows))
+	for i := range im.rows {
+		e := &im.rows[i]
+		loginKey := chatadmin.Fold(e.row.Login)
+		k := x.key(loginKey)
+		v := d.row(e, view.user(loginKey), x.first[k], b.base+i)
+		if l, ok := x.link(b.base + i); ok && l.code == linkSet && v.letter == letterUnchanged {
+			v.letter = letterUpdated // by its manager, who is set when all rows are in
+		}
+		if v.letter == letterDeactivated && !im.mayDeactivate(v.write.Was.ID) {
+			im.lookup = true
+			return chatadmin.ErrStepAgain
+		}
+		if v.letter == letterCreated {
+			made[k] = b.ids[i]
+			b.created[b.ids[i]] = true
+			b.chunk.Created = append(b.chunk.Created, b.ids[i])
+		}
+		letters[i], verdicts[i] = v.letter, v
+	}
+	for i := range verdicts {
+		b.take(i, &verdicts[i], view, made)
+	}
+	b.chunk.Letters = string(letters)
+	return nil
+}
+
+// take adds the outcome of a row to what the batch writes.
+func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin.ID) {
+	r := &b.im.rows[i].row
+	b.counts.add(v.letter)
+	b.counts.KeptBlanks += int64(v.blanks)
+	l, linked := b.im.plan.index.link(b.base + i)
+	if linked && l.code != linkSet && written(v.letter) {
+		v.notes = append(v.notes, note{Code: l.note(), Col: int8(colManager)})
+	}
+	for _, n := range v.notes {
+		n.Row = i
+		b.chunk.Notes = append(b.chunk.Notes, n)
+		if isWarning(n.Code) {
+			b.counts.Warnings++
+		}
+	}
+	switch {
+	case v.letter == letterCreated:
+		manager := chatadmin.ID("")
+		if linked && l.code == linkSet {
+			if manager = made[l.target]; manager == "" {
+				if m := view.user(chatadmin.Fold(r.Manager)); m != nil && !m.Deleting {
+					manager = m.ID
+				}
+			}
+			if manager != "" {
+				*b.direct = append(*b.direct, l.row)
+			}
+		}
+		v.write.Now = v.write.Now.As(b.ids[i], manager)
+		b.writes = append(b.writes, v.write)
+	case written(v.letter) && v.write.Changes():
+		b.writes = append(b.writes, v.write)
+	}
+}
+
+// look reads in the transaction who is needed: those who exist by the plan (all, after a race) and the managers of those to be created.
+func (b *batchWriter) look(ctx context.Context) (users, error) {
+	x := b.im.plan.index
+	var want []string
+	for i, e := range b.im.rows {
+		if b.im.lookup || x.letters[b.base+i] != letterCreated {
+			want = append(want, chatadmin.Fold(e.row.Login))
+		}
+		if l, ok := x.link(b.base + i); ok && l.code == linkSet && (b.im.lookup || x.letters[b.base+i] == letterCreated) {
+			want = append(want, chatadmin.Fold(e.row.Manager))
+		}
+	}
+	return byLogin(ctx, b.w, b.w.Domain.ID, want)
+}
+
+// mayDeactivate reports whether the host was asked about a user.
+func (im *importer) mayDeactivate(id chatadmin.ID) bool {
+	for _, d := range im.deacts {
+		if d == id {
+			return true
+		}
+	}
+	return false
+}
+
+// nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
+func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, error) {
+	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
+	for len(im.rows) > 0 && !im.anyOpen() {
+		next := at
+		next.Batch = im.at + 1
+		if err := im.seek(ctx, next); err != nil {
+			return chatadmin.Step{}, err
+		}
+	}
+	if len(im.rows) == 0 {
+		op.Fence = chatadmin.Shared
+		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error { return im.end(ctx, w, job, at) }}, nil
+	}
+	at.Batch = im.at + 1
+	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+		return im.commitLinks(ctx, w, job, at)
+	}}, nil
+}
+
+func (im *importer) anyOpen() bool {
+	for i := range im.rows {
+		if l, ok := im.plan.index.link(im.at*batchRows + i); ok && im.open(l) {
+			return true
+		}
+	}
+	return false
+}
+
+func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
+	for _, p := range permissions(im.plan.Settings.Mode) {
+		if err := w.Require(p); err != nil {
+			return err
+		}
+	}
+	w.Note = map[string]string{"import": string(im.id)}
+	var want []string
+	var rows []int
+	missed := Counts{}
+	for i, e := range im.rows {
+		if l, ok := im.plan.index.link(im.at*batchRows + i); ok && im.open(l) {
+			rows = append(rows, i)
+			want = append(want, chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager))
+		} else if ok && im.skip[l.row] {
+			missed.Warnings++
+		}
+	}
+	view, err := byLogin(ctx, w, w.Domain.ID, want)
+	if err != nil {
+		return err
+	}
+	var writes []chatadmin.UserWrite
+	byName := map[string]uint32{}
+	for _, i := range rows {
+		u, m := view.user(chatadmin.Fold(im.rows[i].row.Login)), view.user(chatadmin.Fold(im.rows[i].row.Manager))
+		if u == nil || u.Deleting || m == nil || m.Deleting {
+			missed.Warnings++ // somebody deleted them since their row was written
+			continue
+		}
+		p, wrong := w.Settings.Prepare(*u)
+		if u.Manager == m.ID || len(wrong) > 0 {
+			continue
+		}
+		byName[chatadmin.Cut(u.Login)] = uint32(im.at*batchRows + i)
+		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
+	}
+	_, err = w.WriteUsers(ctx, KindImport, writes)
+	var bad *chatadmin.FieldError
+	if errors.As(err, &bad) && bad.Code == chatadmin.CodeBadManager { // somebody else's change makes a circle of it now
+		im.skip[byName[bad.Value]] = true
+		return chatadmin.ErrStepAgain
+	}
+	if err != nil {
+		return err
+	}
+	return im.count(job, at, missed)
+}
+
+func (c Counts) plus(o Counts) Counts {
+	return Counts{c.Rows + o.Rows, c.Created + o.Created, c.Updated + o.Updated, c.Activated + o.Activated, c.Deactivated + o.Deactivated,
+		c.Unchanged + o.Unchanged, c.Skipped + o.Skipped, c.Failed + o.Failed, c.Warnings + o.Warnings, c.KeptBlanks + o.KeptBlanks}
+}

@@ -1,0 +1,222 @@
+package csvimport
+
+import (
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// decider decides what becomes of one row. The plan and the import use the same one; only what they give it differs: the committed state, or that
+// of the transaction.
+type decider struct {
+	settings
+	domain   chatadmin.Settings
+	header   *header
+	actor    chatadmin.ID   // the importer
+	role     chatadmin.Role // theirs
+	admins   map[chatadmin.ID]bool
+	manyMore bool // so many admins that no file can remove the last one
+}
+
+// verdict is what becomes of one row.
+type verdict struct {
+	letter letter
+	notes  []note // Row is not set
+	write  chatadmin.UserWrite
+	blanks int  // blank cells that kept a value
+	link   bool // the row names a manager, and is written or would be for the manager alone
+}
+
+func (v *verdict) fail(code string, c column, arg string) {
+	v.letter = letterFailed
+	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
+}
+
+// decide decides one row by itself: is is the user as stored, nil where there is none. The manager is decided elsewhere, since they may stand on a
+// later line.
+func (d *decider) decide(r *row, is *chatadmin.User) verdict {
+	var v verdict
+	enabled := strings.ToUpper(r.Enabled)
+	switch {
+	case r.Login == "":
+		v.fail(chatadmin.CodeMissing, colLogin, "the login is blank: it says which user the line is about")
+	case enabled != "" && enabled != "TRUE" && enabled != "FALSE":
+		v.fail(CodeBadEnabled, colEnabled, "")
+	case is == nil && enabled == "FALSE":
+		v.letter = letterNotCreated
+		v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+	case is == nil:
+		d.create(r, &v)
+	case is.Deleting:
+		v.fail(CodeDeleting, colLogin, "")
+	case d.Mode == SkipExisting:
+		v.letter = letterKept
+		v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
+		if enabled == "TRUE" && is.Status == chatadmin.Deactivated || enabled == "FALSE" && is.Status != chatadmin.Deactivated {
+			v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
+		}
+	default:
+		d.update(r, is, enabled, &v)
+	}
+	return v
+}
+
+func (d *decider) create(r *row, v *verdict) {
+	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile}
+	if r.Role != "" && !d.grant(r, &u, v) {
+		return
+	}
+	if d.prepare(u, v) {
+		v.letter, v.link = letterCreated, r.Manager != ""
+		if u := v.write.Now.User(); u.AdminInForce() {
+			d.admins[chatadmin.ID(u.LoginKey)] = true // has no ID yet, and is one more in any case
+		}
+	}
+}
+
+// grant gives u the role of the row, if it is below the importer's own.
+func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
+	role, ok := d.domain.Role(r.Role)
+	if !ok {
+		v.fail(chatadmin.CodeBadRole, colRole, "there is no such role in this domain")
+		return false
+	}
+	if role.ID == u.Role || u.ID == "" && role.ID == chatadmin.RoleMember {
+		return true
+	}
+	was, _ := d.domain.Role(u.Role)
+	if !d.role.May(chatadmin.PermRoles) || role.Level >= d.role.Level || u.ID != "" && was.Level > d.role.Level {
+		v.fail(CodeForbiddenRole, colRole, "")
+		return false
+	}
+	for _, p := range role.Permissions {
+		if !d.role.May(p) {
+			v.fail(CodeForbiddenRole, colRole, "")
+			return false
+		}
+	}
+	u.Role = role.ID
+	return true
+}
+
+// prepare checks u against the domain's rules.
+func (d *decider) prepare(u chatadmin.User, v *verdict) bool {
+	p, wrong := d.domain.Prepare(u)
+	for _, f := range wrong {
+		v.fail(f.Code, columnOf(f.Field, d.header), f.Reason)
+	}
+	v.write.Now = p
+	return len(wrong) == 0
+}
+
+// columnOf finds the column that a field came from.
+func columnOf(field string, h *header) column {
+	switch field {
+	case "name":
+		return colName
+	case "first_name":
+		return colFirstName
+	case "last_name":
+		return colLastName
+	case "email":
+		if h.oneLogin {
+			return colLogin
+		}
+		return colEmail
+	case "title":
+		return colTitle
+	case "mobile":
+		return colMobile
+	case "role":
+		return colRole
+	case "manager":
+		return colManager
+	}
+	return colLogin
+}
+
+func (d *decider) update(r *row, is *chatadmin.User, enabled string, v *verdict) {
+	u := *is
+	for _, f := range [...]struct {
+		col   column
+		cell  string
+		value *string
+	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
+		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone}} {
+		switch {
+		case !d.header.has(f.col):
+		case f.cell != "" || d.ClearBlanks:
+			*f.value = f.cell
+		case *f.value != "":
+			v.blanks++
+		}
+	}
+	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" {
+		if d.ClearBlanks {
+			u.Manager = ""
+		} else {
+			v.blanks++
+		}
+	}
+	if r.Role != "" && !d.grant(r, &u, v) {
+		return
+	}
+	v.letter = letterUpdated
+	if e := statusEvent(enabled, is.Status); e != 0 {
+		var err error
+		if u, err = chatadmin.Transition(u, e); err != nil {
+			v.fail(CodeForbidden, colEnabled, "")
+			return
+		}
+		if v.letter = letterActivated; e == chatadmin.Deactivate {
+			v.letter = letterDeactivated
+		}
+	}
+	if !d.prepare(u, v) {
+		return
+	}
+	v.write.Was, v.link = *is, r.Manager != ""
+	if !v.write.Changes() {
+		v.letter = letterUnchanged
+	} else if now := v.write.Now.User(); !d.mayWrite(is, now, v) {
+		v.link = false
+	}
+}
+
+func statusEvent(enabled string, s chatadmin.Status) chatadmin.StatusEvent {
+	switch {
+	case enabled == "TRUE" && s == chatadmin.Deactivated:
+		return chatadmin.Activate
+	case enabled == "FALSE" && s != chatadmin.Deactivated:
+		return chatadmin.Deactivate
+	}
+	return 0
+}
+
+// mayWrite refuses what an import must not do to an existing user.
+func (d *decider) mayWrite(is *chatadmin.User, now chatadmin.User, v *verdict) bool {
+	standing, _ := d.domain.Role(is.Role)
+	switch {
+	case is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role):
+		v.fail(CodeSelf, colLogin, "")
+	case is.ID != d.actor && standing.Level > d.role.Level:
+		v.fail(CodeForbidden, colLogin, "")
+	case is.AdminInForce() && !now.AdminInForce():
+		if delete(d.admins, is.ID); len(d.admins) == 0 && !d.manyMore {
+			d.admins[is.ID] = true
+			v.fail(CodeLastAdmin, colLogin, "")
+		}
+	case !is.AdminInForce() && now.AdminInForce():
+		d.admins[is.ID] = true
+	}
+	return v.letter != letterFailed
+}
+
+// setAdmins begins with the admins in force.
+func (d *decider) setAdmins(ids []chatadmin.ID) {
+	d.admins = make(map[chatadmin.ID]bool, len(ids))
+	for _, id := range ids {
+		d.admins[id] = true
+	}
+	d.manyMore = len(ids) >= chatadmin.MaxBatch
+}

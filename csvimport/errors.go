@@ -1,0 +1,32 @@
+package csvimport
+
+import (
+	"errors"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// FileError says why a whole file was refused, before anything was changed. It wraps chatadmin.ErrInvalid.
+type FileError struct {
+	Code   string // stable: "no_header", "missing_column", "double_column", "empty_file", "not_csv", …
+	Reason string // a sentence for the administrator
+}
+
+func (e *FileError) Error() string { return "the file cannot be imported: " + e.Reason }
+
+// Unwrap is chatadmin.ErrInvalid.
+func (e *FileError) Unwrap() error { return chatadmin.ErrInvalid }
+
+func fileError(code, reason string) error { return &FileError{code, reason} }
+
+var (
+	// ErrRowsFailed is what an all-or-nothing import says when a row is wrong. Nothing was changed; the result has the counts.
+	ErrRowsFailed = errors.New("some rows are wrong, and all or nothing was asked for: nothing was changed")
+	// ErrOtherFile is what applying or resuming says when the file is not the one that was planned or begun.
+	ErrOtherFile = fmt.Errorf("this is another file than the one the import began with: %w", chatadmin.ErrInvalid)
+	// ErrLinkUsed is what releasing invitations says the second time.
+	ErrLinkUsed = errors.New("this link was used already: the invitations are on their way")
+	// ErrLinkExpired is what releasing invitations says too late.
+	ErrLinkExpired = errors.New("this link has expired: invite the users one by one, or import the file again")
+)

@@ -1,0 +1,90 @@
+package csvimport
+
+import (
+	"hash/maphash"
+	"strconv"
+)
+
+// index is what an import must remember of the whole file while it reads it in batches: which login stands where, and who reports to whom. It
+// holds hashes instead of logins, some 50 bytes a row.
+type index struct {
+	seeds   [2]maphash.Seed
+	first   map[key]place
+	letters []letter // of each row
+	links   []link   // in file order
+	linkAt  map[uint32]uint32
+}
+
+// key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
+type key [2]uint64
+
+type place struct{ row, line uint32 }
+
+// link is the manager of a row that is written.
+type link struct {
+	row          uint32
+	user, target key
+	exists       bool  // the user is in the store, so that somebody may report to them already
+	inStore      bool  // so is the manager
+	other        bool  // the row is written for other reasons too
+	code         uint8 // linkSet, or why not
+}
+
+const (
+	linkSet uint8 = iota
+	linkUnknown
+	linkOwn
+	linkCircle
+)
+
+func (l link) note() string {
+	return [...]string{"", CodeNoManager, CodeOwnManager, CodeManagerCircle}[l.code]
+}
+
+func newIndex() *index {
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}, linkAt: map[uint32]uint32{}}
+}
+
+func (x *index) key(loginKey string) key {
+	return key{maphash.String(x.seeds[0], loginKey), maphash.String(x.seeds[1], loginKey)}
+}
+
+// claim notes that a login stands in a row, and returns where it stands first.
+func (x *index) claim(k key, row, line int) place {
+	at, ok := x.first[k]
+	if !ok {
+		at = place{uint32(row), uint32(line)}
+		x.first[k] = at
+	}
+	return at
+}
+
+// there reports whether the file creates or finds the user of a login.
+func (x *index) there(k key) bool {
+	at, ok := x.first[k]
+	if !ok || int(at.row) >= len(x.letters) {
+		return false
+	}
+	l := x.letters[at.row]
+	return l != letterFailed && l != letterNotCreated
+}
+
+// addLink notes the manager of a row. Rows are added in file order.
+func (x *index) addLink(l link) {
+	if l.user == l.target {
+		l.code = linkOwn
+	}
+	x.linkAt[l.row] = uint32(len(x.links))
+	x.links = append(x.links, l)
+}
+
+// link returns the link of a row, decided when the whole file had been read.
+func (x *index) link(row int) (link, bool) {
+	i, ok := x.linkAt[uint32(row)]
+	if !ok {
+		return link{}, false
+	}
+	return x.links[i], true
+}
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

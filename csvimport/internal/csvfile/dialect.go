@@ -1,0 +1,72 @@
+package csvfile
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// findDialect finds the delimiter and the kind of quotes from the first line.
+func (r *Reader) findDialect() error {
+	line, err := r.peekLine()
+	if err != nil {
+		return err
+	}
+	best := 0
+	r.format.Delimiter = ','
+	for _, d := range []byte{',', ';', '\t'} {
+		if n := outside(line, d); n > best {
+			best, r.format.Delimiter = n, d
+		}
+	}
+	for cell := range bytes.SplitSeq(line, []byte{r.format.Delimiter}) {
+		cell = bytes.TrimSpace(cell)
+		if size := curly(cell); size > 0 && len(cell) > size && endsCurly(cell[size:]) {
+			r.format.Typographic = true
+		}
+	}
+	r.p = parser{r.format.Delimiter, r.format.Typographic, r.lim}
+	return nil
+}
+
+func endsCurly(b []byte) bool {
+	for i := range b {
+		if size := curly(b[i:]); size > 0 && i+size == len(b) {
+			return true
+		}
+	}
+	return len(b) > 0 && b[len(b)-1] == '"'
+}
+
+// peekLine returns the line at r.pos without going on.
+func (r *Reader) peekLine() ([]byte, error) {
+	for {
+		if n := bytes.IndexAny(r.buf[r.pos:r.end], "\r\n"); n >= 0 {
+			return r.buf[r.pos : r.pos+n], nil
+		}
+		more, err := r.fill()
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			continue
+		}
+		if !r.eof {
+			return nil, &FileError{CodeHeader, fmt.Sprintf("the first line has more than %d KiB: the file has no line breaks, or is no CSV file", r.lim.RowBytes>>10)}
+		}
+		return r.buf[r.pos:r.end], nil
+	}
+}
+
+// outside counts a delimiter outside of quotes.
+func outside(line []byte, d byte) (n int) {
+	quoted := false
+	for _, c := range line {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == d && !quoted:
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,39 @@
+package csvfile
+
+import "fmt"
+
+// RowError says why one record could not be read.
+type RowError struct {
+	Line   int // where the record begins
+	Code   string
+	Reason string // a sentence for the administrator
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+
+// Codes of a RowError.
+const (
+	CodeStrayQuote    = "stray_quote"      // a quote within a field, or text behind a closing quote
+	CodeUnclosedQuote = "unclosed_quote"   // a quote that is opened and never closed
+	CodeFieldTooLong  = "field_too_long"   // more than Limits.FieldBytes
+	CodeRowTooLong    = "row_too_long"     // more than Limits.RowBytes
+	CodeFieldCount    = "field_count"      // not as many fields as the header has
+	CodeManyColumns   = "too_many_columns" // more than Limits.Columns
+	CodeNUL           = "nul_byte"
+)
+
+// FileError says why a whole file cannot be read.
+type FileError struct {
+	Code   string
+	Reason string // a sentence for the administrator
+}
+
+func (e *FileError) Error() string { return e.Reason }
+
+// Codes of a FileError.
+const (
+	CodeEmpty    = "empty_file"
+	CodeNotCSV   = "not_csv"
+	CodeTooLarge = "file_too_large"
+	CodeHeader   = "bad_header" // the first line is itself broken
+)

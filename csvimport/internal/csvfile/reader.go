@@ -1,0 +1,272 @@
+package csvfile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// Limits bound what a file may hold; zero fields take the defaults.
+type Limits struct {
+	FileBytes  int64 // default 2 GiB
+	RowBytes   int   // default 1 MiB; also the memory that reading takes at most
+	FieldBytes int   // default 64 KiB
+	Columns    int   // default 256
+	QuotedRows int   // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	if l.FileBytes == 0 {
+		l.FileBytes = 2 << 30
+	}
+	set(&l.RowBytes, 1<<20)
+	set(&l.FieldBytes, 64<<10)
+	set(&l.Columns, 256)
+	set(&l.QuotedRows, 64)
+	return l
+}
+
+// Row is one record. It is valid until the next call of Read.
+type Row struct {
+	Line   int       // of the file, from 1, where the record begins
+	Fields [][]byte  // UTF-8, line breaks as \n; of a broken record as far as they can be told
+	Err    *RowError // nil if the record is whole and has as many fields as the header
+}
+
+// Reader reads the records of a file.
+type Reader struct {
+	src    io.Reader
+	lim    Limits
+	format Format
+	header []string
+
+	buf  []byte
+	pos  int // of the next record
+	end  int // of what is in buf
+	eof  bool
+	line int // of the next record
+	read int64
+	p    parser
+}
+
+// NewReader finds out how the file is written and reads its header, the first line that is not blank. The errors are *FileError, or those of f.
+func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
+	r := &Reader{lim: lim.withDefaults(), line: 1}
+	var err error
+	if r.src, r.format, err = decoded(f, r.lim); err != nil {
+		return nil, err
+	}
+	r.buf = make([]byte, min(64<<10, r.lim.RowBytes))
+	if err := r.skipBlank(); err == io.EOF {
+		return nil, &FileError{CodeEmpty, "the file is empty"}
+	} else if err != nil {
+		return nil, err
+	}
+	if err := r.findDialect(); err != nil {
+		return nil, err
+	}
+	var head Row
+	if err := r.record(&head); err != nil {
+		return nil, err
+	}
+	if head.Err != nil {
+		return nil, &FileError{CodeHeader, fmt.Sprintf("the headings in line %d cannot be read: %s", head.Line, head.Err.Reason)}
+	}
+	for _, name := range head.Fields {
+		r.header = append(r.header, string(bytes.TrimSpace(name)))
+	}
+	return r, nil
+}
+
+// Format is how the file is written.
+func (r *Reader) Format() Format { return r.format }
+
+// Header is the first record, trimmed.
+func (r *Reader) Header() []string { return r.header }
+
+// Bytes is how much of the file (as UTF-8) has been read.
+func (r *Reader) Bytes() int64 { return r.read }
+
+// Read reads the next record, blank lines skipped, or returns io.EOF. A broken record is no error: row.Err says what is wrong with it.
+func (r *Reader) Read(row *Row) error {
+	if err := r.skipBlank(); err != nil {
+		return err
+	}
+	if err := r.record(row); err != nil {
+		return err
+	}
+	if n := len(row.Fields); row.Err == nil && n != len(r.header) {
+		row.Err = &RowError{row.Line, CodeFieldCount, fmt.Sprintf("the line has %d fields, the header has %d", n, len(r.header))}
+	}
+	return nil
+}
+
+// fill reads more behind what is there, making room first. It returns false where there is no more, or no more room.
+func (r *Reader) fill() (bool, error) {
+	if r.eof {
+		return false, nil
+	}
+	if r.pos > 0 {
+		r.end = copy(r.buf, r.buf[r.pos:r.end])
+		r.pos = 0
+	}
+	if r.end == len(r.buf) {
+		if len(r.buf) > r.lim.RowBytes {
+			return false, nil
+		}
+		r.buf = append(r.buf, make([]byte, min(len(r.buf), r.lim.RowBytes+1-len(r.buf)))...)
+	}
+	for {
+		n, err := r.src.Read(r.buf[r.end:])
+		r.end += n
+		if r.read += int64(n); r.read > 2*r.lim.FileBytes {
+			return false, tooLarge(r.lim.FileBytes)
+		}
+		if err == io.EOF {
+			r.eof = true
+			return n > 0, nil
+		}
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+}
+
+// skipBlank goes to the next line that is not blank.
+func (r *Reader) skipBlank() error {
+	for i := r.pos; ; i++ {
+		if i == r.end {
+			at := i - r.pos
+			more, err := r.fill()
+			if err != nil {
+				return err
+			}
+			if i = r.pos + at; !more {
+				if r.eof {
+					r.pos = i
+					return io.EOF
+				}
+				return r.skipLine() // a line of nothing but spaces, longer than a row may be
+			}
+		}
+		switch c := r.buf[i]; c {
+		case ' ', '\t':
+			if c == '\t' && r.format.Delimiter == '\t' {
+				return nil
+			}
+		case '\r', '\n':
+			if c == '\r' {
+				if i+1 == r.end {
+					at := i - r.pos
+					if _, err := r.fill(); err != nil {
+						return err
+					}
+					i = r.pos + at
+				}
+				if i+1 < r.end && r.buf[i+1] == '\n' {
+					i++
+				}
+			}
+			r.line++
+			r.pos = i + 1
+		default:
+			return nil
+		}
+	}
+}
+
+// record parses the record at r.pos.
+func (r *Reader) record(row *Row) error {
+	*row = Row{Line: r.line, Fields: row.Fields[:0]}
+	for {
+		res := r.p.parse(r.buf[r.pos:r.end], r.eof, row.Fields[:0])
+		row.Fields = res.fields
+		switch {
+		case res.more:
+			more, err := r.fill()
+			if err != nil {
+				return err
+			}
+			if more {
+				continue
+			}
+			if !r.eof {
+				return r.broken(row, CodeRowTooLong, fmt.Sprintf("the line is longer than %d KiB, or a quote in it is not closed", r.lim.RowBytes>>10))
+			}
+			return r.broken(row, CodeUnclosedQuote, "a quote is opened and never closed")
+		case res.code != "":
+			return r.broken(row, res.code, res.reason)
+		}
+		r.pos += res.size
+		r.line += res.lines
+		return nil
+	}
+}
+
+// broken reports a record and goes on behind its first line: whatever a quote in it has swallowed gets its own chance.
+func (r *Reader) broken(row *Row, code, reason string) error {
+	row.Err = &RowError{row.Line, code, reason}
+	row.Fields = row.Fields[:0]
+	start := r.buf[r.pos:r.end]
+	if n := bytes.IndexAny(start[:min(len(start), r.lim.RowBytes)], "\r\n"); n >= 0 && code != CodeManyColumns {
+		for cell := range bytes.SplitSeq(bytes.Clone(start[:n]), []byte{r.format.Delimiter}) {
+			if row.Fields = append(row.Fields, cell); len(row.Fields) > r.lim.Columns {
+				break
+			}
+		}
+	}
+	return r.skipLine()
+}
+
+// skipLine goes behind the next line end, however far it is.
+func (r *Reader) skipLine() error {
+	for {
+		if n := bytes.IndexAny(r.buf[r.pos:r.end], "\r\n"); n >= 0 {
+			r.pos += n
+			if r.buf[r.pos] == '\r' && r.pos+1 == r.end {
+				if _, err := r.fill(); err != nil {
+					return err
+				}
+			}
+			if r.buf[r.pos] == '\r' && r.pos+1 < r.end && r.buf[r.pos+1] == '\n' {
+				r.pos++
+			}
+			r.pos++
+			r.line++
+			return nil
+		}
+		r.pos = r.end
+		if more, err := r.fill(); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// AppendCSV appends the record as comma-separated values, so that encoding/csv reads back exactly these fields.
+func (row *Row) AppendCSV(dst []byte) []byte {
+	for i, f := range row.Fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if len(f) > 0 && !bytes.ContainsAny(f, ",\"\r\n") {
+			dst = append(dst, f...)
+			continue
+		}
+		dst = append(dst, '"')
+		for {
+			n := bytes.IndexByte(f, '"')
+			if n < 0 {
+				break
+			}
+			dst = append(append(dst, f[:n+1]...), '"')
+			f = f[n+1:]
+		}
+		dst = append(append(dst, f...), '"')
+	}
+	return append(dst, '\n')
+}

@@ -1,0 +1,118 @@
+package csvimport
+
+import (
+	"context"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// settle decides every link when the whole file has been read: a manager who is neither in the store nor in the file is unknown, and where managers
+// would form a circle, the link that stands last in the file is not set and the user keeps the manager they have. Since that may close another circle,
+// it is looked for again until there is none. What comes out depends only on the file and on the store, so that importing the same file again finds nothing to do.
+func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
+	moved := false
+	for i := range x.links {
+		l := &x.links[i]
+		if l.code == linkSet && !l.inStore && !x.there(l.target) {
+			l.code = linkUnknown
+		}
+		moved = moved || l.exists && l.code == linkSet
+	}
+	stored := map[key]key{}
+	if moved { // only then can a chain run through the store and come back
+		var err error
+		if stored, err = x.storedChains(ctx, r, domain, above); err != nil {
+			return err
+		}
+	}
+	for x.breakCircles(stored) {
+	}
+	return nil
+}
+
+// breakCircles looks for circles once, and refuses one link of each.
+func (x *index) breakCircles(stored map[key]key) (found bool) {
+	at := make(map[key]uint32, len(x.links)) // the link that is a user's own
+	for i, l := range x.links {
+		if l.code == linkSet {
+			at[l.user] = uint32(i)
+		}
+	}
+	up := func(k key) (key, bool) {
+		if i, ok := at[k]; ok {
+			return x.links[i].target, true
+		}
+		k, ok := stored[k]
+		return k, ok
+	}
+	// Walk up from each link, marking with the walk's number: meeting one's own mark is a circle, an older one is known ground.
+	walked := make(map[key]uint32, len(x.links))
+	for i := range x.links {
+		if x.links[i].code != linkSet {
+			continue
+		}
+		walk := uint32(i) + 1
+		k, ok := x.links[i].user, true
+		for ok && walked[k] == 0 {
+			walked[k] = walk
+			k, ok = up(k)
+		}
+		if !ok || walked[k] != walk {
+			continue
+		}
+		found = true
+		last := uint32(0)
+		for c, start := k, true; start || c != k; start = false {
+			if j, ok := at[c]; ok {
+				last = max(last, j)
+			}
+			c, _ = up(c)
+		}
+		x.links[last].code = linkCircle
+	}
+	return found
+}
+
+// storedChains reads who stands above the users and managers of the links, in the store, level by level.
+func (x *index) storedChains(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) (map[key]key, error) {
+	chains := map[key]key{}
+	from := map[chatadmin.ID][]key{} // who reports to the users we ask for next
+	known := map[chatadmin.ID]key{}
+	for k, manager := range above {
+		if manager != "" {
+			from[manager] = append(from[manager], k)
+		}
+	}
+	for len(from) > 0 {
+		ids := make([]chatadmin.ID, 0, len(from))
+		for id := range from {
+			ids = append(ids, id)
+		}
+		next := map[chatadmin.ID][]key{}
+		for len(ids) > 0 {
+			n := min(len(ids), chatadmin.MaxBatch)
+			users, err := r.Users(ctx, domain, ids[:n])
+			if err != nil {
+				return nil, err
+			}
+			ids = ids[n:]
+			for _, u := range users {
+				k := x.key(u.LoginKey)
+				known[u.ID] = k
+				for _, below := range from[u.ID] {
+					chains[below] = k
+				}
+				if _, seen := chains[k]; seen || u.Manager == "" {
+					continue
+				}
+				if boss, seen := known[u.Manager]; seen {
+					chains[k] = boss
+				} else {
+					next[u.Manager] = append(next[u.Manager], k)
+				}
+			}
+		}
+		from = next
+	}
+	return chains, ctx.Err()
+}

@@ -1,0 +1,141 @@
+package csvimport
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Plan says what an import would do; nothing has been changed. It can be kept as JSON, shown, and applied later by the same actor with the same file.
+type Plan struct {
+	Settings  settings      `json:"settings"`
+	Domain    chatadmin.ID  `json:"domain"`
+	Actor     chatadmin.ID  `json:"actor"`
+	DomainRev chatadmin.Rev `json:"domain_rev"`
+	File      []byte        `json:"file"`      // SHA-256
+	Decisions []byte        `json:"decisions"` // SHA-256 over what becomes of each row
+	Counts    Counts        `json:"counts"`
+	Warnings  []string      `json:"warnings,omitempty"` // of the file as a whole
+
+	login  chatadmin.LoginPolicy // a domain never changes it
+	index  *index
+	chunks []chunk
+}
+
+// chunk is what became of the rows of one batch.
+type chunk struct {
+	Letters string         `json:"l"`
+	Notes   []note         `json:"n,omitempty"`
+	Created []chatadmin.ID `json:"c,omitempty"`
+}
+
+// Make plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
+// the file as a whole is a *FileError. It needs chatadmin.PermUsersImport and PermUsersCreate, in update mode PermUsersEdit too.
+func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Plan, error) {
+	if err := mode.check(); err != nil {
+		return nil, err
+	}
+	hash, err := fingerprint(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return scan(ctx, s, file, hash, o.settings(mode), nil)
+}
+
+// Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
+// if the file is another one.
+func Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+	if p.Actor != s.Actor() || p.Domain != s.Domain() {
+		return nil, fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
+	}
+	hash, err := fingerprint(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(hash, p.File) {
+		return nil, ErrOtherFile
+	}
+	now, err := scan(ctx, s, file, hash, p.Settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(now.Decisions, p.Decisions) || now.DomainRev != p.DomainRev {
+		return nil, fmt.Errorf("users or settings of the domain have changed since: %w", chatadmin.ErrPlanStale)
+	}
+	return begin(ctx, s, now, file, o)
+}
+
+// Run plans and imports at once, for an administrator who does not want to look at the plan.
+func Run(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Result, error) {
+	p, err := Make(ctx, s, file, mode, o)
+	if err != nil {
+		return nil, err
+	}
+	return begin(ctx, s, p, file, o)
+}
+
+// scan reads the file once and decides every row. done, where given, are the batches that an interrupted import has committed: their rows are taken as they were decided then.
+func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, set settings, done []chunk) (*Plan, error) {
+	d, domain, role, err := s.ViewAs(ctx, chatadmin.PermUsersImport)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range permissions(set.Mode) {
+		if !role.May(p) {
+			return nil, fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden)
+		}
+	}
+	admins, err := s.AdminsInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	src, err := open(file, domain.Login)
+	if err != nil {
+		return nil, err
+	}
+	sc := &scanner{scope: s, src: src, index: newIndex(), above: map[key]chatadmin.ID{}, done: done,
+		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}}
+	sc.decider.setAdmins(admins)
+	if err := sc.all(ctx); err != nil {
+		return nil, err
+	}
+	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, index: sc.index, chunks: sc.chunks, Counts: sc.counts}
+	p.Counts.Warnings += int64(len(p.Warnings))
+	h := sha256.New()
+	for _, c := range p.chunks {
+		_, _ = fmt.Fprintf(h, "%s%v\n", c.Letters, c.Notes)
+	}
+	p.Decisions = h.Sum(nil)
+	return p, nil
+}
+
+func permissions(m Mode) []chatadmin.Permission {
+	if m == UpdateExisting {
+		return []chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}
+	}
+	return []chatadmin.Permission{chatadmin.PermUsersCreate}
+}
+
+// Result is what came of an import.
+type Result struct {
+	ImportID chatadmin.ID
+	Counts   Counts
+	Warnings []string // of the file as a whole
+	Invited  int      // mails sent at once, where asked for
+
+	chunks []chunk
+}
+
+// refuse is the result of an all-or-nothing import in which rows are wrong.
+func (p *Plan) refuse() (*Result, error) {
+	return &Result{Counts: p.Counts, Warnings: p.Warnings, chunks: p.chunks}, ErrRowsFailed
+}
+
+func isRetry(err error) bool {
+	return errors.Is(err, chatadmin.ErrExists) || errors.Is(err, chatadmin.ErrNeedsExclusive)
+}

@@ -1,0 +1,128 @@
+package csvimport
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/formula"
+)
+
+// Outcomes reads the file once more and tells what would become of each row, in file order and in bounded memory. A plan that was kept as JSON has forgotten its
+// rows: make it again.
+func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
+	return walk(ctx, s, file, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+}
+
+// Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory.
+func (r *Result) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
+	return walk(ctx, s, file, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+}
+
+// WriteCSV writes the result CSV of a plan; see Result.WriteCSV.
+func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
+	return writeResult(ctx, s, file, p.chunks, p.Counts.Rows, w)
+}
+
+// WriteCSV writes the result CSV: the columns of the file, and _line, _status, _code and _message. It can be filtered, mended and imported again as it is, since columns that begin
+// with "_" are not read. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
+// what the original holds.
+func (r *Result) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
+	return writeResult(ctx, s, file, r.chunks, r.Counts.Rows, w)
+}
+
+func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
+	if len(chunks) == 0 && rows > 0 {
+		return fmt.Errorf("what became of the rows is not known any more: make the plan again: %w", chatadmin.ErrInvalid)
+	}
+	_, domain, err := s.View(ctx, chatadmin.PermUsersImport)
+	if err != nil {
+		return err
+	}
+	src, err := open(file, domain.Login)
+	if err != nil {
+		return err
+	}
+	for _, c := range chunks {
+		notes := c.Notes
+		for i := range len(c.Letters) {
+			e, err := src.entry()
+			if err == io.EOF {
+				return ErrOtherFile
+			}
+			if err != nil {
+				return err
+			}
+			o := Outcome{Line: e.line, Login: e.row.Login}
+			o.setLetter(c.Letters[i])
+			for len(notes) > 0 && notes[0].Row == i {
+				o.Notes = append(o.Notes, notes[0].explain(src.header, &e.row))
+				notes = notes[1:]
+			}
+			if err := each(o, src); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []chunk, rows int64, w io.Writer) error {
+	out := csv.NewWriter(w)
+	var kept []int // columns of the file; results of an earlier import are replaced
+	err := walk(ctx, s, file, chunks, rows, func(o Outcome, src *source) error {
+		if kept == nil {
+			var names []string
+			for i, name := range src.header.names {
+				if !strings.HasPrefix(strings.TrimSpace(name), "_") {
+					kept, names = append(kept, i), append(names, formula.Guard(name))
+				}
+			}
+			if err := out.Write(append(names, "_line", "_status", "_code", "_message")); err != nil {
+				return err
+			}
+		}
+		cells := make([]string, 0, len(kept)+4)
+		for _, i := range kept {
+			cell := ""
+			if i < len(src.raw.Fields) {
+				// What an export has guarded already is not guarded twice.
+				cell = formula.Guard(formula.Unguard(strings.TrimSpace(string(src.raw.Fields[i]))))
+			}
+			cells = append(cells, cell)
+		}
+		code, message := o.Summary()
+		for i := len(src.header.names); i < len(src.raw.Fields); i++ {
+			message += fmt.Sprintf("; surplus: %s", chatadmin.Cut(string(src.raw.Fields[i])))
+		}
+		return out.Write(append(cells, strconv.Itoa(o.Line), string(o.Status), code, formula.Guard(message)))
+	})
+	out.Flush()
+	if err == nil {
+		err = out.Error()
+	}
+	return err
+}
+
+// Summary is the code of the first note, and all messages in one line: what the result CSV says of the row.
+func (o Outcome) Summary() (code, message string) {
+	var texts []string
+	for _, n := range o.Notes {
+		text := n.Message
+		if n.Column != "" {
+			text = n.Column + ": " + text
+		}
+		texts = append(texts, text)
+	}
+	if len(o.Notes) > 0 {
+		code = o.Notes[0].Code
+	}
+	return code, strings.Join(texts, "; ")
+}

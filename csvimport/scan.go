@@ -1,0 +1,195 @@
+package csvimport
+
+import (
+	"context"
+	"slices"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// scanner decides every row of a file against the committed state of the store.
+type scanner struct {
+	scope   *chatadmin.Scope
+	src     *source
+	index   *index
+	decider decider
+	above   map[key]chatadmin.ID // the manager in the store of those in links
+	done    []chunk
+	chunks  []chunk
+	counts  Counts
+}
+
+func (sc *scanner) all(ctx context.Context) error {
+	for {
+		rows, err := sc.src.read(ctx)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		if err := sc.batch(ctx, rows); err != nil {
+			return err
+		}
+	}
+	if err := sc.index.settle(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), sc.above); err != nil {
+		return err
+	}
+	sc.applyLinks()
+	for _, l := range sc.index.letters {
+		sc.counts.add(l)
+	}
+	for _, c := range sc.chunks {
+		for _, n := range c.Notes {
+			if isWarning(n.Code) {
+				sc.counts.Warnings++
+			}
+		}
+	}
+	return nil
+}
+
+// applyLinks lets what was found about managers count in the outcome of their rows. Rows that write nothing get no warning.
+func (sc *scanner) applyLinks() {
+	x := sc.index
+	touched := map[int]bool{}
+	for _, l := range x.links {
+		batch := int(l.row) / batchRows
+		switch {
+		case batch < len(sc.done):
+		case l.code == linkSet && !l.other:
+			x.letters[l.row] = letterUpdated
+		case l.code != linkSet && l.other:
+			c := &sc.chunks[batch]
+			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
+			touched[batch] = true
+		}
+	}
+	for i := range sc.chunks {
+		from := i * batchRows
+		sc.chunks[i].Letters = string(x.letters[from:min(from+batchRows, len(x.letters))])
+	}
+	for batch := range touched {
+		slices.SortStableFunc(sc.chunks[batch].Notes, func(a, b note) int { return a.Row - b.Row })
+	}
+}
+
+// batch decides the rows of one batch.
+func (sc *scanner) batch(ctx context.Context, rows []entry) error {
+	base := len(sc.index.letters)
+	var done *chunk
+	if b := base / batchRows; b < len(sc.done) {
+		done = &sc.done[b]
+	}
+	view, err := look(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, done)
+	if err != nil {
+		return err
+	}
+	c := chunk{}
+	for i := range rows {
+		e := &rows[i]
+		loginKey := chatadmin.Fold(e.row.Login)
+		k := sc.index.key(loginKey)
+		is := view.user(loginKey)
+		first := place{}
+		if e.bad == nil && loginKey != "" {
+			first = sc.index.claim(k, base+i, e.line)
+		}
+		var v verdict
+		if done != nil {
+			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
+		} else {
+			v = sc.decider.row(e, is, first, base+i)
+		}
+		sc.index.letters = append(sc.index.letters, v.letter)
+		sc.counts.KeptBlanks += int64(v.blanks)
+		for _, n := range v.notes {
+			n.Row = i
+			c.Notes = append(c.Notes, n)
+		}
+		if v.link {
+			sc.link(base+i, k, is, view.user(chatadmin.Fold(e.row.Manager)), chatadmin.Fold(e.row.Manager), v.letter != letterUnchanged)
+		}
+	}
+	if done != nil {
+		c = *done
+	}
+	sc.chunks = append(sc.chunks, c)
+	return nil
+}
+
+// link notes the manager of a row, unless they are the user's manager already.
+func (sc *scanner) link(row int, user key, is, manager *chatadmin.User, managerKey string, other bool) {
+	l := link{row: uint32(row), user: user, target: sc.index.key(managerKey), exists: is != nil, other: other}
+	if manager != nil && !manager.Deleting {
+		l.inStore = true
+		if is != nil && is.Manager == manager.ID {
+			return
+		}
+		sc.above[l.target] = manager.Manager
+	}
+	if is != nil {
+		sc.above[user] = is.Manager
+	}
+	sc.index.addLink(l)
+}
+
+// written reports whether a row of this letter wrote its user.
+func written(l letter) bool {
+	return l == letterCreated || l == letterUpdated || l == letterActivated || l == letterDeactivated
+}
+
+// row decides one entry: what is wrong with its form or its login comes before everything else. first is where its login stands first.
+func (d *decider) row(e *entry, is *chatadmin.User, first place, at int) verdict {
+	var v verdict
+	switch {
+	case e.bad != nil:
+		v.letter = letterFailed
+		v.notes = append(v.notes, note{Code: e.bad.Code, Col: -1, Arg: e.bad.Reason})
+	case e.row.Login != "" && int(first.row) != at:
+		v.fail(CodeDuplicate, colLogin, itoa(first.line))
+	default:
+		return d.decide(&e.row, is)
+	}
+	return v
+}
+
+// users are the users that rows speak of, by login key.
+type users map[string]*chatadmin.User
+
+func (u users) user(loginKey string) *chatadmin.User {
+	if loginKey == "" {
+		return nil
+	}
+	return u[loginKey]
+}
+
+// look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
+func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
+	want := make([]string, 0, len(rows)*2)
+	for i, e := range rows {
+		if done == nil || e.row.Manager != "" && written(done.Letters[i]) {
+			want = append(want, chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager))
+		}
+	}
+	return byLogin(ctx, r, domain, want)
+}
+
+func byLogin(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, want []string) (users, error) {
+	slices.Sort(want)
+	want = slices.Compact(want)
+	if len(want) > 0 && want[0] == "" {
+		want = want[1:]
+	}
+	found := make(users, len(want))
+	for batch := range slices.Chunk(want, chatadmin.MaxBatch) {
+		us, err := r.UsersByLogin(ctx, domain, batch)
+		if err != nil {
+			return nil, err
+		}
+		for i := range us {
+			found[us[i].LoginKey] = &us[i]
+		}
+	}
+	return found, nil
+}

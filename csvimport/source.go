@@ -1,0 +1,153 @@
+package csvimport
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
+)
+
+// batchRows is how many rows of the file one transaction takes. Batches are counted from the start of the file, so that a resumed import cuts it
+// into the same ones.
+const batchRows = chatadmin.MaxBatch
+
+// entry is one line of the file: a row, or what is wrong with it.
+type entry struct {
+	line int
+	row  row
+	bad  *csvfile.RowError
+}
+
+// source reads the file batch by batch.
+type source struct {
+	file   *csvfile.Reader
+	header *header
+	dec    *decoder
+	raw    csvfile.Row
+	buf    []byte
+	batch  []entry
+	next   int // number of the batch that read returns next
+}
+
+// open starts at the beginning of the file.
+func open(f io.ReadSeeker, login chatadmin.LoginPolicy) (*source, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
+	file, err := csvfile.NewReader(f, csvfile.Limits{})
+	if err != nil {
+		return nil, refused(err)
+	}
+	s := &source{file: file}
+	if s.header, err = readHeader(file.Header(), login); err != nil {
+		return nil, err
+	}
+	if s.dec, err = newDecoder(s.header, len(file.Header())); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func refused(err error) error {
+	var fe *csvfile.FileError
+	if errors.As(err, &fe) {
+		return &FileError{fe.Code, fe.Reason}
+	}
+	return fmt.Errorf("reading the file: %w", err)
+}
+
+// read returns the next batch, valid until the next call; it is empty at the end of the file.
+func (s *source) read(ctx context.Context) ([]entry, error) {
+	s.batch = s.batch[:0]
+	for len(s.batch) < batchRows {
+		e, err := s.entry()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.batch = append(s.batch, e)
+	}
+	s.next++
+	return s.batch, ctx.Err()
+}
+
+func (s *source) entry() (entry, error) {
+	if err := s.file.Read(&s.raw); err != nil {
+		if err == io.EOF {
+			return entry{}, err
+		}
+		return entry{}, refused(err)
+	}
+	e := entry{line: s.raw.Line, bad: s.raw.Err}
+	if e.bad != nil && e.bad.Code != csvfile.CodeFieldCount {
+		return e, nil
+	}
+	var err error
+	if s.buf = s.raw.AppendCSV(s.buf[:0]); e.bad == nil {
+		e.row, err = s.dec.decode(s.buf)
+	} else {
+		e.row = s.salvage()
+	}
+	return e, err
+}
+
+// salvage takes what can be told of a row with the wrong number of fields, for its report alone.
+func (s *source) salvage() row {
+	var r row
+	for c, cell := range r.cells() {
+		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
+			*cell = string(s.raw.Fields[i])
+		}
+	}
+	r.clean()
+	return r
+}
+
+// skipTo reads on until the batch with the given number is next.
+func (s *source) skipTo(ctx context.Context, batch int) error {
+	for s.next < batch {
+		if rows, err := s.read(ctx); err != nil || len(rows) == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnings are those of the file as a whole.
+func (s *source) warnings() []string {
+	var w []string
+	for _, name := range s.header.unknown {
+		w = append(w, fmt.Sprintf("the column %q is not known and was not read", chatadmin.Cut(name)))
+	}
+	if s.file.Format().Encoding == "windows-1252" {
+		w = append(w, "the file is not UTF-8; it was read as Windows-1252: look at names with accents")
+	}
+	return w
+}
+
+// fingerprint is the SHA-256 of the whole file.
+func fingerprint(ctx context.Context, f io.ReadSeeker) ([]byte, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
+	h, buf := sha256.New(), make([]byte, 1<<18)
+	for {
+		n, err := f.Read(buf)
+		_, _ = h.Write(buf[:n])
+		if err == io.EOF {
+			return h.Sum(nil), nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the file: %w", err)
+		}
+	}
+}
