@@ -9,9 +9,7 @@ import (
 )
 
 // joins reports whether u is to be in the default groups.
-func (w *Work) joins(u User) bool { return w.Settings.joins(u) }
-
-func (s Settings) joins(u User) bool {
+func (s *Settings) joins(u *User) bool {
 	return u.ID != "" && !u.Deleting && slices.Contains(joinStatuses(), u.Status) && slices.Contains(s.joinKinds(), u.Kind)
 }
 
@@ -26,7 +24,7 @@ func (s Settings) joinKinds() []Kind {
 
 // joinDefaultGroups makes users members of every default group. The shared fence keeps the set of default groups as it is until the transaction
 // ends, so that nobody is missed by a group that is being marked.
-func (w *Work) joinDefaultGroups(ctx context.Context, users []User) error {
+func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -40,9 +38,10 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []User) error {
 		if err != nil {
 			return err
 		}
+		changes = slices.Grow(changes, len(groups)*len(users))
 		for _, g := range groups {
 			for _, u := range users {
-				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u.ID, Rev: rev}})
+				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
 			}
 		}
 		if p.After = next; next == "" {

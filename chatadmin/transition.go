@@ -82,9 +82,9 @@ func (u User) activation(e StatusEvent) (User, error) {
 type UserChange struct{ Was, Now User }
 
 // LosesAccess reports whether the change ends the user's access: what hangs on it (sessions, links, devices) ends in the same transaction.
-func (c UserChange) LosesAccess() bool { return c.Was.hasAccess() && !c.Now.hasAccess() }
+func (c *UserChange) LosesAccess() bool { return c.Was.hasAccess() && !c.Now.hasAccess() }
 
-func (u User) hasAccess() bool {
+func (u *User) hasAccess() bool {
 	return u.ID != "" && u.Status != Deactivated && !u.Denied && !u.Deleting
 }
 

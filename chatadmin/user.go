@@ -38,7 +38,7 @@ func (a Attributes) encode() ([]byte, error) {
 }
 
 // AdminInForce reports whether the user counts as one of the domain's admins: one who is locked or has yet to sign in counts.
-func (u User) AdminInForce() bool {
+func (u *User) AdminInForce() bool {
 	return u.Admin && u.Status != Deactivated && !u.Denied && !u.Deleting
 }
 
@@ -152,7 +152,7 @@ func (s Settings) prepareLogin(u *User, bad func(field, value, code, reason stri
 }
 
 // diffUser lists what differs between two states of a user, in the terms of an administrator.
-func diffUser(was, now User) []FieldChange {
+func diffUser(was, now *User) []FieldChange {
 	var d []FieldChange
 	for _, f := range [...]struct{ field, before, after string }{
 		{"login", was.Login, now.Login}, {"email", was.Email, now.Email}, {"name", was.DisplayName, now.DisplayName},
@@ -161,6 +161,9 @@ func diffUser(was, now User) []FieldChange {
 		{"role", was.Role, now.Role}, {"avatar", avatar(was), avatar(now)},
 	} {
 		if f.before != f.after {
+			if d == nil {
+				d = make([]FieldChange, 0, 10)
+			}
 			d = append(d, FieldChange{f.field, f.before, f.after})
 		}
 	}
@@ -176,7 +179,7 @@ func diffUser(was, now User) []FieldChange {
 	return d
 }
 
-func avatar(u User) string {
+func avatar(u *User) string {
 	if len(u.Attrs) == 0 {
 		return ""
 	}
@@ -195,7 +198,7 @@ func known[T interface {
 }
 
 // sameUser reports whether writing now over was would change nothing.
-func sameUser(was, now User) bool {
+func sameUser(was, now *User) bool {
 	return was.LoginKey == now.LoginKey && was.NameKey == now.NameKey && was.PhoneE164 == now.PhoneE164 && was.Admin == now.Admin &&
 		was.Deleting == now.Deleting && string(was.Attrs) == string(now.Attrs) && len(diffUser(was, now)) == 0
 }

@@ -22,24 +22,26 @@ var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
 // access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
 // nothing to write there is no event. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
 func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) ([]User, error) {
-	var changes []UserChange
-	var revs []Rev
-	for _, x := range writes {
-		now := x.Now.user
+	changes := make([]UserChange, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
+	revs := make([]Rev, 0, len(writes))
+	for i := range writes {
+		x := &writes[i]
+		if !x.Changes() {
+			continue
+		}
+		changes = append(changes, UserChange{x.Was, x.Now.user})
+		revs = append(revs, x.Was.Rev)
+		now := &changes[len(changes)-1].Now
 		now.Domain, now.Rev, now.Created = w.scope.domain, x.Was.Rev, x.Was.Created
 		if x.Was.ID == "" {
 			now.Created = w.now
-		} else if sameUser(x.Was, now) {
-			continue
 		}
-		changes = append(changes, UserChange{x.Was, now})
-		revs = append(revs, x.Was.Rev)
 	}
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	for _, c := range changes {
-		if err := w.mayChange(c); err != nil {
+	for i := range changes {
+		if err := w.mayChange(&changes[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -68,15 +70,16 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	users := make([]User, len(changes))
 	targets := make([]ID, len(changes))
 	diffs := make(map[ID][]FieldChange, len(changes))
-	for i, c := range changes {
-		users[i], targets[i], diffs[c.Now.ID] = c.Now, c.Now.ID, diffUser(c.Was, c.Now)
+	for i := range changes {
+		c := &changes[i]
+		users[i], targets[i], diffs[c.Now.ID] = c.Now, c.Now.ID, diffUser(&c.Was, &c.Now)
 	}
 	w.Record(kind, targets, diffs, nil)
 	return users, nil
 }
 
 // mayChange authorises one write.
-func (w *Work) mayChange(c UserChange) error {
+func (w *Work) mayChange(c *UserChange) error {
 	if c.Was.ID != "" {
 		if err := w.mayActOn(c.Was); err != nil {
 			return err
@@ -119,17 +122,20 @@ const CodeTaken = "taken"
 
 // afterUsers does what follows from users that have just been written.
 func (w *Work) afterUsers(ctx context.Context, changes []UserChange) error {
-	var joined []User
+	joined := make([]ID, 0, len(changes))
 	var ended []ID
-	for _, c := range changes {
-		if w.joins(c.Now) && !w.joins(c.Was) {
-			joined = append(joined, c.Now)
+	adminGone := false
+	for i := range changes {
+		c := &changes[i]
+		if w.Settings.joins(&c.Now) && !w.Settings.joins(&c.Was) {
+			joined = append(joined, c.Now.ID)
 		}
+		adminGone = adminGone || c.Was.AdminInForce() && !c.Now.AdminInForce()
 		if c.LosesAccess() || c.Was.ID != "" && c.Was.Email != c.Now.Email {
 			ended = append(ended, c.Now.ID)
 		}
 	}
-	if slices.ContainsFunc(changes, func(c UserChange) bool { return c.Was.AdminInForce() && !c.Now.AdminInForce() }) {
+	if adminGone {
 		if err := w.keepAdmin(ctx); err != nil {
 			return err
 		}
@@ -261,4 +267,4 @@ func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]
 }
 
 // Changes reports whether writing it would change anything.
-func (x UserWrite) Changes() bool { return x.Was.ID == "" || !sameUser(x.Was, x.Now.user) }
+func (x *UserWrite) Changes() bool { return x.Was.ID == "" || !sameUser(&x.Was, &x.Now.user) }

@@ -144,6 +144,8 @@ type importer struct {
 	at        int     // its number
 	committed int     // batches that were committed before this run
 
+	verdicts  []verdict // of those rows
+	writes    []chatadmin.UserWrite
 	again     int // the batch that a race makes us prepare anew
 	exclusive bool
 	lookup    bool
@@ -257,6 +259,7 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 	if err := b.decide(ctx); err != nil {
 		return err
 	}
+	im.writes = b.writes
 	users, err := w.WriteUsers(ctx, KindImport, b.writes)
 	if err != nil {
 		return err

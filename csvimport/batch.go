@@ -37,14 +37,18 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	d.setAdmins(admins)
 	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive // whoever goes, WriteUsers asks for the exclusive fence first
 	made := map[key]chatadmin.ID{}                               // created in this batch
-	b.created = map[chatadmin.ID]bool{}
+	b.created = make(map[chatadmin.ID]bool, len(im.rows))
+	b.writes = im.writes[:0]
 	letters := make([]letter, len(im.rows))
-	verdicts := make([]verdict, len(im.rows))
+	if im.verdicts == nil {
+		im.verdicts = make([]verdict, batchRows)
+	}
 	for i := range im.rows {
 		e := &im.rows[i]
 		loginKey := chatadmin.Fold(e.row.Login)
 		k := x.key(loginKey)
-		v := d.row(e, view.user(loginKey), x.first[k], b.base+i)
+		v := &im.verdicts[i]
+		d.row(e, view.user(loginKey), x.first[k], b.base+i, v)
 		if l, ok := x.link(b.base + i); ok && l.code == linkSet && v.letter == letterUnchanged {
 			v.letter = letterUpdated // by its manager, who is set when all rows are in
 		}
@@ -57,10 +61,10 @@ func (b *batchWriter) decide(ctx context.Context) error {
 			b.created[b.ids[i]] = true
 			b.chunk.Created = append(b.chunk.Created, b.ids[i])
 		}
-		letters[i], verdicts[i] = v.letter, v
+		letters[i] = v.letter
 	}
-	for i := range verdicts {
-		b.take(i, &verdicts[i], view, made)
+	for i := range im.rows {
+		b.take(i, &im.verdicts[i], view, made)
 	}
 	b.chunk.Letters = string(letters)
 	return nil
@@ -68,7 +72,7 @@ func (b *batchWriter) decide(ctx context.Context) error {
 
 // take adds the outcome of a row to what the batch writes.
 func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin.ID) {
-	r := &b.im.rows[i].row
+	r := b.im.rows[i].row
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)

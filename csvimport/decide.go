@@ -27,6 +27,12 @@ type verdict struct {
 	link   bool // the row names a manager, and is written or would be for the manager alone
 }
 
+// reset keeps what was allocated.
+func (v *verdict) reset() {
+	v.letter, v.notes, v.blanks, v.link = 0, v.notes[:0], 0, false
+	v.write.Was = chatadmin.User{}
+}
+
 func (v *verdict) fail(code string, c column, arg string) {
 	v.letter = letterFailed
 	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
@@ -34,8 +40,7 @@ func (v *verdict) fail(code string, c column, arg string) {
 
 // decide decides one row by itself: is is the user as stored, nil where there is none. The manager is decided elsewhere, since they may stand on a
 // later line.
-func (d *decider) decide(r *row, is *chatadmin.User) verdict {
-	var v verdict
+func (d *decider) decide(r *row, is *chatadmin.User, v *verdict) {
 	enabled := strings.ToUpper(r.Enabled)
 	switch {
 	case r.Login == "":
@@ -46,7 +51,7 @@ func (d *decider) decide(r *row, is *chatadmin.User) verdict {
 		v.letter = letterNotCreated
 		v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
 	case is == nil:
-		d.create(r, &v)
+		d.create(r, v)
 	case is.Deleting:
 		v.fail(CodeDeleting, colLogin, "")
 	case d.Mode == SkipExisting:
@@ -56,9 +61,8 @@ func (d *decider) decide(r *row, is *chatadmin.User) verdict {
 			v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
 		}
 	default:
-		d.update(r, is, enabled, &v)
+		d.update(r, is, enabled, v)
 	}
-	return v
 }
 
 func (d *decider) create(r *row, v *verdict) {
@@ -66,10 +70,10 @@ func (d *decider) create(r *row, v *verdict) {
 	if r.Role != "" && !d.grant(r, &u, v) {
 		return
 	}
-	if d.prepare(u, v) {
+	if d.prepare(&u, v) {
 		v.letter, v.link = letterCreated, r.Manager != ""
-		if u := v.write.Now.User(); u.AdminInForce() {
-			d.admins[chatadmin.ID(u.LoginKey)] = true // has no ID yet, and is one more in any case
+		if u.Role == chatadmin.RoleAdmin {
+			d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
 		}
 	}
 }
@@ -100,12 +104,12 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
 }
 
 // prepare checks u against the domain's rules.
-func (d *decider) prepare(u chatadmin.User, v *verdict) bool {
-	p, wrong := d.domain.Prepare(u)
+func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
+	var wrong []*chatadmin.FieldError
+	v.write.Now, wrong = d.domain.Prepare(*u)
 	for _, f := range wrong {
 		v.fail(f.Code, columnOf(f.Field, d.header), f.Reason)
 	}
-	v.write.Now = p
 	return len(wrong) == 0
 }
 
@@ -172,7 +176,7 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled string, v *verdict)
 			v.letter = letterDeactivated
 		}
 	}
-	if !d.prepare(u, v) {
+	if !d.prepare(&u, v) {
 		return
 	}
 	v.write.Was, v.link = *is, r.Manager != ""

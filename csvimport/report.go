@@ -60,7 +60,7 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []
 			o := Outcome{Line: e.line, Login: e.row.Login}
 			o.setLetter(c.Letters[i])
 			for len(notes) > 0 && notes[0].Row == i {
-				o.Notes = append(o.Notes, notes[0].explain(src.header, &e.row))
+				o.Notes = append(o.Notes, notes[0].explain(src.header, e.row))
 				notes = notes[1:]
 			}
 			if err := each(o, src); err != nil {

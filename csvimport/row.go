@@ -72,20 +72,20 @@ func newDecoder(h *header, width int) (*decoder, error) {
 	r := csv.NewReader(&d.feed)
 	r.ReuseRecord = true
 	var err error
-	if d.rows, err = gocsv.NewUnmarshaller(r, row{}); err != nil {
+	if d.rows, err = gocsv.NewUnmarshaller(r, &row{}); err != nil {
 		return nil, fmt.Errorf("decoding rows: %w", err)
 	}
 	return d, nil
 }
 
 // decode decodes one record in canonical CSV.
-func (d *decoder) decode(record []byte) (row, error) {
+func (d *decoder) decode(record []byte) (*row, error) {
 	d.feed.rest = record
 	v, err := d.rows.Read()
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
-	r := v.(row)
+	r := v.(*row)
 	r.clean()
 	return r, nil
 }

@@ -14,6 +14,7 @@ type scanner struct {
 	index   *index
 	decider decider
 	above   map[key]chatadmin.ID // the manager in the store of those in links
+	verdict verdict              // of the row at hand
 	done    []chunk
 	chunks  []chunk
 	counts  Counts
@@ -95,11 +96,12 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		if e.bad == nil && loginKey != "" {
 			first = sc.index.claim(k, base+i, e.line)
 		}
-		var v verdict
+		v := &sc.verdict
 		if done != nil {
+			v.reset()
 			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
 		} else {
-			v = sc.decider.row(e, is, first, base+i)
+			sc.decider.row(e, is, first, base+i, v)
 		}
 		sc.index.letters = append(sc.index.letters, v.letter)
 		sc.counts.KeptBlanks += int64(v.blanks)
@@ -140,8 +142,8 @@ func written(l letter) bool {
 }
 
 // row decides one entry: what is wrong with its form or its login comes before everything else. first is where its login stands first.
-func (d *decider) row(e *entry, is *chatadmin.User, first place, at int) verdict {
-	var v verdict
+func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verdict) {
+	v.reset()
 	switch {
 	case e.bad != nil:
 		v.letter = letterFailed
@@ -149,9 +151,8 @@ func (d *decider) row(e *entry, is *chatadmin.User, first place, at int) verdict
 	case e.row.Login != "" && int(first.row) != at:
 		v.fail(CodeDuplicate, colLogin, itoa(first.line))
 	default:
-		return d.decide(&e.row, is)
+		d.decide(e.row, is, v)
 	}
-	return v
 }
 
 // users are the users that rows speak of, by login key.
@@ -176,12 +177,8 @@ func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []e
 }
 
 func byLogin(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, want []string) (users, error) {
-	slices.Sort(want)
-	want = slices.Compact(want)
-	if len(want) > 0 && want[0] == "" {
-		want = want[1:]
-	}
-	found := make(users, len(want))
+	want = slices.DeleteFunc(want, func(k string) bool { return k == "" })
+	found := users{}
 	for batch := range slices.Chunk(want, chatadmin.MaxBatch) {
 		us, err := r.UsersByLogin(ctx, domain, batch)
 		if err != nil {

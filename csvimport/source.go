@@ -18,7 +18,7 @@ const batchRows = chatadmin.MaxBatch
 // entry is one line of the file: a row, or what is wrong with it.
 type entry struct {
 	line int
-	row  row
+	row  *row // never nil
 	bad  *csvfile.RowError
 }
 
@@ -85,21 +85,19 @@ func (s *source) entry() (entry, error) {
 		return entry{}, refused(err)
 	}
 	e := entry{line: s.raw.Line, bad: s.raw.Err}
-	if e.bad != nil && e.bad.Code != csvfile.CodeFieldCount {
+	if e.bad != nil {
+		e.row = s.salvage()
 		return e, nil
 	}
+	s.buf = s.raw.AppendCSV(s.buf[:0])
 	var err error
-	if s.buf = s.raw.AppendCSV(s.buf[:0]); e.bad == nil {
-		e.row, err = s.dec.decode(s.buf)
-	} else {
-		e.row = s.salvage()
-	}
+	e.row, err = s.dec.decode(s.buf)
 	return e, err
 }
 
-// salvage takes what can be told of a row with the wrong number of fields, for its report alone.
-func (s *source) salvage() row {
-	var r row
+// salvage takes what can be told of a broken row, for its report alone.
+func (s *source) salvage() *row {
+	r := &row{}
 	for c, cell := range r.cells() {
 		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
 			*cell = string(s.raw.Fields[i])

@@ -188,11 +188,12 @@ func (r *Reader) record(row *Row) error {
 		row.Fields = res.fields
 		switch {
 		case res.more:
+			atEnd := r.eof
 			more, err := r.fill()
 			if err != nil {
 				return err
 			}
-			if more {
+			if more || r.eof != atEnd {
 				continue
 			}
 			if !r.eof {

@@ -1,0 +1,196 @@
+package storetest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func stale(i int) chatadmin.Conflict { return chatadmin.Conflict{Index: i, Reason: chatadmin.Stale} }
+func exists(i int) chatadmin.Conflict {
+	return chatadmin.Conflict{Index: i, Reason: chatadmin.Exists}
+}
+func orphan(i int, field string) chatadmin.Conflict {
+	return chatadmin.Conflict{Index: i, Reason: chatadmin.NoParent, Field: field}
+}
+func taken(i int, field string, by chatadmin.ID) chatadmin.Conflict {
+	return chatadmin.Conflict{Index: i, Reason: chatadmin.KeyTaken, Field: field, Other: by}
+}
+
+// testConflicts: conflicts are data, one for each item, and the other items are written.
+func testConflicts(w *world) {
+	u, v := w.user(w.a, "u"), w.user(w.a, "v")
+	fresh := func(login string) chatadmin.User {
+		return chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: login}
+	}
+	one, two, twice := fresh("one"), fresh("two"), fresh("one")
+	moved := u
+	moved.Rev, moved.LoginKey = 2, "v"
+	again := u
+	again.LoginKey = "elsewhere"
+	got := conflicts(w, users,
+		put(one, 0),           // 0 is written
+		put(again, 0),         // 1 exists
+		put(moved, 1),         // 2 onto v's login
+		put(v, 99),            // 3 stale
+		put(twice, 0),         // 4 onto the login of item 0
+		put(fresh("gone"), 5), // 5 is not there
+		del(chatadmin.User{ID: v.ID, Domain: w.a}, 98), // 6 stale
+		put(two, 0), // 7 is written
+	)
+	require.Equal(w, []chatadmin.Conflict{exists(1), taken(2, "login_key", v.ID), stale(3), taken(4, "login_key", one.ID), stale(5), stale(6)}, got)
+	us, err := w.other.UsersByLogin(w.ctx, w.a, []string{"u", "v", "one", "two", "elsewhere", "gone"})
+	require.NoError(w, err)
+	require.Len(w, us, 4)
+
+	g := w.group(w.a, "g")
+	m := w.member(g, u)
+	require.Equal(w, []chatadmin.Conflict{exists(0), stale(1)}, conflicts(w, members, put(m, 0), put(m, 7)))
+	require.Equal(w, []chatadmin.Conflict{exists(1)}, conflicts(w, members, put(chatadmin.Membership{Domain: w.a, Group: g.ID, User: v.ID, Rev: 1}, 0),
+		put(chatadmin.Membership{Domain: w.a, Group: g.ID, User: v.ID, Rev: 1}, 0)))
+	require.Equal(w, []chatadmin.Conflict{exists(0), stale(1)}, conflicts(w, groups, put(g, 0), del(g, 3)))
+	require.Equal(w, []chatadmin.Conflict{exists(0), stale(1)}, conflicts(w, domains, put(chatadmin.Domain{ID: w.a, Rev: 9}, 0), put(chatadmin.Domain{ID: w.a, Rev: 9}, 8)))
+
+	d := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: u.ID, Rev: 1, Key: "phone"}
+	change(w, devices, put(d, 0))
+	same := d
+	same.ID = w.id("device")
+	require.Equal(w, []chatadmin.Conflict{taken(0, "key", d.ID), stale(1), exists(2)}, conflicts(w, devices, put(same, 0), put(d, 4), put(d, 0)))
+
+	r := chatadmin.Record{Key: chatadmin.Key{Kind: "k", Domain: w.a, ID: "1"}, Rev: 1, Data: []byte("{}")}
+	change(w, records, put(r, 0))
+	require.Equal(w, []chatadmin.Conflict{exists(0), stale(1)}, conflicts(w, records, put(r, 0), del(r, 2)))
+
+	e := chatadmin.Event{ID: "e", Domain: w.a, Actor: "x", Rev: 1, Kind: "k", At: date(1), Data: []byte("{}")}
+	change(w, events, put(e, 0))
+	require.Equal(w, []chatadmin.Conflict{exists(0), stale(1)}, conflicts(w, events, put(e, 0), put(e, 2)))
+
+	c := chatadmin.Content{ID: "c", Domain: w.a, Container: g.ID, Author: u.ID, Kind: chatadmin.Message, At: date(1)}
+	content(w, c)
+	w.update(func(tx chatadmin.Tx) {
+		got, err := tx.InsertContent(w.ctx, []chatadmin.Content{c})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.Conflict{exists(0)}, got)
+	})
+	require.Empty(w, conflicts[chatadmin.User](w, users), "nothing is changed without conflict")
+}
+
+// testParents: new rows need parents that exist in their domain and are not being deleted; what is there already may be changed.
+func testParents(w *world) {
+	u, dead := w.user(w.a, "u"), w.user(w.a, "dead")
+	g, deadGroup := w.group(w.a, "g"), w.group(w.a, "dead")
+	far, farGroup := w.user(w.b, "far"), w.group(w.b, "far")
+	old := w.member(deadGroup, dead)
+	device := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: dead.ID, Rev: 1, Key: "k"}
+	record := chatadmin.Record{Key: chatadmin.Key{Kind: "k", Domain: w.a, ID: "old"}, Owner: dead.ID, Rev: 1, Data: []byte("{}")}
+	change(w, devices, put(device, 0))
+	change(w, records, put(record, 0))
+	dead.Rev, dead.Deleting, deadGroup.Rev, deadGroup.Deleting = 2, true, 2, true
+	change(w, users, put(dead, 1))
+	change(w, groups, put(deadGroup, 1))
+
+	m := func(g, u chatadmin.ID) chatadmin.Change[chatadmin.Membership] {
+		return put(chatadmin.Membership{Domain: w.a, Group: g, User: u, Rev: 1}, 0)
+	}
+	require.Equal(w, []chatadmin.Conflict{orphan(0, "group"), orphan(1, "user"), orphan(2, "group"), orphan(3, "user"), orphan(4, "group"), orphan(5, "user")},
+		conflicts(w, members, m("none", u.ID), m(g.ID, "none"), m(deadGroup.ID, u.ID), m(g.ID, dead.ID), m(farGroup.ID, u.ID), m(g.ID, far.ID)))
+	d := func(u chatadmin.ID) chatadmin.Change[chatadmin.Device] {
+		return put(chatadmin.Device{ID: w.id("device"), Domain: w.a, User: u, Rev: 1, Key: "n"}, 0)
+	}
+	require.Equal(w, []chatadmin.Conflict{orphan(0, "user"), orphan(1, "user"), orphan(2, "user")}, conflicts(w, devices, d("none"), d(dead.ID), d(far.ID)))
+	r := func(id string, owner chatadmin.ID) chatadmin.Change[chatadmin.Record] {
+		return put(chatadmin.Record{Key: chatadmin.Key{Kind: "k", Domain: w.a, ID: id}, Owner: owner, Rev: 1, Data: []byte("{}")}, 0)
+	}
+	require.Equal(w, []chatadmin.Conflict{orphan(0, "owner"), orphan(1, "owner"), orphan(2, "owner"), orphan(3, "owner")},
+		conflicts(w, records, r("1", "none"), r("2", dead.ID), r("3", deadGroup.ID), r("4", far.ID), r("5", u.ID), r("6", g.ID), r("7", device.ID), r("8", "")))
+	require.Equal(w, []chatadmin.Conflict{orphan(0, "domain")}, conflicts(w, users, put(chatadmin.User{ID: w.id("user"), Domain: "none", Rev: 1, LoginKey: "x"}, 0)))
+	require.Equal(w, []chatadmin.Conflict{orphan(0, "domain")}, conflicts(w, groups, put(chatadmin.Group{ID: w.id("group"), Domain: "none", Rev: 1}, 0)))
+
+	chat := chatadmin.Content{ID: "chat", Domain: w.a, Author: u.ID, Peer: u.ID, Kind: chatadmin.Chat, At: date(1)}
+	content(w, chat)
+	msg := func(container, author chatadmin.ID) chatadmin.Content {
+		return chatadmin.Content{ID: w.id("msg"), Domain: w.a, Container: container, Author: author, Kind: chatadmin.Message, At: date(1)}
+	}
+	w.update(func(tx chatadmin.Tx) {
+		got, err := tx.InsertContent(w.ctx, []chatadmin.Content{msg("none", u.ID), msg(deadGroup.ID, u.ID), msg(g.ID, dead.ID), msg(g.ID, far.ID), msg(farGroup.ID, u.ID), msg(chat.ID, u.ID),
+			{ID: "chat2", Domain: w.a, Author: u.ID, Peer: dead.ID, Kind: chatadmin.Chat, At: date(1)}})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.Conflict{orphan(0, "container"), orphan(1, "container"), orphan(2, "author"), orphan(3, "author"), orphan(4, "container"), orphan(6, "peer")}, got)
+	})
+
+	old.Rev, device.Rev, record.Rev = 2, 2, 2
+	change(w, members, put(old, 1))
+	change(w, devices, put(device, 1))
+	change(w, records, put(record, 1))
+	change(w, members, del(old, 2))
+}
+
+// testIsolation: the ID of another domain behaves like one that does not exist.
+func testIsolation(w *world) {
+	u, g := w.user(w.a, "u"), w.group(w.a, "g")
+	m := w.member(g, u)
+	d := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: u.ID, Rev: 1, Key: "k"}
+	change(w, devices, put(d, 0))
+	e := chatadmin.Event{ID: "e", Domain: w.a, Actor: "x", Rev: 1, Kind: "k", At: date(1), Data: []byte("{}")}
+	change(w, events, put(e, 0))
+
+	us, err := w.other.Users(w.ctx, w.b, []chatadmin.ID{u.ID})
+	require.NoError(w, err)
+	require.Empty(w, us)
+	us, err = w.other.UsersByLogin(w.ctx, w.b, []string{"u"})
+	require.NoError(w, err)
+	require.Empty(w, us)
+	gs, err := w.other.Groups(w.ctx, w.b, []chatadmin.ID{g.ID})
+	require.NoError(w, err)
+	require.Empty(w, gs)
+	ms, err := w.other.Memberships(w.ctx, w.b, []chatadmin.Pair{{Group: g.ID, User: u.ID}})
+	require.NoError(w, err)
+	require.Empty(w, ms)
+	ds, err := w.other.Devices(w.ctx, w.b, []chatadmin.ID{d.ID})
+	require.NoError(w, err)
+	require.Empty(w, ds)
+	p := chatadmin.Page{Limit: 10}
+	us, _, err = w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.b}, p)
+	require.NoError(w, err)
+	require.Empty(w, us)
+	ms, _, err = w.other.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.b, User: u.ID}, p)
+	require.NoError(w, err)
+	require.Empty(w, ms)
+	es, _, err := w.other.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.b}, p)
+	require.NoError(w, err)
+	require.Empty(w, es)
+
+	u.Domain, g.Domain, m.Domain, d.Domain, e.Domain = w.b, w.b, w.b, w.b, w.b
+	require.Equal(w, []chatadmin.Conflict{stale(0), stale(1)}, conflicts(w, users, put(u, 1), del(u, 1)))
+	require.Equal(w, []chatadmin.Conflict{stale(0), stale(1)}, conflicts(w, groups, put(g, 1), del(g, 1)))
+	require.Equal(w, []chatadmin.Conflict{stale(0), stale(1)}, conflicts(w, members, put(m, 1), del(m, 1)))
+	require.Equal(w, []chatadmin.Conflict{stale(0), stale(1)}, conflicts(w, devices, put(d, 1), del(d, 1)))
+	require.Equal(w, []chatadmin.Conflict{stale(0), stale(1)}, conflicts(w, events, put(e, 1), del(e, 1)))
+	require.Equal(w, []chatadmin.Conflict{exists(0)}, conflicts(w, users, put(u, 0)), "an ID is unique over all domains")
+}
+
+func testValues(w *world) {
+	long := strings.Repeat("ü", 120)
+	u := chatadmin.User{ID: chatadmin.ID(strings.Repeat("x", 64)), Domain: w.a, Rev: 1 << 62, LoginKey: long, NameKey: "Ω \t\"'\\%_;--", Login: long, DisplayName: "👩‍👧 \u200d ñ",
+		Title: strings.Repeat("t", 250), Attrs: []byte(`{"k":"` + strings.Repeat("v", 5000) + `"}`), Created: time.UnixMilli(1700000000999).UTC()}
+	change(w, users, put(u, 0))
+	got, err := w.other.UsersByLogin(w.ctx, w.a, []string{long})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.User{u}, got)
+	for i, at := range []time.Time{{}, time.UnixMilli(0).UTC(), time.UnixMilli(1).UTC(), time.UnixMilli(-1).UTC(), time.UnixMilli(1799999999999).UTC(), date(0).In(time.FixedZone("x", 3600))} {
+		r := chatadmin.Record{Key: chatadmin.Key{Kind: "time", Domain: w.a, ID: string(rune('a' + i))}, Due: at, Rev: 1, Data: []byte("{}")}
+		change(w, records, put(r, 0))
+		rs, err := w.other.Records(w.ctx, []chatadmin.Key{r.Key})
+		require.NoError(w, err)
+		require.True(w, at.Equal(rs[0].Due), "%v is %v", at, rs[0].Due)
+		require.Equal(w, at.IsZero(), rs[0].Due.IsZero())
+	}
+	big := chatadmin.Record{Key: chatadmin.Key{Kind: strings.Repeat("k", 64), Domain: w.a, ID: strings.Repeat("i", 200)}, Rev: 1, Data: []byte(`"` + strings.Repeat("d", 1<<20-2) + `"`)}
+	change(w, records, put(big, 0))
+	rs, err := w.other.Records(w.ctx, []chatadmin.Key{big.Key})
+	require.NoError(w, err)
+	require.Equal(w, big.Data, rs[0].Data)
+}

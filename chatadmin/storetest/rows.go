@@ -1,0 +1,288 @@
+package storetest
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func testDomains(w *world) {
+	ds, err := w.other.Domains(w.ctx, []chatadmin.ID{w.b, w.a, "none", w.a})
+	require.NoError(w, err)
+	names := map[string]bool{}
+	for _, d := range ds {
+		names[d.Name] = true
+		require.NotZero(w, d.Fence, "a new domain has a fence")
+	}
+	require.Equal(w, map[string]bool{"domain-a": true, "domain-b": true}, names)
+	was := ds[0]
+
+	now := was
+	now.Rev, now.Name, now.Data, now.Fence = 7, "renamed", []byte(`{"x":1}`), 4711
+	change(w, domains, put(now, was.Rev))
+	ds, err = w.other.Domains(w.ctx, []chatadmin.ID{was.ID})
+	require.NoError(w, err)
+	require.Equal(w, was.Fence, ds[0].Fence, "the fence is not written with the row")
+	require.Equal(w, "renamed", ds[0].Name)
+	require.JSONEq(w, `{"x":1}`, string(ds[0].Data))
+	require.EqualValues(w, 7, ds[0].Rev)
+
+	w.domain(chatadmin.Domain{ID: "domain-0", Rev: 1})
+	list := pages(w, 2, func(p chatadmin.Page) ([]chatadmin.Domain, chatadmin.Cursor, error) {
+		return w.other.ListDomains(w.ctx, p)
+	})
+	require.Equal(w, []chatadmin.ID{"domain-0", "domain-a", "domain-b"}, ids(list, func(d chatadmin.Domain) chatadmin.ID { return d.ID }))
+	change(w, domains, del(chatadmin.Domain{ID: "domain-0"}, 1))
+	ds, err = w.other.Domains(w.ctx, []chatadmin.ID{"domain-0"})
+	require.NoError(w, err)
+	require.Empty(w, ds)
+}
+
+func testUsers(w *world) {
+	boss := w.user(w.a, "boss")
+	u := chatadmin.User{ID: w.id("user"), Domain: w.a, Manager: boss.ID, Rev: 5, LoginKey: "ann", NameKey: "ann example", Login: "Ann", Email: "ann@example.com",
+		DisplayName: "Ann Example", FirstName: "Ann", LastName: "Example", Title: "Head", Department: "Sales", Phone: "+31 6", PhoneE164: "+316", Role: "admin",
+		Kind: chatadmin.Guest, Status: chatadmin.Deactivated, Admin: true, Denied: true, Attrs: []byte(`{"v":1}`), Created: date(3)}
+	change(w, users, put(u, 0))
+	got, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID, "none"})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.User{u}, got)
+	got, err = w.other.UsersByLogin(w.ctx, w.a, []string{"ann", "nobody"})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.User{u}, got)
+
+	now := u
+	now.Rev, now.LoginKey, now.Email, now.Manager, now.Attrs, now.Denied, now.Deleting = 6, "anna", "", "", nil, false, true
+	change(w, users, put(now, 5))
+	got, err = w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID})
+	require.NoError(w, err)
+	require.Len(w, got, 1)
+	require.Empty(w, got[0].Attrs)
+	got[0].Attrs = nil
+	require.Equal(w, now, got[0])
+	got, err = w.other.UsersByLogin(w.ctx, w.a, []string{"ann"})
+	require.NoError(w, err)
+	require.Empty(w, got, "the old login is free")
+
+	change(w, users, del(chatadmin.User{ID: u.ID, Domain: w.a}, 6))
+	got, err = w.other.UsersByLogin(w.ctx, w.a, []string{"anna"})
+	require.NoError(w, err)
+	require.Empty(w, got)
+}
+
+// testUserKeys: a store compares bytes; folding is the library's doing.
+func testUserKeys(w *world) {
+	keys := []string{"a", "A", "ä", "Ä", "a\u0308", "a ", " a", "z", "é", "%", "_", "a_"}
+	for _, k := range keys {
+		w.user(w.a, k)
+	}
+	for _, k := range keys {
+		got, err := w.other.UsersByLogin(w.ctx, w.a, []string{k})
+		require.NoError(w, err)
+		require.Len(w, got, 1, "%q", k)
+		require.Equal(w, k, got[0].LoginKey)
+	}
+	w.user(w.b, "a") // unique within its domain only
+}
+
+func testUserLists(w *world) {
+	boss := w.user(w.a, "m")
+	g := w.group(w.a, "g")
+	mk := func(login, name string, f func(*chatadmin.User)) chatadmin.User {
+		u := chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: login, NameKey: name, Role: "member", Kind: chatadmin.Network, Status: chatadmin.Active}
+		f(&u)
+		change(w, users, put(u, 0))
+		return u
+	}
+	b := mk("b", "x", func(u *chatadmin.User) { u.Status, u.Department = chatadmin.Pending, "Sales" })
+	a := mk("a", "y", func(u *chatadmin.User) { u.Manager, u.Admin, u.Role = boss.ID, true, "admin" })
+	ab := mk("ab", "x", func(u *chatadmin.User) { u.Kind, u.Manager, u.Role = chatadmin.Guest, boss.ID, "helper" })
+	gone := mk("c", "c", func(u *chatadmin.User) { u.Deleting = true })
+	B := mk("B", "x_", func(u *chatadmin.User) { u.Status = chatadmin.Deactivated })
+	w.user(w.b, "a")
+	w.member(g, a)
+
+	for name, c := range map[string]struct {
+		q    chatadmin.UserQuery
+		want []chatadmin.User
+	}{
+		"by login":  {chatadmin.UserQuery{}, []chatadmin.User{B, a, ab, b, boss}},
+		"by name":   {chatadmin.UserQuery{ByName: true}, []chatadmin.User{boss, b, ab, B, a}},
+		"prefix":    {chatadmin.UserQuery{Prefix: "a"}, []chatadmin.User{a, ab}},
+		"name":      {chatadmin.UserQuery{ByName: true, Prefix: "x_"}, []chatadmin.User{B}},
+		"manager":   {chatadmin.UserQuery{Manager: boss.ID}, []chatadmin.User{a, ab}},
+		"outside":   {chatadmin.UserQuery{NotMemberOf: g.ID}, []chatadmin.User{B, ab, b, boss}},
+		"dept":      {chatadmin.UserQuery{Department: "Sales"}, []chatadmin.User{b}},
+		"role":      {chatadmin.UserQuery{Role: "helper"}, []chatadmin.User{ab}},
+		"admins":    {chatadmin.UserQuery{AdminOnly: true}, []chatadmin.User{a}},
+		"deleting":  {chatadmin.UserQuery{WithDeleting: true, Prefix: "c"}, []chatadmin.User{gone}},
+		"kind":      {chatadmin.UserQuery{Kinds: []chatadmin.Kind{chatadmin.Guest}}, []chatadmin.User{ab}},
+		"statuses":  {chatadmin.UserQuery{Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Deactivated}}, []chatadmin.User{B, b}},
+		"both":      {chatadmin.UserQuery{Manager: boss.ID, Kinds: []chatadmin.Kind{chatadmin.Network}}, []chatadmin.User{a}},
+		"no such":   {chatadmin.UserQuery{Prefix: "zz"}, nil},
+		"metachars": {chatadmin.UserQuery{Prefix: "%"}, nil},
+	} {
+		q := c.q
+		q.Domain = w.a
+		for _, limit := range []int{1, 2, 100} {
+			got := pages(w, limit, func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+				return w.other.ListUsers(w.ctx, q, p)
+			})
+			require.Equal(w, ids(c.want, userID), ids(got, userID), "%s, pages of %d", name, limit)
+		}
+		if !q.ByName {
+			n, err := w.other.CountUsers(w.ctx, q)
+			require.NoError(w, err)
+			require.EqualValues(w, len(c.want), n, name)
+		}
+	}
+}
+
+func testGroups(w *world) {
+	g := chatadmin.Group{ID: w.id("group"), Domain: w.a, Creator: "somebody", Rev: 3, Name: "All", NameKey: "all", Default: true, Shipped: true, Data: []byte(`{"p":1}`)}
+	change(w, groups, put(g, 0))
+	got, err := w.other.Groups(w.ctx, w.a, []chatadmin.ID{g.ID, "none"})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Group{g}, got)
+	b, a, same := w.group(w.a, "b"), w.group(w.a, "a"), w.group(w.a, "b")
+	hidden := chatadmin.Group{ID: w.id("group"), Domain: w.a, Rev: 1, NameKey: "h", Deleting: true}
+	change(w, groups, put(hidden, 0))
+	w.group(w.b, "other")
+	for name, c := range map[string]struct {
+		q    chatadmin.GroupQuery
+		want []chatadmin.Group
+	}{
+		"all":      {chatadmin.GroupQuery{}, []chatadmin.Group{a, g, b, same}},
+		"prefix":   {chatadmin.GroupQuery{Prefix: "a"}, []chatadmin.Group{a, g}},
+		"default":  {chatadmin.GroupQuery{DefaultOnly: true}, []chatadmin.Group{g}},
+		"creator":  {chatadmin.GroupQuery{Creator: "somebody"}, []chatadmin.Group{g}},
+		"deleting": {chatadmin.GroupQuery{WithDeleting: true}, []chatadmin.Group{a, g, b, same, hidden}},
+	} {
+		q := c.q
+		q.Domain = w.a
+		for _, limit := range []int{1, 100} {
+			got := pages(w, limit, func(p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
+				return w.other.ListGroups(w.ctx, q, p)
+			})
+			require.Equal(w, ids(c.want, groupID), ids(got, groupID), name)
+		}
+	}
+	now := g
+	now.Rev, now.Default, now.Deleting, now.Name = 4, false, true, "x"
+	change(w, groups, put(now, 3))
+	got, err = w.other.Groups(w.ctx, w.a, []chatadmin.ID{g.ID})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Group{now}, got)
+	change(w, groups, del(g, 4))
+}
+
+func testMemberships(w *world) {
+	g, h := w.group(w.a, "g"), w.group(w.a, "h")
+	u, v := w.user(w.a, "u"), w.user(w.a, "v")
+	m := chatadmin.Membership{Domain: w.a, Group: g.ID, User: u.ID, Rev: 9, Admin: true}
+	change(w, members, put(m, 0))
+	w.member(g, v)
+	w.member(h, u)
+	got, err := w.other.Memberships(w.ctx, w.a, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: h.ID, User: v.ID}})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Membership{m}, got)
+	list := func(q chatadmin.MemberQuery) []chatadmin.Pair {
+		q.Domain = w.a
+		var out []chatadmin.Pair
+		for _, m := range pages(w, 1, func(p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+			return w.other.ListMemberships(w.ctx, q, p)
+		}) {
+			out = append(out, chatadmin.Pair{Group: m.Group, User: m.User})
+		}
+		n, err := w.other.CountMemberships(w.ctx, q)
+		require.NoError(w, err)
+		require.EqualValues(w, len(out), n)
+		return out
+	}
+	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: g.ID, User: v.ID}}, list(chatadmin.MemberQuery{Group: g.ID}))
+	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: h.ID, User: u.ID}}, list(chatadmin.MemberQuery{User: u.ID}))
+	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}}, list(chatadmin.MemberQuery{Group: g.ID, AdminOnly: true}))
+	n, err := w.other.CountMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a})
+	require.NoError(w, err)
+	require.EqualValues(w, 3, n)
+	m.Rev, m.Admin = 10, false
+	change(w, members, put(m, 9))
+	require.Empty(w, list(chatadmin.MemberQuery{Group: g.ID, AdminOnly: true}))
+	change(w, members, del(m, 10))
+	require.Len(w, list(chatadmin.MemberQuery{Group: g.ID}), 1)
+}
+
+func testAddMembers(w *world) {
+	g := w.group(w.a, "g")
+	var want []chatadmin.ID
+	for _, login := range []string{"e", "d", "c", "b", "a"} { // by ID, not by login
+		want = append(want, w.user(w.a, login).ID)
+	}
+	w.user(w.b, "x")
+	guest := chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "guest", Kind: chatadmin.Guest, Status: chatadmin.Active}
+	gone := chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "gone", Kind: chatadmin.Network, Status: chatadmin.Active, Deleting: true}
+	change(w, users, put(guest, 0), put(gone, 0))
+	is := chatadmin.Membership{Domain: w.a, Group: g.ID, User: want[1], Rev: 77, Admin: true}
+	change(w, members, put(is, 0))
+
+	var added []chatadmin.ID
+	p := chatadmin.Page{Limit: 2}
+	for range 10 {
+		w.update(func(tx chatadmin.Tx) {
+			got, next, err := tx.AddMembers(w.ctx, chatadmin.UserQuery{Domain: w.a, Kinds: []chatadmin.Kind{chatadmin.Network}}, chatadmin.Membership{Domain: w.a, Group: g.ID, Rev: 5}, p)
+			require.NoError(w, err)
+			require.LessOrEqual(w, len(got), 2)
+			added = append(added, got...)
+			p.After = next
+		})
+		if p.After == "" {
+			break
+		}
+	}
+	require.Equal(w, []chatadmin.ID{want[0], want[2], want[3], want[4]}, added)
+	ms, err := w.other.Memberships(w.ctx, w.a, []chatadmin.Pair{{Group: g.ID, User: want[1]}, {Group: g.ID, User: guest.ID}, {Group: g.ID, User: gone.ID}})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Membership{is}, ms, "who is a member already stays as they are")
+	ms, err = w.other.Memberships(w.ctx, w.a, []chatadmin.Pair{{Group: g.ID, User: want[4]}})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Membership{{Domain: w.a, Group: g.ID, User: want[4], Rev: 5}}, ms)
+	w.update(func(tx chatadmin.Tx) {
+		got, _, err := tx.AddMembers(w.ctx, chatadmin.UserQuery{Domain: w.a, NotMemberOf: g.ID}, chatadmin.Membership{Domain: w.a, Group: g.ID, Rev: 6}, chatadmin.Page{Limit: 100})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.ID{guest.ID}, got)
+	})
+}
+
+func testDevices(w *world) {
+	u, v := w.user(w.a, "u"), w.user(w.a, "v")
+	d := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: u.ID, Rev: 2, Key: "imei-1", Name: "Phone", Version: "1.2", Secret: []byte{0, 1, 255}, Data: []byte(`{"t":"x"}`),
+		Type: 1, Status: 2, Generation: 3, LastSeen: date(5)}
+	change(w, devices, put(d, 0))
+	got, err := w.other.Devices(w.ctx, w.a, []chatadmin.ID{d.ID, "none"})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.Device{d}, got)
+	shared := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: v.ID, Rev: 1, Key: "imei-1", Type: 2, Status: 1}
+	third := chatadmin.Device{ID: w.id("device"), Domain: w.a, User: v.ID, Rev: 1, Key: "IMEI", Type: 2, Status: 2}
+	change(w, devices, put(shared, 0), put(third, 0))
+	for name, c := range map[string]struct {
+		q    chatadmin.DeviceQuery
+		want []chatadmin.ID
+	}{
+		"all":    {chatadmin.DeviceQuery{}, []chatadmin.ID{third.ID, d.ID, shared.ID}},
+		"user":   {chatadmin.DeviceQuery{User: v.ID}, []chatadmin.ID{third.ID, shared.ID}},
+		"key":    {chatadmin.DeviceQuery{Key: "imei-1"}, []chatadmin.ID{d.ID, shared.ID}},
+		"prefix": {chatadmin.DeviceQuery{Prefix: "imei"}, []chatadmin.ID{d.ID, shared.ID}},
+		"status": {chatadmin.DeviceQuery{Status: 2}, []chatadmin.ID{third.ID, d.ID}},
+		"type":   {chatadmin.DeviceQuery{Type: 2, Status: 1}, []chatadmin.ID{shared.ID}},
+	} {
+		q := c.q
+		q.Domain = w.a
+		got := pages(w, 1, func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+			return w.other.ListDevices(w.ctx, q, p)
+		})
+		require.Equal(w, c.want, ids(got, func(d chatadmin.Device) chatadmin.ID { return d.ID }), name)
+	}
+	d.Rev, d.Key, d.LastSeen = 3, "imei-2", date(6)
+	change(w, devices, put(d, 2))
+	change(w, devices, del(d, 3))
+}

@@ -1,0 +1,268 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// testPages: lists go on behind what they have shown, whatever is inserted or deleted meanwhile, and ties are neither lost nor repeated.
+func testPages(w *world) {
+	var want []chatadmin.ID
+	for i := range 25 {
+		u := chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: fmt.Sprintf("u%02d", i), NameKey: fmt.Sprintf("n%d", i/10)}
+		change(w, users, put(u, 0))
+		want = append(want, u.ID)
+	}
+	for _, byName := range []bool{false, true} {
+		for _, limit := range []int{1, 3, 7, 24, 25, 26} {
+			got := pages(w, limit, func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+				return w.s.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a, ByName: byName}, p)
+			})
+			require.Equal(w, want, ids(got, userID), "pages of %d", limit)
+		}
+	}
+	rows, next, err := w.s.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, rows, 10)
+	change(w, users, del(chatadmin.User{ID: rows[9].ID, Domain: w.a}, 1), // the very row of the cursor
+		put(chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "a"}, 0),
+		put(chatadmin.User{ID: "user-new", Domain: w.a, Rev: 1, LoginKey: "u10x"}, 0))
+	rest := pages(w, 4, func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+		if p.After == "" {
+			p.After = next
+		}
+		return w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, p)
+	})
+	require.Equal(w, append([]chatadmin.ID{want[10], "user-new"}, want[11:]...), ids(rest, userID))
+	_, _, err = w.s.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{After: "no cursor", Limit: 1})
+	require.Error(w, err)
+}
+
+func testLimits(w *world) {
+	g := w.group(w.a, "g")
+	for _, limit := range []int{0, -1, chatadmin.MaxBatch + 1} {
+		_, _, err := w.s.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{Limit: limit})
+		require.ErrorIs(w, err, chatadmin.ErrBatch, "a page of %d", limit)
+	}
+	many := make([]chatadmin.ID, chatadmin.MaxBatch+1)
+	keys := make([]string, len(many))
+	for i := range many {
+		many[i] = chatadmin.ID(fmt.Sprint("x", i))
+		keys[i] = fmt.Sprint("x", i)
+	}
+	_, err := w.s.Users(w.ctx, w.a, many)
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, err = w.s.UsersByLogin(w.ctx, w.a, keys)
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, err = w.s.CountContent(w.ctx, chatadmin.ContentQuery{Domain: w.a, Authors: many})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, _, err = w.s.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a}, chatadmin.Page{Limit: 1})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		_, err := tx.ChangeUsers(ctx, make([]chatadmin.Change[chatadmin.User], chatadmin.MaxBatch+1))
+		return err
+	})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		_, _, _, err := tx.DeleteContent(ctx, chatadmin.ContentQuery{Domain: w.a}, chatadmin.Page{Limit: 1})
+		return err
+	})
+	require.ErrorIs(w, err, chatadmin.ErrBatch, "nothing deletes a whole domain by accident")
+
+	// A full batch, twice in one transaction, and a full page.
+	w.update(func(tx chatadmin.Tx) {
+		for half := range 2 {
+			us := make([]chatadmin.Change[chatadmin.User], chatadmin.MaxBatch)
+			ms := make([]chatadmin.Change[chatadmin.Membership], chatadmin.MaxBatch)
+			for i := range us {
+				id := chatadmin.ID(fmt.Sprintf("bulk-%d-%04d", half, (i*617)%chatadmin.MaxBatch)) // any order
+				us[i] = put(chatadmin.User{ID: id, Domain: w.a, Rev: 1, LoginKey: string(id)}, 0)
+				ms[i] = put(chatadmin.Membership{Domain: w.a, Group: g.ID, User: id, Rev: 1}, 0)
+			}
+			conflicts, err := tx.ChangeUsers(w.ctx, us)
+			require.NoError(w, err)
+			require.Empty(w, conflicts)
+			conflicts, err = tx.ChangeMemberships(w.ctx, ms)
+			require.NoError(w, err)
+			require.Empty(w, conflicts)
+		}
+	})
+	n, err := w.other.CountMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a, Group: g.ID})
+	require.NoError(w, err)
+	require.EqualValues(w, 2*chatadmin.MaxBatch, n)
+	page, _, err := w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+	require.NoError(w, err)
+	require.Len(w, page, chatadmin.MaxBatch)
+	got, err := w.other.Users(w.ctx, w.a, ids(page, userID))
+	require.NoError(w, err)
+	require.Len(w, got, chatadmin.MaxBatch)
+	for _, empty := range []func() (int, error){
+		func() (int, error) { r, err := w.s.Users(w.ctx, w.a, nil); return len(r), err },
+		func() (int, error) { r, err := w.s.Records(w.ctx, nil); return len(r), err },
+		func() (int, error) { r, err := w.s.Memberships(w.ctx, w.a, nil); return len(r), err },
+	} {
+		n, err := empty()
+		require.NoError(w, err)
+		require.Zero(w, n)
+	}
+}
+
+var errMine = errors.New("mine")
+
+// testRollback: nothing is kept of a function that fails or panics.
+func testRollback(w *world) {
+	u, g := w.user(w.a, "u"), w.group(w.a, "g")
+	m := w.member(g, u)
+	content(w, chatadmin.Content{ID: "c", Container: g.ID, Author: u.ID, Kind: chatadmin.Message, At: date(1)})
+	mess := func(ctx context.Context, tx chatadmin.Tx) {
+		now := u
+		now.Rev, now.LoginKey = 2, "other"
+		_, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{put(now, 1), put(chatadmin.User{ID: "new", Domain: w.a, Rev: 1, LoginKey: "new"}, 0)})
+		require.NoError(w, err)
+		_, err = tx.ChangeMemberships(ctx, []chatadmin.Change[chatadmin.Membership]{del(m, 1)})
+		require.NoError(w, err)
+		_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{put(chatadmin.Record{Key: chatadmin.Key{Kind: "k", ID: "1"}, Rev: 1, Data: []byte("{}")}, 0)})
+		require.NoError(w, err)
+		_, err = tx.ChangeEvents(ctx, []chatadmin.Change[chatadmin.Event]{put(chatadmin.Event{ID: "e", Domain: w.a, Actor: "x", Rev: 1, Kind: "k", At: date(1), Data: []byte("{}")}, 0)})
+		require.NoError(w, err)
+		_, _, _, err = tx.DeleteContent(ctx, chatadmin.ContentQuery{Domain: w.a, Authors: []chatadmin.ID{u.ID}}, chatadmin.Page{Limit: 10})
+		require.NoError(w, err)
+		_, _, err = tx.AddMembers(ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Membership{Domain: w.a, Group: g.ID, Rev: 5}, chatadmin.Page{Limit: 10})
+		require.NoError(w, err)
+		own, err := tx.UsersByLogin(ctx, w.a, []string{"other", "new", "u"})
+		require.NoError(w, err)
+		require.Len(w, own, 2, "a transaction sees its own writes")
+	}
+	intact := func(what string) {
+		us, err := w.other.UsersByLogin(w.ctx, w.a, []string{"u", "other", "new"})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.User{u}, us, what)
+		ms, _, err := w.other.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a, Group: g.ID}, chatadmin.Page{Limit: 10})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.Membership{m}, ms, what)
+		rs, err := w.other.Records(w.ctx, []chatadmin.Key{{Kind: "k", ID: "1"}})
+		require.NoError(w, err)
+		require.Empty(w, rs, what)
+		es, _, err := w.other.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.a}, chatadmin.Page{Limit: 10})
+		require.NoError(w, err)
+		require.Empty(w, es, what)
+		n, err := w.other.CountContent(w.ctx, chatadmin.ContentQuery{Domain: w.a, Authors: []chatadmin.ID{u.ID}})
+		require.NoError(w, err)
+		require.Equal(w, count(0, 1, 0), n, what)
+	}
+	err := w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error { mess(ctx, tx); return errMine })
+	require.Equal(w, errMine, err, "the function's error comes back as it is")
+	intact("after an error")
+	require.PanicsWithValue(w, "mine", func() {
+		_ = w.s.Update(w.ctx, chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error { mess(ctx, tx); panic("mine") })
+	})
+	intact("after a panic")
+	w.fenced(chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {}) // the fence was given back
+}
+
+// testRetry: ErrRetry runs the function again on a clean slate, and not for ever.
+func testRetry(w *world) {
+	u := w.user(w.a, "u")
+	runs := 0
+	err := w.s.Update(w.ctx, chatadmin.Fence{Domain: w.a, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+		runs++
+		us, err := tx.Users(ctx, w.a, []chatadmin.ID{u.ID})
+		require.NoError(w, err)
+		require.Equal(w, u, us[0], "run %d begins anew", runs)
+		us[0].Rev, us[0].Title = chatadmin.Rev(10+runs), "changed"
+		_, err = tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{put(us[0], u.Rev)})
+		require.NoError(w, err)
+		if runs < 3 {
+			return fmt.Errorf("wrapped: %w", chatadmin.ErrRetry)
+		}
+		return nil
+	})
+	require.NoError(w, err)
+	require.Equal(w, 3, runs)
+	us, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID})
+	require.NoError(w, err)
+	require.EqualValues(w, 13, us[0].Rev)
+	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error { return chatadmin.ErrRetry })
+	require.ErrorIs(w, err, chatadmin.ErrBusy)
+}
+
+func testNested(w *world) {
+	for name, call := range map[string]func(context.Context) error{
+		"read": func(ctx context.Context) error { _, err := w.s.Users(ctx, w.a, nil); return err },
+		"list": func(ctx context.Context) error {
+			_, _, err := w.s.ListDomains(ctx, chatadmin.Page{Limit: 1})
+			return err
+		},
+		"update": func(ctx context.Context) error {
+			return w.s.Update(ctx, chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error { return nil })
+		},
+	} {
+		err := w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, _ chatadmin.Tx) error { return call(ctx) })
+		require.ErrorIs(w, err, chatadmin.ErrNested, name)
+	}
+	var late chatadmin.Tx
+	w.update(func(tx chatadmin.Tx) { late = tx })
+	_, err := late.ChangeUsers(w.ctx, nil)
+	require.Error(w, err, "a transaction is over when Update returns")
+}
+
+func testCancel(w *world) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	err := w.s.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		_, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{put(chatadmin.User{ID: "late", Domain: w.a, Rev: 1, LoginKey: "late"}, 0)})
+		cancel()
+		return err
+	})
+	require.ErrorIs(w, err, context.Canceled)
+	us, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{"late"})
+	require.NoError(w, err)
+	require.Empty(w, us)
+	ran := false
+	err = w.s.Update(ctx, chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error { ran = true; return nil })
+	require.ErrorIs(w, err, context.Canceled)
+	require.False(w, ran)
+	_, err = w.s.Users(ctx, w.a, []chatadmin.ID{"late"})
+	require.ErrorIs(w, err, context.Canceled)
+}
+
+func testFences(w *world) {
+	fence := func() chatadmin.Rev {
+		ds, err := w.other.Domains(w.ctx, []chatadmin.ID{w.a})
+		require.NoError(w, err)
+		return ds[0].Fence
+	}
+	seen := []chatadmin.Rev{fence()}
+	for range 3 {
+		w.fenced(chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {})
+		seen = append(seen, fence())
+	}
+	require.Len(w, slices.Compact(seen), 4, "a committed Exclusive has changed Domain.Fence")
+	_ = w.s.Update(w.ctx, chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(context.Context, chatadmin.Tx) error { return errMine })
+	w.fenced(chatadmin.Fence{Domain: w.a, Mode: chatadmin.Shared}, func(chatadmin.Tx) {})
+	w.fenced(chatadmin.Fence{Domain: w.b, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {})
+	require.Equal(w, seen[3], fence(), "nothing else changes it")
+	for _, mode := range []chatadmin.Mode{chatadmin.Shared, chatadmin.Exclusive} {
+		err := w.s.Update(w.ctx, chatadmin.Fence{Domain: "none", Mode: mode}, func(context.Context, chatadmin.Tx) error { return nil })
+		require.ErrorIs(w, err, chatadmin.ErrNoDomain)
+	}
+}
+
+// testRevisions: a change that was prepared for a row does not meet the row that was made anew in its place.
+func testRevisions(w *world) {
+	u := w.user(w.a, "u")
+	old := u
+	change(w, users, del(u, 1))
+	u.Rev = chatadmin.NextRev(1, date(0), 3)
+	change(w, users, put(u, 0))
+	old.Rev, old.Title = 2, "stale"
+	require.Equal(w, []chatadmin.Conflict{stale(0)}, conflicts(w, users, put(old, 1)))
+	got, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.User{u}, got)
+}
