@@ -1,0 +1,281 @@
+package smtpmail_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"io"
+	"math/big"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/smtpmail"
+)
+
+// server is an SMTP server on loopback that keeps what it gets and fails where it is told to.
+type server struct {
+	addr     string
+	cert     tls.Certificate
+	pool     *x509.CertPool
+	startTLS bool
+	fail     map[string]string // answers by verb; "DOT" is the end of the data; "HANGUP" closes the connection
+	got      chan delivery
+}
+
+type delivery struct {
+	from, to, auth, data string
+	encrypted            bool
+}
+
+func serve(t *testing.T, startTLS bool, fail map[string]string) *server {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	s := &server{addr: l.Addr().String(), cert: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool: pool, startTLS: startTLS, fail: fail, got: make(chan delivery, 10)}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.talk(c)
+		}
+	}()
+	return s
+}
+
+func (s *server) talk(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	tp := textproto.NewConn(c)
+	var d delivery
+	say := func(verb, answer string) bool {
+		if a, ok := s.fail[verb]; ok {
+			answer = a
+		}
+		if answer == "HANGUP" {
+			return false
+		}
+		return tp.PrintfLine("%s", answer) == nil
+	}
+	if !say("CONNECT", "220 test ESMTP") {
+		return
+	}
+	for {
+		line, err := tp.ReadLine()
+		if err != nil {
+			return
+		}
+		verb, arg, _ := strings.Cut(line, " ")
+		answer := "250 ok"
+		switch verb = strings.ToUpper(verb); verb {
+		case "EHLO":
+			answer = "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME"
+			if s.startTLS && !d.encrypted {
+				answer = "250-test\r\n250-STARTTLS\r\n250 8BITMIME"
+			}
+		case "STARTTLS":
+			if !say(verb, "220 go ahead") {
+				return
+			}
+			secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{s.cert}})
+			tp, d.encrypted = textproto.NewConn(secure), true
+			continue
+		case "AUTH":
+			d.auth, answer = arg, "235 welcome"
+		case "MAIL":
+			d.from = arg
+		case "RCPT":
+			d.to = arg
+		case "DATA":
+			if !say(verb, "354 send") || s.fail[verb] != "" {
+				continue
+			}
+			lines, err := tp.ReadDotLines()
+			if err != nil {
+				return
+			}
+			d.data = strings.Join(lines, "\r\n") + "\r\n"
+			if s.fail["DOT"] == "" {
+				s.got <- d
+			}
+			verb = "DOT"
+		case "QUIT":
+			answer = "221 bye"
+		}
+		if !say(verb, answer) || verb == "QUIT" {
+			return
+		}
+	}
+}
+
+func (s *server) mailer(t *testing.T, o smtpmail.Options) *smtpmail.Mailer {
+	o.TLSConfig = &tls.Config{RootCAs: s.pool, ServerName: "127.0.0.1"}
+	o.HELO, o.Timeout = "client.example", 5*time.Second
+	o.Now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+	m, err := smtpmail.New(s.addr, "admin@chat.example", &o)
+	require.NoError(t, err)
+	return m
+}
+
+var letter = chatadmin.Mail{ID: "invitation-42", To: "ann@example.com", Subject: "Einladung für Zoë: 100 % & mehr, und noch ein langes Ende, damit umgebrochen wird ✓",
+	Text: "Hello Zoë,\n\n.a line that begins with a dot\n" + strings.Repeat("long ", 300) + "\nhttps://chat.example/activate?token=a=b\n"}
+
+func TestConversation(t *testing.T) {
+	s := serve(t, true, nil)
+	m := s.mailer(t, smtpmail.Options{FromName: "Chat Ädmin", Username: "user", Password: "secret-password"})
+	require.NoError(t, m.Send(context.Background(), letter))
+	d := <-s.got
+	require.True(t, d.encrypted)
+	require.Contains(t, d.from, "<admin@chat.example>")
+	require.Equal(t, "TO:<ann@example.com>", d.to)
+	require.Equal(t, "PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00user\x00secret-password")), d.auth)
+	check(t, d.data, "Chat Ädmin")
+}
+
+func check(t *testing.T, data, name string) {
+	msg, err := mail.ReadMessage(strings.NewReader(data))
+	require.NoError(t, err)
+	subject, err := (&mime.WordDecoder{}).DecodeHeader(msg.Header.Get("Subject"))
+	require.NoError(t, err)
+	require.Equal(t, letter.Subject, subject)
+	from, err := msg.Header.AddressList("From")
+	require.NoError(t, err)
+	require.Equal(t, []*mail.Address{{Name: name, Address: "admin@chat.example"}}, from)
+	require.Equal(t, "<ann@example.com>", msg.Header.Get("To"))
+	require.Equal(t, "<invitation-42@chat.example>", msg.Header.Get("Message-Id"))
+	require.Equal(t, "auto-generated", msg.Header.Get("Auto-Submitted"))
+	date, err := msg.Header.Date()
+	require.NoError(t, err)
+	require.Equal(t, int64(1767323045), date.Unix())
+	body, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
+	require.NoError(t, err)
+	require.Equal(t, letter.Text, strings.ReplaceAll(string(body), "\r\n", "\n"))
+	for line := range strings.SplitSeq(data, "\r\n") {
+		require.LessOrEqual(t, len(line), 998)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fail             map[string]string
+		refused, unknown bool
+	}{
+		"no such mailbox":        {map[string]string{"RCPT": "550 no such user"}, true, false},
+		"sender refused":         {map[string]string{"MAIL": "553 not you"}, true, false},
+		"refused after the data": {map[string]string{"DOT": "554 spam"}, true, false},
+		"mailbox busy":           {map[string]string{"RCPT": "451 later"}, false, false},
+		"busy after the data":    {map[string]string{"DOT": "452 full"}, false, false},
+		"lost before the data":   {map[string]string{"MAIL": "HANGUP"}, false, false},
+		"lost after the data":    {map[string]string{"DOT": "HANGUP"}, false, true},
+		"no banner":              {map[string]string{"CONNECT": "HANGUP"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, true, c.fail)
+			err := s.mailer(t, smtpmail.Options{Username: "user", Password: "secret-password"}).Send(context.Background(), letter)
+			require.Error(t, err)
+			require.Equal(t, c.refused, errors.Is(err, chatadmin.ErrMailRefused), err)
+			require.Equal(t, c.unknown, errors.Is(err, chatadmin.ErrMailUnknown), err)
+			require.NotContains(t, err.Error(), "secret-password")
+			require.NotContains(t, err.Error(), "Zoë")
+		})
+	}
+	s := serve(t, true, map[string]string{"QUIT": "HANGUP", "RSET": "HANGUP"})
+	require.NoError(t, s.mailer(t, smtpmail.Options{}).Send(context.Background(), letter), "what happens after the mail was taken is no matter")
+}
+
+func TestEncryptionIsMandatory(t *testing.T) {
+	s := serve(t, false, nil)
+	require.Error(t, s.mailer(t, smtpmail.Options{}).Send(context.Background(), letter))
+	require.Empty(t, s.got)
+	require.NoError(t, s.mailer(t, smtpmail.Options{Security: smtpmail.Plaintext}).Send(context.Background(), letter))
+	require.False(t, (<-s.got).encrypted)
+}
+
+func TestCancelled(t *testing.T) {
+	s := serve(t, true, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(t, s.mailer(t, smtpmail.Options{}).Send(ctx, letter))
+	require.Empty(t, s.got)
+}
+
+func TestSmuggling(t *testing.T) {
+	s := serve(t, true, nil)
+	m := s.mailer(t, smtpmail.Options{})
+	for _, change := range []func(*chatadmin.Mail){
+		func(m *chatadmin.Mail) { m.To = "Bob <bob@example.com>" },
+		func(m *chatadmin.Mail) { m.To = "bob@example.com, eve@example.com" },
+		func(m *chatadmin.Mail) { m.To = "bob@example.com (comment)" },
+		func(m *chatadmin.Mail) { m.To = "bob@example.com\r\nBcc: eve@example.com" },
+		func(m *chatadmin.Mail) { m.To = "bob@example.com>\r\nRCPT TO:<eve@example.com" },
+		func(m *chatadmin.Mail) { m.To = `"bob"@example.com` },
+		func(m *chatadmin.Mail) { m.To = "" },
+		func(m *chatadmin.Mail) { m.Subject = "hello\r\nBcc: eve@example.com" },
+		func(m *chatadmin.Mail) { m.Subject = "hello\nX: y" },
+		func(m *chatadmin.Mail) { m.ID = "a\r\nX: y" },
+	} {
+		bad := letter
+		change(&bad)
+		require.ErrorIs(t, m.Send(context.Background(), bad), chatadmin.ErrInvalid, "%+v", bad)
+	}
+	require.Empty(t, s.got)
+	for _, from := range []string{"Admin <a@b.example>", "a@b.example\r\nX: y", "a", ""} {
+		_, err := smtpmail.New("localhost:25", from, nil)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+	_, err := smtpmail.New("localhost:25", "a@b.example", &smtpmail.Options{FromName: "x\r\nBcc: y"})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	for _, addr := range []string{"localhost", ":25", "localhost:smtp", ""} {
+		_, err := smtpmail.New(addr, "a@b.example", nil)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, addr)
+	}
+}
+
+func TestDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mails")
+	d, err := smtpmail.NewDir(dir, "admin@chat.example", func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) })
+	require.NoError(t, err)
+	require.NoError(t, d.Send(context.Background(), letter))
+	path := filepath.Join(dir, "invitation-42.eml")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	data, err := io.ReadAll(bufio.NewReader(f))
+	require.NoError(t, err)
+	check(t, string(data), "")
+	outside := letter
+	outside.ID = "../../x"
+	require.NoError(t, d.Send(context.Background(), outside))
+	names, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, names, 2, "no ID leads out of the folder")
+}
