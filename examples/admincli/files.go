@@ -1,0 +1,47 @@
+package main
+
+import (
+	"io"
+	"os"
+)
+
+// spooled is a file that can be read several times.
+type spooled struct {
+	*os.File
+	temporary bool
+}
+
+// file opens a file, or keeps standard input in a temporary one (mode 0600).
+func (c *cli) file(name string) (spooled, error) {
+	if name != "-" {
+		f, err := os.Open(name)
+		return spooled{f, false}, err
+	}
+	f, err := os.CreateTemp("", "admincli-*.csv")
+	if err != nil {
+		return spooled{}, err
+	}
+	s := spooled{f, true}
+	if _, err := io.Copy(f, c.in); err != nil {
+		s.close()
+		return spooled{}, err
+	}
+	return s, nil
+}
+
+func (s spooled) close() {
+	_ = s.File.Close()
+	if s.temporary {
+		_ = os.Remove(s.Name())
+	}
+}
+
+// isTerminal reports whether progress would be seen by a person.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

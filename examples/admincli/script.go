@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+)
+
+// script runs commands, one a line, against one store. Each line is a whole call with its own global flags; those of the script itself are the defaults.
+func (c *cli) script(ctx context.Context, args []string) error {
+	keepGoing := false
+	fs := c.flags("script", `script [--keep-going] FILE|-
+
+Each line is a command with its flags, quoted as in a shell; lines that begin with # are comments. The first line that fails ends the script, unless --keep-going.`)
+	fs.BoolVar(&keepGoing, "keep-going", false, "")
+	var rest []string
+	if err := parse(fs, args, &rest); err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usage("script: name one file, or - for standard input")
+	}
+	file, err := c.file(rest[0])
+	if err != nil {
+		return err
+	}
+	defer file.close()
+	if _, err := file.Seek(0, 0); err != nil {
+		return err
+	}
+	failed := 0
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		words, err := fields(lines.Text())
+		if err != nil {
+			return usage("script, line %d: %s", n, err)
+		}
+		if len(words) == 0 {
+			continue
+		}
+		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now}
+		if code := one.main(ctx, words); code != 0 {
+			if failed++; !keepGoing {
+				return fmt.Errorf("the script stopped at line %d", n)
+			}
+			_, _ = fmt.Fprintf(c.err, "admincli: line %d failed\n", n)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d lines of the script failed", failed)
+	}
+	return lines.Err()
+}
+
+// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep them.
+func fields(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	quote, open, escaped := rune(0), false, false
+	for _, r := range line {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped, open = true, true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			} else {
+				word.WriteRune(r)
+			}
+		case r == '"' || r == '\'':
+			quote, open = r, true
+		case r == ' ' || r == '\t':
+			if open {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			open = false
+		case r == '#' && !open:
+			return words, nil
+		default:
+			word.WriteRune(r)
+			open = true
+		}
+	}
+	if quote != 0 || escaped {
+		return nil, fmt.Errorf("a quote is not closed")
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words, nil
+}

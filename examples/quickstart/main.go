@@ -1,0 +1,143 @@
+// Command quickstart does the library's main job once: it imports the users of a CSV file into a fresh domain and tells what happened.
+package main
+
+import (
+	"context"
+	"embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
+//go:embed users.csv
+var users embed.FS
+
+func main() {
+	file := flag.String("file", "", "a CSV file of your own, with logins that are e-mail addresses")
+	result := flag.String("result", filepath.Join(os.TempDir(), "chatadmin-quickstart-result.csv"), "where the result CSV goes")
+	flag.Parse()
+	if err := run(context.Background(), os.Stdout, *file, *result); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, path, result string) error {
+	// 1. The library over a store, and a domain with its first admin.
+	admin := chatadmin.New(memstore.New(nil), nil)
+	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
+		Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss"}})
+	if err != nil {
+		return err
+	}
+	acme := admin.As(domain.ID, boss.ID)
+
+	// 2. The file.
+	file, err := open(path)
+	if err != nil {
+		return err
+	}
+
+	// 3. The plan: what would happen, row by row. Nothing has changed yet.
+	plan, err := csvimport.Make(ctx, acme, file, csvimport.UpdateExisting, &csvimport.Options{FileName: "users.csv"})
+	if err != nil {
+		return err
+	}
+
+	// 4. The import itself, and what became of each row as a CSV that can be mended and imported again.
+	done, err := csvimport.Apply(ctx, acme, plan, file, nil)
+	if err != nil {
+		return err
+	}
+	if err := writeResult(ctx, acme, done, file, result); err != nil {
+		return err
+	}
+	return show(ctx, out, acme, done, file, result)
+}
+
+func open(path string) (io.ReadSeeker, error) {
+	if path != "" {
+		return os.Open(path)
+	}
+	data, err := users.ReadFile("users.csv")
+	return strings.NewReader(string(data)), err
+}
+
+func writeResult(ctx context.Context, acme *chatadmin.Scope, done *csvimport.Result, file io.ReadSeeker, path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := done.WriteCSV(ctx, acme, file, f); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// show prints the counts, the first faults, and who is in the default groups.
+func show(ctx context.Context, out io.Writer, acme *chatadmin.Scope, done *csvimport.Result, file io.ReadSeeker, result string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	c := done.Counts
+	for _, line := range []struct {
+		name string
+		n    int64
+	}{{"rows", c.Rows}, {"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"skipped", c.Skipped}, {"failed", c.Failed}, {"warnings", c.Warnings}} {
+		_, _ = fmt.Fprintf(w, "%s\t%d\t\n", line.name, line.n)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(out, "\nThe first faults:")
+	shown := 0
+	err := done.Outcomes(ctx, acme, file, func(o csvimport.Outcome) error {
+		if code, message := o.Summary(); code != "" && shown < 10 {
+			shown++
+			_, _ = fmt.Fprintf(out, "  line %d, %s: %s\n", o.Line, o.Status, message)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "\nWhat became of each row: %s\n\nThe default groups:\n", result)
+	for g, err := range acme.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
+		if err != nil {
+			return err
+		}
+		if err := showGroup(ctx, out, acme, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func showGroup(ctx context.Context, out io.Writer, acme *chatadmin.Scope, g chatadmin.Group) error {
+	n, err := acme.CountMembers(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for m, err := range acme.Members(ctx, g.ID) {
+		if err != nil {
+			return err
+		}
+		u, err := acme.User(ctx, m.User)
+		if err != nil {
+			return err
+		}
+		if names = append(names, u.DisplayName); len(names) == 4 {
+			break
+		}
+	}
+	_, _ = fmt.Fprintf(out, "  %s: %d members (%s, …)\n", g.Name, n, strings.Join(names, ", "))
+	return nil
+}
