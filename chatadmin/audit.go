@@ -121,7 +121,7 @@ func decodeEvent(e Event) (AuditEvent, error) {
 func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, error] {
 	q.Domain = s.domain
 	return func(yield func(AuditEvent, error) bool) {
-		for e, err := range each(ctx, s, PermAudit, q, Reader.ListEvents) {
+		for e, err := range each(ctx, s, s.holds(PermAudit), q, Reader.ListEvents) {
 			var a AuditEvent
 			if err == nil {
 				a, err = decodeEvent(e)
@@ -134,11 +134,11 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 }
 
 // each walks a list page by page, and authorises the actor anew for each page.
-func each[T, Q any](ctx context.Context, s *Scope, need Permission, q Q, list func(Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
+func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		for p := (Page{Limit: MaxBatch}); ; {
-			if _, _, err := s.View(ctx, need); err != nil {
+			if err := may(ctx); err != nil {
 				yield(zero, err)
 				return
 			}

@@ -65,9 +65,9 @@ func (w *Work) mayActOn(u User) error {
 	return nil
 }
 
-// mayGrant refuses to grant a role above the actor's own, or with a permission that they lack.
+// mayGrant refuses to grant a role above the actor's own, or with a permission that they lack. Member is what everybody is at least.
 func (w *Work) mayGrant(r Role) error {
-	if w.Role.covers(r) {
+	if r.ID == RoleMember || w.Role.covers(r) {
 		return nil
 	}
 	return fmt.Errorf("the role %q is above yours: %w", r.Name, ErrForbidden)
@@ -83,4 +83,12 @@ func (s *Scope) View(ctx context.Context, need Permission) (Domain, Settings, er
 func (s *Scope) ViewAs(ctx context.Context, need Permission) (Domain, Settings, Role, error) {
 	d, set, _, role, err := s.authorize(ctx, s.admin.store, need)
 	return d, set, role, err
+}
+
+// holds authorises for a list, page by page.
+func (s *Scope) holds(need Permission) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, _, err := s.View(ctx, need)
+		return err
+	}
 }

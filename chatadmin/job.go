@@ -112,6 +112,9 @@ func readJob(ctx context.Context, r Reader, domain, id ID) (Job, error) {
 // until the job is done. next reads and computes outside any transaction, and gets the job as it was committed last, which may be further than this run has brought it: two
 // processes may run the same job, and each step is done once. Every step is authorised anew; the job goes on only in the name of who started it. progress may be nil.
 func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *Job) (Step, error), progress func(Progress)) (Job, error) {
+	if _, _, err := s.View(ctx, ""); err != nil {
+		return Job{}, err
+	}
 	job, err := readJob(ctx, s.admin.store, s.domain, id)
 	if err == nil && job.Actor != s.actor {
 		err = fmt.Errorf("job %s was started by somebody else: %w", id, ErrForbidden)

@@ -311,5 +311,5 @@ func one[T any](rows []T, err error, what, key string) (T, error) {
 // Users lists users; q.Domain is set by the scope, and users being deleted are left out unless q asks for them. It needs PermUsersRead.
 func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	q.Domain = s.domain
-	return each(ctx, s, PermUsersRead, q, Reader.ListUsers)
+	return each(ctx, s, s.holds(PermUsersRead), q, Reader.ListUsers)
 }

@@ -91,7 +91,7 @@ func (w *Work) mayChange(c *UserChange) error {
 			return &FieldError{"login", Cut(c.Now.Login), CodeImmutable, "in this domain a login cannot be changed"}
 		}
 	}
-	if c.Now.Role != c.Was.Role && c.Now.Role != RoleMember {
+	if c.Now.Role != c.Was.Role {
 		role, ok := w.Settings.Role(c.Now.Role)
 		if !ok {
 			return &FieldError{"role", Cut(c.Now.Role), CodeBadRole, "there is no such role in this domain"}

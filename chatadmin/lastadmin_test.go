@@ -1,0 +1,105 @@
+package chatadmin_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+// removals are all the ways in which an admin can be lost.
+func removals() map[string]func(*chatadmin.Scope, chatadmin.ID) error {
+	guest := chatadmin.Guest
+	return map[string]func(*chatadmin.Scope, chatadmin.ID) error{
+		"deactivate": func(s *chatadmin.Scope, id chatadmin.ID) error { _, err := s.DeactivateUsers(ctx, id); return err },
+		"deny":       func(s *chatadmin.Scope, id chatadmin.ID) error { _, err := s.DenyAccess(ctx, id); return err },
+		"demote": func(s *chatadmin.Scope, id chatadmin.ID) error {
+			_, err := s.AssignRole(ctx, chatadmin.RoleMember, id)
+			return err
+		},
+		"guest": func(s *chatadmin.Scope, id chatadmin.ID) error {
+			_, err := s.EditUser(ctx, id, chatadmin.UserEdit{Kind: &guest})
+			return err
+		},
+		"delete": func(s *chatadmin.Scope, id chatadmin.ID) error {
+			return s.Change(ctx, chatadmin.Op{Kind: "test.delete", Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) error {
+				us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{id})
+				if err != nil || len(us) == 0 {
+					return errors.Join(err, chatadmin.ErrNotFound)
+				}
+				now, err := chatadmin.Transition(us[0], chatadmin.BeginDeletion)
+				if err != nil {
+					return err
+				}
+				p, _ := w.Settings.Prepare(now)
+				_, err = w.WriteUsers(ctx, "test.delete", []chatadmin.UserWrite{{Was: us[0], Now: p}})
+				return err
+			})
+		},
+	}
+}
+
+func TestLastAdmin(t *testing.T) {
+	for name, remove := range removals() {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.OfficeChat)
+			second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
+			for _, s := range []*chatadmin.Scope{w.host, w.s} {
+				w.write(second.ID, func(u *chatadmin.User) { u.Denied = true }) // does not count
+				before := w.row(w.boss.ID)
+				err := remove(s, w.boss.ID)
+				if name == "guest" {
+					require.ErrorIs(t, err, chatadmin.ErrInvalid, "an admin cannot be a guest at all")
+				} else {
+					require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
+				}
+				require.Equal(t, before, w.row(w.boss.ID))
+				w.write(second.ID, func(u *chatadmin.User) { u.Denied = false })
+			}
+			if name != "guest" {
+				require.NoError(t, remove(w.host, w.boss.ID), "a second one counts although they have never signed in")
+				require.ErrorIs(t, remove(w.host, second.ID), chatadmin.ErrLastAdmin)
+			}
+		})
+	}
+}
+
+// All admins at once are asked for in one call: none goes.
+func TestLastAdminInOneCall(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
+	_, err := w.host.DeactivateUsers(ctx, w.boss.ID, second.ID)
+	require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
+	require.Equal(t, chatadmin.Pending, w.row(second.ID).Status)
+}
+
+// A hundred admins are removed at the same moment, in every way, over two handles: one remains.
+func TestLastAdminRace(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, chatadmin.OfficeChat)
+	scopes := [2]*chatadmin.Scope{w.host, chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)}
+	ids := []chatadmin.ID{w.boss.ID}
+	for _, id := range w.users(99) {
+		ids = append(ids, id)
+	}
+	_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, ids...)
+	require.NoError(t, err)
+	ways := removals()
+	names := []string{"deactivate", "deny", "demote", "delete"}
+	errs := race(func(n int) error { return ways[names[n%len(names)]](scopes[n%2], ids[n]) })
+	refused := 0
+	for n, err := range errs {
+		if err != nil {
+			require.ErrorIs(t, err, chatadmin.ErrLastAdmin, "%s", names[n%len(names)])
+			refused++
+		}
+	}
+	require.Equal(t, 1, refused)
+	left, err := w.host.AdminsInForce(ctx)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}

@@ -1,0 +1,112 @@
+package chatadmin_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func TestPresets(t *testing.T) {
+	u := func(login, email, first, last string) chatadmin.User {
+		return chatadmin.User{Login: login, Email: email, FirstName: first, LastName: last}
+	}
+	for _, c := range []struct {
+		preset chatadmin.Preset
+		user   chatadmin.User
+		wrong  string // "field code" of each fault
+	}{
+		{chatadmin.OfficeChat, u("ann@acme.example", "", "", ""), ""},
+		{chatadmin.OfficeChat, u("", "ann@acme.example", "", ""), ""},
+		{chatadmin.OfficeChat, u("ann", "", "", ""), "email bad_email"},
+		{chatadmin.OfficeChat, u("", "", "", ""), "login missing"},
+		{chatadmin.OfficeChat, u("ann@acme.example", "bob@acme.example", "", ""), "email bad_email"},
+		{chatadmin.OfficeChat, u("Ann <ann@acme.example>", "", "", ""), "email bad_email"},
+		{chatadmin.OfficeChat, u("ann@acme.example\r\nBcc: x@y.example", "", "", ""), "login bad_text"},
+		{chatadmin.ESChat, u("a.b", "", "A", "O'Neil"), ""},
+		{chatadmin.ESChat, u("John.Smith", "john@x.example", "Mary Ann", "Depp"), ""},
+		{chatadmin.ESChat, u("Ömer.9", "", "Ö", "Yıl"), ""},
+		{chatadmin.ESChat, u("ab", "", "A", "Bcd"), "login bad_login"},
+		{chatadmin.ESChat, u(strings.Repeat("a", 24), "", "A", "Bcd"), ""},
+		{chatadmin.ESChat, u(strings.Repeat("a", 25), "", "A", "Bcd"), "login bad_login"},
+		{chatadmin.ESChat, u(strings.Repeat("ö", 24), "", "A", "Bcd"), ""},
+		{chatadmin.ESChat, u("john_smith", "", "A", "Bcd"), "login bad_login"},
+		{chatadmin.ESChat, u("john smith", "", "A", "Bcd"), "login bad_login"},
+		{chatadmin.ESChat, u("john", "", "", "Bcd"), "first_name missing"},
+		{chatadmin.ESChat, u("john", "", "A", "Bc"), "last_name bad_name"},
+		{chatadmin.ESChat, u("john", "", "-", "---"), "first_name bad_name, last_name bad_name"},
+		{chatadmin.ESChat, u("john", "not an address", "A", "Bcd"), "email bad_email"},
+		{chatadmin.Engage, u("any thing/at all", "a@x.example", "A", "B"), ""},
+		{chatadmin.Engage, u("ann", "", "", ""), "email missing, first_name missing, last_name missing"},
+		{chatadmin.Engage, u("", "a@x.example", "A", "B"), "login missing"},
+		{chatadmin.Engage, u(strings.Repeat("x", 101), "a@x.example", "A", "B"), "login bad_login"},
+	} {
+		set, err := chatadmin.NewSettings(c.preset)
+		require.NoError(t, err)
+		_, wrong := set.Prepare(c.user)
+		var got []string
+		for _, f := range wrong {
+			got = append(got, f.Field+" "+f.Code)
+			require.NotEmpty(t, f.Reason)
+		}
+		slices.Sort(got)
+		require.Equal(t, c.wrong, strings.Join(got, ", "), "%s: %+v", c.preset, c.user)
+	}
+	_, err := chatadmin.NewSettings("other")
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+func TestASCIILogins(t *testing.T) {
+	set, err := chatadmin.NewSettings(chatadmin.ESChat)
+	require.NoError(t, err)
+	set.Login.ASCII = true
+	_, wrong := set.Prepare(chatadmin.User{Login: "ömer", FirstName: "Ö", LastName: "Yıl"})
+	require.Len(t, wrong, 1)
+	require.Equal(t, chatadmin.CodeBadLogin, wrong[0].Code)
+}
+
+// Logins that differ in case, space, or Unicode form are the same.
+func TestNoTwins(t *testing.T) {
+	for preset, logins := range map[chatadmin.Preset][2]string{
+		chatadmin.OfficeChat: {"zoë@acme.example", " ZOE\u0308@Acme.Example"},
+		chatadmin.ESChat:     {"Zoë.1", "zOE\u0308.1"},
+		chatadmin.Engage:     {"straße", "STRASSE"},
+	} {
+		w := newWorld(t, preset)
+		n := chatadmin.NewUser{Login: logins[0], Email: "zoe@acme.example", FirstName: "Zoë", LastName: "Smith"}
+		if preset == chatadmin.OfficeChat {
+			n.Login, n.Email = "zoe@acme.example", ""
+			logins[1] = " ZOE@Acme.Example"
+		}
+		u, err := w.s.CreateUser(ctx, n)
+		require.NoError(t, err)
+		n.Login = logins[1]
+		_, err = w.s.CreateUser(ctx, n)
+		require.ErrorIs(t, err, chatadmin.ErrExists, "%s", preset)
+		var field *chatadmin.FieldError
+		require.True(t, errors.As(err, &field))
+		require.Equal(t, chatadmin.CodeTaken, field.Code)
+		found, err := w.s.UserByLogin(ctx, logins[1])
+		require.NoError(t, err)
+		require.Equal(t, u.ID, found.ID)
+	}
+}
+
+func TestImmutableLogin(t *testing.T) {
+	w := newWorld(t, chatadmin.Engage)
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
+	require.NoError(t, err)
+	for _, login := range []string{"bob", "Ann"} {
+		_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &login})
+		var field *chatadmin.FieldError
+		require.True(t, errors.As(err, &field), "%v", err)
+		require.Equal(t, chatadmin.CodeImmutable, field.Code)
+	}
+	same := "ann"
+	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &same})
+	require.NoError(t, err)
+}

@@ -1,0 +1,406 @@
+package chatadmin_test
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+// target is what a call of the matrix is about: of the actor's own domain, of another one, or of none.
+type target struct {
+	user, group, job chatadmin.ID
+	login            string
+	plan, deletion   *chatadmin.Plan
+}
+
+// call is one line of the matrix: an exported method of Scope, what it needs, and how to call it.
+type call struct {
+	need       chatadmin.Permission // "": nothing but access
+	groupAdmin bool                 // an admin of the group may too
+	member     bool                 // a member of the group may too
+	noTarget   bool                 // is about nothing that another domain could have
+	do         func(s *chatadmin.Scope, on target) error
+}
+
+func matrix() map[string]call {
+	title, role := "Head", chatadmin.Role{Name: "night watch", Level: 0}
+	return map[string]call{
+		"CreateUser": {need: chatadmin.PermUsersCreate, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example"})
+			return err
+		}},
+		"EditUser": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.EditUser(ctx, on.user, chatadmin.UserEdit{Title: &title})
+			return err
+		}},
+		"ActivateUsers": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ActivateUsers(ctx, on.user)
+			return err
+		}},
+		"DeactivateUsers": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.DeactivateUsers(ctx, on.user)
+			return err
+		}},
+		"DenyAccess": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.DenyAccess(ctx, on.user)
+			return err
+		}},
+		"GrantAccess": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.GrantAccess(ctx, on.user)
+			return err
+		}},
+		"AssignRole": {need: chatadmin.PermRoles, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.AssignRole(ctx, chatadmin.RoleMember, on.user)
+			return err
+		}},
+		"SetRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.SetRole(ctx, role)
+			return err
+		}},
+		"DeleteRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error { return s.DeleteRole(ctx, "unused") }},
+		"User": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.User(ctx, on.user)
+			return err
+		}},
+		"UserByLogin": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.UserByLogin(ctx, on.login)
+			return err
+		}},
+		"Users": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := all(s.Users(ctx, chatadmin.UserQuery{}))
+			return err
+		}},
+		"AdminsInForce": {noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.AdminsInForce(ctx)
+			return err
+		}},
+		"Invitation": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.Invitation(ctx, on.user)
+			return err
+		}},
+		"CreateGroup": {need: chatadmin.PermGroupCreate, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.CreateGroup(ctx, "New")
+			return err
+		}},
+		"RenameGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.RenameGroup(ctx, on.group, "Renamed")
+			return err
+		}},
+		"SetPosting": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.SetPosting(ctx, on.group, chatadmin.AdminsPost)
+			return err
+		}},
+		"AddMembers": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.AddMembers(ctx, on.group, on.user)
+			return err
+		}},
+		"RemoveMembers": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.RemoveMembers(ctx, on.group, on.user)
+			return err
+		}},
+		"SetGroupAdmin": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			return s.SetGroupAdmin(ctx, on.group, false, on.user)
+		}},
+		"Leave": {do: func(s *chatadmin.Scope, on target) error { return s.Leave(ctx, on.group) }},
+		"PlanDeleteGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.PlanDeleteGroup(ctx, on.group)
+			return err
+		}},
+		"ApplyDeleteGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			p := *on.deletion
+			p.Actor = s.Actor()
+			_, err := s.ApplyDeleteGroup(ctx, &p, nil)
+			return err
+		}},
+		"ResumeDeleteGroup": {need: chatadmin.PermGroups, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ResumeDeleteGroup(ctx, on.job, nil)
+			return err
+		}},
+		"Group": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.Group(ctx, on.group)
+			return err
+		}},
+		"Groups": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := all(s.Groups(ctx, chatadmin.GroupQuery{}))
+			return err
+		}},
+		"Members": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
+			ms, err := all(s.Members(ctx, on.group))
+			return found(len(ms), err)
+		}},
+		"GroupsOf": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
+			ms, err := all(s.GroupsOf(ctx, on.user))
+			return found(len(ms), err)
+		}},
+		"CountMembers": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
+			n, err := s.CountMembers(ctx, on.group)
+			return found(int(n), err)
+		}},
+		"PlanDefaultGroup": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.PlanDefaultGroup(ctx, on.group)
+			return err
+		}},
+		"ApplyDefaultGroup": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			p := *on.plan
+			p.Actor = s.Actor()
+			_, err := s.ApplyDefaultGroup(ctx, &p, nil)
+			return err
+		}},
+		"ResumeDefaultGroup": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ResumeDefaultGroup(ctx, on.job, nil)
+			return err
+		}},
+		"UnmarkDefaultGroup": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.UnmarkDefaultGroup(ctx, on.group)
+			return err
+		}},
+		"ChangeSettings": {need: chatadmin.PermDomain, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
+			return err
+		}},
+		"Events": {need: chatadmin.PermAudit, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := all(s.Events(ctx, chatadmin.EventQuery{}))
+			return err
+		}},
+		"Job": {need: chatadmin.PermAudit, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.Job(ctx, on.job)
+			return err
+		}},
+	}
+}
+
+// found makes an empty list look like a thing that does not exist: lists about what is not there are empty.
+func found(n int, err error) error {
+	if err == nil && n == 0 {
+		return chatadmin.ErrNotFound
+	}
+	return err
+}
+
+// building are the methods on which calls are built; they ask for the permission that their caller names.
+var building = []string{"Domain", "Actor", "Admin", "Change", "RunJob", "View", "ViewAs"}
+
+func TestPermissions(t *testing.T) {
+	calls := matrix()
+	scope := reflect.TypeFor[*chatadmin.Scope]()
+	for i := range scope.NumMethod() {
+		name := scope.Method(i).Name
+		_, listed := calls[name]
+		require.True(t, listed != slices.Contains(building, name), "Scope.%s has no line in the matrix", name)
+	}
+	for name, c := range calls {
+		t.Run(name, func(t *testing.T) { testCall(t, name, c) })
+	}
+}
+
+func testCall(t *testing.T, name string, c call) {
+	resume := strings.HasPrefix(name, "Resume")
+	others := slices.DeleteFunc(chatadmin.Permissions(), func(p chatadmin.Permission) bool { return p == c.need })
+	for _, a := range []struct {
+		name  string
+		actor func(*world, target) *chatadmin.Scope
+		want  error
+	}{
+		{"host", func(w *world, _ target) *chatadmin.Scope { return w.host }, nil},
+		{"domain admin", func(w *world, _ target) *chatadmin.Scope { return w.s }, onlyStarter(resume, nil)},
+		{"role with the permission", func(w *world, _ target) *chatadmin.Scope {
+			return w.as(w.user("with@acme.example", withRole(w.role("with", 50, permissionsFor(c)...))))
+		}, onlyStarter(resume, nil)},
+		{"role with all other permissions", func(w *world, _ target) *chatadmin.Scope {
+			return w.as(w.user("without@acme.example", withRole(w.role("without", 99, others...))))
+		}, onlyStarter(resume, forbiddenIf(c.need != ""))},
+		{"member", func(w *world, _ target) *chatadmin.Scope { return w.as(w.user("member@acme.example")) },
+			onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate))},
+		{"member of the group", func(w *world, on target) *chatadmin.Scope {
+			u := w.user("in@acme.example")
+			_, err := w.host.AddMembers(ctx, on.group, u.ID)
+			require.NoError(w.t, err)
+			return w.as(u)
+		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.member))},
+		{"admin of the group", func(w *world, on target) *chatadmin.Scope {
+			u := w.user("groupadmin@acme.example")
+			_, err := w.host.AddMembers(ctx, on.group, u.ID)
+			require.NoError(w.t, err)
+			require.NoError(w.t, w.host.SetGroupAdmin(ctx, on.group, true, u.ID))
+			return w.as(u)
+		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.groupAdmin && !c.member))},
+		{"deactivated admin", func(w *world, _ target) *chatadmin.Scope {
+			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.host.DeactivateUsers(ctx, u.ID)
+			require.NoError(w.t, err)
+			return w.as(u)
+		}, chatadmin.ErrForbidden},
+		{"denied admin", func(w *world, _ target) *chatadmin.Scope {
+			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.host.DenyAccess(ctx, u.ID)
+			require.NoError(w.t, err)
+			return w.as(u)
+		}, chatadmin.ErrForbidden},
+		{"admin being deleted", func(w *world, _ target) *chatadmin.Scope {
+			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+			w.write(u.ID, func(u *chatadmin.User) { u.Deleting = true })
+			return w.as(u)
+		}, chatadmin.ErrForbidden},
+		{"demoted admin", func(w *world, _ target) *chatadmin.Scope {
+			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.host.AssignRole(ctx, chatadmin.RoleMember, u.ID)
+			require.NoError(w.t, err)
+			return w.as(u)
+		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate))},
+		{"another domain's admin", func(w *world, _ target) *chatadmin.Scope {
+			_, boss := w.open("Other", chatadmin.OfficeChat)
+			return w.admin.As(w.domain, boss.ID)
+		}, chatadmin.ErrForbidden},
+		{"nobody", func(w *world, _ target) *chatadmin.Scope { return w.admin.As(w.domain, "") }, chatadmin.ErrForbidden},
+		{"a user called host", func(w *world, _ target) *chatadmin.Scope { return w.admin.As(w.domain, chatadmin.HostActor) }, chatadmin.ErrForbidden},
+		{"admin of a suspended domain", func(w *world, _ target) *chatadmin.Scope {
+			_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
+			require.NoError(w.t, err)
+			return w.s
+		}, chatadmin.ErrSuspended},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.OfficeChat)
+			on := w.target(w.domain, w.boss, strings.Contains(name, "DeleteGroup"))
+			s := a.actor(w, on)
+			if name == "Leave" && s.Actor() == chatadmin.HostActor {
+				require.ErrorIs(t, c.do(s, on), chatadmin.ErrInvalid)
+				return
+			}
+			before := len(w.events(""))
+			err := c.do(s, on)
+			// A plan is bound to the settings it was made under: what the actor's role or the suspension changed outdates it, after the right was checked.
+			if strings.HasPrefix(name, "Apply") && errors.Is(err, chatadmin.ErrPlanStale) {
+				err = nil
+			}
+			if a.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, a.want)
+			require.Len(t, w.events(""), before, "a refused call leaves no trace of a change")
+		})
+	}
+	if !c.noTarget {
+		t.Run("another domain's ID", func(t *testing.T) { testOtherDomain(t, name, c) })
+	}
+}
+
+// onlyStarter: a job is resumed by who began it alone.
+func onlyStarter(resume bool, otherwise error) error {
+	if resume {
+		return chatadmin.ErrForbidden
+	}
+	return otherwise
+}
+
+func forbiddenIf(b bool) error {
+	if b {
+		return chatadmin.ErrForbidden
+	}
+	return nil
+}
+
+func permissionsFor(c call) []chatadmin.Permission {
+	if c.need == "" {
+		return nil
+	}
+	return []chatadmin.Permission{c.need}
+}
+
+// target makes what the calls are about.
+func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) target {
+	w.t.Helper()
+	host := w.admin.AsHost(domain)
+	u, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "target@acme.example"})
+	require.NoError(w.t, err)
+	g, err := host.CreateGroup(ctx, "Target")
+	require.NoError(w.t, err)
+	_, err = host.AddMembers(ctx, g.ID, u.ID)
+	require.NoError(w.t, err)
+	_, err = host.SetRole(ctx, chatadmin.Role{Name: "unused"})
+	require.NoError(w.t, err)
+	on := target{user: u.ID, login: u.Login, group: g.ID}
+	on.plan, err = host.PlanDefaultGroup(ctx, g.ID)
+	require.NoError(w.t, err)
+	on.deletion, err = host.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(w.t, err)
+	// A finished job of each kind, which the host began.
+	spare, err := host.CreateGroup(ctx, "Spare")
+	require.NoError(w.t, err)
+	var job chatadmin.Job
+	if deletion {
+		p, err := host.PlanDeleteGroup(ctx, spare.ID)
+		require.NoError(w.t, err)
+		job, err = host.ApplyDeleteGroup(ctx, p, nil)
+		require.NoError(w.t, err)
+	} else {
+		p, err := host.PlanDefaultGroup(ctx, spare.ID)
+		require.NoError(w.t, err)
+		job, err = host.ApplyDefaultGroup(ctx, p, nil)
+		require.NoError(w.t, err)
+	}
+	on.job = job.ID
+	return on
+}
+
+func testOtherDomain(t *testing.T, name string, c call) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	domain, boss := w.open("Other", chatadmin.OfficeChat)
+	other := w.target(domain, boss, strings.Contains(name, "DeleteGroup"))
+	own := w.target(w.domain, w.boss, strings.Contains(name, "DeleteGroup"))
+	none := own
+	none.user, none.group, none.job, none.login = "no-such-user", "no-such-group", "no-such-job", "nobody@acme.example"
+	theirs := own
+	theirs.user, theirs.group, theirs.job, theirs.login = other.user, other.group, other.job, "nobody@acme.example"
+	for _, on := range []*target{&none, &theirs} {
+		plan, deletion := *own.plan, *own.deletion
+		plan.Subject, deletion.Subject = on.group, on.group
+		on.plan, on.deletion = &plan, &deletion
+	}
+	before := len(w.events(""))
+	for _, s := range []*chatadmin.Scope{w.s, w.host} {
+		if name == "Leave" && s.Actor() == chatadmin.HostActor {
+			continue
+		}
+		missing, foreign := c.do(s, none), c.do(s, theirs)
+		require.ErrorIs(t, missing, chatadmin.ErrNotFound)
+		require.ErrorIs(t, foreign, chatadmin.ErrNotFound)
+		mask := strings.NewReplacer(string(theirs.user), "X", string(theirs.group), "X", string(theirs.job), "X", "no-such-user", "X", "no-such-group", "X", "no-such-job", "X")
+		require.Equal(t, mask.Replace(missing.Error()), mask.Replace(foreign.Error()), "the two must not be told apart")
+	}
+	require.Len(t, w.events(""), before)
+	rows, err := w.store.(*memstore.Store).Users(ctx, domain, []chatadmin.ID{other.user})
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Pending, rows[0].Status)
+}
+
+// The table in the package documentation is the one that is tested.
+func TestPermissionTable(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	listed := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z.]+|\(none\)) {2,}(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		for _, word := range regexp.MustCompile(`[A-Z]\w+`).FindAllString(m[2], -1) {
+			if listed[word] == "" || m[1] == "(none)" { // later mentions are remarks
+				listed[word] = m[1]
+			}
+		}
+	}
+	for name, c := range matrix() {
+		need := string(c.need)
+		if need == "" {
+			need = "(none)"
+		}
+		require.Equal(t, need, listed[name], "%s in doc.go", name)
+	}
+}

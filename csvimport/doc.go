@@ -1,0 +1,43 @@
+// Package csvimport brings the users of a company in from a CSV file, and out again.
+//
+// # The file
+//
+// The first line holds the headings: name, firstname, lastname, email/login, title, mobile, manager, Enabled, role, in any order and case;
+// usual aliases such as "First Name" or "Phone" are understood. Where the domain's logins are e-mail addresses one column is both; otherwise login (or username) and email are two.
+// The login column must be there. Unknown columns are not read and warned of; those that begin with "_" are the results of an earlier import and
+// ignored. Real files are read: UTF-8, UTF-16 with a byte-order mark, Windows-1252 (with a warning); lines ended by CRLF, LF or CR; separated by comma, semicolon or
+// tab; with spaces after the separator, quoted line breaks, and typographic quotes where the headings are quoted so. A line has at most 1 MiB, a field 64 KiB.
+//
+// # What a row does
+//
+//	Enabled   unknown user    pending or active user    deactivated user
+//	TRUE      created         as it is                  activated
+//	FALSE     skipped         deactivated               as it is
+//	blank     created         as it is                  as it is
+//
+// In [UpdateExisting] mode the other columns are written to existing users too: a column that is not in the file changes nothing, and neither does a blank cell unless
+// Options.ClearBlanks is set. The spelling of a login is never changed. In [SkipExisting] mode existing users are left entirely alone. A row that is wrong
+// fails by itself, with its line, column, a stable code and a sentence; with Options.AllOrNothing one such row keeps everything as it was.
+//
+// A manager is named by login and may stand on a later line. One who does not exist, oneself, or the last link of a circle is a warning, and the user keeps the manager they have.
+// A file grants only roles below the importer's own, never takes the importer's own access or role away, and never removes the last admin.
+//
+// # Plan, import, resume
+//
+// [Make] decides every row by the same code as the import and writes nothing; [Apply] carries out exactly that, or refuses with
+// [chatadmin.ErrPlanStale]; [Run] does both at once. Rows are written in transactions of 1,000, and an import that was interrupted by a crash, a cancelled context or
+// a lost right goes on with [Resume], to the same end as if nothing had happened. The file itself is not kept: the caller gives it again, and its SHA-256 is compared. What becomes of each row
+// is streamed by Outcomes and written by WriteCSV. Memory does not hold the file: some 70 bytes a row are kept for logins and managers.
+//
+// Importing the same file again changes nothing. Two admins who import it at the same time create each user once.
+//
+// # Invitations
+//
+// With Options.SendInvitations every created user is invited when their rows are committed. Otherwise nobody is, and the importing
+// admin gets one mail with a summary and a link; a page of the host shows [Held] when it is opened, and calls [Release] when the admin has confirmed.
+//
+// # Export
+//
+// [Export] writes the users in the format that is imported, such that importing it changes nothing, or as an overview of nine columns. In both, and in the result CSV, cells that a spreadsheet
+// would run as a formula are guarded by an apostrophe, which importing takes off again.
+package csvimport
