@@ -1,0 +1,178 @@
+package chatadmin_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func TestMembers(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ids := w.users(5)
+	g := w.group("G")
+	n, err := w.s.AddMembers(ctx, g.ID, ids[0], ids[1], ids[0])
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	n, err = w.s.AddMembers(ctx, g.ID, ids[1], ids[2])
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, sorted(w.boss.ID, ids[0], ids[1], ids[2]), w.members(g.ID))
+	n, err = w.s.RemoveMembers(ctx, g.ID, ids[1], ids[4])
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	before := len(w.events(""))
+	n, err = w.s.RemoveMembers(ctx, g.ID, ids[1])
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Len(t, w.events(""), before, "nothing changed, nothing to audit")
+	_, err = w.s.AddMembers(ctx, g.ID, ids[3], "nobody")
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	require.NotContains(t, w.members(g.ID), ids[3], "all or none")
+	for _, bad := range [][]chatadmin.ID{nil, make([]chatadmin.ID, chatadmin.MaxBatch+1)} {
+		_, err = w.s.AddMembers(ctx, g.ID, bad...)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+	w.write(ids[4], func(u *chatadmin.User) { u.Deleting = true })
+	_, err = w.s.AddMembers(ctx, g.ID, ids[4])
+	require.ErrorIs(t, err, chatadmin.ErrTransition)
+}
+
+// An admin of a group administers it, and has no power over a domain admin who is in it.
+func TestGroupAdminBelowDomainAdmin(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ids := w.users(3)
+	g := w.group("G")
+	_, err := w.s.AddMembers(ctx, g.ID, ids...)
+	require.NoError(t, err)
+	require.NoError(t, w.s.SetGroupAdmin(ctx, g.ID, true, ids[0]))
+	s := w.admin.As(w.domain, ids[0])
+	_, err = s.RemoveMembers(ctx, g.ID, w.boss.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.ErrorIs(t, s.SetGroupAdmin(ctx, g.ID, false, w.boss.ID), chatadmin.ErrForbidden)
+	_, err = s.RemoveMembers(ctx, g.ID, ids[1], w.boss.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Contains(t, w.members(g.ID), ids[1])
+	_, err = s.RemoveMembers(ctx, g.ID, ids[1])
+	require.NoError(t, err)
+	require.NoError(t, s.SetGroupAdmin(ctx, g.ID, true, ids[2]))
+	require.NoError(t, s.SetGroupAdmin(ctx, g.ID, false, ids[0]), "they may step down")
+	require.ErrorIs(t, s.SetGroupAdmin(ctx, g.ID, true, ids[0]), chatadmin.ErrForbidden)
+	require.ErrorIs(t, w.s.SetGroupAdmin(ctx, g.ID, true, ids[1]), chatadmin.ErrNotFound, "not a member any more")
+}
+
+func TestGroupNames(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for _, bad := range []string{"", " \t", "a\nb", "a\x00b", string(make([]byte, 300)), "\xff"} {
+		_, err := w.s.CreateGroup(ctx, bad)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%q", bad)
+	}
+	g := w.group("Ünïcode")
+	require.Equal(t, w.boss.ID, g.Creator)
+	_, err := w.s.RenameGroup(ctx, g.ID, "")
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, err = w.s.SetPosting(ctx, g.ID, "nobody")
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	before := len(w.events(""))
+	_, err = w.s.SetPosting(ctx, g.ID, chatadmin.EverybodyPosts)
+	require.NoError(t, err)
+	require.Len(t, w.events(""), before)
+}
+
+func TestDeleteGroup(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ids := w.users(1500)
+	g, keep := w.group("G"), w.group("Keep")
+	for _, batch := range [][]chatadmin.ID{ids[:1000], ids[1000:]} {
+		_, err := w.s.AddMembers(ctx, g.ID, batch...)
+		require.NoError(t, err)
+	}
+	_, err := w.s.AddMembers(ctx, keep.ID, ids[0])
+	require.NoError(t, err)
+	w.content(g.ID, ids[0], 12500)
+	w.content(keep.ID, ids[0], 7)
+
+	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"members": 1501, "messages": 6250, "files": 6250}, p.Counts)
+
+	// Interrupted after every batch: hidden from the first moment on, gone in the end.
+	c, cancel := context.WithCancel(ctx)
+	job, err := w.s.ApplyDeleteGroup(c, p, func(chatadmin.Progress) { cancel() })
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.s.AddMembers(ctx, g.ID, w.user("late@acme.example").ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	for n := 0; ; n++ {
+		require.Less(t, n, 12)
+		c, cancel := context.WithCancel(ctx)
+		done, err := w.s.ResumeDeleteGroup(c, job.ID, func(chatadmin.Progress) { cancel() })
+		if cancel(); err == nil || done.State == chatadmin.JobDone {
+			require.EqualValues(t, 1500+12500, done.Done, "the last membership goes with the group")
+			break
+		}
+	}
+	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	require.NoError(t, err)
+	require.Empty(t, gs)
+	require.Empty(t, w.members(g.ID))
+	left, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	require.NoError(t, err)
+	require.Zero(t, left)
+	kept, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{keep.ID}})
+	require.NoError(t, err)
+	require.EqualValues(t, chatadmin.ContentCount{Messages: 4, Files: 3}, kept)
+
+	w.blobs.FailNext(fmt.Errorf("the blob store is away"))
+	_, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	require.Error(t, err)
+	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 6250, n)
+	require.Len(t, w.blobs.Deleted(), 6250)
+}
+
+// A group admin deletes their group: their own membership, which gives them the right, goes last.
+func TestGroupAdminDeletesGroup(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ids := w.users(1200)
+	s := w.admin.As(w.domain, ids[600])
+	g, err := s.CreateGroup(ctx, "Mine")
+	require.NoError(t, err)
+	for _, batch := range [][]chatadmin.ID{ids[:1000], ids[1000:]} {
+		_, err = s.AddMembers(ctx, g.ID, batch...)
+		require.NoError(t, err)
+	}
+	p, err := s.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(t, err)
+	_, err = s.ApplyDeleteGroup(ctx, p, nil)
+	require.NoError(t, err)
+	require.Empty(t, w.members(g.ID))
+	_, err = s.Group(ctx, g.ID)
+	require.Error(t, err)
+}
+
+// content writes n messages and files, by turns, into a group.
+func (w *world) content(group, author chatadmin.ID, n int) {
+	w.t.Helper()
+	for from := 0; from < n; from += chatadmin.MaxBatch {
+		rows := make([]chatadmin.Content, 0, chatadmin.MaxBatch)
+		for i := from; i < min(from+chatadmin.MaxBatch, n); i++ {
+			c := chatadmin.Content{ID: w.admin.NewID(), Domain: w.domain, Container: group, Author: author, Kind: chatadmin.Message, At: w.clock.Now().Add(time.Duration(i) * time.Millisecond)}
+			if i%2 == 1 {
+				c.Kind, c.Blob = chatadmin.File, fmt.Sprintf("blob/%s/%d", group, i)
+			}
+			rows = append(rows, c)
+		}
+		require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+			conflicts, err := tx.InsertContent(ctx, rows)
+			if len(conflicts) > 0 {
+				return fmt.Errorf("%v", conflicts)
+			}
+			return err
+		}))
+	}
+}
