@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +18,7 @@ import (
 type Admin struct {
 	store Store
 	o     Options
+	last  atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
 
 // Options configure an Admin. The zero value of each field is a working default.
@@ -155,5 +157,11 @@ func (a *Admin) nextRev(was Rev, now time.Time) (Rev, error) {
 	if err != nil {
 		return 0, err
 	}
-	return NextRev(was, now, binary.LittleEndian.Uint16(b)), nil
+	for {
+		last := a.last.Load()
+		next := NextRev(max(was, Rev(last)), now, binary.LittleEndian.Uint16(b))
+		if a.last.CompareAndSwap(last, int64(next)) {
+			return next, nil
+		}
+	}
 }

@@ -52,12 +52,12 @@ type eventData struct {
 	Note    map[string]string           `json:"note,omitempty"`
 }
 
-// Record adds an audit event to the transaction; it is written when f has returned.
+// Record adds an audit event to the transaction; it is written when f has returned. Call it after the changes it tells of.
 func (w *Work) Record(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
 	if note == nil {
 		note = w.Note
 	}
-	w.events = append(w.events, Event{ID: w.ids(len(w.events)), Domain: w.scope.domain, Actor: w.scope.actor, Kind: kind, At: w.now,
+	w.events = append(w.events, Event{ID: w.ids(len(w.events)), Domain: w.scope.domain, Actor: w.scope.actor, Rev: w.rev, Kind: kind, At: w.now,
 		Targets: targets, Data: encodeEvent(targets, changes, note)})
 }
 

@@ -144,6 +144,13 @@ func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []I
 	if err := noConflict(w.ChangeMemberships(ctx, changes)); err != nil {
 		return err
 	}
+	was := make([]Rev, len(changes))
+	for i, c := range changes {
+		was[i] = c.Was
+	}
+	if _, err := w.NextRev(was...); err != nil { // the event comes after the change before, also where a membership ends
+		return err
+	}
 	w.Record(kind, append([]ID{g.ID}, users...), nil, note)
 	return nil
 }

@@ -28,11 +28,11 @@ const (
 
 // outboxRecord queues an event in the lane of its domain. One lane is delivered by one worker at a time, and in the order of revisions: that is the order
 // of the changes of each user.
-func outboxRecord(e Event, rev Rev) Record {
+func outboxRecord(e Event) Record {
 	data, _ := json.Marshal(OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(e.Domain))
-	return Record{Key: Key{Kind: laneKind(int(h.Sum32() % lanes)), Domain: e.Domain, ID: fmt.Sprintf("%016x-%s", int64(rev), e.ID)}, Rev: rev, Data: data}
+	return Record{Key: Key{Kind: laneKind(int(h.Sum32() % lanes)), Domain: e.Domain, ID: fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)}, Rev: e.Rev, Data: data}
 }
 
 func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }

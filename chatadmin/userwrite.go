@@ -64,9 +64,6 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	if err := userConflict(rows, conflicts); err != nil {
 		return nil, err
 	}
-	if err := w.afterUsers(ctx, changes); err != nil {
-		return nil, err
-	}
 	users := make([]User, len(changes))
 	targets := make([]ID, len(changes))
 	diffs := make(map[ID][]FieldChange, len(changes))
@@ -75,7 +72,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 		users[i], targets[i], diffs[c.Now.ID] = c.Now, c.Now.ID, diffUser(&c.Was, &c.Now)
 	}
 	w.Record(kind, targets, diffs, nil)
-	return users, nil
+	return users, w.afterUsers(ctx, changes)
 }
 
 // mayChange authorises one write.

@@ -118,8 +118,8 @@ func (w *Work) Now() time.Time { return w.now }
 // Mode is the fence of this transaction.
 func (w *Work) Mode() Mode { return w.mode }
 
-// NextRev makes a revision for rows whose stored revisions are was, greater than every other one given out in this transaction, so that events
-// leave in the order of the changes of each row.
+// NextRev makes a revision for rows whose stored revisions are was, greater than every other one given out in this transaction. An event has the revision made
+// last before Record was called: so the events about a row leave in the order of its changes.
 func (w *Work) NextRev(was ...Rev) (Rev, error) {
 	var err error
 	w.rev, err = w.scope.admin.nextRev(slices.Max(append(was, w.rev)), w.now)
@@ -131,17 +131,18 @@ func (w *Work) flush(ctx context.Context) error {
 	if len(w.events) == 0 {
 		return nil
 	}
-	rev, err := w.NextRev()
-	if err != nil {
-		return err
-	}
 	changes := make([]Change[Event], len(w.events))
 	var queued []Change[Record]
-	for i := range w.events {
-		w.events[i].Rev = rev
-		changes[i].Row = w.events[i]
+	for i, e := range w.events {
+		if e.Rev == 0 { // nothing was written before it
+			var err error
+			if e.Rev, err = w.NextRev(); err != nil {
+				return err
+			}
+		}
+		changes[i].Row = e
 		if w.scope.admin.o.Outbox {
-			queued = append(queued, Change[Record]{Row: outboxRecord(w.events[i], rev)})
+			queued = append(queued, Change[Record]{Row: outboxRecord(e)})
 		}
 	}
 	if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {

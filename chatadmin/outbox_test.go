@@ -1,0 +1,167 @@
+package chatadmin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+func outbox(o *chatadmin.Options) { o.Outbox = true }
+
+// Every audit event leaves, in the order of the changes, and then it is gone.
+func TestOutbox(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat, outbox)
+	ann := w.user("ann@acme.example")
+	for range 150 { // more than one lease covers; the clock stands still, so only revisions order them
+		_, err := w.s.DenyAccess(ctx, ann.ID)
+		require.NoError(t, err)
+		_, err = w.s.GrantAccess(ctx, ann.ID)
+		require.NoError(t, err)
+	}
+	var got []chatadmin.OutboxEvent
+	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e); return nil }
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	var kinds []string
+	for _, e := range got {
+		if e.Kind == chatadmin.KindUserDeny || e.Kind == chatadmin.KindUserGrant {
+			kinds = append(kinds, e.Kind)
+			require.Equal(t, []chatadmin.ID{ann.ID}, e.Targets)
+			require.Equal(t, w.boss.ID, e.Actor)
+			require.Equal(t, w.domain, e.Domain)
+		}
+	}
+	require.Len(t, kinds, 300)
+	for i, k := range kinds {
+		require.Equal(t, []string{chatadmin.KindUserDeny, chatadmin.KindUserGrant}[i%2], k)
+	}
+	audited := map[chatadmin.ID]bool{}
+	for _, e := range w.events("") {
+		audited[e.ID] = true
+	}
+	require.Len(t, audited, len(got))
+	for _, e := range got {
+		require.True(t, audited[e.ID])
+	}
+	got = nil
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Empty(t, got)
+}
+
+// A receiver that fails gets the event again, and those behind it wait; other domains' events leave.
+func TestOutboxFailure(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat, outbox)
+	var others []chatadmin.ID
+	for n := range 40 {
+		d, _ := w.open(fmt.Sprintf("Domain %d", n), chatadmin.OfficeChat)
+		others = append(others, d)
+	}
+	ann := w.user("ann@acme.example")
+	down := errors.New("receiver down")
+	fail := true
+	got := map[chatadmin.ID]int{}
+	var order []string
+	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error {
+		if e.Domain == w.domain {
+			if fail && slices.Contains(e.Targets, ann.ID) {
+				return down
+			}
+			order = append(order, e.Kind)
+		}
+		got[e.Domain]++
+		return nil
+	}
+	require.ErrorIs(t, w.admin.DeliverEvents(ctx, deliver), down)
+	reached := 0
+	for _, d := range others {
+		if got[d] > 0 {
+			reached++
+		}
+	}
+	require.Greater(t, reached, 20, "other lanes went on")
+	_, err := w.s.DenyAccess(ctx, ann.ID)
+	require.NoError(t, err)
+	fail, order = false, nil
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Equal(t, []string{chatadmin.KindUserCreate, chatadmin.KindUserDeny}, order)
+	for _, d := range others {
+		require.Equal(t, 4, got[d])
+	}
+}
+
+// Many workers share the lanes: nothing is lost, and each user's events come in order, although events may come twice.
+func TestOutboxWorkers(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
+	ids := w.users(20)
+	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Outbox: true})
+	var mu sync.Mutex
+	got := map[chatadmin.ID][]chatadmin.OutboxEvent{}
+	seen := map[chatadmin.ID]bool{}
+	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if !seen[e.ID] && len(e.Targets) == 1 {
+			seen[e.ID] = true
+			got[e.Targets[0]] = append(got[e.Targets[0]], e)
+		}
+		return nil
+	}
+	errs := race(func(n int) error {
+		switch {
+		case n%5 > 0:
+			a := w.admin
+			if n%2 == 0 {
+				a = second
+			}
+			return a.DeliverEvents(ctx, deliver)
+		default:
+			s := second.As(w.domain, w.boss.ID)
+			id := ids[n/5]
+			for range 5 {
+				_, err1 := s.DenyAccess(ctx, id)
+				_, err2 := s.GrantAccess(ctx, id)
+				if err := errors.Join(err1, err2); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	})
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	for _, id := range ids {
+		require.Len(t, got[id], 11)
+		for i, e := range got[id][1:] {
+			require.Equal(t, []string{chatadmin.KindUserDeny, chatadmin.KindUserGrant}[i%2], e.Kind)
+		}
+	}
+}
+
+// A worker that dies while it holds a lane keeps the others out until its lease has run out; then what it had not finished comes again.
+func TestOutboxLease(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
+	ann := w.user("ann@acme.example")
+	var got []chatadmin.ID
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_ = w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
+	}()
+	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Empty(t, got)
+	w.clock.Advance(31 * time.Second)
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Contains(t, got, ann.ID)
+}
