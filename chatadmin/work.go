@@ -31,19 +31,20 @@ type Work struct {
 	now    time.Time
 	rev    Rev // the highest given out
 	events []Event
+	wrote  Record // the first one: where there is no event, it tells whether the transaction was committed
 	ids    func(n int) ID
 }
 
 // Change runs f as one authorised, audited transaction. It is how every change is made, here and in other packages. f may run several times; it gathers
 // its results in variables that it sets anew each time. An error of f is returned as it is and nothing is kept. A commit that the store did not confirm is looked up by its audit
-// event and, where it did not happen, tried again.
+// event, or by a record it wrote, and, where it did not happen, tried again.
 func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work) error) error {
 	if err := s.veto(ctx, op.Kind, op.Targets); err != nil {
 		return err
 	}
 	first := s.admin.NewID()
 	now := s.admin.Now()
-	var events []Event
+	var did *Work
 	run := func(ctx context.Context, tx Tx) error {
 		w := &Work{Tx: tx, scope: s, mode: op.Fence, now: now, ids: func(n int) ID {
 			if n == 0 {
@@ -57,7 +58,7 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 		if err := f(ctx, w); err != nil {
 			return err
 		}
-		events = w.events
+		did = w
 		return w.flush(ctx)
 	}
 	for attempt := 1; ; attempt++ {
@@ -65,22 +66,29 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 		switch {
 		case errors.Is(err, ErrNoDomain):
 			return fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound)
-		case !errors.Is(err, ErrCommitUnknown) || attempt == 4:
+		case !errors.Is(err, ErrCommitUnknown) || did == nil:
 			return err
-		case len(events) > 0:
-			if kept, lookErr := s.kept(ctx, events[0]); lookErr != nil {
-				return errors.Join(err, lookErr)
-			} else if kept {
-				return nil
-			}
+		}
+		switch kept, lookErr := s.kept(ctx, did); {
+		case kept:
+			return nil
+		case lookErr != nil || attempt == 8:
+			return errors.Join(err, lookErr)
 		}
 	}
 }
 
-// kept looks whether an event was committed. Running f again where it was not is safe even if the lost commit still arrives: revisions, unique
+// kept looks whether a transaction was committed. Running f again where it was not is safe even if the lost commit still arrives: revisions, unique
 // keys and the event's ID let only one of the two through.
-func (s *Scope) kept(ctx context.Context, e Event) (bool, error) {
-	p := Page{Limit: MaxBatch}
+func (s *Scope) kept(ctx context.Context, w *Work) (bool, error) {
+	if len(w.events) == 0 {
+		if w.wrote.Rev == 0 {
+			return false, nil
+		}
+		rs, err := s.admin.store.Records(ctx, []Key{w.wrote.Key})
+		return len(rs) > 0 && rs[0].Rev == w.wrote.Rev, err
+	}
+	e, p := w.events[0], Page{Limit: MaxBatch}
 	for {
 		page, next, err := s.admin.store.ListEvents(ctx, EventQuery{Domain: s.domain, Actor: e.Actor, Kind: e.Kind, From: e.At, To: e.At.Add(time.Millisecond)}, p)
 		if err != nil || slices.ContainsFunc(page, func(o Event) bool { return o.ID == e.ID }) {
@@ -162,6 +170,9 @@ func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
 					return err
 				}
 				batch[i].Row.Rev = rev
+			}
+			if w.wrote.Rev == 0 && !batch[i].Delete {
+				w.wrote = batch[i].Row
 			}
 		}
 		if err := noConflict(w.ChangeRecords(ctx, batch)); err != nil {

@@ -1,0 +1,135 @@
+package chatadmin_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func TestCreateDomain(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for name, n := range map[string]chatadmin.NewDomain{
+		"no name":   {Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}},
+		"no preset": {Name: "B", Admin: chatadmin.NewUser{Login: "a@b.example"}},
+		"no admin":  {Name: "B", Preset: chatadmin.OfficeChat},
+		"bad plan":  {Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}, Subscription: chatadmin.Subscription{Plan: "gold"}},
+		"bad country": {Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"},
+			Settings: func(s *chatadmin.Settings) { s.DefaultCountry = "Netherlands" }},
+	} {
+		_, _, err := w.admin.CreateDomain(ctx, n)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
+	}
+	require.Len(t, collect(t, func() ([]chatadmin.Domain, error) { return all(w.admin.Domains(ctx)) }), 1, "nothing half-made")
+	set := collectSettings(t, w)
+	require.Equal(t, chatadmin.Subscription{Plan: chatadmin.Enterprise, Annual: true}, set.Subscription, "who sets none has everything")
+	require.Equal(t, chatadmin.DomainActive, set.State)
+	require.True(t, w.boss.Admin)
+	require.Equal(t, chatadmin.Pending, w.boss.Status)
+}
+
+func collectSettings(t *testing.T, w *world) chatadmin.Settings {
+	t.Helper()
+	_, set, err := w.host.View(ctx, "")
+	require.NoError(t, err)
+	return set
+}
+
+func TestSettings(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for name, f := range map[string]func(*chatadmin.Settings) error{
+		"login rules": func(s *chatadmin.Settings) error { s.Login.MaxLength = 3; return nil },
+		"preset":      func(s *chatadmin.Settings) error { s.Preset = chatadmin.Engage; return nil },
+		"country":     func(s *chatadmin.Settings) error { s.DefaultCountry = "N"; return nil },
+		"state":       func(s *chatadmin.Settings) error { s.State = "asleep"; return nil },
+	} {
+		_, err := w.host.ChangeSettings(ctx, f)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
+	}
+	own := errors.New("the host's own reason")
+	_, err := w.s.ChangeSettings(ctx, func(*chatadmin.Settings) error { return own })
+	require.ErrorIs(t, err, own)
+	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainClosing; return nil })
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+		s.Roles = append(s.Roles, chatadmin.Role{ID: "god", Name: "god", Level: 99, Permissions: chatadmin.Permissions()})
+		return nil
+	})
+	require.NoError(t, err)
+	require.Empty(t, collectSettings(t, w).Roles, "roles have calls of their own")
+
+	// A suspended domain: nobody but the host changes or reads anything.
+	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
+	require.NoError(t, err)
+	_, err = w.s.User(ctx, w.boss.ID)
+	require.ErrorIs(t, err, chatadmin.ErrSuspended)
+	w.user("ann@acme.example")
+}
+
+func TestRoles(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.role("Clerk", 20, chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermRoles, chatadmin.PermGroupCreate)
+	w.role("Reader", 10, chatadmin.PermUsersRead)
+	w.role("Auditor", 10, chatadmin.PermAudit)
+	w.role("Chief", 30, chatadmin.PermUsersRead)
+	clerk := w.user("clerk@acme.example", withRole("Clerk"))
+	chief := w.user("chief@acme.example", withRole("CHIEF"))
+	ann := w.user("ann@acme.example")
+	s := w.as(clerk)
+
+	// Nobody grants what they lack, or what stands above them, in whatever way.
+	for role, ok := range map[string]bool{"Reader": true, "Clerk": true, "member": true, "Auditor": false, "Chief": false, chatadmin.RoleAdmin: false} {
+		_, err := s.AssignRole(ctx, role, ann.ID)
+		_, err2 := s.CreateUser(ctx, chatadmin.NewUser{Login: "with." + role + "@acme.example", Role: role, NoInvitation: true})
+		if ok {
+			require.NoError(t, err, role)
+			require.NoError(t, err2, role)
+		} else {
+			require.ErrorIs(t, err, chatadmin.ErrForbidden, role)
+			require.ErrorIs(t, err2, chatadmin.ErrForbidden, role)
+		}
+	}
+	_, err := s.AssignRole(ctx, "no such role", ann.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = s.CreateUser(ctx, chatadmin.NewUser{Login: "x@acme.example", Role: "no such role"})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+
+	// Nobody acts on somebody above them, in whatever way.
+	title := "x"
+	for name, err := range map[string]error{
+		"edit":       second(s.EditUser(ctx, chief.ID, chatadmin.UserEdit{Title: &title})),
+		"deactivate": second(s.DeactivateUsers(ctx, chief.ID)),
+		"activate":   second(s.ActivateUsers(ctx, chief.ID)),
+		"demote":     second(s.AssignRole(ctx, "member", chief.ID)),
+		"the boss":   second(s.DeactivateUsers(ctx, ann.ID, w.boss.ID)),
+	} {
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
+	}
+	require.Equal(t, chatadmin.Pending, w.row(ann.ID).Status, "all or none")
+
+	// Nor makes or changes a role above themselves.
+	for _, r := range []chatadmin.Role{{Name: "New", Level: 21}, {Name: "New", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 1}} {
+		_, err := s.SetRole(ctx, r)
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, "%v", r)
+	}
+	require.ErrorIs(t, s.DeleteRole(ctx, "Auditor"), chatadmin.ErrForbidden)
+	require.ErrorIs(t, w.s.DeleteRole(ctx, "Chief"), chatadmin.ErrInvalid, "somebody has it")
+	require.ErrorIs(t, w.s.DeleteRole(ctx, "none"), chatadmin.ErrNotFound)
+	require.ErrorIs(t, w.s.DeleteRole(ctx, chatadmin.RoleMember), chatadmin.ErrNotFound)
+	require.NoError(t, w.s.DeleteRole(ctx, "AUDITOR"))
+
+	for _, r := range []chatadmin.Role{{}, {Name: "Member"}, {Name: "admin"}, {Name: "Domain Admin"}, {Name: "x", Level: 100}, {Name: "x", Level: -1},
+		{Name: "x", Permissions: []chatadmin.Permission{"everything"}}, {Name: "a\nb"}} {
+		_, err := w.s.SetRole(ctx, r)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", r)
+	}
+
+	// What a role may is looked up at each call.
+	w.role("Clerk", 20, chatadmin.PermUsersRead)
+	_, err = s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -1,0 +1,203 @@
+package chatadmin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+func (w *world) send() int {
+	w.t.Helper()
+	n, err := w.admin.SendInvitations(ctx, w.domain)
+	require.NoError(w.t, err)
+	return n
+}
+
+func (w *world) invitation(id chatadmin.ID) chatadmin.Invitation {
+	w.t.Helper()
+	inv, err := w.host.Invitation(ctx, id)
+	require.NoError(w.t, err)
+	return inv
+}
+
+func TestInvitationMails(t *testing.T) {
+	for preset, mails := range map[chatadmin.Preset]int{chatadmin.OfficeChat: 1, chatadmin.ESChat: 1, chatadmin.Engage: 2} {
+		w := newWorld(t, preset)
+		login := "ann"
+		if preset == chatadmin.OfficeChat {
+			login = "ann@acme.example"
+		}
+		u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
+		require.NoError(t, err)
+		require.Empty(t, w.mail.Mails(), "no mail goes out within a transaction")
+		require.Equal(t, 1, w.send())
+		require.Zero(t, w.send())
+		got := w.mail.To("ann@acme.example")
+		require.Len(t, got, mails)
+		last := got[len(got)-1]
+		token := regexp.MustCompile(`https://chat\.example/admin/activate\?token=(\S+)`).FindStringSubmatch(last.Text)
+		require.NotNil(t, token, last.Text)
+		inv := w.invitation(u.ID)
+		require.Equal(t, chatadmin.InvitationSent, inv.State)
+		tok, err := chatadmin.ParseToken(token[1])
+		require.NoError(t, err)
+		require.True(t, tok.Matches(chatadmin.PurposeInvitation, inv.Hash))
+		require.False(t, tok.Matches("another purpose", inv.Hash))
+		require.Equal(t, w.clock.Now().Add(7*24*time.Hour), inv.Expires)
+		if mails == 2 {
+			require.Contains(t, got[0].Text, "ann")
+			require.Contains(t, got[0].Text, "Acme")
+			require.NotContains(t, got[0].Text, "token=")
+			require.NotEqual(t, got[0].ID, got[1].ID)
+		}
+		require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", tok, tok, tok, tok), token[1][len(token[1])-43:])
+	}
+}
+
+// Who cannot come in, or has no address, is not invited; an invitation ends with the access and with the address.
+func TestInvitationEnds(t *testing.T) {
+	w := newWorld(t, chatadmin.ESChat)
+	create := func(login, email string) chatadmin.User {
+		u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: email, FirstName: "Ann", LastName: "Smith"})
+		require.NoError(t, err)
+		return u
+	}
+	create("no.mail", "")
+	require.Zero(t, w.send())
+	address := "other@acme.example"
+	for name, end := range map[string]func(chatadmin.ID) error{
+		"deactivate": func(id chatadmin.ID) error { _, err := w.s.DeactivateUsers(ctx, id); return err },
+		"deny":       func(id chatadmin.ID) error { _, err := w.s.DenyAccess(ctx, id); return err },
+		"address": func(id chatadmin.ID) error {
+			_, err := w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})
+			return err
+		},
+	} {
+		for _, sent := range []bool{false, true} {
+			u := create(fmt.Sprintf("%s.%v", name, sent), "ann@acme.example")
+			if sent {
+				require.Equal(t, 1, w.send())
+			}
+			require.NoError(t, end(u.ID))
+			_, err := w.s.Invitation(ctx, u.ID)
+			require.ErrorIs(t, err, chatadmin.ErrNotFound, name)
+			require.Zero(t, w.send())
+		}
+	}
+	late := create("late", "late@acme.example")
+	w.write(late.ID, func(u *chatadmin.User) { u.Status = chatadmin.Active })
+	require.Zero(t, w.send(), "who has signed in meanwhile needs none")
+}
+
+// What the mail server says decides: refused for good, tried again later, or never known and so never sent twice.
+func TestInvitationFailures(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
+	require.NoError(t, err)
+	for try := 1; try < 8; try++ {
+		w.mail.FailNext(errors.New("try later"))
+		require.Zero(t, w.send())
+		require.Equal(t, chatadmin.InvitationQueued, w.invitation(u.ID).State)
+		require.Zero(t, w.send(), "not before its time")
+		w.clock.Advance(time.Minute<<try + time.Second)
+	}
+	w.mail.FailNext(errors.New("try later"))
+	require.Zero(t, w.send())
+	require.Equal(t, chatadmin.InvitationFailed, w.invitation(u.ID).State, "enough tries")
+
+	refused := w.newcomer("refused@acme.example")
+	w.mail.FailNext(fmt.Errorf("no such mailbox: %w", chatadmin.ErrMailRefused))
+	require.Zero(t, w.send())
+	require.Equal(t, chatadmin.InvitationFailed, w.invitation(refused).State)
+
+	unknown := w.newcomer("unknown@acme.example")
+	w.mail.FailNext(fmt.Errorf("connection lost after the data: %w", chatadmin.ErrMailUnknown))
+	require.Zero(t, w.send())
+	require.Equal(t, chatadmin.InvitationSending, w.invitation(unknown).State)
+	w.clock.Advance(100 * time.Hour)
+	require.Zero(t, w.send())
+	require.Empty(t, w.mail.Mails())
+}
+
+func (w *world) newcomer(login string) chatadmin.ID {
+	w.t.Helper()
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login})
+	require.NoError(w.t, err)
+	return u.ID
+}
+
+// Many workers at once, over an unreliable store: each user gets exactly one mail.
+func TestInvitationRace(t *testing.T) {
+	store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: 7, Rerun: 0.2, UnknownKept: 0.1}})
+	w := newWorldOn(t, store, chatadmin.OfficeChat)
+	for n := range 120 {
+		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
+	}
+	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	for _, err := range race(func(n int) error {
+		a := w.admin
+		if n%2 == 0 {
+			a = second
+		}
+		_, err := a.SendInvitations(ctx, w.domain)
+		if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrCommitUnknown) {
+			return nil
+		}
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	for range 5 {
+		_, _ = w.admin.SendInvitations(ctx, w.domain)
+	}
+	for n := range 120 {
+		require.Len(t, w.mail.To(fmt.Sprintf("user%d@acme.example", n)), 1)
+	}
+}
+
+// A process that dies between handing a mail over and writing that down does not send it again.
+func TestInvitationCrash(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	id := w.newcomer("ann@acme.example")
+	dying := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { panic("the process dies") })})
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_, _ = dying.SendInvitations(ctx, w.domain)
+	}()
+	w.clock.Advance(1000 * time.Hour)
+	require.Zero(t, w.send())
+	require.Equal(t, chatadmin.InvitationSending, w.invitation(id).State)
+}
+
+type mailFunc func(chatadmin.Mail) error
+
+func (f mailFunc) Send(_ context.Context, m chatadmin.Mail) error { return f(m) }
+
+// No name makes another header, and no address reaches somebody else.
+func TestMailInjection(t *testing.T) {
+	for _, m := range []chatadmin.Mail{
+		{ID: "1", To: "a@b.example\r\nBcc: x@y.example", Subject: "s", Text: "t"},
+		{ID: "1", To: "a@b.example, x@y.example", Subject: "s", Text: "t"},
+		{ID: "1", To: "Bob <a@b.example>", Subject: "s", Text: "t"},
+		{ID: "1", To: "a@b.example (comment)", Subject: "s", Text: "t"},
+		{ID: "1", To: "a@b.example", Subject: "s\nBcc: x@y.example", Text: "t"},
+		{ID: "1\r\nBcc: x@y.example", To: "a@b.example", Subject: "s", Text: "t"},
+	} {
+		require.Error(t, m.Check(), "%q", m)
+		require.ErrorIs(t, (&chatadmintest.Mailbox{}).Send(ctx, m), chatadmin.ErrInvalid)
+	}
+	w := newWorld(t, chatadmin.ESChat)
+	_, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann\r\nBcc: x@y.example", LastName: "Smith"})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, _, err = w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme\r\nBcc: x@y.example", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss"}})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
