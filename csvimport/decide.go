@@ -1,6 +1,7 @@
 package csvimport
 
 import (
+	"slices"
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -89,15 +90,11 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
 		return true
 	}
 	was, _ := d.domain.Role(u.Role)
-	if !d.role.May(chatadmin.PermRoles) || role.Level >= d.role.Level || u.ID != "" && was.Level > d.role.Level {
+	lacks := func(p chatadmin.Permission) bool { return !d.role.May(p) }
+	if !d.role.May(chatadmin.PermRoles) || was.Level > d.role.Level ||
+		role.ID != chatadmin.RoleMember && (role.Level >= d.role.Level || slices.ContainsFunc(role.Permissions, lacks)) {
 		v.fail(CodeForbiddenRole, colRole, "")
 		return false
-	}
-	for _, p := range role.Permissions {
-		if !d.role.May(p) {
-			v.fail(CodeForbiddenRole, colRole, "")
-			return false
-		}
 	}
 	u.Role = role.ID
 	return true

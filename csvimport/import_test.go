@@ -1,0 +1,350 @@
+package csvimport_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
+var ctx = context.Background()
+
+// world is a store with one domain in it.
+type world struct {
+	t      testing.TB
+	store  chatadmin.Store
+	admin  *chatadmin.Admin
+	clock  *chatadmintest.Clock
+	mail   *chatadmintest.Mailbox
+	domain chatadmin.ID
+	boss   chatadmin.User
+	host   *chatadmin.Scope
+	s      *chatadmin.Scope // of the boss
+}
+
+func newWorld(t testing.TB, preset chatadmin.Preset, o ...func(*chatadmin.Options)) *world {
+	return newWorldOn(t, memstore.New(nil), preset, o...)
+}
+
+func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, o ...func(*chatadmin.Options)) *world {
+	t.Helper()
+	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}}
+	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example/admin"}
+	for _, f := range o {
+		f(options)
+	}
+	w.admin = chatadmin.New(store, options)
+	login := "boss@acme.example"
+	if preset != chatadmin.OfficeChat {
+		login = "boss"
+	}
+	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset,
+		Admin: chatadmin.NewUser{Login: login, Email: "boss@acme.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
+	require.NoError(t, err)
+	w.domain, w.boss, w.host, w.s = d.ID, boss, w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
+	return w
+}
+
+func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
+	w.t.Helper()
+	n := chatadmin.NewUser{Login: login, NoInvitation: true}
+	for _, f := range change {
+		f(&n)
+	}
+	u, err := w.host.CreateUser(ctx, n)
+	require.NoError(w.t, err)
+	return u
+}
+
+func withRole(role string) func(*chatadmin.NewUser) {
+	return func(n *chatadmin.NewUser) { n.Role = role }
+}
+
+// is is a user as stored.
+func (w *world) is(login string) chatadmin.User {
+	w.t.Helper()
+	u, err := w.host.UserByLogin(ctx, login)
+	require.NoError(w.t, err)
+	return u
+}
+
+// dump describes every user, with managers by login, and the members of each group.
+func (w *world) dump() []string {
+	w.t.Helper()
+	var lines []string
+	logins := map[chatadmin.ID]string{}
+	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.t, err)
+		logins[u.ID] = u.Login
+	}
+	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.t, err)
+		lines = append(lines, fmt.Sprintf("%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%v", u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone, logins[u.Manager],
+			u.Role, u.Status, u.Denied))
+	}
+	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{}) {
+		require.NoError(w.t, err)
+		n, err := w.host.CountMembers(ctx, g.ID)
+		require.NoError(w.t, err)
+		lines = append(lines, fmt.Sprintf("%s: %d", g.Name, n))
+	}
+	return lines
+}
+
+// eventCount is how many audit events there are.
+func (w *world) eventCount(kind string) (n int) {
+	w.t.Helper()
+	for _, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
+		require.NoError(w.t, err)
+		n++
+	}
+	return n
+}
+
+// outcomes describes what became of each row: "login status code,code".
+func outcomes(t testing.TB, list func(context.Context, *chatadmin.Scope, io.ReadSeeker, func(csvimport.Outcome) error) error, s *chatadmin.Scope, file string) []string {
+	t.Helper()
+	var lines []string
+	require.NoError(t, list(ctx, s, strings.NewReader(file), func(o csvimport.Outcome) error {
+		line := fmt.Sprintf("%d %s", o.Line, o.Status)
+		if o.Activated {
+			line += "+activated"
+		}
+		if o.Deactivated {
+			line += "+deactivated"
+		}
+		for _, n := range o.Notes {
+			line += " " + n.Code
+			require.NotEmpty(t, n.Message)
+		}
+		lines = append(lines, line)
+		return nil
+	}))
+	return lines
+}
+
+// run plans an import, imports, checks that the plan had told exactly what happened, and returns the outcomes.
+func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, []string) {
+	w.t.Helper()
+	before, events := w.dump(), w.eventCount("")
+	p, err := csvimport.Make(ctx, s, strings.NewReader(file), mode, o)
+	require.NoError(w.t, err)
+	planned := outcomes(w.t, p.Outcomes, s, file)
+	require.Equal(w.t, before, w.dump(), "a plan writes nothing")
+	require.Equal(w.t, events, w.eventCount(""))
+	r, err := csvimport.Apply(ctx, s, p, strings.NewReader(file), o)
+	require.NoError(w.t, err)
+	lines := outcomes(w.t, r.Outcomes, s, file)
+	require.Equal(w.t, planned, lines, "the plan tells what the import does")
+	require.Equal(w.t, p.Counts, r.Counts)
+	require.Equal(w.t, p.Warnings, r.Warnings)
+	c := r.Counts
+	require.Equal(w.t, c.Rows, c.Created+c.Updated+c.Unchanged+c.Skipped+c.Failed)
+	return r, lines
+}
+
+// The sample of the help page: typographic quotes, a space before the last field, and a manager who stands on a later line and is not created.
+func TestHelpPageSample(t *testing.T) {
+	text, err := os.ReadFile("internal/csvfile/testdata/help-page-sample.csv")
+	require.NoError(t, err)
+	w := newWorld(t, chatadmin.OfficeChat)
+	r, lines := w.run(w.s, string(text), csvimport.UpdateExisting, nil)
+	require.Equal(t, csvimport.Counts{Rows: 2, Created: 1, Skipped: 1, Warnings: 1}, r.Counts)
+	require.Equal(t, []string{"2 created no_manager", "3 skipped not_created"}, lines)
+	will := w.is("willsmith@gmail.com")
+	require.Equal(t, "Director", will.Title)
+	require.Equal(t, "+911234123411", will.PhoneE164)
+	require.Empty(t, will.Manager)
+}
+
+// What Enabled does, for every state of a user, every spelling, and both modes.
+func TestEnabled(t *testing.T) {
+	const head = "email/login,Enabled\n"
+	for _, c := range []struct {
+		cells                                []string
+		unknown, pending, active, away       string // in update mode
+		skipPending, skipActive, skipAway    string
+		isUnknown, isPending, isActive, isIn chatadmin.Status // afterwards, in update mode
+	}{
+		{[]string{"TRUE", "true", " True "}, "created", "unchanged", "unchanged", "updated+activated",
+			"skipped exists", "skipped exists", "skipped exists enabled_ignored", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Active},
+		{[]string{"FALSE", "false", "\tFalse "}, "skipped not_created", "updated+deactivated", "updated+deactivated", "unchanged",
+			"skipped exists enabled_ignored", "skipped exists enabled_ignored", "skipped exists", 0, chatadmin.Deactivated, chatadmin.Deactivated, chatadmin.Deactivated},
+		{[]string{"", "  "}, "created", "unchanged", "unchanged", "unchanged",
+			"skipped exists", "skipped exists", "skipped exists", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
+		{[]string{"yes", "1", "TRUE.", "wahr"}, "failed bad_enabled", "failed bad_enabled", "failed bad_enabled", "failed bad_enabled",
+			"failed bad_enabled", "failed bad_enabled", "failed bad_enabled", 0, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
+	} {
+		for _, cell := range c.cells {
+			for _, mode := range []csvimport.Mode{csvimport.UpdateExisting, csvimport.SkipExisting} {
+				t.Run(fmt.Sprintf("%s %q", mode, cell), func(t *testing.T) {
+					w := newWorld(t, chatadmin.OfficeChat)
+					for _, login := range []string{"pending", "active", "away"} {
+						u := w.user(login + "@acme.example")
+						if login != "pending" {
+							w.signIn(u.ID)
+						}
+						if login == "away" {
+							_, err := w.host.DeactivateUsers(ctx, u.ID)
+							require.NoError(t, err)
+						}
+					}
+					file := head
+					for _, login := range []string{"unknown", "pending", "active", "away"} {
+						file += login + "@acme.example," + cell + "\n"
+					}
+					_, lines := w.run(w.s, file, mode, nil)
+					want := []string{"2 " + c.unknown, "3 " + c.pending, "4 " + c.active, "5 " + c.away}
+					states := []chatadmin.Status{c.isUnknown, c.isPending, c.isActive, c.isIn}
+					if mode == csvimport.SkipExisting {
+						want = []string{"2 " + c.unknown, "3 " + c.skipPending, "4 " + c.skipActive, "5 " + c.skipAway}
+						states = []chatadmin.Status{c.isUnknown, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated}
+					}
+					require.Equal(t, want, lines)
+					for i, login := range []string{"unknown", "pending", "active", "away"} {
+						u, err := w.host.UserByLogin(ctx, login+"@acme.example")
+						if states[i] == 0 {
+							require.ErrorIs(t, err, chatadmin.ErrNotFound)
+							continue
+						}
+						require.NoError(t, err)
+						require.Equal(t, states[i], u.Status, login)
+					}
+				})
+			}
+		}
+	}
+}
+
+// signIn makes a user active, as the first sign-in does.
+func (w *world) signIn(id chatadmin.ID) {
+	w.t.Helper()
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: chatadmin.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
+		if err != nil {
+			return err
+		}
+		now, err := chatadmin.Transition(us[0], chatadmin.SignedIn)
+		if err != nil {
+			return err
+		}
+		p, _ := work.Settings.Prepare(now)
+		_, err = work.WriteUsers(ctx, "test.signin", []chatadmin.UserWrite{{Was: us[0], Now: p}})
+		return err
+	}))
+}
+
+func TestModeMustBeChosen(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for _, mode := range []csvimport.Mode{"", "Update", "both"} {
+		_, err := csvimport.Make(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+		_, err = csvimport.Run(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+}
+
+// A column that is absent changes nothing, and neither does a blank cell unless it is to clear.
+func TestUpdate(t *testing.T) {
+	before := func(w *world) {
+		w.user("ann@acme.example", func(n *chatadmin.NewUser) {
+			n.FirstName, n.LastName, n.Title, n.Phone, n.Manager = "Ann", "Smith", "Head", "+31612345678", w.boss.ID
+		})
+	}
+	for name, c := range map[string]struct {
+		file  string
+		clear bool
+		want  string // of Ann
+		out   string
+		kept  int64
+	}{
+		"new values":       {"login,title,mobile,firstname,lastname,name\nANN@acme.example,Chief,+31687654321,Anne,Jones,AJ\n", false, "AJ|Anne|Jones|Chief|+31687654321|boss@acme.example", "2 updated", 0},
+		"absent columns":   {"login\nann@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"absent, clearing": {"login\nann@acme.example\n", true, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"blank cells":      {"login,title,mobile,manager\nann@acme.example,, ,\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 3},
+		"blank, clearing":  {"login,title,mobile,manager\nann@acme.example,, ,\n", true, "Ann Smith|Ann|Smith|||", "2 updated", 0},
+		"the same values":  {"login,title,manager\nann@acme.example,Head,BOSS@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"one blank":        {"login,title,mobile\nann@acme.example,Chief,\n", false, "Ann Smith|Ann|Smith|Chief|+31612345678|boss@acme.example", "2 updated", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.OfficeChat)
+			before(w)
+			o := &csvimport.Options{ClearBlanks: c.clear}
+			r, lines := w.run(w.s, c.file, csvimport.UpdateExisting, o)
+			u := w.is("ann@acme.example")
+			manager := ""
+			if u.Manager == w.boss.ID {
+				manager = w.boss.Login
+			}
+			require.Equal(t, c.want, strings.Join([]string{u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone, manager}, "|"))
+			require.Equal(t, []string{c.out}, lines)
+			require.Equal(t, c.kept, r.Counts.KeptBlanks)
+			require.Equal(t, "ann@acme.example", u.Login, "the spelling of a login stays")
+
+			state, events := w.dump(), w.eventCount(csvimport.KindImport)
+			_, lines = w.run(w.s, c.file, csvimport.UpdateExisting, o)
+			require.Equal(t, []string{"2 unchanged"}, lines, "importing the same again")
+			require.Equal(t, state, w.dump())
+			require.Equal(t, events, w.eventCount(csvimport.KindImport))
+		})
+	}
+}
+
+// Blank cells on a new user are just blank, and mandatory fields of the preset hold.
+func TestCreateByPreset(t *testing.T) {
+	for _, c := range []struct {
+		preset chatadmin.Preset
+		file   string
+		want   []string
+	}{
+		{chatadmin.OfficeChat, "name,email\n,a@b.example\n,not an address\n", []string{"2 created", "3 failed bad_email"}},
+		{chatadmin.ESChat, "username,firstname,lastname,email\njohn.doe,John,Doe,\nab,A,Bcd,\njane,,Doe,\njim,Jim,Do,\njoe,Joe,Doe,x\n",
+			[]string{"2 created", "3 failed bad_login", "4 failed missing", "5 failed bad_name", "6 failed bad_email"}},
+		{chatadmin.Engage, "login,first name,last name,e-mail\njohn doe,John,Doe,j@b.example\njane,,,\n", []string{"2 created", "3 failed missing missing missing"}},
+	} {
+		w := newWorld(t, c.preset)
+		_, lines := w.run(w.s, c.file, csvimport.SkipExisting, nil)
+		require.Equal(t, c.want, lines, "%s", c.preset)
+	}
+}
+
+// Every created user is in every default group, and each batch leaves one event that names its users with what changed.
+func TestImportIsAudited(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	var file strings.Builder
+	file.WriteString("login,title\n")
+	for n := range 2500 {
+		fmt.Fprintf(&file, "user%d@acme.example,T%d\n", n, n)
+	}
+	var progress []int64
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.Options{FileName: "users.csv",
+		Progress: func(p chatadmin.Progress) { progress = append(progress, p.Done); require.EqualValues(t, 2500, p.Total) }})
+	require.NoError(t, err)
+	require.EqualValues(t, 2500, r.Counts.Created)
+	require.Equal(t, []int64{1000, 2000, 2500, 2500}, progress)
+	named := map[chatadmin.ID]bool{}
+	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"import": string(r.ImportID)}, e.Note)
+		require.Equal(t, w.boss.ID, e.Actor)
+		for _, id := range e.Targets {
+			named[id] = true
+			require.NotEmpty(t, e.Changes[id])
+		}
+	}
+	require.Len(t, named, 2500)
+	require.Equal(t, 3, w.eventCount(csvimport.KindImport))
+	require.Equal(t, 1, w.eventCount(csvimport.KindImportBegin))
+	require.Equal(t, 1, w.eventCount(csvimport.KindImportEnd))
+	require.Equal(t, []string{"Admin Announcements: 2501", "All Of Us: 2501"}, w.dump()[2501:])
+}
