@@ -1,0 +1,300 @@
+package csvimport_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport"
+)
+
+// Rows that are wrong fail by themselves, with line, column, value and a stable code; their neighbours are imported.
+func TestFaultyRows(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	file := strings.Join([]string{
+		`name,email/login,mobile,Enabled`,
+		`Ann,ann@acme.example,+31612345678,TRUE`,
+		`too few,few@acme.example`,
+		`too many,many@acme.example,1,TRUE,more`,
+		`Q"uote,quote@acme.example,1,TRUE`,
+		`"Quote" again,quote@acme.example,1,TRUE`,
+		`No login,,1,TRUE`,
+		`Bad address,not an address,1,TRUE`,
+		`Named address,Bob <bob@acme.example>,1,TRUE`,
+		`"Two` + "\n" + `lines",lines@acme.example,1,TRUE`,
+		``,
+		`Ann again,ANN@Acme.example,1,TRUE`,
+		`Enabled?,enabled@acme.example,1,maybe`,
+		"Control\x01,control@acme.example,1,TRUE",
+		strings.Repeat("x", 300) + `,long@acme.example,1,TRUE`,
+		`Bob,bob@acme.example,,`,
+		`Unclosed,"unclosed@acme.example,1,TRUE`,
+		`Eve,eve@acme.example,1,TRUE`,
+	}, "\n")
+	r, lines := w.run(w.s, file, csvimport.SkipExisting, nil)
+	require.Equal(t, []string{
+		"2 created",
+		"3 failed field_count",
+		"4 failed field_count",
+		"5 failed stray_quote",
+		"6 failed stray_quote",
+		"7 failed missing",
+		"8 failed bad_email",
+		"9 failed bad_email",
+		"10 failed bad_text", // a line break in a name is a control character
+		"13 failed duplicate_login",
+		"14 failed bad_enabled",
+		"15 failed bad_text",
+		"16 failed too_long",
+		"17 created",
+		"18 failed unclosed_quote",
+		"19 created",
+	}, lines)
+	require.EqualValues(t, 3, r.Counts.Created)
+	var notes []csvimport.Note
+	require.NoError(t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+		notes = append(notes, o.Notes...)
+		return nil
+	}))
+	byCode := map[string]csvimport.Note{}
+	for _, n := range notes {
+		byCode[n.Code] = n
+		require.LessOrEqual(t, len(n.Value), 70, "values are cut")
+		require.False(t, n.Warning)
+	}
+	require.Equal(t, "email/login", byCode["bad_email"].Column)
+	require.Equal(t, "Bob <bob@acme.example>", byCode["bad_email"].Value)
+	require.Contains(t, byCode["duplicate_login"].Message, "line 2 ")
+	require.Equal(t, "ANN@Acme.example", byCode["duplicate_login"].Value)
+	require.Equal(t, "Enabled", byCode["bad_enabled"].Column)
+	require.Contains(t, byCode["field_count"].Message, "5 fields")
+}
+
+// With all or nothing one bad row keeps everything as it was.
+func TestAllOrNothing(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	good := "login\nann@acme.example\nbob@acme.example\n"
+	before, events := w.dump(), w.eventCount("")
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(good+"\"bad\n"), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
+	require.EqualValues(t, 1, r.Counts.Failed)
+	require.Equal(t, []string{"2 created", "3 created", "4 failed unclosed_quote"}, outcomes(t, r.Outcomes, w.s, good+"\"bad\n"))
+	require.Equal(t, before, w.dump())
+	require.Equal(t, events, w.eventCount(""))
+	require.Empty(t, w.mail.Mails())
+	_, err = csvimport.Run(ctx, w.s, strings.NewReader(good), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	require.NoError(t, err)
+}
+
+// Managers stand in the domain or on any line of the file; one that cannot be set is a warning, and the user keeps the one they have.
+func TestManagers(t *testing.T) {
+	for name, c := range map[string]struct {
+		file  []string // "login,manager,Enabled"
+		lines []string
+		links string // "user>manager" of everybody who has one
+	}{
+		"on an earlier line": {[]string{"a,,", "b,a,"}, []string{"2 created", "3 created"}, "b>a x>boss y>x"},
+		"on a later line":    {[]string{"a,b,", "b,c,", "c,,"}, []string{"2 created", "3 created", "4 created"}, "a>b b>c x>boss y>x"},
+		"in the domain":      {[]string{"a,BOSS,", "b,x,"}, []string{"2 created", "3 created"}, "a>boss b>x x>boss y>x"},
+		"unknown":            {[]string{"a,nobody,"}, []string{"2 created no_manager"}, "x>boss y>x"},
+		"not created":        {[]string{"a,b,", "b,,FALSE"}, []string{"2 created no_manager", "3 skipped not_created"}, "x>boss y>x"},
+		"failed":             {[]string{"a,b,", "b,,maybe"}, []string{"2 created no_manager", "3 failed bad_enabled"}, "x>boss y>x"},
+		"oneself":            {[]string{"a,A,"}, []string{"2 created own_manager"}, "x>boss y>x"},
+		"a circle of two":    {[]string{"a,b,", "b,a,"}, []string{"2 created", "3 created manager_circle"}, "a>b x>boss y>x"},
+		"a circle of three":  {[]string{"a,b,", "b,c,", "c,a,"}, []string{"2 created", "3 created", "4 created manager_circle"}, "a>b b>c x>boss y>x"},
+		"a circle and a tail": {[]string{"a,b,", "b,a,", "c,a,", "d,c,"}, []string{"2 created", "3 created manager_circle", "4 created", "5 created"},
+			"a>b c>a d>c x>boss y>x"},
+		"a circle through the store":      {[]string{"x,y,"}, []string{"2 unchanged"}, "x>boss y>x"},
+		"changed":                         {[]string{"x,y,", "y,boss,"}, []string{"2 updated", "3 updated"}, "x>y y>boss"},
+		"of an existing user, unknown":    {[]string{"y,nobody,"}, []string{"2 unchanged"}, "x>boss y>x"},
+		"of an existing user, themselves": {[]string{"y,y,"}, []string{"2 unchanged"}, "x>boss y>x"},
+		"of a row that is deactivated":    {[]string{"a,y,", "y,,FALSE"}, []string{"2 created", "3 updated+deactivated"}, "a>y x>boss y>x"},
+		"a duplicate's does not count":    {[]string{"a,x,", "a,y,"}, []string{"2 created", "3 failed duplicate_login"}, "a>x x>boss y>x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.Engage)
+			person := func(login string, manager chatadmin.ID) chatadmin.User {
+				return w.user(login, func(n *chatadmin.NewUser) {
+					n.Email, n.FirstName, n.LastName, n.Manager = "p@acme.example", "P", "P", manager
+				})
+			}
+			x := person("x", w.boss.ID)
+			person("y", x.ID)
+			file := "login,manager,enabled,email,firstname,lastname\n"
+			for _, row := range c.file {
+				file += row + ",p@acme.example,P,P\n"
+			}
+			_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			require.Equal(t, c.lines, lines) // a row that writes nothing is not warned of its manager
+			require.Equal(t, c.links, w.links())
+			state := w.dump()
+			r, _ := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			require.Equal(t, state, w.dump(), "importing the same again changes nothing")
+			require.Zero(t, r.Counts.Updated+r.Counts.Created)
+		})
+	}
+}
+
+func (w *world) links() string {
+	w.t.Helper()
+	byID, bosses := map[chatadmin.ID]string{}, []chatadmin.User{}
+	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.t, err)
+		byID[u.ID] = u.Login
+		bosses = append(bosses, u)
+	}
+	var links []string
+	for _, u := range bosses {
+		if u.Manager != "" {
+			links = append(links, u.Login+">"+byID[u.Manager])
+		}
+	}
+	return strings.Join(links, " ")
+}
+
+// In skip mode an existing user's manager is left alone, and a row that writes nothing is not warned of its manager.
+func TestManagersInSkipMode(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.user("ann@acme.example")
+	_, lines := w.run(w.s, "login,manager,enabled\nann@acme.example,boss@acme.example,\nbob@acme.example,nobody@acme.example,FALSE\n", csvimport.SkipExisting, nil)
+	require.Equal(t, []string{"2 skipped exists", "3 skipped not_created"}, lines)
+	require.Empty(t, w.is("ann@acme.example").Manager)
+}
+
+// A file grants what is below the importer's own role and takes nothing from the importer; the last admin stays.
+func TestRolesInFiles(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for _, r := range []chatadmin.Role{{Name: "Reader", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}},
+		{Name: "Auditor", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 60},
+		{Name: "Clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport, chatadmin.PermRoles}}} {
+		_, err := w.host.SetRole(ctx, r)
+		require.NoError(t, err)
+	}
+	clerk := w.user("clerk@acme.example", withRole("Clerk"))
+	w.user("chief@acme.example", withRole("Chief"))
+	w.user("peer@acme.example", withRole("Clerk"))
+	w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
+	s := w.admin.As(w.domain, clerk.ID)
+	file := "login,role,title,enabled\n" + strings.Join([]string{
+		"new1@acme.example,Reader,,", "new2@acme.example,Auditor,,", "new3@acme.example,Clerk,,", "new4@acme.example,Chief,,", "new5@acme.example,Domain admin,,",
+		"new6@acme.example,nothing,,", "new7@acme.example,member,,", "chief@acme.example,,Lord,", "boss@acme.example,,,FALSE", "peer@acme.example,member,,", "clerk@acme.example,,Me,",
+		"clerk2@acme.example,,,", "CLERK@acme.example,,,"}, "\n")
+	_, lines := w.run(s, file, csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 created", "3 failed forbidden_role", "4 failed forbidden_role", "5 failed forbidden_role", "6 failed forbidden_role", "7 failed bad_role",
+		"8 created", "9 failed forbidden", "10 failed forbidden", "11 updated", "12 updated", "13 created", "14 failed duplicate_login"}, lines)
+	require.Equal(t, chatadmin.RoleMember, w.is("peer@acme.example").Role)
+
+	_, lines = w.run(s, "login,role,enabled\nclerk@acme.example,,FALSE\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed self"}, lines)
+	_, lines = w.run(s, "login,role,enabled\nclerk@acme.example,Reader,\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed self"}, lines)
+
+	_, lines = w.run(w.s, "login,role,enabled\nboss@acme.example,member,\nsecond@acme.example,,FALSE\nnew@acme.example,admin,\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed self", "3 updated+deactivated", "4 failed forbidden_role"}, lines)
+	// The host stands above admins: it may grant the role, and even it keeps the last admin.
+	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,admin,\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed last_admin", "3 created"}, lines)
+	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,member,\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 updated+deactivated", "3 failed last_admin"}, lines)
+
+	plain, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "plain@acme.example", NoInvitation: true})
+	require.NoError(t, err)
+	_, err = csvimport.Make(ctx, w.admin.As(w.domain, plain.ID), strings.NewReader("login\nx@acme.example\n"), csvimport.SkipExisting, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
+
+// Importing needs the permission to import, to create, and in update mode to edit.
+func TestImportPermissions(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for n, c := range []struct {
+		ps           []chatadmin.Permission
+		skip, update bool
+	}{
+		{nil, false, false},
+		{[]chatadmin.Permission{chatadmin.PermUsersImport}, false, false},
+		{[]chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, false, false},
+		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate}, true, false},
+		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, true, true},
+	} {
+		_, err := w.host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("r%d", n), Level: 5, Permissions: c.ps})
+		require.NoError(t, err)
+		s := w.admin.As(w.domain, w.user(fmt.Sprintf("u%d@acme.example", n), withRole(fmt.Sprintf("r%d", n))).ID)
+		for mode, ok := range map[csvimport.Mode]bool{csvimport.SkipExisting: c.skip, csvimport.UpdateExisting: c.update} {
+			_, err := csvimport.Run(ctx, s, strings.NewReader("login\nx@acme.example\n"), mode, nil)
+			if ok {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, chatadmin.ErrForbidden)
+			}
+		}
+	}
+}
+
+// Somebody of another domain is nobody here.
+func TestOtherDomainsUsers(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	d, other, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "them@other.example"}})
+	require.NoError(t, err)
+	_, lines := w.run(w.s, "login,manager,enabled\nthem@other.example,,FALSE\nann@acme.example,them@other.example,\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 skipped not_created", "3 created no_manager"}, lines)
+	us, err := w.store.Users(ctx, d.ID, []chatadmin.ID{other.ID})
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Pending, us[0].Status)
+}
+
+// A user who is being deleted is not touched by a row, and is nobody's manager any more.
+func TestRowOfAUserBeingDeleted(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	u := w.user("gone@acme.example")
+	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+		now := u
+		now.Deleting, now.Rev = true, u.Rev+1
+		_, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
+		return err
+	}))
+	_, lines := w.run(w.s, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed deleting", "3 created no_manager"}, lines)
+}
+
+// A host that vetoes deactivations is asked by name, and stops the import with everything before kept.
+func TestVetoOfDeactivation(t *testing.T) {
+	refuse := map[chatadmin.ID]bool{}
+	var asked []chatadmin.ID
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind == chatadmin.KindUserDeactivate {
+				asked = append(asked, i.Targets...)
+				for _, id := range i.Targets {
+					if refuse[id] {
+						return fmt.Errorf("%s stays", id)
+					}
+				}
+			}
+			return nil
+		}
+	})
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	file := "login,enabled\nann@acme.example,FALSE\nbob@acme.example,TRUE\n"
+	refuse[ann.ID] = true
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	require.ErrorIs(t, err, chatadmin.ErrVetoed)
+	require.Equal(t, []chatadmin.ID{ann.ID}, asked)
+	require.Equal(t, chatadmin.Pending, w.is("ann@acme.example").Status)
+	delete(refuse, ann.ID)
+	_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Deactivated, w.is("ann@acme.example").Status)
+	require.Equal(t, chatadmin.Pending, w.row(bob.ID).Status)
+}
+
+func (w *world) row(id chatadmin.ID) chatadmin.User {
+	w.t.Helper()
+	us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{id})
+	require.NoError(w.t, err)
+	require.Len(w.t, us, 1)
+	return us[0]
+}
