@@ -24,7 +24,8 @@ const (
 
 // ExportOptions of an export.
 type ExportOptions struct {
-	// Unguarded writes cells that begin with = + - @, tab or CR as they are. A spreadsheet may run them as formulas: only for files that a program reads.
+	// Unguarded writes cells that begin with = + - @, tab or CR as they are. A spreadsheet may run them as formulas: only for files that a program reads. A cell that looks
+	// guarded although it is not (such as '=1) loses its apostrophe when such a file is imported.
 	Unguarded bool
 }
 

@@ -227,8 +227,13 @@ func Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error)
 		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: releaseJob, Params: imported, Cursor: json.RawMessage("0")})
 	})
 	if errors.Is(err, ErrLinkUsed) {
-		if job, jobErr := s.Job(ctx, id); jobErr != nil || job.State == chatadmin.JobDone {
+		job, jobErr := s.Job(ctx, id)
+		if jobErr != nil {
 			return 0, errors.Join(err, jobErr)
+		}
+		if job.State == chatadmin.JobDone { // everybody is in the queue; a crash may have kept some from being sent
+			sent, sendErr := s.Admin().SendInvitations(ctx, s.Domain())
+			return sent, errors.Join(err, sendErr)
 		}
 	} else if err != nil {
 		return 0, err

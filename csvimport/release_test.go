@@ -1,0 +1,206 @@
+package csvimport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
+func file(n int) string {
+	var b strings.Builder
+	b.WriteString("login\n")
+	for i := range n {
+		fmt.Fprintf(&b, "user%d@acme.example\n", i)
+	}
+	return b.String()
+}
+
+// token is that of the link in the newest mail to the boss.
+func (w *world) token() string {
+	w.t.Helper()
+	mails := w.mail.To("boss@acme.example")
+	require.NotEmpty(w.t, mails)
+	m := regexp.MustCompile(`https://chat\.example/admin/import\?token=(\S+)`).FindStringSubmatch(mails[len(mails)-1].Text)
+	require.NotNil(w.t, m, mails[len(mails)-1].Text)
+	return m[1]
+}
+
+// Off, the default: nobody is invited, the admin gets one mail with a summary and a link, and the link invites when it is confirmed.
+func TestInvitationsHeldBack(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { return nil })
+	require.NoError(t, err)
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{FileName: "people.csv"})
+	require.NoError(t, err)
+	require.Zero(t, r.Invited)
+	require.Len(t, w.mail.Mails(), 1)
+	summary := w.mail.Mails()[0]
+	for _, part := range []string{"people.csv", "1200 rows", "1200 created", "0 failed"} {
+		require.Contains(t, summary.Text, part)
+	}
+	token := w.token()
+	before := w.eventCount("")
+	for range 3 { // a mail scanner opens the link
+		id, n, err := csvimport.Held(ctx, w.s, token)
+		require.NoError(t, err)
+		require.Equal(t, r.ImportID, id)
+		require.EqualValues(t, 1200, n)
+	}
+	require.Equal(t, before, w.eventCount(""))
+	require.Len(t, w.mail.Mails(), 1)
+
+	// Users who left or came in meanwhile need no invitation.
+	_, err = w.s.DeactivateUsers(ctx, w.is("user1@acme.example").ID)
+	require.NoError(t, err)
+	w.signIn(w.is("user2@acme.example").ID)
+	sent, err := csvimport.Release(ctx, w.s, token)
+	require.NoError(t, err)
+	require.Equal(t, 1198, sent)
+	require.Len(t, w.mail.Mails(), 1199)
+	require.Len(t, w.mail.To("user3@acme.example"), 1)
+	require.Empty(t, w.mail.To("user1@acme.example"))
+
+	_, err = csvimport.Release(ctx, w.s, token)
+	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
+	_, _, err = csvimport.Held(ctx, w.s, token)
+	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
+	require.Len(t, w.mail.Mails(), 1199)
+}
+
+// The link is bound to its admin, its import and its time.
+func TestReleaseLinkIsBound(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
+	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	require.NoError(t, err)
+	token := w.token()
+	other, otherBoss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
+	require.NoError(t, err)
+	last := byte('A')
+	if token[len(token)-1] == last {
+		last = 'E'
+	}
+	for name, c := range map[string]struct {
+		s     *chatadmin.Scope
+		token string
+		want  error
+	}{
+		"another admin":  {w.admin.As(w.domain, second.ID), token, chatadmin.ErrNotFound},
+		"the host":       {w.host, token, chatadmin.ErrNotFound},
+		"another domain": {w.admin.As(other.ID, otherBoss.ID), token, chatadmin.ErrNotFound},
+		"changed":        {w.s, token[:len(token)-1] + string(last), chatadmin.ErrNotFound},
+		"cut":            {w.s, token[:len(token)-1], chatadmin.ErrInvalid},
+		"nothing":        {w.s, "", chatadmin.ErrInvalid},
+		"huge":           {w.s, strings.Repeat("x", 1<<20), chatadmin.ErrInvalid},
+	} {
+		_, err := csvimport.Release(ctx, c.s, c.token)
+		require.ErrorIs(t, err, c.want, name)
+		_, _, err = csvimport.Held(ctx, c.s, c.token)
+		require.ErrorIs(t, err, c.want, name)
+		if err != nil && len(c.token) > 50 && len(c.token) < 1000 {
+			require.NotContains(t, err.Error(), c.token[len(c.token)-40:], "no secret in an error")
+		}
+	}
+	w.clock.Advance(7*24*time.Hour + time.Second)
+	_, err = csvimport.Release(ctx, w.s, token)
+	require.ErrorIs(t, err, csvimport.ErrLinkExpired)
+	require.Len(t, w.mail.Mails(), 1)
+}
+
+// A hundred confirmations of one link, over an unreliable store: each user is invited once.
+func TestReleaseRace(t *testing.T) {
+	good := memstore.New(nil)
+	w := newWorldOn(t, good, chatadmin.OfficeChat)
+	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(130)), csvimport.SkipExisting, nil)
+	require.NoError(t, err)
+	token := w.token()
+	other := chatadmin.New(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 3, Rerun: 0.2, UnknownKept: 0.2}}), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	done := make(chan error, 100)
+	for n := range 100 {
+		a := w.admin
+		if n%2 == 0 {
+			a = other
+		}
+		go func() {
+			_, err := csvimport.Release(ctx, a.As(w.domain, w.boss.ID), token)
+			done <- err
+		}()
+	}
+	for range 100 {
+		if err := <-done; err != nil && !errors.Is(err, csvimport.ErrLinkUsed) && !errors.Is(err, chatadmin.ErrBusy) && !errors.Is(err, chatadmin.ErrCommitUnknown) {
+			require.NoError(t, err)
+		}
+	}
+	_, _ = csvimport.Release(ctx, w.s, token)
+	_, err = w.admin.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	for i := range 130 {
+		require.Len(t, w.mail.To(fmt.Sprintf("user%d@acme.example", i)), 1)
+	}
+}
+
+// A release that died after the link was used is finished by following it again.
+func TestReleaseAfterCrash(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(2300)), csvimport.SkipExisting, nil)
+	require.NoError(t, err)
+	token := w.token()
+	for n := range 4 { // it is cut off behind each of its transactions
+		c, cancel := context.WithCancel(ctx)
+		calls := 0
+		dying := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, Before: func(_ context.Context, i chatadmin.Intent) error {
+			if calls++; calls > n+1 {
+				cancel()
+			}
+			return c.Err()
+		}})
+		_, err := csvimport.Release(c, dying.As(w.domain, w.boss.ID), token)
+		require.Error(t, err)
+		cancel()
+	}
+	if _, err = csvimport.Release(ctx, w.s, token); err != nil {
+		require.ErrorIs(t, err, csvimport.ErrLinkUsed)
+	}
+	for i := range 2300 {
+		require.Len(t, w.mail.To(fmt.Sprintf("user%d@acme.example", i)), 1)
+	}
+}
+
+// On: every created user is invited, existing ones are not, and the admin is told without a link.
+func TestInvitationsAtOnce(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.user("user1@acme.example")
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{SendInvitations: true})
+	require.NoError(t, err)
+	require.Equal(t, 1199, r.Invited)
+	require.Empty(t, w.mail.To("user1@acme.example"))
+	require.Len(t, w.mail.To("boss@acme.example"), 1)
+	require.NotContains(t, w.mail.To("boss@acme.example")[0].Text, "token=")
+}
+
+// The mail to the admin is sent again by Resume where it could not be sent, and only then.
+func TestNoticeIsMadeUpFor(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.mail.FailNext(errors.New("the mail server is away"))
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	require.ErrorContains(t, err, "the import is complete")
+	require.EqualValues(t, 3, r.Counts.Created)
+	for range 2 {
+		_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
+		require.NoError(t, err)
+	}
+	require.Len(t, w.mail.Mails(), 1)
+	_, err = csvimport.Release(ctx, w.s, w.token())
+	require.NoError(t, err)
+	require.Len(t, w.mail.Mails(), 4)
+}
