@@ -70,6 +70,9 @@ func begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker,
 	if err != nil {
 		return nil, err
 	}
+	if o != nil && o.Begun != nil {
+		o.Begun(id)
+	}
 	return run(ctx, s, id, p, cursor{Phase: phaseRows}, file, o)
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	ClearBlanks     bool   // a blank cell clears the field of an existing user instead of keeping it
 	FileName        string // to show; the file itself is given as a reader
 
+	// Begun, where set, is told the import's ID before the first row is written. Who keeps it can resume the import even if the process dies.
+	Begun func(importID chatadmin.ID)
 	// Progress, where set, is told after each batch.
 	Progress func(chatadmin.Progress)
 }

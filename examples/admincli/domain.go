@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -32,7 +34,7 @@ func (c *cli) init(ctx context.Context, args []string) error {
 			return err
 		}
 		if d.Name == n.Name {
-			return chatadmin.ErrExists
+			return fmt.Errorf("domain %q: %w", n.Name, chatadmin.ErrExists)
 		}
 	}
 	n.Preset = chatadmin.Preset(preset)
@@ -131,32 +133,54 @@ func (c *cli) audit(ctx context.Context, args []string) error {
 		q.Target = ids[0]
 	}
 	type event struct {
-		At      time.Time                            `json:"at"`
-		Actor   chatadmin.ID                         `json:"actor"`
-		Kind    string                               `json:"kind"`
-		Targets []chatadmin.ID                       `json:"targets"`
-		Changes map[chatadmin.ID]map[string][]string `json:"changes"`
+		At      time.Time                      `json:"at"`
+		Actor   string                         `json:"actor"`
+		Kind    string                         `json:"kind"`
+		Targets []string                       `json:"targets"`
+		Changes map[string]map[string][]string `json:"changes"`
+		Note    map[string]string              `json:"note,omitempty"`
 	}
-	events := []event{}
+	var found []chatadmin.AuditEvent
+	var ids []chatadmin.ID
 	for e, err := range s.Events(ctx, q) {
 		if err != nil {
 			return err
 		}
-		if len(events) == limit {
+		if len(found) == limit {
 			break
 		}
-		changes := map[chatadmin.ID]map[string][]string{}
+		found = append(found, e)
+		ids = append(append(ids, e.Actor), e.Targets...)
+	}
+	name, err := c.names(ctx, s, ids)
+	if err != nil {
+		return err
+	}
+	events := make([]event, len(found))
+	for i, e := range found {
+		v := event{e.At, name(e.Actor), e.Kind, []string{}, map[string]map[string][]string{}, e.Note}
+		for _, id := range e.Targets {
+			v.Targets = append(v.Targets, name(id))
+		}
 		for id, fields := range e.Changes {
-			changes[id] = map[string][]string{}
+			v.Changes[name(id)] = map[string][]string{}
 			for _, f := range fields {
-				changes[id][f.Field] = []string{f.Before, f.After}
+				before, after := f.Before, f.After
+				if f.Field == "manager" {
+					before, after = name(chatadmin.ID(before)), name(chatadmin.ID(after))
+				}
+				v.Changes[name(id)][f.Field] = []string{before, after}
 			}
 		}
-		events = append(events, event{e.At, e.Actor, e.Kind, e.Targets, changes})
+		events[i] = v
 	}
 	return c.say(map[string]any{"events": events}, func(w *tabwriter.Writer) {
 		for _, e := range events {
-			row(w, e.At.Format(time.RFC3339), e.Actor, e.Kind, len(e.Targets), "targets")
+			targets := strings.Join(e.Targets[:min(3, len(e.Targets))], ", ")
+			if more := len(e.Targets) - 3; more > 0 {
+				targets += fmt.Sprintf(" and %d more", more)
+			}
+			row(w, e.At.Format(time.RFC3339), e.Actor, e.Kind, targets)
 		}
 	})
 }

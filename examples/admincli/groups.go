@@ -43,7 +43,7 @@ func (c *cli) groups(ctx context.Context, args []string) error {
 			return err
 		}
 		return c.say(map[string]any{"name": g.Name, "id": g.ID}, func(w *tabwriter.Writer) { row(w, "created", g.Name) })
-	case len(rest) < 2:
+	case len(rest) < 2 || !strings.Contains(groupsHelp, "groups "+rest[0]+" "):
 		return usage("groups %s: groups --help shows how it is used", strings.Join(rest, " "))
 	}
 	g, err := c.group(ctx, s, rest[1])
@@ -151,6 +151,7 @@ func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
 		Members int64        `json:"members"`
 	}
 	groups := []group{}
+	var creators []chatadmin.ID
 	for g, err := range s.Groups(ctx, chatadmin.GroupQuery{}) {
 		if err != nil {
 			return err
@@ -160,14 +161,15 @@ func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
 			return err
 		}
 		v := group{ID: g.ID, Name: g.Name, Default: g.Default, Shipped: g.Shipped, Members: n}
-		if g.Creator != "" {
-			u, err := s.User(ctx, g.Creator)
-			if err != nil {
-				return err
-			}
-			v.Creator = u.Login
-		}
+		creators = append(creators, g.Creator)
 		groups = append(groups, v)
+	}
+	name, err := c.names(ctx, s, creators)
+	if err != nil {
+		return err
+	}
+	for i := range groups {
+		groups[i].Creator = name(creators[i])
 	}
 	return c.say(map[string]any{"groups": groups}, func(w *tabwriter.Writer) {
 		row(w, "NAME", "DEFAULT", "SHIPPED", "CREATOR", "MEMBERS")
@@ -178,16 +180,20 @@ func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
 }
 
 func (c *cli) members(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group) error {
-	logins := []string{}
+	var ids []chatadmin.ID
 	for m, err := range s.Members(ctx, g.ID) {
 		if err != nil {
 			return err
 		}
-		u, err := s.User(ctx, m.User)
-		if err != nil {
-			return err
-		}
-		logins = append(logins, u.Login)
+		ids = append(ids, m.User)
+	}
+	name, err := c.names(ctx, s, ids)
+	if err != nil {
+		return err
+	}
+	logins := []string{}
+	for _, id := range ids {
+		logins = append(logins, name(id))
 	}
 	slices.Sort(logins)
 	return c.say(map[string]any{"members": logins}, func(w *tabwriter.Writer) {

@@ -66,7 +66,11 @@ skip leaves existing users alone, update writes new values to them.`)
 		return err
 	}
 	defer file.close()
-	if o.FileName = rest[0]; isTerminal(c.err) {
+	o.FileName = rest[0]
+	o.Begun = func(id chatadmin.ID) {
+		_, _ = fmt.Fprintf(c.err, "import %s has begun; if it is interrupted, go on with --resume %s\n", id, id)
+	}
+	if isTerminal(c.err) {
 		o.Progress = func(p chatadmin.Progress) {
 			_, _ = fmt.Fprintf(c.err, "\r%d of %d rows, %.0f a second ", p.Done, p.Total, p.Rate())
 		}
@@ -175,6 +179,9 @@ func (c *cli) export(ctx context.Context, args []string) error {
 	if len(rest) > 1 {
 		return usage("export: name one file, or none for standard output")
 	}
+	if f := csvimport.Format(format); f != csvimport.ImportFormat && f != csvimport.Overview {
+		return usage("export: --format is import or overview, not %q", format)
+	}
 	s, err := c.scope(ctx)
 	if err != nil {
 		return err
@@ -208,6 +215,17 @@ func (c *cli) invite(ctx context.Context, args []string) error {
 	s, err := c.scope(ctx)
 	if err != nil {
 		return err
+	}
+	if c.as == "" { // whoever follows the link has signed in as the admin to whom it was mailed
+		t, err := chatadmin.ParseToken(rest[0])
+		if err != nil {
+			return err
+		}
+		job, err := s.Job(ctx, t.Subject)
+		if err != nil {
+			return err
+		}
+		s = c.admin.As(s.Domain(), job.Actor)
 	}
 	n, err := csvimport.Release(ctx, s, rest[0])
 	if err != nil {

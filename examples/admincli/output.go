@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // flags makes the flag set of a command, whose --help prints text.
@@ -71,4 +75,31 @@ func row(w *tabwriter.Writer, cells ...any) {
 		_, _ = fmt.Fprint(w, cell)
 	}
 	_, _ = fmt.Fprintln(w)
+}
+
+// names finds how people know users, groups and the domain: by login and by name. What is not found keeps its ID.
+func (c *cli) names(ctx context.Context, s *chatadmin.Scope, ids []chatadmin.ID) (func(chatadmin.ID) string, error) {
+	names := map[chatadmin.ID]string{}
+	for batch := range slices.Chunk(ids, chatadmin.MaxBatch) {
+		users, err := c.admin.Store().Users(ctx, s.Domain(), batch)
+		if err != nil {
+			return nil, err
+		}
+		groups, err := c.admin.Store().Groups(ctx, s.Domain(), batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			names[u.ID] = u.Login
+		}
+		for _, g := range groups {
+			names[g.ID] = g.Name
+		}
+	}
+	return func(id chatadmin.ID) string {
+		if name, ok := names[id]; ok {
+			return name
+		}
+		return string(id)
+	}, nil
 }

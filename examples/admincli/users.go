@@ -106,23 +106,28 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, f userFlags) er
 	if f.status != "" && q.Statuses == nil {
 		return usage("users list: --status is pending, active or deactivated")
 	}
+	found, ids := map[chatadmin.ID]bool{}, []chatadmin.ID{}
 	users := []user{}
-	for u, err := range s.Users(ctx, q) {
-		if err != nil {
-			return err
+	for _, byName := range []bool{false, true} {
+		if q.ByName = byName; byName && f.search == "" {
+			break // a search finds by login and by name
 		}
-		users = append(users, shown(u))
-	}
-	q.ByName = true // a search finds by login and by name
-	if f.search != "" {
 		for u, err := range s.Users(ctx, q) {
 			if err != nil {
 				return err
 			}
-			if !slices.ContainsFunc(users, func(o user) bool { return o.Login == u.Login }) {
-				users = append(users, shown(u))
+			if !found[u.ID] {
+				found[u.ID] = true
+				users, ids = append(users, shown(u)), append(ids, u.Manager)
 			}
 		}
+	}
+	name, err := c.names(ctx, s, ids)
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		users[i].Manager = name(ids[i])
 	}
 	return c.say(map[string]any{"users": users}, func(w *tabwriter.Writer) {
 		row(w, "LOGIN", "NAME", "STATUS", "ROLE", "KIND")
@@ -143,23 +148,20 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, login string) er
 		return err
 	}
 	v := shown(u)
-	v.Groups = []string{}
-	if u.Manager != "" {
-		m, err := s.User(ctx, u.Manager)
-		if err != nil {
-			return err
-		}
-		v.Manager = m.Login
-	}
+	ids := []chatadmin.ID{u.Manager}
 	for m, err := range s.GroupsOf(ctx, u.ID) {
 		if err != nil {
 			return err
 		}
-		g, err := s.Group(ctx, m.Group)
-		if err != nil {
-			return err
-		}
-		v.Groups = append(v.Groups, g.Name)
+		ids = append(ids, m.Group)
+	}
+	name, err := c.names(ctx, s, ids)
+	if err != nil {
+		return err
+	}
+	v.Manager, v.Groups = name(u.Manager), []string{}
+	for _, id := range ids[1:] {
+		v.Groups = append(v.Groups, name(id))
 	}
 	slices.Sort(v.Groups)
 	return c.say(v, func(w *tabwriter.Writer) {

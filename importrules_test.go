@@ -1,0 +1,96 @@
+package sdk_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "chatadmin.example/sdk"
+
+// mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
+var mayImport = map[string][]string{
+	"":                            {},
+	"/chatadmin":                  {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
+	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
+	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
+	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
+	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
+	"/csvimport/internal/formula": {},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	require.NoError(t, err)
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := mayImport[name]
+		require.True(t, ok, "%s has no line in the rules", p.ImportPath)
+		for _, i := range p.Imports {
+			if first, _, _ := strings.Cut(i, "/"); !strings.Contains(first, ".") {
+				continue // the standard library
+			}
+			own := strings.HasPrefix(i, p.ImportPath+"/")
+			require.True(t, own || slices.ContainsFunc(allowed, func(a string) bool {
+				if strings.HasPrefix(a, "/") {
+					return i == module+a
+				}
+				return i == a || strings.HasSuffix(a, "/") && strings.HasPrefix(i, a)
+			}), "%s must not import %s", p.ImportPath, i)
+		}
+	}
+}
+
+// Every direct dependency has its reason in the README, and nothing else stands there.
+func TestDependenciesHaveReasons(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	require.NoError(t, err)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var direct []string
+	for _, line := range strings.Split(string(mod), "\n") {
+		if m := regexp.MustCompile(`^\s(\S+) v\S+$`).FindStringSubmatch(line); m != nil {
+			direct = append(direct, m[1])
+		}
+	}
+	_, section, ok := strings.Cut(string(readme), "\n## Dependencies\n")
+	require.True(t, ok)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| \\S").FindAllStringSubmatch(section, -1) {
+		listed = append(listed, m[1])
+	}
+	slices.Sort(direct)
+	slices.Sort(listed)
+	require.Equal(t, direct, listed)
+}
