@@ -82,10 +82,7 @@ func TestLastAdminRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	scopes := [2]*chatadmin.Scope{w.host, chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)}
-	ids := []chatadmin.ID{w.boss.ID}
-	for _, id := range w.users(99) {
-		ids = append(ids, id)
-	}
+	ids := append(w.users(99), w.boss.ID)
 	_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, ids...)
 	require.NoError(t, err)
 	ways := removals()

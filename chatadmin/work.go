@@ -184,14 +184,11 @@ func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
 
 // noConflict turns conflicts into an error: a missing parent is ErrNotFound, everything else a lost race.
 func noConflict(cs []Conflict, err error) error {
-	if err != nil {
+	switch {
+	case err != nil || len(cs) == 0:
 		return err
+	case cs[0].Reason == NoParent:
+		return fmt.Errorf("%s: %w", cs[0].Field, ErrNotFound)
 	}
-	for _, c := range cs {
-		if c.Reason == NoParent {
-			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
-		}
-		return ErrRetry
-	}
-	return nil
+	return ErrRetry
 }

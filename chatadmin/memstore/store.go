@@ -126,8 +126,7 @@ func (s *Store) begin() *tx { return &tx{reader: reader{s.data}, now: s.now} }
 
 // run checks the fence, runs f, and changes the fence's revision after an exclusive one.
 func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	d, ok := t.data.domains.rows[fence.Domain]
-	if fence.Mode != chatadmin.NoFence && !ok {
+	if _, ok := t.data.domains.rows[fence.Domain]; fence.Mode != chatadmin.NoFence && !ok {
 		return chatadmin.ErrNoDomain
 	}
 	if err := f(context.WithValue(ctx, inTx{t.data}, true), t); err != nil {
@@ -137,7 +136,7 @@ func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 		return t.failed
 	}
 	if fence.Mode == chatadmin.Exclusive {
-		if d, ok = t.data.domains.rows[fence.Domain]; ok {
+		if d, ok := t.data.domains.rows[fence.Domain]; ok {
 			changed := *d
 			changed.Fence = chatadmin.NextRev(d.Fence, t.now(), uint16(rand.Uint32()))
 			t.data.domains.put(t, d.ID, &changed)

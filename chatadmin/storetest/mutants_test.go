@@ -24,7 +24,6 @@ type mutant struct {
 	ca.Store
 	update func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error
 	tx     func(ca.Tx) ca.Tx
-	reader func(ca.Reader) ca.Reader // seen by the store and by transactions
 }
 
 func (m *mutant) Update(ctx context.Context, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
