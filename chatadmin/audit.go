@@ -54,26 +54,32 @@ type eventData struct {
 
 // Record adds an audit event to the transaction; it is written when f has returned. Call it after the changes it tells of.
 func (w *Work) Record(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
+	w.record(kind, targets, len(changes), func(i int) []FieldChange { return changes[targets[i]] }, note)
+}
+
+// record asks for the changes of one target after the other; there are about so many targets with changes.
+func (w *Work) record(kind string, targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) {
 	if note == nil {
 		note = w.Note
 	}
 	w.events = append(w.events, Event{ID: w.ids(len(w.events)), Domain: w.scope.domain, Actor: w.scope.actor, Rev: w.rev, Kind: kind, At: w.now,
-		Targets: targets, Data: encodeEvent(targets, changes, note)})
+		Targets: targets, Data: encodeEvent(targets, about, changes, note)})
 }
 
 // encodeEvent writes eventData by hand: a batch of an import holds a thousand users, and reflection would cost more than the rest of storing them.
-func encodeEvent(targets []ID, changes map[ID][]FieldChange, note map[string]string) []byte {
-	b := append(make([]byte, 0, 64+len(changes)*320), `{"v":1`...)
+func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) []byte {
+	b := append(make([]byte, 0, 64+about*320), `{"v":1`...)
 	sep := `,"changes":{`
-	for _, id := range targets {
-		if len(changes[id]) == 0 {
+	for i, id := range targets {
+		fields := changes(i)
+		if len(fields) == 0 {
 			continue
 		}
 		b = append(b, sep...)
 		b = appendJSON(b, string(id))
 		sep = "{"
 		b = append(b, ':')
-		for _, c := range changes[id] {
+		for _, c := range fields {
 			b = append(b, sep...)
 			b = appendJSON(b, c.Field)
 			b = appendJSON(append(b, ":["...), c.Before)

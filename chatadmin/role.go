@@ -47,22 +47,33 @@ const (
 const adminLevel = 100
 
 // Role finds a role by its ID or, folded, by its name; "" is member.
-func (s Settings) Role(idOrName string) (Role, bool) {
+func (s *Settings) Role(idOrName string) (Role, bool) {
+	switch idOrName { // what nearly everybody has
+	case "", RoleMember:
+		return memberRole(), true
+	case RoleAdmin:
+		return adminRole(), true
+	}
 	key := Fold(idOrName)
 	for _, r := range s.AllRoles() {
-		if r.ID == key || Fold(r.Name) == key || key == "" && r.ID == RoleMember {
+		if r.ID == key || Fold(r.Name) == key {
 			return r, true
 		}
 	}
 	return Role{}, false
 }
 
+func memberRole() Role {
+	return Role{ID: RoleMember, Name: "Member", Permissions: []Permission{PermGroupCreate}}
+}
+
+func adminRole() Role {
+	return Role{ID: RoleAdmin, Name: "Domain admin", Level: adminLevel, Permissions: Permissions()}
+}
+
 // AllRoles lists the built-in roles and the domain's own, by level.
-func (s Settings) AllRoles() []Role {
-	all := append([]Role{
-		{ID: RoleMember, Name: "Member", Permissions: []Permission{PermGroupCreate}},
-		{ID: RoleAdmin, Name: "Domain admin", Level: adminLevel, Permissions: Permissions()},
-	}, s.Roles...)
+func (s *Settings) AllRoles() []Role {
+	all := append([]Role{memberRole(), adminRole()}, s.Roles...)
 	slices.SortStableFunc(all, func(a, b Role) int { return cmp.Compare(a.Level, b.Level) })
 	return all
 }

@@ -60,7 +60,22 @@ const maxText = 250 // bytes of a name, title or department
 // Prepare trims u's fields, fills in what follows from others (the display name from first and last name, E.164 from the phone, keys, Admin), and
 // checks them against the domain's rules. It returns every field that is wrong, not the first alone.
 func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
-	var wrong []*FieldError
+	var p PreparedUser
+	wrong := p.Set(&s, &u)
+	return p, wrong
+}
+
+// Set makes p the prepared u, as Settings.Prepare does, without copying more than it must: for who prepares a thousand of them. Where something is wrong, p is nobody.
+func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
+	p.user = *given
+	wrong := s.prepare(&p.user)
+	if len(wrong) > 0 {
+		p.user = User{}
+	}
+	return wrong
+}
+
+func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	bad := func(field, value, code, reason string) {
 		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
 	}
@@ -82,9 +97,9 @@ func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 		}
 	}
 	if len(wrong) > 0 {
-		return PreparedUser{}, wrong
+		return wrong
 	}
-	s.prepareLogin(&u, bad)
+	s.prepareLogin(u, bad)
 	if code, reason := checkName(u.FirstName, s.Login.MinFirstName); code != "" {
 		bad("first_name", u.FirstName, code, reason)
 	}
@@ -121,10 +136,10 @@ func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 	if u.Manager != "" && u.Manager == u.ID {
 		bad("manager", u.Login, CodeBadManager, "nobody is their own manager")
 	}
-	return PreparedUser{u}, wrong
+	return wrong
 }
 
-func (s Settings) prepareLogin(u *User, bad func(field, value, code, reason string)) {
+func (s *Settings) prepareLogin(u *User, bad func(field, value, code, reason string)) {
 	if s.Login.IsEmail {
 		switch {
 		case u.Login == "":
@@ -151,9 +166,8 @@ func (s Settings) prepareLogin(u *User, bad func(field, value, code, reason stri
 	}
 }
 
-// diffUser lists what differs between two states of a user, in the terms of an administrator.
-func diffUser(was, now *User) []FieldChange {
-	var d []FieldChange
+// diffUser appends what differs between two states of a user, in the terms of an administrator.
+func diffUser(d []FieldChange, was, now *User) []FieldChange {
 	for _, f := range [...]struct{ field, before, after string }{
 		{"login", was.Login, now.Login}, {"email", was.Email, now.Email}, {"name", was.DisplayName, now.DisplayName},
 		{"first_name", was.FirstName, now.FirstName}, {"last_name", was.LastName, now.LastName}, {"title", was.Title, now.Title},
@@ -161,9 +175,6 @@ func diffUser(was, now *User) []FieldChange {
 		{"role", was.Role, now.Role}, {"avatar", avatar(was), avatar(now)},
 	} {
 		if f.before != f.after {
-			if d == nil {
-				d = make([]FieldChange, 0, 10)
-			}
 			d = append(d, FieldChange{f.field, f.before, f.after})
 		}
 	}
@@ -199,6 +210,8 @@ func known[T interface {
 
 // sameUser reports whether writing now over was would change nothing.
 func sameUser(was, now *User) bool {
-	return was.LoginKey == now.LoginKey && was.NameKey == now.NameKey && was.PhoneE164 == now.PhoneE164 && was.Admin == now.Admin &&
-		was.Deleting == now.Deleting && string(was.Attrs) == string(now.Attrs) && len(diffUser(was, now)) == 0
+	return was.Login == now.Login && was.LoginKey == now.LoginKey && was.Email == now.Email && was.DisplayName == now.DisplayName && was.NameKey == now.NameKey &&
+		was.FirstName == now.FirstName && was.LastName == now.LastName && was.Title == now.Title && was.Department == now.Department &&
+		was.Phone == now.Phone && was.PhoneE164 == now.PhoneE164 && was.Manager == now.Manager && was.Role == now.Role && was.Admin == now.Admin &&
+		was.Kind == now.Kind && was.Status == now.Status && was.Denied == now.Denied && was.Deleting == now.Deleting && string(was.Attrs) == string(now.Attrs)
 }

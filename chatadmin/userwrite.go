@@ -22,40 +22,40 @@ var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
 // access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
 // nothing to write there is no event. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
 func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) ([]User, error) {
-	changes := make([]UserChange, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
-	revs := make([]Rev, 0, len(writes))
+	changed := make([]*UserWrite, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
+	highest := Rev(0)
 	for i := range writes {
 		x := &writes[i]
 		if !x.Changes() {
 			continue
 		}
-		changes = append(changes, UserChange{x.Was, x.Now.user})
-		revs = append(revs, x.Was.Rev)
-		now := &changes[len(changes)-1].Now
-		now.Domain, now.Rev, now.Created = w.scope.domain, x.Was.Rev, x.Was.Created
+		changed = append(changed, x)
+		highest = max(highest, x.Was.Rev)
+		now := &x.Now.user
+		now.Domain, now.Created = w.scope.domain, x.Was.Created
 		if x.Was.ID == "" {
 			now.Created = w.now
 		}
-	}
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	for i := range changes {
-		if err := w.mayChange(&changes[i]); err != nil {
+		if err := w.mayChange(x); err != nil {
 			return nil, err
 		}
 	}
-	if err := w.checkManagers(ctx, changes); err != nil {
+	if len(changed) == 0 {
+		return nil, nil
+	}
+	if err := w.checkManagers(ctx, changed); err != nil {
 		return nil, err
 	}
-	rev, err := w.NextRev(revs...)
+	rev, err := w.NextRev(highest)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]Change[User], len(changes))
-	for i := range changes {
-		changes[i].Now.Rev = rev
-		rows[i] = Change[User]{Row: changes[i].Now, Was: changes[i].Was.Rev}
+	rows := make([]Change[User], len(changed))
+	targets := make([]ID, len(changed))
+	for i, x := range changed {
+		x.Now.user.Rev = rev
+		rows[i].Row, rows[i].Was = x.Now.user, x.Was.Rev
+		targets[i] = x.Now.user.ID
 	}
 	conflicts, err := w.ChangeUsers(ctx, rows)
 	if err != nil {
@@ -64,34 +64,36 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	if err := userConflict(rows, conflicts); err != nil {
 		return nil, err
 	}
-	users := make([]User, len(changes))
-	targets := make([]ID, len(changes))
-	diffs := make(map[ID][]FieldChange, len(changes))
-	for i := range changes {
-		c := &changes[i]
-		users[i], targets[i], diffs[c.Now.ID] = c.Now, c.Now.ID, diffUser(&c.Was, &c.Now)
+	var diff []FieldChange
+	w.record(kind, targets, len(targets), func(i int) []FieldChange {
+		diff = diffUser(diff[:0], &changed[i].Was, &changed[i].Now.user)
+		return diff
+	}, nil)
+	users := make([]User, len(changed))
+	for i, x := range changed {
+		users[i] = x.Now.user
 	}
-	w.Record(kind, targets, diffs, nil)
-	return users, w.afterUsers(ctx, changes)
+	return users, w.afterUsers(ctx, changed)
 }
 
 // mayChange authorises one write.
-func (w *Work) mayChange(c *UserChange) error {
-	if c.Was.ID != "" {
-		if err := w.mayActOn(c.Was); err != nil {
+func (w *Work) mayChange(x *UserWrite) error {
+	was, now := &x.Was, &x.Now.user
+	if was.ID != "" {
+		if err := w.mayActOn(was); err != nil {
 			return err
 		}
-		if c.Was.Deleting && c.Now.Deleting {
-			return fmt.Errorf("user %s: is being deleted: %w", c.Was.ID, ErrTransition)
+		if was.Deleting && now.Deleting {
+			return fmt.Errorf("user %s: is being deleted: %w", was.ID, ErrTransition)
 		}
-		if w.Settings.Login.Immutable && c.Was.Login != c.Now.Login {
-			return &FieldError{"login", Cut(c.Now.Login), CodeImmutable, "in this domain a login cannot be changed"}
+		if w.Settings.Login.Immutable && was.Login != now.Login {
+			return &FieldError{"login", Cut(now.Login), CodeImmutable, "in this domain a login cannot be changed"}
 		}
 	}
-	if c.Now.Role != c.Was.Role {
-		role, ok := w.Settings.Role(c.Now.Role)
+	if now.Role != was.Role && now.Role != RoleMember {
+		role, ok := w.Settings.Role(now.Role)
 		if !ok {
-			return &FieldError{"role", Cut(c.Now.Role), CodeBadRole, "there is no such role in this domain"}
+			return &FieldError{"role", Cut(now.Role), CodeBadRole, "there is no such role in this domain"}
 		}
 		return w.mayGrant(role)
 	}
@@ -118,18 +120,18 @@ func userConflict(rows []Change[User], cs []Conflict) error {
 const CodeTaken = "taken"
 
 // afterUsers does what follows from users that have just been written.
-func (w *Work) afterUsers(ctx context.Context, changes []UserChange) error {
-	joined := make([]ID, 0, len(changes))
+func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
+	joined := make([]ID, 0, len(changed))
 	var ended []ID
 	adminGone := false
-	for i := range changes {
-		c := &changes[i]
-		if w.Settings.joins(&c.Now) && !w.Settings.joins(&c.Was) {
-			joined = append(joined, c.Now.ID)
+	for _, x := range changed {
+		was, now := &x.Was, &x.Now.user
+		if w.Settings.joins(now) && !w.Settings.joins(was) {
+			joined = append(joined, now.ID)
 		}
-		adminGone = adminGone || c.Was.AdminInForce() && !c.Now.AdminInForce()
-		if c.LosesAccess() || c.Was.ID != "" && c.Was.Email != c.Now.Email {
-			ended = append(ended, c.Now.ID)
+		adminGone = adminGone || was.AdminInForce() && !now.AdminInForce()
+		if was.hasAccess() && !now.hasAccess() || was.ID != "" && was.Email != now.Email {
+			ended = append(ended, now.ID)
 		}
 	}
 	if adminGone {
@@ -142,6 +144,13 @@ func (w *Work) afterUsers(ctx context.Context, changes []UserChange) error {
 	}
 	if err := w.endInvitations(ctx, ended); err != nil {
 		return err
+	}
+	if len(w.scope.admin.o.OnUserChange) == 0 {
+		return nil
+	}
+	changes := make([]UserChange, len(changed))
+	for i, x := range changed {
+		changes[i] = UserChange{x.Was, x.Now.user}
 	}
 	for _, f := range w.scope.admin.o.OnUserChange {
 		if err := f(ctx, w, changes); err != nil {
@@ -193,23 +202,27 @@ const maxManagers = 1000
 
 // checkManagers refuses managers that do not exist and circles. Nobody in the store reports to users who are being created, so for them only the chain within this call
 // is walked; for others the whole chain above, all of them one step at a time, under the exclusive fence.
-func (w *Work) checkManagers(ctx context.Context, changes []UserChange) error {
-	own := make(map[ID]*UserChange, len(changes)) // as they will be
-	frontier := map[ID][]ID{}                     // who is asked about next: manager -> whose chains stand there
+func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
+	frontier := map[ID][]ID{} // who is asked about next: manager -> whose chains stand there
 	moved := false
-	for i := range changes {
-		c := &changes[i]
-		own[c.Now.ID] = c
-		if c.Now.Manager != "" && c.Now.Manager != c.Was.Manager {
-			frontier[c.Now.Manager] = append(frontier[c.Now.Manager], c.Now.ID)
-			moved = moved || c.Was.ID != ""
+	for _, x := range changed {
+		if now := &x.Now.user; now.Manager != "" && now.Manager != x.Was.Manager {
+			frontier[now.Manager] = append(frontier[now.Manager], now.ID)
+			moved = moved || x.Was.ID != ""
 		}
+	}
+	if len(frontier) == 0 {
+		return nil
 	}
 	if moved && w.mode != Exclusive {
 		return ErrNeedsExclusive
 	}
+	own := make(map[ID]*User, len(changed)) // as they will be
+	for _, x := range changed {
+		own[x.Now.user.ID] = &x.Now.user
+	}
 	bad := func(at ID, why string) error {
-		return &FieldError{"manager", Cut(own[frontier[at][0]].Now.Login), CodeBadManager, why}
+		return &FieldError{"manager", Cut(own[frontier[at][0]].Login), CodeBadManager, why}
 	}
 	for step := 0; len(frontier) > 0; step++ {
 		if step == maxManagers {
@@ -239,12 +252,12 @@ func (w *Work) checkManagers(ctx context.Context, changes []UserChange) error {
 }
 
 // managersOf returns the manager of each user in the frontier, as it will be after this call.
-func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*UserChange) (map[ID]ID, error) {
+func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*User) (map[ID]ID, error) {
 	above := make(map[ID]ID, len(frontier))
 	var ask []ID
 	for id := range frontier {
-		if c, ok := own[id]; ok {
-			above[id] = c.Now.Manager
+		if u, ok := own[id]; ok {
+			above[id] = u.Manager
 		} else {
 			ask = append(ask, id)
 		}

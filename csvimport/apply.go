@@ -237,12 +237,12 @@ func (im *importer) deactivations(ctx context.Context) error {
 	var logins []string
 	for i, e := range im.rows {
 		if im.lookup || im.plan.index.letters[base+i] == letterDeactivated {
-			logins = append(logins, chatadmin.Fold(e.row.Login))
+			logins = append(logins, e.loginKey)
 		}
 	}
 	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
 	for i, e := range im.rows {
-		u := us.user(chatadmin.Fold(e.row.Login))
+		u := us.user(e.loginKey)
 		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(strings.ToUpper(e.row.Enabled), u.Status) == chatadmin.Deactivate {
 			im.deacts = append(im.deacts, u.ID)
 		}

@@ -45,10 +45,9 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	}
 	for i := range im.rows {
 		e := &im.rows[i]
-		loginKey := chatadmin.Fold(e.row.Login)
-		k := x.key(loginKey)
+		k := x.key(e.loginKey)
 		v := &im.verdicts[i]
-		d.row(e, view.user(loginKey), x.first[k], b.base+i, v)
+		d.row(e, view.user(e.loginKey), x.first[k], b.base+i, v)
 		if l, ok := x.link(b.base + i); ok && l.code == linkSet && v.letter == letterUnchanged {
 			v.letter = letterUpdated // by its manager, who is set when all rows are in
 		}
@@ -72,7 +71,6 @@ func (b *batchWriter) decide(ctx context.Context) error {
 
 // take adds the outcome of a row to what the batch writes.
 func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin.ID) {
-	r := b.im.rows[i].row
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
@@ -91,7 +89,7 @@ func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin
 		manager := chatadmin.ID("")
 		if linked && l.code == linkSet {
 			if manager = made[l.target]; manager == "" {
-				if m := view.user(chatadmin.Fold(r.Manager)); m != nil && !m.Deleting {
+				if m := view.user(b.im.rows[i].managerKey); m != nil && !m.Deleting {
 					manager = m.ID
 				}
 			}
@@ -110,12 +108,13 @@ func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin
 func (b *batchWriter) look(ctx context.Context) (users, error) {
 	x := b.im.plan.index
 	var want []string
-	for i, e := range b.im.rows {
+	for i := range b.im.rows {
+		e := &b.im.rows[i]
 		if b.im.lookup || x.letters[b.base+i] != letterCreated {
-			want = append(want, chatadmin.Fold(e.row.Login))
+			want = append(want, e.loginKey)
 		}
 		if l, ok := x.link(b.base + i); ok && l.code == linkSet && (b.im.lookup || x.letters[b.base+i] == letterCreated) {
-			want = append(want, chatadmin.Fold(e.row.Manager))
+			want = append(want, e.managerKey)
 		}
 	}
 	return byLogin(ctx, b.w, b.w.Domain.ID, want)
@@ -173,7 +172,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 	for i, e := range im.rows {
 		if l, ok := im.plan.index.link(im.at*batchRows + i); ok && im.open(l) {
 			rows = append(rows, i)
-			want = append(want, chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager))
+			want = append(want, e.loginKey, e.managerKey)
 		} else if ok && im.skip[l.row] {
 			missed.Warnings++
 		}
@@ -185,7 +184,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 	var writes []chatadmin.UserWrite
 	byName := map[string]uint32{}
 	for _, i := range rows {
-		u, m := view.user(chatadmin.Fold(im.rows[i].row.Login)), view.user(chatadmin.Fold(im.rows[i].row.Manager))
+		u, m := view.user(im.rows[i].loginKey), view.user(im.rows[i].managerKey)
 		if u == nil || u.Deleting || m == nil || m.Deleting {
 			missed.Warnings++ // somebody deleted them since their row was written
 			continue

@@ -31,7 +31,9 @@ type verdict struct {
 // reset keeps what was allocated.
 func (v *verdict) reset() {
 	v.letter, v.notes, v.blanks, v.link = 0, v.notes[:0], 0, false
-	v.write.Was = chatadmin.User{}
+	if v.write.Was.ID != "" {
+		v.write.Was = chatadmin.User{}
+	}
 }
 
 func (v *verdict) fail(code string, c column, arg string) {
@@ -102,8 +104,7 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
 
 // prepare checks u against the domain's rules.
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
-	var wrong []*chatadmin.FieldError
-	v.write.Now, wrong = d.domain.Prepare(*u)
+	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {
 		v.fail(f.Code, columnOf(f.Field, d.header), f.Reason)
 	}

@@ -2,6 +2,9 @@ package csvimport
 
 import (
 	"hash/maphash"
+	"maps"
+	"slices"
+	"sort"
 	"strconv"
 )
 
@@ -12,7 +15,7 @@ type index struct {
 	first   map[key]place
 	letters []letter // of each row
 	links   []link   // in file order
-	linkAt  map[uint32]uint32
+	at      int      // the link looked at last: they are asked for in that order too
 }
 
 // key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
@@ -42,7 +45,7 @@ func (l link) note() string {
 }
 
 func newIndex() *index {
-	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}, linkAt: map[uint32]uint32{}}
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}}
 }
 
 func (x *index) key(loginKey string) key {
@@ -74,17 +77,30 @@ func (x *index) addLink(l link) {
 	if l.user == l.target {
 		l.code = linkOwn
 	}
-	x.linkAt[l.row] = uint32(len(x.links))
 	x.links = append(x.links, l)
 }
 
 // link returns the link of a row, decided when the whole file had been read.
 func (x *index) link(row int) (link, bool) {
-	i, ok := x.linkAt[uint32(row)]
-	if !ok {
+	if x.at < len(x.links) && int(x.links[x.at].row) < row {
+		x.at++
+	}
+	if before := x.at > 0 && int(x.links[x.at-1].row) >= row; before || x.at < len(x.links) && int(x.links[x.at].row) < row {
+		x.at = sort.Search(len(x.links), func(i int) bool { return int(x.links[i].row) >= row })
+	}
+	if x.at == len(x.links) || int(x.links[x.at].row) != row {
 		return link{}, false
 	}
-	return x.links[i], true
+	return x.links[x.at], true
+}
+
+// expect makes room for so many rows at once.
+func (x *index) expect(rows int) {
+	rows = min(rows, 1<<22)
+	first := make(map[key]place, rows)
+	maps.Copy(first, x.first)
+	x.first = first
+	x.letters = slices.Grow(x.letters, rows)
 }
 
 func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

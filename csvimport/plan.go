@@ -94,11 +94,15 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, err
 	}
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
 	src, err := open(file, domain.Login)
 	if err != nil {
 		return nil, err
 	}
-	sc := &scanner{scope: s, src: src, index: newIndex(), above: map[key]chatadmin.ID{}, done: done,
+	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, done: done,
 		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}}
 	sc.decider.setAdmins(admins)
 	if err := sc.all(ctx); err != nil {

@@ -39,14 +39,14 @@ func (r *row) clean() {
 	}
 }
 
-// decoder turns records into rows. gocsv reads through a csv.Reader, which reads from feed exactly one record at a time: so a record that is broken
+// decoder turns records into rows. gocsv reads through a csv.Reader, which reads from feed the good records of a batch and nothing more: so a record that is broken
 // never reaches gocsv, and the line numbers stay those of the file.
 type decoder struct {
 	feed feed
 	rows *gocsv.Unmarshaller
 }
 
-// feed is a reader over one record. An empty one is at its end.
+// feed is a reader over some records. An empty one is at its end, until it is filled again.
 type feed struct{ rest []byte }
 
 func (f *feed) Read(p []byte) (int, error) {
@@ -78,9 +78,8 @@ func newDecoder(h *header, width int) (*decoder, error) {
 	return d, nil
 }
 
-// decode decodes one record in canonical CSV.
-func (d *decoder) decode(record []byte) (*row, error) {
-	d.feed.rest = record
+// decode decodes the next record in canonical CSV.
+func (d *decoder) decode() (*row, error) {
 	v, err := d.rows.Read()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 type scanner struct {
 	scope   *chatadmin.Scope
 	src     *source
+	size    int64 // of the file
 	index   *index
 	decider decider
 	above   map[key]chatadmin.ID // the manager in the store of those in links
@@ -31,6 +32,9 @@ func (sc *scanner) all(ctx context.Context) error {
 		}
 		if err := sc.batch(ctx, rows); err != nil {
 			return err
+		}
+		if sc.src.next == 8 { // enough to tell how many rows are to come, so that nothing grows by doubling
+			sc.index.expect(int(int64(len(sc.index.letters)) * sc.size / sc.src.file.Bytes()))
 		}
 	}
 	if err := sc.index.settle(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), sc.above); err != nil {
@@ -89,11 +93,10 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	c := chunk{}
 	for i := range rows {
 		e := &rows[i]
-		loginKey := chatadmin.Fold(e.row.Login)
-		k := sc.index.key(loginKey)
-		is := view.user(loginKey)
+		k := sc.index.key(e.loginKey)
+		is := view.user(e.loginKey)
 		first := place{}
-		if e.bad == nil && loginKey != "" {
+		if e.bad == nil && e.loginKey != "" {
 			first = sc.index.claim(k, base+i, e.line)
 		}
 		v := &sc.verdict
@@ -110,7 +113,7 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 			c.Notes = append(c.Notes, n)
 		}
 		if v.link {
-			sc.link(base+i, k, is, view.user(chatadmin.Fold(e.row.Manager)), chatadmin.Fold(e.row.Manager), v.letter != letterUnchanged)
+			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
 	}
 	if done != nil {
@@ -168,9 +171,10 @@ func (u users) user(loginKey string) *chatadmin.User {
 // look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
 func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
 	want := make([]string, 0, len(rows)*2)
-	for i, e := range rows {
+	for i := range rows {
+		e := &rows[i]
 		if done == nil || e.row.Manager != "" && written(done.Letters[i]) {
-			want = append(want, chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager))
+			want = append(want, e.loginKey, e.managerKey)
 		}
 	}
 	return byLogin(ctx, r, domain, want)

@@ -17,9 +17,10 @@ const batchRows = chatadmin.MaxBatch
 
 // entry is one line of the file: a row, or what is wrong with it.
 type entry struct {
-	line int
-	row  *row // never nil
-	bad  *csvfile.RowError
+	line                 int
+	row                  *row // never nil
+	bad                  *csvfile.RowError
+	loginKey, managerKey string
 }
 
 // source reads the file batch by batch.
@@ -62,9 +63,9 @@ func refused(err error) error {
 
 // read returns the next batch, valid until the next call; it is empty at the end of the file.
 func (s *source) read(ctx context.Context) ([]entry, error) {
-	s.batch = s.batch[:0]
+	s.batch, s.buf = s.batch[:0], s.buf[:0]
 	for len(s.batch) < batchRows {
-		e, err := s.entry()
+		e, err := s.scan()
 		if err == io.EOF {
 			break
 		}
@@ -73,11 +74,29 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		}
 		s.batch = append(s.batch, e)
 	}
+	s.dec.feed.rest = s.buf
+	for i := range s.batch {
+		if err := s.decode(&s.batch[i]); err != nil {
+			return nil, err
+		}
+	}
 	s.next++
 	return s.batch, ctx.Err()
 }
 
+// entry reads one line.
 func (s *source) entry() (entry, error) {
+	s.buf = s.buf[:0]
+	e, err := s.scan()
+	if err != nil {
+		return entry{}, err
+	}
+	s.dec.feed.rest = s.buf
+	return e, s.decode(&e)
+}
+
+// scan reads one line, and puts a good one into the buffer for the decoder.
+func (s *source) scan() (entry, error) {
 	if err := s.file.Read(&s.raw); err != nil {
 		if err == io.EOF {
 			return entry{}, err
@@ -87,12 +106,20 @@ func (s *source) entry() (entry, error) {
 	e := entry{line: s.raw.Line, bad: s.raw.Err}
 	if e.bad != nil {
 		e.row = s.salvage()
-		return e, nil
+	} else {
+		s.buf = s.raw.AppendCSV(s.buf)
 	}
-	s.buf = s.raw.AppendCSV(s.buf[:0])
-	var err error
-	e.row, err = s.dec.decode(s.buf)
-	return e, err
+	return e, nil
+}
+
+func (s *source) decode(e *entry) (err error) {
+	if e.bad == nil {
+		e.row, err = s.dec.decode()
+	}
+	if err == nil {
+		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
+	}
+	return err
 }
 
 // salvage takes what can be told of a broken row, for its report alone.

@@ -24,6 +24,7 @@ type data struct {
 
 	domainOrder                              *order[chatadmin.Domain]
 	userID, userLogin, userName, userManager *order[chatadmin.User]
+	userAdmin                                *order[chatadmin.User] // admins alone, by login
 	groupName                                *order[chatadmin.Group]
 	memberUser, memberGroup                  *order[chatadmin.Membership] // who is in a group; where a user is
 	deviceOrder                              *order[chatadmin.Device]
@@ -54,6 +55,12 @@ func newData() *data {
 	d.userID = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), string(u.ID)} })
 	d.userLogin = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.LoginKey, string(u.ID)} })
 	d.userName = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.NameKey, string(u.ID)} })
+	d.userAdmin = newOrder(&d.users, func(u *chatadmin.User) sortKey {
+		if !u.Admin {
+			return sortKey{}
+		}
+		return sortKey{string(u.Domain), u.LoginKey, string(u.ID)}
+	})
 	d.userManager = newOrder(&d.users, func(u *chatadmin.User) sortKey {
 		if u.Manager == "" {
 			return sortKey{}

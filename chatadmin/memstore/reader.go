@@ -17,7 +17,7 @@ func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own
 	if err := batch(ctx, len(keys)); err != nil {
 		return nil, err
 	}
-	rows := make([]T, 0, len(keys))
+	var rows []T // often few of those asked for are there
 	for _, k := range keys {
 		if row, ok := t.rows[k]; ok && own(row) {
 			rows = append(rows, *row)
@@ -47,7 +47,7 @@ func (r reader) UsersByLogin(ctx context.Context, domain chatadmin.ID, loginKeys
 	if err := batch(ctx, len(loginKeys)); err != nil {
 		return nil, err
 	}
-	rows := make([]chatadmin.User, 0, len(loginKeys))
+	var rows []chatadmin.User
 	for _, k := range loginKeys {
 		if u, ok := r.data.logins.rows[login{domain, k}]; ok {
 			rows = append(rows, *u)
@@ -98,6 +98,8 @@ func (r reader) users(q chatadmin.UserQuery) (*order[chatadmin.User], span, func
 	switch {
 	case q.ByName:
 		o = r.data.userName
+	case q.AdminOnly:
+		o = r.data.userAdmin
 	case q.Manager != "":
 		o, in = r.data.userManager, span{[]string{string(q.Domain), string(q.Manager)}, q.Prefix}
 	}

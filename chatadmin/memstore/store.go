@@ -116,6 +116,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return chatadmin.ErrCommitUnknown
 	}
 	done = true
+	t.commit()
 	if s.chaos != nil && s.chaos.roll(s.chaos.UnknownKept) {
 		return chatadmin.ErrCommitUnknown
 	}
@@ -156,17 +157,25 @@ func (s *Store) enter(ctx context.Context) error {
 // tx is one transaction: it changes the data in place and knows how to undo it.
 type tx struct {
 	reader
-	now    func() time.Time
-	undo   []func()
+	now     func() time.Time
+	touched []interface {
+		rollback()
+		commit()
+	} // tables
 	over   bool
 	failed error // an error that f has swallowed still fails the transaction
 }
 
 func (t *tx) rollback() {
-	for i := len(t.undo) - 1; i >= 0; i-- {
-		t.undo[i]()
+	for _, table := range t.touched {
+		table.rollback()
 	}
-	t.undo = nil
+}
+
+func (t *tx) commit() {
+	for _, table := range t.touched {
+		table.commit()
+	}
 }
 
 var errOver = errors.New("the transaction is over")
