@@ -80,9 +80,8 @@ func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange
 		sep = "{"
 		b = append(b, ':')
 		for _, c := range fields {
-			b = append(b, sep...)
-			b = appendJSON(b, c.Field)
-			b = appendJSON(append(b, ":["...), c.Before)
+			b = append(append(append(b, sep...), '"'), c.Field...) // ours: nothing to escape
+			b = appendJSON(append(b, `":[`...), c.Before)
 			b = appendJSON(append(b, ','), c.After)
 			b = append(b, ']')
 			sep = ","

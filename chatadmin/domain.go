@@ -63,11 +63,11 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 		if err != nil {
 			return Domain{}, err
 		}
-		users, err := w.WriteUsers(ctx, KindUserCreate, []UserWrite{{Now: u}})
-		if err != nil {
+		writes := []UserWrite{{Now: u}}
+		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
 			return Domain{}, err
 		}
-		admin = users[0]
+		admin = writes[0].Now.user
 		return d, w.flush(ctx)
 	})
 	return d, admin, err

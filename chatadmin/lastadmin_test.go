@@ -36,8 +36,7 @@ func removals() map[string]func(*chatadmin.Scope, chatadmin.ID) error {
 					return err
 				}
 				p, _ := w.Settings.Prepare(now)
-				_, err = w.WriteUsers(ctx, "test.delete", []chatadmin.UserWrite{{Was: us[0], Now: p}})
-				return err
+				return w.WriteUsers(ctx, "test.delete", []chatadmin.UserWrite{{Was: us[0], Now: p}})
 			})
 		},
 	}

@@ -30,15 +30,15 @@ func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		if err != nil {
 			return err
 		}
-		users, err := w.WriteUsers(ctx, KindUserCreate, []UserWrite{{Now: u}})
-		if err != nil {
+		writes := []UserWrite{{Now: u}}
+		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
 			return err
 		}
-		created = users[0]
-		if n.NoInvitation || created.Email == "" {
+		created = writes[0].Now.user
+		if n.NoInvitation {
 			return nil
 		}
-		return w.QueueInvitations(ctx, users, "")
+		return w.QueueInvitations(ctx, []User{created}, "")
 	})
 	if err != nil {
 		return User{}, err
@@ -211,17 +211,15 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 			}
 			writes[i] = UserWrite{u, p}
 		}
-		written, err := w.WriteUsers(ctx, op.Kind, writes)
-		now := make(map[ID]User, len(written))
-		for _, u := range written {
-			now[u.ID] = u
+		if err := w.WriteUsers(ctx, op.Kind, writes); err != nil {
+			return err
 		}
-		for i, u := range users {
-			if u, ok := now[u.ID]; ok {
-				users[i] = u
+		for i := range writes {
+			if writes[i].Changes() {
+				users[i] = writes[i].Now.user
 			}
 		}
-		return err
+		return nil
 	}
 	op.Fence = Shared
 	err := s.Change(ctx, op, run)

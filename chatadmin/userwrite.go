@@ -20,8 +20,8 @@ var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
 // WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
 // what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the
 // access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
-// nothing to write there is no event. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
-func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) ([]User, error) {
+// nothing to write there is no event. Afterwards Now of each is the user as written. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
+func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
 	changed := make([]*UserWrite, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
 	highest := Rev(0)
 	for i := range writes {
@@ -37,18 +37,18 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 			now.Created = w.now
 		}
 		if err := w.mayChange(x); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(changed) == 0 {
-		return nil, nil
+		return nil
 	}
 	if err := w.checkManagers(ctx, changed); err != nil {
-		return nil, err
+		return err
 	}
 	rev, err := w.NextRev(highest)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows := make([]Change[User], len(changed))
 	targets := make([]ID, len(changed))
@@ -59,21 +59,17 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	}
 	conflicts, err := w.ChangeUsers(ctx, rows)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := userConflict(rows, conflicts); err != nil {
-		return nil, err
+		return err
 	}
 	var diff []FieldChange
 	w.record(kind, targets, len(targets), func(i int) []FieldChange {
 		diff = diffUser(diff[:0], &changed[i].Was, &changed[i].Now.user)
 		return diff
 	}, nil)
-	users := make([]User, len(changed))
-	for i, x := range changed {
-		users[i] = x.Now.user
-	}
-	return users, w.afterUsers(ctx, changed)
+	return w.afterUsers(ctx, changed)
 }
 
 // mayChange authorises one write.

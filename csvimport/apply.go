@@ -263,12 +263,16 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 		return err
 	}
 	im.writes = b.writes
-	users, err := w.WriteUsers(ctx, KindImport, b.writes)
-	if err != nil {
+	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
 		return err
 	}
 	if im.plan.Settings.SendInvitations {
-		created := slices.DeleteFunc(slices.Clone(users), func(u chatadmin.User) bool { return !b.created[u.ID] })
+		var created []chatadmin.User
+		for i := range b.writes {
+			if b.writes[i].Was.ID == "" {
+				created = append(created, b.writes[i].Now.User())
+			}
+		}
 		if err := w.QueueInvitations(ctx, created, release(im.id)); err != nil {
 			return err
 		}
@@ -347,6 +351,7 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 			if err := json.Unmarshal(r.Data, &chunks[from+b]); err != nil {
 				return nil, fmt.Errorf("import %s: %w", id, err)
 			}
+			chunks[from+b].Created = nil // a million IDs that no report needs
 		}
 	}
 	return chunks, nil

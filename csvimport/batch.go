@@ -14,11 +14,10 @@ type batchWriter struct {
 	base int            // number of the first row
 	ids  []chatadmin.ID // for users who are created, made before the transaction
 
-	writes  []chatadmin.UserWrite
-	created map[chatadmin.ID]bool
-	chunk   chunk
-	counts  Counts
-	direct  *[]uint32
+	writes []chatadmin.UserWrite
+	chunk  chunk
+	counts Counts
+	direct *[]uint32
 }
 
 func (b *batchWriter) decide(ctx context.Context) error {
@@ -37,7 +36,6 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	d.setAdmins(admins)
 	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive // whoever goes, WriteUsers asks for the exclusive fence first
 	made := map[key]chatadmin.ID{}                               // created in this batch
-	b.created = make(map[chatadmin.ID]bool, len(im.rows))
 	b.writes = im.writes[:0]
 	letters := make([]letter, len(im.rows))
 	if im.verdicts == nil {
@@ -57,7 +55,6 @@ func (b *batchWriter) decide(ctx context.Context) error {
 		}
 		if v.letter == letterCreated {
 			made[k] = b.ids[i]
-			b.created[b.ids[i]] = true
 			b.chunk.Created = append(b.chunk.Created, b.ids[i])
 		}
 		letters[i] = v.letter
@@ -196,7 +193,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 		byName[chatadmin.Cut(u.Login)] = uint32(im.at*batchRows + i)
 		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
 	}
-	_, err = w.WriteUsers(ctx, KindImport, writes)
+	err = w.WriteUsers(ctx, KindImport, writes)
 	var bad *chatadmin.FieldError
 	if errors.As(err, &bad) && bad.Code == chatadmin.CodeBadManager { // somebody else's change makes a circle of it now
 		im.skip[byName[bad.Value]] = true

@@ -239,8 +239,7 @@ func (w *world) signIn(id chatadmin.ID) {
 			return err
 		}
 		p, _ := work.Settings.Prepare(now)
-		_, err = work.WriteUsers(ctx, "test.signin", []chatadmin.UserWrite{{Was: us[0], Now: p}})
-		return err
+		return work.WriteUsers(ctx, "test.signin", []chatadmin.UserWrite{{Was: us[0], Now: p}})
 	}))
 }
 
