@@ -59,7 +59,7 @@ func require(r Role, p Permission) error {
 // mayActOn refuses to act on somebody whose role stands above the actor's.
 func (w *Work) mayActOn(u *User) error {
 	if target, _ := w.Settings.Role(u.Role); u.ID != w.Actor.ID && target.Level > w.Role.Level {
-		return fmt.Errorf("user %s has a role above yours: %w", u.ID, ErrForbidden)
+		return fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 		var targets []ID
 		for _, u := range us {
 			if u.Deleting {
-				return fmt.Errorf("user %s: is being deleted: %w", u.ID, ErrTransition)
+				return fmt.Errorf("user %q is being deleted: %w", Cut(u.Login), ErrTransition)
 			}
 			if _, ok := have[u.ID]; !ok {
 				changes = append(changes, Change[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})

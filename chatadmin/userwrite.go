@@ -80,7 +80,7 @@ func (w *Work) mayChange(x *UserWrite) error {
 			return err
 		}
 		if was.Deleting && now.Deleting {
-			return fmt.Errorf("user %s: is being deleted: %w", was.ID, ErrTransition)
+			return fmt.Errorf("user %q is being deleted: %w", Cut(was.Login), ErrTransition)
 		}
 		if w.Settings.Login.Immutable && was.Login != now.Login {
 			return &FieldError{"login", Cut(now.Login), CodeImmutable, "in this domain a login cannot be changed"}
