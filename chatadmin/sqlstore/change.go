@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// parents says which new rows of a call lack a parent: the field, or "" where all are there.
+type parents func(i int) (field string)
+
+// change applies one call. On PostgreSQL the whole batch is tried at once; where that does not come out as expected, and on SQLite always, it goes row by row, in the
+// order of the call, so that a row sees those before it.
+func change[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change[T], lookup func(context.Context, []int) (parents, error)) ([]chatadmin.Conflict, error) {
+	if err := x.writable(ctx, len(c)); err != nil || len(c) == 0 {
+		return nil, err
+	}
+	var inserted []int
+	for i := range c {
+		if c[i].Was == 0 && !c[i].Delete {
+			inserted = append(inserted, i)
+		}
+	}
+	lacks := func(int) string { return "" }
+	if len(inserted) > 0 && lookup != nil {
+		var err error
+		if lacks, err = lookup(ctx, inserted); err != nil {
+			return nil, err
+		}
+	}
+	if x.s.d == PostgreSQL && len(c) > 1 {
+		if done, err := bulk(ctx, x, t, c, lacks); done || err != nil {
+			return nil, err
+		}
+	}
+	var conflicts []chatadmin.Conflict
+	for i := range c {
+		conflict, err := changeOne(ctx, x, t, &c[i], i, lacks)
+		if err != nil {
+			return nil, err
+		}
+		if conflict.Reason != 0 {
+			conflict.Index = i
+			conflicts = append(conflicts, conflict)
+		}
+	}
+	return conflicts, nil
+}
+
+func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Change[T], i int, lacks parents) (chatadmin.Conflict, error) {
+	var none chatadmin.Conflict
+	args := t.args(&c.Row)
+	switch {
+	case c.Was == 0 && c.Delete:
+		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
+	case c.Delete:
+		n, err := x.exec(ctx, x.text(t.delete), append(t.pick(args, t.own()), int64(c.Was)))
+		if err == nil && n == 0 {
+			none.Reason = chatadmin.Stale
+		}
+		return none, err
+	case c.Was != 0:
+		return updateOne(ctx, x, t, args, c.Was)
+	}
+	field := lacks(i)
+	if field == "" {
+		n, err := x.exec(ctx, x.text(t.insert), args)
+		if err != nil || n == 1 {
+			return none, err
+		}
+	}
+	there, err := x.exists(ctx, t.name, t.names()[:t.keys], args[:t.keys])
+	switch {
+	case err != nil:
+		return none, err
+	case there:
+		return chatadmin.Conflict{Reason: chatadmin.Exists}, nil
+	case field != "":
+		return chatadmin.Conflict{Reason: chatadmin.NoParent, Field: field}, nil
+	case t.unique == nil:
+		return none, x.fail("writing "+t.what, errRaced) // it was there when we inserted
+	}
+	by, err := x.holder(ctx, t.name, t.unique, t.pick(args, t.unique), "")
+	return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: t.field, Other: by}, err
+}
+
+func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was chatadmin.Rev) (chatadmin.Conflict, error) {
+	var none chatadmin.Conflict
+	own := t.pick(args, t.own())
+	if t.unique != nil && x.s.d == PostgreSQL { // a violation would end the transaction
+		current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own()...), "rev"), append(append([]any(nil), own...), int64(was)))
+		if err != nil {
+			return none, err
+		}
+		if !current {
+			return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
+		}
+		by, err := x.holder(ctx, t.name, t.unique, t.pick(args, t.unique), args[0].(string))
+		if err != nil || by != "" {
+			return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: t.field, Other: by}, err
+		}
+	}
+	verb := "UPDATE"
+	if x.s.d == SQLite {
+		verb = "UPDATE OR IGNORE"
+	}
+	n, err := x.exec(ctx, x.text(verb+t.update), append(append(t.pick(args, t.written()), own...), int64(was)))
+	if taken(err) {
+		x.failed = fmt.Errorf("writing %s: %w", t.what, errRaced)
+		return none, x.failed
+	}
+	if err != nil || n == 1 {
+		return none, err
+	}
+	if t.unique == nil {
+		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
+	}
+	current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own()...), "rev"), append(append([]any(nil), own...), int64(was)))
+	if err != nil || !current {
+		return chatadmin.Conflict{Reason: chatadmin.Stale}, err
+	}
+	by, err := x.holder(ctx, t.name, t.unique, t.pick(args, t.unique), args[0].(string))
+	return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: t.field, Other: by}, err
+}
+
+// pick takes the arguments of some columns.
+func (t *table[T]) pick(args []any, names []string) []any {
+	picked := make([]any, len(names), len(names)+4)
+	for i, name := range names {
+		picked[i] = args[t.index(name)]
+	}
+	return picked
+}
+
+// text is a statement with its placeholders and table names as the database has them.
+func (x *tx) text(statement string) string {
+	q := &query{d: x.s.d}
+	q.add(x.s.sql(statement))
+	return q.text.String()
+}
+
+// exists reports whether there is a row with these values.
+func (x *tx) exists(ctx context.Context, name string, columns []string, values []any) (bool, error) {
+	q := (&query{d: x.s.d}).add("SELECT 1 FROM {{p}}"+name+" WHERE "+equal(columns), values...)
+	rows, err := fetch(ctx, x.reader, "looking for "+name, x.s.prefixed(q), func(n *int) []any { return []any{n} })
+	return len(rows) > 0, err
+}
+
+// holder finds who has a unique key, other than itself.
+func (x *tx) holder(ctx context.Context, name string, columns []string, values []any, itself string) (chatadmin.ID, error) {
+	q := (&query{d: x.s.d}).add("SELECT id FROM {{p}}"+name+" WHERE "+equal(columns)+" AND id <> ?", append(values, itself)...)
+	rows, err := fetch(ctx, x.reader, "looking for "+name, x.s.prefixed(q), func(id *string) []any { return []any{id} })
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return chatadmin.ID(rows[0]), nil
+}
+
+// prefixed puts the prefix of the table names into a query.
+func (s *Store) prefixed(q *query) *query {
+	text := s.sql(q.text.String())
+	q.text.Reset()
+	q.text.WriteString(text)
+	return q
+}
+
+// alive reports which users, groups or domains are there and not being deleted, by "domain/id".
+func (r reader) alive(ctx context.Context, name string, ids []chatadmin.ID) (map[string]bool, error) {
+	q := &query{d: r.s.d}
+	if name == "domains" {
+		q.add("SELECT id, id FROM {{p}}domains WHERE ")
+	} else {
+		q.add("SELECT domain, id FROM {{p}}" + name + " WHERE ")
+	}
+	q.in("id", strs(distinct(ids)))
+	if name == "users" || name == "groups" {
+		q.add(" AND NOT deleting")
+	}
+	type pair struct{ domain, id string }
+	rows, err := fetch(ctx, r, "looking for "+name, r.s.prefixed(q), func(p *pair) []any { return []any{&p.domain, &p.id} })
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(rows))
+	for _, p := range rows {
+		there[p.domain+"/"+p.id] = true
+	}
+	return there, nil
+}
+
+func key(domain, id chatadmin.ID) string { return string(domain) + "/" + string(id) }
+
+func distinct(ids []chatadmin.ID) []chatadmin.ID {
+	seen := make(map[chatadmin.ID]bool, len(ids))
+	var out []chatadmin.ID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// joined is the columns as a list, each with a table's alias.
+func joined(alias string, names []string) string {
+	return alias + "." + strings.Join(names, ", "+alias+".")
+}

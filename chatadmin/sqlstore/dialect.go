@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Dialect is the kind of database.
+type Dialect uint8
+
+const (
+	PostgreSQL Dialect = iota + 1
+	SQLite
+)
+
+func (d Dialect) String() string {
+	switch d {
+	case PostgreSQL:
+		return "postgresql"
+	case SQLite:
+		return "sqlite"
+	}
+	return "unknown dialect"
+}
+
+// query is a statement that is being put together. Placeholders are written as "?".
+type query struct {
+	d    Dialect
+	text strings.Builder
+	args []any
+}
+
+// add appends text and the arguments of its placeholders.
+func (q *query) add(text string, args ...any) *query {
+	if q.d == SQLite {
+		q.text.WriteString(text)
+	} else {
+		n := len(q.args)
+		for {
+			before, after, found := strings.Cut(text, "?")
+			q.text.WriteString(before)
+			if !found {
+				break
+			}
+			n++
+			q.text.WriteString("$" + strconv.Itoa(n))
+			text = after
+		}
+	}
+	q.args = append(q.args, args...)
+	return q
+}
+
+// in appends "column is one of values", with the values as one array where the database has arrays.
+func (q *query) in(column string, values []string) *query {
+	switch {
+	case len(values) == 1:
+		return q.add(column+" = ?", values[0])
+	case q.d == PostgreSQL:
+		return q.add(column+" = ANY(?)", values)
+	case len(values) == 0:
+		return q.add("1 = 0")
+	}
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	return q.add(column+" IN (?"+strings.Repeat(",?", len(values)-1)+")", args...)
+}
+
+// prefix appends "column begins with p", as a range that an index serves.
+func (q *query) prefix(column, p string) *query {
+	q.add(column+" >= ?", p)
+	if end := after(p); end != "" {
+		q.add(" AND "+column+" < ?", end)
+	}
+	return q
+}
+
+// after is the least string that is greater than every string which begins with p, or "" where there is none.
+func after(p string) string {
+	runes := []rune(p)
+	for i := len(runes) - 1; i >= 0; i-- {
+		switch r := runes[i]; {
+		case r == 0x10FFFF:
+		case r == 0xD7FF: // behind it lie the surrogates, which are no characters
+			return string(append(runes[:i], 0xE000))
+		default:
+			return string(append(runes[:i], r+1))
+		}
+	}
+	return ""
+}
+
+// greatest is the function that picks the greater of two.
+func (d Dialect) greatest() string {
+	if d == PostgreSQL {
+		return "greatest"
+	}
+	return "max"
+}

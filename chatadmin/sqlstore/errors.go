@@ -1,0 +1,71 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// SchemaError says that the tables are not those that this version of the package works with.
+type SchemaError struct {
+	Found, Known int // versions; Found is 0 where there are no tables
+}
+
+func (e *SchemaError) Error() string {
+	switch {
+	case e.Found == 0:
+		return "the database has no tables of chatadmin: let sqlstore.Open create them, or run Migrate"
+	case e.Found > e.Known:
+		return fmt.Sprintf("the tables have version %d, made by a newer release; this one knows %d: update the application", e.Found, e.Known)
+	}
+	return fmt.Sprintf("the tables have version %d, this release needs %d: let sqlstore.Open bring them up to date, or run Migrate", e.Found, e.Known)
+}
+
+// state is the SQLSTATE of an error of PostgreSQL, or "".
+func state(err error) string {
+	var s interface{ SQLState() string }
+	if errors.As(err, &s) {
+		return s.SQLState()
+	}
+	return ""
+}
+
+func (d Dialect) says(err error, texts ...string) bool {
+	if d != SQLite || err == nil {
+		return false
+	}
+	for _, text := range texts {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// again reports whether running the transaction once more may succeed: a lost race in the library's or the database's own terms.
+func (d Dialect) again(err error) bool {
+	if errors.Is(err, chatadmin.ErrRetry) || errors.Is(err, errRaced) {
+		return true
+	}
+	switch state(err) {
+	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+		return true
+	}
+	return d.says(err, "SQLITE_BUSY", "SQLITE_LOCKED", "database is locked", "database table is locked")
+}
+
+// errRaced: a unique key was taken between the look and the write.
+var errRaced = errors.New("a row was written by somebody else just now")
+
+// taken reports whether a statement failed because of a unique key.
+func taken(err error) bool { return state(err) == "23505" }
+
+// notKept reports whether a commit that failed is known to be undone.
+func (d Dialect) notKept(err error) bool {
+	if s := state(err); s != "" {
+		return !strings.HasPrefix(s, "08") && !strings.HasPrefix(s, "57P") // the connection was lost, the server went down: nobody knows
+	}
+	return d.again(err) || d.says(err, "SQLITE_FULL", "database or disk is full", "readonly database", "SQLITE_READONLY", "constraint")
+}

@@ -1,0 +1,225 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// listing is one list: its condition, and the columns that order it, all ascending or all descending.
+type listing struct {
+	where *query // without "WHERE"
+	order []string
+	desc  bool
+}
+
+// list reads a page behind its cursor, which holds the ordering columns of the last row.
+func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
+	what := "listing " + t.what
+	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
+		return nil, "", r.fail(what, fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+	}
+	q := (&query{d: r.s.d}).add(t.selects + " WHERE ")
+	// The condition was written with its own placeholders: they come first, so their numbers stay.
+	q.text.WriteString(l.where.text.String())
+	q.args = append(q.args, l.where.args...)
+	compare, direction := ">", ""
+	if l.desc {
+		compare, direction = "<", " DESC"
+	}
+	if p.After != "" {
+		values, err := l.parse(p.After)
+		if err != nil {
+			return nil, "", r.fail(what, err)
+		}
+		q.add(fmt.Sprintf(" AND (%s) %s (?%s)", strings.Join(l.order, ", "), compare, strings.Repeat(", ?", len(values)-1)), values...)
+	}
+	q.add(" ORDER BY "+strings.Join(l.order, direction+", ")+direction+" LIMIT ?", p.Limit+1)
+	rows, err := fetch(ctx, r, what, r.s.prefixed(q), t.dest)
+	if err != nil || len(rows) <= p.Limit {
+		return rows, "", err
+	}
+	rows = rows[:p.Limit]
+	return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order)), nil
+}
+
+func cursor(values []any) chatadmin.Cursor {
+	text, _ := json.Marshal(values) // strings and numbers cannot fail
+	return chatadmin.Cursor(base64.RawURLEncoding.EncodeToString(text))
+}
+
+func (l listing) parse(c chatadmin.Cursor) ([]any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(string(c))
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var values []any
+	if err != nil || d.Decode(&values) != nil || len(values) != len(l.order) {
+		return nil, errCursor
+	}
+	for i, v := range values {
+		switch n := v.(type) {
+		case string:
+		case json.Number:
+			if values[i], err = n.Int64(); err != nil {
+				return nil, errCursor
+			}
+		default:
+			return nil, errCursor
+		}
+	}
+	return values, nil
+}
+
+var errCursor = fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrBatch)
+
+// count counts the rows of a condition.
+func count(ctx context.Context, r reader, name string, where *query) (int64, error) {
+	q := (&query{d: r.s.d}).add("SELECT count(*) FROM {{p}}" + name + " WHERE ")
+	q.text.WriteString(where.text.String())
+	q.args = where.args
+	rows, err := fetch(ctx, r, "counting "+name, r.s.prefixed(q), func(n *int64) []any { return []any{n} })
+	if err != nil {
+		return 0, err
+	}
+	return rows[0], nil
+}
+
+// where begins a condition.
+func (r reader) where(text string, args ...any) *query { return (&query{d: r.s.d}).add(text, args...) }
+
+// and narrows a condition where wanted.
+func (q *query) and(wanted bool, text string, args ...any) *query {
+	if wanted {
+		q.add(" AND "+text, args...)
+	}
+	return q
+}
+
+// ListDomains implements chatadmin.Reader.
+func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.Domain, chatadmin.Cursor, error) {
+	return list(ctx, r, domainRows, listing{where: r.where("1 = 1"), order: []string{"id"}}, p)
+}
+
+func (r reader) users(q chatadmin.UserQuery) *query {
+	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
+		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin").and(!q.WithDeleting, "NOT deleting").
+		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
+	if len(q.Kinds) > 0 {
+		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
+	}
+	if len(q.Statuses) > 0 {
+		w.add(" AND status IN (" + numbers(q.Statuses) + ")")
+	}
+	if q.Prefix != "" {
+		column := "login_key"
+		if q.ByName {
+			column = "name_key"
+		}
+		w.add(" AND ").prefix(column, q.Prefix)
+	}
+	return w
+}
+
+func numbers[T ~uint8](vs []T) string {
+	texts := make([]string, len(vs))
+	for i, v := range vs {
+		texts[i] = fmt.Sprintf("%d", uint8(v))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// ListUsers implements chatadmin.Reader.
+func (r reader) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+	order := []string{"login_key", "id"}
+	if q.ByName {
+		order[0] = "name_key"
+	}
+	return list(ctx, r, userRows, listing{where: r.users(q), order: order}, p)
+}
+
+// CountUsers implements chatadmin.Reader.
+func (r reader) CountUsers(ctx context.Context, q chatadmin.UserQuery) (int64, error) {
+	return count(ctx, r, "users", r.users(q))
+}
+
+// ListGroups implements chatadmin.Reader.
+func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
+	w := r.where("domain = ?", string(q.Domain)).and(q.Creator != "", "creator = ?", string(q.Creator)).and(q.DefaultOnly, "is_default").and(!q.WithDeleting, "NOT deleting")
+	if q.Prefix != "" {
+		w.add(" AND ").prefix("name_key", q.Prefix)
+	}
+	return list(ctx, r, groupRows, listing{where: w, order: []string{"name_key", "id"}}, p)
+}
+
+func (r reader) members(q chatadmin.MemberQuery) *query {
+	return r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+}
+
+// ListMemberships implements chatadmin.Reader.
+func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+	if q.Group == "" && q.User == "" {
+		return nil, "", r.fail("listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
+	}
+	order := []string{"usr"}
+	if q.Group == "" {
+		order[0] = "grp"
+	}
+	return list(ctx, r, memberRows, listing{where: r.members(q), order: order}, p)
+}
+
+// CountMemberships implements chatadmin.Reader.
+func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (int64, error) {
+	return count(ctx, r, "memberships", r.members(q))
+}
+
+// ListDevices implements chatadmin.Reader.
+func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	w := r.where("domain = ?", string(q.Domain)).and(q.User != "", "usr = ?", string(q.User)).and(q.Key != "", "device_key = ?", q.Key).
+		and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	if q.Prefix != "" {
+		w.add(" AND ").prefix("device_key", q.Prefix)
+	}
+	return list(ctx, r, deviceRows, listing{where: w, order: []string{"device_key", "id"}}, p)
+}
+
+// ListRecords implements chatadmin.Reader.
+func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	if q.Kind == "" && q.Domain == "" || q.Owner != "" && q.Domain == "" {
+		return nil, "", r.fail("listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
+	}
+	order := []string{"id", "kind", "domain"}
+	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).
+		and(q.Owner != "", "owner = ? AND owner <> ''", string(q.Owner))
+	switch {
+	case !q.DueBy.IsZero():
+		w.add(fmt.Sprintf(" AND due <> %d AND due <= ?", noTime), millis(q.DueBy))
+		order = []string{"due", "id", "kind", "domain"}
+		if q.Kind != "" { // then it orders nothing, and the index has it in front
+			order = []string{"due", "id", "domain"}
+		}
+	case q.Kind != "":
+		order = []string{"id", "domain"}
+	}
+	return list(ctx, r, recordRows, listing{where: w, order: order}, p)
+}
+
+// ListEvents implements chatadmin.Reader.
+func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
+	find := "strpos"
+	if r.s.d == SQLite {
+		find = "instr"
+	}
+	w := r.where("domain = ?", string(q.Domain)).and(q.Actor != "", "actor = ?", string(q.Actor)).and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n").
+		and(!q.From.IsZero(), "at >= ?", millis(q.From)).and(!q.To.IsZero(), "at < ?", millis(q.To))
+	switch {
+	case strings.HasSuffix(q.Kind, "."):
+		w.add(" AND ").prefix("kind", q.Kind)
+	case q.Kind != "":
+		w.add(" AND kind = ?", q.Kind)
+	}
+	return list(ctx, r, eventRows, listing{where: w, order: []string{"at", "id"}, desc: true}, p)
+}

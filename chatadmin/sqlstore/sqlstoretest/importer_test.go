@@ -1,0 +1,5 @@
+package sqlstoretest
+
+const importerArg = "-importer"
+
+func importer([]string) int { return 0 }
