@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 )
 
@@ -54,7 +54,7 @@ Commands:
   script FILE|-                      run a file of commands, one a line, against one store
 
 Global flags:
-  --db URL        where the data is; so far only memory:, which ends with the command (see script)
+  --db URL        where the data is: an SQLite file (default chatadmin.db), postgres://…, or memory:, which ends with the command (see script)
   --domain NAME   the domain; may be left out where there is only one
   --as LOGIN      who acts; without it the host application itself
   --json          one JSON object on standard output
@@ -83,7 +83,7 @@ func (c *cli) main(ctx context.Context, args []string) int {
 
 func (c *cli) run(ctx context.Context, args []string) error {
 	fs := c.flags("admincli", help)
-	fs.StringVar(&c.db, "db", "memory:", "")
+	fs.StringVar(&c.db, "db", cmp.Or(c.db, "chatadmin.db"), "")
 	fs.StringVar(&c.domain, "domain", "", "")
 	fs.StringVar(&c.as, "as", "", "")
 	fs.BoolVar(&c.json, "json", c.json, "")
@@ -96,9 +96,11 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	if fs.NArg() == 0 {
 		return usage("which command?")
 	}
-	if err := c.open(); err != nil {
+	close, err := c.open(ctx)
+	if err != nil {
 		return err
 	}
+	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
 		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
@@ -109,23 +111,22 @@ func (c *cli) run(ctx context.Context, args []string) error {
 }
 
 // open opens the store and the library over it.
-func (c *cli) open() error {
+func (c *cli) open(ctx context.Context) (close func(), err error) {
+	close = func() {}
 	if c.store == nil {
-		if c.db != "memory:" {
-			return usage("--db %q: so far the only store here is memory:", c.db)
+		if c.store, close, err = openStore(ctx, c.db); err != nil {
+			return nil, err
 		}
-		c.store = memstore.New(nil)
 	}
 	o := &chatadmin.Options{}
 	if c.now != "" {
 		at, err := time.Parse(time.RFC3339, c.now)
 		if err != nil {
-			return usage("--now %q: write it as 2026-01-02T15:04:05Z", c.now)
+			return nil, usage("--now %q: write it as 2026-01-02T15:04:05Z", c.now)
 		}
 		o.Now = func() time.Time { return at }
 	}
 	const from = "admin@chat.example"
-	var err error
 	switch {
 	case c.mailDir != "":
 		o.Mailer, err = smtpmail.NewDir(c.mailDir, from, o.Now)
@@ -133,7 +134,7 @@ func (c *cli) open() error {
 		o.Mailer, err = smtpmail.New(c.smtp, from, &smtpmail.Options{Security: smtpmail.Plaintext, Now: o.Now})
 	}
 	c.admin = chatadmin.New(c.store, o)
-	return err
+	return close, err
 }
 
 // scope finds the domain and the actor.

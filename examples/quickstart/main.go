@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"flag"
 	"fmt"
@@ -12,8 +13,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -23,16 +27,21 @@ var users embed.FS
 func main() {
 	file := flag.String("file", "", "a CSV file of your own, with logins that are e-mail addresses")
 	result := flag.String("result", filepath.Join(os.TempDir(), "chatadmin-quickstart-result.csv"), "where the result CSV goes")
+	dsn := flag.String("db", "", "postgres://… ; default an SQLite file in a new temporary folder")
 	flag.Parse()
-	if err := run(context.Background(), os.Stdout, *file, *result); err != nil {
+	if err := run(context.Background(), os.Stdout, *dsn, *file, *result); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, path, result string) error {
+func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 	// 1. The library over a store, and a domain with its first admin.
-	admin := chatadmin.New(memstore.New(nil), nil)
+	store, place, err := openStore(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	admin := chatadmin.New(store, nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss"}})
 	if err != nil {
@@ -60,7 +69,30 @@ func run(ctx context.Context, out io.Writer, path, result string) error {
 	if err := writeResult(ctx, acme, done, file, result); err != nil {
 		return err
 	}
-	return show(ctx, out, acme, done, file, result)
+	if err := show(ctx, out, acme, done, file, result); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nThe database: %s\n", place)
+	return err
+}
+
+// openStore opens PostgreSQL, or SQLite in a file of its own.
+func openStore(ctx context.Context, dsn string) (chatadmin.Store, string, error) {
+	driver, dialect, place := "pgx", sqlstore.PostgreSQL, "PostgreSQL"
+	if dsn == "" {
+		dir, err := os.MkdirTemp("", "chatadmin-quickstart-")
+		if err != nil {
+			return nil, "", err
+		}
+		place = filepath.Join(dir, "chat.db")
+		driver, dialect, dsn = "sqlite", sqlstore.SQLite, "file:"+place+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, "", err
+	}
+	store, err := sqlstore.Open(ctx, db, dialect, nil)
+	return store, place, err
 }
 
 func open(path string) (io.ReadSeeker, error) {

@@ -13,12 +13,12 @@ import (
 func TestQuickstart(t *testing.T) {
 	var out bytes.Buffer
 	result := filepath.Join(t.TempDir(), "result.csv")
-	require.NoError(t, run(context.Background(), &out, "", result))
+	require.NoError(t, run(context.Background(), &out, "", "", result))
 	for _, part := range []string{"rows  200\n", "created  191\n", "skipped    1\n", "failed    8\n", "warnings    8\n", "line 14, failed", "All Of Us: 192 members (", result} {
 		require.Contains(t, out.String(), part)
 	}
 	info, err := os.Stat(result)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	require.Error(t, run(context.Background(), &out, filepath.Join(t.TempDir(), "none.csv"), result))
+	require.Error(t, run(context.Background(), &out, "", filepath.Join(t.TempDir(), "none.csv"), result))
 }
