@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
+	"/chatadmin/sqlstore":         {"/chatadmin"},
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},

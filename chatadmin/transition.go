@@ -31,7 +31,9 @@ const (
 //
 // What must end with the access (sessions, invitations, devices) ends in the transaction that writes the user: see UserChangeFunc.
 func Transition(u User, e StatusEvent) (User, error) {
-	refuse := func(why string) (User, error) { return u, fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition) }
+	refuse := func(why string) (User, error) {
+		return u, fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition)
+	}
 	if u.Deleting && e != CancelDeletion && e != BeginDeletion {
 		return refuse("is being deleted")
 	}
