@@ -82,8 +82,28 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 	case t.unique == nil:
 		return none, x.fail("writing "+t.what, errRaced) // it was there when we inserted
 	}
-	by, err := x.holder(ctx, t.name, t.unique, t.pick(args, t.unique), "")
-	return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: t.field, Other: by}, err
+	return x.keyTaken(ctx, t.name, t.field, t.unique, t.pick(args, t.unique), "", func() error {
+		_, err := x.exec(ctx, x.text(strings.TrimSuffix(t.insert, " ON CONFLICT DO NOTHING")), args)
+		return err
+	})
+}
+
+// keyTaken tells who has the unique key of a row that could not be written. Where nobody has it, the row is written once more, plainly: whoever had it is gone, or the database says
+// what is in the way.
+func (x *tx) keyTaken(ctx context.Context, name, field string, columns []string, values []any, itself string, again func() error) (chatadmin.Conflict, error) {
+	var none chatadmin.Conflict
+	by, err := x.holder(ctx, name, columns, values, itself)
+	if err != nil {
+		return none, err
+	}
+	if by != "" {
+		return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: field, Other: by}, nil
+	}
+	if err := again(); err != nil {
+		x.failed = fmt.Errorf("%w: %w", ErrConstraint, err)
+		return none, x.failed
+	}
+	return none, nil
 }
 
 func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was chatadmin.Rev) (chatadmin.Conflict, error) {
@@ -106,9 +126,12 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 	if x.s.d == SQLite {
 		verb = "UPDATE OR IGNORE"
 	}
-	n, err := x.exec(ctx, x.text(verb+t.update), append(append(t.pick(args, t.written()), own...), int64(was)))
+	values := append(append(t.pick(args, t.written()), own...), int64(was))
+	n, err := x.exec(ctx, x.text(verb+t.update), values)
 	if taken(err) {
-		x.failed = fmt.Errorf("writing %s: %w", t.what, errRaced)
+		if x.failed = fmt.Errorf("%w: %w", ErrConstraint, err); t.unique != nil && strings.Contains(err.Error(), x.s.prefix+t.name) {
+			x.failed = fmt.Errorf("writing %s: %w", t.what, errRaced)
+		}
 		return none, x.failed
 	}
 	if err != nil || n == 1 {
@@ -121,8 +144,10 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 	if err != nil || !current {
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, err
 	}
-	by, err := x.holder(ctx, t.name, t.unique, t.pick(args, t.unique), args[0].(string))
-	return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: t.field, Other: by}, err
+	return x.keyTaken(ctx, t.name, t.field, t.unique, t.pick(args, t.unique), args[0].(string), func() error {
+		_, err := x.exec(ctx, x.text("UPDATE"+t.update), values)
+		return err
+	})
 }
 
 // pick takes the arguments of some columns.

@@ -23,6 +23,9 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("the tables have version %d, this release needs %d: let sqlstore.Open bring them up to date, or run Migrate", e.Found, e.Known)
 }
 
+// ErrConstraint: a row is refused by a constraint or an index that the host has added to the tables; the error of the database, which names it, is wrapped beside it.
+var ErrConstraint = errors.New("a constraint of the database refuses the row")
+
 // state is the SQLSTATE of an error of PostgreSQL, or "".
 func state(err error) string {
 	var s interface{ SQLState() string }

@@ -1,5 +1,256 @@
 package sqlstoretest
 
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
 const importerArg = "-importer"
 
-func importer([]string) int { return 0 }
+// importer is the process that is killed: it imports a file, or resumes an import, and prints a line for each transaction.
+func importer(args []string) int {
+	err := func() error {
+		dialect, driver := sqlstore.SQLite, "sqlite"
+		if args[0] == "postgresql" {
+			dialect, driver = sqlstore.PostgreSQL, "pgx"
+		}
+		db, err := sql.Open(driver, args[1])
+		if err != nil {
+			return err
+		}
+		ctx := context.Background()
+		store, err := sqlstore.Open(ctx, db, dialect, &sqlstore.Options{Prefix: args[2]})
+		if err != nil {
+			return err
+		}
+		file, err := os.Open(args[6])
+		if err != nil {
+			return err
+		}
+		s := chatadmin.New(store, nil).As(chatadmin.ID(args[3]), chatadmin.ID(args[4]))
+		o := &csvimport.Options{Begun: func(id chatadmin.ID) { fmt.Println("begun", id) }, Progress: func(p chatadmin.Progress) { fmt.Println("progress", p.Done) }}
+		var r *csvimport.Result
+		if args[5] != "" {
+			r, err = csvimport.Resume(ctx, s, chatadmin.ID(args[5]), file, o)
+		} else {
+			r, err = csvimport.Run(ctx, s, file, csvimport.UpdateExisting, o)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("created", r.Counts.Created)
+		return nil
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// company is a domain with an admin, and a file to import.
+type company struct {
+	db     database
+	store  *sqlstore.Store
+	domain chatadmin.ID
+	admins [2]chatadmin.ID
+	file   string
+}
+
+func newCompany(t *testing.T, db database, rows int) *company {
+	t.Helper()
+	c := &company{db: db, store: db.open(t)}
+	a := chatadmin.New(c.store, nil)
+	d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	require.NoError(t, err)
+	second, err := a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
+	require.NoError(t, err)
+	for n := 0; n < rows; n += 10 {
+		_, err := a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: fmt.Sprintf("user%d@acme.example", n), Title: "before", NoInvitation: true})
+		require.NoError(t, err)
+	}
+	c.domain, c.admins = d.ID, [2]chatadmin.ID{boss.ID, second.ID}
+	var text strings.Builder
+	text.WriteString("login,name,title,manager,enabled\n")
+	for n := range rows {
+		enabled := "TRUE"
+		if n%20 == 0 {
+			enabled = "FALSE"
+		}
+		fmt.Fprintf(&text, "user%d@acme.example,User %d,T%d,user%d@acme.example,%s\n", n, n, n%7, (n*7+3)%rows, enabled)
+	}
+	c.file = filepath.Join(t.TempDir(), "users.csv")
+	require.NoError(t, os.WriteFile(c.file, []byte(text.String()), 0o600))
+	return c
+}
+
+// scope is that of an admin, over a store.
+func (c *company) scope(s chatadmin.Store, admin int) *chatadmin.Scope {
+	return chatadmin.New(s, nil).As(c.domain, c.admins[admin])
+}
+
+// describe tells the state of every user, and how many members each group has.
+func describe(t *testing.T, s *chatadmin.Scope) []string {
+	t.Helper()
+	logins := map[chatadmin.ID]string{}
+	var users []chatadmin.User
+	for u, err := range s.Users(t.Context(), chatadmin.UserQuery{}) {
+		require.NoError(t, err)
+		users = append(users, u)
+		logins[u.ID] = u.Login
+	}
+	var lines []string
+	for _, u := range users {
+		lines = append(lines, fmt.Sprintf("%s %s %s %s %s", u.Login, u.DisplayName, u.Title, logins[u.Manager], u.Status))
+	}
+	for g, err := range s.Groups(t.Context(), chatadmin.GroupQuery{}) {
+		require.NoError(t, err)
+		n, err := s.CountMembers(t.Context(), g.ID)
+		require.NoError(t, err)
+		lines = append(lines, fmt.Sprintf("%s %d", g.Name, n))
+	}
+	return lines
+}
+
+// clean is the state after one undisturbed import into memory.
+func (c *company) clean(t *testing.T, rows int) []string {
+	t.Helper()
+	a := chatadmin.New(memstore.New(nil), nil)
+	d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	require.NoError(t, err)
+	_, err = a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
+	require.NoError(t, err)
+	for n := 0; n < rows; n += 10 {
+		_, err := a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: fmt.Sprintf("user%d@acme.example", n), Title: "before", NoInvitation: true})
+		require.NoError(t, err)
+	}
+	f, err := os.Open(c.file)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	s := a.As(d.ID, boss.ID)
+	_, err = csvimport.Run(t.Context(), s, f, csvimport.UpdateExisting, nil)
+	require.NoError(t, err)
+	return describe(t, s)
+}
+
+// process starts an importer.
+func (c *company) process(t *testing.T, admin int, resume string) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self, importerArg, c.db.d.String(), c.db.dsn, c.db.options.Prefix, string(c.domain), string(c.admins[admin]), resume, c.file)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	require.NoError(t, cmd.Start())
+	return cmd, bufio.NewScanner(out), &errs
+}
+
+// The importing process is killed after each of its transactions, in the middle of the next, and a new one resumes: in the end everything is as after one clean run.
+func TestKilledImport(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		const rows = 12000
+		c := newCompany(t, db, rows)
+		id, kills := "", 0
+		for done := false; !done; {
+			cmd, lines, errs := c.process(t, 0, id)
+			for lines.Scan() {
+				word, value, _ := strings.Cut(lines.Text(), " ")
+				switch word {
+				case "begun":
+					id = value
+				case "created":
+					done = true
+				case "progress":
+					require.NoError(t, cmd.Process.Kill())
+				}
+			}
+			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
+				t.Fatalf("%v: %s", err, errs)
+			} else if err != nil {
+				kills++
+			}
+			require.Less(t, kills, 100)
+		}
+		require.Greater(t, kills, 12)
+		require.Equal(t, c.clean(t, rows), describe(t, c.scope(db.open(t), 0)))
+	})
+}
+
+// Two processes, two admins, one file, at once: each user is created once, and everything is as after one import.
+func TestTwoProcesses(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		const rows = 5000
+		c := newCompany(t, db, rows)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		created := 0
+		for admin := range 2 {
+			cmd, lines, errs := c.process(t, admin, "")
+			wg.Go(func() {
+				n := 0
+				for lines.Scan() {
+					_, _ = fmt.Sscanf(lines.Text(), "created %d", &n)
+				}
+				if err := cmd.Wait(); err != nil {
+					t.Errorf("%v: %s", err, errs)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				created += n
+			})
+		}
+		wg.Wait()
+		require.Equal(t, rows*9/10, created)
+		require.Equal(t, c.clean(t, rows), describe(t, c.scope(db.open(t), 0)))
+	})
+}
+
+// The server crashes under an import, again and again; the import is resumed over the same pool.
+func TestServerCrash(t *testing.T) {
+	const rows = 6000
+	db := postgresPrefix(t)
+	c := newCompany(t, db, rows)
+	f, err := os.Open(c.file)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	crashes := 0
+	o := &csvimport.Options{Progress: func(p chatadmin.Progress) {
+		if p.Done-p.Before > 1000 && crashes < 3 {
+			crashes++
+			require.NoError(t, shared.crash())
+		}
+	}}
+	r, err := csvimport.Run(t.Context(), c.scope(c.store, 0), f, csvimport.UpdateExisting, o)
+	for n := 0; err != nil; n++ {
+		require.Less(t, n, 30, "%v", err)
+		require.False(t, errors.Is(err, chatadmin.ErrForbidden) || errors.Is(err, chatadmin.ErrNotFound), "%v", err)
+		if r == nil { // it could not even be looked up
+			r = &csvimport.Result{}
+		}
+		again, resumeErr := csvimport.Resume(t.Context(), c.scope(c.store, 0), r.ImportID, f, o)
+		if err = resumeErr; again != nil {
+			r = again
+		}
+	}
+	require.Equal(t, 3, crashes)
+	require.Equal(t, c.clean(t, rows), describe(t, c.scope(c.store, 0)))
+}

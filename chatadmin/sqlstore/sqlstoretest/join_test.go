@@ -1,0 +1,83 @@
+package sqlstoretest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
+)
+
+// What the library does in the host's transaction is committed or undone with it.
+func TestJoin(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		c := newCompany(t, db, 0)
+		pool := db.pool(t)
+		_, err := pool.Exec(db.sql("CREATE TABLE {{p}}host (login text)"))
+		require.NoError(t, err)
+		both := func(end func(*sql.Tx) error, login string) error {
+			tx, err := pool.Begin()
+			require.NoError(t, err)
+			_, err = tx.Exec(db.sql("INSERT INTO {{p}}host (login) VALUES ('" + login + "')"))
+			require.NoError(t, err)
+			store, err := sqlstore.Join(tx, db.d, &db.options)
+			require.NoError(t, err)
+			s := c.scope(store, 0)
+			if _, err := s.CreateUser(t.Context(), chatadmin.NewUser{Login: login, NoInvitation: true}); err != nil {
+				_ = tx.Rollback()
+				return err
+			}
+			_, err = s.CreateUser(t.Context(), chatadmin.NewUser{Login: "boss@acme.example"})
+			require.ErrorIs(t, err, chatadmin.ErrExists, "a refusal does not end the host's transaction")
+			_, err = s.DeactivateUsers(t.Context(), c.admins[:]...)
+			require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
+			return end(tx)
+		}
+		count := func() (n int) {
+			require.NoError(t, pool.QueryRow(db.sql("SELECT count(*) FROM {{p}}host")).Scan(&n))
+			return n
+		}
+		require.NoError(t, both((*sql.Tx).Rollback, "undone@acme.example"))
+		require.Zero(t, count())
+		_, err = c.scope(c.store, 0).UserByLogin(t.Context(), "undone@acme.example")
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		require.NoError(t, both((*sql.Tx).Commit, "kept@acme.example"))
+		require.Equal(t, 1, count())
+		_, err = c.scope(c.store, 0).UserByLogin(t.Context(), "kept@acme.example")
+		require.NoError(t, err)
+		require.ErrorIs(t, both((*sql.Tx).Commit, "kept@acme.example"), chatadmin.ErrExists)
+
+		tx, err := pool.Begin()
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		store, err := sqlstore.Join(tx, db.d, &db.options)
+		require.NoError(t, err)
+		own := errors.New("the host's own error")
+		require.ErrorIs(t, store.Update(t.Context(), chatadmin.Fence{}, func(ctx context.Context, _ chatadmin.Tx) error {
+			_, err := store.Domains(ctx, []chatadmin.ID{c.domain})
+			require.ErrorIs(t, err, chatadmin.ErrNested)
+			return own
+		}), own)
+		require.ErrorIs(t, store.Update(t.Context(), chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error { return chatadmin.ErrRetry }), chatadmin.ErrBusy)
+		require.ErrorIs(t, store.Update(t.Context(), chatadmin.Fence{Domain: "none", Mode: chatadmin.Shared}, func(context.Context, chatadmin.Tx) error { return nil }), chatadmin.ErrNoDomain)
+	})
+}
+
+// Above READ COMMITTED the snapshot of the host's transaction may be older than the fence: refused.
+func TestJoinIsolation(t *testing.T) {
+	db := postgresPrefix(t)
+	c := newCompany(t, db, 0)
+	for level, want := range map[sql.IsolationLevel]error{sql.LevelReadCommitted: nil, sql.LevelRepeatableRead: sqlstore.ErrIsolation, sql.LevelSerializable: sqlstore.ErrIsolation} {
+		tx, err := db.pool(t).BeginTx(t.Context(), &sql.TxOptions{Isolation: level})
+		require.NoError(t, err)
+		store, err := sqlstore.Join(tx, db.d, &db.options)
+		require.NoError(t, err)
+		_, err = c.scope(store, 0).CreateUser(t.Context(), chatadmin.NewUser{Login: "x@acme.example", NoInvitation: true})
+		require.ErrorIs(t, err, want)
+		require.NoError(t, tx.Rollback())
+	}
+}
