@@ -37,6 +37,8 @@
 //	audit.read      Events, and Job where somebody else began it
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
+// Packages with further policies use users.delete, twofactor, devices, integrations and holds as well; their documentation has the table of their calls.
+//
 // CreateDomain, Domains, DeliverEvents, SendInvitations and ReleaseBlobs are methods of Admin: only the host can call them.
 //
 // # What the storage contract is for

@@ -47,6 +47,9 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 	return g, nil
 }
 
+// GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
+type GroupDeleteFunc func(context.Context, *Work, []Group) error
+
 const (
 	jobDeleteGroup = "delete group"
 	blobKind       = "blobs"
@@ -70,6 +73,11 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		})
 		if err != nil {
 			return err
+		}
+		for _, f := range s.admin.onGroupDelete {
+			if err := f(ctx, w, []Group{g}); err != nil {
+				return err
+			}
 		}
 		params, err := json.Marshal(g.ID)
 		if err != nil {

@@ -76,7 +76,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 func (w *Work) mayChange(x *UserWrite) error {
 	was, now := &x.Was, &x.Now.user
 	if was.ID != "" {
-		if err := w.mayActOn(was); err != nil {
+		if err := w.MayActOn(was); err != nil {
 			return err
 		}
 		if was.Deleting && now.Deleting {
