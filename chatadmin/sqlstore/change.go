@@ -23,6 +23,7 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change
 			inserted = append(inserted, i)
 		}
 	}
+	x.inserted[t.name] += int64(len(inserted))
 	lacks := func(int) string { return "" }
 	if len(inserted) > 0 && lookup != nil {
 		var err error

@@ -54,7 +54,7 @@ func (j *joinedStore) attempt(ctx context.Context, fence chatadmin.Fence, f func
 	if _, err := j.tx.ExecContext(ctx, "SAVEPOINT chatadmin"); err != nil {
 		return fmt.Errorf("joining a transaction: %w", err)
 	}
-	x := &tx{reader: reader{s: j.s, c: j.tx}, stmts: map[string]*sql.Stmt{}}
+	x := &tx{reader: reader{s: j.s, c: j.tx}, stmts: map[string]*sql.Stmt{}, inserted: map[string]int64{}}
 	x.x = x
 	ended := false
 	defer func() {

@@ -32,6 +32,7 @@ type Store struct {
 	serializable bool
 	attempts     int
 	now          func() time.Time
+	growth       growth
 	writer       chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
 }
 
@@ -134,7 +135,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}}
+	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}, inserted: map[string]int64{}}
 	x.x = x
 	ended := false
 	defer func() { // f failed or panicked
@@ -162,6 +163,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return fmt.Errorf("%w: %w", chatadmin.ErrCommitUnknown, err)
 	}
 	ended = true
+	s.analyze(ctx, c, x.inserted)
 	return nil
 }
 

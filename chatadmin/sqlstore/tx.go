@@ -65,9 +65,10 @@ func fetch[T any](ctx context.Context, r reader, what string, q *query, dest fun
 // tx is one transaction.
 type tx struct {
 	reader
-	stmts  map[string]*sql.Stmt // SQLite: prepared once for the transaction
-	over   bool
-	failed error
+	stmts    map[string]*sql.Stmt // SQLite: prepared once for the transaction
+	inserted map[string]int64     // by table
+	over     bool
+	failed   error
 }
 
 // close ends the use of the transaction.

@@ -155,6 +155,7 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if err != nil {
 		return nil, "", err
 	}
+	x.inserted["memberships"] += int64(len(added))
 	out := make([]chatadmin.ID, len(added))
 	for i, id := range added {
 		out[i] = chatadmin.ID(id)
