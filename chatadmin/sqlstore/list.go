@@ -21,7 +21,7 @@ type listing struct {
 func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
 	what := "listing " + t.what
 	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", r.fail(what, fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+		return nil, "", r.fail(ctx, what, fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
 	}
 	q := (&query{d: r.s.d}).add(t.selects + " WHERE ")
 	// The condition was written with its own placeholders: they come first, so their numbers stay.
@@ -34,7 +34,7 @@ func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatad
 	if p.After != "" {
 		values, err := l.parse(p.After)
 		if err != nil {
-			return nil, "", r.fail(what, err)
+			return nil, "", r.fail(ctx, what, err)
 		}
 		q.add(fmt.Sprintf(" AND (%s) %s (?%s)", strings.Join(l.order, ", "), compare, strings.Repeat(", ?", len(values)-1)), values...)
 	}
@@ -162,7 +162,7 @@ func (r reader) members(q chatadmin.MemberQuery) *query {
 // ListMemberships implements chatadmin.Reader.
 func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
 	if q.Group == "" && q.User == "" {
-		return nil, "", r.fail("listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
+		return nil, "", r.fail(ctx, "listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"usr"}
 	if q.Group == "" {
@@ -189,7 +189,7 @@ func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chat
 // ListRecords implements chatadmin.Reader.
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
 	if q.Kind == "" && q.Domain == "" || q.Owner != "" && q.Domain == "" {
-		return nil, "", r.fail("listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
+		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"id", "kind", "domain"}
 	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).

@@ -123,7 +123,7 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 		return nil, "", err
 	}
 	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", x.fail("adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
 	}
 	q.WithDeleting = false
 	page := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE ")
@@ -133,7 +133,7 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if p.After != "" {
 		from, err := listing{order: []string{"id"}}.parse(p.After)
 		if err != nil {
-			return nil, "", x.fail("adding members", err)
+			return nil, "", x.fail(ctx, "adding members", err)
 		}
 		page.add(" AND id > ?", from...)
 	}
