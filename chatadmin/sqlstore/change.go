@@ -81,7 +81,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 	case field != "":
 		return chatadmin.Conflict{Reason: chatadmin.NoParent, Field: field}, nil
 	case t.unique == nil:
-		return none, x.fail("writing "+t.what, errRaced) // it was there when we inserted
+		return none, x.fail(ctx, "writing "+t.what, errRaced) // it was there when we inserted
 	}
 	return x.keyTaken(ctx, t.name, t.field, t.unique, t.pick(args, t.unique), "", func() error {
 		_, err := x.exec(ctx, x.text(strings.TrimSuffix(t.insert, " ON CONFLICT DO NOTHING")), args)

@@ -132,7 +132,7 @@ func (r reader) CountContent(ctx context.Context, cq chatadmin.ContentQuery) (ch
 	var n chatadmin.ContentCount
 	w, err := r.content(cq)
 	if err != nil {
-		return n, r.fail("counting content", err)
+		return n, r.fail(ctx, "counting content", err)
 	}
 	q := (&query{d: r.s.d}).add("SELECT kind, count(*) FROM {{p}}content WHERE ")
 	q.text.WriteString(w.text.String())
@@ -167,7 +167,7 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 		err = fmt.Errorf("%d rows: %w", p.Limit, chatadmin.ErrBatch)
 	}
 	if err != nil {
-		return n, nil, "", x.fail("deleting content", err)
+		return n, nil, "", x.fail(ctx, "deleting content", err)
 	}
 	left := p.Limit
 	for _, chats := range []string{"kind <> 1", "kind = 1"} { // what lies in a chat goes before the chat
