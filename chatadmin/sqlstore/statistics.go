@@ -7,11 +7,9 @@ import (
 )
 
 // PostgreSQL plans by what it knows of a table, and keeps a prepared statement's plan until it learns more. Autovacuum looks once a minute: by then an import has written a million
-// rows with plans made for an empty table, each batch slower than the one before. So the store has the tables analysed itself whenever the rows it has inserted have doubled: ten times on
-// the way to a million, a tenth of a second each.
-
-// firstAnalyze is after how many rows of a table that is done first. Below, every plan is a good one.
-const firstAnalyze = 1 << 10
+// rows with plans made for an empty table, each batch slower than the one before. So the store has tables analysed itself as the rows it has inserted grow: at 2^12, 2^15, 2^18 and so on,
+// a tenth of a second each. Below, no plan is bad enough to matter.
+const firstAnalyze = 1 << 12
 
 // growth counts the rows that a store has inserted, by table.
 type growth struct {
@@ -29,7 +27,7 @@ func (g *growth) add(inserted map[string]int64) (grown []string) {
 	for name, n := range inserted {
 		was, is := g.rows[name], g.rows[name]+n
 		g.rows[name] = is
-		if is >= firstAnalyze && bits.Len64(uint64(is)) > bits.Len64(uint64(was)) {
+		if level := func(n int64) int { return (bits.Len64(uint64(n)) + 2) / 3 }; is >= firstAnalyze && level(is) > level(was) {
 			grown = append(grown, name)
 		}
 	}

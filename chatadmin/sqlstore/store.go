@@ -135,8 +135,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
 		return while(ctx, "beginning a transaction", err)
 	}
-	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}, inserted: map[string]int64{}}
-	x.x = x
+	x := s.newTx(c)
 	ended := false
 	defer func() { // f failed or panicked
 		x.close()
