@@ -86,7 +86,7 @@ type Reader interface {
 	ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error)            // by NameKey
 	ListMemberships(ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) // by the ID that q leaves open
 	ListDevices(ctx context.Context, q DeviceQuery, p Page) ([]Device, Cursor, error)         // by Key
-	ListRecords(ctx context.Context, q RecordQuery, p Page) ([]Record, Cursor, error)         // by ID, Kind, Domain; with DueBy by Due first
+	ListRecords(ctx context.Context, q RecordQuery, p Page) ([]Record, Cursor, error)         // by Kind, ID, Domain; with DueBy by Due first
 	ListEvents(ctx context.Context, q EventQuery, p Page) ([]Event, Cursor, error)            // newest first: At, then ID, descending
 
 	CountUsers(ctx context.Context, q UserQuery) (int64, error)

@@ -90,22 +90,21 @@ func newData() *data {
 	return d
 }
 
-// recordOrders: every list of records goes by ID, Kind, Domain. The last part of the key holds what the others leave out.
+// recordOrders: every list of records goes by Kind, ID, Domain.
 func (d *data) recordOrders() {
-	tie := func(r *chatadmin.Record) string { return r.Kind + "\x00" + string(r.Domain) }
 	d.recordKind = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{r.Kind, r.ID, string(r.Domain)} })
-	d.recordDomain = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{"d" + string(r.Domain), r.ID, r.Kind} })
+	d.recordDomain = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{"d" + string(r.Domain), r.Kind, r.ID} })
 	d.recordOwner = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
 		if r.Owner == "" {
 			return sortKey{}
 		}
-		return sortKey{string(r.Owner), r.ID, tie(r)}
+		return sortKey{string(r.Owner), r.Kind, r.ID, string(r.Domain)}
 	})
 	d.recordDue = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
 		if r.Due.IsZero() {
 			return sortKey{}
 		}
-		return sortKey{"due", sortTime(r.Due), r.ID, tie(r)}
+		return sortKey{"due", sortTime(r.Due), r.Kind, r.ID + "\x00" + string(r.Domain)}
 	})
 }
 

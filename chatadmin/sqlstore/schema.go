@@ -20,7 +20,7 @@ const version = 1
 func (s *Store) Migrate(ctx context.Context) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("migrating: %w", err)
+		return while(ctx, "migrating", err)
 	}
 	defer func() { _ = conn.Close() }()
 	for {
@@ -29,7 +29,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("migrating: %w", err)
+			return while(ctx, "migrating", err)
 		}
 		if !more {
 			return nil
@@ -109,7 +109,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return &SchemaError{0, version}
 	}
 	if err != nil {
-		return fmt.Errorf("looking at the schema: %w", err)
+		return while(ctx, "looking at the schema", err)
 	}
 	if found != version {
 		return &SchemaError{found, version}

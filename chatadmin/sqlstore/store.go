@@ -32,6 +32,7 @@ type Store struct {
 	serializable bool
 	attempts     int
 	now          func() time.Time
+	growth       growth
 	writer       chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
 }
 
@@ -123,7 +124,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	c, err := s.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connecting to the database: %w", err)
+		return while(ctx, "connecting to the database", err)
 	}
 	defer func() { _ = c.Close() }()
 	unlock, err := s.lock(ctx, c, fence)
@@ -132,10 +133,9 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	defer unlock()
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return while(ctx, "beginning a transaction", err)
 	}
-	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}}
-	x.x = x
+	x := s.newTx(c)
 	ended := false
 	defer func() { // f failed or panicked
 		x.close()
@@ -162,6 +162,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return fmt.Errorf("%w: %w", chatadmin.ErrCommitUnknown, err)
 	}
 	ended = true
+	s.analyze(ctx, c, x.inserted)
 	return nil
 }
 
@@ -204,10 +205,7 @@ func (s *Store) lock(ctx context.Context, c *sql.Conn, fence chatadmin.Fence) (u
 	key := s.lockKey(string(fence.Domain))
 	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock"+shared+"($1)", key); err != nil {
 		discard(c) // it may have been granted just now
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, fmt.Errorf("waiting for the domain's fence: %w", err)
+		return nil, while(ctx, "waiting for the domain's fence", err)
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
