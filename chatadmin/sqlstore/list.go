@@ -148,7 +148,7 @@ func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.
 
 func (r reader) users(q chatadmin.UserQuery) *query {
 	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
-		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin").and(!q.WithDeleting, "NOT deleting").
+		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin = true").and(!q.WithDeleting, "NOT deleting").
 		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
 	if len(q.Kinds) > 0 {
 		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
@@ -270,7 +270,7 @@ func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatad
 	if kinds || q.Target != "" {
 		l.search = func(all *query) {
 			if all.and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n"); kinds {
-				all.add(" AND ").prefix("kind", q.Kind)
+				all.add(" AND ").prefix("kind || ''", q.Kind) // not by its index, which would have to sort all of them
 			}
 		}
 	}

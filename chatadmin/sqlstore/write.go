@@ -134,29 +134,37 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
 		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
 	}
-	q.WithDeleting = false
+	from := []any{""}
+	var err error
+	if p.After != "" {
+		if from, err = (listing{order: []string{"id"}}).parse(p.After); err != nil {
+			return nil, "", x.fail(ctx, "adding members", err)
+		}
+	}
+	id := func(id *string) []any { return []any{id} }
+	last := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE domain = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", string(q.Domain), from[0], membersRows-1)
+	end, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(last), id)
+	if err != nil {
+		return nil, "", err
+	}
+	notOf := q.NotMemberOf
+	q.WithDeleting, q.NotMemberOf = false, ""
 	page := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE ")
 	where := x.users(q)
 	page.text.WriteString(where.text.String())
 	page.args = append(page.args, where.args...)
-	last := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE domain = ?", string(q.Domain))
-	if p.After != "" {
-		from, err := listing{order: []string{"id"}}.parse(p.After)
-		if err != nil {
-			return nil, "", x.fail(ctx, "adding members", err)
-		}
-		page.add(" AND id > ?", from...)
-		last.add(" AND id > ?", from...)
-	}
-	id := func(id *string) []any { return []any{id} }
-	end, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(last.add(" ORDER BY id LIMIT 1 OFFSET ?", membersRows-1)), id)
-	if err != nil {
-		return nil, "", err
-	}
+	page.add(" AND id > ?", from...)
 	var next chatadmin.Cursor
 	if len(end) > 0 {
 		page.add(" AND id <= ?", end[0])
 		next = cursor([]any{end[0]})
+	}
+	if notOf != "" { // the members are narrowed too, or each page might read them all
+		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id AND m.usr > ?", string(notOf), from[0])
+		if len(end) > 0 {
+			page.add(" AND m.usr <= ?", end[0])
+		}
+		page.add(")")
 	}
 	ids, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(page.add(" ORDER BY id LIMIT ?", p.Limit+1)), id)
 	if err != nil || len(ids) == 0 {
