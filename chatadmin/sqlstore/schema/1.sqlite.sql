@@ -76,6 +76,7 @@ CREATE TABLE {{p}}devices (
 );
 CREATE UNIQUE INDEX {{p}}devices_key ON {{p}}devices (domain, usr, device_key);
 CREATE INDEX {{p}}devices_list ON {{p}}devices (domain, device_key, id);
+CREATE INDEX {{p}}devices_status ON {{p}}devices (domain, status, device_key, id);
 CREATE TABLE {{p}}records (
 	kind text NOT NULL,
 	domain text NOT NULL,
