@@ -278,7 +278,8 @@ type (
 		AdminOnly           bool
 	}
 	DeviceQuery struct {
-		Domain, User ID
+		Domain       ID
+		Users        []ID   // of one of them; at most MaxBatch
 		Key, Prefix  string // exactly this client device id; or its beginning
 		Status, Type uint8
 	}

@@ -161,13 +161,34 @@ func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 }
 
 func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	if err := batch(ctx, len(q.Users)); err != nil {
+		return nil, "", err
+	}
+	match := func(d *chatadmin.Device) bool {
+		return (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && (q.Key == "" || d.Key == q.Key) && strings.HasPrefix(d.Key, q.Prefix)
+	}
+	if len(q.Users) > 0 {
+		return r.devicesOf(ctx, q, p, match)
+	}
 	in := span{[]string{string(q.Domain)}, q.Prefix}
 	if q.Key != "" {
 		in = within(string(q.Domain), q.Key)
 	}
-	return listed(ctx, r.data.deviceOrder, in, p, func(d *chatadmin.Device) bool {
-		return (q.User == "" || d.User == q.User) && (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && strings.HasPrefix(d.Key, q.Prefix)
-	})
+	return listed(ctx, r.data.deviceOrder, in, p, match)
+}
+
+// devicesOf collects the devices of each user, and brings them into the order of the list.
+func (r reader) devicesOf(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page, match func(*chatadmin.Device) bool) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	of := &order[chatadmin.Device]{key: r.data.deviceOrder.key}
+	of.all = func(yield func(*chatadmin.Device)) {
+		for _, u := range q.Users {
+			r.data.deviceUser.walk(within(string(q.Domain), string(u)), nil, func(_ sortKey, d *chatadmin.Device) bool {
+				yield(d)
+				return true
+			})
+		}
+	}
+	return listed(ctx, of, within(string(q.Domain)), p, match)
 }
 
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {

@@ -220,8 +220,14 @@ func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 
 // ListDevices implements chatadmin.Reader.
 func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
-	w := r.where("domain = ?", string(q.Domain)).and(q.User != "", "usr = ?", string(q.User)).and(q.Key != "", "device_key = ?", q.Key).
+	if len(q.Users) > chatadmin.MaxBatch {
+		return nil, "", r.fail("listing devices", fmt.Errorf("of %d users: %w", len(q.Users), chatadmin.ErrBatch))
+	}
+	w := r.where("domain = ?", string(q.Domain)).and(q.Key != "", "device_key = ?", q.Key).
 		and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	if len(q.Users) > 0 {
+		w.add(" AND ").in("usr", strs(q.Users))
+	}
 	if q.Prefix != "" {
 		w.add(" AND ").prefix("device_key", q.Prefix)
 	}

@@ -269,7 +269,10 @@ func testDevices(w *world) {
 		want []chatadmin.ID
 	}{
 		"all":    {chatadmin.DeviceQuery{}, []chatadmin.ID{third.ID, d.ID, shared.ID}},
-		"user":   {chatadmin.DeviceQuery{User: v.ID}, []chatadmin.ID{third.ID, shared.ID}},
+		"user":   {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID}}, []chatadmin.ID{third.ID, shared.ID}},
+		"users":  {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID, "none", u.ID, v.ID}}, []chatadmin.ID{third.ID, d.ID, shared.ID}},
+		"theirs": {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID}, Key: "imei-1"}, []chatadmin.ID{shared.ID}},
+		"both":   {chatadmin.DeviceQuery{Users: []chatadmin.ID{u.ID, v.ID}, Status: 2, Prefix: "I"}, []chatadmin.ID{third.ID}},
 		"key":    {chatadmin.DeviceQuery{Key: "imei-1"}, []chatadmin.ID{d.ID, shared.ID}},
 		"prefix": {chatadmin.DeviceQuery{Prefix: "imei"}, []chatadmin.ID{d.ID, shared.ID}},
 		"status": {chatadmin.DeviceQuery{Status: 2}, []chatadmin.ID{third.ID, d.ID}},

@@ -62,6 +62,8 @@ func testLimits(w *world) {
 	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	_, err = w.s.CountContent(w.ctx, chatadmin.ContentQuery{Domain: w.a, Authors: many})
 	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, _, err = w.s.ListDevices(w.ctx, chatadmin.DeviceQuery{Domain: w.a, Users: many}, chatadmin.Page{Limit: 1})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	_, _, err = w.s.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a}, chatadmin.Page{Limit: 1})
 	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
