@@ -156,16 +156,23 @@ func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatad
 }
 
 func (r reader) members(q chatadmin.MemberQuery) *query {
-	return r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	w := r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	if len(q.Groups) > 0 {
+		w.add(" AND ").in("grp", strs(q.Groups))
+	}
+	return w
 }
 
 // ListMemberships implements chatadmin.Reader.
 func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
-	if q.Group == "" && q.User == "" {
+	if q.Group == "" && q.User == "" && len(q.Groups) == 0 || len(q.Groups) > chatadmin.MaxBatch {
 		return nil, "", r.fail("listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"usr"}
-	if q.Group == "" {
+	switch {
+	case len(q.Groups) > 0:
+		order = []string{"grp", "usr"}
+	case q.Group == "":
 		order[0] = "grp"
 	}
 	return list(ctx, r, memberRows, listing{where: r.members(q), order: order}, p)
@@ -174,6 +181,29 @@ func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p 
 // CountMemberships implements chatadmin.Reader.
 func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (int64, error) {
 	return count(ctx, r, "memberships", r.members(q))
+}
+
+type groupCount struct {
+	group chatadmin.ID
+	n     int64
+}
+
+// CountMembers implements chatadmin.Reader.
+func (r reader) CountMembers(ctx context.Context, domain chatadmin.ID, groups []chatadmin.ID) (map[chatadmin.ID]int64, error) {
+	const what = "counting members"
+	if len(groups) > chatadmin.MaxBatch {
+		return nil, r.fail(what, fmt.Errorf("%d groups: %w", len(groups), chatadmin.ErrBatch))
+	}
+	counts := make(map[chatadmin.ID]int64, len(groups))
+	if len(groups) == 0 {
+		return counts, nil
+	}
+	q := r.where("SELECT grp, count(*) FROM {{p}}memberships WHERE domain = ? AND ", string(domain)).in("grp", strs(groups)).add(" GROUP BY grp")
+	rows, err := fetch(ctx, r, what, r.s.prefixed(q), func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
+	for _, c := range rows {
+		counts[c.group] = c.n
+	}
+	return counts, err
 }
 
 // ListDevices implements chatadmin.Reader.
@@ -188,12 +218,15 @@ func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chat
 
 // ListRecords implements chatadmin.Reader.
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	if q.Kind == "" && q.Domain == "" || q.Owner != "" && q.Domain == "" {
+	if q.Kind == "" && q.Domain == "" || (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "" || len(q.Owners) > chatadmin.MaxBatch {
 		return nil, "", r.fail("listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"id", "kind", "domain"}
 	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).
 		and(q.Owner != "", "owner = ? AND owner <> ''", string(q.Owner))
+	if len(q.Owners) > 0 {
+		w.add(" AND owner <> '' AND ").in("owner", strs(q.Owners))
+	}
 	switch {
 	case !q.DueBy.IsZero():
 		w.add(fmt.Sprintf(" AND due <> %d AND due <= ?", noTime), millis(q.DueBy))
