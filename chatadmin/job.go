@@ -94,6 +94,11 @@ func (s *Scope) Job(ctx context.Context, id ID) (Job, error) {
 	return job, err
 }
 
+// Job reads one of the domain's jobs as it stands in this transaction.
+func (w *Work) Job(ctx context.Context, id ID) (Job, error) {
+	return readJob(ctx, w, w.scope.domain, id)
+}
+
 func readJob(ctx context.Context, r Reader, domain, id ID) (Job, error) {
 	rs, err := r.Records(ctx, []Key{jobKey(domain, id)})
 	rec, err := one(rs, err, "job", string(id))

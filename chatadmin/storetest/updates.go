@@ -66,6 +66,12 @@ func testLimits(w *world) {
 	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	_, _, err = w.s.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a}, chatadmin.Page{Limit: 1})
 	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, _, err = w.s.ListMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a, Groups: many}, chatadmin.Page{Limit: 1})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, _, err = w.s.ListRecords(w.ctx, chatadmin.RecordQuery{Domain: w.a, Owners: many}, chatadmin.Page{Limit: 1})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
+	_, err = w.s.CountMembers(w.ctx, w.a, many)
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
 		_, err := tx.ChangeUsers(ctx, make([]chatadmin.Change[chatadmin.User], chatadmin.MaxBatch+1))
 		return err
