@@ -32,6 +32,8 @@ var mayImport = map[string][]string{
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},
+
+	"/chatadmin/sqlstore/internal/schema": {},
 }
 
 type pkg struct {

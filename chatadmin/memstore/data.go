@@ -27,7 +27,7 @@ type data struct {
 	userAdmin                                *order[chatadmin.User] // admins alone, by login
 	groupName                                *order[chatadmin.Group]
 	memberUser, memberGroup                  *order[chatadmin.Membership] // who is in a group; where a user is
-	deviceOrder                              *order[chatadmin.Device]
+	deviceOrder, deviceUser                  *order[chatadmin.Device]
 	recordKind, recordDomain, recordOwner    *order[chatadmin.Record]
 	recordDue                                *order[chatadmin.Record]
 	contentContainer, contentAuthor          *order[chatadmin.Content]
@@ -75,6 +75,9 @@ func newData() *data {
 		return sortKey{string(m.Domain), string(m.User), string(m.Group)}
 	})
 	d.deviceOrder = newOrder(&d.devices, func(r *chatadmin.Device) sortKey { return sortKey{string(r.Domain), r.Key, string(r.ID)} })
+	d.deviceUser = newOrder(&d.devices, func(r *chatadmin.Device) sortKey {
+		return sortKey{string(r.Domain), string(r.User), r.Key, string(r.ID)}
+	})
 	d.recordOrders()
 	d.contentContainer = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
 		return sortKey{string(c.Domain), string(container(c)), kindOrder(c), string(c.ID)}
@@ -90,22 +93,21 @@ func newData() *data {
 	return d
 }
 
-// recordOrders: every list of records goes by ID, Kind, Domain. The last part of the key holds what the others leave out.
+// recordOrders: every list of records goes by Kind, ID, Domain.
 func (d *data) recordOrders() {
-	tie := func(r *chatadmin.Record) string { return r.Kind + "\x00" + string(r.Domain) }
 	d.recordKind = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{r.Kind, r.ID, string(r.Domain)} })
-	d.recordDomain = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{"d" + string(r.Domain), r.ID, r.Kind} })
+	d.recordDomain = newOrder(&d.records, func(r *chatadmin.Record) sortKey { return sortKey{"d" + string(r.Domain), r.Kind, r.ID} })
 	d.recordOwner = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
 		if r.Owner == "" {
 			return sortKey{}
 		}
-		return sortKey{string(r.Owner), r.ID, tie(r)}
+		return sortKey{string(r.Owner), r.Kind, r.ID, string(r.Domain)}
 	})
 	d.recordDue = newOrder(&d.records, func(r *chatadmin.Record) sortKey {
 		if r.Due.IsZero() {
 			return sortKey{}
 		}
-		return sortKey{"due", sortTime(r.Due), r.ID, tie(r)}
+		return sortKey{"due", sortTime(r.Due), r.Kind, r.ID + "\x00" + string(r.Domain)}
 	})
 }
 

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,14 @@ func (e *SchemaError) Error() string {
 		return fmt.Sprintf("the tables have version %d, made by a newer release; this one knows %d: update the application", e.Found, e.Known)
 	}
 	return fmt.Sprintf("the tables have version %d, this release needs %d: let sqlstore.Open bring them up to date, or run Migrate", e.Found, e.Known)
+}
+
+// while says what was going on when an error came, and that the context has ended where it has: of a cancelled statement some drivers only say that the connection is gone.
+func while(ctx context.Context, what string, err error) error {
+	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
+		return fmt.Errorf("%s: %w: %w", what, end, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // ErrConstraint: a row is refused by a constraint or an index that the host has added to the tables; the error of the database, which names it, is wrapped beside it.

@@ -41,7 +41,7 @@ func (j *joinedStore) Update(ctx context.Context, fence chatadmin.Fence, f func(
 	}
 	for n := 0; ; n++ {
 		err := j.attempt(ctx, fence, f)
-		if !errors.Is(err, chatadmin.ErrRetry) {
+		if !errors.Is(err, chatadmin.ErrRetry) && !errors.Is(err, errRaced) {
 			return err
 		}
 		if n == 3 {
@@ -52,10 +52,9 @@ func (j *joinedStore) Update(ctx context.Context, fence chatadmin.Fence, f func(
 
 func (j *joinedStore) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) (err error) {
 	if _, err := j.tx.ExecContext(ctx, "SAVEPOINT chatadmin"); err != nil {
-		return fmt.Errorf("joining a transaction: %w", err)
+		return while(ctx, "joining a transaction", err)
 	}
-	x := &tx{reader: reader{s: j.s, c: j.tx}, stmts: map[string]*sql.Stmt{}}
-	x.x = x
+	x := j.s.newTx(j.tx)
 	ended := false
 	defer func() {
 		x.close()
@@ -74,7 +73,7 @@ func (j *joinedStore) attempt(ctx context.Context, fence chatadmin.Fence, f func
 		return err
 	}
 	if _, err := j.tx.ExecContext(ctx, "RELEASE SAVEPOINT chatadmin"); err != nil {
-		return fmt.Errorf("joining a transaction: %w", err)
+		return while(ctx, "joining a transaction", err)
 	}
 	ended = true
 	return nil
@@ -86,7 +85,7 @@ func (j *joinedStore) lock(ctx context.Context, fence chatadmin.Fence) error {
 	}
 	var level string
 	if err := j.tx.QueryRowContext(ctx, "SHOW transaction_isolation").Scan(&level); err != nil {
-		return fmt.Errorf("joining a transaction: %w", err)
+		return while(ctx, "joining a transaction", err)
 	}
 	if !strings.EqualFold(level, "read committed") {
 		return fmt.Errorf("%w: this one is %s", ErrIsolation, level)
@@ -96,7 +95,7 @@ func (j *joinedStore) lock(ctx context.Context, fence chatadmin.Fence) error {
 		shared = "_shared"
 	}
 	if _, err := j.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock"+shared+"($1)", j.s.lockKey(string(fence.Domain))); err != nil {
-		return fmt.Errorf("waiting for the domain's fence: %w", err)
+		return while(ctx, "waiting for the domain's fence", err)
 	}
 	return nil
 }

@@ -12,39 +12,81 @@ import (
 
 // listing is one list: its condition, and the columns that order it, all ascending or all descending.
 type listing struct {
-	where *query // without "WHERE"
-	order []string
-	desc  bool
+	where  *query // without "WHERE"
+	order  []string
+	desc   bool
+	search func(*query) // narrows it by what no index serves: each page then looks through searchRows rows at most
 }
+
+// searchRows is how many rows one page looks through where no index serves the query. A page that has looked so far ends there, however few it found.
+const searchRows = 2000
 
 // list reads a page behind its cursor, which holds the ordering columns of the last row.
 func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
 	what := "listing " + t.what
 	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", r.fail(what, fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+		return nil, "", r.fail(ctx, what, fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
 	}
-	q := (&query{d: r.s.d}).add(t.selects + " WHERE ")
-	// The condition was written with its own placeholders: they come first, so their numbers stay.
-	q.text.WriteString(l.where.text.String())
-	q.args = append(q.args, l.where.args...)
-	compare, direction := ">", ""
-	if l.desc {
-		compare, direction = "<", " DESC"
-	}
+	var after []any
 	if p.After != "" {
-		values, err := l.parse(p.After)
-		if err != nil {
-			return nil, "", r.fail(what, err)
+		var err error
+		if after, err = l.parse(p.After); err != nil {
+			return nil, "", r.fail(ctx, what, err)
 		}
-		q.add(fmt.Sprintf(" AND (%s) %s (?%s)", strings.Join(l.order, ", "), compare, strings.Repeat(", ?", len(values)-1)), values...)
 	}
-	q.add(" ORDER BY "+strings.Join(l.order, direction+", ")+direction+" LIMIT ?", p.Limit+1)
-	rows, err := fetch(ctx, r, what, r.s.prefixed(q), t.dest)
+	q := l.query(r, t.selects, after)
+	var end chatadmin.Cursor
+	if l.search != nil {
+		last, err := fetch(ctx, r, what, r.s.prefixed(l.query(r, t.selects, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1)), t.dest)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(last) > 0 {
+			values := t.pick(t.args(&last[0]), l.order)
+			end = cursor(values)
+			_, upTo := l.compare()
+			l.bound(q, upTo, values)
+		}
+		l.search(q)
+	}
+	rows, err := fetch(ctx, r, what, r.s.prefixed(q.add(l.by()+" LIMIT ?", p.Limit+1)), t.dest)
 	if err != nil || len(rows) <= p.Limit {
-		return rows, "", err
+		return rows, end, err
 	}
 	rows = rows[:p.Limit]
 	return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order)), nil
+}
+
+// query selects the rows behind a place. The condition was written with its own placeholders: they come first, so their numbers stay.
+func (l listing) query(r reader, selects string, after []any) *query {
+	q := (&query{d: r.s.d}).add(selects + " WHERE ")
+	q.text.WriteString(l.where.text.String())
+	q.args = append(q.args, l.where.args...)
+	if behind, _ := l.compare(); after != nil {
+		l.bound(q, behind, after)
+	}
+	return q
+}
+
+func (l listing) compare() (behind, upTo string) {
+	if l.desc {
+		return " < ", " >= "
+	}
+	return " > ", " <= "
+}
+
+// bound narrows a query by a place in the order.
+func (l listing) bound(q *query, compare string, values []any) {
+	q.add(" AND ("+strings.Join(l.order, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+}
+
+// by is the order.
+func (l listing) by() string {
+	direction := ""
+	if l.desc {
+		direction = " DESC"
+	}
+	return " ORDER BY " + strings.Join(l.order, direction+", ") + direction
 }
 
 func cursor(values []any) chatadmin.Cursor {
@@ -106,7 +148,7 @@ func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.
 
 func (r reader) users(q chatadmin.UserQuery) *query {
 	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
-		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin").and(!q.WithDeleting, "NOT deleting").
+		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin = true").and(!q.WithDeleting, "NOT deleting").
 		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
 	if len(q.Kinds) > 0 {
 		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
@@ -134,9 +176,9 @@ func numbers[T ~uint8](vs []T) string {
 
 // ListUsers implements chatadmin.Reader.
 func (r reader) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
-	order := []string{"login_key", "id"}
+	order := []string{"login_key"} // unique in a domain
 	if q.ByName {
-		order[0] = "name_key"
+		order = []string{"name_key", "id"}
 	}
 	return list(ctx, r, userRows, listing{where: r.users(q), order: order}, p)
 }
@@ -148,7 +190,7 @@ func (r reader) CountUsers(ctx context.Context, q chatadmin.UserQuery) (int64, e
 
 // ListGroups implements chatadmin.Reader.
 func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
-	w := r.where("domain = ?", string(q.Domain)).and(q.Creator != "", "creator = ?", string(q.Creator)).and(q.DefaultOnly, "is_default").and(!q.WithDeleting, "NOT deleting")
+	w := r.where("domain = ?", string(q.Domain)).and(q.Creator != "", "creator <> '' AND creator = ?", string(q.Creator)).and(q.DefaultOnly, "is_default").and(!q.WithDeleting, "NOT deleting")
 	if q.Prefix != "" {
 		w.add(" AND ").prefix("name_key", q.Prefix)
 	}
@@ -156,16 +198,23 @@ func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatad
 }
 
 func (r reader) members(q chatadmin.MemberQuery) *query {
-	return r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	w := r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	if len(q.Groups) > 0 {
+		w.add(" AND ").in("grp", strs(q.Groups))
+	}
+	return w
 }
 
 // ListMemberships implements chatadmin.Reader.
 func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
-	if q.Group == "" && q.User == "" {
-		return nil, "", r.fail("listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
+	if q.Group == "" && q.User == "" && len(q.Groups) == 0 || len(q.Groups) > chatadmin.MaxBatch {
+		return nil, "", r.fail(ctx, "listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"usr"}
-	if q.Group == "" {
+	switch {
+	case len(q.Groups) > 0:
+		order = []string{"grp", "usr"}
+	case q.Group == "":
 		order[0] = "grp"
 	}
 	return list(ctx, r, memberRows, listing{where: r.members(q), order: order}, p)
@@ -176,50 +225,93 @@ func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 	return count(ctx, r, "memberships", r.members(q))
 }
 
+type groupCount struct {
+	group chatadmin.ID
+	n     int64
+}
+
+// CountMembers implements chatadmin.Reader.
+func (r reader) CountMembers(ctx context.Context, domain chatadmin.ID, groups []chatadmin.ID) (map[chatadmin.ID]int64, error) {
+	const what = "counting members"
+	if len(groups) > chatadmin.MaxBatch {
+		return nil, r.fail(ctx, what, fmt.Errorf("%d groups: %w", len(groups), chatadmin.ErrBatch))
+	}
+	counts := make(map[chatadmin.ID]int64, len(groups))
+	if len(groups) == 0 {
+		return counts, nil
+	}
+	q := r.where("SELECT grp, count(*) FROM {{p}}memberships WHERE domain = ? AND ", string(domain)).in("grp", strs(groups)).add(" GROUP BY grp")
+	rows, err := fetch(ctx, r, what, r.s.prefixed(q), func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
+	for _, c := range rows {
+		counts[c.group] = c.n
+	}
+	return counts, err
+}
+
 // ListDevices implements chatadmin.Reader.
 func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
-	w := r.where("domain = ?", string(q.Domain)).and(q.User != "", "usr = ?", string(q.User)).and(q.Key != "", "device_key = ?", q.Key).
+	if len(q.Users) > chatadmin.MaxBatch {
+		return nil, "", r.fail(ctx, "listing devices", fmt.Errorf("of %d users: %w", len(q.Users), chatadmin.ErrBatch))
+	}
+	w := r.where("domain = ?", string(q.Domain)).and(q.Key != "", "device_key = ?", q.Key).
 		and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	if len(q.Users) > 0 {
+		w.add(" AND ").in("usr", strs(q.Users))
+	}
 	if q.Prefix != "" {
 		w.add(" AND ").prefix("device_key", q.Prefix)
 	}
-	return list(ctx, r, deviceRows, listing{where: w, order: []string{"device_key", "id"}}, p)
+	order := []string{"device_key", "id"}
+	if len(q.Users) == 1 {
+		order = order[:1] // unique to a user
+	}
+	return list(ctx, r, deviceRows, listing{where: w, order: order}, p)
 }
 
 // ListRecords implements chatadmin.Reader.
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	if q.Kind == "" && q.Domain == "" || q.Owner != "" && q.Domain == "" {
-		return nil, "", r.fail("listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
+	if q.Kind == "" && q.Domain == "" || (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "" || len(q.Owners) > chatadmin.MaxBatch {
+		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
 	}
-	order := []string{"id", "kind", "domain"}
+	order := []string{"kind", "id"}
 	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).
 		and(q.Owner != "", "owner = ? AND owner <> ''", string(q.Owner))
+	if len(q.Owners) > 0 {
+		w.add(" AND owner <> '' AND ").in("owner", strs(q.Owners))
+	}
 	switch {
 	case !q.DueBy.IsZero():
 		w.add(fmt.Sprintf(" AND due <> %d AND due <= ?", noTime), millis(q.DueBy))
-		order = []string{"due", "id", "kind", "domain"}
-		if q.Kind != "" { // then it orders nothing, and the index has it in front
-			order = []string{"due", "id", "domain"}
+		order = []string{"due", "id"}
+		if q.Kind == "" {
+			order = []string{"due", "kind", "id"}
 		}
 	case q.Kind != "":
-		order = []string{"id", "domain"}
+		order = []string{"id"}
+	}
+	if q.Domain == "" {
+		order = append(order, "domain")
 	}
 	return list(ctx, r, recordRows, listing{where: w, order: order}, p)
 }
 
-// ListEvents implements chatadmin.Reader.
+// ListEvents implements chatadmin.Reader. No index serves Target, nor a Kind that ends in "."; the other fields narrow what is looked through.
 func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
 	find := "strpos"
 	if r.s.d == SQLite {
 		find = "instr"
 	}
-	w := r.where("domain = ?", string(q.Domain)).and(q.Actor != "", "actor = ?", string(q.Actor)).and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n").
+	w := r.where("domain = ?", string(q.Domain)).and(q.Actor != "", "actor = ?", string(q.Actor)).
 		and(!q.From.IsZero(), "at >= ?", millis(q.From)).and(!q.To.IsZero(), "at < ?", millis(q.To))
-	switch {
-	case strings.HasSuffix(q.Kind, "."):
-		w.add(" AND ").prefix("kind", q.Kind)
-	case q.Kind != "":
-		w.add(" AND kind = ?", q.Kind)
+	l := listing{where: w, order: []string{"at", "id"}, desc: true}
+	kinds := strings.HasSuffix(q.Kind, ".")
+	w.and(q.Kind != "" && !kinds, "kind = ?", q.Kind)
+	if kinds || q.Target != "" {
+		l.search = func(all *query) {
+			if all.and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n"); kinds {
+				all.add(" AND ").prefix("kind || ''", q.Kind) // not by its index, which would have to sort all of them
+			}
+		}
 	}
-	return list(ctx, r, eventRows, listing{where: w, order: []string{"at", "id"}, desc: true}, p)
+	return list(ctx, r, eventRows, l, p)
 }

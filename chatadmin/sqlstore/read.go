@@ -11,7 +11,7 @@ import (
 // byKey reads rows of one domain by a column.
 func byKey[T any](ctx context.Context, r reader, t *table[T], domain chatadmin.ID, column string, keys []string) ([]T, error) {
 	if len(keys) > chatadmin.MaxBatch {
-		return nil, r.fail("reading "+t.what, fmt.Errorf("%d keys: %w", len(keys), chatadmin.ErrBatch))
+		return nil, r.fail(ctx, "reading "+t.what, fmt.Errorf("%d keys: %w", len(keys), chatadmin.ErrBatch))
 	}
 	if len(keys) == 0 {
 		return nil, r.enter(ctx)
@@ -83,7 +83,7 @@ func (r reader) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.
 // byParts reads rows whose keys share their beginning in few parts, one after the other.
 func byParts[T any](ctx context.Context, r reader, t *table[T], n int, parts []string, where func(*query, string)) ([]T, error) {
 	if n > chatadmin.MaxBatch {
-		return nil, r.fail("reading "+t.what, fmt.Errorf("%d keys: %w", n, chatadmin.ErrBatch))
+		return nil, r.fail(ctx, "reading "+t.what, fmt.Errorf("%d keys: %w", n, chatadmin.ErrBatch))
 	}
 	if n == 0 {
 		return nil, r.enter(ctx)

@@ -32,6 +32,7 @@ type Store struct {
 	serializable bool
 	attempts     int
 	now          func() time.Time
+	growth       growth
 	writer       chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
 }
 
@@ -103,13 +104,21 @@ func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(contex
 		if err = s.attempt(ctx, fence, f); !s.d.again(err) || errors.Is(err, chatadmin.ErrCommitUnknown) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rand.N(2 * time.Millisecond << min(n, 8))):
+		if err := pause(ctx, n); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("%d attempts lost their race (%w): %w", s.attempts, err, chatadmin.ErrBusy)
+}
+
+// pause waits after the n-th attempt, a random time that grows to half a second, or until the context ends.
+func pause(ctx context.Context, n int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(2 * time.Millisecond << min(n, 8))):
+		return nil
+	}
 }
 
 func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
@@ -123,7 +132,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	c, err := s.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connecting to the database: %w", err)
+		return while(ctx, "connecting to the database", err)
 	}
 	defer func() { _ = c.Close() }()
 	unlock, err := s.lock(ctx, c, fence)
@@ -132,10 +141,9 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	defer unlock()
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return while(ctx, "beginning a transaction", err)
 	}
-	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}}
-	x.x = x
+	x := s.newTx(c)
 	ended := false
 	defer func() { // f failed or panicked
 		x.close()
@@ -162,6 +170,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return fmt.Errorf("%w: %w", chatadmin.ErrCommitUnknown, err)
 	}
 	ended = true
+	s.analyze(ctx, c, x.inserted)
 	return nil
 }
 
@@ -204,10 +213,7 @@ func (s *Store) lock(ctx context.Context, c *sql.Conn, fence chatadmin.Fence) (u
 	key := s.lockKey(string(fence.Domain))
 	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock"+shared+"($1)", key); err != nil {
 		discard(c) // it may have been granted just now
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, fmt.Errorf("waiting for the domain's fence: %w", err)
+		return nil, while(ctx, "waiting for the domain's fence", err)
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

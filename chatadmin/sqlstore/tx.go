@@ -31,8 +31,8 @@ func (r reader) enter(ctx context.Context) error {
 var errOver = errors.New("the transaction is over")
 
 // failed keeps an error within a transaction, since nothing of it may be kept any more, and says what was going on.
-func (r reader) fail(what string, err error) error {
-	err = fmt.Errorf("%s: %w", what, err)
+func (r reader) fail(ctx context.Context, what string, err error) error {
+	err = while(ctx, what, err)
 	if r.x != nil && r.x.failed == nil {
 		r.x.failed = err
 	}
@@ -42,22 +42,22 @@ func (r reader) fail(what string, err error) error {
 // fetch runs a query and scans each row into the places that dest gives.
 func fetch[T any](ctx context.Context, r reader, what string, q *query, dest func(*T) []any) ([]T, error) {
 	if err := r.enter(ctx); err != nil {
-		return nil, r.fail(what, err)
+		return nil, r.fail(ctx, what, err)
 	}
 	rows, err := r.c.QueryContext(ctx, q.text.String(), q.args...)
 	if err != nil {
-		return nil, r.fail(what, err)
+		return nil, r.fail(ctx, what, err)
 	}
 	defer func() { _ = rows.Close() }()
 	var all []T
 	for rows.Next() {
 		all = append(all, *new(T))
 		if err := rows.Scan(dest(&all[len(all)-1])...); err != nil {
-			return nil, r.fail(what, err)
+			return nil, r.fail(ctx, what, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, r.fail(what, err)
+		return nil, r.fail(ctx, what, err)
 	}
 	return all, nil
 }
@@ -65,9 +65,17 @@ func fetch[T any](ctx context.Context, r reader, what string, q *query, dest fun
 // tx is one transaction.
 type tx struct {
 	reader
-	stmts  map[string]*sql.Stmt // SQLite: prepared once for the transaction
-	over   bool
-	failed error
+	stmts    map[string]*sql.Stmt                     // SQLite: prepared once for the transaction
+	inserted map[string]int64                         // by table
+	wrote    map[string]map[chatadmin.ID]chatadmin.ID // users, groups and devices that it has written and that are alive, by table: the domain of each
+	over     bool
+	failed   error
+}
+
+func (s *Store) newTx(c conn) *tx {
+	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}, inserted: map[string]int64{}, wrote: map[string]map[chatadmin.ID]chatadmin.ID{}}
+	x.x = x
+	return x
 }
 
 // close ends the use of the transaction.
@@ -87,7 +95,7 @@ func (x *tx) exec(ctx context.Context, text string, args []any) (int64, error) {
 		stmt := x.stmts[text]
 		if stmt == nil {
 			if stmt, err = x.c.PrepareContext(ctx, text); err != nil {
-				return 0, x.fail("writing", err)
+				return 0, x.fail(ctx, "writing", err)
 			}
 			x.stmts[text] = stmt
 		}
@@ -96,11 +104,11 @@ func (x *tx) exec(ctx context.Context, text string, args []any) (int64, error) {
 		res, err = x.c.ExecContext(ctx, text, args...)
 	}
 	if err != nil {
-		return 0, x.fail("writing", err)
+		return 0, x.fail(ctx, "writing", err)
 	}
 	n, err := res.RowsAffected()
 	if err != nil {
-		return 0, x.fail("writing", err)
+		return 0, x.fail(ctx, "writing", err)
 	}
 	return n, nil
 }
@@ -112,7 +120,7 @@ func (x *tx) writable(ctx context.Context, items int) error {
 		err = fmt.Errorf("%d items: %w", items, chatadmin.ErrBatch)
 	}
 	if err != nil {
-		return x.fail("writing", err)
+		return x.fail(ctx, "writing", err)
 	}
 	return nil
 }

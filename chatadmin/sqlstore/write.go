@@ -37,22 +37,28 @@ func (x *tx) inDomain(ctx context.Context, new []int, domain func(int) chatadmin
 	return func(i int) string { return missing(there, domain(i), domain(i), "domain") }, err
 }
 
-// lookup finds which of the parents of new rows are there.
-func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) chatadmin.ID) (map[string]bool, error) {
+// lookup finds which of the parents of new rows are there, and their domains. Those that this transaction has written itself need no look.
+func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
 	var ids []chatadmin.ID
+	wrote := x.wrote[name]
+	known := true
 	for _, i := range new {
 		if id := parent(i); id != "" {
 			ids = append(ids, id)
+			known = known && wrote[id] != ""
 		}
 	}
-	if len(ids) == 0 {
+	switch {
+	case len(ids) == 0:
 		return nil, nil
+	case known:
+		return wrote, nil
 	}
 	return x.alive(ctx, name, ids)
 }
 
-func missing(there map[string]bool, domain, id chatadmin.ID, field string) string {
-	if there[key(domain, id)] {
+func missing(there map[chatadmin.ID]chatadmin.ID, domain, id chatadmin.ID, field string) string {
+	if in, ok := there[id]; ok && in == domain {
 		return ""
 	}
 	return field
@@ -88,7 +94,7 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
 	return change(ctx, x, recordRows, c, func(ctx context.Context, new []int) (parents, error) {
 		owner := func(i int) chatadmin.ID { return c[i].Row.Owner }
-		var owners []map[string]bool
+		var owners []map[chatadmin.ID]chatadmin.ID
 		for _, name := range []string{"users", "groups", "devices"} {
 			there, err := x.lookup(ctx, name, new, owner)
 			if err != nil {
@@ -117,32 +123,53 @@ func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Ev
 	return change(ctx, x, eventRows, c, nil)
 }
 
+// membersRows is how many users one call of AddMembers looks at: where most are members already, few of them are added.
+const membersRows = 10000
+
 // AddMembers implements chatadmin.Tx: one statement finds the page, another makes the members without carrying them to the client and back.
 func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.Membership, p chatadmin.Page) ([]chatadmin.ID, chatadmin.Cursor, error) {
 	if err := x.writable(ctx, 0); err != nil {
 		return nil, "", err
 	}
 	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", x.fail("adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
 	}
-	q.WithDeleting = false
+	from := []any{""}
+	var err error
+	if p.After != "" {
+		if from, err = (listing{order: []string{"id"}}).parse(p.After); err != nil {
+			return nil, "", x.fail(ctx, "adding members", err)
+		}
+	}
+	id := func(id *string) []any { return []any{id} }
+	last := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE domain = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", string(q.Domain), from[0], membersRows-1)
+	end, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(last), id)
+	if err != nil {
+		return nil, "", err
+	}
+	notOf := q.NotMemberOf
+	q.WithDeleting, q.NotMemberOf = false, ""
 	page := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE ")
 	where := x.users(q)
 	page.text.WriteString(where.text.String())
 	page.args = append(page.args, where.args...)
-	if p.After != "" {
-		from, err := listing{order: []string{"id"}}.parse(p.After)
-		if err != nil {
-			return nil, "", x.fail("adding members", err)
-		}
-		page.add(" AND id > ?", from...)
-	}
-	page.add(" ORDER BY id LIMIT ?", p.Limit+1)
-	ids, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(page), func(id *string) []any { return []any{id} })
-	if err != nil || len(ids) == 0 {
-		return nil, "", err
-	}
+	page.add(" AND id > ?", from...)
 	var next chatadmin.Cursor
+	if len(end) > 0 {
+		page.add(" AND id <= ?", end[0])
+		next = cursor([]any{end[0]})
+	}
+	if notOf != "" { // the members are narrowed too, or each page might read them all
+		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id AND m.usr > ?", string(notOf), from[0])
+		if len(end) > 0 {
+			page.add(" AND m.usr <= ?", end[0])
+		}
+		page.add(")")
+	}
+	ids, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(page.add(" ORDER BY id LIMIT ?", p.Limit+1)), id)
+	if err != nil || len(ids) == 0 {
+		return nil, next, err
+	}
 	if len(ids) > p.Limit {
 		ids = ids[:p.Limit]
 		next = cursor([]any{ids[len(ids)-1]})
@@ -151,10 +178,11 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 		" FROM {{p}}groups g, {{p}}users u WHERE g.id = ? AND g.domain = ? AND NOT g.deleting AND u.domain = ? AND ",
 		int64(m.Rev), m.Admin, string(m.Group), string(m.Domain), string(m.Domain)).in("u.id", ids)
 	insert.add(" ORDER BY u.id ON CONFLICT DO NOTHING RETURNING usr")
-	added, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(insert), func(id *string) []any { return []any{id} })
+	added, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(insert), id)
 	if err != nil {
 		return nil, "", err
 	}
+	x.inserted["memberships"] += int64(len(added))
 	out := make([]chatadmin.ID, len(added))
 	for i, id := range added {
 		out[i] = chatadmin.ID(id)

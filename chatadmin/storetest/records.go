@@ -49,6 +49,7 @@ func testRecordLists(w *world) {
 		{Key: chatadmin.Key{Kind: "k", Domain: w.a, ID: "d"}},
 		{Key: chatadmin.Key{Kind: "j", Domain: w.a, ID: "b"}, Owner: u.ID},
 		{Key: chatadmin.Key{Kind: "k", Domain: w.b, ID: "b"}},
+		{Key: chatadmin.Key{Kind: "j", Domain: w.a, ID: "z"}, Due: date(3)},
 		{Key: chatadmin.Key{Kind: "k", ID: "e"}, Due: date(2)},
 	} {
 		r.Rev, r.Data = chatadmin.Rev(i+1), []byte("{}")
@@ -60,11 +61,15 @@ func testRecordLists(w *world) {
 	}{
 		"kind":            {chatadmin.RecordQuery{Kind: "k"}, []string{"a k domain-a", "b k domain-a", "b k domain-b", "c k domain-b", "d k domain-a", "e k "}},
 		"kind and domain": {chatadmin.RecordQuery{Kind: "k", Domain: w.a}, []string{"a k domain-a", "b k domain-a", "d k domain-a"}},
-		"domain":          {chatadmin.RecordQuery{Domain: w.a}, []string{"a k domain-a", "b j domain-a", "b k domain-a", "d k domain-a"}},
+		"domain":          {chatadmin.RecordQuery{Domain: w.a}, []string{"b j domain-a", "z j domain-a", "a k domain-a", "b k domain-a", "d k domain-a"}},
 		"owner":           {chatadmin.RecordQuery{Domain: w.a, Owner: u.ID}, []string{"b j domain-a", "b k domain-a"}},
+		"owners":          {chatadmin.RecordQuery{Domain: w.a, Owners: []chatadmin.ID{"none", u.ID}}, []string{"b j domain-a", "b k domain-a"}},
+		"one owner":       {chatadmin.RecordQuery{Domain: w.a, Kind: "k", Owners: []chatadmin.ID{u.ID}}, []string{"b k domain-a"}},
+		"owners there":    {chatadmin.RecordQuery{Domain: w.b, Owners: []chatadmin.ID{u.ID}}, nil},
 		"other domain":    {chatadmin.RecordQuery{Domain: w.b, Owner: u.ID}, nil},
 		"due":             {chatadmin.RecordQuery{Kind: "k", DueBy: date(3)}, []string{"c k domain-b", "e k ", "a k domain-a", "b k domain-a"}},
 		"due earlier":     {chatadmin.RecordQuery{Kind: "k", DueBy: date(2)}, []string{"c k domain-b", "e k "}},
+		"due of any kind": {chatadmin.RecordQuery{Domain: w.a, DueBy: date(3)}, []string{"z j domain-a", "a k domain-a", "b k domain-a"}},
 		"due in a domain": {chatadmin.RecordQuery{Kind: "k", Domain: w.a, DueBy: date(100)}, []string{"a k domain-a", "b k domain-a"}},
 	} {
 		for _, limit := range []int{1, 100} {
@@ -77,7 +82,7 @@ func testRecordLists(w *world) {
 			require.Equal(w, c.want, got, name)
 		}
 	}
-	for _, q := range []chatadmin.RecordQuery{{}, {Owner: u.ID}, {DueBy: date(1)}} {
+	for _, q := range []chatadmin.RecordQuery{{}, {Owner: u.ID}, {Owners: []chatadmin.ID{u.ID}}, {DueBy: date(1)}} {
 		_, _, err := w.s.ListRecords(w.ctx, q, chatadmin.Page{Limit: 1})
 		require.ErrorIs(w, err, chatadmin.ErrBatch)
 	}

@@ -35,7 +35,7 @@ CREATE INDEX {{p}}users_id ON {{p}}users (domain, id);
 CREATE INDEX {{p}}users_name ON {{p}}users (domain, name_key, id);
 CREATE INDEX {{p}}users_manager ON {{p}}users (domain, manager, login_key, id) WHERE manager <> '';
 CREATE INDEX {{p}}users_department ON {{p}}users (domain, department, login_key, id) WHERE department <> '';
-CREATE INDEX {{p}}users_admin ON {{p}}users (domain, login_key, id) WHERE admin;
+CREATE INDEX {{p}}users_admin ON {{p}}users (domain, admin, login_key) WHERE admin = true;
 CREATE TABLE {{p}}groups (
 	id text PRIMARY KEY,
 	domain text NOT NULL,
@@ -49,6 +49,7 @@ CREATE TABLE {{p}}groups (
 	data blob NOT NULL
 );
 CREATE INDEX {{p}}groups_name ON {{p}}groups (domain, name_key, id);
+CREATE INDEX {{p}}groups_creator ON {{p}}groups (domain, creator, name_key, id) WHERE creator <> '';
 CREATE INDEX {{p}}groups_default ON {{p}}groups (domain, name_key, id) WHERE is_default;
 CREATE TABLE {{p}}memberships (
 	grp text NOT NULL,
@@ -76,6 +77,7 @@ CREATE TABLE {{p}}devices (
 );
 CREATE UNIQUE INDEX {{p}}devices_key ON {{p}}devices (domain, usr, device_key);
 CREATE INDEX {{p}}devices_list ON {{p}}devices (domain, device_key, id);
+CREATE INDEX {{p}}devices_status ON {{p}}devices (domain, status, device_key, id);
 CREATE TABLE {{p}}records (
 	kind text NOT NULL,
 	domain text NOT NULL,
@@ -86,9 +88,10 @@ CREATE TABLE {{p}}records (
 	data blob NOT NULL,
 	PRIMARY KEY (kind, id, domain)
 );
-CREATE INDEX {{p}}records_domain ON {{p}}records (domain, id, kind) WHERE domain <> '';
-CREATE INDEX {{p}}records_owner ON {{p}}records (domain, owner, id, kind) WHERE owner <> '';
+CREATE INDEX {{p}}records_domain ON {{p}}records (domain, kind, id) WHERE domain <> '';
+CREATE INDEX {{p}}records_owner ON {{p}}records (domain, owner, kind, id) WHERE owner <> '';
 CREATE INDEX {{p}}records_due ON {{p}}records (kind, due, id, domain) WHERE due <> -62135596800000;
+CREATE INDEX {{p}}records_due_domain ON {{p}}records (domain, kind, due, id) WHERE domain <> '' AND due <> -62135596800000;
 CREATE TABLE {{p}}events (
 	id text PRIMARY KEY,
 	domain text NOT NULL,
