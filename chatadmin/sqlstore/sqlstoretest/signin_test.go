@@ -2,8 +2,6 @@ package sqlstoretest
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -201,93 +199,35 @@ func TestActivationRace(t *testing.T) {
 	})
 }
 
-// What an allowed sign-in costs: five calls of the store, in two transactions of one or two statements.
+// What a sign-in costs: five statements, of which two write, in two transactions; and the same where nobody comes in.
 func TestSignInStatements(t *testing.T) {
-	db := sqliteFile(t)
-	g := newGatehouse(t, db)
-	g.user("ann")
-	count := &tally{}
-	sql.Register("sqlite-tallied", &tallyDriver{g.driver(db), count})
-	pool, err := sql.Open("sqlite-tallied", db.dsn)
-	require.NoError(t, err)
-	defer func() { _ = pool.Close() }()
-	store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
-	require.NoError(t, err)
-	gate, err := signin.New(chatadmin.New(store, nil), nil)
-	require.NoError(t, err)
-	attempt := func(login string, right bool) (reads, writes, transactions int) {
-		count.reset()
-		_, err := gate.SignIn(t.Context(), g.domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) { return right, nil })
+	databases(t, func(t *testing.T, db database) {
+		g := newGatehouse(t, db)
+		g.user("ann")
+		pool, watch := db.watched(t, nil)
+		store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
 		require.NoError(t, err)
-		return count.reads, count.writes, count.transactions
-	}
-	attempt("ann@acme.example", true) // the first one makes the user active
-	reads, writes, transactions := attempt("ann@acme.example", true)
-	require.Equal(t, []int{4, 2, 2}, []int{reads, writes, transactions}, "reads, writes, transactions")
-	reads, writes, transactions = attempt("nobody@acme.example", true)
-	require.Equal(t, []int{3, 2, 2}, []int{reads, writes, transactions}, "an unknown login costs the same but for looking whether the owner of the place exists")
-	reads, writes, transactions = attempt("ann@acme.example", false)
-	require.Equal(t, []int{4, 2, 2}, []int{reads, writes, transactions}, "and so does a wrong password")
-}
-
-func (g *gatehouse) driver(db database) driver.Driver {
-	pool := db.pool(g.t)
-	return pool.Driver()
-}
-
-// tally counts statements.
-type tally struct{ reads, writes, transactions int }
-
-func (c *tally) reset() { *c = tally{} }
-
-func (c *tally) add(text string) {
-	switch word, _, _ := strings.Cut(text, " "); word {
-	case "BEGIN":
-		c.transactions++
-	case "SELECT":
-		c.reads++
-	case "INSERT", "UPDATE", "DELETE":
-		c.writes++
-	}
-}
-
-type tallyDriver struct {
-	driver.Driver
-	count *tally
-}
-
-func (d *tallyDriver) Open(name string) (driver.Conn, error) {
-	c, err := d.Driver.Open(name)
-	return &tallyConn{c.(tallied), d.count}, err
-}
-
-type tallied interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-}
-
-type tallyConn struct {
-	tallied
-	count *tally
-}
-
-// PrepareContext counts too: the store prepares what it executes, once for each transaction.
-func (c *tallyConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
-	c.count.add(text)
-	return c.tallied.PrepareContext(ctx, text)
-}
-
-func (c *tallyConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	c.count.add(text)
-	return c.tallied.ExecContext(ctx, text, args)
-}
-
-func (c *tallyConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.count.add(text)
-	return c.tallied.QueryContext(ctx, text, args)
+		gate, err := signin.New(chatadmin.New(store, nil), nil)
+		require.NoError(t, err)
+		attempt := func(login string, right bool, want signin.Reason) (verbs []string) {
+			all := watch.during(func() {
+				d, err := gate.SignIn(t.Context(), g.domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) { return right, nil })
+				require.NoError(t, err)
+				require.Equal(t, want, d.Reason())
+			})
+			for _, s := range all {
+				verb, _, _ := strings.Cut(strings.TrimSpace(s.text), " ")
+				verbs = append(verbs, verb)
+			}
+			return verbs
+		}
+		attempt("ann@acme.example", true, "") // the first one makes the user active
+		take, settle := []string{"SELECT", "SELECT", "BEGIN", "INSERT", "COMMIT"}, []string{"BEGIN", "SELECT", "DELETE", "COMMIT"}
+		require.Equal(t, append(take, settle...), attempt("ann@acme.example", true, ""))
+		settle[2] = "UPDATE"
+		require.Equal(t, append(take, settle...), attempt("nobody@acme.example", true, signin.Unknown))
+		require.Equal(t, append(take, settle...), attempt("ann@acme.example", false, signin.Wrong))
+	})
 }
 
 // An allowed sign-in, without the password, against its floor: one indexed read and one transaction that writes one row.
