@@ -125,11 +125,8 @@ func (r reader) CountContent(ctx context.Context, cq chatadmin.ContentQuery) (ch
 	if err != nil {
 		return n, r.fail(ctx, "counting content", err)
 	}
-	q := (&query{d: r.s.d}).add("SELECT kind, count(*) FROM {{p}}content WHERE ")
-	q.text.WriteString(w.text.String())
-	q.args = w.args
-	q.add(" GROUP BY kind")
-	rows, err := fetch(ctx, r, "counting content", r.s.prefixed(q), func(k *kindCount) []any { return []any{&k.kind, &k.n} })
+	q := r.where("SELECT kind, count(*) FROM {{p}}content WHERE ").append(w).add(" GROUP BY kind")
+	rows, err := fetch(ctx, r, "counting content", q, func(k *kindCount) []any { return []any{&k.kind, &k.n} })
 	for _, k := range rows {
 		add(&n, chatadmin.ContentKind(k.kind), k.n)
 	}
@@ -169,15 +166,13 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 		if x.s.d == PostgreSQL {
 			place, from, to = "ctid", "= ANY(ARRAY(", "))"
 		}
-		q := (&query{d: x.s.d}).add("DELETE FROM {{p}}content WHERE " + place + " " + from + "SELECT " + place + " FROM {{p}}content WHERE ")
-		q.text.WriteString(w.text.String())
-		q.args = append(q.args, w.args...)
-		q.add(" AND "+chats+" LIMIT ?"+to+" RETURNING kind, blob", left)
+		q := x.where("DELETE FROM {{p}}content WHERE "+place+" "+from+"SELECT "+place+" FROM {{p}}content WHERE ").append(w).
+			add(" AND "+chats+" LIMIT ?"+to+" RETURNING kind, blob", left)
 		type gone struct {
 			kind uint8
 			blob string
 		}
-		rows, err := fetch(ctx, x.reader, "deleting content", x.s.prefixed(q), func(g *gone) []any { return []any{&g.kind, &g.blob} })
+		rows, err := fetch(ctx, x.reader, "deleting content", q, func(g *gone) []any { return []any{&g.kind, &g.blob} })
 		if err != nil {
 			return n, nil, "", err
 		}

@@ -75,9 +75,7 @@ func (s *Store) step(ctx context.Context, conn *sql.Conn) (more bool, err error)
 			return false, fmt.Errorf("%s: %w", strings.SplitN(statement, "(", 2)[0], err)
 		}
 	}
-	insert := &query{d: s.d}
-	insert.add(s.sql("INSERT INTO {{p}}schema (version) VALUES (?)"), found+1)
-	if _, err := conn.ExecContext(ctx, insert.text.String(), insert.args...); err != nil {
+	if _, err := conn.ExecContext(ctx, s.sql("INSERT INTO {{p}}schema (version) VALUES (?)"), found+1); err != nil {
 		return false, err
 	}
 	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
@@ -116,8 +114,5 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sql puts the prefix of the table names into a statement.
-func (s *Store) sql(text string) string { return strings.ReplaceAll(text, "{{p}}", s.prefix) }
 
 var errPrefix = errors.New("a prefix of table names has letters, digits and underscores only")
