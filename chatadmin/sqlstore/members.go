@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -68,20 +67,10 @@ type pageUser struct {
 func (x *tx) addAtOnce(ctx context.Context, page, behind *query, m chatadmin.Membership, limit int) ([]pageUser, error) {
 	q := x.where("WITH page AS MATERIALIZED (").append(page).
 		add("), added AS (INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, p.id, g.domain, ?::bigint, ?::boolean FROM {{p}}groups g, page p "+
-			// OFFSET keeps this a look into the index: joined, the whole group would be read for each page. Who becomes a member right now makes the transaction run again.
-			"WHERE g.id = ? AND g.domain = ? AND NOT g.deleting AND NOT EXISTS (SELECT 1 FROM {{p}}memberships h WHERE h.grp = g.id AND h.usr = p.id OFFSET 0) RETURNING usr)",
-			int64(m.Rev), m.Admin, string(m.Group), string(m.Domain)).
+			"WHERE g.id = ? AND g.domain = ? AND NOT g.deleting ON CONFLICT DO NOTHING RETURNING usr)", int64(m.Rev), m.Admin, string(m.Group), string(m.Domain)).
 		add(" SELECT p.id, added.usr IS NOT NULL, false FROM page p LEFT JOIN added ON added.usr = p.id UNION ALL SELECT l.id, false, true FROM (").append(behind).
 		add(" LIMIT 1 OFFSET ?) l WHERE (SELECT count(*) FROM page) < ? ORDER BY 1", membersRows-1, limit)
-	found, err := fetch(ctx, x.reader, "adding members", q, func(u *pageUser) []any { return []any{&u.id, &u.added, &u.last} })
-	if taken(err) {
-		x.failed = fmt.Errorf("%w: %w", ErrConstraint, err)
-		if strings.Contains(err.Error(), x.s.prefix+"memberships_pkey") {
-			x.failed = fmt.Errorf("adding members: %w", errRaced)
-		}
-		return nil, x.failed
-	}
-	return found, err
+	return fetch(ctx, x.reader, "adding members", q, func(u *pageUser) []any { return []any{&u.id, &u.added, &u.last} })
 }
 
 // addInTurn is for SQLite, whose statements all see the same state: nobody else writes meanwhile.
