@@ -22,6 +22,9 @@ func (s *Store) steps() schema.Steps {
 // Migrate creates the tables, or brings them from an earlier version up to date, each step in one transaction. Several processes may do so at once. Tables of a newer version
 // are a *SchemaError.
 func (s *Store) Migrate(ctx context.Context) error {
+	if s.Check(ctx) == nil { // the usual case needs no lock
+		return nil
+	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return while(ctx, "migrating", err)

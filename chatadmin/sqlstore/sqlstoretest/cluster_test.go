@@ -129,6 +129,23 @@ type database struct {
 	d       sqlstore.Dialect
 	dsn     string
 	options sqlstore.Options
+	noLocks bool // advisory locks are left out
+}
+
+// everywhere runs a test on each kind of database, at each level of isolation, and on one that offers SERIALIZABLE alone and takes advisory locks without holding them, as some
+// distributed databases do that speak PostgreSQL's protocol.
+func everywhere(t *testing.T, f func(t *testing.T, open func(t *testing.T) database)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, func(t *testing.T) database { return sqliteFile(t) }) })
+	t.Run("postgresql", func(t *testing.T) { f(t, func(t *testing.T) database { return postgresPrefix(t) }) })
+	for name, noLocks := range map[string]bool{"at SERIALIZABLE": false, "at SERIALIZABLE without advisory locks": true} {
+		t.Run("postgresql "+name, func(t *testing.T) {
+			f(t, func(t *testing.T) database {
+				db := postgresPrefix(t)
+				db.options.Serializable, db.noLocks = true, noLocks
+				return db
+			})
+		})
+	}
 }
 
 // databases runs a test on each kind of database.
@@ -151,14 +168,12 @@ func postgresPrefix(t testing.TB) database {
 
 func (db database) pool(t testing.TB) *sql.DB {
 	t.Helper()
-	driver := "sqlite"
-	if db.d == sqlstore.PostgreSQL {
-		driver = "pgx"
-	}
-	pool, err := sql.Open(driver, db.dsn)
-	require.NoError(t, err)
-	pool.SetMaxOpenConns(24)
-	t.Cleanup(func() { _ = pool.Close() })
+	pool, _ := db.watched(t, func(s statement) error {
+		if db.noLocks && strings.HasPrefix(s.text, "SELECT pg_advisory") {
+			return errSkip
+		}
+		return nil
+	})
 	return pool
 }
 
