@@ -24,6 +24,8 @@ var mayImport = map[string][]string{
 	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/keyring":          {},
+	"/chatadmin/signin":           {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":         {"/chatadmin"},
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},

@@ -14,23 +14,30 @@ import (
 // nothing was, and the rows must be written one by one to learn which of them conflict. Deletions come last and no update of a batch moves a unique key, so that nothing succeeds here
 // which would be a conflict in the order of the call.
 func bulk[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change[T], lacks parents) (done bool, err error) {
-	args := make([][]any, len(c))
-	seen := make(map[string]bool, len(c))
-	var inserts, updates, deletes []int
+	type item struct {
+		change int
+		fields []any // those of the table, and the revision that was
+	}
+	items := make([]item, len(c))
 	for i := range c {
-		args[i] = t.args(&c[i].Row)
-		k := t.key(args[i])
-		if seen[k] || c[i].Was == 0 && (c[i].Delete || lacks(i) != "") {
+		if c[i].Was == 0 && (c[i].Delete || lacks(i) != "") {
 			return false, nil
 		}
-		seen[k] = true
+		items[i] = item{i, append(t.fields(&c[i].Row), (*int64)(&c[i].Was))}
+	}
+	byKey := func(a, b item) int { return compareKeys(a.fields[:t.keys], b.fields[:t.keys]) }
+	slices.SortFunc(items, byKey)
+	var inserts, updates, deletes [][]any
+	for i, it := range items {
 		switch {
-		case c[i].Delete:
-			deletes = append(deletes, i)
-		case c[i].Was != 0:
-			updates = append(updates, i)
+		case i > 0 && byKey(items[i-1], it) == 0: // twice in a call
+			return false, nil
+		case c[it.change].Delete:
+			deletes = append(deletes, it.fields)
+		case c[it.change].Was != 0:
+			updates = append(updates, it.fields)
 		default:
-			inserts = append(inserts, i)
+			inserts = append(inserts, it.fields)
 		}
 	}
 	if _, err := x.exec(ctx, "SAVEPOINT batch", nil); err != nil {
@@ -38,18 +45,13 @@ func bulk[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change[T
 	}
 	done = true
 	for _, part := range []struct {
-		rows  []int
-		write func(context.Context, *tx, *table[T], [][]any, []int64) (int64, error)
+		rows  [][]any
+		write func(context.Context, *tx, *table[T], [][]any) (int64, error)
 	}{{inserts, bulkInsert[T]}, {updates, bulkUpdate[T]}, {deletes, bulkDelete[T]}} {
 		if len(part.rows) == 0 || !done {
 			continue
 		}
-		slices.SortFunc(part.rows, func(a, b int) int { return cmp.Compare(t.key(args[a]), t.key(args[b])) })
-		rows, was := make([][]any, len(part.rows)), make([]int64, len(part.rows))
-		for n, i := range part.rows {
-			rows[n], was[n] = args[i], int64(c[i].Was)
-		}
-		n, err := part.write(ctx, x, t, rows, was)
+		n, err := part.write(ctx, x, t, part.rows)
 		switch {
 		case taken(err):
 			x.failed = nil // the savepoint is undone
@@ -69,102 +71,138 @@ func bulk[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change[T
 	return done, err
 }
 
-// key is the primary key as one string that sorts like it.
-func (t *table[T]) key(args []any) string {
-	k := args[0].(string)
-	for _, part := range args[1:t.keys] {
-		k += "\x00" + part.(string)
-	}
-	return k
-}
-
-// arrays turns rows into one array for each of the given columns.
-func (t *table[T]) arrays(rows [][]any, names []string) (kinds []string, arrays []any) {
-	for _, name := range names {
-		i := t.index(name)
-		kinds = append(kinds, t.columns[i].kind)
-		switch t.columns[i].kind {
-		case "text":
-			arrays = append(arrays, values[string](rows, i))
-		case "bigint":
-			arrays = append(arrays, values[int64](rows, i))
-		case "boolean":
-			arrays = append(arrays, values[bool](rows, i))
-		default:
-			arrays = append(arrays, values[[]byte](rows, i))
+func compareKeys(a, b []any) int {
+	for i := range a {
+		if d := cmp.Compare(*a[i].(*string), *b[i].(*string)); d != 0 {
+			return d
 		}
 	}
-	return kinds, arrays
+	return 0
 }
 
-func values[V any](rows [][]any, i int) []V {
-	vs := make([]V, len(rows))
+// given is a batch of rows as part of a statement. Columns that vary are arrays; those that have one value in all rows, as most columns of an import do, are sent once.
+type given struct {
+	from string            // what stands behind FROM
+	args []any             // of its placeholders
+	ref  map[string]string // what each column is called
+}
+
+// give makes rows part of a statement, with the columns named; "was" is the revision that is to be there.
+func (t *table[T]) give(rows [][]any, names []string) given {
+	g := given{ref: make(map[string]string, len(names))}
+	var arrays, ones, columns []string
+	var values []any
+	for n, name := range names {
+		i := slices.Index(t.names, name)
+		if name == "was" {
+			i = len(t.names)
+		}
+		array, kind, varies := gather(rows, i)
+		if varies || n == 0 && len(rows) == 1 { // some column must be an array
+			arrays, columns, g.args = append(arrays, "?::"+kind+"[]"), append(columns, name), append(g.args, array)
+			g.ref[name] = "v." + name
+		} else {
+			ones, values = append(ones, "?::"+kind+" AS "+name), append(values, value(rows[0][i]))
+			g.ref[name] = "o." + name
+		}
+	}
+	g.from = "unnest(" + strings.Join(arrays, ", ") + ") AS v(" + strings.Join(columns, ", ") + ")"
+	if len(ones) > 0 {
+		g.from += ", (SELECT " + strings.Join(ones, ", ") + ") AS o"
+		g.args = append(g.args, values...)
+	}
+	return g
+}
+
+// gather makes an array of one column.
+func gather(rows [][]any, i int) (array any, kind string, varies bool) {
+	switch rows[0][i].(type) {
+	case *string:
+		array, varies = collect(rows, func(row []any) string { return *row[i].(*string) })
+		return array, "text", varies
+	case *[]chatadmin.ID:
+		array, varies = collect(rows, func(row []any) string { return joinIDs(*row[i].(*[]chatadmin.ID)) })
+		return array, "text", varies
+	case *bool:
+		array, varies = collect(rows, func(row []any) bool { return *row[i].(*bool) })
+		return array, "boolean", varies
+	case *[]byte:
+		all := make([][]byte, len(rows))
+		for n, row := range rows {
+			all[n] = bytes(*row[i].(*[]byte))
+			varies = varies || string(all[n]) != string(all[0])
+		}
+		return all, "bytea", varies
+	}
+	array, varies = collect(rows, func(row []any) int64 { return number(row[i]) })
+	return array, "bigint", varies
+}
+
+func collect[V comparable](rows [][]any, get func([]any) V) (all []V, varies bool) {
+	all = make([]V, len(rows))
 	for n, row := range rows {
-		vs[n] = row[i].(V)
+		all[n] = get(row)
+		varies = varies || all[n] != all[0]
 	}
-	return vs
+	return all, varies
 }
 
-// unnest is "unnest(?::text[], …)" for arrays of these kinds.
-func unnest(kinds []string) string { return "unnest(?::" + strings.Join(kinds, "[], ?::") + "[])" }
-
-func bulkInsert[T any](ctx context.Context, x *tx, t *table[T], rows [][]any, _ []int64) (int64, error) {
-	kinds, arrays := t.arrays(rows, t.names())
-	return x.exec(ctx, x.text(fmt.Sprintf("INSERT INTO {{p}}%s (%s) SELECT * FROM %s", t.name, strings.Join(t.names(), ", "), unnest(kinds))), arrays)
+// refs are the columns as given.
+func (g given) refs(names []string) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = g.ref[name]
+	}
+	return strings.Join(all, ", ")
 }
 
-// matching is the join of stored rows (t) with given ones (v): the same key, domain and revision and, for updates, the same unique key.
-func (t *table[T]) matching(names []string) string {
-	var conds []string
-	for _, name := range names {
-		conds = append(conds, "t."+name+" = v."+name)
+// pairs says that columns of t and the given ones are equal.
+func (g given) pairs(t string, names []string, sep string) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = t + name + " = " + g.ref[name]
 	}
-	return strings.Join(append(conds, "t.rev = v.was"), " AND ")
+	return strings.Join(all, sep)
 }
 
-func bulkUpdate[T any](ctx context.Context, x *tx, t *table[T], rows [][]any, was []int64) (int64, error) {
-	match := slices.Clone(t.own())
-	for _, name := range t.unique {
-		if !slices.Contains(match, name) {
-			match = append(match, name)
-		}
-	}
-	given := slices.Clone(match)
-	var sets []string
-	for _, name := range t.written() {
-		if !slices.Contains(given, name) {
-			given = append(given, name)
-		}
-		if !slices.Contains(t.unique, name) {
-			sets = append(sets, name+" = v."+name)
-		}
-	}
+func bulkInsert[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (int64, error) {
+	g := t.give(rows, t.names)
+	return x.exec(ctx, x.text(fmt.Sprintf("INSERT INTO {{p}}%s (%s) SELECT %s FROM %s", t.name, strings.Join(t.names, ", "), g.refs(t.names), g.from)), g.args)
+}
+
+// bulkUpdate leaves the unique key alone: a row that has another one is not written here.
+func bulkUpdate[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (int64, error) {
 	if err := lockRows(ctx, x, t, rows); err != nil {
 		return 0, err
 	}
-	kinds, arrays := t.arrays(rows, given)
-	q := fmt.Sprintf("UPDATE {{p}}%s t SET %s FROM %s AS v(%s, was) WHERE %s", t.name, strings.Join(sets, ", "), unnest(append(kinds, "bigint")), strings.Join(given, ", "), t.matching(match))
-	return x.exec(ctx, x.text(q), append(arrays, was))
+	match := union(t.own, t.unique)
+	sets := slices.DeleteFunc(slices.Clone(t.writes), func(name string) bool { return slices.Contains(match, name) })
+	g := t.give(rows, append(union(match, sets), "was"))
+	return x.exec(ctx, x.text(fmt.Sprintf("UPDATE {{p}}%s t SET %s FROM %s WHERE %s AND t.rev = %s", t.name, g.pairs("", sets, ", "), g.from, g.pairs("t.", match, " AND "), g.ref["was"])), g.args)
 }
 
-func bulkDelete[T any](ctx context.Context, x *tx, t *table[T], rows [][]any, was []int64) (int64, error) {
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, name := range b {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+func bulkDelete[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (int64, error) {
 	if err := lockRows(ctx, x, t, rows); err != nil {
 		return 0, err
 	}
-	kinds, arrays := t.arrays(rows, t.own())
-	q := fmt.Sprintf("DELETE FROM {{p}}%s t USING %s AS v(%s, was) WHERE %s", t.name, unnest(append(kinds, "bigint")), strings.Join(t.own(), ", "), t.matching(t.own()))
-	return x.exec(ctx, x.text(q), append(arrays, was))
+	g := t.give(rows, append(slices.Clone(t.own), "was"))
+	return x.exec(ctx, x.text(fmt.Sprintf("DELETE FROM {{p}}%s t USING %s WHERE %s AND t.rev = %s", t.name, g.from, g.pairs("t.", t.own, " AND "), g.ref["was"])), g.args)
 }
 
 // lockRows locks rows in key order, so that two transactions that write the same ones wait for each other instead of dying of a deadlock.
 func lockRows[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) error {
-	names := t.names()[:t.keys]
-	kinds, arrays := t.arrays(rows, names)
-	using := make([]string, len(names))
-	for i, name := range names {
-		using[i] = "t." + name + " = v." + name
-	}
-	q := fmt.Sprintf("SELECT 1 FROM {{p}}%s t JOIN %s AS v(%s) ON %s ORDER BY %s FOR UPDATE OF t", t.name, unnest(kinds), strings.Join(names, ", "), strings.Join(using, " AND "), joined("t", names))
-	_, err := x.exec(ctx, x.text(q), arrays)
+	keys := t.names[:t.keys]
+	g := t.give(rows, keys)
+	_, err := x.exec(ctx, x.text(fmt.Sprintf("SELECT 1 FROM {{p}}%s t, %s WHERE %s ORDER BY t.%s FOR UPDATE OF t", t.name, g.from, g.pairs("t.", keys, " AND "), strings.Join(keys, ", t."))), g.args)
 	return err
 }

@@ -23,6 +23,7 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change
 			inserted = append(inserted, i)
 		}
 	}
+	x.inserted[t.name] += int64(len(inserted))
 	lacks := func(int) string { return "" }
 	if len(inserted) > 0 && lookup != nil {
 		var err error
@@ -32,6 +33,9 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change
 	}
 	if x.s.d == PostgreSQL && len(c) > 1 {
 		if done, err := bulk(ctx, x, t, c, lacks); done || err != nil {
+			for i := range c {
+				note(x, t, &c[i])
+			}
 			return nil, err
 		}
 	}
@@ -44,9 +48,26 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change
 		if conflict.Reason != 0 {
 			conflict.Index = i
 			conflicts = append(conflicts, conflict)
+		} else {
+			note(x, t, &c[i])
 		}
 	}
 	return conflicts, nil
+}
+
+// note remembers what was written that others may belong to: their members and devices are mostly written next, in the same transaction.
+func note[T any](x *tx, t *table[T], c *chatadmin.Change[T]) {
+	if t.parent == nil {
+		return
+	}
+	if domain, id, alive := t.parent(&c.Row); alive && !c.Delete {
+		if x.wrote[t.name] == nil {
+			x.wrote[t.name] = map[chatadmin.ID]chatadmin.ID{}
+		}
+		x.wrote[t.name][id] = domain
+	} else {
+		delete(x.wrote[t.name], id)
+	}
 }
 
 func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Change[T], i int, lacks parents) (chatadmin.Conflict, error) {
@@ -56,7 +77,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 	case c.Was == 0 && c.Delete:
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
 	case c.Delete:
-		n, err := x.exec(ctx, x.text(t.delete), append(t.pick(args, t.own()), int64(c.Was)))
+		n, err := x.exec(ctx, x.text(t.delete), append(t.pick(args, t.own), int64(c.Was)))
 		if err == nil && n == 0 {
 			none.Reason = chatadmin.Stale
 		}
@@ -71,7 +92,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 			return none, err
 		}
 	}
-	there, err := x.exists(ctx, t.name, t.names()[:t.keys], args[:t.keys])
+	there, err := x.exists(ctx, t.name, t.names[:t.keys], args[:t.keys])
 	switch {
 	case err != nil:
 		return none, err
@@ -108,9 +129,9 @@ func (x *tx) keyTaken(ctx context.Context, name, field string, columns []string,
 
 func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was chatadmin.Rev) (chatadmin.Conflict, error) {
 	var none chatadmin.Conflict
-	own := t.pick(args, t.own())
+	own := t.pick(args, t.own)
 	if t.unique != nil && x.s.d == PostgreSQL { // a violation would end the transaction
-		current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own()...), "rev"), append(append([]any(nil), own...), int64(was)))
+		current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own...), "rev"), append(append([]any(nil), own...), int64(was)))
 		if err != nil {
 			return none, err
 		}
@@ -126,7 +147,7 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 	if x.s.d == SQLite {
 		verb = "UPDATE OR IGNORE"
 	}
-	values := append(append(t.pick(args, t.written()), own...), int64(was))
+	values := append(append(t.pick(args, t.writes), own...), int64(was))
 	n, err := x.exec(ctx, x.text(verb+t.update), values)
 	if taken(err) {
 		if x.failed = fmt.Errorf("%w: %w", ErrConstraint, err); t.unique != nil && strings.Contains(err.Error(), x.s.prefix+t.name) {
@@ -140,7 +161,7 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 	if t.unique == nil {
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
 	}
-	current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own()...), "rev"), append(append([]any(nil), own...), int64(was)))
+	current, err := x.exists(ctx, t.name, append(append([]string(nil), t.own...), "rev"), append(append([]any(nil), own...), int64(was)))
 	if err != nil || !current {
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, err
 	}
@@ -148,15 +169,6 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 		_, err := x.exec(ctx, x.text("UPDATE"+t.update), values)
 		return err
 	})
-}
-
-// pick takes the arguments of some columns.
-func (t *table[T]) pick(args []any, names []string) []any {
-	picked := make([]any, len(names), len(names)+4)
-	for i, name := range names {
-		picked[i] = args[t.index(name)]
-	}
-	return picked
 }
 
 // text is a statement with its placeholders and table names as the database has them.
@@ -191,8 +203,8 @@ func (s *Store) prefixed(q *query) *query {
 	return q
 }
 
-// alive reports which users, groups or domains are there and not being deleted, by "domain/id".
-func (r reader) alive(ctx context.Context, name string, ids []chatadmin.ID) (map[string]bool, error) {
+// alive finds users, groups or domains that are there and not being deleted, and the domain of each.
+func (r reader) alive(ctx context.Context, name string, ids []chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
 	q := &query{d: r.s.d}
 	if name == "domains" {
 		q.add("SELECT id, id FROM {{p}}domains WHERE ")
@@ -203,19 +215,22 @@ func (r reader) alive(ctx context.Context, name string, ids []chatadmin.ID) (map
 	if name == "users" || name == "groups" {
 		q.add(" AND NOT deleting")
 	}
+	return r.pairs(ctx, "looking for "+name, q)
+}
+
+// pairs runs a query for domains and IDs.
+func (r reader) pairs(ctx context.Context, what string, q *query) (map[chatadmin.ID]chatadmin.ID, error) {
 	type pair struct{ domain, id string }
-	rows, err := fetch(ctx, r, "looking for "+name, r.s.prefixed(q), func(p *pair) []any { return []any{&p.domain, &p.id} })
+	rows, err := fetch(ctx, r, what, r.s.prefixed(q), func(p *pair) []any { return []any{&p.domain, &p.id} })
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[string]bool, len(rows))
+	there := make(map[chatadmin.ID]chatadmin.ID, len(rows))
 	for _, p := range rows {
-		there[p.domain+"/"+p.id] = true
+		there[chatadmin.ID(p.id)] = chatadmin.ID(p.domain)
 	}
 	return there, nil
 }
-
-func key(domain, id chatadmin.ID) string { return string(domain) + "/" + string(id) }
 
 func distinct(ids []chatadmin.ID) []chatadmin.ID {
 	seen := make(map[chatadmin.ID]bool, len(ids))
@@ -227,9 +242,4 @@ func distinct(ids []chatadmin.ID) []chatadmin.ID {
 		}
 	}
 	return out
-}
-
-// joined is the columns as a list, each with a table's alias.
-func joined(alias string, names []string) string {
-	return alias + "." + strings.Join(names, ", "+alias+".")
 }

@@ -30,12 +30,10 @@ func (x *tx) contentParents(ctx context.Context, c []chatadmin.Content, new []in
 	if err != nil {
 		return nil, err
 	}
-	earlier := map[string]int{} // chats of this call
+	earlier := map[chatadmin.ID]int{} // chats of this call
 	for i := range c {
-		if k := key(c[i].Domain, c[i].ID); c[i].Kind == chatadmin.Chat {
-			if _, ok := earlier[k]; !ok {
-				earlier[k] = i
-			}
+		if _, ok := earlier[c[i].ID]; !ok && c[i].Kind == chatadmin.Chat {
+			earlier[c[i].ID] = i
 		}
 	}
 	var lacks parents
@@ -47,11 +45,10 @@ func (x *tx) contentParents(ctx context.Context, c []chatadmin.Content, new []in
 		if r.Kind == chatadmin.Chat {
 			return missing(users, r.Domain, r.Peer, "peer")
 		}
-		k := key(r.Domain, r.Container)
-		if groups[k] || chats[k] {
+		if missing(groups, r.Domain, r.Container, "group") == "" || missing(chats, r.Domain, r.Container, "chat") == "" {
 			return ""
 		}
-		if at, ok := earlier[k]; ok && at < i && lacks(at) == "" {
+		if at, ok := earlier[r.Container]; ok && at < i && c[at].Domain == r.Domain && lacks(at) == "" {
 			return ""
 		}
 		return "container"
@@ -71,7 +68,7 @@ func twice(n int, first, second func(int) chatadmin.ID) func(int) chatadmin.ID {
 }
 
 // chats finds the chats that content is to lie in, between users who are both there.
-func (x *tx) chats(ctx context.Context, c []chatadmin.Content) (map[string]bool, error) {
+func (x *tx) chats(ctx context.Context, c []chatadmin.Content) (map[chatadmin.ID]chatadmin.ID, error) {
 	var ids []chatadmin.ID
 	for i := range c {
 		if c[i].Kind != chatadmin.Chat && c[i].Container != "" {
@@ -83,13 +80,7 @@ func (x *tx) chats(ctx context.Context, c []chatadmin.Content) (map[string]bool,
 	}
 	q := (&query{d: x.s.d}).add("SELECT c.domain, c.id FROM {{p}}content c JOIN {{p}}users a ON a.id = c.author AND a.domain = c.domain AND NOT a.deleting "+
 		"JOIN {{p}}users p ON p.id = c.peer AND p.domain = c.domain AND NOT p.deleting WHERE c.kind = ? AND ", int64(chatadmin.Chat)).in("c.id", strs(distinct(ids)))
-	type pair struct{ domain, id string }
-	rows, err := fetch(ctx, x.reader, "looking for chats", x.s.prefixed(q), func(p *pair) []any { return []any{&p.domain, &p.id} })
-	there := map[string]bool{}
-	for _, p := range rows {
-		there[p.domain+"/"+p.id] = true
-	}
-	return there, err
+	return x.pairs(ctx, "looking for chats", q)
 }
 
 // content is the condition of a query.

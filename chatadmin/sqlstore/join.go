@@ -54,8 +54,7 @@ func (j *joinedStore) attempt(ctx context.Context, fence chatadmin.Fence, f func
 	if _, err := j.tx.ExecContext(ctx, "SAVEPOINT chatadmin"); err != nil {
 		return while(ctx, "joining a transaction", err)
 	}
-	x := &tx{reader: reader{s: j.s, c: j.tx}, stmts: map[string]*sql.Stmt{}}
-	x.x = x
+	x := j.s.newTx(j.tx)
 	ended := false
 	defer func() {
 		x.close()

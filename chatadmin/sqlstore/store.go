@@ -32,6 +32,7 @@ type Store struct {
 	serializable bool
 	attempts     int
 	now          func() time.Time
+	growth       growth
 	writer       chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
 }
 
@@ -142,8 +143,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
 		return while(ctx, "beginning a transaction", err)
 	}
-	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}}
-	x.x = x
+	x := s.newTx(c)
 	ended := false
 	defer func() { // f failed or panicked
 		x.close()
@@ -170,6 +170,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return fmt.Errorf("%w: %w", chatadmin.ErrCommitUnknown, err)
 	}
 	ended = true
+	s.analyze(ctx, c, x.inserted)
 	return nil
 }
 

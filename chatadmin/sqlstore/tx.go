@@ -65,9 +65,17 @@ func fetch[T any](ctx context.Context, r reader, what string, q *query, dest fun
 // tx is one transaction.
 type tx struct {
 	reader
-	stmts  map[string]*sql.Stmt // SQLite: prepared once for the transaction
-	over   bool
-	failed error
+	stmts    map[string]*sql.Stmt                     // SQLite: prepared once for the transaction
+	inserted map[string]int64                         // by table
+	wrote    map[string]map[chatadmin.ID]chatadmin.ID // users, groups and devices that it has written and that are alive, by table: the domain of each
+	over     bool
+	failed   error
+}
+
+func (s *Store) newTx(c conn) *tx {
+	x := &tx{reader: reader{s: s, c: c}, stmts: map[string]*sql.Stmt{}, inserted: map[string]int64{}, wrote: map[string]map[chatadmin.ID]chatadmin.ID{}}
+	x.x = x
+	return x
 }
 
 // close ends the use of the transaction.

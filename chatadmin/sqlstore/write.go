@@ -37,22 +37,28 @@ func (x *tx) inDomain(ctx context.Context, new []int, domain func(int) chatadmin
 	return func(i int) string { return missing(there, domain(i), domain(i), "domain") }, err
 }
 
-// lookup finds which of the parents of new rows are there.
-func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) chatadmin.ID) (map[string]bool, error) {
+// lookup finds which of the parents of new rows are there, and their domains. Those that this transaction has written itself need no look.
+func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
 	var ids []chatadmin.ID
+	wrote := x.wrote[name]
+	known := true
 	for _, i := range new {
 		if id := parent(i); id != "" {
 			ids = append(ids, id)
+			known = known && wrote[id] != ""
 		}
 	}
-	if len(ids) == 0 {
+	switch {
+	case len(ids) == 0:
 		return nil, nil
+	case known:
+		return wrote, nil
 	}
 	return x.alive(ctx, name, ids)
 }
 
-func missing(there map[string]bool, domain, id chatadmin.ID, field string) string {
-	if there[key(domain, id)] {
+func missing(there map[chatadmin.ID]chatadmin.ID, domain, id chatadmin.ID, field string) string {
+	if in, ok := there[id]; ok && in == domain {
 		return ""
 	}
 	return field
@@ -88,7 +94,7 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
 	return change(ctx, x, recordRows, c, func(ctx context.Context, new []int) (parents, error) {
 		owner := func(i int) chatadmin.ID { return c[i].Row.Owner }
-		var owners []map[string]bool
+		var owners []map[chatadmin.ID]chatadmin.ID
 		for _, name := range []string{"users", "groups", "devices"} {
 			there, err := x.lookup(ctx, name, new, owner)
 			if err != nil {
@@ -176,6 +182,7 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if err != nil {
 		return nil, "", err
 	}
+	x.inserted["memberships"] += int64(len(added))
 	out := make([]chatadmin.ID, len(added))
 	for i, id := range added {
 		out[i] = chatadmin.ID(id)

@@ -175,7 +175,7 @@ func lookups() map[string]lookup {
 		"devices":                   {110, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big"})},
 		"devices, searched":         {110, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big", Prefix: "key10123"})},
 		"devices by key":            {2, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big", Key: "key1012345"})},
-		"devices of a user":         {2, "devices_key", devices(chatadmin.DeviceQuery{Domain: "big", User: "user-1033333"})},
+		"devices of a user":         {2, "devices_key", devices(chatadmin.DeviceQuery{Domain: "big", Users: []chatadmin.ID{"user-1033333"}})},
 		"devices by status":         {110, "devices_status", devices(chatadmin.DeviceQuery{Domain: "big", Status: 1})},
 		"records of a kind":         {110, "records", records(chatadmin.RecordQuery{Kind: "kind4"})},
 		"records, kind and domain":  {110, "records_domain", records(chatadmin.RecordQuery{Kind: "kind4", Domain: "small-20"})},

@@ -1,0 +1,45 @@
+package sqlstore
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+)
+
+// PostgreSQL plans by what it knows of a table, and keeps a prepared statement's plan until it learns more. Autovacuum looks once a minute: by then an import has written a million
+// rows with plans made for an empty table, each batch slower than the one before. So the store has tables analysed itself as the rows it has inserted grow: at 2^12, 2^15, 2^18 and so on,
+// a tenth of a second each. Below, no plan is bad enough to matter.
+const firstAnalyze = 1 << 12
+
+// growth counts the rows that a store has inserted, by table.
+type growth struct {
+	mu   sync.Mutex
+	rows map[string]int64
+}
+
+// add counts rows that were committed, and returns the tables to analyse.
+func (g *growth) add(inserted map[string]int64) (grown []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.rows == nil {
+		g.rows = map[string]int64{}
+	}
+	for name, n := range inserted {
+		was, is := g.rows[name], g.rows[name]+n
+		g.rows[name] = is
+		if level := func(n int64) int { return (bits.Len64(uint64(n)) + 2) / 3 }; is >= firstAnalyze && level(is) > level(was) {
+			grown = append(grown, name)
+		}
+	}
+	return grown
+}
+
+// analyze renews what the database knows of tables that have grown. It never waits for a lock, and is no reason to fail: who may not do it is only warned.
+func (s *Store) analyze(ctx context.Context, c conn, inserted map[string]int64) {
+	if s.d != PostgreSQL {
+		return
+	}
+	for _, name := range s.growth.add(inserted) {
+		_, _ = c.ExecContext(ctx, s.sql("ANALYZE (SKIP_LOCKED) {{p}}"+name))
+	}
+}
