@@ -2,6 +2,7 @@ package sqlstoretest
 
 import (
 	"database/sql"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	bin, dir string
 	cred     *syscall.Credential
+	settings string
 }
 
 var (
@@ -72,6 +74,9 @@ func startCluster() (*cluster, error) {
 		return nil, err
 	}
 	c := &cluster{bin: filepath.Dir(slices.Max(found)), dir: dir}
+	if b := flag.Lookup("test.bench"); b == nil || b.Value.String() == "" { // the tests crash the server, never the machine: what it has written stays, flushed or not
+		c.settings = " -c fsync=off -c full_page_writes=off"
+	}
 	if os.Getuid() == 0 { // it refuses to run as root
 		for _, name := range []string{"postgres", "nobody"} {
 			if u, err := user.Lookup(name); err == nil {
@@ -109,7 +114,7 @@ func (c *cluster) run(name string, args ...string) error {
 }
 
 func (c *cluster) start() error {
-	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300", "start")
+	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300"+c.settings, "start")
 }
 
 // crash ends the server without giving it time to finish anything, and starts it again.
