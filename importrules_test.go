@@ -24,11 +24,15 @@ var mayImport = map[string][]string{
 	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/keyring":          {},
+	"/chatadmin/signin":           {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":         {"/chatadmin"},
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},
+
+	"/chatadmin/sqlstore/internal/schema": {},
 }
 
 type pkg struct {

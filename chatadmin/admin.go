@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,10 @@ import (
 type Admin struct {
 	store Store
 	o     Options
-	last  atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
+
+	onGroupDelete []GroupDeleteFunc
+
+	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
 
 // Options configure an Admin. The zero value of each field is a working default.
@@ -48,6 +52,30 @@ type Options struct {
 	TwoFactor TwoFactor
 	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
 	Blobs Blobs
+}
+
+// Extension is how a further policy takes part in what the library does. Nil fields take no part.
+type Extension struct {
+	// OnUserChange runs after Options.OnUserChange, in the same transaction.
+	OnUserChange UserChangeFunc
+	// OnGroupDelete runs in the transaction that begins the deletion of groups.
+	OnGroupDelete GroupDeleteFunc
+	// TwoFactor takes the place of Options.TwoFactor.
+	TwoFactor TwoFactor
+}
+
+// Extend adds an extension. The constructors of the packages that hold further policies call it, so that no host can forget to; call it while setting up,
+// before the Admin is used.
+func (a *Admin) Extend(e Extension) {
+	if e.OnUserChange != nil {
+		a.o.OnUserChange = append(slices.Clip(a.o.OnUserChange), e.OnUserChange)
+	}
+	if e.OnGroupDelete != nil {
+		a.onGroupDelete = append(a.onGroupDelete, e.OnGroupDelete)
+	}
+	if e.TwoFactor != nil {
+		a.o.TwoFactor = e.TwoFactor
+	}
 }
 
 // TwoFactor is what two-factor authentication tells the rest of the library.

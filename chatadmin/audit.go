@@ -34,6 +34,8 @@ const (
 	KindMemberRemove   = "group.member.remove"
 	KindMemberLeave    = "group.member.leave"
 	KindMemberAdmin    = "group.member.admin"
+	KindHoldAdd        = "hold.add"
+	KindHoldRelease    = "hold.release"
 )
 
 // FieldChange is one field before and after. Secrets never appear.
@@ -120,6 +122,38 @@ func decodeEvent(e Event) (AuditEvent, error) {
 		}
 	}
 	return a, nil
+}
+
+// BlankEvents takes out of at most MaxBatch events what they say about some targets, and returns how many it changed: which events there were, by whom and about whom, stays.
+func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
+	var changes []Change[Event]
+	for _, e := range events {
+		var d eventData
+		if !slices.ContainsFunc(e.Targets, func(id ID) bool { return about[id] }) {
+			continue
+		}
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return 0, fmt.Errorf("audit event %s: %w", e.ID, err)
+		}
+		before := len(d.Changes)
+		maps.DeleteFunc(d.Changes, func(id ID, _ map[string][2]string) bool { return about[id] })
+		if len(d.Changes) == before {
+			continue
+		}
+		was := e.Rev
+		var err error
+		if e.Data, err = json.Marshal(d); err != nil {
+			return 0, err
+		}
+		if e.Rev, err = w.NextRev(was); err != nil {
+			return 0, err
+		}
+		changes = append(changes, Change[Event]{Row: e, Was: was})
+	}
+	if len(changes) == 0 {
+		return 0, nil
+	}
+	return len(changes), noConflict(w.ChangeEvents(ctx, changes))
 }
 
 // Events lists the audit log, newest first. q.Domain is set by the scope. It needs PermAudit.

@@ -56,8 +56,8 @@ func require(r Role, p Permission) error {
 	return fmt.Errorf("this needs the permission %q, which the role %q lacks: %w", p, r.Name, ErrForbidden)
 }
 
-// mayActOn refuses to act on somebody whose role stands above the actor's.
-func (w *Work) mayActOn(u *User) error {
+// MayActOn refuses with ErrForbidden to act on somebody whose role stands above the actor's.
+func (w *Work) MayActOn(u *User) error {
 	if target, _ := w.Settings.Role(u.Role); u.ID != w.Actor.ID && target.Level > w.Role.Level {
 		return fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden)
 	}

@@ -34,8 +34,11 @@
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers, SetGroupAdmin, PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup; an admin of the group may too
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	domain          ChangeSettings
+//	holds           AddHold, ReleaseHold, Holds
 //	audit.read      Events, and Job where somebody else began it
 //	(none)          Leave, for oneself; AdminsInForce; View
+//
+// Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 //
 // CreateDomain, Domains, DeliverEvents, SendInvitations and ReleaseBlobs are methods of Admin: only the host can call them.
 //
@@ -55,7 +58,7 @@
 //	device list, disable, wipe      Device rows: unique client key per user, a generation and a status by revision; commands are Records owned by the device
 //	device check per request        Devices by ID: one indexed read that carries the hashed credential
 //	deleting users and groups       Exclusive fence sets Deleting, after which no child row is accepted (NoParent); CountContent and DeleteContent by
-//	                                selector in batches; records by owner; ChangeEvents blanks what the audit log says
+//	                                selector in batches; records by owners, memberships by groups; ChangeEvents blanks what the audit log says
 //	legal holds, retention          Records for holds; ContentQuery.Before with ExceptContainers and ExceptAuthors
 //	provisioning rules              Settings.Policies; ListUsers by Department; Work.WriteUsers
 //	integrations                    Records: settings and tokens owned by the group, OAuth state with Due, message maps by key, dead letters by kind

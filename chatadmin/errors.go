@@ -17,6 +17,7 @@ var (
 	ErrNotInSubscription = errors.New("not part of the domain's subscription")
 	ErrSuspended         = errors.New("the domain is suspended")
 	ErrPlanStale         = errors.New("the plan is out of date: make it again and look at it before applying it")
+	ErrHeld              = errors.New("a legal hold forbids it: release the hold first")
 	ErrVetoed            = errors.New("refused by the application")
 	ErrTransition        = errors.New("not possible in the user's present state")
 )

@@ -44,8 +44,15 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 	case g.Default:
 		return Group{}, fmt.Errorf("group %q: unmark it first: %w", g.Name, ErrDefaultGroup)
 	}
-	return g, nil
+	held, err := HeldBack(ctx, w, w.scope.domain, nil, []ID{id})
+	if err == nil && len(held) > 0 {
+		err = fmt.Errorf("%s: %w", held[0], ErrHeld)
+	}
+	return g, err
 }
+
+// GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
+type GroupDeleteFunc func(context.Context, *Work, []Group) error
 
 const (
 	jobDeleteGroup = "delete group"
@@ -64,11 +71,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		if err != nil {
 			return err
 		}
-		err = w.writeGroup(ctx, KindGroupDelete, &g, func(g *Group) ([]FieldChange, error) {
-			g.Deleting = true
-			return change("name", g.Name, ""), nil
-		})
-		if err != nil {
+		if err := w.BeginGroupDeletion(ctx, []Group{g}); err != nil {
 			return err
 		}
 		params, err := json.Marshal(g.ID)
@@ -94,8 +97,8 @@ func (s *Scope) ResumeDeleteGroup(ctx context.Context, job ID, progress func(Pro
 			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 		return Step{Op{Kind: KindGroupDelete, Fence: NoFence, Targets: []ID{group}}, func(ctx context.Context, w *Work, job *Job) error {
-			n, err := w.deleteGroupBatch(ctx, group)
-			if job.Done += int64(n); err == nil && n == 0 {
+			n, gone, err := w.deleteGroupBatch(ctx, group)
+			if job.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
 				job.State = JobDone
 			}
 			return err
@@ -103,55 +106,155 @@ func (s *Scope) ResumeDeleteGroup(ctx context.Context, job ID, progress func(Pro
 	}, progress)
 }
 
-// deleteGroupBatch deletes the next batch of what is left of a group, and returns how many rows; 0 when the group itself is gone.
-func (w *Work) deleteGroupBatch(ctx context.Context, group ID) (int, error) {
-	domain := w.scope.domain
-	gs, err := w.Groups(ctx, domain, []ID{group})
+// deleteGroupBatch deletes the next batch of what is left of a group.
+func (w *Work) deleteGroupBatch(ctx context.Context, group ID) (n Removed, gone bool, err error) {
+	gs, err := w.Groups(ctx, w.scope.domain, []ID{group})
 	if err != nil || len(gs) == 0 {
-		return 0, err
+		return n, err == nil, err
 	}
-	g := gs[0]
-	if err := w.administers(ctx, g); err != nil {
-		return 0, err
+	if err := w.administers(ctx, gs[0]); err != nil {
+		return n, false, err
 	}
-	n, blobs, _, err := w.DeleteContent(ctx, ContentQuery{Domain: domain, Containers: []ID{group}}, Page{Limit: MaxDelete})
+	n, err = w.deleteGroups(ctx, gs, w.scope.actor, MaxDelete)
+	return n, n.Groups > 0, err
+}
+
+// BeginGroupDeletion marks at most MaxBatch groups as being deleted, under the exclusive fence: they are hidden, default no longer, and nothing new gets in. One event names them
+// all. Who may, and whether a hold forbids it, is the caller's to know.
+func (w *Work) BeginGroupDeletion(ctx context.Context, groups []Group) error {
+	if w.mode != Exclusive {
+		return ErrNeedsExclusive
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	changes, targets, was := make([]Change[Group], len(groups)), make([]ID, len(groups)), make([]Rev, len(groups))
+	for i, g := range groups {
+		changes[i], targets[i], was[i] = Change[Group]{Row: g, Was: g.Rev}, g.ID, g.Rev
+	}
+	rev, err := w.NextRev(was...)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if rows := int(n.Chats + n.Messages + n.Files); rows > 0 {
-		return rows, w.queueBlobs(ctx, blobs)
+	marked := make([]Group, len(groups))
+	for i := range changes {
+		g := &changes[i].Row
+		g.Rev, g.Deleting, g.Default = rev, true, false
+		marked[i] = *g
 	}
-	records, _, err := w.ListRecords(ctx, RecordQuery{Domain: domain, Owner: group}, Page{Limit: MaxBatch})
+	if err := noConflict(w.ChangeGroups(ctx, changes)); err != nil {
+		return err
+	}
+	w.record(KindGroupDelete, targets, len(targets), func(i int) []FieldChange { return change("name", groups[i].Name, "") }, nil)
+	for _, f := range w.scope.admin.onGroupDelete {
+		if err := f(ctx, w, marked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Removed counts the rows that a batch of a deletion removed.
+type Removed struct {
+	Content                      ContentCount
+	Groups, Memberships, Records int64
+}
+
+// Rows is how many rows that were.
+func (r Removed) Rows() int64 {
+	return r.Content.Chats + r.Content.Messages + r.Content.Files + r.Groups + r.Memberships + r.Records
+}
+
+// DeleteGroups deletes about limit rows (1 to MaxDelete) of what is left of at most MaxBatch groups that are being deleted: what lies in them, their records, their
+// memberships and, when nothing else is left, the groups themselves; then Removed.Groups is their number. Keys of file contents are queued for ReleaseBlobs.
+func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
+	return w.deleteGroups(ctx, groups, "", limit)
+}
+
+// deleteGroups keeps the membership of one user to the end: it may be what says that they may go on.
+func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
+	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]Change[Group], len(groups))
+	for i, g := range groups {
+		ids[i], rows[i] = g.ID, Change[Group]{Row: g, Was: g.Rev, Delete: true}
+	}
+	held, err := HeldBack(ctx, w, domain, nil, ids)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
-	if len(records) > 0 {
-		changes := make([]Change[Record], len(records))
-		for i, r := range records {
+	if len(held) > 0 {
+		return n, fmt.Errorf("%s: %w", held[0], ErrHeld)
+	}
+	var more bool
+	if n.Content, more, err = w.DeleteContent(ctx, ContentQuery{Domain: domain, Containers: ids}, limit); err != nil || more {
+		return n, err
+	}
+	if n.Records, more, err = w.DeleteRecords(ctx, RecordQuery{Domain: domain, Owners: ids}, limit); err != nil || more {
+		return n, err
+	}
+	if n.Memberships, more, err = w.deleteMemberships(ctx, MemberQuery{Domain: domain, Groups: ids}, keep, limit); err != nil || more {
+		return n, err
+	}
+	n.Groups = int64(len(groups))
+	return n, noConflict(w.ChangeGroups(ctx, rows))
+}
+
+// DeleteContent deletes up to limit rows (1 to MaxDelete) of q, queues the keys of file contents for ReleaseBlobs, and returns how many went and whether there may be more. It takes the
+// place of the method of Tx, which would lose the keys.
+func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, limit int) (n ContentCount, more bool, err error) {
+	n, blobs, next, err := w.Tx.DeleteContent(ctx, q, Page{Limit: limit})
+	if err != nil {
+		return ContentCount{}, false, err
+	}
+	return n, next != "", w.queueBlobs(ctx, blobs)
+}
+
+// DeleteRecords deletes about limit records of q, and returns how many and whether there may be more.
+func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n int64, more bool, err error) {
+	for more = true; more && n < int64(limit); {
+		rows, next, err := w.ListRecords(ctx, q, Page{Limit: MaxBatch})
+		if err != nil {
+			return n, true, err
+		}
+		changes := make([]Change[Record], len(rows))
+		for i, r := range rows {
 			changes[i] = Change[Record]{Row: r, Was: r.Rev, Delete: true}
 		}
-		return len(records), noConflict(w.ChangeRecords(ctx, changes))
-	}
-	members, _, err := w.ListMemberships(ctx, MemberQuery{Domain: domain, Group: group}, Page{Limit: MaxBatch})
-	if err != nil {
-		return 0, err
-	}
-	last := len(members) < 2
-	var changes []Change[Membership]
-	for _, m := range members {
-		if last || m.User != w.scope.actor { // the actor's own says that they may go on, and goes with the group
-			changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+		if err := noConflict(w.ChangeRecords(ctx, changes)); err != nil {
+			return n, true, err
 		}
+		n, more = n+int64(len(rows)), next != ""
 	}
-	if len(changes) > 0 {
+	return n, more, nil
+}
+
+// DeleteMemberships deletes about limit memberships of q, and returns how many and whether there may be more.
+func (w *Work) DeleteMemberships(ctx context.Context, q MemberQuery, limit int) (n int64, more bool, err error) {
+	return w.deleteMemberships(ctx, q, "", limit)
+}
+
+func (w *Work) deleteMemberships(ctx context.Context, q MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
+	for {
+		rows, next, err := w.ListMemberships(ctx, q, Page{Limit: MaxBatch})
+		if err != nil {
+			return n, true, err
+		}
+		var changes []Change[Membership]
+		for _, m := range rows {
+			if m.User != keep || len(rows) == 1 {
+				changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+			}
+		}
 		if err := noConflict(w.ChangeMemberships(ctx, changes)); err != nil {
-			return 0, err
+			return n, true, err
+		}
+		n += int64(len(changes))
+		if next == "" && len(changes) == len(rows) {
+			return n, false, nil
+		}
+		if n >= int64(limit) {
+			return n, true, nil
 		}
 	}
-	if !last {
-		return len(changes), nil
-	}
-	return 0, noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: g, Was: g.Rev, Delete: true}}))
 }
 
 // queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted them.

@@ -94,6 +94,11 @@ func (s *Scope) Job(ctx context.Context, id ID) (Job, error) {
 	return job, err
 }
 
+// Job reads one of the domain's jobs as it stands in this transaction.
+func (w *Work) Job(ctx context.Context, id ID) (Job, error) {
+	return readJob(ctx, w, w.scope.domain, id)
+}
+
 func readJob(ctx context.Context, r Reader, domain, id ID) (Job, error) {
 	rs, err := r.Records(ctx, []Key{jobKey(domain, id)})
 	rec, err := one(rs, err, "job", string(id))
@@ -109,7 +114,7 @@ func readJob(ctx context.Context, r Reader, domain, id ID) (Job, error) {
 }
 
 // RunJob carries a job to its end, or continues one that was interrupted: it asks next for a step, runs it together with writing the job, and so on
-// until the job is done. next reads and computes outside any transaction, and gets the job as it was committed last, which may be further than this run has brought it: two
+// until the job is done. With an error it returns the job as it was committed last, as far as is known. next reads and computes outside any transaction, and gets the job as it was committed last, which may be further than this run has brought it: two
 // processes may run the same job, and each step is done once. Every step is authorised anew; the job goes on only in the name of who started it. progress may be nil.
 func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *Job) (Step, error), progress func(Progress)) (Job, error) {
 	if _, _, err := s.View(ctx, ""); err != nil {
@@ -131,6 +136,7 @@ func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *J
 		if err != nil {
 			return job, err
 		}
+		var done Job
 		err = s.Change(ctx, step.Op, func(ctx context.Context, w *Work) error {
 			stored, err := readJob(ctx, w, s.domain, id)
 			if err != nil {
@@ -145,14 +151,20 @@ func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *J
 			if stored.State == JobDone {
 				stored.Ended = w.now
 			}
-			return w.PutJob(ctx, &stored)
+			done = stored
+			return w.PutJob(ctx, &done)
 		})
-		unsure := errors.Is(err, errJobMoved) || errors.Is(err, ErrCommitUnknown) || errors.Is(err, ErrStepAgain)
-		if err != nil && !unsure {
+		switch {
+		case err == nil:
+			job = done
+		case errors.Is(err, errJobMoved), errors.Is(err, ErrCommitUnknown), errors.Is(err, ErrStepAgain):
+			stored, err := readJob(ctx, s.admin.store, s.domain, id)
+			if err != nil {
+				return job, err
+			}
+			job = stored
+		default:
 			return job, err
-		}
-		if job, err = readJob(ctx, s.admin.store, s.domain, id); err != nil {
-			return Job{}, err
 		}
 		if progress != nil {
 			progress(Progress{job.Done, job.Total, s.admin.o.Now().Sub(begin), before})

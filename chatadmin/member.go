@@ -43,7 +43,7 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 		var targets []ID
 		for _, u := range us {
 			if m, ok := have[u.ID]; ok {
-				if err := w.mayActOn(&u); err != nil {
+				if err := w.MayActOn(&u); err != nil {
 					return err
 				}
 				changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
@@ -69,7 +69,7 @@ func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users .
 			if m.Admin == admin {
 				continue
 			}
-			if err := w.mayActOn(&u); err != nil {
+			if err := w.MayActOn(&u); err != nil {
 				return err
 			}
 			was := m.Rev

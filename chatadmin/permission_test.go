@@ -17,9 +17,9 @@ import (
 
 // target is what a call of the matrix is about: of the actor's own domain, of another one, or of none.
 type target struct {
-	user, group, job chatadmin.ID
-	login            string
-	plan, deletion   *chatadmin.Plan
+	user, group, job, hold chatadmin.ID
+	login                  string
+	plan, deletion         *chatadmin.Plan
 }
 
 // call is one line of the matrix: an exported method of Scope, what it needs, and how to call it.
@@ -169,6 +169,18 @@ func matrix() map[string]call {
 		}},
 		"Events": {need: chatadmin.PermAudit, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
 			_, err := all(s.Events(ctx, chatadmin.EventQuery{}))
+			return err
+		}},
+		"AddHold": {need: chatadmin.PermHolds, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.AddHold(ctx, chatadmin.Hold{User: on.user, Reason: "lawsuit"})
+			return err
+		}},
+		"ReleaseHold": {need: chatadmin.PermHolds, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ReleaseHold(ctx, on.hold)
+			return err
+		}},
+		"Holds": {need: chatadmin.PermHolds, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := all(s.Holds(ctx))
 			return err
 		}},
 		"Job": {need: chatadmin.PermAudit, do: func(s *chatadmin.Scope, on target) error {
@@ -334,6 +346,11 @@ func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) 
 	require.NoError(w.t, err)
 	on.deletion, err = host.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(w.t, err)
+	held, err := host.CreateGroup(ctx, "Held")
+	require.NoError(w.t, err)
+	hold, err := host.AddHold(ctx, chatadmin.Hold{Group: held.ID, Reason: "lawsuit"})
+	require.NoError(w.t, err)
+	on.hold = hold.ID
 	// A finished job of each kind, which the host began.
 	spare, err := host.CreateGroup(ctx, "Spare")
 	require.NoError(w.t, err)
@@ -359,9 +376,9 @@ func testOtherDomain(t *testing.T, name string, c call) {
 	other := w.target(domain, boss, strings.Contains(name, "DeleteGroup"))
 	own := w.target(w.domain, w.boss, strings.Contains(name, "DeleteGroup"))
 	none := own
-	none.user, none.group, none.job, none.login = "no-such-user", "no-such-group", "no-such-job", "nobody@acme.example"
+	none.user, none.group, none.job, none.hold, none.login = "no-such-user", "no-such-group", "no-such-job", "no-such-hold", "nobody@acme.example"
 	theirs := own
-	theirs.user, theirs.group, theirs.job, theirs.login = other.user, other.group, other.job, "nobody@acme.example"
+	theirs.user, theirs.group, theirs.job, theirs.hold, theirs.login = other.user, other.group, other.job, other.hold, "nobody@acme.example"
 	for _, on := range []*target{&none, &theirs} {
 		plan, deletion := *own.plan, *own.deletion
 		plan.Subject, deletion.Subject = on.group, on.group
@@ -375,7 +392,7 @@ func testOtherDomain(t *testing.T, name string, c call) {
 		missing, foreign := c.do(s, none), c.do(s, theirs)
 		require.ErrorIs(t, missing, chatadmin.ErrNotFound)
 		require.ErrorIs(t, foreign, chatadmin.ErrNotFound)
-		mask := strings.NewReplacer(string(theirs.user), "X", string(theirs.group), "X", string(theirs.job), "X", "no-such-user", "X", "no-such-group", "X", "no-such-job", "X")
+		mask := strings.NewReplacer(string(theirs.user), "X", string(theirs.group), "X", string(theirs.job), "X", string(theirs.hold), "X", "no-such-hold", "X", "no-such-user", "X", "no-such-group", "X", "no-such-job", "X")
 		require.Equal(t, mask.Replace(missing.Error()), mask.Replace(foreign.Error()), "the two must not be told apart")
 	}
 	require.Len(t, w.events(""), before)

@@ -15,18 +15,23 @@ const (
 	PermUsersEdit   Permission = "users.edit"   // edit, activate and deactivate users
 	PermUsersAccess Permission = "users.access" // deny and grant access
 	PermUsersImport Permission = "users.import" // import users from a file (with users.create and users.edit), invite them
+	PermUsersDelete Permission = "users.delete" // delete users with all that is theirs
+	PermTwoFactor   Permission = "twofactor"    // the domain's two-factor mode; reset it for users; their remembered clients
+	PermDevices     Permission = "devices"      // list, disable, enable and wipe the devices of others
 	PermRoles       Permission = "roles"        // define and assign roles up to one's own level
 	PermGroupCreate Permission = "groups.create"
 	PermGroups      Permission = "groups"         // administer every group as if being its admin
 	PermDefault     Permission = "groups.default" // mark and unmark default groups
 	PermDomain      Permission = "domain"         // change the domain's settings
+	PermServices    Permission = "integrations"   // enable and disable services for the domain
+	PermHolds       Permission = "holds"          // legal holds and retention
 	PermAudit       Permission = "audit.read"
 )
 
 // Permissions lists every permission, in the order of the documentation.
 func Permissions() []Permission {
-	return []Permission{PermUsersRead, PermUsersCreate, PermUsersEdit, PermUsersAccess, PermUsersImport, PermRoles, PermGroupCreate,
-		PermGroups, PermDefault, PermDomain, PermAudit}
+	return []Permission{PermUsersRead, PermUsersCreate, PermUsersEdit, PermUsersAccess, PermUsersImport, PermUsersDelete, PermTwoFactor, PermDevices,
+		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit}
 }
 
 // Role is a level and a set of permissions. Nobody grants a role above their own level or with a permission that they lack, and nobody acts on a

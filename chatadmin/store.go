@@ -84,13 +84,14 @@ type Reader interface {
 	ListDomains(ctx context.Context, p Page) ([]Domain, Cursor, error)                        // by ID
 	ListUsers(ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error)               // by LoginKey, or by NameKey
 	ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error)            // by NameKey
-	ListMemberships(ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) // by the ID that q leaves open
+	ListMemberships(ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) // by the ID that q leaves open; by group, then user, with Groups
 	ListDevices(ctx context.Context, q DeviceQuery, p Page) ([]Device, Cursor, error)         // by Key
 	ListRecords(ctx context.Context, q RecordQuery, p Page) ([]Record, Cursor, error)         // by Kind, ID, Domain; with DueBy by Due first
 	ListEvents(ctx context.Context, q EventQuery, p Page) ([]Event, Cursor, error)            // newest first: At, then ID, descending
 
 	CountUsers(ctx context.Context, q UserQuery) (int64, error)
 	CountMemberships(ctx context.Context, q MemberQuery) (int64, error)
+	CountMembers(ctx context.Context, domain ID, groups []ID) (map[ID]int64, error) // of each group; one without members may be left out
 	CountContent(ctx context.Context, q ContentQuery) (ContentCount, error)
 }
 
@@ -272,20 +273,23 @@ type (
 		Prefix                    string // of NameKey
 		DefaultOnly, WithDeleting bool
 	}
-	// MemberQuery names a Group (ordered by user), or a User (ordered by group), or neither to count a whole domain.
+	// MemberQuery names a Group (ordered by user), or Groups, at most MaxBatch, or a User (ordered by group), or none of them to count a whole domain.
 	MemberQuery struct {
 		Domain, Group, User ID
+		Groups              []ID
 		AdminOnly           bool
 	}
 	DeviceQuery struct {
-		Domain, User ID
+		Domain       ID
+		Users        []ID   // of one of them; at most MaxBatch
 		Key, Prefix  string // exactly this client device id; or its beginning
 		Status, Type uint8
 	}
-	// RecordQuery sets at least one of Kind, Domain and Owner (Owner with Domain).
+	// RecordQuery sets at least one of Kind, Domain and Owner or Owners (with Domain; Owners are at most MaxBatch).
 	RecordQuery struct {
 		Kind          string
 		Domain, Owner ID
+		Owners        []ID      // of any of them
 		DueBy         time.Time // only records with a Due, at this time or before
 	}
 	EventQuery struct {

@@ -86,6 +86,11 @@ type UserChange struct{ Was, Now User }
 // LosesAccess reports whether the change ends the user's access: what hangs on it (sessions, links, devices) ends in the same transaction.
 func (c *UserChange) LosesAccess() bool { return c.Was.hasAccess() && !c.Now.hasAccess() }
 
+// GainsAccess reports whether the change gives access back to a user who had lost it.
+func (c *UserChange) GainsAccess() bool {
+	return c.Was.ID != "" && !c.Was.hasAccess() && c.Now.hasAccess()
+}
+
 func (u *User) hasAccess() bool {
 	return u.ID != "" && u.Status != Deactivated && !u.Denied && !u.Deleting
 }

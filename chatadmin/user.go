@@ -187,6 +187,9 @@ func diffUser(d []FieldChange, was, now *User) []FieldChange {
 	if was.Denied != now.Denied {
 		d = append(d, FieldChange{"denied", yes(was.Denied), yes(now.Denied)})
 	}
+	if was.Deleting != now.Deleting {
+		d = append(d, FieldChange{"deleting", yes(was.Deleting), yes(now.Deleting)})
+	}
 	return d
 }
 

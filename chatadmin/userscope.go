@@ -198,7 +198,7 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 		writes := make([]UserWrite, len(was))
 		users = was
 		for i, u := range was {
-			if err := w.mayActOn(&u); err != nil { // also where nothing would change
+			if err := w.MayActOn(&u); err != nil { // also where nothing would change
 				return err
 			}
 			now, err := f(w, u)

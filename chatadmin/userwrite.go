@@ -76,7 +76,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 func (w *Work) mayChange(x *UserWrite) error {
 	was, now := &x.Was, &x.Now.user
 	if was.ID != "" {
-		if err := w.mayActOn(was); err != nil {
+		if err := w.MayActOn(was); err != nil {
 			return err
 		}
 		if was.Deleting && now.Deleting {
@@ -270,6 +270,39 @@ func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]
 		}
 	}
 	return above, nil
+}
+
+// TransitionWrite is the write that follows from what happens to a user. Their fields are not checked again: somebody whom a stricter rule would refuse by now can still be
+// deactivated or deleted.
+func TransitionWrite(u User, e StatusEvent) (UserWrite, error) {
+	now, err := Transition(u, e)
+	return UserWrite{u, PreparedUser{now}}, err
+}
+
+// ClearManagers takes their manager from at most MaxBatch users, because that manager is being deleted: whatever their role, and even where they are being deleted themselves. One event
+// of the kind names them all.
+func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) error {
+	if len(users) == 0 {
+		return nil
+	}
+	rows, targets, changed, was := make([]Change[User], len(users)), make([]ID, len(users)), make([]*UserWrite, len(users)), make([]Rev, len(users))
+	for i, u := range users {
+		was[i] = u.Rev
+	}
+	rev, err := w.NextRev(was...)
+	if err != nil {
+		return err
+	}
+	for i, u := range users {
+		now := u
+		now.Manager, now.Rev = "", rev
+		rows[i], targets[i], changed[i] = Change[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
+	}
+	if err := noConflict(w.ChangeUsers(ctx, rows)); err != nil {
+		return err
+	}
+	w.record(kind, targets, len(targets), func(i int) []FieldChange { return change("manager", string(users[i].Manager), "") }, nil)
+	return w.afterUsers(ctx, changed)
 }
 
 // Changes reports whether writing it would change anything.

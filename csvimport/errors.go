@@ -9,7 +9,7 @@ import (
 
 // FileError says why a whole file was refused, before anything was changed. It wraps chatadmin.ErrInvalid.
 type FileError struct {
-	Code   string // stable: "no_header", "missing_column", "double_column", "empty_file", "not_csv", …
+	Code   string // stable: "no_header", "missing_column", "double_column", "empty_file", "no_rows", "not_csv", …
 	Reason string // a sentence for the administrator
 }
 

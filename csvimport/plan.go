@@ -108,6 +108,9 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err := sc.all(ctx); err != nil {
 		return nil, err
 	}
+	if sc.counts.Rows == 0 {
+		return nil, fileError("no_rows", "below the headings there is no line: nobody is in it")
+	}
 	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, index: sc.index, chunks: sc.chunks, Counts: sc.counts}
 	p.Counts.Warnings += int64(len(p.Warnings))
 	h := sha256.New()

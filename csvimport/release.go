@@ -110,8 +110,8 @@ func notify(ctx context.Context, s *chatadmin.Scope, r *Result, par params) erro
 			}
 			m := summaryMail(w, r, par)
 			if held {
-				m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite the %d new users (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
-					r.Counts.Created, n.Expires.Format("2 January 2006, 15:04 MST"), a.Link("import", token))
+				m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite whom the import created (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
+					n.Expires.Format("2 January 2006, 15:04 MST"), a.Link("import", token))
 			}
 			mail = &m
 			return nil

@@ -27,7 +27,7 @@ type data struct {
 	userAdmin                                *order[chatadmin.User] // admins alone, by login
 	groupName                                *order[chatadmin.Group]
 	memberUser, memberGroup                  *order[chatadmin.Membership] // who is in a group; where a user is
-	deviceOrder                              *order[chatadmin.Device]
+	deviceOrder, deviceUser                  *order[chatadmin.Device]
 	recordKind, recordDomain, recordOwner    *order[chatadmin.Record]
 	recordDue                                *order[chatadmin.Record]
 	contentContainer, contentAuthor          *order[chatadmin.Content]
@@ -75,6 +75,9 @@ func newData() *data {
 		return sortKey{string(m.Domain), string(m.User), string(m.Group)}
 	})
 	d.deviceOrder = newOrder(&d.devices, func(r *chatadmin.Device) sortKey { return sortKey{string(r.Domain), r.Key, string(r.ID)} })
+	d.deviceUser = newOrder(&d.devices, func(r *chatadmin.Device) sortKey {
+		return sortKey{string(r.Domain), string(r.User), r.Key, string(r.ID)}
+	})
 	d.recordOrders()
 	d.contentContainer = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
 		return sortKey{string(c.Domain), string(container(c)), kindOrder(c), string(c.ID)}

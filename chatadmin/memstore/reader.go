@@ -136,6 +136,7 @@ func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatad
 
 func (r reader) members(q chatadmin.MemberQuery) (*order[chatadmin.Membership], span, func(*chatadmin.Membership) bool) {
 	o, in := r.data.memberUser, within(string(q.Domain))
+	groups := set(q.Groups)
 	switch {
 	case q.Group != "" && q.User != "":
 		in = within(string(q.Domain), string(q.Group), string(q.User))
@@ -144,11 +145,13 @@ func (r reader) members(q chatadmin.MemberQuery) (*order[chatadmin.Membership], 
 	case q.User != "":
 		o, in = r.data.memberGroup, within(string(q.Domain), string(q.User))
 	}
-	return o, in, func(m *chatadmin.Membership) bool { return !q.AdminOnly || m.Admin }
+	return o, in, func(m *chatadmin.Membership) bool {
+		return (!q.AdminOnly || m.Admin) && (groups == nil || groups[m.Group])
+	}
 }
 
 func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
-	if q.Group == "" && q.User == "" {
+	if q.Group == "" && q.User == "" && len(q.Groups) == 0 || len(q.Groups) > chatadmin.MaxBatch {
 		return nil, "", fmt.Errorf("memberships of nobody and nothing: %w", chatadmin.ErrBatch)
 	}
 	o, in, match := r.members(q)
@@ -160,21 +163,69 @@ func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 	return count(ctx, o, in, match)
 }
 
+func (r reader) CountMembers(ctx context.Context, domain chatadmin.ID, groups []chatadmin.ID) (map[chatadmin.ID]int64, error) {
+	if err := batch(ctx, len(groups)); err != nil {
+		return nil, err
+	}
+	counts := make(map[chatadmin.ID]int64, len(groups))
+	for _, g := range groups {
+		n, err := r.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, Group: g})
+		if err != nil {
+			return nil, err
+		}
+		counts[g] = n
+	}
+	return counts, nil
+}
+
+// set is nil for no IDs at all.
+func set(ids []chatadmin.ID) map[chatadmin.ID]bool {
+	if len(ids) == 0 {
+		return nil
+	}
+	is := make(map[chatadmin.ID]bool, len(ids))
+	for _, id := range ids {
+		is[id] = true
+	}
+	return is
+}
+
 func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	if err := batch(ctx, len(q.Users)); err != nil {
+		return nil, "", err
+	}
+	match := func(d *chatadmin.Device) bool {
+		return (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && (q.Key == "" || d.Key == q.Key) && strings.HasPrefix(d.Key, q.Prefix)
+	}
+	if len(q.Users) > 0 {
+		return r.devicesOf(ctx, q, p, match)
+	}
 	in := span{[]string{string(q.Domain)}, q.Prefix}
 	if q.Key != "" {
 		in = within(string(q.Domain), q.Key)
 	}
-	return listed(ctx, r.data.deviceOrder, in, p, func(d *chatadmin.Device) bool {
-		return (q.User == "" || d.User == q.User) && (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && strings.HasPrefix(d.Key, q.Prefix)
-	})
+	return listed(ctx, r.data.deviceOrder, in, p, match)
+}
+
+// devicesOf collects the devices of each user, and brings them into the order of the list.
+func (r reader) devicesOf(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page, match func(*chatadmin.Device) bool) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	of := &order[chatadmin.Device]{key: r.data.deviceOrder.key}
+	of.all = func(yield func(*chatadmin.Device)) {
+		for _, u := range q.Users {
+			r.data.deviceUser.walk(within(string(q.Domain), string(u)), nil, func(_ sortKey, d *chatadmin.Device) bool {
+				yield(d)
+				return true
+			})
+		}
+	}
+	return listed(ctx, of, within(string(q.Domain)), p, match)
 }
 
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
 	d := r.data
 	o, in := d.recordKind, within(q.Kind)
 	switch {
-	case q.Kind == "" && q.Domain == "", q.Owner != "" && q.Domain == "":
+	case q.Kind == "" && q.Domain == "", (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "", len(q.Owners) > chatadmin.MaxBatch:
 		return nil, "", fmt.Errorf("records of no kind and no domain: %w", chatadmin.ErrBatch)
 	case !q.DueBy.IsZero():
 		o, in = d.recordDue, within("due")
@@ -183,8 +234,9 @@ func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 	case q.Kind == "":
 		o, in = d.recordDomain, within("d"+string(q.Domain))
 	}
+	owners := set(q.Owners)
 	return listed(ctx, o, in, p, func(r *chatadmin.Record) bool {
-		return (q.Kind == "" || r.Kind == q.Kind) && (q.Domain == "" || r.Domain == q.Domain) && (q.Owner == "" || r.Owner == q.Owner) &&
+		return (owners == nil || owners[r.Owner]) && (q.Kind == "" || r.Kind == q.Kind) && (q.Domain == "" || r.Domain == q.Domain) && (q.Owner == "" || r.Owner == q.Owner) &&
 			(q.DueBy.IsZero() || !r.Due.After(q.DueBy))
 	})
 }

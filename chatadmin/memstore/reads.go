@@ -111,6 +111,11 @@ func (s *Store) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 	return read(ctx, s, func(r reader) (int64, error) { return r.CountMemberships(ctx, q) })
 }
 
+// CountMembers implements chatadmin.Reader.
+func (s *Store) CountMembers(ctx context.Context, domain chatadmin.ID, groups []chatadmin.ID) (map[chatadmin.ID]int64, error) {
+	return read(ctx, s, func(r reader) (map[chatadmin.ID]int64, error) { return r.CountMembers(ctx, domain, groups) })
+}
+
 // CountContent implements chatadmin.Reader.
 func (s *Store) CountContent(ctx context.Context, q chatadmin.ContentQuery) (chatadmin.ContentCount, error) {
 	return read(ctx, s, func(r reader) (chatadmin.ContentCount, error) { return r.CountContent(ctx, q) })

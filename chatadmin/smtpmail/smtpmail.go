@@ -127,7 +127,7 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 	if err := bare(m.To); err != nil {
 		return nil, err
 	}
-	msg := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP))
+	msg := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
 	if err := errors.Join(msg.FromFormat(s.name, s.addr), msg.To(m.To)); err != nil {
 		return nil, fmt.Errorf("composing the mail: %w", err)
 	}

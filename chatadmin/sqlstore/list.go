@@ -144,7 +144,7 @@ func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.
 
 func (r reader) users(q chatadmin.UserQuery) *query {
 	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
-		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin").and(!q.WithDeleting, "NOT deleting").
+		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin = true").and(!q.WithDeleting, "NOT deleting").
 		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
 	if len(q.Kinds) > 0 {
 		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
@@ -194,16 +194,23 @@ func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatad
 }
 
 func (r reader) members(q chatadmin.MemberQuery) *query {
-	return r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	w := r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	if len(q.Groups) > 0 {
+		w.add(" AND ").in("grp", strs(q.Groups))
+	}
+	return w
 }
 
 // ListMemberships implements chatadmin.Reader.
 func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
-	if q.Group == "" && q.User == "" {
+	if q.Group == "" && q.User == "" && len(q.Groups) == 0 || len(q.Groups) > chatadmin.MaxBatch {
 		return nil, "", r.fail(ctx, "listing memberships", fmt.Errorf("of nobody and nothing: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"usr"}
-	if q.Group == "" {
+	switch {
+	case len(q.Groups) > 0:
+		order = []string{"grp", "usr"}
+	case q.Group == "":
 		order[0] = "grp"
 	}
 	return list(ctx, r, memberRows, listing{where: r.members(q), order: order}, p)
@@ -214,15 +221,44 @@ func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (
 	return count(ctx, r, "memberships", r.members(q))
 }
 
+type groupCount struct {
+	group chatadmin.ID
+	n     int64
+}
+
+// CountMembers implements chatadmin.Reader.
+func (r reader) CountMembers(ctx context.Context, domain chatadmin.ID, groups []chatadmin.ID) (map[chatadmin.ID]int64, error) {
+	const what = "counting members"
+	if len(groups) > chatadmin.MaxBatch {
+		return nil, r.fail(ctx, what, fmt.Errorf("%d groups: %w", len(groups), chatadmin.ErrBatch))
+	}
+	counts := make(map[chatadmin.ID]int64, len(groups))
+	if len(groups) == 0 {
+		return counts, nil
+	}
+	q := r.where("SELECT grp, count(*) FROM {{p}}memberships WHERE domain = ? AND ", string(domain)).in("grp", strs(groups)).add(" GROUP BY grp")
+	rows, err := fetch(ctx, r, what, q, func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
+	for _, c := range rows {
+		counts[c.group] = c.n
+	}
+	return counts, err
+}
+
 // ListDevices implements chatadmin.Reader.
 func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
-	w := r.where("domain = ?", string(q.Domain)).and(q.User != "", "usr = ?", string(q.User)).and(q.Key != "", "device_key = ?", q.Key).
+	if len(q.Users) > chatadmin.MaxBatch {
+		return nil, "", r.fail(ctx, "listing devices", fmt.Errorf("of %d users: %w", len(q.Users), chatadmin.ErrBatch))
+	}
+	w := r.where("domain = ?", string(q.Domain)).and(q.Key != "", "device_key = ?", q.Key).
 		and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	if len(q.Users) > 0 {
+		w.add(" AND ").in("usr", strs(q.Users))
+	}
 	if q.Prefix != "" {
 		w.add(" AND ").prefix("device_key", q.Prefix)
 	}
 	order := []string{"device_key", "id"}
-	if q.User != "" {
+	if len(q.Users) == 1 {
 		order = order[:1] // unique to a user
 	}
 	return list(ctx, r, deviceRows, listing{where: w, order: order}, p)
@@ -230,12 +266,15 @@ func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chat
 
 // ListRecords implements chatadmin.Reader.
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	if q.Kind == "" && q.Domain == "" || q.Owner != "" && q.Domain == "" {
+	if q.Kind == "" && q.Domain == "" || (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "" || len(q.Owners) > chatadmin.MaxBatch {
 		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"kind", "id"}
 	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).
 		and(q.Owner != "", "owner = ? AND owner <> ''", string(q.Owner))
+	if len(q.Owners) > 0 {
+		w.add(" AND owner <> '' AND ").in("owner", strs(q.Owners))
+	}
 	switch {
 	case !q.DueBy.IsZero():
 		w.add(fmt.Sprintf(" AND due <> %d AND due <= ?", noTime), millis(q.DueBy))
@@ -266,7 +305,7 @@ func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatad
 	if kinds || q.Target != "" {
 		l.search = func(all *query) {
 			if all.and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n"); kinds {
-				all.add(" AND ").prefix("kind", q.Kind)
+				all.add(" AND ").prefix("kind || ''", q.Kind) // not by its index, which would have to sort all of them
 			}
 		}
 	}

@@ -21,9 +21,8 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if q.Domain != m.Domain {
 		return nil, "", nil
 	}
-	if q.WithDeleting = false; q.NotMemberOf == m.Group {
-		q.NotMemberOf = ""
-	}
+	notOf := q.NotMemberOf
+	q.WithDeleting, q.NotMemberOf = false, ""
 	// What lies behind the cursor, in order.
 	behind := x.where("SELECT * FROM {{p}}users WHERE domain = ?", string(q.Domain))
 	if p.After != "" {
@@ -34,7 +33,15 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 		behind.add(" AND id > ?", from...)
 	}
 	behind.add(" ORDER BY id")
-	page := x.where("SELECT id FROM (").append(behind).add(" LIMIT ?) AS {{p}}users WHERE ", membersRows).append(x.users(q)).add(" ORDER BY id LIMIT ?", p.Limit)
+	page := x.where("SELECT id FROM (").append(behind).add(" LIMIT ?) AS u WHERE ", membersRows).append(x.users(q))
+	if notOf != "" && notOf != m.Group {
+		look := "" // user by user: PostgreSQL might join all members of the group for each page
+		if x.s.d == PostgreSQL {
+			look = " OFFSET 0"
+		}
+		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = u.id"+look+")", string(notOf))
+	}
+	page.add(" ORDER BY id LIMIT ?", p.Limit)
 	add := x.addInTurn
 	if x.s.d == PostgreSQL {
 		add = x.addAtOnce

@@ -104,13 +104,21 @@ func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(contex
 		if err = s.attempt(ctx, fence, f); !s.d.again(err) || errors.Is(err, chatadmin.ErrCommitUnknown) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rand.N(2 * time.Millisecond << min(n, 8))):
+		if err := pause(ctx, n); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("%d attempts lost their race (%w): %w", s.attempts, err, chatadmin.ErrBusy)
+}
+
+// pause waits after the n-th attempt, a random time that grows to half a second, or until the context ends.
+func pause(ctx context.Context, n int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(2 * time.Millisecond << min(n, 8))):
+		return nil
+	}
 }
 
 func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {

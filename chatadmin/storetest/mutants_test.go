@@ -66,6 +66,7 @@ type (
 	ownerOnly   struct{ ca.Reader }
 	patterns    struct{ ca.Reader }
 	zeroIsEpoch struct{ ca.Reader }
+	firstUser   struct{ ca.Reader }
 
 	noRevision   struct{ ca.Tx }
 	noRecordRev  struct{ ca.Tx }
@@ -88,6 +89,11 @@ func (r anyDomain) Users(ctx context.Context, domain ca.ID, ids []ca.ID) ([]ca.U
 	}
 	b, err := r.Reader.Users(ctx, domain, ids)
 	return append(a, b...), err
+}
+
+func (r firstUser) ListDevices(ctx context.Context, q ca.DeviceQuery, p ca.Page) ([]ca.Device, ca.Cursor, error) {
+	q.Users = q.Users[:min(len(q.Users), 1)]
+	return r.Reader.ListDevices(ctx, q, p)
 }
 
 func (r foldingRead) UsersByLogin(ctx context.Context, domain ca.ID, keys []string) ([]ca.User, error) {
@@ -386,6 +392,7 @@ var mutants = map[string]struct {
 	"records of any domain":                 {"RecordLists", reading(func(r ca.Reader) ca.Reader { return ownerOnly{r} })},
 	"prefixes taken as patterns":            {"UserLists", reading(func(r ca.Reader) ca.Reader { return patterns{r} })},
 	"the zero time comes back as 1970":      {"Values", reading(func(r ca.Reader) ca.Reader { return zeroIsEpoch{r} })},
+	"devices of the first user alone":       {"Devices", reading(func(r ca.Reader) ca.Reader { return firstUser{r} })},
 	"revisions of its own":                  {"Revisions", writing(func(tx ca.Tx) ca.Tx { return ownRevisions{tx} })},
 	"missing parents swallowed":             {"Parents", writing(func(tx ca.Tx) ca.Tx { return noParents{tx} })},
 	"conflicts at the wrong index":          {"Conflicts", writing(func(tx ca.Tx) ca.Tx { return wrongIndex{tx} })},

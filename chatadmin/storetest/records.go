@@ -63,6 +63,9 @@ func testRecordLists(w *world) {
 		"kind and domain": {chatadmin.RecordQuery{Kind: "k", Domain: w.a}, []string{"a k domain-a", "b k domain-a", "d k domain-a"}},
 		"domain":          {chatadmin.RecordQuery{Domain: w.a}, []string{"b j domain-a", "z j domain-a", "a k domain-a", "b k domain-a", "d k domain-a"}},
 		"owner":           {chatadmin.RecordQuery{Domain: w.a, Owner: u.ID}, []string{"b j domain-a", "b k domain-a"}},
+		"owners":          {chatadmin.RecordQuery{Domain: w.a, Owners: []chatadmin.ID{"none", u.ID}}, []string{"b j domain-a", "b k domain-a"}},
+		"one owner":       {chatadmin.RecordQuery{Domain: w.a, Kind: "k", Owners: []chatadmin.ID{u.ID}}, []string{"b k domain-a"}},
+		"owners there":    {chatadmin.RecordQuery{Domain: w.b, Owners: []chatadmin.ID{u.ID}}, nil},
 		"other domain":    {chatadmin.RecordQuery{Domain: w.b, Owner: u.ID}, nil},
 		"due":             {chatadmin.RecordQuery{Kind: "k", DueBy: date(3)}, []string{"c k domain-b", "e k ", "a k domain-a", "b k domain-a"}},
 		"due earlier":     {chatadmin.RecordQuery{Kind: "k", DueBy: date(2)}, []string{"c k domain-b", "e k "}},
@@ -79,7 +82,7 @@ func testRecordLists(w *world) {
 			require.Equal(w, c.want, got, name)
 		}
 	}
-	for _, q := range []chatadmin.RecordQuery{{}, {Owner: u.ID}, {DueBy: date(1)}} {
+	for _, q := range []chatadmin.RecordQuery{{}, {Owner: u.ID}, {Owners: []chatadmin.ID{u.ID}}, {DueBy: date(1)}} {
 		_, _, err := w.s.ListRecords(w.ctx, q, chatadmin.Page{Limit: 1})
 		require.ErrorIs(w, err, chatadmin.ErrBatch)
 	}

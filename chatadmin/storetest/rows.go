@@ -202,6 +202,14 @@ func testMemberships(w *world) {
 	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: g.ID, User: v.ID}}, list(chatadmin.MemberQuery{Group: g.ID}))
 	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: h.ID, User: u.ID}}, list(chatadmin.MemberQuery{User: u.ID}))
 	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}}, list(chatadmin.MemberQuery{Group: g.ID, AdminOnly: true}))
+	require.Equal(w, []chatadmin.Pair{{Group: g.ID, User: u.ID}, {Group: g.ID, User: v.ID}, {Group: h.ID, User: u.ID}}, list(chatadmin.MemberQuery{Groups: []chatadmin.ID{h.ID, g.ID, "none"}}))
+	require.Equal(w, []chatadmin.Pair{{Group: h.ID, User: u.ID}}, list(chatadmin.MemberQuery{Groups: []chatadmin.ID{h.ID}}))
+	each, err := w.other.CountMembers(w.ctx, w.a, []chatadmin.ID{g.ID, h.ID})
+	require.NoError(w, err)
+	require.Equal(w, map[chatadmin.ID]int64{g.ID: 2, h.ID: 1}, each)
+	each, err = w.other.CountMembers(w.ctx, w.b, []chatadmin.ID{g.ID})
+	require.NoError(w, err)
+	require.Zero(w, each[g.ID], "a group of another domain")
 	n, err := w.other.CountMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a})
 	require.NoError(w, err)
 	require.EqualValues(w, 3, n)
@@ -269,7 +277,10 @@ func testDevices(w *world) {
 		want []chatadmin.ID
 	}{
 		"all":    {chatadmin.DeviceQuery{}, []chatadmin.ID{third.ID, d.ID, shared.ID}},
-		"user":   {chatadmin.DeviceQuery{User: v.ID}, []chatadmin.ID{third.ID, shared.ID}},
+		"user":   {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID}}, []chatadmin.ID{third.ID, shared.ID}},
+		"users":  {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID, "none", u.ID, v.ID}}, []chatadmin.ID{third.ID, d.ID, shared.ID}},
+		"theirs": {chatadmin.DeviceQuery{Users: []chatadmin.ID{v.ID}, Key: "imei-1"}, []chatadmin.ID{shared.ID}},
+		"both":   {chatadmin.DeviceQuery{Users: []chatadmin.ID{u.ID, v.ID}, Status: 2, Prefix: "I"}, []chatadmin.ID{third.ID}},
 		"key":    {chatadmin.DeviceQuery{Key: "imei-1"}, []chatadmin.ID{d.ID, shared.ID}},
 		"prefix": {chatadmin.DeviceQuery{Prefix: "imei"}, []chatadmin.ID{d.ID, shared.ID}},
 		"status": {chatadmin.DeviceQuery{Status: 2}, []chatadmin.ID{third.ID, d.ID}},

@@ -11,18 +11,26 @@ type spooled struct {
 	temporary bool
 }
 
-// file opens a file, or keeps standard input in a temporary one (mode 0600).
+// file opens a file. Standard input, or a pipe, is kept in a temporary one (mode 0600).
 func (c *cli) file(name string) (spooled, error) {
+	in := c.in
 	if name != "-" {
 		f, err := os.Open(name)
-		return spooled{f, false}, err
+		if err != nil {
+			return spooled{}, err
+		}
+		if info, err := f.Stat(); err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice) == 0 {
+			return spooled{f, false}, err
+		}
+		defer func() { _ = f.Close() }()
+		in = f
 	}
 	f, err := os.CreateTemp("", "admincli-*.csv")
 	if err != nil {
 		return spooled{}, err
 	}
 	s := spooled{f, true}
-	if _, err := io.Copy(f, c.in); err != nil {
+	if _, err := io.Copy(f, in); err != nil {
 		s.close()
 		return spooled{}, err
 	}

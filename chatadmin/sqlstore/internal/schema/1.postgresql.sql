@@ -35,7 +35,7 @@ CREATE INDEX {{p}}users_id ON {{p}}users (domain, id);
 CREATE INDEX {{p}}users_name ON {{p}}users (domain, name_key, id);
 CREATE INDEX {{p}}users_manager ON {{p}}users (domain, manager, login_key, id) WHERE manager <> '';
 CREATE INDEX {{p}}users_department ON {{p}}users (domain, department, login_key, id) WHERE department <> '';
-CREATE INDEX {{p}}users_admin ON {{p}}users (domain, login_key, id) WHERE admin;
+CREATE INDEX {{p}}users_admin ON {{p}}users (domain, admin, login_key) WHERE admin = true;
 CREATE TABLE {{p}}groups (
 	id text COLLATE "C" PRIMARY KEY,
 	domain text COLLATE "C" NOT NULL,

@@ -1,0 +1,82 @@
+package chatadmin_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func TestHolds(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann, g := w.user("ann@acme.example"), w.group("G")
+	for name, h := range map[string]chatadmin.Hold{"nothing": {Reason: "x"}, "both": {User: ann.ID, Group: g.ID, Reason: "x"}, "no reason": {User: ann.ID}, "long": {User: ann.ID, Reason: strings.Repeat("x", 1001)},
+		"control characters": {User: ann.ID, Reason: "a\x00b"}} {
+		_, err := w.s.AddHold(ctx, h)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
+	}
+	onGroup, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit 7"})
+	require.NoError(t, err)
+	require.Equal(t, w.boss.ID, onGroup.By)
+	onUser, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 8"})
+	require.NoError(t, err)
+	again, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 9"})
+	require.NoError(t, err)
+	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, collect(t, func() ([]chatadmin.Hold, error) { return all(w.s.Holds(ctx)) }))
+	require.Equal(t, map[string]string{"hold": string(again.ID), "reason": "lawsuit 9"}, w.events(chatadmin.KindHoldAdd)[0].Note)
+
+	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	require.ErrorIs(t, err, chatadmin.ErrHeld)
+	_, err = w.s.ReleaseHold(ctx, onGroup.ID)
+	require.NoError(t, err)
+	_, err = w.s.ReleaseHold(ctx, onGroup.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(t, err)
+
+	// What somebody under a hold has written keeps the group.
+	w.content(g.ID, ann.ID, 2)
+	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	require.ErrorIs(t, err, chatadmin.ErrHeld)
+	for _, h := range []chatadmin.Hold{onUser, again} { // both must be released
+		require.ErrorIs(t, err, chatadmin.ErrHeld)
+		_, err = w.s.ReleaseHold(ctx, h.ID)
+		require.NoError(t, err)
+		_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	}
+	require.NoError(t, err)
+}
+
+// A hold placed at the same time as a group is deleted: either the group is kept, or the hold came too late and is refused.
+func TestHoldRace(t *testing.T) {
+	for range 20 {
+		w := newWorld(t, chatadmin.OfficeChat)
+		g := w.group("G")
+		p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+		require.NoError(t, err)
+		held, deleted := 0, 0
+		for n, err := range race(func(n int) error {
+			if n%2 == 0 {
+				_, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
+				return err
+			}
+			_, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+			return err
+		}) {
+			switch {
+			case err == nil && n%2 == 0:
+				held++
+			case err == nil:
+				deleted++
+			case n%2 == 0:
+				require.ErrorIs(t, err, chatadmin.ErrNotFound)
+			default:
+				require.True(t, errors.Is(err, chatadmin.ErrHeld) || errors.Is(err, chatadmin.ErrNotFound), "%v", err)
+			}
+		}
+		require.True(t, held == 0 && deleted == 1 || held == 50 && deleted == 0, "%d held, %d deleted", held, deleted)
+	}
+}

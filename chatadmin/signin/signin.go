@@ -1,0 +1,105 @@
+// Package signin decides every sign-in.
+package signin
+
+import (
+	"context"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Client is the kind of program somebody signs in with. It comes from the host's own evidence, such as which endpoint was called with which app credential, never from what the
+// client says of itself; whatever is not known for sure is UnknownClient, which is treated as strictly as a browser.
+type Client string
+
+const (
+	UnknownClient Client = "unknown"
+	Web           Client = "web"
+	Desktop       Client = "desktop"
+	Mac           Client = "mac"
+	IOS           Client = "ios"
+	Android       Client = "android"
+)
+
+// Method is how the first factor was proven. The zero Method is Password.
+type Method string
+
+const (
+	Password Method = "password"
+	Google   Method = "google"
+	SAML     Method = "saml"
+)
+
+// Attempt is one attempt to sign in.
+type Attempt struct {
+	Login  string // as typed
+	Client Client // "" is UnknownClient
+	Method Method
+	Trust  string // what a remembered client holds, such as the value of a cookie; "" for none
+	Device string // native clients: the device's own ID, once it is registered
+}
+
+// SecondFactor is what two-factor authentication does for the gate. Package twofa implements it.
+type SecondFactor interface {
+	// Ask says what is still asked of a user whose first factor has held. It opens a challenge where something is. With the domain's mode off it asks the store nothing.
+	Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a Attempt) (Asked, error)
+	// Open finds a challenge, so that the gate can reserve the attempt for its user. One that is unknown, expired, or dead otherwise is chatadmin.ErrNotFound.
+	Open(ctx context.Context, domain chatadmin.ID, challenge string) (Open, error)
+	// Answer checks the answer to a challenge that Open found. remember asks for a trust token.
+	Answer(ctx context.Context, o Open, code string, remember bool) (Answer, error)
+}
+
+// Asked is what SecondFactor asks.
+type Asked struct {
+	Challenge *Challenge // nil: nothing
+	Trust     string     // takes the place of the trust token given; "" keeps it
+}
+
+// Challenge is what a user must answer. The gate returns it to the host, for the user alone.
+type Challenge struct {
+	ID        string
+	Kind      string // "email" or "authenticator"
+	Expires   time.Time
+	Enrolment *Enrolment // the user has to set up an authenticator first
+}
+
+// Enrolment is what an authenticator app needs. All of it is secret and shown once.
+type Enrolment struct {
+	URI    string // otpauth://…
+	Secret string // base32, to be typed where no camera is
+	QR     []byte // PNG
+}
+
+// String hides everything.
+func (Enrolment) String() string { return "enrolment (secret)" }
+
+// GoString hides everything.
+func (Enrolment) GoString() string { return "enrolment (secret)" }
+
+// Open is a challenge that waits for its answer.
+type Open struct {
+	Challenge    string
+	Domain, User chatadmin.ID
+	Client       Client
+	Method       Method
+	Device       string
+	Rev          chatadmin.Rev // of the challenge's record: an answer to another state of it is refused
+}
+
+// Answer is what came of an answer.
+type Answer struct {
+	Right bool
+	Dead  bool   // the challenge takes no further answer: sign in anew
+	Trust string // the trust token, if one was asked for and the domain allows it
+}
+
+// Devices is what device administration does for the gate. Package devices implements it.
+type Devices interface {
+	// DeviceAllowed reports whether a user may come in with a device of theirs. One that is not registered yet is allowed.
+	DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, device string) (bool, error)
+}
+
+// Sessions ends the sessions of the host. It is called after the commit, at least once for each user whose access ended; ending what is not there is no error.
+type Sessions interface {
+	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) error
+}

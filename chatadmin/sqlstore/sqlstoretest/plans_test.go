@@ -1,0 +1,377 @@
+package sqlstoretest
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
+)
+
+// The tables of a company of 50,000 users among twenty small ones, filled by the database itself. {{n}} is a source of numbers.
+var fill = []struct {
+	rows int
+	text string
+}{
+	{20, "INSERT INTO {{p}}domains SELECT 'small-' || n, 1, 1, 'Small', '{}' FROM {{n}}"},
+	{1, "INSERT INTO {{p}}domains VALUES ('big', 1, 1, 'Big', '{}')"},
+	{50000, "INSERT INTO {{p}}users SELECT 'user-' || (1000000 + n), 'big', 1, 'login' || (1000000 + n), 'name' || (1000000 + (n * 7919) % 50000), '', '', '', '', '', '', 'department' || (n % 40), " +
+		"'', '', 'member', 'user-' || (1000000 + n % 500), 1, 1 + n % 2, n % 1000 = 0, n < 0, n % 5000 = 0, '{}', 0 FROM {{n}}"},
+	{10000, "INSERT INTO {{p}}users SELECT 'other-' || (1000000 + n), 'small-' || (1 + n % 20), 1, 'login' || (1000000 + n), 'name' || (1000000 + n), '', '', '', '', '', '', '', '', '', 'member', '', 1, 1, " +
+		"n % 500 < 20, n < 0, n < 0, '{}', 0 FROM {{n}}"},
+	{5000, "INSERT INTO {{p}}groups SELECT 'group-' || (1000000 + n), 'big', 1, 'user-' || (1000000 + n % 2500), '', 'group' || (1000000 + (n * 7919) % 5000), n % 2500 = 0, n < 0, n < 0, '{}' FROM {{n}}"},
+	{50000, "INSERT INTO {{p}}memberships SELECT 'group-1000001', 'user-' || (1000000 + n), 'big', 1, n % 10000 = 0 FROM {{n}}"},
+	{50000, "INSERT INTO {{p}}memberships SELECT 'group-' || (1000002 + n % 4000), 'user-' || (1000000 + n), 'big', 1, n < 0 FROM {{n}}"},
+	{50000, "INSERT INTO {{p}}devices SELECT 'device-' || (1000000 + n), 'big', 1, 'user-' || (1000000 + n), 'key' || (1000000 + (n * 7919) % 50000), '', '', '', '', 1, CASE WHEN n % 1000 = 0 THEN 1 ELSE 2 END, 1, 0 FROM {{n}}"},
+	{50000, "INSERT INTO {{p}}records SELECT 'kind' || (n % 5), CASE WHEN n % 10 < 9 THEN 'big' ELSE 'small-' || (1 + n % 20) END, 'id-' || (1000000 + n), 1, CASE WHEN n % 10 < 9 THEN 'user-' || (1000000 + n) ELSE '' END, " +
+		"CASE WHEN n % 2 = 0 THEN 1700000000000 + n ELSE -62135596800000 END, '{}' FROM {{n}}"},
+	{50000, "INSERT INTO {{p}}events SELECT 'event-' || (1000000 + n), 'big', 1, 'user-' || (1000000 + n % 500), CASE WHEN n % 100 = 0 THEN 'group.rare' ELSE 'user.kind' || (n % 20) END, 1700000000000 + n, " +
+		"'{{nl}}user-' || (1000000 + n) || '{{nl}}', '{}' FROM {{n}}"},
+	{4000, "INSERT INTO {{p}}content SELECT 'chat-' || (1000000 + n), 'big', 'chat-' || (1000000 + n), 'user-' || (1000000 + n), '', 1, 1700000000000 + n, '' FROM {{n}}"},
+	{0, "UPDATE {{p}}content SET peer = 'user-' || (1010000 + CAST(substr(id, 6) AS integer) % 4000) WHERE kind = 1"},
+	{100000, "INSERT INTO {{p}}content SELECT 'message-' || (1000000 + n), 'big', CASE WHEN n % 2 = 0 THEN 'chat-' || (1000000 + 1 + n % 4000) ELSE 'group-' || (1000002 + n % 1000) END, 'user-' || (1000000 + n % 5000), " +
+		"'', 2 + n / 7 % 2, 1700000000000 + n, '' FROM {{n}}"},
+}
+
+func filled(t *testing.T, db database) *sql.DB {
+	t.Helper()
+	pool := db.pool(t)
+	_, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
+	require.NoError(t, err)
+	for _, f := range fill {
+		numbers, lf := fmt.Sprintf("(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < %d) SELECT n FROM s) AS s", f.rows), "' || char(10) || '"
+		if db.d == sqlstore.PostgreSQL {
+			numbers, lf = fmt.Sprintf("generate_series(1, %d) AS s(n)", f.rows), "' || chr(10) || '"
+		}
+		_, err := pool.Exec(strings.NewReplacer("{{n}}", numbers, "{{nl}}", lf).Replace(db.sql(f.text)))
+		require.NoError(t, err, f.text)
+	}
+	return pool
+}
+
+// lookup is a query whose cost must not depend on how much there is.
+type lookup struct {
+	rows  int    // that it may read on PostgreSQL
+	index string // that SQLite is to use
+	call  func(context.Context, chatadmin.Store) error
+}
+
+func lookups() map[string]lookup {
+	one := func(id string) []chatadmin.ID { return []chatadmin.ID{chatadmin.ID(id)} }
+	// two pages of a hundred
+	users := func(q chatadmin.UserQuery) func(context.Context, chatadmin.Store) error {
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListUsers(ctx, q, p)
+			return len(rows), next, err
+		})
+	}
+	groups := func(q chatadmin.GroupQuery) func(context.Context, chatadmin.Store) error {
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListGroups(ctx, q, p)
+			return len(rows), next, err
+		})
+	}
+	members := func(q chatadmin.MemberQuery) func(context.Context, chatadmin.Store) error {
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListMemberships(ctx, q, p)
+			return len(rows), next, err
+		})
+	}
+	devices := func(q chatadmin.DeviceQuery) func(context.Context, chatadmin.Store) error {
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListDevices(ctx, q, p)
+			return len(rows), next, err
+		})
+	}
+	records := func(q chatadmin.RecordQuery) func(context.Context, chatadmin.Store) error {
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListRecords(ctx, q, p)
+			return len(rows), next, err
+		})
+	}
+	events := func(q chatadmin.EventQuery) func(context.Context, chatadmin.Store) error {
+		q.Domain = "big"
+		return two(func(ctx context.Context, s chatadmin.Store, p chatadmin.Page) (int, chatadmin.Cursor, error) {
+			rows, next, err := s.ListEvents(ctx, q, p)
+			if q.Target != "" || strings.HasSuffix(q.Kind, ".") {
+				return 1, next, err // a page may be empty
+			}
+			return len(rows), next, err
+		})
+	}
+	content := func(q chatadmin.ContentQuery) func(context.Context, chatadmin.Store) error {
+		q.Domain = "big"
+		return func(ctx context.Context, s chatadmin.Store) error {
+			n, err := s.CountContent(ctx, q)
+			if err == nil && n.Messages == 0 {
+				err = fmt.Errorf("nothing was counted")
+			}
+			if err != nil {
+				return err
+			}
+			return s.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+				n, _, _, err := tx.DeleteContent(ctx, q, chatadmin.Page{Limit: 20})
+				if err == nil && n.Messages == 0 {
+					err = fmt.Errorf("nothing was deleted")
+				}
+				return cmp.Or(err, errUndo)
+			})
+		}
+	}
+	at := time.UnixMilli(1700000000000 + 25000).UTC()
+	return map[string]lookup{
+		"user by login": {1, "users_login", func(ctx context.Context, s chatadmin.Store) error {
+			us, err := s.UsersByLogin(ctx, "big", []string{"login1033333"})
+			return some(len(us), err)
+		}},
+		"200 users by login": {200, "users_login", func(ctx context.Context, s chatadmin.Store) error {
+			keys := make([]string, 200)
+			for i := range keys {
+				keys[i] = fmt.Sprint("login", 1000001+i*37)
+			}
+			us, err := s.UsersByLogin(ctx, "big", keys)
+			return some(len(us), err)
+		}},
+		"user by ID": {1, "users", func(ctx context.Context, s chatadmin.Store) error {
+			us, err := s.Users(ctx, "big", one("user-1033333"))
+			return some(len(us), err)
+		}},
+		"device by ID": {1, "devices", func(ctx context.Context, s chatadmin.Store) error {
+			ds, err := s.Devices(ctx, "big", one("device-1033333"))
+			return some(len(ds), err)
+		}},
+		"record by key": {1, "records", func(ctx context.Context, s chatadmin.Store) error {
+			rs, err := s.Records(ctx, []chatadmin.Key{{Kind: "kind2", Domain: "big", ID: "id-1000002"}})
+			return some(len(rs), err)
+		}},
+		"membership": {1, "memberships", func(ctx context.Context, s chatadmin.Store) error {
+			ms, err := s.Memberships(ctx, "big", []chatadmin.Pair{{Group: "group-1000001", User: "user-1033333"}})
+			return some(len(ms), err)
+		}},
+		"users":                     {110, "users_login", users(chatadmin.UserQuery{Domain: "big"})},
+		"users of a small domain":   {110, "users_login", users(chatadmin.UserQuery{Domain: "small-7"})},
+		"users by name":             {110, "users_name", users(chatadmin.UserQuery{Domain: "big", ByName: true})},
+		"users by login, searched":  {120, "users_login", users(chatadmin.UserQuery{Domain: "big", Prefix: "login10123"})},
+		"users by login, one found": {2, "users_login", users(chatadmin.UserQuery{Domain: "big", Prefix: "login1012345"})},
+		"users by name, searched":   {120, "users_name", users(chatadmin.UserQuery{Domain: "big", Prefix: "name1012", ByName: true})},
+		"active users":              {250, "users_login", users(chatadmin.UserQuery{Domain: "big", Statuses: []chatadmin.Status{chatadmin.Active}})},
+		"admins":                    {110, "users_admin", users(chatadmin.UserQuery{Domain: "big", AdminOnly: true})},
+		"a manager's people":        {110, "users_manager", users(chatadmin.UserQuery{Domain: "big", Manager: "user-1000007"})},
+		"a department":              {110, "users_department", users(chatadmin.UserQuery{Domain: "big", Department: "department7"})},
+		"groups":                    {110, "groups_name", groups(chatadmin.GroupQuery{Domain: "big"})},
+		"groups, searched":          {110, "groups_name", groups(chatadmin.GroupQuery{Domain: "big", Prefix: "group10012"})},
+		"default groups":            {2, "groups_default", groups(chatadmin.GroupQuery{Domain: "big", DefaultOnly: true})},
+		"a user's groups":           {2, "groups_creator", groups(chatadmin.GroupQuery{Domain: "big", Creator: "user-1000007"})},
+		"members":                   {110, "memberships", members(chatadmin.MemberQuery{Domain: "big", Group: "group-1000001"})},
+		"memberships of a user":     {2, "memberships_usr", members(chatadmin.MemberQuery{Domain: "big", User: "user-1033333"})},
+		"devices":                   {110, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big"})},
+		"devices, searched":         {110, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big", Prefix: "key10123"})},
+		"devices by key":            {2, "devices_list", devices(chatadmin.DeviceQuery{Domain: "big", Key: "key1012345"})},
+		"devices of a user":         {2, "devices_key", devices(chatadmin.DeviceQuery{Domain: "big", Users: []chatadmin.ID{"user-1033333"}})},
+		"devices by status":         {110, "devices_status", devices(chatadmin.DeviceQuery{Domain: "big", Status: 1})},
+		"records of a kind":         {110, "records", records(chatadmin.RecordQuery{Kind: "kind4"})},
+		"records, kind and domain":  {110, "records_domain", records(chatadmin.RecordQuery{Kind: "kind4", Domain: "small-20"})},
+		"records of a domain":       {110, "records_domain", records(chatadmin.RecordQuery{Domain: "small-20"})},
+		"records of an owner":       {2, "records_owner", records(chatadmin.RecordQuery{Domain: "big", Owner: "user-1033333"})},
+		"records that are due":      {110, "records_due", records(chatadmin.RecordQuery{Kind: "kind3", DueBy: at})},
+		"due records of a domain":   {110, "records_due_domain", records(chatadmin.RecordQuery{Kind: "kind3", Domain: "big", DueBy: at})},
+		"events":                    {110, "events_at", events(chatadmin.EventQuery{})},
+		"events of an actor":        {110, "events_actor", events(chatadmin.EventQuery{Actor: "user-1000007"})},
+		"events of a kind":          {110, "events_kind", events(chatadmin.EventQuery{Kind: "group.rare"})},
+		"events of a time":          {110, "events_at", events(chatadmin.EventQuery{From: at, To: at.Add(time.Second)})},
+		"events of kinds":           {2010, "events_at", events(chatadmin.EventQuery{Kind: "group."})},
+		"events of a target":        {2010, "events_at", events(chatadmin.EventQuery{Target: "user-1000001"})},
+		"members to be added": {21000, "users_id", func(ctx context.Context, s chatadmin.Store) error {
+			return s.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+				p := chatadmin.Page{Limit: chatadmin.MaxBatch}
+				for range 2 {
+					var err error
+					if _, p.After, err = tx.AddMembers(ctx, chatadmin.UserQuery{Domain: "big", NotMemberOf: "group-1000001"}, chatadmin.Membership{Domain: "big", Group: "group-1000001", Rev: 1}, p); err != nil {
+						return err
+					}
+				}
+				return errUndo
+			})
+		}},
+		"content of a group":   {110, "content_container", content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
+		"content of an author": {110, "content_author", content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
+		"content of chats":     {200, "content_peer", content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
+		"content of a time":    {1500, "content_at", content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptAuthors: one("user-1000009")})},
+	}
+}
+
+var errUndo = fmt.Errorf("undone")
+
+func some(n int, err error) error {
+	if err == nil && n == 0 {
+		err = fmt.Errorf("nothing was found")
+	}
+	return err
+}
+
+// two reads two pages of a list.
+func two(list func(context.Context, chatadmin.Store, chatadmin.Page) (int, chatadmin.Cursor, error)) func(context.Context, chatadmin.Store) error {
+	return func(ctx context.Context, s chatadmin.Store) error {
+		p := chatadmin.Page{Limit: 100}
+		n, next, err := list(ctx, s, p)
+		if err = some(n, err); err != nil || next == "" {
+			return err
+		}
+		p.After = next
+		_, _, err = list(ctx, s, p)
+		return err
+	}
+}
+
+// planned runs every lookup and shows its statements to explain.
+func planned(t *testing.T, db database, explain func(t *testing.T, c *sql.Conn, s statement, l lookup)) {
+	pool, w := db.watched(t, nil)
+	store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
+	require.NoError(t, err)
+	c, err := db.pool(t).Conn(t.Context())
+	require.NoError(t, err)
+	for name, l := range lookups() {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			all := w.during(func() {
+				if err := l.call(t.Context(), store); err != nil && err != errUndo {
+					require.NoError(t, err)
+				}
+			})
+			n := 0
+			for _, s := range all {
+				if strings.HasPrefix(s.text, "SELECT") || strings.HasPrefix(s.text, "WITH") || strings.HasPrefix(s.text, "DELETE") {
+					n++
+					explain(t, c, s, l)
+				}
+			}
+			require.Positive(t, n)
+		})
+	}
+	require.NoError(t, c.Close())
+}
+
+// On PostgreSQL each query reads few rows, and none of a table from end to end, both with a plan for its arguments and with the one plan for all that a prepared statement gets in the end.
+func TestPlansPostgreSQL(t *testing.T) {
+	db := postgresPrefix(t)
+	pool := filled(t, db)
+	for _, table := range []string{"domains", "users", "groups", "memberships", "devices", "records", "events", "content"} {
+		_, err := pool.Exec(db.sql("VACUUM ANALYZE {{p}}" + table))
+		require.NoError(t, err)
+	}
+	planned(t, db, func(t *testing.T, c *sql.Conn, s statement, l lookup) {
+		args := make([]string, len(s.args))
+		for i, a := range s.args {
+			args[i] = literal(t, a.Value)
+		}
+		given := ""
+		if len(args) > 0 {
+			given = "(" + strings.Join(args, ", ") + ")"
+		}
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			if mode == "force_generic_plan" && strings.Contains(s.text, "AND at < $2") {
+				continue // a plan for any time is thought to be dear, and therefore not taken
+			}
+			var text string
+			for _, q := range []string{"BEGIN", "SET LOCAL plan_cache_mode = " + mode, "PREPARE q AS " + s.text} {
+				_, err := c.ExecContext(t.Context(), q)
+				require.NoError(t, err, s.text)
+			}
+			require.NoError(t, c.QueryRowContext(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE q"+given).Scan(&text), s.text)
+			for _, q := range []string{"ROLLBACK", "DEALLOCATE q"} {
+				_, err := c.ExecContext(t.Context(), q)
+				require.NoError(t, err)
+			}
+			var plans []struct{ Plan node }
+			require.NoError(t, json.Unmarshal([]byte(text), &plans))
+			read := plans[0].Plan.read(t)
+			require.LessOrEqual(t, read, float64(l.rows), "rows read with %s by %s\n%s", mode, s.text, text)
+		}
+	})
+}
+
+// literal is a value as SQL has it.
+func literal(t *testing.T, v any) string {
+	switch v := v.(type) {
+	case string:
+		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+	case int64, int, bool:
+		return fmt.Sprint(v)
+	case []string:
+		quoted := make([]string, len(v))
+		for i, s := range v {
+			quoted[i] = literal(t, s)
+		}
+		return "ARRAY[" + strings.Join(quoted, ", ") + "]"
+	}
+	t.Fatalf("an argument of type %T", v)
+	return ""
+}
+
+// node is one of a plan.
+type node struct {
+	Type    string  `json:"Node Type"`
+	Table   string  `json:"Relation Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Recheck float64 `json:"Rows Removed by Index Recheck"`
+	Plans   []node  `json:"Plans"`
+}
+
+// read is how many rows the scans of a plan have read.
+func (n node) read(t *testing.T) float64 {
+	total := 0.0
+	if strings.HasSuffix(n.Type, "Scan") && n.Table != "" {
+		total = (n.Rows + n.Removed + n.Recheck) * n.Loops
+		require.False(t, n.Type == "Seq Scan" && !strings.HasSuffix(n.Table, "_domains"), "a scan of the whole of %s", n.Table)
+	}
+	for _, p := range n.Plans {
+		total += p.read(t)
+	}
+	return total
+}
+
+// On SQLite each query uses the index made for it and sorts nothing, whether ANALYZE was run or not.
+func TestPlansSQLite(t *testing.T) {
+	db := sqliteFile(t)
+	pool := filled(t, db)
+	for _, analyze := range []bool{false, true} {
+		if analyze {
+			_, err := pool.Exec("ANALYZE")
+			require.NoError(t, err)
+		}
+		t.Run(map[bool]string{false: "as it is", true: "after ANALYZE"}[analyze], func(t *testing.T) {
+			planned(t, db, func(t *testing.T, c *sql.Conn, s statement, l lookup) {
+				args := make([]any, len(s.args))
+				for i, a := range s.args {
+					args[i] = a.Value
+				}
+				rows, err := c.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.text, args...)
+				require.NoError(t, err)
+				defer func() { _ = rows.Close() }()
+				var plan string
+				for rows.Next() {
+					var id, parent, unused int
+					var detail string
+					require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+					plan += detail + "\n"
+				}
+				require.NoError(t, rows.Err())
+				if strings.Contains(s.text, "chatadmin_domains") {
+					return
+				}
+				require.Contains(t, plan, l.index, s.text)
+				require.NotContains(t, plan, "SCAN chatadmin", s.text)
+				require.NotContains(t, plan, "ORDER BY", s.text)
+			})
+		})
+	}
+}
