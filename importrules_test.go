@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
 	"/chatadmin/keyring":          {},
+	"/chatadmin/password":         {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/signin":           {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":         {"/chatadmin"},

@@ -21,6 +21,7 @@ type Admin struct {
 	o     Options
 
 	onGroupDelete []GroupDeleteFunc
+	onGrant       []GrantFunc
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
@@ -60,6 +61,8 @@ type Extension struct {
 	OnUserChange UserChangeFunc
 	// OnGroupDelete runs in the transaction that begins the deletion of groups.
 	OnGroupDelete GroupDeleteFunc
+	// OnGrant runs in the transaction that grants access to users, at most MaxBatch.
+	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
 }
@@ -72,6 +75,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.OnGroupDelete != nil {
 		a.onGroupDelete = append(a.onGroupDelete, e.OnGroupDelete)
+	}
+	if e.OnGrant != nil {
+		a.onGrant = append(a.onGrant, e.OnGrant)
 	}
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor

@@ -50,6 +50,7 @@ func matrix() map[string]call {
 			_, err := s.DeactivateUsers(ctx, on.user)
 			return err
 		}},
+		"ResendInvitation": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return s.ResendInvitation(ctx, on.user) }},
 		"DenyAccess": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.DenyAccess(ctx, on.user)
 			return err

@@ -1,4 +1,3 @@
-// Package signin decides every sign-in.
 package signin
 
 import (
