@@ -144,8 +144,8 @@ func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []
 			}
 		}
 	}
-	n, err := x.exec(ctx, x.text("INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
-		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING"), append(args, string(r.Owner), string(r.Domain)))
+	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
+		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING", append(args, string(r.Owner), string(r.Domain)))
 	if err != nil || n == 1 {
 		return nil, true, err
 	}
