@@ -115,3 +115,18 @@ func TestStatements(t *testing.T) {
 	require.Equal(t, signin.Asked{}, asked, "a moment later the old token lets in, and is not replaced again")
 	require.Equal(t, []string{"read record"}, calls())
 }
+
+// between does something once, behind the first read of a record outside a transaction.
+type between struct {
+	chatadmin.Store
+	do func()
+}
+
+func (b *between) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	rs, err := b.Store.Records(ctx, keys)
+	if do := b.do; do != nil {
+		b.do = nil
+		do()
+	}
+	return rs, err
+}

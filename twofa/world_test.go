@@ -37,7 +37,9 @@ type world struct {
 	s      *chatadmin.Scope // of the boss
 }
 
-func newWorld(t testing.TB, p twofa.Policy) *world { return newWorldOn(t, memstore.New(nil), p, nil, nil) }
+func newWorld(t testing.TB, p twofa.Policy) *world {
+	return newWorldOn(t, memstore.New(nil), p, nil, nil)
+}
 
 func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) *world {
 	t.Helper()
