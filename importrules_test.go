@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},
+	"/twofa":                      {"/chatadmin", "/chatadmin/keyring", "/chatadmin/signin", "github.com/pquerna/otp", "github.com/pquerna/otp/", "github.com/boombuler/barcode/qr"},
 }
 
 type pkg struct {
