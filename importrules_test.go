@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"/csvimport/internal/formula": {},
 
 	"/chatadmin/sqlstore/internal/schema": {},
+	"/twofa":                              {"/chatadmin", "/chatadmin/keyring", "/chatadmin/signin", "github.com/pquerna/otp", "github.com/pquerna/otp/", "github.com/boombuler/barcode/qr"},
 }
 
 type pkg struct {
