@@ -174,7 +174,7 @@ func rowsOf(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) ([]*held
 	}
 	there := map[chatadmin.ID]bool{}
 	for _, h := range hs {
-		there[h.id] = h.row.Rev != 0
+		there[h.id] = h.there()
 	}
 	for _, id := range ids {
 		if !there[id] {

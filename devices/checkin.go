@@ -14,7 +14,7 @@ func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, er
 	if err != nil {
 		return nil, err
 	}
-	if h.row.Rev != 0 {
+	if h.there() {
 		r.note(&h.row, r.admin.Now())
 	}
 	if h.state() == Delivered {

@@ -22,6 +22,7 @@ func TestRegister(t *testing.T) {
 	w := newWorld(t)
 	one := w.register(w.ann, "phone")
 	require.True(t, w.authorized(one))
+	require.Equal(t, []any{enabled, int64(1), devices.None}, []any{one.Device.Status, one.Device.Generation, one.Device.Wipe})
 	got, err := w.r.Authorize(ctx, one.Token.Plain())
 	require.NoError(t, err)
 	require.Equal(t, devices.Session{Domain: w.domain, User: w.ann.ID, Device: one.Device.ID, Key: "phone", Type: devices.IOS, Generation: 1}, got)

@@ -28,9 +28,12 @@ type held struct {
 	remove     bool
 }
 
+// there reports whether the device has a row, or gets one: otherwise a pending wipe is all that is left of it.
+func (h *held) there() bool { return h.row.Key != "" }
+
 // state is how far the wipe of the present generation has come: commands of earlier ones are history.
 func (h *held) state() Wipe {
-	if h.command.ID == "" || h.row.Rev != 0 && h.command.Generation != h.row.Generation {
+	if h.command.ID == "" || h.there() && h.command.Generation != h.row.Generation {
 		return None
 	}
 	return h.command.State
@@ -40,7 +43,7 @@ func (h *held) state() Wipe {
 func (h *held) device() Device {
 	d := Device{ID: h.id, User: h.user, Key: h.row.Key, Name: h.row.Name, Version: h.row.Version, Type: Type(h.row.Type), Status: Status(h.row.Status), Reasons: h.data.Reasons,
 		Generation: h.row.Generation, LastSeen: h.row.LastSeen, Wipe: h.state()}
-	if h.row.Rev == 0 { // what is left of it
+	if !h.there() { // what is left of it
 		d.Status, d.Generation = Disabled, h.command.Generation
 	}
 	if d.Wipe != None {
@@ -51,7 +54,7 @@ func (h *held) device() Device {
 
 // opens reports whether a token is the credential for fetching and answering commands: of the present registration, or of a wipe that has outlived it.
 func (h *held) opens(t chatadmin.Token) bool {
-	if h.row.Rev != 0 {
+	if h.there() {
 		return t.Matches(wipePurpose, h.data.Wipe)
 	}
 	return h.command.State.Pending() && t.Matches(wipePurpose, h.command.Hash)
@@ -64,7 +67,7 @@ func (h *held) apply(e Event) error {
 		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), err)
 	}
 	h.data.Reasons = reasons
-	if h.row.Key != "" { // there is a row
+	if h.there() {
 		h.row.Status = uint8(reasons.status())
 	}
 	if reasons != 0 {
@@ -203,7 +206,7 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, not
 			continue
 		}
 		changed = append(changed, h)
-		if h.was.Rev != 0 || h.row.Key != "" {
+		if h.there() {
 			row, err := h.rowChange(w)
 			if err != nil {
 				return err
@@ -261,7 +264,7 @@ func (h *held) rowChange(w *chatadmin.Work) (chatadmin.Change[chatadmin.Device],
 
 func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Record], error) {
 	var all []chatadmin.Change[chatadmin.Record]
-	gone := h.row.Rev == 0 || h.remove
+	gone := !h.there() || h.remove
 	switch {
 	case gone && h.command.ID != "" && !h.command.State.Pending(): // nothing is left to be done, and nobody to look at it
 		return append(all, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil

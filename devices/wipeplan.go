@@ -47,7 +47,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 		}
 		there := 0
 		for _, h := range hs {
-			if h.row.Rev == 0 {
+			if !h.there() {
 				continue
 			}
 			there++
@@ -150,7 +150,7 @@ func heldOf(ctx context.Context, w *chatadmin.Work, part []PlannedWipe) ([]*held
 	}
 	found := make([]*held, len(part))
 	for i, p := range part {
-		if h := byID[p.ID]; h != nil && h.row.Rev != 0 && h.row.Generation == p.Generation {
+		if h := byID[p.ID]; h != nil && h.there() && h.row.Generation == p.Generation {
 			found[i] = h
 		}
 	}
