@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -196,23 +197,15 @@ func (h *held) commandChanged() bool {
 }
 
 // write writes what has changed of at most chatadmin.MaxBatch devices and records the event, in parts that name their users too. What nothing has happened to is left alone; with
-// nothing to write there is no event.
+// nothing to write there is no event. The rows come last and share one revision, which the event has too: so the events about a device are in the order of its changes.
 func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, note map[string]string) error {
-	var rows []chatadmin.Change[chatadmin.Device]
-	var records []chatadmin.Change[chatadmin.Record]
 	var changed []*held
+	var records []chatadmin.Change[chatadmin.Record]
 	for _, h := range all {
 		if !h.changed() {
 			continue
 		}
 		changed = append(changed, h)
-		if h.there() {
-			row, err := h.rowChange(w)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
 		more, err := h.recordChanges(w)
 		if err != nil {
 			return err
@@ -222,12 +215,13 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, not
 	if len(changed) == 0 {
 		return nil
 	}
-	if len(rows) > 0 {
-		if err := lost(w.ChangeDevices(ctx, rows)); err != nil {
-			return err
-		}
+	switch err := w.PutRecords(ctx, records); {
+	case errors.Is(err, chatadmin.ErrNotFound): // a device that they belong to went meanwhile: look again
+		return chatadmin.ErrRetry
+	case err != nil:
+		return err
 	}
-	if err := w.PutRecords(ctx, records); err != nil {
+	if err := writeRows(ctx, w, changed); err != nil {
 		return err
 	}
 	for len(changed) > 0 {
@@ -236,6 +230,35 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, not
 		changed = changed[len(part):]
 	}
 	return nil
+}
+
+func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
+	var rows []chatadmin.Change[chatadmin.Device]
+	var was []chatadmin.Rev
+	for _, h := range changed {
+		if !h.there() {
+			continue
+		}
+		h.data.Version = 1
+		text, err := json.Marshal(h.data)
+		if err != nil {
+			return err
+		}
+		h.row.Data = text
+		rows = append(rows, chatadmin.Change[chatadmin.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
+		was = append(was, h.was.Rev)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	rev, err := w.NextRev(was...)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Row.Rev = rev
+	}
+	return lost(w.ChangeDevices(ctx, rows))
 }
 
 // lost turns conflicts into an error: the race is lost, or the user is gone.
@@ -247,19 +270,6 @@ func lost(cs []chatadmin.Conflict, err error) error {
 		return fmt.Errorf("%s: %w", cs[0].Field, chatadmin.ErrNotFound)
 	}
 	return chatadmin.ErrRetry
-}
-
-func (h *held) rowChange(w *chatadmin.Work) (chatadmin.Change[chatadmin.Device], error) {
-	c := chatadmin.Change[chatadmin.Device]{Was: h.was.Rev, Delete: h.remove}
-	h.data.Version = 1
-	text, err := json.Marshal(h.data)
-	if err != nil {
-		return c, err
-	}
-	h.row.Data = text
-	h.row.Rev, err = w.NextRev(h.was.Rev)
-	c.Row = h.row
-	return c, err
 }
 
 func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Record], error) {
@@ -311,7 +321,7 @@ func record(w *chatadmin.Work, kind string, part []*held, note map[string]string
 }
 
 func label(d *chatadmin.Device) string {
-	if d.Rev == 0 {
+	if d.Key == "" {
 		return ""
 	}
 	return d.Key + " " + d.Name
@@ -328,7 +338,7 @@ func (h *held) diff() []chatadmin.FieldChange {
 	before, after := *h, *h
 	before.row, before.data, before.command = h.was, h.wasData, h.wasCommand
 	status := func(d *held) string {
-		if d.row.Rev == 0 || d.remove {
+		if !d.there() || d.remove {
 			return ""
 		}
 		return Status(d.row.Status).String()
