@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":         {"/chatadmin"},
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/devices":                    {"/chatadmin", "/chatadmin/signin"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},
 
