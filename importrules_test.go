@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/erase":            {"/chatadmin"},
 	"/chatadmin/keyring":          {},
 	"/chatadmin/signin":           {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},

@@ -1,0 +1,2 @@
+// Package erase deletes users.
+package erase
