@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,29 +198,36 @@ func (w *world) everything() map[string]int64 {
 	require.NoError(w.t, err)
 	counts[erase.Groups] = int64(len(list(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)))
 	counts[erase.Devices] = int64(len(list(w.t, chatadmin.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
-	counts[erase.Records], counts[erase.Reports] = 0, 0
+	counts[erase.Records] = 0
 	for _, r := range list(w.t, chatadmin.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
 		if r.Owner != "" {
 			counts[erase.Records]++
 		}
 	}
-	for _, u := range list(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
-		if u.Manager != "" {
-			counts[erase.Reports]++
-		}
-	}
 	for _, count := range w.posts.of {
 		counts[w.posts.Name()] += count
+	}
+	for _, u := range list(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
+		if u.Manager != "" {
+			counts["manager of "+string(u.ID)]++
+		} else {
+			counts["no manager of "+string(u.ID)]++
+		}
 	}
 	return counts
 }
 
-// gone is what is missing since before. Who has been deleted and had a manager was no report.
+// gone is what is missing since before.
 func (w *world) gone(before map[string]int64) map[string]int64 {
+	w.t.Helper()
 	after := w.everything()
 	diff := map[string]int64{}
 	for kind, n := range before {
-		if n -= after[kind]; n != 0 {
+		if user, ok := strings.CutPrefix(kind, "manager of "); ok {
+			if after["no manager of "+user] > 0 {
+				diff[erase.Reports]++
+			}
+		} else if n -= after[kind]; n != 0 && !strings.HasPrefix(kind, "no manager of ") {
 			diff[kind] = n
 		}
 	}
