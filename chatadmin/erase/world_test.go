@@ -24,6 +24,7 @@ var ctx = context.Background()
 type world struct {
 	t      testing.TB
 	store  chatadmin.Store
+	raw    chatadmin.Store // what the host's own code writes to, if not to store
 	admin  *chatadmin.Admin
 	d      *erase.Deletions
 	clock  *chatadmintest.Clock
@@ -38,7 +39,7 @@ type world struct {
 
 func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), blobs: &chatadmintest.Blobs{}, posts: &posts{}}
+	w := &world{t: t, store: store, raw: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), blobs: &chatadmintest.Blobs{}, posts: &posts{}}
 	options := &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}
 	for _, f := range o {
 		f(options)
@@ -72,7 +73,7 @@ func (w *world) id(kind string) chatadmin.ID {
 // update writes past the library, as the host's own code does.
 func (w *world) update(f func(tx chatadmin.Tx) ([]chatadmin.Conflict, error)) {
 	w.t.Helper()
-	require.NoError(w.t, put(w.store, w.domain, f))
+	require.NoError(w.t, put(w.raw, w.domain, f))
 }
 
 func put(s chatadmin.Store, domain chatadmin.ID, f func(tx chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
