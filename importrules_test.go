@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/erase":            {"/chatadmin"},
 	"/chatadmin/keyring":          {},
 	"/chatadmin/password":         {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/signin":           {"/chatadmin"},
