@@ -242,6 +242,9 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 		return g.release(ctx, t, reason, err)
 	}
 	answer, err := g.o.SecondFactor.Answer(ctx, open, code, remember)
+	if errors.Is(err, chatadmin.ErrNotFound) { // answered, or dead, since it was opened
+		return g.release(ctx, t, NoChallenge, nil)
+	}
 	if err != nil {
 		return g.release(ctx, t, "", fmt.Errorf("checking the answer: %w", err))
 	}
