@@ -22,6 +22,7 @@ type Admin struct {
 
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
+	policies      []string // that ChangeSettings may not touch
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
@@ -65,6 +66,8 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
+	// Policy is the name in Settings.Policies that only the package's own call may change, by SetPolicy: ChangeSettings refuses to.
+	Policy string
 }
 
 // Extend adds an extension. The constructors of the packages that hold further policies call it, so that no host can forget to; call it while setting up,
@@ -81,6 +84,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor
+	}
+	if e.Policy != "" {
+		a.policies = append(a.policies, e.Policy)
 	}
 }
 

@@ -227,7 +227,7 @@ func TestBadHashes(t *testing.T) {
 	require.NoError(t, w.passwords.Set(ctx, w.user, "correct horse"))
 	good := w.hash()
 	for _, bad := range []string{"", "x", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", strings.Replace(good, "m=8", "m=4194304", 1), strings.Replace(good, "t=1", "t=100", 1),
-		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "m=8", "m=08", 1), strings.Replace(good, "v=19", "v=16", 1), good + "=", good[:len(good)-30], strings.Replace(good, "argon2id", "argon2i", 1), good + "$"} {
+		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "m=8", "m=08", 1), strings.Replace(good, "v=19", "v=16", 1), good + "=", good[:len(good)-28], strings.Replace(good, "argon2id", "argon2i", 1), good + "$"} {
 		w.put(bad)
 		ok, err := w.passwords.Verify(ctx, w.user, "correct horse")
 		require.False(t, ok)

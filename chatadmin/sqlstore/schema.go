@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin/sqlstore/internal/schema"
 )
@@ -22,6 +21,9 @@ func (s *Store) steps() schema.Steps {
 // Migrate creates the tables, or brings them from an earlier version up to date, each step in one transaction. Several processes may do so at once. Tables of a newer version
 // are a *SchemaError.
 func (s *Store) Migrate(ctx context.Context) error {
+	if s.Check(ctx) == nil { // the usual case needs no lock
+		return nil
+	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return while(ctx, "migrating", err)
@@ -62,8 +64,5 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sql puts the prefix of the table names into a statement.
-func (s *Store) sql(text string) string { return strings.ReplaceAll(text, "{{p}}", s.prefix) }
 
 var errPrefix = errors.New("a prefix of table names has letters, digits and underscores only")

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 
@@ -145,8 +144,8 @@ func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []
 			}
 		}
 	}
-	n, err := x.exec(ctx, x.text("INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
-		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING"), append(args, string(r.Owner), string(r.Domain)))
+	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
+		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING", append(args, string(r.Owner), string(r.Domain)))
 	if err != nil || n == 1 {
 		return nil, true, err
 	}
@@ -157,79 +156,4 @@ func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []
 // ChangeEvents implements chatadmin.Tx.
 func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
 	return change(ctx, x, eventRows, c, nil)
-}
-
-// membersRows is how many users one call of AddMembers looks at: where most are members already, few of them are added.
-const membersRows = 10000
-
-// AddMembers implements chatadmin.Tx: one statement finds the page, another makes the members without carrying them to the client and back.
-func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.Membership, p chatadmin.Page) ([]chatadmin.ID, chatadmin.Cursor, error) {
-	if err := x.writable(ctx, 0); err != nil {
-		return nil, "", err
-	}
-	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
-	}
-	from := []any{""}
-	var err error
-	if p.After != "" {
-		if from, err = (listing{order: []string{"id"}}).parse(p.After); err != nil {
-			return nil, "", x.fail(ctx, "adding members", err)
-		}
-	}
-	id := func(id *string) []any { return []any{id} }
-	last := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE domain = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", string(q.Domain), from[0], membersRows-1)
-	end, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(last), id)
-	if err != nil {
-		return nil, "", err
-	}
-	notOf := q.NotMemberOf
-	q.WithDeleting, q.NotMemberOf = false, ""
-	page := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE ")
-	where := x.users(q)
-	page.text.WriteString(where.text.String())
-	page.args = append(page.args, where.args...)
-	page.add(" AND id > ?", from...)
-	var next chatadmin.Cursor
-	if len(end) > 0 {
-		page.add(" AND id <= ?", end[0])
-		next = cursor([]any{end[0]})
-	}
-	if notOf != "" { // the members are narrowed too, or each page might read them all
-		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id AND m.usr > ?", string(notOf), from[0])
-		if len(end) > 0 {
-			page.add(" AND m.usr <= ?", end[0])
-		}
-		page.add(")")
-	}
-	ids, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(page.add(" ORDER BY id LIMIT ?", p.Limit+1)), id)
-	if err != nil || len(ids) == 0 {
-		return nil, next, err
-	}
-	if len(ids) > p.Limit {
-		ids = ids[:p.Limit]
-		next = cursor([]any{ids[len(ids)-1]})
-	}
-	insert := (&query{d: x.s.d}).add("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, u.id, g.domain, "+x.cast("?", "bigint")+", "+x.cast("?", "boolean")+
-		" FROM {{p}}groups g, {{p}}users u WHERE g.id = ? AND g.domain = ? AND NOT g.deleting AND u.domain = ? AND ",
-		int64(m.Rev), m.Admin, string(m.Group), string(m.Domain), string(m.Domain)).in("u.id", ids)
-	insert.add(" ORDER BY u.id ON CONFLICT DO NOTHING RETURNING usr")
-	added, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(insert), id)
-	if err != nil {
-		return nil, "", err
-	}
-	x.inserted["memberships"] += int64(len(added))
-	out := make([]chatadmin.ID, len(added))
-	for i, id := range added {
-		out[i] = chatadmin.ID(id)
-	}
-	return out, next, nil
-}
-
-// cast tells PostgreSQL the type of a placeholder that stands among selected columns.
-func (x *tx) cast(text, kind string) string {
-	if x.s.d == PostgreSQL {
-		return text + "::" + kind
-	}
-	return text
 }

@@ -2,6 +2,7 @@ package sqlstoretest
 
 import (
 	"database/sql"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	bin, dir string
 	cred     *syscall.Credential
+	settings string
 }
 
 var (
@@ -72,6 +74,9 @@ func startCluster() (*cluster, error) {
 		return nil, err
 	}
 	c := &cluster{bin: filepath.Dir(slices.Max(found)), dir: dir}
+	if b := flag.Lookup("test.bench"); b == nil || b.Value.String() == "" { // the tests crash the server, never the machine: what it has written stays, flushed or not
+		c.settings = " -c fsync=off -c full_page_writes=off"
+	}
 	if os.Getuid() == 0 { // it refuses to run as root
 		for _, name := range []string{"postgres", "nobody"} {
 			if u, err := user.Lookup(name); err == nil {
@@ -109,7 +114,7 @@ func (c *cluster) run(name string, args ...string) error {
 }
 
 func (c *cluster) start() error {
-	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300", "start")
+	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300"+c.settings, "start")
 }
 
 // crash ends the server without giving it time to finish anything, and starts it again.
@@ -129,6 +134,23 @@ type database struct {
 	d       sqlstore.Dialect
 	dsn     string
 	options sqlstore.Options
+	noLocks bool // advisory locks are left out
+}
+
+// everywhere runs a test on each kind of database, at each level of isolation, and on one that offers SERIALIZABLE alone and takes advisory locks without holding them, as some
+// distributed databases do that speak PostgreSQL's protocol.
+func everywhere(t *testing.T, f func(t *testing.T, open func(t *testing.T) database)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, func(t *testing.T) database { return sqliteFile(t) }) })
+	t.Run("postgresql", func(t *testing.T) { f(t, func(t *testing.T) database { return postgresPrefix(t) }) })
+	for name, noLocks := range map[string]bool{"at SERIALIZABLE": false, "at SERIALIZABLE without advisory locks": true} {
+		t.Run("postgresql "+name, func(t *testing.T) {
+			f(t, func(t *testing.T) database {
+				db := postgresPrefix(t)
+				db.options.Serializable, db.noLocks = true, noLocks
+				return db
+			})
+		})
+	}
 }
 
 // databases runs a test on each kind of database.
@@ -151,14 +173,12 @@ func postgresPrefix(t testing.TB) database {
 
 func (db database) pool(t testing.TB) *sql.DB {
 	t.Helper()
-	driver := "sqlite"
-	if db.d == sqlstore.PostgreSQL {
-		driver = "pgx"
-	}
-	pool, err := sql.Open(driver, db.dsn)
-	require.NoError(t, err)
-	pool.SetMaxOpenConns(24)
-	t.Cleanup(func() { _ = pool.Close() })
+	pool, _ := db.watched(t, func(s statement) error {
+		if db.noLocks && strings.HasPrefix(s.text, "SELECT pg_advisory") {
+			return errSkip
+		}
+		return nil
+	})
 	return pool
 }
 

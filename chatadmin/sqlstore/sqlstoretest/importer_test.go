@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,17 +26,33 @@ import (
 
 const importerArg = "-importer"
 
-// importer is the process that is killed: it imports a file, or resumes an import, and prints a line for each transaction.
+// importer is a process of its own: it imports a file, or resumes an import. It kills itself with its n-th statement, in turn before and after the database has carried it out.
 func importer(args []string) int {
 	err := func() error {
-		dialect, driver := sqlstore.SQLite, "sqlite"
+		dialect := sqlstore.SQLite
 		if args[0] == "postgresql" {
-			dialect, driver = sqlstore.PostgreSQL, "pgx"
+			dialect = sqlstore.PostgreSQL
 		}
-		db, err := sql.Open(driver, args[1])
+		w, err := newWatch(dialect, args[1], nil)
 		if err != nil {
 			return err
 		}
+		last, err := strconv.Atoi(args[7])
+		if err != nil {
+			return err
+		}
+		seen := 0
+		die := func(statement) error {
+			if seen++; seen == last {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+			return nil
+		}
+		if w.before = die; last%2 == 0 {
+			w.before, w.after = nil, die
+		}
+		db := sql.OpenDB(w)
 		ctx := context.Background()
 		store, err := sqlstore.Open(ctx, db, dialect, &sqlstore.Options{Prefix: args[2]})
 		if err != nil {
@@ -45,7 +63,7 @@ func importer(args []string) int {
 			return err
 		}
 		s := chatadmin.New(store, nil).As(chatadmin.ID(args[3]), chatadmin.ID(args[4]))
-		o := &csvimport.Options{Begun: func(id chatadmin.ID) { fmt.Println("begun", id) }, Progress: func(p chatadmin.Progress) { fmt.Println("progress", p.Done) }}
+		o := &csvimport.Options{Begun: func(id chatadmin.ID) { fmt.Println("begun", id) }}
 		var r *csvimport.Result
 		if args[5] != "" {
 			r, err = csvimport.Resume(ctx, s, chatadmin.ID(args[5]), file, o)
@@ -150,12 +168,12 @@ func (c *company) clean(t *testing.T, rows int) []string {
 	return describe(t, s)
 }
 
-// process starts an importer.
-func (c *company) process(t *testing.T, admin int, resume string) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
+// process starts an importer. Its n-th statement kills it; 0: none does.
+func (c *company) process(t *testing.T, admin int, resume string, n int) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(self, importerArg, c.db.d.String(), c.db.dsn, c.db.options.Prefix, string(c.domain), string(c.admins[admin]), resume, c.file)
+	cmd := exec.Command(self, importerArg, c.db.d.String(), c.db.dsn, c.db.options.Prefix, string(c.domain), string(c.admins[admin]), resume, c.file, strconv.Itoa(n))
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var errs bytes.Buffer
@@ -164,33 +182,27 @@ func (c *company) process(t *testing.T, admin int, resume string) (*exec.Cmd, *b
 	return cmd, bufio.NewScanner(out), &errs
 }
 
-// The importing process is killed after each of its transactions, in the middle of the next, and a new one resumes: in the end everything is as after one clean run.
+// The importing process is killed with kill -9 at many points, anywhere between its first statement and its last commit, and a new one resumes: in the end everything is as after one
+// clean run.
 func TestKilledImport(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
-		const rows = 12000
+		const rows = 2500
 		c := newCompany(t, db, rows)
 		id, kills := "", 0
-		for done := false; !done; {
-			cmd, lines, errs := c.process(t, 0, id)
+		for n, done := 3, false; !done; n += 1 + n/25 {
+			cmd, lines, errs := c.process(t, 0, id, n)
 			for lines.Scan() {
 				word, value, _ := strings.Cut(lines.Text(), " ")
-				switch word {
-				case "begun":
+				if done = word == "created"; word == "begun" {
 					id = value
-				case "created":
-					done = true
-				case "progress":
-					require.NoError(t, cmd.Process.Kill())
 				}
 			}
-			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
-				t.Fatalf("%v: %s", err, errs)
-			} else if err != nil {
+			if err := cmd.Wait(); !done {
+				require.ErrorContains(t, err, "killed", "%s", errs)
 				kills++
 			}
-			require.Less(t, kills, 100)
 		}
-		require.Greater(t, kills, 12)
+		require.Greater(t, kills, 25)
 		require.Equal(t, c.clean(t, rows), describe(t, c.scope(db.open(t), 0)))
 	})
 }
@@ -204,7 +216,7 @@ func TestTwoProcesses(t *testing.T) {
 		var mu sync.Mutex
 		created := 0
 		for admin := range 2 {
-			cmd, lines, errs := c.process(t, admin, "")
+			cmd, lines, errs := c.process(t, admin, "", 0)
 			wg.Go(func() {
 				n := 0
 				for lines.Scan() {

@@ -21,20 +21,15 @@ type rival struct {
 	mail   *chatadmintest.Mailbox
 }
 
-// rivals runs a race on each kind of database, and at each level of isolation.
+// rivals runs a race everywhere.
 func rivals(t *testing.T, f func(t *testing.T, r *rival)) {
-	run := func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, open func(t *testing.T) database) {
+		db := open(t)
 		r := &rival{company: newCompany(t, db, 0), mail: &chatadmintest.Mailbox{}}
 		for i := range r.admins {
 			r.admins[i] = chatadmin.New(db.open(t), &chatadmin.Options{Mailer: r.mail})
 		}
 		f(t, r)
-	}
-	databases(t, run)
-	t.Run("postgresql at SERIALIZABLE", func(t *testing.T) {
-		db := postgresPrefix(t)
-		db.options.Serializable = true
-		run(t, db)
 	})
 }
 

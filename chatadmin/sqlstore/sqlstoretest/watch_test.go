@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -25,10 +26,12 @@ type statement struct {
 type watch struct {
 	driver driver.Driver
 	dsn    string
-	before func(statement) error // an error goes to the store instead of the statement
+	before func(statement) error // an error goes to the store instead of the statement; errSkip: the statement is left out and said to be done
+	after  func(statement) error // an error goes to the store although the statement was carried out
 
 	mu   sync.Mutex
 	seen []statement
+	errs []error // of the database
 }
 
 // watched returns a pool whose statements are seen.
@@ -96,6 +99,27 @@ func roundTrips(all []statement) (texts []string) {
 	return texts
 }
 
+var errSkip = errors.New("left out")
+
+// exec carries out a statement that is seen.
+func (w *watch) exec(s statement, run func() (driver.Result, error)) (driver.Result, error) {
+	switch err := w.note(s); {
+	case errors.Is(err, errSkip):
+		return driver.RowsAffected(0), nil
+	case err != nil:
+		return nil, err
+	}
+	res, err := run()
+	if err == nil && w.after != nil {
+		err = w.after(s)
+	} else if err != nil {
+		w.mu.Lock()
+		w.errs = append(w.errs, err)
+		w.mu.Unlock()
+	}
+	return res, err
+}
+
 type watchedConn struct {
 	driver.Conn
 	w *watch
@@ -110,10 +134,7 @@ func (c *watchedConn) PrepareContext(ctx context.Context, text string) (driver.S
 }
 
 func (c *watchedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.w.note(statement{text, args, false}); err != nil {
-		return nil, err
-	}
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
+	return c.w.exec(statement{text, args, false}, func() (driver.Result, error) { return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args) })
 }
 
 func (c *watchedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
@@ -153,10 +174,7 @@ type watchedStmt struct {
 }
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.w.note(statement{s.text, args, true}); err != nil {
-		return nil, err
-	}
-	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return s.w.exec(statement{s.text, args, true}, func() (driver.Result, error) { return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args) })
 }
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
