@@ -221,10 +221,10 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 	if g.o.SecondFactor != nil {
 		open, err = g.o.SecondFactor.Open(ctx, domain, challenge)
 	}
-	if errors.Is(err, chatadmin.ErrNotFound) || err == nil && open.Domain != domain {
+	switch {
+	case errors.Is(err, chatadmin.ErrNotFound), err == nil && open.Domain != domain:
 		return g.decided(ctx, Decision{reason: NoChallenge}), nil
-	}
-	if err != nil {
+	case err != nil:
 		return Decision{}, fmt.Errorf("opening the challenge: %w", err)
 	}
 	t := &Try{domain: domain, attempt: Attempt{Client: open.Client, Method: open.Method, Device: open.Device}}
@@ -241,11 +241,14 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 	if reason, err := g.device(ctx, t); reason != "" || err != nil {
 		return g.release(ctx, t, reason, err)
 	}
-	answer, err := g.o.SecondFactor.Answer(ctx, open, code, remember)
-	if errors.Is(err, chatadmin.ErrNotFound) { // answered, or dead, since it was opened
-		return g.release(ctx, t, NoChallenge, nil)
+	var answer Answer
+	if open, err = g.o.SecondFactor.Open(ctx, domain, challenge); err == nil { // anew: another answer may have come while this one waited
+		answer, err = g.o.SecondFactor.Answer(ctx, open, code, remember)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, chatadmin.ErrNotFound):
+		return g.release(ctx, t, NoChallenge, nil)
+	case err != nil:
 		return g.release(ctx, t, "", fmt.Errorf("checking the answer: %w", err))
 	}
 	if answer.Right {

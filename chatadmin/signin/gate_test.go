@@ -18,7 +18,7 @@ import (
 
 // Every refusal has its reason for the log, and looks the same to the world, the host's verifier called once in each case.
 func TestDecisions(t *testing.T) {
-	w := newWorld(t, chatadmin.Engage, func(o *signin.Options) { o.Devices = devices{} })
+	w := newWorld(t, chatadmin.Engage, func(o *signin.Options) { o.Devices = doorman{} })
 	create := func(name string) chatadmin.ID {
 		u, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: name, Email: name + "@acme.example", FirstName: "A", LastName: "B", NoInvitation: true})
 		require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestAccessEndsDuringVerification(t *testing.T) {
 // What fails is no decision: nobody comes in, nothing is counted, and the place is given back.
 func TestErrorsDecideNothing(t *testing.T) {
 	second := &codes{}
-	d := &devices{}
+	d := &doorman{}
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor, o.Devices = second, d })
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Device: "own"}
@@ -296,7 +296,7 @@ func TestBeginFinish(t *testing.T) {
 // A sign-in with a second factor: the challenge, what it takes, and the trust token.
 func TestSecondFactor(t *testing.T) {
 	second := &codes{}
-	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor, o.Devices = second, devices{} })
+	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor, o.Devices = second, doorman{} })
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Desktop}
 	ask := func() string {

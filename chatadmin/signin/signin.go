@@ -44,7 +44,8 @@ type SecondFactor interface {
 	Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a Attempt) (Asked, error)
 	// Open finds a challenge, so that the gate can reserve the attempt for its user. One that is unknown, expired, or dead otherwise is chatadmin.ErrNotFound.
 	Open(ctx context.Context, domain chatadmin.ID, challenge string) (Open, error)
-	// Answer checks the answer to a challenge that Open found. remember asks for a trust token.
+	// Answer checks the answer to a challenge that Open found. remember asks for a trust token. An answer that is not looked at, since the challenge is over, may be
+	// chatadmin.ErrNotFound: it counts as nothing.
 	Answer(ctx context.Context, o Open, code string, remember bool) (Answer, error)
 }
 

@@ -229,10 +229,10 @@ func (c *codes) Answer(_ context.Context, o signin.Open, code string, remember b
 	return a, nil
 }
 
-// devices allows all but one.
-type devices struct{ err error }
+// doorman lets every device in but one.
+type doorman struct{ err error }
 
-func (d devices) DeviceAllowed(_ context.Context, _, _ chatadmin.ID, device string) (bool, error) {
+func (d doorman) DeviceAllowed(_ context.Context, _, _ chatadmin.ID, device string) (bool, error) {
 	return device != "stolen", d.err
 }
 
