@@ -32,7 +32,7 @@ func (o Outcome) String() string {
 // neither fmt nor encoding/json prints it. A refusal looks the same whether the login is unknown or the user locked, denied, deactivated, or the password wrong.
 type Decision struct {
 	Outcome Outcome
-	User    chatadmin.User // who comes in, or has to answer; nobody where the answer is no
+	User    chatadmin.User `json:"-"` // who comes in, or has to answer; nobody where the answer is no
 	Client  Client         // allowed: for which kind of client. The host writes it into the session, which must not serve another kind
 	Method  Method
 	// Challenge is what has to be answered.

@@ -227,6 +227,25 @@ func TestErrorsDecideNothing(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// A first sign-in that cannot be written lets nobody in, counts as nothing, and is done when it can be.
+func TestFirstSignInFails(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	u := w.user("ann")
+	var fail error
+	w.admin.Extend(chatadmin.Extension{OnUserChange: func(context.Context, *chatadmin.Work, []chatadmin.UserChange) error { return fail }})
+	fail = errDown
+	for range 5 {
+		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+		require.ErrorIs(t, err, errDown)
+		require.Equal(t, signin.Failed, d.Reason())
+	}
+	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
+	require.Zero(t, w.records())
+	fail = nil
+	w.try("ann@acme.example", "right", "")
+	require.Equal(t, chatadmin.Active, w.row(u.ID).Status)
+}
+
 // Hanging up does not take a wrong guess back.
 func TestHangingUpCounts(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)

@@ -49,8 +49,8 @@ func queueSessions(ctx context.Context, w *chatadmin.Work, changes []chatadmin.U
 }
 
 // EndSessions tells Options.Sessions whose sessions to end, in the order in which their access ended, and returns how many users it named. Each is named at least once, and once
-// more after a minute if they have no access then either: a sign-in that was decided just before is caught that way. Call it in a worker of the host, or after whatever ends access; several may run at once. What fails stays
-// queued, the others go on, and the errors are returned together. Without Options.Sessions it does nothing.
+// more after a minute if they have no access then either: so a session is caught that was being made while the access ended. Call it in a worker of the host, or after whatever
+// ends access; several may run at once. What fails stays queued, the others go on, and the errors are returned together. Without Options.Sessions it does nothing.
 func (g *Gate) EndSessions(ctx context.Context) (int, error) {
 	if g.o.Sessions == nil {
 		return 0, nil

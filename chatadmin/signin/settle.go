@@ -62,9 +62,12 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	err := g.keep(ctx, t.domain, run)
 	if err == nil && first {
 		err = g.admin.As(t.domain, t.user.ID).Change(ctx, chatadmin.Op{Kind: KindUserSignIn, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}, run)
-		if why := refusal(err); why != "" {
-			_, err := g.settle(ctx, t, kept)
-			return why, err
+		if err != nil {
+			if reason = refusal(err); reason != "" {
+				err = nil
+			}
+			_, settled := g.settle(ctx, t, kept)
+			return reason, errors.Join(err, settled)
 		}
 	}
 	if err == nil && end == passed && reason == "" {

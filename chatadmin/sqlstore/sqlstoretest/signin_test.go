@@ -87,7 +87,7 @@ func (g *gatehouse) rush(f func(n int) (signin.Decision, error)) map[signin.Reas
 
 // A hundred right passwords at once over two handles all come in, and the first of them makes the user active; of a hundred wrong ones three are verified.
 func TestSignInRace(t *testing.T) {
-	databases(t, func(t *testing.T, db database) {
+	run := func(t *testing.T, db database) {
 		g := newGatehouse(t, db)
 		id := g.user("ann")
 		spellings := []string{"ann@acme.example", "ANN@acme.example", " Ann@Acme.Example"}
@@ -115,6 +115,12 @@ func TestSignInRace(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, d.Allowed())
 		require.Equal(t, map[signin.Reason]int{signin.Unknown: 100}, g.rush(func(n int) (signin.Decision, error) { return g.signIn(n, fmt.Sprintf("nobody%d", n), "right") }))
+	}
+	databases(t, run)
+	t.Run("postgresql at SERIALIZABLE", func(t *testing.T) {
+		db := postgresPrefix(t)
+		db.options.Serializable = true
+		run(t, db)
 	})
 }
 
