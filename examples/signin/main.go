@@ -34,7 +34,7 @@ func main() {
 
 // run serves the page until ctx ends.
 func run(ctx context.Context, at net.Listener, mailer chatadmin.Mailer) error {
-	s, err := newSite("http://"+at.Addr().String(), mailer)
+	s, err := newSite("http://"+at.Addr().String(), mailer, nil)
 	if err != nil {
 		return err
 	}
@@ -63,14 +63,14 @@ type site struct {
 }
 
 // newSite wires the library. base is what links in mails begin with.
-func newSite(base string, mailer chatadmin.Mailer) (*site, error) {
+func newSite(base string, mailer chatadmin.Mailer, o *password.Options) (*site, error) {
 	s := &site{sessions: &sessions{}}
 	s.admin = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mailer, LinkBase: base})
 	var err error
 	if s.gate, err = signin.New(s.admin, &signin.Options{Sessions: s.sessions}); err != nil {
 		return nil, err
 	}
-	s.passwords, err = password.New(s.admin, nil)
+	s.passwords, err = password.New(s.admin, o)
 	return s, err
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -60,7 +61,7 @@ func (b *browser) login(login, password string) (int, string) {
 // From the mailed link to being signed out by an administrator, over HTTP.
 func TestSite(t *testing.T) {
 	mail := &chatadmintest.Mailbox{}
-	s, err := newSite("https://chat.acme.example", mail)
+	s, err := newSite("https://chat.acme.example", mail, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}}) // as cheap as can be
 	require.NoError(t, err)
 	require.NoError(t, s.found(t.Context()))
 	server := httptest.NewServer(s.handler())
