@@ -190,6 +190,9 @@ func (x *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 	if x.failed != nil && (err == nil || s.d.again(x.failed)) {
 		err = x.failed // an error that f swallowed, or made unrecognisable
 	}
+	if err == nil {
+		err = x.intact(ctx)
+	}
 	if err != nil {
 		return err
 	}
