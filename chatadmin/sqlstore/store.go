@@ -141,6 +141,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	defer unlock()
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
+		s.rollback(ctx, c) // the context may have ended just behind it
 		return while(ctx, "beginning a transaction", err)
 	}
 	x := s.newTx(c)
@@ -163,7 +164,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	defer cancel()
 	if _, err := c.ExecContext(ctx, "COMMIT"); err != nil {
 		if s.d.notKept(err) {
-			return fmt.Errorf("committing: %w", err)
+			return while(ctx, "committing", err)
 		}
 		ended = true
 		discard(c)
