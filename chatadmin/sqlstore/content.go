@@ -169,6 +169,9 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 		if x.s.d == PostgreSQL {
 			place, from, to = "ctid", "= ANY(ARRAY(", "))"
 		}
+		if x.s.serializable { // the option for databases that have no such places
+			place = "id"
+		}
 		q := (&query{d: x.s.d}).add("DELETE FROM {{p}}content WHERE " + place + " " + from + "SELECT " + place + " FROM {{p}}content WHERE ")
 		q.text.WriteString(w.text.String())
 		q.args = append(q.args, w.args...)

@@ -193,7 +193,7 @@ func TestKilledImport(t *testing.T) {
 			steps = 25
 		}
 		if slow {
-			steps = 6
+			steps = 3
 		}
 		for n, done := 3, false; !done; n += 1 + n/steps {
 			cmd, lines, errs := c.process(t, 0, id, n)
@@ -208,7 +208,7 @@ func TestKilledImport(t *testing.T) {
 				kills++
 			}
 		}
-		require.Greater(t, kills, min(steps/2, 12))
+		require.Greater(t, kills, min(2*steps, 12))
 		require.Equal(t, c.clean(t, rows), describe(t, c.scope(db.open(t), 0)))
 	})
 }
