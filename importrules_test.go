@@ -24,15 +24,19 @@ var mayImport = map[string][]string{
 	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/chatadmintest":    {"/chatadmin"},
+	"/chatadmin/erase":            {"/chatadmin"},
 	"/chatadmin/keyring":          {},
+	"/chatadmin/password":         {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/signin":           {"/chatadmin"},
 	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":         {"/chatadmin"},
 	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/devices":                    {"/chatadmin", "/chatadmin/signin"},
 	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
 	"/csvimport/internal/formula": {},
 
 	"/chatadmin/sqlstore/internal/schema": {},
+	"/twofa":                              {"/chatadmin", "/chatadmin/keyring", "/chatadmin/signin", "github.com/pquerna/otp", "github.com/pquerna/otp/", "github.com/boombuler/barcode/qr"},
 }
 
 type pkg struct {

@@ -25,6 +25,8 @@ const (
 	KindUserGrant      = "user.grant"
 	KindUserRole       = "user.role"
 	KindUserInvite     = "user.invite"
+	KindUserResend     = "user.resend" // a new activation link was asked for
+	KindUserAccept     = "user.accept" // the user has set their first password by the link
 	KindGroupCreate    = "group.create"
 	KindGroupEdit      = "group.edit"
 	KindGroupDefault   = "group.default"

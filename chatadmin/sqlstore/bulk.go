@@ -167,7 +167,7 @@ func (g given) pairs(t string, names []string, sep string) string {
 
 func bulkInsert[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (int64, error) {
 	g := t.give(rows, t.names)
-	return x.exec(ctx, x.text(fmt.Sprintf("INSERT INTO {{p}}%s (%s) SELECT %s FROM %s", t.name, strings.Join(t.names, ", "), g.refs(t.names), g.from)), g.args)
+	return x.exec(ctx, fmt.Sprintf("INSERT INTO {{p}}%s (%s) SELECT %s FROM %s", t.name, strings.Join(t.names, ", "), g.refs(t.names), g.from), g.args)
 }
 
 // bulkUpdate leaves the unique key alone: a row that has another one is not written here.
@@ -178,7 +178,7 @@ func bulkUpdate[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (i
 	match := union(t.own, t.unique)
 	sets := slices.DeleteFunc(slices.Clone(t.writes), func(name string) bool { return slices.Contains(match, name) })
 	g := t.give(rows, append(union(match, sets), "was"))
-	return x.exec(ctx, x.text(fmt.Sprintf("UPDATE {{p}}%s t SET %s FROM %s WHERE %s AND t.rev = %s", t.name, g.pairs("", sets, ", "), g.from, g.pairs("t.", match, " AND "), g.ref["was"])), g.args)
+	return x.exec(ctx, fmt.Sprintf("UPDATE {{p}}%s t SET %s FROM %s WHERE %s AND t.rev = %s", t.name, g.pairs("", sets, ", "), g.from, g.pairs("t.", match, " AND "), g.ref["was"]), g.args)
 }
 
 func union(a, b []string) []string {
@@ -196,13 +196,13 @@ func bulkDelete[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (i
 		return 0, err
 	}
 	g := t.give(rows, append(slices.Clone(t.own), "was"))
-	return x.exec(ctx, x.text(fmt.Sprintf("DELETE FROM {{p}}%s t USING %s WHERE %s AND t.rev = %s", t.name, g.from, g.pairs("t.", t.own, " AND "), g.ref["was"])), g.args)
+	return x.exec(ctx, fmt.Sprintf("DELETE FROM {{p}}%s t USING %s WHERE %s AND t.rev = %s", t.name, g.from, g.pairs("t.", t.own, " AND "), g.ref["was"]), g.args)
 }
 
 // lockRows locks rows in key order, so that two transactions that write the same ones wait for each other instead of dying of a deadlock.
 func lockRows[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) error {
 	keys := t.names[:t.keys]
 	g := t.give(rows, keys)
-	_, err := x.exec(ctx, x.text(fmt.Sprintf("SELECT 1 FROM {{p}}%s t, %s WHERE %s ORDER BY t.%s FOR UPDATE OF t", t.name, g.from, g.pairs("t.", keys, " AND "), strings.Join(keys, ", t."))), g.args)
+	_, err := x.exec(ctx, fmt.Sprintf("SELECT 1 FROM {{p}}%s t, %s WHERE %s ORDER BY t.%s FOR UPDATE OF t", t.name, g.from, g.pairs("t.", keys, " AND "), strings.Join(keys, ", t.")), g.args)
 	return err
 }

@@ -77,7 +77,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 	case c.Was == 0 && c.Delete:
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
 	case c.Delete:
-		n, err := x.exec(ctx, x.text(t.delete), append(t.pick(args, t.own), int64(c.Was)))
+		n, err := x.exec(ctx, t.delete, append(t.pick(args, t.own), int64(c.Was)))
 		if err == nil && n == 0 {
 			none.Reason = chatadmin.Stale
 		}
@@ -87,7 +87,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 	}
 	field := lacks(i)
 	if field == "" {
-		n, err := x.exec(ctx, x.text(t.insert), args)
+		n, err := x.exec(ctx, t.insert, args)
 		if err != nil || n == 1 {
 			return none, err
 		}
@@ -104,7 +104,7 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *chatadmin.Chan
 		return none, x.fail(ctx, "writing "+t.what, errRaced) // it was there when we inserted
 	}
 	return x.keyTaken(ctx, t.name, t.field, t.unique, t.pick(args, t.unique), "", func() error {
-		_, err := x.exec(ctx, x.text(strings.TrimSuffix(t.insert, " ON CONFLICT DO NOTHING")), args)
+		_, err := x.exec(ctx, strings.TrimSuffix(t.insert, " ON CONFLICT DO NOTHING"), args)
 		return err
 	})
 }
@@ -148,7 +148,7 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 		verb = "UPDATE OR IGNORE"
 	}
 	values := append(append(t.pick(args, t.writes), own...), int64(was))
-	n, err := x.exec(ctx, x.text(verb+t.update), values)
+	n, err := x.exec(ctx, verb+t.update, values)
 	if taken(err) {
 		if x.failed = fmt.Errorf("%w: %w", ErrConstraint, err); t.unique != nil && strings.Contains(err.Error(), x.s.prefix+t.name) {
 			x.failed = fmt.Errorf("writing %s: %w", t.what, errRaced)
@@ -166,41 +166,26 @@ func updateOne[T any](ctx context.Context, x *tx, t *table[T], args []any, was c
 		return chatadmin.Conflict{Reason: chatadmin.Stale}, err
 	}
 	return x.keyTaken(ctx, t.name, t.field, t.unique, t.pick(args, t.unique), args[0].(string), func() error {
-		_, err := x.exec(ctx, x.text("UPDATE"+t.update), values)
+		_, err := x.exec(ctx, "UPDATE"+t.update, values)
 		return err
 	})
-}
-
-// text is a statement with its placeholders and table names as the database has them.
-func (x *tx) text(statement string) string {
-	q := &query{d: x.s.d}
-	q.add(x.s.sql(statement))
-	return q.text.String()
 }
 
 // exists reports whether there is a row with these values.
 func (x *tx) exists(ctx context.Context, name string, columns []string, values []any) (bool, error) {
 	q := (&query{d: x.s.d}).add("SELECT 1 FROM {{p}}"+name+" WHERE "+equal(columns), values...)
-	rows, err := fetch(ctx, x.reader, "looking for "+name, x.s.prefixed(q), func(n *int) []any { return []any{n} })
+	rows, err := fetch(ctx, x.reader, "looking for "+name, q, func(n *int) []any { return []any{n} })
 	return len(rows) > 0, err
 }
 
 // holder finds who has a unique key, other than itself.
 func (x *tx) holder(ctx context.Context, name string, columns []string, values []any, itself string) (chatadmin.ID, error) {
 	q := (&query{d: x.s.d}).add("SELECT id FROM {{p}}"+name+" WHERE "+equal(columns)+" AND id <> ?", append(values, itself)...)
-	rows, err := fetch(ctx, x.reader, "looking for "+name, x.s.prefixed(q), func(id *string) []any { return []any{id} })
+	rows, err := fetch(ctx, x.reader, "looking for "+name, q, func(id *string) []any { return []any{id} })
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
 	return chatadmin.ID(rows[0]), nil
-}
-
-// prefixed puts the prefix of the table names into a query.
-func (s *Store) prefixed(q *query) *query {
-	text := s.sql(q.text.String())
-	q.text.Reset()
-	q.text.WriteString(text)
-	return q
 }
 
 // alive finds users, groups or domains that are there and not being deleted, and the domain of each.
@@ -221,7 +206,7 @@ func (r reader) alive(ctx context.Context, name string, ids []chatadmin.ID) (map
 // pairs runs a query for domains and IDs.
 func (r reader) pairs(ctx context.Context, what string, q *query) (map[chatadmin.ID]chatadmin.ID, error) {
 	type pair struct{ domain, id string }
-	rows, err := fetch(ctx, r, what, r.s.prefixed(q), func(p *pair) []any { return []any{&p.domain, &p.id} })
+	rows, err := fetch(ctx, r, what, q, func(p *pair) []any { return []any{&p.domain, &p.id} })
 	if err != nil {
 		return nil, err
 	}

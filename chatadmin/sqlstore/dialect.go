@@ -23,7 +23,7 @@ func (d Dialect) String() string {
 	return "unknown dialect"
 }
 
-// query is a statement that is being put together. Placeholders are written as "?".
+// query is a statement that is being put together, with "?" for placeholders and {{p}} for the prefix of the table names: Store.sql makes of it what the database understands.
 type query struct {
 	d    Dialect
 	text strings.Builder
@@ -32,23 +32,32 @@ type query struct {
 
 // add appends text and the arguments of its placeholders.
 func (q *query) add(text string, args ...any) *query {
-	if q.d == SQLite {
-		q.text.WriteString(text)
-	} else {
-		n := len(q.args)
-		for {
-			before, after, found := strings.Cut(text, "?")
-			q.text.WriteString(before)
-			if !found {
-				break
-			}
-			n++
-			q.text.WriteString("$" + strconv.Itoa(n))
-			text = after
-		}
-	}
+	q.text.WriteString(text)
 	q.args = append(q.args, args...)
 	return q
+}
+
+// append appends another query.
+func (q *query) append(other *query) *query { return q.add(other.text.String(), other.args...) }
+
+// sql puts the prefix of the table names into a statement, and numbers its placeholders where the database wants that.
+func (s *Store) sql(text string) string {
+	text = strings.ReplaceAll(text, "{{p}}", s.prefix)
+	if s.d == SQLite || !strings.Contains(text, "?") {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text) + 64)
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(text, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+		text = after
+	}
 }
 
 // in appends "column is one of values", with the values as one array where the database has arrays.

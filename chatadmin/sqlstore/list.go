@@ -37,7 +37,7 @@ func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatad
 	q := l.query(r, t.selects, after)
 	var end chatadmin.Cursor
 	if l.search != nil {
-		last, err := fetch(ctx, r, what, r.s.prefixed(l.query(r, t.selects, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1)), t.dest)
+		last, err := fetch(ctx, r, what, l.query(r, t.selects, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1), t.dest)
 		if err != nil {
 			return nil, "", err
 		}
@@ -49,7 +49,7 @@ func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatad
 		}
 		l.search(q)
 	}
-	rows, err := fetch(ctx, r, what, r.s.prefixed(q.add(l.by()+" LIMIT ?", p.Limit+1)), t.dest)
+	rows, err := fetch(ctx, r, what, q.add(l.by()+" LIMIT ?", p.Limit+1), t.dest)
 	if err != nil || len(rows) <= p.Limit {
 		return rows, end, err
 	}
@@ -57,11 +57,9 @@ func list[T any](ctx context.Context, r reader, t *table[T], l listing, p chatad
 	return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order)), nil
 }
 
-// query selects the rows behind a place. The condition was written with its own placeholders: they come first, so their numbers stay.
+// query selects the rows behind a place.
 func (l listing) query(r reader, selects string, after []any) *query {
-	q := (&query{d: r.s.d}).add(selects + " WHERE ")
-	q.text.WriteString(l.where.text.String())
-	q.args = append(q.args, l.where.args...)
+	q := r.where(selects + " WHERE ").append(l.where)
 	if behind, _ := l.compare(); after != nil {
 		l.bound(q, behind, after)
 	}
@@ -120,10 +118,8 @@ var errCursor = fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrBa
 
 // count counts the rows of a condition.
 func count(ctx context.Context, r reader, name string, where *query) (int64, error) {
-	q := (&query{d: r.s.d}).add("SELECT count(*) FROM {{p}}" + name + " WHERE ")
-	q.text.WriteString(where.text.String())
-	q.args = where.args
-	rows, err := fetch(ctx, r, "counting "+name, r.s.prefixed(q), func(n *int64) []any { return []any{n} })
+	q := r.where("SELECT count(*) FROM {{p}}" + name + " WHERE ").append(where)
+	rows, err := fetch(ctx, r, "counting "+name, q, func(n *int64) []any { return []any{n} })
 	if err != nil {
 		return 0, err
 	}
@@ -241,7 +237,7 @@ func (r reader) CountMembers(ctx context.Context, domain chatadmin.ID, groups []
 		return counts, nil
 	}
 	q := r.where("SELECT grp, count(*) FROM {{p}}memberships WHERE domain = ? AND ", string(domain)).in("grp", strs(groups)).add(" GROUP BY grp")
-	rows, err := fetch(ctx, r, what, r.s.prefixed(q), func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
+	rows, err := fetch(ctx, r, what, q, func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
 	for _, c := range rows {
 		counts[c.group] = c.n
 	}

@@ -20,7 +20,7 @@ func byKey[T any](ctx context.Context, r reader, t *table[T], domain chatadmin.I
 	if t.domain != "" {
 		q.add("domain = ? AND ", string(domain))
 	}
-	return fetch(ctx, r, "reading "+t.what, r.s.prefixed(q.in(column, keys)), t.dest)
+	return fetch(ctx, r, "reading "+t.what, q.in(column, keys), t.dest)
 }
 
 // Domains implements chatadmin.Reader.
@@ -97,5 +97,5 @@ func byParts[T any](ctx context.Context, r reader, t *table[T], n int, parts []s
 		where(q, part)
 		q.add(")")
 	}
-	return fetch(ctx, r, "reading "+t.what, r.s.prefixed(q), t.dest)
+	return fetch(ctx, r, "reading "+t.what, q, t.dest)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin/sqlstore/internal/schema"
 )
@@ -65,8 +64,5 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sql puts the prefix of the table names into a statement.
-func (s *Store) sql(text string) string { return strings.ReplaceAll(text, "{{p}}", s.prefix) }
 
 var errPrefix = errors.New("a prefix of table names has letters, digits and underscores only")

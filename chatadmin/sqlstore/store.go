@@ -198,9 +198,8 @@ func (x *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 		return err
 	}
 	if fence.Mode == chatadmin.Exclusive {
-		q := (&query{d: s.d}).add(s.sql("UPDATE {{p}}domains SET fence = "+s.d.greatest()+"(fence + 1, ?) WHERE id = ?"),
-			int64(chatadmin.NextRev(0, s.now(), uint16(rand.Uint32()))), string(fence.Domain))
-		_, err = x.exec(ctx, q.text.String(), q.args)
+		_, err = x.exec(ctx, "UPDATE {{p}}domains SET fence = "+s.d.greatest()+"(fence + 1, ?) WHERE id = ?",
+			[]any{int64(chatadmin.NextRev(0, s.now(), uint16(rand.Uint32()))), string(fence.Domain)})
 	}
 	return err
 }

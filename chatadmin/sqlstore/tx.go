@@ -44,7 +44,7 @@ func fetch[T any](ctx context.Context, r reader, what string, q *query, dest fun
 	if err := r.enter(ctx); err != nil {
 		return nil, r.fail(ctx, what, err)
 	}
-	rows, err := r.c.QueryContext(ctx, q.text.String(), q.args...)
+	rows, err := r.c.QueryContext(ctx, r.s.sql(q.text.String()), q.args...)
 	if err != nil {
 		return nil, r.fail(ctx, what, err)
 	}
@@ -92,6 +92,7 @@ func (x *tx) close() {
 func (x *tx) exec(ctx context.Context, text string, args []any) (int64, error) {
 	var res sql.Result
 	var err error
+	text = x.s.sql(text)
 	if x.s.d == SQLite {
 		stmt := x.stmts[text]
 		if stmt == nil {

@@ -2,8 +2,8 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -92,6 +92,11 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 
 // ChangeRecords implements chatadmin.Tx.
 func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	if len(c) == 1 && c[0].Was == 0 && !c[0].Delete && c[0].Row.Owner != "" {
+		if conflicts, done, err := x.insertOwned(ctx, &c[0].Row); done || err != nil {
+			return conflicts, err
+		}
+	}
 	return change(ctx, x, recordRows, c, func(ctx context.Context, new []int) (parents, error) {
 		owner := func(i int) chatadmin.ID { return c[i].Row.Owner }
 		var owners []map[chatadmin.ID]chatadmin.ID
@@ -118,82 +123,37 @@ func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.R
 	})
 }
 
+// insertOwned inserts one record of a user together with looking whether the user is there: every sign-in and every challenge writes one. It is
+// done unless the owner is no such user.
+func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []chatadmin.Conflict, done bool, err error) {
+	if err := x.writable(ctx, 1); err != nil {
+		return nil, false, err
+	}
+	args := recordRows.args(r)
+	values := make([]string, len(args))
+	for i, arg := range args {
+		values[i] = "?"
+		if x.s.d == PostgreSQL { // which does not see that they go into columns
+			switch arg.(type) {
+			case int64:
+				values[i] = "?::bigint"
+			case []byte:
+				values[i] = "?::bytea"
+			default:
+				values[i] = "?::text"
+			}
+		}
+	}
+	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
+		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING", append(args, string(r.Owner), string(r.Domain)))
+	if err != nil || n == 1 {
+		return nil, true, err
+	}
+	done, err = x.exists(ctx, "records", recordRows.names[:recordRows.keys], args[:recordRows.keys])
+	return []chatadmin.Conflict{{Reason: chatadmin.Exists}}, done, err
+}
+
 // ChangeEvents implements chatadmin.Tx.
 func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
 	return change(ctx, x, eventRows, c, nil)
-}
-
-// membersRows is how many users one call of AddMembers looks at: where most are members already, few of them are added.
-const membersRows = 10000
-
-// AddMembers implements chatadmin.Tx: one statement finds the page, another makes the members without carrying them to the client and back.
-func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.Membership, p chatadmin.Page) ([]chatadmin.ID, chatadmin.Cursor, error) {
-	if err := x.writable(ctx, 0); err != nil {
-		return nil, "", err
-	}
-	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
-	}
-	from := []any{""}
-	var err error
-	if p.After != "" {
-		if from, err = (listing{order: []string{"id"}}).parse(p.After); err != nil {
-			return nil, "", x.fail(ctx, "adding members", err)
-		}
-	}
-	id := func(id *string) []any { return []any{id} }
-	last := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE domain = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", string(q.Domain), from[0], membersRows-1)
-	end, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(last), id)
-	if err != nil {
-		return nil, "", err
-	}
-	notOf := q.NotMemberOf
-	q.WithDeleting, q.NotMemberOf = false, ""
-	page := (&query{d: x.s.d}).add("SELECT id FROM {{p}}users WHERE ")
-	where := x.users(q)
-	page.text.WriteString(where.text.String())
-	page.args = append(page.args, where.args...)
-	page.add(" AND id > ?", from...)
-	var next chatadmin.Cursor
-	if len(end) > 0 {
-		page.add(" AND id <= ?", end[0])
-		next = cursor([]any{end[0]})
-	}
-	if notOf != "" { // the members are narrowed too, or each page might read them all
-		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id AND m.usr > ?", string(notOf), from[0])
-		if len(end) > 0 {
-			page.add(" AND m.usr <= ?", end[0])
-		}
-		page.add(")")
-	}
-	ids, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(page.add(" ORDER BY id LIMIT ?", p.Limit+1)), id)
-	if err != nil || len(ids) == 0 {
-		return nil, next, err
-	}
-	if len(ids) > p.Limit {
-		ids = ids[:p.Limit]
-		next = cursor([]any{ids[len(ids)-1]})
-	}
-	insert := (&query{d: x.s.d}).add("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, u.id, g.domain, "+x.cast("?", "bigint")+", "+x.cast("?", "boolean")+
-		" FROM {{p}}groups g, {{p}}users u WHERE g.id = ? AND g.domain = ? AND NOT g.deleting AND u.domain = ? AND ",
-		int64(m.Rev), m.Admin, string(m.Group), string(m.Domain), string(m.Domain)).in("u.id", ids)
-	insert.add(" ORDER BY u.id ON CONFLICT DO NOTHING RETURNING usr")
-	added, err := fetch(ctx, x.reader, "adding members", x.s.prefixed(insert), id)
-	if err != nil {
-		return nil, "", err
-	}
-	x.inserted["memberships"] += int64(len(added))
-	out := make([]chatadmin.ID, len(added))
-	for i, id := range added {
-		out[i] = chatadmin.ID(id)
-	}
-	return out, next, nil
-}
-
-// cast tells PostgreSQL the type of a placeholder that stands among selected columns.
-func (x *tx) cast(text, kind string) string {
-	if x.s.d == PostgreSQL {
-		return text + "::" + kind
-	}
-	return text
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 )
 
@@ -33,6 +34,7 @@ type cli struct {
 	db, domain, as, mailDir, smtp, now string
 	json                               bool
 	admin                              *chatadmin.Admin
+	gate                               *signin.Gate
 }
 
 // usageError is a wrong call: exit code 2.
@@ -50,6 +52,8 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  signin LOGIN                       decide a sign-in, as the host's login page does
+  activate-link TOKEN                set the first password, as who follows the mailed link does
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -103,7 +107,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+		"users": c.users, "signin": c.signin, "activate-link": c.activateLink, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
@@ -133,8 +137,16 @@ func (c *cli) open(ctx context.Context) (close func(), err error) {
 	case c.smtp != "":
 		o.Mailer, err = smtpmail.New(c.smtp, from, &smtpmail.Options{Security: smtpmail.Plaintext, Now: o.Now})
 	}
+	if err != nil {
+		close()
+		return nil, err
+	}
 	c.admin = chatadmin.New(c.store, o)
-	return close, err
+	if err := c.policies(); err != nil {
+		close()
+		return nil, err
+	}
+	return close, nil
 }
 
 // scope finds the domain and the actor.
@@ -189,7 +201,7 @@ func (c *cli) dropped() {
 func code(err error) string {
 	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
 		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "throttled": chatadmin.ErrThrottled, "state": chatadmin.ErrTransition, "link_busy": chatadmin.ErrLinkBusy, "interrupted": context.Canceled} {
 		if errors.Is(err, is) {
 			return name
 		}

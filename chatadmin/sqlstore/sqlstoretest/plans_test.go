@@ -249,7 +249,7 @@ func planned(t *testing.T, db database, explain func(t *testing.T, c *sql.Conn, 
 			})
 			n := 0
 			for _, s := range all {
-				if strings.HasPrefix(s.text, "SELECT") || strings.HasPrefix(s.text, "DELETE") {
+				if strings.HasPrefix(s.text, "SELECT") || strings.HasPrefix(s.text, "WITH") || strings.HasPrefix(s.text, "DELETE") {
 					n++
 					explain(t, c, s, l)
 				}

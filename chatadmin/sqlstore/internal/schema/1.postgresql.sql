@@ -33,8 +33,8 @@ CREATE TABLE {{p}}users (
 CREATE UNIQUE INDEX {{p}}users_login ON {{p}}users (domain, login_key);
 CREATE INDEX {{p}}users_id ON {{p}}users (domain, id);
 CREATE INDEX {{p}}users_name ON {{p}}users (domain, name_key, id);
-CREATE INDEX {{p}}users_manager ON {{p}}users (domain, manager, login_key, id) WHERE manager <> '';
-CREATE INDEX {{p}}users_department ON {{p}}users (domain, department, login_key, id) WHERE department <> '';
+CREATE INDEX {{p}}users_manager ON {{p}}users (manager, login_key) WHERE manager <> '';
+CREATE INDEX {{p}}users_department ON {{p}}users (domain, department, login_key) WHERE department <> '';
 CREATE INDEX {{p}}users_admin ON {{p}}users (domain, admin, login_key) WHERE admin = true;
 CREATE TABLE {{p}}groups (
 	id text COLLATE "C" PRIMARY KEY,
@@ -59,7 +59,7 @@ CREATE TABLE {{p}}memberships (
 	admin boolean NOT NULL,
 	PRIMARY KEY (grp, usr)
 );
-CREATE INDEX {{p}}memberships_usr ON {{p}}memberships (domain, usr, grp);
+CREATE INDEX {{p}}memberships_usr ON {{p}}memberships (usr, grp);
 CREATE TABLE {{p}}devices (
 	id text COLLATE "C" PRIMARY KEY,
 	domain text COLLATE "C" NOT NULL,
@@ -115,7 +115,7 @@ CREATE TABLE {{p}}content (
 	at bigint NOT NULL,
 	blob text COLLATE "C" NOT NULL
 );
-CREATE INDEX {{p}}content_container ON {{p}}content (domain, container);
-CREATE INDEX {{p}}content_author ON {{p}}content (domain, author);
+CREATE INDEX {{p}}content_container ON {{p}}content (domain, container, kind);
+CREATE INDEX {{p}}content_author ON {{p}}content (domain, author, kind);
 CREATE INDEX {{p}}content_peer ON {{p}}content (domain, peer) WHERE kind = 1;
 CREATE INDEX {{p}}content_at ON {{p}}content (domain, at);
