@@ -54,6 +54,9 @@ func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind cha
 	if r.s.d == PostgreSQL {
 		place, from, to = "ctid", "= ANY(ARRAY(", "))"
 	}
+	if r.s.serializable { // the option for databases that have no such places
+		place = "id"
+	}
 	q := (&query{d: r.s.d}).add("DELETE FROM {{p}}content WHERE "+place+" "+from).found(place, cq, kind, r.left).add(to)
 	if kind != chatadmin.File {
 		return r.exec(ctx, q.text.String(), q.args)
