@@ -50,6 +50,9 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
+  holds                              legal holds, which keep things from being deleted
+  content seed|count                 make messages and files to try deletion on; count them
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -103,7 +106,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "delete": c.delete, "holds": c.holds, "content": c.content, "script": c.script}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
@@ -189,7 +192,7 @@ func (c *cli) dropped() {
 func code(err error) string {
 	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
 		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "held": chatadmin.ErrHeld, "transition": chatadmin.ErrTransition, "interrupted": context.Canceled} {
 		if errors.Is(err, is) {
 			return name
 		}
