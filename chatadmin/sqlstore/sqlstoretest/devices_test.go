@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -340,63 +339,6 @@ func TestDevicesThousandUsers(t *testing.T) {
 	})
 }
 
-// statement is one that a driver was given.
-type statement struct {
-	text string
-	args []driver.NamedValue
-}
-
-// recorder is a driver that remembers the statements.
-type recorder struct {
-	is  driver.Driver
-	dsn string
-	mu  sync.Mutex
-	all []statement
-}
-
-func (r *recorder) Connect(context.Context) (driver.Conn, error) {
-	c, err := r.is.Open(r.dsn)
-	return recordedConn{c, r}, err
-}
-
-func (r *recorder) Driver() driver.Driver { return r.is }
-
-func (r *recorder) take() []statement {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := r.all
-	r.all = nil
-	return all
-}
-
-type recordedConn struct {
-	driver.Conn
-	r *recorder
-}
-
-func (c recordedConn) keep(text string, args []driver.NamedValue) {
-	c.r.mu.Lock()
-	defer c.r.mu.Unlock()
-	c.r.all = append(c.r.all, statement{text, args})
-}
-
-func (c recordedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.keep(text, args)
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
-}
-
-func (c recordedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	c.keep(text, args)
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
-}
-
-func (c recordedConn) CheckNamedValue(v *driver.NamedValue) error {
-	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
-		return checker.CheckNamedValue(v)
-	}
-	return driver.ErrSkip
-}
-
 // Every list of devices, and the check of a request, goes by an index, at whatever number of devices; and the check is one statement.
 func TestDevicesPlans(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
@@ -405,9 +347,7 @@ func TestDevicesPlans(t *testing.T) {
 		f.fill(20_000, ids)
 		f.commands(20_000)
 		pool := db.pool(t)
-		rec := &recorder{is: pool.Driver(), dsn: db.dsn}
-		recorded := sql.OpenDB(rec)
-		t.Cleanup(func() { _ = recorded.Close() })
+		recorded, rec := db.watched(t, nil)
 		store, err := sqlstore.Open(t.Context(), recorded, db.d, &db.options)
 		require.NoError(t, err)
 		_, err = pool.Exec("ANALYZE")
@@ -436,9 +376,7 @@ func TestDevicesPlans(t *testing.T) {
 				return nil
 			}, "records"},
 		} {
-			rec.take()
-			require.NoError(t, c.call(), name)
-			seen := rec.take()
+			seen := rec.during(func() { require.NoError(t, c.call(), name) })
 			found := false
 			for _, st := range seen {
 				if !strings.Contains(st.text, db.sql("{{p}}devices")) && !strings.Contains(st.text, db.sql("{{p}}records")) {
