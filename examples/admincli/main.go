@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/twofa"
 )
 
 func main() {
@@ -30,9 +32,11 @@ type cli struct {
 	out, err io.Writer
 	store    chatadmin.Store // of a script; otherwise opened by the command
 
-	db, domain, as, mailDir, smtp, now string
-	json                               bool
-	admin                              *chatadmin.Admin
+	db, domain, as, mailDir, smtp, now, keyFile string
+	json                                        bool
+	admin                                       *chatadmin.Admin
+	twofa                                       *twofa.Service
+	ring                                        *keyring.Ring // with memory: there is no file
 }
 
 // usageError is a wrong call: exit code 2.
@@ -50,6 +54,7 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  2fa                                two-factor authentication; "2fa --help" tells more
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -60,6 +65,7 @@ Global flags:
   --json          one JSON object on standard output
   --mail-dir DIR  write each mail into a folder
   --smtp ADDR     send mails through the server at host:port (unencrypted, for a server on this machine)
+  --key-file FILE the keys that seal two-factor secrets (default: beside the database, made at first use)
   --now TIME      the clock, as 2026-01-02T15:04:05Z
 `
 
@@ -90,6 +96,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	fs.StringVar(&c.mailDir, "mail-dir", c.mailDir, "")
 	fs.StringVar(&c.smtp, "smtp", c.smtp, "")
 	fs.StringVar(&c.now, "now", c.now, "")
+	fs.StringVar(&c.keyFile, "key-file", c.keyFile, "")
 	if err := parse(fs, args, nil); err != nil {
 		return err
 	}
@@ -101,9 +108,12 @@ func (c *cli) run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer close()
+	if err := c.openTwoFactor(fs.Arg(0)); err != nil {
+		return err
+	}
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+		"users": c.users, "roles": c.roles, "groups": c.groups, "2fa": c.twoFactor, "audit": c.audit, "script": c.script}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
@@ -175,6 +185,9 @@ func (c *cli) sendMail(ctx context.Context, s *chatadmin.Scope) error {
 		return nil
 	}
 	_, err := c.admin.SendInvitations(ctx, s.Domain())
+	if err == nil {
+		_, err = c.twofa.SendNotices(ctx, s.Domain())
+	}
 	return err
 }
 
@@ -189,7 +202,8 @@ func (c *cli) dropped() {
 func code(err error) string {
 	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
 		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale,
+		"too_many": twofa.ErrTooMany, "no_address": twofa.ErrNoAddress, "not_enrolled": twofa.ErrNotEnrolled, "interrupted": context.Canceled} {
 		if errors.Is(err, is) {
 			return name
 		}
