@@ -29,7 +29,6 @@ type source struct {
 	header *header
 	dec    *decoder
 	raw    csvfile.Row
-	buf    []byte
 	batch  []entry
 	next   int // number of the batch that read returns next
 }
@@ -47,9 +46,7 @@ func open(f io.ReadSeeker, login chatadmin.LoginPolicy) (*source, error) {
 	if s.header, err = readHeader(file.Header(), login); err != nil {
 		return nil, err
 	}
-	if s.dec, err = newDecoder(s.header, len(file.Header())); err != nil {
-		return nil, err
-	}
+	s.dec = newDecoder(s.header)
 	return s, nil
 }
 
@@ -63,7 +60,8 @@ func refused(err error) error {
 
 // read returns the next batch, valid until the next call; it is empty at the end of the file.
 func (s *source) read(ctx context.Context) ([]entry, error) {
-	s.batch, s.buf = s.batch[:0], s.buf[:0]
+	s.batch = s.batch[:0]
+	s.dec.reset()
 	for len(s.batch) < batchRows {
 		e, err := s.scan()
 		if err == io.EOF {
@@ -72,30 +70,38 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		if e.bad != nil {
+			e.row = s.salvage()
+		} else {
+			s.dec.add(s.raw.Fields)
+		}
 		s.batch = append(s.batch, e)
 	}
-	s.dec.feed.rest = s.buf
+	rows, err := s.dec.decode()
+	if err != nil {
+		return nil, err
+	}
 	for i := range s.batch {
-		if err := s.decode(&s.batch[i]); err != nil {
-			return nil, err
+		e := &s.batch[i]
+		if e.bad == nil {
+			e.row, rows = &rows[0], rows[1:]
 		}
+		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
 	}
 	s.next++
 	return s.batch, ctx.Err()
 }
 
-// entry reads one line.
+// entry reads one line, for a report, which looks at s.raw as well. The keys are not set.
 func (s *source) entry() (entry, error) {
-	s.buf = s.buf[:0]
 	e, err := s.scan()
-	if err != nil {
-		return entry{}, err
+	if err == nil {
+		e.row = s.salvage()
 	}
-	s.dec.feed.rest = s.buf
-	return e, s.decode(&e)
+	return e, err
 }
 
-// scan reads one line, and puts a good one into the buffer for the decoder.
+// scan reads one line into s.raw.
 func (s *source) scan() (entry, error) {
 	if err := s.file.Read(&s.raw); err != nil {
 		if err == io.EOF {
@@ -103,34 +109,17 @@ func (s *source) scan() (entry, error) {
 		}
 		return entry{}, refused(err)
 	}
-	e := entry{line: s.raw.Line, bad: s.raw.Err}
-	if e.bad != nil {
-		e.row = s.salvage()
-	} else {
-		s.buf = s.raw.AppendCSV(s.buf)
-	}
-	return e, nil
+	return entry{line: s.raw.Line, bad: s.raw.Err}, nil
 }
 
-func (s *source) decode(e *entry) (err error) {
-	if e.bad == nil {
-		e.row, err = s.dec.decode()
-	}
-	if err == nil {
-		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
-	}
-	return err
-}
-
-// salvage takes what can be told of a broken row, for its report alone.
+// salvage takes what can be told of the line at hand, broken or not.
 func (s *source) salvage() *row {
 	r := &row{}
 	for c, cell := range r.cells() {
 		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
-			*cell = string(s.raw.Fields[i])
+			*cell = clean(string(s.raw.Fields[i]))
 		}
 	}
-	r.clean()
 	return r
 }
 

@@ -247,27 +247,3 @@ func (r *Reader) skipLine() error {
 		}
 	}
 }
-
-// AppendCSV appends the record as comma-separated values, so that encoding/csv reads back exactly these fields.
-func (row *Row) AppendCSV(dst []byte) []byte {
-	for i, f := range row.Fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if len(f) > 0 && !bytes.ContainsAny(f, ",\"\r\n") {
-			dst = append(dst, f...)
-			continue
-		}
-		dst = append(dst, '"')
-		for {
-			n := bytes.IndexByte(f, '"')
-			if n < 0 {
-				break
-			}
-			dst = append(append(dst, f[:n+1]...), '"')
-			f = f[n+1:]
-		}
-		dst = append(append(dst, f...), '"')
-	}
-	return append(dst, '\n')
-}
