@@ -13,12 +13,18 @@ import (
 // for one have one key.
 func Fold(s string) string {
 	s = strings.TrimSpace(s)
+	upper := false
 	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
+		c := s[i]
+		if c >= utf8.RuneSelf {
 			return foldRunes(s)
 		}
+		upper = upper || 'A' <= c && c <= 'Z'
 	}
-	return strings.ToLower(s) // of ASCII, and without a copy where nothing changes
+	if !upper {
+		return s // most logins
+	}
+	return strings.ToLower(s)
 }
 
 // foldRunes takes a short way, ten times as fast, for Latin letters without separate accents: they are NFC, and folding is lower-casing one by one.
@@ -63,10 +69,8 @@ func Cut(s string) string {
 // (zero-width, direction) and nothing unassigned, so that no two values look alike but differ.
 func visible(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= utf8.RuneSelf {
-			return visibleRunes(s[i:])
-		} else if c < ' ' || c == 0x7f {
-			return false
+		if c := s[i]; c-' ' >= 0x7f-' ' { // neither of ' ' to '~'
+			return c >= utf8.RuneSelf && visibleRunes(s[i:])
 		}
 	}
 	return true
