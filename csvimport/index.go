@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
-	"sort"
 	"strconv"
 )
 
@@ -62,14 +61,14 @@ func (x *index) claim(k key, row, line int) place {
 	return at
 }
 
-// there reports whether the file creates or finds the user of a login.
-func (x *index) there(k key) bool {
+// there finds the row that creates or finds the user of a login.
+func (x *index) there(k key) (row uint32, ok bool) {
 	at, ok := x.first[k]
 	if !ok || int(at.row) >= len(x.letters) {
-		return false
+		return 0, false
 	}
 	l := x.letters[at.row]
-	return l != letterFailed && l != letterNotCreated
+	return at.row, l != letterFailed && l != letterNotCreated
 }
 
 // addLink notes the manager of a row. Rows are added in file order.
@@ -80,18 +79,23 @@ func (x *index) addLink(l link) {
 	x.links = append(x.links, l)
 }
 
-// link returns the link of a row, decided when the whole file had been read.
+// link returns the link of a row, decided when the whole file had been read. It is quick where rows are asked for in their order.
 func (x *index) link(row int) (link, bool) {
 	if x.at < len(x.links) && int(x.links[x.at].row) < row {
 		x.at++
 	}
 	if before := x.at > 0 && int(x.links[x.at-1].row) >= row; before || x.at < len(x.links) && int(x.links[x.at].row) < row {
-		x.at = sort.Search(len(x.links), func(i int) bool { return int(x.links[i].row) >= row })
+		x.at, _ = x.linkOf(row)
 	}
 	if x.at == len(x.links) || int(x.links[x.at].row) != row {
 		return link{}, false
 	}
 	return x.links[x.at], true
+}
+
+// linkOf finds the number of the first link of a row or of one behind it.
+func (x *index) linkOf(row int) (int, bool) {
+	return slices.BinarySearchFunc(x.links, row, func(l link, row int) int { return int(l.row) - row })
 }
 
 // expect makes room for so many rows at once.

@@ -20,30 +20,36 @@ func (r *row) cells() [columns]*string {
 
 func (r *row) cell(c column) string { return *r.cells()[c] }
 
+// line is what gocsv makes. It makes two for every line, hence the pointer.
+type line struct{ Row *row }
+
 // UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method is spared the reflection that would cost more than reading the file.
-func (r *row) UnmarshalCSVWithFields(key, value string) error {
+func (l *line) UnmarshalCSVWithFields(key, value string) error {
+	if l.Row == nil {
+		l.Row = &row{}
+	}
 	var cell *string
 	switch key {
 	case "name":
-		cell = &r.Name
+		cell = &l.Row.Name
 	case "firstname":
-		cell = &r.FirstName
+		cell = &l.Row.FirstName
 	case "lastname":
-		cell = &r.LastName
+		cell = &l.Row.LastName
 	case "login":
-		cell = &r.Login
+		cell = &l.Row.Login
 	case "email":
-		cell = &r.Email
+		cell = &l.Row.Email
 	case "title":
-		cell = &r.Title
+		cell = &l.Row.Title
 	case "mobile":
-		cell = &r.Mobile
+		cell = &l.Row.Mobile
 	case "manager":
-		cell = &r.Manager
+		cell = &l.Row.Manager
 	case "Enabled":
-		cell = &r.Enabled
+		cell = &l.Row.Enabled
 	case "role":
-		cell = &r.Role
+		cell = &l.Row.Role
 	default:
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
@@ -59,11 +65,11 @@ type decoder struct {
 	columns []int      // of the file: those that mean something
 	records [][]string // the headings, and the records of the batch
 	cells   []string   // of all records
-	rows    []row
+	lines   []line
 }
 
 func newDecoder(h *header) *decoder {
-	d := &decoder{rows: make([]row, batchRows)}
+	d := &decoder{lines: make([]line, batchRows)}
 	var names []string
 	for c, i := range h.at {
 		if i >= 0 {
@@ -101,10 +107,10 @@ func (d *decoder) add(fields [][]byte) {
 // GetCSVRows is what gocsv asks.
 func (d *decoder) GetCSVRows() ([][]string, error) { return d.records, nil }
 
-// decode returns the rows of the batch, valid until the next one.
-func (d *decoder) decode() ([]row, error) {
-	if err := gocsv.UnmarshalDecoder(d, &d.rows); err != nil {
+// decode returns the rows of the batch.
+func (d *decoder) decode() ([]line, error) {
+	if err := gocsv.UnmarshalDecoder(d, &d.lines); err != nil {
 		return nil, fmt.Errorf("decoding rows: %w", err)
 	}
-	return d.rows[:len(d.records)-1], nil
+	return d.lines[:len(d.records)-1], nil
 }

@@ -77,14 +77,14 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		}
 		s.batch = append(s.batch, e)
 	}
-	rows, err := s.dec.decode()
+	good, err := s.dec.decode()
 	if err != nil {
 		return nil, err
 	}
 	for i := range s.batch {
 		e := &s.batch[i]
 		if e.bad == nil {
-			e.row, rows = &rows[0], rows[1:]
+			e.row, good = good[0].Row, good[1:]
 		}
 		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
 	}
