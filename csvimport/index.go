@@ -104,6 +104,7 @@ func (x *index) expect(rows int) {
 	first := make(map[key]place, rows)
 	maps.Copy(first, x.first)
 	x.first = first
+	x.links = slices.Grow(x.links, rows*len(x.links)/max(1, len(x.letters)))
 	x.letters = slices.Grow(x.letters, rows)
 }
 

@@ -19,7 +19,7 @@ func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own
 	}
 	var rows []T // often few of those asked for are there
 	for _, k := range keys {
-		if row, ok := t.rows[k]; ok && own(row) {
+		if row := t.get(k); row != nil && own(row) {
 			rows = append(rows, *row)
 		}
 	}
@@ -49,7 +49,7 @@ func (r reader) UsersByLogin(ctx context.Context, domain chatadmin.ID, loginKeys
 	}
 	var rows []chatadmin.User
 	for _, k := range loginKeys {
-		if u, ok := r.data.logins.rows[login{domain, k}]; ok {
+		if u := r.data.logins.get(login{domain, k}); u != nil {
 			rows = append(rows, *u)
 		}
 	}
@@ -109,7 +109,7 @@ func (r reader) users(q chatadmin.UserQuery) (*order[chatadmin.User], span, func
 // isUser says whether a user of the domain fits a query, but for its prefix.
 func (r reader) isUser(q chatadmin.UserQuery, u *chatadmin.User) bool {
 	if q.NotMemberOf != "" {
-		if _, ok := r.data.memberships.rows[chatadmin.Pair{Group: q.NotMemberOf, User: u.ID}]; ok {
+		if r.data.memberships.get(chatadmin.Pair{Group: q.NotMemberOf, User: u.ID}) != nil {
 			return false
 		}
 	}

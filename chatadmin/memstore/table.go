@@ -1,10 +1,23 @@
 package memstore
 
+import (
+	"slices"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
 // table holds rows by key, and orders of them. A row is replaced, never changed.
 type table[K comparable, T any] struct {
-	rows   map[K]*T
+	rows   rows[K, T]
 	orders []*order[T]
 	log    []replaced[K, T] // what the running transaction has replaced, in this order
+}
+
+// rows find a row by its key; where there is none it is nil.
+type rows[K comparable, T any] interface {
+	get(K) *T
+	set(K, *T)
+	each(func(*T))
 }
 
 // replaced is one put of the running transaction.
@@ -13,12 +26,15 @@ type replaced[K comparable, T any] struct {
 	was, now *T
 }
 
+func newTable[K comparable, T any]() table[K, T] { return table[K, T]{rows: byKey[K, T]{}} }
+
+func (t *table[K, T]) get(k K) *T { return t.rows.get(k) }
+
 // put replaces the row of a key, or removes it where row is nil.
-func (t *table[K, T]) put(x *tx, k K, row *T) {
+func (t *table[K, T]) put(x *tx, k K, was, row *T) {
 	if len(t.log) == 0 {
 		x.touched = append(x.touched, t)
 	}
-	was := t.rows[k]
 	t.set(k, was, row)
 	t.log = append(t.log, replaced[K, T]{k, was, row})
 }
@@ -27,11 +43,7 @@ func (t *table[K, T]) set(k K, was, now *T) {
 	for _, o := range t.orders {
 		o.replace(was, now)
 	}
-	if now == nil {
-		delete(t.rows, k)
-	} else {
-		t.rows[k] = now
-	}
+	t.rows.set(k, now)
 }
 
 // rollback undoes what the transaction has replaced.
@@ -48,4 +60,60 @@ func (t *table[K, T]) commit() {
 	t.log = t.log[:0]
 }
 
-func newTable[K comparable, T any]() table[K, T] { return table[K, T]{rows: map[K]*T{}} }
+// byKey is how most tables find their rows.
+type byKey[K comparable, T any] map[K]*T
+
+func (m byKey[K, T]) get(k K) *T { return m[k] }
+
+func (m byKey[K, T]) set(k K, row *T) {
+	if row == nil {
+		delete(m, k)
+	} else {
+		m[k] = row
+	}
+}
+
+func (m byKey[K, T]) each(yield func(*T)) {
+	for _, row := range m {
+		yield(row)
+	}
+}
+
+// byUser finds memberships: there are several for each user, but few, so that they are looked through.
+type byUser map[chatadmin.ID][]*chatadmin.Membership
+
+func (m byUser) get(k chatadmin.Pair) *chatadmin.Membership {
+	for _, row := range m[k.User] {
+		if row.Group == k.Group {
+			return row
+		}
+	}
+	return nil
+}
+
+func (m byUser) set(k chatadmin.Pair, now *chatadmin.Membership) {
+	in := m[k.User]
+	i := slices.IndexFunc(in, func(row *chatadmin.Membership) bool { return row.Group == k.Group })
+	switch {
+	case now == nil && i >= 0:
+		in = slices.Delete(in, i, i+1)
+	case i >= 0:
+		in[i] = now
+		return
+	case now != nil:
+		in = append(in, now)
+	}
+	if len(in) == 0 {
+		delete(m, k.User)
+	} else {
+		m[k.User] = in
+	}
+}
+
+func (m byUser) each(yield func(*chatadmin.Membership)) {
+	for _, in := range m {
+		for _, row := range in {
+			yield(row)
+		}
+	}
+}
