@@ -99,11 +99,13 @@ func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange
 }
 
 func appendJSON(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			text, _ := json.Marshal(s)
-			return append(b, text...)
-		}
+	plain := utf8.ValidString(s)
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] != '"' && s[i] != '\\'
+	}
+	if !plain {
+		text, _ := json.Marshal(s)
+		return append(b, text...)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }

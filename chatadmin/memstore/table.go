@@ -1,11 +1,5 @@
 package memstore
 
-import (
-	"slices"
-
-	"chatadmin.example/sdk/chatadmin"
-)
-
 // table holds rows by key, and orders of them. A row is replaced, never changed.
 type table[K comparable, T any] struct {
 	rows   rows[K, T]
@@ -76,44 +70,5 @@ func (m byKey[K, T]) set(k K, row *T) {
 func (m byKey[K, T]) each(yield func(*T)) {
 	for _, row := range m {
 		yield(row)
-	}
-}
-
-// byUser finds memberships: there are several for each user, but few, so that they are looked through.
-type byUser map[chatadmin.ID][]*chatadmin.Membership
-
-func (m byUser) get(k chatadmin.Pair) *chatadmin.Membership {
-	for _, row := range m[k.User] {
-		if row.Group == k.Group {
-			return row
-		}
-	}
-	return nil
-}
-
-func (m byUser) set(k chatadmin.Pair, now *chatadmin.Membership) {
-	in := m[k.User]
-	i := slices.IndexFunc(in, func(row *chatadmin.Membership) bool { return row.Group == k.Group })
-	switch {
-	case now == nil && i >= 0:
-		in = slices.Delete(in, i, i+1)
-	case i >= 0:
-		in[i] = now
-		return
-	case now != nil:
-		in = append(in, now)
-	}
-	if len(in) == 0 {
-		delete(m, k.User)
-	} else {
-		m[k.User] = in
-	}
-}
-
-func (m byUser) each(yield func(*chatadmin.Membership)) {
-	for _, in := range m {
-		for _, row := range in {
-			yield(row)
-		}
 	}
 }
