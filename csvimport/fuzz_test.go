@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // Whatever the headings are: no panic, every meaning at most once, and each column of the file has at most one.
@@ -47,11 +48,11 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true})
+		src, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
 		if err != nil {
 			return
 		}
-		lines, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true})
+		lines, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
 		require.NoError(t, err)
 		line := 0
 		for {

@@ -3,6 +3,7 @@ package csvimport
 import (
 	"hash/maphash"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -25,12 +26,15 @@ type place struct{ row, line uint32 }
 // link is the manager of a row that is written.
 type link struct {
 	row          uint32
+	at           uint32 // the row where the manager stands first, or nowhere
 	user, target key
 	exists       bool  // the user is in the store, so that somebody may report to them already
 	inStore      bool  // so is the manager
 	other        bool  // the row is written for other reasons too
 	code         uint8 // linkSet, or why not
 }
+
+const nowhere = math.MaxUint32
 
 const (
 	linkSet uint8 = iota
@@ -61,11 +65,11 @@ func (x *index) claim(k key, row, line int) place {
 	return at
 }
 
-// there finds the row that creates or finds the user of a login.
+// there finds the row where a login stands first, and reports whether it creates or finds the user.
 func (x *index) there(k key) (row uint32, ok bool) {
 	at, ok := x.first[k]
-	if !ok || int(at.row) >= len(x.letters) {
-		return 0, false
+	if !ok {
+		return nowhere, false
 	}
 	l := x.letters[at.row]
 	return at.row, l != letterFailed && l != letterNotCreated

@@ -17,12 +17,13 @@ func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin
 		if l.code != linkSet {
 			continue
 		}
-		row, there := x.there(l.target)
+		at, there := x.there(l.target)
+		l.at = at
 		if !there && !l.inStore {
 			l.code = linkUnknown
 			continue
 		}
-		if there && row > l.row { // a circle within the file leads down at least once
+		if there && at > l.row { // a circle within the file leads down at least once
 			start = append(start, uint32(i))
 		}
 		moved = moved || l.exists

@@ -30,15 +30,16 @@ type source struct {
 	dec    *decoder
 	raw    csvfile.Row
 	batch  []entry
-	next   int // number of the batch that read returns next
+	next   int                // number of the batch that read returns next
+	only   func(row int) bool // where set, rows that it leaves out stay empty: reading over them costs half
 }
 
-// open starts at the beginning of the file.
-func open(f io.ReadSeeker, login chatadmin.LoginPolicy) (*source, error) {
+// open starts at the beginning of the file. What was found out about its format before need not be found out again.
+func open(f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*source, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	file, err := csvfile.NewReader(f, csvfile.Limits{})
+	file, err := csvfile.NewReader(f, csvfile.Limits{Encoding: known.Encoding})
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -70,9 +71,12 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.bad != nil {
+		switch {
+		case s.only != nil && !s.only(s.next*batchRows+len(s.batch)):
+			e.row = &row{}
+		case e.bad != nil:
 			e.row = s.salvage()
-		} else {
+		default:
 			s.dec.add(s.raw.Fields)
 		}
 		s.batch = append(s.batch, e)
@@ -83,7 +87,7 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 	}
 	for i := range s.batch {
 		e := &s.batch[i]
-		if e.bad == nil {
+		if e.row == nil {
 			e.row, good = good[0].Row, good[1:]
 		}
 		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
@@ -125,6 +129,9 @@ func (s *source) salvage() *row {
 
 // skipTo reads on until the batch with the given number is next.
 func (s *source) skipTo(ctx context.Context, batch int) error {
+	wanted := s.only
+	defer func() { s.only = wanted }()
+	s.only = func(int) bool { return false }
 	for s.next < batch {
 		if rows, err := s.read(ctx); err != nil || len(rows) == 0 {
 			return err

@@ -8,11 +8,12 @@ import (
 
 // Limits bound what a file may hold; zero fields take the defaults.
 type Limits struct {
-	FileBytes  int64 // default 2 GiB
-	RowBytes   int   // default 1 MiB; also the memory that reading takes at most
-	FieldBytes int   // default 64 KiB
-	Columns    int   // default 256
-	QuotedRows int   // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
+	FileBytes  int64  // default 2 GiB
+	RowBytes   int    // default 1 MiB; also the memory that reading takes at most
+	FieldBytes int    // default 64 KiB
+	Columns    int    // default 256
+	QuotedRows int    // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
+	Encoding   string // as a reader of the same file has told in its Format; "" looks through the file to find out
 }
 
 func (l Limits) withDefaults() Limits {
