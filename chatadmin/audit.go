@@ -99,11 +99,12 @@ func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange
 }
 
 func appendJSON(b []byte, s string) []byte {
-	plain := utf8.ValidString(s)
+	plain, ascii := true, true
 	for i := 0; plain && i < len(s); i++ {
-		plain = s[i] >= ' ' && s[i] != '"' && s[i] != '\\'
+		c := s[i]
+		plain, ascii = c >= ' ' && c != '"' && c != '\\', ascii && c < utf8.RuneSelf
 	}
-	if !plain {
+	if !plain || !ascii && !utf8.ValidString(s) {
 		text, _ := json.Marshal(s)
 		return append(b, text...)
 	}

@@ -39,9 +39,9 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 			return err
 		}
 		changes = slices.Grow(changes, len(groups)*len(users))
-		for _, g := range groups {
-			for _, u := range users {
-				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
+		for _, u := range users {
+			for i := range groups {
+				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
 			}
 		}
 		if p.After = next; next == "" {

@@ -266,7 +266,6 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 	if err := b.decide(ctx); err != nil {
 		return err
 	}
-	im.writes = b.writes
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
 		return err
 	}

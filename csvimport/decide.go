@@ -23,9 +23,14 @@ type decider struct {
 type verdict struct {
 	letter letter
 	notes  []note // Row is not set
-	write  chatadmin.UserWrite
-	blanks int  // blank cells that kept a value
-	link   bool // the row names a manager, and is written or would be for the manager alone
+	write  *chatadmin.UserWrite // a place for what is written; it is large and not copied about
+	blanks int                  // blank cells that kept a value
+	link   bool                 // the row names a manager, and is written or would be for the manager alone
+}
+
+// writes reports whether the row writes its user, the manager apart.
+func (v *verdict) writes() bool {
+	return v.letter == letterCreated || written(v.letter) && v.write.Changes()
 }
 
 // reset keeps what was allocated.

@@ -103,7 +103,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, err
 	}
-	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, done: done,
+	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, verdict: verdict{write: &chatadmin.UserWrite{}}, done: done,
 		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}}
 	sc.decider.setAdmins(admins)
 	if err := sc.all(ctx); err != nil {
