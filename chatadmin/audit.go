@@ -68,9 +68,12 @@ func (w *Work) record(kind string, targets []ID, about int, changes func(target 
 
 // encodeEvent writes eventData by hand: a batch of an import holds a thousand users, and reflection would cost more than the rest of storing them.
 func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) []byte {
-	b := append(make([]byte, 0, 64+about*320), `{"v":1`...)
+	b := append(make([]byte, 0, 64+min(about, 16)*400), `{"v":1`...)
 	sep := `,"changes":{`
 	for i, id := range targets {
+		if i == 16 { // they tell how long the others will be
+			b = slices.Grow(b, len(b)*(len(targets)-i)/i*17/16)
+		}
 		fields := changes(i)
 		if len(fields) == 0 {
 			continue

@@ -30,7 +30,8 @@ type source struct {
 	dec    *decoder
 	raw    csvfile.Row
 	batch  []entry
-	next   int                // number of the batch that read returns next
+	next   int // number of the batch that read returns next
+	empty  row
 	only   func(row int) bool // where set, rows that it leaves out stay empty: reading over them costs half
 }
 
@@ -73,7 +74,7 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		}
 		switch {
 		case s.only != nil && !s.only(s.next*batchRows+len(s.batch)):
-			e.row = &row{}
+			e.row = &s.empty
 		case e.bad != nil:
 			e.row = s.salvage()
 		default:

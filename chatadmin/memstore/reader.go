@@ -17,13 +17,25 @@ func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own
 	if err := batch(ctx, len(keys)); err != nil {
 		return nil, err
 	}
-	var rows []T // often few of those asked for are there
+	found := make([]*T, 0, len(keys))
 	for _, k := range keys {
 		if row := t.get(k); row != nil && own(row) {
-			rows = append(rows, *row)
+			found = append(found, row)
 		}
 	}
-	return rows, nil
+	return copied(found), nil
+}
+
+// copied hands rows out.
+func copied[T any](found []*T) []T {
+	if len(found) == 0 {
+		return nil
+	}
+	rows := make([]T, len(found))
+	for i, row := range found {
+		rows[i] = *row
+	}
+	return rows
 }
 
 func batch(ctx context.Context, n int) error {
@@ -44,16 +56,11 @@ func (r reader) Users(ctx context.Context, domain chatadmin.ID, ids []chatadmin.
 }
 
 func (r reader) UsersByLogin(ctx context.Context, domain chatadmin.ID, loginKeys []string) ([]chatadmin.User, error) {
-	if err := batch(ctx, len(loginKeys)); err != nil {
-		return nil, err
+	keys := make([]login, len(loginKeys))
+	for i, k := range loginKeys {
+		keys[i] = login{domain, k}
 	}
-	var rows []chatadmin.User
-	for _, k := range loginKeys {
-		if u := r.data.logins.get(login{domain, k}); u != nil {
-			rows = append(rows, *u)
-		}
-	}
-	return rows, nil
+	return get(ctx, &r.data.logins, keys, anyRow)
 }
 
 func (r reader) Groups(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Group, error) {
