@@ -22,7 +22,7 @@ type decider struct {
 // verdict is what becomes of one row.
 type verdict struct {
 	letter letter
-	notes  []note // Row is not set
+	notes  []note               // Row is not set
 	write  *chatadmin.UserWrite // a place for what is written; it is large and not copied about
 	blanks int                  // blank cells that kept a value
 	link   bool                 // the row names a manager, and is written or would be for the manager alone
