@@ -20,7 +20,20 @@
 // tells the conflicts. SQLite gets prepared statements of one row. Serialization failures, deadlocks and a busy database are tried again with growing, random pauses; chatadmin.ErrBusy
 // comes when the attempts are used up.
 //
+// A context that ends is told by errors.Is whatever the driver makes of it. ErrTables, ErrFull, ErrReadOnly, ErrClosed and ErrConstraint tell what is wrong with the database, with its own words beside them.
+//
+// Lists are served by indexes, but for the targets of audit events and for kinds of them that end in ".": a page of such a list looks through two thousand events, narrowed by the other fields of the query,
+// and may be empty although more follow.
+//
+// # Databases that speak PostgreSQL's protocol
+//
+// Where only SERIALIZABLE is to be had, Options.Serializable must be set. Advisory locks of the session may then be accepted without being held, as some distributed databases do: every transaction with a fence
+// reads the domain's row and an exclusive one writes it, so that the isolation keeps the rules by itself, at the price of more attempts and of an exclusive transaction that may have to wait for its luck.
+// What is relied on: columns with COLLATE "C", partial indexes, row comparison, arrays as parameters with ANY and with unnest of several, ON CONFLICT DO NOTHING, RETURNING, UPDATE … FROM, DELETE … USING, SELECT … FOR UPDATE OF,
+// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, savepoints, tables and indexes made in a transaction, the functions strpos and greatest, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
+//
 // # In the host's own transaction
 //
-// [Join] makes a Store of a *sql.Tx, so that calls of the library are committed together with the host's own changes.
+// [Join] makes a Store of a *sql.Tx, so that calls of the library are committed together with the host's own changes. [Conn] is the other way round: a host that wraps a Store writes to its own tables in
+// the transaction of the library.
 package sqlstore
