@@ -37,7 +37,7 @@ type view struct {
 
 // look reads a user with their state, for who may.
 func (t *Service) look(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) (view, error) {
-	_, set, err := s.View(ctx, mayManage(s, user))
+	_, set, err := s.View(ctx, need(s, user))
 	if err != nil {
 		return view{}, err
 	}
@@ -71,9 +71,9 @@ func (v *view) clients(now time.Time) []Client {
 // RevokeTrusted forgets remembered clients of a user, which are asked for a code the next time. Where none is named it forgets all, and ends sign-ins under way: a host calls it so when the
 // user's password has changed. An unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
-	op := chatadmin.Op{Kind: KindForget, Need: mayManage(s, user), Targets: []chatadmin.ID{user}}
+	op := chatadmin.Op{Kind: KindForget, Need: need(s, user), Targets: []chatadmin.ID{user}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		if _, err := usersOf(ctx, w, op.Targets); err != nil {
+		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
 		return change(ctx, w, user, func(st *state) (bool, error) {
