@@ -54,9 +54,6 @@ func (t *Service) Answer(ctx context.Context, o signin.Open, code string, rememb
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys
 	}
-	if user, err := parseChallenge(o.Challenge); err != nil || user != o.User {
-		return signin.Answer{}, errNoChallenge
-	}
 	recovery, isRecovery := parseRecoveryCode(code)
 	if !isRecovery && !isCode(code) {
 		return signin.Answer{}, nil // it cannot be right: nothing was learnt, and nothing is written
@@ -181,7 +178,6 @@ func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, err
 		return false, err
 	}
 	st.Step, st.Enrolled, st.Recovery = step, w.Now(), nil
-	st.Challenges = slices.DeleteFunc(st.Challenges, func(o challenge) bool { return len(o.Seed) > 0 })
 	st.tell(hex.EncodeToString(c.Hash[:8]), enrolled, w.Now())
 	w.Record(KindEnrol, []chatadmin.ID{n.o.User}, nil, nil)
 	return true, nil

@@ -132,7 +132,8 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 	}
 	return change(ctx, w, k.user.ID, func(st *state) (bool, error) {
 		st.prune(p, w.Now())
-		switch i, v := k.recall(st, p, w.Now()); v {
+		i, v := k.recall(st, p, w.Now())
+		switch v {
 		case current:
 			next, err := newToken(k.rand(), k.token.selector)
 			if err != nil {
@@ -149,15 +150,12 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 			st.Remembered = slices.Delete(st.Remembered, i, i+1)
 			st.tell(k.token.selector, replayed, w.Now())
 			w.Record(KindReplay, []chatadmin.ID{k.user.ID}, nil, map[string]string{"client": string(k.attempt.Client)})
-			if err := k.open(ctx, w, p, st); errors.Is(err, ErrTooMany) || errors.Is(err, ErrNoAddress) {
-				k.asked, k.refused = signin.Asked{}, err // the client is forgotten all the same
-				return true, nil
-			} else if err != nil {
-				return false, err
-			}
-			return true, nil
 		}
-		return true, k.open(ctx, w, p, st)
+		err := k.open(ctx, w, p, st)
+		if v == outdated && (errors.Is(err, ErrTooMany) || errors.Is(err, ErrNoAddress)) {
+			k.asked, k.refused, err = signin.Asked{}, err, nil // the client is forgotten all the same
+		}
+		return err == nil, err
 	})
 }
 

@@ -1,6 +1,7 @@
 package twofa_test
 
 import (
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
@@ -277,7 +279,7 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	w.put(swap)
 	c := w.challenged(ann)
 	a, err := w.answer(c.ID, w.code(secret))
-	require.Error(t, err)
+	require.ErrorIs(t, err, keyring.ErrOpen)
 	require.NotContains(t, err.Error(), secret)
 	require.Equal(t, signin.Answer{}, a)
 
@@ -295,17 +297,25 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, asked.Challenge.Enrolment)
 	_, err = answer(w.twofa, d2.ID, asked.Challenge.ID, w.code(secret))
-	require.Error(t, err)
+	require.ErrorIs(t, err, keyring.ErrOpen)
 
-	// And one of before a reset.
-	old := w.record(eve)
+	// And one of before a reset, put back into the row of after it.
+	seed := func(r chatadmin.Record) (all map[string]any) {
+		require.NoError(t, json.Unmarshal(r.Data, &all))
+		return all
+	}
+	old := seed(w.record(eve))["seed"]
 	require.NoError(t, w.twofa.Reset(ctx, w.s, eve.ID))
 	now := w.record(eve)
-	now.Data = []byte(strings.Replace(string(old.Data), `"gen":0`, `"gen":1`, 1))
-	require.NotEqual(t, old.Data, now.Data)
+	all := seed(now)
+	all["seed"] = old
+	now.Data, err = json.Marshal(all)
+	require.NoError(t, err)
 	w.put(now)
-	_, err = w.answer(w.challenged(eve).ID, w.code(secret))
-	require.Error(t, err)
+	c = w.challenged(eve)
+	require.Nil(t, c.Enrolment)
+	_, err = w.answer(c.ID, w.code(secret))
+	require.ErrorIs(t, err, keyring.ErrOpen)
 }
 
 // A user of the authenticator mode gets no code by mail, whatever they ask.

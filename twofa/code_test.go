@@ -121,7 +121,8 @@ func TestHashIsBound(t *testing.T) {
 		require.False(t, equal(h, other), name)
 	}
 	require.False(t, equal(nil, nil))
-	for _, v := range []string{fmt.Sprint(tok), fmt.Sprintf("%+v", tok), fmt.Sprintf("%#v", tok)} {
+	st := state{Seed: []byte(tok.verifier)}
+	for _, v := range []string{fmt.Sprint(st), fmt.Sprintf("%+v", st), fmt.Sprintf("%#v", st), fmt.Sprint(&st), fmt.Sprint(tok), fmt.Sprintf("%+v", tok), fmt.Sprintf("%#v", tok)} {
 		require.NotContains(t, v, tok.verifier)
 	}
 }

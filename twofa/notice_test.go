@@ -40,6 +40,18 @@ func TestNotices(t *testing.T) {
 	require.Equal(t, 1, w.notices())
 	require.Len(t, w.mail.To(ann.Email), 2)
 
+	// One that waits for its next try does not go with one that is new.
+	bob := w.user("bob@acme.example")
+	w.enrol(bob)
+	w.mail.FailNext(errors.New("away"))
+	require.Zero(t, w.notices())
+	require.NoError(t, w.twofa.Reset(ctx, w.s, bob.ID))
+	require.Equal(t, 1, w.notices())
+	require.Contains(t, w.mail.To(bob.Email)[0].Subject, "reset")
+	w.clock.Advance(2 * time.Minute)
+	require.Equal(t, 1, w.notices())
+	require.Contains(t, w.mail.To(bob.Email)[1].Subject, "set up")
+
 	// Refused for good, and refused too often: dropped.
 	w.enrol(ann)
 	w.mail.FailNext(chatadmin.ErrMailRefused)

@@ -77,6 +77,12 @@ func TestURISurvives(t *testing.T) {
 	}
 }
 
+func TestLabel(t *testing.T) {
+	for in, want := range map[string]string{"Acme": "Acme", "": "chat", " : ": "chat", "a:b": "a b", "a\x00\nb": "a b", "\xff\xfeok": "ok", "  wide   open ": "wide open", strings.Repeat("ü", 200): strings.Repeat("ü", 125)} {
+		require.Equal(t, want, label(in, "chat"), "%q", in)
+	}
+}
+
 // roundTrip builds a URI and takes it apart by two parsers.
 func roundTrip(t *testing.T, issuer, account string) {
 	t.Helper()

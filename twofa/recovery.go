@@ -18,9 +18,9 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 		}
 	}
 	id := t.admin.NewID()
-	op := chatadmin.Op{Kind: KindRecoveryMake, Need: mayManage(s, user), Targets: []chatadmin.ID{user}}
+	op := chatadmin.Op{Kind: KindRecoveryMake, Need: need(s, user), Targets: []chatadmin.ID{user}}
 	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		if _, err := usersOf(ctx, w, op.Targets); err != nil {
+		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
 		p, err := PolicyOf(&w.Settings)

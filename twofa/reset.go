@@ -20,7 +20,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		keys[i] = stateKey(s.Domain(), id)
 	}
 	return s.Change(ctx, chatadmin.Op{Kind: KindReset, Need: chatadmin.PermTwoFactor, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
-		if _, err := usersOf(ctx, w, ids); err != nil {
+		if err := mayActOn(ctx, w, ids); err != nil {
 			return err
 		}
 		var reset []chatadmin.ID

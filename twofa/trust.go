@@ -37,7 +37,7 @@ type view struct {
 
 // look reads a user with their state, for who may.
 func (t *Service) look(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) (view, error) {
-	_, set, err := s.View(ctx, mayManage(s, user))
+	_, set, err := s.View(ctx, need(s, user))
 	if err != nil {
 		return view{}, err
 	}
@@ -68,28 +68,30 @@ func (v *view) clients(now time.Time) []Client {
 	return list
 }
 
-// RevokeTrusted forgets remembered clients of a user, or all of them where none is named: they are asked for a code the next time. A host calls it for all when the user's password
-// has changed. An unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeTrusted forgets remembered clients of a user, which are asked for a code the next time. Where none is named it forgets all, and ends sign-ins under way: a host calls it so when the
+// user's password has changed. An unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
-	op := chatadmin.Op{Kind: KindForget, Need: mayManage(s, user), Targets: []chatadmin.ID{user}}
+	op := chatadmin.Op{Kind: KindForget, Need: need(s, user), Targets: []chatadmin.ID{user}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		if _, err := usersOf(ctx, w, op.Targets); err != nil {
+		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
 		return change(ctx, w, user, func(st *state) (bool, error) {
 			kept := slices.DeleteFunc(slices.Clone(st.Remembered), func(c remembered) bool { return len(ids) == 0 || slices.Contains(ids, c.ID) })
-			gone := len(st.Remembered) - len(kept)
 			for _, id := range ids {
 				if !slices.ContainsFunc(st.Remembered, func(c remembered) bool { return c.ID == id }) {
 					return false, fmt.Errorf("remembered client %q: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
 				}
 			}
-			if gone == 0 {
-				return false, nil
+			changed := false
+			if len(ids) == 0 {
+				changed, st.Challenges = len(st.Challenges) > 0, nil
 			}
-			st.Remembered = kept
-			w.Record(KindForget, op.Targets, nil, map[string]string{"clients": fmt.Sprint(gone)})
-			return true, nil
+			if gone := len(st.Remembered) - len(kept); gone > 0 {
+				changed, st.Remembered = true, kept
+				w.Record(KindForget, op.Targets, nil, map[string]string{"clients": fmt.Sprint(gone)})
+			}
+			return changed, nil
 		})
 	})
 }

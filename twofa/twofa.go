@@ -133,33 +133,33 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 	return enabled, nil
 }
 
-// mayManage authorises an actor for a user: for oneself, or by PermTwoFactor for somebody who does not stand above.
-func mayManage(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
+// need is the permission for what users may do for themselves.
+func need(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
 	if user == s.Actor() {
 		return ""
 	}
 	return chatadmin.PermTwoFactor
 }
 
-// usersOf reads users of the domain, in any order, on whom the actor may act. One that is missing is chatadmin.ErrNotFound.
-func usersOf(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) ([]chatadmin.User, error) {
+// mayActOn refuses users on whom the actor may not act; one that is missing is chatadmin.ErrNotFound.
+func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	users, err := w.Users(ctx, w.Domain.ID, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	there := make(map[chatadmin.ID]bool, len(users))
 	for i := range users {
 		there[users[i].ID] = true
 		if err := w.MayActOn(&users[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, id := range ids {
 		if !there[id] {
-			return nil, errNoUser(id)
+			return errNoUser(id)
 		}
 	}
-	return users, nil
+	return nil
 }
 
 func errNoUser(id chatadmin.ID) error {

@@ -2,6 +2,7 @@ package twofa_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -44,6 +46,20 @@ func TestAccessEnds(t *testing.T) {
 			w.right(next.ID, w.code(secret))
 		})
 	}
+}
+
+// An import is no way around it.
+func TestImportEndsTrust(t *testing.T) {
+	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
+	c := w.challenged(ann)
+	for _, enabled := range []string{"FALSE", "TRUE"} {
+		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
+		require.NoError(t, err)
+		w.wrong(c.ID, w.code(secret))
+	}
+	ok, _ := w.passes(ann, token)
+	require.False(t, ok)
+	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
 // transition brings a user into a state by the one function that serves every path.
