@@ -21,6 +21,8 @@ type Admin struct {
 	o     Options
 
 	onGroupDelete []GroupDeleteFunc
+	onGrant       []GrantFunc
+	policies      []string // that ChangeSettings may not touch
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
@@ -60,8 +62,12 @@ type Extension struct {
 	OnUserChange UserChangeFunc
 	// OnGroupDelete runs in the transaction that begins the deletion of groups.
 	OnGroupDelete GroupDeleteFunc
+	// OnGrant runs in the transaction that grants access to users, at most MaxBatch.
+	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
+	// Policy is the name in Settings.Policies that only the package's own call may change, by SetPolicy: ChangeSettings refuses to.
+	Policy string
 }
 
 // Extend adds an extension. The constructors of the packages that hold further policies call it, so that no host can forget to; call it while setting up,
@@ -73,8 +79,14 @@ func (a *Admin) Extend(e Extension) {
 	if e.OnGroupDelete != nil {
 		a.onGroupDelete = append(a.onGroupDelete, e.OnGroupDelete)
 	}
+	if e.OnGrant != nil {
+		a.onGrant = append(a.onGrant, e.OnGrant)
+	}
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor
+	}
+	if e.Policy != "" {
+		a.policies = append(a.policies, e.Policy)
 	}
 }
 

@@ -26,7 +26,7 @@
 //
 //	users.read      User (but of oneself), UserByLogin, Users, Invitation, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
 //	users.create    CreateUser
-//	users.edit      EditUser, ActivateUsers, DeactivateUsers
+//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation
 //	users.access    DenyAccess, GrantAccess
 //	users.import    csvimport.Make, Apply, Run, Resume, Held, Release (users.create too, and users.edit in update mode)
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
@@ -40,7 +40,7 @@
 //
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations and ReleaseBlobs are methods of Admin: only the host can call them.
+// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep and ReleaseBlobs are methods of Admin: only the host can call them.
 //
 // # What the storage contract is for
 //

@@ -1,10 +1,12 @@
 package chatadmin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 )
 
@@ -131,16 +133,41 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	}
 }
 
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the state and the subscription are the host's to change. Roles have calls of their own.
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the state and the subscription are the host's to change. Roles have calls of their own, and so have the
+// policies of packages that said so in Extension.Policy.
 func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
-	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(_ *Work, set *Settings) ([]FieldChange, error) {
+	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
 		roles := slices.Clone(set.Roles)
 		if err := f(set); err != nil {
 			return nil, err
 		}
 		set.Roles = roles
+		for _, name := range s.admin.policies {
+			if !bytes.Equal(set.Policies[name], w.Settings.Policies[name]) {
+				return nil, fmt.Errorf("the policy %q has a call of its own: use that: %w", name, ErrInvalid)
+			}
+		}
 		return nil, nil
 	})
+}
+
+// SetPolicy changes what a package keeps under its name in Settings.Policies. It is how packages build their calls: kind is that of the audit event, need the permission, and f gets
+// the policy as it is (nil: never set) and returns it as it shall be, with what the event says has changed. Nothing is written where f returns what it got.
+func (s *Scope) SetPolicy(ctx context.Context, kind string, need Permission, name string, f func(w *Work, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
+	_, err := s.changeSettings(ctx, kind, need, func(w *Work, set *Settings) ([]FieldChange, error) {
+		policy, diff, err := f(w, set.Policies[name])
+		if err != nil {
+			return nil, err
+		}
+		if set.Policies == nil {
+			set.Policies = map[string]json.RawMessage{}
+		}
+		if !bytes.Equal(policy, set.Policies[name]) {
+			set.Policies[name] = policy
+		}
+		return diff, nil
+	})
+	return err
 }
 
 // changeSettings changes the settings in one transaction. f may say what changed in its own words; otherwise the settings are compared as JSON.
@@ -150,6 +177,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		set = w.Settings
 		set.Roles = slices.Clone(set.Roles)
 		set.Modules = slices.Clone(set.Modules)
+		set.Policies = maps.Clone(set.Policies)
 		diff, err := f(w, &set)
 		if err != nil {
 			return err
@@ -167,8 +195,12 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		if err != nil {
 			return err
 		}
+		after, err := json.Marshal(set)
+		if err != nil || bytes.Equal(after, before) {
+			return err
+		}
 		d, err := w.putDomain(ctx, w.Domain, set)
-		if err != nil || string(d.Data) == string(before) {
+		if err != nil {
 			return err
 		}
 		if diff == nil {

@@ -1,6 +1,7 @@
 package chatadmin_test
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -133,3 +134,38 @@ func TestRoles(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// What a package keeps in the settings changes by its own call, under its own permission, and by nothing else.
+func TestPolicies(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.admin.Extend(chatadmin.Extension{Policy: "owned"})
+	set := func(s *chatadmin.Scope, value string) error {
+		return s.SetPolicy(ctx, "owned.set", chatadmin.PermTwoFactor, "owned", func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+			return json.RawMessage(value), []chatadmin.FieldChange{{Field: "owned", Before: string(was), After: value}}, nil
+		})
+	}
+	other := func(name, value string) error {
+		_, err := w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+			if s.Policies == nil {
+				s.Policies = map[string]json.RawMessage{}
+			}
+			s.Policies[name] = json.RawMessage(value)
+			return nil
+		})
+		return err
+	}
+	require.NoError(t, set(w.s, "1"))
+	require.NoError(t, set(w.s, "1"))
+	require.Len(t, w.events("owned.set"), 1, "asked for again, nothing changes")
+	require.NoError(t, set(w.s, "2"))
+	require.Equal(t, []chatadmin.FieldChange{{Field: "owned", Before: "1", After: "2"}}, w.events("owned.set")[0].Changes[w.domain])
+	require.ErrorIs(t, other("owned", "3"), chatadmin.ErrInvalid)
+	require.NoError(t, other("free", "1"))
+	require.NoError(t, other("free", "2"), "written into the map as it was read")
+	require.Len(t, w.events(chatadmin.KindDomainEdit), 2)
+	require.Equal(t, map[string]json.RawMessage{"owned": json.RawMessage("2"), "free": json.RawMessage("2")}, collectSettings(t, w).Policies)
+	editor := w.as(w.user("editor@acme.example", withRole(w.role("editor", 50, chatadmin.PermDomain))))
+	require.ErrorIs(t, set(editor, "4"), chatadmin.ErrForbidden)
+	keeper := w.as(w.user("keeper@acme.example", withRole(w.role("keeper", 50, chatadmin.PermTwoFactor))))
+	require.NoError(t, set(keeper, "4"))
+}

@@ -16,6 +16,7 @@ const (
 	InvitationSending InvitationState = "sending" // handed over; stays so if the process died just then, and is never sent again by itself
 	InvitationSent    InvitationState = "sent"
 	InvitationFailed  InvitationState = "failed" // refused for good
+	InvitationUsed    InvitationState = "used"   // the user has set a password by its link
 )
 
 // Invitation asks a pending user by mail to come in. There is at most one for each user.
@@ -26,6 +27,8 @@ type Invitation struct {
 	Hash    []byte          `json:"hash,omitempty"`    // of the link's token
 	Expires time.Time       `json:"expires,omitzero"`
 	Tries   int             `json:"tries,omitempty"`
+	Claim   ID              `json:"claim,omitempty"` // of who is setting a password by the link just now
+	Claimed time.Time       `json:"claimed,omitzero"`
 }
 
 const (

@@ -50,6 +50,7 @@ func matrix() map[string]call {
 			_, err := s.DeactivateUsers(ctx, on.user)
 			return err
 		}},
+		"ResendInvitation": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return s.ResendInvitation(ctx, on.user) }},
 		"DenyAccess": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.DenyAccess(ctx, on.user)
 			return err
@@ -199,7 +200,7 @@ func found(n int, err error) error {
 }
 
 // building are the methods on which calls are built; they ask for the permission that their caller names.
-var building = []string{"Domain", "Actor", "Admin", "Change", "RunJob", "View", "ViewAs"}
+var building = []string{"Domain", "Actor", "Admin", "Change", "RunJob", "View", "ViewAs", "SetPolicy"}
 
 func TestPermissions(t *testing.T) {
 	calls := matrix()

@@ -172,10 +172,14 @@ func (s *Scope) DenyAccess(ctx context.Context, users ...ID) ([]User, error) {
 	return s.transition(ctx, Op{Kind: KindUserDeny, Need: PermUsersAccess}, users, DenyAccess)
 }
 
-// GrantAccess lifts a denial. It needs PermUsersAccess.
+// GrantAccess lifts a denial and, where package signin is in use, a lock as well, all in one transaction. It needs PermUsersAccess.
 func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
-	return s.transition(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, GrantAccess)
+	grant := func(_ *Work, u User) (User, error) { return Transition(u, GrantAccess) }
+	return s.changeUsers(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, grant, s.admin.onGrant...)
 }
+
+// GrantFunc lifts what else keeps users out, when access is granted to them: also to those to whom it was never denied.
+type GrantFunc func(context.Context, *Work, []User) error
 
 func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
 	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (User, error) { return Transition(u, e) })
@@ -183,7 +187,7 @@ func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent
 
 // changeUsers reads up to MaxBatch users, changes each, and writes them in one transaction: all or none. It returns all of them, changed or not, in the order
 // given. It runs under the shared fence, and once more under the exclusive one where an admin goes or a manager changes.
-func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (User, error)) ([]User, error) {
+func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (User, error), after ...GrantFunc) ([]User, error) {
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
 	}
@@ -217,6 +221,11 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 		for i := range writes {
 			if writes[i].Changes() {
 				users[i] = writes[i].Now.user
+			}
+		}
+		for _, f := range after {
+			if err := f(ctx, w, users); err != nil {
+				return err
 			}
 		}
 		return nil

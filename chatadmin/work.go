@@ -42,16 +42,10 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 	if err := s.veto(ctx, op.Kind, op.Targets); err != nil {
 		return err
 	}
-	first := s.admin.NewID()
-	now := s.admin.Now()
+	begin := s.begin(op.Fence)
 	var did *Work
 	run := func(ctx context.Context, tx Tx) error {
-		w := &Work{Tx: tx, scope: s, mode: op.Fence, now: now, ids: func(n int) ID {
-			if n == 0 {
-				return first
-			}
-			return ID(fmt.Sprintf("%s-%d", first, n))
-		}}
+		w := begin(tx)
 		if err := w.enter(ctx, op.Need); err != nil {
 			return err
 		}
@@ -75,6 +69,33 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 		case lookErr != nil || attempt == 8:
 			return errors.Join(err, lookErr)
 		}
+	}
+}
+
+// Keep runs f as one transaction without a fence in which nobody acts: for what the library itself counts, claims and keeps in records, such as failed sign-ins. Nothing is authorised
+// or shown to Options.Before, and neither Domain nor Settings are read; events that f records are written, in the name of the host. It must not change users or groups. A commit that was not confirmed is ErrCommitUnknown: the
+// caller looks for what it wrote, or runs it again where that is safe.
+func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Work) error) error {
+	begin := a.AsHost(domain).begin(NoFence)
+	return a.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
+		w := begin(tx)
+		if err := f(ctx, w); err != nil {
+			return err
+		}
+		return w.flush(ctx)
+	})
+}
+
+// begin makes the Work of each run of one change: all of them have one time and one set of event IDs.
+func (s *Scope) begin(mode Mode) func(Tx) *Work {
+	first, now := s.admin.NewID(), s.admin.Now()
+	return func(tx Tx) *Work {
+		return &Work{Tx: tx, scope: s, mode: mode, now: now, ids: func(n int) ID {
+			if n == 0 {
+				return first
+			}
+			return ID(fmt.Sprintf("%s-%d", first, n))
+		}}
 	}
 }
 

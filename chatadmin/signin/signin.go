@@ -1,4 +1,3 @@
-// Package signin decides every sign-in.
 package signin
 
 import (
@@ -63,11 +62,11 @@ type Challenge struct {
 	Enrolment *Enrolment // the user has to set up an authenticator first
 }
 
-// Enrolment is what an authenticator app needs. All of it is secret and shown once.
+// Enrolment is what an authenticator app needs. All of it is secret and shown once: neither fmt, log/slog nor encoding/json prints it.
 type Enrolment struct {
-	URI    string // otpauth://…
-	Secret string // base32, to be typed where no camera is
-	QR     []byte // PNG
+	URI    string `json:"-"` // otpauth://…
+	Secret string `json:"-"` // base32, to be typed where no camera is
+	QR     []byte `json:"-"` // PNG
 }
 
 // String hides everything.

@@ -83,34 +83,49 @@ func (x *tx) chats(ctx context.Context, c []chatadmin.Content) (map[chatadmin.ID
 	return x.pairs(ctx, "looking for chats", q)
 }
 
-// content is the condition of a query.
-func (r reader) content(q chatadmin.ContentQuery) (*query, error) {
+// checked refuses a query that is too large or selects nothing in particular.
+func checked(q chatadmin.ContentQuery) error {
 	for _, ids := range [][]chatadmin.ID{q.Containers, q.Authors, q.ChatsOf} {
 		if len(ids) > chatadmin.MaxBatch {
-			return nil, fmt.Errorf("%d IDs in a query: %w", len(ids), chatadmin.ErrBatch)
+			return fmt.Errorf("%d IDs in a query: %w", len(ids), chatadmin.ErrBatch)
 		}
 	}
 	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > chatadmin.MaxDelete || len(q.ExceptAuthors) > chatadmin.MaxDelete {
-		return nil, fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
+		return fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
 	}
-	w := r.where("domain = ?", string(q.Domain)).and(!q.Before.IsZero(), "at < ?", millis(q.Before))
-	if len(q.Containers) > 0 {
-		w.add(" AND ").in("container", strs(q.Containers))
+	return nil
+}
+
+// content appends the condition of a query.
+func (q *query) content(c chatadmin.ContentQuery) *query {
+	q.add("domain = ?", string(c.Domain)).and(!c.Before.IsZero(), "at < ?", millis(c.Before))
+	if len(c.Containers) > 0 {
+		q.add(" AND ").in("container", strs(c.Containers))
 	}
-	if len(q.Authors) > 0 {
-		w.add(" AND ").in("author", strs(q.Authors))
+	if len(c.Authors) > 0 {
+		q.add(" AND ").in("author", strs(c.Authors))
 	}
-	if len(q.ChatsOf) > 0 {
-		w.add(fmt.Sprintf(" AND container IN (SELECT id FROM {{p}}content WHERE domain = ? AND kind = %d AND ", chatadmin.Chat), string(q.Domain)).in("author", strs(q.ChatsOf))
-		w.add(fmt.Sprintf(" UNION ALL SELECT id FROM {{p}}content WHERE domain = ? AND kind = %d AND ", chatadmin.Chat), string(q.Domain)).in("peer", strs(q.ChatsOf)).add(")")
+	if len(c.ChatsOf) > 0 {
+		q.add(" AND container IN (").chatsOf(c).add(")")
 	}
-	if len(q.ExceptContainers) > 0 {
-		w.add(" AND NOT ").in("container", strs(q.ExceptContainers))
+	if len(c.ExceptContainers) > 0 {
+		q.add(" AND NOT ").in("container", strs(c.ExceptContainers))
 	}
-	if len(q.ExceptAuthors) > 0 {
-		w.add(" AND NOT ").in("author", strs(q.ExceptAuthors))
+	if len(c.ExceptAuthors) > 0 {
+		q.add(" AND NOT ").in("author", strs(c.ExceptAuthors))
 	}
-	return w, nil
+	return q
+}
+
+// chatsOf selects the chats of users; one of two of them comes twice.
+func (q *query) chatsOf(c chatadmin.ContentQuery) *query {
+	for i, side := range []string{"author", "peer"} {
+		if i > 0 {
+			q.add(" UNION ALL ")
+		}
+		q.add("SELECT id FROM {{p}}content WHERE kind = 1 AND domain = ? AND ", string(c.Domain)).in(side, strs(c.ChatsOf))
+	}
+	return q
 }
 
 type kindCount struct {
@@ -121,11 +136,10 @@ type kindCount struct {
 // CountContent implements chatadmin.Reader.
 func (r reader) CountContent(ctx context.Context, cq chatadmin.ContentQuery) (chatadmin.ContentCount, error) {
 	var n chatadmin.ContentCount
-	w, err := r.content(cq)
-	if err != nil {
+	if err := checked(cq); err != nil {
 		return n, r.fail(ctx, "counting content", err)
 	}
-	q := r.where("SELECT kind, count(*) FROM {{p}}content WHERE ").append(w).add(" GROUP BY kind")
+	q := (&query{d: r.s.d}).add("SELECT kind, count(*) FROM {{p}}content WHERE ").content(cq).add(" GROUP BY kind")
 	rows, err := fetch(ctx, r, "counting content", q, func(k *kindCount) []any { return []any{&k.kind, &k.n} })
 	for _, k := range rows {
 		add(&n, chatadmin.ContentKind(k.kind), k.n)
@@ -144,47 +158,27 @@ func add(n *chatadmin.ContentCount, kind chatadmin.ContentKind, by int64) {
 	}
 }
 
-// DeleteContent implements chatadmin.Tx. What is deleted is not found again, so every call begins at the start, and the cursor only says that there may be more. Rows are found by their
-// physical place.
+// DeleteContent implements chatadmin.Tx. What is deleted is not found again, so every call begins at the start, and the cursor only says that there may be more.
 func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p chatadmin.Page) (n chatadmin.ContentCount, blobs []string, next chatadmin.Cursor, err error) {
 	if err = x.writable(ctx, 0); err != nil {
 		return n, nil, "", err
 	}
-	w, err := x.content(cq)
+	err = checked(cq)
 	if err == nil && (p.Limit < 1 || p.Limit > chatadmin.MaxDelete) {
 		err = fmt.Errorf("%d rows: %w", p.Limit, chatadmin.ErrBatch)
 	}
 	if err != nil {
 		return n, nil, "", x.fail(ctx, "deleting content", err)
 	}
-	left := p.Limit
-	for _, chats := range []string{"kind <> 1", "kind = 1"} { // what lies in a chat goes before the chat
-		if left == 0 {
-			break
-		}
-		place, from, to := "rowid", "IN (", ")"
-		if x.s.d == PostgreSQL {
-			place, from, to = "ctid", "= ANY(ARRAY(", "))"
-		}
-		q := x.where("DELETE FROM {{p}}content WHERE "+place+" "+from+"SELECT "+place+" FROM {{p}}content WHERE ").append(w).
-			add(" AND "+chats+" LIMIT ?"+to+" RETURNING kind, blob", left)
-		type gone struct {
-			kind uint8
-			blob string
-		}
-		rows, err := fetch(ctx, x.reader, "deleting content", q, func(g *gone) []any { return []any{&g.kind, &g.blob} })
-		if err != nil {
-			return n, nil, "", err
-		}
-		for _, g := range rows {
-			if add(&n, chatadmin.ContentKind(g.kind), 1); g.blob != "" {
-				blobs = append(blobs, g.blob)
-			}
-		}
-		left -= len(rows)
+	r := removal{tx: x, left: p.Limit}
+	plain := len(cq.Containers)+len(cq.Authors)+len(cq.ExceptContainers)+len(cq.ExceptAuthors) == 0 && cq.Before.IsZero()
+	if len(cq.ChatsOf) > 0 && plain {
+		err = r.chats(ctx, cq)
+	} else {
+		err = r.contents(ctx, cq)
 	}
-	if left == 0 {
+	if r.left == 0 {
 		next = "more"
 	}
-	return n, blobs, next, nil
+	return r.n, r.blobs, next, err
 }

@@ -20,20 +20,32 @@
 // tells the conflicts. SQLite gets prepared statements of one row, which nothing beats there. Serialization failures, deadlocks and a busy database are tried again with growing, random pauses; chatadmin.ErrBusy
 // comes when the attempts are used up.
 //
+// A context that ends is told by errors.Is whatever the driver makes of it. ErrTables, ErrFull, ErrReadOnly, ErrClosed and ErrConstraint tell what is wrong with the database, with its own words beside them.
+//
+// Lists are served by indexes, but for the targets of audit events and for kinds of them that end in ".": a page of such a list looks through two thousand events, narrowed by the other fields of the query,
+// and may be empty although more follow.
+//
+// # Databases that speak PostgreSQL's protocol
+//
+// Where only SERIALIZABLE is to be had, Options.Serializable must be set. Advisory locks of the session may then be accepted without being held, as some distributed databases do: every transaction with a fence
+// reads the domain's row and an exclusive one writes it, so that the isolation keeps the rules by itself, at the price of more attempts and of an exclusive transaction that may have to wait for its luck.
+// What is relied on: columns with COLLATE "C", partial indexes, row comparison, arrays as parameters with ANY and with unnest of several, ON CONFLICT DO NOTHING, RETURNING, UPDATE … FROM, DELETE … USING, SELECT … FOR UPDATE OF,
+// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, savepoints, tables and indexes made in a transaction, the functions strpos and greatest, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
+//
 // # What was measured, and chosen
 //
 // On PostgreSQL the server spends no more on INSERT … SELECT FROM unnest(arrays), without ON CONFLICT, than on COPY of the same rows, so no driver's COPY is called. A column with one value in the
 // whole batch is sent once: of the five columns of a membership that leaves one array. Parents which the transaction has written itself are not looked for. Adding everybody to a group is one
 // statement for a thousand members, none of whom is carried to the client first.
 //
-// An import outruns autovacuum: plans made for the empty table it began with made each batch slower than the one before; importing 20,000
-// users once more took twenty times as long. So the store has a table
-// analysed when it has inserted 4,096 rows into it, eight times as many, and so on. A role that does not own the tables cannot do that; then let the owner run ANALYZE, or create the tables as the role.
+// An import outruns autovacuum: with plans made for the empty table it began with each batch was slower than the one before, and importing 20,000 users once more took twenty times as long. So the
+// store has a table analysed when it has inserted 4,096 rows into it, eight times as many, and so on. A role that does not own the tables cannot do that: then run ANALYZE as the owner after a large import.
 //
 // Indexes lead with an ID where the ID implies the domain. Memberships have no foreign keys: the fence guards parents, and checking keys costs more than twice the insertion. On SQLite they are kept WITHOUT
 // ROWID, within their key; users are too wide to gain by that.
 //
 // # In the host's own transaction
 //
-// [Join] makes a Store of a *sql.Tx, so that calls of the library are committed together with the host's own changes.
+// [Join] makes a Store of a *sql.Tx, so that calls of the library are committed together with the host's own changes. [Conn] is the other way round: a host that wraps a Store writes to its own tables in
+// the transaction of the library.
 package sqlstore

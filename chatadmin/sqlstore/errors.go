@@ -26,10 +26,43 @@ func (e *SchemaError) Error() string {
 
 // while says what was going on when an error came, and that the context has ended where it has: of a cancelled statement some drivers only say that the connection is gone.
 func while(ctx context.Context, what string, err error) error {
-	if end := ctx.Err(); end != nil && !errors.Is(err, end) {
+	end := ctx.Err()
+	if end == nil {
+		end = cause(err)
+	}
+	if end != nil && !errors.Is(err, end) {
 		return fmt.Errorf("%s: %w: %w", what, end, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// What is wrong with the database, where that is known; its own words are wrapped beside these.
+var (
+	ErrTables   = errors.New("a table or column of chatadmin is missing: look at the prefix, or let sqlstore.Open bring the tables up to date")
+	ErrFull     = errors.New("the database has no room left: free some, and do it again")
+	ErrReadOnly = errors.New("the database can only be read: look at the file's permissions, or connect to the primary server")
+	ErrClosed   = errors.New("the host has closed the pool of connections")
+)
+
+// cause tells which of these an error is, or nil.
+func cause(err error) error {
+	switch state(err) {
+	case "42P01", "42703":
+		return ErrTables
+	case "53100":
+		return ErrFull
+	case "25006":
+		return ErrReadOnly
+	case "":
+	default:
+		return nil
+	}
+	for text, is := range map[string]error{"no such table": ErrTables, "no such column": ErrTables, "database or disk is full": ErrFull, "readonly database": ErrReadOnly, "sql: database is closed": ErrClosed} {
+		if strings.Contains(err.Error(), text) {
+			return is
+		}
+	}
+	return nil
 }
 
 // ErrConstraint: a row is refused by a constraint or an index that the host has added to the tables; the error of the database, which names it, is wrapped beside it.

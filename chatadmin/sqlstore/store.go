@@ -17,7 +17,7 @@ import (
 // Options of a store; nil means defaults.
 type Options struct {
 	Prefix       string           // of the table names: letters, digits and "_"; default "chatadmin_"
-	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED
+	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, and no use of physical places (ctid)
 	Attempts     int              // how often a transaction is tried before chatadmin.ErrBusy; default 12
 	NoMigrate    bool             // Open checks the tables instead of making them
 	Now          func() time.Time // default time.Now; revisions of fences come from it
@@ -143,6 +143,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	defer unlock()
 	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
+		s.rollback(ctx, c) // the context may have ended just behind it
 		return while(ctx, "beginning a transaction", err)
 	}
 	x := s.newTx(c)
@@ -165,7 +166,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	defer cancel()
 	if _, err := c.ExecContext(ctx, "COMMIT"); err != nil {
 		if s.d.notKept(err) {
-			return fmt.Errorf("committing: %w", err)
+			return while(ctx, "committing", err)
 		}
 		ended = true
 		discard(c)
@@ -190,6 +191,9 @@ func (x *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 	err := f(context.WithValue(ctx, inTx{s}, true), x)
 	if x.failed != nil && (err == nil || s.d.again(x.failed)) {
 		err = x.failed // an error that f swallowed, or made unrecognisable
+	}
+	if err == nil {
+		err = x.intact(ctx)
 	}
 	if err != nil {
 		return err

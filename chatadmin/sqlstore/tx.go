@@ -69,6 +69,7 @@ type tx struct {
 	inserted map[string]int64                         // by table
 	wrote    map[string]map[chatadmin.ID]chatadmin.ID // users, groups and devices that it has written and that are alive, by table: the domain of each
 	over     bool
+	lent     bool // to the host, by Conn
 	failed   error
 }
 

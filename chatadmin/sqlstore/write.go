@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -91,6 +92,11 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 
 // ChangeRecords implements chatadmin.Tx.
 func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	if len(c) == 1 && c[0].Was == 0 && !c[0].Delete && c[0].Row.Owner != "" {
+		if conflicts, done, err := x.insertOwned(ctx, &c[0].Row); done || err != nil {
+			return conflicts, err
+		}
+	}
 	return change(ctx, x, recordRows, c, func(ctx context.Context, new []int) (parents, error) {
 		owner := func(i int) chatadmin.ID { return c[i].Row.Owner }
 		var owners []map[chatadmin.ID]chatadmin.ID
@@ -115,6 +121,36 @@ func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.R
 			return "owner"
 		}, nil
 	})
+}
+
+// insertOwned inserts one record of a user together with looking whether the user is there: every sign-in and every challenge writes one. It is
+// done unless the owner is no such user.
+func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []chatadmin.Conflict, done bool, err error) {
+	if err := x.writable(ctx, 1); err != nil {
+		return nil, false, err
+	}
+	args := recordRows.args(r)
+	values := make([]string, len(args))
+	for i, arg := range args {
+		values[i] = "?"
+		if x.s.d == PostgreSQL { // which does not see that they go into columns
+			switch arg.(type) {
+			case int64:
+				values[i] = "?::bigint"
+			case []byte:
+				values[i] = "?::bytea"
+			default:
+				values[i] = "?::text"
+			}
+		}
+	}
+	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
+		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING", append(args, string(r.Owner), string(r.Domain)))
+	if err != nil || n == 1 {
+		return nil, true, err
+	}
+	done, err = x.exists(ctx, "records", recordRows.names[:recordRows.keys], args[:recordRows.keys])
+	return []chatadmin.Conflict{{Reason: chatadmin.Exists}}, done, err
 }
 
 // ChangeEvents implements chatadmin.Tx.

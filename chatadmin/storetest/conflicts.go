@@ -41,10 +41,10 @@ func testConflicts(w *world) {
 		del(chatadmin.User{ID: v.ID, Domain: w.a}, 98), // 6 stale
 		put(two, 0), // 7 is written
 	)
-	require.Equal(w, []chatadmin.Conflict{exists(1), taken(2, "login_key", v.ID), stale(3), taken(4, "login_key", one.ID), stale(5), stale(6)}, got)
+	require.Equal(w, []chatadmin.Conflict{exists(1), taken(2, "login_key", v.ID), stale(3), taken(4, "login_key", one.ID), stale(5), stale(6)}, got, "conflicts of one call")
 	us, err := w.other.UsersByLogin(w.ctx, w.a, []string{"u", "v", "one", "two", "elsewhere", "gone"})
 	require.NoError(w, err)
-	require.Len(w, us, 4)
+	require.Len(w, us, 4, "what is not in conflict is written")
 
 	g := w.group(w.a, "g")
 	m := w.member(g, u)
@@ -96,7 +96,7 @@ func testParents(w *world) {
 		return put(chatadmin.Membership{Domain: w.a, Group: g, User: u, Rev: 1}, 0)
 	}
 	require.Equal(w, []chatadmin.Conflict{orphan(0, "group"), orphan(1, "user"), orphan(2, "group"), orphan(3, "user"), orphan(4, "group"), orphan(5, "user")},
-		conflicts(w, members, m("none", u.ID), m(g.ID, "none"), m(deadGroup.ID, u.ID), m(g.ID, dead.ID), m(farGroup.ID, u.ID), m(g.ID, far.ID)))
+		conflicts(w, members, m("none", u.ID), m(g.ID, "none"), m(deadGroup.ID, u.ID), m(g.ID, dead.ID), m(farGroup.ID, u.ID), m(g.ID, far.ID)), "members of what is not there")
 	d := func(u chatadmin.ID) chatadmin.Change[chatadmin.Device] {
 		return put(chatadmin.Device{ID: w.id("device"), Domain: w.a, User: u, Rev: 1, Key: "n"}, 0)
 	}
@@ -139,7 +139,7 @@ func testIsolation(w *world) {
 
 	us, err := w.other.Users(w.ctx, w.b, []chatadmin.ID{u.ID})
 	require.NoError(w, err)
-	require.Empty(w, us)
+	require.Empty(w, us, "users of another domain")
 	us, err = w.other.UsersByLogin(w.ctx, w.b, []string{"u"})
 	require.NoError(w, err)
 	require.Empty(w, us)
@@ -151,7 +151,7 @@ func testIsolation(w *world) {
 	require.Empty(w, ms)
 	ds, err := w.other.Devices(w.ctx, w.b, []chatadmin.ID{d.ID})
 	require.NoError(w, err)
-	require.Empty(w, ds)
+	require.Empty(w, ds, "devices of another domain")
 	p := chatadmin.Page{Limit: 10}
 	us, _, err = w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.b}, p)
 	require.NoError(w, err)
@@ -179,7 +179,7 @@ func testValues(w *world) {
 	change(w, users, put(u, 0))
 	got, err := w.other.UsersByLogin(w.ctx, w.a, []string{long})
 	require.NoError(w, err)
-	require.Equal(w, []chatadmin.User{u}, got)
+	require.Equal(w, []chatadmin.User{u}, got, "every value as it was written")
 	for i, at := range []time.Time{{}, time.UnixMilli(0).UTC(), time.UnixMilli(1).UTC(), time.UnixMilli(-1).UTC(), time.UnixMilli(1799999999999).UTC(), date(0).In(time.FixedZone("x", 3600))} {
 		r := chatadmin.Record{Key: chatadmin.Key{Kind: "time", Domain: w.a, ID: string(rune('a' + i))}, Due: at, Rev: 1, Data: []byte("{}")}
 		change(w, records, put(r, 0))

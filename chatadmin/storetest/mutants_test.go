@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -10,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,322 +47,6 @@ func (r readerOf) Update(ctx context.Context, fence ca.Fence, f func(context.Con
 	return r.s.Update(ctx, fence, f)
 }
 
-// The readers and transactions of the mutants: each is a whole one with one method replaced.
-type (
-	anyDomain   struct{ ca.Reader }
-	foldingRead struct{ ca.Reader }
-	tiesDropped struct {
-		ca.Reader
-		last *sync.Map
-	}
-	rowsRepeated struct {
-		ca.Reader
-		last *sync.Map
-	}
-	longPages   struct{ ca.Reader }
-	noLimits    struct{ ca.Reader }
-	noHolds     struct{ ca.Reader }
-	anySelector struct{ ca.Reader }
-	ownerOnly   struct{ ca.Reader }
-	patterns    struct{ ca.Reader }
-	zeroIsEpoch struct{ ca.Reader }
-	firstUser   struct{ ca.Reader }
-
-	noRevision   struct{ ca.Tx }
-	noRecordRev  struct{ ca.Tx }
-	foldingWrite struct{ ca.Tx }
-	ownRevisions struct{ ca.Tx }
-	noParents    struct{ ca.Tx }
-	wrongIndex   struct{ ca.Tx }
-	stopsEarly   struct{ ca.Tx }
-	wholeSeconds struct{ ca.Tx }
-	overwriting  struct{ ca.Tx }
-	byLogin      struct{ ca.Tx }
-	rewriting    struct{ ca.Tx }
-	onePerCall   struct{ ca.Tx }
-)
-
-func (r anyDomain) Users(ctx context.Context, domain ca.ID, ids []ca.ID) ([]ca.User, error) {
-	a, err := r.Reader.Users(ctx, "domain-a", ids)
-	if err != nil || domain == "domain-a" {
-		return a, err
-	}
-	b, err := r.Reader.Users(ctx, domain, ids)
-	return append(a, b...), err
-}
-
-func (r firstUser) ListDevices(ctx context.Context, q ca.DeviceQuery, p ca.Page) ([]ca.Device, ca.Cursor, error) {
-	q.Users = q.Users[:min(len(q.Users), 1)]
-	return r.Reader.ListDevices(ctx, q, p)
-}
-
-func (r foldingRead) UsersByLogin(ctx context.Context, domain ca.ID, keys []string) ([]ca.User, error) {
-	var all []ca.User
-	p := ca.Page{Limit: 1000}
-	for {
-		page, next, err := r.ListUsers(ctx, ca.UserQuery{Domain: domain, WithDeleting: true}, p)
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range page {
-			for _, k := range keys {
-				if strings.EqualFold(k, u.LoginKey) {
-					all = append(all, u)
-				}
-			}
-		}
-		if p.After = next; next == "" {
-			return all, nil
-		}
-	}
-}
-
-func (r tiesDropped) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	rows, next, err := r.Reader.ListUsers(ctx, q, p)
-	if name, ok := r.last.Load(p.After); ok && q.ByName && p.After != "" && len(rows) > 0 && rows[0].NameKey == name {
-		rows = rows[1:]
-	}
-	if len(rows) > 0 {
-		r.last.Store(next, rows[len(rows)-1].NameKey)
-	}
-	return rows, next, err
-}
-
-func (r rowsRepeated) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	rows, next, err := r.Reader.ListUsers(ctx, q, p)
-	if u, ok := r.last.Load(p.After); ok && p.After != "" && len(rows) < p.Limit {
-		rows = append([]ca.User{u.(ca.User)}, rows...)
-	}
-	if len(rows) > 0 {
-		r.last.Store(next, rows[len(rows)-1])
-	}
-	return rows, next, err
-}
-
-func (r longPages) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	p.Limit = ca.MaxBatch
-	return r.Reader.ListUsers(ctx, q, p)
-}
-
-func (r noLimits) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	p.Limit = max(1, min(p.Limit, ca.MaxBatch))
-	return r.Reader.ListUsers(ctx, q, p)
-}
-
-func (r noHolds) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {
-	q.ExceptContainers = nil
-	return r.Reader.CountContent(ctx, q)
-}
-
-func (r anySelector) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {
-	if len(q.Authors) > 0 {
-		q.Containers = nil
-	}
-	return r.Reader.CountContent(ctx, q)
-}
-
-func (r ownerOnly) ListRecords(ctx context.Context, q ca.RecordQuery, p ca.Page) ([]ca.Record, ca.Cursor, error) {
-	if q.Owner != "" && q.Domain != "" {
-		q.Domain = "domain-a"
-	}
-	return r.Reader.ListRecords(ctx, q, p)
-}
-
-func (r patterns) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	q.Prefix = strings.TrimSuffix(q.Prefix, "%")
-	return r.Reader.ListUsers(ctx, q, p)
-}
-
-func (r zeroIsEpoch) Records(ctx context.Context, keys []ca.Key) ([]ca.Record, error) {
-	rs, err := r.Reader.Records(ctx, keys)
-	for i := range rs {
-		if rs[i].Due.IsZero() {
-			rs[i].Due = time.UnixMilli(0).UTC()
-		}
-	}
-	return rs, err
-}
-
-func (x noRevision) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	c = append([]ca.Change[ca.User](nil), c...)
-	for i := range c {
-		if is, err := x.Users(ctx, c[i].Row.Domain, []ca.ID{c[i].Row.ID}); err == nil && len(is) == 1 && c[i].Was != 0 {
-			c[i].Was = is[0].Rev
-		}
-	}
-	return x.Tx.ChangeUsers(ctx, c)
-}
-
-func (x noRecordRev) ChangeRecords(ctx context.Context, c []ca.Change[ca.Record]) ([]ca.Conflict, error) {
-	c = append([]ca.Change[ca.Record](nil), c...)
-	for i := range c {
-		if is, err := x.Records(ctx, []ca.Key{c[i].Row.Key}); err == nil && len(is) == 1 && c[i].Was != 0 {
-			c[i].Was = is[0].Rev
-		}
-	}
-	return x.Tx.ChangeRecords(ctx, c)
-}
-
-func (x foldingWrite) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	c = append([]ca.Change[ca.User](nil), c...)
-	for i := range c {
-		c[i].Row.LoginKey = strings.ToLower(c[i].Row.LoginKey)
-	}
-	return x.Tx.ChangeUsers(ctx, c)
-}
-
-func (x ownRevisions) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	c = append([]ca.Change[ca.User](nil), c...)
-	for i := range c {
-		c[i].Row.Rev = c[i].Was + 1
-	}
-	return x.Tx.ChangeUsers(ctx, c)
-}
-
-func (x noParents) ChangeMemberships(ctx context.Context, c []ca.Change[ca.Membership]) ([]ca.Conflict, error) {
-	cs, err := x.Tx.ChangeMemberships(ctx, c)
-	var kept []ca.Conflict
-	for _, conflict := range cs {
-		if conflict.Reason != ca.NoParent {
-			kept = append(kept, conflict)
-		}
-	}
-	return kept, err
-}
-
-func (x wrongIndex) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	cs, err := x.Tx.ChangeUsers(ctx, c)
-	for i := range cs {
-		cs[i].Index = i
-	}
-	return cs, err
-}
-
-func (x stopsEarly) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	for i := range c {
-		if cs, err := x.Tx.ChangeUsers(ctx, c[i:i+1]); err != nil || len(cs) > 0 {
-			for j := range cs {
-				cs[j].Index = i
-			}
-			return cs, err
-		}
-	}
-	return nil, nil
-}
-
-func (x wholeSeconds) ChangeRecords(ctx context.Context, c []ca.Change[ca.Record]) ([]ca.Conflict, error) {
-	c = append([]ca.Change[ca.Record](nil), c...)
-	for i := range c {
-		c[i].Row.Due = c[i].Row.Due.Round(time.Second)
-	}
-	return x.Tx.ChangeRecords(ctx, c)
-}
-
-func (x overwriting) AddMembers(ctx context.Context, q ca.UserQuery, m ca.Membership, p ca.Page) ([]ca.ID, ca.Cursor, error) {
-	is, _, err := x.ListMemberships(ctx, ca.MemberQuery{Domain: m.Domain, Group: m.Group, AdminOnly: true}, ca.Page{Limit: 100})
-	if err != nil {
-		return nil, "", err
-	}
-	for _, old := range is {
-		now := old
-		now.Rev, now.Admin = m.Rev, m.Admin
-		if _, err := x.ChangeMemberships(ctx, []ca.Change[ca.Membership]{{Row: now, Was: old.Rev}}); err != nil {
-			return nil, "", err
-		}
-	}
-	return x.Tx.AddMembers(ctx, q, m, p)
-}
-
-func (x byLogin) AddMembers(ctx context.Context, q ca.UserQuery, m ca.Membership, p ca.Page) ([]ca.ID, ca.Cursor, error) {
-	us, next, err := x.ListUsers(ctx, q, p)
-	var added []ca.ID
-	for _, u := range us {
-		m.User = u.ID
-		if cs, err := x.ChangeMemberships(ctx, []ca.Change[ca.Membership]{{Row: m}}); err != nil {
-			return nil, "", err
-		} else if len(cs) == 0 {
-			added = append(added, u.ID)
-		}
-	}
-	return added, next, err
-}
-
-func (x rewriting) ChangeEvents(ctx context.Context, c []ca.Change[ca.Event]) ([]ca.Conflict, error) {
-	for _, e := range c {
-		if e.Was != 0 && !e.Delete {
-			if cs, err := x.Tx.ChangeEvents(ctx, []ca.Change[ca.Event]{{Row: e.Row, Was: e.Was, Delete: true}}); err != nil || len(cs) > 0 {
-				return cs, err
-			}
-			e.Was = 0
-		}
-		if cs, err := x.Tx.ChangeEvents(ctx, []ca.Change[ca.Event]{e}); err != nil || len(cs) > 0 {
-			return cs, err
-		}
-	}
-	return nil, nil
-}
-
-func (x onePerCall) ChangeMemberships(ctx context.Context, c []ca.Change[ca.Membership]) ([]ca.Conflict, error) {
-	return x.Tx.ChangeMemberships(ctx, c[:min(1, len(c))])
-}
-
-// autocommit is a transaction that is none: each change is committed by itself, and others come in between.
-type autocommit struct {
-	ca.Reader
-	s ca.Store
-}
-
-func alone[T any](a autocommit, ctx context.Context, f func(ca.Tx) (T, error)) (T, error) {
-	runtime.Gosched()
-	v, err := ca.UpdateValue(context.WithoutCancel(ctx), a.s, ca.Fence{}, func(_ context.Context, tx ca.Tx) (T, error) { return f(tx) })
-	runtime.Gosched()
-	return v, err
-}
-
-func (a autocommit) ChangeDomains(ctx context.Context, c []ca.Change[ca.Domain]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeDomains(ctx, c) })
-}
-
-func (a autocommit) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeUsers(ctx, c) })
-}
-
-func (a autocommit) ChangeGroups(ctx context.Context, c []ca.Change[ca.Group]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeGroups(ctx, c) })
-}
-
-func (a autocommit) ChangeMemberships(ctx context.Context, c []ca.Change[ca.Membership]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeMemberships(ctx, c) })
-}
-
-func (a autocommit) ChangeDevices(ctx context.Context, c []ca.Change[ca.Device]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeDevices(ctx, c) })
-}
-
-func (a autocommit) ChangeRecords(ctx context.Context, c []ca.Change[ca.Record]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeRecords(ctx, c) })
-}
-
-func (a autocommit) ChangeEvents(ctx context.Context, c []ca.Change[ca.Event]) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.ChangeEvents(ctx, c) })
-}
-
-func (a autocommit) InsertContent(ctx context.Context, c []ca.Content) ([]ca.Conflict, error) {
-	return alone(a, ctx, func(tx ca.Tx) ([]ca.Conflict, error) { return tx.InsertContent(ctx, c) })
-}
-
-func (a autocommit) AddMembers(context.Context, ca.UserQuery, ca.Membership, ca.Page) ([]ca.ID, ca.Cursor, error) {
-	return nil, "", errors.New("not needed by the tests that catch this mutant")
-}
-
-func (a autocommit) DeleteContent(context.Context, ca.ContentQuery, ca.Page) (ca.ContentCount, []string, ca.Cursor, error) {
-	return ca.ContentCount{}, nil, "", errors.New("not needed by the tests that catch this mutant")
-}
-
-func noTransactions(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
-	return f(ctx, autocommit{s, s})
-}
-
 func reading(f func(ca.Reader) ca.Reader) func(*mutant) {
 	return func(m *mutant) { m.Store = readerOf{f(m.Store), m.Store} }
 }
@@ -376,36 +60,66 @@ func updating(f func(ctx context.Context, s ca.Store, fence ca.Fence, f func(con
 // mutants: what is wrong, and the test that finds it.
 var mutants = map[string]struct {
 	test string
+	says string // of what the test says, its space collapsed
 	mend func(*mutant)
 }{
-	"users written whatever their revision": {"Conflicts", writing(func(tx ca.Tx) ca.Tx { return noRevision{tx} })},
-	"increments lost":                       {"RaceCounter", writing(func(tx ca.Tx) ca.Tx { return noRecordRev{tx} })},
-	"users of any domain":                   {"Isolation", reading(func(r ca.Reader) ca.Reader { return anyDomain{r} })},
-	"logins folded when read":               {"UserKeys", reading(func(r ca.Reader) ca.Reader { return foldingRead{r} })},
-	"logins folded when written":            {"UserKeys", writing(func(tx ca.Tx) ca.Tx { return foldingWrite{tx} })},
-	"ties dropped between pages":            {"Pages", reading(func(r ca.Reader) ca.Reader { return tiesDropped{r, &sync.Map{}} })},
-	"rows repeated between pages":           {"Pages", reading(func(r ca.Reader) ca.Reader { return rowsRepeated{r, &sync.Map{}} })},
-	"pages too long":                        {"Pages", reading(func(r ca.Reader) ca.Reader { return longPages{r} })},
-	"limits not enforced":                   {"Limits", reading(func(r ca.Reader) ca.Reader { return noLimits{r} })},
-	"legal holds ignored":                   {"Content", reading(func(r ca.Reader) ca.Reader { return noHolds{r} })},
-	"selectors not combined":                {"Content", reading(func(r ca.Reader) ca.Reader { return anySelector{r} })},
-	"records of any domain":                 {"RecordLists", reading(func(r ca.Reader) ca.Reader { return ownerOnly{r} })},
-	"prefixes taken as patterns":            {"UserLists", reading(func(r ca.Reader) ca.Reader { return patterns{r} })},
-	"the zero time comes back as 1970":      {"Values", reading(func(r ca.Reader) ca.Reader { return zeroIsEpoch{r} })},
-	"devices of the first user alone":       {"Devices", reading(func(r ca.Reader) ca.Reader { return firstUser{r} })},
-	"revisions of its own":                  {"Revisions", writing(func(tx ca.Tx) ca.Tx { return ownRevisions{tx} })},
-	"missing parents swallowed":             {"Parents", writing(func(tx ca.Tx) ca.Tx { return noParents{tx} })},
-	"conflicts at the wrong index":          {"Conflicts", writing(func(tx ca.Tx) ca.Tx { return wrongIndex{tx} })},
-	"the first conflict ends the call":      {"Conflicts", writing(func(tx ca.Tx) ca.Tx { return stopsEarly{tx} })},
-	"times rounded to seconds":              {"Values", writing(func(tx ca.Tx) ca.Tx { return wholeSeconds{tx} })},
-	"AddMembers overwrites":                 {"AddMembers", writing(func(tx ca.Tx) ca.Tx { return overwriting{tx} })},
-	"AddMembers goes by login":              {"AddMembers", writing(func(tx ca.Tx) ca.Tx { return byLogin{tx} })},
-	"events rewritten whole":                {"Events", writing(func(tx ca.Tx) ca.Tx { return rewriting{tx} })},
-	"only the first item of a call":         {"Limits", writing(func(tx ca.Tx) ca.Tx { return onePerCall{tx} })},
-	"check, then set":                       {"RaceLastAdmin", updating(noTransactions)},
-	"nested calls allowed":                  {"Nested", updating(noTransactions)},
-	"forgets when opened again":             {"Domains", nil},
-	"keeps the writes of a failed function": {"Rollback", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"users written whatever their revision": {"Conflicts", "- Index: (int) 3,", writing(func(tx ca.Tx) ca.Tx { return noRevision{tx} })},
+	"increments lost":                       {"RaceCounter", "as many increments as were confirmed", writing(func(tx ca.Tx) ca.Tx { return noRecordRev{tx} })},
+	"users of any domain":                   {"Isolation", "users of another domain", reading(func(r ca.Reader) ca.Reader { return anyDomain{r} })},
+	"logins folded when read":               {"UserKeys", `Messages: "a"`, reading(func(r ca.Reader) ca.Reader { return foldingRead{r} })},
+	"logins folded when written":            {"UserKeys", "{0 4 login_key user-000001}", writing(func(tx ca.Tx) ca.Tx { return foldingWrite{tx} })},
+	"ties dropped between pages":            {"Pages", "pages of 1", reading(func(r ca.Reader) ca.Reader { return tiesDropped{r, &sync.Map{}} })},
+	"rows repeated between pages":           {"Pages", "pages of 3", reading(func(r ca.Reader) ca.Reader { return rowsRepeated{r, &sync.Map{}} })},
+	"pages too long":                        {"Pages", `"25" is not less than or equal to "1"`, reading(func(r ca.Reader) ca.Reader { return longPages{r} })},
+	"limits not enforced":                   {"Limits", "a page of 0", reading(func(r ca.Reader) ca.Reader { return noLimits{r} })},
+	"legal holds ignored":                   {"Content", " but ", reading(func(r ca.Reader) ca.Reader { return noHolds{r} })},
+	"selectors not combined":                {"Content", "author in", reading(func(r ca.Reader) ca.Reader { return anySelector{r} })},
+	"records of any domain":                 {"RecordLists", "other domain", reading(func(r ca.Reader) ca.Reader { return ownerOnly{r} })},
+	"prefixes taken as patterns":            {"UserLists", "metachars", reading(func(r ca.Reader) ca.Reader { return patterns{r} })},
+	"the zero time comes back as 1970":      {"Values", "0001-01-01 00:00:00 +0000 UTC is 1970-01-01", reading(func(r ca.Reader) ca.Reader { return zeroIsEpoch{r} })},
+	"devices of the first user alone":       {"Devices", "Not equal: expected: []chatadmin.ID", reading(func(r ca.Reader) ca.Reader { return firstUser{r} })},
+	"revisions of its own":                  {"Revisions", "a change prepared for the row that was there before", writing(func(tx ca.Tx) ca.Tx { return ownRevisions{tx} })},
+	"missing parents swallowed":             {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return noParents{tx} })},
+	"conflicts at the wrong index":          {"Conflicts", "chatadmin.Conflict{chatadmin.Conflict{Index:0, Reason:0x2", writing(func(tx ca.Tx) ca.Tx { return wrongIndex{tx} })},
+	"the first conflict ends the call":      {"Conflicts", `actual : []chatadmin.Conflict{chatadmin.Conflict{Index:1, Reason:0x2, Field:"", Other:""}}`, writing(func(tx ca.Tx) ca.Tx { return stopsEarly{tx} })},
+	"times rounded to seconds":              {"Values", "1970-01-01 00:00:00.001 +0000 UTC is 1970-01-01 00:00:00 +0000", writing(func(tx ca.Tx) ca.Tx { return wholeSeconds{tx} })},
+	"AddMembers overwrites":                 {"AddMembers", "who is a member already stays as they are", writing(func(tx ca.Tx) ca.Tx { return overwriting{tx} })},
+	"AddMembers goes by login":              {"AddMembers", "who is added, by ID", writing(func(tx ca.Tx) ca.Tx { return byLogin{tx} })},
+	"events rewritten whole":                {"Events", "only the data of an event is rewritten", writing(func(tx ca.Tx) ca.Tx { return rewriting{tx} })},
+	"only the first item of a call":         {"Limits", "members written in two calls", writing(func(tx ca.Tx) ca.Tx { return onePerCall{tx} })},
+	"check, then set":                       {"RaceLastAdmin", "admins of race-", updating(noTransactions)},
+	"nested calls allowed":                  {"Nested", "called from within its own transaction", updating(noTransactions)},
+	"forgets when opened again":             {"Domains", "both domains, as another handle reads them", nil},
+	"places are numbers of rows":            {"Pages", "the list goes on behind what it has shown", reading(func(r ca.Reader) ca.Reader { return offsets{r} })},
+	"a full page is the last":               {"Pages", "pages of 24", reading(func(r ca.Reader) ca.Reader { return endsEarly{r} })},
+	"a deleted row takes its cursor along": {"Pages", "the row of the cursor is gone", reading(func() func(ca.Reader) ca.Reader {
+		m := &sync.Map{}
+		return func(r ca.Reader) ca.Reader { return rowCursors{r, m} }
+	}())},
+	"users sorted as people do":           {"UserLists", "Not equal: expected: []chatadmin.ID{", reading(func(r ca.Reader) ca.Reader { return foldedOrder{r} })},
+	"the oldest event first":              {"Events", `Not equal: expected: []chatadmin.ID{"e`, reading(func(r ca.Reader) ca.Reader { return oldestFirst{r} })},
+	"devices of any domain":               {"Isolation", "devices of another domain", reading(func(r ca.Reader) ca.Reader { return anyDevice{r} })},
+	"records read from another domain":    {"Records", "records of several kinds and domains", reading(func(r ca.Reader) ca.Reader { return anyRecord{r} })},
+	"members listed as missing":           {"UserLists", "outside", reading(func(r ca.Reader) ca.Reader { return membersToo{r} })},
+	"times of a local zone":               {"Values", "every value as it was written", reading(func(r ca.Reader) ca.Reader { return localTimes{r} })},
+	"the fence comes back to what it was": {"Fences", `"[1 2]" should have 4 item(s)`, reading(func(r ca.Reader) ca.Reader { return fewFences{r, new([]ca.Rev)} })},
+	"chats go before what lies in them": {"DeleteContent", "what lies in a chat goes before the chat", writing(func() func(ca.Tx) ca.Tx {
+		n := new(atomic.Int64)
+		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }
+	}())},
+	"members of a group that is being deleted": {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return deadParents{tx} })},
+	"a login once for all domains":             {"UserKeys", "a login is unique within its domain only", writing(func(tx ca.Tx) ca.Tx { return oneLogin{tx} })},
+	"a conflict undoes the transaction":        {"Conflicts", "what is not in conflict is written", updating(undoneByConflicts)},
+	"keeps what was cancelled":                 {"Cancel", "what was cancelled is not kept", updating(keepsCancelled)},
+	"keeps the writes of a panic":              {"Rollback", "after a panic", updating(keepsPanicked)},
+	"busy, but kept":                           {"RaceCounter", "as many increments as were confirmed", updating(busyButKept())},
+	"errors of the function dressed up": {"Rollback", "the function's error comes back as it is", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+		if err := s.Update(ctx, fence, f); err != nil {
+			return fmt.Errorf("in a transaction: %w", err)
+		}
+		return nil
+	})},
+	"keeps the writes of a failed function": {"Rollback", "after an error", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		var failed error
 		err := s.Update(ctx, fence, func(ctx context.Context, tx ca.Tx) error {
 			if failed = f(ctx, tx); errors.Is(failed, ca.ErrRetry) {
@@ -413,9 +127,12 @@ var mutants = map[string]struct {
 			}
 			return nil
 		})
-		return errors.Join(err, failed)
+		if failed != nil {
+			return failed
+		}
+		return err
 	})},
-	"starves the exclusive fence": {"RaceDefaultGroup", func(m *mutant) {
+	"starves the exclusive fence": {"RaceDefaultGroup", "starved", func(m *mutant) {
 		var shared atomic.Int64
 		m.update = func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 			if fence.Mode == ca.Shared {
@@ -427,19 +144,19 @@ var mutants = map[string]struct {
 			return s.Update(ctx, fence, f)
 		}
 	}},
-	"the fence does not change": {"Fences", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"the fence does not change": {"Fences", "should have 4 item(s), but has 1", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		if fence.Mode == ca.Exclusive {
 			fence.Mode = ca.Shared
 		}
 		return s.Update(ctx, fence, f)
 	})},
-	"an unknown domain has a fence": {"Fences", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"an unknown domain has a fence": {"Fences", "the fence of a domain that is not there", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		if err := s.Update(ctx, fence, f); !errors.Is(err, ca.ErrNoDomain) {
 			return err
 		}
 		return s.Update(ctx, ca.Fence{}, f)
 	})},
-	"does not run again": {"Retry", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"does not run again": {"Retry", "ErrRetry runs the function again", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		var failed error
 		err := s.Update(ctx, fence, func(ctx context.Context, tx ca.Tx) error {
 			if failed = f(ctx, tx); failed != nil {
@@ -452,7 +169,7 @@ var mutants = map[string]struct {
 		}
 		return err
 	})},
-	"runs again on what it has written": {"Retry", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"runs again on what it has written": {"Retry", "run 2 begins anew", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		return s.Update(ctx, fence, func(ctx context.Context, tx ca.Tx) error {
 			for range 10 {
 				if err := f(ctx, tx); !errors.Is(err, ca.ErrRetry) {
@@ -462,7 +179,7 @@ var mutants = map[string]struct {
 			return ca.ErrRetry
 		})
 	})},
-	"deaf to cancellation": {"Cancel", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
+	"deaf to cancellation": {"Cancel", "of a context that is cancelled while f runs", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		return s.Update(context.WithoutCancel(ctx), fence, f)
 	})},
 }
@@ -498,7 +215,7 @@ func TestMutant(t *testing.T) {
 	})
 }
 
-// TestMutants proves the suite: each store that is wrong in one way fails the test that is meant to find it.
+// TestMutants proves the suite: each store that is wrong in one way fails the test that is meant to find it, and for that reason.
 func TestMutants(t *testing.T) {
 	for name, m := range mutants {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
@@ -509,6 +226,7 @@ func TestMutants(t *testing.T) {
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, "the mutant passes:\n%s", out)
 			require.Contains(t, string(out), "--- FAIL: TestMutant/"+m.test, "it failed for another reason")
+			require.Contains(t, strings.Join(strings.Fields(string(out)), " "), m.says, "it failed for another reason")
 		})
 	}
 }

@@ -118,7 +118,7 @@ func raceCounter(w *world) {
 	})
 	rs, err := w.other.Records(w.ctx, []chatadmin.Key{key})
 	require.NoError(w, err)
-	require.Equal(w, fmt.Sprint(done.Load()), string(rs[0].Data))
+	require.Equal(w, fmt.Sprint(done.Load()), string(rs[0].Data), "as many increments as were confirmed")
 	require.EqualValues(w, goroutines, done.Load())
 }
 

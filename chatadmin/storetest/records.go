@@ -27,7 +27,7 @@ func testRecords(w *world) {
 	}
 	got, err := w.other.Records(w.ctx, append(keys, key("k", w.a, "2")))
 	require.NoError(w, err)
-	require.ElementsMatch(w, rs, got)
+	require.ElementsMatch(w, rs, got, "records of several kinds and domains")
 	now := rs[0]
 	now.Rev, now.Due, now.Owner, now.Data = 2, time.Time{}, "", []byte(`[]`)
 	change(w, records, put(now, 1))

@@ -14,7 +14,7 @@ func testDomains(w *world) {
 		names[d.Name] = true
 		require.NotZero(w, d.Fence, "a new domain has a fence")
 	}
-	require.Equal(w, map[string]bool{"domain-a": true, "domain-b": true}, names)
+	require.Equal(w, map[string]bool{"domain-a": true, "domain-b": true}, names, "both domains, as another handle reads them")
 	was := ds[0]
 
 	now := was
@@ -82,7 +82,7 @@ func testUserKeys(w *world) {
 		require.Len(w, got, 1, "%q", k)
 		require.Equal(w, k, got[0].LoginKey)
 	}
-	w.user(w.b, "a") // unique within its domain only
+	require.Empty(w, conflicts(w, users, put(chatadmin.User{ID: w.id("user"), Domain: w.b, Rev: 1, LoginKey: "a"}, 0)), "a login is unique within its domain only")
 }
 
 func testUserLists(w *world) {
@@ -247,7 +247,7 @@ func testAddMembers(w *world) {
 			break
 		}
 	}
-	require.Equal(w, []chatadmin.ID{want[0], want[2], want[3], want[4]}, added)
+	require.Equal(w, []chatadmin.ID{want[0], want[2], want[3], want[4]}, added, "who is added, by ID")
 	ms, err := w.other.Memberships(w.ctx, w.a, []chatadmin.Pair{{Group: g.ID, User: want[1]}, {Group: g.ID, User: guest.ID}, {Group: g.ID, User: gone.ID}})
 	require.NoError(w, err)
 	require.Equal(w, []chatadmin.Membership{is}, ms, "who is a member already stays as they are")

@@ -8,7 +8,7 @@
 //		})
 //	}
 //
-// Every test begins with an empty database. Steps are read back through a second handle, as another process would, and what must hold under concurrency is tried with a hundred
+// IMPLEMENTING.md beside this file goes through the contract step by step. Every test begins with an empty database. Steps are read back through a second handle, as another process would, and what must hold under concurrency is tried with a hundred
 // goroutines over both. The package's own tests prove the suite: stores that are almost right, each wrong in one way, must fail it.
 package storetest
 

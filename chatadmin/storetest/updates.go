@@ -31,7 +31,7 @@ func testPages(w *world) {
 	require.NoError(w, err)
 	require.Len(w, rows, 10)
 	change(w, users, del(chatadmin.User{ID: rows[9].ID, Domain: w.a}, 1), // the very row of the cursor
-		put(chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "a"}, 0),
+		put(chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "a"}, 0), put(chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "b"}, 0),
 		put(chatadmin.User{ID: "user-new", Domain: w.a, Rev: 1, LoginKey: "u10x"}, 0))
 	rest := pages(w, 4, func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
 		if p.After == "" {
@@ -39,7 +39,7 @@ func testPages(w *world) {
 		}
 		return w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, p)
 	})
-	require.Equal(w, append([]chatadmin.ID{want[10], "user-new"}, want[11:]...), ids(rest, userID))
+	require.Equal(w, append([]chatadmin.ID{want[10], "user-new"}, want[11:]...), ids(rest, userID), "the list goes on behind what it has shown")
 	_, _, err = w.s.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{After: "no cursor", Limit: 1})
 	require.Error(w, err)
 }
@@ -103,7 +103,7 @@ func testLimits(w *world) {
 	})
 	n, err := w.other.CountMemberships(w.ctx, chatadmin.MemberQuery{Domain: w.a, Group: g.ID})
 	require.NoError(w, err)
-	require.EqualValues(w, 2*chatadmin.MaxBatch, n)
+	require.EqualValues(w, 2*chatadmin.MaxBatch, n, "members written in two calls")
 	page, _, err := w.other.ListUsers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Page{Limit: chatadmin.MaxBatch})
 	require.NoError(w, err)
 	require.Len(w, page, chatadmin.MaxBatch)
@@ -191,7 +191,7 @@ func testRetry(w *world) {
 		}
 		return nil
 	})
-	require.NoError(w, err)
+	require.NoError(w, err, "ErrRetry runs the function again")
 	require.Equal(w, 3, runs)
 	us, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID})
 	require.NoError(w, err)
@@ -227,10 +227,10 @@ func testCancel(w *world) {
 		cancel()
 		return err
 	})
-	require.ErrorIs(w, err, context.Canceled)
+	require.ErrorIs(w, err, context.Canceled, "of a context that is cancelled while f runs")
 	us, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{"late"})
 	require.NoError(w, err)
-	require.Empty(w, us)
+	require.Empty(w, us, "what was cancelled is not kept")
 	ran := false
 	err = w.s.Update(ctx, chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error { ran = true; return nil })
 	require.ErrorIs(w, err, context.Canceled)
@@ -250,14 +250,14 @@ func testFences(w *world) {
 		w.fenced(chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {})
 		seen = append(seen, fence())
 	}
-	require.Len(w, slices.Compact(seen), 4, "a committed Exclusive has changed Domain.Fence")
+	require.Len(w, slices.Compact(slices.Sorted(slices.Values(seen))), 4, "a committed Exclusive has changed Domain.Fence to what it never was")
 	_ = w.s.Update(w.ctx, chatadmin.Fence{Domain: w.a, Mode: chatadmin.Exclusive}, func(context.Context, chatadmin.Tx) error { return errMine })
 	w.fenced(chatadmin.Fence{Domain: w.a, Mode: chatadmin.Shared}, func(chatadmin.Tx) {})
 	w.fenced(chatadmin.Fence{Domain: w.b, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {})
-	require.Equal(w, seen[3], fence(), "nothing else changes it")
+	require.Equal(w, seen[3], fence(), "nothing else changes the fence")
 	for _, mode := range []chatadmin.Mode{chatadmin.Shared, chatadmin.Exclusive} {
 		err := w.s.Update(w.ctx, chatadmin.Fence{Domain: "none", Mode: mode}, func(context.Context, chatadmin.Tx) error { return nil })
-		require.ErrorIs(w, err, chatadmin.ErrNoDomain)
+		require.ErrorIs(w, err, chatadmin.ErrNoDomain, "the fence of a domain that is not there")
 	}
 }
 
@@ -269,7 +269,7 @@ func testRevisions(w *world) {
 	u.Rev = chatadmin.NextRev(1, date(0), 3)
 	change(w, users, put(u, 0))
 	old.Rev, old.Title = 2, "stale"
-	require.Equal(w, []chatadmin.Conflict{stale(0)}, conflicts(w, users, put(old, 1)))
+	require.Equal(w, []chatadmin.Conflict{stale(0)}, conflicts(w, users, put(old, 1)), "a change prepared for the row that was there before")
 	got, err := w.other.Users(w.ctx, w.a, []chatadmin.ID{u.ID})
 	require.NoError(w, err)
 	require.Equal(w, []chatadmin.User{u}, got)

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/twofa"
 )
 
 func main() {
@@ -30,9 +33,12 @@ type cli struct {
 	out, err io.Writer
 	store    chatadmin.Store // of a script; otherwise opened by the command
 
-	db, domain, as, mailDir, smtp, now string
-	json                               bool
-	admin                              *chatadmin.Admin
+	db, domain, as, mailDir, smtp, now, keyFile string
+	json                                        bool
+	admin                                       *chatadmin.Admin
+	gate                                        *signin.Gate
+	twofa                                       *twofa.Service
+	ring                                        *keyring.Ring // with memory: there is no file
 }
 
 // usageError is a wrong call: exit code 2.
@@ -50,6 +56,12 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  signin LOGIN                       decide a sign-in, as the host's login page does
+  activate-link TOKEN                set the first password, as who follows the mailed link does
+  2fa                                two-factor authentication; "2fa --help" tells more
+  delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
+  holds                              legal holds, which keep things from being deleted
+  content seed|count                 make messages and files to try deletion on; count them
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -60,6 +72,7 @@ Global flags:
   --json          one JSON object on standard output
   --mail-dir DIR  write each mail into a folder
   --smtp ADDR     send mails through the server at host:port (unencrypted, for a server on this machine)
+  --key-file FILE the keys that seal two-factor secrets (default: beside the database, made at first use)
   --now TIME      the clock, as 2026-01-02T15:04:05Z
 `
 
@@ -90,28 +103,44 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	fs.StringVar(&c.mailDir, "mail-dir", c.mailDir, "")
 	fs.StringVar(&c.smtp, "smtp", c.smtp, "")
 	fs.StringVar(&c.now, "now", c.now, "")
+	fs.StringVar(&c.keyFile, "key-file", c.keyFile, "")
 	if err := parse(fs, args, nil); err != nil {
 		return err
 	}
 	if fs.NArg() == 0 {
 		return usage("which command?")
 	}
-	close, err := c.open(ctx)
+	close, err := c.open(ctx, fs.Arg(0))
 	if err != nil {
 		return err
 	}
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
-	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+	command, ok := map[string]func(context.Context, []string) error{
+		"init":          c.init,
+		"import":        c.imports,
+		"export":        c.export,
+		"invite":        c.invite,
+		"users":         c.users,
+		"roles":         c.roles,
+		"groups":        c.groups,
+		"signin":        c.signin,
+		"activate-link": c.activateLink,
+		"2fa":           c.twoFactor,
+		"delete":        c.delete,
+		"holds":         c.holds,
+		"content":       c.content,
+		"audit":         c.audit,
+		"script":        c.script,
+	}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
 	return command(ctx, rest)
 }
 
-// open opens the store and the library over it.
-func (c *cli) open(ctx context.Context) (close func(), err error) {
+// open opens the store and the library over it, for a command.
+func (c *cli) open(ctx context.Context, command string) (close func(), err error) {
 	close = func() {}
 	if c.store == nil {
 		if c.store, close, err = openStore(ctx, c.db); err != nil {
@@ -133,8 +162,16 @@ func (c *cli) open(ctx context.Context) (close func(), err error) {
 	case c.smtp != "":
 		o.Mailer, err = smtpmail.New(c.smtp, from, &smtpmail.Options{Security: smtpmail.Plaintext, Now: o.Now})
 	}
+	if err != nil {
+		close()
+		return nil, err
+	}
 	c.admin = chatadmin.New(c.store, o)
-	return close, err
+	if err := c.policies(command); err != nil {
+		close()
+		return nil, err
+	}
+	return close, nil
 }
 
 // scope finds the domain and the actor.
@@ -175,6 +212,9 @@ func (c *cli) sendMail(ctx context.Context, s *chatadmin.Scope) error {
 		return nil
 	}
 	_, err := c.admin.SendInvitations(ctx, s.Domain())
+	if err == nil {
+		_, err = c.twofa.SendNotices(ctx, s.Domain())
+	}
 	return err
 }
 
@@ -187,9 +227,25 @@ func (c *cli) dropped() {
 
 // code is the stable name of an error.
 func code(err error) string {
-	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
-		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+	for name, is := range map[string]error{
+		"not_found":           chatadmin.ErrNotFound,
+		"forbidden":           chatadmin.ErrForbidden,
+		"exists":              chatadmin.ErrExists,
+		"last_admin":          chatadmin.ErrLastAdmin,
+		"default_group":       chatadmin.ErrDefaultGroup,
+		"shipped_group":       chatadmin.ErrShippedGroup,
+		"not_in_subscription": chatadmin.ErrNotInSubscription,
+		"suspended":           chatadmin.ErrSuspended,
+		"plan_stale":          chatadmin.ErrPlanStale,
+		"held":                chatadmin.ErrHeld,
+		"state":               chatadmin.ErrTransition,
+		"throttled":           chatadmin.ErrThrottled,
+		"link_busy":           chatadmin.ErrLinkBusy,
+		"too_many":            twofa.ErrTooMany,
+		"no_address":          twofa.ErrNoAddress,
+		"not_enrolled":        twofa.ErrNotEnrolled,
+		"interrupted":         context.Canceled,
+	} {
 		if errors.Is(err, is) {
 			return name
 		}

@@ -14,7 +14,8 @@ const usersHelp = `users list [--status pending|active|deactivated] [--search TE
 users show LOGIN
 users create LOGIN [--email E --name N --first-name F --last-name L --title T --mobile M --department D --manager LOGIN] [--guest] [--role R] [--no-welcome]
 users edit LOGIN [the same fields, "" clears one] [--login NEW] [--member]
-users deactivate|activate|deny|grant LOGIN…`
+users deactivate|activate|deny|grant|unlock LOGIN…    (grant lifts a denial and a lock)
+users resend-activation LOGIN                          (the old link is dead then)`
 
 // user is how a user is shown.
 type user struct {
@@ -51,7 +52,10 @@ func (c *cli) users(ctx context.Context, args []string) error {
 		return err
 	}
 	what, logins := rest[0], rest[1:]
-	many := map[string]func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){"deactivate": s.DeactivateUsers, "activate": s.ActivateUsers, "deny": s.DenyAccess, "grant": s.GrantAccess}[what]
+	many := map[string]func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){"deactivate": s.DeactivateUsers, "activate": s.ActivateUsers, "deny": s.DenyAccess, "grant": s.GrantAccess,
+		"unlock": func(ctx context.Context, ids ...chatadmin.ID) ([]chatadmin.User, error) {
+			return nil, c.gate.Unlock(ctx, s, ids...)
+		}}[what]
 	switch {
 	case what == "list" && len(logins) == 0:
 		return c.listUsers(ctx, s, f)
@@ -61,6 +65,8 @@ func (c *cli) users(ctx context.Context, args []string) error {
 		return c.createUser(ctx, s, logins[0], f)
 	case what == "edit" && len(logins) == 1:
 		return c.editUser(ctx, s, logins[0], f)
+	case what == "resend-activation" && len(logins) == 1:
+		return c.resend(ctx, s, logins[0])
 	case many != nil && len(logins) > 0:
 		ids, err := c.ids(ctx, logins)
 		if err != nil {
@@ -106,7 +112,8 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, f userFlags) er
 	if f.status != "" && q.Statuses == nil {
 		return usage("users list: --status is pending, active or deactivated")
 	}
-	found, ids := map[chatadmin.ID]bool{}, []chatadmin.ID{}
+	found := map[chatadmin.ID]bool{}
+	var ids, managers []chatadmin.ID
 	users := []user{}
 	for _, byName := range []bool{false, true} {
 		if q.ByName = byName; byName && f.search == "" {
@@ -118,16 +125,19 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, f userFlags) er
 			}
 			if !found[u.ID] {
 				found[u.ID] = true
-				users, ids = append(users, shown(u)), append(ids, u.Manager)
+				users, ids, managers = append(users, shown(u)), append(ids, u.ID), append(managers, u.Manager)
 			}
 		}
 	}
-	name, err := c.names(ctx, s, ids)
+	name, err := c.names(ctx, s, managers)
 	if err != nil {
 		return err
 	}
 	for i := range users {
-		users[i].Manager = name(ids[i])
+		users[i].Manager = name(managers[i])
+	}
+	if err := c.locked(ctx, s, ids, func(i int) { users[i].Locked = true }); err != nil {
+		return err
 	}
 	return c.say(map[string]any{"users": users}, func(w *tabwriter.Writer) {
 		row(w, "LOGIN", "NAME", "STATUS", "ROLE", "KIND")
@@ -164,9 +174,12 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, login string) er
 		v.Groups = append(v.Groups, name(id))
 	}
 	slices.Sort(v.Groups)
+	if err := c.locked(ctx, s, []chatadmin.ID{u.ID}, func(int) { v.Locked = true }); err != nil {
+		return err
+	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, f := range [][2]any{{"login", v.Login}, {"e-mail", v.Email}, {"name", v.Name}, {"first name", v.First}, {"last name", v.Last}, {"title", v.Title},
-			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status", v.Status}, {"denied", v.Denied}, {"kind", v.Kind}, {"role", v.Role},
+			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status", v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
 			{"groups", strings.Join(v.Groups, ", ")}} {
 			row(w, f[0], f[1])
 		}

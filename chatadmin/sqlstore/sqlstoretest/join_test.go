@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/sqlstore"
 )
 
@@ -80,4 +81,61 @@ func TestJoinIsolation(t *testing.T) {
 		require.ErrorIs(t, err, want)
 		require.NoError(t, tx.Rollback())
 	}
+}
+
+// What the host writes in the store's transaction is kept or undone with it, and a statement of the host that fails is never taken for a commit.
+func TestConn(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		c := newCompany(t, db, 0)
+		pool := db.pool(t)
+		_, err := pool.Exec(db.sql("CREATE TABLE {{p}}host (login text)"))
+		require.NoError(t, err)
+		count := func() (n int) {
+			require.NoError(t, pool.QueryRow(db.sql("SELECT count(*) FROM {{p}}host")).Scan(&n))
+			return n
+		}
+		update := func(f func(ctx context.Context, q sqlstore.Querier) error) error {
+			return c.store.Update(t.Context(), chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+				q, err := sqlstore.Conn(tx)
+				require.NoError(t, err)
+				if err := increment(ctx, tx, "n"); err != nil {
+					return err
+				}
+				_, err = q.ExecContext(ctx, db.sql("INSERT INTO {{p}}host (login) VALUES ('ann')"))
+				require.NoError(t, err)
+				return f(ctx, q)
+			})
+		}
+		own := errors.New("the host's own error")
+		require.ErrorIs(t, update(func(context.Context, sqlstore.Querier) error { return own }), own)
+		require.Zero(t, count())
+		require.NoError(t, update(func(ctx context.Context, q sqlstore.Querier) error {
+			var n int
+			require.NoError(t, q.QueryRowContext(ctx, db.sql("SELECT count(*) FROM {{p}}host")).Scan(&n))
+			require.Equal(t, 1, n)
+			return nil
+		}))
+		require.Equal(t, 1, count())
+		err = update(func(ctx context.Context, q sqlstore.Querier) error {
+			_, err := q.ExecContext(ctx, "SELECT nothing FROM nowhere")
+			require.Error(t, err)
+			return nil // swallowed
+		})
+		if db.d == sqlstore.PostgreSQL {
+			require.ErrorContains(t, err, "aborted")
+			require.Equal(t, 1, count())
+		} else {
+			require.NoError(t, err, "a statement that fails leaves a transaction of SQLite as it was")
+			require.Equal(t, 2, count())
+		}
+		var late chatadmin.Tx
+		require.NoError(t, c.store.Update(t.Context(), chatadmin.Fence{}, func(_ context.Context, tx chatadmin.Tx) error { late = tx; return nil }))
+		_, err = sqlstore.Conn(late)
+		require.ErrorIs(t, err, sqlstore.ErrNoConn)
+		require.NoError(t, memstore.New(nil).Update(t.Context(), chatadmin.Fence{}, func(_ context.Context, tx chatadmin.Tx) error {
+			_, err := sqlstore.Conn(tx)
+			require.ErrorIs(t, err, sqlstore.ErrNoConn)
+			return nil
+		}))
+	})
 }

@@ -115,7 +115,7 @@ CREATE TABLE {{p}}content (
 	at bigint NOT NULL,
 	blob text COLLATE "C" NOT NULL
 );
-CREATE INDEX {{p}}content_container ON {{p}}content (domain, container);
-CREATE INDEX {{p}}content_author ON {{p}}content (domain, author);
+CREATE INDEX {{p}}content_container ON {{p}}content (domain, container, kind);
+CREATE INDEX {{p}}content_author ON {{p}}content (domain, author, kind);
 CREATE INDEX {{p}}content_peer ON {{p}}content (domain, peer) WHERE kind = 1;
 CREATE INDEX {{p}}content_at ON {{p}}content (domain, at);

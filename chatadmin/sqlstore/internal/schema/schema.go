@@ -46,15 +46,15 @@ func (s Steps) sql(text string) string { return strings.ReplaceAll(text, "{{p}}"
 
 // Step goes to the next version in one transaction, while others wait. It returns the version that the tables have then; one above Version means that a newer release has made them.
 func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
-	if _, err := c.ExecContext(ctx, s.Begin); err != nil {
-		return 0, err
-	}
 	done := false
 	defer func() {
 		if !done {
 			_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
+	if _, err := c.ExecContext(ctx, s.Begin); err != nil {
+		return 0, err
+	}
 	if s.Lock != "" {
 		if _, err := c.ExecContext(ctx, s.Lock); err != nil {
 			return 0, err

@@ -1,0 +1,158 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrLink is a link that was never sent, was used, or is dead since a newer one was sent or the user's address or access changed: they look alike.
+	ErrLink = fmt.Errorf("this link does not work any more: ask your administrator for a new one: %w", ErrNotFound)
+	// ErrLinkExpired is a link that came too late.
+	ErrLinkExpired = fmt.Errorf("this link has expired: ask your administrator for a new one: %w", ErrNotFound)
+	// ErrLinkBusy is a link that is being used at this moment.
+	ErrLinkBusy = errors.New("this link is being used just now: try again in a minute")
+	// ErrThrottled is something that was asked for too often.
+	ErrThrottled = errors.New("too often")
+)
+
+// claimLife is how long setting a password may take. A link that was claimed by a process that died works again afterwards.
+const claimLife = time.Minute
+
+// Invited returns whom the token of an invitation's link belongs to, for the page on which they set their password. It changes nothing: mail scanners follow links too.
+// A token that does not work is ErrLink, ErrLinkExpired or, where it is none, ErrInvalid.
+func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
+	t, err := ParseToken(token)
+	if err != nil {
+		return User{}, err
+	}
+	ds, err := a.store.Domains(ctx, []ID{t.Domain})
+	if err != nil || len(ds) == 0 {
+		return User{}, errors.Join(err, ErrLink)
+	}
+	set, err := ds[0].Settings()
+	if err != nil {
+		return User{}, err
+	}
+	u, _, _, err := invited(ctx, a.store, &set, t, a.Now())
+	return u, err
+}
+
+// invited finds the user and the invitation that a token belongs to.
+func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Time) (User, Invitation, Record, error) {
+	fail := func(err error) (User, Invitation, Record, error) { return User{}, Invitation{}, Record{}, err }
+	rs, err := r.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
+	if err != nil {
+		return fail(err)
+	}
+	us, err := r.Users(ctx, t.Domain, []ID{t.Subject})
+	if err != nil {
+		return fail(err)
+	}
+	if len(rs) == 0 || len(us) == 0 || us[0].Status != Pending || !us[0].hasAccess() || set.State != DomainActive {
+		return fail(ErrLink)
+	}
+	inv, err := decodeInvitation(rs[0])
+	switch {
+	case err != nil:
+		return fail(err)
+	case !t.Matches(PurposeInvitation, inv.Hash):
+		return fail(ErrLink)
+	case !now.Before(inv.Expires):
+		return fail(ErrLinkExpired)
+	}
+	return us[0], inv, rs[0], nil
+}
+
+// AcceptInvitation lets the user to whom the token of an invitation's link belongs set their first password, by a function of the host, and returns the user. Nothing else uses the
+// link up. Of many calls at once one runs setPassword; the others are ErrLinkBusy or ErrLink. If setPassword fails the link goes on working. It has a minute;
+// its own store need not know of this one: if the process dies or the store fails after it, the link works again in a minute, and the password is set once more. Only the host can call it.
+func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
+	t, err := ParseToken(token)
+	if err != nil {
+		return User{}, err
+	}
+	s, claim := a.As(t.Domain, t.Subject), a.NewID()
+	u, err := s.claimInvitation(ctx, t, claim)
+	if err != nil {
+		return User{}, err
+	}
+	setting, cancel := context.WithTimeout(ctx, claimLife)
+	defer cancel()
+	setErr := setPassword(setting, u)
+	if setErr == nil {
+		setErr = setting.Err() // it came too late: another call may have the link
+	}
+	// Whoever asked may be gone by now; what was done is written down all the same.
+	err = s.endClaim(context.WithoutCancel(ctx), t, claim, setErr == nil)
+	if setErr != nil {
+		return User{}, setErr
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+// claimInvitation makes sure that nobody else uses the link at the same time.
+func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
+	var u User
+	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+		user, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now)
+		if err != nil {
+			return err
+		}
+		if u = user; inv.Claim == claim { // the commit was kept without being confirmed
+			return nil
+		}
+		if inv.Claim != "" && w.now.Before(inv.Claimed.Add(claimLife)) {
+			return ErrLinkBusy
+		}
+		inv.Claim, inv.Claimed = claim, w.now
+		return w.putInvitation(ctx, inv, rec)
+	})
+	return u, linkError(err)
+}
+
+// linkError makes a user or domain that is not there, or lets nobody in, look like a link that was never sent.
+func linkError(err error) error {
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrLinkExpired) || errors.Is(err, ErrForbidden) || errors.Is(err, ErrSuspended) {
+		return ErrLink
+	}
+	return err
+}
+
+// endClaim uses the link up, or lets it go on working.
+func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
+	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+		_, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now)
+		if errors.Is(err, ErrLinkExpired) {
+			return nil // while the password was being set, which was begun in time
+		}
+		if err != nil {
+			return err
+		}
+		if inv.Claim != claim {
+			return ErrLinkBusy
+		}
+		inv.Claim, inv.Claimed = "", time.Time{}
+		if used {
+			inv.State, inv.Hash = InvitationUsed, nil
+		}
+		if err := w.putInvitation(ctx, inv, rec); err != nil || !used {
+			return err
+		}
+		w.Record(KindUserAccept, []ID{t.Subject}, nil, nil)
+		return nil
+	}))
+}
+
+func (w *Work) putInvitation(ctx context.Context, inv Invitation, rec Record) error {
+	next, err := inv.record(rec, rec.Due)
+	if err != nil {
+		return err
+	}
+	return w.PutRecords(ctx, []Change[Record]{{Row: next, Was: rec.Rev}})
+}

@@ -1,0 +1,186 @@
+package erase
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// count fills in the counts of a plan, in as few statements as the store allows.
+func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
+	n := d.none()
+	n[Users], n[Groups] = int64(len(v.users)), int64(len(v.vanish))
+	p.Counts = n
+	content, err := v.content(ctx)
+	if err != nil {
+		return err
+	}
+	addContent(n, content)
+	members := map[chatadmin.ID]int64{}
+	for batch := range slices.Chunk(groupIDs(slices.Concat(v.vanish, v.stay)), chatadmin.MaxBatch) {
+		counts, err := v.r.CountMembers(ctx, v.domain.ID, batch)
+		if err != nil {
+			return err
+		}
+		for id, count := range counts {
+			members[id] = count
+		}
+	}
+	going := make(map[chatadmin.ID]bool, len(v.vanish))
+	for _, g := range v.vanish {
+		going[g.ID] = true
+		n[Memberships] += members[g.ID]
+		p.Groups = append(p.Groups, PlannedGroup{g.ID, g.Name, members[g.ID]})
+	}
+	for _, g := range v.stay {
+		p.Transferred = append(p.Transferred, PlannedGroup{g.ID, g.Name, members[g.ID]})
+	}
+	own, err := owned(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
+	if err != nil {
+		return err
+	}
+	n[Devices], n[Records] = own.devices, own.records
+	for _, id := range v.ids {
+		if err := v.memberships(ctx, id, going, n); err != nil {
+			return err
+		}
+		reports, err := v.reports(ctx, id)
+		if err != nil {
+			return err
+		}
+		n[Reports] += reports
+	}
+	for _, e := range d.o.Erasers {
+		count, err := e.Count(ctx, v.domain.ID, v.ids)
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", e.Name(), err)
+		}
+		if n[e.Name()] = count; count > 0 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen", count, e.Name()))
+		}
+	}
+	p.Alternative.Keeps = map[string]int64{}
+	for kind, count := range n {
+		if kind != Users {
+			p.Alternative.Keeps[kind] = count
+		}
+	}
+	p.warn(n)
+	return nil
+}
+
+func (p *Plan) warn(n map[string]int64) {
+	others := int64(0)
+	for _, g := range p.Groups {
+		others = max(others, g.Members)
+	}
+	if others > 1 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d groups vanish with everything that anybody has written in them; the largest has %d members", len(p.Groups), others))
+	}
+	if n[Chats] > 0 {
+		p.Warnings = append(p.Warnings, "private chats vanish for the other side, too")
+	}
+	if n[Reports] > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d people will have no manager", n[Reports]))
+	}
+	if p.Grace > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("for %s they are merely deactivated, and the deletion can be cancelled", p.Grace))
+	}
+	p.Warnings = append(p.Warnings, "deleting cannot be undone; deactivating ends the access as well and keeps everything")
+}
+
+func addContent(n map[string]int64, c chatadmin.ContentCount) {
+	n[Chats] += c.Chats
+	n[Messages] += c.Messages
+	n[Files] += c.Files
+}
+
+// content counts what lies in the users' chats, or in groups that vanish, or was written by them: the three overlap only in what they wrote.
+func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err error) {
+	count := func(sign int64, q chatadmin.ContentQuery) {
+		if err != nil {
+			return
+		}
+		var n chatadmin.ContentCount
+		q.Domain = v.domain.ID
+		if n, err = v.r.CountContent(ctx, q); err == nil {
+			sum.Chats, sum.Messages, sum.Files = sum.Chats+sign*n.Chats, sum.Messages+sign*n.Messages, sum.Files+sign*n.Files
+		}
+	}
+	count(1, chatadmin.ContentQuery{ChatsOf: v.ids})
+	count(1, chatadmin.ContentQuery{Authors: v.ids})
+	count(-1, chatadmin.ContentQuery{Authors: v.ids, ChatsOf: v.ids})
+	for batch := range slices.Chunk(groupIDs(v.vanish), chatadmin.MaxBatch) {
+		count(1, chatadmin.ContentQuery{Containers: batch})
+		count(-1, chatadmin.ContentQuery{Authors: v.ids, Containers: batch})
+	}
+	return sum, err
+}
+
+// memberships counts those of a user in groups that stay: the others are counted with their groups.
+func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool, n map[string]int64) error {
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		page, next, err := v.r.ListMemberships(ctx, chatadmin.MemberQuery{Domain: v.domain.ID, User: user}, p)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			if !going[m.Group] {
+				n[Memberships]++
+			}
+		}
+		if p.After = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// reports counts who stays and has the user as manager.
+func (v *survey) reports(ctx context.Context, user chatadmin.ID) (int64, error) {
+	n, err := v.r.CountUsers(ctx, chatadmin.UserQuery{Domain: v.domain.ID, Manager: user, WithDeleting: true})
+	for _, u := range v.users {
+		if u.Manager == user {
+			n--
+		}
+	}
+	return n, err
+}
+
+// belongings are the devices of users, and the records of users, devices and groups.
+type belongings struct {
+	devices, records int64
+	deviceIDs        []chatadmin.ID
+}
+
+func owned(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, users, groups []chatadmin.ID) (b belongings, err error) {
+	for _, id := range users {
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+			page, next, err := r.ListDevices(ctx, chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{id}}, p)
+			if err != nil {
+				return b, err
+			}
+			for _, dev := range page {
+				b.deviceIDs = append(b.deviceIDs, dev.ID)
+			}
+			if p.After = next; next == "" {
+				break
+			}
+		}
+	}
+	b.devices = int64(len(b.deviceIDs))
+	for batch := range slices.Chunk(slices.Concat(users, b.deviceIDs, groups), chatadmin.MaxBatch) {
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+			page, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Domain: domain, Owners: batch}, p)
+			if err != nil {
+				return b, err
+			}
+			b.records += int64(len(page))
+			if p.After = next; next == "" {
+				break
+			}
+		}
+	}
+	return b, nil
+}

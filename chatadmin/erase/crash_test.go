@@ -1,0 +1,235 @@
+package erase_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+var errCrash = errors.New("the process has died")
+
+// crashing is a store whose nth call from now on is the last: every call behind it fails. What was committed until then is kept, and the caller learns nothing of it.
+type crashing struct {
+	chatadmin.Store
+	left atomic.Int64 // calls until the crash; below 0: never
+	dead atomic.Bool
+}
+
+func (c *crashing) alive() error {
+	if c.dead.Load() || c.left.Add(-1) == 0 {
+		c.dead.Store(true)
+		return errCrash
+	}
+	return nil
+}
+
+// in crashes at the nth call from now on; 0 never.
+func (c *crashing) in(n int) {
+	c.dead.Store(false)
+	c.left.Store(int64(n))
+}
+
+func (c *crashing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if err := c.alive(); err != nil {
+		return err
+	}
+	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, crashingTx{tx, c}) })
+	if dead := c.alive(); err == nil && dead != nil { // committed, but nobody knows
+		return dead
+	}
+	return err
+}
+
+type crashingTx struct {
+	chatadmin.Tx
+	c *crashing
+}
+
+func (x crashingTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
+}
+
+func (x crashingTx) ChangeGroups(ctx context.Context, c []chatadmin.Change[chatadmin.Group]) ([]chatadmin.Conflict, error) {
+	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
+}
+
+func (x crashingTx) ChangeMemberships(ctx context.Context, c []chatadmin.Change[chatadmin.Membership]) ([]chatadmin.Conflict, error) {
+	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
+}
+
+func (x crashingTx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
+	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
+}
+
+func (x crashingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
+}
+
+func (x crashingTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+	if err := x.c.alive(); err != nil {
+		return chatadmin.ContentCount{}, nil, "", err
+	}
+	return x.Tx.DeleteContent(ctx, q, p)
+}
+
+func call[T any](x crashingTx, f func() (T, error)) (T, error) {
+	if err := x.c.alive(); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f()
+}
+
+// finish applies a plan and, as long as it is interrupted, resumes it: by the receipt's ID, or as a worker does that knows of nothing.
+func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) erase.Receipt {
+	w.t.Helper()
+	r, err := w.d.Apply(ctx, s, p, reason, nil)
+	for n := 0; err != nil; n++ {
+		require.ErrorIs(w.t, err, errCrash)
+		require.Less(w.t, n, 200)
+		again(n)
+		if r.ID != "" {
+			r, err = w.d.Resume(ctx, s, r.ID, nil)
+			continue
+		}
+		err = nil // it is not known whether it has begun
+		for e, listed := range w.d.Receipts(ctx, s) {
+			if err = listed; err == nil && e.State == erase.Running {
+				r = e
+			}
+		}
+		if err == nil && r.ID == "" {
+			r, err = w.d.Apply(ctx, s, p, reason, nil)
+		} else if err == nil {
+			err = errCrash
+		}
+	}
+	return r
+}
+
+// The process dies at every single call of the store, and a new one resumes: nothing is left, and the receipt counts what has gone.
+func TestCrashAtEveryCall(t *testing.T) {
+	want := map[string]int64(nil)
+	for n := 1; ; n++ {
+		require.Less(t, n, 200)
+		c := &crashing{Store: memory()}
+		w := newWorld(t, c)
+		ann := w.crowd()
+		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		require.NoError(t, err)
+		before := w.everything()
+		c.in(n)
+		r := w.finish(w.s, p, func(int) { c.in(0) })
+		crashed := c.left.Load() <= 0
+		c.in(0)
+		w.check(r, before, ann.ID)
+		if want == nil {
+			want = r.Removed
+		}
+		require.Equal(t, want, r.Removed, "crash at call %d", n)
+		if !crashed { // it ended before
+			require.Greater(t, n, 40)
+			return
+		}
+	}
+}
+
+func (w *world) check(r erase.Receipt, before map[string]int64, users ...chatadmin.ID) {
+	w.t.Helper()
+	require.Equal(w.t, erase.Done, r.State)
+	require.Equal(w.t, some(r.Removed), w.gone(before))
+	w.noTrace(users...)
+	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(w.t, err)
+	require.EqualValues(w.t, r.Removed[erase.Files], n)
+}
+
+// hasty is a clock that moves with each look at it, so that batches seem slow and become small.
+func hasty(o *chatadmin.Options) {
+	now := o.Now()
+	o.Now = func() time.Time {
+		now = now.Add(250 * time.Millisecond)
+		return now
+	}
+}
+
+// The process dies again and again, after ever different numbers of calls, amid many small batches, on a store that runs functions twice and does not tell what it has committed.
+func TestCrashes(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			m := memstore.New(nil)
+			c := &crashing{Store: m}
+			w := newWorld(t, c, hasty)
+			w.raw, c.Store = m, m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.2, UnknownKept: 0.1, UnknownLost: 0.05}})
+			ann, bob := w.user("ann"), w.user("bob")
+			w.chat(ann, bob, 800)
+			for _, by := range []chatadmin.User{ann, bob} {
+				g := w.group(w.as(by), "Of "+by.Login, ann, bob)
+				for n := range 400 {
+					w.insert(w.message(g.ID, []chatadmin.User{ann, bob}[n%2]), w.file(g.ID, []chatadmin.User{ann, bob}[n/2%2]))
+				}
+			}
+			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+			require.NoError(t, err)
+			before := w.everything()
+			crashes := 0
+			c.in(12)
+			r := w.finish(w.s, p, func(n int) {
+				crashes = n + 1
+				c.in(5 + (n*7+int(seed))%17)
+			})
+			c.in(0)
+			c.Store = m
+			require.Greater(t, crashes, 3)
+			require.Equal(t, p.Counts, r.Removed)
+			w.check(r, before, ann.ID)
+		})
+	}
+}
+
+// The host's own kinds fail, too, and are asked again.
+func TestEraserFails(t *testing.T) {
+	w := newWorld(t, memory())
+	ann := w.user("ann")
+	w.posts.add(ann, 2500)
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	w.posts.err = errCrash
+	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	require.ErrorIs(t, err, errCrash)
+	require.ErrorContains(t, err, "scheduled_publications")
+	// One batch is erased, and the process dies before that was written down.
+	gone, err := w.posts.Erase(ctx, w.domain, []chatadmin.ID{ann.ID}, 700)
+	require.NoError(t, err)
+	require.EqualValues(t, 700, gone)
+	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1800, r.Removed["scheduled_publications"], "it was not counted before")
+
+	bob := w.user("bob")
+	w.posts.add(bob, 2500)
+	p, err = w.d.Plan(ctx, w.s, []chatadmin.ID{bob.ID}, nil)
+	require.NoError(t, err)
+	c, cancel := context.WithCancel(ctx)
+	steps := 0
+	r, err = w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) {
+		if steps++; steps == 3 { // marked, counted, first batch
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.posts.Erase(ctx, w.domain, []chatadmin.ID{bob.ID}, 700)
+	require.NoError(t, err)
+	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 2500, r.Removed["scheduled_publications"], "it was counted before the first batch")
+}

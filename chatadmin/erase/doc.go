@@ -1,0 +1,42 @@
+// Package erase deletes users for good, with all that is theirs: a plan says what would go, applying it removes that in batches whatever interrupts it, and a receipt says what went.
+//
+//	d := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+//	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID}, nil)        // counts, blockers, warnings: show it, keep it
+//	receipt, err := d.Apply(ctx, s, plan, "left the company", nil)  // after a crash: d.Resume(ctx, s, receipt.ID, nil)
+//
+// Whoever merely leaves is better deactivated: chatadmin.Scope.DeactivateUsers ends the access as well, and keeps everything.
+//
+// # What goes, what stays
+//
+//	private chats                 go with both sides' messages and files
+//	groups they created           go with everything in them by anybody, memberships and settings; default and shipped ones only as Choice says
+//	what they wrote elsewhere     goes: messages and files in any other group, also in those they have left
+//	memberships                   go
+//	devices                       go with their records; what must outlive them, such as a wipe that is still to be delivered, belongs to nobody (Record.Owner "")
+//	records                       go by owner: sessions, second factors, tokens, invitations, settings, connections to services
+//	the account                   goes last, with preferences and avatar; login and e-mail address are free again, and who gets them inherits nothing
+//	the host's own kinds          go through Eraser, before everything else
+//	contents of files             are released through chatadmin.Admin.ReleaseBlobs, at least once, after their rows are gone
+//	reports                       stay, without manager
+//	what others wrote elsewhere   stays
+//	audit log                     stays: who did what to whom and when; what it says about the users and their devices (names, addresses, before and after) is blanked
+//	jobs, receipts, notes         stay: they hold IDs, and the reason that was given, so write nothing personal into it
+//
+// # How
+//
+// The first transaction, under the exclusive fence of the domain, marks the users and their groups: access ends through the same transition as ever, so that whatever hangs on it ends too
+// (chatadmin.Options.OnUserChange and extensions), and no store accepts a new row that refers to them. Then batches of at most 10,000 rows go, each in a transaction with the job's place; one that took
+// long is followed by a smaller one. Children go before parents. In the end everything is looked through once more; if something is left, it goes round again. The last transaction deletes the
+// users and completes the receipt, whose counts are those of the rows that the batches have deleted.
+//
+// The last administrator, oneself, a default group and a legal hold (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes while a deletion is running stops it at the next batch. A domain
+// may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue.
+//
+// # Who may do what
+//
+//	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Receipt, Receipts
+//	domain          SetPolicy
+//
+// Applying a plan that deletes default groups needs groups.default as well. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any more. RunDue
+// is for the host alone.
+package erase

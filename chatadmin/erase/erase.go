@@ -1,0 +1,123 @@
+package erase
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Kinds of audit events.
+const (
+	KindDelete   = "user.delete"          // the deletion has begun: the users have no access any more
+	KindDeleted  = "user.delete.done"     // nothing of them is left
+	KindSchedule = "user.delete.schedule" // within the grace period they are deactivated
+	KindCancel   = "user.delete.cancel"   // of a scheduled deletion
+	KindTakeOver = "user.delete.takeover" // it goes on in the name of somebody else
+)
+
+// The kinds that are counted, beside those of the host.
+const (
+	Chats       = "private_chats"
+	Messages    = "messages"
+	Files       = "files"
+	Groups      = "groups"
+	Memberships = "memberships"
+	Devices     = "devices"
+	Records     = "records" // invitations, sessions, second factors, tokens, settings …: whatever the library keeps for a user, group or device
+	Reports     = "reports" // people whose manager is cleared: they stay
+	Users       = "users"
+)
+
+// Eraser is a kind of things that the host keeps about users in places of its own, such as scheduled publications or assignments. Its methods are called outside transactions, and
+// again after a crash: what is gone already is not counted a second time by who answers truthfully.
+type Eraser interface {
+	// Name is how plans and receipts call the kind, such as "scheduled_publications".
+	Name() string
+	// Count says how much of it belongs to users, of whom there are at most chatadmin.MaxBatch.
+	Count(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) (int64, error)
+	// Erase deletes or cancels up to limit of it, at least one while there is any, and returns how many; 0 says that nothing is left.
+	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
+}
+
+// none counts nothing of every kind.
+func (d *Deletions) none() map[string]int64 {
+	n := map[string]int64{}
+	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Reports, Users} {
+		n[kind] = 0
+	}
+	for _, e := range d.o.Erasers {
+		n[e.Name()] = 0
+	}
+	return n
+}
+
+// Options configure deletions. The zero value is a working default.
+type Options struct {
+	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.
+	Erasers []Eraser
+	// Grace is the grace period of domains that have no Policy of their own.
+	Grace time.Duration
+}
+
+// Deletions deletes users for good. It is safe for many goroutines and starts none.
+type Deletions struct {
+	admin *chatadmin.Admin
+	o     Options
+}
+
+// New returns the deletions of an Admin. o may be nil.
+func New(admin *chatadmin.Admin, o *Options) *Deletions {
+	d := &Deletions{admin: admin}
+	if o != nil {
+		d.o = *o
+	}
+	return d
+}
+
+// Policy is what a domain has decided about deletions.
+type Policy struct {
+	Version int `json:"v"`
+	// GraceDays is for how many days users are merely deactivated before they are deleted, and the deletion can be cancelled: 0 to 365.
+	GraceDays int `json:"grace_days"`
+}
+
+const policyName = "erase"
+
+// SetPolicy decides it for the scope's domain. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
+func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+	if p.GraceDays < 0 || p.GraceDays > 365 {
+		return fmt.Errorf("a grace period of %d days: give 0 to 365: %w", p.GraceDays, chatadmin.ErrInvalid)
+	}
+	p.Version = 1
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
+		policies := map[string]json.RawMessage{policyName: data}
+		for name, other := range set.Policies {
+			if name != policyName {
+				policies[name] = other
+			}
+		}
+		set.Policies = policies
+		return nil
+	})
+	return err
+}
+
+// grace is the grace period of a domain.
+func (d *Deletions) grace(set chatadmin.Settings) (time.Duration, error) {
+	data, ok := set.Policies[policyName]
+	if !ok {
+		return d.o.Grace, nil
+	}
+	var p Policy
+	if err := json.Unmarshal(data, &p); err != nil {
+		return 0, fmt.Errorf("the domain's policy of deletions: %w", err)
+	}
+	return time.Duration(p.GraceDays) * 24 * time.Hour, nil
+}

@@ -1,0 +1,326 @@
+package erase
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Choice is what becomes of default and shipped groups that the users have created; other groups of theirs are deleted. Without a choice such a group stands in the way.
+type Choice struct {
+	// TransferTo is the domain admin who becomes their creator. They stay as they are.
+	TransferTo chatadmin.ID `json:"transfer_to,omitempty"`
+	// DeleteDefault deletes default groups like the others, which needs chatadmin.PermDefault besides. Shipped ones are never deleted.
+	DeleteDefault bool `json:"delete_default,omitempty"`
+}
+
+// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply refuses it
+// with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
+type Plan struct {
+	Version     int              `json:"v"`
+	Domain      chatadmin.ID     `json:"domain"`
+	Actor       chatadmin.ID     `json:"actor"`
+	Made        time.Time        `json:"made"`
+	Users       []PlannedUser    `json:"users"`
+	Choice      Choice           `json:"choice,omitzero"`
+	Counts      map[string]int64 `json:"counts"`
+	Groups      []PlannedGroup   `json:"groups,omitempty"`      // that vanish, with everything in them by anybody
+	Transferred []PlannedGroup   `json:"transferred,omitempty"` // to Choice.TransferTo
+	Blockers    []Blocker        `json:"blockers,omitempty"`    // Apply refuses while there are any
+	Warnings    []string         `json:"warnings,omitempty"`
+	Alternative Alternative      `json:"alternative"`
+	Grace       time.Duration    `json:"grace,omitempty"` // how long applying it merely deactivates
+	Fingerprint string           `json:"fingerprint"`
+}
+
+// PlannedUser is one of whom to delete.
+type PlannedUser struct {
+	ID    chatadmin.ID `json:"id"`
+	Login string       `json:"login"`
+}
+
+// PlannedGroup is a group that one of them has created.
+type PlannedGroup struct {
+	ID      chatadmin.ID `json:"id"`
+	Name    string       `json:"name"`
+	Members int64        `json:"members"`
+}
+
+// Alternative is what could be done instead: DeactivateUsers ends the access as well, and keeps everything.
+type Alternative struct {
+	Call  string           `json:"call"`
+	Keeps map[string]int64 `json:"keeps"`
+}
+
+// Blocker is something that stands in the way.
+type Blocker struct {
+	Code    string       `json:"code"` // "self", "last_admin", "default_group", "shipped_group", "hold", "deleting", "scheduled" or "above"
+	Subject chatadmin.ID `json:"subject,omitempty"`
+	Message string       `json:"message"`
+}
+
+// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being deleted already),
+// ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
+type BlockedError struct{ Blockers []Blocker }
+
+func (e *BlockedError) Error() string {
+	text := e.Blockers[0].Message
+	if more := len(e.Blockers) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more; the plan lists all)", more)
+	}
+	return text
+}
+
+// Unwrap gives the errors of the blockers.
+func (e *BlockedError) Unwrap() []error {
+	var errs []error
+	for _, b := range e.Blockers {
+		errs = append(errs, map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
+			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code])
+	}
+	return errs
+}
+
+// Plan counts what deleting users (1 to chatadmin.MaxBatch) would remove. c may be nil. It needs chatadmin.PermUsersDelete. A user who does not exist is chatadmin.ErrNotFound.
+func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatadmin.ID, c *Choice) (*Plan, error) {
+	dom, set, role, err := s.ViewAs(ctx, chatadmin.PermUsersDelete)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := named(users)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Version: 1, Domain: s.Domain(), Actor: s.Actor(), Made: d.admin.Now(), Alternative: Alternative{Call: "DeactivateUsers"}}
+	if c != nil {
+		p.Choice = *c
+	}
+	if p.Grace, err = d.grace(set); err != nil {
+		return nil, err
+	}
+	look := survey{r: d.admin.Store(), actor: s.Actor(), domain: dom, settings: set, role: role, choice: p.Choice}
+	if err := look.read(ctx, ids); err != nil {
+		return nil, err
+	}
+	if p.Blockers, err = look.blockers(ctx); err != nil {
+		return nil, err
+	}
+	p.Fingerprint = look.fingerprint()
+	for _, u := range look.users {
+		p.Users = append(p.Users, PlannedUser{u.ID, u.Login})
+	}
+	return p, d.count(ctx, p, &look)
+}
+
+// named checks and cleans up a list of users.
+func named(users []chatadmin.ID) ([]chatadmin.ID, error) {
+	ids := slices.Compact(slices.Sorted(slices.Values(users)))
+	if len(ids) == 0 || len(ids) > chatadmin.MaxBatch {
+		return nil, fmt.Errorf("deleting users: give 1 to %d of them: %w", chatadmin.MaxBatch, chatadmin.ErrInvalid)
+	}
+	return ids, nil
+}
+
+// survey is what decides about a deletion: the same for the plan, outside a transaction, and within the one that begins it.
+type survey struct {
+	r        chatadmin.Reader
+	actor    chatadmin.ID
+	domain   chatadmin.Domain
+	settings chatadmin.Settings
+	role     chatadmin.Role
+	choice   Choice
+
+	ids    []chatadmin.ID
+	users  []chatadmin.User
+	vanish []chatadmin.Group // of theirs
+	stay   []chatadmin.Group // default or shipped ones of theirs that are not deleted
+}
+
+// read finds the users and the groups they have created.
+func (v *survey) read(ctx context.Context, ids []chatadmin.ID) error {
+	found, err := v.r.Users(ctx, v.domain.ID, ids)
+	if err != nil {
+		return err
+	}
+	byID := make(map[chatadmin.ID]chatadmin.User, len(found))
+	for _, u := range found {
+		byID[u.ID] = u
+	}
+	v.ids = ids
+	for _, id := range ids {
+		u, ok := byID[id]
+		if !ok {
+			return fmt.Errorf("user %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
+		}
+		v.users = append(v.users, u)
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+			page, next, err := v.r.ListGroups(ctx, chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id}, p)
+			if err != nil {
+				return err
+			}
+			for _, g := range page {
+				if g.Shipped || g.Default && !v.choice.DeleteDefault {
+					v.stay = append(v.stay, g)
+				} else {
+					v.vanish = append(v.vanish, g)
+				}
+			}
+			if p.After = next; next == "" {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// blockers finds all that stands in the way.
+func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
+	add := func(code string, subject chatadmin.ID, format string, args ...any) {
+		all = append(all, Blocker{code, subject, fmt.Sprintf(format, args...)})
+	}
+	scheduled, err := scheduled(ctx, v.r, v.domain.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range v.users {
+		login := chatadmin.Cut(u.Login)
+		role, _ := v.settings.Role(u.Role)
+		switch id, ok := scheduled[u.ID]; {
+		case u.ID == v.actor:
+			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
+		case u.Deleting:
+			add("deleting", u.ID, "user %q is being deleted already: resume that deletion", login)
+		case ok:
+			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
+		case role.Level > v.role.Level:
+			add("above", u.ID, "user %q has a role above yours", login)
+		}
+	}
+	if err := v.lastAdmin(ctx, add); err != nil {
+		return nil, err
+	}
+	if err := v.groups(ctx, add); err != nil {
+		return nil, err
+	}
+	held, err := chatadmin.HeldBack(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
+	for _, why := range held {
+		add("hold", "", "%s: release the hold first", why)
+	}
+	return all, err
+}
+
+func (v *survey) lastAdmin(ctx context.Context, add func(code string, subject chatadmin.ID, format string, args ...any)) error {
+	if !slices.ContainsFunc(v.users, func(u chatadmin.User) bool { return u.AdminInForce() }) {
+		return nil
+	}
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		page, next, err := v.r.ListUsers(ctx, chatadmin.UserQuery{Domain: v.domain.ID, AdminOnly: true, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, p)
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			if _, going := slices.BinarySearch(v.ids, u.ID); !going && u.AdminInForce() {
+				return nil
+			}
+		}
+		if p.After = next; next == "" {
+			add("last_admin", "", "%s: make somebody else an administrator first", chatadmin.ErrLastAdmin)
+			return nil
+		}
+	}
+}
+
+// groups checks what becomes of the default and shipped ones.
+func (v *survey) groups(ctx context.Context, add func(code string, subject chatadmin.ID, format string, args ...any)) error {
+	if v.choice.TransferTo != "" {
+		to, err := v.r.Users(ctx, v.domain.ID, []chatadmin.ID{v.choice.TransferTo})
+		if err != nil {
+			return err
+		}
+		if len(to) == 0 {
+			return fmt.Errorf("user %s: %w", chatadmin.Cut(string(v.choice.TransferTo)), chatadmin.ErrNotFound)
+		}
+		if _, going := slices.BinarySearch(v.ids, to[0].ID); going || !to[0].AdminInForce() {
+			return fmt.Errorf("groups can be transferred to a domain admin in force who is not deleted as well; %q is none: %w", chatadmin.Cut(to[0].Login), chatadmin.ErrInvalid)
+		}
+		return nil
+	}
+	for _, g := range v.stay {
+		if g.Shipped {
+			add("shipped_group", g.ID, "%q is a group of the product, which is never deleted: choose an administrator to transfer it to", chatadmin.Cut(g.Name))
+		} else {
+			add("default_group", g.ID, "%q is a default group: choose an administrator to transfer it to, or that default groups are deleted, too", chatadmin.Cut(g.Name))
+		}
+	}
+	return nil
+}
+
+// fingerprint is of everything a plan rests on.
+func (v *survey) fingerprint() string {
+	type group struct {
+		ID               chatadmin.ID
+		Default, Shipped bool
+	}
+	is := struct {
+		Version int
+		Actor   chatadmin.ID
+		Domain  chatadmin.Rev
+		Choice  Choice
+		Users   []chatadmin.ID
+		Revs    []chatadmin.Rev
+		Groups  []group
+	}{Version: 1, Actor: v.actor, Domain: v.domain.Rev, Choice: v.choice, Users: v.ids}
+	for _, u := range v.users {
+		is.Revs = append(is.Revs, u.Rev)
+	}
+	for _, g := range slices.Concat(v.vanish, v.stay) {
+		is.Groups = append(is.Groups, group{g.ID, g.Default, g.Shipped})
+	}
+	slices.SortFunc(is.Groups, func(a, b group) int { return compare(a.ID, b.ID) })
+	data, _ := json.Marshal(is) // strings, numbers and booleans cannot fail
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func compare(a, b chatadmin.ID) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func groupIDs(groups []chatadmin.Group) []chatadmin.ID {
+	ids := make([]chatadmin.ID, len(groups))
+	for i, g := range groups {
+		ids[i] = g.ID
+	}
+	return ids
+}
+
+// check refuses a plan that was made for something else.
+func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
+	if p == nil || p.Version != 1 || p.Domain != s.Domain() || p.Actor != s.Actor() {
+		err := chatadmin.ErrInvalid
+		if p != nil && p.Domain != s.Domain() {
+			err = chatadmin.ErrNotFound
+		}
+		return nil, fmt.Errorf("this plan was made by somebody else, or for another domain, or by another version of the library: %w", err)
+	}
+	ids := make([]chatadmin.ID, len(p.Users))
+	for i, u := range p.Users {
+		ids[i] = u.ID
+	}
+	return named(ids)
+}
+
+var errStale = errors.New("a user, their groups or the domain's settings have changed since")

@@ -1,0 +1,224 @@
+package erase
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// rows carries out one stage after the other until the batch is full.
+func (r *run) rows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+	held, err := chatadmin.HeldBack(ctx, w, w.Domain.ID, r.task.Users, nil)
+	if err != nil {
+		return err
+	}
+	if len(held) > 0 { // placed since it began
+		return fmt.Errorf("%s: deletion %s waits: %w", held[0], job.ID, chatadmin.ErrHeld)
+	}
+	for begun := total(r.gone); r.at.Stage < users; {
+		left := r.limit - int(total(r.gone)-begun)
+		if left <= 0 {
+			return nil
+		}
+		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: r.chats, written: r.written, groups: r.groups, memberships: r.memberships, events: r.events,
+			devices: r.devices, records: r.records}[r.at.Stage]
+		more, err := do(ctx, w, left)
+		if err != nil || more {
+			return err
+		}
+		r.next()
+	}
+	return nil
+}
+
+func (r *run) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	return r.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, ChatsOf: r.task.Users}, limit)
+}
+
+func (r *run) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	return r.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, Authors: r.task.Users}, limit)
+}
+
+func (r *run) content(ctx context.Context, w *chatadmin.Work, q chatadmin.ContentQuery, limit int) (bool, error) {
+	n, more, err := w.DeleteContent(ctx, q, limit)
+	addContent(r.gone, n)
+	return more, err
+}
+
+// groups deletes groups of one user after the other, as many together as one call takes.
+func (r *run) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; r.at.N < len(r.task.Users); r.at.N++ {
+		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N], WithDeleting: true}
+		page, _, err := w.ListGroups(ctx, q, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return false, err
+		}
+		if len(page) == 0 {
+			continue
+		}
+		n, err := w.DeleteGroups(ctx, page, limit)
+		addContent(r.gone, n.Content)
+		r.gone[Groups] += n.Groups
+		r.gone[Memberships] += n.Memberships
+		r.gone[Records] += n.Records
+		return true, err
+	}
+	return false, nil
+}
+
+func (r *run) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; r.at.N < len(r.task.Users); r.at.N++ {
+		n, more, err := w.DeleteMemberships(ctx, chatadmin.MemberQuery{Domain: w.Domain.ID, User: r.task.Users[r.at.N]}, limit)
+		r.gone[Memberships] += n
+		if limit -= int(n); err != nil || more || limit <= 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// eventPage is how many events are looked at together: one of an import holds a thousand users.
+const eventPage = 100
+
+// events blanks what the audit log says about the users and their devices. Of few the store finds the events itself, for many all of them are looked through.
+func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	own, err := owned(ctx, w, w.Domain.ID, r.task.Users, nil)
+	if err != nil {
+		return false, err
+	}
+	targets := slices.Concat(r.task.Users, own.deviceIDs)
+	about := make(map[chatadmin.ID]bool, len(targets))
+	for _, id := range targets {
+		about[id] = true
+	}
+	if len(targets) > 8 {
+		targets = []chatadmin.ID{""}
+	}
+	for ; r.at.N < len(targets); r.at = (cursor{Stage: events, N: r.at.N + 1}) {
+		for {
+			page, next, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain.ID, Target: targets[r.at.N]}, chatadmin.Page{After: r.at.After, Limit: eventPage})
+			if err != nil {
+				return false, err
+			}
+			if _, err := w.BlankEvents(ctx, page, about); err != nil {
+				return false, err
+			}
+			if r.at.After = next; next == "" {
+				break
+			}
+			if limit -= eventPage; limit <= 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// devices deletes devices with their records.
+func (r *run) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; r.at.N < len(r.task.Users); r.at.N++ {
+		page, next, err := w.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: r.task.Users[r.at.N : r.at.N+1]}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return false, err
+		}
+		if len(page) == 0 {
+			continue
+		}
+		ids, rows := make([]chatadmin.ID, len(page)), make([]chatadmin.Change[chatadmin.Device], len(page))
+		for i, dev := range page {
+			ids[i], rows[i] = dev.ID, chatadmin.Change[chatadmin.Device]{Row: dev, Was: dev.Rev, Delete: true}
+		}
+		n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: ids}, limit)
+		if r.gone[Records] += n; err != nil || more {
+			return more, err
+		}
+		if err := kept(w.ChangeDevices(ctx, rows)); err != nil {
+			return false, err
+		}
+		r.gone[Devices] += int64(len(page))
+		if limit -= int(n) + len(page); next != "" || limit <= 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (r *run) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: r.task.Users}, limit)
+	r.gone[Records] += n
+	return more, err
+}
+
+// scan looks once more whether anything is left that belongs to the users.
+func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left bool, err error) {
+	st, ids := r.d.admin.Store(), r.task.Users
+	count := func(n int64, failed error) { left, err = left || n > 0, first(err, failed) }
+	for _, q := range []chatadmin.ContentQuery{{ChatsOf: ids}, {Authors: ids}} {
+		q.Domain = domain
+		n, err := st.CountContent(ctx, q)
+		count(n.Chats+n.Messages+n.Files, err)
+	}
+	own, ownErr := owned(ctx, st, domain, ids, nil)
+	count(own.devices+own.records, ownErr)
+	for _, id := range ids {
+		count(st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id}))
+		page, _, err := st.ListGroups(ctx, chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}, chatadmin.Page{Limit: 1})
+		count(int64(len(page)), err)
+		n, err := st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
+		if n > 0 && err == nil { // those who go with them do not count
+			v := survey{r: st, domain: chatadmin.Domain{ID: domain}}
+			if v.users, err = st.Users(ctx, domain, ids); err == nil {
+				n, err = v.reports(ctx, id)
+			}
+		}
+		count(n, err)
+	}
+	for _, e := range r.d.o.Erasers {
+		count(e.Count(ctx, domain, ids))
+	}
+	return left, err
+}
+
+func first(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// users deletes the users themselves, and completes the receipt.
+func (r *run) users(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+	found, err := w.Users(ctx, w.Domain.ID, r.task.Users)
+	if err != nil {
+		return err
+	}
+	rows := make([]chatadmin.Change[chatadmin.User], len(found))
+	for i, u := range found {
+		if !u.Deleting {
+			return fmt.Errorf("user %s is not being deleted any more: %w", u.ID, chatadmin.ErrTransition)
+		}
+		rows[i] = chatadmin.Change[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
+	}
+	if err := kept(w.ChangeUsers(ctx, rows)); err != nil {
+		return err
+	}
+	r.gone[Users] += int64(len(found))
+	e, err := readEntry(ctx, w, w.Domain.ID, job.ID)
+	if err != nil {
+		return err
+	}
+	e.State, e.Ended, e.Removed = Done, w.Now(), maps.Clone(r.gone)
+	if err := e.put(ctx, w); err != nil {
+		return err
+	}
+	note := maps.Clone(w.Note)
+	for kind, n := range r.gone {
+		note[kind] = fmt.Sprint(n)
+	}
+	w.Record(KindDeleted, r.task.Users, nil, note)
+	job.State = chatadmin.JobDone
+	return nil
+}

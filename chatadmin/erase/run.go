@@ -1,0 +1,264 @@
+package erase
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// cursor is how far a deletion is.
+type cursor struct {
+	Stage stage            `json:"stage"`
+	N     int              `json:"n,omitempty"`     // which user, which of the host's kinds, or whose events
+	After chatadmin.Cursor `json:"after,omitempty"` // within a list
+	Found int64            `json:"found,omitempty"` // of the host's kind, before anything of it went
+	Gone  int64            `json:"gone,omitempty"`  // of it, so far
+}
+
+// stage is a part of a deletion. Children go before their parents, and the users last.
+type stage int
+
+const (
+	markGroups  stage = iota // those of the users' groups that were too many for the first transaction
+	hostKinds                // the host's own
+	reports                  // lose their manager
+	chats                    // with all that lies in them
+	written                  // by the users, elsewhere
+	groups                   // with all that lies in them
+	memberships              // in groups that stay
+	events                   // are blanked
+	devices
+	records
+	users // if nothing is left; else once more from hostKinds
+)
+
+// A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one: no transaction keeps others waiting for long.
+const (
+	slow, quick = 400 * time.Millisecond, 150 * time.Millisecond
+	smallest    = 250
+)
+
+// Resume continues a deletion to its end, and returns its receipt; that of one that has ended is returned as it is. It needs chatadmin.PermUsersDelete, and goes on only in the name of
+// who asked for the deletion; see TakeOver. With an error the receipt says how far it came, where that could be read. progress may be nil.
+func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (Receipt, error) {
+	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
+		return Receipt{ID: id}, err
+	}
+	e, err := readEntry(ctx, d.admin.Store(), s.Domain(), id)
+	switch {
+	case err != nil:
+		return Receipt{ID: id}, err
+	case e.State == Scheduled:
+		return e.Receipt, fmt.Errorf("deletion %s is scheduled for %s: %w", id, e.Due.Format(time.RFC3339), chatadmin.ErrTransition)
+	case e.State != Running:
+		return e.Receipt, nil
+	}
+	limit, began := chatadmin.MaxDelete, time.Time{}
+	_, err = s.RunJob(ctx, id, func(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
+		now := d.admin.Options().Now()
+		if !began.IsZero() {
+			switch took := now.Sub(began); {
+			case took > slow:
+				limit = max(limit/2, smallest)
+			case took < quick:
+				limit = min(limit*2, chatadmin.MaxDelete)
+			}
+		}
+		began = now
+		return d.step(ctx, s, job, limit)
+	}, progress)
+	r, readErr := d.receipt(context.WithoutCancel(ctx), s, id)
+	if err == nil {
+		err = readErr
+	}
+	if readErr != nil {
+		return e.Receipt, err
+	}
+	return r, err
+}
+
+// run is one step of a deletion.
+type run struct {
+	d     *Deletions
+	task  task
+	at    cursor
+	gone  map[string]int64
+	limit int
+	going map[chatadmin.ID]bool // the users
+}
+
+func (d *Deletions) load(job *chatadmin.Job, limit int) (*run, error) {
+	r := &run{d: d, limit: limit, going: map[chatadmin.ID]bool{}}
+	if job.Kind != jobKind {
+		return nil, fmt.Errorf("job %s is another kind of job: %w", job.ID, chatadmin.ErrInvalid)
+	}
+	for _, part := range []struct {
+		data json.RawMessage
+		into any
+	}{{job.Params, &r.task}, {job.Cursor, &r.at}, {job.Result, &r.gone}} {
+		if err := json.Unmarshal(part.data, part.into); err != nil {
+			return nil, fmt.Errorf("job %s: %w", job.ID, err)
+		}
+	}
+	for _, id := range r.task.Users {
+		r.going[id] = true
+	}
+	return r, nil
+}
+
+// save writes down how far the job is.
+func (r *run) save(job *chatadmin.Job) (err error) {
+	if job.Cursor, err = json.Marshal(r.at); err != nil {
+		return err
+	}
+	job.Done = total(r.gone)
+	job.Result, err = json.Marshal(r.gone)
+	return err
+}
+
+// next goes to the next stage.
+func (r *run) next() { r.at = cursor{Stage: r.at.Stage + 1} }
+
+// step prepares the next transaction.
+func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, limit int) (chatadmin.Step, error) {
+	now, err := d.load(job, limit)
+	if err != nil {
+		return chatadmin.Step{}, err
+	}
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Targets: now.task.Users}
+	do := (*run).rows
+	switch now.at.Stage {
+	case markGroups:
+		op.Fence, do = chatadmin.Exclusive, (*run).markGroups
+	case hostKinds:
+		if do, err = now.hostKinds(ctx, s.Domain()); err != nil {
+			return chatadmin.Step{}, err
+		}
+	case reports:
+		op.Fence, do = chatadmin.Shared, (*run).reports
+	case users:
+		left, err := now.scan(ctx, s.Domain())
+		if err != nil {
+			return chatadmin.Step{}, err
+		}
+		op.Fence, do = chatadmin.Shared, (*run).users
+		if left {
+			do = func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
+				r.at = cursor{Stage: hostKinds}
+				return nil
+			}
+		}
+	}
+	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+		r, err := d.load(job, limit) // anew: this may run several times
+		if err != nil {
+			return err
+		}
+		w.Note = map[string]string{"deletion": string(job.ID), "reason": r.task.Reason}
+		if err := do(r, ctx, w, job); err != nil {
+			return err
+		}
+		return r.save(job)
+	}}, nil
+}
+
+// markGroups marks the next of the groups that the first transaction left.
+func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Job) error {
+	for ; r.at.N < len(r.task.Users); r.at.N++ {
+		v := survey{r: w, domain: w.Domain, choice: r.task.Choice}
+		page, _, err := w.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N]}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			continue
+		}
+		for _, g := range page { // a group that has become default since goes like the others, unless it can be transferred
+			if g.Default && r.task.Choice.TransferTo != "" {
+				v.stay = append(v.stay, g)
+			} else {
+				v.vanish = append(v.vanish, g)
+			}
+		}
+		ids := groupIDs(v.vanish)
+		before, err := owned(ctx, w, w.Domain.ID, nil, ids)
+		if err != nil {
+			return err
+		}
+		if err := r.d.transfer(ctx, w, &v); err != nil {
+			return err
+		}
+		if err := w.BeginGroupDeletion(ctx, v.vanish); err != nil {
+			return err
+		}
+		after, err := owned(ctx, w, w.Domain.ID, nil, ids)
+		r.gone[Records] += before.records - after.records
+		return err
+	}
+	r.next()
+	return nil
+}
+
+// hostKinds erases the next batch of what the host keeps, and returns what writes that down.
+func (r *run) hostKinds(ctx context.Context, domain chatadmin.ID) (func(*run, context.Context, *chatadmin.Work, *chatadmin.Job) error, error) {
+	if r.at.N >= len(r.d.o.Erasers) {
+		return func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
+			r.next()
+			return nil
+		}, nil
+	}
+	e := r.d.o.Erasers[r.at.N]
+	n, err := e.Count(ctx, domain, r.task.Users)
+	if err == nil && n > 0 && r.at.Found > 0 {
+		var gone int64
+		gone, err = e.Erase(ctx, domain, r.task.Users, chatadmin.MaxBatch)
+		if err == nil && gone == 0 {
+			err = fmt.Errorf("%d are left, but none was erased", n)
+		}
+		n = gone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("erasing %s: %w", e.Name(), err)
+	}
+	return func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
+		switch {
+		case n == 0: // what a crash kept from being counted was there in the beginning
+			r.gone[e.Name()] += max(r.at.Found, r.at.Gone)
+			r.at = cursor{Stage: hostKinds, N: r.at.N + 1}
+		case r.at.Found == 0:
+			r.at.Found = n
+		default:
+			r.at.Gone += n
+		}
+		return nil
+	}, nil
+}
+
+// reports takes the manager from those who stay.
+func (r *run) reports(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Job) error {
+	for ; r.at.N < len(r.task.Users); r.at = (cursor{Stage: reports, N: r.at.N + 1}) {
+		q := chatadmin.UserQuery{Domain: w.Domain.ID, Manager: r.task.Users[r.at.N], WithDeleting: true}
+		page, next, err := w.ListUsers(ctx, q, chatadmin.Page{After: r.at.After, Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return err
+		}
+		var stay []chatadmin.User
+		for _, u := range page {
+			if !r.going[u.ID] {
+				stay = append(stay, u)
+			}
+		}
+		if err := w.ClearManagers(ctx, chatadmin.KindUserEdit, stay); err != nil {
+			return err
+		}
+		r.gone[Reports] += int64(len(stay))
+		if r.at.After = next; next != "" {
+			return nil
+		}
+	}
+	r.next()
+	return nil
+}

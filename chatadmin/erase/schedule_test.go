@@ -1,0 +1,139 @@
+package erase_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
+)
+
+// graceful is a world with a grace period of 30 days, and a scheduled deletion of ann and of bob, who had been deactivated before.
+func graceful(t *testing.T) (w *world, ann, bob chatadmin.User, r erase.Receipt) {
+	w = newWorld(t, memory())
+	require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+	ann = w.crowd()
+	found, err := w.host.UserByLogin(ctx, "bob@acme.example")
+	require.NoError(t, err)
+	users, err := w.s.DeactivateUsers(ctx, found.ID)
+	require.NoError(t, err)
+	bob = users[0]
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID, bob.ID}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 30*24*time.Hour, p.Grace)
+	r, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	require.NoError(t, err)
+	require.Equal(t, erase.Scheduled, r.State)
+	require.Equal(t, w.clock.Now().Add(30*24*time.Hour), r.Due)
+	return w, ann, bob, r
+}
+
+func (w *world) status(id chatadmin.ID) chatadmin.Status {
+	w.t.Helper()
+	us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{id})
+	require.NoError(w.t, err)
+	require.Len(w.t, us, 1)
+	return us[0].Status
+}
+
+func TestCancel(t *testing.T) {
+	w, ann, bob, r := graceful(t)
+	require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+	require.NotZero(t, w.everything()[erase.Chats])
+	_, err := w.d.Resume(ctx, w.s, r.ID, nil)
+	require.ErrorIs(t, err, chatadmin.ErrTransition)
+	require.ErrorContains(t, err, "scheduled for")
+	w.blocked(w.s, nil, "scheduled", chatadmin.ErrExists, ann.ID)
+	done, err := w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Empty(t, done)
+
+	w.clock.Advance(29 * 24 * time.Hour)
+	for range 2 { // twice is once
+		c, err := w.d.Cancel(ctx, w.s, r.ID)
+		require.NoError(t, err)
+		require.Equal(t, erase.Cancelled, c.State)
+	}
+	require.Equal(t, chatadmin.Pending, w.status(ann.ID), "as before")
+	require.Equal(t, chatadmin.Deactivated, w.status(bob.ID), "as before")
+	w.clock.Advance(29 * 24 * time.Hour)
+	done, err = w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Empty(t, done)
+}
+
+func TestRunDue(t *testing.T) {
+	w, ann, bob, r := graceful(t)
+	w.clock.Advance(30 * 24 * time.Hour)
+	_, err := w.d.Cancel(ctx, w.s, r.ID)
+	require.ErrorIs(t, err, chatadmin.ErrTransition, "too late")
+	before := w.everything()
+	done, err := w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Len(t, done, 1)
+	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID}, done[0].Users)
+	require.Equal(t, []any{r.ID, r.By, r.Reason, erase.Done}, []any{done[0].ID, done[0].By, done[0].Reason, done[0].State})
+	require.Equal(t, some(done[0].Removed), w.gone(before))
+	w.noTrace(ann.ID, bob.ID)
+	done, err = w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Empty(t, done)
+	all := 0
+	for got, err := range w.d.Receipts(ctx, w.s) {
+		require.NoError(t, err)
+		require.Equal(t, erase.Done, got.State)
+		all++
+	}
+	require.Equal(t, 1, all)
+}
+
+// Whoever was activated again is left out, and where nobody is left the deletion is off.
+func TestActivatedMeanwhile(t *testing.T) {
+	w, ann, bob, r := graceful(t)
+	_, err := w.s.ActivateUsers(ctx, bob.ID)
+	require.NoError(t, err)
+	w.clock.Advance(31 * 24 * time.Hour)
+	done, err := w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, []chatadmin.ID{ann.ID}, done[0].Users)
+	require.Equal(t, chatadmin.Pending, w.status(bob.ID))
+	w.noTrace(ann.ID)
+
+	w, ann, bob, r = graceful(t)
+	_, err = w.s.ActivateUsers(ctx, ann.ID, bob.ID)
+	require.NoError(t, err)
+	w.clock.Advance(31 * 24 * time.Hour)
+	_, err = w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	r, err = w.d.Receipt(ctx, w.s, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, erase.Cancelled, r.State)
+	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
+}
+
+// What is due waits for a hold, and for somebody who may when who asked for it may not any more.
+func TestDueButNotPossible(t *testing.T) {
+	w, ann, bob, r := graceful(t)
+	second := w.user("second", admin)
+	h, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit"})
+	require.NoError(t, err)
+	w.clock.Advance(31 * 24 * time.Hour)
+	_, err = w.d.RunDue(ctx, w.domain)
+	require.ErrorIs(t, err, chatadmin.ErrHeld)
+	_, err = w.s.ReleaseHold(ctx, h.ID)
+	require.NoError(t, err)
+	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, w.boss.ID)
+	require.NoError(t, err)
+	_, err = w.d.RunDue(ctx, w.domain)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+	r, err = w.d.TakeOver(ctx, w.as(second), r.ID)
+	require.NoError(t, err)
+	require.Equal(t, second.ID, r.By)
+	done, err := w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, second.ID, done[0].By)
+	w.noTrace(ann.ID, bob.ID)
+}

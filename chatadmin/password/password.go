@@ -1,0 +1,243 @@
+package password
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Options of Passwords; nil means defaults.
+type Options struct {
+	Params     Params // default DefaultParams
+	MinLength  int    // in characters; default and least 8
+	Concurrent int    // how many hashes are computed at a time; default GOMAXPROCS
+	// Check may refuse a new password, such as one that is on a list of leaked ones. Its error is returned to whoever sets the password; it must not hold the password.
+	Check func(ctx context.Context, u chatadmin.User, password string) error
+}
+
+// Passwords keeps and verifies passwords. It is safe for many goroutines.
+type Passwords struct {
+	admin *chatadmin.Admin
+	o     Options
+	slots chan struct{}
+	dummy hashed // what is hashed against where there is nothing
+}
+
+// MaxLength is the most bytes of a password.
+const MaxLength = 1024
+
+// KindSet is the kind of the audit event of setting a password.
+const KindSet = "user.password"
+
+const recordKind = "password"
+
+var (
+	// ErrTooShort is a new password of fewer characters than Options.MinLength.
+	ErrTooShort = fmt.Errorf("the password is too short: %w", chatadmin.ErrInvalid)
+	// ErrTooLong is a new password of more than MaxLength bytes.
+	ErrTooLong = fmt.Errorf("the password is too long: at most %d bytes: %w", MaxLength, chatadmin.ErrInvalid)
+	// ErrText is a new password that is not valid UTF-8.
+	ErrText = fmt.Errorf("the password is not valid text: %w", chatadmin.ErrInvalid)
+)
+
+type stored struct {
+	Version int    `json:"v"`
+	Hash    string `json:"hash"`
+}
+
+// New returns the passwords in the store of an Admin. o may be nil.
+func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
+	p := &Passwords{admin: admin}
+	if o != nil {
+		p.o = *o
+	}
+	if p.o.Params == (Params{}) {
+		p.o.Params = DefaultParams
+	}
+	if err := p.o.Params.check(); err != nil {
+		return nil, err
+	}
+	if p.o.MinLength = max(p.o.MinLength, 8); p.o.MinLength > MaxLength/4 {
+		return nil, fmt.Errorf("a password of at least %d characters: %w", p.o.MinLength, chatadmin.ErrInvalid)
+	}
+	if p.o.Concurrent <= 0 {
+		p.o.Concurrent = runtime.GOMAXPROCS(0)
+	}
+	p.slots = make(chan struct{}, p.o.Concurrent)
+	p.dummy = hashed{p.o.Params, make([]byte, saltSize), make([]byte, keySize)}
+	return p, nil
+}
+
+// Verify reports whether a password is that of a user. For the zero User, and for who has none, it is false after the same work. An error means that it is not known.
+func (p *Passwords) Verify(ctx context.Context, u chatadmin.User, password string) (bool, error) {
+	h, rec, err := p.of(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	text, wrong := normal(password)
+	if wrong != nil {
+		h, text = p.dummy, nil // no password that was ever set, and not worth hashing megabytes
+	}
+	right := false
+	if err := p.work(ctx, func() { right = h.matches(text) }); err != nil {
+		return false, err
+	}
+	if !right { // nothing matches the dummy, whose key is no hash
+		return false, nil
+	}
+	if h.below(p.o.Params) {
+		if err := p.renew(ctx, rec, text); err != nil {
+			p.admin.Options().Logger.WarnContext(ctx, "password not hashed anew", "user", u.ID, "error", err)
+		}
+	}
+	return true, nil
+}
+
+// Verifier is Verify of what was typed, for signin.Gate.SignIn.
+func (p *Passwords) Verifier(password string) func(context.Context, chatadmin.User) (bool, error) {
+	return func(ctx context.Context, u chatadmin.User) (bool, error) { return p.Verify(ctx, u, password) }
+}
+
+// of reads what is stored for a user; without any, it is the dummy and no record.
+func (p *Passwords) of(ctx context.Context, u chatadmin.User) (hashed, chatadmin.Record, error) {
+	key := chatadmin.Key{Kind: recordKind, Domain: u.Domain, ID: string(u.ID)}
+	if u.ID == "" {
+		key.ID = "nobody." // no user's ID has a dot
+	}
+	rs, err := p.admin.Store().Records(ctx, []chatadmin.Key{key})
+	if err != nil || len(rs) == 0 {
+		return p.dummy, chatadmin.Record{}, err
+	}
+	var s stored
+	if err := json.Unmarshal(rs[0].Data, &s); err != nil {
+		return hashed{}, chatadmin.Record{}, fmt.Errorf("password of user %s: %w", u.ID, err)
+	}
+	h, err := parse(s.Hash)
+	if err != nil {
+		return hashed{}, chatadmin.Record{}, fmt.Errorf("password of user %s: %w", u.ID, err)
+	}
+	return h, rs[0], nil
+}
+
+// work waits until one of the hashes that may be computed at a time is this one.
+func (p *Passwords) work(ctx context.Context, f func()) error {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// normal is a password as it is hashed.
+func normal(password string) ([]byte, error) {
+	switch {
+	case len(password) > MaxLength:
+		return nil, ErrTooLong
+	case !utf8.ValidString(password):
+		return nil, ErrText
+	}
+	return norm.NFC.Bytes([]byte(password)), nil
+}
+
+// check says what is wrong with a new password.
+func (p *Passwords) check(ctx context.Context, u chatadmin.User, password string) ([]byte, error) {
+	text, err := normal(password)
+	if err != nil {
+		return nil, err
+	}
+	if n := utf8.RuneCount(text); n < p.o.MinLength {
+		return nil, fmt.Errorf("at least %d characters are needed: %w", p.o.MinLength, ErrTooShort)
+	}
+	if p.o.Check != nil {
+		if err := p.o.Check(ctx, u, password); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// Set sets the password of a user, whoever asks: the host has made sure that it is the user, such as by an activation link. A password that does not do is ErrTooShort, ErrTooLong, ErrText or what
+// Options.Check says; a user who does not exist is chatadmin.ErrNotFound.
+func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) error {
+	if u.ID == "" {
+		return fmt.Errorf("the password of nobody: %w", chatadmin.ErrNotFound)
+	}
+	text, err := p.check(ctx, u, password)
+	if err != nil {
+		return err
+	}
+	data, err := p.hash(ctx, text)
+	if err != nil {
+		return err
+	}
+	op := chatadmin.Op{Kind: KindSet, Fence: chatadmin.Shared, Targets: []chatadmin.ID{u.ID}}
+	return p.admin.AsHost(u.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		rec := chatadmin.Record{Key: chatadmin.Key{Kind: recordKind, Domain: u.Domain, ID: string(u.ID)}, Owner: u.ID, Data: data}
+		rs, err := w.Records(ctx, []chatadmin.Key{rec.Key})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: rec}
+		if len(rs) > 0 {
+			c.Was = rs[0].Rev
+		}
+		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c}); err != nil {
+			return err
+		}
+		w.Record(KindSet, []chatadmin.ID{u.ID}, nil, nil)
+		return nil
+	})
+}
+
+// Setter is Set of what was typed, for chatadmin's AcceptInvitation.
+func (p *Passwords) Setter(password string) func(context.Context, chatadmin.User) error {
+	return func(ctx context.Context, u chatadmin.User) error { return p.Set(ctx, u, password) }
+}
+
+// hash makes what is stored.
+func (p *Passwords) hash(ctx context.Context, text []byte) ([]byte, error) {
+	salt := make([]byte, saltSize)
+	if _, err := io.ReadFull(p.admin.Options().Rand, salt); err != nil {
+		return nil, fmt.Errorf("randomness: %w", err)
+	}
+	var h hashed
+	if err := p.work(ctx, func() { h = p.o.Params.hash(text, salt) }); err != nil {
+		return nil, err
+	}
+	return json.Marshal(stored{1, h.encode()})
+}
+
+// renew hashes a right password with the present costs. A password that was set meanwhile stays.
+func (p *Passwords) renew(ctx context.Context, rec chatadmin.Record, text []byte) error {
+	data, err := p.hash(ctx, text)
+	if err != nil {
+		return err
+	}
+	err = p.admin.Keep(ctx, rec.Domain, func(ctx context.Context, w *chatadmin.Work) error {
+		c := chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev}
+		c.Row.Data = data
+		if c.Row.Rev, err = w.NextRev(rec.Rev); err != nil {
+			return err
+		}
+		_, err := w.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		return err
+	})
+	if errors.Is(err, chatadmin.ErrCommitUnknown) {
+		err = nil // the next sign-in sees
+	}
+	return err
+}

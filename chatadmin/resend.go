@@ -1,0 +1,86 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	resendKind  = "resend"
+	resendPause = time.Minute // between two links to one user
+	resendDay   = 5           // links to one user in 24 hours
+)
+
+// resends is when a user was sent a new link lately.
+type resends struct {
+	Version int         `json:"v"`
+	At      []time.Time `json:"at"`
+}
+
+// ResendInvitation queues a new invitation for a pending user, with a new activation link; the old link is dead at once. It needs PermUsersEdit. A user is sent one a minute and five in
+// 24 hours at most, whoever asks: then it is ErrThrottled. Who has signed in already, has no access or no e-mail address is ErrTransition.
+func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
+	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
+		us, err := w.usersInOrder(ctx, []ID{user})
+		if err != nil {
+			return err
+		}
+		u := &us[0]
+		if err := w.MayActOn(u); err != nil {
+			return err
+		}
+		refuse := func(why string) error { return fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition) }
+		switch {
+		case u.Status == Active:
+			return refuse("has signed in already and needs no activation link")
+		case !u.hasAccess():
+			return refuse("has no access: activate the user or grant access first")
+		case u.Email == "":
+			return refuse("has no e-mail address: add one first")
+		}
+		if err := w.throttle(ctx, u); err != nil {
+			return err
+		}
+		if err := w.QueueInvitations(ctx, us, ""); err != nil {
+			return err
+		}
+		w.Record(KindUserResend, []ID{user}, nil, nil)
+		return nil
+	})
+}
+
+// throttle counts one more link to a user.
+func (w *Work) throttle(ctx context.Context, u *User) error {
+	key := Key{Kind: resendKind, Domain: w.scope.domain, ID: string(u.ID)}
+	rs, err := w.Records(ctx, []Key{key})
+	if err != nil {
+		return err
+	}
+	sent, was := resends{Version: 1}, Rev(0)
+	if len(rs) > 0 {
+		if err := json.Unmarshal(rs[0].Data, &sent); err != nil {
+			return fmt.Errorf("links sent to user %s: %w", u.ID, err)
+		}
+		was = rs[0].Rev
+	}
+	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { return !w.now.Before(at.Add(24 * time.Hour)) })
+	if n := len(sent.At); n > 0 {
+		next := sent.At[n-1].Add(resendPause)
+		if n >= resendDay {
+			next = sent.At[n-resendDay].Add(24 * time.Hour)
+		}
+		if w.now.Before(next) {
+			return fmt.Errorf("user %q was sent a link at %s; the next one can go out at %s: %w", Cut(u.Login),
+				sent.At[n-1].Format("15:04"), next.Format("2 January 2006, 15:04 MST"), ErrThrottled)
+		}
+	}
+	sent.At = append(sent.At, w.now)
+	data, err := json.Marshal(sent)
+	if err != nil {
+		return err
+	}
+	return w.PutRecords(ctx, []Change[Record]{{Row: Record{Key: key, Owner: u.ID, Data: data}, Was: was}})
+}

@@ -1,0 +1,112 @@
+package signin
+
+import (
+	"log/slog"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Outcome is what the gate decided.
+type Outcome uint8
+
+const (
+	Denied     Outcome = iota // the zero Outcome
+	Allowed                   // the host makes its session
+	Challenged                // a code is asked for: Complete decides
+)
+
+// String is "denied", "allowed" or "challenge".
+func (o Outcome) String() string {
+	switch o {
+	case Allowed:
+		return "allowed"
+	case Challenged:
+		return "challenge"
+	}
+	return "denied"
+}
+
+// Decision is the answer of the gate. The zero Decision denies.
+//
+// What the person at the door may see is Outcome, Message and, as far as they are meant for them, Challenge and Trust. Why somebody was refused is behind methods, for logs and administrators:
+// neither fmt nor encoding/json prints it. A refusal looks the same whether the login is unknown or the user locked, denied, deactivated, or the password wrong.
+type Decision struct {
+	Outcome Outcome
+	User    chatadmin.User // who comes in, or has to answer; nobody where the answer is no
+	Client  Client         // allowed: for which kind of client. The host writes it into the session, which must not serve another kind
+	Method  Method
+	// Challenge is what has to be answered.
+	Challenge *Challenge
+	// Trust takes the place of the trust token that the client holds; "" keeps that.
+	Trust string
+	// Retry says that Complete was answered wrongly and that the challenge takes another answer.
+	Retry bool
+
+	reason  Reason
+	subject chatadmin.ID
+}
+
+// Allowed reports whether the user comes in.
+func (d Decision) Allowed() bool { return d.Outcome == Allowed }
+
+// Message is what to show to whoever is refused: the same words whatever the reason.
+func (d Decision) Message() string {
+	if d.Outcome != Denied {
+		return ""
+	}
+	return "That did not work. Check what you typed and try again; if it goes on, ask your administrator."
+}
+
+// Reason is why somebody was refused, for logs and administrators alone.
+func (d Decision) Reason() Reason { return d.reason }
+
+// Subject is whom the attempt was about, "" where the login belongs to nobody. It is for logs and administrators alone.
+func (d Decision) Subject() chatadmin.ID { return d.subject }
+
+// String is the outcome.
+func (d Decision) String() string { return d.Outcome.String() }
+
+// GoString is the outcome too: no secret or reason slips out with %#v.
+func (d Decision) GoString() string { return d.Outcome.String() }
+
+// LogValue is for the host's log: the outcome, the reason and the user's ID. What was typed as a login is not there: it may be a password typed into the wrong field.
+func (d Decision) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("outcome", d.Outcome.String()), slog.String("reason", string(d.reason)), slog.String("user", string(d.subject)),
+		slog.String("client", string(d.Client)), slog.String("method", string(d.Method)))
+}
+
+// Reason is why somebody was refused.
+type Reason string
+
+const (
+	Unknown     Reason = "unknown"      // no user has this login
+	Spelling    Reason = "spelling"     // the domain wants the exact spelling; counts as a failure
+	Wrong       Reason = "wrong"        // the first factor did not hold; counts as a failure
+	WrongCode   Reason = "wrong_code"   // the second factor did not hold; counts as a failure
+	Locked      Reason = "locked"       // by failed sign-ins
+	NoAccess    Reason = "denied"       // an administrator has denied access for now
+	Deactivated Reason = "deactivated"  //
+	Deleting    Reason = "deleting"     // the user is being deleted
+	NoDomain    Reason = "domain"       // the domain is suspended or closing
+	NoDevice    Reason = "device"       // the device is disabled
+	NoChallenge Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
+	Busy        Reason = "busy"         // too many attempts of this user at the same time
+	Expired     Reason = "expired"      // verifying took so long that the attempt counts as a failure
+	Vetoed      Reason = "vetoed"       // the application refused a first sign-in
+	Failed      Reason = "failed"       // no decision was possible: there is an error beside it
+)
+
+// standing is why a user cannot come in whatever they know; "" where they can.
+func standing(set *chatadmin.Settings, u *chatadmin.User) Reason {
+	switch {
+	case set.State != chatadmin.DomainActive:
+		return NoDomain
+	case u.Deleting:
+		return Deleting
+	case u.Status == chatadmin.Deactivated:
+		return Deactivated
+	case u.Denied:
+		return NoAccess
+	}
+	return ""
+}

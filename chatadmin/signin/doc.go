@@ -1,0 +1,72 @@
+// Package signin is the gate: it decides every sign-in, locks out who guesses, and tells the host whose sessions to end.
+//
+// # Wiring it
+//
+// The library owns no passwords: the host says whether the first factor held, by its own password table, by package password beside this one, or by what Google or a SAML provider asserts.
+//
+//	gate, err := signin.New(admin, &signin.Options{Sessions: sessions, SecondFactor: twoFactor, Devices: devices})
+//
+//	// In the handler of the login page:
+//	d, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie},
+//		func(ctx context.Context, u chatadmin.User) (bool, error) { return passwords.Verify(ctx, u, password) })
+//	switch {
+//	case err != nil: // 500: nobody comes in
+//	case d.Allowed(): // make the session, with d.User.ID and d.Client in it; keep d.Trust, if there is one, in a cookie
+//	case d.Outcome == signin.Challenged: // show d.Challenge to this person, ask for the code
+//	default: // show d.Message(), the same for whatever reason; d.Reason() is for the log
+//	}
+//
+//	// In the handler of the page that asks for the code:
+//	d, err = gate.Complete(ctx, domain, challengeID, code, remember)
+//
+//	// In a worker, now and then:
+//	gate.EndSessions(ctx)
+//
+// Begin and Finish are SignIn in two steps, for a first factor that is not verified by a function call.
+//
+// # The decision
+//
+// The first line that applies decides. To the world all refusals look the same, and cost the same work: the same reads and writes, and the host's Verify, which is called for
+// nobody where nobody can come in, and hashes against a dummy.
+//
+//	what is found                                              decision    reason        counts as
+//	no user has the login                                      denied      unknown       (a failure, of nobody)
+//	the domain is suspended or closing                         denied      domain        nothing
+//	the user is being deleted, deactivated, denied             denied      deleting, deactivated, denied    nothing
+//	the spelling is not exact where the preset wants that      denied      spelling      a failure
+//	locked by failures                                         denied      locked        nothing
+//	no place became free in time                               denied      busy          nothing
+//	the first factor does not hold                             denied      wrong         a failure
+//	verifying took longer than Options.Hold                    denied      expired       a failure
+//	the device is disabled                                     denied      device        nothing
+//	a second factor is asked for                               challenge                 nothing: failures stay
+//	access ended while the first factor was being verified     denied      as above      nothing
+//	otherwise                                                  allowed                   a success: failures are forgotten
+//	then: a wrong code                                         denied      wrong_code    a failure
+//	then: a right code, and all of the above anew              allowed                   a success
+//
+// The first success makes a pending user active.
+//
+// # Lock-out
+//
+// Failures in a row are counted for each user, however the login is spelled, over all processes that share a store. The third (see [Policy]) locks; a lock lifts after 15 minutes, by Unlock, or
+// when an admin grants access. An attempt reserves its place before anything is verified: failures and attempts under way are together never more than the limit, the others wait. So
+// a hundred parallel guesses make three verifications, and a hundred parallel right passwords all come in. Places are kept in the gate's own transactions, never in one of the host's that could be rolled back: do
+// not give the Admin a store that is joined to one.
+//
+// Somebody who is locked keeps the sessions that they have: else everybody who knows a login could end them.
+//
+// # Sessions
+//
+// When users are deactivated, denied or deleted, the end of their sessions is queued in the same transaction, and EndSessions tells the host after the commit, at least once. Suspending a domain
+// is the host's own act: the gate refuses its users from then on, and the host ends its sessions by domain.
+//
+// # Who may do what
+//
+//	users.read     Locks
+//	users.access   Unlock; chatadmin's GrantAccess lifts locks too
+//	domain         SetPolicy
+//	(none)         Policy
+//
+// SignIn, Begin, Finish, Cancel, Complete and EndSessions are called by the host alone.
+package signin

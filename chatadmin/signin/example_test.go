@@ -1,0 +1,142 @@
+package signin_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// The handler of a login page: what the person sees is the same for every refusal, what the log sees is not.
+func ExampleGate_SignIn() {
+	ctx := context.Background()
+	admin := chatadmin.New(memstore.New(nil), nil)
+	gate, err := signin.New(admin, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	domain, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "ann@acme.example"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	login := func(name, password string) {
+		d, err := gate.SignIn(ctx, domain.ID, signin.Attempt{Login: name, Client: signin.Web}, func(_ context.Context, u chatadmin.User) (bool, error) {
+			return password == "correct horse", nil // here the host looks into its own table
+		})
+		switch {
+		case err != nil:
+			fmt.Println("500", err)
+		case d.Allowed():
+			fmt.Println("a session for", d.User.Login, "on", d.Client)
+		default:
+			fmt.Println("log:", d.Reason())
+		}
+	}
+	login("nobody@acme.example", "correct horse")
+	for range 3 {
+		login("ann@acme.example", "battery staple")
+	}
+	login("Ann@Acme.Example", "correct horse")
+	users, _ := admin.Store().UsersByLogin(ctx, domain.ID, []string{"ann@acme.example"})
+	if _, err := admin.AsHost(domain.ID).GrantAccess(ctx, users[0].ID); err != nil { // lifts the lock
+		fmt.Println(err)
+	}
+	login("Ann@Acme.Example", "correct horse")
+	// Output:
+	// log: unknown
+	// log: wrong
+	// log: wrong
+	// log: wrong
+	// log: locked
+	// a session for ann@acme.example on web
+}
+
+// A domain that is stricter than usual.
+func ExampleGate_SetPolicy() {
+	ctx := context.Background()
+	admin := chatadmin.New(memstore.New(nil), nil)
+	gate, err := signin.New(admin, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "ann@acme.example"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := admin.As(domain.ID, boss.ID)
+	if err := gate.SetPolicy(ctx, s, signin.Policy{UnlockAfter: 2 * time.Hour}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := gate.Policy(ctx, s)
+	fmt.Println(p.Limit, p.UnlockAfter, err)
+	// Output: 3 2h0m0s <nil>
+}
+
+// endings ends sessions of the host.
+type endings struct{}
+
+func (endings) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+	fmt.Println("end the sessions of", len(users), "user")
+	return nil
+}
+
+// From being created to being shut out: invitation, password, sign-in, and the end of sessions.
+func Example() {
+	ctx := context.Background()
+	mail := &chatadmintest.Mailbox{}
+	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mail})
+	gate, err := signin.New(admin, &signin.Options{Sessions: endings{}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	passwords, err := password.New(admin, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	domain, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	host := admin.AsHost(domain.ID)
+	ann, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := admin.SendInvitations(ctx, domain.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	words := strings.Fields(mail.To("ann@acme.example")[0].Text)
+	token := words[len(words)-1] // without Options.LinkBase the mail has no link but the bare token
+	if _, err := admin.AcceptInvitation(ctx, token, passwords.Setter("correct horse")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := gate.SignIn(ctx, domain.ID, signin.Attempt{Login: "ann@acme.example", Client: signin.Web}, passwords.Verifier("correct horse"))
+	fmt.Println(d, d.User.Status, err)
+	if _, err := host.DeactivateUsers(ctx, ann.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := gate.EndSessions(ctx); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// allowed active <nil>
+	// end the sessions of 1 user
+}

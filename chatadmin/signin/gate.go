@@ -1,0 +1,313 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Options of a gate; nil means defaults.
+type Options struct {
+	SecondFactor SecondFactor // nil: nobody is asked for one
+	Devices      Devices      // nil: every device is let in
+	Sessions     Sessions     // nil: the host ends its sessions by itself, such as by the events of the outbox
+	// Policy holds where a domain has set none.
+	Policy Policy
+	// Hold is how long verifying may take; default 1 minute. An attempt that is not settled by then was abandoned, which counts as a failure.
+	Hold time.Duration
+	// Wait is how long an attempt waits while as many are under way as may still fail; default 10 seconds. Then it is refused as Busy, and does not count.
+	Wait time.Duration
+	// Queue is how many attempts of one user may wait in this process; default 256.
+	Queue int
+}
+
+// Gate decides every sign-in of the domains of one Admin. It is safe for many goroutines and starts none.
+type Gate struct {
+	admin *chatadmin.Admin
+	o     Options
+	doors doors
+}
+
+// New returns the gate over an Admin. It makes granting access lift locks too, and queues the end of sessions with whatever ends a user's access: so every process that changes users
+// makes one, with the same options, before it uses the Admin. o may be nil.
+func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
+	g := &Gate{admin: admin}
+	if o != nil {
+		g.o = *o
+	}
+	if err := g.o.Policy.check(); err != nil {
+		return nil, err
+	}
+	g.o.Policy = g.o.Policy.or(Policy{defaultLimit, defaultUnlock})
+	for _, d := range []struct {
+		value *time.Duration
+		usual time.Duration
+	}{{&g.o.Hold, time.Minute}, {&g.o.Wait, 10 * time.Second}} {
+		if *d.value < 0 {
+			return nil, fmt.Errorf("a gate cannot wait for %s: %w", *d.value, chatadmin.ErrInvalid)
+		}
+		if *d.value == 0 {
+			*d.value = d.usual
+		}
+	}
+	if g.o.Queue <= 0 {
+		g.o.Queue = 256
+	}
+	g.doors.most = g.o.Queue
+	e := chatadmin.Extension{OnGrant: g.lift}
+	if g.o.Sessions != nil {
+		e.OnUserChange = queueSessions
+	}
+	admin.Extend(e)
+	return g, nil
+}
+
+// Verify says whether the first factor of an attempt holds, such as the password that was typed for u. For the zero User (no ID) there is nobody to come in, and whatever it says is
+// no: it then does the same work as for somebody, such as hashing the password against a dummy, so that no clock tells who exists or is locked. An error is no answer: nobody comes in
+// and no failure is counted.
+type Verify func(ctx context.Context, u chatadmin.User) (bool, error)
+
+// SignIn decides an attempt. An error means that no decision was possible: nobody comes in, and it may be shown as a failure of the service. The domain is the host's own
+// knowledge, such as the host name of its page; one that does not exist is chatadmin.ErrNotFound. ctx bounds the waiting and is handed to verify, which has Options.Hold at most.
+func (g *Gate) SignIn(ctx context.Context, domain chatadmin.ID, a Attempt, verify Verify) (Decision, error) {
+	t, err := g.Begin(ctx, domain, a)
+	if err != nil {
+		return Decision{}, err
+	}
+	verifying, cancel := context.WithTimeout(ctx, g.o.Hold)
+	defer cancel()
+	held, err := verify(verifying, t.User)
+	if err != nil {
+		return Decision{}, errors.Join(err, g.Cancel(ctx, t))
+	}
+	return g.Finish(ctx, t, held)
+}
+
+// Try is an attempt under way: between Begin, and Finish or Cancel.
+type Try struct {
+	User chatadmin.User // whose first factor is to be verified; the zero User where nobody comes in, see Verify
+
+	domain  chatadmin.ID
+	attempt Attempt
+	find    func(context.Context) ([]chatadmin.User, error)
+	set     chatadmin.Settings
+	policy  Policy
+	user    chatadmin.User // whom the attempt is about; zero for an unknown login
+	refused Reason         // "" as long as they may come in
+	over    atomic.Bool
+	place   place
+}
+
+// ErrOver is a Try that was finished or cancelled before.
+var ErrOver = errors.New("this attempt to sign in is over")
+
+// Begin reserves a place for an attempt, and waits for it while as many attempts of the user are under way as may still fail. Whether there is such a user is not told: verify in
+// any case, then call Finish, or Cancel if verifying was not possible. A Try that is abandoned counts as a failure after Options.Hold.
+func (g *Gate) Begin(ctx context.Context, domain chatadmin.ID, a Attempt) (*Try, error) {
+	switch a.Client {
+	case Web, Desktop, Mac, IOS, Android:
+	default:
+		a.Client = UnknownClient
+	}
+	switch a.Method {
+	case "":
+		a.Method = Password
+	case Password, Google, SAML:
+	default:
+		return nil, fmt.Errorf("sign-in method %q: choose password, google or saml: %w", chatadmin.Cut(string(a.Method)), chatadmin.ErrInvalid)
+	}
+	t := &Try{domain: domain, attempt: a}
+	key := chatadmin.Fold(cut(a.Login))
+	t.find = func(ctx context.Context) ([]chatadmin.User, error) {
+		return g.admin.Store().UsersByLogin(ctx, domain, []string{key})
+	}
+	t.place = g.placeFor(key)
+	if err := g.enter(ctx, t); err != nil {
+		return nil, err
+	}
+	if t.refused == "" {
+		t.User = t.user
+	}
+	return t, nil
+}
+
+// cut takes from a login what no store would take: it belongs to nobody then. A login has 254 bytes at most.
+func cut(login string) string {
+	if len(login) > 1024 {
+		login = login[:1024]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(login, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// look reads the domain and the user anew.
+func (g *Gate) look(ctx context.Context, t *Try) error {
+	ds, err := g.admin.Store().Domains(ctx, []chatadmin.ID{t.domain})
+	if err != nil {
+		return err
+	}
+	if len(ds) == 0 {
+		return fmt.Errorf("domain %s: %w", chatadmin.Cut(string(t.domain)), chatadmin.ErrNotFound)
+	}
+	if t.set, err = ds[0].Settings(); err != nil {
+		return err
+	}
+	if t.policy, err = g.policy(&t.set); err != nil {
+		return err
+	}
+	us, err := t.find(ctx)
+	if err != nil {
+		return err
+	}
+	t.user, t.refused = chatadmin.User{}, Unknown
+	if len(us) > 0 {
+		t.user = us[0]
+		t.refused = standing(&t.set, &t.user)
+		if t.refused == "" && t.attempt.Login != "" && t.set.Login.Exact && strings.TrimSpace(t.attempt.Login) != t.user.Login {
+			t.refused = Spelling
+		}
+	}
+	t.place.of(t.domain, t.user.ID)
+	return nil
+}
+
+// Finish decides an attempt whose first factor has held, or not.
+func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) {
+	if !t.over.CompareAndSwap(false, true) {
+		return Decision{}, ErrOver
+	}
+	if t.refused != "" || !held {
+		return g.fail(ctx, t, Wrong)
+	}
+	if reason, err := g.device(ctx, t); reason != "" || err != nil {
+		return g.release(ctx, t, reason, err)
+	}
+	var asked Asked
+	if g.o.SecondFactor != nil {
+		var err error
+		if asked, err = g.o.SecondFactor.Ask(ctx, &t.set, t.user, t.attempt); err != nil {
+			return g.release(ctx, t, "", fmt.Errorf("asking for the second factor: %w", err))
+		}
+	}
+	if asked.Challenge == nil {
+		return g.pass(ctx, t, asked.Trust)
+	}
+	// The password alone does not take failures back: else whoever knows it could guess codes for ever.
+	reason, err := g.settle(ctx, t, kept)
+	if reason != "" || err != nil {
+		return g.deny(ctx, t, reason), err
+	}
+	return g.decided(ctx, Decision{Outcome: Challenged, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Challenge: asked.Challenge, Trust: asked.Trust, subject: t.user.ID}), nil
+}
+
+// Cancel gives back the place of an attempt that could not be verified. It counts neither as a failure nor as a success.
+func (g *Gate) Cancel(ctx context.Context, t *Try) error {
+	if !t.over.CompareAndSwap(false, true) {
+		return ErrOver
+	}
+	_, err := g.settle(ctx, t, kept)
+	return err
+}
+
+// Complete decides a sign-in whose challenge is answered. remember asks for a trust token, by which this client is not asked again for as long as the domain allows. A wrong
+// answer counts as a failed sign-in; somebody locked or denied since the challenge was opened does not come in.
+func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, code string, remember bool) (Decision, error) {
+	var open Open
+	err := error(chatadmin.ErrNotFound)
+	if g.o.SecondFactor != nil {
+		open, err = g.o.SecondFactor.Open(ctx, domain, challenge)
+	}
+	if errors.Is(err, chatadmin.ErrNotFound) || err == nil && open.Domain != domain {
+		return g.decided(ctx, Decision{reason: NoChallenge}), nil
+	}
+	if err != nil {
+		return Decision{}, fmt.Errorf("opening the challenge: %w", err)
+	}
+	t := &Try{domain: domain, attempt: Attempt{Client: open.Client, Method: open.Method, Device: open.Device}}
+	t.find = func(ctx context.Context) ([]chatadmin.User, error) {
+		return g.admin.Store().Users(ctx, domain, []chatadmin.ID{open.User})
+	}
+	t.place = g.placeFor(string(open.User))
+	if err := g.enter(ctx, t); err != nil {
+		return Decision{}, err
+	}
+	if t.refused != "" {
+		return g.fail(ctx, t, t.refused)
+	}
+	if reason, err := g.device(ctx, t); reason != "" || err != nil {
+		return g.release(ctx, t, reason, err)
+	}
+	answer, err := g.o.SecondFactor.Answer(ctx, open, code, remember)
+	if errors.Is(err, chatadmin.ErrNotFound) { // answered, or dead, since it was opened
+		return g.release(ctx, t, NoChallenge, nil)
+	}
+	if err != nil {
+		return g.release(ctx, t, "", fmt.Errorf("checking the answer: %w", err))
+	}
+	if answer.Right {
+		return g.pass(ctx, t, answer.Trust)
+	}
+	d, err := g.fail(ctx, t, WrongCode)
+	d.Retry = err == nil && d.reason == WrongCode && !answer.Dead
+	return d, err
+}
+
+func (g *Gate) device(ctx context.Context, t *Try) (Reason, error) {
+	if g.o.Devices == nil || t.attempt.Device == "" {
+		return "", nil
+	}
+	ok, err := g.o.Devices.DeviceAllowed(ctx, t.domain, t.user.ID, t.attempt.Device)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("looking for the device: %w", err)
+	case !ok:
+		return NoDevice, nil
+	}
+	return "", nil
+}
+
+// pass lets the user in.
+func (g *Gate) pass(ctx context.Context, t *Try, trust string) (Decision, error) {
+	reason, err := g.settle(ctx, t, passed)
+	if reason != "" || err != nil {
+		return g.deny(ctx, t, reason), err
+	}
+	return g.decided(ctx, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Trust: trust, subject: t.user.ID}), nil
+}
+
+// fail counts a failure and refuses.
+func (g *Gate) fail(ctx context.Context, t *Try, reason Reason) (Decision, error) {
+	if t.refused != "" {
+		reason = t.refused
+	}
+	other, err := g.settle(ctx, t, failed)
+	if other != "" {
+		reason = other
+	}
+	return g.deny(ctx, t, reason), err
+}
+
+// release refuses what is neither a failure nor a success of the user.
+func (g *Gate) release(ctx context.Context, t *Try, reason Reason, because error) (Decision, error) {
+	other, err := g.settle(ctx, t, kept)
+	if other != "" {
+		reason = other
+	}
+	return g.deny(ctx, t, reason), errors.Join(because, err)
+}
+
+func (g *Gate) deny(ctx context.Context, t *Try, reason Reason) Decision {
+	if reason == "" {
+		reason = Failed
+	}
+	return g.decided(ctx, Decision{Client: t.attempt.Client, Method: t.attempt.Method, reason: reason, subject: t.user.ID})
+}
+
+func (g *Gate) decided(ctx context.Context, d Decision) Decision {
+	g.admin.Options().Logger.InfoContext(ctx, "sign-in", "decision", d)
+	return d
+}

@@ -1,0 +1,111 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Policy says when failed sign-ins lock a user, and for how long. It is kept in the domain's settings; the zero fields of one mean the defaults.
+type Policy struct {
+	// Limit is how many failures, with no success in between, lock: 1 to 100, default 3. It also is how many attempts of one user are verified at the same time.
+	Limit int
+	// UnlockAfter is when a lock lifts by itself: whole seconds, at most a year, default 15 minutes; or Never. The lock of a domain admin always lifts,
+	// after 15 minutes where it says Never: otherwise three wrong guesses could leave nobody who unlocks.
+	UnlockAfter time.Duration
+}
+
+// Never is a Policy.UnlockAfter: an admin, or the host, unlocks.
+const Never time.Duration = -1
+
+const (
+	policyName    = "signin"
+	defaultLimit  = 3
+	defaultUnlock = 15 * time.Minute
+)
+
+type storedPolicy struct {
+	Version int           `json:"v"`
+	Limit   int           `json:"limit,omitempty"`
+	Unlock  time.Duration `json:"unlock_after,omitempty"` // in seconds, or -1
+}
+
+func (p Policy) check() error {
+	switch {
+	case p.Limit < 0 || p.Limit > 100:
+		return fmt.Errorf("a limit of %d failed sign-ins: choose 1 to 100: %w", p.Limit, chatadmin.ErrInvalid)
+	case p.UnlockAfter == Never:
+	case p.UnlockAfter < 0 || p.UnlockAfter > 366*24*time.Hour || p.UnlockAfter%time.Second != 0:
+		return fmt.Errorf("a lock that lifts after %s: choose whole seconds up to a year, or Never: %w", p.UnlockAfter, chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+// or fills in what p leaves open.
+func (p Policy) or(d Policy) Policy {
+	if p.Limit == 0 {
+		p.Limit = d.Limit
+	}
+	if p.UnlockAfter == 0 {
+		p.UnlockAfter = d.UnlockAfter
+	}
+	return p
+}
+
+// policy is what holds in a domain.
+func (g *Gate) policy(set *chatadmin.Settings) (Policy, error) {
+	raw, ok := set.Policies[policyName]
+	if !ok {
+		return g.o.Policy, nil
+	}
+	var s storedPolicy
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return Policy{}, fmt.Errorf("the sign-in policy of the domain: %w", err)
+	}
+	p := Policy{Limit: s.Limit, UnlockAfter: s.Unlock * time.Second}
+	if s.Unlock == Never {
+		p.UnlockAfter = Never
+	}
+	if err := p.check(); err != nil {
+		return Policy{}, err
+	}
+	return p.or(g.o.Policy), nil
+}
+
+// Policy returns what holds in the domain, the defaults filled in. Whoever has access may ask.
+func (g *Gate) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	_, set, err := s.View(ctx, "")
+	if err != nil {
+		return Policy{}, err
+	}
+	return g.policy(&set)
+}
+
+// SetPolicy sets the policy of the domain, from the next attempt on; who is locked already stays so for as long as was decided then. It needs chatadmin.PermDomain.
+func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	stored := storedPolicy{1, p.Limit, p.UnlockAfter / time.Second}
+	if p.UnlockAfter == Never {
+		stored.Unlock = Never
+	}
+	raw, err := json.Marshal(stored)
+	if err != nil {
+		return err
+	}
+	_, err = s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
+		policies := map[string]json.RawMessage{policyName: raw}
+		for name, other := range set.Policies {
+			if name != policyName {
+				policies[name] = other
+			}
+		}
+		set.Policies = policies
+		return nil
+	})
+	return err
+}

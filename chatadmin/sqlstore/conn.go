@@ -1,0 +1,40 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Querier is what *sql.Tx, *sql.Conn and *sql.DB have in common.
+type Querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Conn lets a host that wraps a store of this package write tables of its own in the same transaction. t is the Tx that the store gave to the function of Update, and what Conn returns is for that
+// function, until it returns. Errors must be returned from it: on PostgreSQL a statement that fails ends the transaction, and Update then fails whatever the function says. The Tx of another store
+// is ErrNoConn.
+func Conn(t chatadmin.Tx) (Querier, error) {
+	x, ok := t.(*tx)
+	if !ok || x.over {
+		return nil, ErrNoConn
+	}
+	x.lent = true
+	return x.c.(Querier), nil // a *sql.Conn, or a *sql.Tx
+}
+
+// ErrNoConn: what Conn was given is not a transaction of this package that is going on.
+var ErrNoConn = errors.New("this is no transaction of sqlstore")
+
+// intact looks whether the statements of a host have ended the transaction, of which a commit would say nothing.
+func (x *tx) intact(ctx context.Context) error {
+	if !x.lent || x.s.d != PostgreSQL {
+		return nil
+	}
+	_, err := x.exec(ctx, "SELECT 1", nil)
+	return err
+}

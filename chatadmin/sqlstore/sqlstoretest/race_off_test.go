@@ -1,0 +1,5 @@
+//go:build !race
+
+package sqlstoretest
+
+const slow = false

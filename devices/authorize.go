@@ -1,0 +1,97 @@
+package devices
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Session is whose request it is that Authorize lets in.
+type Session struct {
+	Domain, User, Device chatadmin.ID
+	Key                  string // the client's own device id
+	Type                 Type
+	Generation           int64
+}
+
+// Authorize answers whether a request may come in that shows a session token: the plain text of Registered.Token. It stands in front of every request of a device: one indexed
+// read, and no write. Whoever is not let in gets ErrRefused and nothing else; any other error comes from the store, and means no as well. What changes a device's state, or its
+// user's access, holds from the next call on, in every process; that a domain was suspended within Options.DomainEvery.
+//
+// A device that is let in is active: FlushActivity writes that down.
+func (r *Registry) Authorize(ctx context.Context, token string) (Session, error) {
+	t, ok := parseToken(token)
+	if !ok {
+		return Session{}, ErrRefused
+	}
+	rows, err := r.admin.Store().Devices(ctx, t.Domain, []chatadmin.ID{t.Subject})
+	if err != nil {
+		return Session{}, err
+	}
+	if len(rows) == 0 || Status(rows[0].Status) != Enabled || !t.Matches(sessionPurpose, rows[0].Secret) {
+		return Session{}, ErrRefused
+	}
+	d, now := &rows[0], r.admin.Now()
+	if active, err := r.domainActive(ctx, d.Domain, now); err != nil || !active {
+		return Session{}, refusedUnless(err)
+	}
+	r.note(d, now)
+	return Session{d.Domain, d.User, d.ID, d.Key, Type(d.Type), d.Generation}, nil
+}
+
+func refusedUnless(err error) error {
+	if err == nil {
+		err = ErrRefused
+	}
+	return err
+}
+
+// parseToken takes a token apart, without telling what is wrong with it.
+func parseToken(s string) (chatadmin.Token, bool) {
+	t, err := chatadmin.ParseToken(s)
+	return t, err == nil && opaque(t.Domain) && opaque(t.Subject)
+}
+
+// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+func opaque(id chatadmin.ID) bool {
+	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
+	}) < 0
+}
+
+type domainState struct {
+	active bool
+	looked time.Time
+}
+
+// domainActive looks at a domain now and then. So much time may pass until a suspended one is noticed: a further read for each request would cost more than it is worth.
+func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now time.Time) (bool, error) {
+	if known, ok := r.domains.Load(domain); ok {
+		if d := known.(domainState); now.Sub(d.looked) < r.o.DomainEvery && !now.Before(d.looked) {
+			return d.active, nil
+		}
+	}
+	ds, err := r.admin.Store().Domains(ctx, []chatadmin.ID{domain})
+	if err != nil || len(ds) == 0 {
+		return false, err
+	}
+	set, err := ds[0].Settings()
+	if err != nil {
+		return false, err
+	}
+	r.domains.Store(domain, domainState{set.State == chatadmin.DomainActive, now})
+	return set.State == chatadmin.DomainActive, nil
+}
+
+// DeviceAllowed implements signin.Devices: a user may sign in with a device that is enabled, or not registered yet, or wiped and about to register again. deviceKey is the
+// client's own device id.
+func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, deviceKey string) (bool, error) {
+	rows, _, err := r.admin.Store().ListDevices(ctx, chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}, chatadmin.Page{Limit: 1})
+	if err != nil || len(rows) == 0 || deviceKey == "" {
+		return err == nil, err
+	}
+	d, err := decodeData(&rows[0])
+	return err == nil && d.Reasons&^Wiped == 0, err
+}

@@ -1,0 +1,150 @@
+package devices
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Type is the kind of machine a native client runs on.
+type Type uint8
+
+const (
+	IOS Type = iota + 1
+	Android
+	Windows
+	Mac
+	Linux
+	OtherType
+)
+
+var typeNames = [...]string{"", "ios", "android", "windows", "mac", "linux", "other"}
+
+// String is "ios", "android", "windows", "mac", "linux" or "other".
+func (t Type) String() string { return named(typeNames[:], uint8(t)) }
+
+// ParseType is the inverse of String; anything else is chatadmin.ErrInvalid.
+func ParseType(s string) (Type, error) {
+	for i, name := range typeNames {
+		if i > 0 && name == s {
+			return Type(i), nil
+		}
+	}
+	return 0, fmt.Errorf("type %q: choose one of %s: %w", chatadmin.Cut(s), strings.Join(typeNames[1:], ", "), chatadmin.ErrInvalid)
+}
+
+// Status says whether a device is let in. Whether it is wiped is another matter: see Wipe.
+type Status uint8
+
+const (
+	Enabled  Status = iota + 1 // let in, once it has registered
+	Disabled                   // for at least one Reason
+)
+
+var statusNames = [...]string{"", "enabled", "disabled"}
+
+// String is "enabled" or "disabled".
+func (s Status) String() string { return named(statusNames[:], uint8(s)) }
+
+// ParseStatus is the inverse of String; anything else is chatadmin.ErrInvalid.
+func ParseStatus(s string) (Status, error) {
+	switch s {
+	case "enabled":
+		return Enabled, nil
+	case "disabled":
+		return Disabled, nil
+	}
+	return 0, fmt.Errorf("status %q: enabled or disabled: %w", chatadmin.Cut(s), chatadmin.ErrInvalid)
+}
+
+func named(names []string, i uint8) string {
+	if i > 0 && int(i) < len(names) {
+		return names[i]
+	}
+	return "unknown"
+}
+
+// Device is one registration of a native client: two people who share a phone have two.
+type Device struct {
+	ID, User   chatadmin.ID
+	Key        string // the client's own device id
+	Name       string // as the client calls itself, such as "Ann's iPhone"
+	Version    string // of the app
+	Type       Type
+	Status     Status
+	Reasons    Reasons // why it is disabled
+	Generation int64   // which of its registrations is the present one: 1, 2, …
+	LastSeen   time.Time
+	Wipe       Wipe    // of this generation
+	Command    Command // the wipe itself; zero where Wipe is None
+
+	Login, UserName string // of its user; filled in by lists
+}
+
+// data is what Device.Data of the store holds.
+type data struct {
+	Version int     `json:"v"`
+	Reasons Reasons `json:"disabled_by,omitempty"`
+	Push    string  `json:"push,omitempty"` // the push token
+	Wipe    []byte  `json:"wipe,omitempty"` // hash of the wipe credential
+}
+
+func decodeData(row *chatadmin.Device) (d data, err error) {
+	if err = json.Unmarshal(row.Data, &d); err == nil && d.Version != 1 {
+		err = fmt.Errorf("version %d is not known to this version of the library", d.Version)
+	}
+	if err != nil {
+		return data{}, fmt.Errorf("data of device %s: %w", row.ID, err)
+	}
+	return d, nil
+}
+
+// Registration is what a client says of its device.
+type Registration struct {
+	Key     string // the client's own device id: 1 to 128 printable ASCII characters without spaces, compared exactly
+	Type    Type
+	Name    string // at most 100 bytes
+	Version string // of the app, at most 50 bytes
+	Push    string // the push token, at most 1024 printable ASCII characters; "" for none
+}
+
+func (n *Registration) check() error {
+	n.Name, n.Version = strings.TrimSpace(n.Name), strings.TrimSpace(n.Version)
+	wrong := func(field, value, code, reason string) error {
+		return &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: reason}
+	}
+	switch {
+	case n.Key == "":
+		return wrong("device_id", "", chatadmin.CodeMissing, "the device has no id")
+	case len(n.Key) > 128 || !printable(n.Key):
+		return wrong("device_id", n.Key, chatadmin.CodeBadText, "a device id has 1 to 128 printable ASCII characters and no spaces")
+	case n.Type < IOS || n.Type > OtherType:
+		return wrong("type", "", chatadmin.CodeMissing, "the device has no type, such as ios or android")
+	case len(n.Name) > 100 || !visible(n.Name):
+		return wrong("name", n.Name, chatadmin.CodeBadText, "a name has at most 100 bytes and no control characters")
+	case len(n.Version) > 50 || !printable(strings.ReplaceAll(n.Version, " ", "")):
+		return wrong("version", n.Version, chatadmin.CodeBadText, "a version has at most 50 printable ASCII characters")
+	case len(n.Push) > 1024 || !printable(n.Push):
+		return wrong("push_token", "", chatadmin.CodeBadText, "a push token has at most 1024 printable ASCII characters and no spaces")
+	}
+	return nil
+}
+
+// visible reports whether a person sees every character; a joiner within an emoji is one that people type.
+func visible(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\u200d' })
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

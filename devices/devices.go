@@ -1,0 +1,86 @@
+package devices
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// The errors of this package. Those of chatadmin come as well: ErrNotFound, ErrForbidden, ErrInvalid, ErrVetoed, ErrPlanStale, …
+var (
+	// ErrRefused is what a device gets that is not let in, whatever the reason: it does not exist, is disabled, or shows a credential that is not (any more) its own.
+	ErrRefused = errors.New("the device is not let in: register it again, or check in to learn what there is to do")
+	// ErrState is a change that the device's state rules out.
+	ErrState = errors.New("not possible in the device's present state")
+	// ErrWipePending is an attempt to enable a device that has yet to answer whether it was wiped. It also is ErrState.
+	ErrWipePending error = wipePending{}
+	// ErrStale is an acknowledgement of something that is not the device's last command. It changes nothing.
+	ErrStale = errors.New("this is not the device's present command; nothing was changed")
+	// ErrTooMany is a registration beyond Options.MaxPerUser.
+	ErrTooMany = errors.New("the user has too many devices: remove one first")
+)
+
+type wipePending struct{}
+
+func (wipePending) Error() string {
+	return "a wipe of this device is pending: cancel it in the same call, or wait until the device has answered"
+}
+
+func (wipePending) Is(target error) bool { return target == ErrState }
+
+// Kinds of audit events. Each names the devices and their users.
+const (
+	KindRegister    = "device.register"
+	KindDisable     = "device.disable"
+	KindEnable      = "device.enable"
+	KindRemove      = "device.remove"
+	KindWipe        = "device.wipe" // asked for
+	KindCancelWipe  = "device.wipe.cancel"
+	KindDeliverWipe = "device.wipe.deliver"
+	KindAnswerWipe  = "device.wipe.answer" // acknowledged or failed
+)
+
+// Options configure a Registry; nil means defaults.
+type Options struct {
+	// Pusher wakes devices that have something to do; without one they learn it when they next check in.
+	Pusher chatadmin.Pusher
+	// MaxPerUser is how many devices a user may have; default 20. It bounds what deactivating a user has to change at once.
+	MaxPerUser int
+	// SeenEvery is how old a device's last activity may become before a request renews it; default 5 minutes.
+	SeenEvery time.Duration
+	// DomainEvery is for how long Authorize believes that a domain is active; default 5 seconds.
+	DomainEvery time.Duration
+}
+
+// Registry knows the devices of all domains. It is safe for many goroutines and starts none.
+type Registry struct {
+	admin   *chatadmin.Admin
+	o       Options
+	seen    activity
+	domains sync.Map // chatadmin.ID -> domainState
+}
+
+var _ signin.Devices = (*Registry)(nil)
+
+// New returns the registry over an Admin, and makes the Admin disable and wipe devices with their users: call it while setting up, once for each Admin, in every process that
+// changes users. o may be nil.
+func New(admin *chatadmin.Admin, o *Options) *Registry {
+	r := &Registry{admin: admin}
+	if o != nil {
+		r.o = *o
+	}
+	if r.o.MaxPerUser <= 0 {
+		r.o.MaxPerUser = 20
+	}
+	if r.o.SeenEvery <= 0 {
+		r.o.SeenEvery = 5 * time.Minute
+	}
+	if r.o.DomainEvery <= 0 {
+		r.o.DomainEvery = 5 * time.Second
+	}
+	admin.Extend(chatadmin.Extension{OnUserChange: r.usersChanged})
+	return r
+}

@@ -1,0 +1,204 @@
+package devices
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Authenticate says whose request it is: the user whom the host has authenticated by its own means, such as a session that began a moment ago. An error that is chatadmin.ErrForbidden
+// refuses the request, any other one is a failure of the server.
+type Authenticate func(r *http.Request) (domain, user chatadmin.ID, err error)
+
+// HandlerOptions configure a Handler; nil means defaults.
+type HandlerOptions struct {
+	// PerMinute is how many calls a user (registering) or a device (checking in, answering) may make in a minute; default 30.
+	PerMinute int
+}
+
+type handler struct {
+	registry *Registry
+	who      Authenticate
+	limit    *limiter
+}
+
+// Handler is the device side over HTTP: POST register, checkin and acknowledge, below the path where the host mounts it with http.StripPrefix. Only register asks Authenticate; the others are
+// authenticated by the wipe credential. What they speak is in the package documentation. Limits count what is authenticated: so nobody uses up those of a device by guessing, and
+// credentials of 256 bits are not guessed.
+func (r *Registry) Handler(who Authenticate, o *HandlerOptions) http.Handler {
+	most := 30
+	if o != nil && o.PerMinute > 0 {
+		most = o.PerMinute
+	}
+	h := &handler{r, who, newLimiter(most)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/register", h.serve(h.register))
+	mux.HandleFunc("/checkin", h.serve(h.checkIn))
+	mux.HandleFunc("/acknowledge", h.serve(h.acknowledge))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusNotFound, fault("not_found", "there is no such call"))
+	})
+	return mux
+}
+
+// limited is a refusal for now.
+type limited struct{ wait time.Duration }
+
+func (limited) Error() string { return "too many calls" }
+
+// serve reads a request and writes the answer of a call, or its error.
+func (h *handler) serve(call func(*http.Request, []byte) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			reply(w, http.StatusMethodNotAllowed, fault("method", "only POST"))
+			return
+		}
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			reply(w, http.StatusUnsupportedMediaType, fault("media_type", "the body must be application/json"))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var tooLong *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLong):
+			reply(w, http.StatusRequestEntityTooLarge, fault("too_long", "the body is too long"))
+			return
+		case err != nil:
+			reply(w, http.StatusBadRequest, fault("invalid", "the body ended early"))
+			return
+		}
+		answer, err := call(r, body)
+		if err != nil {
+			h.refuse(w, r, err)
+			return
+		}
+		reply(w, http.StatusOK, answer)
+	}
+}
+
+// refuse writes an error. What the server's own trouble is goes to the log alone.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var slow limited
+	switch {
+	case errors.As(err, &slow):
+		w.Header().Set("Retry-After", strconv.Itoa(int(slow.wait/time.Second)+1))
+		reply(w, http.StatusTooManyRequests, fault("too_many", "too many calls: wait"))
+	case errors.Is(err, ErrRefused):
+		reply(w, http.StatusUnauthorized, fault("refused", ErrRefused.Error()))
+	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrSuspended), errors.Is(err, chatadmin.ErrVetoed), errors.Is(err, chatadmin.ErrNotFound):
+		reply(w, http.StatusForbidden, fault("forbidden", "not permitted"))
+	case errors.Is(err, ErrTooMany):
+		reply(w, http.StatusConflict, fault("too_many_devices", ErrTooMany.Error()))
+	case errors.Is(err, ErrStale), errors.Is(err, ErrState):
+		reply(w, http.StatusConflict, fault("stale", ErrStale.Error()))
+	case errors.Is(err, errBody), errors.Is(err, chatadmin.ErrInvalid):
+		reply(w, http.StatusBadRequest, fault("invalid", err.Error()))
+	default:
+		h.registry.admin.Options().Logger.ErrorContext(r.Context(), "device call failed", "path", r.URL.Path, "error", err)
+		w.Header().Set("Retry-After", "5")
+		reply(w, http.StatusServiceUnavailable, fault("unavailable", "not now: try again"))
+	}
+}
+
+func fault(code, message string) ErrorReply { return ErrorReply{ErrorDetail{code, message}} }
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
+}
+
+func (h *handler) allow(key string) error {
+	if wait, ok := h.limit.allow(key, h.registry.admin.Now()); !ok {
+		return limited{wait}
+	}
+	return nil
+}
+
+func (h *handler) register(r *http.Request, body []byte) (any, error) {
+	domain, user, err := h.who(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.allow("user " + string(domain) + " " + string(user)); err != nil {
+		return nil, err
+	}
+	var q RegisterRequest
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	t, err := ParseType(q.Type)
+	if err != nil {
+		return nil, err
+	}
+	out, err := h.registry.Register(r.Context(), h.registry.admin.AsHost(domain), user, Registration{Key: q.DeviceID, Type: t, Name: q.Name, Version: q.Version, Push: q.PushToken})
+	if err != nil {
+		return nil, err
+	}
+	a := RegisterReply{Device: string(out.Device.ID), Generation: out.Device.Generation, Status: out.Device.Status.String(), Wipe: out.Device.Wipe.String(), WipeToken: out.WipeToken.Plain()}
+	if out.Device.Status == Enabled {
+		a.Token = out.Token.Plain()
+	}
+	return a, nil
+}
+
+// bearer authenticates by the wipe credential, and counts the call.
+func (h *handler) bearer(ctx context.Context, r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", ErrRefused
+	}
+	d, _, err := h.registry.open(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	return token, h.allow("device " + string(d.id))
+}
+
+func (h *handler) checkIn(r *http.Request, body []byte) (any, error) {
+	token, err := h.bearer(r.Context(), r)
+	if err != nil {
+		return nil, err
+	}
+	if err := decode(body, &struct{}{}); err != nil {
+		return nil, err
+	}
+	commands, err := h.registry.CheckIn(r.Context(), token)
+	if err != nil {
+		return nil, err
+	}
+	a := CheckInReply{Commands: []CommandReply{}}
+	for _, c := range commands {
+		a.Commands = append(a.Commands, CommandReply{string(c.ID), "wipe"})
+	}
+	return a, nil
+}
+
+func (h *handler) acknowledge(r *http.Request, body []byte) (any, error) {
+	token, err := h.bearer(r.Context(), r)
+	if err != nil {
+		return nil, err
+	}
+	var q AcknowledgeRequest
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	if q.Outcome != "done" && q.Outcome != "failed" {
+		return nil, errOutcome
+	}
+	c, err := h.registry.Acknowledge(r.Context(), token, chatadmin.ID(q.Command), Outcome{Failed: q.Outcome == "failed", Detail: q.Detail})
+	if err != nil {
+		return nil, err
+	}
+	return AcknowledgeReply{c.State.String()}, nil
+}

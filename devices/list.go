@@ -1,0 +1,280 @@
+package devices
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Query narrows a list of devices; zero fields do not.
+type Query struct {
+	Search string       // the beginning of a device id (exactly), or of its user's login or name (case does not matter)
+	User   chatadmin.ID // whose devices
+	Key    string       // exactly this device id, which several users may share
+	Status Status
+	Type   Type
+}
+
+// List returns a page of devices, of at most p.Limit (1 to chatadmin.MaxBatch), and where the next one begins; "" is the end. A page may have fewer although more follow. Devices come
+// by their device id; a search returns those whose device id fits first, then those of users whose login fits, then those of users whose name does. It needs chatadmin.PermDevices, but for one's own
+// devices: Query.User is the actor.
+func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+	need := chatadmin.PermDevices
+	if q.User != "" && q.User == s.Actor() {
+		need = ""
+	}
+	if _, _, err := s.View(ctx, need); err != nil {
+		return nil, "", err
+	}
+	q.Search = strings.TrimSpace(q.Search)
+	base := chatadmin.DeviceQuery{Domain: s.Domain(), Key: q.Key, Status: uint8(q.Status), Type: uint8(q.Type)}
+	if q.User != "" {
+		base.Users = []chatadmin.ID{q.User}
+	}
+	var rows []chatadmin.Device
+	var next chatadmin.Cursor
+	var err error
+	if q.Search == "" || q.Key != "" || q.User != "" { // a search among the devices of one user is for the device id
+		base.Prefix = q.Search
+		rows, next, err = r.admin.Store().ListDevices(ctx, base, p)
+	} else {
+		rows, next, err = r.search(ctx, base, q.Search, p)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := r.seenByAdmin(ctx, s.Domain(), rows)
+	return out, next, err
+}
+
+// All lists devices page by page, as List does.
+func (r *Registry) All(ctx context.Context, s *chatadmin.Scope, q Query) iter.Seq2[Device, error] {
+	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.List(ctx, s, q, p) })
+}
+
+func pages[T any](list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+			rows, next, err := list(p)
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			p.After = next
+		}
+	}
+}
+
+// place of a search: which of its three lists, where the page of users begins, and where that of their devices does. Each list is in the order of an index, whatever the number of
+// devices.
+type place struct {
+	List    int              `json:"l,omitempty"`
+	Users   chatadmin.Cursor `json:"u,omitempty"`
+	Devices chatadmin.Cursor `json:"d,omitempty"`
+}
+
+// searchPages is how many pages of users one call looks through before it returns what it has found, if anything.
+const searchPages = 10
+
+func (r *Registry) search(ctx context.Context, q chatadmin.DeviceQuery, text string, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	at, err := parsePlace(p.After)
+	if err != nil {
+		return nil, "", err
+	}
+	store, folded := r.admin.Store(), chatadmin.Fold(text)
+	var found []chatadmin.Device
+	for range searchPages {
+		page := chatadmin.Page{After: at.Devices, Limit: p.Limit}
+		var rows []chatadmin.Device
+		var more, nextUsers chatadmin.Cursor
+		if at.List == 0 {
+			byKey := q
+			byKey.Prefix = text
+			if rows, more, err = store.ListDevices(ctx, byKey, page); err != nil {
+				return nil, "", err
+			}
+		} else {
+			var users []chatadmin.User
+			uq := chatadmin.UserQuery{Domain: q.Domain, Prefix: folded, ByName: at.List == 2}
+			if users, nextUsers, err = store.ListUsers(ctx, uq, chatadmin.Page{After: at.Users, Limit: chatadmin.MaxBatch}); err != nil {
+				return nil, "", err
+			}
+			of := q
+			for _, u := range users {
+				if at.List == 1 || !strings.HasPrefix(u.LoginKey, folded) {
+					of.Users = append(of.Users, u.ID)
+				}
+			}
+			if len(of.Users) > 0 {
+				if rows, more, err = store.ListDevices(ctx, of, page); err != nil {
+					return nil, "", err
+				}
+				rows = slices.DeleteFunc(rows, func(d chatadmin.Device) bool { return strings.HasPrefix(d.Key, text) })
+			}
+		}
+		found = append(found, rows...)
+		switch {
+		case more != "":
+			at.Devices = more
+		case nextUsers != "":
+			at.Users, at.Devices = nextUsers, ""
+		case at.List < 2:
+			at = place{List: at.List + 1}
+		default:
+			return found, "", nil
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	return found, at.cursor(), nil
+}
+
+func (p place) cursor() chatadmin.Cursor {
+	text, _ := json.Marshal(p) // strings and a number cannot fail
+	return chatadmin.Cursor(base64.RawURLEncoding.EncodeToString(text))
+}
+
+func parsePlace(c chatadmin.Cursor) (p place, err error) {
+	if c == "" {
+		return p, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(string(c))
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil || p.List < 0 || p.List > 2 {
+		return p, fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrInvalid)
+	}
+	return p, nil
+}
+
+// seenByAdmin adds the last command and the user of each row of one page.
+func (r *Registry) seenByAdmin(ctx context.Context, domain chatadmin.ID, rows []chatadmin.Device) ([]Device, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	keys := make([]chatadmin.Key, len(rows))
+	for i := range rows {
+		keys[i] = key(commandKind, domain, rows[i].ID)
+	}
+	records, err := r.admin.Store().Records(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*chatadmin.Record, len(records))
+	for i := range records {
+		byID[records[i].ID] = &records[i]
+	}
+	hs := make([]*held, len(rows))
+	for i := range rows {
+		if hs[i], err = newHeld(rows[i].ID, &rows[i], byID[string(rows[i].ID)]); err != nil {
+			return nil, err
+		}
+	}
+	return r.named(ctx, domain, hs)
+}
+
+// named adds the users.
+func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) ([]Device, error) {
+	var ids []chatadmin.ID
+	seen := map[chatadmin.ID]bool{"": true}
+	for _, h := range hs {
+		if !seen[h.user] {
+			seen[h.user] = true
+			ids = append(ids, h.user)
+		}
+	}
+	us, err := r.admin.Store().Users(ctx, domain, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[chatadmin.ID]*chatadmin.User, len(us))
+	for i := range us {
+		byID[us[i].ID] = &us[i]
+	}
+	out := make([]Device, len(hs))
+	for i, h := range hs {
+		out[i] = h.device()
+		if u := byID[h.user]; u != nil {
+			out[i].Login, out[i].UserName = u.Login, u.DisplayName
+		}
+	}
+	return out, nil
+}
+
+// Pending lists the devices whose wipe was asked for so long ago or longer and is not answered yet, the oldest first. Of a device that was deleted meanwhile ID, Generation and
+// Command are left. It needs chatadmin.PermDevices.
+func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time.Duration) iter.Seq2[Device, error] {
+	by := r.admin.Now().Add(-atLeast)
+	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
+			return nil, "", err
+		}
+		rs, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: commandKind, Domain: s.Domain(), DueBy: by}, p)
+		if err != nil {
+			return nil, "", err
+		}
+		ids := make([]chatadmin.ID, len(rs))
+		for i, rec := range rs {
+			ids[i] = chatadmin.ID(rec.ID)
+		}
+		hs, err := hold(ctx, r.admin.Store(), s.Domain(), ids)
+		if err != nil {
+			return nil, "", err
+		}
+		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.state().Pending() }) // answered meanwhile
+		out, err := r.named(ctx, s.Domain(), hs)
+		return out, next, err
+	})
+}
+
+// History lists the commands a device was given and who asked for them, the oldest first, of all its generations. Records of a device that was removed are gone, but for a command
+// that is still pending; the audit log has the rest. It needs chatadmin.PermDevices.
+func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) ([]Command, error) {
+	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
+		return nil, err
+	}
+	store := r.admin.Store()
+	hs, err := hold(ctx, store, s.Domain(), []chatadmin.ID{device})
+	if err == nil && len(hs) == 0 {
+		err = fmt.Errorf("device %s: %w", chatadmin.Cut(string(device)), chatadmin.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Command
+	for rec, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+		return store.ListRecords(ctx, chatadmin.RecordQuery{Kind: historyKind, Domain: s.Domain(), Owner: device}, p)
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		c, err := decodeCommand(&rec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c.Command)
+	}
+	if c := hs[0].command; c.State.Pending() {
+		all = append(all, c.Command)
+	}
+	slices.SortStableFunc(all, func(a, b Command) int { return a.Asked.Compare(b.Asked) })
+	return all, nil
+}

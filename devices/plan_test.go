@@ -1,0 +1,203 @@
+package devices_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/devices"
+)
+
+// fleet registers phones of many users and returns them with their users.
+func (w *world) fleet(n int) (phones []devices.Registered, users []chatadmin.ID) {
+	for i := range n {
+		u := w.user(fmt.Sprintf("user%d@acme.example", i))
+		phones, users = append(phones, w.register(u, fmt.Sprint("phone", i))), append(users, u.ID)
+	}
+	return phones, users
+}
+
+func TestPlanWipe(t *testing.T) {
+	w := newWorld(t)
+	phones, users := w.fleet(4)
+	w.wipe(phones[0].Device.ID)
+	_, err := w.r.Disable(ctx, w.s, devices.These(phones[1].Device.ID))
+	require.NoError(t, err)
+	_, err = w.r.Register(ctx, w.host, w.boss.ID, devices.Registration{Key: "mine", Type: devices.Mac})
+	require.NoError(t, err)
+	plan, err := w.r.PlanWipe(ctx, w.s, devices.Selection{Users: append(users, w.boss.ID), Devices: []chatadmin.ID{phones[2].Device.ID}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"devices": 4, "users": 5, "enabled": 3, "without_push": 1, "left_alone": 1}, plan.Counts)
+	require.Len(t, plan.Warnings, 2)
+	require.Empty(t, w.events(devices.KindWipe)[1:], "planning changes nothing")
+
+	text, err := json.Marshal(plan)
+	require.NoError(t, err)
+	var kept devices.WipePlan
+	require.NoError(t, json.Unmarshal(text, &kept))
+	require.Equal(t, *plan, kept)
+	job, err := w.r.ApplyWipe(ctx, w.s, &kept, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.JobDone, job.State)
+	var result devices.WipeResult
+	require.NoError(t, json.Unmarshal(job.Result, &result))
+	require.Equal(t, devices.WipeResult{Asked: 4}, result)
+	require.Len(t, w.pending(0), 5)
+	for _, p := range phones {
+		require.False(t, w.authorized(p))
+	}
+	for _, sel := range []devices.Selection{{}, devices.These("none"), devices.Of("none")} {
+		_, err := w.r.PlanWipe(ctx, w.s, sel)
+		require.Error(t, err)
+	}
+}
+
+// Whatever matters and has changed makes a plan stale; what does not, does not.
+func TestPlanStale(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *world, out devices.Registered) error
+		want   error
+	}{
+		"active": {func(w *world, out devices.Registered) error {
+			w.clock.Advance(1e12)
+			w.authorized(out)
+			_, err := w.r.FlushActivity(ctx)
+			return err
+		}, nil},
+		"disabled": {func(w *world, out devices.Registered) error {
+			_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+			return err
+		}, nil},
+		"registered": {func(w *world, _ devices.Registered) error { w.register(w.ann, "phone"); return nil }, chatadmin.ErrPlanStale},
+		"wiped":      {func(w *world, out devices.Registered) error { w.wipe(out.Device.ID); return nil }, chatadmin.ErrPlanStale},
+		"removed": {func(w *world, out devices.Registered) error {
+			return w.r.Remove(ctx, w.s, devices.These(out.Device.ID))
+		}, chatadmin.ErrPlanStale},
+		"settings": {func(w *world, _ devices.Registered) error {
+			_, err := w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
+			return err
+		}, chatadmin.ErrPlanStale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			out, other := w.register(w.ann, "phone"), w.register(w.boss, "other")
+			plan, err := w.r.PlanWipe(ctx, w.s, devices.These(out.Device.ID, other.Device.ID))
+			require.NoError(t, err)
+			require.NoError(t, c.change(w, out))
+			_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+			require.ErrorIs(t, err, c.want)
+			require.Equal(t, c.want != nil, w.authorized(other), "a stale plan changes nothing")
+			p := *plan
+			_, err = w.r.ApplyWipe(ctx, w.host, &p, nil)
+			require.ErrorIs(t, err, chatadmin.ErrInvalid, "somebody else's plan")
+		})
+	}
+}
+
+// A job that ends at each of its transactions in turn is resumed, by who began it alone, and ends as one clean run: each device has one command.
+func TestResumeWipe(t *testing.T) {
+	w := newWorld(t)
+	phones, users := w.fleet(1000)
+	plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(users...))
+	require.NoError(t, err)
+	stop := errors.New("stopped")
+	cut, cancel := context.WithCancelCause(ctx)
+	var seen []int64
+	job, err := w.r.ApplyWipe(cut, w.s, plan, func(p chatadmin.Progress) { seen = append(seen, p.Done); cancel(stop) })
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, []int64{500}, seen)
+	require.Equal(t, chatadmin.JobRunning, job.State)
+	require.True(t, w.authorized(phones[len(phones)-1]))
+
+	second := w.user("second@acme.example", chatadmin.RoleAdmin)
+	for _, s := range []*chatadmin.Scope{w.host, w.admin.As(w.domain, second.ID)} {
+		_, err = w.r.ResumeWipe(ctx, s, job.ID, nil)
+		require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	}
+	left := phones[750]
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(left.Device.ID)))
+	job, err = w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"asked":999,"skipped":1}`, string(job.Result))
+	require.Len(t, w.pending(0), 999)
+	require.Len(t, w.events(devices.KindWipe), 2)
+	again, err := w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, job.Result, again.Result)
+	require.Len(t, w.events(devices.KindWipe), 2)
+	_, err = w.r.ResumeWipe(ctx, w.s, "none", nil)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// An administrator who is demoted in the middle stops the job.
+func TestDemotedDuringJob(t *testing.T) {
+	w := newWorld(t)
+	phones, users := w.fleet(600)
+	second := w.user("second@acme.example", chatadmin.RoleAdmin)
+	s := w.admin.As(w.domain, second.ID)
+	plan, err := w.r.PlanWipe(ctx, s, devices.Of(users...))
+	require.NoError(t, err)
+	_, err = w.r.ApplyWipe(ctx, s, plan, func(chatadmin.Progress) {
+		_, err := w.host.AssignRole(ctx, chatadmin.RoleMember, second.ID)
+		require.NoError(t, err)
+	})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Len(t, w.pending(0), 500)
+	require.True(t, w.authorized(phones[len(phones)-1]) || w.authorized(phones[99]))
+}
+
+func TestPushes(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	silent, err := w.r.Register(ctx, w.host, w.boss.ID, devices.Registration{Key: "silent", Type: devices.Mac})
+	require.NoError(t, err)
+	send := func() int {
+		n, err := w.r.SendPushes(ctx, w.domain)
+		require.NoError(t, err)
+		return n
+	}
+	require.Zero(t, send())
+	w.wipe(out.Device.ID)
+	w.wipe(silent.Device.ID)
+	w.push.FailNext(errors.New("the service is down"))
+	require.Zero(t, send())
+	require.Zero(t, send(), "not at once")
+	w.clock.Advance(2 * 60e9)
+	require.Equal(t, 1, send())
+	require.Equal(t, []chatadmin.Push{{Token: "push-phone", Kind: "device.wipe"}}, w.push.All())
+	w.clock.Advance(24 * 3600e9)
+	require.Zero(t, send(), "once it is accepted")
+
+	// What has become pointless is dropped; what is refused for ever is given up, and the device learns of it by itself.
+	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	command := w.wipe(out.Device.ID)
+	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	require.Zero(t, send())
+	command = w.wipe(out.Device.ID)
+	for range 20 {
+		w.push.FailNext(errors.New("the token is unknown"))
+		require.Zero(t, send())
+		w.clock.Advance(12 * 3600e9)
+	}
+	require.Len(t, w.push.All(), 1)
+	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.push"}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs)
+	require.Equal(t, command.ID, w.checkIn(out)[0].ID)
+}
+
+func TestPushWithoutPusher(t *testing.T) {
+	w := newWorld(t, func(_ *chatadmin.Options, o *devices.Options) { o.Pusher = nil })
+	out := w.register(w.ann, "phone")
+	w.wipe(out.Device.ID)
+	n, err := w.r.SendPushes(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+}

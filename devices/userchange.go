@@ -1,0 +1,85 @@
+package devices
+
+import (
+	"context"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// usersChanged makes devices follow their users, in the transaction that writes those. Authorize reads the device alone, so the row itself must say that the user is out: after the
+// commit the next request is refused. What one call has to change is bounded by Options.MaxPerUser; users who keep their access, as nearly all of an import do, cost nothing.
+func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+	var out, in, end, racing []chatadmin.ID
+	for i := range changes {
+		c := &changes[i]
+		begins := c.Now.Deleting && !c.Was.Deleting
+		switch {
+		case begins:
+			end = append(end, c.Now.ID)
+		case c.LosesAccess():
+			racing = append(racing, c.Now.ID)
+			out = append(out, c.Now.ID)
+		case c.GainsAccess():
+			in = append(in, c.Now.ID)
+		}
+	}
+	if len(racing) > 0 {
+		if err := guard(ctx, w, racing); err != nil {
+			return err
+		}
+	}
+	for _, x := range []struct {
+		users []chatadmin.ID
+		event Event
+		kind  string
+		wipe  bool
+	}{{out, UserOut, KindDisable, false}, {in, UserIn, KindEnable, false}, {end, UserOut, KindWipe, true}} {
+		if len(x.users) == 0 {
+			continue
+		}
+		if err := r.follow(ctx, w, x.users, x.event, x.kind, x.wipe); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow lets an event happen to all devices of users, page by page.
+func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID, e Event, kind string, wipe bool) error {
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		rows, next, err := w.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
+		if err != nil {
+			return err
+		}
+		var hs []*held
+		if wipe {
+			ids := make([]chatadmin.ID, len(rows))
+			for i := range rows {
+				ids[i] = rows[i].ID
+			}
+			hs, err = hold(ctx, w, w.Domain.ID, ids)
+		} else {
+			hs, err = holdRows(rows)
+		}
+		if err != nil {
+			return err
+		}
+		for _, h := range hs {
+			if err := h.apply(e); err != nil {
+				return err
+			}
+			if wipe {
+				if err := h.ask(w, r.admin.NewID()); err != nil {
+					return err
+				}
+			}
+		}
+		if err := write(ctx, w, kind, hs, nil); err != nil {
+			return err
+		}
+		if next == "" {
+			return nil
+		}
+		p.After = next
+	}
+}

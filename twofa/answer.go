@@ -1,0 +1,245 @@
+package twofa
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// find is the index of a challenge that can be answered, or -1.
+func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) int {
+	h := challengeHash(domain, id)
+	return slices.IndexFunc(st.Challenges, func(c challenge) bool {
+		return equal(c.Hash, h) && c.Epoch == p.Epoch && c.Kind == p.Mode && now.Before(c.Expires) && !now.Before(st.Until) &&
+			(c.Kind == Email || st.enrolled() != (len(c.Seed) > 0))
+	})
+}
+
+// rev is the state of a challenge for signin.Open. The revision of the whole record would not do: whoever opens another challenge would put off the answers to this one.
+func (c *challenge) rev() chatadmin.Rev { return chatadmin.Rev(c.Changed + 1) }
+
+// Open implements signin.SecondFactor.
+func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (signin.Open, error) {
+	user, err := parseChallenge(id)
+	if err != nil {
+		return signin.Open{}, err
+	}
+	_, set, err := t.admin.AsHost(domain).View(ctx, "")
+	if err != nil {
+		return signin.Open{}, err
+	}
+	p, err := decodePolicy(set.Policies[policyName])
+	if err != nil {
+		return signin.Open{}, err
+	}
+	_, st, err := read(ctx, t.admin.Store(), domain, user)
+	if err != nil {
+		return signin.Open{}, err
+	}
+	i := st.find(p, domain, id, t.admin.Now())
+	if i < 0 {
+		return signin.Open{}, errNoChallenge
+	}
+	c := &st.Challenges[i]
+	return signin.Open{Challenge: id, Domain: domain, User: user, Client: c.Client, Method: c.Method, Device: c.Device, Rev: c.rev()}, nil
+}
+
+// Answer implements signin.SecondFactor. A code is right once, whatever happens at the same time: if the store fails while it is used, the answer is an error and nobody gets in.
+func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
+	if t.ring == nil {
+		return signin.Answer{}, ErrNoKeys
+	}
+	if user, err := parseChallenge(o.Challenge); err != nil || user != o.User {
+		return signin.Answer{}, errNoChallenge
+	}
+	recovery, isRecovery := parseRecoveryCode(code)
+	if !isRecovery && !isCode(code) {
+		return signin.Answer{}, nil // it cannot be right: nothing was learnt, and nothing is written
+	}
+	n := answering{t: t, o: o, code: code, recovery: recovery, remember: remember}
+	err := t.admin.AsHost(o.Domain).Change(ctx, chatadmin.Op{Kind: KindAnswer, Targets: []chatadmin.ID{o.User}}, n.run)
+	if err != nil {
+		return signin.Answer{}, err
+	}
+	return n.answer, nil
+}
+
+// answering is one call of Answer.
+type answering struct {
+	t              *Service
+	o              signin.Open
+	code, recovery string
+	remember       bool
+
+	answer signin.Answer
+}
+
+// run is the transaction.
+func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
+	n.answer = signin.Answer{}
+	p, err := decodePolicy(w.Settings.Policies[policyName])
+	if err != nil {
+		return err
+	}
+	return change(ctx, w, n.o.User, func(st *state) (bool, error) {
+		i := st.find(p, n.o.Domain, n.o.Challenge, w.Now())
+		if i < 0 {
+			n.answer.Dead = true
+			return false, nil
+		}
+		if st.Challenges[i].rev() != n.o.Rev {
+			return false, nil // answered or sent anew since Open: not looked at
+		}
+		c := st.Challenges[i] // what is right may drop others
+		right, err := n.right(w, p, st, &c)
+		if err != nil {
+			return false, err
+		}
+		if !right {
+			n.answer.Dead = st.wrong(i, w.Now())
+			return true, nil
+		}
+		st.Challenges = slices.DeleteFunc(st.Challenges, func(o challenge) bool { return equal(o.Hash, c.Hash) })
+		st.Wrong, st.Until = 0, time.Time{}
+		n.answer.Right = true
+		if n.remember && p.Seconds > 0 && rememberable(c.Client) {
+			return true, n.grant(w, p, st, &c)
+		}
+		return true, nil
+	})
+}
+
+// wrong counts a wrong answer against the challenge and against the user, and reports whether the challenge is dead.
+func (st *state) wrong(i int, now time.Time) bool {
+	c := &st.Challenges[i]
+	c.Changed++
+	c.Tries++
+	st.Wrong++
+	if st.Wrong%maxWrong == 0 {
+		st.Until = now.Add(min(pause<<min(st.Wrong/maxWrong-1, 10), maxPause))
+	}
+	if c.Tries < maxTries && st.Until.Before(now) {
+		return false
+	}
+	st.Challenges = slices.Delete(st.Challenges, i, i+1)
+	return true
+}
+
+// right checks the code, and uses it up.
+func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) (bool, error) {
+	switch {
+	case c.Kind == Email:
+		key, _, err := n.t.unseal(c.Key, "mail", n.o.Domain, n.o.User, st.Generation)
+		return err == nil && equal(keyedHash([]byte(key), n.o.Challenge, n.code), c.Code), err
+	case len(c.Seed) > 0:
+		return n.enrol(w, st, c)
+	case n.recovery != "":
+		if !p.Recovery {
+			return false, nil
+		}
+		h := recoveryHash(n.recovery, n.o.Domain, n.o.User, st.Generation)
+		i := slices.IndexFunc(st.Recovery, func(o []byte) bool { return equal(h, o) })
+		if i < 0 {
+			return false, nil
+		}
+		st.Recovery = slices.Delete(st.Recovery, i, i+1)
+		st.tell(hex.EncodeToString(c.Hash[:8]), recoveryUsed, w.Now())
+		w.Record(KindRecoveryUse, []chatadmin.ID{n.o.User}, nil, map[string]string{"left": fmt.Sprint(len(st.Recovery))})
+		return true, nil
+	}
+	seed, old, err := n.t.unseal(st.Seed, "seed", n.o.Domain, n.o.User, st.Generation)
+	if err != nil {
+		return false, err
+	}
+	step, ok := matchStep(seed, n.code, w.Now(), st.Step)
+	if !ok {
+		return false, nil
+	}
+	st.Step = step
+	if old { // it is written anyway
+		st.Seed, err = n.t.ring.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...)
+	}
+	return true, err
+}
+
+// enrol makes the seed that a code confirms the user's authenticator. Every other seed that was shown is dead: find looks at none once there is an authenticator.
+func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, error) {
+	seed, _, err := n.t.unseal(c.Seed, "enrolment", n.o.Domain, n.o.User, st.Generation)
+	if err != nil {
+		return false, err
+	}
+	step, ok := matchStep(seed, n.code, w.Now(), 0)
+	if !ok {
+		return false, nil
+	}
+	if st.Seed, err = n.t.ring.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...); err != nil {
+		return false, err
+	}
+	st.Step, st.Enrolled, st.Recovery = step, w.Now(), nil
+	st.Challenges = slices.DeleteFunc(st.Challenges, func(o challenge) bool { return len(o.Seed) > 0 })
+	st.tell(hex.EncodeToString(c.Hash[:8]), enrolled, w.Now())
+	w.Record(KindEnrol, []chatadmin.ID{n.o.User}, nil, nil)
+	return true, nil
+}
+
+// grant remembers the client.
+func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) error {
+	tok, err := newToken(n.t.admin.Options().Rand, "")
+	if err != nil {
+		return err
+	}
+	now := w.Now()
+	st.prune(p, now)
+	if len(st.Remembered) >= maxRemembered {
+		st.Remembered = slices.Delete(st.Remembered, 0, len(st.Remembered)-maxRemembered+1)
+	}
+	st.Remembered = append(st.Remembered, remembered{ID: tok.selector, Hash: tok.hash(n.o.Domain, n.o.User, st.Generation, string(c.Client)), Client: c.Client, Epoch: p.Epoch,
+		Since: now, Used: now, Expires: now.Add(p.policy().Validity)})
+	st.tell(tok.selector, newRemembered, now)
+	w.Record(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
+	n.answer.Trust = tok.plain()
+	return nil
+}
+
+// Resend sends a new code for a challenge of the mode Email; the one before is dead. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
+// user is sent, over all challenges.
+func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
+	if t.ring == nil {
+		return signin.Challenge{}, ErrNoKeys
+	}
+	user, err := parseChallenge(id)
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	var mail *chatadmin.Mail
+	var sent signin.Challenge
+	err = t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
+		p, err := decodePolicy(w.Settings.Policies[policyName])
+		if err != nil {
+			return err
+		}
+		return change(ctx, w, user, func(st *state) (bool, error) {
+			i := st.find(p, domain, id, w.Now())
+			if i < 0 {
+				return false, errNoChallenge
+			}
+			c := &st.Challenges[i]
+			if c.Kind != Email {
+				return false, fmt.Errorf("this domain asks for the code of an authenticator; none is sent by e-mail: %w", chatadmin.ErrInvalid)
+			}
+			c.Changed++
+			mail, err = t.mailCode(ctx, w, st, c, user, id)
+			sent = signin.Challenge{ID: id, Kind: string(c.Kind), Expires: c.Expires}
+			return true, err
+		})
+	})
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	return sent, t.sendCode(ctx, *mail)
+}

@@ -1,0 +1,266 @@
+package twofa
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// The kinds of audit events of this package. KindAsk and KindAnswer are shown to chatadmin.Options.Before alone: what a sign-in comes to is recorded by the gate.
+const (
+	KindMode         = "twofa.mode"          // the domain's policy was changed
+	KindReset        = "twofa.reset"         // by an administrator
+	KindEnrol        = "twofa.enrol"         // an authenticator was confirmed
+	KindRecoveryMake = "twofa.recovery.make" // recovery codes were made
+	KindRecoveryUse  = "twofa.recovery.use"  // one of them was used
+	KindRemember     = "twofa.remember"      // a client is remembered
+	KindForget       = "twofa.forget"        // a remembered client was revoked
+	KindReplay       = "twofa.replay"        // a token that was rotated away was presented: its client is forgotten
+	KindReseal       = "twofa.reseal"        // secrets were sealed with the present key
+	KindAsk          = "twofa.ask"
+	KindAnswer       = "twofa.answer"
+)
+
+// Ask implements signin.SecondFactor. A remembered client passes, and its token is replaced: the one given does not work again. Otherwise a challenge is opened, and in the mode Email its code
+// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones.
+func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	p, err := decodePolicy(set.Policies[policyName])
+	if err != nil || Decide(p.policy(), a.Client, a.Method) != RuleAsked {
+		return signin.Asked{}, err
+	}
+	if t.ring == nil {
+		return signin.Asked{}, ErrNoKeys
+	}
+	rec, st, err := read(ctx, t.admin.Store(), u.Domain, u.ID)
+	if err != nil {
+		return signin.Asked{}, err
+	}
+	k := asking{t: t, user: u, attempt: a, token: parseToken(a.Trust)}
+	_, v := k.recall(&st, p, t.admin.Now())
+	if v == graceful {
+		return signin.Asked{}, nil
+	}
+	k.wasCurrent = v == current
+	op := chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{u.ID}}
+	if rec.Rev == 0 {
+		op.Fence = chatadmin.Shared // a record that the user will own
+	}
+	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil || k.refused != nil {
+		return signin.Asked{}, errors.Join(err, k.refused)
+	}
+	if k.mail != nil {
+		if err := t.sendCode(ctx, *k.mail); err != nil {
+			return signin.Asked{}, err
+		}
+	}
+	if e := k.asked.Challenge; e != nil && e.Enrolment != nil { // not in the transaction: drawing takes far longer than the rest
+		if e.Enrolment.QR, err = qrPNG(e.Enrolment.URI); err != nil {
+			return signin.Asked{}, err
+		}
+	}
+	return k.asked, nil
+}
+
+// sendCode sends a mail with a code. Where it is not known whether the mail server took it, it may arrive.
+func (t *Service) sendCode(ctx context.Context, m chatadmin.Mail) error {
+	if t.admin.Options().Mailer == nil {
+		t.admin.Options().Logger.WarnContext(ctx, "a sign-in code was not sent: there is no Mailer")
+	}
+	if err := t.admin.SendMail(ctx, m); err != nil && !errors.Is(err, chatadmin.ErrMailUnknown) {
+		return fmt.Errorf("the code could not be sent: %w", err)
+	}
+	return nil
+}
+
+// asking is one call of Ask.
+type asking struct {
+	t          *Service
+	user       chatadmin.User
+	attempt    signin.Attempt
+	token      token
+	wasCurrent bool // when this call began, the token was the client's present one
+
+	asked   signin.Asked
+	mail    *chatadmin.Mail
+	refused error // although what was written stays
+}
+
+// verdict is what a token is worth.
+type verdict uint8
+
+const (
+	unknown  verdict = iota // none, of somebody or something else, or its client is not remembered any more
+	current                 // it lets its client in, and is replaced
+	graceful                // replaced a moment ago: lets its client in
+	outdated                // replaced before: somebody has copied it
+)
+
+// recall judges the token and finds its client.
+func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
+	i := slices.IndexFunc(st.Remembered, func(c remembered) bool { return c.ID == k.token.selector })
+	if i < 0 {
+		return i, unknown
+	}
+	c := &st.Remembered[i]
+	if c.Client != k.attempt.Client || p.until(c, now).IsZero() {
+		return i, unknown
+	}
+	h := k.token.hash(k.user.Domain, k.user.ID, st.Generation, string(c.Client))
+	switch {
+	case equal(h, c.Hash):
+		return i, current
+	case equal(h, c.Before) && (k.wasCurrent || now.Sub(c.Used) < k.t.o.TrustGrace):
+		return i, graceful
+	}
+	return i, outdated
+}
+
+// run is the transaction.
+func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
+	k.asked, k.mail, k.refused = signin.Asked{}, nil, nil
+	p, err := decodePolicy(w.Settings.Policies[policyName])
+	if err != nil || Decide(p.policy(), k.attempt.Client, k.attempt.Method) != RuleAsked {
+		return err
+	}
+	return change(ctx, w, k.user.ID, func(st *state) (bool, error) {
+		st.prune(p, w.Now())
+		switch i, v := k.recall(st, p, w.Now()); v {
+		case current:
+			next, err := newToken(k.rand(), k.token.selector)
+			if err != nil {
+				return false, err
+			}
+			c := &st.Remembered[i]
+			c.Before, c.Used = c.Hash, w.Now()
+			c.Hash = next.hash(k.user.Domain, k.user.ID, st.Generation, string(c.Client))
+			k.asked.Trust = next.plain()
+			return true, nil
+		case graceful:
+			return false, nil
+		case outdated:
+			st.Remembered = slices.Delete(st.Remembered, i, i+1)
+			st.tell(k.token.selector, replayed, w.Now())
+			w.Record(KindReplay, []chatadmin.ID{k.user.ID}, nil, map[string]string{"client": string(k.attempt.Client)})
+			if err := k.open(ctx, w, p, st); errors.Is(err, ErrTooMany) || errors.Is(err, ErrNoAddress) {
+				k.asked, k.refused = signin.Asked{}, err // the client is forgotten all the same
+				return true, nil
+			} else if err != nil {
+				return false, err
+			}
+			return true, nil
+		}
+		return true, k.open(ctx, w, p, st)
+	})
+}
+
+func (k *asking) rand() io.Reader { return k.t.admin.Options().Rand }
+
+// open opens a challenge.
+func (k *asking) open(ctx context.Context, w *chatadmin.Work, p stored, st *state) error {
+	if err := st.mayAnswer(w.Now()); err != nil {
+		return err
+	}
+	id, err := newChallengeID(k.rand(), k.user.ID)
+	if err != nil {
+		return err
+	}
+	c := challenge{Hash: challengeHash(k.user.Domain, id), Kind: p.Mode, Epoch: p.Epoch, Client: k.attempt.Client, Method: k.attempt.Method, Device: k.attempt.Device, Expires: w.Now().Add(codeLife)}
+	k.asked.Challenge = &signin.Challenge{ID: id, Kind: string(p.Mode), Expires: c.Expires}
+	switch {
+	case p.Mode == Email:
+		if k.mail, err = k.t.mailCode(ctx, w, st, &c, k.user.ID, id); err != nil {
+			return err
+		}
+	case !st.enrolled():
+		if k.asked.Challenge.Enrolment, err = k.t.enrolment(w, st, &c, k.user); err != nil {
+			return err
+		}
+	}
+	if len(st.Challenges) >= maxOpen {
+		st.Challenges = slices.Delete(st.Challenges, 0, len(st.Challenges)-maxOpen+1)
+	}
+	st.Challenges = append(st.Challenges, c)
+	return nil
+}
+
+// mayAnswer refuses as long as too many wrong codes in a row have been given.
+func (st *state) mayAnswer(now time.Time) error {
+	if now.Before(st.Until) {
+		return fmt.Errorf("too many wrong codes were given; it is possible again at %s: %w", st.Until.Format("15:04:05 MST"), ErrTooMany)
+	}
+	return nil
+}
+
+// prune drops what can never count again.
+func (st *state) prune(p stored, now time.Time) {
+	st.Challenges = slices.DeleteFunc(st.Challenges, func(c challenge) bool { return c.Epoch != p.Epoch || !now.Before(c.Expires) })
+	st.Remembered = slices.DeleteFunc(st.Remembered, func(c remembered) bool { return !now.Before(c.Expires) })
+}
+
+// mailCode gives a challenge a new code, and composes the mail to the user's present address. An earlier code of the challenge is dead.
+func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c *challenge, user chatadmin.ID, id string) (*chatadmin.Mail, error) {
+	now := w.Now()
+	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) })
+	if len(st.Mails) >= maxMails {
+		return nil, fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, st.Mails[0].Add(mailWindow).Format("15:04:05 MST"), ErrTooMany)
+	}
+	users, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{user})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(users) == 0 || users[0].Deleting:
+		return nil, errNoUser(user)
+	case chatadmin.CheckEmail(users[0].Email) != nil:
+		return nil, ErrNoAddress
+	}
+	code, err := newMailCode(t.admin.Options().Rand)
+	if err != nil {
+		return nil, err
+	}
+	key, err := newSecret(t.admin.Options().Rand, secretSize)
+	if err != nil {
+		return nil, err
+	}
+	if c.Key, err = t.ring.Seal([]byte(key), belongs("mail", w.Domain.ID, user, st.Generation)...); err != nil {
+		return nil, err
+	}
+	c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife)
+	st.Mails = append(st.Mails, now)
+	return &chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email, Subject: "Your code for " + w.Domain.Name,
+		Text: fmt.Sprintf("Hello %s,\n\nsomebody has signed in to your account at %s with your password. The code that lets them in is:\n\n%s\n\nIt works once, until %s. If this was not you, give it to nobody and change your password.\n",
+			users[0].DisplayName, w.Domain.Name, code, c.Expires.Format("15:04 MST"))}, nil
+}
+
+// enrolment makes the seed that the user has to confirm.
+func (t *Service) enrolment(w *chatadmin.Work, st *state, c *challenge, u chatadmin.User) (*signin.Enrolment, error) {
+	seed, err := newSeed(t.admin.Options().Rand)
+	if err != nil {
+		return nil, err
+	}
+	if c.Seed, err = t.ring.Seal([]byte(seed), belongs("enrolment", w.Domain.ID, u.ID, st.Generation)...); err != nil {
+		return nil, err
+	}
+	issuer := t.o.Issuer
+	if issuer == "" {
+		issuer = w.Domain.Name
+	}
+	uri, err := URI(label(issuer, "chat"), label(u.Login, "user"), seed)
+	return &signin.Enrolment{URI: uri, Secret: seed}, err
+}
+
+// unseal opens what was sealed for a user. What does not open must not let anybody in, and is worth an alarm: a key is missing, or the row was tampered with.
+func (t *Service) unseal(sealed []byte, purpose string, domain, user chatadmin.ID, generation int64) (secret string, old bool, err error) {
+	b, old, err := t.ring.Open(sealed, belongs(purpose, domain, user, generation)...)
+	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrOpen) {
+		err = fmt.Errorf("two-factor secret of user %s: %w", user, err)
+	}
+	return string(b), old, err
+}

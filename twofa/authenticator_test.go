@@ -1,0 +1,394 @@
+package twofa_test
+
+import (
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/twofa"
+)
+
+// The first sign-in shows a QR code, which counts only once a code has confirmed it; the code that did is used up, and nothing is shown again.
+func TestEnrolment(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	require.Equal(t, "authenticator", c.Kind)
+	require.Equal(t, w.clock.Now().Add(10*time.Minute), c.Expires)
+	e := c.Enrolment
+	require.NotNil(t, e)
+	require.Len(t, e.Secret, 32, "20 bytes in base32")
+	require.Contains(t, e.URI, "otpauth://totp/Acme:ann@acme.example?secret="+e.Secret)
+	require.True(t, strings.HasPrefix(string(e.QR), "\x89PNG"))
+	enrolled := func() bool {
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{w.boss, ann})
+		require.NoError(t, err)
+		require.False(t, on[0])
+		return on[1]
+	}
+	require.False(t, enrolled())
+	w.wrong(c.ID, another(w.code(e.Secret)))
+	require.False(t, enrolled())
+	again := w.challenged(ann)
+	require.NotNil(t, again.Enrolment, "not confirmed: a new one")
+	require.NotEqual(t, e.Secret, again.Enrolment.Secret)
+	w.right(c.ID, w.code(e.Secret))
+	require.True(t, enrolled())
+	require.Len(t, w.events(twofa.KindEnrol), 1)
+
+	w.wrong(again.ID, w.code(again.Enrolment.Secret)) // the other QR code is dead
+	next := w.challenged(ann)
+	require.Nil(t, next.Enrolment, "never shown again")
+	a := w.wrong(next.ID, w.code(e.Secret))
+	require.False(t, a.Dead, "the confirming code is used up")
+	w.clock.Advance(30 * time.Second)
+	w.right(next.ID, w.code(e.Secret))
+}
+
+// Two sign-ins set up an authenticator at once: one of them counts.
+func TestTwoEnrolmentsAtOnce(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, byApp, nil, nil)
+	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
+	ann := w.user("ann@acme.example")
+	cs := make([]*signin.Challenge, 10)
+	for i := range cs {
+		cs[i] = w.challenged(ann)
+	}
+	var right atomic.Int64
+	var winner atomic.Value
+	race(func(n int) {
+		f := []signin.SecondFactor{w.twofa, other}[n%2]
+		c := cs[n%len(cs)]
+		a, err := answer(f, w.domain, c.ID, w.code(c.Enrolment.Secret))
+		if err == nil && a.Right {
+			right.Add(1)
+			winner.Store(c.Enrolment.Secret)
+		}
+	})
+	require.EqualValues(t, 1, right.Load())
+	w.clock.Advance(30 * time.Second)
+	for _, c := range cs {
+		next := w.challenged(ann)
+		if secret := c.Enrolment.Secret; secret == winner.Load() {
+			w.right(next.ID, w.code(secret))
+		} else {
+			w.wrong(next.ID, w.code(secret))
+		}
+	}
+}
+
+// A code works once: of a hundred at once over two handles, a restart, and a clock that is set back included.
+func TestCodeWorksOnce(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, byApp, nil, nil)
+	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	for range 3 {
+		code := w.code(secret)
+		cs := make([]*signin.Challenge, 10) // a challenge each would still be ten chances
+		for i := range cs {
+			cs[i] = w.challenged(ann)
+		}
+		var right atomic.Int64
+		race(func(n int) {
+			a, err := answer([]signin.SecondFactor{w.twofa, other}[n%2], w.domain, cs[n%len(cs)].ID, code)
+			if err == nil && a.Right {
+				right.Add(1)
+			}
+		})
+		require.EqualValues(t, 1, right.Load())
+		w.clock.Advance(days) // the ninety-nine were wrong codes, after which there is a pause
+		w.right(w.challenged(ann).ID, w.code(secret))
+		w.clock.Advance(30 * time.Second)
+	}
+	c, code := w.challenged(ann), w.code(secret)
+	w.right(w.challenged(ann).ID, code)
+	_, restarted := w.process(store, ringOf(t, "k1"), nil)
+	a, err := answer(restarted, w.domain, c.ID, code)
+	require.NoError(t, err)
+	require.False(t, a.Right, "after a restart")
+	w.clock.Advance(30 * time.Second)
+	used := w.clock.Now()
+	w.right(w.challenged(ann).ID, w.code(secret))
+	for _, back := range []time.Duration{time.Second, 30 * time.Second, time.Minute, time.Hour, 400 * days} {
+		w.clock.Advance(used.Add(-back).Sub(w.clock.Now()))
+		w.wrong(w.challenged(ann).ID, w.code(secret))
+		w.wrong(w.challenged(ann).ID, codeAt(t, secret, used))
+	}
+	w.clock.Advance(used.Add(30 * time.Second).Sub(w.clock.Now()))
+	w.right(w.challenged(ann).ID, w.code(secret))
+}
+
+// A, B, A within the skew: the third is refused, although the last code used was another one.
+func TestOlderCodeAfterNewer(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	w.clock.Advance(time.Minute)
+	now := w.clock.Now()
+	before, current, next := codeAt(t, secret, now.Add(-30*time.Second)), codeAt(t, secret, now), codeAt(t, secret, now.Add(30*time.Second))
+	w.right(w.challenged(ann).ID, before)
+	w.right(w.challenged(ann).ID, current)
+	w.wrong(w.challenged(ann).ID, before)
+	w.right(w.challenged(ann).ID, next)
+	w.wrong(w.challenged(ann).ID, current)
+	w.wrong(w.challenged(ann).ID, next)
+	w.clock.Advance(30 * time.Second)
+	w.wrong(w.challenged(ann).ID, next) // its step is now, and used: "now" was not stored in its place
+	w.clock.Advance(30 * time.Second)
+	w.right(w.challenged(ann).ID, w.code(secret))
+}
+
+func TestMalformedAnswers(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	c := w.challenged(ann)
+	code := w.code(secret)
+	before := w.record(ann).Rev
+	for _, bad := range []string{"", " " + code, code + " ", code + "\n", code[:5], code + "0", "١٢٣٤٥٦", strings.Repeat("1", 1<<20)} {
+		a := w.wrong(c.ID, bad)
+		require.False(t, a.Dead)
+	}
+	require.Equal(t, before, w.record(ann).Rev, "nothing is written for what cannot be right")
+	w.right(c.ID, code)
+}
+
+// Guesses are limited for each challenge, and for the user over all challenges; each pause is longer than the one before, and a right code ends it.
+func TestGuessesAreLimited(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	guess := func() (tried int) {
+		for range 40 {
+			asked, err := w.ask(ann, "")
+			if err != nil {
+				require.ErrorIs(t, err, twofa.ErrTooMany)
+				return tried
+			}
+			tried++
+			w.wrong(asked.Challenge.ID, another(w.code(secret)))
+		}
+		return tried
+	}
+	c := w.challenged(ann)
+	for n := range 5 {
+		a := w.wrong(c.ID, another(w.code(secret)))
+		require.Equal(t, n == 4, a.Dead)
+	}
+	_, err := w.answer(c.ID, w.code(secret))
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "five wrong answers end a challenge")
+	open := w.challenged(ann)
+	require.Equal(t, 5, guess(), "ten in a row, whichever challenges they are for")
+	a, err := w.twofa.Answer(ctx, signin.Open{Challenge: open.ID, Domain: w.domain, User: ann.ID, Rev: 1}, w.code(secret), false)
+	require.NoError(t, err)
+	require.Equal(t, signin.Answer{Dead: true}, a, "during the pause no code is looked at")
+	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	require.NoError(t, err)
+	require.ErrorIs(t, e.CannotPass, twofa.ErrTooMany)
+	w.clock.Advance(15*time.Minute - time.Second)
+	require.Zero(t, guess())
+	w.clock.Advance(time.Second)
+	require.Equal(t, 10, guess())
+	w.clock.Advance(30*time.Minute - time.Second)
+	require.Zero(t, guess(), "the second pause is twice as long")
+	w.clock.Advance(time.Second)
+	w.right(w.challenged(ann).ID, w.code(secret))
+	w.clock.Advance(30 * time.Second)
+	require.Equal(t, 10, guess(), "a right code starts over")
+
+	// At once: a hundred answers to ten challenges are at most ten guesses.
+	w.clock.Advance(days)
+	cs := make([]*signin.Challenge, 10)
+	for i := range cs {
+		cs[i] = w.challenged(ann)
+	}
+	good := w.code(secret)
+	race(func(n int) { _, _ = w.answer(cs[n%10].ID, another(good)) })
+	_, err = w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+}
+
+// Challenges do not pile up: the oldest goes. They end by time, and belong to their user and domain.
+func TestChallenges(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	secret := w.enrol(ann)
+	w.enrol(bob)
+	first := w.challenged(ann)
+	for range 10 {
+		w.challenged(ann)
+	}
+	w.wrong(first.ID, w.code(secret))
+	c := w.challenged(ann)
+	o, err := w.twofa.Open(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev}, o)
+	other, err := w.admin.AsHost(w.domain).Admin().NewToken("x", "y")
+	require.NoError(t, err)
+	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
+	require.NoError(t, err)
+	forBob := o
+	forBob.User = bob.ID
+	forBob.Challenge = string(bob.ID) + strings.TrimPrefix(c.ID, string(ann.ID))
+	elsewhere := o
+	elsewhere.Domain = d2.ID
+	stale := o
+	stale.Rev++
+	for name, o := range map[string]signin.Open{"another user": forBob, "another domain": elsewhere, "another state": stale, "a user beside the challenge": {Challenge: c.ID, Domain: w.domain, User: bob.ID, Rev: o.Rev}} {
+		a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
+		require.False(t, a.Right, name)
+		if err != nil {
+			require.ErrorIs(t, err, chatadmin.ErrNotFound, name)
+		}
+	}
+	for _, id := range []string{"", ".", c.ID + "x", c.ID[1:], other.Plain(), string(ann.ID), strings.Repeat("a", 1<<20), c.ID + "\n"} {
+		_, err := w.twofa.Open(ctx, w.domain, id)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%.40q", id)
+	}
+	_, err = w.twofa.Open(ctx, "nowhere", c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	w.clock.Advance(10 * time.Minute)
+	_, err = w.twofa.Open(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
+	require.NoError(t, err)
+	require.Equal(t, signin.Answer{Dead: true}, a)
+}
+
+// Whoever can write to the database cannot make one user's secret another's, or bring an old one back.
+func TestSwappedSecretsDoNotOpen(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann, eve := w.user("ann@acme.example"), w.user("eve@acme.example")
+	w.enrol(ann)
+	secret := w.enrol(eve)
+	before := w.record(ann)
+	swap := before
+	swap.Data = w.record(eve).Data // eve's authenticator for ann's account
+	w.put(swap)
+	c := w.challenged(ann)
+	a, err := w.answer(c.ID, w.code(secret))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), secret)
+	require.Equal(t, signin.Answer{}, a)
+
+	// The same of another domain.
+	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+	require.NoError(t, err)
+	host := w.admin.AsHost(d2.ID)
+	twin, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "eve@acme.example", NoInvitation: true})
+	require.NoError(t, err)
+	rec := w.record(eve)
+	rec.Domain, rec.ID, rec.Owner = d2.ID, string(twin.ID), twin.ID
+	w.put(rec)
+	asked, err := w.twofa.Ask(ctx, w.settings(), twin, signin.Attempt{Client: signin.Web})
+	require.NoError(t, err)
+	require.Nil(t, asked.Challenge.Enrolment)
+	_, err = answer(w.twofa, d2.ID, asked.Challenge.ID, w.code(secret))
+	require.Error(t, err)
+
+	// And one of before a reset.
+	old := w.record(eve)
+	require.NoError(t, w.twofa.Reset(ctx, w.s, eve.ID))
+	now := w.record(eve)
+	now.Data = []byte(strings.Replace(string(old.Data), `"gen":0`, `"gen":1`, 1))
+	require.NotEqual(t, old.Data, now.Data)
+	w.put(now)
+	_, err = w.answer(w.challenged(eve).ID, w.code(secret))
+	require.Error(t, err)
+}
+
+// A user of the authenticator mode gets no code by mail, whatever they ask.
+func TestNoDowngrade(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	c := w.challenged(ann)
+	_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	require.Empty(t, w.mail.To(ann.Email))
+
+	// A challenge that was opened under the mode by mail is dead under the other one, and the other way round.
+	w.mode(byMail)
+	mailed := w.challenged(ann)
+	code := w.mailed(ann)
+	w.mode(byApp)
+	w.wrong(mailed.ID, code)
+	_, err = w.twofa.Resend(ctx, w.domain, mailed.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	w.wrong(c.ID, w.code(secret))
+	w.mode(byMail)
+	w.wrong(mailed.ID, code)
+	w.mode(byApp)
+	next := w.challenged(ann)
+	require.Nil(t, next.Enrolment, "the authenticator has stayed")
+	w.right(next.ID, w.code(secret))
+
+	// Settings are no second way to switch it off.
+	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { delete(s.Policies, "twofa"); return nil })
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Policies["twofa"] = []byte(`{"v":1,"mode":"off"}`); return nil })
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+// A name with a colon keeps nobody out.
+func TestAwkwardNames(t *testing.T) {
+	w := newWorld(t, byApp)
+	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme: R&D = 50% + ü", Preset: chatadmin.Engage,
+		Admin:    chatadmin.NewUser{Login: "boss:one", Email: "b@acme.example", FirstName: "B", LastName: "Oss", NoInvitation: true},
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+	require.NoError(t, err)
+	asked, err := f.Ask(ctx, w.settings(), boss, signin.Attempt{Client: signin.Web})
+	require.NoError(t, err)
+	require.Contains(t, asked.Challenge.Enrolment.URI, "otpauth://totp/Acme%20R%26D%20%3D%2050%25%20%2B%20%C3%BC:boss%20one?")
+	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret))
+	require.NoError(t, err)
+	require.True(t, a.Right)
+}
+
+// The whole way with programs that are not ours: zbarimg reads the QR code, oathtool makes the codes.
+func TestWithRealPrograms(t *testing.T) {
+	oathtool := tool(t, "oathtool", "oathtool")
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	show := func() string {
+		out, err := exec.Command(oathtool, "--totp", "-b", "-N", w.clock.Now().Format("2006-01-02 15:04:05 UTC"), scan(t, c.Enrolment.QR)).Output()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(out))
+	}
+	w.right(c.ID, show())
+	w.clock.Advance(30 * time.Second)
+	w.right(w.challenged(ann).ID, show())
+	w.wrong(w.challenged(ann).ID, show())
+}
+
+// Without a key ring nobody gets in, and what needs none works.
+func TestWithoutKeys(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	admin, f := w.process(w.store, nil, nil)
+	_, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{})
+	require.ErrorIs(t, err, twofa.ErrNoKeys)
+	_, err = f.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Rev: 1}, "123456", false)
+	require.ErrorIs(t, err, twofa.ErrNoKeys)
+	_, err = f.Resend(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, twofa.ErrNoKeys)
+	_, err = f.Reseal(ctx, admin.AsHost(w.domain), nil)
+	require.ErrorIs(t, err, twofa.ErrNoKeys)
+	_, err = admin.AsHost(w.domain).DeactivateUsers(ctx, ann.ID)
+	require.NoError(t, err)
+	w.wrong(c.ID, w.code(c.Enrolment.Secret))
+}

@@ -1,0 +1,70 @@
+// Package twofa is two-factor authentication: a code from an authenticator app or by e-mail beside the password, browsers that are remembered for a while, recovery codes, and what
+// administrators need around it. It implements signin.SecondFactor: the sign-in gate asks it, and counts and locks.
+//
+// # Wiring it
+//
+//	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret}) // 32 bytes from the host's secret store
+//	second := twofa.New(admin, ring, nil)                                         // in every program that changes users; ring may be nil where nobody signs in
+//	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
+//
+//	// An administrator switches it on, after a look at who is affected and who could not pass:
+//	plan, err := second.PlanMode(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
+//	err = second.SetMode(ctx, s, plan)
+//
+//	// The gate's decision holds the challenge; the page shows its QR code or asks for the code, and the answer goes to the gate:
+//	decision, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie}, verify)
+//	decision, err = gate.Complete(ctx, domain, decision.Challenge.ID, code, remember) // keep decision.Trust in a cookie: Secure, HttpOnly, SameSite
+//
+//	second.Resend(ctx, domain, challenge)       // "send the code again"
+//	second.RevokeTrusted(ctx, host, user)       // whenever the user's password has changed
+//	second.SendNotices(ctx, domain)             // in a worker, now and then
+//
+// # Who is asked
+//
+// The first line that applies decides, for network users and guests alike; [Service.Explain] tells it for one user.
+//
+//	off         the domain's mode is off                           not asked, and the store is not either
+//	federated   the first factor was Google or SAML                not asked
+//	mobile      the client is native on iOS or Android             not asked
+//	trusted     the browser or desktop client is remembered        not asked; its token is replaced
+//	asked       web, desktop, Mac, whatever is not known for sure  asked for the code of the domain's mode
+//
+// # Authenticator
+//
+// Codes are those of RFC 6238 with SHA-1, 6 digits, 30 seconds, and a secret of 20 bytes: what every app understands. The first sign-in after the mode was switched on, or after a reset, brings a QR
+// code (PNG), the otpauth:// URI and the secret as text, once; it counts when a code has confirmed it, and that code is used up. A code works once: its time step, the present one or one beside it, must
+// be greater than the last one used, and the revision of the user's record decides between two at once. Clocks that are set back and restarts reopen nothing. Switching the mode off and on keeps enrolled authenticators.
+//
+// # Codes by e-mail
+//
+// Six random digits, kept as a keyed hash under a sealed key, work once, for 10 minutes, for their challenge alone. Sending anew kills the code before. A mailbox gets at most 5 codes in 15 minutes. In
+// the authenticator mode none is sent, whoever asks.
+//
+// # Guessing
+//
+// Beside the gate, which locks: a challenge takes 5 wrong answers, and a user 10 in a row, over all challenges; then no code is looked at for 15 minutes, after 10 more for 30, and so on to 16 hours. A right code or
+// a reset ends it. A user has at most 10 open challenges, which last 10 minutes.
+//
+// # Remembered clients
+//
+// A browser or desktop client that has passed may be remembered for the domain's validity period, counted from then; using it does not prolong it. Its token serves that user, domain, kind of
+// client and generation alone, is kept as a hash, and is replaced at each use. A token that was replaced and comes again was copied: the client is forgotten, the user is told. Sign-ins of two tabs that
+// overlap are no replay: one gets the new token, the others pass without. Options.TrustGrace forgives for up to a minute more, for forms that are submitted twice and responses that are lost; by default nothing is forgiven,
+// which costs the user one code. Shortening the period or changing the mode acts at once, and nothing brings back what it ended. So do deactivation, denial, deletion and, where codes go by e-mail, a new
+// address; reactivating restores the authenticator.
+//
+// # Who may do what
+//
+//	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RecoveryCodes
+//	twofactor                   PlanMode, SetMode, Reset
+//	host                        Reseal, ResumeReseal
+//	host                        Ask, Open, Answer, Resend, SendNotices, TwoFactorEnabled
+//
+// Nobody acts on a user whose role stands above theirs. ChangeSettings cannot change the policy.
+//
+// # What is kept
+//
+// One record for each user, owned by them: what must be decided together is one row, and its revision decides. Beside reading the domain, which tells the mode, an answer is one read and one write. If the store fails
+// meanwhile the answer is no; if it had committed all the same, the code is used up. Secrets are sealed by the key ring, bound to purpose, domain, user and generation; everything else that lets somebody in
+// is kept as a hash. A reset begins a new generation. Nothing of it appears in logs, errors, events or exports.
+package twofa

@@ -1,0 +1,189 @@
+package twofa_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/twofa"
+)
+
+// A code by mail works once, within ten minutes, for its own challenge.
+func TestMailedCode(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	require.Equal(t, "email", c.Kind)
+	require.Nil(t, c.Enrolment)
+	first := w.mailed(ann)
+	require.NotContains(t, w.mail.Mails()[0].Subject, first, "a phone shows subjects to everybody")
+	second := w.challenged(ann)
+	require.NotEqual(t, w.mail.Mails()[0].ID, w.mail.Mails()[1].ID)
+	if first != w.mailed(ann) {
+		w.wrong(second.ID, first) // of another challenge
+	}
+	w.right(c.ID, first)
+	w.wrong(c.ID, first)
+	w.right(second.ID, w.mailed(ann))
+
+	late := w.challenged(ann)
+	w.clock.Advance(10*time.Minute - time.Millisecond)
+	w.right(late.ID, w.mailed(ann))
+	w.clock.Advance(10 * time.Minute)
+	late = w.challenged(ann)
+	w.clock.Advance(10 * time.Minute)
+	w.wrong(late.ID, w.mailed(ann))
+}
+
+func TestMailedCodeRace(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, byMail, nil, nil)
+	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
+	ann := w.user("ann@acme.example")
+	c, code := w.challenged(ann), w.mailed(ann)
+	var right atomic.Int64
+	race(func(n int) {
+		if a, err := answer([]signin.SecondFactor{w.twofa, other}[n%2], w.domain, c.ID, code); err == nil && a.Right {
+			right.Add(1)
+		}
+	})
+	require.EqualValues(t, 1, right.Load())
+}
+
+// Sending anew kills the code before, and keeps neither the guesses nor the mails from being counted.
+func TestResend(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	c, old := w.challenged(ann), w.mailed(ann)
+	o, err := w.twofa.Open(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	w.clock.Advance(9 * time.Minute)
+	again, err := w.twofa.Resend(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, signin.Challenge{ID: c.ID, Kind: "email", Expires: w.clock.Now().Add(10 * time.Minute)}, again)
+	code := w.mailed(ann)
+	require.NotEqual(t, w.mail.Mails()[0].ID, w.mail.Mails()[1].ID)
+	a, err := w.twofa.Answer(ctx, o, code, false)
+	require.NoError(t, err)
+	require.Equal(t, signin.Answer{}, a, "opened before: not looked at")
+	if old != code {
+		w.wrong(c.ID, old)
+	}
+	for range 3 {
+		w.wrong(c.ID, another(code))
+	}
+	_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	require.True(t, w.wrong(c.ID, another(w.mailed(ann))).Dead, "five wrong answers, however often it was sent")
+	_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// However many challenges are opened, a mailbox gets five codes in a quarter of an hour.
+func TestMailboxIsNotFlooded(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	race(func(int) { _, _ = w.ask(ann, "") })
+	require.Len(t, w.mail.To(ann.Email), 5)
+	_, err := w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+	w.challenged(bob)
+	require.Len(t, w.mail.To(bob.Email), 1, "others are not concerned")
+	w.clock.Advance(15*time.Minute - time.Millisecond)
+	_, err = w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+	w.clock.Advance(time.Millisecond)
+	c := w.challenged(ann)
+	for range 3 {
+		_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+		require.NoError(t, err)
+	}
+	w.right(c.ID, w.mailed(ann))
+	w.challenged(ann)
+	_, err = w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany, "a right code does not open the gates")
+	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
+	_, err = w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany, "nor does a reset")
+}
+
+// Who cannot get a code is told so, and nobody gets in for want of an address or a mail server.
+func TestNoUsableAddress(t *testing.T) {
+	w := newWorld(t, byMail)
+	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	d, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true},
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+	require.NoError(t, err)
+	u, err := admin.AsHost(d.ID).CreateUser(ctx, chatadmin.NewUser{Login: "radio7", FirstName: "Ann", LastName: "Smith"})
+	require.NoError(t, err)
+	asked, err := f.Ask(ctx, w.settings(), u, signin.Attempt{Client: signin.Web})
+	require.ErrorIs(t, err, twofa.ErrNoAddress)
+	require.Equal(t, signin.Asked{}, asked)
+	e, err := f.Explain(ctx, admin.AsHost(d.ID), u.ID, signin.Web, signin.Password)
+	require.NoError(t, err)
+	require.ErrorIs(t, e.CannotPass, twofa.ErrNoAddress)
+
+	ann := w.user("ann@acme.example")
+	w.mail.FailNext(errors.New("the mail server is away"))
+	asked, err = w.ask(ann, "")
+	require.ErrorContains(t, err, "could not be sent")
+	require.Equal(t, signin.Asked{}, asked)
+	w.mail.FailNext(chatadmin.ErrMailUnknown)
+	asked, err = w.ask(ann, "")
+	require.NoError(t, err, "it may arrive")
+	require.NotNil(t, asked.Challenge)
+}
+
+// The code goes to the address of now, not of when the sign-in began; and a change of the address kills what is under way.
+func TestAddressChanges(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Email, Validity: days})
+	ann := w.user("ann@acme.example")
+	trust := w.right(w.challenged(ann).ID, w.mailed(ann), true)
+	c, code := w.challenged(ann), w.mailed(ann)
+	email := "ann.new@acme.example"
+	now, err := w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Email: &email})
+	require.NoError(t, err)
+	w.wrong(c.ID, code)
+	asked, err := w.ask(ann, trust) // as read before the change
+	require.NoError(t, err)
+	require.NotNil(t, asked.Challenge, "the mailbox was the second factor: the browser is asked again")
+	require.Len(t, w.mail.To(email), 1)
+	w.right(asked.Challenge.ID, w.mailed(now))
+
+	title := "Head"
+	c = w.challenged(now)
+	_, err = w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
+	require.NoError(t, err)
+	w.right(c.ID, w.mailed(now))
+}
+
+// With an authenticator the address does not matter.
+func TestAddressOfAuthenticatorUserChanges(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	c := w.challenged(ann)
+	email := "ann.new@acme.example"
+	_, err := w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Email: &email})
+	require.NoError(t, err)
+	w.right(c.ID, w.code(secret))
+}
+
+// Names that try to add a header or a recipient reach the mail as one line.
+func TestMailsAreOneMail(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Bcc: eve@evil.example" })
+	w.challenged(ann)
+	for _, m := range w.mail.Mails() {
+		require.NoError(t, m.Check())
+		require.Equal(t, ann.Email, m.To)
+		require.False(t, strings.ContainsAny(m.Subject+m.ID, "\r\n"))
+	}
+}

@@ -1,0 +1,183 @@
+package twofa_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport"
+	"chatadmin.example/sdk/twofa"
+)
+
+// The plan counts who is concerned and who could not pass, and changes nothing; what is applied is what was planned.
+func TestPlanMode(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true}})
+	require.NoError(t, err)
+	host := admin.AsHost(d.ID)
+	var without []chatadmin.ID
+	for n := range 1203 { // more than one page
+		u := chatadmin.NewUser{Login: fmt.Sprintf("radio%d", n), FirstName: "Ann", LastName: "Smith", NoInvitation: true}
+		if n%3 > 0 {
+			u.Email = fmt.Sprintf("radio%d@acme.example", n)
+		}
+		if n%10 == 0 {
+			u.Kind = chatadmin.Guest
+		}
+		created, err := host.CreateUser(ctx, u)
+		require.NoError(t, err)
+		if u.Email == "" {
+			without = append(without, created.ID)
+		}
+	}
+	_, err = host.DeactivateUsers(ctx, without[0])
+	require.NoError(t, err)
+	events := len(w.events(""))
+	p, err := f.PlanMode(ctx, host, byMail)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
+	require.Len(t, p.CannotPass, 100)
+	require.Len(t, p.Warnings, 2)
+	require.Contains(t, p.Warnings[0], "401 users")
+	require.Contains(t, p.Warnings[1], "no administrator")
+	require.Len(t, w.events(""), events)
+	data, err := json.Marshal(p)
+	require.NoError(t, err)
+	var kept twofa.ModePlan
+	require.NoError(t, json.Unmarshal(data, &kept))
+	require.Equal(t, *p, kept, "a plan can be kept as JSON")
+
+	p, err = f.PlanMode(ctx, host, byApp)
+	require.NoError(t, err)
+	require.EqualValues(t, 1203, p.Counts["to_enrol"])
+	require.Empty(t, p.CannotPass)
+	require.Empty(t, p.Warnings)
+	p, err = f.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Off})
+	require.NoError(t, err)
+	require.Zero(t, p.Counts["affected"])
+
+	// An address for the administrator: one warning less. Without a Mailer: one more.
+	email := "boss@acme.example"
+	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
+	require.NoError(t, err)
+	silent := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
+	p, err = twofa.New(silent, nil, nil).PlanMode(ctx, silent.AsHost(d.ID), byMail)
+	require.NoError(t, err)
+	require.Len(t, p.Warnings, 2)
+	require.Contains(t, p.Warnings[1], "no Mailer")
+}
+
+// What a change would end is counted, and ends with it.
+func TestPlanCountsWhatEnds(t *testing.T) {
+	w := newWorld(t, monthly)
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	sa, sb := w.enrol(ann), w.enrol(bob)
+	w.right(w.challenged(ann).ID, w.code(sa), true)
+	w.clock.Advance(5 * days)
+	w.right(w.challenged(bob).ID, w.code(sb), true)
+	w.challenged(ann)
+	for _, c := range []struct {
+		p           twofa.Policy
+		forgotten   int64
+		interrupted int64
+	}{{monthly, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days}, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days}, 1, 0}, {byApp, 2, 1}, {byMail, 2, 1}, {twofa.Policy{Mode: twofa.Off}, 2, 1}} {
+		p, err := w.twofa.PlanMode(ctx, w.s, c.p)
+		require.NoError(t, err)
+		require.Equal(t, []int64{c.forgotten, c.interrupted}, []int64{p.Counts["forgotten"], p.Counts["interrupted"]}, "%+v", c.p)
+	}
+	require.NoError(t, w.twofa.SetMode(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
+	for u, n := range map[chatadmin.ID]int{ann.ID: 0, bob.ID: 1} {
+		cs, err := w.twofa.Trusted(ctx, w.s, u)
+		require.NoError(t, err)
+		require.Len(t, cs, n)
+	}
+}
+
+func (w *world) plan(s *chatadmin.Scope, p twofa.Policy) *twofa.ModePlan {
+	w.t.Helper()
+	plan, err := w.twofa.PlanMode(ctx, s, p)
+	require.NoError(w.t, err)
+	return plan
+}
+
+func TestSetMode(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	for _, bad := range []twofa.Policy{{}, {Mode: "sms"}, {Mode: twofa.Email, Validity: -time.Second}, {Mode: twofa.Email, Validity: 90*days + time.Second}, {Mode: twofa.Email, Validity: time.Millisecond},
+		{Mode: twofa.Email, Recovery: true}, {Mode: twofa.Off, Recovery: true}} {
+		_, err := w.twofa.PlanMode(ctx, w.s, bad)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)
+		forged := w.plan(w.s, byApp)
+		forged.Now = bad
+		require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
+	}
+	p := w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days, Recovery: true})
+	require.ErrorIs(t, w.twofa.SetMode(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
+	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, nil), chatadmin.ErrInvalid)
+	other := *p
+	other.Kind = chatadmin.KindGroupDefault
+	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, &other), chatadmin.ErrInvalid)
+	require.NoError(t, w.twofa.SetMode(ctx, w.s, p))
+	require.NoError(t, w.twofa.SetMode(ctx, w.s, p), "again: nothing to do")
+	got, err := twofa.PolicyOf(w.settings())
+	require.NoError(t, err)
+	require.Equal(t, p.Now, got)
+	es := w.events(twofa.KindMode)
+	require.Len(t, es, 1)
+	require.Equal(t, []chatadmin.FieldChange{{Field: "mode", Before: "off", After: "authenticator"}, {Field: "recovery", Before: "false", After: "true"}, {Field: "validity", Before: "0s", After: "2160h0m0s"}}, es[0].Changes[w.domain])
+
+	stale := w.plan(w.s, byMail)
+	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	require.NoError(t, err)
+	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, stale), chatadmin.ErrPlanStale)
+}
+
+// Exports tell who has it.
+func TestExportTellsWhoHasIt(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	ann := w.user("ann@acme.example")
+	w.user("bob@acme.example")
+	column := func() map[string]string {
+		var b bytes.Buffer
+		_, err := csvimport.Export(ctx, w.s, &b, csvimport.Overview, nil)
+		require.NoError(t, err)
+		got := map[string]string{}
+		for _, line := range bytes.Split(bytes.TrimSpace(b.Bytes()), []byte("\n"))[1:] {
+			cells := bytes.Split(line, []byte(","))
+			got[string(cells[0])] = string(bytes.ToLower(bytes.TrimSpace(cells[len(cells)-1])))
+		}
+		return got
+	}
+	off := column()["ann@acme.example"]
+	w.mode(byMail)
+	on := column()["ann@acme.example"]
+	require.NotEqual(t, off, on)
+	require.Equal(t, map[string]string{"boss@acme.example": on, "ann@acme.example": on, "bob@acme.example": on}, column())
+	w.mode(byApp)
+	w.enrol(ann)
+	require.Equal(t, map[string]string{"boss@acme.example": off, "ann@acme.example": on, "bob@acme.example": off}, column())
+}
+
+// A veto of the host holds for the mode too.
+func TestVeto(t *testing.T) {
+	w := newWorld(t, byApp)
+	admin, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind == twofa.KindMode || i.Kind == twofa.KindReset {
+				return fmt.Errorf("not today")
+			}
+			return nil
+		}
+	})
+	host := admin.AsHost(w.domain)
+	p, err := f.PlanMode(ctx, host, byMail)
+	require.NoError(t, err)
+	require.ErrorIs(t, f.SetMode(ctx, host, p), chatadmin.ErrVetoed)
+	require.ErrorIs(t, f.Reset(ctx, host, w.boss.ID), chatadmin.ErrVetoed)
+}

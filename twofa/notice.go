@@ -1,0 +1,176 @@
+package twofa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// notice is a mail that tells a user what has happened to their sign-in. It holds nothing secret.
+type notice struct {
+	ID    string    `json:"id"`
+	What  event     `json:"what"`
+	At    time.Time `json:"at"`
+	Due   time.Time `json:"due"`
+	Tries int       `json:"tries,omitempty"`
+}
+
+// event is something that a user is told of by mail.
+type event string
+
+const (
+	enrolled      event = "enrolled"
+	wasReset      event = "reset"
+	recoveryMade  event = "recovery-made"
+	recoveryUsed  event = "recovery-used"
+	newRemembered event = "remembered"
+	replayed      event = "replayed"
+)
+
+// told is the subject and the text of each event.
+var told = map[event][2]string{
+	enrolled:      {"An authenticator was set up", "an authenticator app was set up for your account. From now on its codes are asked for when you sign in."},
+	wasReset:      {"Your two-factor authentication was reset", "an administrator has reset your two-factor authentication. The old authenticator, recovery codes and remembered browsers do not work any more; the next time you sign in you set it up anew."},
+	recoveryMade:  {"New recovery codes", "new recovery codes were made for your account. Older ones do not work any more."},
+	recoveryUsed:  {"A recovery code was used", "one of your recovery codes was used to sign in. It does not work again."},
+	newRemembered: {"A new browser is remembered", "a browser or desktop client has signed in to your account, and will not be asked for a code for a while."},
+	replayed:      {"A remembered browser was forgotten", "a browser or desktop client presented an outdated proof of being remembered, as a copied one would. It was forgotten and must give a code again."},
+}
+
+const (
+	noticeBatch = 50
+	noticeLease = 5 * time.Minute // one worker sends a notice meanwhile
+	noticeTries = 8
+	maxNotices  = 20 // of a user that wait: further ones are dropped, the mail server has been away for long
+)
+
+// tell queues a notice for SendNotices. Its ID is stable, so that a mail that is sent twice can be recognised.
+func (st *state) tell(id string, what event, now time.Time) {
+	if len(st.Notices) < maxNotices {
+		st.Notices = append(st.Notices, notice{ID: "twofa-" + string(what) + "-" + id, What: what, At: now, Due: now})
+	}
+}
+
+// SendNotices sends the mails that tell users of a domain what has happened to their two-factor authentication (set up, reset, recovery codes made or used, a client remembered), and returns how many
+// it sent. A mail is sent at least once: one in flight when the process dies is sent again after five minutes, under the same Message-ID. What the mail server refuses for now is tried again, up to
+// 8 times; users without an address are not told. Call it from a worker of the host. Without Options.Mailer notices wait.
+func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, error) {
+	if t.admin.Options().Mailer == nil {
+		return 0, nil
+	}
+	total := 0
+	for {
+		due, _, err := t.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: t.admin.Now()}, chatadmin.Page{Limit: noticeBatch})
+		if err != nil || len(due) == 0 {
+			return total, err
+		}
+		letters, err := t.claimNotices(ctx, domain, due)
+		if errors.Is(err, chatadmin.ErrBusy) {
+			return total, nil // another worker is at it
+		}
+		if err != nil {
+			return total, err
+		}
+		sent, err := t.sendNotices(ctx, domain, letters)
+		if total += sent; err != nil {
+			return total, err
+		}
+	}
+}
+
+// letter is a notice that this worker alone sends for now.
+type letter struct {
+	user   chatadmin.ID
+	notice notice
+	mail   chatadmin.Mail
+}
+
+const kindNotice = "twofa.notice"
+
+// claimNotices puts off what is due by a lease, and composes the mails.
+func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []chatadmin.Record) ([]letter, error) {
+	keys, ids := make([]chatadmin.Key, len(due)), make([]chatadmin.ID, len(due))
+	for i, r := range due {
+		keys[i], ids[i] = r.Key, chatadmin.ID(r.ID)
+	}
+	var letters []letter
+	err := t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: kindNotice, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+		letters = nil
+		users, err := w.Users(ctx, domain, ids)
+		if err != nil {
+			return err
+		}
+		byID := make(map[chatadmin.ID]*chatadmin.User, len(users))
+		for i := range users {
+			byID[users[i].ID] = &users[i]
+		}
+		return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+			u := byID[user]
+			if u == nil || chatadmin.CheckEmail(u.Email) != nil {
+				write := len(st.Notices) > 0
+				st.Notices = nil
+				return write, nil
+			}
+			claimed := false
+			for i := range st.Notices {
+				n := &st.Notices[i]
+				if n.Due.After(w.Now()) {
+					continue
+				}
+				n.Due, claimed = w.Now().Add(noticeLease), true
+				n.Tries++
+				letters = append(letters, letter{user, *n, noticeMail(w.Domain.Name, u, *n)})
+			}
+			return claimed, nil
+		})
+	})
+	return letters, err
+}
+
+func noticeMail(domain string, u *chatadmin.User, n notice) chatadmin.Mail {
+	return chatadmin.Mail{ID: n.ID, To: u.Email, Subject: told[n.What][0] + ": " + domain, Text: fmt.Sprintf("Hello %s,\n\non %s %s\n\nIf this was not you, or not expected, tell an administrator of %s.\n",
+		u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), told[n.What][1], domain)}
+}
+
+// sendNotices hands the mails over and writes down what became of them, even if ctx ends meanwhile.
+func (t *Service) sendNotices(ctx context.Context, domain chatadmin.ID, letters []letter) (sent int, err error) {
+	if len(letters) == 0 {
+		return 0, nil
+	}
+	later := map[string]time.Time{} // by ID: the zero time says that it is settled
+	var keys []chatadmin.Key
+	for _, l := range letters {
+		sendErr := t.admin.SendMail(ctx, l.mail)
+		switch {
+		case sendErr == nil || errors.Is(sendErr, chatadmin.ErrMailUnknown):
+			sent++
+			later[l.notice.ID] = time.Time{}
+		case errors.Is(sendErr, chatadmin.ErrMailRefused), errors.Is(sendErr, chatadmin.ErrInvalid), l.notice.Tries >= noticeTries:
+			later[l.notice.ID] = time.Time{}
+		default:
+			later[l.notice.ID] = t.admin.Now().Add(time.Minute << l.notice.Tries)
+		}
+		if sendErr != nil {
+			t.admin.Options().Logger.WarnContext(ctx, "two-factor notice not sent", "domain", domain, "user", l.user, "notice", l.notice.What, "try", l.notice.Tries, "error", sendErr)
+		}
+		if key := stateKey(domain, l.user); !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	err = t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), chatadmin.Op{Kind: kindNotice}, func(ctx context.Context, w *chatadmin.Work) error {
+		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
+			st.Notices = slices.DeleteFunc(st.Notices, func(n notice) bool { due, mine := later[n.ID]; return mine && due.IsZero() })
+			for i := range st.Notices {
+				if due, mine := later[st.Notices[i].ID]; mine {
+					st.Notices[i].Due = due
+				}
+			}
+			return true, nil
+		})
+	})
+	return sent, errors.Join(err, ctx.Err())
+}

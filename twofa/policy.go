@@ -1,0 +1,113 @@
+package twofa
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Mode is what a domain asks for beside the password.
+type Mode string
+
+const (
+	Off           Mode = "off"
+	Email         Mode = "email"         // a code by e-mail
+	Authenticator Mode = "authenticator" // a code from an authenticator app
+)
+
+// MaxValidity is the longest time for which a client can be remembered.
+const MaxValidity = 90 * 24 * time.Hour
+
+// Policy is what a domain has decided. The zero Policy is off.
+type Policy struct {
+	Mode Mode `json:"mode"`
+	// Validity is how long a browser or desktop client that has passed is not asked again, in whole seconds: 0 (ask every time) to MaxValidity.
+	Validity time.Duration `json:"validity"`
+	// Recovery lets users have recovery codes, each of which takes the place of an authenticator's code once.
+	Recovery bool `json:"recovery"`
+}
+
+func (p Policy) check() error {
+	switch {
+	case p.Mode != Off && p.Mode != Email && p.Mode != Authenticator:
+		return fmt.Errorf("mode %q: choose %q, %q or %q: %w", chatadmin.Cut(string(p.Mode)), Off, Email, Authenticator, chatadmin.ErrInvalid)
+	case p.Validity < 0 || p.Validity > MaxValidity || p.Validity%time.Second != 0:
+		return fmt.Errorf("a validity period of %s: give whole seconds, from 0 (ask every time) to %d days: %w", p.Validity, MaxValidity/(24*time.Hour), chatadmin.ErrInvalid)
+	case p.Recovery && p.Mode != Authenticator:
+		return fmt.Errorf("recovery codes take the place of an authenticator: choose the mode %q: %w", Authenticator, chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+// policyName is the name in Settings.Policies.
+const policyName = "twofa"
+
+// stored is a Policy as the settings keep it. What was opened or remembered before the policy changed is told from what came after by Epoch and Floor, so that a change acts on
+// everything outstanding in the one transaction that writes it, and no later change brings anything back.
+type stored struct {
+	Version  int       `json:"v"`
+	Mode     Mode      `json:"mode"`
+	Seconds  int64     `json:"validity"`
+	Recovery bool      `json:"recovery,omitempty"`
+	Epoch    int64     `json:"epoch"`          // challenges and remembered clients of another one are dead; a change of the mode, and remembering nobody any more, begin a new one
+	Floor    time.Time `json:"floor,omitzero"` // clients remembered at this time or before are forgotten: they were too old for a period that was in force
+}
+
+const policyVersion = 1
+
+func (s stored) policy() Policy {
+	return Policy{s.Mode, time.Duration(s.Seconds) * time.Second, s.Recovery}
+}
+
+func decodePolicy(data json.RawMessage) (stored, error) {
+	s := stored{Mode: Off}
+	if len(data) == 0 {
+		return s, nil
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return stored{}, fmt.Errorf("two-factor policy: %w", err)
+	}
+	if s.Version > policyVersion {
+		return stored{}, fmt.Errorf("the two-factor policy was written by a newer version of this library")
+	}
+	if err := s.policy().check(); err != nil {
+		return stored{}, fmt.Errorf("two-factor policy: %w", err)
+	}
+	return s, nil
+}
+
+// PolicyOf reads what a domain has decided from its settings.
+func PolicyOf(set *chatadmin.Settings) (Policy, error) {
+	s, err := decodePolicy(set.Policies[policyName])
+	return s.policy(), err
+}
+
+// become is the policy that follows s when a domain decides for p.
+func (s stored) become(p Policy, now time.Time) stored {
+	if p == s.policy() {
+		return s
+	}
+	was := s.policy()
+	next := stored{Version: policyVersion, Mode: p.Mode, Seconds: int64(p.Validity / time.Second), Recovery: p.Recovery, Epoch: s.Epoch, Floor: s.Floor}
+	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
+		next.Epoch++
+	}
+	if old := now.Add(-was.Validity); was.Validity > 0 && old.After(next.Floor) {
+		next.Floor = old
+	}
+	return next
+}
+
+// until is how long a client remembered at a time stays so; the zero time says not at all.
+func (s stored) until(c *remembered, now time.Time) time.Time {
+	end := c.Since.Add(s.policy().Validity)
+	if c.Expires.Before(end) {
+		end = c.Expires
+	}
+	if c.Epoch != s.Epoch || !c.Since.After(s.Floor) || !now.Before(end) || now.Before(c.Since) {
+		return time.Time{}
+	}
+	return end
+}

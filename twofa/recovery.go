@@ -1,0 +1,51 @@
+package twofa
+
+import (
+	"context"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// RecoveryCodes makes ten recovery codes for a user and returns them, for this one time: only hashes are kept. Each takes the place of an authenticator's code once. Earlier ones are dead.
+// The domain's policy must allow it (else chatadmin.ErrInvalid), and the user must have an authenticator (else ErrNotEnrolled). The user is told by mail. It needs chatadmin.PermTwoFactor, but for oneself.
+func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]string, error) {
+	codes := make([]string, recoveryCodes)
+	for i := range codes {
+		var err error
+		if codes[i], err = newRecoveryCode(t.admin.Options().Rand); err != nil {
+			return nil, err
+		}
+	}
+	id := t.admin.NewID()
+	op := chatadmin.Op{Kind: KindRecoveryMake, Need: mayManage(s, user), Targets: []chatadmin.ID{user}}
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		if _, err := usersOf(ctx, w, op.Targets); err != nil {
+			return err
+		}
+		p, err := PolicyOf(&w.Settings)
+		if err != nil {
+			return err
+		}
+		if !p.Recovery {
+			return fmt.Errorf("this domain has no recovery codes: an administrator can allow them: %w", chatadmin.ErrInvalid)
+		}
+		return change(ctx, w, user, func(st *state) (bool, error) {
+			if !st.enrolled() {
+				return false, ErrNotEnrolled
+			}
+			st.Recovery = nil
+			for _, c := range codes {
+				bare, _ := parseRecoveryCode(c)
+				st.Recovery = append(st.Recovery, recoveryHash(bare, w.Domain.ID, user, st.Generation))
+			}
+			st.tell(string(id), recoveryMade, w.Now())
+			w.Record(KindRecoveryMake, op.Targets, nil, nil)
+			return true, nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, nil
+}

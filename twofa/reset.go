@@ -1,0 +1,42 @@
+package twofa
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Reset ends everything that 1 to chatadmin.MaxBatch users have, in one transaction: the authenticator, open challenges, recovery codes, remembered clients, and a pause after wrong codes.
+// They set it up anew when they sign in next, and are told by mail. Users who have nothing stay as they are. It needs chatadmin.PermTwoFactor, and no user may stand above the actor.
+func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
+	if len(users) == 0 || len(users) > chatadmin.MaxBatch {
+		return fmt.Errorf("%s: give 1 to %d users: %w", KindReset, chatadmin.MaxBatch, chatadmin.ErrInvalid)
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(users)))
+	keys := make([]chatadmin.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = stateKey(s.Domain(), id)
+	}
+	return s.Change(ctx, chatadmin.Op{Kind: KindReset, Need: chatadmin.PermTwoFactor, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+		if _, err := usersOf(ctx, w, ids); err != nil {
+			return err
+		}
+		var reset []chatadmin.ID
+		err := changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+			if !st.enrolled() && len(st.Challenges)+len(st.Remembered) == 0 && !w.Now().Before(st.Until) {
+				return false, nil
+			}
+			reset = append(reset, user)
+			*st = state{Generation: st.Generation + 1, Mails: st.Mails, Notices: st.Notices}
+			st.tell(fmt.Sprintf("%s-%d", user, st.Generation), wasReset, w.Now())
+			return true, nil
+		})
+		if err != nil || len(reset) == 0 {
+			return err
+		}
+		w.Record(KindReset, reset, nil, nil)
+		return nil
+	})
+}

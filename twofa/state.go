@@ -1,0 +1,165 @@
+package twofa
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// stateKind is the kind of the one record in which everything of a user lies: what must be decided together (a code is used, its challenge is answered, a reset kills all of it) is
+// one row, and its revision decides. The user owns it. It is due where notices wait.
+const stateKind = "twofa"
+
+func stateKey(domain, user chatadmin.ID) chatadmin.Key {
+	return chatadmin.Key{Kind: stateKind, Domain: domain, ID: string(user)}
+}
+
+type state struct {
+	Version    int   `json:"v"`
+	Generation int64 `json:"gen"` // grows with each reset; what is sealed or hashed is bound to it
+
+	Seed     []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
+	Step     int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
+	Enrolled time.Time `json:"enrolled,omitzero"`
+	Recovery [][]byte  `json:"recovery,omitempty"` // hashes of the codes that are left
+
+	Wrong int         `json:"wrong,omitempty"` // wrong codes in a row
+	Until time.Time   `json:"until,omitzero"`  // no code is looked at before
+	Mails []time.Time `json:"mails,omitempty"` // when the last codes were sent
+
+	Challenges []challenge  `json:"challenges,omitempty"` // the oldest first
+	Remembered []remembered `json:"remembered,omitempty"` // the oldest first
+	Notices    []notice     `json:"notices,omitempty"`
+}
+
+// challenge waits for its answer. What the client holds of it is a secret of which only the hash is kept.
+type challenge struct {
+	Hash    []byte        `json:"hash"`
+	Kind    Mode          `json:"kind"`
+	Epoch   int64         `json:"epoch"` // of the policy
+	Client  signin.Client `json:"client"`
+	Method  signin.Method `json:"method"`
+	Device  string        `json:"device,omitempty"`
+	Expires time.Time     `json:"expires"`
+	Changed int64         `json:"n"`               // how often it was answered or sent anew
+	Tries   int           `json:"tries,omitempty"` // wrong answers
+	Key     []byte        `json:"key,omitempty"`   // email: of the hash, sealed
+	Code    []byte        `json:"code,omitempty"`  // email: the keyed hash
+	Seed    []byte        `json:"seed,omitempty"`  // enrolment: the seed to be confirmed, sealed
+}
+
+// remembered is a client that is not asked again for a while.
+type remembered struct {
+	ID      string        `json:"id"` // the selector of its tokens
+	Hash    []byte        `json:"hash"`
+	Before  []byte        `json:"before,omitempty"` // hash of the token before the last rotation
+	Client  signin.Client `json:"client"`
+	Epoch   int64         `json:"epoch"`
+	Since   time.Time     `json:"since"`
+	Used    time.Time     `json:"used"` // when it was rotated last
+	Expires time.Time     `json:"expires"`
+}
+
+const stateVersion = 1
+
+func decodeState(r chatadmin.Record) (state, error) {
+	var st state
+	if err := json.Unmarshal(r.Data, &st); err != nil {
+		return state{}, fmt.Errorf("two-factor state of user %s: %w", r.ID, err)
+	}
+	if st.Version > stateVersion {
+		return state{}, fmt.Errorf("two-factor state of user %s was written by a newer version of this library", r.ID)
+	}
+	return st, nil
+}
+
+func (st *state) enrolled() bool { return len(st.Seed) > 0 }
+
+// encode is r with the state in it.
+func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
+	st.Version = stateVersion
+	r.Due = time.Time{}
+	for _, n := range st.Notices {
+		if r.Due.IsZero() || n.Due.Before(r.Due) {
+			r.Due = n.Due
+		}
+	}
+	var err error
+	r.Data, err = json.Marshal(st)
+	return r, err
+}
+
+// read reads the state of a user; one that has none yet has the zero state, with a Rev of 0.
+func read(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID) (chatadmin.Record, state, error) {
+	key := stateKey(domain, user)
+	if user == "" || len(user) > 64 {
+		return chatadmin.Record{}, state{}, errNoUser(user)
+	}
+	rs, err := r.Records(ctx, []chatadmin.Key{key})
+	if err != nil || len(rs) == 0 {
+		return chatadmin.Record{Key: key, Owner: user}, state{}, err
+	}
+	st, err := decodeState(rs[0])
+	return rs[0], st, err
+}
+
+// change runs f on the state of one user within a transaction and writes it where f says so. A state that is new needs the shared fence.
+func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*state) (write bool, err error)) error {
+	rec, st, err := read(ctx, w, w.Domain.ID, user)
+	if err != nil {
+		return err
+	}
+	write, err := f(&st)
+	if err != nil || !write {
+		return err
+	}
+	was := rec.Rev
+	if rec, err = st.encode(rec); err != nil {
+		return err
+	}
+	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: was}})
+}
+
+// changeStates is change for those of at most chatadmin.MaxBatch users who have a state.
+func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
+	rs, err := w.Records(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var changes []chatadmin.Change[chatadmin.Record]
+	for _, r := range rs {
+		st, err := decodeState(r)
+		if err != nil {
+			return err
+		}
+		write, err := f(chatadmin.ID(r.ID), &st)
+		if err != nil {
+			return err
+		}
+		if !write {
+			continue
+		}
+		row, err := st.encode(r)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: row, Was: r.Rev})
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// belongs are the words to which what is sealed for a user is bound.
+func belongs(purpose string, domain, user chatadmin.ID, generation int64) []string {
+	return []string{"twofa/" + purpose, string(domain), string(user), strconv.FormatInt(generation, 10)}
+}
+
+// String hides everything: hashes and sealed secrets have no place in a log.
+func (st state) String() string { return "two-factor state" }
+
+// GoString hides it too.
+func (st state) GoString() string { return st.String() }

@@ -1,0 +1,167 @@
+package twofa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// Service is two-factor authentication over one Admin. It is safe for many goroutines and starts none.
+type Service struct {
+	admin *chatadmin.Admin
+	ring  *keyring.Ring
+	o     Options
+}
+
+var _ interface {
+	signin.SecondFactor
+	chatadmin.TwoFactor
+} = (*Service)(nil)
+
+// Options configure a Service. The zero value of each field is a working default.
+type Options struct {
+	// Issuer is the name under which authenticator apps show the account; default: the name of the domain. Colons are left out of it.
+	Issuer string
+	// TrustGrace is for how long the token that a remembered client had before its last rotation still lets it in, without taking its place again: for a form that is submitted
+	// twice, or a response that is lost. 0, the default, forgives only uses that overlap; at most a minute.
+	TrustGrace time.Duration
+}
+
+const (
+	codeLife      = 10 * time.Minute // of a challenge, and of a code sent by mail
+	maxOpen       = 10               // open challenges of a user: a further one takes the place of the oldest
+	maxTries      = 5                // wrong answers to one challenge
+	maxWrong      = 10               // wrong answers of a user in a row, over all challenges, before a pause
+	pause         = 15 * time.Minute // the first one; each further one is twice as long
+	maxPause      = 16 * time.Hour
+	maxMails      = 5 // codes sent to a user within mailWindow, over all challenges
+	mailWindow    = 15 * time.Minute
+	maxRemembered = 20 // clients of a user: a further one takes the place of the oldest
+)
+
+var (
+	// ErrTooMany is a user who asked for too many codes, or gave too many wrong ones: it passes with time.
+	ErrTooMany = errors.New("too many codes, try again later")
+	// ErrNoAddress is a user who has no e-mail address that a code could be sent to: an administrator gives them one, or chooses another mode.
+	ErrNoAddress = errors.New("the user has no e-mail address for a code")
+	// ErrNoKeys is a Service without a key ring that was asked to sign somebody in.
+	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
+	// ErrNotEnrolled is a user who has no authenticator yet.
+	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
+)
+
+// New returns the service and makes it part of admin: what changes users acts on their challenges and remembered clients, exports tell who has it, and ChangeSettings leaves
+// the policy alone. Call it once for each Admin, in every program that changes users. ring seals the secrets; a program that signs nobody in can do without (nil).
+func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
+	t := &Service{admin: admin, ring: ring}
+	if o != nil {
+		t.o = *o
+	}
+	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
+	admin.Extend(chatadmin.Extension{OnUserChange: t.usersChanged, TwoFactor: t, Policy: policyName})
+	return t
+}
+
+// usersChanged ends open challenges and remembered clients of users who lose access, and, where codes go by e-mail, of those whose address changes. An enrolled
+// authenticator stays for when they come back.
+func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+	p, err := decodePolicy(w.Settings.Policies[policyName])
+	if err != nil {
+		return err
+	}
+	var keys []chatadmin.Key
+	for i := range changes {
+		c := &changes[i]
+		if c.Was.ID != "" && (c.LosesAccess() || p.Mode == Email && c.Was.Email != c.Now.Email) {
+			keys = append(keys, stateKey(c.Now.Domain, c.Now.ID))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
+		changed := len(st.Challenges)+len(st.Remembered) > 0
+		st.Challenges, st.Remembered = nil, nil
+		return changed, nil
+	})
+}
+
+// TwoFactorEnabled implements chatadmin.TwoFactor.
+func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, users []chatadmin.User) ([]bool, error) {
+	_, set, err := t.admin.AsHost(domain).View(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := PolicyOf(&set)
+	if err != nil {
+		return nil, err
+	}
+	enabled := make([]bool, len(users))
+	if p.Mode != Authenticator {
+		for i := range enabled {
+			enabled[i] = p.Mode == Email
+		}
+		return enabled, nil
+	}
+	enrolled := map[string]bool{}
+	for batch := range slices.Chunk(users, chatadmin.MaxBatch) {
+		keys := make([]chatadmin.Key, len(batch))
+		for i := range batch {
+			keys[i] = stateKey(domain, batch[i].ID)
+		}
+		rs, err := t.admin.Store().Records(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			st, err := decodeState(r)
+			if err != nil {
+				return nil, err
+			}
+			enrolled[r.ID] = st.enrolled()
+		}
+	}
+	for i := range users {
+		enabled[i] = enrolled[string(users[i].ID)]
+	}
+	return enabled, nil
+}
+
+// mayManage authorises an actor for a user: for oneself, or by PermTwoFactor for somebody who does not stand above.
+func mayManage(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
+	if user == s.Actor() {
+		return ""
+	}
+	return chatadmin.PermTwoFactor
+}
+
+// usersOf reads users of the domain, in any order, on whom the actor may act. One that is missing is chatadmin.ErrNotFound.
+func usersOf(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) ([]chatadmin.User, error) {
+	users, err := w.Users(ctx, w.Domain.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[chatadmin.ID]bool, len(users))
+	for i := range users {
+		there[users[i].ID] = true
+		if err := w.MayActOn(&users[i]); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range ids {
+		if !there[id] {
+			return nil, errNoUser(id)
+		}
+	}
+	return users, nil
+}
+
+func errNoUser(id chatadmin.ID) error {
+	return fmt.Errorf("user %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
+}

@@ -1,0 +1,251 @@
+package twofa_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/twofa"
+)
+
+// What ends the access of a user ends what they have open and what is remembered; the authenticator is there when they come back.
+func TestAccessEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		end, back func(w *world, u chatadmin.User) error
+	}{
+		"deactivated": {
+			func(w *world, u chatadmin.User) error { _, err := w.s.DeactivateUsers(ctx, u.ID); return err },
+			func(w *world, u chatadmin.User) error { _, err := w.s.ActivateUsers(ctx, u.ID); return err }},
+		"denied": {
+			func(w *world, u chatadmin.User) error { _, err := w.s.DenyAccess(ctx, u.ID); return err },
+			func(w *world, u chatadmin.User) error { _, err := w.s.GrantAccess(ctx, u.ID); return err }},
+		"being deleted": {
+			func(w *world, u chatadmin.User) error { return w.transition(u.ID, chatadmin.BeginDeletion) },
+			func(w *world, u chatadmin.User) error { return w.transition(u.ID, chatadmin.CancelDeletion) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, ann, secret, token := trusted(t, memstore.New(nil), nil)
+			c0 := w.challenged(ann)
+			require.NoError(t, c.end(w, ann))
+			w.wrong(c0.ID, w.code(secret))
+			cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+			require.NoError(t, err)
+			require.Empty(t, cs)
+			require.NoError(t, c.back(w, ann))
+			ok, _ := w.passes(ann, token)
+			require.False(t, ok)
+			w.wrong(c0.ID, w.code(secret))
+			next := w.challenged(ann)
+			require.Nil(t, next.Enrolment, "no need to set it up again")
+			w.right(next.ID, w.code(secret))
+		})
+	}
+}
+
+// transition brings a user into a state by the one function that serves every path.
+func (w *world) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
+	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: chatadmin.Exclusive}, func(ctx context.Context, wk *chatadmin.Work) error {
+		us, err := wk.Users(ctx, w.domain, []chatadmin.ID{id})
+		if err != nil {
+			return err
+		}
+		now, err := chatadmin.Transition(us[0], e)
+		if err != nil {
+			return err
+		}
+		p, wrong := wk.Settings.Prepare(now)
+		if len(wrong) > 0 {
+			return wrong[0]
+		}
+		return wk.WriteUsers(ctx, chatadmin.KindUserEdit, []chatadmin.UserWrite{{Was: us[0], Now: p}})
+	})
+}
+
+// Reset kills everything at once, for several users, and tells them.
+func TestReset(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days, Recovery: true})
+	ann, bob, eve := w.user("ann@acme.example"), w.user("bob@acme.example"), w.user("eve@acme.example")
+	secret := w.enrol(ann)
+	w.enrol(bob)
+	token := w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(30 * time.Second)
+	recovery, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	open := w.challenged(ann)
+	require.ErrorIs(t, w.twofa.Reset(ctx, w.s, ann.ID, "nobody"), chatadmin.ErrNotFound)
+	w.right(open.ID, w.code(secret))
+	w.clock.Advance(30 * time.Second)
+	open = w.challenged(ann)
+
+	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID, bob.ID, eve.ID, ann.ID))
+	require.ElementsMatch(t, []chatadmin.ID{ann.ID, bob.ID}, w.events(twofa.KindReset)[0].Targets, "there was nothing to reset of the third")
+	w.wrong(open.ID, w.code(secret))
+	ok, _ := w.passes(ann, token)
+	require.False(t, ok)
+	c := w.challenged(ann)
+	require.NotNil(t, c.Enrolment)
+	require.NotEqual(t, secret, c.Enrolment.Secret)
+	w.wrong(c.ID, w.code(secret))
+	w.wrong(c.ID, recovery[0])
+	on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann})
+	require.NoError(t, err)
+	require.Equal(t, []bool{false}, on)
+	w.right(c.ID, w.code(c.Enrolment.Secret)) // at once: the new secret has no step used
+	next := w.challenged(ann)
+	w.clock.Advance(30 * time.Second)
+	w.wrong(next.ID, recovery[0])
+	w.wrong(next.ID, w.code(secret))
+	w.right(next.ID, w.code(c.Enrolment.Secret))
+
+	_, err = w.twofa.SendNotices(ctx, w.domain)
+	require.NoError(t, err)
+	subjects := func(u chatadmin.User) (all []string) {
+		for _, m := range w.mail.To(u.Email) {
+			all = append(all, m.Subject)
+		}
+		return all
+	}
+	require.Contains(t, subjects(ann), "Your two-factor authentication was reset: Acme")
+	require.Contains(t, subjects(bob), "Your two-factor authentication was reset: Acme")
+	require.Empty(t, subjects(eve))
+
+	require.NoError(t, w.twofa.Reset(ctx, w.s, eve.ID))
+	require.Len(t, w.events(twofa.KindReset), 1)
+	require.ErrorIs(t, w.twofa.Reset(ctx, w.s), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Reset(ctx, w.s, make([]chatadmin.ID, 1001)...), chatadmin.ErrInvalid)
+}
+
+// A reset while codes are being answered: whoever came in came in before it, and afterwards nothing of before works.
+func TestResetRace(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, monthly, nil, nil)
+	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
+	ann := w.user("ann@acme.example")
+	for range 5 {
+		secret := w.enrol(ann)
+		c := w.challenged(ann)
+		tokens := make(chan string, 100)
+		race(func(n int) {
+			if n == 50 {
+				if err := w.twofa.Reset(ctx, w.s, ann.ID); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if a, err := answer(other, w.domain, c.ID, w.code(secret), true); err == nil && a.Right {
+				tokens <- a.Trust
+			}
+		})
+		close(tokens)
+		for token := range tokens {
+			ok, _ := w.passes(ann, token)
+			require.False(t, ok)
+		}
+		require.NotNil(t, w.challenged(ann).Enrolment)
+	}
+}
+
+// Nobody resets, or looks after, somebody above them.
+func TestNobodyAboveOneself(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
+	w.enrol(w.boss)
+	r, err := w.host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
+	require.NoError(t, err)
+	clerk := w.user("clerk@acme.example", func(n *chatadmin.NewUser) { n.Role = r.ID })
+	s := w.admin.As(w.domain, clerk.ID)
+	require.ErrorIs(t, w.twofa.Reset(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
+	require.ErrorIs(t, w.twofa.RevokeTrusted(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
+	_, err = w.twofa.RecoveryCodes(ctx, s, w.boss.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	ann := w.user("ann@acme.example")
+	require.NoError(t, w.twofa.Reset(ctx, s, ann.ID))
+}
+
+// Members do for themselves what concerns them alone.
+func TestForOneself(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	w.enrol(ann)
+	w.enrol(bob)
+	s := w.admin.As(w.domain, ann.ID)
+	_, err := w.twofa.RecoveryCodes(ctx, s, ann.ID)
+	require.NoError(t, err)
+	_, err = w.twofa.Trusted(ctx, s, ann.ID)
+	require.NoError(t, err)
+	_, err = w.twofa.Explain(ctx, s, ann.ID, "", "")
+	require.NoError(t, err)
+	require.NoError(t, w.twofa.RevokeTrusted(ctx, s, ann.ID))
+	require.ErrorIs(t, w.twofa.Reset(ctx, s, ann.ID), chatadmin.ErrForbidden, "else a stolen session would put its own authenticator in place")
+	_, err = w.s.DeactivateUsers(ctx, ann.ID)
+	require.NoError(t, err)
+	_, err = w.twofa.RecoveryCodes(ctx, s, ann.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
+
+func TestRecoveryCodes(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	secret := w.enrol(ann)
+	w.enrol(bob)
+	_, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid, "the domain does not have them unless it says so")
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Recovery: true, Validity: days})
+	_, err = w.twofa.RecoveryCodes(ctx, w.s, w.boss.ID)
+	require.ErrorIs(t, err, twofa.ErrNotEnrolled)
+	old, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	codes, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	require.Len(t, codes, 10)
+	_, err = w.twofa.RecoveryCodes(ctx, w.s, bob.ID)
+	require.NoError(t, err)
+	w.wrong(w.challenged(ann).ID, old[0])
+	w.wrong(w.challenged(bob).ID, codes[0])
+	token := w.right(w.challenged(ann).ID, codes[0], true)
+	require.NotEmpty(t, token)
+	w.wrong(w.challenged(ann).ID, codes[0])
+	right := 0
+	cs := make([]string, 10)
+	for i := range cs {
+		cs[i] = w.challenged(ann).ID
+	}
+	done := make(chan bool, 100)
+	race(func(n int) {
+		a, err := w.answer(cs[n%10], codes[1])
+		done <- err == nil && a.Right
+	})
+	close(done)
+	for ok := range done {
+		if ok {
+			right++
+		}
+	}
+	require.Equal(t, 1, right)
+	w.clock.Advance(days)
+	e, err := w.twofa.Explain(ctx, w.s, ann.ID, "web", "password")
+	require.NoError(t, err)
+	require.Equal(t, 8, e.Recovery)
+	require.Len(t, w.events(twofa.KindRecoveryUse), 2)
+	require.Equal(t, map[string]string{"left": "8"}, w.events(twofa.KindRecoveryUse)[0].Note)
+	w.right(w.challenged(ann).ID, w.code(secret), false)
+
+	w.mode(byApp) // taken back: those that exist do not work
+	w.wrong(w.challenged(ann).ID, codes[2])
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
+	c := w.challenged(w.boss)
+	w.wrong(c.ID, codes[3]) // an enrolment is confirmed by a code of the authenticator alone
+	_, err = w.twofa.SendNotices(ctx, w.domain)
+	require.NoError(t, err)
+	text := ""
+	for _, m := range w.mail.Mails() {
+		text += m.Subject + m.Text
+	}
+	require.Contains(t, text, "A recovery code was used")
+	for _, c := range append(codes, old...) {
+		require.NotContains(t, text, c)
+	}
+}

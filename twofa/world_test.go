@@ -1,0 +1,264 @@
+package twofa_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/twofa"
+)
+
+var ctx = context.Background()
+
+// world is a domain with two-factor authentication, and everything that is faked around it.
+type world struct {
+	t      testing.TB
+	store  chatadmin.Store
+	admin  *chatadmin.Admin
+	twofa  *twofa.Service
+	clock  *chatadmintest.Clock
+	mail   *chatadmintest.Mailbox
+	domain chatadmin.ID
+	boss   chatadmin.User
+	host   *chatadmin.Scope
+	s      *chatadmin.Scope // of the boss
+}
+
+func newWorld(t testing.TB, p twofa.Policy) *world {
+	return newWorldOn(t, memstore.New(nil), p, nil, nil)
+}
+
+func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) *world {
+	t.Helper()
+	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}}
+	if ring == nil {
+		ring = ringOf(t, "k1")
+	}
+	w.admin, w.twofa = w.process(store, ring, o, more...)
+	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	require.NoError(t, err)
+	w.domain, w.boss = d.ID, boss
+	w.host, w.s = w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
+	if p != (twofa.Policy{}) {
+		w.mode(p)
+	}
+	return w
+}
+
+// process is what a program sets up that works on the store: another one, or the same after a restart.
+func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) (*chatadmin.Admin, *twofa.Service) {
+	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}
+	for _, f := range more {
+		f(options)
+	}
+	admin := chatadmin.New(store, options)
+	return admin, twofa.New(admin, ring, o)
+}
+
+func key(id string) keyring.Key {
+	return keyring.Key{ID: id, Secret: bytes.Repeat([]byte(id[len(id)-1:]), keyring.KeySize)}
+}
+
+func ringOf(t testing.TB, current string, old ...string) *keyring.Ring {
+	t.Helper()
+	var keys []keyring.Key
+	for _, id := range old {
+		keys = append(keys, key(id))
+	}
+	r, err := keyring.New(rand.Reader, key(current), keys...)
+	require.NoError(t, err)
+	return r
+}
+
+// mode puts a policy in force.
+func (w *world) mode(p twofa.Policy) {
+	w.t.Helper()
+	plan, err := w.twofa.PlanMode(ctx, w.host, p)
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.twofa.SetMode(ctx, w.host, plan))
+}
+
+func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
+	w.t.Helper()
+	n := chatadmin.NewUser{Login: login, NoInvitation: true}
+	for _, f := range change {
+		f(&n)
+	}
+	u, err := w.host.CreateUser(ctx, n)
+	require.NoError(w.t, err)
+	return u
+}
+
+// settings are the domain's, as the gate reads them.
+func (w *world) settings() *chatadmin.Settings {
+	w.t.Helper()
+	_, set, err := w.admin.AsHost(w.domain).View(ctx, "")
+	require.NoError(w.t, err)
+	return &set
+}
+
+// ask is a sign-in whose password was right.
+func (w *world) ask(u chatadmin.User, trust string) (signin.Asked, error) {
+	w.t.Helper()
+	return w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: trust})
+}
+
+// challenged is a sign-in that is asked for a code.
+func (w *world) challenged(u chatadmin.User) *signin.Challenge {
+	w.t.Helper()
+	asked, err := w.ask(u, "")
+	require.NoError(w.t, err)
+	require.NotNil(w.t, asked.Challenge)
+	return asked.Challenge
+}
+
+// answer answers a challenge as the gate does.
+func (w *world) answer(challenge, code string, remember ...bool) (signin.Answer, error) {
+	return answer(w.twofa, w.domain, challenge, code, remember...)
+}
+
+func answer(f signin.SecondFactor, domain chatadmin.ID, challenge, code string, remember ...bool) (signin.Answer, error) {
+	o, err := f.Open(ctx, domain, challenge)
+	if err != nil {
+		return signin.Answer{}, err
+	}
+	return f.Answer(ctx, o, code, len(remember) > 0 && remember[0])
+}
+
+// right answers a challenge, which must let the user in, and returns the trust token.
+func (w *world) right(challenge, code string, remember ...bool) string {
+	w.t.Helper()
+	a, err := w.answer(challenge, code, remember...)
+	require.NoError(w.t, err)
+	require.True(w.t, a.Right)
+	return a.Trust
+}
+
+// wrong answers a challenge, which must not let the user in.
+func (w *world) wrong(challenge, code string) signin.Answer {
+	w.t.Helper()
+	a, err := w.answer(challenge, code)
+	if err != nil {
+		require.ErrorIs(w.t, err, chatadmin.ErrNotFound)
+	}
+	require.False(w.t, a.Right)
+	require.Empty(w.t, a.Trust)
+	return a
+}
+
+// enrol sets up an authenticator for a user and returns its secret. The clock moves on, so that the next code is another one.
+func (w *world) enrol(u chatadmin.User) string {
+	w.t.Helper()
+	c := w.challenged(u)
+	require.NotNil(w.t, c.Enrolment)
+	w.right(c.ID, w.code(c.Enrolment.Secret))
+	w.clock.Advance(30 * time.Second)
+	return c.Enrolment.Secret
+}
+
+// code is what an authenticator shows now.
+func (w *world) code(secret string) string { return codeAt(w.t, secret, w.clock.Now()) }
+
+func codeAt(t testing.TB, secret string, at time.Time) string {
+	t.Helper()
+	code, err := totp.GenerateCode(secret, at)
+	require.NoError(t, err)
+	return code
+}
+
+// another is a code that is not the given one.
+func another(code string) string { return fmt.Sprintf("%06d", (atoi(code)+1)%1_000_000) }
+
+func atoi(s string) (n int) {
+	_, _ = fmt.Sscanf(s, "%d", &n)
+	return n
+}
+
+var sixDigits = regexp.MustCompile(`(?m)^(\d{6})$`)
+
+// mailed is the code in the newest mail to a user.
+func (w *world) mailed(u chatadmin.User) string {
+	w.t.Helper()
+	mails := w.mail.To(u.Email)
+	require.NotEmpty(w.t, mails)
+	m := sixDigits.FindStringSubmatch(mails[len(mails)-1].Text)
+	require.NotNil(w.t, m, mails[len(mails)-1].Text)
+	return m[1]
+}
+
+// events are the audit events of a kind, newest first.
+func (w *world) events(kind string) []chatadmin.AuditEvent {
+	w.t.Helper()
+	var all []chatadmin.AuditEvent
+	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
+		require.NoError(w.t, err)
+		all = append(all, e)
+	}
+	return all
+}
+
+// record is the state of a user as stored.
+func (w *world) record(u chatadmin.User) chatadmin.Record {
+	w.t.Helper()
+	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "twofa", Domain: u.Domain, ID: string(u.ID)}})
+	require.NoError(w.t, err)
+	require.Len(w.t, rs, 1)
+	return rs[0]
+}
+
+// put writes a record past the library, as somebody with access to the database could.
+func (w *world) put(r chatadmin.Record) {
+	w.t.Helper()
+	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		rs, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		if len(rs) > 0 {
+			c.Was = rs[0].Rev
+		}
+		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
+		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		if len(conflicts) > 0 {
+			return fmt.Errorf("%v", conflicts)
+		}
+		return err
+	}))
+}
+
+// race runs f a hundred times at once, each with its number.
+func race(f func(n int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range 100 {
+		wg.Go(func() {
+			<-start
+			f(n)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+func guest(n *chatadmin.NewUser) { n.Kind = chatadmin.Guest }
+
+const days = 24 * time.Hour
+
+var (
+	byMail = twofa.Policy{Mode: twofa.Email}
+	byApp  = twofa.Policy{Mode: twofa.Authenticator}
+)
