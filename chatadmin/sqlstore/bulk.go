@@ -19,11 +19,14 @@ func bulk[T any](ctx context.Context, x *tx, t *table[T], c []chatadmin.Change[T
 		fields []any // those of the table, and the revision that was
 	}
 	items := make([]item, len(c))
+	all := make([]any, 0, len(c)*(len(t.names)+1))
 	for i := range c {
 		if c[i].Was == 0 && (c[i].Delete || lacks(i) != "") {
 			return false, nil
 		}
-		items[i] = item{i, append(t.fields(&c[i].Row), (*int64)(&c[i].Was))}
+		from := len(all)
+		all = append(t.fields(&c[i].Row, all), (*int64)(&c[i].Was))
+		items[i] = item{i, all[from:]}
 	}
 	byKey := func(a, b item) int { return compareKeys(a.fields[:t.keys], b.fields[:t.keys]) }
 	slices.SortFunc(items, byKey)

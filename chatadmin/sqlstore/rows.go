@@ -15,7 +15,7 @@ type table[T any] struct {
 	what   string // in errors
 	keys   int    // how many columns the primary key has
 	names  []string
-	fields func(*T) []any                                 // pointers to the values of the columns
+	fields func(*T, []any) []any                          // appends pointers to the values of the columns
 	unique []string                                       // the further unique key, if any
 	field  string                                         // how conflicts over it call it
 	domain string                                         // the column of the domain; "" where it is the key itself
@@ -46,27 +46,27 @@ func equal(names []string) string { return strings.Join(names, " = ? AND ") + " 
 
 // args are the values of a row as the database takes them.
 func (t *table[T]) args(row *T) []any {
-	fields := t.fields(row)
-	for i, field := range fields {
-		fields[i] = value(field)
+	args := t.fields(row, make([]any, 0, len(t.names)))
+	for i, field := range args {
+		args[i] = value(field)
 	}
-	return fields
+	return args
 }
 
 // dest are the places that a row is scanned into.
 func (t *table[T]) dest(row *T) []any {
-	fields := t.fields(row)
-	for i, field := range fields {
+	dest := t.fields(row, make([]any, 0, len(t.names)))
+	for i, field := range dest {
 		switch p := field.(type) {
 		case *[]byte:
-			fields[i] = blob{p}
+			dest[i] = blob{p}
 		case *time.Time:
-			fields[i] = at{p}
+			dest[i] = at{p}
 		case *[]chatadmin.ID:
-			fields[i] = idList{p}
+			dest[i] = idList{p}
 		}
 	}
-	return fields
+	return dest
 }
 
 // pick takes the arguments of some columns.
@@ -107,17 +107,17 @@ func number(field any) int64 {
 
 var domainRows = prepared(table[chatadmin.Domain]{
 	name: "domains", what: "domains", keys: 1, names: strings.Fields("id rev fence name data"), writes: []string{"rev", "name", "data"},
-	fields: func(d *chatadmin.Domain) []any {
-		return []any{(*string)(&d.ID), (*int64)(&d.Rev), (*int64)(&d.Fence), &d.Name, &d.Data}
+	fields: func(d *chatadmin.Domain, f []any) []any {
+		return append(f, (*string)(&d.ID), (*int64)(&d.Rev), (*int64)(&d.Fence), &d.Name, &d.Data)
 	},
 })
 
 var userRows = prepared(table[chatadmin.User]{
 	name: "users", what: "users", keys: 1, domain: "domain", unique: []string{"domain", "login_key"}, field: "login_key",
 	names: strings.Fields("id domain rev login_key name_key login email display_name first_name last_name title department phone phone_e164 role manager kind status admin denied deleting attrs created"),
-	fields: func(u *chatadmin.User) []any {
-		return []any{(*string)(&u.ID), (*string)(&u.Domain), (*int64)(&u.Rev), &u.LoginKey, &u.NameKey, &u.Login, &u.Email, &u.DisplayName, &u.FirstName, &u.LastName, &u.Title,
-			&u.Department, &u.Phone, &u.PhoneE164, &u.Role, (*string)(&u.Manager), (*uint8)(&u.Kind), (*uint8)(&u.Status), &u.Admin, &u.Denied, &u.Deleting, &u.Attrs, &u.Created}
+	fields: func(u *chatadmin.User, f []any) []any {
+		return append(f, (*string)(&u.ID), (*string)(&u.Domain), (*int64)(&u.Rev), &u.LoginKey, &u.NameKey, &u.Login, &u.Email, &u.DisplayName, &u.FirstName, &u.LastName, &u.Title,
+			&u.Department, &u.Phone, &u.PhoneE164, &u.Role, (*string)(&u.Manager), (*uint8)(&u.Kind), (*uint8)(&u.Status), &u.Admin, &u.Denied, &u.Deleting, &u.Attrs, &u.Created)
 	},
 	parent: func(u *chatadmin.User) (chatadmin.ID, chatadmin.ID, bool) { return u.Domain, u.ID, !u.Deleting },
 })
@@ -125,41 +125,41 @@ var userRows = prepared(table[chatadmin.User]{
 var groupRows = prepared(table[chatadmin.Group]{
 	name: "groups", what: "groups", keys: 1, domain: "domain",
 	names: strings.Fields("id domain rev creator name name_key is_default shipped deleting data"),
-	fields: func(g *chatadmin.Group) []any {
-		return []any{(*string)(&g.ID), (*string)(&g.Domain), (*int64)(&g.Rev), (*string)(&g.Creator), &g.Name, &g.NameKey, &g.Default, &g.Shipped, &g.Deleting, &g.Data}
+	fields: func(g *chatadmin.Group, f []any) []any {
+		return append(f, (*string)(&g.ID), (*string)(&g.Domain), (*int64)(&g.Rev), (*string)(&g.Creator), &g.Name, &g.NameKey, &g.Default, &g.Shipped, &g.Deleting, &g.Data)
 	},
 	parent: func(g *chatadmin.Group) (chatadmin.ID, chatadmin.ID, bool) { return g.Domain, g.ID, !g.Deleting },
 })
 
 var memberRows = prepared(table[chatadmin.Membership]{
 	name: "memberships", what: "memberships", keys: 2, domain: "domain", names: strings.Fields("grp usr domain rev admin"),
-	fields: func(m *chatadmin.Membership) []any {
-		return []any{(*string)(&m.Group), (*string)(&m.User), (*string)(&m.Domain), (*int64)(&m.Rev), &m.Admin}
+	fields: func(m *chatadmin.Membership, f []any) []any {
+		return append(f, (*string)(&m.Group), (*string)(&m.User), (*string)(&m.Domain), (*int64)(&m.Rev), &m.Admin)
 	},
 })
 
 var deviceRows = prepared(table[chatadmin.Device]{
 	name: "devices", what: "devices", keys: 1, domain: "domain", unique: []string{"domain", "usr", "device_key"}, field: "key",
 	names: strings.Fields("id domain rev usr device_key name version secret data type status generation last_seen"),
-	fields: func(d *chatadmin.Device) []any {
-		return []any{(*string)(&d.ID), (*string)(&d.Domain), (*int64)(&d.Rev), (*string)(&d.User), &d.Key, &d.Name, &d.Version, &d.Secret, &d.Data, &d.Type, &d.Status,
-			&d.Generation, &d.LastSeen}
+	fields: func(d *chatadmin.Device, f []any) []any {
+		return append(f, (*string)(&d.ID), (*string)(&d.Domain), (*int64)(&d.Rev), (*string)(&d.User), &d.Key, &d.Name, &d.Version, &d.Secret, &d.Data, &d.Type, &d.Status,
+			&d.Generation, &d.LastSeen)
 	},
 	parent: func(d *chatadmin.Device) (chatadmin.ID, chatadmin.ID, bool) { return d.Domain, d.ID, true },
 })
 
 var recordRows = prepared(table[chatadmin.Record]{
 	name: "records", what: "records", keys: 3, names: strings.Fields("kind domain id rev owner due data"),
-	fields: func(r *chatadmin.Record) []any {
-		return []any{&r.Kind, (*string)(&r.Domain), &r.ID, (*int64)(&r.Rev), (*string)(&r.Owner), &r.Due, &r.Data}
+	fields: func(r *chatadmin.Record, f []any) []any {
+		return append(f, &r.Kind, (*string)(&r.Domain), &r.ID, (*int64)(&r.Rev), (*string)(&r.Owner), &r.Due, &r.Data)
 	},
 })
 
 var eventRows = prepared(table[chatadmin.Event]{
 	name: "events", what: "audit events", keys: 1, domain: "domain", writes: []string{"rev", "data"},
 	names: strings.Fields("id domain rev actor kind at targets data"),
-	fields: func(e *chatadmin.Event) []any {
-		return []any{(*string)(&e.ID), (*string)(&e.Domain), (*int64)(&e.Rev), (*string)(&e.Actor), &e.Kind, &e.At, &e.Targets, &e.Data}
+	fields: func(e *chatadmin.Event, f []any) []any {
+		return append(f, (*string)(&e.ID), (*string)(&e.Domain), (*int64)(&e.Rev), (*string)(&e.Actor), &e.Kind, &e.At, &e.Targets, &e.Data)
 	},
 })
 
@@ -167,12 +167,12 @@ var eventRows = prepared(table[chatadmin.Event]{
 var contentRows = prepared(table[chatadmin.Content]{
 	name: "content", what: "content", keys: 1, domain: "domain", names: strings.Fields("id domain container author peer kind at blob"),
 	writes: []string{"id"}, // never updated
-	fields: func(c *chatadmin.Content) []any {
+	fields: func(c *chatadmin.Content, f []any) []any {
 		container := &c.Container
 		if c.Kind == chatadmin.Chat {
 			container = &c.ID
 		}
-		return []any{(*string)(&c.ID), (*string)(&c.Domain), (*string)(container), (*string)(&c.Author), (*string)(&c.Peer), (*uint8)(&c.Kind), &c.At, &c.Blob}
+		return append(f, (*string)(&c.ID), (*string)(&c.Domain), (*string)(container), (*string)(&c.Author), (*string)(&c.Peer), (*uint8)(&c.Kind), &c.At, &c.Blob)
 	},
 })
 

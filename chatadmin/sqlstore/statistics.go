@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/bits"
 	"sync"
+	"time"
 )
 
 // PostgreSQL plans by what it knows of a table, and keeps a prepared statement's plan until it learns more. Autovacuum looks once a minute: by then an import has written a million
@@ -34,12 +35,14 @@ func (g *growth) add(inserted map[string]int64) (grown []string) {
 	return grown
 }
 
-// analyze renews what the database knows of tables that have grown. It never waits for a lock, and is no reason to fail: who may not do it is only warned.
+// analyze renews what the database knows of tables that have grown. It never waits for a lock, and is no reason to fail: a role that may not do it is only warned.
 func (s *Store) analyze(ctx context.Context, c conn, inserted map[string]int64) {
 	if s.d != PostgreSQL {
 		return
 	}
 	for _, name := range s.growth.add(inserted) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		_, _ = c.ExecContext(ctx, s.sql("ANALYZE (SKIP_LOCKED) {{p}}"+name))
+		cancel()
 	}
 }

@@ -135,6 +135,8 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return while(ctx, "connecting to the database", err)
 	}
 	defer func() { _ = c.Close() }()
+	var inserted map[string]int64                                        // what was committed
+	defer func(ctx context.Context) { s.analyze(ctx, c, inserted) }(ctx) // when the fence is free again
 	unlock, err := s.lock(ctx, c, fence)
 	if err != nil {
 		return err
@@ -170,8 +172,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		discard(c)
 		return fmt.Errorf("%w: %w", chatadmin.ErrCommitUnknown, err)
 	}
-	ended = true
-	s.analyze(ctx, c, x.inserted)
+	ended, inserted = true, x.inserted
 	return nil
 }
 

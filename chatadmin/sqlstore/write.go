@@ -39,12 +39,12 @@ func (x *tx) inDomain(ctx context.Context, new []int, domain func(int) chatadmin
 
 // lookup finds which of the parents of new rows are there, and their domains. Those that this transaction has written itself need no look.
 func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
-	var ids []chatadmin.ID
 	wrote := x.wrote[name]
-	known := true
+	known, last := true, chatadmin.ID("")
+	var ids []chatadmin.ID
 	for _, i := range new {
-		if id := parent(i); id != "" {
-			ids = append(ids, id)
+		if id := parent(i); id != "" && id != last {
+			ids, last = append(ids, id), id
 			known = known && wrote[id] != ""
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -19,8 +18,8 @@ import (
 // imported are the tables that an import writes.
 var imported = []string{"users", "memberships", "events", "records"}
 
-// fill writes the rows of these tables into tables of their own, and returns how long that took without reading them.
-func (w *world) fill(b *testing.B) time.Duration {
+// fill writes the rows of these tables into tables of their own, and returns what that took without reading them.
+func (w *world) fill(b *testing.B) (c cost) {
 	b.Helper()
 	ctx := context.Background()
 	w.floor = w.empty()
@@ -38,21 +37,18 @@ func (w *world) fill(b *testing.B) time.Duration {
 	}
 	_, err = conn.ExecContext(ctx, "BEGIN")
 	require.NoError(b, err)
-	var took time.Duration
 	for _, table := range imported {
 		columns, rows := w.rows(b, table)
 		gc := debug.SetGCPercent(-1) // a collection of these rows is none of the floor's business
-		start := time.Now()
-		write(b, conn, w.floor.sql("{{p}}"+table), columns, rows)
-		took += time.Since(start)
+		c.measure(func() { write(b, conn, w.floor.sql("{{p}}"+table), columns, rows) })
 		debug.SetGCPercent(gc)
 	}
-	start := time.Now()
-	_, err = conn.ExecContext(ctx, "COMMIT")
-	require.NoError(b, err)
-	took += time.Since(start)
+	c.measure(func() {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+		require.NoError(b, err)
+	})
 	debug.FreeOSMemory()
-	return took
+	return c
 }
 
 // rows reads a table as it lies there.

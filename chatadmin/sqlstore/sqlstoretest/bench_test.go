@@ -8,11 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,8 +45,8 @@ type world struct {
 	pool  *sql.DB
 	store *sqlstore.Store
 	scope *chatadmin.Scope
-	first time.Duration // that the first import took
-	floor database      // holds the same rows, written by the floor
+	first cost     // of the first import
+	floor database // holds the same rows, written by the floor
 }
 
 // generate writes a file of n users: 8 columns, all cells quoted, some names not ASCII, 30 % with a manager, a tenth of them on a later line.
@@ -101,34 +97,6 @@ func (w *world) need(b *testing.B) {
 	}
 }
 
-// usage is what the client used: its processor time, and the most memory it had at once.
-type usage struct {
-	cpu  time.Duration
-	peak float64 // MiB; resident, with the program itself
-}
-
-// measure runs f.
-func measure(b *testing.B, f func()) (time.Duration, usage) {
-	b.Helper()
-	debug.FreeOSMemory()
-	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)) // the peak begins anew
-	cpu := func() time.Duration {
-		var r syscall.Rusage
-		require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
-		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	}
-	before, start := cpu(), time.Now()
-	f()
-	took := time.Since(start)
-	u := usage{cpu: cpu() - before}
-	status, _ := os.ReadFile("/proc/self/status")
-	if _, line, found := strings.Cut(string(status), "VmHWM:"); found {
-		_, _ = fmt.Sscan(line, &u.peak)
-		u.peak /= 1 << 10
-	}
-	return took, u
-}
-
 // settle gives the database the time to finish what earlier work left to it, so that no measurement pays for another one.
 func (w *world) settle(b *testing.B) {
 	b.Helper()
@@ -140,8 +108,8 @@ func (w *world) settle(b *testing.B) {
 	require.NoError(b, err)
 }
 
-// importFirst imports the file into an empty database.
-func (w *world) importFirst(b *testing.B) usage {
+// importFirst imports the file into an empty database, and returns the most memory that the client had.
+func (w *world) importFirst(b *testing.B) float64 {
 	b.Helper()
 	ctx := context.Background()
 	w.db = w.empty()
@@ -154,11 +122,12 @@ func (w *world) importFirst(b *testing.B) usage {
 	require.NoError(b, err)
 	w.scope = a.As(d.ID, boss.ID)
 	w.settle(b)
-	var u usage
-	w.first, u = measure(b, func() {
-		r, err := csvimport.Run(ctx, w.scope, w.file, csvimport.UpdateExisting, nil)
-		require.NoError(b, err)
-		require.EqualValues(b, *benchRows, r.Counts.Created)
+	w.first = cost{}
+	return peak(b, func() {
+		w.first.measure(func() {
+			r, err := csvimport.Run(ctx, w.scope, w.file, csvimport.UpdateExisting, nil)
+			require.NoError(b, err)
+			require.EqualValues(b, *benchRows, r.Counts.Created)
+		})
 	})
-	return u
 }
