@@ -205,7 +205,7 @@ func lookups() map[string]lookup {
 		}},
 		"content of a group":   {110, "content_container", content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
 		"content of an author": {110, "content_author", content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
-		"content of chats":     {200, "content_peer", content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
+		"content of chats":     {200, "content_", content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
 		"content of a time":    {1500, "content_at", content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptAuthors: one("user-1000009")})},
 	}
 }
