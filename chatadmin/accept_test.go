@@ -1,6 +1,7 @@
 package chatadmin_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -201,6 +202,23 @@ func TestAcceptCrash(t *testing.T) {
 	})
 	require.ErrorIs(t, err, chatadmin.ErrLink)
 	require.Len(t, w.events(chatadmin.KindUserAccept), 1)
+
+	// The slow one comes to its end while the other one is setting a password: it does not use the link up under its hands.
+	w.newcomer("eve@acme.example")
+	token = w.link("eve@acme.example")
+	slow, begun, end := make(chan error, 1), make(chan bool), make(chan bool)
+	go func() {
+		_, err := w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error { close(begun); <-end; return nil })
+		slow <- err
+	}()
+	<-begun
+	w.clock.Advance(time.Minute)
+	_, err = w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error {
+		close(end)
+		return cmp.Or(<-slow, errors.New("the slow one was let through"))
+	})
+	require.ErrorIs(t, err, chatadmin.ErrLinkBusy, "of the slow one")
+	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)))
 
 	// Whoever asks hangs up while the password is being set: it is set, so the link is used.
 	w.newcomer("bob@acme.example")

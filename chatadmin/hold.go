@@ -161,14 +161,28 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 	if err != nil || len(heldUsers)+len(heldGroups) == 0 {
 		return nil, err
 	}
-	for _, id := range users {
-		if slices.Contains(heldUsers, id) {
-			why = append(why, fmt.Sprintf("user %s is under a legal hold", Cut(string(id))))
+	direct := func(ids, held []ID) (both []ID) {
+		for _, id := range ids {
+			if slices.Contains(held, id) {
+				both = append(both, id)
+			}
 		}
+		return both
 	}
-	for _, id := range groups {
-		if slices.Contains(heldGroups, id) {
-			why = append(why, fmt.Sprintf("group %s is under a legal hold", Cut(string(id))))
+	us, err := r.Users(ctx, domain, direct(users, heldUsers))
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range us {
+		why = append(why, fmt.Sprintf("user %q is under a legal hold", Cut(u.Login)))
+	}
+	for batch := range slices.Chunk(direct(groups, heldGroups), MaxBatch) {
+		gs, err := r.Groups(ctx, domain, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range gs {
+			why = append(why, fmt.Sprintf("group %q is under a legal hold", Cut(g.Name)))
 		}
 	}
 	// What the users have written in held groups, what held users have written in the groups, and the chats between the ones and the others.

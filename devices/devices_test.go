@@ -345,6 +345,8 @@ func TestRemove(t *testing.T) {
 	ds, err := all(w.r.All(ctx, w.host, devices.Query{}))
 	require.NoError(t, err)
 	require.Empty(t, ds)
+	removed := w.events(devices.KindRemove)[0]
+	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "disabled"}}, removed.Changes[out.Device.ID])
 	owned, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, owned)
@@ -466,6 +468,23 @@ func TestSuspendedDomain(t *testing.T) {
 	state(chatadmin.DomainActive)
 	w.clock.Advance(5 * time.Second)
 	require.True(t, w.authorized(out))
+}
+
+// The status decides, even where something else than the library has set it and left the credential.
+func TestStatusWrittenByTheHost(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		rows, err := tx.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Device]{Row: rows[0], Was: rows[0].Rev}
+		c.Row.Rev, c.Row.Status = c.Was+1, uint8(disabled)
+		_, err = tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{c})
+		return err
+	}))
+	require.False(t, w.authorized(out))
 }
 
 func TestBadTokens(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,11 +59,13 @@ func TestRaceAcknowledge(t *testing.T) {
 	}
 }
 
-// Disabling, enabling, wiping, cancelling and registering at once: the audit log tells one order, in which each change begins where the one before it ended.
+// Disabling, enabling, wiping, cancelling, registering and answering at once: the audit log tells one order, in which each change begins where the one before it ended.
 func TestRaceAdmins(t *testing.T) {
 	w, second, other := twoHandles(t, nil)
 	out := w.register(w.ann, "phone")
 	sel := devices.These(out.Device.ID)
+	var last atomic.Pointer[devices.Registered]
+	last.Store(&out)
 	for range 10 {
 		race(func(n int) error {
 			r, s := w.r, w.s
@@ -70,7 +73,7 @@ func TestRaceAdmins(t *testing.T) {
 				r, s = second, other
 			}
 			var err error
-			switch n / 2 % 5 {
+			switch n / 2 % 6 {
 			case 0:
 				_, err = r.Disable(ctx, s, sel)
 			case 1:
@@ -80,10 +83,18 @@ func TestRaceAdmins(t *testing.T) {
 			case 3:
 				_, err = r.CancelWipe(ctx, s, out.Device.ID)
 			case 4:
-				_, err = r.Register(ctx, s.Admin().AsHost(w.domain), w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS})
+				var again devices.Registered
+				if again, err = r.Register(ctx, s.Admin().AsHost(w.domain), w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS}); err == nil {
+					last.Store(&again)
+				}
+			case 5:
+				var cs []devices.Command
+				if cs, err = r.CheckIn(ctx, last.Load().WipeToken.Plain()); len(cs) > 0 {
+					_, err = r.Acknowledge(ctx, last.Load().WipeToken.Plain(), cs[0].ID, devices.Outcome{Failed: n%3 == 0})
+				}
 			}
 			if err != nil {
-				require.True(t, errors.Is(err, devices.ErrState) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
+				require.True(t, errors.Is(err, devices.ErrState) || errors.Is(err, devices.ErrRefused) || errors.Is(err, devices.ErrStale) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
 			}
 			return err
 		})

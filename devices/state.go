@@ -129,7 +129,7 @@ const same Wipe = 0xff
 
 // rules is the whole state machine. What stands in no line is refused.
 var rules = []rule{
-	{on: Register, from: []Wipe{None, Acknowledged, Failed, Cancelled}, to: None, refuse: ByAdmin | ByUser | ByWipe, clear: Wiped},
+	{on: Register, to: None, refuse: ByAdmin | ByUser | ByWipe, clear: Wiped},
 	{on: Disable, to: same, set: ByAdmin},
 	{on: Enable, to: same, refuse: ByUser | ByWipe, clear: ByAdmin | Wiped},
 	{on: UserOut, to: same, set: ByUser},
@@ -164,9 +164,6 @@ func step(e Event, w Wipe, r Reasons) (Wipe, Reasons, error) {
 			w = rule.to
 		}
 		return w, r, nil
-	}
-	if w.Pending() && e == Register {
-		return w, r, fmt.Errorf("%s: a wipe is %s: %w", e, w, ErrWipePending)
 	}
 	return w, r, fmt.Errorf("%s: the wipe is %s: %w", e, w, ErrState)
 }

@@ -128,7 +128,8 @@ func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, e *
 		return err
 	}
 	// What ended with the access has been removed; what is left is counted when it goes.
-	gone := map[string]int64{Records: before.records - after.records, Devices: before.devices - after.devices}
+	gone := d.none()
+	gone[Records], gone[Devices] = before.records-after.records, before.devices-after.devices
 	job := chatadmin.Job{ID: e.ID, Kind: jobKind, Total: e.Total}
 	if job.Params, err = json.Marshal(task{v.ids, e.Choice, e.Reason}); err != nil {
 		return err

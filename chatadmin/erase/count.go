@@ -10,7 +10,8 @@ import (
 
 // count fills in the counts of a plan, in as few statements as the store allows.
 func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
-	n := map[string]int64{Users: int64(len(v.users)), Groups: int64(len(v.vanish))}
+	n := d.none()
+	n[Users], n[Groups] = int64(len(v.users)), int64(len(v.vanish))
 	p.Counts = n
 	content, err := v.content(ctx)
 	if err != nil {

@@ -42,6 +42,18 @@ type Eraser interface {
 	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
 }
 
+// none counts nothing of every kind.
+func (d *Deletions) none() map[string]int64 {
+	n := map[string]int64{}
+	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Reports, Users} {
+		n[kind] = 0
+	}
+	for _, e := range d.o.Erasers {
+		n[e.Name()] = 0
+	}
+	return n
+}
+
 // Options configure deletions. The zero value is a working default.
 type Options struct {
 	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.

@@ -73,7 +73,7 @@ type BlockedError struct{ Blockers []Blocker }
 func (e *BlockedError) Error() string {
 	text := e.Blockers[0].Message
 	if more := len(e.Blockers) - 1; more > 0 {
-		text += fmt.Sprintf(" (and %d more reasons; the plan lists them)", more)
+		text += fmt.Sprintf(" (and %d more; the plan lists all)", more)
 	}
 	return text
 }

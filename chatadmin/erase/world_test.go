@@ -15,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
 
@@ -197,10 +198,10 @@ func (w *world) everything() map[string]int64 {
 	require.NoError(w.t, err)
 	counts[erase.Memberships], err = w.store.CountMemberships(ctx, chatadmin.MemberQuery{Domain: w.domain})
 	require.NoError(w.t, err)
-	counts[erase.Groups] = int64(len(list(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)))
-	counts[erase.Devices] = int64(len(list(w.t, chatadmin.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
+	counts[erase.Groups] = int64(len(erasetest.List(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)))
+	counts[erase.Devices] = int64(len(erasetest.List(w.t, chatadmin.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
 	counts[erase.Records] = 0
-	for _, r := range list(w.t, chatadmin.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
+	for _, r := range erasetest.List(w.t, chatadmin.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
 		if r.Owner != "" {
 			counts[erase.Records]++
 		}
@@ -208,7 +209,7 @@ func (w *world) everything() map[string]int64 {
 	for _, count := range w.posts.of {
 		counts[w.posts.Name()] += count
 	}
-	for _, u := range list(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
+	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
 		if u.Manager != "" {
 			counts["manager of "+string(u.ID)]++
 		} else {
@@ -235,18 +236,6 @@ func (w *world) gone(before map[string]int64) map[string]int64 {
 	return diff
 }
 
-func list[T, Q any](t testing.TB, q Q, f func(context.Context, Q, chatadmin.Page) ([]T, chatadmin.Cursor, error)) (all []T) {
-	t.Helper()
-	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := f(ctx, q, p)
-		require.NoError(t, err)
-		all = append(all, page...)
-		if p.After = next; next == "" {
-			return all
-		}
-	}
-}
-
 // some are the counts that are not 0.
 func some(counts map[string]int64) map[string]int64 {
 	counts = maps.Clone(counts)
@@ -254,92 +243,10 @@ func some(counts map[string]int64) map[string]int64 {
 	return counts
 }
 
-// noTrace checks that no row refers to somebody who is gone, but for the IDs in the audit log, receipts and jobs.
+// noTrace checks that nothing is left of somebody who is gone.
 func (w *world) noTrace(gone ...chatadmin.ID) {
 	w.t.Helper()
-	is := map[chatadmin.ID]bool{"": false}
-	for _, id := range gone {
-		is[id] = true
-	}
-	users := map[chatadmin.ID]bool{}
-	for _, u := range list(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
-		require.False(w.t, is[u.ID] || is[u.Manager], "user %+v", u)
-		users[u.ID] = true
-	}
-	groups := list(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)
-	var containers []chatadmin.ID
-	members := int64(0)
-	for _, g := range groups {
-		require.False(w.t, is[g.Creator], "group %+v", g)
-		containers = append(containers, g.ID)
-		for _, m := range list(w.t, chatadmin.MemberQuery{Domain: w.domain, Group: g.ID}, w.store.ListMemberships) {
-			require.False(w.t, is[m.User], "%+v", m)
-			members++
-		}
-	}
-	n, err := w.store.CountMemberships(ctx, chatadmin.MemberQuery{Domain: w.domain})
-	require.NoError(w.t, err)
-	require.Equal(w.t, members, n, "memberships of groups that are gone")
-	devices := map[chatadmin.ID]bool{}
-	for _, d := range list(w.t, chatadmin.DeviceQuery{Domain: w.domain}, w.store.ListDevices) {
-		require.False(w.t, is[d.User], "%+v", d)
-		devices[d.ID] = true
-	}
-	for _, r := range list(w.t, chatadmin.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
-		require.False(w.t, is[r.Owner] || is[chatadmin.ID(r.ID)], "%+v", r.Key)
-		require.True(w.t, r.Owner == "" || users[r.Owner] || devices[r.Owner] || slices.Contains(containers, r.Owner), "the owner of %+v is gone", r.Key)
-	}
-	for _, e := range list(w.t, chatadmin.EventQuery{Domain: w.domain}, w.store.ListEvents) {
-		for _, id := range gone {
-			require.NotContains(w.t, string(e.Data), `"`+string(id)+`":{`, "event %s still says something about %s", e.Kind, id)
-		}
-	}
-	for batch := range slices.Chunk(gone, chatadmin.MaxBatch) {
-		for _, q := range []chatadmin.ContentQuery{{Authors: batch}, {ChatsOf: batch}} {
-			q.Domain = w.domain
-			n, err := w.store.CountContent(ctx, q)
-			require.NoError(w.t, err)
-			require.Zero(w.t, n)
-		}
-	}
-	w.noOrphans(users, containers)
-}
-
-// noOrphans: whatever lies in the domain lies in a group that is there, or in a chat of users who are there.
-func (w *world) noOrphans(users map[chatadmin.ID]bool, groups []chatadmin.ID) {
-	w.t.Helper()
-	all, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
-	require.NoError(w.t, err)
-	var there chatadmin.ContentCount
-	add := func(q chatadmin.ContentQuery) {
-		q.Domain = w.domain
-		n, err := w.store.CountContent(ctx, q)
-		require.NoError(w.t, err)
-		there.Chats, there.Messages, there.Files = there.Chats+n.Chats, there.Messages+n.Messages, there.Files+n.Files
-	}
-	for batch := range slices.Chunk(groups, chatadmin.MaxBatch) {
-		add(chatadmin.ContentQuery{Containers: batch})
-	}
-	if ids := slices.Sorted(maps.Keys(users)); len(ids) > 0 && len(ids) <= chatadmin.MaxBatch {
-		add(chatadmin.ContentQuery{ChatsOf: ids})
-		require.Equal(w.t, all, there, "content whose group or chat is gone")
-	}
-}
-
-// race runs f a hundred times at once and returns the errors by number.
-func race(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
+	erasetest.NoTrace(w.t, w.store, w.domain, gone...)
 }
 
 func memory() chatadmin.Store { return memstore.New(nil) }

@@ -55,17 +55,6 @@ func (p Policy) or(d Policy) Policy {
 	return p
 }
 
-// unlocks is when a lock that begins at a time lifts by itself; the zero time is never.
-func (p Policy) unlocks(at time.Time, admin bool) time.Time {
-	switch {
-	case p.UnlockAfter != Never:
-		return at.Add(p.UnlockAfter)
-	case admin:
-		return at.Add(defaultUnlock)
-	}
-	return time.Time{}
-}
-
 // policy is what holds in a domain.
 func (g *Gate) policy(set *chatadmin.Settings) (Policy, error) {
 	raw, ok := set.Policies[policyName]

@@ -44,15 +44,26 @@ func (s *state) find(id chatadmin.ID) int {
 func (s *state) empty() bool { return s.Failures == 0 && !s.Locked && len(s.Held) == 0 }
 
 // fail counts one failure.
-func (s *state) fail(at time.Time, p Policy, admin bool) {
+func (s *state) fail(at time.Time, p Policy) {
 	s.Failures++
-	s.lock(at, p, admin)
+	s.lock(at, p)
 }
 
-func (s *state) lock(at time.Time, p Policy, admin bool) {
-	if !s.Locked && s.Failures >= p.Limit {
-		s.Locked, s.Since, s.Until = true, at, p.unlocks(at, admin)
+func (s *state) lock(at time.Time, p Policy) {
+	if s.Locked || s.Failures < p.Limit {
+		return
 	}
+	if s.Locked, s.Since = true, at; p.UnlockAfter != Never {
+		s.Until = at.Add(p.UnlockAfter)
+	}
+}
+
+// lifts is when the lock lifts by itself; the zero time: never, or there is none.
+func (s *state) lifts(admin bool) time.Time {
+	if s.Locked && s.Until.IsZero() && admin {
+		return s.Since.Add(defaultUnlock)
+	}
+	return s.Until
 }
 
 // lapse lets time pass: places that have expired, a lock that lifts, a limit that was lowered.
@@ -62,22 +73,14 @@ func (s *state) lapse(now time.Time, p Policy, admin bool) {
 		if now.Before(h.Until) {
 			held = append(held, h)
 		} else {
-			s.fail(h.Until, p, admin)
+			s.fail(h.Until, p)
 		}
 	}
-	s.lock(now, p, admin)
+	s.lock(now, p)
 	if until := s.lifts(admin); !until.IsZero() && !now.Before(until) {
 		*s = state{}
 	}
 	s.Held = held
-}
-
-// lifts is when the lock lifts by itself; the zero time: never, or there is none.
-func (s *state) lifts(admin bool) time.Time {
-	if s.Locked && s.Until.IsZero() && admin { // has become one since
-		return s.Since.Add(defaultUnlock)
-	}
-	return s.Until
 }
 
 // place is what an attempt has reserved.
@@ -188,7 +191,7 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	var rev chatadmin.Rev
 	err := g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
 		if rev, err = p.write(ctx, w, s, was); err == nil && rev != 0 && at == locked {
-			p.locked(w, s)
+			t.locked(w, s)
 		}
 		return err
 	})
@@ -225,13 +228,14 @@ func (p *place) write(ctx context.Context, w *chatadmin.Work, s state, was chata
 }
 
 // locked tells the audit log that a user was locked.
-func (p *place) locked(w *chatadmin.Work, s state) {
+func (t *Try) locked(w *chatadmin.Work, s state) {
+	p := &t.place
 	if p.owner == "" {
 		return
 	}
-	until := "unlocked by an administrator"
-	if !s.Until.IsZero() {
-		until = s.Until.Format(time.RFC3339)
+	until := "an administrator unlocks"
+	if lifts := s.lifts(t.user.Admin); !lifts.IsZero() {
+		until = lifts.Format(time.RFC3339)
 	}
 	w.Record(KindUserLock, []chatadmin.ID{p.owner}, map[chatadmin.ID][]chatadmin.FieldChange{p.owner: {{Field: "locked", After: until}}}, nil)
 }

@@ -129,7 +129,7 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 		before := s.Locked
 		switch {
 		case end == failed:
-			s.fail(w.Now(), t.policy, t.user.Admin)
+			s.fail(w.Now(), t.policy)
 		case end == passed && s.Locked:
 			reason = Locked // the limit was lowered meanwhile
 		case end == passed:
@@ -141,7 +141,7 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 		}
 		if rev != 0 {
 			if s.Locked && !before {
-				p.locked(w, s)
+				t.locked(w, s)
 			}
 			return reason, nil
 		}

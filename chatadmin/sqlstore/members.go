@@ -42,73 +42,71 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = u.id"+look+")", string(notOf))
 	}
 	page.add(" ORDER BY id LIMIT ?", p.Limit)
+	insert := x.where("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, p.id, g.domain, CAST(? AS bigint), CAST(? AS boolean) FROM {{p}}groups g, (", int64(m.Rev), m.Admin)
+	if x.s.d == PostgreSQL {
+		insert.add("SELECT id FROM page")
+	} else {
+		insert.append(page)
+	}
+	insert.add(") p WHERE g.id = ? AND g.domain = ? AND NOT g.deleting ON CONFLICT DO NOTHING RETURNING usr", string(m.Group), string(m.Domain))
+	behind.add(" LIMIT 1 OFFSET ?", membersRows-1) // where a page ends that found less than it may
 	add := x.addInTurn
 	if x.s.d == PostgreSQL {
 		add = x.addAtOnce
 	}
-	found, err := add(ctx, page, behind, m, p.Limit)
+	added, last, err := add(ctx, page, insert, behind, p.Limit)
 	if err != nil {
 		return nil, "", err
 	}
-	var added []chatadmin.ID
-	var next chatadmin.Cursor
-	for i, u := range found {
-		if u.added {
-			added = append(added, chatadmin.ID(u.id))
+	x.inserted["memberships"] += int64(len(added))
+	if last == "" {
+		return added, "", nil
+	}
+	return added, cursor([]any{last}), nil
+}
+
+// addAtOnce does it all in one statement, so that the page, its end and who is added are of one snapshot, and nobody is carried to the client and back.
+func (x *tx) addAtOnce(ctx context.Context, page, insert, end *query, limit int) (added []chatadmin.ID, last string, err error) {
+	type row struct {
+		id         string
+		added, end bool
+	}
+	q := x.where("WITH page AS MATERIALIZED (").append(page).add("), added AS (").append(insert).
+		add(") SELECT p.id, added.usr IS NOT NULL, false FROM page p LEFT JOIN added ON added.usr = p.id UNION ALL SELECT e.id, false, true FROM (").append(end).
+		add(") e WHERE (SELECT count(*) FROM page) < ? ORDER BY 1", limit)
+	rows, err := fetch(ctx, x.reader, "adding members", q, func(r *row) []any { return []any{&r.id, &r.added, &r.end} })
+	for i, r := range rows {
+		if r.added {
+			added = append(added, chatadmin.ID(r.id))
 		}
-		if u.last || i == p.Limit-1 {
-			next = cursor([]any{u.id})
+		if r.end || i == limit-1 {
+			last = r.id
 		}
 	}
-	x.inserted["memberships"] += int64(len(added))
-	return added, next, nil
-}
-
-// pageUser is a user of a page; the last one is where a page ended that has looked at membersRows users.
-type pageUser struct {
-	id          string
-	added, last bool
-}
-
-// addAtOnce does it all in one statement, without carrying anybody to the client and back, and in one snapshot.
-func (x *tx) addAtOnce(ctx context.Context, page, behind *query, m chatadmin.Membership, limit int) ([]pageUser, error) {
-	q := x.where("WITH page AS MATERIALIZED (").append(page).
-		add("), added AS (INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, p.id, g.domain, ?::bigint, ?::boolean FROM {{p}}groups g, page p "+
-			"WHERE g.id = ? AND g.domain = ? AND NOT g.deleting ON CONFLICT DO NOTHING RETURNING usr)", int64(m.Rev), m.Admin, string(m.Group), string(m.Domain)).
-		add(" SELECT p.id, added.usr IS NOT NULL, false FROM page p LEFT JOIN added ON added.usr = p.id UNION ALL SELECT l.id, false, true FROM (").append(behind).
-		add(" LIMIT 1 OFFSET ?) l WHERE (SELECT count(*) FROM page) < ? ORDER BY 1", membersRows-1, limit)
-	return fetch(ctx, x.reader, "adding members", q, func(u *pageUser) []any { return []any{&u.id, &u.added, &u.last} })
+	return added, last, err
 }
 
 // addInTurn is for SQLite, whose statements all see the same state: nobody else writes meanwhile.
-func (x *tx) addInTurn(ctx context.Context, page, behind *query, m chatadmin.Membership, limit int) ([]pageUser, error) {
-	what, id := "adding members", func(u *pageUser) []any { return []any{&u.id} }
-	found, err := fetch(ctx, x.reader, what, page, id)
+func (x *tx) addInTurn(ctx context.Context, page, insert, end *query, limit int) (added []chatadmin.ID, last string, err error) {
+	const what = "adding members"
+	added, err = fetch(ctx, x.reader, what, insert, func(id *chatadmin.ID) []any { return []any{(*string)(id)} })
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if len(found) > 0 {
-		ids := make([]string, len(found))
-		at := make(map[string]int, len(found))
-		for i, u := range found {
-			ids[i], at[u.id] = u.id, i
-		}
-		q := x.where("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, u.id, g.domain, ?, ? FROM {{p}}groups g, {{p}}users u WHERE g.id = ? AND g.domain = ? AND NOT g.deleting AND ",
-			int64(m.Rev), m.Admin, string(m.Group), string(m.Domain)).in("u.id", ids).add(" ON CONFLICT DO NOTHING RETURNING usr")
-		added, err := fetch(ctx, x.reader, what, q, id)
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range added {
-			found[at[u.id]].added = true
-		}
+	type bounds struct {
+		last string
+		rows int
 	}
-	if len(found) == limit {
-		return found, nil
+	of, err := fetch(ctx, x.reader, what, x.where("SELECT coalesce(max(id), ''), count(*) FROM (").append(page).add(")"), func(b *bounds) []any { return []any{&b.last, &b.rows} })
+	if err != nil {
+		return nil, "", err
 	}
-	last, err := fetch(ctx, x.reader, what, behind.add(" LIMIT 1 OFFSET ?", membersRows-1), id)
-	for _, u := range last {
-		found = append(found, pageUser{id: u.id, last: true})
+	if of[0].rows == limit {
+		return added, of[0].last, nil
 	}
-	return found, err
+	ends, err := fetch(ctx, x.reader, what, x.where("SELECT id FROM (").append(end).add(")"), func(id *string) []any { return []any{id} })
+	if len(ends) > 0 {
+		last = ends[0]
+	}
+	return added, last, err
 }

@@ -79,11 +79,19 @@ func (r *removal) more(ctx context.Context, cq chatadmin.ContentQuery, kind chat
 	return len(rows) > 0, err
 }
 
-// found selects up to limit rows of one kind. PostgreSQL looks key by key along an index: a plan for all of them together may be to read the table from its beginning, where each batch finds more dead rows than
+// window is from how many times the rows of a batch SQLite chooses those that lie next to each other: a batch that takes what lies in a hundred groups as it comes writes nearly every page of the
+// table and its indexes, one that takes the oldest rows of a thousand groups a tenth of them.
+const window = 10
+
+// found selects the places of up to limit rows of one kind, or whatever columns of them. PostgreSQL looks key by key along an index: a plan for all of them together may be to read the table from its beginning, where each batch finds more dead rows than
 // the one before. The order is that of the index, and keeps the planner to it.
 func (q *query) found(columns string, cq chatadmin.ContentQuery, kind chatadmin.ContentKind, limit int) *query {
 	if q.d == SQLite {
-		return q.add("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).add(" AND kind = ? LIMIT ?", int64(kind), limit)
+		if len(cq.Containers) > 1 || len(cq.Authors) > 1 {
+			q.add("SELECT rowid FROM (SELECT rowid FROM {{p}}content WHERE ").content(cq)
+			return q.add(" AND kind = ? LIMIT ?) ORDER BY rowid LIMIT ?", int64(kind), window*limit, limit)
+		}
+		return q.add("SELECT rowid FROM {{p}}content WHERE ").content(cq).add(" AND kind = ? LIMIT ?", int64(kind), limit)
 	}
 	var keys []chatadmin.ID
 	key, order := "", "kind"

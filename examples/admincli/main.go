@@ -54,6 +54,9 @@ Commands:
   users, roles, groups               list and change them; "users --help" tells more
   signin LOGIN                       decide a sign-in, as the host's login page does
   activate-link TOKEN                set the first password, as who follows the mailed link does
+  delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
+  holds                              legal holds, which keep things from being deleted
+  content seed|count                 make messages and files to try deletion on; count them
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -106,8 +109,22 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	}
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
-	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "signin": c.signin, "activate-link": c.activateLink, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+	command, ok := map[string]func(context.Context, []string) error{
+		"init":          c.init,
+		"import":        c.imports,
+		"export":        c.export,
+		"invite":        c.invite,
+		"users":         c.users,
+		"roles":         c.roles,
+		"groups":        c.groups,
+		"signin":        c.signin,
+		"activate-link": c.activateLink,
+		"delete":        c.delete,
+		"holds":         c.holds,
+		"content":       c.content,
+		"audit":         c.audit,
+		"script":        c.script,
+	}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
@@ -199,9 +216,22 @@ func (c *cli) dropped() {
 
 // code is the stable name of an error.
 func code(err error) string {
-	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
-		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "throttled": chatadmin.ErrThrottled, "state": chatadmin.ErrTransition, "link_busy": chatadmin.ErrLinkBusy, "interrupted": context.Canceled} {
+	for name, is := range map[string]error{
+		"not_found":           chatadmin.ErrNotFound,
+		"forbidden":           chatadmin.ErrForbidden,
+		"exists":              chatadmin.ErrExists,
+		"last_admin":          chatadmin.ErrLastAdmin,
+		"default_group":       chatadmin.ErrDefaultGroup,
+		"shipped_group":       chatadmin.ErrShippedGroup,
+		"not_in_subscription": chatadmin.ErrNotInSubscription,
+		"suspended":           chatadmin.ErrSuspended,
+		"plan_stale":          chatadmin.ErrPlanStale,
+		"held":                chatadmin.ErrHeld,
+		"state":               chatadmin.ErrTransition,
+		"throttled":           chatadmin.ErrThrottled,
+		"link_busy":           chatadmin.ErrLinkBusy,
+		"interrupted":         context.Canceled,
+	} {
 		if errors.Is(err, is) {
 			return name
 		}

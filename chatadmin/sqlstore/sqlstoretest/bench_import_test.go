@@ -122,7 +122,7 @@ func (w *world) insertSelect(b *testing.B, group chatadmin.ID) time.Duration {
 	if bounds[len(bounds)-1] != last {
 		bounds = append(bounds, last)
 	}
-	pool := w.floor.pool(b)
+	pool := w.open(w.floor)
 	defer func() { _ = pool.Close() }()
 	statement, err := pool.PrepareContext(ctx, w.floor.sql(
 		"INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT $1, id, domain, rev, false FROM {{p}}users WHERE domain = $2 AND id > $3 AND id <= $4 AND NOT deleting"))

@@ -77,6 +77,20 @@ func generate(b testing.TB, n int, title string) *os.File {
 	return f
 }
 
+// open returns a pool as a host opens it: nobody sees the statements.
+func (w *world) open(db database) *sql.DB {
+	w.b.Helper()
+	driver := "sqlite"
+	if db.d == sqlstore.PostgreSQL {
+		driver = "pgx"
+	}
+	pool, err := sql.Open(driver, db.dsn)
+	require.NoError(w.b, err)
+	pool.SetMaxOpenConns(24)
+	w.b.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
+
 // need makes the first import if no benchmark did.
 func (w *world) need(b *testing.B) {
 	b.Helper()
@@ -131,7 +145,10 @@ func (w *world) importFirst(b *testing.B) usage {
 	b.Helper()
 	ctx := context.Background()
 	w.db = w.empty()
-	w.pool, w.store = w.db.pool(w.b), w.db.open(w.b)
+	w.pool = w.open(w.db)
+	var err error
+	w.store, err = sqlstore.Open(ctx, w.pool, w.db.d, &w.db.options)
+	require.NoError(b, err)
 	a := chatadmin.New(w.store, nil)
 	d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(b, err)

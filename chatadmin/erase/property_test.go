@@ -1,0 +1,198 @@
+package erase_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
+// TestProperties carries out random operations and checks after each deletion, and now and then, what must hold at every moment: somebody administers the domain and can sign in; every network user with access is in every
+// default group; no row refers to somebody deleted; and receipts count exactly what has gone.
+func TestProperties(t *testing.T) {
+	deleted, crashes, refused, checked := 0, 0, 0, 0
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := &crashing{Store: memory()}
+			g := &game{world: newWorld(t, c, hasty), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
+			for n := range 250 {
+				g.step()
+				if n%10 == 0 {
+					g.invariants()
+				}
+			}
+			g.invariants()
+			deleted, crashes, refused, checked = deleted+len(g.deleted), crashes+g.crashes, refused+g.refused, checked+g.checked
+		})
+	}
+	for what, n := range map[string]int{"deleted": deleted, "crashes": crashes, "refused": refused, "default memberships": checked} {
+		require.Greater(t, n, 100, what)
+	}
+}
+
+// game is a world in which things happen at random.
+type game struct {
+	*world
+	c                *crashing
+	rnd              *rand.Rand
+	deleted          []chatadmin.ID
+	crashes, refused int
+	checked          int // memberships in default groups
+}
+
+func (g *game) any() chatadmin.User {
+	users := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain}, g.store.ListUsers)
+	return users[g.rnd.IntN(len(users))]
+}
+
+func (g *game) anyGroup() chatadmin.Group {
+	groups := erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain}, g.store.ListGroups)
+	return groups[g.rnd.IntN(len(groups))]
+}
+
+// step does something. What the library refuses is as good as what it does, as long as everything holds.
+func (g *game) step() {
+	u, other := g.any(), g.any()
+	login := fmt.Sprintf("n%d@acme.example", g.rnd.IntN(80))
+	switch g.rnd.IntN(16) {
+	case 0, 1:
+		kind := []chatadmin.Kind{chatadmin.Network, chatadmin.Network, chatadmin.Guest}[g.rnd.IntN(3)]
+		_, _ = g.host.CreateUser(ctx, chatadmin.NewUser{Login: login, Kind: kind})
+	case 2:
+		var rows strings.Builder
+		rows.WriteString("login,title,manager,enabled\n")
+		for range 1 + g.rnd.IntN(8) {
+			fmt.Fprintf(&rows, "n%d@acme.example,T%d,%s,%s\n", g.rnd.IntN(80), g.rnd.IntN(9), u.Login, []string{"TRUE", "TRUE", "FALSE", ""}[g.rnd.IntN(4)])
+		}
+		_, err := csvimport.Run(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
+		require.NoError(g.t, err)
+	case 3:
+		_, _ = g.host.DeactivateUsers(ctx, u.ID)
+	case 4:
+		_, _ = g.host.ActivateUsers(ctx, u.ID, other.ID)
+	case 5:
+		_, _ = g.host.DenyAccess(ctx, u.ID)
+		_, _ = g.host.GrantAccess(ctx, other.ID)
+	case 6:
+		_, _ = g.host.AssignRole(ctx, []string{chatadmin.RoleAdmin, chatadmin.RoleMember}[g.rnd.IntN(2)], u.ID)
+	case 7:
+		_, _ = g.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Manager: &other.ID})
+	case 8:
+		if made, err := g.as(u).CreateGroup(ctx, "G"); err == nil {
+			_, _ = g.host.AddMembers(ctx, made.ID, other.ID, g.any().ID)
+			g.insert(g.message(made.ID, other), g.file(made.ID, u), g.message(made.ID, g.any()))
+			g.record(made.ID)
+		}
+	case 9:
+		if p, err := g.host.PlanDefaultGroup(ctx, g.anyGroup().ID); err == nil {
+			_, _ = g.host.ApplyDefaultGroup(ctx, p, nil)
+		}
+	case 10:
+		_, _ = g.host.UnmarkDefaultGroup(ctx, g.anyGroup().ID)
+	case 11:
+		g.chat(u, other, g.rnd.IntN(5))
+		g.insert(g.message(g.anyGroup().ID, u))
+		g.record(u.ID)
+		g.record(g.device(u))
+		g.posts.add(u, int64(g.rnd.IntN(4)))
+	case 12:
+		if h, err := g.s.AddHold(ctx, chatadmin.Hold{User: u.ID, Reason: "case"}); err == nil && g.rnd.IntN(5) > 0 {
+			_, _ = g.s.ReleaseHold(ctx, h.ID)
+		}
+		for h, err := range g.host.Holds(ctx) {
+			require.NoError(g.t, err)
+			if g.rnd.IntN(3) == 0 {
+				_, _ = g.host.ReleaseHold(ctx, h.ID)
+			}
+		}
+	case 13, 14, 15:
+		g.delete(u.ID, other.ID, g.any().ID)
+	}
+}
+
+// delete deletes one to three users, in the name of the host or of somebody, with crashes.
+func (g *game) delete(ids ...chatadmin.ID) {
+	ids = ids[:1+g.rnd.IntN(3)]
+	s := g.host
+	if g.rnd.IntN(3) == 0 {
+		s = g.as(g.any())
+	}
+	choice := &erase.Choice{DeleteDefault: g.rnd.IntN(3) == 0}
+	if heir := g.any(); g.rnd.IntN(3) == 0 && heir.AdminInForce() && !slices.Contains(ids, heir.ID) {
+		choice.TransferTo = heir.ID
+	}
+	p, err := g.d.Plan(ctx, s, ids, choice)
+	if err != nil {
+		require.ErrorIs(g.t, err, chatadmin.ErrForbidden)
+		return
+	}
+	before := g.everything()
+	if len(p.Blockers) > 0 {
+		_, err := g.d.Apply(ctx, s, p, reason, nil)
+		var blocked *erase.BlockedError
+		require.ErrorAs(g.t, err, &blocked)
+		require.Equal(g.t, before, g.everything())
+		g.refused++
+		return
+	}
+	if g.rnd.IntN(2) == 0 {
+		g.c.in(1 + g.rnd.IntN(60))
+	}
+	r := g.finish(s, p, func(int) {
+		g.crashes++
+		g.c.in([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
+	})
+	g.c.in(0)
+	require.Equal(g.t, p.Counts, r.Removed, "as planned: nothing else went on")
+	require.Equal(g.t, some(r.Removed), g.gone(before), "as told")
+	for _, u := range p.Users {
+		g.deleted = append(g.deleted, u.ID)
+	}
+	g.invariants()
+}
+
+func (g *game) invariants() {
+	g.t.Helper()
+	admins, err := g.host.AdminsInForce(ctx)
+	require.NoError(g.t, err)
+	require.NotEmpty(g.t, admins)
+	admin := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain, AdminOnly: true}, g.store.ListUsers)
+	require.True(g.t, slices.ContainsFunc(admin, func(u chatadmin.User) bool {
+		_, err := chatadmin.Transition(u, chatadmin.SignedIn)
+		return err == nil
+	}), "an admin who can sign in")
+	people := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain, Kinds: []chatadmin.Kind{chatadmin.Network}, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, g.store.ListUsers)
+	defaults := erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain, DefaultOnly: true}, g.store.ListGroups)
+	for _, d := range defaults {
+		in := map[chatadmin.ID]bool{}
+		for _, m := range erasetest.List(g.t, chatadmin.MemberQuery{Domain: g.domain, Group: d.ID}, g.store.ListMemberships) {
+			in[m.User] = true
+		}
+		for _, u := range people {
+			g.checked++
+			require.True(g.t, in[u.ID], "%s is not in %s", u.Login, d.Name)
+		}
+	}
+	for _, d := range g.deleted {
+		us, err := g.store.Users(ctx, g.domain, []chatadmin.ID{d})
+		require.NoError(g.t, err)
+		require.Empty(g.t, us)
+	}
+	g.noTrace(g.deleted...)
+}
+
+func TestRaces(t *testing.T) {
+	erasetest.Races(t, func(*testing.T) [2]chatadmin.Store {
+		m := memstore.New(nil)
+		return [2]chatadmin.Store{m, m.Handle(nil)}
+	})
+}

@@ -1,0 +1,431 @@
+package sqlstoretest
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/devices"
+)
+
+// fleet is a domain with a phone, and the registries of two processes.
+type fleet struct {
+	t      *testing.T
+	db     database
+	domain chatadmin.ID
+	boss   chatadmin.User
+	ann    chatadmin.User
+	r      [2]*devices.Registry
+	s      [2]*chatadmin.Scope // of the boss
+}
+
+func newFleet(t *testing.T, db database) *fleet {
+	t.Helper()
+	f := &fleet{t: t, db: db}
+	first := chatadmin.New(db.open(t), nil)
+	d, boss, err := first.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	require.NoError(t, err)
+	f.domain, f.boss = d.ID, boss
+	f.r[0], f.s[0] = devices.New(first, nil), first.As(d.ID, boss.ID)
+	f.restart(1)
+	f.ann = f.user("ann@acme.example")
+	return f
+}
+
+// restart opens the database anew for one of the two.
+func (f *fleet) restart(n int) {
+	a := chatadmin.New(f.db.open(f.t), nil)
+	f.r[n], f.s[n] = devices.New(a, nil), a.As(f.domain, f.boss.ID)
+}
+
+func (f *fleet) user(login string) chatadmin.User {
+	f.t.Helper()
+	u, err := f.s[0].CreateUser(f.t.Context(), chatadmin.NewUser{Login: login, NoInvitation: true})
+	require.NoError(f.t, err)
+	return u
+}
+
+func (f *fleet) register(n int, user chatadmin.ID, key string) (devices.Registered, error) {
+	return f.r[n].Register(f.t.Context(), f.s[n].Admin().AsHost(f.domain), user, devices.Registration{Key: key, Type: devices.IOS, Push: "p"})
+}
+
+func (f *fleet) events(kind string) []chatadmin.AuditEvent {
+	f.t.Helper()
+	var all []chatadmin.AuditEvent
+	for e, err := range f.s[0].Events(f.t.Context(), chatadmin.EventQuery{Kind: kind}) {
+		require.NoError(f.t, err)
+		all = append(all, e)
+	}
+	return all
+}
+
+func hundred(f func(n int) error) []error {
+	errs := make([]error, 100)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range errs {
+		wg.Go(func() {
+			<-start
+			errs[n] = f(n)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}
+
+// A hundred check-ins, then a hundred answers that contradict each other, by two processes: one transition of each, and everybody is told the same.
+func TestDevicesRaceAnswer(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		out, err := f.register(0, f.ann.ID, "phone")
+		require.NoError(t, err)
+		d, err := f.r[0].Wipe(t.Context(), f.s[0], out.Device.ID)
+		require.NoError(t, err)
+		token, delivered := out.WipeToken.Plain(), 0
+		for _, err := range hundred(func(n int) error {
+			cs, err := f.r[n%2].CheckIn(t.Context(), token)
+			if err == nil && (len(cs) != 1 || cs[0].ID != d.Command.ID) {
+				err = fmt.Errorf("delivered: %v", cs)
+			}
+			return err
+		}) {
+			if err == nil {
+				delivered++
+			} else {
+				require.ErrorIs(t, err, chatadmin.ErrBusy)
+			}
+		}
+		require.Positive(t, delivered)
+		require.Len(t, f.events(devices.KindDeliverWipe), 1)
+		states := make([]devices.Wipe, 100)
+		for n, err := range hundred(func(n int) error {
+			c, err := f.r[n%2].Acknowledge(t.Context(), token, d.Command.ID, devices.Outcome{Failed: n%3 == 0})
+			states[n] = c.State
+			return err
+		}) {
+			if err != nil {
+				require.ErrorIs(t, err, chatadmin.ErrBusy)
+				states[n] = 0
+			}
+		}
+		slices.Sort(states)
+		states = slices.DeleteFunc(slices.Compact(states), func(w devices.Wipe) bool { return w == devices.None })
+		require.Len(t, states, 1, "%v", states)
+		require.Len(t, f.events(devices.KindAnswerWipe), 1)
+		history, err := f.r[1].History(t.Context(), f.s[1], out.Device.ID)
+		require.NoError(t, err)
+		require.Len(t, history, 1)
+		require.Equal(t, states[0], history[0].State)
+	})
+}
+
+// Disabling, enabling, wiping, cancelling, registering and answering at once, by two processes: the audit log tells one order, in which each change begins where the one before it
+// ended, and in which nothing revives a device with a wipe pending.
+func TestDevicesRaceAdmins(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		out, err := f.register(0, f.ann.ID, "phone")
+		require.NoError(t, err)
+		sel, token := devices.These(out.Device.ID), out.WipeToken.Plain()
+		for range 3 {
+			hundred(func(n int) error {
+				r, s := f.r[n%2], f.s[n%2]
+				var err error
+				switch n / 2 % 6 {
+				case 0:
+					_, err = r.Disable(t.Context(), s, sel)
+				case 1:
+					_, err = r.Enable(t.Context(), s, sel, &devices.EnableOptions{CancelWipe: n%4 < 2})
+				case 2:
+					_, err = r.Wipe(t.Context(), s, out.Device.ID)
+				case 3:
+					_, err = r.CancelWipe(t.Context(), s, out.Device.ID)
+				case 4:
+					if n%8 == 0 {
+						_, err = f.register(n%2, f.ann.ID, "phone")
+					}
+				case 5:
+					var cs []devices.Command
+					if cs, err = r.CheckIn(t.Context(), token); len(cs) > 0 {
+						_, err = r.Acknowledge(t.Context(), token, cs[0].ID, devices.Outcome{Failed: n%3 == 0})
+					}
+				}
+				if err != nil && !errors.Is(err, devices.ErrState) && !errors.Is(err, devices.ErrRefused) && !errors.Is(err, devices.ErrStale) && !errors.Is(err, chatadmin.ErrBusy) {
+					t.Error(err)
+				}
+				return err
+			})
+		}
+		events := f.events("device.")
+		slices.SortFunc(events, func(a, b chatadmin.AuditEvent) int { return cmp.Compare(a.Rev, b.Rev) })
+		now := map[string]string{"wipe": "none"}
+		require.Greater(t, len(events), 10)
+		for _, e := range events {
+			for _, c := range e.Changes[out.Device.ID] {
+				require.Equal(t, now[c.Field], c.Before, "%s of %s", c.Field, e.Kind)
+				now[c.Field] = c.After
+			}
+			require.False(t, now["status"] == "enabled" && (now["wipe"] == "requested" || now["wipe"] == "delivered"), e.Kind)
+		}
+		ds, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{}, chatadmin.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Equal(t, []string{ds[0].Status.String(), ds[0].Wipe.String(), ds[0].Reasons.String()}, []string{now["status"], now["wipe"], now["disabled_by"]})
+	})
+}
+
+// Registering and deactivating at once, by two processes: whichever comes first, nobody without access has a device that is let in, and no user has more devices than allowed.
+func TestDevicesRaceRegister(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		for round := range 8 {
+			u := f.user(fmt.Sprintf("racer%d@acme.example", round))
+			outs := make([]devices.Registered, 30)
+			var wg sync.WaitGroup
+			for n := range outs {
+				wg.Go(func() {
+					if n == 10 {
+						_, err := f.s[1].DeactivateUsers(t.Context(), u.ID)
+						for errors.Is(err, chatadmin.ErrBusy) {
+							_, err = f.s[1].DeactivateUsers(t.Context(), u.ID)
+						}
+						if err != nil {
+							t.Error(err)
+						}
+						return
+					}
+					outs[n], _ = f.register(n%2, u.ID, fmt.Sprint("phone", n))
+				})
+			}
+			wg.Wait()
+			for _, out := range outs {
+				_, err := f.r[0].Authorize(t.Context(), out.Token.Plain())
+				require.ErrorIs(t, err, devices.ErrRefused)
+			}
+			enabled, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{User: u.ID, Status: devices.Enabled}, chatadmin.Page{Limit: 100})
+			require.NoError(t, err)
+			require.Empty(t, enabled)
+			listed, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{User: u.ID}, chatadmin.Page{Limit: 100})
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(listed), 20)
+		}
+	})
+}
+
+// A wipe goes its way although the process ends after each step.
+func TestDevicesRestart(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		out, err := f.register(0, f.ann.ID, "phone")
+		require.NoError(t, err)
+		_, err = f.r[1].Authorize(t.Context(), out.Token.Plain())
+		require.NoError(t, err)
+		for range 2 {
+			f.restart(0)
+			_, err = f.r[0].Wipe(t.Context(), f.s[0], out.Device.ID)
+			require.NoError(t, err)
+		}
+		for n := range 2 {
+			_, err = f.r[n].Authorize(t.Context(), out.Token.Plain())
+			require.ErrorIs(t, err, devices.ErrRefused)
+		}
+		var command chatadmin.ID
+		for range 2 {
+			f.restart(0)
+			cs, err := f.r[0].CheckIn(t.Context(), out.WipeToken.Plain())
+			require.NoError(t, err)
+			require.Len(t, cs, 1)
+			command = cs[0].ID
+		}
+		require.NoError(t, f.r[0].Remove(t.Context(), f.s[0], devices.Of(f.ann.ID)))
+		f.restart(0)
+		_, err = f.r[0].Acknowledge(t.Context(), out.WipeToken.Plain(), command, devices.Outcome{})
+		require.NoError(t, err)
+		f.restart(0)
+		_, err = f.r[0].CheckIn(t.Context(), out.WipeToken.Plain())
+		require.ErrorIs(t, err, devices.ErrRefused)
+		require.Len(t, f.events(devices.KindDeliverWipe), 1)
+		require.Len(t, f.events(devices.KindAnswerWipe), 1)
+		require.Len(t, f.events(devices.KindWipe), 1)
+	})
+}
+
+// fill adds devices to users past the library: three for each.
+func (f *fleet) fill(n int, users []chatadmin.ID) {
+	f.t.Helper()
+	out, err := f.register(0, f.ann.ID, "pattern")
+	require.NoError(f.t, err)
+	store := f.db.open(f.t)
+	rows, err := store.Devices(f.t.Context(), f.domain, []chatadmin.ID{out.Device.ID})
+	require.NoError(f.t, err)
+	for from := 0; from < n; from += chatadmin.MaxBatch {
+		changes := make([]chatadmin.Change[chatadmin.Device], min(chatadmin.MaxBatch, n-from))
+		for i := range changes {
+			d := rows[0]
+			d.ID, d.Key, d.User = f.s[0].Admin().NewID(), fmt.Sprintf("%07d", (from+i)*7919%n), users[(from+i)/3%len(users)]
+			changes[i].Row = d
+		}
+		require.NoError(f.t, store.Update(f.t.Context(), chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			conflicts, err := tx.ChangeDevices(ctx, changes)
+			if len(conflicts) > 0 {
+				return fmt.Errorf("%v", conflicts)
+			}
+			return err
+		}))
+	}
+}
+
+// commands adds records of commands past the library.
+func (f *fleet) commands(n int) {
+	f.t.Helper()
+	store := f.db.open(f.t)
+	for from := 0; from < n; from += chatadmin.MaxBatch {
+		changes := make([]chatadmin.Change[chatadmin.Record], chatadmin.MaxBatch)
+		for i := range changes {
+			changes[i].Row = chatadmin.Record{Key: chatadmin.Key{Kind: "device.command", Domain: f.domain, ID: fmt.Sprint("c", from+i)}, Rev: 1, Due: time.Now().Add(time.Duration(from+i) * time.Minute),
+				Data: []byte(`{"v":1,"state":"requested"}`)}
+		}
+		require.NoError(f.t, store.Update(f.t.Context(), chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			_, err := tx.ChangeRecords(ctx, changes)
+			return err
+		}))
+	}
+}
+
+func (f *fleet) users(n int) []chatadmin.ID {
+	f.t.Helper()
+	ids := make([]chatadmin.ID, n)
+	for i := range ids {
+		ids[i] = f.user(fmt.Sprintf("user%d@acme.example", i)).ID
+	}
+	return ids
+}
+
+// A thousand users with three devices each are deactivated in one transaction, and no request of theirs is let in after it.
+func TestDevicesThousandUsers(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		ids := f.users(1000)
+		f.fill(3000, ids)
+		one, err := f.register(0, ids[500], "mine")
+		require.NoError(t, err)
+		_, err = f.r[0].Authorize(t.Context(), one.Token.Plain())
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = f.s[0].DeactivateUsers(t.Context(), ids...)
+		require.NoError(t, err)
+		t.Logf("a thousand users with 3,001 devices: %s", time.Since(began))
+		_, err = f.r[1].Authorize(t.Context(), one.Token.Plain())
+		require.ErrorIs(t, err, devices.ErrRefused)
+		for status, want := range map[devices.Status]int{devices.Disabled: 3001, devices.Enabled: 1} {
+			n := 0
+			for _, err := range f.r[0].All(t.Context(), f.s[0], devices.Query{Status: status}) {
+				require.NoError(t, err)
+				n++
+			}
+			require.Equal(t, want, n)
+		}
+	})
+}
+
+// Every list of devices, and the check of a request, goes by an index, at whatever number of devices; and the check is one statement.
+func TestDevicesPlans(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		ids := f.users(40)
+		f.fill(20_000, ids)
+		f.commands(20_000)
+		pool := db.pool(t)
+		recorded, rec := db.watched(t, nil)
+		store, err := sqlstore.Open(t.Context(), recorded, db.d, &db.options)
+		require.NoError(t, err)
+		_, err = pool.Exec("ANALYZE")
+		require.NoError(t, err)
+		admin := chatadmin.New(store, nil)
+		registry, s := devices.New(admin, nil), admin.AsHost(f.domain)
+		out, err := f.register(0, f.ann.ID, "mine")
+		require.NoError(t, err)
+		_, err = registry.Authorize(t.Context(), out.Token.Plain()) // looks at the domain, too
+		require.NoError(t, err)
+		for name, c := range map[string]struct {
+			call  func() error
+			index string
+		}{
+			"authorize":        {func() error { _, err := registry.Authorize(t.Context(), out.Token.Plain()); return err }, ""},
+			"all":              {list(registry, s, devices.Query{}), "devices_list"},
+			"search":           {list(registry, s, devices.Query{Search: "0012"}), "devices_list"},
+			"search, filtered": {list(registry, s, devices.Query{Search: "0012", Type: devices.IOS}), "devices_list"},
+			"status":           {list(registry, s, devices.Query{Status: devices.Disabled}), "devices_status"},
+			"user":             {list(registry, s, devices.Query{User: ids[3]}), "devices_key"},
+			"users":            {list(registry, s, devices.Query{Search: "user1"}), "devices_"},
+			"pending": {func() error {
+				for _, err := range registry.Pending(t.Context(), s, time.Hour) {
+					return err
+				}
+				return nil
+			}, "records"},
+		} {
+			seen := rec.during(func() { require.NoError(t, c.call(), name) })
+			found := false
+			for _, st := range seen {
+				if !strings.Contains(st.text, db.sql("{{p}}devices")) && !strings.Contains(st.text, db.sql("{{p}}records")) {
+					continue
+				}
+				plan := explain(t, pool, db.d, st)
+				found = found || c.index == "" || strings.Contains(plan, db.sql("{{p}}"+c.index))
+				require.NotContains(t, plan, "Seq Scan", "%s: %s", name, st.text)
+				require.NotRegexp(t, `SCAN \S*(devices|records)(\s|$)`, plan, "%s: %s", name, st.text)
+			}
+			require.True(t, found, "%s goes by %s: %v", name, c.index, seen)
+			if name == "authorize" {
+				require.Len(t, seen, 1, "one read, and no write")
+			}
+		}
+	})
+}
+
+func list(r *devices.Registry, s *chatadmin.Scope, q devices.Query) func() error {
+	return func() error {
+		_, _, err := r.List(context.Background(), s, q, chatadmin.Page{Limit: 50})
+		return err
+	}
+}
+
+func explain(t *testing.T, pool *sql.DB, d sqlstore.Dialect, st statement) string {
+	t.Helper()
+	verb := "EXPLAIN "
+	if d == sqlstore.SQLite {
+		verb = "EXPLAIN QUERY PLAN "
+	}
+	args := make([]any, len(st.args))
+	for i, a := range st.args {
+		args[i] = a.Value
+	}
+	rows, err := pool.Query(verb+st.text, args...)
+	require.NoError(t, err, st.text)
+	defer func() { _ = rows.Close() }()
+	var plan strings.Builder
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(sql.NullString)
+		}
+		require.NoError(t, rows.Scan(values...))
+		plan.WriteString(values[len(values)-1].(*sql.NullString).String + "\n")
+	}
+	require.NoError(t, rows.Err())
+	return plan.String()
+}

@@ -1,0 +1,124 @@
+package sqlstoretest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
+)
+
+func TestEraseRaces(t *testing.T) {
+	databases(t, func(t *testing.T, _ database) {
+		kind := t.Name()
+		erasetest.Races(t, func(t *testing.T) [2]chatadmin.Store {
+			db := sqliteFile(t)
+			if strings.Contains(kind, "postgresql") {
+				db = postgresPrefix(t)
+			}
+			return [2]chatadmin.Store{db.open(t), db.open(t)}
+		})
+	})
+}
+
+const eraserArg = "-eraser"
+
+// eraser is the process that is killed: it begins a deletion, or resumes one, and prints a line for each transaction. Its clock runs so fast that batches seem slow and become small.
+func eraser(args []string) int {
+	err := func() error {
+		dialect, driver := sqlstore.SQLite, "sqlite"
+		if args[0] == "postgresql" {
+			dialect, driver = sqlstore.PostgreSQL, "pgx"
+		}
+		db, err := sql.Open(driver, args[1])
+		if err != nil {
+			return err
+		}
+		ctx := context.Background()
+		store, err := sqlstore.Open(ctx, db, dialect, &sqlstore.Options{Prefix: args[2]})
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		a := chatadmin.New(store, &chatadmin.Options{Now: func() time.Time { now = now.Add(250 * time.Millisecond); return now }})
+		s, d := a.As(chatadmin.ID(args[3]), chatadmin.ID(args[4])), erase.New(a, nil)
+		progress := func(p chatadmin.Progress) { fmt.Println("progress", p.Done) }
+		for r, err := range d.Receipts(ctx, s) {
+			if err != nil {
+				return err
+			}
+			if r, err = d.Resume(ctx, s, r.ID, progress); err != nil {
+				return err
+			}
+			fmt.Println("done", r.ID)
+			return nil
+		}
+		p, err := d.Plan(ctx, s, []chatadmin.ID{chatadmin.ID(args[5])}, nil)
+		if err != nil {
+			return err
+		}
+		r, err := d.Apply(ctx, s, p, "killed", progress)
+		if err == nil {
+			fmt.Println("done", r.ID)
+		}
+		return err
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// The deleting process is killed after each of its transactions, in the middle of the next, and a new one resumes: in the end nothing is left, and the receipt counts exactly what has gone.
+func TestKilledErase(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		h := newHoard(t, db)
+		d := erase.New(chatadmin.New(h.store, nil), nil)
+		s := chatadmin.New(h.store, nil).As(h.s.Domain(), h.s.Actor())
+		p, err := d.Plan(t.Context(), s, []chatadmin.ID{h.user}, nil)
+		require.NoError(t, err)
+		self, err := os.Executable()
+		require.NoError(t, err)
+		done, kills := chatadmin.ID(""), 0
+		for done == "" {
+			cmd := exec.Command(self, eraserArg, db.d.String(), db.dsn, db.options.Prefix, string(h.s.Domain()), string(h.s.Actor()), string(h.user))
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			require.NoError(t, cmd.Start())
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if id, ok := strings.CutPrefix(lines.Text(), "done "); ok {
+					done = chatadmin.ID(id)
+				} else {
+					require.NoError(t, cmd.Process.Kill())
+				}
+			}
+			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
+				t.Fatalf("%v: %s", err, errs.String())
+			} else if err != nil {
+				kills++
+			}
+			require.Less(t, kills, 200)
+		}
+		require.Greater(t, kills, 6)
+		r, err := d.Receipt(t.Context(), s, done)
+		require.NoError(t, err)
+		require.Equal(t, erase.Done, r.State)
+		require.Equal(t, p.Counts, r.Removed)
+		erasetest.NoTrace(t, db.open(t), h.s.Domain(), h.user)
+	})
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+const contentHelp = `content seed [--chats N] [--groups N] [--messages N] [--files N] [--authors LOGIN,…]
+content count [--author LOGIN] [--group NAME]
+
+seed makes content to try deletion on, as the messaging side of a product would: private chats and groups of the authors (all users unless given), and messages and files in
+them; without chats and groups, in the groups there are. In a chat both sides write by turns.`
+
+func (c *cli) content(ctx context.Context, args []string) error {
+	var n seed
+	var authors, author, group string
+	fs := c.flags("content", contentHelp)
+	fs.IntVar(&n.chats, "chats", 0, "")
+	fs.IntVar(&n.groups, "groups", 0, "")
+	fs.IntVar(&n.messages, "messages", 0, "")
+	fs.IntVar(&n.files, "files", 0, "")
+	fs.StringVar(&authors, "authors", "", "")
+	fs.StringVar(&author, "author", "", "")
+	fs.StringVar(&group, "group", "", "")
+	var rest []string
+	if err := parse(fs, args, &rest); err != nil {
+		return err
+	}
+	if len(rest) != 1 || rest[0] != "seed" && rest[0] != "count" || min(n.chats, n.groups, n.messages, n.files) < 0 {
+		return usage("content: seed or count; content --help shows how they are used")
+	}
+	s, err := c.scope(ctx)
+	if err != nil {
+		return err
+	}
+	if rest[0] == "seed" {
+		return c.seed(ctx, s, n, split(authors))
+	}
+	q := chatadmin.ContentQuery{Domain: s.Domain(), Before: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if author != "" {
+		if q.Authors, err = c.ids(ctx, []string{author}); err != nil {
+			return err
+		}
+	}
+	if group != "" {
+		g, err := c.group(ctx, s, group)
+		if err != nil {
+			return err
+		}
+		q.Containers = []chatadmin.ID{g.ID}
+	}
+	if author != "" || group != "" {
+		q.Before = time.Time{}
+	}
+	sum, err := c.store.CountContent(ctx, q)
+	if err != nil {
+		return err
+	}
+	return c.sayContent(sum)
+}
+
+func (c *cli) sayContent(n chatadmin.ContentCount) error {
+	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files}, func(w *tabwriter.Writer) {
+		row(w, "private chats", n.Chats)
+		row(w, "messages", n.Messages)
+		row(w, "files", n.Files)
+	})
+}
+
+// seed is how much content to make, and what it is made of.
+type seed struct {
+	chats, groups, messages, files int
+
+	domain     chatadmin.ID
+	authors    []chatadmin.ID
+	containers [][]chatadmin.ID // where it lies: a chat with its two sides, or a group alone
+	rows       []chatadmin.Content
+}
+
+// seed writes to the store past the library, which does not administer content.
+func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []string) (err error) {
+	n.domain = s.Domain()
+	host := c.admin.AsHost(n.domain)
+	var everybody []chatadmin.ID
+	for u, err := range host.Users(ctx, chatadmin.UserQuery{}) {
+		if err != nil {
+			return err
+		}
+		everybody = append(everybody, u.ID)
+	}
+	if n.authors = everybody; len(logins) > 0 {
+		if n.authors, err = c.ids(ctx, logins); err != nil {
+			return err
+		}
+	}
+	if n.chats > 0 && len(everybody) < 2 {
+		return fmt.Errorf("a private chat needs two users: %w", chatadmin.ErrInvalid)
+	}
+	if err := c.seedGroups(ctx, &n); err != nil {
+		return err
+	}
+	for i := range n.chats {
+		a := n.authors[i%len(n.authors)]
+		b := everybody[i%len(everybody)]
+		for k := 1; b == a; k++ {
+			b = everybody[(i+k)%len(everybody)]
+		}
+		id := c.admin.NewID()
+		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
+		if err := c.add(ctx, &n, chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}); err != nil {
+			return err
+		}
+	}
+	if len(n.containers) == 0 {
+		for g, err := range host.Groups(ctx, chatadmin.GroupQuery{}) {
+			if err != nil {
+				return err
+			}
+			n.containers = append(n.containers, []chatadmin.ID{g.ID})
+		}
+	}
+	if len(n.containers) == 0 && n.messages+n.files > 0 {
+		return fmt.Errorf("there is no group to write in: %w", chatadmin.ErrInvalid)
+	}
+	for _, kind := range []struct {
+		kind chatadmin.ContentKind
+		n    int
+	}{{chatadmin.Message, n.messages}, {chatadmin.File, n.files}} {
+		for i := range kind.n {
+			row := n.row(i, kind.kind)
+			row.ID, row.At = c.admin.NewID(), c.admin.Now().Add(-time.Duration(kind.n-i)*time.Second)
+			if kind.kind == chatadmin.File {
+				row.Blob = "seed/" + string(row.ID)
+			}
+			if err := c.add(ctx, &n, row); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.flush(ctx, &n); err != nil {
+		return err
+	}
+	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages), Files: int64(n.files)})
+}
+
+// row is the ith message or file.
+func (n *seed) row(i int, kind chatadmin.ContentKind) chatadmin.Content {
+	in := n.containers[i%len(n.containers)]
+	row := chatadmin.Content{Kind: kind, Container: in[0], Author: n.authors[i%len(n.authors)]}
+	if sides := in[1:]; len(sides) > 0 {
+		row.Author = sides[i/len(n.containers)%len(sides)]
+	}
+	return row
+}
+
+// seedGroups makes groups, each with one of the authors as creator and up to ten of them as members.
+func (c *cli) seedGroups(ctx context.Context, n *seed) error {
+	run := c.admin.NewID()
+	for at := 0; at < n.groups; at += 100 {
+		var groups []chatadmin.Change[chatadmin.Group]
+		var members []chatadmin.Change[chatadmin.Membership]
+		for i := at; i < min(at+100, n.groups); i++ {
+			id := c.admin.NewID()
+			name := fmt.Sprintf("Seeded %s-%d", run[len(run)-4:], i+1)
+			creator := n.authors[i%len(n.authors)]
+			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id, Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
+			for k := range min(len(n.authors), 10) {
+				user := n.authors[(i+k)%len(n.authors)]
+				members = append(members, chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id, User: user, Rev: 1, Admin: user == creator}})
+			}
+			n.containers = append(n.containers, []chatadmin.ID{id})
+		}
+		if err := c.put(ctx, n.domain, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+			if conflicts, err := tx.ChangeGroups(ctx, groups); err != nil || len(conflicts) > 0 {
+				return conflicts, err
+			}
+			return tx.ChangeMemberships(ctx, members)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add writes a row, together with others.
+func (c *cli) add(ctx context.Context, n *seed, row chatadmin.Content) error {
+	row.Domain = n.domain
+	if n.rows = append(n.rows, row); len(n.rows) < 10*chatadmin.MaxBatch {
+		return nil
+	}
+	return c.flush(ctx, n)
+}
+
+func (c *cli) flush(ctx context.Context, n *seed) error {
+	rows := n.rows
+	n.rows = nil
+	return c.put(ctx, n.domain, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+		for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
+			if conflicts, err := tx.InsertContent(ctx, batch); err != nil || len(conflicts) > 0 {
+				return conflicts, err
+			}
+		}
+		return nil, nil
+	})
+}
+
+// put writes under the fence that the contract asks for.
+func (c *cli) put(ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
+	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+		conflicts, err := f(ctx, tx)
+		if err == nil && len(conflicts) > 0 {
+			err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)
+		}
+		return err
+	})
+}
