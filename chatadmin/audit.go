@@ -72,9 +72,12 @@ func (w *Work) record(kind string, targets []ID, about int, changes func(target 
 
 // encodeEvent writes eventData by hand: a batch of an import holds a thousand users, and reflection would cost more than the rest of storing them.
 func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) []byte {
-	b := append(make([]byte, 0, 64+about*320), `{"v":1`...)
+	b := append(make([]byte, 0, 64+min(about, 16)*400), `{"v":1`...)
 	sep := `,"changes":{`
 	for i, id := range targets {
+		if i == 16 { // they tell how long the others will be
+			b = slices.Grow(b, len(b)*(len(targets)-i)/i*17/16)
+		}
 		fields := changes(i)
 		if len(fields) == 0 {
 			continue
@@ -103,11 +106,14 @@ func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange
 }
 
 func appendJSON(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			text, _ := json.Marshal(s)
-			return append(b, text...)
-		}
+	plain, ascii := true, true
+	for i := 0; plain && i < len(s); i++ {
+		c := s[i]
+		plain, ascii = c >= ' ' && c != '"' && c != '\\', ascii && c < utf8.RuneSelf
+	}
+	if !plain || !ascii && !utf8.ValidString(s) {
+		text, _ := json.Marshal(s)
+		return append(b, text...)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }

@@ -29,6 +29,19 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 		return nil
 	}
 	var changes []Change[Membership]
+	flush := func() error {
+		conflicts, err := w.ChangeMemberships(ctx, changes)
+		if err != nil {
+			return err
+		}
+		for _, c := range conflicts {
+			if c.Reason != Exists { // who is there already is where they should be
+				return ErrRetry
+			}
+		}
+		changes = changes[:0]
+		return nil
+	}
 	for p := (Page{Limit: MaxBatch}); ; {
 		groups, next, err := w.ListGroups(ctx, GroupQuery{Domain: w.scope.domain, DefaultOnly: true}, p)
 		if err != nil {
@@ -38,28 +51,25 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 		if err != nil {
 			return err
 		}
-		changes = slices.Grow(changes, len(groups)*len(users))
-		for _, g := range groups {
-			for _, u := range users {
-				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
+		changes = slices.Grow(changes, min(MaxBatch, len(groups)*len(users)))
+		for _, u := range users {
+			for i := range groups {
+				if len(changes) == MaxBatch {
+					if err := flush(); err != nil {
+						return err
+					}
+				}
+				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
 			}
 		}
 		if p.After = next; next == "" {
 			break
 		}
 	}
-	for batch := range slices.Chunk(changes, MaxBatch) {
-		conflicts, err := w.ChangeMemberships(ctx, batch)
-		if err != nil {
-			return err
-		}
-		for _, c := range conflicts {
-			if c.Reason != Exists { // who is there already is where they should be
-				return ErrRetry
-			}
-		}
+	if len(changes) == 0 {
+		return nil
 	}
-	return nil
+	return flush()
 }
 
 // PlanDefaultGroup says whom marking a group as default would add: Counts has "members" (now) and "added". Marking a group that is default already

@@ -25,7 +25,7 @@ func CheckEmail(s string) error {
 }
 
 func dotAtom(s string) bool {
-	last := byte('.')
+	last, ascii := byte('.'), true
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
@@ -33,17 +33,20 @@ func dotAtom(s string) bool {
 			if last == '.' {
 				return false
 			}
-		case c >= utf8.RuneSelf, letterOrDigit(c), strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
+		case letterOrDigit(c):
+		case c >= utf8.RuneSelf:
+			ascii = false
+		case strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
 		default:
 			return false
 		}
 		last = c
 	}
-	return last != '.' && visible(s)
+	return last != '.' && (ascii || visible(s))
 }
 
 func hostName(s string) bool {
-	dots, label := 0, 0
+	dots, label, ascii := 0, 0, true
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
@@ -57,7 +60,9 @@ func hostName(s string) bool {
 			if label == 0 {
 				return false
 			}
-		case c >= utf8.RuneSelf, letterOrDigit(c):
+		case c >= utf8.RuneSelf:
+			ascii = false
+		case letterOrDigit(c):
 		default:
 			return false
 		}
@@ -65,7 +70,7 @@ func hostName(s string) bool {
 			return false
 		}
 	}
-	return dots > 0 && label > 0 && s[len(s)-1] != '-' && visible(s)
+	return dots > 0 && label > 0 && s[len(s)-1] != '-' && (ascii || visible(s))
 }
 
 func letterOrDigit(c byte) bool {

@@ -32,7 +32,7 @@ func plainInternational(typed string) (e164 string, sure bool) {
 	for i := 0; i < len(typed); i++ {
 		switch c := typed[i]; {
 		case '0' <= c && c <= '9':
-			if n == 0 || n == len(buf) {
+			if n == 0 || n == len(buf) || n == 1 && c == '0' {
 				return "", false
 			}
 			buf[n] = c
@@ -51,8 +51,8 @@ func plainInternational(typed string) (e164 string, sure bool) {
 	rules, code := phoneRules(), 0
 	for i := 0; i < len(digits) && i < 3; i++ {
 		code = code*10 + int(digits[i]-'0')
-		rule, ok := rules[code]
-		if !ok {
+		rule := &rules[code]
+		if rule.lengths == 0 {
 			continue
 		}
 		national := digits[i+1:]
@@ -71,9 +71,9 @@ type phoneRule struct {
 	lengths uint32 // bit n: a national number may have n digits
 }
 
-// phoneRules condenses the metadata to what plainInternational asks, by country calling code.
-var phoneRules = sync.OnceValue(func() map[int]phoneRule {
-	rules := map[int]phoneRule{}
+// phoneRules condenses the metadata to what plainInternational asks, by country calling code. A code that is not given to a country has no lengths.
+var phoneRules = sync.OnceValue(func() *[1000]phoneRule {
+	rules := &[1000]phoneRule{}
 	all, err := phonenumbers.MetadataCollection()
 	if err != nil {
 		return rules // every number takes the long way

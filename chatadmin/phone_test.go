@@ -29,6 +29,7 @@ func TestPhoneE164(t *testing.T) {
 		{"+", "", ""},
 		{"+1 415 555 2671 ext. 5", "US", ""},
 		{"++31612345678+", "", ""},
+		{"+031612345678", "", ""},
 		{"+316123456781234567890", "", ""},
 	} {
 		require.Equal(t, c.want, chatadmin.PhoneE164(c.typed, c.region), "%q in %q", c.typed, c.region)

@@ -51,9 +51,12 @@ func (p PreparedUser) User() User { return p.user }
 
 // As gives the user an ID, for one who is to be created, and a manager.
 func (p PreparedUser) As(id, manager ID) PreparedUser {
-	p.user.ID, p.user.Manager = id, manager
+	p.Assign(id, manager)
 	return p
 }
+
+// Assign does what As does, in place.
+func (p *PreparedUser) Assign(id, manager ID) { p.user.ID, p.user.Manager = id, manager }
 
 const maxText = 250 // bytes of a name, title or department
 

@@ -22,8 +22,9 @@ const (
 )
 
 const (
-	jobKind   = "csv import"
-	chunkKind = "import-rows"
+	jobKind     = "csv import"
+	chunkKind   = "import-rows"
+	createdKind = "import-created" // who was created by the same rows: apart, since a million IDs are nothing that a report needs
 )
 
 // params are what a job remembers of how the import was begun.
@@ -216,9 +217,12 @@ func (im *importer) seek(ctx context.Context, at cursor) error {
 		return nil
 	}
 	if im.src == nil || im.phase != at.Phase || im.src.next > at.Batch {
-		src, err := open(im.file, im.plan.login)
+		src, err := open(im.file, im.plan.login, im.plan.format)
 		if err != nil {
 			return err
+		}
+		if at.Phase == phaseLinks {
+			src.only = im.isOpen
 		}
 		im.src, im.phase = src, at.Phase
 	}
@@ -262,26 +266,29 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 	if err := b.decide(ctx); err != nil {
 		return err
 	}
-	im.writes = b.writes
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
 		return err
 	}
 	if im.plan.Settings.SendInvitations {
-		var created []chatadmin.User
+		var invited []chatadmin.User
 		for i := range b.writes {
 			if b.writes[i].Was.ID == "" {
-				created = append(created, b.writes[i].Now.User())
+				invited = append(invited, b.writes[i].Now.User())
 			}
 		}
-		if err := w.QueueInvitations(ctx, created, release(im.id)); err != nil {
+		if err := w.QueueInvitations(ctx, invited, release(im.id)); err != nil {
 			return err
 		}
 	}
-	data, err := json.Marshal(b.chunk)
-	if err != nil {
+	rows, err1 := json.Marshal(b.chunk)
+	created, err2 := json.Marshal(b.created)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chunkKey(im.scope.Domain(), im.id, im.at), Data: data}}}); err != nil {
+	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{
+		{Row: chatadmin.Record{Key: chunkKey(chunkKind, im.scope.Domain(), im.id, im.at), Data: rows}},
+		{Row: chatadmin.Record{Key: chunkKey(createdKind, im.scope.Domain(), im.id, im.at), Data: created}},
+	}); err != nil {
 		return err
 	}
 	at.Batch, at.Rows = at.Batch+1, at.Rows+1
@@ -317,6 +324,11 @@ func (im *importer) open(l link) bool {
 	return l.code == linkSet && !im.direct[l.row] && !im.skip[l.row]
 }
 
+func (im *importer) isOpen(row int) bool {
+	l, ok := im.plan.index.link(row)
+	return ok && im.open(l)
+}
+
 // end makes the job done in the same transaction that keeps the link by which the invitations are released.
 func (im *importer) end(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
 	job.State = chatadmin.JobDone
@@ -327,8 +339,8 @@ func (im *importer) end(ctx context.Context, w *chatadmin.Work, job *chatadmin.J
 	return putNotice(ctx, w, im.id, job.Actor)
 }
 
-func chunkKey(domain, id chatadmin.ID, batch int) chatadmin.Key {
-	return chatadmin.Key{Kind: chunkKind, Domain: domain, ID: fmt.Sprintf("%s/%06d", id, batch)}
+func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
+	return chatadmin.Key{Kind: kind, Domain: domain, ID: fmt.Sprintf("%s/%06d", id, batch)}
 }
 
 // readChunks reads what became of the first n batches.
@@ -337,7 +349,7 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 	for from := 0; from < n; from += 100 {
 		var keys []chatadmin.Key
 		for b := from; b < min(from+100, n); b++ {
-			keys = append(keys, chunkKey(s.Domain(), id, b))
+			keys = append(keys, chunkKey(chunkKind, s.Domain(), id, b))
 		}
 		rs, err := s.Admin().Store().Records(ctx, keys)
 		if err != nil {
@@ -351,7 +363,6 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 			if err := json.Unmarshal(r.Data, &chunks[from+b]); err != nil {
 				return nil, fmt.Errorf("import %s: %w", id, err)
 			}
-			chunks[from+b].Created = nil // a million IDs that no report needs
 		}
 	}
 	return chunks, nil

@@ -14,10 +14,11 @@ type batchWriter struct {
 	base int            // number of the first row
 	ids  []chatadmin.ID // for users who are created, made before the transaction
 
-	writes []chatadmin.UserWrite
-	chunk  chunk
-	counts Counts
-	direct *[]uint32
+	writes  []chatadmin.UserWrite
+	chunk   chunk
+	created []chatadmin.ID
+	counts  Counts
+	direct  *[]uint32
 }
 
 func (b *batchWriter) decide(ctx context.Context) error {
@@ -35,17 +36,23 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	}
 	d.setAdmins(admins)
 	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive // whoever goes, WriteUsers asks for the exclusive fence first
-	made := map[key]chatadmin.ID{}                               // created in this batch
-	b.writes = im.writes[:0]
-	letters := make([]letter, len(im.rows))
 	if im.verdicts == nil {
-		im.verdicts = make([]verdict, batchRows)
+		im.verdicts, im.writes = make([]verdict, batchRows), make([]chatadmin.UserWrite, batchRows)
 	}
+	letters := make([]letter, len(im.rows))
+	n := 0
 	for i := range im.rows {
 		e := &im.rows[i]
-		k := x.key(e.loginKey)
 		v := &im.verdicts[i]
-		d.row(e, view.user(e.loginKey), x.first[k], b.base+i, v)
+		v.write = &im.writes[n]
+		first := place{row: uint32(b.base + i)}
+		if x.letters[b.base+i] == letterFailed { // otherwise no earlier line had this login
+			first = x.first[x.key(e.loginKey)]
+		}
+		d.row(e, view.user(e.loginKey), first, b.base+i, v)
+		if v.writes() {
+			n++
+		}
 		if l, ok := x.link(b.base + i); ok && l.code == linkSet && v.letter == letterUnchanged {
 			v.letter = letterUpdated // by its manager, who is set when all rows are in
 		}
@@ -54,20 +61,20 @@ func (b *batchWriter) decide(ctx context.Context) error {
 			return chatadmin.ErrStepAgain
 		}
 		if v.letter == letterCreated {
-			made[k] = b.ids[i]
-			b.chunk.Created = append(b.chunk.Created, b.ids[i])
+			b.created = append(b.created, b.ids[i])
 		}
 		letters[i] = v.letter
 	}
+	b.writes = im.writes[:n]
 	for i := range im.rows {
-		b.take(i, &im.verdicts[i], view, made)
+		b.take(i, &im.verdicts[i], view)
 	}
 	b.chunk.Letters = string(letters)
 	return nil
 }
 
 // take adds the outcome of a row to what the batch writes.
-func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin.ID) {
+func (b *batchWriter) take(i int, v *verdict, view users) {
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
@@ -81,24 +88,21 @@ func (b *batchWriter) take(i int, v *verdict, view users, made map[key]chatadmin
 			b.counts.Warnings++
 		}
 	}
-	switch {
-	case v.letter == letterCreated:
-		manager := chatadmin.ID("")
-		if linked && l.code == linkSet {
-			if manager = made[l.target]; manager == "" {
-				if m := view.user(b.im.rows[i].managerKey); m != nil && !m.Deleting {
-					manager = m.ID
-				}
-			}
-			if manager != "" {
-				*b.direct = append(*b.direct, l.row)
-			}
-		}
-		v.write.Now = v.write.Now.As(b.ids[i], manager)
-		b.writes = append(b.writes, v.write)
-	case written(v.letter) && v.write.Changes():
-		b.writes = append(b.writes, v.write)
+	if v.letter != letterCreated {
+		return
 	}
+	manager := chatadmin.ID("")
+	if linked && l.code == linkSet {
+		if at := int(l.at) - b.base; at >= 0 && at < len(b.im.rows) && b.im.verdicts[at].letter == letterCreated {
+			manager = b.ids[at]
+		} else if m := view.user(b.im.rows[i].managerKey); m != nil && !m.Deleting {
+			manager = m.ID
+		}
+		if manager != "" {
+			*b.direct = append(*b.direct, l.row)
+		}
+	}
+	v.write.Now.Assign(b.ids[i], manager)
 }
 
 // look reads in the transaction who is needed: those who exist by the plan (all, after a race) and the managers of those to be created.
@@ -149,7 +153,7 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, e
 
 func (im *importer) anyOpen() bool {
 	for i := range im.rows {
-		if l, ok := im.plan.index.link(im.at*batchRows + i); ok && im.open(l) {
+		if im.isOpen(im.at*batchRows + i) {
 			return true
 		}
 	}

@@ -22,10 +22,15 @@ type decider struct {
 // verdict is what becomes of one row.
 type verdict struct {
 	letter letter
-	notes  []note // Row is not set
-	write  chatadmin.UserWrite
-	blanks int  // blank cells that kept a value
-	link   bool // the row names a manager, and is written or would be for the manager alone
+	notes  []note               // Row is not set
+	write  *chatadmin.UserWrite // a place for what is written; it is large and not copied about
+	blanks int                  // blank cells that kept a value
+	link   bool                 // the row names a manager, and is written or would be for the manager alone
+}
+
+// writes reports whether the row writes its user, the manager apart.
+func (v *verdict) writes() bool {
+	return v.letter == letterCreated || written(v.letter) && v.write.Changes()
 }
 
 // reset keeps what was allocated.

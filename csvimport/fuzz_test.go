@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // Whatever the headings are: no panic, every meaning at most once, and each column of the file has at most one.
@@ -47,25 +48,32 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true})
+		src, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
 		if err != nil {
 			return
 		}
+		lines, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		require.NoError(t, err)
 		line := 0
 		for {
-			e, err := src.entry()
-			if err == io.EOF {
+			rows, err := src.read(t.Context())
+			require.NoError(t, err)
+			if len(rows) == 0 {
+				_, err := lines.entry()
+				require.Equal(t, io.EOF, err)
 				return
 			}
-			require.NoError(t, err)
-			require.Greater(t, e.line, line, "lines ascend")
-			line = e.line
-			if e.bad != nil {
-				require.NotEmpty(t, e.bad.Code)
-				continue
+			for _, e := range rows {
+				require.Greater(t, e.line, line, "lines ascend")
+				line = e.line
+				if e.bad != nil {
+					require.NotEmpty(t, e.bad.Code)
+				}
+				want, err := lines.entry()
+				require.NoError(t, err)
+				require.Equal(t, want.line, e.line)
+				require.Equal(t, *want.row, *e.row)
 			}
-			want := src.salvage()
-			require.Equal(t, *want, *e.row)
 		}
 	})
 }

@@ -3,8 +3,8 @@ package csvimport
 import (
 	"hash/maphash"
 	"maps"
+	"math"
 	"slices"
-	"sort"
 	"strconv"
 )
 
@@ -26,12 +26,15 @@ type place struct{ row, line uint32 }
 // link is the manager of a row that is written.
 type link struct {
 	row          uint32
+	at           uint32 // the row where the manager stands first, or nowhere
 	user, target key
 	exists       bool  // the user is in the store, so that somebody may report to them already
 	inStore      bool  // so is the manager
 	other        bool  // the row is written for other reasons too
 	code         uint8 // linkSet, or why not
 }
+
+const nowhere = math.MaxUint32
 
 const (
 	linkSet uint8 = iota
@@ -62,14 +65,14 @@ func (x *index) claim(k key, row, line int) place {
 	return at
 }
 
-// there reports whether the file creates or finds the user of a login.
-func (x *index) there(k key) bool {
+// there finds the row where a login stands first, and reports whether it creates or finds the user.
+func (x *index) there(k key) (row uint32, ok bool) {
 	at, ok := x.first[k]
-	if !ok || int(at.row) >= len(x.letters) {
-		return false
+	if !ok {
+		return nowhere, false
 	}
 	l := x.letters[at.row]
-	return l != letterFailed && l != letterNotCreated
+	return at.row, l != letterFailed && l != letterNotCreated
 }
 
 // addLink notes the manager of a row. Rows are added in file order.
@@ -80,18 +83,23 @@ func (x *index) addLink(l link) {
 	x.links = append(x.links, l)
 }
 
-// link returns the link of a row, decided when the whole file had been read.
+// link returns the link of a row, decided when the whole file had been read. It is quick where rows are asked for in their order.
 func (x *index) link(row int) (link, bool) {
 	if x.at < len(x.links) && int(x.links[x.at].row) < row {
 		x.at++
 	}
 	if before := x.at > 0 && int(x.links[x.at-1].row) >= row; before || x.at < len(x.links) && int(x.links[x.at].row) < row {
-		x.at = sort.Search(len(x.links), func(i int) bool { return int(x.links[i].row) >= row })
+		x.at, _ = x.linkOf(row)
 	}
 	if x.at == len(x.links) || int(x.links[x.at].row) != row {
 		return link{}, false
 	}
 	return x.links[x.at], true
+}
+
+// linkOf finds the number of the first link of a row or of one behind it.
+func (x *index) linkOf(row int) (int, bool) {
+	return slices.BinarySearchFunc(x.links, row, func(l link, row int) int { return int(l.row) - row })
 }
 
 // expect makes room for so many rows at once.
@@ -100,6 +108,7 @@ func (x *index) expect(rows int) {
 	first := make(map[key]place, rows)
 	maps.Copy(first, x.first)
 	x.first = first
+	x.links = slices.Grow(x.links, rows*len(x.links)/max(1, len(x.letters)))
 	x.letters = slices.Grow(x.letters, rows)
 }
 

@@ -11,12 +11,22 @@ import (
 // it is looked for again until there is none. What comes out depends only on the file and on the store, so that importing the same file again finds nothing to do.
 func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
 	moved := false
+	var start []uint32 // every circle has a link among these
 	for i := range x.links {
 		l := &x.links[i]
-		if l.code == linkSet && !l.inStore && !x.there(l.target) {
-			l.code = linkUnknown
+		if l.code != linkSet {
+			continue
 		}
-		moved = moved || l.exists && l.code == linkSet
+		at, there := x.there(l.target)
+		l.at = at
+		if !there && !l.inStore {
+			l.code = linkUnknown
+			continue
+		}
+		if there && at > l.row { // a circle within the file leads down at least once
+			start = append(start, uint32(i))
+		}
+		moved = moved || l.exists
 	}
 	stored := map[key]key{}
 	if moved { // only then can a chain run through the store and come back
@@ -24,34 +34,32 @@ func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin
 		if stored, err = x.storedChains(ctx, r, domain, above); err != nil {
 			return err
 		}
+		start = start[:0]
+		for i := range x.links {
+			start = append(start, uint32(i))
+		}
 	}
-	for x.breakCircles(stored) {
+	for x.breakCircles(start, stored) {
 	}
 	return nil
 }
 
-// breakCircles looks for circles once, and refuses one link of each.
-func (x *index) breakCircles(stored map[key]key) (found bool) {
-	at := make(map[key]uint32, len(x.links)) // the link that is a user's own
-	for i, l := range x.links {
-		if l.code == linkSet {
-			at[l.user] = uint32(i)
-		}
-	}
+// breakCircles looks for circles once, from some links, and refuses one link of each.
+func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
 	up := func(k key) (key, bool) {
-		if i, ok := at[k]; ok {
+		if i, ok := x.own(k); ok {
 			return x.links[i].target, true
 		}
 		k, ok := stored[k]
 		return k, ok
 	}
 	// Walk up from each link, marking with the walk's number: meeting one's own mark is a circle, an older one is known ground.
-	walked := make(map[key]uint32, len(x.links))
-	for i := range x.links {
+	walked := make(map[key]uint32, len(start))
+	for _, i := range start {
 		if x.links[i].code != linkSet {
 			continue
 		}
-		walk := uint32(i) + 1
+		walk := i + 1
 		k, ok := x.links[i].user, true
 		for ok && walked[k] == 0 {
 			walked[k] = walk
@@ -61,9 +69,9 @@ func (x *index) breakCircles(stored map[key]key) (found bool) {
 			continue
 		}
 		found = true
-		last := uint32(0)
+		last := 0
 		for c, start := k, true; start || c != k; start = false {
-			if j, ok := at[c]; ok {
+			if j, ok := x.own(c); ok {
 				last = max(last, j)
 			}
 			c, _ = up(c)
@@ -71,6 +79,16 @@ func (x *index) breakCircles(stored map[key]key) (found bool) {
 		x.links[last].code = linkCircle
 	}
 	return found
+}
+
+// own finds the link that is a user's own, if it is to be set.
+func (x *index) own(k key) (int, bool) {
+	at, ok := x.first[k]
+	if !ok {
+		return 0, false
+	}
+	i, ok := x.linkOf(int(at.row))
+	return i, ok && x.links[i].code == linkSet
 }
 
 // storedChains reads who stands above the users and managers of the links, in the store, level by level.

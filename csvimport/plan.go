@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // Plan says what an import would do; nothing has been changed. It can be kept as JSON, shown, and applied later by the same actor with the same file.
@@ -23,15 +24,15 @@ type Plan struct {
 	Warnings  []string      `json:"warnings,omitempty"` // of the file as a whole
 
 	login  chatadmin.LoginPolicy // a domain never changes it
+	format csvfile.Format
 	index  *index
 	chunks []chunk
 }
 
 // chunk is what became of the rows of one batch.
 type chunk struct {
-	Letters string         `json:"l"`
-	Notes   []note         `json:"n,omitempty"`
-	Created []chatadmin.ID `json:"c,omitempty"`
+	Letters string `json:"l"`
+	Notes   []note `json:"n,omitempty"`
 }
 
 // Make plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
@@ -98,11 +99,11 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	src, err := open(file, domain.Login)
+	src, err := open(file, domain.Login, csvfile.Format{})
 	if err != nil {
 		return nil, err
 	}
-	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, done: done,
+	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, verdict: verdict{write: &chatadmin.UserWrite{}}, done: done,
 		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}}
 	sc.decider.setAdmins(admins)
 	if err := sc.all(ctx); err != nil {
@@ -111,7 +112,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if sc.counts.Rows == 0 {
 		return nil, fileError("no_rows", "below the headings there is no line: nobody is in it")
 	}
-	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, index: sc.index, chunks: sc.chunks, Counts: sc.counts}
+	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
 	p.Counts.Warnings += int64(len(p.Warnings))
 	h := sha256.New()
 	for _, c := range p.chunks {

@@ -254,7 +254,7 @@ func queueReleased(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID) er
 		}
 		op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{importID}}
 		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, j *chatadmin.Job) error {
-			rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(s.Domain(), importID, batch)})
+			rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(createdKind, s.Domain(), importID, batch)})
 			if err != nil {
 				return err
 			}
@@ -262,12 +262,12 @@ func queueReleased(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID) er
 				j.State = chatadmin.JobDone
 				return nil
 			}
-			var c chunk
-			if err := json.Unmarshal(rs[0].Data, &c); err != nil {
+			var created []chatadmin.ID
+			if err := json.Unmarshal(rs[0].Data, &created); err != nil {
 				return err
 			}
-			if len(c.Created) > 0 {
-				users, err := w.Users(ctx, s.Domain(), c.Created)
+			if len(created) > 0 {
+				users, err := w.Users(ctx, s.Domain(), created)
 				if err != nil {
 					return err
 				}
@@ -275,7 +275,7 @@ func queueReleased(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID) er
 					return err
 				}
 			}
-			j.Done += int64(len(c.Created))
+			j.Done += int64(len(created))
 			j.Cursor, err = json.Marshal(batch + 1)
 			return err
 		}}, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
@@ -43,7 +44,7 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []
 	if err != nil {
 		return err
 	}
-	src, err := open(file, domain.Login)
+	src, err := open(file, domain.Login, csvfile.Format{})
 	if err != nil {
 		return err
 	}

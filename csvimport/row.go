@@ -1,9 +1,7 @@
 package csvimport
 
 import (
-	"encoding/csv"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/gocarina/gocsv"
@@ -13,16 +11,7 @@ import (
 
 // row is one line of the file, decoded by gocsv.
 type row struct {
-	Name      string `csv:"name"`
-	FirstName string `csv:"firstname"`
-	LastName  string `csv:"lastname"`
-	Login     string `csv:"login"`
-	Email     string `csv:"email"`
-	Title     string `csv:"title"`
-	Mobile    string `csv:"mobile"`
-	Manager   string `csv:"manager"`
-	Enabled   string `csv:"enabled"`
-	Role      string `csv:"role"`
+	Name, FirstName, LastName, Login, Email, Title, Mobile, Manager, Enabled, Role string
 }
 
 func (r *row) cells() [columns]*string {
@@ -31,60 +20,97 @@ func (r *row) cells() [columns]*string {
 
 func (r *row) cell(c column) string { return *r.cells()[c] }
 
-// clean trims the cells and takes off the guard that exports put before what a spreadsheet would run as a formula.
-func (r *row) clean() {
-	for _, cell := range r.cells() {
-		*cell = strings.TrimSpace(*cell)
-		*cell = formula.Unguard(*cell)
+// line is what gocsv makes. It makes two for every line, hence the pointer.
+type line struct{ Row *row }
+
+// UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method is spared the reflection that would cost more than reading the file.
+func (l *line) UnmarshalCSVWithFields(key, value string) error {
+	if l.Row == nil {
+		l.Row = &row{}
 	}
+	var cell *string
+	switch key {
+	case "name":
+		cell = &l.Row.Name
+	case "firstname":
+		cell = &l.Row.FirstName
+	case "lastname":
+		cell = &l.Row.LastName
+	case "login":
+		cell = &l.Row.Login
+	case "email":
+		cell = &l.Row.Email
+	case "title":
+		cell = &l.Row.Title
+	case "mobile":
+		cell = &l.Row.Mobile
+	case "manager":
+		cell = &l.Row.Manager
+	case "Enabled":
+		cell = &l.Row.Enabled
+	case "role":
+		cell = &l.Row.Role
+	default:
+		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
+	}
+	*cell = clean(value)
+	return nil
 }
 
-// decoder turns records into rows. gocsv reads through a csv.Reader, which reads from feed the good records of a batch and nothing more: so a record that is broken
-// never reaches gocsv, and the line numbers stay those of the file.
+// clean trims a cell and takes off the guard that exports put before what a spreadsheet would run as a formula.
+func clean(cell string) string { return formula.Unguard(strings.TrimSpace(cell)) }
+
+// decoder turns records into rows, a batch at a time.
 type decoder struct {
-	feed feed
-	rows *gocsv.Unmarshaller
+	columns []int      // of the file: those that mean something
+	records [][]string // the headings, and the records of the batch
+	cells   []string   // of all records
+	lines   []line
 }
 
-// feed is a reader over some records. An empty one is at its end, until it is filled again.
-type feed struct{ rest []byte }
-
-func (f *feed) Read(p []byte) (int, error) {
-	if len(f.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, f.rest)
-	f.rest = f.rest[n:]
-	return n, nil
-}
-
-func newDecoder(h *header, width int) (*decoder, error) {
-	names := make([]string, width)
-	for i := range names {
-		names[i] = fmt.Sprintf("_%d", i) // no field of row
-	}
+func newDecoder(h *header) *decoder {
+	d := &decoder{lines: make([]line, batchRows)}
+	var names []string
 	for c, i := range h.at {
 		if i >= 0 {
-			names[i] = strings.ToLower(titles[c])
+			names, d.columns = append(names, titles[c]), append(d.columns, i)
 		}
 	}
-	d := &decoder{feed: feed{[]byte(strings.Join(names, ",") + "\n")}}
-	r := csv.NewReader(&d.feed)
-	r.ReuseRecord = true
-	var err error
-	if d.rows, err = gocsv.NewUnmarshaller(r, &row{}); err != nil {
-		return nil, fmt.Errorf("decoding rows: %w", err)
-	}
-	return d, nil
+	d.records = [][]string{names}
+	d.cells = make([]string, 0, batchRows*len(names))
+	return d
 }
 
-// decode decodes the next record in canonical CSV.
-func (d *decoder) decode() (*row, error) {
-	v, err := d.rows.Read()
-	if err != nil {
-		return nil, err
+// reset begins a batch.
+func (d *decoder) reset() { d.records, d.cells = d.records[:1], d.cells[:0] }
+
+// add adds a record to the batch. Its cells share one string, so that whoever keeps one of them keeps no more than its line.
+func (d *decoder) add(fields [][]byte) {
+	size := 0
+	for _, i := range d.columns {
+		size += len(fields[i])
 	}
-	r := v.(*row)
-	r.clean()
-	return r, nil
+	var line strings.Builder
+	line.Grow(size)
+	for _, i := range d.columns {
+		line.Write(fields[i])
+	}
+	rest, from := line.String(), len(d.cells)
+	for _, i := range d.columns {
+		n := len(fields[i])
+		d.cells = append(d.cells, rest[:n])
+		rest = rest[n:]
+	}
+	d.records = append(d.records, d.cells[from:])
+}
+
+// GetCSVRows is what gocsv asks.
+func (d *decoder) GetCSVRows() ([][]string, error) { return d.records, nil }
+
+// decode returns the rows of the batch.
+func (d *decoder) decode() ([]line, error) {
+	if err := gocsv.UnmarshalDecoder(d, &d.lines); err != nil {
+		return nil, fmt.Errorf("decoding rows: %w", err)
+	}
+	return d.lines[:len(d.records)-1], nil
 }

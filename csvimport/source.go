@@ -29,17 +29,18 @@ type source struct {
 	header *header
 	dec    *decoder
 	raw    csvfile.Row
-	buf    []byte
 	batch  []entry
 	next   int // number of the batch that read returns next
+	empty  row
+	only   func(row int) bool // where set, rows that it leaves out stay empty: reading over them costs half
 }
 
-// open starts at the beginning of the file.
-func open(f io.ReadSeeker, login chatadmin.LoginPolicy) (*source, error) {
+// open starts at the beginning of the file. What was found out about its format before need not be found out again.
+func open(f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*source, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	file, err := csvfile.NewReader(f, csvfile.Limits{})
+	file, err := csvfile.NewReader(f, csvfile.Limits{Encoding: known.Encoding})
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -47,9 +48,7 @@ func open(f io.ReadSeeker, login chatadmin.LoginPolicy) (*source, error) {
 	if s.header, err = readHeader(file.Header(), login); err != nil {
 		return nil, err
 	}
-	if s.dec, err = newDecoder(s.header, len(file.Header())); err != nil {
-		return nil, err
-	}
+	s.dec = newDecoder(s.header)
 	return s, nil
 }
 
@@ -63,7 +62,8 @@ func refused(err error) error {
 
 // read returns the next batch, valid until the next call; it is empty at the end of the file.
 func (s *source) read(ctx context.Context) ([]entry, error) {
-	s.batch, s.buf = s.batch[:0], s.buf[:0]
+	s.batch = s.batch[:0]
+	s.dec.reset()
 	for len(s.batch) < batchRows {
 		e, err := s.scan()
 		if err == io.EOF {
@@ -72,30 +72,41 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		switch {
+		case s.only != nil && !s.only(s.next*batchRows+len(s.batch)):
+			e.row = &s.empty
+		case e.bad != nil:
+			e.row = s.salvage()
+		default:
+			s.dec.add(s.raw.Fields)
+		}
 		s.batch = append(s.batch, e)
 	}
-	s.dec.feed.rest = s.buf
+	good, err := s.dec.decode()
+	if err != nil {
+		return nil, err
+	}
 	for i := range s.batch {
-		if err := s.decode(&s.batch[i]); err != nil {
-			return nil, err
+		e := &s.batch[i]
+		if e.row == nil {
+			e.row, good = good[0].Row, good[1:]
 		}
+		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
 	}
 	s.next++
 	return s.batch, ctx.Err()
 }
 
-// entry reads one line.
+// entry reads one line, for a report, which looks at s.raw as well. The keys are not set.
 func (s *source) entry() (entry, error) {
-	s.buf = s.buf[:0]
 	e, err := s.scan()
-	if err != nil {
-		return entry{}, err
+	if err == nil {
+		e.row = s.salvage()
 	}
-	s.dec.feed.rest = s.buf
-	return e, s.decode(&e)
+	return e, err
 }
 
-// scan reads one line, and puts a good one into the buffer for the decoder.
+// scan reads one line into s.raw.
 func (s *source) scan() (entry, error) {
 	if err := s.file.Read(&s.raw); err != nil {
 		if err == io.EOF {
@@ -103,39 +114,25 @@ func (s *source) scan() (entry, error) {
 		}
 		return entry{}, refused(err)
 	}
-	e := entry{line: s.raw.Line, bad: s.raw.Err}
-	if e.bad != nil {
-		e.row = s.salvage()
-	} else {
-		s.buf = s.raw.AppendCSV(s.buf)
-	}
-	return e, nil
+	return entry{line: s.raw.Line, bad: s.raw.Err}, nil
 }
 
-func (s *source) decode(e *entry) (err error) {
-	if e.bad == nil {
-		e.row, err = s.dec.decode()
-	}
-	if err == nil {
-		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
-	}
-	return err
-}
-
-// salvage takes what can be told of a broken row, for its report alone.
+// salvage takes what can be told of the line at hand, broken or not.
 func (s *source) salvage() *row {
 	r := &row{}
 	for c, cell := range r.cells() {
 		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
-			*cell = string(s.raw.Fields[i])
+			*cell = clean(string(s.raw.Fields[i]))
 		}
 	}
-	r.clean()
 	return r
 }
 
 // skipTo reads on until the batch with the given number is next.
 func (s *source) skipTo(ctx context.Context, batch int) error {
+	wanted := s.only
+	defer func() { s.only = wanted }()
+	s.only = func(int) bool { return false }
 	for s.next < batch {
 		if rows, err := s.read(ctx); err != nil || len(rows) == 0 {
 			return err

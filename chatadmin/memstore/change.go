@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -15,6 +16,7 @@ type rules[K comparable, T any] struct {
 	parent func(*T) string                          // the field whose parent a new row lacks, or ""
 	taken  func(*T) (field string, by chatadmin.ID) // the unique key that another row holds, or ""
 	write  func(was, now *T)                        // follows up a write: now is nil for a deletion
+	own    func(rows []T)                           // lets new rows share nothing with the caller
 }
 
 // change applies one call, item by item: conflicts are in the order of the items, and an item sees those before it.
@@ -22,9 +24,16 @@ func change[K comparable, T any](ctx context.Context, x *tx, c []chatadmin.Chang
 	if err := x.writable(ctx, len(c)); err != nil {
 		return nil, err
 	}
+	rows := make([]T, len(c)) // rows that are written together lie together: the garbage collector finds them at once
+	for i := range c {
+		rows[i] = c[i].Row
+	}
+	if r.own != nil {
+		r.own(rows)
+	}
 	var conflicts []chatadmin.Conflict
 	for i := range c {
-		if conflict := changeOne(x, &c[i], r); conflict.Reason != 0 {
+		if conflict := changeOne(x, &rows[i], c[i].Was, c[i].Delete, r); conflict.Reason != 0 {
 			conflict.Index = i
 			conflicts = append(conflicts, conflict)
 		}
@@ -32,32 +41,31 @@ func change[K comparable, T any](ctx context.Context, x *tx, c []chatadmin.Chang
 	return conflicts, nil
 }
 
-func changeOne[K comparable, T any](x *tx, c *chatadmin.Change[T], r rules[K, T]) chatadmin.Conflict {
-	row := c.Row
-	k := r.key(&row)
-	is := r.table.rows[k]
+func changeOne[K comparable, T any](x *tx, row *T, rev chatadmin.Rev, remove bool, r rules[K, T]) chatadmin.Conflict {
+	k := r.key(row)
+	is := r.table.get(k)
 	switch {
-	case c.Was != 0 && (is == nil || r.domain(is) != r.domain(&row) || r.rev(is) != c.Was), c.Was == 0 && c.Delete:
+	case rev != 0 && (is == nil || r.domain(is) != r.domain(row) || r.rev(is) != rev), rev == 0 && remove:
 		return chatadmin.Conflict{Reason: chatadmin.Stale}
-	case c.Was == 0 && is != nil:
+	case rev == 0 && is != nil:
 		return chatadmin.Conflict{Reason: chatadmin.Exists}
-	case c.Delete:
-		r.table.put(x, k, nil)
+	case remove:
+		r.table.put(x, k, is, nil)
 		r.follow(is, nil)
 		return chatadmin.Conflict{}
 	}
 	if is == nil && r.parent != nil {
-		if field := r.parent(&row); field != "" {
+		if field := r.parent(row); field != "" {
 			return chatadmin.Conflict{Reason: chatadmin.NoParent, Field: field}
 		}
 	}
 	if r.taken != nil {
-		if field, by := r.taken(&row); field != "" {
+		if field, by := r.taken(row); field != "" {
 			return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: field, Other: by}
 		}
 	}
-	r.follow(is, &row)
-	r.table.put(x, k, &row)
+	r.follow(is, row)
+	r.table.put(x, r.key(row), is, row)
 	return chatadmin.Conflict{}
 }
 
@@ -90,18 +98,32 @@ func (x *tx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.Use
 		rev:    func(u *chatadmin.User) chatadmin.Rev { return u.Rev },
 		parent: func(u *chatadmin.User) string { return x.lacksDomain(u.Domain) },
 		taken: func(u *chatadmin.User) (string, chatadmin.ID) {
-			if by, ok := d.logins.rows[login{u.Domain, u.LoginKey}]; ok && by.ID != u.ID {
+			if by := d.logins.get(login{u.Domain, u.LoginKey}); by != nil && by.ID != u.ID {
 				return "login_key", by.ID
 			}
 			return "", ""
 		},
 		write: func(was, now *chatadmin.User) {
 			if was != nil && (now == nil || was.LoginKey != now.LoginKey) {
-				d.logins.put(x, login{was.Domain, was.LoginKey}, nil)
+				d.logins.put(x, login{was.Domain, was.LoginKey}, was, nil)
+				was = nil
 			}
 			if now != nil {
-				d.logins.put(x, login{now.Domain, now.LoginKey}, now)
+				d.logins.put(x, login{now.Domain, now.LoginKey}, was, now)
 			}
+		},
+		own: func(rows []chatadmin.User) {
+			gather(func(yield func(*string) bool) {
+				for i := range rows {
+					u := &rows[i]
+					for _, s := range [...]*string{&u.Login, &u.LoginKey, &u.Email, &u.DisplayName, &u.NameKey, &u.FirstName, &u.LastName, &u.Title, &u.Department,
+						&u.Phone, &u.PhoneE164, (*string)(&u.ID), (*string)(&u.Manager)} {
+						if !yield(s) {
+							return
+						}
+					}
+				}
+			})
 		}})
 }
 
@@ -123,12 +145,14 @@ func (x *tx) memberships() rules[chatadmin.Pair, chatadmin.Membership] {
 		domain: func(m *chatadmin.Membership) chatadmin.ID { return m.Domain },
 		rev:    func(m *chatadmin.Membership) chatadmin.Rev { return m.Rev },
 		parent: func(m *chatadmin.Membership) string {
+			g, u := x.data.groups.get(m.Group), x.data.users.get(m.User)
 			switch {
-			case !x.isGroup(m.Domain, m.Group):
+			case g == nil || g.Domain != m.Domain || g.Deleting:
 				return "group"
-			case !x.isUserOf(m.Domain, m.User):
+			case u == nil || u.Domain != m.Domain || u.Deleting:
 				return "user"
 			}
+			m.Domain, m.Group, m.User = g.Domain, g.ID, u.ID // equal, but kept already
 			return ""
 		}}
 }
@@ -147,17 +171,17 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 			return ""
 		},
 		taken: func(r *chatadmin.Device) (string, chatadmin.ID) {
-			if by, ok := d.deviceKeys.rows[unique(r)]; ok && by.ID != r.ID {
+			if by := d.deviceKeys.get(unique(r)); by != nil && by.ID != r.ID {
 				return "key", by.ID
 			}
 			return "", ""
 		},
 		write: func(was, now *chatadmin.Device) {
 			if was != nil {
-				d.deviceKeys.put(x, unique(was), nil)
+				d.deviceKeys.put(x, unique(was), was, nil)
 			}
 			if now != nil {
-				d.deviceKeys.put(x, unique(now), now)
+				d.deviceKeys.put(x, unique(now), d.deviceKeys.get(unique(now)), now)
 			}
 		}})
 }
@@ -171,7 +195,7 @@ func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.R
 			if r.Owner == "" || x.isUserOf(r.Domain, r.Owner) || x.isGroup(r.Domain, r.Owner) {
 				return ""
 			}
-			if d, ok := x.data.devices.rows[r.Owner]; ok && d.Domain == r.Domain {
+			if d := x.data.devices.get(r.Owner); d != nil && d.Domain == r.Domain {
 				return ""
 			}
 			return "owner"
@@ -188,6 +212,18 @@ func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Ev
 				rev, data := now.Rev, now.Data
 				*now = *was
 				now.Rev, now.Data = rev, data
+			}
+		},
+		own: func(rows []chatadmin.Event) {
+			for i := range rows {
+				rows[i].Targets = slices.Clone(rows[i].Targets)
+				gather(func(yield func(*string) bool) {
+					for j := range rows[i].Targets {
+						if !yield((*string)(&rows[i].Targets[j])) {
+							return
+						}
+					}
+				})
 			}
 		}})
 }
@@ -206,8 +242,9 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	}
 	var added []chatadmin.ID
 	for _, u := range users {
+		m := m
 		m.User = u.ID
-		if c := changeOne(x, &chatadmin.Change[chatadmin.Membership]{Row: m}, x.memberships()); c.Reason == 0 {
+		if c := changeOne(x, &m, 0, false, x.memberships()); c.Reason == 0 {
 			added = append(added, u.ID)
 		}
 	}
@@ -215,18 +252,18 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 }
 
 func (x *tx) lacksDomain(id chatadmin.ID) string {
-	if _, ok := x.data.domains.rows[id]; ok {
-		return ""
+	if x.data.domains.get(id) == nil {
+		return "domain"
 	}
-	return "domain"
+	return ""
 }
 
 func (x *tx) isUserOf(domain, id chatadmin.ID) bool {
-	u, ok := x.data.users.rows[id]
-	return ok && u.Domain == domain && !u.Deleting
+	u := x.data.users.get(id)
+	return u != nil && u.Domain == domain && !u.Deleting
 }
 
 func (x *tx) isGroup(domain, id chatadmin.ID) bool {
-	g, ok := x.data.groups.rows[id]
-	return ok && g.Domain == domain && !g.Deleting
+	g := x.data.groups.get(id)
+	return g != nil && g.Domain == domain && !g.Deleting
 }

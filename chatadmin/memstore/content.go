@@ -107,8 +107,8 @@ func (r reader) chatsOf(q chatadmin.ContentQuery) []chatadmin.ID {
 
 func (r reader) isContent(q chatadmin.ContentQuery, c *chatadmin.Content) bool {
 	if len(q.ChatsOf) > 0 {
-		chat, ok := r.data.content.rows[container(c)]
-		if !ok || chat.Kind != chatadmin.Chat || !slices.Contains(q.ChatsOf, chat.Author) && !slices.Contains(q.ChatsOf, chat.Peer) {
+		chat := r.data.content.get(container(c))
+		if chat == nil || chat.Kind != chatadmin.Chat || !slices.Contains(q.ChatsOf, chat.Author) && !slices.Contains(q.ChatsOf, chat.Peer) {
 			return false
 		}
 	}
@@ -135,8 +135,8 @@ func (x *tx) InsertContent(ctx context.Context, c []chatadmin.Content) ([]chatad
 					return "peer"
 				}
 			case !x.isGroup(c.Domain, c.Container):
-				chat, ok := x.data.content.rows[c.Container]
-				if !ok || chat.Domain != c.Domain || chat.Kind != chatadmin.Chat || !x.isUserOf(c.Domain, chat.Author) || !x.isUserOf(c.Domain, chat.Peer) {
+				chat := x.data.content.get(c.Container)
+				if chat == nil || chat.Domain != c.Domain || chat.Kind != chatadmin.Chat || !x.isUserOf(c.Domain, chat.Author) || !x.isUserOf(c.Domain, chat.Peer) {
 					return "container"
 				}
 			}
@@ -174,7 +174,7 @@ func (x *tx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chat
 		if c.Blob != "" {
 			blobs = append(blobs, c.Blob)
 		}
-		x.data.content.put(x, c.ID, nil)
+		x.data.content.put(x, c.ID, c, nil)
 	}
 	return n, blobs, next, nil
 }

@@ -8,7 +8,9 @@ import (
 
 // data is what all handles share.
 type data struct {
-	mu sync.RWMutex
+	// fence is that of all domains: transactions run one at a time, and what it adds is that a waiting Exclusive goes before later Shared ones. It is locked before mu.
+	fence sync.RWMutex
+	mu    sync.RWMutex
 
 	domains     table[chatadmin.ID, chatadmin.Domain]
 	users       table[chatadmin.ID, chatadmin.User]
@@ -46,8 +48,9 @@ type deviceKey struct {
 }
 
 func newData() *data {
-	d := &data{domains: newTable[chatadmin.ID, chatadmin.Domain](), users: newTable[chatadmin.ID, chatadmin.User](),
-		groups: newTable[chatadmin.ID, chatadmin.Group](), memberships: newTable[chatadmin.Pair, chatadmin.Membership](),
+	all := people{}
+	d := &data{domains: newTable[chatadmin.ID, chatadmin.Domain](), users: table[chatadmin.ID, chatadmin.User]{rows: userRows{all}},
+		groups: newTable[chatadmin.ID, chatadmin.Group](), memberships: table[chatadmin.Pair, chatadmin.Membership]{rows: membershipRows{all}},
 		devices: newTable[chatadmin.ID, chatadmin.Device](), records: newTable[chatadmin.Key, chatadmin.Record](),
 		content: newTable[chatadmin.ID, chatadmin.Content](), events: newTable[chatadmin.ID, chatadmin.Event](),
 		logins: newTable[login, chatadmin.User](), deviceKeys: newTable[deviceKey, chatadmin.Device]()}

@@ -30,11 +30,7 @@ type order[T any] struct {
 }
 
 func newOrder[K comparable, T any](t *table[K, T], key func(*T) sortKey) *order[T] {
-	o := &order[T]{key: key, all: func(yield func(*T)) {
-		for _, row := range t.rows {
-			yield(row)
-		}
-	}}
+	o := &order[T]{key: key, all: t.rows.each}
 	t.orders = append(t.orders, o)
 	return o
 }

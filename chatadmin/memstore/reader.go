@@ -17,13 +17,25 @@ func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own
 	if err := batch(ctx, len(keys)); err != nil {
 		return nil, err
 	}
-	var rows []T // often few of those asked for are there
+	found := make([]*T, 0, len(keys))
 	for _, k := range keys {
-		if row, ok := t.rows[k]; ok && own(row) {
-			rows = append(rows, *row)
+		if row := t.get(k); row != nil && own(row) {
+			found = append(found, row)
 		}
 	}
-	return rows, nil
+	return copied(found), nil
+}
+
+// copied hands rows out.
+func copied[T any](found []*T) []T {
+	if len(found) == 0 {
+		return nil
+	}
+	rows := make([]T, len(found))
+	for i, row := range found {
+		rows[i] = *row
+	}
+	return rows
 }
 
 func batch(ctx context.Context, n int) error {
@@ -44,16 +56,11 @@ func (r reader) Users(ctx context.Context, domain chatadmin.ID, ids []chatadmin.
 }
 
 func (r reader) UsersByLogin(ctx context.Context, domain chatadmin.ID, loginKeys []string) ([]chatadmin.User, error) {
-	if err := batch(ctx, len(loginKeys)); err != nil {
-		return nil, err
+	keys := make([]login, len(loginKeys))
+	for i, k := range loginKeys {
+		keys[i] = login{domain, k}
 	}
-	var rows []chatadmin.User
-	for _, k := range loginKeys {
-		if u, ok := r.data.logins.rows[login{domain, k}]; ok {
-			rows = append(rows, *u)
-		}
-	}
-	return rows, nil
+	return get(ctx, &r.data.logins, keys, anyRow)
 }
 
 func (r reader) Groups(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Group, error) {
@@ -109,7 +116,7 @@ func (r reader) users(q chatadmin.UserQuery) (*order[chatadmin.User], span, func
 // isUser says whether a user of the domain fits a query, but for its prefix.
 func (r reader) isUser(q chatadmin.UserQuery, u *chatadmin.User) bool {
 	if q.NotMemberOf != "" {
-		if _, ok := r.data.memberships.rows[chatadmin.Pair{Group: q.NotMemberOf, User: u.ID}]; ok {
+		if r.data.memberships.get(chatadmin.Pair{Group: q.NotMemberOf, User: u.ID}) != nil {
 			return false
 		}
 	}

@@ -92,6 +92,14 @@ func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(contex
 
 // attempt runs f once; under chaos, an undone time before.
 func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	switch fence.Mode {
+	case chatadmin.Shared:
+		s.data.fence.RLock()
+		defer s.data.fence.RUnlock()
+	case chatadmin.Exclusive:
+		s.data.fence.Lock()
+		defer s.data.fence.Unlock()
+	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
 	if s.chaos != nil && s.chaos.roll(s.chaos.Rerun) {
@@ -127,7 +135,7 @@ func (s *Store) begin() *tx { return &tx{reader: reader{s.data}, now: s.now} }
 
 // run checks the fence, runs f, and changes the fence's revision after an exclusive one.
 func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	if _, ok := t.data.domains.rows[fence.Domain]; fence.Mode != chatadmin.NoFence && !ok {
+	if fence.Mode != chatadmin.NoFence && t.data.domains.get(fence.Domain) == nil {
 		return chatadmin.ErrNoDomain
 	}
 	if err := f(context.WithValue(ctx, inTx{t.data}, true), t); err != nil {
@@ -137,10 +145,10 @@ func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 		return t.failed
 	}
 	if fence.Mode == chatadmin.Exclusive {
-		if d, ok := t.data.domains.rows[fence.Domain]; ok {
+		if d := t.data.domains.get(fence.Domain); d != nil {
 			changed := *d
 			changed.Fence = chatadmin.NextRev(d.Fence, t.now(), uint16(rand.Uint32()))
-			t.data.domains.put(t, d.ID, &changed)
+			t.data.domains.put(t, d.ID, d, &changed)
 		}
 	}
 	return nil

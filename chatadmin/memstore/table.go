@@ -2,9 +2,16 @@ package memstore
 
 // table holds rows by key, and orders of them. A row is replaced, never changed.
 type table[K comparable, T any] struct {
-	rows   map[K]*T
+	rows   rows[K, T]
 	orders []*order[T]
 	log    []replaced[K, T] // what the running transaction has replaced, in this order
+}
+
+// rows find a row by its key; where there is none it is nil.
+type rows[K comparable, T any] interface {
+	get(K) *T
+	set(K, *T)
+	each(func(*T))
 }
 
 // replaced is one put of the running transaction.
@@ -13,12 +20,15 @@ type replaced[K comparable, T any] struct {
 	was, now *T
 }
 
+func newTable[K comparable, T any]() table[K, T] { return table[K, T]{rows: byKey[K, T]{}} }
+
+func (t *table[K, T]) get(k K) *T { return t.rows.get(k) }
+
 // put replaces the row of a key, or removes it where row is nil.
-func (t *table[K, T]) put(x *tx, k K, row *T) {
+func (t *table[K, T]) put(x *tx, k K, was, row *T) {
 	if len(t.log) == 0 {
 		x.touched = append(x.touched, t)
 	}
-	was := t.rows[k]
 	t.set(k, was, row)
 	t.log = append(t.log, replaced[K, T]{k, was, row})
 }
@@ -27,11 +37,7 @@ func (t *table[K, T]) set(k K, was, now *T) {
 	for _, o := range t.orders {
 		o.replace(was, now)
 	}
-	if now == nil {
-		delete(t.rows, k)
-	} else {
-		t.rows[k] = now
-	}
+	t.rows.set(k, now)
 }
 
 // rollback undoes what the transaction has replaced.
@@ -48,4 +54,21 @@ func (t *table[K, T]) commit() {
 	t.log = t.log[:0]
 }
 
-func newTable[K comparable, T any]() table[K, T] { return table[K, T]{rows: map[K]*T{}} }
+// byKey is how most tables find their rows.
+type byKey[K comparable, T any] map[K]*T
+
+func (m byKey[K, T]) get(k K) *T { return m[k] }
+
+func (m byKey[K, T]) set(k K, row *T) {
+	if row == nil {
+		delete(m, k)
+	} else {
+		m[k] = row
+	}
+}
+
+func (m byKey[K, T]) each(yield func(*T)) {
+	for _, row := range m {
+		yield(row)
+	}
+}

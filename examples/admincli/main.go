@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/twofa"
 )
 
 func main() {
@@ -31,10 +33,12 @@ type cli struct {
 	out, err io.Writer
 	store    chatadmin.Store // of a script; otherwise opened by the command
 
-	db, domain, as, mailDir, smtp, now string
-	json                               bool
-	admin                              *chatadmin.Admin
-	gate                               *signin.Gate
+	db, domain, as, mailDir, smtp, now, keyFile string
+	json                                        bool
+	admin                                       *chatadmin.Admin
+	gate                                        *signin.Gate
+	twofa                                       *twofa.Service
+	ring                                        *keyring.Ring // with memory: there is no file
 }
 
 // usageError is a wrong call: exit code 2.
@@ -54,6 +58,7 @@ Commands:
   users, roles, groups               list and change them; "users --help" tells more
   signin LOGIN                       decide a sign-in, as the host's login page does
   activate-link TOKEN                set the first password, as who follows the mailed link does
+  2fa                                two-factor authentication; "2fa --help" tells more
   delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
   holds                              legal holds, which keep things from being deleted
   content seed|count                 make messages and files to try deletion on; count them
@@ -67,6 +72,7 @@ Global flags:
   --json          one JSON object on standard output
   --mail-dir DIR  write each mail into a folder
   --smtp ADDR     send mails through the server at host:port (unencrypted, for a server on this machine)
+  --key-file FILE the keys that seal two-factor secrets (default: beside the database, made at first use)
   --now TIME      the clock, as 2026-01-02T15:04:05Z
 `
 
@@ -97,13 +103,14 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	fs.StringVar(&c.mailDir, "mail-dir", c.mailDir, "")
 	fs.StringVar(&c.smtp, "smtp", c.smtp, "")
 	fs.StringVar(&c.now, "now", c.now, "")
+	fs.StringVar(&c.keyFile, "key-file", c.keyFile, "")
 	if err := parse(fs, args, nil); err != nil {
 		return err
 	}
 	if fs.NArg() == 0 {
 		return usage("which command?")
 	}
-	close, err := c.open(ctx)
+	close, err := c.open(ctx, fs.Arg(0))
 	if err != nil {
 		return err
 	}
@@ -119,6 +126,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 		"groups":        c.groups,
 		"signin":        c.signin,
 		"activate-link": c.activateLink,
+		"2fa":           c.twoFactor,
 		"delete":        c.delete,
 		"holds":         c.holds,
 		"content":       c.content,
@@ -131,8 +139,8 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	return command(ctx, rest)
 }
 
-// open opens the store and the library over it.
-func (c *cli) open(ctx context.Context) (close func(), err error) {
+// open opens the store and the library over it, for a command.
+func (c *cli) open(ctx context.Context, command string) (close func(), err error) {
 	close = func() {}
 	if c.store == nil {
 		if c.store, close, err = openStore(ctx, c.db); err != nil {
@@ -159,7 +167,7 @@ func (c *cli) open(ctx context.Context) (close func(), err error) {
 		return nil, err
 	}
 	c.admin = chatadmin.New(c.store, o)
-	if err := c.policies(); err != nil {
+	if err := c.policies(command); err != nil {
 		close()
 		return nil, err
 	}
@@ -204,6 +212,9 @@ func (c *cli) sendMail(ctx context.Context, s *chatadmin.Scope) error {
 		return nil
 	}
 	_, err := c.admin.SendInvitations(ctx, s.Domain())
+	if err == nil {
+		_, err = c.twofa.SendNotices(ctx, s.Domain())
+	}
 	return err
 }
 
@@ -230,6 +241,9 @@ func code(err error) string {
 		"state":               chatadmin.ErrTransition,
 		"throttled":           chatadmin.ErrThrottled,
 		"link_busy":           chatadmin.ErrLinkBusy,
+		"too_many":            twofa.ErrTooMany,
+		"no_address":          twofa.ErrNoAddress,
+		"not_enrolled":        twofa.ErrNotEnrolled,
 		"interrupted":         context.Canceled,
 	} {
 		if errors.Is(err, is) {

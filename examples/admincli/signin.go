@@ -17,9 +17,11 @@ import (
 )
 
 // policies makes what takes part in every change, and in every sign-in.
-func (c *cli) policies() error {
-	var err error
-	c.gate, err = signin.New(c.admin, nil)
+func (c *cli) policies(command string) (err error) {
+	if err := c.openTwoFactor(command); err != nil {
+		return err
+	}
+	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa})
 	return err
 }
 

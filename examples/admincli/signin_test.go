@@ -63,7 +63,7 @@ func TestSignInCommand(t *testing.T) {
 	try("denied deactivated")
 	s.ok("users", "activate", "ann@acme.example")
 	try("allowed")
-	try("denied challenge", "--challenge", "x", "--code", "123456")
+	try("denied no_challenge", "--challenge", "x", "--code", "123456")
 	decision, reason := s.signIn("nobody@acme.example", "--client", "android", "--device", "d1")
 	require.Equal(t, []string{"denied", "unknown"}, []string{decision, reason})
 	require.Contains(t, s.ok("signin", "ann@acme.example", "--client", "mac"), "session")

@@ -45,9 +45,11 @@ func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	if err := skip(0); err != nil {
 		return nil, Format{}, unreadable(err)
 	}
-	valid, err := isUTF8(f, lim.FileBytes)
-	if err != nil {
-		return nil, Format{}, err
+	valid := lim.Encoding == "utf-8"
+	if lim.Encoding == "" {
+		if valid, err = isUTF8(f, lim.FileBytes); err != nil {
+			return nil, Format{}, err
+		}
 	}
 	if !valid {
 		return charmap.Windows1252.NewDecoder().Reader(f), Format{Encoding: "windows-1252"}, skip(0)

@@ -24,12 +24,13 @@ type parsed struct {
 // parse parses the record that b begins with. eof says that nothing follows b.
 func (p *parser) parse(b []byte, eof bool, fields [][]byte) parsed {
 	at, lines := 0, 1
+	until := calm(b)
 	bad := func(code, reason string) parsed { return parsed{fields: fields, code: code, reason: reason} }
 	for {
 		if len(fields) == p.lim.Columns {
 			return bad(CodeManyColumns, fmt.Sprintf("the line has more than %d columns", p.lim.Columns))
 		}
-		field, n, breaks, code := p.field(b[at:], eof)
+		field, n, breaks, code := p.field(b[at:], until-at, eof)
 		switch code {
 		case "":
 		case needMore:
@@ -42,7 +43,7 @@ func (p *parser) parse(b []byte, eof bool, fields [][]byte) parsed {
 		if len(field) > p.lim.FieldBytes {
 			return bad(CodeFieldTooLong, fmt.Sprintf("field %d has more than %d KiB", len(fields)+1, p.lim.FieldBytes>>10))
 		}
-		if bytes.IndexByte(field, 0) >= 0 {
+		if at+n > until && bytes.IndexByte(field, 0) >= 0 {
 			return bad(CodeNUL, fmt.Sprintf("field %d has a NUL byte", len(fields)+1))
 		}
 		fields = append(fields, field)
@@ -72,8 +73,19 @@ func (p *parser) parse(b []byte, eof bool, fields [][]byte) parsed {
 
 const needMore = "more"
 
-// field parses the field that b begins with, up to its delimiter or line end. breaks counts the line breaks within.
-func (p *parser) field(b []byte, eof bool) (field []byte, n, breaks int, code string) {
+// calm is how far b begins with neither line break nor NUL, as far as it is worth looking: the fields up to there need not be searched for them one by one.
+func calm(b []byte) int {
+	b = b[:min(len(b), 1024)]
+	for _, c := range []byte("\n\r\x00") {
+		if n := bytes.IndexByte(b, c); n >= 0 {
+			b = b[:n]
+		}
+	}
+	return len(b)
+}
+
+// field parses the field that b begins with, up to its delimiter or line end. breaks counts the line breaks within; there are none before calm.
+func (p *parser) field(b []byte, calm int, eof bool) (field []byte, n, breaks int, code string) {
 	open := 0
 	for open < len(b) && b[open] == ' ' {
 		open++
@@ -82,7 +94,7 @@ func (p *parser) field(b []byte, eof bool) (field []byte, n, breaks int, code st
 		return nil, 0, 0, needMore
 	}
 	if open < len(b) && b[open] == '"' {
-		return p.quoted(b, open+1, eof)
+		return p.quoted(b, open+1, calm, eof)
 	}
 	if p.typographic && open < len(b) {
 		if size := curly(b[open:]); size > 0 {
@@ -111,7 +123,7 @@ func (p *parser) field(b []byte, eof bool) (field []byte, n, breaks int, code st
 }
 
 // quoted parses a field whose opening quote stands before from.
-func (p *parser) quoted(b []byte, from int, eof bool) (field []byte, n, breaks int, code string) {
+func (p *parser) quoted(b []byte, from, calm int, eof bool) (field []byte, n, breaks int, code string) {
 	plain := true // nothing to be undone: the field is a part of b
 	for i := from; ; {
 		q := bytes.IndexByte(b[i:], '"')
@@ -119,7 +131,7 @@ func (p *parser) quoted(b []byte, from int, eof bool) (field []byte, n, breaks i
 		if q >= 0 {
 			inside = b[i : i+q]
 		}
-		if bytes.IndexByte(inside, '\n') >= 0 || bytes.IndexByte(inside, '\r') >= 0 {
+		if i+len(inside) > calm && (bytes.IndexByte(inside, '\n') >= 0 || bytes.IndexByte(inside, '\r') >= 0) {
 			plain = false
 			if breaks += lineBreaks(inside); breaks > p.lim.QuotedRows {
 				return nil, 0, 0, CodeUnclosedQuote

@@ -8,11 +8,12 @@ import (
 
 // Limits bound what a file may hold; zero fields take the defaults.
 type Limits struct {
-	FileBytes  int64 // default 2 GiB
-	RowBytes   int   // default 1 MiB; also the memory that reading takes at most
-	FieldBytes int   // default 64 KiB
-	Columns    int   // default 256
-	QuotedRows int   // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
+	FileBytes  int64  // default 2 GiB
+	RowBytes   int    // default 1 MiB; also the memory that reading takes at most
+	FieldBytes int    // default 64 KiB
+	Columns    int    // default 256
+	QuotedRows int    // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
+	Encoding   string // as a reader of the same file has told in its Format; "" looks through the file to find out
 }
 
 func (l Limits) withDefaults() Limits {
@@ -246,28 +247,4 @@ func (r *Reader) skipLine() error {
 			return err
 		}
 	}
-}
-
-// AppendCSV appends the record as comma-separated values, so that encoding/csv reads back exactly these fields.
-func (row *Row) AppendCSV(dst []byte) []byte {
-	for i, f := range row.Fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if len(f) > 0 && !bytes.ContainsAny(f, ",\"\r\n") {
-			dst = append(dst, f...)
-			continue
-		}
-		dst = append(dst, '"')
-		for {
-			n := bytes.IndexByte(f, '"')
-			if n < 0 {
-				break
-			}
-			dst = append(append(dst, f[:n+1]...), '"')
-			f = f[n+1:]
-		}
-		dst = append(append(dst, f...), '"')
-	}
-	return append(dst, '\n')
 }

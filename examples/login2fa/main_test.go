@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+)
+
+const (
+	login    = "ann@acme.example"
+	password = "correct horse"
+)
+
+// browser keeps cookies, as browsers do.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+	url    string
+}
+
+func newBrowser(t *testing.T, site *httptest.Server) *browser {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	c := *site.Client()
+	c.Jar = jar
+	return &browser{t, &c, site.URL}
+}
+
+func (b *browser) post(path string, form ...string) (int, string) {
+	b.t.Helper()
+	v := url.Values{}
+	for i := 0; i < len(form); i += 2 {
+		v.Set(form[i], form[i+1])
+	}
+	res, err := b.client.PostForm(b.url+path, v)
+	require.NoError(b.t, err)
+	defer func() { _ = res.Body.Close() }()
+	require.Equal(b.t, "no-store", res.Header.Get("Cache-Control"))
+	body, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	return res.StatusCode, string(body)
+}
+
+func (b *browser) login() (int, string) {
+	b.t.Helper()
+	return b.post("/login", "login", login, "password", password)
+}
+
+// cookie is the value of a cookie.
+func (b *browser) cookie(name string) string {
+	u, err := url.Parse(b.url)
+	require.NoError(b.t, err)
+	for _, c := range b.client.Jar.Cookies(u) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+func find(t *testing.T, body, pattern string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(body)
+	require.NotNil(t, m, body)
+	return m[1]
+}
+
+func TestLogin(t *testing.T) {
+	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	s, err := newServer(context.Background(), clock.Now, map[string]string{login: password})
+	require.NoError(t, err)
+	site := httptest.NewTLSServer(s.handler())
+	defer site.Close()
+	b := newBrowser(t, site)
+	for _, wrong := range [][2]string{{login, "wrong"}, {"nobody@acme.example", password}, {"", ""}, {"boss@acme.example", ""}} {
+		status, body := b.post("/login", "login", wrong[0], "password", wrong[1])
+		require.Equal(t, http.StatusUnauthorized, status)
+		require.Contains(t, body, "That did not work.")
+	}
+
+	// The first time: a QR code, shown once.
+	_, body := b.login()
+	require.Contains(t, body, "data:image/png;base64,")
+	secret := find(t, body, `id="secret">([A-Z2-7]{32})<`)
+	challenge := find(t, body, `name="challenge" value="([^"]+)"`)
+	code := func() string {
+		code, err := totp.GenerateCode(secret, clock.Now())
+		require.NoError(t, err)
+		return code
+	}
+	status, body := b.post("/code", "challenge", challenge, "code", "12345")
+	require.Equal(t, http.StatusUnauthorized, status)
+	require.NotContains(t, body, secret)
+	require.Contains(t, body, "That code is wrong")
+	status, body = b.post("/code", "challenge", challenge, "code", code())
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "Signed in as")
+	require.Empty(t, b.cookie(trustCookie), "nobody asked to be remembered")
+
+	// The second time: a code, which is another one, and this browser is remembered.
+	_, body = b.post("/logout")
+	require.NotContains(t, body, "Signed in as")
+	_, body = b.login()
+	require.NotContains(t, body, "data:image/png")
+	challenge = find(t, body, `name="challenge" value="([^"]+)"`)
+	_, body = b.post("/code", "challenge", challenge, "code", code(), "remember", "1")
+	require.Contains(t, body, "That code is wrong", "it was used")
+	clock.Advance(30 * time.Second)
+	_, body = b.post("/code", "challenge", challenge, "code", code(), "remember", "1")
+	require.Contains(t, body, "Signed in as")
+	_, body = b.post("/code", "challenge", challenge, "code", code())
+	require.Contains(t, body, "Sign in again.")
+
+	// From then on it is not asked; another browser is, and so is this one with a stolen, older cookie.
+	for range 3 {
+		old := b.cookie(trustCookie)
+		b.post("/logout")
+		_, body = b.login()
+		require.Contains(t, body, "Signed in as")
+		require.NotEqual(t, old, b.cookie(trustCookie))
+		clock.Advance(time.Hour)
+	}
+	_, body = newBrowser(t, site).login()
+	require.Contains(t, body, `name="challenge"`)
+	clock.Advance(30 * 24 * time.Hour)
+	_, body = b.login()
+	require.Contains(t, body, `name="challenge"`, "30 days are over")
+}
+
+// A form on another site signs nobody in, and a request that is too large is cut off.
+func TestForeignForm(t *testing.T) {
+	s, err := newServer(context.Background(), time.Now, map[string]string{login: password})
+	require.NoError(t, err)
+	site := httptest.NewTLSServer(s.handler())
+	defer site.Close()
+	req, err := http.NewRequest("POST", site.URL+"/login", strings.NewReader(url.Values{"login": {login}, "password": {password}}.Encode()))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", "https://evil.example")
+	res, err := site.Client().Do(req)
+	require.NoError(t, err)
+	_ = res.Body.Close()
+	require.Equal(t, http.StatusForbidden, res.StatusCode)
+	status, _ := newBrowser(t, site).post("/login", "login", login, "password", strings.Repeat("x", 1<<20))
+	require.Equal(t, http.StatusUnauthorized, status)
+}
