@@ -249,11 +249,11 @@ func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chat
 	if len(q.Users) > chatadmin.MaxBatch {
 		return nil, "", r.fail(ctx, "listing devices", fmt.Errorf("of %d users: %w", len(q.Users), chatadmin.ErrBatch))
 	}
-	w := r.where("domain = ?", string(q.Domain)).and(q.Key != "", "device_key = ?", q.Key).
-		and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	w := r.where("domain = ?", string(q.Domain))
 	if len(q.Users) > 0 {
-		w.add(" AND ").in("usr", strs(q.Users))
+		w = r.where("domain || '' = ? AND ", string(q.Domain)).in("usr", strs(q.Users)) // not by an index of the domain, which would have the order and every device
 	}
+	w.and(q.Key != "", "device_key = ?", q.Key).and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
 	if q.Prefix != "" {
 		w.add(" AND ").prefix("device_key", q.Prefix)
 	}
@@ -270,10 +270,11 @@ func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", chatadmin.ErrBatch))
 	}
 	order := []string{"kind", "id"}
-	w := r.where("1 = 1").and(q.Kind != "", "kind = ?", q.Kind).and(q.Domain != "", "domain = ? AND domain <> ''", string(q.Domain)).
-		and(q.Owner != "", "owner = ? AND owner <> ''", string(q.Owner))
+	owned := q.Owner != "" || len(q.Owners) > 0 // then not by an index of the domain, which would have the order and every record
+	w := r.where("1 = 1").and(q.Domain != "" && !owned, "domain = ? AND domain <> ''", string(q.Domain)).and(owned, "domain || '' = ? AND owner <> ''", string(q.Domain)).
+		and(q.Kind != "", "kind = ?", q.Kind).and(q.Owner != "", "owner = ?", string(q.Owner))
 	if len(q.Owners) > 0 {
-		w.add(" AND owner <> '' AND ").in("owner", strs(q.Owners))
+		w.add(" AND ").in("owner", strs(q.Owners))
 	}
 	switch {
 	case !q.DueBy.IsZero():

@@ -65,4 +65,4 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-var errPrefix = errors.New("a prefix of table names has letters, digits and underscores only")
+var errPrefix = errors.New("a prefix of table names has at most 30 letters, digits and underscores, and no digit first")

@@ -16,7 +16,7 @@ import (
 
 // Options of a store; nil means defaults.
 type Options struct {
-	Prefix       string           // of the table names: letters, digits and "_"; default "chatadmin_"
+	Prefix       string           // of the table names: letters, digits and "_", at most 30, not a digit first; default "chatadmin_"
 	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, and no use of physical places (ctid)
 	Attempts     int              // how often a transaction is tried before chatadmin.ErrBusy; default 12
 	NoMigrate    bool             // Open checks the tables instead of making them
@@ -74,7 +74,7 @@ func newStore(db *sql.DB, d Dialect, o *Options) (*Store, error) {
 		}
 		s.serializable = o.Serializable
 	}
-	if len(s.prefix) > 30 || strings.Trim(s.prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
+	if len(s.prefix) > 30 || strings.Trim(s.prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || strings.ContainsAny(s.prefix[:1], "0123456789") {
 		return nil, fmt.Errorf("%q: %w", s.prefix, errPrefix)
 	}
 	s.reader = reader{s: s, c: db}

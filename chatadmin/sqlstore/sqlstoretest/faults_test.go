@@ -57,7 +57,7 @@ func TestSchemaErrors(t *testing.T) {
 			require.Equal(t, 99, schema.Found)
 			require.Contains(t, err.Error(), "update the application")
 		}
-		for _, bad := range []string{"a b", "x;", "ü", strings.Repeat("x", 40), `"`} {
+		for _, bad := range []string{"a b", "x;", "ü", strings.Repeat("x", 31), `"`, "1x"} {
 			_, err = sqlstore.Open(t.Context(), pool, db.d, &sqlstore.Options{Prefix: bad})
 			require.ErrorContains(t, err, "prefix")
 		}

@@ -196,3 +196,36 @@ func TestMigrateFurther(t *testing.T) {
 		require.True(t, errors.As(err, &newer) && newer.Found == now+2 && newer.Known == now, "%v", err)
 	})
 }
+
+// Stores of different prefixes share a database without seeing, or waiting for, each other.
+func TestPrefixes(t *testing.T) {
+	databases(t, func(t *testing.T, one database) {
+		other := one
+		other.options.Prefix = "x" + one.options.Prefix
+		stores := [2]*sqlstore.Store{one.open(t), other.open(t)}
+		acme := func(name string) func(context.Context, chatadmin.Tx) error {
+			return func(ctx context.Context, tx chatadmin.Tx) error {
+				_, err := tx.ChangeDomains(ctx, []chatadmin.Change[chatadmin.Domain]{{Row: chatadmin.Domain{ID: "acme", Rev: 1, Name: name}}})
+				return err
+			}
+		}
+		for i, s := range stores {
+			ds, err := s.Domains(t.Context(), []chatadmin.ID{"acme"})
+			require.NoError(t, err)
+			require.Empty(t, ds)
+			require.NoError(t, s.Update(t.Context(), chatadmin.Fence{}, acme(fmt.Sprint(i))))
+		}
+		for i, s := range stores {
+			ds, err := s.Domains(t.Context(), []chatadmin.ID{"acme"})
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint(i), ds[0].Name)
+		}
+		if one.d == sqlstore.SQLite {
+			return // one file has one writer
+		}
+		exclusive := chatadmin.Fence{Domain: "acme", Mode: chatadmin.Exclusive}
+		require.NoError(t, stores[0].Update(t.Context(), exclusive, func(ctx context.Context, _ chatadmin.Tx) error {
+			return stores[1].Update(ctx, exclusive, func(context.Context, chatadmin.Tx) error { return nil })
+		}))
+	})
+}

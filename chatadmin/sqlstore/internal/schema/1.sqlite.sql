@@ -75,7 +75,7 @@ CREATE TABLE {{p}}devices (
 	generation integer NOT NULL,
 	last_seen integer NOT NULL
 );
-CREATE UNIQUE INDEX {{p}}devices_key ON {{p}}devices (domain, usr, device_key);
+CREATE UNIQUE INDEX {{p}}devices_key ON {{p}}devices (usr, device_key);
 CREATE INDEX {{p}}devices_list ON {{p}}devices (domain, device_key, id);
 CREATE INDEX {{p}}devices_status ON {{p}}devices (domain, status, device_key, id);
 CREATE TABLE {{p}}records (
@@ -89,7 +89,7 @@ CREATE TABLE {{p}}records (
 	PRIMARY KEY (kind, id, domain)
 );
 CREATE INDEX {{p}}records_domain ON {{p}}records (domain, kind, id) WHERE domain <> '';
-CREATE INDEX {{p}}records_owner ON {{p}}records (domain, owner, kind, id) WHERE owner <> '';
+CREATE INDEX {{p}}records_owner ON {{p}}records (owner, kind, id) WHERE owner <> '';
 CREATE INDEX {{p}}records_due ON {{p}}records (kind, due, id, domain) WHERE due <> -62135596800000;
 CREATE INDEX {{p}}records_due_domain ON {{p}}records (domain, kind, due, id) WHERE domain <> '' AND due <> -62135596800000;
 CREATE TABLE {{p}}events (
