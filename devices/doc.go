@@ -8,7 +8,7 @@
 //	http.Handle("/devices/", http.StripPrefix("/devices", registry.Handler(whoIsIt, nil)))
 //
 //	// In front of every request of a native client:
-//	session, err := registry.Authorize(r.Context(), token)
+//	session, err := registry.Authorize(r.Context(), devices.Bearer(r))
 //	if err != nil { … 401 … }
 //
 //	// In the host's worker, about every minute:

@@ -15,6 +15,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/devices"
 )
 
 func main() {
@@ -29,10 +30,12 @@ type cli struct {
 	in       io.Reader
 	out, err io.Writer
 	store    chatadmin.Store // of a script; otherwise opened by the command
+	phones   *phones         // likewise
 
 	db, domain, as, mailDir, smtp, now string
 	json                               bool
 	admin                              *chatadmin.Admin
+	registry                           *devices.Registry
 }
 
 // usageError is a wrong call: exit code 2.
@@ -50,6 +53,7 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  devices                            register, list, disable and wipe them; "devices --help" tells more
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -103,7 +107,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+		"users": c.users, "roles": c.roles, "groups": c.groups, "devices": c.devices, "audit": c.audit, "script": c.script}[name]
 	if !ok {
 		return usage("there is no command %q", name)
 	}
@@ -116,6 +120,9 @@ func (c *cli) open(ctx context.Context) (close func(), err error) {
 	if c.store == nil {
 		if c.store, close, err = openStore(ctx, c.db); err != nil {
 			return nil, err
+		}
+		if c.phones == nil {
+			c.phones = openPhones(c.db)
 		}
 	}
 	o := &chatadmin.Options{}
@@ -134,6 +141,7 @@ func (c *cli) open(ctx context.Context) (close func(), err error) {
 		o.Mailer, err = smtpmail.New(c.smtp, from, &smtpmail.Options{Security: smtpmail.Plaintext, Now: o.Now})
 	}
 	c.admin = chatadmin.New(c.store, o)
+	c.registry = devices.New(c.admin, nil)
 	return close, err
 }
 
@@ -189,13 +197,17 @@ func (c *cli) dropped() {
 func code(err error) string {
 	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
 		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled,
+		"refused": devices.ErrRefused, "stale": devices.ErrStale, "wipe_pending": devices.ErrWipePending, "too_many_devices": devices.ErrTooMany} {
 		if errors.Is(err, is) {
 			return name
 		}
 	}
-	if errors.Is(err, chatadmin.ErrInvalid) {
+	switch {
+	case errors.Is(err, chatadmin.ErrInvalid):
 		return "invalid"
+	case errors.Is(err, devices.ErrState):
+		return "state"
 	}
 	return "failed"
 }
