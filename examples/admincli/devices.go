@@ -158,7 +158,8 @@ func (c *cli) registerDevice(ctx context.Context, s *chatadmin.Scope, login stri
 	if err != nil {
 		return err
 	}
-	out, err := c.registry.Register(ctx, s, ids[0], devices.Registration{Key: f.id, Type: t, Name: f.name, Version: f.version})
+	host := c.admin.AsHost(s.Domain()) // it is the phone's user who signs in there, whoever acts here
+	out, err := c.registry.Register(ctx, host, ids[0], devices.Registration{Key: f.id, Type: t, Name: f.name, Version: f.version})
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func TestDevicesCommand(t *testing.T) {
 	require.Equal(t, []listed{{"ann@acme.example", "ios", "A1", s.devices()[0].LastActivity, "disabled", "none"}}, s.devices("--status", "disabled"))
 	s.ok("--as", boss, "devices", "enable", "A1")
 	s.ok("devices", "register", "ann@acme.example", "--device-id", "A1", "--type", "ios")
-	s.ok("devices", "authorize", "A1")
+	s.ok("--as", boss, "devices", "authorize", "A1")
 
 	s.ok("--as", boss, "devices", "wipe", "A1")
 	code(1, "devices", "authorize", "A1")
@@ -68,7 +68,7 @@ func TestDevicesCommand(t *testing.T) {
 		s.ok("devices", "ack", "A1", "--command", got.Commands[0].ID)
 	}
 	require.Equal(t, "acknowledged", s.devices()[0].Wipe)
-	s.ok("devices", "register", "ann@acme.example", "--device-id", "A1", "--type", "ios")
+	s.ok("--as", boss, "devices", "register", "ann@acme.example", "--device-id", "A1", "--type", "ios")
 	require.Equal(t, []string{"enabled", "none"}, []string{s.devices()[0].Status, s.devices()[0].Wipe})
 	s.ok("devices", "authorize", "A1")
 	s.json(&got, "devices", "checkin", "A1")

@@ -3,12 +3,9 @@ package sqlstoretest
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -338,156 +334,4 @@ func TestDevicesThousandUsers(t *testing.T) {
 			require.Equal(t, want, n)
 		}
 	})
-}
-
-// statement is one that a driver was given.
-type statement struct {
-	text string
-	args []driver.NamedValue
-}
-
-// recorder is a driver that remembers the statements.
-type recorder struct {
-	is  driver.Driver
-	dsn string
-	mu  sync.Mutex
-	all []statement
-}
-
-func (r *recorder) Connect(context.Context) (driver.Conn, error) {
-	c, err := r.is.Open(r.dsn)
-	return recordedConn{c, r}, err
-}
-
-func (r *recorder) Driver() driver.Driver { return r.is }
-
-func (r *recorder) take() []statement {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := r.all
-	r.all = nil
-	return all
-}
-
-type recordedConn struct {
-	driver.Conn
-	r *recorder
-}
-
-func (c recordedConn) keep(text string, args []driver.NamedValue) {
-	c.r.mu.Lock()
-	defer c.r.mu.Unlock()
-	c.r.all = append(c.r.all, statement{text, args})
-}
-
-func (c recordedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.keep(text, args)
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
-}
-
-func (c recordedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	c.keep(text, args)
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
-}
-
-func (c recordedConn) CheckNamedValue(v *driver.NamedValue) error {
-	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
-		return checker.CheckNamedValue(v)
-	}
-	return driver.ErrSkip
-}
-
-// Every list of devices, and the check of a request, goes by an index, at whatever number of devices; and the check is one statement.
-func TestDevicesPlans(t *testing.T) {
-	databases(t, func(t *testing.T, db database) {
-		f := newFleet(t, db)
-		ids := f.users(40)
-		f.fill(20_000, ids)
-		f.commands(20_000)
-		pool := db.pool(t)
-		rec := &recorder{is: pool.Driver(), dsn: db.dsn}
-		recorded := sql.OpenDB(rec)
-		t.Cleanup(func() { _ = recorded.Close() })
-		store, err := sqlstore.Open(t.Context(), recorded, db.d, &db.options)
-		require.NoError(t, err)
-		_, err = pool.Exec("ANALYZE")
-		require.NoError(t, err)
-		admin := chatadmin.New(store, nil)
-		registry, s := devices.New(admin, nil), admin.AsHost(f.domain)
-		out, err := f.register(0, f.ann.ID, "mine")
-		require.NoError(t, err)
-		_, err = registry.Authorize(t.Context(), out.Token.Plain()) // looks at the domain, too
-		require.NoError(t, err)
-		for name, c := range map[string]struct {
-			call  func() error
-			index string
-		}{
-			"authorize":        {func() error { _, err := registry.Authorize(t.Context(), out.Token.Plain()); return err }, ""},
-			"all":              {list(registry, s, devices.Query{}), "devices_list"},
-			"search":           {list(registry, s, devices.Query{Search: "0012"}), "devices_list"},
-			"search, filtered": {list(registry, s, devices.Query{Search: "0012", Type: devices.IOS}), "devices_list"},
-			"status":           {list(registry, s, devices.Query{Status: devices.Disabled}), "devices_status"},
-			"user":             {list(registry, s, devices.Query{User: ids[3]}), "devices_key"},
-			"users":            {list(registry, s, devices.Query{Search: "user1"}), "devices_"},
-			"pending": {func() error {
-				for _, err := range registry.Pending(t.Context(), s, time.Hour) {
-					return err
-				}
-				return nil
-			}, "records"},
-		} {
-			rec.take()
-			require.NoError(t, c.call(), name)
-			seen := rec.take()
-			found := false
-			for _, st := range seen {
-				if !strings.Contains(st.text, db.sql("{{p}}devices")) && !strings.Contains(st.text, db.sql("{{p}}records")) {
-					continue
-				}
-				plan := explain(t, pool, db.d, st)
-				found = found || c.index == "" || strings.Contains(plan, db.sql("{{p}}"+c.index))
-				require.NotContains(t, plan, "Seq Scan", "%s: %s", name, st.text)
-				require.NotRegexp(t, `SCAN \S*(devices|records)(\s|$)`, plan, "%s: %s", name, st.text)
-			}
-			require.True(t, found, "%s goes by %s: %v", name, c.index, seen)
-			if name == "authorize" {
-				require.Len(t, seen, 1, "one read, and no write")
-			}
-		}
-	})
-}
-
-func list(r *devices.Registry, s *chatadmin.Scope, q devices.Query) func() error {
-	return func() error {
-		_, _, err := r.List(context.Background(), s, q, chatadmin.Page{Limit: 50})
-		return err
-	}
-}
-
-func explain(t *testing.T, pool *sql.DB, d sqlstore.Dialect, st statement) string {
-	t.Helper()
-	verb := "EXPLAIN "
-	if d == sqlstore.SQLite {
-		verb = "EXPLAIN QUERY PLAN "
-	}
-	args := make([]any, len(st.args))
-	for i, a := range st.args {
-		args[i] = a.Value
-	}
-	rows, err := pool.Query(verb+st.text, args...)
-	require.NoError(t, err, st.text)
-	defer func() { _ = rows.Close() }()
-	var plan strings.Builder
-	columns, err := rows.Columns()
-	require.NoError(t, err)
-	for rows.Next() {
-		values := make([]any, len(columns))
-		for i := range values {
-			values[i] = new(sql.NullString)
-		}
-		require.NoError(t, rows.Scan(values...))
-		plan.WriteString(values[len(values)-1].(*sql.NullString).String + "\n")
-	}
-	require.NoError(t, rows.Err())
-	return plan.String()
 }
