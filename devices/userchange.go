@@ -70,7 +70,7 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 				}
 			}
 		}
-		if err := write(ctx, w, kind, hs, nil); err != nil {
+		if err := write(ctx, w, kind, hs); err != nil {
 			return err
 		}
 		if next == "" {

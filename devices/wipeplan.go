@@ -219,7 +219,7 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatad
 		}
 		result.Asked++
 	}
-	if err := write(ctx, w, KindWipe, hs, nil); err != nil {
+	if err := write(ctx, w, KindWipe, hs); err != nil {
 		return err
 	}
 	if job.Done += int64(len(part)); job.Done >= job.Total {

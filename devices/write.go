@@ -28,7 +28,7 @@ func (h *held) commandChanged() bool {
 
 // write writes what has changed of at most chatadmin.MaxBatch devices and records the event, in parts that name their users too. What nothing has happened to is left alone; with
 // nothing to write there is no event. The rows come last and share one revision, which the event has too: so the events about a device are in the order of its changes.
-func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, note map[string]string) error {
+func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) error {
 	var changed []*held
 	var records []chatadmin.Change[chatadmin.Record]
 	for _, h := range all {
@@ -56,7 +56,7 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held, not
 	}
 	for len(changed) > 0 {
 		part := changed[:min(len(changed), batch)]
-		record(w, kind, part, note)
+		record(w, kind, part)
 		changed = changed[len(part):]
 	}
 	return nil
@@ -132,7 +132,7 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Re
 }
 
 // record adds one event about devices and their users. What is personal, the device's own id and name, stands under the user, where the user's deletion blanks it.
-func record(w *chatadmin.Work, kind string, part []*held, note map[string]string) {
+func record(w *chatadmin.Work, kind string, part []*held) {
 	changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(part))
 	targets := make([]chatadmin.ID, 0, 2*len(part))
 	seen := map[chatadmin.ID]bool{"": true}
@@ -147,7 +147,7 @@ func record(w *chatadmin.Work, kind string, part []*held, note map[string]string
 			changes[h.user] = append(changes[h.user], chatadmin.FieldChange{Field: "device " + string(h.id), Before: before, After: after})
 		}
 	}
-	w.Record(kind, targets, changes, note)
+	w.Record(kind, targets, changes, nil)
 }
 
 func label(d *chatadmin.Device) string {

@@ -78,8 +78,8 @@ func TestDevicesPlans(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
 		ids := f.users(40)
-		f.fill(20_000, ids)
-		f.commands(20_000)
+		f.fill(8000, ids)
+		f.commands(8000)
 		pool := db.pool(t)
 		rec := &recorder{is: pool.Driver(), dsn: db.dsn}
 		recorded := sql.OpenDB(rec)
