@@ -56,7 +56,7 @@
 //	one-time codes                  a Record with the last accepted time step; of a hundred uses one finds its revision
 //	remembered clients, sessions    Records by owner, listed by owner, erased with the user; Due for expiry
 //	codes by e-mail, throttling     Records with Due; lists by DueBy clear what has expired
-//	device list, disable, wipe      Device rows: unique client key per user, a generation and a status by revision; commands are Records owned by the device
+//	device list, disable, wipe      Device rows: unique client key per user, a generation and a status by revision; commands are Records, owned by nobody while they wait, by the device after
 //	device check per request        Devices by ID: one indexed read that carries the hashed credential
 //	deleting users and groups       Exclusive fence sets Deleting, after which no child row is accepted (NoParent); CountContent and DeleteContent by
 //	                                selector in batches; records by owners, memberships by groups; ChangeEvents blanks what the audit log says

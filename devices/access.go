@@ -96,7 +96,7 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 				}
 			}
 		}
-		return write(ctx, w, kind, hs, nil)
+		return write(ctx, w, kind, hs)
 	})
 	if err != nil {
 		return nil, err

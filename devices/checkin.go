@@ -37,7 +37,7 @@ func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, er
 			h.command.Delivered = w.Now()
 		}
 		out = []Command{h.command.Command}
-		return write(ctx, w, KindDeliverWipe, []*held{h}, nil)
+		return write(ctx, w, KindDeliverWipe, []*held{h})
 	})
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 			return err
 		}
 		out = h.command.Command
-		return write(ctx, w, KindAnswerWipe, []*held{h}, nil)
+		return write(ctx, w, KindAnswerWipe, []*held{h})
 	})
 	if err != nil {
 		return Command{}, err

@@ -8,7 +8,7 @@
 //	http.Handle("/devices/", http.StripPrefix("/devices", registry.Handler(whoIsIt, nil)))
 //
 //	// In front of every request of a native client:
-//	session, err := registry.Authorize(r.Context(), token)
+//	session, err := registry.Authorize(r.Context(), devices.Bearer(r))
 //	if err != nil { … 401 … }
 //
 //	// In the host's worker, about every minute:
@@ -44,9 +44,11 @@
 //	devices   List, All, Pending, History, Disable, Enable, Wipe, CancelWipe, Remove, PlanWipe, ApplyWipe, ResumeWipe (and to have begun the job)
 //	(none)    List, All and Disable, for one's own devices; Register, for oneself or by the host
 //
-// The device itself calls Authorize, CheckIn and Acknowledge, by its credentials. DeviceAllowed, FlushActivity, SendPushes and Handler are the host's. Audit events have the kinds device.register,
-// device.disable, device.enable, device.remove, device.wipe, device.wipe.cancel, device.wipe.deliver and device.wipe.answer. Options.Before of the Admin is shown each of them first, with the devices as targets (registering: the
-// user), and may refuse it. Devices that follow their users are part of the change of the user, which it is shown.
+// The device itself calls Authorize, CheckIn and Acknowledge, by its credentials. DeviceAllowed, FlushActivity, SendPushes and Handler are the host's.
+//
+// Audit events have the kinds device.register, device.disable, device.enable, device.remove, device.wipe, device.wipe.cancel, device.wipe.deliver and device.wipe.answer. Options.Before
+// of the Admin is shown each of them first, with the devices as targets (registering: the user), and may refuse it; FlushActivity and SendPushes are shown as device.seen and
+// device.push, and leave no event. Devices that follow their users are part of the change of the user, which it is shown.
 //
 // # Bounds
 //

@@ -152,12 +152,18 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	return a, nil
 }
 
-// bearer authenticates by the wipe credential, and counts the call.
-func (h *handler) bearer(ctx context.Context, r *http.Request) (string, error) {
+// Bearer is the credential that a request shows in its header "Authorization: Bearer …"; "" where there is none.
+func Bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", ErrRefused
+		return ""
 	}
+	return token
+}
+
+// bearer authenticates by the wipe credential, and counts the call.
+func (h *handler) bearer(ctx context.Context, r *http.Request) (string, error) {
+	token := Bearer(r)
 	d, _, err := h.registry.open(ctx, token)
 	if err != nil {
 		return "", err

@@ -50,7 +50,11 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := r.seenByAdmin(ctx, s.Domain(), rows)
+	hs, err := withCommands(ctx, r.admin.Store(), s.Domain(), rowIDs(rows), rows)
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := r.named(ctx, s.Domain(), hs)
 	return out, next, err
 }
 
@@ -163,32 +167,6 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 		return p, fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrInvalid)
 	}
 	return p, nil
-}
-
-// seenByAdmin adds the last command and the user of each row of one page.
-func (r *Registry) seenByAdmin(ctx context.Context, domain chatadmin.ID, rows []chatadmin.Device) ([]Device, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	keys := make([]chatadmin.Key, len(rows))
-	for i := range rows {
-		keys[i] = key(commandKind, domain, rows[i].ID)
-	}
-	records, err := r.admin.Store().Records(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[string]*chatadmin.Record, len(records))
-	for i := range records {
-		byID[records[i].ID] = &records[i]
-	}
-	hs := make([]*held, len(rows))
-	for i := range rows {
-		if hs[i], err = newHeld(rows[i].ID, &rows[i], byID[string(rows[i].ID)]); err != nil {
-			return nil, err
-		}
-	}
-	return r.named(ctx, domain, hs)
 }
 
 // named adds the users.

@@ -18,7 +18,6 @@ type target struct {
 	w      *world
 	phone  devices.Registered
 	plan   *devices.WipePlan
-	job    chatadmin.ID
 	phones devices.Selection
 }
 

@@ -42,7 +42,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 		if out, err = h.register(w, r.admin, n); err != nil {
 			return err
 		}
-		return write(ctx, w, KindRegister, []*held{h}, nil)
+		return write(ctx, w, KindRegister, []*held{h})
 	})
 	if err != nil {
 		return Registered{}, err

@@ -53,11 +53,7 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 		}
 		var hs []*held
 		if wipe {
-			ids := make([]chatadmin.ID, len(rows))
-			for i := range rows {
-				ids[i] = rows[i].ID
-			}
-			hs, err = hold(ctx, w, w.Domain.ID, ids)
+			hs, err = withCommands(ctx, w, w.Domain.ID, rowIDs(rows), rows)
 		} else {
 			hs, err = holdRows(rows)
 		}
@@ -74,7 +70,7 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 				}
 			}
 		}
-		if err := write(ctx, w, kind, hs, nil); err != nil {
+		if err := write(ctx, w, kind, hs); err != nil {
 			return err
 		}
 		if next == "" {

@@ -85,8 +85,9 @@ func (p *WipePlan) count(h *held) {
 	p.Devices = append(p.Devices, PlannedWipe{h.id, h.row.Generation})
 }
 
-// ApplyWipe asks for the wipes of a plan: in batches of 500, each shown to Options.Before of the Admin. It refuses a plan with chatadmin.ErrPlanStale where one of its devices is gone, has registered anew
-// or is being wiped already, or the domain's settings have changed. Interrupted, it is finished by ResumeWipe. progress may be nil.
+// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of the Admin is shown the whole plan first, and then each batch. It refuses a plan with
+// chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed. Interrupted, it is finished by
+// ResumeWipe. progress may be nil.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
 	if p.Kind != KindWipe || p.Domain != s.Domain() || p.Actor != s.Actor() {
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
@@ -102,7 +103,7 @@ func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePla
 	if err != nil {
 		return chatadmin.Job{}, err
 	}
-	err = s.Change(ctx, chatadmin.Op{Kind: wipeJob, Need: chatadmin.PermDevices, Fence: chatadmin.NoFence}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Targets: idsOf(p.Devices)}, func(ctx context.Context, w *chatadmin.Work) error {
 		if w.Domain.Rev != p.DomainRev {
 			return fmt.Errorf("the domain's settings have changed since: %w", chatadmin.ErrPlanStale)
 		}
@@ -218,7 +219,7 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatad
 		}
 		result.Asked++
 	}
-	if err := write(ctx, w, KindWipe, hs, nil); err != nil {
+	if err := write(ctx, w, KindWipe, hs); err != nil {
 		return err
 	}
 	if job.Done += int64(len(part)); job.Done >= job.Total {

@@ -17,6 +17,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -32,11 +33,13 @@ type cli struct {
 	in       io.Reader
 	out, err io.Writer
 	store    chatadmin.Store // of a script; otherwise opened by the command
+	phones   *phones         // likewise
 
 	db, domain, as, mailDir, smtp, now, keyFile string
 	json                                        bool
 	admin                                       *chatadmin.Admin
 	gate                                        *signin.Gate
+	registry                                    *devices.Registry
 	twofa                                       *twofa.Service
 	ring                                        *keyring.Ring // with memory: there is no file
 }
@@ -59,6 +62,7 @@ Commands:
   signin LOGIN                       decide a sign-in, as the host's login page does
   activate-link TOKEN                set the first password, as who follows the mailed link does
   2fa                                two-factor authentication; "2fa --help" tells more
+  devices                            register, list, disable and wipe them; "devices --help" tells more
   delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
   holds                              legal holds, which keep things from being deleted
   content seed|count                 make messages and files to try deletion on; count them
@@ -127,6 +131,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 		"signin":        c.signin,
 		"activate-link": c.activateLink,
 		"2fa":           c.twoFactor,
+		"devices":       c.devices,
 		"delete":        c.delete,
 		"holds":         c.holds,
 		"content":       c.content,
@@ -145,6 +150,9 @@ func (c *cli) open(ctx context.Context, command string) (close func(), err error
 	if c.store == nil {
 		if c.store, close, err = openStore(ctx, c.db); err != nil {
 			return nil, err
+		}
+		if c.phones == nil {
+			c.phones = openPhones(c.db)
 		}
 	}
 	o := &chatadmin.Options{}
@@ -244,14 +252,21 @@ func code(err error) string {
 		"too_many":            twofa.ErrTooMany,
 		"no_address":          twofa.ErrNoAddress,
 		"not_enrolled":        twofa.ErrNotEnrolled,
+		"refused":             devices.ErrRefused,
+		"stale":               devices.ErrStale,
+		"wipe_pending":        devices.ErrWipePending,
+		"too_many_devices":    devices.ErrTooMany,
 		"interrupted":         context.Canceled,
 	} {
 		if errors.Is(err, is) {
 			return name
 		}
 	}
-	if errors.Is(err, chatadmin.ErrInvalid) {
+	switch {
+	case errors.Is(err, chatadmin.ErrInvalid):
 		return "invalid"
+	case errors.Is(err, devices.ErrState):
+		return "state"
 	}
 	return "failed"
 }

@@ -17,13 +17,14 @@ import (
 
 // session runs commands against one store.
 type session struct {
-	t     *testing.T
-	store chatadmin.Store
-	in    string
+	t      *testing.T
+	store  chatadmin.Store
+	phones *phones
+	in     string
 }
 
 func newSession(t *testing.T, preset string) *session {
-	s := &session{t: t, store: memstore.New(nil)}
+	s := &session{t: t, store: memstore.New(nil), phones: &phones{}}
 	login := "boss@acme.example"
 	if preset != "officechat" {
 		login = "boss"
@@ -35,7 +36,7 @@ func newSession(t *testing.T, preset string) *session {
 // run runs one command and returns its exit code and what it wrote.
 func (s *session) run(args ...string) (code int, out, errs string) {
 	var o, e bytes.Buffer
-	code = (&cli{in: strings.NewReader(s.in), out: &o, err: &e, store: s.store}).main(context.Background(), args)
+	code = (&cli{in: strings.NewReader(s.in), out: &o, err: &e, store: s.store, phones: s.phones}).main(context.Background(), args)
 	return code, o.String(), e.String()
 }
 

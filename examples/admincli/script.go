@@ -44,7 +44,7 @@ Each line is a command with its flags, quoted as in a shell; lines that begin wi
 				return err
 			}
 		}
-		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, db: c.db, json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
+		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, phones: c.phones, db: c.db, json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
 		if code := one.main(ctx, words); code != 0 {
 			if failed++; !keepGoing {
 				return fmt.Errorf("the script stopped at line %d", n)

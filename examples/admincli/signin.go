@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/devices"
 )
 
 // policies makes what takes part in every change, and in every sign-in.
@@ -21,7 +22,8 @@ func (c *cli) policies(command string) (err error) {
 	if err := c.openTwoFactor(command); err != nil {
 		return err
 	}
-	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa})
+	c.registry = devices.New(c.admin, nil)
+	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err
 }
 

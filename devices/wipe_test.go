@@ -1,0 +1,254 @@
+package devices_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/devices"
+)
+
+func TestWipe(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	require.Empty(t, w.checkIn(out))
+	command := w.wipe(out.Device.ID)
+	require.Equal(t, w.boss.ID, command.AskedBy)
+	require.False(t, w.authorized(out), "asking disables at once")
+	d := w.device(out.Device.ID)
+	require.Equal(t, []any{disabled, devices.ByWipe, devices.Requested}, []any{d.Status, d.Reasons, d.Wipe})
+	require.Equal(t, command, w.wipe(out.Device.ID), "asking again is the same command")
+
+	require.ErrorIs(t, w.ack(out, command.ID), devices.ErrState, "not delivered yet")
+	for range 3 { // the same command until it answers
+		got := w.checkIn(out)
+		require.Len(t, got, 1)
+		require.Equal(t, command.ID, got[0].ID)
+	}
+	require.Len(t, w.events(devices.KindDeliverWipe), 1, "it was delivered once")
+	require.ErrorIs(t, w.ack(out, "another"), devices.ErrStale)
+	_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.ErrorIs(t, err, devices.ErrState, "too late")
+	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+	require.ErrorIs(t, err, devices.ErrState)
+
+	require.NoError(t, w.ack(out, command.ID))
+	require.NoError(t, w.ack(out, command.ID), "a replay is harmless")
+	failed, err := w.r.Acknowledge(ctx, out.WipeToken.Plain(), command.ID, devices.Outcome{Failed: true})
+	require.NoError(t, err)
+	require.Equal(t, devices.Acknowledged, failed.State, "the first answer counts")
+	require.Len(t, w.events(devices.KindAnswerWipe), 1)
+	require.Empty(t, w.checkIn(out))
+	d = w.device(out.Device.ID)
+	require.Equal(t, []any{disabled, devices.Wiped, devices.Acknowledged}, []any{d.Status, d.Reasons, d.Wipe})
+	require.Equal(t, command.ID, w.wipe(out.Device.ID).ID, "wiped already")
+
+	// It registers again: a new generation, to which nothing old applies.
+	again := w.register(w.ann, "phone")
+	require.True(t, w.authorized(again))
+	require.EqualValues(t, 2, again.Device.Generation)
+	require.Equal(t, devices.None, w.device(out.Device.ID).Wipe)
+	require.ErrorIs(t, w.ack(out, command.ID), devices.ErrRefused, "the old credential")
+	require.ErrorIs(t, w.ack(again, command.ID), devices.ErrStale, "the old command")
+	require.True(t, w.authorized(again))
+	history, err := w.r.History(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	require.Len(t, history, 1)
+	require.Equal(t, []any{devices.Acknowledged, w.boss.ID, int64(1)}, []any{history[0].State, history[0].AskedBy, history[0].Generation})
+	second := w.wipe(out.Device.ID)
+	require.NotEqual(t, command.ID, second.ID)
+	history, err = w.r.History(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	require.Len(t, history, 2)
+	require.Equal(t, second, history[1])
+}
+
+func TestWipeFailed(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	command := w.wipe(out.Device.ID)
+	w.checkIn(out)
+	got, err := w.r.Acknowledge(ctx, out.WipeToken.Plain(), command.ID, devices.Outcome{Failed: true, Detail: "disk\nfull " + strings.Repeat("x", 100)})
+	require.NoError(t, err)
+	require.Equal(t, devices.Failed, got.State)
+	require.Less(t, len(got.Failure), 70)
+	require.NotContains(t, got.Failure, "\n")
+	require.Empty(t, w.pending(0))
+	d := w.device(out.Device.ID)
+	require.Equal(t, []any{disabled, devices.ByAdmin, devices.Failed}, []any{d.Status, d.Reasons, d.Wipe})
+	require.Equal(t, disabled, w.register(w.ann, "phone").Device.Status, "an administrator decides")
+	second := w.wipe(out.Device.ID)
+	require.NotEqual(t, command.ID, second.ID)
+	require.Equal(t, devices.Requested, w.device(out.Device.ID).Wipe)
+}
+
+func TestCancelWipe(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	id := devices.These(out.Device.ID)
+	_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.ErrorIs(t, err, devices.ErrState)
+	w.wipe(out.Device.ID)
+	_, err = w.r.Enable(ctx, w.s, id, nil)
+	require.ErrorIs(t, err, devices.ErrWipePending)
+	require.ErrorIs(t, err, devices.ErrState)
+	_, err = w.r.Disable(ctx, w.s, id)
+	require.NoError(t, err)
+	require.Len(t, w.checkInTwice(out), 1, "disabling does not swallow it")
+
+	out = w.register(w.boss, "other")
+	w.wipe(out.Device.ID)
+	for range 2 {
+		d, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{disabled, devices.ByAdmin, devices.Cancelled}, []any{d.Status, d.Reasons, d.Wipe})
+	}
+	require.Empty(t, w.checkIn(out))
+	w.wipe(out.Device.ID)
+	ds, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+	require.NoError(t, err)
+	require.Equal(t, []any{enabled, devices.Cancelled}, []any{ds[0].Status, ds[0].Wipe})
+	require.Equal(t, w.boss.ID, ds[0].Command.EndedBy)
+	require.True(t, w.authorized(w.register(w.boss, "other")))
+	history, err := w.r.History(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	require.Len(t, history, 2)
+}
+
+func (w *world) checkInTwice(out devices.Registered) []devices.Command {
+	w.t.Helper()
+	w.checkIn(out)
+	return w.checkIn(out)
+}
+
+func TestRegisterWhileWipePending(t *testing.T) {
+	for _, delivered := range []bool{false, true} {
+		w := newWorld(t)
+		out := w.register(w.ann, "phone")
+		command := w.wipe(out.Device.ID)
+		if delivered {
+			w.checkIn(out)
+		}
+		again := w.register(w.ann, "phone")
+		require.Equal(t, disabled, again.Device.Status)
+		require.EqualValues(t, 1, again.Device.Generation, "not a new generation before it has answered")
+		require.Empty(t, again.Token)
+		got := w.checkIn(again)
+		require.Len(t, got, 1)
+		require.Equal(t, command.ID, got[0].ID)
+		require.NoError(t, w.ack(again, command.ID))
+		last := w.register(w.ann, "phone")
+		require.True(t, w.authorized(last))
+		require.EqualValues(t, 2, last.Device.Generation)
+		require.Empty(t, w.checkIn(last))
+	}
+}
+
+func TestAdminDisabledBesidesWipe(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	require.NoError(t, err)
+	command := w.wipe(out.Device.ID)
+	w.checkIn(out)
+	require.NoError(t, w.ack(out, command.ID))
+	require.Equal(t, disabled, w.register(w.ann, "phone").Device.Status)
+	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+	require.NoError(t, err)
+	require.True(t, w.authorized(w.register(w.ann, "phone")))
+}
+
+func TestRemove(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	first := w.wipe(out.Device.ID)
+	w.checkIn(out)
+	require.NoError(t, w.ack(out, first.ID))
+	out = w.register(w.ann, "phone")
+	command := w.wipe(out.Device.ID)
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+	ds, err := all(w.r.All(ctx, w.host, devices.Query{}))
+	require.NoError(t, err)
+	require.Empty(t, ds)
+	removed := w.events(devices.KindRemove)[0]
+	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "disabled"}}, removed.Changes[out.Device.ID])
+	owned, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, owned)
+	left := w.pending(0)
+	require.Len(t, left, 1)
+	require.Equal(t, devices.Device{ID: out.Device.ID, Status: disabled, Generation: 2, Wipe: devices.Requested, Command: command}, left[0])
+	require.Len(t, w.checkInTwice(out), 1)
+	require.NoError(t, w.ack(out, command.ID))
+	require.Empty(t, w.pending(0))
+	require.ErrorIs(t, w.ack(out, command.ID), devices.ErrRefused, "nothing is left of it")
+	w.nothingLeft(out.Device.ID)
+	fresh := w.register(w.ann, "phone")
+	require.NotEqual(t, out.Device.ID, fresh.Device.ID)
+	require.True(t, w.authorized(fresh))
+
+	// One that has no wipe pending leaves nothing.
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(fresh.Device.ID)))
+	w.nothingLeft(fresh.Device.ID)
+	_, err = w.r.CheckIn(ctx, fresh.WipeToken.Plain())
+	require.ErrorIs(t, err, devices.ErrRefused)
+}
+
+// nothingLeft: no record speaks of a device any more.
+func (w *world) nothingLeft(id chatadmin.ID) {
+	w.t.Helper()
+	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	require.NoError(w.t, err)
+	for _, r := range rs {
+		require.NotContains(w.t, r.ID+" "+string(r.Owner)+" "+string(r.Data), string(id), "%s", r.Kind)
+	}
+}
+
+func TestPendingForDays(t *testing.T) {
+	w := newWorld(t)
+	const day = 24 * time.Hour
+	old, young := w.register(w.ann, "old"), w.register(w.boss, "young")
+	w.wipe(old.Device.ID)
+	w.clock.Advance(5 * day)
+	w.wipe(young.Device.ID)
+	w.clock.Advance(2 * day)
+	for atLeast, want := range map[time.Duration][]string{0: {"old", "young"}, 2 * day: {"old", "young"}, 3 * day: {"old"}, 7 * day: {"old"}, 8 * day: nil} {
+		var keys []string
+		for _, d := range w.pending(atLeast) {
+			keys = append(keys, d.Key)
+		}
+		require.Equal(t, want, keys, "%s", atLeast)
+	}
+	require.Equal(t, "ann@acme.example", w.pending(7 * day)[0].Login)
+	w.checkIn(old)
+	require.Len(t, w.pending(7*day), 1, "delivered is not answered")
+}
+
+func TestVeto(t *testing.T) {
+	no := errors.New("not this one")
+	var seen []chatadmin.Intent
+	w := newWorld(t, func(o *chatadmin.Options, _ *devices.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if seen = append(seen, i); i.Kind == devices.KindWipe {
+				return no
+			}
+			return nil
+		}
+	})
+	out := w.register(w.ann, "phone")
+	_, err := w.r.Wipe(ctx, w.s, out.Device.ID)
+	require.ErrorIs(t, err, chatadmin.ErrVetoed)
+	require.ErrorIs(t, err, no)
+	require.Equal(t, chatadmin.Intent{Domain: w.domain, Actor: w.boss.ID, Kind: "device.wipe", Targets: []chatadmin.ID{out.Device.ID}}, seen[len(seen)-1])
+	require.True(t, w.authorized(out))
+	plan, err := w.r.PlanWipe(ctx, w.s, devices.These(out.Device.ID))
+	require.NoError(t, err)
+	_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+	require.ErrorIs(t, err, chatadmin.ErrVetoed)
+	require.True(t, w.authorized(out))
+}
