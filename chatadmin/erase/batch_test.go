@@ -83,8 +83,7 @@ func TestManyUsers(t *testing.T) {
 
 // What ends with the access, in the first transaction, is counted as well; what is made then for somebody else stays.
 func TestHooks(t *testing.T) {
-	var w *world
-	w = newWorld(t, memory(), func(o *chatadmin.Options) {
+	w := newWorld(t, memory(), func(o *chatadmin.Options) {
 		o.OnUserChange = append(o.OnUserChange, func(ctx context.Context, x *chatadmin.Work, changes []chatadmin.UserChange) error {
 			for _, c := range changes {
 				if !c.LosesAccess() {

@@ -3,7 +3,6 @@ package erase
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -175,5 +174,3 @@ func (d *Deletions) Receipts(ctx context.Context, s *chatadmin.Scope) iter.Seq2[
 		}
 	}
 }
-
-var errNotScheduled = errors.New("this deletion is not scheduled any more")

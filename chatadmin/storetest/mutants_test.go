@@ -64,6 +64,9 @@ type (
 	noHolds     struct{ ca.Reader }
 	anySelector struct{ ca.Reader }
 	ownerOnly   struct{ ca.Reader }
+	oneOwner    struct{ ca.Reader }
+	oneGroup    struct{ ca.Reader }
+	countsAll   struct{ ca.Reader }
 	patterns    struct{ ca.Reader }
 	zeroIsEpoch struct{ ca.Reader }
 
@@ -160,6 +163,24 @@ func (r ownerOnly) ListRecords(ctx context.Context, q ca.RecordQuery, p ca.Page)
 		q.Domain = "domain-a"
 	}
 	return r.Reader.ListRecords(ctx, q, p)
+}
+
+func (r oneOwner) ListRecords(ctx context.Context, q ca.RecordQuery, p ca.Page) ([]ca.Record, ca.Cursor, error) {
+	if len(q.Owners) > 0 {
+		q.Owners = q.Owners[:1]
+	}
+	return r.Reader.ListRecords(ctx, q, p)
+}
+
+func (r oneGroup) ListMemberships(ctx context.Context, q ca.MemberQuery, p ca.Page) ([]ca.Membership, ca.Cursor, error) {
+	if len(q.Groups) > 0 {
+		q.Group, q.Groups = q.Groups[0], nil
+	}
+	return r.Reader.ListMemberships(ctx, q, p)
+}
+
+func (r countsAll) CountMembers(ctx context.Context, _ ca.ID, groups []ca.ID) (map[ca.ID]int64, error) {
+	return r.Reader.CountMembers(ctx, "domain-a", groups)
 }
 
 func (r patterns) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
@@ -382,6 +403,9 @@ var mutants = map[string]struct {
 	"pages too long":                        {"Pages", reading(func(r ca.Reader) ca.Reader { return longPages{r} })},
 	"limits not enforced":                   {"Limits", reading(func(r ca.Reader) ca.Reader { return noLimits{r} })},
 	"legal holds ignored":                   {"Content", reading(func(r ca.Reader) ca.Reader { return noHolds{r} })},
+	"records of one owner":                  {"RecordLists", reading(func(r ca.Reader) ca.Reader { return oneOwner{r} })},
+	"memberships of one group":              {"Memberships", reading(func(r ca.Reader) ca.Reader { return oneGroup{r} })},
+	"members of another domain counted":     {"Memberships", reading(func(r ca.Reader) ca.Reader { return countsAll{r} })},
 	"selectors not combined":                {"Content", reading(func(r ca.Reader) ca.Reader { return anySelector{r} })},
 	"records of any domain":                 {"RecordLists", reading(func(r ca.Reader) ca.Reader { return ownerOnly{r} })},
 	"prefixes taken as patterns":            {"UserLists", reading(func(r ca.Reader) ca.Reader { return patterns{r} })},
