@@ -185,18 +185,18 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	add := func(code string, subject chatadmin.ID, format string, args ...any) {
 		all = append(all, Blocker{code, subject, fmt.Sprintf(format, args...)})
 	}
-	scheduled, err := scheduled(ctx, v.r, v.domain.ID)
+	open, err := open(ctx, v.r, v.domain.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, u := range v.users {
 		login := chatadmin.Cut(u.Login)
 		role, _ := v.settings.Role(u.Role)
-		switch id, ok := scheduled[u.ID]; {
+		switch id, ok := open[u.ID]; {
 		case u.ID == v.actor:
 			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
 		case u.Deleting:
-			add("deleting", u.ID, "user %q is being deleted already: resume that deletion", login)
+			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
 		case role.Level > v.role.Level:

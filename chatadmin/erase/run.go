@@ -37,7 +37,7 @@ const (
 
 // A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one: no transaction keeps others waiting for long.
 const (
-	slow, quick = 400 * time.Millisecond, 150 * time.Millisecond
+	slow, quick = 600 * time.Millisecond, 250 * time.Millisecond
 	smallest    = 250
 )
 
