@@ -21,8 +21,8 @@ type Choice struct {
 	DeleteDefault bool `json:"delete_default,omitempty"`
 }
 
-// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply refuses it
-// with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
+// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply
+// refuses it with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
 type Plan struct {
 	Version     int              `json:"v"`
 	Domain      chatadmin.ID     `json:"domain"`
@@ -66,8 +66,8 @@ type Blocker struct {
 	Message string       `json:"message"`
 }
 
-// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being deleted already),
-// ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
+// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being
+// deleted already), ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {

@@ -9,8 +9,8 @@ import (
 
 // removal is one call of DeleteContent. Rows are found by an index and deleted by their physical place, kind by kind: of messages none comes back to the client, of files the keys.
 //
-// A batch is quick where its rows lie next to each other: what one user has written does, in the order of the index. What lies in many groups is strewn over the table; of that, SQLite takes the oldest rows of
-// many groups together, and so writes fewer pages.
+// A batch is quick where its rows lie next to each other: what one user has written does, in the order of the index. What lies in many groups is strewn over the table; of that,
+// SQLite takes the oldest rows of many groups together, and so writes fewer pages.
 type removal struct {
 	*tx
 	left  int // of the limit
@@ -96,8 +96,8 @@ func (q *query) kind(kind chatadmin.ContentKind) *query {
 	return q.add(fmt.Sprintf(" AND kind >= %d AND kind <= %[1]d", kind))
 }
 
-// along selects up to limit rows of one kind along an index, key by key. For PostgreSQL the order, which is that of the index, keeps the planner to it: otherwise it may read the table from its beginning, where each batch
-// finds more dead rows than the one before.
+// along selects up to limit rows of one kind along an index, key by key. For PostgreSQL the order, which is that of the index, keeps the planner to it: otherwise it may read the
+// table from its beginning, where each batch finds more dead rows than the one before.
 func (q *query) along(columns string, cq chatadmin.ContentQuery, kind chatadmin.ContentKind, limit int) *query {
 	if q.d == SQLite {
 		return q.add("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).kind(kind).add(" LIMIT ?", limit)
