@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Hold is a legal hold: until it is released, nothing that it covers is deleted, by nobody. A hold on a user covers their account, their private chats with everybody, and what they have written
-// anywhere; a hold on a group covers the group with all that lies in it. There may be several on one subject, each with its own reason.
+// Hold is a legal hold: until it is released, nothing that it covers is deleted, by nobody. A hold on a user covers their account, their private chats with everybody, and what
+// they have written anywhere; a hold on a group covers the group with all that lies in it. There may be several on one subject, each with its own reason.
 type Hold struct {
 	ID     ID        `json:"id"`
 	User   ID        `json:"user,omitempty"`  // either a user

@@ -24,19 +24,19 @@
 //
 // # How
 //
-// The first transaction, under the exclusive fence of the domain, marks the users and their groups: access ends through the same transition as ever, so that whatever hangs on it ends too
-// (chatadmin.Options.OnUserChange and extensions), and no store accepts a new row that refers to them. Then batches of at most 10,000 rows go, each in a transaction with the job's place; one that took
-// long is followed by a smaller one. Children go before parents. In the end everything is looked through once more; if something is left, it goes round again. The last transaction deletes the
-// users and completes the receipt, whose counts are those of the rows that the batches have deleted.
+// The first transaction, under the exclusive fence of the domain, marks the users and their groups: access ends through the same transition as ever, so that whatever hangs on it
+// ends too (chatadmin.Options.OnUserChange and extensions), and no store accepts a new row that refers to them. Then batches of at most 10,000 rows go, each in a transaction
+// with the job's place; one that took long is followed by a smaller one. Children go before parents. In the end everything is looked through once more; if something is left, it
+// goes round again. The last transaction deletes the users and completes the receipt, whose counts are those of the rows that the batches have deleted.
 //
-// The last administrator, oneself, a default group and a legal hold (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes while a deletion is running stops it at the next batch. A domain
-// may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue.
+// The last administrator, oneself, a default group and a legal hold (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes while a deletion is running stops
+// it at the next batch. A domain may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue.
 //
 // # Who may do what
 //
 //	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Receipt, Receipts
 //	domain          SetPolicy
 //
-// Applying a plan that deletes default groups needs groups.default as well. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any more. RunDue
-// is for the host alone.
+// Applying a plan that deletes default groups needs groups.default as well. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any
+// more. RunDue is for the host alone.
 package erase

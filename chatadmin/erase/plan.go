@@ -21,8 +21,8 @@ type Choice struct {
 	DeleteDefault bool `json:"delete_default,omitempty"`
 }
 
-// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply refuses it
-// with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
+// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply
+// refuses it with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
 type Plan struct {
 	Version     int              `json:"v"`
 	Domain      chatadmin.ID     `json:"domain"`
@@ -66,8 +66,8 @@ type Blocker struct {
 	Message string       `json:"message"`
 }
 
-// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being deleted already),
-// ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
+// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being
+// deleted already), ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
@@ -185,18 +185,18 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	add := func(code string, subject chatadmin.ID, format string, args ...any) {
 		all = append(all, Blocker{code, subject, fmt.Sprintf(format, args...)})
 	}
-	scheduled, err := scheduled(ctx, v.r, v.domain.ID)
+	open, err := open(ctx, v.r, v.domain.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, u := range v.users {
 		login := chatadmin.Cut(u.Login)
 		role, _ := v.settings.Role(u.Role)
-		switch id, ok := scheduled[u.ID]; {
+		switch id, ok := open[u.ID]; {
 		case u.ID == v.actor:
 			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
 		case u.Deleting:
-			add("deleting", u.ID, "user %q is being deleted already: resume that deletion", login)
+			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
 		case role.Level > v.role.Level:

@@ -16,8 +16,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// TestProperties carries out random operations and checks after each deletion, and now and then, what must hold at every moment: somebody administers the domain and can sign in; every network user with access is in every
-// default group; no row refers to somebody deleted; and receipts count exactly what has gone.
+// TestProperties carries out random operations and checks after each deletion, and now and then, what must hold at every moment: somebody administers the domain and can sign in;
+// every network user with access is in every default group; no row refers to somebody deleted; and receipts count exactly what has gone.
 func TestProperties(t *testing.T) {
 	deleted, crashes, refused, checked := 0, 0, 0, 0
 	for seed := range uint64(12) {

@@ -3,7 +3,6 @@ package erase
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -96,8 +95,8 @@ func (e *entry) put(ctx context.Context, w *chatadmin.Work) error {
 	return nil
 }
 
-// scheduled finds whose deletion is scheduled, and by which one.
-func scheduled(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
+// open finds whose deletion is scheduled or running, and by which one.
+func open(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
 	found := map[chatadmin.ID]chatadmin.ID{}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		page, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: forever}, p)
@@ -109,10 +108,8 @@ func scheduled(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) (ma
 			if err != nil {
 				return nil, err
 			}
-			if e.State == Scheduled {
-				for _, id := range e.Users {
-					found[id] = e.ID
-				}
+			for _, id := range e.Users {
+				found[id] = e.ID
 			}
 		}
 		if p.After = next; next == "" {
@@ -175,5 +172,3 @@ func (d *Deletions) Receipts(ctx context.Context, s *chatadmin.Scope) iter.Seq2[
 		}
 	}
 }
-
-var errNotScheduled = errors.New("this deletion is not scheduled any more")

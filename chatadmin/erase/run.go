@@ -37,7 +37,7 @@ const (
 
 // A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one: no transaction keeps others waiting for long.
 const (
-	slow, quick = 400 * time.Millisecond, 150 * time.Millisecond
+	slow, quick = 600 * time.Millisecond, 250 * time.Millisecond
 	smallest    = 250
 )
 
@@ -56,7 +56,7 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	case e.State != Running:
 		return e.Receipt, nil
 	}
-	limit, began := chatadmin.MaxDelete, time.Time{}
+	limit, began := chatadmin.MaxDelete/4, time.Time{} // until it is known how quick the store is
 	_, err = s.RunJob(ctx, id, func(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
 		now := d.admin.Options().Now()
 		if !began.IsZero() {

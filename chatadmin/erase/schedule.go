@@ -78,8 +78,8 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 }
 
 // RunDue carries out the scheduled deletions of a domain that are due, each in the name of who asked for it, and takes up those that have been running for ten minutes or were
-// interrupted. Call it from a worker of the host, now and then. It returns the receipts of what it finished; what cannot go on (who asked for it may not any more, a hold) does not keep the others, and its error is in
-// the one returned. Who was activated again meanwhile is left out.
+// interrupted. Call it from a worker of the host, now and then. It returns the receipts of what it finished; what cannot go on (who asked for it may not any more, a hold) does
+// not keep the others, and its error is in the one returned. Who was activated again meanwhile is left out.
 func (d *Deletions) RunDue(ctx context.Context, domain chatadmin.ID) ([]Receipt, error) {
 	var done []Receipt
 	var errs []error

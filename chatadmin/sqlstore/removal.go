@@ -8,12 +8,18 @@ import (
 )
 
 // removal is one call of DeleteContent. Rows are found by an index and deleted by their physical place, kind by kind: of messages none comes back to the client, of files the keys.
+//
+// A batch is quick where its rows lie next to each other: what one user has written does, in the order of the index. What lies in many groups is strewn over the table; of that,
+// SQLite takes the oldest rows of many groups together, and so writes fewer pages.
 type removal struct {
 	*tx
 	left  int // of the limit
 	n     chatadmin.ContentCount
 	blobs []string
 }
+
+// together is from about how many rows SQLite chooses those of a batch.
+const together = 10 * chatadmin.MaxDelete
 
 // chats deletes the chats of users: some are looked up, emptied and deleted, and then the next, so that no batch looks through those that are empty already.
 func (r *removal) chats(ctx context.Context, cq chatadmin.ContentQuery) error {
@@ -53,11 +59,17 @@ func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind cha
 	place, from, to := "rowid", "IN (", ")"
 	if r.s.d == PostgreSQL {
 		place, from, to = "ctid", "= ANY(ARRAY(", "))"
+		if r.s.serializable { // the option for databases that have no such places
+			place = "id"
+		}
 	}
-	if r.s.serializable { // the option for databases that have no such places
-		place = "id"
+	q := (&query{d: r.s.d}).add("DELETE FROM {{p}}content WHERE " + place + " " + from)
+	if r.s.d == SQLite && (len(cq.Containers) > 1 || len(cq.Authors) > 1) {
+		q.add("SELECT rowid FROM (").along(place, cq, kind, together).add(") ORDER BY rowid LIMIT ?", r.left)
+	} else {
+		q.along(place, cq, kind, r.left)
 	}
-	q := (&query{d: r.s.d}).add("DELETE FROM {{p}}content WHERE "+place+" "+from).found(place, cq, kind, r.left).add(to)
+	q.add(to)
 	if kind != chatadmin.File {
 		return r.exec(ctx, q.text.String(), q.args)
 	}
@@ -75,23 +87,23 @@ func (r *removal) more(ctx context.Context, cq chatadmin.ContentQuery, kind chat
 	if r.left == 0 || r.s.d == SQLite { // where nobody else writes meanwhile
 		return false, nil
 	}
-	rows, err := fetch(ctx, r.reader, "deleting content", (&query{d: r.s.d}).found("1", cq, kind, 1), func(n *int) []any { return []any{n} })
+	rows, err := fetch(ctx, r.reader, "deleting content", (&query{d: r.s.d}).along("1", cq, kind, 1), func(n *int) []any { return []any{n} })
 	return len(rows) > 0, err
 }
 
-// window is from how many times the rows of a batch SQLite chooses those that lie next to each other: a batch that takes what lies in a hundred groups as it comes writes nearly every page of the
-// table and its indexes, one that takes the oldest rows of a thousand groups a tenth of them.
-const window = 10
-
-// found selects the places of up to limit rows of one kind, or whatever columns of them. PostgreSQL looks key by key along an index: a plan for all of them together may be to read the table from its beginning, where each batch finds more dead rows than
-// the one before. The order is that of the index, and keeps the planner to it.
-func (q *query) found(columns string, cq chatadmin.ContentQuery, kind chatadmin.ContentKind, limit int) *query {
+// kind narrows to one kind, for PostgreSQL so that it does not see that all rows have the same, since then it would take their order for pointless.
+func (q *query) kind(kind chatadmin.ContentKind) *query {
 	if q.d == SQLite {
-		if len(cq.Containers) > 1 || len(cq.Authors) > 1 {
-			q.add("SELECT rowid FROM (SELECT rowid FROM {{p}}content WHERE ").content(cq)
-			return q.add(" AND kind = ? LIMIT ?) ORDER BY rowid LIMIT ?", int64(kind), window*limit, limit)
-		}
-		return q.add("SELECT rowid FROM {{p}}content WHERE ").content(cq).add(" AND kind = ? LIMIT ?", int64(kind), limit)
+		return q.add(" AND kind = ?", int64(kind))
+	}
+	return q.add(fmt.Sprintf(" AND kind >= %d AND kind <= %[1]d", kind))
+}
+
+// along selects up to limit rows of one kind along an index, key by key. For PostgreSQL the order, which is that of the index, keeps the planner to it: otherwise it may read the
+// table from its beginning, where each batch finds more dead rows than the one before.
+func (q *query) along(columns string, cq chatadmin.ContentQuery, kind chatadmin.ContentKind, limit int) *query {
+	if q.d == SQLite {
+		return q.add("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).kind(kind).add(" LIMIT ?", limit)
 	}
 	var keys []chatadmin.ID
 	key, order := "", "kind"
@@ -106,11 +118,11 @@ func (q *query) found(columns string, cq chatadmin.ContentQuery, kind chatadmin.
 	if key != "" {
 		q.add("SELECT c.* FROM unnest(?::text[]) AS k(id), LATERAL (", strs(distinct(keys)))
 	}
-	q.add("SELECT " + columns + " FROM {{p}}content WHERE ").content(cq)
+	q.add("SELECT " + columns + " FROM {{p}}content WHERE ").content(cq).kind(kind)
 	if key != "" {
 		q.add(" AND " + key + " = k.id")
 	}
-	q.add(fmt.Sprintf(" AND kind >= %d AND kind <= %[1]d ORDER BY %s LIMIT ?", kind, order), limit) // "kind = …" would make the order pointless
+	q.add(" ORDER BY "+order+" LIMIT ?", limit)
 	if key != "" {
 		q.add(") c LIMIT ?", limit)
 	}

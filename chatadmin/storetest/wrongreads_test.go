@@ -26,6 +26,9 @@ type (
 	noHolds     struct{ ca.Reader }
 	anySelector struct{ ca.Reader }
 	ownerOnly   struct{ ca.Reader }
+	oneOwner    struct{ ca.Reader }
+	oneGroup    struct{ ca.Reader }
+	countsAll   struct{ ca.Reader }
 	patterns    struct{ ca.Reader }
 	zeroIsEpoch struct{ ca.Reader }
 	firstUser   struct{ ca.Reader }
@@ -115,6 +118,24 @@ func (r ownerOnly) ListRecords(ctx context.Context, q ca.RecordQuery, p ca.Page)
 		q.Domain = "domain-a"
 	}
 	return r.Reader.ListRecords(ctx, q, p)
+}
+
+func (r oneOwner) ListRecords(ctx context.Context, q ca.RecordQuery, p ca.Page) ([]ca.Record, ca.Cursor, error) {
+	if len(q.Owners) > 0 {
+		q.Owners = q.Owners[:1]
+	}
+	return r.Reader.ListRecords(ctx, q, p)
+}
+
+func (r oneGroup) ListMemberships(ctx context.Context, q ca.MemberQuery, p ca.Page) ([]ca.Membership, ca.Cursor, error) {
+	if len(q.Groups) > 0 {
+		q.Group, q.Groups = q.Groups[0], nil
+	}
+	return r.Reader.ListMemberships(ctx, q, p)
+}
+
+func (r countsAll) CountMembers(ctx context.Context, _ ca.ID, groups []ca.ID) (map[ca.ID]int64, error) {
+	return r.Reader.CountMembers(ctx, "domain-a", groups)
 }
 
 func (r patterns) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {

@@ -19,7 +19,8 @@ import (
 
 var eraseRows = flag.Int("messages", 20000, "messages of the user whom benchmarks delete; the README's figures have 1000000")
 
-// BenchmarkErase deletes a user with -messages messages and a tenth as many files, in a hundredth as many groups, half of which the user created, next to as many messages of others. Floors
+// BenchmarkErase deletes a user with -messages messages and a tenth as many files, in a hundredth as many groups, a tenth of which the user created,
+// next to as many messages of others in the same groups. Floors
 // are the same rows deleted by hand: by one statement for each table, all in one transaction; and in batches of 10,000 by place.
 func BenchmarkErase(b *testing.B) {
 	for _, c := range []struct {
@@ -60,7 +61,7 @@ func newHoard(b testing.TB, db database) *hoard {
 	}
 	n, groups := *eraseRows, max(*eraseRows/100, 2)
 	h.fill(b, groups, `INSERT INTO {{p}}groups (id, domain, rev, creator, name, name_key, is_default, shipped, deleting, data)
-		SELECT {{id g}}, '{{d}}', 1, CASE WHEN i % 2 = 0 THEN '{{u}}' ELSE '{{o}}' END, {{id g}}, {{id g}}, {{no}}, {{no}}, {{no}}, '' FROM {{seq}}`)
+		SELECT {{id g}}, '{{d}}', 1, CASE WHEN i % 10 = 0 THEN '{{u}}' ELSE '{{o}}' END, {{id g}}, {{id g}}, {{no}}, {{no}}, {{no}}, '' FROM {{seq}}`)
 	for _, u := range []chatadmin.ID{h.user, h.other} {
 		h.fill(b, groups, `INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT {{id g}}, '`+string(u)+`', '{{d}}', 1, {{no}} FROM {{seq}}`)
 	}

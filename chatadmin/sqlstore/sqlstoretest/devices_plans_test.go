@@ -18,7 +18,7 @@ import (
 func TestDevicesPlans(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
-		ids := f.users(40)
+		ids := f.users(400)
 		f.fill(8000, ids)
 		f.commands(8000)
 		pool := db.pool(t)
@@ -43,7 +43,7 @@ func TestDevicesPlans(t *testing.T) {
 			"search, filtered": {list(registry, s, devices.Query{Search: "0012", Type: devices.IOS}), "devices_list"},
 			"status":           {list(registry, s, devices.Query{Status: devices.Disabled}), "devices_status"},
 			"user":             {list(registry, s, devices.Query{User: ids[3]}), "devices_key"},
-			"users":            {list(registry, s, devices.Query{Search: "user1"}), "devices_"},
+			"users":            {list(registry, s, devices.Query{Search: "user39"}), "devices_"},
 			"pending": {func() error {
 				for _, err := range registry.Pending(t.Context(), s, time.Hour) {
 					return err

@@ -1,0 +1,148 @@
+package erase_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
+)
+
+// More groups than the first transaction marks, some of which become default while the others are marked.
+func TestManyGroups(t *testing.T) {
+	w := newWorld(t, memory())
+	ann := w.user("ann")
+	var rows []chatadmin.Change[chatadmin.Group]
+	for n := range 3500 {
+		name := fmt.Sprintf("g%05d", n)
+		rows = append(rows, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+	}
+	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
+		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
+	}
+	for n, c := range rows {
+		if n%100 == 0 {
+			w.insert(w.message(c.Row.ID, w.boss))
+			w.record(c.Row.ID)
+		}
+	}
+	last := rows[len(rows)-1].Row
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	require.Len(t, p.Groups, 3500)
+	c, cancel := context.WithCancel(ctx)
+	before := w.everything()
+	r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) { cancel() })
+	require.ErrorIs(t, err, context.Canceled)
+	w.mark(last)
+	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 3500, r.Removed[erase.Groups])
+	require.EqualValues(t, 35, r.Removed[erase.Messages])
+	require.Equal(t, some(p.Counts)[erase.Records], r.Removed[erase.Records])
+	require.EqualValues(t, 3500, w.gone(before)[erase.Groups])
+	w.noTrace(ann.ID)
+	w.user("late") // is not to join a group that is gone
+}
+
+// Many users at once, each other's managers and chat partners.
+func TestManyUsers(t *testing.T) {
+	w := newWorld(t, memory())
+	var us []chatadmin.User
+	for n := range 60 {
+		u := w.user(fmt.Sprintf("user%d", n), func(c *chatadmin.NewUser) {
+			if n > 0 {
+				c.Manager = us[n/2].ID
+			}
+		})
+		us = append(us, u)
+		w.record(u.ID)
+		w.record(w.device(u))
+	}
+	for n := range us {
+		w.chat(us[n], us[(n+7)%len(us)], 2)
+		g := w.group(w.as(us[n]), "G", us[(n+1)%len(us)])
+		w.insert(w.message(g.ID, us[(n+1)%len(us)]), w.file(g.ID, us[n]))
+	}
+	var ids []chatadmin.ID
+	for _, u := range us[:40] {
+		ids = append(ids, u.ID)
+	}
+	p, err := w.d.Plan(ctx, w.s, ids, nil)
+	require.NoError(t, err)
+	before := w.everything()
+	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	require.NoError(t, err)
+	require.Equal(t, p.Counts, r.Removed)
+	w.check(r, before, ids...)
+}
+
+// What ends with the access, in the first transaction, is counted as well; what is made then for somebody else stays.
+func TestHooks(t *testing.T) {
+	w := newWorld(t, memory(), func(o *chatadmin.Options) {
+		o.OnUserChange = append(o.OnUserChange, func(ctx context.Context, x *chatadmin.Work, changes []chatadmin.UserChange) error {
+			for _, c := range changes {
+				if !c.LosesAccess() {
+					continue
+				}
+				if _, _, err := x.DeleteRecords(ctx, chatadmin.RecordQuery{Kind: "thing", Domain: c.Now.Domain, Owner: c.Now.ID}, 100); err != nil {
+					return err
+				}
+				tombstone := chatadmin.Record{Key: chatadmin.Key{Kind: "tombstone", Domain: c.Now.Domain, ID: string(x.Now().Format("150405"))}, Data: []byte("{}")}
+				if err := x.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: tombstone}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	ann := w.crowd()
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	before := w.everything()
+	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	require.NoError(t, err)
+	require.Equal(t, p.Counts, r.Removed)
+	w.check(r, before, ann.ID)
+	left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "tombstone", Domain: w.domain}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
+// A hold that is placed while a deletion is running stops it before the next batch; released, it goes on.
+func TestHoldStopsDeletion(t *testing.T) {
+	for name, subject := range map[string]func(w *world, ann, bob chatadmin.User) chatadmin.ID{
+		"of the user":            func(_ *world, ann, _ chatadmin.User) chatadmin.ID { return ann.ID },
+		"of somebody in a chat":  func(_ *world, _, bob chatadmin.User) chatadmin.ID { return bob.ID },
+		"of a writer in a group": func(w *world, _, _ chatadmin.User) chatadmin.ID { return w.boss.ID },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, memory())
+			ann, bob := w.user("ann"), w.user("bob")
+			w.chat(ann, bob, 1)
+			g := w.group(w.as(ann), "Hers")
+			w.insert(w.message(g.ID, w.boss))
+			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+			require.NoError(t, err)
+			c, cancel := context.WithCancel(ctx)
+			r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) { cancel() })
+			require.ErrorIs(t, err, context.Canceled)
+			h, err := w.s.AddHold(ctx, chatadmin.Hold{User: subject(w, ann, bob), Reason: "lawsuit"})
+			require.NoError(t, err)
+			before := w.everything()
+			_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			require.ErrorIs(t, err, chatadmin.ErrHeld)
+			require.Equal(t, before[erase.Messages], w.everything()[erase.Messages])
+			_, err = w.s.ReleaseHold(ctx, h.ID)
+			require.NoError(t, err)
+			r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			require.NoError(t, err)
+			require.Equal(t, p.Counts, r.Removed)
+			w.noTrace(ann.ID)
+		})
+	}
+}
