@@ -99,16 +99,18 @@ func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(contex
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	var err error
-	for n := range s.attempts {
-		if err = s.attempt(ctx, fence, f); !s.d.again(err) || errors.Is(err, chatadmin.ErrCommitUnknown) {
+	for n := 0; ; n++ {
+		err := s.attempt(ctx, fence, f)
+		switch {
+		case !s.d.again(err) || errors.Is(err, chatadmin.ErrCommitUnknown):
 			return err
+		case n+1 == s.attempts:
+			return fmt.Errorf("%d attempts lost their race (%w): %w", s.attempts, err, chatadmin.ErrBusy)
 		}
 		if err := pause(ctx, n); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("%d attempts lost their race (%w): %w", s.attempts, err, chatadmin.ErrBusy)
 }
 
 // pause waits after the n-th attempt, a random time that grows to half a second, or until the context ends.

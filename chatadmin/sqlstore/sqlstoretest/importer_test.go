@@ -26,38 +26,43 @@ import (
 
 const importerArg = "-importer"
 
-// importer is a process of its own: it imports a file, or resumes an import. It kills itself with its n-th statement, in turn before and after the database has carried it out.
+// mortal opens the database that the arguments of a process begin with: dialect, DSN, table prefix. The process is killed with its n-th statement, in turn before and after the database has
+// carried it out.
+func mortal(args []string, n string) (*sqlstore.Store, error) {
+	dialect := sqlstore.SQLite
+	if args[0] == "postgresql" {
+		dialect = sqlstore.PostgreSQL
+	}
+	w, err := newWatch(dialect, args[1], nil)
+	if err != nil {
+		return nil, err
+	}
+	last, err := strconv.Atoi(n)
+	if err != nil {
+		return nil, err
+	}
+	seen := 0
+	die := func(statement) error {
+		if seen++; seen == last {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		return nil
+	}
+	if w.before = die; last%2 == 0 {
+		w.before, w.after = nil, die
+	}
+	return sqlstore.Open(context.Background(), sql.OpenDB(w), dialect, &sqlstore.Options{Prefix: args[2]})
+}
+
+// importer is a process of its own: it imports a file, or resumes an import.
 func importer(args []string) int {
 	err := func() error {
-		dialect := sqlstore.SQLite
-		if args[0] == "postgresql" {
-			dialect = sqlstore.PostgreSQL
-		}
-		w, err := newWatch(dialect, args[1], nil)
+		store, err := mortal(args, args[7])
 		if err != nil {
 			return err
 		}
-		last, err := strconv.Atoi(args[7])
-		if err != nil {
-			return err
-		}
-		seen := 0
-		die := func(statement) error {
-			if seen++; seen == last {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {}
-			}
-			return nil
-		}
-		if w.before = die; last%2 == 0 {
-			w.before, w.after = nil, die
-		}
-		db := sql.OpenDB(w)
 		ctx := context.Background()
-		store, err := sqlstore.Open(ctx, db, dialect, &sqlstore.Options{Prefix: args[2]})
-		if err != nil {
-			return err
-		}
 		file, err := os.Open(args[6])
 		if err != nil {
 			return err
