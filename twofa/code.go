@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
@@ -177,14 +178,16 @@ func recoveryHash(code string, domain, user chatadmin.ID, generation int64) []by
 // token is what a remembered client holds: a selector, by which it is found, and a verifier, of which only the hash is kept.
 type token struct{ selector, verifier string }
 
-const selectorSize = 9 // bytes
+const selectorSize = 10 // bytes; in hexadecimal, so that no command line takes it for a flag
 
+// newToken makes a token of a client that is remembered from now on, or, with its selector, the next one of a client.
 func newToken(rand io.Reader, selector string) (token, error) {
 	if selector == "" {
-		var err error
-		if selector, err = newSecret(rand, selectorSize); err != nil {
-			return token{}, err
+		b := make([]byte, selectorSize)
+		if _, err := io.ReadFull(rand, b); err != nil {
+			return token{}, fmt.Errorf("randomness: %w", err)
 		}
+		selector = hex.EncodeToString(b)
 	}
 	verifier, err := newSecret(rand, secretSize)
 	return token{selector, verifier}, err
@@ -193,7 +196,7 @@ func newToken(rand io.Reader, selector string) (token, error) {
 // parseToken takes a token apart; what newToken cannot have made is the zero token, which nobody has.
 func parseToken(s string) token {
 	selector, verifier, _ := strings.Cut(s, ".")
-	if !parseSecret(selector, selectorSize) || !parseSecret(verifier, secretSize) {
+	if len(selector) != 2*selectorSize || strings.Trim(selector, "0123456789abcdef") != "" || !parseSecret(verifier, secretSize) {
 		return token{}
 	}
 	return token{selector, verifier}

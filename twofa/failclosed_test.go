@@ -61,7 +61,7 @@ func TestRandomnessEndsWhileAnswering(t *testing.T) {
 	c := w.challenged(ann)
 	o, err := w.twofa.Open(ctx, w.domain, c.ID)
 	require.NoError(t, err)
-	for left := range 33 + 2 {
+	for left := range 10 + 24 + 2 { // selector, verifier, revision
 		_, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) { o.Rand = &drying{left} })
 		a, err := f.Answer(ctx, o, w.code(secret), true)
 		require.Error(t, err, "%d bytes", left)
