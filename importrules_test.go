@@ -19,18 +19,22 @@ const module = "chatadmin.example/sdk"
 
 // mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
 var mayImport = map[string][]string{
-	"":                            {},
-	"/chatadmin":                  {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
-	"/chatadmin/memstore":         {"/chatadmin", "github.com/google/btree"},
-	"/chatadmin/storetest":        {"/chatadmin", "github.com/stretchr/testify/"},
-	"/chatadmin/chatadmintest":    {"/chatadmin"},
-	"/chatadmin/keyring":          {},
-	"/chatadmin/signin":           {"/chatadmin"},
-	"/chatadmin/smtpmail":         {"/chatadmin", "github.com/wneessen/go-mail"},
-	"/chatadmin/sqlstore":         {"/chatadmin"},
-	"/csvimport":                  {"/chatadmin", "github.com/gocarina/gocsv"},
-	"/csvimport/internal/csvfile": {"golang.org/x/text/"},
-	"/csvimport/internal/formula": {},
+	"":                               {},
+	"/chatadmin":                     {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
+	"/chatadmin/memstore":            {"/chatadmin", "github.com/google/btree"},
+	"/chatadmin/storetest":           {"/chatadmin", "github.com/stretchr/testify/"},
+	"/chatadmin/chatadmintest":       {"/chatadmin"},
+	"/chatadmin/keyring":             {},
+	"/chatadmin/signin":              {"/chatadmin"},
+	"/chatadmin/smtpmail":            {"/chatadmin", "github.com/wneessen/go-mail"},
+	"/chatadmin/sqlstore":            {"/chatadmin"},
+	"/csvimport":                     {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/integrations":                  {"/chatadmin", "/chatadmin/keyring"},
+	"/integrations/integrationstest": {"/integrations", "/chatadmin", "/chatadmin/keyring", "/chatadmin/memstore", "/chatadmin/chatadmintest"},
+	"/integrations/slack":            {"/integrations", "/chatadmin", "github.com/slack-go/slack"},
+	"/integrations/slack/slacktest":  {"/integrations", "/integrations/slack"},
+	"/csvimport/internal/csvfile":    {"golang.org/x/text/"},
+	"/csvimport/internal/formula":    {},
 }
 
 type pkg struct {
