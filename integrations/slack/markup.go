@@ -5,17 +5,33 @@ import "strings"
 // maxText is what Slack keeps of a message: it cuts longer ones itself, without a sign.
 const maxText = 40000
 
-var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\x00", "")
-
 // Escape makes Slack's markup of plain text: every "&", "<" and ">" is escaped, so that no text of a member becomes a mention, a channel-wide ping or a link with another name. Text
 // beyond 40,000 bytes is cut, with "…". It takes linear time. See https://docs.slack.dev/messaging/formatting-message-text.
 func Escape(text string) string {
-	escaped := escaper.Replace(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(escaped) <= maxText {
-		return escaped
+	text = clean(text)
+	b := make([]byte, 0, len(text)+4*(strings.Count(text, "&")+strings.Count(text, "<")+strings.Count(text, ">")))
+	from := 0
+	for i := 0; i < len(text); i++ {
+		with := ""
+		switch text[i] {
+		case '&':
+			with = "&amp;"
+		case '<':
+			with = "&lt;"
+		case '>':
+			with = "&gt;"
+		default:
+			continue
+		}
+		b = append(append(b, text[from:i]...), with...)
+		from = i + 1
 	}
-	cut := strings.ToValidUTF8(escaped[:maxText-len("…")], "")
-	if i := strings.LastIndexByte(cut, '&'); i >= 0 && i > len(cut)-len("&amp;") && !strings.Contains(cut[i:], ";") {
+	b = append(b, text[from:]...)
+	if len(b) <= maxText {
+		return string(b)
+	}
+	cut := strings.ToValidUTF8(string(b[:maxText-len("…")]), "")
+	if i := strings.LastIndexByte(cut, '&'); i > len(cut)-len("&amp;") && !strings.Contains(cut[i:], ";") {
 		cut = cut[:i]
 	}
 	return cut + "…"
@@ -30,33 +46,40 @@ type Names struct {
 // Plain makes plain text of Slack's markup: mentions become "@name" and "#name", links "name (address)", and escapes the characters they stand for. Marks of emphasis stay as they
 // are, since they read well. What looks like markup and is none stays too. It takes linear time, however deep it is nested.
 func Plain(markup string, n Names) string {
-	var b strings.Builder
-	b.Grow(len(markup))
+	markup = clean(markup)
+	b := make([]byte, 0, len(markup)+16)
+	from := 0 // what is not copied yet
 	for i := 0; i < len(markup); {
 		switch markup[i] {
 		case '<':
-			end := strings.IndexAny(markup[i+1:], "<>\n") // stops at the next "<": what was looked at once is not looked at again
-			if end > 0 && markup[i+1+end] == '>' {
-				b.WriteString(n.reference(markup[i+1 : i+1+end]))
-				i += end + 2
+			end := i + 1
+			for end < len(markup) && markup[end] != '<' && markup[end] != '>' && markup[end] != '\n' {
+				end++
+			}
+			if end > i+1 && end < len(markup) && markup[end] == '>' {
+				b = n.reference(append(b, markup[from:i]...), markup[i+1:end])
+				from, i = end+1, end+1
 				continue
 			}
-			b.WriteByte('<')
-			i++
+			i++ // an escape behind it is one
 		case '&':
 			char, size := entity(markup[i:])
-			b.WriteByte(char)
+			b = append(append(b, markup[from:i]...), char)
 			i += size
+			from = i
 		default:
-			end := strings.IndexAny(markup[i:], "<&")
-			if end < 0 {
-				end = len(markup) - i
-			}
-			b.WriteString(markup[i : i+end])
-			i += end
+			i++
 		}
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(b.String(), "\uFFFD"), "\x00", "")
+	return clean(string(append(b, markup[from:]...)))
+}
+
+// clean is valid UTF-8 without NUL.
+func clean(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // entity reads one of the three escapes that there are.
@@ -72,31 +95,47 @@ func entity(s string) (char byte, size int) {
 	return '&', 1
 }
 
+// unescape reads the escapes in a text without references.
 func unescape(s string) string {
-	return Plain(strings.ReplaceAll(s, "<", "&lt;"), Names{})
+	if !strings.Contains(s, "&") {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); {
+		if s[i] != '&' {
+			b = append(b, s[i])
+			i++
+			continue
+		}
+		char, size := entity(s[i:])
+		b = append(b, char)
+		i += size
+	}
+	return string(b)
 }
 
-// reference is what stands for the inside of <…>.
-func (n Names) reference(in string) string {
+// reference appends what stands for the inside of <…>.
+func (n Names) reference(b []byte, in string) []byte {
 	target, label, named := strings.Cut(in, "|")
 	label = unescape(label)
+	at := func(sign byte, name string) []byte { return append(append(b, sign), name...) }
 	switch {
 	case strings.HasPrefix(target, "@"):
-		return "@" + first(label, call(n.User, target[1:]), target[1:])
+		return at('@', first(label, call(n.User, target[1:]), target[1:]))
 	case strings.HasPrefix(target, "#"):
-		return "#" + first(label, call(n.Channel, target[1:]), target[1:])
+		return at('#', first(label, call(n.Channel, target[1:]), target[1:]))
 	case strings.HasPrefix(target, "!subteam^"):
-		return "@" + first(strings.TrimPrefix(label, "@"), target[len("!subteam^"):])
+		return at('@', first(strings.TrimPrefix(label, "@"), target[len("!subteam^"):]))
 	case strings.HasPrefix(target, "!date^"):
-		return first(label, "a date")
+		return append(b, first(label, "a date")...)
 	case strings.HasPrefix(target, "!"):
-		return "@" + first(strings.TrimPrefix(label, "@"), unescape(target[1:]))
+		return at('@', first(strings.TrimPrefix(label, "@"), unescape(target[1:])))
 	}
 	address := unescape(strings.TrimPrefix(target, "mailto:"))
 	if !named || label == "" || label == address || label == strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://") {
-		return address
+		return append(b, address...)
 	}
-	return label + " (" + address + ")"
+	return append(append(append(append(b, label...), " ("...), address...), ')')
 }
 
 func call(f func(string) string, id string) string {
