@@ -311,6 +311,7 @@ func TestAuthoriserDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, now.Problem, "was deleted")
 	require.False(t, now.Connected)
+	require.Equal(t, st.Webhook.Reveal(), now.Webhook.Reveal(), "the address never changes")
 	require.JSONEq(t, string(st.Settings), string(now.Settings))
 }
 

@@ -131,6 +131,13 @@ func TestBothWays(t *testing.T) {
 	require.Len(t, w.texts(), 2)
 	require.Len(t, w.slack.Messages("C0GENERAL"), 5)
 
+	// Nor does one of our own that bears no mark of the app, as after the app was installed anew: the map knows it.
+	own := strings.NewReplacer("1719209506.817929", out[0].TS, "Hello, this is a normal text message", "echo").Replace(string(fixture(t, "event_message.json")))
+	code, _ := w.event([]byte(own))
+	require.Equal(t, http.StatusOK, code)
+	w.Deliver()
+	require.Len(t, w.texts(), 2)
+
 	// Edits and deletions.
 	w.slack.Edit("C0GENERAL", ts, "Hello again")
 	require.Zero(t, w.slack.Deliver(t.Context()))
