@@ -15,6 +15,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/integrations"
 )
 
 func main() {
@@ -50,6 +51,7 @@ Commands:
   export [FILE]                      write the users as CSV
   invite TOKEN                       send the invitations an import held back
   users, roles, groups               list and change them; "users --help" tells more
+  integrations services|enable|…     connect groups and users to Slack, Mailchimp and AFAS
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -103,9 +105,14 @@ func (c *cli) run(ctx context.Context, args []string) error {
 	defer close()
 	name, rest := fs.Arg(0), fs.Args()[1:]
 	command, ok := map[string]func(context.Context, []string) error{"init": c.init, "import": c.imports, "export": c.export, "invite": c.invite,
-		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script}[name]
+		"users": c.users, "roles": c.roles, "groups": c.groups, "audit": c.audit, "script": c.script, "integrations": c.integrations}[name]
 	if !ok {
 		return usage("there is no command %q", name)
+	}
+	if name != "integrations" && name != "script" {
+		if err := c.extendIntegrations(); err != nil {
+			return err
+		}
 	}
 	return command(ctx, rest)
 }
@@ -189,7 +196,8 @@ func (c *cli) dropped() {
 func code(err error) string {
 	for name, is := range map[string]error{"not_found": chatadmin.ErrNotFound, "forbidden": chatadmin.ErrForbidden, "exists": chatadmin.ErrExists,
 		"last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale, "interrupted": context.Canceled} {
+		"not_in_subscription": chatadmin.ErrNotInSubscription, "suspended": chatadmin.ErrSuspended, "plan_stale": chatadmin.ErrPlanStale,
+		"service_off": integrations.ErrServiceOff, "not_connected": integrations.ErrNotConnected, "unsure": integrations.ErrUnsure, "interrupted": context.Canceled} {
 		if errors.Is(err, is) {
 			return name
 		}
