@@ -205,17 +205,17 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 		case now.rev != c.rev:
 			return errMoved
 		}
-		one := []chatadmin.Change[chatadmin.Record]{change}
-		if err := w.PutRecords(ctx, one); err != nil {
+		changes := append([]chatadmin.Change[chatadmin.Record]{change}, c.also...)
+		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
-		if rev = one[0].Row.Rev; kind != "" {
+		if rev = changes[0].Row.Rev; kind != "" {
 			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
 		}
 		return nil
 	})
 	if err == nil {
-		c.rev = rev
+		c.rev, c.also = rev, nil
 	}
 	return err
 }

@@ -80,11 +80,15 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 // grant keeps the account that a provider has granted.
 func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, g *Grant) error {
 	was := c.data.Label
-	if was != g.Label { // another account: its channels and audiences are others
-		c.data.State, c.Saved = draft, false
+	if c.data.Connected && c.data.ID != g.ID { // another account: its channels and audiences are others
+		var err error
+		if c.also, err = x.release(c, x.admin.NewID(), x.admin.Now()); err != nil {
+			return err
+		}
+		c.erase(svc.Info().Hook, "")
 	}
 	c.Token, c.Account = g.Token, g.Account
-	c.data.Connected, c.data.Label, c.data.By, c.data.Problem = true, g.Label, s.Actor(), ""
+	c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = true, g.ID, g.Label, s.Actor(), ""
 	err := x.put(ctx, s, svc, c, KindConnect, []chatadmin.FieldChange{{Field: "account", Before: was, After: g.Label}}, map[string]string{"service": c.service})
 	if err != nil {
 		return err

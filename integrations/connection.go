@@ -21,6 +21,8 @@ type Connection struct {
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
 	Hooks          map[string]*Hook
+	// Shared says, in Release, that the same account is connected elsewhere too, or again: the token may be the same, and is not to be given back.
+	Shared bool
 
 	// Keep writes Hooks before Save has ended: a provider that looks at once whether an address answers must find it answering. It is nil outside Save.
 	Keep func(context.Context) error
@@ -29,6 +31,7 @@ type Connection struct {
 	service string
 	data    connData
 	rev     chatadmin.Rev
+	also    []chatadmin.Change[chatadmin.Record] // written together with it
 }
 
 // Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.
@@ -51,6 +54,7 @@ type connData struct {
 	Version   int                 `json:"v"`
 	State     string              `json:"state"`
 	Connected bool                `json:"connected,omitempty"`
+	ID        string              `json:"id,omitempty"` // of the account at the provider
 	Label     string              `json:"label,omitempty"`
 	By        chatadmin.ID        `json:"by,omitempty"` // who authorised it
 	Settings  json.RawMessage     `json:"settings,omitempty"`
@@ -199,7 +203,7 @@ func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 // erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.
 func (c *Connection) erase(keep string, problem string) {
 	c.Token, c.Account, c.Saved = Secret{}, nil, false
-	c.data.State, c.data.Connected, c.data.Label, c.data.By, c.data.Problem = draft, false, "", "", problem
+	c.data.State, c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = draft, false, "", "", "", problem
 	for name := range c.Hooks {
 		if name != keep {
 			delete(c.Hooks, name)

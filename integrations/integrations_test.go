@@ -20,6 +20,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
+	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
 func newRing(t testing.TB) *keyring.Ring {
@@ -256,6 +257,34 @@ func TestDisconnect(t *testing.T) {
 		w.Deliver()
 	}
 	require.Empty(t, records(t, w, "integration.release"))
+}
+
+// One workspace, two groups: the token, which is one and the same, is revoked with the last of them. A connection that was made anew survives what still ends its predecessor.
+func TestSharedAccount(t *testing.T) {
+	w, srv, back := slackWorld(t, nil)
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, 200, code)
+	other := integrations.Of{Service: "slack", Owner: w.NewGroup("Other")}
+	w.Connect(other, srv.Authorise)
+	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
+	require.Equal(t, 1, srv.Tokens())
+	down := true
+	srv.Fault = func(method string) slacktest.Fault {
+		if down && method == "auth.revoke" {
+			return slacktest.Fault{Status: 503}
+		}
+		return slacktest.Fault{}
+	}
+	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, other))
+	require.Equal(t, 1, srv.Tokens())
+	w.Connect(other, srv.Authorise)
+	down = false
+	w.Clock.Advance(time.Hour)
+	w.Deliver()
+	require.Empty(t, records(t, w, "integration.release"))
+	require.Equal(t, 1, srv.Tokens())
+	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, other))
+	require.Zero(t, srv.Tokens())
 }
 
 func records(t testing.TB, w *integrationstest.World, kind string) []chatadmin.Record {

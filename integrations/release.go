@@ -120,6 +120,9 @@ func (x *Integrations) runRelease(ctx context.Context, key chatadmin.Key) error 
 			return err
 		}
 		c.DomainSettings = dom.Settings
+		if c.Shared, err = x.connectedElsewhere(ctx, d.Service, d.Conn.ID); err != nil {
+			return err
+		}
 		if svc != nil {
 			failed = svc.Release(ctx, c)
 		}
@@ -143,6 +146,25 @@ func (x *Integrations) runRelease(ctx context.Context, key chatadmin.Key) error 
 		err = nil
 	}
 	return errors.Join(failed, err)
+}
+
+// connectedElsewhere looks whether any connection, of whatever domain, has the same account.
+func (x *Integrations) connectedElsewhere(ctx context.Context, service, id string) (bool, error) {
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn}, p)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range rs {
+			var d connData
+			if ofItem(r).Service == service && decode(r, &d, &d.Version) == nil && d.Connected && d.ID == id {
+				return true, nil
+			}
+		}
+		if p.After = next; next == "" {
+			return false, nil
+		}
+	}
 }
 
 var errGone = errors.New("another worker has it")

@@ -73,6 +73,7 @@ type Next struct {
 // Grant is the provider's permission to act for somebody.
 type Grant struct {
 	Token   Secret
+	ID      string          // the provider's own of the account: for another one than before, the old is released and the settings become a draft
 	Label   string          // of the account, for people, such as the workspace's name
 	Account json.RawMessage // what the service needs to know of it; no secret
 }

@@ -149,7 +149,7 @@ func (s *Service) redeem(ctx context.Context, c *integrations.Connection, code s
 		return integrations.Next{}, &integrations.ProviderError{Service: title, Sentence: "the answer holds no token: request another code"}
 	}
 	data, err := json.Marshal(account{k.User})
-	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(token), Label: k.User, Account: data}}, err
+	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(token), ID: k.User, Label: k.User, Account: data}}, err
 }
 
 // Choices lists the types of dossier items.

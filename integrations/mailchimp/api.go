@@ -72,6 +72,7 @@ func (a *api) exchange(ctx context.Context, code, redirect string) (*integration
 	}
 	var meta struct {
 		DC      string `json:"dc"`
+		ID      int64  `json:"user_id"`
 		Account string `json:"accountname"`
 	}
 	if err := a.do(ctx, http.MethodGet, a.login()+"/oauth2/metadata", "OAuth "+t.AccessToken, nil, &meta); err != nil {
@@ -81,7 +82,7 @@ func (a *api) exchange(ctx context.Context, code, redirect string) (*integration
 		return nil, err
 	}
 	data, err := json.Marshal(account{meta.DC})
-	return &integrations.Grant{Token: integrations.Hide(t.AccessToken), Label: line(meta.Account), Account: data}, err
+	return &integrations.Grant{Token: integrations.Hide(t.AccessToken), ID: strconv.FormatInt(meta.ID, 10), Label: line(meta.Account), Account: data}, err
 }
 
 // call calls the API of the connection's data centre.

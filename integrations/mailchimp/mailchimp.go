@@ -198,14 +198,14 @@ func (s *Service) subscribe(ctx context.Context, c *integrations.Connection, lis
 	return c.Keep(ctx)
 }
 
-// unsubscribe removes our webhooks from an audience.
+// unsubscribe removes our webhook from an audience; not one that was made there later, for an address that came after it.
 func (s *Service) unsubscribe(ctx context.Context, c *integrations.Connection, list string) error {
 	there, err := s.api.webhooks(ctx, c, list)
 	if err != nil {
 		return ignoreMissing(err)
 	}
 	for _, w := range there {
-		if c.OwnHook(w.URL) {
+		if w.URL == c.Hooks[list].URL.Reveal() || w.ID == c.Hooks[list].ProviderID {
 			if err := s.api.remove(ctx, c, list, w.ID); err != nil {
 				return err
 			}

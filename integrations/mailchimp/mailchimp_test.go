@@ -365,6 +365,50 @@ func TestGroupDeleted(t *testing.T) {
 	require.Empty(t, w.srv.Webhooks("b7c6eb2165"))
 }
 
+// Authenticating again keeps all; with another account it begins anew, and the old one's webhooks are removed.
+func TestAnotherAccount(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
+	before := w.srv.Webhooks(list)
+	st := w.Connect(w.Of("mailchimp"), w.srv.Authorise)
+	w.Deliver()
+	require.Equal(t, "saved", st.State)
+	require.Equal(t, before, w.srv.Webhooks(list))
+	w.srv.Account++
+	st = w.Connect(w.Of("mailchimp"), w.srv.Authorise)
+	require.Equal(t, "draft", st.State)
+	require.True(t, st.Connected)
+	w.Deliver()
+	require.Empty(t, w.srv.Webhooks(list))
+	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
+	require.NotEqual(t, before[0].URL, w.srv.Webhooks(list)[0].URL)
+}
+
+// Disconnected while Mailchimp was down, and connected anew since: what is still to be ended leaves the new webhook alone.
+func TestReconnectedBeforeTheEnd(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
+	old := w.srv.Webhooks(list)[0].URL
+	down := true
+	w.srv.Fault = func(string) mailchimptest.Fault {
+		if down {
+			return mailchimptest.Fault{Status: 503}
+		}
+		return mailchimptest.Fault{}
+	}
+	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("mailchimp")))
+	down = false
+	w.Connect(w.Of("mailchimp"), w.srv.Authorise)
+	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
+	w.Clock.Advance(time.Hour)
+	w.Deliver()
+	require.Len(t, w.srv.Webhooks(list), 1)
+	require.NotEqual(t, old, w.srv.Webhooks(list)[0].URL)
+	w.fire(fixture(t, "webhook_subscribe.form"))
+	w.Deliver()
+	require.Len(t, w.texts(), 1)
+}
+
 func TestOptionsAreNeeded(t *testing.T) {
 	for _, o := range []mailchimp.Options{{}, {ClientID: "1"}, {ClientSecret: integrations.Hide("s")}, {ClientID: "1", ClientSecret: integrations.Hide("s"), API: "nonsense"}} {
 		_, err := mailchimp.New(o)

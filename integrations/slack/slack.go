@@ -106,7 +106,7 @@ func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step 
 		return integrations.Next{}, err
 	}
 	data, err := json.Marshal(g.account)
-	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), Label: first(g.team, g.account.Team), Account: data}}, err
+	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), ID: g.account.Team, Label: first(g.team, g.account.Team), Account: data}}, err
 }
 
 // Choices lists the channels that are not archived.
@@ -143,8 +143,11 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 	return err
 }
 
-// Release revokes the token.
+// Release revokes the token, unless the workspace is connected elsewhere too: Slack gives an app one token for each workspace.
 func (s *Service) Release(ctx context.Context, c *integrations.Connection) error {
+	if c.Shared {
+		return nil
+	}
 	err := s.api.revoke(ctx, c.Token.Reveal())
 	if errors.Is(err, integrations.ErrNotConnected) {
 		return nil // it is invalid already

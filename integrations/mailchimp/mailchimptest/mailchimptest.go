@@ -66,6 +66,8 @@ type Server struct {
 	Signing bool
 	// DC is what the metadata name; default "us1".
 	DC string
+	// Account is the ID of the account that signs in next; default 54321. The audiences are the same for each.
+	Account int
 
 	web *httptest.Server
 	hc  *http.Client
@@ -81,7 +83,7 @@ type Server struct {
 
 // NewServer starts a fake with three audiences. Close it.
 func NewServer() *Server {
-	s := &Server{Now: time.Now, DC: "us1", codes: map[string]string{}, tokens: map[string]bool{}, calls: map[string]int{},
+	s := &Server{Now: time.Now, DC: "us1", Account: 54321, codes: map[string]string{}, tokens: map[string]bool{}, calls: map[string]int{},
 		lists: []Audience{{"a6b5da1054", "Newsletter", 120}, {"b7c6eb2165", "Product updates", 7}, {"c8d7fc3276", "Archive", 0}}}
 	s.web = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = s.web.URL
@@ -304,7 +306,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, path string, bod
 	case len(body) > 0 && r.Header.Get("Content-Type") != "application/json":
 		problem(w, http.StatusUnsupportedMediaType, "Unsupported Media Type", "The body must be JSON.")
 	case path == "/oauth2/metadata" && r.Method == http.MethodGet:
-		reply(w, http.StatusOK, map[string]any{"dc": s.DC, "role": "owner", "accountname": "Example BV", "user_id": 54321, "login_url": "https://login.mailchimp.com", "api_endpoint": "https://evil.example"})
+		reply(w, http.StatusOK, map[string]any{"dc": s.DC, "role": "owner", "accountname": "Example BV", "user_id": s.Account, "login_url": "https://login.mailchimp.com", "api_endpoint": "https://evil.example"})
 	case path == "/lists" && r.Method == http.MethodGet:
 		s.page(w, r.URL.Query())
 	default:

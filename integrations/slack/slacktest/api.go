@@ -148,6 +148,9 @@ func (s *Server) access(form url.Values) answer {
 	}
 	s.codes[form.Get("code")] = "" // once
 	token := fmt.Sprintf("xoxb-slacktest-%d", len(s.codes))
+	for valid := range s.tokens { // an app has one for the workspace
+		token = valid
+	}
 	s.tokens[token] = true
 	return answer{"ok": true, "access_token": token, "token_type": "bot", "scope": "channels:history,channels:read,chat:write,chat:write.customize,users:read",
 		"bot_user_id": BotUser, "app_id": App, "team": answer{"id": Team, "name": TeamName}, "enterprise": nil, "is_enterprise_install": false, "authed_user": answer{"id": "U0ALICE"}}
