@@ -90,7 +90,9 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 	for len(k.items) > 0 && failed == nil && ctx.Err() == nil && k.x.admin.Now().Before(k.until.Add(-2*requestTimeout)) {
 		r := &k.items[0]
 		var changes []chatadmin.Change[chatadmin.Record]
-		if changes, failed = f(ctx, k.svc, k.conn, r); failed != nil {
+		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
+		changes, failed = f(one, k.svc, k.conn, r)
+		if cancel(); failed != nil {
 			if changes, failed = k.failed(*r, failed); failed != nil {
 				break
 			}
@@ -198,7 +200,7 @@ func orElse(s, other string) string {
 // failed decides what a failure means: nil and changes, if it concerns this one message, which is given up; else the failure, which stops the line for a while.
 func (k *work) failed(r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
 	var p *ProviderError
-	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound)
+	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
 	if errors.As(err, &p) {
 		again = p.Again || p.SignIn || p.Unsure
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -412,6 +413,42 @@ func TestHandler(t *testing.T) {
 	}
 	w.Deliver()
 	require.Len(t, w.Groups.Messages(w.Group), 1)
+}
+
+// FuzzHandler sends anything anywhere: nothing but the one right address and alarms in their form is accepted.
+func FuzzHandler(f *testing.F) {
+	pager, err := NewPager("http://127.0.0.1:1")
+	require.NoError(f, err)
+	w := integrationstest.New(f, nil, pager)
+	require.NoError(f, w.X.EnableService(f.Context(), w.Boss, "pager", nil))
+	ready(f, w)
+	st, err := w.X.Status(f.Context(), w.Ann, w.Of("pager"))
+	require.NoError(f, err)
+	right := st.Webhook.Reveal()[strings.Index(st.Webhook.Reveal(), "/hook/"):]
+	f.Add("POST", "", []byte(`{"id":"1","text":"x"}`))
+	f.Add("GET", "/callback/pager?state=a.b.c", []byte{})
+	f.Add("POST", "/hook/pager/alarms/a.b.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", []byte("{}"))
+	f.Add("HEAD", "/hook/////", []byte("null"))
+	f.Fuzz(func(t *testing.T, method, path string, body []byte) {
+		u, err := url.ParseRequestURI("/" + strings.TrimPrefix(path, "/"))
+		if err != nil || strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' }) || method == "" {
+			return
+		}
+		if path == "" {
+			u.Path = right
+		}
+		before := len(records(t, w, "integration.in"))
+		rec := httptest.NewRecorder()
+		w.X.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, u.String(), bytes.NewReader(body)))
+		if path != "" {
+			require.Contains(t, []int{400, 404, 405}, rec.Code)
+		} else {
+			require.Contains(t, []int{200, 401, 405}, rec.Code)
+		}
+		if rec.Code != 200 {
+			require.Len(t, records(t, w, "integration.in"), before)
+		}
+	})
 }
 
 // Requests leave only for hosts that are listed, and follow no redirect.

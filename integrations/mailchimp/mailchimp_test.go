@@ -305,6 +305,39 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// The body by which a webhook is made is that of the documentation, and what the documentation answers is understood.
+func TestWebhookRequest(t *testing.T) {
+	srv := mailchimptest.NewServer()
+	t.Cleanup(srv.Close)
+	o := srv.Options()
+	bodies := map[string]string{}
+	o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/webhooks") {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+		b, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		bodies[r.URL.Path] = string(b)
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(fixture(t, "webhook_create_response.json"))), Request: r}, nil
+	})
+	svc, err := mailchimp.New(o)
+	require.NoError(t, err)
+	w := &world{integrationstest.New(t, nil, svc), t, srv}
+	w.Connect(w.Of("mailchimp"), srv.Authorise)
+	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
+	var sent struct{ URL string }
+	body := bodies["/3.0/lists/"+list+"/webhooks"]
+	require.NoError(t, json.Unmarshal([]byte(body), &sent))
+	want := strings.Replace(string(fixture(t, "webhook_create_request.json")), "https://chat.example.com/hooks/mailchimp/3f0c1f9e2b7d4c51a6", sent.URL, 1)
+	require.JSONEq(t, want, body)
+	form := fixture(t, "webhook_subscribe.form")
+	require.Equal(t, 401, w.send(sent.URL, form))
+	at := "1772355600"
+	require.Equal(t, w.Clock.Now().Unix(), int64(1772355600))
+	require.Equal(t, 200, w.send(sent.URL, form, "X-Mailchimp-Signature", "t="+at+",v1="+mailchimp.Sign("example-signing-secret", at, form)), "by the secret that the answer told")
+}
+
 // What Mailchimp says reaches the admin in its own words, without our address in them.
 func TestProvidersWords(t *testing.T) {
 	w := newWorld(t)

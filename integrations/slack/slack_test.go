@@ -413,3 +413,41 @@ func TestLostAnswer(t *testing.T) {
 	require.Equal(t, w.slack.Messages("C0GENERAL")[0].TS, w.slack.Messages("C0GENERAL")[1].Thread)
 	require.Equal(t, 1, lost, "each was posted once and then found")
 }
+
+// The real host, and what the documentation answers.
+func TestDocumentedAnswers(t *testing.T) {
+	var paths []string
+	answers := map[string]string{"/api/oauth.v2.access": "oauth_v2_access_ok.json", "/api/chat.postMessage": "chat_postMessage_ok.json"}
+	svc, err := slack.New(slack.Options{ClientID: "1.2", ClientSecret: integrations.Hide("secret"), SigningSecret: integrations.Hide("secret"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		paths = append(paths, r.Method+" "+r.URL.Host+r.URL.Path)
+		require.Equal(t, "https", r.URL.Scheme)
+		body := `{"ok":true,"team_id":"T0EXAMPLE","user_id":"U0BRIDGE","bot_id":"B0BRIDGE"}`
+		if name := answers[r.URL.Path]; name != "" {
+			body = string(fixture(t, name))
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	})})
+	require.NoError(t, err)
+	next, err := svc.Connect(t.Context(), nil, integrations.Step{State: "s", Redirect: "https://chat.example/callback/slack"})
+	require.NoError(t, err)
+	require.Equal(t, "https://slack.com/oauth/v2/authorize?client_id=1.2&redirect_uri=https%3A%2F%2Fchat.example%2Fcallback%2Fslack&scope=channels%3Ahistory%2Cchannels%3Aread%2Cgroups%3Ahistory%2Cgroups%3Aread%2Cchat%3Awrite%2Cchat%3Awrite.customize%2Cusers%3Aread&state=s", next.URL.Reveal())
+	next, err = svc.Connect(t.Context(), nil, integrations.Step{Code: "c"})
+	require.NoError(t, err)
+	require.Equal(t, "xoxb-REDACTED-example", next.Grant.Token.Reveal())
+	require.Equal(t, []string{"T0EXAMPLE", "Example Team"}, []string{next.Grant.ID, next.Grant.Label})
+	require.JSONEq(t, `{"team":"T0EXAMPLE","app":"A0BRIDGE","bot_user":"U0BRIDGE","bot":"B0BRIDGE"}`, string(next.Grant.Account))
+	c := &integrations.Connection{Settings: []byte(`{"channel":"C0GENERAL","name":"Group feed"}`), Account: next.Grant.Account, Token: next.Grant.Token}
+	sent, err := svc.Send(t.Context(), c, integrations.Outgoing{Op: integrations.Posted, Key: "k", Text: "Here's a message for you"})
+	require.NoError(t, err)
+	require.Equal(t, "C0GENERAL:1503435956.000247", sent.ID)
+	answers = map[string]string{"/api/oauth.v2.access": "oauth_v2_access_error.json", "/api/chat.postMessage": "chat_postMessage_error.json"}
+	_, err = svc.Connect(t.Context(), nil, integrations.Step{Code: "c"})
+	require.EqualError(t, err, "Slack: this sign-in was already used or has expired: authenticate again (invalid_code)")
+	_, err = svc.Send(t.Context(), c, integrations.Outgoing{Op: integrations.Posted, Key: "k", Text: "x"})
+	require.EqualError(t, err, "Slack: the app is not in the channel: invite it there (/invite) or choose another channel (not_in_channel)")
+	require.Equal(t, []string{"POST slack.com/api/oauth.v2.access", "POST slack.com/api/auth.test", "POST slack.com/api/chat.postMessage", "POST slack.com/api/oauth.v2.access", "POST slack.com/api/chat.postMessage"}, paths)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
