@@ -1,6 +1,7 @@
 // Package afas puts messages into the dossiers of AFAS Profit. It is a service for the integrations package, and one of users: the domain enables it, each user connects their own account.
 //
-//	x, err := integrations.New(admin, ring, groups, options, afas.New(nil))
+//	service, err := afas.New(nil)
+//	x, err := integrations.New(admin, ring, groups, options, service)
 //	err = x.EnableService(ctx, boss, "afas", []byte(`{"environment": "12345", "kind": "production"}`))
 //
 // A user then connects in two steps ([integrations.Integrations.Connect]): with the API key and the environment key of an app connector, and the user's name at AFAS, a code is requested, which AFAS mails; with

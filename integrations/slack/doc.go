@@ -6,7 +6,7 @@
 // The host has a Slack app (https://api.slack.com/apps) with [integrations.Options].PublicURL + "/callback/slack" among its redirect URLs, and the bot scopes channels:history, channels:read,
 // groups:history, groups:read, chat:write, chat:write.customize and users:read. An admin of a group makes a draft, which shows the webhook's address, authenticates, chooses a channel and saves. What
 // Slack is to send there comes in one of two forms, or both: the Events API (message.channels and message.groups, with the address as request URL; save first, for Slack looks whether it answers), or a legacy outgoing
-// webhook, which knows no edits.
+// webhook, which knows no edits. An app has one request URL only: where the same app serves several groups, one of them can have the events, and the others take outgoing webhooks.
 //
 // # Settings
 //
