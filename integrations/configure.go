@@ -123,19 +123,31 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 			st.Problem = line.Problem
 		}
 	}
-	rs, _, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Domain: s.Domain(), Owner: of.Owner}, chatadmin.Page{Limit: chatadmin.MaxBatch})
-	if err != nil {
-		return Status{}, err
-	}
-	for _, r := range rs {
-		switch {
-		case r.Kind == kindDead && deadService(r) == of.Service:
-			st.Dead++
-		case (r.Kind == kindIn || r.Kind == kindOut) && ofItem(r).Service == of.Service && !isDone(r):
-			st.Waiting++
+	st.Waiting, st.Dead, err = x.countQueued(ctx, s.Domain(), of)
+	return st, err
+}
+
+// countQueued counts what waits and what was given up. What was done and is only remembered is due later than anything waits.
+func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of Of) (waiting, dead int, err error) {
+	for _, kind := range []string{kindIn, kindOut, kindDead} {
+		q := chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}
+		if kind == kindIn {
+			q.DueBy = x.admin.Now().Add(mostPause)
+		}
+		rs, _, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, r := range rs {
+			switch {
+			case kind == kindDead && deadService(r) == of.Service:
+				dead++
+			case kind != kindDead && ofItem(r).Service == of.Service && !isDone(r):
+				waiting++
+			}
 		}
 	}
-	return st, nil
+	return waiting, dead, nil
 }
 
 // Choices lists what the settings can choose from at the provider, such as channels or audiences. Who is not authenticated yet gets ErrNotConnected. It needs

@@ -153,6 +153,38 @@ func TestGivenUpAfterADay(t *testing.T) {
 	require.WithinDuration(t, dead[0].Queued.Add(25*time.Hour), dead[0].Died, time.Hour)
 }
 
+// What the host refused, and then takes: tried again, it is posted once, and still remembered. However many messages are mapped, what waits and what was given up is counted.
+func TestRetryOfWhatCameIn(t *testing.T) {
+	w := pagerWorld(t)
+	for n := range 1100 {
+		require.Equal(t, 200, postAlarm(t, w, fmt.Sprintf("early%d", n)))
+	}
+	w.Deliver()
+	w.Groups.Fault = func(string) (error, error) { return fmt.Errorf("no: %w", chatadmin.ErrInvalid), nil }
+	require.Equal(t, 200, postAlarm(t, w, "late"))
+	st, err := w.X.Status(t.Context(), w.Ann, w.Of("pager"))
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 0}, []int{st.Waiting, st.Dead})
+	w.Deliver()
+	st, err = w.X.Status(t.Context(), w.Ann, w.Of("pager"))
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 1}, []int{st.Waiting, st.Dead})
+	w.Groups.Fault = nil
+	list, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("pager"))
+	require.NoError(t, err)
+	require.True(t, list[0].Incoming)
+	require.NoError(t, w.X.Retry(t.Context(), w.Ann, list[0].ID))
+	w.Deliver()
+	require.Equal(t, 200, postAlarm(t, w, "late"))
+	w.Deliver()
+	all := w.Groups.Messages(w.Group)
+	require.Len(t, all, 1101)
+	require.Equal(t, "ALARM: alarm late", all[1100].Text)
+	w.Clock.Advance(25 * time.Hour)
+	w.Deliver()
+	require.Empty(t, records(t, w, "integration.in"), "after a day nothing is remembered but the map")
+}
+
 // The line of a connection stays in order through failures, and does not hold others up.
 func TestOrder(t *testing.T) {
 	w := pagerWorld(t)

@@ -253,7 +253,7 @@ func (w *World) Say(id chatadmin.ID, thread chatadmin.ID, text string) {
 	w.must(err)
 }
 
-// Deliver delivers everything that is due, on the hour of the clock and then, by moving it on, everything that was put off by up to a day.
+// Deliver delivers everything that is due by the clock.
 func (w *World) Deliver() {
 	w.T.Helper()
 	w.must(w.X.Deliver(w.T.Context()))

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
 )
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
