@@ -188,6 +188,9 @@ func (i *integrationCommand) configure(ctx context.Context, command string, rest
 
 // connect takes the next step of authenticating.
 func (i *integrationCommand) connect(ctx context.Context) error {
+	if i.s.Actor() == chatadmin.HostActor {
+		return usage("integrations connect: give --as LOGIN: an account is connected by a person")
+	}
 	if _, err := i.x.Draft(ctx, i.s, i.of); err != nil {
 		return err
 	}

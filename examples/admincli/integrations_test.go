@@ -223,7 +223,7 @@ func TestIntegrationsUsage(t *testing.T) {
 	s := newSession(t, "officechat")
 	key := []string{"--key-file", filepath.Join(t.TempDir(), "key")}
 	for args, want := range map[string]int{"integrations": 2, "integrations --help": 0, "integrations fly": 2, "integrations enable": 2, "integrations enable telex": 1, "integrations services": 0, "integrations show slack": 1,
-		"integrations configure slack --group Nowhere": 1, "integrations connect afas": 1, "integrations serve extra": 2, "integrations say hello": 2, "integrations services --slack-api nonsense": 2,
+		"integrations configure slack --group Nowhere": 1, "integrations connect afas": 2, "integrations serve extra": 2, "integrations say hello": 2, "integrations services --slack-api nonsense": 2,
 		"integrations services --public-url nonsense": 2, "integrations connect slack --answer nonsense": 2} {
 		code, out, errs := s.run(append(strings.Fields(args), key...)...)
 		require.Equal(t, want, code, "%s: %s%s", args, out, errs)
