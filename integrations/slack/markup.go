@@ -9,8 +9,9 @@ const maxText = 40000
 // beyond 40,000 bytes is cut, with "…". It takes linear time. See https://docs.slack.dev/messaging/formatting-message-text.
 func Escape(text string) string {
 	text = clean(text)
-	b := make([]byte, 0, len(text)+4*(strings.Count(text, "&")+strings.Count(text, "<")+strings.Count(text, ">")))
-	from := 0
+	var b strings.Builder
+	b.Grow(len(text) + 4*strings.Count(text, "&") + 3*(strings.Count(text, "<")+strings.Count(text, ">")))
+	from := 0 // what is not copied yet
 	for i := 0; i < len(text); i++ {
 		with := ""
 		switch text[i] {
@@ -23,14 +24,17 @@ func Escape(text string) string {
 		default:
 			continue
 		}
-		b = append(append(b, text[from:i]...), with...)
+		if from < i {
+			b.WriteString(text[from:i])
+		}
+		b.WriteString(with)
 		from = i + 1
 	}
-	b = append(b, text[from:]...)
-	if len(b) <= maxText {
-		return string(b)
+	b.WriteString(text[from:])
+	if b.Len() <= maxText {
+		return b.String()
 	}
-	cut := strings.ToValidUTF8(string(b[:maxText-len("…")]), "")
+	cut := strings.ToValidUTF8(b.String()[:maxText-len("…")], "")
 	if i := strings.LastIndexByte(cut, '&'); i > len(cut)-len("&amp;") && !strings.Contains(cut[i:], ";") {
 		cut = cut[:i]
 	}
@@ -64,9 +68,11 @@ func Plain(markup string, n Names) string {
 			i++ // an escape behind it is one
 		case '&':
 			char, size := entity(markup[i:])
-			b = append(append(b, markup[from:i]...), char)
+			if size > 1 { // else it stands for itself
+				b = append(append(b, markup[from:i]...), char)
+				from = i + size
+			}
 			i += size
-			from = i
 		default:
 			i++
 		}
@@ -84,13 +90,22 @@ func clean(s string) string {
 
 // entity reads one of the three escapes that there are.
 func entity(s string) (char byte, size int) {
-	switch {
-	case strings.HasPrefix(s, "&amp;"):
-		return '&', 5
-	case strings.HasPrefix(s, "&lt;"):
-		return '<', 4
-	case strings.HasPrefix(s, "&gt;"):
-		return '>', 4
+	if len(s) < 4 {
+		return '&', 1
+	}
+	switch s[1] {
+	case 'a':
+		if strings.HasPrefix(s, "&amp;") {
+			return '&', 5
+		}
+	case 'l':
+		if s[:4] == "&lt;" {
+			return '<', 4
+		}
+	case 'g':
+		if s[:4] == "&gt;" {
+			return '>', 4
+		}
 	}
 	return '&', 1
 }
@@ -116,20 +131,24 @@ func unescape(s string) string {
 
 // reference appends what stands for the inside of <…>.
 func (n Names) reference(b []byte, in string) []byte {
-	target, label, named := strings.Cut(in, "|")
-	label = unescape(label)
-	at := func(sign byte, name string) []byte { return append(append(b, sign), name...) }
+	target, label, named := in, "", false
+	if i := strings.IndexByte(in, '|'); i >= 0 {
+		target, label, named = in[:i], unescape(in[i+1:]), true
+	}
+	sign, name := byte('@'), ""
 	switch {
-	case strings.HasPrefix(target, "@"):
-		return at('@', first(label, call(n.User, target[1:]), target[1:]))
-	case strings.HasPrefix(target, "#"):
-		return at('#', first(label, call(n.Channel, target[1:]), target[1:]))
-	case strings.HasPrefix(target, "!subteam^"):
-		return at('@', first(strings.TrimPrefix(label, "@"), target[len("!subteam^"):]))
+	case target == "":
+	case target[0] == '@':
+		name = first(label, call(n.User, target[1:]), target[1:])
+	case target[0] == '#':
+		sign, name = '#', first(label, call(n.Channel, target[1:]), target[1:])
 	case strings.HasPrefix(target, "!date^"):
 		return append(b, first(label, "a date")...)
-	case strings.HasPrefix(target, "!"):
-		return at('@', first(strings.TrimPrefix(label, "@"), unescape(target[1:])))
+	case target[0] == '!':
+		name = first(strings.TrimPrefix(label, "@"), strings.TrimPrefix(unescape(target[1:]), "subteam^"))
+	}
+	if name != "" || target == "@" || target == "#" || target == "!" {
+		return append(append(b, sign), name...)
 	}
 	address := unescape(strings.TrimPrefix(target, "mailto:"))
 	if !named || label == "" || label == address || label == strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://") {

@@ -11,11 +11,23 @@ import (
 	"chatadmin.example/sdk/integrations/slack"
 )
 
-var (
-	users    = map[string]string{"U1": "ann", "U2": "<!channel>"}
-	channels = map[string]string{"C1": "general"}
-	names    = slack.Names{User: func(id string) string { return users[id] }, Channel: func(id string) string { return channels[id] }}
-)
+var names = slack.Names{
+	User: func(id string) string {
+		switch id {
+		case "U1":
+			return "ann"
+		case "U2":
+			return "<!channel>"
+		}
+		return ""
+	},
+	Channel: func(id string) string {
+		if id == "C1" {
+			return "general"
+		}
+		return ""
+	},
+}
 
 func TestPlain(t *testing.T) {
 	for markup, want := range map[string]string{
