@@ -18,6 +18,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -66,6 +67,7 @@ Commands:
   delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
   holds                              legal holds, which keep things from being deleted
   content seed|count                 make messages and files to try deletion on; count them
+  integrations services|enable|…     connect groups and users to Slack, Mailchimp and AFAS
   audit list                         what was done, by whom
   script FILE|-                      run a file of commands, one a line, against one store
 
@@ -76,7 +78,7 @@ Global flags:
   --json          one JSON object on standard output
   --mail-dir DIR  write each mail into a folder
   --smtp ADDR     send mails through the server at host:port (unencrypted, for a server on this machine)
-  --key-file FILE the keys that seal two-factor secrets (default: beside the database, made at first use)
+  --key-file FILE the keys that seal secrets (default: beside the database, made at first use)
   --now TIME      the clock, as 2026-01-02T15:04:05Z
 `
 
@@ -135,11 +137,17 @@ func (c *cli) run(ctx context.Context, args []string) error {
 		"delete":        c.delete,
 		"holds":         c.holds,
 		"content":       c.content,
+		"integrations":  c.integrations,
 		"audit":         c.audit,
 		"script":        c.script,
 	}[name]
 	if !ok {
 		return usage("there is no command %q", name)
+	}
+	if name != "integrations" && name != "script" {
+		if err := c.extendIntegrations(); err != nil {
+			return err
+		}
 	}
 	return command(ctx, rest)
 }
@@ -256,6 +264,9 @@ func code(err error) string {
 		"stale":               devices.ErrStale,
 		"wipe_pending":        devices.ErrWipePending,
 		"too_many_devices":    devices.ErrTooMany,
+		"service_off":         integrations.ErrServiceOff,
+		"not_connected":       integrations.ErrNotConnected,
+		"unsure":              integrations.ErrUnsure,
 		"interrupted":         context.Canceled,
 	} {
 		if errors.Is(err, is) {

@@ -20,11 +20,12 @@ type session struct {
 	t      *testing.T
 	store  chatadmin.Store
 	phones *phones
+	keys   string // the key file
 	in     string
 }
 
 func newSession(t *testing.T, preset string) *session {
-	s := &session{t: t, store: memstore.New(nil), phones: &phones{}}
+	s := &session{t: t, store: memstore.New(nil), phones: &phones{}, keys: filepath.Join(t.TempDir(), "keys")}
 	login := "boss@acme.example"
 	if preset != "officechat" {
 		login = "boss"
@@ -36,7 +37,7 @@ func newSession(t *testing.T, preset string) *session {
 // run runs one command and returns its exit code and what it wrote.
 func (s *session) run(args ...string) (code int, out, errs string) {
 	var o, e bytes.Buffer
-	code = (&cli{in: strings.NewReader(s.in), out: &o, err: &e, store: s.store, phones: s.phones}).main(context.Background(), args)
+	code = (&cli{in: strings.NewReader(s.in), out: &o, err: &e, store: s.store, phones: s.phones, keyFile: s.keys}).main(context.Background(), args)
 	return code, o.String(), e.String()
 }
 

@@ -1,0 +1,166 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// seenFor is how long an event is remembered after it was done: longer than any provider repeats it.
+const seenFor = 24 * time.Hour
+
+var (
+	errNoHook = errors.New("there is no such address")
+	errStale  = errors.New("the connection has changed")
+)
+
+// inData is an event from a provider.
+type inData struct {
+	Version int             `json:"v"`
+	Done    bool            `json:"done,omitempty"`
+	At      time.Time       `json:"at,omitzero"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+func inKey(domain chatadmin.ID, of Of, event string) chatadmin.Key {
+	return chatadmin.Key{Kind: kindIn, Domain: domain, ID: of.key() + "/" + event}
+}
+
+// ofItem is whose a queued record is.
+func ofItem(r chatadmin.Record) Of {
+	service, rest, _ := strings.Cut(r.ID, "/")
+	owner, _, _ := strings.Cut(rest, "/")
+	return Of{service, chatadmin.ID(owner)}
+}
+
+func isDone(r chatadmin.Record) bool {
+	var d inData
+	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && d.Done
+}
+
+// accept decides about a request and keeps what it brings. Everything that a stranger can be refused by is looked at before the one transaction, which reads the domain and writes.
+func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Request) (Accepted, error) {
+	svc := x.byName[of.Service]
+	t, err := chatadmin.ParseToken(token)
+	if svc == nil || err != nil || len(r.Hook) > 32 {
+		return Accepted{}, errNoHook
+	}
+	of.Owner = t.Subject
+	for range 4 {
+		c, d, err := x.load(ctx, x.admin.Store(), t.Domain, of)
+		if err != nil {
+			return Accepted{}, err
+		}
+		h := c.Hooks[r.Hook]
+		if h == nil || !t.Matches(hookPurpose(of.Service, r.Hook), h.hash) || !d.On || !c.Saved && (r.Method == "POST" || len(r.Body) > 0) {
+			return Accepted{}, errNoHook
+		}
+		acc, err := svc.Accept(c, r)
+		if err != nil || !c.Saved || len(acc.Events) == 0 && acc.Account == nil {
+			return acc, err
+		}
+		if err = x.keep(ctx, c, acc); !errors.Is(err, errStale) {
+			return acc, err
+		}
+	}
+	return Accepted{}, chatadmin.ErrBusy
+}
+
+// keep writes the events, each once.
+func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) error {
+	changes, covers, err := x.accepted(c, acc)
+	if err != nil {
+		return err
+	}
+	host := x.admin.AsHost(c.Domain)
+	return host.Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+		if w.Settings.State != chatadmin.DomainActive {
+			return errNoHook
+		}
+		for i := range changes {
+			if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
+				return err
+			}
+		}
+		conflicts, err := w.ChangeRecords(ctx, changes)
+		if err != nil {
+			return err
+		}
+		var late []chatadmin.Key
+		for _, conflict := range conflicts {
+			switch row := changes[conflict.Index].Row; {
+			case conflict.Reason == chatadmin.NoParent:
+				return errNoHook
+			case row.Kind != kindIn:
+				return errStale
+			case covers[row.ID]:
+				late = append(late, row.Key)
+			} // else it came before
+		}
+		return x.cover(ctx, w, late)
+	})
+}
+
+// accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
+func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
+	now := x.admin.Now()
+	add := func(key string, due time.Time, d inData) error {
+		d.Version = version
+		data, err := json.Marshal(d)
+		if err == nil && (key == "" || len(key) > 100 || len(data) > mostBody+1024) {
+			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
+		}
+		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: inKey(c.Domain, c.of(), key), Owner: c.Owner, Due: due, Data: data}})
+		return err
+	}
+	covers = map[string]bool{}
+	for _, e := range acc.Events {
+		if err := add(e.Key, now.Add(e.Wait), inData{At: now, Data: e.Data}); err != nil {
+			return nil, nil, err
+		}
+		for _, key := range e.Cover {
+			covers[inKey(c.Domain, c.of(), key).ID] = true
+			if err := add(key, now.Add(seenFor), inData{Done: true}); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if acc.Account != nil {
+		c.Account = acc.Account
+		change, err := c.change()
+		if err != nil {
+			return nil, nil, err
+		}
+		changes = append(changes, change)
+	}
+	return changes, covers, nil
+}
+
+// cover marks events that came before the one that makes them superfluous, if they still wait.
+func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chatadmin.Key) error {
+	if len(late) == 0 {
+		return nil
+	}
+	rs, err := w.Records(ctx, late)
+	if err != nil {
+		return err
+	}
+	var changes []chatadmin.Change[chatadmin.Record]
+	for _, r := range rs {
+		if !isDone(r) {
+			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: done(r, w.Now()), Was: r.Rev})
+		}
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// done is the record of an event that is remembered against repetition only.
+func done(r chatadmin.Record, now time.Time) chatadmin.Record {
+	r.Data, r.Due = fmt.Appendf(nil, `{"v":%d,"done":true}`, version), now.Add(seenFor)
+	return r
+}

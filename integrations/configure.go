@@ -1,0 +1,284 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Status is a connection as its admin sees it.
+type Status struct {
+	Of
+	Title     string
+	Enabled   bool // by the domain
+	State     string
+	Connected bool
+	Account   string       // such as the name of the workspace
+	By        chatadmin.ID // who authenticated
+	Settings  json.RawMessage
+	Webhook   Secret // the address that exists from the first draft on; for the admin's eyes
+	Problem   string // what stands in the way, in a sentence
+	Waiting   int    // messages queued either way, at most 1,000 each
+	Dead      int    // messages given up, at most 1,000: see DeadLetters
+}
+
+// view loads a connection for its admin.
+func (x *Integrations) view(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, serviceData, error) {
+	svc, err := x.service(of.Service)
+	if err != nil {
+		return nil, nil, serviceData{}, err
+	}
+	_, _, role, err := s.ViewAs(ctx, "")
+	if err == nil {
+		err = x.authorise(ctx, x.admin.Store(), s, role, svc, of.Owner)
+	}
+	if err != nil {
+		return nil, nil, serviceData{}, err
+	}
+	c, d, err := x.load(ctx, x.admin.Store(), s.Domain(), of)
+	return svc, c, d, err
+}
+
+// ready is view for a call that needs the service to be on and the draft to exist.
+func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, error) {
+	svc, c, d, err := x.view(ctx, s, of)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !d.On:
+		return nil, nil, x.off(ctx, x.admin.Store(), s.Domain(), svc)
+	case c.rev == 0:
+		return nil, nil, fmt.Errorf("%s is not enabled here yet: enable it first: %w", svc.Info().Title, chatadmin.ErrNotFound)
+	}
+	return svc, c, nil
+}
+
+// Draft enables a service for a group (or, for services of users, for the acting user): a draft of its settings comes into being, with the address that the provider is to be given, which never changes. A
+// draft accepts and sends nothing. Where there are settings already, it only shows them. A service that the domain has not enabled is ErrServiceOff. It needs
+// chatadmin.PermGroups or to be an admin of the group.
+func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
+	svc, err := x.service(of.Service)
+	if err != nil {
+		return Status{}, err
+	}
+	fresh := &Connection{Domain: s.Domain(), Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	if name := svc.Info().Hook; name != "" {
+		if _, err := fresh.AddHook(name); err != nil {
+			return Status{}, err
+		}
+	}
+	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
+			return err
+		}
+		c, d, err := x.load(ctx, w, s.Domain(), of)
+		if err != nil || c.rev != 0 {
+			return err
+		}
+		if !d.On {
+			return x.off(ctx, w, s.Domain(), svc)
+		}
+		change, err := fresh.change()
+		if err != nil {
+			return err
+		}
+		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{change}); err != nil {
+			return err
+		}
+		w.Record(KindConfigure, op.Targets, nil, map[string]string{"service": of.Service, "state": draft})
+		return nil
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	return x.Status(ctx, s, of)
+}
+
+// Status shows a connection, a draft or not. One that does not exist is chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
+	svc, c, d, err := x.view(ctx, s, of)
+	if err != nil {
+		return Status{}, err
+	}
+	if c.rev == 0 {
+		if !d.On {
+			return Status{}, x.off(ctx, x.admin.Store(), s.Domain(), svc)
+		}
+		return Status{}, fmt.Errorf("%s has no settings here yet: %w", svc.Info().Title, chatadmin.ErrNotFound)
+	}
+	st := Status{Of: of, Title: svc.Info().Title, Enabled: d.On, State: c.data.State, Connected: c.data.Connected, Account: c.data.Label, By: c.data.By, Settings: c.Settings, Problem: c.data.Problem}
+	if h := c.Hooks[svc.Info().Hook]; h != nil {
+		st.Webhook = h.URL
+	}
+	for _, kind := range []string{kindIn, kindOut} {
+		line, err := x.readLine(ctx, x.admin.Store(), s.Domain(), kind, of)
+		if err != nil {
+			return Status{}, err
+		}
+		if st.Problem == "" {
+			st.Problem = line.Problem
+		}
+	}
+	st.Waiting, st.Dead, err = x.countQueued(ctx, s.Domain(), of)
+	return st, err
+}
+
+// countQueued counts what waits and what was given up. What was done and is only remembered is due later than anything waits.
+func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of Of) (waiting, dead int, err error) {
+	for _, kind := range []string{kindIn, kindOut, kindDead} {
+		q := chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}
+		if kind == kindIn {
+			q.DueBy = x.admin.Now().Add(mostPause)
+		}
+		rs, _, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, r := range rs {
+			switch {
+			case kind == kindDead && deadService(r) == of.Service:
+				dead++
+			case kind != kindDead && ofItem(r).Service == of.Service && !isDone(r):
+				waiting++
+			}
+		}
+	}
+	return waiting, dead, nil
+}
+
+// Choices lists what the settings can choose from at the provider, such as channels or audiences. Who is not authenticated yet gets ErrNotConnected. It needs
+// chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) ([]Choice, error) {
+	svc, c, err := x.ready(ctx, s, of)
+	if err != nil {
+		return nil, err
+	}
+	if !c.data.Connected {
+		return nil, fmt.Errorf("%s: %w", svc.Info().Title, ErrNotConnected)
+	}
+	return svc.Choices(ctx, c)
+}
+
+// Save checks settings, makes the provider agree with them (webhooks, for one), and puts them in force. Authenticating comes first: else it is ErrNotConnected. It may be called
+// again with the same settings, to mend what was changed at the provider. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, settings json.RawMessage) (Status, error) {
+	svc, c, err := x.ready(ctx, s, of)
+	if err != nil {
+		return Status{}, err
+	}
+	if !c.data.Connected {
+		return Status{}, fmt.Errorf("%s: %w: authenticate before saving", svc.Info().Title, ErrNotConnected)
+	}
+	was := c.Settings
+	c.Keep = func(ctx context.Context) error {
+		next := c.Settings
+		c.Settings = was // they come into force at the end
+		defer func() { c.Settings = next }()
+		return x.put(ctx, s, svc, c, "", nil, nil)
+	}
+	c.Settings = settings
+	if err := svc.Save(ctx, c); err != nil {
+		return Status{}, err
+	}
+	c.data.State, c.data.Problem = saved, ""
+	if err := x.put(ctx, s, svc, c, KindConfigure, diff("settings", was, c.Settings), map[string]string{"service": of.Service, "state": saved}); err != nil {
+		return Status{}, err
+	}
+	return x.Status(ctx, s, of)
+}
+
+var errMoved = errors.New("the integration was changed by somebody else meanwhile: look at it and try again")
+
+// put writes a connection as it was loaded and changed; kind "" leaves no audit event.
+func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, kind string, diff []chatadmin.FieldChange, note map[string]string) error {
+	var rev chatadmin.Rev
+	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
+	if kind != "" {
+		op.Kind = kind
+	}
+	change, err := c.change()
+	if err != nil {
+		return err
+	}
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		if err := x.authorise(ctx, w, s, w.Role, svc, c.Owner); err != nil {
+			return err
+		}
+		now, d, err := x.load(ctx, w, s.Domain(), c.of())
+		switch {
+		case err != nil:
+			return err
+		case !d.On:
+			return x.off(ctx, w, s.Domain(), svc)
+		case now.rev != c.rev:
+			return errMoved
+		}
+		changes := append([]chatadmin.Change[chatadmin.Record]{change}, c.also...)
+		if err := w.PutRecords(ctx, changes); err != nil {
+			return err
+		}
+		if rev = changes[0].Row.Rev; kind != "" {
+			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
+		}
+		return nil
+	})
+	if err == nil {
+		c.rev, c.also = rev, nil
+	}
+	return err
+}
+
+// Disconnect erases the token and what else is secret, and ends the integration at the provider: webhooks are removed and the token is revoked, at once or, where the provider
+// cannot be reached, by Deliver within three days; so long the token waits, sealed, for that purpose alone. The settings become a draft again. It works also while the domain has the service
+// disabled. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
+	svc, err := x.service(of.Service)
+	if err != nil {
+		return err
+	}
+	id := x.admin.NewID()
+	queued := false
+	op := chatadmin.Op{Kind: KindDisconnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		queued = false
+		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
+			return err
+		}
+		c, _, err := x.load(ctx, w, s.Domain(), of)
+		if err != nil {
+			return err
+		}
+		if c.rev == 0 {
+			return fmt.Errorf("%s has no settings here: %w", svc.Info().Title, chatadmin.ErrNotFound)
+		}
+		if c.Token.IsZero() {
+			return nil
+		}
+		queued = true
+		changes, err := x.release(c, id, w.Now())
+		if err != nil {
+			return err
+		}
+		c.erase(svc.Info().Hook, "")
+		change, err := c.change()
+		if err != nil {
+			return err
+		}
+		if err := w.PutRecords(ctx, append(changes, change)); err != nil {
+			return err
+		}
+		w.Record(KindDisconnect, op.Targets, nil, map[string]string{"service": of.Service})
+		return nil
+	})
+	if err != nil || !queued {
+		return err
+	}
+	if err := x.runRelease(ctx, releaseKey(s.Domain(), id)); err != nil {
+		x.admin.Options().Logger.WarnContext(ctx, "integration: ending at the provider is tried again later", "service", of.Service, "error", err)
+	}
+	return nil
+}

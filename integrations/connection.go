@@ -1,0 +1,212 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Connection is what a service works with: the settings of one group or user, and the account they are connected to. Secrets are opened.
+type Connection struct {
+	Domain, Owner  chatadmin.ID
+	DomainSettings json.RawMessage // as CheckDomain returned them
+	Settings       json.RawMessage // as Save kept them
+	Account        json.RawMessage // of the grant
+	Token          Secret          // of the grant; before it, what Next.Keep said
+	Saved          bool            // otherwise it is a draft
+	Now            time.Time
+	Hooks          map[string]*Hook
+	// Shared says, in Release, that the same account is connected elsewhere too, or again: the token may be the same, and is not to be given back.
+	Shared bool
+
+	// Keep writes Hooks before Save has ended: a provider that looks at once whether an address answers must find it answering. It is nil outside Save.
+	Keep func(context.Context) error
+
+	x       *Integrations
+	service string
+	data    connData
+	rev     chatadmin.Rev
+	also    []chatadmin.Change[chatadmin.Record] // written together with it
+}
+
+// Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.
+type Hook struct {
+	URL        Secret
+	ProviderID string // the provider's name of it, once it knows it
+	Signing    Secret // by which the provider signs, where it told
+
+	token string
+	hash  []byte
+}
+
+const (
+	draft = "draft"
+	saved = "saved"
+)
+
+// connData is how a connection is stored.
+type connData struct {
+	Version   int                 `json:"v"`
+	State     string              `json:"state"`
+	Connected bool                `json:"connected,omitempty"`
+	ID        string              `json:"id,omitempty"` // of the account at the provider
+	Label     string              `json:"label,omitempty"`
+	By        chatadmin.ID        `json:"by,omitempty"` // who authorised it
+	Settings  json.RawMessage     `json:"settings,omitempty"`
+	Account   json.RawMessage     `json:"account,omitempty"`
+	Hooks     map[string]hookData `json:"hooks,omitempty"`
+	Sealed    []byte              `json:"sealed,omitempty"` // secrets
+	Problem   string              `json:"problem,omitempty"`
+}
+
+type hookData struct {
+	Hash       []byte `json:"hash"`
+	ProviderID string `json:"provider_id,omitempty"`
+}
+
+// secrets is what is sealed, all in one piece.
+type secrets struct {
+	Token string                `json:"token,omitempty"`
+	Hooks map[string]hookSecret `json:"hooks,omitempty"`
+}
+
+type hookSecret struct {
+	Token   string `json:"token"`
+	Signing string `json:"signing,omitempty"`
+}
+
+func (of Of) record(domain chatadmin.ID) chatadmin.Key {
+	return chatadmin.Key{Kind: kindConn, Domain: domain, ID: of.key()}
+}
+
+func (c *Connection) of() Of { return Of{c.service, c.Owner} }
+
+// load reads a connection and what the domain has decided about its service, in one call. A connection that does not exist has rev 0.
+func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
+	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, of.Service), of.record(domain)})
+	if err != nil {
+		return nil, serviceData{}, err
+	}
+	return x.decodeBoth(rs, domain, of)
+}
+
+func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
+	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	for _, rec := range rs {
+		switch {
+		case rec.Key == serviceKey(domain, of.Service):
+			if svc, err = decodeService(rec); err != nil {
+				return nil, serviceData{}, err
+			}
+		case rec.Key == of.record(domain):
+			if err = c.decode(rec); err != nil {
+				return nil, serviceData{}, err
+			}
+		}
+	}
+	c.DomainSettings = svc.Settings
+	return c, svc, nil
+}
+
+func (c *Connection) decode(r chatadmin.Record) error {
+	if err := decode(r, &c.data, &c.data.Version); err != nil {
+		return err
+	}
+	c.rev, c.Saved, c.Settings, c.Account = r.Rev, c.data.State == saved, c.data.Settings, c.data.Account
+	return c.open(c.data.Sealed, c.words())
+}
+
+// words is what the secrets of a connection are bound to.
+func (c *Connection) words() []string {
+	return []string{"integration", string(c.Domain), c.service, string(c.Owner)}
+}
+
+func (c *Connection) open(sealed []byte, words []string) error {
+	var s secrets
+	if len(sealed) > 0 {
+		plain, _, err := c.x.ring.Open(sealed, words...)
+		if err != nil {
+			return fmt.Errorf("the secrets of %s: %w", c.of().key(), err)
+		}
+		if err := json.Unmarshal(plain, &s); err != nil {
+			return fmt.Errorf("the secrets of %s are damaged", c.of().key())
+		}
+	}
+	c.Token = Hide(s.Token)
+	for name, h := range c.data.Hooks {
+		c.Hooks[name] = &Hook{ProviderID: h.ProviderID, hash: h.Hash, token: s.Hooks[name].Token, Signing: Hide(s.Hooks[name].Signing), URL: c.x.hookURL(c.service, name, s.Hooks[name].Token)}
+	}
+	return nil
+}
+
+// encode writes what has changed back into data, sealed for the given words.
+func (c *Connection) encode(words []string) error {
+	s := secrets{Token: c.Token.Reveal(), Hooks: map[string]hookSecret{}}
+	c.data.Settings, c.data.Account, c.data.Hooks = c.Settings, c.Account, map[string]hookData{}
+	for name, h := range c.Hooks {
+		c.data.Hooks[name] = hookData{h.hash, h.ProviderID}
+		s.Hooks[name] = hookSecret{h.token, h.Signing.Reveal()}
+	}
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	c.data.Sealed, err = c.x.ring.Seal(plain, words...)
+	return err
+}
+
+func hookPurpose(service, name string) string { return "integration hook " + service + " " + name }
+
+func (x *Integrations) hookURL(service, name, token string) Secret {
+	if token == "" {
+		return Secret{}
+	}
+	return Hide(x.o.PublicURL + "/hook/" + service + "/" + url.PathEscape(name) + "/" + token)
+}
+
+// AddHook makes a new address, or returns the one of that name (1 to 32 letters, digits, hyphens and underscores).
+func (c *Connection) AddHook(name string) (*Hook, error) {
+	if h := c.Hooks[name]; h != nil {
+		return h, nil
+	}
+	if name == "" || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return nil, fmt.Errorf("hook %q: %w", chatadmin.Cut(name), chatadmin.ErrInvalid)
+	}
+	t, err := c.x.admin.NewToken(c.Domain, c.Owner)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hook{token: t.Plain(), hash: t.Hash(hookPurpose(c.service, name)), URL: c.x.hookURL(c.service, name, t.Plain())}
+	c.Hooks[name] = h
+	return h, nil
+}
+
+// OwnHook reports whether an address at the provider is one of this connection, present or past: it is told by what all of them begin with.
+func (c *Connection) OwnHook(address string) bool {
+	return strings.HasPrefix(address, c.x.o.PublicURL+"/hook/"+c.service+"/") && strings.Contains(address, "/"+string(c.Domain)+"."+string(c.Owner)+".")
+}
+
+// record is the connection as a change.
+func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
+	if err := c.encode(c.words()); err != nil {
+		return chatadmin.Change[chatadmin.Record]{}, err
+	}
+	data, err := json.Marshal(c.data)
+	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.of().record(c.Domain), Owner: c.Owner, Data: data}, Was: c.rev}, err
+}
+
+// erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.
+func (c *Connection) erase(keep string, problem string) {
+	c.Token, c.Account, c.Saved = Secret{}, nil, false
+	c.data.State, c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = draft, false, "", "", "", problem
+	for name := range c.Hooks {
+		if name != keep {
+			delete(c.Hooks, name)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// deadData is a record that was given up, as it was.
+type deadData struct {
+	Version int             `json:"v"`
+	Service string          `json:"service"`
+	Kind    string          `json:"kind"`
+	ID      string          `json:"id"`
+	Data    json.RawMessage `json:"data"`
+	At      time.Time       `json:"at"`
+	Error   string          `json:"error"`
+}
+
+// DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day.
+type DeadLetter struct {
+	ID       chatadmin.ID
+	Service  string
+	Incoming bool      // from the provider; otherwise to it
+	Queued   time.Time // when it was queued
+	Died     time.Time
+	Reason   string // a sentence
+	Text     string // of a message to the provider, the beginning
+}
+
+// bury makes the changes that give a record up. What came in stays remembered against repetition.
+func (x *Integrations) bury(r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
+	of := ofItem(r)
+	data, _ := json.Marshal(deadData{version, of.Service, r.Kind, r.ID, r.Data, x.admin.Now(), why}) // r.Data was read as JSON
+	changes := []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Data: data}}}
+	if r.Kind == kindIn {
+		return append(changes, chatadmin.Change[chatadmin.Record]{Row: done(r, x.admin.Now()), Was: r.Rev})
+	}
+	return append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+}
+
+func deadService(r chatadmin.Record) string {
+	var d deadData
+	_ = json.Unmarshal(r.Data, &d)
+	return d.Service
+}
+
+func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
+	var d deadData
+	if err := decode(r, &d, &d.Version); err != nil {
+		return d, DeadLetter{}, err
+	}
+	var text struct {
+		At   time.Time `json:"at"`
+		Text string    `json:"text"`
+	}
+	_ = json.Unmarshal(d.Data, &text)
+	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, text.At, d.At, d.Error, chatadmin.Cut(text.Text)}, nil
+}
+
+// DeadLetters lists up to chatadmin.MaxBatch messages that were given up, oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
+func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of Of) ([]DeadLetter, error) {
+	if _, _, _, err := x.view(ctx, s, of); err != nil {
+		return nil, err
+	}
+	list := []DeadLetter{}
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); len(list) < chatadmin.MaxBatch; {
+		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindDead, Domain: s.Domain(), Owner: of.Owner}, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			d, l, err := decodeDead(r)
+			if err != nil {
+				return nil, err
+			}
+			if d.Service == of.Service {
+				list = append(list, l)
+			}
+		}
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	return list, nil
+}
+
+// Retry queues a dead letter again. It needs chatadmin.PermGroups or to be an admin of the group.
+func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
+	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(d.Data, &fields); err != nil {
+			return nil, err
+		}
+		fields["at"], _ = json.Marshal(now) // a time cannot fail
+		data, err := json.Marshal(fields)
+		return &chatadmin.Record{Key: chatadmin.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
+	})
+}
+
+// Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.
+func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
+	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
+}
+
+func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, again func(deadData, time.Time) (*chatadmin.Record, error)) error {
+	op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		rs, err := w.Records(ctx, []chatadmin.Key{{Kind: kindDead, Domain: s.Domain(), ID: string(id)}})
+		if err != nil {
+			return err
+		}
+		if len(rs) == 0 {
+			return fmt.Errorf("dead letter %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
+		}
+		d, _, err := decodeDead(rs[0])
+		if err != nil {
+			return err
+		}
+		svc, err := x.service(d.Service)
+		if err != nil {
+			return err
+		}
+		if err := x.authorise(ctx, w, s, w.Role, svc, rs[0].Owner); err != nil {
+			return err
+		}
+		changes := []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}
+		r, err := again(d, w.Now())
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			old, err := w.Records(ctx, []chatadmin.Key{r.Key})
+			if err != nil {
+				return err
+			}
+			c := chatadmin.Change[chatadmin.Record]{Row: *r}
+			if c.Row.Owner = rs[0].Owner; len(old) > 0 {
+				c.Was = old[0].Rev
+			}
+			changes = append(changes, c)
+		}
+		if err := w.PutRecords(ctx, changes); err != nil {
+			return err
+		}
+		w.Record(kind, []chatadmin.ID{rs[0].Owner}, nil, map[string]string{"service": d.Service})
+		return nil
+	})
+}

@@ -1,0 +1,40 @@
+// Package integrations connects the groups and users of a chat product to services of the outside, such as Slack, Mailchimp and AFAS. Each service is a package below this one, with a fake
+// provider for tests beside it; ADDING.md shows how another one is written.
+//
+// # How to use it
+//
+//	slack, err := slack.New(slack.Options{ClientID: …, ClientSecret: integrations.Hide(…), SigningSecret: integrations.Hide(…)})
+//	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations", SignedIn: session}, slack)
+//	mux.Handle("/integrations/", x.Handler()) // webhooks and OAuth callbacks
+//
+//	// In a worker, every second or so:
+//	err = x.Deliver(ctx)
+//
+//	// Wherever the host posts, edits or deletes a message of a group:
+//	_, err = x.Tell(ctx, domain, integrations.Message{Op: integrations.Posted, Group: group, ID: id, Author: "Ann", Text: "…", Origin: origin})
+//
+// [Groups] is what the host implements: posting, editing and deleting in a group. A domain admin enables a service ([Integrations.EnableService]); then an admin of a group makes a draft
+// ([Integrations.Draft], which shows the webhook's address), authenticates with the provider ([Integrations.Connect]), chooses ([Integrations.Choices]) and saves ([Integrations.Save]).
+// Services of users are connected by each user in the same way.
+//
+// # What holds
+//
+//   - Nothing is accepted or sent while the domain has the service disabled, is suspended, or the settings are a draft. Settings survive.
+//   - A request from outside is kept in one transaction before it is answered, once per event, however often and in whatever form the provider tells it; what a stranger sends is refused before that.
+//   - Messages wait in order per connection. After a failure the connection pauses, twice as long each time up to a quarter of an hour, or as long as the provider wishes. What is refused for good, or fails
+//     for a day, becomes a dead letter, which an admin can look at, retry and discard.
+//   - Outgoing messages arrive at least once, and once where the provider lets a lost answer be looked up (Slack does). Incoming ones are posted at least once under the same [Post].Key: a host that
+//     posts once per key has each once.
+//   - Nothing echoes: [Message].Origin, the provider's own marks, and the map of messages each suffice.
+//   - An OAuth state works once, for ten minutes, for one actor in their own browser, one connection and one provider; whoever was demoted meanwhile is refused. Tokens are sealed by the key ring, bound to their connection,
+//     and erased when it is disconnected, when its group is deleted, or when the user who authorised it is; then the admins of the group are told, and the provider's side is ended by Deliver.
+//   - Requests leave only for hosts that the service lists, over https, without redirects, with limits on time and size. No secret stands in errors, logs, events or formatted values ([Secret]).
+//
+// # Who may do what
+//
+//	(none)        Services, which shows to who lacks integrations only what is enabled
+//	integrations  EnableService, DisableService
+//	groups        Draft, Status, Choices, Connect, Save, Disconnect, DeadLetters, Retry, Discard; an admin of the group may too, and for a service of users only that user
+//	(oneself)     Link
+//	(host)        Deliver, Handler, Tell
+package integrations

@@ -1,0 +1,193 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// The kinds of records.
+const (
+	kindService = "integration.service" // what a domain has decided about a service
+	kindConn    = "integration"         // a connection
+	kindState   = "integration.state"   // an OAuth journey under way
+	kindIn      = "integration.in"      // from the provider, waiting or kept against repetition
+	kindOut     = "integration.out"     // to the provider, waiting
+	kindLine    = "integration.line"    // who works on a queue, and when it goes on
+	kindMap     = "integration.map"     // message ↔ the provider's ID
+	kindDead    = "integration.dead"    // given up
+)
+
+// The kinds of audit events.
+const (
+	KindEnable     = "integration.enable"
+	KindDisable    = "integration.disable"
+	KindConfigure  = "integration.configure"
+	KindConnect    = "integration.connect"
+	KindDisconnect = "integration.disconnect"
+	KindRetry      = "integration.retry"
+	KindDiscard    = "integration.discard"
+	KindLink       = "integration.link"
+	// KindTraffic is no audit event: under it Options.Before is shown each message that is queued or delivered.
+	KindTraffic = "integration.traffic"
+)
+
+// ServiceStatus is a service as a domain sees it.
+type ServiceStatus struct {
+	Name     string          `json:"name"`
+	Title    string          `json:"title"`
+	PerUser  bool            `json:"per_user"`
+	Enabled  bool            `json:"enabled"`
+	Settings json.RawMessage `json:"settings,omitempty"` // for the whole domain; shown to who may change them
+}
+
+type serviceData struct {
+	Version  int             `json:"v"`
+	On       bool            `json:"on"`
+	Settings json.RawMessage `json:"settings,omitempty"`
+
+	rev chatadmin.Rev
+}
+
+func serviceKey(domain chatadmin.ID, name string) chatadmin.Key {
+	return chatadmin.Key{Kind: kindService, Domain: domain, ID: name}
+}
+
+func decodeService(r chatadmin.Record) (serviceData, error) {
+	var d serviceData
+	if err := decode(r, &d, &d.Version); err != nil {
+		return serviceData{}, err
+	}
+	d.rev = r.Rev
+	return d, nil
+}
+
+const version = 1
+
+// decode reads a record of ours.
+func decode(r chatadmin.Record, v any, ver *int) error {
+	if err := json.Unmarshal(r.Data, v); err != nil {
+		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, err)
+	}
+	if *ver > version {
+		return fmt.Errorf("%s %s was written by a newer version of this library", r.Kind, r.ID)
+	}
+	return nil
+}
+
+// Services lists the services: all of them to who has chatadmin.PermServices, the enabled ones to everybody else.
+func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]ServiceStatus, error) {
+	_, _, role, err := s.ViewAs(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]chatadmin.Key, len(x.services))
+	for i, svc := range x.services {
+		keys[i] = serviceKey(s.Domain(), svc.Info().Name)
+	}
+	var rs []chatadmin.Record
+	if len(keys) > 0 {
+		if rs, err = x.admin.Store().Records(ctx, keys); err != nil {
+			return nil, err
+		}
+	}
+	found := map[string]serviceData{}
+	for _, r := range rs {
+		if found[r.ID], err = decodeService(r); err != nil {
+			return nil, err
+		}
+	}
+	all := role.May(chatadmin.PermServices)
+	list := []ServiceStatus{}
+	for _, svc := range x.services {
+		i := svc.Info()
+		st := ServiceStatus{Name: i.Name, Title: i.Title, PerUser: i.PerUser, Enabled: found[i.Name].On}
+		if all {
+			st.Settings = found[i.Name].Settings
+		}
+		if st.Enabled || all {
+			list = append(list, st)
+		}
+	}
+	return list, nil
+}
+
+// EnableService enables a service for the domain, with settings for the whole domain where it has some; nil keeps those it had. It needs chatadmin.PermServices.
+func (x *Integrations) EnableService(ctx context.Context, s *chatadmin.Scope, name string, settings json.RawMessage) error {
+	return x.switchService(ctx, s, KindEnable, name, true, settings)
+}
+
+// DisableService stops a service for the whole domain: from the next call on nothing is sent to it or accepted from it. All settings are kept, and what is queued waits, at
+// most a day. It needs chatadmin.PermServices.
+func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, name string) error {
+	return x.switchService(ctx, s, KindDisable, name, false, nil)
+}
+
+func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, kind, name string, on bool, settings json.RawMessage) error {
+	op := chatadmin.Op{Kind: kind, Need: chatadmin.PermServices, Fence: chatadmin.NoFence, Targets: []chatadmin.ID{s.Domain()}}
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		svc, err := x.service(name)
+		if err != nil {
+			return err
+		}
+		was, err := readService(ctx, w, s.Domain(), name)
+		if err != nil {
+			return err
+		}
+		now := serviceData{Version: version, On: on, Settings: was.Settings}
+		if on && (settings != nil || was.rev == 0) {
+			if now.Settings, err = svc.CheckDomain(settings); err != nil {
+				return err
+			}
+		}
+		if was.On == now.On && string(was.Settings) == string(now.Settings) && (was.rev != 0 || !on) {
+			return nil
+		}
+		data, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: serviceKey(s.Domain(), name), Data: data}, Was: was.rev}}); err != nil {
+			return err
+		}
+		w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})
+		return nil
+	})
+}
+
+func diff(field string, was, now json.RawMessage) []chatadmin.FieldChange {
+	if string(was) == string(now) {
+		return nil
+	}
+	return []chatadmin.FieldChange{{Field: field, Before: string(was), After: string(now)}}
+}
+
+func readService(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, name string) (serviceData, error) {
+	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, name)})
+	if err != nil || len(rs) == 0 {
+		return serviceData{}, err
+	}
+	return decodeService(rs[0])
+}
+
+// off is ErrServiceOff with the names of admins to ask.
+func (x *Integrations) off(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, svc Service) error {
+	admins, _, err := r.ListUsers(ctx, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, chatadmin.Page{Limit: 10})
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, u := range admins {
+		if u.AdminInForce() && len(names) < 3 {
+			name := u.DisplayName
+			if name == "" {
+				name = u.Login
+			}
+			names = append(names, name)
+		}
+	}
+	return fmt.Errorf("%s is %w: ask a domain admin (%s) to enable it among the domain's services", svc.Info().Title, ErrServiceOff, strings.Join(names, ", "))
+}

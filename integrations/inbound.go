@@ -1,0 +1,120 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// receive carries one event into the group.
+func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
+	var d inData
+	if err := decode(*r, &d, &d.Version); err != nil {
+		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
+	}
+	if !c.Saved {
+		return nil, fmt.Errorf("the integration was disconnected: %w", chatadmin.ErrInvalid)
+	}
+	effects, err := svc.Receive(ctx, c, d.Data)
+	if err != nil {
+		return nil, err
+	}
+	changes := []chatadmin.Change[chatadmin.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
+	for i, e := range effects {
+		more, err := x.apply(ctx, svc, c, e, fmt.Sprintf("%s#%d", r.ID, i))
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, more...)
+	}
+	return changes, nil
+}
+
+// apply does one effect. What the map of messages says decides: a message that is there already came before, or is the echo of one of the group's own.
+func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]chatadmin.Change[chatadmin.Record], error) {
+	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
+	if err != nil {
+		return nil, err
+	}
+	m := known[e.Message]
+	switch e.Op {
+	case Posted:
+		if m.Other != "" {
+			return nil, nil
+		}
+		name := orElse(e.As, svc.Info().Title)
+		id, err := x.groups.Post(ctx, Post{Domain: c.Domain, Group: c.Owner, Key: key, Origin: c.of().key(), Thread: chatadmin.ID(known[e.Thread].Other), As: name, Author: e.Author, Text: e.Text})
+		if err != nil || e.Message == "" {
+			return nil, err
+		}
+		return x.pair(c, string(id), e.Message, fromProvider), nil
+	case Edited, Deleted:
+		if m.Other == "" || m.From != fromProvider {
+			return nil, nil
+		}
+		if e.Op == Edited {
+			return nil, x.groups.Edit(ctx, c.Domain, c.Owner, chatadmin.ID(m.Other), e.Text)
+		}
+		return nil, x.groups.Delete(ctx, c.Domain, c.Owner, chatadmin.ID(m.Other))
+	}
+	return nil, fmt.Errorf("effect %q of %s: %w", e.Op, svc.Info().Title, chatadmin.ErrInvalid)
+}
+
+// The map of messages has two records for each pair, so that it can be asked from either side.
+const (
+	groupSide    = "g"
+	providerSide = "p"
+
+	fromGroup    = "group"
+	fromProvider = "provider"
+)
+
+type mapData struct {
+	Version int    `json:"v"`
+	Other   string `json:"o"` // the ID on the other side; "" while it is on its way there
+	From    string `json:"from"`
+}
+
+func (c *Connection) mapKey(side, id string) chatadmin.Key {
+	return chatadmin.Key{Kind: kindMap, Domain: c.Domain, ID: c.of().key() + "/" + side + "/" + id}
+}
+
+// mapped looks messages up on one side.
+func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, ids ...string) (map[string]mapData, error) {
+	var keys []chatadmin.Key
+	names := map[chatadmin.Key]string{}
+	for _, id := range ids {
+		if id != "" && len(id) <= 64 {
+			k := c.mapKey(side, id)
+			keys, names[k] = append(keys, k), id
+		}
+	}
+	found := map[string]mapData{}
+	if len(keys) == 0 {
+		return found, nil
+	}
+	rs, err := x.admin.Store().Records(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rs {
+		var m mapData
+		if err := decode(r, &m, &m.Version); err != nil {
+			return nil, err
+		}
+		found[names[r.Key]] = m
+	}
+	return found, nil
+}
+
+// pair makes both records of a pair, where neither is there yet.
+func (x *Integrations) pair(c *Connection, message, provider, from string) []chatadmin.Change[chatadmin.Record] {
+	return []chatadmin.Change[chatadmin.Record]{c.mapping(groupSide, message, provider, from), c.mapping(providerSide, provider, message, from)}
+}
+
+func (c *Connection) mapping(side, id, other, from string) chatadmin.Change[chatadmin.Record] {
+	data, _ := json.Marshal(mapData{version, other, from}) // strings cannot fail
+	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.mapKey(side, id), Owner: c.Owner, Data: data}}
+}

@@ -1,0 +1,67 @@
+package integrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Link hands one message to a service of the acting user's, such as a dossier, with what the service asks for in fields, and returns the provider's ID of what was made of it. It happens
+// once: asking again for the same message and key returns the same ID. Where an answer was lost it is ErrUnsure from then on: look at the provider whether it is there, then use another key. The host makes sure
+// that the user may read the message. It needs to be the user whose connection it is.
+func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key string, m Message, fields map[string]string) (string, error) {
+	svc, c, err := x.ready(ctx, s, of)
+	switch {
+	case err != nil:
+		return "", err
+	case !svc.Info().PerUser:
+		return "", fmt.Errorf("%s takes messages by itself: there is nothing to link: %w", svc.Info().Title, chatadmin.ErrInvalid)
+	case !c.data.Connected:
+		return "", fmt.Errorf("%s: %w", svc.Info().Title, ErrNotConnected)
+	case key == "" || len(key) > 64:
+		return "", fmt.Errorf("key of a link: 1 to 64 bytes: %w", chatadmin.ErrInvalid)
+	}
+	mapping := c.mapping(groupSide, key, "", fromGroup)
+	var known mapData
+	var rev chatadmin.Rev
+	op := chatadmin.Op{Kind: KindLink, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		known, rev = mapData{}, 0
+		rs, err := w.Records(ctx, []chatadmin.Key{mapping.Row.Key})
+		if err != nil {
+			return err
+		}
+		if len(rs) > 0 {
+			return decode(rs[0], &known, &known.Version)
+		}
+		one := []chatadmin.Change[chatadmin.Record]{mapping}
+		if err := w.PutRecords(ctx, one); err != nil {
+			return err
+		}
+		rev = one[0].Row.Rev
+		w.Record(KindLink, op.Targets, nil, map[string]string{"service": of.Service})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case rev == 0 && known.Other != "":
+		return known.Other, nil
+	case rev == 0:
+		return "", fmt.Errorf("this message: %w: look there before linking it again", ErrUnsure)
+	}
+	sent, err := svc.Send(ctx, c, Outgoing{Op: Posted, Key: key, Text: m.Text, Author: m.Author, Fields: fields, Queued: x.admin.Now()})
+	k := &work{x: x, domain: c.Domain, of: of}
+	if err != nil {
+		if !errors.Is(err, ErrUnsure) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			mapping.Was, mapping.Delete = rev, true // it has certainly not arrived: it may be tried again
+			err = errors.Join(err, k.commit(ctx, []chatadmin.Change[chatadmin.Record]{mapping}))
+		}
+		return "", err
+	}
+	mapping = c.mapping(groupSide, key, sent.ID, fromGroup)
+	mapping.Was = rev
+	return sent.ID, k.commit(ctx, []chatadmin.Change[chatadmin.Record]{mapping})
+}

@@ -1,0 +1,179 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Service is one service of the outside world. A package that implements it and is given to New is a whole integration: settings, permissions, secrets, queues, retries and the map of messages
+// are this package's affair. Embed Refuse for what a service does not have. ADDING.md walks through one.
+//
+// Methods with a context talk to the provider, through a client made by Client, and answer its failures as *ProviderError. The others compute.
+type Service interface {
+	// Info tells what the service is. It never changes.
+	Info() Info
+
+	// CheckDomain checks what a domain admin has set for the whole domain, and returns it in the form to keep. It holds no secret.
+	CheckDomain(settings json.RawMessage) (json.RawMessage, error)
+
+	// Connect takes the next step of connecting an account: it returns where to go or what to ask for next, and in the end a Grant.
+	Connect(ctx context.Context, c *Connection, step Step) (Next, error)
+
+	// Choices lists what the settings can choose from, such as channels.
+	Choices(ctx context.Context, c *Connection) ([]Choice, error)
+
+	// Save checks c.Settings, writes them in the form to keep (without a secret), and makes the provider agree with them. It may run again after any interruption and finds by comparison what is still to do.
+	Save(ctx context.Context, c *Connection) error
+
+	// Release ends at the provider what Save and Connect began there: webhooks, then the token. Running it again does no harm.
+	Release(ctx context.Context, c *Connection) error
+
+	// Accept decides about one request to an address of the connection, at once and without talking to anybody: what to answer, and what to keep for Receive. For a draft
+	// only requests without a body come, and what it keeps is ignored. An error wraps ErrRefused, or is answered as a fault of ours.
+	Accept(c *Connection, r *Request) (Accepted, error)
+
+	// Receive turns what Accept has kept into effects on the group.
+	Receive(ctx context.Context, c *Connection, data json.RawMessage) ([]Effect, error)
+
+	// Send carries one message of the group, or its edit or deletion, to the provider.
+	Send(ctx context.Context, c *Connection, o Outgoing) (Sent, error)
+}
+
+// Info is what a service is.
+type Info struct {
+	Name    string // in addresses and keys: 1 to 16 of a-z, 0-9 and "-"
+	Title   string // for people
+	PerUser bool   // each user connects an account of their own; otherwise it belongs to a group
+	OAuth   bool   // connecting goes through the provider's page and comes back by a callback
+	Hook    string // name of an address that exists from the first draft on, to be shown; "" for none
+	Sends   bool   // messages of the group are sent to it
+}
+
+// Step is where connecting stands.
+type Step struct {
+	State, Redirect string            // OAuth: what to hand to the provider's page
+	Code            string            // OAuth: what the callback brought; the end of the journey
+	Answers         map[string]Secret // otherwise: what the admin or user has typed
+}
+
+// Next is what follows a step.
+type Next struct {
+	URL   Secret   // go there; it holds the state
+	Ask   []string // names of the answers that the next call needs
+	Hint  string   // a sentence beside what is asked for
+	Keep  Secret   // remembered, sealed, for the next step: Connection.Token holds it then
+	Grant *Grant   // the account is connected
+}
+
+// Grant is the provider's permission to act for somebody.
+type Grant struct {
+	Token   Secret
+	ID      string          // the provider's own of the account: for another one than before, the old is released and the settings become a draft
+	Label   string          // of the account, for people, such as the workspace's name
+	Account json.RawMessage // what the service needs to know of it; no secret
+}
+
+// Choice is one thing to choose from.
+type Choice struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Note string `json:"note,omitempty"`
+}
+
+// Request is one request from outside, its body read whole and limited.
+type Request struct {
+	Method string
+	Header http.Header
+	Query  url.Values
+	Body   []byte
+	Hook   string // which address of the connection it came to
+	Now    time.Time
+}
+
+// Accepted is what becomes of a request.
+type Accepted struct {
+	Events  []Event
+	Account json.RawMessage // where not nil, it takes the place of Connection.Account in the same transaction
+	Type    string          // content type of the answer; the status is 200
+	Body    string
+}
+
+// Event is one thing that has happened at the provider. It is kept once per Key for a day.
+type Event struct {
+	Key   string          // at most 100 bytes: the same whenever the provider tells of it again, in whatever form. Events that wait together go by key
+	Data  json.RawMessage // at most 512 KiB
+	Wait  time.Duration   // not handed to Receive before; time for a better event to cover it
+	Cover []string        // keys of events that this one makes superfluous, whether they came already (and wait) or come later
+}
+
+// Op is what happened to a message.
+type Op string
+
+const (
+	Posted  Op = "post"
+	Edited  Op = "edit"
+	Deleted Op = "delete"
+)
+
+// Effect is what to do in the group. Messages are named by the provider's IDs (at most 64 bytes); the map of messages translates them. An edit or deletion of a message that did not come
+// from the provider, or of one unknown, does nothing.
+type Effect struct {
+	Op      Op
+	Message string
+	Thread  string // the message that it answers; "" for none
+	As      string // the name that the integration posts as; "" for the service's title
+	Author  string // who wrote it, for people
+	Text    string // plain text
+}
+
+// Outgoing is a message on its way to the provider.
+type Outgoing struct {
+	Op     Op
+	Key    string // the same however often it is tried: hand it to the provider where it knows such keys
+	Text   string
+	Author string
+	Thread string            // the provider's ID of the message that it answers, if known
+	ID     string            // edits and deletions: the provider's ID of the message
+	Fields map[string]string // of Link
+	Queued time.Time         // when it was queued
+	Tried  bool              // an earlier attempt may have succeeded: look for Key before sending it again, where the provider lets you
+}
+
+// Sent is what the provider says of a message.
+type Sent struct {
+	ID string // at most 64 bytes; "" where messages have none
+}
+
+// Message is what the host tells of a message in a group.
+type Message struct {
+	Op        Op
+	Group, ID chatadmin.ID
+	Thread    chatadmin.ID // the message that it answers
+	Author    string       // for people
+	Text      string       // plain text
+	Origin    string       // Post.Origin, where the message came by Groups.Post; so that nothing is sent back to where it came from
+}
+
+// Post is a message that an integration brings into a group.
+type Post struct {
+	Domain, Group chatadmin.ID
+	Key           string       // the same whenever this post is tried again: post once per key
+	Origin        string       // to be kept with the message and handed back in Message.Origin
+	Thread        chatadmin.ID // the message that it answers, or ""
+	As            string       // the name that the integration posts as
+	Author        string       // who wrote it; "" where nobody did, such as for a report of Mailchimp
+	Text          string       // plain text
+}
+
+// Groups is what the host does with what comes in. Every call may be repeated after a crash: Post posts once per Key and returns the message's ID each time; editing or deleting what is
+// not there is no error. An error means that it is tried again later, unless it wraps chatadmin.ErrInvalid or chatadmin.ErrNotFound.
+type Groups interface {
+	Post(ctx context.Context, p Post) (chatadmin.ID, error)
+	Edit(ctx context.Context, domain, group, message chatadmin.ID, text string) error
+	Delete(ctx context.Context, domain, group, message chatadmin.ID) error
+}

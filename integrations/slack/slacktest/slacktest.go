@@ -1,0 +1,338 @@
+// Package slacktest is a fake Slack for tests and demonstrations, in the manner of net/http/httptest: one workspace with its channels and people, the methods of the Web API that the slack package
+// calls, OAuth, the Events API and outgoing webhooks. It refuses what Slack refuses: other content types, a missing or revoked token, unknown fields. Faults make it slow, limited or forgetful.
+package slacktest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"chatadmin.example/sdk/integrations/slack"
+)
+
+// Of the one workspace and the one app.
+const (
+	Team          = "T0EXAMPLE"
+	TeamName      = "Example Team"
+	App           = "A0BRIDGE"
+	BotUser       = "U0BRIDGE"
+	Bot           = "B0BRIDGE"
+	ClientID      = "1234.5678"
+	ClientSecret  = "slacktest-client-secret"
+	SigningSecret = "slacktest-signing-secret"
+)
+
+// Message is a message in a channel.
+type Message struct {
+	Channel, TS, Thread string
+	User, Username      string // User: of a person, or BotUser; Username: that a bot posted as
+	Text                string
+	Bot                 bool
+	Deleted             bool
+	Edits               int
+	Metadata            json.RawMessage
+}
+
+// Fault is what goes wrong with one request. The zero Fault is none.
+type Fault struct {
+	Status     int    // instead of 200
+	RetryAfter int    // seconds, with Status 429
+	Error      string // instead of ok: true
+	Lost       bool   // it is carried out, and the answer lost: the connection breaks
+}
+
+// Server is the fake. Its fields are set before it is used.
+type Server struct {
+	URL string
+	// Now is its clock; default time.Now.
+	Now func() time.Time
+	// Fault decides, request by request, what goes wrong with a method such as "chat.postMessage". It is called under the server's lock.
+	Fault func(method string) Fault
+
+	web *httptest.Server
+	hc  *http.Client
+
+	mu       sync.Mutex
+	channels []channel
+	users    map[string]string
+	codes    map[string]string // code → redirect URI
+	tokens   map[string]bool
+	messages []*Message
+	last     int64 // of a timestamp, in microseconds
+	subs     []subscription
+	queue    []delivery
+	calls    map[string]int
+	events   int
+}
+
+type channel struct {
+	ID, Name string
+	Member   bool
+}
+
+type subscription struct {
+	url, token string // token: of an outgoing webhook; "" for the Events API
+	channel    string
+}
+
+type delivery struct {
+	url  string
+	kind string
+	body []byte
+	sign bool
+}
+
+// NewServer starts a fake with the channels #general and #random, and the people alice and bob. Close it.
+func NewServer() *Server {
+	s := &Server{Now: time.Now, users: map[string]string{"U0ALICE": "alice", "U0BOB": "bob"}, codes: map[string]string{}, tokens: map[string]bool{}, calls: map[string]int{},
+		channels: []channel{{"C0GENERAL", "general", true}, {"C0RANDOM", "random", true}, {"C0ELSE", "elsewhere", false}}}
+	s.web = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.URL = s.web.URL
+	s.hc = &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return s
+}
+
+// Close stops it.
+func (s *Server) Close() { s.web.Close() }
+
+// Options are those of a slack.Service that talks to this server.
+func (s *Server) Options() slack.Options { return options(s.URL) }
+
+// Authorise is what a person does in the browser on Slack's page: it follows the address from Connect, agrees, and returns the address of the callback that Slack sends them to.
+func (s *Server) Authorise(address string) (string, error) {
+	res, err := s.hc.Get(address)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusFound {
+		text, _ := io.ReadAll(res.Body)
+		return "", fmt.Errorf("the page says %d %s", res.StatusCode, text)
+	}
+	return res.Header.Get("Location"), nil
+}
+
+// Subscribe sends the workspace's events to an address, as the Events API does.
+func (s *Server) Subscribe(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subs = append(s.subs, subscription{url: address})
+}
+
+// Webhook sends the messages of a channel to an address, as an outgoing webhook with this token does.
+func (s *Server) Webhook(address, channel, token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subs = append(s.subs, subscription{address, token, channel})
+}
+
+// Say posts a message of a person, in a thread unless thread is "", and returns its timestamp.
+func (s *Server) Say(channel, user, thread, text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.add(&Message{Channel: channel, User: user, Thread: thread, Text: text}).TS
+}
+
+// Edit changes the text of a person's message.
+func (s *Server) Edit(channel, ts, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.find(channel, ts); m != nil {
+		s.edit(m, text)
+	}
+}
+
+// Delete deletes a message.
+func (s *Server) Delete(channel, ts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.find(channel, ts); m != nil {
+		s.drop(m)
+	}
+}
+
+// Messages are those of a channel, deleted ones included.
+func (s *Server) Messages(channel string) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Message
+	for _, m := range s.messages {
+		if m.Channel == channel {
+			list = append(list, *m)
+		}
+	}
+	return list
+}
+
+// Calls is how often a method was called.
+func (s *Server) Calls(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[method]
+}
+
+// Tokens is how many tokens are valid.
+func (s *Server) Tokens() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tokens)
+}
+
+// RevokeAll ends all tokens, as a workspace's owner can.
+func (s *Server) RevokeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// Deliver sends what is queued for subscribers, each up to four times until it is answered with 200, and returns how many were not. The method "event" is subject to Fault: Lost events are
+// delivered and sent again.
+func (s *Server) Deliver(ctx context.Context) (failed int) {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 {
+			s.mu.Unlock()
+			return failed
+		}
+		d := s.queue[0]
+		s.queue = s.queue[1:]
+		s.mu.Unlock()
+		done := false
+		for try := 0; try < 4 && !done; try++ {
+			done = s.attempt(ctx, d, try)
+		}
+		if !done {
+			failed++
+		}
+	}
+}
+
+func (s *Server) attempt(ctx context.Context, d delivery, try int) bool {
+	s.mu.Lock()
+	var f Fault
+	if s.Fault != nil {
+		f = s.Fault("event")
+	}
+	s.mu.Unlock()
+	if f.Status != 0 {
+		return false
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.body))
+	if err != nil {
+		return false
+	}
+	r.Header.Set("Content-Type", d.kind)
+	if try > 0 {
+		r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(try))
+		r.Header.Set("X-Slack-Retry-Reason", "http_error")
+	}
+	if d.sign {
+		at := strconv.FormatInt(s.Now().Unix(), 10)
+		r.Header.Set("X-Slack-Request-Timestamp", at)
+		r.Header.Set("X-Slack-Signature", slack.Sign(SigningSecret, at, d.body))
+	}
+	res, err := s.hc.Do(r)
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK && !f.Lost
+}
+
+func (s *Server) stamp() string {
+	s.last = max(s.last+1, s.Now().UnixMicro())
+	return fmt.Sprintf("%d.%06d", s.last/1e6, s.last%1e6)
+}
+
+func (s *Server) find(channel, ts string) *Message {
+	i := slices.IndexFunc(s.messages, func(m *Message) bool { return m.Channel == channel && m.TS == ts && !m.Deleted })
+	if i < 0 {
+		return nil
+	}
+	return s.messages[i]
+}
+
+func (s *Server) add(m *Message) *Message {
+	m.TS = s.stamp()
+	s.messages = append(s.messages, m)
+	s.tell(m.Channel, m.json(), m.TS)
+	for _, sub := range s.subs {
+		if sub.token != "" && sub.channel == m.Channel {
+			s.queue = append(s.queue, delivery{sub.url, "application/x-www-form-urlencoded", []byte(s.form(m, sub.token)), false})
+		}
+	}
+	return m
+}
+
+func (s *Server) edit(m *Message, text string) {
+	was := m.json()
+	m.Text = text
+	m.Edits++
+	now := m.json()
+	now["edited"] = map[string]any{"user": m.User, "ts": s.stamp()}
+	s.tell(m.Channel, map[string]any{"type": "message", "subtype": "message_changed", "hidden": true, "channel": m.Channel, "message": now, "previous_message": was}, s.stamp())
+}
+
+func (s *Server) drop(m *Message) {
+	m.Deleted = true
+	s.tell(m.Channel, map[string]any{"type": "message", "subtype": "message_deleted", "hidden": true, "channel": m.Channel, "deleted_ts": m.TS, "previous_message": m.json()}, s.stamp())
+}
+
+func (m *Message) json() map[string]any {
+	v := map[string]any{"type": "message", "user": m.User, "text": m.Text, "ts": m.TS, "team": Team, "channel": m.Channel}
+	if m.Thread != "" {
+		v["thread_ts"] = m.Thread
+	}
+	if m.Bot {
+		v["bot_id"], v["app_id"], v["username"] = Bot, App, m.Username
+		v["bot_profile"] = map[string]any{"id": Bot, "app_id": App, "team_id": Team}
+	}
+	if m.Metadata != nil {
+		v["metadata"] = m.Metadata
+	}
+	return v
+}
+
+// tell queues an event for every subscriber.
+func (s *Server) tell(channel string, event map[string]any, at string) {
+	s.events++
+	event["channel"], event["event_ts"], event["channel_type"] = channel, at, "channel"
+	if event["subtype"] != nil {
+		event["ts"] = at
+	}
+	body, _ := json.Marshal(map[string]any{"token": "deprecated", "team_id": Team, "api_app_id": App, "type": "event_callback", "event_id": fmt.Sprintf("Ev%06d", s.events),
+		"event_time": s.Now().Unix(), "event": event, "authorizations": []any{map[string]any{"team_id": Team, "user_id": BotUser, "is_bot": true}}})
+	for _, sub := range s.subs {
+		if sub.token == "" {
+			s.queue = append(s.queue, delivery{sub.url, "application/json", body, true})
+		}
+	}
+}
+
+// form is what an outgoing webhook posts of a message.
+func (s *Server) form(m *Message, token string) string {
+	i := slices.IndexFunc(s.channels, func(c channel) bool { return c.ID == m.Channel })
+	v := url.Values{"token": {token}, "team_id": {Team}, "team_domain": {"example"}, "service_id": {"133126759712"}, "channel_id": {m.Channel}, "channel_name": {s.channels[i].Name},
+		"timestamp": {m.TS}, "user_id": {m.User}, "user_name": {s.users[m.User]}, "text": {m.Text}}
+	if m.Thread != "" {
+		v.Set("thread_ts", m.Thread)
+	}
+	if m.Bot {
+		v.Set("user_id", "USLACKBOT")
+		v.Set("user_name", "slackbot")
+		v.Set("bot_id", Bot)
+		v.Set("bot_name", m.Username)
+	}
+	return strings.ReplaceAll(v.Encode(), "%20", "+")
+}

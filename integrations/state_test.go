@@ -1,0 +1,181 @@
+package integrations_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/integrations"
+	"chatadmin.example/sdk/integrations/integrationstest"
+	"chatadmin.example/sdk/integrations/slack"
+	"chatadmin.example/sdk/integrations/slack/slacktest"
+)
+
+// slackWorld has a draft of Slack in the group, and the address by which ann's browser comes back from Slack.
+func slackWorld(t *testing.T, o *integrationstest.Options) (w *integrationstest.World, srv *slacktest.Server, back string) {
+	t.Helper()
+	srv = slacktest.NewServer()
+	t.Cleanup(srv.Close)
+	svc, err := slack.New(srv.Options())
+	require.NoError(t, err)
+	w = integrationstest.New(t, o, svc)
+	srv.Now = w.Clock.Now
+	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "slack", nil))
+	_, err = w.X.Draft(t.Context(), w.Ann, w.Of("slack"))
+	require.NoError(t, err)
+	return w, srv, journey(t, w, srv)
+}
+
+func journey(t *testing.T, w *integrationstest.World, srv *slacktest.Server) string {
+	t.Helper()
+	next, err := w.X.Connect(t.Context(), w.Ann, w.Of("slack"), nil)
+	require.NoError(t, err)
+	back, err := srv.Authorise(next.URL.Reveal())
+	require.NoError(t, err)
+	return back
+}
+
+func connected(t *testing.T, w *integrationstest.World) bool {
+	t.Helper()
+	st, err := w.X.Status(t.Context(), w.Boss, w.Of("slack"))
+	require.NoError(t, err)
+	return st.Connected
+}
+
+// A hundred callbacks at once, in two processes: one exchange.
+func TestStateWorksOnce(t *testing.T) {
+	store := memstore.New(nil)
+	w, srv, back := slackWorld(t, &integrationstest.Options{Store: store})
+	svc, err := slack.New(srv.Options())
+	require.NoError(t, err)
+	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
+	var mu sync.Mutex
+	codes := map[int]int{}
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range 100 {
+		wg.Go(func() {
+			<-start
+			x := w.X
+			if n%2 == 1 {
+				x = second
+			}
+			rec := browse(x, w.Ann, back)
+			mu.Lock()
+			defer mu.Unlock()
+			codes[rec.Code]++
+		})
+	}
+	close(start)
+	wg.Wait()
+	require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusBadRequest: 99}, codes)
+	require.Equal(t, 1, srv.Calls("oauth.v2.access"))
+	require.True(t, connected(t, w))
+}
+
+func TestStateIsBound(t *testing.T) {
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		do   func(w *integrationstest.World, back string) (s *chatadmin.Scope, address string)
+		code int
+	}{
+		"another actor's browser": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) { return w.Boss, back }, http.StatusForbidden},
+		"another domain's browser": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			return w.Admin.As("elsewhere", w.Ann.Actor()), back
+		}, http.StatusForbidden},
+		"demoted meanwhile": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			require.NoError(t, w.Boss.SetGroupAdmin(ctx, w.Group, false, w.Ann.Actor()))
+			return w.Ann, back
+		}, http.StatusForbidden},
+		"deactivated meanwhile": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			_, err := w.Boss.DeactivateUsers(ctx, w.Ann.Actor())
+			require.NoError(t, err)
+			return w.Ann, back
+		}, http.StatusForbidden},
+		"disabled meanwhile": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			require.NoError(t, w.X.DisableService(ctx, w.Boss, "slack"))
+			return w.Ann, back
+		}, http.StatusBadRequest},
+		"expired": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			w.Clock.Advance(10 * time.Minute)
+			return w.Ann, back
+		}, http.StatusBadRequest},
+		"another provider": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			return w.Ann, strings.Replace(back, "/callback/slack", "/callback/pager", 1)
+		}, http.StatusBadRequest},
+		"no code": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			u, err := url.Parse(back)
+			require.NoError(t, err)
+			q := u.Query()
+			q.Del("code")
+			q.Set("error", "access_denied")
+			u.RawQuery = q.Encode()
+			return w.Ann, u.String()
+		}, http.StatusBadRequest},
+		"another state": {func(w *integrationstest.World, back string) (*chatadmin.Scope, string) {
+			u, err := url.Parse(back)
+			require.NoError(t, err)
+			q := u.Query()
+			s := q.Get("state")
+			q.Set("state", s[:len(s)-43]+strings.Repeat("A", 43))
+			u.RawQuery = q.Encode()
+			return w.Ann, u.String()
+		}, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, srv, back := slackWorld(t, nil)
+			s, address := c.do(w, back)
+			code, text := w.Browser(s, address)
+			require.Equal(t, c.code, code, text)
+			require.NotContains(t, text, "state=")
+			require.Zero(t, srv.Calls("oauth.v2.access"))
+			if st, err := w.X.Status(t.Context(), w.Boss, w.Of("slack")); err == nil {
+				require.False(t, st.Connected)
+			}
+		})
+	}
+}
+
+func TestStatesAreForgotten(t *testing.T) {
+	w, _, back := slackWorld(t, nil)
+	require.NoError(t, w.X.Deliver(t.Context()))
+	w.Clock.Advance(11 * time.Minute)
+	require.NoError(t, w.X.Deliver(t.Context()))
+	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.state"}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs)
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, http.StatusBadRequest, code)
+}
+
+// A host has no browser.
+func TestHostCannotAuthenticate(t *testing.T) {
+	w, _, _ := slackWorld(t, nil)
+	_, err := w.X.Connect(t.Context(), w.Host, w.Of("slack"), nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+// Without a way to tell whose browser it is there is no OAuth.
+func TestSignedInIsNeeded(t *testing.T) {
+	srv := slacktest.NewServer()
+	defer srv.Close()
+	svc, err := slack.New(srv.Options())
+	require.NoError(t, err)
+	w := pagerWorld(t)
+	ring := newRing(t)
+	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example"}, svc)
+	require.ErrorContains(t, err, "SignedIn")
+	for _, address := range []string{"", "chat.example", "ftp://chat.example", "https://chat.example?x=1"} {
+		_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
+		require.ErrorContains(t, err, "PublicURL")
+	}
+	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
+	require.ErrorContains(t, err, "a name of its own")
+}
