@@ -28,6 +28,17 @@ func TestUnreliableStore(t *testing.T) {
 	}
 }
 
+// A domain is created although its commit was not confirmed, whether it was kept or not.
+func TestDomainOnUnreliableStore(t *testing.T) {
+	for seed := range uint64(30) {
+		store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.4, UnknownLost: 0.2}})
+		w := newWorldOn(t, store, chatadmin.OfficeChat)
+		require.Equal(t, w.boss, w.row(w.boss.ID))
+		require.Len(t, w.shipped(), 2)
+		require.Len(t, w.events(chatadmin.KindDomainCreate), 1)
+	}
+}
+
 // operations carries out three hundred random operations, checks what must hold, and describes the end.
 func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 	rnd := rand.New(rand.NewPCG(seed, 1))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -48,31 +49,46 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	if err := s.veto(ctx, KindDomainCreate, []ID{s.domain}); err != nil {
 		return Domain{}, User{}, err
 	}
+	var d Domain
 	var admin User
-	d, err := UpdateValue(ctx, a.store, Fence{}, func(ctx context.Context, tx Tx) (Domain, error) {
+	create := func(ctx context.Context, tx Tx) (err error) {
 		w := &Work{Tx: tx, scope: s, mode: NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
 			ids: func(n int) ID { return ID(fmt.Sprintf("%s-%d", event, n)) }}
-		d, err := w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set)
-		if err != nil {
-			return Domain{}, err
+		if d, err = w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set); err != nil {
+			return err
 		}
 		w.Record(KindDomainCreate, []ID{s.domain}, map[ID][]FieldChange{s.domain: change("name", "", n.Name)}, nil)
 		if err := w.shipGroups(ctx, groupIDs, n.DefaultGroups); err != nil {
-			return Domain{}, err
+			return err
 		}
 		n.Admin.Role, n.Admin.Kind = RoleAdmin, Network
 		u, err := w.newUser(userID, n.Admin)
 		if err != nil {
-			return Domain{}, err
+			return err
 		}
 		writes := []UserWrite{{Now: u}}
 		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
-			return Domain{}, err
+			return err
 		}
 		admin = writes[0].Now.user
-		return d, w.flush(ctx)
-	})
-	return d, admin, err
+		return w.flush(ctx)
+	}
+	for attempt := 1; ; attempt++ {
+		err := a.store.Update(ctx, Fence{}, create)
+		if err == nil {
+			return d, admin, nil
+		}
+		if !errors.Is(err, ErrCommitUnknown) {
+			return Domain{}, User{}, err
+		}
+		there, lookErr := a.store.Domains(ctx, []ID{s.domain})
+		switch {
+		case len(there) > 0:
+			return d, admin, nil
+		case lookErr != nil || attempt == 8:
+			return Domain{}, User{}, errors.Join(err, lookErr)
+		}
+	}
 }
 
 func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {

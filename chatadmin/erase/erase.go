@@ -96,17 +96,9 @@ func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
-		policies := map[string]json.RawMessage{policyName: data}
-		for name, other := range set.Policies {
-			if name != policyName {
-				policies[name] = other
-			}
-		}
-		set.Policies = policies
-		return nil
+	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		return data, []chatadmin.FieldChange{{Field: policyName, Before: string(was), After: string(data)}}, nil
 	})
-	return err
 }
 
 // grace is the grace period of a domain.

@@ -97,15 +97,7 @@ func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) erro
 	if err != nil {
 		return err
 	}
-	_, err = s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
-		policies := map[string]json.RawMessage{policyName: raw}
-		for name, other := range set.Policies {
-			if name != policyName {
-				policies[name] = other
-			}
-		}
-		set.Policies = policies
-		return nil
+	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		return raw, []chatadmin.FieldChange{{Field: policyName, Before: string(was), After: string(raw)}}, nil
 	})
-	return err
 }
