@@ -38,7 +38,6 @@
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // Packages with further policies use users.delete, twofactor, devices, integrations and holds as well; their documentation has the table of their calls.
-// What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
 //
 // CreateDomain, Domains, DeliverEvents, SendInvitations and ReleaseBlobs are methods of Admin: only the host can call them.
 //
