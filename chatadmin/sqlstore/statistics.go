@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+// firstAnalyze is after how many inserted rows a table is analysed first.
+//
 // PostgreSQL plans by what it knows of a table, and keeps a prepared statement's plan until it learns more. Autovacuum looks once a minute: by then an import has written a million
 // rows with plans made for an empty table, each batch slower than the one before. So the store has tables analysed itself as the rows it has inserted grow: at 2^12, 2^15, 2^18 and so on,
 // a tenth of a second each. Below, no plan is bad enough to matter.
@@ -26,14 +28,17 @@ func (g *growth) add(inserted map[string]int64) (grown []string) {
 		g.rows = map[string]int64{}
 	}
 	for name, n := range inserted {
-		was, is := g.rows[name], g.rows[name]+n
-		g.rows[name] = is
-		if level := func(n int64) int { return (bits.Len64(uint64(n)) + 2) / 3 }; is >= firstAnalyze && level(is) > level(was) {
+		was := g.rows[name]
+		g.rows[name] += n
+		if is := was + n; is >= firstAnalyze && eights(is) > eights(was) {
 			grown = append(grown, name)
 		}
 	}
 	return grown
 }
+
+// eights grows by one whenever n has grown eightfold, and does so at firstAnalyze.
+func eights(n int64) int { return (bits.Len64(uint64(n)) + 2) / 3 }
 
 // analyze renews what the database knows of tables that have grown. It never waits for a lock, and is no reason to fail: a role that may not do it is only warned.
 func (s *Store) analyze(ctx context.Context, c conn, inserted map[string]int64) {

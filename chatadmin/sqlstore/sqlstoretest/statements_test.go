@@ -186,3 +186,33 @@ func TestStatementsOfBatches(t *testing.T) {
 		sameForAnySize(t, db, "marking a default group", before, marked(), 0)
 	})
 }
+
+// PostgreSQL learns of a table that grows before autovacuum would tell it; SQLite needs no such help.
+func TestAnalysed(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		c, w := watchedCompany(t, db)
+		text := "login\n"
+		for i := range 2500 {
+			text += fmt.Sprintf("user%d@acme.example\n", i)
+		}
+		f := filepath.Join(t.TempDir(), "f.csv")
+		require.NoError(t, os.WriteFile(f, []byte(text), 0o600))
+		file, err := os.Open(f)
+		require.NoError(t, err)
+		defer func() { _ = file.Close() }()
+		var analysed []string
+		for _, s := range w.during(func() {
+			_, err = csvimport.Run(t.Context(), c.scope(c.store, 0), file, csvimport.SkipExisting, nil)
+			require.NoError(t, err)
+		}) {
+			if strings.HasPrefix(s.text, "ANALYZE") {
+				analysed = append(analysed, s.text)
+			}
+		}
+		if db.d == sqlstore.SQLite {
+			require.Empty(t, analysed)
+			return
+		}
+		require.Equal(t, []string{db.sql("ANALYZE (SKIP_LOCKED) {{p}}memberships")}, analysed, "5,000 members, 2,500 users")
+	})
+}
