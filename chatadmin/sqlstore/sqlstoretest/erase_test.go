@@ -88,7 +88,7 @@ func TestKilledErase(t *testing.T) {
 			steps = 8
 		}
 		if slow {
-			steps = 4
+			steps = 2
 		}
 		for n := 10; done == ""; n += 1 + n/steps {
 			cmd := exec.Command(self, eraserArg, db.d.String(), db.dsn, db.options.Prefix, string(h.s.Domain()), string(h.s.Actor()), string(h.user), strconv.Itoa(n))
