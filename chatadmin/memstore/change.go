@@ -16,7 +16,7 @@ type rules[K comparable, T any] struct {
 	parent func(*T) string                          // the field whose parent a new row lacks, or ""
 	taken  func(*T) (field string, by chatadmin.ID) // the unique key that another row holds, or ""
 	write  func(was, now *T)                        // follows up a write: now is nil for a deletion
-	own    func(rows []T)                           // lets new rows share nothing with the caller
+	own    func(rows []T)                           // makes the text of rows the store's own
 }
 
 // change applies one call, item by item: conflicts are in the order of the items, and an item sees those before it.
