@@ -312,6 +312,19 @@ func TestBeginFinish(t *testing.T) {
 	require.Equal(t, signin.Unknown, d.Reason(), "nobody comes in, whatever the host says")
 }
 
+// No way of printing what goes through the gate shows a trust token or a seed.
+func TestSecretsStayHidden(t *testing.T) {
+	e := &signin.Enrolment{URI: "hush", Secret: "hush", QR: []byte("hush")}
+	for _, v := range []any{signin.Attempt{Trust: "hush"}, signin.Asked{Trust: "hush", Challenge: &signin.Challenge{Enrolment: e}}, signin.Answer{Trust: "hush"}, *e,
+		signin.Decision{Trust: "hush", Challenge: &signin.Challenge{Enrolment: e}}} {
+		encoded, err := json.Marshal(v)
+		require.NoError(t, err)
+		for _, text := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(encoded)} {
+			require.NotContains(t, text, "hush", "%T", v)
+		}
+	}
+}
+
 // A sign-in with a second factor: the challenge, what it takes, and the trust token.
 func TestSecondFactor(t *testing.T) {
 	second := &codes{}

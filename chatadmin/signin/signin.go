@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -34,9 +35,17 @@ type Attempt struct {
 	Login  string // as typed
 	Client Client // "" is UnknownClient
 	Method Method
-	Trust  string // what a remembered client holds, such as the value of a cookie; "" for none
+	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
 	Device string // native clients: the device's own ID, once it is registered
 }
+
+// String leaves the trust token out.
+func (a Attempt) String() string {
+	return fmt.Sprintf("sign-in by %s with %s", a.Client, a.Method)
+}
+
+// GoString leaves it out too.
+func (a Attempt) GoString() string { return a.String() }
 
 // SecondFactor is what two-factor authentication does for the gate. Package twofa implements it.
 type SecondFactor interface {
@@ -52,8 +61,14 @@ type SecondFactor interface {
 // Asked is what SecondFactor asks.
 type Asked struct {
 	Challenge *Challenge // nil: nothing
-	Trust     string     // takes the place of the trust token given; "" keeps it
+	Trust     string     `json:"-"` // takes the place of the trust token given; "" keeps it
 }
+
+// String leaves the trust token out.
+func (a Asked) String() string { return fmt.Sprintf("asked: %t", a.Challenge != nil) }
+
+// GoString leaves it out too.
+func (a Asked) GoString() string { return a.String() }
 
 // Challenge is what a user must answer. The gate returns it to the host, for the user alone.
 type Challenge struct {
@@ -90,8 +105,14 @@ type Open struct {
 type Answer struct {
 	Right bool
 	Dead  bool   // the challenge takes no further answer: sign in anew
-	Trust string // the trust token, if one was asked for and the domain allows it
+	Trust string `json:"-"` // the trust token, if one was asked for and the domain allows it
 }
+
+// String leaves the trust token out.
+func (a Answer) String() string { return fmt.Sprintf("right: %t, dead: %t", a.Right, a.Dead) }
+
+// GoString leaves it out too.
+func (a Answer) GoString() string { return a.String() }
 
 // Devices is what device administration does for the gate. Package devices implements it.
 type Devices interface {
