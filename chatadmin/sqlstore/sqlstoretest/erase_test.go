@@ -85,10 +85,9 @@ func TestKilledErase(t *testing.T) {
 		require.NoError(t, err)
 		done, kills, steps := chatadmin.ID(""), 0, 60
 		if db.d == sqlstore.SQLite {
-			steps = 8
-		}
-		if slow {
-			steps = 2
+			if steps = 8; slow {
+				steps = 2
+			}
 		}
 		for n := 10; done == ""; n += 1 + n/steps {
 			cmd := exec.Command(self, eraserArg, db.d.String(), db.dsn, db.options.Prefix, string(h.s.Domain()), string(h.s.Actor()), string(h.user), strconv.Itoa(n))
