@@ -51,6 +51,36 @@ func TestOneWorkerAtATime(t *testing.T) {
 	require.Equal(t, 2, requests)
 }
 
+// Disabled while a worker is in the midst of a queue: the next message is not sent any more. So with a domain that is suspended.
+func TestDisabledInTheMidst(t *testing.T) {
+	for _, stop := range []func(*integrationstest.World) error{
+		func(w *integrationstest.World) error {
+			return w.X.DisableService(context.Background(), w.Boss, "pager")
+		},
+		func(w *integrationstest.World) error { return state(w, chatadmin.DomainSuspended) },
+	} {
+		requests := 0
+		var w *integrationstest.World
+		fake := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			requests++
+			require.NoError(t, stop(w))
+		}))
+		pager, err := NewPager(fake.URL)
+		require.NoError(t, err)
+		w = integrationstest.New(t, nil, pager)
+		require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
+		ready(t, w)
+		require.Equal(t, 200, postAlarm(t, w, "1"))
+		w.Deliver()
+		parent := w.Groups.Messages(w.Group)[0].ID
+		w.Say("m1", parent, "one")
+		w.Say("m2", parent, "two")
+		w.Deliver()
+		require.Equal(t, 1, requests)
+		fake.Close()
+	}
+}
+
 // between runs something after a list was read, as if it happened just then.
 type between struct {
 	chatadmin.Store
