@@ -89,6 +89,9 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 	var failed error
 	for len(k.items) > 0 && failed == nil && ctx.Err() == nil && k.x.admin.Now().Before(k.until.Add(-2*requestTimeout)) {
 		r := &k.items[0]
+		if on, err := k.reload(ctx); err != nil || !on {
+			return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), nil))
+		}
 		var changes []chatadmin.Change[chatadmin.Record]
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
 		changes, failed = f(one, k.svc, k.conn, r)
@@ -173,6 +176,22 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (int, error) {
 		k.items, err = nil, nil // another worker was faster, or the owner is gone, with the queue
 	}
 	return did, err
+}
+
+// reload reads the connection again, before each message: what an admin disables or changes meanwhile counts at once.
+func (k *work) reload(ctx context.Context) (on bool, err error) {
+	st := k.x.admin.Store()
+	c, d, err := k.x.load(ctx, st, k.domain, k.of)
+	if err != nil {
+		return false, err
+	}
+	ds, err := st.Domains(ctx, []chatadmin.ID{k.domain})
+	if err != nil || len(ds) == 0 {
+		return false, err
+	}
+	set, err := ds[0].Settings()
+	k.conn = c
+	return d.On && set.State == chatadmin.DomainActive, err
 }
 
 // putOff makes records due later, or gives up those that have waited for a day.

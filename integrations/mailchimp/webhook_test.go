@@ -84,6 +84,9 @@ func TestSavingIsSafeToRepeat(t *testing.T) {
 				w.fire(fixture(t, "webhook_subscribe.form"))
 				w.Deliver()
 				require.Len(t, w.texts(), 1)
+				if signing {
+					require.Equal(t, 401, w.send(w.srv.Webhooks(list)[0].URL, fixture(t, "webhook_subscribe.form")), "the secret is known")
+				}
 			}
 		}
 	}

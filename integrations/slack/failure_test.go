@@ -34,6 +34,7 @@ func TestProvidersErrors(t *testing.T) {
 	}
 	w.Say("m1", "", "one")
 	w.Say("m2", "", "two")
+	w.Say("m2", "", "two")
 	w.Deliver()
 	st, err := w.X.Status(t.Context(), w.Ann, w.Of("slack"))
 	require.NoError(t, err)
