@@ -115,7 +115,7 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 
 // run carries the import to its end from where it stands.
 func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at cursor, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, skip: map[uint32]bool{}, direct: map[uint32]bool{}}
+	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, skip: map[int]bool{}, direct: make(rowSet, len(p.index.letters)/64+1)}
 	job, err := s.RunJob(ctx, id, im.next, o.progress())
 	if err != nil {
 		var c Counts
@@ -155,8 +155,9 @@ type importer struct {
 	lookup    bool
 	deacts    []chatadmin.ID
 
-	direct map[uint32]bool // rows whose manager this run has set with the user
-	skip   map[uint32]bool // rows whose manager cannot be set any more
+	direct rowSet       // rows whose manager this run has set with the user
+	links  gathered     // for the transaction at hand
+	skip   map[int]bool // rows whose manager cannot be set any more
 }
 
 // next prepares the next transaction of the job.
@@ -165,11 +166,11 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 	if err := json.Unmarshal(job.Cursor, &at); err != nil {
 		return chatadmin.Step{}, fmt.Errorf("import %s: %w", im.id, err)
 	}
-	if err := im.seek(ctx, at); err != nil {
-		return chatadmin.Step{}, err
-	}
 	if at.Phase == phaseLinks {
 		return im.nextLinks(ctx, at)
+	}
+	if err := im.seek(ctx, at); err != nil {
+		return chatadmin.Step{}, err
 	}
 	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{im.id}}
 	if len(im.rows) == 0 {
@@ -204,7 +205,7 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 		}
 		if err == nil {
 			for _, row := range direct {
-				im.direct[row] = true
+				im.direct.add(row)
 			}
 		}
 		return err
@@ -319,10 +320,8 @@ func (im *importer) turn(ctx context.Context, w *chatadmin.Work, job *chatadmin.
 	return im.end(ctx, w, job, at)
 }
 
-// open reports whether a manager is still to be set.
-func (im *importer) open(l link) bool {
-	return l.code == linkSet && !im.direct[l.row] && !im.skip[l.row]
-}
+// open reports whether a manager is still to be set, as far as this run knows.
+func (im *importer) open(l link) bool { return l.code == linkSet && !im.direct.has(l.row) }
 
 func (im *importer) isOpen(row int) bool {
 	l, ok := im.plan.index.link(row)

@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"context"
-	"errors"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -45,11 +44,7 @@ func (b *batchWriter) decide(ctx context.Context) error {
 		e := &im.rows[i]
 		v := &im.verdicts[i]
 		v.write = &im.writes[n]
-		first := place{row: uint32(b.base + i)}
-		if x.letters[b.base+i] == letterFailed { // otherwise no earlier line had this login
-			first = x.first[x.key(e.loginKey)]
-		}
-		d.row(e, view.user(e.loginKey), first, b.base+i, v)
+		d.row(e, view.user(e.loginKey), x.firstOf(b.base+i), b.base+i, v)
 		if v.writes() {
 			n++
 		}
@@ -129,84 +124,6 @@ func (im *importer) mayDeactivate(id chatadmin.ID) bool {
 		}
 	}
 	return false
-}
-
-// nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
-func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, error) {
-	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
-	for len(im.rows) > 0 && !im.anyOpen() {
-		next := at
-		next.Batch = im.at + 1
-		if err := im.seek(ctx, next); err != nil {
-			return chatadmin.Step{}, err
-		}
-	}
-	if len(im.rows) == 0 {
-		op.Fence = chatadmin.Shared
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error { return im.end(ctx, w, job, at) }}, nil
-	}
-	at.Batch = im.at + 1
-	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-		return im.commitLinks(ctx, w, job, at)
-	}}, nil
-}
-
-func (im *importer) anyOpen() bool {
-	for i := range im.rows {
-		if im.isOpen(im.at*batchRows + i) {
-			return true
-		}
-	}
-	return false
-}
-
-func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
-		if err := w.Require(p); err != nil {
-			return err
-		}
-	}
-	w.Note = map[string]string{"import": string(im.id)}
-	var want []string
-	var rows []int
-	missed := Counts{}
-	for i, e := range im.rows {
-		if l, ok := im.plan.index.link(im.at*batchRows + i); ok && im.open(l) {
-			rows = append(rows, i)
-			want = append(want, e.loginKey, e.managerKey)
-		} else if ok && im.skip[l.row] {
-			missed.Warnings++
-		}
-	}
-	view, err := byLogin(ctx, w, w.Domain.ID, want)
-	if err != nil {
-		return err
-	}
-	var writes []chatadmin.UserWrite
-	byName := map[string]uint32{}
-	for _, i := range rows {
-		u, m := view.user(im.rows[i].loginKey), view.user(im.rows[i].managerKey)
-		if u == nil || u.Deleting || m == nil || m.Deleting {
-			missed.Warnings++ // somebody deleted them since their row was written
-			continue
-		}
-		p, wrong := w.Settings.Prepare(*u)
-		if u.Manager == m.ID || len(wrong) > 0 {
-			continue
-		}
-		byName[chatadmin.Cut(u.Login)] = uint32(im.at*batchRows + i)
-		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
-	}
-	err = w.WriteUsers(ctx, KindImport, writes)
-	var bad *chatadmin.FieldError
-	if errors.As(err, &bad) && bad.Code == chatadmin.CodeBadManager { // somebody else's change makes a circle of it now
-		im.skip[byName[bad.Value]] = true
-		return chatadmin.ErrStepAgain
-	}
-	if err != nil {
-		return err
-	}
-	return im.count(job, at, missed)
 }
 
 func (c Counts) plus(o Counts) Counts {

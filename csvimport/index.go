@@ -12,10 +12,11 @@ import (
 // holds hashes instead of logins, some 50 bytes a row.
 type index struct {
 	seeds   [2]maphash.Seed
-	first   map[key]place
-	letters []letter // of each row
-	links   []link   // in file order
-	at      int      // the link looked at last: they are asked for in that order too
+	first   map[key]place    // where each login stands first, until the whole file was read
+	again   map[uint32]place // rows whose login stood before
+	letters []letter         // of each row
+	links   []link           // in file order
+	at      int              // the link looked at last: they are asked for in that order too
 }
 
 // key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
@@ -48,7 +49,7 @@ func (l link) note() string {
 }
 
 func newIndex() *index {
-	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}}
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}, again: map[uint32]place{}}
 }
 
 func (x *index) key(loginKey string) key {
@@ -61,9 +62,22 @@ func (x *index) claim(k key, row, line int) place {
 	if !ok {
 		at = place{uint32(row), uint32(line)}
 		x.first[k] = at
+	} else if at.row != uint32(row) {
+		x.again[uint32(row)] = at
 	}
 	return at
 }
+
+// firstOf tells where the login of a row stands first, also when the logins are forgotten.
+func (x *index) firstOf(row int) place {
+	if at, ok := x.again[uint32(row)]; ok {
+		return at
+	}
+	return place{row: uint32(row)}
+}
+
+// forget gives back what only the reading of the whole file needs: most of the memory.
+func (x *index) forget() { x.first = nil }
 
 // there finds the row where a login stands first, and reports whether it creates or finds the user.
 func (x *index) there(k key) (row uint32, ok bool) {

@@ -156,6 +156,39 @@ func (w *world) links() string {
 	return strings.Join(links, " ")
 }
 
+// Managers on later batches of the file are set by the thousand, however few each batch has.
+func TestManagersOfManyBatches(t *testing.T) {
+	const rows = 6500
+	w := newWorld(t, chatadmin.OfficeChat)
+	var file strings.Builder
+	file.WriteString("login,manager\n")
+	want := map[string]string{}
+	for n := range rows {
+		login, manager := fmt.Sprintf("user%d@acme.example", n), ""
+		if far := n + 1000; n%4 == 0 && far < rows { // 250 in each of the first batches
+			manager = fmt.Sprintf("user%d@acme.example", far)
+			want[login] = manager
+		}
+		fmt.Fprintf(&file, "%s,%s\n", login, manager)
+	}
+	r, _ := w.run(w.s, file.String(), csvimport.SkipExisting, nil)
+	require.EqualValues(t, rows, r.Counts.Created)
+	require.Zero(t, r.Counts.Warnings)
+	require.Equal(t, 7+2, w.eventCount(csvimport.KindImport), "seven batches of rows, and 1,375 managers in two")
+	got, logins := map[string]string{}, map[chatadmin.ID]string{}
+	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(t, err)
+		logins[u.ID] = u.Login
+	}
+	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(t, err)
+		if u.Manager != "" {
+			got[u.Login] = logins[u.Manager]
+		}
+	}
+	require.Equal(t, want, got)
+}
+
 // In skip mode an existing user's manager is left alone, and a row that writes nothing is not warned of its manager.
 func TestManagersInSkipMode(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)

@@ -40,6 +40,7 @@ func (sc *scanner) all(ctx context.Context) error {
 	if err := sc.index.settle(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), sc.above); err != nil {
 		return err
 	}
+	sc.index.forget()
 	sc.applyLinks()
 	for _, l := range sc.index.letters {
 		sc.counts.add(l)
