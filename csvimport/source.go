@@ -153,8 +153,12 @@ func (s *source) warnings() []string {
 	return w
 }
 
-// fingerprint is the SHA-256 of the whole file.
+// fingerprint is the SHA-256 of the whole file, unless it is too large.
 func fingerprint(ctx context.Context, f io.ReadSeeker) ([]byte, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
@@ -170,6 +174,9 @@ func fingerprint(ctx context.Context, f io.ReadSeeker) ([]byte, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the file: %w", err)
+		}
+		if err := csvfile.CheckSize(size); err != nil { // not before: a folder that cannot be read may say any size
+			return nil, refused(err)
 		}
 	}
 }

@@ -6,6 +6,16 @@ import (
 	"io"
 )
 
+const mostBytes = 2 << 30
+
+// CheckSize refuses a file that the default limit refuses, before any of it is read. UTF-16 takes twice the bytes.
+func CheckSize(bytes int64) error {
+	if bytes > 2*mostBytes {
+		return tooLarge(mostBytes)
+	}
+	return nil
+}
+
 // Limits bound what a file may hold; zero fields take the defaults.
 type Limits struct {
 	FileBytes  int64  // default 2 GiB
@@ -23,7 +33,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	if l.FileBytes == 0 {
-		l.FileBytes = 2 << 30
+		l.FileBytes = mostBytes
 	}
 	set(&l.RowBytes, 1<<20)
 	set(&l.FieldBytes, 64<<10)
