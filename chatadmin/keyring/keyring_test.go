@@ -104,8 +104,13 @@ func ringWith(t testing.TB, r errReader) *keyring.Ring {
 	return k
 }
 
+type sameNonce struct{}
+
+func (sameNonce) Read(p []byte) (int, error) { return len(p), nil }
+
+// Every process of the fuzzer seals the same, so that the one secret that opens is known to all.
 func FuzzOpen(f *testing.F) {
-	r, err := keyring.New(rand.Reader, key("a", 1))
+	r, err := keyring.New(sameNonce{}, key("a", 1))
 	if err != nil {
 		f.Fatal(err)
 	}
