@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"hash/maphash"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 // holds hashes instead of logins, some 50 bytes a row.
 type index struct {
 	seeds   [2]maphash.Seed
-	first   map[key]place    // where each login stands first, until the whole file was read
+	logins  logins           // until the whole file was read
 	again   map[uint32]place // rows whose login stood before
 	letters []letter         // of each row
 	links   []link           // in file order
@@ -49,7 +48,7 @@ func (l link) note() string {
 }
 
 func newIndex() *index {
-	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[key]place{}, again: map[uint32]place{}}
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, again: map[uint32]place{}}
 }
 
 func (x *index) key(loginKey string) key {
@@ -58,11 +57,8 @@ func (x *index) key(loginKey string) key {
 
 // claim notes that a login stands in a row, and returns where it stands first.
 func (x *index) claim(k key, row, line int) place {
-	at, ok := x.first[k]
-	if !ok {
-		at = place{uint32(row), uint32(line)}
-		x.first[k] = at
-	} else if at.row != uint32(row) {
+	at := x.logins.claim(k, place{uint32(row), uint32(line)})
+	if at.row != uint32(row) {
 		x.again[uint32(row)] = at
 	}
 	return at
@@ -77,11 +73,11 @@ func (x *index) firstOf(row int) place {
 }
 
 // forget gives back what only the reading of the whole file needs: most of the memory.
-func (x *index) forget() { x.first = nil }
+func (x *index) forget() { x.logins = logins{} }
 
 // there finds the row where a login stands first, and reports whether it creates or finds the user.
 func (x *index) there(k key) (row uint32, ok bool) {
-	at, ok := x.first[k]
+	at, ok := x.logins.first(k)
 	if !ok {
 		return nowhere, false
 	}
@@ -119,9 +115,7 @@ func (x *index) linkOf(row int) (int, bool) {
 // expect makes room for so many rows at once.
 func (x *index) expect(rows int) {
 	rows = min(rows, 1<<22)
-	first := make(map[key]place, rows)
-	maps.Copy(first, x.first)
-	x.first = first
+	x.logins.expect(rows)
 	x.links = slices.Grow(x.links, rows*len(x.links)/max(1, len(x.letters)))
 	x.letters = slices.Grow(x.letters, rows)
 }

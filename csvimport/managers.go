@@ -83,7 +83,7 @@ func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
 
 // own finds the link that is a user's own, if it is to be set.
 func (x *index) own(k key) (int, bool) {
-	at, ok := x.first[k]
+	at, ok := x.logins.first(k)
 	if !ok {
 		return 0, false
 	}
