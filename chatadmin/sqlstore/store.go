@@ -182,13 +182,14 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 func (x *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
 	s := x.s
 	if fence.Mode != chatadmin.NoFence {
-		there, err := x.alive(ctx, "domains", []chatadmin.ID{fence.Domain})
+		there, err := x.Domains(ctx, []chatadmin.ID{fence.Domain})
 		if err != nil {
 			return err
 		}
 		if len(there) == 0 {
 			return chatadmin.ErrNoDomain
 		}
+		x.fenced = &there[0]
 	}
 	err := f(context.WithValue(ctx, inTx{s}, true), x)
 	if x.failed != nil && (err == nil || s.d.again(x.failed)) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -68,9 +69,23 @@ type tx struct {
 	stmts    map[string]*sql.Stmt                     // SQLite: prepared once for the transaction
 	inserted map[string]int64                         // by table
 	wrote    map[string]map[chatadmin.ID]chatadmin.ID // users, groups and devices that it has written and that are alive, by table: the domain of each
+	fenced   *chatadmin.Domain                        // the domain of the fence, as it was read behind it; nil when this transaction has changed domains
 	over     bool
 	lent     bool // to the host, by Conn
 	failed   error
+}
+
+// Domains answers from the row that was read with the fence where it can: nearly every transaction asks for it first.
+func (x *tx) Domains(ctx context.Context, ids []chatadmin.ID) ([]chatadmin.Domain, error) {
+	if x.fenced == nil || x.lent || len(ids) != 1 || ids[0] != x.fenced.ID {
+		return x.reader.Domains(ctx, ids)
+	}
+	if err := x.enter(ctx); err != nil {
+		return nil, x.fail(ctx, "reading domains", err)
+	}
+	d := *x.fenced
+	d.Data = slices.Clone(d.Data)
+	return []chatadmin.Domain{d}, nil
 }
 
 func (s *Store) newTx(c conn) *tx {

@@ -10,6 +10,7 @@ import (
 
 // ChangeDomains implements chatadmin.Tx.
 func (x *tx) ChangeDomains(ctx context.Context, c []chatadmin.Change[chatadmin.Domain]) ([]chatadmin.Conflict, error) {
+	x.fenced = nil
 	made := make([]chatadmin.Change[chatadmin.Domain], len(c))
 	for i := range c { // a new domain begins with a fence of its own; updates leave it alone
 		made[i] = c[i]
@@ -98,33 +99,61 @@ func (x *tx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.R
 		}
 	}
 	return change(ctx, x, recordRows, c, func(ctx context.Context, new []int) (parents, error) {
-		owner := func(i int) chatadmin.ID { return c[i].Row.Owner }
-		var owners []map[chatadmin.ID]chatadmin.ID
-		for _, name := range []string{"users", "groups", "devices"} {
-			there, err := x.lookup(ctx, name, new, owner)
-			if err != nil {
-				return nil, err
-			}
-			if owners = append(owners, there); there == nil {
-				break // nobody has an owner
-			}
-		}
+		owner := func(i int) owned { return owned{c[i].Row.Domain, c[i].Row.Owner} }
+		there, err := x.owners(ctx, new, owner)
 		return func(i int) string {
-			if owner(i) == "" {
+			if o := owner(i); o.id == "" || there[o] || x.wroteOwner(o) {
 				return ""
 			}
-			for _, there := range owners {
-				if missing(there, c[i].Row.Domain, owner(i), "owner") == "" {
-					return ""
-				}
-			}
 			return "owner"
-		}, nil
+		}, err
 	})
 }
 
-// insertOwned inserts one record of a user together with looking whether the user is there: every sign-in and every challenge writes one. It is
-// done unless the owner is no such user.
+// owned is by whom a record is owned: a user, group or device of a domain.
+type owned struct{ domain, id chatadmin.ID }
+
+// ownerTables are the tables in which an owner may be, and what else must hold.
+var ownerTables = [...]string{"users WHERE NOT deleting AND ", "groups WHERE NOT deleting AND ", "devices WHERE "}
+
+// wroteOwner reports whether this transaction has written an owner.
+func (x *tx) wroteOwner(o owned) bool {
+	for _, name := range [...]string{"users", "groups", "devices"} {
+		if in, ok := x.wrote[name][o.id]; ok && in == o.domain {
+			return true
+		}
+	}
+	return false
+}
+
+// owners finds which owners of new records are there, in one statement. Those that this transaction has written itself need no look.
+func (x *tx) owners(ctx context.Context, new []int, owner func(int) owned) (map[owned]bool, error) {
+	var ids []chatadmin.ID
+	for _, i := range new {
+		if o := owner(i); o.id != "" && !x.wroteOwner(o) {
+			ids = append(ids, o.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ids = distinct(ids)
+	q := &query{d: x.s.d}
+	for i, table := range ownerTables {
+		if i > 0 {
+			q.add(" UNION ALL ")
+		}
+		q.add("SELECT domain, id FROM {{p}}"+table).in("id", strs(ids))
+	}
+	rows, err := fetch(ctx, x.reader, "looking for owners", q, func(o *owned) []any { return []any{(*string)(&o.domain), (*string)(&o.id)} })
+	there := make(map[owned]bool, len(rows))
+	for _, o := range rows {
+		there[o] = true
+	}
+	return there, err
+}
+
+// insertOwned inserts one record together with looking whether its owner is there: every sign-in, every challenge and every webhook writes one. It is done unless there is no such owner.
 func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []chatadmin.Conflict, done bool, err error) {
 	if err := x.writable(ctx, 1); err != nil {
 		return nil, false, err
@@ -144,8 +173,15 @@ func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []
 			}
 		}
 	}
-	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+
-		" FROM {{p}}users WHERE id = ? AND domain = ? AND NOT deleting ON CONFLICT DO NOTHING", append(args, string(r.Owner), string(r.Domain)))
+	from := ""
+	for i, table := range ownerTables {
+		if i > 0 {
+			from += " UNION ALL "
+		}
+		from += "SELECT 1 AS there FROM {{p}}" + table + "id = ? AND domain = ?"
+		args = append(args, string(r.Owner), string(r.Domain))
+	}
+	n, err := x.exec(ctx, "INSERT INTO {{p}}records ("+strings.Join(recordRows.names, ", ")+") SELECT "+strings.Join(values, ", ")+" FROM ("+from+") o WHERE true ON CONFLICT DO NOTHING", args)
 	if err != nil || n == 1 {
 		return nil, true, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/sqlstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -22,6 +23,7 @@ import (
 type bridged struct {
 	*integrationstest.World
 	slack  *slacktest.Server
+	over   func(chatadmin.Store) *integrations.Integrations
 	second *integrations.Integrations
 	hook   string
 }
@@ -37,7 +39,10 @@ func newBridged(t testing.TB, db database) *bridged {
 	w.Connect(w.Of("slack"), srv.Authorise)
 	st, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
 	require.NoError(t, err)
-	return &bridged{w, srv, w.Integrations(chatadmin.New(db.open(t), &chatadmin.Options{Now: w.Clock.Now}), svc), st.Webhook.Reveal()}
+	over := func(store chatadmin.Store) *integrations.Integrations {
+		return w.Integrations(chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now}), svc)
+	}
+	return &bridged{w, srv, over, over(db.open(t)), st.Webhook.Reveal()}
 }
 
 // event posts a signed event with the n-th message, and returns the status.
@@ -52,6 +57,28 @@ func (b *bridged) event(t testing.TB, x *integrations.Integrations, n int) int {
 	rec := httptest.NewRecorder()
 	x.Handler().ServeHTTP(rec, r)
 	return rec.Code
+}
+
+// A webhook is durable after two reads and one insertion, in one transaction.
+func TestWebhookStatements(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		b := newBridged(t, db)
+		require.Equal(t, http.StatusOK, b.event(t, b.X, 1))
+		pool, watch := db.watched(t, nil)
+		store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
+		require.NoError(t, err)
+		x := b.over(store)
+		for n, want := range map[int]string{2: "SELECT records, SELECT domains, INSERT records", 1: "SELECT records, SELECT domains, INSERT records, SELECT records"} { // 1 comes again
+			var did []string
+			for _, s := range watch.during(func() { require.Equal(t, http.StatusOK, b.event(t, x, n)) }) {
+				verb, _, _ := strings.Cut(s.text, " ")
+				if _, table, ok := strings.Cut(s.text, db.sql("{{p}}")); ok {
+					did = append(did, verb+" "+strings.FieldsFunc(table, func(r rune) bool { return r == ' ' || r == '(' })[0])
+				}
+			}
+			require.Equal(t, want, strings.Join(did, ", "))
+		}
+	})
 }
 
 // A hundred at once over two handles: each event is kept once, each callback that comes twice exchanges once, workers share the lines, and in the end every message is there once and in order.
