@@ -106,6 +106,21 @@ func testParents(w *world) {
 	}
 	require.Equal(w, []chatadmin.Conflict{orphan(0, "owner"), orphan(1, "owner"), orphan(2, "owner"), orphan(3, "owner")},
 		conflicts(w, records, r("1", "none"), r("2", dead.ID), r("3", deadGroup.ID), r("4", far.ID), r("5", u.ID), r("6", g.ID), r("7", device.ID), r("8", "")))
+	w.update(func(tx chatadmin.Tx) { // owners that the transaction has written itself are looked at in the same way
+		here, there, gone := chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "here"}, chatadmin.User{ID: w.id("user"), Domain: w.b, Rev: 1, LoginKey: "there"},
+			chatadmin.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "gone", Deleting: true}
+		cs, err := tx.ChangeUsers(w.ctx, []chatadmin.Change[chatadmin.User]{put(here, 0), put(there, 0), put(gone, 0)})
+		require.NoError(w, err)
+		require.Empty(w, cs)
+		cs, err = tx.ChangeRecords(w.ctx, []chatadmin.Change[chatadmin.Record]{r("9", here.ID), r("10", there.ID), r("11", gone.ID)})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.Conflict{orphan(1, "owner"), orphan(2, "owner")}, cs, "owners of the same transaction")
+		for id, owner := range map[string]chatadmin.ID{"12": there.ID, "13": gone.ID} { // one alone
+			cs, err = tx.ChangeRecords(w.ctx, []chatadmin.Change[chatadmin.Record]{r(id, owner)})
+			require.NoError(w, err)
+			require.Equal(w, []chatadmin.Conflict{orphan(0, "owner")}, cs, "owners of the same transaction")
+		}
+	})
 	require.Equal(w, []chatadmin.Conflict{orphan(0, "domain")}, conflicts(w, users, put(chatadmin.User{ID: w.id("user"), Domain: "none", Rev: 1, LoginKey: "x"}, 0)))
 	require.Equal(w, []chatadmin.Conflict{orphan(0, "domain")}, conflicts(w, groups, put(chatadmin.Group{ID: w.id("group"), Domain: "none", Rev: 1}, 0)))
 

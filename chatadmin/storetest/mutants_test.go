@@ -110,6 +110,7 @@ var mutants = map[string]struct {
 		n := new(atomic.Int64)
 		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }
 	}())},
+	"the domain is read once for all":          {"Domains", "a domain changed behind its own fence", writing(func(tx ca.Tx) ca.Tx { return &domainOnce{Tx: tx} })},
 	"members of a group that is being deleted": {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return deadParents{tx} })},
 	"a login once for all domains":             {"UserKeys", "a login is unique within its domain only", writing(func(tx ca.Tx) ca.Tx { return oneLogin{tx} })},
 	"a conflict undoes the transaction":        {"Conflicts", "what is not in conflict is written", updating(undoneByConflicts)},

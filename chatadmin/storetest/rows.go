@@ -26,6 +26,18 @@ func testDomains(w *world) {
 	require.Equal(w, "renamed", ds[0].Name)
 	require.JSONEq(w, `{"x":1}`, string(ds[0].Data))
 	require.EqualValues(w, 7, ds[0].Rev)
+	w.fenced(chatadmin.Fence{Domain: was.ID, Mode: chatadmin.Shared}, func(tx chatadmin.Tx) {
+		ds, err := tx.Domains(w.ctx, []chatadmin.ID{was.ID})
+		require.NoError(w, err)
+		again := ds[0]
+		again.Rev, again.Name = 8, "renamed again"
+		cs, err := tx.ChangeDomains(w.ctx, []chatadmin.Change[chatadmin.Domain]{put(again, 7)})
+		require.NoError(w, err)
+		require.Empty(w, cs)
+		ds, err = tx.Domains(w.ctx, []chatadmin.ID{was.ID})
+		require.NoError(w, err)
+		require.Equal(w, "renamed again", ds[0].Name, "a domain changed behind its own fence")
+	})
 
 	w.domain(chatadmin.Domain{ID: "domain-0", Rev: 1})
 	list := pages(w, 2, func(p chatadmin.Page) ([]chatadmin.Domain, chatadmin.Cursor, error) {

@@ -146,3 +146,16 @@ func (x rewriting) ChangeEvents(ctx context.Context, c []ca.Change[ca.Event]) ([
 func (x onePerCall) ChangeMemberships(ctx context.Context, c []ca.Change[ca.Membership]) ([]ca.Conflict, error) {
 	return x.Tx.ChangeMemberships(ctx, c[:min(1, len(c))])
 }
+
+// domainOnce remembers what it has read of domains, also when it has changed them.
+type domainOnce struct {
+	ca.Tx
+	read []ca.Domain
+}
+
+func (x *domainOnce) Domains(ctx context.Context, ids []ca.ID) (ds []ca.Domain, err error) {
+	if x.read == nil {
+		x.read, err = x.Tx.Domains(ctx, ids)
+	}
+	return x.read, err
+}
