@@ -81,7 +81,8 @@ func (r *Ring) Open(sealed []byte, belongsTo ...string) (secret []byte, old bool
 	if len(sealed) < 2 || sealed[0] != version || len(sealed) < 2+int(sealed[1]) {
 		return nil, false, fmt.Errorf("%w: it was not sealed by this library", ErrOpen)
 	}
-	id, rest := string(sealed[2:2+sealed[1]]), sealed[2+sealed[1]:]
+	end := 2 + int(sealed[1])
+	id, rest := string(sealed[2:end]), sealed[end:]
 	aead := r.keys[id]
 	if aead == nil {
 		return nil, false, fmt.Errorf("key %.64q: %w", id, ErrUnknownKey)

@@ -120,6 +120,8 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte{1, 255})
+	f.Add(append([]byte{1, 254}, make([]byte, 300)...))
+	f.Add(append([]byte{1, 255}, make([]byte, 300)...))
 	f.Fuzz(func(t *testing.T, sealed []byte) {
 		secret, _, err := r.Open(sealed, "w")
 		if err == nil && !bytes.Equal(sealed, good) {
