@@ -115,7 +115,8 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 
 // run carries the import to its end from where it stands.
 func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at cursor, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, skip: map[int]bool{}, direct: make(rowSet, len(p.index.letters)/64+1)}
+	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, skip: map[int]bool{}, direct: newRowSet(len(p.index.letters))}
+	defer im.close()
 	job, err := s.RunJob(ctx, id, im.next, o.progress())
 	if err != nil {
 		var c Counts
@@ -143,6 +144,7 @@ type importer struct {
 	file  io.ReadSeeker
 
 	src       *source
+	ahead     *ahead // of src
 	phase     string
 	rows      []entry // of the batch read last
 	at        int     // its number
@@ -217,22 +219,40 @@ func (im *importer) seek(ctx context.Context, at cursor) error {
 	if im.src != nil && im.phase == at.Phase && im.at == at.Batch {
 		return nil
 	}
-	if im.src == nil || im.phase != at.Phase || im.src.next > at.Batch {
+	if im.src == nil || im.phase != at.Phase || im.ahead.next > at.Batch {
+		im.close()
 		src, err := open(im.file, im.plan.login, im.plan.format)
 		if err != nil {
 			return err
 		}
 		if at.Phase == phaseLinks {
-			src.only = im.isOpen
+			src.only = im.openRows()
 		}
-		im.src, im.phase = src, at.Phase
+		if err := src.skipTo(ctx, at.Batch); err != nil {
+			return err
+		}
+		im.src, im.phase, im.ahead = src, at.Phase, readAhead(ctx, src)
 	}
-	if err := im.src.skipTo(ctx, at.Batch); err != nil {
-		return err
+	for {
+		b, err := im.ahead.read(ctx)
+		if err != nil {
+			return err
+		}
+		if read := im.ahead.next - 1; read < at.Batch && len(b.rows) > 0 {
+			continue // others have worked on the import, too
+		}
+		if len(b.rows) != min(batchRows, max(0, len(im.plan.index.letters)-at.Batch*batchRows)) {
+			return ErrOtherFile // somebody writes to it
+		}
+		im.rows, im.at = b.rows, at.Batch
+		return nil
 	}
-	rows, err := im.src.read(ctx)
-	im.rows, im.at = rows, at.Batch
-	return err
+}
+
+func (im *importer) close() {
+	if im.ahead != nil {
+		im.ahead.close()
+	}
 }
 
 // deactivations finds whom the batch would deactivate, by the plan, so that the host can be asked before the transaction.
@@ -323,9 +343,14 @@ func (im *importer) turn(ctx context.Context, w *chatadmin.Work, job *chatadmin.
 // open reports whether a manager is still to be set, as far as this run knows.
 func (im *importer) open(l link) bool { return l.code == linkSet && !im.direct.has(l.row) }
 
-func (im *importer) isOpen(row int) bool {
-	l, ok := im.plan.index.link(row)
-	return ok && im.open(l)
+func (im *importer) openRows() rowSet {
+	rows := newRowSet(len(im.plan.index.letters))
+	for _, l := range im.plan.index.links {
+		if im.open(l) {
+			rows.add(l.row)
+		}
+	}
+	return rows
 }
 
 // end makes the job done in the same transaction that keeps the link by which the invitations are released.

@@ -11,8 +11,13 @@ import (
 // rowSet is a set of rows of the file, a bit for each.
 type rowSet []uint64
 
-func (s rowSet) add(row uint32)      { s[row/64] |= 1 << (row % 64) }
-func (s rowSet) has(row uint32) bool { return s[row/64]&(1<<(row%64)) != 0 }
+func newRowSet(rows int) rowSet { return make(rowSet, (rows+63)/64) }
+
+func (s rowSet) add(row uint32) { s[row/64] |= 1 << (row % 64) }
+
+func (s rowSet) has(row uint32) bool {
+	return int(row/64) < len(s) && s[row/64]&(1<<(row%64)) != 0
+}
 
 // openLink is a manager who is still to be set.
 type openLink struct {
@@ -35,7 +40,7 @@ func (im *importer) gather(ctx context.Context, from int) error {
 		}
 		had := len(g.links)
 		for i := range im.rows {
-			if row := g.next*batchRows + i; im.isOpen(row) {
+			if row := g.next*batchRows + i; im.src.only.has(uint32(row)) {
 				g.links = append(g.links, openLink{row, strings.Clone(im.rows[i].loginKey), strings.Clone(im.rows[i].managerKey)})
 			}
 		}

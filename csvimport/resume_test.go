@@ -320,3 +320,27 @@ func TestStaleImportPlan(t *testing.T) {
 	_, err = csvimport.Resume(ctx, w.s, "no-such-import", strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
+
+func TestFileThatChangesUnderTheImport(t *testing.T) {
+	lines := func(n int) string {
+		var b strings.Builder
+		b.WriteString("login,name\n")
+		for i := range n {
+			fmt.Fprintf(&b, "u%d@acme.example,U\n", i)
+		}
+		return b.String()
+	}
+	for name, then := range map[string]int{"grown within a batch": 1501, "grown by a batch": 3200, "shrunk within a batch": 1100, "shrunk by a batch": 900, "emptied": 0} {
+		w := newWorld(t, chatadmin.OfficeChat)
+		file := &struct{ *strings.Reader }{strings.NewReader(lines(1500))}
+		var id chatadmin.ID
+		_, err := csvimport.Run(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
+			id, file.Reader = i, strings.NewReader(lines(then))
+		}})
+		require.ErrorIs(t, err, csvimport.ErrOtherFile, name)
+
+		r, err := csvimport.Resume(ctx, w.s, id, strings.NewReader(lines(1500)), nil)
+		require.NoError(t, err, name)
+		require.EqualValues(t, 1500, r.Counts.Created, name)
+	}
+}

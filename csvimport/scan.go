@@ -22,19 +22,21 @@ type scanner struct {
 }
 
 func (sc *scanner) all(ctx context.Context) error {
+	src := readAhead(ctx, sc.src)
+	defer src.close()
 	for {
-		rows, err := sc.src.read(ctx)
+		b, err := src.read(ctx)
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 {
+		if len(b.rows) == 0 {
 			break
 		}
-		if err := sc.batch(ctx, rows); err != nil {
+		if err := sc.batch(ctx, b.rows); err != nil {
 			return err
 		}
-		if sc.src.next == 8 { // enough to tell how many rows are to come, so that nothing grows by doubling
-			sc.index.expect(int(int64(len(sc.index.letters)) * sc.size / sc.src.file.Bytes()))
+		if src.next == 8 { // enough to tell how many rows are to come, so that nothing grows by doubling
+			sc.index.expect(int(int64(len(sc.index.letters)) * sc.size / b.bytes))
 		}
 	}
 	if err := sc.index.settle(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), sc.above); err != nil {

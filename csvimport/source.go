@@ -27,12 +27,17 @@ type entry struct {
 type source struct {
 	file   *csvfile.Reader
 	header *header
-	dec    *decoder
+	rooms  [2]room // used in turn, so that one batch can be read while the one before is worked on
 	raw    csvfile.Row
-	batch  []entry
 	next   int // number of the batch that read returns next
 	empty  row
-	only   func(row int) bool // where set, rows that it leaves out stay empty: reading over them costs half
+	only   rowSet // where set, the other rows stay empty: reading over them costs half
+}
+
+// room is where a batch is read to.
+type room struct {
+	rows []entry
+	dec  *decoder
 }
 
 // open starts at the beginning of the file. What was found out about its format before need not be found out again.
@@ -48,7 +53,9 @@ func open(f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*
 	if s.header, err = readHeader(file.Header(), login); err != nil {
 		return nil, err
 	}
-	s.dec = newDecoder(s.header)
+	for i := range s.rooms {
+		s.rooms[i].dec = newDecoder(s.header)
+	}
 	return s, nil
 }
 
@@ -60,11 +67,12 @@ func refused(err error) error {
 	return fmt.Errorf("reading the file: %w", err)
 }
 
-// read returns the next batch, valid until the next call; it is empty at the end of the file.
+// read returns the next batch, valid until the call after the next; it is empty at the end of the file.
 func (s *source) read(ctx context.Context) ([]entry, error) {
-	s.batch = s.batch[:0]
-	s.dec.reset()
-	for len(s.batch) < batchRows {
+	room := &s.rooms[s.next%len(s.rooms)]
+	rows, dec := room.rows[:0], room.dec
+	dec.reset()
+	for len(rows) < batchRows {
 		e, err := s.scan()
 		if err == io.EOF {
 			break
@@ -73,28 +81,29 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 			return nil, err
 		}
 		switch {
-		case s.only != nil && !s.only(s.next*batchRows+len(s.batch)):
+		case s.only != nil && !s.only.has(uint32(s.next*batchRows+len(rows))):
 			e.row = &s.empty
 		case e.bad != nil:
 			e.row = s.salvage()
 		default:
-			s.dec.add(s.raw.Fields)
+			dec.add(s.raw.Fields)
 		}
-		s.batch = append(s.batch, e)
+		rows = append(rows, e)
 	}
-	good, err := s.dec.decode()
+	good, err := dec.decode()
 	if err != nil {
 		return nil, err
 	}
-	for i := range s.batch {
-		e := &s.batch[i]
+	for i := range rows {
+		e := &rows[i]
 		if e.row == nil {
 			e.row, good = good[0].Row, good[1:]
 		}
 		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
 	}
 	s.next++
-	return s.batch, ctx.Err()
+	room.rows = rows
+	return rows, ctx.Err()
 }
 
 // entry reads one line, for a report, which looks at s.raw as well. The keys are not set.
@@ -132,7 +141,7 @@ func (s *source) salvage() *row {
 func (s *source) skipTo(ctx context.Context, batch int) error {
 	wanted := s.only
 	defer func() { s.only = wanted }()
-	s.only = func(int) bool { return false }
+	s.only = rowSet{}
 	for s.next < batch {
 		if rows, err := s.read(ctx); err != nil || len(rows) == 0 {
 			return err
