@@ -8,18 +8,20 @@ import (
 )
 
 // index is what an import must remember of the whole file while it reads it in batches: which login stands where, and who reports to whom. It
-// holds hashes instead of logins, some 60 bytes a row, most of which is given back when the file was read.
+// holds hashes instead of logins, some 35 bytes a row, most of which is given back when the file was read.
 type index struct {
 	seeds   [2]maphash.Seed
 	logins  logins           // until the whole file was read
-	again   map[uint32]place // rows whose login stood before
+	lines   []place          // rows that do not stand in the line behind that of the row before
+	shift   int              // from the number of a row to that of its line, since the last of those
+	again   map[uint32]place // rows whose login stood before, and where
 	letters []letter         // of each row
 	links   []link           // in file order
 	at      int              // the link looked at last: they are asked for in that order too
 }
 
 // key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
-type key [2]uint64
+type key [3]uint32
 
 type place struct{ row, line uint32 }
 
@@ -52,16 +54,33 @@ func newIndex() *index {
 }
 
 func (x *index) key(loginKey string) key {
-	return key{maphash.String(x.seeds[0], loginKey), maphash.String(x.seeds[1], loginKey)}
+	a, b := maphash.String(x.seeds[0], loginKey), maphash.String(x.seeds[1], loginKey)
+	return key{uint32(a >> 32), uint32(a), uint32(b)}
 }
 
 // claim notes that a login stands in a row, and returns where it stands first.
 func (x *index) claim(k key, row, line int) place {
-	at := x.logins.claim(k, place{uint32(row), uint32(line)})
-	if at.row != uint32(row) {
-		x.again[uint32(row)] = at
+	here := place{uint32(row), uint32(line)}
+	if line-row != x.shift {
+		x.shift = line - row
+		x.lines = append(x.lines, here)
 	}
+	first := x.logins.claim(k, here.row)
+	if first == here.row {
+		return here
+	}
+	at := place{first, x.lineOf(first)}
+	x.again[here.row] = at
 	return at
+}
+
+// lineOf tells in which line a row with a login stands.
+func (x *index) lineOf(row uint32) uint32 {
+	i, found := slices.BinarySearchFunc(x.lines, row, func(p place, row uint32) int { return int(p.row) - int(row) })
+	if !found {
+		i--
+	}
+	return x.lines[i].line + row - x.lines[i].row
 }
 
 // firstOf tells where the login of a row stands first, also when the logins are forgotten.
@@ -73,16 +92,16 @@ func (x *index) firstOf(row int) place {
 }
 
 // forget gives back what only the reading of the whole file needs: most of the memory.
-func (x *index) forget() { x.logins = logins{} }
+func (x *index) forget() { x.logins, x.lines = logins{}, nil }
 
 // there finds the row where a login stands first, and reports whether it creates or finds the user.
 func (x *index) there(k key) (row uint32, ok bool) {
-	at, ok := x.logins.first(k)
+	row, ok = x.logins.first(k)
 	if !ok {
 		return nowhere, false
 	}
-	l := x.letters[at.row]
-	return at.row, l != letterFailed && l != letterNotCreated
+	l := x.letters[row]
+	return row, l != letterFailed && l != letterNotCreated
 }
 
 // addLink notes the manager of a row. Rows are added in file order.
@@ -114,7 +133,7 @@ func (x *index) linkOf(row int) (int, bool) {
 
 // expect makes room for so many rows at once.
 func (x *index) expect(rows int) {
-	rows = min(rows, 1<<22)
+	rows = min(rows+rows/32, 1<<22)
 	x.logins.expect(rows)
 	x.links = slices.Grow(x.links, rows*len(x.links)/max(1, len(x.letters)))
 	x.letters = slices.Grow(x.letters, rows)

@@ -46,48 +46,62 @@ func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin
 
 // breakCircles looks for circles once, from some links, and refuses one link of each.
 func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
-	up := func(k key) (key, bool) {
-		if i, ok := x.own(k); ok {
-			return x.links[i].target, true
-		}
-		k, ok := stored[k]
-		return k, ok
-	}
 	// Walk up from each link, marking with the walk's number: meeting one's own mark is a circle, an older one is known ground.
-	walked := make(map[key]uint32, len(start))
+	marks, storedMarks := make([]uint32, len(x.links)), map[key]uint32{} // of links, and of users who have none but a manager in the store
 	for _, i := range start {
 		if x.links[i].code != linkSet {
 			continue
 		}
-		walk := i + 1
-		k, ok := x.links[i].user, true
-		for ok && walked[k] == 0 {
-			walked[k] = walk
-			k, ok = up(k)
+		walk, met := i+1, uint32(0)
+		k := x.links[i].user
+		for met == 0 {
+			up, at, ok := x.up(k, stored)
+			switch {
+			case !ok: // nobody stands above
+				met = nowhere
+			case at >= 0:
+				if met = marks[at]; met == 0 {
+					marks[at] = walk
+				}
+			default:
+				if met = storedMarks[k]; met == 0 {
+					storedMarks[k] = walk
+				}
+			}
+			if met == 0 {
+				k = up
+			}
 		}
-		if !ok || walked[k] != walk {
+		if met != walk {
 			continue
 		}
 		found = true
 		last := 0
-		for c, start := k, true; start || c != k; start = false {
-			if j, ok := x.own(c); ok {
-				last = max(last, j)
-			}
-			c, _ = up(c)
+		for c, begin := k, true; begin || c != k; begin = false {
+			up, at, _ := x.up(c, stored)
+			c, last = up, max(last, at)
 		}
 		x.links[last].code = linkCircle
 	}
 	return found
 }
 
+// up tells who will stand above a user: by a link, with its number, or by the store, with -1.
+func (x *index) up(k key, stored map[key]key) (above key, link int, ok bool) {
+	if i, ok := x.own(k); ok {
+		return x.links[i].target, i, true
+	}
+	above, ok = stored[k]
+	return above, -1, ok
+}
+
 // own finds the link that is a user's own, if it is to be set.
 func (x *index) own(k key) (int, bool) {
-	at, ok := x.logins.first(k)
+	row, ok := x.logins.first(k)
 	if !ok {
 		return 0, false
 	}
-	i, ok := x.linkOf(int(at.row))
+	i, ok := x.linkOf(int(row))
 	return i, ok && x.links[i].code == linkSet
 }
 

@@ -100,8 +100,8 @@ func (r *Reader) Format() Format { return r.format }
 // Header is the first record, trimmed.
 func (r *Reader) Header() []string { return r.header }
 
-// Bytes is how much of the file (as UTF-8) has been read.
-func (r *Reader) Bytes() int64 { return r.read }
+// Bytes is how much of the file (as UTF-8) the records take that have been read.
+func (r *Reader) Bytes() int64 { return r.read - int64(r.end-r.pos) }
 
 // Read reads the next record, blank lines skipped, or returns io.EOF. A broken record is no error: row.Err says what is wrong with it.
 func (r *Reader) Read(row *Row) error {
