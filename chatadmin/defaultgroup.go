@@ -174,12 +174,12 @@ func (at defaultGroupJob) step(ctx context.Context, w *Work, job *Job) error {
 		return err
 	}
 	q := w.scope.missing(w.Settings, g.ID)
-	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: at.After, Limit: MaxBatch})
+	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: at.After, Limit: MaxBulk})
 	if err != nil {
 		return err
 	}
-	if len(ids) > 0 {
-		w.Record(KindMemberAdd, append([]ID{g.ID}, ids...), nil, nil)
+	for batch := range slices.Chunk(ids, MaxBatch) {
+		w.Record(KindMemberAdd, append([]ID{g.ID}, batch...), nil, nil)
 	}
 	job.Done += int64(len(ids))
 	if next == "" {

@@ -227,7 +227,7 @@ func TestMarkingWhileUsersJoin(t *testing.T) {
 // Marking is interrupted after each batch, by another handle too, and resumed.
 func TestMarkingResumes(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ids := w.users(3200)
+	ids := w.users(32000)
 	g := w.group("G")
 	p, err := w.s.PlanDefaultGroup(ctx, g.ID)
 	require.NoError(t, err)
@@ -266,14 +266,14 @@ func TestMarkingResumes(t *testing.T) {
 	require.Equal(t, sorted(append(ids, w.boss.ID, u.ID)...), w.members(g.ID))
 	j, err := w.s.ResumeDefaultGroup(ctx, job, nil)
 	require.NoError(t, err, "resuming what is finished")
-	require.EqualValues(t, 3200, j.Done, "who joined by themselves was not added")
+	require.EqualValues(t, 32000, j.Done, "who joined by themselves was not added")
 }
 
 // Two processes resume the same job: each batch is done once.
 func TestMarkingByTwoProcesses(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	w.users(3000)
+	w.users(30000)
 	g := w.group("G")
 	p, err := w.s.PlanDefaultGroup(ctx, g.ID)
 	require.NoError(t, err)
@@ -291,18 +291,18 @@ func TestMarkingByTwoProcesses(t *testing.T) {
 	}) {
 		require.NoError(t, err)
 	}
-	require.Len(t, w.members(g.ID), 3001)
+	require.Len(t, w.members(g.ID), 30001)
 	var added int
 	for _, e := range w.events(chatadmin.KindMemberAdd) {
 		added += len(e.Targets) - 1
 	}
-	require.Equal(t, 3000, added, "the audit log names each once")
+	require.Equal(t, 30000, added, "the audit log names each once")
 }
 
 // An admin who is demoted while their job runs is stopped at the next batch.
 func TestMarkingStopsWithTheRight(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.users(2500)
+	w.users(25000)
 	u := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
 	g := w.group("G")
 	p, err := w.as(u).PlanDefaultGroup(ctx, g.ID)

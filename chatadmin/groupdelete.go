@@ -115,7 +115,7 @@ func (w *Work) deleteGroupBatch(ctx context.Context, group ID) (n Removed, gone 
 	if err := w.administers(ctx, gs[0]); err != nil {
 		return n, false, err
 	}
-	n, err = w.deleteGroups(ctx, gs, w.scope.actor, MaxDelete)
+	n, err = w.deleteGroups(ctx, gs, w.scope.actor, MaxBulk)
 	return n, n.Groups > 0, err
 }
 
@@ -165,7 +165,7 @@ func (r Removed) Rows() int64 {
 	return r.Content.Chats + r.Content.Messages + r.Content.Files + r.Groups + r.Memberships + r.Records
 }
 
-// DeleteGroups deletes about limit rows (1 to MaxDelete) of what is left of at most MaxBatch groups that are being deleted: what lies in them, their records, their
+// DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at most MaxBatch groups that are being deleted: what lies in them, their records, their
 // memberships and, when nothing else is left, the groups themselves; then Removed.Groups is their number. Keys of file contents are queued for ReleaseBlobs.
 func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
 	return w.deleteGroups(ctx, groups, "", limit)
@@ -198,7 +198,7 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 	return n, noConflict(w.ChangeGroups(ctx, rows))
 }
 
-// DeleteContent deletes up to limit rows (1 to MaxDelete) of q, queues the keys of file contents for ReleaseBlobs, and returns how many went and whether there may be more. It takes the
+// DeleteContent deletes up to limit rows (1 to MaxBulk) of q, queues the keys of file contents for ReleaseBlobs, and returns how many went and whether there may be more. It takes the
 // place of the method of Tx, which would lose the keys.
 func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, limit int) (n ContentCount, more bool, err error) {
 	n, blobs, next, err := w.Tx.DeleteContent(ctx, q, Page{Limit: limit})

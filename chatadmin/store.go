@@ -10,8 +10,8 @@ import (
 // storetest.Run proves an implementation; memstore is one to read.
 
 const (
-	MaxBatch  = 1000  // items of one call, and rows of one page; a transaction may make several calls
-	MaxDelete = 10000 // rows of one DeleteContent: they are not carried to the client
+	MaxBatch = 1000  // items of one call, and rows of one page; a transaction may make several calls
+	MaxBulk  = 10000 // rows of one DeleteContent or AddMembers, which are not carried to the client and back
 )
 
 type (
@@ -109,13 +109,14 @@ type Tx interface {
 	ChangeRecords(ctx context.Context, c []Change[Record]) ([]Conflict, error)         // unique: Key. Parent: the owner, where there is one
 	ChangeEvents(ctx context.Context, c []Change[Event]) ([]Conflict, error)           // unique: ID. Only Data of an event is ever rewritten
 
-	// AddMembers makes the next p.Limit users of q, by ID, members of m.Group with the rest of m as given (m.User is ignored), and returns who
-	// was added; members already there stay as they are and do not count. The caller has read the group in this transaction.
+	// AddMembers goes through the next users of q, by ID, and makes up to p.Limit of them (1 to MaxBulk) members of m.Group with the rest of m as given
+	// (m.User is ignored). It returns who was added, by ID; members already there stay as they are and do not count. It may end early: only where the cursor is "" nobody is left.
+	// The caller has read the group in this transaction.
 	AddMembers(ctx context.Context, q UserQuery, m Membership, p Page) ([]ID, Cursor, error)
 
 	InsertContent(ctx context.Context, c []Content) ([]Conflict, error) // unique: ID. Parents: Author, Container, Peer
 
-	// DeleteContent deletes up to p.Limit rows of q (1 to MaxDelete) after the cursor, what lies in a chat before the chat itself,
+	// DeleteContent deletes up to p.Limit rows of q (1 to MaxBulk) after the cursor, what lies in a chat before the chat itself,
 	// and returns how many of each kind and the blob keys of the files.
 	DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, []string, Cursor, error)
 }
@@ -298,7 +299,7 @@ type (
 		From, To              time.Time // From ≤ At < To
 	}
 	// ContentQuery sets at least one of Containers, Authors, ChatsOf and Before, else ErrBatch: nothing deletes a whole domain by
-	// accident. The slices hold at most MaxBatch IDs, the exceptions MaxDelete.
+	// accident. The slices hold at most MaxBatch IDs, the exceptions MaxBulk.
 	ContentQuery struct {
 		Domain                          ID
 		Containers, Authors             []ID // what lies in them (a chat lies in itself); what they wrote (a chat was written by its Author)

@@ -56,7 +56,7 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	case e.State != Running:
 		return e.Receipt, nil
 	}
-	limit, began := chatadmin.MaxDelete/4, time.Time{} // until it is known how quick the store is
+	limit, began := chatadmin.MaxBulk/4, time.Time{} // until it is known how quick the store is
 	_, err = s.RunJob(ctx, id, func(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
 		now := d.admin.Options().Now()
 		if !began.IsZero() {
@@ -64,7 +64,7 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 			case took > slow:
 				limit = max(limit/2, smallest)
 			case took < quick:
-				limit = min(limit*2, chatadmin.MaxDelete)
+				limit = min(limit*2, chatadmin.MaxBulk)
 			}
 		}
 		began = now

@@ -233,7 +233,7 @@ func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.
 	if err := x.writable(ctx, 0); err != nil {
 		return nil, "", err
 	}
-	users, next, err := page(x.data.userID, within(string(q.Domain)), p, func(u *chatadmin.User) bool {
+	users, next, err := bulk(x.data.userID, within(string(q.Domain)), p, chatadmin.MaxBulk, func(u *chatadmin.User) bool {
 		return x.isUser(q, u) && !u.Deleting && (q.Prefix == "" || x.hasPrefix(q, u))
 	})
 	if err != nil {

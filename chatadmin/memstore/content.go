@@ -45,7 +45,7 @@ func (r reader) eachContent(ctx context.Context, q chatadmin.ContentQuery, yield
 		}
 	}
 	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() ||
-		len(q.ExceptContainers) > chatadmin.MaxDelete || len(q.ExceptAuthors) > chatadmin.MaxDelete {
+		len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptAuthors) > chatadmin.MaxBulk {
 		return fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
 	}
 	more := true
@@ -149,7 +149,7 @@ func (x *tx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chat
 	if err = x.writable(ctx, 0); err != nil {
 		return n, nil, "", err
 	}
-	if p.Limit < 1 || p.Limit > chatadmin.MaxDelete {
+	if p.Limit < 1 || p.Limit > chatadmin.MaxBulk {
 		x.failed = chatadmin.ErrBatch
 		return n, nil, "", x.failed
 	}

@@ -121,7 +121,12 @@ func (s span) holds(k sortKey) bool {
 
 // page collects up to p.Limit rows of a span that match.
 func page[T any](o *order[T], in span, p chatadmin.Page, match func(*T) bool) ([]T, chatadmin.Cursor, error) {
-	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
+	return bulk(o, in, p, chatadmin.MaxBatch, match)
+}
+
+// bulk is a page whose limit is up to most.
+func bulk[T any](o *order[T], in span, p chatadmin.Page, most int, match func(*T) bool) ([]T, chatadmin.Cursor, error) {
+	if p.Limit < 1 || p.Limit > most {
 		return nil, "", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch)
 	}
 	after, err := parseCursor(p.After)

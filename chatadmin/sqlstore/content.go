@@ -90,7 +90,7 @@ func checked(q chatadmin.ContentQuery) error {
 			return fmt.Errorf("%d IDs in a query: %w", len(ids), chatadmin.ErrBatch)
 		}
 	}
-	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > chatadmin.MaxDelete || len(q.ExceptAuthors) > chatadmin.MaxDelete {
+	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptAuthors) > chatadmin.MaxBulk {
 		return fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
 	}
 	return nil
@@ -164,7 +164,7 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 		return n, nil, "", err
 	}
 	err = checked(cq)
-	if err == nil && (p.Limit < 1 || p.Limit > chatadmin.MaxDelete) {
+	if err == nil && (p.Limit < 1 || p.Limit > chatadmin.MaxBulk) {
 		err = fmt.Errorf("%d rows: %w", p.Limit, chatadmin.ErrBatch)
 	}
 	if err != nil {

@@ -108,3 +108,11 @@ func (d Dialect) greatest() string {
 	}
 	return "max"
 }
+
+// commas is the aggregate that joins texts by commas.
+func (d Dialect) commas(column string) string {
+	if d == PostgreSQL {
+		return "string_agg(" + column + ", ',')"
+	}
+	return "group_concat(" + column + ")"
+}

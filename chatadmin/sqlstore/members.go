@@ -3,110 +3,85 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// membersRows is how many users one call of AddMembers looks at: where few of them are to be added, it ends there.
-const membersRows = 10000
-
-// AddMembers implements chatadmin.Tx. Who is a member already is found while inserting, so the page need not leave them out.
+// AddMembers implements chatadmin.Tx. It goes through the next p.Limit users of the domain, whether q takes them or not; who was added comes back as one text, since a row for each
+// would take longer than writing them.
 func (x *tx) AddMembers(ctx context.Context, q chatadmin.UserQuery, m chatadmin.Membership, p chatadmin.Page) ([]chatadmin.ID, chatadmin.Cursor, error) {
+	const what = "adding members"
 	if err := x.writable(ctx, 0); err != nil {
 		return nil, "", err
 	}
-	if p.Limit < 1 || p.Limit > chatadmin.MaxBatch {
-		return nil, "", x.fail(ctx, "adding members", fmt.Errorf("a page of %d rows: %w", p.Limit, chatadmin.ErrBatch))
+	after := []any{""}
+	var err error
+	if p.After != "" {
+		after, err = listing{order: []string{"id"}}.parse(p.After)
+	}
+	if err == nil && (p.Limit < 1 || p.Limit > chatadmin.MaxBulk) {
+		err = fmt.Errorf("%d users: %w", p.Limit, chatadmin.ErrBatch)
+	}
+	if err != nil {
+		return nil, "", x.fail(ctx, what, err)
 	}
 	if q.Domain != m.Domain {
 		return nil, "", nil
 	}
-	notOf := q.NotMemberOf
-	q.WithDeleting, q.NotMemberOf = false, ""
-	// What lies behind the cursor, in order.
-	behind := x.where("SELECT * FROM {{p}}users WHERE domain = ?", string(q.Domain))
-	if p.After != "" {
-		from, err := listing{order: []string{"id"}}.parse(p.After)
-		if err != nil {
-			return nil, "", x.fail(ctx, "adding members", err)
-		}
-		behind.add(" AND id > ?", from...)
+	q.WithDeleting = false
+	if q.NotMemberOf == m.Group { // they are left out in any case
+		q.NotMemberOf = ""
 	}
-	behind.add(" ORDER BY id")
-	page := x.where("SELECT id FROM (").append(behind).add(" LIMIT ?) AS u WHERE ", membersRows).append(x.users(q))
-	if notOf != "" && notOf != m.Group {
-		look := "" // user by user: PostgreSQL might join all members of the group for each page
-		if x.s.d == PostgreSQL {
-			look = " OFFSET 0"
-		}
-		page.add(" AND NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = u.id"+look+")", string(notOf))
+	who := x.users(q).add(" AND EXISTS (SELECT 1 FROM {{p}}groups WHERE id = ? AND domain = ? AND NOT deleting)", string(m.Group), string(m.Domain))
+	// Whether anybody behind the cursor is a member is asked once, and only then each user is looked up. Rows are compared and ordered in whole keys, so that one index alone serves: of a new
+	// group or a small domain PostgreSQL knows nothing, and might look through those of everybody. The last page runs on into another domain.
+	page := x.where("SELECT id, (").append(who).add(" AND NOT (coalesce((SELECT grp FROM {{p}}memberships WHERE (grp, usr) > (?, ?) ORDER BY grp, usr LIMIT 1), '') = ? AND "+
+		"EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id LIMIT 1 OFFSET 0))) AS adds, domain = ? AS own FROM {{p}}users WHERE (domain, id) > (?, ?) ORDER BY domain, id LIMIT "+strconv.Itoa(p.Limit),
+		string(m.Group), after[0], string(m.Group), string(m.Group), string(q.Domain), string(q.Domain), after[0])
+	insert := x.where("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT CAST(? AS text), id, CAST(? AS text), CAST(? AS bigint), CAST(? AS boolean) FROM ",
+		string(m.Group), string(m.Domain), int64(m.Rev), m.Admin)
+	type result struct {
+		rows       int
+		last, adds string
 	}
-	page.add(" ORDER BY id LIMIT ?", p.Limit)
-	insert := x.where("INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) SELECT g.id, p.id, g.domain, CAST(? AS bigint), CAST(? AS boolean) FROM {{p}}groups g, (", int64(m.Rev), m.Admin)
-	if x.s.d == PostgreSQL {
-		insert.add("SELECT id FROM page")
+	look := x.where("SELECT count(*) FILTER (WHERE own), coalesce(max(id) FILTER (WHERE own), ''), coalesce(" + x.s.d.commas("id") + " FILTER (WHERE adds), '') FROM ")
+	if x.s.d == PostgreSQL { // all of one snapshot; without ON CONFLICT, which costs half as much again: who is added by somebody else at the same time makes it a lost race
+		look = x.where("WITH page AS MATERIALIZED (").append(page).add("), added AS (").append(insert).add("page WHERE adds) ").append(look).add("page")
 	} else {
-		insert.append(page)
+		look.add("(").append(page).add(")")
 	}
-	insert.add(") p WHERE g.id = ? AND g.domain = ? AND NOT g.deleting ON CONFLICT DO NOTHING RETURNING usr", string(m.Group), string(m.Domain))
-	behind.add(" LIMIT 1 OFFSET ?", membersRows-1) // where a page ends that found less than it may
-	add := x.addInTurn
-	if x.s.d == PostgreSQL {
-		add = x.addAtOnce
+	found, err := fetch(ctx, x.reader, what, look, func(r *result) []any { return []any{&r.rows, &r.last, &r.adds} })
+	if taken(err) {
+		x.failed = errRaced
+		return nil, "", errRaced
 	}
-	added, last, err := add(ctx, page, insert, behind, p.Limit)
-	if err != nil {
+	if err != nil || found[0].rows == 0 {
 		return nil, "", err
+	}
+	r := found[0]
+	var added []chatadmin.ID
+	for id := range strings.SplitSeq(r.adds, ",") {
+		if id != "" {
+			added = append(added, chatadmin.ID(id))
+		}
+	}
+	slices.Sort(added)
+	if x.s.d == SQLite && len(added) > 0 { // nobody else writes meanwhile
+		insert.add("{{p}}users WHERE ").append(who).add(" AND id > ? AND id <= ? ON CONFLICT DO NOTHING", after[0], r.last)
+		n, err := x.exec(ctx, insert.text.String(), insert.args)
+		if err == nil && n != int64(len(added)) {
+			err = x.fail(ctx, what, errRaced)
+		}
+		if err != nil {
+			return nil, "", err
+		}
 	}
 	x.inserted["memberships"] += int64(len(added))
-	if last == "" {
+	if r.rows < p.Limit {
 		return added, "", nil
 	}
-	return added, cursor([]any{last}), nil
-}
-
-// addAtOnce does it all in one statement, so that the page, its end and who is added are of one snapshot, and nobody is carried to the client and back.
-func (x *tx) addAtOnce(ctx context.Context, page, insert, end *query, limit int) (added []chatadmin.ID, last string, err error) {
-	type row struct {
-		id         string
-		added, end bool
-	}
-	q := x.where("WITH page AS MATERIALIZED (").append(page).add("), added AS (").append(insert).
-		add(") SELECT p.id, added.usr IS NOT NULL, false FROM page p LEFT JOIN added ON added.usr = p.id UNION ALL SELECT e.id, false, true FROM (").append(end).
-		add(") e WHERE (SELECT count(*) FROM page) < ? ORDER BY 1", limit)
-	rows, err := fetch(ctx, x.reader, "adding members", q, func(r *row) []any { return []any{&r.id, &r.added, &r.end} })
-	for i, r := range rows {
-		if r.added {
-			added = append(added, chatadmin.ID(r.id))
-		}
-		if r.end || i == limit-1 {
-			last = r.id
-		}
-	}
-	return added, last, err
-}
-
-// addInTurn is for SQLite, whose statements all see the same state: nobody else writes meanwhile.
-func (x *tx) addInTurn(ctx context.Context, page, insert, end *query, limit int) (added []chatadmin.ID, last string, err error) {
-	const what = "adding members"
-	added, err = fetch(ctx, x.reader, what, insert, func(id *chatadmin.ID) []any { return []any{(*string)(id)} })
-	if err != nil {
-		return nil, "", err
-	}
-	type bounds struct {
-		last string
-		rows int
-	}
-	of, err := fetch(ctx, x.reader, what, x.where("SELECT coalesce(max(id), ''), count(*) FROM (").append(page).add(")"), func(b *bounds) []any { return []any{&b.last, &b.rows} })
-	if err != nil {
-		return nil, "", err
-	}
-	if of[0].rows == limit {
-		return added, of[0].last, nil
-	}
-	ends, err := fetch(ctx, x.reader, what, x.where("SELECT id FROM (").append(end).add(")"), func(id *string) []any { return []any{id} })
-	if len(ends) > 0 {
-		last = ends[0]
-	}
-	return added, last, err
+	return added, cursor([]any{r.last}), nil
 }

@@ -19,7 +19,7 @@ type removal struct {
 }
 
 // together is from about how many rows SQLite chooses those of a batch.
-const together = 10 * chatadmin.MaxDelete
+const together = 10 * chatadmin.MaxBulk
 
 // chats deletes the chats of users: some are looked up, emptied and deleted, and then the next, so that no batch looks through those that are empty already.
 func (r *removal) chats(ctx context.Context, cq chatadmin.ContentQuery) error {

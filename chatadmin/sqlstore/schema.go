@@ -13,6 +13,7 @@ func (s *Store) steps() schema.Steps {
 	steps := schema.Steps{Files: schema.Files, Dialect: s.d.String(), Prefix: s.prefix, Begin: "BEGIN IMMEDIATE"}
 	if s.d == PostgreSQL {
 		steps.Begin = "BEGIN ISOLATION LEVEL READ COMMITTED" // no snapshot is older than the lock
+		steps.Plain = s.serializable
 		steps.Lock = fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", s.lockKey("\x00schema"))
 	}
 	return steps

@@ -17,7 +17,7 @@ import (
 // Options of a store; nil means defaults.
 type Options struct {
 	Prefix       string           // of the table names: letters, digits and "_", at most 30, not a digit first; default "chatadmin_"
-	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, and no use of physical places (ctid)
+	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, no use of physical places (ctid), and none of column storage
 	Attempts     int              // how often a transaction is tried before chatadmin.ErrBusy; default 12
 	NoMigrate    bool             // Open checks the tables instead of making them
 	Now          func() time.Time // default time.Now; revisions of fences come from it

@@ -110,6 +110,19 @@ func testLimits(w *world) {
 	got, err := w.other.Users(w.ctx, w.a, ids(page, userID))
 	require.NoError(w, err)
 	require.Len(w, got, chatadmin.MaxBatch)
+	all := w.group(w.a, "all")
+	w.update(func(tx chatadmin.Tx) {
+		added, next, err := tx.AddMembers(w.ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Membership{Domain: w.a, Group: all.ID, Rev: 1}, chatadmin.Page{Limit: chatadmin.MaxBulk})
+		require.NoError(w, err)
+		require.Empty(w, next)
+		require.Len(w, added, 2*chatadmin.MaxBatch, "members whose rows no call has carried")
+		require.True(w, slices.IsSorted(added))
+	})
+	err = w.s.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		_, _, err := tx.AddMembers(ctx, chatadmin.UserQuery{Domain: w.a}, chatadmin.Membership{Domain: w.a, Group: all.ID, Rev: 1}, chatadmin.Page{Limit: chatadmin.MaxBulk + 1})
+		return err
+	})
+	require.ErrorIs(w, err, chatadmin.ErrBatch)
 	for _, empty := range []func() (int, error){
 		func() (int, error) { r, err := w.s.Users(w.ctx, w.a, nil); return len(r), err },
 		func() (int, error) { r, err := w.s.Records(w.ctx, nil); return len(r), err },

@@ -200,22 +200,29 @@ func lookups() map[string]lookup {
 		"events of a time":         {110, "events_at", false, events(chatadmin.EventQuery{From: at, To: at.Add(time.Second)})},
 		"events of kinds":          {2010, "events_at", false, events(chatadmin.EventQuery{Kind: "group."})},
 		"events of a target":       {2010, "events_at", false, events(chatadmin.EventQuery{Target: "user-1000001"})},
-		"members to be added": {21000, "users_id", false, func(ctx context.Context, s chatadmin.Store) error {
-			return s.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-				p := chatadmin.Page{Limit: chatadmin.MaxBatch}
-				for range 2 {
-					var err error
-					if _, p.After, err = tx.AddMembers(ctx, chatadmin.UserQuery{Domain: "big", NotMemberOf: "group-1000001"}, chatadmin.Membership{Domain: "big", Group: "group-1000001", Rev: 1}, p); err != nil {
-						return err
-					}
+		"members to be added":      {4100, "users_id", false, adding("group-1000001")},
+		"members of a new group":   {2100, "users_id", false, adding("group-1004500")},
+		"content of a group":       {110, "content_container", false, content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
+		"content of an author":     {110, "content_author", false, content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
+		"content of chats":         {200, "content_", false, content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
+		"content of a time":        {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptAuthors: one("user-1000009")})},
+	}
+}
+
+// adding makes two pages of users members of a group.
+func adding(group chatadmin.ID) func(context.Context, chatadmin.Store) error {
+	return func(ctx context.Context, s chatadmin.Store) error {
+		return s.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			p := chatadmin.Page{Limit: chatadmin.MaxBatch}
+			for range 2 {
+				var err error
+				m := chatadmin.Membership{Domain: "big", Group: group, Rev: 1}
+				if _, p.After, err = tx.AddMembers(ctx, chatadmin.UserQuery{Domain: "big", NotMemberOf: group}, m, p); err != nil {
+					return err
 				}
-				return errUndo
-			})
-		}},
-		"content of a group":   {110, "content_container", false, content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
-		"content of an author": {110, "content_author", false, content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
-		"content of chats":     {200, "content_", false, content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
-		"content of a time":    {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptAuthors: one("user-1000009")})},
+			}
+			return errUndo
+		})
 	}
 }
 

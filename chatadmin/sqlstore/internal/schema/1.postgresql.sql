@@ -102,6 +102,7 @@ CREATE TABLE {{p}}events (
 	targets text COLLATE "C" NOT NULL,
 	data bytea NOT NULL
 );
+ALTER TABLE {{p}}events ALTER COLUMN targets SET STORAGE EXTERNAL;
 CREATE INDEX {{p}}events_at ON {{p}}events (domain, at DESC, id DESC);
 CREATE INDEX {{p}}events_actor ON {{p}}events (domain, actor, at DESC, id DESC);
 CREATE INDEX {{p}}events_kind ON {{p}}events (domain, kind, at DESC, id DESC);
