@@ -1,0 +1,98 @@
+package csvimport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport"
+)
+
+// watchedFile knows whether it is read when nobody may read it any more, and does something at a certain place.
+type watchedFile struct {
+	io.ReadSeeker
+	at    int64 // how much has been read since the start
+	place int64
+	do    func() error
+	ended atomic.Bool
+	late  atomic.Bool
+}
+
+func (f *watchedFile) Read(p []byte) (int, error) {
+	if f.ended.Load() {
+		f.late.Store(true)
+	}
+	n, err := f.ReadSeeker.Read(p[:min(len(p), 1<<12)])
+	if f.at += int64(n); f.do != nil && f.at > f.place {
+		err = errors.Join(err, f.do())
+	}
+	return n, err
+}
+
+func (f *watchedFile) Seek(offset int64, whence int) (int64, error) {
+	f.at = 0
+	return f.ReadSeeker.Seek(offset, whence)
+}
+
+func manyLines(n int) string {
+	var b strings.Builder
+	b.WriteString("login,name\n")
+	for i := range n {
+		fmt.Fprintf(&b, "user%06d@acme.example,User %d\n", i, i)
+	}
+	return b.String()
+}
+
+// However an import ends, nothing reads the file afterwards, and what went wrong while reading ahead meets the caller.
+func TestReadingAheadEndsWithTheCall(t *testing.T) {
+	errDisk := errors.New("the disk is gone")
+	const rows = 20000
+	text := manyLines(rows)
+	for name, c := range map[string]struct {
+		do    func(cancel context.CancelFunc) error // in the middle of the import, when it has begun
+		want  error
+		panic string
+	}{
+		"to the end":       {},
+		"a broken disk":    {do: func(context.CancelFunc) error { return errDisk }, want: errDisk},
+		"cancelled":        {do: func(cancel context.CancelFunc) error { cancel(); return nil }, want: context.Canceled},
+		"a panicking file": {do: func(context.CancelFunc) error { panic("a bug of the host") }, panic: "a bug of the host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.OfficeChat)
+			c2, cancel := context.WithCancel(ctx)
+			defer cancel()
+			file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
+			var id chatadmin.ID
+			run := func() error {
+				_, err := csvimport.Run(c2, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
+					id = i
+					if c.do != nil {
+						file.do = func() error { return c.do(cancel) }
+					}
+				}})
+				return err
+			}
+			if c.panic != "" {
+				require.PanicsWithValue(t, c.panic, func() { _ = run() })
+			} else {
+				require.ErrorIs(t, run(), c.want)
+			}
+			file.ended.Store(true)
+			time.Sleep(20 * time.Millisecond)
+			require.False(t, file.late.Load(), "read after the call")
+
+			r, err := csvimport.Resume(ctx, w.s, id, strings.NewReader(text), nil)
+			require.NoError(t, err)
+			require.EqualValues(t, rows, r.Counts.Created)
+		})
+	}
+}
