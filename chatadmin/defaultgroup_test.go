@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
 
@@ -193,7 +194,7 @@ func TestMarkingWhileUsersJoin(t *testing.T) {
 		groups[n] = g.ID
 	}
 	kind := chatadmin.Network
-	errs := race(func(n int) error {
+	errs := chatadmintest.AtOnce(100, func(n int) error {
 		switch i := n / 4; n % 4 {
 		case 0:
 			_, err := other.CreateUser(ctx, chatadmin.NewUser{Login: fmt.Sprintf("new%d@acme.example", n), NoInvitation: true})
@@ -281,7 +282,7 @@ func TestMarkingByTwoProcesses(t *testing.T) {
 	j, err := w.s.ApplyDefaultGroup(c, p, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
 	second := chatadmin.New(store.Handle(nil), nil).As(w.domain, w.boss.ID)
-	for _, err := range race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		s := w.s
 		if n%2 == 0 {
 			s = second

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 )
 
 func TestHolds(t *testing.T) {
@@ -58,7 +59,7 @@ func TestHoldRace(t *testing.T) {
 		p, err := w.s.PlanDeleteGroup(ctx, g.ID)
 		require.NoError(t, err)
 		held, deleted := 0, 0
-		for n, err := range race(func(n int) error {
+		for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 			if n%2 == 0 {
 				_, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
 				return err

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
 
@@ -115,7 +116,7 @@ func TestOutboxWorkers(t *testing.T) {
 		}
 		return nil
 	}
-	errs := race(func(n int) error {
+	errs := chatadmintest.AtOnce(100, func(n int) error {
 		switch {
 		case n%5 > 0:
 			a := w.admin

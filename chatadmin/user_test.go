@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
 
@@ -103,7 +104,7 @@ func TestManagerRace(t *testing.T) {
 	other := chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)
 	ids := w.users(10)
 	refused := 0
-	for n, err := range race(func(n int) error {
+	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		s := w.host
 		if n%2 == 0 {
 			s = other
@@ -133,7 +134,7 @@ func TestCreateRace(t *testing.T) {
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	other := chatadmin.New(store.Handle(nil), nil).As(w.domain, w.boss.ID)
 	created := 0
-	for n, err := range race(func(n int) error {
+	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		s := w.s
 		if n%2 == 0 {
 			s = other

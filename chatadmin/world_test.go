@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -183,22 +182,6 @@ func collect[T any](t testing.TB, f func() ([]T, error)) []T {
 	vs, err := f()
 	require.NoError(t, err)
 	return vs
-}
-
-// race runs f a hundred times at once, each with its number, and returns the errors by number.
-func race(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
 }
 
 // sorted is a set in order, for comparing.

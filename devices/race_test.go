@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/devices"
 )
@@ -30,7 +31,7 @@ func TestRaceAcknowledge(t *testing.T) {
 			w, second, _ := twoHandles(t, c)
 			out := w.register(w.ann, "phone")
 			command := w.wipe(out.Device.ID)
-			race(func(n int) error { // told a hundred times at once
+			chatadmintest.AtOnce(100, func(n int) error { // told a hundred times at once
 				r := []*devices.Registry{w.r, second}[n%2]
 				_, err := r.CheckIn(ctx, out.WipeToken.Plain())
 				return err
@@ -38,7 +39,7 @@ func TestRaceAcknowledge(t *testing.T) {
 			require.Len(t, w.events(devices.KindDeliverWipe), 1)
 			ended := map[devices.Wipe]int{}
 			states := make([]devices.Wipe, 100)
-			for n, err := range race(func(n int) error {
+			for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 				r := []*devices.Registry{w.r, second}[n%2]
 				c, err := r.Acknowledge(ctx, out.WipeToken.Plain(), command.ID, devices.Outcome{Failed: n%3 == 0})
 				states[n] = c.State
@@ -67,7 +68,7 @@ func TestRaceAdmins(t *testing.T) {
 	var last atomic.Pointer[devices.Registered]
 	last.Store(&out)
 	for range 10 {
-		race(func(n int) error {
+		chatadmintest.AtOnce(100, func(n int) error {
 			r, s := w.r, w.s
 			if n%2 == 1 {
 				r, s = second, other

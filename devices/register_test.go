@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -104,7 +105,7 @@ func TestLimitPerUser(t *testing.T) {
 func TestRaceLimit(t *testing.T) {
 	w := newWorld(t, func(_ *chatadmin.Options, o *devices.Options) { o.MaxPerUser = 5 })
 	done := 0
-	for _, err := range race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: fmt.Sprint("phone", n), Type: devices.IOS})
 		return err
 	}) {

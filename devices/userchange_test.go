@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/devices"
 )
@@ -257,7 +258,7 @@ func TestRaceRegisterDeactivate(t *testing.T) {
 	for round := range 20 {
 		u := w.user(fmt.Sprintf("racer%d@acme.example", round))
 		outs := make([]devices.Registered, 100)
-		race(func(n int) (err error) {
+		chatadmintest.AtOnce(100, func(n int) (err error) {
 			switch {
 			case n == 50:
 				_, err = w.s.DeactivateUsers(ctx, u.ID)

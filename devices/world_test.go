@@ -2,7 +2,6 @@ package devices_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -135,20 +134,4 @@ func all[T any](seq func(func(T, error) bool)) ([]T, error) {
 		vs = append(vs, v)
 	}
 	return vs, nil
-}
-
-// race runs f a hundred times at once, each with its number, and returns the errors by number.
-func race(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
@@ -242,16 +241,10 @@ func (w *world) put(r chatadmin.Record) {
 
 // race runs f a hundred times at once, each with its number.
 func race(f func(n int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range 100 {
-		wg.Go(func() {
-			<-start
-			f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
+	chatadmintest.AtOnce(100, func(n int) error {
+		f(n)
+		return nil
+	})
 }
 
 func guest(n *chatadmin.NewUser) { n.Kind = chatadmin.Guest }

@@ -1,5 +1,5 @@
 // Package chatadmintest has fakes for tests of hosts: a clock that is set by hand, randomness that repeats, and mailboxes, phones, devices and blob stores
-// that remember what they got. All are safe for many goroutines.
+// that remember what they got, all safe for many goroutines; a race to start; and the proof that a call keeps to its permission.
 package chatadmintest
 
 import (

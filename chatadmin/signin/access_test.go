@@ -121,7 +121,7 @@ func TestUnlockDuringAttempts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, signin.Wrong, d.Reason())
 	require.Equal(t, 1, w.lock(u.ID).Failures)
-	for _, err := range race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n%2 == 0 {
 			return w.gate.Unlock(ctx, w.host, u.ID)
 		}
@@ -194,7 +194,7 @@ func TestSessionsAtLeastOnce(t *testing.T) {
 		_, err := w.host.DeactivateUsers(ctx, part...)
 		require.NoError(t, err)
 	}
-	for _, err := range race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		c, cancel := context.WithCancel(ctx)
 		defer cancel()
 		if n%3 == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -144,7 +145,7 @@ func TestFirstSignIn(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, u.Status)
 	w.try("ann@acme.example", "wrong", signin.Wrong)
 	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
-	for _, err := range race(func(int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(int) error {
 		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ANN@acme.example"}, w.verify("right"))
 		if err == nil && (!d.Allowed() || d.User.Status != chatadmin.Active) {
 			err = fmt.Errorf("%s, %s", d.Reason(), d.User.Status)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
@@ -149,7 +150,7 @@ func (w *world) second(store chatadmin.Store) *signin.Gate {
 func tally(f func(n int) signin.Reason) map[signin.Reason]int {
 	var mu sync.Mutex
 	found := map[signin.Reason]int{}
-	race(func(n int) error {
+	chatadmintest.AtOnce(100, func(n int) error {
 		r := f(n)
 		mu.Lock()
 		defer mu.Unlock()

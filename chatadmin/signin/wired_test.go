@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
@@ -93,7 +94,7 @@ func TestMailedCodes(t *testing.T) {
 	code = w.mailed()
 	var mu sync.Mutex
 	var allowed []signin.Decision
-	race(func(int) error {
+	chatadmintest.AtOnce(100, func(int) error {
 		d, err := w.gate.Complete(ctx, w.domain, id, code, true)
 		require.NoError(t, err)
 		if d.Allowed() {

@@ -160,22 +160,6 @@ func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatad
 	return nil
 }
 
-// race runs f a hundred times at once.
-func race(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
-}
-
 // codes is a second factor whose right code is "123456". It asks everybody who has no trust token.
 type codes struct {
 	mu      sync.Mutex

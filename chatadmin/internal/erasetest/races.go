@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
@@ -93,22 +93,6 @@ func (w *world) chat(a, b chatadmin.User, n int) {
 		require.NoError(w, w.content(0, rows...))
 		n -= len(rows)
 	}
-}
-
-// race runs f a hundred times at once, each with its number.
-func (w *world) race(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
 }
 
 // remove deletes a user in the name of s, and plans anew as long as the plan is overtaken.
@@ -199,7 +183,7 @@ func raceChildren(w *world) {
 		},
 	}
 	came := 0
-	for n, err := range w.race(func(n int) error {
+	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n == 37 {
 			_, err := w.remove(n, w.host(n), ann)
 			return err
@@ -225,7 +209,7 @@ func raceChildren(w *world) {
 func raceLastAdmin(w *world) {
 	second := w.user("second", chatadmin.RoleAdmin)
 	pair := [2]chatadmin.User{w.boss, second}
-	for _, err := range w.race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		p, err := w.d[n%2].Plan(w.Context(), w.as(n, pair[n/2%2]), []chatadmin.ID{pair[1-n/2%2].ID}, nil)
 		if err == nil {
 			_, err = w.d[n%2].Apply(w.Context(), w.as(n, pair[n/2%2]), p, "race", nil)
@@ -274,7 +258,7 @@ func raceWorkers(w *world) {
 	r, err := w.d[0].Apply(ctx, w.host(0), p, "race", func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(w, err, context.Canceled)
 	done := 0
-	for _, err := range w.race(func(n int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n >= 20 {
 			return chatadmin.ErrBusy
 		}
@@ -301,7 +285,7 @@ func raceShared(w *world) {
 	w.chat(ann, bob, n)
 	w.chat(bob, w.boss, 10)
 	var sum [2]erase.Receipt
-	for i, err := range w.race(func(n int) (err error) {
+	for i, err := range chatadmintest.AtOnce(100, func(n int) (err error) {
 		if n < 2 {
 			sum[n], err = w.remove(n, w.host(n), []chatadmin.User{ann, bob}[n])
 		}

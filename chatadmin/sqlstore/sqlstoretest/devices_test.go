@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -67,21 +68,6 @@ func (f *fleet) events(kind string) []chatadmin.AuditEvent {
 	return all
 }
 
-func hundred(f func(n int) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			errs[n] = f(n)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
-}
-
 // A hundred check-ins, then a hundred answers that contradict each other, by two processes: one transition of each, and everybody is told the same.
 func TestDevicesRaceAnswer(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
@@ -91,7 +77,7 @@ func TestDevicesRaceAnswer(t *testing.T) {
 		d, err := f.r[0].Wipe(t.Context(), f.s[0], out.Device.ID)
 		require.NoError(t, err)
 		token, delivered := out.WipeToken.Plain(), 0
-		for _, err := range hundred(func(n int) error {
+		for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 			cs, err := f.r[n%2].CheckIn(t.Context(), token)
 			if err == nil && (len(cs) != 1 || cs[0].ID != d.Command.ID) {
 				err = fmt.Errorf("delivered: %v", cs)
@@ -107,7 +93,7 @@ func TestDevicesRaceAnswer(t *testing.T) {
 		require.Positive(t, delivered)
 		require.Len(t, f.events(devices.KindDeliverWipe), 1)
 		states := make([]devices.Wipe, 100)
-		for n, err := range hundred(func(n int) error {
+		for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 			c, err := f.r[n%2].Acknowledge(t.Context(), token, d.Command.ID, devices.Outcome{Failed: n%3 == 0})
 			states[n] = c.State
 			return err
@@ -137,7 +123,7 @@ func TestDevicesRaceAdmins(t *testing.T) {
 		require.NoError(t, err)
 		sel, token := devices.These(out.Device.ID), out.WipeToken.Plain()
 		for range 3 {
-			hundred(func(n int) error {
+			chatadmintest.AtOnce(100, func(n int) error {
 				r, s := f.r[n%2], f.s[n%2]
 				var err error
 				switch n / 2 % 6 {

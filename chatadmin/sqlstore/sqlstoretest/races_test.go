@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,22 +37,14 @@ func (r *rival) host(n int) *chatadmin.Scope { return r.admins[n%2].AsHost(r.dom
 
 // race runs f a hundred times at once, each with its number and the handle of its turn. What gave up because of the others is run again.
 func (r *rival) race(t *testing.T, f func(n int, s *chatadmin.Scope) error) []error {
-	errs := make([]error, 100)
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range errs {
-		wg.Go(func() {
-			<-start
-			for range 50 {
-				if errs[n] = f(n, r.host(n)); !errors.Is(errs[n], chatadmin.ErrBusy) {
-					return
-				}
+	return chatadmintest.AtOnce(100, func(n int) (err error) {
+		for range 50 {
+			if err = f(n, r.host(n)); !errors.Is(err, chatadmin.ErrBusy) {
+				break
 			}
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
+		}
+		return err
+	})
 }
 
 func (r *rival) create(t *testing.T, name string, n int, change func(*chatadmin.NewUser)) []chatadmin.ID {

@@ -3,7 +3,6 @@ package sqlstoretest
 import (
 	"bytes"
 	"crypto/rand"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,16 +82,10 @@ func (h *house) code(secret string) string {
 
 // race runs f a hundred times at once, by turns in each of the two processes.
 func (h *house) race(f func(n int, s *twofa.Service)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for n := range 100 {
-		wg.Go(func() {
-			<-start
-			f(n, h.both[n%2])
-		})
-	}
-	close(start)
-	wg.Wait()
+	chatadmintest.AtOnce(100, func(n int) error {
+		f(n, h.both[n%2])
+		return nil
+	})
 }
 
 // Enrolments, codes, mailed codes and remembered clients, a hundred times at once from two processes: each counts once.
