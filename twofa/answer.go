@@ -86,8 +86,7 @@ func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
 	return change(ctx, w, n.o.User, func(st *state) (bool, error) {
 		i := st.find(p, n.o.Domain, n.o.Challenge, w.Now())
 		if i < 0 {
-			n.answer.Dead = true
-			return false, nil
+			return false, errNoChallenge // over since Open, perhaps by the same answer given twice: it counts as nothing
 		}
 		if st.Challenges[i].rev() != n.o.Rev {
 			return false, nil // answered or sent anew since Open: not looked at
