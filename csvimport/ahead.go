@@ -1,13 +1,17 @@
 package csvimport
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // ahead reads a source in a goroutine of its own, one batch further than the one that is worked on: to read a batch takes as long as to decide it, and to store it is mostly
 // waiting for a database. The source, and the file, belong to that goroutine until close has returned.
 type ahead struct {
 	batches chan batch
 	stop    context.CancelFunc
-	next    int // number of the batch that read returns next
+	next    int  // number of the batch that read returns next
+	ended   bool // there is none any more
 }
 
 // batch are some rows of the file, valid until the next one is read.
@@ -48,10 +52,14 @@ func (a *ahead) read(ctx context.Context) (batch, error) {
 	select {
 	case <-ctx.Done():
 		return batch{}, ctx.Err()
-	case b := <-a.batches:
-		if b.panic != nil {
+	case b, ok := <-a.batches:
+		switch {
+		case b.panic != nil:
 			panic(b.panic)
+		case !ok && !a.ended:
+			runtime.Goexit() // as the host's file has done: a test of the host that has failed, for instance
 		}
+		a.ended = len(b.rows) == 0
 		a.next++
 		return b, b.err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,9 @@ func (f *watchedFile) Read(p []byte) (int, error) {
 	}
 	n, err := f.ReadSeeker.Read(p[:min(len(p), 1<<12)])
 	if f.at += int64(n); f.do != nil && f.at > f.place {
-		err = errors.Join(err, f.do())
+		if broken := f.do(); broken != nil {
+			err = broken
+		}
 	}
 	return n, err
 }
@@ -95,4 +98,24 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 			require.EqualValues(t, rows, r.Counts.Created)
 		})
 	}
+}
+
+// The host's file may end the goroutine that reads it, as a failed check of a test does: then the call ends likewise, and does not take what it has for the whole file.
+func TestReadingAheadEndsTheGoroutine(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	text := manyLines(20000)
+	file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
+	returned, ended := false, make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = csvimport.Run(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) {
+			file.do = func() error {
+				runtime.Goexit()
+				return nil
+			}
+		}})
+		returned = true
+	}()
+	<-ended
+	require.False(t, returned)
 }

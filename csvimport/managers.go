@@ -75,13 +75,14 @@ func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
 		if met != walk {
 			continue
 		}
-		found = true
-		last := 0
+		last := -1
 		for c, begin := k, true; begin || c != k; begin = false {
 			up, at, _ := x.up(c, stored)
 			c, last = up, max(last, at)
 		}
-		x.links[last].code = linkCircle
+		if last >= 0 { // otherwise managers were changed between two readings of the store, which never had the circle
+			found, x.links[last].code = true, linkCircle
+		}
 	}
 	return found
 }

@@ -109,10 +109,10 @@ func (d Dialect) greatest() string {
 	return "max"
 }
 
-// commas is the aggregate that joins texts by commas.
-func (d Dialect) commas(column string) string {
+// lines is the aggregate that joins texts, one a line.
+func (d Dialect) lines(column string) string {
 	if d == PostgreSQL {
-		return "string_agg(" + column + ", ',')"
+		return "string_agg(" + column + ", chr(10))"
 	}
-	return "group_concat(" + column + ")"
+	return "group_concat(" + column + ", char(10))"
 }

@@ -26,6 +26,8 @@ type report struct {
 	csvimport.Counts
 	FileWarnings []string  `json:"file_warnings,omitempty"`
 	Outcomes     []outcome `json:"row_outcomes,omitempty"`
+
+	more bool // rows failed than are shown
 }
 
 func (c *cli) imports(ctx context.Context, args []string) error {
@@ -124,17 +126,28 @@ func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, 
 	return report{ImportID: r.ImportID, Counts: r.Counts, FileWarnings: r.Warnings}, r, err
 }
 
-// outcomes adds the rows to the report and writes the result CSV, where asked for.
+// failuresShown is how many rows that failed are told without being asked for.
+const failuresShown = 5
+
+var errShown = errors.New("enough rows are shown")
+
+// outcomes adds the rows to the report and writes the result CSV, where asked for. Whoever reads it sees the first that failed in any case.
 func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report, rows bool, result string) error {
-	if rows {
+	if rows || !c.json && rep.Failed > 0 {
 		err := from.Outcomes(ctx, s, file, func(o csvimport.Outcome) error {
-			code, message := o.Summary()
-			rep.Outcomes = append(rep.Outcomes, outcome{o.Line, o.Login, o.Status, code, message})
+			if rows || o.Status == csvimport.Failed {
+				code, message := o.Summary()
+				rep.Outcomes = append(rep.Outcomes, outcome{o.Line, o.Login, o.Status, code, message})
+			}
+			if !rows && int64(len(rep.Outcomes)) == min(failuresShown, rep.Failed) {
+				return errShown
+			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, errShown) {
 			return err
 		}
+		rep.more = !rows && rep.Failed > failuresShown && result == ""
 	}
 	if result == "" {
 		return nil
@@ -165,6 +178,9 @@ func (r *report) print(w *tabwriter.Writer) {
 	}
 	for _, o := range r.Outcomes {
 		row(w, fmt.Sprintf("line %d", o.Line), o.Login, o.Status, o.Code, o.Message)
+	}
+	if r.more {
+		row(w, "…", "every line with --rows, or in a CSV file with --result FILE")
 	}
 }
 
