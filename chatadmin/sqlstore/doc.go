@@ -30,7 +30,7 @@
 // Where only SERIALIZABLE is to be had, Options.Serializable must be set. Advisory locks of the session may then be accepted without being held, as some distributed databases do: every transaction with a fence
 // reads the domain's row and an exclusive one writes it, so that the isolation keeps the rules by itself, at the price of more attempts and of an exclusive transaction that may have to wait for its luck.
 // What is relied on: columns with COLLATE "C", partial indexes, row comparison, arrays as parameters with ANY and with unnest of several, ON CONFLICT DO NOTHING, RETURNING, UPDATE … FROM, DELETE … USING, SELECT … FOR UPDATE OF,
-// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
+// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest, chr and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
 //
 // # What was measured, and chosen
 //
