@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"/chatadmin":                            {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
 	"/chatadmin/chatadmintest":              {"/chatadmin"},
 	"/chatadmin/erase":                      {"/chatadmin"},
-	"/chatadmin/internal/erasetest":         {"/chatadmin", "/chatadmin/erase", "github.com/stretchr/testify/"},
+	"/chatadmin/internal/erasetest":         {"/chatadmin", "/chatadmin/erase", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
 	"/chatadmin/keyring":                    {},
 	"/chatadmin/memstore":                   {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/password":                   {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
