@@ -295,6 +295,7 @@ func TestMarkingByTwoProcesses(t *testing.T) {
 	require.Len(t, w.members(g.ID), 30001)
 	var added int
 	for _, e := range w.events(chatadmin.KindMemberAdd) {
+		require.LessOrEqual(t, len(e.Targets), 1+chatadmin.MaxBatch, "an event names the group and a batch")
 		added += len(e.Targets) - 1
 	}
 	require.Equal(t, 30000, added, "the audit log names each once")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,6 +153,25 @@ func TestImportCommand(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	s.json(&rep, "import", "--mode", "update", out)
 	require.Equal(t, 4, rep.Unchanged)
+}
+
+// Whoever reads the counts sees without asking which lines failed first, and how to see them all.
+func TestImportTellsTheFirstFailures(t *testing.T) {
+	s := newSession(t, "officechat")
+	bad := func(n int) string {
+		text := "login\ngood@acme.example\n"
+		for i := range n {
+			text += fmt.Sprintf("bad%d\n", i)
+		}
+		return s.file(fmt.Sprintf("bad%d.csv", n), text)
+	}
+	five := s.ok("import", "--mode", "skip", "--dry-run", bad(5))
+	require.Contains(t, five, "line 7")
+	require.NotContains(t, five, "--rows", "these are all")
+	six := s.ok("import", "--mode", "skip", "--dry-run", bad(6))
+	require.Contains(t, six, "line 7")
+	require.NotContains(t, six, "line 8")
+	require.Contains(t, six, "--rows")
 }
 
 // The mail with the link lies in the folder; following it invites.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -228,4 +229,19 @@ func TestPrefixes(t *testing.T) {
 			return stores[1].Update(ctx, exclusive, func(context.Context, chatadmin.Tx) error { return nil })
 		}))
 	})
+}
+
+// How a column is stored is for PostgreSQL itself: databases that only speak its protocol may refuse the statement.
+func TestSerializableLeavesStorageAlone(t *testing.T) {
+	for _, serializable := range []bool{false, true} {
+		db := postgresPrefix(t)
+		db.options.Serializable = serializable
+		pool, w := db.watched(t, nil)
+		seen := w.during(func() {
+			_, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
+			require.NoError(t, err)
+		})
+		told := slices.ContainsFunc(seen, func(s statement) bool { return strings.Contains(s.text, "SET STORAGE") })
+		require.Equal(t, !serializable, told)
+	}
 }
