@@ -22,7 +22,7 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 		return fail(err)
 	}
 	if s.actor == HostActor {
-		return d, set, User{}, Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()}, nil
+		return d, set, User{}, hostRole(), nil
 	}
 	if s.actor == "" {
 		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrForbidden))
@@ -47,6 +47,11 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 		}
 	}
 	return d, set, us[0], role, nil
+}
+
+// hostRole is the role of the host: it stands above every administrator.
+func hostRole() Role {
+	return Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()}
 }
 
 func require(r Role, p Permission) error {

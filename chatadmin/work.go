@@ -14,6 +14,9 @@ type Op struct {
 	Need    Permission // "": every user who has access may, for themselves
 	Fence   Mode
 	Targets []ID // shown to Options.Before
+	// Settings, where the host acts without a fence, are what it has read of the domain a moment before: the transaction decides by them, reads the domain no more, and of Work.Domain
+	// only the ID is known. Otherwise they are not looked at.
+	Settings *Settings
 }
 
 // Work is one transaction of one actor: the store's Tx, what the domain has decided, and what the actor may do. Packages with further
@@ -46,7 +49,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 	var did *Work
 	run := func(ctx context.Context, tx Tx) error {
 		w := begin(tx)
-		if err := w.enter(ctx, op.Need); err != nil {
+		if op.Settings != nil && op.Fence == NoFence && s.actor == HostActor {
+			w.Domain, w.Settings, w.Role = Domain{ID: s.domain}, *op.Settings, hostRole()
+		} else if err := w.enter(ctx, op.Need); err != nil {
 			return err
 		}
 		if err := f(ctx, w); err != nil {

@@ -46,10 +46,11 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 		return signin.Open{}, errNoChallenge
 	}
 	c := &st.Challenges[i]
-	return signin.Open{Challenge: id, Domain: domain, User: user, Client: c.Client, Method: c.Method, Device: c.Device, Rev: c.rev()}, nil
+	return signin.Open{Challenge: id, Domain: domain, User: user, Client: c.Client, Method: c.Method, Device: c.Device, Rev: c.rev(), Settings: &set}, nil
 }
 
-// Answer implements signin.SecondFactor. A code is right once, whatever happens at the same time: if the store fails while it is used, the answer is an error and nobody gets in.
+// Answer implements signin.SecondFactor. A code is right once, whatever happens at the same time: if the store fails while it is used, the answer is an error and nobody gets in. It is one read
+// and one write of the user's record. The policy is the one that Open has read: one that changes between the two comes after this sign-in, and has forgotten a client that is remembered by it.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys
@@ -59,7 +60,7 @@ func (t *Service) Answer(ctx context.Context, o signin.Open, code string, rememb
 		return signin.Answer{}, nil // it cannot be right: nothing was learnt, and nothing is written
 	}
 	n := answering{t: t, o: o, code: code, recovery: recovery, remember: remember}
-	err := t.admin.AsHost(o.Domain).Change(ctx, chatadmin.Op{Kind: KindAnswer, Targets: []chatadmin.ID{o.User}}, n.run)
+	err := t.admin.AsHost(o.Domain).Change(ctx, chatadmin.Op{Kind: KindAnswer, Targets: []chatadmin.ID{o.User}, Settings: o.Settings}, n.run)
 	if err != nil {
 		return signin.Answer{}, err
 	}

@@ -233,7 +233,7 @@ func TestChallenges(t *testing.T) {
 	c := w.challenged(ann)
 	o, err := w.twofa.Open(ctx, w.domain, c.ID)
 	require.NoError(t, err)
-	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev}, o)
+	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev, Settings: w.settings()}, o)
 	other, err := w.admin.AsHost(w.domain).Admin().NewToken("x", "y")
 	require.NoError(t, err)
 	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})

@@ -138,6 +138,42 @@ func TestSetMode(t *testing.T) {
 	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, stale), chatadmin.ErrPlanStale)
 }
 
+// A policy that changes while a code is on its way comes after that sign-in: the code counts, what it leaves behind does not. What was not read a moment before is read.
+func TestSetModeWhileACodeIsOnItsWay(t *testing.T) {
+	byAppFor := twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days}
+	w := newWorld(t, byAppFor)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	w.clock.Advance(time.Minute)
+	first, second := w.challenged(ann), w.challenged(ann)
+	o, err := w.twofa.Open(ctx, w.domain, first.ID)
+	require.NoError(t, err)
+	late, err := w.twofa.Open(ctx, w.domain, second.ID)
+	require.NoError(t, err)
+	w.mode(byMail)
+	a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
+	require.NoError(t, err)
+	require.True(t, a.Right)
+	require.NotEmpty(t, a.Trust)
+	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	require.Empty(t, cs, "remembered by the policy before")
+	asked, err := w.ask(ann, a.Trust)
+	require.NoError(t, err)
+	require.NotNil(t, asked.Challenge)
+	w.mode(byAppFor)
+	cs, err = w.twofa.Trusted(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	require.Empty(t, cs, "nothing brings it back")
+
+	w.clock.Advance(time.Minute)
+	_, err = w.twofa.Open(ctx, w.domain, second.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	late.Settings = nil
+	_, err = w.twofa.Answer(ctx, late, w.code(secret), true)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
 // Exports tell who has it.
 func TestExportTellsWhoHasIt(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
@@ -164,12 +200,16 @@ func TestExportTellsWhoHasIt(t *testing.T) {
 	require.Equal(t, map[string]string{"boss@acme.example": off, "ann@acme.example": on, "bob@acme.example": off}, column())
 }
 
-// A veto of the host holds for the mode too.
+// A veto of the host holds for the mode too, and for answers, which use nothing up then.
 func TestVeto(t *testing.T) {
 	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	w.clock.Advance(time.Minute)
+	c := w.challenged(ann)
 	admin, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
 		o.Before = func(_ context.Context, i chatadmin.Intent) error {
-			if i.Kind == twofa.KindMode || i.Kind == twofa.KindReset {
+			if i.Kind == twofa.KindMode || i.Kind == twofa.KindReset || i.Kind == twofa.KindAnswer {
 				return fmt.Errorf("not today")
 			}
 			return nil
@@ -180,4 +220,9 @@ func TestVeto(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, f.SetMode(ctx, host, p), chatadmin.ErrVetoed)
 	require.ErrorIs(t, f.Reset(ctx, host, w.boss.ID), chatadmin.ErrVetoed)
+	_, err = answer(f, w.domain, c.ID, w.code(secret))
+	require.ErrorIs(t, err, chatadmin.ErrVetoed)
+	a, err := w.answer(c.ID, w.code(secret))
+	require.NoError(t, err)
+	require.True(t, a.Right)
 }

@@ -99,6 +99,8 @@ type Open struct {
 	Method       Method
 	Device       string
 	Rev          chatadmin.Rev // of the challenge's record: an answer to another state of it is refused
+	// Settings are the domain's at the time of Open. The answer, which follows at once, is decided by them.
+	Settings *chatadmin.Settings
 }
 
 // Answer is what came of an answer.

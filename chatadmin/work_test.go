@@ -1,0 +1,37 @@
+package chatadmin_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Settings that were read before spare the host the reading; they authorise nobody else, and nothing behind a fence goes by them.
+func TestSettingsReadBefore(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.user("ann@acme.example")
+	_, read, err := w.host.View(ctx, "")
+	require.NoError(t, err)
+	read.DefaultCountry = "XX" // tells it from the stored ones
+	read.Roles = append(read.Roles, chatadmin.Role{ID: chatadmin.RoleMember, Permissions: chatadmin.Permissions()})
+	for _, c := range []struct {
+		name    string
+		s       *chatadmin.Scope
+		fence   chatadmin.Mode
+		country string
+	}{{"the host", w.host, chatadmin.NoFence, "XX"}, {"the host behind a fence", w.host, chatadmin.Shared, ""}, {"the host alone in the domain", w.host, chatadmin.Exclusive, ""}, {"a user", w.s, chatadmin.NoFence, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: c.fence, Settings: &read}, func(_ context.Context, w *chatadmin.Work) error {
+				require.Equal(t, c.country, w.Settings.DefaultCountry)
+				require.NoError(t, w.Require(chatadmin.PermTwoFactor))
+				return nil
+			})
+			require.NoError(t, err)
+		})
+	}
+	err = w.admin.As(w.domain, ann.ID).Change(ctx, chatadmin.Op{Kind: "test", Need: chatadmin.PermTwoFactor, Settings: &read}, func(context.Context, *chatadmin.Work) error { return nil })
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
