@@ -177,7 +177,7 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 	} else {
 		err = r.contents(ctx, cq)
 	}
-	if r.left == 0 {
+	if r.left == 0 || r.more {
 		next = "more"
 	}
 	return r.n, r.blobs, next, err

@@ -10,10 +10,12 @@ import (
 // removal is one call of DeleteContent. Rows are found by an index and deleted by their physical place, kind by kind: of messages none comes back to the client, of files the keys.
 //
 // A batch is quick where its rows lie next to each other: what one user has written does, in the order of the index. What lies in many groups is strewn over the table; of that,
-// SQLite takes the oldest rows of many groups together, and so writes fewer pages.
+// SQLite takes the oldest rows of many groups together, and so writes fewer pages. PostgreSQL takes the files of a user with the messages among which they lie, since it cleans up each page
+// that an earlier transaction has left, and so each page is left by one alone.
 type removal struct {
 	*tx
 	left  int // of the limit
+	more  bool
 	n     chatadmin.ContentCount
 	blobs []string
 }
@@ -38,6 +40,11 @@ func (r *removal) chats(ctx context.Context, cq chatadmin.ContentQuery) error {
 
 // contents deletes what a query selects, what lies in a chat before the chat.
 func (r *removal) contents(ctx context.Context, cq chatadmin.ContentQuery) error {
+	if r.s.d == PostgreSQL && !r.s.serializable && len(cq.Authors) > 0 && len(cq.Containers) == 0 {
+		if err := r.abreast(ctx, cq); err != nil || r.more {
+			return err
+		}
+	}
 	for _, kind := range []chatadmin.ContentKind{chatadmin.Message, chatadmin.File, chatadmin.Chat} {
 		for more := true; more && r.left > 0; {
 			n, err := r.batch(ctx, cq, kind)
@@ -46,7 +53,7 @@ func (r *removal) contents(ctx context.Context, cq chatadmin.ContentQuery) error
 			}
 			add(&r.n, kind, n)
 			r.left -= int(n)
-			if more, err = r.more(ctx, cq, kind); err != nil {
+			if more, err = r.remain(ctx, cq, kind); err != nil {
 				return err
 			}
 		}
@@ -73,6 +80,11 @@ func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind cha
 	if kind != chatadmin.File {
 		return r.exec(ctx, q.text.String(), q.args)
 	}
+	return r.files(ctx, q)
+}
+
+// files runs the deletion of files, and keeps the keys of their contents.
+func (r *removal) files(ctx context.Context, q *query) (int64, error) {
 	keys, err := fetch(ctx, r.reader, "deleting content", q.add(" RETURNING blob"), func(key *string) []any { return []any{key} })
 	for _, key := range keys {
 		if key != "" {
@@ -82,8 +94,33 @@ func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind cha
 	return int64(len(keys)), err
 }
 
-// more looks whether rows are left where the limit was not reached: another transaction may have deleted the very rows that a batch had found, and not the ones behind them.
-func (r *removal) more(ctx context.Context, cq chatadmin.ContentQuery, kind chatadmin.ContentKind) (bool, error) {
+// abreast deletes the next messages, and those files that lie before the place of the last of them, for which a tenth of the limit is kept. The first statement leaves that place in a
+// setting of the transaction: were it returned, each row would be. Where there are fewer messages it leaves the rest to others.
+func (r *removal) abreast(ctx context.Context, cq chatadmin.ContentQuery) error {
+	limit := r.left - r.left/10
+	q := (&query{d: r.s.d}).add("WITH m AS MATERIALIZED (SELECT array_agg(place) AS places FROM (").along("ctid AS place", cq, chatadmin.Message, limit).
+		add(") s) DELETE FROM {{p}}content WHERE ctid = ANY((SELECT places FROM m)::tid[]) " +
+			"AND (SELECT set_config('chatadmin.place', places[cardinality(places)]::text, true) FROM m) IS NOT NULL")
+	n, err := r.exec(ctx, q.text.String(), q.args)
+	add(&r.n, chatadmin.Message, n)
+	r.left -= int(n)
+	if err != nil || int(n) < limit {
+		return err
+	}
+	r.more = true
+	if r.left == 0 {
+		return nil
+	}
+	q = (&query{d: r.s.d}).add("DELETE FROM {{p}}content WHERE ctid = ANY(ARRAY(SELECT place FROM (").along("ctid AS place", cq, chatadmin.File, r.left).
+		add(") s WHERE place <= (SELECT nullif(current_setting('chatadmin.place'), '')::tid)))")
+	n, err = r.files(ctx, q)
+	add(&r.n, chatadmin.File, n)
+	r.left -= int(n)
+	return err
+}
+
+// remain looks whether rows are left where the limit was not reached: another transaction may have deleted the very rows that a batch had found, and not the ones behind them.
+func (r *removal) remain(ctx context.Context, cq chatadmin.ContentQuery, kind chatadmin.ContentKind) (bool, error) {
 	if r.left == 0 || r.s.d == SQLite { // where nobody else writes meanwhile
 		return false, nil
 	}

@@ -106,6 +106,8 @@ var mutants = map[string]struct {
 	"members listed as missing":           {"UserLists", "outside", reading(func(r ca.Reader) ca.Reader { return membersToo{r} })},
 	"times of a local zone":               {"Values", "every value as it was written", reading(func(r ca.Reader) ca.Reader { return localTimes{r} })},
 	"the fence comes back to what it was": {"Fences", `"[1 2]" should have 4 item(s)`, reading(func(r ca.Reader) ca.Reader { return fewFences{r, new([]ca.Rev)} })},
+	"keys of file contents get lost":      {"DeleteContentOfUsers", "a key for each file", writing(func(tx ca.Tx) ca.Tx { return losesKeys{tx} })},
+	"files behind messages are left":      {"DeleteContentOfUsers", "pages of 7", writing(func(tx ca.Tx) ca.Tx { return onePage{tx} })},
 	"chats go before what lies in them": {"DeleteContent", "what lies in a chat goes before the chat", writing(func() func(ca.Tx) ca.Tx {
 		n := new(atomic.Int64)
 		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }

@@ -237,3 +237,64 @@ func testDeleteContent(w *world) {
 		require.Equal(w, []string{"blob-c5"}, keys)
 	})
 }
+
+// What users have written goes in pages of every size: messages and files that come by turns, or after each other.
+func testDeleteContentOfUsers(w *world) {
+	const others = 3
+	g := w.group(w.a, "g")
+	stays := w.user(w.a, "stays")
+	written := chatadmin.ContentQuery{Domain: w.a, Authors: []chatadmin.ID{stays.ID}}
+	for i, limit := range []int{1, 7, 10, 50, 200} {
+		var q chatadmin.ContentQuery
+		q.Domain = w.a
+		for n := range 1 + i%2 {
+			q.Authors = append(q.Authors, w.user(w.a, fmt.Sprintf("goes%d-%d", limit, n)).ID)
+		}
+		want, keys := chatadmin.ContentCount{}, map[string]int{}
+		var rows []chatadmin.Content
+		for n := range 120 {
+			c := chatadmin.Content{ID: w.id("c"), Container: g.ID, Author: q.Authors[n%len(q.Authors)], Kind: chatadmin.Message, At: date(1)}
+			switch {
+			case n%10 == others:
+				c.Author = stays.ID
+			case n < 15 || n%4 == 0 && n < 90: // files alone, then by turns, then messages alone
+				c.Kind, c.Blob = chatadmin.File, "blob-"+string(c.ID)
+				keys[c.Blob]++
+				want.Files++
+			default:
+				want.Messages++
+			}
+			rows = append(rows, c)
+		}
+		content(w, rows...)
+		before, err := w.other.CountContent(w.ctx, written)
+		require.NoError(w, err)
+		var sum chatadmin.ContentCount
+		p := chatadmin.Page{Limit: limit}
+		for range 121 {
+			w.update(func(tx chatadmin.Tx) {
+				n, blobs, next, err := tx.DeleteContent(w.ctx, q, p)
+				require.NoError(w, err)
+				require.LessOrEqual(w, n.Chats+n.Messages+n.Files, int64(limit))
+				sum.Chats, sum.Messages, sum.Files, p.After = sum.Chats+n.Chats, sum.Messages+n.Messages, sum.Files+n.Files, next
+				require.Len(w, blobs, int(n.Files), "a key for each file")
+				for _, key := range blobs {
+					keys[key]--
+				}
+			})
+			if p.After == "" {
+				break
+			}
+		}
+		require.Equal(w, want, sum, "pages of %d", limit)
+		for key, n := range keys {
+			require.Zero(w, n, key)
+		}
+		left, err := w.other.CountContent(w.ctx, q)
+		require.NoError(w, err)
+		require.Zero(w, left)
+		after, err := w.other.CountContent(w.ctx, written)
+		require.NoError(w, err)
+		require.Equal(w, before, after, "of others")
+	}
+}

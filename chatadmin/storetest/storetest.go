@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Events", testEvents},
 		{"Content", testContent},
 		{"DeleteContent", testDeleteContent},
+		{"DeleteContentOfUsers", testDeleteContentOfUsers},
 		{"Conflicts", testConflicts},
 		{"Parents", testParents},
 		{"Isolation", testIsolation},

@@ -22,6 +22,8 @@ type (
 	byLogin      struct{ ca.Tx }
 	rewriting    struct{ ca.Tx }
 	onePerCall   struct{ ca.Tx }
+	losesKeys    struct{ ca.Tx }
+	onePage      struct{ ca.Tx }
 )
 
 func (x noRevision) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
@@ -158,4 +160,19 @@ func (x *domainOnce) Domains(ctx context.Context, ids []ca.ID) (ds []ca.Domain, 
 		x.read, err = x.Tx.Domains(ctx, ids)
 	}
 	return x.read, err
+}
+
+// DeleteContent returns the keys of a few files alone.
+func (x losesKeys) DeleteContent(ctx context.Context, q ca.ContentQuery, p ca.Page) (ca.ContentCount, []string, ca.Cursor, error) {
+	n, blobs, next, err := x.Tx.DeleteContent(ctx, q, p)
+	return n, blobs[:min(len(blobs), 5)], next, err
+}
+
+// DeleteContent says that nothing is left, of files behind a page of messages.
+func (x onePage) DeleteContent(ctx context.Context, q ca.ContentQuery, p ca.Page) (ca.ContentCount, []string, ca.Cursor, error) {
+	n, blobs, next, err := x.Tx.DeleteContent(ctx, q, p)
+	if n.Messages > 1 && n.Files == 0 {
+		next = ""
+	}
+	return n, blobs, next, err
 }
