@@ -98,18 +98,18 @@ func (x *tx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.Use
 		rev:    func(u *chatadmin.User) chatadmin.Rev { return u.Rev },
 		parent: func(u *chatadmin.User) string { return x.lacksDomain(u.Domain) },
 		taken: func(u *chatadmin.User) (string, chatadmin.ID) {
-			if by := d.logins.get(login{u.Domain, u.LoginKey}); by != nil && by.ID != u.ID {
+			if by := d.logins.get(loginOf(u)); by != nil && by.ID != u.ID {
 				return "login_key", by.ID
 			}
 			return "", ""
 		},
 		write: func(was, now *chatadmin.User) {
 			if was != nil && (now == nil || was.LoginKey != now.LoginKey) {
-				d.logins.put(x, login{was.Domain, was.LoginKey}, was, nil)
+				d.logins.put(x, loginOf(was), was, nil)
 				was = nil
 			}
 			if now != nil {
-				d.logins.put(x, login{now.Domain, now.LoginKey}, was, now)
+				d.logins.put(x, loginOf(now), was, now)
 			}
 		},
 		own: func(rows []chatadmin.User) {

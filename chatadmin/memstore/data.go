@@ -42,18 +42,34 @@ type login struct {
 	key    string
 }
 
+func loginOf(u *chatadmin.User) login { return login{u.Domain, u.LoginKey} }
+
+func (l login) hash() uint64 { return hashText(l.key) + 3*hashText(l.domain) }
+
+type loginRows struct {
+	*hashed[login, *chatadmin.User]
+}
+
+func (m loginRows) set(l login, u *chatadmin.User) {
+	if u == nil {
+		m.delete(l)
+	} else {
+		m.hashed.set(l, u)
+	}
+}
+
 type deviceKey struct {
 	domain, user chatadmin.ID
 	key          string
 }
 
 func newData() *data {
-	all := people{}
+	all := newPeople()
 	d := &data{domains: newTable[chatadmin.ID, chatadmin.Domain](), users: table[chatadmin.ID, chatadmin.User]{rows: userRows{all}},
 		groups: newTable[chatadmin.ID, chatadmin.Group](), memberships: table[chatadmin.Pair, chatadmin.Membership]{rows: membershipRows{all}},
 		devices: newTable[chatadmin.ID, chatadmin.Device](), records: newTable[chatadmin.Key, chatadmin.Record](),
 		content: newTable[chatadmin.ID, chatadmin.Content](), events: newTable[chatadmin.ID, chatadmin.Event](),
-		logins: newTable[login, chatadmin.User](), deviceKeys: newTable[deviceKey, chatadmin.Device]()}
+		logins: table[login, chatadmin.User]{rows: loginRows{newHashed(login.hash, loginOf)}}, deviceKeys: newTable[deviceKey, chatadmin.Device]()}
 	d.domainOrder = newOrder(&d.domains, func(r *chatadmin.Domain) sortKey { return sortKey{string(r.ID)} })
 	d.userID = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), string(u.ID)} })
 	d.userLogin = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.LoginKey, string(u.ID)} })
