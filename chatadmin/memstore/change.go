@@ -159,7 +159,6 @@ func (x *tx) memberships() rules[chatadmin.Pair, chatadmin.Membership] {
 
 func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
 	d := x.data
-	unique := func(r *chatadmin.Device) deviceKey { return deviceKey{r.Domain, r.User, r.Key} }
 	return change(ctx, x, c, rules[chatadmin.ID, chatadmin.Device]{table: &d.devices,
 		key:    func(r *chatadmin.Device) chatadmin.ID { return r.ID },
 		domain: func(r *chatadmin.Device) chatadmin.ID { return r.Domain },
@@ -171,17 +170,17 @@ func (x *tx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.D
 			return ""
 		},
 		taken: func(r *chatadmin.Device) (string, chatadmin.ID) {
-			if by := d.deviceKeys.get(unique(r)); by != nil && by.ID != r.ID {
+			if by := d.deviceKeys.get(deviceKeyOf(r)); by != nil && by.ID != r.ID {
 				return "key", by.ID
 			}
 			return "", ""
 		},
 		write: func(was, now *chatadmin.Device) {
 			if was != nil {
-				d.deviceKeys.put(x, unique(was), was, nil)
+				d.deviceKeys.put(x, deviceKeyOf(was), was, nil)
 			}
 			if now != nil {
-				d.deviceKeys.put(x, unique(now), d.deviceKeys.get(unique(now)), now)
+				d.deviceKeys.put(x, deviceKeyOf(now), d.deviceKeys.get(deviceKeyOf(now)), now)
 			}
 		}})
 }

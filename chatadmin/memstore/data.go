@@ -46,30 +46,33 @@ func loginOf(u *chatadmin.User) login { return login{u.Domain, u.LoginKey} }
 
 func (l login) hash() uint64 { return hashText(l.key) + 3*hashText(l.domain) }
 
-type loginRows struct {
-	*hashed[login, *chatadmin.User]
-}
-
-func (m loginRows) set(l login, u *chatadmin.User) {
-	if u == nil {
-		m.delete(l)
-	} else {
-		m.hashed.set(l, u)
-	}
-}
-
 type deviceKey struct {
 	domain, user chatadmin.ID
 	key          string
 }
 
+func deviceKeyOf(d *chatadmin.Device) deviceKey { return deviceKey{d.Domain, d.User, d.Key} }
+
+func (k deviceKey) hash() uint64 { return hashText(k.key) + 3*hashText(k.user) + 5*hashText(k.domain) }
+
+func hashKey(k chatadmin.Key) uint64 {
+	return hashText(k.ID) + 3*hashText(k.Domain) + 5*hashText(k.Kind)
+}
+
 func newData() *data {
 	all := newPeople()
-	d := &data{domains: newTable[chatadmin.ID, chatadmin.Domain](), users: table[chatadmin.ID, chatadmin.User]{rows: userRows{all}},
-		groups: newTable[chatadmin.ID, chatadmin.Group](), memberships: table[chatadmin.Pair, chatadmin.Membership]{rows: membershipRows{all}},
-		devices: newTable[chatadmin.ID, chatadmin.Device](), records: newTable[chatadmin.Key, chatadmin.Record](),
-		content: newTable[chatadmin.ID, chatadmin.Content](), events: newTable[chatadmin.ID, chatadmin.Event](),
-		logins: table[login, chatadmin.User]{rows: loginRows{newHashed(login.hash, loginOf)}}, deviceKeys: newTable[deviceKey, chatadmin.Device]()}
+	d := &data{
+		domains:     newTable(hashText, func(d *chatadmin.Domain) chatadmin.ID { return d.ID }),
+		users:       table[chatadmin.ID, chatadmin.User]{rows: userRows{all}},
+		groups:      newTable(hashText, func(g *chatadmin.Group) chatadmin.ID { return g.ID }),
+		memberships: table[chatadmin.Pair, chatadmin.Membership]{rows: membershipRows{all}},
+		devices:     newTable(hashText, func(d *chatadmin.Device) chatadmin.ID { return d.ID }),
+		records:     newTable(hashKey, func(r *chatadmin.Record) chatadmin.Key { return r.Key }),
+		content:     newTable(hashText, func(c *chatadmin.Content) chatadmin.ID { return c.ID }),
+		events:      newTable(hashText, func(e *chatadmin.Event) chatadmin.ID { return e.ID }),
+		logins:      newTable(login.hash, loginOf),
+		deviceKeys:  newTable(deviceKey.hash, deviceKeyOf),
+	}
 	d.domainOrder = newOrder(&d.domains, func(r *chatadmin.Domain) sortKey { return sortKey{string(r.ID)} })
 	d.userID = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), string(u.ID)} })
 	d.userLogin = newOrder(&d.users, func(u *chatadmin.User) sortKey { return sortKey{string(u.Domain), u.LoginKey, string(u.ID)} })

@@ -20,7 +20,9 @@ type replaced[K comparable, T any] struct {
 	was, now *T
 }
 
-func newTable[K comparable, T any]() table[K, T] { return table[K, T]{rows: byKey[K, T]{}} }
+func newTable[K comparable, T any](hash func(K) uint64, key func(*T) K) table[K, T] {
+	return table[K, T]{rows: keyed[K, T]{newHashed(hash, key)}}
+}
 
 func (t *table[K, T]) get(k K) *T { return t.rows.get(k) }
 
@@ -54,21 +56,13 @@ func (t *table[K, T]) commit() {
 	t.log = t.log[:0]
 }
 
-// byKey is how most tables find their rows.
-type byKey[K comparable, T any] map[K]*T
+// keyed is how most tables find their rows.
+type keyed[K comparable, T any] struct{ *hashed[K, *T] }
 
-func (m byKey[K, T]) get(k K) *T { return m[k] }
-
-func (m byKey[K, T]) set(k K, row *T) {
+func (m keyed[K, T]) set(k K, row *T) {
 	if row == nil {
-		delete(m, k)
+		m.delete(k)
 	} else {
-		m[k] = row
-	}
-}
-
-func (m byKey[K, T]) each(yield func(*T)) {
-	for _, row := range m {
-		yield(row)
+		m.hashed.set(k, row)
 	}
 }
