@@ -294,9 +294,11 @@ func TestSQLiteFile(t *testing.T) {
 		require.Equal(t, step.code, code, "%s: %s", step.args, errs)
 		require.Contains(t, out+errs, step.want)
 	}
-	code, _, errs := s.run("--db", "a?b", "users", "list")
-	require.Equal(t, 2, code, errs)
-	code, _, errs = s.run("--db", filepath.Join(t.TempDir(), "no", "such", "folder.db"), "users", "list")
+	for _, name := range []string{"a?b", "sqlite:a.db", "mysql://localhost/chat", ""} {
+		code, _, errs := s.run("--db", name, "users", "list")
+		require.Equal(t, 2, code, errs)
+	}
+	code, _, errs := s.run("--db", filepath.Join(t.TempDir(), "no", "such", "folder.db"), "users", "list")
 	require.Equal(t, 1, code)
 	require.NotEmpty(t, errs)
 }

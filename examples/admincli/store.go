@@ -21,7 +21,7 @@ func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error
 		return memstore.New(nil), func() {}, nil
 	case strings.HasPrefix(name, "postgres://"), strings.HasPrefix(name, "postgresql://"):
 		driver, dsn, dialect = "pgx", name, sqlstore.PostgreSQL
-	case strings.ContainsAny(name, "?#%") || name == "":
+	case strings.ContainsAny(name, "?#%") || strings.Index(name, ":") > 1 || name == "": // one letter is a Windows drive
 		return nil, nil, usage("--db %q: name a file, postgres://… or memory:", name)
 	}
 	db, err := sql.Open(driver, dsn)
