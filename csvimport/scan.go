@@ -15,6 +15,7 @@ type scanner struct {
 	index   *index
 	decider decider
 	above   map[key]chatadmin.ID // the manager in the store of those in links
+	keys    []key                // of the rows at hand
 	verdict verdict              // of the row at hand
 	done    []chunk
 	chunks  []chunk
@@ -93,10 +94,15 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	if err != nil {
 		return err
 	}
+	sc.keys = sc.keys[:0]
+	for i := range rows {
+		sc.keys = append(sc.keys, sc.index.key(rows[i].loginKey))
+	}
+	sc.index.logins.touch(sc.keys)
 	c := chunk{}
 	for i := range rows {
 		e := &rows[i]
-		k := sc.index.key(e.loginKey)
+		k := sc.keys[i]
 		is := view.user(e.loginKey)
 		first := place{}
 		if e.bad == nil && e.loginKey != "" {

@@ -17,6 +17,7 @@ type rules[K comparable, T any] struct {
 	taken  func(*T) (field string, by chatadmin.ID) // the unique key that another row holds, or ""
 	write  func(was, now *T)                        // follows up a write: now is nil for a deletion
 	own    func(rows []T)                           // makes the text of rows the store's own
+	touch  func(*T)                                 // what will be looked up for a row; nil where that is not worth it
 }
 
 // change applies one call, item by item: conflicts are in the order of the items, and an item sees those before it.
@@ -30,6 +31,11 @@ func change[K comparable, T any](ctx context.Context, x *tx, c []chatadmin.Chang
 	}
 	if r.own != nil {
 		r.own(rows)
+	}
+	if r.touch != nil {
+		for i := range rows {
+			r.touch(&rows[i])
+		}
 	}
 	var conflicts []chatadmin.Conflict
 	for i := range c {
@@ -97,6 +103,10 @@ func (x *tx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.Use
 		domain: func(u *chatadmin.User) chatadmin.ID { return u.Domain },
 		rev:    func(u *chatadmin.User) chatadmin.Rev { return u.Rev },
 		parent: func(u *chatadmin.User) string { return x.lacksDomain(u.Domain) },
+		touch: func(u *chatadmin.User) {
+			d.people.touch(u.ID)
+			d.byLogin.touch(loginOf(u))
+		},
 		taken: func(u *chatadmin.User) (string, chatadmin.ID) {
 			if by := d.logins.get(loginOf(u)); by != nil && by.ID != u.ID {
 				return "login_key", by.ID

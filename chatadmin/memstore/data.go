@@ -12,6 +12,9 @@ type data struct {
 	fence sync.RWMutex
 	mu    sync.RWMutex
 
+	people  people // what is behind users, memberships and logins
+	byLogin keyed[login, chatadmin.User]
+
 	domains     table[chatadmin.ID, chatadmin.Domain]
 	users       table[chatadmin.ID, chatadmin.User]
 	groups      table[chatadmin.ID, chatadmin.Group]
@@ -60,8 +63,9 @@ func hashKey(k chatadmin.Key) uint64 {
 }
 
 func newData() *data {
-	all := newPeople()
+	all, byLogin := newPeople(), keyed[login, chatadmin.User]{newHashed(login.hash, loginOf)}
 	d := &data{
+		people: all, byLogin: byLogin,
 		domains:     newTable(hashText, func(d *chatadmin.Domain) chatadmin.ID { return d.ID }),
 		users:       table[chatadmin.ID, chatadmin.User]{rows: userRows{all}},
 		groups:      newTable(hashText, func(g *chatadmin.Group) chatadmin.ID { return g.ID }),
@@ -70,7 +74,7 @@ func newData() *data {
 		records:     newTable(hashKey, func(r *chatadmin.Record) chatadmin.Key { return r.Key }),
 		content:     newTable(hashText, func(c *chatadmin.Content) chatadmin.ID { return c.ID }),
 		events:      newTable(hashText, func(e *chatadmin.Event) chatadmin.ID { return e.ID }),
-		logins:      newTable(login.hash, loginOf),
+		logins:      table[login, chatadmin.User]{rows: byLogin},
 		deviceKeys:  newTable(deviceKey.hash, deviceKeyOf),
 	}
 	d.domainOrder = newOrder(&d.domains, func(r *chatadmin.Domain) sortKey { return sortKey{string(r.ID)} })
