@@ -117,7 +117,7 @@ type Tx interface {
 	InsertContent(ctx context.Context, c []Content) ([]Conflict, error) // unique: ID. Parents: Author, Container, Peer
 
 	// DeleteContent deletes up to p.Limit rows of q (1 to MaxBulk) after the cursor, what lies in a chat before the chat itself,
-	// and returns how many of each kind and the blob keys of the files.
+	// and returns how many of each kind and the blob keys of the files. It may end early: only where the cursor is "" nothing is left.
 	DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, []string, Cursor, error)
 }
 
