@@ -257,7 +257,7 @@ func testDeleteContentOfUsers(w *world) {
 			switch {
 			case n%10 == others:
 				c.Author = stays.ID
-			case n < 15 || n%4 == 0 && n < 90: // files alone, then by turns, then messages alone
+			case n >= 40 && n < 55 || n >= 55 && n%4 == 0 || n >= 110: // messages alone, then files alone, then by turns, then files again
 				c.Kind, c.Blob = chatadmin.File, "blob-"+string(c.ID)
 				keys[c.Blob]++
 				want.Files++
