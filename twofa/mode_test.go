@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/twofa"
 )
@@ -225,4 +226,19 @@ func TestVeto(t *testing.T) {
 	a, err := w.answer(c.ID, w.code(secret))
 	require.NoError(t, err)
 	require.True(t, a.Right)
+}
+
+// Two-factor authentication that is switched on while a password is verified is asked for.
+func TestSwitchedOnWhileVerifying(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	ann := w.user("ann@acme.example")
+	g, err := signin.New(w.admin, &signin.Options{SecondFactor: w.twofa})
+	require.NoError(t, err)
+	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
+		w.clock.Advance(2 * time.Second)
+		w.mode(byMail)
+		return true, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, signin.Challenged, d.Outcome)
 }

@@ -96,6 +96,7 @@ type Try struct {
 	attempt Attempt
 	find    func(context.Context) ([]chatadmin.User, error)
 	set     chatadmin.Settings
+	seen    time.Time // when it was read
 	policy  Policy
 	user    chatadmin.User // whom the attempt is about; zero for an unknown login
 	refused Reason         // "" as long as they may come in
@@ -146,6 +147,7 @@ func cut(login string) string {
 
 // look reads the domain and the user anew.
 func (g *Gate) look(ctx context.Context, t *Try) error {
+	t.seen = g.admin.Now()
 	ds, err := g.admin.Store().Domains(ctx, []chatadmin.ID{t.domain})
 	if err != nil {
 		return err
@@ -175,6 +177,25 @@ func (g *Gate) look(ctx context.Context, t *Try) error {
 	return nil
 }
 
+// fresh is how long what the domain has decided may be known before it decides a sign-in: as if that had come a moment earlier.
+const fresh = time.Second
+
+// renew looks again where verifying took long: the domain may be suspended since, or ask for a second factor.
+func (g *Gate) renew(ctx context.Context, t *Try) error {
+	if age := g.admin.Now().Sub(t.seen); age >= 0 && age < fresh {
+		return nil
+	}
+	place, user := t.place, t.user
+	err := g.look(ctx, t)
+	if err == nil && t.user.ID != user.ID {
+		t.refused = Unknown // the login is somebody else's by now
+	}
+	if t.place = place; t.user.ID != user.ID {
+		t.user = user
+	}
+	return err
+}
+
 // Finish decides an attempt whose first factor has held, or not.
 func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) {
 	if !t.over.CompareAndSwap(false, true) {
@@ -182,6 +203,9 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	}
 	if t.refused != "" || !held {
 		return g.fail(ctx, t, Wrong)
+	}
+	if err := g.renew(ctx, t); err != nil || t.refused != "" {
+		return g.release(ctx, t, t.refused, err)
 	}
 	if reason, err := g.device(ctx, t); reason != "" || err != nil {
 		return g.release(ctx, t, reason, err)

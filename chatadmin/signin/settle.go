@@ -126,6 +126,9 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 			if late {
 				return Expired, nil
 			}
+			if end == passed && s.Locked {
+				return Locked, nil // by the clock of another process the place had expired
+			}
 			return "", nil // an earlier run did it, whose commit was kept without being confirmed
 		}
 		s.Held = slices.Delete(slices.Clone(s.Held), i, i+1)
