@@ -18,7 +18,7 @@ func (c *cli) keyFileName() string {
 	switch {
 	case c.keyFile != "":
 		return c.keyFile
-	case strings.HasPrefix(c.db, "postgres://"), strings.HasPrefix(c.db, "postgresql://"):
+	case isServer(c.db):
 		return "chatadmin.key"
 	}
 	return c.db + ".key"

@@ -294,9 +294,10 @@ func TestSQLiteFile(t *testing.T) {
 		require.Equal(t, step.code, code, "%s: %s", step.args, errs)
 		require.Contains(t, out+errs, step.want)
 	}
-	for _, name := range []string{"a?b", "sqlite:a.db", "mysql://localhost/chat", ""} {
+	for _, name := range []string{"a?b", "sqlite:a.db", "mysql://u:secretpw@h/chat", "POSTGRES://u:secretpw@h/chat", ""} {
 		code, _, errs := s.run("--db", name, "users", "list")
 		require.Equal(t, 2, code, errs)
+		require.NotContains(t, errs, "secretpw")
 	}
 	code, _, errs := s.run("--db", filepath.Join(t.TempDir(), "no", "such", "folder.db"), "users", "list")
 	require.Equal(t, 1, code)

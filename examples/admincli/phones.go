@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -33,7 +32,7 @@ func openPhones(db string) *phones {
 	switch {
 	case db == "memory:":
 		return &phones{}
-	case strings.Contains(db, "://"):
+	case isServer(db):
 		return &phones{path: "chatadmin-phones.json"}
 	}
 	return &phones{path: db + "-phones.json"}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -55,13 +56,7 @@ func (c *cli) signin(ctx context.Context, args []string) error {
 	var challenge, code, qr string
 	var held, remember, stdin bool
 	fs := c.flags("signin", signinHelp)
-	fs.Func("client", "", func(v string) error {
-		if a.Client = signin.Client(v); !slices.Contains([]signin.Client{signin.Web, signin.Desktop, signin.Mac, signin.IOS, signin.Android, signin.UnknownClient}, a.Client) {
-			return fmt.Errorf("choose web, desktop, mac, ios, android or unknown")
-		}
-		return nil
-	})
-	fs.StringVar((*string)(&a.Method), "method", "password", "")
+	attemptFlags(fs, &a.Client, &a.Method)
 	fs.StringVar(&a.Device, "device", "", "")
 	fs.StringVar(&a.Trust, "trust", "", "")
 	fs.BoolVar(&held, "password-ok", true, "")
@@ -84,6 +79,11 @@ func (c *cli) signin(ctx context.Context, args []string) error {
 	}
 	var d signin.Decision
 	if challenge != "" {
+		if o, err := c.twofa.Open(ctx, s.Domain(), challenge); err == nil { // otherwise the gate says what is wrong
+			if ids, err := c.ids(ctx, rest); err != nil || ids[0] != o.User {
+				return usage("signin: this challenge is not one of %q", chatadmin.Cut(a.Login))
+			}
+		}
 		d, err = c.gate.Complete(ctx, s.Domain(), challenge, code, remember)
 	} else {
 		verify := func(context.Context, chatadmin.User) (bool, error) { return held, nil }
@@ -97,7 +97,26 @@ func (c *cli) signin(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := c.sendMail(ctx, s); err != nil { // notices that follow from it
+		return err
+	}
 	return c.sayDecision(d, qr)
+}
+
+// attemptFlags are those that say how somebody signs in.
+func attemptFlags(fs *flag.FlagSet, client *signin.Client, method *signin.Method) {
+	fs.Func("client", "", func(v string) error {
+		if *client = signin.Client(v); !slices.Contains([]signin.Client{signin.Web, signin.Desktop, signin.Mac, signin.IOS, signin.Android, signin.UnknownClient}, *client) {
+			return fmt.Errorf("choose web, desktop, mac, ios, android or unknown")
+		}
+		return nil
+	})
+	fs.Func("method", "", func(v string) error {
+		if *method = signin.Method(v); !slices.Contains([]signin.Method{signin.Password, signin.Google, signin.SAML}, *method) {
+			return fmt.Errorf("choose password, google or saml")
+		}
+		return nil
+	})
 }
 
 func (c *cli) sayDecision(d signin.Decision, qr string) error {

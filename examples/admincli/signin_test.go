@@ -72,7 +72,7 @@ func TestSignInCommand(t *testing.T) {
 		require.Equal(t, 2, code, wrong)
 	}
 	code, _, errs := s.run("signin", "a", "--method", "magic")
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, errs, "google or saml")
 }
 

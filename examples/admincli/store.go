@@ -13,16 +13,20 @@ import (
 	"chatadmin.example/sdk/chatadmin/sqlstore"
 )
 
+func isServer(db string) bool {
+	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
+}
+
 // openStore opens what --db names.
 func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error) {
 	driver, dsn, dialect := "sqlite", "file:"+name+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite
 	switch {
 	case name == "memory:":
 		return memstore.New(nil), func() {}, nil
-	case strings.HasPrefix(name, "postgres://"), strings.HasPrefix(name, "postgresql://"):
+	case isServer(name):
 		driver, dsn, dialect = "pgx", name, sqlstore.PostgreSQL
 	case strings.ContainsAny(name, "?#%") || strings.Index(name, ":") > 1 || name == "": // one letter is a Windows drive
-		return nil, nil, usage("--db %q: name a file, postgres://… or memory:", name)
+		return nil, nil, usage("--db: name a file, postgres://… or memory:") // not what was given: it may hold a password
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {

@@ -40,13 +40,12 @@ func (c *cli) openTwoFactor(command string) error {
 }
 
 func (c *cli) twoFactor(ctx context.Context, args []string) error {
-	p, client, method, validity, planOnly := twofa.Policy{}, string(signin.Web), string(signin.Password), "0", false
+	p, client, method, validity, planOnly := twofa.Policy{}, signin.Web, signin.Password, "0", false
 	fs := c.flags("2fa", twofaHelp)
 	fs.StringVar(&validity, "validity", validity, "")
 	fs.BoolVar(&p.Recovery, "recovery", false, "")
 	fs.BoolVar(&planOnly, "plan", false, "")
-	fs.StringVar(&client, "client", client, "")
-	fs.StringVar(&method, "method", method, "")
+	attemptFlags(fs, &client, &method)
 	var rest []string
 	if err := parse(fs, args, &rest); err != nil {
 		return err
@@ -88,7 +87,7 @@ func (c *cli) twoFactor(ctx context.Context, args []string) error {
 		}
 		return c.done(fmt.Sprintf("%d users set it up anew when they sign in next", len(ids)))
 	case "explain":
-		return c.explain(ctx, s, ids[0], signin.Client(client), signin.Method(method))
+		return c.explain(ctx, s, ids[0], client, method)
 	case "recovery":
 		return c.recovery(ctx, s, ids[0])
 	case "trusted":
@@ -168,7 +167,7 @@ func (c *cli) explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID
 		v.Cannot = e.CannotPass.Error()
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
-		row(w, "rule", v.Rule, v.Sentence)
+		row(w, "rule", string(v.Rule), v.Sentence)
 		row(w, "asked", v.Asks, v.Kind)
 		row(w, "enrolled", v.Enrolled)
 		if !v.Until.IsZero() {

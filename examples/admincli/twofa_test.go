@@ -55,6 +55,7 @@ func TestTwoFactorCommands(t *testing.T) {
 	require.Equal(t, "mobile", e.Rule)
 	explain("--method", "saml")
 	require.Equal(t, "federated", e.Rule)
+	require.Regexp(t, `(?m)^rule +asked +a code`, s.ok(run("2fa", "explain", "ann@acme.example")...))
 
 	// A sign-in, each command as another process.
 	var d struct {
@@ -74,8 +75,14 @@ func TestTwoFactorCommands(t *testing.T) {
 	require.FileExists(t, qr)
 	code, err := totp.GenerateCode(d.Enroll.Secret, time.Now())
 	require.NoError(t, err)
-	signin("--challenge", d.Challenge, "--code", code)
+	wrong, _, errs := s.run(run("signin", "bob@acme.example", "--challenge", d.Challenge, "--code", code)...)
+	require.Equal(t, 2, wrong, "a challenge of somebody else: %s", errs)
+	told := t.TempDir()
+	s.json(&d, run("--mail-dir", told, "signin", "ann@acme.example", "--challenge", d.Challenge, "--code", code)...)
 	require.Equal(t, "allowed", d.Decision)
+	letters, err := filepath.Glob(filepath.Join(told, "*.eml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, letters, "of the authenticator and the browser")
 	signin("--trust", d.Trust)
 	require.Equal(t, "allowed", d.Decision)
 	explain()
@@ -117,7 +124,7 @@ func TestTwoFactorCommands(t *testing.T) {
 	for want, calls := range map[int][]string{
 		1: {"2fa reset nobody", "2fa mode sms", "2fa mode email --recovery", "2fa mode email --validity 91d", "2fa recovery ann@acme.example", "2fa revoke-trusted ann@acme.example nobody",
 			"--as ann@acme.example 2fa mode off", "--as ann@acme.example 2fa reset ann@acme.example", "--as ann@acme.example 2fa rotate-key"},
-		2: {"2fa", "2fa mode", "2fa fly", "2fa fly ann@acme.example", "2fa mode email --validity soon", "2fa explain", "2fa explain ann@acme.example bob", "2fa reset"},
+		2: {"2fa", "2fa mode", "2fa fly", "2fa fly ann@acme.example", "2fa mode email --validity soon", "2fa explain", "2fa explain ann@acme.example bob", "2fa explain ann@acme.example --client fridge", "2fa explain ann@acme.example --method magic", "2fa reset"},
 		0: {"2fa --help", "2fa mode off", "2fa mode off"},
 	} {
 		for _, call := range calls {

@@ -93,7 +93,9 @@ func (c *cli) ids(ctx context.Context, logins []string) ([]chatadmin.ID, error) 
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, u.ID)
+		if !slices.Contains(ids, u.ID) {
+			ids = append(ids, u.ID)
+		}
 	}
 	return ids, nil
 }
