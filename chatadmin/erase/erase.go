@@ -68,12 +68,14 @@ type Deletions struct {
 	o     Options
 }
 
-// New returns the deletions of an Admin. o may be nil.
+// New returns the deletions of an Admin, and takes users who are activated again out of what is scheduled: so every program that changes users makes one, before it uses the Admin.
+// o may be nil.
 func New(admin *chatadmin.Admin, o *Options) *Deletions {
 	d := &Deletions{admin: admin}
 	if o != nil {
 		d.o = *o
 	}
+	admin.Extend(chatadmin.Extension{OnUserChange: activated})
 	return d
 }
 

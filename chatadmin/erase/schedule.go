@@ -33,7 +33,54 @@ func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, 
 	return e.put(ctx, w)
 }
 
-// Cancel ends a scheduled deletion before it is due. Whom the scheduling deactivated is as before. It needs chatadmin.PermUsersDelete. What has begun cannot be cancelled:
+// activated takes users who are activated again out of deletions that are scheduled: should they be deactivated later, that is for another reason.
+func activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+	back := map[chatadmin.ID]bool{}
+	for i := range changes {
+		if c := &changes[i]; c.Was.Status == chatadmin.Deactivated && c.Now.Status != chatadmin.Deactivated {
+			back[c.Now.ID] = true
+		}
+	}
+	if len(back) == 0 {
+		return nil
+	}
+	var scheduled []entry
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		page, next, err := w.ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: w.Domain.ID, DueBy: forever}, p)
+		if err != nil {
+			return err
+		}
+		for _, rec := range page {
+			e, err := decode(rec)
+			if err != nil {
+				return err
+			}
+			if e.State == Scheduled && slices.ContainsFunc(e.Users, func(id chatadmin.ID) bool { return back[id] }) {
+				scheduled = append(scheduled, e)
+			}
+		}
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	for _, e := range scheduled {
+		goes := func(id chatadmin.ID) bool { return back[id] }
+		if left := slices.DeleteFunc(slices.Clone(e.Users), goes); len(left) > 0 {
+			e.Users, e.Deactivated = left, slices.DeleteFunc(e.Deactivated, goes)
+		} else {
+			e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
+			w.Record(KindCancel, e.Users, nil, map[string]string{"deletion": string(e.ID), "reason": again})
+		}
+		if err := e.put(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const again = "they were activated again"
+
+// Cancel ends a scheduled deletion before it has begun. Whom the scheduling deactivated is as before. It needs chatadmin.PermUsersDelete. What has begun cannot be cancelled:
 // chatadmin.ErrTransition.
 func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
 	var e entry
@@ -46,11 +93,14 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 			return nil
 		case e.State != Scheduled:
 			return fmt.Errorf("deletion %s has begun, there is no way back: %w", id, chatadmin.ErrTransition)
-		case !w.Now().Before(e.Due):
-			return fmt.Errorf("deletion %s was due at %s, it cannot be cancelled any more: %w", id, e.Due.Format(time.RFC3339), chatadmin.ErrTransition)
+		}
+		deactivated := e.Deactivated
+		e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
+		if err := e.put(ctx, w); err != nil { // first: from then on nobody is taken out of it
+			return err
 		}
 		w.Note = map[string]string{"deletion": string(id)}
-		users, err := w.Users(ctx, s.Domain(), e.Deactivated)
+		users, err := w.Users(ctx, s.Domain(), deactivated)
 		if err != nil {
 			return err
 		}
@@ -68,8 +118,7 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 		if !slices.ContainsFunc(writes, func(x chatadmin.UserWrite) bool { return x.Changes() }) {
 			w.Record(KindCancel, e.Users, nil, nil)
 		}
-		e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
-		return e.put(ctx, w)
+		return nil
 	})
 	if err != nil {
 		return Receipt{}, err
@@ -145,12 +194,12 @@ func (d *Deletions) start(ctx context.Context, s *chatadmin.Scope, id chatadmin.
 			}
 		}
 		if len(e.Users) == 0 {
-			w.Record(KindCancel, ids, nil, map[string]string{"deletion": string(id), "reason": "they were activated again"})
+			w.Record(KindCancel, ids, nil, map[string]string{"deletion": string(id), "reason": again})
 			e.Ended, e.Users = w.Now(), ids
 			return e.put(ctx, w)
 		}
 		slices.Sort(e.Users)
-		v := survey{r: w, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: e.Choice}
+		v := survey{r: w, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: e.Choice, due: true}
 		if _, err := d.admit(ctx, w, &v, e.Users); err != nil {
 			return err
 		}

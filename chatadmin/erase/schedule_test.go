@@ -67,8 +67,6 @@ func TestCancel(t *testing.T) {
 func TestRunDue(t *testing.T) {
 	w, ann, bob, r := graceful(t)
 	w.clock.Advance(30 * 24 * time.Hour)
-	_, err := w.d.Cancel(ctx, w.s, r.ID)
-	require.ErrorIs(t, err, chatadmin.ErrTransition, "too late")
 	before := w.everything()
 	done, err := w.d.RunDue(ctx, w.domain)
 	require.NoError(t, err)
@@ -111,6 +109,63 @@ func TestActivatedMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, erase.Cancelled, r.State)
 	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
+}
+
+// Who was activated and is deactivated later, for another reason, stays out: of the deletion, and of its cancellation.
+func TestDeactivatedAgain(t *testing.T) {
+	for _, cancel := range []bool{false, true} {
+		w, ann, bob, r := graceful(t)
+		for _, id := range []chatadmin.ID{ann.ID, bob.ID} {
+			_, err := w.s.ActivateUsers(ctx, id)
+			require.NoError(t, err)
+			w.clock.Advance(24 * time.Hour)
+			_, err = w.s.DeactivateUsers(ctx, id)
+			require.NoError(t, err)
+			r, err = w.d.Receipt(ctx, w.s, r.ID)
+			require.NoError(t, err)
+			if id == bob.ID {
+				require.Equal(t, erase.Cancelled, r.State)
+			} else if require.Equal(t, []chatadmin.ID{bob.ID}, r.Users); cancel {
+				_, err = w.d.Cancel(ctx, w.s, r.ID)
+				require.NoError(t, err)
+			}
+		}
+		w.clock.Advance(31 * 24 * time.Hour)
+		_, err := w.d.RunDue(ctx, w.domain)
+		require.NoError(t, err)
+		require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+		require.Equal(t, chatadmin.Deactivated, w.status(bob.ID))
+	}
+}
+
+// A deletion that cannot begin when it is due has a way out; and it does not wait for an administrator whom it does not need.
+func TestTransferTargetGone(t *testing.T) {
+	for _, needed := range []bool{false, true} {
+		w := newWorld(t, memory())
+		require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+		ann, cat := w.user("ann", admin), w.user("cat", admin)
+		if needed {
+			w.mark(w.group(w.as(ann), "default"))
+		}
+		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferTo: cat.ID})
+		require.NoError(t, err)
+		r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+		require.NoError(t, err)
+		_, err = w.s.AssignRole(ctx, chatadmin.RoleMember, cat.ID)
+		require.NoError(t, err)
+		w.clock.Advance(31 * 24 * time.Hour)
+		done, err := w.d.RunDue(ctx, w.domain)
+		if !needed {
+			require.NoError(t, err)
+			require.Len(t, done, 1)
+			continue
+		}
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+		r, err = w.d.Cancel(ctx, w.s, r.ID)
+		require.NoError(t, err)
+		require.Equal(t, erase.Cancelled, r.State)
+		require.Equal(t, chatadmin.Pending, w.status(ann.ID))
+	}
 }
 
 // What is due waits for a hold, and for somebody who may when who asked for it may not any more.

@@ -79,11 +79,10 @@ func (c *cli) delete(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := erase.New(c.admin, nil)
 	if f.plan || f.apply {
-		return c.deleteUsers(ctx, s, d, logins, f)
+		return c.deleteUsers(ctx, s, c.eraser, logins, f)
 	}
-	return c.deletions(ctx, s, d, f)
+	return c.deletions(ctx, s, c.eraser, f)
 }
 
 // deleteUsers plans, and applies where asked to.

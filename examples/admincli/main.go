@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
@@ -41,6 +42,7 @@ type cli struct {
 	admin                                       *chatadmin.Admin
 	gate                                        *signin.Gate
 	registry                                    *devices.Registry
+	eraser                                      *erase.Deletions
 	twofa                                       *twofa.Service
 	ring                                        *keyring.Ring // with memory: there is no file
 }

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
@@ -24,6 +25,7 @@ func (c *cli) policies(command string) (err error) {
 		return err
 	}
 	c.registry = devices.New(c.admin, nil)
+	c.eraser = erase.New(c.admin, nil)
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err
 }
