@@ -34,6 +34,7 @@ func TestChangedWhileVerifying(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			u := w.user("ann")
+			w.try(u.Login, "right", "") // the first sign-in, which is authorised by itself
 			d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
 				w.clock.Advance(2 * time.Second)
 				return true, c.change(w, u)
