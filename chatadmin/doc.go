@@ -60,7 +60,7 @@
 //	device check per request        Devices by ID: one indexed read that carries the hashed credential
 //	deleting users and groups       Exclusive fence sets Deleting, after which no child row is accepted (NoParent); CountContent and DeleteContent by
 //	                                selector in batches; records by owners, memberships by groups; ChangeEvents blanks what the audit log says
-//	legal holds, retention          Records for holds; ContentQuery.Before with ExceptContainers and ExceptAuthors
+//	legal holds, retention          Records for holds; ContentQuery.Before with ExceptContainers and ExceptUsers
 //	provisioning rules              Settings.Policies; ListUsers by Department; Work.WriteUsers
 //	integrations                    Records: settings and tokens owned by the group, OAuth state with Due, message maps by key, dead letters by kind
 //	webhook replays                 a Record whose key is the delivery: the second insert conflicts

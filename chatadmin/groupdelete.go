@@ -96,7 +96,7 @@ func (s *Scope) ResumeDeleteGroup(ctx context.Context, job ID, progress func(Pro
 		if err := json.Unmarshal(j.Params, &group); err != nil {
 			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
-		return Step{Op{Kind: KindGroupDelete, Fence: NoFence, Targets: []ID{group}}, func(ctx context.Context, w *Work, job *Job) error {
+		return Step{Op{Kind: KindGroupDelete, Fence: Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work, job *Job) error {
 			n, gone, err := w.deleteGroupBatch(ctx, group)
 			if job.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
 				job.State = JobDone
@@ -185,7 +185,8 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 		return n, fmt.Errorf("%s: %w", held[0], ErrHeld)
 	}
 	var more bool
-	if n.Content, more, err = w.DeleteContent(ctx, ContentQuery{Domain: domain, Containers: ids}, limit); err != nil || more {
+	var next Cursor
+	if n.Content, next, err = w.DeleteContent(ctx, ContentQuery{Domain: domain, Containers: ids}, Page{Limit: limit}); err != nil || next != "" {
 		return n, err
 	}
 	if n.Records, more, err = w.DeleteRecords(ctx, RecordQuery{Domain: domain, Owners: ids}, limit); err != nil || more {
@@ -198,14 +199,14 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 	return n, noConflict(w.ChangeGroups(ctx, rows))
 }
 
-// DeleteContent deletes up to limit rows (1 to MaxBulk) of q, queues the keys of file contents for ReleaseBlobs, and returns how many went and whether there may be more. It takes the
-// place of the method of Tx, which would lose the keys.
-func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, limit int) (n ContentCount, more bool, err error) {
-	n, blobs, next, err := w.Tx.DeleteContent(ctx, q, Page{Limit: limit})
+// DeleteContent deletes a page of q, queues the keys of file contents for ReleaseBlobs, and returns how many rows went, and where the next page begins. It takes the place of the method
+// of Tx, which would lose the keys.
+func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, Cursor, error) {
+	n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
 	if err != nil {
-		return ContentCount{}, false, err
+		return ContentCount{}, "", err
 	}
-	return n, next != "", w.queueBlobs(ctx, blobs)
+	return n, next, w.queueBlobs(ctx, blobs)
 }
 
 // DeleteRecords deletes about limit records of q, and returns how many and whether there may be more.

@@ -48,8 +48,8 @@ func CheckReason(reason string) error {
 	return nil
 }
 
-// AddHold places a legal hold on a user (whatever their state) or on a group. h names one of the two, and a reason. A deletion that is under way stops at its next batch. It needs
-// PermHolds.
+// AddHold places a legal hold on a user (whatever their state) or on a group. h names one of the two, and a reason. From the moment it has returned nothing goes that it covers: a
+// deletion that is under way has stopped. It needs PermHolds.
 func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	if (h.User == "") == (h.Group == "") {
 		return Hold{}, fmt.Errorf("a hold is on one user or on one group: %w", ErrInvalid)
@@ -58,8 +58,8 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 		return Hold{}, err
 	}
 	h.ID, h.By = s.admin.NewID(), s.actor
-	// Shared: what is marked for deletion under the exclusive fence has seen the hold, or comes before it.
-	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: Shared, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
+	// Exclusive: each batch of a deletion is behind the shared fence, and has seen the hold, or was committed before it.
+	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
 		if h.User != "" {
 			if _, err := w.usersInOrder(ctx, []ID{h.User}); err != nil {
 				return err
@@ -131,7 +131,7 @@ func decodeHold(r Record) (Hold, error) {
 	return d.Hold, nil
 }
 
-// Held are the users and groups of a domain that are under a legal hold: ContentQuery.ExceptAuthors and ExceptContainers for whoever deletes by age.
+// Held are the users and groups of a domain that are under a legal hold: ContentQuery.ExceptUsers and ExceptContainers for whoever deletes by age.
 func Held(ctx context.Context, r Reader, domain ID) (users, groups []ID, err error) {
 	for p := (Page{Limit: MaxBatch}); ; {
 		page, next, err := r.ListRecords(ctx, RecordQuery{Kind: holdKind, Domain: domain}, p)

@@ -301,10 +301,11 @@ type (
 	// ContentQuery sets at least one of Containers, Authors, ChatsOf and Before, else ErrBatch: nothing deletes a whole domain by
 	// accident. The slices hold at most MaxBatch IDs, the exceptions MaxBulk.
 	ContentQuery struct {
-		Domain                          ID
-		Containers, Authors             []ID // what lies in them (a chat lies in itself); what they wrote (a chat was written by its Author)
-		ChatsOf                         []ID // chats with one of them on either side, with all that lies in them
-		Before                          time.Time
-		ExceptContainers, ExceptAuthors []ID // legal holds
+		Domain              ID
+		Containers, Authors []ID      // what lies in them (a chat lies in itself); what they wrote (a chat was written by its Author)
+		ChatsOf             []ID      // chats with one of them on either side, with all that lies in them
+		Before              time.Time // messages and files with an earlier At, but no chats: those may hold later ones
+		ExceptContainers    []ID      // legal holds: nothing that lies in them
+		ExceptUsers         []ID      // legal holds: nothing that they wrote, and nothing of chats with one of them on either side
 	}
 )

@@ -43,9 +43,9 @@ func (r *run) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, 
 }
 
 func (r *run) content(ctx context.Context, w *chatadmin.Work, q chatadmin.ContentQuery, limit int) (bool, error) {
-	n, more, err := w.DeleteContent(ctx, q, limit)
+	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
 	addContent(r.gone, n)
-	return more, err
+	return next != "", err
 }
 
 // groups deletes groups of one user after the other, as many together as one call takes.

@@ -128,7 +128,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 	if err != nil {
 		return chatadmin.Step{}, err
 	}
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Targets: now.task.Users}
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: now.task.Users} // no hold comes while a batch is deleting
 	do := (*run).rows
 	switch now.at.Stage {
 	case markGroups:
@@ -138,13 +138,13 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 			return chatadmin.Step{}, err
 		}
 	case reports:
-		op.Fence, do = chatadmin.Shared, (*run).reports
+		do = (*run).reports
 	case users:
 		left, err := now.scan(ctx, s.Domain())
 		if err != nil {
 			return chatadmin.Step{}, err
 		}
-		op.Fence, do = chatadmin.Shared, (*run).users
+		do = (*run).users
 		if left {
 			do = func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
 				r.at = cursor{Stage: hostKinds}

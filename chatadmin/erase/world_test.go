@@ -193,6 +193,15 @@ func (w *world) everything() map[string]int64 {
 	w.t.Helper()
 	n, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
 	require.NoError(w.t, err)
+	var ids []chatadmin.ID
+	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
+		ids = append(ids, u.ID)
+	}
+	for batch := range slices.Chunk(ids, chatadmin.MaxBatch) {
+		theirs, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Authors: batch})
+		require.NoError(w.t, err)
+		n.Chats += theirs.Chats
+	}
 	counts := map[string]int64{erase.Chats: n.Chats, erase.Messages: n.Messages, erase.Files: n.Files}
 	counts[erase.Users], err = w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true})
 	require.NoError(w.t, err)

@@ -45,7 +45,7 @@ func (r reader) eachContent(ctx context.Context, q chatadmin.ContentQuery, yield
 		}
 	}
 	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() ||
-		len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptAuthors) > chatadmin.MaxBulk {
+		len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptUsers) > chatadmin.MaxBulk {
 		return fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
 	}
 	more := true
@@ -76,19 +76,9 @@ func (r reader) eachContent(ctx context.Context, q chatadmin.ContentQuery, yield
 	case len(q.ChatsOf) > 0:
 		walkAll(r.data.contentContainer, r.chatsOf(q))
 	default:
-		var chats []*chatadmin.Content
 		r.data.contentAt.walk(within(string(q.Domain)), nil, func(_ sortKey, c *chatadmin.Content) bool {
-			if c.Kind == chatadmin.Chat {
-				chats = append(chats, c)
-				return true
-			}
-			return visit(sortKey{}, c)
+			return c.At.Before(q.Before) && visit(sortKey{}, c)
 		})
-		for _, c := range chats {
-			if more {
-				visit(sortKey{}, c)
-			}
-		}
 	}
 	return ctx.Err()
 }
@@ -106,14 +96,15 @@ func (r reader) chatsOf(q chatadmin.ContentQuery) []chatadmin.ID {
 }
 
 func (r reader) isContent(q chatadmin.ContentQuery, c *chatadmin.Content) bool {
-	if len(q.ChatsOf) > 0 {
-		chat := r.data.content.get(container(c))
-		if chat == nil || chat.Kind != chatadmin.Chat || !slices.Contains(q.ChatsOf, chat.Author) && !slices.Contains(q.ChatsOf, chat.Peer) {
-			return false
-		}
-	}
 	return (len(q.Containers) == 0 || slices.Contains(q.Containers, container(c))) && (len(q.Authors) == 0 || slices.Contains(q.Authors, c.Author)) &&
-		(q.Before.IsZero() || c.At.Before(q.Before)) && !slices.Contains(q.ExceptContainers, container(c)) && !slices.Contains(q.ExceptAuthors, c.Author)
+		(len(q.ChatsOf) == 0 || r.inChatOf(q.ChatsOf, c)) && (q.Before.IsZero() || c.Kind != chatadmin.Chat && c.At.Before(q.Before)) &&
+		!slices.Contains(q.ExceptContainers, container(c)) && !slices.Contains(q.ExceptUsers, c.Author) && (len(q.ExceptUsers) == 0 || !r.inChatOf(q.ExceptUsers, c))
+}
+
+// inChatOf reports whether c lies in a chat with one of the users on either side, or is one.
+func (r reader) inChatOf(users []chatadmin.ID, c *chatadmin.Content) bool {
+	chat := r.data.content.get(container(c))
+	return chat != nil && chat.Kind == chatadmin.Chat && (slices.Contains(users, chat.Author) || slices.Contains(users, chat.Peer))
 }
 
 // InsertContent implements chatadmin.Tx.

@@ -90,7 +90,7 @@ func checked(q chatadmin.ContentQuery) error {
 			return fmt.Errorf("%d IDs in a query: %w", len(ids), chatadmin.ErrBatch)
 		}
 	}
-	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptAuthors) > chatadmin.MaxBulk {
+	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > chatadmin.MaxBulk || len(q.ExceptUsers) > chatadmin.MaxBulk {
 		return fmt.Errorf("a query for content: %w", chatadmin.ErrBatch)
 	}
 	return nil
@@ -98,7 +98,7 @@ func checked(q chatadmin.ContentQuery) error {
 
 // content appends the condition of a query.
 func (q *query) content(c chatadmin.ContentQuery) *query {
-	q.add("domain = ?", string(c.Domain)).and(!c.Before.IsZero(), "at < ?", millis(c.Before))
+	q.add("domain = ?", string(c.Domain)).and(!c.Before.IsZero(), "kind <> 1 AND at < ?", millis(c.Before))
 	if len(c.Containers) > 0 {
 		q.add(" AND ").in("container", strs(c.Containers))
 	}
@@ -106,24 +106,24 @@ func (q *query) content(c chatadmin.ContentQuery) *query {
 		q.add(" AND ").in("author", strs(c.Authors))
 	}
 	if len(c.ChatsOf) > 0 {
-		q.add(" AND container IN (").chatsOf(c).add(")")
+		q.add(" AND container IN (").chatsOf(c.Domain, c.ChatsOf).add(")")
 	}
 	if len(c.ExceptContainers) > 0 {
 		q.add(" AND NOT ").in("container", strs(c.ExceptContainers))
 	}
-	if len(c.ExceptAuthors) > 0 {
-		q.add(" AND NOT ").in("author", strs(c.ExceptAuthors))
+	if len(c.ExceptUsers) > 0 {
+		q.add(" AND NOT ").in("author", strs(c.ExceptUsers)).add(" AND container NOT IN (").chatsOf(c.Domain, c.ExceptUsers).add(")")
 	}
 	return q
 }
 
 // chatsOf selects the chats of users; one of two of them comes twice.
-func (q *query) chatsOf(c chatadmin.ContentQuery) *query {
+func (q *query) chatsOf(domain chatadmin.ID, users []chatadmin.ID) *query {
 	for i, side := range []string{"author", "peer"} {
 		if i > 0 {
 			q.add(" UNION ALL ")
 		}
-		q.add("SELECT id FROM {{p}}content WHERE kind = 1 AND domain = ? AND ", string(c.Domain)).in(side, strs(c.ChatsOf))
+		q.add("SELECT id FROM {{p}}content WHERE kind = 1 AND domain = ? AND ", string(domain)).in(side, strs(users))
 	}
 	return q
 }
@@ -158,7 +158,8 @@ func add(n *chatadmin.ContentCount, kind chatadmin.ContentKind, by int64) {
 	}
 }
 
-// DeleteContent implements chatadmin.Tx. What is deleted is not found again, so every call begins at the start, and the cursor only says that there may be more.
+// DeleteContent implements chatadmin.Tx. What is deleted is not found again, so that a call begins at the start, and the cursor only says that there may be more; by age it goes on
+// at the time that the last one has come to.
 func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p chatadmin.Page) (n chatadmin.ContentCount, blobs []string, next chatadmin.Cursor, err error) {
 	if err = x.writable(ctx, 0); err != nil {
 		return n, nil, "", err
@@ -171,7 +172,11 @@ func (x *tx) DeleteContent(ctx context.Context, cq chatadmin.ContentQuery, p cha
 		return n, nil, "", x.fail(ctx, "deleting content", err)
 	}
 	r := removal{tx: x, left: p.Limit}
-	plain := len(cq.Containers)+len(cq.Authors)+len(cq.ExceptContainers)+len(cq.ExceptAuthors) == 0 && cq.Before.IsZero()
+	if len(cq.Containers)+len(cq.Authors)+len(cq.ChatsOf) == 0 {
+		next, err = r.aged(ctx, cq, p.After)
+		return r.n, r.blobs, next, err
+	}
+	plain := len(cq.Containers)+len(cq.Authors)+len(cq.ExceptContainers)+len(cq.ExceptUsers) == 0 && cq.Before.IsZero()
 	if len(cq.ChatsOf) > 0 && plain {
 		err = r.chats(ctx, cq)
 	} else {

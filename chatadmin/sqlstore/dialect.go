@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // Dialect is the kind of database.
@@ -69,6 +72,9 @@ func (q *query) in(column string, values []string) *query {
 		return q.add(column+" = ANY(?)", values)
 	case len(values) == 0:
 		return q.add("1 = 0")
+	case len(values) > chatadmin.MaxBatch: // a statement of SQLite has 32,766 parameters at most
+		data, _ := json.Marshal(values) // strings cannot fail
+		return q.add(column+" IN (SELECT value FROM json_each(?))", string(data))
 	}
 	args := make([]any, len(values))
 	for i, v := range values {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -26,7 +27,7 @@ const together = 10 * chatadmin.MaxBulk
 // chats deletes the chats of users: some are looked up, emptied and deleted, and then the next, so that no batch looks through those that are empty already.
 func (r *removal) chats(ctx context.Context, cq chatadmin.ContentQuery) error {
 	for r.left > 0 {
-		q := (&query{d: r.s.d}).chatsOf(cq).add(fmt.Sprintf(" LIMIT %d", chatadmin.MaxBatch))
+		q := (&query{d: r.s.d}).chatsOf(cq.Domain, cq.ChatsOf).add(fmt.Sprintf(" LIMIT %d", chatadmin.MaxBatch))
 		ids, err := fetch(ctx, r.reader, "looking for chats", q, func(id *chatadmin.ID) []any { return []any{(*string)(id)} })
 		if err != nil || len(ids) == 0 {
 			return err
@@ -63,13 +64,7 @@ func (r *removal) contents(ctx context.Context, cq chatadmin.ContentQuery) error
 
 // batch deletes the next rows of one kind.
 func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind chatadmin.ContentKind) (int64, error) {
-	place, from, to := "rowid", "IN (", ")"
-	if r.s.d == PostgreSQL {
-		place, from, to = "ctid", "= ANY(ARRAY(", "))"
-		if r.s.serializable { // the option for databases that have no such places
-			place = "id"
-		}
-	}
+	place, from, to := r.place()
 	q := (&query{d: r.s.d}).add("DELETE FROM {{p}}content WHERE " + place + " " + from)
 	if r.s.d == SQLite && (len(cq.Containers) > 1 || len(cq.Authors) > 1) {
 		q.add("SELECT rowid FROM (").along(place, cq, kind, together).add(") ORDER BY rowid LIMIT ?", r.left)
@@ -81,6 +76,61 @@ func (r *removal) batch(ctx context.Context, cq chatadmin.ContentQuery, kind cha
 		return r.exec(ctx, q.text.String(), q.args)
 	}
 	return r.files(ctx, q)
+}
+
+// place is the column that says where a row lies, and what stands around a selection of such places.
+func (r *removal) place() (column, from, to string) {
+	switch {
+	case r.s.d == SQLite:
+		return "rowid", "IN (", ")"
+	case r.s.serializable: // the option for databases that have no such places
+		return "id", "= ANY(ARRAY(", "))"
+	}
+	return "ctid", "= ANY(ARRAY(", "))"
+}
+
+// aged deletes what is older than a time, the oldest first, and returns how far it has come. The next call goes on there: from the start, it would look once more through all
+// that legal holds keep.
+func (r *removal) aged(ctx context.Context, cq chatadmin.ContentQuery, after chatadmin.Cursor) (chatadmin.Cursor, error) {
+	at, err := strconv.ParseInt(string(after), 10, 64)
+	if err != nil && after != "" {
+		return "", r.fail(ctx, "deleting content", errCursor)
+	}
+	place, from, to := r.place()
+	for r.left > 0 {
+		oldest := func(columns string, limit int) *query {
+			return r.where("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).and(after != "", "at >= ?", at).add(" ORDER BY at LIMIT ?", limit)
+		}
+		q := r.where("DELETE FROM {{p}}content WHERE " + place + " " + from).append(oldest(place, r.left)).add(to + " RETURNING kind, at, blob")
+		gone, err := fetch(ctx, r.reader, "deleting content", q, func(row *removed) []any { return []any{&row.kind, &row.at, &row.blob} })
+		if err != nil {
+			return "", err
+		}
+		if len(gone) == 0 { // or another transaction has deleted the very rows that were found, and not those behind them
+			rows, err := fetch(ctx, r.reader, "deleting content", oldest("1", 1), func(n *int) []any { return []any{n} })
+			if err != nil || len(rows) == 0 {
+				return "", err
+			}
+			continue
+		}
+		at = gone[0].at
+		for _, row := range gone {
+			add(&r.n, chatadmin.ContentKind(row.kind), 1)
+			at = max(at, row.at)
+			if row.blob != "" {
+				r.blobs = append(r.blobs, row.blob)
+			}
+		}
+		r.left -= len(gone)
+		after = chatadmin.Cursor(strconv.FormatInt(at, 10))
+	}
+	return after, nil
+}
+
+type removed struct {
+	kind uint8
+	at   int64
+	blob string
 }
 
 // files runs the deletion of files, and keeps the keys of their contents.

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Content", testContent},
 		{"DeleteContent", testDeleteContent},
 		{"DeleteContentOfUsers", testDeleteContentOfUsers},
+		{"DeleteContentByAge", testDeleteContentByAge},
 		{"Conflicts", testConflicts},
 		{"Parents", testParents},
 		{"Isolation", testIsolation},

@@ -24,6 +24,8 @@ type (
 	longPages   struct{ ca.Reader }
 	noLimits    struct{ ca.Reader }
 	noHolds     struct{ ca.Reader }
+	agingChats  struct{ ca.Reader }
+	openChats   struct{ ca.Reader }
 	anySelector struct{ ca.Reader }
 	ownerOnly   struct{ ca.Reader }
 	oneOwner    struct{ ca.Reader }
@@ -104,6 +106,38 @@ func (r noLimits) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]c
 func (r noHolds) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {
 	q.ExceptContainers = nil
 	return r.Reader.CountContent(ctx, q)
+}
+
+// CountContent counts chats by age, too.
+func (r agingChats) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {
+	n, err := r.Reader.CountContent(ctx, q)
+	if err == nil && !q.Before.IsZero() && len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 {
+		q.Before = time.Time{}
+		us, _, err := r.ListUsers(ctx, ca.UserQuery{Domain: q.Domain}, ca.Page{Limit: ca.MaxBatch})
+		if err != nil || len(us) == 0 {
+			return n, err
+		}
+		for _, u := range us {
+			q.Authors = append(q.Authors, u.ID)
+		}
+		all, err := r.Reader.CountContent(ctx, q)
+		n.Chats = all.Chats
+		return n, err
+	}
+	return n, err
+}
+
+// CountContent takes a hold on a user for one on what they have written.
+func (r openChats) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {
+	held := q.ExceptUsers
+	q.ExceptUsers = nil
+	n, err := r.Reader.CountContent(ctx, q)
+	if err == nil && len(held) > 0 && len(q.Authors) == 0 {
+		q.Authors = held
+		theirs, err := r.Reader.CountContent(ctx, q)
+		return ca.ContentCount{Chats: n.Chats - theirs.Chats, Messages: n.Messages - theirs.Messages, Files: n.Files - theirs.Files}, err
+	}
+	return n, err
 }
 
 func (r anySelector) CountContent(ctx context.Context, q ca.ContentQuery) (ca.ContentCount, error) {

@@ -24,6 +24,7 @@ type (
 	onePerCall   struct{ ca.Tx }
 	losesKeys    struct{ ca.Tx }
 	onePage      struct{ ca.Tx }
+	keptEnds     struct{ ca.Tx }
 )
 
 func (x noRevision) ChangeUsers(ctx context.Context, c []ca.Change[ca.User]) ([]ca.Conflict, error) {
@@ -172,6 +173,19 @@ func (x losesKeys) DeleteContent(ctx context.Context, q ca.ContentQuery, p ca.Pa
 func (x onePage) DeleteContent(ctx context.Context, q ca.ContentQuery, p ca.Page) (ca.ContentCount, []string, ca.Cursor, error) {
 	n, blobs, next, err := x.Tx.DeleteContent(ctx, q, p)
 	if n.Messages > 1 && n.Files == 0 {
+		next = ""
+	}
+	return n, blobs, next, err
+}
+
+// DeleteContent narrows to what no hold keeps after it has chosen the rows of a page, and takes a page that is not full for the last.
+func (x keptEnds) DeleteContent(ctx context.Context, q ca.ContentQuery, p ca.Page) (ca.ContentCount, []string, ca.Cursor, error) {
+	limit := p.Limit
+	if len(q.ExceptUsers) > 0 {
+		p.Limit = max(1, limit/2)
+	}
+	n, blobs, next, err := x.Tx.DeleteContent(ctx, q, p)
+	if n.Messages+n.Files < int64(limit) {
 		next = ""
 	}
 	return n, blobs, next, err

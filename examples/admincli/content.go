@@ -18,13 +18,13 @@ them; without chats and groups, in the groups there are. In a chat both sides wr
 
 func (c *cli) content(ctx context.Context, args []string) error {
 	var n seed
-	var authors, author, group string
+	var among, author, group string
 	fs := c.flags("content", contentHelp)
 	fs.IntVar(&n.chats, "chats", 0, "")
 	fs.IntVar(&n.groups, "groups", 0, "")
 	fs.IntVar(&n.messages, "messages", 0, "")
 	fs.IntVar(&n.files, "files", 0, "")
-	fs.StringVar(&authors, "authors", "", "")
+	fs.StringVar(&among, "authors", "", "")
 	fs.StringVar(&author, "author", "", "")
 	fs.StringVar(&group, "group", "", "")
 	var rest []string
@@ -39,13 +39,17 @@ func (c *cli) content(ctx context.Context, args []string) error {
 		return err
 	}
 	if rest[0] == "seed" {
-		return c.seed(ctx, s, n, split(authors))
+		return c.seed(ctx, s, n, split(among))
 	}
-	q := chatadmin.ContentQuery{Domain: s.Domain(), Before: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
+	q := chatadmin.ContentQuery{Domain: s.Domain()}
+	var authors []chatadmin.ID
 	if author != "" {
-		if q.Authors, err = c.ids(ctx, []string{author}); err != nil {
-			return err
-		}
+		authors, err = c.ids(ctx, []string{author})
+	} else {
+		authors, err = c.everybody(ctx, q.Domain, chatadmin.UserQuery{WithDeleting: true})
+	}
+	if err != nil {
+		return err
 	}
 	if group != "" {
 		g, err := c.group(ctx, s, group)
@@ -54,14 +58,26 @@ func (c *cli) content(ctx context.Context, args []string) error {
 		}
 		q.Containers = []chatadmin.ID{g.ID}
 	}
-	if author != "" || group != "" {
-		q.Before = time.Time{}
-	}
-	sum, err := c.store.CountContent(ctx, q)
-	if err != nil {
-		return err
+	var sum chatadmin.ContentCount
+	for q.Authors = range slices.Chunk(authors, chatadmin.MaxBatch) {
+		n, err := c.store.CountContent(ctx, q)
+		if err != nil {
+			return err
+		}
+		sum.Chats, sum.Messages, sum.Files = sum.Chats+n.Chats, sum.Messages+n.Messages, sum.Files+n.Files
 	}
 	return c.sayContent(sum)
+}
+
+// everybody is whom a query selects in a domain.
+func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
+	for u, err := range c.admin.AsHost(domain).Users(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, u.ID)
+	}
+	return ids, nil
 }
 
 func (c *cli) sayContent(n chatadmin.ContentCount) error {
@@ -86,12 +102,9 @@ type seed struct {
 func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []string) (err error) {
 	n.domain = s.Domain()
 	host := c.admin.AsHost(n.domain)
-	var everybody []chatadmin.ID
-	for u, err := range host.Users(ctx, chatadmin.UserQuery{}) {
-		if err != nil {
-			return err
-		}
-		everybody = append(everybody, u.ID)
+	everybody, err := c.everybody(ctx, n.domain, chatadmin.UserQuery{})
+	if err != nil {
+		return err
 	}
 	if n.authors = everybody; len(logins) > 0 {
 		if n.authors, err = c.ids(ctx, logins); err != nil {

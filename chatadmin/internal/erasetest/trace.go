@@ -91,5 +91,6 @@ func noContent(t testing.TB, s chatadmin.Store, domain chatadmin.ID, users map[c
 	require.LessOrEqual(t, len(ids), chatadmin.MaxBatch, "a chat of users of two batches would be counted twice")
 	count(&there, chatadmin.ContentQuery{ChatsOf: ids})
 	count(&all, chatadmin.ContentQuery{Before: time.Now().Add(100 * 365 * 24 * time.Hour)})
+	there.Chats = 0 // which have no age
 	require.Equal(t, all, there, "content whose group or chat is gone")
 }

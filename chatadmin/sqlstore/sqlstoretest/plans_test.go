@@ -205,7 +205,7 @@ func lookups() map[string]lookup {
 		"content of a group":       {110, "content_container", false, content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
 		"content of an author":     {110, "content_author", false, content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
 		"content of chats":         {200, "content_", false, content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
-		"content of a time":        {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptAuthors: one("user-1000009")})},
+		"content of a time":        {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptUsers: one("user-1000009")})},
 	}
 }
 
