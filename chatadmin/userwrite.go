@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -101,6 +102,9 @@ func userConflict(rows []Change[User], cs []Conflict) error {
 		switch c.Reason {
 		case KeyTaken:
 			taken := &FieldError{"login", Cut(rows[c.Index].Row.Login), CodeTaken, "another user has this login"}
+			if c.Field != "login_key" { // a column of the host's own
+				taken.Field, taken.Reason = c.Field, "another user has the same "+c.Field
+			}
 			return fmt.Errorf("%w: %w", taken, ErrExists)
 		case NoParent:
 			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
@@ -217,14 +221,13 @@ func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
 	for _, x := range changed {
 		own[x.Now.user.ID] = &x.Now.user
 	}
-	bad := func(at ID, why string) error {
-		return &FieldError{"manager", Cut(own[frontier[at][0]].Login), CodeBadManager, why}
+	bad := func(ids []ID, why string) error {
+		return &ManagerError{&FieldError{"manager", Cut(own[ids[0]].Login), CodeBadManager, why}, ids}
 	}
+	var circle []ID
 	for step := 0; len(frontier) > 0; step++ {
 		if step == maxManagers {
-			for at := range frontier {
-				return bad(at, "the chain of managers is too long")
-			}
+			return bad(slices.Concat(slices.Collect(maps.Values(frontier))...), "the chain of managers is too long")
 		}
 		above, err := w.managersOf(ctx, frontier, own)
 		if err != nil {
@@ -235,17 +238,30 @@ func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
 			manager, ok := above[at]
 			switch {
 			case !ok && step == 0:
-				return bad(at, "there is no such user")
+				return bad(whose, "there is no such user")
 			case slices.Contains(whose, at):
-				return bad(at, "this would make a circle of managers")
+				circle = append(circle, at)
+			case slices.Contains(circle, at): // they stand below it, and would go round for ever
 			case manager != "" && (moved || own[at] != nil):
 				next[manager] = append(next[manager], whose...)
 			}
 		}
 		frontier = next
 	}
+	if len(circle) > 0 {
+		return bad(circle, "this would make a circle of managers")
+	}
 	return nil
 }
+
+// ManagerError is what WriteUsers says where managers cannot be as given. errors.As finds the FieldError of the first user in it.
+type ManagerError struct {
+	*FieldError
+	Users []ID // all whom that concerns, such as those who would form circles
+}
+
+// Unwrap is the FieldError.
+func (e *ManagerError) Unwrap() error { return e.FieldError }
 
 // managersOf returns the manager of each user in the frontier, as it will be after this call.
 func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*User) (map[ID]ID, error) {

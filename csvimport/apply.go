@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -39,6 +38,11 @@ type cursor struct {
 	Phase string `json:"phase"`
 	Batch int    `json:"batch"`
 	Rows  int    `json:"rows"` // batches of rows that are committed
+	// A manager who cannot be set yet, since others further down the file must get theirs first, is left for a further pass.
+	Pass  int      `json:"pass,omitempty"`
+	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
+	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
+	Set   bool     `json:"set,omitempty"`   // it has set a manager, so that the next one may get further
 }
 
 const (
@@ -115,23 +119,21 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 
 // run carries the import to its end from where it stands.
 func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at cursor, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, skip: map[int]bool{}, direct: newRowSet(len(p.index.letters))}
+	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, closed: newRowSet(len(p.index.letters))}
 	defer im.close()
 	job, err := s.RunJob(ctx, id, im.next, o.progress())
-	if err != nil {
-		var c Counts
-		if jsonErr := json.Unmarshal(job.Result, &c); jsonErr != nil {
-			return nil, err
-		}
-		return &Result{ImportID: id, Counts: c, Warnings: p.Warnings}, err
-	}
 	var end cursor
-	if err := json.Unmarshal(job.Cursor, &end); err != nil {
-		return nil, err
+	if err == nil {
+		err = json.Unmarshal(job.Cursor, &end)
 	}
-	chunks, err := readChunks(ctx, s, id, end.Rows)
+	var chunks []chunk
+	if err == nil {
+		chunks, err = readChunks(ctx, s, id, end.Rows)
+	}
 	if err != nil {
-		return nil, err
+		r := &Result{ImportID: id, Warnings: p.Warnings}
+		_ = json.Unmarshal(job.Result, &r.Counts) // there are none where the job could not be read
+		return r, err
 	}
 	return finish(ctx, s, &job, params{p.Settings, p.File, p.Warnings}, chunks)
 }
@@ -146,6 +148,7 @@ type importer struct {
 	src       *source
 	ahead     *ahead // of src
 	phase     string
+	pass      int
 	rows      []entry // of the batch read last
 	at        int     // its number
 	committed int     // batches that were committed before this run
@@ -153,13 +156,15 @@ type importer struct {
 	verdicts  []verdict // of those rows
 	writes    []chatadmin.UserWrite
 	again     int // the batch that a race makes us prepare anew
+	tries     int // of that batch
 	exclusive bool
 	lookup    bool
+	refused   map[int]note // rows whose user the store does not take
 	deacts    []chatadmin.ID
 
-	direct rowSet       // rows whose manager this run has set with the user
-	links  gathered     // for the transaction at hand
-	skip   map[int]bool // rows whose manager cannot be set any more
+	closed rowSet   // rows whose manager was set with the user, or is not to be set
+	links  gathered // for the transaction at hand
+	looked bool     // what became of all rows was looked up, before links are set
 }
 
 // next prepares the next transaction of the job.
@@ -181,7 +186,7 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 		}}, nil
 	}
 	if im.again != im.at {
-		im.again, im.exclusive, im.lookup = im.at, false, false
+		im.again, im.tries, im.exclusive, im.lookup, im.refused = im.at, 0, false, false, map[int]note{}
 	}
 	if im.exclusive {
 		op.Fence = chatadmin.Exclusive
@@ -200,38 +205,61 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
 		direct = direct[:0]
 		err := im.commitRows(ctx, w, job, at, ids, &direct)
-		if isRetry(err) {
-			im.lookup = im.lookup || errors.Is(err, chatadmin.ErrExists)
-			im.exclusive = im.exclusive || errors.Is(err, chatadmin.ErrNeedsExclusive)
+		if err != nil && im.avoid(err) {
 			return chatadmin.ErrStepAgain
 		}
 		if err == nil {
 			for _, row := range direct {
-				im.direct.add(row)
+				im.closed.add(row)
 			}
 		}
 		return err
 	}}, nil
 }
 
+// avoid reports whether the batch can be prepared anew such that it does not fail in this way again.
+func (im *importer) avoid(err error) bool {
+	const most = 100 // times that others can be faster, or rows that the store does not take
+	if im.tries++; im.tries > most+len(im.refused) {
+		return false
+	}
+	var taken *chatadmin.FieldError
+	switch {
+	case errors.Is(err, chatadmin.ErrNeedsExclusive):
+		im.exclusive = true
+	case !errors.Is(err, chatadmin.ErrExists) || !errors.As(err, &taken) || taken.Code != chatadmin.CodeTaken:
+		return false
+	case taken.Field == "login":
+		im.lookup = true
+	default: // a column of the host's own that must be unique
+		i := slices.IndexFunc(im.rows, func(e entry) bool { return e.row.Login != "" && chatadmin.Cut(e.row.Login) == taken.Value })
+		if _, again := im.refused[i]; i < 0 || again {
+			return false
+		}
+		im.refused[i] = note{Code: chatadmin.CodeTaken, Col: int8(columnOf(taken.Field, im.src.header)), Arg: taken.Reason}
+	}
+	return true
+}
+
 // seek reads the batch that the cursor stands at, from the start of the file where needed.
 func (im *importer) seek(ctx context.Context, at cursor) error {
-	if im.src != nil && im.phase == at.Phase && im.at == at.Batch {
+	here := im.src != nil && im.phase == at.Phase && im.pass == at.Pass
+	if here && im.at == at.Batch {
 		return nil
 	}
-	if im.src == nil || im.phase != at.Phase || im.ahead.next > at.Batch {
+	if !here || im.ahead.next > at.Batch {
 		im.close()
-		src, err := open(im.file, im.plan.login, im.plan.format)
+		src, err := open(ctx, im.file, im.plan.login, im.plan.format)
 		if err != nil {
 			return err
 		}
 		if at.Phase == phaseLinks {
-			src.only = im.openRows()
+			src.only = im.openRows(at)
 		}
 		if err := src.skipTo(ctx, at.Batch); err != nil {
 			return err
 		}
-		im.src, im.phase, im.ahead = src, at.Phase, readAhead(ctx, src)
+		im.src, im.phase, im.pass, im.ahead = src, at.Phase, at.Pass, readAhead(ctx, src)
 	}
 	for {
 		b, err := im.ahead.read(ctx)
@@ -255,68 +283,6 @@ func (im *importer) close() {
 	}
 }
 
-// deactivations finds whom the batch would deactivate, by the plan, so that the host can be asked before the transaction.
-func (im *importer) deactivations(ctx context.Context) error {
-	im.deacts = nil
-	base := im.at * batchRows
-	var logins []string
-	for i, e := range im.rows {
-		if im.lookup || im.plan.index.letters[base+i] == letterDeactivated {
-			logins = append(logins, e.loginKey)
-		}
-	}
-	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
-	for i, e := range im.rows {
-		u := us.user(e.loginKey)
-		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(strings.ToUpper(e.row.Enabled), u.Status) == chatadmin.Deactivate {
-			im.deacts = append(im.deacts, u.ID)
-		}
-	}
-	return err
-}
-
-// commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
-func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID, direct *[]uint32) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
-		if err := w.Require(p); err != nil {
-			return err
-		}
-	}
-	w.Note = map[string]string{"import": string(im.id)}
-	b := &batchWriter{im: im, w: w, base: im.at * batchRows, ids: ids, direct: direct}
-	if err := b.decide(ctx); err != nil {
-		return err
-	}
-	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
-		return err
-	}
-	if im.plan.Settings.SendInvitations {
-		var invited []chatadmin.User
-		for i := range b.writes {
-			if b.writes[i].Was.ID == "" {
-				invited = append(invited, b.writes[i].Now.User())
-			}
-		}
-		if err := w.QueueInvitations(ctx, invited, release(im.id)); err != nil {
-			return err
-		}
-	}
-	rows, err1 := json.Marshal(b.chunk)
-	created, err2 := json.Marshal(b.created)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{
-		{Row: chatadmin.Record{Key: chunkKey(chunkKind, im.scope.Domain(), im.id, im.at), Data: rows}},
-		{Row: chatadmin.Record{Key: chunkKey(createdKind, im.scope.Domain(), im.id, im.at), Data: created}},
-	}); err != nil {
-		return err
-	}
-	at.Batch, at.Rows = at.Batch+1, at.Rows+1
-	job.Done += int64(len(im.rows))
-	return im.count(job, at, b.counts)
-}
-
 // count adds to the counts of the job and moves its cursor.
 func (im *importer) count(job *chatadmin.Job, at cursor, more Counts) error {
 	var c Counts
@@ -338,19 +304,6 @@ func (im *importer) turn(ctx context.Context, w *chatadmin.Work, job *chatadmin.
 		}
 	}
 	return im.end(ctx, w, job, at)
-}
-
-// open reports whether a manager is still to be set, as far as this run knows.
-func (im *importer) open(l link) bool { return l.code == linkSet && !im.direct.has(l.row) }
-
-func (im *importer) openRows() rowSet {
-	rows := newRowSet(len(im.plan.index.letters))
-	for _, l := range im.plan.index.links {
-		if im.open(l) {
-			rows.add(l.row)
-		}
-	}
-	return rows
 }
 
 // end makes the job done in the same transaction that keeps the link by which the invitations are released.

@@ -2,6 +2,10 @@ package csvimport
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -44,12 +48,22 @@ func (b *batchWriter) decide(ctx context.Context) error {
 		e := &im.rows[i]
 		v := &im.verdicts[i]
 		v.write = &im.writes[n]
-		d.row(e, view.user(e.loginKey), x.firstOf(b.base+i), b.base+i, v)
+		is := view.user(e.loginKey)
+		d.row(e, is, x.firstOf(b.base+i), b.base+i, v)
+		if n, refused := im.refused[i]; refused {
+			v.reset()
+			v.letter, v.notes = letterFailed, append(v.notes, n)
+		}
 		if v.writes() {
 			n++
 		}
-		if l, ok := x.link(b.base + i); ok && l.code == linkSet && v.letter == letterUnchanged {
-			v.letter = letterUpdated // by its manager, who is set when all rows are in
+		if l, ok := x.link(b.base + i); ok && v.letter == letterUnchanged {
+			switch {
+			case l.code == linkAbove || l.code == linkSet && d.above(is):
+				v.fail(CodeForbidden, colLogin, "")
+			case l.code == linkSet:
+				v.letter = letterUpdated // by its manager, who is set when all rows are in
+			}
 		}
 		if v.letter == letterDeactivated && !im.mayDeactivate(v.write.Was.ID) {
 			im.lookup = true
@@ -73,7 +87,7 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
-	if linked && l.code != linkSet && written(v.letter) {
+	if linked && l.code != linkSet && l.code != linkAbove && written(v.letter) {
 		v.notes = append(v.notes, note{Code: l.note(), Col: int8(colManager)})
 	}
 	for _, n := range v.notes {
@@ -124,6 +138,71 @@ func (im *importer) mayDeactivate(id chatadmin.ID) bool {
 		}
 	}
 	return false
+}
+
+// deactivations finds whom the batch would deactivate, by the plan, so that the host can be asked before the transaction.
+func (im *importer) deactivations(ctx context.Context) error {
+	im.deacts = nil
+	base := im.at * batchRows
+	var logins []string
+	for i, e := range im.rows {
+		if im.lookup || im.plan.index.letters[base+i] == letterDeactivated {
+			logins = append(logins, e.loginKey)
+		}
+	}
+	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
+	for i, e := range im.rows {
+		u := us.user(e.loginKey)
+		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(strings.ToUpper(e.row.Enabled), u.Status) == chatadmin.Deactivate {
+			im.deacts = append(im.deacts, u.ID)
+		}
+	}
+	return err
+}
+
+// commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
+func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID, direct *[]uint32) error {
+	for _, p := range permissions(im.plan.Settings.Mode) {
+		if err := w.Require(p); err != nil {
+			return err
+		}
+	}
+	w.Note = map[string]string{"import": string(im.id)}
+	b := &batchWriter{im: im, w: w, base: im.at * batchRows, ids: ids, direct: direct}
+	if err := b.decide(ctx); err != nil {
+		return err
+	}
+	if im.plan.Settings.AllOrNothing && b.counts.Failed > 0 {
+		return fmt.Errorf("line %d cannot be imported any more, since users were changed meanwhile: %w", im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, ErrRowsFailed)
+	}
+	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
+		return err
+	}
+	if im.plan.Settings.SendInvitations {
+		var invited []chatadmin.User
+		for i := range b.writes {
+			if b.writes[i].Was.ID == "" {
+				invited = append(invited, b.writes[i].Now.User())
+			}
+		}
+		if err := w.QueueInvitations(ctx, invited, release(im.id)); err != nil {
+			return err
+		}
+	}
+	rows, err1 := json.Marshal(b.chunk)
+	created, err2 := json.Marshal(b.created)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{
+		{Row: chatadmin.Record{Key: chunkKey(chunkKind, im.scope.Domain(), im.id, im.at), Data: rows}},
+		{Row: chatadmin.Record{Key: chunkKey(createdKind, im.scope.Domain(), im.id, im.at), Data: created}},
+	}); err != nil {
+		return err
+	}
+	at.Batch, at.Rows = at.Batch+1, at.Rows+1
+	job.Done += int64(len(im.rows))
+	return im.count(job, at, b.counts)
 }
 
 func (c Counts) plus(o Counts) Counts {

@@ -75,7 +75,9 @@ func readHeader(names []string, login chatadmin.LoginPolicy) (*header, error) {
 		}
 		c, ok := h.meaning(name)
 		if !ok {
-			h.unknown = append(h.unknown, name)
+			if name != "" { // otherwise the line ends in separators
+				h.unknown = append(h.unknown, name)
+			}
 			continue
 		}
 		known++

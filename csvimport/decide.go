@@ -42,7 +42,7 @@ func (v *verdict) reset() {
 }
 
 func (v *verdict) fail(code string, c column, arg string) {
-	v.letter = letterFailed
+	v.letter, v.blanks = letterFailed, 0
 	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
 }
 
@@ -202,11 +202,10 @@ func statusEvent(enabled string, s chatadmin.Status) chatadmin.StatusEvent {
 
 // mayWrite refuses what an import must not do to an existing user.
 func (d *decider) mayWrite(is *chatadmin.User, now chatadmin.User, v *verdict) bool {
-	standing, _ := d.domain.Role(is.Role)
 	switch {
 	case is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role):
 		v.fail(CodeSelf, colLogin, "")
-	case is.ID != d.actor && standing.Level > d.role.Level:
+	case d.above(is):
 		v.fail(CodeForbidden, colLogin, "")
 	case is.AdminInForce() && !now.AdminInForce():
 		if delete(d.admins, is.ID); len(d.admins) == 0 && !d.manyMore {
@@ -217,6 +216,24 @@ func (d *decider) mayWrite(is *chatadmin.User, now chatadmin.User, v *verdict) b
 		d.admins[is.ID] = true
 	}
 	return v.letter != letterFailed
+}
+
+// changed says of each field that a row can change whether it does: what a reviewed plan rests on, beside the outcome.
+func changed(was *chatadmin.User, now chatadmin.User) []byte {
+	var fields []byte
+	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,
+		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status} {
+		if f {
+			fields = append(fields, byte(i))
+		}
+	}
+	return append(fields, 0xff)
+}
+
+// above reports whether an existing user stands above the importer, who then changes nothing of them, their manager neither.
+func (d *decider) above(is *chatadmin.User) bool {
+	standing, _ := d.domain.Role(is.Role)
+	return is.ID != d.actor && standing.Level > d.role.Level
 }
 
 // setAdmins begins with the admins in force.

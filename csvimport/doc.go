@@ -6,7 +6,8 @@
 // usual aliases such as "First Name" or "Phone" are understood. Where the domain's logins are e-mail addresses one column is both; otherwise login (or username) and email are two.
 // The login column must be there. Unknown columns are not read and warned of; those that begin with "_" are the results of an earlier import and
 // ignored. Real files are read: UTF-8, UTF-16 with a byte-order mark, Windows-1252 (with a warning); lines ended by CRLF, LF or CR; separated by comma, semicolon or
-// tab; with spaces after the separator, quoted line breaks, and typographic quotes where the headings are quoted so. A line has at most 1 MiB, a field 64 KiB.
+// tab; with spaces after the separator, quoted line breaks, and typographic quotes where the headings are quoted so; with the line sep=; that Excel writes, and lines of separators alone. A file has
+// at most 2 GiB and ten million lines, a line 1 MiB, a field 64 KiB.
 //
 // # What a row does
 //
@@ -28,7 +29,8 @@
 // [Make] decides every row by the same code as the import and writes nothing; [Apply] carries out exactly that, or refuses with
 // [chatadmin.ErrPlanStale]; [Run] does both at once. Rows are written in transactions of 1,000, and an import that was interrupted by a crash, a cancelled context or
 // a lost right goes on with [Resume], to the same end as if nothing had happened. The file itself is not kept: the caller gives it again, and its SHA-256 is compared. What becomes of each row
-// is streamed by Outcomes and written by WriteCSV. Memory does not hold the file: some 35 bytes a row are kept for logins and managers while it is read, and 13 afterwards.
+// is streamed by Outcomes and written by WriteCSV. Memory does not hold the file: some 35 bytes a row are kept for logins and managers while it is read, and 13 afterwards,
+// and some 60 for each note of a row.
 // It is read ahead, in a goroutine of its own, until the call returns; one whose number of rows changes meanwhile is [ErrOtherFile].
 //
 // Importing the same file again changes nothing. Two admins who import it at the same time create each user once.

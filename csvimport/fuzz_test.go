@@ -48,11 +48,11 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		src, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
 		if err != nil {
 			return
 		}
-		lines, err := open(bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		lines, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
 		require.NoError(t, err)
 		line := 0
 		for {

@@ -43,10 +43,11 @@ const (
 	linkUnknown
 	linkOwn
 	linkCircle
+	linkAbove
 )
 
 func (l link) note() string {
-	return [...]string{"", CodeNoManager, CodeOwnManager, CodeManagerCircle}[l.code]
+	return [...]string{"", CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeForbidden}[l.code]
 }
 
 func newIndex() *index {

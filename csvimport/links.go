@@ -2,7 +2,10 @@ package csvimport
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -19,28 +22,69 @@ func (s rowSet) has(row uint32) bool {
 	return int(row/64) < len(s) && s[row/64]&(1<<(row%64)) != 0
 }
 
+// open reports whether a manager is still to be set, as far as this run knows.
+func (im *importer) open(l link) bool { return l.code == linkSet && !im.closed.has(l.row) }
+
+// openRows are those that a pass looks at.
+func (im *importer) openRows(at cursor) rowSet {
+	rows := newRowSet(len(im.plan.index.letters))
+	if at.Pass > 0 {
+		for _, row := range at.Only {
+			rows.add(row)
+		}
+		return rows
+	}
+	for _, l := range im.plan.index.links {
+		if im.open(l) {
+			rows.add(l.row)
+		}
+	}
+	return rows
+}
+
+// closeUnwritten leaves alone whose rows were not written, against the plan: what had changed meanwhile was seen only when they were committed, maybe by another run.
+func (im *importer) closeUnwritten(ctx context.Context, at cursor) error {
+	if im.looked {
+		return nil
+	}
+	chunks, err := readChunks(ctx, im.scope, im.id, at.Rows)
+	if err != nil {
+		return err
+	}
+	for batch, c := range chunks {
+		for i := range len(c.Letters) {
+			if !written(c.Letters[i]) {
+				im.closed.add(uint32(batch*batchRows + i))
+			}
+		}
+	}
+	im.looked = true
+	return nil
+}
+
 // openLink is a manager who is still to be set.
 type openLink struct {
-	row                  int
+	row                  uint32
 	loginKey, managerKey string
 }
 
 // gathered are the open links of some batches of the file, which one transaction sets: they are few in each, and every transaction has the whole domain to itself.
 type gathered struct {
-	from, next int // batches
-	links      []openLink
+	pass, from, next int // batches
+	links            []openLink
 }
 
 // gather collects whole batches, from one on, as long as they fit into one call of the store.
-func (im *importer) gather(ctx context.Context, from int) error {
-	g := gathered{from: from, next: from}
+func (im *importer) gather(ctx context.Context, at cursor) error {
+	g := gathered{pass: at.Pass, from: at.Batch, next: at.Batch}
 	for {
-		if err := im.seek(ctx, cursor{Phase: phaseLinks, Batch: g.next}); err != nil {
+		at.Batch = g.next
+		if err := im.seek(ctx, at); err != nil {
 			return err
 		}
 		had := len(g.links)
 		for i := range im.rows {
-			if row := g.next*batchRows + i; im.src.only.has(uint32(row)) {
+			if row := uint32(g.next*batchRows + i); im.src.only.has(row) {
 				g.links = append(g.links, openLink{row, strings.Clone(im.rows[i].loginKey), strings.Clone(im.rows[i].managerKey)})
 			}
 		}
@@ -58,21 +102,39 @@ func (im *importer) gather(ctx context.Context, from int) error {
 
 // nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
 func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, error) {
+	if err := im.closeUnwritten(ctx, at); err != nil {
+		return chatadmin.Step{}, err
+	}
 	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
-	if im.links.next == 0 || im.links.from != at.Batch { // otherwise the step is asked for again
-		if err := im.gather(ctx, at.Batch); err != nil {
+	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch { // otherwise the step is asked for again
+		if err := im.gather(ctx, at); err != nil {
 			return chatadmin.Step{}, err
 		}
 	}
 	if len(im.links.links) == 0 {
 		op.Fence = chatadmin.Shared
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error { return im.end(ctx, w, job, at) }}, nil
+		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+			if len(at.Again) > 0 && at.Set {
+				return im.count(job, cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}, Counts{})
+			}
+			if err := im.warn(ctx, w, at.Again, CodeManagerCircle); err != nil { // somebody else's change makes circles of them now
+				return err
+			}
+			done := cursor{Phase: phaseLinks, Batch: at.Batch, Rows: at.Rows, Pass: at.Pass}
+			if err := im.count(job, done, Counts{Warnings: int64(len(at.Again))}); err != nil {
+				return err
+			}
+			return im.end(ctx, w, job, done)
+		}}, nil
 	}
 	at.Batch = im.links.next
 	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
 		return im.commitLinks(ctx, w, job, at)
 	}}, nil
 }
+
+// mostAgain bounds what a cursor holds: a file whose managers turn more round than that, each against the order of its lines, gets warnings for the rest.
+const mostAgain = 1000
 
 func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
 	for _, p := range permissions(im.plan.Settings.Mode) {
@@ -89,30 +151,79 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 	if err != nil {
 		return err
 	}
-	missed := Counts{}
 	var writes []chatadmin.UserWrite
-	byName := map[string]int{}
+	var gone, again []uint32
+	rows := map[chatadmin.ID]uint32{}
 	for _, l := range im.links.links {
 		u, m := view.user(l.loginKey), view.user(l.managerKey)
-		if im.skip[l.row] || u == nil || u.Deleting || m == nil || m.Deleting {
-			missed.Warnings++ // somebody deleted them since their row was written
+		if u == nil || u.Deleting { // since the row was written: there is nobody to have a manager
+			continue
+		}
+		if m == nil || m.Deleting {
+			gone = append(gone, l.row)
 			continue
 		}
 		p, wrong := w.Settings.Prepare(*u)
 		if u.Manager == m.ID || len(wrong) > 0 {
 			continue
 		}
-		byName[chatadmin.Cut(u.Login)] = l.row
+		rows[u.ID] = l.row
 		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
 	}
-	err = w.WriteUsers(ctx, KindImport, writes)
-	var bad *chatadmin.FieldError
-	if errors.As(err, &bad) && bad.Code == chatadmin.CodeBadManager { // somebody else's change makes a circle of it now
-		im.skip[byName[bad.Value]] = true
-		return chatadmin.ErrStepAgain
+	for {
+		err := w.WriteUsers(ctx, KindImport, writes)
+		var bad *chatadmin.ManagerError
+		if err == nil {
+			break
+		}
+		if !errors.As(err, &bad) {
+			return err
+		}
+		writes = slices.DeleteFunc(writes, func(x chatadmin.UserWrite) bool { // nothing was written
+			if !slices.Contains(bad.Users, x.Was.ID) {
+				return false
+			}
+			again = append(again, rows[x.Was.ID])
+			return true
+		})
 	}
-	if err != nil {
+	slices.Sort(again)
+	room := min(len(again), mostAgain-len(at.Again))
+	if err := im.warn(ctx, w, gone, CodeNoManager); err != nil {
 		return err
 	}
-	return im.count(job, at, missed)
+	if err := im.warn(ctx, w, again[room:], CodeManagerCircle); err != nil {
+		return err
+	}
+	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || len(writes) > 0
+	return im.count(job, at, Counts{Warnings: int64(len(gone) + len(again) - room)})
+}
+
+// warn adds a warning about the manager to what became of rows, which are in file order.
+func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, code string) error {
+	var changes []chatadmin.Change[chatadmin.Record]
+	for len(rows) > 0 {
+		batch := int(rows[0]) / batchRows
+		rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(chunkKind, w.Domain.ID, im.id, batch)})
+		if err != nil {
+			return err
+		}
+		if len(rs) == 0 {
+			return fmt.Errorf("import %s: batch %d is not there any more: %w", im.id, batch, chatadmin.ErrNotFound)
+		}
+		var c chunk
+		if err := json.Unmarshal(rs[0].Data, &c); err != nil {
+			return fmt.Errorf("import %s: %w", im.id, err)
+		}
+		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
+			c.Notes = append(c.Notes, note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
+		}
+		slices.SortStableFunc(c.Notes, func(a, b note) int { return a.Row - b.Row })
+		change := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev}
+		if change.Row.Data, err = json.Marshal(c); err != nil {
+			return err
+		}
+		changes = append(changes, change)
+	}
+	return w.PutRecords(ctx, changes)
 }

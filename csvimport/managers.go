@@ -14,13 +14,15 @@ func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin
 	var start []uint32 // every circle has a link among these
 	for i := range x.links {
 		l := &x.links[i]
-		if l.code != linkSet {
+		if l.code == linkOwn {
 			continue
 		}
 		at, there := x.there(l.target)
 		l.at = at
 		if !there && !l.inStore {
 			l.code = linkUnknown
+		}
+		if l.code != linkSet {
 			continue
 		}
 		if there && at > l.row { // a circle within the file leads down at least once

@@ -26,10 +26,12 @@ func (m Mode) check() error {
 // Options of an import. The zero value keeps blank cells from changing anything, sends no mail to imported users, and imports
 // the good rows whatever the bad ones say.
 type Options struct {
-	AllOrNothing    bool   // one row that fails means that nothing is changed
+	// AllOrNothing: one row that fails means that nothing is changed. A row that fails only when its batch is committed, since users were changed meanwhile, stops the import there;
+	// batches before it stand, and Resume goes on when what is wrong is mended.
+	AllOrNothing    bool
 	SendInvitations bool   // invite every created user; otherwise the importing admin gets a link that does it
 	ClearBlanks     bool   // a blank cell clears the field of an existing user instead of keeping it
-	FileName        string // to show; the file itself is given as a reader
+	FileName        string // to show, cut to 64 bytes; the file itself is given as a reader
 
 	// Begun, where set, is told the import's ID before the first row is written. Who keeps it can resume the import even if the process dies.
 	Begun func(importID chatadmin.ID)
@@ -50,7 +52,7 @@ func (o *Options) settings(m Mode) settings {
 	if o == nil {
 		o = &Options{}
 	}
-	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, o.FileName}
+	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName)}
 }
 
 func (o *Options) progress() func(chatadmin.Progress) {

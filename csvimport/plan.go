@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 
@@ -19,7 +18,7 @@ type Plan struct {
 	Actor     chatadmin.ID  `json:"actor"`
 	DomainRev chatadmin.Rev `json:"domain_rev"`
 	File      []byte        `json:"file"`      // SHA-256
-	Decisions []byte        `json:"decisions"` // SHA-256 over what becomes of each row
+	Decisions []byte        `json:"decisions"` // SHA-256 over what becomes of each row, and which fields it changes
 	Counts    Counts        `json:"counts"`
 	Warnings  []string      `json:"warnings,omitempty"` // of the file as a whole
 
@@ -49,10 +48,13 @@ func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode
 }
 
 // Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
-// if the file is another one.
+// if the file is another one. Of o only Begun and Progress count: the rest was decided with the plan, and asking for anything that it was not made with is chatadmin.ErrInvalid.
 func Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
 	if p.Actor != s.Actor() || p.Domain != s.Domain() {
 		return nil, fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
+	}
+	if more := o.settings(p.Settings.Mode); more.AllOrNothing && !p.Settings.AllOrNothing || more.SendInvitations && !p.Settings.SendInvitations || more.ClearBlanks && !p.Settings.ClearBlanks {
+		return nil, fmt.Errorf("the plan was made without an option that is asked for now: make it again: %w", chatadmin.ErrInvalid)
 	}
 	hash, err := fingerprint(ctx, file)
 	if err != nil {
@@ -99,12 +101,12 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	src, err := open(file, domain.Login, csvfile.Format{})
+	src, err := open(ctx, file, domain.Login, csvfile.Format{})
 	if err != nil {
 		return nil, err
 	}
 	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, verdict: verdict{write: &chatadmin.UserWrite{}}, done: done,
-		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}}
+		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}, decisions: sha256.New()}
 	sc.decider.setAdmins(admins)
 	if err := sc.all(ctx); err != nil {
 		return nil, err
@@ -114,11 +116,10 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	}
 	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
 	p.Counts.Warnings += int64(len(p.Warnings))
-	h := sha256.New()
 	for _, c := range p.chunks {
-		_, _ = fmt.Fprintf(h, "%s%v\n", c.Letters, c.Notes)
+		_, _ = fmt.Fprintf(sc.decisions, "%s%v\n", c.Letters, c.Notes)
 	}
-	p.Decisions = h.Sum(nil)
+	p.Decisions = sc.decisions.Sum(nil)
 	return p, nil
 }
 
@@ -134,16 +135,13 @@ type Result struct {
 	ImportID chatadmin.ID
 	Counts   Counts
 	Warnings []string // of the file as a whole
-	Invited  int      // mails sent at once, where asked for
+	Invited  int      // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
 
+	file   []byte // SHA-256
 	chunks []chunk
 }
 
 // refuse is the result of an all-or-nothing import in which rows are wrong.
 func (p *Plan) refuse() (*Result, error) {
-	return &Result{Counts: p.Counts, Warnings: p.Warnings, chunks: p.chunks}, ErrRowsFailed
-}
-
-func isRetry(err error) bool {
-	return errors.Is(err, chatadmin.ErrExists) || errors.Is(err, chatadmin.ErrNeedsExclusive)
+	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, chunks: p.chunks}, ErrRowsFailed
 }

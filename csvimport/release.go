@@ -71,7 +71,7 @@ func changeNotice(ctx context.Context, w *chatadmin.Work, importID chatadmin.ID,
 
 // finish does what follows a finished import: the invitations, where they were asked for, and the mail to the admin. A crash before it is made up for by Resume.
 func finish(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, par params, chunks []chunk) (*Result, error) {
-	r := &Result{ImportID: job.ID, Warnings: par.Warnings, chunks: chunks}
+	r := &Result{ImportID: job.ID, Warnings: par.Warnings, file: par.File, chunks: chunks}
 	if err := json.Unmarshal(job.Result, &r.Counts); err != nil {
 		return nil, fmt.Errorf("import %s: %w", job.ID, err)
 	}
@@ -110,6 +110,7 @@ func notify(ctx context.Context, s *chatadmin.Scope, r *Result, par params) erro
 			}
 			m := summaryMail(w, r, par)
 			if held {
+				m.ID += fmt.Sprintf("-%x", n.Hash[:8]) // made up for after a crash it is another mail, whose link is the one that works
 				m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite whom the import created (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
 					n.Expires.Format("2 January 2006, 15:04 MST"), a.Link("import", token))
 			}
@@ -192,7 +193,7 @@ func (n notice) redeemable(s *chatadmin.Scope, t chatadmin.Token, now time.Time)
 	return nil
 }
 
-// Release queues and sends the invitations that an import held back, to each created user once, and returns how many mails went out now. It is called when the admin who got the link has
+// Release queues and sends the invitations that an import held back, to each created user once, and returns to how many users mails went out now, which may include others who waited to be invited. It is called when the admin who got the link has
 // followed it and confirmed: never for merely opening it. The link works once; released again after a crash in between, it finishes what was begun. It needs
 // chatadmin.PermUsersImport.
 func Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error) {

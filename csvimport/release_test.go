@@ -204,3 +204,30 @@ func TestNoticeIsMadeUpFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, w.mail.Mails(), 4)
 }
+
+// A mail that a crash has left unknown is made up for by another one, with another link: a mail server must not take it for the same.
+func TestNoticeIsSentAgain(t *testing.T) {
+	crash := true
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
+		mails := 0
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind == csvimport.KindImportEnd {
+				if mails++; crash && mails == 2 {
+					return errors.New("the process dies when the mail is sent")
+				}
+			}
+			return nil
+		}
+	})
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	require.ErrorContains(t, err, "the process dies")
+	crash = false
+	_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
+	require.NoError(t, err)
+	mails := w.mail.To("boss@acme.example")
+	require.Len(t, mails, 2)
+	require.NotEqual(t, mails[0].ID, mails[1].ID)
+	n, err := csvimport.Release(ctx, w.s, w.token())
+	require.NoError(t, err, "the last link works")
+	require.Equal(t, 3, n)
+}

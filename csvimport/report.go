@@ -1,6 +1,7 @@
 package csvimport
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -13,30 +14,31 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
-// Outcomes reads the file once more and tells what would become of each row, in file order and in bounded memory. A plan that was kept as JSON has forgotten its
+// Outcomes reads the file once more and tells what would become of each row, in file order and in bounded memory; another file is ErrOtherFile. A plan that was kept as JSON has forgotten its
 // rows: make it again.
 func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
-	return walk(ctx, s, file, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+	return walk(ctx, s, file, p.File, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
-// Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory.
+// Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory; another file is ErrOtherFile.
 func (r *Result) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
-	return walk(ctx, s, file, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+	return walk(ctx, s, file, r.file, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
 // WriteCSV writes the result CSV of a plan; see Result.WriteCSV.
 func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
-	return writeResult(ctx, s, file, p.chunks, p.Counts.Rows, w)
+	return writeResult(ctx, s, file, p.File, p.chunks, p.Counts.Rows, w)
 }
 
 // WriteCSV writes the result CSV: the columns of the file, and _line, _status, _code and _message. It can be filtered, mended and imported again as it is, since columns that begin
-// with "_" are not read. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
+// with "_" are not read. Of a line that is broken as such the cells may be in the wrong columns: the one of the login stays empty, so that it fails until somebody has looked at it, and
+// _message has the line as it stood, up to 2000 bytes. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
 // what the original holds.
 func (r *Result) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
-	return writeResult(ctx, s, file, r.chunks, r.Counts.Rows, w)
+	return writeResult(ctx, s, file, r.file, r.chunks, r.Counts.Rows, w)
 }
 
-func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
+func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
 	if len(chunks) == 0 && rows > 0 {
 		return fmt.Errorf("what became of the rows is not known any more: make the plan again: %w", chatadmin.ErrInvalid)
 	}
@@ -44,7 +46,12 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []
 	if err != nil {
 		return err
 	}
-	src, err := open(file, domain.Login, csvfile.Format{})
+	if is, err := fingerprint(ctx, file); err != nil {
+		return err
+	} else if !bytes.Equal(is, hash) {
+		return ErrOtherFile
+	}
+	src, err := open(ctx, file, domain.Login, csvfile.Format{})
 	if err != nil {
 		return err
 	}
@@ -75,10 +82,10 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []
 	return nil
 }
 
-func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, chunks []chunk, rows int64, w io.Writer) error {
+func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, chunks []chunk, rows int64, w io.Writer) error {
 	out := csv.NewWriter(w)
 	var kept []int // columns of the file; results of an earlier import are replaced
-	err := walk(ctx, s, file, chunks, rows, func(o Outcome, src *source) error {
+	err := walk(ctx, s, file, hash, chunks, rows, func(o Outcome, src *source) error {
 		if kept == nil {
 			var names []string
 			for i, name := range src.header.names {
@@ -93,15 +100,16 @@ func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, ch
 		cells := make([]string, 0, len(kept)+4)
 		for _, i := range kept {
 			cell := ""
-			if i < len(src.raw.Fields) {
+			if broken := src.raw.Err != nil; i < len(src.raw.Fields) && !(broken && i == src.header.at[colLogin]) {
 				// What an export has guarded already is not guarded twice.
-				cell = formula.Guard(formula.Unguard(strings.TrimSpace(string(src.raw.Fields[i]))))
+				cell = formula.Guard(formula.Unguard(strings.TrimSpace(asText(src.raw.Fields[i], broken))))
 			}
 			cells = append(cells, cell)
 		}
 		code, message := o.Summary()
-		for i := len(src.header.names); i < len(src.raw.Fields); i++ {
-			message += fmt.Sprintf("; surplus: %s", chatadmin.Cut(string(src.raw.Fields[i])))
+		if src.raw.Err != nil {
+			line := bytes.Join(src.raw.Fields, []byte{src.file.Format().Delimiter})
+			message += "; the line: " + asText(line[:min(len(line), 2000)], true)
 		}
 		return out.Write(append(cells, strconv.Itoa(o.Line), string(o.Status), code, formula.Guard(message)))
 	})
@@ -110,6 +118,14 @@ func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, ch
 		err = out.Error()
 	}
 	return err
+}
+
+// asText shows a part of a line, which may be no text if the line is broken.
+func asText(part []byte, broken bool) string {
+	if !broken {
+		return string(part)
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(string(part), "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // Summary is the code of the first note, and all messages in one line: what the result CSV says of the row.

@@ -28,15 +28,16 @@ func TestResultCSV(t *testing.T) {
 	require.Equal(t, []string{"Bo;b", "bob@acme", "1", "TRUE", "4", "failed", "bad_email"}, rows[2][:7])
 	require.Equal(t, []string{"'=cmd()", "eve@acme.example", "'-1", "", "5", "created", "", ""}, rows[3])
 	require.Equal(t, []string{"short", "", "", "", "6", "failed", "field_count"}, rows[4][:7])
-	require.Contains(t, rows[5][7], "surplus")
+	require.Contains(t, rows[5][7], "the line: long;l@acme.example;1;TRUE;surplus")
+	require.Equal(t, []string{"long", "", "1", "TRUE", "7", "failed", "field_count"}, rows[5][:7], "its cells may be in the wrong columns")
 	require.Equal(t, "=cmd()", w.is("eve@acme.example").DisplayName)
 
 	again, lines := w.run(w.s, out.String(), csvimport.UpdateExisting, nil)
-	require.Equal(t, []string{"2 unchanged", "3 failed bad_email", "4 unchanged", "5 failed missing", "6 created"}, lines)
+	require.Equal(t, []string{"2 unchanged", "3 failed bad_email", "4 unchanged", "5 failed missing", "6 failed missing"}, lines, "a broken line does not become a whole one")
 	require.Empty(t, again.Warnings)
 	mended := strings.Replace(strings.Replace(out.String(), "bob@acme,", "bob@acme.example,", 1), "short,,", "short,short@acme.example,", 1)
 	_, lines = w.run(w.s, mended, csvimport.UpdateExisting, nil)
-	require.Equal(t, []string{"2 unchanged", "3 created", "4 unchanged", "5 created", "6 unchanged"}, lines)
+	require.Equal(t, []string{"2 unchanged", "3 created", "4 unchanged", "5 created", "6 failed missing"}, lines)
 	require.Equal(t, "+31612345678", w.is("ann@acme.example").Phone)
 
 	// The result of a result replaces the columns of the first.
@@ -46,6 +47,20 @@ func TestResultCSV(t *testing.T) {
 	require.NoError(t, r2.WriteCSV(ctx, w.s, strings.NewReader(mended), &out2))
 	require.Equal(t, 1, strings.Count(out2.String(), "_line"))
 	require.NotContains(t, out2.String(), "''", "nothing is guarded twice")
+}
+
+// What became of the lines is told of the file that was imported, and of no other.
+func TestOutcomesOfAnotherFile(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	file, other := "login\nann@acme.example\n", "login\neve@acme.example\n"
+	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	require.NoError(t, err)
+	r, err := csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	require.NoError(t, err)
+	none := func(csvimport.Outcome) error { t.Error("a line was told of"); return nil }
+	require.ErrorIs(t, p.Outcomes(ctx, w.s, strings.NewReader(other), none), csvimport.ErrOtherFile)
+	require.ErrorIs(t, r.Outcomes(ctx, w.s, strings.NewReader(other), none), csvimport.ErrOtherFile)
+	require.ErrorIs(t, r.WriteCSV(ctx, w.s, strings.NewReader(file+"eve@acme.example\n"), &strings.Builder{}), csvimport.ErrOtherFile)
 }
 
 // A plan is kept as JSON and applied later; what it said of the rows is then to be had by planning again.

@@ -2,7 +2,9 @@ package csvimport
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
 
@@ -28,32 +30,10 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
 		l.Row = &row{}
 	}
-	var cell *string
-	switch key {
-	case "name":
-		cell = &l.Row.Name
-	case "firstname":
-		cell = &l.Row.FirstName
-	case "lastname":
-		cell = &l.Row.LastName
-	case "login":
-		cell = &l.Row.Login
-	case "email":
-		cell = &l.Row.Email
-	case "title":
-		cell = &l.Row.Title
-	case "mobile":
-		cell = &l.Row.Mobile
-	case "manager":
-		cell = &l.Row.Manager
-	case "Enabled":
-		cell = &l.Row.Enabled
-	case "role":
-		cell = &l.Row.Role
-	default:
+	if len(key) != 1 || key[0] < '0' || key[0] >= '0'+byte(columns) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
-	*cell = clean(value)
+	*l.Row.cells()[key[0]-'0'] = clean(value)
 	return nil
 }
 
@@ -72,8 +52,8 @@ func newDecoder(h *header) *decoder {
 	d := &decoder{lines: make([]line, batchRows)}
 	var names []string
 	for c, i := range h.at {
-		if i >= 0 {
-			names, d.columns = append(names, titles[c]), append(d.columns, i)
+		if i >= 0 { // gocsv gets numbers for headings: a host that uses it as well may have set how it normalises them
+			names, d.columns = append(names, strconv.Itoa(c)), append(d.columns, i)
 		}
 	}
 	d.records = [][]string{names}
@@ -84,20 +64,35 @@ func newDecoder(h *header) *decoder {
 // reset begins a batch.
 func (d *decoder) reset() { d.records, d.cells = d.records[:1], d.cells[:0] }
 
+// mostCell is how much of a cell is looked at: four times what fits anywhere, so that longer ones are found too long, and a thousand lines of them fit into memory.
+const mostCell = 1024
+
+// cut cuts a cell before a character.
+func cut(cell []byte) []byte {
+	if len(cell) <= mostCell {
+		return cell
+	}
+	n := mostCell
+	for n > 0 && !utf8.RuneStart(cell[n]) {
+		n--
+	}
+	return cell[:n]
+}
+
 // add adds a record to the batch. Its cells share one string, so that whoever keeps one of them keeps no more than its line.
 func (d *decoder) add(fields [][]byte) {
 	size := 0
 	for _, i := range d.columns {
-		size += len(fields[i])
+		size += len(cut(fields[i]))
 	}
 	var line strings.Builder
 	line.Grow(size)
 	for _, i := range d.columns {
-		line.Write(fields[i])
+		line.Write(cut(fields[i]))
 	}
 	rest, from := line.String(), len(d.cells)
 	for _, i := range d.columns {
-		n := len(fields[i])
+		n := len(cut(fields[i]))
 		d.cells = append(d.cells, rest[:n])
 		rest = rest[n:]
 	}

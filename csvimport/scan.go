@@ -2,6 +2,7 @@ package csvimport
 
 import (
 	"context"
+	"hash"
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -20,6 +21,8 @@ type scanner struct {
 	done    []chunk
 	chunks  []chunk
 	counts  Counts
+
+	decisions hash.Hash
 }
 
 func (sc *scanner) all(ctx context.Context) error {
@@ -68,6 +71,11 @@ func (sc *scanner) applyLinks() {
 		case batch < len(sc.done):
 		case l.code == linkSet && !l.other:
 			x.letters[l.row] = letterUpdated
+		case l.code == linkAbove:
+			x.letters[l.row] = letterFailed
+			c := &sc.chunks[batch]
+			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
+			touched[batch] = true
 		case l.code != linkSet && l.other:
 			c := &sc.chunks[batch]
 			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
@@ -114,6 +122,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
 		} else {
 			sc.decider.row(e, is, first, base+i, v)
+			if is != nil && written(v.letter) {
+				_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
+			}
 		}
 		sc.index.letters = append(sc.index.letters, v.letter)
 		sc.counts.KeptBlanks += int64(v.blanks)
@@ -144,6 +155,9 @@ func (sc *scanner) link(row int, user key, is, manager *chatadmin.User, managerK
 	}
 	if is != nil {
 		sc.above[user] = is.Manager
+		if !other && sc.decider.above(is) {
+			l.code = linkAbove
+		}
 	}
 	sc.index.addLink(l)
 }

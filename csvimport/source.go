@@ -41,7 +41,8 @@ type room struct {
 }
 
 // open starts at the beginning of the file. What was found out about its format before need not be found out again.
-func open(f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*source, error) {
+func open(ctx context.Context, f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*source, error) {
+	f = cancellable{f, ctx}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
@@ -57,6 +58,19 @@ func open(f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*
 		s.rooms[i].dec = newDecoder(s.header)
 	}
 	return s, nil
+}
+
+// cancellable is a file that cannot be read any more when its context is done.
+type cancellable struct {
+	io.ReadSeeker
+	ctx context.Context
+}
+
+func (c cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.ReadSeeker.Read(p)
 }
 
 func refused(err error) error {
@@ -99,7 +113,9 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		if e.row == nil {
 			e.row, good = good[0].Row, good[1:]
 		}
-		e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
+		if e.bad == nil { // nothing is looked up for a broken line, whose cells are no text, perhaps
+			e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
+		}
 	}
 	s.next++
 	room.rows = rows
@@ -131,7 +147,7 @@ func (s *source) salvage() *row {
 	r := &row{}
 	for c, cell := range r.cells() {
 		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
-			*cell = clean(string(s.raw.Fields[i]))
+			*cell = clean(string(cut(s.raw.Fields[i])))
 		}
 	}
 	return r

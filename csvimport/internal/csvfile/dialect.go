@@ -3,19 +3,37 @@ package csvfile
 import (
 	"bytes"
 	"fmt"
+	"io"
 )
 
-// findDialect finds the delimiter and the kind of quotes from the first line.
+var delimiters = []byte(",;\t")
+
+// findDialect finds the delimiter and the kind of quotes from the first line, or the delimiter from a line before it that names it, as Excel writes and reads them: sep=;
 func (r *Reader) findDialect() error {
 	line, err := r.peekLine()
 	if err != nil {
 		return err
 	}
-	best := 0
 	r.format.Delimiter = ','
-	for _, d := range []byte{',', ';', '\t'} {
-		if n := outside(line, d); n > best {
-			best, r.format.Delimiter = n, d
+	if named := bytes.Trim(line, "\" "); len(named) == 5 && bytes.EqualFold(named[:4], []byte("sep=")) && bytes.IndexByte(delimiters, named[4]) >= 0 {
+		r.format.Delimiter = named[4]
+		if err := r.skipLine(); err != nil {
+			return err
+		}
+		if err := r.skipBlank(); err == io.EOF {
+			return &FileError{CodeEmpty, "the file is empty"}
+		} else if err != nil {
+			return err
+		}
+		if line, err = r.peekLine(); err != nil {
+			return err
+		}
+	} else {
+		best := 0
+		for _, d := range delimiters {
+			if n := outside(line, d); n > best {
+				best, r.format.Delimiter = n, d
+			}
 		}
 	}
 	for cell := range bytes.SplitSeq(line, []byte{r.format.Delimiter}) {

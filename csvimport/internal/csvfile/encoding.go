@@ -42,6 +42,9 @@ func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Reader(f), Format{Encoding: "utf-16be", BOM: true}, skip(0)
 	}
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) { // it says so itself: what is not UTF-8 is an error of its line
+		return f, Format{Encoding: "utf-8", BOM: true}, skip(3)
+	}
 	if err := skip(0); err != nil {
 		return nil, Format{}, unreadable(err)
 	}
@@ -53,9 +56,6 @@ func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	}
 	if !valid {
 		return charmap.Windows1252.NewDecoder().Reader(f), Format{Encoding: "windows-1252"}, skip(0)
-	}
-	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
-		return f, Format{Encoding: "utf-8", BOM: true}, skip(3)
 	}
 	return f, Format{Encoding: "utf-8"}, skip(0)
 }

@@ -20,6 +20,7 @@ const (
 	CodeFieldCount    = "field_count"      // not as many fields as the header has
 	CodeManyColumns   = "too_many_columns" // more than Limits.Columns
 	CodeNUL           = "nul_byte"
+	CodeEncoding      = "bad_encoding" // not UTF-8 in a file that says it is
 )
 
 // FileError says why a whole file cannot be read.
@@ -35,5 +36,6 @@ const (
 	CodeEmpty    = "empty_file"
 	CodeNotCSV   = "not_csv"
 	CodeTooLarge = "file_too_large"
-	CodeHeader   = "bad_header" // the first line is itself broken
+	CodeManyRows = "too_many_rows" // more than Limits.Rows
+	CodeHeader   = "bad_header"    // the first line is itself broken
 )

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"unicode/utf8"
 )
 
 const mostBytes = 2 << 30
@@ -19,6 +21,7 @@ func CheckSize(bytes int64) error {
 // Limits bound what a file may hold; zero fields take the defaults.
 type Limits struct {
 	FileBytes  int64  // default 2 GiB
+	Rows       int    // default ten million
 	RowBytes   int    // default 1 MiB; also the memory that reading takes at most
 	FieldBytes int    // default 64 KiB
 	Columns    int    // default 256
@@ -35,6 +38,7 @@ func (l Limits) withDefaults() Limits {
 	if l.FileBytes == 0 {
 		l.FileBytes = mostBytes
 	}
+	set(&l.Rows, 10_000_000)
 	set(&l.RowBytes, 1<<20)
 	set(&l.FieldBytes, 64<<10)
 	set(&l.Columns, 256)
@@ -61,8 +65,12 @@ type Reader struct {
 	end  int // of what is in buf
 	eof  bool
 	line int // of the next record
+	rows int
 	read int64
 	p    parser
+
+	count  int    // of fields, when it was wrong last
+	reason string // what was said of it then: a file may have it wrong in each of a million lines
 }
 
 // NewReader finds out how the file is written and reads its header, the first line that is not blank. The errors are *FileError, or those of f.
@@ -85,6 +93,7 @@ func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
 	if err := r.record(&head); err != nil {
 		return nil, err
 	}
+	r.text(&head)
 	if head.Err != nil {
 		return nil, &FileError{CodeHeader, fmt.Sprintf("the headings in line %d cannot be read: %s", head.Line, head.Err.Reason)}
 	}
@@ -103,18 +112,36 @@ func (r *Reader) Header() []string { return r.header }
 // Bytes is how much of the file (as UTF-8) the records take that have been read.
 func (r *Reader) Bytes() int64 { return r.read - int64(r.end-r.pos) }
 
-// Read reads the next record, blank lines skipped, or returns io.EOF. A broken record is no error: row.Err says what is wrong with it.
+// Read reads the next record, or returns io.EOF. Blank lines are skipped, and those of which spreadsheets have left the separators alone. A broken record is no error: row.Err says
+// what is wrong with it.
 func (r *Reader) Read(row *Row) error {
-	if err := r.skipBlank(); err != nil {
-		return err
+	for blank := true; blank; {
+		if err := r.skipBlank(); err != nil {
+			return err
+		}
+		if err := r.record(row); err != nil {
+			return err
+		}
+		blank = row.Err == nil && !slices.ContainsFunc(row.Fields, func(f []byte) bool { return len(bytes.TrimSpace(f)) > 0 })
 	}
-	if err := r.record(row); err != nil {
-		return err
+	if r.rows++; r.rows > r.lim.Rows {
+		return &FileError{CodeManyRows, fmt.Sprintf("the file has more than %d lines: split it and import the parts one after the other", r.lim.Rows)}
 	}
+	r.text(row)
 	if n := len(row.Fields); row.Err == nil && n != len(r.header) {
-		row.Err = &RowError{row.Line, CodeFieldCount, fmt.Sprintf("the line has %d fields, the header has %d", n, len(r.header))}
+		if n != r.count {
+			r.count, r.reason = n, fmt.Sprintf("the line has %d fields, the header has %d", n, len(r.header))
+		}
+		row.Err = &RowError{row.Line, CodeFieldCount, r.reason}
 	}
 	return nil
+}
+
+// text looks whether a record is UTF-8, where only the mark at the beginning of the file has said so.
+func (r *Reader) text(row *Row) {
+	if r.format.Encoding == "utf-8" && r.format.BOM && row.Err == nil && slices.ContainsFunc(row.Fields, func(f []byte) bool { return !utf8.Valid(f) }) {
+		row.Err = &RowError{row.Line, CodeEncoding, "the line has characters that are not UTF-8, as the file begins by saying: save it as UTF-8 anew"}
+	}
 }
 
 // fill reads more behind what is there, making room first. It returns false where there is no more, or no more room.

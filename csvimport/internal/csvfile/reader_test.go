@@ -54,7 +54,7 @@ func TestRecords(t *testing.T) {
 		"cr":                      {"a,b\r1,2\r\r3,4", []string{"2: 1|2", "4: 3|4"}},
 		"blank lines first":       {"\n  \na,b\n1,2\n", []string{"4: 1|2"}},
 		"semicolon":               {"a;b\n1,5;2\n", []string{"2: 1,5|2"}},
-		"tab":                     {"a\tb\n1\t2\n\t\n", []string{"2: 1|2", "3: |"}},
+		"tab":                     {"a\tb\n1\t2\n\t3\n", []string{"2: 1|2", "3: |3"}},
 		"delimiter in the header": {"\"a;x\",b\n1,2\n", []string{"2: 1|2"}},
 		"one column":              {"login\nann\n", []string{"2: ann"}},
 		"quoted":                  {"a,b\n\"1\",\"2,3\"\n", []string{"2: 1|2,3"}},
@@ -66,12 +66,17 @@ func TestRecords(t *testing.T) {
 		"behind a closing quote":  {"a,b\n\"1\"x,2\n4,5\n", []string{"2! stray_quote", "3: 4|5"}},
 		"unclosed at the end":     {"a,b\n1,2\n\"3,4\n5,6\n", []string{"2: 1|2", "3! unclosed_quote", "4: 5|6"}},
 		"unclosed before quotes":  {"a,b\n\"1,2\n\"3\",\"4\"\n5,6\n", []string{"2! stray_quote", "3: 3|4", "4: 5|6"}},
-		"too few and too many":    {"a,b\n1\n1,2,3\n,\n", []string{"2! field_count", "3! field_count", "4: |"}},
+		"too few and too many":    {"a,b\n1\n1,2,3\n,4\n", []string{"2! field_count", "3! field_count", "4: |4"}},
 		"nul":                     {"a,b\n" + strings.Repeat("x,y\n", 300) + "1,\x002\n3,4\n", append(repeat("x|y", 2, 300), "302! nul_byte", "303: 3|4")},
 		"curly quotes are data":   {"a,b\n“1”,2\n", []string{"2: “1”|2"}},
 		"curly":                   {"“a”,”b”\n“1”,”2″\n»x«, „y“\n\"p\",“q”\n", []string{"2: 1|2", "3: x|y", "4: p|q"}},
 		"curly within":            {"“a”,”b”\n“say “hi” now”,x\n”no end,x\n“a”b,x\n", []string{"2: say “hi” now|x", "3: ”no end|x", "4: “a”b|x"}},
 		"curly keeps commas":      {"“a”,”b”\n“1,5”,2\n", []string{"2: 1,5|2"}},
+		"separators alone":        {"a,b\n,\n1,2\n, \n,,,\n\"\",\"\"\n3,4\n", []string{"3: 1|2", "7: 3|4"}},
+		"separator named":         {"sep=;\r\na;b,c\r\n1;2,3\r\n", []string{"3: 1|2,3"}},
+		"separator named quoted":  {"\"SEP=\t\"\n\na,b\tc\n1\t2\n", []string{"4: 1|2"}},
+		"no separator named":      {"sep=x;b\n1;2\n", []string{"2: 1|2"}},
+		"not utf-8":               {"\ufeffa,b\n\xe9,1\n2,é\n", []string{"2! bad_encoding", "3: 2|é"}},
 		"header again":            {"a,b\na,b\n", []string{"2: a|b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -302,4 +307,22 @@ func BenchmarkReader(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/floor, "x-encoding/csv")
+}
+
+func TestManyRows(t *testing.T) {
+	r, err := NewReader(strings.NewReader("a\n1\n\n2\n3\n"), Limits{Rows: 2})
+	require.NoError(t, err)
+	var row Row
+	require.NoError(t, r.Read(&row))
+	require.NoError(t, r.Read(&row))
+	var fe *FileError
+	require.ErrorAs(t, r.Read(&row), &fe)
+	require.Equal(t, CodeManyRows, fe.Code)
+}
+
+func TestOnlyASeparatorIsNamed(t *testing.T) {
+	var fe *FileError
+	_, err := NewReader(strings.NewReader("sep=;\n"), Limits{})
+	require.ErrorAs(t, err, &fe)
+	require.Equal(t, CodeEmpty, fe.Code)
 }

@@ -1,0 +1,193 @@
+package csvimport_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/csvimport"
+)
+
+// What happens between the plan and the row that is committed.
+
+// importer is somebody with a custom role who may import.
+func (w *world) importer() *chatadmin.Scope {
+	w.t.Helper()
+	r, err := w.host.SetRole(ctx, chatadmin.Role{Name: "HR", Level: 50,
+		Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport}})
+	require.NoError(w.t, err)
+	return w.admin.As(w.domain, w.user("hr@acme.example", withRole(r.ID)).ID)
+}
+
+// meanwhile runs an import during which something happens when it has been planned and begun.
+func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.Options, happens func()) (*csvimport.Result, error) {
+	o.Begun = func(chatadmin.ID) { happens() }
+	return csvimport.Run(ctx, s, strings.NewReader(file), mode, &o)
+}
+
+func (w *world) promote(u chatadmin.User) func() {
+	return func() {
+		_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, u.ID)
+		require.NoError(w.t, err)
+	}
+}
+
+// Whose only change is the manager is as much above the importer as anybody.
+func TestManagerOfSomebodyAbove(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	s := w.importer()
+	ann := w.user("ann@acme.example")
+	_, lines := w.run(s, "login,manager\nboss@acme.example,ann@acme.example\nnew@acme.example,boss@acme.example\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 failed forbidden", "3 created"}, lines)
+	require.Empty(t, w.is("boss@acme.example").Manager)
+	_, lines = w.run(s, "login,manager\nboss@acme.example,nobody@acme.example\nboss@acme.example,boss@acme.example\nhr@acme.example,ann@acme.example\n", csvimport.UpdateExisting, nil)
+	require.Equal(t, []string{"2 unchanged", "3 failed duplicate_login", "4 updated"}, lines, "what would not be set is not refused either, and one's own manager is one's own")
+
+	file := "login,title,manager\nann@acme.example,B,boss@acme.example\n"
+	for _, file := range []string{file, strings.Replace(file, ",B,", ",,", 1)} {
+		r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.Options{}, w.promote(ann))
+		require.NoError(t, err, "the row fails by itself")
+		require.Equal(t, []string{"2 failed forbidden"}, outcomes(t, r.Outcomes, s, file))
+		again, err := csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+		require.NoError(t, err)
+		require.Equal(t, r.Counts, again.Counts)
+		require.Empty(t, w.is("ann@acme.example").Manager)
+		_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+		require.NoError(t, err)
+	}
+}
+
+// All or nothing holds for what is found wrong only when it is committed: the import stops before it.
+func TestAllOrNothingMeanwhile(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	s := w.importer()
+	ann := w.user("ann@acme.example")
+	file := "login,title\nnew@acme.example,A\nann@acme.example,B\n"
+	r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.Options{AllOrNothing: true}, w.promote(ann))
+	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
+	require.ErrorContains(t, err, "line 3")
+	require.Zero(t, r.Counts.Created)
+	_, err = w.host.UserByLogin(ctx, "new@acme.example")
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+	require.NoError(t, err)
+	r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+	require.NoError(t, err, "it goes on when what was wrong is mended")
+	require.EqualValues(t, 1, r.Counts.Created)
+}
+
+// Skip mode leaves existing users alone, also one whom somebody else has created a moment before.
+func TestSkippedMeanwhile(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	file := "login,manager\nann@acme.example,boss@acme.example\n"
+	r, err := w.meanwhile(w.s, file, csvimport.SkipExisting, csvimport.Options{}, func() { w.user("ann@acme.example") })
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 skipped exists"}, outcomes(t, r.Outcomes, w.s, file))
+	require.Empty(t, w.is("ann@acme.example").Manager)
+}
+
+// A plan that was reviewed as changing a title does not take a role away.
+func TestPlanIsStaleByFields(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.user("ann@acme.example")
+	file := "login,title,role\nann@acme.example,B,member\n"
+	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	require.NoError(t, err)
+	w.promote(ann)()
+	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
+	require.Equal(t, chatadmin.RoleAdmin, w.is("ann@acme.example").Role)
+}
+
+// What was not reviewed with the plan is not done either.
+func TestApplyIsAskedForMore(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	file := "login\nann@acme.example\n"
+	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	require.NoError(t, err)
+	for _, o := range []csvimport.Options{{SendInvitations: true}, {ClearBlanks: true}} {
+		_, err := csvimport.Apply(ctx, w.s, p, strings.NewReader(file), &o)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.Options{AllOrNothing: true, FileName: "x.csv"})
+	require.NoError(t, err)
+}
+
+// An import that is stopped before its first row has an ID.
+func TestCancelledAtOnce(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	c, cancel := context.WithCancel(ctx)
+	file := "login\nann@acme.example\n"
+	r, err := csvimport.Run(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
+	require.ErrorIs(t, err, context.Canceled)
+	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "job", Domain: w.domain, ID: string(r.ImportID)}})
+	require.NoError(t, err)
+	require.Less(t, len(rs[0].Data), 1000, "however long the file's name is")
+	r, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, r.Counts.Created)
+}
+
+// unique is a store with a further unique column, of the host's own.
+type unique struct {
+	chatadmin.Store
+	calls int
+}
+
+func (s *unique) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	s.calls++
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, uniqueTx{tx}) })
+}
+
+type uniqueTx struct{ chatadmin.Tx }
+
+func (x uniqueTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+	var conflicts []chatadmin.Conflict
+	for i := range c {
+		if strings.HasPrefix(c[i].Row.Email, "taken") {
+			conflicts = append(conflicts, chatadmin.Conflict{Index: i, Reason: chatadmin.KeyTaken, Field: "email"})
+		}
+	}
+	if conflicts != nil {
+		return conflicts, nil
+	}
+	return x.Tx.ChangeUsers(ctx, c)
+}
+
+// Whom the host's own column does not take fails by themselves.
+func TestUniqueColumnOfTheHost(t *testing.T) {
+	store := &unique{Store: memstore.New(nil)}
+	w := newWorldOn(t, store, chatadmin.ESChat)
+	_, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "E", LastName: "Eve", Email: "taken@acme.example"})
+	require.EqualError(t, err, "email: another user has the same email: exists already")
+	file := "login,firstname,lastname,email\nann,Ann,Smith,taken1@acme.example\nbob,Bob,Smith,b@acme.example\ncarl,Carl,Smith,taken2@acme.example\n"
+	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken"}, outcomes(t, r.Outcomes, w.s, file))
+	_, err = csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
+}
+
+// What a function of the host refuses stops the import; it is not tried for ever, whatever its error is.
+func TestHostRefusesUsers(t *testing.T) {
+	refusal := error(nil)
+	calls := 0
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
+		o.OnUserChange = []chatadmin.UserChangeFunc{func(context.Context, *chatadmin.Work, []chatadmin.UserChange) error {
+			calls++
+			return refusal
+		}}
+	})
+	for _, refusal = range []error{errors.Join(errors.New("this badge is given"), chatadmin.ErrExists), &chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken},
+		errors.Join(&chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken}, chatadmin.ErrExists)} {
+		calls = 0
+		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login\nann@acme.example\n"), csvimport.SkipExisting, nil)
+		require.ErrorIs(t, err, refusal)
+		require.Less(t, calls, 150)
+	}
+}
