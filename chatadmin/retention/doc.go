@@ -24,5 +24,6 @@
 //
 //	holds       SetDays, Policy, Plan, Apply, Resume, Report, Reports
 //
-// A run goes on in the name of who began it, and stops at the next batch when they may not any more; RunDue, which is for the host alone like SetLimit, then takes it over.
+// A run goes on in the name of who began it, and halts at the next batch when they may not any more. RunDue, which is for the host alone like SetLimit, takes over whatever has halted,
+// after ten minutes.
 package retention

@@ -105,8 +105,11 @@ func fingerprint(q chatadmin.ContentQuery) string {
 
 // check refuses a plan that was made for something else.
 func (p *Plan) check(s *chatadmin.Scope) error {
-	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Domain != s.Domain() || p.Days < 1 || !p.Before.Equal(before(p.Made, p.Days)) {
-		return fmt.Errorf("this plan was made by somebody else, for another domain, or by another version of the library: %w", chatadmin.ErrInvalid)
+	if p != nil && p.Domain != s.Domain() {
+		return fmt.Errorf("this plan was made for another domain: %w", chatadmin.ErrNotFound)
+	}
+	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Days < 1 || !p.Before.Equal(before(p.Made, p.Days)) {
+		return fmt.Errorf("this plan was made by somebody else, or by another version of the library: make one of your own: %w", chatadmin.ErrInvalid)
 	}
 	return nil
 }

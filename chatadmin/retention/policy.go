@@ -14,7 +14,7 @@ import (
 const (
 	KindSet   = "retention.set"   // of the policy
 	KindLimit = "retention.limit" // by the host
-	KindBegin = "retention.begin" // of a run
+	KindBegin = "retention.begin" // of a run; chatadmin.Options.Before is shown it before every batch, too
 	KindDone  = "retention.done"  // with what went
 	KindStop  = "retention.stop"  // before its end, since the domain keeps things for longer now
 	KindAdopt = "retention.adopt" // by the host, from somebody who did not bring it to its end
