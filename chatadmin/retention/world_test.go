@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,11 +67,8 @@ func memory() chatadmin.Store { return memstore.New(nil) }
 // hasty is a clock that moves with each look at it, so that batches seem slow and become small.
 func hasty(o *chatadmin.Options) {
 	now := o.Now
-	passed := time.Duration(0)
-	o.Now = func() time.Time {
-		passed += 250 * time.Millisecond
-		return now().Add(passed)
-	}
+	var looks atomic.Int64
+	o.Now = func() time.Time { return now().Add(time.Duration(looks.Add(1)) * 250 * time.Millisecond) }
 }
 
 func (w *world) user(login, role string) chatadmin.ID {
