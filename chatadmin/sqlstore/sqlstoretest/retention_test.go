@@ -87,7 +87,11 @@ func countOf(ctx context.Context, s chatadmin.Store, q chatadmin.ContentQuery) (
 func TestRetentionHoldRace(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		const users = 60
-		a := newAged(t, db, users, 100)
+		minutes := 100
+		if slow {
+			minutes = 60
+		}
+		a := newAged(t, db, users, minutes)
 		var r [2]*retention.Retention
 		var admins [2]*chatadmin.Admin
 		stores := [2]chatadmin.Store{a.store, db.open(t)}
@@ -197,19 +201,23 @@ func retainer(args []string) int {
 // The deleting process is killed at many points, and a new one resumes: in the end what is held is left, and the report counts exactly what has gone.
 func TestKilledRetention(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
-		h := newHoard(t, db)
-		s, r := h.s, retention.New(h.s.Admin())
-		require.NoError(t, r.SetDays(t.Context(), s, 90))
-		_, err := s.AddHold(t.Context(), chatadmin.Hold{User: h.user, Reason: "lawsuit"})
+		minutes := 3000
+		if slow {
+			minutes /= 2
+		}
+		a := newAged(t, db, 4, minutes)
+		s := a.scope(a.store, 0)
+		r := retention.New(s.Admin())
+		_, err := s.AddHold(t.Context(), chatadmin.Hold{User: a.users[0], Reason: "lawsuit"})
 		require.NoError(t, err)
 		p, err := r.Plan(t.Context(), s, 0)
 		require.NoError(t, err)
-		require.EqualValues(t, *eraseRows, p.Counts.Messages)
+		require.EqualValues(t, 3*minutes, p.Counts.Messages+p.Counts.Files)
 		self, err := os.Executable()
 		require.NoError(t, err)
 		done, kills := chatadmin.ID(""), 0
-		for n := 10; done == ""; n++ { // each gets a little further, and those behind the first ones as far as one batch
-			cmd := exec.Command(self, retainerArg, db.d.String(), db.dsn, db.options.Prefix, string(s.Domain()), string(s.Actor()), strconv.Itoa(n))
+		for n := 3; done == ""; n++ { // each gets a little further, and those behind the first ones as far as one batch
+			cmd := exec.Command(self, retainerArg, db.d.String(), db.dsn, db.options.Prefix, string(a.domain), string(s.Actor()), strconv.Itoa(n))
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
 			var errs bytes.Buffer
@@ -232,7 +240,7 @@ func TestKilledRetention(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, retention.Done, rep.State)
 		require.Equal(t, p.Counts, rep.Removed)
-		left, err := countOf(t.Context(), h.store, chatadmin.ContentQuery{Domain: s.Domain(), Before: time.Now()})
+		left, err := countOf(t.Context(), a.store, chatadmin.ContentQuery{Domain: a.domain, Before: time.Now()})
 		require.NoError(t, err)
 		require.Equal(t, p.Held, left)
 		all := 0
