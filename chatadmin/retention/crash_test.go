@@ -169,3 +169,38 @@ func TestWorkerCrashes(t *testing.T) {
 		require.Equal(t, old, sum)
 	}
 }
+
+// fenced is a store that looks behind which fence content is deleted.
+type fenced struct {
+	chatadmin.Store
+	t       *testing.T
+	batches int
+}
+
+func (f *fenced) Update(ctx context.Context, fence chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
+	return f.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return do(ctx, fencedTx{tx, f, fence}) })
+}
+
+type fencedTx struct {
+	chatadmin.Tx
+	f     *fenced
+	fence chatadmin.Fence
+}
+
+func (x fencedTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+	x.f.batches++
+	require.Equal(x.f.t, chatadmin.Fence{Domain: q.Domain, Mode: chatadmin.Shared}, x.fence, "a hold must not come while a batch deletes")
+	require.LessOrEqual(x.f.t, p.Limit, chatadmin.MaxBulk)
+	return x.Tx.DeleteContent(ctx, q, p)
+}
+
+// Each batch is behind the fence that keeps holds away. The store in memory runs one transaction after the other anyway, so that no race would show it there.
+func TestFence(t *testing.T) {
+	f := &fenced{Store: memory(), t: t}
+	w := newWorld(t, f, hasty)
+	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
+	w.days(90)
+	_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+	require.NoError(t, err)
+	require.Greater(t, f.batches, 2)
+}
