@@ -4,6 +4,7 @@
 //   - chatadmin/signin: decides every sign-in, locks out who guesses
 //   - chatadmin/password: argon2id passwords for hosts without a table of their own
 //   - chatadmin/erase: deletes users for good, with a plan and a receipt
+//   - chatadmin/retention: deletes what is older than a domain keeps it, but for what is held
 //   - chatadmin/smtpmail: sends the library's mail through an SMTP server
 //   - chatadmin/keyring: seals secrets before they are stored
 //   - chatadmin/sqlstore: the store on SQLite and PostgreSQL; its tests and benchmarks are a module of their own

@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/keyring":                    {},
 	"/chatadmin/memstore":                   {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/password":                   {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
+	"/chatadmin/retention":                  {"/chatadmin"},
 	"/chatadmin/signin":                     {"/chatadmin"},
 	"/chatadmin/smtpmail":                   {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":                   {"/chatadmin"},

@@ -34,7 +34,7 @@
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers, SetGroupAdmin, PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup; an admin of the group may too
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	domain          ChangeSettings
-//	holds           AddHold, ReleaseHold, Holds
+//	holds           AddHold, ReleaseHold, Holds; retention.SetDays, Policy, Plan, Apply, Resume, Report, Reports
 //	audit.read      Events, and Job where somebody else began it
 //	(none)          Leave, for oneself; AdminsInForce; View
 //

@@ -35,12 +35,6 @@ const (
 	users // if nothing is left; else once more from hostKinds
 )
 
-// A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one: no transaction keeps others waiting for long.
-const (
-	slow, quick = 600 * time.Millisecond, 250 * time.Millisecond
-	smallest    = 250
-)
-
 // Resume continues a deletion to its end, and returns its receipt; that of one that has ended is returned as it is. It needs chatadmin.PermUsersDelete, and goes on only in the name of
 // who asked for the deletion; see TakeOver. With an error the receipt says how far it came, where that could be read. progress may be nil.
 func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (Receipt, error) {
@@ -56,19 +50,9 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	case e.State != Running:
 		return e.Receipt, nil
 	}
-	limit, began := chatadmin.MaxBulk/4, time.Time{} // until it is known how quick the store is
+	var pace chatadmin.Pace
 	_, err = s.RunJob(ctx, id, func(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
-		now := d.admin.Options().Now()
-		if !began.IsZero() {
-			switch took := now.Sub(began); {
-			case took > slow:
-				limit = max(limit/2, smallest)
-			case took < quick:
-				limit = min(limit*2, chatadmin.MaxBulk)
-			}
-		}
-		began = now
-		return d.step(ctx, s, job, limit)
+		return d.step(ctx, s, job, pace.Next(d.admin.Options().Now()))
 	}, progress)
 	r, readErr := d.receipt(context.WithoutCancel(ctx), s, id)
 	if err == nil {

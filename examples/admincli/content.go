@@ -13,7 +13,7 @@ import (
 const contentHelp = `content seed [--chats N] [--groups N] [--messages N] [--files N] [--authors LOGIN,…]
 content count [--author LOGIN] [--group NAME]
 
-seed makes content to try deletion on, as the messaging side of a product would: private chats and groups of the authors (all users unless given), and messages and files in
+seed makes content to try deletion and retention on, as the messaging side of a product would: private chats and groups of the authors (all users unless given), and messages and files in
 them; without chats and groups, in the groups there are. In a chat both sides write by turns.`
 
 func (c *cli) content(ctx context.Context, args []string) error {

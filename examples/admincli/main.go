@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 	"chatadmin.example/sdk/devices"
@@ -43,6 +44,7 @@ type cli struct {
 	gate                                        *signin.Gate
 	registry                                    *devices.Registry
 	eraser                                      *erase.Deletions
+	retain                                      *retention.Retention
 	twofa                                       *twofa.Service
 	ring                                        *keyring.Ring // with memory: there is no file
 }
@@ -68,6 +70,7 @@ Commands:
   devices                            register, list, disable and wipe them; "devices --help" tells more
   delete LOGIN… --plan|--apply       delete users for good; "delete --help" tells more
   holds                              legal holds, which keep things from being deleted
+  retention set|show|plan|apply|…    delete what is older than the domain keeps; "retention --help" tells more
   content seed|count                 make messages and files to try deletion on; count them
   integrations services|enable|…     connect groups and users to Slack, Mailchimp and AFAS
   audit list                         what was done, by whom
@@ -138,6 +141,7 @@ func (c *cli) run(ctx context.Context, args []string) error {
 		"devices":       c.devices,
 		"delete":        c.delete,
 		"holds":         c.holds,
+		"retention":     c.retention,
 		"content":       c.content,
 		"integrations":  c.integrations,
 		"audit":         c.audit,

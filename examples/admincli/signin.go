@@ -15,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
 )
@@ -26,6 +27,7 @@ func (c *cli) policies(command string) (err error) {
 	}
 	c.registry = devices.New(c.admin, nil)
 	c.eraser = erase.New(c.admin, nil)
+	c.retain = retention.New(c.admin)
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err
 }

@@ -1,0 +1,115 @@
+package retention
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Plan says what would go, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made. Apply refuses it with
+// chatadmin.ErrPlanStale when the policy or the legal holds have changed, and not because time has passed: what goes is older than Before.
+type Plan struct {
+	Version     int          `json:"v"`
+	Domain      chatadmin.ID `json:"domain"`
+	Actor       chatadmin.ID `json:"actor"`
+	Made        time.Time    `json:"made"`
+	Days        int          `json:"days"`
+	Before      time.Time    `json:"before"` // what was written earlier goes
+	Counts      Counts       `json:"counts"`
+	Held        Counts       `json:"held"` // is as old, but stays: legal holds cover it
+	Warnings    []string     `json:"warnings,omitempty"`
+	Fingerprint string       `json:"fingerprint"`
+}
+
+// Counts are how many messages and files.
+type Counts struct {
+	Messages int64 `json:"messages"`
+	Files    int64 `json:"files"`
+}
+
+func (c Counts) sum() int64 { return c.Messages + c.Files }
+
+func (c Counts) plus(n chatadmin.ContentCount) Counts {
+	return Counts{c.Messages + n.Messages, c.Files + n.Files}
+}
+
+// Plan counts what would go by the domain's policy, or, to see it before deciding, by another number of days; such a plan cannot be applied until the policy says so. It needs
+// chatadmin.PermHolds. Without a policy, days of 0 are chatadmin.ErrInvalid.
+func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Plan, error) {
+	_, set, err := s.View(ctx, chatadmin.PermHolds)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDays(days); err != nil {
+		return nil, err
+	}
+	is, err := policy(set)
+	if err != nil {
+		return nil, err
+	}
+	if days == 0 {
+		days = is.Days
+	}
+	if days == 0 {
+		return nil, errNone
+	}
+	p := &Plan{Version: 1, Domain: s.Domain(), Actor: s.Actor(), Made: r.admin.Now(), Days: days}
+	p.Before = before(p.Made, days)
+	st := r.admin.Store()
+	q, err := selected(ctx, st, p.Domain, p.Before)
+	if err != nil {
+		return nil, err
+	}
+	p.Fingerprint = fingerprint(q)
+	n, err := st.CountContent(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	p.Counts = p.Counts.plus(n)
+	if len(q.ExceptUsers)+len(q.ExceptContainers) > 0 {
+		all, err := st.CountContent(ctx, chatadmin.ContentQuery{Domain: p.Domain, Before: p.Before})
+		if err != nil {
+			return nil, err
+		}
+		p.Held = Counts{max(0, all.Messages-n.Messages), max(0, all.Files-n.Files)} // what came between the two is in the second alone
+	}
+	if days != is.Days {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the domain's policy is not %d days: set it before this plan can be applied", days))
+	}
+	return p, nil
+}
+
+var errNone = fmt.Errorf("this domain keeps messages and files for ever: set after how many days they are deleted: %w", chatadmin.ErrInvalid)
+
+// selected is the query for what was written before a time and is not held.
+func selected(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, before time.Time) (chatadmin.ContentQuery, error) {
+	users, groups, err := chatadmin.Held(ctx, r, domain)
+	if err == nil && max(len(users), len(groups)) > chatadmin.MaxBulk {
+		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w", chatadmin.MaxBulk, chatadmin.ErrHeld)
+	}
+	return chatadmin.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
+}
+
+// fingerprint is of the legal holds.
+func fingerprint(q chatadmin.ContentQuery) string {
+	data, _ := json.Marshal([][]chatadmin.ID{slices.Sorted(slices.Values(q.ExceptUsers)), slices.Sorted(slices.Values(q.ExceptContainers))}) // strings cannot fail
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// check refuses a plan that was made for something else.
+func (p *Plan) check(s *chatadmin.Scope) error {
+	if p != nil && p.Domain != s.Domain() {
+		return fmt.Errorf("this plan was made for another domain: %w", chatadmin.ErrNotFound)
+	}
+	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Days < 1 || !p.Before.Equal(before(p.Made, p.Days)) {
+		return fmt.Errorf("this plan was made by somebody else, or by another version of the library: make one of your own: %w", chatadmin.ErrInvalid)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package retention
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Kinds of audit events.
+const (
+	KindSet   = "retention.set"   // of the policy
+	KindLimit = "retention.limit" // by the host
+	KindBegin = "retention.begin" // of a run; chatadmin.Options.Before is shown it before every batch, too
+	KindDone  = "retention.done"  // with what went
+	KindStop  = "retention.stop"  // before its end, since the domain keeps things for longer now
+	KindAdopt = "retention.adopt" // by the host, from somebody who did not bring it to its end
+)
+
+// MaxDays is the longest that a policy can say, a hundred years.
+const MaxDays = 36500
+
+// Policy is what a domain has decided about the age of what is written.
+type Policy struct {
+	Version int `json:"v"`
+	// Days is after how many days messages and files are deleted; 0 keeps them.
+	Days int `json:"days"`
+	// Limit is the longest that the host lets the domain choose, as some agreements ask for: seven days where messages hold medical records of the United States. 0 is no limit, and
+	// lets the domain keep everything.
+	Limit int `json:"limit,omitempty"`
+}
+
+const policyName = "retention"
+
+// Retention deletes what domains keep no longer. It is safe for many goroutines and starts none.
+type Retention struct{ admin *chatadmin.Admin }
+
+// New returns the retention of an Admin, and sees to it that only SetDays and SetLimit change the policies: so every program that changes settings makes one, before it uses the Admin.
+func New(admin *chatadmin.Admin) *Retention {
+	admin.Extend(chatadmin.Extension{Policy: policyName})
+	return &Retention{admin}
+}
+
+// Policy reads the policy of the scope's domain. It needs chatadmin.PermHolds.
+func (r *Retention) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	_, set, err := s.View(ctx, chatadmin.PermHolds)
+	if err != nil {
+		return Policy{}, err
+	}
+	return policy(set)
+}
+
+func policy(set chatadmin.Settings) (Policy, error) { return decodePolicy(set.Policies[policyName]) }
+
+func decodePolicy(data json.RawMessage) (p Policy, err error) {
+	if len(data) == 0 {
+		return Policy{}, nil
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Policy{}, fmt.Errorf("the domain's policy of retention: %w", err)
+	}
+	return p, nil
+}
+
+// before is when what a policy of so many days deletes was written at the latest.
+func before(now time.Time, days int) time.Time { return now.AddDate(0, 0, -days) }
+
+// SetDays decides after how many days messages and files are deleted, 1 to MaxDays, or that they are kept: 0. Nothing is deleted by it yet; Plan shows what would be. Longer than the host's
+// limit is chatadmin.ErrForbidden. It needs chatadmin.PermHolds.
+func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) error {
+	if err := checkDays(days); err != nil {
+		return err
+	}
+	return set(ctx, s, KindSet, func(p *Policy) error {
+		if p.Limit > 0 && (days == 0 || days > p.Limit) {
+			return fmt.Errorf("this domain keeps messages for at most %d days, and only the application itself changes that: %w", p.Limit, chatadmin.ErrForbidden)
+		}
+		p.Days = days
+		return nil
+	})
+}
+
+// SetLimit says for how many days a domain may keep messages and files at most, 1 to MaxDays, or that it may decide for itself: 0. A policy that is longer, or none, becomes as long as the
+// limit; one that is shorter stays. Only the host can call it.
+func (r *Retention) SetLimit(ctx context.Context, domain chatadmin.ID, days int) error {
+	if err := checkDays(days); err != nil {
+		return err
+	}
+	return set(ctx, r.admin.AsHost(domain), KindLimit, func(p *Policy) error {
+		if p.Limit = days; days > 0 && (p.Days == 0 || p.Days > days) {
+			p.Days = days
+		}
+		return nil
+	})
+}
+
+func checkDays(days int) error {
+	if days < 0 || days > MaxDays {
+		return fmt.Errorf("retention of %d days: give 1 to %d, or 0 to keep everything: %w", days, MaxDays, chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) error) error {
+	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(_ *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		is, err := decodePolicy(data)
+		if err != nil {
+			return nil, nil, err
+		}
+		p := is
+		if err := f(&p); err != nil || p == is {
+			return data, nil, err
+		}
+		p.Version = 1
+		now, err := json.Marshal(p)
+		var diff []chatadmin.FieldChange
+		for _, f := range []struct {
+			name     string
+			was, now int
+		}{{"retention_days", is.Days, p.Days}, {"retention_limit", is.Limit, p.Limit}} {
+			if f.was != f.now {
+				diff = append(diff, chatadmin.FieldChange{Field: f.name, Before: days(f.was), After: days(f.now)})
+			}
+		}
+		return now, diff, err
+	})
+}
+
+func days(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

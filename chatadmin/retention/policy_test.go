@@ -1,0 +1,91 @@
+package retention_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/retention"
+)
+
+func (w *world) policy() retention.Policy {
+	w.t.Helper()
+	p, err := w.r.Policy(ctx, w.s)
+	require.NoError(w.t, err)
+	return p
+}
+
+func TestPolicy(t *testing.T) {
+	w := newWorld(t, memory())
+	require.Zero(t, w.policy(), "everything is kept until somebody decides")
+	for _, days := range []int{-1, retention.MaxDays + 1} {
+		require.ErrorIs(t, w.r.SetDays(ctx, w.s, days), chatadmin.ErrInvalid)
+		require.ErrorIs(t, w.r.SetLimit(ctx, w.domain, days), chatadmin.ErrInvalid)
+	}
+	require.Empty(t, w.events(chatadmin.EventQuery{Kind: "retention."}))
+	w.days(0) // as it is
+	require.Empty(t, w.events(chatadmin.EventQuery{Kind: "retention."}))
+	w.days(retention.MaxDays)
+	w.days(90)
+	w.days(90)
+	require.Equal(t, retention.Policy{Version: 1, Days: 90}, w.policy())
+	events := w.events(chatadmin.EventQuery{Kind: retention.KindSet})
+	require.Len(t, events, 2)
+	require.Equal(t, []chatadmin.FieldChange{{Field: "retention_days", Before: "36500", After: "90"}}, events[0].Changes[w.domain])
+	require.Equal(t, w.s.Actor(), events[0].Actor)
+	w.days(0)
+	require.Equal(t, []chatadmin.FieldChange{{Field: "retention_days", Before: "90", After: ""}}, w.events(chatadmin.EventQuery{Kind: retention.KindSet})[0].Changes[w.domain])
+}
+
+// The host's limit brings down what is longer, and keeps it down.
+func TestLimit(t *testing.T) {
+	for _, c := range []struct{ days, limit, want int }{{0, 7, 7}, {90, 7, 7}, {3, 7, 3}, {7, 7, 7}, {90, 0, 90}, {0, 0, 0}} {
+		w := newWorld(t, memory())
+		w.days(c.days)
+		require.NoError(t, w.r.SetLimit(ctx, w.domain, c.limit))
+		require.Equal(t, []int{c.want, c.limit}, []int{w.policy().Days, w.policy().Limit})
+	}
+	w := newWorld(t, memory())
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 7))
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 7))
+	events := w.events(chatadmin.EventQuery{Kind: retention.KindLimit})
+	require.Len(t, events, 1)
+	require.Equal(t, chatadmin.HostActor, events[0].Actor)
+	require.Equal(t, []chatadmin.FieldChange{{Field: "retention_days", Before: "", After: "7"}, {Field: "retention_limit", Before: "", After: "7"}}, events[0].Changes[w.domain])
+	for _, days := range []int{0, 8, retention.MaxDays} {
+		for _, s := range []*chatadmin.Scope{w.s, w.host} {
+			err := w.r.SetDays(ctx, s, days)
+			require.ErrorIs(t, err, chatadmin.ErrForbidden)
+			require.ErrorContains(t, err, "at most 7 days")
+		}
+	}
+	w.days(3)
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 30))
+	require.Equal(t, 3, w.policy().Days)
+	w.days(30)
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 0))
+	require.Equal(t, retention.Policy{Version: 1, Days: 30}, w.policy())
+	w.days(0)
+	require.ErrorIs(t, w.r.SetLimit(ctx, "no-such-domain", 7), chatadmin.ErrNotFound)
+}
+
+// Nobody goes round SetDays by changing the settings.
+func TestPolicyIsOwned(t *testing.T) {
+	w := newWorld(t, memory())
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 7))
+	for _, s := range []*chatadmin.Scope{w.s, w.host} {
+		for _, policy := range []string{`{"v":1,"days":0}`, ``} {
+			_, err := s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
+				set.Policies["retention"] = json.RawMessage(policy)
+				if policy == "" {
+					delete(set.Policies, "retention")
+				}
+				return nil
+			})
+			require.Error(t, err)
+		}
+	}
+	require.Equal(t, 7, w.policy().Days)
+}

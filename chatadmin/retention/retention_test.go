@@ -1,0 +1,242 @@
+package retention_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/retention"
+)
+
+var old = retention.Counts{Messages: 26, Files: 6} // of a crowd
+
+func TestApply(t *testing.T) {
+	w := newWorld(t, memory())
+	w.crowd()
+	w.days(90)
+	before := w.all()
+	p := w.plan(w.s)
+	require.Equal(t, old, p.Counts)
+	require.Equal(t, []any{90, w.clock.Now().AddDate(0, 0, -90), retention.Counts{}}, []any{p.Days, p.Before, p.Held})
+	require.Empty(t, p.Warnings)
+
+	// The plan survives being kept, and a day.
+	text, err := json.Marshal(p)
+	require.NoError(t, err)
+	kept := &retention.Plan{}
+	require.NoError(t, json.Unmarshal(text, kept))
+	require.Equal(t, p, kept)
+	w.clock.Advance(day)
+	w.wrote(w.sales, w.ann, 90*day+time.Hour, 1, 0) // has become old enough since: for the next run
+
+	var last chatadmin.Progress
+	rep, err := w.r.Apply(ctx, w.s, kept, func(p chatadmin.Progress) { last = p })
+	require.NoError(t, err)
+	now := w.clock.Now()
+	require.Equal(t, retention.Report{ID: rep.ID, State: retention.Done, By: w.s.Actor(), Days: 90, Before: p.Before, Planned: old, Removed: old, Begun: now, Ended: now}, rep)
+	require.Equal(t, []int64{32, 32}, []int64{last.Done, last.Total})
+	require.Equal(t, minus(before, old), minus(w.all(), retention.Counts{Messages: 1}))
+	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 3, Files: 1}, {w.annBob, w.bob}: {Messages: 1}}, w.everything())
+	chats, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, ChatsOf: []chatadmin.ID{w.bob}})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, chats.Chats, "they stay, even the empty one")
+
+	same, err := w.r.Report(ctx, w.s, rep.ID)
+	require.NoError(t, err)
+	require.Equal(t, rep, same)
+	same, err = w.r.Resume(ctx, w.s, rep.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, rep, same, "one that has ended is as it is")
+	again, err := w.r.Apply(ctx, w.s, kept, nil)
+	require.NoError(t, err)
+	require.Zero(t, again.Removed, "once more is nothing more")
+	require.Equal(t, []retention.Report{rep, again}, w.reports())
+	for _, id := range []chatadmin.ID{"no-such-run", ""} {
+		_, err = w.r.Resume(ctx, w.s, id, nil)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		_, err = w.r.Report(ctx, w.s, id)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	}
+}
+
+// A moment more or less decides.
+func TestBoundary(t *testing.T) {
+	w := newWorld(t, memory())
+	w.days(7)
+	w.wrote(w.sales, w.ann, 7*day, 1, 0)
+	w.wrote(w.sales, w.bob, 7*day+time.Millisecond, 1, 0)
+	_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+	require.NoError(t, err)
+	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 1}}, w.everything())
+}
+
+// Contents of files are deleted after their rows, each at least once, and no other.
+func TestBlobs(t *testing.T) {
+	w := newWorld(t, memory())
+	w.crowd()
+	w.days(90)
+	rep, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+	require.NoError(t, err)
+	require.Empty(t, w.blobs.Deleted())
+	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(t, err)
+	require.EqualValues(t, rep.Removed.Files, n)
+	require.Len(t, w.blobs.Deleted(), 6)
+}
+
+// What a hold covers stays, whoever wrote it, and goes when the hold is released.
+func TestHolds(t *testing.T) {
+	for name, c := range map[string]struct {
+		user, group func(*world) chatadmin.ID
+		held        retention.Counts
+		stay        func(*world) []place // of what is old
+	}{
+		"a user": {user: func(w *world) chatadmin.ID { return w.ann }, held: retention.Counts{Messages: 3 + 1 + 2 + 6, Files: 1 + 1 + 1},
+			stay: func(w *world) []place {
+				return []place{{w.sales, w.ann}, {w.news, w.ann}, {w.annBob, w.ann}, {w.annBob, w.bob}}
+			}},
+		"the other side": {user: func(w *world) chatadmin.ID { return w.bob }, held: retention.Counts{Messages: 4 + 2 + 6 + 5, Files: 1 + 1},
+			stay: func(w *world) []place {
+				return []place{{w.sales, w.bob}, {w.annBob, w.ann}, {w.annBob, w.bob}, {w.bobCat, w.cat}}
+			}},
+		"a group": {group: func(w *world) chatadmin.ID { return w.news }, held: retention.Counts{Messages: 5 + 1, Files: 2 + 1},
+			stay: func(w *world) []place { return []place{{w.news, w.ann}, {w.news, w.cat}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, memory())
+			w.crowd()
+			w.days(90)
+			var id chatadmin.ID
+			if c.user != nil {
+				id = w.hold(c.user(w), "")
+			} else {
+				id = w.hold("", c.group(w))
+			}
+			before := w.everything()
+			p := w.plan(w.s)
+			require.Equal(t, c.held, p.Held)
+			require.Equal(t, minus(old, c.held), p.Counts)
+			rep, err := w.r.Apply(ctx, w.s, p, nil)
+			require.NoError(t, err)
+			require.Equal(t, p.Counts, rep.Removed)
+			after := w.everything()
+			for _, at := range c.stay(w) {
+				require.Equal(t, before[at], after[at])
+			}
+			require.Equal(t, c.held, w.count(chatadmin.ContentQuery{Before: p.Before}), "and nothing else")
+
+			w.release(id)
+			rep, err = w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+			require.NoError(t, err)
+			require.Equal(t, c.held, rep.Removed)
+		})
+	}
+}
+
+func TestStalePlan(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world)
+		says   string
+	}{
+		"nothing":       {func(*world) {}, ""},
+		"a month":       {func(w *world) { w.clock.Advance(30 * day) }, ""},
+		"a message":     {func(w *world) { w.wrote(w.sales, w.ann, 0, 1, 0) }, ""},
+		"a second hold": {func(w *world) { w.hold(w.cat, "") }, ""}, // on somebody who is held already
+		"a setting": {func(w *world) {
+			_, err := w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
+			require.NoError(w.t, err)
+		}, ""},
+		"longer":          {func(w *world) { w.days(91) }, "keeps things for 91 days now"},
+		"shorter":         {func(w *world) { w.days(89) }, "keeps things for 89 days now"},
+		"for ever":        {func(w *world) { w.days(0) }, "keeps everything now"},
+		"the host":        {func(w *world) { require.NoError(w.t, w.r.SetLimit(ctx, w.domain, 7)) }, "7 days"},
+		"hold on a user":  {func(w *world) { w.hold(w.ann, "") }, "holds have been added or released"},
+		"hold on a group": {func(w *world) { w.hold("", w.sales) }, "holds have been added or released"},
+		"released": {func(w *world) {
+			for h, err := range w.s.Holds(ctx) {
+				require.NoError(w.t, err)
+				w.release(h.ID)
+			}
+		}, "holds have been added or released"},
+		"there and back": {func(w *world) { w.days(0); w.days(90); w.release(w.hold("", w.sales)) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, memory())
+			w.crowd()
+			w.days(90)
+			w.hold(w.cat, "")
+			p := w.plan(w.s)
+			c.change(w)
+			before, events := w.everything(), len(w.events(chatadmin.EventQuery{Kind: "retention."}))
+			rep, err := w.r.Apply(ctx, w.s, p, nil)
+			if c.says == "" {
+				require.NoError(t, err)
+				require.Equal(t, p.Counts, rep.Removed)
+				return
+			}
+			require.ErrorIs(t, err, chatadmin.ErrPlanStale)
+			require.ErrorContains(t, err, c.says)
+			require.Zero(t, rep)
+			require.Equal(t, before, w.everything())
+			require.Empty(t, w.reports())
+			require.Len(t, w.events(chatadmin.EventQuery{Kind: "retention."}), events)
+		})
+	}
+}
+
+// A plan for other days is there to be looked at.
+func TestPlanAhead(t *testing.T) {
+	w := newWorld(t, memory())
+	w.crowd()
+	_, err := w.r.Plan(ctx, w.s, 0)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	require.ErrorContains(t, err, "for ever")
+	p, err := w.r.Plan(ctx, w.s, 30)
+	require.NoError(t, err)
+	require.Equal(t, old, p.Counts)
+	require.Len(t, p.Warnings, 1)
+	_, err = w.r.Apply(ctx, w.s, p, nil)
+	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
+	w.days(30)
+	rep, err := w.r.Apply(ctx, w.s, p, nil)
+	require.NoError(t, err)
+	require.Equal(t, old, rep.Removed)
+	for _, days := range []int{-1, retention.MaxDays + 1} {
+		_, err := w.r.Plan(ctx, w.s, days)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+}
+
+func TestPlanOfOthers(t *testing.T) {
+	w := newWorld(t, memory())
+	w.crowd()
+	w.days(90)
+	p := w.plan(w.s)
+	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@other.example", NoInvitation: true}})
+	require.NoError(t, err)
+	_, err = w.r.Apply(ctx, w.second, p, nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, err = w.r.Apply(ctx, w.admin.As(d.ID, boss.ID), p, nil)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.r.Apply(ctx, w.s, nil, nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	for _, change := range []func(*retention.Plan){func(p *retention.Plan) { p.Version = 2 }, func(p *retention.Plan) { p.Before = w.clock.Now() }, func(p *retention.Plan) { p.Days = 0 },
+		func(p *retention.Plan) { p.Days = -90 }} {
+		forged := *p
+		change(&forged)
+		_, err = w.r.Apply(ctx, w.s, &forged, nil)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	}
+	// One from the future deletes nothing before its time.
+	forged := *p
+	forged.Made = w.clock.Now().Add(90 * day)
+	forged.Before = forged.Made.AddDate(0, 0, -90)
+	rep, err := w.r.Apply(ctx, w.s, &forged, nil)
+	require.NoError(t, err)
+	require.Equal(t, p.Before, rep.Before)
+	require.Equal(t, old, rep.Removed)
+	require.Equal(t, retention.Counts{Messages: 3, Files: 1}, w.all())
+}
