@@ -114,7 +114,8 @@ type defaultGroupJob struct {
 const jobDefaultGroup = "default group"
 
 // ApplyDefaultGroup marks the group of a plan as default and adds everybody who is not in it yet, in batches. From the moment it is marked
-// whoever joins the domain becomes a member in the same transaction, so nobody is missed. Interrupted, it is finished by ResumeDefaultGroup. progress may be nil.
+// whoever joins the domain becomes a member in the same transaction, so nobody is missed. Interrupted, it is finished by ResumeDefaultGroup: the job that comes with the error has the ID, if it has begun.
+// progress may be nil.
 func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
 	id := s.admin.NewID()
 	err := s.Change(ctx, Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
@@ -139,7 +140,10 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 		}
 		return w.PutJob(ctx, &Job{ID: id, Kind: jobDefaultGroup, Total: p.Counts["added"], Params: params, Cursor: params})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrCommitUnknown): // it may have begun
+		return Job{ID: id}, err
+	case err != nil:
 		return Job{}, err
 	}
 	return s.ResumeDefaultGroup(ctx, id, progress)

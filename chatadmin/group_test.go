@@ -176,3 +176,48 @@ func (w *world) content(group, author chatadmin.ID, n int) {
 		}))
 	}
 }
+
+// afterCommit does something when a transaction is committed.
+type afterCommit struct {
+	chatadmin.Store
+	then func() error
+}
+
+func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if err := a.Store.Update(ctx, fence, f); err != nil {
+		return err
+	}
+	return a.then()
+}
+
+// Whatever happens once the job of a group is written, the caller learns by which ID it is resumed.
+func TestGroupJobInterrupted(t *testing.T) {
+	type progress = func(chatadmin.Progress)
+	for name, job := range map[string]struct {
+		plan   func(*chatadmin.Scope, context.Context, chatadmin.ID) (*chatadmin.Plan, error)
+		apply  func(*chatadmin.Scope, context.Context, *chatadmin.Plan, progress) (chatadmin.Job, error)
+		resume func(*chatadmin.Scope, context.Context, chatadmin.ID, progress) (chatadmin.Job, error)
+	}{
+		"default": {(*chatadmin.Scope).PlanDefaultGroup, (*chatadmin.Scope).ApplyDefaultGroup, (*chatadmin.Scope).ResumeDefaultGroup},
+		"delete":  {(*chatadmin.Scope).PlanDeleteGroup, (*chatadmin.Scope).ApplyDeleteGroup, (*chatadmin.Scope).ResumeDeleteGroup},
+	} {
+		for how, unconfirmed := range map[string]error{"cancelled": nil, "not confirmed": chatadmin.ErrCommitUnknown} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				w := newWorld(t, chatadmin.OfficeChat)
+				g := w.group("G")
+				p, err := job.plan(w.s, ctx, g.ID)
+				require.NoError(t, err)
+				cut, cancel := context.WithCancel(ctx)
+				admin := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return unconfirmed }}, &chatadmin.Options{Now: w.clock.Now})
+				begun, err := job.apply(admin.As(w.domain, w.boss.ID), cut, p, nil)
+				require.ErrorIs(t, err, context.Canceled)
+				done, err := job.resume(w.s, ctx, begun.ID, nil)
+				require.NoError(t, err)
+				require.Equal(t, chatadmin.JobDone, done.State)
+				again, err := job.apply(w.s, ctx, p, nil)
+				require.Error(t, err)
+				require.Zero(t, again, "nothing was begun")
+			})
+		}
+	}
+}

@@ -3,6 +3,7 @@ package chatadmin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -60,7 +61,7 @@ const (
 )
 
 // ApplyDeleteGroup deletes the group of a plan: from the first transaction on it is hidden and nothing new gets in, then messages, files and memberships go in batches, the
-// group last. Interrupted, it is finished by ResumeDeleteGroup. File contents go to ReleaseBlobs. progress may be nil.
+// group last. Interrupted, it is finished by ResumeDeleteGroup: the job that comes with the error has the ID, if it has begun. File contents go to ReleaseBlobs. progress may be nil.
 func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
 	id := s.admin.NewID()
 	err := s.Change(ctx, Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
@@ -80,7 +81,10 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		}
 		return w.PutJob(ctx, &Job{ID: id, Kind: jobDeleteGroup, Params: params, Total: p.Counts["members"] + p.Counts["messages"] + p.Counts["files"]})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrCommitUnknown): // it may have begun
+		return Job{ID: id}, err
+	case err != nil:
 		return Job{}, err
 	}
 	return s.ResumeDeleteGroup(ctx, id, progress)

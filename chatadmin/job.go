@@ -114,18 +114,19 @@ func readJob(ctx context.Context, r Reader, domain, id ID) (Job, error) {
 }
 
 // RunJob carries a job to its end, or continues one that was interrupted: it asks next for a step, runs it together with writing the job, and so on
-// until the job is done. With an error it returns the job as it was committed last, as far as is known. next reads and computes outside any transaction, and gets the job as it was committed last, which may be further than this run has brought it: two
-// processes may run the same job, and each step is done once. Every step is authorised anew; the job goes on only in the name of who started it. progress may be nil.
+// until the job is done. With an error it returns the job as it was committed last, as far as is known, and with its ID in
+// any case. next reads and computes outside any transaction, and gets the job as it was committed last, which may be further than this run has brought
+// it: two processes may run the same job, and each step is done once. Every step is authorised anew; the job goes on only in the name of who started it. progress may be nil.
 func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *Job) (Step, error), progress func(Progress)) (Job, error) {
 	if _, _, err := s.View(ctx, ""); err != nil {
-		return Job{}, err
+		return Job{ID: id}, err
 	}
 	job, err := readJob(ctx, s.admin.store, s.domain, id)
 	if err == nil && job.Actor != s.actor {
 		err = fmt.Errorf("job %s was started by somebody else: %w", id, ErrForbidden)
 	}
 	if err != nil {
-		return Job{}, err
+		return Job{ID: id}, err
 	}
 	begin, before := s.admin.o.Now(), job.Done
 	for job.State == JobRunning {

@@ -3,6 +3,7 @@ package devices
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -24,7 +25,7 @@ func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selectio
 
 // EnableOptions say how Enable deals with wipes; nil means defaults.
 type EnableOptions struct {
-	// CancelWipe cancels wipes that are not delivered yet. Otherwise enabling a device whose wipe is pending is ErrWipePending.
+	// CancelWipe cancels wipes that are not delivered yet. Without it, or once the wipe is delivered, enabling a device whose wipe is pending is ErrWipePending.
 	CancelWipe bool
 }
 
@@ -32,7 +33,7 @@ type EnableOptions struct {
 // chatadmin.PermDevices.
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
 	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Work, h *held) error {
-		if o != nil && o.CancelWipe && h.state().Pending() {
+		if o != nil && o.CancelWipe && h.state() == Requested {
 			if err := h.end(w, CancelWipe, actor(w), ""); err != nil {
 				return err
 			}
@@ -41,18 +42,21 @@ func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection
 	})
 }
 
-// Wipe asks for the removal of all of the network's content from a device, and disables it at once. The command waits until the device checks in. Asking again changes nothing while
-// the wipe is pending, or once it is done. Wiping many is planned: see PlanWipe. It needs chatadmin.PermDevices, and Options.Before of the Admin may refuse it.
+// Wipe asks for the removal of all of the network's content from a device, and disables it at once. The command waits until the device checks in. Asking again while
+// it is pending changes nothing; once the device was wiped it makes no further command, and disables the device until it registers again. Wiping many is planned: see PlanWipe. It
+// needs chatadmin.PermDevices, and Options.Before of the Admin may refuse it.
 func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
 
-// CancelWipe takes back a wipe that is not delivered yet, or refuses with ErrState. The device stays disabled. It needs chatadmin.PermDevices.
+// CancelWipe takes back a wipe that is not delivered yet, or refuses with ErrState. The device stays disabled. That of a device which was deleted meanwhile can be taken back too, by
+// whoever has power over the user who asked for it: it is not known any more whose it was. It needs chatadmin.PermDevices.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error { return h.end(w, CancelWipe, actor(w), "") })
 }
 
-// Remove takes devices off the list, with their history. A pending wipe stays pending, and can still be fetched and answered. It needs chatadmin.PermDevices.
+// Remove takes devices off the list, with their history. A pending wipe stays pending, and can still be fetched, answered and cancelled: where the client registers again before that,
+// the device is back on the list as it was, and not let in. It needs chatadmin.PermDevices.
 func (r *Registry) Remove(ctx context.Context, s *chatadmin.Scope, sel Selection) error {
 	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Work, h *held) error {
 		h.remove = true
@@ -77,7 +81,7 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 	}
 	var out []Device
 	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
-		hs, err := rowsOf(ctx, w, ids)
+		hs, err := heldAll(ctx, w, ids, kind == KindCancelWipe)
 		if err != nil {
 			return err
 		}
@@ -92,6 +96,9 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 			out[i] = h.device()
 			if h.remove {
 				if err := dropHistory(ctx, w, h.id); err != nil {
+					return err
+				}
+				if err := leaveTrail(ctx, w, h); err != nil {
 					return err
 				}
 			}
@@ -114,19 +121,21 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if err != nil {
 		return nil, err
 	}
-	ids, err := r.resolve(ctx, s.Domain(), sel, batch)
-	if role.May(chatadmin.PermDevices) {
-		return ids, err
-	}
+	may := role.May(chatadmin.PermDevices)
 	forbidden := fmt.Errorf("this needs the permission %q, but for one's own devices: %w", chatadmin.PermDevices, chatadmin.ErrForbidden)
-	rows, readErr := r.admin.Store().Devices(ctx, s.Domain(), ids)
-	if err != nil || readErr != nil || len(rows) < len(ids) {
+	if !may && slices.ContainsFunc(sel.Users, func(u chatadmin.ID) bool { return u != s.Actor() }) {
 		return nil, forbidden
 	}
-	for _, d := range rows {
-		if d.User != s.Actor() {
-			return nil, forbidden
-		}
+	ids, err := r.resolve(ctx, s.Domain(), sel, batch)
+	if err != nil || may {
+		return ids, err
+	}
+	hs, err := hold(ctx, r.admin.Store(), s.Domain(), ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(hs) < len(ids) || slices.ContainsFunc(hs, func(h *held) bool { return h.user != s.Actor() }) {
+		return nil, forbidden
 	}
 	return ids, nil
 }
@@ -135,6 +144,9 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
 	if len(sel.Devices) == 0 && len(sel.Users) == 0 || len(sel.Users) > chatadmin.MaxBatch || len(sel.Devices) > most {
 		return nil, fmt.Errorf("select up to %d devices, or the devices of up to %d users: %w", most, chatadmin.MaxBatch, chatadmin.ErrInvalid)
+	}
+	if slices.ContainsFunc(sel.Users, notOpaque) {
+		return nil, fmt.Errorf("one of these is no ID of a user: %w", chatadmin.ErrNotFound)
 	}
 	seen := map[chatadmin.ID]bool{}
 	var ids []chatadmin.ID
@@ -166,15 +178,15 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 	return ids, nil
 }
 
-// rowsOf holds devices that must all have a row.
-func rowsOf(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) ([]*held, error) {
+// heldAll holds devices that must all have a row or, where that will do, a wipe that has outlived it.
+func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlived bool) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, ids)
 	if err != nil {
 		return nil, err
 	}
 	there := map[chatadmin.ID]bool{}
 	for _, h := range hs {
-		there[h.id] = h.there()
+		there[h.id] = h.there() || outlived && h.state().Pending()
 	}
 	for _, id := range ids {
 		if !there[id] {
@@ -186,49 +198,68 @@ func rowsOf(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) ([]*held
 
 // mayActOn refuses devices of somebody whose role stands above the actor's and, without the permission, those of others.
 func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) error {
-	var users []chatadmin.ID
-	seen := map[chatadmin.ID]bool{}
-	for _, h := range hs {
-		if !seen[h.user] && h.user != "" {
-			seen[h.user] = true
-			users = append(users, h.user)
-		}
-	}
+	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
 		if err := w.Require(chatadmin.PermDevices); err != nil {
 			return err
 		}
 	}
-	us, err := w.Users(ctx, w.Domain.ID, users)
+	refused, err := above(ctx, w, hs)
 	if err != nil {
 		return err
 	}
-	for i := range us {
-		if err := w.MayActOn(&us[i]); err != nil {
-			return err
+	for _, u := range users {
+		if refused[u] != nil {
+			return refused[u]
 		}
 	}
 	return nil
 }
 
+// above finds the users of devices whose role stands above the actor's, with the refusal for each.
+func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
+	us, err := w.Users(ctx, w.Domain.ID, usersOf(hs))
+	if err != nil {
+		return nil, err
+	}
+	refused := map[chatadmin.ID]error{}
+	for i := range us {
+		if err := w.MayActOn(&us[i]); err != nil {
+			refused[us[i].ID] = err
+		}
+	}
+	return refused, nil
+}
+
+// usersOf lists whose devices these are, each once. What is left of a device counts as that of the user who asked for its wipe.
+func usersOf(hs []*held) []chatadmin.ID {
+	var users []chatadmin.ID
+	seen := map[chatadmin.ID]bool{}
+	for _, h := range hs {
+		user := h.user
+		if !h.there() {
+			user = h.command.AskedBy
+		}
+		if !seen[user] {
+			seen[user] = true
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
 // dropHistory deletes what belongs to a device: few records, since each has cost an administrator a call.
 func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) error {
-	for {
-		rs, _, err := w.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owner: device}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+	var changes []chatadmin.Change[chatadmin.Record]
+	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+		return w.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owner: device}, p)
+	}) {
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
-		for _, r := range rs {
-			if r.Kind != commandKind { // write deletes that one, if it has ended
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
-			}
-		}
-		if len(changes) == 0 {
-			return nil
-		}
-		if err := w.PutRecords(ctx, changes); err != nil {
-			return err
+		if r.Kind != commandKind { // write deletes that one, if it has ended
+			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 	}
+	return w.PutRecords(ctx, changes)
 }

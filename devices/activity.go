@@ -2,6 +2,9 @@ package devices
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,23 +24,26 @@ type noted struct{ domain, device chatadmin.ID }
 
 // note remembers that a device was active, where its row does not say so already.
 func (r *Registry) note(d *chatadmin.Device, now time.Time) {
-	if now.Sub(d.LastSeen) < r.o.SeenEvery {
-		return
+	if now.Sub(d.LastSeen).Abs() >= r.o.SeenEvery { // also where a clock that was wrong has put it far ahead
+		r.seen.add(noted{d.Domain, d.ID}, now)
 	}
-	a := &r.seen
+}
+
+// add keeps the later one where a device was noted before.
+func (a *activity) add(k noted, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.noted == nil {
 		a.noted = map[noted]time.Time{}
 	}
-	k := noted{d.Domain, d.ID}
-	if _, ok := a.noted[k]; ok || len(a.noted) < maxNoted {
-		a.noted[k] = now
+	if before, ok := a.noted[k]; ok && at.After(before) || !ok && len(a.noted) < maxNoted {
+		a.noted[k] = at
 	}
 }
 
 // FlushActivity writes down when devices were active last, as Authorize and CheckIn have noted in this process, and returns for how many. The host calls it from a worker, about
 // every minute. A device costs at most one write in Options.SeenEvery, however many requests it makes; a crash loses what was not flushed, and the next request notes it again.
+// What cannot be written is kept for the next call, the rest is written all the same, and the first error is returned.
 func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 	r.seen.mu.Lock()
 	all := r.seen.noted
@@ -48,20 +54,30 @@ func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 		byDomain[k.domain] = append(byDomain[k.domain], k.device)
 	}
 	total := 0
+	var first error
 	for domain, ids := range byDomain {
-		for len(ids) > 0 {
-			part := ids[:min(len(ids), chatadmin.MaxBatch)]
-			ids = ids[len(part):]
+		for part := range slices.Chunk(ids, chatadmin.MaxBatch) {
 			n, err := r.flush(ctx, domain, part, all)
-			if total += n; err != nil {
-				return total, err
+			if total += n; err == nil {
+				continue
+			}
+			if first == nil {
+				first = fmt.Errorf("domain %s: %w", chatadmin.Cut(string(domain)), err)
+			}
+			if errors.Is(err, chatadmin.ErrNotFound) {
+				continue // the domain is gone, and its devices with it
+			}
+			for _, id := range part {
+				k := noted{domain, id}
+				r.seen.add(k, all[k])
 			}
 		}
 	}
-	return total, nil
+	return total, first
 }
 
-// flush writes one batch. It is no change that anybody asked for, and has no event; where it loses a race, what won it counts.
+// flush writes one batch. It is no change that anybody asked for, and has no event; where it loses a race, what won it counts. A time far ahead comes from a clock that was
+// wrong, too, and makes way for an earlier one.
 func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID, seen map[noted]time.Time) (n int, err error) {
 	err = r.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: "device.seen", Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
 		rows, err := w.Devices(ctx, domain, ids)
@@ -70,7 +86,11 @@ func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadm
 		}
 		var changes []chatadmin.Change[chatadmin.Device]
 		for _, d := range rows {
-			if at := seen[noted{domain, d.ID}]; at.After(d.LastSeen) {
+			at := seen[noted{domain, d.ID}]
+			if at.After(w.Now()) { // noted by a clock that was wrong
+				at = w.Now()
+			}
+			if at.After(d.LastSeen) || d.LastSeen.Sub(w.Now()) >= r.o.SeenEvery {
 				c := chatadmin.Change[chatadmin.Device]{Row: d, Was: d.Rev}
 				if c.Row.Rev, err = w.NextRev(d.Rev); err != nil {
 					return err

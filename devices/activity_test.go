@@ -2,6 +2,7 @@ package devices_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -69,4 +70,71 @@ func TestActivity(t *testing.T) {
 	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
 	require.Zero(t, flush())
 	require.Empty(t, w.events("device.seen"))
+}
+
+// What cannot be written, of one domain, is no loss to the others, and is written when it can be.
+func TestFlushOfOneDomainFails(t *testing.T) {
+	for range 8 { // domains come in any order
+		var bad chatadmin.ID
+		no := errors.New("not now")
+		w := newWorld(t, func(o *chatadmin.Options, _ *devices.Options) {
+			o.Before = func(_ context.Context, i chatadmin.Intent) error {
+				if i.Kind == "device.seen" && i.Domain == bad {
+					return no
+				}
+				return nil
+			}
+		})
+		out := w.register(w.ann, "phone")
+		d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Bad", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@bad.example", NoInvitation: true}})
+		require.NoError(t, err)
+		other, err := w.r.Register(ctx, w.admin.AsHost(d.ID), boss.ID, devices.Registration{Key: "x", Type: devices.IOS})
+		require.NoError(t, err)
+		w.clock.Advance(time.Hour)
+		require.True(t, w.authorized(out) && w.authorized(other))
+		seen := w.clock.Now()
+		bad = d.ID
+		n, err := w.r.FlushActivity(ctx)
+		require.ErrorIs(t, err, no)
+		require.Equal(t, 1, n)
+		require.Equal(t, seen, w.device(out.Device.ID).LastSeen)
+		bad = ""
+		w.clock.Advance(time.Minute)
+		n, err = w.r.FlushActivity(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 1, n, "kept, though the device made no further request")
+		rows, err := w.store.Devices(ctx, d.ID, []chatadmin.ID{other.Device.ID})
+		require.NoError(t, err)
+		require.Equal(t, seen, rows[0].LastSeen)
+	}
+}
+
+// A clock that was far ahead for a moment does not freeze the last activity, whether what it noted was flushed by it or later; one that is a little ahead costs no writes.
+func TestClockAhead(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	flush := func(w *world) int {
+		n, err := w.r.FlushActivity(ctx)
+		require.NoError(w.t, err)
+		return n
+	}
+	for name, flushed := range map[string]bool{"flushed": true, "noted": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			out := w.register(w.ann, "phone")
+			w.clock.Advance(year)
+			require.True(t, w.authorized(out))
+			if flushed {
+				require.Equal(t, 1, flush(w))
+			}
+			w.clock.Advance(time.Hour - year)
+			require.True(t, w.authorized(out))
+			require.Equal(t, 1, flush(w))
+			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
+		})
+	}
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	w.clock.Advance(-time.Minute)
+	require.True(t, w.authorized(out))
+	require.Zero(t, flush(w))
 }

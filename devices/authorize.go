@@ -61,6 +61,8 @@ func opaque(id chatadmin.ID) bool {
 	}) < 0
 }
 
+func notOpaque(id chatadmin.ID) bool { return !opaque(id) }
+
 type domainState struct {
 	active bool
 	looked time.Time
@@ -85,13 +87,20 @@ func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now ti
 	return set.State == chatadmin.DomainActive, nil
 }
 
-// DeviceAllowed implements signin.Devices: a user may sign in with a device that is enabled, or not registered yet, or wiped and about to register again. deviceKey is the
-// client's own device id.
+// DeviceAllowed implements signin.Devices: a user may sign in with a device that is enabled, or not registered yet, or wiped and about to register again; not with one whose wipe is
+// pending, even if it was removed since. deviceKey is the client's own device id.
 func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, deviceKey string) (bool, error) {
-	rows, _, err := r.admin.Store().ListDevices(ctx, chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}, chatadmin.Page{Limit: 1})
-	if err != nil || len(rows) == 0 || deviceKey == "" {
-		return err == nil, err
+	if deviceKey == "" || len(deviceKey) > maxKey || !printable(deviceKey) || !opaque(user) {
+		return true, nil // nothing of that name can have been registered
 	}
-	d, err := decodeData(&rows[0])
-	return err == nil && d.Reasons&^Wiped == 0, err
+	d, err := registered(ctx, r.admin.Store(), domain, user, deviceKey)
+	if err != nil {
+		return false, err
+	}
+	if d == nil {
+		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
+		return err == nil && left == nil, err
+	}
+	known, err := decodeData(d)
+	return err == nil && known.Reasons&^Wiped == 0, err
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // Client is the device side of the protocol, for native clients written in Go and for tests. It is safe for many goroutines.
@@ -63,11 +65,12 @@ func (c *Client) CheckIn(ctx context.Context, wipeToken string) ([]CommandReply,
 	return a.Commands, err
 }
 
-// Acknowledge answers a command: failure is nil where it was done. Repeating it is harmless.
+// Acknowledge answers a command: failure is nil where it was done; otherwise the server keeps no more than the first 64 bytes of its text, and no more are sent. Repeating it is
+// harmless.
 func (c *Client) Acknowledge(ctx context.Context, wipeToken, command string, failure error) (AcknowledgeReply, error) {
 	q := AcknowledgeRequest{Command: command, Outcome: "done"}
 	if failure != nil {
-		q.Outcome, q.Detail = "failed", failure.Error()
+		q.Outcome, q.Detail = "failed", chatadmin.Cut(failure.Error())
 	}
 	var a AcknowledgeReply
 	err := c.post(ctx, "acknowledge", bearer(wipeToken), q, &a)

@@ -35,6 +35,7 @@ const (
 	commandKind = "device.command" // by device: its last command. Due since when it is pending
 	historyKind = "device.history" // by command: those that have ended. Owner: the device
 	pushKind    = "device.push"    // by command: a push to be sent. Owner: the device
+	trailKind   = "device.removed" // by user and the client's own device id: see trail. Owner: the user
 	userKind    = "device.user"    // by user: written by whatever adds devices to a user or takes their access. Owner: the user
 )
 

@@ -104,6 +104,8 @@ func decodeData(row *chatadmin.Device) (d data, err error) {
 	return d, nil
 }
 
+const maxKey = 128
+
 // Registration is what a client says of its device.
 type Registration struct {
 	Key     string // the client's own device id: 1 to 128 printable ASCII characters without spaces, compared exactly
@@ -121,7 +123,7 @@ func (n *Registration) check() error {
 	switch {
 	case n.Key == "":
 		return wrong("device_id", "", chatadmin.CodeMissing, "the device has no id")
-	case len(n.Key) > 128 || !printable(n.Key):
+	case len(n.Key) > maxKey || !printable(n.Key):
 		return wrong("device_id", n.Key, chatadmin.CodeBadText, "a device id has 1 to 128 printable ASCII characters and no spaces")
 	case n.Type < IOS || n.Type > OtherType:
 		return wrong("type", "", chatadmin.CodeMissing, "the device has no type, such as ios or android")

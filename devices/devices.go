@@ -26,7 +26,7 @@ var (
 type wipePending struct{}
 
 func (wipePending) Error() string {
-	return "a wipe of this device is pending: cancel it in the same call, or wait until the device has answered"
+	return "a wipe of this device is pending: cancel it in the same call, which is possible until it is delivered, or wait until the device has answered"
 }
 
 func (wipePending) Is(target error) bool { return target == ErrState }

@@ -27,7 +27,8 @@
 // A device is registered for a user, by the client's own device id: two people who share a phone have two. Each registration that lets it in is a new generation, with two new
 // credentials. The session token is for [Registry.Authorize], and is dead for good as soon as the device is disabled. The wipe token is for [Registry.CheckIn] and [Registry.Acknowledge] alone;
 // it lives as long as the generation, so that a device that is locked out can still be told what to do, even after the device or its user were deleted: then nothing is kept but the
-// device's ID, the generation, the command and the hash of the wipe token, until the device has answered.
+// device's ID, the generation, the command and the hash of the wipe token, until the device has answered. A device that was removed before it answered does not get round the wipe by
+// registering again: whose it was is known as long as the user is there.
 //
 // A wipe is a command that waits until it is answered: requested, delivered, acknowledged or failed; or cancelled, before it is delivered. Asking for it disables the device at
 // once. A device whose wipe is pending cannot be enabled, and cannot become a new generation, without cancelling or answering it. It is delivered to the generation it was asked for,
@@ -71,7 +72,7 @@
 //	POST acknowledge   Authorization: Bearer WIPE_TOKEN
 //	    {"command": ID, "outcome": "done|failed", "detail": "…"}
 //	    → {"state": "acknowledged|failed"}
-//	      After it was carried out. Repeat it until there is an answer; what was said first counts.
+//	      After it was carried out. Of the detail, which is what went wrong, 64 bytes are kept. Repeat it until there is an answer; what was said first counts.
 //
 // Errors are {"error": {"code", "message"}}: 400 invalid, 401 refused (a credential that is not that of the present registration, or nothing is left to do for a device that was deleted: register
 // again), 403 forbidden, 404 not_found, 405 method, 409 stale or too_many_devices, 413 too_long, 415 media_type, 429 too_many and 503 unavailable (both with Retry-After).

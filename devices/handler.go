@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -127,8 +128,11 @@ func (h *handler) allow(key string) error {
 
 func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	domain, user, err := h.who(r)
-	if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, chatadmin.ErrForbidden):
+		return nil, chatadmin.ErrForbidden
+	case err != nil: // whatever else it is, it is about the host and not about what the client has sent
+		return nil, fmt.Errorf("authenticating a user: %s", err)
 	}
 	if err := h.allow("user " + string(domain) + " " + string(user)); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package devices
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -35,6 +36,9 @@ func (h *held) state() Wipe {
 	}
 	return h.command.State
 }
+
+// wiping reports whether the device is kept out by a wipe, pending or done: then there is nothing to ask for.
+func (h *held) wiping() bool { return h.data.Reasons&(ByWipe|Wiped) != 0 }
 
 // device is the device as everybody sees it.
 func (h *held) device() Device {
@@ -111,8 +115,11 @@ func actor(w *chatadmin.Work) chatadmin.ID {
 	return w.Actor.ID
 }
 
-// hold reads devices by ID with their last commands, in the order given. One of which neither is there is left out.
+// hold reads devices by ID with their last commands, in the order given. One of which neither is there is left out, and so is what cannot be an ID.
 func hold(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
+	if slices.ContainsFunc(ids, notOpaque) {
+		ids = slices.DeleteFunc(slices.Clone(ids), notOpaque)
+	}
 	rows, err := r.Devices(ctx, domain, ids)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,11 @@ func (w *world) serve(t *testing.T, o *devices.HandlerOptions) (*devices.Client,
 			return w.domain, w.boss.ID, nil
 		case "broken":
 			return "", "", errors.New("the session store is down: password=hunter2")
+		case "unread":
+			_, err := chatadmin.ParseToken("x") // as a host may do with a cookie
+			return "", "", fmt.Errorf("session of hunter2: %w", err)
+		case "unknown":
+			return "", "", fmt.Errorf("user hunter2: %w", chatadmin.ErrNotFound)
 		}
 		return "", "", fmt.Errorf("nobody has signed in: %w", chatadmin.ErrForbidden)
 	}
@@ -72,11 +77,12 @@ func TestClient(t *testing.T) {
 	_, err = c.Acknowledge(ctx, disabled.WipeToken, "other", nil)
 	require.ErrorIs(t, err, devices.ErrStale)
 	for range 2 {
-		answer, err := c.Acknowledge(ctx, disabled.WipeToken, commands[0].ID, errors.New("flash memory broken"))
+		answer, err := c.Acknowledge(ctx, disabled.WipeToken, commands[0].ID, errors.New("flash memory broken"+strings.Repeat("\ncould not delete a file", 500)))
 		require.NoError(t, err)
 		require.Equal(t, "failed", answer.State)
 	}
-	require.Equal(t, "flash memory broken", w.device(chatadmin.ID(out.Device)).Command.Failure)
+	require.Contains(t, w.device(chatadmin.ID(out.Device)).Command.Failure, "flash memory broken could not", "cut")
+	require.Less(t, len(w.device(chatadmin.ID(out.Device)).Command.Failure), 70)
 	_, err = c.Register(ctx, login("nobody"), phone)
 	var refused *devices.Error
 	require.ErrorAs(t, err, &refused)
@@ -143,6 +149,8 @@ func TestHandlerRefuses(t *testing.T) {
 		"too many devices": {call: "register", body: `{"device_id":"b","type":"ios"}`, login: "ann", status: 409, code: "too_many_devices"},
 		"too long":         {call: "register", body: `{"device_id":"` + strings.Repeat("x", 9000) + `"}`, login: "ann", status: 413, code: "too_long"},
 		"broken":           {call: "register", body: good, login: "broken", status: 503, code: "unavailable"},
+		"unread":           {call: "register", body: good, login: "unread", status: 503, code: "unavailable"},
+		"unknown":          {call: "register", body: good, login: "unknown", status: 503, code: "unavailable"},
 		"no token":         {call: "checkin", body: `{}`, status: 401, code: "refused"},
 		"wrong scheme":     {call: "checkin", body: `{}`, bearer: "Basic " + out.WipeToken.Plain(), status: 401, code: "refused"},
 		"session token":    {call: "checkin", body: `{}`, bearer: "Bearer " + out.Token.Plain(), status: 401, code: "refused"},

@@ -34,6 +34,9 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 		return nil, "", err
 	}
 	q.Search = strings.TrimSpace(q.Search)
+	if !opaque(q.User) || !printable(q.Key) || !visible(q.Search) {
+		return nil, "", nil // a store need not take such text, and nothing is called so
+	}
 	base := chatadmin.DeviceQuery{Domain: s.Domain(), Key: q.Key, Status: uint8(q.Status), Type: uint8(q.Type)}
 	if q.User != "" {
 		base.Users = []chatadmin.ID{q.User}

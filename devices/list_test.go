@@ -1,13 +1,17 @@
 package devices_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -99,4 +103,140 @@ func TestSearchManyUsers(t *testing.T) {
 	got := w.keys(devices.Query{Search: "U"}, 3)
 	slices.Sort(got)
 	require.Equal(t, want, got)
+}
+
+// shy is a store whose lists begin with an empty page.
+type shy struct{ chatadmin.Store }
+
+type shyTx struct{ chatadmin.Tx }
+
+func shyly[T any](p chatadmin.Page, list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) ([]T, chatadmin.Cursor, error) {
+	if p.After == "" {
+		return nil, "shy:", nil
+	}
+	p.After = chatadmin.Cursor(strings.TrimPrefix(string(p.After), "shy:"))
+	rows, next, err := list(p)
+	if next != "" {
+		next = "shy:" + next
+	}
+	return rows, next, err
+}
+
+func (s shy) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+		return s.Store.ListDevices(ctx, q, p)
+	})
+}
+
+func (s shy) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+		return s.Store.ListRecords(ctx, q, p)
+	})
+}
+
+func (s shyTx) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+		return s.Tx.ListDevices(ctx, q, p)
+	})
+}
+
+func (s shyTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+		return s.Tx.ListRecords(ctx, q, p)
+	})
+}
+
+func (s shy) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, shyTx{tx}) })
+}
+
+// A page may be short, or empty, although more follow.
+func TestShortPages(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, shy{store}, func(_ *chatadmin.Options, o *devices.Options) { o.MaxPerUser = 2 })
+	out := w.register(w.ann, "phone")
+	again := w.register(w.ann, "phone")
+	require.Equal(t, []any{out.Device.ID, int64(2)}, []any{again.Device.ID, again.Device.Generation})
+	w.register(w.ann, "second")
+	_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "third", Type: devices.IOS})
+	require.ErrorIs(t, err, devices.ErrTooMany)
+	_, err = w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	require.NoError(t, err)
+	ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "phone")
+	require.NoError(t, err)
+	require.False(t, ok, "disabled")
+	command := w.wipe(out.Device.ID)
+	n, err := w.r.SendPushes(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	w.checkIn(again)
+	require.NoError(t, w.ack(again, command.ID))
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	rs, _, err := store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs)
+}
+
+// strict is a store that takes no text which PostgreSQL would not take.
+type strict struct {
+	chatadmin.Store
+	t *testing.T
+}
+
+func (s strict) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	s.takes(fmt.Sprint(q))
+	return s.Store.ListDevices(ctx, q, p)
+}
+
+func (s strict) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+	s.takes(fmt.Sprint(q))
+	return s.Store.ListUsers(ctx, q, p)
+}
+
+func (s strict) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+	s.takes(fmt.Sprint(ids))
+	return s.Store.Devices(ctx, domain, ids)
+}
+
+func (s strict) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	s.takes(fmt.Sprint(keys))
+	return s.Store.Records(ctx, keys)
+}
+
+func (s strict) takes(text string) {
+	s.t.Helper()
+	require.True(s.t, utf8.ValidString(text) && !strings.Contains(text, "\x00"), "%q", text)
+}
+
+// What no device, user or name can be called is not there, and no store is asked about it.
+func TestOddText(t *testing.T) {
+	w := newWorldOn(t, strict{memstore.New(nil), t})
+	w.register(w.ann, "phone")
+	for _, odd := range []string{"a\x00", "a\xff", "\x00"} {
+		id := chatadmin.ID(odd)
+		for _, q := range []devices.Query{{Search: odd}, {Key: odd}, {User: id}, {User: w.ann.ID, Search: odd}} {
+			require.Empty(t, w.keys(q, 10), "%+v", q)
+		}
+		_, _, err := w.r.List(ctx, w.admin.As(w.domain, w.ann.ID), devices.Query{Search: odd}, chatadmin.Page{Limit: 1})
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, "authorised all the same")
+		for _, c := range []struct{ user, key string }{{string(w.ann.ID), odd}, {odd, "phone"}, {string(w.ann.ID), strings.Repeat("x", 129)}} {
+			ok, err := w.r.DeviceAllowed(ctx, w.domain, chatadmin.ID(c.user), c.key)
+			require.NoError(t, err)
+			require.True(t, ok, "not registered")
+		}
+		_, err = w.r.Register(ctx, w.host, id, devices.Registration{Key: "x", Type: devices.IOS})
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		for _, sel := range []devices.Selection{devices.These(id), devices.Of(id), {Users: []chatadmin.ID{w.ann.ID, id}}} {
+			_, err = w.r.Disable(ctx, w.s, sel)
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+			_, err = w.r.PlanWipe(ctx, w.s, sel)
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+			_, err = w.r.Disable(ctx, w.admin.As(w.domain, w.ann.ID), sel)
+			require.ErrorIs(t, err, chatadmin.ErrForbidden)
+		}
+		_, err = w.r.CancelWipe(ctx, w.s, id)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		_, err = w.r.History(ctx, w.s, id)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	}
 }

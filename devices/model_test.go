@@ -110,6 +110,9 @@ func (m *model) step() string {
 		return "restart"
 	}
 	p := m.phones[m.rnd.IntN(len(m.phones))]
+	if p.gone && m.rnd.IntN(8) == 0 {
+		return m.stepCancel(p)
+	}
 	if p.gone || m.rnd.IntN(2) == 0 {
 		return m.stepPhone(p)
 	}
@@ -125,6 +128,9 @@ func (m *model) stepRegister(user chatadmin.ID, key string) string {
 	require.NoError(m.t, err)
 	p := m.find(user, key)
 	if p == nil {
+		p = m.takeBack(user, key)
+	}
+	if p == nil {
 		p = &phone{user: user, id: out.Device.ID, key: key, session: -1}
 		m.phones = append(m.phones, p)
 	}
@@ -136,6 +142,17 @@ func (m *model) stepRegister(user chatadmin.ID, key string) string {
 	}
 	require.Equal(m.t, p.session == p.wipeCred, out.Device.Status == devices.Enabled)
 	return "register"
+}
+
+// takeBack is the phone of a user that was removed before it answered its wipe: it comes back with it, and with nothing else.
+func (m *model) takeBack(user chatadmin.ID, key string) *phone {
+	for _, p := range m.phones {
+		if p.gone && p.user == user && p.key == key && p.wipe.Pending() {
+			p.gone, p.admin = false, false
+			return p
+		}
+	}
+	return nil
 }
 
 func (m *model) stepUser(user chatadmin.ID) string {
@@ -193,6 +210,9 @@ func (m *model) stepAdmin(p *phone) string {
 		_, err := m.r.Enable(ctx, m.s, sel, &devices.EnableOptions{CancelWipe: cancel})
 		if p.wipe.Pending() && (!cancel || p.wipe == devices.Delivered) || m.out[p.user] != 0 {
 			require.ErrorIs(m.t, err, devices.ErrState)
+			if p.wipe.Pending() && m.out[p.user] == 0 {
+				require.ErrorIs(m.t, err, devices.ErrWipePending)
+			}
 			return "enable refused"
 		}
 		require.NoError(m.t, err)
@@ -209,25 +229,36 @@ func (m *model) stepAdmin(p *phone) string {
 			require.NotContains(m.t, p.commands, d.Command.ID)
 			p.commands = append(p.commands, d.Command.ID)
 		}
+		require.Equal(m.t, devices.Disabled, d.Status, "at once")
+		p.wiped = p.wipe == devices.Acknowledged
 		return "wipe"
 	case 3:
-		_, err := m.r.CancelWipe(ctx, m.s, p.id)
-		if p.wipe != devices.Requested && p.wipe != devices.Cancelled {
-			require.ErrorIs(m.t, err, devices.ErrState)
-			return "cancel refused"
-		}
-		require.NoError(m.t, err)
-		if p.wipe == devices.Requested {
-			p.wipe, p.admin = devices.Cancelled, true
-		}
-		return "cancel"
+		return m.stepCancel(p)
 	}
-	if m.rnd.IntN(3) > 0 {
+	if m.rnd.IntN(3) == 0 {
 		return "nothing"
 	}
 	require.NoError(m.t, m.r.Remove(ctx, m.s, sel))
 	p.gone, p.session = true, -1
 	return "remove"
+}
+
+// stepCancel takes back a wipe, of a phone that is gone too, as long as there is one.
+func (m *model) stepCancel(p *phone) string {
+	_, err := m.r.CancelWipe(ctx, m.s, p.id)
+	switch {
+	case p.gone && !p.wipe.Pending():
+		require.ErrorIs(m.t, err, chatadmin.ErrNotFound)
+		return "nothing to cancel"
+	case p.wipe != devices.Requested && p.wipe != devices.Cancelled:
+		require.ErrorIs(m.t, err, devices.ErrState)
+		return "cancel refused"
+	}
+	require.NoError(m.t, err)
+	if p.wipe == devices.Requested {
+		p.wipe, p.admin = devices.Cancelled, true
+	}
+	return "cancel"
 }
 
 // stepPhone: a phone checks in or answers, sometimes by an old credential or to an old command, sometimes again.

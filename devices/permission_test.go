@@ -2,6 +2,7 @@ package devices_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -183,19 +185,58 @@ func TestRolesAbove(t *testing.T) {
 	s := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
 	high, low := w.register(w.boss, "high"), w.register(w.ann, "low")
 	both := devices.These(low.Device.ID, high.Device.ID)
-	plan, err := w.r.PlanWipe(ctx, s, both)
-	require.NoError(t, err)
 	for name, err := range map[string]error{
 		"disable": func() error { _, err := w.r.Disable(ctx, s, both); return err }(),
 		"enable":  func() error { _, err := w.r.Enable(ctx, s, both, nil); return err }(),
 		"wipe":    func() error { _, err := w.r.Wipe(ctx, s, high.Device.ID); return err }(),
 		"cancel":  func() error { _, err := w.r.CancelWipe(ctx, s, high.Device.ID); return err }(),
 		"remove":  w.r.Remove(ctx, s, both),
-		"plan":    func() error { _, err := w.r.ApplyWipe(ctx, s, plan, nil); return err }(),
+		"plan":    func() error { _, err := w.r.PlanWipe(ctx, s, both); return err }(),
 	} {
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}
 	require.True(t, w.authorized(high) && w.authorized(low), "all or none")
 	_, err = w.r.Disable(ctx, s, devices.These(low.Device.ID))
 	require.NoError(t, err)
+}
+
+// failing fails its reads of devices.
+type failing struct {
+	chatadmin.Store
+	err error
+}
+
+func (f *failing) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	if f.err != nil {
+		return nil, "", f.err
+	}
+	return f.Store.ListDevices(ctx, q, p)
+}
+
+func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return f.Store.Devices(ctx, d, ids)
+}
+
+// Who disables their own devices learns what is wrong: only what belongs to others looks forbidden.
+func TestOwnDevicesErrors(t *testing.T) {
+	store := &failing{Store: memstore.New(nil)}
+	w := newWorldOn(t, store)
+	me := w.admin.As(w.domain, w.ann.ID)
+	disable := func(sel devices.Selection) error {
+		_, err := w.r.Disable(ctx, me, sel)
+		return err
+	}
+	require.ErrorIs(t, disable(devices.Of(w.ann.ID)), chatadmin.ErrNotFound, "one has none")
+	require.ErrorIs(t, disable(devices.Selection{}), chatadmin.ErrInvalid)
+	require.ErrorIs(t, disable(devices.These(make([]chatadmin.ID, 501)...)), chatadmin.ErrInvalid)
+	out := w.register(w.ann, "phone")
+	store.err = errors.New("the database is down")
+	for _, sel := range []devices.Selection{devices.These(out.Device.ID), devices.Of(w.ann.ID)} {
+		err := disable(sel)
+		require.ErrorIs(t, err, store.err)
+		require.NotErrorIs(t, err, chatadmin.ErrForbidden)
+	}
 }

@@ -32,7 +32,7 @@ func TestPlanWipe(t *testing.T) {
 	require.NoError(t, err)
 	plan, err := w.r.PlanWipe(ctx, w.s, devices.Selection{Users: append(users, w.boss.ID), Devices: []chatadmin.ID{phones[2].Device.ID}})
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"devices": 4, "users": 5, "enabled": 3, "without_push": 1, "left_alone": 1}, plan.Counts)
+	require.Equal(t, map[string]int64{"devices": 4, "users": 4, "enabled": 3, "without_push": 1, "left_alone": 1}, plan.Counts)
 	require.Len(t, plan.Warnings, 2)
 	require.Empty(t, w.events(devices.KindWipe)[1:], "planning changes nothing")
 
@@ -51,6 +51,10 @@ func TestPlanWipe(t *testing.T) {
 	for _, p := range phones {
 		require.False(t, w.authorized(p))
 	}
+	plan, err = w.r.PlanWipe(ctx, w.s, devices.Of(w.boss.ID))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"devices": 0, "users": 0, "enabled": 0, "without_push": 0, "left_alone": 1}, plan.Counts)
+	require.Empty(t, plan.Warnings, "one's own is left alone too")
 	for _, sel := range []devices.Selection{{}, devices.These("none"), devices.Of("none")} {
 		_, err := w.r.PlanWipe(ctx, w.s, sel)
 		require.Error(t, err)
@@ -151,6 +155,81 @@ func TestDemotedDuringJob(t *testing.T) {
 	require.True(t, w.authorized(phones[len(phones)-1]) || w.authorized(phones[99]))
 }
 
+// A plan that its actor may not carry out changes nothing: neither can it be made, nor is it begun when a user has risen since; who rises later is skipped.
+func TestPlanOfSomebodyAbove(t *testing.T) {
+	w := newWorld(t)
+	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	require.NoError(t, err)
+	s := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
+	phones, users := w.fleet(501)
+	rise := func(role string) {
+		_, err := w.host.AssignRole(ctx, role, users[500])
+		require.NoError(t, err)
+	}
+	var all []chatadmin.ID
+	for _, p := range phones {
+		all = append(all, p.Device.ID)
+	}
+	rise(chatadmin.RoleAdmin)
+	_, err = w.r.PlanWipe(ctx, s, devices.These(all...))
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	rise(chatadmin.RoleMember)
+	plan, err := w.r.PlanWipe(ctx, s, devices.These(all...))
+	require.NoError(t, err)
+	rise(chatadmin.RoleAdmin)
+	job, err := w.r.ApplyWipe(ctx, s, plan, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Zero(t, job)
+	require.Empty(t, w.pending(0))
+	rise(chatadmin.RoleMember)
+	job, err = w.r.ApplyWipe(ctx, s, plan, func(p chatadmin.Progress) {
+		if p.Done == 500 {
+			rise(chatadmin.RoleAdmin)
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.JobDone, job.State)
+	require.JSONEq(t, `{"asked":500,"skipped":1}`, string(job.Result))
+	require.True(t, w.authorized(phones[500]))
+}
+
+// afterCommit does something when a transaction is committed.
+type afterCommit struct {
+	chatadmin.Store
+	then func() error
+}
+
+func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if err := a.Store.Update(ctx, fence, f); err != nil {
+		return err
+	}
+	return a.then()
+}
+
+// Whatever happens once the job is written, the caller learns by which ID it is resumed.
+func TestInterruptedApply(t *testing.T) {
+	for name, c := range map[string]func(cancel func()) error{
+		"cancelled":     func(cancel func()) error { cancel(); return nil },
+		"not confirmed": func(cancel func()) error { cancel(); return chatadmin.ErrCommitUnknown },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			out := w.register(w.ann, "phone")
+			plan, err := w.r.PlanWipe(ctx, w.s, devices.These(out.Device.ID))
+			require.NoError(t, err)
+			cut, cancel := context.WithCancel(ctx)
+			admin := chatadmin.New(&afterCommit{w.store, func() error { return c(cancel) }}, &chatadmin.Options{Now: w.clock.Now})
+			job, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, w.boss.ID), plan, nil)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Empty(t, w.pending(0))
+			job, err = w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.JobDone, job.State)
+			require.Len(t, w.pending(0), 1)
+		})
+	}
+}
+
 func TestPushes(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -200,4 +279,48 @@ func TestPushWithoutPusher(t *testing.T) {
 	n, err := w.r.SendPushes(ctx, w.domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
+}
+
+// Options.Before is asked before a push leaves, about the devices that get one; what it refuses waits.
+func TestPushVetoed(t *testing.T) {
+	no := errors.New("not now")
+	var asked []chatadmin.Intent
+	veto := true
+	w := newWorld(t, func(o *chatadmin.Options, _ *devices.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind != "device.push" {
+				return nil
+			}
+			if asked = append(asked, i); veto {
+				return no
+			}
+			return nil
+		}
+	})
+	out, pointless := w.register(w.ann, "phone"), w.register(w.boss, "other")
+	w.wipe(out.Device.ID)
+	w.wipe(pointless.Device.ID)
+	_, err := w.r.CancelWipe(ctx, w.s, pointless.Device.ID)
+	require.NoError(t, err)
+	for range 3 {
+		n, err := w.r.SendPushes(ctx, w.domain)
+		require.ErrorIs(t, err, chatadmin.ErrVetoed)
+		require.ErrorIs(t, err, no)
+		require.Zero(t, n)
+	}
+	require.Empty(t, w.push.All())
+	require.Equal(t, chatadmin.Intent{Domain: w.domain, Actor: chatadmin.HostActor, Kind: "device.push", Targets: []chatadmin.ID{out.Device.ID}}, asked[2])
+	veto = false
+	n, err := w.r.SendPushes(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Len(t, w.push.All(), 1)
+	require.Len(t, asked, 4, "once for each attempt")
+	w.wipe(pointless.Device.ID)
+	_, err = w.r.CancelWipe(ctx, w.s, pointless.Device.ID)
+	require.NoError(t, err)
+	n, err = w.r.SendPushes(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Len(t, asked, 4, "there is nothing to ask about")
 }

@@ -42,7 +42,7 @@ type (
 	AcknowledgeRequest struct {
 		Command string `json:"command"`
 		Outcome string `json:"outcome"`          // "done" or "failed"
-		Detail  string `json:"detail,omitempty"` // what went wrong
+		Detail  string `json:"detail,omitempty"` // what went wrong; its first 64 bytes are kept
 	}
 	// AcknowledgeReply is the answer.
 	AcknowledgeReply struct {

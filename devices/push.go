@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -12,7 +13,8 @@ import (
 
 const (
 	pushBatch = 50
-	maxPushes = 8 // tries of one push: the last about four hours after the first
+	kindPush  = "device.push" // what Options.Before is asked about
+	maxPushes = 8             // tries of one push: the last about four hours after the first
 )
 
 // push is one that waits: its record is due when it is to be tried.
@@ -28,15 +30,16 @@ func newPush(w *chatadmin.Work, c Command) (chatadmin.Record, error) {
 }
 
 // SendPushes wakes the devices of a domain that have a command to fetch, through Options.Pusher, and returns how many pushes were accepted. Each is sent at least once; what is
-// refused is tried again later, up to 8 times, and after that the device learns of its command when it next checks in. The host calls it from a worker. Without a Pusher it does nothing.
+// refused is tried again later, up to 8 times, and after that the device learns of its command when it next checks in. Options.Before of the Admin is asked before each batch of at
+// most 50 leaves, and what it refuses waits for the next call. The host calls it from a worker. Without a Pusher it does nothing.
 func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if r.o.Pusher == nil {
 		return 0, nil
 	}
-	total := 0
-	for {
-		due, _, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: pushKind, Domain: domain, DueBy: r.admin.Now()}, chatadmin.Page{Limit: pushBatch})
-		if err != nil || len(due) == 0 {
+	q, total := chatadmin.RecordQuery{Kind: pushKind, Domain: domain, DueBy: r.admin.Now()}, 0
+	for p := (chatadmin.Page{Limit: pushBatch}); ; {
+		due, next, err := r.admin.Store().ListRecords(ctx, q, p)
+		if err != nil {
 			return total, err
 		}
 		sent, err := r.sendPushes(ctx, domain, due)
@@ -45,48 +48,95 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 		} else if err != nil {
 			return total, err
 		}
+		if next == "" {
+			return total, nil
+		}
+		p.After = next
 	}
 }
 
 func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []chatadmin.Record) (sent int, err error) {
-	var changes []chatadmin.Change[chatadmin.Record]
-	for _, rec := range due {
-		var p push
-		if err := json.Unmarshal(rec.Data, &p); err != nil {
-			return sent, fmt.Errorf("push %s: %w", rec.ID, err)
+	if len(due) == 0 {
+		return 0, nil
+	}
+	pushes, ids := make([]push, len(due)), make([]chatadmin.ID, len(due))
+	for i, rec := range due {
+		if err := json.Unmarshal(rec.Data, &pushes[i]); err != nil {
+			return 0, fmt.Errorf("push %s: %w", rec.ID, err)
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev, Delete: true}
-		hs, err := hold(ctx, r.admin.Store(), domain, []chatadmin.ID{p.Device})
-		if err != nil {
-			return sent, err
+		ids[i] = pushes[i].Device
+	}
+	slices.Sort(ids) // a device may have one for each of several commands
+	hs, err := hold(ctx, r.admin.Store(), domain, slices.Compact(ids))
+	if err != nil {
+		return 0, err
+	}
+	tokens, targets := map[string]string{}, []chatadmin.ID(nil) // by command
+	for _, h := range hs {
+		if h.state() == Requested && h.data.Push != "" {
+			tokens[string(h.command.ID)] = h.data.Push
+			targets = append(targets, h.id)
 		}
-		if len(hs) > 0 && hs[0].state() == Requested && string(hs[0].command.ID) == rec.ID && hs[0].data.Push != "" {
-			switch err := r.o.Pusher.Push(ctx, chatadmin.Push{Token: hs[0].data.Push, Kind: KindWipe}); {
-			case err == nil:
-				sent++
-			case ctx.Err() != nil:
-				return sent, ctx.Err()
-			default:
-				p.Tries++
-				r.admin.Options().Logger.WarnContext(ctx, "push not sent", "domain", domain, "device", p.Device, "try", p.Tries, "error", err)
-				if c.Delete = p.Tries >= maxPushes; !c.Delete {
-					c.Row.Due = r.admin.Now().Add(time.Minute << p.Tries)
-					if c.Row.Data, err = json.Marshal(p); err != nil {
-						return sent, err
-					}
+	}
+	if err := r.mayPush(ctx, domain, targets); err != nil {
+		return 0, err
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(due))
+	for i, rec := range due {
+		c := &changes[i]
+		*c = chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev, Delete: true}
+		token, ok := tokens[rec.ID]
+		if !ok {
+			continue // pointless by now
+		}
+		switch err := r.o.Pusher.Push(ctx, chatadmin.Push{Token: token, Kind: KindWipe}); {
+		case err == nil:
+			sent++
+		case ctx.Err() != nil:
+			return sent, ctx.Err()
+		default:
+			p := &pushes[i]
+			p.Tries++
+			r.admin.Options().Logger.WarnContext(ctx, "push not sent", "domain", domain, "device", p.Device, "try", p.Tries, "error", err)
+			if c.Delete = p.Tries >= maxPushes; !c.Delete {
+				c.Row.Due = r.admin.Now().Add(time.Minute << p.Tries)
+				if c.Row.Data, err = json.Marshal(p); err != nil {
+					return sent, err
 				}
 			}
 		}
-		changes = append(changes, c)
 	}
-	return sent, r.admin.AsHost(domain).Change(context.WithoutCancel(ctx), chatadmin.Op{Kind: "device.push"}, func(ctx context.Context, w *chatadmin.Work) error {
-		for i := range changes {
-			var err error
-			if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
-				return err
+	return sent, r.pushed(context.WithoutCancel(ctx), domain, changes)
+}
+
+// mayPush asks Options.Before. That cannot be left to the transaction that writes the outcome: by then the pushes have left.
+func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []chatadmin.ID) error {
+	before := r.admin.Options().Before
+	if before == nil || len(devices) == 0 {
+		return nil
+	}
+	if err := before(ctx, chatadmin.Intent{Domain: domain, Actor: chatadmin.HostActor, Kind: kindPush, Targets: devices}); err != nil {
+		return fmt.Errorf("%s: %w: %w", kindPush, chatadmin.ErrVetoed, err)
+	}
+	return nil
+}
+
+// pushed writes down what became of pushes. To do so again where the commit was not confirmed is harmless: one that changed meanwhile was sent by another worker too, or went with its
+// device.
+func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []chatadmin.Change[chatadmin.Record]) error {
+	for n := 1; ; n++ {
+		err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+			for i := range changes {
+				var err error
+				if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
+					return err
+				}
 			}
+			_, err := w.ChangeRecords(ctx, changes)
+			return err
+		})
+		if !errors.Is(err, chatadmin.ErrCommitUnknown) || n == 8 {
+			return err
 		}
-		_, err := w.ChangeRecords(ctx, changes) // one that changed meanwhile was sent by another worker too, or went with its device
-		return err
-	})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +160,55 @@ func TestCrashOverAnswer(t *testing.T) {
 			require.NoError(t, w.ack(out, command.ID))
 			require.Len(t, w.events(devices.KindAnswerWipe), 1)
 			require.Equal(t, devices.Acknowledged, w.device(out.Device.ID).Wipe)
+		})
+	}
+}
+
+// everySecond does not confirm every second commit.
+type everySecond struct {
+	chatadmin.Store
+	n int
+}
+
+func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	err := e.Store.Update(ctx, fence, f)
+	if e.n++; err == nil && e.n%2 == 1 {
+		return chatadmin.ErrCommitUnknown
+	}
+	return err
+}
+
+// What the host's worker and jobs do comes out right where every transaction runs twice, and where commits are not confirmed.
+func TestWorkersOnUnreliableStore(t *testing.T) {
+	for name, c := range map[string]func(*memstore.Store) chatadmin.Store{
+		"runs again": func(s *memstore.Store) chatadmin.Store {
+			return s.Handle(&memstore.Options{Chaos: &memstore.Chaos{Rerun: 1}})
+		},
+		"not confirmed": func(s *memstore.Store) chatadmin.Store { return &everySecond{Store: s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOn(t, c(memstore.New(nil)))
+			out := w.register(w.ann, "phone")
+			w.clock.Advance(time.Hour)
+			require.True(t, w.authorized(out))
+			_, err := w.r.FlushActivity(ctx)
+			require.NoError(t, err)
+			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
+			plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(w.ann.ID))
+			require.NoError(t, err)
+			job, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+			require.NoError(t, err)
+			require.JSONEq(t, `{"asked":1,"skipped":0}`, string(job.Result))
+			for range 2 {
+				_, err = w.r.SendPushes(ctx, w.domain)
+				require.NoError(t, err)
+				require.Len(t, w.push.All(), 1)
+			}
+			require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+			out = w.register(w.ann, "phone")
+			command := w.checkIn(out)[0].ID
+			require.NoError(t, w.ack(out, command))
+			require.True(t, w.authorized(w.register(w.ann, "phone")))
 		})
 	}
 }

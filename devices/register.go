@@ -21,7 +21,8 @@ type Registered struct {
 // authenticated the user, and for the users themselves; who has no access is refused with chatadmin.ErrForbidden.
 //
 // A device that is disabled stays so and gets no session. One whose wipe is pending is the same generation still, and must fetch and answer the wipe first, for which it gets a new
-// credential; after that it can register again. A user has at most Options.MaxPerUser devices: ErrTooMany.
+// credential; after that it can register again. So it is with one that was removed before it answered its wipe: it is back on the list.
+// A user has at most Options.MaxPerUser devices: ErrTooMany.
 func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, n Registration) (Registered, error) {
 	if err := n.check(); err != nil {
 		return Registered{}, err
@@ -54,6 +55,9 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 // sees the other.
 func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (*held, error) {
 	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
+	if !opaque(user) {
+		return nil, unknown
+	}
 	if err := guard(ctx, w, []chatadmin.ID{user}); errors.Is(err, chatadmin.ErrNotFound) {
 		return nil, unknown
 	} else if err != nil {
@@ -68,28 +72,47 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 	case us[0].Status == chatadmin.Deactivated || us[0].Denied:
 		return nil, fmt.Errorf("user %q has no access: %w", chatadmin.Cut(us[0].Login), chatadmin.ErrForbidden)
 	}
-	q := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
-	same := q
-	same.Key = deviceKey
-	is, _, err := w.ListDevices(ctx, same, chatadmin.Page{Limit: 1})
+	is, err := registered(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, err
 	}
-	if len(is) > 0 {
-		hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{is[0].ID})
-		if err != nil || len(hs) == 0 {
-			return nil, errors.Join(err, chatadmin.ErrRetry)
+	if is != nil {
+		hs, err := withCommands(ctx, w, w.Domain.ID, []chatadmin.ID{is.ID}, []chatadmin.Device{*is})
+		if err != nil {
+			return nil, err
 		}
 		return hs[0], nil
 	}
-	others, more, err := w.ListDevices(ctx, q, chatadmin.Page{Limit: min(r.o.MaxPerUser, chatadmin.MaxBatch)})
-	if err != nil {
+	q, n := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}, 0
+	for _, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return w.ListDevices(ctx, q, p) }) {
+		if err != nil {
+			return nil, err
+		}
+		if n++; n >= r.o.MaxPerUser {
+			return nil, fmt.Errorf("user %q has %d: %w", chatadmin.Cut(us[0].Login), n, ErrTooMany)
+		}
+	}
+	h, err := takeBack(ctx, w, user, deviceKey)
+	switch {
+	case err != nil:
 		return nil, err
+	case h == nil:
+		h = &held{id: id, row: chatadmin.Device{ID: id}}
 	}
-	if len(others) >= r.o.MaxPerUser || more != "" {
-		return nil, fmt.Errorf("user %q has %d: %w", chatadmin.Cut(us[0].Login), len(others), ErrTooMany)
+	h.user, h.row.Domain, h.row.User, h.row.Key = user, w.Domain.ID, user, deviceKey
+	return h, nil
+}
+
+// registered finds a user's device by the client's own device id; nil where there is none.
+func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (found *chatadmin.Device, err error) {
+	q := chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}
+	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
+		if err != nil {
+			return nil, err
+		}
+		found = &d
 	}
-	return &held{id: id, user: user, row: chatadmin.Device{ID: id, Domain: w.Domain.ID, User: user, Key: deviceKey}}, nil
+	return found, nil
 }
 
 // guard writes the records of users: see place. Under the exclusive fence nobody registers meanwhile.

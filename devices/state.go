@@ -135,7 +135,8 @@ var rules = []rule{
 	{on: UserOut, to: same, set: ByUser},
 	{on: UserIn, to: same, clear: ByUser},
 	{on: AskWipe, from: []Wipe{None, Failed, Cancelled}, to: Requested, set: ByWipe},
-	{on: AskWipe, from: []Wipe{Requested, Delivered, Acknowledged}, to: same},
+	{on: AskWipe, from: []Wipe{Requested, Delivered}, to: same},
+	{on: AskWipe, from: []Wipe{Acknowledged}, to: same, set: Wiped}, // as after the wipe: an administrator may have enabled it since
 	{on: CancelWipe, from: []Wipe{Requested}, to: Cancelled, clear: ByWipe, set: ByAdmin},
 	{on: CancelWipe, from: []Wipe{Cancelled}, to: same},
 	{on: DeliverWipe, from: []Wipe{Requested}, to: Delivered},

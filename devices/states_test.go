@@ -59,7 +59,11 @@ func TestTablesOfREADME(t *testing.T) {
 	b.WriteString("\n| | refused while disabled by | takes away | adds |\n|---|---|---|---|\n")
 	for _, rule := range rules {
 		if rule.refuse|rule.clear|rule.set != 0 {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", rule.on, rule.refuse, rule.clear, rule.set)
+			what := rule.on.String()
+			if rule.from != nil {
+				what += " (" + join(rule.from, ", ") + ")"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", what, rule.refuse, rule.clear, rule.set)
 		}
 	}
 	text, err := os.ReadFile("README.md")

@@ -35,7 +35,7 @@ func TestWipe(t *testing.T) {
 	_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
 	require.ErrorIs(t, err, devices.ErrState, "too late")
 	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
-	require.ErrorIs(t, err, devices.ErrState)
+	require.ErrorIs(t, err, devices.ErrWipePending)
 
 	require.NoError(t, w.ack(out, command.ID))
 	require.NoError(t, w.ack(out, command.ID), "a replay is harmless")
@@ -187,8 +187,8 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, w.ack(out, command.ID))
 	require.Empty(t, w.pending(0))
 	require.ErrorIs(t, w.ack(out, command.ID), devices.ErrRefused, "nothing is left of it")
-	w.nothingLeft(out.Device.ID)
 	fresh := w.register(w.ann, "phone")
+	w.nothingLeft(out.Device.ID)
 	require.NotEqual(t, out.Device.ID, fresh.Device.ID)
 	require.True(t, w.authorized(fresh))
 
@@ -197,6 +197,155 @@ func TestRemove(t *testing.T) {
 	w.nothingLeft(fresh.Device.ID)
 	_, err = w.r.CheckIn(ctx, fresh.WipeToken.Plain())
 	require.ErrorIs(t, err, devices.ErrRefused)
+}
+
+// A lost phone is wiped and taken off the list. Whoever holds it registers it again: it is not let in before it has answered, whatever has become of its old credentials.
+func TestRemovedRegistersAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(w *world, out devices.Registered)
+		state  devices.Wipe
+	}{
+		"requested": {func(*world, devices.Registered) {}, devices.Requested},
+		"delivered": {func(w *world, out devices.Registered) { w.checkIn(out) }, devices.Delivered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.register(w.ann, "phone")
+			out := w.register(w.ann, "phone")
+			command := w.wipe(out.Device.ID)
+			c.before(w, out)
+			require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+			allowed := func() bool {
+				ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "phone")
+				require.NoError(t, err)
+				return ok
+			}
+			require.False(t, allowed())
+			require.True(t, w.authorized(w.register(w.boss, "phone")), "another's registration")
+			for range 2 { // removed once more, it comes back once more
+				again := w.register(w.ann, "phone")
+				require.Empty(t, again.Token)
+				require.Equal(t, []any{out.Device.ID, int64(2), disabled, devices.ByWipe, c.state, command.ID},
+					[]any{again.Device.ID, again.Device.Generation, again.Device.Status, again.Device.Reasons, again.Device.Wipe, again.Device.Command.ID})
+				require.Equal(t, c.state, w.device(out.Device.ID).Wipe, "on the list")
+				_, err := w.r.CheckIn(ctx, out.WipeToken.Plain())
+				require.ErrorIs(t, err, devices.ErrRefused, "the new credential takes the place of the old one")
+				_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+				require.ErrorIs(t, err, devices.ErrWipePending)
+				require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+			}
+			again := w.register(w.ann, "phone")
+			require.Equal(t, command.ID, w.checkIn(again)[0].ID)
+			require.NoError(t, w.ack(again, command.ID))
+			require.Empty(t, w.pending(0))
+			require.True(t, allowed())
+			last := w.register(w.ann, "phone")
+			require.True(t, w.authorized(last))
+			require.EqualValues(t, 3, last.Device.Generation)
+		})
+	}
+}
+
+// The wipe of a device that was removed can be taken back until it is delivered, by whoever has power over who asked for it. After that the phone is a new one.
+func TestRemovedCancelWipe(t *testing.T) {
+	w := newWorld(t)
+	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	require.NoError(t, err)
+	clerk := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
+	out, late := w.register(w.ann, "phone"), w.register(w.ann, "late")
+	w.wipe(out.Device.ID)
+	w.wipe(late.Device.ID)
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+	w.checkIn(late)
+	for _, change := range []func() error{
+		func() error { _, err := w.r.Wipe(ctx, w.s, out.Device.ID); return err },
+		func() error { _, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID)); return err },
+		func() error {
+			_, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+			return err
+		},
+		func() error { return w.r.Remove(ctx, w.s, devices.These(out.Device.ID)) },
+	} {
+		require.ErrorIs(t, change(), chatadmin.ErrNotFound, "it is not on the list")
+	}
+	_, err = w.r.CancelWipe(ctx, clerk, out.Device.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Len(t, w.pending(0), 2)
+	d, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{out.Device.ID, disabled, devices.Cancelled, w.boss.ID}, []any{d.ID, d.Status, d.Wipe, d.Command.EndedBy})
+	e := w.events(devices.KindCancelWipe)
+	require.Len(t, e, 1)
+	require.Equal(t, []chatadmin.ID{out.Device.ID}, e[0].Targets)
+	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.r.CheckIn(ctx, out.WipeToken.Plain())
+	require.ErrorIs(t, err, devices.ErrRefused)
+	_, err = w.r.CancelWipe(ctx, w.s, late.Device.ID)
+	require.ErrorIs(t, err, devices.ErrState, "too late")
+	fresh := w.register(w.ann, "phone")
+	require.True(t, w.authorized(fresh))
+	require.NotEqual(t, out.Device.ID, fresh.Device.ID)
+	w.nothingLeft(out.Device.ID)
+}
+
+// A device of a user who is being deleted can be removed as well: they do not register it again, and nothing leads to it.
+func TestRemoveOfDeleted(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	require.Len(t, w.pending(0), 1)
+	require.Len(t, w.checkIn(out), 1)
+	w.erase(w.store, w.ann.ID)
+	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs)
+}
+
+// What leads to a removed device has the client's own device id in it, and goes with the user; the wipe does not.
+func TestRemovedThenUserDeleted(t *testing.T) {
+	w := newWorld(t)
+	out := w.register(w.ann, "phone")
+	w.wipe(out.Device.ID)
+	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
+	w.erase(w.store, w.ann.ID)
+	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	require.NoError(t, err)
+	for _, r := range rs {
+		require.NotContains(t, r.ID+string(r.Owner)+string(r.Data), string(w.ann.ID), "%s", r.Kind)
+	}
+	require.Len(t, w.checkIn(out), 1)
+}
+
+// A wiped device that an administrator has enabled is disabled by the next wipe, at once; there is nothing new for it to do, and it may register again.
+func TestWipeAfterEnable(t *testing.T) {
+	for name, wipe := range map[string]func(w *world, id chatadmin.ID) error{
+		"one": func(w *world, id chatadmin.ID) error { _, err := w.r.Wipe(ctx, w.s, id); return err },
+		"planned": func(w *world, id chatadmin.ID) error {
+			plan, err := w.r.PlanWipe(ctx, w.s, devices.These(id))
+			require.NoError(w.t, err)
+			require.EqualValues(w.t, 1, plan.Counts["devices"])
+			_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			out := w.register(w.ann, "phone")
+			command := w.wipe(out.Device.ID)
+			w.checkIn(out)
+			require.NoError(t, w.ack(out, command.ID))
+			ds, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+			require.NoError(t, err)
+			require.Equal(t, enabled, ds[0].Status)
+			require.NoError(t, wipe(w, out.Device.ID))
+			d := w.device(out.Device.ID)
+			require.Equal(t, []any{disabled, devices.Wiped, devices.Acknowledged, command.ID}, []any{d.Status, d.Reasons, d.Wipe, d.Command.ID})
+			require.True(t, w.authorized(w.register(w.ann, "phone")))
+		})
+	}
 }
 
 // nothingLeft: no record speaks of a device any more.

@@ -3,7 +3,9 @@ package devices
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -26,9 +28,10 @@ type PlannedWipe struct {
 	Generation int64        `json:"generation"`
 }
 
-// PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It needs chatadmin.PermDevices.
+// PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It needs chatadmin.PermDevices, and
+// power over all of their users.
 func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selection) (*WipePlan, error) {
-	d, _, err := s.View(ctx, chatadmin.PermDevices)
+	d, set, role, err := s.ViewAs(ctx, chatadmin.PermDevices)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +54,21 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 				continue
 			}
 			there++
-			p.count(h)
-			users[h.user] = true
+			if p.count(h) {
+				users[h.user] = true
+			}
 		}
 		if there < len(part) {
 			return nil, fmt.Errorf("%d of the devices: %w", len(part)-there, chatadmin.ErrNotFound)
+		}
+		us, err := r.admin.Store().Users(ctx, s.Domain(), usersOf(hs))
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range us {
+			if theirs, _ := set.Role(u.Role); u.ID != s.Actor() && theirs.Level > role.Level {
+				return nil, fmt.Errorf("user %q has a role above yours: leave out their devices: %w", chatadmin.Cut(u.Login), chatadmin.ErrForbidden)
+			}
 		}
 	}
 	p.Counts["devices"], p.Counts["users"] = int64(len(p.Devices)), int64(len(users))
@@ -68,13 +81,14 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	return p, nil
 }
 
-func (p *WipePlan) count(h *held) {
+// count adds a device to the plan, unless it is left alone.
+func (p *WipePlan) count(h *held) (wiped bool) {
 	for _, name := range []string{"enabled", "without_push", "left_alone"} {
 		p.Counts[name] += 0
 	}
-	if h.state().Pending() || h.state() == Acknowledged {
+	if h.wiping() {
 		p.Counts["left_alone"]++
-		return
+		return false
 	}
 	if Status(h.row.Status) == Enabled {
 		p.Counts["enabled"]++
@@ -83,11 +97,12 @@ func (p *WipePlan) count(h *held) {
 		p.Counts["without_push"]++
 	}
 	p.Devices = append(p.Devices, PlannedWipe{h.id, h.row.Generation})
+	return true
 }
 
 // ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of the Admin is shown the whole plan first, and then each batch. It refuses a plan with
-// chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed. Interrupted, it is finished by
-// ResumeWipe. progress may be nil.
+// chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed, and with chatadmin.ErrForbidden where
+// the role of a user has risen above the actor's. Interrupted, it is finished by ResumeWipe: the job that comes with the error has the ID, if it has begun. progress may be nil.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
 	if p.Kind != KindWipe || p.Domain != s.Domain() || p.Actor != s.Actor() {
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
@@ -112,7 +127,10 @@ func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePla
 		}
 		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: wipeJob, Params: params, Total: int64(len(p.Devices))})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, chatadmin.ErrCommitUnknown): // it may have begun
+		return chatadmin.Job{ID: id}, err
+	case err != nil:
 		return chatadmin.Job{}, err
 	}
 	return r.ResumeWipe(ctx, s, id, progress)
@@ -131,9 +149,12 @@ func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) erro
 			return err
 		}
 		for i, h := range found {
-			if h == nil || h.state().Pending() || h.state() == Acknowledged {
-				return fmt.Errorf("device %s has changed since: %w", part[i].ID, chatadmin.ErrPlanStale)
+			if h == nil || h.wiping() {
+				return fmt.Errorf("device %s has changed since: %w", chatadmin.Cut(string(part[i].ID)), chatadmin.ErrPlanStale)
 			}
+		}
+		if err := mayActOn(ctx, w, found, false); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -169,7 +190,7 @@ func idsOf(part []PlannedWipe) []chatadmin.ID {
 // WipeResult is the Job.Result of ApplyWipe.
 type WipeResult struct {
 	Asked   int64 `json:"asked"`
-	Skipped int64 `json:"skipped"` // gone, or registered anew, while the job ran
+	Skipped int64 `json:"skipped"` // gone, registered anew, or out of reach since the role of its user has risen above the actor's, while the job ran
 }
 
 // ResumeWipe continues what ApplyWipe began, in the name of who began it.
@@ -202,17 +223,13 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatad
 	if err != nil {
 		return err
 	}
-	var hs []*held
-	for _, h := range found {
-		if h == nil {
-			result.Skipped++
-			continue
-		}
-		hs = append(hs, h)
-	}
-	if err := mayActOn(ctx, w, hs, false); err != nil {
+	hs := slices.DeleteFunc(found, func(h *held) bool { return h == nil })
+	risen, err := above(ctx, w, hs)
+	if err != nil {
 		return err
 	}
+	hs = slices.DeleteFunc(hs, func(h *held) bool { return risen[h.user] != nil })
+	result.Skipped += int64(len(part) - len(hs))
 	for _, h := range hs {
 		if err := h.ask(w, r.admin.NewID()); err != nil {
 			return err

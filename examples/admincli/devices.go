@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -15,7 +16,7 @@ devices list [--search TEXT] [--status enabled|disabled] [--type T] [--wipe-pend
 devices disable ID
 devices enable ID [--cancel-wipe]
 devices wipe ID
-devices cancel-wipe ID
+devices cancel-wipe ID                      also of a removed device, by the id that list --wipe-pending-days shows
 devices remove ID
 devices history ID
 devices checkin ID                          what the device does when it asks for commands
@@ -185,20 +186,27 @@ func (c *cli) findDevice(ctx context.Context, s *chatadmin.Scope, id string, f d
 		}
 		q.User = ids[0]
 	}
-	found, _, err := c.registry.List(ctx, c.admin.AsHost(s.Domain()), q, chatadmin.Page{Limit: 2})
-	switch {
-	case err != nil:
-		return devices.Device{}, err
-	case len(found) == 0:
-		return devices.Device{}, fmt.Errorf("device %q: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
-	case len(found) > 1:
-		return devices.Device{}, fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id), chatadmin.ErrInvalid)
+	var found devices.Device
+	for d, err := range c.registry.All(ctx, c.admin.AsHost(s.Domain()), q) {
+		if err == nil && found.ID != "" {
+			err = fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id), chatadmin.ErrInvalid)
+		}
+		if err != nil {
+			return devices.Device{}, err
+		}
+		found = d
 	}
-	return found[0], nil
+	if found.ID == "" {
+		return devices.Device{}, fmt.Errorf("device %q: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
+	}
+	return found, nil
 }
 
 func (c *cli) changeDevice(ctx context.Context, s *chatadmin.Scope, what, id string, f deviceFlags) error {
 	found, err := c.findDevice(ctx, s, id, f)
+	if what == "cancel-wipe" && f.user == "" && errors.Is(err, chatadmin.ErrNotFound) {
+		found, err = devices.Device{ID: chatadmin.ID(id)}, nil // one that was removed has no other name
+	}
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,16 @@ func TestDevicesCommand(t *testing.T) {
 	require.Len(t, s.devices(), 1)
 	code(1, "--as", "ann@acme.example", "devices", "wipe", "A1")
 
+	// One that was removed with its wipe pending: the wipe can still be taken back.
+	s.ok("devices", "register", boss, "--device-id", "B2", "--type", "mac")
+	s.ok("devices", "wipe", "B2")
+	s.ok("devices", "remove", "B2")
+	left := s.devices("--wipe-pending-days", "0")
+	require.Len(t, left, 1)
+	require.Contains(t, s.ok("devices", "cancel-wipe", left[0].DeviceID), "cancelled")
+	require.Empty(t, s.devices("--wipe-pending-days", "0"))
+	require.Contains(t, code(1, "devices", "cancel-wipe", left[0].DeviceID), "not found")
+
 	for args, want := range map[string]int{"devices": 2, "devices fly A1": 2, "devices list --status asleep": 2, "devices list --type tv": 2, "devices register ann@acme.example": 2,
 		"devices register ann@acme.example --device-id x --type tv": 2, "devices ack A1": 2, "devices list --wipe-pending-days 1 --search x": 2, "devices wipe nothing": 1,
 		"devices checkin nothing": 1, "devices register nobody --device-id x --type ios": 1, "devices --help": 0} {

@@ -244,6 +244,55 @@ func TestDevicesRestart(t *testing.T) {
 	})
 }
 
+// A device that was removed before it answered its wipe comes back with it when its client registers again, in whichever process; or the wipe is taken back.
+func TestDevicesRemoved(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		out, err := f.register(0, f.ann.ID, "phone")
+		require.NoError(t, err)
+		for range 2 {
+			_, err = f.r[0].Wipe(t.Context(), f.s[0], out.Device.ID)
+			require.NoError(t, err)
+			require.NoError(t, f.r[0].Remove(t.Context(), f.s[0], devices.Of(f.ann.ID)))
+			allowed, err := f.r[1].DeviceAllowed(t.Context(), f.domain, f.ann.ID, "phone")
+			require.NoError(t, err)
+			require.False(t, allowed)
+			again, err := f.register(1, f.ann.ID, "phone")
+			require.NoError(t, err)
+			require.Equal(t, []any{out.Device.ID, devices.Disabled, devices.Requested}, []any{again.Device.ID, again.Device.Status, again.Device.Wipe})
+		}
+		require.NoError(t, f.r[0].Remove(t.Context(), f.s[0], devices.Of(f.ann.ID)))
+		_, err = f.r[1].CancelWipe(t.Context(), f.s[1], out.Device.ID)
+		require.NoError(t, err)
+		fresh, err := f.register(0, f.ann.ID, "phone")
+		require.NoError(t, err)
+		require.Equal(t, devices.Enabled, fresh.Device.Status)
+	})
+}
+
+// What a database does not take as text is nothing that a device, a user or a name is called.
+func TestDevicesOddText(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		f := newFleet(t, db)
+		for _, odd := range []string{"a\x00", "a\xff"} {
+			for _, q := range []devices.Query{{Search: odd}, {Key: odd}, {User: chatadmin.ID(odd)}} {
+				found, _, err := f.r[0].List(t.Context(), f.s[0], q, chatadmin.Page{Limit: 10})
+				require.NoError(t, err)
+				require.Empty(t, found)
+			}
+			allowed, err := f.r[0].DeviceAllowed(t.Context(), f.domain, f.ann.ID, odd)
+			require.NoError(t, err)
+			require.True(t, allowed, "not registered")
+			_, err = f.register(0, chatadmin.ID(odd), "phone")
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+			_, err = f.r[0].CancelWipe(t.Context(), f.s[0], chatadmin.ID(odd))
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+			_, err = f.r[0].History(t.Context(), f.s[0], chatadmin.ID(odd))
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		}
+	})
+}
+
 // fill adds devices to users past the library: three for each.
 func (f *fleet) fill(n int, users []chatadmin.ID) {
 	f.t.Helper()
