@@ -163,7 +163,9 @@ func (s *Scope) RunJob(ctx context.Context, id ID, next func(context.Context, *J
 			if err != nil {
 				return job, err
 			}
-			job = stored
+			if job = stored; job.Actor != s.actor {
+				return job, fmt.Errorf("job %s was taken over and goes on without you: %w", id, ErrForbidden)
+			}
 		default:
 			return job, err
 		}

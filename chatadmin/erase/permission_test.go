@@ -161,6 +161,31 @@ func TestTakeOver(t *testing.T) {
 	w.noTrace(ann.ID)
 }
 
+// Who was only asleep does not go on when somebody else has taken over.
+func TestTakenOverMeanwhile(t *testing.T) {
+	w := newWorld(t, memory())
+	second := w.user("second", admin)
+	ann := w.crowd()
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	taken := false
+	r, err := w.d.Apply(ctx, w.s, p, reason, func(p chatadmin.Progress) {
+		require.False(t, taken, "another batch")
+		taken = true
+		for r, err := range w.d.Receipts(ctx, w.s) {
+			require.NoError(t, err)
+			_, err = w.d.TakeOver(ctx, w.as(second), r.ID)
+			require.NoError(t, err)
+		}
+	})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.ErrorContains(t, err, "taken over")
+	require.Equal(t, erase.Running, r.State)
+	r, err = w.d.Resume(ctx, w.as(second), r.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, second.ID, r.By)
+}
+
 // The table in the package documentation is the one that is tested.
 func TestPermissionTable(t *testing.T) {
 	text, err := os.ReadFile("doc.go")

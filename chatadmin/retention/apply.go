@@ -90,7 +90,7 @@ func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	}
 	var pace chatadmin.Pace
 	_, err = s.RunJob(ctx, id, func(_ context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
-		return step(s, job, pace.Next(r.admin.Options().Now()))
+		return step(job, pace.Next(r.admin.Options().Now()))
 	}, progress)
 	now, readErr := readEntry(context.WithoutCancel(ctx), r.admin.Store(), s.Domain(), id)
 	if err == nil {
@@ -106,12 +106,9 @@ func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 }
 
 // step is one transaction of a run.
-func step(s *chatadmin.Scope, job *chatadmin.Job, limit int) (chatadmin.Step, error) {
-	switch {
-	case job.Kind != jobKind:
+func step(job *chatadmin.Job, limit int) (chatadmin.Step, error) {
+	if job.Kind != jobKind {
 		return chatadmin.Step{}, fmt.Errorf("job %s is another kind of job: %w", job.ID, chatadmin.ErrInvalid)
-	case job.Actor != s.Actor(): // since this process began
-		return chatadmin.Step{}, fmt.Errorf("run %s was taken over and goes on without you: %w", job.ID, chatadmin.ErrForbidden)
 	}
 	// Shared: a hold has come before this batch, which spares what it covers, or comes after it.
 	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared, Targets: []chatadmin.ID{job.ID}}
