@@ -129,7 +129,8 @@ func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]st
 		if u.Status == chatadmin.Deactivated {
 			r.Enabled = "FALSE"
 		}
-		for c, cell := range r.cells() {
+		for c := range columns {
+			cell := r.cell(c)
 			if !e.set.Login.IsEmail || column(c) != colEmail {
 				rows[i] = append(rows[i], *cell)
 			}

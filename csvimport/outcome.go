@@ -106,7 +106,7 @@ func (n note) explain(h *header, r *row) Note {
 	out := Note{Code: n.Code, Warning: isWarning(n.Code), Message: n.Arg}
 	if n.Col >= 0 {
 		c := column(n.Col)
-		out.Column, out.Value = h.title(c), chatadmin.Cut(r.cell(c))
+		out.Column, out.Value = h.title(c), chatadmin.Cut(*r.cell(c))
 	}
 	switch n.Code {
 	case CodeNotCreated:

@@ -16,11 +16,30 @@ type row struct {
 	Name, FirstName, LastName, Login, Email, Title, Mobile, Manager, Enabled, Role string
 }
 
-func (r *row) cells() [columns]*string {
-	return [columns]*string{&r.Name, &r.FirstName, &r.LastName, &r.Login, &r.Email, &r.Title, &r.Mobile, &r.Manager, &r.Enabled, &r.Role}
+// cell is that of a column.
+func (r *row) cell(c column) *string {
+	switch c {
+	case colName:
+		return &r.Name
+	case colFirstName:
+		return &r.FirstName
+	case colLastName:
+		return &r.LastName
+	case colLogin:
+		return &r.Login
+	case colEmail:
+		return &r.Email
+	case colTitle:
+		return &r.Title
+	case colMobile:
+		return &r.Mobile
+	case colManager:
+		return &r.Manager
+	case colEnabled:
+		return &r.Enabled
+	}
+	return &r.Role
 }
-
-func (r *row) cell(c column) string { return *r.cells()[c] }
 
 // line is what gocsv makes. It makes two for every line, hence the pointer.
 type line struct{ Row *row }
@@ -33,7 +52,7 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if len(key) != 1 || key[0] < '0' || key[0] >= '0'+byte(columns) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
-	*l.Row.cells()[key[0]-'0'] = clean(value)
+	*l.Row.cell(column(key[0] - '0')) = clean(value)
 	return nil
 }
 

@@ -145,9 +145,9 @@ func (s *source) scan() (entry, error) {
 // salvage takes what can be told of the line at hand, broken or not.
 func (s *source) salvage() *row {
 	r := &row{}
-	for c, cell := range r.cells() {
-		if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
-			*cell = clean(string(cut(s.raw.Fields[i])))
+	for c, i := range s.header.at {
+		if i >= 0 && i < len(s.raw.Fields) {
+			*r.cell(column(c)) = clean(string(cut(s.raw.Fields[i])))
 		}
 	}
 	return r
