@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -36,12 +37,12 @@ func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	u, _, _, err := invited(ctx, a.store, &set, t, a.Now())
+	u, _, _, err := invited(ctx, a.store, &set, t, a.Now(), Pending)
 	return u, err
 }
 
-// invited finds the user and the invitation that a token belongs to.
-func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Time) (User, Invitation, Record, error) {
+// invited finds the user, who must be in one of some states, and the invitation that a token belongs to.
+func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Time, in ...Status) (User, Invitation, Record, error) {
 	fail := func(err error) (User, Invitation, Record, error) { return User{}, Invitation{}, Record{}, err }
 	rs, err := r.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
 	if err != nil {
@@ -51,7 +52,7 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Tim
 	if err != nil {
 		return fail(err)
 	}
-	if len(rs) == 0 || len(us) == 0 || us[0].Status != Pending || !us[0].hasAccess() || set.State != DomainActive {
+	if len(rs) == 0 || len(us) == 0 || !slices.Contains(in, us[0].Status) || !us[0].hasAccess() || set.State != DomainActive {
 		return fail(ErrLink)
 	}
 	inv, err := decodeInvitation(rs[0])
@@ -100,7 +101,7 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
 	var u User
 	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		user, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now)
+		user, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now, Pending)
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func linkError(err error) error {
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
 	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		_, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now)
+		_, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now, Pending, Active) // setting the password may have signed them in
 		if errors.Is(err, ErrLinkExpired) {
 			return nil // while the password was being set, which was begun in time
 		}

@@ -102,7 +102,7 @@ type TwoFactor interface {
 type Intent struct {
 	Domain  ID
 	Actor   ID     // a user, or HostActor
-	Kind    string // the kind of the audit event that follows, such as KindUserDeactivate
+	Kind    string // what is about to be done, such as KindUserDeactivate: mostly the kind of the audit event that follows, but a batch of an import that deactivates users has an event of the import's kind
 	Targets []ID
 }
 
@@ -111,7 +111,7 @@ const HostActor ID = "host"
 
 // New returns the library over a store. o may be nil.
 func New(store Store, o *Options) *Admin {
-	a := &Admin{store: store}
+	a := &Admin{store: guard(store)}
 	if o != nil {
 		a.o = *o
 	}
@@ -170,7 +170,7 @@ func (a *Admin) Now() time.Time { return a.o.Now().UTC().Truncate(time.Milliseco
 // NewID makes an ID for a row to come.
 func (a *Admin) NewID() ID { return a.o.NewID() }
 
-// Store is the store the library works on, for reading.
+// Store is the store the library works on, for reading. Text that a store cannot hold, such as a NUL in a login, finds nothing in it.
 func (a *Admin) Store() Reader { return a.store }
 
 // Options are the options in force, defaults filled in.

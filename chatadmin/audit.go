@@ -87,8 +87,8 @@ func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange
 		sep = "{"
 		b = append(b, ':')
 		for _, c := range fields {
-			b = append(append(append(b, sep...), '"'), c.Field...) // ours: nothing to escape
-			b = appendJSON(append(b, `":[`...), c.Before)
+			b = appendJSON(append(b, sep...), c.Field)
+			b = appendJSON(append(b, `:[`...), c.Before)
 			b = appendJSON(append(b, ','), c.After)
 			b = append(b, ']')
 			sep = ","

@@ -80,6 +80,23 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// Whatever a host calls its fields, kinds of notes and values, the log can be read.
+func TestAuditOfTheHost(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for _, odd := range []string{`the "custom" field`, `back\slash`, "line\nbreak", "\x00", "ünïcode \u2028", ""} {
+		want := []chatadmin.FieldChange{{Field: odd, Before: odd, After: odd + "x"}}
+		err := w.host.Change(ctx, chatadmin.Op{Kind: "host.custom"}, func(_ context.Context, k *chatadmin.Work) error {
+			k.Record("host.custom", []chatadmin.ID{w.boss.ID}, map[chatadmin.ID][]chatadmin.FieldChange{w.boss.ID: want}, map[string]string{odd: odd})
+			return nil
+		})
+		require.NoError(t, err)
+		e := w.events("host.custom")[0]
+		require.Equal(t, want, e.Changes[w.boss.ID], "%q", odd)
+		require.Equal(t, map[string]string{odd: odd}, e.Note, "%q", odd)
+		w.clock.Advance(time.Second)
+	}
+}
+
 // The log is listed newest first, by page, and filtered by actor, target, kind and time.
 func TestAuditList(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)

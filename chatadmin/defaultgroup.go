@@ -82,9 +82,7 @@ func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 	if err := s.admin.o.Features.Require(set.Subscription, FeatureDefaultGroups); err != nil {
 		return nil, err
 	}
-	gs, err := s.admin.store.Groups(ctx, s.domain, []ID{group})
-	gs = slices.DeleteFunc(gs, func(g Group) bool { return g.Deleting })
-	g, err := one(gs, err, "group", string(group))
+	g, err := readGroup(ctx, s.admin.store, s.domain, group)
 	if err != nil {
 		return nil, err
 	}

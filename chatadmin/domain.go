@@ -24,8 +24,8 @@ type NewDomain struct {
 	Settings func(*Settings)
 }
 
-// CreateDomain creates a domain with its first admin and the two shipped default groups: one for everybody, and one in which only admins post. Only the host
-// can do this.
+// CreateDomain creates a domain with its first admin, who is invited as CreateUser invites, and the two shipped default groups: one for everybody, and one in which only admins post.
+// Only the host can do this.
 func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, error) {
 	if n.Name == "" || len(n.Name) > maxText || !visible(n.Name) {
 		return Domain{}, User{}, fmt.Errorf("a domain's name has 1 to %d bytes and no control characters: %w", maxText, ErrInvalid)
@@ -71,6 +71,11 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 			return err
 		}
 		admin = writes[0].Now.user
+		if !n.Admin.NoInvitation {
+			if err := w.QueueInvitations(ctx, []User{admin}, ""); err != nil {
+				return err
+			}
+		}
 		return w.flush(ctx)
 	}
 	for attempt := 1; ; attempt++ {
@@ -149,7 +154,7 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	}
 }
 
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the state and the subscription are the host's to change. Roles have calls of their own, and so have the
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the state, the subscription and the modules are the host's to change. Roles have calls of their own, and so have the
 // policies of packages that said so in Extension.Policy.
 func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
 	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
@@ -198,8 +203,8 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		if err != nil {
 			return err
 		}
-		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription) {
-			return fmt.Errorf("only the application itself changes a domain's state or subscription: %w", ErrForbidden)
+		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription || !slices.Equal(set.Modules, w.Settings.Modules)) {
+			return fmt.Errorf("only the application itself changes a domain's state, subscription or modules: %w", ErrForbidden)
 		}
 		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
 			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)

@@ -29,6 +29,13 @@ func TestCreateDomain(t *testing.T) {
 	require.Equal(t, chatadmin.DomainActive, set.State)
 	require.True(t, w.boss.Admin)
 	require.Equal(t, chatadmin.Pending, w.boss.Status)
+	require.Zero(t, w.send(), "NoInvitation")
+	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "first@b.example"}})
+	require.NoError(t, err)
+	n, err := w.admin.SendInvitations(ctx, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Len(t, w.mail.To("first@b.example"), 1, "the first admin is invited like everybody")
 }
 
 func collectSettings(t *testing.T, w *world) chatadmin.Settings {
@@ -45,6 +52,7 @@ func TestSettings(t *testing.T) {
 		"preset":      func(s *chatadmin.Settings) error { s.Preset = chatadmin.Engage; return nil },
 		"country":     func(s *chatadmin.Settings) error { s.DefaultCountry = "N"; return nil },
 		"state":       func(s *chatadmin.Settings) error { s.State = "asleep"; return nil },
+		"version":     func(s *chatadmin.Settings) error { s.Version = 2; return nil },
 	} {
 		_, err := w.host.ChangeSettings(ctx, f)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
@@ -52,8 +60,18 @@ func TestSettings(t *testing.T) {
 	own := errors.New("the host's own reason")
 	_, err := w.s.ChangeSettings(ctx, func(*chatadmin.Settings) error { return own })
 	require.ErrorIs(t, err, own)
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainClosing; return nil })
-	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	for name, f := range map[string]func(*chatadmin.Settings){
+		"state":        func(s *chatadmin.Settings) { s.State = chatadmin.DomainClosing },
+		"subscription": func(s *chatadmin.Settings) { s.Subscription.Annual = false },
+		"modules":      func(s *chatadmin.Settings) { s.Modules = append(s.Modules, "webcare") },
+	} {
+		_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { f(s); return nil })
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
+	}
+	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Modules = []string{"webcare"}; return nil })
+	require.NoError(t, err)
+	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	require.NoError(t, err, "what was bought stays as it is")
 	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.Roles = append(s.Roles, chatadmin.Role{ID: "god", Name: "god", Level: 99, Permissions: chatadmin.Permissions()})
 		return nil

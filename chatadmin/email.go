@@ -42,7 +42,7 @@ func dotAtom(s string) bool {
 		}
 		last = c
 	}
-	return last != '.' && (ascii || visible(s))
+	return last != '.' && (ascii || distinct(s))
 }
 
 func hostName(s string) bool {
@@ -70,7 +70,7 @@ func hostName(s string) bool {
 			return false
 		}
 	}
-	return dots > 0 && label > 0 && s[len(s)-1] != '-' && (ascii || visible(s))
+	return dots > 0 && label > 0 && s[len(s)-1] != '-' && (ascii || distinct(s))
 }
 
 func letterOrDigit(c byte) bool {

@@ -132,7 +132,11 @@ func (w *Work) writeGroup(ctx context.Context, kind string, g *Group, f func(*Gr
 
 // group reads a group that is not being deleted.
 func (w *Work) group(ctx context.Context, id ID) (Group, error) {
-	gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
+	return readGroup(ctx, w, w.scope.domain, id)
+}
+
+func readGroup(ctx context.Context, r Reader, domain, id ID) (Group, error) {
+	gs, err := r.Groups(ctx, domain, []ID{id})
 	gs = slices.DeleteFunc(gs, func(g Group) bool { return g.Deleting })
 	return one(gs, err, "group", string(id))
 }
@@ -157,13 +161,12 @@ func (w *Work) administers(ctx context.Context, g Group) error {
 	return err
 }
 
-// Group reads one group. Every member may; others need PermUsersRead.
+// Group reads one group; one that is being deleted is not found. Every member may; others need PermUsersRead.
 func (s *Scope) Group(ctx context.Context, id ID) (Group, error) {
 	if err := s.viewGroup(ctx, id); err != nil {
 		return Group{}, err
 	}
-	gs, err := s.admin.store.Groups(ctx, s.domain, []ID{id})
-	return one(gs, err, "group", string(id))
+	return readGroup(ctx, s.admin.store, s.domain, id)
 }
 
 func (s *Scope) viewGroup(ctx context.Context, id ID) error {

@@ -54,6 +54,8 @@ func TestGroupAdminBelowDomainAdmin(t *testing.T) {
 	_, err = s.RemoveMembers(ctx, g.ID, w.boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorIs(t, s.SetGroupAdmin(ctx, g.ID, false, w.boss.ID), chatadmin.ErrForbidden)
+	require.NoError(t, w.s.SetGroupAdmin(ctx, g.ID, false, w.boss.ID))
+	require.ErrorIs(t, s.SetGroupAdmin(ctx, g.ID, true, w.boss.ID), chatadmin.ErrForbidden, "nor is it given to them")
 	_, err = s.RemoveMembers(ctx, g.ID, ids[1], w.boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Contains(t, w.members(g.ID), ids[1])
@@ -105,6 +107,8 @@ func TestDeleteGroup(t *testing.T) {
 	job, err := w.s.ApplyDeleteGroup(c, p, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = w.s.AddMembers(ctx, g.ID, w.user("late@acme.example").ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.s.Group(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	for n := 0; ; n++ {
 		require.Less(t, n, 12)

@@ -132,7 +132,7 @@ func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
 
 // SendInvitations sends the queued invitations of a domain through Options.Mailer and returns to how many users it sent. Each is marked before it is handed over, so that no
 // crash sends it twice; one in flight at a crash stays InvitationSending. What the mail server refuses for now is tried again later, up to 8 times. Call it from a
-// worker of the host, or after whatever queues invitations. Without a Mailer it does nothing.
+// worker of the host, or after whatever queues invitations. Without a Mailer it does nothing, and nothing as long as the domain is not active: what is queued waits.
 func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	if a.o.Mailer == nil {
 		return 0, nil
@@ -144,8 +144,8 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 			return total, err
 		}
 		claimed, err := s.claimInvitations(ctx, due)
-		if errors.Is(err, ErrBusy) {
-			return total, nil // another worker is at it
+		if errors.Is(err, ErrBusy) || errors.Is(err, ErrSuspended) {
+			return total, nil // another worker is at it; or nobody could come in, for now
 		}
 		if err != nil {
 			return total, err
@@ -177,6 +177,9 @@ func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, e
 	var letters []letter
 	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: recordIDs(due)}, func(ctx context.Context, w *Work) error {
 		letters = nil
+		if w.Settings.State != DomainActive {
+			return ErrSuspended
+		}
 		users, err := w.Users(ctx, s.domain, recordIDs(due))
 		if err != nil {
 			return err
@@ -189,7 +192,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, e
 		var invited []ID
 		for _, r := range due {
 			u, ok := byID[ID(r.ID)]
-			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" || w.Settings.State != DomainActive {
+			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" {
 				changes = append(changes, Change[Record]{Row: r, Was: r.Rev, Delete: true})
 				continue
 			}

@@ -91,7 +91,10 @@ func (s *Scope) Job(ctx context.Context, id ID) (Job, error) {
 	if err == nil && job.Actor != s.actor {
 		err = require(role, PermAudit)
 	}
-	return job, err
+	if err != nil {
+		return Job{}, err
+	}
+	return job, nil
 }
 
 // Job reads one of the domain's jobs as it stands in this transaction.

@@ -54,6 +54,7 @@ const (
 	CodeTooLong    = "too_long"    // more than the field holds
 	CodeBadText    = "bad_text"    // control or invisible characters, or invalid UTF-8
 	CodeBadRole    = "bad_role"    // no such role
+	CodeBadKind    = "bad_kind"    // neither network nor guest
 	CodeImmutable  = "immutable"   // the login cannot be changed
 	CodeBadManager = "bad_manager" // unknown, the user themselves, or a circle
 )

@@ -1,6 +1,7 @@
 package chatadmin_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ func TestPresets(t *testing.T) {
 		{chatadmin.OfficeChat, u("ann@acme.example", "bob@acme.example", "", ""), "email bad_email"},
 		{chatadmin.OfficeChat, u("Ann <ann@acme.example>", "", "", ""), "email bad_email"},
 		{chatadmin.OfficeChat, u("ann@acme.example\r\nBcc: x@y.example", "", "", ""), "login bad_text"},
+		{chatadmin.OfficeChat, u("a\u200dnn@acme.example", "", "", ""), "login bad_text"},
+		{chatadmin.OfficeChat, u("ann@acme\ufe0f.example", "", "", ""), "login bad_text"},
 		{chatadmin.ESChat, u("a.b", "", "A", "O'Neil"), ""},
 		{chatadmin.ESChat, u("John.Smith", "john@x.example", "Mary Ann", "Depp"), ""},
 		{chatadmin.ESChat, u("Ömer.9", "", "Ö", "Yıl"), ""},
@@ -41,6 +44,11 @@ func TestPresets(t *testing.T) {
 		{chatadmin.ESChat, u("john", "", "-", "---"), "first_name bad_name, last_name bad_name"},
 		{chatadmin.ESChat, u("john", "not an address", "A", "Bcd"), "email bad_email"},
 		{chatadmin.Engage, u("any thing/at all", "a@x.example", "A", "B"), ""},
+		{chatadmin.Engage, u("ann", "a@x.example", "क्\u200dष", "B 👩\u200d👧\ufe0f"), ""},
+		{chatadmin.Engage, u("a\u200cnn", "a@x.example", "A", "B"), "login bad_text"},
+		{chatadmin.Engage, u("a\u3164nn", "a@x.example", "A", "B"), "login bad_text"},
+		{chatadmin.Engage, u("a\u00a0nn", "a@x.example", "A", "B"), "login bad_text"},
+		{chatadmin.Engage, u("ann", "a\u200d@x.example", "A", "B"), "email bad_text"},
 		{chatadmin.Engage, u("ann", "", "", ""), "email missing, first_name missing, last_name missing"},
 		{chatadmin.Engage, u("", "a@x.example", "A", "B"), "login missing"},
 		{chatadmin.Engage, u(strings.Repeat("x", 101), "a@x.example", "A", "B"), "login bad_login"},
@@ -58,6 +66,31 @@ func TestPresets(t *testing.T) {
 	}
 	_, err := chatadmin.NewSettings("other")
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+// An address in a mail's header or in a host's own form is no look-alike either.
+func TestCheckEmail(t *testing.T) {
+	for _, good := range []string{"ann@acme.example", "zoë@acme.example", "ann@bücher.example"} {
+		require.NoError(t, chatadmin.CheckEmail(good), good)
+	}
+	for _, bad := range []string{"a\u200dnn@acme.example", "a\u200cnn@acme.example", "ann\u00a0@acme.example", "ann@ac\u200dme.example", "ann@acme\ufe0f.example"} {
+		require.ErrorIs(t, chatadmin.CheckEmail(bad), chatadmin.ErrInvalid, "%q", bad)
+	}
+}
+
+// Who is there already with a login that is refused by now is kept out all the same.
+func TestStricterRules(t *testing.T) {
+	w := newWorld(t, chatadmin.Engage)
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
+	require.NoError(t, err)
+	w.write(u.ID, func(u *chatadmin.User) { u.Login, u.LoginKey = "b\u200doss", "b\u200doss" })
+	title := "Head"
+	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.s.DenyAccess, w.s.GrantAccess, w.s.DeactivateUsers, w.s.ActivateUsers} {
+		_, err := f(ctx, u.ID)
+		require.NoError(t, err)
+	}
 }
 
 func TestASCIILogins(t *testing.T) {

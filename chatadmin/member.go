@@ -32,7 +32,7 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 }
 
 // RemoveMembers takes up to MaxBatch users out of a group and returns how many were in it. Nobody is taken out of a default group
-// (ErrDefaultGroup), nor a domain admin by somebody below. It needs PermGroups or to be an admin of the group.
+// (ErrDefaultGroup), nor somebody whose role stands above the actor's (ErrForbidden). It needs PermGroups or to be an admin of the group.
 func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	removed := 0
 	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
@@ -56,7 +56,8 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 	return removed, err
 }
 
-// SetGroupAdmin makes members of a group its admins, or takes that from them; not from a domain admin by somebody below. It needs PermGroups or to be an admin of the group.
+// SetGroupAdmin makes members of a group its admins, or takes that from them. Neither is done to a member whose role stands above the actor's: ErrForbidden. It needs PermGroups or to be
+// an admin of the group.
 func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users ...ID) error {
 	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
 		var changes []Change[Membership]

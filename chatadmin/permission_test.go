@@ -2,6 +2,7 @@ package chatadmin_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -185,7 +186,10 @@ func matrix() map[string]call {
 			return err
 		}},
 		"Job": {need: chatadmin.PermAudit, do: func(s *chatadmin.Scope, on target) error {
-			_, err := s.Job(ctx, on.job)
+			job, err := s.Job(ctx, on.job)
+			if err != nil && job.ID != "" {
+				return fmt.Errorf("refused, and told all the same: %v", err)
+			}
 			return err
 		}},
 	}

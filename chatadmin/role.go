@@ -86,7 +86,7 @@ func (s *Settings) AllRoles() []Role {
 // May reports whether the role includes p.
 func (r Role) May(p Permission) bool { return slices.Contains(r.Permissions, p) }
 
-// covers reports whether an actor with role r may grant other, or act on somebody who has it.
+// covers reports whether an actor with role r may grant other. To act on somebody who has it the level alone counts: see MayActOn.
 func (r Role) covers(other Role) bool {
 	return r.Level >= other.Level && !slices.ContainsFunc(other.Permissions, func(p Permission) bool { return !r.May(p) })
 }

@@ -14,9 +14,9 @@ type Settings struct {
 	Login        LoginPolicy  `json:"login"`
 	Roles        []Role       `json:"roles,omitempty"` // custom roles; the built-in ones are always there
 	Subscription Subscription `json:"subscription"`
-	Modules      []string     `json:"modules,omitempty"` // bought in addition, by the host's own names
+	Modules      []string     `json:"modules,omitempty"` // bought in addition, by the host's own names; only the host changes them
 
-	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read; "" reads none of them.
+	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read when a user is written; "" reads none of them. Changing it writes no user.
 	DefaultCountry string `json:"default_country,omitempty"`
 	// GuestsInDefaultGroups makes guests members of the default groups too.
 	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
@@ -58,6 +58,9 @@ func NewSettings(p Preset) (Settings, error) {
 }
 
 func (s Settings) check() error {
+	if s.Version > settingsVersion { // nobody could read them any more
+		return fmt.Errorf("these settings have version %d, and this library knows no later one than %d: read the domain's settings anew and change those: %w", s.Version, settingsVersion, ErrInvalid)
+	}
 	seen := map[string]bool{}
 	for _, r := range s.Roles {
 		if err := r.check(); err != nil {

@@ -66,22 +66,22 @@ func Cut(s string) string {
 // visible reports whether s is valid UTF-8 of which a person sees every character: no control, no format character
 // (zero-width, direction) and nothing unassigned, so that no two values look alike but differ.
 func visible(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c-' ' >= 0x7f-' ' { // neither of ' ' to '~'
-			return c >= utf8.RuneSelf && visibleRunes(s[i:])
-		}
-	}
-	return true
+	// unicode.IsGraphic leaves out Cc, Cf, Cs, Co and Cn. A joiner inside an emoji or an Indic name is a Cf that people type.
+	return eachRune(s, func(r rune) bool { return unicode.IsGraphic(r) || unicode.Is(unicode.Join_Control, r) })
 }
 
-func visibleRunes(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		// unicode.IsGraphic leaves out Cc, Cf, Cs, Co and Cn. A joiner inside an emoji or an Indic name is a Cf that people type.
-		if !unicode.IsGraphic(r) && r != '\u200d' && r != '\u200c' {
-			return false
+// distinct is visible for what tells users apart: neither joiners and the like, which names may have, nor any space but the ordinary one.
+func distinct(s string) bool {
+	return eachRune(s, func(r rune) bool {
+		return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
+}
+
+// eachRune reports whether s is valid UTF-8 of which each character is good, as ' ' to '~' are.
+func eachRune(s string, good func(rune) bool) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c-' ' >= 0x7f-' ' {
+			return c >= utf8.RuneSelf && utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], func(r rune) bool { return !good(r) })
 		}
 	}
 	return true

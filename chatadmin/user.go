@@ -86,15 +86,16 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 		name  string
 		value *string
 		most  int
+		good  func(string) bool
 	}{
-		{"login", &u.Login, 254}, {"email", &u.Email, 254}, {"name", &u.DisplayName, maxText}, {"first_name", &u.FirstName, maxText},
-		{"last_name", &u.LastName, maxText}, {"title", &u.Title, maxText}, {"department", &u.Department, maxText}, {"mobile", &u.Phone, 64},
+		{"login", &u.Login, 254, distinct}, {"email", &u.Email, 254, distinct}, {"name", &u.DisplayName, maxText, visible}, {"first_name", &u.FirstName, maxText, visible},
+		{"last_name", &u.LastName, maxText, visible}, {"title", &u.Title, maxText, visible}, {"department", &u.Department, maxText, visible}, {"mobile", &u.Phone, 64, visible},
 	} {
 		*f.value = strings.TrimSpace(*f.value)
 		if len(*f.value) > f.most {
 			bad(f.name, *f.value, CodeTooLong, fmt.Sprintf("at most %d bytes fit here", f.most))
 			*f.value = ""
-		} else if !visible(*f.value) {
+		} else if !f.good(*f.value) {
 			bad(f.name, *f.value, CodeBadText, "this has control or invisible characters, or is not valid text")
 			*f.value = ""
 		}
@@ -117,8 +118,12 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	}
 	u.NameKey = Fold(u.DisplayName)
 	u.PhoneE164 = PhoneE164(u.Phone, s.DefaultCountry)
-	if u.Kind == 0 {
+	switch u.Kind {
+	case 0:
 		u.Kind = Network
+	case Network, Guest:
+	default:
+		bad("kind", fmt.Sprint(uint8(u.Kind)), CodeBadKind, "a user is a network user or a guest")
 	}
 	if u.Status == 0 {
 		u.Status = Pending
@@ -214,10 +219,11 @@ func known[T interface {
 	return v.String()
 }
 
-// sameUser reports whether writing now over was would change nothing.
+// sameUser reports whether writing now over was would change nothing. PhoneE164 is not looked at: it follows from the phone, and changes with it. By itself it differs where the domain
+// reads numbers in another way since, which is no change of the user.
 func sameUser(was, now *User) bool {
 	return was.Login == now.Login && was.LoginKey == now.LoginKey && was.Email == now.Email && was.DisplayName == now.DisplayName && was.NameKey == now.NameKey &&
 		was.FirstName == now.FirstName && was.LastName == now.LastName && was.Title == now.Title && was.Department == now.Department &&
-		was.Phone == now.Phone && was.PhoneE164 == now.PhoneE164 && was.Manager == now.Manager && was.Role == now.Role && was.Admin == now.Admin &&
+		was.Phone == now.Phone && was.Manager == now.Manager && was.Role == now.Role && was.Admin == now.Admin &&
 		was.Kind == now.Kind && was.Status == now.Status && was.Denied == now.Denied && was.Deleting == now.Deleting && string(was.Attrs) == string(now.Attrs)
 }

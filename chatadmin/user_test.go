@@ -55,6 +55,14 @@ func TestCreateAndEditUser(t *testing.T) {
 	var fields *chatadmin.FieldErrors
 	require.True(t, errors.As(err, &fields))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	for _, kind := range []chatadmin.Kind{3, 9, 255} {
+		_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind})
+		_, err2 := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example", Kind: kind})
+		for _, err := range []error{err, err2} {
+			require.ErrorAs(t, err, &fields)
+			require.Equal(t, chatadmin.CodeBadKind, fields.Fields[0].Code)
+		}
+	}
 	taken := "BOSS@acme.example"
 	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &taken})
 	require.ErrorIs(t, err, chatadmin.ErrExists)
@@ -62,6 +70,23 @@ func TestCreateAndEditUser(t *testing.T) {
 		_, err = w.s.DeactivateUsers(ctx, ids...)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
+}
+
+// A domain that reads numbers in another way has changed none of its users; who changes is read anew.
+func TestPhoneAfterDefaultCountry(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	u := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Phone = "06 12345678" })
+	require.Empty(t, u.PhoneE164)
+	_, err := w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	require.NoError(t, err)
+	before, phone, title := len(w.events("")), u.Phone, "Head"
+	same, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Phone: &phone})
+	require.NoError(t, err)
+	require.Equal(t, u, same)
+	require.Len(t, w.events(""), before)
+	u, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+	require.NoError(t, err)
+	require.Equal(t, "+31612345678", u.PhoneE164)
 }
 
 func TestManagers(t *testing.T) {

@@ -98,7 +98,13 @@ type UserEdit struct {
 // EditUser changes fields of a user and returns the user as they are then. It needs PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who becomes a
 // network user joins the default groups. Role, status and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
-	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (User, error) { return e.apply(w, u) })
+	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (UserWrite, error) {
+		now, err := e.apply(w, u)
+		if err != nil {
+			return UserWrite{}, err
+		}
+		return w.rewrite(u, now)
+	})
 	if err != nil {
 		return User{}, err
 	}
@@ -144,16 +150,17 @@ func (e UserEdit) apply(w *Work, u User) (User, error) {
 
 // AssignRole gives users a role, by its ID or name. It needs PermRoles; neither the role nor a user may stand above the actor.
 func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]User, error) {
-	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Work, u User) (User, error) {
+	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Work, u User) (UserWrite, error) {
 		r, ok := w.Settings.Role(role)
 		if !ok {
-			return u, fmt.Errorf("role %q: %w", Cut(role), ErrNotFound)
+			return UserWrite{}, fmt.Errorf("role %q: %w", Cut(role), ErrNotFound)
 		}
 		if err := w.mayGrant(r); err != nil { // also where the user has it already
-			return u, err
+			return UserWrite{}, err
 		}
-		u.Role = r.ID
-		return u, nil
+		now := u
+		now.Role = r.ID
+		return w.rewrite(u, now)
 	})
 }
 
@@ -174,7 +181,7 @@ func (s *Scope) DenyAccess(ctx context.Context, users ...ID) ([]User, error) {
 
 // GrantAccess lifts a denial and, where package signin is in use, a lock as well, all in one transaction. It needs PermUsersAccess.
 func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
-	grant := func(_ *Work, u User) (User, error) { return Transition(u, GrantAccess) }
+	grant := func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, GrantAccess) }
 	return s.changeUsers(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, grant, s.admin.onGrant...)
 }
 
@@ -182,12 +189,12 @@ func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
 type GrantFunc func(context.Context, *Work, []User) error
 
 func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
-	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (User, error) { return Transition(u, e) })
+	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, e) })
 }
 
 // changeUsers reads up to MaxBatch users, changes each, and writes them in one transaction: all or none. It returns all of them, changed or not, in the order
 // given. It runs under the shared fence, and once more under the exclusive one where an admin goes or a manager changes.
-func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (User, error), after ...GrantFunc) ([]User, error) {
+func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (UserWrite, error), after ...GrantFunc) ([]User, error) {
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
 	}
@@ -205,15 +212,9 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 			if err := w.MayActOn(&u); err != nil { // also where nothing would change
 				return err
 			}
-			now, err := f(w, u)
-			if err != nil {
+			if writes[i], err = f(w, u); err != nil {
 				return err
 			}
-			p, err := prepared(w.Settings.Prepare(now))
-			if err != nil {
-				return err
-			}
-			writes[i] = UserWrite{u, p}
 		}
 		if err := w.WriteUsers(ctx, op.Kind, writes); err != nil {
 			return err
@@ -240,6 +241,12 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 		return nil, err
 	}
 	return users, nil
+}
+
+// rewrite is the write of fields, checked against the domain's rules.
+func (w *Work) rewrite(was, now User) (UserWrite, error) {
+	p, err := prepared(w.Settings.Prepare(now))
+	return UserWrite{was, p}, err
 }
 
 // unique drops what is named again.

@@ -18,7 +18,7 @@ func Example() {
 	mails := &chatadmintest.Mailbox{}
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now, Mailer: mails})
 	domain, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
-		Admin: chatadmin.NewUser{Login: "ann@acme.example"}})
+		Admin: chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true}})
 	if err != nil {
 		fmt.Println(err)
 		return

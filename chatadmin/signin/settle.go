@@ -91,15 +91,11 @@ func refusal(err error) Reason {
 
 // activate makes a pending user active.
 func activate(ctx context.Context, w *chatadmin.Work, user *chatadmin.User) error {
-	now, err := chatadmin.Transition(*user, chatadmin.SignedIn)
+	write, err := chatadmin.TransitionWrite(*user, chatadmin.SignedIn)
 	if err != nil {
 		return err
 	}
-	p, wrong := w.Settings.Prepare(now)
-	if len(wrong) > 0 {
-		return &chatadmin.FieldErrors{Fields: wrong}
-	}
-	writes := []chatadmin.UserWrite{{Was: *user, Now: p}}
+	writes := []chatadmin.UserWrite{write}
 	if err := w.WriteUsers(ctx, KindUserSignIn, writes); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func (c *cli) init(ctx context.Context, args []string) error {
 	var n chatadmin.NewDomain
 	preset, plan := "officechat", ""
 	fs := c.flags("init", `init --name NAME --admin LOGIN [--email E --first-name F --last-name L] [--preset officechat|eschat|engage]
-     [--subscription free|business|enterprise]`)
+     [--subscription free|business|enterprise] [--no-welcome]`)
 	fs.StringVar(&n.Name, "name", "", "")
 	fs.StringVar(&n.Admin.Login, "admin", "", "")
 	fs.StringVar(&n.Admin.Email, "email", "", "")
@@ -22,6 +22,7 @@ func (c *cli) init(ctx context.Context, args []string) error {
 	fs.StringVar(&n.Admin.LastName, "last-name", "", "")
 	fs.StringVar(&preset, "preset", preset, "")
 	fs.StringVar(&plan, "subscription", "", "")
+	fs.BoolVar(&n.Admin.NoInvitation, "no-welcome", false, "")
 	var rest []string
 	if err := parse(fs, args, &rest); err != nil {
 		return err
@@ -43,6 +44,9 @@ func (c *cli) init(ctx context.Context, args []string) error {
 	}
 	d, admin, err := c.admin.CreateDomain(ctx, n)
 	if err != nil {
+		return err
+	}
+	if err := c.sendMail(ctx, c.admin.AsHost(d.ID)); err != nil {
 		return err
 	}
 	return c.say(map[string]any{"domain": d.Name, "id": d.ID, "admin": admin.Login}, func(w *tabwriter.Writer) {

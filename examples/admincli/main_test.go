@@ -31,7 +31,7 @@ func newSession(t *testing.T, preset string) *session {
 	if preset != "officechat" {
 		login = "boss"
 	}
-	s.ok("init", "--name", "Acme", "--admin", login, "--email", "boss@acme.example", "--first-name", "The", "--last-name", "Boss", "--preset", preset)
+	s.ok("init", "--name", "Acme", "--admin", login, "--email", "boss@acme.example", "--first-name", "The", "--last-name", "Boss", "--preset", preset, "--no-welcome")
 	return s
 }
 
@@ -203,6 +203,8 @@ func TestInviteCommand(t *testing.T) {
 	code, _, _ = s.run("--mail-dir", mails, "--as", "boss@acme.example", "invite", token)
 	require.Equal(t, 1, code)
 	require.Len(t, read(), 3)
+	s.ok("--mail-dir", mails, "init", "--name", "Other", "--admin", "first@other.example")
+	require.Len(t, read(), 4, "the first admin is invited")
 }
 
 func TestUsersAndGroups(t *testing.T) {

@@ -128,6 +128,13 @@ func TestConn(t *testing.T) {
 			require.NoError(t, err, "a statement that fails leaves a transaction of SQLite as it was")
 			require.Equal(t, 2, count())
 		}
+		require.NoError(t, c.scope(c.store, 0).Change(t.Context(), chatadmin.Op{Kind: "host.insert"}, func(ctx context.Context, w *chatadmin.Work) error {
+			q, err := sqlstore.Conn(w.Tx)
+			require.NoError(t, err)
+			_, err = q.ExecContext(ctx, db.sql("DELETE FROM {{p}}host"))
+			return err
+		}))
+		require.Zero(t, count(), "within a change of the library too")
 		var late chatadmin.Tx
 		require.NoError(t, c.store.Update(t.Context(), chatadmin.Fence{}, func(_ context.Context, tx chatadmin.Tx) error { late = tx; return nil }))
 		_, err = sqlstore.Conn(late)
