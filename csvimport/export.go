@@ -131,7 +131,7 @@ func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]st
 		}
 		for c := range columns {
 			cell := r.cell(c)
-			if !e.set.Login.IsEmail || column(c) != colEmail {
+			if !e.set.Login.IsEmail || c != colEmail {
 				rows[i] = append(rows[i], *cell)
 			}
 		}
