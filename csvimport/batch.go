@@ -173,7 +173,8 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 		return err
 	}
 	if im.plan.Settings.AllOrNothing && b.counts.Failed > 0 {
-		return fmt.Errorf("line %d cannot be imported any more, since users were changed meanwhile: %w", im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, ErrRowsFailed)
+		return fmt.Errorf("%w: line %d has become so since the import was planned; %d rows before it are imported, resume when it is mended", ErrRowsFailed,
+			im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, b.base)
 	}
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
 		return err

@@ -143,5 +143,5 @@ type Result struct {
 
 // refuse is the result of an all-or-nothing import in which rows are wrong.
 func (p *Plan) refuse() (*Result, error) {
-	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, chunks: p.chunks}, ErrRowsFailed
+	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, chunks: p.chunks}, fmt.Errorf("%w: nothing was changed", ErrRowsFailed)
 }
