@@ -1,0 +1,175 @@
+package integrations_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/integrations"
+	"chatadmin.example/sdk/integrations/integrationstest"
+	"chatadmin.example/sdk/integrations/slack/slacktest"
+)
+
+// An answer is lost, then Slack is down for a day; the retried dead letter is found in the channel, not posted again.
+func TestRetryFindsWhatArrived(t *testing.T) {
+	w, srv, back := slackWorld(t, nil)
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, 200, code)
+	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
+	require.NoError(t, err)
+	posts, down := 0, false
+	srv.Fault = func(method string) slacktest.Fault {
+		switch {
+		case down:
+			return slacktest.Fault{Status: 503}
+		case method == "chat.postMessage":
+			if posts++; posts == 1 {
+				down = true
+				return slacktest.Fault{Lost: true}
+			}
+		}
+		return slacktest.Fault{}
+	}
+	w.Say("m1", "", "only once")
+	w.Deliver()
+	require.Len(t, srv.Messages("C0GENERAL"), 1, "it has arrived")
+	for range 30 {
+		w.Clock.Advance(time.Hour)
+		w.Deliver()
+	}
+	dead, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("slack"))
+	require.NoError(t, err)
+	require.Len(t, dead, 1)
+	down = false
+	require.NoError(t, w.X.Retry(t.Context(), w.Ann, dead[0].ID))
+	w.Clock.Advance(time.Hour)
+	w.Deliver()
+	require.Len(t, srv.Messages("C0GENERAL"), 1, "posted twice")
+}
+
+// A message that was given up and then deleted in its group is kept no longer, and cannot be retried.
+func TestDeletedMessageIsNotRetried(t *testing.T) {
+	w, srv, back := slackWorld(t, nil)
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, 200, code)
+	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
+	require.NoError(t, err)
+	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	w.Say("m1", "", "I should not have said that")
+	w.Deliver()
+	srv.Fault = nil
+	_, err = w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
+	require.NoError(t, err)
+	w.Deliver()
+	dead, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("slack"))
+	require.NoError(t, err)
+	for _, d := range dead {
+		_ = w.X.Retry(t.Context(), w.Ann, d.ID)
+	}
+	w.Deliver()
+	for _, m := range srv.Messages("C0GENERAL") {
+		require.True(t, m.Deleted, "%+v", m.Text)
+	}
+}
+
+// Whatever text Tell accepts makes no record of more than 1 MiB.
+func TestTellKeepsToTheContract(t *testing.T) {
+	st := &sized{Store: memstore.New(nil)}
+	w, _, back := slackWorld(t, &integrationstest.Options{Store: st})
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, 200, code)
+	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
+	require.NoError(t, err)
+	w.Say("m1", "", strings.Repeat("<", 250<<10))
+	require.LessOrEqual(t, st.most, 1<<20)
+}
+
+type sized struct {
+	chatadmin.Store
+	most int
+}
+
+func (s *sized) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, sizedTx{tx, s}) })
+}
+
+type sizedTx struct {
+	chatadmin.Tx
+	s *sized
+}
+
+func (s sizedTx) ChangeRecords(ctx context.Context, cs []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	for _, c := range cs {
+		s.s.most = max(s.s.most, len(c.Row.Data))
+	}
+	return s.Tx.ChangeRecords(ctx, cs)
+}
+
+// A user is deleted: what they wrote and is still on its way, or was given up, goes with them; nobody else's does.
+func TestErasedUserInQueues(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	carl := w.User("carl@acme.example")
+	tell := func(id chatadmin.ID, author string, authorID chatadmin.ID) {
+		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: id, Author: author, AuthorID: authorID, Text: "words of " + author})
+		require.NoError(t, err)
+	}
+	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	tell("m1", "Carl Private", carl.ID)
+	tell("m2", "Ann", w.Ann.Actor())
+	w.Deliver()
+	tell("m3", "Carl Private", carl.ID)
+	tell("m4", "Ann", w.Ann.Actor())
+	beginDeletion(t, w.Host, carl.ID)
+	all := ""
+	for _, kind := range []string{"integration.dead", "integration.out"} {
+		for _, r := range records(t, w, kind) {
+			all += string(r.Data)
+		}
+	}
+	require.NotContains(t, all, "Carl Private")
+	require.Equal(t, 2, strings.Count(all, "words of Ann"))
+	srv.Fault = nil
+	w.Deliver()
+	require.Len(t, srv.Messages("C0GENERAL"), 1)
+}
+
+// Dead letters are forgotten after a month.
+func TestDeadLettersExpire(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	w.Say("m1", "", "too long")
+	w.Deliver()
+	w.Clock.Advance(29 * 24 * time.Hour)
+	w.Deliver()
+	require.Len(t, records(t, w, "integration.dead"), 1)
+	w.Clock.Advance(25 * time.Hour)
+	w.Deliver()
+	require.Empty(t, records(t, w, "integration.dead"))
+}
+
+// A message that is deleted while its answer is missing may have arrived: then the deletion follows it.
+func TestDeletedWhileUnsure(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	lost := true
+	srv.Fault = func(method string) slacktest.Fault {
+		if lost && method == "chat.postMessage" {
+			lost = false
+			return slacktest.Fault{Lost: true}
+		}
+		return slacktest.Fault{}
+	}
+	w.Say("m1", "", "oops")
+	w.Deliver()
+	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
+	require.NoError(t, err)
+	w.Clock.Advance(time.Minute)
+	w.Deliver()
+	ms := srv.Messages("C0GENERAL")
+	require.Len(t, ms, 1)
+	require.True(t, ms[0].Deleted)
+}
