@@ -99,6 +99,7 @@ func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chat
 
 func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
 	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	var sealed error
 	for _, rec := range rs {
 		switch {
 		case rec.Key == serviceKey(domain, of.Service):
@@ -106,13 +107,13 @@ func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of
 				return nil, serviceData{}, err
 			}
 		case rec.Key == of.record(domain):
-			if err = c.decode(rec); err != nil {
-				return c, serviceData{}, err
+			if sealed = c.decode(rec); sealed != nil && !errors.Is(sealed, errSealed) {
+				return nil, serviceData{}, sealed
 			}
 		}
 	}
 	c.DomainSettings = svc.Settings
-	return c, svc, nil
+	return c, svc, sealed
 }
 
 func (c *Connection) decode(r chatadmin.Record) error {

@@ -49,7 +49,7 @@ func TestRetryFindsWhatArrived(t *testing.T) {
 	require.NoError(t, w.X.Retry(t.Context(), w.Ann, dead[0].ID))
 	w.Clock.Advance(time.Hour)
 	w.Deliver()
-	require.Len(t, srv.Messages("C0GENERAL"), 1, "posted twice")
+	require.Len(t, srv.Messages("C0GENERAL"), 1)
 }
 
 // A message that was given up and then deleted in its group is kept no longer, and cannot be retried.
@@ -172,4 +172,33 @@ func TestDeletedWhileUnsure(t *testing.T) {
 	ms := srv.Messages("C0GENERAL")
 	require.Len(t, ms, 1)
 	require.True(t, ms[0].Deleted)
+}
+
+// Deleted while the service is disabled or the domain suspended: what waited does not go out afterwards.
+func TestDeletedWhileDisabled(t *testing.T) {
+	for name, switched := range map[string][2]func(*integrationstest.World) error{
+		"disabled": {func(w *integrationstest.World) error {
+			return w.X.DisableService(context.Background(), w.Boss, "slack")
+		},
+			func(w *integrationstest.World) error {
+				return w.X.EnableService(context.Background(), w.Boss, "slack", nil)
+			}},
+		"suspended": {func(w *integrationstest.World) error { return state(w, chatadmin.DomainSuspended) }, func(w *integrationstest.World) error { return state(w, chatadmin.DomainActive) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, srv := savedSlack(t, nil)
+			w.Say("m1", "", "arrives")
+			w.Deliver()
+			w.Say("m2", "", "oops")
+			require.NoError(t, switched[0](w))
+			for _, id := range []chatadmin.ID{"m1", "m2"} {
+				_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: id})
+				require.NoError(t, err)
+			}
+			require.Empty(t, records(t, w, "integration.out"))
+			require.NoError(t, switched[1](w))
+			w.Deliver()
+			require.Len(t, srv.Messages("C0GENERAL"), 1)
+		})
+	}
 }

@@ -97,7 +97,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 	var failed error
 	for failed == nil && ctx.Err() == nil {
 		if len(k.items) == 0 {
-			if k.items, failed = k.x.waiting(ctx, k.x.admin.Store(), k.domain, k.kind, k.of, deliverBatch); len(k.items) == 0 {
+			if k.items, err = k.x.waiting(ctx, k.x.admin.Store(), k.domain, k.kind, k.of, deliverBatch); len(k.items) == 0 {
 				break
 			}
 		}
@@ -105,7 +105,10 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			break
 		}
 		var on bool
-		if on, failed = k.reload(ctx); failed != nil || !on {
+		if on, err = k.reload(ctx); unreadable(err) {
+			failed, err = err, nil
+		}
+		if err != nil || failed != nil || !on {
 			break
 		}
 		var changes []chatadmin.Change[chatadmin.Record]
@@ -117,14 +120,14 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			}
 		}
 		if failed == nil {
-			if err := k.commit(ctx, changes); err != nil {
-				return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), nil))
+			if err = k.commit(ctx, changes); err != nil {
+				break
 			}
 		}
 		failed, k.items = nil, k.items[1:]
 		did++
 	}
-	return did, errors.Join(k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
+	return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
 }
 
 // take leases the line. While it is paused or the service is off, what is due of it is put off, so that it is in nobody's way.

@@ -72,12 +72,20 @@ func decodeService(r chatadmin.Record) (serviceData, error) {
 
 const version = 1
 
-var errNewer = errors.New("it was written by a newer version of this library: update this process too")
+var (
+	errNewer   = errors.New("it was written by a newer version of this library: update this process too")
+	errDamaged = errors.New("it is damaged")
+)
+
+// unreadable reports whether an error lies in what is stored of a connection, and not in the store.
+func unreadable(err error) bool {
+	return errors.Is(err, errSealed) || errors.Is(err, errNewer) || errors.Is(err, errDamaged)
+}
 
 // decode reads a record of ours.
 func decode(r chatadmin.Record, v any, ver *int) error {
 	if err := json.Unmarshal(r.Data, v); err != nil {
-		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, err)
+		return fmt.Errorf("%s %s: %w: %w", r.Kind, r.ID, errDamaged, err)
 	}
 	if *ver > version {
 		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, errNewer)

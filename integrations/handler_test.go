@@ -110,7 +110,7 @@ func TestCallbackHidesFaults(t *testing.T) {
 	rec := httptest.NewRecorder()
 	w.X.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, back, nil))
 	require.NotContains(t, rec.Body.String(), "10.1.2.3")
-	require.GreaterOrEqual(t, rec.Code, 500, "an outage is no bad request")
+	require.Equal(t, http.StatusServiceUnavailable, rec.Code, "an outage is no bad request")
 }
 
 // strictStore notes what the contract forbids: strings that are no UTF-8 or have NUL, keys of more than 200 bytes, IDs of more than 64.
@@ -172,5 +172,5 @@ func TestHookPrinted(t *testing.T) {
 	st, err := w.X.Status(t.Context(), w.Ann, w.Of("pager"))
 	require.NoError(t, err)
 	address := st.Webhook.Reveal()
-	require.NotContains(t, p.text, address[strings.LastIndex(address, ".")+1:], "the address's secret stands in %%+v of a Hook")
+	require.NotContains(t, p.text, address[strings.LastIndex(address, ".")+1:])
 }

@@ -1,6 +1,7 @@
 package integrations_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -271,7 +272,7 @@ func TestLeaseOfAWrongClock(t *testing.T) {
 		w.Clock.Advance(time.Minute)
 		w.Deliver()
 	}
-	require.Len(t, w.Groups.Messages(w.Group), 1, "the alarm has not come for an hour")
+	require.Len(t, w.Groups.Messages(w.Group), 1)
 }
 
 // The admin has chosen another channel; somebody edits a message in the one before, where the app is no more. What comes after it does not wait.
@@ -319,4 +320,45 @@ func TestWaitingIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, st.Problem, "too many requests")
 	require.Equal(t, 1, st.Waiting)
+}
+
+// Who authenticates again does not wait for the end of a pause, however long the provider has asked for.
+func TestPauseEndsWithAuthentication(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	fault := slacktest.Fault{Status: 429, RetryAfter: 3600}
+	srv.Fault = func(string) slacktest.Fault { return fault }
+	for _, id := range []chatadmin.ID{"m1", "m2", "m3"} {
+		w.Say(id, "", string(id))
+	}
+	w.Deliver()
+	fault = slacktest.Fault{}
+	w.Deliver()
+	require.Empty(t, srv.Messages("C0GENERAL"))
+	w.Connect(w.Of("slack"), srv.Authorise)
+	w.Deliver()
+	require.Len(t, srv.Messages("C0GENERAL"), 3)
+}
+
+// Messages of another workspace are not edited with the token of this one.
+func TestAnotherAccountForgetsTheMap(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	w.Say("m1", "", "in the old one")
+	w.Deliver()
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		rs, err := k.Records(ctx, []chatadmin.Key{{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(w.Group)}})
+		if err != nil {
+			return err
+		}
+		was := rs[0].Rev
+		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"id":"`+slacktest.Team), []byte(`"id":"T0OTHER`), 1) // as if it had been connected to another one
+		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: was}})
+	}))
+	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Edited, Group: w.Group, ID: "m1", Text: "edited"})
+	require.NoError(t, err)
+	w.Say("m2", "m1", "an answer")
+	w.Deliver()
+	require.Zero(t, srv.Calls("chat.update"))
+	ms := srv.Messages("C0GENERAL")
+	require.Len(t, ms, 2)
+	require.Empty(t, ms[1].Thread)
 }

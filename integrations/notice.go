@@ -71,8 +71,13 @@ func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID
 			break
 		}
 	}
-	us, _, err := st.ListUsers(ctx, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, chatadmin.Page{Limit: deliverBatch})
-	return gs[0].Name, reachable(us), err
+	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
+		us, next, err := st.ListUsers(ctx, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, p)
+		if us = reachable(us); err != nil || len(us) > 0 || next == "" {
+			return gs[0].Name, us, err
+		}
+		p.After = next
+	}
 }
 
 // reachable are the users who have access and an address.

@@ -72,26 +72,37 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 	if err != nil {
 		return 0, err
 	}
-	var to []*Connection
+	var to []target
+	n := 0
 	for _, svc := range x.services {
 		if i := svc.Info(); i.Sends && !i.PerUser {
 			of := Of{i.Name, m.Group}
 			c, d, err := x.decodeBoth(rs, domain, of)
-			if err != nil {
+			if err != nil && !errors.Is(err, errSealed) { // those wait until they open
 				return 0, err
 			}
-			if d.On && c.Saved && m.Origin != of.key() {
-				to = append(to, c)
+			on := d.On && c.Saved && m.Origin != of.key()
+			if on {
+				n++
+			}
+			if on || m.Op == Deleted && c.rev != 0 {
+				to = append(to, target{c, on})
 			}
 		}
 	}
 	if len(to) == 0 {
 		return 0, nil
 	}
-	return len(to), x.queue(ctx, domain, to, m)
+	return n, x.queue(ctx, domain, to, m)
 }
 
-func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []*Connection, m Message) error {
+// target is a connection that is told of something. One that is not in force is told of deletions only, so that nothing stays that waits in it.
+type target struct {
+	*Connection
+	on bool
+}
+
+func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []target, m Message) error {
 	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.admin.Now()})
 	if err != nil {
 		return err
@@ -100,11 +111,12 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []*Con
 		return fmt.Errorf("message %s: its text has too many control characters to be kept: %w", chatadmin.Cut(string(m.ID)), chatadmin.ErrInvalid)
 	}
 	return x.admin.AsHost(domain).Change(ctx, traffic(Of{Owner: m.Group}), func(ctx context.Context, w *chatadmin.Work) error {
-		if w.Settings.State != chatadmin.DomainActive {
-			return nil
-		}
+		active := w.Settings.State == chatadmin.DomainActive
 		for _, c := range to {
-			changes, err := x.place(ctx, w, c, m, data)
+			if !active && m.Op != Deleted {
+				continue
+			}
+			changes, err := x.place(ctx, w, target{c.Connection, c.on && active}, m, data)
 			if err != nil {
 				return err
 			}
@@ -118,7 +130,7 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []*Con
 
 // place puts a message behind all that were told of before, for which no clock serves: its place is the new revision of a record of the connection that each of them writes. What is known of the message decides whether there
 // is anything to send.
-func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c *Connection, m Message, data []byte) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]chatadmin.Change[chatadmin.Record], error) {
 	turn := chatadmin.Record{Key: chatadmin.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: []byte("{}")}
 	rs, err := w.Records(ctx, []chatadmin.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
 	if err != nil {
@@ -140,7 +152,7 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c *Connecti
 	case m.Op == Posted && mapped != 0, m.Op != Posted && known.From != fromGroup:
 		return nil, nil // told of before; or it came from there, was never told of, or is deleted
 	case m.Op == Deleted:
-		gone, changes, err := x.withdraw(ctx, w, c, m, known)
+		gone, changes, err := x.withdraw(ctx, w, c.Connection, m, known)
 		if err != nil {
 			return nil, err
 		}
@@ -148,6 +160,9 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c *Connecti
 			end := c.mapping(groupSide, string(m.ID), mapData{From: fromNowhere})
 			end.Was = mapped
 			return append(changes, end), nil
+		}
+		if !c.on {
+			return changes, nil
 		}
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return nil, err
