@@ -65,16 +65,11 @@ func TestDeletedMessageIsNotRetried(t *testing.T) {
 	srv.Fault = nil
 	_, err = w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
 	require.NoError(t, err)
-	w.Deliver()
 	dead, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("slack"))
 	require.NoError(t, err)
-	for _, d := range dead {
-		_ = w.X.Retry(t.Context(), w.Ann, d.ID)
-	}
+	require.Empty(t, dead)
 	w.Deliver()
-	for _, m := range srv.Messages("C0GENERAL") {
-		require.True(t, m.Deleted, "%+v", m.Text)
-	}
+	require.Empty(t, srv.Messages("C0GENERAL"))
 }
 
 // Whatever text Tell accepts makes no record of more than 1 MiB.
@@ -201,4 +196,67 @@ func TestDeletedWhileDisabled(t *testing.T) {
 			require.Len(t, srv.Messages("C0GENERAL"), 1)
 		})
 	}
+}
+
+// midst does something once, when a worker has just looked up what is known of a message.
+type midst struct {
+	chatadmin.Store
+	once func()
+}
+
+func (m *midst) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	rs, err := m.Store.Records(ctx, keys)
+	if f := m.once; f != nil && keys[0].Kind == "integration.map" {
+		m.once = nil
+		f()
+	}
+	return rs, err
+}
+
+// A message, or its author, is deleted while a worker is at it: the line goes on, nothing is left of it, and what has arrived is known.
+func TestDeletedInTheMidst(t *testing.T) {
+	st := &midst{Store: memstore.New(nil)}
+	w, srv := savedSlack(t, &integrationstest.Options{Store: st})
+	deleted := func(id chatadmin.ID) {
+		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: id})
+		require.NoError(t, err)
+	}
+	w.Say("m1", "", "oops")
+	w.Say("m2", "", "goes on")
+	st.once = func() { deleted("m1") }
+	w.Deliver()
+	require.Nil(t, st.once)
+	require.Len(t, srv.Messages("C0GENERAL"), 1)
+
+	for login, fault := range map[string]slacktest.Fault{"carl@acme.example": {Error: "msg_too_long"}, "dora@acme.example": {}} {
+		carl := w.User(login)
+		id := chatadmin.ID("by-" + carl.ID)
+		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: id, AuthorID: carl.ID, Text: "carl's"})
+		require.NoError(t, err)
+		if fault.Error != "" { // after an attempt of which nobody knows the outcome
+			srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Status: 503} }
+			w.Deliver()
+			w.Clock.Advance(time.Minute)
+		}
+		srv.Fault = func(method string) slacktest.Fault {
+			if method == "chat.postMessage" {
+				srv.Fault = nil
+				beginDeletion(t, w.Host, carl.ID)
+				return fault
+			}
+			return slacktest.Fault{}
+		}
+		w.Deliver()
+		require.Nil(t, srv.Fault)
+		require.Empty(t, records(t, w, "integration.out"))
+		require.Empty(t, records(t, w, "integration.dead"))
+		deleted(id)
+		w.Deliver()
+	}
+	ms := srv.Messages("C0GENERAL")
+	require.Len(t, ms, 2)
+	require.True(t, ms[1].Deleted)
+	stat, err := w.X.Status(t.Context(), w.Ann, w.Of("slack"))
+	require.NoError(t, err)
+	require.Empty(t, stat.Problem)
 }

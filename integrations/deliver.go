@@ -31,7 +31,7 @@ func (x *Integrations) notices(ctx context.Context) error {
 	return x.each(ctx, kindNotice, x.tellAdmins)
 }
 
-// handle deals with one queued record and returns the changes that end it, the one of the record itself first.
+// handle deals with one queued record and returns the changes that end it, first the one without which nothing is to be kept.
 type handle func(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error)
 
 // drain works at the lines in which a record of a kind is due, until a whole round does nothing. A line that fails is left alone in this call.
@@ -244,7 +244,7 @@ func sentence(err error) string {
 	return text[:min(len(text), 512)]
 }
 
-// commit writes what ends a record, the record itself first. If that is in conflict somebody else has ended it, and nothing is kept.
+// commit writes what ends a record. If the first change is in conflict somebody else has ended it, and nothing is kept.
 func (k *work) commit(ctx context.Context, changes []chatadmin.Change[chatadmin.Record]) error {
 	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		conflicts, err := changeRecords(ctx, w, changes)

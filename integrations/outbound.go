@@ -273,7 +273,7 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 	if len(rs) > 0 {
 		pair[0].Was = rs[0].Rev
 	}
-	return append(end, pair...), nil
+	return append(pair, end...), nil // what has arrived is to be known, though the record may be gone with its author meanwhile
 }
 
 // mark writes down whether an attempt may have succeeded. Where the record is not there any more as it was, it is errGone.
