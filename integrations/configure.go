@@ -236,7 +236,7 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 }
 
 // Disconnect erases the token and what else is secret, and makes the settings a draft again. Deliver then ends the integration at the provider: webhooks are removed and the token is revoked, if the provider
-// can be reached within three days; so long the token waits, sealed, for that purpose alone. It works also while the domain has the service
+// can be reached within three days; so long the token waits, sealed, for that purpose alone. Disconnect itself talks to nobody: in a transaction of the host's it is undone with it. It works also while the domain has the service
 // disabled, or while the secrets do not open: then end it at the provider yourself. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
 func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
 	svc, err := x.service(of.Service)
