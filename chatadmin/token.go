@@ -29,8 +29,8 @@ func (t Token) Plain() string { return string(t.Domain) + "." + string(t.Subject
 // String hides the secret, so that no log shows it.
 func (t Token) String() string { return string(t.Domain) + "." + string(t.Subject) + ".***" }
 
-// GoString hides the secret too.
-func (t Token) GoString() string { return t.String() }
+// Format prints String whatever the verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, t.String()) }
 
 // Hash is what is stored. A token made for one purpose does not serve another.
 func (t Token) Hash(purpose string) []byte {

@@ -24,6 +24,8 @@ type inData struct {
 	Version int             `json:"v"`
 	Done    bool            `json:"done,omitempty"`
 	At      time.Time       `json:"at,omitzero"`
+	From    time.Time       `json:"from,omitzero"`  // not to be handed on before
+	First   time.Time       `json:"first,omitzero"` // when it came in, where it was given up in between
 	Data    json.RawMessage `json:"data,omitempty"`
 }
 
@@ -43,11 +45,18 @@ func isDone(r chatadmin.Record) bool {
 	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && d.Done
 }
 
+// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+func opaque(id chatadmin.ID) bool {
+	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
+	}) < 0
+}
+
 // accept decides about a request and keeps what it brings. Everything that a stranger can be refused by is looked at before the one transaction, which reads the domain and writes.
 func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Request) (Accepted, error) {
 	svc := x.byName[of.Service]
 	t, err := chatadmin.ParseToken(token)
-	if svc == nil || err != nil || len(r.Hook) > 32 {
+	if svc == nil || err != nil || len(r.Hook) > 32 || !opaque(t.Domain) || !opaque(t.Subject) {
 		return Accepted{}, errNoHook
 	}
 	of.Owner = t.Subject
@@ -109,23 +118,27 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 // accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
 	now := x.admin.Now()
-	add := func(key string, due time.Time, d inData) error {
+	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
 		d.Version = version
 		data, err := json.Marshal(d)
 		if err == nil && (key == "" || len(key) > 100 || len(data) > mostBody+1024) {
 			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
 		}
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: inKey(c.Domain, c.of(), key), Owner: c.Owner, Due: due, Data: data}})
+		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: inKey(c.Domain, c.of(), key), Owner: owner, Due: due, Data: data}})
 		return err
 	}
 	covers = map[string]bool{}
 	for _, e := range acc.Events {
-		if err := add(e.Key, now.Add(e.Wait), inData{At: now, Data: e.Data}); err != nil {
+		d := inData{At: now, Data: e.Data}
+		if e.Wait > 0 {
+			d.From = now.Add(e.Wait)
+		}
+		if err := add(e.Key, c.Owner, now.Add(e.Wait), d); err != nil {
 			return nil, nil, err
 		}
 		for _, key := range e.Cover {
 			covers[inKey(c.Domain, c.of(), key).ID] = true
-			if err := add(key, now.Add(seenFor), inData{Done: true}); err != nil {
+			if err := add(key, "", now.Add(seenFor), inData{Done: true}); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -159,8 +172,8 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 	return w.PutRecords(ctx, changes)
 }
 
-// done is the record of an event that is remembered against repetition only.
+// done is the record of an event that is remembered against repetition only. It has no owner, so that a list of what waits for the owner does not go through it.
 func done(r chatadmin.Record, now time.Time) chatadmin.Record {
-	r.Data, r.Due = fmt.Appendf(nil, `{"v":%d,"done":true}`, version), now.Add(seenFor)
+	r.Data, r.Due, r.Owner = fmt.Appendf(nil, `{"v":%d,"done":true}`, version), now.Add(seenFor), ""
 	return r
 }

@@ -21,8 +21,8 @@ type Status struct {
 	Settings  json.RawMessage
 	Webhook   Secret // the address that exists from the first draft on; for the admin's eyes
 	Problem   string // what stands in the way, in a sentence
-	Waiting   int    // messages queued either way, at most 1,000 each
-	Dead      int    // messages given up, at most 1,000: see DeadLetters
+	Waiting   int    // messages queued, counted up to 1,000 either way
+	Dead      int    // messages given up, counted up to 1,000: see DeadLetters
 }
 
 // view loads a connection for its admin.
@@ -127,23 +127,26 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 	return st, err
 }
 
-// countQueued counts what waits and what was given up. What was done and is only remembered is due later than anything waits.
+// countQueued counts what waits and what was given up.
 func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of Of) (waiting, dead int, err error) {
 	for _, kind := range []string{kindIn, kindOut, kindDead} {
-		q := chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}
-		if kind == kindIn {
-			q.DueBy = x.admin.Now().Add(mostPause)
-		}
-		rs, _, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{Limit: chatadmin.MaxBatch})
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, r := range rs {
-			switch {
-			case kind == kindDead && deadService(r) == of.Service:
-				dead++
-			case kind != kindDead && ofItem(r).Service == of.Service && !isDone(r):
-				waiting++
+		most := chatadmin.MaxBatch
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); most > 0; {
+			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
+			if err != nil {
+				return 0, 0, err
+			}
+			for _, r := range rs {
+				switch {
+				case most == 0:
+				case kind == kindDead && deadService(r) == of.Service:
+					dead, most = dead+1, most-1
+				case kind != kindDead && ofItem(r).Service == of.Service:
+					waiting, most = waiting+1, most-1
+				}
+			}
+			if p.After = next; next == "" {
+				break
 			}
 		}
 	}
@@ -232,53 +235,51 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 	return err
 }
 
-// Disconnect erases the token and what else is secret, and ends the integration at the provider: webhooks are removed and the token is revoked, at once or, where the provider
-// cannot be reached, by Deliver within three days; so long the token waits, sealed, for that purpose alone. The settings become a draft again. It works also while the domain has the service
-// disabled. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Disconnect erases the token and what else is secret, and makes the settings a draft again. Deliver then ends the integration at the provider: webhooks are removed and the token is revoked, if the provider
+// can be reached within three days; so long the token waits, sealed, for that purpose alone. Disconnect itself talks to nobody: in a transaction of the host's it is undone with it. It works also while the domain has the service
+// disabled, or while the secrets do not open: then end it at the provider yourself. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
 func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
 	svc, err := x.service(of.Service)
 	if err != nil {
 		return err
 	}
-	id := x.admin.NewID()
-	queued := false
 	op := chatadmin.Op{Kind: KindDisconnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		queued = false
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
-		c, _, err := x.load(ctx, w, s.Domain(), of)
+		rs, err := w.Records(ctx, []chatadmin.Key{of.record(s.Domain()), stepKey(s.Domain(), of)})
 		if err != nil {
 			return err
 		}
-		if c.rev == 0 {
+		var changes []chatadmin.Change[chatadmin.Record]
+		found := false
+		for _, r := range rs {
+			if r.Kind == kindStep {
+				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+				continue
+			}
+			found = true
+			c, _, err := x.decodeBoth([]chatadmin.Record{r}, s.Domain(), of)
+			if err == nil && c.Token.IsZero() {
+				continue
+			}
+			if err != nil && !errors.Is(err, errSealed) {
+				return err
+			}
+			more, err := x.part(ctx, w, r)
+			if err != nil {
+				return err
+			}
+			change, err := c.reset(svc, "")
+			if err != nil {
+				return err
+			}
+			changes = append(append(changes, more...), change)
+		}
+		if !found {
 			return fmt.Errorf("%s has no settings here: %w", svc.Info().Title, chatadmin.ErrNotFound)
 		}
-		if c.Token.IsZero() {
-			return nil
-		}
-		queued = true
-		changes, err := x.release(c, id, w.Now())
-		if err != nil {
-			return err
-		}
-		c.erase(svc.Info().Hook, "")
-		change, err := c.change()
-		if err != nil {
-			return err
-		}
-		if err := w.PutRecords(ctx, append(changes, change)); err != nil {
-			return err
-		}
-		w.Record(KindDisconnect, op.Targets, nil, map[string]string{"service": of.Service})
-		return nil
+		return w.PutRecords(ctx, changes)
 	})
-	if err != nil || !queued {
-		return err
-	}
-	if err := x.runRelease(ctx, releaseKey(s.Domain(), id)); err != nil {
-		x.admin.Options().Logger.WarnContext(ctx, "integration: ending at the provider is tried again later", "service", of.Service, "error", err)
-	}
-	return nil
 }

@@ -23,6 +23,43 @@ type stateData struct {
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
 	Actor   chatadmin.ID `json:"actor"`
+	Used    bool         `json:"used,omitempty"`
+}
+
+// keepFor is how long Next.Keep is remembered: as long as somebody may look for a code in their mail.
+const keepFor = time.Hour
+
+// stepData is what a service remembers between two steps of connecting, apart from the account that is connected meanwhile.
+type stepData struct {
+	Version int    `json:"v"`
+	Sealed  []byte `json:"sealed"`
+}
+
+func stepKey(domain chatadmin.ID, of Of) chatadmin.Key {
+	return chatadmin.Key{Kind: kindStep, Domain: domain, ID: of.key()}
+}
+
+func stepWords(domain chatadmin.ID, of Of) []string {
+	return []string{"integration step", string(domain), of.Service, string(of.Owner)}
+}
+
+// readStep sets c.Kept, and returns the record it is in. What has expired or does not open is as if nothing had been kept.
+func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.Record, error) {
+	step := chatadmin.Record{Key: stepKey(c.Domain, c.of()), Owner: c.Owner}
+	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{step.Key})
+	if err != nil || len(rs) == 0 {
+		return step, err
+	}
+	var d stepData
+	if err := decode(rs[0], &d, &d.Version); err != nil {
+		return step, err
+	}
+	if x.admin.Now().Before(rs[0].Due) {
+		if plain, _, err := x.ring.Open(d.Sealed, stepWords(c.Domain, c.of())...); err == nil {
+			c.Kept = Hide(string(plain))
+		}
+	}
+	return rs[0], nil
 }
 
 func stateKey(t chatadmin.Token, service string) chatadmin.Key {
@@ -40,18 +77,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 		return Next{}, err
 	}
 	if !svc.Info().OAuth {
-		next, err := svc.Connect(ctx, c, Step{Answers: answers})
-		if err != nil {
-			return Next{}, err
-		}
-		switch {
-		case next.Grant != nil:
-			return next, x.grant(ctx, s, svc, c, next.Grant)
-		case !next.Keep.IsZero():
-			c.Token, c.data.Connected = next.Keep, false
-			return next, x.put(ctx, s, svc, c, "", nil, nil)
-		}
-		return next, nil
+		return x.step(ctx, s, svc, c, Step{Answers: answers})
 	}
 	if s.Actor() == chatadmin.HostActor {
 		return Next{}, fmt.Errorf("the host has no browser to authenticate in: this call is an admin's own: %w", chatadmin.ErrInvalid)
@@ -60,7 +86,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	data, err := json.Marshal(stateData{version, of.Service, of.Owner, s.Actor()})
+	data, err := json.Marshal(stateData{Version: version, Service: of.Service, Owner: of.Owner, Actor: s.Actor()})
 	if err != nil {
 		return Next{}, err
 	}
@@ -77,14 +103,47 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	return svc.Connect(ctx, c, Step{State: t.Plain(), Redirect: x.redirect(of.Service)})
 }
 
+// step takes a step without OAuth. What it remembers for the next one is written beside the connection, whose account goes on working until there is another.
+func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, step Step) (Next, error) {
+	kept, err := x.readStep(ctx, c)
+	if err != nil {
+		return Next{}, err
+	}
+	next, err := svc.Connect(ctx, c, step)
+	if err != nil {
+		return Next{}, err
+	}
+	change := chatadmin.Change[chatadmin.Record]{Row: kept, Was: kept.Rev}
+	switch {
+	case next.Grant != nil:
+		if change.Delete = true; kept.Rev != 0 {
+			c.also = append(c.also, change)
+		}
+		return next, x.grant(ctx, s, svc, c, next.Grant)
+	case !next.Keep.IsZero():
+		sealed, err := x.ring.Seal([]byte(next.Keep.Reveal()), stepWords(c.Domain, c.of())...)
+		if err != nil {
+			return Next{}, err
+		}
+		if change.Row.Data, err = json.Marshal(stepData{version, sealed}); err != nil {
+			return Next{}, err
+		}
+		change.Row.Due = x.admin.Now().Add(keepFor)
+		c.also = append(c.also, change)
+		return next, x.put(ctx, s, svc, c, "", nil, nil)
+	}
+	return next, nil
+}
+
 // grant keeps the account that a provider has granted.
 func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, g *Grant) error {
 	was := c.data.Label
-	if c.data.Connected && c.data.ID != g.ID { // another account: its channels and audiences are others
-		var err error
-		if c.also, err = x.release(c, x.admin.NewID(), x.admin.Now()); err != nil {
+	if (c.data.Connected || c.data.ID != "") && c.data.ID != g.ID { // another account: its channels and audiences are others
+		changes, err := x.release(c, x.admin.NewID(), x.admin.Now())
+		if err != nil {
 			return err
 		}
+		c.also = append(c.also, changes...)
 		c.erase(svc.Info().Hook, "")
 	}
 	c.Token, c.Account = g.Token, g.Account
@@ -100,68 +159,110 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 type Callback struct {
 	Domain chatadmin.ID
 	Of
-	Err error // nil: the account is connected
+	Err error // nil: the account is connected. Otherwise a sentence for the browser; what is no affair of whoever sits there was logged, and is ErrFault here
 }
 
 var (
 	errState    = fmt.Errorf("this sign-in was already used, has expired or was not begun here: begin again in the settings of the integration: %w", chatadmin.ErrInvalid)
 	errBrowser  = fmt.Errorf("this sign-in was begun by somebody else: begin it yourself in the settings of the integration: %w", chatadmin.ErrForbidden)
+	errSession  = fmt.Errorf("it could not be seen who is signed in in this browser: sign in, and begin again in the settings of the integration: %w", chatadmin.ErrInvalid)
 	errDeclined = fmt.Errorf("the sign-in was declined at the provider: %w", chatadmin.ErrInvalid)
 )
 
-// callback ends an OAuth journey: the state is used up first, by one of however many requests bring it, and only then exchanged.
-func (x *Integrations) callback(ctx context.Context, service string, r *http.Request) (cb Callback) {
-	fail := func(err error) Callback { cb.Err = err; return cb }
-	cb.Service = service
-	svc, err := x.service(service)
+// callback ends an OAuth journey, and tells what of its outcome the browser may be shown.
+func (x *Integrations) callback(ctx context.Context, service string, r *http.Request) Callback {
+	cb := Callback{Of: Of{Service: service}}
+	err := x.exchange(ctx, &cb, r)
+	if cb.Err = err; err != nil && !shown(err) {
+		x.admin.Options().Logger.ErrorContext(ctx, "integration: a callback failed", "service", service, "error", err)
+		cb.Err = ErrFault
+	}
+	return cb
+}
+
+// shown reports whether an error is a sentence of ours or the provider's, and not one of a store or the like.
+func shown(err error) bool {
+	var p *ProviderError
+	if errors.As(err, &p) {
+		return true
+	}
+	for _, known := range []error{chatadmin.ErrInvalid, chatadmin.ErrForbidden, chatadmin.ErrNotFound, chatadmin.ErrVetoed, ErrServiceOff, ErrNotConnected, errMoved} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// exchange uses the state up first, by one of however many requests bring it, and only then exchanges it.
+func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Request) error {
+	svc, err := x.service(cb.Service)
 	if err != nil || !svc.Info().OAuth {
-		return fail(errState)
+		return errState
 	}
 	q := r.URL.Query()
 	t, err := chatadmin.ParseToken(q.Get("state"))
-	if err != nil {
-		return fail(errState)
+	if err != nil || !opaque(t.Domain) || !opaque(t.Subject) {
+		return errState
 	}
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{stateKey(t, service)})
+	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{stateKey(t, cb.Service)})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || !x.admin.Now().Before(rs[0].Due) {
-		return fail(errState)
+	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || !x.admin.Now().Before(rs[0].Due) {
+		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)
-	if err != nil || domain != t.Domain || user != st.Actor {
-		return fail(errBrowser)
+	if err != nil {
+		x.admin.Options().Logger.WarnContext(ctx, "integration: Options.SignedIn failed", "service", cb.Service, "error", err)
+		return errSession
+	}
+	if domain != t.Domain || user != st.Actor {
+		return errBrowser
 	}
 	cb.Domain, cb.Owner = domain, st.Owner
 	s := x.admin.As(domain, user)
-	err = s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
-		if err := x.authorise(ctx, w, s, w.Role, svc, st.Owner); err != nil {
-			return err
-		}
-		conflicts, err := w.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
-		if err == nil && len(conflicts) > 0 {
-			err = errState
-		}
+	if err := x.use(ctx, s, svc, st, rs[0]); err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return fail(err)
-	case q.Get("code") == "" || len(q.Get("code")) > 2048:
-		return fail(errDeclined)
+	}
+	if q.Get("code") == "" || len(q.Get("code")) > 2048 {
+		return errDeclined
 	}
 	_, c, err := x.ready(ctx, s, cb.Of)
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	next, err := svc.Connect(ctx, c, Step{Code: q.Get("code"), Redirect: x.redirect(service)})
+	next, err := svc.Connect(ctx, c, Step{Code: q.Get("code"), Redirect: x.redirect(cb.Service)})
 	switch {
 	case err != nil:
-		return fail(err)
+		return err
 	case next.Grant == nil:
-		return fail(errors.New("the service has not said what it was granted"))
+		return errors.New("the service has not said what it was granted")
 	}
-	return fail(x.grant(ctx, s, svc, c, next.Grant))
+	return x.grant(ctx, s, svc, c, next.Grant)
+}
+
+// use marks a state as used. It is deleted when it expires: of a deletion whose commit was not confirmed nobody could tell whose it was.
+func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r chatadmin.Record) error {
+	st.Used = true
+	data, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	return s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+		if err := x.authorise(ctx, w, s, w.Role, svc, st.Owner); err != nil {
+			return err
+		}
+		now, err := w.Records(ctx, []chatadmin.Key{r.Key})
+		if err != nil {
+			return err
+		}
+		if len(now) == 0 || now[0].Rev != r.Rev {
+			return errState
+		}
+		one := []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev}}
+		one[0].Row.Data = data
+		return w.PutRecords(ctx, one)
+	})
 }

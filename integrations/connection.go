@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -17,7 +18,8 @@ type Connection struct {
 	DomainSettings json.RawMessage // as CheckDomain returned them
 	Settings       json.RawMessage // as Save kept them
 	Account        json.RawMessage // of the grant
-	Token          Secret          // of the grant; before it, what Next.Keep said
+	Token          Secret          // of the grant
+	Kept           Secret          // in Connect, what Next.Keep of the step before said
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
 	Hooks          map[string]*Hook
@@ -40,7 +42,7 @@ type Hook struct {
 	ProviderID string // the provider's name of it, once it knows it
 	Signing    Secret // by which the provider signs, where it told
 
-	token string
+	token Secret
 	hash  []byte
 }
 
@@ -86,7 +88,7 @@ func (of Of) record(domain chatadmin.ID) chatadmin.Key {
 
 func (c *Connection) of() Of { return Of{c.service, c.Owner} }
 
-// load reads a connection and what the domain has decided about its service, in one call. A connection that does not exist has rev 0.
+// load reads a connection and what the domain has decided about its service, in one call. A connection that does not exist has rev 0. With errSealed comes what is not secret of it.
 func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, of.Service), of.record(domain)})
 	if err != nil {
@@ -97,6 +99,7 @@ func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chat
 
 func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
 	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	var sealed error
 	for _, rec := range rs {
 		switch {
 		case rec.Key == serviceKey(domain, of.Service):
@@ -104,13 +107,13 @@ func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of
 				return nil, serviceData{}, err
 			}
 		case rec.Key == of.record(domain):
-			if err = c.decode(rec); err != nil {
-				return nil, serviceData{}, err
+			if sealed = c.decode(rec); sealed != nil && !errors.Is(sealed, errSealed) {
+				return nil, serviceData{}, sealed
 			}
 		}
 	}
 	c.DomainSettings = svc.Settings
-	return c, svc, nil
+	return c, svc, sealed
 }
 
 func (c *Connection) decode(r chatadmin.Record) error {
@@ -126,22 +129,26 @@ func (c *Connection) words() []string {
 	return []string{"integration", string(c.Domain), c.service, string(c.Owner)}
 }
 
+// errSealed is a connection whose secrets do not open. What is not secret of it is there all the same.
+var errSealed = errors.New("its secrets do not open: put the missing key back into the ring, or disconnect it and authenticate again")
+
 func (c *Connection) open(sealed []byte, words []string) error {
 	var s secrets
+	var err error
 	if len(sealed) > 0 {
-		plain, _, err := c.x.ring.Open(sealed, words...)
-		if err != nil {
-			return fmt.Errorf("the secrets of %s: %w", c.of().key(), err)
+		var plain []byte
+		if plain, _, err = c.x.ring.Open(sealed, words...); err == nil {
+			err = json.Unmarshal(plain, &s)
 		}
-		if err := json.Unmarshal(plain, &s); err != nil {
-			return fmt.Errorf("the secrets of %s are damaged", c.of().key())
+		if err != nil {
+			s, err = secrets{}, fmt.Errorf("%s: %w (%w)", c.of().key(), errSealed, err)
 		}
 	}
 	c.Token = Hide(s.Token)
 	for name, h := range c.data.Hooks {
-		c.Hooks[name] = &Hook{ProviderID: h.ProviderID, hash: h.Hash, token: s.Hooks[name].Token, Signing: Hide(s.Hooks[name].Signing), URL: c.x.hookURL(c.service, name, s.Hooks[name].Token)}
+		c.Hooks[name] = &Hook{ProviderID: h.ProviderID, hash: h.Hash, token: Hide(s.Hooks[name].Token), Signing: Hide(s.Hooks[name].Signing), URL: c.x.hookURL(c.service, name, s.Hooks[name].Token)}
 	}
-	return nil
+	return err
 }
 
 // encode writes what has changed back into data, sealed for the given words.
@@ -150,7 +157,7 @@ func (c *Connection) encode(words []string) error {
 	c.data.Settings, c.data.Account, c.data.Hooks = c.Settings, c.Account, map[string]hookData{}
 	for name, h := range c.Hooks {
 		c.data.Hooks[name] = hookData{h.hash, h.ProviderID}
-		s.Hooks[name] = hookSecret{h.token, h.Signing.Reveal()}
+		s.Hooks[name] = hookSecret{h.token.Reveal(), h.Signing.Reveal()}
 	}
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -181,7 +188,7 @@ func (c *Connection) AddHook(name string) (*Hook, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hook{token: t.Plain(), hash: t.Hash(hookPurpose(c.service, name)), URL: c.x.hookURL(c.service, name, t.Plain())}
+	h := &Hook{token: Hide(t.Plain()), hash: t.Hash(hookPurpose(c.service, name)), URL: c.x.hookURL(c.service, name, t.Plain())}
 	c.Hooks[name] = h
 	return h, nil
 }
@@ -191,7 +198,20 @@ func (c *Connection) OwnHook(address string) bool {
 	return strings.HasPrefix(address, c.x.o.PublicURL+"/hook/"+c.service+"/") && strings.Contains(address, "/"+string(c.Domain)+"."+string(c.Owner)+".")
 }
 
-// record is the connection as a change.
+// reset takes the account away, as a change. Where the address was lost with the secrets, there is a new one.
+func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
+	name := svc.Info().Hook
+	c.erase(name, problem)
+	if h := c.Hooks[name]; h != nil && h.token.IsZero() {
+		delete(c.Hooks, name)
+		if _, err := c.AddHook(name); err != nil {
+			return chatadmin.Change[chatadmin.Record]{}, err
+		}
+	}
+	return c.change()
+}
+
+// change is the connection as a change.
 func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 	if err := c.encode(c.words()); err != nil {
 		return chatadmin.Change[chatadmin.Record]{}, err

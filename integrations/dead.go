@@ -9,6 +9,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
+// deadFor is how long a dead letter is kept.
+const deadFor = 30 * 24 * time.Hour
+
 // deadData is a record that was given up, as it was.
 type deadData struct {
 	Version int             `json:"v"`
@@ -20,12 +23,13 @@ type deadData struct {
 	Error   string          `json:"error"`
 }
 
-// DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day.
+// DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day. It is kept for 30 days; no longer than its message or, where the host tells of
+// Message.AuthorID, its author.
 type DeadLetter struct {
 	ID       chatadmin.ID
 	Service  string
 	Incoming bool      // from the provider; otherwise to it
-	Queued   time.Time // when it was queued
+	Queued   time.Time // when it came in, or the host told of it
 	Died     time.Time
 	Reason   string // a sentence
 	Text     string // of a message to the provider, the beginning
@@ -33,13 +37,14 @@ type DeadLetter struct {
 
 // bury makes the changes that give a record up. What came in stays remembered against repetition.
 func (x *Integrations) bury(r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
-	of := ofItem(r)
-	data, _ := json.Marshal(deadData{version, of.Service, r.Kind, r.ID, r.Data, x.admin.Now(), why}) // r.Data was read as JSON
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Data: data}}}
+	of, now := ofItem(r), x.admin.Now()
+	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, r.Data, now, why}) // r.Data was read as JSON
+	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
-		return append(changes, chatadmin.Change[chatadmin.Record]{Row: done(r, x.admin.Now()), Was: r.Rev})
+		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
 	}
-	return append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(deadFor), Data: data}
+	return []chatadmin.Change[chatadmin.Record]{end, {Row: letter}}
 }
 
 func deadService(r chatadmin.Record) string {
@@ -53,12 +58,9 @@ func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
 	if err := decode(r, &d, &d.Version); err != nil {
 		return d, DeadLetter{}, err
 	}
-	var text struct {
-		At   time.Time `json:"at"`
-		Text string    `json:"text"`
-	}
-	_ = json.Unmarshal(d.Data, &text)
-	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, text.At, d.At, d.Error, chatadmin.Cut(text.Text)}, nil
+	var out outData // what came in has the same name for its time, and no text
+	_ = json.Unmarshal(d.Data, &out)
+	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, out.told(), d.At, d.Error, chatadmin.Cut(out.Text)}, nil
 }
 
 // DeadLetters lists up to chatadmin.MaxBatch messages that were given up, oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
@@ -88,15 +90,18 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	return list, nil
 }
 
-// Retry queues a dead letter again. It needs chatadmin.PermGroups or to be an admin of the group.
+// Retry queues a dead letter again, in its old place: it goes before what is waiting. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(d.Data, &fields); err != nil {
 			return nil, err
 		}
+		if fields["first"] == nil {
+			fields["first"] = fields["at"]
+		}
 		fields["at"], _ = json.Marshal(now) // a time cannot fail
-		data, err := json.Marshal(fields)
+		data, err := encode(fields)
 		return &chatadmin.Record{Key: chatadmin.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
 	})
 }

@@ -8,15 +8,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// deliverBatch is how many records a worker takes at a time.
-const deliverBatch = 100
-
 // Deliver does everything that is due, in all domains: hands what came in to Groups, sends what goes out, ends at providers what was disconnected, tells admins, and forgets what is old. It returns when
 // nothing more is due or ctx ends. Call it from a worker of the host every second or so, and after Tell; several processes may call it at once, and share the connections. A
-// failure at a provider or of Groups is no error of Deliver: it waits, is tried again, ends among the dead letters after a day, and shows in Status.
+// failure at a provider or of Groups is no error of Deliver: it waits, is tried again, ends among the dead letters after a day, and shows in Status. What fails otherwise, such as what
+// Options.Before vetoes, is returned, left for the next call, and keeps nothing else waiting.
 func (x *Integrations) Deliver(ctx context.Context) error {
 	var errs []error
-	for _, f := range []func(context.Context) error{x.incoming, x.outgoing, x.releases, x.notices, x.forgetStates} {
+	for _, f := range []func(context.Context) error{x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
 		if err := f(ctx); err != nil {
 			errs = append(errs, err)
 		}
@@ -26,42 +24,52 @@ func (x *Integrations) Deliver(ctx context.Context) error {
 
 func (x *Integrations) incoming(ctx context.Context) error { return x.drain(ctx, kindIn, x.receive) }
 func (x *Integrations) outgoing(ctx context.Context) error { return x.drain(ctx, kindOut, x.send) }
+func (x *Integrations) releases(ctx context.Context) error {
+	return x.each(ctx, kindRelease, x.runRelease)
+}
+func (x *Integrations) notices(ctx context.Context) error {
+	return x.each(ctx, kindNotice, x.tellAdmins)
+}
 
-// handle deals with one queued record and returns the changes that end it.
+// handle deals with one queued record and returns the changes that end it, first the one without which nothing is to be kept.
 type handle func(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error)
 
-// drain works through the due records of a kind until a whole round does nothing.
+// drain works at the lines in which a record of a kind is due, until a whole round does nothing. A line that fails is left alone in this call.
 func (x *Integrations) drain(ctx context.Context, kind string, f handle) error {
+	var failed problems
+	bad := map[chatadmin.Key]bool{}
 	for {
 		did := 0
-		for p := (chatadmin.Page{Limit: deliverBatch}); ; {
-			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, DueBy: x.admin.Now()}, p)
-			if err != nil {
+		err := x.pages(ctx, kind, func(rs []chatadmin.Record) error {
+			var old []chatadmin.Record
+			var order []chatadmin.Key
+			lines := map[chatadmin.Key][]chatadmin.Record{}
+			for _, r := range rs {
+				switch key := lineKey(r.Domain, kind, ofItem(r)); {
+				case isDone(r):
+					old = append(old, r)
+				case !bad[key]:
+					if lines[key] == nil {
+						order = append(order, key)
+					}
+					lines[key] = append(lines[key], r)
+				}
+			}
+			if err := x.drop(ctx, old); err != nil {
 				return err
 			}
-			for len(rs) > 0 {
-				of, domain := ofItem(rs[0]), rs[0].Domain
-				var mine, others []chatadmin.Record
-				for _, r := range rs {
-					if r.Domain == domain && ofItem(r) == of {
-						mine = append(mine, r)
-					} else {
-						others = append(others, r)
-					}
-				}
-				n, err := (&work{x: x, kind: kind, domain: domain, of: of}).run(ctx, mine, f)
+			for _, key := range order {
+				n, err := (&work{x: x, kind: kind, domain: key.Domain, of: ofItem(lines[key][0])}).run(ctx, lines[key], f)
 				if err != nil {
-					return err
+					bad[key] = true
+					failed.add(err)
 				}
 				did += n
-				rs = others
 			}
-			if p.After = next; next == "" {
-				break
-			}
-		}
-		if did == 0 || ctx.Err() != nil {
-			return ctx.Err()
+			return nil
+		})
+		if err != nil || did == 0 {
+			return errors.Join(append(failed, err)...)
 		}
 	}
 }
@@ -80,102 +88,78 @@ type work struct {
 	until time.Time // of the lease
 }
 
-// run takes the line, handles what is due of it, and gives it back. It returns how much was done or put off.
+// run takes the line, handles what waits in it, and gives it back. It returns how much was done or put off.
 func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, error) {
-	did, err := k.take(ctx, due)
-	if err != nil || len(k.items) == 0 {
+	did, mine, err := k.take(ctx, due)
+	if err != nil || !mine {
 		return did, err
 	}
 	var failed error
-	for len(k.items) > 0 && failed == nil && ctx.Err() == nil && k.x.admin.Now().Before(k.until.Add(-2*requestTimeout)) {
-		r := &k.items[0]
-		if on, err := k.reload(ctx); err != nil || !on {
-			return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), nil))
-		}
-		var changes []chatadmin.Change[chatadmin.Record]
-		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
-		changes, failed = f(one, k.svc, k.conn, r)
-		if cancel(); failed != nil {
-			if changes, failed = k.failed(*r, failed); failed != nil {
+	for failed == nil && ctx.Err() == nil {
+		if len(k.items) == 0 {
+			if k.items, err = k.x.waiting(ctx, k.x.admin.Store(), k.domain, k.kind, k.of, deliverBatch); len(k.items) == 0 {
 				break
 			}
 		}
-		if err := k.commit(ctx, changes); err != nil {
-			return did, err
+		if !k.x.admin.Now().Before(k.until.Add(-2 * requestTimeout)) {
+			break
 		}
-		k.items = k.items[1:]
+		var on bool
+		if on, err = k.reload(ctx); unreadable(err) {
+			failed, err = err, nil
+		}
+		if err != nil || failed != nil || !on {
+			break
+		}
+		var changes []chatadmin.Change[chatadmin.Record]
+		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
+		changes, failed = f(one, k.svc, k.conn, &k.items[0])
+		if cancel(); failed != nil && !errors.Is(failed, errGone) {
+			if changes, failed = k.failed(k.items[0], failed); failed != nil {
+				break
+			}
+		}
+		if failed == nil {
+			if err = k.commit(ctx, changes); err != nil {
+				break
+			}
+		}
+		failed, k.items = nil, k.items[1:]
 		did++
 	}
-	return did, errors.Join(k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
+	return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
 }
 
-// take leases the line and reads again what is due: another worker may have done it. While the line is paused or the service is off, what is due is put off, all to the same time, so that
-// it stays in order and in nobody's way.
-func (k *work) take(ctx context.Context, due []chatadmin.Record) (int, error) {
-	did := 0
-	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) (err error) {
-		did, k.items, k.svc, k.line, k.until = 0, nil, k.x.byName[k.of.Service], lineData{}, w.Now().Add(leaseLife)
-		keys := []chatadmin.Key{serviceKey(k.domain, k.of.Service), k.of.record(k.domain), lineKey(k.domain, k.kind, k.of)}
-		for _, r := range due {
-			keys = append(keys, r.Key)
-		}
-		rs, err := w.Records(ctx, keys)
+// take leases the line. While it is paused or the service is off, what is due of it is put off, so that it is in nobody's way.
+func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine bool, err error) {
+	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
+		d, err := readService(ctx, w, k.domain, k.of.Service)
 		if err != nil {
 			return err
 		}
-		stored := make(map[chatadmin.Key]chatadmin.Record, len(rs))
-		for _, r := range rs {
-			stored[r.Key] = r
-		}
-		conn, d, err := k.x.decodeBoth(rs, k.domain, k.of)
-		if err != nil {
+		if k.line, err = k.x.readLine(ctx, w, k.domain, k.kind, k.of); err != nil {
 			return err
 		}
-		k.conn = conn
-		if r, ok := stored[keys[2]]; ok {
-			if k.line, err = decodeLine(r); err != nil {
-				return err
-			}
-		}
-		if w.Now().Before(k.line.Leased) {
-			return nil // another worker is at it
-		}
-		var old []chatadmin.Change[chatadmin.Record]
-		var items []chatadmin.Record
-		for _, was := range due { // in their order
-			switch r, ok := stored[was.Key]; {
-			case !ok || r.Due.IsZero() || r.Due.After(w.Now()):
-			case isDone(r):
-				old = append(old, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
-			default:
-				items = append(items, r)
-			}
-		}
-		did = len(old)
-		if len(items) == 0 {
-			return w.PutRecords(ctx, old)
+		if k.line.held(w.Now()) {
+			return nil
 		}
 		until := k.line.Paused
 		if k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive {
 			until = w.Now().Add(time.Minute)
 		}
 		if w.Now().Before(until) {
-			did += len(items)
-			return w.PutRecords(ctx, append(old, k.putOff(items, until)...))
-		}
-		k.items = items
-		k.line.Leased, k.line.Paused = k.until, time.Time{}
-		changes := append(old, k.line.change(k.domain, k.kind, k.of))
-		if err := w.PutRecords(ctx, changes); err != nil {
+			did, err = k.putOff(ctx, w, due, until)
 			return err
 		}
-		k.line.rev = changes[len(changes)-1].Row.Rev
-		return nil
+		mine = true
+		k.line.Leased, k.line.Paused = k.until, time.Time{}
+		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
-		k.items, err = nil, nil // another worker was faster, or the owner is gone, with the queue
+		mine, err = false, nil // another worker was faster, or the owner is gone, with the queue
 	}
-	return did, err
+	return did, mine, err
 }
 
 // reload reads the connection again, before each message: what an admin disables or changes meanwhile counts at once.
@@ -194,19 +178,37 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 	return d.On && set.State == chatadmin.DomainActive, err
 }
 
-// putOff makes records due later, or gives up those that have waited for a day.
-func (k *work) putOff(items []chatadmin.Record, until time.Time) []chatadmin.Change[chatadmin.Record] {
-	var changes []chatadmin.Change[chatadmin.Record]
-	for _, r := range items {
-		if queued(r).Before(k.x.admin.Now().Add(-giveUp)) {
-			changes = append(changes, k.x.bury(r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
-			continue
-		}
-		was := r.Rev
-		r.Due = until
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+// putOff makes what is due before a time due then, or gives up what has waited for a day. It reads the items again, since a deletion may have taken some out of the queue.
+func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.Record, until time.Time) (int, error) {
+	rs, err := again(ctx, w, items)
+	if err != nil {
+		return 0, err
 	}
-	return changes
+	var changes []chatadmin.Change[chatadmin.Record]
+	for _, r := range rs {
+		switch {
+		case isDone(r) || !r.Due.Before(until):
+		case queued(r).Before(w.Now().Add(-giveUp)):
+			changes = append(changes, k.x.bury(r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
+		default:
+			was := r.Rev
+			r.Due = until
+			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+		}
+	}
+	return len(changes), w.PutRecords(ctx, changes)
+}
+
+// again reads records as they are now.
+func again(ctx context.Context, r chatadmin.Reader, items []chatadmin.Record) ([]chatadmin.Record, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	keys := make([]chatadmin.Key, len(items))
+	for i, r := range items {
+		keys[i] = r.Key
+	}
+	return r.Records(ctx, keys)
 }
 
 func orElse(s, other string) string {
@@ -242,65 +244,71 @@ func sentence(err error) string {
 	return text[:min(len(text), 512)]
 }
 
-// commit writes what ends a record. A conflict means that the lease was lost and another worker did it.
+// commit writes what ends a record. If the first change is in conflict somebody else has ended it, and nothing is kept.
 func (k *work) commit(ctx context.Context, changes []chatadmin.Change[chatadmin.Record]) error {
 	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
-		for i := range changes {
-			var err error
-			if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
-				return err
-			}
+		conflicts, err := changeRecords(ctx, w, changes)
+		if err == nil && len(conflicts) > 0 && conflicts[0].Index == 0 {
+			err = errGone
 		}
-		_, err := w.ChangeRecords(ctx, changes)
 		return err
 	})
-	if errors.Is(err, chatadmin.ErrNotFound) {
+	if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, errGone) {
 		return nil
 	}
 	return err
 }
 
-// giveBack ends the lease; after a failure the line pauses, and what is due of it is put off.
-func (k *work) giveBack(ctx context.Context, failed error) error {
-	now := k.x.admin.Now()
-	var changes []chatadmin.Change[chatadmin.Record]
-	tell := ""
-	k.line.Leased = time.Time{}
-	if failed == nil {
-		k.line.Paused, k.line.Tries, k.line.Problem, k.line.Told = time.Time{}, 0, "", false
-	} else if !errors.Is(failed, context.Canceled) {
-		var p *ProviderError
-		errors.As(failed, &p)
-		k.line.Problem = sentence(failed)
-		if p != nil {
-			k.line.pause(now, p.After)
-			if p.SignIn && !k.line.Told {
-				k.line.Told, tell = true, k.line.Problem
-			}
-		} else {
-			k.line.pause(now, 0)
+func changeRecords(ctx context.Context, w *chatadmin.Work, changes []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	for i := range changes {
+		var err error
+		if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
+			return nil, err
 		}
-		k.x.admin.Options().Logger.WarnContext(ctx, "integration: waiting", "service", k.of.Service, "queue", k.kind, "until", k.line.Paused, "problem", k.line.Problem)
-		changes = k.putOff(k.items, k.line.Paused)
 	}
-	if tell != "" {
-		changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
-	}
-	return k.commit(ctx, append(changes, k.line.change(k.domain, k.kind, k.of)))
+	return w.ChangeRecords(ctx, changes)
 }
 
-// forgetStates deletes OAuth journeys that nobody has ended.
-func (x *Integrations) forgetStates(ctx context.Context) error {
-	for {
-		rs, _, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindState, DueBy: x.admin.Now()}, chatadmin.Page{Limit: deliverBatch})
-		if err != nil || len(rs) == 0 {
+// giveBack ends the lease, unless another worker has taken it over. After a failure the line pauses, and what is in hand of it is put off; otherwise the first of that is left due.
+func (k *work) giveBack(ctx context.Context, failed error) error {
+	now := k.x.admin.Now()
+	tell := ""
+	if failed == nil {
+		k.line.Tries, k.line.Problem, k.line.Told = 0, "", false
+	} else if !errors.Is(failed, context.Canceled) {
+		p := &ProviderError{}
+		errors.As(failed, &p)
+		k.line.Problem = sentence(failed)
+		k.line.pause(now, p.After)
+		if p.SignIn && !k.line.Told {
+			k.line.Told, tell = true, k.line.Problem
+		}
+		k.x.admin.Options().Logger.WarnContext(ctx, "integration: waiting", "service", k.of.Service, "queue", k.kind, "until", k.line.Paused, "problem", k.line.Problem)
+	}
+	k.line.Leased = time.Time{}
+	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		l, err := k.x.readLine(ctx, w, k.domain, k.kind, k.of)
+		if err != nil || !l.Leased.Equal(k.until) {
 			return err
 		}
-		for _, r := range rs {
-			of := Of{Owner: r.Owner}
-			if err := (&work{x: x, domain: r.Domain, of: of}).commit(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+		k.line.rev = l.rev
+		changes := []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)}
+		if tell != "" {
+			changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
+		}
+		if k.line.Paused.IsZero() {
+			first, err := again(ctx, w, k.items[:min(1, len(k.items))])
+			if err != nil {
 				return err
 			}
+			changes = append(changes, wake(first, now)...)
+		} else if _, err := k.putOff(ctx, w, k.items, k.line.Paused); err != nil {
+			return err
 		}
+		return w.PutRecords(ctx, changes)
+	})
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		return nil
 	}
+	return err
 }

@@ -21,13 +21,15 @@
 //
 //   - Nothing is accepted or sent while the domain has the service disabled, is suspended, or the settings are a draft. Settings survive.
 //   - A request from outside is kept in one transaction before it is answered, once per event, however often and in whatever form the provider tells it; what a stranger sends is refused before that.
-//   - Messages wait in order per connection. After a failure the connection pauses, twice as long each time up to a quarter of an hour, or as long as the provider wishes. What is refused for good, or fails
-//     for a day, becomes a dead letter, which an admin can look at, retry and discard.
+//   - Messages wait in order per connection: those of the group as they were told of, over whatever processes and clocks, those from the provider by [Event].Key. After a failure the connection pauses, twice as long
+//     each time up to a quarter of an hour, or as long as the provider wishes, at most a day; the others go on. What is refused for good, or fails for a day, becomes a dead letter, which an admin can look at,
+//     retry and discard, for 30 days. A message that is deleted before it has gone out is kept no longer, nor is what a deleted user wrote, where the host says who did ([Message].AuthorID).
 //   - Outgoing messages arrive at least once, and once where the provider lets a lost answer be looked up (Slack does). Incoming ones are posted at least once under the same [Post].Key: a host that
 //     posts once per key has each once.
 //   - Nothing echoes: [Message].Origin, the provider's own marks, and the map of messages each suffice.
 //   - An OAuth state works once, for ten minutes, for one actor in their own browser, one connection and one provider; whoever was demoted meanwhile is refused. Tokens are sealed by the key ring, bound to their connection,
-//     and erased when it is disconnected, when its group is deleted, or when the user who authorised it is; then the admins of the group are told, and the provider's side is ended by Deliver.
+//     and erased when it is disconnected, when its group is deleted, or when the user who authorised it is; then the admins of the group are told, and the provider's side is ended by Deliver. Secrets that do not
+//     open, because their key is gone, keep nothing from being ended here. Reseal is what lets a key go.
 //   - Requests leave only for hosts that the service lists, over https, without redirects, with limits on time and size. No secret stands in errors, logs, events or formatted values ([Secret]).
 //
 // # Who may do what
@@ -36,5 +38,5 @@
 //	integrations  EnableService, DisableService
 //	groups        Draft, Status, Choices, Connect, Save, Disconnect, DeadLetters, Retry, Discard; an admin of the group may too, and for a service of users only that user
 //	(oneself)     Link
-//	(host)        Deliver, Handler, Tell
+//	(host)        Deliver, Handler, Reseal, Tell
 package integrations

@@ -1,8 +1,10 @@
 package integrations
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,8 +16,10 @@ const (
 	kindService = "integration.service" // what a domain has decided about a service
 	kindConn    = "integration"         // a connection
 	kindState   = "integration.state"   // an OAuth journey under way
-	kindIn      = "integration.in"      // from the provider, waiting or kept against repetition
+	kindStep    = "integration.step"    // what a service remembers until its next step of connecting
+	kindIn      = "integration.in"      // from the provider: waiting, or, without an owner, kept against repetition
 	kindOut     = "integration.out"     // to the provider, waiting
+	kindTurn    = "integration.turn"    // its revision is the place of the last message that was queued to a provider
 	kindLine    = "integration.line"    // who works on a queue, and when it goes on
 	kindMap     = "integration.map"     // message ↔ the provider's ID
 	kindDead    = "integration.dead"    // given up
@@ -31,6 +35,7 @@ const (
 	KindRetry      = "integration.retry"
 	KindDiscard    = "integration.discard"
 	KindLink       = "integration.link"
+	KindReseal     = "integration.reseal"
 	// KindTraffic is no audit event: under it Options.Before is shown each message that is queued or delivered.
 	KindTraffic = "integration.traffic"
 )
@@ -67,15 +72,34 @@ func decodeService(r chatadmin.Record) (serviceData, error) {
 
 const version = 1
 
+var (
+	errNewer   = errors.New("it was written by a newer version of this library: update this process too")
+	errDamaged = errors.New("it is damaged")
+)
+
+// unreadable reports whether an error lies in what is stored of a connection, and not in the store.
+func unreadable(err error) bool {
+	return errors.Is(err, errSealed) || errors.Is(err, errNewer) || errors.Is(err, errDamaged)
+}
+
 // decode reads a record of ours.
 func decode(r chatadmin.Record, v any, ver *int) error {
 	if err := json.Unmarshal(r.Data, v); err != nil {
-		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, err)
+		return fmt.Errorf("%s %s: %w: %w", r.Kind, r.ID, errDamaged, err)
 	}
 	if *ver > version {
-		return fmt.Errorf("%s %s was written by a newer version of this library", r.Kind, r.ID)
+		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, errNewer)
 	}
 	return nil
+}
+
+// encode makes the data of a record that holds a message. Escaped for HTML, as by json.Marshal, a text could grow sixfold and beyond what a record may hold.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
 // Services lists the services: all of them to who has chatadmin.PermServices, the enabled ones to everybody else.

@@ -1,6 +1,7 @@
 package integrations_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -9,12 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// Disconnecting erases the token, here and at the provider, at once; where the provider does not answer it is tried again, and given up after three days.
+// Disconnecting erases the token here at once and at the provider by Deliver; where that does not answer it is tried again, and given up after three days.
 func TestDisconnect(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -24,6 +27,8 @@ func TestDisconnect(t *testing.T) {
 	require.Equal(t, 1, srv.Tokens())
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
+	require.Equal(t, 1, srv.Tokens(), "the transaction might be the host's, and be undone")
+	w.Deliver()
 	require.Zero(t, srv.Tokens())
 	require.Empty(t, records(t, w, "integration.release"))
 	now, err := w.X.Status(t.Context(), w.Ann, w.Of("slack"))
@@ -53,6 +58,7 @@ func TestSharedAccount(t *testing.T) {
 	other := integrations.Of{Service: "slack", Owner: w.NewGroup("Other")}
 	w.Connect(other, srv.Authorise)
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
+	w.Deliver()
 	require.Equal(t, 1, srv.Tokens())
 	down := true
 	srv.Fault = func(method string) slacktest.Fault {
@@ -62,6 +68,7 @@ func TestSharedAccount(t *testing.T) {
 		return slacktest.Fault{}
 	}
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, other))
+	w.Deliver()
 	require.Equal(t, 1, srv.Tokens())
 	w.Connect(other, srv.Authorise)
 	down = false
@@ -70,6 +77,7 @@ func TestSharedAccount(t *testing.T) {
 	require.Empty(t, records(t, w, "integration.release"))
 	require.Equal(t, 1, srv.Tokens())
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, other))
+	w.Deliver()
 	require.Zero(t, srv.Tokens())
 }
 
@@ -167,4 +175,46 @@ func TestUsersOwnAccountDeleted(t *testing.T) {
 	for _, r := range records(t, w, "integration") {
 		require.NotContains(t, r.ID, w.Ann.Actor())
 	}
+}
+
+// The key that sealed it was taken from the ring: who authorised it can be deleted all the same.
+func TestKeyGone(t *testing.T) {
+	pager, err := NewPager("http://127.0.0.1:1")
+	require.NoError(t, err)
+	store := memstore.New(nil)
+	w := integrationstest.New(t, &integrationstest.Options{Store: store}, pager)
+	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
+	ready(t, w)
+	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: bytes.Repeat([]byte("n"), keyring.KeySize)})
+	require.NoError(t, err)
+	admin := chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})
+	_, err = integrations.New(admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
+	require.NoError(t, err)
+	beginDeletion(t, admin.AsHost(w.Domain), w.Ann.Actor())
+}
+
+// A connection that a newer version has written keeps no user from being deleted who has nothing to do with it.
+func TestNewerConnection(t *testing.T) {
+	w, _ := savedSlack(t, nil)
+	other := w.NewGroup("Other")
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(other)}, Owner: other, Data: []byte(`{"v":2}`)}}})
+	}))
+	beginDeletion(t, w.Host, w.User("bob@acme.example").ID)
+}
+
+// An integration that ends with who authorised it leaves an event on its group.
+func TestEndIsAudited(t *testing.T) {
+	w, _, back := slackWorld(t, nil)
+	code, _ := w.Browser(w.Ann, back)
+	require.Equal(t, 200, code)
+	beginDeletion(t, w.Host, w.Ann.Actor())
+	found := 0
+	for e, err := range w.Host.Events(t.Context(), chatadmin.EventQuery{Target: w.Group}) {
+		require.NoError(t, err)
+		if e.Kind == integrations.KindDisconnect {
+			found++
+		}
+	}
+	require.Equal(t, 1, found)
 }

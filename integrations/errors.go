@@ -15,6 +15,8 @@ var (
 	ErrNotConnected = errors.New("not authenticated with the provider yet")
 	// ErrUnsure is a request of which nobody knows whether the provider has carried it out.
 	ErrUnsure = errors.New("it is not known whether the provider has done it")
+	// ErrFault is a callback that failed for a reason that is none of the browser's; it is in the log.
+	ErrFault = errors.New("something is wrong here: try again later, or ask who runs this application")
 	// ErrHost is a request to a host that is not on the list of the service. It is never sent.
 	ErrHost = errors.New("this host is not on the list of the service")
 )

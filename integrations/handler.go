@@ -86,6 +86,8 @@ func (x *Integrations) serveCallback(w http.ResponseWriter, r *http.Request, ser
 	switch {
 	case cb.Err == nil:
 		_, _ = fmt.Fprintln(w, "The account is connected. You can close this page and save the settings.")
+	case errors.Is(cb.Err, ErrFault):
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case errors.Is(cb.Err, chatadmin.ErrForbidden):
 		w.WriteHeader(http.StatusForbidden)
 	default:

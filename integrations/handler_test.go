@@ -2,13 +2,22 @@ package integrations_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
 
@@ -79,4 +88,89 @@ func FuzzHandler(f *testing.F) {
 			require.Len(t, records(t, w, "integration.in"), before)
 		}
 	})
+}
+
+type brokenReads struct {
+	chatadmin.Store
+	err error
+}
+
+func (b *brokenReads) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.Store.Records(ctx, keys)
+}
+
+// What a store says of itself is for the log, not for a browser that nobody has authenticated.
+func TestCallbackHidesFaults(t *testing.T) {
+	st := &brokenReads{Store: memstore.New(nil)}
+	w, _, back := slackWorld(t, &integrationstest.Options{Store: st})
+	st.err = errors.New("dial tcp 10.1.2.3:5432: user=chat database=prod: connection refused")
+	rec := httptest.NewRecorder()
+	w.X.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, back, nil))
+	require.NotContains(t, rec.Body.String(), "10.1.2.3")
+	require.Equal(t, http.StatusServiceUnavailable, rec.Code, "an outage is no bad request")
+}
+
+// strictStore notes what the contract forbids: strings that are no UTF-8 or have NUL, keys of more than 200 bytes, IDs of more than 64.
+type strictStore struct {
+	chatadmin.Store
+	bad []string
+}
+
+func (s *strictStore) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	for _, k := range keys {
+		for _, v := range []string{k.Kind, string(k.Domain), k.ID} {
+			if !utf8.ValidString(v) || strings.Contains(v, "\x00") || len(k.ID) > 200 || len(k.Domain) > 64 || len(k.ID) == 0 {
+				s.bad = append(s.bad, fmt.Sprintf("%q %q", k.Domain, k.ID))
+				return nil, errors.New("ERROR: invalid byte sequence for encoding \"UTF8\": 0x00 (SQLSTATE 22021)") // as PostgreSQL says
+			}
+		}
+	}
+	return s.Store.Records(ctx, keys)
+}
+
+// Addresses that anybody can make up, and that no ID looks like, do not reach the store.
+func TestMadeUpAddresses(t *testing.T) {
+	st := &strictStore{Store: memstore.New(nil)}
+	var log bytes.Buffer
+	w, _, _ := slackWorld(t, &integrationstest.Options{Store: st, Admin: func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) }})
+	for name, token := range map[string]string{"NUL": "a%00.b." + strings.Repeat("A", 43), "no UTF-8": "a%ff.b." + strings.Repeat("A", 43), "long": "a." + strings.Repeat("b", 205) + "." + strings.Repeat("A", 43)} {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			require.Equal(t, 404, post(t, w.X, "/hook/slack/in/"+token, "{}").Code)
+			require.Empty(t, log.String())
+		})
+	}
+	t.Run("state", func(t *testing.T) {
+		rec := browse(w.X, w.Ann, "/callback/slack?state="+url.QueryEscape("a\x00.b."+strings.Repeat("A", 43)))
+		require.Equal(t, 400, rec.Code)
+		require.NotContains(t, rec.Body.String(), "SQLSTATE")
+	})
+}
+
+// prying takes its hook apart.
+type prying struct {
+	*Pager
+	text string
+}
+
+func (p *prying) Save(ctx context.Context, c *integrations.Connection) error {
+	p.text = fmt.Sprintf("%+v", c.Hooks["alarms"])
+	return p.Pager.Save(ctx, c)
+}
+
+// A hook that is printed shows nothing of its secret.
+func TestHookPrinted(t *testing.T) {
+	pager, err := NewPager("http://127.0.0.1:1")
+	require.NoError(t, err)
+	p := &prying{Pager: pager}
+	w := integrationstest.New(t, nil, p)
+	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
+	ready(t, w)
+	st, err := w.X.Status(t.Context(), w.Ann, w.Of("pager"))
+	require.NoError(t, err)
+	address := st.Webhook.Reveal()
+	require.NotContains(t, p.text, address[strings.LastIndex(address, ".")+1:])
 }

@@ -49,7 +49,7 @@ func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e 
 		if err != nil || e.Message == "" {
 			return nil, err
 		}
-		return x.pair(c, string(id), e.Message, fromProvider), nil
+		return c.pair(string(id), e.Message, fromProvider), nil
 	case Edited, Deleted:
 		if m.Other == "" || m.From != fromProvider {
 			return nil, nil
@@ -69,12 +69,25 @@ const (
 
 	fromGroup    = "group"
 	fromProvider = "provider"
+	fromNowhere  = "deleted" // before it got to the provider
 )
 
 type mapData struct {
 	Version int    `json:"v"`
 	Other   string `json:"o"` // the ID on the other side; "" while it is on its way there
 	From    string `json:"from"`
+	Account string `json:"account,omitempty"` // at the provider, once it is there
+	Place   string `json:"place,omitempty"`   // in the queue, while it is on its way
+}
+
+// decodeMap reads a record of the map. Messages of another account than the one now connected are not known: their channels are not ours any more.
+func (c *Connection) decodeMap(r chatadmin.Record) (mapData, error) {
+	var m mapData
+	err := decode(r, &m, &m.Version)
+	if m.Other != "" && m.Account != c.data.ID {
+		m = mapData{}
+	}
+	return m, err
 }
 
 func (c *Connection) mapKey(side, id string) chatadmin.Key {
@@ -100,21 +113,22 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 		return nil, err
 	}
 	for _, r := range rs {
-		var m mapData
-		if err := decode(r, &m, &m.Version); err != nil {
+		if found[names[r.Key]], err = c.decodeMap(r); err != nil {
 			return nil, err
 		}
-		found[names[r.Key]] = m
 	}
 	return found, nil
 }
 
 // pair makes both records of a pair, where neither is there yet.
-func (x *Integrations) pair(c *Connection, message, provider, from string) []chatadmin.Change[chatadmin.Record] {
-	return []chatadmin.Change[chatadmin.Record]{c.mapping(groupSide, message, provider, from), c.mapping(providerSide, provider, message, from)}
+func (c *Connection) pair(message, provider, from string) []chatadmin.Change[chatadmin.Record] {
+	return []chatadmin.Change[chatadmin.Record]{c.mapping(groupSide, message, mapData{Other: provider, From: from}), c.mapping(providerSide, provider, mapData{Other: message, From: from})}
 }
 
-func (c *Connection) mapping(side, id, other, from string) chatadmin.Change[chatadmin.Record] {
-	data, _ := json.Marshal(mapData{version, other, from}) // strings cannot fail
+func (c *Connection) mapping(side, id string, m mapData) chatadmin.Change[chatadmin.Record] {
+	if m.Version = version; m.Other != "" {
+		m.Account = c.data.ID
+	}
+	data, _ := json.Marshal(m) // strings cannot fail
 	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.mapKey(side, id), Owner: c.Owner, Data: data}}
 }

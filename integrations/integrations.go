@@ -29,7 +29,8 @@ type Options struct {
 	// PublicURL is where the Handler can be reached from outside, such as "https://chat.example.com/integrations". It is never taken from a request.
 	PublicURL string
 	// SignedIn tells which user's browser made a request, by the host's own session: a callback is taken only from the browser of who began, so that nobody can
-	// make another person connect their account to a group of the attacker's. Required where a service uses OAuth.
+	// make another person connect their account to a group of the attacker's. An error, also for a browser in which nobody is signed in, is logged; the browser is asked to sign in. Required where a service
+	// uses OAuth.
 	SignedIn func(*http.Request) (domain, user chatadmin.ID, err error)
 	// Done answers the browser after a callback; by default a sentence of text.
 	Done func(w http.ResponseWriter, r *http.Request, c Callback)

@@ -16,7 +16,8 @@ const (
 	giveUp = 24 * time.Hour
 )
 
-// lineData is the state of one queue of one connection: one worker at a time takes from it, in order, and after a failure nobody does for a while. It exists only while there is something to say.
+// lineData is the state of one queue of one connection: one worker at a time takes from it, in the order of the records' IDs, and after a failure nobody does for a while. It exists only while there is
+// something to say. When a record is due says only when somebody has to look at the line: it has no part in the order.
 type lineData struct {
 	Version int       `json:"v"`
 	Leased  time.Time `json:"leased,omitzero"` // to a worker, until
@@ -26,6 +27,11 @@ type lineData struct {
 	Told    bool      `json:"told,omitempty"` // the admins know that somebody must authenticate again
 
 	rev chatadmin.Rev
+}
+
+// held reports whether a worker has the line. A lease from a clock that is far ahead of ours counts for nothing, else it would hold for as long as that clock is ahead.
+func (l *lineData) held(now time.Time) bool {
+	return now.Before(l.Leased) && l.Leased.Before(now.Add(2*leaseLife))
 }
 
 func lineKey(domain chatadmin.ID, kind string, of Of) chatadmin.Key {
@@ -62,26 +68,70 @@ func (l *lineData) pause(now time.Time, after time.Duration) {
 	l.Paused = now.Add(max(wait, min(after, giveUp)))
 }
 
-// resume lifts the pauses of a connection, because somebody has authenticated again. What waits is due at the latest a quarter of an hour later.
+// resume lifts the pauses of a connection, because somebody has authenticated again: what waits goes on with the next Deliver.
 func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) error {
 	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
-		rs, err := w.Records(ctx, []chatadmin.Key{lineKey(domain, kindIn, of), lineKey(domain, kindOut, of)})
-		if err != nil {
-			return err
-		}
 		var changes []chatadmin.Change[chatadmin.Record]
-		for _, r := range rs {
-			l, err := decodeLine(r)
+		for _, kind := range []string{kindIn, kindOut} {
+			l, err := x.readLine(ctx, w, domain, kind, of)
 			if err != nil {
 				return err
 			}
+			if l.rev == 0 {
+				continue
+			}
 			l.Paused, l.Tries, l.Problem, l.Told = time.Time{}, 0, "", false
-			changes = append(changes, l.change(domain, r.ID[:len(r.ID)-len(of.key())-1], of))
+			changes = append(changes, l.change(domain, kind, of))
+			first, err := x.waiting(ctx, w, domain, kind, of, 1)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, wake(first, w.Now())...)
 		}
 		return w.PutRecords(ctx, changes)
 	})
 }
 
+// wake makes the first of what waits in a line due, which is enough: a worker takes the whole line.
+func wake(items []chatadmin.Record, now time.Time) []chatadmin.Change[chatadmin.Record] {
+	if len(items) == 0 || !items[0].Due.After(now) {
+		return nil
+	}
+	c := chatadmin.Change[chatadmin.Record]{Row: items[0], Was: items[0].Rev}
+	c.Row.Due = now
+	return []chatadmin.Change[chatadmin.Record]{c}
+}
+
+// waiting reads what waits in a line, in its order, whether it is due or was put off; but not what still waits for an event that may cover it.
+func (x *Integrations) waiting(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of, most int) ([]chatadmin.Record, error) {
+	var items []chatadmin.Record
+	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
+		rs, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			if ofItem(r) == of && !x.early(r) && len(items) < most {
+				items = append(items, r)
+			}
+		}
+		if p.After = next; next == "" || len(items) == most {
+			return items, nil
+		}
+	}
+}
+
+// early reports whether an event is not to be handed on yet.
+func (x *Integrations) early(r chatadmin.Record) bool {
+	var d inData
+	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && x.admin.Now().Before(d.From)
+}
+
+// traffic is a change that carries a message, or keeps the books of that.
 func traffic(of Of) chatadmin.Op {
-	return chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	op := chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.Shared}
+	if of.Owner != "" {
+		op.Targets = []chatadmin.ID{of.Owner}
+	}
+	return op
 }

@@ -23,7 +23,7 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	case key == "" || len(key) > 64:
 		return "", fmt.Errorf("key of a link: 1 to 64 bytes: %w", chatadmin.ErrInvalid)
 	}
-	mapping := c.mapping(groupSide, key, "", fromGroup)
+	mapping := c.mapping(groupSide, key, mapData{From: fromGroup})
 	var known mapData
 	var rev chatadmin.Rev
 	op := chatadmin.Op{Kind: KindLink, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
@@ -61,7 +61,7 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 		}
 		return "", err
 	}
-	mapping = c.mapping(groupSide, key, sent.ID, fromGroup)
+	mapping = c.mapping(groupSide, key, mapData{Other: sent.ID, From: fromGroup})
 	mapping.Was = rev
 	return sent.ID, k.commit(ctx, []chatadmin.Change[chatadmin.Record]{mapping})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -21,69 +22,67 @@ func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin
 	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: chatadmin.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: x.admin.Now(), Data: data}}
 }
 
-// notices sends what admins are to know by mail. A mail that cannot be sent is logged and not tried again: Status says the same.
-func (x *Integrations) notices(ctx context.Context) error {
-	for {
-		rs, _, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindNotice, DueBy: x.admin.Now()}, chatadmin.Page{Limit: deliverBatch})
-		if err != nil || len(rs) == 0 {
-			return err
-		}
-		for _, r := range rs {
-			if err := x.tellAdmins(ctx, r); err != nil {
-				return err
-			}
-			if err := (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
-				return err
-			}
-		}
-	}
-}
-
+// tellAdmins sends by mail what admins are to know. A mail that cannot be sent is logged and not tried again: Status says the same.
 func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error {
 	var n noticeData
 	if err := decode(r, &n, &n.Version); err != nil {
 		return err
 	}
-	st := x.admin.Store()
-	name, ids := "your account", []chatadmin.ID{r.Owner}
-	gs, err := st.Groups(ctx, r.Domain, ids)
-	if err != nil {
-		return err
-	}
-	if len(gs) > 0 {
-		name, ids = gs[0].Name, nil
-		ms, _, err := st.ListMemberships(ctx, chatadmin.MemberQuery{Domain: r.Domain, Group: r.Owner, AdminOnly: true}, chatadmin.Page{Limit: deliverBatch})
-		if err != nil {
-			return err
-		}
-		for _, m := range ms {
-			ids = append(ids, m.User)
-		}
-		if len(ids) == 0 { // then it is the domain's affair
-			us, _, err := st.ListUsers(ctx, chatadmin.UserQuery{Domain: r.Domain, AdminOnly: true}, chatadmin.Page{Limit: deliverBatch})
-			if err != nil {
-				return err
-			}
-			for _, u := range us {
-				ids = append(ids, u.ID)
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	us, err := st.Users(ctx, r.Domain, ids)
+	name, us, err := x.concerned(ctx, r.Domain, r.Owner)
 	if err != nil {
 		return err
 	}
 	for _, u := range us {
-		if u.Email == "" || u.Denied || u.Deleting || u.Status == chatadmin.Deactivated {
-			continue
-		}
 		m := chatadmin.Mail{ID: fmt.Sprintf("integration-%s-%s", r.ID, u.ID), To: u.Email, Subject: "An integration of " + name + " needs you", Text: n.Text + "\n"}
 		if err := x.admin.SendMail(ctx, m); err != nil {
 			x.admin.Options().Logger.WarnContext(ctx, "integration: an admin could not be told", "user", u.ID, "error", err)
 		}
 	}
-	return nil
+	return x.settle(ctx, r, true)
+}
+
+// concerned are whom a notice is for, and the name of what it is about: of a user's account that user; of a group its admins or, where none of them can be told, those of the domain.
+func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID) (string, []chatadmin.User, error) {
+	st := x.admin.Store()
+	gs, err := st.Groups(ctx, domain, []chatadmin.ID{owner})
+	if err != nil {
+		return "", nil, err
+	}
+	if len(gs) == 0 {
+		us, err := st.Users(ctx, domain, []chatadmin.ID{owner})
+		return "your account", reachable(us), err
+	}
+	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
+		ms, next, err := st.ListMemberships(ctx, chatadmin.MemberQuery{Domain: domain, Group: owner, AdminOnly: true}, p)
+		if err != nil {
+			return "", nil, err
+		}
+		ids := make([]chatadmin.ID, len(ms))
+		for i, m := range ms {
+			ids[i] = m.User
+		}
+		if len(ids) > 0 {
+			us, err := st.Users(ctx, domain, ids)
+			if us = reachable(us); err != nil || len(us) > 0 { // a hundred are enough
+				return gs[0].Name, us, err
+			}
+		}
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
+		us, next, err := st.ListUsers(ctx, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, p)
+		if us = reachable(us); err != nil || len(us) > 0 || next == "" {
+			return gs[0].Name, us, err
+		}
+		p.After = next
+	}
+}
+
+// reachable are the users who have access and an address.
+func reachable(us []chatadmin.User) []chatadmin.User {
+	return slices.DeleteFunc(us, func(u chatadmin.User) bool {
+		return u.Email == "" || u.Denied || u.Deleting || u.Status == chatadmin.Deactivated
+	})
 }

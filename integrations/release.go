@@ -47,105 +47,43 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 	return []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Due: now, Data: data}}}, err
 }
 
-// releases ends at the providers what is due.
-func (x *Integrations) releases(ctx context.Context) error {
-	for {
-		rs, _, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindRelease, DueBy: x.admin.Now()}, chatadmin.Page{Limit: deliverBatch})
-		if err != nil || len(rs) == 0 {
-			return err
-		}
-		for _, r := range rs {
-			if err := x.runRelease(ctx, r.Key); err != nil {
-				x.admin.Options().Logger.WarnContext(ctx, "integration: could not be ended at the provider yet", "error", sentence(err))
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-	}
-}
-
-// runRelease claims one of them, ends it, and deletes it; after three days of failures it is deleted in any case, since the token is not to be kept for ever.
-func (x *Integrations) runRelease(ctx context.Context, key chatadmin.Key) error {
+// runRelease ends a connection at the provider, and deletes the record; after three days of failures it does so in any case, since the token is not to be kept for ever.
+func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
 	var d releaseData
-	var r chatadmin.Record
-	write := func(ctx context.Context, f func(w *chatadmin.Work) (bool, error)) error {
-		return x.admin.AsHost(key.Domain).Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.NoFence}, func(ctx context.Context, w *chatadmin.Work) error {
-			rs, err := w.Records(ctx, []chatadmin.Key{key})
-			if err != nil {
-				return err
-			}
-			if len(rs) == 0 || r.Rev != 0 && rs[0].Rev != r.Rev {
-				return errGone
-			}
-			was := rs[0]
-			if err := decode(was, &d, &d.Version); err != nil {
-				return err
-			}
-			r = was
-			del, err := f(w)
-			if err != nil {
-				return err
-			}
-			if r.Data, err = json.Marshal(d); err != nil {
-				return err
-			}
-			one := []chatadmin.Change[chatadmin.Record]{{Row: r, Was: was.Rev, Delete: del}}
-			if err := w.PutRecords(ctx, one); err != nil {
-				return err
-			}
-			r = one[0].Row
-			return nil
-		})
-	}
-	err := write(ctx, func(w *chatadmin.Work) (bool, error) {
-		if r.Due.After(w.Now()) {
-			return false, errGone
-		}
-		r.Due = w.Now().Add(leaseLife)
-		return false, nil
-	})
-	if errors.Is(err, errGone) {
-		return nil // another worker has it
-	}
-	if err != nil {
+	if err := decode(r, &d, &d.Version); err != nil {
 		return err
 	}
-	c := &Connection{Domain: key.Domain, Owner: d.Owner, service: d.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: d.Conn,
+	c := &Connection{Domain: r.Domain, Owner: d.Owner, service: d.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: d.Conn,
 		Saved: d.Conn.State == saved, Settings: d.Conn.Settings, Account: d.Conn.Account}
-	var failed error
-	if failed = c.open(d.Conn.Sealed, releaseWords(key)); failed == nil {
-		svc, dom, err := x.byName[d.Service], serviceData{}, error(nil)
-		if dom, err = readService(ctx, x.admin.Store(), key.Domain, d.Service); err != nil {
+	failed := c.open(d.Conn.Sealed, releaseWords(r.Key))
+	if svc := x.byName[d.Service]; failed == nil && svc != nil {
+		dom, err := readService(ctx, x.admin.Store(), r.Domain, d.Service)
+		if err != nil {
 			return err
 		}
 		c.DomainSettings = dom.Settings
 		if c.Shared, err = x.connectedElsewhere(ctx, d.Service, d.Conn.ID); err != nil {
 			return err
 		}
-		if svc != nil {
-			failed = svc.Release(ctx, c)
-		}
+		failed = svc.Release(ctx, c)
 	}
 	var p *ProviderError
-	over := failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || x.admin.Now().Sub(d.At) > releaseFor
-	err = write(context.WithoutCancel(ctx), func(w *chatadmin.Work) (bool, error) {
-		if over {
-			return true, nil
-		}
-		l := lineData{Tries: d.Tries}
-		after := time.Duration(0)
-		if p != nil {
-			after = p.After
-		}
-		l.pause(w.Now(), after)
-		d.Tries, r.Due = l.Tries, l.Paused
-		return false, nil
-	})
-	if errors.Is(err, errGone) {
-		err = nil
+	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || x.admin.Now().Sub(d.At) > releaseFor {
+		return x.settle(ctx, r, true)
 	}
-	return errors.Join(failed, err)
+	x.admin.Options().Logger.WarnContext(ctx, "integration: could not be ended at the provider yet", "service", d.Service, "error", sentence(failed))
+	l := lineData{Tries: d.Tries}
+	after := time.Duration(0)
+	if p != nil {
+		after = p.After
+	}
+	l.pause(x.admin.Now(), after)
+	d.Tries, r.Due = l.Tries, l.Paused
+	var err error
+	if r.Data, err = json.Marshal(d); err != nil {
+		return err
+	}
+	return x.settle(ctx, r, false)
 }
 
 // connectedElsewhere looks whether any connection, of whatever domain, has the same account.
@@ -195,18 +133,11 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 		}
 		var changes []chatadmin.Change[chatadmin.Record]
 		for _, r := range rs {
-			c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
+			more, err := x.part(ctx, w, r)
 			if err != nil {
 				return err
 			}
-			if !c.Token.IsZero() {
-				more, err := x.release(c, x.admin.NewID(), w.Now())
-				if err != nil {
-					return err
-				}
-				changes = append(changes, more...)
-			}
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(append(changes, more...), chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
@@ -215,7 +146,25 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 	return nil
 }
 
-// usersChanged ends what users whose deletion begins have connected: their own accounts, and those of groups that they authorised. The admins of the groups are told.
+// part makes the changes that end a connection at its provider, and records it. What cannot be opened cannot be ended there either: that is logged, and keeps nobody from going.
+func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
+	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
+	if errors.Is(err, errNewer) {
+		return nil, err
+	}
+	if err == nil && c.Token.IsZero() {
+		return nil, nil
+	}
+	w.Record(KindDisconnect, []chatadmin.ID{r.Owner}, nil, map[string]string{"service": ofItem(r).Service})
+	if err != nil {
+		x.admin.Options().Logger.ErrorContext(ctx, "integration: not ended at the provider: end it there", "service", ofItem(r).Service, "owner", r.Owner, "error", err)
+		return nil, nil
+	}
+	return x.release(c, x.admin.NewID(), w.Now())
+}
+
+// usersChanged ends what users whose deletion begins have connected: their own accounts, and those of groups that they authorised. The admins of the groups are told. What they wrote and is still on its way,
+// or was given up, goes with them.
 func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, users []chatadmin.UserChange) error {
 	gone := map[chatadmin.ID]bool{}
 	var own []Of
@@ -235,6 +184,15 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 	if err := x.end(ctx, w, own); err != nil {
 		return err
 	}
+	for _, kind := range []string{kindOut, kindDead} {
+		changes, err := x.letters(ctx, w, chatadmin.RecordQuery{Kind: kind, Domain: w.Domain.ID}, func(_ Of, d *outData) bool { return gone[d.AuthorID] })
+		if err != nil {
+			return err
+		}
+		if err := w.PutRecords(ctx, changes); err != nil {
+			return err
+		}
+	}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		rs, next, err := w.ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn, Domain: w.Domain.ID}, p)
 		if err != nil {
@@ -242,7 +200,7 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 		}
 		var changes []chatadmin.Change[chatadmin.Record]
 		for _, r := range rs {
-			more, err := x.orphaned(r, w, gone)
+			more, err := x.orphaned(ctx, w, r, gone)
 			if err != nil {
 				return err
 			}
@@ -258,25 +216,23 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 }
 
 // orphaned takes the account from a connection whose authoriser goes.
-func (x *Integrations) orphaned(r chatadmin.Record, w *chatadmin.Work, gone map[chatadmin.ID]bool) ([]chatadmin.Change[chatadmin.Record], error) {
-	var d connData
-	if err := decode(r, &d, &d.Version); err != nil || !gone[d.By] {
-		return nil, err
+func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatadmin.Record, gone map[chatadmin.ID]bool) ([]chatadmin.Change[chatadmin.Record], error) {
+	var d struct {
+		By chatadmin.ID `json:"by"`
 	}
 	svc := x.byName[ofItem(r).Service]
-	if svc == nil {
+	if json.Unmarshal(r.Data, &d) != nil || !gone[d.By] || svc == nil { // whatever else is wrong with the others is no affair of who goes
 		return nil, nil
 	}
+	changes, err := x.part(ctx, w, r)
+	if err != nil {
+		return nil, err
+	}
 	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
-	if err != nil {
+	if err != nil && !errors.Is(err, errSealed) {
 		return nil, err
 	}
-	changes, err := x.release(c, x.admin.NewID(), w.Now())
-	if err != nil {
-		return nil, err
-	}
-	c.erase(svc.Info().Hook, "the user who had authenticated it was deleted: authenticate again and save")
-	change, err := c.change()
+	change, err := c.reset(svc, "the user who had authenticated it was deleted: authenticate again and save")
 	if err != nil {
 		return nil, err
 	}

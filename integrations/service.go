@@ -66,7 +66,7 @@ type Next struct {
 	URL   Secret   // go there; it holds the state
 	Ask   []string // names of the answers that the next call needs
 	Hint  string   // a sentence beside what is asked for
-	Keep  Secret   // remembered, sealed, for the next step: Connection.Token holds it then
+	Keep  Secret   // remembered, sealed, for an hour, for the next step: Connection.Kept holds it then
 	Grant *Grant   // the account is connected
 }
 
@@ -140,7 +140,7 @@ type Outgoing struct {
 	Thread string            // the provider's ID of the message that it answers, if known
 	ID     string            // edits and deletions: the provider's ID of the message
 	Fields map[string]string // of Link
-	Queued time.Time         // when it was queued
+	Queued time.Time         // when the host told of it
 	Tried  bool              // an earlier attempt may have succeeded: look for Key before sending it again, where the provider lets you
 }
 
@@ -155,6 +155,7 @@ type Message struct {
 	Group, ID chatadmin.ID
 	Thread    chatadmin.ID // the message that it answers
 	Author    string       // for people
+	AuthorID  chatadmin.ID // the user, if it is one: what waits or was given up of theirs is deleted with them
 	Text      string       // plain text
 	Origin    string       // Post.Origin, where the message came by Groups.Post; so that nothing is sent back to where it came from
 }

@@ -1,6 +1,8 @@
 package integrations_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -178,4 +180,110 @@ func TestSignedInIsNeeded(t *testing.T) {
 	}
 	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
 	require.ErrorContains(t, err, "a name of its own")
+}
+
+// The commit that uses up the state is not confirmed, though kept: the journey goes on.
+func TestStateUnderUnknownCommit(t *testing.T) {
+	store := memstore.New(nil)
+	w, srv, back := slackWorld(t, &integrationstest.Options{Store: store})
+	svc, err := slack.New(srv.Options())
+	require.NoError(t, err)
+	st := &unsure{Store: store}
+	second := w.Integrations(chatadmin.New(st, &chatadmin.Options{Now: w.Clock.Now}), svc)
+	st.times = 1
+	rec := browse(second, w.Ann, back)
+	require.Equal(t, 200, rec.Code, rec.Body.String())
+}
+
+type unsure struct {
+	chatadmin.Store
+	times int
+}
+
+func (u *unsure) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	err := u.Store.Update(ctx, fence, f)
+	if err == nil && u.times > 0 {
+		u.times--
+		return chatadmin.ErrCommitUnknown
+	}
+	return err
+}
+
+// Where it cannot be seen who is signed in, nobody is accused.
+func TestSignedInFails(t *testing.T) {
+	w, srv, back := slackWorld(t, nil)
+	svc, err := slack.New(srv.Options())
+	require.NoError(t, err)
+	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, integrations.Options{PublicURL: "https://chat.example",
+		SignedIn: func(*http.Request) (chatadmin.ID, chatadmin.ID, error) {
+			return "", "", errors.New("session store down")
+		}}, svc)
+	require.NoError(t, err)
+	rec := browse(x, w.Ann, back)
+	require.Equal(t, http.StatusBadRequest, rec.Code)
+	require.NotContains(t, rec.Body.String(), "begun by somebody else")
+	require.NotContains(t, rec.Body.String(), "session store")
+}
+
+// twoStep is a service of users whose accounts are connected in two steps.
+type twoStep struct{ *Pager }
+
+func (twoStep) Info() integrations.Info {
+	return integrations.Info{Name: "two", Title: "Two", PerUser: true}
+}
+
+func (twoStep) Connect(_ context.Context, _ *integrations.Connection, s integrations.Step) (integrations.Next, error) {
+	if who := s.Answers["code"].Reveal(); who != "" {
+		return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide("token-of-" + who), ID: who, Label: who}}, nil
+	}
+	return integrations.Next{Ask: []string{"code"}, Keep: integrations.Hide("keys")}, nil
+}
+
+func (twoStep) Send(context.Context, *integrations.Connection, integrations.Outgoing) (integrations.Sent, error) {
+	return integrations.Sent{ID: "page"}, nil
+}
+
+// Thinking of another account does not take the working one away; having another one makes the settings a draft.
+func TestTwoSteps(t *testing.T) {
+	ctx := t.Context()
+	pager, err := NewPager("http://127.0.0.1:1")
+	require.NoError(t, err)
+	w := integrationstest.New(t, nil, twoStep{pager})
+	require.NoError(t, w.X.EnableService(ctx, w.Boss, "two", nil))
+	of := integrations.Of{Service: "two", Owner: w.Ann.Actor()}
+	_, err = w.X.Draft(ctx, w.Ann, of)
+	require.NoError(t, err)
+	for _, a := range []map[string]integrations.Secret{nil, {"code": integrations.Hide("first")}} {
+		_, err = w.X.Connect(ctx, w.Ann, of, a)
+		require.NoError(t, err)
+	}
+	_, err = w.X.Save(ctx, w.Ann, of, []byte(`{"line":"of the first"}`))
+	require.NoError(t, err)
+	count := func() (n int) {
+		for _, err := range w.Host.Events(ctx, chatadmin.EventQuery{Target: w.Ann.Actor(), Kind: "integration."}) {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	before := count()
+	_, err = w.X.Connect(ctx, w.Ann, of, nil) // thinks of connecting anew, and leaves it at that
+	require.NoError(t, err)
+	t.Run("still connected", func(t *testing.T) {
+		st, err := w.X.Status(ctx, w.Ann, of)
+		require.NoError(t, err)
+		require.True(t, st.Connected || count() > before)
+	})
+	t.Run("link", func(t *testing.T) {
+		_, err := w.X.Link(ctx, w.Ann, of, "m1", integrations.Message{Text: "x"}, nil)
+		require.NoError(t, err)
+	})
+	t.Run("another account", func(t *testing.T) {
+		_, err := w.X.Connect(ctx, w.Ann, of, map[string]integrations.Secret{"code": integrations.Hide("second")})
+		require.NoError(t, err)
+		st, err := w.X.Status(ctx, w.Ann, of)
+		require.NoError(t, err)
+		require.Equal(t, "second", st.Account)
+		require.Equal(t, "draft", st.State)
+	})
 }

@@ -20,7 +20,7 @@ integrations connect SERVICE [--group NAME] [--answer NAME=VALUE]…
 integrations choices SERVICE [--group NAME]          channels, audiences, types of dossier items
 integrations show SERVICE [--group NAME]
 integrations retry ID | discard ID                   a message that was given up
-integrations disconnect SERVICE [--group NAME]
+integrations disconnect SERVICE [--group NAME]       erases the token, and ends the integration at the provider
 integrations say --group NAME [--author A] TEXT      tells of a message in the group, and delivers it
 integrations link SERVICE --key KEY --field NAME=VALUE… TEXT
 integrations deliver                                 does what is due
@@ -163,7 +163,7 @@ func (i *integrationCommand) configure(ctx context.Context, command string, rest
 		if err := i.x.Disconnect(ctx, i.s, i.of); err != nil {
 			return err
 		}
-		return i.c.done("disconnected")
+		return i.deliver(ctx, "disconnected")
 	case "link":
 		id, err := i.x.Link(ctx, i.s, i.of, i.f.key, integrations.Message{Author: i.f.author, Text: rest[1]}, i.f.fields)
 		if err != nil {

@@ -232,6 +232,10 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
 	}
 	admin := chatadmin.New(c.store, nil)
 	sweep := twofa.New(admin, ring, nil)
+	x, err := c.newIntegrations(signedInAs(s), &integrationFlags{}, &printed{c: c, keep: true})
+	if err != nil {
+		return err
+	}
 	var total twofa.Resealed
 	for d, err := range admin.Domains(ctx) {
 		if err != nil {
@@ -245,7 +249,11 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
 		if err := json.Unmarshal(job.Result, &r); err != nil {
 			return err
 		}
-		total.Sealed, total.Unopened = total.Sealed+r.Sealed, total.Unopened+r.Unopened
+		n, err := x.Reseal(ctx, d.ID) // the tokens of integrations are sealed with the same keys
+		if err != nil {
+			return err
+		}
+		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Sealed, total.Unopened+r.Unopened+n.Unopened
 	}
 	if total.Unopened > 0 {
 		return errors.New("some secrets do not open: the old keys are kept")

@@ -133,7 +133,7 @@ func (s *Service) Connect(ctx context.Context, c *integrations.Connection, step 
 
 func (s *Service) redeem(ctx context.Context, c *integrations.Connection, code string) (integrations.Next, error) {
 	var k keys
-	if json.Unmarshal([]byte(c.Token.Reveal()), &k) != nil || k.API == "" {
+	if json.Unmarshal([]byte(c.Kept.Reveal()), &k) != nil || k.API == "" {
 		return integrations.Next{}, fmt.Errorf("request a code first: %w", chatadmin.ErrInvalid)
 	}
 	if len(code) > 32 || strings.Trim(code, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {

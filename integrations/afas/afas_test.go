@@ -205,7 +205,7 @@ func TestRequests(t *testing.T) {
 	next, err := svc.Connect(t.Context(), c, integrations.Step{Answers: map[string]integrations.Secret{"api_key": integrations.Hide(afastest.APIKey), "environment_key": integrations.Hide(afastest.EnvironmentKey), "user": integrations.Hide(user)}})
 	require.NoError(t, err)
 	require.JSONEq(t, string(fixture(t, "otp_request.json")), bodies["OtpRequest"])
-	c.Token = next.Keep
+	c.Kept = next.Keep
 	next, err = svc.Connect(t.Context(), c, integrations.Step{Answers: map[string]integrations.Secret{"code": integrations.Hide("34264813")}})
 	require.NoError(t, err)
 	require.JSONEq(t, string(fixture(t, "otp_validation_request.json")), bodies["OtpValidation"])
@@ -311,4 +311,35 @@ func FuzzRefusal(f *testing.F) {
 		}
 		_, _ = svc.Choices(t.Context(), c)
 	})
+}
+
+// The keys are kept for an hour at most, if nobody redeems the code.
+func TestKeysAreNotKept(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.step("api_key", afastest.APIKey, "environment_key", afastest.EnvironmentKey, "user", user)
+	require.NoError(t, err)
+	w.Clock.Advance(time.Hour)
+	_, err = w.step("code", w.srv.Code(user))
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	w.Deliver()
+	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs)
+}
+
+// A connected user asks for a new code and mistypes it: the account goes on working.
+func TestNewCodeKeepsTheAccount(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	_, err := w.step("api_key", afastest.APIKey, "environment_key", afastest.EnvironmentKey, "user", user)
+	require.NoError(t, err)
+	_, err = w.step("code", "WRONG")
+	require.Error(t, err)
+	_, err = w.link("m1", fields)
+	require.NoError(t, err)
+	_, err = w.step("code", w.srv.Code(user))
+	require.NoError(t, err)
+	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, rs, "once redeemed, the keys are gone")
 }

@@ -5,7 +5,7 @@
 //	err = x.EnableService(ctx, boss, "afas", []byte(`{"environment": "12345", "kind": "production"}`))
 //
 // A user then connects in two steps ([integrations.Integrations.Connect]): with the API key and the environment key of an app connector, and the user's name at AFAS, a code is requested, which AFAS mails; with
-// the code a token is requested, which is kept sealed. The keys are not kept. [integrations.Integrations.Choices] lists the types of dossier items, and [integrations.Integrations.Link] makes a dossier item
+// the code a token is requested, which is kept sealed. The keys are kept, sealed, for an hour at most, until the code is redeemed; an account that was connected before goes on working meanwhile. [integrations.Integrations.Choices] lists the types of dossier items, and [integrations.Integrations.Link] makes a dossier item
 // of a message:
 //
 //	id, err := x.Link(ctx, s, integrations.Of{Service: "afas", Owner: s.Actor()}, "message-4711", integrations.Message{Author: "Ann", Text: "…"},

@@ -50,6 +50,7 @@ func TestWebhooks(t *testing.T) {
 	require.Equal(t, 404, w.send(first[1].URL, fixture(t, "webhook_subscribe.form")), "and its address is dead")
 
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("mailchimp")))
+	w.Deliver()
 	require.Empty(t, w.srv.Webhooks("b7c6eb2165"))
 	require.Len(t, w.srv.Webhooks(list), 1)
 }

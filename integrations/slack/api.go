@@ -182,6 +182,9 @@ var sentences = map[string]integrations.ProviderError{
 	"thread_not_found":        {Sentence: "the thread is not there any more"},
 }
 
+// ofChannel are the errors that an admin can mend by doing something about the channel.
+var ofChannel = map[string]bool{"not_in_channel": true, "channel_not_found": true, "is_archived": true, "restricted_action": true}
+
 // failure makes a ProviderError of what slack-go says; nothing of its own text is kept but Slack's names of errors. writes says that the request may have been carried out although the
 // answer is missing.
 func failure(err error, writes bool) error {

@@ -23,7 +23,9 @@
 //   - Nothing echoes: messages of this app are told by its app, bot and user IDs, and by the map of messages.
 //   - Outgoing messages carry a key in their metadata, by which one whose answer was lost is found in the channel's history instead of being posted twice.
 //   - What members write is escaped ([Escape]): nobody pings a channel or a person, or makes a link with another name. Slack's markup becomes plain text ([Plain]).
-//   - Limits (Retry-After) and outages are waited for; what an admin can mend, such as a channel that the app was not invited to, too.
+//   - Limits (Retry-After) and outages are waited for; what an admin can mend, such as a channel that the app was not invited to, too. An edit or deletion
+//     in a channel chosen earlier waits for nothing.
+//   - Of whom one message mentions, the names of 50 people at most are asked for.
 //
 // Its calls are those of [integrations.Integrations]; they need chatadmin.PermGroups or to be an admin of the group.
 package slack

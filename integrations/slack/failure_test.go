@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -140,3 +141,29 @@ func TestDocumentedAnswers(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// One message costs a bounded number of requests, however many people it mentions, and one request while Slack fails.
+func TestMentionsAreBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	w.slack.Subscribe(w.hook)
+	calls := func(text string) int {
+		before := w.slack.Calls("users.info")
+		w.slack.Say("C0GENERAL", "U0ALICE", "", text)
+		require.Zero(t, w.slack.Deliver(t.Context()))
+		w.Deliver()
+		return w.slack.Calls("users.info") - before
+	}
+	var b strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&b, "<@U%05d>", i)
+	}
+	require.Equal(t, 50, calls(b.String()))
+	w.slack.Fault = func(method string) slacktest.Fault {
+		if method == "users.info" {
+			return slacktest.Fault{Status: 503}
+		}
+		return slacktest.Fault{}
+	}
+	require.Equal(t, 1, calls(strings.Repeat("<@U0BOB>", 500)+strings.Repeat("<@U0CAROL>", 500)))
+	require.Len(t, w.Groups.Messages(w.Group), 2)
+}

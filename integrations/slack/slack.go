@@ -230,13 +230,18 @@ func (s *Service) Receive(ctx context.Context, c *integrations.Connection, data 
 	if in.Thread != "" {
 		e.Thread = messageID(in.Channel, in.Thread)
 	}
-	var failed error
+	found, failed := map[string]string{}, error(nil)
 	user := func(id string) string {
-		n, err := s.user(ctx, c, a.Team, id)
-		if err != nil && failed == nil {
-			failed = err
+		n, ok := found[id]
+		if ok || failed != nil || len(found) == lookups {
+			return n
 		}
+		n, failed = s.user(ctx, c, a.Team, id)
+		found[id] = n
 		return n
+	}
+	if in.User != "" { // the author first: their name is worth most
+		user(in.User)
 	}
 	e.Text = Plain(in.Text, Names{User: user})
 	if e.Author = in.Name; in.User != "" {
@@ -252,6 +257,8 @@ func (s *Service) Receive(ctx context.Context, c *integrations.Connection, data 
 const (
 	nameLife = time.Hour
 	nameMost = 10000
+	// lookups is how many people's names one message is worth asking for; who is mentioned beyond that, or after a failure, is shown without one.
+	lookups = 50
 )
 
 // user is the display name of a user, remembered for an hour.
@@ -296,9 +303,9 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	channel, ts, _ := strings.Cut(o.ID, ":")
 	switch o.Op {
 	case integrations.Edited:
-		return integrations.Sent{ID: o.ID}, s.api.update(ctx, token, channel, ts, text)
+		return integrations.Sent{ID: o.ID}, elsewhere(channel, &set, s.api.update(ctx, token, channel, ts, text))
 	case integrations.Deleted:
-		err := s.api.remove(ctx, token, channel, ts)
+		err := elsewhere(channel, &set, s.api.remove(ctx, token, channel, ts))
 		var p *integrations.ProviderError
 		if errors.As(err, &p) && p.Code == "message_not_found" {
 			err = nil
@@ -322,6 +329,17 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	}
 	ts, err := s.api.post(ctx, token, m)
 	return integrations.Sent{ID: messageID(m.channel, ts)}, err
+}
+
+// elsewhere makes a failure final if it is about a channel that was chosen earlier: nobody may ever mend that one, and the messages to the one chosen now are not to wait for it.
+func elsewhere(channel string, set *settings, err error) error {
+	var p *integrations.ProviderError
+	if channel != set.Channel && errors.As(err, &p) && ofChannel[p.Code] {
+		final := *p
+		final.Again, final.Sentence = false, "the message lies in a channel chosen earlier, where the app can do nothing any more"
+		return &final
+	}
+	return err
 }
 
 // key is what stands in the metadata: whoever reads them in Slack learns nothing of our IDs.

@@ -1,6 +1,7 @@
 package sqlstoretest
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -144,5 +145,53 @@ func TestIntegrations(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.event(t, b.second, 1000))
 		b.Deliver()
 		require.Zero(t, b.slack.Tokens())
+	})
+}
+
+// Disconnecting within the host's own transaction, which the host then undoes, changes nothing, neither here nor at the provider.
+func TestIntegrationDisconnectJoined(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		b := newBridged(t, db)
+		pool := db.pool(t)
+		disconnect := func(end func(*sql.Tx) error) {
+			tx, err := pool.Begin()
+			require.NoError(t, err)
+			store, err := sqlstore.Join(tx, db.d, &db.options)
+			require.NoError(t, err)
+			admin := chatadmin.New(store, &chatadmin.Options{Now: b.Clock.Now})
+			svc, err := slack.New(b.slack.Options())
+			require.NoError(t, err)
+			require.NoError(t, b.Integrations(admin, svc).Disconnect(t.Context(), admin.As(b.Domain, b.Ann.Actor()), b.Of("slack")))
+			require.NoError(t, end(tx))
+			b.Deliver()
+		}
+		disconnect((*sql.Tx).Rollback)
+		st, err := b.X.Status(t.Context(), b.Ann, b.Of("slack"))
+		require.NoError(t, err)
+		require.True(t, st.Connected)
+		require.Equal(t, 1, b.slack.Tokens())
+		disconnect((*sql.Tx).Commit)
+		require.Zero(t, b.slack.Tokens())
+	})
+}
+
+// What strangers may write into an address reaches no database.
+func TestIntegrationMadeUpAddresses(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		b := newBridged(t, db)
+		secret := ".b." + strings.Repeat("A", 43)
+		for _, c := range []struct {
+			method, path string
+			code         int
+		}{
+			{http.MethodPost, "/hook/slack/in/a%00" + secret, http.StatusNotFound}, {http.MethodPost, "/hook/slack/in/a%ff" + secret, http.StatusNotFound},
+			{http.MethodPost, "/hook/slack/in/a." + strings.Repeat("b", 205) + "." + strings.Repeat("A", 43), http.StatusNotFound},
+			{http.MethodGet, "/callback/slack?state=a%00" + secret, http.StatusBadRequest}, {http.MethodGet, "/callback/slack?state=a%ff" + secret, http.StatusBadRequest},
+		} {
+			rec := httptest.NewRecorder()
+			b.X.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader("{}")))
+			require.Equal(t, c.code, rec.Code, c.path)
+			require.NotContains(t, rec.Body.String(), "SQLSTATE")
+		}
 	})
 }

@@ -1,0 +1,115 @@
+package integrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// deliverBatch is how many records a worker takes at a time.
+const deliverBatch = 100
+
+// problems are errors that keep nobody else from being served. The first ones are enough to go by.
+type problems []error
+
+func (p *problems) add(err error) {
+	if err != nil && len(*p) < 10 {
+		*p = append(*p, err)
+	}
+}
+
+// pages goes once through the records of a kind that are due, in all domains.
+func (x *Integrations) pages(ctx context.Context, kind string, f func([]chatadmin.Record) error) error {
+	var failed problems
+	q := chatadmin.RecordQuery{Kind: kind, DueBy: x.admin.Now()}
+	for p := (chatadmin.Page{Limit: deliverBatch}); ctx.Err() == nil; {
+		rs, next, err := x.admin.Store().ListRecords(ctx, q, p)
+		if err != nil {
+			failed.add(err)
+			break
+		}
+		failed.add(f(rs))
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	return errors.Join(append(failed, ctx.Err())...)
+}
+
+// each claims every record of a kind that is due, and hands it over. One that fails is tried again by a later Deliver.
+func (x *Integrations) each(ctx context.Context, kind string, f func(context.Context, chatadmin.Record) error) error {
+	return x.pages(ctx, kind, func(rs []chatadmin.Record) error {
+		var failed problems
+		for _, r := range rs {
+			if ctx.Err() != nil {
+				break
+			}
+			r, mine, err := x.claim(ctx, r)
+			if mine && err == nil {
+				err = f(ctx, r)
+			}
+			if err != nil {
+				failed.add(fmt.Errorf("%s %s: %w", r.Kind, r.ID, err))
+			}
+		}
+		return errors.Join(failed...)
+	})
+}
+
+// claim makes a record due a minute later, so that of several processes one deals with it. It reports false where that is another one, or was.
+func (x *Integrations) claim(ctx context.Context, r chatadmin.Record) (chatadmin.Record, bool, error) {
+	mine := false
+	err := x.admin.AsHost(r.Domain).Change(ctx, traffic(Of{Owner: r.Owner}), func(ctx context.Context, w *chatadmin.Work) error {
+		mine = false
+		rs, err := w.Records(ctx, []chatadmin.Key{r.Key})
+		if err != nil || len(rs) == 0 || rs[0].Due.After(w.Now()) {
+			return err
+		}
+		one := []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev}}
+		one[0].Row.Due = w.Now().Add(leaseLife)
+		if err := w.PutRecords(ctx, one); err != nil {
+			return err
+		}
+		r, mine = one[0].Row, true
+		return nil
+	})
+	if r.Owner != "" && errors.Is(err, chatadmin.ErrNotFound) {
+		err = nil // its owner goes, and it with them
+	}
+	return r, mine, err
+}
+
+// settle ends a claimed record, or writes it as it is now.
+func (x *Integrations) settle(ctx context.Context, r chatadmin.Record, del bool) error {
+	return (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: del}})
+}
+
+// forget deletes what is due of records that are of no more use: journeys that nobody has ended, and letters that nobody has looked at.
+func (x *Integrations) forget(ctx context.Context) error {
+	var failed problems
+	for _, kind := range []string{kindState, kindStep, kindDead} {
+		failed.add(x.pages(ctx, kind, func(rs []chatadmin.Record) error { return x.drop(ctx, rs) }))
+	}
+	return errors.Join(failed...)
+}
+
+// drop deletes records, in whatever state their domain is. A commit that was not confirmed leaves the rest to a later Deliver.
+func (x *Integrations) drop(ctx context.Context, rs []chatadmin.Record) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
+	for i, r := range rs {
+		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+	}
+	err := x.admin.Keep(ctx, rs[0].Domain, func(ctx context.Context, w *chatadmin.Work) error {
+		_, err := w.ChangeRecords(ctx, changes)
+		return err
+	})
+	if errors.Is(err, chatadmin.ErrCommitUnknown) {
+		err = nil
+	}
+	return err
+}
