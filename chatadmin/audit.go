@@ -180,6 +180,12 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 	}
 }
 
+// Records lists records of the scope's domain, for packages that keep theirs there; q.Domain is set by the scope. It needs what the package says, anew for each page.
+func Records(ctx context.Context, s *Scope, need Permission, q RecordQuery) iter.Seq2[Record, error] {
+	q.Domain = s.domain
+	return each(ctx, s, s.holds(need), q, Reader.ListRecords)
+}
+
 // each walks a list page by page, and authorises the actor anew for each page.
 func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

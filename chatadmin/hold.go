@@ -111,7 +111,7 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 // Holds lists the legal holds in force, the oldest first. It needs PermHolds.
 func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
-		for r, err := range each(ctx, s, s.holds(PermHolds), RecordQuery{Kind: holdKind, Domain: s.domain}, Reader.ListRecords) {
+		for r, err := range Records(ctx, s, PermHolds, RecordQuery{Kind: holdKind}) {
 			var h Hold
 			if err == nil {
 				h, err = decodeHold(r)

@@ -2,9 +2,7 @@ package erase_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,89 +10,16 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
-
-var errCrash = errors.New("the process has died")
-
-// crashing is a store whose nth call from now on is the last: every call behind it fails. What was committed until then is kept, and the caller learns nothing of it.
-type crashing struct {
-	chatadmin.Store
-	left atomic.Int64 // calls until the crash; below 0: never
-	dead atomic.Bool
-}
-
-func (c *crashing) alive() error {
-	if c.dead.Load() || c.left.Add(-1) == 0 {
-		c.dead.Store(true)
-		return errCrash
-	}
-	return nil
-}
-
-// in crashes at the nth call from now on; 0 never.
-func (c *crashing) in(n int) {
-	c.dead.Store(false)
-	c.left.Store(int64(n))
-}
-
-func (c *crashing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	if err := c.alive(); err != nil {
-		return err
-	}
-	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, crashingTx{tx, c}) })
-	if dead := c.alive(); err == nil && dead != nil { // committed, but nobody knows
-		return dead
-	}
-	return err
-}
-
-type crashingTx struct {
-	chatadmin.Tx
-	c *crashing
-}
-
-func (x crashingTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
-	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
-}
-
-func (x crashingTx) ChangeGroups(ctx context.Context, c []chatadmin.Change[chatadmin.Group]) ([]chatadmin.Conflict, error) {
-	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
-}
-
-func (x crashingTx) ChangeMemberships(ctx context.Context, c []chatadmin.Change[chatadmin.Membership]) ([]chatadmin.Conflict, error) {
-	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
-}
-
-func (x crashingTx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
-	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
-}
-
-func (x crashingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
-	return call(x, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
-}
-
-func (x crashingTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
-	if err := x.c.alive(); err != nil {
-		return chatadmin.ContentCount{}, nil, "", err
-	}
-	return x.Tx.DeleteContent(ctx, q, p)
-}
-
-func call[T any](x crashingTx, f func() (T, error)) (T, error) {
-	if err := x.c.alive(); err != nil {
-		var zero T
-		return zero, err
-	}
-	return f()
-}
 
 // finish applies a plan and, as long as it is interrupted, resumes it: by the receipt's ID, or as a worker does that knows of nothing.
 func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) erase.Receipt {
 	w.t.Helper()
 	r, err := w.d.Apply(ctx, s, p, reason, nil)
 	for n := 0; err != nil; n++ {
-		require.ErrorIs(w.t, err, errCrash)
+		require.ErrorIs(w.t, err, erasetest.ErrCrash)
 		require.Less(w.t, n, 200)
 		again(n)
 		if r.ID != "" {
@@ -110,7 +35,7 @@ func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) era
 		if err == nil && r.ID == "" {
 			r, err = w.d.Apply(ctx, s, p, reason, nil)
 		} else if err == nil {
-			err = errCrash
+			err = erasetest.ErrCrash
 		}
 	}
 	return r
@@ -121,16 +46,16 @@ func TestCrashAtEveryCall(t *testing.T) {
 	want := map[string]int64(nil)
 	for n := 1; ; n++ {
 		require.Less(t, n, 200)
-		c := &crashing{Store: memory()}
+		c := &erasetest.Crashing{Store: memory()}
 		w := newWorld(t, c)
 		ann := w.crowd()
 		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
 		before := w.everything()
-		c.in(n)
-		r := w.finish(w.s, p, func(int) { c.in(0) })
-		crashed := c.left.Load() <= 0
-		c.in(0)
+		c.In(n)
+		r := w.finish(w.s, p, func(int) { c.In(0) })
+		crashed := c.Crashed()
+		c.In(0)
 		w.check(r, before, ann.ID)
 		if want == nil {
 			want = r.Removed
@@ -167,7 +92,7 @@ func TestCrashes(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			m := memstore.New(nil)
-			c := &crashing{Store: m}
+			c := &erasetest.Crashing{Store: m}
 			w := newWorld(t, c, hasty)
 			w.raw, c.Store = m, m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.2, UnknownKept: 0.1, UnknownLost: 0.05}})
 			ann, bob := w.user("ann"), w.user("bob")
@@ -182,12 +107,12 @@ func TestCrashes(t *testing.T) {
 			require.NoError(t, err)
 			before := w.everything()
 			crashes := 0
-			c.in(12)
+			c.In(12)
 			r := w.finish(w.s, p, func(n int) {
 				crashes = n + 1
-				c.in(5 + (n*7+int(seed))%17)
+				c.In(5 + (n*7+int(seed))%17)
 			})
-			c.in(0)
+			c.In(0)
 			c.Store = m
 			require.Greater(t, crashes, 3)
 			require.Equal(t, p.Counts, r.Removed)
@@ -203,9 +128,9 @@ func TestEraserFails(t *testing.T) {
 	w.posts.add(ann, 2500)
 	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
-	w.posts.err = errCrash
+	w.posts.err = erasetest.ErrCrash
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
-	require.ErrorIs(t, err, errCrash)
+	require.ErrorIs(t, err, erasetest.ErrCrash)
 	require.ErrorContains(t, err, "scheduled_publications")
 	// One batch is erased, and the process dies before that was written down.
 	gone, err := w.posts.Erase(ctx, w.domain, []chatadmin.ID{ann.ID}, 700)

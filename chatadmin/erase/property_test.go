@@ -22,7 +22,7 @@ func TestProperties(t *testing.T) {
 	deleted, crashes, refused, checked := 0, 0, 0, 0
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			c := &crashing{Store: memory()}
+			c := &erasetest.Crashing{Store: memory()}
 			g := &game{world: newWorld(t, c, hasty), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
 			for n := range 250 {
 				g.step()
@@ -42,7 +42,7 @@ func TestProperties(t *testing.T) {
 // game is a world in which things happen at random.
 type game struct {
 	*world
-	c                *crashing
+	c                *erasetest.Crashing
 	rnd              *rand.Rand
 	deleted          []chatadmin.ID
 	crashes, refused int
@@ -145,13 +145,13 @@ func (g *game) delete(ids ...chatadmin.ID) {
 		return
 	}
 	if g.rnd.IntN(2) == 0 {
-		g.c.in(1 + g.rnd.IntN(60))
+		g.c.In(1 + g.rnd.IntN(60))
 	}
 	r := g.finish(s, p, func(int) {
 		g.crashes++
-		g.c.in([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
+		g.c.In([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
 	})
-	g.c.in(0)
+	g.c.In(0)
 	require.Equal(g.t, p.Counts, r.Removed, "as planned: nothing else went on")
 	require.Equal(g.t, some(r.Removed), g.gone(before), "as told")
 	for _, u := range p.Users {

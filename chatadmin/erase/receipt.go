@@ -149,24 +149,12 @@ func (d *Deletions) receipt(ctx context.Context, s *chatadmin.Scope, id chatadmi
 // Receipts lists the receipts of a domain, the oldest first. It needs chatadmin.PermUsersDelete.
 func (d *Deletions) Receipts(ctx context.Context, s *chatadmin.Scope) iter.Seq2[Receipt, error] {
 	return func(yield func(Receipt, error) bool) {
-		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			_, _, err := s.View(ctx, chatadmin.PermUsersDelete)
-			var page []chatadmin.Record
-			var next chatadmin.Cursor
+		for rec, err := range chatadmin.Records(ctx, s, chatadmin.PermUsersDelete, chatadmin.RecordQuery{Kind: entryKind}) {
+			var e entry
 			if err == nil {
-				page, next, err = d.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: s.Domain()}, p)
+				e, err = decode(rec)
 			}
-			if err != nil {
-				yield(Receipt{}, err)
-				return
-			}
-			for _, rec := range page {
-				e, err := decode(rec)
-				if !yield(e.Receipt, err) || err != nil {
-					return
-				}
-			}
-			if p.After = next; next == "" {
+			if !yield(e.Receipt, err) || err != nil {
 				return
 			}
 		}

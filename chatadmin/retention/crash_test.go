@@ -2,89 +2,14 @@ package retention_test
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
-
-var errCrash = errors.New("the process has died")
-
-// crashing is a store whose nth call from now on is the last: every call behind it fails. What was committed until then is kept, and the caller learns nothing of it.
-type crashing struct {
-	chatadmin.Store
-	left atomic.Int64 // calls until the crash; below 0: never
-	dead atomic.Bool
-}
-
-func (c *crashing) alive() error {
-	if c.dead.Load() || c.left.Add(-1) == 0 {
-		c.dead.Store(true)
-		return errCrash
-	}
-	return nil
-}
-
-// in crashes at the nth call from now on; 0 never.
-func (c *crashing) in(n int) {
-	c.dead.Store(false)
-	c.left.Store(int64(n))
-}
-
-func (c *crashing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	if err := c.alive(); err != nil {
-		return err
-	}
-	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, crashingTx{tx, c}) })
-	if dead := c.alive(); err == nil && dead != nil { // committed, but nobody knows
-		return dead
-	}
-	return err
-}
-
-func (c *crashing) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
-	if err := c.alive(); err != nil {
-		return nil, err
-	}
-	return c.Store.Records(ctx, keys)
-}
-
-type crashingTx struct {
-	chatadmin.Tx
-	c *crashing
-}
-
-func (x crashingTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	if err := x.c.alive(); err != nil {
-		return nil, "", err
-	}
-	return x.Tx.ListRecords(ctx, q, p)
-}
-
-func (x crashingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
-	if err := x.c.alive(); err != nil {
-		return nil, err
-	}
-	return x.Tx.ChangeRecords(ctx, c)
-}
-
-func (x crashingTx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
-	if err := x.c.alive(); err != nil {
-		return nil, err
-	}
-	return x.Tx.ChangeEvents(ctx, c)
-}
-
-func (x crashingTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
-	if err := x.c.alive(); err != nil {
-		return chatadmin.ContentCount{}, nil, "", err
-	}
-	return x.Tx.DeleteContent(ctx, q, p)
-}
 
 // finish applies a plan and, as long as it is interrupted, resumes it, as a new process does that looks for what is running.
 func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int)) retention.Report {
@@ -92,7 +17,7 @@ func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int))
 	before := len(w.reports())
 	rep, err := w.r.Apply(ctx, s, p, nil)
 	for n := 0; err != nil; n++ {
-		require.ErrorIs(w.t, err, errCrash)
+		require.ErrorIs(w.t, err, erasetest.ErrCrash)
 		require.Less(w.t, n, 200)
 		again(n)
 		if all := w.reports(); len(all) == before {
@@ -109,7 +34,7 @@ func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int))
 func TestCrashAtEveryCall(t *testing.T) {
 	for n := 1; ; n++ {
 		require.Less(t, n, 200)
-		c := &crashing{Store: memory()}
+		c := &erasetest.Crashing{Store: memory()}
 		w := newWorld(t, c, hasty)
 		w.wrote(w.sales, w.ann, 100*day, 3000, 500)
 		w.wrote(w.annBob, w.bob, 100*day, 20, 3)
@@ -118,10 +43,10 @@ func TestCrashAtEveryCall(t *testing.T) {
 		w.hold(w.bob, "")
 		p, before := w.plan(w.s), w.all()
 		require.Equal(t, retention.Counts{Messages: 3000, Files: 500}, p.Counts)
-		c.in(n)
-		rep := w.finish(w.s, p, func(int) { c.in(0) })
-		crashed := c.left.Load() <= 0
-		c.in(0)
+		c.In(n)
+		rep := w.finish(w.s, p, func(int) { c.In(0) })
+		crashed := c.Crashed()
+		c.In(0)
 		require.Equal(t, []any{retention.Done, p.Counts, p.Counts}, []any{rep.State, rep.Planned, rep.Removed}, "crash at call %d", n)
 		require.Equal(t, p.Counts, minus(before, w.all()))
 		require.Len(t, w.events(chatadmin.EventQuery{Target: rep.ID}), 2)
@@ -139,17 +64,17 @@ func TestCrashAtEveryCall(t *testing.T) {
 func TestWorkerCrashes(t *testing.T) {
 	for n := 1; ; n++ {
 		require.Less(t, n, 200)
-		c := &crashing{Store: memory()}
+		c := &erasetest.Crashing{Store: memory()}
 		w := newWorld(t, c)
 		w.crowd()
 		w.days(90)
 		left := w.interrupted(w.s, 0)
 		w.clock.Advance(day)
 		before := w.all()
-		c.in(n)
+		c.In(n)
 		_, err := w.r.RunDue(ctx, w.domain)
-		crashed := c.dead.Load()
-		c.in(0)
+		crashed := c.Crashed()
+		c.In(0)
 		if !crashed {
 			require.NoError(t, err)
 			require.Greater(t, n, 12)

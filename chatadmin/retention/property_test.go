@@ -13,6 +13,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
@@ -20,7 +21,7 @@ import (
 // game is a world in which things happen at random, and what must be in it after that.
 type game struct {
 	*world
-	c       *crashing
+	c       *erasetest.Crashing
 	rnd     *rand.Rand
 	rows    []row
 	holds   map[chatadmin.ID]chatadmin.ID // the subject of each
@@ -41,7 +42,7 @@ func TestProperties(t *testing.T) {
 	crashes := 0
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			c := &crashing{Store: memory()}
+			c := &erasetest.Crashing{Store: memory()}
 			g := &game{world: newWorld(t, c), c: c, rnd: rand.New(rand.NewPCG(seed, 11)), holds: map[chatadmin.ID]chatadmin.ID{}}
 			for range 250 {
 				g.step()
@@ -123,13 +124,13 @@ func (g *game) run() {
 	}
 	require.Equal(g.t, want, p.Counts)
 	if g.rnd.IntN(2) == 0 {
-		g.c.in(1 + g.rnd.IntN(20))
+		g.c.In(1 + g.rnd.IntN(20))
 	}
 	rep := g.finish(g.s, p, func(int) {
 		g.crashes++
-		g.c.in(5 + g.rnd.IntN(20))
+		g.c.In(5 + g.rnd.IntN(20))
 	})
-	g.c.in(0)
+	g.c.In(0)
 	require.Equal(g.t, want, rep.Removed)
 	g.rows = stay
 	g.gone.Messages, g.gone.Files = g.gone.Messages+want.Messages, g.gone.Files+want.Files

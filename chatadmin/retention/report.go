@@ -104,24 +104,12 @@ func (r *Retention) Report(ctx context.Context, s *chatadmin.Scope, id chatadmin
 // Reports lists the reports of a domain, the oldest first. It needs chatadmin.PermHolds.
 func (r *Retention) Reports(ctx context.Context, s *chatadmin.Scope) iter.Seq2[Report, error] {
 	return func(yield func(Report, error) bool) {
-		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			_, _, err := s.View(ctx, chatadmin.PermHolds)
-			var page []chatadmin.Record
-			var next chatadmin.Cursor
+		for rec, err := range chatadmin.Records(ctx, s, chatadmin.PermHolds, chatadmin.RecordQuery{Kind: entryKind}) {
+			var e entry
 			if err == nil {
-				page, next, err = r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: s.Domain()}, p)
+				e, err = decode(rec)
 			}
-			if err != nil {
-				yield(Report{}, err)
-				return
-			}
-			for _, rec := range page {
-				e, err := decode(rec)
-				if !yield(e.Report, err) || err != nil {
-					return
-				}
-			}
-			if p.After = next; next == "" {
+			if !yield(e.Report, err) || err != nil {
 				return
 			}
 		}

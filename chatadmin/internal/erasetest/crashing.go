@@ -1,0 +1,106 @@
+package erasetest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// ErrCrash is what every call of a store says whose process has died.
+var ErrCrash = errors.New("the process has died")
+
+// Crashing is a store whose nth call from now on is the last: every call behind it fails. What was committed until then is kept, and the caller learns nothing of it. Transactions
+// count, and the changes in them, and lookups of records.
+type Crashing struct {
+	chatadmin.Store
+	left atomic.Int64 // calls until the crash; below 0: never
+	dead atomic.Bool
+}
+
+// alive counts a call.
+func (c *Crashing) alive() error {
+	if c.dead.Load() || c.left.Add(-1) == 0 {
+		c.dead.Store(true)
+		return ErrCrash
+	}
+	return nil
+}
+
+// In crashes at the nth call from now on; 0 never.
+func (c *Crashing) In(n int) {
+	c.dead.Store(false)
+	c.left.Store(int64(n))
+}
+
+// Crashed reports whether the crash that In has asked for has come.
+func (c *Crashing) Crashed() bool { return c.left.Load() <= 0 }
+
+// Update implements chatadmin.Store.
+func (c *Crashing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if err := c.alive(); err != nil {
+		return err
+	}
+	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, crashingTx{tx, c}) })
+	if dead := c.alive(); err == nil && dead != nil { // committed, but nobody knows
+		return dead
+	}
+	return err
+}
+
+// Records implements chatadmin.Reader.
+func (c *Crashing) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+	return call(c, func() ([]chatadmin.Record, error) { return c.Store.Records(ctx, keys) })
+}
+
+type crashingTx struct {
+	chatadmin.Tx
+	c *Crashing
+}
+
+func (x crashingTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
+}
+
+func (x crashingTx) ChangeGroups(ctx context.Context, c []chatadmin.Change[chatadmin.Group]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
+}
+
+func (x crashingTx) ChangeMemberships(ctx context.Context, c []chatadmin.Change[chatadmin.Membership]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
+}
+
+func (x crashingTx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
+}
+
+func (x crashingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
+}
+
+func (x crashingTx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
+	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeEvents(ctx, c) })
+}
+
+func (x crashingTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	if err := x.c.alive(); err != nil {
+		return nil, "", err
+	}
+	return x.Tx.ListRecords(ctx, q, p)
+}
+
+func (x crashingTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+	if err := x.c.alive(); err != nil {
+		return chatadmin.ContentCount{}, nil, "", err
+	}
+	return x.Tx.DeleteContent(ctx, q, p)
+}
+
+func call[T any](c *Crashing, f func() (T, error)) (T, error) {
+	if err := c.alive(); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f()
+}
