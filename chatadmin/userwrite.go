@@ -98,23 +98,41 @@ func (w *Work) mayChange(x *UserWrite) error {
 }
 
 func userConflict(rows []Change[User], cs []Conflict) error {
+	var taken *TakenError
 	for _, c := range cs {
-		switch c.Reason {
-		case KeyTaken:
-			taken := &FieldError{"login", Cut(rows[c.Index].Row.Login), CodeTaken, "another user has this login"}
-			if c.Field != "login_key" { // a column of the host's own
-				taken.Field, taken.Reason = c.Field, "another user has the same "+c.Field
-			}
-			return fmt.Errorf("%w: %w", taken, ErrExists)
-		case NoParent:
+		u := &rows[c.Index].Row
+		switch {
+		case c.Reason == KeyTaken && taken == nil && c.Field == "login_key":
+			taken = &TakenError{&FieldError{"login", Cut(u.Login), CodeTaken, "another user has this login"}, []ID{u.ID}}
+		case c.Reason == KeyTaken && taken == nil: // a column of the host's own, whose value for this user is not known here
+			taken = &TakenError{&FieldError{c.Field, "", CodeTaken, fmt.Sprintf("another user has the same %s as %q", c.Field, Cut(u.Login))}, []ID{u.ID}}
+		case c.Reason == KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
+			taken.Users = append(taken.Users, u.ID)
+		case c.Reason == NoParent:
 			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
 		}
+	}
+	if taken != nil {
+		return taken
 	}
 	if len(cs) > 0 {
 		return ErrRetry
 	}
 	return nil
 }
+
+// TakenError is what WriteUsers says where a login, or what must be unique in a column of the host's own, is somebody else's. It is ErrExists, and errors.As finds the FieldError of the
+// first user in it.
+type TakenError struct {
+	*FieldError
+	Users []ID // of this call, whom that concerns
+}
+
+// Error says both.
+func (e *TakenError) Error() string { return fmt.Sprintf("%s: %s", e.FieldError, ErrExists) }
+
+// Unwrap gives both.
+func (e *TakenError) Unwrap() []error { return []error{e.FieldError, ErrExists} }
 
 // CodeTaken is the code of a login that somebody else has.
 const CodeTaken = "taken"

@@ -37,7 +37,8 @@ type params struct {
 type cursor struct {
 	Phase string `json:"phase"`
 	Batch int    `json:"batch"`
-	Rows  int    `json:"rows"` // batches of rows that are committed
+	Rows  int    `json:"rows"`           // batches of rows that are committed
+	Open  int    `json:"open,omitempty"` // their rows whose managers are still to be set
 	// A manager who cannot be set yet, since others further down the file must get theirs first, is left for a further pass.
 	Pass  int      `json:"pass,omitempty"`
 	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
@@ -72,6 +73,9 @@ func begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker,
 		w.Record(KindImportBegin, []chatadmin.ID{id}, nil, map[string]string{"mode": string(p.Settings.Mode), "file": p.Settings.FileName})
 		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: jobKind, Total: p.Counts.Rows, Params: par, Cursor: at, Result: res})
 	})
+	if errors.Is(err, chatadmin.ErrCommitUnknown) {
+		return &Result{ImportID: id}, err // it may have begun
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 
 // run carries the import to its end from where it stands.
 func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at cursor, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1, closed: newRowSet(len(p.index.letters))}
+	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1}
 	defer im.close()
 	job, err := s.RunJob(ctx, id, im.next, o.progress())
 	var end cursor
@@ -162,9 +166,7 @@ type importer struct {
 	refused   map[int]note // rows whose user the store does not take
 	deacts    []chatadmin.ID
 
-	closed rowSet   // rows whose manager was set with the user, or is not to be set
-	links  gathered // for the transaction at hand
-	looked bool     // what became of all rows was looked up, before links are set
+	links gathered // for the transaction at hand
 }
 
 // next prepares the next transaction of the job.
@@ -201,17 +203,10 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 	for i := range ids {
 		ids[i] = im.scope.Admin().NewID()
 	}
-	var direct []uint32
 	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-		direct = direct[:0]
-		err := im.commitRows(ctx, w, job, at, ids, &direct)
+		err := im.commitRows(ctx, w, job, at, ids)
 		if err != nil && im.avoid(err) {
 			return chatadmin.ErrStepAgain
-		}
-		if err == nil {
-			for _, row := range direct {
-				im.closed.add(row)
-			}
 		}
 		return err
 	}}, nil
@@ -223,22 +218,24 @@ func (im *importer) avoid(err error) bool {
 	if im.tries++; im.tries > most+len(im.refused) {
 		return false
 	}
-	var taken *chatadmin.FieldError
+	var taken *chatadmin.TakenError
 	switch {
 	case errors.Is(err, chatadmin.ErrNeedsExclusive):
 		im.exclusive = true
-	case !errors.Is(err, chatadmin.ErrExists) || !errors.As(err, &taken) || taken.Code != chatadmin.CodeTaken:
+		return true
+	case !errors.As(err, &taken):
 		return false
 	case taken.Field == "login":
 		im.lookup = true
-	default: // a column of the host's own that must be unique
-		i := slices.IndexFunc(im.rows, func(e entry) bool { return e.row.Login != "" && chatadmin.Cut(e.row.Login) == taken.Value })
-		if _, again := im.refused[i]; i < 0 || again {
-			return false
-		}
-		im.refused[i] = note{Code: chatadmin.CodeTaken, Col: int8(columnOf(taken.Field, im.src.header)), Arg: taken.Reason}
+		return true
 	}
-	return true
+	had := len(im.refused) // a column of the host's own that must be unique
+	for i := range im.rows {
+		if v := &im.verdicts[i]; v.writes() && slices.Contains(taken.Users, v.write.Now.User().ID) {
+			im.refused[i] = note{Code: chatadmin.CodeTaken, Col: int8(columnOf(taken.Field, im.src.header)), Arg: taken.Reason}
+		}
+	}
+	return len(im.refused) > had
 }
 
 // seek reads the batch that the cursor stands at, from the start of the file where needed.
@@ -254,7 +251,9 @@ func (im *importer) seek(ctx context.Context, at cursor) error {
 			return err
 		}
 		if at.Phase == phaseLinks {
-			src.only = im.openRows(at)
+			if src.only, err = im.openRows(ctx, at); err != nil {
+				return err
+			}
 		}
 		if err := src.skipTo(ctx, at.Batch); err != nil {
 			return err
@@ -297,13 +296,11 @@ func (im *importer) count(job *chatadmin.Job, at cursor, more Counts) error {
 
 // turn goes on to the managers when all rows are in, or ends the import where none is left to be set.
 func (im *importer) turn(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
-	for _, l := range im.plan.index.links {
-		if im.open(l) {
-			at.Phase, at.Batch = phaseLinks, 0
-			return im.count(job, at, Counts{})
-		}
+	if at.Open == 0 {
+		return im.end(ctx, w, job, at)
 	}
-	return im.end(ctx, w, job, at)
+	at.Phase, at.Batch = phaseLinks, 0
+	return im.count(job, at, Counts{})
 }
 
 // end makes the job done in the same transaction that keeps the link by which the invitations are released.

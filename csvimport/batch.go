@@ -21,7 +21,6 @@ type batchWriter struct {
 	chunk   chunk
 	created []chatadmin.ID
 	counts  Counts
-	direct  *[]uint32
 }
 
 func (b *batchWriter) decide(ctx context.Context) error {
@@ -49,10 +48,11 @@ func (b *batchWriter) decide(ctx context.Context) error {
 		v := &im.verdicts[i]
 		v.write = &im.writes[n]
 		is := view.user(e.loginKey)
-		d.row(e, is, x.firstOf(b.base+i), b.base+i, v)
 		if n, refused := im.refused[i]; refused {
 			v.reset()
 			v.letter, v.notes = letterFailed, append(v.notes, n)
+		} else {
+			d.row(e, is, x.firstOf(b.base+i), b.base+i, v)
 		}
 		if v.writes() {
 			n++
@@ -97,21 +97,21 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 			b.counts.Warnings++
 		}
 	}
-	if v.letter != letterCreated {
-		return
-	}
+	open := linked && l.code == linkSet && written(v.letter)
 	manager := chatadmin.ID("")
-	if linked && l.code == linkSet {
+	if open && v.letter == letterCreated {
 		if at := int(l.at) - b.base; at >= 0 && at < len(b.im.rows) && b.im.verdicts[at].letter == letterCreated {
 			manager = b.ids[at]
 		} else if m := view.user(b.im.rows[i].managerKey); m != nil && !m.Deleting {
 			manager = m.ID
 		}
-		if manager != "" {
-			*b.direct = append(*b.direct, l.row)
-		}
 	}
-	v.write.Now.Assign(b.ids[i], manager)
+	if open && manager == "" {
+		b.chunk.Open = append(b.chunk.Open, i)
+	}
+	if v.letter == letterCreated {
+		v.write.Now.Assign(b.ids[i], manager)
+	}
 }
 
 // look reads in the transaction who is needed: those who exist by the plan (all, after a race) and the managers of those to be created.
@@ -161,14 +161,14 @@ func (im *importer) deactivations(ctx context.Context) error {
 }
 
 // commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
-func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID, direct *[]uint32) error {
+func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID) error {
 	for _, p := range permissions(im.plan.Settings.Mode) {
 		if err := w.Require(p); err != nil {
 			return err
 		}
 	}
 	w.Note = map[string]string{"import": string(im.id)}
-	b := &batchWriter{im: im, w: w, base: im.at * batchRows, ids: ids, direct: direct}
+	b := &batchWriter{im: im, w: w, base: im.at * batchRows, ids: ids}
 	if err := b.decide(ctx); err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 	}); err != nil {
 		return err
 	}
-	at.Batch, at.Rows = at.Batch+1, at.Rows+1
+	at.Batch, at.Rows, at.Open = at.Batch+1, at.Rows+1, at.Open+len(b.chunk.Open)
 	job.Done += int64(len(im.rows))
 	return im.count(job, at, b.counts)
 }

@@ -48,6 +48,25 @@ func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 	require.Equal(t, []string{"1102 failed nul_byte", "1103 failed nul_byte", "1104 failed bad_encoding", "1105 created"}, lines)
 }
 
+// The result has the line as it stood, whatever was wrong with it and wherever it ends.
+func TestBrokenLinesAreKept(t *testing.T) {
+	for _, file := range []string{"login,name\nann@acme.example,\"Ann\n", "login,name\nann@acme.example,\"Ann", "login,name\nann@acme.example,Ann" + strings.Repeat(",", 300) + "\n"} {
+		w := newWorld(t, chatadmin.OfficeChat)
+		r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+		require.NoError(t, err)
+		var out strings.Builder
+		require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(file), &out))
+		require.Contains(t, out.String(), "ann@acme.example", "%q", file)
+	}
+}
+
+// However many spaces stand before what a cell says.
+func TestLeadingSpaces(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	_, lines := w.run(w.s, "login,Enabled\nann@acme.example,\""+strings.Repeat(" ", 1100)+"FALSE\"\n", csvimport.SkipExisting, nil)
+	require.Equal(t, []string{"2 skipped not_created"}, lines)
+}
+
 // A host that uses gocsv as well has set how it normalises headings.
 func TestHostUsesGocsv(t *testing.T) {
 	gocsv.SetHeaderNormalizer(strings.ToUpper)

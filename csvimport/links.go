@@ -22,44 +22,22 @@ func (s rowSet) has(row uint32) bool {
 	return int(row/64) < len(s) && s[row/64]&(1<<(row%64)) != 0
 }
 
-// open reports whether a manager is still to be set, as far as this run knows.
-func (im *importer) open(l link) bool { return l.code == linkSet && !im.closed.has(l.row) }
-
-// openRows are those that a pass looks at.
-func (im *importer) openRows(at cursor) rowSet {
+// openRows are those that a pass looks at: of the first one, what the rows have left when they were committed, by this run or another.
+func (im *importer) openRows(ctx context.Context, at cursor) (rowSet, error) {
 	rows := newRowSet(len(im.plan.index.letters))
 	if at.Pass > 0 {
 		for _, row := range at.Only {
 			rows.add(row)
 		}
-		return rows
-	}
-	for _, l := range im.plan.index.links {
-		if im.open(l) {
-			rows.add(l.row)
-		}
-	}
-	return rows
-}
-
-// closeUnwritten leaves alone whose rows were not written, against the plan: what had changed meanwhile was seen only when they were committed, maybe by another run.
-func (im *importer) closeUnwritten(ctx context.Context, at cursor) error {
-	if im.looked {
-		return nil
+		return rows, nil
 	}
 	chunks, err := readChunks(ctx, im.scope, im.id, at.Rows)
-	if err != nil {
-		return err
-	}
 	for batch, c := range chunks {
-		for i := range len(c.Letters) {
-			if !written(c.Letters[i]) {
-				im.closed.add(uint32(batch*batchRows + i))
-			}
+		for _, i := range c.Open {
+			rows.add(uint32(batch*batchRows + i))
 		}
 	}
-	im.looked = true
-	return nil
+	return rows, err
 }
 
 // openLink is a manager who is still to be set.
@@ -102,9 +80,6 @@ func (im *importer) gather(ctx context.Context, at cursor) error {
 
 // nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
 func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, error) {
-	if err := im.closeUnwritten(ctx, at); err != nil {
-		return chatadmin.Step{}, err
-	}
 	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
 	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch { // otherwise the step is asked for again
 		if err := im.gather(ctx, at); err != nil {
@@ -152,7 +127,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 		return err
 	}
 	var writes []chatadmin.UserWrite
-	var gone, again []uint32
+	var gone, above, again []uint32
 	rows := map[chatadmin.ID]uint32{}
 	for _, l := range im.links.links {
 		u, m := view.user(l.loginKey), view.user(l.managerKey)
@@ -161,6 +136,10 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 		}
 		if m == nil || m.Deleting {
 			gone = append(gone, l.row)
+			continue
+		}
+		if w.MayActOn(u) != nil {
+			above = append(above, l.row)
 			continue
 		}
 		p, wrong := w.Settings.Prepare(*u)
@@ -189,14 +168,15 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 	}
 	slices.Sort(again)
 	room := min(len(again), mostAgain-len(at.Again))
-	if err := im.warn(ctx, w, gone, CodeNoManager); err != nil {
-		return err
-	}
-	if err := im.warn(ctx, w, again[room:], CodeManagerCircle); err != nil {
-		return err
+	lost := Counts{}
+	for code, rows := range map[string][]uint32{CodeNoManager: gone, CodeManagerForbidden: above, CodeManagerCircle: again[room:]} {
+		if err := im.warn(ctx, w, rows, code); err != nil {
+			return err
+		}
+		lost.Warnings += int64(len(rows))
 	}
 	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || len(writes) > 0
-	return im.count(job, at, Counts{Warnings: int64(len(gone) + len(again) - room)})
+	return im.count(job, at, lost)
 }
 
 // warn adds a warning about the manager to what became of rows, which are in file order.

@@ -137,19 +137,23 @@ func TestCancelledAtOnce(t *testing.T) {
 type unique struct {
 	chatadmin.Store
 	calls int
+	taken func(chatadmin.User) bool
 }
 
 func (s *unique) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
 	s.calls++
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, uniqueTx{tx}) })
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, uniqueTx{tx, s}) })
 }
 
-type uniqueTx struct{ chatadmin.Tx }
+type uniqueTx struct {
+	chatadmin.Tx
+	s *unique
+}
 
 func (x uniqueTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
 	var conflicts []chatadmin.Conflict
 	for i := range c {
-		if strings.HasPrefix(c[i].Row.Email, "taken") {
+		if x.s.taken(c[i].Row) {
 			conflicts = append(conflicts, chatadmin.Conflict{Index: i, Reason: chatadmin.KeyTaken, Field: "email"})
 		}
 	}
@@ -161,10 +165,10 @@ func (x uniqueTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmi
 
 // Whom the host's own column does not take fails by themselves.
 func TestUniqueColumnOfTheHost(t *testing.T) {
-	store := &unique{Store: memstore.New(nil)}
+	store := &unique{Store: memstore.New(nil), taken: func(u chatadmin.User) bool { return strings.HasPrefix(u.Email, "taken") }}
 	w := newWorldOn(t, store, chatadmin.ESChat)
 	_, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "E", LastName: "Eve", Email: "taken@acme.example"})
-	require.EqualError(t, err, "email: another user has the same email: exists already")
+	require.EqualError(t, err, "email: another user has the same email as \"eve\": exists already")
 	file := "login,firstname,lastname,email\nann,Ann,Smith,taken1@acme.example\nbob,Bob,Smith,b@acme.example\ncarl,Carl,Smith,taken2@acme.example\n"
 	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)

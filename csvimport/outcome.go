@@ -50,6 +50,8 @@ const (
 	CodeNoManager      = "no_manager"      // warning: the manager does not exist
 	CodeOwnManager     = "own_manager"     // warning: the user is their own manager
 	CodeManagerCircle  = "manager_circle"  // warning: the managers would form a circle
+
+	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
 )
 
 // A letter is the outcome of a row in one byte: a million rows fit into a megabyte, and a job keeps them in the store.
@@ -95,7 +97,7 @@ type note struct {
 
 func isWarning(code string) bool {
 	switch code {
-	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle:
+	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden:
 		return true
 	}
 	return false
@@ -133,6 +135,8 @@ func (n note) explain(h *header, r *row) Note {
 		out.Message = "there is no such manager, neither in the domain nor in this file: no manager was set"
 	case CodeOwnManager:
 		out.Message = "nobody is their own manager: no manager was set"
+	case CodeManagerForbidden:
+		out.Message = "this user's role has come to stand above yours: no manager was set"
 	case CodeManagerCircle:
 		out.Message = "this manager reports to the user, over one or more others: no manager was set"
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -32,6 +33,7 @@ type Plan struct {
 type chunk struct {
 	Letters string `json:"l"`
 	Notes   []note `json:"n,omitempty"`
+	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
 }
 
 // Make plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
@@ -118,6 +120,9 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	p.Counts.Warnings += int64(len(p.Warnings))
 	for _, c := range p.chunks {
 		_, _ = fmt.Fprintf(sc.decisions, "%s%v\n", c.Letters, c.Notes)
+	}
+	for _, l := range p.index.links { // whose manager changes
+		_, _ = sc.decisions.Write(binary.LittleEndian.AppendUint32([]byte{l.code}, l.row))
 	}
 	p.Decisions = sc.decisions.Sum(nil)
 	return p, nil

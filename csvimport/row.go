@@ -1,6 +1,7 @@
 package csvimport
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -88,6 +89,9 @@ const mostCell = 1024
 
 // cut cuts a cell before a character.
 func cut(cell []byte) []byte {
+	if len(cell) > mostCell {
+		cell = bytes.TrimSpace(cell)
+	}
 	if len(cell) <= mostCell {
 		return cell
 	}

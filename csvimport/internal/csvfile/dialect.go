@@ -10,7 +10,7 @@ var delimiters = []byte(",;\t")
 
 // findDialect finds the delimiter and the kind of quotes from the first line, or the delimiter from a line before it that names it, as Excel writes and reads them: sep=;
 func (r *Reader) findDialect() error {
-	line, err := r.peekLine()
+	line, err := r.nextLine()
 	if err != nil {
 		return err
 	}
@@ -20,12 +20,7 @@ func (r *Reader) findDialect() error {
 		if err := r.skipLine(); err != nil {
 			return err
 		}
-		if err := r.skipBlank(); err == io.EOF {
-			return &FileError{CodeEmpty, "the file is empty"}
-		} else if err != nil {
-			return err
-		}
-		if line, err = r.peekLine(); err != nil {
+		if line, err = r.nextLine(); err != nil {
 			return err
 		}
 	} else {
@@ -44,6 +39,24 @@ func (r *Reader) findDialect() error {
 	}
 	r.p = parser{r.format.Delimiter, r.format.Typographic, r.lim}
 	return nil
+}
+
+// nextLine goes to the next line with something in it, beside separators, and returns it without going on.
+func (r *Reader) nextLine() ([]byte, error) {
+	for {
+		if err := r.skipBlank(); err == io.EOF {
+			return nil, &FileError{CodeEmpty, "the file is empty"}
+		} else if err != nil {
+			return nil, err
+		}
+		line, err := r.peekLine()
+		if err != nil || len(bytes.Trim(line, ",;\t\" ")) > 0 {
+			return line, err
+		}
+		if err := r.skipLine(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func endsCurly(b []byte) bool {

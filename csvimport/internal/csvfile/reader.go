@@ -81,11 +81,6 @@ func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
 		return nil, err
 	}
 	r.buf = make([]byte, min(64<<10, r.lim.RowBytes))
-	if err := r.skipBlank(); err == io.EOF {
-		return nil, &FileError{CodeEmpty, "the file is empty"}
-	} else if err != nil {
-		return nil, err
-	}
 	if err := r.findDialect(); err != nil {
 		return nil, err
 	}
@@ -251,12 +246,14 @@ func (r *Reader) record(row *Row) error {
 func (r *Reader) broken(row *Row, code, reason string) error {
 	row.Err = &RowError{row.Line, code, reason}
 	row.Fields = row.Fields[:0]
-	start := r.buf[r.pos:r.end]
-	if n := bytes.IndexAny(start[:min(len(start), r.lim.RowBytes)], "\r\n"); n >= 0 && code != CodeManyColumns {
-		for cell := range bytes.SplitSeq(bytes.Clone(start[:n]), []byte{r.format.Delimiter}) {
-			if row.Fields = append(row.Fields, cell); len(row.Fields) > r.lim.Columns {
-				break
-			}
+	const most = 64 << 10 // of what is shown, where it is as long as that
+	line := r.buf[r.pos:min(r.end, r.pos+most)]
+	if n := bytes.IndexAny(line, "\r\n"); n >= 0 {
+		line = line[:n]
+	}
+	for cell := range bytes.SplitSeq(bytes.Clone(line), []byte{r.format.Delimiter}) {
+		if row.Fields = append(row.Fields, cell); len(row.Fields) > r.lim.Columns {
+			break
 		}
 	}
 	return r.skipLine()

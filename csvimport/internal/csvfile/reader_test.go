@@ -75,6 +75,8 @@ func TestRecords(t *testing.T) {
 		"separators alone":        {"a,b\n,\n1,2\n, \n,,,\n\"\",\"\"\n3,4\n", []string{"3: 1|2", "7: 3|4"}},
 		"separator named":         {"sep=;\r\na;b,c\r\n1;2,3\r\n", []string{"3: 1|2,3"}},
 		"separator named quoted":  {"\"SEP=\t\"\n\na,b\tc\n1\t2\n", []string{"4: 1|2"}},
+		"separators first":        {",\nlogin,name\n1,2\n", []string{"3: 1|2"}},
+		"separators after sep":    {"sep=;\n;\na;b\n1;2\n", []string{"4: 1|2"}},
 		"no separator named":      {"sep=x;b\n1;2\n", []string{"2: 1|2"}},
 		"not utf-8":               {"\ufeffa,b\n\xe9,1\n2,é\n", []string{"2! bad_encoding", "3: 2|é"}},
 		"header again":            {"a,b\na,b\n", []string{"2: a|b"}},
