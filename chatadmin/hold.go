@@ -3,6 +3,7 @@ package chatadmin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -49,7 +50,7 @@ func CheckReason(reason string) error {
 }
 
 // AddHold places a legal hold on a user (whatever their state) or on a group. h names one of the two, and a reason. From the moment it has returned nothing goes that it covers: a
-// deletion that is under way has stopped. It needs PermHolds.
+// deletion that is under way has stopped, but for what a host keeps in places of its own and is deleting just then. It needs PermHolds.
 func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	if (h.User == "") == (h.Group == "") {
 		return Hold{}, fmt.Errorf("a hold is on one user or on one group: %w", ErrInvalid)
@@ -215,18 +216,19 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 		n, err := r.CountContent(ctx, ContentQuery{Domain: domain, ChatsOf: ids})
 		return n.Chats, err
 	}
-	for _, id := range heldUsers { // a chat of two of them is counted once where both are asked for, and twice one by one
-		for half := range slices.Chunk(users, MaxBatch/2) {
-			if slices.Contains(half, id) {
+	for half := range slices.Chunk(users, MaxBatch/2) { // a chat of two of them is counted once where both are asked for, and twice one by one
+		theirs, err := chats(half...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range heldUsers {
+			if theirs == 0 || slices.Contains(half, id) {
 				continue // said above
 			}
 			own, err1 := chats(id)
-			theirs, err2 := chats(half...)
-			both, err3 := chats(append(slices.Clone(half), id)...)
-			for _, err := range []error{err1, err2, err3} {
-				if err != nil {
-					return nil, err
-				}
+			both, err2 := chats(append(slices.Clone(half), id)...)
+			if err := errors.Join(err1, err2); err != nil {
+				return nil, err
 			}
 			if own+theirs > both {
 				return append(why, "there are private chats with somebody who is under a legal hold"), nil

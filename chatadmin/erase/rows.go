@@ -11,12 +11,8 @@ import (
 
 // rows carries out one stage after the other until the batch is full.
 func (r *run) rows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-	held, err := chatadmin.HeldBack(ctx, w, w.Domain.ID, r.task.Users, nil)
-	if err != nil {
+	if err := r.held(ctx, w, w.Domain.ID, job.ID, nil); err != nil {
 		return err
-	}
-	if len(held) > 0 { // placed since it began
-		return fmt.Errorf("%s: deletion %s waits: %w", held[0], job.ID, chatadmin.ErrHeld)
 	}
 	for begun := total(r.gone); r.at.Stage < users; {
 		left := r.limit - int(total(r.gone)-begun)
@@ -32,6 +28,15 @@ func (r *run) rows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) e
 		r.next()
 	}
 	return nil
+}
+
+// held refuses to go on where a hold was placed since the deletion began, on the users or on groups.
+func (r *run) held(ctx context.Context, reader chatadmin.Reader, domain, deletion chatadmin.ID, groups []chatadmin.ID) error {
+	held, err := chatadmin.HeldBack(ctx, reader, domain, r.task.Users, groups)
+	if err == nil && len(held) > 0 {
+		err = fmt.Errorf("%s: deletion %s waits: %w", held[0], deletion, chatadmin.ErrHeld)
+	}
+	return err
 }
 
 func (r *run) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
@@ -191,6 +196,9 @@ func first(a, b error) error {
 
 // users deletes the users themselves, and completes the receipt.
 func (r *run) users(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+	if err := r.held(ctx, w, w.Domain.ID, job.ID, nil); err != nil {
+		return err
+	}
 	found, err := w.Users(ctx, w.Domain.ID, r.task.Users)
 	if err != nil {
 		return err

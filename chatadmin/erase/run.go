@@ -118,7 +118,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 	case markGroups:
 		op.Fence, do = chatadmin.Exclusive, (*run).markGroups
 	case hostKinds:
-		if do, err = now.hostKinds(ctx, s.Domain()); err != nil {
+		if do, err = now.hostKinds(ctx, s.Domain(), job.ID); err != nil {
 			return chatadmin.Step{}, err
 		}
 	case reports:
@@ -150,7 +150,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 }
 
 // markGroups marks the next of the groups that the first transaction left.
-func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Job) error {
+func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
 	for ; r.at.N < len(r.task.Users); r.at.N++ {
 		v := survey{r: w, domain: w.Domain, choice: r.task.Choice}
 		page, _, err := w.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N]}, chatadmin.Page{Limit: chatadmin.MaxBatch})
@@ -168,6 +168,9 @@ func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Jo
 			}
 		}
 		ids := groupIDs(v.vanish)
+		if err := r.held(ctx, w, w.Domain.ID, job.ID, ids); err != nil {
+			return err
+		}
 		before, err := owned(ctx, w, w.Domain.ID, nil, ids)
 		if err != nil {
 			return err
@@ -187,12 +190,15 @@ func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Jo
 }
 
 // hostKinds erases the next batch of what the host keeps, and returns what writes that down.
-func (r *run) hostKinds(ctx context.Context, domain chatadmin.ID) (func(*run, context.Context, *chatadmin.Work, *chatadmin.Job) error, error) {
+func (r *run) hostKinds(ctx context.Context, domain, deletion chatadmin.ID) (func(*run, context.Context, *chatadmin.Work, *chatadmin.Job) error, error) {
 	if r.at.N >= len(r.d.o.Erasers) {
 		return func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
 			r.next()
 			return nil
 		}, nil
+	}
+	if err := r.held(ctx, r.d.admin.Store(), domain, deletion, nil); err != nil { // what is under way when a hold is placed may still go
+		return nil, err
 	}
 	e := r.d.o.Erasers[r.at.N]
 	n, err := e.Count(ctx, domain, r.task.Users)

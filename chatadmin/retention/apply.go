@@ -3,6 +3,7 @@ package retention
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -25,6 +26,9 @@ func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 	id := r.admin.NewID()
 	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
 	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error { return begin(ctx, w, p, id) })
+	if errors.Is(err, chatadmin.ErrCommitUnknown) {
+		return Report{ID: id}, err // it may have begun
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -75,7 +79,7 @@ func (p Policy) keeps() string {
 }
 
 // Resume continues a run to its end, and returns its report; that of one that has ended is returned as it is. It needs chatadmin.PermHolds, and goes on only in the name of who has begun the
-// run; where they may not any more, RunDue takes it over. With an error the report says how far it came, where that could be read; one that has stopped is chatadmin.ErrPlanStale.
+// run; where they may not any more, RunDue takes it over. With an error the report says how far it came, where that could be read; one that stops now is chatadmin.ErrPlanStale.
 // progress may be nil.
 func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (Report, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermHolds); err != nil {

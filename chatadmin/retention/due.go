@@ -10,7 +10,8 @@ import (
 
 // RunDue does for one domain what is due, in the name of the host: it takes up runs of which nothing has been heard for ten minutes, those that somebody else has begun as well, and deletes
 // by the domain's policy whatever has come to its age since. Call it from a worker of the host, once a day or more often; several workers at once do no harm. It returns the reports of the
-// runs that have ended, also of one that has stopped since the domain keeps things for longer; what cannot go on does not keep the others, and its error is in the one returned.
+// runs that have ended, also of one that has stopped since the domain keeps things for longer; what cannot go on does not keep the others, and its error is in the one returned. In a suspended domain nothing is
+// due.
 func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, error) {
 	var ended []Report
 	var errs []error
@@ -25,6 +26,10 @@ func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, 
 		}
 	}
 	s := r.admin.AsHost(domain)
+	_, set, err := s.View(ctx, "")
+	if err != nil || set.State == chatadmin.DomainSuspended { // whose data is kept
+		return nil, err
+	}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		page, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: r.admin.Now()}, p)
 		if err != nil {
@@ -32,8 +37,8 @@ func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, 
 		}
 		for _, rec := range page {
 			took(r.takeUp(ctx, s, chatadmin.ID(rec.ID)))
-			if ctx.Err() != nil {
-				return ended, errors.Join(errs...)
+			if err := ctx.Err(); err != nil {
+				return ended, errors.Join(append(errs, err)...)
 			}
 		}
 		if p.After = next; next == "" {

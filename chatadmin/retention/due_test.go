@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,61 @@ func TestRunDue(t *testing.T) {
 	_, err := w.r.RunDue(ctx, "no-such-domain")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 
-	// A suspended domain's policy holds, too: only its administrators have no access.
+	// A suspended domain's data is kept until it is active again.
 	w.wrote(w.sales, w.ann, 200*day, 1, 0)
 	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
 	require.NoError(t, err)
+	require.Empty(t, w.runDue())
+	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainActive; return nil })
+	require.NoError(t, err)
 	require.Len(t, w.runDue(), 1)
+}
+
+// cancelling cancels a context when a run has ended.
+type cancelling struct {
+	chatadmin.Store
+	domain chatadmin.ID
+	cancel func()
+}
+
+func (s *cancelling) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	err := s.Store.Update(ctx, fence, f)
+	if rs, _, listErr := s.ListRecords(context.Background(), chatadmin.RecordQuery{Kind: "retention", Domain: s.domain}, chatadmin.Page{Limit: 10}); s.cancel != nil && listErr == nil {
+		for _, r := range rs {
+			if bytes.Contains(r.Data, []byte(`"state":"done"`)) {
+				s.cancel()
+			}
+		}
+	}
+	return err
+}
+
+// Cancelled between two runs, the second of which was not even looked at, it says so.
+func TestRunDueCancelled(t *testing.T) {
+	store := &cancelling{Store: memory()}
+	w := newWorld(t, store)
+	store.domain = w.domain
+	w.crowd()
+	w.days(90)
+	no := errors.New("not now")
+	for range 2 { // runs that are interrupted
+		n := 0
+		w.before = func(chatadmin.Intent) error {
+			if n++; n == 2 {
+				return no
+			}
+			return nil
+		}
+		_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+		require.ErrorIs(t, err, no)
+	}
+	w.before = nil
+	w.clock.Advance(day)
+	c, cancel := context.WithCancel(ctx)
+	store.cancel = cancel
+	ended, err := w.r.RunDue(c, w.domain)
+	require.Len(t, ended, 1)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // A run whose administrator was demoted goes on in the name of the host, when nothing has been heard of it for ten minutes.

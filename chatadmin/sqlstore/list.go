@@ -103,6 +103,9 @@ func (l listing) parse(c chatadmin.Cursor) ([]any, error) {
 	for i, v := range values {
 		switch n := v.(type) {
 		case string:
+			if strings.IndexByte(n, 0) >= 0 {
+				return nil, errCursor
+			}
 		case json.Number:
 			if values[i], err = n.Int64(); err != nil {
 				return nil, errCursor

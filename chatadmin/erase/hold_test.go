@@ -1,0 +1,118 @@
+package erase_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// From whichever step on: when a hold has been placed nothing goes that it covers, neither the account nor what the host keeps.
+func TestHoldAtAnyStep(t *testing.T) {
+	for step := 1; ; step++ {
+		w := newWorld(t, memory())
+		ann := w.user("ann")
+		w.posts.add(ann, 2500)
+		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		require.NoError(t, err)
+		c, cancel := context.WithCancel(ctx)
+		left := step
+		r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) {
+			if left--; left == 0 {
+				cancel()
+			}
+		})
+		cancel()
+		if err == nil {
+			require.Greater(t, step, 5)
+			return
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{ann.ID})
+		require.NoError(t, err)
+		if len(us) == 0 { // it was the last step
+			continue
+		}
+		_, err = w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit"})
+		require.NoError(t, err)
+		posts := w.posts.of[ann.ID]
+		_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+		require.ErrorIs(t, err, chatadmin.ErrHeld, "step %d", step)
+		us, err = w.store.Users(ctx, w.domain, []chatadmin.ID{ann.ID})
+		require.NoError(t, err)
+		require.Len(t, us, 1, "step %d", step)
+		require.Equal(t, posts, w.posts.of[ann.ID], "step %d", step)
+	}
+}
+
+// A group that is held before its turn comes to be marked is neither hidden nor deleted.
+func TestHeldGroupIsNotMarked(t *testing.T) {
+	no, n := errors.New("not now"), -1<<30
+	w := newWorld(t, memory(), func(o *chatadmin.Options) {
+		o.Before = func(context.Context, chatadmin.Intent) error {
+			if n++; n == 2 {
+				return no
+			}
+			return nil
+		}
+	})
+	ann := w.user("ann")
+	for i := range 2100 {
+		w.group(w.as(ann), fmt.Sprint("G", i))
+	}
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	n = 0
+	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	require.ErrorIs(t, err, no)
+	left, _, err := w.store.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.domain, Creator: ann.ID}, chatadmin.Page{Limit: 1000})
+	require.NoError(t, err)
+	require.NotEmpty(t, left)
+	_, err = w.s.AddHold(ctx, chatadmin.Hold{Group: left[0].ID, Reason: "lawsuit"})
+	require.NoError(t, err)
+	_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	require.ErrorIs(t, err, chatadmin.ErrHeld)
+	_, err = w.s.Group(ctx, left[0].ID)
+	require.NoError(t, err)
+}
+
+// counting counts the questions how much there is.
+type counting struct {
+	chatadmin.Store
+	counts int
+}
+
+func (s *counting) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, countingTx{tx, s}) })
+}
+
+type countingTx struct {
+	chatadmin.Tx
+	s *counting
+}
+
+func (x countingTx) CountContent(ctx context.Context, q chatadmin.ContentQuery) (chatadmin.ContentCount, error) {
+	x.s.counts++
+	return x.Tx.CountContent(ctx, q)
+}
+
+// Many holds on others do not make each batch dear.
+func TestHoldsOnOthers(t *testing.T) {
+	s := &counting{Store: memory()}
+	w := newWorld(t, s)
+	ann := w.user("ann")
+	for i := range 100 {
+		_, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprint("held", i)).ID, Reason: "lawsuit"})
+		require.NoError(t, err)
+	}
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	s.counts = 0
+	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	require.NoError(t, err)
+	require.Less(t, s.counts, 50)
+}
