@@ -37,7 +37,7 @@ type Decision struct {
 	Method  Method
 	// Challenge is what has to be answered.
 	Challenge *Challenge
-	// Trust takes the place of the trust token that the client holds; "" keeps that. It is a secret of the client, and is handed over on purpose alone.
+	// Trust takes the place of the trust token that the client holds, also where the answer is no; "" keeps that. It is a secret of the client, and is handed over on purpose alone.
 	Trust string `json:"-"`
 	// Retry says that Complete was answered wrongly and that the challenge takes another answer.
 	Retry bool

@@ -59,6 +59,9 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 		g.o.Queue = 256
 	}
 	g.doors.most = g.o.Queue
+	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
+		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
+	}
 	e := chatadmin.Extension{OnGrant: g.lift}
 	if g.o.Sessions != nil {
 		e.OnUserChange = queueSessions
@@ -102,6 +105,7 @@ type Try struct {
 	refused Reason         // "" as long as they may come in
 	over    atomic.Bool
 	place   place
+	held    bool // the first factor has: it was no guess, however long what follows takes
 }
 
 // ErrOver is a Try that was finished or cancelled before.
@@ -199,6 +203,7 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	if t.refused != "" || !held {
 		return g.fail(ctx, t, Wrong)
 	}
+	t.held = g.admin.Now().Before(t.place.until)
 	if err := g.renew(ctx, t); err != nil || t.refused != "" {
 		return g.release(ctx, t, t.refused, err)
 	}
@@ -296,7 +301,9 @@ func (g *Gate) device(ctx context.Context, t *Try) (Reason, error) {
 func (g *Gate) pass(ctx context.Context, t *Try, trust string) (Decision, error) {
 	reason, err := g.settle(ctx, t, passed)
 	if reason != "" || err != nil {
-		return g.deny(ctx, t, reason), err
+		d := g.deny(ctx, t, reason)
+		d.Trust = trust // the client's old one is worth nothing any more
+		return d, err
 	}
 	return g.decided(ctx, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Trust: trust, subject: t.user.ID}), nil
 }

@@ -112,7 +112,11 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 	}
 	var reason Reason
 	late := !w.Now().Before(p.until)
-	if late && end != failed {
+	switch {
+	case !late || end == failed:
+	case t.held && end == passed:
+		end, reason = kept, Expired
+	case !t.held:
 		end, reason = failed, Expired
 	}
 	s, was := p.state, p.rev

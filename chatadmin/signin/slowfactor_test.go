@@ -1,0 +1,100 @@
+package signin_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
+)
+
+// slow is a second factor that takes its time to ask, such as over a mail server that does not answer.
+type slow struct {
+	codes
+	w   *world
+	err error
+}
+
+func (s *slow) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	s.w.clock.Advance(61 * time.Second)
+	if s.err != nil {
+		return signin.Asked{}, s.err
+	}
+	return s.codes.Ask(ctx, set, u, a)
+}
+
+// A password that was right is no guess, however long what follows takes: nobody is locked by a slow mail server. Only verifying the password itself has its time.
+func TestSlowSecondFactor(t *testing.T) {
+	second := &slow{}
+	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
+	second.w = w
+	w.user("ann")
+	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Web}
+	sign := func(trust string) (signin.Decision, error) {
+		attempt.Trust = trust
+		return w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+	}
+	for range 20 {
+		d, err := sign("")
+		require.NoError(t, err)
+		require.Equal(t, "challenge", d.String())
+		d, err = sign("trusted")
+		require.NoError(t, err)
+		require.Equal(t, signin.Expired, d.Reason())
+		second.err = errors.New("no answer")
+		_, err = sign("")
+		require.ErrorIs(t, err, second.err)
+		second.err = nil
+	}
+	require.Empty(t, w.events(signin.KindUserLock))
+	for range 3 { // a password that is right too late may have been found by trying
+		d, err := w.gate.SignIn(ctx, w.domain, attempt, func(context.Context, chatadmin.User) (bool, error) {
+			w.clock.Advance(61 * time.Second)
+			return true, nil
+		})
+		require.NoError(t, err)
+		require.False(t, d.Allowed())
+	}
+	require.Len(t, w.events(signin.KindUserLock), 1)
+}
+
+// Whoever does not come in after all, since access was denied in the last moment, gets the token that took the place of theirs.
+func TestDeniedWithToken(t *testing.T) {
+	second := &denying{}
+	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
+	u := w.user("ann")
+	second.before = func() {
+		_, err := w.host.DenyAccess(ctx, u.ID)
+		require.NoError(t, err)
+	}
+	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web, Trust: "trusted"}, w.verify("right"))
+	require.NoError(t, err)
+	require.Equal(t, signin.NoAccess, d.Reason())
+	require.Equal(t, "rotated", d.Trust)
+}
+
+type denying struct {
+	codes
+	before func()
+}
+
+func (s *denying) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	s.before()
+	return s.codes.Ask(ctx, set, u, a)
+}
+
+// A program that has two-factor authentication does not have a gate without.
+func TestGateWithoutItsFactor(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.admin.Extend(chatadmin.Extension{TwoFactor: on{}})
+	_, err := signin.New(w.admin, nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, err = signin.New(w.admin, &signin.Options{SecondFactor: &codes{}})
+	require.NoError(t, err)
+}
+
+type on struct{ chatadmin.TwoFactor }
