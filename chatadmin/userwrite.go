@@ -21,7 +21,8 @@ var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
 // WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
 // what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the
 // access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
-// nothing to write there is no event. Afterwards Now of each is the user as written. A login taken by somebody else is a *FieldError that also is ErrExists; a user changed since it was read is ErrRetry.
+// nothing to write there is no event. Afterwards Now of each is the user as written. A login taken by somebody else is a *TakenError, managers that cannot be so are a
+// *ManagerError, and with the latter nothing was written yet; a user changed since it was read is ErrRetry.
 func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
 	changed := make([]*UserWrite, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
 	highest := Rev(0)

@@ -13,7 +13,7 @@ import (
 
 // Options of a gate; nil means defaults.
 type Options struct {
-	SecondFactor SecondFactor // nil: nobody is asked for one
+	SecondFactor SecondFactor // nil: nobody is asked for one, which New refuses where the program has two-factor authentication
 	Devices      Devices      // nil: every device is let in
 	Sessions     Sessions     // nil: the host ends its sessions by itself, such as by the events of the outbox
 	// Policy holds where a domain has set none.
