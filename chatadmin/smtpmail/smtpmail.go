@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -57,8 +59,8 @@ func newSender(from, name string, now func() time.Time) (sender, error) {
 	if err := bare(from); err != nil {
 		return sender{}, fmt.Errorf("sender: %w", err)
 	}
-	if strings.ContainsAny(name, "\r\n") {
-		return sender{}, fmt.Errorf("the sender's name has a line break: %w", chatadmin.ErrInvalid)
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return sender{}, fmt.Errorf("the sender's name %q cannot stand in a mail: give it as UTF-8 text without line breaks and control characters: %w", chatadmin.Cut(name), chatadmin.ErrInvalid)
 	}
 	if now == nil {
 		now = time.Now
@@ -142,7 +144,8 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 		return nil, err
 	}
 	msg := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
-	if err := errors.Join(msg.FromFormat(s.name, s.addr), msg.To(m.To)); err != nil {
+	msg.FromMailAddress(&mail.Address{Name: s.name, Address: s.addr})
+	if err := msg.To(m.To); err != nil {
 		return nil, fmt.Errorf("composing the mail: %w", err)
 	}
 	msg.Subject(m.Subject)
