@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/mail"
 	"strconv"
@@ -30,14 +31,26 @@ const (
 
 // Options of a Mailer; nil means defaults.
 type Options struct {
-	FromName           string // shown beside the sender's address
-	Username, Password string // where the server asks for them
-	Security           Security
-	TLSConfig          *tls.Config   // default: the system's certificates
-	HELO               string        // the name given to the server; default the host's own
-	Timeout            time.Duration // of one mail, from dialling to the server's answer; default 30 s
-	Now                func() time.Time
+	FromName  string // shown beside the sender's address
+	Username  string // where the server asks for it
+	Password  string `json:"-"`
+	Security  Security
+	TLSConfig *tls.Config   // default: the system's certificates
+	HELO      string        // the name given to the server; default the host's own
+	Timeout   time.Duration // of one mail, from dialling to the server's answer; default 30 s
+	Now       func() time.Time
 }
+
+// String hides the password.
+func (o Options) String() string {
+	return fmt.Sprintf("mail as %q for %q, security %d, timeout %s", o.FromName, o.Username, o.Security, o.Timeout)
+}
+
+// Format prints String whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, o.String()) }
+
+// LogValue is String.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // Mailer is a chatadmin.Mailer over one SMTP server. It opens a connection for each mail, so that none is idle when it is needed. It is safe for many goroutines.
 type Mailer struct {

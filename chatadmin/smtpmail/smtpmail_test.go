@@ -2,6 +2,7 @@ package smtpmail_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,8 +10,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"mime"
 	"mime/quotedprintable"
@@ -325,6 +330,29 @@ func soon[T any](t *testing.T, from <-chan T) (v T) {
 		require.Fail(t, "nothing came")
 	}
 	return v
+}
+
+func TestNothingPrintsThePassword(t *testing.T) {
+	o := smtpmail.Options{FromName: "Acme", Username: "user", Password: "hunter2"}
+	m, err := smtpmail.New("localhost:25", "a@b.example", &o)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	for _, v := range []any{o, &o, m, []smtpmail.Options{o}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&out, verb, v)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+	}
+	require.Contains(t, out.String(), "Acme")
+	require.NotContains(t, out.String(), "hunter2")
+	require.NotContains(t, out.String(), hex.EncodeToString([]byte("hunter2")))
+	b, err := json.Marshal(struct {
+		smtpmail.Options
+		Now *int // hides what has no JSON
+	}{Options: o})
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "hunter2")
 }
 
 func TestSmuggling(t *testing.T) {
