@@ -103,9 +103,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
 	if s.chaos != nil && s.chaos.roll(s.chaos.Rerun) {
-		t := s.begin()
-		_ = t.run(ctx, fence, f)
-		t.rollback()
+		s.undone(ctx, fence, f)
 	}
 	t := s.begin()
 	done := false
@@ -129,6 +127,16 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 		return chatadmin.ErrCommitUnknown
 	}
 	return nil
+}
+
+// undone runs f and undoes it, even where f panics.
+func (s *Store) undone(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) {
+	t := s.begin()
+	defer func() {
+		t.over = true
+		t.rollback()
+	}()
+	_ = t.run(ctx, fence, f)
 }
 
 func (s *Store) begin() *tx { return &tx{reader: reader{s.data}, now: s.now} }
