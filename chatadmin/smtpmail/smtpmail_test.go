@@ -406,4 +406,12 @@ func TestDir(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, names, 2, "no ID leads out of the folder")
+	nameless := letter
+	nameless.ID = ""
+	require.NoError(t, d.Send(context.Background(), nameless))
+	require.NoError(t, d.Send(context.Background(), nameless))
+	require.NoError(t, d.Send(context.Background(), letter))
+	names, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, names, 4, "mails without an ID do not replace each other, the same mail does")
 }
