@@ -20,7 +20,8 @@ func TestUnreliableStore(t *testing.T) {
 		for name, c := range map[string]memstore.Chaos{
 			"re-run":         {Rerun: 0.5},
 			"commit unknown": {UnknownKept: 0.3, UnknownLost: 0.03},
-			"everything":     {Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.03},
+			"short pages":    {ShortPage: 0.5},
+			"everything":     {Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.03, ShortPage: 0.2},
 		} {
 			c.Seed = seed
 			require.Equal(t, plain, operations(t, memstore.New(&memstore.Options{Chaos: &c}), seed), "%s, seed %d", name, seed)

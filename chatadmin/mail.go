@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"unicode"
 )
@@ -15,6 +16,15 @@ type Mail struct {
 	Subject string // one line
 	Text    string // lines end in \n
 }
+
+// String leaves the text out, which may hold a code or a link that lets somebody in.
+func (m Mail) String() string { return fmt.Sprintf("mail %s to %s: %s", m.ID, m.To, m.Subject) }
+
+// Format prints String whatever the verb.
+func (m Mail) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, m.String()) }
+
+// LogValue is String.
+func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // Mailer hands mails over for delivery. An error means that the mail was not accepted, unless it wraps ErrMailUnknown;
 // it wraps ErrMailRefused where trying again is pointless. chatadmin/smtpmail is one; chatadmintest.Mailbox is one for tests.

@@ -50,7 +50,7 @@ type model struct {
 // again, commits without saying so and loses commits.
 func TestModel(t *testing.T) {
 	for seed := range uint64(12) {
-		chaos := map[string]*memstore.Chaos{"reliable": nil, "chaos": {Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.03}}
+		chaos := map[string]*memstore.Chaos{"reliable": nil, "chaos": {Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.03, ShortPage: 0.2}}
 		for name, c := range chaos {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
 				m := newModel(t, seed, c)

@@ -94,7 +94,7 @@ func TestCrashes(t *testing.T) {
 			m := memstore.New(nil)
 			c := &erasetest.Crashing{Store: m}
 			w := newWorld(t, c, hasty)
-			w.raw, c.Store = m, m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.2, UnknownKept: 0.1, UnknownLost: 0.05}})
+			w.raw, c.Store = m, m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.2, UnknownKept: 0.1, UnknownLost: 0.05, ShortPage: 0.2}})
 			ann, bob := w.user("ann"), w.user("bob")
 			w.chat(ann, bob, 800)
 			for _, by := range []chatadmin.User{ann, bob} {

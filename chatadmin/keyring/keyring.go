@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 )
 
 // KeySize is the length of a key in bytes.
@@ -18,14 +19,17 @@ const KeySize = 32
 // Key is a key of the host, from its secret store. ID (1 to 64 bytes) is stored beside what the key has sealed, and is no secret.
 type Key struct {
 	ID     string
-	Secret []byte // KeySize random bytes
+	Secret []byte `json:"-"` // KeySize random bytes
 }
 
 // String hides the secret.
 func (k Key) String() string { return "key " + k.ID }
 
-// GoString hides it too.
-func (k Key) GoString() string { return k.String() }
+// Format prints String whatever the verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, k.String()) }
+
+// LogValue is String.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // Ring seals with one key and opens with several. It is safe for many goroutines.
 type Ring struct {
@@ -35,7 +39,7 @@ type Ring struct {
 }
 
 var (
-	// ErrKey is a key of a wrong length, without an ID, or given twice.
+	// ErrKey is a key of a wrong length, without an ID, or given twice, or a ring without randomness.
 	ErrKey = errors.New("not usable as a key")
 	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
 	ErrUnknownKey = errors.New("sealed by a key that is not in the ring")
@@ -45,6 +49,9 @@ var (
 
 // New returns a ring that seals with current, and opens what current and the old ones have sealed. Nonces are read from rand, such as crypto/rand.Reader.
 func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
+	if rand == nil {
+		return nil, fmt.Errorf("no source of randomness: give crypto/rand.Reader: %w", ErrKey)
+	}
 	r := &Ring{rand: rand, current: current.ID, keys: map[string]cipher.AEAD{}}
 	for _, k := range append([]Key{current}, old...) {
 		if len(k.ID) < 1 || len(k.ID) > 64 || len(k.Secret) != KeySize || r.keys[k.ID] != nil {

@@ -3,8 +3,10 @@ package keyring_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,10 +86,28 @@ func TestKeys(t *testing.T) {
 		_, err := keyring.New(rand.Reader, bad[0], bad[1:]...)
 		require.ErrorIs(t, err, keyring.ErrKey)
 	}
+	_, err = keyring.New(nil, key("a", 1))
+	require.ErrorIs(t, err, keyring.ErrKey, "no randomness")
 	_, err = ringWith(t, errReader{}).Seal([]byte("x"))
 	require.ErrorIs(t, err, errNoRandom)
-	for _, text := range []string{fmt.Sprint(key("a", 'S')), fmt.Sprintf("%+v", key("a", 'S')), fmt.Sprintf("%#v", key("a", 'S'))} {
-		require.Equal(t, "key a", text)
+}
+
+func TestNothingPrintsTheSecret(t *testing.T) {
+	k := key("a", 'S')
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		require.Equal(t, "key a", fmt.Sprintf(verb, k), verb)
+		require.Equal(t, "key a", fmt.Sprintf(verb, &k), verb)
+	}
+	for _, v := range []any{k, &k, []keyring.Key{k}} {
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "key", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "key", v)
+		b, err := json.Marshal(v)
+		require.NoError(t, err)
+		out.Write(b)
+		require.NotContains(t, out.String(), "SSS")
+		require.NotContains(t, out.String(), "U1NT", "in base64")
+		require.NotContains(t, out.String(), "83 83")
 	}
 }
 

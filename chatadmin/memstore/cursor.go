@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -15,7 +16,13 @@ func makeCursor(k sortKey) chatadmin.Cursor {
 	return chatadmin.Cursor(base64.RawURLEncoding.EncodeToString(b))
 }
 
+// again marks the cursor behind a page that chaos has emptied: it leads to where that page began. Each empty page adds one, so that no two cursors in a row are equal.
+const again = "."
+
+func emptied(after chatadmin.Cursor) chatadmin.Cursor { return again + after }
+
 func parseCursor(c chatadmin.Cursor) (*sortKey, error) {
+	c = chatadmin.Cursor(strings.TrimLeft(string(c), again))
 	if c == "" {
 		return nil, nil
 	}

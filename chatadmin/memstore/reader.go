@@ -10,7 +10,10 @@ import (
 )
 
 // reader reads the data; the caller holds the lock. The Store takes it for each call, a transaction has it all the time.
-type reader struct{ data *data }
+type reader struct {
+	data  *data
+	chaos *chaos
+}
 
 // get reads rows by key, those of another domain left out.
 func get[K comparable, T any](ctx context.Context, t *table[K, T], keys []K, own func(*T) bool) ([]T, error) {
@@ -80,14 +83,27 @@ func (r reader) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.
 }
 
 func (r reader) ListDomains(ctx context.Context, p chatadmin.Page) ([]chatadmin.Domain, chatadmin.Cursor, error) {
-	return listed(ctx, r.data.domainOrder, within(), p, nil)
+	return listed(ctx, r.chaos, r.data.domainOrder, within(), p, nil)
 }
 
-func listed[T any](ctx context.Context, o *order[T], in span, p chatadmin.Page, match func(*T) bool) ([]T, chatadmin.Cursor, error) {
+// listed is a page of a list, which chaos may shorten.
+func listed[T any](ctx context.Context, c *chaos, o *order[T], in span, p chatadmin.Page, match func(*T) bool) ([]T, chatadmin.Cursor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
-	return page(o, in, p, match)
+	rows, next, err := page(o, in, p, match)
+	if err != nil {
+		return nil, "", err
+	}
+	switch n, short := c.shorten(len(rows)); {
+	case !short:
+		return rows, next, nil
+	case n == 0:
+		return nil, emptied(p.After), nil
+	default:
+		p.Limit = n
+		return page(o, in, p, match)
+	}
 }
 
 func count[T any](ctx context.Context, o *order[T], in span, match func(*T) bool) (n int64, err error) {
@@ -127,7 +143,7 @@ func (r reader) isUser(q chatadmin.UserQuery, u *chatadmin.User) bool {
 
 func (r reader) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
 	o, in, match := r.users(q)
-	return listed(ctx, o, in, p, match)
+	return listed(ctx, r.chaos, o, in, p, match)
 }
 
 func (r reader) CountUsers(ctx context.Context, q chatadmin.UserQuery) (int64, error) {
@@ -136,7 +152,7 @@ func (r reader) CountUsers(ctx context.Context, q chatadmin.UserQuery) (int64, e
 }
 
 func (r reader) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
-	return listed(ctx, r.data.groupName, span{[]string{string(q.Domain)}, q.Prefix}, p, func(g *chatadmin.Group) bool {
+	return listed(ctx, r.chaos, r.data.groupName, span{[]string{string(q.Domain)}, q.Prefix}, p, func(g *chatadmin.Group) bool {
 		return (q.WithDeleting || !g.Deleting) && (!q.DefaultOnly || g.Default) && (q.Creator == "" || g.Creator == q.Creator)
 	})
 }
@@ -162,7 +178,7 @@ func (r reader) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p 
 		return nil, "", fmt.Errorf("memberships of nobody and nothing: %w", chatadmin.ErrBatch)
 	}
 	o, in, match := r.members(q)
-	return listed(ctx, o, in, p, match)
+	return listed(ctx, r.chaos, o, in, p, match)
 }
 
 func (r reader) CountMemberships(ctx context.Context, q chatadmin.MemberQuery) (int64, error) {
@@ -211,7 +227,7 @@ func (r reader) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chat
 	if q.Key != "" {
 		in = within(string(q.Domain), q.Key)
 	}
-	return listed(ctx, r.data.deviceOrder, in, p, match)
+	return listed(ctx, r.chaos, r.data.deviceOrder, in, p, match)
 }
 
 // devicesOf collects the devices of each user, and brings them into the order of the list.
@@ -225,7 +241,7 @@ func (r reader) devicesOf(ctx context.Context, q chatadmin.DeviceQuery, p chatad
 			})
 		}
 	}
-	return listed(ctx, of, within(string(q.Domain)), p, match)
+	return listed(ctx, r.chaos, of, within(string(q.Domain)), p, match)
 }
 
 func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
@@ -242,14 +258,14 @@ func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 		o, in = d.recordDomain, within("d"+string(q.Domain))
 	}
 	owners := set(q.Owners)
-	return listed(ctx, o, in, p, func(r *chatadmin.Record) bool {
+	return listed(ctx, r.chaos, o, in, p, func(r *chatadmin.Record) bool {
 		return (owners == nil || owners[r.Owner]) && (q.Kind == "" || r.Kind == q.Kind) && (q.Domain == "" || r.Domain == q.Domain) && (q.Owner == "" || r.Owner == q.Owner) &&
 			(q.DueBy.IsZero() || !r.Due.After(q.DueBy))
 	})
 }
 
 func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
-	return listed(ctx, r.data.eventOrder, within(string(q.Domain)), p, func(e *chatadmin.Event) bool {
+	return listed(ctx, r.chaos, r.data.eventOrder, within(string(q.Domain)), p, func(e *chatadmin.Event) bool {
 		kind := q.Kind == "" || e.Kind == q.Kind || strings.HasSuffix(q.Kind, ".") && strings.HasPrefix(e.Kind, q.Kind)
 		return kind && (q.Actor == "" || e.Actor == q.Actor) && (q.Target == "" || slices.Contains(e.Targets, q.Target)) &&
 			(q.From.IsZero() || !e.At.Before(q.From)) && (q.To.IsZero() || e.At.Before(q.To))

@@ -15,7 +15,7 @@ func read[T any](ctx context.Context, s *Store, f func(reader) (T, error)) (T, e
 	}
 	s.data.mu.RLock()
 	defer s.data.mu.RUnlock()
-	return f(reader{s.data})
+	return f(reader{s.data, s.chaos})
 }
 
 type pageOf[T any] struct {

@@ -32,6 +32,7 @@ type Chaos struct {
 	Rerun       float64 // the function runs, is undone, and runs again
 	UnknownKept float64 // the transaction is committed, and ErrCommitUnknown reported
 	UnknownLost float64 // the transaction is undone, and ErrCommitUnknown reported
+	ShortPage   float64 // a page of a list has fewer rows than it could, or none at all, and a cursor that leads on
 }
 
 type chaos struct {
@@ -47,6 +48,19 @@ func (c *chaos) roll(rate float64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rnd.Float64() < rate
+}
+
+// shorten rolls for a page that could have n rows, and says how many it has instead.
+func (c *chaos) shorten(n int) (int, bool) {
+	if c == nil || !c.roll(c.ShortPage) {
+		return n, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n < 2 || c.rnd.IntN(2) == 0 { // often, since readers that take an empty page for the end are many
+		return 0, true
+	}
+	return 1 + c.rnd.IntN(n-1), true
 }
 
 // New returns an empty store.
@@ -103,9 +117,7 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
 	if s.chaos != nil && s.chaos.roll(s.chaos.Rerun) {
-		t := s.begin()
-		_ = t.run(ctx, fence, f)
-		t.rollback()
+		s.undone(ctx, fence, f)
 	}
 	t := s.begin()
 	done := false
@@ -131,7 +143,17 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	return nil
 }
 
-func (s *Store) begin() *tx { return &tx{reader: reader{s.data}, now: s.now} }
+// undone runs f and undoes it, even where f panics.
+func (s *Store) undone(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) {
+	t := s.begin()
+	defer func() {
+		t.over = true
+		t.rollback()
+	}()
+	_ = t.run(ctx, fence, f)
+}
+
+func (s *Store) begin() *tx { return &tx{reader: reader{s.data, s.chaos}, now: s.now} }
 
 // run checks the fence, runs f, and changes the fence's revision after an exclusive one.
 func (t *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {

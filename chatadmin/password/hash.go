@@ -29,11 +29,13 @@ const (
 // ErrHash is a stored hash that this package has not made, or that asks for more than it allows.
 var ErrHash = errors.New("not a password hash that can be checked")
 
-func (p Params) check() error {
-	if p.Memory < 8*uint32(p.Threads) || p.Memory > 1<<20 || p.Time < 1 || p.Time > 64 || p.Threads < 1 || p.Threads > 64 {
-		return fmt.Errorf("argon2id with %d KiB, %d passes and %d threads: %w", p.Memory, p.Time, p.Threads, ErrHash)
-	}
-	return nil
+// allowed reports whether the costs are within their limits.
+func (p Params) allowed() bool {
+	return p.Memory >= 8*uint32(p.Threads) && p.Memory <= 1<<20 && p.Time >= 1 && p.Time <= 64 && p.Threads >= 1 && p.Threads <= 64
+}
+
+func (p Params) String() string {
+	return fmt.Sprintf("argon2id with %d KiB, %d passes and %d threads", p.Memory, p.Time, p.Threads)
 }
 
 // below reports whether some cost of p is lower than that of o. The threads alone make nothing dearer for who guesses.
@@ -82,8 +84,8 @@ func parse(s string) (hashed, error) {
 		n[i] = v
 	}
 	h.Params = Params{uint32(n[0]), uint32(n[1]), uint8(n[2])}
-	if err := h.check(); err != nil {
-		return hashed{}, err
+	if !h.allowed() {
+		return hashed{}, fmt.Errorf("%s: %w", h.Params, ErrHash)
 	}
 	var errs [2]error
 	b64 := base64.RawStdEncoding.Strict()

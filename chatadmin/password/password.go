@@ -62,8 +62,8 @@ func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
 	if p.o.Params == (Params{}) {
 		p.o.Params = DefaultParams
 	}
-	if err := p.o.Params.check(); err != nil {
-		return nil, err
+	if !p.o.Params.allowed() {
+		return nil, fmt.Errorf("the costs of new passwords are %s: take 8 KiB for each thread to 1 GiB, 1 to 64 passes and 1 to 64 threads: %w", p.o.Params, chatadmin.ErrInvalid)
 	}
 	if p.o.MinLength = max(p.o.MinLength, 8); p.o.MinLength > MaxLength/4 {
 		return nil, fmt.Errorf("a password of at least %d characters: %w", p.o.MinLength, chatadmin.ErrInvalid)

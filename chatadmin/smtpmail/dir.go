@@ -2,6 +2,7 @@ package smtpmail
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Dir is a chatadmin.Mailer that writes each mail into a folder as an .eml file, with mode 0600: for trying things out.
+// Dir is a chatadmin.Mailer that writes each mail into a folder as an .eml file, with mode 0600: for trying things out. The file is named after the mail's ID, so that a mail that is sent twice is
+// one file.
 type Dir struct {
 	path string
 	from sender
@@ -34,7 +36,11 @@ func (d *Dir) Send(_ context.Context, m chatadmin.Mail) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(d.path, messageID(m.ID)+".eml"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	name := messageID(m.ID)
+	if name == "" { // a name of its own, so that it replaces no other mail
+		name = "mail-" + rand.Text()
+	}
+	f, err := os.OpenFile(filepath.Join(d.path, name+".eml"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing a mail: %w", err)
 	}

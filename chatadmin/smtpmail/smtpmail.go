@@ -6,11 +6,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/mail"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -28,19 +31,35 @@ const (
 
 // Options of a Mailer; nil means defaults.
 type Options struct {
-	FromName           string // shown beside the sender's address
-	Username, Password string // where the server asks for them
-	Security           Security
-	TLSConfig          *tls.Config   // default: the system's certificates
-	HELO               string        // the name given to the server; default the host's own
-	Timeout            time.Duration // of one mail; default 30 s
-	Now                func() time.Time
+	FromName  string // shown beside the sender's address
+	Username  string // where the server asks for it
+	Password  string `json:"-"`
+	Security  Security
+	TLSConfig *tls.Config   // default: the system's certificates
+	HELO      string        // the name given to the server; default the host's own
+	Timeout   time.Duration // of one mail, from dialling to the server's answer; default 30 s
+	Now       func() time.Time
 }
+
+// String hides the password.
+func (o Options) String() string {
+	return fmt.Sprintf("mail as %q for %q, security %d, timeout %s", o.FromName, o.Username, o.Security, o.Timeout)
+}
+
+// Format prints String whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, o.String()) }
+
+// LogValue is String.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // Mailer is a chatadmin.Mailer over one SMTP server. It opens a connection for each mail, so that none is idle when it is needed. It is safe for many goroutines.
 type Mailer struct {
-	client *gomail.Client
-	from   sender
+	host        string
+	opts        []gomail.Option
+	tls         *tls.Config
+	implicitTLS bool
+	timeout     time.Duration
+	from        sender
 }
 
 // sender is what every mail has in common.
@@ -53,8 +72,8 @@ func newSender(from, name string, now func() time.Time) (sender, error) {
 	if err := bare(from); err != nil {
 		return sender{}, fmt.Errorf("sender: %w", err)
 	}
-	if strings.ContainsAny(name, "\r\n") {
-		return sender{}, fmt.Errorf("the sender's name has a line break: %w", chatadmin.ErrInvalid)
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return sender{}, fmt.Errorf("the sender's name %q cannot stand in a mail: give it as UTF-8 text without line breaks and control characters: %w", chatadmin.Cut(name), chatadmin.ErrInvalid)
 	}
 	if now == nil {
 		now = time.Now
@@ -94,30 +113,40 @@ func New(addr, from string, o *Options) (*Mailer, error) {
 	if timeout == 0 {
 		timeout = 30 * time.Second
 	}
-	opts := []gomail.Option{gomail.WithPort(n), gomail.WithTimeout(timeout), gomail.WithoutNoop()}
+	config := o.TLSConfig.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: gomail.DefaultTLSMinVersion}
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	// go-mail counts its timeout anew for each phase of a mail. It is longer than the one that Send keeps for all of them, which so is always the first to end.
+	opts := []gomail.Option{gomail.WithPort(n), gomail.WithTimeout(2 * timeout), gomail.WithoutNoop(), gomail.WithTLSConfig(config)}
+	auth := gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
 	switch o.Security {
 	case ImplicitTLS:
-		opts = append(opts, gomail.WithSSL())
+		// go-mail does not see that a connection which it did not dial is encrypted, and would discover none of the ways to log in that need it.
+		opts, auth = append(opts, gomail.WithSSL()), gomail.WithOpportunisticSMTPAuth(encryptedAuth...)
 	case Plaintext:
 		opts = append(opts, gomail.WithTLSPolicy(gomail.NoTLS))
 	default:
 		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
-	if o.TLSConfig != nil {
-		opts = append(opts, gomail.WithTLSConfig(o.TLSConfig))
-	}
 	if o.HELO != "" {
 		opts = append(opts, gomail.WithHELO(o.HELO))
 	}
 	if o.Username != "" {
-		opts = append(opts, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(o.Username), gomail.WithPassword(o.Password))
+		opts = append(opts, auth, gomail.WithUsername(o.Username), gomail.WithPassword(o.Password))
 	}
-	c, err := gomail.NewClient(host, opts...)
-	if err != nil {
+	if _, err := gomail.NewClient(host, opts...); err != nil {
 		return nil, fmt.Errorf("SMTP server %q: %w", addr, err)
 	}
-	return &Mailer{c, s}, nil
+	return &Mailer{host, opts, config, o.Security == ImplicitTLS, timeout, s}, nil
 }
+
+// encryptedAuth are the ways to log in over an encrypted connection, the best first, in the order in which go-mail discovers them.
+var encryptedAuth = []gomail.SMTPAuthType{gomail.SMTPAuthSCRAMSHA256PLUS, gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1PLUS, gomail.SMTPAuthSCRAMSHA1,
+	gomail.SMTPAuthNTLM, gomail.SMTPAuthCramMD5, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin}
 
 // message composes one mail.
 func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
@@ -128,7 +157,8 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 		return nil, err
 	}
 	msg := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
-	if err := errors.Join(msg.FromFormat(s.name, s.addr), msg.To(m.To)); err != nil {
+	msg.FromMailAddress(&mail.Address{Name: s.name, Address: s.addr})
+	if err := msg.To(m.To); err != nil {
 		return nil, fmt.Errorf("composing the mail: %w", err)
 	}
 	msg.Subject(m.Subject)
@@ -151,28 +181,61 @@ func messageID(id string) string {
 	}, id)
 }
 
-// Send implements chatadmin.Mailer. A refusal for good (5xx) wraps chatadmin.ErrMailRefused; a connection that broke when the mail had been handed over, but before the server answered,
-// chatadmin.ErrMailUnknown. Every other error means that the mail was not accepted and may be tried again.
+// Send implements chatadmin.Mailer. A refusal for good (5xx) wraps chatadmin.ErrMailRefused; a connection that broke or was given up when the mail had been handed over, but before the
+// server answered, chatadmin.ErrMailUnknown. Every other error means that the mail was not accepted and may be tried again. When ctx ends, Send does, too.
 func (s *Mailer) Send(ctx context.Context, m chatadmin.Mail) error {
 	msg, err := s.from.message(m)
 	if err != nil {
 		return err
 	}
-	err = s.client.DialAndSendWithContext(ctx, msg)
+	err = s.deliver(ctx, msg)
 	if err == nil || msg.IsDelivered() { // what goes wrong afterwards changes nothing
 		return nil
 	}
 	var se *gomail.SendError
-	if !errors.As(err, &se) {
-		return fmt.Errorf("sending mail to %s: %w", m.To, err)
-	}
+	sent := errors.As(err, &se)
 	switch {
-	case se.ErrorCode() >= 500:
+	case sent && se.ErrorCode() >= 500:
 		return fmt.Errorf("sending mail to %s: %w: the server said %d", m.To, chatadmin.ErrMailRefused, se.ErrorCode())
-	case se.Reason == gomail.ErrSMTPDataClose && se.ErrorCode() == 0:
+	case sent && se.Reason == gomail.ErrSMTPDataClose && se.ErrorCode() == 0:
 		return fmt.Errorf("sending mail to %s: %w", m.To, chatadmin.ErrMailUnknown)
-	case se.ErrorCode() > 0:
+	case sent && se.ErrorCode() > 0:
 		return fmt.Errorf("sending mail to %s: the server said %d, try again later", m.To, se.ErrorCode())
+	case ctx.Err() != nil:
+		return fmt.Errorf("sending mail to %s: %w", m.To, ctx.Err())
+	case errors.Is(err, errTimeout):
+		return fmt.Errorf("sending mail to %s: %w of %s", m.To, errTimeout, s.timeout)
+	case sent:
+		return fmt.Errorf("sending mail to %s: the connection broke before the mail was handed over", m.To)
 	}
-	return fmt.Errorf("sending mail to %s: the connection broke before the mail was handed over", m.To)
+	return fmt.Errorf("sending mail to %s: %w", m.To, err)
+}
+
+var errTimeout = errors.New("the server did not take the mail within the timeout")
+
+// deliver hands a message over within the timeout. go-mail looks at ctx only while it dials, and leaves connections open on which it could not log in: so the connection is dialled
+// here, by a client of its own, and closed in any case.
+func (s *Mailer) deliver(ctx context.Context, msg *gomail.Msg) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
+	defer cancel()
+	dial := func(dialing context.Context, network, address string) (net.Conn, error) { // dialing ends as soon as the server lets the mail in
+		c, err := (&net.Dialer{}).DialContext(dialing, network, address)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(ctx, func() { _ = c.Close() }) // cancel closes it, at the latest
+		if !s.implicitTLS {
+			return c, nil
+		}
+		encrypted := tls.Client(c, s.tls)
+		return encrypted, encrypted.HandshakeContext(dialing)
+	}
+	client, err := gomail.NewClient(s.host, append(s.opts[:len(s.opts):len(s.opts)], gomail.WithDialContextFunc(dial))...)
+	if err != nil {
+		return err
+	}
+	if err = client.DialAndSendWithContext(ctx, msg); err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package smtpmail_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,8 +10,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"mime"
 	"mime/quotedprintable"
@@ -34,9 +39,11 @@ type server struct {
 	addr     string
 	cert     tls.Certificate
 	pool     *x509.CertPool
-	startTLS bool
-	fail     map[string]string // answers by verb; "DOT" is the end of the data; "HANGUP" closes the connection
+	security smtpmail.Security
+	fail     map[string]string // answers by verb; "DOT" is the end of the data; "HANGUP" closes the connection, "SILENCE" waits until the client does
 	got      chan delivery
+	silent   chan struct{} // one for each silence that begins
+	ended    chan struct{} // one for each connection that is over
 }
 
 type delivery struct {
@@ -44,7 +51,7 @@ type delivery struct {
 	encrypted            bool
 }
 
-func serve(t *testing.T, startTLS bool, fail map[string]string) *server {
+func serve(t *testing.T, security smtpmail.Security, fail map[string]string) *server {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
@@ -57,7 +64,8 @@ func serve(t *testing.T, startTLS bool, fail map[string]string) *server {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	s := &server{addr: l.Addr().String(), cert: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool: pool, startTLS: startTLS, fail: fail, got: make(chan delivery, 10)}
+	s := &server{addr: l.Addr().String(), cert: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool: pool, security: security, fail: fail,
+		got: make(chan delivery, 10), silent: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -71,14 +79,25 @@ func serve(t *testing.T, startTLS bool, fail map[string]string) *server {
 }
 
 func (s *server) talk(c net.Conn) {
-	defer func() { _ = c.Close() }()
-	tp := textproto.NewConn(c)
+	defer func() {
+		_ = c.Close()
+		s.ended <- struct{}{}
+	}()
 	var d delivery
+	if s.security == smtpmail.ImplicitTLS {
+		c, d.encrypted = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{s.cert}}), true
+	}
+	tp := textproto.NewConn(c)
 	say := func(verb, answer string) bool {
 		if a, ok := s.fail[verb]; ok {
 			answer = a
 		}
-		if answer == "HANGUP" {
+		switch answer {
+		case "SILENCE":
+			s.silent <- struct{}{}
+			_, _ = io.Copy(io.Discard, c)
+			return false
+		case "HANGUP":
 			return false
 		}
 		return tp.PrintfLine("%s", answer) == nil
@@ -96,7 +115,7 @@ func (s *server) talk(c net.Conn) {
 		switch verb = strings.ToUpper(verb); verb {
 		case "EHLO":
 			answer = "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME"
-			if s.startTLS && !d.encrypted {
+			if s.security == smtpmail.StartTLS && !d.encrypted {
 				answer = "250-test\r\n250-STARTTLS\r\n250 8BITMIME"
 			}
 		case "STARTTLS":
@@ -136,7 +155,10 @@ func (s *server) talk(c net.Conn) {
 
 func (s *server) mailer(t *testing.T, o smtpmail.Options) *smtpmail.Mailer {
 	o.TLSConfig = &tls.Config{RootCAs: s.pool, ServerName: "127.0.0.1"}
-	o.HELO, o.Timeout = "client.example", 5*time.Second
+	o.HELO = "client.example"
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
 	o.Now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 	m, err := smtpmail.New(s.addr, "admin@chat.example", &o)
 	require.NoError(t, err)
@@ -147,7 +169,7 @@ var letter = chatadmin.Mail{ID: "invitation-42", To: "ann@example.com", Subject:
 	Text: "Hello Zoë,\n\n.a line that begins with a dot\n" + strings.Repeat("long ", 300) + "\nhttps://chat.example/activate?token=a=b\n"}
 
 func TestConversation(t *testing.T) {
-	s := serve(t, true, nil)
+	s := serve(t, smtpmail.StartTLS, nil)
 	m := s.mailer(t, smtpmail.Options{FromName: "Chat Ädmin", Username: "user", Password: "secret-password"})
 	require.NoError(t, m.Send(context.Background(), letter))
 	d := <-s.got
@@ -156,6 +178,32 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, "TO:<ann@example.com>", d.to)
 	require.Equal(t, "PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00user\x00secret-password")), d.auth)
 	check(t, d.data, "Chat Ädmin")
+}
+
+func TestImplicitTLS(t *testing.T) {
+	s := serve(t, smtpmail.ImplicitTLS, nil)
+	m := s.mailer(t, smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: "secret-password"})
+	require.NoError(t, m.Send(context.Background(), letter))
+	d := <-s.got
+	require.True(t, d.encrypted)
+	require.Equal(t, "PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00user\x00secret-password")), d.auth)
+	stranger, err := smtpmail.New(s.addr, "admin@chat.example", &smtpmail.Options{Security: smtpmail.ImplicitTLS})
+	require.NoError(t, err)
+	require.Error(t, stranger.Send(context.Background(), letter), "nobody vouches for the certificate")
+	require.Empty(t, s.got)
+}
+
+// A name that New takes is the one that is shown.
+func TestFromName(t *testing.T) {
+	s := serve(t, smtpmail.StartTLS, nil)
+	for _, name := range []string{"", "Acme", `Acme "Chat"`, `Acme\Chat`, `Acme \`, "Acme (Chat)", "Ä, B <x>", `Ä "x"`, `x" <evil@evil.example> (`, "a@b.example, c", "Ünï " + strings.Repeat("lang ", 30) + "✓"} {
+		require.NoError(t, s.mailer(t, smtpmail.Options{FromName: name}).Send(context.Background(), letter), name)
+		check(t, (<-s.got).data, name)
+	}
+	for _, name := range []string{"x\r\nBcc: y", "x\ny", "Acme\tChat", "Acme\x00", "\xff", "Acme \xc3"} {
+		_, err := smtpmail.New(s.addr, "a@b.example", &smtpmail.Options{FromName: name})
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%q", name)
+	}
 }
 
 func check(t *testing.T, data, name string) {
@@ -196,7 +244,7 @@ func TestFaults(t *testing.T) {
 		"no banner":              {map[string]string{"CONNECT": "HANGUP"}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, true, c.fail)
+			s := serve(t, smtpmail.StartTLS, c.fail)
 			err := s.mailer(t, smtpmail.Options{Username: "user", Password: "secret-password"}).Send(context.Background(), letter)
 			require.Error(t, err)
 			require.Equal(t, c.refused, errors.Is(err, chatadmin.ErrMailRefused), err)
@@ -205,12 +253,12 @@ func TestFaults(t *testing.T) {
 			require.NotContains(t, err.Error(), "Zoë")
 		})
 	}
-	s := serve(t, true, map[string]string{"QUIT": "HANGUP", "RSET": "HANGUP"})
+	s := serve(t, smtpmail.StartTLS, map[string]string{"QUIT": "HANGUP", "RSET": "HANGUP"})
 	require.NoError(t, s.mailer(t, smtpmail.Options{}).Send(context.Background(), letter), "what happens after the mail was taken is no matter")
 }
 
 func TestEncryptionIsMandatory(t *testing.T) {
-	s := serve(t, false, nil)
+	s := serve(t, smtpmail.Plaintext, nil)
 	require.Error(t, s.mailer(t, smtpmail.Options{}).Send(context.Background(), letter))
 	require.Empty(t, s.got)
 	require.NoError(t, s.mailer(t, smtpmail.Options{Security: smtpmail.Plaintext}).Send(context.Background(), letter))
@@ -218,15 +266,97 @@ func TestEncryptionIsMandatory(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	s := serve(t, true, nil)
+	s := serve(t, smtpmail.StartTLS, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.Error(t, s.mailer(t, smtpmail.Options{}).Send(ctx, letter))
 	require.Empty(t, s.got)
 }
 
+// Whenever the server falls silent, the end of ctx ends the mail and the connection, and so does the timeout.
+func TestSilentServer(t *testing.T) {
+	for _, verb := range []string{"CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT"} {
+		t.Run(verb, func(t *testing.T) {
+			o := smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: "secret-password", Timeout: time.Minute}
+			if verb == "STARTTLS" {
+				o.Security = smtpmail.StartTLS
+			}
+			s := serve(t, o.Security, map[string]string{verb: "SILENCE"})
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			failed := make(chan error, 1)
+			go func() { failed <- s.mailer(t, o).Send(ctx, letter) }()
+			soon(t, s.silent)
+			cancel()
+			err := soon(t, failed)
+			require.Equal(t, verb == "DOT", errors.Is(err, chatadmin.ErrMailUnknown), err)
+			require.Equal(t, verb != "DOT", errors.Is(err, context.Canceled), err)
+			soon(t, s.ended)
+
+			o.Timeout = 200 * time.Millisecond
+			go func() { failed <- s.mailer(t, o).Send(context.Background(), letter) }()
+			err = soon(t, failed)
+			require.Equal(t, verb == "DOT", errors.Is(err, chatadmin.ErrMailUnknown), err)
+			if verb != "DOT" {
+				require.ErrorContains(t, err, "within the timeout of 200ms", "of the whole mail, not of one answer")
+			}
+			soon(t, s.ended)
+		})
+	}
+}
+
+// A connection over which no mail can go is closed.
+func TestConnectionsAreClosed(t *testing.T) {
+	for name, fail := range map[string]map[string]string{"no encryption": nil, "no welcome": {"EHLO": "554 no", "HELO": "554 no"}} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, smtpmail.Plaintext, fail)
+			m := s.mailer(t, smtpmail.Options{})
+			for range 20 {
+				require.Error(t, m.Send(context.Background(), letter))
+			}
+			for range 20 {
+				soon(t, s.ended)
+			}
+		})
+	}
+}
+
+// soon waits for what comes without delay.
+func soon[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nothing came")
+	}
+	return v
+}
+
+func TestNothingPrintsThePassword(t *testing.T) {
+	o := smtpmail.Options{FromName: "Acme", Username: "user", Password: "hunter2"}
+	m, err := smtpmail.New("localhost:25", "a@b.example", &o)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	for _, v := range []any{o, &o, m, []smtpmail.Options{o}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&out, verb, v)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+	}
+	require.Contains(t, out.String(), `"v":"mail as \"Acme\"`)
+	require.NotContains(t, out.String(), "hunter2")
+	require.NotContains(t, out.String(), hex.EncodeToString([]byte("hunter2")))
+	b, err := json.Marshal(struct {
+		smtpmail.Options
+		Now *int // hides what has no JSON
+	}{Options: o})
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "hunter2")
+}
+
 func TestSmuggling(t *testing.T) {
-	s := serve(t, true, nil)
+	s := serve(t, smtpmail.StartTLS, nil)
 	m := s.mailer(t, smtpmail.Options{})
 	for _, change := range []func(*chatadmin.Mail){
 		func(m *chatadmin.Mail) { m.To = "Bob <bob@example.com>" },
@@ -249,8 +379,6 @@ func TestSmuggling(t *testing.T) {
 		_, err := smtpmail.New("localhost:25", from, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	_, err := smtpmail.New("localhost:25", "a@b.example", &smtpmail.Options{FromName: "x\r\nBcc: y"})
-	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	for _, addr := range []string{"localhost", ":25", "localhost:smtp", ""} {
 		_, err := smtpmail.New(addr, "a@b.example", nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, addr)
@@ -278,4 +406,12 @@ func TestDir(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, names, 2, "no ID leads out of the folder")
+	nameless := letter
+	nameless.ID = ""
+	require.NoError(t, d.Send(context.Background(), nameless))
+	require.NoError(t, d.Send(context.Background(), nameless))
+	require.NoError(t, d.Send(context.Background(), letter))
+	names, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, names, 4, "mails without an ID do not replace each other, the same mail does")
 }
