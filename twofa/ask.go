@@ -117,11 +117,14 @@ func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
 	switch {
 	case equal(h, c.Hash):
 		return i, current
-	case equal(h, c.Before) && (k.wasCurrent || now.Sub(c.Used) < k.t.o.TrustGrace):
+	case equal(h, c.Before) && (k.wasCurrent || k.t.withinGrace(now.Sub(c.Used))):
 		return i, graceful
 	}
 	return i, outdated
 }
+
+// withinGrace reports whether a rotation that long ago is forgiven. By a clock behind that of the rotation it lies in the future: it is not known how long ago it was.
+func (t *Service) withinGrace(ago time.Duration) bool { return ago >= 0 && ago < t.o.TrustGrace }
 
 // run is the transaction.
 func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {

@@ -144,6 +144,20 @@ func TestReplayRevokes(t *testing.T) {
 	require.False(t, ok)
 }
 
+// A clock that is set back, or that of another process, is behind the rotation: that forgives nothing, whatever the grace.
+func TestReplayAfterClockSetBack(t *testing.T) {
+	for _, grace := range []time.Duration{0, time.Minute} {
+		w, ann, _, old := trusted(t, memstore.New(nil), &twofa.Options{TrustGrace: grace})
+		w.clock.Advance(days)
+		ok, _ := w.passes(ann, old)
+		require.True(t, ok)
+		w.clock.Advance(-2 * time.Second)
+		ok, _ = w.passes(ann, old)
+		require.False(t, ok, "grace %s", grace)
+		require.Len(t, w.events(twofa.KindReplay), 1)
+	}
+}
+
 // A replay is punished even while the user is asked too much to be asked again.
 func TestReplayDuringPause(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Email, Validity: days})
