@@ -53,6 +53,13 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	if rec.Rev == 0 {
 		op.Fence = chatadmin.Shared // a record that the user will own
 	}
+	if rec.Rev == 0 && p.Mode == Email {
+		// A change of the address meanwhile could not move the revision of what is not there yet, so it is put there first.
+		if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.begin); err != nil {
+			return signin.Asked{}, err
+		}
+		op.Fence = chatadmin.NoFence
+	}
 	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil || k.refused != nil {
 		return signin.Asked{}, errors.Join(err, k.refused)
 	}
@@ -125,6 +132,11 @@ func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
 
 // withinGrace reports whether a rotation that long ago is forgiven. By a clock behind that of the rotation it lies in the future: it is not known how long ago it was.
 func (t *Service) withinGrace(ago time.Duration) bool { return ago >= 0 && ago < t.o.TrustGrace }
+
+// begin is the transaction that gives a user a state.
+func (k *asking) begin(ctx context.Context, w *chatadmin.Work) error {
+	return change(ctx, w, k.user.ID, func(*state) (bool, error) { return true, nil })
+}
 
 // run is the transaction.
 func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
