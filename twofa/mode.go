@@ -83,7 +83,7 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	for _, r := range rs {
 		st, err := decodeState(r)
 		if err != nil {
-			return err
+			continue // who has it cannot pass, and setting it up anew is what a reset comes to
 		}
 		enrolled[r.ID] = st.enrolled()
 		c.outstanding(&st)

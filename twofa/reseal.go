@@ -18,7 +18,7 @@ const (
 // Resealed is the Result of a job of Reseal, as JSON.
 type Resealed struct {
 	Sealed   int64 `json:"sealed"`   // users whose secrets were sealed anew
-	Unopened int64 `json:"unopened"` // users whose secrets do not open: they were tampered with. Reset these users
+	Unopened int64 `json:"unopened"` // users whose secrets do not open or whose state cannot be read: they were tampered with. Reset these users
 }
 
 // Reseal seals with the ring's current key whatever an old key of it has sealed, for all users of a domain, so that the old key can be taken out of the ring. (Signing in does the same for one's own.) Interrupted,
@@ -98,6 +98,10 @@ func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, j *chatadm
 	}
 	if len(keys) > 0 {
 		err := changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+			if st.Lost {
+				r.Unopened++
+				return false, nil
+			}
 			write, err := t.reseal(st, w.Domain.ID, user)
 			switch {
 			case errors.Is(err, keyring.ErrOpen):

@@ -35,6 +35,12 @@ type state struct {
 	Challenges []challenge  `json:"challenges,omitempty"` // the oldest first
 	Remembered []remembered `json:"remembered,omitempty"` // the oldest first
 	Notices    []notice     `json:"notices,omitempty"`
+
+	// Lost says that what was here could not be read when it had to be ended: nobody signs in until a reset.
+	Lost bool `json:"lost,omitempty"`
+
+	due   time.Time // as the record has it
+	later time.Time // set: the record stays as it is, and is due again by then
 }
 
 // challenge waits for its answer. What the client holds of it is a secret of which only the hash is kept.
@@ -67,14 +73,20 @@ type remembered struct {
 
 const stateVersion = 1
 
+// decodeState reads a state. One that cannot be read lets nobody in, and is an error that says so; the state returned with it is what takes its place where it must be ended. Revisions
+// are numbered by the clock, so that as a generation they are beyond every one that was reached by counting resets: what was sealed before stays dead.
 func decodeState(r chatadmin.Record) (state, error) {
-	var st state
+	st, lost := state{}, state{Generation: int64(r.Rev), Lost: true, due: r.Due}
 	if err := json.Unmarshal(r.Data, &st); err != nil {
-		return state{}, fmt.Errorf("two-factor state of user %s: %w", r.ID, err)
+		return lost, fmt.Errorf("the two-factor state of user %s cannot be read; reset the two-factor authentication of this user: %w", r.ID, err)
 	}
 	if st.Version > stateVersion {
-		return state{}, fmt.Errorf("two-factor state of user %s was written by a newer version of this library", r.ID)
+		return lost, fmt.Errorf("the two-factor state of user %s was written by a newer version of this library; update this program, or reset the two-factor authentication of this user", r.ID)
 	}
+	if st.Lost {
+		return lost, fmt.Errorf("the two-factor state of user %s was lost; reset the two-factor authentication of this user", r.ID)
+	}
+	st.due = r.Due
 	return st, nil
 }
 
@@ -82,6 +94,10 @@ func (st *state) enrolled() bool { return len(st.Seed) > 0 }
 
 // encode is r with the state in it.
 func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
+	if !st.later.IsZero() {
+		r.Due = st.later
+		return r, nil
+	}
 	st.Version = stateVersion
 	r.Due = time.Time{}
 	for _, n := range st.Notices {
@@ -125,7 +141,7 @@ func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*s
 	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: was}})
 }
 
-// changeStates is change for those of at most chatadmin.MaxBatch users who have a state.
+// changeStates is change for those of at most chatadmin.MaxBatch users who have a state. One that cannot be read does not keep others from being changed: f gets it as lost.
 func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
@@ -133,10 +149,7 @@ func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, 
 	}
 	var changes []chatadmin.Change[chatadmin.Record]
 	for _, r := range rs {
-		st, err := decodeState(r)
-		if err != nil {
-			return err
-		}
+		st, _ := decodeState(r)
 		write, err := f(chatadmin.ID(r.ID), &st)
 		if err != nil {
 			return err

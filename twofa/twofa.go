@@ -69,7 +69,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 }
 
 // usersChanged ends open challenges and remembered clients of users who lose access, and, where codes go by e-mail, of those whose address changes. An enrolled
-// authenticator stays for when they come back.
+// authenticator stays for when they come back; a state that cannot be read is replaced by one that a reset has to end, so that it keeps nobody from losing access.
 func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
 	p, err := decodePolicy(w.Settings.Policies[policyName])
 	if err != nil {
@@ -120,10 +120,7 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 		}
 		for _, r := range rs {
 			st, err := decodeState(r)
-			if err != nil {
-				return nil, err
-			}
-			enrolled[r.ID] = st.enrolled()
+			enrolled[r.ID] = err == nil && st.enrolled()
 		}
 	}
 	for i := range users {
