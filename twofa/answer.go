@@ -194,8 +194,12 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	if len(st.Remembered) >= maxRemembered {
 		st.Remembered = slices.Delete(st.Remembered, 0, len(st.Remembered)-maxRemembered+1)
 	}
-	st.Remembered = append(st.Remembered, remembered{ID: tok.selector, Hash: tok.hash(n.o.Domain, n.o.User, st.Generation, string(c.Client)), Client: c.Client, Epoch: p.Epoch,
-		Since: now, Used: now, Expires: now.Add(p.policy().Validity)})
+	r := remembered{ID: tok.selector, Hash: tok.hash(n.o.Domain, n.o.User, st.Generation, string(c.Client)), Client: c.Client, Epoch: p.Epoch,
+		Since: now, Used: now, Expires: now.Add(p.policy().Validity)}
+	if p.Floor.After(now) {
+		r.Floor = p.Floor
+	}
+	st.Remembered = append(st.Remembered, r)
 	st.tell(tok.selector, newRemembered, now)
 	w.Record(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
 	n.answer.Trust = tok.plain()
@@ -212,7 +216,7 @@ func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (s
 	if err != nil {
 		return signin.Challenge{}, err
 	}
-	var mail *chatadmin.Mail
+	var mail *codeMail
 	var sent signin.Challenge
 	err = t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
 		p, err := decodePolicy(w.Settings.Policies[policyName])
@@ -237,5 +241,5 @@ func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (s
 	if err != nil {
 		return signin.Challenge{}, err
 	}
-	return sent, t.sendCode(ctx, *mail)
+	return sent, t.sendCode(ctx, domain, user, *mail)
 }

@@ -1,6 +1,7 @@
 package twofa_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -112,6 +113,57 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany, "nor does a reset")
+}
+
+// Codes that were sent by a clock that was far ahead do not count for as long as it was; those by a clock that is a little ahead do.
+func TestMailsOfAWrongClock(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	w.clock.Advance(365 * days)
+	for range 5 {
+		w.challenged(ann)
+	}
+	w.clock.Advance(-time.Minute)
+	_, err := w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+	w.clock.Advance(-364 * days)
+	w.challenged(ann)
+}
+
+// Mails that surely were not accepted are none that were sent. Where that is not known they count.
+func TestFailedMailsDoNotCount(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	away := errors.New("away")
+	for range 6 {
+		w.mail.FailNext(away)
+		_, err := w.ask(ann, "")
+		require.ErrorIs(t, err, away)
+	}
+	c := w.challenged(ann)
+	for range 6 {
+		w.mail.FailNext(away)
+		_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.ErrorIs(t, err, away)
+	}
+	for range 4 {
+		w.mail.FailNext(chatadmin.ErrMailUnknown)
+		_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.NoError(t, err)
+	}
+	_, err := w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+
+	// A caller who has gone away meanwhile changes nothing about that.
+	w.clock.Advance(time.Hour)
+	for range 6 {
+		gone, cancel := context.WithCancel(ctx)
+		_, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
+			o.Mailer = mailer(func(context.Context, chatadmin.Mail) error { cancel(); return away })
+		})
+		_, err := f.Ask(gone, w.settings(), ann, attempt(""))
+		require.ErrorIs(t, err, away)
+	}
 }
 
 // Who cannot get a code is told so, and nobody gets in for want of an address or a mail server.

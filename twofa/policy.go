@@ -94,6 +94,9 @@ func (s stored) become(p Policy, now time.Time) stored {
 	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
 		next.Epoch++
 	}
+	if next.Floor.After(now) { // set by a clock that was wrong: whom it would have ended cannot be told any more, so it is everybody
+		next.Epoch, next.Floor = s.Epoch+1, time.Time{}
+	}
 	if old := now.Add(-was.Validity); was.Validity > 0 && old.After(next.Floor) {
 		next.Floor = old
 	}
@@ -106,7 +109,8 @@ func (s stored) until(c *remembered, now time.Time) time.Time {
 	if c.Expires.Before(end) {
 		end = c.Expires
 	}
-	if c.Epoch != s.Epoch || !c.Since.After(s.Floor) || !now.Before(end) || now.Before(c.Since) {
+	floored := !c.Since.After(s.Floor) && (c.Floor.IsZero() || !c.Floor.Equal(s.Floor))
+	if c.Epoch != s.Epoch || floored || !now.Before(end) || now.Before(c.Since) {
 		return time.Time{}
 	}
 	return end

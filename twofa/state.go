@@ -69,6 +69,7 @@ type remembered struct {
 	Since   time.Time     `json:"since"`
 	Used    time.Time     `json:"used"` // when it was rotated last
 	Expires time.Time     `json:"expires"`
+	Floor   time.Time     `json:"floor,omitzero"` // of the policy, where a wrong clock had put it beyond Since: this floor ends what was there before it, not this client
 }
 
 const stateVersion = 1

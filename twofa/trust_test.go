@@ -281,6 +281,33 @@ func TestRememberedInTheMomentOfTheChange(t *testing.T) {
 	require.True(t, ok)
 }
 
+// The policy was changed by a clock that was far ahead. Who is remembered afterwards is remembered, until a later change ends it as ever; who was before stays forgotten.
+func TestPolicyOfAWrongClock(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 4 * days})
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	before := w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(365 * days)
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 3 * days})
+	w.clock.Advance(-364 * days)
+	token := w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(time.Hour)
+	ok, token := w.passes(ann, token)
+	require.True(t, ok, "it was given out, so it is worth something")
+	ok, _ = w.passes(ann, before)
+	require.False(t, ok)
+
+	w.clock.Advance(2 * days)
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: days})
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days})
+	ok, _ = w.passes(ann, token)
+	require.False(t, ok, "too old for a period that was in force")
+	token = w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(time.Hour)
+	ok, _ = w.passes(ann, token)
+	require.True(t, ok)
+}
+
 func TestRevoke(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	second := w.right(w.challenged(ann).ID, w.code(secret), true)

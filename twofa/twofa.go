@@ -42,7 +42,8 @@ const (
 	maxPause      = 16 * time.Hour
 	maxMails      = 5 // codes sent to a user within mailWindow, over all challenges
 	mailWindow    = 15 * time.Minute
-	maxRemembered = 20 // clients of a user: a further one takes the place of the oldest
+	maxText       = 200 // bytes of a device, client or method
+	maxRemembered = 20  // clients of a user: a further one takes the place of the oldest
 )
 
 var (

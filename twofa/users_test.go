@@ -135,6 +135,26 @@ func TestReset(t *testing.T) {
 	require.ErrorIs(t, w.twofa.Reset(ctx, w.s, make([]chatadmin.ID, 1001)...), chatadmin.ErrInvalid)
 }
 
+// A reset ends the row of wrong codes also when its pause is over and nothing is open: the next pause is the short one again.
+func TestResetEndsWrongCodes(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	burn := func() {
+		for range 2 {
+			c := w.challenged(ann)
+			code := w.mailed(ann)
+			for range 5 {
+				w.wrong(c.ID, another(code))
+			}
+		}
+		w.clock.Advance(16 * time.Minute)
+	}
+	burn()
+	require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID))
+	burn()
+	w.challenged(ann)
+}
+
 // A reset while codes are being answered: whoever came in came in before it, and afterwards nothing of before works.
 func TestResetRace(t *testing.T) {
 	store := memstore.New(nil)
