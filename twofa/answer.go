@@ -136,11 +136,8 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	case len(c.Seed) > 0:
 		return n.enrol(w, st, c)
 	case n.recovery != "":
-		if !p.Recovery {
-			return false, nil
-		}
 		h := recoveryHash(n.recovery, n.o.Domain, n.o.User, st.Generation)
-		i := slices.IndexFunc(st.Recovery, func(o []byte) bool { return equal(h, o) })
+		i := slices.IndexFunc(st.recovery(p), func(o []byte) bool { return equal(h, o) })
 		if i < 0 {
 			return false, nil
 		}
@@ -206,7 +203,7 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return nil
 }
 
-// Resend sends a new code for a challenge of the mode Email; the one before is dead. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
+// Resend sends a new code for a challenge of the mode Email; the one before is dead. The challenge is prolonged by it, up to half an hour in all; then the sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
 // user is sent, over all challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
 	if t.ring == nil {

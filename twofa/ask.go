@@ -287,7 +287,12 @@ func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c 
 	if c.Key, err = t.ring.Seal([]byte(key), belongs("mail", w.Domain.ID, user, st.Generation)...); err != nil {
 		return nil, err
 	}
-	c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife)
+	if c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife); c.Latest.IsZero() {
+		c.Latest = now.Add(maxLife)
+	}
+	if c.Expires.After(c.Latest) {
+		c.Expires = c.Latest
+	}
 	st.Mails = append(st.Mails, now)
 	return &codeMail{at: now, Mail: chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email, Subject: "Your code for " + w.Domain.Name,
 		Text: fmt.Sprintf("Hello %s,\n\nsomebody has signed in to your account at %s with your password. The code that lets them in is:\n\n%s\n\nIt works once, until %s. If this was not you, give it to nobody and change your password.\n",

@@ -97,6 +97,9 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrTooMany)
 	w.challenged(bob)
 	require.Len(t, w.mail.To(bob.Email), 1, "others are not concerned")
+	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	require.NoError(t, err)
+	require.ErrorIs(t, e.CannotPass, twofa.ErrTooMany)
 	w.clock.Advance(15*time.Minute - time.Millisecond)
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany)
@@ -113,6 +116,27 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany, "nor does a reset")
+}
+
+// Sending anew prolongs a challenge, but not for ever.
+func TestResendDoesNotKeepAChallenge(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	end := w.clock.Now().Add(30 * time.Minute)
+	for range 3 {
+		w.clock.Advance(9 * time.Minute)
+		again, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.NoError(t, err)
+		require.False(t, again.Expires.After(end))
+	}
+	w.clock.Advance(3*time.Minute - time.Millisecond)
+	_, err := w.twofa.Open(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	w.clock.Advance(time.Millisecond)
+	w.wrong(c.ID, w.mailed(ann))
+	_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
 // Codes that were sent by a clock that was far ahead do not count for as long as it was; those by a clock that is a little ahead do.

@@ -147,6 +147,8 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 	s := w.admin.AsHost(d.ID)
 	second, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "second", FirstName: "The", LastName: "Second", Role: boss.Role, NoInvitation: true})
 	require.NoError(t, err)
+	third, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "third", Email: "third@radio.example", FirstName: "The", LastName: "Third", Role: boss.Role, NoInvitation: true})
+	require.NoError(t, err)
 	none, some := "", "boss@radio.example"
 	address := func(u chatadmin.User, a *string) {
 		_, err := s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: a})
@@ -154,13 +156,13 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 	}
 
 	p := w.plan(s, byMail)
-	require.EqualValues(t, 2, p.Counts["administrators"])
+	require.EqualValues(t, 3, p.Counts["administrators"])
 	require.EqualValues(t, 1, p.Counts["administrators_out"])
 	address(boss, &none)
 	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
-	_, err = s.DeactivateUsers(ctx, second.ID)
+	_, err = s.DeactivateUsers(ctx, second.ID, third.ID)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of two")
+	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
 	address(boss, &some)
 	require.NoError(t, w.twofa.SetMode(ctx, s, p))
 

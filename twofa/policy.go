@@ -53,6 +53,8 @@ type stored struct {
 	Recovery bool      `json:"recovery,omitempty"`
 	Epoch    int64     `json:"epoch"`          // challenges and remembered clients of another one are dead; a change of the mode, and remembering nobody any more, begin a new one
 	Floor    time.Time `json:"floor,omitzero"` // clients remembered at this time or before are forgotten: they were too old for a period that was in force
+	// RecoveryEpoch begins anew where recovery codes are taken back: those of before are dead.
+	RecoveryEpoch int64 `json:"recovery_epoch,omitempty"`
 }
 
 const policyVersion = 1
@@ -90,7 +92,10 @@ func (s stored) become(p Policy, now time.Time) stored {
 		return s
 	}
 	was := s.policy()
-	next := stored{Version: policyVersion, Mode: p.Mode, Seconds: int64(p.Validity / time.Second), Recovery: p.Recovery, Epoch: s.Epoch, Floor: s.Floor}
+	next := stored{Version: policyVersion, Mode: p.Mode, Seconds: int64(p.Validity / time.Second), Recovery: p.Recovery, Epoch: s.Epoch, Floor: s.Floor, RecoveryEpoch: s.RecoveryEpoch}
+	if was.Recovery && !p.Recovery {
+		next.RecoveryEpoch++
+	}
 	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
 		next.Epoch++
 	}

@@ -23,10 +23,11 @@ type state struct {
 	Version    int   `json:"v"`
 	Generation int64 `json:"gen"` // grows with each reset; what is sealed or hashed is bound to it
 
-	Seed     []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
-	Step     int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
-	Enrolled time.Time `json:"enrolled,omitzero"`
-	Recovery [][]byte  `json:"recovery,omitempty"` // hashes of the codes that are left
+	Seed          []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
+	Step          int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
+	Enrolled      time.Time `json:"enrolled,omitzero"`
+	Recovery      [][]byte  `json:"recovery,omitempty"`       // hashes of the codes that are left
+	RecoveryEpoch int64     `json:"recovery_epoch,omitempty"` // of the policy when they were made
 
 	Wrong int         `json:"wrong,omitempty"` // wrong codes in a row
 	Until time.Time   `json:"until,omitzero"`  // no code is looked at before
@@ -52,6 +53,7 @@ type challenge struct {
 	Method  signin.Method `json:"method"`
 	Device  string        `json:"device,omitempty"`
 	Expires time.Time     `json:"expires"`
+	Latest  time.Time     `json:"latest,omitzero"` // however often its code is sent anew, it expires then
 	Changed int64         `json:"n"`               // how often it was answered or sent anew
 	Tries   int           `json:"tries,omitempty"` // wrong answers
 	Key     []byte        `json:"key,omitempty"`   // email: of the hash, sealed
@@ -92,6 +94,14 @@ func decodeState(r chatadmin.Record) (state, error) {
 }
 
 func (st *state) enrolled() bool { return len(st.Seed) > 0 }
+
+// recovery are the hashes of the recovery codes that work under a policy.
+func (st *state) recovery(p stored) [][]byte {
+	if !p.Recovery || st.RecoveryEpoch != p.RecoveryEpoch {
+		return nil
+	}
+	return st.Recovery
+}
 
 // encode is r with the state in it.
 func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {

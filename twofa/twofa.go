@@ -35,6 +35,7 @@ type Options struct {
 
 const (
 	codeLife      = 10 * time.Minute // of a challenge, and of a code sent by mail
+	maxLife       = 30 * time.Minute // of a challenge whose code is sent anew
 	maxOpen       = 10               // open challenges of a user: a further one takes the place of the oldest
 	maxTries      = 5                // wrong answers to one challenge
 	maxWrong      = 10               // wrong answers of a user in a row, over all challenges, before a pause
