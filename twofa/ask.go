@@ -32,7 +32,8 @@ const (
 )
 
 // Ask implements signin.SecondFactor. A remembered client passes, and its token is replaced: the one given does not work again. Otherwise a challenge is opened, and in the mode Email its code
-// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones.
+// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones,
+// chatadmin.ErrInvalid an attempt whose device, client or method is longer than 200 bytes, no UTF-8, or holds NUL.
 func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
 	p, err := decodePolicy(set.Policies[policyName])
 	if err != nil || Decide(p.policy(), a.Client, a.Method) != RuleAsked {

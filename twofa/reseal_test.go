@@ -110,6 +110,7 @@ func TestResealOddities(t *testing.T) {
 	bad.Data = w.record(users[0]).Data
 	w.put(bad)
 	pending := w.challenged(w.boss)
+	w.user("idle@acme.example")
 	admin, f := w.process(w.store, ringOf(t, "k2", "k1"), nil)
 	j, err := f.Reseal(ctx, admin.AsHost(w.domain), nil)
 	require.NoError(t, err)
