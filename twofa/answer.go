@@ -136,11 +136,8 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	case len(c.Seed) > 0:
 		return n.enrol(w, st, c)
 	case n.recovery != "":
-		if !p.Recovery {
-			return false, nil
-		}
 		h := recoveryHash(n.recovery, n.o.Domain, n.o.User, st.Generation)
-		i := slices.IndexFunc(st.Recovery, func(o []byte) bool { return equal(h, o) })
+		i := slices.IndexFunc(st.recovery(p), func(o []byte) bool { return equal(h, o) })
 		if i < 0 {
 			return false, nil
 		}
@@ -194,15 +191,19 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	if len(st.Remembered) >= maxRemembered {
 		st.Remembered = slices.Delete(st.Remembered, 0, len(st.Remembered)-maxRemembered+1)
 	}
-	st.Remembered = append(st.Remembered, remembered{ID: tok.selector, Hash: tok.hash(n.o.Domain, n.o.User, st.Generation, string(c.Client)), Client: c.Client, Epoch: p.Epoch,
-		Since: now, Used: now, Expires: now.Add(p.policy().Validity)})
+	r := remembered{ID: tok.selector, Hash: tok.hash(n.o.Domain, n.o.User, st.Generation, string(c.Client)), Client: c.Client, Epoch: p.Epoch,
+		Since: now, Used: now, Expires: now.Add(p.policy().Validity)}
+	if p.Floor.After(now) {
+		r.Floor = p.Floor
+	}
+	st.Remembered = append(st.Remembered, r)
 	st.tell(tok.selector, newRemembered, now)
 	w.Record(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
 	n.answer.Trust = tok.plain()
 	return nil
 }
 
-// Resend sends a new code for a challenge of the mode Email; the one before is dead. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
+// Resend sends a new code for a challenge of the mode Email; the one before is dead. The challenge is prolonged by it, up to half an hour in all; then the sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
 // user is sent, over all challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
 	if t.ring == nil {
@@ -212,7 +213,7 @@ func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (s
 	if err != nil {
 		return signin.Challenge{}, err
 	}
-	var mail *chatadmin.Mail
+	var mail *codeMail
 	var sent signin.Challenge
 	err = t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
 		p, err := decodePolicy(w.Settings.Policies[policyName])
@@ -237,5 +238,5 @@ func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (s
 	if err != nil {
 		return signin.Challenge{}, err
 	}
-	return sent, t.sendCode(ctx, *mail)
+	return sent, t.sendCode(ctx, domain, user, *mail)
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -30,7 +32,8 @@ const (
 )
 
 // Ask implements signin.SecondFactor. A remembered client passes, and its token is replaced: the one given does not work again. Otherwise a challenge is opened, and in the mode Email its code
-// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones.
+// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones,
+// chatadmin.ErrInvalid an attempt whose device, client or method is longer than 200 bytes, no UTF-8, or holds NUL.
 func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
 	p, err := decodePolicy(set.Policies[policyName])
 	if err != nil || Decide(p.policy(), a.Client, a.Method) != RuleAsked {
@@ -38,6 +41,9 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	}
 	if t.ring == nil {
 		return signin.Asked{}, ErrNoKeys
+	}
+	if err := checkAttempt(a); err != nil {
+		return signin.Asked{}, err
 	}
 	rec, st, err := read(ctx, t.admin.Store(), u.Domain, u.ID)
 	if err != nil {
@@ -53,11 +59,18 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	if rec.Rev == 0 {
 		op.Fence = chatadmin.Shared // a record that the user will own
 	}
+	if rec.Rev == 0 && p.Mode == Email {
+		// A change of the address meanwhile could not move the revision of what is not there yet, so it is put there first.
+		if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.begin); err != nil {
+			return signin.Asked{}, err
+		}
+		op.Fence = chatadmin.NoFence
+	}
 	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil || k.refused != nil {
 		return signin.Asked{}, errors.Join(err, k.refused)
 	}
 	if k.mail != nil {
-		if err := t.sendCode(ctx, *k.mail); err != nil {
+		if err := t.sendCode(ctx, u.Domain, u.ID, *k.mail); err != nil {
 			return signin.Asked{}, err
 		}
 	}
@@ -69,15 +82,43 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	return k.asked, nil
 }
 
-// sendCode sends a mail with a code. Where it is not known whether the mail server took it, it may arrive.
-func (t *Service) sendCode(ctx context.Context, m chatadmin.Mail) error {
+// checkAttempt refuses what could not be kept with a challenge as it was given, or would make the user's record grow.
+func checkAttempt(a signin.Attempt) error {
+	for name, text := range map[string]string{"device": a.Device, "client": string(a.Client), "method": string(a.Method)} {
+		if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return fmt.Errorf("the %s of a sign-in: give at most %d bytes of UTF-8 text without NUL: %w", name, maxText, chatadmin.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// codeMail is a mail with a code, and when it was counted.
+type codeMail struct {
+	chatadmin.Mail
+	at time.Time
+}
+
+// sendCode sends a mail with a code. Where it is not known whether the mail server took it, it may arrive; where it surely did not, it does not count as one that was sent.
+func (t *Service) sendCode(ctx context.Context, domain, user chatadmin.ID, m codeMail) error {
 	if t.admin.Options().Mailer == nil {
 		t.admin.Options().Logger.WarnContext(ctx, "a sign-in code was not sent: there is no Mailer")
 	}
-	if err := t.admin.SendMail(ctx, m); err != nil && !errors.Is(err, chatadmin.ErrMailUnknown) {
-		return fmt.Errorf("the code could not be sent: %w", err)
+	err := t.admin.SendMail(ctx, m.Mail)
+	if err == nil || errors.Is(err, chatadmin.ErrMailUnknown) {
+		return nil
 	}
-	return nil
+	op := chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}
+	back := t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), op, func(ctx context.Context, w *chatadmin.Work) error {
+		return change(ctx, w, user, func(st *state) (bool, error) {
+			i := slices.IndexFunc(st.Mails, m.at.Equal)
+			if i < 0 {
+				return false, nil
+			}
+			st.Mails = slices.Delete(st.Mails, i, i+1)
+			return true, nil
+		})
+	})
+	return errors.Join(fmt.Errorf("the code could not be sent: %w", err), back)
 }
 
 // asking is one call of Ask.
@@ -89,7 +130,7 @@ type asking struct {
 	wasCurrent bool // when this call began, the token was the client's present one
 
 	asked   signin.Asked
-	mail    *chatadmin.Mail
+	mail    *codeMail
 	refused error // although what was written stays
 }
 
@@ -117,10 +158,18 @@ func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
 	switch {
 	case equal(h, c.Hash):
 		return i, current
-	case equal(h, c.Before) && (k.wasCurrent || now.Sub(c.Used) < k.t.o.TrustGrace):
+	case equal(h, c.Before) && (k.wasCurrent || k.t.withinGrace(now.Sub(c.Used))):
 		return i, graceful
 	}
 	return i, outdated
+}
+
+// withinGrace reports whether a rotation that long ago is forgiven. By a clock behind that of the rotation it lies in the future: it is not known how long ago it was.
+func (t *Service) withinGrace(ago time.Duration) bool { return ago >= 0 && ago < t.o.TrustGrace }
+
+// begin is the transaction that gives a user a state.
+func (k *asking) begin(ctx context.Context, w *chatadmin.Work) error {
+	return change(ctx, w, k.user.ID, func(*state) (bool, error) { return true, nil })
 }
 
 // run is the transaction.
@@ -197,6 +246,16 @@ func (st *state) mayAnswer(now time.Time) error {
 	return nil
 }
 
+// mayMail refuses as long as too many codes have been sent, and drops what does not count any more: also what lies so far in the future that the clock it was sent by must have been wrong. (What is only a
+// little ahead counts, or the clocks of two processes would be a way around the limit.)
+func (st *state) mayMail(now time.Time) error {
+	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) || at.After(now.Add(mailWindow)) })
+	if len(st.Mails) >= maxMails {
+		return fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, st.Mails[0].Add(mailWindow).Format("15:04:05 MST"), ErrTooMany)
+	}
+	return nil
+}
+
 // prune drops what can never count again.
 func (st *state) prune(p stored, now time.Time) {
 	st.Challenges = slices.DeleteFunc(st.Challenges, func(c challenge) bool { return c.Epoch != p.Epoch || !now.Before(c.Expires) })
@@ -204,11 +263,10 @@ func (st *state) prune(p stored, now time.Time) {
 }
 
 // mailCode gives a challenge a new code, and composes the mail to the user's present address. An earlier code of the challenge is dead.
-func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c *challenge, user chatadmin.ID, id string) (*chatadmin.Mail, error) {
+func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c *challenge, user chatadmin.ID, id string) (*codeMail, error) {
 	now := w.Now()
-	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) })
-	if len(st.Mails) >= maxMails {
-		return nil, fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, st.Mails[0].Add(mailWindow).Format("15:04:05 MST"), ErrTooMany)
+	if err := st.mayMail(now); err != nil {
+		return nil, err
 	}
 	users, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{user})
 	switch {
@@ -230,11 +288,16 @@ func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c 
 	if c.Key, err = t.ring.Seal([]byte(key), belongs("mail", w.Domain.ID, user, st.Generation)...); err != nil {
 		return nil, err
 	}
-	c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife)
+	if c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife); c.Latest.IsZero() {
+		c.Latest = now.Add(maxLife)
+	}
+	if c.Expires.After(c.Latest) {
+		c.Expires = c.Latest
+	}
 	st.Mails = append(st.Mails, now)
-	return &chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email, Subject: "Your code for " + w.Domain.Name,
+	return &codeMail{at: now, Mail: chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email, Subject: "Your code for " + w.Domain.Name,
 		Text: fmt.Sprintf("Hello %s,\n\nsomebody has signed in to your account at %s with your password. The code that lets them in is:\n\n%s\n\nIt works once, until %s. If this was not you, give it to nobody and change your password.\n",
-			users[0].DisplayName, w.Domain.Name, code, c.Expires.Format("15:04 MST"))}, nil
+			users[0].DisplayName, w.Domain.Name, code, c.Expires.Format("15:04 MST"))}}, nil
 }
 
 // enrolment makes the seed that the user has to confirm.

@@ -219,6 +219,32 @@ func TestGuessesAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrTooMany)
 }
 
+// What comes with a sign-in is kept with its challenge as it was given, or refused: it neither grows the record nor comes back as something else.
+func TestOddDevices(t *testing.T) {
+	for _, p := range []twofa.Policy{byApp, byMail} {
+		w := newWorld(t, p)
+		ann := w.user("ann@acme.example")
+		ask := func(a signin.Attempt) error {
+			asked, err := w.twofa.Ask(ctx, w.settings(), ann, a)
+			if err != nil {
+				return err
+			}
+			o, err := w.twofa.Open(ctx, w.domain, asked.Challenge.ID)
+			require.NoError(t, err)
+			require.Equal(t, []string{a.Device, string(a.Client), string(a.Method)}, []string{o.Device, string(o.Client), string(o.Method)})
+			return nil
+		}
+		for _, bad := range []string{strings.Repeat("x", 201), strings.Repeat("ä", 101), strings.Repeat("x", 1<<20), "dev\xff", "a\x00b"} {
+			require.ErrorIs(t, ask(signin.Attempt{Client: signin.Desktop, Device: bad}), chatadmin.ErrInvalid)
+			require.ErrorIs(t, ask(signin.Attempt{Client: signin.Client(bad)}), chatadmin.ErrInvalid)
+			require.ErrorIs(t, ask(signin.Attempt{Method: signin.Method(bad)}), chatadmin.ErrInvalid)
+		}
+		for _, good := range []string{"", strings.Repeat("ä", 100), "\ufffd", "a\nb <&>"} {
+			require.NoError(t, ask(signin.Attempt{Client: signin.Desktop, Device: good}))
+		}
+	}
+}
+
 // Challenges do not pile up: the oldest goes. They end by time, and belong to their user and domain.
 func TestChallenges(t *testing.T) {
 	w := newWorld(t, byApp)

@@ -16,7 +16,7 @@
 //	decision, err = gate.Complete(ctx, domain, decision.Challenge.ID, code, remember) // keep decision.Trust in a cookie: Secure, HttpOnly, SameSite
 //
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
-//	second.RevokeTrusted(ctx, host, user)       // whenever the user's password has changed
+//	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
 //	second.SendNotices(ctx, domain)             // in a worker, now and then
 //
 // # Who is asked
@@ -37,7 +37,8 @@
 //
 // # Codes by e-mail
 //
-// Six random digits, kept as a keyed hash under a sealed key, work once, for 10 minutes, for their challenge alone. Sending anew kills the code before. A mailbox gets at most 5 codes in 15 minutes. In
+// Six random digits, kept as a keyed hash under a sealed key, work once, for 10 minutes, for their challenge alone. Sending anew kills the code before, and prolongs its challenge up to 30 minutes in all. A mailbox gets at most 5 codes in 15 minutes; what the
+// mail server surely did not accept does not count. In
 // the authenticator mode none is sent, whoever asks.
 //
 // # Guessing
@@ -50,21 +51,35 @@
 // A browser or desktop client that has passed may be remembered for the domain's validity period, counted from then; using it does not prolong it. Its token serves that user, domain, kind of
 // client and generation alone, is kept as a hash, and is replaced at each use. A token that was replaced and comes again was copied: the client is forgotten, the user is told. Sign-ins of two tabs that
 // overlap are no replay: one gets the new token, the others pass without. Options.TrustGrace forgives for up to a minute more, for forms that are submitted twice and responses that are lost; by default nothing is forgiven,
-// which costs the user one code. Shortening the period or changing the mode acts at once, and nothing brings back what it ended. So do deactivation, denial, deletion and, where codes go by e-mail, a new
+// which costs the user one code. A clock behind that of the rotation forgives nothing either. Shortening the period or changing the mode acts at once, and nothing brings back what it ended. So do deactivation, denial, deletion and, where codes go by e-mail, a new
 // address; reactivating restores the authenticator.
 //
 // # Who may do what
 //
-//	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RecoveryCodes
+//	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RevokeAllTrusted, RecoveryCodes
 //	twofactor                   PlanMode, SetMode, Reset
 //	host                        Reseal, ResumeReseal
 //	host                        Ask, Open, Answer, Resend, SendNotices, TwoFactorEnabled
 //
 // Nobody acts on a user whose role stands above theirs. ChangeSettings cannot change the policy.
 //
+// # Changing the key
+//
+// Every process that signs users in must be able to open what any other of them seals. So, where several run: give all of them the new key first as an old one,
+//
+//	keyring.New(rand.Reader, current, next)
+//
+// and when the last one has it, make it the current one in all of them, with the one before as an old one,
+//
+//	keyring.New(rand.Reader, next, current)
+//
+// and when the last one has that, call Reseal for each domain. Reset the users whom its result names; then take the key of before out. A process that meets a key it does not have lets nobody in whose secret it seals
+// (keyring.ErrUnknownKey), and changes nothing.
+//
 // # What is kept
 //
 // One record for each user, owned by them: what must be decided together is one row, and its revision decides. Beside reading the domain, which tells the mode, an answer is one read and one write. If the store fails
 // meanwhile the answer is no; if it had committed all the same, the code is used up. Secrets are sealed by the key ring, bound to purpose, domain, user and generation; everything else that lets somebody in
-// is kept as a hash. A reset begins a new generation. Nothing of it appears in logs, errors, events or exports.
+// is kept as a hash. A reset begins a new generation. What cannot be read (a fault, or a row of a newer version) lets its user not sign in until a reset,
+// and keeps nobody else from anything. Nothing of it appears in logs, errors, events or exports.
 package twofa

@@ -1,6 +1,7 @@
 package twofa_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -96,6 +97,9 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrTooMany)
 	w.challenged(bob)
 	require.Len(t, w.mail.To(bob.Email), 1, "others are not concerned")
+	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	require.NoError(t, err)
+	require.ErrorIs(t, e.CannotPass, twofa.ErrTooMany)
 	w.clock.Advance(15*time.Minute - time.Millisecond)
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany)
@@ -112,6 +116,78 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany, "nor does a reset")
+}
+
+// Sending anew prolongs a challenge, but not for ever.
+func TestResendDoesNotKeepAChallenge(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	c := w.challenged(ann)
+	end := w.clock.Now().Add(30 * time.Minute)
+	for range 3 {
+		w.clock.Advance(9 * time.Minute)
+		again, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.NoError(t, err)
+		require.False(t, again.Expires.After(end))
+	}
+	w.clock.Advance(3*time.Minute - time.Millisecond)
+	_, err := w.twofa.Open(ctx, w.domain, c.ID)
+	require.NoError(t, err)
+	w.clock.Advance(time.Millisecond)
+	w.wrong(c.ID, w.mailed(ann))
+	_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// Codes that were sent by a clock that was far ahead do not count for as long as it was; those by a clock that is a little ahead do.
+func TestMailsOfAWrongClock(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	w.clock.Advance(365 * days)
+	for range 5 {
+		w.challenged(ann)
+	}
+	w.clock.Advance(-time.Minute)
+	_, err := w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+	w.clock.Advance(-364 * days)
+	w.challenged(ann)
+}
+
+// Mails that surely were not accepted are none that were sent. Where that is not known they count.
+func TestFailedMailsDoNotCount(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	away := errors.New("away")
+	for range 6 {
+		w.mail.FailNext(away)
+		_, err := w.ask(ann, "")
+		require.ErrorIs(t, err, away)
+	}
+	c := w.challenged(ann)
+	for range 6 {
+		w.mail.FailNext(away)
+		_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.ErrorIs(t, err, away)
+	}
+	for range 4 {
+		w.mail.FailNext(chatadmin.ErrMailUnknown)
+		_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+		require.NoError(t, err)
+	}
+	_, err := w.ask(ann, "")
+	require.ErrorIs(t, err, twofa.ErrTooMany)
+
+	// A caller who has gone away meanwhile changes nothing about that.
+	w.clock.Advance(time.Hour)
+	for range 6 {
+		gone, cancel := context.WithCancel(ctx)
+		_, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
+			o.Mailer = mailer(func(context.Context, chatadmin.Mail) error { cancel(); return away })
+		})
+		_, err := f.Ask(gone, w.settings(), ann, attempt(""))
+		require.ErrorIs(t, err, away)
+	}
 }
 
 // Who cannot get a code is told so, and nobody gets in for want of an address or a mail server.

@@ -14,7 +14,7 @@ type Explanation struct {
 	Rule     Rule // why; RuleTrusted where a client of this kind is remembered
 	Kind     Mode // what is asked for: Email or Authenticator; "" where nothing is
 	Enrolled bool // the user has an authenticator
-	Recovery int  // recovery codes left
+	Recovery int  // recovery codes left that the domain allows
 	// CannotPass is why a user who is asked could not answer: ErrNoAddress, ErrTooMany, or nil.
 	CannotPass error
 	// TrustedUntil is until when the client of this kind that is remembered longest is not asked; zero where none is.
@@ -29,15 +29,19 @@ func (t *Service) Explain(ctx context.Context, s *chatadmin.Scope, user chatadmi
 		return Explanation{}, err
 	}
 	now := t.admin.Now()
-	e := Explanation{Rule: Decide(v.policy.policy(), client, method), Enrolled: v.state.enrolled(), Recovery: len(v.state.Recovery)}
+	e := Explanation{Rule: Decide(v.policy.policy(), client, method), Enrolled: v.state.enrolled(), Recovery: len(v.state.recovery(v.policy))}
 	if e.Rule != RuleAsked {
 		return e, nil
 	}
 	e.Asks, e.Kind = true, v.policy.Mode
-	if e.Kind == Email && chatadmin.CheckEmail(v.user.Email) != nil {
-		e.CannotPass = ErrNoAddress
-	} else {
-		e.CannotPass = v.state.mayAnswer(now)
+	e.CannotPass = v.state.mayAnswer(now)
+	if e.Kind == Email {
+		switch {
+		case !e.Kind.passes(&v.user):
+			e.CannotPass = ErrNoAddress
+		case e.CannotPass == nil:
+			e.CannotPass = v.state.mayMail(now)
+		}
 	}
 	for _, c := range v.clients(now) {
 		if c.Client == client && c.Until.After(e.TrustedUntil) {

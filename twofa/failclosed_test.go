@@ -2,6 +2,7 @@ package twofa_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -46,6 +47,10 @@ func TestRandomnessEnds(t *testing.T) {
 			require.Equal(t, signin.Asked{}, asked)
 			rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}})
 			require.NoError(t, err)
+			if mode == twofa.Email && len(rs) > 0 { // the state is put there first, without anything in it
+				require.JSONEq(t, `{"v":1,"gen":0}`, string(rs[0].Data))
+				rs = nil
+			}
 			require.Empty(t, rs)
 			require.Empty(t, w.mail.Mails())
 		}
@@ -90,12 +95,76 @@ func TestBrokenStateDenies(t *testing.T) {
 		a, err := w.twofa.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Rev: 1}, w.code(secret), true)
 		require.Error(t, err, data)
 		require.Equal(t, signin.Answer{}, a)
-		_, err = w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann})
-		require.Error(t, err, data)
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann})
+		require.NoError(t, err, data)
+		require.Equal(t, []bool{false}, on, "it is told as not set up")
 	}
 	w.put(good)
 	ok, _ := w.passes(ann, token)
 	require.True(t, ok)
+}
+
+// A row that cannot be understood keeps nobody else from anything, and its user from nothing but signing in: they can be deactivated, counted and reset. Only a reset lets them set it up anew.
+func TestBrokenStateStopsNobodyElse(t *testing.T) {
+	for _, data := range []string{`{"v":2,"gen":0}`, `{"v":`} {
+		w := newWorld(t, monthly)
+		ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+		w.enrol(ann)
+		require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID)) // what was sealed is of the second generation
+		secret := w.enrol(ann)
+		token := w.right(w.challenged(ann).ID, w.code(secret), true)
+		w.enrol(bob)
+		good := w.record(ann)
+		bad := good
+		bad.Data = []byte(data)
+		w.put(bad)
+
+		require.Equal(t, 1, w.notices())
+		require.Len(t, w.mail.To(bob.Email), 1)
+		require.Equal(t, data, string(w.record(ann).Data), "a newer version may understand it")
+		require.True(t, w.record(ann).Due.After(w.clock.Now()), "it is not met again at once")
+		p := w.plan(w.host, twofa.Policy{Mode: twofa.Authenticator})
+		require.EqualValues(t, 2, p.Counts["to_enrol"], "the boss and ann")
+		w.plan(w.host, twofa.Policy{Mode: twofa.Off})
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann, bob})
+		require.NoError(t, err)
+		require.Equal(t, []bool{false, true}, on)
+		j, err := w.twofa.Reseal(ctx, w.host, nil)
+		require.NoError(t, err)
+		require.Equal(t, chatadmin.JobDone, j.State)
+		require.Contains(t, string(j.Result), `"unopened":1`)
+
+		_, err = w.host.DeactivateUsers(ctx, ann.ID, bob.ID)
+		require.NoError(t, err)
+		_, err = w.host.ActivateUsers(ctx, ann.ID, bob.ID)
+		require.NoError(t, err)
+		for range 2 {
+			_, err = w.ask(ann, token)
+			require.ErrorContains(t, err, "reset", "nobody sets up an authenticator because a row was spoilt")
+			_, err = w.host.DenyAccess(ctx, ann.ID)
+			require.NoError(t, err)
+			_, err = w.host.GrantAccess(ctx, ann.ID)
+			require.NoError(t, err)
+		}
+		w.put(bad)
+		require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID, bob.ID))
+		ok, _ := w.passes(ann, token)
+		require.False(t, ok)
+		w.enrol(ann)
+		require.Equal(t, 3, w.notices(), "both resets, and ann has it again")
+
+		// What was sealed before the loss is of another generation.
+		var now, old map[string]any
+		require.NoError(t, json.Unmarshal(w.record(ann).Data, &now))
+		require.NoError(t, json.Unmarshal(good.Data, &old))
+		now["seed"] = old["seed"]
+		mixed := w.record(ann)
+		mixed.Data, err = json.Marshal(now)
+		require.NoError(t, err)
+		w.put(mixed)
+		_, err = w.answer(w.challenged(ann).ID, "123456")
+		require.ErrorIs(t, err, keyring.ErrOpen)
+	}
 }
 
 // The gate read the settings a moment ago: what counts is what is in force when the challenge is written.

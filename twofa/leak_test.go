@@ -139,7 +139,7 @@ func TestNothingLeaks(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, cs, 1)
 	show(e, cs, w.twofa)
-	require.NoError(t, w.twofa.RevokeTrusted(ctx, w.s, ann.ID))
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID))
 	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID, bob.ID))
 	admin, resealing := w.process(store, ringOf(t, "k2", "k1"), nil)
 	j, err := resealing.Reseal(ctx, admin.AsHost(w.domain), nil)

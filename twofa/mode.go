@@ -9,11 +9,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// ModePlan says what a policy would do before it is in force. Counts are of users who can come in (pending and active):
+// ModePlan says what a policy would do before it is in force. Counts are of users who can come in (pending and active, and not denied):
 //
 //	network, guests   who they are
 //	affected          of those, who would be asked for a code where they were not, or for another kind of code
 //	cannot_pass       who would be asked for a code by e-mail and have no usable address
+//	administrators    administrators in force
+//	administrators_out  of those, who are among cannot_pass
 //	to_enrol          who would set up an authenticator when they sign in next
 //	forgotten         remembered clients that would be asked again
 //	interrupted       sign-ins under way that would have to begin anew
@@ -41,7 +43,7 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 		return nil, err
 	}
 	plan := &ModePlan{Was: was.policy(), Now: p, Plan: chatadmin.Plan{Kind: KindMode, Domain: s.Domain(), Actor: s.Actor(), Made: t.admin.Now(), DomainRev: d.Rev, Subject: d.ID, Rev: d.Rev, Name: d.Name,
-		Counts: map[string]int64{"network": 0, "guests": 0, "affected": 0, "cannot_pass": 0, "to_enrol": 0, "forgotten": 0, "interrupted": 0}}}
+		Counts: map[string]int64{"network": 0, "guests": 0, "affected": 0, "cannot_pass": 0, "administrators": 0, "administrators_out": 0, "to_enrol": 0, "forgotten": 0, "interrupted": 0}}}
 	c := counting{plan: plan, was: was, now: was.become(p, plan.Made)}
 	q := chatadmin.UserQuery{Domain: s.Domain(), Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}
 	for page := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
@@ -62,9 +64,8 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 
 // counting fills a plan.
 type counting struct {
-	plan        *ModePlan
-	was, now    stored
-	admins, out int64 // administrators, and how many of them could not pass
+	plan     *ModePlan
+	was, now stored
 }
 
 func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) error {
@@ -83,7 +84,7 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	for _, r := range rs {
 		st, err := decodeState(r)
 		if err != nil {
-			return err
+			continue // who has it cannot pass, and setting it up anew is what a reset comes to
 		}
 		enrolled[r.ID] = st.enrolled()
 		c.outstanding(&st)
@@ -91,6 +92,9 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	n := c.plan.Counts
 	for i := range users {
 		u := &users[i]
+		if u.Denied {
+			continue
+		}
 		if u.Kind == chatadmin.Guest {
 			n["guests"]++
 		} else {
@@ -102,22 +106,26 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 		if c.now.Mode == Authenticator && !enrolled[string(u.ID)] {
 			n["to_enrol"]++
 		}
-		passes := c.now.Mode != Email || chatadmin.CheckEmail(u.Email) == nil
 		if u.AdminInForce() {
-			c.admins++
+			n["administrators"]++
 		}
-		if passes {
+		if c.now.Mode.passes(u) {
 			continue
 		}
 		n["cannot_pass"]++
 		if u.AdminInForce() {
-			c.out++
+			n["administrators_out"]++
 		}
 		if len(c.plan.CannotPass) < maxNamed {
 			c.plan.CannotPass = append(c.plan.CannotPass, u.ID)
 		}
 	}
 	return nil
+}
+
+// passes reports whether there is a way to a code for a user.
+func (m Mode) passes(u *chatadmin.User) bool {
+	return m != Email || chatadmin.CheckEmail(u.Email) == nil
 }
 
 // outstanding counts what the change would end.
@@ -144,7 +152,7 @@ func (c *counting) warn(mailer bool) {
 	if n := c.plan.Counts["cannot_pass"]; n > 0 {
 		warn("%d users have no usable e-mail address and could not sign in by password", n)
 	}
-	if c.out > 0 && c.out == c.admins {
+	if n := c.plan.Counts["administrators_out"]; n > 0 && n == c.plan.Counts["administrators"] {
 		warn("no administrator could sign in by password: give one an e-mail address first")
 	}
 	if c.now.Mode == Email && !mailer {
@@ -154,7 +162,7 @@ func (c *counting) warn(mailer bool) {
 
 // SetMode puts a plan in force. What is outstanding ends in the same transaction: challenges of another mode, and remembered clients that the new mode or validity period would not have. Enrolled
 // authenticators stay, for when the domain returns to them. It refuses a plan of somebody else or for something else (chatadmin.ErrInvalid), and one made before the domain's settings changed
-// (chatadmin.ErrPlanStale). It needs chatadmin.PermTwoFactor.
+// or an administrator lost the address that a code would go to (chatadmin.ErrPlanStale). It needs chatadmin.PermTwoFactor.
 func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePlan) error {
 	if _, _, err := s.View(ctx, chatadmin.PermTwoFactor); err != nil {
 		return err
@@ -174,9 +182,38 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 		if w.Domain.Rev != plan.DomainRev {
 			return nil, nil, fmt.Errorf("the domain's settings have changed since: %w", chatadmin.ErrPlanStale)
 		}
+		if err := plan.stillPass(ctx, w); err != nil {
+			return nil, nil, err
+		}
 		data, err := json.Marshal(before.become(p, w.Now()))
 		return data, before.policy().diff(p), err
 	})
+}
+
+// stillPass refuses a plan by which administrators would be shut out whom it did not count, or all where some could pass: nobody might be left to take it back.
+func (p *ModePlan) stillPass(ctx context.Context, w *chatadmin.Work) error {
+	if p.Now.Mode != Email {
+		return nil
+	}
+	ids, err := w.AdminsInForce(ctx)
+	if err != nil {
+		return err
+	}
+	admins, err := w.Users(ctx, w.Domain.ID, ids)
+	if err != nil {
+		return err
+	}
+	out := 0
+	for i := range admins {
+		if !p.Now.Mode.passes(&admins[i]) {
+			out++
+		}
+	}
+	planned := p.Counts["administrators_out"]
+	if int64(out) > planned || out > 0 && out == len(admins) && planned < p.Counts["administrators"] {
+		return fmt.Errorf("%d of %d administrators could not sign in by password any more; plan it anew: %w", out, len(admins), chatadmin.ErrPlanStale)
+	}
+	return nil
 }
 
 func (p Policy) diff(now Policy) []chatadmin.FieldChange {

@@ -43,7 +43,7 @@ func TestPlanMode(t *testing.T) {
 	events := len(w.events(""))
 	p, err := f.PlanMode(ctx, host, byMail)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
+	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "administrators": 1, "administrators_out": 1, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
 	require.Len(t, p.CannotPass, 100)
 	require.Len(t, p.Warnings, 2)
 	require.Contains(t, p.Warnings[0], "401 users")
@@ -137,6 +137,53 @@ func TestSetMode(t *testing.T) {
 	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
 	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, stale), chatadmin.ErrPlanStale)
+}
+
+// Between the plan and its use administrators lose their addresses: what was planned shut nobody out, so it is not applied. Whoever was counted as shut out is no reason to refuse.
+func TestPlanIsStaleForAdministrators(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
+	require.NoError(t, err)
+	s := w.admin.AsHost(d.ID)
+	second, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "second", FirstName: "The", LastName: "Second", Role: boss.Role, NoInvitation: true})
+	require.NoError(t, err)
+	third, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "third", Email: "third@radio.example", FirstName: "The", LastName: "Third", Role: boss.Role, NoInvitation: true})
+	require.NoError(t, err)
+	none, some := "", "boss@radio.example"
+	address := func(u chatadmin.User, a *string) {
+		_, err := s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: a})
+		require.NoError(t, err)
+	}
+
+	p := w.plan(s, byMail)
+	require.EqualValues(t, 3, p.Counts["administrators"])
+	require.EqualValues(t, 1, p.Counts["administrators_out"])
+	address(boss, &none)
+	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
+	_, err = s.DeactivateUsers(ctx, second.ID, third.ID)
+	require.NoError(t, err)
+	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
+	address(boss, &some)
+	require.NoError(t, w.twofa.SetMode(ctx, s, p))
+
+	address(boss, &none)
+	require.NoError(t, w.twofa.SetMode(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
+	p = w.plan(s, byMail)
+	require.NotEmpty(t, p.Warnings)
+	require.NoError(t, w.twofa.SetMode(ctx, s, p), "the plan has said so")
+}
+
+// Who is denied access cannot come in, and is counted when they can.
+func TestPlanLeavesOutDenied(t *testing.T) {
+	w := newWorld(t, twofa.Policy{})
+	ann := w.user("ann@acme.example")
+	_, err := w.host.DenyAccess(ctx, ann.ID)
+	require.NoError(t, err)
+	for want := range int64(2) {
+		p := w.plan(w.host, byApp)
+		require.Equal(t, []int64{1 + want, 1 + want, 1 + want}, []int64{p.Counts["network"], p.Counts["affected"], p.Counts["to_enrol"]})
+		_, _ = w.host.GrantAccess(ctx, ann.ID)
+	}
 }
 
 // A policy that changes while a code is on its way comes after that sign-in: the code counts, what it leaves behind does not. What was not read a moment before is read.

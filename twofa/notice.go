@@ -42,8 +42,10 @@ var told = map[event][2]string{
 }
 
 const (
-	noticeBatch = 50
+	noticeBatch = 50              // records that are listed at once
+	noticeGroup = 10              // of those, claimed at once and written down before the next: few letters wait for a slow mail server
 	noticeLease = 5 * time.Minute // one worker sends a notice meanwhile
+	noticeLater = time.Hour       // until a record that cannot be read is looked at again, perhaps by a newer version
 	noticeTries = 8
 	maxNotices  = 20 // of a user that wait: further ones are dropped, the mail server has been away for long
 )
@@ -57,27 +59,33 @@ func (st *state) tell(id string, what event, now time.Time) {
 
 // SendNotices sends the mails that tell users of a domain what has happened to their two-factor authentication (set up, reset, recovery codes made or used, a client remembered), and returns how many
 // it sent. A mail is sent at least once: one in flight when the process dies is sent again after five minutes, under the same Message-ID. What the mail server refuses for now is tried again, up to
-// 8 times; users without an address are not told. Call it from a worker of the host. Without Options.Mailer notices wait.
+// 8 times; what a slow mail server leaves too little time for waits for the next call; users without an address are not told. Call it from a worker of the host. Without Options.Mailer notices wait.
 func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if t.admin.Options().Mailer == nil {
 		return 0, nil
 	}
 	total := 0
-	for {
-		due, _, err := t.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: t.admin.Now()}, chatadmin.Page{Limit: noticeBatch})
-		if err != nil || len(due) == 0 {
-			return total, err
-		}
-		letters, err := t.claimNotices(ctx, domain, due)
-		if errors.Is(err, chatadmin.ErrBusy) {
-			return total, nil // another worker is at it
-		}
+	q := chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: t.admin.Now()} // what is put off meanwhile is not met again
+	for page := (chatadmin.Page{Limit: noticeBatch}); ; {
+		due, next, err := t.admin.Store().ListRecords(ctx, q, page)
 		if err != nil {
 			return total, err
 		}
-		sent, err := t.sendNotices(ctx, domain, letters)
-		if total += sent; err != nil {
-			return total, err
+		for group := range slices.Chunk(due, noticeGroup) {
+			letters, err := t.claimNotices(ctx, domain, group)
+			if errors.Is(err, chatadmin.ErrBusy) {
+				return total, nil // another worker is at it
+			}
+			if err != nil {
+				return total, err
+			}
+			sent, err := t.sendNotices(ctx, domain, letters)
+			if total += sent; err != nil {
+				return total, err
+			}
+		}
+		if page.After = next; next == "" {
+			return total, nil
 		}
 	}
 }
@@ -109,13 +117,17 @@ func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []c
 			byID[users[i].ID] = &users[i]
 		}
 		return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+			if st.Lost {
+				t.admin.Options().Logger.WarnContext(ctx, "the two-factor state of a user cannot be read, so notices in it are not sent; reset the two-factor authentication of this user", "domain", domain, "user", user)
+				st.later = w.Now().Add(noticeLater)
+				return true, nil
+			}
 			u := byID[user]
 			if u == nil || chatadmin.CheckEmail(u.Email) != nil {
-				write := len(st.Notices) > 0
 				st.Notices = nil
-				return write, nil
+				return true, nil
 			}
-			claimed := false
+			claimed := !st.due.After(w.Now()) // what is due for no reason is not to be met again
 			for i := range st.Notices {
 				n := &st.Notices[i]
 				if n.Due.After(w.Now()) {
@@ -136,41 +148,55 @@ func noticeMail(domain string, u *chatadmin.User, n notice) chatadmin.Mail {
 		u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), told[n.What][1], domain)}
 }
 
-// sendNotices hands the mails over and writes down what became of them, even if ctx ends meanwhile.
+// sendNotices hands the mails over and writes down what became of them, even if ctx ends meanwhile. It stops when ctx is over, and when so much of the lease is gone that another worker could begin before
+// it is written down; what was not handed over then waits as if it had not been claimed.
 func (t *Service) sendNotices(ctx context.Context, domain chatadmin.ID, letters []letter) (sent int, err error) {
 	if len(letters) == 0 {
 		return 0, nil
 	}
-	later := map[string]time.Time{} // by ID: the zero time says that it is settled
+	after := map[string]notice{} // by ID; one that is settled is due at the zero time
 	var keys []chatadmin.Key
 	for _, l := range letters {
-		sendErr := t.admin.SendMail(ctx, l.mail)
-		switch {
-		case sendErr == nil || errors.Is(sendErr, chatadmin.ErrMailUnknown):
-			sent++
-			later[l.notice.ID] = time.Time{}
-		case errors.Is(sendErr, chatadmin.ErrMailRefused), errors.Is(sendErr, chatadmin.ErrInvalid), l.notice.Tries >= noticeTries:
-			later[l.notice.ID] = time.Time{}
-		default:
-			later[l.notice.ID] = t.admin.Now().Add(time.Minute << l.notice.Tries)
+		n := l.notice
+		if ctx.Err() != nil || t.admin.Now().After(n.Due.Add(-noticeLease/2)) {
+			n.Tries, n.Due = n.Tries-1, t.admin.Now()
+		} else {
+			accepted, settled := t.send(ctx, domain, l)
+			if accepted {
+				sent++
+			}
+			if n.Due = (time.Time{}); !settled {
+				n.Due = t.admin.Now().Add(time.Minute << n.Tries)
+			}
 		}
-		if sendErr != nil {
-			t.admin.Options().Logger.WarnContext(ctx, "two-factor notice not sent", "domain", domain, "user", l.user, "notice", l.notice.What, "try", l.notice.Tries, "error", sendErr)
-		}
+		after[n.ID] = n
 		if key := stateKey(domain, l.user); !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}
 	err = t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), chatadmin.Op{Kind: kindNotice}, func(ctx context.Context, w *chatadmin.Work) error {
 		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
-			st.Notices = slices.DeleteFunc(st.Notices, func(n notice) bool { due, mine := later[n.ID]; return mine && due.IsZero() })
+			if st.Lost {
+				return false, nil
+			}
 			for i := range st.Notices {
-				if due, mine := later[st.Notices[i].ID]; mine {
-					st.Notices[i].Due = due
+				if n, mine := after[st.Notices[i].ID]; mine {
+					st.Notices[i] = n
 				}
 			}
+			st.Notices = slices.DeleteFunc(st.Notices, func(n notice) bool { return n.Due.IsZero() })
 			return true, nil
 		})
 	})
 	return sent, errors.Join(err, ctx.Err())
+}
+
+// send hands one mail over and reports whether that settles it.
+func (t *Service) send(ctx context.Context, domain chatadmin.ID, l letter) (sent, settled bool) {
+	err := t.admin.SendMail(ctx, l.mail)
+	if err != nil {
+		t.admin.Options().Logger.WarnContext(ctx, "two-factor notice not sent", "domain", domain, "user", l.user, "notice", l.notice.What, "try", l.notice.Tries, "error", err)
+	}
+	sent = err == nil || errors.Is(err, chatadmin.ErrMailUnknown)
+	return sent, sent || errors.Is(err, chatadmin.ErrMailRefused) || errors.Is(err, chatadmin.ErrInvalid) || l.notice.Tries >= noticeTries
 }

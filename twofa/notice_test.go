@@ -1,7 +1,10 @@
 package twofa_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/twofa"
 )
 
 func (w *world) notices() int {
@@ -122,4 +126,117 @@ func TestNoticesWait(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.Equal(t, 1, w.notices())
+}
+
+// A record that is due although nothing in it is, as after a fault, is put right, and not met again.
+func TestDueWithoutNotice(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	w.enrol(ann)
+	require.Equal(t, 1, w.notices())
+	r := w.record(ann)
+	r.Due = w.clock.Now()
+	w.put(r)
+	counted := &counting{Store: w.store}
+	_, f := w.process(counted, nil, nil)
+	for range 2 {
+		n, err := f.SendNotices(ctx, w.domain)
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	require.True(t, w.record(ann).Due.IsZero())
+	writes := 0
+	for _, c := range counted.calls {
+		if strings.Contains(c, "write") {
+			writes++
+		}
+	}
+	require.Equal(t, 1, writes)
+}
+
+// emptyFirst is a store whose first page is empty although more follows, as is its right.
+type emptyFirst struct{ chatadmin.Store }
+
+func (s emptyFirst) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	if p.After == "" {
+		return nil, "start", nil
+	}
+	if p.After == "start" {
+		p.After = ""
+	}
+	return s.Store.ListRecords(ctx, q, p)
+}
+
+func TestNoticesBehindAnEmptyPage(t *testing.T) {
+	w := newWorld(t, byApp)
+	w.enrol(w.user("ann@acme.example"))
+	_, f := w.process(emptyFirst{w.store}, nil, nil)
+	n, err := f.SendNotices(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+// mailer is a Mailer that does what a test wants of it.
+type mailer func(context.Context, chatadmin.Mail) error
+
+func (f mailer) Send(ctx context.Context, m chatadmin.Mail) error { return f(ctx, m) }
+
+// A mail server that is slow makes nobody's notice come twice: before the lease of what waits is over, it is given back. It is sent at the latest by the next calls.
+func TestNoticesOfASlowServer(t *testing.T) {
+	for _, each := range []time.Duration{10 * time.Second, 40 * time.Second} {
+		w := newWorld(t, byApp)
+		for i := range 50 {
+			w.enrol(w.user(fmt.Sprintf("u%02d@acme.example", i)))
+		}
+		var other *twofa.Service
+		sent, n := map[string]int{}, 0
+		slow := mailer(func(_ context.Context, m chatadmin.Mail) error {
+			sent[m.ID]++
+			w.clock.Advance(each)
+			if n++; n%7 == 0 {
+				if f := other; f != nil {
+					other = nil // it does not call itself
+					_, err := f.SendNotices(ctx, w.domain)
+					require.NoError(t, err)
+					other = f
+				}
+			}
+			return nil
+		})
+		with := func(o *chatadmin.Options) { o.Mailer = slow }
+		_, a := w.process(w.store, nil, nil, with)
+		_, other = w.process(w.store, nil, nil, with)
+		for range 15 {
+			_, err := a.SendNotices(ctx, w.domain)
+			require.NoError(t, err)
+		}
+		require.Len(t, sent, 50)
+		for id, n := range sent {
+			require.Equal(t, 1, n, id)
+		}
+	}
+}
+
+// What was never handed over, since the worker had to stop, has not been tried: it waits for the next run, however often that happens.
+func TestNoticesOfShortRuns(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	w.enrol(ann)
+	w.enrol(bob)
+	for range 8 {
+		short, cancel := context.WithCancel(ctx)
+		_, f := w.process(w.store, nil, nil, func(o *chatadmin.Options) {
+			o.Mailer = mailer(func(ctx context.Context, _ chatadmin.Mail) error {
+				require.NoError(t, ctx.Err(), "handed over when it was over")
+				cancel()
+				return errors.New("away")
+			})
+		})
+		_, err := f.SendNotices(short, w.domain)
+		require.ErrorIs(t, err, context.Canceled)
+		w.clock.Advance(days)
+	}
+	require.Equal(t, 2, w.notices())
+	require.Len(t, w.mail.To(ann.Email), 1)
+	require.Len(t, w.mail.To(bob.Email), 1)
 }

@@ -46,7 +46,8 @@ func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string
 			_, err := (*f).Trusted(ctx, s, ann.ID)
 			return err
 		}},
-		"RevokeTrusted": {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error { return (*f).RevokeTrusted(ctx, s, ann.ID) }},
+		"RevokeTrusted":    {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error { return (*f).RevokeTrusted(ctx, s, ann.ID) }},
+		"RevokeAllTrusted": {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error { return (*f).RevokeAllTrusted(ctx, s, ann.ID) }},
 		"RecoveryCodes": {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error {
 			_, err := (*f).RecoveryCodes(ctx, s, ann.ID)
 			return err

@@ -53,6 +53,8 @@ type stored struct {
 	Recovery bool      `json:"recovery,omitempty"`
 	Epoch    int64     `json:"epoch"`          // challenges and remembered clients of another one are dead; a change of the mode, and remembering nobody any more, begin a new one
 	Floor    time.Time `json:"floor,omitzero"` // clients remembered at this time or before are forgotten: they were too old for a period that was in force
+	// RecoveryEpoch begins anew where recovery codes are taken back: those of before are dead.
+	RecoveryEpoch int64 `json:"recovery_epoch,omitempty"`
 }
 
 const policyVersion = 1
@@ -90,9 +92,15 @@ func (s stored) become(p Policy, now time.Time) stored {
 		return s
 	}
 	was := s.policy()
-	next := stored{Version: policyVersion, Mode: p.Mode, Seconds: int64(p.Validity / time.Second), Recovery: p.Recovery, Epoch: s.Epoch, Floor: s.Floor}
+	next := stored{Version: policyVersion, Mode: p.Mode, Seconds: int64(p.Validity / time.Second), Recovery: p.Recovery, Epoch: s.Epoch, Floor: s.Floor, RecoveryEpoch: s.RecoveryEpoch}
+	if was.Recovery && !p.Recovery {
+		next.RecoveryEpoch++
+	}
 	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
 		next.Epoch++
+	}
+	if next.Floor.After(now) { // set by a clock that was wrong: whom it would have ended cannot be told any more, so it is everybody
+		next.Epoch, next.Floor = s.Epoch+1, time.Time{}
 	}
 	if old := now.Add(-was.Validity); was.Validity > 0 && old.After(next.Floor) {
 		next.Floor = old
@@ -106,7 +114,8 @@ func (s stored) until(c *remembered, now time.Time) time.Time {
 	if c.Expires.Before(end) {
 		end = c.Expires
 	}
-	if c.Epoch != s.Epoch || !c.Since.After(s.Floor) || !now.Before(end) || now.Before(c.Since) {
+	floored := !c.Since.After(s.Floor) && (c.Floor.IsZero() || !c.Floor.Equal(s.Floor))
+	if c.Epoch != s.Epoch || floored || !now.Before(end) || now.Before(c.Since) {
 		return time.Time{}
 	}
 	return end

@@ -8,7 +8,7 @@ import (
 )
 
 // RecoveryCodes makes ten recovery codes for a user and returns them, for this one time: only hashes are kept. Each takes the place of an authenticator's code once. Earlier ones are dead.
-// The domain's policy must allow it (else chatadmin.ErrInvalid), and the user must have an authenticator (else ErrNotEnrolled). The user is told by mail. It needs chatadmin.PermTwoFactor, but for oneself.
+// A domain that takes them back ends those that exist, also for when it allows them again. The domain's policy must allow it (else chatadmin.ErrInvalid), and the user must have an authenticator (else ErrNotEnrolled). The user is told by mail. It needs chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]string, error) {
 	codes := make([]string, recoveryCodes)
 	for i := range codes {
@@ -23,7 +23,7 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
-		p, err := PolicyOf(&w.Settings)
+		p, err := decodePolicy(w.Settings.Policies[policyName])
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 			if !st.enrolled() {
 				return false, ErrNotEnrolled
 			}
-			st.Recovery = nil
+			st.Recovery, st.RecoveryEpoch = nil, p.RecoveryEpoch
 			for _, c := range codes {
 				bare, _ := parseRecoveryCode(c)
 				st.Recovery = append(st.Recovery, recoveryHash(bare, w.Domain.ID, user, st.Generation))

@@ -18,11 +18,13 @@ const (
 // Resealed is the Result of a job of Reseal, as JSON.
 type Resealed struct {
 	Sealed   int64 `json:"sealed"`   // users whose secrets were sealed anew
-	Unopened int64 `json:"unopened"` // users whose secrets do not open: they were tampered with. Reset these users
+	Unopened int64 `json:"unopened"` // users whose secrets do not open or whose state cannot be read: they were tampered with. Reset these users
+	// Reset names the first hundred of those who did not open.
+	Reset []chatadmin.ID `json:"reset,omitempty"`
 }
 
 // Reseal seals with the ring's current key whatever an old key of it has sealed, for all users of a domain, so that the old key can be taken out of the ring. (Signing in does the same for one's own.) Interrupted,
-// it is finished by ResumeReseal. A key that is missing in the ring is keyring.ErrUnknownKey: put it back and resume. Only the host can do this. progress may be nil.
+// it is finished by ResumeReseal. The job's Total is the number of users until it is done, and then of those who had something that could have been sealed. A key that is missing in the ring is keyring.ErrUnknownKey: put it back and resume. Only the host can do this. progress may be nil.
 func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
 		return chatadmin.Job{}, err
@@ -96,17 +98,32 @@ func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, j *chatadm
 			return err
 		}
 	}
+	p, err := decodePolicy(w.Settings.Policies[policyName])
+	if err != nil {
+		return err
+	}
+	unopened := func(user chatadmin.ID) {
+		if r.Unopened++; len(r.Reset) < maxNamed {
+			r.Reset = append(r.Reset, user)
+		}
+	}
 	if len(keys) > 0 {
 		err := changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
-			write, err := t.reseal(st, w.Domain.ID, user)
+			if st.Lost {
+				unopened(user)
+				return false, nil
+			}
+			before := len(st.Challenges) + len(st.Remembered)
+			st.prune(p, w.Now()) // what nobody can answer any more needs no key
+			sealed, err := t.reseal(st, w.Domain.ID, user)
 			switch {
 			case errors.Is(err, keyring.ErrOpen):
-				r.Unopened++
+				unopened(user)
 				return false, nil
-			case write:
+			case sealed:
 				r.Sealed++
 			}
-			return write, err
+			return sealed || len(st.Challenges)+len(st.Remembered) < before, err
 		})
 		if err != nil {
 			return err
@@ -114,9 +131,8 @@ func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, j *chatadm
 	}
 	j.Done += int64(len(keys))
 	if next == "" {
-		j.State = chatadmin.JobDone
+		j.State, j.Total = chatadmin.JobDone, j.Done
 	}
-	var err error
 	if j.Cursor, err = json.Marshal(resealCursor{next}); err != nil {
 		return err
 	}

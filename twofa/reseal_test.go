@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,12 +110,14 @@ func TestResealOddities(t *testing.T) {
 	bad.Data = w.record(users[0]).Data
 	w.put(bad)
 	pending := w.challenged(w.boss)
+	w.user("idle@acme.example")
 	admin, f := w.process(w.store, ringOf(t, "k2", "k1"), nil)
 	j, err := f.Reseal(ctx, admin.AsHost(w.domain), nil)
 	require.NoError(t, err)
 	var r twofa.Resealed
 	require.NoError(t, json.Unmarshal(j.Result, &r))
-	require.Equal(t, twofa.Resealed{Sealed: 3, Unopened: 1}, r)
+	require.Equal(t, twofa.Resealed{Sealed: 3, Unopened: 1, Reset: []chatadmin.ID{users[1].ID}}, r)
+	require.Equal(t, j.Total, j.Done, "all of those who have something")
 	_, only := w.process(w.store, ringOf(t, "k2"), nil)
 	a, err := answer(only, w.domain, pending.ID, w.code(pending.Enrolment.Secret))
 	require.NoError(t, err)
@@ -128,6 +131,30 @@ func TestResealOddities(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	_, err = f.ResumeReseal(ctx, admin.AsHost(w.domain), "nobody", nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// A challenge that nobody can answer any more does not call for the key that sealed it: it is dropped.
+func TestResealDeadChallenge(t *testing.T) {
+	for name, die := range map[string]func(w *world){
+		"expired":      func(w *world) { w.clock.Advance(10 * time.Minute) },
+		"another mode": func(w *world) { w.mode(byApp) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, byMail)
+			ann := w.user("ann@acme.example")
+			w.challenged(ann)
+			_, f := w.process(w.store, ringOf(t, "k2"), nil)
+			_, err := f.Reseal(ctx, w.host, nil)
+			require.ErrorIs(t, err, keyring.ErrUnknownKey, "it can still be answered")
+			die(w)
+			j, err := f.Reseal(ctx, w.host, nil)
+			require.NoError(t, err)
+			var r twofa.Resealed
+			require.NoError(t, json.Unmarshal(j.Result, &r))
+			require.Zero(t, r)
+			require.NotContains(t, string(w.record(ann).Data), "challenges")
+		})
+	}
 }
 
 // Over a store that confuses commits the sweep ends the same.

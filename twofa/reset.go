@@ -8,8 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Reset ends everything that 1 to chatadmin.MaxBatch users have, in one transaction: the authenticator, open challenges, recovery codes, remembered clients, and a pause after wrong codes.
-// They set it up anew when they sign in next, and are told by mail. Users who have nothing stay as they are. It needs chatadmin.PermTwoFactor, and no user may stand above the actor.
+// Reset ends everything that 1 to chatadmin.MaxBatch users have, in one transaction: the authenticator, open challenges, recovery codes, remembered clients, and the count of wrong codes with its pause.
+// What cannot be read any more is replaced. They set it up anew when they sign in next, and are told by mail. Users who have nothing stay as they are. It needs chatadmin.PermTwoFactor, and no user may stand above the actor.
 func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
 	if len(users) == 0 || len(users) > chatadmin.MaxBatch {
 		return fmt.Errorf("%s: give 1 to %d users: %w", KindReset, chatadmin.MaxBatch, chatadmin.ErrInvalid)
@@ -25,7 +25,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		}
 		var reset []chatadmin.ID
 		err := changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
-			if !st.enrolled() && len(st.Challenges)+len(st.Remembered) == 0 && !w.Now().Before(st.Until) {
+			if !st.Lost && !st.enrolled() && len(st.Challenges)+len(st.Remembered)+st.Wrong == 0 && !w.Now().Before(st.Until) {
 				return false, nil
 			}
 			reset = append(reset, user)

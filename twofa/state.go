@@ -23,10 +23,11 @@ type state struct {
 	Version    int   `json:"v"`
 	Generation int64 `json:"gen"` // grows with each reset; what is sealed or hashed is bound to it
 
-	Seed     []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
-	Step     int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
-	Enrolled time.Time `json:"enrolled,omitzero"`
-	Recovery [][]byte  `json:"recovery,omitempty"` // hashes of the codes that are left
+	Seed          []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
+	Step          int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
+	Enrolled      time.Time `json:"enrolled,omitzero"`
+	Recovery      [][]byte  `json:"recovery,omitempty"`       // hashes of the codes that are left
+	RecoveryEpoch int64     `json:"recovery_epoch,omitempty"` // of the policy when they were made
 
 	Wrong int         `json:"wrong,omitempty"` // wrong codes in a row
 	Until time.Time   `json:"until,omitzero"`  // no code is looked at before
@@ -35,6 +36,12 @@ type state struct {
 	Challenges []challenge  `json:"challenges,omitempty"` // the oldest first
 	Remembered []remembered `json:"remembered,omitempty"` // the oldest first
 	Notices    []notice     `json:"notices,omitempty"`
+
+	// Lost says that what was here could not be read when it had to be ended: nobody signs in until a reset.
+	Lost bool `json:"lost,omitempty"`
+
+	due   time.Time // as the record has it
+	later time.Time // set: the record stays as it is, and is due again by then
 }
 
 // challenge waits for its answer. What the client holds of it is a secret of which only the hash is kept.
@@ -46,6 +53,7 @@ type challenge struct {
 	Method  signin.Method `json:"method"`
 	Device  string        `json:"device,omitempty"`
 	Expires time.Time     `json:"expires"`
+	Latest  time.Time     `json:"latest,omitzero"` // however often its code is sent anew, it expires then
 	Changed int64         `json:"n"`               // how often it was answered or sent anew
 	Tries   int           `json:"tries,omitempty"` // wrong answers
 	Key     []byte        `json:"key,omitempty"`   // email: of the hash, sealed
@@ -63,25 +71,44 @@ type remembered struct {
 	Since   time.Time     `json:"since"`
 	Used    time.Time     `json:"used"` // when it was rotated last
 	Expires time.Time     `json:"expires"`
+	Floor   time.Time     `json:"floor,omitzero"` // of the policy, where a wrong clock had put it beyond Since: this floor ends what was there before it, not this client
 }
 
 const stateVersion = 1
 
+// decodeState reads a state. One that cannot be read lets nobody in, and is an error that says so; the state returned with it is what takes its place where it must be ended. Revisions
+// are numbered by the clock, so that as a generation they are beyond every one that was reached by counting resets: what was sealed before stays dead.
 func decodeState(r chatadmin.Record) (state, error) {
-	var st state
+	st, lost := state{}, state{Generation: int64(r.Rev), Lost: true, due: r.Due}
 	if err := json.Unmarshal(r.Data, &st); err != nil {
-		return state{}, fmt.Errorf("two-factor state of user %s: %w", r.ID, err)
+		return lost, fmt.Errorf("the two-factor state of user %s cannot be read; reset the two-factor authentication of this user: %w", r.ID, err)
 	}
 	if st.Version > stateVersion {
-		return state{}, fmt.Errorf("two-factor state of user %s was written by a newer version of this library", r.ID)
+		return lost, fmt.Errorf("the two-factor state of user %s was written by a newer version of this library; update this program, or reset the two-factor authentication of this user", r.ID)
 	}
+	if st.Lost {
+		return lost, fmt.Errorf("the two-factor state of user %s was lost; reset the two-factor authentication of this user", r.ID)
+	}
+	st.due = r.Due
 	return st, nil
 }
 
 func (st *state) enrolled() bool { return len(st.Seed) > 0 }
 
+// recovery are the hashes of the recovery codes that work under a policy.
+func (st *state) recovery(p stored) [][]byte {
+	if !p.Recovery || st.RecoveryEpoch != p.RecoveryEpoch {
+		return nil
+	}
+	return st.Recovery
+}
+
 // encode is r with the state in it.
 func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
+	if !st.later.IsZero() {
+		r.Due = st.later
+		return r, nil
+	}
 	st.Version = stateVersion
 	r.Due = time.Time{}
 	for _, n := range st.Notices {
@@ -125,7 +152,7 @@ func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*s
 	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: was}})
 }
 
-// changeStates is change for those of at most chatadmin.MaxBatch users who have a state.
+// changeStates is change for those of at most chatadmin.MaxBatch users who have a state. One that cannot be read does not keep others from being changed: f gets it as lost.
 func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
@@ -133,10 +160,7 @@ func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, 
 	}
 	var changes []chatadmin.Change[chatadmin.Record]
 	for _, r := range rs {
-		st, err := decodeState(r)
-		if err != nil {
-			return err
-		}
+		st, _ := decodeState(r)
 		write, err := f(chatadmin.ID(r.ID), &st)
 		if err != nil {
 			return err

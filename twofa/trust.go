@@ -68,30 +68,46 @@ func (v *view) clients(now time.Time) []Client {
 	return list
 }
 
-// RevokeTrusted forgets remembered clients of a user, which are asked for a code the next time. Where none is named it forgets all, and ends sign-ins under way: a host calls it so when the
-// user's password has changed. An unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeTrusted forgets the remembered clients of a user that are named, which are asked for a code the next time; where none is named nothing happens. An unknown ID is chatadmin.ErrNotFound, and
+// nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
+	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
+		for _, id := range ids {
+			if !slices.ContainsFunc(st.Remembered, func(c remembered) bool { return c.ID == id }) {
+				return nil, fmt.Errorf("remembered client %q: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
+			}
+		}
+		return slices.DeleteFunc(slices.Clone(st.Remembered), func(c remembered) bool { return slices.Contains(ids, c.ID) }), nil
+	})
+}
+
+// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins under way: a host calls it when the user's password has changed. It needs chatadmin.PermTwoFactor, but for oneself.
+func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
+	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
+		st.Challenges = nil
+		return nil, nil
+	})
+}
+
+// forget leaves of the remembered clients of a user those that keep returns. keep may end challenges too.
+func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, keep func(*state) ([]remembered, error)) error {
 	op := chatadmin.Op{Kind: KindForget, Need: need(s, user), Targets: []chatadmin.ID{user}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
 		return change(ctx, w, user, func(st *state) (bool, error) {
-			kept := slices.DeleteFunc(slices.Clone(st.Remembered), func(c remembered) bool { return len(ids) == 0 || slices.Contains(ids, c.ID) })
-			for _, id := range ids {
-				if !slices.ContainsFunc(st.Remembered, func(c remembered) bool { return c.ID == id }) {
-					return false, fmt.Errorf("remembered client %q: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
-				}
+			open := len(st.Challenges)
+			kept, err := keep(st)
+			if err != nil {
+				return false, err
 			}
-			changed := false
-			if len(ids) == 0 {
-				changed, st.Challenges = len(st.Challenges) > 0, nil
-			}
-			if gone := len(st.Remembered) - len(kept); gone > 0 {
-				changed, st.Remembered = true, kept
+			gone := len(st.Remembered) - len(kept)
+			if gone > 0 {
+				st.Remembered = kept
 				w.Record(KindForget, op.Targets, nil, map[string]string{"clients": fmt.Sprint(gone)})
 			}
-			return changed, nil
+			return gone > 0 || len(st.Challenges) < open, nil
 		})
 	})
 }

@@ -144,6 +144,20 @@ func TestReplayRevokes(t *testing.T) {
 	require.False(t, ok)
 }
 
+// A clock that is set back, or that of another process, is behind the rotation: that forgives nothing, whatever the grace.
+func TestReplayAfterClockSetBack(t *testing.T) {
+	for _, grace := range []time.Duration{0, time.Minute} {
+		w, ann, _, old := trusted(t, memstore.New(nil), &twofa.Options{TrustGrace: grace})
+		w.clock.Advance(days)
+		ok, _ := w.passes(ann, old)
+		require.True(t, ok)
+		w.clock.Advance(-2 * time.Second)
+		ok, _ = w.passes(ann, old)
+		require.False(t, ok, "grace %s", grace)
+		require.Len(t, w.events(twofa.KindReplay), 1)
+	}
+}
+
 // A replay is punished even while the user is asked too much to be asked again.
 func TestReplayDuringPause(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Email, Validity: days})
@@ -267,6 +281,33 @@ func TestRememberedInTheMomentOfTheChange(t *testing.T) {
 	require.True(t, ok)
 }
 
+// The policy was changed by a clock that was far ahead. Who is remembered afterwards is remembered, until a later change ends it as ever; who was before stays forgotten.
+func TestPolicyOfAWrongClock(t *testing.T) {
+	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 4 * days})
+	ann := w.user("ann@acme.example")
+	secret := w.enrol(ann)
+	before := w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(365 * days)
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 3 * days})
+	w.clock.Advance(-364 * days)
+	token := w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(time.Hour)
+	ok, token := w.passes(ann, token)
+	require.True(t, ok, "it was given out, so it is worth something")
+	ok, _ = w.passes(ann, before)
+	require.False(t, ok)
+
+	w.clock.Advance(2 * days)
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: days})
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days})
+	ok, _ = w.passes(ann, token)
+	require.False(t, ok, "too old for a period that was in force")
+	token = w.right(w.challenged(ann).ID, w.code(secret), true)
+	w.clock.Advance(time.Hour)
+	ok, _ = w.passes(ann, token)
+	require.True(t, ok)
+}
+
 func TestRevoke(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	second := w.right(w.challenged(ann).ID, w.code(secret), true)
@@ -280,20 +321,28 @@ func TestRevoke(t *testing.T) {
 	require.False(t, ok)
 	ok, second = w.passes(ann, second)
 	require.True(t, ok)
+	var none []string
+	require.NoError(t, w.twofa.RevokeTrusted(ctx, self, ann.ID, none...))
+	ok, second = w.passes(ann, second)
+	require.True(t, ok, "a selection with nothing in it is not everything")
 	begun := w.challenged(ann)
 	require.NoError(t, w.twofa.RevokeTrusted(ctx, self, ann.ID, id(second)))
 	_, err := w.twofa.Open(ctx, w.domain, begun.ID)
 	require.NoError(t, err)
 	w.clock.Advance(30 * time.Second)
 	second = w.right(w.challenged(ann).ID, w.code(secret), true)
-	require.NoError(t, w.twofa.RevokeTrusted(ctx, w.s, ann.ID), "as when the password has changed")
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID), "as when the password has changed")
 	ok, _ = w.passes(ann, second)
 	require.False(t, ok)
 	_, err = w.twofa.Open(ctx, w.domain, begun.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "begun with the password of before")
 	require.Len(t, w.events(twofa.KindForget), 3)
-	require.NoError(t, w.twofa.RevokeTrusted(ctx, w.s, ann.ID), "nothing left is no error")
-	require.NoError(t, w.twofa.RevokeTrusted(ctx, w.s, w.boss.ID))
+	begun = w.challenged(ann)
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID))
+	_, err = w.twofa.Open(ctx, w.domain, begun.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "also where nothing is remembered")
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID), "nothing left is no error")
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, w.boss.ID))
 	require.Len(t, w.events(twofa.KindForget), 3)
 	require.NotContains(t, w.events(twofa.KindForget)[0].Note, second)
 }

@@ -2,6 +2,7 @@ package twofa_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,26 @@ func TestReset(t *testing.T) {
 	require.ErrorIs(t, w.twofa.Reset(ctx, w.s, make([]chatadmin.ID, 1001)...), chatadmin.ErrInvalid)
 }
 
+// A reset ends the row of wrong codes also when its pause is over and nothing is open: the next pause is the short one again.
+func TestResetEndsWrongCodes(t *testing.T) {
+	w := newWorld(t, byMail)
+	ann := w.user("ann@acme.example")
+	burn := func() {
+		for range 2 {
+			c := w.challenged(ann)
+			code := w.mailed(ann)
+			for range 5 {
+				w.wrong(c.ID, another(code))
+			}
+		}
+		w.clock.Advance(16 * time.Minute)
+	}
+	burn()
+	require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID))
+	burn()
+	w.challenged(ann)
+}
+
 // A reset while codes are being answered: whoever came in came in before it, and afterwards nothing of before works.
 func TestResetRace(t *testing.T) {
 	store := memstore.New(nil)
@@ -175,6 +196,7 @@ func TestNobodyAboveOneself(t *testing.T) {
 	s := w.admin.As(w.domain, clerk.ID)
 	require.ErrorIs(t, w.twofa.Reset(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
 	require.ErrorIs(t, w.twofa.RevokeTrusted(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
+	require.ErrorIs(t, w.twofa.RevokeAllTrusted(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
 	_, err = w.twofa.RecoveryCodes(ctx, s, w.boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	ann := w.user("ann@acme.example")
@@ -194,7 +216,7 @@ func TestForOneself(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.twofa.Explain(ctx, s, ann.ID, "", "")
 	require.NoError(t, err)
-	require.NoError(t, w.twofa.RevokeTrusted(ctx, s, ann.ID))
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, s, ann.ID))
 	require.ErrorIs(t, w.twofa.Reset(ctx, s, ann.ID), chatadmin.ErrForbidden, "else a stolen session would put its own authenticator in place")
 	_, err = w.s.DeactivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
@@ -249,9 +271,24 @@ func TestRecoveryCodes(t *testing.T) {
 	require.Equal(t, map[string]string{"left": "8"}, w.events(twofa.KindRecoveryUse)[0].Note)
 	w.right(w.challenged(ann).ID, w.code(secret), false)
 
-	w.mode(byApp) // taken back: those that exist do not work
+	// Taken back: those that exist do not work, also when the domain allows new ones.
+	w.mode(byApp)
 	w.wrong(w.challenged(ann).ID, codes[2])
+	left := func() int {
+		e, err := w.twofa.Explain(ctx, w.s, ann.ID, "web", "password")
+		require.NoError(t, err)
+		return e.Recovery
+	}
+	require.Zero(t, left())
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
+	require.Zero(t, left())
+	w.wrong(w.challenged(ann).ID, codes[2])
+	again, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	require.NoError(t, err)
+	w.right(w.challenged(ann).ID, again[0])
+	require.Equal(t, 9, left())
+	w.mode(twofa.Policy{Mode: twofa.Authenticator, Recovery: true, Validity: days})
+	require.Equal(t, 9, left(), "they were not taken back")
 	c := w.challenged(w.boss)
 	w.wrong(c.ID, codes[3]) // an enrolment is confirmed by a code of the authenticator alone
 	_, err = w.twofa.SendNotices(ctx, w.domain)
@@ -261,7 +298,7 @@ func TestRecoveryCodes(t *testing.T) {
 		text += m.Subject + m.Text
 	}
 	require.Contains(t, text, "A recovery code was used")
-	for _, c := range append(codes, old...) {
+	for _, c := range slices.Concat(codes, old, again) {
 		require.NotContains(t, text, c)
 	}
 }

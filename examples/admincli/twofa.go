@@ -23,7 +23,7 @@ const twofaHelp = `2fa mode off|email|authenticator [--validity 30d] [--recovery
 2fa explain LOGIN [--client web|desktop|mac|ios|android|unknown] [--method password|google|saml]
 2fa recovery LOGIN                  new recovery codes, shown once
 2fa trusted LOGIN                   browsers and desktop clients that are not asked again
-2fa revoke-trusted LOGIN [ID…]      all of them, unless IDs are given
+2fa revoke-trusted LOGIN ID…|all    those with these IDs, or all
 2fa rotate-key                      seal all secrets with a new key`
 
 // openTwoFactor makes two-factor authentication part of the library: what changes users acts on it. Only commands that sign somebody in, or change keys, need the keys.
@@ -93,7 +93,15 @@ func (c *cli) twoFactor(ctx context.Context, args []string) error {
 	case "trusted":
 		return c.trusted(ctx, s, ids[0])
 	}
-	if err := c.twofa.RevokeTrusted(ctx, s, ids[0], rest[2:]...); err != nil {
+	switch clients := rest[2:]; {
+	case len(clients) == 0:
+		return usage("2fa revoke-trusted: name the IDs of clients (2fa trusted LOGIN shows them), or all")
+	case slices.Equal(clients, []string{"all"}):
+		err = c.twofa.RevokeAllTrusted(ctx, s, ids[0])
+	default:
+		err = c.twofa.RevokeTrusted(ctx, s, ids[0], clients...)
+	}
+	if err != nil {
 		return err
 	}
 	return c.done("they are asked for a code when they sign in next")
@@ -254,9 +262,14 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
 			return err
 		}
 		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Sealed, total.Unopened+r.Unopened+n.Unopened
+		total.Reset = append(total.Reset, r.Reset...)
 	}
 	if total.Unopened > 0 {
-		return errors.New("some secrets do not open: the old keys are kept")
+		err := errors.New("some secrets do not open: the old keys are kept")
+		if len(total.Reset) > 0 {
+			err = fmt.Errorf("%w; reset the two-factor authentication of the users %v", err, total.Reset)
+		}
+		return err
 	}
 	if err := writeKeys(c.keyFileName(), []keyring.Key{k}, true); err != nil {
 		return err

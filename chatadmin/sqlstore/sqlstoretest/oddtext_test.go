@@ -58,6 +58,7 @@ func TestTextThatNoRowHas(t *testing.T) {
 				"reset":          second.Reset(ctx, s, bad),
 				"trusted":        errOf(second.Trusted(ctx, s, bad)),
 				"revoke":         second.RevokeTrusted(ctx, s, bad),
+				"revoke all":     second.RevokeAllTrusted(ctx, s, bad),
 				"challenge":      errOf(second.Open(ctx, d.ID, text+"."+strings.Repeat("A", 32))),
 				"sign-in":        errOf(gate.SignIn(ctx, bad, signin.Attempt{Login: "ann@acme.example"}, nobody)),
 				"link":           errOf(a.Invited(ctx, text+".x."+strings.Repeat("A", 43))),

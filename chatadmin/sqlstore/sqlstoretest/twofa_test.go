@@ -2,6 +2,7 @@ package sqlstoretest
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"sync/atomic"
 	"testing"
@@ -200,6 +201,66 @@ func TestMailedCodeRaces(t *testing.T) {
 		_, err := h.answer(h.both[1], c.ID, code)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	})
+}
+
+// beforeWrite is a store that does something once, before the first records are written behind users that were read.
+type beforeWrite struct {
+	chatadmin.Store
+	do func()
+}
+
+func (s *beforeWrite) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, f, func(ctx context.Context, tx chatadmin.Tx) error { return do(ctx, &beforeWriteTx{Tx: tx, s: s}) })
+}
+
+type beforeWriteTx struct {
+	chatadmin.Tx
+	s     *beforeWrite
+	users bool
+}
+
+func (x *beforeWriteTx) Users(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.User, error) {
+	x.users = true
+	return x.Tx.Users(ctx, domain, ids)
+}
+
+func (x *beforeWriteTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+	if do := x.s.do; do != nil && x.users {
+		x.s.do = nil
+		do()
+	}
+	return x.Tx.ChangeRecords(ctx, c)
+}
+
+// The address changes between what a sign-in reads and what it writes: a code that went to the old address lets nobody in, neither at the user's first sign-in nor when nothing was left to be ended.
+func TestAddressChangesWhileAsking(t *testing.T) {
+	for name, first := range map[string]bool{"first": true, "later": false} {
+		t.Run(name, func(t *testing.T) {
+			db := postgresPrefix(t) // SQLite has one writer at a time
+			h := newHouse(t, db, twofa.Policy{Mode: twofa.Email})
+			if !first {
+				a, err := h.answer(h.both[0], h.ask(h.both[0], "").Challenge.ID, digits(h.mail.To(h.ann.Email)[0].Text))
+				require.NoError(t, err)
+				require.True(t, a.Right)
+			}
+			ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: bytes.Repeat([]byte{1}, keyring.KeySize)})
+			require.NoError(t, err)
+			before, to := len(h.mail.Mails()), "new@acme.example"
+			s := &beforeWrite{Store: db.open(t), do: func() {
+				_, err := h.admins[1].AsHost(h.domain).EditUser(t.Context(), h.ann.ID, chatadmin.UserEdit{Email: &to})
+				require.NoError(t, err)
+			}}
+			slow := twofa.New(chatadmin.New(s, &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail}), ring, nil)
+			asked, err := slow.Ask(t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web})
+			require.NoError(t, err)
+			require.Nil(t, s.do, "the address has changed meanwhile")
+			require.Len(t, h.mail.Mails(), before+1)
+			require.Len(t, h.mail.To(to), 1, "the code went to the address of now")
+			a, err := h.answer(h.both[0], asked.Challenge.ID, digits(h.mail.To(to)[0].Text))
+			require.NoError(t, err)
+			require.True(t, a.Right)
+		})
+	}
 }
 
 // digits is the code in a mail: a line of its own.
