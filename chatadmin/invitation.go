@@ -68,8 +68,8 @@ func (w *Work) queueInvitations(ctx context.Context, users []User, release strin
 	done := make(map[Key]bool)
 	for _, r := range before {
 		inv, err := decodeInvitation(r)
-		if err != nil {
-			return 0, err
+		if err != nil { // it invites nobody: the new one takes its place
+			w.scope.admin.o.Logger.WarnContext(ctx, "an invitation cannot be read and is replaced", "domain", w.scope.domain, "user", r.ID, "error", err)
 		}
 		was[r.Key], done[r.Key] = r.Rev, release != "" && inv.Release == release
 	}
@@ -143,7 +143,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
-		claimed, err := s.claimInvitations(ctx, due)
+		claimed, err := s.claimInvitations(ctx, recordIDs(due))
 		if errors.Is(err, ErrBusy) || errors.Is(err, ErrSuspended) {
 			return total, nil // another worker is at it; or nobody could come in, for now
 		}
@@ -164,23 +164,28 @@ type letter struct {
 	mails []Mail
 }
 
-// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped.
-func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, error) {
-	tokens := make(map[string]Token, len(due))
-	for _, r := range due {
-		t, err := s.admin.NewToken(s.domain, ID(r.ID))
+// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped, and those that cannot be read
+// are put aside, so that they do not keep the others from being sent.
+func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error) {
+	tokens, keys := make(map[string]Token, len(due)), make([]Key, len(due))
+	for i, id := range due {
+		t, err := s.admin.NewToken(s.domain, id)
 		if err != nil {
 			return nil, err
 		}
-		tokens[r.ID] = t
+		tokens[string(id)], keys[i] = t, invitationKey(s.domain, id)
 	}
 	var letters []letter
-	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: recordIDs(due)}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: due}, func(ctx context.Context, w *Work) error {
 		letters = nil
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
 		}
-		users, err := w.Users(ctx, s.domain, recordIDs(due))
+		queued, err := w.Records(ctx, keys) // anew: one that was ended or claimed since it was listed must not hold up the others
+		if err != nil {
+			return err
+		}
+		users, err := w.Users(ctx, s.domain, due)
 		if err != nil {
 			return err
 		}
@@ -190,13 +195,23 @@ func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, e
 		}
 		var changes []Change[Record]
 		var invited []ID
-		for _, r := range due {
+		for _, r := range queued {
+			if r.Due.IsZero() || r.Due.After(w.now) {
+				continue
+			}
 			u, ok := byID[ID(r.ID)]
 			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" {
 				changes = append(changes, Change[Record]{Row: r, Was: r.Rev, Delete: true})
 				continue
 			}
-			l, err := w.letter(r, u, tokens[r.ID])
+			inv, err := decodeInvitation(r)
+			if err != nil {
+				s.admin.o.Logger.ErrorContext(ctx, "an invitation cannot be read and is put aside: send the user a new one", "domain", s.domain, "user", r.ID, "error", err)
+				r.Due = time.Time{}
+				changes = append(changes, Change[Record]{Row: r, Was: r.Rev})
+				continue
+			}
+			l, err := w.letter(r, inv, u, tokens[r.ID])
 			if err != nil {
 				return err
 			}
@@ -230,14 +245,10 @@ func recordIDs(rs []Record) []ID {
 	return ids
 }
 
-func (w *Work) letter(r Record, u User, t Token) (letter, error) {
-	inv, err := decodeInvitation(r)
-	if err != nil {
-		return letter{}, err
-	}
+func (w *Work) letter(r Record, inv Invitation, u User, t Token) (l letter, err error) {
 	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
-	l := letter{inv: inv, mails: w.invitationMails(u, t, inv)}
+	l = letter{inv: inv, mails: w.invitationMails(u, t, inv)}
 	l.rec, err = inv.record(r, time.Time{})
 	return l, err
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,4 +219,88 @@ func TestMailInjection(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	_, _, err = w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme\r\nBcc: x@y.example", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss"}})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+// put writes a record past the library, whatever is there.
+func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.Time) {
+	w.t.Helper()
+	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		k := chatadmin.Key{Kind: kind, Domain: domain, ID: id}
+		rs, err := tx.Records(ctx, []chatadmin.Key{k})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Due: due, Data: []byte(data)}}
+		if len(rs) > 0 {
+			c.Was, c.Row.Owner = rs[0].Rev, rs[0].Owner
+		}
+		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
+		cs, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		if len(cs) > 0 {
+			return fmt.Errorf("%v", cs)
+		}
+		return err
+	}))
+}
+
+// A record that nobody can read keeps no other invitation from being sent, is told of once, and a new link takes its place.
+func TestInvitationUnreadable(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
+	broken := func(id chatadmin.ID) { w.put("invitation", w.domain, string(id), `{"v":`, w.clock.Now()) }
+	broken(ann)
+	require.Equal(t, 1, w.send())
+	require.Equal(t, chatadmin.InvitationSent, w.invitation(bob).State)
+	w.clock.Advance(time.Hour)
+	require.Zero(t, w.send())
+	require.Equal(t, 1, strings.Count(log.String(), "put aside"))
+	require.Contains(t, log.String(), string(ann))
+
+	w.put("resend", w.domain, string(ann), `{"v":`, time.Time{}) // nor does what counts the links
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	require.ErrorIs(t, w.s.ResendInvitation(ctx, ann), chatadmin.ErrThrottled)
+	require.Equal(t, 1, w.send())
+	require.Len(t, w.mail.To("ann@acme.example"), 1)
+
+	broken(ann)
+	_, err := w.s.DeactivateUsers(ctx, ann)
+	require.NoError(t, err)
+	_, err = w.s.Invitation(ctx, ann)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// meddling does something between listing what is due and claiming it.
+type meddling struct {
+	chatadmin.Store
+	once func()
+}
+
+func (s *meddling) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	rs, c, err := s.Store.ListRecords(ctx, q, p)
+	if f := s.once; f != nil && q.Kind == "invitation" {
+		s.once = nil
+		f()
+	}
+	return rs, c, err
+}
+
+// An invitation that ends, or is claimed, just before its batch is sent keeps back nothing but itself.
+func TestInvitationStale(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	for n := range 10 {
+		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
+	}
+	a := chatadmin.New(&meddling{w.store, func() { _, err := w.s.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err := a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 10, n)
+
+	w.newcomer("bob@acme.example")
+	a = chatadmin.New(&meddling{w.store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err = a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Len(t, w.mail.To("bob@acme.example"), 1)
 }
