@@ -139,7 +139,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	}
 	s, total := a.AsHost(domain), 0
 	for {
-		due, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, Page{Limit: inviteBatch})
+		due, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, inviteBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}

@@ -62,7 +62,7 @@ func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context,
 
 // deliverLane delivers one batch of a lane while holding its lease.
 func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(context.Context, OutboxEvent) error) (more bool, err error) {
-	waiting, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind}, Page{Limit: 1})
+	waiting, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: kind}, 1)
 	if err != nil || len(waiting) == 0 {
 		return false, err
 	}
@@ -71,7 +71,7 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 		return false, err
 	}
 	// Read again under the lease: another worker may have delivered meanwhile.
-	queue, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind}, Page{Limit: deliverBatch})
+	queue, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: kind}, deliverBatch)
 	if err != nil {
 		return false, err
 	}

@@ -166,3 +166,69 @@ func TestOutboxLease(t *testing.T) {
 	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
 	require.Contains(t, got, ann.ID)
 }
+
+// hesitant is a store whose lists begin with a page without rows and go on with pages of one row, as the contract allows.
+type hesitant struct{ chatadmin.Store }
+
+func (s hesitant) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return hesitate(ctx, s.Store.ListRecords, q, p)
+}
+
+func (s hesitant) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, hesitantTx{tx}) })
+}
+
+type hesitantTx struct{ chatadmin.Tx }
+
+func (x hesitantTx) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListMemberships, q, p)
+}
+
+func (x hesitantTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListRecords, q, p)
+}
+
+func (x hesitantTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+	if p.After == "" {
+		return chatadmin.ContentCount{}, nil, "start", nil
+	}
+	if p.After == "start" {
+		p.After = ""
+	}
+	return x.Tx.DeleteContent(ctx, q, p)
+}
+
+func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chatadmin.Page) ([]T, chatadmin.Cursor, error), q Q, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
+	switch p.After {
+	case "":
+		return nil, "start", nil
+	case "start":
+		p.After = ""
+	}
+	p.Limit = 1
+	return list(ctx, q, p)
+}
+
+// A page without rows is not the end: invitations, events and file contents behind it are found.
+func TestHesitantStore(t *testing.T) {
+	w := newWorldOn(t, hesitant{memstore.New(nil)}, chatadmin.OfficeChat, outbox)
+	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
+	require.Equal(t, 2, w.send())
+	g := w.group("G")
+	_, err := w.s.AddMembers(ctx, g.ID, ann, bob)
+	require.NoError(t, err)
+	w.content(g.ID, ann, 7)
+	var got []chatadmin.ID
+	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.ID); return nil }))
+	require.Len(t, got, len(w.events("")))
+
+	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(t, err)
+	job, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.JobDone, job.State)
+	require.EqualValues(t, 3+7, job.Done)
+	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+}
