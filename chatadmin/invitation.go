@@ -276,30 +276,20 @@ func (w *Work) invitationMails(u User, t Token, inv Invitation) []Mail {
 	}
 }
 
-// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile.
+// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile: then what was not handed over is queued again as it was.
 func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int, err error) {
-	var changes []Change[Record]
+	changes := make([]Change[Record], 0, len(letters))
 	for _, l := range letters {
 		var due time.Time
-		var sendErr error
-		for _, m := range l.mails {
-			if sendErr = s.admin.SendMail(ctx, m); sendErr != nil {
-				break
-			}
-		}
-		switch {
-		case sendErr == nil:
-			l.inv.State = InvitationSent
+		known := true
+		if ctx.Err() != nil {
+			l.inv.State, due = InvitationQueued, s.admin.Now()
+			l.inv.Tries--
+		} else if due, known = s.sendInvitation(ctx, &l); l.inv.State == InvitationSent {
 			sent++
-		case errors.Is(sendErr, ErrMailUnknown):
-			continue // stays InvitationSending
-		case errors.Is(sendErr, ErrMailRefused), errors.Is(sendErr, ErrInvalid), l.inv.Tries >= maxTries:
-			l.inv.State = InvitationFailed
-		default:
-			l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
 		}
-		if sendErr != nil {
-			s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", sendErr)
+		if !known {
+			continue // stays InvitationSending
 		}
 		rec, err := l.inv.record(l.rec, due)
 		if err != nil {
@@ -307,18 +297,53 @@ func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int
 		}
 		changes = append(changes, Change[Record]{Row: rec, Was: l.rec.Rev})
 	}
-	now := s.admin.Now()
-	err = s.admin.store.Update(context.WithoutCancel(ctx), Fence{}, func(ctx context.Context, tx Tx) error {
-		for i := range changes {
-			var err error
-			if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
-				return err
-			}
+	return sent, errors.Join(s.settle(context.WithoutCancel(ctx), changes), ctx.Err())
+}
+
+// sendInvitation hands over the mails of one invitation and says what has become of it: when it is due again, and whether that is known at all.
+func (s *Scope) sendInvitation(ctx context.Context, l *letter) (due time.Time, known bool) {
+	var err error
+	for _, m := range l.mails {
+		if err = s.admin.SendMail(ctx, m); err != nil {
+			break
 		}
-		_, err := tx.ChangeRecords(ctx, changes) // one that changed meanwhile was ended or queued anew: that counts
-		return err
-	})
-	return sent, errors.Join(err, ctx.Err())
+	}
+	if err == nil {
+		l.inv.State = InvitationSent
+		return due, true
+	}
+	s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", err)
+	switch {
+	case errors.Is(err, ErrMailUnknown):
+		return due, false
+	case errors.Is(err, ErrMailRefused), errors.Is(err, ErrInvalid), l.inv.Tries >= maxTries:
+		l.inv.State = InvitationFailed
+	default:
+		l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
+	}
+	return due, true
+}
+
+// settle writes down what has become of invitations. It does not give up at once, since nobody sends again what stays InvitationSending. One that changed meanwhile was ended or queued
+// anew, or written down already: that counts.
+func (s *Scope) settle(ctx context.Context, changes []Change[Record]) (err error) {
+	now := s.admin.Now()
+	for range maxTries {
+		err = s.admin.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
+			for i := range changes {
+				var err error
+				if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
+					return err
+				}
+			}
+			_, err := tx.ChangeRecords(ctx, changes)
+			return err
+		})
+		if !errors.Is(err, ErrCommitUnknown) && !errors.Is(err, ErrBusy) {
+			break
+		}
+	}
+	return err
 }
 
 // SendMail checks a mail and hands it to Options.Mailer; without one the mail is dropped.

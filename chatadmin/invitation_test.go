@@ -304,3 +304,69 @@ func TestInvitationStale(t *testing.T) {
 	require.Zero(t, n)
 	require.Len(t, w.mail.To("bob@acme.example"), 1)
 }
+
+// failing is a store that refuses some transactions from the nth on, as if they had been lost.
+type failing struct {
+	chatadmin.Store
+	n    int
+	with []error
+}
+
+func (s *failing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if s.n--; s.n < 0 && len(s.with) > 0 {
+		err := s.with[0]
+		s.with = s.with[1:]
+		return err
+	}
+	return s.Store.Update(ctx, fence, f)
+}
+
+// What the mail server has said is written down although the store is not well: nothing else would send it again.
+func TestInvitationSettled(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	w.mail.FailNext(errors.New("try later"))
+	a := chatadmin.New(&failing{w.store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err := a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Equal(t, chatadmin.InvitationQueued, w.invitation(ann).State)
+	w.clock.Advance(time.Hour)
+	require.Equal(t, 1, w.send())
+}
+
+// A worker that is stopped again and again uses up no tries of invitations that it did not come to.
+func TestInvitationsInterrupted(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for n := range 3 {
+		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
+	}
+	handed := map[string]int{}
+	var stop context.CancelFunc
+	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+		handed[m.To]++
+		stop()
+		return errors.New("connection broke")
+	})})
+	for run := range 24 { // eight for each of them
+		require.Len(t, handed, min(run, 3))
+		c, cancel := context.WithCancel(ctx)
+		stop = cancel
+		_, err := a.SendInvitations(c, w.domain)
+		cancel()
+		require.ErrorIs(t, err, context.Canceled)
+		w.clock.Advance(5 * time.Hour)
+	}
+	require.Equal(t, map[string]int{"user0@acme.example": 8, "user1@acme.example": 8, "user2@acme.example": 8}, handed)
+	require.Zero(t, w.send(), "enough tries")
+
+	bob := w.newcomer("bob@acme.example")
+	c, cancel := context.WithCancel(ctx)
+	eve := w.newcomer("eve@acme.example")
+	a = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })})
+	n, err := a.SendInvitations(c, w.domain)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, n)
+	require.ElementsMatch(t, []chatadmin.InvitationState{chatadmin.InvitationSent, chatadmin.InvitationQueued}, []chatadmin.InvitationState{w.invitation(bob).State, w.invitation(eve).State})
+	require.Equal(t, 1, w.send(), "at once")
+}
