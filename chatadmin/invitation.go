@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -185,6 +186,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		if err != nil {
 			return err
 		}
+		slices.SortFunc(queued, func(a, b Record) int { return a.Due.Compare(b.Due) }) // who was passed over last time goes first
 		users, err := w.Users(ctx, s.domain, due)
 		if err != nil {
 			return err
