@@ -162,6 +162,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 type letter struct {
 	rec   Record
 	inv   Invitation
+	due   time.Time // before it was claimed
 	mails []Mail
 }
 
@@ -250,7 +251,7 @@ func recordIDs(rs []Record) []ID {
 func (w *Work) letter(r Record, inv Invitation, u User, t Token) (l letter, err error) {
 	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
-	l = letter{inv: inv, mails: w.invitationMails(u, t, inv)}
+	l = letter{inv: inv, due: r.Due, mails: w.invitationMails(u, t, inv)}
 	l.rec, err = inv.record(r, time.Time{})
 	return l, err
 }
@@ -285,7 +286,7 @@ func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int
 		var due time.Time
 		known := true
 		if ctx.Err() != nil {
-			l.inv.State, due = InvitationQueued, s.admin.Now()
+			l.inv.State, due = InvitationQueued, l.due
 			l.inv.Tries--
 		} else if due, known = s.sendInvitation(ctx, &l); l.inv.State == InvitationSent {
 			sent++
