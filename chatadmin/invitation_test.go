@@ -370,3 +370,90 @@ func TestInvitationsInterrupted(t *testing.T) {
 	require.ElementsMatch(t, []chatadmin.InvitationState{chatadmin.InvitationSent, chatadmin.InvitationQueued}, []chatadmin.InvitationState{w.invitation(bob).State, w.invitation(eve).State})
 	require.Equal(t, 1, w.send(), "at once")
 }
+
+// A release invites a user once, although they were sent a new link or the invitation has ended since; one of which no mail was tried may begin anew.
+func TestReleaseInvitesOnce(t *testing.T) {
+	address := "new@acme.example"
+	for name, c := range map[string]struct {
+		then  func(w *world, id chatadmin.ID) error
+		again int // once a mail was tried
+	}{
+		"nothing": {func(*world, chatadmin.ID) error { return nil }, 0},
+		"resend": {func(w *world, id chatadmin.ID) error {
+			return errors.Join(w.s.ResendInvitation(ctx, id), errOf(w.admin.SendInvitations(ctx, w.domain)))
+		}, 0},
+		"denied for a while": {func(w *world, id chatadmin.ID) error {
+			return errors.Join(errOf(w.s.DenyAccess(ctx, id)), errOf(w.s.GrantAccess(ctx, id)))
+		}, 0},
+		"address, twice": {func(w *world, id chatadmin.ID) error {
+			other := "other@acme.example"
+			return errors.Join(errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &other})), errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})))
+		}, 0},
+		"another release": {func(w *world, id chatadmin.ID) error {
+			w.queue(id, "import-2")
+			return errOf(w.admin.SendInvitations(ctx, w.domain))
+		}, 1},
+	} {
+		w := newWorld(t, chatadmin.ESChat)
+		u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+		w.queue(u.ID, "import-1")
+		require.Equal(t, 1, w.send())
+		require.NoError(t, c.then(w, u.ID), name)
+		w.queue(u.ID, "import-1")
+		require.Equal(t, c.again, w.send(), name)
+	}
+	w := newWorld(t, chatadmin.ESChat)
+	u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+	w.queue(u.ID, "import-1")
+	_, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &address})
+	require.NoError(t, err)
+	require.Zero(t, w.send())
+	w.queue(u.ID, "import-1")
+	require.Equal(t, 1, w.send())
+	_, err = w.s.DenyAccess(ctx, u.ID)
+	require.NoError(t, err)
+	_, err = w.s.Invitation(ctx, u.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "it has ended")
+}
+
+// queue queues an invitation as a release does.
+func (w *world) queue(id chatadmin.ID, release string) {
+	w.t.Helper()
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		us, err := k.Users(ctx, w.domain, []chatadmin.ID{id})
+		if err != nil {
+			return err
+		}
+		return k.QueueInvitations(ctx, us, release)
+	}))
+}
+
+// Of two mails the first goes out once, however often the second is tried; each try of the second has a link and an ID of its own.
+func TestSeparateMailsOnce(t *testing.T) {
+	w := newWorld(t, chatadmin.Engage)
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
+	require.NoError(t, err)
+	var tried []chatadmin.Mail
+	fail := []bool{true, false, true, true, false}
+	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+		tried = append(tried, m)
+		if fail[len(tried)-1] {
+			return errors.New("try later")
+		}
+		return nil
+	})})
+	for range 4 {
+		_, err := a.SendInvitations(ctx, w.domain)
+		require.NoError(t, err)
+		w.clock.Advance(time.Hour)
+	}
+	require.Len(t, tried, 5)
+	require.Equal(t, chatadmin.InvitationSent, w.invitation(u.ID).State)
+	require.Equal(t, tried[0].ID, tried[1].ID, "the same mail")
+	ids := map[string]bool{}
+	for i, m := range tried {
+		ids[m.ID] = true
+		require.Equal(t, i < 2, strings.HasPrefix(m.Subject, "Your username"), m.Subject)
+	}
+	require.Len(t, ids, 4)
+}
