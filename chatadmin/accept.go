@@ -110,7 +110,7 @@ func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, e
 		if u = user; inv.Claim == claim { // the commit was kept without being confirmed
 			return nil
 		}
-		if inv.Claim != "" && w.now.Before(inv.Claimed.Add(claimLife)) {
+		if inv.Claim != "" && lasts(inv.Claimed, claimLife, w.now) {
 			return ErrLinkBusy
 		}
 		inv.Claim, inv.Claimed = claim, w.now

@@ -295,3 +295,24 @@ func TestResendInvitation(t *testing.T) {
 	}
 	require.Equal(t, 1, sent)
 }
+
+// A clock that was once far ahead keeps nobody from their link: neither from a new one nor from one that was being used.
+func TestLinksFromTheFuture(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	const year = 365 * 24 * time.Hour
+	w.clock.Advance(year)
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	w.clock.Advance(-30 * time.Second)
+	require.ErrorIs(t, w.s.ResendInvitation(ctx, ann), chatadmin.ErrThrottled, "a clock that is a little ahead counts")
+	w.clock.Advance(30*time.Second - year)
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	token := w.link("ann@acme.example")
+	claim := func(ahead time.Duration) {
+		w.clock.Advance(ahead)
+		defer func() { require.NotNil(t, recover()); w.clock.Advance(-ahead) }()
+		_, _ = w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error { panic("the process dies") })
+	}
+	claim(6 * 24 * time.Hour)
+	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)))
+}

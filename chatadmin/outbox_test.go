@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -231,4 +233,47 @@ func TestHesitantStore(t *testing.T) {
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
+}
+
+// A worker whose clock was wrong dies while it holds a lane: the lane waits no longer than for another one's.
+func TestOutboxLeaseFromTheFuture(t *testing.T) {
+	for ahead, held := range map[time.Duration]bool{20 * time.Second: true, 365 * 24 * time.Hour: false} {
+		w := newWorld(t, chatadmin.OfficeChat, outbox)
+		w.clock.Advance(ahead)
+		func() {
+			defer func() { require.NotNil(t, recover()) }()
+			_ = w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
+		}()
+		w.clock.Advance(-ahead)
+		n := 0
+		require.NoError(t, w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { n++; return nil }))
+		require.Equal(t, held, n == 0, "a clock that is a little ahead still holds its lane")
+	}
+}
+
+// An event that cannot be read is put aside, and those behind it leave.
+func TestOutboxUnreadable(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, chatadmin.OfficeChat, outbox, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	deliver := func(context.Context, chatadmin.OutboxEvent) error { return nil }
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	lane := func(n int) string { return fmt.Sprintf("outbox/%02d", n) }
+	for n := range 16 {
+		w.put(lane(n), w.domain, "0000000000000001-bad", `{`, time.Time{})
+	}
+	ann := w.user("ann@acme.example")
+	var got []chatadmin.ID
+	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }))
+	require.Contains(t, got, ann.ID)
+	for n := range 16 {
+		left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Empty(t, left)
+		aside, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, aside, 1)
+		require.Equal(t, "{", string(aside[0].Data))
+	}
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Equal(t, 16, strings.Count(log.String(), "cannot be read"))
 }

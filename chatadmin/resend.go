@@ -67,7 +67,9 @@ func (w *Work) throttle(ctx context.Context, u *User) error {
 		}
 		was = rs[0].Rev
 	}
-	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { return !w.now.Before(at.Add(24 * time.Hour)) })
+	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { // over, or from a clock that was wrong
+		return !w.now.Before(at.Add(24*time.Hour)) || at.After(w.now.Add(resendPause))
+	})
 	if n := len(sent.At); n > 0 {
 		next := sent.At[n-1].Add(resendPause)
 		if n >= resendDay {
