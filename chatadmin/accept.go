@@ -80,13 +80,15 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 	if err != nil {
 		return User{}, err
 	}
+	// Whoever asks may hang up: a password that was set all the same, in its minute, has used the link up, and that is written down.
+	minute, end := context.WithTimeout(context.WithoutCancel(ctx), claimLife)
+	defer end()
 	setting, cancel := context.WithTimeout(ctx, claimLife)
 	defer cancel()
 	setErr := setPassword(setting, u)
 	if setErr == nil {
-		setErr = setting.Err() // it came too late: another call may have the link
+		setErr = minute.Err() // it came too late: another call may have the link
 	}
-	// Whoever asked may be gone by now; what was done is written down all the same.
 	err = s.endClaim(context.WithoutCancel(ctx), t, claim, setErr == nil)
 	if setErr != nil {
 		return User{}, setErr
@@ -108,7 +110,7 @@ func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, e
 		if u = user; inv.Claim == claim { // the commit was kept without being confirmed
 			return nil
 		}
-		if inv.Claim != "" && w.now.Before(inv.Claimed.Add(claimLife)) {
+		if inv.Claim != "" && lasts(inv.Claimed, claimLife, w.now) {
 			return ErrLinkBusy
 		}
 		inv.Claim, inv.Claimed = claim, w.now
@@ -128,10 +130,8 @@ func linkError(err error) error {
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
 	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		_, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now, Pending, Active) // setting the password may have signed them in
-		if errors.Is(err, ErrLinkExpired) {
-			return nil // while the password was being set, which was begun in time
-		}
+		// Setting the password was begun in time, even if the link has expired since, and may have signed them in.
+		_, inv, rec, err := invited(ctx, w, &w.Settings, t, time.Time{}, Pending, Active)
 		if err != nil {
 			return err
 		}

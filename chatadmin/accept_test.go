@@ -113,9 +113,7 @@ func TestDeadLinks(t *testing.T) {
 					_, err := w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error { return c.kill(w, id) })
 					accepted := 0
 					switch name {
-					case "time": // it was begun in time
-						require.NoError(t, err)
-					case "signed in": // as the host does that signs in whoever has set their password
+					case "time", "signed in": // it was begun in time; and as the host does that signs in whoever has set their password
 						require.NoError(t, err)
 						require.Equal(t, chatadmin.InvitationUsed, w.invitation(id).State)
 						accepted = 1
@@ -228,13 +226,16 @@ func TestAcceptCrash(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrLinkBusy, "of the slow one")
 	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)))
 
-	// Whoever asks hangs up while the password is being set: it is set, so the link is used.
+	// Whoever asks hangs up while the password is being set: it is set, so the link is used; one that could not be set leaves it alone.
 	w.newcomer("bob@acme.example")
 	token = w.link("bob@acme.example")
-	c, cancel := context.WithCancel(ctx)
-	_, err = w.admin.AcceptInvitation(c, token, func(context.Context, chatadmin.User) error { cancel(); return nil })
-	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)), "what was not confirmed may be done again")
+	hungUp := func(err error) error {
+		c, cancel := context.WithCancel(ctx)
+		return errOf(w.admin.AcceptInvitation(c, token, func(context.Context, chatadmin.User) error { cancel(); return err }))
+	}
+	require.ErrorIs(t, hungUp(context.Canceled), context.Canceled)
+	require.NoError(t, hungUp(nil))
+	require.ErrorIs(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)), chatadmin.ErrLink)
 }
 
 // A new link: an admin's to ask for, one a minute, five a day, whoever asks, and only for who needs one.
@@ -293,4 +294,25 @@ func TestResendInvitation(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, sent)
+}
+
+// A clock that was once far ahead keeps nobody from their link: neither from a new one nor from one that was being used.
+func TestLinksFromTheFuture(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	const year = 365 * 24 * time.Hour
+	w.clock.Advance(year)
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	w.clock.Advance(-30 * time.Second)
+	require.ErrorIs(t, w.s.ResendInvitation(ctx, ann), chatadmin.ErrThrottled, "a clock that is a little ahead counts")
+	w.clock.Advance(30*time.Second - year)
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	token := w.link("ann@acme.example")
+	claim := func(ahead time.Duration) {
+		w.clock.Advance(ahead)
+		defer func() { require.NotNil(t, recover()); w.clock.Advance(-ahead) }()
+		_, _ = w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error { panic("the process dies") })
+	}
+	claim(6 * 24 * time.Hour)
+	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)))
 }

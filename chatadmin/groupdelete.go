@@ -206,17 +206,22 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 // DeleteContent deletes a page of q, queues the keys of file contents for ReleaseBlobs, and returns how many rows went, and where the next page begins. It takes the place of the method
 // of Tx, which would lose the keys.
 func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, Cursor, error) {
-	n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
-	if err != nil {
-		return ContentCount{}, "", err
+	for {
+		n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
+		if err != nil {
+			return ContentCount{}, "", err
+		}
+		if n != (ContentCount{}) || next == "" {
+			return n, next, w.queueBlobs(ctx, blobs)
+		}
+		p.After = next // who begins at the start each time would get no further
 	}
-	return n, next, w.queueBlobs(ctx, blobs)
 }
 
 // DeleteRecords deletes about limit records of q, and returns how many and whether there may be more.
 func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n int64, more bool, err error) {
 	for more = true; more && n < int64(limit); {
-		rows, next, err := w.ListRecords(ctx, q, Page{Limit: MaxBatch})
+		rows, next, err := FirstPage(ctx, w.ListRecords, q, MaxBatch)
 		if err != nil {
 			return n, true, err
 		}
@@ -238,27 +243,33 @@ func (w *Work) DeleteMemberships(ctx context.Context, q MemberQuery, limit int) 
 }
 
 func (w *Work) deleteMemberships(ctx context.Context, q MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
-	for {
-		rows, next, err := w.ListMemberships(ctx, q, Page{Limit: MaxBatch})
+	var last []Change[Membership]
+	for p := (Page{Limit: MaxBatch}); ; {
+		rows, next, err := w.ListMemberships(ctx, q, p)
 		if err != nil {
 			return n, true, err
 		}
 		var changes []Change[Membership]
 		for _, m := range rows {
-			if m.User != keep || len(rows) == 1 {
-				changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+			if c := (Change[Membership]{Row: m, Was: m.Rev, Delete: true}); m.User == keep {
+				last = append(last, c)
+			} else {
+				changes = append(changes, c)
 			}
 		}
 		if err := noConflict(w.ChangeMemberships(ctx, changes)); err != nil {
 			return n, true, err
 		}
 		n += int64(len(changes))
-		if next == "" && len(changes) == len(rows) {
+		switch {
+		case next == "" && len(last) == 0:
 			return n, false, nil
-		}
-		if n >= int64(limit) {
+		case n >= int64(limit):
 			return n, true, nil
+		case next == "":
+			return n + int64(len(last)), false, noConflict(w.ChangeMemberships(ctx, last))
 		}
+		p.After = next
 	}
 }
 
@@ -283,7 +294,7 @@ func (a *Admin) ReleaseBlobs(ctx context.Context, domain ID) (int, error) {
 	}
 	total := 0
 	for {
-		rs, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: blobKind, Domain: domain}, Page{Limit: 1})
+		rs, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: blobKind, Domain: domain}, 1)
 		if err != nil || len(rs) == 0 {
 			return total, err
 		}

@@ -1,10 +1,12 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +19,8 @@ const (
 	InvitationSent    InvitationState = "sent"
 	InvitationFailed  InvitationState = "failed" // refused for good
 	InvitationUsed    InvitationState = "used"   // the user has set a password by its link
+
+	invitationEnded InvitationState = "ended" // looks as if there were none, but remembers its release
 )
 
 // Invitation asks a pending user by mail to come in. There is at most one for each user.
@@ -27,7 +31,9 @@ type Invitation struct {
 	Hash    []byte          `json:"hash,omitempty"`    // of the link's token
 	Expires time.Time       `json:"expires,omitzero"`
 	Tries   int             `json:"tries,omitempty"`
-	Claim   ID              `json:"claim,omitempty"` // of who is setting a password by the link just now
+	Mailed  int             `json:"mailed,omitempty"` // how many of its mails went out while a further one is to be tried again
+	Series  string          `json:"series,omitempty"` // makes the IDs of mails without a link, which are the same at each try
+	Claim   ID              `json:"claim,omitempty"`  // of who is setting a password by the link just now
 	Claimed time.Time       `json:"claimed,omitzero"`
 }
 
@@ -44,7 +50,8 @@ func invitationKey(domain, user ID) Key {
 }
 
 // QueueInvitations queues invitations for those of at most MaxBatch users who are pending, have access and an e-mail address. Whoever was invited by the same
-// release before is not invited again, whatever has become of that invitation; "" invites anew each time. A new invitation replaces an open one.
+// release before is not invited again, whatever has become of that invitation since a mail of it was tried; "" invites anew each time. The latest release of each user is remembered. A new
+// invitation replaces an open one.
 func (w *Work) QueueInvitations(ctx context.Context, users []User, release string) error {
 	_, err := w.queueInvitations(ctx, users, release)
 	return err
@@ -64,24 +71,24 @@ func (w *Work) queueInvitations(ctx context.Context, users []User, release strin
 	if err != nil {
 		return 0, err
 	}
-	was := make(map[Key]Rev, len(before))
-	done := make(map[Key]bool)
+	was, by := make(map[Key]Rev, len(before)), make(map[Key]string, len(before))
 	for _, r := range before {
 		inv, err := decodeInvitation(r)
-		if err != nil {
-			return 0, err
+		if err != nil { // it invites nobody: the new one takes its place
+			w.scope.admin.o.Logger.WarnContext(ctx, "an invitation cannot be read and is replaced", "domain", w.scope.domain, "user", r.ID, "error", err)
 		}
-		was[r.Key], done[r.Key] = r.Rev, release != "" && inv.Release == release
-	}
-	data, err := json.Marshal(Invitation{Version: 1, State: InvitationQueued, Release: release})
-	if err != nil {
-		return 0, err
+		was[r.Key], by[r.Key] = r.Rev, inv.Release
 	}
 	var changes []Change[Record]
 	for _, k := range keys {
-		if !done[k] {
-			changes = append(changes, Change[Record]{Row: Record{Key: k, Owner: ID(k.ID), Due: w.now, Data: data}, Was: was[k]})
+		if release != "" && by[k] == release {
+			continue
 		}
+		rec, err := Invitation{Version: 1, State: InvitationQueued, Release: cmp.Or(release, by[k])}.record(Record{Key: k, Owner: ID(k.ID)}, w.now)
+		if err != nil {
+			return 0, err
+		}
+		changes = append(changes, Change[Record]{Row: rec, Was: was[k]})
 	}
 	return len(changes), w.PutRecords(ctx, changes)
 }
@@ -101,12 +108,21 @@ func (w *Work) endInvitations(ctx context.Context, users []ID) error {
 	}
 	changes := make([]Change[Record], len(rs))
 	for i, r := range rs {
-		changes[i] = Change[Record]{Row: r, Was: r.Rev, Delete: true}
+		if changes[i], err = endInvitation(r); err != nil {
+			return err
+		}
 	}
-	if len(changes) == 0 {
-		return nil
+	return w.PutRecords(ctx, changes)
+}
+
+// endInvitation deletes an invitation, or leaves of it what keeps its release from inviting the user twice.
+func endInvitation(r Record) (Change[Record], error) {
+	inv, err := decodeInvitation(r)
+	if untried := inv.State == InvitationQueued && inv.Tries == 0 && inv.Mailed == 0; err != nil || inv.Release == "" || untried {
+		return Change[Record]{Row: r, Was: r.Rev, Delete: true}, nil
 	}
-	return noConflict(w.ChangeRecords(ctx, changes))
+	rec, err := Invitation{Version: 1, State: invitationEnded, Release: inv.Release}.record(r, time.Time{})
+	return Change[Record]{Row: rec, Was: r.Rev}, err
 }
 
 func decodeInvitation(r Record) (Invitation, error) {
@@ -127,7 +143,12 @@ func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
 	if err != nil {
 		return Invitation{}, err
 	}
-	return decodeInvitation(r)
+	inv, err := decodeInvitation(r)
+	if err == nil && inv.State == invitationEnded {
+		_, err = one[Record](nil, nil, "invitation of user", string(user))
+		return Invitation{}, err
+	}
+	return inv, err
 }
 
 // SendInvitations sends the queued invitations of a domain through Options.Mailer and returns to how many users it sent. Each is marked before it is handed over, so that no
@@ -139,11 +160,11 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	}
 	s, total := a.AsHost(domain), 0
 	for {
-		due, _, err := a.store.ListRecords(ctx, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, Page{Limit: inviteBatch})
+		due, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, inviteBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
-		claimed, err := s.claimInvitations(ctx, due)
+		claimed, err := s.claimInvitations(ctx, recordIDs(due))
 		if errors.Is(err, ErrBusy) || errors.Is(err, ErrSuspended) {
 			return total, nil // another worker is at it; or nobody could come in, for now
 		}
@@ -161,26 +182,33 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 type letter struct {
 	rec   Record
 	inv   Invitation
+	due   time.Time // before it was claimed
 	mails []Mail
 }
 
-// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped.
-func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, error) {
-	tokens := make(map[string]Token, len(due))
-	for _, r := range due {
-		t, err := s.admin.NewToken(s.domain, ID(r.ID))
+// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped, and those that cannot be read
+// are put aside, so that they do not keep the others from being sent.
+func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error) {
+	tokens, keys := make(map[string]Token, len(due)), make([]Key, len(due))
+	for i, id := range due {
+		t, err := s.admin.NewToken(s.domain, id)
 		if err != nil {
 			return nil, err
 		}
-		tokens[r.ID] = t
+		tokens[string(id)], keys[i] = t, invitationKey(s.domain, id)
 	}
 	var letters []letter
-	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: recordIDs(due)}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: due}, func(ctx context.Context, w *Work) error {
 		letters = nil
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
 		}
-		users, err := w.Users(ctx, s.domain, recordIDs(due))
+		queued, err := w.Records(ctx, keys) // anew: one that was ended or claimed since it was listed must not hold up the others
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(queued, func(a, b Record) int { return a.Due.Compare(b.Due) }) // who was passed over last time goes first
+		users, err := w.Users(ctx, s.domain, due)
 		if err != nil {
 			return err
 		}
@@ -190,13 +218,27 @@ func (s *Scope) claimInvitations(ctx context.Context, due []Record) ([]letter, e
 		}
 		var changes []Change[Record]
 		var invited []ID
-		for _, r := range due {
-			u, ok := byID[ID(r.ID)]
-			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" {
-				changes = append(changes, Change[Record]{Row: r, Was: r.Rev, Delete: true})
+		for _, r := range queued {
+			if r.Due.IsZero() || r.Due.After(w.now) {
 				continue
 			}
-			l, err := w.letter(r, u, tokens[r.ID])
+			u, ok := byID[ID(r.ID)]
+			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" {
+				c, err := endInvitation(r)
+				if err != nil {
+					return err
+				}
+				changes = append(changes, c)
+				continue
+			}
+			inv, err := decodeInvitation(r)
+			if err != nil {
+				s.admin.o.Logger.ErrorContext(ctx, "an invitation cannot be read and is put aside: send the user a new one", "domain", s.domain, "user", r.ID, "error", err)
+				r.Due = time.Time{}
+				changes = append(changes, Change[Record]{Row: r, Was: r.Rev})
+				continue
+			}
+			l, err := w.letter(r, inv, u, tokens[r.ID])
 			if err != nil {
 				return err
 			}
@@ -230,14 +272,12 @@ func recordIDs(rs []Record) []ID {
 	return ids
 }
 
-func (w *Work) letter(r Record, u User, t Token) (letter, error) {
-	inv, err := decodeInvitation(r)
-	if err != nil {
-		return letter{}, err
-	}
+func (w *Work) letter(r Record, inv Invitation, u User, t Token) (l letter, err error) {
 	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
-	l := letter{inv: inv, mails: w.invitationMails(u, t, inv)}
+	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
+	inv.Series = cmp.Or(inv.Series, id)
+	l = letter{inv: inv, due: r.Due, mails: w.invitationMails(u, t, inv, id)}
 	l.rec, err = inv.record(r, time.Time{})
 	return l, err
 }
@@ -249,46 +289,36 @@ func (inv Invitation) record(r Record, due time.Time) (Record, error) {
 	return r, err
 }
 
-func (w *Work) invitationMails(u User, t Token, inv Invitation) []Mail {
+// invitationMails are the mails of an invitation. The last one has the link; its ID is new with each link, those of the others stay.
+func (w *Work) invitationMails(u User, t Token, inv Invitation, id string) []Mail {
 	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
 	link := w.scope.admin.Link("activate", t)
-	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
 	if !w.Settings.Login.SeparateMails {
 		return []Mail{{ID: id, To: u.Email, Subject: "You are invited to " + name,
 			Text: fmt.Sprintf("Hello %s,\n\nyou are invited to join %s. Your login is %s.\n\nFollow this link to come in (it works once, until %s):\n\n%s\n", u.DisplayName, name, u.Login, until, link)}}
 	}
 	return []Mail{
-		{ID: id + "-1", To: u.Email, Subject: "Your username for " + name,
+		{ID: inv.Series + "-1", To: u.Email, Subject: "Your username for " + name,
 			Text: fmt.Sprintf("Hello %s,\n\nan account was created for you in %s. Your username is:\n\n%s\n\nA second mail brings the link by which you set your password.\n", u.DisplayName, name, u.Login)},
 		{ID: id + "-2", To: u.Email, Subject: "Activate your account for " + name,
 			Text: fmt.Sprintf("Hello %s,\n\nfollow this link to activate your account and to set your password (it works once, until %s):\n\n%s\n", u.DisplayName, until, link)},
 	}
 }
 
-// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile.
+// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile: then what was not handed over is queued again as it was.
 func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int, err error) {
-	var changes []Change[Record]
+	changes := make([]Change[Record], 0, len(letters))
 	for _, l := range letters {
 		var due time.Time
-		var sendErr error
-		for _, m := range l.mails {
-			if sendErr = s.admin.SendMail(ctx, m); sendErr != nil {
-				break
-			}
-		}
-		switch {
-		case sendErr == nil:
-			l.inv.State = InvitationSent
+		known := true
+		if ctx.Err() != nil {
+			l.inv.State, due = InvitationQueued, l.due
+			l.inv.Tries--
+		} else if due, known = s.sendInvitation(ctx, &l); l.inv.State == InvitationSent {
 			sent++
-		case errors.Is(sendErr, ErrMailUnknown):
-			continue // stays InvitationSending
-		case errors.Is(sendErr, ErrMailRefused), errors.Is(sendErr, ErrInvalid), l.inv.Tries >= maxTries:
-			l.inv.State = InvitationFailed
-		default:
-			l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
 		}
-		if sendErr != nil {
-			s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", sendErr)
+		if !known {
+			continue // stays InvitationSending
 		}
 		rec, err := l.inv.record(l.rec, due)
 		if err != nil {
@@ -296,18 +326,54 @@ func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int
 		}
 		changes = append(changes, Change[Record]{Row: rec, Was: l.rec.Rev})
 	}
-	now := s.admin.Now()
-	err = s.admin.store.Update(context.WithoutCancel(ctx), Fence{}, func(ctx context.Context, tx Tx) error {
-		for i := range changes {
-			var err error
-			if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
-				return err
-			}
+	return sent, errors.Join(s.settle(context.WithoutCancel(ctx), changes), ctx.Err())
+}
+
+// sendInvitation hands over the mails of one invitation and says what has become of it: when it is due again, and whether that is known at all.
+func (s *Scope) sendInvitation(ctx context.Context, l *letter) (due time.Time, known bool) {
+	var err error
+	for _, m := range l.mails[min(l.inv.Mailed, len(l.mails)-1):] { // the link goes whatever the record says
+		if err = s.admin.SendMail(ctx, m); err != nil {
+			break
 		}
-		_, err := tx.ChangeRecords(ctx, changes) // one that changed meanwhile was ended or queued anew: that counts
-		return err
-	})
-	return sent, errors.Join(err, ctx.Err())
+		l.inv.Mailed++
+	}
+	if err == nil {
+		l.inv.State = InvitationSent
+		return due, true
+	}
+	s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", err)
+	switch {
+	case errors.Is(err, ErrMailUnknown):
+		return due, false
+	case errors.Is(err, ErrMailRefused), errors.Is(err, ErrInvalid), l.inv.Tries >= maxTries:
+		l.inv.State = InvitationFailed
+	default:
+		l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
+	}
+	return due, true
+}
+
+// settle writes down what has become of invitations. It does not give up at once, since nobody sends again what stays InvitationSending. One that changed meanwhile was ended or queued
+// anew, or written down already: that counts.
+func (s *Scope) settle(ctx context.Context, changes []Change[Record]) (err error) {
+	now := s.admin.Now()
+	for range maxTries {
+		err = s.admin.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
+			for i := range changes {
+				var err error
+				if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
+					return err
+				}
+			}
+			_, err := tx.ChangeRecords(ctx, changes)
+			return err
+		})
+		if !errors.Is(err, ErrCommitUnknown) && !errors.Is(err, ErrBusy) {
+			break
+		}
+	}
+	return err
 }
 
 // SendMail checks a mail and hands it to Options.Mailer; without one the mail is dropped.

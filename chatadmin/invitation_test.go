@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,4 +219,241 @@ func TestMailInjection(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	_, _, err = w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme\r\nBcc: x@y.example", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss"}})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
+// put writes a record past the library, whatever is there.
+func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.Time) {
+	w.t.Helper()
+	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		k := chatadmin.Key{Kind: kind, Domain: domain, ID: id}
+		rs, err := tx.Records(ctx, []chatadmin.Key{k})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Due: due, Data: []byte(data)}}
+		if len(rs) > 0 {
+			c.Was, c.Row.Owner = rs[0].Rev, rs[0].Owner
+		}
+		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
+		cs, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		if len(cs) > 0 {
+			return fmt.Errorf("%v", cs)
+		}
+		return err
+	}))
+}
+
+// A record that nobody can read keeps no other invitation from being sent, is told of once, and a new link takes its place.
+func TestInvitationUnreadable(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
+	broken := func(id chatadmin.ID) { w.put("invitation", w.domain, string(id), `{"v":`, w.clock.Now()) }
+	broken(ann)
+	require.Equal(t, 1, w.send())
+	require.Equal(t, chatadmin.InvitationSent, w.invitation(bob).State)
+	w.clock.Advance(time.Hour)
+	require.Zero(t, w.send())
+	require.Equal(t, 1, strings.Count(log.String(), "put aside"))
+	require.Contains(t, log.String(), string(ann))
+
+	w.put("resend", w.domain, string(ann), `{"v":`, time.Time{}) // nor does what counts the links
+	require.NoError(t, w.s.ResendInvitation(ctx, ann))
+	require.ErrorIs(t, w.s.ResendInvitation(ctx, ann), chatadmin.ErrThrottled)
+	require.Equal(t, 1, w.send())
+	require.Len(t, w.mail.To("ann@acme.example"), 1)
+
+	broken(ann)
+	_, err := w.s.DeactivateUsers(ctx, ann)
+	require.NoError(t, err)
+	_, err = w.s.Invitation(ctx, ann)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+}
+
+// meddling does something between listing what is due and claiming it.
+type meddling struct {
+	chatadmin.Store
+	once func()
+}
+
+func (s *meddling) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	rs, c, err := s.Store.ListRecords(ctx, q, p)
+	if f := s.once; f != nil && q.Kind == "invitation" {
+		s.once = nil
+		f()
+	}
+	return rs, c, err
+}
+
+// An invitation that ends, or is claimed, just before its batch is sent keeps back nothing but itself.
+func TestInvitationStale(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	for n := range 10 {
+		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
+	}
+	a := chatadmin.New(&meddling{w.store, func() { _, err := w.s.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err := a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 10, n)
+
+	w.newcomer("bob@acme.example")
+	a = chatadmin.New(&meddling{w.store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err = a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Len(t, w.mail.To("bob@acme.example"), 1)
+}
+
+// failing is a store that refuses some transactions from the nth on, as if they had been lost.
+type failing struct {
+	chatadmin.Store
+	n    int
+	with []error
+}
+
+func (s *failing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if s.n--; s.n < 0 && len(s.with) > 0 {
+		err := s.with[0]
+		s.with = s.with[1:]
+		return err
+	}
+	return s.Store.Update(ctx, fence, f)
+}
+
+// What the mail server has said is written down although the store is not well: nothing else would send it again.
+func TestInvitationSettled(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.newcomer("ann@acme.example")
+	w.mail.FailNext(errors.New("try later"))
+	a := chatadmin.New(&failing{w.store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	n, err := a.SendInvitations(ctx, w.domain)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Equal(t, chatadmin.InvitationQueued, w.invitation(ann).State)
+	w.clock.Advance(time.Hour)
+	require.Equal(t, 1, w.send())
+}
+
+// A worker that is stopped again and again uses up no tries of invitations that it did not come to.
+func TestInvitationsInterrupted(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for n := range 3 {
+		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
+	}
+	handed := map[string]int{}
+	var stop context.CancelFunc
+	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+		handed[m.To]++
+		stop()
+		return errors.New("connection broke")
+	})})
+	for run := range 24 { // eight for each of them
+		require.Len(t, handed, min(run, 3))
+		c, cancel := context.WithCancel(ctx)
+		stop = cancel
+		_, err := a.SendInvitations(c, w.domain)
+		cancel()
+		require.ErrorIs(t, err, context.Canceled)
+		w.clock.Advance(5 * time.Hour)
+	}
+	require.Equal(t, map[string]int{"user0@acme.example": 8, "user1@acme.example": 8, "user2@acme.example": 8}, handed)
+	require.Zero(t, w.send(), "enough tries")
+
+	bob := w.newcomer("bob@acme.example")
+	c, cancel := context.WithCancel(ctx)
+	eve := w.newcomer("eve@acme.example")
+	a = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })})
+	n, err := a.SendInvitations(c, w.domain)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, n)
+	require.ElementsMatch(t, []chatadmin.InvitationState{chatadmin.InvitationSent, chatadmin.InvitationQueued}, []chatadmin.InvitationState{w.invitation(bob).State, w.invitation(eve).State})
+	require.Equal(t, 1, w.send(), "at once")
+}
+
+// A release invites a user once, although they were sent a new link or the invitation has ended since; one of which no mail was tried may begin anew.
+func TestReleaseInvitesOnce(t *testing.T) {
+	address := "new@acme.example"
+	for name, c := range map[string]struct {
+		then  func(w *world, id chatadmin.ID) error
+		again int // once a mail was tried
+	}{
+		"nothing": {func(*world, chatadmin.ID) error { return nil }, 0},
+		"resend": {func(w *world, id chatadmin.ID) error {
+			return errors.Join(w.s.ResendInvitation(ctx, id), errOf(w.admin.SendInvitations(ctx, w.domain)))
+		}, 0},
+		"denied for a while": {func(w *world, id chatadmin.ID) error {
+			return errors.Join(errOf(w.s.DenyAccess(ctx, id)), errOf(w.s.GrantAccess(ctx, id)))
+		}, 0},
+		"address, twice": {func(w *world, id chatadmin.ID) error {
+			other := "other@acme.example"
+			return errors.Join(errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &other})), errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})))
+		}, 0},
+		"another release": {func(w *world, id chatadmin.ID) error {
+			w.queue(id, "import-2")
+			return errOf(w.admin.SendInvitations(ctx, w.domain))
+		}, 1},
+	} {
+		w := newWorld(t, chatadmin.ESChat)
+		u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+		w.queue(u.ID, "import-1")
+		require.Equal(t, 1, w.send())
+		require.NoError(t, c.then(w, u.ID), name)
+		w.queue(u.ID, "import-1")
+		require.Equal(t, c.again, w.send(), name)
+	}
+	w := newWorld(t, chatadmin.ESChat)
+	u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+	w.queue(u.ID, "import-1")
+	_, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &address})
+	require.NoError(t, err)
+	require.Zero(t, w.send())
+	w.queue(u.ID, "import-1")
+	require.Equal(t, 1, w.send())
+	_, err = w.s.DenyAccess(ctx, u.ID)
+	require.NoError(t, err)
+	_, err = w.s.Invitation(ctx, u.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "it has ended")
+}
+
+// queue queues an invitation as a release does.
+func (w *world) queue(id chatadmin.ID, release string) {
+	w.t.Helper()
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		us, err := k.Users(ctx, w.domain, []chatadmin.ID{id})
+		if err != nil {
+			return err
+		}
+		return k.QueueInvitations(ctx, us, release)
+	}))
+}
+
+// Of two mails the first goes out once, however often the second is tried; each try of the second has a link and an ID of its own.
+func TestSeparateMailsOnce(t *testing.T) {
+	w := newWorld(t, chatadmin.Engage)
+	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
+	require.NoError(t, err)
+	var tried []chatadmin.Mail
+	fail := []bool{true, false, true, true, false}
+	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+		tried = append(tried, m)
+		if fail[len(tried)-1] {
+			return errors.New("try later")
+		}
+		return nil
+	})})
+	for range 4 {
+		_, err := a.SendInvitations(ctx, w.domain)
+		require.NoError(t, err)
+		w.clock.Advance(time.Hour)
+	}
+	require.Len(t, tried, 5)
+	require.Equal(t, chatadmin.InvitationSent, w.invitation(u.ID).State)
+	require.Equal(t, tried[0].ID, tried[1].ID, "the same mail")
+	ids := map[string]bool{}
+	for i, m := range tried {
+		ids[m.ID] = true
+		require.Equal(t, i < 2, strings.HasPrefix(m.Subject, "Your username"), m.Subject)
+	}
+	require.Len(t, ids, 4)
 }

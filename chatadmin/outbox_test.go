@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -165,4 +167,113 @@ func TestOutboxLease(t *testing.T) {
 	w.clock.Advance(31 * time.Second)
 	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
 	require.Contains(t, got, ann.ID)
+}
+
+// hesitant is a store whose lists begin with a page without rows and go on with pages of one row, as the contract allows.
+type hesitant struct{ chatadmin.Store }
+
+func (s hesitant) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return hesitate(ctx, s.Store.ListRecords, q, p)
+}
+
+func (s hesitant) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, hesitantTx{tx}) })
+}
+
+type hesitantTx struct{ chatadmin.Tx }
+
+func (x hesitantTx) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListMemberships, q, p)
+}
+
+func (x hesitantTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListRecords, q, p)
+}
+
+func (x hesitantTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+	if p.After == "" {
+		return chatadmin.ContentCount{}, nil, "start", nil
+	}
+	if p.After == "start" {
+		p.After = ""
+	}
+	return x.Tx.DeleteContent(ctx, q, p)
+}
+
+func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chatadmin.Page) ([]T, chatadmin.Cursor, error), q Q, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
+	switch p.After {
+	case "":
+		return nil, "start", nil
+	case "start":
+		p.After = ""
+	}
+	p.Limit = 1
+	return list(ctx, q, p)
+}
+
+// A page without rows is not the end: invitations, events and file contents behind it are found.
+func TestHesitantStore(t *testing.T) {
+	w := newWorldOn(t, hesitant{memstore.New(nil)}, chatadmin.OfficeChat, outbox)
+	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
+	require.Equal(t, 2, w.send())
+	g := w.group("G")
+	_, err := w.s.AddMembers(ctx, g.ID, ann, bob)
+	require.NoError(t, err)
+	w.content(g.ID, ann, 7)
+	var got []chatadmin.ID
+	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.ID); return nil }))
+	require.Len(t, got, len(w.events("")))
+
+	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	require.NoError(t, err)
+	job, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.JobDone, job.State)
+	require.EqualValues(t, 3+7, job.Done)
+	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+}
+
+// A worker whose clock was wrong dies while it holds a lane: the lane waits no longer than for another one's.
+func TestOutboxLeaseFromTheFuture(t *testing.T) {
+	for ahead, held := range map[time.Duration]bool{20 * time.Second: true, 365 * 24 * time.Hour: false} {
+		w := newWorld(t, chatadmin.OfficeChat, outbox)
+		w.clock.Advance(ahead)
+		func() {
+			defer func() { require.NotNil(t, recover()) }()
+			_ = w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
+		}()
+		w.clock.Advance(-ahead)
+		n := 0
+		require.NoError(t, w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { n++; return nil }))
+		require.Equal(t, held, n == 0, "a clock that is a little ahead still holds its lane")
+	}
+}
+
+// An event that cannot be read is put aside, and those behind it leave.
+func TestOutboxUnreadable(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, chatadmin.OfficeChat, outbox, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	deliver := func(context.Context, chatadmin.OutboxEvent) error { return nil }
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	lane := func(n int) string { return fmt.Sprintf("outbox/%02d", n) }
+	for n := range 16 {
+		w.put(lane(n), w.domain, "0000000000000001-bad", `{`, time.Time{})
+	}
+	ann := w.user("ann@acme.example")
+	var got []chatadmin.ID
+	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }))
+	require.Contains(t, got, ann.ID)
+	for n := range 16 {
+		left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Empty(t, left)
+		aside, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, aside, 1)
+		require.Equal(t, "{", string(aside[0].Data))
+	}
+	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.Equal(t, 16, strings.Count(log.String(), "cannot be read"))
 }

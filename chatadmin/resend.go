@@ -61,12 +61,15 @@ func (w *Work) throttle(ctx context.Context, u *User) error {
 	}
 	sent, was := resends{Version: 1}, Rev(0)
 	if len(rs) > 0 {
-		if err := json.Unmarshal(rs[0].Data, &sent); err != nil {
-			return fmt.Errorf("links sent to user %s: %w", u.ID, err)
+		if err := json.Unmarshal(rs[0].Data, &sent); err != nil { // else the user could never be sent a link again
+			w.scope.admin.o.Logger.WarnContext(ctx, "when a user was sent links cannot be read: counting begins anew", "domain", w.scope.domain, "user", u.ID, "error", err)
+			sent = resends{Version: 1}
 		}
 		was = rs[0].Rev
 	}
-	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { return !w.now.Before(at.Add(24 * time.Hour)) })
+	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { // over, or from a clock that was wrong
+		return !w.now.Before(at.Add(24*time.Hour)) || at.After(w.now.Add(resendPause))
+	})
 	if n := len(sent.At); n > 0 {
 		next := sent.At[n-1].Add(resendPause)
 		if n >= resendDay {

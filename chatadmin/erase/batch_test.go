@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 )
 
 // More groups than the first transaction marks, some of which become default while the others are marked.
@@ -145,4 +146,66 @@ func TestHoldStopsDeletion(t *testing.T) {
 			w.noTrace(ann.ID)
 		})
 	}
+}
+
+// hesitant is a store whose lists of groups and devices begin with a page without rows and go on with short ones, as the contract allows.
+type hesitant struct{ chatadmin.Store }
+
+func (s hesitant) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
+	return hesitate(ctx, s.Store.ListGroups, q, p)
+}
+
+func (s hesitant) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, hesitantTx{tx}) })
+}
+
+type hesitantTx struct{ chatadmin.Tx }
+
+func (x hesitantTx) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListGroups, q, p)
+}
+
+func (x hesitantTx) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListDevices, q, p)
+}
+
+func (x hesitantTx) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+	return hesitate(ctx, x.Tx.ListMemberships, q, p)
+}
+
+func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chatadmin.Page) ([]T, chatadmin.Cursor, error), q Q, p chatadmin.Page) ([]T, chatadmin.Cursor, error) {
+	switch p.After {
+	case "":
+		return nil, "start", nil
+	case "start":
+		p.After = ""
+	}
+	p.Limit = (p.Limit + 2) / 3
+	return list(ctx, q, p)
+}
+
+// A page without rows is not the end: the groups and devices behind it go, too, those as well that the first transaction did not mark.
+func TestHesitantStore(t *testing.T) {
+	w := newWorld(t, hesitant{memory()})
+	ann := w.crowd()
+	var rows []chatadmin.Change[chatadmin.Group]
+	for range 2100 {
+		rows = append(rows, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
+	}
+	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
+		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
+	}
+	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	require.NoError(t, err)
+	before := w.everything()
+	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	require.NoError(t, err)
+	require.Equal(t, p.Counts, r.Removed)
+	require.Equal(t, some(r.Removed), w.gone(before))
+	w.noTrace(ann.ID)
+	marked := 0
+	for _, e := range erasetest.List(t, chatadmin.EventQuery{Domain: w.domain, Kind: chatadmin.KindGroupDelete}, w.store.ListEvents) {
+		marked += len(e.Targets)
+	}
+	require.Equal(t, 2101, marked)
 }

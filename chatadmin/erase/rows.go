@@ -57,7 +57,7 @@ func (r *run) content(ctx context.Context, w *chatadmin.Work, q chatadmin.Conten
 func (r *run) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; r.at.N < len(r.task.Users); r.at.N++ {
 		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N], WithDeleting: true}
-		page, _, err := w.ListGroups(ctx, q, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
@@ -125,7 +125,7 @@ func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, e
 // devices deletes devices with their records.
 func (r *run) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; r.at.N < len(r.task.Users); r.at.N++ {
-		page, next, err := w.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: r.task.Users[r.at.N : r.at.N+1]}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: r.task.Users[r.at.N : r.at.N+1]}, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
@@ -170,7 +170,7 @@ func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left bool, err err
 	count(own.devices+own.records, ownErr)
 	for _, id := range ids {
 		count(st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id}))
-		page, _, err := st.ListGroups(ctx, chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}, chatadmin.Page{Limit: 1})
+		page, _, err := chatadmin.FirstPage(ctx, st.ListGroups, chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}, 1)
 		count(int64(len(page)), err)
 		n, err := st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
 		if n > 0 && err == nil { // those who go with them do not count

@@ -153,7 +153,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
 	for ; r.at.N < len(r.task.Users); r.at.N++ {
 		v := survey{r: w, domain: w.Domain, choice: r.task.Choice}
-		page, _, err := w.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N]}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N]}, chatadmin.MaxBatch)
 		if err != nil {
 			return err
 		}
