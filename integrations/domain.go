@@ -199,7 +199,7 @@ func readService(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, n
 
 // off is ErrServiceOff with the names of admins to ask.
 func (x *Integrations) off(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, svc Service) error {
-	admins, _, err := r.ListUsers(ctx, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, chatadmin.Page{Limit: 10})
+	admins, _, err := chatadmin.FirstPage(ctx, r.ListUsers, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, 10)
 	if err != nil {
 		return err
 	}

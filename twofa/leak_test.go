@@ -156,6 +156,7 @@ func TestNothingLeaks(t *testing.T) {
 			m.Text = sixDigits.ReplaceAllString(m.Text, "")
 		}
 		show(m)
+		out.WriteString(m.Text)
 	}
 	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { show(e); return nil }))
 	for _, ev := range w.events("") {

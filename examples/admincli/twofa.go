@@ -23,7 +23,7 @@ const twofaHelp = `2fa mode off|email|authenticator [--validity 30d] [--recovery
 2fa explain LOGIN [--client web|desktop|mac|ios|android|unknown] [--method password|google|saml]
 2fa recovery LOGIN                  new recovery codes, shown once
 2fa trusted LOGIN                   browsers and desktop clients that are not asked again
-2fa revoke-trusted LOGIN ID…|all    those with these IDs, or all
+2fa revoke-trusted LOGIN [ID…]      those with these IDs, or all
 2fa rotate-key                      seal all secrets with a new key`
 
 // openTwoFactor makes two-factor authentication part of the library: what changes users acts on it. Only commands that sign somebody in, or change keys, need the keys.
@@ -93,12 +93,9 @@ func (c *cli) twoFactor(ctx context.Context, args []string) error {
 	case "trusted":
 		return c.trusted(ctx, s, ids[0])
 	}
-	switch clients := rest[2:]; {
-	case len(clients) == 0:
-		return usage("2fa revoke-trusted: name the IDs of clients (2fa trusted LOGIN shows them), or all")
-	case slices.Equal(clients, []string{"all"}):
+	if clients := rest[2:]; len(clients) == 0 {
 		err = c.twofa.RevokeAllTrusted(ctx, s, ids[0])
-	default:
+	} else {
 		err = c.twofa.RevokeTrusted(ctx, s, ids[0], clients...)
 	}
 	if err != nil {
