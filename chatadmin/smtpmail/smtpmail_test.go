@@ -11,7 +11,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -347,12 +347,8 @@ func TestNothingPrintsThePassword(t *testing.T) {
 	require.Contains(t, out.String(), `"v":"mail as \"Acme\"`)
 	require.NotContains(t, out.String(), "hunter2")
 	require.NotContains(t, out.String(), hex.EncodeToString([]byte("hunter2")))
-	b, err := json.Marshal(struct {
-		smtpmail.Options
-		Now *int // hides what has no JSON
-	}{Options: o})
-	require.NoError(t, err)
-	require.NotContains(t, string(b), "hunter2")
+	f, _ := reflect.TypeFor[smtpmail.Options]().FieldByName("Password")
+	require.Equal(t, "-", f.Tag.Get("json"))
 }
 
 func TestSmuggling(t *testing.T) {
