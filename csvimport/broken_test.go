@@ -122,10 +122,10 @@ func TestWideLines(t *testing.T) {
 	var most float64
 	w := newWorldOn(t, &interrupted{Store: memstore.New(nil), before: func(int) { most = max(most, live()) }}, chatadmin.OfficeChat)
 	before := live()
-	p, err := csvimport.Make(ctx, w.s, &wide{size: int64(len(wideHead)) + 200*wideRow}, csvimport.SkipExisting, nil)
+	p, err := csvimport.Make(ctx, w.s, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 200, p.Counts.Failed)
-	require.Less(t, most-before, 16.0, "MiB, of a file of 82")
+	require.EqualValues(t, 60, p.Counts.Failed)
+	require.Less(t, most-before, 8.0, "MiB, of a file of 25")
 }
 
 // cancelled is a file during whose nth reading from its beginning the context is cancelled.
