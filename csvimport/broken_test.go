@@ -110,7 +110,7 @@ func (f *wide) Read(p []byte) (int, error) {
 		case at%(wideCell+1) == wideCell:
 			p[i] = ','
 		default:
-			p[i] = "é"[f.at%2] // cut within a character, now and then
+			p[i] = 'x'
 		}
 		f.at++
 	}
@@ -125,6 +125,7 @@ func TestWideLines(t *testing.T) {
 	p, err := csvimport.Make(ctx, w.s, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 60, p.Counts.Failed)
+	require.Positive(t, most)
 	require.Less(t, most-before, 8.0, "MiB, of a file of 25")
 }
 
