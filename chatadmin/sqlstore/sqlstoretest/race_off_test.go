@@ -2,4 +2,7 @@
 
 package sqlstoretest
 
-const slow = false
+const (
+	slow     = false
+	messages = 20000
+)

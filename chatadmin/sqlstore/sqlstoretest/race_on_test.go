@@ -3,4 +3,7 @@
 package sqlstoretest
 
 // slow: with the race detector SQLite, which is compiled into the test, takes twenty times as long.
-const slow = true
+const (
+	slow     = true
+	messages = 5000
+)
