@@ -281,7 +281,7 @@ func raceWorkers(w *world) {
 // raceShared: two users are deleted at once who have a chat with each other; each of its rows is counted by one of the two.
 func raceShared(w *world) {
 	ann, bob := w.user("ann", ""), w.user("bob", "")
-	const n = 12000
+	const n = 25000
 	w.chat(ann, bob, n)
 	w.chat(bob, w.boss, 10)
 	var sum [2]erase.Receipt

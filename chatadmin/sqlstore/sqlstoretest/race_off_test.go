@@ -2,7 +2,4 @@
 
 package sqlstoretest
 
-const (
-	slow     = false
-	messages = 20000
-)
+const slow = false

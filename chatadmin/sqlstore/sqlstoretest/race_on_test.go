@@ -3,7 +3,4 @@
 package sqlstoretest
 
 // slow: with the race detector SQLite, which is compiled into the test, takes twenty times as long.
-const (
-	slow     = true
-	messages = 5000
-)
+const slow = true
