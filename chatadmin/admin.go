@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,13 @@ type Admin struct {
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
 	policies      []string // that ChangeSettings may not touch
+	damageable    []damageSource
+	runKinds      map[string]runKind
+	workers       []Worker
+
+	defaultGroups  *Runs[defaultGroupRun]
+	groupDeletions *Runs[groupDeletion]
+	upgraded       sync.Map // domains whose runs of earlier versions were taken over
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
@@ -52,6 +60,11 @@ type Options struct {
 	Outbox bool
 	// TwoFactor tells exports for whom two-factor authentication is on; without it it is off for everybody.
 	TwoFactor TwoFactor
+	// Deliver is given the queued events by Admin.Work; see DeliverEvents. It
+	// switches Outbox on.
+	Deliver func(context.Context, OutboxEvent) error
+	// Pruning is for domains that have not decided it themselves.
+	Pruning Pruning
 	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
 	Blobs Blobs
 }
@@ -66,6 +79,10 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
+	// Records are the kinds of records that the package keeps.
+	Records []Damageable
+	// Workers are what the package does periodically.
+	Workers []Worker
 	// Policy is the name in Settings.Policies that only the package's own call may change, by SetPolicy: ChangeSettings refuses to.
 	Policy string
 }
@@ -84,6 +101,10 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor
+	}
+	a.workers = append(a.workers, e.Workers...)
+	for _, k := range e.Records {
+		a.damageable = append(a.damageable, k.damage())
 	}
 	if e.Policy != "" {
 		a.policies = append(a.policies, e.Policy)
@@ -133,6 +154,10 @@ func New(store Store, o *Options) *Admin {
 	if a.o.InvitationLife == 0 {
 		a.o.InvitationLife = 7 * 24 * time.Hour
 	}
+	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
+	a.damageable = append(a.damageable, a.damagedRuns())
+	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
+	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
 	return a
 }
 

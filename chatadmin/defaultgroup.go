@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -104,19 +103,40 @@ func (s *Scope) missing(set Settings, group ID) UserQuery {
 	return UserQuery{Domain: s.domain, NotMemberOf: group, Statuses: joinStatuses(), Kinds: set.joinKinds()}
 }
 
-type defaultGroupJob struct {
+// defaultGroupRun is what a run that fills a default group keeps.
+type defaultGroupRun struct {
 	Group ID     `json:"group"`
 	After Cursor `json:"after,omitempty"`
 }
 
-const jobDefaultGroup = "default group"
+const runDefaultGroup = "default group"
 
-// ApplyDefaultGroup marks the group of a plan as default and adds everybody who is not in it yet, in batches. From the moment it is marked
-// whoever joins the domain becomes a member in the same transaction, so nobody is missed. Interrupted, it is finished by ResumeDefaultGroup: the job that comes with the error has the ID, if it has begun.
+// defaultGroupKind declares the runs that fill default groups.
+func (a *Admin) defaultGroupKind() RunKind[defaultGroupRun] {
+	return RunKind[defaultGroupRun]{
+		Name: runDefaultGroup,
+		Need: PermDefault,
+		Step: func(_ context.Context, _ *Scope, run *RunOf[defaultGroupRun], _ int) (RunStep[defaultGroupRun], error) {
+			op := Op{Kind: KindMemberAdd, Need: PermDefault, Fence: Shared, Targets: []ID{run.Data.Group}}
+			return RunStep[defaultGroupRun]{op, fillDefaultGroup}, nil
+		},
+		Old: OldRun[defaultGroupRun]{Job: "default group", Read: func(run *RunOf[defaultGroupRun], job *OldJob, _ []byte) error {
+			return json.Unmarshal(job.Cursor, &run.Data)
+		}},
+	}
+}
+
+// ApplyDefaultGroup marks the group of a plan as default and adds everybody who
+// is not in it yet, in batches. Once it is marked, whoever joins the domain
+// becomes a member in the same transaction, so that nobody is missed. With an
+// error it returns the run, if it has begun: ResumeDefaultGroup continues it.
 // progress may be nil.
-func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
-	id := s.admin.NewID()
-	err := s.Change(ctx, Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
+func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {
+	if err := p.check(s, KindGroupDefault); err != nil {
+		return Run{}, err
+	}
+	op := Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}
+	return plain(s.admin.defaultGroups.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[defaultGroupRun]) error {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
 			return err
 		}
@@ -129,46 +149,25 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 			g.Default = true
 			return change("default", yes(was), "true"), nil
 		})
-		if err != nil {
-			return err
-		}
-		params, err := json.Marshal(defaultGroupJob{Group: g.ID})
-		if err != nil {
-			return err
-		}
-		return w.PutJob(ctx, &Job{ID: id, Kind: jobDefaultGroup, Total: p.Counts["added"], Params: params, Cursor: params})
-	})
-	switch {
-	case errors.Is(err, ErrCommitUnknown): // it may have begun
-		return Job{ID: id}, err
-	case err != nil:
-		return Job{}, err
-	}
-	return s.ResumeDefaultGroup(ctx, id, progress)
+		run.Data.Group, run.Total = g.ID, p.Counts["added"]
+		return err
+	}))
 }
 
-// ResumeDefaultGroup continues what ApplyDefaultGroup began. A group that was unmarked meanwhile is left as it is.
-func (s *Scope) ResumeDefaultGroup(ctx context.Context, job ID, progress func(Progress)) (Job, error) {
-	return s.RunJob(ctx, job, func(_ context.Context, j *Job) (Step, error) {
-		var at defaultGroupJob
-		if j.Kind != jobDefaultGroup {
-			return Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, ErrInvalid)
-		}
-		if err := json.Unmarshal(j.Cursor, &at); err != nil {
-			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
-		}
-		return Step{Op{Kind: KindMemberAdd, Need: PermDefault, Fence: Shared, Targets: []ID{at.Group}}, at.step}, nil
-	}, progress)
+// ResumeDefaultGroup continues what ApplyDefaultGroup began. A group that was
+// unmarked meanwhile is left as it is.
+func (s *Scope) ResumeDefaultGroup(ctx context.Context, run ID, progress func(Progress)) (Run, error) {
+	return plain(s.admin.defaultGroups.Resume(ctx, s, run, progress))
 }
 
-// step adds one batch of members.
-func (at defaultGroupJob) step(ctx context.Context, w *Work, job *Job) error {
-	g, err := w.group(ctx, at.Group)
+// fillDefaultGroup adds one batch of members.
+func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun]) error {
+	g, err := w.group(ctx, run.Data.Group)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	if !g.Default { // unmarked or deleted since
-		job.State = JobDone
+		run.State = RunStopped
 		return nil
 	}
 	rev, err := w.NextRev()
@@ -176,20 +175,18 @@ func (at defaultGroupJob) step(ctx context.Context, w *Work, job *Job) error {
 		return err
 	}
 	q := w.scope.missing(w.Settings, g.ID)
-	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: at.After, Limit: MaxBulk})
+	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: run.Data.After, Limit: MaxBulk})
 	if err != nil {
 		return err
 	}
 	for batch := range slices.Chunk(ids, MaxBatch) {
 		w.Record(KindMemberAdd, append([]ID{g.ID}, batch...), nil, nil)
 	}
-	job.Done += int64(len(ids))
-	if next == "" {
-		job.State = JobDone
+	run.Done += int64(len(ids))
+	if run.Data.After = next; next == "" {
+		run.State = RunDone
 	}
-	at.After = next
-	job.Cursor, err = json.Marshal(at)
-	return err
+	return nil
 }
 
 // UnmarkDefaultGroup makes a default group an ordinary one: its members stay and may leave. It needs PermDefault and a subscription with FeatureDefaultGroups.

@@ -111,7 +111,7 @@ func TestMarkingAddsEverybody(t *testing.T) {
 	var last chatadmin.Progress
 	job, err := w.s.ApplyDefaultGroup(ctx, &kept, func(p chatadmin.Progress) { last = p })
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, job.State)
+	require.Equal(t, chatadmin.RunDone, job.State)
 	require.EqualValues(t, 2499, job.Done)
 	require.EqualValues(t, 2499, last.Done)
 	require.EqualValues(t, 2499, last.Total)
@@ -252,14 +252,14 @@ func TestMarkingResumes(t *testing.T) {
 	u := w.user("joined.meanwhile@acme.example")
 	require.Contains(t, w.members(g.ID), u.ID)
 	for {
-		done := chatadmin.Job{}
+		done := chatadmin.Run{}
 		run(func(c context.Context) error {
 			c, cancel := context.WithCancel(c)
 			var err error
 			done, err = w.s.ResumeDefaultGroup(c, job, func(chatadmin.Progress) { steps++; cancel() })
 			return err
 		})
-		if done.State == chatadmin.JobDone {
+		if done.State == chatadmin.RunDone {
 			break
 		}
 		require.Less(t, steps, 10)

@@ -28,14 +28,14 @@
 //	users.create    CreateUser
 //	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation
 //	users.access    DenyAccess, GrantAccess
+//	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup; Run, Runs, ResumeRun, TakeOverRun, CancelRun for such runs, and for others their permission
 //	users.import    csvimport.Make, Apply, Run, Resume, Held, Release (users.create too, and users.edit in update mode)
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers, SetGroupAdmin, PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup; an admin of the group may too
-//	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
-//	domain          ChangeSettings
+//	domain          ChangeSettings; Damaged, Repair
 //	holds           AddHold, ReleaseHold, Holds; retention.SetDays, Policy, Plan, Apply, Resume, Report, Reports
-//	audit.read      Events, and Job where somebody else began it
+//	audit.read      Events
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.

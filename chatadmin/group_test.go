@@ -114,7 +114,7 @@ func TestDeleteGroup(t *testing.T) {
 		require.Less(t, n, 12)
 		c, cancel := context.WithCancel(ctx)
 		done, err := w.s.ResumeDeleteGroup(c, job.ID, func(chatadmin.Progress) { cancel() })
-		if cancel(); err == nil || done.State == chatadmin.JobDone {
+		if cancel(); err == nil || done.State == chatadmin.RunDone {
 			require.EqualValues(t, 1501+12500, done.Done, "as planned")
 			break
 		}
@@ -199,8 +199,8 @@ func TestGroupJobInterrupted(t *testing.T) {
 	type progress = func(chatadmin.Progress)
 	for name, job := range map[string]struct {
 		plan   func(*chatadmin.Scope, context.Context, chatadmin.ID) (*chatadmin.Plan, error)
-		apply  func(*chatadmin.Scope, context.Context, *chatadmin.Plan, progress) (chatadmin.Job, error)
-		resume func(*chatadmin.Scope, context.Context, chatadmin.ID, progress) (chatadmin.Job, error)
+		apply  func(*chatadmin.Scope, context.Context, *chatadmin.Plan, progress) (chatadmin.Run, error)
+		resume func(*chatadmin.Scope, context.Context, chatadmin.ID, progress) (chatadmin.Run, error)
 	}{
 		"default": {(*chatadmin.Scope).PlanDefaultGroup, (*chatadmin.Scope).ApplyDefaultGroup, (*chatadmin.Scope).ResumeDefaultGroup},
 		"delete":  {(*chatadmin.Scope).PlanDeleteGroup, (*chatadmin.Scope).ApplyDeleteGroup, (*chatadmin.Scope).ResumeDeleteGroup},
@@ -217,7 +217,7 @@ func TestGroupJobInterrupted(t *testing.T) {
 				require.ErrorIs(t, err, context.Canceled)
 				done, err := job.resume(w.s, ctx, begun.ID, nil)
 				require.NoError(t, err)
-				require.Equal(t, chatadmin.JobDone, done.State)
+				require.Equal(t, chatadmin.RunDone, done.State)
 				again, err := job.apply(w.s, ctx, p, nil)
 				require.Error(t, err)
 				require.Zero(t, again, "nothing was begun")

@@ -3,7 +3,6 @@ package chatadmin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -55,16 +54,54 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 // GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
 type GroupDeleteFunc func(context.Context, *Work, []Group) error
 
-const (
-	jobDeleteGroup = "delete group"
-	blobKind       = "blobs"
-)
+const blobKind = "blobs"
 
-// ApplyDeleteGroup deletes the group of a plan: from the first transaction on it is hidden and nothing new gets in, then messages, files and memberships go in batches, the
-// group last. Interrupted, it is finished by ResumeDeleteGroup: the job that comes with the error has the ID, if it has begun. File contents go to ReleaseBlobs. progress may be nil.
-func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
-	id := s.admin.NewID()
-	err := s.Change(ctx, Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
+// groupDeletion is what a run that deletes a group keeps.
+type groupDeletion struct {
+	Group ID `json:"group"`
+}
+
+const runGroupDeletion = "group deletion"
+
+// groupDeletionKind declares the runs that delete groups.
+func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
+	return RunKind[groupDeletion]{
+		Name: runGroupDeletion,
+		See:  PermGroups,
+		May: func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
+			gs, err := w.Groups(ctx, w.scope.domain, []ID{run.Data.Group})
+			if err != nil || len(gs) == 0 {
+				return err
+			}
+			return w.administers(ctx, gs[0])
+		},
+		Step: func(_ context.Context, _ *Scope, run *RunOf[groupDeletion], rows int) (RunStep[groupDeletion], error) {
+			op := Op{Kind: KindGroupDelete, Fence: Shared, Targets: []ID{run.Data.Group}}
+			return RunStep[groupDeletion]{op, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
+				n, gone, err := w.deleteGroupBatch(ctx, run.Data.Group, rows)
+				if run.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
+					run.State = RunDone
+				}
+				return err
+			}}, nil
+		},
+		Old: OldRun[groupDeletion]{Job: "delete group", Read: func(run *RunOf[groupDeletion], job *OldJob, _ []byte) error {
+			return json.Unmarshal(job.Params, &run.Data.Group)
+		}},
+	}
+}
+
+// ApplyDeleteGroup deletes the group of a plan. With the first transaction it is
+// hidden and nothing new gets in; then messages, files and memberships go in
+// batches, the group last. With an error it returns the run, if it has begun:
+// ResumeDeleteGroup continues it. File contents go to ReleaseBlobs. progress may
+// be nil.
+func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {
+	if err := p.check(s, KindGroupDelete); err != nil {
+		return Run{}, err
+	}
+	op := Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}
+	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
 		if _, err := w.deletable(ctx, p.Subject); err != nil {
 			return err
 		}
@@ -72,46 +109,18 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		if err != nil {
 			return err
 		}
-		if err := w.BeginGroupDeletion(ctx, []Group{g}); err != nil {
-			return err
-		}
-		params, err := json.Marshal(g.ID)
-		if err != nil {
-			return err
-		}
-		return w.PutJob(ctx, &Job{ID: id, Kind: jobDeleteGroup, Params: params, Total: p.Counts["members"] + p.Counts["messages"] + p.Counts["files"]})
-	})
-	switch {
-	case errors.Is(err, ErrCommitUnknown): // it may have begun
-		return Job{ID: id}, err
-	case err != nil:
-		return Job{}, err
-	}
-	return s.ResumeDeleteGroup(ctx, id, progress)
+		run.Data.Group, run.Total = g.ID, p.Counts["members"]+p.Counts["messages"]+p.Counts["files"]
+		return w.BeginGroupDeletion(ctx, []Group{g})
+	}))
 }
 
 // ResumeDeleteGroup continues what ApplyDeleteGroup began.
-func (s *Scope) ResumeDeleteGroup(ctx context.Context, job ID, progress func(Progress)) (Job, error) {
-	return s.RunJob(ctx, job, func(_ context.Context, j *Job) (Step, error) {
-		var group ID
-		if j.Kind != jobDeleteGroup {
-			return Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, ErrInvalid)
-		}
-		if err := json.Unmarshal(j.Params, &group); err != nil {
-			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
-		}
-		return Step{Op{Kind: KindGroupDelete, Fence: Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work, job *Job) error {
-			n, gone, err := w.deleteGroupBatch(ctx, group)
-			if job.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
-				job.State = JobDone
-			}
-			return err
-		}}, nil
-	}, progress)
+func (s *Scope) ResumeDeleteGroup(ctx context.Context, run ID, progress func(Progress)) (Run, error) {
+	return plain(s.admin.groupDeletions.Resume(ctx, s, run, progress))
 }
 
 // deleteGroupBatch deletes the next batch of what is left of a group.
-func (w *Work) deleteGroupBatch(ctx context.Context, group ID) (n Removed, gone bool, err error) {
+func (w *Work) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Removed, gone bool, err error) {
 	gs, err := w.Groups(ctx, w.scope.domain, []ID{group})
 	if err != nil || len(gs) == 0 {
 		return n, err == nil, err
@@ -119,7 +128,7 @@ func (w *Work) deleteGroupBatch(ctx context.Context, group ID) (n Removed, gone 
 	if err := w.administers(ctx, gs[0]); err != nil {
 		return n, false, err
 	}
-	n, err = w.deleteGroups(ctx, gs, w.scope.actor, MaxBulk)
+	n, err = w.deleteGroups(ctx, gs, w.scope.actor, rows)
 	return n, n.Groups > 0, err
 }
 

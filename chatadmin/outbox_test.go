@@ -228,7 +228,7 @@ func TestHesitantStore(t *testing.T) {
 	require.NoError(t, err)
 	job, err := w.s.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, job.State)
+	require.Equal(t, chatadmin.RunDone, job.State)
 	require.EqualValues(t, 3+7, job.Done)
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)

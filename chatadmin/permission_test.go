@@ -185,12 +185,41 @@ func matrix() map[string]call {
 			_, err := all(s.Holds(ctx))
 			return err
 		}},
-		"Job": {need: chatadmin.PermAudit, do: func(s *chatadmin.Scope, on target) error {
-			job, err := s.Job(ctx, on.job)
-			if err != nil && job.ID != "" {
+		"Run": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			run, _, err := s.Run(ctx, on.job)
+			if err != nil && run.ID != "" {
 				return fmt.Errorf("refused, and told all the same: %v", err)
 			}
 			return err
+		}},
+		"Runs": {need: chatadmin.PermDefault, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			runs, err := all(s.Runs(ctx, chatadmin.RunQuery{}))
+			if err == nil && len(runs) == 0 {
+				return chatadmin.ErrForbidden // they are left out of the list
+			}
+			return err
+		}},
+		"ResumeRun": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ResumeRun(ctx, on.job, nil)
+			return err
+		}},
+		"TakeOverRun": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.TakeOverRun(ctx, on.job)
+			return err
+		}},
+		"CancelRun": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.CancelRun(ctx, on.job)
+			if errors.Is(err, chatadmin.ErrTransition) { // it has ended
+				return nil
+			}
+			return err
+		}},
+		"Damaged": {need: chatadmin.PermDomain, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := all(s.Damaged(ctx))
+			return err
+		}},
+		"Repair": {need: chatadmin.PermDomain, do: func(s *chatadmin.Scope, on target) error {
+			return s.Repair(ctx, "run", string(on.job))
 		}},
 	}
 }
@@ -204,7 +233,7 @@ func found(n int, err error) error {
 }
 
 // building are the methods on which calls are built; they ask for the permission that their caller names.
-var building = []string{"Domain", "Actor", "Admin", "Change", "RunJob", "View", "ViewAs", "SetPolicy"}
+var building = []string{"Domain", "Actor", "Admin", "Change", "PlanHeader", "View", "ViewAs", "SetPolicy"}
 
 func TestPermissions(t *testing.T) {
 	calls := matrix()
@@ -220,7 +249,6 @@ func TestPermissions(t *testing.T) {
 }
 
 func testCall(t *testing.T, name string, c call) {
-	resume := strings.HasPrefix(name, "Resume")
 	others := slices.DeleteFunc(chatadmin.Permissions(), func(p chatadmin.Permission) bool { return p == c.need })
 	for _, a := range []struct {
 		name  string
@@ -228,28 +256,28 @@ func testCall(t *testing.T, name string, c call) {
 		want  error
 	}{
 		{"host", func(w *world, _ target) *chatadmin.Scope { return w.host }, nil},
-		{"domain admin", func(w *world, _ target) *chatadmin.Scope { return w.s }, onlyStarter(resume, nil)},
+		{"domain admin", func(w *world, _ target) *chatadmin.Scope { return w.s }, nil},
 		{"role with the permission", func(w *world, _ target) *chatadmin.Scope {
 			return w.as(w.user("with@acme.example", withRole(w.role("with", 50, permissionsFor(c)...))))
-		}, onlyStarter(resume, nil)},
+		}, nil},
 		{"role with all other permissions", func(w *world, _ target) *chatadmin.Scope {
 			return w.as(w.user("without@acme.example", withRole(w.role("without", 99, others...))))
-		}, onlyStarter(resume, forbiddenIf(c.need != ""))},
+		}, forbiddenIf(c.need != "")},
 		{"member", func(w *world, _ target) *chatadmin.Scope { return w.as(w.user("member@acme.example")) },
-			onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate))},
+			forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate)},
 		{"member of the group", func(w *world, on target) *chatadmin.Scope {
 			u := w.user("in@acme.example")
 			_, err := w.host.AddMembers(ctx, on.group, u.ID)
 			require.NoError(w.t, err)
 			return w.as(u)
-		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.member))},
+		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.member)},
 		{"admin of the group", func(w *world, on target) *chatadmin.Scope {
 			u := w.user("groupadmin@acme.example")
 			_, err := w.host.AddMembers(ctx, on.group, u.ID)
 			require.NoError(w.t, err)
 			require.NoError(w.t, w.host.SetGroupAdmin(ctx, on.group, true, u.ID))
 			return w.as(u)
-		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.groupAdmin && !c.member))},
+		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.groupAdmin && !c.member)},
 		{"deactivated admin", func(w *world, _ target) *chatadmin.Scope {
 			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
 			_, err := w.host.DeactivateUsers(ctx, u.ID)
@@ -272,7 +300,7 @@ func testCall(t *testing.T, name string, c call) {
 			_, err := w.host.AssignRole(ctx, chatadmin.RoleMember, u.ID)
 			require.NoError(w.t, err)
 			return w.as(u)
-		}, onlyStarter(resume, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate))},
+		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate)},
 		{"another domain's admin", func(w *world, _ target) *chatadmin.Scope {
 			_, boss := w.open("Other", chatadmin.OfficeChat)
 			return w.admin.As(w.domain, boss.ID)
@@ -310,14 +338,6 @@ func testCall(t *testing.T, name string, c call) {
 	if !c.noTarget {
 		t.Run("another domain's ID", func(t *testing.T) { testOtherDomain(t, name, c) })
 	}
-}
-
-// onlyStarter: a job is resumed by who began it alone.
-func onlyStarter(resume bool, otherwise error) error {
-	if resume {
-		return chatadmin.ErrForbidden
-	}
-	return otherwise
 }
 
 func forbiddenIf(b bool) error {
@@ -359,7 +379,7 @@ func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) 
 	// A finished job of each kind, which the host began.
 	spare, err := host.CreateGroup(ctx, "Spare")
 	require.NoError(w.t, err)
-	var job chatadmin.Job
+	var job chatadmin.Run
 	if deletion {
 		p, err := host.PlanDeleteGroup(ctx, spare.ID)
 		require.NoError(w.t, err)

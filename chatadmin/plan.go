@@ -6,38 +6,89 @@ import (
 	"time"
 )
 
-// Plan says what a change would do, before anything has happened. It can be kept as JSON, shown, and applied later by the same actor; applying refuses it with
-// ErrPlanStale when what it rests on has changed.
+// PlanHeader is what every plan begins with. A plan says what a change would
+// do, before anything has happened. It can be kept as JSON, shown to people,
+// and applied later by the actor who made it. It is checked like any input from
+// outside when it is applied.
+type PlanHeader struct {
+	Kind   string    `json:"kind"` // of the audit event that applying begins with
+	Domain ID        `json:"domain"`
+	Actor  ID        `json:"actor"`
+	Made   time.Time `json:"made"`
+	Basis  string    `json:"basis"` // names the state that the plan rests on
+}
+
+// PlanHeader makes the header of a plan of the actor's. basis must differ
+// whenever the plan would come out differently.
+func (s *Scope) PlanHeader(kind, basis string) PlanHeader {
+	return PlanHeader{Kind: kind, Domain: s.domain, Actor: s.actor, Made: s.admin.Now(), Basis: basis}
+}
+
+// Check refuses a plan of another kind, domain or actor with ErrInvalid. A nil
+// header is refused too.
+func (h *PlanHeader) Check(s *Scope, kind string) error {
+	switch {
+	case h == nil:
+		return fmt.Errorf("there is no plan: make one first: %w", ErrInvalid)
+	case h.Domain != s.domain: // like a domain that does not exist
+		return fmt.Errorf("the subject of this plan: %w", ErrNotFound)
+	case h.Kind != kind || h.Actor != s.actor:
+		return fmt.Errorf("this plan was made for something else or by somebody else: make it again: %w", ErrInvalid)
+	}
+	return nil
+}
+
+// Stale returns ErrPlanStale if the plan rests on another state than basis; what
+// names what has changed, such as "the group".
+func (h *PlanHeader) Stale(basis, what string) error {
+	if h.Basis != basis {
+		return fmt.Errorf("%s changed after the plan was made: %w", what, ErrPlanStale)
+	}
+	return nil
+}
+
+// Plan is a plan about one group.
 type Plan struct {
-	Kind      string           `json:"kind"` // of the audit event that applying begins with
-	Domain    ID               `json:"domain"`
-	Actor     ID               `json:"actor"`
-	Made      time.Time        `json:"made"`
-	DomainRev Rev              `json:"domain_rev"`
-	Subject   ID               `json:"subject"` // what it is about, such as a group
-	Rev       Rev              `json:"rev"`     // the subject's, when the plan was made
-	Name      string           `json:"name"`    // the subject's, to show
-	Counts    map[string]int64 `json:"counts"`
-	Warnings  []string         `json:"warnings,omitempty"`
+	PlanHeader
+	Subject  ID               `json:"subject"` // the group
+	Name     string           `json:"name"`    // of the group, to show
+	Counts   map[string]int64 `json:"counts"`
+	Warnings []string         `json:"warnings,omitempty"`
 }
 
 // plan begins a plan about a group.
 func (s *Scope) plan(kind string, d Domain, g Group) *Plan {
-	return &Plan{Kind: kind, Domain: s.domain, Actor: s.actor, Made: s.admin.Now(), DomainRev: d.Rev, Subject: g.ID, Rev: g.Rev, Name: g.Name,
-		Counts: map[string]int64{}}
+	return &Plan{PlanHeader: s.PlanHeader(kind, groupBasis(d, g)), Subject: g.ID, Name: g.Name, Counts: map[string]int64{}}
 }
 
-// planned reads the group a plan is about and refuses a plan that is another one's or out of date.
+func groupBasis(d Domain, g Group) string { return fmt.Sprintf("%d/%d", d.Rev, g.Rev) }
+
+// check refuses a plan that is not this actor's, before anything is read.
+func (p *Plan) check(s *Scope, kind string) error {
+	var h *PlanHeader
+	if p != nil {
+		h = &p.PlanHeader
+	}
+	if err := h.Check(s, kind); err != nil {
+		return err
+	}
+	for name, n := range p.Counts {
+		if n < 0 {
+			return fmt.Errorf("the plan counts %d %s: make it again: %w", n, Cut(name), ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// planned reads the group a plan is about and refuses a plan that is out of
+// date.
 func (w *Work) planned(ctx context.Context, p *Plan, kind string) (Group, error) {
-	if p.Kind != kind || p.Domain != w.scope.domain || p.Actor != w.scope.actor {
-		return Group{}, fmt.Errorf("this plan was made for something else or by somebody else: %w", ErrInvalid)
+	if err := p.check(w.scope, kind); err != nil {
+		return Group{}, err
 	}
 	g, err := w.group(ctx, p.Subject)
 	if err != nil {
 		return Group{}, err
 	}
-	if g.Rev != p.Rev || w.Domain.Rev != p.DomainRev {
-		return Group{}, fmt.Errorf("group %q or the domain's settings have changed since: %w", g.Name, ErrPlanStale)
-	}
-	return g, nil
+	return g, p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name))
 }

@@ -21,6 +21,9 @@ type Settings struct {
 	// GuestsInDefaultGroups makes guests members of the default groups too.
 	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
 
+	// Pruning says how long the domain keeps what otherwise only grows.
+	Pruning Pruning `json:"pruning,omitzero"`
+
 	// Policies holds the settings of other packages, each under its own name.
 	Policies map[string]json.RawMessage `json:"policies,omitempty"`
 }
@@ -73,6 +76,9 @@ func (s Settings) check() error {
 	}
 	if s.DefaultCountry != "" && len(s.DefaultCountry) != 2 {
 		return fmt.Errorf("default country %q: give two letters such as NL: %w", Cut(s.DefaultCountry), ErrInvalid)
+	}
+	if err := s.Pruning.check(); err != nil {
+		return err
 	}
 	if !slices.Contains([]DomainState{DomainActive, DomainSuspended, DomainClosing}, s.State) {
 		return fmt.Errorf("state %q of a domain: %w", s.State, ErrInvalid)

@@ -1,0 +1,152 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Pruning says how long what otherwise only grows is kept, in days. 0 leaves it
+// to the host (Options.Pruning), whose 0 is the default. Forever keeps it
+// without end.
+type Pruning struct {
+	AuditDays int `json:"audit_days,omitempty"` // audit events; default Forever
+	RunDays   int `json:"run_days,omitempty"`   // runs that have ended, with the rows of imports; default 400
+}
+
+// Forever is a number of days that never ends.
+const Forever = -1
+
+const (
+	defaultRunDays = 400
+	// minPruneDays keeps a slip of the keyboard from deleting what is new, and
+	// maxPruneDays keeps times within what a store can hold.
+	minPruneDays, maxPruneDays = 7, 36500
+)
+
+func (p Pruning) check() error {
+	for name, days := range map[string]int{"audit events": p.AuditDays, "runs": p.RunDays} {
+		if days != 0 && days != Forever && (days < minPruneDays || days > maxPruneDays) {
+			return fmt.Errorf("pruning of %s after %d days: give %d to %d, or %d for ever: %w", name, days, minPruneDays, maxPruneDays, Forever, ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// pruning is what counts for a domain.
+func (a *Admin) pruning(set Settings) Pruning {
+	p := set.Pruning
+	if p.AuditDays == 0 {
+		p.AuditDays = a.o.Pruning.AuditDays
+	}
+	if p.AuditDays == 0 {
+		p.AuditDays = Forever
+	}
+	if p.RunDays == 0 {
+		p.RunDays = a.o.Pruning.RunDays
+	}
+	if p.RunDays == 0 {
+		p.RunDays = defaultRunDays
+	}
+	return p
+}
+
+// pruneAt is when something is deleted that ended at some time; the zero time
+// is never.
+func pruneAt(ended time.Time, days int) time.Time {
+	if days <= 0 {
+		return time.Time{}
+	}
+	return ended.AddDate(0, 0, days)
+}
+
+// KindPrune is the kind of the audit event about events that were deleted for
+// their age.
+const KindPrune = "audit.prune"
+
+// pruneEvents deletes the domain's audit events that are older than it keeps
+// them, and returns how many.
+func (a *Admin) pruneEvents(ctx context.Context, domain ID) (total int, err error) {
+	s := a.AsHost(domain)
+	for {
+		n, before := 0, time.Time{}
+		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
+			n = 0
+			days := a.pruning(w.Settings).AuditDays
+			if days <= 0 {
+				return nil
+			}
+			before = w.now.AddDate(0, 0, -days)
+			q := EventQuery{Domain: domain, To: before}
+			old, _, err := FirstPage(ctx, w.ListEvents, q, MaxBatch)
+			if err != nil || len(old) == 0 {
+				return err
+			}
+			changes := make([]Change[Event], len(old))
+			for i, e := range old {
+				changes[i] = Change[Event]{Row: e, Was: e.Rev, Delete: true}
+			}
+			if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
+				return err
+			}
+			n = len(old)
+			w.Record(KindPrune, []ID{domain}, nil, map[string]string{"before": before.Format(time.RFC3339), "events": strconv.Itoa(n)})
+			return nil
+		})
+		if errors.Is(err, ErrNotFound) { // the domain is gone
+			return total, nil
+		}
+		if err != nil || n == 0 {
+			return total, err
+		}
+		total += n
+	}
+}
+
+// pruneRound is a walk through all domains, once a day.
+type pruneRound struct {
+	After Cursor `json:"after,omitempty"` // of ListDomains
+}
+
+var pruneRounds = RecordKind[pruneRound]{Name: "prune"}
+
+// pruneDaily walks through the domains once a day and prunes their audit logs.
+func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
+	for {
+		now := a.Now()
+		at, err := pruneRounds.Get(ctx, a.store, "", "audit")
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged):
+			return total, err
+		case err == nil && now.Before(at.Due) && !at.Due.After(now.AddDate(0, 0, 2)): // not due; a later time is of a wrong clock
+			return total, nil
+		}
+		page, next, err := a.store.ListDomains(ctx, Page{After: at.Value.After, Limit: 100})
+		if err != nil {
+			return total, err
+		}
+		for _, d := range page {
+			set, err := d.Settings()
+			if err != nil || a.pruning(set).AuditDays <= 0 {
+				continue
+			}
+			n, err := a.pruneEvents(ctx, d.ID)
+			total += n
+			if err != nil {
+				return total, fmt.Errorf("domain %s: %w", d.ID, err)
+			}
+		}
+		err = a.Keep(ctx, "", func(ctx context.Context, w *Work) error {
+			e := at
+			if e.Value.After = next; next == "" {
+				e.Due = w.now.AddDate(0, 0, 1)
+			}
+			return pruneRounds.Put(ctx, w, &e)
+		})
+		if err != nil {
+			return total, err
+		}
+	}
+}

@@ -1,0 +1,352 @@
+package chatadmin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ErrDamaged is wrapped by the error for data in the store that cannot be
+// read: it is truncated, of wrong types, or written by a newer version of this
+// library. See [Scope.Damaged].
+var ErrDamaged = errors.New("stored data cannot be read")
+
+// DamagedError names a row of the store that cannot be read. It wraps
+// ErrDamaged. Its text holds nothing of the data.
+type DamagedError struct {
+	Kind   string // of the record, or "user", "group", "device", "event"
+	Domain ID
+	ID     string
+	Why    string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s %q cannot be read (%s): list it with Damaged, and repair it", e.Kind, Cut(e.ID), e.Why)
+}
+
+// Unwrap is ErrDamaged.
+func (e *DamagedError) Unwrap() error { return ErrDamaged }
+
+// RecordKind declares a kind of record: its values are of type T, kept as
+// versioned JSON. All reading and writing of the kind goes through it, so that
+// the version and the values are checked in one place. Register it with
+// [Extension.Records], so that damaged records of the kind are listed and can
+// be repaired.
+//
+// A record that cannot be read is a *DamagedError. The caller decides what
+// follows: what protects somebody (a legal hold, a lock) stays in force,
+// anything else is passed over.
+type RecordKind[T any] struct {
+	// Name is the Kind of the records' keys.
+	Name string
+	// Version is the version that Put writes; 0 means 1. Records of a higher
+	// version are damaged.
+	Version int
+	// Check refuses values that the type allows but the kind does not have.
+	// nil allows all of them.
+	Check func(*T) error
+	// Old reads what earlier versions wrote; version is 0 where the data names
+	// none. nil refuses everything but the current version.
+	Old func(version int, data []byte) (T, error)
+	// Repair is called by [Scope.Repair] to replace or delete a damaged record.
+	// nil deletes it.
+	Repair func(context.Context, *Work, Record) error
+	// Need is the permission for Repair; "" means PermDomain.
+	Need Permission
+}
+
+// Entry is a record with its value decoded.
+type Entry[T any] struct {
+	Key
+	Owner ID
+	Due   time.Time
+	Value T
+
+	rev Rev // as stored; 0: not stored yet
+}
+
+// Stored reports whether the entry was read from the store or written to it.
+func (e *Entry[T]) Stored() bool { return e.rev != 0 }
+
+// Key returns the key of a record of the kind.
+func (k *RecordKind[T]) Key(domain ID, id string) Key {
+	return Key{Kind: k.Name, Domain: domain, ID: id}
+}
+
+func (k *RecordKind[T]) version() int { return max(k.Version, 1) }
+
+// Decode reads the value of a record. Its error is a *DamagedError.
+func (k *RecordKind[T]) Decode(r Record) (T, error) {
+	v, err := k.decode(r.Data)
+	if err == nil && k.Check != nil {
+		err = k.Check(&v)
+	}
+	if err != nil {
+		var zero T
+		return zero, &DamagedError{k.Name, r.Domain, r.ID, why(err)}
+	}
+	return v, nil
+}
+
+// why says what is wrong with data without repeating any of it.
+func why(err error) string {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return "it is not JSON, or was cut off"
+	case errors.As(err, &typ):
+		return fmt.Sprintf("the field %q has a wrong type", Cut(typ.Field))
+	case errors.Is(err, errVersion):
+		return err.Error()
+	}
+	return "it holds values that cannot be"
+}
+
+var errVersion = errors.New("it has another version than this library knows")
+
+func (k *RecordKind[T]) decode(data []byte) (v T, err error) {
+	version, err := dataVersion(data)
+	switch {
+	case err != nil:
+		return v, err
+	case version == k.version():
+		err = json.Unmarshal(data, &v)
+		return v, err
+	case k.Old != nil && version < k.version():
+		return k.Old(version, data)
+	}
+	return v, errVersion
+}
+
+// dataVersion reads the "v" of a JSON object; 0 if there is none.
+func dataVersion(data []byte) (int, error) {
+	// What Encode wrote begins with it.
+	if rest, ok := bytes.CutPrefix(data, []byte(`{"v":`)); ok {
+		if end := bytes.IndexAny(rest, ",}"); end > 0 {
+			if n, err := strconv.Atoi(string(rest[:end])); err == nil {
+				return n, nil
+			}
+		}
+	}
+	if len(data) > 0 && data[0] != '{' { // older kinds wrote lists
+		return 0, nil
+	}
+	var head struct {
+		Version int `json:"v"`
+	}
+	err := json.Unmarshal(data, &head)
+	return head.Version, err
+}
+
+// Encode writes a value as Decode reads it. T must encode as a JSON object.
+func (k *RecordKind[T]) Encode(v *T) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	head := append([]byte(`{"v":`), strconv.Itoa(k.version())...)
+	switch {
+	case len(data) < 2 || data[0] != '{':
+		return nil, fmt.Errorf("a %s is not a JSON object", k.Name)
+	case len(data) > 2:
+		head = append(head, ',')
+	}
+	return append(head, data[1:]...), nil
+}
+
+func (k *RecordKind[T]) entry(r Record) (Entry[T], error) {
+	v, err := k.Decode(r)
+	return Entry[T]{r.Key, r.Owner, r.Due, v, r.Rev}, err
+}
+
+// Get reads one record. It returns ErrNotFound if there is none. With a
+// *DamagedError the entry has all but its value, and Put replaces it.
+func (k *RecordKind[T]) Get(ctx context.Context, r Reader, domain ID, id string) (Entry[T], error) {
+	rs, err := r.Records(ctx, []Key{k.Key(domain, id)})
+	if err != nil {
+		return Entry[T]{}, err
+	}
+	if len(rs) == 0 {
+		return Entry[T]{Key: k.Key(domain, id)}, fmt.Errorf("%s %q: %w", k.Name, Cut(id), ErrNotFound)
+	}
+	return k.entry(rs[0])
+}
+
+// List returns a page of records, as Reader.ListRecords does; q.Kind is set.
+// Records that cannot be read are returned apart.
+func (k *RecordKind[T]) List(ctx context.Context, r Reader, q RecordQuery, p Page) (page []Entry[T], damaged []*DamagedError, next Cursor, err error) {
+	q.Kind = k.Name
+	rs, next, err := r.ListRecords(ctx, q, p)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	page = make([]Entry[T], 0, len(rs))
+	for _, rec := range rs {
+		e, err := k.entry(rec)
+		var bad *DamagedError
+		if errors.As(err, &bad) {
+			damaged = append(damaged, bad)
+			continue
+		}
+		page = append(page, e)
+	}
+	return page, damaged, next, nil
+}
+
+// Each yields the records of q; q.Kind is set. A record that cannot be read is
+// yielded as an entry without a value, with a *DamagedError, and the list goes
+// on. Any other error ends it.
+func (k *RecordKind[T]) Each(ctx context.Context, r Reader, q RecordQuery) iter.Seq2[Entry[T], error] {
+	q.Kind = k.Name
+	return func(yield func(Entry[T], error) bool) {
+		for p := (Page{Limit: MaxBatch}); ; {
+			rs, next, err := r.ListRecords(ctx, q, p)
+			if err != nil {
+				yield(Entry[T]{}, err)
+				return
+			}
+			for _, rec := range rs {
+				if !yield(k.entry(rec)) {
+					return
+				}
+			}
+			if p.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// Put writes entries, new ones and those read in this transaction. It loses
+// the race (ErrRetry) if one was changed meanwhile, and returns ErrNotFound if
+// an owner is missing.
+func (k *RecordKind[T]) Put(ctx context.Context, w *Work, entries ...*Entry[T]) error {
+	changes := make([]Change[Record], len(entries))
+	for i, e := range entries {
+		data, err := k.Encode(&e.Value)
+		if err != nil {
+			return err
+		}
+		changes[i] = Change[Record]{Row: Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
+	}
+	if err := w.PutRecords(ctx, changes); err != nil {
+		return err
+	}
+	for i, e := range entries {
+		e.rev = changes[i].Row.Rev
+	}
+	return nil
+}
+
+// Delete deletes entries that were read in this transaction.
+func (k *RecordKind[T]) Delete(ctx context.Context, w *Work, entries ...*Entry[T]) error {
+	changes := make([]Change[Record], len(entries))
+	for i, e := range entries {
+		changes[i] = Change[Record]{Row: Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// damage makes the kind one of the places that Scope.Damaged looks through.
+func (k *RecordKind[T]) damage() damageSource {
+	return damageSource{
+		kind: k.Name,
+		need: k.Need,
+		each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+			return func(yield func(*DamagedError, error) bool) {
+				for _, err := range k.Each(ctx, r, RecordQuery{Domain: domain}) {
+					var bad *DamagedError
+					if err != nil && !errors.As(err, &bad) {
+						yield(nil, err)
+						return
+					}
+					if bad != nil && !yield(bad, nil) {
+						return
+					}
+				}
+			}
+		},
+		repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+			e, err := k.Get(ctx, w, w.scope.domain, id)
+			switch {
+			case err == nil:
+				return false, nil
+			case !errors.Is(err, ErrDamaged):
+				return false, err
+			case k.Repair != nil:
+				return true, k.Repair(ctx, w, Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Rev: e.rev})
+			}
+			return true, k.Delete(ctx, w, &e)
+		},
+	}
+}
+
+// Damageable is a RecordKind, whatever its type.
+type Damageable interface{ damage() damageSource }
+
+// damageSource finds and repairs what cannot be read of one kind.
+type damageSource struct {
+	kind   string
+	need   Permission
+	each   func(context.Context, Reader, ID) iter.Seq2[*DamagedError, error]
+	repair func(context.Context, *Work, string) (bool, error) // false: it can be read
+}
+
+// KindRepair is the kind of the audit event of [Scope.Repair].
+const KindRepair = "record.repair"
+
+// Damaged lists what the library keeps in the domain and cannot read: records
+// that were truncated, or were written by a newer version. Nobody but their
+// owner is affected by them; what protects stays in force meanwhile. It needs
+// PermDomain.
+func (s *Scope) Damaged(ctx context.Context) iter.Seq2[*DamagedError, error] {
+	return func(yield func(*DamagedError, error) bool) {
+		for _, src := range s.admin.damageable {
+			if _, _, err := s.View(ctx, PermDomain); err != nil {
+				yield(nil, err)
+				return
+			}
+			for bad, err := range src.each(ctx, s.admin.store, s.domain) {
+				if !yield(bad, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Repair deletes a damaged record, or puts a safe one in its place, as its kind
+// says: afterwards it is as if the record had never been, so that a legal hold
+// must be placed again, for example. It does nothing to a record that can be
+// read, and returns ErrNotFound if there is none. It needs PermDomain and the
+// permission of the kind.
+func (s *Scope) Repair(ctx context.Context, kind, id string) error {
+	i := slices.IndexFunc(s.admin.damageable, func(d damageSource) bool { return d.kind == kind })
+	if i < 0 {
+		if _, _, err := s.View(ctx, PermDomain); err != nil {
+			return err
+		}
+		return fmt.Errorf("kind %q of records: %w", Cut(kind), ErrNotFound)
+	}
+	src := s.admin.damageable[i]
+	op := Op{Kind: KindRepair, Need: PermDomain, Fence: Exclusive, Targets: []ID{s.domain}}
+	return s.Change(ctx, op, func(ctx context.Context, w *Work) error {
+		if src.need != "" {
+			if err := w.Require(src.need); err != nil {
+				return err
+			}
+		}
+		repaired, err := src.repair(ctx, w, id)
+		if repaired {
+			w.Record(KindRepair, []ID{s.domain}, nil, map[string]string{"kind": kind, "id": Cut(id)})
+		}
+		return err
+	})
+}

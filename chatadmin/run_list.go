@@ -1,0 +1,216 @@
+package chatadmin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// RunQuery selects runs. Every field that is set narrows the list.
+type RunQuery struct {
+	Kind   string
+	States []RunState
+	By     ID
+}
+
+func (q *RunQuery) matches(r *Run) bool {
+	return (q.Kind == "" || q.Kind == r.Kind) && (q.By == "" || q.By == r.By) && (len(q.States) == 0 || slices.Contains(q.States, r.State))
+}
+
+// runKind is a kind of run, whatever its type.
+type runKind interface {
+	maySee(*Scope, Role, *Run) error
+	report(Record) (json.RawMessage, error)
+	resume(context.Context, *Scope, ID, func(Progress)) (Run, error)
+	takeOver(context.Context, *Scope, ID) (Run, error)
+	cancel(context.Context, *Scope, ID) (Run, error)
+	takeUp(context.Context, Record) (bool, error)
+	damage(Record) error
+	oldRun
+}
+
+// Runs lists the domain's runs of all kinds, the oldest first: those of the
+// actor, and those of kinds whose permission the actor has. A run that cannot be
+// read is yielded with a *DamagedError to whoever has PermAudit, and the list
+// goes on; any other error ends it.
+func (s *Scope) Runs(ctx context.Context, q RunQuery) iter.Seq2[Run, error] {
+	return func(yield func(Run, error) bool) {
+		for rec, err := range s.eachRun(ctx, q) {
+			if !yield(rec.run, err) {
+				return
+			}
+		}
+	}
+}
+
+// runRecord is a run of any kind with its record.
+type runRecord struct {
+	run Run
+	rec Record
+}
+
+func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, error] {
+	return func(yield func(runRecord, error) bool) {
+		if _, err := s.role(ctx); err != nil {
+			yield(runRecord{}, err)
+			return
+		}
+		if err := s.admin.upgradeRuns(ctx, s.domain); err != nil {
+			yield(runRecord{}, err)
+			return
+		}
+		for p := (Page{Limit: MaxBatch}); ; {
+			role, err := s.role(ctx)
+			if err != nil {
+				yield(runRecord{}, err)
+				return
+			}
+			rs, next, err := s.admin.store.ListRecords(ctx, RecordQuery{Kind: runKindName, Domain: s.domain}, p)
+			if err != nil {
+				yield(runRecord{}, err)
+				return
+			}
+			for _, rec := range rs {
+				run, err := readHead(rec)
+				switch {
+				case err == nil && (!q.matches(&run) || s.maySeeRun(role, &run) != nil):
+					continue
+				case err != nil && require(role, PermAudit) != nil: // nobody knows whose it is
+					continue
+				}
+				if !yield(runRecord{run, rec}, err) {
+					return
+				}
+			}
+			if p.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// readHead reads what all runs have.
+func readHead(rec Record) (Run, error) {
+	head, err := runHead.Decode(rec)
+	head.Domain = rec.Domain
+	return head.Run, err
+}
+
+func (s *Scope) maySeeRun(role Role, run *Run) error {
+	if kind, ok := s.admin.runKinds[run.Kind]; ok {
+		return kind.maySee(s, role, run)
+	}
+	if run.By == s.actor {
+		return nil
+	}
+	return require(role, PermAudit)
+}
+
+// Run reads one of the domain's runs, whatever its kind, and as JSON what the
+// kind keeps of it: its report. Who may see it is said at Runs.
+func (s *Scope) Run(ctx context.Context, id ID) (Run, json.RawMessage, error) {
+	rec, kind, run, err := s.anyRun(ctx, id)
+	if err != nil {
+		return Run{}, nil, err
+	}
+	report, err := kind.report(rec)
+	return run, report, err
+}
+
+// anyRun finds a run and its kind.
+func (s *Scope) anyRun(ctx context.Context, id ID) (Record, runKind, Run, error) {
+	fail := func(err error) (Record, runKind, Run, error) { return Record{}, nil, Run{}, err }
+	role, err := s.role(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.admin.upgradeRuns(ctx, s.domain); err != nil {
+		return fail(err)
+	}
+	rs, err := s.admin.store.Records(ctx, []Key{runHead.Key(s.domain, string(id))})
+	if err != nil {
+		return fail(err)
+	}
+	if len(rs) == 0 {
+		return fail(errNoRun(id))
+	}
+	run, err := readHead(rs[0])
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.maySeeRun(role, &run); err != nil {
+		return fail(err)
+	}
+	kind, ok := s.admin.runKinds[run.Kind]
+	if !ok {
+		return fail(fmt.Errorf("run %s is of the kind %q, whose package this program does not use: %w", id, Cut(run.Kind), ErrInvalid))
+	}
+	return rs[0], kind, run, nil
+}
+
+// ResumeRun continues a run of any kind that needs nothing but its ID. See
+// [Runs.Resume].
+func (s *Scope) ResumeRun(ctx context.Context, id ID, progress func(Progress)) (Run, error) {
+	_, kind, run, err := s.anyRun(ctx, id)
+	if err != nil {
+		return run, err
+	}
+	return kind.resume(ctx, s, id, progress)
+}
+
+// TakeOverRun puts the actor in charge of a run of any kind. See
+// [Runs.TakeOver].
+func (s *Scope) TakeOverRun(ctx context.Context, id ID) (Run, error) {
+	_, kind, run, err := s.anyRun(ctx, id)
+	if err != nil {
+		return run, err
+	}
+	return kind.takeOver(ctx, s, id)
+}
+
+// CancelRun cancels a run of any kind. See [Runs.Cancel].
+func (s *Scope) CancelRun(ctx context.Context, id ID) (Run, error) {
+	_, kind, run, err := s.anyRun(ctx, id)
+	if err != nil {
+		return run, err
+	}
+	return kind.cancel(ctx, s, id)
+}
+
+// All lists the runs of the kind that the actor may see, the oldest first. A run
+// that cannot be read is yielded with a *DamagedError, and the list goes on; any
+// other error ends it.
+func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error] {
+	return func(yield func(*RunOf[T], error) bool) {
+		for found, err := range s.eachRun(ctx, RunQuery{Kind: r.kind.Name}) {
+			var run *RunOf[T]
+			if err == nil {
+				run, err = r.decode(found.rec)
+			}
+			if !yield(run, err) {
+				return
+			}
+		}
+	}
+}
+
+func plain[T any](run *RunOf[T], err error) (Run, error) {
+	if run == nil {
+		return Run{}, err
+	}
+	return run.Run, err
+}
+
+func (r *Runs[T]) resume(ctx context.Context, s *Scope, id ID, progress func(Progress)) (Run, error) {
+	return plain(r.Resume(ctx, s, id, progress))
+}
+
+func (r *Runs[T]) takeOver(ctx context.Context, s *Scope, id ID) (Run, error) {
+	return plain(r.TakeOver(ctx, s, id))
+}
+
+func (r *Runs[T]) cancel(ctx context.Context, s *Scope, id ID) (Run, error) {
+	return plain(r.Cancel(ctx, s, id))
+}

@@ -1,0 +1,215 @@
+package chatadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// workRuns continues the runs that are due: those that were scheduled for now,
+// and those of which nothing was heard for ten minutes. It prunes those that
+// ended long ago. It returns how many it has brought further.
+func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
+	var errs []error
+	for p := (Page{Limit: MaxBatch}); ; {
+		rs, next, err := a.store.ListRecords(ctx, RecordQuery{Kind: runKindName, DueBy: a.Now()}, p)
+		if err != nil {
+			return n, errors.Join(append(errs, err)...)
+		}
+		for _, rec := range rs {
+			if err := ctx.Err(); err != nil {
+				return n, errors.Join(append(errs, err)...)
+			}
+			did, err := a.workRun(ctx, rec)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("domain %s: run %s: %w", rec.Domain, Cut(rec.ID), err))
+			}
+			if did {
+				n++
+			}
+		}
+		if p.After = next; next == "" {
+			return n, errors.Join(errs...)
+		}
+	}
+}
+
+// workRun does what is due of one run.
+func (a *Admin) workRun(ctx context.Context, rec Record) (bool, error) {
+	run, err := readHead(rec)
+	if err != nil {
+		a.o.Logger.WarnContext(ctx, "a run cannot be read", "domain", rec.Domain, "run", rec.ID, "error", err)
+		return false, nil
+	}
+	kind, ok := a.runKinds[run.Kind]
+	if !ok {
+		return false, nil // of a package that another program of the host uses
+	}
+	return kind.takeUp(ctx, rec)
+}
+
+// takeUp continues or prunes one run that is due. A run that it cannot continue
+// says why, and is tried again later.
+func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
+	run, err := r.decode(rec)
+	if err != nil {
+		r.admin.o.Logger.WarnContext(ctx, "a run cannot be read", "domain", rec.Domain, "run", rec.ID, "error", err)
+		return false, nil
+	}
+	if !run.Open() {
+		return r.pruneRun(ctx, run)
+	}
+	s := &Scope{r.admin, rec.Domain, run.By}
+	if mine, err := r.claim(ctx, s, run); err != nil || !mine {
+		return false, err
+	}
+	_, err = r.Resume(ctx, s, run.ID, nil)
+	if errors.Is(err, ErrForbidden) && r.kind.Adopt && s.actor != HostActor {
+		s = r.admin.AsHost(rec.Domain)
+		if _, err = r.TakeOver(ctx, s, run.ID); err == nil {
+			_, err = r.Resume(ctx, s, run.ID, nil)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		err = errors.Join(err, r.postpone(ctx, rec.Domain, run.ID, err))
+	}
+	return err == nil, err
+}
+
+// claim keeps other workers from a run for as long as a step may take.
+func (r *Runs[T]) claim(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error) {
+	mine := false
+	err := r.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+		mine = false
+		now, err := r.get(ctx, w, s.domain, run.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && now.rev != run.rev {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		mine = true
+		return r.put(ctx, w, now, w.now.Add(runSilence))
+	})
+	if errors.Is(err, ErrCommitUnknown) { // the next round finds out
+		return false, nil
+	}
+	return mine, err
+}
+
+// postpone notes why a run could not be continued.
+func (r *Runs[T]) postpone(ctx context.Context, domain, id ID, problem error) error {
+	return r.admin.Keep(ctx, domain, func(ctx context.Context, w *Work) error {
+		now, err := r.get(ctx, w, domain, id)
+		if err != nil || !now.Open() {
+			return err
+		}
+		now.Problem = cutProblem(problem)
+		return r.put(ctx, w, now, w.now.Add(runRetry))
+	})
+}
+
+// cutProblem keeps an error's text short. Errors hold no secrets.
+func cutProblem(err error) string {
+	const most = 500
+	text := err.Error()
+	if len(text) > most {
+		text = text[:most]
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// pruneRun deletes a run that ended as long ago as the domain keeps runs, with
+// what its kind keeps beside it.
+func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
+	s := r.admin.AsHost(run.Domain)
+	gone := false
+	for !gone {
+		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
+			gone = true
+			now, err := r.get(ctx, w, s.domain, run.ID)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			// The domain may have decided to keep runs for longer since.
+			if at := pruneAt(now.Ended, r.admin.pruning(w.Settings).RunDays); at.IsZero() || w.now.Before(at) {
+				return r.put(ctx, w, now, at)
+			}
+			if r.kind.Prune != nil {
+				more, err := r.kind.Prune(ctx, w, now, MaxBulk)
+				if err != nil || more {
+					gone = false
+					return err
+				}
+			}
+			rec := Record{Key: r.rec.Key(s.domain, string(now.ID)), Rev: now.rev}
+			return w.PutRecords(ctx, []Change[Record]{{Row: rec, Was: now.rev, Delete: true}})
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// damagedRuns lists the runs that cannot be read, whatever their kind.
+func (a *Admin) damagedRuns() damageSource {
+	src := runHead.damage()
+	src.each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		return func(yield func(*DamagedError, error) bool) {
+			for p := (Page{Limit: MaxBatch}); ; {
+				rs, next, err := r.ListRecords(ctx, RecordQuery{Kind: runKindName, Domain: domain}, p)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				for _, rec := range rs {
+					var bad *DamagedError
+					if errors.As(a.runDamage(rec), &bad) && !yield(bad, nil) {
+						return
+					}
+				}
+				if p.After = next; next == "" {
+					return
+				}
+			}
+		}
+	}
+	src.repair = func(ctx context.Context, w *Work, id string) (bool, error) {
+		rs, err := w.Records(ctx, []Key{runHead.Key(w.scope.domain, id)})
+		if err != nil {
+			return false, err
+		}
+		if len(rs) == 0 {
+			return false, errNoRun(ID(id))
+		}
+		if a.runDamage(rs[0]) == nil {
+			return false, nil
+		}
+		return true, w.PutRecords(ctx, []Change[Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+	}
+	return src
+}
+
+// runDamage says why a run cannot be read. Runs of kinds that this program
+// does not use are not looked into.
+func (a *Admin) runDamage(rec Record) error {
+	run, err := readHead(rec)
+	if err != nil {
+		return err
+	}
+	if kind, ok := a.runKinds[run.Kind]; ok {
+		return kind.damage(rec)
+	}
+	return nil
+}
+
+// damage says whether a run of the kind can be read.
+func (r *Runs[T]) damage(rec Record) error {
+	_, err := r.decode(rec)
+	return err
+}
