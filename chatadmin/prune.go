@@ -138,15 +138,31 @@ func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
 				return total, fmt.Errorf("domain %s: %w", d.ID, err)
 			}
 		}
-		err = a.Keep(ctx, "", func(ctx context.Context, w *Work) error {
-			e := at
-			if e.Value.After = next; next == "" {
-				e.Due = w.now.AddDate(0, 0, 1)
-			}
-			return pruneRounds.Put(ctx, w, &e)
-		})
-		if err != nil {
+		moved, err := a.movePruning(ctx, at, next)
+		if err != nil || !moved {
 			return total, err
 		}
 	}
+}
+
+// movePruning notes how far the walk through the domains is. It returns false
+// if another process walks, too.
+func (a *Admin) movePruning(ctx context.Context, at Entry[pruneRound], next Cursor) (moved bool, err error) {
+	err = a.Keep(ctx, "", func(ctx context.Context, w *Work) error {
+		e, err := pruneRounds.Get(ctx, w, "", "audit")
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		if moved = e.rev == at.rev; !moved {
+			return nil
+		}
+		if e.Value.After = next; next == "" {
+			e.Due = w.now.AddDate(0, 0, 1)
+		}
+		return pruneRounds.Put(ctx, w, &e)
+	})
+	if errors.Is(err, ErrBusy) || errors.Is(err, ErrCommitUnknown) {
+		return false, nil
+	}
+	return moved, err
 }

@@ -46,6 +46,10 @@ const (
 // Open reports whether the run has not ended.
 func (r *Run) Open() bool { return r.State == RunScheduled || r.State == RunRunning }
 
+// Silent reports whether nothing was heard of the run for ten minutes: whoever
+// drove it has died, or may not continue it.
+func (r *Run) Silent(now time.Time) bool { return !lasts(r.Active, runSilence, now) }
+
 // RunOf is a run with what its kind keeps of it: what was asked for, how far it
 // is, what came of it.
 type RunOf[T any] struct {
@@ -235,15 +239,7 @@ func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context
 // Get reads a run. It needs the permission of the kind; whoever began the run
 // needs none.
 func (r *Runs[T]) Get(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
-	role, err := s.role(ctx)
-	if err != nil {
-		return nil, err
-	}
-	run, err := r.get(ctx, s.admin.store, s.domain, id)
-	if err != nil {
-		return nil, err
-	}
-	return run, r.maySee(s, role, &run.Run)
+	return r.find(ctx, s, id)
 }
 
 func (s *Scope) role(ctx context.Context) (Role, error) {

@@ -112,10 +112,13 @@ func (r *Runs[T]) find(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) 
 		}
 		run, err = r.get(ctx, s.admin.store, s.domain, id)
 	}
+	if err == nil {
+		err = r.maySee(s, role, &run.Run)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return run, r.maySee(s, role, &run.Run)
+	return run, nil
 }
 
 // mayDrive refuses whoever is not the actor of an open run, and before its time.
@@ -208,6 +211,19 @@ func (r *Runs[T]) Cancel(ctx context.Context, s *Scope, id ID) (*RunOf[T], error
 		run.State, run.Ended = RunCancelled, w.now
 		return map[string]string{"kind": run.Kind}, nil
 	})
+}
+
+// Amend changes what the kind keeps of a run, ended or not, as a part of the
+// transaction w. Whether the actor may is the caller's to know.
+func (r *Runs[T]) Amend(ctx context.Context, w *Work, id ID, f func(*RunOf[T]) error) (*RunOf[T], error) {
+	run, err := r.get(ctx, w, w.scope.domain, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := f(run); err != nil {
+		return nil, err
+	}
+	return run, r.put(ctx, w, run, r.due(w, run))
 }
 
 // change changes a run outside its steps. f returns the note of the audit

@@ -141,9 +141,12 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 			}
 			if r.kind.Prune != nil {
 				more, err := r.kind.Prune(ctx, w, now, MaxBulk)
-				if err != nil || more {
-					gone = false
+				if err != nil {
 					return err
+				}
+				if more {
+					gone = false
+					return r.put(ctx, w, now, w.now)
 				}
 			}
 			rec := Record{Key: r.rec.Key(s.domain, string(now.ID)), Rev: now.rev}

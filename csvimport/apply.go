@@ -21,16 +21,87 @@ const (
 )
 
 const (
-	jobKind     = "csv import"
 	chunkKind   = "import-rows"
 	createdKind = "import-created" // who was created by the same rows: apart, since a million IDs are nothing that a report needs
 )
 
-// params are what a job remembers of how the import was begun.
+// imported is what a run of an import keeps.
+type imported struct {
+	params
+	At     cursor `json:"at"`
+	Counts Counts `json:"counts"`
+	Owed   owed   `json:"owed,omitzero"`
+}
+
+// params are what a run remembers of how the import was begun.
 type params struct {
 	Settings settings `json:"settings"`
 	File     []byte   `json:"file"`
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// importRun is a run of an import, and importStep one of its transactions.
+type (
+	importRun  = chatadmin.RunOf[imported]
+	importStep = chatadmin.RunStep[imported]
+)
+
+// Imports are the imports of an Admin.
+type Imports struct {
+	admin    *chatadmin.Admin
+	runs     *chatadmin.Runs[imported]
+	releases *chatadmin.Runs[released]
+}
+
+// New returns the imports of an Admin.
+func New(admin *chatadmin.Admin) *Imports {
+	x := &Imports{admin: admin}
+	x.runs = chatadmin.NewRuns(admin, chatadmin.RunKind[imported]{
+		Name:  "import",
+		Need:  chatadmin.PermUsersImport,
+		Prune: prune,
+		Old:   chatadmin.OldRun[imported]{Job: "csv import", Record: "import-notice", Read: readOldImport},
+	})
+	x.releases = chatadmin.NewRuns(admin, chatadmin.RunKind[released]{
+		Name: "invitations of an import",
+		Need: chatadmin.PermUsersImport,
+		Step: releaseStep,
+		Old:  chatadmin.OldRun[released]{Job: "release invitations", Read: readOldRelease},
+	})
+	return x
+}
+
+func readOldImport(run *importRun, job *chatadmin.OldJob, notice []byte) error {
+	if job == nil {
+		return chatadmin.ErrDamaged
+	}
+	if len(notice) > 0 {
+		if err := json.Unmarshal(notice, &run.Data.Owed); err != nil {
+			return err
+		}
+	}
+	return errors.Join(json.Unmarshal(job.Params, &run.Data.params), json.Unmarshal(job.Cursor, &run.Data.At), json.Unmarshal(job.Result, &run.Data.Counts))
+}
+
+// prune deletes what became of the rows of an import that is pruned itself.
+func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more bool, err error) {
+	const batches = 100
+	left := run.Data.At.Rows - run.Data.At.Pruned
+	from := max(0, left-batches)
+	var keys []chatadmin.Key
+	for b := from; b < left; b++ {
+		keys = append(keys, chunkKey(chunkKind, w.Domain.ID, run.ID, b), chunkKey(createdKind, w.Domain.ID, run.ID, b))
+	}
+	rs, err := w.Records(ctx, keys)
+	if err != nil {
+		return false, err
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
+	for i, r := range rs {
+		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+	}
+	run.Data.At.Pruned = run.Data.At.Rows - from
+	return from > 0, w.PutRecords(ctx, changes)
 }
 
 // cursor is how far the import is: the batch it does next, of users first, and then of the managers who stand on later lines.
@@ -44,6 +115,8 @@ type cursor struct {
 	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
 	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
 	Set   bool     `json:"set,omitempty"`   // it has set a manager, so that the next one may get further
+	// Pruned is how many of the last batches of rows have been pruned.
+	Pruned int `json:"pruned,omitempty"`
 }
 
 const (
@@ -51,95 +124,85 @@ const (
 	phaseLinks = "links"
 )
 
-func begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
 	if p.Settings.AllOrNothing && p.Counts.Failed > 0 {
 		return p.refuse()
 	}
-	id := s.Admin().NewID()
-	par, err := json.Marshal(params{p.Settings, p.File, p.Warnings})
-	if err != nil {
-		return nil, err
-	}
-	at, err := json.Marshal(cursor{Phase: phaseRows})
-	if err != nil {
-		return nil, err
-	}
-	res, err := json.Marshal(Counts{Warnings: int64(len(p.Warnings))})
-	if err != nil {
-		return nil, err
-	}
-	op := chatadmin.Op{Kind: KindImportBegin, Need: chatadmin.PermUsersImport, Targets: []chatadmin.ID{id}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		w.Record(KindImportBegin, []chatadmin.ID{id}, nil, map[string]string{"mode": string(p.Settings.Mode), "file": p.Settings.FileName})
-		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: jobKind, Total: p.Counts.Rows, Params: par, Cursor: at, Result: res})
+	op := chatadmin.Op{Kind: KindImportBegin, Need: chatadmin.PermUsersImport}
+	run, err := x.runs.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+		run.Total, run.Data.params = p.Counts.Rows, params{p.Settings, p.File, p.Warnings}
+		run.Data.At, run.Data.Counts = cursor{Phase: phaseRows}, Counts{Warnings: int64(len(p.Warnings))}
+		w.Record(KindImportBegin, []chatadmin.ID{run.ID}, nil, map[string]string{"mode": string(p.Settings.Mode), "file": p.Settings.FileName})
+		return nil
 	})
-	if errors.Is(err, chatadmin.ErrCommitUnknown) {
-		return &Result{ImportID: id}, err // it may have begun
-	}
 	if err != nil {
+		if run != nil { // it may have begun
+			return &Result{ImportID: run.ID}, err
+		}
 		return nil, err
 	}
 	if o != nil && o.Begun != nil {
-		o.Begun(id)
+		o.Begun(run.ID)
 	}
-	return run(ctx, s, id, p, cursor{Phase: phaseRows}, file, o)
+	return x.drive(ctx, s, run, p, file, o)
 }
 
-// Resume continues an import that was interrupted, by the actor who began it and with the same file, exactly behind what was committed: in the end
-// everything is as if it had never been interrupted. An import that was finished already is only reported, and its mails are sent if they were not.
-func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
-	job, err := s.Job(ctx, importID)
+// Resume continues an import that was interrupted, with the same file, after its
+// last commit: in the end everything is as if it had never been interrupted. An
+// import that has ended is only reported, and its mails are sent if they were
+// not.
+//
+// Another administrator than the one who began it may resume it when nothing
+// was heard of it for ten minutes; they are its owner from then on. Before that
+// it is chatadmin.ErrForbidden, unless they take it over (Scope.TakeOverRun).
+func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
+	run, err := x.runs.Get(ctx, s, importID)
 	if err != nil {
 		return nil, err
-	}
-	if job.Kind != jobKind || job.Actor != s.Actor() {
-		return nil, fmt.Errorf("import %s was not begun by you: %w", chatadmin.Cut(string(importID)), chatadmin.ErrNotFound)
-	}
-	var par params
-	var at cursor
-	if err := errors.Join(json.Unmarshal(job.Params, &par), json.Unmarshal(job.Cursor, &at)); err != nil {
-		return nil, fmt.Errorf("import %s: %w", importID, err)
 	}
 	hash, err := fingerprint(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(hash, par.File) {
+	if !bytes.Equal(hash, run.Data.File) {
 		return nil, ErrOtherFile
 	}
-	done, err := readChunks(ctx, s, importID, at.Rows)
+	if run.Open() && run.By != s.Actor() && run.Silent(x.admin.Now()) {
+		if run, err = x.runs.TakeOver(ctx, s, importID); err != nil {
+			return nil, err
+		}
+	}
+	done, err := readChunks(ctx, s, importID, run.Data.At.Rows)
 	if err != nil {
 		return nil, err
 	}
-	if job.State == chatadmin.JobDone {
-		return finish(ctx, s, &job, par, done)
+	if !run.Open() {
+		return x.finish(ctx, s, run, done)
 	}
-	p, err := scan(ctx, s, file, hash, par.Settings, done)
+	p, err := scan(ctx, s, file, hash, run.Data.Settings, done)
 	if err != nil {
 		return nil, err
 	}
-	return run(ctx, s, importID, p, at, file, o)
+	return x.drive(ctx, s, run, p, file, o)
 }
 
-// run carries the import to its end from where it stands.
-func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at cursor, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: id, plan: p, file: file, committed: at.Rows, again: -1}
+// drive carries the import to its end from where it stands.
+func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+	im := &importer{scope: s, id: run.ID, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
 	defer im.close()
-	job, err := s.RunJob(ctx, id, im.next, o.progress())
-	var end cursor
-	if err == nil {
-		err = json.Unmarshal(job.Cursor, &end)
-	}
+	end, err := x.runs.Drive(ctx, s, run.ID, im.next, o.progress())
 	var chunks []chunk
 	if err == nil {
-		chunks, err = readChunks(ctx, s, id, end.Rows)
+		chunks, err = readChunks(ctx, s, run.ID, end.Data.At.Rows)
 	}
 	if err != nil {
-		r := &Result{ImportID: id, Warnings: p.Warnings}
-		_ = json.Unmarshal(job.Result, &r.Counts) // there are none where the job could not be read
+		r := &Result{ImportID: run.ID, Warnings: p.Warnings, Counts: run.Data.Counts}
+		if end != nil {
+			r.Counts = end.Data.Counts
+		}
 		return r, err
 	}
-	return finish(ctx, s, &job, params{p.Settings, p.File, p.Warnings}, chunks)
+	return x.finish(ctx, s, end, chunks)
 }
 
 // importer is one run of an import.
@@ -169,23 +232,18 @@ type importer struct {
 	links gathered // for the transaction at hand
 }
 
-// next prepares the next transaction of the job.
-func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
-	var at cursor
-	if err := json.Unmarshal(job.Cursor, &at); err != nil {
-		return chatadmin.Step{}, fmt.Errorf("import %s: %w", im.id, err)
-	}
+// next prepares the next transaction of the run.
+func (im *importer) next(ctx context.Context, run *importRun) (importStep, error) {
+	at := run.Data.At
 	if at.Phase == phaseLinks {
 		return im.nextLinks(ctx, at)
 	}
 	if err := im.seek(ctx, at); err != nil {
-		return chatadmin.Step{}, err
+		return importStep{}, err
 	}
 	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{im.id}}
 	if len(im.rows) == 0 {
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-			return im.turn(ctx, w, job, at)
-		}}, nil
+		return importStep{Op: op, Do: im.turn}, nil
 	}
 	if im.again != im.at {
 		im.again, im.tries, im.exclusive, im.lookup, im.refused = im.at, 0, false, false, map[int]note{}
@@ -194,7 +252,7 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 		op.Fence = chatadmin.Exclusive
 	}
 	if err := im.deactivations(ctx); err != nil {
-		return chatadmin.Step{}, err
+		return importStep{}, err
 	}
 	if len(im.deacts) > 0 { // the host may veto these by name
 		op.Kind, op.Targets = chatadmin.KindUserDeactivate, im.deacts
@@ -203,8 +261,8 @@ func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Ste
 	for i := range ids {
 		ids[i] = im.scope.Admin().NewID()
 	}
-	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-		err := im.commitRows(ctx, w, job, at, ids)
+	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+		err := im.commitRows(ctx, w, run, ids)
 		if err != nil && im.avoid(err) {
 			return chatadmin.ErrStepAgain
 		}
@@ -282,35 +340,21 @@ func (im *importer) close() {
 	}
 }
 
-// count adds to the counts of the job and moves its cursor.
-func (im *importer) count(job *chatadmin.Job, at cursor, more Counts) error {
-	var c Counts
-	if err := json.Unmarshal(job.Result, &c); err != nil {
-		return err
+// turn goes on to the managers when all rows are in, or ends the import where
+// none is left to be set.
+func (im *importer) turn(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+	if run.Data.At.Open == 0 {
+		return im.end(ctx, w, run)
 	}
-	var err1, err2 error
-	job.Result, err1 = json.Marshal(c.plus(more))
-	job.Cursor, err2 = json.Marshal(at)
-	return errors.Join(err1, err2)
+	run.Data.At.Phase, run.Data.At.Batch = phaseLinks, 0
+	return nil
 }
 
-// turn goes on to the managers when all rows are in, or ends the import where none is left to be set.
-func (im *importer) turn(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
-	if at.Open == 0 {
-		return im.end(ctx, w, job, at)
-	}
-	at.Phase, at.Batch = phaseLinks, 0
-	return im.count(job, at, Counts{})
-}
-
-// end makes the job done in the same transaction that keeps the link by which the invitations are released.
-func (im *importer) end(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
-	job.State = chatadmin.JobDone
+// end makes the run done.
+func (im *importer) end(_ context.Context, w *chatadmin.Work, run *importRun) error {
+	run.State = chatadmin.RunDone
 	w.Record(KindImportEnd, []chatadmin.ID{im.id}, nil, nil)
-	if err := im.count(job, at, Counts{}); err != nil {
-		return err
-	}
-	return putNotice(ctx, w, im.id, job.Actor)
+	return nil
 }
 
 func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {

@@ -161,7 +161,7 @@ func (im *importer) deactivations(ctx context.Context) error {
 }
 
 // commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
-func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID) error {
+func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *importRun, ids []chatadmin.ID) error {
 	for _, p := range permissions(im.plan.Settings.Mode) {
 		if err := w.Require(p); err != nil {
 			return err
@@ -201,9 +201,11 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chat
 	}); err != nil {
 		return err
 	}
+	at := &run.Data.At
 	at.Batch, at.Rows, at.Open = at.Batch+1, at.Rows+1, at.Open+len(b.chunk.Open)
-	job.Done += int64(len(im.rows))
-	return im.count(job, at, b.counts)
+	run.Done += int64(len(im.rows))
+	run.Data.Counts = run.Data.Counts.plus(b.counts)
+	return nil
 }
 
 func (c Counts) plus(o Counts) Counts {

@@ -79,39 +79,38 @@ func (im *importer) gather(ctx context.Context, at cursor) error {
 }
 
 // nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
-func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, error) {
+func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error) {
 	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
 	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch { // otherwise the step is asked for again
 		if err := im.gather(ctx, at); err != nil {
-			return chatadmin.Step{}, err
+			return importStep{}, err
 		}
 	}
 	if len(im.links.links) == 0 {
 		op.Fence = chatadmin.Shared
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
+		return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
 			if len(at.Again) > 0 && at.Set {
-				return im.count(job, cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}, Counts{})
+				run.Data.At = cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}
+				return nil
 			}
 			if err := im.warn(ctx, w, at.Again, CodeManagerCircle); err != nil { // somebody else's change makes circles of them now
 				return err
 			}
-			done := cursor{Phase: phaseLinks, Batch: at.Batch, Rows: at.Rows, Pass: at.Pass}
-			if err := im.count(job, done, Counts{Warnings: int64(len(at.Again))}); err != nil {
-				return err
-			}
-			return im.end(ctx, w, job, done)
+			run.Data.At = cursor{Phase: phaseLinks, Batch: at.Batch, Rows: at.Rows, Pass: at.Pass}
+			run.Data.Counts.Warnings += int64(len(at.Again))
+			return im.end(ctx, w, run)
 		}}, nil
 	}
 	at.Batch = im.links.next
-	return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-		return im.commitLinks(ctx, w, job, at)
+	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+		return im.commitLinks(ctx, w, run, at)
 	}}, nil
 }
 
 // mostAgain bounds what a cursor holds: a file whose managers turn more round than that, each against the order of its lines, gets warnings for the rest.
 const mostAgain = 1000
 
-func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
+func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *importRun, at cursor) error {
 	for _, p := range permissions(im.plan.Settings.Mode) {
 		if err := w.Require(p); err != nil {
 			return err
@@ -176,7 +175,8 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *cha
 		lost.Warnings += int64(len(rows))
 	}
 	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || len(writes) > 0
-	return im.count(job, at, lost)
+	run.Data.At, run.Data.Counts = at, run.Data.Counts.plus(lost)
+	return nil
 }
 
 // warn adds a warning about the manager to what became of rows, which are in file order.

@@ -36,9 +36,9 @@ type chunk struct {
 	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
 }
 
-// Make plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
+// Plan plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
 // the file as a whole is a *FileError. It needs chatadmin.PermUsersImport and PermUsersCreate, in update mode PermUsersEdit too.
-func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Plan, error) {
+func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Plan, error) {
 	if err := mode.check(); err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode
 
 // Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
 // if the file is another one. Of o only Begun and Progress count: the rest was decided with the plan, and asking for anything that it was not made with is chatadmin.ErrInvalid.
-func Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
 	if p.Actor != s.Actor() || p.Domain != s.Domain() {
 		return nil, fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
 	}
@@ -72,16 +72,16 @@ func Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker,
 	if !bytes.Equal(now.Decisions, p.Decisions) || now.DomainRev != p.DomainRev {
 		return nil, fmt.Errorf("users or settings of the domain have changed since: %w", chatadmin.ErrPlanStale)
 	}
-	return begin(ctx, s, now, file, o)
+	return x.begin(ctx, s, now, file, o)
 }
 
-// Run plans and imports at once, for an administrator who does not want to look at the plan.
-func Run(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Result, error) {
-	p, err := Make(ctx, s, file, mode, o)
+// Import plans and imports at once, for an administrator who does not want to look at the plan.
+func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Result, error) {
+	p, err := x.Plan(ctx, s, file, mode, o)
 	if err != nil {
 		return nil, err
 	}
-	return begin(ctx, s, p, file, o)
+	return x.begin(ctx, s, p, file, o)
 }
 
 // scan reads the file once and decides every row. done, where given, are the batches that an interrupted import has committed: their rows are taken as they were decided then.

@@ -10,122 +10,96 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-const (
-	noticeKind = "import-notice"
-	releaseJob = "release invitations"
-	purpose    = "import release"
-)
+const purpose = "import release"
 
-// notice is what an import owes the admin who began it: one mail and, where invitations were held back, a link that releases them.
-type notice struct {
-	Version int          `json:"v"`
-	Admin   chatadmin.ID `json:"admin"`
+// owed is what an import owes the admin whose run it is: one mail and, where
+// invitations were held back, a link that releases them.
+type owed struct {
 	Mailed  bool         `json:"mailed,omitempty"`
 	Hash    []byte       `json:"hash,omitempty"` // of the link's token
 	Expires time.Time    `json:"expires,omitzero"`
-	Job     chatadmin.ID `json:"job,omitempty"` // that releases: the link was used
+	Release chatadmin.ID `json:"job,omitempty"` // the run that releases the invitations
 }
 
-// release names an import as the reason of invitations, so that each user is invited once for it.
+// released is what a run keeps that releases the invitations of an import.
+type released struct {
+	Import chatadmin.ID `json:"import"`
+	Batch  int          `json:"batch"` // of the import's rows
+}
+
+func readOldRelease(run *chatadmin.RunOf[released], job *chatadmin.OldJob, _ []byte) error {
+	return errors.Join(json.Unmarshal(job.Params, &run.Data.Import), json.Unmarshal(job.Cursor, &run.Data.Batch))
+}
+
+// release names an import as the reason of invitations, so that each user is
+// invited once for it.
 func release(importID chatadmin.ID) string { return "import " + string(importID) }
 
-func noticeKey(domain, importID chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: noticeKind, Domain: domain, ID: string(importID)}
-}
-
-// putNotice keeps, with the end of an import, that its admin is to be told.
-func putNotice(ctx context.Context, w *chatadmin.Work, importID, admin chatadmin.ID) error {
-	if admin == chatadmin.HostActor {
-		admin = ""
-	}
-	data, err := json.Marshal(notice{Version: 1, Admin: admin})
-	if err != nil {
-		return err
-	}
-	rec := chatadmin.Record{Key: noticeKey(w.Domain.ID, importID), Owner: admin, Data: data}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec}})
-}
-
-// changeNotice changes the notice of an import within a transaction.
-func changeNotice(ctx context.Context, w *chatadmin.Work, importID chatadmin.ID, f func(*notice) error) error {
-	rs, err := w.Records(ctx, []chatadmin.Key{noticeKey(w.Domain.ID, importID)})
-	if err != nil {
-		return err
-	}
-	if len(rs) == 0 {
-		return fmt.Errorf("import %s: %w", chatadmin.Cut(string(importID)), chatadmin.ErrNotFound)
-	}
-	var n notice
-	if err := json.Unmarshal(rs[0].Data, &n); err != nil {
-		return err
-	}
-	if err := f(&n); err != nil {
-		return err
-	}
-	c := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev}
-	if c.Row.Data, err = json.Marshal(n); err != nil {
-		return err
-	}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
-}
-
-// finish does what follows a finished import: the invitations, where they were asked for, and the mail to the admin. A crash before it is made up for by Resume.
-func finish(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, par params, chunks []chunk) (*Result, error) {
-	r := &Result{ImportID: job.ID, Warnings: par.Warnings, file: par.File, chunks: chunks}
-	if err := json.Unmarshal(job.Result, &r.Counts); err != nil {
-		return nil, fmt.Errorf("import %s: %w", job.ID, err)
-	}
+// finish does what follows a finished import: the invitations, where they were
+// asked for, and the mail to the admin. Resume makes up for a crash before it.
+func (x *Imports) finish(ctx context.Context, s *chatadmin.Scope, run *importRun, chunks []chunk) (*Result, error) {
+	r := &Result{ImportID: run.ID, Counts: run.Data.Counts, Warnings: run.Data.Warnings, file: run.Data.File, chunks: chunks}
 	var err error
-	if par.Settings.SendInvitations {
-		if r.Invited, err = s.Admin().SendInvitations(ctx, s.Domain()); err != nil {
+	if run.Data.Settings.SendInvitations {
+		if r.Invited, err = x.admin.SendInvitations(ctx, s.Domain()); err != nil {
 			return r, fmt.Errorf("the import is complete, but not all invitations were sent: %w", err)
 		}
 	}
-	if err := notify(ctx, s, r, par); err != nil {
+	if err := x.notify(ctx, s, r, run.Data.params); err != nil {
 		return r, fmt.Errorf("the import is complete, but you could not be told by mail: %w", err)
 	}
 	return r, nil
 }
 
-// notify sends the admin one mail with the summary, and with the link where invitations were held back. The token is made anew for each try, since only its hash is kept.
-func notify(ctx context.Context, s *chatadmin.Scope, r *Result, par params) error {
-	a := s.Admin()
-	if s.Actor() == chatadmin.HostActor || a.Options().Mailer == nil {
+// notify sends the admin one mail with the summary, and with the link where
+// invitations were held back. The token is made anew for each try, since only
+// its hash is kept.
+func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par params) error {
+	if s.Actor() == chatadmin.HostActor || x.admin.Options().Mailer == nil {
 		return nil
 	}
-	token, err := a.NewToken(s.Domain(), r.ImportID)
+	token, err := x.admin.NewToken(s.Domain(), r.ImportID)
 	if err != nil {
 		return err
 	}
 	held := !par.Settings.SendInvitations && r.Counts.Created > 0
 	var mail *chatadmin.Mail
-	err = s.Change(ctx, chatadmin.Op{Kind: KindImportEnd, Fence: chatadmin.Shared, Targets: []chatadmin.ID{r.ImportID}}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = x.amend(ctx, s, KindImportEnd, r.ImportID, func(w *chatadmin.Work, run *importRun) error {
 		mail = nil
-		return changeNotice(ctx, w, r.ImportID, func(n *notice) error {
-			if n.Mailed || n.Job != "" || w.Actor.Email == "" {
-				return nil
-			}
-			if n.Expires = w.Now().Add(a.Options().InvitationLife); held {
-				n.Hash = token.Hash(purpose)
-			}
-			m := summaryMail(w, r, par)
-			if held {
-				m.ID += fmt.Sprintf("-%x", n.Hash[:8]) // made up for after a crash it is another mail, whose link is the one that works
-				m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite whom the import created (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
-					n.Expires.Format("2 January 2006, 15:04 MST"), a.Link("import", token))
-			}
-			mail = &m
+		o := &run.Data.Owed
+		if o.Mailed || o.Release != "" || run.By != s.Actor() || w.Actor.Email == "" {
 			return nil
-		})
+		}
+		if o.Expires = w.Now().Add(x.admin.Options().InvitationLife); held {
+			o.Hash = token.Hash(purpose)
+		}
+		m := summaryMail(w, r, par)
+		if held {
+			m.ID += fmt.Sprintf("-%x", o.Hash[:8]) // made up for after a crash it is another mail, whose link is the one that works
+			m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite whom the import created (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
+				o.Expires.Format("2 January 2006, 15:04 MST"), x.admin.Link("import", token))
+		}
+		mail = &m
+		return nil
 	})
 	if err != nil || mail == nil {
 		return err
 	}
-	if err := a.SendMail(ctx, *mail); err != nil && !errors.Is(err, chatadmin.ErrMailUnknown) {
+	if err := x.admin.SendMail(ctx, *mail); err != nil && !errors.Is(err, chatadmin.ErrMailUnknown) {
 		return err
 	}
-	return s.Change(ctx, chatadmin.Op{Kind: KindImportEnd, Fence: chatadmin.Shared, Targets: []chatadmin.ID{r.ImportID}}, func(ctx context.Context, w *chatadmin.Work) error {
-		return changeNotice(ctx, w, r.ImportID, func(n *notice) error { n.Mailed = true; return nil })
+	return x.amend(ctx, s, KindImportEnd, r.ImportID, func(_ *chatadmin.Work, run *importRun) error {
+		run.Data.Owed.Mailed = true
+		return nil
+	})
+}
+
+// amend changes what a run of an import keeps, in a transaction of its own.
+func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Work, *importRun) error) error {
+	op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		_, err := x.runs.Amend(ctx, w, id, func(run *importRun) error { return f(w, run) })
+		return err
 	})
 }
 
@@ -140,146 +114,160 @@ func summaryMail(w *chatadmin.Work, r *Result, par params) chatadmin.Mail {
 	return chatadmin.Mail{ID: "import-" + string(r.ImportID), To: w.Actor.Email, Subject: "Your import into " + w.Domain.Name + " is complete", Text: text}
 }
 
-// Held tells what following a release link would do, without doing it: what a page shows when the link is opened, before the admin confirms. It changes nothing, so a
-// mail scanner that opens the link releases nothing. The actor must be the admin who got the link.
-func Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
+// Held tells what following a release link would do, without doing it: what a
+// page shows when the link is opened, before the admin confirms. It changes
+// nothing, so that a mail scanner that opens the link releases nothing. The
+// actor must be the admin who got the link. It needs PermUsersImport.
+func (x *Imports) Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
+	t, run, err := x.linked(ctx, s, token)
+	if err != nil {
+		return "", 0, err
+	}
+	if err := redeemable(s, t, run, x.admin.Now()); err != nil {
+		return "", 0, err
+	}
+	return run.ID, run.Data.Counts.Created, nil
+}
+
+// linked finds the import that a link belongs to.
+func (x *Imports) linked(ctx context.Context, s *chatadmin.Scope, token string) (chatadmin.Token, *importRun, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersImport); err != nil {
-		return "", 0, err
+		return chatadmin.Token{}, nil, err
 	}
-	t, err := parse(s, token)
+	t, err := chatadmin.ParseToken(token)
 	if err != nil {
-		return "", 0, err
+		return t, nil, err
 	}
-	rs, err := s.Admin().Store().Records(ctx, []chatadmin.Key{noticeKey(s.Domain(), t.Subject)})
-	if err != nil || len(rs) == 0 {
-		return "", 0, errors.Join(err, errNoLink)
+	if t.Domain != s.Domain() {
+		return t, nil, errNoLink
 	}
-	var n notice
-	if err := json.Unmarshal(rs[0].Data, &n); err != nil {
-		return "", 0, err
+	run, err := x.runs.Get(ctx, s, t.Subject)
+	if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, chatadmin.ErrInvalid) {
+		err = errNoLink
 	}
-	if err := n.redeemable(s, t, s.Admin().Now()); err != nil {
-		return "", 0, err
-	}
-	job, err := s.Job(ctx, t.Subject)
-	if err != nil {
-		return "", 0, err
-	}
-	var c Counts
-	err = json.Unmarshal(job.Result, &c)
-	return t.Subject, c.Created, err
+	return t, run, err
 }
 
 var errNoLink = fmt.Errorf("this link is not known: %w", chatadmin.ErrNotFound)
 
-func parse(s *chatadmin.Scope, token string) (chatadmin.Token, error) {
-	t, err := chatadmin.ParseToken(token)
-	if err == nil && t.Domain != s.Domain() {
-		err = errNoLink
-	}
-	return t, err
-}
-
 // redeemable refuses a link that is wrong, another admin's, too old, or used.
-func (n notice) redeemable(s *chatadmin.Scope, t chatadmin.Token, now time.Time) error {
+func redeemable(s *chatadmin.Scope, t chatadmin.Token, run *importRun, now time.Time) error {
+	o := run.Data.Owed
 	switch {
-	case !t.Matches(purpose, n.Hash) || n.Admin != s.Actor():
+	case !t.Matches(purpose, o.Hash) || run.By != s.Actor():
 		return errNoLink
-	case n.Job != "":
+	case o.Release != "":
 		return ErrLinkUsed
-	case !now.Before(n.Expires):
+	case !now.Before(o.Expires):
 		return ErrLinkExpired
 	}
 	return nil
 }
 
-// Release queues and sends the invitations that an import held back, to each created user once, and returns to how many users mails went out now, which may include others who waited to be invited. It is called when the admin who got the link has
-// followed it and confirmed: never for merely opening it. The link works once; released again after a crash in between, it finishes what was begun. It needs
-// chatadmin.PermUsersImport.
-func Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error) {
-	t, err := parse(s, token)
+// Release queues and sends the invitations that an import held back, to each
+// created user once. It returns to how many users mails went out now, which may
+// include others who waited to be invited. Call it when the admin who got the
+// link has followed it and confirmed, never for merely opening it. The link
+// works once; released again after a crash in between, it finishes what was
+// begun. It needs PermUsersImport.
+func (x *Imports) Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error) {
+	t, run, err := x.linked(ctx, s, token)
 	if err != nil {
 		return 0, err
 	}
-	id := s.Admin().NewID()
-	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.Subject}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		err := changeNotice(ctx, w, t.Subject, func(n *notice) error {
-			if err := n.redeemable(s, t, w.Now()); err != nil {
-				if errors.Is(err, ErrLinkUsed) {
-					id = n.Job
-				}
+	return x.release(ctx, s, run.ID, func(run *importRun, now time.Time) error { return redeemable(s, t, run, now) })
+}
+
+// ReleaseImport does the same without a link, for any administrator with
+// PermUsersImport: the way on where the link has expired, or its admin is gone.
+func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID) (int, error) {
+	run, err := x.runs.Get(ctx, s, importID)
+	if err != nil {
+		return 0, err
+	}
+	return x.release(ctx, s, run.ID, func(run *importRun, _ time.Time) error {
+		switch {
+		case run.Data.Owed.Release != "":
+			return ErrLinkUsed
+		case run.Open():
+			return fmt.Errorf("import %s has not ended: resume it first: %w", importID, chatadmin.ErrTransition)
+		}
+		return nil
+	})
+}
+
+// release begins the run that queues the invitations, or continues it.
+func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, check func(*importRun, time.Time) error) (int, error) {
+	var before chatadmin.ID // the run that was begun for the same import
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{importID}}
+	run, err := x.releases.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
+		run.Data.Import = importID
+		im, err := x.runs.Amend(ctx, w, importID, func(im *importRun) error {
+			before = im.Data.Owed.Release
+			if err := check(im, w.Now()); err != nil {
 				return err
 			}
-			n.Job = id
+			im.Data.Owed.Release = run.ID
 			return nil
 		})
 		if err != nil {
-			if errors.Is(err, chatadmin.ErrNotFound) {
-				return errNoLink
-			}
 			return err
 		}
-		imported, err := json.Marshal(t.Subject)
+		run.Total = im.Data.Counts.Created
+		w.Record(KindImportRelease, []chatadmin.ID{importID}, nil, nil)
+		return nil
+	})
+	used := errors.Is(err, ErrLinkUsed)
+	switch {
+	case used:
+		if run, err = x.releases.Get(ctx, s, before); err != nil {
+			return 0, errors.Join(ErrLinkUsed, err)
+		}
+		if !run.Open() { // everybody is in the queue; a crash may have kept some from being sent
+			sent, err := x.admin.SendInvitations(ctx, s.Domain())
+			return sent, errors.Join(ErrLinkUsed, err)
+		}
+		if run.By != s.Actor() && run.Silent(x.admin.Now()) {
+			if run, err = x.releases.TakeOver(ctx, s, run.ID); err != nil {
+				return 0, err
+			}
+		}
+	case err != nil:
+		return 0, err
+	}
+	if _, err := x.releases.Resume(ctx, s, run.ID, nil); err != nil {
+		return 0, err
+	}
+	return x.admin.SendInvitations(ctx, s.Domain())
+}
+
+// releaseStep queues the invitations of a batch of the import's rows.
+func releaseStep(_ context.Context, s *chatadmin.Scope, run *chatadmin.RunOf[released], _ int) (chatadmin.RunStep[released], error) {
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.Data.Import}}
+	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
+		rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(createdKind, s.Domain(), run.Data.Import, run.Data.Batch)})
 		if err != nil {
 			return err
 		}
-		w.Record(KindImportRelease, []chatadmin.ID{t.Subject}, nil, nil)
-		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: releaseJob, Params: imported, Cursor: json.RawMessage("0")})
-	})
-	if errors.Is(err, ErrLinkUsed) {
-		job, jobErr := s.Job(ctx, id)
-		if jobErr != nil {
-			return 0, errors.Join(err, jobErr)
+		if len(rs) == 0 {
+			run.State = chatadmin.RunDone
+			return nil
 		}
-		if job.State == chatadmin.JobDone { // everybody is in the queue; a crash may have kept some from being sent
-			sent, sendErr := s.Admin().SendInvitations(ctx, s.Domain())
-			return sent, errors.Join(err, sendErr)
+		var created []chatadmin.ID
+		if err := json.Unmarshal(rs[0].Data, &created); err != nil {
+			return err
 		}
-	} else if err != nil {
-		return 0, err
-	}
-	if err := queueReleased(ctx, s, id); err != nil {
-		return 0, err
-	}
-	return s.Admin().SendInvitations(ctx, s.Domain())
-}
-
-// queueReleased queues the invitations of an import, a batch of its rows at a time.
-func queueReleased(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID) error {
-	_, err := s.RunJob(ctx, job, func(_ context.Context, j *chatadmin.Job) (chatadmin.Step, error) {
-		var importID chatadmin.ID
-		var batch int
-		if err := errors.Join(json.Unmarshal(j.Params, &importID), json.Unmarshal(j.Cursor, &batch)); err != nil {
-			return chatadmin.Step{}, err
-		}
-		op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{importID}}
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, j *chatadmin.Job) error {
-			rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(createdKind, s.Domain(), importID, batch)})
+		if len(created) > 0 {
+			users, err := w.Users(ctx, s.Domain(), created)
 			if err != nil {
 				return err
 			}
-			if len(rs) == 0 {
-				j.State = chatadmin.JobDone
-				return nil
-			}
-			var created []chatadmin.ID
-			if err := json.Unmarshal(rs[0].Data, &created); err != nil {
+			if err := w.QueueInvitations(ctx, users, release(run.Data.Import)); err != nil {
 				return err
 			}
-			if len(created) > 0 {
-				users, err := w.Users(ctx, s.Domain(), created)
-				if err != nil {
-					return err
-				}
-				if err := w.QueueInvitations(ctx, users, release(importID)); err != nil {
-					return err
-				}
-			}
-			j.Done += int64(len(created))
-			j.Cursor, err = json.Marshal(batch + 1)
-			return err
-		}}, nil
-	}, nil)
-	return err
+		}
+		run.Done += int64(len(created))
+		run.Data.Batch++
+		return nil
+	}}, nil
 }

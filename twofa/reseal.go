@@ -10,46 +10,73 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 )
 
-const (
-	resealJob   = "reseal two-factor secrets"
-	resealBatch = 200
-)
+// resealBatch is how many users' secrets one transaction seals.
+const resealBatch = 200
 
-// Resealed is the Result of a job of Reseal, as JSON.
+// Resealed is what came of Reseal.
 type Resealed struct {
 	Sealed   int64 `json:"sealed"`   // users whose secrets were sealed anew
-	Unopened int64 `json:"unopened"` // users whose secrets do not open or whose state cannot be read: they were tampered with. Reset these users
-	// Reset names the first hundred of those who did not open.
+	Unopened int64 `json:"unopened"` // users whose secrets do not open, or whose state cannot be read: reset these users
+	// Reset names the first hundred users whose secrets did not open.
 	Reset []chatadmin.ID `json:"reset,omitempty"`
+
+	After chatadmin.Cursor `json:"after,omitempty"` // how far the run is
 }
 
-// Reseal seals with the ring's current key whatever an old key of it has sealed, for all users of a domain, so that the old key can be taken out of the ring. (Signing in does the same for one's own.) Interrupted,
-// it is finished by ResumeReseal. The job's Total is the number of users until it is done, and then of those who had something that could have been sealed. A key that is missing in the ring is keyring.ErrUnknownKey: put it back and resume. Only the host can do this. progress may be nil.
-func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+type resealRun = chatadmin.RunOf[Resealed]
+
+// resealKind declares the runs of Reseal.
+func (t *Service) resealKind() chatadmin.RunKind[Resealed] {
+	return chatadmin.RunKind[Resealed]{
+		Name: "re-sealing of two-factor secrets",
+		May: func(_ context.Context, w *chatadmin.Work, _ *resealRun) error {
+			return hostActs(w.Actor.ID == "")
+		},
+		Step: t.resealStep,
+		Old:  chatadmin.OldRun[Resealed]{Job: "reseal two-factor secrets", Read: readOldReseal},
+	}
+}
+
+func readOldReseal(run *resealRun, job *chatadmin.OldJob, _ []byte) error {
+	for _, part := range []json.RawMessage{job.Cursor, job.Result} {
+		if len(part) > 0 {
+			if err := json.Unmarshal(part, &run.Data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Reseal seals with the ring's current key whatever an old key of it has sealed,
+// for all users of a domain, so that the old key can be taken out of the ring.
+// (Signing in does the same for the user's own secrets.) Interrupted, it is
+// continued by ResumeReseal. The run's Total is the number of users until it is
+// done, and then of those who had something that could have been sealed.
+//
+// It returns keyring.ErrUnknownKey if a key is missing in the ring: put it back
+// and resume. Only the host may call it. progress may be nil.
+func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (*resealRun, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
 	total, err := t.admin.Store().CountUsers(ctx, chatadmin.UserQuery{Domain: s.Domain(), WithDeleting: true})
 	if err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
-	id := t.admin.NewID()
-	err = s.Change(ctx, chatadmin.Op{Kind: KindReseal}, func(ctx context.Context, w *chatadmin.Work) error {
+	return t.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *resealRun) error {
+		run.Total = total
 		w.Record(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
-		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: resealJob, Total: total})
+		return nil
 	})
-	if err != nil {
-		return chatadmin.Job{}, err
-	}
-	return t.ResumeReseal(ctx, s, id, progress)
 }
 
 func (t *Service) hostOnly(ctx context.Context, s *chatadmin.Scope) error {
 	if _, _, err := s.View(ctx, ""); err != nil {
 		return err
 	}
-	if s.Actor() != chatadmin.HostActor {
-		return fmt.Errorf("only the application itself changes keys: %w", chatadmin.ErrForbidden)
+	if err := hostActs(s.Actor() == chatadmin.HostActor); err != nil {
+		return err
 	}
 	if t.ring == nil {
 		return ErrNoKeys
@@ -57,46 +84,49 @@ func (t *Service) hostOnly(ctx context.Context, s *chatadmin.Scope) error {
 	return nil
 }
 
-// resealCursor is how far a job is.
-type resealCursor struct {
-	After chatadmin.Cursor `json:"after"`
+func hostActs(host bool) error {
+	if !host {
+		return fmt.Errorf("only the application itself changes keys: %w", chatadmin.ErrForbidden)
+	}
+	return nil
 }
 
 // ResumeReseal continues what Reseal began.
-func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*resealRun, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
-	return s.RunJob(ctx, job, func(ctx context.Context, j *chatadmin.Job) (chatadmin.Step, error) {
-		if j.Kind != resealJob {
-			return chatadmin.Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, chatadmin.ErrInvalid)
-		}
-		var at resealCursor
-		if len(j.Cursor) > 0 {
-			if err := json.Unmarshal(j.Cursor, &at); err != nil {
-				return chatadmin.Step{}, fmt.Errorf("job %s: %w", j.ID, err)
-			}
-		}
-		page, next, err := t.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: at.After, Limit: resealBatch})
-		if err != nil {
-			return chatadmin.Step{}, err
-		}
-		keys := make([]chatadmin.Key, len(page))
-		for i, r := range page {
-			keys[i] = r.Key
-		}
-		return chatadmin.Step{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Work, j *chatadmin.Job) error {
-			return t.resealBatch(ctx, w, j, keys, next)
-		}}, nil
-	}, progress)
+	return t.reseals.Resume(ctx, s, run, progress)
 }
 
-func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, j *chatadmin.Job, keys []chatadmin.Key, next chatadmin.Cursor) error {
-	var r Resealed
-	if len(j.Result) > 0 {
-		if err := json.Unmarshal(j.Result, &r); err != nil {
+// resealStep seals the secrets of the next users.
+func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *resealRun, _ int) (chatadmin.RunStep[Resealed], error) {
+	if err := t.hostOnly(ctx, s); err != nil {
+		return chatadmin.RunStep[Resealed]{}, err
+	}
+	page, next, err := t.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
+	if err != nil {
+		return chatadmin.RunStep[Resealed]{}, err
+	}
+	keys := make([]chatadmin.Key, len(page))
+	for i, r := range page {
+		keys[i] = r.Key
+	}
+	return chatadmin.RunStep[Resealed]{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Work, run *resealRun) error {
+		if err := t.resealBatch(ctx, w, &run.Data, keys); err != nil {
 			return err
 		}
+		run.Done += int64(len(keys))
+		if run.Data.After = next; next == "" {
+			run.State, run.Total = chatadmin.RunDone, run.Done
+		}
+		return nil
+	}}, nil
+}
+
+func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, r *Resealed, keys []chatadmin.Key) error {
+	if len(keys) == 0 {
+		return nil
 	}
 	p, err := decodePolicy(w.Settings.Policies[policyName])
 	if err != nil {
@@ -107,37 +137,23 @@ func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, j *chatadm
 			r.Reset = append(r.Reset, user)
 		}
 	}
-	if len(keys) > 0 {
-		err := changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
-			if st.Lost {
-				unopened(user)
-				return false, nil
-			}
-			before := len(st.Challenges) + len(st.Remembered)
-			st.prune(p, w.Now()) // what nobody can answer any more needs no key
-			sealed, err := t.reseal(st, w.Domain.ID, user)
-			switch {
-			case errors.Is(err, keyring.ErrOpen):
-				unopened(user)
-				return false, nil
-			case sealed:
-				r.Sealed++
-			}
-			return sealed || len(st.Challenges)+len(st.Remembered) < before, err
-		})
-		if err != nil {
-			return err
+	return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+		if st.Lost {
+			unopened(user)
+			return false, nil
 		}
-	}
-	j.Done += int64(len(keys))
-	if next == "" {
-		j.State, j.Total = chatadmin.JobDone, j.Done
-	}
-	if j.Cursor, err = json.Marshal(resealCursor{next}); err != nil {
-		return err
-	}
-	j.Result, err = json.Marshal(r)
-	return err
+		before := len(st.Challenges) + len(st.Remembered)
+		st.prune(p, w.Now()) // what nobody can answer any more needs no key
+		sealed, err := t.reseal(st, w.Domain.ID, user)
+		switch {
+		case errors.Is(err, keyring.ErrOpen):
+			unopened(user)
+			return false, nil
+		case sealed:
+			r.Sealed++
+		}
+		return sealed || len(st.Challenges)+len(st.Remembered) < before, err
+	})
 }
 
 // reseal seals all secrets of a user anew that an old key has sealed.

@@ -17,6 +17,8 @@ type Service struct {
 	admin *chatadmin.Admin
 	ring  *keyring.Ring
 	o     Options
+
+	reseals *chatadmin.Runs[Resealed]
 }
 
 var _ interface {
@@ -66,6 +68,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 		t.o = *o
 	}
 	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
+	t.reseals = chatadmin.NewRuns(admin, t.resealKind())
 	admin.Extend(chatadmin.Extension{OnUserChange: t.usersChanged, TwoFactor: t, Policy: policyName})
 	return t
 }

@@ -1,0 +1,561 @@
+package chatadmin_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/memstore"
+)
+
+// counted is a kind of run that counts to ten, a record a step.
+type counted struct {
+	N     int    `json:"n"`
+	Label string `json:"label"`
+}
+
+const countTo = 10
+
+type counting struct {
+	*world
+	runs  *chatadmin.Runs[counted]
+	adopt bool
+	fail  error // of the next steps
+}
+
+func tally(domain, run chatadmin.ID, n int) chatadmin.Key {
+	return chatadmin.Key{Kind: "tally", Domain: domain, ID: fmt.Sprintf("%s/%03d", run, n)}
+}
+
+func newCounting(t *testing.T, store chatadmin.Store, adopt bool) *counting {
+	t.Helper()
+	c := &counting{world: newWorldOn(t, store, chatadmin.OfficeChat), adopt: adopt}
+	c.runs = c.declare(c.admin)
+	return c
+}
+
+func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
+	return chatadmin.NewRuns(admin, chatadmin.RunKind[counted]{
+		Name:  "count",
+		Need:  chatadmin.PermDomain,
+		Adopt: c.adopt,
+		Check: func(d *counted) error {
+			if d.N < 0 || d.N > countTo {
+				return errors.New("no such number")
+			}
+			return nil
+		},
+		Step: func(_ context.Context, s *chatadmin.Scope, _ *chatadmin.RunOf[counted], _ int) (chatadmin.RunStep[counted], error) {
+			if c.fail != nil {
+				return chatadmin.RunStep[counted]{}, c.fail
+			}
+			op := chatadmin.Op{Kind: "count.step", Need: chatadmin.PermDomain}
+			return chatadmin.RunStep[counted]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+				if run.State == chatadmin.RunScheduled {
+					run.State = chatadmin.RunRunning
+					return nil
+				}
+				run.Data.N++
+				if run.Done = int64(run.Data.N); run.Data.N == countTo {
+					run.State = chatadmin.RunDone
+				}
+				rec := chatadmin.Record{Key: tally(s.Domain(), run.ID, run.Data.N), Data: []byte("{}")}
+				return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec}})
+			}}, nil
+		},
+		Cancel: func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+			if run.State == chatadmin.RunRunning {
+				return fmt.Errorf("it has begun: %w", chatadmin.ErrTransition)
+			}
+			return nil
+		},
+		Prune: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[counted], _ int) (bool, error) {
+			run.Data.N--
+			rs, err := w.Records(ctx, []chatadmin.Key{tally(w.Domain.ID, run.ID, run.Data.N+1)})
+			if err != nil || len(rs) == 0 {
+				return false, err
+			}
+			return run.Data.N > 0, w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+		},
+		Old: chatadmin.OldRun[counted]{Job: "old count", Record: "old report", Read: func(run *chatadmin.RunOf[counted], job *chatadmin.OldJob, report []byte) error {
+			if job == nil {
+				run.By, run.State, run.Due = chatadmin.HostActor, chatadmin.RunScheduled, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+				return json.Unmarshal(report, &run.Data)
+			}
+			return json.Unmarshal(job.Cursor, &run.Data)
+		}},
+	})
+}
+
+func (c *counting) begin(s *chatadmin.Scope, due time.Time) (*chatadmin.RunOf[counted], error) {
+	return c.runs.Begin(ctx, s, chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}, func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+		run.Total, run.Data.Label = countTo, "ten"
+		if !due.IsZero() {
+			run.State, run.Due = chatadmin.RunScheduled, due
+		}
+		return nil
+	})
+}
+
+func (c *counting) begun(s *chatadmin.Scope) chatadmin.ID {
+	c.t.Helper()
+	run, err := c.begin(s, time.Time{})
+	require.NoError(c.t, err)
+	return run.ID
+}
+
+// partly makes some steps of a run and then loses interest.
+func (c *counting) partly(s *chatadmin.Scope, steps int) chatadmin.ID {
+	c.t.Helper()
+	id := c.begun(s)
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if steps == 0 {
+		cancel()
+	}
+	n := 0
+	_, err := c.runs.Resume(stop, s, id, func(chatadmin.Progress) {
+		if n++; n == steps {
+			cancel()
+		}
+	})
+	require.ErrorIs(c.t, err, context.Canceled)
+	return id
+}
+
+// counts reports whether a run has counted each number once.
+func (c *counting) counts(id chatadmin.ID) {
+	c.t.Helper()
+	run, report, err := c.host.Run(ctx, id)
+	require.NoError(c.t, err)
+	require.Equal(c.t, chatadmin.RunDone, run.State)
+	require.EqualValues(c.t, countTo, run.Done)
+	require.JSONEq(c.t, `{"n":10,"label":"ten"}`, string(report))
+	require.Equal(c.t, countTo, c.tallies(id))
+}
+
+// tallies is how many numbers of a run are there.
+func (c *counting) tallies(id chatadmin.ID) (n int) {
+	c.t.Helper()
+	var keys []chatadmin.Key
+	for i := range countTo {
+		keys = append(keys, tally(c.domain, id, i+1))
+	}
+	rs, err := c.store.Records(ctx, keys)
+	require.NoError(c.t, err)
+	return len(rs)
+}
+
+func (c *counting) list(s *chatadmin.Scope, q chatadmin.RunQuery) []chatadmin.Run {
+	return collect(c.t, func() ([]chatadmin.Run, error) { return all(s.Runs(ctx, q)) })
+}
+
+func TestRunFromBeginToEnd(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	id := c.partly(c.s, 4)
+	runs := c.list(c.s, chatadmin.RunQuery{})
+	require.Len(t, runs, 1)
+	run := runs[0]
+	require.Equal(t, []any{id, "count", c.boss.ID, chatadmin.RunRunning, int64(4), int64(10), int64(4)}, []any{run.ID, run.Kind, run.By, run.State, run.Done, run.Total, run.Steps})
+	require.Equal(t, c.domain, run.Domain)
+	require.Empty(t, c.list(c.s, chatadmin.RunQuery{Kind: "import"}))
+	require.Empty(t, c.list(c.s, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunDone}}))
+
+	var last chatadmin.Progress
+	end, err := c.runs.Resume(ctx, c.s, id, func(p chatadmin.Progress) { last = p })
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, end.State)
+	require.Equal(t, []int64{10, 10, 4}, []int64{last.Done, last.Total, last.Before})
+	c.counts(id)
+	again, err := c.runs.Resume(ctx, c.s, id, nil)
+	require.NoError(t, err)
+	require.Equal(t, end.Run, again.Run, "a run that has ended is returned as it is")
+}
+
+func TestRunOfSomebodyElse(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	other := c.as(c.user("other@acme.example", withRole(chatadmin.RoleAdmin)))
+	member := c.as(c.user("member@acme.example"))
+	id := c.partly(c.s, 2)
+	for name, call := range map[string]func(*chatadmin.Scope) error{
+		"get":       func(s *chatadmin.Scope) error { _, err := c.runs.Get(ctx, s, id); return err },
+		"run":       func(s *chatadmin.Scope) error { _, _, err := s.Run(ctx, id); return err },
+		"take over": func(s *chatadmin.Scope) error { _, err := s.TakeOverRun(ctx, id); return err },
+		"cancel":    func(s *chatadmin.Scope) error { _, err := s.CancelRun(ctx, id); return err },
+		"resume":    func(s *chatadmin.Scope) error { _, err := s.ResumeRun(ctx, id, nil); return err },
+	} {
+		require.ErrorIs(t, call(member), chatadmin.ErrForbidden, name)
+	}
+	require.Empty(t, c.list(member, chatadmin.RunQuery{}))
+	_, err := other.ResumeRun(ctx, id, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.ErrorContains(t, err, "take it over first")
+
+	// The one who is taken over from stops at the next step.
+	taken := false
+	_, err = c.runs.Resume(ctx, c.s, id, func(chatadmin.Progress) {
+		if !taken {
+			taken = true
+			run, err := other.TakeOverRun(ctx, id)
+			if err != nil || run.By != other.Actor() {
+				t.Errorf("taking over: %v, by %s", err, run.By)
+			}
+		}
+	})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.ErrorContains(t, err, "taken over")
+	events := c.events(chatadmin.KindRunTakeOver)
+	require.Len(t, events, 1)
+	require.Equal(t, []any{other.Actor(), string(c.boss.ID)}, []any{events[0].Actor, events[0].Note["from"]})
+	_, err = other.ResumeRun(ctx, id, nil)
+	require.NoError(t, err)
+	c.counts(id)
+}
+
+// The actor is demoted: the run stops at the next step. A worker continues it in
+// the name of the host only where the kind wants that; else it says why not.
+func TestRunOfTheDemoted(t *testing.T) {
+	for _, adopt := range []bool{true, false} {
+		t.Run(fmt.Sprintf("adopt %v", adopt), func(t *testing.T) {
+			c := newCounting(t, memstore.New(nil), adopt)
+			was := c.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+			id := c.partly(c.as(was), 3)
+			_, err := c.host.AssignRole(ctx, chatadmin.RoleMember, was.ID)
+			require.NoError(t, err)
+			_, err = c.runs.Resume(ctx, c.as(was), id, nil)
+			require.ErrorIs(t, err, chatadmin.ErrForbidden)
+
+			did, err := c.admin.Work(ctx)
+			require.NoError(t, err)
+			require.Zero(t, did["runs"], "it was active a moment ago")
+			c.clock.Advance(11 * time.Minute)
+			did, err = c.admin.Work(ctx)
+			if adopt {
+				require.NoError(t, err)
+				require.Equal(t, 1, did["runs"])
+				run, _, err := c.host.Run(ctx, id)
+				require.NoError(t, err)
+				require.Equal(t, chatadmin.HostActor, run.By)
+				c.counts(id)
+				return
+			}
+			require.ErrorIs(t, err, chatadmin.ErrForbidden)
+			run, _, err := c.host.Run(ctx, id)
+			require.NoError(t, err)
+			require.Equal(t, []any{was.ID, int64(3), chatadmin.RunRunning}, []any{run.By, run.Done, run.State})
+			require.Contains(t, run.Problem, "not permitted")
+			_, err = c.admin.Work(ctx)
+			require.NoError(t, err, "it is left alone for an hour")
+			_, err = c.s.TakeOverRun(ctx, id)
+			require.NoError(t, err)
+			_, err = c.s.ResumeRun(ctx, id, nil)
+			require.NoError(t, err)
+			c.counts(id)
+		})
+	}
+}
+
+// A worker continues what was interrupted, in the name of its actor, and many
+// workers at once make each step once.
+func TestWorkersContinueRuns(t *testing.T) {
+	store := memstore.New(nil)
+	c := newCounting(t, store, false)
+	id := c.partly(c.s, 3)
+	c.clock.Advance(11 * time.Minute)
+	var admins []*chatadmin.Admin
+	for range 2 {
+		a := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})
+		c.declare(a)
+		admins = append(admins, a)
+	}
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
+		_, err := admins[n%2].Work(ctx)
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	c.counts(id)
+	run, _, err := c.host.Run(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, []any{c.boss.ID, int64(10)}, []any{run.By, run.Steps})
+}
+
+func TestHundredResumesOfOneRun(t *testing.T) {
+	store := memstore.New(nil)
+	c := newCounting(t, store, false)
+	id := c.begun(c.s)
+	other := c.declare(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}))
+	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}).As(c.domain, c.boss.ID)
+	_ = other
+	runs := []*chatadmin.Runs[counted]{c.runs, c.declare(second.Admin())}
+	scopes := []*chatadmin.Scope{c.s, second}
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
+		_, err := runs[n%2].Resume(ctx, scopes[n%2], id, nil)
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	c.counts(id)
+}
+
+func TestScheduledRun(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	due := c.clock.Now().Add(48 * time.Hour)
+	run, err := c.begin(c.s, due)
+	require.NoError(t, err)
+	_, err = c.runs.Resume(ctx, c.s, run.ID, nil)
+	require.ErrorIs(t, err, chatadmin.ErrTransition)
+	c.clock.Advance(47 * time.Hour)
+	did, err := c.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Zero(t, did["runs"])
+	cancelled, err := c.begin(c.s, due)
+	require.NoError(t, err)
+	_, err = c.s.CancelRun(ctx, cancelled.ID)
+	require.NoError(t, err)
+	_, err = c.s.CancelRun(ctx, cancelled.ID)
+	require.NoError(t, err, "twice is once")
+	require.Len(t, c.events(chatadmin.KindRunCancel), 1)
+	c.clock.Advance(time.Hour)
+	did, err = c.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, did["runs"])
+	c.counts(run.ID)
+	_, err = c.s.CancelRun(ctx, run.ID)
+	require.ErrorIs(t, err, chatadmin.ErrTransition)
+	end, err := c.runs.Resume(ctx, c.s, cancelled.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunCancelled, end.State)
+}
+
+// A failing run keeps no other from being continued.
+func TestOneFailingRunOfMany(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	was := c.user("was@acme.example", withRole(chatadmin.RoleAdmin))
+	bad, good := c.partly(c.as(was), 1), c.partly(c.s, 1)
+	_, err := c.host.DenyAccess(ctx, was.ID)
+	require.NoError(t, err)
+	c.clock.Advance(11 * time.Minute)
+	did, err := c.admin.Work(ctx)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.ErrorContains(t, err, string(bad))
+	require.Equal(t, 1, did["runs"])
+	run, _, err := c.host.Run(ctx, good)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, run.State)
+}
+
+// The database comes back from a standby that lagged behind: the run says so,
+// and is resumed from what is there.
+func TestRunBehind(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	id := c.partly(c.s, 2)
+	key := chatadmin.Key{Kind: "run", Domain: c.domain, ID: string(id)}
+	old, err := c.store.Records(ctx, []chatadmin.Key{key})
+	require.NoError(t, err)
+	lost := false
+	_, err = c.runs.Resume(ctx, c.s, id, func(p chatadmin.Progress) {
+		if p.Done < 6 || lost {
+			return
+		}
+		lost = true
+		for n := 3; n <= int(p.Done); n++ {
+			if err := c.forget(tally(c.domain, id, n)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := c.putRecord(old[0]); err != nil {
+			t.Error(err)
+		}
+	})
+	var behind *chatadmin.BehindError
+	require.ErrorAs(t, err, &behind)
+	require.Equal(t, chatadmin.BehindError{Run: id, Confirmed: 6, Found: 2}, *behind)
+	_, err = c.runs.Resume(ctx, c.s, id, nil)
+	require.NoError(t, err)
+	c.counts(id)
+}
+
+// putRecord writes a record past the library.
+func (w *world) putRecord(r chatadmin.Record) error {
+	return w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		was, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		if len(was) > 0 {
+			c.Was = was[0].Rev
+		}
+		c.Row.Rev = c.Was + 1
+		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		if len(conflicts) > 0 {
+			return fmt.Errorf("%v", conflicts)
+		}
+		return err
+	})
+}
+
+// forget deletes a record past the library.
+func (w *world) forget(key chatadmin.Key) error {
+	return w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		was, err := tx.Records(ctx, []chatadmin.Key{key})
+		if err != nil || len(was) == 0 {
+			return err
+		}
+		_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: was[0], Was: was[0].Rev, Delete: true}})
+		return err
+	})
+}
+
+// damages are what a record can look like that cannot be read.
+func damages(data []byte) map[string][]byte {
+	return map[string][]byte{
+		"truncated":   data[:len(data)/2],
+		"no fields":   []byte(`{}`),
+		"null":        []byte(`null`),
+		"newer":       append([]byte(`{"v":99,`), data[len(`{"v":1,`):]...),
+		"wrong types": []byte(`{"v":1,"id":5,"kind":[],"by":{},"state":7,"data":"x"}`),
+		"no state":    []byte(`{"v":1,"id":"x","kind":"count","by":"host","state":"asleep","data":{}}`),
+		"no number":   []byte(`{"v":1,"id":"x","kind":"count","by":"host","state":"running","data":{"n":11}}`),
+	}
+}
+
+func TestDamagedRun(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	good := c.partly(c.s, 1)
+	bad := c.partly(c.s, 1)
+	key := chatadmin.Key{Kind: "run", Domain: c.domain, ID: string(bad)}
+	whole, err := c.store.Records(ctx, []chatadmin.Key{key})
+	require.NoError(t, err)
+	for name, data := range damages(whole[0].Data) {
+		t.Run(name, func(t *testing.T) {
+			rec := whole[0]
+			rec.Data = data
+			require.NoError(t, c.putRecord(rec))
+			for call, err := range map[string]error{
+				"get":    errOf(c.runs.Get(ctx, c.s, bad)),
+				"resume": errOf(c.s.ResumeRun(ctx, bad, nil)),
+				"cancel": errOf(c.s.CancelRun(ctx, bad)),
+				"take":   errOf(c.host.TakeOverRun(ctx, bad)),
+			} {
+				require.ErrorIs(t, err, chatadmin.ErrDamaged, call)
+				require.NotContains(t, err.Error(), "asleep", "the data is not repeated")
+			}
+			seen, damaged := 0, 0
+			for run, err := range c.runs.All(ctx, c.s) {
+				if err != nil {
+					require.ErrorIs(t, err, chatadmin.ErrDamaged)
+					damaged++
+				} else if run.ID == good {
+					seen++
+				}
+			}
+			require.Equal(t, []int{1, 1}, []int{seen, damaged})
+			bads, err := all(c.s.Damaged(ctx))
+			require.NoError(t, err)
+			require.Len(t, bads, 1)
+			require.Equal(t, []any{"run", c.domain, string(bad)}, []any{bads[0].Kind, bads[0].Domain, bads[0].ID})
+		})
+	}
+	c.clock.Advance(11 * time.Minute)
+	did, err := c.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, did["runs"], "the others go on")
+	require.NoError(t, c.s.Repair(ctx, "run", string(good)), "nothing is wrong with it")
+	require.Empty(t, c.events(chatadmin.KindRepair))
+	require.NoError(t, c.s.Repair(ctx, "run", string(bad)))
+	require.Len(t, c.events(chatadmin.KindRepair), 1)
+	require.ErrorIs(t, c.s.Repair(ctx, "run", string(bad)), chatadmin.ErrNotFound)
+	require.ErrorIs(t, c.s.Repair(ctx, "no such kind", "x"), chatadmin.ErrNotFound)
+	require.Empty(t, collect(t, func() ([]*chatadmin.DamagedError, error) { return all(c.s.Damaged(ctx)) }))
+}
+
+func TestPrunedRuns(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	id := c.begun(c.s)
+	_, err := c.s.ResumeRun(ctx, id, nil)
+	require.NoError(t, err)
+	open := c.partly(c.as(c.user("was@acme.example", withRole(chatadmin.RoleAdmin))), 0)
+	_, err = c.host.DenyAccess(ctx, c.list(c.s, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunRunning}})[0].By)
+	require.NoError(t, err)
+	c.clock.Advance(399 * 24 * time.Hour)
+	_, err = c.admin.Work(ctx)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden, "of the open one")
+	c.counts(id)
+	_, err = c.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.RunDays = 500; return nil })
+	require.NoError(t, err)
+	c.clock.Advance(2 * 24 * time.Hour)
+	_, err = c.admin.Work(ctx)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	_, _, err = c.host.Run(ctx, id)
+	require.NoError(t, err, "the domain keeps runs for longer meanwhile")
+	c.clock.Advance(101 * 24 * time.Hour)
+	did, err := c.admin.Work(ctx)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	require.Equal(t, 1, did["runs"])
+	_, _, err = c.host.Run(ctx, id)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	require.Zero(t, c.tallies(id))
+	run, _, err := c.host.Run(ctx, open)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunRunning, run.State, "a run that has not ended is never pruned")
+}
+
+// What earlier versions of the library have kept is read once.
+func TestRunsOfEarlierVersions(t *testing.T) {
+	for name, first := range map[string]func(*counting) error{
+		"listed": func(c *counting) error { _, err := all(c.s.Runs(ctx, chatadmin.RunQuery{})); return err },
+		"worker": func(c *counting) error { _, err := c.admin.Work(ctx); return err },
+		"resume": func(c *counting) error { _, err := c.runs.Resume(ctx, c.s, "job-1", nil); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCounting(t, memstore.New(nil), false)
+			job := fmt.Sprintf(`{"id":"job-1","kind":"old count","actor":%q,"state":"running","done":3,"total":10,"started":"2026-03-01T08:00:00Z","cursor":{"n":3,"label":"ten"}}`, c.boss.ID)
+			for _, r := range []chatadmin.Record{
+				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-1"}, Data: []byte(job)},
+				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-2"}, Data: []byte(`{"id":"job-2","kind":"unknown"}`)},
+				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-3"}, Data: []byte(`{"id":`)},
+				{Key: chatadmin.Key{Kind: "old report", Domain: c.domain, ID: "report-1"}, Data: []byte(`{"n":0,"label":"ten"}`)},
+			} {
+				require.NoError(t, c.putRecord(r))
+			}
+			require.NoError(t, first(c))
+			run, err := c.runs.Get(ctx, c.s, "job-1")
+			require.NoError(t, err)
+			require.Equal(t, []any{"count", c.boss.ID, int64(10), "ten"}, []any{run.Kind, run.By, run.Total, run.Data.Label})
+			planned, err := c.runs.Get(ctx, c.host, "report-1")
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.RunScheduled, planned.State)
+			left, _, err := c.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "job", Domain: c.domain}, chatadmin.Page{Limit: 10})
+			require.NoError(t, err)
+			require.Len(t, left, 2, "what nobody here can read stays")
+			_, err = c.runs.Resume(ctx, c.s, "job-1", nil)
+			require.NoError(t, err)
+			end, err := c.runs.Get(ctx, c.s, "job-1")
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.RunDone, end.State)
+		})
+	}
+}
+
+// A store that re-runs transactions and does not confirm commits: each number is
+// counted once.
+func TestRunOnUnreliableStore(t *testing.T) {
+	for seed := range uint64(20) {
+		chaos := &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.05, ShortPage: 0.3}
+		c := newCounting(t, memstore.New(&memstore.Options{Chaos: chaos}), false)
+		run, err := c.begin(c.s, time.Time{})
+		require.NoError(t, err)
+		_, err = c.runs.Resume(ctx, c.s, run.ID, nil)
+		require.NoError(t, err)
+		c.counts(run.ID)
+	}
+}
