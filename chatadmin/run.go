@@ -56,7 +56,8 @@ type RunOf[T any] struct {
 	Run
 	Data T
 
-	rev Rev
+	rev    Rev
+	stored Key
 }
 
 // RunStep is one transaction of a run. Do makes the changes and moves
@@ -118,8 +119,11 @@ type stored[T any] struct {
 	Data T `json:"data"`
 }
 
+// Open runs and those that have ended are records of two kinds, so that workers
+// look at the open ones however many have ended.
 const (
-	runKindName = "run"
+	openRun  = "run"
+	endedRun = "run.ended"
 	// runSilence is how long a run must be silent before a worker takes it up:
 	// whoever drove it has died or may not continue.
 	runSilence = 10 * time.Minute
@@ -137,7 +141,7 @@ const (
 // by workers and pruned. Constructors of packages call it while setting up.
 func NewRuns[T any](a *Admin, k RunKind[T]) *Runs[T] {
 	r := &Runs[T]{admin: a, kind: k}
-	r.rec = &RecordKind[stored[T]]{Name: runKindName, Check: r.check}
+	r.rec = &RecordKind[stored[T]]{Name: openRun, Check: r.check}
 	if a.runKinds == nil {
 		a.runKinds = map[string]runKind{}
 	}
@@ -160,41 +164,65 @@ func (r *Runs[T]) check(s *stored[T]) error {
 	return nil
 }
 
+// readRun reads the record of a run.
+func readRun(ctx context.Context, r Reader, domain, id ID) (Record, error) {
+	rs, err := r.Records(ctx, []Key{{Kind: openRun, Domain: domain, ID: string(id)}, {Kind: endedRun, Domain: domain, ID: string(id)}})
+	if err != nil {
+		return Record{}, err
+	}
+	if len(rs) == 0 {
+		return Record{}, fmt.Errorf("run %q: %w", Cut(string(id)), ErrNotFound)
+	}
+	return rs[0], nil
+}
+
 // get reads a run of the kind.
 func (r *Runs[T]) get(ctx context.Context, rd Reader, domain, id ID) (*RunOf[T], error) {
-	rs, err := rd.Records(ctx, []Key{r.rec.Key(domain, string(id))})
+	rec, err := readRun(ctx, rd, domain, id)
 	if err != nil {
 		return nil, err
 	}
-	if len(rs) == 0 {
-		return nil, errNoRun(id)
-	}
-	return r.decode(rs[0])
+	return r.decode(rec)
 }
 
-func errNoRun(id ID) error { return fmt.Errorf("run %q: %w", Cut(string(id)), ErrNotFound) }
-
 func (r *Runs[T]) decode(rec Record) (*RunOf[T], error) {
-	e, err := r.rec.entry(rec)
+	v, err := r.rec.Decode(rec)
 	if err != nil {
-		if head, headErr := runHead.Decode(rec); headErr == nil && head.Kind != r.kind.Name {
+		if head, headErr := readHead(rec); headErr == nil && head.Kind != r.kind.Name {
 			return nil, fmt.Errorf("run %s is a run of the kind %q: %w", rec.ID, Cut(head.Kind), ErrInvalid)
 		}
 		return nil, err
 	}
-	run := &RunOf[T]{e.Value.Run, e.Value.Data, e.rev}
+	run := &RunOf[T]{v.Run, v.Data, rec.Rev, rec.Key}
 	run.Domain = rec.Domain
 	return run, nil
 }
 
 // put writes a run. due tells workers when to look at it.
 func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time) error {
-	e := Entry[stored[T]]{Key: r.rec.Key(w.scope.domain, string(run.ID)), Due: due, Value: stored[T]{run.Run, run.Data}, rev: run.rev}
-	if err := r.rec.Put(ctx, w, &e); err != nil {
+	data, err := r.rec.Encode(&stored[T]{run.Run, run.Data})
+	if err != nil {
 		return err
 	}
-	run.rev = e.rev
+	key := Key{Kind: openRun, Domain: w.scope.domain, ID: string(run.ID)}
+	if !run.Open() {
+		key.Kind = endedRun
+	}
+	changes := []Change[Record]{{Row: Record{Key: key, Due: due, Data: data}, Was: run.rev}}
+	if run.rev != 0 && run.stored != key { // it ends now
+		changes[0].Was = 0
+		changes = append(changes, Change[Record]{Row: Record{Key: run.stored}, Was: run.rev, Delete: true})
+	}
+	if err := w.PutRecords(ctx, changes); err != nil {
+		return err
+	}
+	run.rev, run.stored = changes[0].Row.Rev, key
 	return nil
+}
+
+// drop deletes a run.
+func (r *Runs[T]) drop(ctx context.Context, w *Work, run *RunOf[T]) error {
+	return w.PutRecords(ctx, []Change[Record]{{Row: Record{Key: run.stored}, Was: run.rev, Delete: true}})
 }
 
 // due is when a worker looks at a run next.
@@ -257,7 +285,7 @@ func (r *Runs[T]) maySee(s *Scope, role Role, run *Run) error {
 }
 
 // runHead reads what runs of all kinds have.
-var runHead = RecordKind[runHeader]{Name: runKindName}
+var runHead = RecordKind[runHeader]{Name: openRun}
 
 type runHeader struct{ Run }
 

@@ -31,7 +31,8 @@ type runKind interface {
 	oldRun
 }
 
-// Runs lists the domain's runs of all kinds, the oldest first: those of the
+// Runs lists the domain's runs of all kinds, first the open ones and then those
+// that have ended, each the oldest first: those of the
 // actor, and those of kinds whose permission the actor has. A run that cannot be
 // read is yielded with a *DamagedError to whoever has PermAudit, and the list
 // goes on; any other error ends it.
@@ -53,7 +54,7 @@ type runRecord struct {
 
 func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, error] {
 	return func(yield func(runRecord, error) bool) {
-		if _, err := s.role(ctx); err != nil {
+		if _, err := s.role(ctx); err != nil { // before anything is read
 			yield(runRecord{}, err)
 			return
 		}
@@ -61,18 +62,17 @@ func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, er
 			yield(runRecord{}, err)
 			return
 		}
-		for p := (Page{Limit: MaxBatch}); ; {
-			role, err := s.role(ctx)
-			if err != nil {
-				yield(runRecord{}, err)
-				return
+		for _, kind := range q.recordKinds() {
+			var role Role
+			may := func(ctx context.Context) (err error) {
+				role, err = s.role(ctx)
+				return err
 			}
-			rs, next, err := s.admin.store.ListRecords(ctx, RecordQuery{Kind: runKindName, Domain: s.domain}, p)
-			if err != nil {
-				yield(runRecord{}, err)
-				return
-			}
-			for _, rec := range rs {
+			for rec, err := range each(ctx, s, may, RecordQuery{Kind: kind, Domain: s.domain}, Reader.ListRecords) {
+				if err != nil {
+					yield(runRecord{}, err)
+					return
+				}
 				run, err := readHead(rec)
 				switch {
 				case err == nil && (!q.matches(&run) || s.maySeeRun(role, &run) != nil):
@@ -84,11 +84,20 @@ func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, er
 					return
 				}
 			}
-			if p.After = next; next == "" {
-				return
-			}
 		}
 	}
+}
+
+// recordKinds are the kinds of records among which the runs are.
+func (q *RunQuery) recordKinds() []string {
+	open := func(st RunState) bool { return (&Run{State: st}).Open() }
+	switch {
+	case len(q.States) == 0 || slices.ContainsFunc(q.States, open) && slices.ContainsFunc(q.States, func(st RunState) bool { return !open(st) }):
+		return []string{openRun, endedRun}
+	case open(q.States[0]):
+		return []string{openRun}
+	}
+	return []string{endedRun}
 }
 
 // readHead reads what all runs have.
@@ -129,14 +138,11 @@ func (s *Scope) anyRun(ctx context.Context, id ID) (Record, runKind, Run, error)
 	if err := s.admin.upgradeRuns(ctx, s.domain); err != nil {
 		return fail(err)
 	}
-	rs, err := s.admin.store.Records(ctx, []Key{runHead.Key(s.domain, string(id))})
+	rec, err := readRun(ctx, s.admin.store, s.domain, id)
 	if err != nil {
 		return fail(err)
 	}
-	if len(rs) == 0 {
-		return fail(errNoRun(id))
-	}
-	run, err := readHead(rs[0])
+	run, err := readHead(rec)
 	if err != nil {
 		return fail(err)
 	}
@@ -147,7 +153,7 @@ func (s *Scope) anyRun(ctx context.Context, id ID) (Record, runKind, Run, error)
 	if !ok {
 		return fail(fmt.Errorf("run %s is of the kind %q, whose package this program does not use: %w", id, Cut(run.Kind), ErrInvalid))
 	}
-	return rs[0], kind, run, nil
+	return rec, kind, run, nil
 }
 
 // ResumeRun continues a run of any kind that needs nothing but its ID. See

@@ -335,6 +335,20 @@ func TestScheduledRun(t *testing.T) {
 	require.Equal(t, chatadmin.RunCancelled, end.State)
 }
 
+// A run that a clock has written which was ahead is continued when the clock is
+// right again.
+func TestRunOfAClockAhead(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	const ahead = 73 * 365 * 24 * time.Hour
+	c.clock.Advance(ahead)
+	id := c.partly(c.s, 2)
+	c.clock.Advance(-ahead)
+	did, err := c.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, did["runs"])
+	c.counts(id)
+}
+
 // A failing run keeps no other from being continued.
 func TestOneFailingRunOfMany(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 )
 
 // workRuns continues the runs that are due: those that were scheduled for now,
@@ -12,13 +13,14 @@ import (
 // ended long ago. It returns how many it has brought further.
 func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
 	var errs []error
-	for p := (Page{Limit: MaxBatch}); ; {
-		rs, next, err := a.store.ListRecords(ctx, RecordQuery{Kind: runKindName, DueBy: a.Now()}, p)
-		if err != nil {
-			return n, errors.Join(append(errs, err)...)
-		}
-		for _, rec := range rs {
-			if err := ctx.Err(); err != nil {
+	// All open runs are looked at: one that a clock has written which was ahead
+	// seems to be due at a far later time.
+	for _, q := range []RecordQuery{{Kind: openRun}, {Kind: endedRun, DueBy: a.Now()}} {
+		for rec, err := range eachRecord(ctx, a.store, q) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
 				return n, errors.Join(append(errs, err)...)
 			}
 			did, err := a.workRun(ctx, rec)
@@ -29,10 +31,8 @@ func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
 				n++
 			}
 		}
-		if p.After = next; next == "" {
-			return n, errors.Join(errs...)
-		}
 	}
+	return n, errors.Join(errs...)
 }
 
 // workRun does what is due of one run.
@@ -43,10 +43,23 @@ func (a *Admin) workRun(ctx context.Context, rec Record) (bool, error) {
 		return false, nil
 	}
 	kind, ok := a.runKinds[run.Kind]
-	if !ok {
-		return false, nil // of a package that another program of the host uses
+	if !ok || rec.Due.IsZero() || run.waits(rec.Due, a.Now()) {
+		return false, nil // a kind may belong to a package that another program of the host uses
 	}
 	return kind.takeUp(ctx, rec)
+}
+
+// waits reports whether a worker is to look at the run later. A time to look at
+// it that lies further ahead than any that is ever set comes from a clock that
+// was wrong.
+func (r *Run) waits(due, now time.Time) bool {
+	switch {
+	case r.State == RunScheduled:
+		return now.Before(r.Due)
+	case r.State == RunRunning:
+		return now.Before(due) && !due.After(now.Add(runRetry))
+	}
+	return now.Before(due)
 }
 
 // takeUp continues or prunes one run that is due. A run that it cannot continue
@@ -149,8 +162,7 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 					return r.put(ctx, w, now, w.now)
 				}
 			}
-			rec := Record{Key: r.rec.Key(s.domain, string(now.ID)), Rev: now.rev}
-			return w.PutRecords(ctx, []Change[Record]{{Row: rec, Was: now.rev, Delete: true}})
+			return r.drop(ctx, w, now)
 		})
 		if err != nil {
 			return false, err
@@ -164,36 +176,26 @@ func (a *Admin) damagedRuns() damageSource {
 	src := runHead.damage()
 	src.each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
 		return func(yield func(*DamagedError, error) bool) {
-			for p := (Page{Limit: MaxBatch}); ; {
-				rs, next, err := r.ListRecords(ctx, RecordQuery{Kind: runKindName, Domain: domain}, p)
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				for _, rec := range rs {
+			for _, kind := range []string{openRun, endedRun} {
+				for rec, err := range eachRecord(ctx, r, RecordQuery{Kind: kind, Domain: domain}) {
+					if err != nil {
+						yield(nil, err)
+						return
+					}
 					var bad *DamagedError
 					if errors.As(a.runDamage(rec), &bad) && !yield(bad, nil) {
 						return
 					}
 				}
-				if p.After = next; next == "" {
-					return
-				}
 			}
 		}
 	}
 	src.repair = func(ctx context.Context, w *Work, id string) (bool, error) {
-		rs, err := w.Records(ctx, []Key{runHead.Key(w.scope.domain, id)})
-		if err != nil {
+		rec, err := readRun(ctx, w, w.scope.domain, ID(id))
+		if err != nil || a.runDamage(rec) == nil {
 			return false, err
 		}
-		if len(rs) == 0 {
-			return false, errNoRun(ID(id))
-		}
-		if a.runDamage(rs[0]) == nil {
-			return false, nil
-		}
-		return true, w.PutRecords(ctx, []Change[Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+		return true, w.PutRecords(ctx, []Change[Record]{{Row: rec, Was: rec.Rev, Delete: true}})
 	}
 	return src
 }
