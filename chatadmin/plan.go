@@ -3,6 +3,7 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,3 +42,20 @@ func (w *Work) planned(ctx context.Context, p *Plan, kind string) (Group, error)
 	}
 	return g, nil
 }
+
+// checkCounts refuses a plan that is nil, or whose counts are not those of kinds.
+func (p *Plan) checkCounts(kinds ...string) error {
+	if p == nil {
+		return fmt.Errorf("there is no plan: make one: %w", ErrInvalid)
+	}
+	for kind, n := range p.Counts {
+		if !slices.Contains(kinds, kind) || n < 0 || n > MaxCount {
+			return fmt.Errorf("this plan counts %d %s, which cannot be: make a new one: %w", n, Cut(kind), ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// MaxCount is the largest count that a plan may hold: a trillion. It is far above
+// everything that a domain can have, and sums of such counts do not overflow.
+const MaxCount = 1_000_000_000_000
