@@ -58,7 +58,8 @@ func (d *Deletions) none() map[string]int64 {
 type Options struct {
 	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.
 	Erasers []Eraser
-	// Grace is the grace period of domains that have no Policy of their own.
+	// Grace is the grace period of domains that have no Policy of their own, at
+	// most 365 days.
 	Grace time.Duration
 }
 
@@ -75,7 +76,7 @@ func New(admin *chatadmin.Admin, o *Options) *Deletions {
 	if o != nil {
 		d.o = *o
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: activated})
+	admin.Extend(chatadmin.Extension{OnUserChange: activated, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return d
 }
 
@@ -86,14 +87,44 @@ type Policy struct {
 	GraceDays int `json:"grace_days"`
 }
 
-const policyName = "erase"
+const (
+	policyName    = "erase"
+	policyVersion = 1
+	maxGraceDays  = 365
+)
 
-// SetPolicy decides it for the scope's domain. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
-func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
-	if p.GraceDays < 0 || p.GraceDays > 365 {
-		return fmt.Errorf("a grace period of %d days: give 0 to 365: %w", p.GraceDays, chatadmin.ErrInvalid)
+func (p Policy) check() error {
+	switch {
+	case p.Version < 1:
+		return fmt.Errorf("the domain's policy of deletions has no version, it is damaged: %w", chatadmin.ErrInvalid)
+	case p.Version > policyVersion:
+		return fmt.Errorf("the domain's policy of deletions was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+	case p.GraceDays < 0 || p.GraceDays > maxGraceDays:
+		return fmt.Errorf("a grace period of %d days: give 0 to %d: %w", p.GraceDays, maxGraceDays, chatadmin.ErrInvalid)
 	}
-	p.Version = 1
+	return nil
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(data json.RawMessage) error {
+	_, err := decodePolicy(data)
+	return err
+}
+
+func decodePolicy(data json.RawMessage) (p Policy, err error) {
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Policy{}, fmt.Errorf("the domain's policy of deletions: %w", err)
+	}
+	return p, p.check()
+}
+
+// SetPolicy decides it for the scope's domain, in a program that has called New. It
+// needs chatadmin.PermDomain. What is scheduled already keeps its time.
+func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+	p.Version = policyVersion
+	if err := p.check(); err != nil {
+		return err
+	}
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -107,11 +138,14 @@ func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 func (d *Deletions) grace(set chatadmin.Settings) (time.Duration, error) {
 	data, ok := set.Policies[policyName]
 	if !ok {
+		if d.o.Grace < 0 || d.o.Grace > maxGraceDays*24*time.Hour {
+			return 0, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays, chatadmin.ErrInvalid)
+		}
 		return d.o.Grace, nil
 	}
-	var p Policy
-	if err := json.Unmarshal(data, &p); err != nil {
-		return 0, fmt.Errorf("the domain's policy of deletions: %w", err)
+	p, err := decodePolicy(data)
+	if err != nil {
+		return 0, err
 	}
 	return time.Duration(p.GraceDays) * 24 * time.Hour, nil
 }
