@@ -38,6 +38,7 @@ const (
 	KindMemberAdmin    = "group.member.admin"
 	KindHoldAdd        = "hold.add"
 	KindHoldRelease    = "hold.release"
+	KindBlobsForget    = "blobs.forget" // by the host: file contents that could not be deleted are given up
 )
 
 // FieldChange is one field before and after. Secrets never appear.

@@ -41,7 +41,8 @@
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 // What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep and ReleaseBlobs are methods of Admin: only the host can call them.
+// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep, ReleaseBlobs, RefusedBlobs and ForgetBlobs are methods of Admin: only the host
+// can call them.
 //
 // # What the storage contract is for
 //

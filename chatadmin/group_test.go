@@ -130,9 +130,7 @@ func TestDeleteGroup(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, chatadmin.ContentCount{Messages: 4, Files: 3}, kept)
 
-	w.blobs.FailNext(fmt.Errorf("the blob store is away"))
-	_, err = w.admin.ReleaseBlobs(ctx, w.domain)
-	require.Error(t, err)
+	w.blobs.FailNext(fmt.Errorf("the blob store was away for a moment"))
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)
 	require.Equal(t, 6250, n)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // PlanDeleteGroup counts what deleting a group would remove: "members", "messages" and "files". A shipped group is ErrShippedGroup, a default one
@@ -54,8 +53,6 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 // GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
 type GroupDeleteFunc func(context.Context, *Work, []Group) error
 
-const blobKind = "blobs"
-
 // groupDeletion is what a run that deletes a group keeps.
 type groupDeletion struct {
 	Group ID `json:"group"`
@@ -68,6 +65,12 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 	return RunKind[groupDeletion]{
 		Name: runGroupDeletion,
 		See:  PermGroups,
+		Check: func(d *groupDeletion) error {
+			if d.Group == "" {
+				return fmt.Errorf("it names no group")
+			}
+			return nil
+		},
 		May: func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
 			gs, err := w.Groups(ctx, w.scope.domain, []ID{run.Data.Group})
 			if err != nil || len(gs) == 0 {
@@ -97,7 +100,7 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 // ResumeDeleteGroup continues it. File contents go to ReleaseBlobs. progress may
 // be nil.
 func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {
-	if err := p.check(s, KindGroupDelete); err != nil {
+	if err := p.check(s, KindGroupDelete, "members", "messages", "files"); err != nil {
 		return Run{}, err
 	}
 	op := Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}
@@ -105,7 +108,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		if _, err := w.deletable(ctx, p.Subject); err != nil {
 			return err
 		}
-		g, err := w.planned(ctx, p, KindGroupDelete)
+		g, err := w.planned(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -180,6 +183,7 @@ func (r Removed) Rows() int64 {
 
 // DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at most MaxBatch groups that are being deleted: what lies in them, their records, their
 // memberships and, when nothing else is left, the groups themselves; then Removed.Groups is their number. Keys of file contents are queued for ReleaseBlobs.
+// A group that is not being deleted is ErrTransition.
 func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
 	return w.deleteGroups(ctx, groups, "", limit)
 }
@@ -188,6 +192,9 @@ func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Rem
 func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
 	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]Change[Group], len(groups))
 	for i, g := range groups {
+		if !g.Deleting {
+			return n, fmt.Errorf("group %q is not being deleted: %w", Cut(g.Name), ErrTransition)
+		}
 		ids[i], rows[i] = g.ID, Change[Group]{Row: g, Was: g.Rev, Delete: true}
 	}
 	held, err := HeldBack(ctx, w, domain, nil, ids)
@@ -279,48 +286,5 @@ func (w *Work) deleteMemberships(ctx context.Context, q MemberQuery, keep ID, li
 			return n + int64(len(last)), false, noConflict(w.ChangeMemberships(ctx, last))
 		}
 		p.After = next
-	}
-}
-
-// queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted them.
-func (w *Work) queueBlobs(ctx context.Context, keys []string) error {
-	var changes []Change[Record]
-	for batch := range slices.Chunk(keys, MaxBatch) {
-		data, err := json.Marshal(batch)
-		if err != nil {
-			return err
-		}
-		changes = append(changes, Change[Record]{Row: Record{Key: Key{Kind: blobKind, Domain: w.scope.domain, ID: string(w.scope.admin.NewID())}, Due: w.now, Data: data}})
-	}
-	return w.PutRecords(ctx, changes)
-}
-
-// ReleaseBlobs deletes the contents of files whose rows are gone through Options.Blobs, at least once, and returns how many. Without Blobs it
-// does nothing.
-func (a *Admin) ReleaseBlobs(ctx context.Context, domain ID) (int, error) {
-	if a.o.Blobs == nil {
-		return 0, nil
-	}
-	total := 0
-	for {
-		rs, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: blobKind, Domain: domain}, 1)
-		if err != nil || len(rs) == 0 {
-			return total, err
-		}
-		var keys []string
-		if err := json.Unmarshal(rs[0].Data, &keys); err != nil {
-			return total, fmt.Errorf("blobs %s: %w", rs[0].ID, err)
-		}
-		if err := a.o.Blobs.Delete(ctx, keys); err != nil {
-			return total, fmt.Errorf("deleting file contents: %w", err)
-		}
-		total += len(keys)
-		err = a.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
-			_, err := tx.ChangeRecords(ctx, []Change[Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}) // gone already: another worker deleted them too
-			return err
-		})
-		if err != nil {
-			return total, err
-		}
 	}
 }

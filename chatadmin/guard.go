@@ -186,3 +186,8 @@ func (g guardedReader) CountContent(ctx context.Context, q ContentQuery) (Conten
 	keep(&q.ExceptUsers, storableID)
 	return g.r.CountContent(ctx, q)
 }
+
+func (g guardedReader) BlobsInUse(ctx context.Context, keys []string) ([]string, error) {
+	possible := func(key string) bool { return storable(key) }
+	return find("", keys, possible, func(keys []string) ([]string, error) { return g.r.BlobsInUse(ctx, keys) })
+}

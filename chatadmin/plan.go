@@ -3,6 +3,7 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -61,10 +62,11 @@ func (s *Scope) plan(kind string, d Domain, g Group) *Plan {
 	return &Plan{PlanHeader: s.PlanHeader(kind, groupBasis(d, g)), Subject: g.ID, Name: g.Name, Counts: map[string]int64{}}
 }
 
-func groupBasis(d Domain, g Group) string { return fmt.Sprintf("%d/%d", d.Rev, g.Rev) }
+func groupBasis(d Domain, g Group) string { return fmt.Sprintf("%d/%s/%d", d.Rev, g.ID, g.Rev) }
 
-// check refuses a plan that is not this actor's, before anything is read.
-func (p *Plan) check(s *Scope, kind string) error {
+// check refuses a plan that this actor did not make, before anything is read.
+// counts are the kinds that it counts.
+func (p *Plan) check(s *Scope, kind string, counts ...string) error {
 	var h *PlanHeader
 	if p != nil {
 		h = &p.PlanHeader
@@ -72,23 +74,30 @@ func (p *Plan) check(s *Scope, kind string) error {
 	if err := h.Check(s, kind); err != nil {
 		return err
 	}
-	for name, n := range p.Counts {
-		if n < 0 {
-			return fmt.Errorf("the plan counts %d %s: make it again: %w", n, Cut(name), ErrInvalid)
-		}
-	}
-	return nil
+	return CheckCounts(p.Counts, counts...)
 }
 
 // planned reads the group a plan is about and refuses a plan that is out of
 // date.
-func (w *Work) planned(ctx context.Context, p *Plan, kind string) (Group, error) {
-	if err := p.check(w.scope, kind); err != nil {
-		return Group{}, err
-	}
+func (w *Work) planned(ctx context.Context, p *Plan) (Group, error) {
 	g, err := w.group(ctx, p.Subject)
 	if err != nil {
 		return Group{}, err
 	}
 	return g, p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name))
+}
+
+// MaxCount is the largest count that a plan may hold: a trillion. It is far above
+// everything that a domain can have, and sums of such counts do not overflow.
+const MaxCount = 1_000_000_000_000
+
+// CheckCounts refuses counts of a plan that are not those of kinds, or that
+// cannot be.
+func CheckCounts(counts map[string]int64, kinds ...string) error {
+	for kind, n := range counts {
+		if !slices.Contains(kinds, kind) || n < 0 || n > MaxCount {
+			return fmt.Errorf("this plan counts %d %s, which cannot be: make a new one: %w", n, Cut(kind), ErrInvalid)
+		}
+	}
+	return nil
 }

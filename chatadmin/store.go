@@ -93,6 +93,11 @@ type Reader interface {
 	CountMemberships(ctx context.Context, q MemberQuery) (int64, error)
 	CountMembers(ctx context.Context, domain ID, groups []ID) (map[ID]int64, error) // of each group; one without members may be left out
 	CountContent(ctx context.Context, q ContentQuery) (ContentCount, error)
+
+	// BlobsInUse returns those of the given blob keys, at most MaxBatch, that
+	// a content row of any domain names. The host's store of blobs may be
+	// one for all domains, so that a key is free only if no domain uses it.
+	BlobsInUse(ctx context.Context, keys []string) ([]string, error)
 }
 
 // Tx is for one goroutine, until f returns. A change in conflict is not written, the others of the call are, and the

@@ -18,7 +18,7 @@ const (
 	KindTakeOver = "user.delete.takeover" // it goes on in the name of somebody else
 )
 
-// The kinds that are counted, beside those of the host.
+// The kinds that are counted, beside those of the host: see HostKind.
 const (
 	Chats       = "private_chats"
 	Messages    = "messages"
@@ -31,25 +31,14 @@ const (
 	Users       = "users"
 )
 
-// Eraser is a kind of things that the host keeps about users in places of its own, such as scheduled publications or assignments. Its methods are called outside transactions, and
-// again after a crash: what is gone already is not counted a second time by who answers truthfully.
-type Eraser interface {
-	// Name is how plans and receipts call the kind, such as "scheduled_publications".
-	Name() string
-	// Count says how much of it belongs to users, of whom there are at most chatadmin.MaxBatch.
-	Count(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) (int64, error)
-	// Erase deletes or cancels up to limit of it, at least one while there is any, and returns how many; 0 says that nothing is left.
-	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
-}
-
 // none counts nothing of every kind.
 func (d *Deletions) none() map[string]int64 {
 	n := map[string]int64{}
 	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Reports, Users} {
 		n[kind] = 0
 	}
-	for _, e := range d.o.Erasers {
-		n[e.Name()] = 0
+	for _, k := range d.hosts {
+		n[HostKind(k.name)] = 0
 	}
 	return n
 }
@@ -58,7 +47,8 @@ func (d *Deletions) none() map[string]int64 {
 type Options struct {
 	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.
 	Erasers []Eraser
-	// Grace is the grace period of domains that have no Policy of their own.
+	// Grace is the grace period of domains that have no Policy of their own, at
+	// most 365 days.
 	Grace time.Duration
 }
 
@@ -66,17 +56,29 @@ type Options struct {
 type Deletions struct {
 	admin *chatadmin.Admin
 	o     Options
+	hosts []hostKind
 }
 
 // New returns the deletions of an Admin, and takes users who are activated again out of what is scheduled: so every program that changes users makes one, before it uses the Admin.
-// o may be nil.
-func New(admin *chatadmin.Admin, o *Options) *Deletions {
+// o may be nil. An Eraser that is nil, or whose name is not valid or not its own, is an *EraserError; a grace
+// period that is not possible is chatadmin.ErrInvalid.
+func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("deletions need an Admin: %w", chatadmin.ErrInvalid)
+	}
 	d := &Deletions{admin: admin}
 	if o != nil {
 		d.o = *o
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: activated})
-	return d
+	if d.o.Grace < 0 || d.o.Grace > maxGraceDays*24*time.Hour {
+		return nil, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays, chatadmin.ErrInvalid)
+	}
+	var err error
+	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
+		return nil, err
+	}
+	admin.Extend(chatadmin.Extension{OnUserChange: activated, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	return d, nil
 }
 
 // Policy is what a domain has decided about deletions.
@@ -86,14 +88,44 @@ type Policy struct {
 	GraceDays int `json:"grace_days"`
 }
 
-const policyName = "erase"
+const (
+	policyName    = "erase"
+	policyVersion = 1
+	maxGraceDays  = 365
+)
 
-// SetPolicy decides it for the scope's domain. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
-func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
-	if p.GraceDays < 0 || p.GraceDays > 365 {
-		return fmt.Errorf("a grace period of %d days: give 0 to 365: %w", p.GraceDays, chatadmin.ErrInvalid)
+func (p Policy) check() error {
+	switch {
+	case p.Version < 1:
+		return fmt.Errorf("the domain's policy of deletions has no version, it is damaged: %w", chatadmin.ErrInvalid)
+	case p.Version > policyVersion:
+		return fmt.Errorf("the domain's policy of deletions was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+	case p.GraceDays < 0 || p.GraceDays > maxGraceDays:
+		return fmt.Errorf("a grace period of %d days: give 0 to %d: %w", p.GraceDays, maxGraceDays, chatadmin.ErrInvalid)
 	}
-	p.Version = 1
+	return nil
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(data json.RawMessage) error {
+	_, err := decodePolicy(data)
+	return err
+}
+
+func decodePolicy(data json.RawMessage) (p Policy, err error) {
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Policy{}, fmt.Errorf("the domain's policy of deletions: %w", err)
+	}
+	return p, p.check()
+}
+
+// SetPolicy decides it for the scope's domain, in a program that has called New. It
+// needs chatadmin.PermDomain. What is scheduled already keeps its time.
+func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+	p.Version = policyVersion
+	if err := p.check(); err != nil {
+		return err
+	}
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -109,9 +141,9 @@ func (d *Deletions) grace(set chatadmin.Settings) (time.Duration, error) {
 	if !ok {
 		return d.o.Grace, nil
 	}
-	var p Policy
-	if err := json.Unmarshal(data, &p); err != nil {
-		return 0, fmt.Errorf("the domain's policy of deletions: %w", err)
+	p, err := decodePolicy(data)
+	if err != nil {
+		return 0, err
 	}
 	return time.Duration(p.GraceDays) * 24 * time.Hour, nil
 }

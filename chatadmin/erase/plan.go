@@ -71,6 +71,9 @@ type Blocker struct {
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
+	if len(e.Blockers) == 0 {
+		return "the deletion is blocked"
+	}
 	text := e.Blockers[0].Message
 	if more := len(e.Blockers) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more; the plan lists all)", more)
@@ -82,8 +85,12 @@ func (e *BlockedError) Error() string {
 func (e *BlockedError) Unwrap() []error {
 	var errs []error
 	for _, b := range e.Blockers {
-		errs = append(errs, map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code])
+		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
+			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code]
+		if !ok {
+			err = chatadmin.ErrInvalid
+		}
+		errs = append(errs, err)
 	}
 	return errs
 }
@@ -192,7 +199,7 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	}
 	for _, u := range v.users {
 		login := chatadmin.Cut(u.Login)
-		role, _ := v.settings.Role(u.Role)
+		above := v.settings.MayActOn(v.actor, v.role, &u)
 		switch id, ok := open[u.ID]; {
 		case u.ID == v.actor:
 			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
@@ -200,8 +207,8 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
-		case role.Level > v.role.Level:
-			add("above", u.ID, "user %q has a role above yours", login)
+		case above != nil:
+			add("above", u.ID, "user %q has a role above yours, or a permission that you lack", login)
 		}
 	}
 	if err := v.lastAdmin(ctx, add); err != nil {
@@ -316,6 +323,9 @@ func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
 			err = chatadmin.ErrNotFound
 		}
 		return nil, fmt.Errorf("this plan was made by somebody else, or for another domain, or by another version of the library: %w", err)
+	}
+	if err := checkCounts(p.Counts); err != nil {
+		return nil, fmt.Errorf("this plan is not one that was made here: %w", err)
 	}
 	ids := make([]chatadmin.ID, len(p.Users))
 	for i, u := range p.Users {

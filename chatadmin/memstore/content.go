@@ -107,6 +107,24 @@ func (r reader) inChatOf(users []chatadmin.ID, c *chatadmin.Content) bool {
 	return chat != nil && chat.Kind == chatadmin.Chat && (slices.Contains(users, chat.Author) || slices.Contains(users, chat.Peer))
 }
 
+// BlobsInUse implements chatadmin.Reader.
+func (r reader) BlobsInUse(ctx context.Context, keys []string) ([]string, error) {
+	if err := batch(ctx, len(keys)); err != nil {
+		return nil, err
+	}
+	var used []string
+	for i, key := range keys {
+		if key == "" || slices.Contains(keys[:i], key) {
+			continue
+		}
+		r.data.contentBlob.walk(within(key), nil, func(sortKey, *chatadmin.Content) bool {
+			used = append(used, key)
+			return false
+		})
+	}
+	return used, nil
+}
+
 // InsertContent implements chatadmin.Tx.
 func (x *tx) InsertContent(ctx context.Context, c []chatadmin.Content) ([]chatadmin.Conflict, error) {
 	changes := make([]chatadmin.Change[chatadmin.Content], len(c))

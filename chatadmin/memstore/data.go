@@ -37,6 +37,7 @@ type data struct {
 	recordDue                                *order[chatadmin.Record]
 	contentContainer, contentAuthor          *order[chatadmin.Content]
 	contentAt                                *order[chatadmin.Content]
+	contentBlob                              *order[chatadmin.Content] // of all domains
 	eventOrder                               *order[chatadmin.Event]
 }
 
@@ -114,6 +115,7 @@ func newData() *data {
 	d.contentAt = newOrder(&d.content, func(c *chatadmin.Content) sortKey {
 		return sortKey{string(c.Domain), sortTime(c.At), kindOrder(c), string(c.ID)}
 	})
+	d.contentBlob = newOrder(&d.content, func(c *chatadmin.Content) sortKey { return sortKey{c.Blob, string(c.ID)} })
 	d.eventOrder = newOrder(&d.events, func(e *chatadmin.Event) sortKey { return sortKey{string(e.Domain), sortTime(e.At), string(e.ID)} })
 	d.eventOrder.desc = true
 	return d

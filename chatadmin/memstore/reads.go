@@ -120,3 +120,8 @@ func (s *Store) CountMembers(ctx context.Context, domain chatadmin.ID, groups []
 func (s *Store) CountContent(ctx context.Context, q chatadmin.ContentQuery) (chatadmin.ContentCount, error) {
 	return read(ctx, s, func(r reader) (chatadmin.ContentCount, error) { return r.CountContent(ctx, q) })
 }
+
+// BlobsInUse implements chatadmin.Reader.
+func (s *Store) BlobsInUse(ctx context.Context, keys []string) ([]string, error) {
+	return read(ctx, s, func(r reader) ([]string, error) { return r.BlobsInUse(ctx, keys) })
+}

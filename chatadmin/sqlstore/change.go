@@ -217,9 +217,9 @@ func (r reader) pairs(ctx context.Context, what string, q *query) (map[chatadmin
 	return there, nil
 }
 
-func distinct(ids []chatadmin.ID) []chatadmin.ID {
-	seen := make(map[chatadmin.ID]bool, len(ids))
-	var out []chatadmin.ID
+func distinct[T ~string](ids []T) []T {
+	seen := make(map[T]bool, len(ids))
+	var out []T
 	for _, id := range ids {
 		if !seen[id] {
 			seen[id] = true

@@ -149,6 +149,21 @@ func (r reader) CountContent(ctx context.Context, cq chatadmin.ContentQuery) (ch
 	return n, err
 }
 
+// BlobsInUse implements chatadmin.Reader. Each key is looked up by itself and
+// stops at the first row: a file that was passed on may have a million rows.
+func (r reader) BlobsInUse(ctx context.Context, keys []string) ([]string, error) {
+	const what = "looking for blobs"
+	if len(keys) > chatadmin.MaxBatch {
+		return nil, r.fail(ctx, what, fmt.Errorf("%d keys: %w", len(keys), chatadmin.ErrBatch))
+	}
+	if len(keys) == 0 {
+		return nil, r.enter(ctx)
+	}
+	q := r.where("SELECT k.value FROM ").values(distinct(keys)).
+		add(" WHERE (SELECT 1 FROM {{p}}content WHERE blob <> '' AND blob = k.value LIMIT 1) = 1")
+	return fetch(ctx, r, what, q, func(key *string) []any { return []any{key} })
+}
+
 func add(n *chatadmin.ContentCount, kind chatadmin.ContentKind, by int64) {
 	switch kind {
 	case chatadmin.Chat:

@@ -83,6 +83,15 @@ func (q *query) in(column string, values []string) *query {
 	return q.add(column+" IN (?"+strings.Repeat(",?", len(values)-1)+")", args...)
 }
 
+// values appends values as a source of rows, k with one column named value.
+func (q *query) values(values []string) *query {
+	if q.d == PostgreSQL {
+		return q.add("unnest(?::text[]) AS k(value)", values)
+	}
+	data, _ := json.Marshal(values) // strings cannot fail
+	return q.add("json_each(?) AS k", string(data))
+}
+
 // prefix appends "column begins with p", as a range that an index serves.
 func (q *query) prefix(column, p string) *query {
 	q.add(column+" >= ?", p)

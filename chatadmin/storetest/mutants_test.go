@@ -115,6 +115,8 @@ var mutants = map[string]struct {
 		n := new(atomic.Int64)
 		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }
 	}())},
+	"blobs of one domain alone":                {"Blobs", "blobs of all domains", writing(func(tx ca.Tx) ca.Tx { return blobsOfOne{tx} })},
+	"blobs compared without case":              {"Blobs", "blobs of all domains", reading(func(r ca.Reader) ca.Reader { return foldedBlobs{r} })},
 	"the domain is read once for all":          {"Domains", "a domain changed behind its own fence", writing(func(tx ca.Tx) ca.Tx { return &domainOnce{Tx: tx} })},
 	"members of a group that is being deleted": {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return deadParents{tx} })},
 	"a login once for all domains":             {"UserKeys", "a login is unique within its domain only", writing(func(tx ca.Tx) ca.Tx { return oneLogin{tx} })},

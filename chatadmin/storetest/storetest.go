@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"RecordLists", testRecordLists},
 		{"Events", testEvents},
 		{"Content", testContent},
+		{"Blobs", testBlobs},
 		{"DeleteContent", testDeleteContent},
 		{"DeleteContentOfUsers", testDeleteContentOfUsers},
 		{"DeleteContentByAge", testDeleteContentByAge},

@@ -40,7 +40,7 @@ var fill = []struct {
 	{4000, "INSERT INTO {{p}}content SELECT 'chat-' || (1000000 + n), 'big', 'chat-' || (1000000 + n), 'user-' || (1000000 + n), '', 1, 1700000000000 + n, '' FROM {{n}}"},
 	{0, "UPDATE {{p}}content SET peer = 'user-' || (1010000 + CAST(substr(id, 6) AS integer) % 4000) WHERE kind = 1"},
 	{100000, "INSERT INTO {{p}}content SELECT 'message-' || (1000000 + n), 'big', CASE WHEN n % 2 = 0 THEN 'chat-' || (1000000 + 1 + n % 4000) ELSE 'group-' || (1000002 + n % 1000) END, 'user-' || (1000000 + n % 5000), " +
-		"'', 2 + n / 7 % 2, 1700000000000 + n, '' FROM {{n}}"},
+		"'', 2 + n / 7 % 2, 1700000000000 + n, CASE WHEN n / 7 % 2 = 1 THEN 'blob-' || (n % 20000) ELSE '' END FROM {{n}}"},
 }
 
 func filled(t *testing.T, db database) *sql.DB {
@@ -202,10 +202,22 @@ func lookups() map[string]lookup {
 		"events of a target":       {2010, "events_at", false, events(chatadmin.EventQuery{Target: "user-1000001"})},
 		"members to be added":      {4100, "users_id", false, adding("group-1000001")},
 		"members of a new group":   {2100, "users_id", false, adding("group-1004500")},
-		"content of a group":       {110, "content_container", false, content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
-		"content of an author":     {110, "content_author", false, content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
-		"content of chats":         {200, "content_", false, content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
-		"content of a time":        {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptUsers: one("user-1000009")})},
+		"blobs in use": {6, "content_blob", false, func(ctx context.Context, s chatadmin.Store) error {
+			used, err := s.BlobsInUse(ctx, []string{"blob-7", "blob-8", "none", "blob-9"})
+			return some(len(used), err)
+		}},
+		"1000 blobs in use": {2000, "content_blob", false, func(ctx context.Context, s chatadmin.Store) error {
+			keys := make([]string, chatadmin.MaxBatch)
+			for i := range keys {
+				keys[i] = fmt.Sprint("blob-", i*13)
+			}
+			used, err := s.BlobsInUse(ctx, keys)
+			return some(len(used), err)
+		}},
+		"content of a group":   {110, "content_container", false, content(chatadmin.ContentQuery{Containers: one("group-1000003")})},
+		"content of an author": {110, "content_author", false, content(chatadmin.ContentQuery{Authors: one("user-1000007")})},
+		"content of chats":     {200, "content_", false, content(chatadmin.ContentQuery{ChatsOf: one("user-1000007")})},
+		"content of a time":    {1500, "content_at", false, content(chatadmin.ContentQuery{Before: time.UnixMilli(1700000000100), ExceptContainers: one("group-1000009"), ExceptUsers: one("user-1000009")})},
 	}
 }
 

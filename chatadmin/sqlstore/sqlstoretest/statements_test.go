@@ -64,6 +64,7 @@ func TestStatementsOfReads(t *testing.T) {
 				_, _, err := s.ListEvents(ctx, chatadmin.EventQuery{Domain: c.domain, Actor: us[0].ID, Kind: "user.create"}, page)
 				return err
 			},
+			"1000 blobs": func(ctx context.Context) error { _, err := s.BlobsInUse(ctx, logins); return err },
 			"count": func(ctx context.Context) error {
 				_, err := s.CountContent(ctx, chatadmin.ContentQuery{Domain: c.domain, Containers: many})
 				return err

@@ -1,0 +1,1 @@
+CREATE INDEX {{p}}content_blob ON {{p}}content (blob) WHERE blob <> '';
