@@ -62,8 +62,7 @@ func (r *Run) waits(due, now time.Time) bool {
 	return now.Before(due)
 }
 
-// takeUp continues or prunes one run that is due. A run that it cannot continue
-// says why, and is tried again later.
+// takeUp continues or prunes one run that is due.
 func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
 	run, err := r.decode(rec)
 	if err != nil {
@@ -73,21 +72,59 @@ func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
 	if !run.Open() {
 		return r.pruneRun(ctx, run)
 	}
-	s := &Scope{r.admin, rec.Domain, run.By}
+	run, err = r.continueRun(ctx, run)
+	return run != nil && err == nil, err
+}
+
+// continueRun continues a run that is due, in the name of its actor. A run that it
+// cannot continue says why, and is tried again later. It returns nil if another
+// process has it.
+func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], error) {
+	s := &Scope{r.admin, run.Domain, run.By}
 	if mine, err := r.claim(ctx, s, run); err != nil || !mine {
-		return false, err
+		return nil, err
 	}
-	_, err = r.Resume(ctx, s, run.ID, nil)
+	id := run.ID
+	now, err := r.Resume(ctx, s, id, nil)
 	if errors.Is(err, ErrForbidden) && r.kind.Adopt && s.actor != HostActor {
-		s = r.admin.AsHost(rec.Domain)
-		if _, err = r.TakeOver(ctx, s, run.ID); err == nil {
-			_, err = r.Resume(ctx, s, run.ID, nil)
+		s = r.admin.AsHost(run.Domain)
+		if _, err = r.TakeOver(ctx, s, id); err == nil {
+			now, err = r.Resume(ctx, s, id, nil)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		err = errors.Join(err, r.postpone(ctx, rec.Domain, run.ID, err))
+		err = errors.Join(err, r.postpone(ctx, run.Domain, id, err))
 	}
-	return err == nil, err
+	return now, err
+}
+
+// Continue continues the runs of the kind in a domain that are due, as Admin.Work
+// does, and returns those that have ended. What cannot continue does not keep the
+// others; the errors are joined.
+func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], err error) {
+	if err := r.admin.upgradeRuns(ctx, domain); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for rec, err := range eachRecord(ctx, r.admin.store, RecordQuery{Kind: openRun, Domain: domain}) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return ended, errors.Join(append(errs, err)...)
+		}
+		run, err := r.decode(rec)
+		if err != nil || rec.Due.IsZero() || run.waits(rec.Due, r.admin.Now()) {
+			continue // of another kind, damaged, or not due
+		}
+		now, err := r.continueRun(ctx, run)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("run %s: %w", rec.ID, err))
+		} else if now != nil && !now.Open() {
+			ended = append(ended, now)
+		}
+	}
+	return ended, errors.Join(errs...)
 }
 
 // claim keeps other workers from a run for as long as a step may take.

@@ -28,24 +28,24 @@ func TestStopped(t *testing.T) {
 					changed = true
 				}
 			})
-			require.Equal(t, rep.Removed.Messages, 6000-w.all().Messages)
+			require.Equal(t, rep.Data.Removed.Messages, 6000-w.all().Messages)
 			if !c.stopped {
 				require.NoError(t, err)
-				require.Equal(t, []any{retention.Done, int64(6000)}, []any{rep.State, rep.Removed.Messages})
+				require.Equal(t, []any{chatadmin.RunDone, int64(6000)}, []any{rep.State, rep.Data.Removed.Messages})
 				return
 			}
 			require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 			require.ErrorContains(t, err, "for longer than 90 days now")
-			require.Equal(t, retention.Stopped, rep.State)
+			require.Equal(t, chatadmin.RunStopped, rep.State)
 			require.NotZero(t, rep.Ended)
-			require.Positive(t, rep.Removed.Messages)
+			require.Positive(t, rep.Data.Removed.Messages)
 			require.Positive(t, w.all().Messages)
 			e := w.events(chatadmin.EventQuery{Kind: "retention."})[0]
 			require.Equal(t, retention.KindStop, e.Kind)
 			require.Equal(t, []chatadmin.ID{rep.ID}, e.Targets)
 			job, err := w.host.Job(ctx, rep.ID)
 			require.NoError(t, err)
-			require.Equal(t, chatadmin.JobDone, job.State)
+			require.Equal(t, chatadmin.RunDone, job.State)
 			same, err := w.r.Resume(ctx, w.s, rep.ID, nil)
 			require.NoError(t, err)
 			require.Equal(t, rep, same)
@@ -106,6 +106,6 @@ func TestVeto(t *testing.T) {
 		}
 		rep, err = w.r.Resume(ctx, w.s, rep.ID, nil)
 		require.NoError(t, err)
-		require.Equal(t, old, rep.Removed)
+		require.Equal(t, old, rep.Data.Removed)
 	}
 }

@@ -23,25 +23,23 @@ func longestPause(days int) time.Duration {
 
 // lastRun reads when the clock was believed last. Where no worker has written it
 // yet, it is the beginning of the newest run.
-func (r *Retention) lastRun(ctx context.Context, domain chatadmin.ID) (clockmark.Mark, error) {
-	m, err := clockmark.Read(ctx, r.admin.Store(), domain, clockTask)
+func (r *Retention) lastRun(ctx context.Context, s *chatadmin.Scope) (clockmark.Mark, error) {
+	m, err := clockmark.Read(ctx, r.admin.Store(), s.Domain(), clockTask)
 	if err != nil || m.Known() {
 		return m, err
 	}
-	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain}, p)
+	for run, err := range r.runs.All(ctx, s) {
+		if errors.Is(err, chatadmin.ErrDamaged) {
+			continue
+		}
 		if err != nil {
 			return m, err
 		}
-		for _, rec := range page {
-			if e, err := decode(rec); err == nil && e.Begun.After(m.At) {
-				m.At, m.Before = e.Begun, e.Before
-			}
-		}
-		if p.After = next; next == "" {
-			return m, nil
+		if run.Begun.After(m.At) {
+			m.At, m.Before = run.Begun, run.Data.Before
 		}
 	}
+	return m, nil
 }
 
 // jumped reports whether a worker asks before it deletes.
@@ -51,9 +49,25 @@ func jumped(m clockmark.Mark, now time.Time, days int) bool {
 
 // believe writes down that a worker has run and that nothing was due.
 func (r *Retention) believe(ctx context.Context, domain chatadmin.ID, at, before time.Time) error {
-	err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, domain, at, before) })
+	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, domain, at, before) })
+}
+
+// later has the worker look at the domain again after a while, whatever came of
+// this time.
+func (r *Retention) later(ctx context.Context, domain chatadmin.ID) error {
+	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+		m, err := clockmark.Read(ctx, w, domain, clockTask)
+		if err != nil || !m.Known() {
+			return err
+		}
+		return m.Postpone(ctx, w, domain, clockTask, w.Now().Add(period))
+	})
+}
+
+func (r *Retention) note(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
+	err := r.admin.Keep(ctx, domain, f)
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
-		return nil // the next run writes it
+		return nil // the next round writes it
 	}
 	return err
 }

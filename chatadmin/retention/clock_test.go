@@ -54,7 +54,7 @@ func TestClockJumps(t *testing.T) {
 			w.clock.Advance(2*time.Hour - c.jump)
 			all := w.runDue()
 			require.Len(t, all, 1)
-			require.Equal(t, retention.Counts{Messages: 2, Files: 1}, all[0].Removed)
+			require.Equal(t, retention.Counts{Messages: 2, Files: 1}, all[0].Data.Removed)
 		})
 	}
 }
@@ -86,7 +86,7 @@ func TestPersonGoesOn(t *testing.T) {
 	require.Contains(t, p.Warnings[0], "make sure that the clock is right")
 	rep, err := w.r.Apply(ctx, w.s, p, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 3, rep.Removed.Messages)
+	require.EqualValues(t, 3, rep.Data.Removed.Messages)
 	require.Empty(t, w.plan(w.s).Warnings)
 	w.clock.Advance(2 * day)
 	require.Len(t, w.runDue(), 1)
@@ -105,7 +105,7 @@ func TestRunOfClockAhead(t *testing.T) {
 	w.clock.Advance(-ahead)
 	all := w.runDue()
 	require.Len(t, all, 1)
-	require.Equal(t, []any{rep.ID, retention.Counts{Messages: 3}}, []any{all[0].ID, all[0].Removed})
+	require.Equal(t, []any{rep.ID, retention.Counts{Messages: 3}}, []any{all[0].ID, all[0].Data.Removed})
 	require.EqualValues(t, 5, w.all().Messages)
 	w.clock.Advance(day)
 	require.Empty(t, w.runDue(), "a mark of the future is none")
@@ -196,5 +196,5 @@ func TestPlanFromOutside(t *testing.T) {
 	p.Made, p.Before = p.Made.Add(ahead), p.Made.Add(ahead).AddDate(0, 0, -90)
 	rep, err := w.r.Apply(ctx, w.s, p, nil)
 	require.NoError(t, err)
-	require.Equal(t, old, rep.Removed)
+	require.Equal(t, old, rep.Data.Removed)
 }

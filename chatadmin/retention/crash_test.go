@@ -12,7 +12,7 @@ import (
 )
 
 // finish applies a plan and, as long as it is interrupted, resumes it, as a new process does that looks for what is running.
-func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int)) retention.Report {
+func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int)) *retention.Run {
 	w.t.Helper()
 	before := len(w.reports())
 	rep, err := w.r.Apply(ctx, s, p, nil)
@@ -47,7 +47,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 		rep := w.finish(w.s, p, func(int) { c.In(0) })
 		crashed := c.Crashed()
 		c.In(0)
-		require.Equal(t, []any{retention.Done, p.Counts, p.Counts}, []any{rep.State, rep.Planned, rep.Removed}, "crash at call %d", n)
+		require.Equal(t, []any{chatadmin.RunDone, p.Counts, p.Counts}, []any{rep.State, rep.Data.Planned, rep.Data.Removed}, "crash at call %d", n)
 		require.Equal(t, p.Counts, minus(before, w.all()))
 		require.Len(t, w.events(chatadmin.EventQuery{Target: rep.ID}), 2)
 		released, err := w.admin.ReleaseBlobs(ctx, w.domain)
@@ -83,13 +83,13 @@ func TestWorkerCrashes(t *testing.T) {
 		w.clock.Advance(day)
 		w.runDue()
 		require.Equal(t, old, minus(before, w.all()))
-		rep, err := w.r.Report(ctx, w.host, left.ID)
+		rep, err := w.r.Run(ctx, w.host, left.ID)
 		require.NoError(t, err)
-		require.Equal(t, []any{retention.Done, chatadmin.HostActor}, []any{rep.State, rep.By})
+		require.Equal(t, []any{chatadmin.RunDone, chatadmin.HostActor}, []any{rep.State, rep.By})
 		sum := retention.Counts{}
 		for _, rep := range w.reports() {
-			require.Equal(t, retention.Done, rep.State)
-			sum = retention.Counts{Messages: sum.Messages + rep.Removed.Messages, Files: sum.Files + rep.Removed.Files}
+			require.Equal(t, chatadmin.RunDone, rep.State)
+			sum = retention.Counts{Messages: sum.Messages + rep.Data.Removed.Messages, Files: sum.Files + rep.Data.Removed.Files}
 		}
 		require.Equal(t, old, sum)
 	}

@@ -15,7 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
-func (w *world) runDue() []retention.Report {
+func (w *world) runDue() []*retention.Run {
 	w.t.Helper()
 	all, err := w.r.RunDue(ctx, w.domain)
 	require.NoError(w.t, err)
@@ -34,7 +34,7 @@ func TestRunDue(t *testing.T) {
 	w.clock.Advance(day)
 	all := w.runDue()
 	require.Len(t, all, 1)
-	require.Equal(t, []any{retention.Done, chatadmin.HostActor, old}, []any{all[0].State, all[0].By, all[0].Removed})
+	require.Equal(t, []any{chatadmin.RunDone, chatadmin.HostActor, old}, []any{all[0].State, all[0].By, all[0].Data.Removed})
 	require.Empty(t, w.runDue(), "twice is once")
 	require.Equal(t, all, w.reports())
 	_, err := w.r.RunDue(ctx, "no-such-domain")
@@ -103,7 +103,7 @@ func TestTakenUp(t *testing.T) {
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
 	w.days(90)
 	rep := w.interrupted(w.second, 1)
-	require.Positive(t, rep.Removed.Messages)
+	require.Positive(t, rep.Data.Removed.Messages)
 	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
 	require.NoError(t, err)
 	w.wrote(w.news, w.ann, 10*day, 7, 0)
@@ -115,17 +115,17 @@ func TestTakenUp(t *testing.T) {
 	w.clock.Advance(day)
 	all := w.runDue()
 	require.Len(t, all, 1)
-	require.Equal(t, []any{rep.ID, retention.Done, chatadmin.HostActor, retention.Counts{Messages: 6000}}, []any{all[0].ID, all[0].State, all[0].By, all[0].Removed})
+	require.Equal(t, []any{rep.ID, chatadmin.RunDone, chatadmin.HostActor, retention.Counts{Messages: 6000}}, []any{all[0].ID, all[0].State, all[0].By, all[0].Data.Removed})
 	require.Empty(t, w.runDue())
 	var kinds []string
 	for _, e := range w.events(chatadmin.EventQuery{Target: rep.ID}) {
 		kinds = append(kinds, e.Kind)
-		if e.Kind == retention.KindAdopt {
+		if e.Kind == chatadmin.KindRunTakeOver {
 			require.Equal(t, chatadmin.HostActor, e.Actor)
 			require.Equal(t, map[string]string{"from": string(w.second.Actor())}, e.Note)
 		}
 	}
-	require.Equal(t, []string{retention.KindDone, retention.KindAdopt, retention.KindBegin}, kinds)
+	require.Equal(t, []string{retention.KindDone, chatadmin.KindRunTakeOver, retention.KindBegin}, kinds)
 }
 
 // A run that goes on is left to whoever has begun it, however long it takes.
@@ -140,7 +140,7 @@ func TestNotTakenUp(t *testing.T) {
 		if batches > 2 { // for longer than ten minutes
 			c, cancel := context.WithCancel(ctx)
 			w.before = func(i chatadmin.Intent) error {
-				require.NotEqual(t, retention.KindAdopt, i.Kind)
+				require.NotEqual(t, chatadmin.KindRunTakeOver, i.Kind)
 				cancel() // nor do we let it begin another
 				return nil
 			}
@@ -152,7 +152,7 @@ func TestNotTakenUp(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Greater(t, batches, 4)
-	require.Equal(t, []any{w.s.Actor(), retention.Counts{Messages: 6000}}, []any{rep.By, rep.Removed})
+	require.Equal(t, []any{w.s.Actor(), retention.Counts{Messages: 6000}}, []any{rep.By, rep.Data.Removed})
 }
 
 // What cannot go on does not keep the others; a run that is to stop is no error.
@@ -173,12 +173,12 @@ func TestRunDueOfMany(t *testing.T) {
 	require.ErrorIs(t, err, no)
 	require.ErrorContains(t, err, string(first.ID))
 	require.Len(t, all, 1)
-	require.Equal(t, []any{second.ID, int64(3000)}, []any{all[0].ID, all[0].Removed.Messages})
+	require.Equal(t, []any{second.ID, int64(3000)}, []any{all[0].ID, all[0].Data.Removed.Messages})
 	w.before = nil
 	w.days(0)
 	all = w.runDue()
 	require.Len(t, all, 1)
-	require.Equal(t, []any{first.ID, retention.Stopped, int64(0)}, []any{all[0].ID, all[0].State, all[0].Removed.Messages})
+	require.Equal(t, []any{first.ID, chatadmin.RunStopped, int64(0)}, []any{all[0].ID, all[0].State, all[0].Data.Removed.Messages})
 	require.Empty(t, w.runDue())
 }
 
@@ -196,8 +196,8 @@ func TestCancel(t *testing.T) {
 	require.Empty(t, w.reports())
 
 	one, another := w.interrupted(w.s, 0), w.interrupted(w.s, 2)
-	require.Zero(t, one.Removed)
-	require.Equal(t, another.Removed.Messages, 6000-w.all().Messages)
+	require.Zero(t, one.Data.Removed)
+	require.Equal(t, another.Data.Removed.Messages, 6000-w.all().Messages)
 	w.clock.Advance(day)
 	_, err = w.r.RunDue(gone, w.domain)
 	require.ErrorIs(t, err, context.Canceled)
@@ -209,7 +209,7 @@ func TestCancel(t *testing.T) {
 	require.Empty(t, all)
 	all = w.runDue()
 	require.Len(t, all, 2)
-	require.EqualValues(t, 6000, all[0].Removed.Messages+all[1].Removed.Messages)
+	require.EqualValues(t, 6000, all[0].Data.Removed.Messages+all[1].Data.Removed.Messages)
 	require.Zero(t, w.all())
 }
 
@@ -237,7 +237,7 @@ func TestRunDueAndHolds(t *testing.T) {
 			require.Empty(t, users)
 			if err == nil {
 				require.Len(t, all, 1)
-				require.Equal(t, old, all[0].Removed)
+				require.Equal(t, old, all[0].Data.Removed)
 			} else {
 				require.Equal(t, old, minus(w.all(), retention.Counts{Messages: 3, Files: 1}))
 			}
@@ -256,7 +256,7 @@ func TestUnreliableStore(t *testing.T) {
 		w.r = retention.New(w.admin)
 		all := w.runDue()
 		require.Len(t, all, 1)
-		require.Equal(t, old, all[0].Removed)
+		require.Equal(t, old, all[0].Data.Removed)
 		require.Len(t, w.events(chatadmin.EventQuery{Target: all[0].ID}), 2)
 		for err := error(chatadmin.ErrCommitUnknown); err != nil; { // the worker calls it again
 			require.ErrorIs(t, err, chatadmin.ErrCommitUnknown)

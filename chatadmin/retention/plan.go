@@ -13,19 +13,17 @@ import (
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
-// Plan says what would go, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made. Apply refuses it with
-// chatadmin.ErrPlanStale when the policy or the legal holds have changed, and not because time has passed: what goes is older than Before.
+// Plan says what would go, before anything has happened. It can be kept as JSON,
+// shown, and applied by the same actor. Counts are exact when it is made. Apply
+// refuses it with chatadmin.ErrPlanStale when the policy or the legal holds have
+// changed, and not because time has passed: what goes is older than Before.
 type Plan struct {
-	Version     int          `json:"v"`
-	Domain      chatadmin.ID `json:"domain"`
-	Actor       chatadmin.ID `json:"actor"`
-	Made        time.Time    `json:"made"`
-	Days        int          `json:"days"`
-	Before      time.Time    `json:"before"` // what was written earlier goes
-	Counts      Counts       `json:"counts"`
-	Held        Counts       `json:"held"` // is as old, but stays: legal holds cover it
-	Warnings    []string     `json:"warnings,omitempty"`
-	Fingerprint string       `json:"fingerprint"`
+	chatadmin.PlanHeader
+	Days     int       `json:"days"`
+	Before   time.Time `json:"before"` // what was written earlier goes
+	Counts   Counts    `json:"counts"`
+	Held     Counts    `json:"held"` // is as old, but stays: legal holds cover it
+	Warnings []string  `json:"warnings,omitempty"`
 }
 
 // Counts are how many messages and files.
@@ -64,14 +62,14 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 	if days == 0 {
 		return nil, errNone
 	}
-	p := &Plan{Version: 1, Domain: s.Domain(), Actor: s.Actor(), Made: r.admin.Now(), Days: days}
+	p := &Plan{PlanHeader: s.PlanHeader(KindBegin, ""), Days: days}
 	p.Before = before(p.Made, days)
 	st := r.admin.Store()
 	q, err := selected(ctx, st, p.Domain, p.Before)
 	if err != nil {
 		return nil, err
 	}
-	p.Fingerprint = fingerprint(q)
+	p.Basis = basis(q)
 	n, err := st.CountContent(ctx, q)
 	if err != nil {
 		return nil, err
@@ -109,20 +107,24 @@ func selected(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, befo
 	return chatadmin.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
 }
 
-// fingerprint is of the legal holds.
-func fingerprint(q chatadmin.ContentQuery) string {
+// basis names the legal holds.
+func basis(q chatadmin.ContentQuery) string {
 	data, _ := json.Marshal([][]chatadmin.ID{slices.Sorted(slices.Values(q.ExceptUsers)), slices.Sorted(slices.Values(q.ExceptContainers))}) // strings cannot fail
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// check refuses a plan that was made for something else.
+// check refuses a plan that this actor did not make.
 func (p *Plan) check(s *chatadmin.Scope) error {
-	if p != nil && p.Domain != s.Domain() {
-		return fmt.Errorf("this plan was made for another domain: %w", chatadmin.ErrNotFound)
+	var h *chatadmin.PlanHeader
+	if p != nil {
+		h = &p.PlanHeader
 	}
-	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Days < 1 || p.Days > MaxDays || !p.Counts.possible() || !p.Held.possible() || !p.Before.Equal(before(p.Made, p.Days)) {
-		return fmt.Errorf("this plan was made by somebody else, or by another version of the library: make one of your own: %w", chatadmin.ErrInvalid)
+	if err := h.Check(s, KindBegin); err != nil {
+		return err
+	}
+	if p.Days < 1 || p.Days > MaxDays || !p.Counts.possible() || !p.Held.possible() || !p.Before.Equal(before(p.Made, p.Days)) {
+		return fmt.Errorf("this plan has days or counts that cannot be: make a new one: %w", chatadmin.ErrInvalid)
 	}
 	return nil
 }

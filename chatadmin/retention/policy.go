@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
 // Kinds of audit events.
@@ -17,7 +18,6 @@ const (
 	KindBegin = "retention.begin" // of a run; chatadmin.Options.Before is shown it before every batch, too
 	KindDone  = "retention.done"  // with what went
 	KindStop  = "retention.stop"  // before its end, since the domain keeps things for longer now
-	KindAdopt = "retention.adopt" // by the host, from somebody who did not bring it to its end
 )
 
 // MaxDays is the longest that a policy can say, a hundred years.
@@ -35,13 +35,24 @@ type Policy struct {
 
 const policyName = "retention"
 
-// Retention deletes what domains keep no longer. It is safe for many goroutines and starts none.
-type Retention struct{ admin *chatadmin.Admin }
+// Retention deletes what domains keep no longer. It is safe for many goroutines
+// and starts none.
+type Retention struct {
+	admin *chatadmin.Admin
+	runs  *chatadmin.Runs[Report]
+}
 
-// New returns the retention of an Admin, and sees to it that only SetDays and SetLimit change the policies: so every program that changes settings makes one, before it uses the Admin.
+// New returns the retention of an Admin, makes chatadmin.Admin.Work carry out the
+// policies of domains, and sees to it that only SetDays and SetLimit change them.
+// Every program that changes settings makes one, before it uses the Admin.
 func New(admin *chatadmin.Admin) *Retention {
-	admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
-	return &Retention{admin}
+	r := &Retention{admin: admin}
+	r.runs = chatadmin.NewRuns(admin, r.kind())
+	admin.Extend(chatadmin.Extension{
+		Policy:  chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Workers: []chatadmin.Worker{{Name: "retention", Due: clockmark.Due(admin, clockTask), Do: r.work}},
+	})
+	return r
 }
 
 // Policy reads the policy of the scope's domain. It needs chatadmin.PermHolds.

@@ -131,7 +131,7 @@ func (g *game) run() {
 		g.c.In(5 + g.rnd.IntN(20))
 	})
 	g.c.In(0)
-	require.Equal(g.t, want, rep.Removed)
+	require.Equal(g.t, want, rep.Data.Removed)
 	g.rows = stay
 	g.gone.Messages, g.gone.Files = g.gone.Messages+want.Messages, g.gone.Files+want.Files
 	there := map[place]retention.Counts{}
@@ -191,9 +191,9 @@ func TestHoldRace(t *testing.T) {
 	}) {
 		require.NoError(t, err, "%d", n)
 	}
-	rep, err := w.r.Report(ctx, w.s, rep.ID)
+	rep, err := w.r.Run(ctx, w.s, rep.ID)
 	require.NoError(t, err)
-	require.Equal(t, retention.Done, rep.State)
+	require.Equal(t, chatadmin.RunDone, rep.State)
 	whole, part, none := 0, 0, 0
 	left := retention.Counts{}
 	for n, id := range users {
@@ -214,7 +214,7 @@ func TestHoldRace(t *testing.T) {
 	require.Equal(t, left, w.all())
 	sum := retention.Counts{}
 	for _, rep := range w.reports() {
-		sum.Messages, sum.Files = sum.Messages+rep.Removed.Messages, sum.Files+rep.Removed.Files
+		sum.Messages, sum.Files = sum.Messages+rep.Data.Removed.Messages, sum.Files+rep.Data.Removed.Files
 	}
 	require.Equal(t, retention.Counts{Messages: 90 * 160, Files: 90 * 40}, retention.Counts{Messages: sum.Messages + left.Messages, Files: sum.Files + left.Files}, "each row is counted once")
 }
@@ -236,11 +236,11 @@ func TestManyWorkers(t *testing.T) {
 	}
 	sum := retention.Counts{}
 	for _, rep := range w.reports() {
-		require.Equal(t, retention.Done, rep.State)
-		sum.Messages, sum.Files = sum.Messages+rep.Removed.Messages, sum.Files+rep.Removed.Files
+		require.Equal(t, chatadmin.RunDone, rep.State)
+		sum.Messages, sum.Files = sum.Messages+rep.Data.Removed.Messages, sum.Files+rep.Data.Removed.Files
 	}
 	require.Equal(t, retention.Counts{Messages: 8000, Files: 1000}, sum)
 	require.Zero(t, w.all())
-	adopted := slices.DeleteFunc(w.events(chatadmin.EventQuery{Target: left.ID}), func(e chatadmin.AuditEvent) bool { return e.Kind != retention.KindAdopt })
+	adopted := slices.DeleteFunc(w.events(chatadmin.EventQuery{Target: left.ID}), func(e chatadmin.AuditEvent) bool { return e.Kind != chatadmin.KindRunTakeOver })
 	require.Len(t, adopted, 1)
 }

@@ -37,7 +37,7 @@ func TestApply(t *testing.T) {
 	rep, err := w.r.Apply(ctx, w.s, kept, func(p chatadmin.Progress) { last = p })
 	require.NoError(t, err)
 	now := w.clock.Now()
-	require.Equal(t, retention.Report{ID: rep.ID, State: retention.Done, By: w.s.Actor(), Days: 90, Before: p.Before, Planned: old, Removed: old, Begun: now, Ended: now}, rep)
+	require.Equal(t, *retention.Run{ID: rep.ID, State: chatadmin.RunDone, By: w.s.Actor(), Days: 90, Before: p.Before, Planned: old, Removed: old, Begun: now, Ended: now}, rep)
 	require.Equal(t, []int64{32, 32}, []int64{last.Done, last.Total})
 	require.Equal(t, minus(before, old), minus(w.all(), retention.Counts{Messages: 1}))
 	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 3, Files: 1}, {w.annBob, w.bob}: {Messages: 1}}, w.everything())
@@ -45,7 +45,7 @@ func TestApply(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, chats.Chats, "they stay, even the empty one")
 
-	same, err := w.r.Report(ctx, w.s, rep.ID)
+	same, err := w.r.Run(ctx, w.s, rep.ID)
 	require.NoError(t, err)
 	require.Equal(t, rep, same)
 	same, err = w.r.Resume(ctx, w.s, rep.ID, nil)
@@ -54,11 +54,11 @@ func TestApply(t *testing.T) {
 	again, err := w.r.Apply(ctx, w.s, kept, nil)
 	require.NoError(t, err)
 	require.Zero(t, again.Removed, "once more is nothing more")
-	require.Equal(t, []retention.Report{rep, again}, w.reports())
+	require.Equal(t, []*retention.Run{rep, again}, w.reports())
 	for _, id := range []chatadmin.ID{"no-such-run", ""} {
 		_, err = w.r.Resume(ctx, w.s, id, nil)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
-		_, err = w.r.Report(ctx, w.s, id)
+		_, err = w.r.Run(ctx, w.s, id)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
 }
@@ -84,7 +84,7 @@ func TestBlobs(t *testing.T) {
 	require.Empty(t, w.blobs.Deleted())
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)
-	require.EqualValues(t, rep.Removed.Files, n)
+	require.EqualValues(t, rep.Data.Removed.Files, n)
 	require.Len(t, w.blobs.Deleted(), 6)
 }
 
@@ -122,7 +122,7 @@ func TestHolds(t *testing.T) {
 			require.Equal(t, minus(old, c.held), p.Counts)
 			rep, err := w.r.Apply(ctx, w.s, p, nil)
 			require.NoError(t, err)
-			require.Equal(t, p.Counts, rep.Removed)
+			require.Equal(t, p.Counts, rep.Data.Removed)
 			after := w.everything()
 			for _, at := range c.stay(w) {
 				require.Equal(t, before[at], after[at])
@@ -132,7 +132,7 @@ func TestHolds(t *testing.T) {
 			w.release(id)
 			rep, err = w.r.Apply(ctx, w.s, w.plan(w.s), nil)
 			require.NoError(t, err)
-			require.Equal(t, c.held, rep.Removed)
+			require.Equal(t, c.held, rep.Data.Removed)
 		})
 	}
 }
@@ -175,7 +175,7 @@ func TestStalePlan(t *testing.T) {
 			rep, err := w.r.Apply(ctx, w.s, p, nil)
 			if c.says == "" {
 				require.NoError(t, err)
-				require.Equal(t, p.Counts, rep.Removed)
+				require.Equal(t, p.Counts, rep.Data.Removed)
 				return
 			}
 			require.ErrorIs(t, err, chatadmin.ErrPlanStale)
@@ -204,7 +204,7 @@ func TestPlanAhead(t *testing.T) {
 	w.days(30)
 	rep, err := w.r.Apply(ctx, w.s, p, nil)
 	require.NoError(t, err)
-	require.Equal(t, old, rep.Removed)
+	require.Equal(t, old, rep.Data.Removed)
 	for _, days := range []int{-1, retention.MaxDays + 1} {
 		_, err := w.r.Plan(ctx, w.s, days)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
@@ -237,8 +237,8 @@ func TestPlanOfOthers(t *testing.T) {
 	forged.Before = forged.Made.AddDate(0, 0, -90)
 	rep, err := w.r.Apply(ctx, w.s, &forged, nil)
 	require.NoError(t, err)
-	require.Equal(t, p.Before, rep.Before)
-	require.Equal(t, old, rep.Removed)
+	require.Equal(t, p.Before, rep.Data.Before)
+	require.Equal(t, old, rep.Data.Removed)
 	require.Equal(t, retention.Counts{Messages: 3, Files: 1}, w.all())
 }
 

@@ -200,9 +200,9 @@ func (w *world) plan(s *chatadmin.Scope) *retention.Plan {
 	return p
 }
 
-func (w *world) reports() (all []retention.Report) {
+func (w *world) reports() (all []*retention.Run) {
 	w.t.Helper()
-	for rep, err := range w.r.Reports(ctx, w.host) {
+	for rep, err := range w.r.Runs(ctx, w.host) {
 		require.NoError(w.t, err)
 		all = append(all, rep)
 	}
@@ -219,7 +219,7 @@ func (w *world) events(q chatadmin.EventQuery) (all []chatadmin.AuditEvent) {
 }
 
 // interrupted is a run that has begun and deleted as many batches, 0 or more.
-func (w *world) interrupted(s *chatadmin.Scope, batches int) retention.Report {
+func (w *world) interrupted(s *chatadmin.Scope, batches int) *retention.Run {
 	w.t.Helper()
 	c, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -235,6 +235,6 @@ func (w *world) interrupted(s *chatadmin.Scope, batches int) retention.Report {
 	rep, err := w.r.Apply(c, s, p, nil)
 	w.before = nil
 	require.ErrorIs(w.t, err, context.Canceled)
-	require.Equal(w.t, retention.Running, rep.State)
+	require.Equal(w.t, chatadmin.RunRunning, rep.State)
 	return rep
 }

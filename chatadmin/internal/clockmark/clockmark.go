@@ -6,6 +6,7 @@ package clockmark
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -64,13 +65,46 @@ func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task str
 	return m, nil
 }
 
-// Move writes that the clock was believed at a time, and up to which age things go.
+// Move writes that the clock was believed at a time, and up to which age things
+// go. A worker looks at the domain again when the mark is stale.
 func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, at, before time.Time) error {
-	m.Version, m.At, m.Before = version, at, before
+	m.At, m.Before = at, before
+	return m.Postpone(ctx, w, domain, task, at.Add(Coarse))
+}
+
+// Postpone writes when a worker looks at the domain again.
+func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, due time.Time) error {
+	m.Version = version
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key(domain, task), Data: data}, Was: m.rev}}
+	changes := []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key(domain, task), Due: due, Data: data}, Was: m.rev}}
 	return w.PutRecords(ctx, changes)
+}
+
+// Due yields the domains at which the worker of a task is to look. One whose time
+// was written by a clock that was ahead is looked at, too.
+func Due(admin *chatadmin.Admin, task string) func(context.Context) iter.Seq2[chatadmin.ID, error] {
+	return func(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
+		return func(yield func(chatadmin.ID, error) bool) {
+			for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+				rs, next, err := admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
+				if err != nil {
+					yield("", err)
+					return
+				}
+				now := admin.Now()
+				for _, rec := range rs {
+					waits := rec.Due.After(now) && !rec.Due.After(now.Add(Coarse))
+					if rec.ID == task && !waits && !yield(rec.Domain, nil) {
+						return
+					}
+				}
+				if p.After = next; next == "" {
+					return
+				}
+			}
+		}
+	}
 }
