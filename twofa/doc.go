@@ -59,7 +59,7 @@
 //	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RevokeAllTrusted, RecoveryCodes
 //	twofactor                   PlanMode, SetMode, Reset
 //	host                        Reseal, ResumeReseal
-//	host                        Ask, Open, Answer, Resend, SendNotices, TwoFactorEnabled
+//	host                        Ask, Open, Answer, Challenge, Resend, SendNotices, TwoFactorEnabled
 //
 // Nobody acts on a user whose role stands above theirs. ChangeSettings cannot change the policy.
 //

@@ -64,15 +64,18 @@ func (s stored) policy() Policy {
 }
 
 func decodePolicy(data json.RawMessage) (stored, error) {
-	s := stored{Mode: Off}
 	if len(data) == 0 {
-		return s, nil
+		return stored{Mode: Off}, nil
 	}
+	var s stored
 	if err := json.Unmarshal(data, &s); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
 	}
 	if s.Version > policyVersion {
 		return stored{}, fmt.Errorf("the two-factor policy was written by a newer version of this library")
+	}
+	if s.Version < 1 || s.Seconds < 0 || s.Seconds > int64(MaxValidity/time.Second) { // before it is multiplied
+		return stored{}, fmt.Errorf("the two-factor policy has version %d and a validity of %d seconds, which no policy has: %w", s.Version, s.Seconds, chatadmin.ErrInvalid)
 	}
 	if err := s.policy().check(); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
@@ -80,8 +83,14 @@ func decodePolicy(data json.RawMessage) (stored, error) {
 	return s, nil
 }
 
-// PolicyOf reads what a domain has decided from its settings.
+var errNoSettings = fmt.Errorf("no settings of a domain were given: %w", chatadmin.ErrInvalid)
+
+// PolicyOf reads what a domain has decided from its settings. Without settings
+// (nil) it returns chatadmin.ErrInvalid.
 func PolicyOf(set *chatadmin.Settings) (Policy, error) {
+	if set == nil {
+		return Policy{}, errNoSettings
+	}
 	s, err := decodePolicy(set.Policies[policyName])
 	return s.policy(), err
 }

@@ -49,10 +49,20 @@ type Decision struct {
 // Allowed reports whether the user comes in.
 func (d Decision) Allowed() bool { return d.Outcome == Allowed }
 
-// Message is what to show to whoever is refused: the same words whatever the reason.
+// Message is what to show to whoever is refused. The words are the same for
+// every reason but those that come after the first factor has held: no address
+// for a code, too many codes, and an answer that cannot be a code.
 func (d Decision) Message() string {
 	if d.Outcome != Denied {
 		return ""
+	}
+	switch d.reason { // the first factor has held: whoever knows it may know this
+	case NoAddress:
+		return "A code cannot be sent to you by e-mail. Ask your administrator for a working e-mail address."
+	case TooManyCodes:
+		return "Too many codes were sent or were wrong. Try again later."
+	case NotACode:
+		return "That is not a code. Type the digits as they are shown."
 	}
 	return "That did not work. Check what you typed and try again; if it goes on, ask your administrator."
 }
@@ -79,21 +89,26 @@ func (d Decision) LogValue() slog.Value {
 type Reason string
 
 const (
-	Unknown     Reason = "unknown"      // no user has this login
-	Spelling    Reason = "spelling"     // the domain wants the exact spelling; counts as a failure
-	Wrong       Reason = "wrong"        // the first factor did not hold; counts as a failure
-	WrongCode   Reason = "wrong_code"   // the second factor did not hold; counts as a failure
-	Locked      Reason = "locked"       // by failed sign-ins
-	NoAccess    Reason = "denied"       // an administrator has denied access for now
-	Deactivated Reason = "deactivated"  //
-	Deleting    Reason = "deleting"     // the user is being deleted
-	NoDomain    Reason = "domain"       // the domain is suspended or closing
-	NoDevice    Reason = "device"       // the device is disabled
-	NoChallenge Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
-	Busy        Reason = "busy"         // too many attempts of this user at the same time
-	Expired     Reason = "expired"      // verifying took so long that the attempt counts as a failure
-	Vetoed      Reason = "vetoed"       // the application refused a first sign-in
-	Failed      Reason = "failed"       // no decision was possible: there is an error beside it
+	Unknown     Reason = "unknown"     // no user has this login
+	Spelling    Reason = "spelling"    // the domain wants the exact spelling; counts as a failure
+	Wrong       Reason = "wrong"       // the first factor did not hold; counts as a failure
+	WrongCode   Reason = "wrong_code"  // the second factor did not hold; counts as a failure
+	Locked      Reason = "locked"      // by failed sign-ins
+	NoAccess    Reason = "denied"      // an administrator has denied access for now
+	Deactivated Reason = "deactivated" //
+	Deleting    Reason = "deleting"    // the user is being deleted
+	NoDomain    Reason = "domain"      // the domain is suspended or closing
+	NoDevice    Reason = "device"      // the device is disabled
+	NotACode    Reason = "not_a_code"  // the answer cannot be a code; does not count
+	NoAddress   Reason = "no_address"  // the user has no address that a code reaches
+	// TooManyCodes: the user was sent too many codes, or too many were wrong. It
+	// passes with time.
+	TooManyCodes Reason = "too_many_codes"
+	NoChallenge  Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
+	Busy         Reason = "busy"         // too many attempts of this user at the same time
+	Expired      Reason = "expired"      // verifying took so long that the attempt counts as a failure
+	Vetoed       Reason = "vetoed"       // the application refused a first sign-in
+	Failed       Reason = "failed"       // no decision was possible: there is an error beside it
 )
 
 // standing is why a user cannot come in whatever they know; "" where they can.
