@@ -64,18 +64,21 @@ func (s stored) policy() Policy {
 }
 
 func decodePolicy(data json.RawMessage) (stored, error) {
+	var s stored
 	if len(data) == 0 {
 		return stored{Mode: Off}, nil
 	}
-	var s stored
 	if err := json.Unmarshal(data, &s); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
+	}
+	if s.Version < 1 {
+		return stored{}, fmt.Errorf("the two-factor policy has no version, it is damaged: %w", chatadmin.ErrInvalid)
 	}
 	if s.Version > policyVersion {
 		return stored{}, fmt.Errorf("the two-factor policy was written by a newer version of this library")
 	}
-	if s.Version < 1 || s.Seconds < 0 || s.Seconds > int64(MaxValidity/time.Second) { // before it is multiplied
-		return stored{}, fmt.Errorf("the two-factor policy has version %d and a validity of %d seconds, which no policy has: %w", s.Version, s.Seconds, chatadmin.ErrInvalid)
+	if s.Seconds < 0 || s.Seconds > int64(MaxValidity/time.Second) { // before it is multiplied
+		return stored{}, fmt.Errorf("the two-factor policy has a validity of %d seconds, which no policy has: %w", s.Seconds, chatadmin.ErrInvalid)
 	}
 	if err := s.policy().check(); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
