@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -110,8 +111,18 @@ func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind strin
 	return ds[0], nil
 }
 
-// change changes devices in one transaction: all or none. Only what the user may do to own devices goes without the permission.
+// change changes devices in one transaction: all or none. Only what the user may do to own devices goes without the permission. Where those of users are selected, one
+// that goes meanwhile is no error: it looks again.
 func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
+	for attempt := 1; ; attempt++ {
+		out, err := r.changeSelected(ctx, s, kind, sel, own, f)
+		if attempt == 4 || len(sel.Devices) > 0 || !errors.Is(err, chatadmin.ErrNotFound) {
+			return out, err
+		}
+	}
+}
+
+func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
 	ids, err := r.selected(ctx, s, sel, own)
 	if err != nil {
 		return nil, err
@@ -148,8 +159,19 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 	return out, nil
 }
 
+// scoped refuses a call without a scope.
+func scoped(s *chatadmin.Scope) error {
+	if s == nil || s.Admin() == nil {
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+	}
+	return nil
+}
+
 // selected finds the devices of a selection, for Options.Before and for the transaction. What the actor may not know of looks as if it were not permitted.
 func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selection, own bool) ([]chatadmin.ID, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	need := chatadmin.PermDevices
 	if own {
 		need = ""
@@ -171,11 +193,22 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if err != nil {
 		return nil, err
 	}
+	if len(sel.Devices) == 0 { // what is missing went meanwhile
+		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.there() })
+		if ids = nil; len(hs) == 0 {
+			return nil, errNoDevices
+		}
+		for _, h := range hs {
+			ids = append(ids, h.id)
+		}
+	}
 	if len(hs) < len(ids) || slices.ContainsFunc(hs, func(h *held) bool { return h.user != s.Actor() }) {
 		return nil, forbidden
 	}
 	return ids, nil
 }
+
+var errNoDevices = fmt.Errorf("these users have no devices: %w", chatadmin.ErrNotFound)
 
 // resolve lists what a selection selects, at most so many, each device once.
 func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
@@ -210,7 +243,7 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 		}
 	}
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("these users have no devices: %w", chatadmin.ErrNotFound)
+		return nil, errNoDevices
 	}
 	return ids, nil
 }

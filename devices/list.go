@@ -26,6 +26,9 @@ type Query struct {
 // by their device id; a search returns those whose device id fits first, then those of users whose login fits, then those of users whose name does. It needs chatadmin.PermDevices, but for one's own
 // devices: Query.User is the actor.
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+	if err := scoped(s); err != nil {
+		return nil, "", err
+	}
 	need := chatadmin.PermDevices
 	if q.User != "" && q.User == s.Actor() {
 		need = ""
@@ -208,6 +211,9 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 		by = forever // also what a clock that was ahead has asked for
 	}
 	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+		if err := scoped(s); err != nil {
+			return nil, "", err
+		}
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 			return nil, "", err
 		}
@@ -232,6 +238,9 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 // History lists the commands a device was given and who asked for them, the oldest first, of all its generations. Records of a device that was removed are gone, but for a command
 // that is still pending; the audit log has the rest. It needs chatadmin.PermDevices.
 func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) ([]Command, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 		return nil, err
 	}

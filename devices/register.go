@@ -29,6 +29,9 @@ type Registered struct {
 // administrator, has disabled. Of the latter the newest Options.MaxPerUser are
 // kept: registering a new device takes the others off the list.
 func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, n Registration) (Registered, error) {
+	if err := scoped(s); err != nil {
+		return Registered{}, err
+	}
 	if err := n.check(); err != nil {
 		return Registered{}, err
 	}

@@ -31,6 +31,9 @@ type PlannedWipe struct {
 // PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It needs chatadmin.PermDevices, and
 // power over all of their users.
 func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selection) (*WipePlan, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	d, set, role, err := s.ViewAs(ctx, chatadmin.PermDevices)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,9 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 // chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed, and with chatadmin.ErrForbidden where
 // the role of a user has risen above the actor's. Interrupted, it is finished by ResumeWipe: the job that comes with the error has the ID, if it has begun. progress may be nil.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+	if err := scoped(s); err != nil {
+		return chatadmin.Job{}, err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 		return chatadmin.Job{}, err
 	}
@@ -236,6 +242,9 @@ type WipeResult struct {
 
 // ResumeWipe continues what ApplyWipe began, in the name of who began it.
 func (r *Registry) ResumeWipe(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+	if err := scoped(s); err != nil {
+		return chatadmin.Job{}, err
+	}
 	return s.RunJob(ctx, job, func(_ context.Context, j *chatadmin.Job) (chatadmin.Step, error) {
 		var planned []PlannedWipe
 		if j.Kind != wipeJob {

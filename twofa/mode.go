@@ -92,6 +92,9 @@ var modeCounts = []string{"network", "guests", "affected", "cannot_pass", "admin
 
 // PlanMode counts what a policy would do, and changes nothing. It needs chatadmin.PermTwoFactor. It reads all users of the domain, page by page.
 func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*ModePlan, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	d, set, err := s.View(ctx, chatadmin.PermTwoFactor)
 	if err != nil {
 		return nil, err
@@ -234,6 +237,9 @@ func cannotPassWarning(m Mode, n int64) string {
 // a code; and a *BlockedError if no administrator could then sign in, or if this
 // program has no Mailer and the mode needs one.
 func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePlan) error {
+	if err := scoped(s); err != nil {
+		return err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermTwoFactor); err != nil {
 		return err
 	}

@@ -137,6 +137,14 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 	return enabled, nil
 }
 
+// scoped refuses a call without a scope.
+func scoped(s *chatadmin.Scope) error {
+	if s == nil || s.Admin() == nil {
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+	}
+	return nil
+}
+
 // need is the permission for what users may do for themselves.
 func need(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
 	if user == s.Actor() {

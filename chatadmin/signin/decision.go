@@ -89,26 +89,29 @@ func (d Decision) LogValue() slog.Value {
 type Reason string
 
 const (
-	Unknown     Reason = "unknown"     // no user has this login
-	Spelling    Reason = "spelling"    // the domain wants the exact spelling; counts as a failure
-	Wrong       Reason = "wrong"       // the first factor did not hold; counts as a failure
-	WrongCode   Reason = "wrong_code"  // the second factor did not hold; counts as a failure
-	Locked      Reason = "locked"      // by failed sign-ins
-	NoAccess    Reason = "denied"      // an administrator has denied access for now
-	Deactivated Reason = "deactivated" //
-	Deleting    Reason = "deleting"    // the user is being deleted
-	NoDomain    Reason = "domain"      // the domain is suspended or closing
-	NoDevice    Reason = "device"      // the device is disabled
-	NotACode    Reason = "not_a_code"  // the answer cannot be a code; does not count
-	NoAddress   Reason = "no_address"  // the user has no address that a code reaches
-	// TooManyCodes: the user was sent too many codes, or too many were wrong. It
-	// passes with time.
-	TooManyCodes Reason = "too_many_codes"
-	NoChallenge  Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
-	Busy         Reason = "busy"         // too many attempts of this user at the same time
-	Expired      Reason = "expired"      // verifying took so long that the attempt counts as a failure
-	Vetoed       Reason = "vetoed"       // the application refused a first sign-in
-	Failed       Reason = "failed"       // no decision was possible: there is an error beside it
+	Unknown     Reason = "unknown"      // no user has this login
+	Spelling    Reason = "spelling"     // the domain wants the exact spelling; counts as a failure
+	Wrong       Reason = "wrong"        // the first factor did not hold; counts as a failure
+	WrongCode   Reason = "wrong_code"   // the second factor did not hold; counts as a failure
+	Locked      Reason = "locked"       // by failed sign-ins
+	NoAccess    Reason = "denied"       // an administrator has denied access for now
+	Deactivated Reason = "deactivated"  //
+	Deleting    Reason = "deleting"     // the user is being deleted
+	NoDomain    Reason = "domain"       // the domain is suspended or closing
+	NoDevice    Reason = "device"       // the device is disabled
+	NoChallenge Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
+	Busy        Reason = "busy"         // too many attempts of this user at the same time
+	Expired     Reason = "expired"      // verifying took so long that the attempt counts as a failure
+	Vetoed      Reason = "vetoed"       // the application refused a first sign-in
+	Failed      Reason = "failed"       // no decision was possible: there is an error beside it
+)
+
+// The reasons of which nothing counts, and which the person may know: their first
+// factor has held.
+const (
+	NotACode     Reason = "not_a_code"     // the answer cannot be a code
+	NoAddress    Reason = "no_address"     // the user has no address that a code reaches
+	TooManyCodes Reason = "too_many_codes" // too many codes were sent or were wrong; it passes with time
 )
 
 // standing is why a user cannot come in whatever they know; "" where they can.
