@@ -57,6 +57,8 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	return signin.Asked{}, &signin.Refusal{Reason: reason, Err: err}
 }
 
+var errNoSettings = fmt.Errorf("no settings of a domain were given: %w", chatadmin.ErrInvalid)
+
 func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
 	if set == nil {
 		return signin.Asked{}, errNoSettings

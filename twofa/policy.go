@@ -86,10 +86,8 @@ func decodePolicy(data json.RawMessage) (stored, error) {
 	return s, nil
 }
 
-var errNoSettings = fmt.Errorf("no settings of a domain were given: %w", chatadmin.ErrInvalid)
-
-// PolicyOf reads what a domain has decided from its settings. Without settings
-// (nil) it returns chatadmin.ErrInvalid.
+// PolicyOf reads what a domain has decided from its settings.
+// Without settings (nil) it returns chatadmin.ErrInvalid.
 func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	if set == nil {
 		return Policy{}, errNoSettings
