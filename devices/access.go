@@ -18,8 +18,11 @@ func These(devices ...chatadmin.ID) Selection { return Selection{Devices: device
 // Of selects all devices of users.
 func Of(users ...chatadmin.ID) Selection { return Selection{Users: users} }
 
-// Disable ends the access of devices: their next request is refused, and their credentials are dead for good. A pending wipe stays pending. It needs chatadmin.PermDevices, but for
-// one's own devices: who has lost a phone need not wait for an administrator. A device that its user has disabled does not count against Options.MaxPerUser. It returns the devices as they are then.
+// Disable ends the access of devices: their next request is refused, and their
+// credentials are dead for good. A pending wipe stays pending. It needs
+// chatadmin.PermDevices, but for one's own devices: who has lost a phone need
+// not wait for an administrator. A device that its user has disabled does not
+// count against Options.MaxPerUser. It returns the devices as they are then.
 func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selection) ([]Device, error) {
 	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Work, h *held) error {
 		if h.user == w.Actor.ID {
@@ -32,7 +35,8 @@ func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selectio
 // EnableOptions say how Enable deals with wipes; nil means defaults.
 type EnableOptions struct {
 	// CancelWipe cancels wipes that are not delivered yet, if the actor may: see
-	// Registry.CancelWipe. Without it, or once the wipe is delivered, enabling a device whose wipe is pending is ErrWipePending.
+	// Registry.CancelWipe. Without it, or once the wipe is delivered, enabling a
+	// device whose wipe is pending is ErrWipePending.
 	CancelWipe bool
 }
 
@@ -59,8 +63,9 @@ func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmi
 	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
 
-// CancelWipe takes back a wipe that is not delivered yet, or refuses with ErrState. The device stays disabled. That of a device which was deleted meanwhile can be taken back too: it is not
-// known any more whose it was.
+// CancelWipe takes back a wipe that is not delivered yet, or refuses with
+// ErrState. The device stays disabled. That of a device which was deleted
+// meanwhile can be taken back too: it is not known any more whose it was.
 //
 // It needs chatadmin.PermDevices, and power over the user who asked for the wipe,
 // not only over the device's. A wipe that the host has asked for, or a user who
@@ -111,8 +116,9 @@ func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind strin
 	return ds[0], nil
 }
 
-// change changes devices in one transaction: all or none. Only what the user may do to own devices goes without the permission. Where those of users are selected, one
-// that goes meanwhile is no error: it looks again.
+// change changes devices in one transaction: all or none. Only what the user
+// may do to own devices goes without the permission. Where those of users are
+// selected, one that goes meanwhile is no error: it looks again.
 func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
 	for attempt := 1; ; attempt++ {
 		out, err := r.changeSelected(ctx, s, kind, sel, own, f)

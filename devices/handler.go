@@ -35,9 +35,12 @@ type handler struct {
 // an Authenticate.
 var errNoAuthenticate = errors.New("the handler has no Authenticate: nobody can register a device")
 
-// Handler is the device side over HTTP: POST register, checkin and acknowledge, below the path where the host mounts it with http.StripPrefix. Only register asks Authenticate; without one (nil) it refuses everybody. The others are
-// authenticated by the wipe credential. What they speak is in the package documentation. Limits count what is authenticated: so nobody uses up those of a device by guessing, and
-// credentials of 256 bits are not guessed.
+// Handler is the device side over HTTP: POST register, checkin and acknowledge,
+// below the path where the host mounts it with http.StripPrefix. Only register
+// asks Authenticate; without one (nil) it refuses everybody. The others are
+// authenticated by the wipe credential. What they speak is in the package
+// documentation. Limits count what is authenticated: so nobody uses up those of
+// a device by guessing, and credentials of 256 bits are not guessed.
 func (r *Registry) Handler(who Authenticate, o *HandlerOptions) http.Handler {
 	most := 30
 	if o != nil && o.PerMinute > 0 {

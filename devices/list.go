@@ -203,8 +203,10 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) (
 	return out, nil
 }
 
-// Pending lists the devices whose wipe was asked for so long ago or longer and is not answered yet, the oldest first; for 0 all of them. Of a device that was deleted meanwhile ID, Generation and
-// Command are left. It needs chatadmin.PermDevices.
+// Pending lists the devices whose wipe was asked for so long ago or longer and
+// is not answered yet, the oldest first; for 0 all of them. Of a device that
+// was deleted meanwhile ID, Generation and Command are left. It needs
+// chatadmin.PermDevices.
 func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time.Duration) iter.Seq2[Device, error] {
 	by := r.admin.Now().Add(-atLeast)
 	if atLeast <= 0 {

@@ -62,8 +62,9 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 	return out, nil
 }
 
-// place finds the user's device with a key, or makes room for it: surplus are the devices that go. Adding a device and taking the user's access both write the user's record: of two at once,
-// one loses its race and sees the other.
+// place finds the user's device with a key, or makes room for it: surplus are
+// the devices that go. Adding a device and taking the user's access both write
+// the user's record: of two at once, one loses its race and sees the other.
 func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
 	if err := mayRegister(ctx, w, user); err != nil {
 		return nil, nil, err

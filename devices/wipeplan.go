@@ -103,10 +103,15 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 	return true
 }
 
-// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of the Admin is shown the whole plan first, and then each batch. It refuses a plan with chatadmin.ErrInvalid if
-// PlanWipe cannot have made it for the actor, such as one that names a device twice, with
-// chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed, and with chatadmin.ErrForbidden where
-// the role of a user has risen above the actor's. Interrupted, it is finished by ResumeWipe: the job that comes with the error has the ID, if it has begun. progress may be nil.
+// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of
+// the Admin is shown the whole plan first, and then each batch. It refuses a
+// plan with chatadmin.ErrInvalid if PlanWipe cannot have made it for the actor,
+// such as one that names a device twice, with chatadmin.ErrPlanStale where one
+// of its devices is gone, has registered anew or is being wiped already, or the
+// domain's settings have changed, and with chatadmin.ErrForbidden where the
+// role of a user has risen above the actor's. Interrupted, it is finished by
+// ResumeWipe: the job that comes with the error has the ID, if it has begun.
+// progress may be nil.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
 	if err := scoped(s); err != nil {
 		return chatadmin.Job{}, err

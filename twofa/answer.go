@@ -49,11 +49,14 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 	return signin.Open{Challenge: id, Domain: domain, User: user, Client: c.Client, Method: c.Method, Device: c.Device, Rev: c.rev(), Settings: &set}, nil
 }
 
-// Answer implements signin.SecondFactor. A code is taken as people type it: with
-// blanks around it, and with spaces and hyphens within. What cannot be a code at
-// all is Malformed, and is no guess; a challenge takes 10 such answers, and is
-// then over. A code is right once, whatever happens at the same time: if the store fails while it is used, the answer is an error and nobody gets in. It is one read
-// and one write of the user's record. The policy is the one that Open has read: one that changes between the two comes after this sign-in, and has forgotten a client that is remembered by it.
+// Answer implements signin.SecondFactor. A code is taken as people type it:
+// with blanks around it, and with spaces and hyphens within. What cannot be a
+// code at all is Malformed, and is no guess; a challenge takes 10 such answers,
+// and is then over. A code is right once, whatever happens at the same time: if
+// the store fails while it is used, the answer is an error and nobody gets in.
+// It is one read and one write of the user's record. The policy is the one that
+// Open has read: one that changes between the two comes after this sign-in, and
+// has forgotten a client that is remembered by it.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys

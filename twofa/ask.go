@@ -31,8 +31,11 @@ const (
 	KindAnswer       = "twofa.answer"
 )
 
-// Ask implements signin.SecondFactor. A remembered client passes, and its token is replaced: the one given does not work again. Otherwise a challenge is opened, and in the mode Email its code
-// is sent. While the challenge that the client holds (Attempt.Challenge) is open, it is asked again as it is: with the same secret to set up, and without a further mail.
+// Ask implements signin.SecondFactor. A remembered client passes, and its token
+// is replaced: the one given does not work again. Otherwise a challenge is
+// opened, and in the mode Email its code is sent. While the challenge that the
+// client holds (Attempt.Challenge) is open, it is asked again as it is: with
+// the same secret to set up, and without a further mail.
 //
 // For what the user lacks the error is a *signin.Refusal: of ErrNoAddress if no
 // code can be mailed to them, of ErrTooMany if too many codes were sent to them

@@ -184,7 +184,8 @@ func newRecoveryCode(rand io.Reader) (string, error) {
 	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:], nil
 }
 
-// parseRecoveryCode brings a code as a person typed it (see typed), in any case, into the one form that is hashed.
+// parseRecoveryCode brings a code as a person typed it (see typed), in any
+// case, into the one form that is hashed.
 func parseRecoveryCode(s string) (code string, ok bool) {
 	s = typed(s)
 	if len(s) != recoveryDigits || strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {

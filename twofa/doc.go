@@ -38,10 +38,17 @@
 //
 // # Authenticator
 //
-// Codes are those of RFC 6238 with SHA-1, 6 digits, 30 seconds, and a secret of 20 bytes: what every app understands. The first sign-in after the mode was switched on, or after a reset, brings a QR
-// code (PNG), the otpauth:// URI and the secret as text; it counts when a code has confirmed it, and that code is used up. Until then, and as long as the challenge is open, [Service.Challenge], or a
-// sign-in whose Attempt.Challenge names it, shows the same once more; another client gets a secret of its own. A code works once: its time step, the present one or one beside it, must
-// be greater than the last one used, and the revision of the user's record decides between two at once. Clocks that are set back and restarts reopen nothing. Switching the mode off and on keeps enrolled authenticators.
+// Codes are those of RFC 6238 with SHA-1, 6 digits, 30 seconds, and a secret of
+// 20 bytes: what every app understands. The first sign-in after the mode was
+// switched on, or after a reset, brings a QR code (PNG), the otpauth:// URI and
+// the secret as text; it counts when a code has confirmed it, and that code is
+// used up. Until then, and as long as the challenge is open,
+// [Service.Challenge], or a sign-in whose Attempt.Challenge names it, shows the
+// same once more; another client gets a secret of its own. A code works once:
+// its time step, the present one or one beside it, must be greater than the
+// last one used, and the revision of the user's record decides between two at
+// once. Clocks that are set back and restarts reopen nothing. Switching the
+// mode off and on keeps enrolled authenticators.
 //
 // # Codes by e-mail
 //
@@ -80,7 +87,8 @@
 //	host                        Reseal, ResumeReseal
 //	host                        Ask, Open, Answer, Challenge, Resend, SendNotices, TwoFactorEnabled
 //
-// Nobody acts on a user on whom chatadmin.Work.MayActOn refuses to act. ChangeSettings cannot change the policy.
+// Nobody acts on a user on whom chatadmin.Work.MayActOn refuses to act.
+// ChangeSettings cannot change the policy.
 //
 // # Changing the key
 //
