@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,15 +18,25 @@ func These(devices ...chatadmin.ID) Selection { return Selection{Devices: device
 // Of selects all devices of users.
 func Of(users ...chatadmin.ID) Selection { return Selection{Users: users} }
 
-// Disable ends the access of devices: their next request is refused, and their credentials are dead for good. A pending wipe stays pending. It needs chatadmin.PermDevices, but for
-// one's own devices: who has lost a phone need not wait for an administrator. It returns the devices as they are then.
+// Disable ends the access of devices: their next request is refused, and their
+// credentials are dead for good. A pending wipe stays pending. It needs
+// chatadmin.PermDevices, but for one's own devices: who has lost a phone need
+// not wait for an administrator. A device that its user has disabled does not
+// count against Options.MaxPerUser. It returns the devices as they are then.
 func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selection) ([]Device, error) {
-	return r.change(ctx, s, KindDisable, sel, true, func(_ *chatadmin.Work, h *held) error { return h.apply(Disable) })
+	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Work, h *held) error {
+		if h.user == w.Actor.ID {
+			return h.apply(DisableOwn)
+		}
+		return h.apply(Disable)
+	})
 }
 
 // EnableOptions say how Enable deals with wipes; nil means defaults.
 type EnableOptions struct {
-	// CancelWipe cancels wipes that are not delivered yet. Without it, or once the wipe is delivered, enabling a device whose wipe is pending is ErrWipePending.
+	// CancelWipe cancels wipes that are not delivered yet, if the actor may: see
+	// Registry.CancelWipe. Without it, or once the wipe is delivered, enabling a
+	// device whose wipe is pending is ErrWipePending.
 	CancelWipe bool
 }
 
@@ -34,6 +45,9 @@ type EnableOptions struct {
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
 	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Work, h *held) error {
 		if o != nil && o.CancelWipe && h.state() == Requested {
+			if err := mayCancel(ctx, w, h); err != nil {
+				return err
+			}
 			if err := h.end(w, CancelWipe, actor(w), ""); err != nil {
 				return err
 			}
@@ -49,10 +63,39 @@ func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmi
 	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
 
-// CancelWipe takes back a wipe that is not delivered yet, or refuses with ErrState. The device stays disabled. That of a device which was deleted meanwhile can be taken back too, by
-// whoever has power over the user who asked for it: it is not known any more whose it was. It needs chatadmin.PermDevices.
+// CancelWipe takes back a wipe that is not delivered yet, or refuses with
+// ErrState. The device stays disabled. That of a device which was deleted
+// meanwhile can be taken back too: it is not known any more whose it was.
+//
+// It needs chatadmin.PermDevices, and power over the user who asked for the wipe,
+// not only over the device's. A wipe that the host has asked for, or a user who
+// was deleted since, is taken back by the host or a domain admin alone.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
-	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error { return h.end(w, CancelWipe, actor(w), "") })
+	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error {
+		if h.state() == Requested {
+			if err := mayCancel(ctx, w, h); err != nil {
+				return err
+			}
+		}
+		return h.end(w, CancelWipe, actor(w), "")
+	})
+}
+
+// mayCancel refuses to take back a wipe that somebody has asked for on whom the
+// actor may not act. Nobody but the host and domain admins stands in for an asker
+// who is not there.
+func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
+	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
+		return nil
+	}
+	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{h.command.AskedBy})
+	switch {
+	case err != nil:
+		return err
+	case h.command.AskedBy == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
+		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can cancel it: %w", chatadmin.ErrForbidden)
+	}
+	return w.MayActOn(&us[0])
 }
 
 // Remove takes devices off the list, with their history. A pending wipe stays pending, and can still be fetched, answered and cancelled: where the client registers again before that,
@@ -73,8 +116,19 @@ func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind strin
 	return ds[0], nil
 }
 
-// change changes devices in one transaction: all or none. Only what the user may do to own devices goes without the permission.
+// change changes devices in one transaction: all or none. Only what the user
+// may do to own devices goes without the permission. Where those of users are
+// selected, one that goes meanwhile is no error: it looks again.
 func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
+	for attempt := 1; ; attempt++ {
+		out, err := r.changeSelected(ctx, s, kind, sel, own, f)
+		if attempt == 4 || len(sel.Devices) > 0 || !errors.Is(err, chatadmin.ErrNotFound) {
+			return out, err
+		}
+	}
+}
+
+func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
 	ids, err := r.selected(ctx, s, sel, own)
 	if err != nil {
 		return nil, err
@@ -111,8 +165,19 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 	return out, nil
 }
 
+// scoped refuses a call without a scope.
+func scoped(s *chatadmin.Scope) error {
+	if s == nil || s.Admin() == nil {
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+	}
+	return nil
+}
+
 // selected finds the devices of a selection, for Options.Before and for the transaction. What the actor may not know of looks as if it were not permitted.
 func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selection, own bool) ([]chatadmin.ID, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	need := chatadmin.PermDevices
 	if own {
 		need = ""
@@ -134,11 +199,22 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if err != nil {
 		return nil, err
 	}
+	if len(sel.Devices) == 0 { // what is missing went meanwhile
+		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.there() })
+		if ids = nil; len(hs) == 0 {
+			return nil, errNoDevices
+		}
+		for _, h := range hs {
+			ids = append(ids, h.id)
+		}
+	}
 	if len(hs) < len(ids) || slices.ContainsFunc(hs, func(h *held) bool { return h.user != s.Actor() }) {
 		return nil, forbidden
 	}
 	return ids, nil
 }
+
+var errNoDevices = fmt.Errorf("these users have no devices: %w", chatadmin.ErrNotFound)
 
 // resolve lists what a selection selects, at most so many, each device once.
 func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
@@ -173,7 +249,7 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 		}
 	}
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("these users have no devices: %w", chatadmin.ErrNotFound)
+		return nil, errNoDevices
 	}
 	return ids, nil
 }
@@ -218,7 +294,11 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) erro
 
 // above finds the users of devices whose role stands above the actor's, with the refusal for each.
 func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
-	us, err := w.Users(ctx, w.Domain.ID, usersOf(hs))
+	users := usersOf(hs)
+	if len(users) == 0 {
+		return nil, nil
+	}
+	us, err := w.Users(ctx, w.Domain.ID, users)
 	if err != nil {
 		return nil, err
 	}
@@ -231,18 +311,15 @@ func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID
 	return refused, nil
 }
 
-// usersOf lists whose devices these are, each once. What is left of a device counts as that of the user who asked for its wipe.
+// usersOf lists whose devices these are, each once. Of what is left of a device
+// it is not known any more.
 func usersOf(hs []*held) []chatadmin.ID {
 	var users []chatadmin.ID
-	seen := map[chatadmin.ID]bool{}
+	seen := map[chatadmin.ID]bool{"": true}
 	for _, h := range hs {
-		user := h.user
-		if !h.there() {
-			user = h.command.AskedBy
-		}
-		if !seen[user] {
-			seen[user] = true
-			users = append(users, user)
+		if !seen[h.user] {
+			seen[h.user] = true
+			users = append(users, h.user)
 		}
 	}
 	return users

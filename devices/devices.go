@@ -20,7 +20,7 @@ var (
 	// ErrStale is an acknowledgement of something that is not the device's last command. It changes nothing.
 	ErrStale = errors.New("this is not the device's present command; nothing was changed")
 	// ErrTooMany is a registration beyond Options.MaxPerUser.
-	ErrTooMany = errors.New("the user has too many devices: remove one first")
+	ErrTooMany = errors.New("the user has too many devices: disable or remove one first")
 )
 
 type wipePending struct{}
@@ -47,7 +47,10 @@ const (
 type Options struct {
 	// Pusher wakes devices that have something to do; without one they learn it when they next check in.
 	Pusher chatadmin.Pusher
-	// MaxPerUser is how many devices a user may have; default 20. It bounds what deactivating a user has to change at once.
+	// MaxPerUser is how many devices a user may have; default 20. Devices that are
+	// being wiped or were wiped, and those that the user has disabled, do not
+	// count; of the latter twice as many can be there at most. So it bounds what
+	// deactivating a user has to change at once.
 	MaxPerUser int
 	// SeenEvery is how old a device's last activity may become before a request renews it; default 5 minutes.
 	SeenEvery time.Duration
@@ -61,6 +64,7 @@ type Registry struct {
 	o       Options
 	seen    activity
 	domains sync.Map // chatadmin.ID -> domainState
+	swept   sync.Map // chatadmin.ID -> when SendPushes last looked at all pushes
 }
 
 var _ signin.Devices = (*Registry)(nil)

@@ -40,7 +40,11 @@
 //
 // # Who may do what
 //
-// A call needs the permission in its line, and no power over a user whose role stands above the actor's. An ID of another domain behaves like one that does not exist.
+// A call needs the permission in its line, and power over the users whose
+// devices it changes: see chatadmin.Work.MayActOn. Taking back a wipe needs
+// power over the user who asked for it, too; if the host asked for it, or
+// somebody who was deleted since, it takes the host or a domain admin. An ID of
+// another domain behaves like one that does not exist.
 //
 //	devices   List, All, Pending, History, Disable, Enable, Wipe, CancelWipe, Remove, PlanWipe, ApplyWipe, ResumeWipe (and to have begun the job)
 //	(none)    List, All and Disable, for one's own devices; Register, for oneself or by the host
@@ -53,8 +57,13 @@
 //
 // # Bounds
 //
-// A call changes up to 500 devices, in one transaction; wiping more is planned, and runs as a job. A user has at most Options.MaxPerUser devices (20), which bounds what deactivating a thousand
-// users at once has to write: usually two or three devices each, 20,000 at the very worst.
+// A call changes up to 500 devices, in one transaction; wiping more is planned,
+// and runs as a job. A user has at most Options.MaxPerUser devices (20); those
+// that the user has disabled do not count, and are at most as many once another
+// one is registered; those that an administrator has had wiped do not count
+// either. This bounds what deactivating a thousand users at once has to write:
+// usually two or three devices each, 40,000 at the very worst, and what was
+// wiped.
 //
 // # The device side
 //

@@ -31,13 +31,23 @@ type handler struct {
 	limit    *limiter
 }
 
-// Handler is the device side over HTTP: POST register, checkin and acknowledge, below the path where the host mounts it with http.StripPrefix. Only register asks Authenticate; the others are
-// authenticated by the wipe credential. What they speak is in the package documentation. Limits count what is authenticated: so nobody uses up those of a device by guessing, and
-// credentials of 256 bits are not guessed.
+// errNoAuthenticate refuses every registration of a Handler that was made without
+// an Authenticate.
+var errNoAuthenticate = errors.New("the handler has no Authenticate: nobody can register a device")
+
+// Handler is the device side over HTTP: POST register, checkin and acknowledge,
+// below the path where the host mounts it with http.StripPrefix. Only register
+// asks Authenticate; without one (nil) it refuses everybody. The others are
+// authenticated by the wipe credential. What they speak is in the package
+// documentation. Limits count what is authenticated: so nobody uses up those of
+// a device by guessing, and credentials of 256 bits are not guessed.
 func (r *Registry) Handler(who Authenticate, o *HandlerOptions) http.Handler {
 	most := 30
 	if o != nil && o.PerMinute > 0 {
 		most = o.PerMinute
+	}
+	if who == nil { // it must not let in whoever comes
+		who = func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return "", "", errNoAuthenticate }
 	}
 	h := &handler{r, who, newLimiter(most)}
 	mux := http.NewServeMux()
@@ -158,6 +168,9 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 
 // Bearer is the credential that a request shows in its header "Authorization: Bearer …"; "" where there is none.
 func Bearer(r *http.Request) string {
+	if r == nil {
+		return ""
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""

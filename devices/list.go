@@ -26,6 +26,9 @@ type Query struct {
 // by their device id; a search returns those whose device id fits first, then those of users whose login fits, then those of users whose name does. It needs chatadmin.PermDevices, but for one's own
 // devices: Query.User is the actor.
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+	if err := scoped(s); err != nil {
+		return nil, "", err
+	}
 	need := chatadmin.PermDevices
 	if q.User != "" && q.User == s.Actor() {
 		need = ""
@@ -200,11 +203,19 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) (
 	return out, nil
 }
 
-// Pending lists the devices whose wipe was asked for so long ago or longer and is not answered yet, the oldest first. Of a device that was deleted meanwhile ID, Generation and
-// Command are left. It needs chatadmin.PermDevices.
+// Pending lists the devices whose wipe was asked for so long ago or longer and
+// is not answered yet, the oldest first; for 0 all of them. Of a device that
+// was deleted meanwhile ID, Generation and Command are left. It needs
+// chatadmin.PermDevices.
 func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time.Duration) iter.Seq2[Device, error] {
 	by := r.admin.Now().Add(-atLeast)
+	if atLeast <= 0 {
+		by = forever // also what a clock that was ahead has asked for
+	}
 	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+		if err := scoped(s); err != nil {
+			return nil, "", err
+		}
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 			return nil, "", err
 		}
@@ -229,6 +240,9 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 // History lists the commands a device was given and who asked for them, the oldest first, of all its generations. Records of a device that was removed are gone, but for a command
 // that is still pending; the audit log has the rest. It needs chatadmin.PermDevices.
 func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) ([]Command, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 		return nil, err
 	}

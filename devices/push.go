@@ -15,7 +15,34 @@ const (
 	pushBatch = 50
 	kindPush  = "device.push" // what Options.Before is asked about
 	maxPushes = 8             // tries of one push: the last about four hours after the first
+
+	pushMost  = time.Minute << maxPushes // no push is put off by more
+	pushSweep = time.Hour                // how often a process looks for what a wrong clock has put off for longer
 )
+
+// forever is later than every time that is written.
+var forever = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// clockSkew is how far apart the clocks of two processes may be. What lies
+// further ahead than it could was written by a clock that was wrong.
+const clockSkew = 5 * time.Minute
+
+// waits reports whether a push still waits for its time, as far as that is to be
+// believed.
+func waits(due, now time.Time) bool {
+	return now.Before(due) && !due.After(now.Add(pushMost+clockSkew))
+}
+
+// sweeps reports whether it is time to look at all pushes of a domain, due or
+// not: a process whose own clock was put back does so at once.
+func (r *Registry) sweeps(domain chatadmin.ID, now time.Time) bool {
+	last, ok := r.swept.Load(domain)
+	if !ok {
+		return true
+	}
+	age := now.Sub(last.(time.Time))
+	return age < 0 || age >= pushSweep
+}
 
 // push is one that waits: its record is due when it is to be tried.
 type push struct {
@@ -36,12 +63,18 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 	if r.o.Pusher == nil {
 		return 0, nil
 	}
-	q, total := chatadmin.RecordQuery{Kind: pushKind, Domain: domain, DueBy: r.admin.Now()}, 0
+	now := r.admin.Now()
+	q, total := chatadmin.RecordQuery{Kind: pushKind, Domain: domain, DueBy: now}, 0
+	sweep := r.sweeps(domain, now)
+	if sweep {
+		q.DueBy = forever
+	}
 	for p := (chatadmin.Page{Limit: pushBatch}); ; {
 		due, next, err := r.admin.Store().ListRecords(ctx, q, p)
 		if err != nil {
 			return total, err
 		}
+		due = slices.DeleteFunc(due, func(r chatadmin.Record) bool { return waits(r.Due, now) })
 		sent, err := r.sendPushes(ctx, domain, due)
 		if total += sent; errors.Is(err, chatadmin.ErrBusy) {
 			return total, nil // another worker is at it
@@ -49,6 +82,9 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 			return total, err
 		}
 		if next == "" {
+			if sweep {
+				r.swept.Store(domain, now)
+			}
 			return total, nil
 		}
 		p.After = next

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -22,8 +23,15 @@ type Registered struct {
 //
 // A device that is disabled stays so and gets no session. One whose wipe is pending is the same generation still, and must fetch and answer the wipe first, for which it gets a new
 // credential; after that it can register again. So it is with one that was removed before it answered its wipe: it is back on the list.
-// A user has at most Options.MaxPerUser devices: ErrTooMany.
+//
+// A user has at most Options.MaxPerUser devices, else ErrTooMany. Those do not
+// count that are being wiped or were wiped, nor those that their user, and no
+// administrator, has disabled. Of the latter the newest Options.MaxPerUser are
+// kept: registering a new device takes the others off the list.
 func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, n Registration) (Registered, error) {
+	if err := scoped(s); err != nil {
+		return Registered{}, err
+	}
 	if err := n.check(); err != nil {
 		return Registered{}, err
 	}
@@ -36,11 +44,14 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 		if w.Settings.State != chatadmin.DomainActive {
 			return fmt.Errorf("the domain is %s: %w", w.Settings.State, chatadmin.ErrSuspended)
 		}
-		h, err := r.place(ctx, w, user, n.Key, id)
+		h, surplus, err := r.place(ctx, w, user, n.Key, id)
 		if err != nil {
 			return err
 		}
 		if out, err = h.register(w, r.admin, n); err != nil {
+			return err
+		}
+		if err := write(ctx, w, KindRemove, surplus); err != nil {
 			return err
 		}
 		return write(ctx, w, KindRegister, []*held{h})
@@ -51,56 +62,96 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 	return out, nil
 }
 
-// place finds the user's device with a key, or makes room for it. Adding a device and taking the user's access both write the user's record: of two at once, one loses its race and
-// sees the other.
-func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (*held, error) {
-	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
-	if !opaque(user) {
-		return nil, unknown
-	}
-	if err := guard(ctx, w, []chatadmin.ID{user}); errors.Is(err, chatadmin.ErrNotFound) {
-		return nil, unknown
-	} else if err != nil {
-		return nil, err
-	}
-	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{user})
-	switch {
-	case err != nil:
-		return nil, err
-	case len(us) == 0 || us[0].Deleting:
-		return nil, unknown
-	case us[0].Status == chatadmin.Deactivated || us[0].Denied:
-		return nil, fmt.Errorf("user %q has no access: %w", chatadmin.Cut(us[0].Login), chatadmin.ErrForbidden)
+// place finds the user's device with a key, or makes room for it: surplus are
+// the devices that go. Adding a device and taking the user's access both write
+// the user's record: of two at once, one loses its race and sees the other.
+func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
+	if err := mayRegister(ctx, w, user); err != nil {
+		return nil, nil, err
 	}
 	is, err := registered(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if is != nil {
 		hs, err := withCommands(ctx, w, w.Domain.ID, []chatadmin.ID{is.ID}, []chatadmin.Device{*is})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return hs[0], nil
+		if h = hs[0]; h.data.Reasons == Wiped { // it is let in again, and then counts
+			surplus, err = r.room(ctx, w, user)
+		}
+		return h, surplus, err
 	}
-	q, n := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}, 0
-	for _, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return w.ListDevices(ctx, q, p) }) {
-		if err != nil {
-			return nil, err
-		}
-		if n++; n >= r.o.MaxPerUser {
-			return nil, fmt.Errorf("user %q has %d: %w", chatadmin.Cut(us[0].Login), n, ErrTooMany)
-		}
+	if h, err = takeBack(ctx, w, user, deviceKey); err != nil {
+		return nil, nil, err
 	}
-	h, err := takeBack(ctx, w, user, deviceKey)
-	switch {
-	case err != nil:
-		return nil, err
-	case h == nil:
+	if h == nil { // what is to be wiped does not count
+		if surplus, err = r.room(ctx, w, user); err != nil {
+			return nil, nil, err
+		}
 		h = &held{id: id, row: chatadmin.Device{ID: id}}
 	}
 	h.user, h.row.Domain, h.row.User, h.row.Key = user, w.Domain.ID, user, deviceKey
-	return h, nil
+	return h, surplus, nil
+}
+
+// mayRegister refuses users who are not there or have no access.
+func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) error {
+	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
+	if !opaque(user) {
+		return unknown
+	}
+	if err := guard(ctx, w, []chatadmin.ID{user}); errors.Is(err, chatadmin.ErrNotFound) {
+		return unknown
+	} else if err != nil {
+		return err
+	}
+	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{user})
+	switch {
+	case err != nil:
+		return err
+	case len(us) == 0 || us[0].Deleting:
+		return unknown
+	case us[0].Status == chatadmin.Deactivated || us[0].Denied:
+		return fmt.Errorf("user %q has no access: %w", chatadmin.Cut(us[0].Login), chatadmin.ErrForbidden)
+	}
+	return nil
+}
+
+// room refuses a user who has as many devices as they may, and finds the devices
+// that go off the list: else somebody could disable and register for ever.
+func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) ([]*held, error) {
+	var own []chatadmin.Device
+	count := 0
+	q := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
+	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return w.ListDevices(ctx, q, p) }) {
+		if err != nil {
+			return nil, err
+		}
+		known, err := decodeData(&d)
+		switch reasons := known.Reasons; {
+		case err != nil || reasons&(ByWipe|Wiped) == 0 && (reasons&ByAdmin != 0 || reasons&ByOwner == 0):
+			count++ // what cannot be read counts
+		case reasons&^ByUser == ByOwner:
+			own = append(own, d)
+		}
+	}
+	if count >= r.o.MaxPerUser {
+		return nil, fmt.Errorf("user %s has %d: %w", user, count, ErrTooMany)
+	}
+	if len(own) <= r.o.MaxPerUser {
+		return nil, nil
+	}
+	slices.SortFunc(own, func(a, b chatadmin.Device) int { return a.LastSeen.Compare(b.LastSeen) })
+	own = own[:len(own)-r.o.MaxPerUser]
+	surplus, err := withCommands(ctx, w, w.Domain.ID, rowIDs(own), own)
+	for _, h := range surplus {
+		if h.remove = true; err == nil {
+			err = dropHistory(ctx, w, h.id)
+		}
+	}
+	return surplus, err
 }
 
 // registered finds a user's device by the client's own device id; nil where there is none.

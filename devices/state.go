@@ -54,11 +54,12 @@ const (
 	ByUser                      // its user has no access: deactivated, denied or being deleted
 	ByWipe                      // a wipe is pending
 	Wiped                       // it was wiped, and has not registered again
+	ByOwner                     // its user disabled it
 )
 
-var reasonNames = []string{"admin", "user", "wipe", "wiped"}
+var reasonNames = []string{"admin", "user", "wipe", "wiped", "owner"}
 
-// String joins the names of the reasons by ",": "admin", "user", "wipe", "wiped".
+// String joins the names of the reasons by ",": "admin", "user", "wipe", "wiped", "owner".
 func (r Reasons) String() string {
 	var names []string
 	for i, name := range reasonNames {
@@ -99,7 +100,8 @@ type Event uint8
 
 const (
 	Register    Event = iota + 1 // the client registers anew
-	Disable                      // by an administrator, or by its user
+	Disable                      // by an administrator
+	DisableOwn                   // by its user
 	Enable                       // by an administrator
 	UserOut                      // its user loses access
 	UserIn                       // its user has access again
@@ -110,7 +112,7 @@ const (
 	WipeFailed                   // the device says so
 )
 
-var eventNames = [...]string{"", "register", "disable", "enable", "user loses access", "user has access again", "ask for wipe", "cancel wipe", "check in", "acknowledge",
+var eventNames = [...]string{"", "register", "disable", "disable one's own", "enable", "user loses access", "user has access again", "ask for wipe", "cancel wipe", "check in", "acknowledge",
 	"report failure"}
 
 // String says what happens.
@@ -129,9 +131,10 @@ const same Wipe = 0xff
 
 // rules is the whole state machine. What stands in no line is refused.
 var rules = []rule{
-	{on: Register, to: None, refuse: ByAdmin | ByUser | ByWipe, clear: Wiped},
+	{on: Register, to: None, refuse: ByAdmin | ByUser | ByWipe | ByOwner, clear: Wiped},
 	{on: Disable, to: same, set: ByAdmin},
-	{on: Enable, to: same, refuse: ByUser | ByWipe, clear: ByAdmin | Wiped},
+	{on: DisableOwn, to: same, set: ByOwner},
+	{on: Enable, to: same, refuse: ByUser | ByWipe, clear: ByAdmin | ByOwner | Wiped},
 	{on: UserOut, to: same, set: ByUser},
 	{on: UserIn, to: same, clear: ByUser},
 	{on: AskWipe, from: []Wipe{None, Failed, Cancelled}, to: Requested, set: ByWipe},
@@ -158,6 +161,8 @@ func step(e Event, w Wipe, r Reasons) (Wipe, Reasons, error) {
 			return w, r, fmt.Errorf("%s: a wipe is %s: %w", e, w, ErrWipePending)
 		case stop&ByUser != 0:
 			return w, r, fmt.Errorf("%s: its user has no access: %w", e, ErrState)
+		case stop&ByAdmin == 0 && stop != 0:
+			return w, r, fmt.Errorf("%s: its user disabled it: %w", e, ErrState)
 		case stop != 0:
 			return w, r, fmt.Errorf("%s: an administrator disabled it: %w", e, ErrState)
 		}

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the tables of README.md anew")
 
 var (
 	wipes  = []Wipe{None, Requested, Delivered, Acknowledged, Failed, Cancelled}
-	events = []Event{Register, Disable, Enable, UserOut, UserIn, AskWipe, CancelWipe, DeliverWipe, WipeDone, WipeFailed}
+	events = []Event{Register, Disable, DisableOwn, Enable, UserOut, UserIn, AskWipe, CancelWipe, DeliverWipe, WipeDone, WipeFailed}
 )
 
 // implied are the reasons that the state of the wipe brings along.
@@ -122,6 +122,9 @@ func TestReachableStates(t *testing.T) {
 			if s.r&ByAdmin != 0 && r&ByAdmin == 0 {
 				require.Equal(t, Enable, e, "only an administrator enables what one disabled")
 			}
+			if s.r&ByOwner != 0 && r&ByOwner == 0 {
+				require.Equal(t, Enable, e, "nor does a device come back by itself that its user disabled")
+			}
 			if next := (state{w, r}); !seen[next] {
 				seen[next] = true
 				queue = append(queue, next)
@@ -132,7 +135,7 @@ func TestReachableStates(t *testing.T) {
 }
 
 func TestTexts(t *testing.T) {
-	for r := range Reasons(16) {
+	for r := range Reasons(32) {
 		text, err := r.MarshalText()
 		require.NoError(t, err)
 		var back Reasons

@@ -31,6 +31,9 @@ type PlannedWipe struct {
 // PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It needs chatadmin.PermDevices, and
 // power over all of their users.
 func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selection) (*WipePlan, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	d, set, role, err := s.ViewAs(ctx, chatadmin.PermDevices)
 	if err != nil {
 		return nil, err
@@ -100,18 +103,24 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 	return true
 }
 
-// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of the Admin is shown the whole plan first, and then each batch. It refuses a plan with
-// chatadmin.ErrPlanStale where one of its devices is gone, has registered anew or is being wiped already, or the domain's settings have changed, and with chatadmin.ErrForbidden where
-// the role of a user has risen above the actor's. Interrupted, it is finished by ResumeWipe: the job that comes with the error has the ID, if it has begun. progress may be nil.
+// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of
+// the Admin is shown the whole plan first, and then each batch. It refuses a
+// plan with chatadmin.ErrInvalid if PlanWipe cannot have made it for the actor,
+// such as one that names a device twice, with chatadmin.ErrPlanStale where one
+// of its devices is gone, has registered anew or is being wiped already, or the
+// domain's settings have changed, and with chatadmin.ErrForbidden where the
+// role of a user has risen above the actor's. Interrupted, it is finished by
+// ResumeWipe: the job that comes with the error has the ID, if it has begun.
+// progress may be nil.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
-	if p.Kind != KindWipe || p.Domain != s.Domain() || p.Actor != s.Actor() {
-		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
-			return chatadmin.Job{}, err
-		}
-		if p.Domain != s.Domain() {
-			return chatadmin.Job{}, fmt.Errorf("the plan's devices: %w", chatadmin.ErrNotFound)
-		}
-		return chatadmin.Job{}, fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
+	if err := scoped(s); err != nil {
+		return chatadmin.Job{}, err
+	}
+	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
+		return chatadmin.Job{}, err
+	}
+	if err := p.check(s); err != nil {
+		return chatadmin.Job{}, err
 	}
 	id := r.admin.NewID()
 	params, err := json.Marshal(p.Devices)
@@ -136,11 +145,54 @@ func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePla
 	return r.ResumeWipe(ctx, s, id, progress)
 }
 
-// stillAs refuses a plan whose devices are not as they were.
-func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) error {
+// check refuses a plan that PlanWipe cannot have made for this scope: it comes
+// from outside.
+func (p *WipePlan) check(s *chatadmin.Scope) error {
+	switch {
+	case p != nil && p.Domain != s.Domain():
+		return fmt.Errorf("the plan's devices: %w", chatadmin.ErrNotFound)
+	case p == nil || p.Kind != KindWipe || p.Actor != s.Actor() || p.Subject != "" || p.Rev != 0:
+		return fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
+	}
+	if err := checkPlanned(p.Devices); err != nil {
+		return err
+	}
+	for name, n := range p.Counts {
+		if n < 0 || !slices.Contains(wipeCounts, name) {
+			return fmt.Errorf("count %q of this plan is unknown or negative: %w", chatadmin.Cut(name), chatadmin.ErrInvalid)
+		}
+	}
+	n := int64(len(p.Devices))
+	if c := p.Counts; c["devices"] != n || c["users"] > n || c["enabled"] > n || c["without_push"] > n {
+		return fmt.Errorf("the counts of this plan contradict its devices: %w", chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+// wipeCounts are the names of all counts of a WipePlan.
+var wipeCounts = []string{"devices", "users", "enabled", "without_push", "left_alone"}
+
+// checkPlanned refuses a list of devices with too many, with one twice, or with
+// what is no device.
+func checkPlanned(planned []PlannedWipe) error {
 	if len(planned) > MaxPlan {
 		return fmt.Errorf("a plan has at most %d devices: %w", MaxPlan, chatadmin.ErrInvalid)
 	}
+	seen := make(map[chatadmin.ID]bool, len(planned))
+	for _, d := range planned {
+		switch {
+		case d.ID == "" || notOpaque(d.ID) || d.Generation < 1:
+			return fmt.Errorf("device %q of generation %d in this plan: there is none such: %w", chatadmin.Cut(string(d.ID)), d.Generation, chatadmin.ErrInvalid)
+		case seen[d.ID]:
+			return fmt.Errorf("device %s stands in this plan twice: %w", d.ID, chatadmin.ErrInvalid)
+		}
+		seen[d.ID] = true
+	}
+	return nil
+}
+
+// stillAs refuses a plan whose devices are not as they were.
+func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) error {
 	for len(planned) > 0 {
 		part := planned[:min(len(planned), chatadmin.MaxBatch)]
 		planned = planned[len(part):]
@@ -195,6 +247,9 @@ type WipeResult struct {
 
 // ResumeWipe continues what ApplyWipe began, in the name of who began it.
 func (r *Registry) ResumeWipe(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+	if err := scoped(s); err != nil {
+		return chatadmin.Job{}, err
+	}
 	return s.RunJob(ctx, job, func(_ context.Context, j *chatadmin.Job) (chatadmin.Step, error) {
 		var planned []PlannedWipe
 		if j.Kind != wipeJob {
@@ -203,16 +258,20 @@ func (r *Registry) ResumeWipe(ctx context.Context, s *chatadmin.Scope, job chata
 		if err := json.Unmarshal(j.Params, &planned); err != nil {
 			return chatadmin.Step{}, fmt.Errorf("job %s: %w", j.ID, err)
 		}
-		part := planned[min(int(j.Done), len(planned)):]
+		if j.Done < 0 || j.Done > int64(len(planned)) {
+			return chatadmin.Step{}, fmt.Errorf("job %s has done %d of %d devices: it is damaged: %w", j.ID, j.Done, len(planned), chatadmin.ErrInvalid)
+		}
+		part := planned[j.Done:]
 		part = part[:min(len(part), batch)]
+		last := len(part) == len(planned)-int(j.Done)
 		op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Fence: chatadmin.Shared, Targets: idsOf(part)}
 		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-			return r.wipeBatch(ctx, w, job, part)
+			return r.wipeBatch(ctx, w, job, part, last)
 		}}, nil
 	}, progress)
 }
 
-func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, part []PlannedWipe) error {
+func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, part []PlannedWipe, last bool) error {
 	var result WipeResult
 	if len(job.Result) > 0 {
 		if err := json.Unmarshal(job.Result, &result); err != nil {
@@ -223,7 +282,12 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatad
 	if err != nil {
 		return err
 	}
-	hs := slices.DeleteFunc(found, func(h *held) bool { return h == nil })
+	seen := map[*held]bool{nil: true} // one device in a batch twice would change its row against itself, again and again
+	hs := slices.DeleteFunc(found, func(h *held) bool {
+		again := seen[h]
+		seen[h] = true
+		return again
+	})
 	risen, err := above(ctx, w, hs)
 	if err != nil {
 		return err
@@ -239,7 +303,7 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatad
 	if err := write(ctx, w, KindWipe, hs); err != nil {
 		return err
 	}
-	if job.Done += int64(len(part)); job.Done >= job.Total {
+	if job.Done += int64(len(part)); last { // whatever Total says, nothing is left
 		job.State = chatadmin.JobDone
 	}
 	job.Result, err = json.Marshal(result)

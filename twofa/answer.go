@@ -15,7 +15,7 @@ import (
 func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) int {
 	h := challengeHash(domain, id)
 	return slices.IndexFunc(st.Challenges, func(c challenge) bool {
-		return equal(c.Hash, h) && c.Epoch == p.Epoch && c.Kind == p.Mode && now.Before(c.Expires) && !now.Before(st.Until) &&
+		return equal(c.Hash, h) && c.Epoch == p.Epoch && c.Kind == p.Mode && waits(c.Expires, now, codeLife) && !st.paused(now) &&
 			(c.Kind == Email || st.enrolled() != (len(c.Seed) > 0))
 	})
 }
@@ -49,17 +49,21 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 	return signin.Open{Challenge: id, Domain: domain, User: user, Client: c.Client, Method: c.Method, Device: c.Device, Rev: c.rev(), Settings: &set}, nil
 }
 
-// Answer implements signin.SecondFactor. A code is right once, whatever happens at the same time: if the store fails while it is used, the answer is an error and nobody gets in. It is one read
-// and one write of the user's record. The policy is the one that Open has read: one that changes between the two comes after this sign-in, and has forgotten a client that is remembered by it.
+// Answer implements signin.SecondFactor. A code is taken as people type it:
+// with blanks around it, and with spaces and hyphens within. What cannot be a
+// code at all is Malformed, and is no guess; a challenge takes 10 such answers,
+// and is then over. A code is right once, whatever happens at the same time: if
+// the store fails while it is used, the answer is an error and nobody gets in.
+// It is one read and one write of the user's record. The policy is the one that
+// Open has read: one that changes between the two comes after this sign-in, and
+// has forgotten a client that is remembered by it.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys
 	}
+	code = typed(code)
 	recovery, isRecovery := parseRecoveryCode(code)
-	if !isRecovery && !isCode(code) {
-		return signin.Answer{}, nil // it cannot be right: nothing was learnt, and nothing is written
-	}
-	n := answering{t: t, o: o, code: code, recovery: recovery, remember: remember}
+	n := answering{t: t, o: o, code: code, recovery: recovery, malformed: !isRecovery && !isCode(code), remember: remember}
 	err := t.admin.AsHost(o.Domain).Change(ctx, chatadmin.Op{Kind: KindAnswer, Targets: []chatadmin.ID{o.User}, Settings: o.Settings}, n.run)
 	if err != nil {
 		return signin.Answer{}, err
@@ -72,6 +76,7 @@ type answering struct {
 	t              *Service
 	o              signin.Open
 	code, recovery string
+	malformed      bool // it cannot be a code
 	remember       bool
 
 	answer signin.Answer
@@ -88,6 +93,10 @@ func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
 		i := st.find(p, n.o.Domain, n.o.Challenge, w.Now())
 		if i < 0 {
 			return false, errNoChallenge // over since Open, perhaps by the same answer given twice: it counts as nothing
+		}
+		if n.malformed || n.recovery != "" && !st.Challenges[i].takesRecovery(p) {
+			n.answer.Malformed, n.answer.Dead = true, st.malformed(i)
+			return true, nil
 		}
 		if st.Challenges[i].rev() != n.o.Rev {
 			return false, nil // answered or sent anew since Open: not looked at
@@ -111,6 +120,11 @@ func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
 	})
 }
 
+// takesRecovery reports whether a recovery code can answer the challenge.
+func (c *challenge) takesRecovery(p stored) bool {
+	return c.Kind == Authenticator && len(c.Seed) == 0 && p.Recovery
+}
+
 // wrong counts a wrong answer against the challenge and against the user, and reports whether the challenge is dead.
 func (st *state) wrong(i int, now time.Time) bool {
 	c := &st.Challenges[i]
@@ -118,9 +132,21 @@ func (st *state) wrong(i int, now time.Time) bool {
 	c.Tries++
 	st.Wrong++
 	if st.Wrong%maxWrong == 0 {
-		st.Until = now.Add(min(pause<<min(st.Wrong/maxWrong-1, 10), maxPause))
+		st.Until = now.Add(pauseAfter(st.Wrong))
 	}
-	if c.Tries < maxTries && st.Until.Before(now) {
+	if c.Tries < maxTries && !st.paused(now) {
+		return false
+	}
+	st.Challenges = slices.Delete(st.Challenges, i, i+1)
+	return true
+}
+
+// malformed counts an answer that cannot be a code, and reports whether the
+// challenge is dead. The challenge stays as it was: a right answer that was
+// opened before is still looked at.
+func (st *state) malformed(i int) bool {
+	st.Challenges[i].Malformed++
+	if st.Challenges[i].Malformed < maxMalformed {
 		return false
 	}
 	st.Challenges = slices.Delete(st.Challenges, i, i+1)

@@ -31,10 +31,41 @@ const (
 	KindAnswer       = "twofa.answer"
 )
 
-// Ask implements signin.SecondFactor. A remembered client passes, and its token is replaced: the one given does not work again. Otherwise a challenge is opened, and in the mode Email its code
-// is sent. ErrNoAddress is a user without an address in that mode, ErrTooMany one who was sent too many codes or gave too many wrong ones,
-// chatadmin.ErrInvalid an attempt whose device, client or method is longer than 200 bytes, no UTF-8, or holds NUL.
+// Ask implements signin.SecondFactor. A remembered client passes, and its token
+// is replaced: the one given does not work again. Otherwise a challenge is
+// opened, and in the mode Email its code is sent. While the challenge that the
+// client holds (Attempt.Challenge) is open, it is asked again as it is: with
+// the same secret to set up, and without a further mail.
+//
+// For what the user lacks the error is a *signin.Refusal: of ErrNoAddress if no
+// code can be mailed to them, of ErrTooMany if too many codes were sent to them
+// or were wrong, of chatadmin.ErrNotFound if they do not exist any more. An
+// attempt whose device, client or method is longer than 200 bytes, no UTF-8, or
+// holds NUL is chatadmin.ErrInvalid.
 func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	asked, err := t.ask(ctx, set, u, a)
+	var reason signin.Reason
+	switch {
+	case err == nil:
+		return asked, nil
+	case errors.Is(err, ErrNoAddress):
+		reason = signin.NoAddress
+	case errors.Is(err, ErrTooMany):
+		reason = signin.TooManyCodes
+	case errors.Is(err, chatadmin.ErrNotFound):
+		reason = signin.Unknown
+	default:
+		return signin.Asked{}, err
+	}
+	return signin.Asked{}, &signin.Refusal{Reason: reason, Err: err}
+}
+
+var errNoSettings = fmt.Errorf("no settings of a domain were given: %w", chatadmin.ErrInvalid)
+
+func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	if set == nil {
+		return signin.Asked{}, errNoSettings
+	}
 	p, err := decodePolicy(set.Policies[policyName])
 	if err != nil || Decide(p.policy(), a.Client, a.Method) != RuleAsked {
 		return signin.Asked{}, err
@@ -66,8 +97,11 @@ func (t *Service) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 		}
 		op.Fence = chatadmin.NoFence
 	}
-	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil || k.refused != nil {
-		return signin.Asked{}, errors.Join(err, k.refused)
+	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil {
+		return signin.Asked{}, err
+	}
+	if k.refused != nil {
+		return signin.Asked{}, k.refused
 	}
 	if k.mail != nil {
 		if err := t.sendCode(ctx, u.Domain, u.ID, *k.mail); err != nil {
@@ -106,6 +140,10 @@ func (t *Service) sendCode(ctx context.Context, domain, user chatadmin.ID, m cod
 	err := t.admin.SendMail(ctx, m.Mail)
 	if err == nil || errors.Is(err, chatadmin.ErrMailUnknown) {
 		return nil
+	}
+	if errors.Is(err, chatadmin.ErrMailRefused) {
+		t.admin.Options().Logger.WarnContext(ctx, "a sign-in code was refused for good; give the user another e-mail address", "domain", domain, "user", user, "error", err)
+		err = fmt.Errorf("%w: %w", ErrNoAddress, err)
 	}
 	op := chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}
 	back := t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), op, func(ctx context.Context, w *chatadmin.Work) error {
@@ -200,7 +238,11 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 			st.tell(k.token.selector, replayed, w.Now())
 			w.Record(KindReplay, []chatadmin.ID{k.user.ID}, nil, map[string]string{"client": string(k.attempt.Client)})
 		}
-		err := k.open(ctx, w, p, st)
+		again, err := k.again(w, p, st)
+		if err != nil || again {
+			return err == nil && v == outdated, err
+		}
+		err = k.open(ctx, w, p, st)
 		if v == outdated && (errors.Is(err, ErrTooMany) || errors.Is(err, ErrNoAddress)) {
 			k.asked, k.refused, err = signin.Asked{}, err, nil // the client is forgotten all the same
 		}
@@ -238,9 +280,91 @@ func (k *asking) open(ctx context.Context, w *chatadmin.Work, p stored, st *stat
 	return nil
 }
 
+// again asks the open challenge that the client holds once more, if there is
+// one. It is named by its secret: somebody else who has the password too is not
+// shown what this client is setting up.
+func (k *asking) again(w *chatadmin.Work, p stored, st *state) (bool, error) {
+	id := k.attempt.Challenge
+	if user, err := parseChallenge(id); err != nil || user != k.user.ID {
+		return false, nil
+	}
+	i := st.find(p, k.user.Domain, id, w.Now())
+	if i < 0 {
+		return false, nil
+	}
+	c := &st.Challenges[i]
+	if c.Client != k.attempt.Client || c.Method != k.attempt.Method || c.Device != k.attempt.Device {
+		return false, nil
+	}
+	shown, err := k.t.shown(w.Domain.Name, k.user, st, c, id)
+	k.asked.Challenge = &shown
+	return err == nil, err
+}
+
+// shown is an open challenge as its client sees it, but for the QR code, which
+// takes longer to draw.
+func (t *Service) shown(domainName string, u chatadmin.User, st *state, c *challenge, id string) (signin.Challenge, error) {
+	s := signin.Challenge{ID: id, Kind: string(c.Kind), Expires: c.Expires}
+	if len(c.Seed) == 0 {
+		return s, nil
+	}
+	seed, _, err := t.unseal(c.Seed, "enrolment", u.Domain, u.ID, st.Generation)
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	s.Enrolment, err = t.enrolmentOf(domainName, u, seed)
+	return s, err
+}
+
+// Challenge returns an open challenge as the gate has returned it, for a page
+// that is loaded again: with the same secret and QR code as long as the user
+// has to set up an authenticator. It changes nothing and sends nothing. The ID
+// is the secret by which the client proves that the challenge is its own. A
+// challenge that is over is chatadmin.ErrNotFound.
+func (t *Service) Challenge(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
+	if t.ring == nil {
+		return signin.Challenge{}, ErrNoKeys
+	}
+	user, err := parseChallenge(id)
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	d, set, err := t.admin.AsHost(domain).View(ctx, "")
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	p, err := decodePolicy(set.Policies[policyName])
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	_, st, err := read(ctx, t.admin.Store(), domain, user)
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	i := st.find(p, domain, id, t.admin.Now())
+	if i < 0 {
+		return signin.Challenge{}, errNoChallenge
+	}
+	users, err := t.admin.Store().Users(ctx, domain, []chatadmin.ID{user})
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	if len(users) == 0 {
+		return signin.Challenge{}, errNoChallenge
+	}
+	s, err := t.shown(d.Name, users[0], &st, &st.Challenges[i], id)
+	if err == nil && s.Enrolment != nil {
+		s.Enrolment.QR, err = qrPNG(s.Enrolment.URI)
+	}
+	if err != nil {
+		return signin.Challenge{}, err
+	}
+	return s, nil
+}
+
 // mayAnswer refuses as long as too many wrong codes in a row have been given.
 func (st *state) mayAnswer(now time.Time) error {
-	if now.Before(st.Until) {
+	if st.paused(now) {
 		return fmt.Errorf("too many wrong codes were given; it is possible again at %s: %w", st.Until.Format("15:04:05 MST"), ErrTooMany)
 	}
 	return nil
@@ -249,17 +373,18 @@ func (st *state) mayAnswer(now time.Time) error {
 // mayMail refuses as long as too many codes have been sent, and drops what does not count any more: also what lies so far in the future that the clock it was sent by must have been wrong. (What is only a
 // little ahead counts, or the clocks of two processes would be a way around the limit.)
 func (st *state) mayMail(now time.Time) error {
-	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) || at.After(now.Add(mailWindow)) })
+	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) || ahead(at, now) })
 	if len(st.Mails) >= maxMails {
 		return fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, st.Mails[0].Add(mailWindow).Format("15:04:05 MST"), ErrTooMany)
 	}
 	return nil
 }
 
-// prune drops what can never count again.
+// prune drops what can never count again, and what was opened or remembered by a
+// clock that was ahead: it must not begin to count when that time comes.
 func (st *state) prune(p stored, now time.Time) {
-	st.Challenges = slices.DeleteFunc(st.Challenges, func(c challenge) bool { return c.Epoch != p.Epoch || !now.Before(c.Expires) })
-	st.Remembered = slices.DeleteFunc(st.Remembered, func(c remembered) bool { return !now.Before(c.Expires) })
+	st.Challenges = slices.DeleteFunc(st.Challenges, func(c challenge) bool { return c.Epoch != p.Epoch || !waits(c.Expires, now, codeLife) })
+	st.Remembered = slices.DeleteFunc(st.Remembered, func(c remembered) bool { return !now.Before(c.Expires) || ahead(c.Since, now) })
 }
 
 // mailCode gives a challenge a new code, and composes the mail to the user's present address. An earlier code of the challenge is dead.
@@ -309,9 +434,15 @@ func (t *Service) enrolment(w *chatadmin.Work, st *state, c *challenge, u chatad
 	if c.Seed, err = t.ring.Seal([]byte(seed), belongs("enrolment", w.Domain.ID, u.ID, st.Generation)...); err != nil {
 		return nil, err
 	}
+	return t.enrolmentOf(w.Domain.Name, u, seed)
+}
+
+// enrolmentOf is a seed as an authenticator app takes it over, but for the QR
+// code.
+func (t *Service) enrolmentOf(domainName string, u chatadmin.User, seed string) (*signin.Enrolment, error) {
 	issuer := t.o.Issuer
 	if issuer == "" {
-		issuer = w.Domain.Name
+		issuer = domainName
 	}
 	uri, err := URI(label(issuer, "chat"), label(u.Login, "user"), seed)
 	return &signin.Enrolment{URI: uri, Secret: seed}, err

@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
@@ -46,6 +48,30 @@ func isCode(s string) bool {
 		}
 	}
 	return true
+}
+
+// maxTyped is the longest code in bytes as somebody may type it, with all
+// blanks and separators.
+const maxTyped = 64
+
+// typed brings a code as a person typed or copied it into the form without
+// blanks around it, and without the spaces and hyphens that apps and mails show
+// within. What is too long, or has a hyphen at an end, is no code and becomes "".
+func typed(code string) string {
+	if len(code) > maxTyped {
+		return ""
+	}
+	code = strings.TrimFunc(code, unicode.IsSpace)
+	hyphen := func(r rune) bool { return unicode.Is(unicode.Pd, r) }
+	if strings.TrimFunc(code, hyphen) != code {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if hyphen(r) || unicode.Is(unicode.Zs, r) {
+			return -1
+		}
+		return r
+	}, code)
 }
 
 // matchStep finds the time step (RFC 6238) of a code: the present one, the next or the one before, if it is greater than the last one used. It is not totp.ValidateCustom, which does not tell
@@ -158,15 +184,14 @@ func newRecoveryCode(rand io.Reader) (string, error) {
 	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:], nil
 }
 
-// parseRecoveryCode brings a code as a person typed it (any case, with or without hyphens and spaces) into the one form that is hashed.
+// parseRecoveryCode brings a code as a person typed it (see typed), in any
+// case, into the one form that is hashed.
 func parseRecoveryCode(s string) (code string, ok bool) {
-	if len(s) > 64 {
+	s = typed(s)
+	if len(s) != recoveryDigits || strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return "", false
 	}
-	s = strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(s))
-	if len(s) != recoveryDigits {
-		return "", false
-	}
+	s = strings.ToUpper(s)
 	_, err := recoveryEncoding.DecodeString(s)
 	return s, err == nil && !strings.ContainsAny(s, "\r\n")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
@@ -131,12 +132,24 @@ func TestHashIsBound(t *testing.T) {
 func FuzzCode(f *testing.F) {
 	f.Add("287082")
 	f.Add("٢٨٧٠٨٢")
+	f.Add(" 287\u00a0082\r\n")
+	f.Add("287-082-")
 	f.Add("ABCD-EFGH-JKLM-NPQR")
 	f.Fuzz(func(t *testing.T, s string) {
 		if step, ok := matchStep(rfcSeed, s, time.Unix(59, 0), 0); ok {
 			want, err := totp.GenerateCode(rfcSeed, time.Unix(step*30, 0))
 			require.NoError(t, err)
 			require.Equal(t, want, s)
+		}
+		if code := typed(s); isCode(code) { // whatever was left out, no digit was
+			only := strings.Map(func(r rune) rune {
+				if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) {
+					return -1
+				}
+				return r
+			}, s)
+			require.Equal(t, only, code)
+			require.Equal(t, code, typed(code))
 		}
 		if code, ok := parseRecoveryCode(s); ok {
 			require.False(t, isCode(s))

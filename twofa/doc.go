@@ -12,9 +12,10 @@
 //	err = second.SetMode(ctx, s, plan)
 //
 //	// The gate's decision holds the challenge; the page shows its QR code or asks for the code, and the answer goes to the gate:
-//	decision, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie}, verify)
+//	decision, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie, Challenge: other}, verify)
 //	decision, err = gate.Complete(ctx, domain, decision.Challenge.ID, code, remember) // keep decision.Trust in a cookie: Secure, HttpOnly, SameSite
 //
+//	second.Challenge(ctx, domain, challenge)    // the page is loaded again: the same QR code
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
 //	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
 //	second.SendNotices(ctx, domain)             // in a worker, now and then
@@ -29,11 +30,25 @@
 //	trusted     the browser or desktop client is remembered        not asked; its token is replaced
 //	asked       web, desktop, Mac, whatever is not known for sure  asked for the code of the domain's mode
 //
+// A mode cannot be switched on if no administrator could then sign in, or if it
+// sends codes and the program has no Mailer: these are blockers of the plan, and
+// SetMode refuses with a [BlockedError]. A user who lacks what the mode needs is
+// refused by a decision of the gate, with the reason signin.NoAddress or
+// signin.TooManyCodes.
+//
 // # Authenticator
 //
-// Codes are those of RFC 6238 with SHA-1, 6 digits, 30 seconds, and a secret of 20 bytes: what every app understands. The first sign-in after the mode was switched on, or after a reset, brings a QR
-// code (PNG), the otpauth:// URI and the secret as text, once; it counts when a code has confirmed it, and that code is used up. A code works once: its time step, the present one or one beside it, must
-// be greater than the last one used, and the revision of the user's record decides between two at once. Clocks that are set back and restarts reopen nothing. Switching the mode off and on keeps enrolled authenticators.
+// Codes are those of RFC 6238 with SHA-1, 6 digits, 30 seconds, and a secret of
+// 20 bytes: what every app understands. The first sign-in after the mode was
+// switched on, or after a reset, brings a QR code (PNG), the otpauth:// URI and
+// the secret as text; it counts when a code has confirmed it, and that code is
+// used up. Until then, and as long as the challenge is open,
+// [Service.Challenge], or a sign-in whose Attempt.Challenge names it, shows the
+// same once more; another client gets a secret of its own. A code works once:
+// its time step, the present one or one beside it, must be greater than the
+// last one used, and the revision of the user's record decides between two at
+// once. Clocks that are set back and restarts reopen nothing. Switching the
+// mode off and on keeps enrolled authenticators.
 //
 // # Codes by e-mail
 //
@@ -42,6 +57,10 @@
 // the authenticator mode none is sent, whoever asks.
 //
 // # Guessing
+//
+// Codes are taken as people type them: blanks around them, and spaces and
+// hyphens within, do not matter. What cannot be a code at all is no guess;
+// a challenge takes 10 such answers.
 //
 // Beside the gate, which locks: a challenge takes 5 wrong answers, and a user 10 in a row, over all challenges; then no code is looked at for 15 minutes, after 10 more for 30, and so on to 16 hours. A right code or
 // a reset ends it. A user has at most 10 open challenges, which last 10 minutes.
@@ -54,14 +73,22 @@
 // which costs the user one code. A clock behind that of the rotation forgives nothing either. Shortening the period or changing the mode acts at once, and nothing brings back what it ended. So do deactivation, denial, deletion and, where codes go by e-mail, a new
 // address; reactivating restores the authenticator.
 //
+// # Clocks
+//
+// Clocks may differ by 5 minutes. A pause, a challenge, a mail or a remembered
+// client that lies further ahead than it can was written by a clock that was
+// wrong, and is over. The last time step of which a code was accepted is the
+// exception: it never goes down, so that no code works twice.
+//
 // # Who may do what
 //
 //	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RevokeAllTrusted, RecoveryCodes
 //	twofactor                   PlanMode, SetMode, Reset
 //	host                        Reseal, ResumeReseal
-//	host                        Ask, Open, Answer, Resend, SendNotices, TwoFactorEnabled
+//	host                        Ask, Open, Answer, Challenge, Resend, SendNotices, TwoFactorEnabled
 //
-// Nobody acts on a user whose role stands above theirs. ChangeSettings cannot change the policy.
+// Nobody acts on a user on whom chatadmin.Work.MayActOn refuses to act.
+// ChangeSettings cannot change the policy.
 //
 // # Changing the key
 //

@@ -54,7 +54,7 @@ func Example() {
 // What would be asked of somebody, and why.
 func ExampleService_Explain() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: &chatadmintest.Mailbox{}})
 	second := twofa.New(admin, nil, nil) // looking needs no keys
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)

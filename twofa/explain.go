@@ -37,7 +37,7 @@ func (t *Service) Explain(ctx context.Context, s *chatadmin.Scope, user chatadmi
 	e.CannotPass = v.state.mayAnswer(now)
 	if e.Kind == Email {
 		switch {
-		case !e.Kind.passes(&v.user):
+		case chatadmin.CheckEmail(v.user.Email) != nil:
 			e.CannotPass = ErrNoAddress
 		case e.CannotPass == nil:
 			e.CannotPass = v.state.mayMail(now)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -13,7 +14,7 @@ import (
 //
 //	network, guests   who they are
 //	affected          of those, who would be asked for a code where they were not, or for another kind of code
-//	cannot_pass       who would be asked for a code by e-mail and have no usable address
+//	cannot_pass       who would be asked for a code by e-mail and have no usable address, or whose two-factor state cannot be read
 //	administrators    administrators in force
 //	administrators_out  of those, who are among cannot_pass
 //	to_enrol          who would set up an authenticator when they sign in next
@@ -25,12 +26,75 @@ type ModePlan struct {
 	Now Policy `json:"now"`
 	// CannotPass names the first hundred of those who could not pass.
 	CannotPass []chatadmin.ID `json:"cannot_pass,omitempty"`
+	// Blockers stand in the way: SetMode refuses while there are any.
+	Blockers []Blocker `json:"blockers,omitempty"`
+}
+
+// Blocker is something that stands in the way of a policy.
+type Blocker struct {
+	Code    string `json:"code"` // "no_admin" or "no_mailer"
+	Message string `json:"message"`
+}
+
+// BlockedError is the error of SetMode for a policy that would shut the domain
+// out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator could
+// sign in any more, and ErrNoMailer if this program has no Mailer for the codes.
+type BlockedError struct{ Blockers []Blocker }
+
+func (e *BlockedError) Error() string {
+	texts := make([]string, len(e.Blockers))
+	for i, b := range e.Blockers {
+		texts[i] = b.Message
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns the errors of the blockers.
+func (e *BlockedError) Unwrap() []error {
+	var errs []error
+	for _, b := range e.Blockers {
+		switch b.Code {
+		case blockerNoAdmin:
+			errs = append(errs, chatadmin.ErrLastAdmin)
+		case blockerNoMailer:
+			errs = append(errs, ErrNoMailer)
+		}
+	}
+	return errs
+}
+
+const (
+	blockerNoAdmin  = "no_admin"
+	blockerNoMailer = "no_mailer"
+)
+
+// blockers lists what stands in the way of a mode, for so many administrators
+// in force of whom so many could not sign in.
+func (t *Service) blockers(m Mode, admins, out int64) []Blocker {
+	var all []Blocker
+	if m != Off && out > 0 && out >= admins {
+		message := "no administrator could sign in by password any more: reset the two-factor authentication of one first"
+		if m == Email {
+			message = "no administrator could sign in by password any more: give one a working e-mail address first"
+		}
+		all = append(all, Blocker{blockerNoAdmin, message})
+	}
+	if m == Email && t.admin.Options().Mailer == nil {
+		all = append(all, Blocker{blockerNoMailer, "this program has no Mailer and cannot send codes: set chatadmin.Options.Mailer first"})
+	}
+	return all
 }
 
 const maxNamed = 100
 
+// modeCounts are the names of all counts of a ModePlan.
+var modeCounts = []string{"network", "guests", "affected", "cannot_pass", "administrators", "administrators_out", "to_enrol", "forgotten", "interrupted"}
+
 // PlanMode counts what a policy would do, and changes nothing. It needs chatadmin.PermTwoFactor. It reads all users of the domain, page by page.
 func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*ModePlan, error) {
+	if err := scoped(s); err != nil {
+		return nil, err
+	}
 	d, set, err := s.View(ctx, chatadmin.PermTwoFactor)
 	if err != nil {
 		return nil, err
@@ -43,7 +107,10 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 		return nil, err
 	}
 	plan := &ModePlan{Was: was.policy(), Now: p, Plan: chatadmin.Plan{Kind: KindMode, Domain: s.Domain(), Actor: s.Actor(), Made: t.admin.Now(), DomainRev: d.Rev, Subject: d.ID, Rev: d.Rev, Name: d.Name,
-		Counts: map[string]int64{"network": 0, "guests": 0, "affected": 0, "cannot_pass": 0, "administrators": 0, "administrators_out": 0, "to_enrol": 0, "forgotten": 0, "interrupted": 0}}}
+		Counts: map[string]int64{}}}
+	for _, name := range modeCounts {
+		plan.Counts[name] = 0
+	}
 	c := counting{plan: plan, was: was, now: was.become(p, plan.Made)}
 	q := chatadmin.UserQuery{Domain: s.Domain(), Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}
 	for page := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
@@ -58,7 +125,10 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 			break
 		}
 	}
-	c.warn(t.admin.Options().Mailer != nil)
+	if n := plan.Counts["cannot_pass"]; n > 0 {
+		plan.Warnings = append(plan.Warnings, cannotPassWarning(p.Mode, n))
+	}
+	plan.Blockers = t.blockers(p.Mode, plan.Counts["administrators"], plan.Counts["administrators_out"])
 	return plan, nil
 }
 
@@ -80,11 +150,12 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	if err != nil {
 		return err
 	}
-	enrolled := make(map[string]bool, len(rs))
+	enrolled, broken := make(map[string]bool, len(rs)), map[string]bool{}
 	for _, r := range rs {
 		st, err := decodeState(r)
 		if err != nil {
-			continue // who has it cannot pass, and setting it up anew is what a reset comes to
+			broken[r.ID] = true // who has it cannot pass, and setting it up anew is what a reset comes to
+			continue
 		}
 		enrolled[r.ID] = st.enrolled()
 		c.outstanding(&st)
@@ -109,7 +180,7 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 		if u.AdminInForce() {
 			n["administrators"]++
 		}
-		if c.now.Mode.passes(u) {
+		if c.now.Mode.passes(u, broken[string(u.ID)]) {
 			continue
 		}
 		n["cannot_pass"]++
@@ -123,9 +194,10 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	return nil
 }
 
-// passes reports whether there is a way to a code for a user.
-func (m Mode) passes(u *chatadmin.User) bool {
-	return m != Email || chatadmin.CheckEmail(u.Email) == nil
+// passes reports whether there is a way to a code for a user. A broken state is
+// one that cannot be read: it lets nobody in until a reset.
+func (m Mode) passes(u *chatadmin.User, broken bool) bool {
+	return m == Off || !broken && (m != Email || chatadmin.CheckEmail(u.Email) == nil)
 }
 
 // outstanding counts what the change would end.
@@ -145,44 +217,45 @@ func (c *counting) outstanding(st *state) {
 	}
 }
 
-func (c *counting) warn(mailer bool) {
-	warn := func(format string, args ...any) {
-		c.plan.Warnings = append(c.plan.Warnings, fmt.Sprintf(format, args...))
+func cannotPassWarning(m Mode, n int64) string {
+	who, have := "users", "have"
+	if n == 1 {
+		who, have = "user", "has"
 	}
-	if n := c.plan.Counts["cannot_pass"]; n > 0 {
-		warn("%d users have no usable e-mail address and could not sign in by password", n)
+	if m == Email {
+		return fmt.Sprintf("%d %s %s no usable e-mail address, or a two-factor state that cannot be read, and could not sign in by password", n, who, have)
 	}
-	if n := c.plan.Counts["administrators_out"]; n > 0 && n == c.plan.Counts["administrators"] {
-		warn("no administrator could sign in by password: give one an e-mail address first")
-	}
-	if c.now.Mode == Email && !mailer {
-		warn("this program has no Mailer: it cannot send codes")
-	}
+	return fmt.Sprintf("%d %s %s a two-factor state that cannot be read, and could not sign in by password: reset it", n, who, have)
 }
 
 // SetMode puts a plan in force. What is outstanding ends in the same transaction: challenges of another mode, and remembered clients that the new mode or validity period would not have. Enrolled
-// authenticators stay, for when the domain returns to them. It refuses a plan of somebody else or for something else (chatadmin.ErrInvalid), and one made before the domain's settings changed
-// or an administrator lost the address that a code would go to (chatadmin.ErrPlanStale). It needs chatadmin.PermTwoFactor.
+// authenticators stay, for when the domain returns to them. It needs chatadmin.PermTwoFactor.
+//
+// It returns chatadmin.ErrInvalid for a plan of somebody else, for something
+// else, or with values that no plan has; chatadmin.ErrPlanStale for one made
+// before the domain's settings changed, or before administrators lost the way to
+// a code; and a *BlockedError if no administrator could then sign in, or if this
+// program has no Mailer and the mode needs one.
 func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePlan) error {
+	if err := scoped(s); err != nil {
+		return err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermTwoFactor); err != nil {
 		return err
 	}
-	if plan == nil || plan.Kind != KindMode || plan.Domain != s.Domain() || plan.Actor != s.Actor() {
-		return fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
-	}
-	p := plan.Now
-	if err := p.check(); err != nil {
+	if err := plan.check(s); err != nil {
 		return err
 	}
+	p := plan.Now
 	return s.SetPolicy(ctx, KindMode, chatadmin.PermTwoFactor, policyName, func(w *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		before, err := decodePolicy(was)
 		if err != nil || before.policy() == p {
 			return was, nil, err
 		}
-		if w.Domain.Rev != plan.DomainRev {
+		if w.Domain.Rev != plan.DomainRev || before.policy() != plan.Was {
 			return nil, nil, fmt.Errorf("the domain's settings have changed since: %w", chatadmin.ErrPlanStale)
 		}
-		if err := plan.stillPass(ctx, w); err != nil {
+		if err := t.stillPass(ctx, w, plan); err != nil {
 			return nil, nil, err
 		}
 		data, err := json.Marshal(before.become(p, w.Now()))
@@ -190,9 +263,37 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 	})
 }
 
-// stillPass refuses a plan by which administrators would be shut out whom it did not count, or all where some could pass: nobody might be left to take it back.
-func (p *ModePlan) stillPass(ctx context.Context, w *chatadmin.Work) error {
-	if p.Now.Mode != Email {
+// check refuses a plan that PlanMode cannot have made for this scope: it comes
+// from outside.
+func (p *ModePlan) check(s *chatadmin.Scope) error {
+	if p == nil || p.Kind != KindMode || p.Domain != s.Domain() || p.Actor != s.Actor() || p.Subject != s.Domain() || p.Rev != p.DomainRev {
+		return fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
+	}
+	if err := p.Now.check(); err != nil {
+		return err
+	}
+	if err := p.Was.check(); err != nil {
+		return fmt.Errorf("the policy before: %w", err)
+	}
+	if len(p.Counts) != len(modeCounts) || len(p.CannotPass) > maxNamed {
+		return fmt.Errorf("this plan has other counts than it was made with: %w", chatadmin.ErrInvalid)
+	}
+	for _, name := range modeCounts {
+		if n, ok := p.Counts[name]; !ok || n < 0 {
+			return fmt.Errorf("count %q of this plan is missing or negative: %w", name, chatadmin.ErrInvalid)
+		}
+	}
+	all := p.Counts["network"] + p.Counts["guests"]
+	if p.Counts["administrators"] > all || p.Counts["administrators_out"] > p.Counts["administrators"] || p.Counts["cannot_pass"] > all || p.Counts["affected"] > all || p.Counts["to_enrol"] > all {
+		return fmt.Errorf("the counts of this plan contradict each other: %w", chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+// stillPass refuses a plan by which administrators would be shut out whom it did
+// not count, and any by which all would be: nobody might be left to take it back.
+func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *ModePlan) error {
+	if p.Now.Mode == Off {
 		return nil
 	}
 	ids, err := w.AdminsInForce(ctx)
@@ -203,17 +304,44 @@ func (p *ModePlan) stillPass(ctx context.Context, w *chatadmin.Work) error {
 	if err != nil {
 		return err
 	}
-	out := 0
+	broken, err := brokenStates(ctx, w, ids)
+	if err != nil {
+		return err
+	}
+	out := int64(0)
 	for i := range admins {
-		if !p.Now.Mode.passes(&admins[i]) {
+		if !p.Now.Mode.passes(&admins[i], broken[admins[i].ID]) {
 			out++
 		}
 	}
 	planned := p.Counts["administrators_out"]
-	if int64(out) > planned || out > 0 && out == len(admins) && planned < p.Counts["administrators"] {
+	if out > planned || out > 0 && out == int64(len(admins)) && planned < p.Counts["administrators"] {
 		return fmt.Errorf("%d of %d administrators could not sign in by password any more; plan it anew: %w", out, len(admins), chatadmin.ErrPlanStale)
 	}
+	if all := t.blockers(p.Now.Mode, int64(len(admins)), out); len(all) > 0 {
+		return &BlockedError{all}
+	}
 	return nil
+}
+
+// brokenStates finds those of at most chatadmin.MaxBatch users whose state
+// cannot be read.
+func brokenStates(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) (map[chatadmin.ID]bool, error) {
+	broken := map[chatadmin.ID]bool{}
+	if len(users) == 0 {
+		return broken, nil
+	}
+	keys := make([]chatadmin.Key, len(users))
+	for i, u := range users {
+		keys[i] = stateKey(w.Domain.ID, u)
+	}
+	rs, err := w.Records(ctx, keys)
+	for _, r := range rs {
+		if _, err := decodeState(r); err != nil {
+			broken[chatadmin.ID(r.ID)] = true
+		}
+	}
+	return broken, err
 }
 
 func (p Policy) diff(now Policy) []chatadmin.FieldChange {

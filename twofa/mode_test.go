@@ -45,9 +45,10 @@ func TestPlanMode(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "administrators": 1, "administrators_out": 1, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
 	require.Len(t, p.CannotPass, 100)
-	require.Len(t, p.Warnings, 2)
+	require.Len(t, p.Warnings, 1)
 	require.Contains(t, p.Warnings[0], "401 users")
-	require.Contains(t, p.Warnings[1], "no administrator")
+	require.Len(t, p.Blockers, 1)
+	require.Contains(t, p.Blockers[0].Message, "no administrator")
 	require.Len(t, w.events(""), events)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -64,15 +65,16 @@ func TestPlanMode(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, p.Counts["affected"])
 
-	// An address for the administrator: one warning less. Without a Mailer: one more.
+	// An address for the administrator: one blocker less. Without a Mailer: one more.
 	email := "boss@acme.example"
 	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
 	silent := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
 	p, err = twofa.New(silent, nil, nil).PlanMode(ctx, silent.AsHost(d.ID), byMail)
 	require.NoError(t, err)
-	require.Len(t, p.Warnings, 2)
-	require.Contains(t, p.Warnings[1], "no Mailer")
+	require.Len(t, p.Warnings, 1)
+	require.Equal(t, "no_mailer", p.Blockers[0].Code)
+	require.Contains(t, p.Blockers[0].Message, "no Mailer")
 }
 
 // What a change would end is counted, and ends with it.
@@ -169,8 +171,8 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 	address(boss, &none)
 	require.NoError(t, w.twofa.SetMode(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
 	p = w.plan(s, byMail)
-	require.NotEmpty(t, p.Warnings)
-	require.NoError(t, w.twofa.SetMode(ctx, s, p), "the plan has said so")
+	require.Len(t, p.Blockers, 1)
+	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrLastAdmin, "nobody could take it back")
 }
 
 // Who is denied access cannot come in, and is counted when they can.

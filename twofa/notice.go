@@ -47,7 +47,9 @@ const (
 	noticeLease = 5 * time.Minute // one worker sends a notice meanwhile
 	noticeLater = time.Hour       // until a record that cannot be read is looked at again, perhaps by a newer version
 	noticeTries = 8
-	maxNotices  = 20 // of a user that wait: further ones are dropped, the mail server has been away for long
+	noticeMost  = time.Minute << noticeTries // nothing is put off by more
+	noticeSweep = time.Hour                  // how often a process looks for what a wrong clock has put off for longer
+	maxNotices  = 20                         // of a user that wait: further ones are dropped, the mail server has been away for long
 )
 
 // tell queues a notice for SendNotices. Its ID is stable, so that a mail that is sent twice can be recognised.
@@ -65,12 +67,18 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 		return 0, nil
 	}
 	total := 0
-	q := chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: t.admin.Now()} // what is put off meanwhile is not met again
+	now := t.admin.Now()
+	q := chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: now} // what is put off meanwhile is not met again
+	sweep := t.sweeps(domain, now)
+	if sweep {
+		q.DueBy = forever
+	}
 	for page := (chatadmin.Page{Limit: noticeBatch}); ; {
 		due, next, err := t.admin.Store().ListRecords(ctx, q, page)
 		if err != nil {
 			return total, err
 		}
+		due = slices.DeleteFunc(due, func(r chatadmin.Record) bool { return waits(r.Due, now, noticeMost) })
 		for group := range slices.Chunk(due, noticeGroup) {
 			letters, err := t.claimNotices(ctx, domain, group)
 			if errors.Is(err, chatadmin.ErrBusy) {
@@ -85,9 +93,24 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 			}
 		}
 		if page.After = next; next == "" {
+			if sweep {
+				t.swept.Store(domain, now)
+			}
 			return total, nil
 		}
 	}
+}
+
+// sweeps reports whether it is time to look at everything that is put off: what
+// lies further ahead than anything is put off was written by a clock that was
+// wrong. A process whose own clock was put back looks at once.
+func (t *Service) sweeps(domain chatadmin.ID, now time.Time) bool {
+	last, ok := t.swept.Load(domain)
+	if !ok {
+		return true
+	}
+	age := now.Sub(last.(time.Time))
+	return age < 0 || age >= noticeSweep
 }
 
 // letter is a notice that this worker alone sends for now.
@@ -127,10 +150,10 @@ func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []c
 				st.Notices = nil
 				return true, nil
 			}
-			claimed := !st.due.After(w.Now()) // what is due for no reason is not to be met again
+			claimed := !waits(st.due, w.Now(), noticeMost) // what is due for no reason is not to be met again
 			for i := range st.Notices {
 				n := &st.Notices[i]
-				if n.Due.After(w.Now()) {
+				if waits(n.Due, w.Now(), noticeMost) {
 					continue
 				}
 				n.Due, claimed = w.Now().Add(noticeLease), true

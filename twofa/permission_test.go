@@ -20,7 +20,7 @@ import (
 )
 
 // notForActors are the methods that only the host's own code can call: they take no scope.
-var notForActors = []string{"Ask", "Open", "Answer", "Resend", "SendNotices", "TwoFactorEnabled"}
+var notForActors = []string{"Ask", "Open", "Answer", "Resend", "Challenge", "SendNotices", "TwoFactorEnabled"}
 
 // calls are the lines of the matrix, about a user who has an authenticator and a remembered client.
 func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string]chatadmintest.Call {

@@ -77,6 +77,9 @@ func decodePolicy(data json.RawMessage) (stored, error) {
 	if s.Version > policyVersion {
 		return stored{}, fmt.Errorf("the two-factor policy was written by a newer version of this library")
 	}
+	if s.Seconds < 0 || s.Seconds > int64(MaxValidity/time.Second) { // before it is multiplied
+		return stored{}, fmt.Errorf("the two-factor policy has a validity of %d seconds, which no policy has: %w", s.Seconds, chatadmin.ErrInvalid)
+	}
 	if err := s.policy().check(); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
 	}
@@ -90,7 +93,11 @@ func checkPolicy(data json.RawMessage) error {
 }
 
 // PolicyOf reads what a domain has decided from its settings.
+// Without settings (nil) it returns chatadmin.ErrInvalid.
 func PolicyOf(set *chatadmin.Settings) (Policy, error) {
+	if set == nil {
+		return Policy{}, errNoSettings
+	}
 	s, err := decodePolicy(set.Policies[policyName])
 	return s.policy(), err
 }

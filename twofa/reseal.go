@@ -72,6 +72,9 @@ func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(
 }
 
 func (t *Service) hostOnly(ctx context.Context, s *chatadmin.Scope) error {
+	if err := scoped(s); err != nil {
+		return err
+	}
 	if _, _, err := s.View(ctx, ""); err != nil {
 		return err
 	}

@@ -56,9 +56,11 @@ type challenge struct {
 	Latest  time.Time     `json:"latest,omitzero"` // however often its code is sent anew, it expires then
 	Changed int64         `json:"n"`               // how often it was answered or sent anew
 	Tries   int           `json:"tries,omitempty"` // wrong answers
-	Key     []byte        `json:"key,omitempty"`   // email: of the hash, sealed
-	Code    []byte        `json:"code,omitempty"`  // email: the keyed hash
-	Seed    []byte        `json:"seed,omitempty"`  // enrolment: the seed to be confirmed, sealed
+	// Malformed counts the answers that could not be a code.
+	Malformed int    `json:"malformed,omitempty"`
+	Key       []byte `json:"key,omitempty"`  // email: of the hash, sealed
+	Code      []byte `json:"code,omitempty"` // email: the keyed hash
+	Seed      []byte `json:"seed,omitempty"` // enrolment: the seed to be confirmed, sealed
 }
 
 // remembered is a client that is not asked again for a while.
@@ -82,6 +84,9 @@ func decodeState(r chatadmin.Record) (state, error) {
 	st, lost := state{}, state{Generation: int64(r.Rev), Lost: true, due: r.Due}
 	if err := json.Unmarshal(r.Data, &st); err != nil {
 		return lost, fmt.Errorf("the two-factor state of user %s cannot be read; reset the two-factor authentication of this user: %w", r.ID, err)
+	}
+	if st.Version < 1 { // such as {} or null, which would be a user without an authenticator
+		return lost, fmt.Errorf("the two-factor state of user %s is damaged; reset the two-factor authentication of this user", r.ID)
 	}
 	if st.Version > stateVersion {
 		return lost, fmt.Errorf("the two-factor state of user %s was written by a newer version of this library; update this program, or reset the two-factor authentication of this user", r.ID)

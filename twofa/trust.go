@@ -37,6 +37,9 @@ type view struct {
 
 // look reads a user with their state, for who may.
 func (t *Service) look(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) (view, error) {
+	if err := scoped(s); err != nil {
+		return view{}, err
+	}
 	_, set, err := s.View(ctx, need(s, user))
 	if err != nil {
 		return view{}, err
@@ -91,6 +94,9 @@ func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user
 
 // forget leaves of the remembered clients of a user those that keep returns. keep may end challenges too.
 func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, keep func(*state) ([]remembered, error)) error {
+	if err := scoped(s); err != nil {
+		return err
+	}
 	op := chatadmin.Op{Kind: KindForget, Need: need(s, user), Targets: []chatadmin.ID{user}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := mayActOn(ctx, w, op.Targets); err != nil {

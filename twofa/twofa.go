@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -19,6 +20,7 @@ type Service struct {
 	o     Options
 
 	reseals *chatadmin.Runs[Resealed]
+	swept   sync.Map // domain -> when SendNotices last looked at everything that is put off
 }
 
 var _ interface {
@@ -40,6 +42,7 @@ const (
 	maxLife       = 30 * time.Minute // of a challenge whose code is sent anew
 	maxOpen       = 10               // open challenges of a user: a further one takes the place of the oldest
 	maxTries      = 5                // wrong answers to one challenge
+	maxMalformed  = 10               // answers to one challenge that cannot be a code
 	maxWrong      = 10               // wrong answers of a user in a row, over all challenges, before a pause
 	pause         = 15 * time.Minute // the first one; each further one is twice as long
 	maxPause      = 16 * time.Hour
@@ -56,6 +59,9 @@ var (
 	ErrNoAddress = errors.New("the user has no e-mail address for a code")
 	// ErrNoKeys is a Service without a key ring that was asked to sign somebody in.
 	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
+	// ErrNoMailer is found in the BlockedError of a mode that sends codes by mail,
+	// in a program that has no chatadmin.Options.Mailer.
+	ErrNoMailer = errors.New("this program has no Mailer")
 	// ErrNotEnrolled is a user who has no authenticator yet.
 	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
 )
@@ -132,6 +138,14 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 		enabled[i] = enrolled[string(users[i].ID)]
 	}
 	return enabled, nil
+}
+
+// scoped refuses a call without a scope.
+func scoped(s *chatadmin.Scope) error {
+	if s == nil || s.Admin() == nil {
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+	}
+	return nil
 }
 
 // need is the permission for what users may do for themselves.

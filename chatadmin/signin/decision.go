@@ -49,10 +49,20 @@ type Decision struct {
 // Allowed reports whether the user comes in.
 func (d Decision) Allowed() bool { return d.Outcome == Allowed }
 
-// Message is what to show to whoever is refused: the same words whatever the reason.
+// Message is what to show to whoever is refused. The words are the same for
+// every reason but those that come after the first factor has held: no address
+// for a code, too many codes, and an answer that cannot be a code.
 func (d Decision) Message() string {
 	if d.Outcome != Denied {
 		return ""
+	}
+	switch d.reason { // the first factor has held: whoever knows it may know this
+	case NoAddress:
+		return "A code cannot be sent to you by e-mail. Ask your administrator for a working e-mail address."
+	case TooManyCodes:
+		return "Too many codes were sent or were wrong. Try again later."
+	case NotACode:
+		return "That is not a code. Type the digits as they are shown."
 	}
 	return "That did not work. Check what you typed and try again; if it goes on, ask your administrator."
 }
@@ -94,6 +104,14 @@ const (
 	Expired     Reason = "expired"      // verifying took so long that the attempt counts as a failure
 	Vetoed      Reason = "vetoed"       // the application refused a first sign-in
 	Failed      Reason = "failed"       // no decision was possible: there is an error beside it
+)
+
+// The reasons of which nothing counts, and which the person may know: their first
+// factor has held.
+const (
+	NotACode     Reason = "not_a_code"     // the answer cannot be a code
+	NoAddress    Reason = "no_address"     // the user has no address that a code reaches
+	TooManyCodes Reason = "too_many_codes" // too many codes were sent or were wrong; it passes with time
 )
 
 // standing is why a user cannot come in whatever they know; "" where they can.

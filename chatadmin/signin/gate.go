@@ -213,7 +213,12 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	var asked Asked
 	if g.o.SecondFactor != nil {
 		var err error
-		if asked, err = g.o.SecondFactor.Ask(ctx, &t.set, t.user, t.attempt); err != nil {
+		asked, err = g.o.SecondFactor.Ask(ctx, &t.set, t.user, t.attempt)
+		var no *Refusal
+		if errors.As(err, &no) {
+			return g.release(ctx, t, no.Reason, nil)
+		}
+		if err != nil {
 			return g.release(ctx, t, "", fmt.Errorf("asking for the second factor: %w", err))
 		}
 	}
@@ -277,6 +282,11 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 	}
 	if answer.Right {
 		return g.pass(ctx, t, answer.Trust)
+	}
+	if answer.Malformed {
+		d, err := g.release(ctx, t, NotACode, nil)
+		d.Retry = err == nil && d.reason == NotACode && !answer.Dead
+		return d, err
 	}
 	d, err := g.fail(ctx, t, WrongCode)
 	d.Retry = err == nil && d.reason == WrongCode && !answer.Dead

@@ -36,7 +36,10 @@ type Attempt struct {
 	Client Client // "" is UnknownClient
 	Method Method
 	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
-	Device string // native clients: the device's own ID, once it is registered
+	// Challenge is the ID of the challenge that this client was given before, such as the value of a cookie; "" for none. While it is open, the
+	// same challenge is asked again: reloading the page shows the same QR code and sends no further mail.
+	Challenge string `json:"-"`
+	Device    string // native clients: the device's own ID, once it is registered
 }
 
 // String leaves the trust token out.
@@ -50,13 +53,34 @@ func (a Attempt) GoString() string { return a.String() }
 // SecondFactor is what two-factor authentication does for the gate. Package twofa implements it.
 type SecondFactor interface {
 	// Ask says what is still asked of a user whose first factor has held. It opens a challenge where something is. With the domain's mode off it asks the store nothing.
+	// It returns a *Refusal if the user cannot be asked for a reason of their own.
 	Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a Attempt) (Asked, error)
 	// Open finds a challenge, so that the gate can reserve the attempt for its user. One that is unknown, expired, or dead otherwise is chatadmin.ErrNotFound.
 	Open(ctx context.Context, domain chatadmin.ID, challenge string) (Open, error)
-	// Answer checks the answer to a challenge that Open found. remember asks for a trust token. An answer that is not looked at, since the challenge is over, may be
+	// Answer checks the answer to a challenge that Open found. What cannot be a code is Malformed. remember asks for a trust token. An answer that is not looked at, since the challenge is over, may be
 	// chatadmin.ErrNotFound: it counts as nothing.
 	Answer(ctx context.Context, o Open, code string, remember bool) (Answer, error)
 }
+
+// Refusal is the error of SecondFactor.Ask for a user who cannot be asked: there
+// is no address for a code, or too many codes were sent or guessed. The gate
+// turns it into a decision with this reason, which counts neither as a failure
+// nor as a success.
+type Refusal struct {
+	Reason Reason
+	Err    error
+}
+
+// Error is the text of Err, or the reason where there is none.
+func (r *Refusal) Error() string {
+	if r.Err == nil {
+		return string(r.Reason)
+	}
+	return r.Err.Error()
+}
+
+// Unwrap is Err.
+func (r *Refusal) Unwrap() error { return r.Err }
 
 // Asked is what SecondFactor asks.
 type Asked struct {
@@ -106,8 +130,11 @@ type Open struct {
 // Answer is what came of an answer.
 type Answer struct {
 	Right bool
-	Dead  bool   // the challenge takes no further answer: sign in anew
-	Trust string `json:"-"` // the trust token, if one was asked for and the domain allows it
+	Dead  bool // the challenge takes no further answer: sign in anew
+	// Malformed says that the answer cannot be a code: it was not compared with
+	// anything, and is no failed sign-in.
+	Malformed bool
+	Trust     string `json:"-"` // the trust token, if one was asked for and the domain allows it
 }
 
 // String leaves the trust token out.

@@ -137,7 +137,8 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 		logins = append(logins, name(id))
 	}
 	warnings := append([]string{}, plan.Warnings...)
-	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery, "applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings}, func(w *tabwriter.Writer) {
+	blockers := append([]twofa.Blocker{}, plan.Blockers...)
+	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery, "applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings, "blockers": blockers}, func(w *tabwriter.Writer) {
 		row(w, "mode", p.Mode)
 		row(w, "validity", p.Validity)
 		row(w, "in force", !planOnly)
@@ -146,6 +147,9 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 		}
 		for _, text := range warnings {
 			row(w, "warning", text)
+		}
+		for _, b := range blockers {
+			row(w, "blocked", b.Message)
 		}
 		for _, login := range logins {
 			row(w, "cannot pass", login)

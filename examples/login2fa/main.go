@@ -51,7 +51,7 @@ func newServer(ctx context.Context, now func() time.Time, users map[string]strin
 		return nil, err
 	}
 	host := admin.AsHost(domain.ID)
-	s := &server{domain: domain.ID, gate: gate, passwords: map[chatadmin.ID]string{}, sessions: map[string]chatadmin.User{}}
+	s := &server{domain: domain.ID, gate: gate, second: second, passwords: map[chatadmin.ID]string{}, sessions: map[string]chatadmin.User{}}
 	for login, password := range users {
 		u, err := host.CreateUser(ctx, chatadmin.NewUser{Login: login})
 		if err != nil {

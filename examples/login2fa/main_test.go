@@ -90,7 +90,7 @@ func TestLogin(t *testing.T) {
 		require.Contains(t, body, "That did not work.")
 	}
 
-	// The first time: a QR code, shown once.
+	// The first time: a QR code. Loading the page again, or typing something else, shows the same one; another browser gets its own.
 	_, body := b.login()
 	require.Contains(t, body, "data:image/png;base64,")
 	secret := find(t, body, `id="secret">([A-Z2-7]{32})<`)
@@ -100,11 +100,17 @@ func TestLogin(t *testing.T) {
 		require.NoError(t, err)
 		return code
 	}
-	status, body := b.post("/code", "challenge", challenge, "code", "12345")
-	require.Equal(t, http.StatusUnauthorized, status)
+	_, body = b.login()
+	require.Contains(t, body, secret)
+	_, body = newBrowser(t, site).login()
 	require.NotContains(t, body, secret)
-	require.Contains(t, body, "That code is wrong")
-	status, body = b.post("/code", "challenge", challenge, "code", code())
+	for typed, said := range map[string]string{"12345": "That is not a code", "000000": "That code is wrong"} {
+		status, body := b.post("/code", "challenge", challenge, "code", typed)
+		require.Equal(t, http.StatusUnauthorized, status)
+		require.Contains(t, body, secret)
+		require.Contains(t, body, said)
+	}
+	status, body := b.post("/code", "challenge", challenge, "code", code()[:3]+" "+code()[3:])
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, "Signed in as")
 	require.Empty(t, b.cookie(trustCookie), "nobody asked to be remembered")

@@ -19,7 +19,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{"image": f
 <form method="post" action="/logout"><button>Sign out</button></form>
 {{else if .Challenge}}
 {{if .QR}}
-<p>Scan this with an authenticator app, or type in the key. It is shown only now.</p>
+<p>Scan this with an authenticator app, or type in the key. It is shown until you have typed a code.</p>
 <p><img src="{{image .QR}}" alt="QR code"></p>
 <p><code id="secret">{{.Secret}}</code></p>
 {{end}}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"log"
 	"net/http"
 	"sync"
@@ -19,6 +18,7 @@ import (
 type server struct {
 	domain    chatadmin.ID
 	gate      *signin.Gate
+	second    *twofa.Service
 	passwords map[chatadmin.ID]string // a real host keeps hashes
 
 	mu       sync.Mutex
@@ -28,6 +28,8 @@ type server struct {
 const (
 	sessionCookie = "session"
 	trustCookie   = "trust"
+	// challengeCookie lets the login page be loaded again without a new QR code.
+	challengeCookie = "challenge"
 )
 
 func (s *server) handler() http.Handler {
@@ -66,25 +68,27 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(trustCookie); err == nil {
 		a.Trust = c.Value
 	}
+	if c, err := r.Cookie(challengeCookie); err == nil {
+		a.Challenge = c.Value
+	}
 	d, err := s.gate.SignIn(r.Context(), s.domain, a, func(_ context.Context, u chatadmin.User) (bool, error) {
 		want, known := s.passwords[u.ID] // for nobody the same work is done
 		return known && subtle.ConstantTimeCompare([]byte(want), []byte(r.PostFormValue("password"))) == 1, nil
 	})
 	switch {
-	case errors.Is(err, twofa.ErrTooMany):
-		render(w, http.StatusTooManyRequests, page{Error: "Too many codes. Try again later."})
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
 		s.enter(w, r, d.User, d.Trust)
 	case d.Challenge != nil:
+		http.SetCookie(w, cookie(r, challengeCookie, d.Challenge.ID, 0))
 		p := page{Challenge: d.Challenge.ID}
 		if e := d.Challenge.Enrolment; e != nil {
 			p.QR, p.Secret = dataURL(e.QR), e.Secret
 		}
 		render(w, http.StatusOK, p)
 	default:
-		render(w, http.StatusUnauthorized, page{Error: "That did not work."})
+		render(w, http.StatusUnauthorized, page{Error: d.Message()})
 	}
 }
 
@@ -98,7 +102,14 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 	case d.Allowed():
 		s.enter(w, r, d.User, d.Trust)
 	case d.Retry:
-		render(w, http.StatusUnauthorized, page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."})
+		p := page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."}
+		if d.Reason() == signin.NotACode {
+			p.Error = d.Message()
+		}
+		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil { // still to be set up
+			p.QR, p.Secret = dataURL(c.Enrolment.QR), c.Enrolment.Secret
+		}
+		render(w, http.StatusUnauthorized, p)
 	default:
 		render(w, http.StatusUnauthorized, page{Error: "Sign in again."})
 	}
@@ -111,6 +122,7 @@ func (s *server) enter(w http.ResponseWriter, r *http.Request, u chatadmin.User,
 	s.sessions[id] = u
 	s.mu.Unlock()
 	http.SetCookie(w, cookie(r, sessionCookie, id, 0))
+	http.SetCookie(w, cookie(r, challengeCookie, "", -1))
 	if trust != "" {
 		http.SetCookie(w, cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds()))) // when it ends, the library decides
 	}
