@@ -52,13 +52,13 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 		}
 		n[Reports] += reports
 	}
-	for _, e := range d.o.Erasers {
-		count, err := e.Count(ctx, v.domain.ID, v.ids)
+	for _, k := range d.hosts {
+		count, err := k.count(ctx, v.domain.ID, v.ids)
 		if err != nil {
-			return fmt.Errorf("counting %s: %w", e.Name(), err)
+			return err
 		}
-		if n[e.Name()] = count; count > 0 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen", count, e.Name()))
+		if n[HostKind(k.name)] = count; count > 0 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen", count, k.name))
 		}
 	}
 	p.Alternative.Keeps = map[string]int64{}

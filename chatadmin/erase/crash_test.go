@@ -138,7 +138,7 @@ func TestEraserFails(t *testing.T) {
 	require.EqualValues(t, 700, gone)
 	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 1800, r.Removed["scheduled_publications"], "it was not counted before")
+	require.EqualValues(t, 1800, r.Removed[erase.HostKind("scheduled_publications")], "it was not counted before")
 
 	bob := w.user("bob")
 	w.posts.add(bob, 2500)
@@ -156,5 +156,5 @@ func TestEraserFails(t *testing.T) {
 	require.NoError(t, err)
 	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 2500, r.Removed["scheduled_publications"], "it was counted before the first batch")
+	require.EqualValues(t, 2500, r.Removed[erase.HostKind("scheduled_publications")], "it was counted before the first batch")
 }

@@ -1,6 +1,6 @@
 // Package erase deletes users for good, with all that is theirs: a plan says what would go, applying it removes that in batches whatever interrupts it, and a receipt says what went.
 //
-//	d := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+//	d, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
 //	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID}, nil)        // counts, blockers, warnings: show it, keep it
 //	receipt, err := d.Apply(ctx, s, plan, "left the company", nil)  // after a crash: d.Resume(ctx, s, receipt.ID, nil)
 //

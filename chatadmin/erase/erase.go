@@ -18,7 +18,7 @@ const (
 	KindTakeOver = "user.delete.takeover" // it goes on in the name of somebody else
 )
 
-// The kinds that are counted, beside those of the host.
+// The kinds that are counted, beside those of the host: see HostKind.
 const (
 	Chats       = "private_chats"
 	Messages    = "messages"
@@ -31,25 +31,14 @@ const (
 	Users       = "users"
 )
 
-// Eraser is a kind of things that the host keeps about users in places of its own, such as scheduled publications or assignments. Its methods are called outside transactions, and
-// again after a crash: what is gone already is not counted a second time by who answers truthfully.
-type Eraser interface {
-	// Name is how plans and receipts call the kind, such as "scheduled_publications".
-	Name() string
-	// Count says how much of it belongs to users, of whom there are at most chatadmin.MaxBatch.
-	Count(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) (int64, error)
-	// Erase deletes or cancels up to limit of it, at least one while there is any, and returns how many; 0 says that nothing is left.
-	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
-}
-
 // none counts nothing of every kind.
 func (d *Deletions) none() map[string]int64 {
 	n := map[string]int64{}
 	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Reports, Users} {
 		n[kind] = 0
 	}
-	for _, e := range d.o.Erasers {
-		n[e.Name()] = 0
+	for _, k := range d.hosts {
+		n[HostKind(k.name)] = 0
 	}
 	return n
 }
@@ -66,17 +55,25 @@ type Options struct {
 type Deletions struct {
 	admin *chatadmin.Admin
 	o     Options
+	hosts []hostKind
 }
 
 // New returns the deletions of an Admin, and takes users who are activated again out of what is scheduled: so every program that changes users makes one, before it uses the Admin.
-// o may be nil.
-func New(admin *chatadmin.Admin, o *Options) *Deletions {
+// o may be nil. An Eraser that is nil, or whose name is not valid or not its own, is an *EraserError.
+func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("deletions need an Admin: %w", chatadmin.ErrInvalid)
+	}
 	d := &Deletions{admin: admin}
 	if o != nil {
 		d.o = *o
 	}
+	var err error
+	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
+		return nil, err
+	}
 	admin.Extend(chatadmin.Extension{OnUserChange: activated})
-	return d
+	return d, nil
 }
 
 // Policy is what a domain has decided about deletions.

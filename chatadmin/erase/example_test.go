@@ -26,7 +26,10 @@ func Example() {
 		panic(err)
 	}
 
-	d := erase.New(admin, nil)
+	d, err := erase.New(admin, nil)
+	if err != nil {
+		panic(err)
+	}
 	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID, boss.ID}, nil)
 	if err != nil {
 		panic(err)

@@ -112,7 +112,7 @@ func (w *world) target() *target {
 		return r.ID
 	}
 	on.done = apply(w.d, ctx, "done")
-	on.scheduled = apply(erase.New(w.admin, &erase.Options{Grace: time.Hour}), ctx, "scheduled")
+	on.scheduled = apply(graceful, ctx, "scheduled")
 	on.left = w.interrupted("left")
 	on.user = w.user("target").ID
 	var err error

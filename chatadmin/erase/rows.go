@@ -102,7 +102,7 @@ func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, e
 	if len(targets) > 8 {
 		targets = []chatadmin.ID{""}
 	}
-	for ; r.at.N < len(targets); r.at = (cursor{Stage: events, N: r.at.N + 1}) {
+	for ; r.at.N < len(targets); r.to(events, r.at.N+1) {
 		for {
 			page, next, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain.ID, Target: targets[r.at.N]}, chatadmin.Page{After: r.at.After, Limit: eventPage})
 			if err != nil {
@@ -157,32 +157,41 @@ func (r *run) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, 
 	return more, err
 }
 
-// scan looks once more whether anything is left that belongs to the users.
-func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left bool, err error) {
+// scan looks once more whether anything is left that belongs to the users, and names its kinds.
+func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left []string, err error) {
 	st, ids := r.d.admin.Store(), r.task.Users
-	count := func(n int64, failed error) { left, err = left || n > 0, first(err, failed) }
+	count := func(kind string, n int64, failed error) {
+		if err = first(err, failed); n > 0 && !slices.Contains(left, kind) {
+			left = append(left, kind)
+		}
+	}
 	for _, q := range []chatadmin.ContentQuery{{ChatsOf: ids}, {Authors: ids}} {
 		q.Domain = domain
 		n, err := st.CountContent(ctx, q)
-		count(n.Chats+n.Messages+n.Files, err)
+		count(Chats, n.Chats, err)
+		count(Messages, n.Messages, nil)
+		count(Files, n.Files, nil)
 	}
 	own, ownErr := owned(ctx, st, domain, ids, nil)
-	count(own.devices+own.records, ownErr)
+	count(Devices, own.devices, ownErr)
+	count(Records, own.records, nil)
 	for _, id := range ids {
-		count(st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id}))
+		n, err := st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id})
+		count(Memberships, n, err)
 		page, _, err := chatadmin.FirstPage(ctx, st.ListGroups, chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}, 1)
-		count(int64(len(page)), err)
-		n, err := st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
+		count(Groups, int64(len(page)), err)
+		n, err = st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
 		if n > 0 && err == nil { // those who go with them do not count
 			v := survey{r: st, domain: chatadmin.Domain{ID: domain}}
 			if v.users, err = st.Users(ctx, domain, ids); err == nil {
 				n, err = v.reports(ctx, id)
 			}
 		}
-		count(n, err)
+		count(Reports, n, err)
 	}
-	for _, e := range r.d.o.Erasers {
-		count(e.Count(ctx, domain, ids))
+	for _, k := range r.d.hosts {
+		n, err := k.count(ctx, domain, ids)
+		count(HostKind(k.name), n, err)
 	}
 	return left, err
 }

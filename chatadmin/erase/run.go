@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -16,6 +17,7 @@ type cursor struct {
 	After chatadmin.Cursor `json:"after,omitempty"` // within a list
 	Found int64            `json:"found,omitempty"` // of the host's kind, before anything of it went
 	Gone  int64            `json:"gone,omitempty"`  // of it, so far
+	Seen  int64            `json:"seen,omitempty"`  // 1 and what was gone when the last look found something left; 0: none did
 }
 
 // stage is a part of a deletion. Children go before their parents, and the users last.
@@ -23,7 +25,7 @@ type stage int
 
 const (
 	markGroups  stage = iota // those of the users' groups that were too many for the first transaction
-	hostKinds                // the host's own
+	hostStage                // the host's own kinds
 	reports                  // lose their manager
 	chats                    // with all that lies in them
 	written                  // by the users, elsewhere
@@ -32,7 +34,7 @@ const (
 	events                   // are blanked
 	devices
 	records
-	users // if nothing is left; else once more from hostKinds
+	users // if nothing is left; else once more from hostStage
 )
 
 // Resume continues a deletion to its end, and returns its receipt; that of one that has ended is returned as it is. It needs chatadmin.PermUsersDelete, and goes on only in the name of
@@ -87,10 +89,44 @@ func (d *Deletions) load(job *chatadmin.Job, limit int) (*run, error) {
 			return nil, fmt.Errorf("job %s: %w", job.ID, err)
 		}
 	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("job %s cannot be read: %w", job.ID, err)
+	}
 	for _, id := range r.task.Users {
 		r.going[id] = true
 	}
 	return r, nil
+}
+
+// check refuses what no version of the library writes.
+func (r *run) check() error {
+	_, err := named(r.task.Users)
+	switch {
+	case err != nil:
+		return err
+	case r.at.Stage < markGroups || r.at.Stage > users || r.at.N < 0 || r.at.N > chatadmin.MaxBulk:
+		return fmt.Errorf("it stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
+	}
+	if err := checkCounts(r.gone); err != nil {
+		return err
+	}
+	if r.at.Found < 0 || r.at.Gone < 0 { // an Eraser was believed: its kind is counted anew
+		r.at.Found, r.at.Gone = 0, 0
+	}
+	return nil
+}
+
+// checkCounts refuses counts that cannot be. Nil is none at all.
+func checkCounts(counts map[string]int64) error {
+	if counts == nil {
+		return fmt.Errorf("it has no counts: %w", chatadmin.ErrInvalid)
+	}
+	for kind, n := range counts {
+		if n < 0 || n > chatadmin.MaxCount {
+			return fmt.Errorf("it counts %d %s, which cannot be: %w", n, chatadmin.Cut(kind), chatadmin.ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // save writes down how far the job is.
@@ -104,7 +140,10 @@ func (r *run) save(job *chatadmin.Job) (err error) {
 }
 
 // next goes to the next stage.
-func (r *run) next() { r.at = cursor{Stage: r.at.Stage + 1} }
+func (r *run) next() { r.to(r.at.Stage+1, 0) }
+
+// to goes to the beginning of a part of a stage.
+func (r *run) to(s stage, n int) { r.at = cursor{Stage: s, N: n, Seen: r.at.Seen} }
 
 // step prepares the next transaction.
 func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, limit int) (chatadmin.Step, error) {
@@ -117,7 +156,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 	switch now.at.Stage {
 	case markGroups:
 		op.Fence, do = chatadmin.Exclusive, (*run).markGroups
-	case hostKinds:
+	case hostStage:
 		if do, err = now.hostKinds(ctx, s.Domain(), job.ID); err != nil {
 			return chatadmin.Step{}, err
 		}
@@ -125,13 +164,17 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 		do = (*run).reports
 	case users:
 		left, err := now.scan(ctx, s.Domain())
+		if err == nil && len(left) > 0 {
+			err = now.stuck(job.ID, left)
+		}
 		if err != nil {
 			return chatadmin.Step{}, err
 		}
 		do = (*run).users
-		if left {
+		if len(left) > 0 {
 			do = func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
-				r.at = cursor{Stage: hostKinds}
+				r.to(hostStage, 0)
+				r.at.Seen = 1 + r.removed()
 				return nil
 			}
 		}
@@ -147,6 +190,27 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, job *chatadmin
 		}
 		return r.save(job)
 	}}, nil
+}
+
+// removed is how much is gone of all kinds together.
+func (r *run) removed() (n int64) {
+	for _, count := range r.gone {
+		n += count
+	}
+	return n
+}
+
+// stuck refuses another round where the last one has removed nothing.
+func (r *run) stuck(deletion chatadmin.ID, left []string) error {
+	if r.at.Seen != 1+r.removed() {
+		return nil
+	}
+	for _, k := range r.d.hosts {
+		if left[0] == HostKind(k.name) {
+			return &EraserError{k.name, fmt.Sprintf("deletion %s finds some left at the end, but none to erase", deletion)}
+		}
+	}
+	return fmt.Errorf("deletion %s: %s are left, and another round has removed none", deletion, strings.Join(left, ", "))
 }
 
 // markGroups marks the next of the groups that the first transaction left.
@@ -191,7 +255,7 @@ func (r *run) markGroups(ctx context.Context, w *chatadmin.Work, job *chatadmin.
 
 // hostKinds erases the next batch of what the host keeps, and returns what writes that down.
 func (r *run) hostKinds(ctx context.Context, domain, deletion chatadmin.ID) (func(*run, context.Context, *chatadmin.Work, *chatadmin.Job) error, error) {
-	if r.at.N >= len(r.d.o.Erasers) {
+	if r.at.N >= len(r.d.hosts) {
 		return func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
 			r.next()
 			return nil
@@ -200,28 +264,24 @@ func (r *run) hostKinds(ctx context.Context, domain, deletion chatadmin.ID) (fun
 	if err := r.held(ctx, r.d.admin.Store(), domain, deletion, nil); err != nil { // what is under way when a hold is placed may still go
 		return nil, err
 	}
-	e := r.d.o.Erasers[r.at.N]
-	n, err := e.Count(ctx, domain, r.task.Users)
+	k := r.d.hosts[r.at.N]
+	n, err := k.count(ctx, domain, r.task.Users)
+	var gone int64
 	if err == nil && n > 0 && r.at.Found > 0 {
-		var gone int64
-		gone, err = e.Erase(ctx, domain, r.task.Users, chatadmin.MaxBatch)
-		if err == nil && gone == 0 {
-			err = fmt.Errorf("%d are left, but none was erased", n)
-		}
-		n = gone
+		gone, err = k.erase(ctx, domain, r.task.Users, n)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("erasing %s: %w", e.Name(), err)
+		return nil, err
 	}
 	return func(r *run, _ context.Context, _ *chatadmin.Work, _ *chatadmin.Job) error {
 		switch {
 		case n == 0: // what a crash kept from being counted was there in the beginning
-			r.gone[e.Name()] += max(r.at.Found, r.at.Gone)
-			r.at = cursor{Stage: hostKinds, N: r.at.N + 1}
+			r.gone[HostKind(k.name)] += max(r.at.Found, r.at.Gone)
+			r.to(hostStage, r.at.N+1)
 		case r.at.Found == 0:
 			r.at.Found = n
 		default:
-			r.at.Gone += n
+			r.at.Gone += gone
 		}
 		return nil
 	}, nil
@@ -229,7 +289,7 @@ func (r *run) hostKinds(ctx context.Context, domain, deletion chatadmin.ID) (fun
 
 // reports takes the manager from those who stay.
 func (r *run) reports(ctx context.Context, w *chatadmin.Work, _ *chatadmin.Job) error {
-	for ; r.at.N < len(r.task.Users); r.at = (cursor{Stage: reports, N: r.at.N + 1}) {
+	for ; r.at.N < len(r.task.Users); r.to(reports, r.at.N+1) {
 		q := chatadmin.UserQuery{Domain: w.Domain.ID, Manager: r.task.Users[r.at.N], WithDeleting: true}
 		page, next, err := w.ListUsers(ctx, q, chatadmin.Page{After: r.at.After, Limit: chatadmin.MaxBatch})
 		if err != nil {

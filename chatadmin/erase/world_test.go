@@ -46,11 +46,19 @@ func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)
 		f(options)
 	}
 	w.admin = chatadmin.New(store, options)
-	w.d = erase.New(w.admin, &erase.Options{Erasers: []erase.Eraser{w.posts}})
+	w.d = w.deletions(w.admin, w.posts)
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	w.domain, w.boss, w.s, w.host = d.ID, boss, w.admin.As(d.ID, boss.ID), w.admin.AsHost(d.ID)
 	return w
+}
+
+// deletions are those of an Admin, with kinds of the host's.
+func (w *world) deletions(admin *chatadmin.Admin, erasers ...erase.Eraser) *erase.Deletions {
+	w.t.Helper()
+	d, err := erase.New(admin, &erase.Options{Erasers: erasers})
+	require.NoError(w.t, err)
+	return d
 }
 
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
@@ -216,7 +224,7 @@ func (w *world) everything() map[string]int64 {
 		}
 	}
 	for _, count := range w.posts.of {
-		counts[w.posts.Name()] += count
+		counts[erase.HostKind(w.posts.Name())] += count
 	}
 	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
 		if u.Manager != "" {

@@ -26,7 +26,9 @@ func (c *cli) policies(command string) (err error) {
 		return err
 	}
 	c.registry = devices.New(c.admin, nil)
-	c.eraser = erase.New(c.admin, nil)
+	if c.eraser, err = erase.New(c.admin, nil); err != nil {
+		return err
+	}
 	c.retain = retention.New(c.admin)
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err

@@ -43,7 +43,10 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	// 1. The library, and deletions that know the host's own kinds.
 	admin := chatadmin.New(store, &chatadmin.Options{Blobs: files{out}})
 	publications := &publications{}
-	deletions := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+	deletions, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+	if err != nil {
+		return err
+	}
 
 	// 2. A company, and Ann, who has a group, messages in it, and something scheduled.
 	company, ann, err := open(ctx, admin, store)

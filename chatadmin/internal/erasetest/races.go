@@ -36,7 +36,9 @@ func newWorld(t *testing.T, stores [2]chatadmin.Store) *world {
 	w := &world{T: t, stores: stores}
 	for i, s := range stores {
 		w.admins[i] = chatadmin.New(s, nil)
-		w.d[i] = erase.New(w.admins[i], nil)
+		d, err := erase.New(w.admins[i], nil)
+		require.NoError(t, err)
+		w.d[i] = d
 	}
 	d, boss, err := w.admins[0].CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)

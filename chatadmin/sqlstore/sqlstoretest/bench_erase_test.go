@@ -161,7 +161,8 @@ func (h *hoard) erase(b *testing.B, once, batches time.Duration) {
 	s := &slowest{Store: h.store}
 	a := chatadmin.New(s, nil)
 	scope := a.As(h.s.Domain(), h.s.Actor())
-	d := erase.New(a, nil)
+	d, err := erase.New(a, nil)
+	require.NoError(b, err)
 	start := time.Now()
 	p, err := d.Plan(ctx, scope, []chatadmin.ID{h.user}, nil)
 	require.NoError(b, err)

@@ -45,7 +45,11 @@ func eraser(args []string) int {
 		ctx := context.Background()
 		now := time.Now()
 		a := chatadmin.New(store, &chatadmin.Options{Now: func() time.Time { now = now.Add(250 * time.Millisecond); return now }})
-		s, d := a.As(chatadmin.ID(args[3]), chatadmin.ID(args[4])), erase.New(a, nil)
+		s := a.As(chatadmin.ID(args[3]), chatadmin.ID(args[4]))
+		d, err := erase.New(a, nil)
+		if err != nil {
+			return err
+		}
 		for r, err := range d.Receipts(ctx, s) {
 			if err != nil {
 				return err
@@ -77,7 +81,8 @@ func eraser(args []string) int {
 func TestKilledErase(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		h := newHoard(t, db)
-		d := erase.New(chatadmin.New(h.store, nil), nil)
+		d, err := erase.New(chatadmin.New(h.store, nil), nil)
+		require.NoError(t, err)
 		s := chatadmin.New(h.store, nil).As(h.s.Domain(), h.s.Actor())
 		p, err := d.Plan(t.Context(), s, []chatadmin.ID{h.user}, nil)
 		require.NoError(t, err)
