@@ -40,7 +40,7 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 	case set.State != DomainActive:
 		return fail(fmt.Errorf("the domain is %s: %w", set.State, ErrSuspended))
 	}
-	role, _ = set.Role(us[0].Role) // a role that is gone has no permissions
+	role = set.RoleOf(&us[0])
 	if need != "" {
 		if err := require(role, need); err != nil {
 			return fail(err)
@@ -61,13 +61,9 @@ func require(r Role, p Permission) error {
 	return fmt.Errorf("this needs the permission %q, which the role %q lacks: %w", p, r.Name, ErrForbidden)
 }
 
-// MayActOn refuses with ErrForbidden to act on somebody whose role stands above the actor's.
-func (w *Work) MayActOn(u *User) error {
-	if target, _ := w.Settings.Role(u.Role); u.ID != w.Actor.ID && target.Level > w.Role.Level {
-		return fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden)
-	}
-	return nil
-}
+// MayActOn refuses with ErrForbidden to act on a user whose level is above the
+// actor's, or who has a permission that the actor lacks: see Settings.MayActOn.
+func (w *Work) MayActOn(u *User) error { return w.Settings.MayActOn(w.Actor.ID, w.Role, u) }
 
 // mayGrant refuses to grant a role above the actor's own, or with a permission that they lack. Member is what everybody is at least.
 func (w *Work) mayGrant(r Role) error {

@@ -34,8 +34,9 @@ func Permissions() []Permission {
 		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit}
 }
 
-// Role is a level and a set of permissions. Nobody grants a role above their own level or with a permission that they lack, and nobody acts on a
-// user whose level is above their own.
+// Role is a level and a set of permissions. Nobody grants a role above their own
+// level or with a permission that they lack, and nobody acts on a user with such a
+// role; see Settings.MayActOn.
 type Role struct {
 	ID          string       `json:"id"` // made from the name when the role is created, never changed
 	Name        string       `json:"name"`
@@ -62,10 +63,45 @@ func (s *Settings) Role(idOrName string) (Role, bool) {
 	key := Fold(idOrName)
 	for _, r := range s.AllRoles() {
 		if r.ID == key || Fold(r.Name) == key {
-			return r, true
+			return r.bounded(), true
 		}
 	}
 	return Role{}, false
+}
+
+// RoleOf returns the role by which a user acts and is acted on. A role that the
+// domain does not have (any more) gives nothing. A guest who is a plain member
+// creates no groups, unless Settings.GuestsCreateGroups says so.
+func (s *Settings) RoleOf(u *User) Role {
+	r, ok := s.Role(u.Role)
+	if !ok {
+		return Role{}
+	}
+	if u.Kind == Guest && r.ID == RoleMember && !s.GuestsCreateGroups {
+		r.Permissions = nil
+	}
+	return r
+}
+
+// MayActOn is the one rule of power over users. An actor with a role may act on u
+// if its level is not below that of u's role, and if it has every permission that
+// u has beyond those of a member. Everybody may act on themselves. actor is "" or
+// HostActor for the host. Otherwise the error wraps ErrForbidden.
+func (s *Settings) MayActOn(actor ID, role Role, u *User) error {
+	if u.ID != "" && u.ID == actor {
+		return nil
+	}
+	theirs := s.RoleOf(u)
+	if theirs.Level > role.Level {
+		return fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden)
+	}
+	for _, p := range theirs.Permissions {
+		if !role.May(p) && !memberRole().May(p) {
+			return fmt.Errorf("user %q has the permission %q, which you lack: ask an administrator who has it: %w",
+				Cut(u.Login), p, ErrForbidden)
+		}
+	}
+	return nil
 }
 
 func memberRole() Role {
@@ -83,10 +119,24 @@ func (s *Settings) AllRoles() []Role {
 	return all
 }
 
+// bounded takes from a stored custom role what no custom role can have, so that
+// damaged settings make nobody a second domain admin.
+func (r Role) bounded() Role {
+	if r.ID == RoleMember || r.ID == RoleAdmin {
+		return r
+	}
+	unknown := func(p Permission) bool { return !slices.Contains(Permissions(), p) }
+	if r.Level < 0 || r.Level >= adminLevel || slices.ContainsFunc(r.Permissions, unknown) {
+		r.Level = min(max(r.Level, 0), adminLevel-1)
+		r.Permissions = slices.DeleteFunc(slices.Clone(r.Permissions), unknown)
+	}
+	return r
+}
+
 // May reports whether the role includes p.
 func (r Role) May(p Permission) bool { return slices.Contains(r.Permissions, p) }
 
-// covers reports whether an actor with role r may grant other. To act on somebody who has it the level alone counts: see MayActOn.
+// covers reports whether an actor with role r may grant other.
 func (r Role) covers(other Role) bool {
 	return r.Level >= other.Level && !slices.ContainsFunc(other.Permissions, func(p Permission) bool { return !r.May(p) })
 }

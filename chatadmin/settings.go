@@ -18,6 +18,9 @@ type Settings struct {
 
 	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read when a user is written; "" reads none of them. Changing it writes no user.
 	DefaultCountry string `json:"default_country,omitempty"`
+	// GuestsCreateGroups lets guests who are plain members create groups. A custom
+	// role with PermGroupCreate does so in any case.
+	GuestsCreateGroups bool `json:"guests_create_groups,omitempty"`
 	// GuestsInDefaultGroups makes guests members of the default groups too.
 	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
 

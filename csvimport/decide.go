@@ -230,10 +230,10 @@ func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	return append(fields, 0xff)
 }
 
-// above reports whether an existing user stands above the importer, who then changes nothing of them, their manager neither.
+// above reports whether the importer may not act on an existing user: then nothing
+// of them is changed, their manager neither.
 func (d *decider) above(is *chatadmin.User) bool {
-	standing, _ := d.domain.Role(is.Role)
-	return is.ID != d.actor && standing.Level > d.role.Level
+	return d.domain.MayActOn(d.actor, d.role, is) != nil
 }
 
 // setAdmins begins with the admins in force.

@@ -66,8 +66,8 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 			return nil, err
 		}
 		for _, u := range us {
-			if theirs, _ := set.Role(u.Role); u.ID != s.Actor() && theirs.Level > role.Level {
-				return nil, fmt.Errorf("user %q has a role above yours: leave out their devices: %w", chatadmin.Cut(u.Login), chatadmin.ErrForbidden)
+			if err := set.MayActOn(s.Actor(), role, &u); err != nil {
+				return nil, fmt.Errorf("leave out the devices of %q: %w", chatadmin.Cut(u.Login), err)
 			}
 		}
 	}

@@ -192,7 +192,7 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	}
 	for _, u := range v.users {
 		login := chatadmin.Cut(u.Login)
-		role, _ := v.settings.Role(u.Role)
+		above := v.settings.MayActOn(v.actor, v.role, &u)
 		switch id, ok := open[u.ID]; {
 		case u.ID == v.actor:
 			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
@@ -200,8 +200,8 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
-		case role.Level > v.role.Level:
-			add("above", u.ID, "user %q has a role above yours", login)
+		case above != nil:
+			add("above", u.ID, "user %q has a role above yours, or a permission that you lack", login)
 		}
 	}
 	if err := v.lastAdmin(ctx, add); err != nil {
