@@ -15,7 +15,7 @@
 //	devices                       go with their records; what must outlive them, such as a wipe that is still to be delivered, belongs to nobody (Record.Owner "")
 //	records                       go by owner: sessions, second factors, tokens, invitations, settings, connections to services
 //	the account                   goes last, with preferences and avatar; login and e-mail address are free again, and who gets them inherits nothing
-//	the host's own kinds          go through Eraser, before everything else
+//	the host's own kinds          go through Eraser, before everything else, and are counted as "host." and their name
 //	contents of files             are released through chatadmin.Admin.ReleaseBlobs, at least once, after their rows are gone
 //	reports                       stay, without manager
 //	what others wrote elsewhere   stays
@@ -30,13 +30,15 @@
 // goes round again. The last transaction deletes the users and completes the receipt, whose counts are those of the rows that the batches have deleted.
 //
 // The last administrator, oneself, a default group and a legal hold (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes while a deletion is running stops
-// it at the next batch. A domain may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue.
+// it at the next batch. A domain may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue once a day or more often. By a
+// clock that has jumped ahead it begins nothing: see RunDue.
 //
 // # Who may do what
 //
 //	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Receipt, Receipts
 //	domain          SetPolicy
 //
-// Applying a plan that deletes default groups needs groups.default as well. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any
+// Applying a plan that deletes default groups, and taking such a deletion over, needs groups.default as well. Apply, Cancel and TakeOver need an actor who may act on each of the users:
+// chatadmin.Work.MayActOn. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any
 // more. RunDue is for the host alone.
 package erase

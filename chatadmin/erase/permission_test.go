@@ -112,10 +112,11 @@ func (w *world) target() *target {
 		return r.ID
 	}
 	on.done = apply(w.d, ctx, "done")
+	graceful, err := erase.New(w.admin, &erase.Options{Grace: time.Hour})
+	require.NoError(w.t, err)
 	on.scheduled = apply(graceful, ctx, "scheduled")
 	on.left = w.interrupted("left")
 	on.user = w.user("target").ID
-	var err error
 	on.plan, err = w.d.Plan(ctx, w.host, []chatadmin.ID{on.user}, nil)
 	require.NoError(w.t, err)
 	return on

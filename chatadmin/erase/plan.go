@@ -71,6 +71,9 @@ type Blocker struct {
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
+	if len(e.Blockers) == 0 {
+		return "the deletion is blocked"
+	}
 	text := e.Blockers[0].Message
 	if more := len(e.Blockers) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more; the plan lists all)", more)
@@ -82,8 +85,12 @@ func (e *BlockedError) Error() string {
 func (e *BlockedError) Unwrap() []error {
 	var errs []error
 	for _, b := range e.Blockers {
-		errs = append(errs, map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
-			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code])
+		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
+			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code]
+		if !ok {
+			err = chatadmin.ErrInvalid
+		}
+		errs = append(errs, err)
 	}
 	return errs
 }
@@ -316,6 +323,9 @@ func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
 			err = chatadmin.ErrNotFound
 		}
 		return nil, fmt.Errorf("this plan was made by somebody else, or for another domain, or by another version of the library: %w", err)
+	}
+	if err := checkCounts(p.Counts); err != nil {
+		return nil, fmt.Errorf("this plan is not one that was made here: %w", err)
 	}
 	ids := make([]chatadmin.ID, len(p.Users))
 	for i, u := range p.Users {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -56,10 +57,24 @@ func entryKey(domain, id chatadmin.ID) chatadmin.Key {
 
 func decode(r chatadmin.Record) (entry, error) {
 	e := entry{rev: r.Rev}
-	if err := json.Unmarshal(r.Data, &e); err != nil {
-		return entry{}, fmt.Errorf("deletion %s: %w", r.ID, err)
+	err := json.Unmarshal(r.Data, &e)
+	if err == nil {
+		err = e.check(r)
+	}
+	if err != nil {
+		return entry{}, fmt.Errorf("the record of deletion %s cannot be read: %w", r.ID, err)
 	}
 	return e, nil
+}
+
+// check refuses what no version of the library writes.
+func (e *entry) check(r chatadmin.Record) error {
+	states := []State{Scheduled, Running, Done, Cancelled}
+	if e.Version != 1 || string(e.ID) != r.ID || !slices.Contains(states, e.State) || e.By == "" {
+		return fmt.Errorf("it is damaged, or was written by a newer version of the library: %w", chatadmin.ErrInvalid)
+	}
+	_, err := named(e.Users)
+	return err
 }
 
 func readEntry(ctx context.Context, r chatadmin.Reader, domain, id chatadmin.ID) (entry, error) {
@@ -106,7 +121,7 @@ func open(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) (map[cha
 		for _, rec := range page {
 			e, err := decode(rec)
 			if err != nil {
-				return nil, err
+				continue // nobody is deleted by it; RunDue tells of it
 			}
 			for _, id := range e.Users {
 				found[id] = e.ID

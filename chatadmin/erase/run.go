@@ -37,8 +37,13 @@ const (
 	users // if nothing is left; else once more from hostStage
 )
 
-// Resume continues a deletion to its end, and returns its receipt; that of one that has ended is returned as it is. It needs chatadmin.PermUsersDelete, and goes on only in the name of
-// who asked for the deletion; see TakeOver. With an error the receipt says how far it came, where that could be read. progress may be nil.
+// Resume continues a deletion to its end, and returns its receipt. A receipt of a
+// deletion that has ended is returned as it is. A scheduled deletion that is due is
+// begun, although RunDue has not done so; before its time it is
+// chatadmin.ErrTransition. Resume needs chatadmin.PermUsersDelete, and goes on only
+// in the name of the actor who asked for the deletion or has taken it over: see
+// TakeOver. With an error the receipt says how far it came, where that could be
+// read. progress may be nil.
 func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (Receipt, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
 		return Receipt{ID: id}, err
@@ -47,8 +52,14 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	switch {
 	case err != nil:
 		return Receipt{ID: id}, err
+	case e.State == Scheduled && e.Due.After(d.admin.Now()):
+		return e.Receipt, notYet(&e)
+	case e.State == Scheduled && e.By != s.Actor():
+		return e.Receipt, fmt.Errorf("deletion %s was asked for by somebody else: take it over first: %w", id, chatadmin.ErrForbidden)
 	case e.State == Scheduled:
-		return e.Receipt, fmt.Errorf("deletion %s is scheduled for %s: %w", id, e.Due.Format(time.RFC3339), chatadmin.ErrTransition)
+		if err := d.start(ctx, s, id, e.Users, true); err != nil {
+			return e.Receipt, err
+		}
 	case e.State != Running:
 		return e.Receipt, nil
 	}
@@ -64,6 +75,10 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 		return e.Receipt, err
 	}
 	return r, err
+}
+
+func notYet(e *entry) error {
+	return fmt.Errorf("deletion %s is scheduled for %s: %w", e.ID, e.Due.Format(time.RFC3339), chatadmin.ErrTransition)
 }
 
 // run is one step of a deletion.

@@ -2,7 +2,6 @@ package erase
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -53,7 +52,7 @@ func activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserC
 		for _, rec := range page {
 			e, err := decode(rec)
 			if err != nil {
-				return err
+				continue // nobody is deleted by it; RunDue tells of it
 			}
 			if e.State == Scheduled && slices.ContainsFunc(e.Users, func(id chatadmin.ID) bool { return back[id] }) {
 				scheduled = append(scheduled, e)
@@ -80,8 +79,10 @@ func activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserC
 
 const again = "they were activated again"
 
-// Cancel ends a scheduled deletion before it has begun. Whom the scheduling deactivated is as before. It needs chatadmin.PermUsersDelete. What has begun cannot be cancelled:
-// chatadmin.ErrTransition.
+// Cancel ends a scheduled deletion before it has begun. The users whom the
+// scheduling has deactivated are as before. It needs chatadmin.PermUsersDelete, and
+// an actor who may act on each of the users, else it returns chatadmin.ErrForbidden.
+// A deletion that has begun cannot be cancelled: chatadmin.ErrTransition.
 func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
 	var e entry
 	err := s.Change(ctx, chatadmin.Op{Kind: KindCancel, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) (err error) {
@@ -93,6 +94,9 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 			return nil
 		case e.State != Scheduled:
 			return fmt.Errorf("deletion %s has begun, there is no way back: %w", id, chatadmin.ErrTransition)
+		}
+		if err := mayActOn(ctx, w, e.Users); err != nil {
+			return err
 		}
 		deactivated := e.Deactivated
 		e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
@@ -126,92 +130,34 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	return e.Receipt, nil
 }
 
-// RunDue carries out the scheduled deletions of a domain that are due, each in the name of who asked for it, and takes up those that have been running for ten minutes or were
-// interrupted. Call it from a worker of the host, now and then. It returns the receipts of what it finished; what cannot go on (who asked for it may not any more, a hold) does
-// not keep the others, and its error is in the one returned. Who was activated again meanwhile is left out.
-func (d *Deletions) RunDue(ctx context.Context, domain chatadmin.ID) ([]Receipt, error) {
-	var done []Receipt
-	var errs []error
-	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := d.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: d.admin.Now()}, p)
-		if err != nil {
-			return done, errors.Join(append(errs, err)...)
-		}
-		for _, rec := range page {
-			e, err := decode(rec)
-			var r Receipt
-			if err == nil {
-				r, err = d.runDue(ctx, domain, e)
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("deletion %s: %w", rec.ID, err))
-			} else {
-				done = append(done, r)
-			}
-			if ctx.Err() != nil {
-				return done, errors.Join(errs...)
-			}
-		}
-		if p.After = next; next == "" {
-			return done, errors.Join(errs...)
+// mayActOn refuses an actor who may not act on one of the users. Users who are gone
+// stand in nobody's way.
+func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
+	users, err := w.Users(ctx, w.Domain.ID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		if err := w.MayActOn(&users[i]); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-func (d *Deletions) runDue(ctx context.Context, domain chatadmin.ID, e entry) (Receipt, error) {
-	s := d.admin.As(domain, e.By)
-	if e.By == chatadmin.HostActor {
-		s = d.admin.AsHost(domain)
-	}
-	if e.State == Scheduled {
-		if err := d.start(ctx, s, e.ID, e.Users); err != nil {
-			return Receipt{}, err
-		}
-	}
-	return d.Resume(ctx, s, e.ID, nil)
-}
-
-// start begins a scheduled deletion.
-func (d *Deletions) start(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, ids []chatadmin.ID) error {
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive, Targets: ids}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		e, err := readEntry(ctx, w, s.Domain(), id)
-		if err != nil || e.State != Scheduled { // another worker was faster
-			return err
-		}
-		e.State = Cancelled // unless somebody is left
-		if err := e.put(ctx, w); err != nil {
-			return err
-		}
-		found, err := w.Users(ctx, s.Domain(), e.Users)
-		if err != nil {
-			return err
-		}
-		e.Users = nil
-		for _, u := range found {
-			if u.Status == chatadmin.Deactivated && !u.Deleting {
-				e.Users = append(e.Users, u.ID)
-			}
-		}
-		if len(e.Users) == 0 {
-			w.Record(KindCancel, ids, nil, map[string]string{"deletion": string(id), "reason": again})
-			e.Ended, e.Users = w.Now(), ids
-			return e.put(ctx, w)
-		}
-		slices.Sort(e.Users)
-		v := survey{r: w, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: e.Choice, due: true}
-		if _, err := d.admit(ctx, w, &v, e.Users); err != nil {
-			return err
-		}
-		return d.begin(ctx, w, &v, &e)
-	})
-}
-
-// TakeOver puts the actor in charge of a deletion that is scheduled or was interrupted, in the place of who asked for it: the way on where they may not go on any more. Resume continues
-// it. It needs chatadmin.PermUsersDelete.
+// TakeOver puts the actor in charge of a deletion that is scheduled or was
+// interrupted, in the place of the actor who asked for it and perhaps may not go on.
+// Resume continues it, and so does RunDue: a scheduled one when it is due, one that
+// has begun within ten minutes.
+//
+// It needs what beginning the deletion would need: chatadmin.PermUsersDelete, an
+// actor who may act on each of the users and is none of them, and
+// chatadmin.PermDefault where default groups are deleted. So a deletion that is
+// taken over can be carried out.
 func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
 	var e entry
-	err := s.Change(ctx, chatadmin.Op{Kind: KindTakeOver, Need: chatadmin.PermUsersDelete, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) (err error) {
+	op := chatadmin.Op{Kind: KindTakeOver, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) (err error) {
 		if e, err = readEntry(ctx, w, s.Domain(), id); err != nil {
 			return err
 		}
@@ -220,6 +166,14 @@ func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadm
 		}
 		if slices.Contains(e.Users, s.Actor()) {
 			return fmt.Errorf("nobody deletes themselves: %w", chatadmin.ErrInvalid)
+		}
+		if err := mayActOn(ctx, w, e.Users); err != nil {
+			return err
+		}
+		if e.Choice.DeleteDefault {
+			if err := w.Require(chatadmin.PermDefault); err != nil {
+				return err
+			}
 		}
 		if e.State == Running {
 			job, err := w.Job(ctx, id)
