@@ -129,24 +129,20 @@ func (r *dueRun) believe(ctx context.Context) error {
 	if r.doubted || r.scheduled && r.mark.Jumped(r.now, longestPause) || !r.mark.Stale(r.now) {
 		return nil
 	}
-	return believe(ctx, r.d.admin, r.domain)
-}
-
-// believe moves the mark in a transaction of its own.
-func believe(ctx context.Context, a *chatadmin.Admin, domain chatadmin.ID) error {
-	err := a.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, domain) })
+	err := r.d.admin.Keep(ctx, r.domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, r.domain, r.now) })
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return nil // the next run writes it
 	}
 	return err
 }
 
-func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID) error {
+// move writes that the clock was believed at a time.
+func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at time.Time) error {
 	m, err := clockmark.Read(ctx, w, domain, clockTask)
 	if err != nil {
 		return err
 	}
-	return m.Move(ctx, w, domain, clockTask, time.Time{})
+	return m.Move(ctx, w, domain, clockTask, at, time.Time{})
 }
 
 // again begins the grace period of a deletion anew that was scheduled by a clock
@@ -178,7 +174,7 @@ func (d *Deletions) start(ctx context.Context, s *chatadmin.Scope, id chatadmin.
 			return notYet(&e)
 		}
 		if person {
-			if err := move(ctx, w, s.Domain()); err != nil {
+			if err := move(ctx, w, s.Domain(), w.Now()); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,12 @@ const jobKind = "retention"
 // It needs chatadmin.PermHolds. A plan that is out of date is chatadmin.ErrPlanStale, and so is a run that has stopped since the domain keeps things for longer meanwhile: that one has a
 // report, whose State is Stopped. progress may be nil.
 func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress)) (Report, error) {
+	return r.apply(ctx, s, p, progress, false)
+}
+
+// apply deletes what a plan says. A person who applies one vouches for the clock;
+// for a worker it was believed when the plan was made.
+func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress), worker bool) (Report, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermHolds); err != nil {
 		return Report{}, err
 	}
@@ -25,7 +31,16 @@ func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 	}
 	id := r.admin.NewID()
 	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
-	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error { return begin(ctx, w, p, id) })
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		at := w.Now()
+		if worker {
+			at = p.Made
+		}
+		if err := begin(ctx, w, p, id); err != nil {
+			return err
+		}
+		return move(ctx, w, s.Domain(), at, p.Before)
+	})
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return Report{ID: id}, err // it may have begun
 	}
@@ -137,6 +152,10 @@ func batch(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, limit int
 	p := chatadmin.Page{Limit: limit}
 	if err := json.Unmarshal(job.Cursor, &p.After); err != nil {
 		return fmt.Errorf("job %s: %w", job.ID, err)
+	}
+	// A clock that was ahead when the run began deletes no more when it was put right.
+	if now := before(w.Now(), e.Days); e.Before.After(now.Add(skew)) {
+		e.Before = now
 	}
 	q, err := selected(ctx, w, w.Domain.ID, e.Before)
 	if err != nil {

@@ -4,14 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// RunDue does for one domain what is due, in the name of the host: it takes up runs of which nothing has been heard for ten minutes, those that somebody else has begun as well, and deletes
-// by the domain's policy whatever has come to its age since. Call it from a worker of the host, once a day or more often; several workers at once do no harm. It returns the reports of the
-// runs that have ended, also of one that has stopped since the domain keeps things for longer; what cannot go on does not keep the others, and its error is in the one returned. In a suspended domain nothing is
-// due.
+// RunDue does for one domain what is due, in the name of the host: it takes up runs
+// of which nothing has been heard for ten minutes, whoever has begun them, and
+// deletes by the domain's policy whatever has come to its age since. Call it from a
+// worker of the host, once a day or more often; several workers at once do no harm.
+// It returns the reports of the runs that have ended, also of one that has stopped
+// since the domain keeps things for longer. What cannot go on does not keep the
+// others, and its error is in the one returned. In a suspended domain nothing is due.
+//
+// A clock that is ahead deletes nothing. If something is due, but the last run, or
+// the decision to delete at all, was longer ago than a worker pauses (half the days
+// of the policy, at least two and at most seven days), RunDue begins no run and
+// returns a *chatadmin.ClockError. Plan and Apply go on, and tell RunDue that the
+// clock is right.
 func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, error) {
 	var ended []Report
 	var errs []error
@@ -31,11 +41,15 @@ func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, 
 		return nil, err
 	}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: r.admin.Now()}, p)
+		page, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: forever}, p)
 		if err != nil {
 			return ended, errors.Join(append(errs, err)...)
 		}
 		for _, rec := range page {
+			now := r.admin.Now() // a time further ahead is that of a clock that was wrong
+			if rec.Due.After(now) && !rec.Due.After(now.Add(takeUp+skew)) {
+				continue
+			}
 			took(r.takeUp(ctx, s, chatadmin.ID(rec.ID)))
 			if err := ctx.Err(); err != nil {
 				return ended, errors.Join(append(errs, err)...)
@@ -48,6 +62,9 @@ func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]Report, 
 	took(r.byPolicy(ctx, s))
 	return ended, errors.Join(errs...)
 }
+
+// forever is later than everything.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // takeUp continues a run in the name of the host.
 func (r *Retention) takeUp(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Report, error) {
@@ -89,10 +106,24 @@ func (r *Retention) byPolicy(ctx context.Context, s *chatadmin.Scope) (Report, e
 			return Report{}, err
 		}
 		p, err := r.Plan(ctx, s, is.Days)
-		if err != nil || p.Counts.sum() == 0 {
+		if err != nil {
 			return Report{}, err
 		}
-		rep, err := r.Apply(ctx, s, p, nil)
+		last, err := r.lastRun(ctx, s.Domain())
+		if err != nil {
+			return Report{}, err
+		}
+		switch jump, due := jumped(last, p.Made, p.Days), p.Counts.sum() > 0; {
+		case jump && due:
+			return Report{}, &chatadmin.ClockError{Task: "retention", Last: last.At, Now: p.Made, Do: "make a plan and apply it"}
+		case jump:
+			return Report{}, nil
+		case !due && last.Stale(p.Made):
+			return Report{}, r.believe(ctx, s.Domain(), p.Made, p.Before)
+		case !due:
+			return Report{}, nil
+		}
+		rep, err := r.apply(ctx, s, p, nil, true)
 		if rep.ID != "" || n == attempts || !errors.Is(err, chatadmin.ErrPlanStale) {
 			return rep, err
 		}

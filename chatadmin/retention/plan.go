@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
 // Plan says what would go, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made. Apply refuses it with
@@ -34,6 +35,10 @@ type Counts struct {
 }
 
 func (c Counts) sum() int64 { return c.Messages + c.Files }
+
+func (c Counts) possible() bool {
+	return c.Messages >= 0 && c.Files >= 0 && c.Messages <= chatadmin.MaxCount && c.Files <= chatadmin.MaxCount
+}
 
 func (c Counts) plus(n chatadmin.ContentCount) Counts {
 	return Counts{c.Messages + n.Messages, c.Files + n.Files}
@@ -79,6 +84,14 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 		}
 		p.Held = Counts{max(0, all.Messages-n.Messages), max(0, all.Files-n.Files)} // what came between the two is in the second alone
 	}
+	last, err := clockmark.Read(ctx, st, p.Domain, clockTask)
+	if err != nil {
+		return nil, err
+	}
+	if last.Known() && jumped(last, p.Made, days) {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the clock says %s, but the last run was at %s: make sure that the clock is right before applying this plan",
+			p.Made.Format(time.RFC3339), last.At.Format(time.RFC3339)))
+	}
 	if days != is.Days {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the domain's policy is not %d days: set it before this plan can be applied", days))
 	}
@@ -108,7 +121,7 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	if p != nil && p.Domain != s.Domain() {
 		return fmt.Errorf("this plan was made for another domain: %w", chatadmin.ErrNotFound)
 	}
-	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Days < 1 || !p.Before.Equal(before(p.Made, p.Days)) {
+	if p == nil || p.Version != 1 || p.Actor != s.Actor() || p.Days < 1 || p.Days > MaxDays || !p.Counts.possible() || !p.Held.possible() || !p.Before.Equal(before(p.Made, p.Days)) {
 		return fmt.Errorf("this plan was made by somebody else, or by another version of the library: make one of your own: %w", chatadmin.ErrInvalid)
 	}
 	return nil

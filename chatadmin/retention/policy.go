@@ -105,7 +105,7 @@ func checkDays(days int) error {
 }
 
 func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) error) error {
-	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(_ *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(w *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		is, err := decodePolicy(data)
 		if err != nil {
 			return nil, nil, err
@@ -113,6 +113,11 @@ func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) e
 		p := is
 		if err := f(&p); err != nil || p == is {
 			return data, nil, err
+		}
+		if is.Days == 0 && p.Days > 0 { // from now on the worker runs, and compares its clock
+			if err := move(ctx, w, s.Domain(), w.Now(), time.Time{}); err != nil {
+				return nil, nil, err
+			}
 		}
 		p.Version = 1
 		now, err := json.Marshal(p)

@@ -47,10 +47,23 @@ const takeUp = 10 * time.Minute
 
 func decode(r chatadmin.Record) (entry, error) {
 	e := entry{rev: r.Rev}
-	if err := json.Unmarshal(r.Data, &e); err != nil {
-		return entry{}, fmt.Errorf("run %s: %w", r.ID, err)
+	err := json.Unmarshal(r.Data, &e)
+	if err == nil {
+		err = e.check(r)
+	}
+	if err != nil {
+		return entry{}, fmt.Errorf("the report of run %s cannot be read: %w", r.ID, err)
 	}
 	return e, nil
+}
+
+// check refuses what no version of the library writes.
+func (e *entry) check(r chatadmin.Record) error {
+	known := e.State == Running || e.State == Done || e.State == Stopped
+	if e.Version != 1 || string(e.ID) != r.ID || !known || e.Days < 1 || e.Days > MaxDays || !e.Planned.possible() || !e.Removed.possible() {
+		return fmt.Errorf("it is damaged, or was written by a newer version of the library: %w", chatadmin.ErrInvalid)
+	}
+	return nil
 }
 
 func entryKey(domain, id chatadmin.ID) chatadmin.Key {

@@ -64,9 +64,9 @@ func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task str
 	return m, nil
 }
 
-// Move writes that the clock of w is believed, and up to which age things go.
-func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, before time.Time) error {
-	m.Version, m.At, m.Before = version, w.Now(), before
+// Move writes that the clock was believed at a time, and up to which age things go.
+func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, at, before time.Time) error {
+	m.Version, m.At, m.Before = version, at, before
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
