@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +23,7 @@ type Admin struct {
 
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
-	policies      []string // that ChangeSettings may not touch
+	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
 }
@@ -66,8 +67,8 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
-	// Policy is the name in Settings.Policies that only the package's own call may change, by SetPolicy: ChangeSettings refuses to.
-	Policy string
+	// Policy is what the package keeps in the settings of each domain.
+	Policy Policy
 }
 
 // Extend adds an extension. The constructors of the packages that hold further policies call it, so that no host can forget to; call it while setting up,
@@ -85,8 +86,16 @@ func (a *Admin) Extend(e Extension) {
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor
 	}
-	if e.Policy != "" {
-		a.policies = append(a.policies, e.Policy)
+	if name := e.Policy.Name; name != "" {
+		if a.policies == nil {
+			a.policies = map[string][]func(json.RawMessage) error{}
+		}
+		if _, ok := a.policies[name]; !ok {
+			a.policies[name] = nil
+		}
+		if e.Policy.Check != nil { // with several all must agree, so that none takes the place of another
+			a.policies[name] = append(a.policies[name], e.Policy.Check)
+		}
 	}
 }
 

@@ -13,6 +13,16 @@ func (s *Settings) joins(u *User) bool {
 	return u.ID != "" && !u.Deleting && slices.Contains(joinStatuses(), u.Status) && slices.Contains(s.joinKinds(), u.Kind)
 }
 
+// meant reports whether the default groups are for users such as u, whatever their
+// status.
+func (s *Settings) meant(u *User) bool { return slices.Contains(s.joinKinds(), u.Kind) }
+
+// leaves reports whether u leaves the default groups by a change: who was meant by
+// them and is not any more. Deactivated users keep their groups.
+func (s *Settings) leaves(was, now *User) bool {
+	return was.ID != "" && s.meant(was) && !s.meant(now) && !now.Deleting
+}
+
 func joinStatuses() []Status { return []Status{Pending, Active} }
 
 func (s Settings) joinKinds() []Kind {
@@ -70,6 +80,46 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 		return nil
 	}
 	return flush()
+}
+
+// leaveDefaultGroups takes users out of every default group, with one event for each
+// group that somebody was in.
+func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
+	if len(users) == 0 {
+		return nil
+	}
+	for p := (Page{Limit: MaxBatch}); ; {
+		groups, next, err := w.ListGroups(ctx, GroupQuery{Domain: w.scope.domain, DefaultOnly: true}, p)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			if err := w.leaveGroup(ctx, g, users); err != nil {
+				return err
+			}
+		}
+		if p.After = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// leaveGroup takes those of at most MaxBatch users out of a group who are in it.
+func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
+	pairs := make([]Pair, len(users))
+	for i, u := range users {
+		pairs[i] = Pair{g.ID, u}
+	}
+	ms, err := w.Memberships(ctx, w.scope.domain, pairs)
+	if err != nil {
+		return err
+	}
+	changes, left := make([]Change[Membership], len(ms)), make([]ID, len(ms))
+	for i, m := range ms {
+		changes[i], left[i] = Change[Membership]{Row: m, Was: m.Rev, Delete: true}, m.User
+	}
+	slices.Sort(left)
+	return w.writeMembers(ctx, KindMemberRemove, g, left, changes, nil)
 }
 
 // PlanDefaultGroup says whom marking a group as default would add: Counts has "members" (now) and "added". Marking a group that is default already

@@ -43,6 +43,9 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	if err := set.check(); err != nil {
 		return Domain{}, User{}, err
 	}
+	if err := a.checkPolicies(set.Policies, nil); err != nil {
+		return Domain{}, User{}, err
+	}
 	s := a.AsHost(a.NewID())
 	userID, event := a.NewID(), a.NewID()
 	groupIDs := [2]ID{a.NewID(), a.NewID()}
@@ -97,10 +100,14 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 }
 
 func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
-	was := d.Rev
+	was, before := d.Rev, len(d.Data)
 	var err error
 	if d.Data, err = json.Marshal(set); err != nil {
 		return Domain{}, err
+	}
+	if len(d.Data) > max(MaxSettings, before) { // older ones that are larger may shrink
+		return Domain{}, &FieldError{"settings", "", CodeTooLong,
+			fmt.Sprintf("the settings would have %d bytes and hold %d at most: keep less in policies, roles or modules", len(d.Data), MaxSettings)}
 	}
 	if d.Rev, err = w.NextRev(was); err != nil {
 		return Domain{}, err
@@ -154,41 +161,22 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	}
 }
 
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the state, the subscription and the modules are the host's to change. Roles have calls of their own, and so have the
-// policies of packages that said so in Extension.Policy.
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the state,
+// the subscription and the modules are the host's to change. Roles have calls of
+// their own, and so have the policies of the library's packages and of others that
+// said so in Extension.Policy. Settings of more than MaxSettings are ErrInvalid.
 func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
+	if f == nil {
+		return Settings{}, missing("a function that changes the settings")
+	}
 	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
 		roles := slices.Clone(set.Roles)
 		if err := f(set); err != nil {
 			return nil, err
 		}
 		set.Roles = roles
-		for _, name := range s.admin.policies {
-			if !bytes.Equal(set.Policies[name], w.Settings.Policies[name]) {
-				return nil, fmt.Errorf("the policy %q has a call of its own: use that: %w", name, ErrInvalid)
-			}
-		}
-		return nil, nil
+		return nil, s.admin.leavesOwned(set.Policies, w.Settings.Policies)
 	})
-}
-
-// SetPolicy changes what a package keeps under its name in Settings.Policies. It is how packages build their calls: kind is that of the audit event, need the permission, and f gets
-// the policy as it is (nil: never set) and returns it as it shall be, with what the event says has changed. Nothing is written where f returns what it got.
-func (s *Scope) SetPolicy(ctx context.Context, kind string, need Permission, name string, f func(w *Work, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
-	_, err := s.changeSettings(ctx, kind, need, func(w *Work, set *Settings) ([]FieldChange, error) {
-		policy, diff, err := f(w, set.Policies[name])
-		if err != nil {
-			return nil, err
-		}
-		if set.Policies == nil {
-			set.Policies = map[string]json.RawMessage{}
-		}
-		if !bytes.Equal(policy, set.Policies[name]) {
-			set.Policies[name] = policy
-		}
-		return diff, nil
-	})
-	return err
 }
 
 // changeSettings changes the settings in one transaction. f may say what changed in its own words; otherwise the settings are compared as JSON.
@@ -210,6 +198,9 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)
 		}
 		if err := set.check(); err != nil {
+			return err
+		}
+		if err := s.admin.checkPolicies(set.Policies, w.Settings.Policies); err != nil {
 			return err
 		}
 		before, err := json.Marshal(w.Settings)

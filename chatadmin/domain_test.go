@@ -156,7 +156,7 @@ func second[T any](_ T, err error) error { return err }
 // What a package keeps in the settings changes by its own call, under its own permission, and by nothing else.
 func TestPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin.Extend(chatadmin.Extension{Policy: "owned"})
+	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "owned"}})
 	set := func(s *chatadmin.Scope, value string) error {
 		return s.SetPolicy(ctx, "owned.set", chatadmin.PermTwoFactor, "owned", func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 			return json.RawMessage(value), []chatadmin.FieldChange{{Field: "owned", Before: string(was), After: value}}, nil

@@ -22,6 +22,11 @@ var (
 	ErrTransition        = errors.New("not possible in the user's present state")
 )
 
+// missing is what a call says where it was given nothing.
+func missing(what string) error {
+	return fmt.Errorf("nothing was given: give %s: %w", what, ErrInvalid)
+}
+
 // FieldError says what is wrong with one field of what was given. It wraps ErrInvalid.
 type FieldError struct {
 	Field  string // "login", "email", "first_name", …

@@ -57,6 +57,7 @@ const (
 	CodeBadKind    = "bad_kind"    // neither network nor guest
 	CodeImmutable  = "immutable"   // the login cannot be changed
 	CodeBadManager = "bad_manager" // unknown, the user themselves, or a circle
+	CodeBadPolicy  = "bad_policy"  // of a package, in the settings
 )
 
 // checkLogin returns what is wrong with a trimmed, non-empty login.

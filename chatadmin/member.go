@@ -31,17 +31,19 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 	return added, err
 }
 
-// RemoveMembers takes up to MaxBatch users out of a group and returns how many were in it. Nobody is taken out of a default group
-// (ErrDefaultGroup), nor somebody whose role stands above the actor's (ErrForbidden). It needs PermGroups or to be an admin of the group.
+// RemoveMembers takes up to MaxBatch users out of a group and returns how many were
+// in it. Nobody is taken out of a default group (ErrDefaultGroup), except guests where
+// default groups are not for them, nor a user on whom the actor may not act
+// (ErrForbidden). It needs PermGroups or to be an admin of the group.
 func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	removed := 0
 	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
-		if g.Default {
-			return fmt.Errorf("group %q: nobody is removed from it, unmark it first: %w", g.Name, ErrDefaultGroup)
-		}
 		var changes []Change[Membership]
 		var targets []ID
 		for _, u := range us {
+			if g.Default && w.Settings.meant(&u) {
+				return fmt.Errorf("group %q: nobody whom it is for is removed from it, unmark it first: %w", g.Name, ErrDefaultGroup)
+			}
 			if m, ok := have[u.ID]; ok {
 				if err := w.MayActOn(&u); err != nil {
 					return err
@@ -86,7 +88,8 @@ func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users .
 	})
 }
 
-// Leave takes the acting user out of a group. Nobody leaves a default group: ErrDefaultGroup.
+// Leave takes the acting user out of a group. Nobody leaves a default group:
+// ErrDefaultGroup. A guest may, where the default groups are not for guests.
 func (s *Scope) Leave(ctx context.Context, group ID) error {
 	if s.actor == HostActor {
 		return fmt.Errorf("the host is in no group: %w", ErrInvalid)
@@ -100,7 +103,7 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 		if err != nil || len(ms) == 0 {
 			return err // who is not in it has left
 		}
-		if g.Default {
+		if g.Default && w.Settings.meant(&w.Actor) {
 			return fmt.Errorf("group %q: nobody leaves it: %w", g.Name, ErrDefaultGroup)
 		}
 		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)

@@ -95,8 +95,12 @@ type UserEdit struct {
 	Kind                                           *Kind
 }
 
-// EditUser changes fields of a user and returns the user as they are then. It needs PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who becomes a
-// network user joins the default groups. Role, status and access have calls of their own.
+// EditUser changes fields of a user and returns the user as they are then. It needs
+// PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who
+// becomes a network user joins the default groups; a network user who becomes a guest
+// leaves them, unless they are for guests too. A display name that follows from first
+// and last name, or from the login, changes with them unless e gives one. Role, status
+// and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (UserWrite, error) {
 		now, err := e.apply(w, u)

@@ -141,12 +141,15 @@ const CodeTaken = "taken"
 // afterUsers does what follows from users that have just been written.
 func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	joined := make([]ID, 0, len(changed))
-	var ended []ID
+	var ended, left []ID
 	adminGone := false
 	for _, x := range changed {
 		was, now := &x.Was, &x.Now.user
 		if w.Settings.joins(now) && !w.Settings.joins(was) {
 			joined = append(joined, now.ID)
+		}
+		if w.Settings.leaves(was, now) {
+			left = append(left, now.ID)
 		}
 		adminGone = adminGone || was.AdminInForce() && !now.AdminInForce()
 		if was.hasAccess() && !now.hasAccess() || was.ID != "" && was.Email != now.Email {
@@ -159,6 +162,9 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 		}
 	}
 	if err := w.joinDefaultGroups(ctx, joined); err != nil {
+		return err
+	}
+	if err := w.leaveDefaultGroups(ctx, left); err != nil {
 		return err
 	}
 	if err := w.endInvitations(ctx, ended); err != nil {

@@ -64,12 +64,15 @@ func (s stored) policy() Policy {
 }
 
 func decodePolicy(data json.RawMessage) (stored, error) {
-	s := stored{Mode: Off}
+	var s stored
 	if len(data) == 0 {
-		return s, nil
+		return stored{Mode: Off}, nil
 	}
 	if err := json.Unmarshal(data, &s); err != nil {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
+	}
+	if s.Version < 1 {
+		return stored{}, fmt.Errorf("the two-factor policy has no version, it is damaged: %w", chatadmin.ErrInvalid)
 	}
 	if s.Version > policyVersion {
 		return stored{}, fmt.Errorf("the two-factor policy was written by a newer version of this library")
@@ -78,6 +81,12 @@ func decodePolicy(data json.RawMessage) (stored, error) {
 		return stored{}, fmt.Errorf("two-factor policy: %w", err)
 	}
 	return s, nil
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(data json.RawMessage) error {
+	_, err := decodePolicy(data)
+	return err
 }
 
 // PolicyOf reads what a domain has decided from its settings.

@@ -47,7 +47,8 @@ func (d *Deletions) none() map[string]int64 {
 type Options struct {
 	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.
 	Erasers []Eraser
-	// Grace is the grace period of domains that have no Policy of their own.
+	// Grace is the grace period of domains that have no Policy of their own, at
+	// most 365 days.
 	Grace time.Duration
 }
 
@@ -59,7 +60,8 @@ type Deletions struct {
 }
 
 // New returns the deletions of an Admin, and takes users who are activated again out of what is scheduled: so every program that changes users makes one, before it uses the Admin.
-// o may be nil. An Eraser that is nil, or whose name is not valid or not its own, is an *EraserError.
+// o may be nil. An Eraser that is nil, or whose name is not valid or not its own, is an *EraserError; a grace
+// period that is not possible is chatadmin.ErrInvalid.
 func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if admin == nil {
 		return nil, fmt.Errorf("deletions need an Admin: %w", chatadmin.ErrInvalid)
@@ -68,11 +70,14 @@ func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if o != nil {
 		d.o = *o
 	}
+	if d.o.Grace < 0 || d.o.Grace > maxGraceDays*24*time.Hour {
+		return nil, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays, chatadmin.ErrInvalid)
+	}
 	var err error
 	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
 		return nil, err
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: activated})
+	admin.Extend(chatadmin.Extension{OnUserChange: activated, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return d, nil
 }
 
@@ -83,14 +88,44 @@ type Policy struct {
 	GraceDays int `json:"grace_days"`
 }
 
-const policyName = "erase"
+const (
+	policyName    = "erase"
+	policyVersion = 1
+	maxGraceDays  = 365
+)
 
-// SetPolicy decides it for the scope's domain. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
-func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
-	if p.GraceDays < 0 || p.GraceDays > 365 {
-		return fmt.Errorf("a grace period of %d days: give 0 to 365: %w", p.GraceDays, chatadmin.ErrInvalid)
+func (p Policy) check() error {
+	switch {
+	case p.Version < 1:
+		return fmt.Errorf("the domain's policy of deletions has no version, it is damaged: %w", chatadmin.ErrInvalid)
+	case p.Version > policyVersion:
+		return fmt.Errorf("the domain's policy of deletions was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+	case p.GraceDays < 0 || p.GraceDays > maxGraceDays:
+		return fmt.Errorf("a grace period of %d days: give 0 to %d: %w", p.GraceDays, maxGraceDays, chatadmin.ErrInvalid)
 	}
-	p.Version = 1
+	return nil
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(data json.RawMessage) error {
+	_, err := decodePolicy(data)
+	return err
+}
+
+func decodePolicy(data json.RawMessage) (p Policy, err error) {
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Policy{}, fmt.Errorf("the domain's policy of deletions: %w", err)
+	}
+	return p, p.check()
+}
+
+// SetPolicy decides it for the scope's domain, in a program that has called New. It
+// needs chatadmin.PermDomain. What is scheduled already keeps its time.
+func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+	p.Version = policyVersion
+	if err := p.check(); err != nil {
+		return err
+	}
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -106,9 +141,9 @@ func (d *Deletions) grace(set chatadmin.Settings) (time.Duration, error) {
 	if !ok {
 		return d.o.Grace, nil
 	}
-	var p Policy
-	if err := json.Unmarshal(data, &p); err != nil {
-		return 0, fmt.Errorf("the domain's policy of deletions: %w", err)
+	p, err := decodePolicy(data)
+	if err != nil {
+		return 0, err
 	}
 	return time.Duration(p.GraceDays) * 24 * time.Hour, nil
 }

@@ -24,7 +24,9 @@ func TestProperties(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c := &erasetest.Crashing{Store: memory()}
 			g := &game{world: newWorld(t, c, hasty), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
-			for n := range 250 {
+			_, err := g.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
+			require.NoError(t, err)
+			for n := range 270 {
 				g.step()
 				if n%10 == 0 {
 					g.invariants()
@@ -47,6 +49,7 @@ type game struct {
 	deleted          []chatadmin.ID
 	crashes, refused int
 	checked          int // memberships in default groups
+	groups           int // that somebody tried to create
 }
 
 func (g *game) any() chatadmin.User {
@@ -87,7 +90,8 @@ func (g *game) step() {
 	case 7:
 		_, _ = g.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Manager: &other.ID})
 	case 8:
-		if made, err := g.as(u).CreateGroup(ctx, "G"); err == nil {
+		g.groups++
+		if made, err := g.as(u).CreateGroup(ctx, fmt.Sprintf("G%d", g.groups)); err == nil {
 			_, _ = g.host.AddMembers(ctx, made.ID, other.ID, g.any().ID)
 			g.insert(g.message(made.ID, other), g.file(made.ID, u), g.message(made.ID, g.any()))
 			g.record(made.ID)

@@ -40,7 +40,7 @@ type Retention struct{ admin *chatadmin.Admin }
 
 // New returns the retention of an Admin, and sees to it that only SetDays and SetLimit change the policies: so every program that changes settings makes one, before it uses the Admin.
 func New(admin *chatadmin.Admin) *Retention {
-	admin.Extend(chatadmin.Extension{Policy: policyName})
+	admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return &Retention{admin}
 }
 
@@ -62,7 +62,34 @@ func decodePolicy(data json.RawMessage) (p Policy, err error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return Policy{}, fmt.Errorf("the domain's policy of retention: %w", err)
 	}
+	if err := p.check(); err != nil {
+		return Policy{}, err
+	}
 	return p, nil
+}
+
+const policyVersion = 1
+
+// check refuses what no call of this package writes.
+func (p Policy) check() error {
+	within := func(days int) bool { return days >= 0 && days <= MaxDays }
+	switch {
+	case p.Version < 1:
+		return fmt.Errorf("the domain's policy of retention has no version, it is damaged: %w", chatadmin.ErrInvalid)
+	case p.Version > policyVersion:
+		return fmt.Errorf("the domain's policy of retention was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+	case !within(p.Days) || !within(p.Limit):
+		return fmt.Errorf("the domain's policy of retention has %d days and a limit of %d; each is 0 to %d: %w", p.Days, p.Limit, MaxDays, chatadmin.ErrInvalid)
+	case p.Limit > 0 && (p.Days == 0 || p.Days > p.Limit):
+		return fmt.Errorf("the domain's policy of retention has %d days, beyond its limit of %d: %w", p.Days, p.Limit, chatadmin.ErrInvalid)
+	}
+	return nil
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(data json.RawMessage) error {
+	_, err := decodePolicy(data)
+	return err
 }
 
 // before is when what a policy of so many days deletes was written at the latest.

@@ -62,7 +62,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	e := chatadmin.Extension{OnGrant: g.lift}
+	e := chatadmin.Extension{OnGrant: g.lift, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}}
 	if g.o.Sessions != nil {
 		e.OnUserChange = queueSessions
 	}

@@ -25,6 +25,7 @@ const (
 	policyName    = "signin"
 	defaultLimit  = 3
 	defaultUnlock = 15 * time.Minute
+	maxUnlock     = 366 * 24 * time.Hour
 )
 
 type storedPolicy struct {
@@ -38,7 +39,7 @@ func (p Policy) check() error {
 	case p.Limit < 0 || p.Limit > 100:
 		return fmt.Errorf("a limit of %d failed sign-ins: choose 1 to 100: %w", p.Limit, chatadmin.ErrInvalid)
 	case p.UnlockAfter == Never:
-	case p.UnlockAfter < 0 || p.UnlockAfter > 366*24*time.Hour || p.UnlockAfter%time.Second != 0:
+	case p.UnlockAfter < 0 || p.UnlockAfter > maxUnlock || p.UnlockAfter%time.Second != 0:
 		return fmt.Errorf("a lock that lifts after %s: choose whole seconds up to a year, or Never: %w", p.UnlockAfter, chatadmin.ErrInvalid)
 	}
 	return nil
@@ -61,9 +62,28 @@ func (g *Gate) policy(set *chatadmin.Settings) (Policy, error) {
 	if !ok {
 		return g.o.Policy, nil
 	}
+	p, err := decodePolicy(raw)
+	return p.or(g.o.Policy), err
+}
+
+// checkPolicy checks a policy in its stored form.
+func checkPolicy(raw json.RawMessage) error {
+	_, err := decodePolicy(raw)
+	return err
+}
+
+func decodePolicy(raw json.RawMessage) (Policy, error) {
 	var s storedPolicy
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return Policy{}, fmt.Errorf("the sign-in policy of the domain: %w", err)
+	}
+	switch {
+	case s.Version < 1:
+		return Policy{}, fmt.Errorf("the sign-in policy of the domain has no version, it is damaged: %w", chatadmin.ErrInvalid)
+	case s.Version > 1:
+		return Policy{}, fmt.Errorf("the sign-in policy of the domain was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+	case s.Unlock > maxUnlock/time.Second: // before it overflows
+		return Policy{}, fmt.Errorf("the sign-in policy of the domain unlocks after %d seconds, which is more than a year: %w", s.Unlock, chatadmin.ErrInvalid)
 	}
 	p := Policy{Limit: s.Limit, UnlockAfter: s.Unlock * time.Second}
 	if s.Unlock == Never {
@@ -72,7 +92,7 @@ func (g *Gate) policy(set *chatadmin.Settings) (Policy, error) {
 	if err := p.check(); err != nil {
 		return Policy{}, err
 	}
-	return p.or(g.o.Policy), nil
+	return p, nil
 }
 
 // Policy returns what holds in the domain, the defaults filled in. Whoever has access may ask.
