@@ -85,7 +85,8 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	return h, nil
 }
 
-// ReleaseHold ends a legal hold. It needs PermHolds.
+// ReleaseHold ends a legal hold. It needs PermHolds. A hold whose record cannot be
+// read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
 	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
@@ -94,13 +95,14 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 		if err != nil {
 			return err
 		}
-		if h, err = decodeHold(r); err != nil {
-			return err
+		subject := id
+		if h, err = decodeHold(r); err == nil {
+			subject = h.Subject()
 		}
 		if err := w.PutRecords(ctx, []Change[Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
 			return err
 		}
-		w.Record(KindHoldRelease, []ID{h.Subject()}, nil, map[string]string{"hold": string(h.ID)})
+		w.Record(KindHoldRelease, []ID{subject}, nil, map[string]string{"hold": string(id)})
 		return nil
 	})
 	if err != nil {
@@ -109,58 +111,84 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	return h, nil
 }
 
-// Holds lists the legal holds in force, the oldest first. It needs PermHolds.
+// Holds lists the legal holds in force, the oldest first. It needs PermHolds. A hold
+// whose record cannot be read comes with an error that wraps ErrHeld, and with its
+// ID alone; the others follow.
 func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
 		for r, err := range Records(ctx, s, PermHolds, RecordQuery{Kind: holdKind}) {
-			var h Hold
-			if err == nil {
-				h, err = decodeHold(r)
+			if err != nil {
+				yield(Hold{}, err)
+				return
 			}
-			if !yield(h, err) || err != nil {
+			if !yield(decodeHold(r)) {
 				return
 			}
 		}
 	}
 }
 
+// decodeHold reads a hold. Where it cannot be read, only its ID is known.
 func decodeHold(r Record) (Hold, error) {
 	var d holdData
-	if err := json.Unmarshal(r.Data, &d); err != nil {
-		return Hold{}, fmt.Errorf("hold %s: %w", r.ID, err)
+	err := json.Unmarshal(r.Data, &d)
+	if err != nil || d.Version != 1 || string(d.ID) != r.ID || (d.User == "") == (d.Group == "") {
+		return Hold{ID: ID(r.ID)}, fmt.Errorf("%s: %w", unreadableHold(ID(r.ID)), ErrHeld)
 	}
 	return d.Hold, nil
 }
 
-// Held are the users and groups of a domain that are under a legal hold: ContentQuery.ExceptUsers and ExceptContainers for whoever deletes by age.
+// unreadableHold says why a hold that cannot be read forbids every deletion.
+func unreadableHold(id ID) string {
+	return fmt.Sprintf("the legal hold %s cannot be read, it is damaged or was written by a newer version of the library, so that it may cover anything", id)
+}
+
+// Held returns the users and groups of a domain that are under a legal hold, for
+// ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A hold that
+// cannot be read may cover anything: it is ErrHeld.
 func Held(ctx context.Context, r Reader, domain ID) (users, groups []ID, err error) {
+	users, groups, unreadable, err := held(ctx, r, domain)
+	if err == nil && len(unreadable) > 0 {
+		err = fmt.Errorf("%s: %w", unreadableHold(unreadable[0]), ErrHeld)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return users, groups, nil
+}
+
+func held(ctx context.Context, r Reader, domain ID) (users, groups, unreadable []ID, err error) {
 	for p := (Page{Limit: MaxBatch}); ; {
 		page, next, err := r.ListRecords(ctx, RecordQuery{Kind: holdKind, Domain: domain}, p)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		for _, rec := range page {
-			h, err := decodeHold(rec)
-			if err != nil {
-				return nil, nil, err
-			}
-			if h.User != "" {
+			switch h, err := decodeHold(rec); {
+			case err != nil:
+				unreadable = append(unreadable, h.ID)
+			case h.User != "":
 				users = append(users, h.User)
-			} else {
+			default:
 				groups = append(groups, h.Group)
 			}
 		}
 		if p.After = next; next == "" {
-			return unique(users), unique(groups), nil
+			return unique(users), unique(groups), unreadable, nil
 		}
 	}
 }
 
-// HeldBack says in a sentence each which legal holds forbid to delete users (at most MaxBatch) with all they have written and their chats, and groups with all that lies in them.
+// HeldBack returns a sentence for each legal hold that forbids to delete users (at
+// most MaxBatch) with all they have written and their chats, and groups with all that
+// lies in them. A hold that cannot be read forbids everything.
 func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why []string, err error) {
-	heldUsers, heldGroups, err := Held(ctx, r, domain)
+	heldUsers, heldGroups, unreadable, err := held(ctx, r, domain)
+	for _, id := range unreadable {
+		why = append(why, unreadableHold(id))
+	}
 	if err != nil || len(heldUsers)+len(heldGroups) == 0 {
-		return nil, err
+		return why, err
 	}
 	direct := func(ids, held []ID) (both []ID) {
 		for _, id := range ids {

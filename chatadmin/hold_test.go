@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,5 +80,56 @@ func TestHoldRace(t *testing.T) {
 			}
 		}
 		require.True(t, held == 0 && deleted == 1 || held == 50 && deleted == 0, "%d held, %d deleted", held, deleted)
+	}
+}
+
+// damagedHolds are records of holds that cannot be read.
+var damagedHolds = map[string]string{"truncated": `{"v":1,"id":"h","us`, "empty": `{}`, "null": `null`, "newer": `{"v":2,"id":"h","user":"u","reason":"x"}`, "types": `{"v":1,"id":"h","user":7}`,
+	"nobody": `{"v":1,"id":"h","reason":"x"}`, "both": `{"v":1,"id":"h","user":"u","group":"g"}`, "another": `{"v":1,"id":"i","user":"u"}`, "list": `[]`, "nothing": ``}
+
+// A hold that cannot be read may cover anything: nothing is deleted, everything else
+// goes on, and releasing it repairs that.
+func TestDamagedHold(t *testing.T) {
+	for name, data := range damagedHolds {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, chatadmin.OfficeChat)
+			g := w.group("G")
+			w.content(g.ID, w.boss.ID, 4)
+			p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+			require.NoError(t, err)
+			good, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user("ann@acme.example").ID, Reason: "lawsuit"})
+			require.NoError(t, err)
+			w.put("hold", w.domain, "h", data, time.Time{})
+
+			_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+			require.ErrorIs(t, err, chatadmin.ErrHeld)
+			require.ErrorContains(t, err, "the legal hold h cannot be read")
+			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			require.ErrorIs(t, err, chatadmin.ErrHeld)
+			_, _, err = chatadmin.Held(ctx, w.store, w.domain)
+			require.ErrorIs(t, err, chatadmin.ErrHeld)
+			_, err = w.s.DeactivateUsers(ctx, good.User)
+			require.NoError(t, err)
+			more, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
+			require.NoError(t, err)
+			_, err = w.s.ReleaseHold(ctx, more.ID)
+			require.NoError(t, err)
+
+			var listed, bad []chatadmin.ID
+			for h, err := range w.s.Holds(ctx) {
+				if listed = append(listed, h.ID); err != nil {
+					require.ErrorIs(t, err, chatadmin.ErrHeld)
+					bad = append(bad, h.ID)
+				}
+			}
+			require.ElementsMatch(t, []chatadmin.ID{good.ID, "h"}, listed)
+			require.Equal(t, []chatadmin.ID{"h"}, bad)
+			h, err := w.s.ReleaseHold(ctx, "h")
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.Hold{ID: "h"}, h)
+			require.Equal(t, map[string]string{"hold": "h"}, w.events(chatadmin.KindHoldRelease)[0].Note)
+			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			require.NoError(t, err)
+		})
 	}
 }

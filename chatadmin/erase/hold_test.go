@@ -116,3 +116,23 @@ func TestHoldsOnOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, s.counts, 50)
 }
+
+// A hold that cannot be read may cover the user: nobody is deleted.
+func TestDamagedHold(t *testing.T) {
+	for _, data := range []string{`{}`, `null`, `{"v":2,"user":"u"}`, `{"v":1,"us`, `{"v":1,"id":"h","user":[]}`} {
+		w := newWorld(t, memory())
+		ann := w.user("ann")
+		left := w.interrupted("left")
+		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+			key := chatadmin.Key{Kind: "hold", Domain: w.domain, ID: "h"}
+			return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+		})
+		w.blocked(w.s, nil, "hold", chatadmin.ErrHeld, ann.ID)
+		_, err := w.d.Resume(ctx, w.host, left, nil)
+		require.ErrorIs(t, err, chatadmin.ErrHeld)
+		_, err = w.s.ReleaseHold(ctx, "h")
+		require.NoError(t, err)
+		_, err = w.d.Resume(ctx, w.host, left, nil)
+		require.NoError(t, err)
+	}
+}

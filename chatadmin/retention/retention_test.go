@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -239,4 +240,30 @@ func TestPlanOfOthers(t *testing.T) {
 	require.Equal(t, p.Before, rep.Before)
 	require.Equal(t, old, rep.Removed)
 	require.Equal(t, retention.Counts{Messages: 3, Files: 1}, w.all())
+}
+
+// A hold that cannot be read may cover anything: nothing goes.
+func TestDamagedHold(t *testing.T) {
+	for _, data := range []string{`{}`, `null`, `{"v":2,"user":"u"}`, `{"v":1,"us`, `{"v":1,"id":"h","user":[]}`} {
+		w := newWorld(t, memory())
+		w.crowd()
+		w.days(90)
+		p := w.plan(w.s)
+		before := w.all()
+		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			key := chatadmin.Key{Kind: "hold", Domain: w.domain, ID: "h"}
+			_, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+			return err
+		}))
+		_, err := w.r.Plan(ctx, w.s, 0)
+		require.ErrorIs(t, err, chatadmin.ErrHeld)
+		_, err = w.r.Apply(ctx, w.s, p, nil)
+		require.ErrorIs(t, err, chatadmin.ErrHeld)
+		_, err = w.r.RunDue(ctx, w.domain)
+		require.ErrorIs(t, err, chatadmin.ErrHeld)
+		require.Equal(t, before, w.all())
+		_, err = w.s.ReleaseHold(ctx, "h")
+		require.NoError(t, err)
+		require.Len(t, w.runDue(), 1)
+	}
 }
