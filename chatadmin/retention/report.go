@@ -114,15 +114,21 @@ func (r *Retention) Report(ctx context.Context, s *chatadmin.Scope, id chatadmin
 	return e.Report, err
 }
 
-// Reports lists the reports of a domain, the oldest first. It needs chatadmin.PermHolds.
+// Reports lists the reports of a domain, the oldest first. It needs
+// chatadmin.PermHolds. A report whose record cannot be read comes with an error and
+// its ID alone; the others follow.
 func (r *Retention) Reports(ctx context.Context, s *chatadmin.Scope) iter.Seq2[Report, error] {
 	return func(yield func(Report, error) bool) {
 		for rec, err := range chatadmin.Records(ctx, s, chatadmin.PermHolds, chatadmin.RecordQuery{Kind: entryKind}) {
-			var e entry
-			if err == nil {
-				e, err = decode(rec)
+			if err != nil {
+				yield(Report{}, err)
+				return
 			}
-			if !yield(e.Report, err) || err != nil {
+			e, err := decode(rec)
+			if err != nil {
+				e.ID = chatadmin.ID(rec.ID)
+			}
+			if !yield(e.Report, err) {
 				return
 			}
 		}
