@@ -225,7 +225,7 @@ func (t *blobTry) delete(ctx context.Context, keys []string) error {
 	if err != nil {
 		return err
 	}
-	free := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return slices.Contains(used, key) })
+	free := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return key == "" || slices.Contains(used, key) })
 	if len(free) == 0 {
 		return nil
 	}

@@ -174,7 +174,7 @@ func TestRefusedBlob(t *testing.T) {
 	for id, data := range damaged {
 		w.put("blobs", w.domain, id, data, w.clock.Now())
 	}
-	w.put("blobs", w.domain, "1old", `["of-an-earlier-version"]`, w.clock.Now())
+	w.put("blobs", w.domain, "1old", `["of-an-earlier-version",""]`, w.clock.Now())
 	g := w.group("G")
 	w.content(g.ID, w.boss.ID, 5000)
 	w.deleteGroup(g.ID)
@@ -186,6 +186,7 @@ func TestRefusedBlob(t *testing.T) {
 	require.Equal(t, 2500, n, "all but one, and the one of an earlier version")
 	require.NotContains(t, b.gone, bad)
 	require.Contains(t, b.gone, "of-an-earlier-version")
+	require.NotContains(t, b.gone, "", "no name is no name of contents")
 	require.Less(t, b.calls, 40)
 	require.Contains(t, log.String(), "file contents cannot be deleted")
 

@@ -193,3 +193,32 @@ func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 		return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rs[0].Rev}})
 	})
 }
+
+// A deletion whose time cannot be is cancelled, and one that cannot be read is listed.
+func TestImpossibleTimeRepaired(t *testing.T) {
+	w, ann, _, r := graceful(t)
+	w.damage(r.ID, func(e map[string]any) { e["due"] = "9000-01-01T00:00:00Z" })
+	_, err := w.d.RunDue(ctx, w.domain)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	require.ErrorContains(t, err, "cancel it")
+	_, err = w.d.Cancel(ctx, w.s, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
+	_, err = w.d.RunDue(ctx, w.domain)
+	require.NoError(t, err)
+
+	w, _, _, r = graceful(t)
+	require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{}))
+	whole := w.interrupted("left")
+	w.damage(r.ID, func(e map[string]any) { clear(e) })
+	var good, bad []chatadmin.ID
+	for got, err := range w.d.Receipts(ctx, w.s) {
+		if err != nil {
+			bad = append(bad, got.ID)
+		} else {
+			good = append(good, got.ID)
+		}
+	}
+	require.Equal(t, []chatadmin.ID{r.ID}, bad)
+	require.Equal(t, []chatadmin.ID{whole}, good)
+}

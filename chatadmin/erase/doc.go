@@ -30,15 +30,20 @@
 // goes round again. The last transaction deletes the users and completes the receipt, whose counts are those of the rows that the batches have deleted.
 //
 // The last administrator, oneself, a default group and a legal hold (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes while a deletion is running stops
-// it at the next batch. A domain may have a grace period (Policy) in which the users are merely deactivated and the deletion can be cancelled; a worker of the host calls RunDue once a day or more often. By a
-// clock that has jumped ahead it begins nothing: see RunDue.
+// it at the next batch.
+//
+// A domain may have a grace period (Policy) in which the users are merely deactivated
+// and the deletion can be cancelled. A worker of the host calls RunDue once a day or
+// more often. By a clock that has jumped ahead RunDue begins no deletion.
 //
 // # Who may do what
 //
 //	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Receipt, Receipts
 //	domain          SetPolicy
 //
-// Applying a plan that deletes default groups, and taking such a deletion over, needs groups.default as well. Apply, Cancel and TakeOver need an actor who may act on each of the users:
-// chatadmin.Work.MayActOn. A deletion goes on in the name of who asked for it, and stops at the next batch when they may not any
-// more. RunDue is for the host alone.
+// Applying a plan that deletes default groups, and taking such a deletion over, needs
+// groups.default as well. Apply, Cancel and TakeOver need an actor who may act on each
+// of the users (chatadmin.Work.MayActOn). A deletion goes on in the name of the actor
+// who asked for it or has taken it over, and stops at the next batch when they may not
+// any more. RunDue is for the host alone.
 package erase

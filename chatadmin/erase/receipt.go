@@ -161,15 +161,21 @@ func (d *Deletions) receipt(ctx context.Context, s *chatadmin.Scope, id chatadmi
 	return e.Receipt, err
 }
 
-// Receipts lists the receipts of a domain, the oldest first. It needs chatadmin.PermUsersDelete.
+// Receipts lists the receipts of a domain, the oldest first. It needs
+// chatadmin.PermUsersDelete. A receipt whose record cannot be read comes with an
+// error and its ID alone; the others follow.
 func (d *Deletions) Receipts(ctx context.Context, s *chatadmin.Scope) iter.Seq2[Receipt, error] {
 	return func(yield func(Receipt, error) bool) {
 		for rec, err := range chatadmin.Records(ctx, s, chatadmin.PermUsersDelete, chatadmin.RecordQuery{Kind: entryKind}) {
-			var e entry
-			if err == nil {
-				e, err = decode(rec)
+			if err != nil {
+				yield(Receipt{}, err)
+				return
 			}
-			if !yield(e.Receipt, err) || err != nil {
+			e, err := decode(rec)
+			if err != nil {
+				e.ID = chatadmin.ID(rec.ID)
+			}
+			if !yield(e.Receipt, err) {
 				return
 			}
 		}

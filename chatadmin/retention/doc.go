@@ -20,6 +20,10 @@
 // Everything goes in batches of at most 10,000 rows, each in a transaction with the place of the run, and one that took long is followed by a smaller one. Whatever interrupts a run,
 // resumed it goes on behind what was committed, and its report counts exactly what went. A run stops when the domain decides meanwhile to keep things for longer.
 //
+// By a clock that has jumped ahead RunDue deletes nothing: it returns a
+// *chatadmin.ClockError, and goes on when the clock is right or when a person has
+// applied a plan.
+//
 // # Who may do what
 //
 //	holds       SetDays, Policy, Plan, Apply, Resume, Report, Reports

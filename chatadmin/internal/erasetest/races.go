@@ -19,6 +19,7 @@ func Races(t *testing.T, open func(*testing.T) [2]chatadmin.Store) {
 	t.Run("children", func(t *testing.T) { raceChildren(newWorld(t, open(t))) })
 	t.Run("last admin", func(t *testing.T) { raceLastAdmin(newWorld(t, open(t))) })
 	t.Run("many workers", func(t *testing.T) { raceWorkers(newWorld(t, open(t))) })
+	t.Run("shared contents", func(t *testing.T) { raceBlobs(newWorld(t, open(t))) })
 	t.Run("shared chats", func(t *testing.T) { raceShared(newWorld(t, open(t))) })
 }
 
