@@ -87,7 +87,7 @@ func (d *Deletions) readOld(run *Run, job *chatadmin.OldJob, report []byte) erro
 	} else if err := json.Unmarshal(report, &was); err != nil {
 		return err
 	}
-	if was.Version != 1 {
+	if was.Version != 1 || was.Run.ID != run.ID {
 		return chatadmin.ErrDamaged
 	}
 	was.Run.Kind, was.Run.Domain = run.Kind, run.Domain

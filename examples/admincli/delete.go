@@ -22,15 +22,15 @@ delete --grace DAYS                   how long deletions in this domain can be c
 
 // deletion is how a deletion is shown, before and after.
 type deletion struct {
-	ID          chatadmin.ID     `json:"deletion_id,omitempty"`
-	State       erase.State      `json:"state,omitempty"`
-	Due         time.Time        `json:"due,omitzero"`
-	Counts      map[string]int64 `json:"counts"`
-	Groups      []vanishing      `json:"groups"`
-	Transferred []vanishing      `json:"transferred,omitempty"`
-	Blockers    []string         `json:"blockers"`
-	Warnings    []string         `json:"warnings"`
-	Done        bool             `json:"done"`
+	ID          chatadmin.ID       `json:"deletion_id,omitempty"`
+	State       chatadmin.RunState `json:"state,omitempty"`
+	Due         time.Time          `json:"due,omitzero"`
+	Counts      map[string]int64   `json:"counts"`
+	Groups      []vanishing        `json:"groups"`
+	Transferred []vanishing        `json:"transferred,omitempty"`
+	Blockers    []string           `json:"blockers"`
+	Warnings    []string           `json:"warnings"`
+	Done        bool               `json:"done"`
 }
 
 type vanishing struct {
@@ -119,14 +119,14 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 
 // deletions does what is about deletions that were asked for before.
 func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, f deleteFlags) (err error) {
-	var r erase.Receipt
+	var r *erase.Run
 	switch {
 	case f.grace != "":
 		days := 0
 		if _, err := fmt.Sscanf(f.grace, "%d", &days); err != nil {
 			return usage("delete: --grace is a number of days, not %q", f.grace)
 		}
-		if err := erase.SetPolicy(ctx, s, erase.Policy{GraceDays: days}); err != nil {
+		if err := d.SetPolicy(ctx, s, erase.Policy{GraceDays: days}); err != nil {
 			return err
 		}
 		return c.done(fmt.Sprintf("grace period: %d days", days))
@@ -156,7 +156,7 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 	case f.cancel != "":
 		r, err = d.Cancel(ctx, s, chatadmin.ID(f.cancel))
 	default:
-		r, err = d.Receipt(ctx, s, chatadmin.ID(f.receipt))
+		r, err = d.Run(ctx, s, chatadmin.ID(f.receipt))
 	}
 	if err != nil {
 		return err
@@ -167,8 +167,8 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 }
 
 // interrupted says how to go on.
-func interrupted(r erase.Receipt, err error) error {
-	if r.State != erase.Running {
+func interrupted(r *erase.Run, err error) error {
+	if r == nil || r.State != chatadmin.RunRunning {
 		return err
 	}
 	return fmt.Errorf("%w (go on with delete --resume %s)", err, r.ID)
@@ -192,10 +192,10 @@ func vanish(groups []erase.PlannedGroup) []vanishing {
 }
 
 // took fills in what has happened.
-func (v *deletion) took(r erase.Receipt) {
-	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == erase.Done
-	if r.State == erase.Done || v.Counts == nil {
-		v.Counts = r.Removed
+func (v *deletion) took(r *erase.Run) {
+	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == chatadmin.RunDone
+	if v.Done || v.Counts == nil {
+		v.Counts = r.Data.Removed
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
@@ -31,16 +32,16 @@ type retentionPlan struct {
 
 // retentionRun is how a run is shown.
 type retentionRun struct {
-	ID      chatadmin.ID     `json:"retention_id"`
-	State   retention.State  `json:"state"`
-	By      string           `json:"by"`
-	Days    int              `json:"days"`
-	Before  time.Time        `json:"before"`
-	Planned retention.Counts `json:"planned"`
-	Removed retention.Counts `json:"removed"`
-	Begun   time.Time        `json:"begun"`
-	Ended   time.Time        `json:"ended,omitzero"`
-	Done    bool             `json:"done"`
+	ID      chatadmin.ID       `json:"retention_id"`
+	State   chatadmin.RunState `json:"state"`
+	By      string             `json:"by"`
+	Days    int                `json:"days"`
+	Before  time.Time          `json:"before"`
+	Planned retention.Counts   `json:"planned"`
+	Removed retention.Counts   `json:"removed"`
+	Begun   time.Time          `json:"begun"`
+	Ended   time.Time          `json:"ended,omitzero"`
+	Done    bool               `json:"done"`
 }
 
 func (c *cli) retention(ctx context.Context, args []string) error {
@@ -151,10 +152,14 @@ func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) e
 
 // runRetention deletes, or lists what was deleted.
 func (c *cli) runRetention(ctx context.Context, s *chatadmin.Scope, args []string) error {
-	var all []retention.Report
+	var all []*retention.Run
 	switch args[0] {
 	case "list":
-		for r, err := range c.retain.Reports(ctx, s) {
+		for r, err := range c.retain.Runs(ctx, s) {
+			if errors.Is(err, chatadmin.ErrDamaged) {
+				_, _ = fmt.Fprintln(c.err, err)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -170,12 +175,12 @@ func (c *cli) runRetention(ctx context.Context, s *chatadmin.Scope, args []strin
 	}
 	r, err := c.retentionRun(ctx, s, args)
 	if err != nil {
-		if r.State == retention.Running {
+		if r != nil && r.State == chatadmin.RunRunning {
 			err = fmt.Errorf("%w (go on with retention resume %s)", err, r.ID)
 		}
 		return err
 	}
-	shown, err := c.shownRuns(ctx, s, []retention.Report{r})
+	shown, err := c.shownRuns(ctx, s, []*retention.Run{r})
 	if err != nil {
 		return err
 	}
@@ -190,18 +195,18 @@ func (c *cli) runRetention(ctx context.Context, s *chatadmin.Scope, args []strin
 }
 
 // retentionRun begins a run, or goes on with one.
-func (c *cli) retentionRun(ctx context.Context, s *chatadmin.Scope, args []string) (retention.Report, error) {
+func (c *cli) retentionRun(ctx context.Context, s *chatadmin.Scope, args []string) (*retention.Run, error) {
 	if args[0] == "resume" {
 		return c.retain.Resume(ctx, s, chatadmin.ID(args[1]), c.deleteProgress())
 	}
 	p, err := c.retain.Plan(ctx, s, 0)
 	if err != nil {
-		return retention.Report{}, err
+		return nil, err
 	}
 	return c.retain.Apply(ctx, s, p, c.deleteProgress())
 }
 
-func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) ([]retentionRun, error) {
+func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) ([]retentionRun, error) {
 	var by []chatadmin.ID
 	for _, r := range all {
 		by = append(by, r.By)
@@ -212,12 +217,12 @@ func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention
 	}
 	shown := []retentionRun{}
 	for _, r := range all {
-		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Days, r.Before, r.Planned, r.Removed, r.Begun, r.Ended, r.State == retention.Done})
+		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Data.Days, r.Data.Before, r.Data.Planned, r.Data.Removed, r.Begun, r.Ended, r.State == chatadmin.RunDone})
 	}
 	return shown, nil
 }
 
-func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) error {
+func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) error {
 	shown, err := c.shownRuns(ctx, s, all)
 	if err != nil {
 		return err
