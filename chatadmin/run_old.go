@@ -73,6 +73,17 @@ func (a *Admin) upgradeRuns(ctx context.Context, domain ID) error {
 	return nil
 }
 
+// upgradeRuns is Admin.upgradeRuns for an actor with access.
+func (s *Scope) upgradeRuns(ctx context.Context) error {
+	if _, done := s.admin.upgraded.Load(s.domain); done {
+		return nil
+	}
+	if _, err := s.role(ctx); err != nil {
+		return err
+	}
+	return s.admin.upgradeRuns(ctx, s.domain)
+}
+
 // upgradeRun turns one job, or one report without a job, into a run. What
 // cannot be read, or belongs to a package that this program does not use, stays
 // as it is.
