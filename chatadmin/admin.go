@@ -22,6 +22,7 @@ type Admin struct {
 
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
+	onEnd         []EndFunc
 	policies      []string // that ChangeSettings may not touch
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
@@ -62,6 +63,8 @@ type Extension struct {
 	OnUserChange UserChangeFunc
 	// OnGroupDelete runs in the transaction that begins the deletion of groups.
 	OnGroupDelete GroupDeleteFunc
+	// OnEnd runs in each transaction that ends what users have obtained.
+	OnEnd EndFunc
 	// OnGrant runs in the transaction that grants access to users, at most MaxBatch.
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
@@ -78,6 +81,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.OnGroupDelete != nil {
 		a.onGroupDelete = append(a.onGroupDelete, e.OnGroupDelete)
+	}
+	if e.OnEnd != nil {
+		a.onEnd = append(a.onEnd, e.OnEnd)
 	}
 	if e.OnGrant != nil {
 		a.onGrant = append(a.onGrant, e.OnGrant)

@@ -224,6 +224,11 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		if err != nil {
 			return err
 		}
+		if w.Settings.State == DomainActive && set.State != DomainActive {
+			if err := w.End(ctx, CauseDomainSuspended, w.now); err != nil {
+				return err
+			}
+		}
 		if diff == nil {
 			diff = change("settings", string(before), string(d.Data))
 		}

@@ -94,8 +94,8 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 			break
 		}
 		sent = append(sent, Change[Record]{Row: r, Was: r.Rev, Delete: true})
-		if !a.Now().Before(lease.Due.Add(-leaseLife / 2)) {
-			break // the lease runs out: keep what is done and take a new one
+		if !lasts(lease.Due.Add(-leaseLife), leaseLife/2, a.Now()) {
+			break // the lease runs out, or the clock was put right: keep what is done and take a new one
 		}
 	}
 	// What cannot be forgotten now (the process dies, the lease was lost) is delivered again: at least once.

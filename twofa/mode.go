@@ -185,6 +185,11 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 		if err := plan.stillPass(ctx, w); err != nil {
 			return nil, nil, err
 		}
+		if before.Mode == Off { // whoever is signed in has given no code
+			if err := w.End(ctx, chatadmin.CauseTwoFactorOn, w.Now()); err != nil {
+				return nil, nil, err
+			}
+		}
 		data, err := json.Marshal(before.become(p, w.Now()))
 		return data, before.policy().diff(p), err
 	})

@@ -37,6 +37,6 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 			return err
 		}
 		w.Record(KindReset, reset, nil, nil)
-		return nil
+		return w.End(ctx, chatadmin.CauseTwoFactorReset, w.Now(), reset...)
 	})
 }

@@ -32,11 +32,17 @@ const (
 
 // Attempt is one attempt to sign in.
 type Attempt struct {
-	Login  string // as typed
+	Login  string // as typed; of Google and SAML the address that was asserted
 	Client Client // "" is UnknownClient
 	Method Method
-	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
-	Device string // native clients: the device's own ID, once it is registered
+	// Subject is the provider's own, stable ID of a person who comes by Google
+	// ("sub") or SAML (a persistent NameID), and Issuer is the provider ("iss",
+	// the entity ID). The first sign-in links them to the user, who is found by
+	// them from then on, whatever becomes of the address. Without Subject the
+	// address alone counts.
+	Issuer, Subject string
+	Trust           string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
+	Device          string // native clients: the device's own ID, once it is registered
 }
 
 // String leaves the trust token out.
@@ -122,7 +128,11 @@ type Devices interface {
 	DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, device string) (bool, error)
 }
 
-// Sessions ends the sessions of the host. It is called after the commit, at least once for each user whose access ended; ending what is not there is no error.
+// Sessions ends the sessions of the host.
 type Sessions interface {
-	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) error
+	// EndSessions ends those sessions of users that began before a time, by
+	// Decision.Began. Where users is nil it is about everybody in the domain. It
+	// is called after the commit of what ends them, at least once; ending what is
+	// not there is no error.
+	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, before time.Time) error
 }
