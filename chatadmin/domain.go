@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 )
 
 // NewDomain is a domain to be created, with its first admin.
@@ -225,7 +226,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 			return err
 		}
 		if w.Settings.State == DomainActive && set.State != DomainActive {
-			if err := w.End(ctx, CauseDomainSuspended, w.now); err != nil {
+			if err := w.End(ctx, CauseDomainSuspended, time.Time{}); err != nil {
 				return err
 			}
 		}

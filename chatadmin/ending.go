@@ -110,7 +110,8 @@ type Ending struct {
 	// Cause is what Work.End was called for; 0 for changes of users, which may
 	// have several causes.
 	Cause Cause
-	// At is when the cause took effect: sessions that began earlier end.
+	// At is when the cause took effect: sessions that began earlier end. The zero
+	// time is now.
 	At time.Time
 	Consequences
 }
@@ -122,8 +123,8 @@ type EndFunc func(context.Context, *Work, []Ending) error
 
 // End does what a cause ends, for at most MaxBatch users, or with none for
 // everybody in the domain. It is for causes that WriteUsers does not see: a
-// password, a second factor, a domain. Sessions that began before at end. The
-// Work needs a fence, Shared at least.
+// password, a second factor, a domain. Sessions that began before at end; the
+// zero time is now. For CausePassword the Work needs the Shared fence at least.
 func (w *Work) End(ctx context.Context, c Cause, at time.Time, users ...ID) error {
 	if len(users) == 0 {
 		return w.end(ctx, []Ending{{"", c, at, c.Consequences()}}, nil)
@@ -205,7 +206,7 @@ func (w *Work) endings(changes []UserChange) (endings []Ending, invitations map[
 		if c.Ends == (Consequences{}) {
 			continue
 		}
-		endings = append(endings, Ending{c.Now.ID, 0, w.now, c.Ends})
+		endings = append(endings, Ending{User: c.Now.ID, Consequences: c.Ends})
 		if c.LosesAccess() || !EqualASCII(c.Was.Email, c.Now.Email) {
 			if invitations == nil {
 				invitations = map[ID]bool{}
@@ -226,7 +227,7 @@ func (a *Admin) PasswordChanged(ctx context.Context, domain, user ID) error {
 		if _, err := w.usersInOrder(ctx, op.Targets); err != nil {
 			return err
 		}
-		if err := w.End(ctx, CausePassword, w.now, user); err != nil {
+		if err := w.End(ctx, CausePassword, time.Time{}, user); err != nil {
 			return err
 		}
 		w.Record(KindUserPassword, op.Targets, nil, nil)

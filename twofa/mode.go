@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -186,7 +187,7 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 			return nil, nil, err
 		}
 		if before.Mode == Off { // whoever is signed in has given no code
-			if err := w.End(ctx, chatadmin.CauseTwoFactorOn, w.Now()); err != nil {
+			if err := w.End(ctx, chatadmin.CauseTwoFactorOn, time.Time{}); err != nil {
 				return nil, nil, err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -222,7 +223,7 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c}); err != nil {
 			return err
 		}
-		if err := w.End(ctx, chatadmin.CausePassword, w.Now(), u.ID); err != nil {
+		if err := w.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 			return err
 		}
 		w.Record(KindSet, []chatadmin.ID{u.ID}, nil, nil)

@@ -40,29 +40,33 @@ var AllSessions = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 // in, since they may have seen the old one.
 func (g *Gate) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
 	var users, passwords []chatadmin.ID
+	everyone, at := false, time.Time{}
 	for i := range endings {
-		switch e := &endings[i]; {
-		case e.Sessions != chatadmin.Ends:
-			continue
-		case e.User == "":
-			if err := g.queueSessions(ctx, w, ended{Everyone: true, Before: e.At}); err != nil {
-				return err
-			}
-			continue
-		case e.Cause == chatadmin.CausePassword:
-			passwords = append(passwords, e.User)
+		e := &endings[i]
+		if e.Sessions != chatadmin.Ends {
 			continue
 		}
-		users = append(users, endings[i].User)
+		at = e.At // of all alike
+		switch {
+		case e.User == "":
+			everyone = true
+		case e.Cause == chatadmin.CausePassword:
+			passwords = append(passwords, e.User)
+		default:
+			users = append(users, e.User)
+		}
 	}
 	changed, err := voidAttempts(ctx, w, passwords)
 	if err != nil {
 		return err
 	}
-	if users = append(users, changed...); len(users) == 0 {
+	if users = append(users, changed...); !everyone && len(users) == 0 {
 		return nil
 	}
-	return g.queueSessions(ctx, w, ended{Users: users, Before: endings[0].At}) // one transaction, one time
+	if at.IsZero() { // now, after the attempts, and one that ended in this very millisecond began before
+		at = g.admin.Now().Add(time.Millisecond)
+	}
+	return g.queueSessions(ctx, w, ended{Users: users, Everyone: everyone, Before: at})
 }
 
 func (g *Gate) queueSessions(ctx context.Context, w *chatadmin.Work, e ended) error {
