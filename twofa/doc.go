@@ -16,7 +16,7 @@
 //	decision, err = gate.Complete(ctx, domain, decision.Challenge.ID, code, remember) // keep decision.Trust in a cookie: Secure, HttpOnly, SameSite
 //
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
-//	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
+//	admin.PasswordChanged(ctx, domain, user)    // whenever a password of the host's own table has changed
 //	second.SendNotices(ctx, domain)             // in a worker, now and then
 //
 // # Who is asked

@@ -131,8 +131,9 @@ type Devices interface {
 // Sessions ends the sessions of the host.
 type Sessions interface {
 	// EndSessions ends those sessions of users that began before a time, by
-	// Decision.Began. Where users is nil it is about everybody in the domain. It
-	// is called after the commit of what ends them, at least once; ending what is
-	// not there is no error.
+	// Decision.Began, and those that began later than now, which a clock that was
+	// wrong has stamped. If users is nil it ends them for everybody in the domain.
+	// It is called after the commit of what ends them, at least once; ending what
+	// is not there is no error.
 	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, before time.Time) error
 }

@@ -56,7 +56,7 @@ func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatad
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.by, func(_ [sha256.Size]byte, one session) bool {
-		return (users == nil || slices.Contains(users, one.user)) && one.began.Before(before)
+		return (users == nil || slices.Contains(users, one.user)) && (one.began.Before(before) || one.began.After(time.Now()))
 	})
 	return nil
 }
