@@ -91,6 +91,14 @@ func TestPasswordChanged(t *testing.T) {
 	require.Equal(t, "Your password was changed: Acme", w.mail.To("pat@acme.example")[1].Subject)
 }
 
+// A function that is missing is refused, also where there would be nothing to do.
+func TestNilFunctions(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	require.ErrorIs(t, w.admin.DeliverEvents(ctx, nil), chatadmin.ErrInvalid)
+	_, err := w.admin.AcceptInvitation(ctx, "", nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
 // Without a Mailer nothing is queued that nobody would send.
 func TestNoMailerNoNotices(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Mailer = nil })

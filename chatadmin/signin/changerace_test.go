@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -17,25 +18,42 @@ import (
 // each is refused, or its session is among those that the host is told to end. A
 // session made with the new password stays.
 func TestPasswordChangesUnderAttempts(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(20) {
 		store := memstore.New(nil)
 		w := newWorldOn(t, store, chatadmin.OfficeChat)
 		u := w.user("ann")
+		var err error
+		// Every look at the clock is later than the one before.
+		ticking := func() time.Time { w.clock.Advance(time.Millisecond); return w.clock.Now() }
+		w.admin = chatadmin.New(store, &chatadmin.Options{Now: ticking})
+		w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions})
+		require.NoError(t, err)
 		passwords, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
 		require.NoError(t, err)
 		require.NoError(t, passwords.Set(ctx, u, "old horse battery"))
 		w.try(u.Login, "right", "")
-		gates := [2]*signin.Gate{w.gate, w.second(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3}}))}
+		second, err := signin.New(chatadmin.New(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3}}), &chatadmin.Options{Now: ticking}), nil)
+		require.NoError(t, err)
+		gates := [2]*signin.Gate{w.gate, second}
 		var mu sync.Mutex
 		var began []time.Time
+		changed := make(chan struct{})
 		tally(func(n int) signin.Reason {
 			if n == 50 {
+				defer close(changed)
 				if err := passwords.Set(ctx, u, "new horse battery"); err != nil {
 					t.Error(err)
 				}
 				return ""
 			}
-			d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, passwords.Verifier("old horse battery"))
+			verify := func(ctx context.Context, u chatadmin.User) (bool, error) {
+				ok, err := passwords.Verify(ctx, u, "old horse battery")
+				if n%10 == 0 {
+					<-changed // the old password was right when it was looked at
+				}
+				return ok, err
+			}
+			d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, verify)
 			if err != nil {
 				t.Error(err)
 			}
