@@ -87,8 +87,8 @@ func (c Cause) Consequences() Consequences {
 	return consequences[c]
 }
 
-var causeNames = [...]string{"unknown", "password set", "second factor reset", "two-factor authentication on", "address changed", "login changed",
-	"role lowered", "turned guest", "denied", "deactivated", "deleted", "domain suspended"}
+var causeNames = [...]string{"unknown", "password set", "second factor reset", "two-factor authentication on",
+	"address changed", "login changed", "role lowered", "turned guest", "denied", "deactivated", "deleted", "domain suspended"}
 
 // String names the cause, such as "role lowered".
 func (c Cause) String() string {
@@ -100,7 +100,8 @@ func (c Cause) String() string {
 
 // and is what two causes do together: of each column the greater effect.
 func (c Consequences) and(o Consequences) Consequences {
-	return Consequences{max(c.Sessions, o.Sessions), max(c.Remembered, o.Remembered), max(c.Challenges, o.Challenges), max(c.Links, o.Links), max(c.Devices, o.Devices)}
+	return Consequences{max(c.Sessions, o.Sessions), max(c.Remembered, o.Remembered), max(c.Challenges, o.Challenges),
+		max(c.Links, o.Links), max(c.Devices, o.Devices)}
 }
 
 // Ending is what one transaction ends for a user or, where User is "", for

@@ -15,7 +15,7 @@ type Notice string
 
 const (
 	NoticePassword Notice = "password" // a new password was set
-	NoticeAddress  Notice = "address"  // the address or login was changed: told at the old address
+	NoticeAddress  Notice = "address"  // the e-mail address was changed: told at the old one
 	NoticeLock     Notice = "lock"     // failed sign-ins have locked the account; told once a day at most
 )
 
@@ -68,7 +68,8 @@ func (w *Work) Tell(ctx context.Context, n Notice, users ...User) error {
 		if n != NoticeLock {
 			id += fmt.Sprintf(".%016x", int64(rev))
 		}
-		changes = append(changes, Change[Record]{Row: Record{Key: Key{Kind: noticeKind, Domain: w.scope.domain, ID: id}, Owner: u.ID, Rev: rev, Due: w.now, Data: data}})
+		key := Key{Kind: noticeKind, Domain: w.scope.domain, ID: id}
+		changes = append(changes, Change[Record]{Row: Record{Key: key, Owner: u.ID, Rev: rev, Due: w.now, Data: data}})
 	}
 	if len(changes) == 0 {
 		return nil
@@ -192,7 +193,8 @@ func (n notice) record(r Record, due time.Time) (Change[Record], error) {
 
 func (n notice) mail(r Record, u *User, domain string) Mail {
 	id := strings.NewReplacer(".", "-").Replace(r.ID)
-	return Mail{ID: fmt.Sprintf("notice-%s-%d", id, n.At.UnixMilli()), To: n.To, Subject: noticeTexts[n.What][0] + ": " + domain,
+	id = fmt.Sprintf("notice-%s-%d", id, n.At.UnixMilli())
+	return Mail{ID: id, To: n.To, Subject: noticeTexts[n.What][0] + ": " + domain,
 		Text: fmt.Sprintf("Hello %s,\n\non %s %s\n\nIf this was not you, or not expected, tell an administrator of %s.\n",
 			u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), noticeTexts[n.What][1], domain)}
 }

@@ -59,15 +59,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 			reason, first, link = why, false, false
 			return err
 		}
-		if link {
-			if err := t.link(ctx, w); err != nil {
-				return err
-			}
-		}
-		if first {
-			return activate(ctx, w, &user)
-		}
-		return nil
+		return t.welcome(ctx, w, &user, first, link)
 	}
 	err := g.keep(ctx, t.domain, run)
 	if err == nil && (first || link) {
@@ -75,7 +67,8 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 		if !first {
 			kind = KindUserLink
 		}
-		err = g.admin.As(t.domain, t.user.ID).Change(ctx, chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}, run)
+		op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}
+		err = g.admin.As(t.domain, t.user.ID).Change(ctx, op, run)
 		if err != nil {
 			if reason = refusal(err); reason != "" {
 				err = nil
@@ -88,6 +81,20 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 		t.user = user
 	}
 	return reason, err
+}
+
+// welcome does what a first sign-in does: it makes a pending user active, and
+// links the account of an assertion.
+func (t *Try) welcome(ctx context.Context, w *chatadmin.Work, user *chatadmin.User, first, link bool) error {
+	if link {
+		if err := t.link(ctx, w); err != nil {
+			return err
+		}
+	}
+	if first {
+		return activate(ctx, w, user)
+	}
+	return nil
 }
 
 // refusal is why a first sign-in was refused while it was written.
