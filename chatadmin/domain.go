@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 )
 
 // NewDomain is a domain to be created, with its first admin.
@@ -214,6 +215,11 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		d, err := w.putDomain(ctx, w.Domain, set)
 		if err != nil {
 			return err
+		}
+		if w.Settings.State == DomainActive && set.State != DomainActive {
+			if err := w.End(ctx, CauseDomainSuspended, time.Time{}); err != nil {
+				return err
+			}
 		}
 		if diff == nil {
 			diff = change("settings", string(before), string(d.Data))

@@ -141,10 +141,12 @@ const CodeTaken = "taken"
 // afterUsers does what follows from users that have just been written.
 func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	joined := make([]ID, 0, len(changed))
-	var ended, left []ID
+	var left []ID
+	changes := make([]UserChange, len(changed))
 	adminGone := false
-	for _, x := range changed {
+	for i, x := range changed {
 		was, now := &x.Was, &x.Now.user
+		changes[i] = UserChange{Was: x.Was, Now: x.Now.user}
 		if w.Settings.joins(now) && !w.Settings.joins(was) {
 			joined = append(joined, now.ID)
 		}
@@ -152,9 +154,6 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 			left = append(left, now.ID)
 		}
 		adminGone = adminGone || was.AdminInForce() && !now.AdminInForce()
-		if was.hasAccess() && !now.hasAccess() || was.ID != "" && was.Email != now.Email {
-			ended = append(ended, now.ID)
-		}
 	}
 	if adminGone {
 		if err := w.keepAdmin(ctx); err != nil {
@@ -167,22 +166,16 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	if err := w.leaveDefaultGroups(ctx, left); err != nil {
 		return err
 	}
-	if err := w.endInvitations(ctx, ended); err != nil {
-		return err
-	}
-	if len(w.scope.admin.o.OnUserChange) == 0 {
-		return nil
-	}
-	changes := make([]UserChange, len(changed))
-	for i, x := range changed {
-		changes[i] = UserChange{x.Was, x.Now.user}
-	}
+	endings, invitations := w.endings(changes)
 	for _, f := range w.scope.admin.o.OnUserChange {
 		if err := f(ctx, w, changes); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := w.end(ctx, endings, invitations); err != nil {
+		return err
+	}
+	return w.tellAddresses(ctx, changes)
 }
 
 // keepAdmin refuses a transaction after which nobody administers the domain. Under a weaker fence two transactions could each leave the other's

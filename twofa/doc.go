@@ -17,7 +17,7 @@
 //
 //	second.Challenge(ctx, domain, challenge)    // the page is loaded again: the same QR code
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
-//	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
+//	admin.PasswordChanged(ctx, domain, user)    // whenever a password of the host's own table has changed
 //	second.SendNotices(ctx, domain)             // in a worker, now and then
 //
 // # Who is asked

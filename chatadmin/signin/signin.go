@@ -32,10 +32,16 @@ const (
 
 // Attempt is one attempt to sign in.
 type Attempt struct {
-	Login  string // as typed
+	Login  string // as typed; of Google and SAML the address that was asserted
 	Client Client // "" is UnknownClient
 	Method Method
-	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
+	// Subject is the provider's own, stable ID of a person who comes by Google
+	// ("sub") or SAML (a persistent NameID), and Issuer is the provider ("iss",
+	// the entity ID). The first sign-in links them to the user, who is found by
+	// them from then on, whatever becomes of the address. Without Subject the
+	// address alone counts.
+	Issuer, Subject string
+	Trust           string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
 	// Challenge is the ID of the challenge that this client was given before, such as the value of a cookie; "" for none. While it is open, the
 	// same challenge is asked again: reloading the page shows the same QR code and sends no further mail.
 	Challenge string `json:"-"`
@@ -149,7 +155,12 @@ type Devices interface {
 	DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, device string) (bool, error)
 }
 
-// Sessions ends the sessions of the host. It is called after the commit, at least once for each user whose access ended; ending what is not there is no error.
+// Sessions ends the sessions of the host.
 type Sessions interface {
-	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) error
+	// EndSessions ends those sessions of users that began before a time, by
+	// Decision.Began, and those that began later than now, which a clock that was
+	// wrong has stamped. If users is nil it ends them for everybody in the domain.
+	// It is called after the commit of what ends them, at least once; ending what
+	// is not there is no error.
+	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, before time.Time) error
 }

@@ -147,16 +147,24 @@ func (w *world) records() int {
 type sessions struct {
 	mu    sync.Mutex
 	ended []chatadmin.ID
+	told  []told // how it was told, call by call
 	fail  error
 }
 
-func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+// told is one call of EndSessions.
+type told struct {
+	users  []chatadmin.ID
+	before time.Time
+}
+
+func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, before time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return s.fail
 	}
 	s.ended = append(s.ended, users...)
+	s.told = append(s.told, told{users, before})
 	return nil
 }
 

@@ -235,6 +235,9 @@ func (c *cli) sendMail(ctx context.Context, s *chatadmin.Scope) error {
 	}
 	_, err := c.admin.SendInvitations(ctx, s.Domain())
 	if err == nil {
+		_, err = c.admin.SendNotices(ctx, s.Domain())
+	}
+	if err == nil {
 		_, err = c.twofa.SendNotices(ctx, s.Domain())
 	}
 	return err

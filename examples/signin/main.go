@@ -94,6 +94,9 @@ func (s *site) work(ctx context.Context) {
 		if _, err := s.admin.SendInvitations(ctx, s.domain); err != nil && ctx.Err() == nil {
 			log.Print(err)
 		}
+		if _, err := s.admin.SendNotices(ctx, s.domain); err != nil && ctx.Err() == nil {
+			log.Print(err)
+		}
 		select {
 		case <-ctx.Done():
 			tick.Stop()

@@ -153,7 +153,7 @@ func sessionOf(jar http.CookieJar, base string) string {
 // A session made for a phone does not serve a browser.
 func TestSessionKinds(t *testing.T) {
 	var s sessions
-	token := s.start("ann", signin.IOS)
+	token := s.start(signin.Decision{User: chatadmin.User{ID: "ann"}, Client: signin.IOS})
 	_, ok := s.find(token, signin.Web)
 	require.False(t, ok)
 	_, ok = s.find(token, signin.IOS)

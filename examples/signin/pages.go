@@ -79,7 +79,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		setCookie(w, r, s.sessions.start(d.User.ID, d.Client))
+		setCookie(w, r, s.sessions.start(d))
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	default: // one answer for every reason; the log has the reason
 		show(w, http.StatusUnauthorized, page{Message: d.Message(), Login: a.Login, Ask: true})
