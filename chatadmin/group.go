@@ -36,12 +36,14 @@ func (g Group) Settings() (GroupSettings, error) {
 // rename sets the name and its key.
 func (g *Group) rename(name string) error {
 	key := Fold(name)
-	if key == "" || len(name) > maxText || !visible(name) {
+	if !groupName(name) {
 		return &FieldError{"name", Cut(name), CodeBadText, fmt.Sprintf("a group's name has 1 to %d bytes and no control characters", maxText)}
 	}
 	g.Name, g.NameKey = name, key
 	return nil
 }
+
+func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxText && visible(name) }
 
 // CreateGroup creates a group with the actor as its creator, first member and admin; the host's groups have no creator and no member. It needs PermGroupCreate.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {

@@ -54,39 +54,38 @@ func (a *Admin) leavesOwned(now, before map[string]json.RawMessage) error {
 	return nil
 }
 
-// checkPolicy refuses a policy that is about to be written.
-func (a *Admin) checkPolicy(name string, policy json.RawMessage) error {
-	wrong := func(reason string) error {
-		return &FieldError{"policies", Cut(name), CodeBadPolicy, fmt.Sprintf("the policy %q %s", Cut(name), reason)}
-	}
+// checkPolicy says what is wrong with a policy that is about to be written.
+func (a *Admin) checkPolicy(name string, policy json.RawMessage) (wrong faults) {
 	checks, registered := a.policies[name]
+	bad := func(reason string) { wrong.add("policies", name, CodeBadPolicy, "the policy %q %s", Cut(name), reason) }
 	switch {
 	case name == "" || len(name) > maxPolicyName || !visible(name):
-		return wrong(fmt.Sprintf("has no usable name: give 1 to %d bytes without control characters", maxPolicyName))
+		bad(fmt.Sprintf("has no usable name: give 1 to %d bytes without control characters", maxPolicyName))
+		return wrong
 	case !registered && slices.Contains(ownPolicies, name):
-		return wrong("belongs to a package of the library that this program does not use: call its New first, or choose another name")
+		bad("belongs to a package of the library that this program does not use: call its New first, or choose another name")
+		return wrong
 	case !json.Valid(policy):
-		return wrong("is not JSON")
+		bad("is not JSON")
+		return wrong
 	}
 	for _, check := range checks {
 		if err := check(policy); err != nil {
-			return fmt.Errorf("%w: %w", wrong("cannot be used"), err)
+			bad(fmt.Sprintf("cannot be used: %s", err))
+			return wrong
 		}
 	}
 	return nil
 }
 
 // checkPolicies checks those policies that differ from before.
-func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) error {
+func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) (wrong faults) {
 	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if was, ok := before[name]; ok && bytes.Equal(was, now[name]) {
-			continue
-		}
-		if err := a.checkPolicy(name, now[name]); err != nil {
-			return err
+		if was, ok := before[name]; !ok || !bytes.Equal(was, now[name]) {
+			wrong = append(wrong, a.checkPolicy(name, now[name])...)
 		}
 	}
-	return nil
+	return wrong
 }
 
 // SetPolicy changes what a package keeps under its name in Settings.Policies. It is
@@ -133,7 +132,7 @@ func (a *Admin) RepairPolicy(ctx context.Context, domain ID, name string, policy
 		if !ok {
 			return nil, fmt.Errorf("policy %q: %w", Cut(name), ErrNotFound)
 		}
-		if a.checkPolicy(name, was) == nil {
+		if len(a.checkPolicy(name, was)) == 0 {
 			return nil, fmt.Errorf("the policy %q is in order: change it by its own call: %w", Cut(name), ErrTransition)
 		}
 		set.setPolicy(name, policy)

@@ -60,25 +60,28 @@ func NewSettings(p Preset) (Settings, error) {
 	return Settings{Version: settingsVersion, State: DomainActive, Preset: p, Login: login, Subscription: Subscription{Plan: Enterprise, Annual: true}}, nil
 }
 
-func (s Settings) check() error {
+// faults are all that is wrong with settings, but for the policies.
+func (s Settings) faults() (wrong faults) {
 	if s.Version > settingsVersion { // nobody could read them any more
-		return fmt.Errorf("these settings have version %d, and this library knows no later one than %d: read the domain's settings anew and change those: %w", s.Version, settingsVersion, ErrInvalid)
+		wrong.add("settings", fmt.Sprint(s.Version), CodeBadVersion, "these settings have version %d, and this library knows no later one than %d: "+
+			"read the domain's settings anew and change those", s.Version, settingsVersion)
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Roles {
-		if err := r.check(); err != nil {
-			return err
-		}
+		wrong = append(wrong, r.faults()...)
 		if seen[r.ID] {
-			return fmt.Errorf("two roles are called %q: %w", r.Name, ErrExists)
+			wrong.add("role", r.Name, CodeTaken, "two roles have this name")
 		}
 		seen[r.ID] = true
 	}
 	if s.DefaultCountry != "" && len(s.DefaultCountry) != 2 {
-		return fmt.Errorf("default country %q: give two letters such as NL: %w", Cut(s.DefaultCountry), ErrInvalid)
+		wrong.add("default_country", s.DefaultCountry, CodeBadText, "give two letters such as NL")
 	}
 	if !slices.Contains([]DomainState{DomainActive, DomainSuspended, DomainClosing}, s.State) {
-		return fmt.Errorf("state %q of a domain: %w", s.State, ErrInvalid)
+		wrong.add("state", string(s.State), CodeBadText, "a domain is active, suspended or closing")
 	}
-	return s.Subscription.check()
+	if err := s.Subscription.check(); err != nil {
+		wrong.add("subscription", string(s.Subscription.Plan), CodeBadText, "choose free, business or enterprise")
+	}
+	return wrong
 }

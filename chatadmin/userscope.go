@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 )
 
 // NewUser is who is to be created. What is mandatory follows from the domain's login policy.
@@ -21,20 +20,19 @@ type NewUser struct {
 }
 
 // CreateUser creates a pending user, who at once is a member of every default group (a guest only where the domain says so), and queues their
-// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. What is wrong with the fields comes joined, each a *FieldError.
+// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. All that is wrong
+// with the fields comes at once: see FieldErrors.
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	id := s.admin.NewID()
 	var created User
 	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
-		u, err := w.newUser(id, n)
+		given, err := w.newUser(id, n)
 		if err != nil {
 			return err
 		}
-		writes := []UserWrite{{Now: u}}
-		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
+		if created, err = w.writeForm(ctx, KindUserCreate, User{}, given); err != nil {
 			return err
 		}
-		created = writes[0].Now.user
 		if n.NoInvitation {
 			return nil
 		}
@@ -46,45 +44,20 @@ func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	return created, nil
 }
 
-func (w *Work) newUser(id ID, n NewUser) (PreparedUser, error) {
-	attrs, err := Attributes{Avatar: n.Avatar}.encode()
-	if err != nil {
-		return PreparedUser{}, err
-	}
+// newUser is the user that was asked for, not checked yet.
+func (w *Work) newUser(id ID, n NewUser) (User, error) {
 	if n.Role != "" && n.Role != RoleMember {
 		if err := w.Require(PermRoles); err != nil {
-			return PreparedUser{}, err
+			return User{}, err
 		}
 	}
-	return prepared(w.Settings.Prepare(User{ID: id, Domain: w.scope.domain, Manager: n.Manager, Login: n.Login, Email: n.Email, DisplayName: n.DisplayName,
-		FirstName: n.FirstName, LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}))
+	return n.user(id, w.scope.domain)
 }
 
-func prepared(p PreparedUser, wrong []*FieldError) (PreparedUser, error) {
-	if len(wrong) == 0 {
-		return p, nil
-	}
-	return PreparedUser{}, &FieldErrors{wrong}
-}
-
-// FieldErrors are all that is wrong with what was given.
-type FieldErrors struct{ Fields []*FieldError }
-
-func (e *FieldErrors) Error() string {
-	texts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		texts[i] = f.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-// Unwrap gives the single errors to errors.Is and errors.As.
-func (e *FieldErrors) Unwrap() []error {
-	errs := make([]error, len(e.Fields))
-	for i, f := range e.Fields {
-		errs[i] = f
-	}
-	return errs
+func (n NewUser) user(id, domain ID) (User, error) {
+	attrs, err := Attributes{Avatar: n.Avatar}.encode()
+	return User{ID: id, Domain: domain, Manager: n.Manager, Login: n.Login, Email: n.Email, DisplayName: n.DisplayName, FirstName: n.FirstName,
+		LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}, err
 }
 
 // UserEdit says which fields of a user to change: nil leaves a field as it is, a pointer to "" clears it.
@@ -102,20 +75,33 @@ type UserEdit struct {
 // and last name, or from the login, changes with them unless e gives one. Role, status
 // and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
-	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (UserWrite, error) {
-		now, err := e.apply(w, u)
+	op := Op{Kind: KindUserEdit, Need: PermUsersEdit, Targets: []ID{id}}
+	var edited User
+	err := s.changeUnder(ctx, op, func(ctx context.Context, w *Work) error {
+		us, err := w.usersInOrder(ctx, []ID{id})
 		if err != nil {
-			return UserWrite{}, err
+			return err
 		}
-		return w.rewrite(u, now)
+		if err := w.MayActOn(&us[0]); err != nil { // also where nothing would change
+			return err
+		}
+		now, err := e.apply(w, us[0])
+		if err != nil {
+			return err
+		}
+		edited, err = w.writeForm(ctx, KindUserEdit, us[0], now)
+		return err
 	})
 	if err != nil {
 		return User{}, err
 	}
-	return users[0], nil
+	return edited, nil
 }
 
 func (e UserEdit) apply(w *Work, u User) (User, error) {
+	if e.DisplayName == nil && u.nameDerived() {
+		u.DisplayName = "" // it follows
+	}
 	sameAddress := w.Settings.Login.IsEmail && (e.Login == nil) != (e.Email == nil)
 	for _, f := range []struct {
 		set *string
@@ -235,16 +221,22 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 		}
 		return nil
 	}
+	if err := s.changeUnder(ctx, op, run); err != nil {
+		return nil, err
+	}
+	return users, nil
+}
+
+// changeUnder runs a change of users under the shared fence, and once more under the
+// exclusive one where an admin goes or a manager changes.
+func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Work) error) error {
 	op.Fence = Shared
 	err := s.Change(ctx, op, run)
 	if errors.Is(err, ErrNeedsExclusive) {
 		op.Fence = Exclusive
 		err = s.Change(ctx, op, run)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return users, nil
+	return err
 }
 
 // rewrite is the write of fields, checked against the domain's rules.
