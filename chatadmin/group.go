@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 )
 
@@ -196,32 +195,4 @@ func (s *Scope) viewGroup(ctx context.Context, id ID) error {
 		err = require(role, PermUsersRead)
 	}
 	return err
-}
-
-// Groups lists groups by name; q.Domain is set by the scope. It needs PermUsersRead.
-func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
-	q.Domain = s.domain
-	return each(ctx, s, s.holds(PermUsersRead), q, Reader.ListGroups)
-}
-
-// Members lists who is in a group, by user ID. Every member may; others need PermUsersRead.
-func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
-	return each(ctx, s, func(ctx context.Context) error { return s.viewGroup(ctx, group) }, MemberQuery{Domain: s.domain, Group: group}, Reader.ListMemberships)
-}
-
-// GroupsOf lists in which groups a user is, by group ID. It needs PermUsersRead, but for oneself.
-func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, error] {
-	need := PermUsersRead
-	if user == s.actor {
-		need = ""
-	}
-	return each(ctx, s, s.holds(need), MemberQuery{Domain: s.domain, User: user}, Reader.ListMemberships)
-}
-
-// CountMembers counts who is in a group. Every member may; others need PermUsersRead.
-func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
-	if err := s.viewGroup(ctx, group); err != nil {
-		return 0, err
-	}
-	return s.admin.store.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 )
 
@@ -255,8 +254,25 @@ func unique(ids []ID) []ID {
 	})
 }
 
-// usersInOrder reads users by ID; one that is missing is ErrNotFound.
+// usersInOrder reads users by ID; one that is missing is ErrNotFound, and so is one
+// who is being deleted, unless the actor may delete users.
 func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
+	users, err := w.anyUsersInOrder(ctx, ids)
+	if err != nil || w.Role.May(PermUsersDelete) {
+		return users, err
+	}
+	for _, u := range users {
+		if u.Deleting {
+			return nil, noUser(u.ID)
+		}
+	}
+	return users, nil
+}
+
+func noUser(id ID) error { return fmt.Errorf("user %q: %w", Cut(string(id)), ErrNotFound) }
+
+// anyUsersInOrder is usersInOrder with users who are being deleted.
+func (w *Work) anyUsersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	found, err := w.Users(ctx, w.scope.domain, ids)
 	if err != nil {
 		return nil, err
@@ -285,28 +301,6 @@ func (s *Scope) AdminsInForce(ctx context.Context) ([]ID, error) {
 	return adminsInForce(ctx, s.admin.store, s.domain)
 }
 
-// User reads one user. It needs PermUsersRead, but for oneself.
-func (s *Scope) User(ctx context.Context, id ID) (User, error) {
-	need := PermUsersRead
-	if id == s.actor {
-		need = ""
-	}
-	if _, _, err := s.View(ctx, need); err != nil {
-		return User{}, err
-	}
-	us, err := s.admin.store.Users(ctx, s.domain, []ID{id})
-	return one(us, err, "user", string(id))
-}
-
-// UserByLogin reads one user by login; case, surrounding space and Unicode variants do not matter. It needs PermUsersRead.
-func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
-	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
-		return User{}, err
-	}
-	us, err := s.admin.store.UsersByLogin(ctx, s.domain, []string{Fold(login)})
-	return one(us, err, "user", login)
-}
-
 func one[T any](rows []T, err error, what, key string) (T, error) {
 	var zero T
 	if err == nil && len(rows) == 0 {
@@ -316,10 +310,4 @@ func one[T any](rows []T, err error, what, key string) (T, error) {
 		return zero, err
 	}
 	return rows[0], nil
-}
-
-// Users lists users; q.Domain is set by the scope, and users being deleted are left out unless q asks for them. It needs PermUsersRead.
-func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
-	q.Domain = s.domain
-	return each(ctx, s, s.holds(PermUsersRead), q, Reader.ListUsers)
 }
