@@ -71,6 +71,9 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Tim
 // link up. Of many calls at once one runs setPassword; the others are ErrLinkBusy or ErrLink. If setPassword fails the link goes on working. It has a minute;
 // its own store need not know of this one: if the process dies or the store fails after it, the link works again in a minute, and the password is set once more. Only the host can call it.
 func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
+	if setPassword == nil {
+		return User{}, missing("a function that sets the password")
+	}
 	t, err := ParseToken(token)
 	if err != nil {
 		return User{}, err

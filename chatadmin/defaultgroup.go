@@ -154,6 +154,29 @@ func (s *Scope) missing(set Settings, group ID) UserQuery {
 	return UserQuery{Domain: s.domain, NotMemberOf: group, Statuses: joinStatuses(), Kinds: set.joinKinds()}
 }
 
+// checkDefault refuses a plan that PlanDefaultGroup cannot have made. What a plan says
+// has been outside, so it is believed no more than any input; what it rests on is
+// compared when it is applied.
+func (p *Plan) checkDefault() error {
+	wrong := func(what string) error {
+		return fmt.Errorf("the plan %s: make it again: %w", what, ErrInvalid)
+	}
+	switch {
+	case p.Kind != KindGroupDefault:
+		return wrong(fmt.Sprintf("is of the kind %q, not %q", Cut(p.Kind), KindGroupDefault))
+	case p.Subject == "" || p.Domain == "" || p.Actor == "":
+		return wrong("names no group, domain or actor")
+	case len(p.Counts) != 2:
+		return wrong("does not count what it counts")
+	}
+	for _, name := range []string{"members", "added"} {
+		if n, ok := p.Counts[name]; !ok || n < 0 {
+			return wrong(fmt.Sprintf("has no count of %q, or one below 0", name))
+		}
+	}
+	return nil
+}
+
 type defaultGroupJob struct {
 	Group ID     `json:"group"`
 	After Cursor `json:"after,omitempty"`
@@ -165,9 +188,15 @@ const jobDefaultGroup = "default group"
 // whoever joins the domain becomes a member in the same transaction, so nobody is missed. Interrupted, it is finished by ResumeDefaultGroup: the job that comes with the error has the ID, if it has begun.
 // progress may be nil.
 func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
+	if p == nil {
+		return Job{}, missing("a plan of PlanDefaultGroup")
+	}
 	id := s.admin.NewID()
 	err := s.Change(ctx, Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
+			return err
+		}
+		if err := p.checkDefault(); err != nil {
 			return err
 		}
 		g, err := w.planned(ctx, p, KindGroupDefault)
@@ -200,12 +229,15 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 // ResumeDefaultGroup continues what ApplyDefaultGroup began. A group that was unmarked meanwhile is left as it is.
 func (s *Scope) ResumeDefaultGroup(ctx context.Context, job ID, progress func(Progress)) (Job, error) {
 	return s.RunJob(ctx, job, func(_ context.Context, j *Job) (Step, error) {
-		var at defaultGroupJob
+		var at, asked defaultGroupJob
 		if j.Kind != jobDefaultGroup {
-			return Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, ErrInvalid)
+			return Step{}, fmt.Errorf("job %s is not the marking of a default group: %w", j.ID, ErrInvalid)
 		}
-		if err := json.Unmarshal(j.Cursor, &at); err != nil {
+		if err := errors.Join(json.Unmarshal(j.Cursor, &at), json.Unmarshal(j.Params, &asked)); err != nil {
 			return Step{}, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+		if at.Group == "" || at.Group != asked.Group { // else it would seem done
+			return Step{}, fmt.Errorf("job %s is damaged and does not say where it stands: plan and apply it again: %w", j.ID, ErrInvalid)
 		}
 		return Step{Op{Kind: KindMemberAdd, Need: PermDefault, Fence: Shared, Targets: []ID{at.Group}}, at.step}, nil
 	}, progress)

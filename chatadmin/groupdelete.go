@@ -63,6 +63,9 @@ const (
 // ApplyDeleteGroup deletes the group of a plan: from the first transaction on it is hidden and nothing new gets in, then messages, files and memberships go in batches, the
 // group last. Interrupted, it is finished by ResumeDeleteGroup: the job that comes with the error has the ID, if it has begun. File contents go to ReleaseBlobs. progress may be nil.
 func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Job, error) {
+	if p == nil {
+		return Job{}, missing("a plan of PlanDeleteGroup")
+	}
 	id := s.admin.NewID()
 	err := s.Change(ctx, Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}, func(ctx context.Context, w *Work) error {
 		if _, err := w.deletable(ctx, p.Subject); err != nil {

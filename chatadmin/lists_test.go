@@ -52,7 +52,9 @@ func TestDeletingIsHidden(t *testing.T) {
 		require.NoError(t, look(w.host), name)
 	}
 	for name, change := range map[string]func(s *chatadmin.Scope) error{
-		"EditUser":         func(s *chatadmin.Scope) error { return second(s.EditUser(ctx, gone.ID, chatadmin.UserEdit{Title: &title})) },
+		"EditUser": func(s *chatadmin.Scope) error {
+			return second(s.EditUser(ctx, gone.ID, chatadmin.UserEdit{Title: &title}))
+		},
 		"DeactivateUsers":  func(s *chatadmin.Scope) error { return second(s.DeactivateUsers(ctx, gone.ID)) },
 		"DenyAccess":       func(s *chatadmin.Scope) error { return second(s.DenyAccess(ctx, gone.ID)) },
 		"AssignRole":       func(s *chatadmin.Scope) error { return second(s.AssignRole(ctx, "reader", gone.ID)) },

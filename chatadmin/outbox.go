@@ -47,6 +47,9 @@ func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
 // lanes go on, and the error is returned at the end; an event that can never be delivered must be swallowed by deliver. One call of deliver
 // should take well under half a minute, for so long a lane is leased.
 func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
+	if deliver == nil {
+		return missing("a function that delivers")
+	}
 	var errs []error
 	for n := range lanes {
 		for {

@@ -92,6 +92,10 @@ func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 
 // Set makes p the prepared u, as Settings.Prepare does, without copying more than it must: for who prepares a thousand of them. Where something is wrong, p is nobody.
 func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
+	if s == nil || given == nil {
+		p.user = User{}
+		return []*FieldError{{"user", "", CodeMissing, "nothing was given: give the domain's settings and a user"}}
+	}
 	p.user = *given
 	wrong := s.prepare(&p.user)
 	if len(wrong) > 0 {

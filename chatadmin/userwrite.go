@@ -77,6 +77,9 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 // mayChange authorises one write.
 func (w *Work) mayChange(x *UserWrite) error {
 	was, now := &x.Was, &x.Now.user
+	if now.ID == "" || was.ID != "" && was.ID != now.ID {
+		return fmt.Errorf("the user %q is written without an ID, or with another one's: %w", Cut(now.Login), ErrInvalid)
+	}
 	if was.ID != "" {
 		if err := w.MayActOn(was); err != nil {
 			return err
