@@ -46,7 +46,7 @@
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 // What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep, ReleaseBlobs and RepairPolicy are methods of Admin: only the host can call them.
+// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep, ReleaseBlobs, RepairPolicy and RepairSettings are methods of Admin: only the host can call them.
 //
 // # What the storage contract is for
 //
