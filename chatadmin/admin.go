@@ -118,8 +118,8 @@ type Intent struct {
 // HostActor stands for the host application in audit events.
 const HostActor ID = "host"
 
-// New returns the library over a store. o may be nil. Without a store every call is
-// ErrInvalid.
+// New returns the library over a store. o may be nil. Without a store every
+// call is ErrInvalid.
 func New(store Store, o *Options) *Admin {
 	if store == nil {
 		store = noStore{}

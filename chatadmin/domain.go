@@ -80,8 +80,8 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	}
 }
 
-// checkNewDomain says all that is wrong with a domain to be created, and returns its
-// settings and its first admin.
+// checkNewDomain says all that is wrong with a domain to be created, and
+// returns its settings and its first admin.
 func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 	var wrong faults
 	if Fold(n.Name) == "" || len(n.Name) > maxText || !visible(n.Name) {
@@ -120,8 +120,8 @@ func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 	return set, boss, wrongFields(append(wrong, faults...))
 }
 
-// shippedNames are the default groups that a domain ships with: one for everybody,
-// and one in which only admins post.
+// shippedNames are the default groups that a domain ships with: one for
+// everybody, and one in which only admins post.
 var shippedNames = [2]string{"All Of Us", "Admin Announcements"}
 
 func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
@@ -182,10 +182,11 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	}
 }
 
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the state,
-// the subscription and the modules are the host's to change. Roles have calls of
-// their own, and so have the policies of the library's packages and of others that
-// said so in Extension.Policy. Settings of more than MaxSettings are ErrInvalid.
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the
+// state, the subscription and the modules are the host's to change. Roles have
+// calls of their own, and so have the policies of the library's packages and of
+// others that said so in Extension.Policy. Settings of more than MaxSettings
+// are ErrInvalid.
 func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
 	if f == nil {
 		return Settings{}, missing("a function that changes the settings")

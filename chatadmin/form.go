@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// FieldErrors are all that is wrong with what was given, each with its field. It
-// wraps ErrInvalid, and ErrExists where something is taken.
+// FieldErrors are all that is wrong with what was given, each with its field.
+// It wraps ErrInvalid, and ErrExists where something is taken.
 type FieldErrors struct{ Fields []*FieldError }
 
 func (e *FieldErrors) Error() string {
@@ -44,9 +44,10 @@ func prepared(p PreparedUser, wrong []*FieldError) (PreparedUser, error) {
 	return p, wrongFields(wrong)
 }
 
-// writeForm writes one user as given by somebody who fills in a form, and returns
-// them as written. All that is wrong with the fields comes at once: what the domain's
-// rules say of them, a login that is taken or cannot change, and the manager.
+// writeForm writes one user as given by somebody who fills in a form, and
+// returns them as written. All that is wrong with the fields comes at once:
+// what the domain's rules say of them, a login that is taken or cannot change,
+// and the manager.
 func (w *Work) writeForm(ctx context.Context, kind string, was, given User) (User, error) {
 	p, err := prepared(w.Settings.Prepare(given))
 	writes := []UserWrite{{was, p}}
@@ -62,8 +63,8 @@ func (w *Work) writeForm(ctx context.Context, kind string, was, given User) (Use
 	return writes[0].Now.user, nil
 }
 
-// allFaults adds to what is wrong with some fields what is wrong with others that the
-// refused attempt did not come to. Other errors stay as they are.
+// allFaults adds to what is wrong with some fields what is wrong with others
+// that the refused attempt did not come to. Other errors stay as they are.
 func (w *Work) allFaults(ctx context.Context, was, given *User, err error) error {
 	var wrong []*FieldError
 	var many *FieldErrors
@@ -119,8 +120,8 @@ func takenLogin(login string) *FieldError {
 	return &FieldError{"login", Cut(login), CodeTaken, "another user has this login"}
 }
 
-// managerFault says whether a new manager is nobody, or stands below the user. It
-// only looks: checkManagers is what keeps circles out.
+// managerFault says whether a new manager is nobody, or stands below the user.
+// It only looks: checkManagers is what keeps circles out.
 func (w *Work) managerFault(ctx context.Context, was, given *User) (*FieldError, error) {
 	if given.Manager == "" || given.Manager == was.Manager {
 		return nil, nil

@@ -68,8 +68,8 @@ func (w *world) leaving() chatadmin.User {
 	return u
 }
 
-// Every two faults of a form are told together, whatever kinds they are of, when a
-// user is created and when one is edited.
+// Every two faults of a form are told together, whatever kinds they are of,
+// when a user is created and when one is edited.
 func TestAllFaultsOfAUser(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
 	ann := w.user("ann", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = "Ann", "Smith" })
@@ -141,8 +141,8 @@ func TestAllFaultsOfOtherForms(t *testing.T) {
 	require.Equal(t, []string{"default_country bad_text", "policies bad_policy", "settings bad_version", "state bad_text", "subscription bad_text"}, told(t, err))
 }
 
-// A display name that was derived follows first and last name, or the login; one that
-// was given stays.
+// A display name that was derived follows first and last name, or the login;
+// one that was given stays.
 func TestDerivedDisplayName(t *testing.T) {
 	ptr := func(s string) *string { return &s }
 	for i, c := range []struct {
@@ -176,8 +176,8 @@ func TestDerivedDisplayName(t *testing.T) {
 	}
 }
 
-// A name that an earlier version derived and stored too long keeps nobody from being
-// edited.
+// A name that an earlier version derived and stored too long keeps nobody from
+// being edited.
 func TestLongDerivedNameOfBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	long, title := strings.Repeat("x", 200), "Head"

@@ -44,9 +44,10 @@ func (g *Group) rename(name string) error {
 
 func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxText && visible(name) }
 
-// CreateGroup creates a group with the actor as its creator, first member and admin;
-// the host's groups have no creator and no member. Its name is unique in the domain,
-// as logins are: one that another group has is ErrExists. It needs PermGroupCreate.
+// CreateGroup creates a group with the actor as its creator, first member and
+// admin; the host's groups have no creator and no member. Its name is unique in
+// the domain, as logins are: one that another group has is ErrExists. It needs
+// PermGroupCreate.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
@@ -80,9 +81,9 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	return g, nil
 }
 
-// RenameGroup changes a group's name, nothing else: a shipped or default group stays
-// what it is. A name that another group has is ErrExists. It needs PermGroups or to be
-// an admin of the group.
+// RenameGroup changes a group's name, nothing else: a shipped or default group
+// stays what it is. A name that another group has is ErrExists. It needs
+// PermGroups or to be an admin of the group.
 func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
 	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Work, g *Group) ([]FieldChange, error) {
 		was := *g

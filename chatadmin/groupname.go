@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// A group's name is unique in its domain by its folded key, among the groups that are
-// not being deleted. The store does not know that: a change that gives a group a new
-// key looks for others that have it, and moves a guard, which is one of a few records
-// of the domain, chosen by the key. Of two changes that give away the same key at the
-// same time one loses the guard, runs again, and finds the other's group. Groups of
-// before the rule that share a name keep it.
+// A group's name is unique in its domain by its folded key, among the groups
+// that are not being deleted. The store does not know that: a change that gives
+// a group a new key looks for others that have it, and moves a guard, which is
+// one of a few records of the domain, chosen by the key. Of two changes that
+// give away the same key at the same time one loses the guard, runs again, and
+// finds the other's group. Groups of before the rule that share a name keep it.
 
 const (
 	groupNameKind   = "group name"
@@ -26,8 +26,9 @@ func groupNameGuard(domain ID, key string) Key {
 	return Key{Kind: groupNameKind, Domain: domain, ID: fmt.Sprintf("%02d", sum[0]%groupNameGuards)}
 }
 
-// claimGroupName refuses the name of a group that another one has, which is ErrExists,
-// and otherwise sees to it that nobody else gets it at the same time.
+// claimGroupName refuses the name of a group that another one has, which is
+// ErrExists, and otherwise sees to it that nobody else gets it at the same
+// time.
 func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
 	guard := groupNameGuard(w.scope.domain, g.NameKey)
 	rs, err := w.Records(ctx, []Key{guard}) // before looking: what is committed in between moves it
@@ -48,8 +49,9 @@ func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
 	return w.PutRecords(ctx, []Change[Record]{c})
 }
 
-// groupNamed finds a group with the key, other than one; "" says that there is none.
-// Groups with the same key come first in the list of those that begin with it.
+// groupNamed finds a group with the key, other than one; "" says that there is
+// none. Groups with the same key come first in the list of those that begin
+// with it.
 func groupNamed(ctx context.Context, r Reader, domain ID, key string, than ID) (ID, error) {
 	for p := (Page{Limit: 2}); ; {
 		page, next, err := r.ListGroups(ctx, GroupQuery{Domain: domain, Prefix: key}, p)

@@ -25,7 +25,8 @@ func TestGroupNamesAreUnique(t *testing.T) {
 			require.Equal(t, []string{"name taken"}, told(t, err))
 		}
 	}
-	// Its own name in another spelling, one that another begins with, and another domain's.
+	// Its own name in another spelling, one that another begins with, and
+	// another domain's.
 	_, err := w.s.RenameGroup(ctx, g.ID, "STRASSE")
 	require.NoError(t, err)
 	for _, free := range []string{"Stra", "Strasse 2", "Strassen"} {
@@ -34,7 +35,8 @@ func TestGroupNamesAreUnique(t *testing.T) {
 	domain, boss := w.open("Other", chatadmin.OfficeChat)
 	_, err = w.admin.As(domain, boss.ID).CreateGroup(ctx, "Straße")
 	require.NoError(t, err)
-	// A name is free when its group is renamed, and as soon as its deletion has begun.
+	// A name is free when its group is renamed, and as soon as its deletion has
+	// begun.
 	_, err = w.s.RenameGroup(ctx, g.ID, "Street")
 	require.NoError(t, err)
 	again := w.group("Strasse")
@@ -54,8 +56,8 @@ func TestGroupNamesAreUnique(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 }
 
-// Groups of before the rule that share a name keep it, and keep nobody from changing
-// them otherwise.
+// Groups of before the rule that share a name keep it, and keep nobody from
+// changing them otherwise.
 func TestTwinGroupsOfBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	a, b := w.group("A"), w.group("B")

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// A user who is being deleted is hidden from every list, count and look-up, but from
-// actors who may delete users: they have to see how far it is.
+// A user who is being deleted is hidden from every list, count and look-up, but
+// from actors who may delete users: they have to see how far it is.
 
-// User reads one user. It needs PermUsersRead, but for oneself. A user who is being
-// deleted is not found, except by actors with PermUsersDelete; nor is such a manager
-// named.
+// User reads one user. It needs PermUsersRead, but for oneself. A user who is
+// being deleted is not found, except by actors with PermUsersDelete; nor is
+// such a manager named.
 func (s *Scope) User(ctx context.Context, id ID) (User, error) {
 	need := PermUsersRead
 	if id == s.actor {
@@ -28,8 +28,8 @@ func (s *Scope) User(ctx context.Context, id ID) (User, error) {
 	return one(us, err, "user", string(id))
 }
 
-// UserByLogin reads one user by login, as User does; case, surrounding space and
-// Unicode variants do not matter. It needs PermUsersRead.
+// UserByLogin reads one user by login, as User does; case, surrounding space
+// and Unicode variants do not matter. It needs PermUsersRead.
 func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
 	_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)
 	if err != nil {
@@ -40,9 +40,10 @@ func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
 	return one(us, err, "user", login)
 }
 
-// Users lists users; q.Domain is set by the scope. Case, Unicode variants and leading
-// space of q.Prefix do not matter. Users who are being deleted are left out unless q
-// asks for them, which needs PermUsersDelete. It needs PermUsersRead.
+// Users lists users; q.Domain is set by the scope. Case, Unicode variants and
+// leading space of q.Prefix do not matter. Users who are being deleted are left
+// out unless q asks for them, which needs PermUsersDelete. It needs
+// PermUsersRead.
 func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
 	var role Role
@@ -59,8 +60,8 @@ func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	})
 }
 
-// foldPrefix folds the beginning of a name or login. A blank at its end is the end of a
-// word, and stays.
+// foldPrefix folds the beginning of a name or login. A blank at its end is the
+// end of a word, and stays.
 func foldPrefix(prefix string) string {
 	folded := Fold(prefix)
 	if folded != "" && strings.HasSuffix(prefix, " ") {
@@ -69,8 +70,8 @@ func foldPrefix(prefix string) string {
 	return folded
 }
 
-// visibleUsers leaves out of some users those who are being deleted, and out of the
-// others the managers who are.
+// visibleUsers leaves out of some users those who are being deleted, and out of
+// the others the managers who are.
 func (s *Scope) visibleUsers(ctx context.Context, role Role, us []User, err error) ([]User, error) {
 	if err != nil || role.May(PermUsersDelete) {
 		return us, err
@@ -112,7 +113,8 @@ func (s *Scope) deleting(ctx context.Context, ids []ID) (map[ID]bool, error) {
 	return gone, nil
 }
 
-// seen refuses to tell about a user who is being deleted, as if there were none.
+// seen refuses to tell about a user who is being deleted, as if there were
+// none.
 func (s *Scope) seen(ctx context.Context, role Role, user ID) error {
 	if role.May(PermUsersDelete) {
 		return nil
@@ -124,9 +126,10 @@ func (s *Scope) seen(ctx context.Context, role Role, user ID) error {
 	return err
 }
 
-// Groups lists groups by name; q.Domain is set by the scope. Case, Unicode variants and
-// leading space of q.Prefix do not matter. Groups that are being deleted are left out
-// unless q asks for them, which needs PermGroups. It needs PermUsersRead.
+// Groups lists groups by name; q.Domain is set by the scope. Case, Unicode
+// variants and leading space of q.Prefix do not matter. Groups that are being
+// deleted are left out unless q asks for them, which needs PermGroups. It needs
+// PermUsersRead.
 func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
 	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
 	may := func(ctx context.Context) error {
@@ -139,14 +142,15 @@ func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error
 	return each(ctx, s, may, q, Reader.ListGroups)
 }
 
-// Members lists who is in a group, by user ID, but for users who are being deleted.
-// Every member may; others need PermUsersRead.
+// Members lists who is in a group, by user ID, but for users who are being
+// deleted. Every member may; others need PermUsersRead.
 func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
 	may := func(ctx context.Context) error { return s.viewGroup(ctx, group) }
 	return each(ctx, s, may, MemberQuery{Domain: s.domain, Group: group}, s.presentMembers)
 }
 
-// presentMembers is a page of memberships without those of users who are being deleted.
+// presentMembers is a page of memberships without those of users who are being
+// deleted.
 func (s *Scope) presentMembers(r Reader, ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) {
 	ms, next, err := r.ListMemberships(ctx, q, p)
 	if err != nil || len(ms) == 0 {
@@ -163,9 +167,9 @@ func (s *Scope) presentMembers(r Reader, ctx context.Context, q MemberQuery, p P
 	return slices.DeleteFunc(ms, func(m Membership) bool { return gone[m.User] }), next, nil
 }
 
-// GroupsOf lists in which groups a user is, by group ID. It needs PermUsersRead, but
-// for oneself. A user who is being deleted is in none, except for actors with
-// PermUsersDelete.
+// GroupsOf lists in which groups a user is, by group ID. It needs
+// PermUsersRead, but for oneself. A user who is being deleted is in none,
+// except for actors with PermUsersDelete.
 func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, error] {
 	need := PermUsersRead
 	if user == s.actor {
@@ -185,8 +189,8 @@ func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, err
 	return each(ctx, s, may, MemberQuery{Domain: s.domain, User: user}, list)
 }
 
-// CountMembers counts who is in a group, as Members lists them. Every member may;
-// others need PermUsersRead.
+// CountMembers counts who is in a group, as Members lists them. Every member
+// may; others need PermUsersRead.
 func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
 	if err := s.viewGroup(ctx, group); err != nil {
 		return 0, err
@@ -209,9 +213,9 @@ func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
 	}
 }
 
-// countPresent counts the members of a large group by the users of the domain, among
-// whom the store leaves out those who are being deleted. all is how many memberships
-// there are.
+// countPresent counts the members of a large group by the users of the domain,
+// among whom the store leaves out those who are being deleted. all is how many
+// memberships there are.
 func (s *Scope) countPresent(ctx context.Context, group ID, all int64, err error) (int64, error) {
 	if err != nil {
 		return 0, err

@@ -8,8 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Who is being deleted is hidden from every list, count and look-up, but from actors
-// who may delete users.
+// Who is being deleted is hidden from every list, count and look-up, but from
+// actors who may delete users.
 func TestDeletingIsHidden(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	gone := w.user("gone@acme.example")

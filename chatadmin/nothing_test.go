@@ -10,8 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Where nothing is given, an error says what is missing: nothing panics, and nothing
-// is changed.
+// Where nothing is given, an error says what is missing: nothing panics, and
+// nothing is changed.
 func TestNothingGiven(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.group("G")
@@ -131,7 +131,8 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 	}
 }
 
-// A job whose record does not say where it stands does not end as if it were done.
+// A job whose record does not say where it stands does not end as if it were
+// done.
 func TestDamagedDefaultGroupJob(t *testing.T) {
 	for _, damage := range []string{`{}`, `null`, `{"group":""}`, `{"group":"another"}`, `[]`, `"x"`, `{"group":7}`} {
 		w := newWorld(t, chatadmin.OfficeChat)

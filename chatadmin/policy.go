@@ -9,18 +9,20 @@ import (
 	"slices"
 )
 
-// Policy is how a package owns a name in Settings.Policies: only the package's own
-// call changes what is kept there, by SetPolicy, and ChangeSettings refuses to.
+// Policy is how a package owns a name in Settings.Policies: only the package's
+// own call changes what is kept there, by SetPolicy, and ChangeSettings refuses
+// to.
 type Policy struct {
 	Name string
 	// Check refuses what is no policy. It sees what is about to be written, by
-	// whatever call; nil takes any JSON. The package checks again what it reads.
+	// whatever call; nil takes any JSON. The package checks again what it
+	// reads.
 	Check func(json.RawMessage) error
 }
 
 const (
-	// MaxSettings is how many bytes the settings of a domain have at most, as JSON
-	// and with all policies.
+	// MaxSettings is how many bytes the settings of a domain have at most, as
+	// JSON and with all policies.
 	MaxSettings = 64 << 10
 
 	maxPolicyName = 64
@@ -88,12 +90,13 @@ func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) (wrong fau
 	return wrong
 }
 
-// SetPolicy changes what a package keeps under its name in Settings.Policies. It is
-// how packages build their calls: kind is that of the audit event, need the
-// permission, and f gets the policy as it is (nil: never set) and returns it as it
-// shall be (nil: none), with what the event says has changed. Nothing is written
-// where f returns what it got. A policy that the package's Check refuses, and the
-// name of a package of the library that the program does not use, are ErrInvalid.
+// SetPolicy changes what a package keeps under its name in Settings.Policies.
+// It is how packages build their calls: kind is that of the audit event, need
+// the permission, and f gets the policy as it is (nil: never set) and returns
+// it as it shall be (nil: none), with what the event says has changed. Nothing
+// is written where f returns what it got. A policy that the package's Check
+// refuses, and the name of a package of the library that the program does not
+// use, are ErrInvalid.
 func (s *Scope) SetPolicy(ctx context.Context, kind string, need Permission, name string,
 	f func(w *Work, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
 	if f == nil {
@@ -122,10 +125,11 @@ func (s *Settings) setPolicy(name string, policy json.RawMessage) {
 	}
 }
 
-// RepairPolicy puts a policy in the place of one that its package cannot read, such
-// as one that was damaged; nil takes it away, so that the package's default is in
-// force. One that can be read is left alone, which is ErrTransition: it has a call
-// of its own. Only the host can call it, in a program that uses the package.
+// RepairPolicy puts a policy in the place of one that its package cannot read,
+// such as one that was damaged; nil takes it away, so that the package's
+// default is in force. One that can be read is left alone, which is
+// ErrTransition: it has a call of its own. Only the host can call it, in a
+// program that uses the package.
 func (a *Admin) RepairPolicy(ctx context.Context, domain ID, name string, policy json.RawMessage) error {
 	_, err := a.AsHost(domain).changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
 		was, ok := set.Policies[name]

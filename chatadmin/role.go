@@ -34,9 +34,9 @@ func Permissions() []Permission {
 		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit}
 }
 
-// Role is a level and a set of permissions. Nobody grants a role above their own
-// level or with a permission that they lack, and nobody acts on a user with such a
-// role; see Settings.MayActOn.
+// Role is a level and a set of permissions. Nobody grants a role above their
+// own level or with a permission that they lack, and nobody acts on a user with
+// such a role; see Settings.MayActOn.
 type Role struct {
 	ID          string       `json:"id"` // made from the name when the role is created, never changed
 	Name        string       `json:"name"`
@@ -83,10 +83,10 @@ func (s *Settings) RoleOf(u *User) Role {
 	return r
 }
 
-// MayActOn is the one rule of power over users. An actor with a role may act on u
-// if its level is not below that of u's role, and if it has every permission that
-// u has beyond those of a member. Everybody may act on themselves. actor is "" or
-// HostActor for the host. Otherwise the error wraps ErrForbidden.
+// MayActOn is the one rule of power over users. An actor with a role may act on
+// u if its level is not below that of u's role, and if it has every permission
+// that u has beyond those of a member. Everybody may act on themselves. actor
+// is "" or HostActor for the host. Otherwise the error wraps ErrForbidden.
 func (s *Settings) MayActOn(actor ID, role Role, u *User) error {
 	if u.ID != "" && u.ID == actor {
 		return nil

@@ -19,8 +19,8 @@ type Settings struct {
 
 	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read when a user is written; "" reads none of them. Changing it writes no user.
 	DefaultCountry string `json:"default_country,omitempty"`
-	// GuestsCreateGroups lets guests who are plain members create groups. A custom
-	// role with PermGroupCreate does so in any case.
+	// GuestsCreateGroups lets guests who are plain members create groups. A
+	// custom role with PermGroupCreate does so in any case.
 	GuestsCreateGroups bool `json:"guests_create_groups,omitempty"`
 	// GuestsInDefaultGroups makes guests members of the default groups too.
 	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
@@ -44,8 +44,9 @@ func (s DomainState) known() bool {
 
 const settingsVersion = 1
 
-// Settings decodes what the domain has decided. Settings that are damaged, or that a
-// newer version of the library wrote, are an error: see Admin.RepairSettings.
+// Settings decodes what the domain has decided. Settings that are damaged, or
+// that a newer version of the library wrote, are an error: see
+// Admin.RepairSettings.
 func (d Domain) Settings() (Settings, error) {
 	var s Settings
 	if err := json.Unmarshal(d.Data, &s); err != nil {
@@ -95,11 +96,11 @@ func (s Settings) faults() (wrong faults) {
 	return wrong
 }
 
-// RepairSettings puts settings in the place of a domain's that cannot be read, such as
-// damaged ones, without which nobody, not even the host, does anything in the domain.
-// Begin with NewSettings of the domain's preset; custom roles and policies that were
-// there are gone unless set has them. Settings that can be read are left alone, which
-// is ErrTransition. Only the host can call it.
+// RepairSettings puts settings in the place of a domain's that cannot be read,
+// such as damaged ones, without which nobody, not even the host, does anything
+// in the domain. Begin with NewSettings of the domain's preset; custom roles
+// and policies that were there are gone unless set has them. Settings that can
+// be read are left alone, which is ErrTransition. Only the host can call it.
 func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) error {
 	wrong := append(set.faults(), a.checkPolicies(set.Policies, nil)...)
 	if set.Version != settingsVersion || set.Login == (LoginPolicy{}) {

@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Settings that cannot be read let nobody do anything in their domain, leave other
-// domains alone, and are repaired by the host.
+// Settings that cannot be read let nobody do anything in their domain, leave
+// other domains alone, and are repaired by the host.
 func TestDamagedSettings(t *testing.T) {
 	for _, damage := range []string{``, `{`, `{}`, `null`, `[]`, `"x"`, `7`, `{"v":2,"state":"active"}`, `{"v":0,"state":"active"}`, `{"v":-1,"state":"active"}`,
 		`{"v":1}`, `{"v":1,"state":"asleep"}`, `{"v":"1","state":"active"}`, `{"v":1,"state":"active","roles":7}`} {

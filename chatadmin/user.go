@@ -60,8 +60,8 @@ func (p PreparedUser) As(id, manager ID) PreparedUser {
 // Assign does what As does, in place.
 func (p *PreparedUser) Assign(id, manager ID) { p.user.ID, p.user.Manager = id, manager }
 
-// DerivedName is the display name of a user to whom none is given: first and last
-// name, or the login, cut to what the field holds.
+// DerivedName is the display name of a user to whom none is given: first and
+// last name, or the login, cut to what the field holds.
 func (u *User) DerivedName() string {
 	name := strings.TrimSpace(u.FirstName + " " + u.LastName)
 	if name == "" {
@@ -74,8 +74,8 @@ func (u *User) DerivedName() string {
 	return strings.TrimSpace(name)
 }
 
-// nameDerived reports whether the display name is the one that would be derived: then
-// it follows first and last name, or the login.
+// nameDerived reports whether the display name is the one that would be
+// derived: then it follows first and last name, or the login.
 func (u *User) nameDerived() bool {
 	return u.DisplayName == u.DerivedName() || u.DisplayName == strings.TrimSpace(u.FirstName+" "+u.LastName)
 }

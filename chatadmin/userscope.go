@@ -67,12 +67,12 @@ type UserEdit struct {
 	Kind                                           *Kind
 }
 
-// EditUser changes fields of a user and returns the user as they are then. It needs
-// PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who
-// becomes a network user joins the default groups; a network user who becomes a guest
-// leaves them, unless they are for guests too. A display name that follows from first
-// and last name, or from the login, changes with them unless e gives one. Role, status
-// and access have calls of their own.
+// EditUser changes fields of a user and returns the user as they are then. It
+// needs PermUsersEdit. Changing the e-mail address ends an open invitation. A
+// guest who becomes a network user joins the default groups; a network user who
+// becomes a guest leaves them, unless they are for guests too. A display name
+// that follows from first and last name, or from the login, changes with them
+// unless e gives one. Role, status and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 	op := Op{Kind: KindUserEdit, Need: PermUsersEdit, Targets: []ID{id}}
 	var edited User
@@ -226,8 +226,8 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 	return users, nil
 }
 
-// changeUnder runs a change of users under the shared fence, and once more under the
-// exclusive one where an admin goes or a manager changes.
+// changeUnder runs a change of users under the shared fence, and once more
+// under the exclusive one where an admin goes or a manager changes.
 func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Work) error) error {
 	op.Fence = Shared
 	err := s.Change(ctx, op, run)
@@ -254,8 +254,8 @@ func unique(ids []ID) []ID {
 	})
 }
 
-// usersInOrder reads users by ID; one that is missing is ErrNotFound, and so is one
-// who is being deleted, unless the actor may delete users.
+// usersInOrder reads users by ID; one that is missing is ErrNotFound, and so is
+// one who is being deleted, unless the actor may delete users.
 func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	users, err := w.anyUsersInOrder(ctx, ids)
 	if err != nil || w.Role.May(PermUsersDelete) {

@@ -173,7 +173,8 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 	return p, nil
 }
 
-// named adds the users. hide leaves out the devices of users who are being deleted.
+// named adds the users. hide leaves out the devices of users who are being
+// deleted.
 func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held, hide bool) ([]Device, error) {
 	var ids []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}

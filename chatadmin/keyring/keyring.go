@@ -40,8 +40,8 @@ type Ring struct {
 }
 
 var (
-	// ErrKey is returned for a key of a wrong length, of zero bytes, without an ID, or
-	// given twice, and for a ring without randomness.
+	// ErrKey is returned for a key of a wrong length, of zero bytes, without an
+	// ID, or given twice, and for a ring without randomness.
 	ErrKey = errors.New("not usable as a key")
 	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
 	ErrUnknownKey = errors.New("sealed by a key that is not in the ring")

@@ -12,8 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 )
 
-// A hundred groups of one name are created or renamed at the same moment over two
-// handles: one has it.
+// A hundred groups of one name are created or renamed at the same moment over
+// two handles: one has it.
 func TestGroupNameRace(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		var groups []chatadmin.ID
@@ -49,8 +49,8 @@ func TestGroupNameRace(t *testing.T) {
 	})
 }
 
-// meeting lets the first two transactions that have looked for the name of a group
-// wait for each other before they go on.
+// meeting lets the first two transactions that have looked for the name of a
+// group wait for each other before they go on.
 type meeting struct {
 	chatadmin.Store
 	met  *atomic.Int32
