@@ -89,7 +89,7 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, age linkAge,
 // its own store need not know of this one: if the process dies or the store fails after it, the link works again in a minute, and the password is set once more. Only the host can call it.
 func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
 	if setPassword == nil {
-		return User{}, fmt.Errorf("accepting an invitation needs a function that sets the password: %w", ErrInvalid)
+		return User{}, missing("a function that sets the password")
 	}
 	t, err := ParseToken(token)
 	if err != nil {

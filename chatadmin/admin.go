@@ -145,12 +145,17 @@ type Intent struct {
 // HostActor stands for the host application in audit events.
 const HostActor ID = "host"
 
-// New returns the library over a store. o may be nil.
+// New returns the library over a store. o may be nil. Without a store every
+// call is ErrInvalid.
 func New(store Store, o *Options) *Admin {
+	if store == nil {
+		store = noStore{}
+	}
 	a := &Admin{store: guard(store)}
 	if o != nil {
 		a.o = *o
 	}
+	a.o.OnUserChange = slices.DeleteFunc(slices.Clone(a.o.OnUserChange), func(f UserChangeFunc) bool { return f == nil })
 	if a.o.Now == nil {
 		a.o.Now = time.Now
 	}

@@ -20,9 +20,14 @@
 //
 // # Who may do what
 //
-// A call needs the permission in its line, held by the actor's role at the moment of the call (a long job asks again at each step). Domain admins have all of them,
-// members have groups.create, custom roles have what [Scope.SetRole] gave them, the host has all. Nobody grants a role above their own, and nobody acts on a
-// user whose role stands above theirs. An ID of another domain behaves like one that does not exist.
+// A call needs the permission in its line, held by the actor's role at the moment of
+// the call (a long job asks again at each step). Domain admins have all of them,
+// members have groups.create (guests only where the domain says so), custom roles have
+// what [Scope.SetRole] gave them, the host has all. Nobody grants a role above their
+// own. Nobody acts on a user whose level is above theirs, or who has a permission that
+// they lack: see [Settings.MayActOn]. An ID of another domain behaves like one that
+// does not exist, and so does a user who is being deleted, except for actors with
+// users.delete.
 //
 //	users.read      User (but of oneself), UserByLogin, Users, Invitation, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
 //	users.create    CreateUser
@@ -41,7 +46,7 @@
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 // What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations, SendNotices, Invited, AcceptInvitation, PasswordChanged, Keep, ReleaseBlobs, RefusedBlobs, ForgetBlobs, RepairPolicy and Work are methods of Admin: only the host
+// CreateDomain, Domains, DeliverEvents, SendInvitations, SendNotices, Invited, AcceptInvitation, PasswordChanged, Keep, ReleaseBlobs, RefusedBlobs, ForgetBlobs, RepairPolicy, RepairSettings and Work are methods of Admin: only the host
 // can call them.
 //
 // # Which change ends what

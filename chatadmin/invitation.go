@@ -167,7 +167,11 @@ func decodeInvitation(r Record) (Invitation, error) {
 
 // Invitation reads the invitation of a user. It needs PermUsersRead.
 func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
-	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+	_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)
+	if err == nil {
+		err = s.seen(ctx, role, user)
+	}
+	if err != nil {
 		return Invitation{}, err
 	}
 	rs, err := s.admin.store.Records(ctx, []Key{invitationKey(s.domain, user)})

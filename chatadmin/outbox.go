@@ -48,7 +48,7 @@ func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
 // should take well under half a minute, for so long a lane is leased.
 func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
 	if deliver == nil {
-		return fmt.Errorf("delivering events needs a function that takes them: %w", ErrInvalid)
+		return missing("a function that delivers")
 	}
 	var errs []error
 	for n := range lanes {

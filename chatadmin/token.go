@@ -16,6 +16,9 @@ type Token struct {
 
 // NewToken makes a token about a subject of a domain, such as a user or an import.
 func (a *Admin) NewToken(domain, subject ID) (Token, error) {
+	if domain == "" || subject == "" {
+		return Token{}, missing("a domain and a subject for the token")
+	}
 	b, err := a.random(32)
 	if err != nil {
 		return Token{}, err

@@ -230,8 +230,8 @@ func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	return append(fields, 0xff)
 }
 
-// above reports whether the importer may not act on an existing user: then nothing
-// of them is changed, their manager neither.
+// above reports whether the importer may not act on an existing user: then
+// nothing of them is changed, their manager neither.
 func (d *decider) above(is *chatadmin.User) bool {
 	return d.domain.MayActOn(d.actor, d.role, is) != nil
 }

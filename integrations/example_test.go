@@ -24,7 +24,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	secret := make([]byte, keyring.KeySize) // from the host's secret store
+	secret := []byte("thirty-two bytes of a secret key") // from the host's secret store
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret})
 	groups := &integrationstest.Groups{} // the host's own message tables
 	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
@@ -82,7 +82,7 @@ func ExampleIntegrations_Tell() {
 	defer fake.Close()
 	pager, _ := NewPager(fake.URL)
 	admin := chatadmin.New(memstore.New(nil), nil)
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: []byte("thirty-two bytes of a secret key")})
 	groups := &integrationstest.Groups{}
 	x, _ := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com"}, pager)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})

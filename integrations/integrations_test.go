@@ -23,7 +23,7 @@ import (
 
 func newRing(t testing.TB) *keyring.Ring {
 	t.Helper()
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: make([]byte, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: []byte("thirty-two bytes of a secret key")})
 	require.NoError(t, err)
 	return ring
 }

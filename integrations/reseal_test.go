@@ -24,7 +24,7 @@ func TestReseal(t *testing.T) {
 	require.NoError(t, err)
 	w := integrationstest.New(t, nil, svc)
 	srv.Now = w.Clock.Now
-	keys := []keyring.Key{{ID: "old", Secret: make([]byte, keyring.KeySize)}, {ID: "new", Secret: bytes.Repeat([]byte("n"), keyring.KeySize)}}
+	keys := []keyring.Key{{ID: "old", Secret: []byte("thirty-two bytes of a secret key")}, {ID: "new", Secret: bytes.Repeat([]byte("n"), keyring.KeySize)}}
 	open := func(current keyring.Key, others ...keyring.Key) *integrations.Integrations {
 		ring, err := keyring.New(rand.Reader, current, others...)
 		require.NoError(t, err)

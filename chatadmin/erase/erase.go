@@ -119,8 +119,8 @@ func decodePolicy(data json.RawMessage) (p Policy, err error) {
 	return p, p.check()
 }
 
-// SetPolicy decides it for the scope's domain, in a program that has called New. It
-// needs chatadmin.PermDomain. What is scheduled already keeps its time.
+// SetPolicy decides it for the scope's domain, in a program that has called
+// New. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
 func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 	p.Version = policyVersion
 	if err := p.check(); err != nil {

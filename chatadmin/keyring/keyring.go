@@ -4,6 +4,7 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -39,7 +40,8 @@ type Ring struct {
 }
 
 var (
-	// ErrKey is a key of a wrong length, without an ID, or given twice, or a ring without randomness.
+	// ErrKey is returned for a key of a wrong length, of zero bytes, without an
+	// ID, or given twice, and for a ring without randomness.
 	ErrKey = errors.New("not usable as a key")
 	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
 	ErrUnknownKey = errors.New("sealed by a key that is not in the ring")
@@ -54,8 +56,8 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	}
 	r := &Ring{rand: rand, current: current.ID, keys: map[string]cipher.AEAD{}}
 	for _, k := range append([]Key{current}, old...) {
-		if len(k.ID) < 1 || len(k.ID) > 64 || len(k.Secret) != KeySize || r.keys[k.ID] != nil {
-			return nil, fmt.Errorf("key %.64q: give it an ID of its own, of 1 to 64 bytes, and a secret of %d bytes: %w", k.ID, KeySize, ErrKey)
+		if len(k.ID) < 1 || len(k.ID) > 64 || len(k.Secret) != KeySize || r.keys[k.ID] != nil || zero(k.Secret) {
+			return nil, fmt.Errorf("key %.64q: give it an ID of its own, of 1 to 64 bytes, and a secret of %d random bytes: %w", k.ID, KeySize, ErrKey)
 		}
 		block, err := aes.NewCipher(k.Secret)
 		if err != nil {
@@ -67,6 +69,9 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	}
 	return r, nil
 }
+
+// zero reports whether a secret was allocated and never filled.
+func zero(secret []byte) bool { return bytes.Equal(secret, make([]byte, len(secret))) }
 
 // version is the first byte of what is sealed: then come the length of the key's ID, the ID, the nonce and the ciphertext.
 const version = 1

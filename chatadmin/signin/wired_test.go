@@ -27,7 +27,7 @@ type wired struct {
 func newWired(t *testing.T, mode twofa.Mode) *wired {
 	t.Helper()
 	w := &wired{world: newWorld(t, chatadmin.OfficeChat)}
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: make([]byte, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: []byte("thirty-two bytes of a secret key")})
 	require.NoError(t, err)
 	w.second, w.devices = twofa.New(w.admin, ring, nil), devices.New(w.admin, nil)
 	w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions, SecondFactor: w.second, Devices: w.devices})

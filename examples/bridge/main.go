@@ -135,7 +135,7 @@ func (b *bridge) open(ctx context.Context) error {
 		return err
 	}
 	b.group = g.ID
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "demo", Secret: make([]byte, keyring.KeySize)}) // a real key is a secret
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "demo", Secret: []byte("thirty-two bytes of a secret key")}) // a real key is a secret
 	if err != nil {
 		return err
 	}

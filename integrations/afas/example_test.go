@@ -25,7 +25,7 @@ func Example() {
 		return
 	}
 	admin := chatadmin.New(memstore.New(nil), nil)
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: []byte("thirty-two bytes of a secret key")})
 	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, integrations.Options{PublicURL: "https://chat.example.com"}, service)
 	if err != nil {
 		fmt.Println(err)

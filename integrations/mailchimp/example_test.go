@@ -32,7 +32,7 @@ func Example() {
 	admin := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil } // the host's own
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: []byte("thirty-two bytes of a secret key")})
 	groups := &integrationstest.Groups{}
 	x, err = integrations.New(admin, ring, groups, integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
 	if err != nil {

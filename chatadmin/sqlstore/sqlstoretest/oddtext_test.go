@@ -21,7 +21,7 @@ func TestTextThatNoRowHas(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		ctx := t.Context()
 		a := chatadmin.New(db.open(t), nil)
-		ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: make([]byte, keyring.KeySize)})
+		ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: []byte("thirty-two bytes of a secret key")})
 		require.NoError(t, err)
 		second := twofa.New(a, ring, nil)
 		gate, err := signin.New(a, &signin.Options{SecondFactor: second})
