@@ -7,44 +7,51 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 )
 
-const contentHelp = `content seed [--chats N] [--groups N] [--messages N] [--files N] [--authors LOGIN,…]
-content count [--author LOGIN] [--group NAME]
+func (c *cli) contentCommands() *cobra.Command {
+	return c.group("content", "Make messages and files to try deletion on, and count them", c.seedCommand(), c.countContentCommand())
+}
 
-seed makes content to try deletion and retention on, as the messaging side of a product would: private chats and groups of the authors (all users unless given), and messages and files in
-them; without chats and groups, in the groups there are. In a chat both sides write by turns.`
-
-func (c *cli) content(ctx context.Context, args []string) error {
+func (c *cli) seedCommand() *cobra.Command {
 	var n seed
-	var among, author, group string
-	fs := c.flags("content", contentHelp)
-	fs.IntVar(&n.chats, "chats", 0, "")
-	fs.IntVar(&n.groups, "groups", 0, "")
-	fs.IntVar(&n.messages, "messages", 0, "")
-	fs.IntVar(&n.files, "files", 0, "")
-	fs.StringVar(&among, "authors", "", "")
-	fs.StringVar(&author, "author", "", "")
-	fs.StringVar(&group, "group", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 || rest[0] != "seed" && rest[0] != "count" || min(n.chats, n.groups, n.messages, n.files) < 0 {
-		return usage("content: seed or count; content --help shows how they are used")
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	if rest[0] == "seed" {
-		return c.seed(ctx, s, n, split(among))
-	}
+	var authors []string
+	x := c.command("seed", "Make content, as the messaging side of a product would", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.seed(ctx, s, n, authors) })
+	x.Long = `seed makes private chats and groups of the authors, and messages and files in
+them; without chats and groups, in the groups there are. In a chat both sides
+write by turns.`
+	f := x.Flags()
+	f.IntVar(&n.chats, "chats", 0, "so many private chats")
+	f.IntVar(&n.groups, "groups", 0, "so many groups")
+	f.IntVar(&n.messages, "messages", 0, "so many messages")
+	f.IntVar(&n.files, "files", 0, "so many files")
+	f.StringSliceVar(&authors, "authors", nil, "of the users with these `logins`, separated by commas (default: all)")
+	return checked(x, func([]string) error {
+		if min(n.chats, n.groups, n.messages, n.files) < 0 {
+			return usage("give numbers of 0 or more")
+		}
+		return nil
+	})
+}
+
+func (c *cli) countContentCommand() *cobra.Command {
+	var author, group string
+	x := c.command("count", "Count chats, messages and files", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+		return c.countContent(ctx, s, author, group)
+	})
+	x.Flags().StringVar(&author, "author", "", "only those of the user with this `login`")
+	x.Flags().StringVar(&group, "group", "", "only those in the group with this `name`")
+	return x
+}
+
+func (c *cli) countContent(ctx context.Context, s *chatadmin.Scope, author, group string) (err error) {
 	q := chatadmin.ContentQuery{Domain: s.Domain()}
 	var authors []chatadmin.ID
 	if author != "" {
-		authors, err = c.ids(ctx, []string{author})
+		authors, err = c.ids(ctx, s, []string{author})
 	} else {
 		authors, err = c.everybody(ctx, q.Domain, chatadmin.UserQuery{WithDeleting: true})
 	}
@@ -52,7 +59,7 @@ func (c *cli) content(ctx context.Context, args []string) error {
 		return err
 	}
 	if group != "" {
-		g, err := c.group(ctx, s, group)
+		g, err := c.findGroup(ctx, s, group)
 		if err != nil {
 			return err
 		}
@@ -69,7 +76,7 @@ func (c *cli) content(ctx context.Context, args []string) error {
 	return c.sayContent(sum)
 }
 
-// everybody is whom a query selects in a domain.
+// everybody are the users of a domain that a query selects.
 func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
 	for u, err := range c.admin.AsHost(domain).Users(ctx, q) {
 		if err != nil {
@@ -107,7 +114,7 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 		return err
 	}
 	if n.authors = everybody; len(logins) > 0 {
-		if n.authors, err = c.ids(ctx, logins); err != nil {
+		if n.authors, err = c.ids(ctx, s, logins); err != nil {
 			return err
 		}
 	}

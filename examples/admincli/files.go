@@ -43,13 +43,3 @@ func (s spooled) close() {
 		_ = os.Remove(s.Name())
 	}
 }
-
-// isTerminal reports whether progress would be seen by a person.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}

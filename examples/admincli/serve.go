@@ -96,20 +96,21 @@ func (p *printed) Delete(ctx context.Context, domain, group, message chatadmin.I
 }
 
 // say tells of a message in a group, and delivers it.
-func (i *integrationCommand) say(ctx context.Context, text string) error {
-	if i.f.group == "" {
-		return usage("integrations say: give --group NAME")
-	}
-	g, err := i.c.group(ctx, i.s, i.f.group)
+func (i *integrationCommand) say(ctx context.Context, args []string) error {
+	g, err := i.c.findGroup(ctx, i.s, i.f.group)
 	if err != nil {
 		return err
 	}
-	m := integrations.Message{Op: integrations.Posted, Group: g.ID, ID: i.c.admin.NewID(), Author: i.f.author, Text: text}
+	m := integrations.Message{Op: integrations.Posted, Group: g.ID, ID: i.c.admin.NewID(), Author: i.f.author, Text: args[0]}
 	n, err := i.x.Tell(ctx, i.s.Domain(), m)
 	if err != nil {
 		return err
 	}
-	return i.deliver(ctx, fmt.Sprintf("told %d services", n))
+	return i.deliver(ctx, "told "+count(n, "service", "services"))
+}
+
+func (i *integrationCommand) deliverDue(ctx context.Context, _ []string) error {
+	return i.deliver(ctx, "delivered what was due")
 }
 
 // deliver does what is due, and says so together with the messages that came in.
@@ -122,13 +123,14 @@ func (i *integrationCommand) deliver(ctx context.Context, done string) error {
 }
 
 // serve answers webhooks and callbacks, and does what is due, until it is interrupted.
-func (i *integrationCommand) serve(ctx context.Context) error {
+func (i *integrationCommand) serve(ctx context.Context, _ []string) error {
 	l, err := net.Listen("tcp", i.f.listen)
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(i.c.err, "admincli: serving at %s\n", i.f.public)
-	srv := &http.Server{Handler: i.x.Handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 64 << 10}
+	srv := &http.Server{Handler: i.x.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for tick := time.NewTicker(time.Second); ; {

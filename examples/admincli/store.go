@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"os"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver for PostgreSQL
@@ -28,6 +29,11 @@ func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error
 	case strings.ContainsAny(name, "?#%") || strings.Index(name, ":") > 1 || name == "": // one letter is a Windows drive
 		return nil, nil, usage("--db: name a file, postgres://… or memory:") // not what was given: it may hold a password
 	}
+	if dialect == sqlstore.SQLite {
+		if err := createPrivate(name); err != nil {
+			return nil, nil, err
+		}
+	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, nil, err
@@ -38,4 +44,14 @@ func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error
 		return nil, nil, err
 	}
 	return store, func() { _ = db.Close() }, nil
+}
+
+// createPrivate creates the database file for its owner alone. SQLite gives its
+// -wal and -shm files the same mode. A file that is there keeps its mode.
+func createPrivate(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
