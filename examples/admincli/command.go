@@ -73,6 +73,9 @@ func wrongCommand(x *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usage("%s: name a command: %s", cmp.Or(path(x), "admincli"), strings.Join(names, ", "))
 	}
+	if slices.Contains(names, args[0]) {
+		return usage("-- ends the flags: write it behind the command")
+	}
 	hint := "the commands are " + strings.Join(names, ", ")
 	x.SuggestionsMinimumDistance = 2
 	if near := x.SuggestionsFor(args[0]); len(near) > 0 {

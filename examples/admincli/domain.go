@@ -105,9 +105,9 @@ func (c *cli) settingsCommand() *cobra.Command {
 	})
 	x.Long = `Without KEY=VALUE the settings are shown. The keys are
 
-  default_country            two letters, for phone numbers without "+"; "" reads none of them
-  guests_in_default_groups   true or false
-  subscription               free, business or enterprise`
+  default_country           two letters, for phone numbers without "+"
+  guests_in_default_groups  true or false
+  subscription              free, business or enterprise`
 	return checked(x, func(args []string) error { return assign(&chatadmin.Settings{}, args) })
 }
 

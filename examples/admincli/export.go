@@ -39,13 +39,13 @@ func (c *cli) exportFile(ctx context.Context, s *chatadmin.Scope, name string, f
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	return c.say(map[string]any{"file": name, "users": n}, func(w *tabwriter.Writer) { row(w, count(n, "user", "users"), "in", name) })
+	return c.say(map[string]any{"file": name, "users": n}, func(w *tabwriter.Writer) { row(w, count(n, "user", "users")+" in "+name) })
 }
 
 func (c *cli) inviteCommand() *cobra.Command {
 	x := c.command("invite TOKEN", "Send the invitations that an import held back", c.invite)
-	x.Long = `invite does what an admin does who followed the link in the mail about an import,
-and confirmed. The token is the end of that link.`
+	x.Long = `invite does what an admin does who followed the link in the mail about an
+import, and confirmed. The token is the end of that link.`
 	return x
 }
 
@@ -66,5 +66,5 @@ func (c *cli) invite(ctx context.Context, s *chatadmin.Scope, args []string) err
 		return err
 	}
 	c.unsent()
-	return c.say(map[string]any{"invited": n}, func(w *tabwriter.Writer) { row(w, count(n, "person", "people"), "invited") })
+	return c.say(map[string]any{"invited": n}, func(w *tabwriter.Writer) { row(w, count(n, "person", "people")+" invited") })
 }

@@ -123,6 +123,9 @@ func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, 
 	switch {
 	case r == nil:
 		return report{}, nil, err
+	case err != nil && c.post.err() != nil: // mails go when all rows are in
+		c.post.next = fmt.Sprintf("send it with the same command and --resume %s", r.ImportID)
+		err = nil
 	case err != nil && !errors.Is(err, csvimport.ErrRowsFailed):
 		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s", count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}

@@ -21,7 +21,7 @@ func (c *cli) invitationsCommands() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.say(map[string]any{"sent": n}, func(w *tabwriter.Writer) { row(w, count(n, "mail", "mails"), "sent") })
+			return c.say(map[string]any{"sent": n}, func(w *tabwriter.Writer) { row(w, count(n, "mail", "mails")+" sent") })
 		}))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,11 @@ var errMail = errors.New("a mail did not leave")
 type mailError struct {
 	failed int
 	last   error
+	next   string // what to do
 }
 
 func (e *mailError) Error() string {
-	return fmt.Sprintf("the command is done, but %s not leave: %s: put it right, and send what is queued with invitations send", count(e.failed, "mail did", "mails did"), e.last)
+	return fmt.Sprintf("the command is done, but %s not leave: %s: put it right, and %s", count(e.failed, "mail did", "mails did"), e.last, e.next)
 }
 
 // Is makes it errMail.
@@ -30,6 +32,7 @@ func (e *mailError) Is(target error) bool { return target == errMail }
 // them again, so its calls return no error.
 type postman struct {
 	mailer chatadmin.Mailer
+	next   string // what to do about mails that did not leave
 
 	mu     sync.Mutex
 	failed int
@@ -58,7 +61,7 @@ func (p *postman) err() error {
 	if p.failed == 0 {
 		return nil
 	}
-	return &mailError{p.failed, p.last}
+	return &mailError{p.failed, p.last, cmp.Or(p.next, "send what is queued with invitations send")}
 }
 
 // openMail makes the mailer that the flags ask for, nil for none.

@@ -49,7 +49,7 @@ func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error
 // createPrivate creates the database file for its owner alone. SQLite gives its
 // -wal and -shm files the same mode. A file that is there keeps its mode.
 func createPrivate(name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
