@@ -29,6 +29,12 @@ func (c *cli) auditCommands() *cobra.Command {
 	list.Flags().StringVar(&target, "target", "", "only what was done to the user with this `login`")
 	list.Flags().StringVar(&kind, "kind", "", "only events of this `kind`, such as user.edit, or user. for all of users")
 	list.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	checked(list, func([]string) error {
+		if limit < 1 {
+			return usage("--limit is 1 or more")
+		}
+		return nil
+	})
 	return c.group("audit", "The audit log", list)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
 )
 
 // everyCommand lists all commands, by how they are called.
@@ -174,6 +175,7 @@ func TestForeignFlags(t *testing.T) {
 		"content count --messages 3", "content seed --author ann@acme.example",
 		"2fa reset ann@acme.example --validity 3d", "2fa show --plan", "2fa trusted ann@acme.example --client web",
 		"integrations services --channel x", "integrations show slack --name x", "integrations configure slack --settings {} --name x",
+		"devices list --phones f", "devices disable A1 --phones f", "--mail-dir d --smtp 127.0.0.1:1 users list", "audit list --limit -1",
 		"retention show --days 3", "audit list --status active", "signin ann@acme.example --password-ok --password-stdin",
 		"delete ann@acme.example --plan --take-over", "delete --receipt x --reason y", "delete --run-due --delete-default", "import --mode skip --resume x --dry-run f",
 	} {
@@ -368,7 +370,13 @@ func TestRefusedResumption(t *testing.T) {
 	code, _, errs = s.run("--as", "boss@acme.example", "import", "--resume", rep.ImportID, first)
 	require.Equal(t, 1, code)
 	require.NotContains(t, errs, "--resume")
-	err := goOn(chatadmin.ErrForbidden, true, "go on with --resume x")
+	err := interrupted(erase.Receipt{ID: "x", State: erase.Running}, chatadmin.ErrForbidden, true)
+	require.Contains(t, err.Error(), "--resume x --take-over")
+	err = interrupted(erase.Receipt{ID: "x", State: erase.Running}, chatadmin.ErrHeld, true)
+	require.NotContains(t, err.Error(), "--resume")
+	err = interrupted(erase.Receipt{ID: "x", State: erase.Running}, context.Canceled, false)
+	require.Contains(t, err.Error(), "--resume x")
+	err = goOn(chatadmin.ErrForbidden, true, "go on with --resume x")
 	require.NotContains(t, err.Error(), "--resume")
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Contains(t, goOn(context.Canceled, true, "go on with --resume x").Error(), "--resume x")

@@ -27,7 +27,12 @@ func (c *cli) devicesCommands() *cobra.Command {
 	x.Long = `ID is the device id, with --user LOGIN if two people share the device. What a
 device keeps on itself, its credentials, is kept for it in a file beside the
 database, or in --phones FILE.`
-	x.PersistentFlags().StringVar(&c.phoneFile, "phones", "", "the `file` that keeps the devices' credentials")
+	return x
+}
+
+// phonesFlag names the file of a command that stands for the device itself.
+func (c *cli) phonesFlag(x *cobra.Command) *cobra.Command {
+	x.Flags().StringVar(&c.phoneFile, "phones", "", "the `file` that keeps the devices' credentials")
 	return x
 }
 
@@ -133,7 +138,7 @@ func (c *cli) registerDeviceCommand() *cobra.Command {
 	x.Flags().StringVar(&n.Name, "name", "", "the `name` of the device")
 	x.Flags().StringVar(&n.Version, "app-version", "", "the `version` of the app")
 	needed(x, "device-id", "type")
-	return checked(x, func([]string) (err error) {
+	return checked(c.phonesFlag(x), func([]string) (err error) {
 		if n.Type, err = devices.ParseType(typ); err != nil {
 			return usage("%s", err)
 		}

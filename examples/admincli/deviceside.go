@@ -15,7 +15,7 @@ import (
 // that it keeps.
 func (c *cli) onDevice(use, short string, run func(context.Context, phone) error) *cobra.Command {
 	var user string
-	return userFlag(c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+	x := c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 		p, err := c.phones.find(s.Domain(), chatadmin.Fold(user), args[0])
 		if err != nil {
 			return err
@@ -25,7 +25,8 @@ func (c *cli) onDevice(use, short string, run func(context.Context, phone) error
 			return fmt.Errorf("device %q: %w", chatadmin.Cut(args[0]), err)
 		}
 		return nil
-	}), &user)
+	})
+	return userFlag(c.phonesFlag(x), &user)
 }
 
 func (c *cli) authorizeCommand() *cobra.Command {

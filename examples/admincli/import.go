@@ -47,7 +47,8 @@ func (c *cli) importCommand() *cobra.Command {
 		return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
 	})
 	x.Long = `import creates users from a CSV file. The mode skip leaves existing users alone,
-update writes new values to them.`
+update writes new values to them. With --resume an import goes on as it began,
+whatever the other flags say.`
 	choose(x, &mode, "mode", "what happens to existing users", csvimport.SkipExisting, csvimport.UpdateExisting)
 	f := x.Flags()
 	f.BoolVar(&dry, "dry-run", false, "say what it would do, and change nothing")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -43,6 +44,7 @@ type cli struct {
 
 	begun    bool // the call is right: what is wrong from now on is no usage
 	result   any  // what --json writes
+	bar      *progressbar.ProgressBar
 	post     *postman
 	admin    *chatadmin.Admin
 	gate     *signin.Gate
@@ -75,6 +77,15 @@ func (c *cli) root() *cobra.Command {
 	f.StringVar(&c.smtp, "smtp", c.smtp, "send mails through the server at `host:port`, unencrypted")
 	f.StringVar(&c.keyFile, "key-file", c.keyFile, "the `file` of the keys that seal secrets (default: beside the database)")
 	f.StringVar(&c.now, "now", c.now, "the clock, as a `time` such as 2026-01-02T15:04:05Z")
+	x.PersistentPreRunE = func(x *cobra.Command, _ []string) error {
+		if len(given(x, []string{"mail-dir", "smtp"})) > 1 {
+			return usage("choose one of --mail-dir and --smtp")
+		}
+		if x.Flags().Changed("smtp") {
+			c.mailDir = "" // of the script
+		}
+		return nil
+	}
 	x.SetFlagErrorFunc(wrongFlag)
 	x.SetIn(c.in)
 	x.SetOut(c.out)
@@ -87,6 +98,9 @@ func (c *cli) main(ctx context.Context, args []string) int {
 	root := c.root()
 	root.SetArgs(append([]string{}, args...))
 	x, err := root.ExecuteContextC(ctx)
+	if c.bar != nil {
+		_ = c.bar.Clear() // it is left there if the command was interrupted
+	}
 	if err == nil {
 		err = c.post.err()
 	}

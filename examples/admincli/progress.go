@@ -14,15 +14,14 @@ func (c *cli) progress(what string) func(chatadmin.Progress) {
 	if !isTerminal(c.err) {
 		return nil
 	}
-	var bar *progressbar.ProgressBar
 	return func(p chatadmin.Progress) {
-		if bar == nil {
-			bar = progressbar.NewOptions64(p.Total, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+		if c.bar == nil {
+			c.bar = progressbar.NewOptions64(p.Total, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
 				progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"),
 				progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
 		}
-		bar.ChangeMax64(max(p.Total, p.Done))
-		_ = bar.Set64(p.Done)
+		c.bar.ChangeMax64(max(p.Total, p.Done))
+		_ = c.bar.Set64(p.Done)
 	}
 }
 
