@@ -15,19 +15,21 @@ import (
 func (c *cli) auditCommands() *cobra.Command {
 	var target, kind string
 	limit := 0
-	list := c.command("list", "List what was done, and by whom, the newest first", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-		q := chatadmin.EventQuery{Kind: kind}
-		if target != "" {
-			ids, err := c.ids(ctx, s, []string{target})
-			if err != nil {
-				return err
+	list := c.command("list", "List what was done, and by whom, the newest first",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+			q := chatadmin.EventQuery{Kind: kind}
+			if target != "" {
+				ids, err := c.ids(ctx, s, []string{target})
+				if err != nil {
+					return err
+				}
+				q.Target = ids[0]
 			}
-			q.Target = ids[0]
-		}
-		return c.listEvents(ctx, s, q, limit)
-	})
+			return c.listEvents(ctx, s, q, limit)
+		})
 	list.Flags().StringVar(&target, "target", "", "only what was done to the user with this `login`")
-	list.Flags().StringVar(&kind, "kind", "", "only events of this `kind`, such as user.edit, or user. for all of users")
+	list.Flags().StringVar(&kind,
+		"kind", "", "only events of this `kind`, such as user.edit, or user. for all of users")
 	list.Flags().IntVar(&limit, "limit", 100, "at most so many")
 	checked(list, func([]string) error {
 		if limit < 1 {

@@ -42,7 +42,9 @@ func (c *cli) command(use, short string, run action) *cobra.Command {
 }
 
 // globalCommand makes a command that opens no domain.
-func (c *cli) globalCommand(use, short string, run func(context.Context, *cobra.Command, []string) error) *cobra.Command {
+func (c *cli) globalCommand(
+	use, short string, run func(context.Context, *cobra.Command, []string) error,
+) *cobra.Command {
 	x := &cobra.Command{Use: use, Short: short, Args: arguments(use)}
 	x.RunE = func(x *cobra.Command, args []string) error {
 		c.begun = true
@@ -56,7 +58,8 @@ func (c *cli) globalCommand(use, short string, run func(context.Context, *cobra.
 
 // group makes a command that consists of others.
 func (c *cli) group(name, short string, commands ...*cobra.Command) *cobra.Command {
-	x := &cobra.Command{Use: name + " COMMAND", Short: short, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true, ValidArgsFunction: cobra.NoFileCompletions}
+	x := &cobra.Command{Use: name + " COMMAND", Short: short, Args: cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true, ValidArgsFunction: cobra.NoFileCompletions}
 	x.AddCommand(commands...)
 	x.RunE = func(x *cobra.Command, args []string) error { return wrongCommand(x, args) }
 	return x
@@ -219,7 +222,8 @@ func needed(x *cobra.Command, names ...string) {
 func wrongFlag(x *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int" {
-		return usage("%s: --%s: give a number, not %q", path(x), invalid.GetFlag().Name, chatadmin.Cut(invalid.GetValue()))
+		return usage("%s: --%s: give a number, not %q", path(x), invalid.GetFlag().Name,
+			chatadmin.Cut(invalid.GetValue()))
 	}
 	return usage("%s: %s", cmp.Or(path(x), "admincli"), err)
 }

@@ -13,13 +13,15 @@ import (
 )
 
 func (c *cli) contentCommands() *cobra.Command {
-	return c.group("content", "Make messages and files to try deletion on, and count them", c.seedCommand(), c.countContentCommand())
+	return c.group("content", "Make messages and files to try deletion on, and count them", c.seedCommand(),
+		c.countContentCommand())
 }
 
 func (c *cli) seedCommand() *cobra.Command {
 	var n seed
 	var authors []string
-	x := c.command("seed", "Make content, as the messaging side of a product would", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.seed(ctx, s, n, authors) })
+	x := c.command("seed", "Make content, as the messaging side of a product would",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.seed(ctx, s, n, authors) })
 	x.Long = `seed makes private chats and groups of the authors, and messages and files in
 them; without chats and groups, in the groups there are. In a chat both sides
 write by turns.`
@@ -39,9 +41,10 @@ write by turns.`
 
 func (c *cli) countContentCommand() *cobra.Command {
 	var author, group string
-	x := c.command("count", "Count chats, messages and files", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-		return c.countContent(ctx, s, author, group)
-	})
+	x := c.command("count", "Count chats, messages and files",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+			return c.countContent(ctx, s, author, group)
+		})
 	x.Flags().StringVar(&author, "author", "", "only those of the user with this `login`")
 	x.Flags().StringVar(&group, "group", "", "only those in the group with this `name`")
 	return x
@@ -77,7 +80,8 @@ func (c *cli) countContent(ctx context.Context, s *chatadmin.Scope, author, grou
 }
 
 // everybody are the users of a domain that a query selects.
-func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
+func (c *cli) everybody(ctx context.Context, domain chatadmin.ID,
+	q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
 	for u, err := range c.admin.AsHost(domain).Users(ctx, q) {
 		if err != nil {
 			return nil, err
@@ -88,11 +92,12 @@ func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.Us
 }
 
 func (c *cli) sayContent(n chatadmin.ContentCount) error {
-	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files}, func(w *tabwriter.Writer) {
-		row(w, "private chats", n.Chats)
-		row(w, "messages", n.Messages)
-		row(w, "files", n.Files)
-	})
+	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files},
+		func(w *tabwriter.Writer) {
+			row(w, "private chats", n.Chats)
+			row(w, "messages", n.Messages)
+			row(w, "files", n.Files)
+		})
 }
 
 // seed is how much content to make, and what it is made of.
@@ -124,17 +129,8 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 	if err := c.seedGroups(ctx, &n); err != nil {
 		return err
 	}
-	for i := range n.chats {
-		a := n.authors[i%len(n.authors)]
-		b := everybody[i%len(everybody)]
-		for k := 1; b == a; k++ {
-			b = everybody[(i+k)%len(everybody)]
-		}
-		id := c.admin.NewID()
-		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
-		if err := c.add(ctx, &n, chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}); err != nil {
-			return err
-		}
+	if err := c.seedChats(ctx, &n, everybody); err != nil {
+		return err
 	}
 	if len(n.containers) == 0 {
 		for g, err := range host.Groups(ctx, chatadmin.GroupQuery{}) {
@@ -165,7 +161,8 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 	if err := c.flush(ctx, &n); err != nil {
 		return err
 	}
-	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages), Files: int64(n.files)})
+	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages),
+		Files: int64(n.files)})
 }
 
 // row is the ith message or file.
@@ -178,7 +175,26 @@ func (n *seed) row(i int, kind chatadmin.ContentKind) chatadmin.Content {
 	return row
 }
 
-// seedGroups makes groups, each with one of the authors as creator and up to ten of them as members.
+// seedChats makes private chats, each of an author with somebody else.
+func (c *cli) seedChats(ctx context.Context, n *seed, everybody []chatadmin.ID) error {
+	for i := range n.chats {
+		a := n.authors[i%len(n.authors)]
+		b := everybody[i%len(everybody)]
+		for k := 1; b == a; k++ {
+			b = everybody[(i+k)%len(everybody)]
+		}
+		id := c.admin.NewID()
+		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
+		chat := chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}
+		if err := c.add(ctx, n, chat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seedGroups makes groups, each with one of the authors as creator and up to
+// ten of them as members.
 func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 	run := c.admin.NewID()
 	for at := 0; at < n.groups; at += 100 {
@@ -188,10 +204,13 @@ func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 			id := c.admin.NewID()
 			name := fmt.Sprintf("Seeded %s-%d", run[len(run)-4:], i+1)
 			creator := n.authors[i%len(n.authors)]
-			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id, Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
+			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id,
+				Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
 			for k := range min(len(n.authors), 10) {
 				user := n.authors[(i+k)%len(n.authors)]
-				members = append(members, chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id, User: user, Rev: 1, Admin: user == creator}})
+				members = append(members,
+					chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
+						User: user, Rev: 1, Admin: user == creator}})
 			}
 			n.containers = append(n.containers, []chatadmin.ID{id})
 		}
@@ -230,12 +249,15 @@ func (c *cli) flush(ctx context.Context, n *seed) error {
 }
 
 // put writes under the fence that the contract asks for.
-func (c *cli) put(ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
-	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
-		conflicts, err := f(ctx, tx)
-		if err == nil && len(conflicts) > 0 {
-			err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)
-		}
-		return err
-	})
+func (c *cli) put(
+	ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error),
+) error {
+	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared},
+		func(ctx context.Context, tx chatadmin.Tx) error {
+			conflicts, err := f(ctx, tx)
+			if err == nil && len(conflicts) > 0 {
+				err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)
+			}
+			return err
+		})
 }

@@ -41,24 +41,27 @@ type deleteFlags struct {
 
 func (c *cli) deleteCommand() *cobra.Command {
 	var f deleteFlags
-	x := c.command("delete [LOGIN…]", "Delete users for good, and see to deletions that were asked for", func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
-		if f.plan || f.apply {
-			return c.deleteUsers(ctx, s, c.eraser, logins, f)
-		}
-		return c.deletions(ctx, s, c.eraser, f)
-	})
+	x := c.command("delete [LOGIN…]", "Delete users for good, and see to deletions that were asked for",
+		func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+			if f.plan || f.apply {
+				return c.deleteUsers(ctx, s, c.eraser, logins, f)
+			}
+			return c.deletions(ctx, s, c.eraser, f)
+		})
 	flags := x.Flags()
 	flags.BoolVar(&f.plan, "plan", false, "say what would go, and change nothing")
 	flags.BoolVar(&f.apply, "apply", false, "delete the users")
 	flags.StringVar(&f.reason, "reason", "asked for on the command line", "why, in a `sentence`")
-	flags.StringVar(&f.transferTo, "transfer-default-to", "", "who becomes the creator of their default groups, by `login`")
+	flags.StringVar(&f.transferTo, "transfer-default-to", "",
+		"who becomes the creator of their default groups, by `login`")
 	flags.BoolVar(&f.deleteDefault, "delete-default", false, "delete their default groups too")
 	flags.StringVar(&f.resume, "resume", "", "go on with the deletion that has this `ID`")
 	flags.BoolVar(&f.takeOver, "take-over", false, "with --resume: go on in the place of the admin who began it")
 	flags.StringVar(&f.cancel, "cancel", "", "cancel the scheduled deletion that has this `ID`")
 	flags.StringVar(&f.receipt, "receipt", "", "show what the deletion with this `ID` has removed")
 	flags.BoolVar(&f.runDue, "run-due", false, "carry out the deletions whose grace period is over")
-	flags.IntVar(&f.grace, "grace", 0, "for so many `days` deletions in this domain can be cancelled; 0 deletes at once")
+	flags.IntVar(&f.grace,
+		"grace", 0, "for so many `days` deletions in this domain can be cancelled; 0 deletes at once")
 	exclusive(x, "transfer-default-to", "delete-default")
 	for _, name := range []string{"resume", "cancel", "receipt", "run-due", "grace"} {
 		exclusive(x, "reason", name)
@@ -86,7 +89,8 @@ func (c *cli) deleteCommand() *cobra.Command {
 }
 
 // deleteUsers plans, and applies where asked to.
-func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, logins []string, f deleteFlags) error {
+func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, logins []string,
+	f deleteFlags) error {
 	ids, err := c.ids(ctx, s, logins)
 	if err != nil {
 		return err
@@ -135,9 +139,7 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 			v.took(r)
 			shown = append(shown, v)
 		}
-		return c.say(map[string]any{"deletions": shown}, func(w *tabwriter.Writer) {
-			row(w, "carried out", len(shown))
-		})
+		return c.tell(map[string]any{"deletions": shown}, "carried out", len(shown))
 	case f.resume != "":
 		if f.takeOver {
 			if _, err := d.TakeOver(ctx, s, chatadmin.ID(f.resume)); err != nil {

@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// findDevice finds a device by the device id. The actor need not be allowed to look for it: the calls that follow authorise.
+// findDevice finds a device by the device id. The actor need not be allowed to
+// look for it: the calls that follow authorise.
 func (c *cli) findDevice(ctx context.Context, s *chatadmin.Scope, user, id string) (_ devices.Device, err error) {
 	q := devices.Query{Key: id}
 	if user != "" {
@@ -24,7 +25,8 @@ func (c *cli) findDevice(ctx context.Context, s *chatadmin.Scope, user, id strin
 	var found devices.Device
 	for d, err := range c.registry.All(ctx, c.admin.AsHost(s.Domain()), q) {
 		if err == nil && found.ID != "" {
-			err = fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id), chatadmin.ErrInvalid)
+			err = fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id),
+				chatadmin.ErrInvalid)
 		}
 		if err != nil {
 			return devices.Device{}, err
@@ -44,7 +46,9 @@ func userFlag(x *cobra.Command, user *string) *cobra.Command {
 }
 
 // onFound makes a command about a device that is looked up by its device id.
-func (c *cli) onFound(use, short string, run func(context.Context, *chatadmin.Scope, devices.Device) error) *cobra.Command {
+func (c *cli) onFound(
+	use, short string, run func(context.Context, *chatadmin.Scope, devices.Device) error,
+) *cobra.Command {
 	var user string
 	return userFlag(c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 		d, err := c.findDevice(ctx, s, user, args[0])
@@ -56,7 +60,9 @@ func (c *cli) onFound(use, short string, run func(context.Context, *chatadmin.Sc
 }
 
 // deviceCommand makes a command that changes a device and shows it.
-func (c *cli) deviceCommand(use, short string, change func(context.Context, *chatadmin.Scope, devices.Device) ([]devices.Device, error)) *cobra.Command {
+func (c *cli) deviceCommand(
+	use, short string, change func(context.Context, *chatadmin.Scope, devices.Device) ([]devices.Device, error),
+) *cobra.Command {
 	return c.onFound(use, short, func(ctx context.Context, s *chatadmin.Scope, d devices.Device) error {
 		changed, err := change(ctx, s, d)
 		return c.sayChanged(d, changed, err)
@@ -74,38 +80,41 @@ func (c *cli) sayChanged(was devices.Device, changed []devices.Device, err error
 
 func (c *cli) enableDeviceCommand() *cobra.Command {
 	var o devices.EnableOptions
-	x := c.deviceCommand("enable ID", "Let a device in again", func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
-		return c.registry.Enable(ctx, s, devices.These(d.ID), &o)
-	})
+	x := c.deviceCommand("enable ID", "Let a device in again",
+		func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
+			return c.registry.Enable(ctx, s, devices.These(d.ID), &o)
+		})
 	x.Flags().BoolVar(&o.CancelWipe, "cancel-wipe", false, "take back a wipe that is pending")
 	return x
 }
 
 func (c *cli) cancelWipeCommand() *cobra.Command {
 	var user string
-	x := c.command("cancel-wipe ID", "Take back a wipe that is pending", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		d, err := c.findDevice(ctx, s, user, args[0])
-		if user == "" && errors.Is(err, chatadmin.ErrNotFound) {
-			d, err = devices.Device{ID: chatadmin.ID(args[0])}, nil // a device that was removed has no other name
-		}
-		if err != nil {
-			return err
-		}
-		changed, err := one(c.registry.CancelWipe(ctx, s, d.ID))
-		return c.sayChanged(d, changed, err)
-	})
+	x := c.command("cancel-wipe ID", "Take back a wipe that is pending",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			d, err := c.findDevice(ctx, s, user, args[0])
+			if user == "" && errors.Is(err, chatadmin.ErrNotFound) {
+				d, err = devices.Device{ID: chatadmin.ID(args[0])}, nil // a device that was removed has no other name
+			}
+			if err != nil {
+				return err
+			}
+			changed, err := one(c.registry.CancelWipe(ctx, s, d.ID))
+			return c.sayChanged(d, changed, err)
+		})
 	x.Long = `ID is the device id or, if the device was removed, the id that devices list
 --wipe-pending-days shows.`
 	return userFlag(x, &user)
 }
 
 func (c *cli) removeDeviceCommand() *cobra.Command {
-	return c.onFound("remove ID", "Forget a device; a wipe stays pending", func(ctx context.Context, s *chatadmin.Scope, d devices.Device) error {
-		if err := c.registry.Remove(ctx, s, devices.These(d.ID)); err != nil {
-			return err
-		}
-		return c.done("removed " + d.Key)
-	})
+	return c.onFound("remove ID", "Forget a device; a wipe stays pending",
+		func(ctx context.Context, s *chatadmin.Scope, d devices.Device) error {
+			if err := c.registry.Remove(ctx, s, devices.These(d.ID)); err != nil {
+				return err
+			}
+			return c.done("removed " + d.Key)
+		})
 }
 
 func (c *cli) deviceHistoryCommand() *cobra.Command {
@@ -139,7 +148,8 @@ func (c *cli) deviceHistory(ctx context.Context, s *chatadmin.Scope, d devices.D
 	}
 	commands := []command{}
 	for _, h := range history {
-		commands = append(commands, command{h.ID, "wipe", h.Generation, h.State, h.Asked, name(h.AskedBy), h.Delivered, h.Ended, name(h.EndedBy), h.Failure})
+		commands = append(commands, command{h.ID, "wipe", h.Generation, h.State, h.Asked, name(h.AskedBy),
+			h.Delivered, h.Ended, name(h.EndedBy), h.Failure})
 	}
 	return c.say(map[string]any{"commands": commands}, func(w *tabwriter.Writer) {
 		row(w, "COMMAND", "KIND", "GENERATION", "STATE", "ASKED", "BY")

@@ -15,13 +15,15 @@ import (
 func (c *cli) devicesCommands() *cobra.Command {
 	x := c.group("devices", "Native clients: list, disable and wipe them",
 		c.registerDeviceCommand(), c.listDevicesCommand(),
-		c.deviceCommand("disable ID", "Let a device in no more", func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
-			return c.registry.Disable(ctx, s, devices.These(d.ID))
-		}),
+		c.deviceCommand("disable ID", "Let a device in no more",
+			func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
+				return c.registry.Disable(ctx, s, devices.These(d.ID))
+			}),
 		c.enableDeviceCommand(),
-		c.deviceCommand("wipe ID", "Ask a device to delete what it keeps", func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
-			return one(c.registry.Wipe(ctx, s, d.ID))
-		}),
+		c.deviceCommand("wipe ID", "Ask a device to delete what it keeps",
+			func(ctx context.Context, s *chatadmin.Scope, d devices.Device) ([]devices.Device, error) {
+				return one(c.registry.Wipe(ctx, s, d.ID))
+			}),
 		c.cancelWipeCommand(), c.removeDeviceCommand(), c.deviceHistoryCommand(),
 		c.checkInCommand(), c.acknowledgeCommand(), c.authorizeCommand())
 	x.Long = `ID is the device id, with --user LOGIN if two people share the device. What a
@@ -53,7 +55,8 @@ type device struct {
 }
 
 func deviceShown(d devices.Device) device {
-	v := device{User: d.Login, Type: d.Type.String(), DeviceID: d.Key, Name: d.Name, Version: d.Version, Status: d.Status.String(), DisabledBy: d.Reasons.String(), Wipe: d.Wipe.String(),
+	v := device{User: d.Login, Type: d.Type.String(), DeviceID: d.Key, Name: d.Name, Version: d.Version,
+		Status: d.Status.String(), DisabledBy: d.Reasons.String(), Wipe: d.Wipe.String(),
 		Generation: d.Generation}
 	if !d.LastSeen.IsZero() {
 		v.Activity = d.LastSeen.Format(time.RFC3339)
@@ -130,9 +133,10 @@ func (c *cli) sayDevices(found iter.Seq2[devices.Device, error]) error {
 func (c *cli) registerDeviceCommand() *cobra.Command {
 	var n devices.Registration
 	var typ string
-	x := c.command("register LOGIN", "Register a device, as its user does", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		return c.registerDevice(ctx, s, args[0], n)
-	})
+	x := c.command("register LOGIN", "Register a device, as its user does",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			return c.registerDevice(ctx, s, args[0], n)
+		})
 	x.Flags().StringVar(&n.Key, "device-id", "", "the `ID` that the device has")
 	x.Flags().StringVar(&typ, "type", "", "the `type`: ios, android, windows, mac, linux or other")
 	x.Flags().StringVar(&n.Name, "name", "", "the `name` of the device")

@@ -15,15 +15,16 @@ import (
 func (c *cli) initCommand() *cobra.Command {
 	var n chatadmin.NewDomain
 	var preset, plan string
-	x := c.globalCommand("init", "Create a domain with its first admin", func(ctx context.Context, _ *cobra.Command, _ []string) error {
-		closeStore, err := c.open(ctx, "init")
-		if err != nil {
-			return err
-		}
-		defer closeStore()
-		n.Preset, n.Subscription.Plan = chatadmin.Preset(preset), chatadmin.SubscriptionPlan(plan)
-		return c.createDomain(ctx, n)
-	})
+	x := c.globalCommand("init", "Create a domain with its first admin",
+		func(ctx context.Context, _ *cobra.Command, _ []string) error {
+			closeStore, err := c.open(ctx, "init")
+			if err != nil {
+				return err
+			}
+			defer closeStore()
+			n.Preset, n.Subscription.Plan = chatadmin.Preset(preset), chatadmin.SubscriptionPlan(plan)
+			return c.createDomain(ctx, n)
+		})
 	f := x.Flags()
 	f.StringVar(&n.Name, "name", "", "the `name` of the domain")
 	f.StringVar(&n.Admin.Login, "admin", "", "the `login` of the first admin")
@@ -61,21 +62,23 @@ func (c *cli) createDomain(ctx context.Context, n chatadmin.NewDomain) error {
 
 func (c *cli) domainCommands() *cobra.Command {
 	return c.group("domain", "The domain as a whole",
-		c.command("show", "Show what the domain has decided", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.showDomain(ctx, s) }),
+		c.command("show", "Show what the domain has decided", c.showDomain),
 		c.command("suspend", "Let nobody in; the data is kept", c.setState(chatadmin.DomainSuspended)),
 		c.command("resume", "Let everybody in again", c.setState(chatadmin.DomainActive)),
 		c.settingsCommand())
 }
 
-func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	d, set, err := s.View(ctx, chatadmin.PermDomain)
 	if err != nil {
 		return err
 	}
-	v := map[string]any{"domain": d.Name, "id": d.ID, "state": set.State, "preset": set.Preset, "subscription": set.Subscription.Plan, "annual": set.Subscription.Annual,
+	v := map[string]any{"domain": d.Name, "id": d.ID, "state": set.State, "preset": set.Preset,
+		"subscription": set.Subscription.Plan, "annual": set.Subscription.Annual,
 		"default_country": set.DefaultCountry, "guests_in_default_groups": set.GuestsInDefaultGroups}
 	return c.say(v, func(w *tabwriter.Writer) {
-		for _, name := range []string{"domain", "id", "state", "preset", "subscription", "default_country", "guests_in_default_groups"} {
+		for _, name := range []string{"domain", "id", "state", "preset", "subscription", "default_country",
+			"guests_in_default_groups"} {
 			row(w, name, v[name])
 		}
 	})
@@ -95,14 +98,16 @@ func (c *cli) setState(state chatadmin.DomainState) action {
 }
 
 func (c *cli) settingsCommand() *cobra.Command {
-	x := c.command("settings [KEY=VALUE…]", "Change settings of the domain, or show them", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		if len(args) > 0 {
-			if _, err := s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { return assign(set, args) }); err != nil {
-				return err
+	x := c.command("settings [KEY=VALUE…]", "Change settings of the domain, or show them",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			if len(args) > 0 {
+				change := func(set *chatadmin.Settings) error { return assign(set, args) }
+				if _, err := s.ChangeSettings(ctx, change); err != nil {
+					return err
+				}
 			}
-		}
-		return c.showDomain(ctx, s)
-	})
+			return c.showDomain(ctx, s, nil)
+		})
 	x.Long = `Without KEY=VALUE the settings are shown. The keys are
 
   default_country           two letters, for phone numbers without "+"

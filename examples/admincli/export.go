@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +13,16 @@ import (
 
 func (c *cli) exportCommand() *cobra.Command {
 	format := csvimport.ImportFormat
-	x := c.command("export [FILE]", "Write the users as CSV", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		if len(args) == 0 || args[0] == "-" {
-			_, err := csvimport.Export(ctx, s, c.out, format, nil)
-			return err
-		}
-		return c.exportFile(ctx, s, args[0], format)
-	})
-	choose(x, &format, "format", "import can be imported again, overview is to look at", csvimport.ImportFormat, csvimport.Overview)
+	x := c.command("export [FILE]", "Write the users as CSV",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			if len(args) == 0 || args[0] == "-" {
+				_, err := csvimport.Export(ctx, s, c.out, format, nil)
+				return err
+			}
+			return c.exportFile(ctx, s, args[0], format)
+		})
+	choose(x, &format, "format", "import can be imported again, overview is to look at",
+		csvimport.ImportFormat, csvimport.Overview)
 	return checked(x, func(args []string) error {
 		if c.json && (len(args) == 0 || args[0] == "-") {
 			return usage("name a file: standard output is for the JSON object")
@@ -39,7 +40,7 @@ func (c *cli) exportFile(ctx context.Context, s *chatadmin.Scope, name string, f
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	return c.say(map[string]any{"file": name, "users": n}, func(w *tabwriter.Writer) { row(w, count(n, "user", "users")+" in "+name) })
+	return c.tell(map[string]any{"file": name, "users": n}, count(n, "user", "users")+" in "+name)
 }
 
 func (c *cli) inviteCommand() *cobra.Command {
@@ -66,5 +67,5 @@ func (c *cli) invite(ctx context.Context, s *chatadmin.Scope, args []string) err
 		return err
 	}
 	c.unsent()
-	return c.say(map[string]any{"invited": n}, func(w *tabwriter.Writer) { row(w, count(n, "person", "people")+" invited") })
+	return c.tell(map[string]any{"invited": n}, count(n, "person", "people")+" invited")
 }

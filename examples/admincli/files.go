@@ -11,7 +11,8 @@ type spooled struct {
 	temporary bool
 }
 
-// file opens a file. Standard input, or a pipe, is kept in a temporary one (mode 0600).
+// file opens a file. Standard input, or a pipe, is kept in a temporary one
+// (mode 0600).
 func (c *cli) file(name string) (spooled, error) {
 	in := c.in
 	if name != "-" {

@@ -14,51 +14,61 @@ import (
 
 func (c *cli) groupsCommands() *cobra.Command {
 	return c.group("groups", "Groups, and the default groups that everybody is in",
-		c.command("list", "List the groups", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.listGroups(ctx, s) }),
-		c.command("create NAME", "Create a group with the actor as its first member", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-			g, err := s.CreateGroup(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return c.say(map[string]any{"name": g.Name, "id": g.ID}, func(w *tabwriter.Writer) { row(w, "created", g.Name) })
-		}),
-		c.groupCommand("rename NAME NEW", "Give a group another name", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
-			renamed, err := s.RenameGroup(ctx, g.ID, args[0])
-			if err != nil {
-				return err
-			}
-			return c.done(g.Name + " is now " + renamed.Name)
-		}),
-		c.plannedCommand("default NAME", "Put everybody into a group, and keep them there", "members", func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDefaultGroup, s.ApplyDefaultGroup }),
-		c.groupCommand("undefault NAME", "Make a default group an ordinary one", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
-			if _, err := s.UnmarkDefaultGroup(ctx, g.ID); err != nil {
-				return err
-			}
-			return c.done("no default group any more: " + g.Name)
-		}),
-		c.groupCommand("leave NAME", "Take the actor out of a group", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
-			if err := s.Leave(ctx, g.ID); err != nil {
-				return err
-			}
-			return c.done("left " + g.Name)
-		}),
-		c.membersCommand("add", "Make users members", "added", func(s *chatadmin.Scope) changeMembers { return s.AddMembers }),
-		c.membersCommand("remove", "Take users out of a group", "removed", func(s *chatadmin.Scope) changeMembers { return s.RemoveMembers }),
-		c.plannedCommand("delete NAME", "Delete a group with its content", "deleted", func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDeleteGroup, s.ApplyDeleteGroup }),
-		c.groupCommand("posting NAME everybody|admins", "Say who may post in a group", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
-			if _, err := s.SetPosting(ctx, g.ID, chatadmin.Posting(args[0])); err != nil {
-				return err
-			}
-			return c.done("posting in " + g.Name + ": " + args[0])
-		}),
-		c.groupCommand("members NAME", "List the members of a group", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
-			return c.listMembers(ctx, s, g, "members", func(chatadmin.Membership) bool { return true })
-		}),
+		c.command("list", "List the groups", c.listGroups),
+		c.command("create NAME", "Create a group with the actor as its first member",
+			func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+				g, err := s.CreateGroup(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return c.tell(map[string]any{"name": g.Name, "id": g.ID}, "created", g.Name)
+			}),
+		c.groupCommand("rename NAME NEW", "Give a group another name",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
+				renamed, err := s.RenameGroup(ctx, g.ID, args[0])
+				if err != nil {
+					return err
+				}
+				return c.done(g.Name + " is now " + renamed.Name)
+			}),
+		c.plannedCommand("default NAME", "Put everybody into a group, and keep them there", "members",
+			func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDefaultGroup, s.ApplyDefaultGroup }),
+		c.groupCommand("undefault NAME", "Make a default group an ordinary one",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if _, err := s.UnmarkDefaultGroup(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("no default group any more: " + g.Name)
+			}),
+		c.groupCommand("leave NAME", "Take the actor out of a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if err := s.Leave(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("left " + g.Name)
+			}),
+		c.membersCommand("add", "Make users members", "added",
+			func(s *chatadmin.Scope) changeMembers { return s.AddMembers }),
+		c.membersCommand("remove", "Take users out of a group", "removed",
+			func(s *chatadmin.Scope) changeMembers { return s.RemoveMembers }),
+		c.plannedCommand("delete NAME", "Delete a group with its content", "deleted",
+			func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDeleteGroup, s.ApplyDeleteGroup }),
+		c.groupCommand("posting NAME everybody|admins", "Say who may post in a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
+				if _, err := s.SetPosting(ctx, g.ID, chatadmin.Posting(args[0])); err != nil {
+					return err
+				}
+				return c.done("posting in " + g.Name + ": " + args[0])
+			}),
+		c.groupCommand("members NAME", "List the members of a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				return c.listMembers(ctx, s, g, "members", func(chatadmin.Membership) bool { return true })
+			}),
 		c.adminsCommand())
 }
 
 // groupCommand makes a command about the group that its first argument names.
-func (c *cli) groupCommand(use, short string, run func(context.Context, *chatadmin.Scope, chatadmin.Group, []string) error) *cobra.Command {
+func (c *cli) groupCommand(use, short string, run groupAction) *cobra.Command {
 	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 		g, err := c.findGroup(ctx, s, args[0])
 		if err != nil {
@@ -69,13 +79,16 @@ func (c *cli) groupCommand(use, short string, run func(context.Context, *chatadm
 }
 
 type (
+	groupAction   = func(context.Context, *chatadmin.Scope, chatadmin.Group, []string) error
 	planGroup     = func(context.Context, chatadmin.ID) (*chatadmin.Plan, error)
 	applyGroup    = func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Job, error)
 	changeMembers = func(context.Context, chatadmin.ID, ...chatadmin.ID) (int, error)
 )
 
 // plannedCommand makes a command that only plans with --plan.
-func (c *cli) plannedCommand(use, short, title string, calls func(*chatadmin.Scope) (planGroup, applyGroup)) *cobra.Command {
+func (c *cli) plannedCommand(
+	use, short, title string, calls func(*chatadmin.Scope) (planGroup, applyGroup),
+) *cobra.Command {
 	only := false
 	x := c.groupCommand(use, short, func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
 		plan, apply := calls(s)
@@ -86,7 +99,7 @@ func (c *cli) plannedCommand(use, short, title string, calls func(*chatadmin.Sco
 }
 
 func (c *cli) membersCommand(name, short, done string, change func(*chatadmin.Scope) changeMembers) *cobra.Command {
-	return c.groupCommand(name+" NAME LOGIN…", short, func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, logins []string) error {
+	var run groupAction = func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, logins []string) error {
 		ids, err := c.ids(ctx, s, logins)
 		if err != nil {
 			return err
@@ -96,29 +109,31 @@ func (c *cli) membersCommand(name, short, done string, change func(*chatadmin.Sc
 			return err
 		}
 		return c.done(g.Name + ": " + count(n, "member", "members") + " " + done)
-	})
+	}
+	return c.groupCommand(name+" NAME LOGIN…", short, run)
 }
 
 func (c *cli) adminsCommand() *cobra.Command {
 	var add, remove []string
-	x := c.groupCommand("admins NAME", "List the admins of a group, or change them", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
-		for _, change := range []struct {
-			logins []string
-			admin  bool
-		}{{add, true}, {remove, false}} {
-			if len(change.logins) == 0 {
-				continue
+	x := c.groupCommand("admins NAME", "List the admins of a group, or change them",
+		func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+			for _, change := range []struct {
+				logins []string
+				admin  bool
+			}{{add, true}, {remove, false}} {
+				if len(change.logins) == 0 {
+					continue
+				}
+				ids, err := c.ids(ctx, s, change.logins)
+				if err != nil {
+					return err
+				}
+				if err := s.SetGroupAdmin(ctx, g.ID, change.admin, ids...); err != nil {
+					return err
+				}
 			}
-			ids, err := c.ids(ctx, s, change.logins)
-			if err != nil {
-				return err
-			}
-			if err := s.SetGroupAdmin(ctx, g.ID, change.admin, ids...); err != nil {
-				return err
-			}
-		}
-		return c.listMembers(ctx, s, g, "admins", func(m chatadmin.Membership) bool { return m.Admin })
-	})
+			return c.listMembers(ctx, s, g, "admins", func(m chatadmin.Membership) bool { return m.Admin })
+		})
 	x.Flags().StringArrayVar(&add, "add", nil, "make the member with this `login` an admin")
 	x.Flags().StringArrayVar(&remove, "remove", nil, "make the admin with this `login` an ordinary member")
 	return x
@@ -142,11 +157,12 @@ func (c *cli) findGroup(ctx context.Context, s *chatadmin.Scope, name string) (c
 	case 1:
 		return found[0], nil
 	}
-	return chatadmin.Group{}, fmt.Errorf("%d groups are called %q: name one by its ID: %w", len(found), name, chatadmin.ErrInvalid)
+	return chatadmin.Group{}, fmt.Errorf("%d groups are called %q: name one by its ID: %w", len(found),
+		name, chatadmin.ErrInvalid)
 }
 
-func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title string, plan func(context.Context, chatadmin.ID) (*chatadmin.Plan, error),
-	apply func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Job, error),
+func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title string,
+	plan planGroup, apply applyGroup,
 ) error {
 	p, err := plan(ctx, g.ID)
 	if err != nil {
@@ -171,7 +187,7 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 	})
 }
 
-func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	type group struct {
 		ID      chatadmin.ID `json:"id"`
 		Name    string       `json:"name"`
@@ -210,7 +226,8 @@ func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
 }
 
 // listMembers lists the members that are of interest.
-func (c *cli) listMembers(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, key string, want func(chatadmin.Membership) bool) error {
+func (c *cli) listMembers(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, key string,
+	want func(chatadmin.Membership) bool) error {
 	var ids []chatadmin.ID
 	for m, err := range s.Members(ctx, g.ID) {
 		if err != nil {

@@ -46,24 +46,25 @@ func (c *cli) listHolds(ctx context.Context, s *chatadmin.Scope, _ []string) err
 
 func (c *cli) addHoldCommand() *cobra.Command {
 	var login, group, reason string
-	x := c.command("add", "Keep everything of a user, or in a group, from being deleted", func(ctx context.Context, s *chatadmin.Scope, _ []string) (err error) {
-		h := chatadmin.Hold{Reason: reason}
-		if login != "" {
-			if h.User, err = c.id(ctx, s, login); err != nil {
+	x := c.command("add", "Keep everything of a user, or in a group, from being deleted",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) (err error) {
+			h := chatadmin.Hold{Reason: reason}
+			if login != "" {
+				if h.User, err = c.id(ctx, s, login); err != nil {
+					return err
+				}
+			} else {
+				g, err := c.findGroup(ctx, s, group)
+				if err != nil {
+					return err
+				}
+				h.Group = g.ID
+			}
+			if h, err = s.AddHold(ctx, h); err != nil {
 				return err
 			}
-		} else {
-			g, err := c.findGroup(ctx, s, group)
-			if err != nil {
-				return err
-			}
-			h.Group = g.ID
-		}
-		if h, err = s.AddHold(ctx, h); err != nil {
-			return err
-		}
-		return c.sayHolds(ctx, s, []chatadmin.Hold{h}, true)
-	})
+			return c.sayHolds(ctx, s, []chatadmin.Hold{h}, true)
+		})
 	x.Flags().StringVar(&login, "user", "", "hold the user with this `login`")
 	x.Flags().StringVar(&group, "group", "", "hold the group with this `name`")
 	x.Flags().StringVar(&reason, "reason", "", "why, in a `sentence`")

@@ -37,15 +37,16 @@ func (c *cli) importCommand() *cobra.Command {
 	var mode csvimport.Mode
 	var result, resume string
 	var dry, rows bool
-	x := c.command("import FILE|-", "Create and update users from a CSV file", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		file, err := c.file(args[0])
-		if err != nil {
-			return err
-		}
-		defer file.close()
-		o.FileName = args[0]
-		return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
-	})
+	x := c.command("import FILE|-", "Create and update users from a CSV file",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			file, err := c.file(args[0])
+			if err != nil {
+				return err
+			}
+			defer file.close()
+			o.FileName = args[0]
+			return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
+		})
 	x.Long = `import creates users from a CSV file. The mode skip leaves existing users alone,
 update writes new values to them. With --resume an import goes on as it began,
 whatever the other flags say.`
@@ -53,7 +54,8 @@ whatever the other flags say.`
 	f := x.Flags()
 	f.BoolVar(&dry, "dry-run", false, "say what it would do, and change nothing")
 	f.BoolVar(&o.AllOrNothing, "all-or-nothing", false, "change nothing if a row is wrong")
-	f.BoolVar(&o.SendInvitations, "send-invites", false, "invite every user who is created; otherwise the actor is mailed a link that does it")
+	f.BoolVar(&o.SendInvitations, "send-invites", false,
+		"invite every user who is created; otherwise the actor is mailed a link that does it")
 	f.BoolVar(&o.ClearBlanks, "clear-blanks", false, "let a blank cell clear the field of an existing user")
 	f.StringVar(&result, "result", "", "write what became of each row to a CSV `file`")
 	f.BoolVar(&rows, "rows", false, "tell what became of each row")
@@ -106,7 +108,9 @@ type reporter interface {
 	WriteCSV(context.Context, *chatadmin.Scope, io.ReadSeeker, io.Writer) error
 }
 
-func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall) (report, reporter, error) {
+func (c *cli) runImport(
+	ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall,
+) (report, reporter, error) {
 	if call.dry {
 		p, err := csvimport.Make(ctx, s, file, call.mode, call.o)
 		if err != nil {
@@ -128,7 +132,8 @@ func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, 
 		c.post.next = fmt.Sprintf("send it with the same command and --resume %s", r.ImportID)
 		err = nil
 	case err != nil && !errors.Is(err, csvimport.ErrRowsFailed):
-		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s", count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
+		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
+			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
 	return report{ImportID: r.ImportID, Counts: r.Counts, FileWarnings: r.Warnings}, r, err
 }
@@ -147,8 +152,10 @@ const failuresShown = 5
 
 var errShown = errors.New("enough rows are shown")
 
-// outcomes adds the rows to the report and writes the result CSV, where asked for. Whoever reads it sees the first that failed in any case.
-func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report, rows bool, result string) error {
+// outcomes adds the rows to the report and writes the result CSV, where asked
+// for. Whoever reads it sees the first that failed in any case.
+func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report,
+	rows bool, result string) error {
 	if rows || !c.json && rep.Failed > 0 {
 		err := from.Outcomes(ctx, s, file, func(o csvimport.Outcome) error {
 			if rows || o.Status == csvimport.Failed {

@@ -153,8 +153,10 @@ func (f *integrationFlags) given(was func() (json.RawMessage, error), values map
 	return json.Marshal(set)
 }
 
-// newIntegrations makes the services with the credentials of the environment, or those of a fake.
-func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatadmin.ID, error), f *integrationFlags, groups integrations.Groups) (*integrations.Integrations, error) {
+// newIntegrations makes the services with the credentials of the environment,
+// or those of a fake.
+func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatadmin.ID, error),
+	f *integrationFlags, groups integrations.Groups) (*integrations.Integrations, error) {
 	if f.listen == "" {
 		f.listen = "127.0.0.1:8080"
 	}
@@ -172,12 +174,14 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 		return ofFake
 	}
 	secret := func(name, fake, ofFake string) integrations.Secret { return integrations.Hide(env(name, fake, ofFake)) }
-	sl, err := slack.New(slack.Options{API: f.slackAPI, ClientID: env("SLACK_CLIENT_ID", f.slackAPI, slacktest.ClientID), ClientSecret: secret("SLACK_CLIENT_SECRET", f.slackAPI, slacktest.ClientSecret),
+	sl, err := slack.New(slack.Options{API: f.slackAPI, ClientID: env("SLACK_CLIENT_ID", f.slackAPI,
+		slacktest.ClientID), ClientSecret: secret("SLACK_CLIENT_SECRET", f.slackAPI, slacktest.ClientSecret),
 		SigningSecret: secret("SLACK_SIGNING_SECRET", f.slackAPI, slacktest.SigningSecret)})
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	mc, err := mailchimp.New(mailchimp.Options{API: f.mailchimpAPI, ClientID: env("MAILCHIMP_CLIENT_ID", f.mailchimpAPI, mailchimptest.ClientID),
+	mc, err := mailchimp.New(mailchimp.Options{API: f.mailchimpAPI, ClientID: env("MAILCHIMP_CLIENT_ID",
+		f.mailchimpAPI, mailchimptest.ClientID),
 		ClientSecret: secret("MAILCHIMP_CLIENT_SECRET", f.mailchimpAPI, mailchimptest.ClientSecret)})
 	if err != nil {
 		return nil, usage("%s", err)
@@ -186,14 +190,16 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	x, err := integrations.New(c.admin, ring, groups, integrations.Options{PublicURL: f.public, SignedIn: signedIn}, sl, mc, af)
+	x, err := integrations.New(c.admin, ring, groups, integrations.Options{PublicURL: f.public,
+		SignedIn: signedIn}, sl, mc, af)
 	if err != nil {
 		return nil, usage("%s", err)
 	}
 	return x, nil
 }
 
-// extendIntegrations lets other commands end integrations with the groups and users that they delete. Whoever never used one has no key file.
+// extendIntegrations lets other commands end integrations with the groups and
+// users that they delete. Whoever never used one has no key file.
 func (c *cli) extendIntegrations() error {
 	if _, err := os.Stat(c.keyFileName()); err != nil && c.ring == nil {
 		return nil

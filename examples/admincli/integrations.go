@@ -18,18 +18,25 @@ func (c *cli) integrationsCommands() *cobra.Command {
 	x := c.group("integrations", "Connect groups and users to Slack, Mailchimp and AFAS",
 		c.integration(f, "services", "List the services, and whether they are enabled", (*integrationCommand).services),
 		f.enable(c.integration(f, "enable SERVICE", "Let the domain use a service", (*integrationCommand).enable)),
-		c.integration(f, "disable SERVICE", "End the use of a service; its settings are kept", (*integrationCommand).disable),
-		f.configure(c.connection(f, "configure SERVICE", "Make a draft, or change settings", (*integrationCommand).configure)),
-		f.connect(c.connection(f, "connect SERVICE", "Take the next step of authenticating", (*integrationCommand).connect)),
-		f.ofGroup(c.connection(f, "choices SERVICE", "List channels, audiences, or types of dossier items", (*integrationCommand).choices)),
-		f.ofGroup(c.connection(f, "show SERVICE", "Show an integration and what is wrong with it", (*integrationCommand).show)),
+		c.integration(f, "disable SERVICE", "End the use of a service; its settings are kept",
+			(*integrationCommand).disable),
+		f.configure(c.connection(f, "configure SERVICE", "Make a draft, or change settings",
+			(*integrationCommand).configure)),
+		f.connect(c.connection(f, "connect SERVICE", "Take the next step of authenticating",
+			(*integrationCommand).connect)),
+		f.ofGroup(c.connection(f, "choices SERVICE", "List channels, audiences, or types of dossier items",
+			(*integrationCommand).choices)),
+		f.ofGroup(c.connection(f, "show SERVICE", "Show an integration and what is wrong with it",
+			(*integrationCommand).show)),
 		c.integration(f, "retry ID", "Try a message again that was given up", (*integrationCommand).retry),
 		c.integration(f, "discard ID", "Forget a message that was given up", (*integrationCommand).discard),
-		f.ofGroup(c.connection(f, "disconnect SERVICE", "Erase the token, and end the integration at the provider", (*integrationCommand).disconnect)),
+		f.ofGroup(c.connection(f, "disconnect SERVICE",
+			"Erase the token, and end the integration at the provider", (*integrationCommand).disconnect)),
 		f.say(c.integration(f, "say TEXT", "Tell of a message in a group, and deliver it", (*integrationCommand).say)),
 		f.link(c.connection(f, "link SERVICE TEXT", "Link a message, once per key", (*integrationCommand).link)),
 		c.integration(f, "deliver", "Do what is due", (*integrationCommand).deliverDue),
-		f.serve(c.integration(f, "serve", "Answer webhooks and callbacks, and do what is due", (*integrationCommand).serve)))
+		f.serve(c.integration(f, "serve", "Answer webhooks and callbacks, and do what is due",
+			(*integrationCommand).serve)))
 	x.Long = `An integration is that of a group (--group NAME) or of the actor (--as LOGIN).
 
 The apps' credentials are in the environment: SLACK_CLIENT_ID,
@@ -37,7 +44,8 @@ SLACK_CLIENT_SECRET, SLACK_SIGNING_SECRET, MAILCHIMP_CLIENT_ID and
 MAILCHIMP_CLIENT_SECRET. With a fake provider and none of them set they are
 those of this module's fakes.`
 	p := x.PersistentFlags()
-	p.StringVar(&f.public, "public-url", "", "the `URL` at which serve is reached (default http://127.0.0.1:8080/integrations)")
+	p.StringVar(&f.public,
+		"public-url", "", "the `URL` at which serve is reached (default http://127.0.0.1:8080/integrations)")
 	p.StringVar(&f.slackAPI, "slack-api", "", "the `URL` of a fake Slack")
 	p.StringVar(&f.mailchimpAPI, "mailchimp-api", "", "the `URL` of a fake Mailchimp")
 	p.StringVar(&f.afasAPI, "afas-api", "", "the `URL` of a fake AFAS")
@@ -45,7 +53,9 @@ those of this module's fakes.`
 }
 
 // integration makes a command that needs the services.
-func (c *cli) integration(f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error) *cobra.Command {
+func (c *cli) integration(
+	f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error,
+) *cobra.Command {
 	name, _, _ := strings.Cut(use, " ")
 	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 		out := &printed{c: c, keep: c.json && name != "serve"}
@@ -59,7 +69,9 @@ func (c *cli) integration(f *integrationFlags, use, short string, run func(*inte
 
 // connection makes a command about one connection to the service that is its
 // first argument.
-func (c *cli) connection(f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error) *cobra.Command {
+func (c *cli) connection(
+	f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error,
+) *cobra.Command {
 	return c.integration(f, use, short, func(i *integrationCommand, ctx context.Context, args []string) (err error) {
 		if i.of, err = i.connection(ctx, args[0]); err != nil {
 			return err
@@ -168,7 +180,7 @@ func (i *integrationCommand) link(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return i.c.say(map[string]any{"id": id}, func(w *tabwriter.Writer) { row(w, "linked", id) })
+	return i.c.tell(map[string]any{"id": id}, "linked", id)
 }
 
 // configure makes a draft. With settings it saves them too.
@@ -252,14 +264,16 @@ func (i *integrationCommand) show(ctx context.Context, _ []string) error {
 	for _, l := range letters {
 		list = append(list, dead{l.ID, l.Incoming, l.Died, l.Reason, l.Text})
 	}
-	v := map[string]any{"service": st.Service, "group": i.f.group, "enabled": st.Enabled, "state": st.State, "connected": st.Connected, "account": st.Account, "settings": st.Settings,
+	v := map[string]any{"service": st.Service, "group": i.f.group, "enabled": st.Enabled, "state": st.State,
+		"connected": st.Connected, "account": st.Account, "settings": st.Settings,
 		"problem": st.Problem, "waiting": st.Waiting, "dead": list}
 	if !st.Webhook.IsZero() {
 		v["webhook_url"] = st.Webhook.Reveal()
 	}
 	return i.c.say(v, func(w *tabwriter.Writer) {
 		row(w, st.Title, st.State)
-		for _, line := range [][2]string{{"account", st.Account}, {"settings", string(st.Settings)}, {"webhook", st.Webhook.Reveal()}, {"problem", st.Problem}} {
+		for _, line := range [][2]string{{"account", st.Account}, {"settings", string(st.Settings)},
+			{"webhook", st.Webhook.Reveal()}, {"problem", st.Problem}} {
 			if line[1] != "" {
 				row(w, line[0], line[1])
 			}

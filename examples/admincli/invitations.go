@@ -13,19 +13,20 @@ import (
 
 func (c *cli) invitationsCommands() *cobra.Command {
 	return c.group("invitations", "The invitations of users who have not come in yet",
-		c.command("list", "List pending users with the state of their invitations", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.listInvitations(ctx, s) }),
+		c.command("list", "List pending users with the state of their invitations", c.listInvitations),
 		c.command("resend LOGIN…", "Send a new activation link to each; the old ones are dead", c.resend),
-		c.command("send", "Send the mails that are queued", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-			c.unsent()
-			n, err := c.sendMail(ctx, s)
-			if err != nil {
-				return err
-			}
-			return c.say(map[string]any{"sent": n}, func(w *tabwriter.Writer) { row(w, count(n, "mail", "mails")+" sent") })
-		}))
+		c.command("send", "Send the mails that are queued",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				c.unsent()
+				n, err := c.sendMail(ctx, s)
+				if err != nil {
+					return err
+				}
+				return c.tell(map[string]any{"sent": n}, count(n, "mail", "mails")+" sent")
+			}))
 }
 
-func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	type invitation struct {
 		Login   string                    `json:"login"`
 		Email   string                    `json:"email"`
@@ -89,5 +90,6 @@ func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, logins []string) e
 	case len(ids) == 1:
 		return c.done("a new link for " + logins[0] + " is queued; no mail has left yet")
 	}
-	return c.done(count(sent, "new link is", "new links are") + " on the way, " + count(len(ids)-sent, "is", "are") + " queued")
+	waiting := len(ids) - sent
+	return c.done(count(sent, "new link is", "new links are") + " on the way, " + count(waiting, "is", "are") + " queued")
 }

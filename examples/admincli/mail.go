@@ -22,7 +22,8 @@ type mailError struct {
 }
 
 func (e *mailError) Error() string {
-	return fmt.Sprintf("the command is done, but %s not leave: %s: put it right, and %s", count(e.failed, "mail did", "mails did"), e.last, e.next)
+	return fmt.Sprintf("the command is done, but %s not leave: %s: put it right, and %s", count(e.failed,
+		"mail did", "mails did"), e.last, e.next)
 }
 
 // Is makes it errMail.

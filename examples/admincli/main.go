@@ -58,7 +58,8 @@ type cli struct {
 // root makes the tree of all commands.
 func (c *cli) root() *cobra.Command {
 	x := c.group("admincli", "",
-		c.initCommand(), c.domainCommands(), c.importCommand(), c.exportCommand(), c.inviteCommand(), c.invitationsCommands(),
+		c.initCommand(), c.domainCommands(), c.importCommand(), c.exportCommand(), c.inviteCommand(),
+		c.invitationsCommands(),
 		c.usersCommands(), c.rolesCommands(), c.groupsCommands(),
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
@@ -69,13 +70,15 @@ func (c *cli) root() *cobra.Command {
 	x.CompletionOptions.DisableDefaultCmd = true
 	x.SetUsageTemplate(usageTemplate)
 	f := x.PersistentFlags()
-	f.StringVar(&c.db, "db", cmp.Or(c.db, "chatadmin.db"), "an SQLite `file`, postgres://…, or memory:, which ends with the command")
+	f.StringVar(&c.db, "db", cmp.Or(c.db, "chatadmin.db"),
+		"an SQLite `file`, postgres://…, or memory:, which ends with the command")
 	f.StringVar(&c.domain, "domain", "", "the `name` of the domain, if there are several")
 	f.StringVar(&c.as, "as", "", "the `login` of the actor (default: the host application)")
 	f.BoolVar(&c.json, "json", c.json, "write one JSON object to standard output")
 	f.StringVar(&c.mailDir, "mail-dir", c.mailDir, "write each mail into a `folder`")
 	f.StringVar(&c.smtp, "smtp", c.smtp, "send mails through the server at `host:port`, unencrypted")
-	f.StringVar(&c.keyFile, "key-file", c.keyFile, "the `file` of the keys that seal secrets (default: beside the database)")
+	f.StringVar(&c.keyFile,
+		"key-file", c.keyFile, "the `file` of the keys that seal secrets (default: beside the database)")
 	f.StringVar(&c.now, "now", c.now, "the clock, as a `time` such as 2026-01-02T15:04:05Z")
 	x.PersistentPreRunE = func(x *cobra.Command, _ []string) error {
 		if len(given(x, []string{"mail-dir", "smtp"})) > 1 {

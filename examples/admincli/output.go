@@ -31,9 +31,14 @@ func (c *cli) say(v any, text func(*tabwriter.Writer)) error {
 	return w.Flush()
 }
 
+// tell says a result in one row.
+func (c *cli) tell(v any, cells ...any) error {
+	return c.say(v, func(w *tabwriter.Writer) { row(w, cells...) })
+}
+
 // done says in a sentence what was done.
 func (c *cli) done(text string) error {
-	return c.say(map[string]any{"done": text}, func(w *tabwriter.Writer) { row(w, text) })
+	return c.tell(map[string]any{"done": text}, text)
 }
 
 // finish writes the object of --json: the result, the error, or both if the

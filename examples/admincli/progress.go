@@ -16,7 +16,8 @@ func (c *cli) progress(what string) func(chatadmin.Progress) {
 	}
 	return func(p chatadmin.Progress) {
 		if c.bar == nil {
-			c.bar = progressbar.NewOptions64(p.Total, progressbar.OptionSetWriter(c.err), progressbar.OptionSetDescription(what),
+			c.bar = progressbar.NewOptions64(p.Total, progressbar.OptionSetWriter(c.err),
+				progressbar.OptionSetDescription(what),
 				progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"),
 				progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
 		}

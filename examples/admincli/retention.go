@@ -38,32 +38,38 @@ type retentionRun struct {
 
 func (c *cli) retentionCommands() *cobra.Command {
 	return c.group("retention", "Delete messages and files that are older than the domain keeps them",
-		c.daysCommand("set DAYS", "Say after how many days messages and files are deleted; 0 keeps them", func(ctx context.Context, s *chatadmin.Scope, days int) error { return c.retain.SetDays(ctx, s, days) }),
-		c.command("show", "Show what is decided", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.showRetention(ctx, s) }),
+		c.daysCommand("set DAYS", "Say after how many days messages and files are deleted; 0 keeps them",
+			func(ctx context.Context, s *chatadmin.Scope, days int) error { return c.retain.SetDays(ctx, s, days) }),
+		c.command("show", "Show what is decided", c.showRetention),
 		c.planRetentionCommand(),
-		c.command("apply", "Delete what is older; what a legal hold covers stays", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-			p, err := c.retain.Plan(ctx, s, 0)
-			if err != nil {
-				return err
-			}
-			r, err := c.retain.Apply(ctx, s, p, c.progress("rows deleted"))
-			return c.sayRetained(ctx, s, r, err, false)
-		}),
-		c.command("resume ID", "Go on with a run that was interrupted", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-			r, err := c.retain.Resume(ctx, s, chatadmin.ID(args[0]), c.progress("rows deleted"))
-			return c.sayRetained(ctx, s, r, err, true)
-		}),
+		c.command("apply", "Delete what is older; what a legal hold covers stays",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				p, err := c.retain.Plan(ctx, s, 0)
+				if err != nil {
+					return err
+				}
+				r, err := c.retain.Apply(ctx, s, p, c.progress("rows deleted"))
+				return c.sayRetained(ctx, s, r, err, false)
+			}),
+		c.command("resume ID", "Go on with a run that was interrupted",
+			func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+				r, err := c.retain.Resume(ctx, s, chatadmin.ID(args[0]), c.progress("rows deleted"))
+				return c.sayRetained(ctx, s, r, err, true)
+			}),
 		c.command("list", "List the runs, and what went", c.listRetention),
-		c.hostOnly(c.daysCommand("limit DAYS", "Say how long the domain may keep things at most; 0 lets it decide (without --as)", func(ctx context.Context, s *chatadmin.Scope, days int) error {
-			return c.retain.SetLimit(ctx, s.Domain(), days)
-		})),
-		c.hostOnly(c.command("run-due", "Do what a worker of the application does once a day (without --as)", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-			all, err := c.retain.RunDue(ctx, s.Domain())
-			if err != nil {
-				return err
-			}
-			return c.sayRuns(ctx, s, all)
-		})))
+		c.hostOnly(c.daysCommand("limit DAYS",
+			"Say how long the domain may keep things at most; 0 lets it decide (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, days int) error {
+				return c.retain.SetLimit(ctx, s.Domain(), days)
+			})),
+		c.hostOnly(c.command("run-due", "Do what a worker of the application does once a day (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				all, err := c.retain.RunDue(ctx, s.Domain())
+				if err != nil {
+					return err
+				}
+				return c.sayRuns(ctx, s, all)
+			})))
 }
 
 // hostOnly refuses a command in the name of a user.
@@ -74,7 +80,8 @@ func (c *cli) hostOnly(x *cobra.Command) *cobra.Command {
 			return run(x, args)
 		}
 		c.begun = true
-		return fmt.Errorf("%s is for the application itself, leave out --as: %w", x.CommandPath(), chatadmin.ErrForbidden)
+		return fmt.Errorf("%s is for the application itself, leave out --as: %w", x.CommandPath(),
+			chatadmin.ErrForbidden)
 	}
 	return x
 }
@@ -86,7 +93,7 @@ func (c *cli) daysCommand(use, short string, decide func(context.Context, *chata
 		if err := decide(ctx, s, days); err != nil {
 			return err
 		}
-		return c.showRetention(ctx, s)
+		return c.showRetention(ctx, s, nil)
 	})
 	return checked(x, func(args []string) (err error) {
 		if days, err = strconv.Atoi(args[0]); err != nil {
@@ -96,7 +103,7 @@ func (c *cli) daysCommand(use, short string, decide func(context.Context, *chata
 	})
 }
 
-func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	p, err := c.retain.Policy(ctx, s)
 	if err != nil {
 		return err
@@ -115,7 +122,8 @@ func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope) error {
 
 func (c *cli) planRetentionCommand() *cobra.Command {
 	days := 0
-	x := c.command("plan", "Say what would go, and change nothing", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.planRetention(ctx, s, days) })
+	x := c.command("plan", "Say what would go, and change nothing",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.planRetention(ctx, s, days) })
 	x.Flags().IntVar(&days, "days", 0, "as if this number of days were decided")
 	return x
 }
@@ -182,7 +190,8 @@ func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention
 	}
 	shown := []retentionRun{}
 	for _, r := range all {
-		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Days, r.Before, r.Planned, r.Removed, r.Begun, r.Ended, r.State == retention.Done})
+		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Days, r.Before, r.Planned,
+			r.Removed, r.Begun, r.Ended, r.State == retention.Done})
 	}
 	return shown, nil
 }

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/twofa"
 )
 
-// rotateKey puts a new key in front of the old ones, seals everything with it, and takes the old ones out when every domain is done.
-func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
+// rotateKey puts a new key in front of the old ones, seals everything with it,
+// and takes the old ones out when every domain is done.
+func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	if s.Actor() != chatadmin.HostActor {
 		return fmt.Errorf("only the application itself changes keys: %w", chatadmin.ErrForbidden)
 	}
@@ -71,5 +71,5 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
 	if err := writeKeys(c.keyFileName(), []keyring.Key{k}, true); err != nil {
 		return err
 	}
-	return c.say(map[string]any{"key": k.ID, "sealed": total.Sealed}, func(w *tabwriter.Writer) { row(w, "sealed with the new key", total.Sealed) })
+	return c.tell(map[string]any{"key": k.ID, "sealed": total.Sealed}, "sealed with the new key", total.Sealed)
 }

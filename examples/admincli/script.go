@@ -13,20 +13,21 @@ import (
 // whole call with its own global flags; those of the script are the defaults.
 func (c *cli) scriptCommand() *cobra.Command {
 	keepGoing := false
-	x := c.globalCommand("script FILE|-", "Run a file of commands, one a line, against one store", func(ctx context.Context, _ *cobra.Command, args []string) error {
-		if c.store == nil {
-			store, closeStore, err := openStore(ctx, c.db)
-			if err != nil {
-				return err
+	x := c.globalCommand("script FILE|-", "Run a file of commands, one a line, against one store",
+		func(ctx context.Context, _ *cobra.Command, args []string) error {
+			if c.store == nil {
+				store, closeStore, err := openStore(ctx, c.db)
+				if err != nil {
+					return err
+				}
+				defer closeStore()
+				c.store = store
 			}
-			defer closeStore()
-			c.store = store
-		}
-		if c.phones == nil {
-			c.phones = openPhones(c.db)
-		}
-		return c.script(ctx, args[0], keepGoing)
-	})
+			if c.phones == nil {
+				c.phones = openPhones(c.db)
+			}
+			return c.script(ctx, args[0], keepGoing)
+		})
 	x.Long = `Each line is a command with its flags, quoted as in a shell. A line that begins
 with # is a comment. The first line that fails ends the script.`
 	x.Flags().BoolVar(&keepGoing, "keep-going", false, "run the other lines too")
@@ -57,7 +58,8 @@ func (c *cli) script(ctx context.Context, name string, keepGoing bool) error {
 				return err
 			}
 		}
-		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, phones: c.phones, db: c.db, json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
+		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, phones: c.phones, db: c.db,
+			json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
 		if code := one.main(ctx, words); code != 0 {
 			if failed++; !keepGoing {
 				return fmt.Errorf("the script stopped at line %d", n)
@@ -71,7 +73,8 @@ func (c *cli) script(ctx context.Context, name string, keepGoing bool) error {
 	return lines.Err()
 }
 
-// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep them.
+// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep
+// them.
 func fields(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

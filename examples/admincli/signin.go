@@ -56,10 +56,11 @@ type signinCall struct {
 
 func (c *cli) signinCommand() *cobra.Command {
 	call := signinCall{}
-	x := c.command("signin LOGIN", "Decide a sign-in, as the host's login page does", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		call.a.Login = args[0]
-		return c.signin(ctx, s, call)
-	})
+	x := c.command("signin LOGIN", "Decide a sign-in, as the host's login page does",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			call.a.Login = args[0]
+			return c.signin(ctx, s, call)
+		})
 	x.Long = `signin stands for the host, which says whether the password was right: it was,
 unless --password-ok=false is given. With --password-stdin the password is read
 and compared with the one that was set by activate-link. With --challenge the
@@ -83,7 +84,8 @@ if the domain allows it.`
 func (c *cli) signin(ctx context.Context, s *chatadmin.Scope, call signinCall) (err error) {
 	var d signin.Decision
 	if call.challenge != "" {
-		if o, err := c.twofa.Open(ctx, s.Domain(), call.challenge); err == nil { // otherwise the gate says what is wrong
+		// If the challenge cannot be opened, the gate says what is wrong.
+		if o, err := c.twofa.Open(ctx, s.Domain(), call.challenge); err == nil {
 			if user, err := c.id(ctx, s, call.a.Login); err != nil || user != o.User {
 				return usage("signin: this challenge is not one of %q", chatadmin.Cut(call.a.Login))
 			}
@@ -109,7 +111,8 @@ func (c *cli) signin(ctx context.Context, s *chatadmin.Scope, call signinCall) (
 
 // attemptFlags are those that say how somebody signs in.
 func attemptFlags(x *cobra.Command, client *signin.Client, method *signin.Method) {
-	choose(x, client, "client", "the client, by the host's own evidence", signin.Web, signin.Desktop, signin.Mac, signin.IOS, signin.Android, signin.UnknownClient)
+	choose(x, client, "client", "the client, by the host's own evidence", signin.Web, signin.Desktop,
+		signin.Mac, signin.IOS, signin.Android, signin.UnknownClient)
 	choose(x, method, "method", "the first factor", signin.Password, signin.Google, signin.SAML)
 }
 
@@ -131,7 +134,8 @@ func (c *cli) sayDecision(d signin.Decision, qr string) error {
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		row(w, "decision", v.Decision)
-		for _, f := range [][2]string{{"reason", v.Reason}, {"challenge", v.Challenge}, {"kind", v.Kind}, {"trust token", v.Trust}, {"session", v.Session}} {
+		for _, f := range [][2]string{{"reason", v.Reason}, {"challenge", v.Challenge}, {"kind", v.Kind},
+			{"trust token", v.Trust}, {"session", v.Session}} {
 			if f[1] != "" {
 				row(w, f[0], f[1])
 			}
@@ -167,14 +171,15 @@ func (c *cli) password() (string, error) {
 
 func (c *cli) activateLinkCommand() *cobra.Command {
 	stdin := false
-	x := c.globalCommand("activate-link TOKEN", "Set the first password of a user, by the mailed link", func(ctx context.Context, _ *cobra.Command, args []string) error {
-		closeStore, err := c.open(ctx, "activate-link")
-		if err != nil {
-			return err
-		}
-		defer closeStore()
-		return c.activateLink(ctx, args[0], stdin)
-	})
+	x := c.globalCommand("activate-link TOKEN", "Set the first password of a user, by the mailed link",
+		func(ctx context.Context, _ *cobra.Command, args []string) error {
+			closeStore, err := c.open(ctx, "activate-link")
+			if err != nil {
+				return err
+			}
+			defer closeStore()
+			return c.activateLink(ctx, args[0], stdin)
+		})
 	x.Long = `activate-link does what a user does who follows the mailed link. The password is
 the first line of standard input. Without --password-stdin the command only
 tells whose link it is.`
@@ -188,7 +193,7 @@ func (c *cli) activateLink(ctx context.Context, token string, stdin bool) error 
 		if err != nil {
 			return err
 		}
-		return c.say(map[string]string{"login": u.Login}, func(w *tabwriter.Writer) { row(w, "a link of", u.Login) })
+		return c.tell(map[string]string{"login": u.Login}, "a link of", u.Login)
 	}
 	typed, err := c.password()
 	if err != nil {
@@ -202,5 +207,5 @@ func (c *cli) activateLink(ctx context.Context, token string, stdin bool) error 
 	if err != nil {
 		return err
 	}
-	return c.say(map[string]string{"login": u.Login}, func(w *tabwriter.Writer) { row(w, "the password is set; sign in as", u.Login) })
+	return c.tell(map[string]string{"login": u.Login}, "the password is set; sign in as", u.Login)
 }

@@ -20,14 +20,19 @@ func isServer(db string) bool {
 
 // openStore opens what --db names.
 func openStore(ctx context.Context, name string) (chatadmin.Store, func(), error) {
-	driver, dsn, dialect := "sqlite", "file:"+name+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite
+	driver,
+		dsn,
+		dialect := "sqlite",
+		"file:"+name+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite
 	switch {
 	case name == "memory:":
 		return memstore.New(nil), func() {}, nil
 	case isServer(name):
 		driver, dsn, dialect = "pgx", name, sqlstore.PostgreSQL
-	case strings.ContainsAny(name, "?#%") || strings.Index(name, ":") > 1 || name == "": // one letter is a Windows drive
-		return nil, nil, usage("--db: name a file, postgres://… or memory:") // not what was given: it may hold a password
+	case strings.ContainsAny(name, "?#%") || name == "" ||
+		strings.Index(name, ":") > 1: // one letter is a Windows drive
+		// The name is not repeated: it may hold a password.
+		return nil, nil, usage("--db: name a file, postgres://… or memory:")
 	}
 	if dialect == sqlstore.SQLite {
 		if err := createPrivate(name); err != nil {

@@ -17,7 +17,9 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// openTwoFactor makes two-factor authentication part of the library: what changes users acts on it. Only commands that sign somebody in, or change keys, need the keys.
+// openTwoFactor makes two-factor authentication part of the library: what
+// changes users acts on it. Only commands that sign somebody in, or change
+// keys, need the keys.
 func (c *cli) openTwoFactor(command string) error {
 	var ring *keyring.Ring
 	if command == "signin" || command == "2fa" {
@@ -34,29 +36,33 @@ func (c *cli) twoFactorCommands() *cobra.Command {
 	return c.group("2fa", "Two-factor authentication",
 		c.command("show", "Show the policy in force", c.showPolicy),
 		c.modeCommand(),
-		c.command("reset LOGIN…", "Let users set it up anew when they sign in next", func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
-			ids, err := c.ids(ctx, s, logins)
-			if err != nil {
-				return err
-			}
-			if err := c.twofa.Reset(ctx, s, ids...); err != nil {
-				return err
-			}
-			c.unsent()
-			if _, err := c.sendMail(ctx, s); err != nil {
-				return err
-			}
-			return c.done(count(len(ids), "user sets", "users set") + " it up anew at the next sign-in")
-		}),
+		c.command("reset LOGIN…", "Let users set it up anew when they sign in next",
+			func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+				ids, err := c.ids(ctx, s, logins)
+				if err != nil {
+					return err
+				}
+				if err := c.twofa.Reset(ctx, s, ids...); err != nil {
+					return err
+				}
+				c.unsent()
+				if _, err := c.sendMail(ctx, s); err != nil {
+					return err
+				}
+				return c.done(count(len(ids), "user sets", "users set") + " it up anew at the next sign-in")
+			}),
 		c.explainCommand(),
 		c.ofUser("recovery LOGIN", "Make new recovery codes, which are shown once", c.recovery),
 		c.ofUser("trusted LOGIN", "List browsers and desktop clients that are not asked again", c.trusted),
-		c.command("revoke-trusted LOGIN [ID…]", "Ask remembered clients again: those with these IDs, or all", c.revokeTrusted),
-		c.command("rotate-key", "Seal all secrets with a new key", func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.rotateKey(ctx, s) }))
+		c.command("revoke-trusted LOGIN [ID…]",
+			"Ask remembered clients again: those with these IDs, or all", c.revokeTrusted),
+		c.command("rotate-key", "Seal all secrets with a new key", c.rotateKey))
 }
 
 // ofUser makes a command about one user.
-func (c *cli) ofUser(use, short string, run func(context.Context, *chatadmin.Scope, chatadmin.ID) error) *cobra.Command {
+func (c *cli) ofUser(
+	use, short string, run func(context.Context, *chatadmin.Scope, chatadmin.ID) error,
+) *cobra.Command {
 	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 		user, err := c.id(ctx, s, args[0])
 		if err != nil {
@@ -70,24 +76,27 @@ func (c *cli) modeCommand() *cobra.Command {
 	var validity string
 	recovery, planOnly := false, false
 	var x *cobra.Command
-	x = c.command("mode off|email|authenticator", "Choose what is asked for beside the password", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-		p, err := policy(ctx, s)
-		if err != nil {
-			return err
-		}
-		p.Mode = twofa.Mode(args[0])
-		if x.Flags().Changed("validity") {
-			if p.Validity, err = period(validity); err != nil {
+	x = c.command("mode off|email|authenticator", "Choose what is asked for beside the password",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			p, err := policy(ctx, s)
+			if err != nil {
 				return err
 			}
-		}
-		if x.Flags().Changed("recovery") || p.Mode != twofa.Authenticator {
-			p.Recovery = recovery // only authenticators have recovery codes
-		}
-		return c.setMode(ctx, s, p, planOnly)
-	})
-	x.Flags().StringVar(&validity, "validity", "", "how long a client is not asked again, as 30d or 12h; 0 asks every time (default: as it is)")
-	x.Flags().BoolVar(&recovery, "recovery", false, "let users have recovery codes; --recovery=false ends them (default: as it is)")
+			p.Mode = twofa.Mode(args[0])
+			if x.Flags().Changed("validity") {
+				if p.Validity, err = period(validity); err != nil {
+					return err
+				}
+			}
+			if x.Flags().Changed("recovery") || p.Mode != twofa.Authenticator {
+				p.Recovery = recovery // only authenticators have recovery codes
+			}
+			return c.setMode(ctx, s, p, planOnly)
+		})
+	x.Flags().StringVar(&validity,
+		"validity", "", "how long a client is not asked again, as 30d or 12h; 0 asks every time (default: as it is)")
+	x.Flags().BoolVar(&recovery,
+		"recovery", false, "let users have recovery codes; --recovery=false ends them (default: as it is)")
 	x.Flags().BoolVar(&planOnly, "plan", false, "say what it would do, and change nothing")
 	return checked(x, func([]string) error {
 		if x.Flags().Changed("validity") {
@@ -115,11 +124,12 @@ func (c *cli) showPolicy(ctx context.Context, s *chatadmin.Scope, _ []string) er
 	if p.Mode == "" {
 		p.Mode = twofa.Off
 	}
-	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery}, func(w *tabwriter.Writer) {
-		row(w, "mode", p.Mode)
-		row(w, "validity", span(p.Validity))
-		row(w, "recovery codes", p.Recovery)
-	})
+	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery},
+		func(w *tabwriter.Writer) {
+			row(w, "mode", p.Mode)
+			row(w, "validity", span(p.Validity))
+			row(w, "recovery codes", p.Recovery)
+		})
 }
 
 func (c *cli) revokeTrusted(ctx context.Context, s *chatadmin.Scope, args []string) error {
@@ -140,9 +150,10 @@ func (c *cli) revokeTrusted(ctx context.Context, s *chatadmin.Scope, args []stri
 
 func (c *cli) explainCommand() *cobra.Command {
 	client, method := signin.Web, signin.Password
-	x := c.ofUser("explain LOGIN", "Tell what a user would be asked, and why", func(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
-		return c.explain(ctx, s, user, client, method)
-	})
+	x := c.ofUser("explain LOGIN", "Tell what a user would be asked, and why",
+		func(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
+			return c.explain(ctx, s, user, client, method)
+		})
 	attemptFlags(x, &client, &method)
 	return x
 }
@@ -180,23 +191,26 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 		logins = append(logins, name(id))
 	}
 	warnings := append([]string{}, plan.Warnings...)
-	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery, "applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings}, func(w *tabwriter.Writer) {
-		row(w, "mode", p.Mode)
-		row(w, "validity", span(p.Validity))
-		row(w, "in force", !planOnly)
-		for _, kind := range slices.Sorted(maps.Keys(plan.Counts)) {
-			row(w, kind, plan.Counts[kind])
-		}
-		for _, text := range warnings {
-			row(w, "warning", text)
-		}
-		for _, login := range logins {
-			row(w, "cannot pass", login)
-		}
-	})
+	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery,
+		"applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings},
+		func(w *tabwriter.Writer) {
+			row(w, "mode", p.Mode)
+			row(w, "validity", span(p.Validity))
+			row(w, "in force", !planOnly)
+			for _, kind := range slices.Sorted(maps.Keys(plan.Counts)) {
+				row(w, kind, plan.Counts[kind])
+			}
+			for _, text := range warnings {
+				row(w, "warning", text)
+			}
+			for _, login := range logins {
+				row(w, "cannot pass", login)
+			}
+		})
 }
 
-func (c *cli) explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, client signin.Client, method signin.Method) error {
+func (c *cli) explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, client signin.Client,
+	method signin.Method) error {
 	e, err := c.twofa.Explain(ctx, s, user, client, method)
 	if err != nil {
 		return err
@@ -250,7 +264,8 @@ func (c *cli) trusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID
 	return c.say(map[string]any{"trusted": clients}, func(w *tabwriter.Writer) {
 		row(w, "ID", "CLIENT", "SINCE", "USED", "UNTIL")
 		for _, t := range clients {
-			row(w, t.ID, t.Client, t.Since.Format(time.RFC3339), t.Used.Format(time.RFC3339), t.Until.Format(time.RFC3339))
+			row(w, t.ID, t.Client, t.Since.Format(time.RFC3339), t.Used.Format(time.RFC3339),
+				t.Until.Format(time.RFC3339))
 		}
 	})
 }

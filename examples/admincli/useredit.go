@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,8 +13,10 @@ import (
 type userFields struct{ flags *pflag.FlagSet }
 
 func addFields(x *cobra.Command) userFields {
-	for name, help := range map[string]string{"email": "the e-mail `address`", "name": "the display `name`", "first-name": "the first `name`", "last-name": "the last `name`",
-		"title": "the job `title`", "mobile": "the phone `number`", "department": "the `department`", "manager": "the `login` of the manager"} {
+	for name, help := range map[string]string{"email": "the e-mail `address`", "name": "the display `name`",
+		"first-name": "the first `name`", "last-name": "the last `name`",
+		"title": "the job `title`", "mobile": "the phone `number`", "department": "the `department`",
+		"manager": "the `login` of the manager"} {
 		x.Flags().String(name, "", help)
 	}
 	return userFields{x.Flags()}
@@ -39,19 +40,21 @@ func (c *cli) createUserCommand() *cobra.Command {
 	var f userFields
 	var n chatadmin.NewUser
 	guest := false
-	x := c.command("create LOGIN", "Create a user, who is invited by mail", func(ctx context.Context, s *chatadmin.Scope, args []string) (err error) {
-		n.Login, n.Email, n.DisplayName, n.FirstName, n.LastName = args[0], f.text("email"), f.text("name"), f.text("first-name"), f.text("last-name")
-		n.Title, n.Phone, n.Department = f.text("title"), f.text("mobile"), f.text("department")
-		if guest {
-			n.Kind = chatadmin.Guest
-		}
-		if m := f.text("manager"); m != "" {
-			if n.Manager, err = c.id(ctx, s, m); err != nil {
-				return err
+	x := c.command("create LOGIN", "Create a user, who is invited by mail",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) (err error) {
+			n.Login, n.Email, n.DisplayName, n.FirstName, n.LastName = args[0], f.text("email"),
+				f.text("name"), f.text("first-name"), f.text("last-name")
+			n.Title, n.Phone, n.Department = f.text("title"), f.text("mobile"), f.text("department")
+			if guest {
+				n.Kind = chatadmin.Guest
 			}
-		}
-		return c.createUser(ctx, s, n)
-	})
+			if m := f.text("manager"); m != "" {
+				if n.Manager, err = c.id(ctx, s, m); err != nil {
+					return err
+				}
+			}
+			return c.createUser(ctx, s, n)
+		})
 	f = addFields(x)
 	x.Flags().BoolVar(&guest, "guest", false, "a guest of the company")
 	x.Flags().StringVar(&n.Role, "role", "", "the `role` (default member)")
@@ -70,18 +73,20 @@ func (c *cli) createUser(ctx context.Context, s *chatadmin.Scope, n chatadmin.Ne
 			return err
 		}
 	}
-	return c.say(shown(u), func(w *tabwriter.Writer) { row(w, "created", u.Login) })
+	return c.tell(shown(u), "created", u.Login)
 }
 
 func (c *cli) editUserCommand() *cobra.Command {
 	var f userFields
 	guest, member := false, false
-	x := c.command("edit LOGIN", `Change fields of a user; "" clears one`, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+	x := c.command("edit LOGIN", `Change fields of a user; "" clears one`, func(ctx context.Context,
+		s *chatadmin.Scope, args []string) error {
 		id, err := c.id(ctx, s, args[0])
 		if err != nil {
 			return err
 		}
-		e := chatadmin.UserEdit{Login: f.given("login"), Email: f.given("email"), DisplayName: f.given("name"), FirstName: f.given("first-name"), LastName: f.given("last-name"),
+		e := chatadmin.UserEdit{Login: f.given("login"), Email: f.given("email"),
+			DisplayName: f.given("name"), FirstName: f.given("first-name"), LastName: f.given("last-name"),
 			Title: f.given("title"), Phone: f.given("mobile"), Department: f.given("department")}
 		if m := f.given("manager"); m != nil {
 			e.Manager = new(chatadmin.ID)
@@ -101,7 +106,7 @@ func (c *cli) editUserCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.say(shown(u), func(w *tabwriter.Writer) { row(w, "saved", u.Login) })
+		return c.tell(shown(u), "saved", u.Login)
 	})
 	f = addFields(x)
 	x.Flags().String("login", "", "a new `login`")

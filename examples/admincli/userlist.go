@@ -130,7 +130,8 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Use
 }
 
 func shown(u chatadmin.User) user {
-	return user{Login: u.Login, Email: u.Email, Name: u.DisplayName, First: u.FirstName, Last: u.LastName, Title: u.Title, Mobile: u.Phone, E164: u.PhoneE164,
+	return user{Login: u.Login, Email: u.Email, Name: u.DisplayName, First: u.FirstName, Last: u.LastName,
+		Title: u.Title, Mobile: u.Phone, E164: u.PhoneE164,
 		Status: u.Status.String(), Denied: u.Denied, Kind: u.Kind.String(), Role: u.Role}
 }
 

@@ -12,16 +12,19 @@ import (
 )
 
 func (c *cli) usersCommands() *cobra.Command {
-	type change = func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error)
 	return c.group("users", "The users of the domain",
 		c.listUsersCommand(),
-		c.command("show LOGIN", "Show a user", func(ctx context.Context, s *chatadmin.Scope, args []string) error { return c.showUser(ctx, s, args[0]) }),
+		c.command("show LOGIN", "Show a user", c.showUser),
 		c.createUserCommand(), c.editUserCommand(),
-		c.changeUsers("deactivate", "End all access of users, and keep their data", "deactivated", func(s *chatadmin.Scope) change { return s.DeactivateUsers }),
-		c.changeUsers("activate", "Bring deactivated users back", "activated", func(s *chatadmin.Scope) change { return s.ActivateUsers }),
-		c.changeUsers("deny", "Deny users access until it is granted again", "denied", func(s *chatadmin.Scope) change { return s.DenyAccess }),
-		c.changeUsers("grant", "Lift a denial and a lock", "granted", func(s *chatadmin.Scope) change { return s.GrantAccess }),
-		c.changeUsers("unlock", "Lift a lock", "unlocked", func(s *chatadmin.Scope) change {
+		c.changeUsers("deactivate", "End all access of users, and keep their data", "deactivated",
+			func(s *chatadmin.Scope) changeUsers { return s.DeactivateUsers }),
+		c.changeUsers("activate", "Bring deactivated users back", "activated",
+			func(s *chatadmin.Scope) changeUsers { return s.ActivateUsers }),
+		c.changeUsers("deny", "Deny users access until it is granted again", "denied",
+			func(s *chatadmin.Scope) changeUsers { return s.DenyAccess }),
+		c.changeUsers("grant", "Lift a denial and a lock", "granted",
+			func(s *chatadmin.Scope) changeUsers { return s.GrantAccess }),
+		c.changeUsers("unlock", "Lift a lock", "unlocked", func(s *chatadmin.Scope) changeUsers {
 			return func(ctx context.Context, ids ...chatadmin.ID) ([]chatadmin.User, error) {
 				return nil, c.gate.Unlock(ctx, s, ids...)
 			}
@@ -29,8 +32,11 @@ func (c *cli) usersCommands() *cobra.Command {
 		c.command("resend-activation LOGIN", "Send a new activation link; the old one is dead", c.resend))
 }
 
+// changeUsers is a call of the library that does one thing to several users.
+type changeUsers = func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error)
+
 // changeUsers makes a command that does one thing to several users.
-func (c *cli) changeUsers(name, short, done string, change func(*chatadmin.Scope) func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error)) *cobra.Command {
+func (c *cli) changeUsers(name, short, done string, change func(*chatadmin.Scope) changeUsers) *cobra.Command {
 	return c.command(name+" LOGIN…", short, func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
 		ids, err := c.ids(ctx, s, logins)
 		if err != nil {
@@ -69,8 +75,8 @@ func (c *cli) id(ctx context.Context, s *chatadmin.Scope, login string) (chatadm
 	return ids[0], nil
 }
 
-func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, login string) error {
-	u, err := s.UserByLogin(ctx, login)
+func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) error {
+	u, err := s.UserByLogin(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -95,8 +101,10 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, login string) er
 		return err
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
-		for _, f := range [][2]any{{"login", v.Login}, {"e-mail", v.Email}, {"name", v.Name}, {"first name", v.First}, {"last name", v.Last}, {"title", v.Title},
-			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status", v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
+		for _, f := range [][2]any{{"login", v.Login}, {"e-mail", v.Email}, {"name", v.Name}, {"first name",
+			v.First}, {"last name", v.Last}, {"title", v.Title},
+			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status",
+				v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
 			{"groups", strings.Join(v.Groups, ", ")}} {
 			row(w, f[0], f[1])
 		}
