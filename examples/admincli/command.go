@@ -51,7 +51,7 @@ func (c *cli) globalCommand(
 		return run(x.Context(), x, args)
 	}
 	if !strings.Contains(use, "FILE") {
-		x.ValidArgsFunction = cobra.NoFileCompletions
+		x.ValidArgsFunction = completed(use)
 	}
 	return x
 }
@@ -116,6 +116,17 @@ func arguments(use string) cobra.PositionalArgs {
 			return usage("%s: write it as %s", path(x), x.UseLine())
 		}
 		return nil
+	}
+}
+
+// completed completes an argument of which use says the words: off|email.
+func completed(use string) cobra.CompletionFunc {
+	words := strings.Fields(use)[1:]
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) >= len(words) || !strings.Contains(words[len(args)], "|") {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return strings.Split(words[len(args)], "|"), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

@@ -391,7 +391,8 @@ func TestCompletion(t *testing.T) {
 	code, _, errs := s.run("completion", "tcsh")
 	require.Equal(t, 2, code)
 	require.Contains(t, errs, "powershell")
-	for typed, want := range map[string]string{"users list --status|": "deactivated", "users |de": "deactivate\t", "retention |run": "run-due", "signin a --method|": "saml", "completion |": "bash"} {
+	for typed, want := range map[string]string{"users list --status|": "deactivated", "users |de": "deactivate\t", "retention |run": "run-due", "signin a --method|": "saml", "completion |": "bash",
+		"2fa mode |": "authenticator", "groups posting Sales |": "everybody", "holds add |--rea": "--reason"} {
 		words, last, _ := strings.Cut(typed, "|")
 		out := s.ok(append(append([]string{"__complete"}, strings.Fields(words)...), last)...)
 		require.Contains(t, out, want, typed)

@@ -12,7 +12,6 @@ import (
 
 // completionCommand prints what makes a shell complete commands and flags.
 func (c *cli) completionCommand() *cobra.Command {
-	shells := []string{"bash", "zsh", "fish", "powershell"}
 	x := c.globalCommand("completion bash|zsh|fish|powershell", "Print the script that completes commands in a shell",
 		func(_ context.Context, x *cobra.Command, args []string) error {
 			generate, ok := map[string]func(io.Writer) error{
@@ -33,6 +32,5 @@ func (c *cli) completionCommand() *cobra.Command {
 		})
 	x.Long = `completion prints a script that completes commands and flags. For the present
 shell: source <(admincli completion bash)`
-	x.ValidArgs, x.ValidArgsFunction = shells, nil
 	return x
 }

@@ -12,8 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// phone is what a device keeps on itself. The command line keeps it for the
-// devices it registers, as if it were them.
+// phone is what a device keeps on itself. The command line keeps it for the devices it registers, as if it were them.
 type phone struct {
 	Domain    chatadmin.ID `json:"domain"`
 	User      string       `json:"user"` // the login, folded
@@ -28,8 +27,7 @@ type phones struct {
 	all  []phone
 }
 
-// openPhones keeps them beside the database: a file's own, or the working
-// folder's for a server.
+// openPhones keeps them beside the database: a file's own, or the working folder's for a server.
 func openPhones(db string) *phones {
 	switch {
 	case db == "memory:":
@@ -63,8 +61,7 @@ func (ps *phones) put(p phone) error {
 	if err := ps.load(); err != nil {
 		return err
 	}
-	ps.all = append(slices.DeleteFunc(ps.all,
-		func(q phone) bool { return q.Domain == p.Domain && q.User == p.User && q.DeviceID == p.DeviceID }), p)
+	ps.all = append(slices.DeleteFunc(ps.all, func(q phone) bool { return q.Domain == p.Domain && q.User == p.User && q.DeviceID == p.DeviceID }), p)
 	if ps.path == "" {
 		return nil
 	}
@@ -100,11 +97,9 @@ func (ps *phones) find(domain chatadmin.ID, user, id string) (phone, error) {
 	}
 	switch len(found) {
 	case 0:
-		return phone{}, fmt.Errorf("device %q was not registered by this command line: %w",
-			chatadmin.Cut(id), chatadmin.ErrNotFound)
+		return phone{}, fmt.Errorf("device %q was not registered by this command line: %w", chatadmin.Cut(id), chatadmin.ErrNotFound)
 	case 1:
 		return found[0], nil
 	}
-	return phone{}, fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id),
-		chatadmin.ErrInvalid)
+	return phone{}, fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id), chatadmin.ErrInvalid)
 }
