@@ -340,6 +340,21 @@ func TestPrivateFiles(t *testing.T) {
 	}
 }
 
+// A file for people's data is private even if it was there.
+func TestPrivateExport(t *testing.T) {
+	s := newSession(t, "officechat")
+	out := filepath.Join(t.TempDir(), "export.csv")
+	require.NoError(t, os.WriteFile(out, []byte("older, and longer than what follows, so that it must be cut off\n"), 0o644))
+	s.ok("export", out)
+	info, err := os.Stat(out)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	text, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "older")
+	s.ok("export", os.DevNull)
+}
+
 func TestWords(t *testing.T) {
 	require.Equal(t, "1 person", count(1, "person", "people"))
 	require.Equal(t, "0 people", count(0, "person", "people"))

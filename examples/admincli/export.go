@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +31,7 @@ func (c *cli) exportCommand() *cobra.Command {
 }
 
 func (c *cli) exportFile(ctx context.Context, s *chatadmin.Scope, name string, format csvimport.Format) error {
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := private(name)
 	if err != nil {
 		return err
 	}

@@ -44,3 +44,21 @@ func (s spooled) close() {
 		_ = os.Remove(s.Name())
 	}
 }
+
+// private creates a file that its owner alone can read, for what holds people's
+// data or secrets. A file that is there is emptied, and is private from then on.
+func private(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() { // no terminal, no pipe
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

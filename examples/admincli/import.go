@@ -175,7 +175,7 @@ func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, f
 	if result == "" {
 		return nil
 	}
-	out, err := os.OpenFile(result, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := private(result)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -116,6 +115,15 @@ func attemptFlags(x *cobra.Command, client *signin.Client, method *signin.Method
 	choose(x, method, "method", "the first factor", signin.Password, signin.Google, signin.SAML)
 }
 
+func writeQR(name string, png []byte) error {
+	f, err := private(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(png)
+	return errors.Join(err, f.Close())
+}
+
 func (c *cli) sayDecision(d signin.Decision, qr string) error {
 	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust}
 	if d.Allowed() {
@@ -126,7 +134,7 @@ func (c *cli) sayDecision(d signin.Decision, qr string) error {
 		if e := ch.Enrolment; e != nil {
 			v.Enroll = &enrolment{e.URI, e.Secret}
 			if qr != "" {
-				if err := os.WriteFile(qr, e.QR, 0o600); err != nil {
+				if err := writeQR(qr, e.QR); err != nil {
 					return err
 				}
 			}
