@@ -310,6 +310,8 @@ func TestModeKeepsThePolicy(t *testing.T) {
 	policy("email", "720h0m0s", false)
 	s.ok("--mail-dir", t.TempDir(), "2fa", "mode", "email", "--validity", "0")
 	policy("email", "0s", false)
+	_, _, errs := s.run("signin", "boss@acme.example", "--client", "web")
+	require.Contains(t, errs, "no mail is sent", "the code")
 }
 
 // An error that is several things at once has one code, whatever the order.

@@ -62,7 +62,7 @@ func (p *postman) err() error {
 	if p.failed == 0 {
 		return nil
 	}
-	return &mailError{p.failed, p.last, cmp.Or(p.next, "send what is queued with invitations send")}
+	return &mailError{p.failed, p.last, cmp.Or(p.next, "try again in a few minutes with invitations send")}
 }
 
 // openMail makes the mailer that the flags ask for, nil for none.

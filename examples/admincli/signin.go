@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/twofa"
 )
 
 // policies makes what takes part in every change, and in every sign-in.
@@ -104,6 +105,9 @@ func (c *cli) signin(ctx context.Context, s *chatadmin.Scope, call signinCall) (
 	}
 	if _, err := c.sendMail(ctx, s); err != nil { // notices that follow from it
 		return err
+	}
+	if d.Challenge != nil && d.Challenge.Kind == string(twofa.Email) {
+		c.unsent()
 	}
 	return c.sayDecision(d, call.qr)
 }
