@@ -14,6 +14,9 @@ import (
 // seenFor is how long an event is remembered after it was done: longer than any provider repeats it.
 const seenFor = 24 * time.Hour
 
+// mostWait is the longest that an event may wait for one that covers it.
+const mostWait = time.Hour
+
 var (
 	errNoHook = errors.New("there is no such address")
 	errStale  = errors.New("the connection has changed")
@@ -130,7 +133,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 	covers = map[string]bool{}
 	for _, e := range acc.Events {
 		d := inData{At: now, Data: e.Data}
-		if e.Wait > 0 {
+		if e.Wait = min(max(e.Wait, 0), mostWait); e.Wait > 0 {
 			d.From = now.Add(e.Wait)
 		}
 		if err := add(e.Key, c.Owner, now.Add(e.Wait), d); err != nil {

@@ -36,8 +36,9 @@ type DeadLetter struct {
 }
 
 // bury makes the changes that give a record up. What came in stays remembered against repetition.
-func (x *Integrations) bury(r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
+func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
 	of, now := ofItem(r), x.admin.Now()
+	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
 	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, r.Data, now, why}) // r.Data was read as JSON
 	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
@@ -93,17 +94,30 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 // Retry queues a dead letter again, in its old place: it goes before what is waiting. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(d.Data, &fields); err != nil {
-			return nil, err
-		}
-		if fields["first"] == nil {
-			fields["first"] = fields["at"]
-		}
-		fields["at"], _ = json.Marshal(now) // a time cannot fail
-		data, err := encode(fields)
+		data, err := requeued(d.Data, now)
 		return &chatadmin.Record{Key: chatadmin.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
 	})
+}
+
+// requeued is the data of a record that waits from now on. When it came first is
+// kept.
+func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if fields == nil {
+		return nil, errDamaged
+	}
+	var at time.Time
+	if raw := fields["at"]; raw != nil && json.Unmarshal(raw, &at) != nil {
+		return nil, errDamaged
+	}
+	if fields["first"] == nil && fields["at"] != nil && !at.After(now) {
+		fields["first"] = fields["at"]
+	}
+	fields["at"], _ = json.Marshal(now) // a time cannot fail
+	return encode(fields)
 }
 
 // Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.

@@ -3,6 +3,8 @@ package integrations
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -86,6 +88,7 @@ type work struct {
 	line  lineData
 	items []chatadmin.Record
 	until time.Time // of the lease
+	off   bool      // the service is disabled, or the domain is not active
 }
 
 // run takes the line, handles what waits in it, and gives it back. It returns how much was done or put off.
@@ -112,16 +115,26 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			break
 		}
 		var changes []chatadmin.Change[chatadmin.Record]
+		delivered := false
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
+		place := placeOf(k.items[0])
 		changes, failed = f(one, k.svc, k.conn, &k.items[0])
-		if cancel(); failed != nil && !errors.Is(failed, errGone) {
-			if changes, failed = k.failed(k.items[0], failed); failed != nil {
+		if cancel(); failed == nil {
+			delivered = true
+		} else if !errors.Is(failed, errGone) {
+			if now := placeOf(k.items[0]); now != "" && now != place {
+				k.line.Tries = 0 // the look-up has gone on
+			}
+			if changes, failed = k.failed(ctx, k.items[0], failed); failed != nil {
 				break
 			}
 		}
 		if failed == nil {
 			if err = k.commit(ctx, changes); err != nil {
 				break
+			}
+			if delivered {
+				k.line.moved(k.x.admin.Now())
 			}
 		}
 		failed, k.items = nil, k.items[1:]
@@ -144,8 +157,8 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 		if k.line.held(w.Now()) {
 			return nil
 		}
-		until := k.line.Paused
-		if k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive {
+		until := k.line.pausedUntil(w.Now())
+		if k.off = k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive; k.off {
 			until = w.Now().Add(time.Minute)
 		}
 		if w.Now().Before(until) {
@@ -153,7 +166,7 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 			return err
 		}
 		mine = true
-		k.line.Leased, k.line.Paused = k.until, time.Time{}
+		k.line.Leased, k.line.Paused, k.line.Since = k.until, time.Time{}, time.Time{}
 		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
@@ -178,21 +191,31 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 	return d.On && set.State == chatadmin.DomainActive, err
 }
 
-// putOff makes what is due before a time due then, or gives up what has waited for a day. It reads the items again, since a deletion may have taken some out of the queue.
+// putOff makes what is due before a time due then, or gives up what has waited
+// for a day. It reads the items again, since a deletion may have taken some out
+// of the queue.
 func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.Record, until time.Time) (int, error) {
 	rs, err := again(ctx, w, items)
 	if err != nil {
 		return 0, err
 	}
+	slices.SortFunc(rs, func(a, b chatadmin.Record) int { return strings.Compare(a.ID, b.ID) })
 	var changes []chatadmin.Change[chatadmin.Record]
-	for _, r := range rs {
+	for i, r := range rs {
 		switch {
-		case isDone(r) || !r.Due.Before(until):
-		case queued(r).Before(w.Now().Add(-giveUp)):
-			changes = append(changes, k.x.bury(r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
-		default:
+		case isDone(r):
+		case k.expired(r, w.Now()):
+			changes = append(changes, k.x.bury(ctx, r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
+		case r.Due.Before(until) || i == 0 && r.Due.After(until) || queued(r).After(w.Now().Add(drift)):
 			was := r.Rev
-			r.Due = until
+			if r.Due = until; i > 0 { // the first one is enough: whoever deals with it takes the whole line
+				r.Due = until.Add(time.Minute)
+			}
+			if queued(r).After(w.Now().Add(drift)) { // told by a clock that was ahead
+				if r.Data, err = requeued(r.Data, w.Now()); err != nil {
+					return 0, err
+				}
+			}
 			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
 		}
 	}
@@ -219,16 +242,26 @@ func orElse(s, other string) string {
 }
 
 // failed decides what a failure means: nil and changes, if it concerns this one message, which is given up; else the failure, which stops the line for a while.
-func (k *work) failed(r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
+func (k *work) failed(ctx context.Context, r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
 	var p *ProviderError
 	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
 	if errors.As(err, &p) {
 		again = p.Again || p.SignIn || p.Unsure
 	}
-	if again && (queued(r).After(k.x.admin.Now().Add(-giveUp)) || errors.Is(err, context.Canceled)) {
+	if again && (!k.expired(r, k.x.admin.Now()) || errors.Is(err, context.Canceled)) {
 		return nil, err
 	}
-	return k.x.bury(r, sentence(err)), nil
+	return k.x.bury(ctx, r, sentence(err)), nil
+}
+
+// expired reports whether a record has waited long enough to be given up. While
+// the service is disabled that is a day; otherwise a day in which its queue
+// delivered nothing.
+func (k *work) expired(r chatadmin.Record, now time.Time) bool {
+	if k.off {
+		return queued(r).Before(now.Add(-giveUp))
+	}
+	return k.line.expired(queued(r), now)
 }
 
 // sentence is what an admin may read of a failure.

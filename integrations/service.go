@@ -101,13 +101,17 @@ type Accepted struct {
 	Account json.RawMessage // where not nil, it takes the place of Connection.Account in the same transaction
 	Type    string          // content type of the answer; the status is 200
 	Body    string
+	// Ignored tells why something was not kept that an admin may miss, in a few
+	// words for each. It is counted by these words, see Status.Ignored; use few
+	// different ones, and none from outside.
+	Ignored []string
 }
 
 // Event is one thing that has happened at the provider. It is kept once per Key for a day.
 type Event struct {
 	Key   string          // at most 100 bytes: the same whenever the provider tells of it again, in whatever form. Events that wait together go by key
 	Data  json.RawMessage // at most 512 KiB
-	Wait  time.Duration   // not handed to Receive before; time for a better event to cover it
+	Wait  time.Duration   // not handed to Receive before, at most an hour; time for a better event to cover it
 	Cover []string        // keys of events that this one makes superfluous, whether they came already (and wait) or come later
 }
 
@@ -142,6 +146,12 @@ type Outgoing struct {
 	Fields map[string]string // of Link
 	Queued time.Time         // when the host told of it
 	Tried  bool              // an earlier attempt may have succeeded: look for Key before sending it again, where the provider lets you
+	// Since is the earliest time at which an attempt may have succeeded. It is
+	// zero if nothing is known of it.
+	Since time.Time
+	// Place is ProviderError.Place of the attempt before: where looking for Key
+	// goes on.
+	Place string
 }
 
 // Sent is what the provider says of a message.
