@@ -73,10 +73,16 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 			return Accepted{}, errNoHook
 		}
 		acc, err := svc.Accept(c, r)
-		if err != nil || !c.Saved || len(acc.Events) == 0 && acc.Account == nil {
+		if err != nil || !c.Saved {
 			return acc, err
 		}
-		if err = x.keep(ctx, c, acc); !errors.Is(err, errStale) {
+		if len(acc.Events) > 0 || acc.Account != nil {
+			err = x.keep(ctx, c, acc)
+		}
+		if err == nil {
+			x.tally(ctx, t.Domain, of, acc.Ignored)
+		}
+		if !errors.Is(err, errStale) {
 			return acc, err
 		}
 	}
@@ -120,7 +126,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 
 // accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
-	now := x.admin.Now()
+	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
 		d.Version = version
 		data, err := json.Marshal(d)

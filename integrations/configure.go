@@ -23,6 +23,9 @@ type Status struct {
 	Problem   string // what stands in the way, in a sentence
 	Waiting   int    // messages queued, counted up to 1,000 either way
 	Dead      int    // messages given up, counted up to 1,000: see DeadLetters
+	// Ignored tells what was not carried since the first draft, and why, sorted by
+	// reason.
+	Ignored []Ignored
 }
 
 // view loads a connection for its admin.
@@ -122,6 +125,9 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 		if st.Problem == "" {
 			st.Problem = line.Problem
 		}
+	}
+	if st.Ignored, err = x.ignored(ctx, s.Domain(), of); err != nil {
+		return Status{}, err
 	}
 	st.Waiting, st.Dead, err = x.countQueued(ctx, s.Domain(), of)
 	return st, err

@@ -54,7 +54,7 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 	if err := decode(rs[0], &d, &d.Version); err != nil {
 		return step, err
 	}
-	if x.admin.Now().Before(rs[0].Due) {
+	if x.inForce(rs[0].Due, keepFor) {
 		if plain, _, err := x.ring.Open(d.Sealed, stepWords(c.Domain, c.of())...); err == nil {
 			c.Kept = Hide(string(plain))
 		}
@@ -64,6 +64,13 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 
 func stateKey(t chatadmin.Token, service string) chatadmin.Key {
 	return chatadmin.Key{Kind: kindState, Domain: t.Domain, ID: hex.EncodeToString(t.Hash(statePurpose + " " + service))}
+}
+
+// inForce reports whether something that ends at a time is in force. An end
+// further ahead than its life was written by a clock that was wrong: it is over.
+func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
+	now := x.admin.Now()
+	return now.Before(end) && !end.After(now.Add(life+drift))
 }
 
 func (x *Integrations) redirect(service string) string { return x.o.PublicURL + "/callback/" + service }
@@ -210,7 +217,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 		return err
 	}
 	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || !x.admin.Now().Before(rs[0].Due) {
+	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || !x.inForce(rs[0].Due, stateLife) {
 		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)

@@ -34,6 +34,7 @@ type Connection struct {
 	data    connData
 	rev     chatadmin.Rev
 	also    []chatadmin.Change[chatadmin.Record] // written together with it
+	ignored []string                             // what was not carried while it was worked with
 }
 
 // Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.

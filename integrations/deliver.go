@@ -16,7 +16,7 @@ import (
 // Options.Before vetoes, is returned, left for the next call, and keeps nothing else waiting.
 func (x *Integrations) Deliver(ctx context.Context) error {
 	var errs []error
-	for _, f := range []func(context.Context) error{x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
+	for _, f := range []func(context.Context) error{x.rectify, x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
 		if err := f(ctx); err != nil {
 			errs = append(errs, err)
 		}
@@ -89,6 +89,8 @@ type work struct {
 	items []chatadmin.Record
 	until time.Time // of the lease
 	off   bool      // the service is disabled, or the domain is not active
+	// lost is how many messages the transaction under way gives up for their age.
+	lost int
 }
 
 // run takes the line, handles what waits in it, and gives it back. It returns how much was done or put off.
@@ -128,6 +130,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			if changes, failed = k.failed(ctx, k.items[0], failed); failed != nil {
 				break
 			}
+			k.conn.ignored = []string{whyGivenUp}
 		}
 		if failed == nil {
 			if err = k.commit(ctx, changes); err != nil {
@@ -136,6 +139,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			if delivered {
 				k.line.moved(k.x.admin.Now())
 			}
+			k.x.tally(context.WithoutCancel(ctx), k.domain, k.of, k.conn.ignored)
 		}
 		failed, k.items = nil, k.items[1:]
 		did++
@@ -146,6 +150,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 // take leases the line. While it is paused or the service is off, what is due of it is put off, so that it is in nobody's way.
 func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine bool, err error) {
 	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		k.lost = 0
 		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
 		d, err := readService(ctx, w, k.domain, k.of.Service)
 		if err != nil {
@@ -171,6 +176,8 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
 		mine, err = false, nil // another worker was faster, or the owner is gone, with the queue
+	} else if err == nil {
+		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
 	}
 	return did, mine, err
 }
@@ -205,6 +212,7 @@ func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.
 		switch {
 		case isDone(r):
 		case k.expired(r, w.Now()):
+			k.lost++
 			changes = append(changes, k.x.bury(ctx, r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
 		case r.Due.Before(until) || i == 0 && r.Due.After(until) || queued(r).After(w.Now().Add(drift)):
 			was := r.Rev
@@ -320,6 +328,7 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 	}
 	k.line.Leased = time.Time{}
 	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		k.lost = 0
 		l, err := k.x.readLine(ctx, w, k.domain, k.kind, k.of)
 		if err != nil || !l.Leased.Equal(k.until) {
 			return err
@@ -342,6 +351,9 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 	})
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil
+	}
+	if err == nil {
+		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
 	}
 	return err
 }

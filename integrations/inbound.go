@@ -22,6 +22,9 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 		return nil, err
 	}
 	changes := []chatadmin.Change[chatadmin.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
+	if len(effects) == 0 {
+		c.ignored = append(c.ignored, whyUnchosen)
+	}
 	for i, e := range effects {
 		more, err := x.apply(ctx, svc, c, e, fmt.Sprintf("%s#%d", r.ID, i))
 		if err != nil {
@@ -51,6 +54,9 @@ func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e 
 		}
 		return c.pair(string(id), e.Message, fromProvider), nil
 	case Edited, Deleted:
+		if m.Other == "" {
+			c.ignored = append(c.ignored, whyUnknown)
+		}
 		if m.Other == "" || m.From != fromProvider {
 			return nil, nil
 		}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -22,6 +24,10 @@ type Integrations struct {
 	o        Options
 	services []Service
 	byName   map[string]Service
+
+	clock     sync.Mutex
+	seen      time.Time // the latest time by which something was stored
+	rectified time.Time // when Deliver looked for times from a clock that was ahead
 }
 
 // Options configure New.

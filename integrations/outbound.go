@@ -105,7 +105,7 @@ type target struct {
 }
 
 func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []target, m Message) error {
-	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.admin.Now()})
+	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.saw()})
 	if err != nil {
 		return err
 	}
@@ -246,6 +246,9 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 	}
 	m := known[string(d.Message)]
 	end := []chatadmin.Change[chatadmin.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	if m.From == fromGroup && d.Op != Posted && m.Other == "" {
+		c.ignored = append(c.ignored, whyNotThere)
+	}
 	if m.From != fromGroup || d.Op == Posted && m.Other != "" || d.Op != Posted && m.Other == "" {
 		return end, nil // it came from there, was deleted, belongs to another account, is there, or never got there
 	}

@@ -271,7 +271,7 @@ func (s *Service) user(ctx context.Context, c *integrations.Connection, team, id
 	s.mu.Lock()
 	n, ok := s.names[key]
 	s.mu.Unlock()
-	if ok && c.Now.Before(n.until) {
+	if ok && c.Now.Before(n.until) && !n.until.After(c.Now.Add(nameLife)) {
 		return n.is, nil
 	}
 	is, err := s.api.user(ctx, c.Token.Reveal(), id)
