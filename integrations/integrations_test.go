@@ -17,13 +17,14 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
 
 func newRing(t testing.TB) *keyring.Ring {
 	t.Helper()
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: make([]byte, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(t, err)
 	return ring
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Client is the kind of program somebody signs in with. It comes from the host's own evidence, such as which endpoint was called with which app credential, never from what the
@@ -35,8 +36,8 @@ type Attempt struct {
 	Login  string // as typed
 	Client Client // "" is UnknownClient
 	Method Method
-	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
-	Device string // native clients: the device's own ID, once it is registered
+	Trust  secret.Value // what a remembered client holds, such as the value of a cookie; zero for none
+	Device string       // native clients: the device's own ID, once it is registered
 }
 
 // String leaves the trust token out.
@@ -60,8 +61,8 @@ type SecondFactor interface {
 
 // Asked is what SecondFactor asks.
 type Asked struct {
-	Challenge *Challenge // nil: nothing
-	Trust     string     `json:"-"` // takes the place of the trust token given; "" keeps it
+	Challenge *Challenge   // nil: nothing
+	Trust     secret.Value // takes the place of the trust token given; zero keeps it
 }
 
 // String leaves the trust token out.
@@ -80,9 +81,9 @@ type Challenge struct {
 
 // Enrolment is what an authenticator app needs. All of it is secret and shown once: neither fmt, log/slog nor encoding/json prints it.
 type Enrolment struct {
-	URI    string `json:"-"` // otpauth://…
-	Secret string `json:"-"` // base32, to be typed where no camera is
-	QR     []byte `json:"-"` // PNG
+	URI    secret.Value // otpauth://…
+	Secret secret.Value // base32, to be typed where no camera is
+	QR     secret.Value // PNG, as Bytes
 }
 
 // String hides everything.
@@ -106,8 +107,8 @@ type Open struct {
 // Answer is what came of an answer.
 type Answer struct {
 	Right bool
-	Dead  bool   // the challenge takes no further answer: sign in anew
-	Trust string `json:"-"` // the trust token, if one was asked for and the domain allows it
+	Dead  bool         // the challenge takes no further answer: sign in anew
+	Trust secret.Value // the trust token, if one was asked for and the domain allows it
 }
 
 // String leaves the trust token out.

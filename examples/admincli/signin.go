@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
 )
@@ -62,7 +63,10 @@ func (c *cli) signin(ctx context.Context, args []string) error {
 	fs := c.flags("signin", signinHelp)
 	attemptFlags(fs, &a.Client, &a.Method)
 	fs.StringVar(&a.Device, "device", "", "")
-	fs.StringVar(&a.Trust, "trust", "", "")
+	fs.Func("trust", "", func(v string) error {
+		a.Trust = secret.Hide(v)
+		return nil
+	})
 	fs.BoolVar(&held, "password-ok", true, "")
 	fs.BoolVar(&stdin, "password-stdin", false, "")
 	fs.StringVar(&challenge, "challenge", "", "")
@@ -124,16 +128,16 @@ func attemptFlags(fs *flag.FlagSet, client *signin.Client, method *signin.Method
 }
 
 func (c *cli) sayDecision(d signin.Decision, qr string) error {
-	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust}
+	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust.Reveal()}
 	if d.Allowed() {
 		v.Session = string(c.admin.NewID()) // of the host's own making
 	}
 	if ch := d.Challenge; ch != nil {
 		v.Challenge, v.Kind = ch.ID, ch.Kind
 		if e := ch.Enrolment; e != nil {
-			v.Enroll = &enrolment{e.URI, e.Secret}
+			v.Enroll = &enrolment{e.URI.Reveal(), e.Secret.Reveal()}
 			if qr != "" {
-				if err := os.WriteFile(qr, e.QR, 0o600); err != nil {
+				if err := os.WriteFile(qr, e.QR.Bytes(), 0o600); err != nil {
 					return err
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -64,7 +65,7 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	a := signin.Attempt{Login: r.PostFormValue("login"), Client: signin.Web, Method: signin.Password}
 	if c, err := r.Cookie(trustCookie); err == nil {
-		a.Trust = c.Value
+		a.Trust = secret.Hide(c.Value)
 	}
 	d, err := s.gate.SignIn(r.Context(), s.domain, a, func(_ context.Context, u chatadmin.User) (bool, error) {
 		want, known := s.passwords[u.ID] // for nobody the same work is done
@@ -76,11 +77,11 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d.User, d.Trust.Reveal())
 	case d.Challenge != nil:
 		p := page{Challenge: d.Challenge.ID}
 		if e := d.Challenge.Enrolment; e != nil {
-			p.QR, p.Secret = dataURL(e.QR), e.Secret
+			p.QR, p.Secret = dataURL(e.QR.Bytes()), e.Secret.Reveal()
 		}
 		render(w, http.StatusOK, p)
 	default:
@@ -96,7 +97,7 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d.User, d.Trust.Reveal())
 	case d.Retry:
 		render(w, http.StatusUnauthorized, page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."})
 	default:
