@@ -107,7 +107,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	return svc.Connect(ctx, c, Step{State: t.Plain(), Redirect: x.redirect(of.Service)})
+	return svc.Connect(ctx, c, Step{State: Hide(t.Plain()), Redirect: x.redirect(of.Service)})
 }
 
 // step takes a step without OAuth. What it remembers for the next one is written beside the connection, whose account goes on working until there is another.
@@ -240,7 +240,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	if err != nil {
 		return err
 	}
-	next, err := svc.Connect(ctx, c, Step{Code: q.Get("code"), Redirect: x.redirect(cb.Service)})
+	next, err := svc.Connect(ctx, c, Step{Code: Hide(q.Get("code")), Redirect: x.redirect(cb.Service)})
 	switch {
 	case err != nil:
 		return err

@@ -56,9 +56,10 @@ type Info struct {
 
 // Step is where connecting stands.
 type Step struct {
-	State, Redirect string            // OAuth: what to hand to the provider's page
-	Code            string            // OAuth: what the callback brought; the end of the journey
-	Answers         map[string]Secret // otherwise: what the admin or user has typed
+	State    Secret            // OAuth: what to hand to the provider's page
+	Redirect string            // OAuth: this too
+	Code     Secret            // OAuth: what the callback brought; the end of the journey
+	Answers  map[string]Secret // otherwise: what the admin or user has typed
 }
 
 // Next is what follows a step.

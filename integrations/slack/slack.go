@@ -97,11 +97,11 @@ func (s *Service) Info() integrations.Info {
 
 // Connect implements integrations.Service by Slack's OAuth v2 (https://docs.slack.dev/authentication/installing-with-oauth).
 func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
-	if step.Code == "" {
-		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State}}
+	if step.Code.IsZero() {
+		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State.Reveal()}}
 		return integrations.Next{URL: integrations.Hide(s.pages + "/oauth/v2/authorize?" + q.Encode())}, nil
 	}
-	g, err := s.api.exchange(ctx, s.o.ClientID, s.o.ClientSecret.Reveal(), step.Code, step.Redirect)
+	g, err := s.api.exchange(ctx, s.o.ClientID, s.o.ClientSecret.Reveal(), step.Code.Reveal(), step.Redirect)
 	if err != nil {
 		return integrations.Next{}, err
 	}
