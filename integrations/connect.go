@@ -51,7 +51,7 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 		return step, err
 	}
 	var d stepData
-	if err := decode(rs[0], &d, &d.Version); err != nil {
+	if err := decode(rs[0], &d, &d.Version); err != nil && !errors.Is(err, errDamaged) {
 		return step, err
 	}
 	if x.inForce(rs[0].Due, keepFor) {
@@ -217,7 +217,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 		return err
 	}
 	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || !x.inForce(rs[0].Due, stateLife) {
+	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || st.Actor == "" || !x.inForce(rs[0].Due, stateLife) {
 		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)

@@ -121,6 +121,9 @@ func (c *Connection) decode(r chatadmin.Record) error {
 	if err := decode(r, &c.data, &c.data.Version); err != nil {
 		return err
 	}
+	if c.data.State != saved { // whatever else it says
+		c.data.State = draft
+	}
 	c.rev, c.Saved, c.Settings, c.Account = r.Rev, c.data.State == saved, c.data.Settings, c.data.Account
 	return c.open(c.data.Sealed, c.words())
 }
@@ -203,7 +206,7 @@ func (c *Connection) OwnHook(address string) bool {
 func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
-	if h := c.Hooks[name]; h != nil && h.token.IsZero() {
+	if h := c.Hooks[name]; name != "" && (h == nil || h.token.IsZero()) {
 		delete(c.Hooks, name)
 		if _, err := c.AddHook(name); err != nil {
 			return chatadmin.Change[chatadmin.Record]{}, err

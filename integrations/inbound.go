@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -119,7 +120,9 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 		return nil, err
 	}
 	for _, r := range rs {
-		if found[names[r.Key]], err = c.decodeMap(r); err != nil {
+		if found[names[r.Key]], err = c.decodeMap(r); errors.Is(err, errDamaged) {
+			return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err) // it concerns this message alone
+		} else if err != nil {
 			return nil, err
 		}
 	}

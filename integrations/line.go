@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -86,7 +87,11 @@ func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain 
 	if err != nil || len(rs) == 0 {
 		return lineData{Version: version}, err
 	}
-	return decodeLine(rs[0])
+	l, err := decodeLine(rs[0])
+	if errors.Is(err, errDamaged) { // it holds nothing that would be missed
+		l, err = lineData{Version: version, rev: rs[0].Rev}, nil
+	}
+	return l, err
 }
 
 // change writes the line, or deletes it where it says nothing.

@@ -29,6 +29,9 @@ type outData struct {
 func decodeOut(data json.RawMessage) (outData, error) {
 	var d outData
 	err := decode(chatadmin.Record{Data: data}, &d, &d.Version)
+	if err == nil && d.Op != Posted && d.Op != Edited && d.Op != Deleted {
+		err = fmt.Errorf("operation %q: %w", chatadmin.Cut(string(d.Op)), errDamaged)
+	}
 	return d, err
 }
 
@@ -80,6 +83,10 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 		if i := svc.Info(); i.Sends && !i.PerUser {
 			of := Of{i.Name, m.Group}
 			c, d, err := x.decodeBoth(rs, domain, of)
+			if errors.Is(err, errDamaged) { // it carries nothing until it is repaired; the others do
+				x.admin.Options().Logger.ErrorContext(ctx, "integration: a message is not carried", "service", i.Name, "owner", m.Group, "error", err)
+				continue
+			}
 			if err != nil && !errors.Is(err, errSealed) { // those wait until they open
 				return 0, err
 			}

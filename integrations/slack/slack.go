@@ -313,6 +313,9 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 		}
 		return integrations.Sent{ID: o.ID}, err
 	}
+	if o.Op != integrations.Posted {
+		return integrations.Sent{}, fmt.Errorf("operation %q is not known: %w", o.Op, chatadmin.ErrInvalid)
+	}
 	if strings.TrimSpace(o.Text) == "" {
 		return integrations.Sent{}, fmt.Errorf("the message has no text: %w", chatadmin.ErrInvalid)
 	}
