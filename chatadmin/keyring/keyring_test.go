@@ -83,7 +83,7 @@ func TestKeys(t *testing.T) {
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
 	_, _, err = ring(t, key("a", 2)).Open(sealed)
 	require.ErrorIs(t, err, keyring.ErrOpen, "another key under the same ID")
-	for _, bad := range [][]keyring.Key{{{ID: "", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))}}, {{ID: "a", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, 16))}}, {{ID: "a"}}, {key("a", 1), key("a", 2)}} {
+	for _, bad := range [][]keyring.Key{{{ID: "", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))}}, {{ID: "a", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, 16))}}, {{ID: "a"}}, {key("a", 0)}, {key("a", 1), key("b", 0)}, {key("a", 1), key("a", 2)}} {
 		_, err := keyring.New(rand.Reader, bad[0], bad[1:]...)
 		require.ErrorIs(t, err, keyring.ErrKey)
 	}
