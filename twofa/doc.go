@@ -3,7 +3,7 @@
 //
 // # Wiring it
 //
-//	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret}) // 32 bytes from the host's secret store
+//	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)}) // 32 bytes from the host's secret store
 //	second := twofa.New(admin, ring, nil)                                         // in every program that changes users; ring may be nil where nobody signs in
 //	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
 //

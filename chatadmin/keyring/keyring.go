@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // KeySize is the length of a key in bytes.
@@ -20,7 +22,7 @@ const KeySize = 32
 // Key is a key of the host, from its secret store. ID (1 to 64 bytes) is stored beside what the key has sealed, and is no secret.
 type Key struct {
 	ID     string
-	Secret []byte `json:"-"` // KeySize random bytes
+	Secret secret.Value // KeySize random bytes
 }
 
 // String hides the secret.
@@ -56,10 +58,14 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	}
 	r := &Ring{rand: rand, current: current.ID, keys: map[string]cipher.AEAD{}}
 	for _, k := range append([]Key{current}, old...) {
-		if len(k.ID) < 1 || len(k.ID) > 64 || len(k.Secret) != KeySize || r.keys[k.ID] != nil || zero(k.Secret) {
-			return nil, fmt.Errorf("key %.64q: give it an ID of its own, of 1 to 64 bytes, and a secret of %d random bytes: %w", k.ID, KeySize, ErrKey)
+		key := k.Secret.Bytes()
+		if len(k.ID) < 1 || len(k.ID) > 64 || len(key) != KeySize || r.keys[k.ID] != nil {
+			return nil, fmt.Errorf("key %.64q: give it an ID of its own, of 1 to 64 bytes, and a secret of %d bytes: %w", k.ID, KeySize, ErrKey)
 		}
-		block, err := aes.NewCipher(k.Secret)
+		if zero(key) {
+			return nil, fmt.Errorf("key %.64q: its secret is all zero bytes: give %d random bytes: %w", k.ID, KeySize, ErrKey)
+		}
+		block, err := aes.NewCipher(key)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Outcome is what the gate decided.
@@ -41,8 +42,8 @@ type Decision struct {
 	Began time.Time
 	// Challenge is what has to be answered.
 	Challenge *Challenge
-	// Trust takes the place of the trust token that the client holds, also where the answer is no; "" keeps that. It is a secret of the client, and is handed over on purpose alone.
-	Trust string `json:"-"`
+	// Trust takes the place of the trust token that the client holds, also where the answer is no; the zero one keeps that. It is a secret of the client, and is handed over on purpose alone.
+	Trust secret.Value
 	// Retry says that Complete was answered wrongly and that the challenge takes another answer.
 	Retry bool
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Options of a gate; nil means defaults.
@@ -380,7 +381,7 @@ func (g *Gate) device(ctx context.Context, t *Try) (Reason, error) {
 }
 
 // pass lets the user in.
-func (g *Gate) pass(ctx context.Context, t *Try, trust string) (Decision, error) {
+func (g *Gate) pass(ctx context.Context, t *Try, trust secret.Value) (Decision, error) {
 	reason, err := g.settle(ctx, t, passed)
 	if reason != "" || err != nil {
 		d := g.deny(ctx, t, reason)

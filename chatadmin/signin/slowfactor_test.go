@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -35,7 +36,7 @@ func TestSlowSecondFactor(t *testing.T) {
 	w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Web}
 	sign := func(trust string) (signin.Decision, error) {
-		attempt.Trust = trust
+		attempt.Trust = secret.Hide(trust)
 		return w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
 	}
 	for range 20 {
@@ -72,10 +73,10 @@ func TestDeniedWithToken(t *testing.T) {
 		_, err := w.host.DenyAccess(ctx, u.ID)
 		require.NoError(t, err)
 	}
-	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web, Trust: "trusted"}, w.verify("right"))
+	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web, Trust: secret.Hide("trusted")}, w.verify("right"))
 	require.NoError(t, err)
 	require.Equal(t, signin.NoAccess, d.Reason())
-	require.Equal(t, "rotated", d.Trust)
+	require.Equal(t, "rotated", d.Trust.Reveal())
 }
 
 type denying struct {

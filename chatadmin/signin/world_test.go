@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -182,8 +183,8 @@ func (c *codes) Ask(_ context.Context, set *chatadmin.Settings, u chatadmin.User
 	if c.fail != nil {
 		return signin.Asked{}, c.fail
 	}
-	if a.Trust == "trusted" {
-		return signin.Asked{Trust: "rotated"}, nil
+	if a.Trust.Reveal() == "trusted" {
+		return signin.Asked{Trust: secret.Hide("rotated")}, nil
 	}
 	if c.open == nil {
 		c.open = map[string]signin.Open{}
@@ -216,7 +217,7 @@ func (c *codes) Answer(_ context.Context, o signin.Open, code string, remember b
 	delete(c.open, o.Challenge)
 	a := signin.Answer{Right: true}
 	if remember {
-		a.Trust = "trusted"
+		a.Trust = secret.Hide("trusted")
 	}
 	return a, nil
 }

@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -53,6 +54,7 @@ type enrolment struct {
 type signinCall struct {
 	a                         signin.Attempt
 	challenge, code, qr       string
+	trust                     string
 	held, remember, fromStdin bool
 }
 
@@ -60,7 +62,7 @@ func (c *cli) signinCommand() *cobra.Command {
 	call := signinCall{}
 	x := c.command("signin LOGIN", "Decide a sign-in, as the host's login page does",
 		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-			call.a.Login = args[0]
+			call.a.Login, call.a.Trust = args[0], secret.Hide(call.trust)
 			return c.signin(ctx, s, call)
 		})
 	x.Long = `signin stands for the host, which says whether the password was right: it was,
@@ -71,7 +73,7 @@ if the domain allows it.`
 	attemptFlags(x, &call.a.Client, &call.a.Method)
 	f := x.Flags()
 	f.StringVar(&call.a.Device, "device", "", "the `ID` of the device")
-	f.StringVar(&call.a.Trust, "trust", "", "the trust `token` of a remembered client")
+	f.StringVar(&call.trust, "trust", "", "the trust `token` of a remembered client")
 	f.BoolVar(&call.held, "password-ok", true, "the password was right")
 	f.BoolVar(&call.fromStdin, "password-stdin", false, "compare the password on standard input")
 	f.StringVar(&call.challenge, "challenge", "", "answer the challenge with this `ID`")
@@ -131,16 +133,16 @@ func writeQR(name string, png []byte) error {
 }
 
 func (c *cli) sayDecision(d signin.Decision, qr string) error {
-	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust}
+	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust.Reveal()}
 	if d.Allowed() {
 		v.Session = string(c.admin.NewID()) // of the host's own making
 	}
 	if ch := d.Challenge; ch != nil {
 		v.Challenge, v.Kind = ch.ID, ch.Kind
 		if e := ch.Enrolment; e != nil {
-			v.Enroll = &enrolment{e.URI, e.Secret}
+			v.Enroll = &enrolment{e.URI.Reveal(), e.Secret.Reveal()}
 			if qr != "" {
-				if err := writeQR(qr, e.QR); err != nil {
+				if err := writeQR(qr, e.QR.Bytes()); err != nil {
 					return err
 				}
 			}

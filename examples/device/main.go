@@ -103,9 +103,9 @@ func (p *phone) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.token, p.wipe = got.Token, got.WipeToken
+	p.token, p.wipe = got.Token.Reveal(), got.WipeToken.Reveal()
 	p.say("registered as generation %d, %s", got.Generation, got.Status)
-	if got.Token == "" {
+	if got.Token.IsZero() {
 		return p.checkIn(ctx)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -65,11 +66,11 @@ func run(ctx context.Context, at net.Listener, public string) error {
 // newServer makes a domain with these users, in which an authenticator is asked for and a browser remembered for 30 days.
 func newServer(ctx context.Context, now func() time.Time, users map[string]string) (*server, error) {
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: now})
-	secret := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
-	if _, err := rand.Read(secret); err != nil {
+	key := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
+	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes(key)})
 	if err != nil {
 		return nil, err
 	}

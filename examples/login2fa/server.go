@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -87,7 +88,7 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	a := signin.Attempt{Login: r.PostFormValue("login"), Client: signin.Web, Method: signin.Password}
 	if c, err := r.Cookie(trustCookie); err == nil {
-		a.Trust = c.Value
+		a.Trust = secret.Hide(c.Value)
 	}
 	if c, err := r.Cookie(challengeCookie); err == nil {
 		a.Challenge = c.Value
@@ -100,12 +101,12 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d.User, d.Trust.Reveal())
 	case d.Challenge != nil:
 		http.SetCookie(w, cookie(r, challengeCookie, d.Challenge.ID, 0))
 		p := page{Challenge: d.Challenge.ID}
 		if e := d.Challenge.Enrolment; e != nil {
-			p.QR, p.Secret = dataURL(e.QR), e.Secret
+			p.QR, p.Secret = dataURL(e.QR.Bytes()), e.Secret.Reveal()
 		}
 		render(w, http.StatusOK, p)
 	default:
@@ -121,7 +122,7 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d.User, d.Trust.Reveal())
 	case d.Retry:
 		p := page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."}
 		if d.Reason() == signin.NotACode {
