@@ -146,7 +146,12 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 				db.seed(t, pool, latest(t))
 			}
 			seeded(t, s)
-			_, err = chatadmin.New(s, nil).AsHost("acme").CreateUser(t.Context(), chatadmin.NewUser{Login: "bob", NoInvitation: true})
+			admin := chatadmin.New(s, nil)
+			set, err := chatadmin.NewSettings(chatadmin.ESChat)
+			require.NoError(t, err)
+			set.Login = chatadmin.LoginPolicy{MaxLength: 100}
+			require.NoError(t, admin.RepairSettings(t.Context(), "acme", set), "those of the rows are none")
+			_, err = admin.AsHost("acme").CreateUser(t.Context(), chatadmin.NewUser{Login: "bob", NoInvitation: true})
 			require.NoError(t, err)
 		}
 	})
