@@ -12,9 +12,28 @@
 //
 // # How the contract is kept
 //
-// On PostgreSQL a fence is an advisory lock of the session, taken before the transaction begins, so that no snapshot is older than it; PostgreSQL queues them fairly. It needs a
-// connection of its own for the time of the transaction, hence a pooler that hands out connections by transaction (such as pgbouncer in that mode) cannot stand between. All
-// works at READ COMMITTED, the default, and at SERIALIZABLE (Options.Serializable). On SQLite a transaction begins with BEGIN IMMEDIATE and is the only writer, which keeps every fence.
+// On PostgreSQL a fence is an advisory lock of the transaction, taken by its
+// first statement (pg_advisory_xact_lock). At READ COMMITTED, the default, each
+// later statement has a snapshot of its own, which is younger than the lock;
+// PostgreSQL queues those who wait fairly. The lock ends with the transaction,
+// so that a pooler may hand out connections by transaction (PgBouncer's
+// pool_mode = transaction): then set pgx's default_query_exec_mode=exec, since
+// prepared statements belong to a session. Open tries with two connections
+// whether a second one waits, and returns ErrNoFence if not. At SERIALIZABLE
+// (Options.Serializable) there is no lock: the isolation keeps the rules. On
+// SQLite a transaction begins with BEGIN IMMEDIATE and is the only writer,
+// which keeps every fence.
+//
+// Transactions of one process wait for their domain in a queue of the process,
+// before they take a connection; for other processes, one of each domain waits
+// in the database. So a busy domain does not use up the pool.
+//
+// COMMIT has no time limit (Options.CommitTimeout sets one). A synchronous
+// standby that is gone lets PostgreSQL wait for it; a limit would end the wait
+// and leave rows that are written here and safe nowhere else. For the same
+// reason what is read back after chatadmin.ErrCommitUnknown tells what this
+// server has. With an asynchronous standby, confirmed transactions may be
+// missing after it has taken over, each of them whole.
 //
 // Batches go to PostgreSQL as arrays (unnest), sorted by key, within a savepoint: if any row of them cannot be written as expected, the savepoint is undone and the batch is written row by row, which
 // tells the conflicts. SQLite gets prepared statements of one row, which nothing beats there. Serialization failures, deadlocks and a busy database are tried again with growing, random pauses; chatadmin.ErrBusy
