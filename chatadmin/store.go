@@ -331,6 +331,7 @@ type (
 	}
 	EventQuery struct {
 		Domain, Actor, Target ID
+		Targets               []ID      // about any of them; at most MaxBatch
 		Kind                  string    // exactly; or, ending in ".", the beginning
 		From, To              time.Time // From ≤ At < To
 	}

@@ -41,15 +41,23 @@
 //
 // A context that ends is told by errors.Is whatever the driver makes of it. ErrTables, ErrFull, ErrReadOnly, ErrClosed and ErrConstraint tell what is wrong with the database, with its own words beside them.
 //
-// Lists are served by indexes, but for the targets of audit events and for kinds of them that end in ".": a page of such a list looks through two thousand events, narrowed by the other fields of the query,
-// and may be empty although more follow.
+// Lists are served by indexes, but for kinds of audit events that end in ".": a
+// page of such a list looks through two thousand events, narrowed by the other
+// fields of the query, and may be empty although more follow. A table leads
+// from the targets of audit events to the events. Events with more than sixteen
+// targets, of which an import writes one for a thousand users, are marked there
+// and looked through.
+//
+// Version 3 of the tables fills that from the events that are there, two
+// hundred in a transaction: some minutes for some millions. Stop the processes
+// of an earlier release before, since they do not write it.
 //
 // # Databases that speak PostgreSQL's protocol
 //
 // Where only SERIALIZABLE is to be had, Options.Serializable must be set. Advisory locks of the session may then be accepted without being held, as some distributed databases do: every transaction with a fence
 // reads the domain's row and an exclusive one writes it, so that the isolation keeps the rules by itself, at the price of more attempts and of an exclusive transaction that may have to wait for its luck.
 // What is relied on: columns with COLLATE "C", partial indexes, row comparison, arrays as parameters with ANY and with unnest of several, ON CONFLICT DO NOTHING, RETURNING, UPDATE … FROM, DELETE … USING, SELECT … FOR UPDATE OF,
-// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest, chr and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
+// LATERAL, WITH … AS MATERIALIZED, string_to_array and overlapping of arrays (&&) and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest, chr and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
 //
 // # What was measured, and chosen
 //
