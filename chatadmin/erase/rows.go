@@ -88,7 +88,13 @@ func (r *run) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bo
 // eventPage is how many events are looked at together: one of an import holds a thousand users.
 const eventPage = 100
 
-// events blanks what the audit log says about the users and their devices. Of few the store finds the events itself, for many all of them are looked through.
+// onePass is where the cursor counts batches of targets from. Deletions that an
+// earlier release began counted single targets from 0: they begin this stage
+// again, which changes nothing of what is blank.
+const onePass = 1 << 20
+
+// events blanks what the audit log says about the users and their devices. The
+// store finds the events of all of them in one pass, or of MaxBatch at a time.
 func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	own, err := owned(ctx, w, w.Domain.ID, r.task.Users, nil)
 	if err != nil {
@@ -99,12 +105,14 @@ func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, e
 	for _, id := range targets {
 		about[id] = true
 	}
-	if len(targets) > 8 {
-		targets = []chatadmin.ID{""}
+	if r.at.N < onePass {
+		r.to(events, onePass)
 	}
-	for ; r.at.N < len(targets); r.to(events, r.at.N+1) {
+	batches := slices.Collect(slices.Chunk(targets, chatadmin.MaxBatch))
+	for ; r.at.N-onePass < len(batches); r.to(events, r.at.N+1) {
 		for {
-			page, next, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain.ID, Target: targets[r.at.N]}, chatadmin.Page{After: r.at.After, Limit: eventPage})
+			q := chatadmin.EventQuery{Domain: w.Domain.ID, Targets: batches[r.at.N-onePass]}
+			page, next, err := w.ListEvents(ctx, q, chatadmin.Page{After: r.at.After, Limit: eventPage})
 			if err != nil {
 				return false, err
 			}

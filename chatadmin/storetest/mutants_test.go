@@ -115,6 +115,8 @@ var mutants = map[string]struct {
 		n := new(atomic.Int64)
 		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }
 	}())},
+	"events of the first target alone":         {"EventsAbout", "pages of 1, kind", reading(func(r ca.Reader) ca.Reader { return firstTarget{r} })},
+	"targets of deleted events stay":           {"Events", "its own deletions", writing(func(tx ca.Tx) ca.Tx { return staleTargets{tx} })},
 	"blobs of one domain alone":                {"Blobs", "blobs of all domains", writing(func(tx ca.Tx) ca.Tx { return blobsOfOne{tx} })},
 	"blobs compared without case":              {"Blobs", "blobs of all domains", reading(func(r ca.Reader) ca.Reader { return foldedBlobs{r} })},
 	"the domain is read once for all":          {"Domains", "a domain changed behind its own fence", writing(func(tx ca.Tx) ca.Tx { return &domainOnce{Tx: tx} })},

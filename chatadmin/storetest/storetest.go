@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"Records", testRecords},
 		{"RecordLists", testRecordLists},
 		{"Events", testEvents},
+		{"EventsAbout", testEventsAbout},
 		{"Content", testContent},
 		{"Blobs", testBlobs},
 		{"DeleteContent", testDeleteContent},
