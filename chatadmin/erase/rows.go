@@ -91,7 +91,7 @@ const eventPage = 100
 // onePass is where the cursor counts batches of targets from. Deletions that an
 // earlier release began counted single targets from 0: they begin this stage
 // again, which changes nothing of what is blank.
-const onePass = 1 << 20
+const onePass = 1000
 
 // events blanks what the audit log says about the users and their devices. The
 // store finds the events of all of them in one pass, or of MaxBatch at a time.
