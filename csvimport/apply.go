@@ -88,6 +88,9 @@ func begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker,
 // Resume continues an import that was interrupted, by the actor who began it and with the same file, exactly behind what was committed: in the end
 // everything is as if it had never been interrupted. An import that was finished already is only reported, and its mails are sent if they were not.
 func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
+	if err := givenFile(s, file); err != nil {
+		return nil, err
+	}
 	job, err := s.Job(ctx, importID)
 	if err != nil {
 		return nil, err
@@ -97,7 +100,7 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 	}
 	var par params
 	var at cursor
-	if err := errors.Join(json.Unmarshal(job.Params, &par), json.Unmarshal(job.Cursor, &at)); err != nil {
+	if err := errors.Join(readParams(&job, &par), readCursor(&job, &at)); err != nil {
 		return nil, fmt.Errorf("import %s: %w", importID, err)
 	}
 	hash, err := fingerprint(ctx, file)
@@ -128,7 +131,7 @@ func run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p *Plan, at c
 	job, err := s.RunJob(ctx, id, im.next, o.progress())
 	var end cursor
 	if err == nil {
-		err = json.Unmarshal(job.Cursor, &end)
+		err = readCursor(&job, &end)
 	}
 	var chunks []chunk
 	if err == nil {
@@ -172,7 +175,7 @@ type importer struct {
 // next prepares the next transaction of the job.
 func (im *importer) next(ctx context.Context, job *chatadmin.Job) (chatadmin.Step, error) {
 	var at cursor
-	if err := json.Unmarshal(job.Cursor, &at); err != nil {
+	if err := readCursor(job, &at); err != nil {
 		return chatadmin.Step{}, fmt.Errorf("import %s: %w", im.id, err)
 	}
 	if at.Phase == phaseLinks {
@@ -285,7 +288,7 @@ func (im *importer) close() {
 // count adds to the counts of the job and moves its cursor.
 func (im *importer) count(job *chatadmin.Job, at cursor, more Counts) error {
 	var c Counts
-	if err := json.Unmarshal(job.Result, &c); err != nil {
+	if err := readCounts(job, &c); err != nil {
 		return err
 	}
 	var err1, err2 error
@@ -334,7 +337,7 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 		}
 		for _, r := range rs {
 			b := slices.Index(keys, r.Key)
-			if err := json.Unmarshal(r.Data, &chunks[from+b]); err != nil {
+			if err := readChunk(r, &chunks[from+b]); err != nil {
 				return nil, fmt.Errorf("import %s: %w", id, err)
 			}
 		}

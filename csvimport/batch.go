@@ -162,7 +162,11 @@ func (im *importer) deactivations(ctx context.Context) error {
 
 // commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
 func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor, ids []chatadmin.ID) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
+	needed, err := permissions(im.plan.Settings.Mode)
+	if err != nil {
+		return err
+	}
+	for _, p := range needed {
 		if err := w.Require(p); err != nil {
 			return err
 		}

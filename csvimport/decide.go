@@ -68,6 +68,8 @@ func (d *decider) decide(r *row, is *chatadmin.User, v *verdict) {
 		if enabled == "TRUE" && is.Status == chatadmin.Deactivated || enabled == "FALSE" && is.Status != chatadmin.Deactivated {
 			v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
 		}
+	case d.Mode != UpdateExisting || !d.role.May(chatadmin.PermUsersEdit): // seen to before, and refused here too
+		v.fail(CodeForbidden, colLogin, "")
 	default:
 		d.update(r, is, enabled, v)
 	}

@@ -3,6 +3,7 @@ package csvimport
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -31,6 +32,9 @@ type ExportOptions struct {
 
 // Export streams the users of a domain as CSV, by login, and returns how many. Users being deleted are left out. Create the file with mode 0600. It needs chatadmin.PermUsersRead.
 func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *ExportOptions) (int, error) {
+	if err := errors.Join(given("scope", s), given("writer", w)); err != nil {
+		return 0, err
+	}
 	if f != ImportFormat && f != Overview {
 		return 0, fmt.Errorf("format %q: choose %q or %q: %w", f, ImportFormat, Overview, chatadmin.ErrInvalid)
 	}

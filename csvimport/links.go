@@ -112,7 +112,11 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (chatadmin.Step, e
 const mostAgain = 1000
 
 func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, at cursor) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
+	needed, err := permissions(im.plan.Settings.Mode)
+	if err != nil {
+		return err
+	}
+	for _, p := range needed {
 		if err := w.Require(p); err != nil {
 			return err
 		}
@@ -192,7 +196,7 @@ func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, 
 			return fmt.Errorf("import %s: batch %d is not there any more: %w", im.id, batch, chatadmin.ErrNotFound)
 		}
 		var c chunk
-		if err := json.Unmarshal(rs[0].Data, &c); err != nil {
+		if err := readChunk(rs[0], &c); err != nil {
 			return fmt.Errorf("import %s: %w", im.id, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {

@@ -68,6 +68,9 @@ const (
 	letterFailed      letter = 'f'
 )
 
+// letters are all of them.
+const letters = "cuad=knf"
+
 func (o *Outcome) setLetter(l letter) {
 	switch l {
 	case letterCreated:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -42,6 +43,9 @@ func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode
 	if err := mode.check(); err != nil {
 		return nil, err
 	}
+	if err := givenFile(s, file); err != nil {
+		return nil, err
+	}
 	hash, err := fingerprint(ctx, file)
 	if err != nil {
 		return nil, err
@@ -52,8 +56,11 @@ func Make(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode
 // Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
 // if the file is another one. Of o only Begun and Progress count: the rest was decided with the plan, and asking for anything that it was not made with is chatadmin.ErrInvalid.
 func Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
-	if p.Actor != s.Actor() || p.Domain != s.Domain() {
-		return nil, fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
+	if err := errors.Join(given("plan", p), givenFile(s, file)); err != nil {
+		return nil, err
+	}
+	if err := p.check(s); err != nil {
+		return nil, err
 	}
 	if more := o.settings(p.Settings.Mode); more.AllOrNothing && !p.Settings.AllOrNothing || more.SendInvitations && !p.Settings.SendInvitations || more.ClearBlanks && !p.Settings.ClearBlanks {
 		return nil, fmt.Errorf("the plan was made without an option that is asked for now: make it again: %w", chatadmin.ErrInvalid)
@@ -90,7 +97,11 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range permissions(set.Mode) {
+	needed, err := permissions(set.Mode)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range needed {
 		if !role.May(p) {
 			return nil, fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden)
 		}
@@ -128,11 +139,16 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	return p, nil
 }
 
-func permissions(m Mode) []chatadmin.Permission {
-	if m == UpdateExisting {
-		return []chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}
+// permissions are those that an import needs beside PermUsersImport. A mode that
+// does not exist is chatadmin.ErrInvalid.
+func permissions(m Mode) ([]chatadmin.Permission, error) {
+	switch m {
+	case SkipExisting:
+		return []chatadmin.Permission{chatadmin.PermUsersCreate}, nil
+	case UpdateExisting:
+		return []chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, nil
 	}
-	return []chatadmin.Permission{chatadmin.PermUsersCreate}
+	return nil, m.check()
 }
 
 // Result is what came of an import.

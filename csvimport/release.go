@@ -72,7 +72,7 @@ func changeNotice(ctx context.Context, w *chatadmin.Work, importID chatadmin.ID,
 // finish does what follows a finished import: the invitations, where they were asked for, and the mail to the admin. A crash before it is made up for by Resume.
 func finish(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, par params, chunks []chunk) (*Result, error) {
 	r := &Result{ImportID: job.ID, Warnings: par.Warnings, file: par.File, chunks: chunks}
-	if err := json.Unmarshal(job.Result, &r.Counts); err != nil {
+	if err := readCounts(job, &r.Counts); err != nil {
 		return nil, fmt.Errorf("import %s: %w", job.ID, err)
 	}
 	var err error
@@ -143,6 +143,9 @@ func summaryMail(w *chatadmin.Work, r *Result, par params) chatadmin.Mail {
 // Held tells what following a release link would do, without doing it: what a page shows when the link is opened, before the admin confirms. It changes nothing, so a
 // mail scanner that opens the link releases nothing. The actor must be the admin who got the link.
 func Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
+	if err := given("scope", s); err != nil {
+		return "", 0, err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermUsersImport); err != nil {
 		return "", 0, err
 	}
@@ -166,7 +169,7 @@ func Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chata
 		return "", 0, err
 	}
 	var c Counts
-	err = json.Unmarshal(job.Result, &c)
+	err = readCounts(&job, &c)
 	return t.Subject, c.Created, err
 }
 
@@ -197,6 +200,9 @@ func (n notice) redeemable(s *chatadmin.Scope, t chatadmin.Token, now time.Time)
 // followed it and confirmed: never for merely opening it. The link works once; released again after a crash in between, it finishes what was begun. It needs
 // chatadmin.PermUsersImport.
 func Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error) {
+	if err := given("scope", s); err != nil {
+		return 0, err
+	}
 	t, err := parse(s, token)
 	if err != nil {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,16 +18,25 @@ import (
 // Outcomes reads the file once more and tells what would become of each row, in file order and in bounded memory; another file is ErrOtherFile. A plan that was kept as JSON has forgotten its
 // rows: make it again.
 func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
+	if err := errors.Join(given("plan", p), given("function", each)); err != nil {
+		return err
+	}
 	return walk(ctx, s, file, p.File, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
 // Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory; another file is ErrOtherFile.
 func (r *Result) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
+	if err := errors.Join(given("result", r), given("function", each)); err != nil {
+		return err
+	}
 	return walk(ctx, s, file, r.file, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
 // WriteCSV writes the result CSV of a plan; see Result.WriteCSV.
 func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
+	if err := errors.Join(given("plan", p), given("writer", w)); err != nil {
+		return err
+	}
 	return writeResult(ctx, s, file, p.File, p.chunks, p.Counts.Rows, w)
 }
 
@@ -35,11 +45,17 @@ func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSee
 // _message has the line as it stood, up to 2000 bytes. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
 // what the original holds.
 func (r *Result) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
+	if err := errors.Join(given("result", r), given("writer", w)); err != nil {
+		return err
+	}
 	return writeResult(ctx, s, file, r.file, r.chunks, r.Counts.Rows, w)
 }
 
 func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
-	if len(chunks) == 0 && rows > 0 {
+	if err := givenFile(s, file); err != nil {
+		return err
+	}
+	if len(chunks) == 0 {
 		return fmt.Errorf("what became of the rows is not known any more: make the plan again: %w", chatadmin.ErrInvalid)
 	}
 	_, domain, err := s.View(ctx, chatadmin.PermUsersImport)

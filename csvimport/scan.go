@@ -96,7 +96,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	base := len(sc.index.letters)
 	var done *chunk
 	if b := base / batchRows; b < len(sc.done) {
-		done = &sc.done[b]
+		if done = &sc.done[b]; len(done.Letters) != len(rows) {
+			return ErrOtherFile
+		}
 	}
 	view, err := look(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, done)
 	if err != nil {

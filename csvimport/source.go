@@ -15,6 +15,9 @@ import (
 // into the same ones.
 const batchRows = chatadmin.MaxBatch
 
+// mostRows is how many rows a file has at most.
+const mostRows = csvfile.MostRows
+
 // entry is one line of the file: a row, or what is wrong with it.
 type entry struct {
 	line                 int

@@ -10,6 +10,9 @@ import (
 
 const mostBytes = 2 << 30
 
+// MostRows is the default of Limits.Rows.
+const MostRows = 10_000_000
+
 // CheckSize refuses a file that the default limit refuses, before any of it is read. UTF-16 takes twice the bytes.
 func CheckSize(bytes int64) error {
 	if bytes > 2*mostBytes {
@@ -38,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 	if l.FileBytes == 0 {
 		l.FileBytes = mostBytes
 	}
-	set(&l.Rows, 10_000_000)
+	set(&l.Rows, MostRows)
 	set(&l.RowBytes, 1<<20)
 	set(&l.FieldBytes, 64<<10)
 	set(&l.Columns, 256)
