@@ -87,7 +87,7 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
-	if linked && l.code != linkSet && l.code != linkAbove && written(v.letter) {
+	if linked && l.code != linkSet && l.code != linkAbove && (written(v.letter) || v.letter == letterUnchanged) {
 		v.notes = append(v.notes, note{Code: l.note(), Col: int8(colManager)})
 	}
 	for _, n := range v.notes {

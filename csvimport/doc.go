@@ -20,8 +20,8 @@
 // Options.ClearBlanks is set. The spelling of a login is never changed. In [SkipExisting] mode existing users are left entirely alone. A row that is wrong
 // fails by itself, with its line, column, a stable code and a sentence; with Options.AllOrNothing one such row keeps everything as it was.
 //
-// A manager is named by login and may stand on a later line. One who does not exist, oneself, or the last link of a circle is a warning (where the row writes anything), and the user keeps the
-// manager they have.
+// A manager is named by login and may stand on a later line. An unknown manager, the user
+// themselves, or the last link of a circle gives a warning, also where the row changes nothing else, and the user keeps the manager they have.
 // A file grants only roles below the importer's own, never takes the importer's own access or role away, and never removes the last admin.
 //
 // # Plan, import, resume

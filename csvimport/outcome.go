@@ -13,7 +13,7 @@ const (
 	Created   Status = "created"
 	Updated   Status = "updated" // also where only the status changed
 	Unchanged Status = "unchanged"
-	Skipped   Status = "skipped" // an existing user in skip mode, or FALSE for an unknown one
+	Skipped   Status = "skipped" // an existing user in skip mode, FALSE for an unknown one, or all or nothing with a row that fails
 	Failed    Status = "failed"
 )
 
@@ -39,6 +39,7 @@ type Note struct {
 const (
 	CodeNotCreated     = "not_created"     // skipped: Enabled is FALSE and there is no such user
 	CodeExists         = "exists"          // skipped: an existing user in skip mode
+	CodeAllOrNothing   = "all_or_nothing"  // skipped: another row fails, and all or nothing was asked for
 	CodeDuplicate      = "duplicate_login" // failed: an earlier line has this login
 	CodeBadEnabled     = "bad_enabled"     // failed: neither TRUE, FALSE nor blank
 	CodeForbidden      = "forbidden"       // failed: the user's role stands above the importer's
@@ -66,10 +67,11 @@ const (
 	letterKept        letter = 'k' // skipped: exists
 	letterNotCreated  letter = 'n' // skipped: FALSE and unknown
 	letterFailed      letter = 'f'
+	letterRefused     letter = 'r' // skipped: another row failed, and all or nothing was asked for
 )
 
 // letters are all of them.
-const letters = "cuad=knf"
+const letters = "cuad=knfr"
 
 func (o *Outcome) setLetter(l letter) {
 	switch l {
@@ -83,7 +85,7 @@ func (o *Outcome) setLetter(l letter) {
 		o.Status, o.Deactivated = Updated, true
 	case letterUnchanged:
 		o.Status = Unchanged
-	case letterKept, letterNotCreated:
+	case letterKept, letterNotCreated, letterRefused:
 		o.Status = Skipped
 	default:
 		o.Status = Failed
@@ -118,6 +120,8 @@ func (n note) explain(h *header, r *row) Note {
 		out.Message = "there is no such user, and Enabled is FALSE: nobody was created"
 	case CodeExists:
 		out.Message = "this user exists, and existing users are skipped"
+	case CodeAllOrNothing:
+		out.Message = "nothing was changed: another line has a fault, and all or nothing was asked for"
 	case CodeDuplicate:
 		out.Message = fmt.Sprintf("line %s has the same login: the first one counts", n.Arg)
 	case CodeBadEnabled:

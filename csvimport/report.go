@@ -82,7 +82,9 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 				return err
 			}
 			o := Outcome{Line: e.line, Login: e.row.Login}
-			o.setLetter(c.Letters[i])
+			if o.setLetter(c.Letters[i]); c.Letters[i] == letterRefused {
+				o.Notes = append(o.Notes, note{Code: CodeAllOrNothing, Col: -1}.explain(src.header, e.row))
+			}
 			for len(notes) > 0 && notes[0].Row == i {
 				o.Notes = append(o.Notes, notes[0].explain(src.header, e.row))
 				notes = notes[1:]

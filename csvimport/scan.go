@@ -1,6 +1,7 @@
 package csvimport
 
 import (
+	"bytes"
 	"context"
 	"hash"
 	"slices"
@@ -48,6 +49,9 @@ func (sc *scanner) all(ctx context.Context) error {
 	}
 	sc.index.forget()
 	sc.applyLinks()
+	if sc.decider.AllOrNothing && sc.done == nil {
+		sc.refuse()
+	}
 	for _, l := range sc.index.letters {
 		sc.counts.add(l)
 	}
@@ -61,7 +65,7 @@ func (sc *scanner) all(ctx context.Context) error {
 	return nil
 }
 
-// applyLinks lets what was found about managers count in the outcome of their rows. Rows that write nothing get no warning.
+// applyLinks lets what was found about managers count in the outcome of their rows. Rows that are skipped or fail have no link, and get no warning.
 func (sc *scanner) applyLinks() {
 	x := sc.index
 	touched := map[int]bool{}
@@ -76,18 +80,39 @@ func (sc *scanner) applyLinks() {
 			c := &sc.chunks[batch]
 			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
 			touched[batch] = true
-		case l.code != linkSet && l.other:
+		case l.code != linkSet:
 			c := &sc.chunks[batch]
 			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
 			touched[batch] = true
 		}
 	}
-	for i := range sc.chunks {
-		from := i * batchRows
-		sc.chunks[i].Letters = string(x.letters[from:min(from+batchRows, len(x.letters))])
-	}
+	sc.letters()
 	for batch := range touched {
 		slices.SortStableFunc(sc.chunks[batch].Notes, func(a, b note) int { return a.Row - b.Row })
+	}
+}
+
+// refuse tells of every row that nothing becomes of it, if one row fails and all
+// or nothing is asked for.
+func (sc *scanner) refuse() {
+	x := sc.index
+	if bytes.IndexByte(x.letters, letterFailed) < 0 {
+		return
+	}
+	for i, l := range x.letters {
+		if written(l) {
+			x.letters[i] = letterRefused
+		}
+	}
+	sc.letters()
+}
+
+// letters gives the chunks the letters of their rows.
+func (sc *scanner) letters() {
+	all := sc.index.letters
+	for i := range sc.chunks {
+		from := i * batchRows
+		sc.chunks[i].Letters = string(all[from:min(from+batchRows, len(all))])
 	}
 }
 
