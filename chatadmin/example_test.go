@@ -78,6 +78,7 @@ func ExampleFieldErrors() {
 	}
 	// Output:
 	// title bad_text
+	// email bad_email
 }
 
 // The audit log of one user.

@@ -3,6 +3,7 @@ package chatadmin
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -79,8 +80,10 @@ func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
 }
 
 func (s *Settings) prepare(u *User) (wrong []*FieldError) {
-	bad := func(field, value, code, reason string) {
-		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
+	bad := func(field, value, code, reason string) { // one fault a field: what follows from it says nothing more
+		if !slices.ContainsFunc(wrong, func(f *FieldError) bool { return f.Field == field }) {
+			wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
+		}
 	}
 	for _, f := range [...]struct {
 		name  string
@@ -99,9 +102,6 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 			bad(f.name, *f.value, CodeBadText, "this has control or invisible characters, or is not valid text")
 			*f.value = ""
 		}
-	}
-	if len(wrong) > 0 {
-		return wrong
 	}
 	s.prepareLogin(u, bad)
 	if code, reason := checkName(u.FirstName, s.Login.MinFirstName); code != "" {

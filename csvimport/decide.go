@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"slices"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -41,33 +40,41 @@ func (v *verdict) reset() {
 	}
 }
 
+// failed reports whether the row has a fault.
+func (v *verdict) failed() bool { return v.letter == letterFailed }
+
 func (v *verdict) fail(code string, c column, arg string) {
 	v.letter, v.blanks = letterFailed, 0
 	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
 }
 
-// decide decides one row by itself: is is the user as stored, nil where there is none. The manager is decided elsewhere, since they may stand on a
-// later line.
-func (d *decider) decide(r *row, is *chatadmin.User, v *verdict) {
-	enabled := strings.ToUpper(r.Enabled)
-	switch {
-	case r.Login == "":
+// decide decides one row by itself: is is the user as stored, nil where there is
+// none, and first is the line in which the login stands before, or 0. Every fault
+// is told, not the first alone. The manager is decided elsewhere, since they may
+// stand on a later line.
+func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
+	enabled, known := readEnabled(r.Enabled)
+	if r.Login == "" {
 		v.fail(chatadmin.CodeMissing, colLogin, "the login is blank: it says which user the line is about")
-	case enabled != "" && enabled != "TRUE" && enabled != "FALSE":
+	}
+	if first > 0 {
+		v.fail(CodeDuplicate, colLogin, itoa(first))
+	}
+	if !known {
 		v.fail(CodeBadEnabled, colEnabled, "")
-	case is == nil && enabled == "FALSE":
-		v.letter = letterNotCreated
-		v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+	}
+	switch {
+	case is == nil && enabled == disable:
+		if !v.failed() {
+			v.letter = letterNotCreated
+			v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+		}
 	case is == nil:
 		d.create(r, v)
 	case is.Deleting:
 		v.fail(CodeDeleting, colLogin, "")
 	case d.Mode == SkipExisting:
-		v.letter = letterKept
-		v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
-		if enabled == "TRUE" && is.Status == chatadmin.Deactivated || enabled == "FALSE" && is.Status != chatadmin.Deactivated {
-			v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
-		}
+		d.keep(is, enabled, v)
 	case d.Mode != UpdateExisting || !d.role.May(chatadmin.PermUsersEdit): // seen to before, and refused here too
 		v.fail(CodeForbidden, colLogin, "")
 	default:
@@ -75,45 +82,59 @@ func (d *decider) decide(r *row, is *chatadmin.User, v *verdict) {
 	}
 }
 
-func (d *decider) create(r *row, v *verdict) {
-	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile}
-	if r.Role != "" && !d.grant(r, &u, v) {
+// keep leaves an existing user alone.
+func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
+	if v.failed() {
 		return
 	}
-	if d.prepare(&u, v) {
-		v.letter, v.link = letterCreated, r.Manager != ""
-		if u.Role == chatadmin.RoleAdmin {
-			d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
-		}
+	v.letter = letterKept
+	v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
+	if statusEvent(enabled, is.Status) != 0 {
+		v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
+	}
+}
+
+func (d *decider) create(r *row, v *verdict) {
+	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile}
+	if r.Role != "" {
+		d.grant(r, &u, v)
+	}
+	if d.prepare(&u, v); v.failed() {
+		return
+	}
+	v.letter, v.link = letterCreated, r.Manager != ""
+	if u.Role == chatadmin.RoleAdmin {
+		d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
 	}
 }
 
 // grant gives u the role of the row, if it is below the importer's own.
-func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
+func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
 	role, ok := d.domain.Role(r.Role)
 	if !ok {
 		v.fail(chatadmin.CodeBadRole, colRole, "there is no such role in this domain")
-		return false
+		return
 	}
 	if role.ID == u.Role || u.ID == "" && role.ID == chatadmin.RoleMember {
-		return true
+		return
 	}
 	was, _ := d.domain.Role(u.Role)
 	lacks := func(p chatadmin.Permission) bool { return !d.role.May(p) }
 	if !d.role.May(chatadmin.PermRoles) || was.Level > d.role.Level ||
 		role.ID != chatadmin.RoleMember && (role.Level >= d.role.Level || slices.ContainsFunc(role.Permissions, lacks)) {
 		v.fail(CodeForbiddenRole, colRole, "")
-		return false
+		return
 	}
 	u.Role = role.ID
-	return true
 }
 
-// prepare checks u against the domain's rules.
+// prepare checks u against the domain's rules, and reports whether it obeys them.
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
 	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {
-		v.fail(f.Code, columnOf(f.Field, d.header), f.Reason)
+		if c := columnOf(f.Field, d.header); c != colLogin || u.Login != "" { // that the login is blank was told
+			v.fail(f.Code, c, f.Reason)
+		}
 	}
 	return len(wrong) == 0
 }
@@ -144,7 +165,7 @@ func columnOf(field string, h *header) column {
 	return colLogin
 }
 
-func (d *decider) update(r *row, is *chatadmin.User, enabled string, v *verdict) {
+func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict) {
 	u := *is
 	for _, f := range [...]struct {
 		col   column
@@ -167,57 +188,71 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled string, v *verdict)
 			v.blanks++
 		}
 	}
-	if r.Role != "" && !d.grant(r, &u, v) {
-		return
+	if r.Role != "" {
+		d.grant(r, &u, v)
 	}
-	v.letter = letterUpdated
+	became := letterUpdated
 	if e := statusEvent(enabled, is.Status); e != 0 {
-		var err error
-		if u, err = chatadmin.Transition(u, e); err != nil {
+		if now, err := chatadmin.Transition(u, e); err != nil {
 			v.fail(CodeForbidden, colEnabled, "")
-			return
-		}
-		if v.letter = letterActivated; e == chatadmin.Deactivate {
-			v.letter = letterDeactivated
+		} else if u, became = now, letterActivated; e == chatadmin.Deactivate {
+			became = letterDeactivated
 		}
 	}
-	if !d.prepare(&u, v) {
+	v.write.Was = *is
+	if good := d.prepare(&u, v); v.failed() {
+		if !good || v.write.Changes() {
+			d.mayWrite(is, &u, v)
+		}
 		return
 	}
-	v.write.Was, v.link = *is, r.Manager != ""
+	v.link = r.Manager != ""
 	if !v.write.Changes() {
 		v.letter = letterUnchanged
-	} else if now := v.write.Now.User(); !d.mayWrite(is, now, v) {
-		v.link = false
+		return
 	}
+	v.letter = became
+	now := v.write.Now.User()
+	d.mayWrite(is, &now, v)
+	v.link = v.link && !v.failed()
+	d.countAdmin(is, &now, v)
 }
 
-func statusEvent(enabled string, s chatadmin.Status) chatadmin.StatusEvent {
+// statusEvent is what happens to the status of a user who shall have access, or
+// not.
+func statusEvent(enabled access, s chatadmin.Status) chatadmin.StatusEvent {
 	switch {
-	case enabled == "TRUE" && s == chatadmin.Deactivated:
+	case enabled == enable && s == chatadmin.Deactivated:
 		return chatadmin.Activate
-	case enabled == "FALSE" && s != chatadmin.Deactivated:
+	case enabled == disable && s != chatadmin.Deactivated:
 		return chatadmin.Deactivate
 	}
 	return 0
 }
 
 // mayWrite refuses what an import must not do to an existing user.
-func (d *decider) mayWrite(is *chatadmin.User, now chatadmin.User, v *verdict) bool {
-	switch {
-	case is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role):
+func (d *decider) mayWrite(is, now *chatadmin.User, v *verdict) {
+	if is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role) {
 		v.fail(CodeSelf, colLogin, "")
-	case d.above(is):
+	}
+	if d.above(is) {
 		v.fail(CodeForbidden, colLogin, "")
+	}
+}
+
+// countAdmin keeps count of the admins in force, and refuses to remove the last.
+func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
+	switch {
+	case v.failed():
 	case is.AdminInForce() && !now.AdminInForce():
 		if delete(d.admins, is.ID); len(d.admins) == 0 && !d.manyMore {
 			d.admins[is.ID] = true
 			v.fail(CodeLastAdmin, colLogin, "")
+			v.link = false
 		}
 	case !is.AdminInForce() && now.AdminInForce():
 		d.admins[is.ID] = true
 	}
-	return v.letter != letterFailed
 }
 
 // changed says of each field that a row can change whether it does: what a reviewed plan rests on, beside the outcome.
@@ -232,10 +267,19 @@ func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	return append(fields, 0xff)
 }
 
-// above reports whether an existing user stands above the importer, who then changes nothing of them, their manager neither.
+// above reports whether an existing user stands above the importer, who then
+// changes nothing of them, nor their manager: by their level, or by a permission
+// that the importer lacks and not every member has.
 func (d *decider) above(is *chatadmin.User) bool {
+	if is.ID == d.actor {
+		return false
+	}
 	standing, _ := d.domain.Role(is.Role)
-	return is.ID != d.actor && standing.Level > d.role.Level
+	if standing.Level > d.role.Level {
+		return true
+	}
+	member, _ := d.domain.Role(chatadmin.RoleMember)
+	return slices.ContainsFunc(standing.Permissions, func(p chatadmin.Permission) bool { return !d.role.May(p) && !member.May(p) })
 }
 
 // setAdmins begins with the admins in force.

@@ -176,13 +176,13 @@ func TestEnabled(t *testing.T) {
 		skipPending, skipActive, skipAway    string
 		isUnknown, isPending, isActive, isIn chatadmin.Status // afterwards, in update mode
 	}{
-		{[]string{"TRUE", "true", " True "}, "created", "unchanged", "unchanged", "updated+activated",
+		{[]string{"TRUE", "true", " True ", "yes", "1", "wahr", "VRAI", "ИСТИНА", "Active", "ja", "Sí"}, "created", "unchanged", "unchanged", "updated+activated",
 			"skipped exists", "skipped exists", "skipped exists enabled_ignored", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Active},
-		{[]string{"FALSE", "false", "\tFalse "}, "skipped not_created", "updated+deactivated", "updated+deactivated", "unchanged",
+		{[]string{"FALSE", "false", "\tFalse ", "no", "0", "FALSCH", "faux", "ЛОЖЬ", "Deactivated", "nein", "Suspended"}, "skipped not_created", "updated+deactivated", "updated+deactivated", "unchanged",
 			"skipped exists enabled_ignored", "skipped exists enabled_ignored", "skipped exists", 0, chatadmin.Deactivated, chatadmin.Deactivated, chatadmin.Deactivated},
 		{[]string{"", "  "}, "created", "unchanged", "unchanged", "unchanged",
 			"skipped exists", "skipped exists", "skipped exists", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
-		{[]string{"yes", "1", "TRUE.", "wahr"}, "failed bad_enabled", "failed bad_enabled", "failed bad_enabled", "failed bad_enabled",
+		{[]string{"perhaps", "2", "TRUE.", "yes no", "x", "Bot"}, "failed bad_enabled", "failed bad_enabled", "failed bad_enabled", "failed bad_enabled",
 			"failed bad_enabled", "failed bad_enabled", "failed bad_enabled", 0, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
 	} {
 		for _, cell := range c.cells {

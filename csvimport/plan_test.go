@@ -105,7 +105,7 @@ func TestUnknownModeFailsClosed(t *testing.T) {
 	}{{"xx", role}, {"", role}, {UpdateExisting, chatadmin.Role{Level: 100, Permissions: []chatadmin.Permission{chatadmin.PermUsersCreate}}}} {
 		v := &verdict{write: &chatadmin.UserWrite{}}
 		d := decider{settings: settings{Mode: c.mode}, header: &header{}, role: c.role, domain: chatadmin.Settings{}}
-		d.decide(&row{Login: "ann@acme.example", Title: "x"}, is, v)
+		d.decide(&row{Login: "ann@acme.example", Title: "x"}, is, 0, v)
 		require.Equal(t, letterFailed, v.letter)
 		require.Equal(t, CodeForbidden, v.notes[0].Code)
 	}

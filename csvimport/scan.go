@@ -194,18 +194,20 @@ func written(l letter) bool {
 	return l == letterCreated || l == letterUpdated || l == letterActivated || l == letterDeactivated
 }
 
-// row decides one entry: what is wrong with its form or its login comes before everything else. first is where its login stands first.
+// row decides one entry. Of a broken line nothing else is told. first is where its
+// login stands first.
 func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verdict) {
 	v.reset()
-	switch {
-	case e.bad != nil:
+	if e.bad != nil {
 		v.letter = letterFailed
 		v.notes = append(v.notes, note{Code: e.bad.Code, Col: -1, Arg: e.bad.Reason})
-	case e.row.Login != "" && int(first.row) != at:
-		v.fail(CodeDuplicate, colLogin, itoa(first.line))
-	default:
-		d.decide(e.row, is, v)
+		return
 	}
+	line := uint32(0)
+	if e.row.Login != "" && int(first.row) != at {
+		line = first.line
+	}
+	d.decide(e.row, is, line, v)
 }
 
 // users are the users that rows speak of, by login key.
