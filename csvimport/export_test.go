@@ -31,7 +31,8 @@ func TestExportImport(t *testing.T) {
 					func(u *chatadmin.NewUser) {
 						u.Email = fmt.Sprintf("user%d@acme.example", n)
 						u.FirstName, u.LastName, u.Title, u.Phone, u.Manager = "Zoë \"Z\"", "O'Neil; Jr.", "=1+1", "+48 600 100 200", w.boss.ID
-						u.DisplayName = []string{"@all", "-minus", "'quoted", map[bool]string{true: "x", false: "''=x"}[unguarded], "plain, with comma", "\u00a0nbsp"}[n%6]
+						u.DisplayName = []string{"@all", "-minus", "'quoted", map[bool]string{true: "x", false: "''=x"}[unguarded], "plain, with comma", "\u00a0nbsp",
+							"x;=cmd|' /C calc'!A0", "Smith, -J", "x;" + map[bool]string{true: "y", false: "'=y"}[unguarded], "a;\"=b\"", "＝1; ＠x", "a|+b"}[n%12]
 					})
 			}
 			var ids []chatadmin.ID

@@ -58,7 +58,9 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 }
 
 // clean trims a cell and takes off the guard that exports put before what a spreadsheet would run as a formula.
-func clean(cell string) string { return formula.Unguard(strings.TrimSpace(cell)) }
+func clean(cell string) string {
+	return strings.TrimSpace(formula.Unguard(strings.TrimSpace(cell)))
+}
 
 // decoder turns records into rows, a batch at a time.
 type decoder struct {
