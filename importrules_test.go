@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/smtpmail":                   {"/chatadmin", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":                   {"/chatadmin"},
 	"/chatadmin/storetest":                  {"/chatadmin", "github.com/stretchr/testify/"},
-	"/csvimport":                            {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/csvimport":                            {"/chatadmin", "github.com/gocarina/gocsv", "golang.org/x/text/"},
 	"/devices":                              {"/chatadmin", "/chatadmin/signin"},
 	"/integrations":                         {"/chatadmin", "/chatadmin/keyring"},
 	"/integrations/integrationstest":        {"/integrations", "/chatadmin", "/chatadmin/keyring", "/chatadmin/memstore", "/chatadmin/chatadmintest"},

@@ -103,11 +103,11 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 	if err := errors.Join(readParams(&job, &par), readCursor(&job, &at)); err != nil {
 		return nil, fmt.Errorf("import %s: %w", importID, err)
 	}
-	hash, err := fingerprint(ctx, file)
+	is, err := fingerprint(ctx, file, par.Settings.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(hash, par.File) {
+	if !bytes.Equal(is.hash, par.File) {
 		return nil, ErrOtherFile
 	}
 	done, err := readChunks(ctx, s, importID, at.Rows)
@@ -117,7 +117,7 @@ func Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file
 	if job.State == chatadmin.JobDone {
 		return finish(ctx, s, &job, par, done)
 	}
-	p, err := scan(ctx, s, file, hash, par.Settings, done)
+	p, err := scan(ctx, s, file, is, par.Settings, done)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ func (im *importer) seek(ctx context.Context, at cursor) error {
 	}
 	if !here || im.ahead.next > at.Batch {
 		im.close()
-		src, err := open(ctx, im.file, im.plan.login, im.plan.format)
+		src, err := open(ctx, im.file, im.plan.login, im.plan.Settings, im.plan.format)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func (im *importer) deactivations(ctx context.Context) error {
 	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
 	for i, e := range im.rows {
 		u := us.user(e.loginKey)
-		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(wants(e.row.Enabled), u.Status) == chatadmin.Deactivate {
+		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(im.src.header.asks(e.row.Enabled, u), u.Status) == chatadmin.Deactivate {
 			im.deacts = append(im.deacts, u.ID)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // What is read back (a plan kept as JSON, the parameters of an import, what
@@ -73,8 +74,24 @@ func (s settings) check() error {
 	if len(s.FileName) > most || !utf8.ValidString(s.FileName) || strings.ContainsFunc(s.FileName, unicode.IsControl) {
 		return fmt.Errorf("the name of the file, %q, is no name: %w", chatadmin.Cut(s.FileName), chatadmin.ErrInvalid)
 	}
+	if _, err := csvfile.FindEncoding(s.Encoding); err != nil {
+		return fmt.Errorf("%s: %w", err, chatadmin.ErrInvalid)
+	}
+	for _, named := range []map[string]string{s.Columns, s.Aliases} {
+		if len(named) > mostNamed {
+			return fmt.Errorf("%d columns are named, at most %d can be: %w", len(named), mostNamed, chatadmin.ErrInvalid)
+		}
+		for heading, field := range named {
+			if _, ok := fieldMeaning(field, true); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
+				return fmt.Errorf("there is no field %q for the column %q: %w", chatadmin.Cut(field), chatadmin.Cut(heading), chatadmin.ErrInvalid)
+			}
+		}
+	}
 	return nil
 }
+
+// mostNamed is how many headings can be given a meaning.
+const mostNamed = 1000
 
 // mostCounted bounds each count, far above what a file can hold, so that sums
 // do not overflow.

@@ -53,7 +53,8 @@ func (v *verdict) fail(code string, c column, arg string) {
 // is told, not the first alone. The manager is decided elsewhere, since they may
 // stand on a later line.
 func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
-	enabled, known := readEnabled(r.Enabled)
+	_, known := d.header.access(r.Enabled)
+	enabled := d.header.asks(r.Enabled, is)
 	if r.Login == "" {
 		v.fail(chatadmin.CodeMissing, colLogin, "the login is blank: it says which user the line is about")
 	}
@@ -61,7 +62,7 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 		v.fail(CodeDuplicate, colLogin, itoa(first))
 	}
 	if !known {
-		v.fail(CodeBadEnabled, colEnabled, "")
+		v.fail(CodeBadEnabled, colEnabled, map[bool]string{true: botStatus}[chatadmin.Fold(r.Enabled) == botStatus])
 	}
 	switch {
 	case is == nil && enabled == disable:
@@ -71,6 +72,7 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 		}
 	case is == nil:
 		d.create(r, v)
+		v.marks(r)
 	case is.Deleting:
 		v.fail(CodeDeleting, colLogin, "")
 	case d.Mode == SkipExisting:
@@ -79,7 +81,29 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 		v.fail(CodeForbidden, colLogin, "")
 	default:
 		d.update(r, is, enabled, v)
+		v.marks(r)
 	}
+}
+
+// marks warns of cells that were changed or not taken.
+func (v *verdict) marks(r *row) {
+	for c, m := range r.marks {
+		switch {
+		case m == 0:
+		case m&markNull != 0:
+			v.warn(CodeNullWord, column(c))
+		case m&markRuined != 0:
+			v.warn(CodeRuined, column(c))
+		case m&markDamaged != 0:
+			v.warn(CodeDamaged, column(c))
+		case m&markDropped != 0 && column(c) == colLogin:
+			v.warn(CodeDropped, column(c))
+		}
+	}
+}
+
+func (v *verdict) warn(code string, c column) {
+	v.notes = append(v.notes, note{Code: code, Col: int8(c)})
 }
 
 // keep leaves an existing user alone.
@@ -95,7 +119,8 @@ func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
 }
 
 func (d *decider) create(r *row, v *verdict) {
-	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile}
+	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile, Department: r.Department}
+	d.kind(r, &u, v)
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
@@ -107,6 +132,24 @@ func (d *decider) create(r *row, v *verdict) {
 		d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
 	}
 }
+
+// kind makes u a network user or a guest, where the row says so.
+func (d *decider) kind(r *row, u *chatadmin.User, v *verdict) {
+	if r.Kind == "" {
+		return
+	}
+	kind, ok := kinds[chatadmin.Fold(r.Kind)]
+	if !ok {
+		v.fail(chatadmin.CodeBadKind, colKind, "write network or guest, or leave the cell blank")
+		return
+	}
+	u.Kind = kind
+}
+
+// kinds are the words for the two kinds of users, folded.
+var kinds = map[string]chatadmin.Kind{"network": chatadmin.Network, "network user": chatadmin.Network, "member": chatadmin.Network, "employee": chatadmin.Network, "internal": chatadmin.Network,
+	"mitglied": chatadmin.Network, "membre": chatadmin.Network, "miembro": chatadmin.Network, "lid": chatadmin.Network,
+	"guest": chatadmin.Guest, "external": chatadmin.Guest, "gast": chatadmin.Guest, "invité": chatadmin.Guest, "invitado": chatadmin.Guest}
 
 // grant gives u the role of the row, if it is below the importer's own.
 func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
@@ -161,6 +204,10 @@ func columnOf(field string, h *header) column {
 		return colRole
 	case "manager":
 		return colManager
+	case "department":
+		return colDepartment
+	case "kind":
+		return colKind
 	}
 	return colLogin
 }
@@ -172,22 +219,24 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 		cell  string
 		value *string
 	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
-		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone}} {
+		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone},
+		{colDepartment, r.Department, &u.Department}} {
 		switch {
-		case !d.header.has(f.col):
+		case !d.header.has(f.col) || r.marks[f.col]&(markRuined|markDamaged) != 0: // what is damaged overwrites nothing
 		case f.cell != "" || d.ClearBlanks:
 			*f.value = f.cell
 		case *f.value != "":
 			v.blanks++
 		}
 	}
-	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" {
+	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
 		if d.ClearBlanks {
 			u.Manager = ""
 		} else {
 			v.blanks++
 		}
 	}
+	d.kind(r, &u, v)
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
@@ -259,7 +308,7 @@ func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
 func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	var fields []byte
 	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,
-		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status} {
+		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status, was.Department != now.Department, was.Kind != now.Kind} {
 		if f {
 			fields = append(fields, byte(i))
 		}

@@ -15,25 +15,44 @@ const (
 	disable               // FALSE
 )
 
-// readEnabled reads a cell of Enabled. ok is false where it says neither.
-func readEnabled(cell string) (a access, ok bool) {
+// access reads a cell of the column. ok is false where it says neither.
+func (h *header) access(cell string) (a access, ok bool) {
 	switch cell { // what nearly every file has
 	case "":
 		return asIs, true
 	case "TRUE", "true", "True":
-		return enable, true
+		a, ok = enable, true
 	case "FALSE", "false", "False":
-		return disable, true
+		a, ok = disable, true
+	default:
+		key := chatadmin.Fold(cell)
+		if a, ok = enabledWords[key]; !ok && h.status {
+			a, ok = statusOf[key]
+		}
 	}
-	a, ok = enabledWords[chatadmin.Fold(cell)]
+	if h.inverted {
+		a = [...]access{asIs, disable, enable}[a]
+	}
 	return a, ok
 }
 
-// wants is readEnabled without what cannot be read.
-func wants(cell string) access {
-	a, _ := readEnabled(cell)
+// asks is what a cell asks for an existing user. An overview says of those who are
+// pending or denied that they are inactive: that is how they are.
+func (h *header) asks(cell string, is *chatadmin.User) access {
+	a, _ := h.access(cell)
+	if h.overview && a == disable && is != nil && (is.Status == chatadmin.Pending || is.Denied) {
+		return asIs
+	}
 	return a
 }
+
+// botStatus is what Slack calls the account of a program.
+const botStatus = "bot"
+
+// statusOf are what a column named status says of people who have access: in Slack
+// their role.
+var statusOf = map[string]access{"admin": enable, "member": enable, "owner": enable, "primary owner": enable, "guest": enable,
+	"multi-channel guest": enable, "single-channel guest": enable, "workspace admin": enable, "workspace owner": enable}
 
 // enabledWords are the spellings of the two, folded: what spreadsheets write in
 // their languages, what people write, and the states of other systems.

@@ -21,7 +21,7 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string, isEmail bool) {
 		names := strings.Split(line, ",")
-		h, err := readHeader(names, chatadmin.LoginPolicy{IsEmail: isEmail})
+		h, err := readHeader(names, chatadmin.LoginPolicy{IsEmail: isEmail}, settings{})
 		if err != nil {
 			require.ErrorIs(t, err, chatadmin.ErrInvalid)
 			return
@@ -36,7 +36,7 @@ func FuzzHeader(f *testing.F) {
 		if isEmail {
 			require.False(t, h.has(colEmail))
 		}
-		again, err := readHeader(headings(isEmail), chatadmin.LoginPolicy{IsEmail: isEmail})
+		again, err := readHeader(headings(isEmail), chatadmin.LoginPolicy{IsEmail: isEmail}, settings{})
 		require.NoError(t, err)
 		require.Empty(t, again.unknown)
 	})
@@ -48,11 +48,11 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		src, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, settings{}, csvfile.Format{})
 		if err != nil {
 			return
 		}
-		lines, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		lines, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, settings{}, csvfile.Format{})
 		require.NoError(t, err)
 		line := 0
 		for {

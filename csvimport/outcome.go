@@ -52,6 +52,12 @@ const (
 	CodeOwnManager     = "own_manager"     // warning: the user is their own manager
 	CodeManagerCircle  = "manager_circle"  // warning: the managers would form a circle
 
+	CodeNullWord = "null_word"     // warning: the cell says NULL, N/A or the like, and counts as blank
+	CodeRuined   = "ruined"        // warning: a spreadsheet has ruined the value, which is not stored
+	CodeDamaged  = "decoded_twice" // warning: the text was decoded twice ("JosÃ©"); it overwrites nothing
+	CodeDropped  = "invisible"     // warning: invisible characters were dropped from the login
+	CodeShortRow = "missing_cells" // warning: the line has fewer cells than the headings; the missing ones are blank
+
 	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
 )
 
@@ -102,7 +108,7 @@ type note struct {
 
 func isWarning(code string) bool {
 	switch code {
-	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden:
+	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden, CodeNullWord, CodeRuined, CodeDamaged, CodeDropped, CodeShortRow:
 		return true
 	}
 	return false
@@ -125,7 +131,19 @@ func (n note) explain(h *header, r *row) Note {
 	case CodeDuplicate:
 		out.Message = fmt.Sprintf("line %s has the same login: the first one counts", n.Arg)
 	case CodeBadEnabled:
-		out.Message = "write TRUE or FALSE, or leave the cell blank"
+		if out.Message = "write TRUE or FALSE, or leave the cell blank"; n.Arg == botStatus {
+			out.Message = "this is the account of a program, not of a person: remove the line"
+		}
+	case CodeNullWord:
+		out.Message = "this stands for nothing: the cell counts as blank"
+	case CodeRuined:
+		out.Message = "a spreadsheet has put this in the place of the value: it is not stored; format the column as text"
+	case CodeDamaged:
+		out.Message = "this text was decoded twice: it does not overwrite what is stored; export the file anew as UTF-8"
+	case CodeDropped:
+		out.Message = "invisible characters were dropped from it"
+	case CodeShortRow:
+		out.Message = "the line has fewer cells than the headings: the missing ones count as blank"
 	case CodeForbidden:
 		out.Message = "this user's role stands above yours"
 	case CodeForbiddenRole:

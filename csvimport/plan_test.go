@@ -66,7 +66,7 @@ func (o *office) forge(t testing.TB, change func(*Plan)) *Plan {
 	require.NoError(t, err)
 	change(p)
 	p.index, p.chunks = nil, nil
-	if forged, err := scan(t.Context(), o.host, strings.NewReader(o.file), p.File, p.Settings, nil); err == nil {
+	if forged, err := scan(t.Context(), o.host, strings.NewReader(o.file), fileprint{p.File, p.format}, p.Settings, nil); err == nil {
 		p.Decisions, p.Counts, p.DomainRev = forged.Decisions, forged.Counts, forged.DomainRev
 	}
 	return p

@@ -71,7 +71,7 @@ func changeNotice(ctx context.Context, w *chatadmin.Work, importID chatadmin.ID,
 
 // finish does what follows a finished import: the invitations, where they were asked for, and the mail to the admin. A crash before it is made up for by Resume.
 func finish(ctx context.Context, s *chatadmin.Scope, job *chatadmin.Job, par params, chunks []chunk) (*Result, error) {
-	r := &Result{ImportID: job.ID, Warnings: par.Warnings, file: par.File, chunks: chunks}
+	r := &Result{ImportID: job.ID, Warnings: par.Warnings, file: par.File, set: par.Settings, chunks: chunks}
 	if err := readCounts(job, &r.Counts); err != nil {
 		return nil, fmt.Errorf("import %s: %w", job.ID, err)
 	}

@@ -3,15 +3,15 @@ package csvimport
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/csvimport/internal/csvfile"
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
@@ -21,7 +21,7 @@ func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSee
 	if err := errors.Join(given("plan", p), given("function", each)); err != nil {
 		return err
 	}
-	return walk(ctx, s, file, p.File, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+	return walk(ctx, s, file, p.File, p.Settings, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
 // Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory; another file is ErrOtherFile.
@@ -29,7 +29,7 @@ func (r *Result) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadS
 	if err := errors.Join(given("result", r), given("function", each)); err != nil {
 		return err
 	}
-	return walk(ctx, s, file, r.file, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
+	return walk(ctx, s, file, r.file, r.set, r.chunks, r.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
 // WriteCSV writes the result CSV of a plan; see Result.WriteCSV.
@@ -37,21 +37,21 @@ func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSee
 	if err := errors.Join(given("plan", p), given("writer", w)); err != nil {
 		return err
 	}
-	return writeResult(ctx, s, file, p.File, p.chunks, p.Counts.Rows, w)
+	return writeResult(ctx, s, file, p.File, p.Settings, p.chunks, p.Counts.Rows, w)
 }
 
 // WriteCSV writes the result CSV: the columns of the file, and _line, _status, _code and _message. It can be filtered, mended and imported again as it is, since columns that begin
-// with "_" are not read. Of a line that is broken as such the cells may be in the wrong columns: the one of the login stays empty, so that it fails until somebody has looked at it, and
+// with "_" are not read. Cells below a heading such as "password" stay empty. Of a line that is broken as such the cells may be in the wrong columns: the one of the login stays empty, so that it fails until somebody has looked at it, and
 // _message has the line as it stood, up to 2000 bytes. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
 // what the original holds.
 func (r *Result) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
 	if err := errors.Join(given("result", r), given("writer", w)); err != nil {
 		return err
 	}
-	return writeResult(ctx, s, file, r.file, r.chunks, r.Counts.Rows, w)
+	return writeResult(ctx, s, file, r.file, r.set, r.chunks, r.Counts.Rows, w)
 }
 
-func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
+func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, set settings, chunks []chunk, rows int64, each func(Outcome, *source) error) error {
 	if err := givenFile(s, file); err != nil {
 		return err
 	}
@@ -62,12 +62,14 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return err
 	}
-	if is, err := fingerprint(ctx, file); err != nil {
+	is, err := fingerprint(ctx, file, set.Encoding)
+	if err != nil {
 		return err
-	} else if !bytes.Equal(is, hash) {
+	}
+	if !bytes.Equal(is.hash, hash) {
 		return ErrOtherFile
 	}
-	src, err := open(ctx, file, domain.Login, csvfile.Format{})
+	src, err := open(ctx, file, domain.Login, set, is.format)
 	if err != nil {
 		return err
 	}
@@ -100,10 +102,10 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	return nil
 }
 
-func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, chunks []chunk, rows int64, w io.Writer) error {
-	out := csv.NewWriter(w)
+func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, set settings, chunks []chunk, rows int64, w io.Writer) error {
+	out := newCSVWriter(w, ',', "\n")
 	var kept []int // columns of the file; results of an earlier import are replaced
-	err := walk(ctx, s, file, hash, chunks, rows, func(o Outcome, src *source) error {
+	err := walk(ctx, s, file, hash, set, chunks, rows, func(o Outcome, src *source) error {
 		if kept == nil {
 			var names []string
 			for i, name := range src.header.names {
@@ -111,36 +113,35 @@ func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, ha
 					kept, names = append(kept, i), append(names, formula.Guard(name))
 				}
 			}
-			if err := out.Write(append(names, "_line", "_status", "_code", "_message")); err != nil {
+			if err := out.write(append(names, "_line", "_status", "_code", "_message")); err != nil {
 				return err
 			}
 		}
 		cells := make([]string, 0, len(kept)+4)
 		for _, i := range kept {
 			cell := ""
-			if broken := src.raw.Err != nil; i < len(src.raw.Fields) && !(broken && i == src.header.at[colLogin]) {
+			if broken := src.raw.Err != nil; !isSecret(src.header.names[i]) && i < len(src.raw.Fields) && !(broken && i == src.header.at[colLogin]) {
 				// What an export has guarded already is not guarded twice.
-				cell = formula.Guard(formula.Unguard(strings.TrimSpace(asText(src.raw.Fields[i], broken))))
+				cell = formula.Guard(formula.Unguard(strings.TrimSpace(asText(src.raw.Fields[i]))))
 			}
 			cells = append(cells, cell)
 		}
 		code, message := o.Summary()
-		if src.raw.Err != nil {
+		if src.raw.Err != nil && !slices.ContainsFunc(src.header.names, isSecret) {
 			line := bytes.Join(src.raw.Fields, []byte{src.file.Format().Delimiter})
-			message += "; the line: " + asText(line[:min(len(line), 2000)], true)
+			message += "; the line: " + asText(line[:min(len(line), 2000)])
 		}
-		return out.Write(append(cells, strconv.Itoa(o.Line), string(o.Status), code, formula.Guard(message)))
+		return out.write(append(cells, strconv.Itoa(o.Line), string(o.Status), code, formula.Guard(message)))
 	})
-	out.Flush()
-	if err == nil {
-		err = out.Error()
+	if closed := out.close(); err == nil {
+		err = closed
 	}
 	return err
 }
 
-// asText shows a part of a line, which may be no text if the line is broken.
-func asText(part []byte, broken bool) string {
-	if !broken {
+// asText shows a part of a line, which may be no text.
+func asText(part []byte) string {
+	if utf8.Valid(part) && bytes.IndexByte(part, 0) < 0 {
 		return string(part)
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(string(part), "\uFFFD"), "\x00", "\uFFFD")

@@ -27,7 +27,7 @@ func TestResultCSV(t *testing.T) {
 	require.Equal(t, []string{"Ann", "ann@acme.example", "'+31612345678", "TRUE", "2", "created", "", ""}, rows[1])
 	require.Equal(t, []string{"Bo;b", "bob@acme", "1", "TRUE", "4", "failed", "bad_email"}, rows[2][:7])
 	require.Equal(t, []string{"'=cmd()", "eve@acme.example", "'-1", "", "5", "created", "", ""}, rows[3])
-	require.Equal(t, []string{"short", "", "", "", "6", "failed", "field_count"}, rows[4][:7])
+	require.Equal(t, []string{"short", "", "", "", "6", "failed", "missing"}, rows[4][:7])
 	require.Contains(t, rows[5][7], "the line: long;l@acme.example;1;TRUE;surplus")
 	require.Equal(t, []string{"long", "", "1", "TRUE", "7", "failed", "field_count"}, rows[5][:7], "its cells may be in the wrong columns")
 	require.Equal(t, "=cmd()", w.is("eve@acme.example").DisplayName)

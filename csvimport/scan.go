@@ -5,8 +5,11 @@ import (
 	"context"
 	"hash"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // scanner decides every row of a file against the committed state of the store.
@@ -24,6 +27,47 @@ type scanner struct {
 	counts  Counts
 
 	decisions hash.Hash
+	samples   []string // cells that are not ASCII
+	damaged   int      // lines with text that was decoded twice
+}
+
+// mostSamples is how many cells show whether the encoding is right.
+const mostSamples = 5
+
+// sample is the first of them, or "".
+func (sc *scanner) sample() string {
+	if len(sc.samples) == 0 {
+		return ""
+	}
+	return sc.samples[0]
+}
+
+// seen reports whether a row has a note of the same kind already.
+func (n note) seen(before []note, row int) bool {
+	for i := len(before) - 1; i >= 0 && before[i].Row == row; i-- {
+		if before[i].Code == n.Code {
+			return true
+		}
+	}
+	return false
+}
+
+// collect takes samples from some rows, each text once.
+func (sc *scanner) collect(rows []entry) {
+	for i := range rows {
+		if rows[i].bad != nil {
+			continue
+		}
+		r := rows[i].row
+		for _, cell := range [...]string{r.Name, r.FirstName, r.LastName, r.Title, r.Login} {
+			if len(sc.samples) == mostSamples {
+				return
+			}
+			if strings.ContainsFunc(cell, func(r rune) bool { return r >= utf8.RuneSelf }) && !slices.Contains(sc.samples, chatadmin.Cut(cell)) {
+				sc.samples = append(sc.samples, chatadmin.Cut(cell))
+			}
+		}
+	}
 }
 
 func (sc *scanner) all(ctx context.Context) error {
@@ -129,6 +173,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	if err != nil {
 		return err
 	}
+	if !sc.src.file.Format().ASCII && len(sc.samples) < mostSamples {
+		sc.collect(rows)
+	}
 	sc.keys = sc.keys[:0]
 	for i := range rows {
 		sc.keys = append(sc.keys, sc.index.key(rows[i].loginKey))
@@ -156,6 +203,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		sc.index.letters = append(sc.index.letters, v.letter)
 		sc.counts.KeptBlanks += int64(v.blanks)
 		for _, n := range v.notes {
+			if n.Code == CodeDamaged && !n.seen(c.Notes, i) {
+				sc.damaged++
+			}
 			n.Row = i
 			c.Notes = append(c.Notes, n)
 		}
@@ -207,7 +257,14 @@ func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verd
 	if e.row.Login != "" && int(first.row) != at {
 		line = first.line
 	}
+	if e.short && d.ClearBlanks { // a missing cell would clear what it does not say
+		v.letter = letterFailed
+		v.notes = append(v.notes, note{Code: csvfile.CodeFieldCount, Col: -1, Arg: "the line has fewer fields than the header, and blank cells clear what is stored: add the missing separators"})
+	}
 	d.decide(e.row, is, line, v)
+	if e.short && !d.ClearBlanks && v.letter != letterKept && v.letter != letterNotCreated {
+		v.notes = append(v.notes, note{Code: CodeShortRow, Col: -1})
+	}
 }
 
 // users are the users that rows speak of, by login key.

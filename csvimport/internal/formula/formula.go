@@ -47,6 +47,20 @@ func Unguard(s string) string {
 	return b.String()
 }
 
+// Guarded reports whether a cell begins with a guard.
+func Guarded(s string) bool {
+	if s == "" || s[0] != '\'' {
+		return false
+	}
+	guarded, first := false, true
+	eachPart(s, func(_ string, risky bool) {
+		if first {
+			guarded, first = risky, false
+		}
+	})
+	return guarded
+}
+
 // separators are at most one byte each: where a part ends, in one program or
 // another.
 const separators = ",;\t|\r\n\v\f"
