@@ -92,7 +92,7 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	}
 	for _, n := range v.notes {
 		n.Row = i
-		b.chunk.Notes = append(b.chunk.Notes, n)
+		b.chunk.Notes.add(n)
 		if isWarning(n.Code) {
 			b.counts.Warnings++
 		}

@@ -148,7 +148,7 @@ func (c *chunk) check() error {
 		ok = ok && strings.IndexByte(letters, c.Letters[i]) >= 0
 	}
 	last := 0
-	for _, n := range c.Notes { // in the order of the rows
+	for n := range c.Notes.all() { // in the order of the rows
 		ok = ok && n.Row >= last && n.Row < len(c.Letters) && n.Col >= -1 && n.Col < int8(columns)
 		last = n.Row
 	}

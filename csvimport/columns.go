@@ -204,7 +204,7 @@ func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string
 func (h *header) partsOfNames(keys map[column]string) {
 	move := func(key string, to column) {
 		for i, name := range h.names {
-			if headingKey(name) == key && !h.has(to) && h.at[colName] != i {
+			if headingKey(name) == key && !h.has(to) && !slices.Contains(h.at[:], i) {
 				h.at[to] = i
 				h.unknown = slices.DeleteFunc(h.unknown, func(s string) bool { return s == name })
 			}
@@ -244,8 +244,10 @@ func (h *header) check(names []string) error {
 	data := slices.ContainsFunc(names, func(s string) bool { return chatadmin.CheckEmail(strings.TrimSpace(s)) == nil })
 	known := slices.ContainsFunc(h.at[:], func(i int) bool { return i >= 0 })
 	switch {
-	case !h.has(colLogin) && (data || !known):
-		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file seems to begin with data, or with headings that are not known: %s", strings.Join(h.example()[:5], ","), h.found()))
+	case !h.has(colLogin) && data:
+		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file begins with data: %s", strings.Join(h.example()[:5], ","), h.found()))
+	case !known:
+		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; none of these is known: %s", strings.Join(h.example()[:5], ","), h.found()))
 	case !h.has(colLogin):
 		text := fmt.Sprintf("the column %q is missing: it says which user a line is about; the headings are %s", h.example()[3], h.found())
 		if near := h.nearest(); near != "" {

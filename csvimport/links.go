@@ -200,9 +200,8 @@ func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, 
 			return fmt.Errorf("import %s: %w", im.id, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
-			c.Notes = append(c.Notes, note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
+			c.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
 		}
-		slices.SortStableFunc(c.Notes, func(a, b note) int { return a.Row - b.Row })
 		change := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev}
 		if change.Row.Data, err = json.Marshal(c); err != nil {
 			return err

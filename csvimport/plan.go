@@ -35,7 +35,7 @@ type Plan struct {
 // chunk is what became of the rows of one batch.
 type chunk struct {
 	Letters string `json:"l"`
-	Notes   []note `json:"n,omitempty"`
+	Notes   notes  `json:"n,omitzero"`
 	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
 }
 
@@ -141,7 +141,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	}
 	p.Counts.Warnings += int64(len(p.Warnings))
 	for _, c := range p.chunks {
-		_, _ = fmt.Fprintf(sc.decisions, "%s%v\n", c.Letters, c.Notes)
+		_, _ = fmt.Fprintf(sc.decisions, "%s%x%q\n", c.Letters, c.Notes.packed, c.Notes.texts)
 	}
 	for _, l := range p.index.links { // whose manager changes
 		_, _ = sc.decisions.Write(binary.LittleEndian.AppendUint32([]byte{l.code}, l.row))

@@ -73,29 +73,37 @@ func walk(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return err
 	}
-	for _, c := range chunks {
-		notes := c.Notes
-		for i := range len(c.Letters) {
-			e, err := src.entry()
-			if err == io.EOF {
-				return ErrOtherFile
-			}
-			if err != nil {
-				return err
-			}
-			o := Outcome{Line: e.line, Login: e.row.Login}
-			if o.setLetter(c.Letters[i]); c.Letters[i] == letterRefused {
-				o.Notes = append(o.Notes, note{Code: CodeAllOrNothing, Col: -1}.explain(src.header, e.row))
-			}
-			for len(notes) > 0 && notes[0].Row == i {
-				o.Notes = append(o.Notes, notes[0].explain(src.header, e.row))
-				notes = notes[1:]
-			}
-			if err := each(o, src); err != nil {
-				return err
-			}
+	for i := range chunks {
+		if err := walkChunk(src, &chunks[i], each); err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkChunk tells what became of the rows of one batch.
+func walkChunk(src *source, c *chunk, each func(Outcome, *source) error) error {
+	notes := slices.Collect(c.Notes.all())
+	for i := range len(c.Letters) {
+		e, err := src.entry()
+		if err == io.EOF {
+			return ErrOtherFile
+		}
+		if err != nil {
+			return err
+		}
+		o := Outcome{Line: e.line, Login: e.row.Login}
+		if o.setLetter(c.Letters[i]); c.Letters[i] == letterRefused {
+			o.Notes = append(o.Notes, note{Code: CodeAllOrNothing, Col: -1}.explain(src.header, e.row))
+		}
+		for len(notes) > 0 && notes[0].Row == i {
+			o.Notes = append(o.Notes, notes[0].explain(src.header, e.row))
+			notes = notes[1:]
+		}
+		if err := each(o, src); err != nil {
 			return err
 		}
 	}

@@ -42,16 +42,6 @@ func (sc *scanner) sample() string {
 	return sc.samples[0]
 }
 
-// seen reports whether a row has a note of the same kind already.
-func (n note) seen(before []note, row int) bool {
-	for i := len(before) - 1; i >= 0 && before[i].Row == row; i-- {
-		if before[i].Code == n.Code {
-			return true
-		}
-	}
-	return false
-}
-
 // collect takes samples from some rows, each text once.
 func (sc *scanner) collect(rows []entry) {
 	for i := range rows {
@@ -100,7 +90,7 @@ func (sc *scanner) all(ctx context.Context) error {
 		sc.counts.add(l)
 	}
 	for _, c := range sc.chunks {
-		for _, n := range c.Notes {
+		for n := range c.Notes.all() {
 			if isWarning(n.Code) {
 				sc.counts.Warnings++
 			}
@@ -112,7 +102,7 @@ func (sc *scanner) all(ctx context.Context) error {
 // applyLinks lets what was found about managers count in the outcome of their rows. Rows that are skipped or fail have no link, and get no warning.
 func (sc *scanner) applyLinks() {
 	x := sc.index
-	touched := map[int]bool{}
+	found := map[int][]note{} // by batch
 	for _, l := range x.links {
 		batch := int(l.row) / batchRows
 		switch {
@@ -121,18 +111,14 @@ func (sc *scanner) applyLinks() {
 			x.letters[l.row] = letterUpdated
 		case l.code == linkAbove:
 			x.letters[l.row] = letterFailed
-			c := &sc.chunks[batch]
-			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
-			touched[batch] = true
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
 		case l.code != linkSet:
-			c := &sc.chunks[batch]
-			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
-			touched[batch] = true
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
 		}
 	}
 	sc.letters()
-	for batch := range touched {
-		slices.SortStableFunc(sc.chunks[batch].Notes, func(a, b note) int { return a.Row - b.Row })
+	for batch, notes := range found {
+		sc.chunks[batch].Notes.insert(notes...)
 	}
 }
 
@@ -202,18 +188,20 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		}
 		sc.index.letters = append(sc.index.letters, v.letter)
 		sc.counts.KeptBlanks += int64(v.blanks)
+		damaged := false
 		for _, n := range v.notes {
-			if n.Code == CodeDamaged && !n.seen(c.Notes, i) {
-				sc.damaged++
-			}
+			damaged = damaged || n.Code == CodeDamaged
 			n.Row = i
-			c.Notes = append(c.Notes, n)
+			c.Notes.add(n)
+		}
+		if damaged {
+			sc.damaged++
 		}
 		if v.link {
 			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
 	}
-	if done != nil {
+	if c.Notes.pack(); done != nil {
 		c = *done
 	}
 	sc.chunks = append(sc.chunks, c)
