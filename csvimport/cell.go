@@ -27,14 +27,14 @@ const (
 func cleaned(c column, cell string) (text string, m mark) {
 	cell = strings.TrimSpace(cell)
 	if plain(cell) {
-		return cell, 0
+		return unquoted(c, cell, 0)
 	}
 	literal := formula.Guarded(cell)
 	text = formula.Unguard(cell)
 	if !literal && strings.HasPrefix(text, "'") && special(c, strings.TrimLeft(text, "'")) {
 		text, literal = text[1:], true
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return dropInvisible(r) != r }) {
+	if !onOneLine(text) {
 		visible := oneLine(text)
 		if strings.ContainsFunc(text, func(r rune) bool { return dropInvisible(r) < 0 }) {
 			m |= markDropped
@@ -42,24 +42,35 @@ func cleaned(c column, cell string) (text string, m mark) {
 		text = visible
 	}
 	if c == colLogin || c == colEmail || c == colMobile || c == colManager {
-		if without := strings.NewReplacer("\u200c", "", "\u200d", "").Replace(text); without != text {
-			text, m = without, m|markDropped
+		for _, joiner := range [...]string{"\u200c", "\u200d"} {
+			if strings.Contains(text, joiner) {
+				text, m = strings.ReplaceAll(text, joiner, ""), m|markDropped
+			}
 		}
 	}
 	text = strings.TrimSpace(text)
 	if literal {
 		return text, m
 	}
-	switch inner := unwrapped(text); {
-	case inner != text:
+	if inner := unwrapped(text); inner != text {
 		text = strings.TrimSpace(inner)
+	} else if text, m = unquoted(c, text, m); text == "" {
+		return text, m
+	}
+	if decodedTwice(text) {
+		m |= markDamaged
+	}
+	return text, m
+}
+
+// unquoted is what a text says that does not stand in quotes: nothing, if it is a
+// word for that or was ruined.
+func unquoted(c column, text string, m mark) (string, mark) {
+	switch {
 	case isNull(text):
 		return "", m | markNull
 	case isRuined(c, text):
 		return "", m | markRuined
-	}
-	if decodedTwice(text) {
-		m |= markDamaged
 	}
 	return text, m
 }
@@ -79,21 +90,15 @@ func escaped(c column, text string) string {
 	return guarded
 }
 
-// plain reports whether a cell is nothing but letters, digits and a few signs that
-// have no meaning of their own, as nearly all are, and no word for nothing.
+// plain reports whether a cell is ASCII, without what is taken off a cell, as nearly
+// all are.
 func plain(cell string) bool {
-	if len(cell) < 5 { // "None"
-		return cell == ""
-	}
 	for i := range len(cell) {
-		switch c := cell[i]; {
-		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == ' ' || c == '_':
-		case i > 0 && (c == '.' || c == '@' || '0' <= c && c <= '9'): // what begins with a digit may be a number that was ruined
-		default:
+		if c := cell[i]; c < ' ' || c > '~' || c == '\'' {
 			return false
 		}
 	}
-	return cell != "undefined"
+	return cell == "" || cell[0] != '='
 }
 
 // dropInvisible maps what nobody sees to nothing, and every line break and tab to
@@ -110,6 +115,16 @@ func dropInvisible(r rune) rune {
 		return -1
 	}
 	return r
+}
+
+// onOneLine reports whether oneLine would change nothing.
+func onOneLine(s string) bool {
+	for _, r := range s {
+		if latin := r >= 0xa0 && r < 0x250 && r != 0xad; !latin && dropInvisible(r) != r {
+			return false
+		}
+	}
+	return true
 }
 
 // oneLine drops what is invisible, and makes one space of each line break or tab
@@ -197,7 +212,12 @@ func isRuined(c column, s string) bool {
 // decodedTwice reports whether a text is what UTF-8 looks like when it is read as
 // Windows-1252: "JosÃ©".
 func decodedTwice(s string) bool {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0xc2 && r <= 0xf4 }) {
+	lead, may := false, false // a lead byte, and one that follows it
+	for _, r := range s {
+		may = may || lead && r >= utf8.RuneSelf
+		lead = r >= 0xc2 && r <= 0xf4
+	}
+	if !may {
 		return false
 	}
 	bytes := make([]byte, 0, len(s))

@@ -60,8 +60,11 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
 		l.Row = &row{}
 	}
-	c, err := strconv.ParseUint(key, 10, 8)
-	if err != nil || column(c) >= columns {
+	c := 0
+	for _, digit := range []byte(key) {
+		c = c*10 + int(digit-'0')
+	}
+	if key == "" || len(key) > 2 || c >= int(columns) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
 	l.Row.set(column(c), value)
