@@ -100,8 +100,11 @@ func walkChunk(src *source, c *chunk, each func(Outcome, *source) error) error {
 			o.Notes = append(o.Notes, note{Code: CodeAllOrNothing, Col: -1}.explain(src.header, e.row))
 		}
 		for len(notes) > 0 && notes[0].Row == i {
-			o.Notes = append(o.Notes, notes[0].explain(src.header, e.row))
-			notes = notes[1:]
+			n := notes[0].explain(src.header, e.row)
+			if n.Code == CodeNullWord || n.Code == CodeRuined { // as the file says it, although it counts as blank
+				n.Value = src.shown(column(notes[0].Col))
+			}
+			o.Notes, notes = append(o.Notes, n), notes[1:]
 		}
 		if err := each(o, src); err != nil {
 			return err

@@ -64,7 +64,7 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	for _, digit := range []byte(key) {
 		c = c*10 + int(digit-'0')
 	}
-	if key == "" || len(key) > 2 || c >= int(columns) {
+	if key == "" || len(key) > 2 || c < 0 || c >= int(columns) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
 	l.Row.set(column(c), value)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
@@ -156,6 +157,14 @@ func (s *source) salvage() *row {
 		}
 	}
 	return r
+}
+
+// shown is a cell of the line at hand as the file has it, cut.
+func (s *source) shown(c column) string {
+	if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
+		return chatadmin.Cut(strings.TrimSpace(asText(s.raw.Fields[i])))
+	}
+	return ""
 }
 
 // skipTo reads on until the batch with the given number is next.
