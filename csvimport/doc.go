@@ -23,10 +23,10 @@
 // It is taken for Windows-1252, with a warning that shows a cell, if more of its
 // bytes are wrong than right as UTF-8 and Windows-1252 has all of them; otherwise
 // the lines that are not UTF-8 fail by themselves. Lines end with CRLF, LF or CR;
-// cells are separated by comma, semicolon, tab or bar. Comments ("#"), "sep=;" and
-// "version:" before the headings are skipped. Missing cells at the end of a line
-// are blank, with a warning; surplus ones must be. A file has at most 2 GiB and ten
-// million lines, a line 1 MiB, a cell that is read 64 KiB.
+// cells are separated by comma, semicolon, tab or bar. Comments ("#"), "sep=;"
+// and "version:" before the headings are skipped. Missing cells at the end of a
+// line count as blank, with a warning; surplus cells must be blank. A file has at
+// most 2 GiB and ten million lines, a line 1 MiB, a cell that is read 64 KiB.
 //
 // Of a cell, invisible characters are dropped, line breaks and tabs become a
 // space, and typographic quotes around it are taken off. NULL, N/A, nan, None and
@@ -37,8 +37,8 @@
 // # What a row does
 //
 // TRUE and FALSE are also 1 and 0, yes and no, active and inactive, and what
-// spreadsheets write in their languages (WAHR, VRAI, …). A column such as "blocked"
-// or "suspended" means the opposite.
+// spreadsheets write in their languages (WAHR, VRAI, …). A column such as
+// "blocked" or "suspended" means the opposite.
 //
 //	Enabled   unknown user    pending or active user    deactivated user
 //	TRUE      created         as it is                  activated
