@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -102,7 +103,12 @@ func (d *Detector) Write(p []byte) (int, error) {
 // begins with.
 func (d *Detector) look(p []byte) {
 	for i := 0; i < len(p); {
-		for i+8 <= len(p) && binary.LittleEndian.Uint64(p[i:])&0x8080808080808080 == 0 {
+		for i+8 <= len(p) {
+			high := binary.LittleEndian.Uint64(p[i:]) & 0x8080808080808080
+			if high != 0 {
+				i += bits.TrailingZeros64(high) / 8
+				break
+			}
 			i += 8
 		}
 		if i == len(p) {
