@@ -47,7 +47,7 @@ const inverted = ` blocksignin suspended issuspended blocked isblocked disabled 
  gesperrt deaktiviert bloque desactive suspendu bloqueado desactivado geblokkeerd uitgeschakeld `
 
 // secret are headings of columns whose cells are neither read nor shown.
-var secret = []string{"password", "passwort", "passwd", "kennwort", "motdepasse", "contrasena", "wachtwoord", "secret", "pincode"}
+var secret = []string{"password", "passwort", "passwd", "kennwort", "motdepasse", "contrasena", "wachtwoord"}
 
 // statusWords are words of a heading that may say whether somebody has access. A
 // column with one of them that is not known is refused: ignoring it could invite
