@@ -2,6 +2,7 @@ package csvimport
 
 import (
 	"slices"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -229,6 +230,9 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 			v.blanks++
 		}
 	}
+	if r.Name == "" && is.DisplayName == derivedName(is) {
+		u.DisplayName = "" // it follows the names it was derived from
+	}
 	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
 		if d.ClearBlanks {
 			u.Manager = ""
@@ -265,6 +269,14 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 	d.mayWrite(is, &now, v)
 	v.link = v.link && !v.failed()
 	d.countAdmin(is, &now, v)
+}
+
+// derivedName is the display name of a user to whom none was given.
+func derivedName(u *chatadmin.User) string {
+	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
+		return name
+	}
+	return u.Login
 }
 
 // statusEvent is what happens to the status of a user who shall have access, or

@@ -267,13 +267,15 @@ func TestUpdate(t *testing.T) {
 		out   string
 		kept  int64
 	}{
-		"new values":       {"login,title,mobile,firstname,lastname,name\nANN@acme.example,Chief,+31687654321,Anne,Jones,AJ\n", false, "AJ|Anne|Jones|Chief|+31687654321|boss@acme.example", "2 updated", 0},
-		"absent columns":   {"login\nann@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"absent, clearing": {"login\nann@acme.example\n", true, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"blank cells":      {"login,title,mobile,manager\nann@acme.example,, ,\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 3},
-		"blank, clearing":  {"login,title,mobile,manager\nann@acme.example,, ,\n", true, "Ann Smith|Ann|Smith|||", "2 updated", 0},
-		"the same values":  {"login,title,manager\nann@acme.example,Head,BOSS@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"one blank":        {"login,title,mobile\nann@acme.example,Chief,\n", false, "Ann Smith|Ann|Smith|Chief|+31612345678|boss@acme.example", "2 updated", 1},
+		"new values":                      {"login,title,mobile,firstname,lastname,name\nANN@acme.example,Chief,+31687654321,Anne,Jones,AJ\n", false, "AJ|Anne|Jones|Chief|+31687654321|boss@acme.example", "2 updated", 0},
+		"absent columns":                  {"login\nann@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"absent, clearing":                {"login\nann@acme.example\n", true, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"blank cells":                     {"login,title,mobile,manager\nann@acme.example,, ,\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 3},
+		"blank, clearing":                 {"login,title,mobile,manager\nann@acme.example,, ,\n", true, "Ann Smith|Ann|Smith|||", "2 updated", 0},
+		"the same values":                 {"login,title,manager\nann@acme.example,Head,BOSS@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"a name that was derived follows": {"login,lastname\nann@acme.example,Jones\n", false, "Ann Jones|Ann|Jones|Head|+31612345678|boss@acme.example", "2 updated", 0},
+		"a name that is given stays":      {"login,name,lastname\nann@acme.example,Ann Smith,Jones\n", false, "Ann Smith|Ann|Jones|Head|+31612345678|boss@acme.example", "2 updated", 0},
+		"one blank":                       {"login,title,mobile\nann@acme.example,Chief,\n", false, "Ann Smith|Ann|Smith|Chief|+31612345678|boss@acme.example", "2 updated", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
