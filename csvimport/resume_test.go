@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -280,7 +281,7 @@ func TestImporterDemoted(t *testing.T) {
 		_, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden)
 		_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
-		require.ErrorIs(t, err, chatadmin.ErrNotFound, "another admin does not take it over")
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, "it was active a moment ago")
 		for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.s.ActivateUsers, w.s.GrantAccess} {
 			_, err = f(ctx, importer.ID)
 			require.NoError(t, err)
@@ -291,6 +292,28 @@ func TestImporterDemoted(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 3000, r.Counts.Created)
 	}
+}
+
+// Another admin resumes an import of which nothing was heard for a while: in the
+// end everything is as if the first had finished it, and the link is theirs.
+func TestResumedByAnother(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))
+	s, file := w.admin.As(w.domain, importer.ID), file(3000)
+	stopped, stop := context.WithCancel(ctx)
+	r, err := csvimport.ImportsOf(s).Import(stopped, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) { stop() }})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.s.AssignRole(ctx, chatadmin.RoleMember, importer.ID)
+	require.NoError(t, err)
+	w.clock.Advance(11 * time.Minute)
+	member := w.admin.As(w.domain, w.user("member@acme.example").ID)
+	_, err = csvimport.ImportsOf(member).Resume(ctx, member, r.ImportID, strings.NewReader(file), nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, r.Counts.Created)
+	require.Len(t, w.mail.To("boss@acme.example"), 1)
+	require.Empty(t, w.mail.To("importer@acme.example"))
 }
 
 // A plan is applied to what was reviewed, or not at all.
