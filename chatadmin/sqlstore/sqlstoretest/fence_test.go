@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,8 +231,7 @@ func TestDomainsTakeTurns(t *testing.T) {
 	}
 	var done sync.WaitGroup
 	require.NoError(t, s.Update(t.Context(), chatadmin.Fence{}, func(context.Context, chatadmin.Tx) error {
-		for _, d := range append(several("busy", make([]int, 64)...), "other") {
-			d := chatadmin.ID(strings.TrimSuffix(string(d), "-0"))
+		for _, d := range append(slices.Repeat([]chatadmin.ID{"busy"}, 64), "other") {
 			arrived := make(chan struct{})
 			done.Go(func() {
 				ctx := arrival{t.Context(), new(sync.Once), sync.OnceFunc(func() { close(arrived) })}
