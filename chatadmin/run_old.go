@@ -164,9 +164,6 @@ func (r *Runs[T]) upgradeOpen(ctx context.Context, rd Reader, domain ID) error {
 	return nil
 }
 
-// endOfTime is later than every Due.
-var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // oldKind finds the kind of run that a job or a record belongs to.
 func (a *Admin) oldKind(job *OldJob, record string) (runKind, string) {
 	for _, k := range a.runKinds {

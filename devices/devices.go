@@ -37,7 +37,8 @@ const (
 	KindDisable     = "device.disable"
 	KindEnable      = "device.enable"
 	KindRemove      = "device.remove"
-	KindWipe        = "device.wipe" // asked for
+	KindSignOut     = "device.signout" // its user's password, login or address changed
+	KindWipe        = "device.wipe"    // asked for
 	KindCancelWipe  = "device.wipe.cancel"
 	KindDeliverWipe = "device.wipe.deliver"
 	KindAnswerWipe  = "device.wipe.answer" // acknowledged or failed
@@ -85,6 +86,6 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 	if r.o.DomainEvery <= 0 {
 		r.o.DomainEvery = 5 * time.Second
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: r.usersChanged})
+	admin.Extend(chatadmin.Extension{OnUserChange: r.usersChanged, OnEnd: r.signOut})
 	return r
 }

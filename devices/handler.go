@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Authenticate says whose request it is: the user whom the host has authenticated by its own means, such as a session that began a moment ago. An error that is chatadmin.ErrForbidden
@@ -155,16 +156,18 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := h.registry.Register(r.Context(), h.registry.admin.AsHost(domain), user, Registration{Key: q.DeviceID, Type: t, Name: q.Name, Version: q.Version, Push: q.PushToken})
+	out, err := h.registry.Register(r.Context(), h.registry.admin.AsHost(domain), user, Registration{Key: q.DeviceID, Type: t, Name: q.Name, Version: q.Version, Push: q.PushToken.Value})
 	if err != nil {
 		return nil, err
 	}
-	a := RegisterReply{Device: string(out.Device.ID), Generation: out.Device.Generation, Status: out.Device.Status.String(), Wipe: out.Device.Wipe.String(), WipeToken: out.WipeToken.Plain()}
+	a := RegisterReply{Device: string(out.Device.ID), Generation: out.Device.Generation, Status: out.Device.Status.String(), Wipe: out.Device.Wipe.String(), WipeToken: wire(out.WipeToken)}
 	if out.Device.Status == Enabled {
-		a.Token = out.Token.Plain()
+		a.Token = wire(out.Token)
 	}
 	return a, nil
 }
+
+func wire(t chatadmin.Token) secret.Wire { return secret.Wire{Value: secret.Hide(t.Plain())} }
 
 // Bearer is the credential that a request shows in its header "Authorization: Bearer …"; "" where there is none.
 func Bearer(r *http.Request) string {

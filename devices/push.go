@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 const (
@@ -125,7 +126,7 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []ch
 		if !ok {
 			continue // pointless by now
 		}
-		switch err := r.o.Pusher.Push(ctx, chatadmin.Push{Token: token, Kind: KindWipe}); {
+		switch err := r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); {
 		case err == nil:
 			sent++
 		case ctx.Err() != nil:

@@ -3,7 +3,7 @@
 //
 // # Wiring it
 //
-//	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret}) // 32 bytes from the host's secret store
+//	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)}) // 32 bytes from the host's secret store
 //	second := twofa.New(admin, ring, nil)                                         // in every program that changes users; ring may be nil where nobody signs in
 //	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
 //
@@ -17,7 +17,7 @@
 //
 //	second.Challenge(ctx, domain, challenge)    // the page is loaded again: the same QR code
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
-//	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
+//	admin.PasswordChanged(ctx, domain, user)    // whenever a password of the host's own table has changed
 //	second.SendNotices(ctx, domain)             // in a worker, now and then
 //
 // # Who is asked

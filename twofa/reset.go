@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -40,6 +41,6 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 			return err
 		}
 		w.Record(KindReset, reset, nil, nil)
-		return nil
+		return w.End(ctx, chatadmin.CauseTwoFactorReset, time.Time{}, reset...)
 	})
 }

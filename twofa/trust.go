@@ -84,7 +84,7 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 	})
 }
 
-// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins under way: a host calls it when the user's password has changed. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins under way. It needs chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
 	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
 		st.Challenges = nil

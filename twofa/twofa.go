@@ -75,29 +75,33 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	}
 	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
 	t.reseals = chatadmin.NewRuns(admin, t.resealKind())
-	admin.Extend(chatadmin.Extension{OnUserChange: t.usersChanged, TwoFactor: t, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	admin.Extend(chatadmin.Extension{OnEnd: t.end, TwoFactor: t, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return t
 }
 
-// usersChanged ends open challenges and remembered clients of users who lose access, and, where codes go by e-mail, of those whose address changes. An enrolled
-// authenticator stays for when they come back; a state that cannot be read is replaced by one that a reset has to end, so that it keeps nobody from losing access.
-func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
-	p, err := decodePolicy(w.Settings.Policies[policyName])
-	if err != nil { // it keeps nobody from being changed, and more ends rather than less
-		p.Mode = Email
-	}
+// end is a chatadmin.EndFunc: it ends open challenges and remembered clients of
+// users. An enrolled authenticator stays. What is about the whole domain ends by
+// the policy. A state that cannot be read is replaced by one that a reset has to
+// end, so that it keeps nothing from ending.
+func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
+	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
 	var keys []chatadmin.Key
-	for i := range changes {
-		c := &changes[i]
-		if c.Was.ID != "" && (c.LosesAccess() || p.Mode == Email && c.Was.Email != c.Now.Email) {
-			keys = append(keys, stateKey(c.Now.Domain, c.Now.ID))
+	for i := range endings {
+		if e := &endings[i]; e.User != "" && (e.Challenges == chatadmin.Ends || e.Remembered == chatadmin.Ends) {
+			ends[e.User] = e
+			keys = append(keys, stateKey(w.Domain.ID, e.User))
 		}
 	}
 	if len(keys) == 0 {
 		return nil
 	}
-	return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
-		st.Challenges, st.Remembered = nil, nil
+	return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+		if ends[user].Challenges == chatadmin.Ends {
+			st.Challenges = nil
+		}
+		if ends[user].Remembered == chatadmin.Ends {
+			st.Remembered = nil
+		}
 		return true, nil // although there may be nothing to end: the revision moves, and an Ask that has read the user as they were loses against it
 	})
 }

@@ -66,7 +66,7 @@ func TestManyUsers(t *testing.T) {
 	}
 	for n := range us {
 		w.chat(us[n], us[(n+7)%len(us)], 2)
-		g := w.group(w.as(us[n]), "G", us[(n+1)%len(us)])
+		g := w.group(w.as(us[n]), fmt.Sprintf("G%d", n), us[(n+1)%len(us)])
 		w.insert(w.message(g.ID, us[(n+1)%len(us)]), w.file(g.ID, us[n]))
 	}
 	var ids []chatadmin.ID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -77,18 +78,37 @@ func (p *Plan) warn(n map[string]int64) {
 		others = max(others, g.Members)
 	}
 	if others > 1 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d groups vanish with everything that anybody has written in them; the largest has %d members", len(p.Groups), others))
+		p.Warnings = append(p.Warnings, counted(int64(len(p.Groups)), "group vanishes", "groups vanish")+
+			fmt.Sprintf(" with everything that anybody has written in them; the largest has %d members", others))
 	}
 	if n[Chats] > 0 {
 		p.Warnings = append(p.Warnings, "private chats vanish for the other side, too")
 	}
 	if n[Reports] > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d people will have no manager", n[Reports]))
+		p.Warnings = append(p.Warnings, counted(n[Reports], "person", "people")+" will have no manager")
 	}
 	if p.Grace > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("for %s they are merely deactivated, and the deletion can be cancelled", p.Grace))
+		p.Warnings = append(p.Warnings, "for "+days(p.Grace)+" they are merely deactivated, and the deletion can be cancelled")
 	}
 	p.Warnings = append(p.Warnings, "deleting cannot be undone; deactivating ends the access as well and keeps everything")
+}
+
+// counted is a number with its noun: "1 person", "2 people".
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// days is a grace period as people say it. Only a host can choose one that is
+// not whole days.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day != 0 {
+		return d.String()
+	}
+	return counted(int64(d/day), "day", "days")
 }
 
 func addContent(n map[string]int64, c chatadmin.ContentCount) {

@@ -11,8 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// No call writes a grace period that would overflow, or nonsense, and with a policy
-// that was damaged in the store nothing is deleted.
+// No call writes a grace period that would overflow, or nonsense, and with a
+// policy that was damaged in the store nothing is deleted.
 func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")

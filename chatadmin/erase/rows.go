@@ -88,7 +88,13 @@ func (b *batch) memberships(ctx context.Context, w *chatadmin.Work, limit int) (
 // eventPage is how many events are looked at together: one of an import holds a thousand users.
 const eventPage = 100
 
-// events blanks what the audit log says about the users and their devices. Of few the store finds the events itself, for many all of them are looked through.
+// onePass is where the cursor counts batches of targets from. Deletions that an
+// earlier release began counted single targets from 0: they begin this stage
+// again, which changes nothing of what is blank.
+const onePass = 1000
+
+// events blanks what the audit log says about the users and their devices. The
+// store finds the events of all of them in one pass, or of MaxBatch at a time.
 func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	own, err := owned(ctx, w, w.Domain.ID, b.Users, nil)
 	if err != nil {
@@ -99,12 +105,14 @@ func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 	for _, id := range targets {
 		about[id] = true
 	}
-	if len(targets) > 8 {
-		targets = []chatadmin.ID{""}
+	if b.At.N < onePass {
+		b.to(events, onePass)
 	}
-	for ; b.At.N < len(targets); b.to(events, b.At.N+1) {
+	batches := slices.Collect(slices.Chunk(targets, chatadmin.MaxBatch))
+	for ; b.At.N-onePass < len(batches); b.to(events, b.At.N+1) {
 		for {
-			page, next, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain.ID, Target: targets[b.At.N]}, chatadmin.Page{After: b.At.After, Limit: eventPage})
+			q := chatadmin.EventQuery{Domain: w.Domain.ID, Targets: batches[b.At.N-onePass]}
+			page, next, err := w.ListEvents(ctx, q, chatadmin.Page{After: b.At.After, Limit: eventPage})
 			if err != nil {
 				return false, err
 			}
