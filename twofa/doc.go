@@ -8,8 +8,8 @@
 //	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
 //
 //	// An administrator switches it on, after a look at who is affected and who could not pass:
-//	plan, err := second.PlanMode(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
-//	err = second.SetMode(ctx, s, plan)
+//	plan, err := second.Plan(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
+//	err = second.SetPolicy(ctx, s, plan)
 //
 //	// The gate's decision holds the challenge; the page shows its QR code or asks for the code, and the answer goes to the gate:
 //	decision, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie, Challenge: other}, verify)
@@ -18,7 +18,8 @@
 //	second.Challenge(ctx, domain, challenge)    // the page is loaded again: the same QR code
 //	second.Resend(ctx, domain, challenge)       // "send the code again"
 //	second.RevokeAllTrusted(ctx, host, user)    // whenever the user's password has changed
-//	second.SendNotices(ctx, domain)             // in a worker, now and then
+//
+// Mails that tell users what has happened are sent by chatadmin.Admin.Work.
 //
 // # Who is asked
 //
@@ -32,7 +33,7 @@
 //
 // A mode cannot be switched on if no administrator could then sign in, or if it
 // sends codes and the program has no Mailer: these are blockers of the plan, and
-// SetMode refuses with a [BlockedError]. A user who lacks what the mode needs is
+// SetPolicy refuses with a [BlockedError]. A user who lacks what the mode needs is
 // refused by a decision of the gate, with the reason signin.NoAddress or
 // signin.TooManyCodes.
 //
@@ -83,7 +84,8 @@
 // # Who may do what
 //
 //	twofactor, or for oneself   Explain, Trusted, RevokeTrusted, RevokeAllTrusted, RecoveryCodes
-//	twofactor                   PlanMode, SetMode, Reset
+//	twofactor                   Plan, SetPolicy, Reset
+//	everybody                   Policy
 //	host                        Reseal, ResumeReseal
 //	host                        Ask, Open, Answer, Challenge, Resend, SendNotices, TwoFactorEnabled
 //

@@ -27,9 +27,9 @@ func Example() {
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 
-	plan, _ := second.PlanMode(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
+	plan, _ := second.Plan(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
 	fmt.Println("to set up:", plan.Counts["to_enrol"], "cannot pass:", plan.Counts["cannot_pass"])
-	_ = second.SetMode(ctx, s, plan)
+	_ = second.SetPolicy(ctx, s, plan)
 
 	// What follows is done by the sign-in gate: after the password was right, and when the code comes.
 	_, set, _ := s.View(ctx, "")
@@ -58,8 +58,8 @@ func ExampleService_Explain() {
 	second := twofa.New(admin, nil, nil) // looking needs no keys
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
-	plan, _ := second.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Email})
-	_ = second.SetMode(ctx, host, plan)
+	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Email})
+	_ = second.SetPolicy(ctx, host, plan)
 	for _, a := range []signin.Attempt{{Client: signin.Web}, {Client: signin.IOS}, {Client: signin.Web, Method: signin.SAML}} {
 		e, _ := second.Explain(ctx, host, boss.ID, a.Client, a.Method)
 		fmt.Println(e.Asks, e.Rule)
@@ -79,8 +79,8 @@ func ExampleService_Reset() {
 	second := twofa.New(admin, ring, nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
-	plan, _ := second.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Authenticator})
-	_ = second.SetMode(ctx, host, plan)
+	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Authenticator})
+	_ = second.SetPolicy(ctx, host, plan)
 	_, set, _ := host.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
 

@@ -131,8 +131,8 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 		require.Equal(t, []bool{false, true}, on)
 		j, err := w.twofa.Reseal(ctx, w.host, nil)
 		require.NoError(t, err)
-		require.Equal(t, chatadmin.JobDone, j.State)
-		require.Contains(t, string(j.Result), `"unopened":1`)
+		require.Equal(t, chatadmin.RunDone, j.State)
+		require.EqualValues(t, 1, j.Data.Unopened)
 
 		_, err = w.host.DeactivateUsers(ctx, ann.ID, bob.ID)
 		require.NoError(t, err)

@@ -130,7 +130,7 @@ func TestNothingLeaks(t *testing.T) {
 	show(err)
 
 	// Administration.
-	plan, err := w.twofa.PlanMode(ctx, w.s, twofa.Policy{Mode: twofa.Off})
+	plan, err := w.twofa.Plan(ctx, w.s, twofa.Policy{Mode: twofa.Off})
 	require.NoError(t, err)
 	show(plan)
 	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)

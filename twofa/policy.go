@@ -1,6 +1,7 @@
 package twofa
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -100,6 +101,19 @@ func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	}
 	s, err := decodePolicy(set.Policies[policyName])
 	return s.policy(), err
+}
+
+// Policy returns what the domain of a scope has decided. Everybody who has access
+// to the domain may ask.
+func (t *Service) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	if err := scoped(s); err != nil {
+		return Policy{}, err
+	}
+	_, set, err := s.View(ctx, "")
+	if err != nil {
+		return Policy{}, err
+	}
+	return PolicyOf(&set)
 }
 
 // become is the policy that follows s when a domain decides for p.

@@ -32,6 +32,12 @@ func (t *Service) resealKind() chatadmin.RunKind[Resealed] {
 		May: func(_ context.Context, w *chatadmin.Work, _ *resealRun) error {
 			return hostActs(w.Actor.ID == "")
 		},
+		Check: func(r *Resealed) error {
+			if r.Sealed < 0 || r.Unopened < 0 || len(r.Reset) > maxNamed {
+				return errors.New("it counts what cannot be")
+			}
+			return nil
+		},
 		Step: t.resealStep,
 		Old:  chatadmin.OldRun[Resealed]{Job: "reseal two-factor secrets", Read: readOldReseal},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -32,8 +33,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 				return false, nil
 			}
 			reset = append(reset, user)
-			*st = state{Generation: st.Generation + 1, Mails: st.Mails, Notices: st.Notices}
-			st.tell(fmt.Sprintf("%s-%d", user, st.Generation), wasReset, w.Now())
+			st.reset(user, w.Now())
 			return true, nil
 		})
 		if err != nil || len(reset) == 0 {
@@ -42,4 +42,28 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		w.Record(KindReset, reset, nil, nil)
 		return nil
 	})
+}
+
+// reset ends everything, and begins a new generation.
+func (st *state) reset(user chatadmin.ID, now time.Time) {
+	*st = state{Generation: st.Generation + 1, Mails: st.Mails, Notices: st.Notices}
+	st.tell(fmt.Sprintf("%s-%d", user, st.Generation), wasReset, now)
+}
+
+// repairState resets a user whose state cannot be read. One on whom the actor
+// may not act is refused.
+func repairState(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
+	user := chatadmin.ID(r.ID)
+	if err := mayActOn(ctx, w, []chatadmin.ID{user}); err != nil {
+		return err
+	}
+	st := state{Generation: int64(r.Rev)}
+	st.reset(user, w.Now())
+	was := r.Rev
+	r, err := st.encode(r)
+	if err != nil {
+		return err
+	}
+	w.Record(KindReset, []chatadmin.ID{user}, nil, nil)
+	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: was}})
 }

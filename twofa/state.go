@@ -2,8 +2,9 @@ package twofa
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,7 +21,6 @@ func stateKey(domain, user chatadmin.ID) chatadmin.Key {
 }
 
 type state struct {
-	Version    int   `json:"v"`
 	Generation int64 `json:"gen"` // grows with each reset; what is sealed or hashed is bound to it
 
 	Seed          []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
@@ -76,26 +76,51 @@ type remembered struct {
 	Floor   time.Time     `json:"floor,omitzero"` // of the policy, where a wrong clock had put it beyond Since: this floor ends what was there before it, not this client
 }
 
-const stateVersion = 1
+// states is the kind of the records.
+var states = chatadmin.RecordKind[state]{Name: stateKind, Check: (*state).check}
 
-// decodeState reads a state. One that cannot be read lets nobody in, and is an error that says so; the state returned with it is what takes its place where it must be ended. Revisions
-// are numbered by the clock, so that as a generation they are beyond every one that was reached by counting resets: what was sealed before stays dead.
+// repairable is states as an Admin lists and repairs them: a repair is a reset
+// of its user.
+func repairable() *chatadmin.RecordKind[state] {
+	k := states
+	k.Repair, k.Need = repairState, chatadmin.PermTwoFactor
+	return &k
+}
+
+// check refuses what no version of the library writes, and a state that was
+// lost.
+func (st *state) check() error {
+	switch {
+	case st.Lost:
+		return errors.New("it was lost")
+	case st.Generation < 0 || st.Step < 0 || st.Wrong < 0 || st.RecoveryEpoch < 0:
+		return errors.New("it counts below zero")
+	case !knownChallenges(st.Challenges):
+		return errors.New("it has a challenge that cannot be")
+	}
+	return nil
+}
+
+// knownChallenges reports whether open challenges are of a kind that there is.
+func knownChallenges(all []challenge) bool {
+	return !slices.ContainsFunc(all, func(c challenge) bool {
+		return c.Kind != Email && c.Kind != Authenticator || len(c.Hash) == 0 || c.Tries < 0 || c.Malformed < 0
+	})
+}
+
+// decodeState reads a state. One that cannot be read is an error that wraps
+// chatadmin.ErrDamaged, and lets nobody in. The state that is returned with it
+// takes its place where it must be ended. Revisions are numbered by the clock:
+// as a generation they are beyond every one that was reached by counting resets,
+// so that what was sealed before stays dead.
 func decodeState(r chatadmin.Record) (state, error) {
-	st, lost := state{}, state{Generation: int64(r.Rev), Lost: true, due: r.Due}
-	if err := json.Unmarshal(r.Data, &st); err != nil {
-		return lost, fmt.Errorf("the two-factor state of user %s cannot be read; reset the two-factor authentication of this user: %w", r.ID, err)
-	}
-	if st.Version < 1 { // such as {} or null, which would be a user without an authenticator
-		return lost, fmt.Errorf("the two-factor state of user %s is damaged; reset the two-factor authentication of this user", r.ID)
-	}
-	if st.Version > stateVersion {
-		return lost, fmt.Errorf("the two-factor state of user %s was written by a newer version of this library; update this program, or reset the two-factor authentication of this user", r.ID)
-	}
-	if st.Lost {
-		return lost, fmt.Errorf("the two-factor state of user %s was lost; reset the two-factor authentication of this user", r.ID)
+	st, err := states.Decode(r)
+	if err != nil {
+		st = state{Generation: int64(r.Rev), Lost: true}
+		err = fmt.Errorf("reset the two-factor authentication of user %s, or update this program: %w", chatadmin.Cut(r.ID), err)
 	}
 	st.due = r.Due
-	return st, nil
+	return st, err
 }
 
 func (st *state) enrolled() bool { return len(st.Seed) > 0 }
@@ -114,7 +139,6 @@ func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
 		r.Due = st.later
 		return r, nil
 	}
-	st.Version = stateVersion
 	r.Due = time.Time{}
 	for _, n := range st.Notices {
 		if r.Due.IsZero() || n.Due.Before(r.Due) {
@@ -122,7 +146,7 @@ func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
 		}
 	}
 	var err error
-	r.Data, err = json.Marshal(st)
+	r.Data, err = states.Encode(st)
 	return r, err
 }
 

@@ -84,16 +84,43 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 	})
 }
 
-// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins under way: a host calls it when the user's password has changed. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins
+// under way. A host calls it when the user's password has changed. A state that
+// cannot be read is replaced by one that lets nobody in until a reset. It needs
+// chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
-	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
-		st.Challenges = nil
-		return nil, nil
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+		keys := []chatadmin.Key{stateKey(s.Domain(), user)}
+		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
+			gone, open := len(st.Remembered), len(st.Challenges)
+			if st.Remembered, st.Challenges = nil, nil; gone > 0 || st.Lost {
+				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+			}
+			return gone > 0 || open > 0 || st.Lost, nil
+		})
 	})
 }
 
-// forget leaves of the remembered clients of a user those that keep returns. keep may end challenges too.
+// forget leaves of the remembered clients of a user those that keep returns.
 func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, keep func(*state) ([]remembered, error)) error {
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+		return change(ctx, w, user, func(st *state) (bool, error) {
+			kept, err := keep(st)
+			if err != nil {
+				return false, err
+			}
+			gone := len(st.Remembered) - len(kept)
+			if gone > 0 {
+				st.Remembered = kept
+				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+			}
+			return gone > 0, nil
+		})
+	})
+}
+
+// onUser runs f as a change of what is remembered of a user, for whoever may.
+func (t *Service) onUser(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
 	if err := scoped(s); err != nil {
 		return err
 	}
@@ -102,18 +129,6 @@ func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
-		return change(ctx, w, user, func(st *state) (bool, error) {
-			open := len(st.Challenges)
-			kept, err := keep(st)
-			if err != nil {
-				return false, err
-			}
-			gone := len(st.Remembered) - len(kept)
-			if gone > 0 {
-				st.Remembered = kept
-				w.Record(KindForget, op.Targets, nil, map[string]string{"clients": fmt.Sprint(gone)})
-			}
-			return gone > 0 || len(st.Challenges) < open, nil
-		})
+		return f(ctx, w)
 	})
 }

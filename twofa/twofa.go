@@ -75,7 +75,16 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	}
 	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
 	t.reseals = chatadmin.NewRuns(admin, t.resealKind())
-	admin.Extend(chatadmin.Extension{OnUserChange: t.usersChanged, TwoFactor: t, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	e := chatadmin.Extension{
+		OnUserChange: t.usersChanged,
+		TwoFactor:    t,
+		Records:      []chatadmin.Damageable{repairable()},
+		Policy:       chatadmin.Policy{Name: policyName, Check: checkPolicy},
+	}
+	if admin.Options().Mailer != nil {
+		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: t.noticeDomains, Do: t.SendNotices}}
+	}
+	admin.Extend(e)
 	return t
 }
 

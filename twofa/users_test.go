@@ -54,7 +54,7 @@ func TestImportEndsTrust(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	c := w.challenged(ann)
 	for _, enabled := range []string{"FALSE", "TRUE"} {
-		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
+		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		w.wrong(c.ID, w.code(secret))
 	}

@@ -85,9 +85,9 @@ func ringOf(t testing.TB, current string, old ...string) *keyring.Ring {
 // mode puts a policy in force.
 func (w *world) mode(p twofa.Policy) {
 	w.t.Helper()
-	plan, err := w.twofa.PlanMode(ctx, w.host, p)
+	plan, err := w.twofa.Plan(ctx, w.host, p)
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.twofa.SetMode(ctx, w.host, plan))
+	require.NoError(w.t, w.twofa.SetPolicy(ctx, w.host, plan))
 }
 
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
@@ -216,6 +216,16 @@ func (w *world) record(u chatadmin.User) chatadmin.Record {
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1)
 	return rs[0]
+}
+
+// damaged lists what cannot be read in the domain, by kind and ID.
+func (w *world) damaged() (found []string) {
+	w.t.Helper()
+	for bad, err := range w.host.Damaged(ctx) {
+		require.NoError(w.t, err)
+		found = append(found, bad.Kind+" "+bad.ID)
+	}
+	return found
 }
 
 // put writes a record past the library, as somebody with access to the database could.
