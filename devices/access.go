@@ -82,18 +82,24 @@ func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device ch
 }
 
 // mayCancel refuses to take back a wipe that somebody has asked for on whom the
-// actor may not act. Nobody but the host and domain admins stands in for an asker
-// who is not there.
+// actor may not act.
 func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
+	return mayStandIn(ctx, w, h.command.AskedBy)
+}
+
+// mayStandIn refuses to decide about what somebody has asked for on whom the actor
+// may not act. Nobody but the host and domain admins stands in for an asker who
+// is not there.
+func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) error {
 	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
 		return nil
 	}
-	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{h.command.AskedBy})
+	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{asker})
 	switch {
 	case err != nil:
 		return err
-	case h.command.AskedBy == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
-		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can cancel it: %w", chatadmin.ErrForbidden)
+	case asker == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
+		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can decide about it: %w", chatadmin.ErrForbidden)
 	}
 	return w.MayActOn(&us[0])
 }

@@ -162,7 +162,7 @@ func TestImport(t *testing.T) {
 		row    string
 		status devices.Status
 	}{{"ann@acme.example,FALSE", disabled}, {"ann@acme.example,TRUE", enabled}} {
-		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
+		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.status, w.device(out.Device.ID).Status)
 		require.False(t, w.authorized(out), "credentials that were revoked do not come back")

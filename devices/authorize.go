@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (r *Registry) Authorize(ctx context.Context, token string) (Session, error)
 		return Session{}, ErrRefused
 	}
 	d, now := &rows[0], r.admin.Now()
+	if !letsIn(d) { // also what cannot be read: it may hold why the device is shut out
+		return Session{}, ErrRefused
+	}
 	if active, err := r.domainActive(ctx, d.Domain, now); err != nil || !active {
 		return Session{}, refusedUnless(err)
 	}
@@ -99,8 +103,11 @@ func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID,
 	}
 	if d == nil {
 		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
+		if errors.Is(err, chatadmin.ErrDamaged) { // it may lead to a pending wipe
+			return false, nil
+		}
 		return err == nil && left == nil, err
 	}
-	known, err := decodeData(d)
-	return err == nil && known.Reasons&^Wiped == 0, err
+	known, bad := decodeData(d)
+	return bad == nil && known.Reasons&^Wiped == 0, nil
 }

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -82,26 +83,55 @@ type Device struct {
 	LastSeen   time.Time
 	Wipe       Wipe    // of this generation
 	Command    Command // the wipe itself; zero where Wipe is None
+	Damaged    bool    // what is kept of it cannot be read: it is not let in; see chatadmin.Scope.Repair
 
 	Login, UserName string // of its user; filled in by lists
 }
 
 // data is what Device.Data of the store holds.
 type data struct {
-	Version int     `json:"v"`
 	Reasons Reasons `json:"disabled_by,omitempty"`
 	Push    string  `json:"push,omitempty"` // the push token
 	Wipe    []byte  `json:"wipe,omitempty"` // hash of the wipe credential
 }
 
-func decodeData(row *chatadmin.Device) (d data, err error) {
-	if err = json.Unmarshal(row.Data, &d); err == nil && d.Version != 1 {
-		err = fmt.Errorf("version %d is not known to this version of the library", d.Version)
+// datas reads and writes the data of rows, as if they were records.
+var datas = chatadmin.RecordKind[data]{Name: deviceKind}
+
+// deviceKind is the kind under which rows that cannot be read are listed and
+// repaired.
+const deviceKind = "device"
+
+// decodeData reads the data of a row. Its error is a *chatadmin.DamagedError, and
+// comes also if the row contradicts its data.
+func decodeData(row *chatadmin.Device) (data, *chatadmin.DamagedError) {
+	d, err := datas.Decode(chatadmin.Record{Key: key(deviceKind, row.Domain, row.ID), Data: row.Data})
+	if err == nil && Status(row.Status) != d.Reasons.status() {
+		err = &chatadmin.DamagedError{Kind: deviceKind, Domain: row.Domain, ID: string(row.ID), Why: "its status contradicts the reasons for it"}
 	}
-	if err != nil {
-		return data{}, fmt.Errorf("data of device %s: %w", row.ID, err)
+	var bad *chatadmin.DamagedError
+	if errors.As(err, &bad) {
+		return salvage(row.Data), bad
 	}
 	return d, nil
+}
+
+// salvage takes from data that cannot be read what shuts the device out, and the
+// hash by which it fetches a wipe. Without more it is as if an administrator had
+// disabled the device.
+func salvage(text []byte) data {
+	var parts map[string]json.RawMessage
+	d := data{}
+	if json.Unmarshal(text, &parts) == nil {
+		if json.Unmarshal(parts["disabled_by"], &d.Reasons) != nil {
+			d.Reasons = 0
+		}
+		if json.Unmarshal(parts["wipe"], &d.Wipe) != nil {
+			d.Wipe = nil
+		}
+	}
+	d.Reasons |= ByAdmin
+	return d
 }
 
 const maxKey = 128

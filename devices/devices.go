@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -62,6 +63,7 @@ type Options struct {
 type Registry struct {
 	admin   *chatadmin.Admin
 	o       Options
+	wipes   *chatadmin.Runs[WipeResult]
 	seen    activity
 	domains sync.Map // chatadmin.ID -> domainState
 	swept   sync.Map // chatadmin.ID -> when SendPushes last looked at all pushes
@@ -85,6 +87,18 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 	if r.o.DomainEvery <= 0 {
 		r.o.DomainEvery = 5 * time.Second
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: r.usersChanged})
+	r.wipes = chatadmin.NewRuns(admin, r.wipeKind())
+	e := chatadmin.Extension{
+		OnUserChange: r.usersChanged,
+		Records:      r.damageable(),
+		Workers: []chatadmin.Worker{
+			{Name: "device activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return r.FlushActivity(ctx) }},
+			{Name: "removed devices", Due: admin.DueDomains(trailKind), Do: r.pruneTrails},
+		},
+	}
+	if r.o.Pusher != nil {
+		e.Workers = append(e.Workers, chatadmin.Worker{Name: "device pushes", Due: r.pushDomains, Do: r.SendPushes})
+	}
+	admin.Extend(e)
 	return r
 }

@@ -103,6 +103,9 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &slow):
 		w.Header().Set("Retry-After", strconv.Itoa(int(slow.wait/time.Second)+1))
 		reply(w, http.StatusTooManyRequests, fault("too_many", "too many calls: wait"))
+	case errors.Is(err, chatadmin.ErrDamaged): // an administrator repairs it
+		h.registry.admin.Options().Logger.WarnContext(r.Context(), "device call refused", "path", r.URL.Path, "error", err)
+		reply(w, http.StatusForbidden, fault("forbidden", "not permitted"))
 	case errors.Is(err, ErrRefused):
 		reply(w, http.StatusUnauthorized, fault("refused", ErrRefused.Error()))
 	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrSuspended), errors.Is(err, chatadmin.ErrVetoed), errors.Is(err, chatadmin.ErrNotFound):

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,10 @@ type held struct {
 	commandRev chatadmin.Rev
 	push       bool // queue one for the command
 	remove     bool
+	repaired   bool // its data is written anew
+
+	damaged *chatadmin.DamagedError // the row: it is not let in, and its data stays as it is
+	lost    *chatadmin.DamagedError // the command: see standIn
 }
 
 // there reports whether the device has a row, or gets one: otherwise a pending wipe is all that is left of it.
@@ -50,6 +55,9 @@ func (h *held) device() Device {
 	if d.Wipe != None {
 		d.Command = h.command.Command
 	}
+	if d.Damaged = h.damaged != nil || h.lost != nil; h.damaged != nil {
+		d.Status = Disabled
+	}
 	return d
 }
 
@@ -61,8 +69,12 @@ func (h *held) opens(t chatadmin.Token) bool {
 	return h.command.State.Pending() && t.Matches(wipePurpose, h.command.Hash)
 }
 
-// apply lets an event happen to the device.
+// apply lets an event happen to the device. One that cannot be read is not let in
+// by any.
 func (h *held) apply(e Event) error {
+	if h.damaged != nil && (e == Register || e == Enable) {
+		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), h.damaged)
+	}
 	state, reasons, err := step(e, h.state(), h.data.Reasons)
 	if err != nil {
 		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), err)
@@ -137,9 +149,9 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	if err != nil {
 		return nil, err
 	}
-	commands := make(map[chatadmin.ID]*chatadmin.Record, len(records))
+	last := make(map[chatadmin.ID]*chatadmin.Record, len(records))
 	for i := range records {
-		commands[chatadmin.ID(records[i].ID)] = &records[i]
+		last[chatadmin.ID(records[i].ID)] = &records[i]
 	}
 	byID := make(map[chatadmin.ID]*chatadmin.Device, len(rows))
 	for i := range rows {
@@ -147,14 +159,10 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	}
 	var all []*held
 	for _, id := range ids {
-		if byID[id] == nil && commands[id] == nil {
+		if byID[id] == nil && last[id] == nil {
 			continue
 		}
-		h, err := newHeld(id, byID[id], commands[id])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, h)
+		all = append(all, newHeld(id, byID[id], last[id]))
 	}
 	return all, nil
 }
@@ -167,32 +175,34 @@ func rowIDs(rows []chatadmin.Device) []chatadmin.ID {
 	return ids
 }
 
-func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) (h *held, err error) {
-	h = &held{id: id}
+// newHeld holds a row and a command, either of which may be missing. What cannot
+// be read protects as much as it could have.
+func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) *held {
+	h := &held{id: id}
 	if row != nil {
 		h.row, h.user = *row, row.User
-		if h.data, err = decodeData(row); err != nil {
-			return nil, err
-		}
+		h.data, h.damaged = decodeData(row)
 	}
 	if command != nil {
+		var err error
 		h.commandRev = command.Rev
-		if h.command, err = decodeCommand(command); err != nil {
-			return nil, err
+		if h.command, err = commands.Decode(*command); errors.As(err, &h.lost) {
+			h.standIn(command)
 		}
+	}
+	if h.damaged != nil {
+		h.shut()
 	}
 	h.was, h.wasData, h.wasCommand = h.row, h.data, h.command
-	return h, nil
+	return h
 }
 
-// holdRows holds rows that were listed, without their commands, which the events of users do not need.
-func holdRows(rows []chatadmin.Device) ([]*held, error) {
+// holdRows holds rows that were listed, without their commands, which the events
+// of users do not need.
+func holdRows(rows []chatadmin.Device) []*held {
 	all := make([]*held, len(rows))
 	for i := range rows {
-		var err error
-		if all[i], err = newHeld(rows[i].ID, &rows[i], nil); err != nil {
-			return nil, err
-		}
+		all[i] = newHeld(rows[i].ID, &rows[i], nil)
 	}
-	return all, nil
+	return all
 }

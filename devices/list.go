@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -237,8 +238,11 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 	})
 }
 
-// History lists the commands a device was given and who asked for them, the oldest first, of all its generations. Records of a device that was removed are gone, but for a command
-// that is still pending; the audit log has the rest. It needs chatadmin.PermDevices.
+// History lists the last hundred commands that a device was given and who asked
+// for them, the oldest first, of all its generations. Records of a device that
+// was removed are gone, but for a command that is still pending; the audit log
+// has the rest. A command that cannot be read is left out. It needs
+// chatadmin.PermDevices.
 func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) ([]Command, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -255,17 +259,15 @@ func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chata
 		return nil, err
 	}
 	var all []Command
-	for rec, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-		return store.ListRecords(ctx, chatadmin.RecordQuery{Kind: historyKind, Domain: s.Domain(), Owner: device}, p)
-	}) {
-		if err != nil {
+	for e, err := range histories.Each(ctx, store, chatadmin.RecordQuery{Domain: s.Domain(), Owner: device}) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged):
+			r.admin.Options().Logger.WarnContext(ctx, "a command in the history of a device cannot be read", "domain", s.Domain(), "device", device, "error", err)
+		case err != nil:
 			return nil, err
+		default:
+			all = append(all, e.Value.Command)
 		}
-		c, err := decodeCommand(&rec)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c.Command)
 	}
 	if c := hs[0].command; c.State.Pending() {
 		all = append(all, c.Command)

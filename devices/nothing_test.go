@@ -33,6 +33,8 @@ func TestNothingGiven(t *testing.T) {
 			"PlanWipe":   func() error { _, err := w.r.PlanWipe(ctx, s, sel); return err },
 			"ApplyWipe":  func() error { _, err := w.r.ApplyWipe(ctx, s, &devices.WipePlan{}, nil); return err },
 			"ResumeWipe": func() error { _, err := w.r.ResumeWipe(ctx, s, "x", nil); return err },
+			"WipeRun":    func() error { _, err := w.r.WipeRun(ctx, s, "x"); return err },
+			"WipeRuns":   func() error { _, err := all(w.r.WipeRuns(ctx, s)); return err },
 		} {
 			require.NotPanics(t, func() { require.ErrorIs(t, call(), chatadmin.ErrForbidden, name) }, name)
 		}

@@ -196,9 +196,9 @@ func TestWorkersOnUnreliableStore(t *testing.T) {
 			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
 			plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(w.ann.ID))
 			require.NoError(t, err)
-			job, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+			run, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
 			require.NoError(t, err)
-			require.JSONEq(t, `{"asked":1,"skipped":0}`, string(job.Result))
+			require.Equal(t, []int64{1, 0}, []int64{run.Data.Asked, run.Data.Skipped})
 			for range 2 {
 				_, err = w.r.SendPushes(ctx, w.domain)
 				require.NoError(t, err)

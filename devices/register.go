@@ -129,9 +129,9 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 		if err != nil {
 			return nil, err
 		}
-		known, err := decodeData(&d)
+		known, bad := decodeData(&d)
 		switch reasons := known.Reasons; {
-		case err != nil || reasons&(ByWipe|Wiped) == 0 && (reasons&ByAdmin != 0 || reasons&ByOwner == 0):
+		case bad != nil || reasons&(ByWipe|Wiped) == 0 && (reasons&ByAdmin != 0 || reasons&ByOwner == 0):
 			count++ // what cannot be read counts
 		case reasons&^ByUser == ByOwner:
 			own = append(own, d)
@@ -167,13 +167,13 @@ func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.
 }
 
 // guard writes the records of users: see place. Under the exclusive fence nobody registers meanwhile.
-func guard(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) error {
+func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if w.Mode() == chatadmin.Exclusive {
 		return nil
 	}
-	keys := make([]chatadmin.Key, len(users))
-	for i, u := range users {
-		keys[i] = key(userKind, w.Domain.ID, u)
+	keys := make([]chatadmin.Key, len(ids))
+	for i, u := range ids {
+		keys[i] = guards.Key(w.Domain.ID, string(u))
 	}
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
@@ -183,9 +183,13 @@ func guard(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) error {
 	for _, r := range rs {
 		was[r.Key] = r.Rev
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(users))
+	text, err := guards.Encode(&struct{}{})
+	if err != nil {
+		return err
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(ids))
 	for i, k := range keys {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: users[i], Data: []byte(`{"v":1}`)}, Was: was[k]}
+		changes[i] = chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
 	}
 	return w.PutRecords(ctx, changes)
 }

@@ -55,7 +55,7 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 		if wipe {
 			hs, err = withCommands(ctx, w, w.Domain.ID, rowIDs(rows), rows)
 		} else {
-			hs, err = holdRows(rows)
+			hs = holdRows(rows)
 		}
 		if err != nil {
 			return err
