@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Selection says which devices a call is about: these, and all that these users have at the moment. Together at most 500 devices.
+// Selection says which devices a call is about: these, and all that these users
+// have at the moment. Together at most 500 devices.
 type Selection struct{ Devices, Users []chatadmin.ID }
 
 // These selects devices by ID.
@@ -34,14 +35,15 @@ func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selectio
 
 // EnableOptions say how Enable deals with wipes; nil means defaults.
 type EnableOptions struct {
-	// CancelWipe cancels wipes that are not delivered yet, if the actor may: see
-	// Registry.CancelWipe. Without it, or once the wipe is delivered, enabling a
-	// device whose wipe is pending is ErrWipePending.
+	// CancelWipe cancels wipes that are not delivered yet, if the actor may:
+	// see Registry.CancelWipe. Without it, or once the wipe is delivered,
+	// enabling a device whose wipe is pending is ErrWipePending.
 	CancelWipe bool
 }
 
-// Enable lets devices in again, once they have registered anew. All or none: one whose wipe is pending is ErrWipePending, one whose user has no access ErrState. It needs
-// chatadmin.PermDevices.
+// Enable lets devices in again, once they have registered anew. All or none:
+// one whose wipe is pending is ErrWipePending, one whose user has no access
+// ErrState. It needs chatadmin.PermDevices.
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
 	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Work, h *held) error {
 		if o != nil && o.CancelWipe && h.state() == Requested {
@@ -56,9 +58,12 @@ func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection
 	})
 }
 
-// Wipe asks for the removal of all of the network's content from a device, and disables it at once. The command waits until the device checks in. Asking again while
-// it is pending changes nothing; once the device was wiped it makes no further command, and disables the device until it registers again. Wiping many is planned: see PlanWipe. It
-// needs chatadmin.PermDevices, and Options.Before of the Admin may refuse it.
+// Wipe asks for the removal of all of the network's content from a device, and
+// disables it at once. The command waits until the device checks in. Asking
+// again while it is pending changes nothing; once the device was wiped it makes
+// no further command, and disables the device until it registers again. Wiping
+// many is planned: see PlanWipe. It needs chatadmin.PermDevices, and
+// Options.Before of the Admin may refuse it.
 func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
@@ -67,9 +72,10 @@ func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmi
 // ErrState. The device stays disabled. That of a device which was deleted
 // meanwhile can be taken back too: it is not known any more whose it was.
 //
-// It needs chatadmin.PermDevices, and power over the user who asked for the wipe,
-// not only over the device's. A wipe that the host has asked for, or a user who
-// was deleted since, is taken back by the host or a domain admin alone.
+// It needs chatadmin.PermDevices, and power over the user who asked for the
+// wipe, not only over the device's. A wipe that the host has asked for, or a
+// user who was deleted since, is taken back by the host or a domain admin
+// alone.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error {
 		if h.state() == Requested {
@@ -87,9 +93,9 @@ func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
 	return mayStandIn(ctx, w, h.command.AskedBy)
 }
 
-// mayStandIn refuses to decide about what somebody has asked for on whom the actor
-// may not act. Nobody but the host and domain admins stands in for an asker who
-// is not there.
+// mayStandIn refuses to decide about what somebody has asked for on whom the
+// actor may not act. Nobody but the host and domain admins stands in for an
+// asker who is not there.
 func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) error {
 	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
 		return nil
@@ -104,8 +110,10 @@ func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) erro
 	return w.MayActOn(&us[0])
 }
 
-// Remove takes devices off the list, with their history. A pending wipe stays pending, and can still be fetched, answered and cancelled: where the client registers again before that,
-// the device is back on the list as it was, and not let in. It needs chatadmin.PermDevices.
+// Remove takes devices off the list, with their history. A pending wipe stays
+// pending, and can still be fetched, answered and cancelled: where the client
+// registers again before that, the device is back on the list as it was, and
+// not let in. It needs chatadmin.PermDevices.
 func (r *Registry) Remove(ctx context.Context, s *chatadmin.Scope, sel Selection) error {
 	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Work, h *held) error {
 		h.remove = true
@@ -179,7 +187,9 @@ func scoped(s *chatadmin.Scope) error {
 	return nil
 }
 
-// selected finds the devices of a selection, for Options.Before and for the transaction. What the actor may not know of looks as if it were not permitted.
+// selected finds the devices of a selection, for Options.Before and for the
+// transaction. What the actor may not know of looks as if it were not
+// permitted.
 func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selection, own bool) ([]chatadmin.ID, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -260,7 +270,8 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 	return ids, nil
 }
 
-// heldAll holds devices that must all have a row or, where that will do, a wipe that has outlived it.
+// heldAll holds devices that must all have a row or, where that will do, a wipe
+// that has outlived it.
 func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlived bool) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, ids)
 	if err != nil {
@@ -278,7 +289,8 @@ func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlive
 	return hs, nil
 }
 
-// mayActOn refuses devices of somebody whose role stands above the actor's and, without the permission, those of others.
+// mayActOn refuses devices of somebody whose role stands above the actor's and,
+// without the permission, those of others.
 func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) error {
 	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
@@ -298,7 +310,8 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) erro
 	return nil
 }
 
-// above finds the users of devices whose role stands above the actor's, with the refusal for each.
+// above finds the users of devices whose role stands above the actor's, with
+// the refusal for each.
 func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
 	users := usersOf(hs)
 	if len(users) == 0 {
@@ -331,7 +344,8 @@ func usersOf(hs []*held) []chatadmin.ID {
 	return users
 }
 
-// dropHistory deletes what belongs to a device: few records, since each has cost an administrator a call.
+// dropHistory deletes what belongs to a device: few records, since each has
+// cost an administrator a call.
 func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) error {
 	var changes []chatadmin.Change[chatadmin.Record]
 	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {

@@ -70,8 +70,10 @@ func TestMany(t *testing.T) {
 	}
 }
 
-// A phone whose client was installed anew registers while its wipe is pending: the wipe is not lost, and the phone gets what it needs to answer it.
-// Removing the device takes it off the list; the wipe is still fetched and answered, once.
+// A phone whose client was installed anew registers while its wipe is pending:
+// the wipe is not lost, and the phone gets what it needs to answer it. Removing
+// the device takes it off the list; the wipe is still fetched and answered,
+// once.
 func TestDeviceAllowed(t *testing.T) {
 	w := newWorld(t)
 	allowed := func(key string) bool {
@@ -122,7 +124,8 @@ func TestSuspendedDomain(t *testing.T) {
 	require.True(t, w.authorized(out))
 }
 
-// The status decides, even where something else than the library has set it and left the credential.
+// The status decides, even where something else than the library has set it and
+// left the credential.
 func TestStatusWrittenByTheHost(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")

@@ -17,9 +17,12 @@ type Session struct {
 	Generation           int64
 }
 
-// Authorize answers whether a request may come in that shows a session token: the plain text of Registered.Token. It stands in front of every request of a device: one indexed
-// read, and no write. Whoever is not let in gets ErrRefused and nothing else; any other error comes from the store, and means no as well. What changes a device's state, or its
-// user's access, holds from the next call on, in every process; that a domain was suspended within Options.DomainEvery.
+// Authorize answers whether a request may come in that shows a session token:
+// the plain text of Registered.Token. It stands in front of every request of a
+// device: one indexed read, and no write. Whoever is not let in gets ErrRefused
+// and nothing else; any other error comes from the store, and means no as well.
+// What changes a device's state, or its user's access, holds from the next call
+// on, in every process; that a domain was suspended within Options.DomainEvery.
 //
 // A device that is let in is active: FlushActivity writes that down.
 func (r *Registry) Authorize(ctx context.Context, token string) (Session, error) {
@@ -35,7 +38,8 @@ func (r *Registry) Authorize(ctx context.Context, token string) (Session, error)
 		return Session{}, ErrRefused
 	}
 	d, now := &rows[0], r.admin.Now()
-	if !letsIn(d) { // also what cannot be read: it may hold why the device is shut out
+	// also what cannot be read: it may hold why the device is shut out
+	if !letsIn(d) {
 		return Session{}, ErrRefused
 	}
 	if active, err := r.domainActive(ctx, d.Domain, now); err != nil || !active {
@@ -58,7 +62,8 @@ func parseToken(s string) (chatadmin.Token, bool) {
 	return t, err == nil && opaque(t.Domain) && opaque(t.Subject)
 }
 
-// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+// opaque reports whether it can be an ID: anything else is not worth asking the
+// store about.
 func opaque(id chatadmin.ID) bool {
 	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
@@ -72,7 +77,9 @@ type domainState struct {
 	looked time.Time
 }
 
-// domainActive looks at a domain now and then. So much time may pass until a suspended one is noticed: a further read for each request would cost more than it is worth.
+// domainActive looks at a domain now and then. So much time may pass until a
+// suspended one is noticed: a further read for each request would cost more
+// than it is worth.
 func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now time.Time) (bool, error) {
 	if known, ok := r.domains.Load(domain); ok {
 		if d := known.(domainState); now.Sub(d.looked) < r.o.DomainEvery && !now.Before(d.looked) {
@@ -91,8 +98,10 @@ func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now ti
 	return set.State == chatadmin.DomainActive, nil
 }
 
-// DeviceAllowed implements signin.Devices: a user may sign in with a device that is enabled, or not registered yet, or wiped and about to register again; not with one whose wipe is
-// pending, even if it was removed since. deviceKey is the client's own device id.
+// DeviceAllowed implements signin.Devices: a user may sign in with a device
+// that is enabled, or not registered yet, or wiped and about to register again;
+// not with one whose wipe is pending, even if it was removed since. deviceKey
+// is the client's own device id.
 func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, deviceKey string) (bool, error) {
 	if deviceKey == "" || len(deviceKey) > maxKey || !printable(deviceKey) || !opaque(user) {
 		return true, nil // nothing of that name can have been registered

@@ -7,7 +7,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Command is an order to a device: to remove all of the network's content. A device has at most one at a time.
+// Command is an order to a device: to remove all of the network's content. A
+// device has at most one at a time.
 type Command struct {
 	ID         chatadmin.ID `json:"id"`
 	Device     chatadmin.ID `json:"device"`
@@ -21,8 +22,8 @@ type Command struct {
 	Failure    string       `json:"failure,omitempty"`  // what the device said, cut
 }
 
-// stored is a command as kept: with the hash of the credential that may fetch and
-// answer it.
+// stored is a command as kept: with the hash of the credential that may fetch
+// and answer it.
 type stored struct {
 	Command
 	Hash []byte `json:"hash"`
@@ -36,15 +37,19 @@ func (c *stored) check() error {
 	return nil
 }
 
-// The records of this package. The command of a device belongs to nobody while it
-// is pending, and holds nothing personal: so it outlives the device and its user,
-// and still can be fetched and answered. Once ended it belongs to the device.
+// The records of this package. The command of a device belongs to nobody while
+// it is pending, and holds nothing personal: so it outlives the device and its
+// user, and still can be fetched and answered. Once ended it belongs to the
+// device.
 const (
 	commandKind = "device.command" // by device: its last command. Due since when it is pending
 	historyKind = "device.history" // by command: those that have ended. Owner: the device
 	pushKind    = "device.push"    // by command: a push to be sent. Owner: the device
-	trailKind   = "device.removed" // by user and the client's own device id: see trail. Owner: the user
-	userKind    = "device.user"    // by user: written by whatever adds devices to a user or takes their access. Owner: the user
+	// by user and the client's own device id: see trail. Owner: the user
+	trailKind = "device.removed"
+	// by user: written by whatever adds devices to a user or takes their
+	// access. Owner: the user
+	userKind = "device.user"
 )
 
 var (

@@ -11,10 +11,10 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// standIn takes the place of a command that cannot be read. If it may be pending,
-// it is: the device is told to wipe itself, by a command of another ID. Otherwise
-// there is none. The host counts as its asker, so that domain admins alone can
-// cancel it.
+// standIn takes the place of a command that cannot be read. If it may be
+// pending, it is: the device is told to wipe itself, by a command of another
+// ID. Otherwise there is none. The host counts as its asker, so that domain
+// admins alone can cancel it.
 func (h *held) standIn(rec *chatadmin.Record) {
 	if rec.Owner != "" && h.data.Reasons&ByWipe == 0 { // only what is pending has no owner
 		h.command = stored{}
@@ -34,8 +34,8 @@ func (h *held) standIn(rec *chatadmin.Record) {
 	}
 }
 
-// shut keeps a device out whose data cannot be read. What its command says of the
-// credential and of a pending wipe counts.
+// shut keeps a device out whose data cannot be read. What its command says of
+// the credential and of a pending wipe counts.
 func (h *held) shut() {
 	if !h.state().Pending() {
 		return
@@ -93,8 +93,8 @@ func repairRow(ctx context.Context, w *chatadmin.Work, id string) (bool, error) 
 	return true, write(ctx, w, KindDisable, hs)
 }
 
-// repairCommand puts a readable command in the place of one that cannot be read,
-// if it may be pending, and else deletes it.
+// repairCommand puts a readable command in the place of one that cannot be
+// read, if it may be pending, and else deletes it.
 func repairCommand(ctx context.Context, w *chatadmin.Work, rec chatadmin.Record) error {
 	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(rec.ID)})
 	if err != nil {
@@ -110,9 +110,9 @@ func repairCommand(ctx context.Context, w *chatadmin.Work, rec chatadmin.Record)
 	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
 }
 
-// letsIn reports whether the data of a row gives no reason against the device. What
-// the library has written of a device that is let in is known by sight, without
-// decoding it: each request of a device asks.
+// letsIn reports whether the data of a row gives no reason against the device.
+// What the library has written of a device that is let in is known by sight,
+// without decoding it: each request of a device asks.
 func letsIn(row *chatadmin.Device) bool {
 	if plain(row.Data) {
 		return true
@@ -121,8 +121,8 @@ func letsIn(row *chatadmin.Device) bool {
 	return bad == nil && d.Reasons == 0
 }
 
-// plain reports whether text is data of version 1 as datas writes it, whole, and
-// without reasons. For text that is not it may say no although it is.
+// plain reports whether text is data of version 1 as datas writes it, whole,
+// and without reasons. For text that is not it may say no although it is.
 func plain(text []byte) bool {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"v":1`))
 	if !ok {

@@ -36,8 +36,9 @@ var damages = map[string]func(good string) string{
 // ward is a world with everything that is kept of devices, of ann and of bob.
 type ward struct {
 	*world
-	bob                      chatadmin.User
-	phone, tablet, gone, old devices.Registered // of ann: let in; to be wiped; removed, to be wiped; wiped once
+	bob chatadmin.User
+	// of ann: let in; to be wiped; removed, to be wiped; wiped once
+	phone, tablet, gone, old devices.Registered
 	his, lost                devices.Registered // of bob: let in; to be wiped
 	history                  chatadmin.ID       // the command of old
 }
@@ -295,8 +296,8 @@ var onUsers = map[string]func(w *ward, u chatadmin.User, key string, id chatadmi
 	},
 }
 
-// Every kind × every damage × every call: the call goes on, for the user whose it
-// is and for all others, and the device is not let in.
+// Every kind × every damage × every call: the call goes on, for the user whose
+// it is and for all others, and the device is not let in.
 func TestDamage(t *testing.T) {
 	for name, x := range spoils {
 		for how, damage := range damages {
@@ -316,8 +317,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// What belongs to a domain goes on behind what cannot be read; what protects is in
-// force; and an administrator finds and repairs it.
+// What belongs to a domain goes on behind what cannot be read; what protects is
+// in force; and an administrator finds and repairs it.
 func TestDamageIsRepaired(t *testing.T) {
 	for name, x := range spoils {
 		for how, damage := range damages {
@@ -371,8 +372,8 @@ func (w *ward) none(kind, id string) string {
 	return "whole"
 }
 
-// A repair needs the permission for devices and power over the user, and says so
-// of what is not there.
+// A repair needs the permission for devices and power over the user, and says
+// so of what is not there.
 func TestRepairNeedsPower(t *testing.T) {
 	w := newWard(t)
 	spoils["row"].spoil(w, damages["null"])
@@ -405,8 +406,8 @@ func TestContradiction(t *testing.T) {
 	}
 }
 
-// What can only be known of a device that cannot be read is enough to wipe it when
-// its user is deleted.
+// What can only be known of a device that cannot be read is enough to wipe it
+// when its user is deleted.
 func TestDeletedWithDamagedRow(t *testing.T) {
 	for how, damage := range damages {
 		t.Run(how, func(t *testing.T) {

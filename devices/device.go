@@ -39,7 +39,8 @@ func ParseType(s string) (Type, error) {
 	return 0, fmt.Errorf("type %q: choose one of %s: %w", chatadmin.Cut(s), strings.Join(typeNames[1:], ", "), chatadmin.ErrInvalid)
 }
 
-// Status says whether a device is let in. Whether it is wiped is another matter: see Wipe.
+// Status says whether a device is let in. Whether it is wiped is another
+// matter: see Wipe.
 type Status uint8
 
 const (
@@ -70,7 +71,8 @@ func named(names []string, i uint8) string {
 	return "unknown"
 }
 
-// Device is one registration of a native client: two people who share a phone have two.
+// Device is one registration of a native client: two people who share a phone
+// have two.
 type Device struct {
 	ID, User   chatadmin.ID
 	Key        string // the client's own device id
@@ -83,7 +85,9 @@ type Device struct {
 	LastSeen   time.Time
 	Wipe       Wipe    // of this generation
 	Command    Command // the wipe itself; zero where Wipe is None
-	Damaged    bool    // what is kept of it cannot be read: it is not let in; see chatadmin.Scope.Repair
+	// what is kept of it cannot be read: it is not let in; see
+	// chatadmin.Scope.Repair
+	Damaged bool
 
 	Login, UserName string // of its user; filled in by lists
 }
@@ -102,8 +106,8 @@ var datas = chatadmin.RecordKind[data]{Name: deviceKind}
 // repaired.
 const deviceKind = "device"
 
-// decodeData reads the data of a row. Its error is a *chatadmin.DamagedError, and
-// comes also if the row contradicts its data.
+// decodeData reads the data of a row. Its error is a *chatadmin.DamagedError,
+// and comes also if the row contradicts its data.
 func decodeData(row *chatadmin.Device) (data, *chatadmin.DamagedError) {
 	d, err := datas.Decode(chatadmin.Record{Key: key(deviceKind, row.Domain, row.ID), Data: row.Data})
 	if err == nil && Status(row.Status) != d.Reasons.status() {
@@ -116,9 +120,9 @@ func decodeData(row *chatadmin.Device) (data, *chatadmin.DamagedError) {
 	return d, nil
 }
 
-// salvage takes from data that cannot be read what shuts the device out, and the
-// hash by which it fetches a wipe. Without more it is as if an administrator had
-// disabled the device.
+// salvage takes from data that cannot be read what shuts the device out, and
+// the hash by which it fetches a wipe. Without more it is as if an
+// administrator had disabled the device.
 func salvage(text []byte) data {
 	var parts map[string]json.RawMessage
 	d := data{}
@@ -138,11 +142,14 @@ const maxKey = 128
 
 // Registration is what a client says of its device.
 type Registration struct {
-	Key     string // the client's own device id: 1 to 128 printable ASCII characters without spaces, compared exactly
+	// the client's own device id: 1 to 128 printable ASCII characters without
+	// spaces, compared exactly
+	Key     string
 	Type    Type
 	Name    string // at most 100 bytes
 	Version string // of the app, at most 50 bytes
-	Push    string // the push token, at most 1024 printable ASCII characters; "" for none
+	// the push token, at most 1024 printable ASCII characters; "" for none
+	Push string
 }
 
 func (n *Registration) check() error {
@@ -167,7 +174,8 @@ func (n *Registration) check() error {
 	return nil
 }
 
-// visible reports whether a person sees every character; a joiner within an emoji is one that people type.
+// visible reports whether a person sees every character; a joiner within an
+// emoji is one that people type.
 func visible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\u200d' })
 }

@@ -10,15 +10,20 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// The errors of this package. Those of chatadmin come as well: ErrNotFound, ErrForbidden, ErrInvalid, ErrVetoed, ErrPlanStale, …
+// The errors of this package. Those of chatadmin come as well: ErrNotFound,
+// ErrForbidden, ErrInvalid, ErrVetoed, ErrPlanStale, …
 var (
-	// ErrRefused is what a device gets that is not let in, whatever the reason: it does not exist, is disabled, or shows a credential that is not (any more) its own.
+	// ErrRefused is what a device gets that is not let in, whatever the reason:
+	// it does not exist, is disabled, or shows a credential that is not (any
+	// more) its own.
 	ErrRefused = errors.New("the device is not let in: register it again, or check in to learn what there is to do")
 	// ErrState is a change that the device's state rules out.
 	ErrState = errors.New("not possible in the device's present state")
-	// ErrWipePending is an attempt to enable a device that has yet to answer whether it was wiped. It also is ErrState.
+	// ErrWipePending is an attempt to enable a device that has yet to answer
+	// whether it was wiped. It also is ErrState.
 	ErrWipePending error = wipePending{}
-	// ErrStale is an acknowledgement of something that is not the device's last command. It changes nothing.
+	// ErrStale is an acknowledgement of something that is not the device's last
+	// command. It changes nothing.
 	ErrStale = errors.New("this is not the device's present command; nothing was changed")
 	// ErrTooMany is a registration beyond Options.MaxPerUser.
 	ErrTooMany = errors.New("the user has too many devices: disable or remove one first")
@@ -46,20 +51,24 @@ const (
 
 // Options configure a Registry; nil means defaults.
 type Options struct {
-	// Pusher wakes devices that have something to do; without one they learn it when they next check in.
+	// Pusher wakes devices that have something to do; without one they learn it
+	// when they next check in.
 	Pusher chatadmin.Pusher
-	// MaxPerUser is how many devices a user may have; default 20. Devices that are
-	// being wiped or were wiped, and those that the user has disabled, do not
-	// count; of the latter twice as many can be there at most. So it bounds what
-	// deactivating a user has to change at once.
+	// MaxPerUser is how many devices a user may have; default 20. Devices that
+	// are being wiped or were wiped, and those that the user has disabled, do
+	// not count; of the latter twice as many can be there at most. So it bounds
+	// what deactivating a user has to change at once.
 	MaxPerUser int
-	// SeenEvery is how old a device's last activity may become before a request renews it; default 5 minutes.
+	// SeenEvery is how old a device's last activity may become before a request
+	// renews it; default 5 minutes.
 	SeenEvery time.Duration
-	// DomainEvery is for how long Authorize believes that a domain is active; default 5 seconds.
+	// DomainEvery is for how long Authorize believes that a domain is active;
+	// default 5 seconds.
 	DomainEvery time.Duration
 }
 
-// Registry knows the devices of all domains. It is safe for many goroutines and starts none.
+// Registry knows the devices of all domains. It is safe for many goroutines and
+// starts none.
 type Registry struct {
 	admin   *chatadmin.Admin
 	o       Options
@@ -71,8 +80,9 @@ type Registry struct {
 
 var _ signin.Devices = (*Registry)(nil)
 
-// New returns the registry over an Admin, and makes the Admin disable and wipe devices with their users: call it while setting up, once for each Admin, in every process that
-// changes users. o may be nil.
+// New returns the registry over an Admin, and makes the Admin disable and wipe
+// devices with their users: call it while setting up, once for each Admin, in
+// every process that changes users. o may be nil.
 func New(admin *chatadmin.Admin, o *Options) *Registry {
 	r := &Registry{admin: admin}
 	if o != nil {

@@ -53,7 +53,8 @@ func Example() {
 	// 2 <nil>
 }
 
-// A lost phone is wiped when it next checks in, by a credential that outlives its session.
+// A lost phone is wiped when it next checks in, by a credential that outlives
+// its session.
 func ExampleRegistry_Wipe() {
 	ctx := context.Background()
 	registry, s, ann := exampleRegistry(ctx)

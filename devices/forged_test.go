@@ -97,7 +97,8 @@ func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.
 	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "job", Domain: w.domain, ID: string(id)}, Data: fmt.Appendf(nil,
 		`{"id":%q,"kind":"wipe devices","actor":%q,"state":"running","done":%d,"total":%d,"started":"2026-01-02T03:04:05Z","params":%s,"result":%s}`,
 		id, w.boss.ID, done, total, params, result)})
-	// What a process has taken over of earlier versions it does not look for again.
+	// What a process has taken over of earlier versions it does not look for
+	// again.
 	admin := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
 	w.admin, w.r = admin, devices.New(admin, nil)
 	w.host, w.s = admin.AsHost(w.domain), admin.As(w.domain, w.boss.ID)
@@ -105,8 +106,8 @@ func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.
 }
 
 // A job of an earlier version is a run. One that names a device twice, in one
-// batch or in two, or whose total is not that of its devices, ends, and gives each
-// device one command.
+// batch or in two, or whose total is not that of its devices, ends, and gives
+// each device one command.
 func TestOldWipeJobEnds(t *testing.T) {
 	for name, total := range map[string]int64{"as many": 0, "more": 1000, "fewer": -2} {
 		t.Run(name, func(t *testing.T) {
@@ -154,8 +155,8 @@ func TestOldWipeJobGoesOn(t *testing.T) {
 	require.Len(t, w.pending(0), 2)
 }
 
-// A job of an earlier version that says of itself what cannot be stays as it is,
-// and nothing happens by it.
+// A job of an earlier version that says of itself what cannot be stays as it
+// is, and nothing happens by it.
 func TestDamagedOldWipeJob(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -174,8 +175,8 @@ func TestDamagedOldWipeJob(t *testing.T) {
 	require.True(t, w.authorized(out))
 }
 
-// A run that cannot be read, or says what cannot be, is refused, does not panic,
-// is listed, and keeps no other one from going on.
+// A run that cannot be read, or says what cannot be, is refused, does not
+// panic, is listed, and keeps no other one from going on.
 func TestDamagedWipeRun(t *testing.T) {
 	w := newWorld(t)
 	out, other := w.register(w.ann, "phone"), w.register(w.boss, "other")

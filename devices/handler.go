@@ -15,13 +15,16 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Authenticate says whose request it is: the user whom the host has authenticated by its own means, such as a session that began a moment ago. An error that is chatadmin.ErrForbidden
-// refuses the request, any other one is a failure of the server.
+// Authenticate says whose request it is: the user whom the host has
+// authenticated by its own means, such as a session that began a moment ago. An
+// error that is chatadmin.ErrForbidden refuses the request, any other one is a
+// failure of the server.
 type Authenticate func(r *http.Request) (domain, user chatadmin.ID, err error)
 
 // HandlerOptions configure a Handler; nil means defaults.
 type HandlerOptions struct {
-	// PerMinute is how many calls a user (registering) or a device (checking in, answering) may make in a minute; default 30.
+	// PerMinute is how many calls a user (registering) or a device (checking
+	// in, answering) may make in a minute; default 30.
 	PerMinute int
 }
 
@@ -31,8 +34,8 @@ type handler struct {
 	limit    *limiter
 }
 
-// errNoAuthenticate refuses every registration of a Handler that was made without
-// an Authenticate.
+// errNoAuthenticate refuses every registration of a Handler that was made
+// without an Authenticate.
 var errNoAuthenticate = errors.New("the handler has no Authenticate: nobody can register a device")
 
 // Handler is the device side over HTTP: POST register, checkin and acknowledge,
@@ -96,7 +99,8 @@ func (h *handler) serve(call func(*http.Request, []byte) (any, error)) http.Hand
 	}
 }
 
-// refuse writes an error. What the server's own trouble is goes to the log alone.
+// refuse writes an error. What the server's own trouble is goes to the log
+// alone.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var slow limited
 	switch {
@@ -169,7 +173,8 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	return a, nil
 }
 
-// Bearer is the credential that a request shows in its header "Authorization: Bearer …"; "" where there is none.
+// Bearer is the credential that a request shows in its header "Authorization:
+// Bearer …"; "" where there is none.
 func Bearer(r *http.Request) string {
 	if r == nil {
 		return ""

@@ -9,10 +9,12 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// batch is how many devices one transaction changes: each is up to three records, and its event names the user too.
+// batch is how many devices one transaction changes: each is up to three
+// records, and its event names the user too.
 const batch = 500
 
-// held is one device in a transaction: its row and its last command, as read and as they shall be. Either may be missing: a wipe outlives the row.
+// held is one device in a transaction: its row and its last command, as read
+// and as they shall be. Either may be missing: a wipe outlives the row.
 type held struct {
 	id, user chatadmin.ID
 	row      chatadmin.Device
@@ -31,10 +33,12 @@ type held struct {
 	lost    *chatadmin.DamagedError // the command: see standIn
 }
 
-// there reports whether the device has a row, or gets one: otherwise a pending wipe is all that is left of it.
+// there reports whether the device has a row, or gets one: otherwise a pending
+// wipe is all that is left of it.
 func (h *held) there() bool { return h.row.Key != "" }
 
-// state is how far the wipe of the present generation has come: commands of earlier ones are history.
+// state is how far the wipe of the present generation has come: commands of
+// earlier ones are history.
 func (h *held) state() Wipe {
 	if h.command.ID == "" || h.there() && h.command.Generation != h.row.Generation {
 		return None
@@ -42,7 +46,8 @@ func (h *held) state() Wipe {
 	return h.command.State
 }
 
-// wiping reports whether the device is kept out by a wipe, pending or done: then there is nothing to ask for.
+// wiping reports whether the device is kept out by a wipe, pending or done:
+// then there is nothing to ask for.
 func (h *held) wiping() bool { return h.data.Reasons&(ByWipe|Wiped) != 0 }
 
 // device is the device as everybody sees it.
@@ -61,7 +66,8 @@ func (h *held) device() Device {
 	return d
 }
 
-// opens reports whether a token is the credential for fetching and answering commands: of the present registration, or of a wipe that has outlived it.
+// opens reports whether a token is the credential for fetching and answering
+// commands: of the present registration, or of a wipe that has outlived it.
 func (h *held) opens(t chatadmin.Token) bool {
 	if h.there() {
 		return t.Matches(wipePurpose, h.data.Wipe)
@@ -69,8 +75,8 @@ func (h *held) opens(t chatadmin.Token) bool {
 	return h.command.State.Pending() && t.Matches(wipePurpose, h.command.Hash)
 }
 
-// apply lets an event happen to the device. One that cannot be read is not let in
-// by any.
+// apply lets an event happen to the device. One that cannot be read is not let
+// in by any.
 func (h *held) apply(e Event) error {
 	if h.damaged != nil && (e == Register || e == Enable) {
 		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), h.damaged)
@@ -127,7 +133,8 @@ func actor(w *chatadmin.Work) chatadmin.ID {
 	return w.Actor.ID
 }
 
-// hold reads devices by ID with their last commands, in the order given. One of which neither is there is left out, and so is what cannot be an ID.
+// hold reads devices by ID with their last commands, in the order given. One of
+// which neither is there is left out, and so is what cannot be an ID.
 func hold(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
 	if slices.ContainsFunc(ids, notOpaque) {
 		ids = slices.DeleteFunc(slices.Clone(ids), notOpaque)
@@ -175,8 +182,8 @@ func rowIDs(rows []chatadmin.Device) []chatadmin.ID {
 	return ids
 }
 
-// newHeld holds a row and a command, either of which may be missing. What cannot
-// be read protects as much as it could have.
+// newHeld holds a row and a command, either of which may be missing. What
+// cannot be read protects as much as it could have.
 func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) *held {
 	h := &held{id: id}
 	if row != nil {
@@ -197,8 +204,8 @@ func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) 
 	return h
 }
 
-// holdRows holds rows that were listed, without their commands, which the events
-// of users do not need.
+// holdRows holds rows that were listed, without their commands, which the
+// events of users do not need.
 func holdRows(rows []chatadmin.Device) []*held {
 	all := make([]*held, len(rows))
 	for i := range rows {

@@ -16,15 +16,20 @@ import (
 
 // Query narrows a list of devices; zero fields do not.
 type Query struct {
-	Search string       // the beginning of a device id (exactly), or of its user's login or name (case does not matter)
+	// the beginning of a device id (exactly), or of its user's login or name
+	// (case does not matter)
+	Search string
 	User   chatadmin.ID // whose devices
 	Key    string       // exactly this device id, which several users may share
 	Status Status
 	Type   Type
 }
 
-// List returns a page of devices, of at most p.Limit (1 to chatadmin.MaxBatch), and where the next one begins; "" is the end. A page may have fewer although more follow. Devices come
-// by their device id; a search returns those whose device id fits first, then those of users whose login fits, then those of users whose name does. It needs chatadmin.PermDevices, but for one's own
+// List returns a page of devices, of at most p.Limit (1 to chatadmin.MaxBatch),
+// and where the next one begins; "" is the end. A page may have fewer although
+// more follow. Devices come by their device id; a search returns those whose
+// device id fits first, then those of users whose login fits, then those of
+// users whose name does. It needs chatadmin.PermDevices, but for one's own
 // devices: Query.User is the actor.
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	if err := scoped(s); err != nil {
@@ -92,15 +97,17 @@ func pages[T any](list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter
 	}
 }
 
-// place of a search: which of its three lists, where the page of users begins, and where that of their devices does. Each list is in the order of an index, whatever the number of
-// devices.
+// place of a search: which of its three lists, where the page of users begins,
+// and where that of their devices does. Each list is in the order of an index,
+// whatever the number of devices.
 type place struct {
 	List    int              `json:"l,omitempty"`
 	Users   chatadmin.Cursor `json:"u,omitempty"`
 	Devices chatadmin.Cursor `json:"d,omitempty"`
 }
 
-// searchPages is how many pages of users one call looks through before it returns what it has found, if anything.
+// searchPages is how many pages of users one call looks through before it
+// returns what it has found, if anything.
 const searchPages = 10
 
 func (r *Registry) search(ctx context.Context, q chatadmin.DeviceQuery, text string, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {

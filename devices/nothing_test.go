@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// A call without a scope, a plan, a credential or an ID is refused, and does not
-// panic.
+// A call without a scope, a plan, a credential or an ID is refused, and does
+// not panic.
 func TestNothingGiven(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")

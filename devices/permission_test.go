@@ -183,7 +183,8 @@ func TestOwnDevices(t *testing.T) {
 	}
 }
 
-// Whoever administers devices has no power over those of somebody whose role stands above theirs.
+// Whoever administers devices has no power over those of somebody whose role
+// stands above theirs.
 func TestRolesAbove(t *testing.T) {
 	w := newWorld(t)
 	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
@@ -226,7 +227,8 @@ func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.I
 	return f.Store.Devices(ctx, d, ids)
 }
 
-// Who disables their own devices learns what is wrong: only what belongs to others looks forbidden.
+// Who disables their own devices learns what is wrong: only what belongs to
+// others looks forbidden.
 func TestOwnDevicesErrors(t *testing.T) {
 	store := &failing{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)

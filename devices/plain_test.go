@@ -9,9 +9,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// What is known by sight to give no reason against a device gives none when it is
-// decoded, and what the library writes of a device that is let in is known by
-// sight.
+// What is known by sight to give no reason against a device gives none when it
+// is decoded, and what the library writes of a device that is let in is known
+// by sight.
 func FuzzPlain(f *testing.F) {
 	hash := chatadmin.Token{}.Hash(wipePurpose)
 	for _, d := range []data{{}, {Push: "token"}, {Wipe: hash}, {Push: "token", Wipe: hash}, {Reasons: ByAdmin, Wipe: hash}, {Push: `a"b\c<d>`, Wipe: hash}} {

@@ -101,7 +101,8 @@ func TestPlanStale(t *testing.T) {
 	}
 }
 
-// A run that ends at each of its transactions in turn is resumed, by who began it alone, and ends as one clean run: each device has one command.
+// A run that ends at each of its transactions in turn is resumed, by who began
+// it alone, and ends as one clean run: each device has one command.
 func TestResumeWipe(t *testing.T) {
 	w := newWorld(t)
 	phones, users := w.fleet(1000)
@@ -164,7 +165,9 @@ func TestDemotedDuringRun(t *testing.T) {
 	require.True(t, w.authorized(phones[len(phones)-1]) || w.authorized(phones[99]))
 }
 
-// A plan that its actor may not carry out changes nothing: neither can it be made, nor is it begun when a user has risen since; who rises later is skipped.
+// A plan that its actor may not carry out changes nothing: neither can it be
+// made, nor is it begun when a user has risen since; who rises later is
+// skipped.
 func TestPlanOfSomebodyAbove(t *testing.T) {
 	w := newWorld(t)
 	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
@@ -215,7 +218,8 @@ func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(
 	return a.then()
 }
 
-// Whatever happens once the run is written, the caller learns by which ID it is resumed.
+// Whatever happens once the run is written, the caller learns by which ID it is
+// resumed.
 func TestInterruptedApply(t *testing.T) {
 	for name, c := range map[string]func(cancel func()) error{
 		"cancelled":     func(cancel func()) error { cancel(); return nil },
@@ -261,7 +265,8 @@ func TestPushes(t *testing.T) {
 	w.clock.Advance(24 * 3600e9)
 	require.Zero(t, send(), "once it is accepted")
 
-	// What has become pointless is dropped; what is refused for ever is given up, and the device learns of it by itself.
+	// What has become pointless is dropped; what is refused for ever is given
+	// up, and the device learns of it by itself.
 	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
 	require.NoError(t, err)
 	command := w.wipe(out.Device.ID)
@@ -290,7 +295,8 @@ func TestPushWithoutPusher(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// Options.Before is asked before a push leaves, about the devices that get one; what it refuses waits.
+// Options.Before is asked before a push leaves, about the devices that get one;
+// what it refuses waits.
 func TestPushVetoed(t *testing.T) {
 	no := errors.New("not now")
 	var asked []chatadmin.Intent

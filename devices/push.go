@@ -16,8 +16,9 @@ const (
 	kindPush  = "device.push" // what Options.Before is asked about
 	maxPushes = 8             // tries of one push: the last about four hours after the first
 
-	pushMost  = time.Minute << maxPushes // no push is put off by more
-	pushSweep = time.Hour                // how often a process looks for what a wrong clock has put off for longer
+	pushMost = time.Minute << maxPushes // no push is put off by more
+	// how often a process looks for what a wrong clock has put off for longer
+	pushSweep = time.Hour
 )
 
 // forever is later than every time that is written.
@@ -27,15 +28,15 @@ var forever = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 // further ahead than it could was written by a clock that was wrong.
 const clockSkew = 5 * time.Minute
 
-// waits reports whether a push still waits for its time, as far as that is to be
-// believed.
+// waits reports whether a push still waits for its time, as far as that is to
+// be believed.
 func waits(due, now time.Time) bool {
 	return now.Before(due) && !due.After(now.Add(pushMost+clockSkew))
 }
 
-// pushDomains yields the domains that have a push to send. It reads what is due,
-// and now and then everything that waits: what a wrong clock has put off for
-// longer than anything is put off is due, too.
+// pushDomains yields the domains that have a push to send. It reads what is
+// due, and now and then everything that waits: what a wrong clock has put off
+// for longer than anything is put off is due, too.
 func (r *Registry) pushDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
 	return func(yield func(chatadmin.ID, error) bool) {
 		now := r.admin.Now()
@@ -94,9 +95,13 @@ func newPush(w *chatadmin.Work, c Command) (chatadmin.Record, error) {
 	return chatadmin.Record{Key: pushes.Key(w.Domain.ID, string(c.ID)), Owner: c.Device, Due: w.Now(), Data: text}, err
 }
 
-// SendPushes wakes the devices of a domain that have a command to fetch, through Options.Pusher, and returns how many pushes were accepted. Each is sent at least once; what is
-// refused is tried again later, up to 8 times, and after that the device learns of its command when it next checks in. Options.Before of the Admin is asked before each batch of at
-// most 50 leaves, and what it refuses waits for the next call. The host calls it from a worker. Without a Pusher it does nothing.
+// SendPushes wakes the devices of a domain that have a command to fetch,
+// through Options.Pusher, and returns how many pushes were accepted. Each is
+// sent at least once; what is refused is tried again later, up to 8 times, and
+// after that the device learns of its command when it next checks in.
+// Options.Before of the Admin is asked before each batch of at most 50 leaves,
+// and what it refuses waits for the next call. The host calls it from a worker.
+// Without a Pusher it does nothing.
 func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if r.o.Pusher == nil {
 		return 0, nil
@@ -199,7 +204,8 @@ func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, 
 	return false, err
 }
 
-// mayPush asks Options.Before. That cannot be left to the transaction that writes the outcome: by then the pushes have left.
+// mayPush asks Options.Before. That cannot be left to the transaction that
+// writes the outcome: by then the pushes have left.
 func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []chatadmin.ID) error {
 	before := r.admin.Options().Before
 	if before == nil || len(devices) == 0 {
@@ -211,8 +217,9 @@ func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []c
 	return nil
 }
 
-// pushed writes down what became of pushes. To do so again where the commit was not confirmed is harmless: one that changed meanwhile was sent by another worker too, or went with its
-// device.
+// pushed writes down what became of pushes. To do so again where the commit was
+// not confirmed is harmless: one that changed meanwhile was sent by another
+// worker too, or went with its device.
 func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []chatadmin.Change[chatadmin.Record]) error {
 	for n := 1; ; n++ {
 		err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {

@@ -12,17 +12,24 @@ import (
 // Registered is what a client gets when it registers.
 type Registered struct {
 	Device Device
-	// Token is the session credential, for Authorize. It is the zero Token where the device stays disabled.
+	// Token is the session credential, for Authorize. It is the zero Token
+	// where the device stays disabled.
 	Token chatadmin.Token
-	// WipeToken fetches and answers commands, and does nothing else: it works on when the session is revoked, until the device registers again.
+	// WipeToken fetches and answers commands, and does nothing else: it works
+	// on when the session is revoked, until the device registers again.
 	WipeToken chatadmin.Token
 }
 
-// Register registers a device of a user, or registers it anew: then it is a new generation, and the credentials of the one before are dead. It is for the host, which has
-// authenticated the user, and for the users themselves; who has no access is refused with chatadmin.ErrForbidden.
+// Register registers a device of a user, or registers it anew: then it is a new
+// generation, and the credentials of the one before are dead. It is for the
+// host, which has authenticated the user, and for the users themselves; who has
+// no access is refused with chatadmin.ErrForbidden.
 //
-// A device that is disabled stays so and gets no session. One whose wipe is pending is the same generation still, and must fetch and answer the wipe first, for which it gets a new
-// credential; after that it can register again. So it is with one that was removed before it answered its wipe: it is back on the list.
+// A device that is disabled stays so and gets no session. One whose wipe is
+// pending is the same generation still, and must fetch and answer the wipe
+// first, for which it gets a new credential; after that it can register again.
+// So it is with one that was removed before it answered its wipe: it is back on
+// the list.
 //
 // A user has at most Options.MaxPerUser devices, else ErrTooMany. Those do not
 // count that are being wiped or were wiped, nor those that their user, and no
@@ -119,8 +126,9 @@ func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) erro
 	return nil
 }
 
-// room refuses a user who has as many devices as they may, and finds the devices
-// that go off the list: else somebody could disable and register for ever.
+// room refuses a user who has as many devices as they may, and finds the
+// devices that go off the list: else somebody could disable and register for
+// ever.
 func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) ([]*held, error) {
 	var own []chatadmin.Device
 	count := 0
@@ -154,7 +162,8 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 	return surplus, err
 }
 
-// registered finds a user's device by the client's own device id; nil where there is none.
+// registered finds a user's device by the client's own device id; nil where
+// there is none.
 func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (found *chatadmin.Device, err error) {
 	q := chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}
 	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
@@ -166,7 +175,8 @@ func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.
 	return found, nil
 }
 
-// guard writes the records of users: see place. Under the exclusive fence nobody registers meanwhile.
+// guard writes the records of users: see place. Under the exclusive fence
+// nobody registers meanwhile.
 func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if w.Mode() == chatadmin.Exclusive {
 		return nil
@@ -194,7 +204,8 @@ func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	return w.PutRecords(ctx, changes)
 }
 
-// register writes down what the client says of its device, and makes its credentials.
+// register writes down what the client says of its device, and makes its
+// credentials.
 func (h *held) register(w *chatadmin.Work, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
 	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push
 	if out.WipeToken, err = admin.NewToken(w.Domain.ID, h.id); err != nil {

@@ -9,8 +9,9 @@ import (
 )
 
 // trail leads from a user and the client's own device id to the device that was
-// taken off the list while its wipe was pending. It belongs to the user and goes
-// with them: the command, which outlives both, does not say whose device it was.
+// taken off the list while its wipe was pending. It belongs to the user and
+// goes with them: the command, which outlives both, does not say whose device
+// it was.
 type trail struct {
 	Device chatadmin.ID `json:"device"`
 }
@@ -64,8 +65,8 @@ func followTrail(ctx context.Context, r chatadmin.Reader, domain, user chatadmin
 	return hs[0], &e, nil
 }
 
-// takeBack makes a device whose wipe has outlived it a device again, of the same
-// generation, which has yet to answer. It is nil where there is none.
+// takeBack makes a device whose wipe has outlived it a device again, of the
+// same generation, which has yet to answer. It is nil where there is none.
 func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string) (*held, error) {
 	h, e, err := followTrail(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {

@@ -32,9 +32,9 @@ type PlannedWipe struct {
 	Generation int64        `json:"generation"`
 }
 
-// PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan
-// devices of at most chatadmin.MaxBatch users. It changes nothing. It needs
-// chatadmin.PermDevices, and power over all of their users.
+// PlanWipe plans the wiping of devices, and of all that users have: up to
+// MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It
+// needs chatadmin.PermDevices, and power over all of their users.
 func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selection) (*WipePlan, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -112,15 +112,15 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 // devices are compared one by one.
 func planBasis(d chatadmin.Domain) string { return strconv.FormatInt(int64(d.Rev), 10) }
 
-// ApplyWipe asks for the wipes of a plan in batches of 500, and returns the run.
-// Options.Before of the Admin is shown the whole plan first, and then each batch.
-// Interrupted, it is finished by ResumeWipe or chatadmin.Admin.Work: the run comes
-// with the error, if it has begun. progress may be nil.
+// ApplyWipe asks for the wipes of a plan in batches of 500, and returns the
+// run. Options.Before of the Admin is shown the whole plan first, and then each
+// batch. Interrupted, it is finished by ResumeWipe or chatadmin.Admin.Work: the
+// run comes with the error, if it has begun. progress may be nil.
 //
-// It needs chatadmin.PermDevices. It returns chatadmin.ErrInvalid for a plan that
-// PlanWipe cannot have made for the actor, such as one that names a device twice;
-// chatadmin.ErrPlanStale if one of the devices is gone, has registered anew or is
-// being wiped already, or if the domain's settings have changed; and
+// It needs chatadmin.PermDevices. It returns chatadmin.ErrInvalid for a plan
+// that PlanWipe cannot have made for the actor, such as one that names a device
+// twice; chatadmin.ErrPlanStale if one of the devices is gone, has registered
+// anew or is being wiped already, or if the domain's settings have changed; and
 // chatadmin.ErrForbidden if the role of a user has risen above the actor's.
 func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (*WipeRun, error) {
 	if err := scoped(s); err != nil {
@@ -211,7 +211,8 @@ func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) erro
 	return nil
 }
 
-// heldOf holds planned devices; nil stands for one that is gone or another generation.
+// heldOf holds planned devices; nil stands for one that is gone or another
+// generation.
 func heldOf(ctx context.Context, w *chatadmin.Work, part []PlannedWipe) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, idsOf(part))
 	if err != nil {

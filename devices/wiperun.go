@@ -10,9 +10,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// WipeResult is what a run of ApplyWipe keeps: what was planned, and what came of
-// it so far. Asked and Skipped together are how many of the devices, in their
-// order, are done.
+// WipeResult is what a run of ApplyWipe keeps: what was planned, and what came
+// of it so far. Asked and Skipped together are how many of the devices, in
+// their order, are done.
 type WipeResult struct {
 	Devices []PlannedWipe `json:"devices"`
 	Asked   int64         `json:"asked"`
@@ -45,8 +45,8 @@ func (r *Registry) wipeKind() chatadmin.RunKind[WipeResult] {
 	}
 }
 
-// check refuses what no version of the library writes. Earlier ones wrote devices
-// twice.
+// check refuses what no version of the library writes. Earlier ones wrote
+// devices twice.
 func (x *WipeResult) check() error {
 	n := int64(len(x.Devices))
 	if n > MaxPlan || x.Asked < 0 || x.Asked > n || x.Skipped < 0 || x.Skipped > n-x.Asked {
@@ -80,8 +80,8 @@ func readOldWipe(run *WipeRun, job *chatadmin.OldJob, _ []byte) error {
 }
 
 // ResumeWipe continues what ApplyWipe began, in the name of the actor who began
-// it or has taken it over; see chatadmin.Scope.TakeOverRun. progress may be nil.
-// It needs chatadmin.PermDevices.
+// it or has taken it over; see chatadmin.Scope.TakeOverRun. progress may be
+// nil. It needs chatadmin.PermDevices.
 func (r *Registry) ResumeWipe(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*WipeRun, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -99,9 +99,9 @@ func (r *Registry) WipeRun(ctx context.Context, s *chatadmin.Scope, run chatadmi
 }
 
 // WipeRuns lists the runs of ApplyWipe, first the open ones and then those that
-// have ended, each the oldest first. A run that cannot be read is yielded with a
-// *chatadmin.DamagedError to actors with chatadmin.PermAudit, and the list goes
-// on; any other error ends it. It needs chatadmin.PermDevices.
+// have ended, each the oldest first. A run that cannot be read is yielded with
+// a *chatadmin.DamagedError to actors with chatadmin.PermAudit, and the list
+// goes on; any other error ends it. It needs chatadmin.PermDevices.
 func (r *Registry) WipeRuns(ctx context.Context, s *chatadmin.Scope) iter.Seq2[*WipeRun, error] {
 	return func(yield func(*WipeRun, error) bool) {
 		err := scoped(s)
@@ -136,7 +136,9 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, run *WipeRu
 	if err != nil {
 		return err
 	}
-	seen := map[*held]bool{nil: true} // one device in a batch twice would change its row against itself, again and again
+	// one device in a batch twice would change its row against itself, again
+	// and again
+	seen := map[*held]bool{nil: true}
 	hs := slices.DeleteFunc(found, func(h *held) bool {
 		again := seen[h]
 		seen[h] = true

@@ -25,8 +25,8 @@ func (r *reads) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 	return r.Store.ListRecords(ctx, q, p)
 }
 
-// Work sends pushes and writes down who was active. An idle round reads one list
-// of each kind that can be due, whatever the number of domains.
+// Work sends pushes and writes down who was active. An idle round reads one
+// list of each kind that can be due, whatever the number of domains.
 func TestWork(t *testing.T) {
 	store := &reads{memstore.New(nil), map[string]int{}}
 	w := newWorldOn(t, store)
@@ -52,8 +52,8 @@ func TestWork(t *testing.T) {
 	require.Zero(t, store.lists["device.command"]+store.lists["device.history"]+store.lists["device.user"])
 }
 
-// A push that a wrong clock has put off for longer than any is put off is sent by
-// Work too, although nothing else is due in its domain.
+// A push that a wrong clock has put off for longer than any is put off is sent
+// by Work too, although nothing else is due in its domain.
 func TestPushOfAWrongClock(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -76,7 +76,8 @@ func (w *world) trails() int {
 	return len(rs)
 }
 
-// What leads to a removed device goes when its wipe was answered, and not before.
+// What leads to a removed device goes when its wipe was answered, and not
+// before.
 func TestTrailsArePruned(t *testing.T) {
 	w := newWorld(t)
 	out, other := w.register(w.ann, "phone"), w.register(w.ann, "other")

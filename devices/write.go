@@ -16,8 +16,8 @@ import (
 func (h *held) changed() bool { return h.remove || h.rowChanged() || h.commandChanged() }
 
 // rowChanged reports whether the row is to be written. A change of the command
-// alone changes the row's revision too, so that everything about one device comes
-// one after the other.
+// alone changes the row's revision too, so that everything about one device
+// comes one after the other.
 func (h *held) rowChanged() bool {
 	r, w := &h.row, &h.was
 	return h.repaired || r.Name != w.Name || r.Version != w.Version || r.Type != w.Type || r.Status != w.Status || r.Generation != w.Generation || !r.LastSeen.Equal(w.LastSeen) ||
@@ -33,8 +33,11 @@ func (h *held) commandChanged() bool {
 	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash)
 }
 
-// write writes what has changed of at most chatadmin.MaxBatch devices and records the event, in parts that name their users too. What nothing has happened to is left alone; with
-// nothing to write there is no event. The rows come last and share one revision, which the event has too: so the events about a device are in the order of its changes.
+// write writes what has changed of at most chatadmin.MaxBatch devices and
+// records the event, in parts that name their users too. What nothing has
+// happened to is left alone; with nothing to write there is no event. The rows
+// come last and share one revision, which the event has too: so the events
+// about a device are in the order of its changes.
 func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) error {
 	var changed []*held
 	var records []chatadmin.Change[chatadmin.Record]
@@ -182,7 +185,9 @@ func trimHistory(ctx context.Context, w *chatadmin.Work, written []chatadmin.Cha
 	return w.PutRecords(ctx, changes)
 }
 
-// record adds one event about devices and their users. What is personal, the device's own id and name, stands under the user, where the user's deletion blanks it.
+// record adds one event about devices and their users. What is personal, the
+// device's own id and name, stands under the user, where the user's deletion
+// blanks it.
 func record(w *chatadmin.Work, kind string, part []*held) {
 	changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(part))
 	targets := make([]chatadmin.ID, 0, 2*len(part))

@@ -20,7 +20,9 @@ func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) i
 	})
 }
 
-// rev is the state of a challenge for signin.Open. The revision of the whole record would not do: whoever opens another challenge would put off the answers to this one.
+// rev is the state of a challenge for signin.Open. The revision of the whole
+// record would not do: whoever opens another challenge would put off the
+// answers to this one.
 func (c *challenge) rev() chatadmin.Rev { return chatadmin.Rev(c.Changed + 1) }
 
 // Open implements signin.SecondFactor.
@@ -92,7 +94,9 @@ func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
 	return change(ctx, w, n.o.User, func(st *state) (bool, error) {
 		i := st.find(p, n.o.Domain, n.o.Challenge, w.Now())
 		if i < 0 {
-			return false, errNoChallenge // over since Open, perhaps by the same answer given twice: it counts as nothing
+			// over since Open, perhaps by the same answer given twice: it
+			// counts as nothing
+			return false, errNoChallenge
 		}
 		if n.malformed || n.recovery != "" && !st.Challenges[i].takesRecovery(p) {
 			n.answer.Malformed, n.answer.Dead = true, st.malformed(i)
@@ -125,7 +129,8 @@ func (c *challenge) takesRecovery(p stored) bool {
 	return c.Kind == Authenticator && len(c.Seed) == 0 && p.Recovery
 }
 
-// wrong counts a wrong answer against the challenge and against the user, and reports whether the challenge is dead.
+// wrong counts a wrong answer against the challenge and against the user, and
+// reports whether the challenge is dead.
 func (st *state) wrong(i int, now time.Time) bool {
 	c := &st.Challenges[i]
 	c.Changed++
@@ -187,7 +192,9 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return true, err
 }
 
-// enrol makes the seed that a code confirms the user's authenticator. Every other seed that was shown is dead: find looks at none once there is an authenticator.
+// enrol makes the seed that a code confirms the user's authenticator. Every
+// other seed that was shown is dead: find looks at none once there is an
+// authenticator.
 func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, error) {
 	seed, _, err := n.t.unseal(c.Seed, "enrolment", n.o.Domain, n.o.User, st.Generation)
 	if err != nil {
@@ -229,8 +236,11 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return nil
 }
 
-// Resend sends a new code for a challenge of the mode Email; the one before is dead. The challenge is prolonged by it, up to half an hour in all; then the sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
-// user is sent, over all challenges.
+// Resend sends a new code for a challenge of the mode Email; the one before is
+// dead. The challenge is prolonged by it, up to half an hour in all; then the
+// sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid:
+// nobody chooses the weaker way. ErrTooMany limits how many codes a user is
+// sent, over all challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
 	if t.ring == nil {
 		return signin.Challenge{}, ErrNoKeys

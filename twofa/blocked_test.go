@@ -97,8 +97,8 @@ func TestModeWithAnUnreadableAdministrator(t *testing.T) {
 	}
 }
 
-// A plan comes back from outside: whatever it says that no plan says is refused,
-// and what it says of users is not believed.
+// A plan comes back from outside: whatever it says that no plan says is
+// refused, and what it says of users is not believed.
 func TestForgedModePlan(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	good, err := json.Marshal(w.plan(w.s, byApp))

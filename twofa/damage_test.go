@@ -174,8 +174,8 @@ func TestDamagedStateInTheDomain(t *testing.T) {
 	}
 }
 
-// A reset and a repair both end it: the user sets it up anew, and what was there
-// before is dead.
+// A reset and a repair both end it: the user sets it up anew, and what was
+// there before is dead.
 func TestDamagedStateIsRepaired(t *testing.T) {
 	for how, mend := range map[string]func(b *broken, s *chatadmin.Scope) error{
 		"Reset":  func(b *broken, s *chatadmin.Scope) error { return b.twofa.Reset(ctx, s, b.ann.ID, b.bob.ID) },
@@ -256,8 +256,8 @@ func (r *reads) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 	return r.Store.ListRecords(ctx, q, p)
 }
 
-// A notice that a wrong clock has put off for longer than anything is put off is
-// sent by Work too, although nothing else is due in its domain.
+// A notice that a wrong clock has put off for longer than anything is put off
+// is sent by Work too, although nothing else is due in its domain.
 func TestNoticeOfAWrongClock(t *testing.T) {
 	w := newWorld(t, byApp)
 	w.enrol(w.user("ann@acme.example"))

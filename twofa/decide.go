@@ -4,7 +4,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Rule is why a second factor is asked for, or not: the first of the list that applies.
+// Rule is why a second factor is asked for, or not: the first of the list that
+// applies.
 type Rule string
 
 const (
@@ -30,8 +31,10 @@ func (r Rule) String() string {
 	return "a code is asked for"
 }
 
-// Decide tells by which rule a sign-in is asked for a second factor; remembered clients come after it. Network users and guests are treated alike. A client or method that
-// is not known is treated as strictly as a browser and a password.
+// Decide tells by which rule a sign-in is asked for a second factor; remembered
+// clients come after it. Network users and guests are treated alike. A client
+// or method that is not known is treated as strictly as a browser and a
+// password.
 func Decide(p Policy, client signin.Client, method signin.Method) Rule {
 	switch {
 	case p.Mode == Off:
@@ -44,7 +47,8 @@ func Decide(p Policy, client signin.Client, method signin.Method) Rule {
 	return RuleAsked
 }
 
-// rememberable reports whether a client of this kind may be remembered: a browser or a desktop client, if it is known to be one.
+// rememberable reports whether a client of this kind may be remembered: a
+// browser or a desktop client, if it is known to be one.
 func rememberable(c signin.Client) bool {
 	return c == signin.Web || c == signin.Desktop || c == signin.Mac
 }

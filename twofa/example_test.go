@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// An administrator switches two-factor authentication on; a user sets up an authenticator, comes in, and is not asked again from the same browser.
+// An administrator switches two-factor authentication on; a user sets up an
+// authenticator, comes in, and is not asked again from the same browser.
 func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
@@ -31,7 +32,8 @@ func Example() {
 	fmt.Println("to set up:", plan.Counts["to_enrol"], "cannot pass:", plan.Counts["cannot_pass"])
 	_ = second.SetPolicy(ctx, s, plan)
 
-	// What follows is done by the sign-in gate: after the password was right, and when the code comes.
+	// What follows is done by the sign-in gate: after the password was right,
+	// and when the code comes.
 	_, set, _ := s.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
 	fmt.Println(asked.Challenge.Kind, len(asked.Challenge.Enrolment.QR) > 0)
@@ -70,7 +72,8 @@ func ExampleService_Explain() {
 	// false who signs in by Google or SAML is checked there
 }
 
-// A user has lost their phone: an administrator resets them, and they are told by mail.
+// A user has lost their phone: an administrator resets them, and they are told
+// by mail.
 func ExampleService_Reset() {
 	ctx := context.Background()
 	mails := &chatadmintest.Mailbox{}

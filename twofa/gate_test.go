@@ -76,7 +76,8 @@ func TestGateDecidesForWhatAUserLacks(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	require.Equal(t, signin.Challenged, sign(some).Outcome)
 
-	// Whoever is being deleted meanwhile does not come in, and that is no fault of the service either.
+	// Whoever is being deleted meanwhile does not come in, and that is no fault
+	// of the service either.
 	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: some.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
 		return true, w.transition(some.ID, chatadmin.BeginDeletion)
 	})

@@ -40,9 +40,10 @@ type Blocker struct {
 	Message string `json:"message"`
 }
 
-// BlockedError is the error of SetPolicy for a policy that would shut the domain
-// out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator could
-// sign in any more, and ErrNoMailer if this program has no Mailer for the codes.
+// BlockedError is the error of SetPolicy for a policy that would shut the
+// domain out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator
+// could sign in any more, and ErrNoMailer if this program has no Mailer for the
+// codes.
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
@@ -161,7 +162,9 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	for _, r := range rs {
 		st, err := decodeState(r)
 		if err != nil {
-			broken[r.ID] = true // who has it cannot pass, and setting it up anew is what a reset comes to
+			// who has it cannot pass, and setting it up anew is what a reset
+			// comes to
+			broken[r.ID] = true
 			continue
 		}
 		enrolled[r.ID] = st.enrolled()
@@ -237,14 +240,14 @@ func cannotPassWarning(m Mode, n int64) string {
 
 // SetPolicy puts a plan in force. What is outstanding ends in the same
 // transaction: challenges of another mode, and remembered clients that the new
-// mode or validity period would not have. Enrolled authenticators stay, for when
-// the domain returns to them. It needs chatadmin.PermTwoFactor.
+// mode or validity period would not have. Enrolled authenticators stay, for
+// when the domain returns to them. It needs chatadmin.PermTwoFactor.
 //
 // It returns chatadmin.ErrInvalid for a plan of somebody else, for something
 // else, or with values that no plan has; chatadmin.ErrPlanStale for one made
-// before the domain's settings changed, or before administrators lost the way to
-// a code; and a *BlockedError if no administrator could then sign in, or if this
-// program has no Mailer and the mode needs one.
+// before the domain's settings changed, or before administrators lost the way
+// to a code; and a *BlockedError if no administrator could then sign in, or if
+// this program has no Mailer and the mode needs one.
 func (t *Service) SetPolicy(ctx context.Context, s *chatadmin.Scope, plan *Plan) error {
 	if err := scoped(s); err != nil {
 		return err
@@ -305,8 +308,9 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	return nil
 }
 
-// stillPass refuses a plan by which administrators would be shut out whom it did
-// not count, and any by which all would be: nobody might be left to take it back.
+// stillPass refuses a plan by which administrators would be shut out whom it
+// did not count, and any by which all would be: nobody might be left to take it
+// back.
 func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *Plan) error {
 	if p.Now.Mode == Off {
 		return nil

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// The plan counts who is concerned and who could not pass, and changes nothing; what is applied is what was planned.
+// The plan counts who is concerned and who could not pass, and changes nothing;
+// what is applied is what was planned.
 func TestPlanMode(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
@@ -65,7 +66,8 @@ func TestPlanMode(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, p.Counts["affected"])
 
-	// An address for the administrator: one blocker less. Without a Mailer: one more.
+	// An address for the administrator: one blocker less. Without a Mailer: one
+	// more.
 	email := "boss@acme.example"
 	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
@@ -141,7 +143,9 @@ func TestSetMode(t *testing.T) {
 	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, stale), chatadmin.ErrPlanStale)
 }
 
-// Between the plan and its use administrators lose their addresses: what was planned shut nobody out, so it is not applied. Whoever was counted as shut out is no reason to refuse.
+// Between the plan and its use administrators lose their addresses: what was
+// planned shut nobody out, so it is not applied. Whoever was counted as shut
+// out is no reason to refuse.
 func TestPlanIsStaleForAdministrators(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
@@ -188,7 +192,9 @@ func TestPlanLeavesOutDenied(t *testing.T) {
 	}
 }
 
-// A policy that changes while a code is on its way comes after that sign-in: the code counts, what it leaves behind does not. What was not read a moment before is read.
+// A policy that changes while a code is on its way comes after that sign-in:
+// the code counts, what it leaves behind does not. What was not read a moment
+// before is read.
 func TestSetModeWhileACodeIsOnItsWay(t *testing.T) {
 	byAppFor := twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days}
 	w := newWorld(t, byAppFor)
@@ -250,7 +256,8 @@ func TestExportTellsWhoHasIt(t *testing.T) {
 	require.Equal(t, map[string]string{"boss@acme.example": off, "ann@acme.example": on, "bob@acme.example": off}, column())
 }
 
-// A veto of the host holds for the mode too, and for answers, which use nothing up then.
+// A veto of the host holds for the mode too, and for answers, which use nothing
+// up then.
 func TestVeto(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -277,7 +284,8 @@ func TestVeto(t *testing.T) {
 	require.True(t, a.Right)
 }
 
-// Two-factor authentication that is switched on while a password is verified is asked for.
+// Two-factor authentication that is switched on while a password is verified is
+// asked for.
 func TestSwitchedOnWhileVerifying(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	ann := w.user("ann@acme.example")

@@ -19,10 +19,12 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// notForActors are the methods that only the host's own code can call: they take no scope.
+// notForActors are the methods that only the host's own code can call: they
+// take no scope.
 var notForActors = []string{"Ask", "Open", "Answer", "Resend", "Challenge", "SendNotices", "TwoFactorEnabled"}
 
-// calls are the lines of the matrix, about a user who has an authenticator and a remembered client.
+// calls are the lines of the matrix, about a user who has an authenticator and
+// a remembered client.
 func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string]chatadmintest.Call {
 	return map[string]chatadmintest.Call{
 		"Plan": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {

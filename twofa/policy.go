@@ -24,9 +24,11 @@ const MaxValidity = 90 * 24 * time.Hour
 // Policy is what a domain has decided. The zero Policy is off.
 type Policy struct {
 	Mode Mode `json:"mode"`
-	// Validity is how long a browser or desktop client that has passed is not asked again, in whole seconds: 0 (ask every time) to MaxValidity.
+	// Validity is how long a browser or desktop client that has passed is not
+	// asked again, in whole seconds: 0 (ask every time) to MaxValidity.
 	Validity time.Duration `json:"validity"`
-	// Recovery lets users have recovery codes, each of which takes the place of an authenticator's code once.
+	// Recovery lets users have recovery codes, each of which takes the place of
+	// an authenticator's code once.
 	Recovery bool `json:"recovery"`
 }
 
@@ -45,16 +47,23 @@ func (p Policy) check() error {
 // policyName is the name in Settings.Policies.
 const policyName = "twofa"
 
-// stored is a Policy as the settings keep it. What was opened or remembered before the policy changed is told from what came after by Epoch and Floor, so that a change acts on
-// everything outstanding in the one transaction that writes it, and no later change brings anything back.
+// stored is a Policy as the settings keep it. What was opened or remembered
+// before the policy changed is told from what came after by Epoch and Floor, so
+// that a change acts on everything outstanding in the one transaction that
+// writes it, and no later change brings anything back.
 type stored struct {
-	Version  int       `json:"v"`
-	Mode     Mode      `json:"mode"`
-	Seconds  int64     `json:"validity"`
-	Recovery bool      `json:"recovery,omitempty"`
-	Epoch    int64     `json:"epoch"`          // challenges and remembered clients of another one are dead; a change of the mode, and remembering nobody any more, begin a new one
-	Floor    time.Time `json:"floor,omitzero"` // clients remembered at this time or before are forgotten: they were too old for a period that was in force
-	// RecoveryEpoch begins anew where recovery codes are taken back: those of before are dead.
+	Version  int   `json:"v"`
+	Mode     Mode  `json:"mode"`
+	Seconds  int64 `json:"validity"`
+	Recovery bool  `json:"recovery,omitempty"`
+	// challenges and remembered clients of another one are dead; a change of
+	// the mode, and remembering nobody any more, begin a new one
+	Epoch int64 `json:"epoch"`
+	// clients remembered at this time or before are forgotten: they were too
+	// old for a period that was in force
+	Floor time.Time `json:"floor,omitzero"`
+	// RecoveryEpoch begins anew where recovery codes are taken back: those of
+	// before are dead.
 	RecoveryEpoch int64 `json:"recovery_epoch,omitempty"`
 }
 
@@ -103,8 +112,8 @@ func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	return s.policy(), err
 }
 
-// Policy returns what the domain of a scope has decided. Everybody who has access
-// to the domain may ask.
+// Policy returns what the domain of a scope has decided. Everybody who has
+// access to the domain may ask.
 func (t *Service) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
 	if err := scoped(s); err != nil {
 		return Policy{}, err
@@ -129,7 +138,9 @@ func (s stored) become(p Policy, now time.Time) stored {
 	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
 		next.Epoch++
 	}
-	if next.Floor.After(now) { // set by a clock that was wrong: whom it would have ended cannot be told any more, so it is everybody
+	// set by a clock that was wrong: whom it would have ended cannot be told
+	// any more, so it is everybody
+	if next.Floor.After(now) {
 		next.Epoch, next.Floor = s.Epoch+1, time.Time{}
 	}
 	if old := now.Add(-was.Validity); was.Validity > 0 && old.After(next.Floor) {
@@ -138,7 +149,8 @@ func (s stored) become(p Policy, now time.Time) stored {
 	return next
 }
 
-// until is how long a client remembered at a time stays so; the zero time says not at all.
+// until is how long a client remembered at a time stays so; the zero time says
+// not at all.
 func (s stored) until(c *remembered, now time.Time) time.Time {
 	end := c.Since.Add(s.policy().Validity)
 	if c.Expires.Before(end) {

@@ -7,8 +7,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// RecoveryCodes makes ten recovery codes for a user and returns them, for this one time: only hashes are kept. Each takes the place of an authenticator's code once. Earlier ones are dead.
-// A domain that takes them back ends those that exist, also for when it allows them again. The domain's policy must allow it (else chatadmin.ErrInvalid), and the user must have an authenticator (else ErrNotEnrolled). The user is told by mail. It needs chatadmin.PermTwoFactor, but for oneself.
+// RecoveryCodes makes ten recovery codes for a user and returns them, for this
+// one time: only hashes are kept. Each takes the place of an authenticator's
+// code once. Earlier ones are dead. A domain that takes them back ends those
+// that exist, also for when it allows them again. The domain's policy must
+// allow it (else chatadmin.ErrInvalid), and the user must have an authenticator
+// (else ErrNotEnrolled). The user is told by mail. It needs
+// chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]string, error) {
 	if err := scoped(s); err != nil {
 		return nil, err

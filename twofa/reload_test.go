@@ -51,8 +51,9 @@ func TestReloadedEnrolment(t *testing.T) {
 	require.Nil(t, next.Enrolment)
 }
 
-// The same secret is shown to the client that holds the challenge, and to nobody
-// else who knows the password: they could read the user's codes for ever.
+// The same secret is shown to the client that holds the challenge, and to
+// nobody else who knows the password: they could read the user's codes for
+// ever.
 func TestReloadIsBoundToItsClient(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")

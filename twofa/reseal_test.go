@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// crowd is a world with enrolled users, put there past the sign-in, which is proven elsewhere.
+// crowd is a world with enrolled users, put there past the sign-in, which is
+// proven elsewhere.
 func crowd(t *testing.T, n int) (*world, []chatadmin.User) {
 	w := newWorld(t, byApp)
 	ring := ringOf(t, "k1")
@@ -48,7 +49,8 @@ func (w *world) sealedBy(users []chatadmin.User) map[string]int {
 	return n
 }
 
-// The sweep seals everything with the new key, whatever interrupts it, and everybody's code still works.
+// The sweep seals everything with the new key, whatever interrupts it, and
+// everybody's code still works.
 func TestReseal(t *testing.T) {
 	w, users := crowd(t, 450)
 	require.Equal(t, map[string]int{"k1": 450}, w.sealedBy(users))
@@ -74,7 +76,8 @@ func TestReseal(t *testing.T) {
 	job := begun.ID
 	require.NotZero(t, w.sealedBy(users)["k1"])
 
-	// A key that is missing stops it, and changes nothing that it could not open.
+	// A key that is missing stops it, and changes nothing that it could not
+	// open.
 	lost, bare := w.process(w.store, ringOf(t, "k3"), nil)
 	_, err = bare.ResumeReseal(ctx, lost.AsHost(w.domain), job, nil)
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
@@ -98,7 +101,8 @@ func TestReseal(t *testing.T) {
 	require.NoError(t, err, "done is done")
 }
 
-// What was tampered with is counted and left alone; a run of another kind is refused; challenges under way go on.
+// What was tampered with is counted and left alone; a run of another kind is
+// refused; challenges under way go on.
 func TestResealOddities(t *testing.T) {
 	w, users := crowd(t, 3)
 	bad := w.record(users[1])
@@ -154,7 +158,8 @@ func TestOldReseal(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "what cannot be read stays as it is")
 }
 
-// A run that cannot be read is refused, listed, and keeps no other from going on.
+// A run that cannot be read is refused, listed, and keeps no other from going
+// on.
 func TestDamagedReseal(t *testing.T) {
 	w, _ := crowd(t, 3)
 	for _, data := range []string{``, `{`, `{}`, `null`, `[]`, `{"v":2}`, `{"v":1,"id":7}`, `{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"xx"}`,
@@ -172,7 +177,8 @@ func TestDamagedReseal(t *testing.T) {
 	}
 }
 
-// A challenge that nobody can answer any more does not call for the key that sealed it: it is dropped.
+// A challenge that nobody can answer any more does not call for the key that
+// sealed it: it is dropped.
 func TestResealDeadChallenge(t *testing.T) {
 	for name, die := range map[string]func(w *world){
 		"expired":      func(w *world) { w.clock.Advance(10 * time.Minute) },

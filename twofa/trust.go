@@ -10,7 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Client is a browser or desktop client that is not asked for a code for a while.
+// Client is a browser or desktop client that is not asked for a code for a
+// while.
 type Client struct {
 	ID     string        `json:"id"` // no secret: names it for RevokeTrusted
 	Client signin.Client `json:"client"`
@@ -19,7 +20,8 @@ type Client struct {
 	Until  time.Time     `json:"until"` // by the policy of now
 }
 
-// Trusted lists the remembered clients of a user, the oldest first. It needs chatadmin.PermTwoFactor, but for oneself.
+// Trusted lists the remembered clients of a user, the oldest first. It needs
+// chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) Trusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]Client, error) {
 	v, err := t.look(ctx, s, user)
 	if err != nil {
@@ -71,8 +73,10 @@ func (v *view) clients(now time.Time) []Client {
 	return list
 }
 
-// RevokeTrusted forgets the remembered clients of a user that are named, which are asked for a code the next time; where none is named nothing happens. An unknown ID is chatadmin.ErrNotFound, and
-// nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeTrusted forgets the remembered clients of a user that are named, which
+// are asked for a code the next time; where none is named nothing happens. An
+// unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs
+// chatadmin.PermTwoFactor, but for oneself.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
 	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
 		for _, id := range ids {

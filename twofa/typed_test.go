@@ -75,8 +75,8 @@ func TestRecoveryCodesAsTyped(t *testing.T) {
 	}
 }
 
-// What cannot be a code is no guess: it is not counted against the user, and the
-// right code still works.
+// What cannot be a code is no guess: it is not counted against the user, and
+// the right code still works.
 func TestNoCodeIsNoGuess(t *testing.T) {
 	for _, p := range []twofa.Policy{byApp, byMail} {
 		w := newWorld(t, p)

@@ -22,7 +22,8 @@ import (
 
 var ctx = context.Background()
 
-// world is a domain with two-factor authentication, and everything that is faked around it.
+// world is a domain with two-factor authentication, and everything that is
+// faked around it.
 type world struct {
 	t      testing.TB
 	store  chatadmin.Store
@@ -57,7 +58,8 @@ func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyri
 	return w
 }
 
-// process is what a program sets up that works on the store: another one, or the same after a restart.
+// process is what a program sets up that works on the store: another one, or
+// the same after a restart.
 func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) (*chatadmin.Admin, *twofa.Service) {
 	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}
 	for _, f := range more {
@@ -137,7 +139,8 @@ func answer(f signin.SecondFactor, domain chatadmin.ID, challenge, code string, 
 	return f.Answer(ctx, o, code, len(remember) > 0 && remember[0])
 }
 
-// right answers a challenge, which must let the user in, and returns the trust token.
+// right answers a challenge, which must let the user in, and returns the trust
+// token.
 func (w *world) right(challenge, code string, remember ...bool) string {
 	w.t.Helper()
 	a, err := w.answer(challenge, code, remember...)
@@ -158,7 +161,8 @@ func (w *world) wrong(challenge, code string) signin.Answer {
 	return a
 }
 
-// enrol sets up an authenticator for a user and returns its secret. The clock moves on, so that the next code is another one.
+// enrol sets up an authenticator for a user and returns its secret. The clock
+// moves on, so that the next code is another one.
 func (w *world) enrol(u chatadmin.User) string {
 	w.t.Helper()
 	c := w.challenged(u)
@@ -228,7 +232,8 @@ func (w *world) damaged() (found []string) {
 	return found
 }
 
-// put writes a record past the library, as somebody with access to the database could.
+// put writes a record past the library, as somebody with access to the database
+// could.
 func (w *world) put(r chatadmin.Record) {
 	w.t.Helper()
 	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
