@@ -44,12 +44,11 @@ func (a *activity) add(k noted, at time.Time) {
 }
 
 // FlushActivity writes down when devices were active last, as Authorize and
-// CheckIn have noted in this process, and returns for how many. The host calls
-// it from a worker, about every minute. A device costs at most one write in
-// Options.SeenEvery, however many requests it makes; a crash loses what was not
-// flushed, and the next request notes it again. What cannot be written is kept
-// for the next call, the rest is written all the same, and the first error is
-// returned.
+// CheckIn have noted it in this process, and returns for how many.
+// chatadmin.Admin.Work calls it. A device costs at most one write in
+// Options.SeenEvery. A crash loses what was not flushed; the next request notes
+// it again. What cannot be written is kept for the next call; the rest is
+// written, and the first error is returned.
 func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 	r.seen.mu.Lock()
 	all := r.seen.noted

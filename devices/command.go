@@ -7,8 +7,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Command is an order to a device: to remove all of the network's content. A
-// device has at most one at a time.
+// Command tells a device to remove all of the network's content. A device has
+// at most one command at a time.
 type Command struct {
 	ID         chatadmin.ID `json:"id"`
 	Device     chatadmin.ID `json:"device"`

@@ -71,7 +71,7 @@ func named(names []string, i uint8) string {
 	return "unknown"
 }
 
-// Device is one registration of a native client: two people who share a phone
+// Device is one registration of a native client. Two people who share a phone
 // have two.
 type Device struct {
 	ID, User   chatadmin.ID
@@ -85,8 +85,8 @@ type Device struct {
 	LastSeen   time.Time
 	Wipe       Wipe    // of this generation
 	Command    Command // the wipe itself; zero where Wipe is None
-	// what is kept of it cannot be read: it is not let in; see
-	// chatadmin.Scope.Repair
+	// Damaged says that what is kept of the device, or of its command, cannot
+	// be read. See chatadmin.Scope.Repair.
 	Damaged bool
 
 	Login, UserName string // of its user; filled in by lists
@@ -142,13 +142,14 @@ const maxKey = 128
 
 // Registration is what a client says of its device.
 type Registration struct {
-	// the client's own device id: 1 to 128 printable ASCII characters without
-	// spaces, compared exactly
+	// Key is the client's own device id: 1 to 128 printable ASCII characters
+	// without spaces, compared exactly.
 	Key     string
 	Type    Type
 	Name    string // at most 100 bytes
 	Version string // of the app, at most 50 bytes
-	// the push token, at most 1024 printable ASCII characters; "" for none
+	// Push is the push token, of at most 1024 printable ASCII characters; ""
+	// for none.
 	Push string
 }
 

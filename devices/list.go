@@ -14,10 +14,10 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Query narrows a list of devices; zero fields do not.
+// Query narrows a list of devices. Zero fields do not narrow it.
 type Query struct {
-	// the beginning of a device id (exactly), or of its user's login or name
-	// (case does not matter)
+	// Search is the beginning of a device id, compared exactly, or of the login
+	// or name of its user, where case does not matter.
 	Search string
 	User   chatadmin.ID // whose devices
 	Key    string       // exactly this device id, which several users may share
@@ -25,12 +25,14 @@ type Query struct {
 	Type   Type
 }
 
-// List returns a page of devices, of at most p.Limit (1 to chatadmin.MaxBatch),
-// and where the next one begins; "" is the end. A page may have fewer although
-// more follow. Devices come by their device id; a search returns those whose
-// device id fits first, then those of users whose login fits, then those of
-// users whose name does. It needs chatadmin.PermDevices, but for one's own
-// devices: Query.User is the actor.
+// List returns a page of at most p.Limit devices (1 to chatadmin.MaxBatch), and
+// the cursor of the next page; "" is the end. A page may have fewer devices
+// although more follow.
+//
+// Devices are ordered by their device id. A search returns matches of the
+// device id first, then those of the login of the user, then those of the name.
+// List needs chatadmin.PermDevices; users need no permission for their own
+// devices (Query.User is the actor).
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	if err := scoped(s); err != nil {
 		return nil, "", err
@@ -211,9 +213,9 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) (
 	return out, nil
 }
 
-// Pending lists the devices whose wipe was asked for so long ago or longer and
-// is not answered yet, the oldest first; for 0 all of them. Of a device that
-// was deleted meanwhile ID, Generation and Command are left. It needs
+// Pending lists the devices whose wipe was asked for at least that long ago and
+// is not answered yet, the oldest first; with 0 all of them. Of a device that
+// was deleted meanwhile, ID, Generation and Command are left. It needs
 // chatadmin.PermDevices.
 func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time.Duration) iter.Seq2[Device, error] {
 	by := r.admin.Now().Add(-atLeast)

@@ -96,12 +96,13 @@ func newPush(w *chatadmin.Work, c Command) (chatadmin.Record, error) {
 }
 
 // SendPushes wakes the devices of a domain that have a command to fetch,
-// through Options.Pusher, and returns how many pushes were accepted. Each is
-// sent at least once; what is refused is tried again later, up to 8 times, and
-// after that the device learns of its command when it next checks in.
-// Options.Before of the Admin is asked before each batch of at most 50 leaves,
-// and what it refuses waits for the next call. The host calls it from a worker.
-// Without a Pusher it does nothing.
+// through Options.Pusher, and returns how many pushes were accepted.
+// chatadmin.Admin.Work calls it. Without a Pusher it does nothing.
+//
+// A push is sent at least once. If it is refused, it is tried again later, up
+// to 8 times; after that the device learns of its command when it checks in.
+// Options.Before of the Admin is asked before each batch of at most 50; what it
+// refuses waits for the next call.
 func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if r.o.Pusher == nil {
 		return 0, nil

@@ -20,21 +20,21 @@ type Registered struct {
 	WipeToken chatadmin.Token
 }
 
-// Register registers a device of a user, or registers it anew: then it is a new
-// generation, and the credentials of the one before are dead. It is for the
-// host, which has authenticated the user, and for the users themselves; who has
-// no access is refused with chatadmin.ErrForbidden.
+// Register registers a device of a user. Registering it again begins a new
+// generation; the credentials of the generation before are dead. It is for the
+// host, which has authenticated the user, and for the users themselves.
 //
-// A device that is disabled stays so and gets no session. One whose wipe is
-// pending is the same generation still, and must fetch and answer the wipe
-// first, for which it gets a new credential; after that it can register again.
-// So it is with one that was removed before it answered its wipe: it is back on
-// the list.
+// A disabled device stays disabled and gets no session. A device whose wipe is
+// pending keeps its generation, and gets a new credential to fetch and answer
+// the wipe; after that it can register again. So does a device that was removed
+// before it answered: it is back on the list.
 //
-// A user has at most Options.MaxPerUser devices, else ErrTooMany. Those do not
-// count that are being wiped or were wiped, nor those that their user, and no
-// administrator, has disabled. Of the latter the newest Options.MaxPerUser are
-// kept: registering a new device takes the others off the list.
+// It returns chatadmin.ErrForbidden if the user has no access, ErrTooMany if
+// the user has Options.MaxPerUser devices, and an error that wraps
+// chatadmin.ErrDamaged if what is kept of the device cannot be read. Devices
+// that are being wiped, were wiped, or were disabled by their user alone do not
+// count. Of the last kind the newest Options.MaxPerUser are kept: a new
+// registration takes the others off the list.
 func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, n Registration) (Registered, error) {
 	if err := scoped(s); err != nil {
 		return Registered{}, err

@@ -47,7 +47,7 @@ func (w *Wipe) UnmarshalText(text []byte) error {
 // Pending reports whether the device has yet to answer.
 func (w Wipe) Pending() bool { return w == Requested || w == Delivered }
 
-// Reasons are why a device is disabled. Without any it is enabled.
+// Reasons are why a device is disabled. A device without any is enabled.
 type Reasons uint8
 
 const (

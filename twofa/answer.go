@@ -25,7 +25,8 @@ func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) i
 // answers to this one.
 func (c *challenge) rev() chatadmin.Rev { return chatadmin.Rev(c.Changed + 1) }
 
-// Open implements signin.SecondFactor.
+// Open implements signin.SecondFactor: it finds an open challenge by its secret
+// ID. A challenge that is over is chatadmin.ErrNotFound.
 func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (signin.Open, error) {
 	user, err := parseChallenge(id)
 	if err != nil {
@@ -52,13 +53,15 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 }
 
 // Answer implements signin.SecondFactor. A code is taken as people type it:
-// with blanks around it, and with spaces and hyphens within. What cannot be a
-// code at all is Malformed, and is no guess; a challenge takes 10 such answers,
-// and is then over. A code is right once, whatever happens at the same time: if
-// the store fails while it is used, the answer is an error and nobody gets in.
-// It is one read and one write of the user's record. The policy is the one that
-// Open has read: one that changes between the two comes after this sign-in, and
-// has forgotten a client that is remembered by it.
+// with blanks around it, and with spaces and hyphens within. An answer that
+// cannot be a code is Malformed and is no guess; a challenge takes 10 of them
+// and is then over.
+//
+// A code is right once. If the store fails while the code is used up, the
+// answer is an error and nobody gets in. It is one read and one write of the
+// record of the user. The policy is the one that Open has read: a change
+// between the two comes after this sign-in, and forgets a client that this
+// sign-in remembers.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys
@@ -236,11 +239,11 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return nil
 }
 
-// Resend sends a new code for a challenge of the mode Email; the one before is
-// dead. The challenge is prolonged by it, up to half an hour in all; then the
-// sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid:
-// nobody chooses the weaker way. ErrTooMany limits how many codes a user is
-// sent, over all challenges.
+// Resend sends a new code for a challenge of the mode Email; the code before is
+// dead. The challenge is prolonged, up to half an hour in all. It returns
+// chatadmin.ErrInvalid for a challenge of another mode, so that nobody chooses
+// the weaker way, and ErrTooMany if the user was sent too many codes, over all
+// challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
 	if t.ring == nil {
 		return signin.Challenge{}, ErrNoKeys

@@ -34,7 +34,7 @@ type Plan struct {
 	Blockers []Blocker `json:"blockers,omitempty"`
 }
 
-// Blocker is something that stands in the way of a policy.
+// Blocker is a reason why a policy cannot be put in force.
 type Blocker struct {
 	Code    string `json:"code"` // "no_admin" or "no_mailer"
 	Message string `json:"message"`

@@ -70,13 +70,16 @@ func (st *state) tell(id string, what event, now time.Time) {
 }
 
 // SendNotices sends the mails that tell users of a domain what has happened to
-// their two-factor authentication (set up, reset, recovery codes made or used,
-// a client remembered), and returns how many it sent. A mail is sent at least
-// once: one in flight when the process dies is sent again after five minutes,
-// under the same Message-ID. What the mail server refuses for now is tried
-// again, up to 8 times; what a slow mail server leaves too little time for
-// waits for the next call; users without an address are not told. Call it from
-// a worker of the host. Without Options.Mailer notices wait.
+// their two-factor authentication: it was set up or reset, recovery codes were
+// made or used, a client is remembered. It returns how many it sent.
+// chatadmin.Admin.Work calls it. Without chatadmin.Options.Mailer the notices
+// wait.
+//
+// A mail is sent at least once: one in flight when the process dies is sent
+// again after five minutes, under the same Message-ID. A mail that is refused
+// for now is tried again, up to 8 times. If a slow mail server leaves too
+// little time, the rest waits for the next call. Users without an address are
+// not told.
 func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if t.admin.Options().Mailer == nil {
 		return 0, nil

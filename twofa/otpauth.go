@@ -19,11 +19,11 @@ import (
 // still fit into a QR code.
 const maxLabel = 250
 
-// URI is the otpauth:// address by which authenticator apps take over a base32
-// secret (https://github.com/google/google-authenticator/wiki/Key-Uri-Format).
-// Every issuer and account of 1 to 250 bytes of UTF-8 survives, but for those
-// with a colon, which the format cannot express, or with control characters:
-// they are chatadmin.ErrInvalid.
+// URI returns the otpauth:// address by which authenticator apps take over a
+// base32 secret
+// (https://github.com/google/google-authenticator/wiki/Key-Uri-Format). Issuer
+// and account have 1 to 250 bytes of UTF-8. It returns chatadmin.ErrInvalid for
+// a colon, which the format cannot express, and for control characters.
 func URI(issuer, account, secret string) (string, error) {
 	for what, s := range map[string]string{"issuer": issuer, "account": account} {
 		switch {

@@ -21,7 +21,8 @@ const (
 // MaxValidity is the longest time for which a client can be remembered.
 const MaxValidity = 90 * 24 * time.Hour
 
-// Policy is what a domain has decided. The zero Policy is off.
+// Policy is what a domain has decided. The zero Policy has no mode, and is
+// refused.
 type Policy struct {
 	Mode Mode `json:"mode"`
 	// Validity is how long a browser or desktop client that has passed is not
@@ -102,8 +103,9 @@ func checkPolicy(data json.RawMessage) error {
 	return err
 }
 
-// PolicyOf reads what a domain has decided from its settings.
-// Without settings (nil) it returns chatadmin.ErrInvalid.
+// PolicyOf reads the policy from the settings of a domain. It returns
+// chatadmin.ErrInvalid for nil settings, and an error for a policy that cannot
+// be read.
 func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	if set == nil {
 		return Policy{}, errNoSettings
@@ -112,7 +114,7 @@ func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	return s.policy(), err
 }
 
-// Policy returns what the domain of a scope has decided. Everybody who has
+// Policy returns what the domain of the scope has decided. Every user who has
 // access to the domain may ask.
 func (t *Service) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
 	if err := scoped(s); err != nil {

@@ -57,11 +57,11 @@ func readOldReseal(run *ResealRun, job *chatadmin.OldJob, _ []byte) error {
 	return nil
 }
 
-// Reseal seals with the ring's current key whatever an old key of it has
-// sealed, for all users of a domain, so that the old key can be taken out of
-// the ring. (Signing in does the same for the user's own secrets.) Interrupted,
-// it is continued by ResumeReseal. The run's Total is the number of users until
-// it is done, and then of those who had something that could have been sealed.
+// Reseal seals with the ring's current key what an old key of the ring has
+// sealed, for all users of a domain, so that the old key can be taken out.
+// (Signing in does the same for the user's own secrets.) After an interruption
+// ResumeReseal or Admin.Work continues it. Total of the run is the number of
+// users until it is done, and then the number of users with a record.
 //
 // It returns keyring.ErrUnknownKey if a key is missing in the ring: put it back
 // and resume. Only the host may call it. progress may be nil.
@@ -103,7 +103,8 @@ func hostActs(host bool) error {
 	return nil
 }
 
-// ResumeReseal continues what Reseal began.
+// ResumeReseal continues a run of Reseal. Only the host may call it. progress
+// may be nil.
 func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*ResealRun, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
 		return nil, err

@@ -11,10 +11,12 @@ import (
 
 // Reset ends everything that 1 to chatadmin.MaxBatch users have, in one
 // transaction: the authenticator, open challenges, recovery codes, remembered
-// clients, and the count of wrong codes with its pause. What cannot be read any
-// more is replaced. They set it up anew when they sign in next, and are told by
-// mail. Users who have nothing stay as they are. It needs
-// chatadmin.PermTwoFactor, and no user may stand above the actor.
+// clients, and the count of wrong codes with its pause. A state that cannot be
+// read is replaced. The users set it up anew when they sign in next, and are
+// told by mail. Users who have nothing stay as they are.
+//
+// It needs chatadmin.PermTwoFactor, and power over all of the users: see
+// chatadmin.Work.MayActOn.
 func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
 	if err := scoped(s); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Client is a browser or desktop client that is not asked for a code for a
-// while.
+// Client is a browser or desktop client that is remembered: it is not asked for
+// a code for a while.
 type Client struct {
 	ID     string        `json:"id"` // no secret: names it for RevokeTrusted
 	Client signin.Client `json:"client"`
@@ -21,7 +21,7 @@ type Client struct {
 }
 
 // Trusted lists the remembered clients of a user, the oldest first. It needs
-// chatadmin.PermTwoFactor, but for oneself.
+// chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) Trusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]Client, error) {
 	v, err := t.look(ctx, s, user)
 	if err != nil {
@@ -73,10 +73,10 @@ func (v *view) clients(now time.Time) []Client {
 	return list
 }
 
-// RevokeTrusted forgets the remembered clients of a user that are named, which
-// are asked for a code the next time; where none is named nothing happens. An
-// unknown ID is chatadmin.ErrNotFound, and nothing is forgotten. It needs
-// chatadmin.PermTwoFactor, but for oneself.
+// RevokeTrusted forgets the named remembered clients of a user: they are asked
+// for a code the next time. Without names it does nothing. If one ID is
+// unknown, it returns chatadmin.ErrNotFound and forgets none. It needs
+// chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
 	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
 		for _, id := range ids {
@@ -89,9 +89,9 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 }
 
 // RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins
-// under way. A host calls it when the user's password has changed. A state that
-// cannot be read is replaced by one that lets nobody in until a reset. It needs
-// chatadmin.PermTwoFactor, but for oneself.
+// under way. A host calls it when the password of the user has changed. A state
+// that cannot be read is replaced by one that lets nobody in until a reset. It
+// needs chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
 	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
 		keys := []chatadmin.Key{stateKey(s.Domain(), user)}

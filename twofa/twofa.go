@@ -13,7 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Service is two-factor authentication over one Admin. It is safe for many
+// Service is the two-factor authentication of one Admin. It is safe for many
 // goroutines and starts none.
 type Service struct {
 	admin *chatadmin.Admin
@@ -62,27 +62,28 @@ const (
 )
 
 var (
-	// ErrTooMany is a user who asked for too many codes, or gave too many wrong
-	// ones: it passes with time.
+	// ErrTooMany is returned if a user asked for too many codes or gave too
+	// many wrong ones. It passes with time.
 	ErrTooMany = errors.New("too many codes, try again later")
-	// ErrNoAddress is a user who has no e-mail address that a code could be
-	// sent to: an administrator gives them one, or chooses another mode.
+	// ErrNoAddress is returned if the user has no e-mail address for a code. An
+	// administrator adds one, or chooses another mode.
 	ErrNoAddress = errors.New("the user has no e-mail address for a code")
-	// ErrNoKeys is a Service without a key ring that was asked to sign somebody
-	// in.
+	// ErrNoKeys is returned by a Service without a key ring if a secret is
+	// needed.
 	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
 	// ErrNoMailer is found in the BlockedError of a mode that sends codes by
 	// mail, in a program that has no chatadmin.Options.Mailer.
 	ErrNoMailer = errors.New("this program has no Mailer")
-	// ErrNotEnrolled is a user who has no authenticator yet.
+	// ErrNotEnrolled is returned if the user has no authenticator yet.
 	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
 )
 
-// New returns the service and makes it part of admin: what changes users acts
-// on their challenges and remembered clients, exports tell who has it, and
-// ChangeSettings leaves the policy alone. Call it once for each Admin, in every
-// program that changes users. ring seals the secrets; a program that signs
-// nobody in can do without (nil).
+// New returns the service and makes it part of admin: changes of users end
+// their challenges and remembered clients, exports tell who has it on,
+// ChangeSettings leaves the policy alone, and Admin.Work sends the notices.
+// Call it once for each Admin, in every program that changes users. ring seals
+// the secrets; it may be nil in a program that signs nobody in. With nil
+// options the defaults hold.
 func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	t := &Service{admin: admin, ring: ring}
 	if o != nil {
@@ -132,7 +133,9 @@ func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes [
 	})
 }
 
-// TwoFactorEnabled implements chatadmin.TwoFactor.
+// TwoFactorEnabled implements chatadmin.TwoFactor. In the mode Authenticator it
+// is on for users who have enrolled one; a state that cannot be read counts as
+// not enrolled here, although its user cannot sign in.
 func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, users []chatadmin.User) ([]bool, error) {
 	_, set, err := t.admin.AsHost(domain).View(ctx, "")
 	if err != nil {
