@@ -148,15 +148,13 @@ func unmarked(groups []chatadmin.Group) []chatadmin.Group {
 	return slices.DeleteFunc(slices.Clone(groups), func(g chatadmin.Group) bool { return g.Deleting })
 }
 
-// transfer makes the chosen admin the creator, and an admin, of the groups that
-// stay.
+// transfer makes the heirs of the groups that stay their creators and admins.
 func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
-	to := v.choice.TransferTo
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {
 		was := make([]chatadmin.Rev, len(batch))
 		pairs := make([]chatadmin.Pair, len(batch))
 		for i, g := range batch {
-			was[i], pairs[i] = g.Rev, chatadmin.Pair{Group: g.ID, User: to}
+			was[i], pairs[i] = g.Rev, chatadmin.Pair{Group: g.ID, User: v.heir(g)}
 		}
 		ms, err := w.Memberships(ctx, v.domain.ID, pairs)
 		if err != nil {
@@ -175,9 +173,12 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 		members := make([]chatadmin.Change[chatadmin.Membership], len(batch))
 		changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(batch))
 		for i, g := range batch {
+			to := v.heir(g)
 			groups[i] = chatadmin.Change[chatadmin.Group]{Row: g, Was: g.Rev}
 			groups[i].Row.Creator, groups[i].Row.Rev = to, rev
-			members[i] = chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev}
+			members[i] = chatadmin.Change[chatadmin.Membership]{
+				Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev,
+			}
 			changes[g.ID] = []chatadmin.FieldChange{{Field: "creator", Before: string(g.Creator), After: string(to)}}
 		}
 		if err := kept(w.ChangeGroups(ctx, groups)); err != nil {

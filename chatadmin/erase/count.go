@@ -34,10 +34,10 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	for _, g := range v.vanish {
 		going[g.ID] = true
 		n[Memberships] += members[g.ID]
-		p.Groups = append(p.Groups, PlannedGroup{g.ID, g.Name, members[g.ID]})
+		p.Groups = append(p.Groups, PlannedGroup{ID: g.ID, Name: g.Name, Members: members[g.ID]})
 	}
 	for _, g := range v.stay {
-		p.Transferred = append(p.Transferred, PlannedGroup{g.ID, g.Name, members[g.ID]})
+		p.Transferred = append(p.Transferred, PlannedGroup{g.ID, g.Name, members[g.ID], v.heir(g)})
 	}
 	own, err := owned(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
 	if err != nil {

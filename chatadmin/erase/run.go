@@ -144,7 +144,10 @@ func (b *batch) stuck(left []string) error {
 // markGroups marks the next of the groups that the first transaction left.
 func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 	for ; b.At.N < len(b.Users); b.At.N++ {
-		v := survey{r: w, domain: w.Domain, choice: b.Choice}
+		v := survey{r: w, domain: w.Domain, choice: b.Choice, ids: b.Users}
+		if err := v.readHeirs(ctx); err != nil {
+			return err
+		}
 		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}, chatadmin.MaxBatch)
 		if err != nil {
 			return err
@@ -155,7 +158,7 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 		// A group that has become default since goes like the others, unless it
 		// can be transferred.
 		for _, g := range page {
-			if g.Default && b.Choice.TransferTo != "" {
+			if to := v.heir(g); v.admins[to] {
 				v.stay = append(v.stay, g)
 			} else {
 				v.vanish = append(v.vanish, g)
