@@ -20,7 +20,8 @@ import (
 // plan that is out of date, and a *BlockedError if something stands in the way.
 // With an error it returns the run, if it has begun, else nil. progress may be
 // nil.
-func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string, progress func(chatadmin.Progress)) (*Run, error) {
+func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
 		return nil, err
 	}
@@ -62,12 +63,14 @@ func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reas
 // needs chatadmin.PermUsersDelete, and goes on only in the name of the actor
 // who asked for the deletion or has taken it over: see TakeOver. With an error
 // the run says how far it came, where that could be read. progress may be nil.
-func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
+func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	return d.runs.Resume(ctx, s, id, progress)
 }
 
 // admit reads what a deletion is about and refuses what stands in its way.
-func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey, ids []chatadmin.ID) (grace time.Duration, err error) {
+func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey,
+	ids []chatadmin.ID) (grace time.Duration, err error) {
 	if err := v.read(ctx, ids); err != nil {
 		return 0, err
 	}

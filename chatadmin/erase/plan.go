@@ -82,7 +82,8 @@ func (e *BlockedError) Error() string {
 func (e *BlockedError) Unwrap() []error {
 	var errs []error
 	for _, b := range e.Blockers {
-		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
+		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin,
+			"default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
 			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code]
 		if !ok {
 			err = chatadmin.ErrInvalid
@@ -182,7 +183,8 @@ func (v *survey) read(ctx context.Context, ids []chatadmin.ID) error {
 		}
 		v.users = append(v.users, u)
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			page, next, err := v.r.ListGroups(ctx, chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id, WithDeleting: u.Deleting}, p)
+			q := chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id, WithDeleting: u.Deleting}
+			page, next, err := v.r.ListGroups(ctx, q, p)
 			if err != nil {
 				return err
 			}
@@ -219,11 +221,14 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 		case u.Deleting && ok:
 			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case u.Deleting && unread != "":
-			add("deleting", u.ID, "user %q is being deleted already, but run %s cannot be read: repair it first", login, chatadmin.Cut(unread))
+			add("deleting", u.ID, "user %q is being deleted already, but run %s cannot be read: repair it first", login,
+				chatadmin.Cut(unread))
 		case u.Deleting && !v.role.May(chatadmin.PermDomain):
-			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: a domain admin must plan the deletion anew", login)
+			add("deleting", u.ID,
+				"user %q is being deleted already, but nothing continues it: a domain admin must plan the deletion anew", login)
 		case u.Deleting && !v.orphans():
-			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: plan the deletion of such users by themselves", login)
+			add("deleting", u.ID,
+				"user %q is being deleted already, but nothing continues it: plan the deletion of such users by themselves", login)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
 		case above != nil:
@@ -243,12 +248,17 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	return all, err
 }
 
-func (v *survey) lastAdmin(ctx context.Context, add func(code string, subject chatadmin.ID, format string, args ...any)) error {
+// addBlocker notes something that stands in the way.
+type addBlocker func(code string, subject chatadmin.ID, format string, args ...any)
+
+func (v *survey) lastAdmin(ctx context.Context, add addBlocker) error {
 	if !slices.ContainsFunc(v.users, func(u chatadmin.User) bool { return u.AdminInForce() }) {
 		return nil
 	}
+	q := chatadmin.UserQuery{Domain: v.domain.ID, AdminOnly: true,
+		Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := v.r.ListUsers(ctx, chatadmin.UserQuery{Domain: v.domain.ID, AdminOnly: true, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, p)
+		page, next, err := v.r.ListUsers(ctx, q, p)
 		if err != nil {
 			return err
 		}
@@ -265,7 +275,7 @@ func (v *survey) lastAdmin(ctx context.Context, add func(code string, subject ch
 }
 
 // groups checks what becomes of the groups that are not deleted.
-func (v *survey) groups(add func(code string, subject chatadmin.ID, format string, args ...any)) error {
+func (v *survey) groups(add addBlocker) error {
 	if err := v.checkHeirs(); err != nil {
 		return err
 	}
@@ -273,9 +283,11 @@ func (v *survey) groups(add func(code string, subject chatadmin.ID, format strin
 		switch name := chatadmin.Cut(g.Name); {
 		case v.heir(g) != "":
 		case g.Shipped:
-			add("shipped_group", g.ID, "%q is a group of the product, which is never deleted: choose an administrator to transfer it to", name)
+			add("shipped_group", g.ID,
+				"%q is a group of the product, which is never deleted: choose an administrator to transfer it to", name)
 		default:
-			add("default_group", g.ID, "%q is a default group: choose an administrator to transfer it to, or that default groups are deleted, too", name)
+			add("default_group", g.ID,
+				"%q is a default group: choose an administrator to transfer it to, or that default groups are deleted, too", name)
 		}
 	}
 	return nil

@@ -148,7 +148,8 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 		if err := v.readHeirs(ctx); err != nil {
 			return err
 		}
-		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}, chatadmin.MaxBatch)
+		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}
+		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return err
 		}
@@ -195,7 +196,8 @@ func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, err
 			return nil
 		}, nil
 	}
-	if err := b.held(ctx, b.d.admin.Store(), domain, nil); err != nil { // what is under way when a hold is placed may still go
+	// What is under way when a hold is placed may still go.
+	if err := b.held(ctx, b.d.admin.Store(), domain, nil); err != nil {
 		return nil, err
 	}
 	k := b.d.hosts[b.At.N]

@@ -33,7 +33,8 @@ type Choice struct {
 
 func (c *Choice) check() error {
 	if len(c.Transfer) > chatadmin.MaxBatch {
-		return fmt.Errorf("%d groups are transferred one by one: give at most %d: %w", len(c.Transfer), chatadmin.MaxBatch, chatadmin.ErrInvalid)
+		return fmt.Errorf("%d groups are transferred one by one: give at most %d: %w", len(c.Transfer), chatadmin.MaxBatch,
+			chatadmin.ErrInvalid)
 	}
 	for group, to := range c.Transfer {
 		if group == "" || to == "" {
@@ -111,8 +112,8 @@ func (v *survey) checkHeirs() error {
 		switch to := v.heir(g); {
 		case to == "":
 		case (g.Default || g.Shipped) && !v.admins[to] && v.known(to):
-			return fmt.Errorf("default and shipped groups such as %q can be transferred to a domain admin in force who is not deleted as well; user %s is none: %w",
-				chatadmin.Cut(g.Name), chatadmin.Cut(string(to)), chatadmin.ErrInvalid)
+			return fmt.Errorf("user %s cannot get %q, a default or shipped group: name a domain admin with access: %w",
+				chatadmin.Cut(string(to)), chatadmin.Cut(g.Name), chatadmin.ErrInvalid)
 		default:
 			needed = append(needed, to)
 		}
@@ -122,9 +123,11 @@ func (v *survey) checkHeirs() error {
 		case !v.known(to):
 			return fmt.Errorf("user %s, who is to get groups: %w", chatadmin.Cut(string(to)), chatadmin.ErrNotFound)
 		case to == v.choice.TransferTo && !v.admins[to]:
-			return fmt.Errorf("default groups can be transferred to a domain admin in force who is not deleted as well; user %s is none: %w", chatadmin.Cut(string(to)), chatadmin.ErrInvalid)
+			return fmt.Errorf("user %s cannot get default groups: name a domain admin with access who is not deleted as well: %w",
+				chatadmin.Cut(string(to)), chatadmin.ErrInvalid)
 		case !v.fit[to]:
-			return fmt.Errorf("groups can be transferred to network users with access who are not deleted as well; user %s is none: %w", chatadmin.Cut(string(to)), chatadmin.ErrInvalid)
+			return fmt.Errorf("user %s cannot get groups: name a network user with access who is not deleted as well: %w",
+				chatadmin.Cut(string(to)), chatadmin.ErrInvalid)
 		}
 	}
 	return v.checkNamed()
@@ -146,7 +149,8 @@ func (v *survey) checkNamed() error {
 	}
 	for group := range v.choice.Transfer {
 		if !theirs[group] {
-			return fmt.Errorf("group %s, which is to be transferred, is none that these users have created: %w", chatadmin.Cut(string(group)), chatadmin.ErrNotFound)
+			return fmt.Errorf("group %s is to be transferred, but none of these users has created it: %w",
+				chatadmin.Cut(string(group)), chatadmin.ErrNotFound)
 		}
 	}
 	return nil
