@@ -73,7 +73,11 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	admin.Extend(chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	e := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}}
+	if g.o.Sessions != nil {
+		e.Workers = []chatadmin.Worker{{Name: "sessions", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return g.EndSessions(ctx) }}}
+	}
+	admin.Extend(e)
 	return g, nil
 }
 
