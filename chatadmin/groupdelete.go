@@ -1,14 +1,25 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// PlanDeleteGroup counts what deleting a group would remove: "members", "messages" and "files". A shipped group is ErrShippedGroup, a default one
-// ErrDefaultGroup: unmark it first. It needs PermGroups or to be an admin of the group.
+// PlanDeleteGroup counts what deleting a group would remove: "members", "messages"
+// and "files". It returns ErrShippedGroup for a shipped group, and ErrDefaultGroup
+// for a default one: unmark it first. It needs PermGroups or to be an admin of the
+// group.
+//
+// A group that is being deleted already is not found. But if the run that did it
+// was damaged and repaired, whoever has PermDomain besides plans the deletion anew.
+// The audit event of KindGroupDelete names the group.
 func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
+	if err := s.upgradeRuns(ctx); err != nil {
+		return nil, err
+	}
 	var p *Plan
 	err := s.admin.store.Update(ctx, Fence{s.domain, NoFence}, func(ctx context.Context, tx Tx) error {
 		w := &Work{Tx: tx, scope: s, now: s.admin.Now()}
@@ -33,8 +44,12 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 	return p, nil
 }
 
+// deletable reads a group and refuses what stands in the way of its deletion.
 func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 	g, err := w.administered(ctx, id)
+	if errors.Is(err, ErrNotFound) && w.Role.May(PermDomain) {
+		g, err = w.orphan(ctx, id, err)
+	}
 	switch {
 	case err != nil:
 		return Group{}, err
@@ -48,6 +63,35 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 		err = fmt.Errorf("%s: %w", held[0], ErrHeld)
 	}
 	return g, err
+}
+
+// orphan reads a group that is being deleted, but by no run any more. gone is the
+// error where there is none.
+func (w *Work) orphan(ctx context.Context, id ID, gone error) (Group, error) {
+	gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
+	if err != nil || len(gs) == 0 {
+		return Group{}, cmp.Or(err, gone)
+	}
+	g := gs[0]
+	for run, err := range w.scope.admin.groupDeletions.Open(ctx, w, w.scope.domain) {
+		var bad *DamagedError
+		switch {
+		case errors.As(err, &bad):
+			return Group{}, fmt.Errorf("group %q is being deleted, perhaps by run %q, which cannot be read: repair it first: %w", g.Name, Cut(bad.ID), ErrTransition)
+		case err != nil:
+			return Group{}, err
+		case run.Data.Group == id:
+			return Group{}, gone
+		}
+	}
+	us, err := w.Users(ctx, w.scope.domain, []ID{g.Creator})
+	if err == nil && len(us) > 0 && us[0].Deleting {
+		err = fmt.Errorf("group %q is deleted with its creator: continue that deletion: %w", g.Name, ErrTransition)
+	}
+	if err != nil {
+		return Group{}, err
+	}
+	return g, w.administers(ctx, g)
 }
 
 // GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
@@ -103,16 +147,23 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 	if err := p.check(s, KindGroupDelete, "members", "messages", "files"); err != nil {
 		return Run{}, err
 	}
+	if err := s.upgradeRuns(ctx); err != nil {
+		return Run{}, err
+	}
 	op := Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}
 	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
-		if _, err := w.deletable(ctx, p.Subject); err != nil {
-			return err
-		}
-		g, err := w.planned(ctx, p)
+		g, err := w.deletable(ctx, p.Subject)
 		if err != nil {
 			return err
 		}
+		if err := p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name)); err != nil {
+			return err
+		}
 		run.Data.Group, run.Total = g.ID, p.Counts["members"]+p.Counts["messages"]+p.Counts["files"]
+		if g.Deleting { // it begins anew
+			w.Record(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
+			return nil
+		}
 		return w.BeginGroupDeletion(ctx, []Group{g})
 	}))
 }

@@ -187,6 +187,11 @@ func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], err
 		if !run.Open() || run.By == s.actor {
 			return nil, nil
 		}
+		if r.kind.TakeOver != nil {
+			if err := r.kind.TakeOver(ctx, w, run); err != nil {
+				return nil, err
+			}
+		}
 		was := run.By
 		run.By, run.Problem = s.actor, ""
 		return map[string]string{"kind": run.Kind, "from": string(was)}, nil

@@ -202,6 +202,31 @@ func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error]
 	}
 }
 
+// Open lists the open runs of the kind in a domain as rd sees them, which is a
+// store or the *Work of a transaction. It asks for no permission. A run that
+// cannot be read is yielded with a *DamagedError, and the list goes on; any other
+// error ends it.
+func (r *Runs[T]) Open(ctx context.Context, rd Reader, domain ID) iter.Seq2[*RunOf[T], error] {
+	return func(yield func(*RunOf[T], error) bool) {
+		if err := r.upgradeOpen(ctx, rd, domain); err != nil {
+			yield(nil, err)
+			return
+		}
+		for rec, err := range eachRecord(ctx, rd, RecordQuery{Kind: openRun, Domain: domain}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if head, err := readHead(rec); err == nil && head.Kind != r.kind.Name {
+				continue
+			}
+			if !yield(r.decode(rec)) {
+				return
+			}
+		}
+	}
+}
+
 func plain[T any](run *RunOf[T], err error) (Run, error) {
 	if run == nil {
 		return Run{}, err

@@ -38,7 +38,7 @@
 //
 // # Who may do what
 //
-//	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Receipt, Receipts
+//	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Run, Runs, Policy
 //	domain          SetPolicy
 //
 // Applying a plan that deletes default groups, and taking such a deletion over, needs

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
 // Kinds of audit events.
@@ -55,6 +56,7 @@ type Options struct {
 // Deletions deletes users for good. It is safe for many goroutines and starts none.
 type Deletions struct {
 	admin *chatadmin.Admin
+	runs  *chatadmin.Runs[Receipt]
 	o     Options
 	hosts []hostKind
 }
@@ -77,7 +79,12 @@ func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
 		return nil, err
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: activated, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	d.runs = chatadmin.NewRuns(admin, d.kind())
+	admin.Extend(chatadmin.Extension{
+		OnUserChange: d.activated,
+		Policy:       chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Workers:      []chatadmin.Worker{{Name: "deletions", Due: clockmark.Due(admin, clockTask), Do: d.work}},
+	})
 	return d, nil
 }
 
@@ -119,9 +126,22 @@ func decodePolicy(data json.RawMessage) (p Policy, err error) {
 	return p, p.check()
 }
 
-// SetPolicy decides it for the scope's domain, in a program that has called
-// New. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
-func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+// Policy reads the policy of the scope's domain; one that has none has the grace
+// period of the program, in whole days. It needs chatadmin.PermUsersDelete.
+func (d *Deletions) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	_, set, err := s.View(ctx, chatadmin.PermUsersDelete)
+	if err != nil {
+		return Policy{}, err
+	}
+	if data, ok := set.Policies[policyName]; ok {
+		return decodePolicy(data)
+	}
+	return Policy{Version: policyVersion, GraceDays: int(d.o.Grace / (24 * time.Hour))}, nil
+}
+
+// SetPolicy decides it for the scope's domain. It needs chatadmin.PermDomain. What
+// is scheduled already keeps its time.
+func (d *Deletions) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 	p.Version = policyVersion
 	if err := p.check(); err != nil {
 		return err
