@@ -96,14 +96,14 @@ type RunKind[T any] struct {
 	// Cancel undoes what the run has done so far, or refuses. It runs behind the
 	// shared fence. nil: a run of this kind cannot be cancelled.
 	Cancel func(context.Context, *Work, *RunOf[T]) error
-	// TakeOver refuses actors who may not take this run over, beside those whom May
-	// refuses, and may add audit events. nil refuses nobody.
+	// TakeOver refuses actors who may not take this run over, beside those whom
+	// May refuses, and may add audit events. nil refuses nobody.
 	TakeOver func(context.Context, *Work, *RunOf[T]) error
-	// Due reports whether a worker begins a scheduled run now. Workers ask when its
-	// time has come, and before if a clock that was wrong seems to have scheduled it:
-	// in the future, or more than a year ahead. Due may change the run and return
-	// false. An error is noted in Run.Problem. nil: the run begins when Run.Due has
-	// come.
+	// Due reports whether a worker begins a scheduled run now. Workers ask when
+	// its time has come, and before if a clock that was wrong seems to have
+	// scheduled it: in the future, or more than a year ahead. Due may change
+	// the run and return false. An error is noted in Run.Problem. nil: the run
+	// begins when Run.Due has come.
 	Due func(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error)
 	// Adopt lets a worker continue, in the name of the host, a run whose actor
 	// may not any more. Otherwise an actor with the permission must take it over.
@@ -111,8 +111,8 @@ type RunKind[T any] struct {
 	// Prune deletes up to limit rows of what the kind keeps beside the run, and
 	// reports whether more are left. nil: it keeps nothing else.
 	Prune func(ctx context.Context, w *Work, run *RunOf[T], limit int) (more bool, err error)
-	// Forever keeps runs that have ended for ever, where neither the domain nor the
-	// host has set Pruning.RunDays.
+	// Forever keeps runs that have ended for ever, where neither the domain nor
+	// the host has set Pruning.RunDays.
 	Forever bool
 	// Old reads what earlier versions of the library have kept.
 	Old OldRun[T]

@@ -121,7 +121,8 @@ func (r *Runs[T]) find(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) 
 	return run, nil
 }
 
-// mayDrive refuses whoever is not the actor of an open run, and before its time.
+// mayDrive refuses whoever is not the actor of an open run, and before its
+// time.
 func (r *Runs[T]) mayDrive(s *Scope, run *RunOf[T]) error {
 	switch {
 	case run.By != s.actor:

@@ -139,8 +139,8 @@ func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key Key) erro
 	return w.PutRecords(ctx, changes)
 }
 
-// upgradeOpen turns into runs what earlier versions kept of the kind's open runs,
-// before they are listed; within a transaction, as a part of it.
+// upgradeOpen turns into runs what earlier versions kept of the kind's open
+// runs, before they are listed; within a transaction, as a part of it.
 func (r *Runs[T]) upgradeOpen(ctx context.Context, rd Reader, domain ID) error {
 	w, within := rd.(*Work)
 	if !within {

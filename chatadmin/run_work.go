@@ -82,9 +82,9 @@ func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
 	return run != nil && err == nil, err
 }
 
-// continueRun continues a run that is due, in the name of its actor. A run that it
-// cannot continue says why, and is tried again later. It returns nil if another
-// process has it.
+// continueRun continues a run that is due, in the name of its actor. A run that
+// it cannot continue says why, and is tried again later. It returns nil if
+// another process has it.
 func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], error) {
 	s := &Scope{r.admin, run.Domain, run.By}
 	if begins, err := r.begins(ctx, s, run); err != nil || !begins {
@@ -121,9 +121,9 @@ func (r *Runs[T]) begins(ctx context.Context, s *Scope, run *RunOf[T]) (bool, er
 	return !r.admin.Now().Before(run.Due), nil
 }
 
-// Continue continues the runs of the kind in a domain that are due, as Admin.Work
-// does, and returns those that have ended. What cannot continue does not keep the
-// others; the errors are joined.
+// Continue continues the runs of the kind in a domain that are due, as
+// Admin.Work does, and returns those that have ended. What cannot continue does
+// not keep the others; the errors are joined.
 func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], err error) {
 	if err := r.admin.upgradeRuns(ctx, domain); err != nil {
 		return nil, err

@@ -8,17 +8,18 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Apply deletes the users of a plan, for a reason of 1 to 1000 bytes, and returns
-// the run with its receipt. With the first transaction their access ends, and they
-// and the groups that vanish are hidden; then everything goes in batches, the users
-// last. Interrupted by an error, it is continued by Resume with the run's ID. Where
-// the domain has a grace period the users are deactivated and the deletion is
-// scheduled: see Cancel and RunDue. File contents go to
-// chatadmin.Admin.ReleaseBlobs.
+// Apply deletes the users of a plan, for a reason of 1 to 1000 bytes, and
+// returns the run with its receipt. With the first transaction their access
+// ends, and they and the groups that vanish are hidden; then everything goes in
+// batches, the users last. Interrupted by an error, it is continued by Resume
+// with the run's ID. Where the domain has a grace period the users are
+// deactivated and the deletion is scheduled: see Cancel and RunDue. File
+// contents go to chatadmin.Admin.ReleaseBlobs.
 //
-// It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrPlanStale for a plan
-// that is out of date, and a *BlockedError if something stands in the way. With an
-// error it returns the run, if it has begun, else nil. progress may be nil.
+// It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrPlanStale for a
+// plan that is out of date, and a *BlockedError if something stands in the way.
+// With an error it returns the run, if it has begun, else nil. progress may be
+// nil.
 func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string, progress func(chatadmin.Progress)) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
 		return nil, err
@@ -56,11 +57,11 @@ func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reas
 }
 
 // Resume continues a deletion to its end, and returns it. One that has ended is
-// returned as it is. A scheduled deletion that is due is begun, although no worker
-// has done so; before its time it is chatadmin.ErrTransition. Resume needs
-// chatadmin.PermUsersDelete, and goes on only in the name of the actor who asked
-// for the deletion or has taken it over: see TakeOver. With an error the run says
-// how far it came, where that could be read. progress may be nil.
+// returned as it is. A scheduled deletion that is due is begun, although no
+// worker has done so; before its time it is chatadmin.ErrTransition. Resume
+// needs chatadmin.PermUsersDelete, and goes on only in the name of the actor
+// who asked for the deletion or has taken it over: see TakeOver. With an error
+// the run says how far it came, where that could be read. progress may be nil.
 func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
 	return d.runs.Resume(ctx, s, id, progress)
 }
@@ -94,10 +95,13 @@ func total(counts map[string]int64) (n int64) {
 	return n
 }
 
-// firstGroups is how many groups are marked together with the users, so that nobody waits for one transaction long; further ones follow in transactions of their own.
+// firstGroups is how many groups are marked together with the users, so that
+// nobody waits for one transaction long; further ones follow in transactions of
+// their own.
 const firstGroups = 2 * chatadmin.MaxBatch
 
-// begin is the transaction from which on there is no way back: the users and their groups are being deleted.
+// begin is the transaction from which on there is no way back: the users and
+// their groups are being deleted.
 func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, run *Run) error {
 	w.Note = map[string]string{"deletion": string(run.ID), "reason": run.Data.Reason}
 	first := unmarked(v.vanish)
@@ -130,7 +134,8 @@ func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, run
 	if err != nil {
 		return err
 	}
-	// What ended with the access has been removed; what is left is counted when it goes.
+	// What ended with the access has been removed; what is left is counted when
+	// it goes.
 	gone := d.none()
 	gone[Records], gone[Devices] = before.records-after.records, before.devices-after.devices
 	run.State, run.Done = chatadmin.RunRunning, total(gone)
@@ -143,7 +148,8 @@ func unmarked(groups []chatadmin.Group) []chatadmin.Group {
 	return slices.DeleteFunc(slices.Clone(groups), func(g chatadmin.Group) bool { return g.Deleting })
 }
 
-// transfer makes the chosen admin the creator, and an admin, of the groups that stay.
+// transfer makes the chosen admin the creator, and an admin, of the groups that
+// stay.
 func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
 	to := v.choice.TransferTo
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {

@@ -19,25 +19,25 @@ const (
 	longestPause = 7 * 24 * time.Hour
 	// skew is by how much the clocks of a host's machines may differ.
 	skew = time.Hour
-	// longestGrace is that of any policy, and an hour for the end of daylight saving
-	// time.
+	// longestGrace is that of any policy, and an hour for the end of daylight
+	// saving time.
 	longestGrace = 365*24*time.Hour + time.Hour
 )
 
-// RunDue carries out the scheduled deletions of a domain that are due, each in the
-// name of its actor, and continues those that have been interrupted, after ten
-// minutes. chatadmin.Admin.Work does the same for all domains; several processes at
-// once do no harm. RunDue returns the deletions that have ended. What cannot
-// continue, since its actor may not any more or a hold forbids it, does not keep
-// the others; its error is in the one returned. Users who were activated again
-// meanwhile are left out.
+// RunDue carries out the scheduled deletions of a domain that are due, each in
+// the name of its actor, and continues those that have been interrupted, after
+// ten minutes. chatadmin.Admin.Work does the same for all domains; several
+// processes at once do no harm. RunDue returns the deletions that have ended.
+// What cannot continue, since its actor may not any more or a hold forbids it,
+// does not keep the others; its error is in the one returned. Users who were
+// activated again meanwhile are left out.
 //
 // A clock that is ahead begins no deletion. If no worker has run for more than
 // seven days, or the first one runs when a deletion is overdue by as much, the
-// deletions that are due are not begun, and each is a *chatadmin.ClockError. Resume
-// by the actor begins one of them, and tells the workers that the clock is right. A
-// deletion that was scheduled by a clock that has been put right since begins its
-// grace period anew.
+// deletions that are due are not begun, and each is a *chatadmin.ClockError.
+// Resume by the actor begins one of them, and tells the workers that the clock
+// is right. A deletion that was scheduled by a clock that has been put right
+// since begins its grace period anew.
 func (d *Deletions) RunDue(ctx context.Context, domain chatadmin.ID) ([]*Run, error) {
 	ended, err := d.runs.Continue(ctx, domain)
 	if ctx.Err() != nil {
@@ -46,8 +46,8 @@ func (d *Deletions) RunDue(ctx context.Context, domain chatadmin.ID) ([]*Run, er
 	return ended, errors.Join(err, d.believe(ctx, domain))
 }
 
-// work is RunDue for Admin.Work. It looks at a domain for as long as a deletion is
-// scheduled there.
+// work is RunDue for Admin.Work. It looks at a domain for as long as a deletion
+// is scheduled there.
 func (d *Deletions) work(ctx context.Context, domain chatadmin.ID) (int, error) {
 	ended, err := d.RunDue(ctx, domain)
 	if ctx.Err() == nil {
@@ -93,7 +93,8 @@ func doubted(m clockmark.Mark, now time.Time, run *Run) bool {
 	return m.Jumped(now, longestPause) || !m.Known() && now.Sub(run.Due) > longestPause
 }
 
-// believe writes down that the clock is right, unless it has jumped over something.
+// believe writes down that the clock is right, unless it has jumped over
+// something.
 func (d *Deletions) believe(ctx context.Context, domain chatadmin.ID) error {
 	mark, err := clockmark.Read(ctx, d.admin.Store(), domain, clockTask)
 	now := d.admin.Now()
@@ -156,8 +157,8 @@ func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at time.T
 	return m.Move(ctx, w, domain, clockTask, at, time.Time{})
 }
 
-// again begins the grace period of a deletion anew that was scheduled by a clock
-// that was ahead.
+// again begins the grace period of a deletion anew that was scheduled by a
+// clock that was ahead.
 func (d *Deletions) again(ctx context.Context, domain, id chatadmin.ID) error {
 	op := chatadmin.Op{Kind: KindSchedule, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
 	return d.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {

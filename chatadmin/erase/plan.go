@@ -13,16 +13,23 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Choice is what becomes of default and shipped groups that the users have created; other groups of theirs are deleted. Without a choice such a group stands in the way.
+// Choice says what becomes of default and shipped groups that the users have
+// created. Without a choice such a group stands in the way. Other groups of
+// theirs are deleted.
 type Choice struct {
-	// TransferTo is the domain admin who becomes their creator. They stay as they are.
+	// TransferTo is the domain admin who becomes the creator of these groups.
+	// The groups stay as they are.
 	TransferTo chatadmin.ID `json:"transfer_to,omitempty"`
-	// DeleteDefault deletes default groups like the others, which needs chatadmin.PermDefault besides. Shipped ones are never deleted.
+	// DeleteDefault deletes default groups like the others. It needs
+	// chatadmin.PermDefault besides. Shipped groups are never deleted.
 	DeleteDefault bool `json:"delete_default,omitempty"`
 }
 
-// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply
-// refuses it with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
+// Plan says what deleting users would remove, before anything has happened. It
+// can be kept as JSON, shown, and applied by the same actor. Counts are exact
+// when it is made. Apply returns chatadmin.ErrPlanStale if the domain's
+// settings, a user, or the set of groups they have created has changed since,
+// and not because somebody has posted.
 type Plan struct {
 	chatadmin.PlanHeader
 	Users       []PlannedUser    `json:"users"`
@@ -36,20 +43,20 @@ type Plan struct {
 	Grace       time.Duration    `json:"grace,omitempty"` // how long applying it merely deactivates
 }
 
-// PlannedUser is one of whom to delete.
+// PlannedUser is a user to delete.
 type PlannedUser struct {
 	ID    chatadmin.ID `json:"id"`
 	Login string       `json:"login"`
 }
 
-// PlannedGroup is a group that one of them has created.
+// PlannedGroup is a group that one of the users has created.
 type PlannedGroup struct {
 	ID      chatadmin.ID `json:"id"`
 	Name    string       `json:"name"`
 	Members int64        `json:"members"`
 }
 
-// Alternative is what could be done instead: DeactivateUsers ends the access as well, and keeps everything.
+// Alternative is a call that could be made instead, and what it keeps.
 type Alternative struct {
 	Call  string           `json:"call"`
 	Keeps map[string]int64 `json:"keeps"`
@@ -57,13 +64,18 @@ type Alternative struct {
 
 // Blocker is something that stands in the way.
 type Blocker struct {
-	Code    string       `json:"code"` // "self", "last_admin", "default_group", "shipped_group", "hold", "deleting", "scheduled" or "above"
+	// Code is "self", "last_admin", "default_group", "shipped_group", "hold",
+	// "deleting", "scheduled" or "above".
+	Code    string       `json:"code"`
 	Subject chatadmin.ID `json:"subject,omitempty"`
 	Message string       `json:"message"`
 }
 
-// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being
-// deleted already), ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
+// BlockedError is returned by Apply if something stands in the way. errors.Is
+// finds the error of each blocker in it: chatadmin.ErrLastAdmin,
+// ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being deleted
+// already), ErrExists (scheduled already), ErrForbidden (a role above the
+// actor's) and ErrInvalid (oneself).
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
@@ -91,7 +103,13 @@ func (e *BlockedError) Unwrap() []error {
 	return errs
 }
 
-// Plan counts what deleting users (1 to chatadmin.MaxBatch) would remove. c may be nil. It needs chatadmin.PermUsersDelete. A user who does not exist is chatadmin.ErrNotFound.
+// Plan counts what deleting users (1 to chatadmin.MaxBatch) would remove. c may
+// be nil. It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrNotFound
+// for a user who does not exist.
+//
+// Users who are being deleted already are blockers, unless nothing continues
+// their deletion: the record of it was damaged and repaired. A domain admin
+// plans it anew, for such users by themselves, and without a grace period.
 func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatadmin.ID, c *Choice) (*Plan, error) {
 	dom, set, role, err := s.ViewAs(ctx, chatadmin.PermUsersDelete)
 	if err != nil {
@@ -131,7 +149,8 @@ func named(users []chatadmin.ID) ([]chatadmin.ID, error) {
 	return ids, nil
 }
 
-// survey is what decides about a deletion: the same for the plan, outside a transaction, and within the one that begins it.
+// survey decides about a deletion: for the plan, outside a transaction, and
+// again within the one that begins it.
 type survey struct {
 	r        chatadmin.Reader
 	d        *Deletions
@@ -274,8 +293,8 @@ func (v *survey) groups(ctx context.Context, add func(code string, subject chata
 	return nil
 }
 
-// open finds whose deletion is scheduled or running, and by which run. unread is
-// one that cannot be read, if there is any: nobody knows whose it is.
+// open finds whose deletion is scheduled or running, and by which run. unread
+// is one that cannot be read, if there is any: nobody knows whose it is.
 func (v *survey) open(ctx context.Context) (of map[chatadmin.ID]chatadmin.ID, unread string, err error) {
 	of = map[chatadmin.ID]chatadmin.ID{}
 	for run, err := range v.d.runs.Open(ctx, v.r, v.domain.ID) {
@@ -294,8 +313,8 @@ func (v *survey) open(ctx context.Context) (of map[chatadmin.ID]chatadmin.ID, un
 	return of, unread, nil
 }
 
-// orphans reports whether all of the users are being deleted already: the run that
-// did it is gone, and a new one takes its place.
+// orphans reports whether all of the users are being deleted already: the run
+// that did it is gone, and a new one takes its place.
 func (v *survey) orphans() bool {
 	return !slices.ContainsFunc(v.users, func(u chatadmin.User) bool { return !u.Deleting })
 }

@@ -10,15 +10,15 @@ import (
 )
 
 // Run is a deletion with its receipt. While it is scheduled, the users are
-// deactivated. While it is running, or was interrupted, the receipt says how far
-// it is. It ends as done or as cancelled, and is kept for ever unless
+// deactivated. While it is running, or was interrupted, the receipt says how
+// far it is. It ends as done or as cancelled, and is kept for ever unless
 // chatadmin.Pruning.RunDays says otherwise.
 type Run = chatadmin.RunOf[Receipt]
 
 type step = chatadmin.RunStep[Receipt]
 
-// Receipt says what a deletion has removed, per kind, and why. When that was, and
-// in whose name, the run says. It holds no personal data but IDs.
+// Receipt says what a deletion has removed, per kind, and why. When that was,
+// and in whose name, the run says. It holds no personal data but IDs.
 type Receipt struct {
 	Users   []chatadmin.ID   `json:"users"`
 	Reason  string           `json:"reason"`
@@ -108,16 +108,16 @@ func (d *Deletions) readOld(run *Run, job *chatadmin.OldJob, report []byte) erro
 	return nil
 }
 
-// Run reads one deletion. It needs chatadmin.PermUsersDelete, except for whoever
-// it belongs to.
+// Run reads one deletion. It needs chatadmin.PermUsersDelete, except for
+// whoever it belongs to.
 func (d *Deletions) Run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {
 	return d.runs.Get(ctx, s, id)
 }
 
 // Runs lists the deletions of a domain, first the open ones and then those that
 // have ended, each the oldest first. It needs chatadmin.PermUsersDelete. A
-// deletion that cannot be read is yielded with a *chatadmin.DamagedError, and the
-// list goes on; any other error ends it.
+// deletion that cannot be read is yielded with a *chatadmin.DamagedError, and
+// the list goes on; any other error ends it.
 func (d *Deletions) Runs(ctx context.Context, s *chatadmin.Scope) iter.Seq2[*Run, error] {
 	return func(yield func(*Run, error) bool) {
 		if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {

@@ -30,7 +30,8 @@ func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 	return nil
 }
 
-// held refuses to go on where a hold was placed since the deletion began, on the users or on groups.
+// held refuses to go on where a hold was placed since the deletion began, on
+// the users or on groups.
 func (b *batch) held(ctx context.Context, reader chatadmin.Reader, domain chatadmin.ID, groups []chatadmin.ID) error {
 	held, err := chatadmin.HeldBack(ctx, reader, domain, b.Users, groups)
 	if err == nil && len(held) > 0 {
@@ -53,7 +54,8 @@ func (b *batch) content(ctx context.Context, w *chatadmin.Work, q chatadmin.Cont
 	return next != "", err
 }
 
-// groups deletes groups of one user after the other, as many together as one call takes.
+// groups deletes groups of one user after the other, as many together as one
+// call takes.
 func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N], WithDeleting: true}
@@ -85,7 +87,8 @@ func (b *batch) memberships(ctx context.Context, w *chatadmin.Work, limit int) (
 	return false, nil
 }
 
-// eventPage is how many events are looked at together: one of an import holds a thousand users.
+// eventPage is how many events are looked at together: one of an import holds a
+// thousand users.
 const eventPage = 100
 
 // onePass is where the cursor counts batches of targets from. Deletions that an
@@ -165,7 +168,8 @@ func (b *batch) records(ctx context.Context, w *chatadmin.Work, limit int) (bool
 	return more, err
 }
 
-// scan looks once more whether anything is left that belongs to the users, and names its kinds.
+// scan looks once more whether anything is left that belongs to the users, and
+// names its kinds.
 func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, err error) {
 	st, ids := b.d.admin.Store(), b.Users
 	count := func(kind string, n int64, failed error) {

@@ -15,14 +15,17 @@ type place struct {
 	After chatadmin.Cursor `json:"after,omitempty"` // within a list
 	Found int64            `json:"found,omitempty"` // of the host's kind, before anything of it went
 	Gone  int64            `json:"gone,omitempty"`  // of it, so far
-	Seen  int64            `json:"seen,omitempty"`  // 1 and what was gone when the last look found something left; 0: none did
+	// Seen is 1 and what was gone when the last look found something left; 0: none
+	// did.
+	Seen int64 `json:"seen,omitempty"`
 }
 
-// stage is a part of a deletion. Children go before their parents, and the users last.
+// stage is a part of a deletion. Children go before their parents, and the
+// users last.
 type stage int
 
 const (
-	markGroups  stage = iota // those of the users' groups that were too many for the first transaction
+	markGroups  stage = iota // those that were too many for the first transaction
 	hostStage                // the host's own kinds
 	reports                  // lose their manager
 	chats                    // with all that lies in them
@@ -97,8 +100,8 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, run *Run, limi
 	}}, nil
 }
 
-// last looks through everything once more, and returns what deletes the users, or
-// goes round again if something is left.
+// last looks through everything once more, and returns what deletes the users,
+// or goes round again if something is left.
 func (b *batch) last(ctx context.Context, domain chatadmin.ID) (action, error) {
 	left, err := b.scan(ctx, domain)
 	switch {
@@ -149,7 +152,9 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 		if len(page) == 0 {
 			continue
 		}
-		for _, g := range page { // a group that has become default since goes like the others, unless it can be transferred
+		// A group that has become default since goes like the others, unless it
+		// can be transferred.
+		for _, g := range page {
 			if g.Default && b.Choice.TransferTo != "" {
 				v.stay = append(v.stay, g)
 			} else {
@@ -178,7 +183,8 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 	return nil
 }
 
-// hostKinds erases the next batch of what the host keeps, and returns what writes that down.
+// hostKinds erases the next batch of what the host keeps, and returns what
+// writes that down.
 func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, error) {
 	if b.At.N >= len(b.d.hosts) {
 		return func(b *batch, _ context.Context, _ *chatadmin.Work, _ *Run) error {
@@ -200,7 +206,7 @@ func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, err
 	}
 	return func(b *batch, _ context.Context, _ *chatadmin.Work, _ *Run) error {
 		switch {
-		case n == 0: // what a crash kept from being counted was there in the beginning
+		case n == 0: // what a crash kept from being counted had been found
 			b.Removed[HostKind(k.name)] += max(b.At.Found, b.At.Gone)
 			b.to(hostStage, b.At.N+1)
 		case b.At.Found == 0:

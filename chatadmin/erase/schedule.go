@@ -75,17 +75,17 @@ func (d *Deletions) activated(ctx context.Context, w *chatadmin.Work, changes []
 	return nil
 }
 
-// cancelling marks a context in which the deletion whose ID is the value is being
-// cancelled.
+// cancelling marks a context in which the deletion whose ID is the value is
+// being cancelled.
 type cancelling struct{}
 
 const activatedAgain = "they were activated again"
 
 // Cancel ends a scheduled deletion before it has begun. The users whom the
-// scheduling has deactivated are as before. It needs chatadmin.PermUsersDelete, and
-// an actor who may act on each of the users, else it returns chatadmin.ErrForbidden.
-// A deletion that has begun cannot be cancelled: chatadmin.ErrTransition. Cancelling
-// twice is once.
+// scheduling has deactivated are as before. It needs chatadmin.PermUsersDelete,
+// and an actor who may act on each of the users, else it returns
+// chatadmin.ErrForbidden. A deletion that has begun cannot be cancelled:
+// chatadmin.ErrTransition. Cancelling twice is once.
 func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {
 	return d.runs.Cancel(ctx, s, id)
 }
@@ -135,11 +135,11 @@ func mayChange(ctx context.Context, w *chatadmin.Work, run *Run) error {
 
 // TakeOver puts the actor in charge of a deletion that is scheduled or was
 // interrupted, in the place of an actor who perhaps may not continue it. Resume
-// continues it then, and so does a worker: a scheduled one when it is due, one that
-// has begun within ten minutes.
+// continues it then, and so does a worker: a scheduled one when it is due, one
+// that has begun within ten minutes.
 //
-// It needs what beginning the deletion would need: chatadmin.PermUsersDelete, an
-// actor who may act on each of the users and is none of them, and
+// It needs what beginning the deletion would need: chatadmin.PermUsersDelete,
+// an actor who may act on each of the users and is none of them, and
 // chatadmin.PermDefault where default groups are deleted. So a deletion that is
 // taken over can be carried out.
 func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {

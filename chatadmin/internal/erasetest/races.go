@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// Races tries with a hundred goroutines over two handles on one database, which open opens empty, what must hold when things happen at once.
+// Races tries with a hundred goroutines over two handles on one database, which
+// open opens empty, what must hold when things happen at once.
 func Races(t *testing.T, open func(*testing.T) [2]chatadmin.Store) {
 	t.Run("children", func(t *testing.T) { raceChildren(newWorld(t, open(t))) })
 	t.Run("last admin", func(t *testing.T) { raceLastAdmin(newWorld(t, open(t))) })
@@ -98,7 +99,8 @@ func (w *world) chat(a, b chatadmin.User, n int) {
 	}
 }
 
-// remove deletes a user in the name of s, and plans anew as long as the plan is overtaken.
+// remove deletes a user in the name of s, and plans anew as long as the plan is
+// overtaken.
 func (w *world) remove(n int, s *chatadmin.Scope, u chatadmin.User) (*erase.Run, error) {
 	for {
 		p, err := w.d[n%2].Plan(w.Context(), s, []chatadmin.ID{u.ID}, &erase.Choice{TransferTo: w.boss.ID})
@@ -118,7 +120,8 @@ func (w *world) remove(n int, s *chatadmin.Scope, u chatadmin.User) (*erase.Run,
 	}
 }
 
-// raceChildren: rows of every kind come while their parents are deleted: each is refused, or goes with them.
+// raceChildren: rows of every kind come while their parents are deleted: each
+// is refused, or goes with them.
 func raceChildren(w *world) {
 	ann, bob := w.user("ann", ""), w.user("bob", "")
 	hers, err := w.as(0, ann).CreateGroup(w.Context(), "Hers")
@@ -208,7 +211,8 @@ func raceChildren(w *world) {
 	NoTrace(w, w.stores[1], w.domain, ann.ID)
 }
 
-// raceLastAdmin: of two administrators each wants to delete the other; one stays.
+// raceLastAdmin: of two administrators each wants to delete the other; one
+// stays.
 func raceLastAdmin(w *world) {
 	second := w.user("second", chatadmin.RoleAdmin)
 	pair := [2]chatadmin.User{w.boss, second}
@@ -281,7 +285,8 @@ func raceWorkers(w *world) {
 	NoTrace(w, w.stores[1], w.domain, ann.ID)
 }
 
-// raceShared: two users are deleted at once who have a chat with each other; each of its rows is counted by one of the two.
+// raceShared: two users are deleted at once who have a chat with each other;
+// each of its rows is counted by one of the two.
 func raceShared(w *world) {
 	ann, bob := w.user("ann", ""), w.user("bob", "")
 	const n = 25000
