@@ -130,7 +130,7 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 			p.Error = d.Message()
 		}
 		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil { // still to be set up
-			p.QR, p.Secret = dataURL(c.Enrolment.QR), c.Enrolment.Secret
+			p.QR, p.Secret = dataURL(c.Enrolment.QR.Bytes()), c.Enrolment.Secret.Reveal()
 		}
 		render(w, http.StatusUnauthorized, p)
 	default:
