@@ -73,11 +73,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	e := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}}
-	if g.o.Sessions != nil {
-		e.Workers = []chatadmin.Worker{{Name: "sessions", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return g.EndSessions(ctx) }}}
-	}
-	admin.Extend(e)
+	admin.Extend(chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return g, nil
 }
 
