@@ -50,9 +50,9 @@
 //
 //	users.read      User (other users), UserByLogin, Users, Invitation; csvimport.Export
 //	users.read      Group, Members and CountMembers (groups of others), Groups
-//	users.read      GroupsOf (other users)
+//	users.read      GroupsOf (other users); Invitations, InvitationsPage
 //	users.create    CreateUser
-//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation
+//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	groups.default  Run, Runs, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)

@@ -152,8 +152,8 @@ func (v *visitor) user(login string) chatadmin.User {
 	return u
 }
 
-// A browser that is remembered is not asked for a code again. What ends sessions
-// ends them, at the latest when the worker runs.
+// A browser that is remembered is not asked for a code again. A reset of the
+// second factor ends the session.
 func TestSignIn(t *testing.T) {
 	v := visit(t)
 	v.enter()
@@ -164,7 +164,7 @@ func TestSignIn(t *testing.T) {
 
 	boss := v.user("boss@acme.example")
 	require.NoError(t, v.h.second.Reset(t.Context(), v.h.admin.AsHost(v.h.domain), boss.ID))
-	_, err := v.h.admin.Work(t.Context())
+	_, err := v.h.gate.EndSessions(t.Context())
 	require.NoError(t, err)
 	v.get(http.StatusUnauthorized, "/me")
 }
