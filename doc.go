@@ -1,8 +1,8 @@
 // Package sdk is the root of the chatadmin module. It holds no code, only this
 // map:
 //
-//   - chatadmin: users, groups, roles, legal holds, audit log, events, runs, and
-//     the storage contract
+//   - chatadmin: users, groups, roles, legal holds, audit log, events, runs,
+//     and the storage contract
 //   - chatadmin/signin: decides every sign-in, and locks out those who guess
 //   - chatadmin/password: argon2id passwords, for hosts without a table of them
 //   - chatadmin/erase: deletes users for good, with a plan and a receipt

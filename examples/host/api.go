@@ -201,8 +201,8 @@ func (h *host) owner(r *http.Request) (domain, user chatadmin.ID, err error) {
 // call is the handler of a request; its value is answered as JSON.
 type call func(http.ResponseWriter, *http.Request) (any, error)
 
-// as runs f in the name of whoever is signed in. Each call of a scope asks again
-// whether they may.
+// as runs f in the name of the user who is signed in. Each call of a scope asks
+// again whether they may.
 func (h *host) as(f func(context.Context, *chatadmin.Scope, *http.Request) (any, error)) call {
 	return func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		user, ok := h.sessions.find(cookie(r, "session"))

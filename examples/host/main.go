@@ -1,6 +1,6 @@
 // Command host is a whole host of the library: a server over SQLite with
-// passwords, authenticators, remembered browsers, CSV upload, deletion, wipes and
-// a worker. It answers in JSON; pages are left to you.
+// passwords, authenticators, remembered browsers, CSV upload, deletion, wipes
+// and a worker. It answers in JSON; pages are left to you.
 //
 //	go run ./examples/host --dir host-data
 package main
@@ -45,7 +45,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listen := flag.String("listen", "localhost:8080", "where to listen")
-	public := flag.String("public-url", "", "how browsers reach the server, such as https://chat.example.com behind a proxy that ends TLS")
+	public := flag.String("public-url", "", "how browsers reach the server, if through a proxy, such as https://chat.example.com")
 	dir := flag.String("dir", "host-data", "where the database, the key and the mails are kept")
 	flag.Parse()
 	at, err := net.Listen("tcp", *listen)
@@ -148,7 +148,8 @@ func (h *host) construct(ctx context.Context, public string, mailer chatadmin.Ma
 	h.second = twofa.New(h.admin, ring, nil)
 	h.registry = devices.New(h.admin, nil)
 	h.imports = csvimport.New(h.admin)
-	if h.gate, err = signin.New(h.admin, &signin.Options{SecondFactor: h.second, Devices: h.registry, Sessions: &h.sessions}); err != nil {
+	o := &signin.Options{SecondFactor: h.second, Devices: h.registry, Sessions: &h.sessions}
+	if h.gate, err = signin.New(h.admin, o); err != nil {
 		return err
 	}
 	if h.passwords, err = password.New(h.admin, nil); err != nil {
@@ -181,8 +182,8 @@ func (h *host) found(ctx context.Context) error {
 	return h.second.SetPolicy(ctx, s, plan)
 }
 
-// openRing reads the key that seals the secrets of authenticators, or makes one.
-// Better keep it in the secret store of your platform.
+// openRing reads the key that seals the secrets of authenticators, or makes
+// one. In production the key comes from the secret store of your platform.
 func openRing(path string) (*keyring.Ring, error) {
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

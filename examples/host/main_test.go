@@ -94,7 +94,8 @@ func (v *visitor) json(want int, path string, body any) map[string]any {
 	return v.do(want, http.MethodPost, path, "application/json", bytes.NewReader(text))
 }
 
-// token is that of the latest mail to the first administrator with a link to path.
+// token returns that of the latest link to path that was mailed to the first
+// administrator.
 func (v *visitor) token(path string) string {
 	v.t.Helper()
 	_, err := v.h.admin.Work(v.t.Context())

@@ -13,8 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// sessions are in memory, by the hash of the token that the cookie holds. It is a
-// signin.Sessions.
+// sessions are in memory, by the hash of the token that the cookie holds. It
+// implements signin.Sessions.
 type sessions struct {
 	mu      sync.Mutex
 	byToken map[[sha256.Size]byte]session
