@@ -1,6 +1,7 @@
 package csvimport
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -17,15 +18,18 @@ type decider struct {
 	role     chatadmin.Role // theirs
 	admins   map[chatadmin.ID]bool
 	manyMore bool // so many admins that no file can remove the last one
+	view     groupView
 }
 
 // verdict is what becomes of one row.
 type verdict struct {
-	letter letter
-	notes  []note               // Row is not set
-	write  *chatadmin.UserWrite // a place for what is written; it is large and not copied about
-	blanks int                  // blank cells that kept a value
-	link   bool                 // the row names a manager, and is written or would be for the manager alone
+	letter  letter
+	notes   []note               // Row is not set
+	write   *chatadmin.UserWrite // a place for what is written; it is large and not copied about
+	blanks  int                  // blank cells that kept a value
+	link    bool                 // the row names a manager, and is written or would be for the manager alone
+	joins   []chatadmin.ID       // groups that the user joins
+	renames bool                 // the user gets another login
 }
 
 // writes reports whether the row writes its user, the manager apart.
@@ -35,7 +39,7 @@ func (v *verdict) writes() bool {
 
 // reset keeps what was allocated.
 func (v *verdict) reset() {
-	v.letter, v.notes, v.blanks, v.link = 0, v.notes[:0], 0, false
+	v.letter, v.notes, v.blanks, v.link, v.joins, v.renames = 0, v.notes[:0], 0, false, v.joins[:0], false
 	if v.write.Was.ID != "" {
 		v.write.Was = chatadmin.User{}
 	}
@@ -50,10 +54,11 @@ func (v *verdict) fail(code string, c column, arg string) {
 }
 
 // decide decides one row by itself: is is the user as stored, nil where there is
-// none, and first is the line in which the login stands before, or 0. Every fault
+// none, holder is the user who has the new login, and first and firstNew are the
+// lines in which login and new login stand before, or 0. Every fault
 // is told, not the first alone. The manager is decided elsewhere, since they may
 // stand on a later line.
-func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
+func (d *decider) decide(r *row, is, holder *chatadmin.User, first, firstNew uint32, v *verdict) {
 	_, known := d.header.access(r.Enabled)
 	enabled := d.header.asks(r.Enabled, is)
 	if r.Login == "" {
@@ -61,6 +66,9 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 	}
 	if first > 0 {
 		v.fail(CodeDuplicate, colLogin, itoa(first))
+	}
+	if firstNew > 0 {
+		v.fail(CodeDuplicate, colNewLogin, itoa(firstNew))
 	}
 	if !known {
 		v.fail(CodeBadEnabled, colEnabled, map[bool]string{true: botStatus}[chatadmin.Fold(r.Enabled) == botStatus])
@@ -81,7 +89,7 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 	case d.Mode != UpdateExisting || !d.role.May(chatadmin.PermUsersEdit): // seen to before, and refused here too
 		v.fail(CodeForbidden, colLogin, "")
 	default:
-		d.update(r, is, enabled, v)
+		d.update(r, is, holder, enabled, v)
 		v.marks(r)
 	}
 }
@@ -89,17 +97,25 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 // marks warns of cells that were changed or not taken.
 func (v *verdict) marks(r *row) {
 	for c, m := range r.marks {
-		switch {
-		case m == 0:
-		case m&markNull != 0:
-			v.warn(CodeNullWord, column(c))
-		case m&markRuined != 0:
-			v.warn(CodeRuined, column(c))
-		case m&markDamaged != 0:
-			v.warn(CodeDamaged, column(c))
-		case m&markDropped != 0 && column(c) == colLogin:
-			v.warn(CodeDropped, column(c))
-		}
+		v.mark(column(c), m)
+	}
+	for i, f := range r.fields {
+		v.mark(firstField+column(i), f.mark)
+	}
+}
+
+// mark warns of one cell.
+func (v *verdict) mark(c column, m mark) {
+	switch {
+	case m == 0:
+	case m&markNull != 0:
+		v.warn(CodeNullWord, c)
+	case m&markRuined != 0:
+		v.warn(CodeRuined, c)
+	case m&markDamaged != 0:
+		v.warn(CodeDamaged, c)
+	case m&markDropped != 0 && (c == colLogin || c == colNewLogin):
+		v.warn(CodeDropped, c)
 	}
 }
 
@@ -121,10 +137,18 @@ func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
 
 func (d *decider) create(r *row, v *verdict) {
 	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile, Department: r.Department}
+	if r.NewEmail != "" {
+		u.Email = r.NewEmail
+	}
+	if r.NewLogin != "" {
+		v.fail(CodeNoUser, colNewLogin, "")
+	}
 	d.kind(r, &u, v)
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
+	d.attributes(r, &u, v)
+	d.join(r, nil, v)
 	if d.prepare(&u, v); v.failed() {
 		return
 	}
@@ -176,11 +200,20 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
 	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {
-		if c := columnOf(f.Field, d.header); c != colLogin || u.Login != "" { // that the login is blank was told
+		if c := d.columnOf(f.Field, v); c != colLogin || u.Login != "" { // that the login is blank was told
 			v.fail(f.Code, c, f.Reason)
 		}
 	}
 	return len(wrong) == 0
+}
+
+// columnOf finds the column that a field of this row came from.
+func (d *decider) columnOf(field string, v *verdict) column {
+	c := columnOf(field, d.header)
+	if c == colLogin && v.renames {
+		return colNewLogin
+	}
+	return c
 }
 
 // columnOf finds the column that a field came from.
@@ -213,7 +246,7 @@ func columnOf(field string, h *header) column {
 	return colLogin
 }
 
-func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict) {
+func (d *decider) update(r *row, is, holder *chatadmin.User, enabled access, v *verdict) {
 	u := *is
 	for _, f := range [...]struct {
 		col   column
@@ -230,6 +263,12 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 			v.blanks++
 		}
 	}
+	if r.NewEmail != "" && r.marks[colNewEmail]&markDamaged == 0 {
+		u.Email = r.NewEmail
+	}
+	d.rename(r, is, holder, &u, v)
+	d.attributes(r, &u, v)
+	d.join(r, is, v)
 	if r.Name == "" && is.DisplayName == derivedName(is) {
 		u.DisplayName = "" // it follows the names it was derived from
 	}
@@ -260,7 +299,7 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 		return
 	}
 	v.link = r.Manager != ""
-	if !v.write.Changes() {
+	if !v.write.Changes() && len(v.joins) == 0 {
 		v.letter = letterUnchanged
 		return
 	}
@@ -269,6 +308,9 @@ func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict)
 	d.mayWrite(is, &now, v)
 	v.link = v.link && !v.failed()
 	d.countAdmin(is, &now, v)
+	if v.renames && !v.failed() {
+		v.warn(CodeNewLogin, colNewLogin)
+	}
 }
 
 // derivedName is the display name of a user to whom none was given.
@@ -320,7 +362,8 @@ func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
 func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	var fields []byte
 	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,
-		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status, was.Department != now.Department, was.Kind != now.Kind} {
+		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status, was.Department != now.Department, was.Kind != now.Kind,
+		was.Login != now.Login, !bytes.Equal(was.Attrs, now.Attrs)} {
 		if f {
 			fields = append(fields, byte(i))
 		}

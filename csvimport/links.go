@@ -120,9 +120,10 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		}
 	}
 	w.Note = map[string]string{"import": string(im.id)}
-	want := make([]string, 0, 2*len(im.links.links))
+	x := im.plan.index
+	want := make([]string, 0, 4*len(im.links.links))
 	for _, l := range im.links.links {
-		want = append(want, l.loginKey, l.managerKey)
+		want = append(want, l.loginKey, l.managerKey, x.otherLogin[l.loginKey], x.otherLogin[l.managerKey])
 	}
 	view, err := byLogin(ctx, w, w.Domain.ID, want)
 	if err != nil {
@@ -132,7 +133,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 	var gone, above, again []uint32
 	rows := map[chatadmin.ID]uint32{}
 	for _, l := range im.links.links {
-		u, m := view.user(l.loginKey), view.user(l.managerKey)
+		u, m := x.either(view, l.loginKey), x.either(view, l.managerKey)
 		if u == nil || u.Deleting { // since the row was written: there is nobody to have a manager
 			continue
 		}

@@ -58,6 +58,12 @@ const (
 	CodeDropped  = "invisible"     // warning: invisible characters were dropped from the login
 	CodeShortRow = "missing_cells" // warning: the line has fewer cells than the headings; the missing ones are blank
 
+	CodeNewLogin    = "new_login"    // warning: from now on the user signs in with another login
+	CodeNoGroup     = "no_group"     // warning: there is no such group, or the importer may not add members to it
+	CodeBadLanguage = "bad_language" // warning: no language tag such as de-CH; it is not stored
+	CodeNoUser      = "no_user"      // failed: the row gives a new login, and there is no user with the old one
+	CodeUnreadable  = "unreadable"   // failed: what is stored of the user cannot be read
+
 	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
 )
 
@@ -108,7 +114,8 @@ type note struct {
 
 func isWarning(code string) bool {
 	switch code {
-	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden, CodeNullWord, CodeRuined, CodeDamaged, CodeDropped, CodeShortRow:
+	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden, CodeNullWord, CodeRuined, CodeDamaged, CodeDropped, CodeShortRow,
+		CodeNewLogin, CodeNoGroup, CodeBadLanguage:
 		return true
 	}
 	return false
@@ -119,7 +126,7 @@ func (n note) explain(h *header, r *row) Note {
 	out := Note{Code: n.Code, Warning: isWarning(n.Code), Message: n.Arg}
 	if n.Col >= 0 {
 		c := column(n.Col)
-		out.Column, out.Value = h.title(c), chatadmin.Cut(*r.cell(c))
+		out.Column, out.Value = h.title(c), chatadmin.Cut(r.text(c))
 	}
 	switch n.Code {
 	case CodeNotCreated:
@@ -144,6 +151,16 @@ func (n note) explain(h *header, r *row) Note {
 		out.Message = "invisible characters were dropped from it"
 	case CodeShortRow:
 		out.Message = "the line has fewer cells than the headings: the missing ones count as blank"
+	case CodeNewLogin:
+		out.Message = "from now on the user signs in with this login"
+	case CodeNoGroup:
+		out.Message = fmt.Sprintf("there is no such group, or you may not add members to it: %s; the user does not join it", n.Arg)
+	case CodeBadLanguage:
+		out.Message = "this is not a language tag such as en or de-CH: it is not stored"
+	case CodeNoUser:
+		out.Message = "there is no user with the old login: nobody got the new one"
+	case CodeUnreadable:
+		out.Message = "what is stored of this user cannot be read: repair it first"
 	case CodeForbidden:
 		out.Message = "this user's role stands above yours"
 	case CodeForbiddenRole:

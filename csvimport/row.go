@@ -13,14 +13,40 @@ import (
 // row is one line of the file, decoded by gocsv.
 type row struct {
 	Name, FirstName, LastName, Login, Email, Title, Mobile, Manager, Enabled, Role, Department, Kind string
+	Groups, Language, NewLogin, NewEmail                                                             string
 
-	marks [columns]mark // what was found in the cells beside their text
+	marks  [columns]mark // what was found in the cells beside their text
+	fields []cellText    // of the host's own columns
+}
+
+// cellText is what a cell says, and what was found beside it.
+type cellText struct {
+	text string
+	mark mark
 }
 
 // set gives the row a cell of the file.
 func (r *row) set(c column, cell string) {
 	text, m := cleaned(c, cell)
-	*r.cell(c), r.marks[c] = text, m
+	if c < firstField {
+		*r.cell(c), r.marks[c] = text, m
+		return
+	}
+	for len(r.fields) <= int(c-firstField) {
+		r.fields = append(r.fields, cellText{})
+	}
+	r.fields[c-firstField] = cellText{text, m}
+}
+
+// text is what the cell of a column says, of any column.
+func (r *row) text(c column) string {
+	switch {
+	case c < columns:
+		return *r.cell(c)
+	case c >= firstField && int(c-firstField) < len(r.fields):
+		return r.fields[c-firstField].text
+	}
+	return ""
 }
 
 // cell is that of a column.
@@ -48,6 +74,14 @@ func (r *row) cell(c column) *string {
 		return &r.Department
 	case colKind:
 		return &r.Kind
+	case colGroups:
+		return &r.Groups
+	case colLanguage:
+		return &r.Language
+	case colNewLogin:
+		return &r.NewLogin
+	case colNewEmail:
+		return &r.NewEmail
 	}
 	return &r.Role
 }
@@ -64,7 +98,7 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	for _, digit := range []byte(key) {
 		c = c*10 + int(digit-'0')
 	}
-	if key == "" || len(key) > 2 || c < 0 || c >= int(columns) {
+	if key == "" || len(key) > 2 || c < 0 || c >= int(firstField)+mostFields || c >= int(columns) && c < int(firstField) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
 	l.Row.set(column(c), value)

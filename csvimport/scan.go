@@ -167,23 +167,32 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		sc.keys = append(sc.keys, sc.index.key(rows[i].loginKey))
 	}
 	sc.index.logins.touch(sc.keys)
+	if sc.decider.view, err = sc.decider.groups(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, view); err != nil {
+		return err
+	}
 	c := chunk{}
 	for i := range rows {
 		e := &rows[i]
 		k := sc.keys[i]
-		is := view.user(e.loginKey)
-		first := place{}
+		is := view.of(e)
+		first, firstNew := place{}, place{row: uint32(base + i)}
 		if e.bad == nil && e.loginKey != "" {
 			first = sc.index.claim(k, base+i, e.line)
+			if e.newKey != "" && e.newKey != e.loginKey {
+				firstNew = sc.index.claimNew(sc.index.key(e.newKey), base+i)
+			}
 		}
 		v := &sc.verdict
 		if done != nil {
 			v.reset()
 			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
 		} else {
-			sc.decider.row(e, is, first, base+i, v)
+			sc.decider.row(e, view, first, firstNew, base+i, v)
 			if is != nil && written(v.letter) {
 				_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
+			}
+			for _, g := range v.joins {
+				_, _ = sc.decisions.Write([]byte(g))
 			}
 		}
 		sc.index.letters = append(sc.index.letters, v.letter)
@@ -197,6 +206,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		if damaged {
 			sc.damaged++
 		}
+		if e.newKey != "" && e.newKey != e.loginKey && is != nil && (written(v.letter) || v.letter == letterUnchanged) {
+			k = sc.renamed(e, is)
+		}
 		if v.link {
 			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
@@ -206,6 +218,19 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	}
 	sc.chunks = append(sc.chunks, c)
 	return nil
+}
+
+// renamed notes the two logins of a user, and returns the key of the one that the
+// store has.
+func (sc *scanner) renamed(e *entry, is *chatadmin.User) key {
+	real, other := e.loginKey, e.newKey
+	if is.LoginKey != real {
+		real, other = other, real
+	}
+	sc.index.alias(real, other, is.ID)
+	k := sc.index.key(real)
+	sc.above[k] = is.Manager
+	return k
 }
 
 // link notes the manager of a row, unless they are the user's manager already.
@@ -232,9 +257,9 @@ func written(l letter) bool {
 	return l == letterCreated || l == letterUpdated || l == letterActivated || l == letterDeactivated
 }
 
-// row decides one entry. Of a broken line nothing else is told. first is where its
-// login stands first.
-func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verdict) {
+// row decides one entry. Of a broken line nothing else is told. first and
+// firstNew are where its login and its new login stand first.
+func (d *decider) row(e *entry, view users, first, firstNew place, at int, v *verdict) {
 	v.reset()
 	if e.bad != nil {
 		v.letter = letterFailed
@@ -249,7 +274,11 @@ func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verd
 		v.letter = letterFailed
 		v.notes = append(v.notes, note{Code: csvfile.CodeFieldCount, Col: -1, Arg: "the line has fewer fields than the header, and blank cells clear what is stored: add the missing separators"})
 	}
-	d.decide(e.row, is, line, v)
+	lineNew := uint32(0)
+	if int(firstNew.row) != at {
+		lineNew = firstNew.line
+	}
+	d.decide(e.row, view.of(e), view.user(e.newKey), line, lineNew, v)
 	if e.short && !d.ClearBlanks && v.letter != letterKept && v.letter != letterNotCreated {
 		v.notes = append(v.notes, note{Code: CodeShortRow, Col: -1})
 	}
@@ -267,11 +296,11 @@ func (u users) user(loginKey string) *chatadmin.User {
 
 // look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
 func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
-	want := make([]string, 0, len(rows)*2)
+	want := make([]string, 0, len(rows)*3)
 	for i := range rows {
 		e := &rows[i]
 		if done == nil || e.row.Manager != "" && written(done.Letters[i]) {
-			want = append(want, e.loginKey, e.managerKey)
+			want = append(want, e.loginKey, e.managerKey, e.newKey)
 		}
 	}
 	return byLogin(ctx, r, domain, want)
