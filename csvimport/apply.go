@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -87,7 +88,7 @@ func New(admin *chatadmin.Admin) *Imports {
 	x.releases = chatadmin.NewRuns(admin, chatadmin.RunKind[released]{
 		Name: "invitations of an import",
 		Need: chatadmin.PermUsersImport,
-		Step: releaseStep,
+		Step: x.releaseStep,
 		Old:  chatadmin.OldRun[released]{Job: "release invitations", Read: readOldRelease},
 	})
 	return x
@@ -197,7 +198,7 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 			return nil, err
 		}
 	}
-	done, err := readChunks(ctx, s, importID, run.Data.At.Rows)
+	done, err := readChunks(ctx, s, run, run.Data.At.Rows)
 	if err != nil {
 		return nil, err
 	}
@@ -213,12 +214,12 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 
 // drive carries the import to its end from where it stands.
 func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: run.ID, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
+	im := &importer{scope: s, id: run.ID, run: run, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
 	defer im.close()
 	end, err := x.runs.Drive(ctx, s, run.ID, im.next, o.progress())
 	var chunks []chunk
 	if err == nil {
-		chunks, err = readChunks(ctx, s, run.ID, end.Data.At.Rows)
+		chunks, err = readChunks(ctx, s, end, end.Data.At.Rows)
 	}
 	if err != nil {
 		r := &Result{ImportID: run.ID, Warnings: p.Warnings, Counts: run.Data.Counts}
@@ -234,6 +235,7 @@ func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun,
 type importer struct {
 	scope *chatadmin.Scope
 	id    chatadmin.ID
+	run   *importRun // as it was when this run began
 	plan  *Plan
 	file  io.ReadSeeker
 
@@ -388,9 +390,13 @@ func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
 	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
 }
 
-// readChunks reads what became of the first n batches.
-func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int) ([]chunk, error) {
-	chunks := make([]chunk, n)
+// readChunks reads what became of the first n batches of a run. Of a batch whose
+// record was damaged and deleted nothing is known any more.
+func readChunks(ctx context.Context, s *chatadmin.Scope, run *importRun, n int) ([]chunk, error) {
+	id, chunks := run.ID, make([]chunk, n)
+	for b := range chunks {
+		chunks[b].Letters = strings.Repeat(string(letterLost), int(max(0, min(batchRows, run.Total-int64(b*batchRows)))))
+	}
 	for from := 0; from < n; from += 100 {
 		var keys []chatadmin.Key
 		for b := from; b < min(from+100, n); b++ {
@@ -399,9 +405,6 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 		rs, err := s.Admin().Store().Records(ctx, keys)
 		if err != nil {
 			return nil, err
-		}
-		if len(rs) != len(keys) {
-			return nil, fmt.Errorf("import %s: %d batches are not there any more: %w", id, len(keys)-len(rs), chatadmin.ErrNotFound)
 		}
 		for _, r := range rs {
 			b := slices.Index(keys, r.Key)

@@ -30,7 +30,7 @@ func (im *importer) openRows(ctx context.Context, at cursor) (rowSet, error) {
 		}
 		return rows, nil
 	}
-	chunks, err := readChunks(ctx, im.scope, im.id, at.Rows)
+	chunks, err := readChunks(ctx, im.scope, im.run, at.Rows)
 	for batch, c := range chunks {
 		for _, i := range c.Open {
 			rows.add(uint32(batch*batchRows + i))
@@ -189,13 +189,16 @@ func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, 
 	for len(rows) > 0 {
 		batch := int(rows[0]) / batchRows
 		e, err := chunkRecords.Get(ctx, w, w.Domain.ID, chunkID(im.id, batch))
-		if err != nil {
+		lost := errors.Is(err, chatadmin.ErrNotFound) // it was damaged, and deleted
+		if err != nil && !lost {
 			return fmt.Errorf("import %s: batch %d: %w", im.id, batch, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
 			e.Value.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
 		}
-		changed = append(changed, &e)
+		if !lost {
+			changed = append(changed, &e)
+		}
 	}
 	return chunkRecords.Put(ctx, w, changed...)
 }

@@ -27,7 +27,7 @@ var knownCodes = []string{CodeNotCreated, CodeExists, CodeDuplicate, CodeBadEnab
 	chatadmin.CodeBadKind, chatadmin.CodeImmutable, chatadmin.CodeBadManager, chatadmin.CodeTaken,
 	csvfile.CodeStrayQuote, csvfile.CodeQuotedLine, csvfile.CodeComment, csvfile.CodeUnclosedQuote, csvfile.CodeFieldTooLong, csvfile.CodeRowTooLong, csvfile.CodeFieldCount,
 	csvfile.CodeManyColumns, csvfile.CodeNUL, csvfile.CodeEncoding,
-	CodeNewLogin, CodeNoGroup, CodeBadLanguage, CodeNoUser, CodeUnreadable}
+	CodeNewLogin, CodeNoGroup, CodeBadLanguage, CodeNoUser, CodeUnreadable, CodeLost}
 
 // How an argument is held.
 const (

@@ -15,6 +15,7 @@ const (
 	Unchanged Status = "unchanged"
 	Skipped   Status = "skipped" // an existing user in skip mode, FALSE for an unknown one, or all or nothing with a row that fails
 	Failed    Status = "failed"
+	Unknown   Status = "unknown" // the record of what became of the row was damaged, and is gone
 )
 
 // Outcome is what became, or would become, of one row.
@@ -64,6 +65,8 @@ const (
 	CodeNoUser      = "no_user"      // failed: the row gives a new login, and there is no user with the old one
 	CodeUnreadable  = "unreadable"   // failed: what is stored of the user cannot be read
 
+	CodeLost = "lost" // unknown: what became of the row was damaged
+
 	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
 )
 
@@ -79,11 +82,12 @@ const (
 	letterKept        letter = 'k' // skipped: exists
 	letterNotCreated  letter = 'n' // skipped: FALSE and unknown
 	letterFailed      letter = 'f'
+	letterLost        letter = 'l' // unknown
 	letterRefused     letter = 'r' // skipped: another row failed, and all or nothing was asked for
 )
 
 // letters are all of them.
-const letters = "cuad=knfr"
+const letters = "cuad=knfrl"
 
 func (o *Outcome) setLetter(l letter) {
 	switch l {
@@ -99,6 +103,8 @@ func (o *Outcome) setLetter(l letter) {
 		o.Status = Unchanged
 	case letterKept, letterNotCreated, letterRefused:
 		o.Status = Skipped
+	case letterLost:
+		o.Status = Unknown
 	default:
 		o.Status = Failed
 	}
@@ -157,6 +163,8 @@ func (n note) explain(h *header, r *row) Note {
 		out.Message = fmt.Sprintf("there is no such group, or you may not add members to it: %s; the user does not join it", n.Arg)
 	case CodeBadLanguage:
 		out.Message = "this is not a language tag such as en or de-CH: it is not stored"
+	case CodeLost:
+		out.Message = "what became of this line is not known, since its record was damaged: import the file again to be sure"
 	case CodeNoUser:
 		out.Message = "there is no user with the old login: nobody got the new one"
 	case CodeUnreadable:

@@ -174,7 +174,10 @@ type Result struct {
 	ImportID chatadmin.ID
 	Counts   Counts
 	Warnings []string // of the file as a whole
-	Invited  int      // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
+	// Invitations says in a sentence who was invited, or where the link went that
+	// invites them and until when it works. "" before the import has ended.
+	Invitations string
+	Invited     int // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
 
 	file   []byte // SHA-256
 	set    settings
