@@ -25,10 +25,14 @@ const (
 // the quotes around it, and what keeps spreadsheets from running or changing it. A
 // cell that begins with an apostrophe for such a reason is taken as it stands.
 func cleaned(c column, cell string) (text string, m mark) {
-	cell = strings.TrimSpace(cell)
-	if plain(cell) {
+	if cell = strings.TrimSpace(cell); plain(cell) {
 		return unquoted(c, cell, 0)
 	}
+	return cleanedAll(c, cell)
+}
+
+// cleanedAll does the same for any trimmed cell.
+func cleanedAll(c column, cell string) (text string, m mark) {
 	literal := formula.Guarded(cell)
 	text = formula.Unguard(cell)
 	if !literal && strings.HasPrefix(text, "'") && special(c, strings.TrimLeft(text, "'")) {
@@ -90,15 +94,31 @@ func escaped(c column, text string) string {
 	return guarded
 }
 
-// plain reports whether a cell is ASCII, without what is taken off a cell, as nearly
-// all are.
+// plain reports whether nothing is to be taken off a cell, as of nearly all: it has
+// ASCII and single Latin letters alone, and nothing that guards a formula.
 func plain(cell string) bool {
-	for i := range len(cell) {
-		if c := cell[i]; c < ' ' || c > '~' || c == '\'' {
+	if cell == "" {
+		return true
+	}
+	if cell[0] == '=' || cell[0] == '\'' {
+		return false
+	}
+	apostrophe, risky := false, false
+	for i := 0; i < len(cell); i++ {
+		switch c := cell[i]; {
+		case c == '\'':
+			apostrophe = true
+		case c == '=' || c == '+' || c == '-' || c == '@':
+			risky = true
+		case c >= ' ' && c <= '~':
+		case c >= 0xc3 && c <= 0xc8 && i+1 < len(cell) && cell[i+1] >= 0x80 && cell[i+1] < 0xc0 &&
+			(i+2 == len(cell) || cell[i+2] < utf8.RuneSelf):
+			i++ // U+00C0 to U+023F: a letter, and no second one that could be decoded twice with it
+		default:
 			return false
 		}
 	}
-	return cell == "" || cell[0] != '='
+	return !apostrophe || !risky
 }
 
 // dropInvisible maps what nobody sees to nothing, and every line break and tab to
@@ -187,6 +207,9 @@ func unwrapped(s string) string {
 // isNull reports whether a cell holds nothing but what a program writes for nothing.
 // Null, Nan and None are names of people as well, in the case that names have.
 func isNull(s string) bool {
+	if len(s) > len("undefined") {
+		return false
+	}
 	switch s {
 	case "NULL", "null", "(null)", "<null>", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "None", "none", "NONE", "nil", "NIL", "undefined", "-", "--", "–", "—":
 		return true
@@ -203,10 +226,21 @@ var (
 // isRuined reports whether a spreadsheet has put something else in the place of the
 // value: an error, or a telephone number as a number of few digits.
 func isRuined(c column, s string) bool {
-	if strings.HasPrefix(s, "#") && errorValue.MatchString(s) {
-		return true
+	switch {
+	case s == "":
+		return false
+	case s[0] == '#':
+		return errorValue.MatchString(s)
+	case c != colMobile:
+		return false
 	}
-	return c == colMobile && strings.ContainsAny(s, "eE.,") && (exponential.MatchString(s) || floatingZero.MatchString(s))
+	for i := range len(s) {
+		switch s[i] {
+		case 'e', 'E', '.', ',':
+			return exponential.MatchString(s) || floatingZero.MatchString(s)
+		}
+	}
+	return false
 }
 
 // decodedTwice reports whether a text is what UTF-8 looks like when it is read as
