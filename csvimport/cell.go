@@ -94,31 +94,64 @@ func escaped(c column, text string) string {
 	return guarded
 }
 
-// plain reports whether nothing is to be taken off a cell, as of nearly all: it has
-// ASCII and single Latin letters alone, and nothing that guards a formula.
+// What bytes a text has, beside those of which nothing is to be taken off.
+const (
+	byteApostrophe uint8 = 1 << iota
+	byteRisky            // a cell that begins with it may be a formula
+	byteOther            // a control or the like, or part of a character that is not ASCII
+)
+
+var byteKinds = func() (kinds [256]uint8) {
+	for b := range kinds {
+		switch {
+		case b == '\'':
+			kinds[b] = byteApostrophe
+		case b == '=' || b == '+' || b == '-' || b == '@':
+			kinds[b] = byteRisky
+		case b < ' ' || b > '~':
+			kinds[b] = byteOther
+		}
+	}
+	return kinds
+}()
+
+// bytesOf says what kinds of bytes a text has.
+func bytesOf(s string) (kinds uint8) {
+	for i := range len(s) {
+		kinds |= byteKinds[s[i]]
+	}
+	return kinds
+}
+
+// plain reports whether nothing is to be taken off a trimmed cell, as of nearly
+// all: it has ASCII and single Latin letters alone, and nothing that guards a
+// formula.
 func plain(cell string) bool {
 	if cell == "" {
 		return true
 	}
-	if cell[0] == '=' || cell[0] == '\'' {
+	kinds := bytesOf(cell)
+	if kinds&byteOther != 0 && !onlyLetters(cell) || kinds&byteApostrophe != 0 && kinds&byteRisky != 0 {
 		return false
 	}
-	apostrophe, risky := false, false
+	return cell[0] != '=' && cell[0] != '\''
+}
+
+// onlyLetters reports whether what is not ASCII in a cell are letters from U+00C0
+// to U+023F, no two of them together: those could be text that was decoded twice.
+func onlyLetters(cell string) bool {
 	for i := 0; i < len(cell); i++ {
 		switch c := cell[i]; {
-		case c == '\'':
-			apostrophe = true
-		case c == '=' || c == '+' || c == '-' || c == '@':
-			risky = true
 		case c >= ' ' && c <= '~':
-		case c >= 0xc3 && c <= 0xc8 && i+1 < len(cell) && cell[i+1] >= 0x80 && cell[i+1] < 0xc0 &&
-			(i+2 == len(cell) || cell[i+2] < utf8.RuneSelf):
-			i++ // U+00C0 to U+023F: a letter, and no second one that could be decoded twice with it
-		default:
+		case c < 0xc3 || c > 0xc8 || i+1 == len(cell) || cell[i+1] < 0x80 || cell[i+1] >= 0xc0:
 			return false
+		case i+2 < len(cell) && cell[i+2] >= utf8.RuneSelf:
+			return false
+		default:
+			i++
 		}
 	}
-	return !apostrophe || !risky
+	return true
 }
 
 // dropInvisible maps what nobody sees to nothing, and every line break and tab to
@@ -204,10 +237,13 @@ func unwrapped(s string) string {
 	return s
 }
 
+// nullBegins are the first bytes of the words below.
+var nullBegins = [256]bool{'N': true, 'n': true, '(': true, '<': true, '#': true, 'u': true, '-': true, 0xe2: true}
+
 // isNull reports whether a cell holds nothing but what a program writes for nothing.
 // Null, Nan and None are names of people as well, in the case that names have.
 func isNull(s string) bool {
-	if len(s) > len("undefined") {
+	if len(s) == 0 || len(s) > len("undefined") || !nullBegins[s[0]] {
 		return false
 	}
 	switch s {
