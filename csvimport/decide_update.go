@@ -7,51 +7,21 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
+// update decides a row about an existing user.
 func (d *decider) update(r *row, is, holder *chatadmin.User, enabled access, v *verdict) {
 	u := *is
-	for _, f := range [...]struct {
-		col   column
-		cell  string
-		value *string
-	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
-		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone},
-		{colDepartment, r.Department, &u.Department}} {
-		switch {
-		case !d.header.has(f.col) || r.marks[f.col]&(markRuined|markDamaged) != 0: // what is damaged overwrites nothing
-		case f.cell != "" || d.ClearBlanks:
-			*f.value = f.cell
-		case *f.value != "":
-			v.blanks++
-		}
-	}
-	if r.NewEmail != "" && r.marks[colNewEmail]&markDamaged == 0 {
-		u.Email = r.NewEmail
-	}
+	d.texts(r, &u, v)
 	d.rename(r, is, holder, &u, v)
 	d.attributes(r, &u, v)
 	d.join(r, is, v)
 	if r.Name == "" && is.DisplayName == derivedName(is) {
 		u.DisplayName = "" // it follows the names it was derived from
 	}
-	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
-		if d.ClearBlanks {
-			u.Manager = ""
-		} else {
-			v.blanks++
-		}
-	}
 	d.kind(r, &u, v)
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
-	became := letterUpdated
-	if e := statusEvent(enabled, is.Status); e != 0 {
-		if now, err := chatadmin.Transition(u, e); err != nil {
-			v.fail(CodeForbidden, colEnabled, "")
-		} else if u, became = now, letterActivated; e == chatadmin.Deactivate {
-			became = letterDeactivated
-		}
-	}
+	became := d.status(&u, enabled, v)
 	v.write.Was = *is
 	if good := d.prepare(&u, v); v.failed() {
 		if !good || v.write.Changes() {
@@ -72,6 +42,53 @@ func (d *decider) update(r *row, is, holder *chatadmin.User, enabled access, v *
 	if v.renames && !v.failed() {
 		v.warn(CodeNewLogin, colNewLogin)
 	}
+}
+
+// texts gives u what the row says in cells of the store's own columns.
+func (d *decider) texts(r *row, u *chatadmin.User, v *verdict) {
+	for _, f := range [...]struct {
+		col   column
+		cell  string
+		value *string
+	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
+		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone},
+		{colDepartment, r.Department, &u.Department}} {
+		switch {
+		case !d.header.has(f.col) || r.marks[f.col]&(markRuined|markDamaged) != 0: // what is damaged overwrites nothing
+		case f.cell != "" || d.ClearBlanks:
+			*f.value = f.cell
+		case *f.value != "":
+			v.blanks++
+		}
+	}
+	if r.NewEmail != "" && r.marks[colNewEmail]&markDamaged == 0 {
+		u.Email = r.NewEmail
+	}
+	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
+		if d.ClearBlanks {
+			u.Manager = ""
+		} else {
+			v.blanks++
+		}
+	}
+}
+
+// status gives u the access that the row asks for, and returns the letter of a
+// row that does so.
+func (d *decider) status(u *chatadmin.User, enabled access, v *verdict) letter {
+	e := statusEvent(enabled, u.Status)
+	if e == 0 {
+		return letterUpdated
+	}
+	now, err := chatadmin.Transition(*u, e)
+	if err != nil {
+		v.fail(CodeForbidden, colEnabled, "")
+		return letterUpdated
+	}
+	if *u = now; e == chatadmin.Deactivate {
+		return letterDeactivated
+	}
+	return letterActivated
 }
 
 // derivedName is the display name of a user to whom none was given.

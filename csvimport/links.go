@@ -152,22 +152,12 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		rows[u.ID] = l.row
 		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
 	}
-	for {
-		err := w.WriteUsers(ctx, KindImport, writes)
-		var bad *chatadmin.ManagerError
-		if err == nil {
-			break
-		}
-		if !errors.As(err, &bad) {
-			return err
-		}
-		writes = slices.DeleteFunc(writes, func(x chatadmin.UserWrite) bool { // nothing was written
-			if !slices.Contains(bad.Users, x.Was.ID) {
-				return false
-			}
-			again = append(again, rows[x.Was.ID])
-			return true
-		})
+	written, refused, err := writeLinks(ctx, w, writes)
+	if err != nil {
+		return err
+	}
+	for _, id := range refused {
+		again = append(again, rows[id])
 	}
 	slices.Sort(again)
 	room := min(len(again), mostAgain-len(at.Again))
@@ -178,9 +168,31 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		}
 		lost.Warnings += int64(len(rows))
 	}
-	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || len(writes) > 0
+	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || written > 0
 	run.Data.At, run.Data.Counts = at, run.Data.Counts.plus(lost)
 	return nil
+}
+
+// writeLinks writes users with their new managers, but for those who cannot have
+// them.
+func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserWrite) (written int, refused []chatadmin.ID, err error) {
+	for {
+		err := w.WriteUsers(ctx, KindImport, writes)
+		var bad *chatadmin.ManagerError
+		if err == nil {
+			return len(writes), refused, nil
+		}
+		if !errors.As(err, &bad) {
+			return 0, nil, err
+		}
+		writes = slices.DeleteFunc(writes, func(x chatadmin.UserWrite) bool { // nothing was written
+			if !slices.Contains(bad.Users, x.Was.ID) {
+				return false
+			}
+			refused = append(refused, x.Was.ID)
+			return true
+		})
+	}
 }
 
 // warn adds a warning about the manager to what became of rows, which are in file order.

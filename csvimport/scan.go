@@ -172,45 +172,10 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	}
 	c := chunk{}
 	for i := range rows {
-		e := &rows[i]
-		k := sc.keys[i]
-		is := view.of(e)
-		first, firstNew := place{}, place{row: uint32(base + i)}
-		if e.bad == nil && e.loginKey != "" {
-			first = sc.index.claim(k, base+i, e.line)
-			if e.newKey != "" && e.newKey != e.loginKey {
-				firstNew = sc.index.claimNew(sc.index.key(e.newKey), base+i)
-			}
-		}
-		v := &sc.verdict
-		if done != nil {
-			v.reset()
-			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
-		} else {
-			sc.decider.row(e, view, first, firstNew, base+i, v)
-			if is != nil && written(v.letter) {
-				_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
-			}
-			for _, g := range v.joins {
-				_, _ = sc.decisions.Write([]byte(g))
-			}
-		}
-		sc.index.letters = append(sc.index.letters, v.letter)
-		sc.counts.KeptBlanks += int64(v.blanks)
-		damaged := false
-		for _, n := range v.notes {
-			damaged = damaged || n.Code == CodeDamaged
+		sc.decideRow(&rows[i], i, base+i, view, done)
+		for _, n := range sc.verdict.notes {
 			n.Row = i
 			c.Notes.add(n)
-		}
-		if damaged {
-			sc.damaged++
-		}
-		if e.newKey != "" && e.newKey != e.loginKey && is != nil && (written(v.letter) || v.letter == letterUnchanged) {
-			k = sc.renamed(e, is)
-		}
-		if v.link {
-			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
 	}
 	if c.Notes.pack(); done != nil {
@@ -218,6 +183,41 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	}
 	sc.chunks = append(sc.chunks, c)
 	return nil
+}
+
+// decideRow decides one row: the ith of its batch, and the one with number row.
+func (sc *scanner) decideRow(e *entry, i, row int, view users, done *chunk) {
+	k, is, v := sc.keys[i], view.of(e), &sc.verdict
+	first, firstNew := place{}, place{row: uint32(row)}
+	if e.bad == nil && e.loginKey != "" {
+		first = sc.index.claim(k, row, e.line)
+		if e.newKey != "" && e.newKey != e.loginKey {
+			firstNew = sc.index.claimNew(sc.index.key(e.newKey), row)
+		}
+	}
+	if done != nil {
+		v.reset()
+		v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
+	} else {
+		sc.decider.row(e, view, first, firstNew, row, v)
+		if is != nil && written(v.letter) {
+			_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
+		}
+		for _, g := range v.joins {
+			_, _ = sc.decisions.Write([]byte(g))
+		}
+	}
+	sc.index.letters = append(sc.index.letters, v.letter)
+	sc.counts.KeptBlanks += int64(v.blanks)
+	if slices.ContainsFunc(v.notes, func(n note) bool { return n.Code == CodeDamaged }) {
+		sc.damaged++
+	}
+	if e.newKey != "" && e.newKey != e.loginKey && is != nil && (written(v.letter) || v.letter == letterUnchanged) {
+		k = sc.renamed(e, is)
+	}
+	if v.link {
+		sc.link(row, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
+	}
 }
 
 // renamed notes the two logins of a user, and returns the key of the one that the
