@@ -115,10 +115,20 @@ func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID,
 	if d == nil {
 		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
 		if errors.Is(err, chatadmin.ErrDamaged) { // it may lead to a pending wipe
+			r.unread(ctx, err)
 			return false, nil
 		}
 		return err == nil && left == nil, err
 	}
 	known, bad := decodeData(d)
-	return bad == nil && known.Reasons&^Wiped == 0, nil
+	if bad != nil {
+		r.unread(ctx, bad)
+		return false, nil
+	}
+	return known.Reasons&^Wiped == 0, nil
+}
+
+// unread logs why somebody may not sign in with a device.
+func (r *Registry) unread(ctx context.Context, err error) {
+	r.admin.Options().Logger.WarnContext(ctx, "a sign-in is refused, since what is kept of its device cannot be read; repair it", "error", err)
 }

@@ -125,7 +125,10 @@ func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes [
 	if len(keys) == 0 {
 		return nil
 	}
-	return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
+	return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+		if st.Lost {
+			t.admin.Options().Logger.WarnContext(ctx, "the two-factor state of a user cannot be read, and is lost; reset it", "domain", w.Domain.ID, "user", user)
+		}
 		st.Challenges, st.Remembered = nil, nil
 		// although there may be nothing to end: the revision moves, and an Ask
 		// that has read the user as they were loses against it
