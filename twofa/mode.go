@@ -46,6 +46,7 @@ type Blocker struct {
 // codes.
 type BlockedError struct{ Blockers []Blocker }
 
+// Error implements error.
 func (e *BlockedError) Error() string {
 	texts := make([]string, len(e.Blockers))
 	for i, b := range e.Blockers {
