@@ -17,9 +17,9 @@ type Session struct {
 	Generation           int64
 }
 
-// Authorize reports whose request carries a session token, the plain text of
-// Registered.Token. It stands in front of every request of a device, and costs
-// one indexed read and no write.
+// Authorize returns the device, and its user, to which a session token belongs:
+// the plain text of Registered.Token. It stands in front of every request of a
+// device, and costs one indexed read and no write.
 //
 // It returns ErrRefused if the device is not let in; any other error comes from
 // the store, and refuses the request too. A change of the device's state or of
