@@ -37,12 +37,29 @@ func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	u, _, _, err := invited(ctx, a.store, &set, t, a.Now(), Pending)
+	u, _, _, err := invited(ctx, a.store, &set, t, a.linkAge(a.Now()), Pending)
 	return u, err
 }
 
+// linkAge tells which links have expired at a time; the zero linkAge lets all
+// of them work.
+type linkAge struct{ now, latest time.Time }
+
+func (a *Admin) linkAge(now time.Time) linkAge {
+	return linkAge{now, now.Add(a.o.InvitationLife + linkSkew)}
+}
+
+// linkSkew is how much later than now allows a link may expire. One that
+// expires later still was made by a clock that was wrong, or when links lived
+// longer, and nobody knows for how long it has been around.
+const linkSkew = 24 * time.Hour
+
+func (a linkAge) over(expires time.Time) bool {
+	return !a.now.IsZero() && (!a.now.Before(expires) || expires.After(a.latest))
+}
+
 // invited finds the user, who must be in one of some states, and the invitation that a token belongs to.
-func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Time, in ...Status) (User, Invitation, Record, error) {
+func invited(ctx context.Context, r Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Invitation, Record, error) {
 	fail := func(err error) (User, Invitation, Record, error) { return User{}, Invitation{}, Record{}, err }
 	rs, err := r.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
 	if err != nil {
@@ -61,7 +78,7 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Tim
 		return fail(err)
 	case !t.Matches(PurposeInvitation, inv.Hash):
 		return fail(ErrLink)
-	case !now.Before(inv.Expires):
+	case age.over(inv.Expires):
 		return fail(ErrLinkExpired)
 	}
 	return us[0], inv, rs[0], nil
@@ -71,6 +88,9 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, now time.Tim
 // link up. Of many calls at once one runs setPassword; the others are ErrLinkBusy or ErrLink. If setPassword fails the link goes on working. It has a minute;
 // its own store need not know of this one: if the process dies or the store fails after it, the link works again in a minute, and the password is set once more. Only the host can call it.
 func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
+	if setPassword == nil {
+		return User{}, missing("a function that sets the password")
+	}
 	t, err := ParseToken(token)
 	if err != nil {
 		return User{}, err
@@ -103,7 +123,7 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
 	var u User
 	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		user, inv, rec, err := invited(ctx, w, &w.Settings, t, w.now, Pending)
+		user, inv, rec, err := invited(ctx, w, &w.Settings, t, s.admin.linkAge(w.now), Pending)
 		if err != nil {
 			return err
 		}
@@ -130,14 +150,11 @@ func linkError(err error) error {
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
 	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		// Setting the password was begun in time, even if the link has expired since, and may have signed them in.
-		_, inv, rec, err := invited(ctx, w, &w.Settings, t, time.Time{}, Pending, Active)
+		inv, rec, ended, err := w.claimed(ctx, t, claim)
 		if err != nil {
 			return err
 		}
-		if inv.Claim != claim {
-			return ErrLinkBusy
-		}
+		began := inv.Claimed
 		inv.Claim, inv.Claimed = "", time.Time{}
 		if used {
 			inv.State, inv.Hash = InvitationUsed, nil
@@ -145,9 +162,36 @@ func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) erro
 		if err := w.putInvitation(ctx, inv, rec); err != nil || !used {
 			return err
 		}
+		if !ended { // the host keeps passwords itself; whom it has signed in since stays so
+			if err := w.End(ctx, CausePassword, began, t.Subject); err != nil {
+				return err
+			}
+		}
 		w.Record(KindUserAccept, []ID{t.Subject}, nil, nil)
 		return nil
 	}))
+}
+
+// claimed finds the invitation whose link a claim is about to use up. ended
+// reports that setting the password has done that already, and has ended what
+// goes with it.
+func (w *Work) claimed(ctx context.Context, t Token, claim ID) (inv Invitation, rec Record, ended bool, err error) {
+	rs, err := w.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
+	if err != nil {
+		return inv, rec, false, err
+	}
+	if len(rs) > 0 {
+		if inv, err := decodeInvitation(rs[0]); err == nil && inv.State == InvitationUsed && inv.Claim == claim {
+			return inv, rs[0], true, nil
+		}
+	}
+	// Setting the password was begun in time, even if the link has expired
+	// since, and may have signed the user in.
+	_, inv, rec, err = invited(ctx, w, &w.Settings, t, linkAge{}, Pending, Active)
+	if err == nil && inv.Claim != claim {
+		err = ErrLinkBusy
+	}
+	return inv, rec, false, err
 }
 
 func (w *Work) putInvitation(ctx context.Context, inv Invitation, rec Record) error {

@@ -24,6 +24,7 @@ type Admin struct {
 
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
+	onEnd         []EndFunc
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
 	damageable    []damageSource
 	runKinds      map[string]runKind
@@ -76,6 +77,8 @@ type Extension struct {
 	OnUserChange UserChangeFunc
 	// OnGroupDelete runs in the transaction that begins the deletion of groups.
 	OnGroupDelete GroupDeleteFunc
+	// OnEnd runs in each transaction that ends what users have obtained.
+	OnEnd EndFunc
 	// OnGrant runs in the transaction that grants access to users, at most MaxBatch.
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
@@ -96,6 +99,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.OnGroupDelete != nil {
 		a.onGroupDelete = append(a.onGroupDelete, e.OnGroupDelete)
+	}
+	if e.OnEnd != nil {
+		a.onEnd = append(a.onEnd, e.OnEnd)
 	}
 	if e.OnGrant != nil {
 		a.onGrant = append(a.onGrant, e.OnGrant)
@@ -139,12 +145,17 @@ type Intent struct {
 // HostActor stands for the host application in audit events.
 const HostActor ID = "host"
 
-// New returns the library over a store. o may be nil.
+// New returns the library over a store. o may be nil. Without a store every
+// call is ErrInvalid.
 func New(store Store, o *Options) *Admin {
+	if store == nil {
+		store = noStore{}
+	}
 	a := &Admin{store: guard(store)}
 	if o != nil {
 		a.o = *o
 	}
+	a.o.OnUserChange = slices.DeleteFunc(slices.Clone(a.o.OnUserChange), func(f UserChangeFunc) bool { return f == nil })
 	if a.o.Now == nil {
 		a.o.Now = time.Now
 	}

@@ -25,8 +25,9 @@ const (
 	KindUserGrant      = "user.grant"
 	KindUserRole       = "user.role"
 	KindUserInvite     = "user.invite"
-	KindUserResend     = "user.resend" // a new activation link was asked for
-	KindUserAccept     = "user.accept" // the user has set their first password by the link
+	KindUserResend     = "user.resend"   // a new activation link was asked for
+	KindUserAccept     = "user.accept"   // the user has set their first password by the link
+	KindUserPassword   = "user.password" // a password was set or reset
 	KindGroupCreate    = "group.create"
 	KindGroupEdit      = "group.edit"
 	KindGroupDefault   = "group.default"

@@ -35,7 +35,7 @@ func TestAudit(t *testing.T) {
 			_, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title, LastName: &none})
 			return err
 		},
-			[]chatadmin.ID{u.ID}, []chatadmin.FieldChange{{"last_name", "Smith", ""}, {"title", "", "Head"}}, nil},
+			[]chatadmin.ID{u.ID}, []chatadmin.FieldChange{{"last_name", "Smith", ""}, {"name", "Ann Smith", "Ann"}, {"title", "", "Head"}}, nil},
 		{chatadmin.KindUserRole, func() error { _, err := w.s.AssignRole(ctx, "Clerk", u.ID); return err },
 			[]chatadmin.ID{u.ID}, []chatadmin.FieldChange{{"role", "member", "clerk"}}, nil},
 		{chatadmin.KindUserDeny, func() error { _, err := w.s.DenyAccess(ctx, u.ID); return err },

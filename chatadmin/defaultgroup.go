@@ -13,12 +13,12 @@ func (s *Settings) joins(u *User) bool {
 	return u.ID != "" && !u.Deleting && slices.Contains(joinStatuses(), u.Status) && slices.Contains(s.joinKinds(), u.Kind)
 }
 
-// meant reports whether the default groups are for users such as u, whatever their
-// status.
+// meant reports whether the default groups are for users such as u, whatever
+// their status.
 func (s *Settings) meant(u *User) bool { return slices.Contains(s.joinKinds(), u.Kind) }
 
-// leaves reports whether u leaves the default groups by a change: who was meant by
-// them and is not any more. Deactivated users keep their groups.
+// leaves reports whether u leaves the default groups by a change: who was meant
+// by them and is not any more. Deactivated users keep their groups.
 func (s *Settings) leaves(was, now *User) bool {
 	return was.ID != "" && s.meant(was) && !s.meant(now) && !now.Deleting
 }
@@ -82,8 +82,8 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 	return flush()
 }
 
-// leaveDefaultGroups takes users out of every default group, with one event for each
-// group that somebody was in.
+// leaveDefaultGroups takes users out of every default group, with one event for
+// each group that somebody was in.
 func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
@@ -104,7 +104,8 @@ func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
 	}
 }
 
-// leaveGroup takes those of at most MaxBatch users out of a group who are in it.
+// leaveGroup takes those of at most MaxBatch users out of a group who are in
+// it.
 func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
 	pairs := make([]Pair, len(users))
 	for i, u := range users {

@@ -20,14 +20,19 @@
 //
 // # Who may do what
 //
-// A call needs the permission in its line, held by the actor's role at the moment of the call (a long job asks again at each step). Domain admins have all of them,
-// members have groups.create, custom roles have what [Scope.SetRole] gave them, the host has all. Nobody grants a role above their own, and nobody acts on a
-// user whose role stands above theirs. An ID of another domain behaves like one that does not exist.
+// A call needs the permission in its line, held by the actor's role at the moment of
+// the call (a long job asks again at each step). Domain admins have all of them,
+// members have groups.create (guests only where the domain says so), custom roles have
+// what [Scope.SetRole] gave them, the host has all. Nobody grants a role above their
+// own. Nobody acts on a user whose level is above theirs, or who has a permission that
+// they lack: see [Settings.MayActOn]. An ID of another domain behaves like one that
+// does not exist, and so does a user who is being deleted, except for actors with
+// users.delete.
 //
 //	users.read      User (but of oneself), UserByLogin, Users, Invitation, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
 //	users.create    CreateUser
 //	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation
-//	users.access    DenyAccess, GrantAccess
+//	users.access    DenyAccess, GrantAccess; signin.Gate's Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup; Run, Runs, ResumeRun, TakeOverRun, CancelRun for such runs, and for others their permission
 //	users.import    csvimport.Make, Apply, Run, Resume, Held, Release (users.create too, and users.edit in update mode)
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
@@ -41,8 +46,32 @@
 // Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
 // What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations, Invited, AcceptInvitation, Keep, ReleaseBlobs, RefusedBlobs and ForgetBlobs are methods of Admin: only the host
+// CreateDomain, Domains, DeliverEvents, SendInvitations, SendNotices, Invited, AcceptInvitation, PasswordChanged, Keep, ReleaseBlobs, RefusedBlobs, ForgetBlobs, RepairPolicy, RepairSettings and Work are methods of Admin: only the host
 // can call them.
+//
+// # Which change ends what
+//
+// What somebody has obtained does not outlive the change that should end it.
+// [Cause.Consequences] is the one table, and every package follows it in the
+// transaction of the change. "rests" means: refused as long as the domain is
+// suspended. Sessions are the host's, see package signin.
+//
+//	change                                   sessions  remembered  challenges  links  devices
+//	password set or reset                    end       end         end         end    signed out
+//	second factor reset                      end       end         end         -      -
+//	two-factor authentication switched on    end       end         end         -      -
+//	address changed                          end       end         end         end    signed out
+//	login changed                            end       end         end         end    signed out
+//	role lowered                             end       end         end         -      -
+//	network user turned guest                end       end         end         -      -
+//	access denied                            end       end         end         end    disabled
+//	deactivated                              end       end         end         end    disabled
+//	deleted                                  end       end         end         end    wiped
+//	domain suspended                         end       rests       rests       rests  refused
+//
+// A lock ends nothing, or everybody who knows a login could sign its owner out.
+// A role whose permissions change ends nothing: each call asks for them anew. An
+// address or login in another case is no other one.
 //
 // # What the storage contract is for
 //

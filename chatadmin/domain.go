@@ -2,6 +2,7 @@ package chatadmin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 )
 
 // NewDomain is a domain to be created, with its first admin.
@@ -27,23 +29,8 @@ type NewDomain struct {
 // CreateDomain creates a domain with its first admin, who is invited as CreateUser invites, and the two shipped default groups: one for everybody, and one in which only admins post.
 // Only the host can do this.
 func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, error) {
-	if n.Name == "" || len(n.Name) > maxText || !visible(n.Name) {
-		return Domain{}, User{}, fmt.Errorf("a domain's name has 1 to %d bytes and no control characters: %w", maxText, ErrInvalid)
-	}
-	set, err := NewSettings(n.Preset)
+	set, boss, err := a.checkNewDomain(&n)
 	if err != nil {
-		return Domain{}, User{}, err
-	}
-	if n.Subscription != (Subscription{}) {
-		set.Subscription = n.Subscription
-	}
-	if n.Settings != nil {
-		n.Settings(&set)
-	}
-	if err := set.check(); err != nil {
-		return Domain{}, User{}, err
-	}
-	if err := a.checkPolicies(set.Policies, nil); err != nil {
 		return Domain{}, User{}, err
 	}
 	s := a.AsHost(a.NewID())
@@ -64,12 +51,7 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 		if err := w.shipGroups(ctx, groupIDs, n.DefaultGroups); err != nil {
 			return err
 		}
-		n.Admin.Role, n.Admin.Kind = RoleAdmin, Network
-		u, err := w.newUser(userID, n.Admin)
-		if err != nil {
-			return err
-		}
-		writes := []UserWrite{{Now: u}}
+		writes := []UserWrite{{Now: boss.As(userID, "")}}
 		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
 			return err
 		}
@@ -99,6 +81,50 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	}
 }
 
+// checkNewDomain says all that is wrong with a domain to be created, and
+// returns its settings and its first admin.
+func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
+	var wrong faults
+	if Fold(n.Name) == "" || len(n.Name) > maxText || !visible(n.Name) {
+		wrong.add("domain_name", n.Name, CodeBadText, "a domain's name has 1 to %d bytes and no control characters", maxText)
+	}
+	set, err := NewSettings(n.Preset)
+	if err != nil {
+		wrong.add("preset", string(n.Preset), CodeBadPreset, "choose officechat, eschat or engage")
+		set = Settings{State: DomainActive, Subscription: Subscription{Plan: Enterprise, Annual: true}} // to check the rest by
+	}
+	if n.Subscription != (Subscription{}) {
+		set.Subscription = n.Subscription
+	}
+	if n.Settings != nil {
+		n.Settings(&set)
+	}
+	wrong = append(wrong, set.faults()...)
+	wrong = append(wrong, a.checkPolicies(set.Policies, nil)...)
+	for i, name := range n.DefaultGroups {
+		if n.DefaultGroups[i] = cmp.Or(name, shippedNames[i]); !groupName(n.DefaultGroups[i]) {
+			wrong.add("default_groups", name, CodeBadText, "a group's name has 1 to %d bytes and no control characters", maxText)
+		}
+	}
+	if Fold(n.DefaultGroups[0]) == Fold(n.DefaultGroups[1]) {
+		wrong.add("default_groups", n.DefaultGroups[1], CodeTaken, "the two default groups need two names")
+	}
+	n.Admin.Role, n.Admin.Kind = RoleAdmin, Network
+	u, err := n.Admin.user("", "")
+	if err != nil {
+		return Settings{}, PreparedUser{}, err
+	}
+	if n.Admin.Manager != "" {
+		wrong.add("manager", n.Admin.Login, CodeBadManager, noSuchManager)
+	}
+	boss, faults := set.Prepare(u)
+	return set, boss, wrongFields(append(wrong, faults...))
+}
+
+// shippedNames are the default groups that a domain ships with: one for
+// everybody, and one in which only admins post.
+var shippedNames = [2]string{"All Of Us", "Admin Announcements"}
+
 func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
 	was, before := d.Rev, len(d.Data)
 	var err error
@@ -116,7 +142,6 @@ func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, e
 }
 
 func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error {
-	standard := [2]string{"All Of Us", "Admin Announcements"}
 	posting := [2]Posting{EverybodyPosts, AdminsPost}
 	rev, err := w.NextRev()
 	if err != nil {
@@ -125,9 +150,6 @@ func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error
 	groups := make([]Change[Group], 2)
 	for i, id := range ids {
 		g := Group{ID: id, Domain: w.scope.domain, Rev: rev, Default: true, Shipped: true}
-		if names[i] == "" {
-			names[i] = standard[i]
-		}
 		if err := g.rename(names[i]); err != nil {
 			return err
 		}
@@ -161,10 +183,11 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	}
 }
 
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the state,
-// the subscription and the modules are the host's to change. Roles have calls of
-// their own, and so have the policies of the library's packages and of others that
-// said so in Extension.Policy. Settings of more than MaxSettings are ErrInvalid.
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the
+// state, the subscription and the modules are the host's to change. Roles have
+// calls of their own, and so have the policies of the library's packages and of
+// others that said so in Extension.Policy. Settings of more than MaxSettings
+// are ErrInvalid.
 func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
 	if f == nil {
 		return Settings{}, missing("a function that changes the settings")
@@ -197,10 +220,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
 			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)
 		}
-		if err := set.check(); err != nil {
-			return err
-		}
-		if err := s.admin.checkPolicies(set.Policies, w.Settings.Policies); err != nil {
+		if err := wrongFields(append(set.faults(), s.admin.checkPolicies(set.Policies, w.Settings.Policies)...)); err != nil {
 			return err
 		}
 		before, err := json.Marshal(w.Settings)
@@ -214,6 +234,11 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		d, err := w.putDomain(ctx, w.Domain, set)
 		if err != nil {
 			return err
+		}
+		if w.Settings.State == DomainActive && set.State != DomainActive {
+			if err := w.End(ctx, CauseDomainSuspended, time.Time{}); err != nil {
+				return err
+			}
 		}
 		if diff == nil {
 			diff = change("settings", string(before), string(d.Data))
@@ -233,7 +258,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
 	r.ID = Fold(r.Name)
 	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {
-		if err := r.check(); err != nil {
+		if err := wrongFields(r.faults()); err != nil {
 			return nil, err
 		}
 		if err := w.mayGrant(r); err != nil {

@@ -69,7 +69,7 @@ func ExampleScope_ApplyDefaultGroup() {
 func ExampleFieldErrors() {
 	ctx := context.Background()
 	s := exampleDomain(ctx)
-	_, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "not an address", Title: "Head\nof Sales"})
+	_, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "not an address", Title: "Head\nof Sales", Manager: "nobody"})
 	var wrong *chatadmin.FieldErrors
 	if errors.As(err, &wrong) {
 		for _, f := range wrong.Fields {
@@ -78,6 +78,8 @@ func ExampleFieldErrors() {
 	}
 	// Output:
 	// title bad_text
+	// email bad_email
+	// manager bad_manager
 }
 
 // The audit log of one user.

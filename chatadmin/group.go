@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 )
 
@@ -36,14 +35,19 @@ func (g Group) Settings() (GroupSettings, error) {
 // rename sets the name and its key.
 func (g *Group) rename(name string) error {
 	key := Fold(name)
-	if key == "" || len(name) > maxText || !visible(name) {
+	if !groupName(name) {
 		return &FieldError{"name", Cut(name), CodeBadText, fmt.Sprintf("a group's name has 1 to %d bytes and no control characters", maxText)}
 	}
 	g.Name, g.NameKey = name, key
 	return nil
 }
 
-// CreateGroup creates a group with the actor as its creator, first member and admin; the host's groups have no creator and no member. It needs PermGroupCreate.
+func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxText && visible(name) }
+
+// CreateGroup creates a group with the actor as its creator, first member and
+// admin; the host's groups have no creator and no member. Its name is unique in
+// the domain, as logins are: one that another group has is ErrExists. It needs
+// PermGroupCreate.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
@@ -54,6 +58,9 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 		}
 		g = Group{ID: id, Domain: s.domain, Rev: rev, Creator: w.Actor.ID}
 		if err := g.rename(name); err != nil {
+			return err
+		}
+		if err := w.claimGroupName(ctx, &g); err != nil {
 			return err
 		}
 		if err := noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: g}})); err != nil {
@@ -74,11 +81,21 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	return g, nil
 }
 
-// RenameGroup changes a group's name, nothing else: a shipped or default group stays what it is. It needs PermGroups or to be an admin of the group.
+// RenameGroup changes a group's name, nothing else: a shipped or default group
+// stays what it is. A name that another group has is ErrExists. It needs
+// PermGroups or to be an admin of the group.
 func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
-	return s.changeGroup(ctx, KindGroupEdit, group, func(g *Group) ([]FieldChange, error) {
-		was := g.Name
-		return change("name", was, name), g.rename(name)
+	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Work, g *Group) ([]FieldChange, error) {
+		was := *g
+		if err := g.rename(name); err != nil {
+			return nil, err
+		}
+		if g.NameKey != was.NameKey {
+			if err := w.claimGroupName(ctx, g); err != nil {
+				return nil, err
+			}
+		}
+		return change("name", was.Name, name), nil
 	})
 }
 
@@ -87,7 +104,7 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 	if p != EverybodyPosts && p != AdminsPost {
 		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
 	}
-	return s.changeGroup(ctx, KindGroupEdit, group, func(g *Group) ([]FieldChange, error) {
+	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Work, g *Group) ([]FieldChange, error) {
 		set, err := g.Settings()
 		if err != nil {
 			return nil, err
@@ -100,13 +117,13 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 }
 
 // changeGroup changes one group that the actor administers; f returns what it changed, nothing for nothing.
-func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(*Group) ([]FieldChange, error)) (Group, error) {
+func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(context.Context, *Work, *Group) ([]FieldChange, error)) (Group, error) {
 	var g Group
 	err := s.Change(ctx, Op{Kind: kind, Fence: Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
 		if g, err = w.administered(ctx, group); err != nil {
 			return err
 		}
-		return w.writeGroup(ctx, kind, &g, f)
+		return w.writeGroup(ctx, kind, &g, func(g *Group) ([]FieldChange, error) { return f(ctx, w, g) })
 	})
 	if err != nil {
 		return Group{}, err
@@ -179,32 +196,4 @@ func (s *Scope) viewGroup(ctx context.Context, id ID) error {
 		err = require(role, PermUsersRead)
 	}
 	return err
-}
-
-// Groups lists groups by name; q.Domain is set by the scope. It needs PermUsersRead.
-func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
-	q.Domain = s.domain
-	return each(ctx, s, s.holds(PermUsersRead), q, Reader.ListGroups)
-}
-
-// Members lists who is in a group, by user ID. Every member may; others need PermUsersRead.
-func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
-	return each(ctx, s, func(ctx context.Context) error { return s.viewGroup(ctx, group) }, MemberQuery{Domain: s.domain, Group: group}, Reader.ListMemberships)
-}
-
-// GroupsOf lists in which groups a user is, by group ID. It needs PermUsersRead, but for oneself.
-func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, error] {
-	need := PermUsersRead
-	if user == s.actor {
-		need = ""
-	}
-	return each(ctx, s, s.holds(need), MemberQuery{Domain: s.domain, User: user}, Reader.ListMemberships)
-}
-
-// CountMembers counts who is in a group. Every member may; others need PermUsersRead.
-func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
-	if err := s.viewGroup(ctx, group); err != nil {
-		return 0, err
-	}
-	return s.admin.store.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group})
 }

@@ -1,6 +1,7 @@
 package chatadmin_test
 
 import (
+	"context"
 	"reflect"
 	"slices"
 	"testing"
@@ -45,7 +46,7 @@ func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 		})
 	}
 	for _, mode := range []chatadmin.Mode{chatadmin.Shared, chatadmin.Exclusive} {
-		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, nil)
+		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Work) error { return nil })
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
 }

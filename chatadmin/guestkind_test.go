@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// turn are the ways in which the kind of users changes: all of them write users by
-// Work.WriteUsers, as an import does.
+// turn are the ways in which the kind of users changes: all of them write users
+// by Work.WriteUsers, as an import does.
 func turn() map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {
 	return map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error{
 		"EditUser": func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {
@@ -42,8 +42,8 @@ func turn() map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) 
 	}
 }
 
-// A network user who is turned into a guest leaves the default groups in the same
-// transaction, and comes back to them with their kind.
+// A network user who is turned into a guest leaves the default groups in the
+// same transaction, and comes back to them with their kind.
 func TestTurnedGuestLeavesDefaultGroups(t *testing.T) {
 	for name, change := range turn() {
 		for _, guests := range []bool{false, true} {
@@ -97,8 +97,8 @@ func has(ids []chatadmin.ID, id chatadmin.ID) bool {
 	return false
 }
 
-// A guest in a default group that is not for guests, such as one from before the
-// policy changed, is not stuck in it.
+// A guest in a default group that is not for guests, such as one from before
+// the policy changed, is not stuck in it.
 func TestGuestIsNotStuck(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsInDefaultGroups = true; return nil })

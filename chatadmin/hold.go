@@ -62,7 +62,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	// Exclusive: each batch of a deletion is behind the shared fence, and has seen the hold, or was committed before it.
 	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
 		if h.User != "" {
-			if _, err := w.usersInOrder(ctx, []ID{h.User}); err != nil {
+			if _, err := w.anyUsersInOrder(ctx, []ID{h.User}); err != nil {
 				return err
 			}
 		} else if _, err := w.group(ctx, h.Group); err != nil {

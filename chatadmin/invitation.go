@@ -1,6 +1,7 @@
 package chatadmin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -43,6 +44,7 @@ const (
 	PurposeInvitation = "invitation"
 	inviteBatch       = 50 // mails between two transactions: so many at most are in doubt after a crash
 	maxTries          = 8
+	longestRetry      = time.Minute << maxTries // until an invitation is tried again
 )
 
 func invitationKey(domain, user ID) Key {
@@ -93,8 +95,11 @@ func (w *Work) queueInvitations(ctx context.Context, users []User, release strin
 	return len(changes), w.PutRecords(ctx, changes)
 }
 
-// endInvitations ends the invitations of users: their links are dead.
-func (w *Work) endInvitations(ctx context.Context, users []ID) error {
+// endLinks ends the links of users. For those in all, who have lost access or
+// changed their address, the invitation ends with its link. For the others an
+// invitation that waits to be sent gets a link then, and one whose link sets a
+// password just now is used up by it.
+func (w *Work) endLinks(ctx context.Context, users []ID, all map[ID]bool) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -106,13 +111,40 @@ func (w *Work) endInvitations(ctx context.Context, users []ID) error {
 	if err != nil {
 		return err
 	}
-	changes := make([]Change[Record], len(rs))
-	for i, r := range rs {
-		if changes[i], err = endInvitation(r); err != nil {
+	var changes []Change[Record]
+	for _, r := range rs {
+		end := w.endLink
+		if all[ID(r.ID)] {
+			end = endInvitation
+		}
+		c, err := end(r)
+		if err != nil {
 			return err
+		}
+		if c.Delete || !bytes.Equal(c.Row.Data, r.Data) {
+			changes = append(changes, c)
 		}
 	}
 	return w.PutRecords(ctx, changes)
+}
+
+// endLink ends the link of an invitation alone.
+func (w *Work) endLink(r Record) (Change[Record], error) {
+	inv, err := decodeInvitation(r)
+	switch {
+	case err != nil:
+		return endInvitation(r)
+	case len(inv.Hash) == 0:
+		return Change[Record]{Row: r}, nil // there is none
+	case inv.State == InvitationQueued:
+		inv.Hash = nil
+	case inv.Claim != "" && lasts(inv.Claimed, claimLife, w.now):
+		inv.State, inv.Hash = InvitationUsed, nil
+	default:
+		return endInvitation(r)
+	}
+	rec, err := inv.record(r, r.Due)
+	return Change[Record]{Row: rec, Was: r.Rev}, err
 }
 
 // endInvitation deletes an invitation, or leaves of it what keeps its release from inviting the user twice.
@@ -135,7 +167,11 @@ func decodeInvitation(r Record) (Invitation, error) {
 
 // Invitation reads the invitation of a user. It needs PermUsersRead.
 func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
-	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
+	_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)
+	if err == nil {
+		err = s.seen(ctx, role, user)
+	}
+	if err != nil {
 		return Invitation{}, err
 	}
 	rs, err := s.admin.store.Records(ctx, []Key{invitationKey(s.domain, user)})
@@ -160,7 +196,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	}
 	s, total := a.AsHost(domain), 0
 	for {
-		due, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: invitationKind, Domain: domain, DueBy: a.Now()}, inviteBatch)
+		due, err := dueRecords(ctx, a.store, RecordQuery{Kind: invitationKind, Domain: domain}, a.Now(), longestRetry, inviteBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
@@ -219,7 +255,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		var changes []Change[Record]
 		var invited []ID
 		for _, r := range queued {
-			if r.Due.IsZero() || r.Due.After(w.now) {
+			if !isDue(r.Due, w.now, longestRetry) {
 				continue
 			}
 			u, ok := byID[ID(r.ID)]

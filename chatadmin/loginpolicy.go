@@ -58,6 +58,8 @@ const (
 	CodeImmutable  = "immutable"   // the login cannot be changed
 	CodeBadManager = "bad_manager" // unknown, the user themselves, or a circle
 	CodeBadPolicy  = "bad_policy"  // of a package, in the settings
+	CodeBadPreset  = "bad_preset"  // no such set of login rules
+	CodeBadVersion = "bad_version" // written by a later version of the library
 )
 
 // checkLogin returns what is wrong with a trimmed, non-empty login.

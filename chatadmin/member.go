@@ -31,10 +31,11 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 	return added, err
 }
 
-// RemoveMembers takes up to MaxBatch users out of a group and returns how many were
-// in it. Nobody is taken out of a default group (ErrDefaultGroup), except guests where
-// default groups are not for them, nor a user on whom the actor may not act
-// (ErrForbidden). It needs PermGroups or to be an admin of the group.
+// RemoveMembers takes up to MaxBatch users out of a group and returns how many
+// were in it. Nobody is taken out of a default group (ErrDefaultGroup), except
+// guests where default groups are not for them, nor a user on whom the actor
+// may not act (ErrForbidden). It needs PermGroups or to be an admin of the
+// group.
 func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	removed := 0
 	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {

@@ -47,6 +47,9 @@ func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
 // lanes go on, and the error is returned at the end; an event that can never be delivered must be swallowed by deliver. One call of deliver
 // should take well under half a minute, for so long a lane is leased.
 func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
+	if deliver == nil {
+		return missing("a function that delivers")
+	}
 	var errs []error
 	for n := range lanes {
 		for {
@@ -94,8 +97,8 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 			break
 		}
 		sent = append(sent, Change[Record]{Row: r, Was: r.Rev, Delete: true})
-		if !a.Now().Before(lease.Due.Add(-leaseLife / 2)) {
-			break // the lease runs out: keep what is done and take a new one
+		if !lasts(lease.Due.Add(-leaseLife), leaseLife/2, a.Now()) {
+			break // the lease runs out, or the clock was put right: keep what is done and take a new one
 		}
 	}
 	// What cannot be forgotten now (the process dies, the lease was lost) is delivered again: at least once.

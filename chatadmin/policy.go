@@ -9,18 +9,20 @@ import (
 	"slices"
 )
 
-// Policy is how a package owns a name in Settings.Policies: only the package's own
-// call changes what is kept there, by SetPolicy, and ChangeSettings refuses to.
+// Policy is how a package owns a name in Settings.Policies: only the package's
+// own call changes what is kept there, by SetPolicy, and ChangeSettings refuses
+// to.
 type Policy struct {
 	Name string
 	// Check refuses what is no policy. It sees what is about to be written, by
-	// whatever call; nil takes any JSON. The package checks again what it reads.
+	// whatever call; nil takes any JSON. The package checks again what it
+	// reads.
 	Check func(json.RawMessage) error
 }
 
 const (
-	// MaxSettings is how many bytes the settings of a domain have at most, as JSON
-	// and with all policies.
+	// MaxSettings is how many bytes the settings of a domain have at most, as
+	// JSON and with all policies.
 	MaxSettings = 64 << 10
 
 	maxPolicyName = 64
@@ -54,47 +56,47 @@ func (a *Admin) leavesOwned(now, before map[string]json.RawMessage) error {
 	return nil
 }
 
-// checkPolicy refuses a policy that is about to be written.
-func (a *Admin) checkPolicy(name string, policy json.RawMessage) error {
-	wrong := func(reason string) error {
-		return &FieldError{"policies", Cut(name), CodeBadPolicy, fmt.Sprintf("the policy %q %s", Cut(name), reason)}
-	}
+// checkPolicy says what is wrong with a policy that is about to be written.
+func (a *Admin) checkPolicy(name string, policy json.RawMessage) (wrong faults) {
 	checks, registered := a.policies[name]
+	bad := func(reason string) { wrong.add("policies", name, CodeBadPolicy, "the policy %q %s", Cut(name), reason) }
 	switch {
 	case name == "" || len(name) > maxPolicyName || !visible(name):
-		return wrong(fmt.Sprintf("has no usable name: give 1 to %d bytes without control characters", maxPolicyName))
+		bad(fmt.Sprintf("has no usable name: give 1 to %d bytes without control characters", maxPolicyName))
+		return wrong
 	case !registered && slices.Contains(ownPolicies, name):
-		return wrong("belongs to a package of the library that this program does not use: call its New first, or choose another name")
+		bad("belongs to a package of the library that this program does not use: call its New first, or choose another name")
+		return wrong
 	case !json.Valid(policy):
-		return wrong("is not JSON")
+		bad("is not JSON")
+		return wrong
 	}
 	for _, check := range checks {
 		if err := check(policy); err != nil {
-			return fmt.Errorf("%w: %w", wrong("cannot be used"), err)
+			bad(fmt.Sprintf("cannot be used: %s", err))
+			return wrong
 		}
 	}
 	return nil
 }
 
 // checkPolicies checks those policies that differ from before.
-func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) error {
+func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) (wrong faults) {
 	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if was, ok := before[name]; ok && bytes.Equal(was, now[name]) {
-			continue
-		}
-		if err := a.checkPolicy(name, now[name]); err != nil {
-			return err
+		if was, ok := before[name]; !ok || !bytes.Equal(was, now[name]) {
+			wrong = append(wrong, a.checkPolicy(name, now[name])...)
 		}
 	}
-	return nil
+	return wrong
 }
 
-// SetPolicy changes what a package keeps under its name in Settings.Policies. It is
-// how packages build their calls: kind is that of the audit event, need the
-// permission, and f gets the policy as it is (nil: never set) and returns it as it
-// shall be (nil: none), with what the event says has changed. Nothing is written
-// where f returns what it got. A policy that the package's Check refuses, and the
-// name of a package of the library that the program does not use, are ErrInvalid.
+// SetPolicy changes what a package keeps under its name in Settings.Policies.
+// It is how packages build their calls: kind is that of the audit event, need
+// the permission, and f gets the policy as it is (nil: never set) and returns
+// it as it shall be (nil: none), with what the event says has changed. Nothing
+// is written where f returns what it got. A policy that the package's Check
+// refuses, and the name of a package of the library that the program does not
+// use, are ErrInvalid.
 func (s *Scope) SetPolicy(ctx context.Context, kind string, need Permission, name string,
 	f func(w *Work, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
 	if f == nil {
@@ -123,17 +125,18 @@ func (s *Settings) setPolicy(name string, policy json.RawMessage) {
 	}
 }
 
-// RepairPolicy puts a policy in the place of one that its package cannot read, such
-// as one that was damaged; nil takes it away, so that the package's default is in
-// force. One that can be read is left alone, which is ErrTransition: it has a call
-// of its own. Only the host can call it, in a program that uses the package.
+// RepairPolicy puts a policy in the place of one that its package cannot read,
+// such as one that was damaged; nil takes it away, so that the package's
+// default is in force. One that can be read is left alone, which is
+// ErrTransition: it has a call of its own. Only the host can call it, in a
+// program that uses the package.
 func (a *Admin) RepairPolicy(ctx context.Context, domain ID, name string, policy json.RawMessage) error {
 	_, err := a.AsHost(domain).changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
 		was, ok := set.Policies[name]
 		if !ok {
 			return nil, fmt.Errorf("policy %q: %w", Cut(name), ErrNotFound)
 		}
-		if a.checkPolicy(name, was) == nil {
+		if len(a.checkPolicy(name, was)) == 0 {
 			return nil, fmt.Errorf("the policy %q is in order: change it by its own call: %w", Cut(name), ErrTransition)
 		}
 		set.setPolicy(name, policy)

@@ -53,8 +53,9 @@ func actsOnUser() map[string]func(s *chatadmin.Scope, group, user chatadmin.ID) 
 	}
 }
 
-// Acting on somebody needs a level not below theirs and every permission they have,
-// whatever the call: all calls × all permissions × levels × with and without.
+// Acting on somebody needs a level not below theirs and every permission they
+// have, whatever the call: all calls × all permissions × levels × with and
+// without.
 func TestPowerOverOthers(t *testing.T) {
 	needed := []chatadmin.Permission{chatadmin.PermUsersEdit, chatadmin.PermUsersAccess, chatadmin.PermRoles, chatadmin.PermGroups}
 	for name, call := range actsOnUser() {
@@ -91,8 +92,8 @@ func TestPowerOverOthers(t *testing.T) {
 	}
 }
 
-// A custom role without rights of its own over somebody cannot take their place by
-// redirecting the mail that lets them in.
+// A custom role without rights of its own over somebody cannot take their place
+// by redirecting the mail that lets them in.
 func TestPendingPeerIsNotTakenOver(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	editor := w.as(w.user("editor@acme.example", withRole(w.role("editor", 0, chatadmin.PermUsersEdit))))

@@ -26,13 +26,16 @@ const (
 	minPruneDays, maxPruneDays = 7, 36500
 )
 
-func (p Pruning) check() error {
-	for name, days := range map[string]int{"audit events": p.AuditDays, "runs": p.RunDays} {
+// faults are the numbers of days that cannot be.
+func (p Pruning) faults() (wrong faults) {
+	check := func(field string, days int) {
 		if days != 0 && days != Forever && (days < minPruneDays || days > maxPruneDays) {
-			return fmt.Errorf("pruning of %s after %d days: give %d to %d, or %d for ever: %w", name, days, minPruneDays, maxPruneDays, Forever, ErrInvalid)
+			wrong.add(field, strconv.Itoa(days), CodeBadText, "give %d to %d days, or %d for ever", minPruneDays, maxPruneDays, Forever)
 		}
 	}
-	return nil
+	check("pruning.audit_days", p.AuditDays)
+	check("pruning.run_days", p.RunDays)
+	return wrong
 }
 
 // pruning is what counts for a domain.

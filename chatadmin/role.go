@@ -34,9 +34,9 @@ func Permissions() []Permission {
 		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit}
 }
 
-// Role is a level and a set of permissions. Nobody grants a role above their own
-// level or with a permission that they lack, and nobody acts on a user with such a
-// role; see Settings.MayActOn.
+// Role is a level and a set of permissions. Nobody grants a role above their
+// own level or with a permission that they lack, and nobody acts on a user with
+// such a role; see Settings.MayActOn.
 type Role struct {
 	ID          string       `json:"id"` // made from the name when the role is created, never changed
 	Name        string       `json:"name"`
@@ -83,10 +83,10 @@ func (s *Settings) RoleOf(u *User) Role {
 	return r
 }
 
-// MayActOn is the one rule of power over users. An actor with a role may act on u
-// if its level is not below that of u's role, and if it has every permission that
-// u has beyond those of a member. Everybody may act on themselves. actor is "" or
-// HostActor for the host. Otherwise the error wraps ErrForbidden.
+// MayActOn is the one rule of power over users. An actor with a role may act on
+// u if its level is not below that of u's role, and if it has every permission
+// that u has beyond those of a member. Everybody may act on themselves. actor
+// is "" or HostActor for the host. Otherwise the error wraps ErrForbidden.
 func (s *Settings) MayActOn(actor ID, role Role, u *User) error {
 	if u.ID != "" && u.ID == actor {
 		return nil
@@ -141,19 +141,21 @@ func (r Role) covers(other Role) bool {
 	return r.Level >= other.Level && !slices.ContainsFunc(other.Permissions, func(p Permission) bool { return !r.May(p) })
 }
 
-func (r Role) check() error {
+// faults are all that is wrong with a custom role.
+func (r Role) faults() (wrong faults) {
 	switch {
 	case r.ID == "" || r.ID == RoleMember || r.ID == RoleAdmin || Fold(r.Name) == "domain admin":
-		return fmt.Errorf("role %q: choose another name: %w", Cut(r.Name), ErrInvalid)
+		wrong.add("role", r.Name, CodeBadRole, "choose another name")
 	case len(r.Name) > 64 || !visible(r.Name):
-		return fmt.Errorf("role %q: the name has at most 64 bytes and no control characters: %w", Cut(r.Name), ErrInvalid)
-	case r.Level < 0 || r.Level >= adminLevel:
-		return fmt.Errorf("role %q: its level lies between 0 and %d: %w", r.Name, adminLevel-1, ErrInvalid)
+		wrong.add("role", r.Name, CodeBadText, "the name of a role has at most 64 bytes and no control characters")
+	}
+	if r.Level < 0 || r.Level >= adminLevel {
+		wrong.add("level", fmt.Sprint(r.Level), CodeBadRole, "the level of a role lies between 0 and %d", adminLevel-1)
 	}
 	for _, p := range r.Permissions {
 		if !slices.Contains(Permissions(), p) {
-			return fmt.Errorf("role %q: there is no permission %q: %w", r.Name, Cut(string(p)), ErrInvalid)
+			wrong.add("permissions", string(p), CodeBadRole, "there is no permission %q", Cut(string(p)))
 		}
 	}
-	return nil
+	return wrong
 }

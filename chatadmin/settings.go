@@ -1,9 +1,10 @@
 package chatadmin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 )
 
 // Settings is what a domain has decided: its login rules, roles, subscription and policies. It is kept in Domain.Data.
@@ -18,8 +19,8 @@ type Settings struct {
 
 	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read when a user is written; "" reads none of them. Changing it writes no user.
 	DefaultCountry string `json:"default_country,omitempty"`
-	// GuestsCreateGroups lets guests who are plain members create groups. A custom
-	// role with PermGroupCreate does so in any case.
+	// GuestsCreateGroups lets guests who are plain members create groups. A
+	// custom role with PermGroupCreate does so in any case.
 	GuestsCreateGroups bool `json:"guests_create_groups,omitempty"`
 	// GuestsInDefaultGroups makes guests members of the default groups too.
 	GuestsInDefaultGroups bool `json:"guests_in_default_groups,omitempty"`
@@ -40,13 +41,22 @@ const (
 	DomainClosing   DomainState = "closing"   // being deleted
 )
 
+func (s DomainState) known() bool {
+	return s == DomainActive || s == DomainSuspended || s == DomainClosing
+}
+
 const settingsVersion = 1
 
-// Settings decodes what the domain has decided.
+// Settings decodes what the domain has decided. Settings that are damaged, or
+// that a newer version of the library wrote, are an error: see
+// Admin.RepairSettings.
 func (d Domain) Settings() (Settings, error) {
 	var s Settings
 	if err := json.Unmarshal(d.Data, &s); err != nil {
 		return Settings{}, fmt.Errorf("settings of domain %s: %w", d.ID, err)
+	}
+	if s.Version < 1 || !s.State.known() {
+		return Settings{}, fmt.Errorf("settings of domain %s have no version or no state, they are damaged: %w", d.ID, ErrInvalid)
 	}
 	if s.Version > settingsVersion {
 		return Settings{}, fmt.Errorf("settings of domain %s were written by a newer version of this library", d.ID)
@@ -63,28 +73,71 @@ func NewSettings(p Preset) (Settings, error) {
 	return Settings{Version: settingsVersion, State: DomainActive, Preset: p, Login: login, Subscription: Subscription{Plan: Enterprise, Annual: true}}, nil
 }
 
-func (s Settings) check() error {
+// faults are all that is wrong with settings, but for the policies.
+func (s Settings) faults() (wrong faults) {
 	if s.Version > settingsVersion { // nobody could read them any more
-		return fmt.Errorf("these settings have version %d, and this library knows no later one than %d: read the domain's settings anew and change those: %w", s.Version, settingsVersion, ErrInvalid)
+		wrong.add("settings", fmt.Sprint(s.Version), CodeBadVersion, "these settings have version %d, and this library knows no later one than %d: "+
+			"read the domain's settings anew and change those", s.Version, settingsVersion)
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Roles {
-		if err := r.check(); err != nil {
-			return err
-		}
+		wrong = append(wrong, r.faults()...)
 		if seen[r.ID] {
-			return fmt.Errorf("two roles are called %q: %w", r.Name, ErrExists)
+			wrong.add("role", r.Name, CodeTaken, "two roles have this name")
 		}
 		seen[r.ID] = true
 	}
 	if s.DefaultCountry != "" && len(s.DefaultCountry) != 2 {
-		return fmt.Errorf("default country %q: give two letters such as NL: %w", Cut(s.DefaultCountry), ErrInvalid)
+		wrong.add("default_country", s.DefaultCountry, CodeBadText, "give two letters such as NL")
 	}
-	if err := s.Pruning.check(); err != nil {
+	wrong = append(wrong, s.Pruning.faults()...)
+	if !s.State.known() {
+		wrong.add("state", string(s.State), CodeBadText, "a domain is active, suspended or closing")
+	}
+	if err := s.Subscription.check(); err != nil {
+		wrong.add("subscription", string(s.Subscription.Plan), CodeBadText, "choose free, business or enterprise")
+	}
+	return wrong
+}
+
+// RepairSettings puts settings in the place of a domain's that cannot be read,
+// such as damaged ones, without which nobody, not even the host, does anything
+// in the domain. Begin with NewSettings of the domain's preset; custom roles
+// and policies that were there are gone unless set has them. Settings that can
+// be read are left alone, which is ErrTransition. Only the host can call it.
+func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) error {
+	wrong := append(set.faults(), a.checkPolicies(set.Policies, nil)...)
+	if set.Version != settingsVersion || set.Login == (LoginPolicy{}) {
+		wrong.add("settings", "", CodeBadVersion, "begin with NewSettings of the domain's preset")
+	}
+	if err := wrongFields(wrong); err != nil {
 		return err
 	}
-	if !slices.Contains([]DomainState{DomainActive, DomainSuspended, DomainClosing}, s.State) {
-		return fmt.Errorf("state %q of a domain: %w", s.State, ErrInvalid)
+	s := a.AsHost(domain)
+	if err := s.veto(ctx, KindDomainEdit, []ID{domain}); err != nil {
+		return err
 	}
-	return s.Subscription.check()
+	begin := s.begin(Exclusive)
+	err := a.store.Update(ctx, Fence{domain, Exclusive}, func(ctx context.Context, tx Tx) error {
+		w := begin(tx)
+		w.Settings, w.Role = set, hostRole()
+		ds, err := w.Domains(ctx, []ID{domain})
+		d, err := one(ds, err, "domain", string(domain))
+		if err != nil {
+			return err
+		}
+		if _, err := d.Settings(); err == nil {
+			return fmt.Errorf("the settings of domain %s are in order: change them with ChangeSettings: %w", domain, ErrTransition)
+		}
+		was := Cut(string(d.Data))
+		if w.Domain, err = w.putDomain(ctx, d, set); err != nil {
+			return err
+		}
+		w.Record(KindDomainEdit, []ID{domain}, map[ID][]FieldChange{domain: change("settings", was, string(w.Domain.Data))}, nil)
+		return w.flush(ctx)
+	})
+	if errors.Is(err, ErrNoDomain) {
+		return fmt.Errorf("domain %s: %w", Cut(string(domain)), ErrNotFound)
+	}
+	return err
 }

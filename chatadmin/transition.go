@@ -80,8 +80,12 @@ func (u User) activation(e StatusEvent) (User, error) {
 	return u, err
 }
 
-// UserChange is one user before and after, as a transaction writes it. Was is the zero User where it creates one.
-type UserChange struct{ Was, Now User }
+// UserChange is one user before and after, as a transaction writes it. Was is
+// the zero User where it creates one. Ends is what the change ends, see Cause.
+type UserChange struct {
+	Was, Now User
+	Ends     Consequences
+}
 
 // LosesAccess reports whether the change ends the user's access: what hangs on it (sessions, links, devices) ends in the same transaction.
 func (c *UserChange) LosesAccess() bool { return c.Was.hasAccess() && !c.Now.hasAccess() }

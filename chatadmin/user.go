@@ -3,7 +3,9 @@ package chatadmin
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Attributes are what a user has beside the columns: kept as versioned JSON in User.Attrs.
@@ -58,6 +60,26 @@ func (p PreparedUser) As(id, manager ID) PreparedUser {
 // Assign does what As does, in place.
 func (p *PreparedUser) Assign(id, manager ID) { p.user.ID, p.user.Manager = id, manager }
 
+// DerivedName is the display name of a user to whom none is given: first and
+// last name, or the login, cut to what the field holds.
+func (u *User) DerivedName() string {
+	name := strings.TrimSpace(u.FirstName + " " + u.LastName)
+	if name == "" {
+		name = u.Login
+	}
+	for len(name) > maxText {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	return strings.TrimSpace(name)
+}
+
+// nameDerived reports whether the display name is the one that would be
+// derived: then it follows first and last name, or the login.
+func (u *User) nameDerived() bool {
+	return u.DisplayName == u.DerivedName() || u.DisplayName == strings.TrimSpace(u.FirstName+" "+u.LastName)
+}
+
 const maxText = 250 // bytes of a name, title or department
 
 // Prepare trims u's fields, fills in what follows from others (the display name from first and last name, E.164 from the phone, keys, Admin), and
@@ -70,6 +92,10 @@ func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 
 // Set makes p the prepared u, as Settings.Prepare does, without copying more than it must: for who prepares a thousand of them. Where something is wrong, p is nobody.
 func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
+	if s == nil || given == nil {
+		p.user = User{}
+		return []*FieldError{{"user", "", CodeMissing, "nothing was given: give the domain's settings and a user"}}
+	}
 	p.user = *given
 	wrong := s.prepare(&p.user)
 	if len(wrong) > 0 {
@@ -80,6 +106,9 @@ func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
 
 func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	bad := func(field, value, code, reason string) {
+		if slices.ContainsFunc(wrong, func(f *FieldError) bool { return f.Field == field }) {
+			return // one fault of a field is told, and what follows from it is none
+		}
 		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
 	}
 	for _, f := range [...]struct {
@@ -100,9 +129,6 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 			*f.value = ""
 		}
 	}
-	if len(wrong) > 0 {
-		return wrong
-	}
 	s.prepareLogin(u, bad)
 	if code, reason := checkName(u.FirstName, s.Login.MinFirstName); code != "" {
 		bad("first_name", u.FirstName, code, reason)
@@ -111,10 +137,7 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 		bad("last_name", u.LastName, code, reason)
 	}
 	if u.DisplayName == "" {
-		u.DisplayName = strings.TrimSpace(u.FirstName + " " + u.LastName)
-	}
-	if u.DisplayName == "" {
-		u.DisplayName = u.Login
+		u.DisplayName = u.DerivedName()
 	}
 	u.NameKey = Fold(u.DisplayName)
 	u.PhoneE164 = PhoneE164(u.Phone, s.DefaultCountry)

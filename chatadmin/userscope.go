@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
-	"strings"
 )
 
 // NewUser is who is to be created. What is mandatory follows from the domain's login policy.
@@ -21,20 +19,19 @@ type NewUser struct {
 }
 
 // CreateUser creates a pending user, who at once is a member of every default group (a guest only where the domain says so), and queues their
-// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. What is wrong with the fields comes joined, each a *FieldError.
+// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. All that is wrong
+// with the fields comes at once: see FieldErrors.
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	id := s.admin.NewID()
 	var created User
 	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
-		u, err := w.newUser(id, n)
+		given, err := w.newUser(id, n)
 		if err != nil {
 			return err
 		}
-		writes := []UserWrite{{Now: u}}
-		if err := w.WriteUsers(ctx, KindUserCreate, writes); err != nil {
+		if created, err = w.writeForm(ctx, KindUserCreate, User{}, given); err != nil {
 			return err
 		}
-		created = writes[0].Now.user
 		if n.NoInvitation {
 			return nil
 		}
@@ -46,45 +43,20 @@ func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	return created, nil
 }
 
-func (w *Work) newUser(id ID, n NewUser) (PreparedUser, error) {
-	attrs, err := Attributes{Avatar: n.Avatar}.encode()
-	if err != nil {
-		return PreparedUser{}, err
-	}
+// newUser is the user that was asked for, not checked yet.
+func (w *Work) newUser(id ID, n NewUser) (User, error) {
 	if n.Role != "" && n.Role != RoleMember {
 		if err := w.Require(PermRoles); err != nil {
-			return PreparedUser{}, err
+			return User{}, err
 		}
 	}
-	return prepared(w.Settings.Prepare(User{ID: id, Domain: w.scope.domain, Manager: n.Manager, Login: n.Login, Email: n.Email, DisplayName: n.DisplayName,
-		FirstName: n.FirstName, LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}))
+	return n.user(id, w.scope.domain)
 }
 
-func prepared(p PreparedUser, wrong []*FieldError) (PreparedUser, error) {
-	if len(wrong) == 0 {
-		return p, nil
-	}
-	return PreparedUser{}, &FieldErrors{wrong}
-}
-
-// FieldErrors are all that is wrong with what was given.
-type FieldErrors struct{ Fields []*FieldError }
-
-func (e *FieldErrors) Error() string {
-	texts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		texts[i] = f.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-// Unwrap gives the single errors to errors.Is and errors.As.
-func (e *FieldErrors) Unwrap() []error {
-	errs := make([]error, len(e.Fields))
-	for i, f := range e.Fields {
-		errs[i] = f
-	}
-	return errs
+func (n NewUser) user(id, domain ID) (User, error) {
+	attrs, err := Attributes{Avatar: n.Avatar}.encode()
+	return User{ID: id, Domain: domain, Manager: n.Manager, Login: n.Login, Email: n.Email, DisplayName: n.DisplayName, FirstName: n.FirstName,
+		LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}, err
 }
 
 // UserEdit says which fields of a user to change: nil leaves a field as it is, a pointer to "" clears it.
@@ -95,27 +67,40 @@ type UserEdit struct {
 	Kind                                           *Kind
 }
 
-// EditUser changes fields of a user and returns the user as they are then. It needs
-// PermUsersEdit. Changing the e-mail address ends an open invitation. A guest who
-// becomes a network user joins the default groups; a network user who becomes a guest
-// leaves them, unless they are for guests too. A display name that follows from first
-// and last name, or from the login, changes with them unless e gives one. Role, status
-// and access have calls of their own.
+// EditUser changes fields of a user and returns the user as they are then. It
+// needs PermUsersEdit. Changing the e-mail address ends an open invitation. A
+// guest who becomes a network user joins the default groups; a network user who
+// becomes a guest leaves them, unless they are for guests too. A display name
+// that follows from first and last name, or from the login, changes with them
+// unless e gives one. Role, status and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
-	users, err := s.changeUsers(ctx, Op{Kind: KindUserEdit, Need: PermUsersEdit}, []ID{id}, func(w *Work, u User) (UserWrite, error) {
-		now, err := e.apply(w, u)
+	op := Op{Kind: KindUserEdit, Need: PermUsersEdit, Targets: []ID{id}}
+	var edited User
+	err := s.changeUnder(ctx, op, func(ctx context.Context, w *Work) error {
+		us, err := w.usersInOrder(ctx, []ID{id})
 		if err != nil {
-			return UserWrite{}, err
+			return err
 		}
-		return w.rewrite(u, now)
+		if err := w.MayActOn(&us[0]); err != nil { // also where nothing would change
+			return err
+		}
+		now, err := e.apply(w, us[0])
+		if err != nil {
+			return err
+		}
+		edited, err = w.writeForm(ctx, KindUserEdit, us[0], now)
+		return err
 	})
 	if err != nil {
 		return User{}, err
 	}
-	return users[0], nil
+	return edited, nil
 }
 
 func (e UserEdit) apply(w *Work, u User) (User, error) {
+	if e.DisplayName == nil && u.nameDerived() {
+		u.DisplayName = "" // it follows
+	}
 	sameAddress := w.Settings.Login.IsEmail && (e.Login == nil) != (e.Email == nil)
 	for _, f := range []struct {
 		set *string
@@ -235,16 +220,22 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 		}
 		return nil
 	}
+	if err := s.changeUnder(ctx, op, run); err != nil {
+		return nil, err
+	}
+	return users, nil
+}
+
+// changeUnder runs a change of users under the shared fence, and once more
+// under the exclusive one where an admin goes or a manager changes.
+func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Work) error) error {
 	op.Fence = Shared
 	err := s.Change(ctx, op, run)
 	if errors.Is(err, ErrNeedsExclusive) {
 		op.Fence = Exclusive
 		err = s.Change(ctx, op, run)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return users, nil
+	return err
 }
 
 // rewrite is the write of fields, checked against the domain's rules.
@@ -263,8 +254,25 @@ func unique(ids []ID) []ID {
 	})
 }
 
-// usersInOrder reads users by ID; one that is missing is ErrNotFound.
+// usersInOrder reads users by ID; one that is missing is ErrNotFound, and so is
+// one who is being deleted, unless the actor may delete users.
 func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
+	users, err := w.anyUsersInOrder(ctx, ids)
+	if err != nil || w.Role.May(PermUsersDelete) {
+		return users, err
+	}
+	for _, u := range users {
+		if u.Deleting {
+			return nil, noUser(u.ID)
+		}
+	}
+	return users, nil
+}
+
+func noUser(id ID) error { return fmt.Errorf("user %q: %w", Cut(string(id)), ErrNotFound) }
+
+// anyUsersInOrder is usersInOrder with users who are being deleted.
+func (w *Work) anyUsersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	found, err := w.Users(ctx, w.scope.domain, ids)
 	if err != nil {
 		return nil, err
@@ -293,28 +301,6 @@ func (s *Scope) AdminsInForce(ctx context.Context) ([]ID, error) {
 	return adminsInForce(ctx, s.admin.store, s.domain)
 }
 
-// User reads one user. It needs PermUsersRead, but for oneself.
-func (s *Scope) User(ctx context.Context, id ID) (User, error) {
-	need := PermUsersRead
-	if id == s.actor {
-		need = ""
-	}
-	if _, _, err := s.View(ctx, need); err != nil {
-		return User{}, err
-	}
-	us, err := s.admin.store.Users(ctx, s.domain, []ID{id})
-	return one(us, err, "user", string(id))
-}
-
-// UserByLogin reads one user by login; case, surrounding space and Unicode variants do not matter. It needs PermUsersRead.
-func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
-	if _, _, err := s.View(ctx, PermUsersRead); err != nil {
-		return User{}, err
-	}
-	us, err := s.admin.store.UsersByLogin(ctx, s.domain, []string{Fold(login)})
-	return one(us, err, "user", login)
-}
-
 func one[T any](rows []T, err error, what, key string) (T, error) {
 	var zero T
 	if err == nil && len(rows) == 0 {
@@ -324,10 +310,4 @@ func one[T any](rows []T, err error, what, key string) (T, error) {
 		return zero, err
 	}
 	return rows[0], nil
-}
-
-// Users lists users; q.Domain is set by the scope, and users being deleted are left out unless q asks for them. It needs PermUsersRead.
-func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
-	q.Domain = s.domain
-	return each(ctx, s, s.holds(PermUsersRead), q, Reader.ListUsers)
 }

@@ -77,6 +77,9 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 // mayChange authorises one write.
 func (w *Work) mayChange(x *UserWrite) error {
 	was, now := &x.Was, &x.Now.user
+	if now.ID == "" || was.ID != "" && was.ID != now.ID {
+		return fmt.Errorf("the user %q is written without an ID, or with another one's: %w", Cut(now.Login), ErrInvalid)
+	}
 	if was.ID != "" {
 		if err := w.MayActOn(was); err != nil {
 			return err
@@ -85,7 +88,7 @@ func (w *Work) mayChange(x *UserWrite) error {
 			return fmt.Errorf("user %q is being deleted: %w", Cut(was.Login), ErrTransition)
 		}
 		if w.Settings.Login.Immutable && was.Login != now.Login {
-			return &FieldError{"login", Cut(now.Login), CodeImmutable, "in this domain a login cannot be changed"}
+			return immutableLogin(now.Login)
 		}
 	}
 	if now.Role != was.Role && now.Role != RoleMember {
@@ -104,7 +107,7 @@ func userConflict(rows []Change[User], cs []Conflict) error {
 		u := &rows[c.Index].Row
 		switch {
 		case c.Reason == KeyTaken && taken == nil && c.Field == "login_key":
-			taken = &TakenError{&FieldError{"login", Cut(u.Login), CodeTaken, "another user has this login"}, []ID{u.ID}}
+			taken = &TakenError{takenLogin(u.Login), []ID{u.ID}}
 		case c.Reason == KeyTaken && taken == nil: // a column of the host's own, whose value for this user is not known here
 			taken = &TakenError{&FieldError{c.Field, "", CodeTaken, fmt.Sprintf("another user has the same %s as %q", c.Field, Cut(u.Login))}, []ID{u.ID}}
 		case c.Reason == KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
@@ -141,10 +144,12 @@ const CodeTaken = "taken"
 // afterUsers does what follows from users that have just been written.
 func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	joined := make([]ID, 0, len(changed))
-	var ended, left []ID
+	var left []ID
+	changes := make([]UserChange, len(changed))
 	adminGone := false
-	for _, x := range changed {
+	for i, x := range changed {
 		was, now := &x.Was, &x.Now.user
+		changes[i] = UserChange{Was: x.Was, Now: x.Now.user}
 		if w.Settings.joins(now) && !w.Settings.joins(was) {
 			joined = append(joined, now.ID)
 		}
@@ -152,9 +157,6 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 			left = append(left, now.ID)
 		}
 		adminGone = adminGone || was.AdminInForce() && !now.AdminInForce()
-		if was.hasAccess() && !now.hasAccess() || was.ID != "" && was.Email != now.Email {
-			ended = append(ended, now.ID)
-		}
 	}
 	if adminGone {
 		if err := w.keepAdmin(ctx); err != nil {
@@ -167,22 +169,16 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	if err := w.leaveDefaultGroups(ctx, left); err != nil {
 		return err
 	}
-	if err := w.endInvitations(ctx, ended); err != nil {
-		return err
-	}
-	if len(w.scope.admin.o.OnUserChange) == 0 {
-		return nil
-	}
-	changes := make([]UserChange, len(changed))
-	for i, x := range changed {
-		changes[i] = UserChange{x.Was, x.Now.user}
-	}
+	endings, invitations := w.endings(changes)
 	for _, f := range w.scope.admin.o.OnUserChange {
 		if err := f(ctx, w, changes); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := w.end(ctx, endings, invitations); err != nil {
+		return err
+	}
+	return w.tellAddresses(ctx, changes)
 }
 
 // keepAdmin refuses a transaction after which nobody administers the domain. Under a weaker fence two transactions could each leave the other's
@@ -263,7 +259,7 @@ func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
 			manager, ok := above[at]
 			switch {
 			case !ok && step == 0:
-				return bad(whose, "there is no such user")
+				return bad(whose, noSuchManager)
 			case slices.Contains(whose, at):
 				circle = append(circle, at)
 			case slices.Contains(circle, at): // they stand below it, and would go round for ever

@@ -42,6 +42,9 @@ type Work struct {
 // its results in variables that it sets anew each time. An error of f is returned as it is and nothing is kept. A commit that the store did not confirm is looked up by its audit
 // event, or by a record it wrote, and, where it did not happen, tried again.
 func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work) error) error {
+	if f == nil {
+		return missing("a function that makes the change")
+	}
 	if err := s.veto(ctx, op.Kind, op.Targets); err != nil {
 		return err
 	}
@@ -81,6 +84,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 // or shown to Options.Before, and neither Domain nor Settings are read; events that f records are written, in the name of the host. It must not change users or groups. A commit that was not confirmed is ErrCommitUnknown: the
 // caller looks for what it wrote, or runs it again where that is safe.
 func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Work) error) error {
+	if f == nil {
+		return missing("a function that makes the change")
+	}
 	begin := a.AsHost(domain).begin(NoFence)
 	return a.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
 		w := begin(tx)

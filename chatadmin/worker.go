@@ -116,7 +116,8 @@ func (a *Admin) ownWorkers() []Worker {
 		{Name: "pruned events", Do: a.pruneDaily},
 	}
 	if a.o.Mailer != nil {
-		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitationKind), Do: a.SendInvitations})
+		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitationKind), Do: a.SendInvitations},
+			Worker{Name: "notices", Due: a.DueDomains(noticeKind), Do: a.SendNotices})
 	}
 	if a.o.Blobs != nil {
 		ws = append(ws, Worker{Name: "blobs", Due: a.DueDomains(blobKind), Do: a.ReleaseBlobs})

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Type is the kind of machine a native client runs on.
@@ -150,9 +151,9 @@ type Registration struct {
 	Type    Type
 	Name    string // at most 100 bytes
 	Version string // of the app, at most 50 bytes
-	// Push is the push token, of at most 1024 printable ASCII characters; ""
+	// Push is the push token, of at most 1024 printable ASCII characters; zero
 	// for none.
-	Push string
+	Push secret.Value
 }
 
 func (n *Registration) check() error {
@@ -171,7 +172,7 @@ func (n *Registration) check() error {
 		return wrong("name", n.Name, chatadmin.CodeBadText, "a name has at most 100 bytes and no control characters")
 	case len(n.Version) > 50 || !printable(strings.ReplaceAll(n.Version, " ", "")):
 		return wrong("version", n.Version, chatadmin.CodeBadText, "a version has at most 50 printable ASCII characters")
-	case len(n.Push) > 1024 || !printable(n.Push):
+	case len(n.Push.Reveal()) > 1024 || !printable(n.Push.Reveal()):
 		return wrong("push_token", "", chatadmin.CodeBadText, "a push token has at most 1024 printable ASCII characters and no spaces")
 	}
 	return nil

@@ -43,7 +43,8 @@ const (
 	KindDisable     = "device.disable"
 	KindEnable      = "device.enable"
 	KindRemove      = "device.remove"
-	KindWipe        = "device.wipe" // asked for
+	KindSignOut     = "device.signout" // its user's password, login or address changed
+	KindWipe        = "device.wipe"    // asked for
 	KindCancelWipe  = "device.wipe.cancel"
 	KindDeliverWipe = "device.wipe.deliver"
 	KindAnswerWipe  = "device.wipe.answer" // acknowledged or failed
@@ -101,6 +102,7 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 	r.wipes = chatadmin.NewRuns(admin, r.wipeKind())
 	e := chatadmin.Extension{
 		OnUserChange: r.usersChanged,
+		OnEnd:        r.signOut,
 		Records:      r.damageable(),
 		Workers: []chatadmin.Worker{
 			{Name: "device activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return r.FlushActivity(ctx) }},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Authenticate returns the user whom the host has authenticated by its own
@@ -161,16 +162,18 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := h.registry.Register(r.Context(), h.registry.admin.AsHost(domain), user, Registration{Key: q.DeviceID, Type: t, Name: q.Name, Version: q.Version, Push: q.PushToken})
+	out, err := h.registry.Register(r.Context(), h.registry.admin.AsHost(domain), user, Registration{Key: q.DeviceID, Type: t, Name: q.Name, Version: q.Version, Push: q.PushToken.Value})
 	if err != nil {
 		return nil, err
 	}
-	a := RegisterReply{Device: string(out.Device.ID), Generation: out.Device.Generation, Status: out.Device.Status.String(), Wipe: out.Device.Wipe.String(), WipeToken: out.WipeToken.Plain()}
+	a := RegisterReply{Device: string(out.Device.ID), Generation: out.Device.Generation, Status: out.Device.Status.String(), Wipe: out.Device.Wipe.String(), WipeToken: wire(out.WipeToken)}
 	if out.Device.Status == Enabled {
-		a.Token = out.Token.Plain()
+		a.Token = wire(out.Token)
 	}
 	return a, nil
 }
+
+func wire(t chatadmin.Token) secret.Wire { return secret.Wire{Value: secret.Hide(t.Plain())} }
 
 // Bearer returns the credential in the header "Authorization: Bearer …" of a
 // request, or "" if there is none.

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -54,30 +55,30 @@ func login(name string) func(*http.Request) {
 func TestClient(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.serve(t, nil)
-	phone := devices.RegisterRequest{DeviceID: "phone", Type: "ios", Name: "Ann's phone", Version: "1.2", PushToken: "p"}
+	phone := devices.RegisterRequest{DeviceID: "phone", Type: "ios", Name: "Ann's phone", Version: "1.2", PushToken: secret.Wire{Value: secret.Hide("p")}}
 	out, err := c.Register(ctx, login("ann"), phone)
 	require.NoError(t, err)
 	require.Equal(t, []any{int64(1), "enabled", "none"}, []any{out.Generation, out.Status, out.Wipe})
-	_, err = w.r.Authorize(ctx, out.Token)
+	_, err = w.r.Authorize(ctx, out.Token.Reveal())
 	require.NoError(t, err)
-	commands, err := c.CheckIn(ctx, out.WipeToken)
+	commands, err := c.CheckIn(ctx, out.WipeToken.Reveal())
 	require.NoError(t, err)
 	require.Empty(t, commands)
 
 	w.wipe(chatadmin.ID(out.Device))
 	disabled, err := c.Register(ctx, login("ann"), phone)
 	require.NoError(t, err)
-	require.Equal(t, []any{"", "disabled", "requested"}, []any{disabled.Token, disabled.Status, disabled.Wipe})
-	_, err = c.CheckIn(ctx, out.WipeToken)
+	require.Equal(t, []any{"", "disabled", "requested"}, []any{disabled.Token.Reveal(), disabled.Status, disabled.Wipe})
+	_, err = c.CheckIn(ctx, out.WipeToken.Reveal())
 	require.ErrorIs(t, err, devices.ErrRefused)
-	commands, err = c.CheckIn(ctx, disabled.WipeToken)
+	commands, err = c.CheckIn(ctx, disabled.WipeToken.Reveal())
 	require.NoError(t, err)
 	require.Len(t, commands, 1)
 	require.Equal(t, "wipe", commands[0].Kind)
-	_, err = c.Acknowledge(ctx, disabled.WipeToken, "other", nil)
+	_, err = c.Acknowledge(ctx, disabled.WipeToken.Reveal(), "other", nil)
 	require.ErrorIs(t, err, devices.ErrStale)
 	for range 2 {
-		answer, err := c.Acknowledge(ctx, disabled.WipeToken, commands[0].ID, errors.New("flash memory broken"+strings.Repeat("\ncould not delete a file", 500)))
+		answer, err := c.Acknowledge(ctx, disabled.WipeToken.Reveal(), commands[0].ID, errors.New("flash memory broken"+strings.Repeat("\ncould not delete a file", 500)))
 		require.NoError(t, err)
 		require.Equal(t, "failed", answer.State)
 	}
@@ -213,19 +214,19 @@ func TestHandlerLimits(t *testing.T) {
 	_, err = c.Register(ctx, login("boss"), phone)
 	require.NoError(t, err)
 	for range 10 {
-		_, err = c.CheckIn(ctx, out.WipeToken[:len(out.WipeToken)-1]+"_")
+		_, err = c.CheckIn(ctx, out.WipeToken.Reveal()[:len(out.WipeToken.Reveal())-1]+"_")
 		require.ErrorIs(t, err, devices.ErrRefused)
 	}
 	for range 3 {
-		_, err = c.CheckIn(ctx, out.WipeToken)
+		_, err = c.CheckIn(ctx, out.WipeToken.Reveal())
 		require.NoError(t, err)
 	}
-	_, err = c.CheckIn(ctx, out.WipeToken)
+	_, err = c.CheckIn(ctx, out.WipeToken.Reveal())
 	limited(err)
-	_, err = c.Acknowledge(ctx, out.WipeToken, "x", nil)
+	_, err = c.Acknowledge(ctx, out.WipeToken.Reveal(), "x", nil)
 	limited(err)
 	w.clock.Advance(time.Minute)
-	_, err = c.CheckIn(ctx, out.WipeToken)
+	_, err = c.CheckIn(ctx, out.WipeToken.Reveal())
 	require.NoError(t, err)
 }
 

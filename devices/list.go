@@ -29,7 +29,8 @@ type Query struct {
 // the cursor of the next page; "" is the end. A page may have fewer devices
 // although more follow.
 //
-// Devices are ordered by their device id. A search returns matches of the
+// Devices are ordered by their device id. Those of users who are being deleted
+// are shown to actors alone who may delete users. A search returns matches of the
 // device id first, then those of the login of the user, then those of the name.
 // List needs chatadmin.PermDevices; users need no permission for their own
 // devices (Query.User is the actor).
@@ -41,7 +42,8 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	if q.User != "" && q.User == s.Actor() {
 		need = ""
 	}
-	if _, _, err := s.View(ctx, need); err != nil {
+	_, _, role, err := s.ViewAs(ctx, need)
+	if err != nil {
 		return nil, "", err
 	}
 	q.Search = strings.TrimSpace(q.Search)
@@ -54,7 +56,6 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	}
 	var rows []chatadmin.Device
 	var next chatadmin.Cursor
-	var err error
 	if q.Search == "" || q.Key != "" || q.User != "" { // a search among the devices of one user is for the device id
 		base.Prefix = q.Search
 		rows, next, err = r.admin.Store().ListDevices(ctx, base, p)
@@ -68,7 +69,7 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := r.named(ctx, s.Domain(), hs)
+	out, err := r.named(ctx, s.Domain(), hs, !role.May(chatadmin.PermUsersDelete))
 	return out, next, err
 }
 
@@ -185,8 +186,9 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 	return p, nil
 }
 
-// named adds the users.
-func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) ([]Device, error) {
+// named adds the users. hide leaves out the devices of users who are being
+// deleted.
+func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held, hide bool) ([]Device, error) {
 	var ids []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}
 	for _, h := range hs {
@@ -203,12 +205,16 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held) (
 	for i := range us {
 		byID[us[i].ID] = &us[i]
 	}
-	out := make([]Device, len(hs))
-	for i, h := range hs {
-		out[i] = h.device()
-		if u := byID[h.user]; u != nil {
-			out[i].Login, out[i].UserName = u.Login, u.DisplayName
+	out := make([]Device, 0, len(hs))
+	for _, h := range hs {
+		d, u := h.device(), byID[h.user]
+		if u != nil && u.Deleting && hide {
+			continue
 		}
+		if u != nil {
+			d.Login, d.UserName = u.Login, u.DisplayName
+		}
+		out = append(out, d)
 	}
 	return out, nil
 }
@@ -242,7 +248,7 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 			return nil, "", err
 		}
 		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.state().Pending() }) // answered meanwhile
-		out, err := r.named(ctx, s.Domain(), hs)
+		out, err := r.named(ctx, s.Domain(), hs, false)                                // a wipe outlives its user
 		return out, next, err
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -124,7 +125,7 @@ func (m *model) step() string {
 }
 
 func (m *model) stepRegister(user chatadmin.ID, key string) string {
-	out, err := m.r.Register(ctx, m.host, user, devices.Registration{Key: key, Type: devices.IOS, Push: "p"})
+	out, err := m.r.Register(ctx, m.host, user, devices.Registration{Key: key, Type: devices.IOS, Push: secret.Hide("p")})
 	if m.out[user] != 0 {
 		require.ErrorIs(m.t, err, chatadmin.ErrForbidden)
 		return "register refused"

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -261,7 +262,7 @@ func TestPushes(t *testing.T) {
 	require.Zero(t, send(), "not at once")
 	w.clock.Advance(2 * 60e9)
 	require.Equal(t, 1, send())
-	require.Equal(t, []chatadmin.Push{{Token: "push-phone", Kind: "device.wipe"}}, w.push.All())
+	require.Equal(t, []chatadmin.Push{{Token: secret.Hide("push-phone"), Kind: "device.wipe"}}, w.push.All())
 	w.clock.Advance(24 * 3600e9)
 	require.Zero(t, send(), "once it is accepted")
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // The bodies of the device side's requests and answers; the package
@@ -15,20 +17,20 @@ import (
 type (
 	// RegisterRequest is the body of POST register.
 	RegisterRequest struct {
-		DeviceID  string `json:"device_id"`
-		Type      string `json:"type"` // Type.String
-		Name      string `json:"name,omitempty"`
-		Version   string `json:"version,omitempty"`
-		PushToken string `json:"push_token,omitempty"`
+		DeviceID  string      `json:"device_id"`
+		Type      string      `json:"type"` // Type.String
+		Name      string      `json:"name,omitempty"`
+		Version   string      `json:"version,omitempty"`
+		PushToken secret.Wire `json:"push_token,omitzero"`
 	}
 	// RegisterReply is the answer.
 	RegisterReply struct {
-		Device     string `json:"device"` // Device.ID
-		Generation int64  `json:"generation"`
-		Status     string `json:"status"`          // "enabled" or "disabled"
-		Wipe       string `json:"wipe"`            // Wipe.String
-		Token      string `json:"token,omitempty"` // none where the device stays disabled
-		WipeToken  string `json:"wipe_token"`
+		Device     string      `json:"device"` // Device.ID
+		Generation int64       `json:"generation"`
+		Status     string      `json:"status"`         // "enabled" or "disabled"
+		Wipe       string      `json:"wipe"`           // Wipe.String
+		Token      secret.Wire `json:"token,omitzero"` // none where the device stays disabled
+		WipeToken  secret.Wire `json:"wipe_token"`
 	}
 	// CheckInReply is the answer to POST checkin, whose body is {}.
 	CheckInReply struct {
@@ -96,7 +98,11 @@ func decode(text []byte, v any) error {
 		if err != nil || !ok {
 			return fmt.Errorf("a field is no string: %w", errBody)
 		}
-		field.SetString(text)
+		if w, ok := field.Addr().Interface().(*secret.Wire); ok {
+			w.Value = secret.Hide(text)
+		} else {
+			field.SetString(text)
+		}
 	}
 	if _, err := d.Token(); err != nil {
 		return fmt.Errorf("it is no JSON: %w", errBody)

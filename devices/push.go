@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 const (
@@ -189,7 +190,7 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []ch
 
 // send hands one push over, or makes c put it off.
 func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *chatadmin.Change[chatadmin.Record]) (sent bool, err error) {
-	if err = r.o.Pusher.Push(ctx, chatadmin.Push{Token: token, Kind: KindWipe}); err == nil {
+	if err = r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); err == nil {
 		return true, nil
 	}
 	if ctx.Err() != nil {

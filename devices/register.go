@@ -207,7 +207,7 @@ func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 // register writes down what the client says of its device, and makes its
 // credentials.
 func (h *held) register(w *chatadmin.Work, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
-	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push
+	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push.Reveal()
 	if out.WipeToken, err = admin.NewToken(w.Domain.ID, h.id); err != nil {
 		return out, err
 	}

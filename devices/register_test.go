@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -48,7 +49,7 @@ func TestRegister(t *testing.T) {
 	for _, bad := range []devices.Registration{
 		{}, {Key: "x"}, {Key: "a b", Type: devices.IOS}, {Key: "ü", Type: devices.IOS}, {Key: strings.Repeat("x", 129), Type: devices.IOS}, {Key: "x", Type: 99}, {Key: "x\x00", Type: devices.IOS},
 		{Key: "x", Type: devices.IOS, Name: "a\nb"}, {Key: "x", Type: devices.IOS, Name: "\xff"}, {Key: "x", Type: devices.IOS, Name: strings.Repeat("n", 101)},
-		{Key: "x", Type: devices.IOS, Version: strings.Repeat("1", 51)}, {Key: "x", Type: devices.IOS, Push: strings.Repeat("p", 1025)}, {Key: "x", Type: devices.IOS, Push: "a b"},
+		{Key: "x", Type: devices.IOS, Version: strings.Repeat("1", 51)}, {Key: "x", Type: devices.IOS, Push: secret.Hide(strings.Repeat("p", 1025))}, {Key: "x", Type: devices.IOS, Push: secret.Hide("a b")},
 	} {
 		_, err := w.r.Register(ctx, w.host, w.ann.ID, bad)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)

@@ -15,11 +15,10 @@ func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes 
 	var out, in, end, racing []chatadmin.ID
 	for i := range changes {
 		c := &changes[i]
-		begins := c.Now.Deleting && !c.Was.Deleting
 		switch {
-		case begins:
+		case c.Ends.Devices == chatadmin.DevicesToBeWiped:
 			end = append(end, c.Now.ID)
-		case c.LosesAccess():
+		case c.Ends.Devices == chatadmin.DevicesDisabled:
 			racing = append(racing, c.Now.ID)
 			out = append(out, c.Now.ID)
 		case c.GainsAccess():

@@ -11,6 +11,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -66,7 +67,7 @@ func (w *world) user(login string, role ...string) chatadmin.User {
 // register registers a phone of a user.
 func (w *world) register(u chatadmin.User, key string) devices.Registered {
 	w.t.Helper()
-	out, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone of " + u.Login, Version: "1.0", Push: "push-" + key})
+	out, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone of " + u.Login, Version: "1.0", Push: secret.Hide("push-" + key)})
 	require.NoError(w.t, err)
 	return out
 }

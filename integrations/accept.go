@@ -14,6 +14,9 @@ import (
 // seenFor is how long an event is remembered after it was done: longer than any provider repeats it.
 const seenFor = 24 * time.Hour
 
+// mostWait is the longest that an event may wait for one that covers it.
+const mostWait = time.Hour
+
 var (
 	errNoHook = errors.New("there is no such address")
 	errStale  = errors.New("the connection has changed")
@@ -70,10 +73,16 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 			return Accepted{}, errNoHook
 		}
 		acc, err := svc.Accept(c, r)
-		if err != nil || !c.Saved || len(acc.Events) == 0 && acc.Account == nil {
+		if err != nil || !c.Saved {
 			return acc, err
 		}
-		if err = x.keep(ctx, c, acc); !errors.Is(err, errStale) {
+		if len(acc.Events) > 0 || acc.Account != nil {
+			err = x.keep(ctx, c, acc)
+		}
+		if err == nil {
+			x.tally(ctx, t.Domain, of, acc.Ignored)
+		}
+		if !errors.Is(err, errStale) {
 			return acc, err
 		}
 	}
@@ -117,7 +126,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 
 // accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
-	now := x.admin.Now()
+	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
 		d.Version = version
 		data, err := json.Marshal(d)
@@ -130,7 +139,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 	covers = map[string]bool{}
 	for _, e := range acc.Events {
 		d := inData{At: now, Data: e.Data}
-		if e.Wait > 0 {
+		if e.Wait = min(max(e.Wait, 0), mostWait); e.Wait > 0 {
 			d.From = now.Add(e.Wait)
 		}
 		if err := add(e.Key, c.Owner, now.Add(e.Wait), d); err != nil {

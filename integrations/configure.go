@@ -23,23 +23,32 @@ type Status struct {
 	Problem   string // what stands in the way, in a sentence
 	Waiting   int    // messages queued, counted up to 1,000 either way
 	Dead      int    // messages given up, counted up to 1,000: see DeadLetters
+	// Ignored tells what was not carried since the first draft, and why, sorted by
+	// reason.
+	Ignored []Ignored
 }
 
 // view loads a connection for its admin.
 func (x *Integrations) view(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, serviceData, error) {
-	svc, err := x.service(of.Service)
-	if err != nil {
-		return nil, nil, serviceData{}, err
-	}
-	_, _, role, err := s.ViewAs(ctx, "")
-	if err == nil {
-		err = x.authorise(ctx, x.admin.Store(), s, role, svc, of.Owner)
-	}
+	svc, err := x.permit(ctx, s, of)
 	if err != nil {
 		return nil, nil, serviceData{}, err
 	}
 	c, d, err := x.load(ctx, x.admin.Store(), s.Domain(), of)
 	return svc, c, d, err
+}
+
+// permit refuses who may not look at a connection.
+func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (Service, error) {
+	svc, err := x.service(of.Service)
+	if err != nil {
+		return nil, err
+	}
+	_, _, role, err := s.ViewAs(ctx, "")
+	if err == nil {
+		err = x.authorise(ctx, x.admin.Store(), s, role, svc, of.Owner)
+	}
+	return svc, err
 }
 
 // ready is view for a call that needs the service to be on and the draft to exist.
@@ -64,11 +73,9 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 	if err != nil {
 		return Status{}, err
 	}
-	fresh := &Connection{Domain: s.Domain(), Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
-	if name := svc.Info().Hook; name != "" {
-		if _, err := fresh.AddHook(name); err != nil {
-			return Status{}, err
-		}
+	fresh, err := x.fresh(svc, s.Domain(), of, 0)
+	if err != nil {
+		return Status{}, err
 	}
 	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
 	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
@@ -98,6 +105,17 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 	return x.Status(ctx, s, of)
 }
 
+// fresh is a draft without settings.
+func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatadmin.Rev) (*Connection, error) {
+	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}, rev: was}
+	if name := svc.Info().Hook; name != "" {
+		if _, err := c.AddHook(name); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
 // Status shows a connection, a draft or not. One that does not exist is chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
 func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, c, d, err := x.view(ctx, s, of)
@@ -123,6 +141,9 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 			st.Problem = line.Problem
 		}
 	}
+	if st.Ignored, err = x.ignored(ctx, s.Domain(), of); err != nil {
+		return Status{}, err
+	}
 	st.Waiting, st.Dead, err = x.countQueued(ctx, s.Domain(), of)
 	return st, err
 }
@@ -139,7 +160,7 @@ func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of 
 			for _, r := range rs {
 				switch {
 				case most == 0:
-				case kind == kindDead && deadService(r) == of.Service:
+				case kind == kindDead && deadOf(r, of.Service):
 					dead, most = dead+1, most-1
 				case kind != kindDead && ofItem(r).Service == of.Service:
 					waiting, most = waiting+1, most-1
@@ -166,7 +187,7 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 	return svc.Choices(ctx, c)
 }
 
-// Save checks settings, makes the provider agree with them (webhooks, for one), and puts them in force. Authenticating comes first: else it is ErrNotConnected. It may be called
+// Save checks settings, makes the provider agree with them (webhooks, for one), and puts them in force. Fields that are not given keep what they had; null resets one. Authenticating comes first: else it is ErrNotConnected. It may be called
 // again with the same settings, to mend what was changed at the provider. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
 func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, settings json.RawMessage) (Status, error) {
 	svc, c, err := x.ready(ctx, s, of)
@@ -183,7 +204,7 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 		defer func() { c.Settings = next }()
 		return x.put(ctx, s, svc, c, "", nil, nil)
 	}
-	c.Settings = settings
+	c.Settings = merge(was, settings)
 	if err := svc.Save(ctx, c); err != nil {
 		return Status{}, err
 	}
@@ -261,10 +282,14 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 			}
 			found = true
 			c, _, err := x.decodeBoth([]chatadmin.Record{r}, s.Domain(), of)
-			if err == nil && c.Token.IsZero() {
+			if name := svc.Info().Hook; err == nil && c.Token.IsZero() && (name == "" || c.Hooks[name] != nil) {
 				continue
 			}
-			if err != nil && !errors.Is(err, errSealed) {
+			if errors.Is(err, errDamaged) { // this call repairs it: what it said is lost
+				if c, err = x.fresh(svc, s.Domain(), of, r.Rev); err != nil {
+					return err
+				}
+			} else if err != nil && !errors.Is(err, errSealed) {
 				return err
 			}
 			more, err := x.part(ctx, w, r)

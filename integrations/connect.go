@@ -51,10 +51,10 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 		return step, err
 	}
 	var d stepData
-	if err := decode(rs[0], &d, &d.Version); err != nil {
+	if err := decode(rs[0], &d, &d.Version); err != nil && !errors.Is(err, errDamaged) {
 		return step, err
 	}
-	if x.admin.Now().Before(rs[0].Due) {
+	if x.inForce(rs[0].Due, keepFor) {
 		if plain, _, err := x.ring.Open(d.Sealed, stepWords(c.Domain, c.of())...); err == nil {
 			c.Kept = Hide(string(plain))
 		}
@@ -64,6 +64,13 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 
 func stateKey(t chatadmin.Token, service string) chatadmin.Key {
 	return chatadmin.Key{Kind: kindState, Domain: t.Domain, ID: hex.EncodeToString(t.Hash(statePurpose + " " + service))}
+}
+
+// inForce reports whether something that ends at a time is in force. An end
+// further ahead than its life was written by a clock that was wrong: it is over.
+func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
+	now := x.admin.Now()
+	return now.Before(end) && !end.After(now.Add(life+drift))
 }
 
 func (x *Integrations) redirect(service string) string { return x.o.PublicURL + "/callback/" + service }
@@ -100,7 +107,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	return svc.Connect(ctx, c, Step{State: t.Plain(), Redirect: x.redirect(of.Service)})
+	return svc.Connect(ctx, c, Step{State: Hide(t.Plain()), Redirect: x.redirect(of.Service)})
 }
 
 // step takes a step without OAuth. What it remembers for the next one is written beside the connection, whose account goes on working until there is another.
@@ -210,7 +217,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 		return err
 	}
 	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || !x.admin.Now().Before(rs[0].Due) {
+	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || st.Actor == "" || !x.inForce(rs[0].Due, stateLife) {
 		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)
@@ -233,7 +240,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	if err != nil {
 		return err
 	}
-	next, err := svc.Connect(ctx, c, Step{Code: q.Get("code"), Redirect: x.redirect(cb.Service)})
+	next, err := svc.Connect(ctx, c, Step{Code: Hide(q.Get("code")), Redirect: x.redirect(cb.Service)})
 	switch {
 	case err != nil:
 		return err

@@ -34,6 +34,7 @@ type Connection struct {
 	data    connData
 	rev     chatadmin.Rev
 	also    []chatadmin.Change[chatadmin.Record] // written together with it
+	ignored []string                             // what was not carried while it was worked with
 }
 
 // Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.
@@ -120,6 +121,9 @@ func (c *Connection) decode(r chatadmin.Record) error {
 	if err := decode(r, &c.data, &c.data.Version); err != nil {
 		return err
 	}
+	if c.data.State != saved { // whatever else it says
+		c.data.State = draft
+	}
 	c.rev, c.Saved, c.Settings, c.Account = r.Rev, c.data.State == saved, c.data.Settings, c.data.Account
 	return c.open(c.data.Sealed, c.words())
 }
@@ -202,7 +206,7 @@ func (c *Connection) OwnHook(address string) bool {
 func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
-	if h := c.Hooks[name]; h != nil && h.token.IsZero() {
+	if h := c.Hooks[name]; name != "" && (h == nil || h.token.IsZero()) {
 		delete(c.Hooks, name)
 		if _, err := c.AddHook(name); err != nil {
 			return chatadmin.Change[chatadmin.Record]{}, err

@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,9 +37,14 @@ type DeadLetter struct {
 }
 
 // bury makes the changes that give a record up. What came in stays remembered against repetition.
-func (x *Integrations) bury(r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
+func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
 	of, now := ofItem(r), x.admin.Now()
-	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, r.Data, now, why}) // r.Data was read as JSON
+	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
+	kept := json.RawMessage(r.Data)
+	if !json.Valid(kept) { // so that it can be looked at and discarded
+		kept = []byte("{}")
+	}
+	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, kept, now, why}) // valid JSON cannot fail
 	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
 		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
@@ -47,16 +53,20 @@ func (x *Integrations) bury(r chatadmin.Record, why string) []chatadmin.Change[c
 	return []chatadmin.Change[chatadmin.Record]{end, {Row: letter}}
 }
 
-func deadService(r chatadmin.Record) string {
-	var d deadData
-	_ = json.Unmarshal(r.Data, &d)
-	return d.Service
+// deadOf reports whether a dead letter is shown to a service: one that cannot be
+// read is shown to all.
+func deadOf(r chatadmin.Record, service string) bool {
+	d, _, err := decodeDead(r)
+	return err != nil || d.Service == service
 }
 
 func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
 	var d deadData
 	if err := decode(r, &d, &d.Version); err != nil {
 		return d, DeadLetter{}, err
+	}
+	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); d.Kind != kindIn && d.Kind != kindOut || d.Service == "" || of != (Of{d.Service, r.Owner}) {
+		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, errDamaged)
 	}
 	var out outData // what came in has the same name for its time, and no text
 	_ = json.Unmarshal(d.Data, &out)
@@ -65,7 +75,7 @@ func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
 
 // DeadLetters lists up to chatadmin.MaxBatch messages that were given up, oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of Of) ([]DeadLetter, error) {
-	if _, _, _, err := x.view(ctx, s, of); err != nil {
+	if _, err := x.permit(ctx, s, of); err != nil {
 		return nil, err
 	}
 	list := []DeadLetter{}
@@ -76,7 +86,9 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 		}
 		for _, r := range rs {
 			d, l, err := decodeDead(r)
-			if err != nil {
+			if errors.Is(err, errDamaged) { // of whichever service: it can be discarded
+				d.Service, l = of.Service, DeadLetter{ID: chatadmin.ID(r.ID), Service: of.Service, Reason: "this letter is damaged: discard it"}
+			} else if err != nil {
 				return nil, err
 			}
 			if d.Service == of.Service {
@@ -93,22 +105,49 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 // Retry queues a dead letter again, in its old place: it goes before what is waiting. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(d.Data, &fields); err != nil {
-			return nil, err
+		if d.ID == "" { // it could not be read
+			return nil, fmt.Errorf("dead letter %s: it is damaged, and can only be discarded: %w", chatadmin.Cut(string(id)), chatadmin.ErrInvalid)
 		}
-		if fields["first"] == nil {
-			fields["first"] = fields["at"]
-		}
-		fields["at"], _ = json.Marshal(now) // a time cannot fail
-		data, err := encode(fields)
+		data, err := requeued(d.Data, now)
 		return &chatadmin.Record{Key: chatadmin.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
 	})
+}
+
+// requeued is the data of a record that waits from now on. When it came first is
+// kept.
+func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if fields == nil {
+		return nil, errDamaged
+	}
+	var at time.Time
+	if raw := fields["at"]; raw != nil && json.Unmarshal(raw, &at) != nil {
+		return nil, errDamaged
+	}
+	if fields["first"] == nil && fields["at"] != nil && !at.After(now) {
+		fields["first"] = fields["at"]
+	}
+	fields["at"], _ = json.Marshal(now) // a time cannot fail
+	return encode(fields)
 }
 
 // Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
+}
+
+// ofGroups is any service of groups: who may configure one may configure them
+// all.
+func (x *Integrations) ofGroups() (Service, error) {
+	for _, svc := range x.services {
+		if !svc.Info().PerUser {
+			return svc, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no service of groups: %w", chatadmin.ErrNotFound)
 }
 
 func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, again func(deadData, time.Time) (*chatadmin.Record, error)) error {
@@ -122,12 +161,14 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 			return fmt.Errorf("dead letter %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
 		}
 		d, _, err := decodeDead(rs[0])
-		if err != nil {
+		if err != nil && !errors.Is(err, errDamaged) {
 			return err
 		}
-		svc, err := x.service(d.Service)
-		if err != nil {
-			return err
+		svc := x.byName[d.Service]
+		if svc == nil { // damaged, or of a service that is not there any more
+			if svc, err = x.ofGroups(); err != nil {
+				return err
+			}
 		}
 		if err := x.authorise(ctx, w, s, w.Role, svc, rs[0].Owner); err != nil {
 			return err

@@ -3,6 +3,8 @@ package integrations
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -14,7 +16,7 @@ import (
 // Options.Before vetoes, is returned, left for the next call, and keeps nothing else waiting.
 func (x *Integrations) Deliver(ctx context.Context) error {
 	var errs []error
-	for _, f := range []func(context.Context) error{x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
+	for _, f := range []func(context.Context) error{x.rectify, x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
 		if err := f(ctx); err != nil {
 			errs = append(errs, err)
 		}
@@ -86,6 +88,9 @@ type work struct {
 	line  lineData
 	items []chatadmin.Record
 	until time.Time // of the lease
+	off   bool      // the service is disabled, or the domain is not active
+	// lost is how many messages the transaction under way gives up for their age.
+	lost int
 }
 
 // run takes the line, handles what waits in it, and gives it back. It returns how much was done or put off.
@@ -112,17 +117,29 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 			break
 		}
 		var changes []chatadmin.Change[chatadmin.Record]
+		delivered := false
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
+		place := placeOf(k.items[0])
 		changes, failed = f(one, k.svc, k.conn, &k.items[0])
-		if cancel(); failed != nil && !errors.Is(failed, errGone) {
-			if changes, failed = k.failed(k.items[0], failed); failed != nil {
+		if cancel(); failed == nil {
+			delivered = true
+		} else if !errors.Is(failed, errGone) {
+			if now := placeOf(k.items[0]); now != "" && now != place {
+				k.line.Tries = 0 // the look-up has gone on
+			}
+			if changes, failed = k.failed(ctx, k.items[0], failed); failed != nil {
 				break
 			}
+			k.conn.ignored = []string{whyGivenUp}
 		}
 		if failed == nil {
 			if err = k.commit(ctx, changes); err != nil {
 				break
 			}
+			if delivered {
+				k.line.moved(k.x.admin.Now())
+			}
+			k.x.tally(context.WithoutCancel(ctx), k.domain, k.of, k.conn.ignored)
 		}
 		failed, k.items = nil, k.items[1:]
 		did++
@@ -133,6 +150,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 // take leases the line. While it is paused or the service is off, what is due of it is put off, so that it is in nobody's way.
 func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine bool, err error) {
 	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		k.lost = 0
 		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
 		d, err := readService(ctx, w, k.domain, k.of.Service)
 		if err != nil {
@@ -144,8 +162,8 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 		if k.line.held(w.Now()) {
 			return nil
 		}
-		until := k.line.Paused
-		if k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive {
+		until := k.line.pausedUntil(w.Now())
+		if k.off = k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive; k.off {
 			until = w.Now().Add(time.Minute)
 		}
 		if w.Now().Before(until) {
@@ -153,11 +171,13 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 			return err
 		}
 		mine = true
-		k.line.Leased, k.line.Paused = k.until, time.Time{}
+		k.line.Leased, k.line.Paused, k.line.Since = k.until, time.Time{}, time.Time{}
 		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
 		mine, err = false, nil // another worker was faster, or the owner is gone, with the queue
+	} else if err == nil {
+		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
 	}
 	return did, mine, err
 }
@@ -178,21 +198,32 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 	return d.On && set.State == chatadmin.DomainActive, err
 }
 
-// putOff makes what is due before a time due then, or gives up what has waited for a day. It reads the items again, since a deletion may have taken some out of the queue.
+// putOff makes what is due before a time due then, or gives up what has waited
+// for a day. It reads the items again, since a deletion may have taken some out
+// of the queue.
 func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.Record, until time.Time) (int, error) {
 	rs, err := again(ctx, w, items)
 	if err != nil {
 		return 0, err
 	}
+	slices.SortFunc(rs, func(a, b chatadmin.Record) int { return strings.Compare(a.ID, b.ID) })
 	var changes []chatadmin.Change[chatadmin.Record]
-	for _, r := range rs {
+	for i, r := range rs {
 		switch {
-		case isDone(r) || !r.Due.Before(until):
-		case queued(r).Before(w.Now().Add(-giveUp)):
-			changes = append(changes, k.x.bury(r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
-		default:
+		case isDone(r):
+		case k.expired(r, w.Now()):
+			k.lost++
+			changes = append(changes, k.x.bury(ctx, r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
+		case r.Due.Before(until) || i == 0 && r.Due.After(until) || queued(r).After(w.Now().Add(drift)):
 			was := r.Rev
-			r.Due = until
+			if r.Due = until; i > 0 { // the first one is enough: whoever deals with it takes the whole line
+				r.Due = until.Add(time.Minute)
+			}
+			if queued(r).After(w.Now().Add(drift)) { // told by a clock that was ahead
+				if r.Data, err = requeued(r.Data, w.Now()); err != nil {
+					return 0, err
+				}
+			}
 			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
 		}
 	}
@@ -219,16 +250,26 @@ func orElse(s, other string) string {
 }
 
 // failed decides what a failure means: nil and changes, if it concerns this one message, which is given up; else the failure, which stops the line for a while.
-func (k *work) failed(r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
+func (k *work) failed(ctx context.Context, r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
 	var p *ProviderError
 	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
 	if errors.As(err, &p) {
 		again = p.Again || p.SignIn || p.Unsure
 	}
-	if again && (queued(r).After(k.x.admin.Now().Add(-giveUp)) || errors.Is(err, context.Canceled)) {
+	if again && (!k.expired(r, k.x.admin.Now()) || errors.Is(err, context.Canceled)) {
 		return nil, err
 	}
-	return k.x.bury(r, sentence(err)), nil
+	return k.x.bury(ctx, r, sentence(err)), nil
+}
+
+// expired reports whether a record has waited long enough to be given up. While
+// the service is disabled that is a day; otherwise a day in which its queue
+// delivered nothing.
+func (k *work) expired(r chatadmin.Record, now time.Time) bool {
+	if k.off {
+		return queued(r).Before(now.Add(-giveUp))
+	}
+	return k.line.expired(queued(r), now)
 }
 
 // sentence is what an admin may read of a failure.
@@ -287,6 +328,7 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 	}
 	k.line.Leased = time.Time{}
 	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+		k.lost = 0
 		l, err := k.x.readLine(ctx, w, k.domain, k.kind, k.of)
 		if err != nil || !l.Leased.Equal(k.until) {
 			return err
@@ -309,6 +351,9 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 	})
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil
+	}
+	if err == nil {
+		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
 	}
 	return err
 }

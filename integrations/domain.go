@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -64,7 +65,7 @@ func serviceKey(domain chatadmin.ID, name string) chatadmin.Key {
 func decodeService(r chatadmin.Record) (serviceData, error) {
 	var d serviceData
 	if err := decode(r, &d, &d.Version); err != nil {
-		return serviceData{}, err
+		return serviceData{rev: r.Rev}, err
 	}
 	d.rev = r.Rev
 	return d, nil
@@ -120,8 +121,8 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 	}
 	found := map[string]serviceData{}
 	for _, r := range rs {
-		if found[r.ID], err = decodeService(r); err != nil {
-			return nil, err
+		if found[r.ID], err = decodeService(r); err != nil { // it is off; enabling it repairs it
+			x.admin.Options().Logger.ErrorContext(ctx, "integration: what the domain decided cannot be read", "service", r.ID, "error", err)
 		}
 	}
 	all := role.May(chatadmin.PermServices)
@@ -139,7 +140,9 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 	return list, nil
 }
 
-// EnableService enables a service for the domain, with settings for the whole domain where it has some; nil keeps those it had. It needs chatadmin.PermServices.
+// EnableService enables a service for the domain, with settings for the whole
+// domain where it has some. Fields that are not given keep what they had; null
+// resets one, and nil settings keep all. It needs chatadmin.PermServices.
 func (x *Integrations) EnableService(ctx context.Context, s *chatadmin.Scope, name string, settings json.RawMessage) error {
 	return x.switchService(ctx, s, KindEnable, name, true, settings)
 }
@@ -158,12 +161,15 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 			return err
 		}
 		was, err := readService(ctx, w, s.Domain(), name)
+		if errors.Is(err, errDamaged) { // this call repairs it
+			was, err = serviceData{rev: was.rev, On: !on}, nil
+		}
 		if err != nil {
 			return err
 		}
 		now := serviceData{Version: version, On: on, Settings: was.Settings}
-		if on && (settings != nil || was.rev == 0) {
-			if now.Settings, err = svc.CheckDomain(settings); err != nil {
+		if on && (settings != nil || was.rev == 0 || len(was.Settings) == 0) {
+			if now.Settings, err = svc.CheckDomain(merge(was.Settings, settings)); err != nil {
 				return err
 			}
 		}
@@ -180,6 +186,24 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})
 		return nil
 	})
+}
+
+// merge returns settings with the fields of given in place of those they had.
+// What is no object is returned as it was given.
+func merge(was, given json.RawMessage) json.RawMessage {
+	var old, now map[string]json.RawMessage
+	if given == nil {
+		return was
+	}
+	if json.Unmarshal(was, &old) != nil || json.Unmarshal(given, &now) != nil || old == nil || now == nil {
+		return given
+	}
+	maps.Copy(old, now)
+	both, err := json.Marshal(old)
+	if err != nil {
+		return given
+	}
+	return both
 }
 
 func diff(field string, was, now json.RawMessage) []chatadmin.FieldChange {

@@ -20,6 +20,8 @@ func (p *problems) add(err error) {
 	}
 }
 
+func (p problems) join() error { return errors.Join(p...) }
+
 // pages goes once through the records of a kind that are due, in all domains.
 func (x *Integrations) pages(ctx context.Context, kind string, f func([]chatadmin.Record) error) error {
 	var failed problems

@@ -12,6 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -185,7 +186,7 @@ func TestKeyGone(t *testing.T) {
 	w := integrationstest.New(t, &integrationstest.Options{Store: store}, pager)
 	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
 	ready(t, w)
-	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: bytes.Repeat([]byte("n"), keyring.KeySize)})
+	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: secret.HideBytes(bytes.Repeat([]byte("n"), keyring.KeySize))})
 	require.NoError(t, err)
 	admin := chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})
 	_, err = integrations.New(admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)

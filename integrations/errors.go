@@ -30,6 +30,9 @@ type ProviderError struct {
 	After    time.Duration // not before this time has passed, as the provider wishes; 0: it did not say
 	SignIn   bool          // the authorisation is no longer valid: somebody must authenticate again
 	Unsure   bool          // the request may have been carried out
+	// Place is where a look-up of Send stands, at most 1 KiB. It is kept with the
+	// message, and the next attempt gets it as Outgoing.Place.
+	Place string
 }
 
 func (e *ProviderError) Error() string {

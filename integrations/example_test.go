@@ -1,6 +1,7 @@
 package integrations_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
@@ -24,8 +26,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	secret := make([]byte, keyring.KeySize) // from the host's secret store
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret})
+	key := bytes.Repeat([]byte{1}, keyring.KeySize) // from the host's secret store
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)})
 	groups := &integrationstest.Groups{} // the host's own message tables
 	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
 	if err != nil {
@@ -82,7 +84,7 @@ func ExampleIntegrations_Tell() {
 	defer fake.Close()
 	pager, _ := NewPager(fake.URL)
 	admin := chatadmin.New(memstore.New(nil), nil)
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
 	x, _ := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com"}, pager)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})

@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -22,6 +23,9 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 		return nil, err
 	}
 	changes := []chatadmin.Change[chatadmin.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
+	if len(effects) == 0 {
+		c.ignored = append(c.ignored, whyUnchosen)
+	}
 	for i, e := range effects {
 		more, err := x.apply(ctx, svc, c, e, fmt.Sprintf("%s#%d", r.ID, i))
 		if err != nil {
@@ -51,6 +55,9 @@ func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e 
 		}
 		return c.pair(string(id), e.Message, fromProvider), nil
 	case Edited, Deleted:
+		if m.Other == "" {
+			c.ignored = append(c.ignored, whyUnknown)
+		}
 		if m.Other == "" || m.From != fromProvider {
 			return nil, nil
 		}
@@ -113,7 +120,9 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 		return nil, err
 	}
 	for _, r := range rs {
-		if found[names[r.Key]], err = c.decodeMap(r); err != nil {
+		if found[names[r.Key]], err = c.decodeMap(r); errors.Is(err, errDamaged) {
+			return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err) // it concerns this message alone
+		} else if err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -22,6 +24,10 @@ type Integrations struct {
 	o        Options
 	services []Service
 	byName   map[string]Service
+
+	clock     sync.Mutex
+	seen      time.Time // the latest time by which something was stored
+	rectified time.Time // when Deliver looked for times from a clock that was ahead
 }
 
 // Options configure New.
@@ -44,8 +50,8 @@ const mostBody = 512 << 10
 // once while setting up.
 func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, services ...Service) (*Integrations, error) {
 	x := &Integrations{admin: admin, ring: ring, groups: groups, o: o, services: services, byName: map[string]Service{}}
-	if ring == nil || groups == nil {
-		return nil, errors.New("integrations need a key ring and the host's groups")
+	if admin == nil || ring == nil || groups == nil || slices.Contains(services, nil) {
+		return nil, errors.New("integrations need an Admin, a key ring, the host's groups and services that are not nil")
 	}
 	u, err := url.Parse(o.PublicURL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {

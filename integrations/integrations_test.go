@@ -17,13 +17,15 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
 
 func newRing(t testing.TB) *keyring.Ring {
 	t.Helper()
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: make([]byte, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(t, err)
 	return ring
 }
@@ -256,4 +258,17 @@ func TestSecretsStaySecret(t *testing.T) {
 		require.NotContains(t, text, secret)
 	}
 	require.Contains(t, all.String(), "m1", "something was looked at")
+}
+
+func TestNewRefusesNothing(t *testing.T) {
+	admin, ring, groups := chatadmin.New(memstore.New(nil), nil), newRing(t), &integrationstest.Groups{}
+	o := integrations.Options{PublicURL: "https://chat.example.com"}
+	for name, f := range map[string]func() error{
+		"no admin":      func() error { return second(integrations.New(nil, ring, groups, o)) },
+		"no ring":       func() error { return second(integrations.New(admin, nil, groups, o)) },
+		"no groups":     func() error { return second(integrations.New(admin, ring, nil, o)) },
+		"a nil service": func() error { return second(integrations.New(admin, ring, groups, o, nil)) },
+	} {
+		require.Error(t, f(), name)
+	}
 }

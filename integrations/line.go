@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -25,13 +26,49 @@ type lineData struct {
 	Tries   int       `json:"tries,omitempty"`
 	Problem string    `json:"problem,omitempty"`
 	Told    bool      `json:"told,omitempty"` // the admins know that somebody must authenticate again
+	// Since is when Paused was set. A pause that was set in the future is not
+	// believed: the clock was ahead then.
+	Since time.Time `json:"since,omitzero"`
+	// Moved is when the queue last delivered something. Messages behind it are
+	// given up a day after that, not a day after they came.
+	Moved time.Time `json:"moved,omitzero"`
 
 	rev chatadmin.Rev
 }
 
+// drift is how far the clocks of two processes may lie apart. A time of ours
+// that lies further ahead comes from a clock that was wrong.
+const drift = 2 * leaseLife
+
+// pausedUntil is the time until which nobody works at the line, or the zero
+// time. It is at most a day ahead, and zero if the pause was set by a clock that
+// was ahead of ours.
+func (l *lineData) pausedUntil(now time.Time) time.Time {
+	if !now.Before(l.Paused) || l.Since.After(now.Add(drift)) || l.Paused.After(now.Add(giveUp+drift)) {
+		return time.Time{}
+	}
+	return l.Paused
+}
+
+// moved notes that a message was delivered. What fails after it is a new
+// failure, with the shortest pause.
+func (l *lineData) moved(now time.Time) {
+	l.Tries, l.Problem, l.Told, l.Moved = 0, "", false, now
+}
+
+// expired reports whether a message that waits since a time has waited for a
+// day in which the queue did not move. A time from a clock that was ahead is not
+// believed.
+func (l *lineData) expired(since, now time.Time) bool {
+	if l.Moved.After(since) && !l.Moved.After(now.Add(drift)) {
+		since = l.Moved
+	}
+	return since.Before(now.Add(-giveUp))
+}
+
 // held reports whether a worker has the line. A lease from a clock that is far ahead of ours counts for nothing, else it would hold for as long as that clock is ahead.
 func (l *lineData) held(now time.Time) bool {
-	return now.Before(l.Leased) && l.Leased.Before(now.Add(2*leaseLife))
+	return now.Before(l.Leased) && l.Leased.Before(now.Add(drift))
 }
 
 func lineKey(domain chatadmin.ID, kind string, of Of) chatadmin.Key {
@@ -50,7 +87,11 @@ func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain 
 	if err != nil || len(rs) == 0 {
 		return lineData{Version: version}, err
 	}
-	return decodeLine(rs[0])
+	l, err := decodeLine(rs[0])
+	if errors.Is(err, errDamaged) { // it holds nothing that would be missed
+		l, err = lineData{Version: version, rev: rs[0].Rev}, nil
+	}
+	return l, err
 }
 
 // change writes the line, or deletes it where it says nothing.
@@ -65,7 +106,7 @@ func (l *lineData) change(domain chatadmin.ID, kind string, of Of) chatadmin.Cha
 func (l *lineData) pause(now time.Time, after time.Duration) {
 	wait := min(firstPause<<min(l.Tries, 20), mostPause)
 	l.Tries++
-	l.Paused = now.Add(max(wait, min(after, giveUp)))
+	l.Since, l.Paused = now, now.Add(max(wait, min(after, giveUp)))
 }
 
 // resume lifts the pauses of a connection, because somebody has authenticated again: what waits goes on with the next Deliver.
@@ -80,7 +121,7 @@ func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) e
 			if l.rev == 0 {
 				continue
 			}
-			l.Paused, l.Tries, l.Problem, l.Told = time.Time{}, 0, "", false
+			l.Paused, l.Since, l.Tries, l.Problem, l.Told = time.Time{}, time.Time{}, 0, "", false
 			changes = append(changes, l.change(domain, kind, of))
 			first, err := x.waiting(ctx, w, domain, kind, of, 1)
 			if err != nil {
@@ -121,10 +162,12 @@ func (x *Integrations) waiting(ctx context.Context, r chatadmin.Reader, domain c
 	}
 }
 
-// early reports whether an event is not to be handed on yet.
+// early reports whether an event is not to be handed on yet. A time further
+// ahead than an event may wait comes from a clock that was wrong.
 func (x *Integrations) early(r chatadmin.Record) bool {
 	var d inData
-	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && x.admin.Now().Before(d.From)
+	now := x.admin.Now()
+	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && now.Before(d.From) && !d.From.After(now.Add(mostWait+drift))
 }
 
 // traffic is a change that carries a message, or keeps the books of that.

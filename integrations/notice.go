@@ -3,6 +3,7 @@ package integrations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,9 @@ func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin
 // tellAdmins sends by mail what admins are to know. A mail that cannot be sent is logged and not tried again: Status says the same.
 func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error {
 	var n noticeData
-	if err := decode(r, &n, &n.Version); err != nil {
+	if err := decode(r, &n, &n.Version); errors.Is(err, errDamaged) {
+		return x.unusable(ctx, r, err)
+	} else if err != nil {
 		return err
 	}
 	name, us, err := x.concerned(ctx, r.Domain, r.Owner)

@@ -22,11 +22,16 @@ type outData struct {
 	At       time.Time    `json:"at"`              // since when it waits
 	First    time.Time    `json:"first,omitzero"`  // when it was told of, where it was given up in between
 	Tried    bool         `json:"tried,omitempty"` // an attempt may have succeeded
+	Since    time.Time    `json:"since,omitzero"`  // when the first such attempt began
+	Place    string       `json:"place,omitempty"` // where looking for it stands
 }
 
 func decodeOut(data json.RawMessage) (outData, error) {
 	var d outData
 	err := decode(chatadmin.Record{Data: data}, &d, &d.Version)
+	if err == nil && d.Op != Posted && d.Op != Edited && d.Op != Deleted {
+		err = fmt.Errorf("operation %q: %w", chatadmin.Cut(string(d.Op)), errDamaged)
+	}
 	return d, err
 }
 
@@ -78,6 +83,10 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 		if i := svc.Info(); i.Sends && !i.PerUser {
 			of := Of{i.Name, m.Group}
 			c, d, err := x.decodeBoth(rs, domain, of)
+			if errors.Is(err, errDamaged) { // it carries nothing until it is repaired; the others do
+				x.admin.Options().Logger.ErrorContext(ctx, "integration: a message is not carried", "service", i.Name, "owner", m.Group, "error", err)
+				continue
+			}
 			if err != nil && !errors.Is(err, errSealed) { // those wait until they open
 				return 0, err
 			}
@@ -103,7 +112,7 @@ type target struct {
 }
 
 func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []target, m Message) error {
-	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.admin.Now()})
+	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.saw()})
 	if err != nil {
 		return err
 	}
@@ -244,20 +253,30 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 	}
 	m := known[string(d.Message)]
 	end := []chatadmin.Change[chatadmin.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	if m.From == fromGroup && d.Op != Posted && m.Other == "" {
+		c.ignored = append(c.ignored, whyNotThere)
+	}
 	if m.From != fromGroup || d.Op == Posted && m.Other != "" || d.Op != Posted && m.Other == "" {
 		return end, nil // it came from there, was deleted, belongs to another account, is there, or never got there
 	}
-	o := Outgoing{Op: d.Op, Key: r.ID, Text: d.Text, Author: d.Author, Thread: known[string(d.Thread)].Other, ID: m.Other, Queued: d.told(), Tried: d.Tried}
+	o := Outgoing{Op: d.Op, Key: r.ID, Text: d.Text, Author: d.Author, Thread: known[string(d.Thread)].Other, ID: m.Other, Queued: d.told(), Tried: d.Tried, Since: d.Since, Place: d.Place}
 	if d.Op == Posted && !d.Tried {
-		if err := x.mark(ctx, r, &d, true); err != nil {
+		d.Tried, d.Since = true, x.admin.Now()
+		if err := x.mark(ctx, r, &d); err != nil {
 			return nil, err
 		}
 	}
 	sent, err := svc.Send(ctx, c, o)
 	if err != nil {
 		var p *ProviderError
-		if errors.As(err, &p) && !p.Unsure && !o.Tried && d.Tried { // it has certainly not arrived
-			err = errors.Join(err, x.mark(context.WithoutCancel(ctx), r, &d, false))
+		switch {
+		case !errors.As(err, &p):
+		case !p.Unsure && !o.Tried && d.Tried: // it has certainly not arrived
+			d.Tried, d.Since = false, time.Time{}
+			err = errors.Join(err, x.mark(context.WithoutCancel(ctx), r, &d))
+		case o.Tried && p.Place != d.Place && len(p.Place) <= mostPlace:
+			d.Place = p.Place
+			err = errors.Join(err, x.mark(context.WithoutCancel(ctx), r, &d))
 		}
 		return nil, err
 	}
@@ -276,9 +295,21 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 	return append(pair, end...), nil // what has arrived is to be known, though the record may be gone with its author meanwhile
 }
 
-// mark writes down whether an attempt may have succeeded. Where the record is not there any more as it was, it is errGone.
-func (x *Integrations) mark(ctx context.Context, r *chatadmin.Record, d *outData, tried bool) error {
-	d.Tried = tried
+// placeOf is where looking for a message stands.
+func placeOf(r chatadmin.Record) string {
+	var d struct {
+		Place string `json:"place"`
+	}
+	_ = json.Unmarshal(r.Data, &d)
+	return d.Place
+}
+
+// mostPlace is the most that is kept of ProviderError.Place.
+const mostPlace = 1 << 10
+
+// mark writes down whether an attempt may have succeeded, and where looking for
+// it stands. It returns errGone if the record is not there any more as it was.
+func (x *Integrations) mark(ctx context.Context, r *chatadmin.Record, d *outData) error {
 	data, err := encode(d)
 	if err != nil {
 		return err

@@ -50,13 +50,19 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 // runRelease ends a connection at the provider, and deletes the record; after three days of failures it does so in any case, since the token is not to be kept for ever.
 func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
 	var d releaseData
-	if err := decode(r, &d, &d.Version); err != nil {
+	if err := decode(r, &d, &d.Version); errors.Is(err, errDamaged) {
+		return x.unusable(ctx, r, err)
+	} else if err != nil {
 		return err
 	}
 	c := &Connection{Domain: r.Domain, Owner: d.Owner, service: d.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: d.Conn,
 		Saved: d.Conn.State == saved, Settings: d.Conn.Settings, Account: d.Conn.Account}
 	failed := c.open(d.Conn.Sealed, releaseWords(r.Key))
-	if svc := x.byName[d.Service]; failed == nil && svc != nil {
+	svc := x.byName[d.Service]
+	if failed == nil && svc == nil {
+		failed = &ProviderError{Service: chatadmin.Cut(d.Service), Sentence: "this process does not know the service", Again: true}
+	}
+	if failed == nil {
 		dom, err := readService(ctx, x.admin.Store(), r.Domain, d.Service)
 		if err != nil {
 			return err
@@ -84,6 +90,12 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		return err
 	}
 	return x.settle(ctx, r, false)
+}
+
+// unusable deletes a record that nobody can make anything of, and logs it.
+func (x *Integrations) unusable(ctx context.Context, r chatadmin.Record, err error) error {
+	x.admin.Options().Logger.ErrorContext(ctx, "integration: a damaged record is dropped: look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
+	return x.settle(ctx, r, true)
 }
 
 // connectedElsewhere looks whether any connection, of whatever domain, has the same account.

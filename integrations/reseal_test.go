@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -24,7 +25,7 @@ func TestReseal(t *testing.T) {
 	require.NoError(t, err)
 	w := integrationstest.New(t, nil, svc)
 	srv.Now = w.Clock.Now
-	keys := []keyring.Key{{ID: "old", Secret: make([]byte, keyring.KeySize)}, {ID: "new", Secret: bytes.Repeat([]byte("n"), keyring.KeySize)}}
+	keys := []keyring.Key{{ID: "old", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))}, {ID: "new", Secret: secret.HideBytes(bytes.Repeat([]byte("n"), keyring.KeySize))}}
 	open := func(current keyring.Key, others ...keyring.Key) *integrations.Integrations {
 		ring, err := keyring.New(rand.Reader, current, others...)
 		require.NoError(t, err)

@@ -56,9 +56,10 @@ type Info struct {
 
 // Step is where connecting stands.
 type Step struct {
-	State, Redirect string            // OAuth: what to hand to the provider's page
-	Code            string            // OAuth: what the callback brought; the end of the journey
-	Answers         map[string]Secret // otherwise: what the admin or user has typed
+	State    Secret            // OAuth: what to hand to the provider's page
+	Redirect string            // OAuth: this too
+	Code     Secret            // OAuth: what the callback brought; the end of the journey
+	Answers  map[string]Secret // otherwise: what the admin or user has typed
 }
 
 // Next is what follows a step.
@@ -101,13 +102,17 @@ type Accepted struct {
 	Account json.RawMessage // where not nil, it takes the place of Connection.Account in the same transaction
 	Type    string          // content type of the answer; the status is 200
 	Body    string
+	// Ignored tells why something was not kept that an admin may miss, in a few
+	// words for each. It is counted by these words, see Status.Ignored; use few
+	// different ones, and none from outside.
+	Ignored []string
 }
 
 // Event is one thing that has happened at the provider. It is kept once per Key for a day.
 type Event struct {
 	Key   string          // at most 100 bytes: the same whenever the provider tells of it again, in whatever form. Events that wait together go by key
 	Data  json.RawMessage // at most 512 KiB
-	Wait  time.Duration   // not handed to Receive before; time for a better event to cover it
+	Wait  time.Duration   // not handed to Receive before, at most an hour; time for a better event to cover it
 	Cover []string        // keys of events that this one makes superfluous, whether they came already (and wait) or come later
 }
 
@@ -142,6 +147,12 @@ type Outgoing struct {
 	Fields map[string]string // of Link
 	Queued time.Time         // when the host told of it
 	Tried  bool              // an earlier attempt may have succeeded: look for Key before sending it again, where the provider lets you
+	// Since is the earliest time at which an attempt may have succeeded. It is
+	// zero if nothing is known of it.
+	Since time.Time
+	// Place is ProviderError.Place of the attempt before: where looking for Key
+	// goes on.
+	Place string
 }
 
 // Sent is what the provider says of a message.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -235,7 +236,7 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	st.Remembered = append(st.Remembered, r)
 	st.tell(tok.selector, newRemembered, now)
 	w.Record(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
-	n.answer.Trust = tok.plain()
+	n.answer.Trust = secret.Hide(tok.plain())
 	return nil
 }
 

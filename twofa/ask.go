@@ -13,6 +13,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -83,7 +84,7 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	if err != nil {
 		return signin.Asked{}, err
 	}
-	k := asking{t: t, user: u, attempt: a, token: parseToken(a.Trust)}
+	k := asking{t: t, user: u, attempt: a, token: parseToken(a.Trust.Reveal())}
 	_, v := k.recall(&st, p, t.admin.Now())
 	if v == graceful {
 		return signin.Asked{}, nil
@@ -114,9 +115,11 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	}
 	// not in the transaction: drawing takes far longer than the rest
 	if e := k.asked.Challenge; e != nil && e.Enrolment != nil {
-		if e.Enrolment.QR, err = qrPNG(e.Enrolment.URI); err != nil {
+		png, err := qrPNG(e.Enrolment.URI.Reveal())
+		if err != nil {
 			return signin.Asked{}, err
 		}
+		e.Enrolment.QR = secret.HideBytes(png)
 	}
 	return k.asked, nil
 }
@@ -241,7 +244,7 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 			c := &st.Remembered[i]
 			c.Before, c.Used = c.Hash, w.Now()
 			c.Hash = next.hash(k.user.Domain, k.user.ID, st.Generation, string(c.Client))
-			k.asked.Trust = next.plain()
+			k.asked.Trust = secret.Hide(next.plain())
 			return true, nil
 		case graceful:
 			return false, nil
@@ -366,7 +369,9 @@ func (t *Service) Challenge(ctx context.Context, domain chatadmin.ID, id string)
 	}
 	s, err := t.shown(d.Name, users[0], &st, &st.Challenges[i], id)
 	if err == nil && s.Enrolment != nil {
-		s.Enrolment.QR, err = qrPNG(s.Enrolment.URI)
+		var png []byte
+		png, err = qrPNG(s.Enrolment.URI.Reveal())
+		s.Enrolment.QR = secret.HideBytes(png)
 	}
 	if err != nil {
 		return signin.Challenge{}, err
@@ -460,7 +465,7 @@ func (t *Service) enrolmentOf(domainName string, u chatadmin.User, seed string) 
 		issuer = domainName
 	}
 	uri, err := URI(label(issuer, "chat"), label(u.Login, "user"), seed)
-	return &signin.Enrolment{URI: uri, Secret: seed}, err
+	return &signin.Enrolment{URI: secret.Hide(uri), Secret: secret.Hide(seed)}, err
 }
 
 // unseal opens what was sealed for a user. What does not open must not let

@@ -27,9 +27,9 @@ func TestEnrolment(t *testing.T) {
 	require.Equal(t, w.clock.Now().Add(10*time.Minute), c.Expires)
 	e := c.Enrolment
 	require.NotNil(t, e)
-	require.Len(t, e.Secret, 32, "20 bytes in base32")
-	require.Contains(t, e.URI, "otpauth://totp/Acme:ann@acme.example?secret="+e.Secret)
-	require.True(t, strings.HasPrefix(string(e.QR), "\x89PNG"))
+	require.Len(t, e.Secret.Reveal(), 32, "20 bytes in base32")
+	require.Contains(t, e.URI.Reveal(), "otpauth://totp/Acme:ann@acme.example?secret="+e.Secret.Reveal())
+	require.True(t, strings.HasPrefix(e.QR.Reveal(), "\x89PNG"))
 	enrolled := func() bool {
 		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{w.boss, ann})
 		require.NoError(t, err)
@@ -37,22 +37,22 @@ func TestEnrolment(t *testing.T) {
 		return on[1]
 	}
 	require.False(t, enrolled())
-	w.wrong(c.ID, another(w.code(e.Secret)))
+	w.wrong(c.ID, another(w.code(e.Secret.Reveal())))
 	require.False(t, enrolled())
 	again := w.challenged(ann)
 	require.NotNil(t, again.Enrolment, "not confirmed: a new one")
-	require.NotEqual(t, e.Secret, again.Enrolment.Secret)
-	w.right(c.ID, w.code(e.Secret))
+	require.NotEqual(t, e.Secret.Reveal(), again.Enrolment.Secret.Reveal())
+	w.right(c.ID, w.code(e.Secret.Reveal()))
 	require.True(t, enrolled())
 	require.Len(t, w.events(twofa.KindEnrol), 1)
 
-	w.wrong(again.ID, w.code(again.Enrolment.Secret)) // the other QR code is dead
+	w.wrong(again.ID, w.code(again.Enrolment.Secret.Reveal())) // the other QR code is dead
 	next := w.challenged(ann)
 	require.Nil(t, next.Enrolment, "never shown again")
-	a := w.wrong(next.ID, w.code(e.Secret))
+	a := w.wrong(next.ID, w.code(e.Secret.Reveal()))
 	require.False(t, a.Dead, "the confirming code is used up")
 	w.clock.Advance(30 * time.Second)
-	w.right(next.ID, w.code(e.Secret))
+	w.right(next.ID, w.code(e.Secret.Reveal()))
 }
 
 // Two sign-ins set up an authenticator at once: one of them counts.
@@ -70,17 +70,17 @@ func TestTwoEnrolmentsAtOnce(t *testing.T) {
 	race(func(n int) {
 		f := []signin.SecondFactor{w.twofa, other}[n%2]
 		c := cs[n%len(cs)]
-		a, err := answer(f, w.domain, c.ID, w.code(c.Enrolment.Secret))
+		a, err := answer(f, w.domain, c.ID, w.code(c.Enrolment.Secret.Reveal()))
 		if err == nil && a.Right {
 			right.Add(1)
-			winner.Store(c.Enrolment.Secret)
+			winner.Store(c.Enrolment.Secret.Reveal())
 		}
 	})
 	require.EqualValues(t, 1, right.Load())
 	w.clock.Advance(30 * time.Second)
 	for _, c := range cs {
 		next := w.challenged(ann)
-		if secret := c.Enrolment.Secret; secret == winner.Load() {
+		if secret := c.Enrolment.Secret.Reveal(); secret == winner.Load() {
 			w.right(next.ID, w.code(secret))
 		} else {
 			w.wrong(next.ID, w.code(secret))
@@ -379,8 +379,8 @@ func TestAwkwardNames(t *testing.T) {
 	require.NoError(t, err)
 	asked, err := f.Ask(ctx, w.settings(), boss, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
-	require.Contains(t, asked.Challenge.Enrolment.URI, "otpauth://totp/Acme%20R%26D%20%3D%2050%25%20%2B%20%C3%BC:boss%20one?")
-	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret))
+	require.Contains(t, asked.Challenge.Enrolment.URI.Reveal(), "otpauth://totp/Acme%20R%26D%20%3D%2050%25%20%2B%20%C3%BC:boss%20one?")
+	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret.Reveal()))
 	require.NoError(t, err)
 	require.True(t, a.Right)
 }
@@ -393,7 +393,7 @@ func TestWithRealPrograms(t *testing.T) {
 	ann := w.user("ann@acme.example")
 	c := w.challenged(ann)
 	show := func() string {
-		out, err := exec.Command(oathtool, "--totp", "-b", "-N", w.clock.Now().Format("2006-01-02 15:04:05 UTC"), scan(t, c.Enrolment.QR)).Output()
+		out, err := exec.Command(oathtool, "--totp", "-b", "-N", w.clock.Now().Format("2006-01-02 15:04:05 UTC"), scan(t, c.Enrolment.QR.Bytes())).Output()
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}
@@ -419,5 +419,5 @@ func TestWithoutKeys(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
 	_, err = admin.AsHost(w.domain).DeactivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
-	w.wrong(c.ID, w.code(c.Enrolment.Secret))
+	w.wrong(c.ID, w.code(c.Enrolment.Secret.Reveal()))
 }

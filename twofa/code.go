@@ -20,6 +20,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 const (
@@ -208,7 +209,10 @@ func recoveryHash(code string, domain, user chatadmin.ID, generation int64) []by
 
 // token is what a remembered client holds: a selector, by which it is found,
 // and a verifier, of which only the hash is kept.
-type token struct{ selector, verifier string }
+type token struct {
+	selector string
+	verifier secret.Value
+}
 
 // bytes; in hexadecimal, so that no command line takes it for a flag
 const selectorSize = 10
@@ -224,7 +228,7 @@ func newToken(rand io.Reader, selector string) (token, error) {
 		selector = hex.EncodeToString(b)
 	}
 	verifier, err := newSecret(rand, secretSize)
-	return token{selector, verifier}, err
+	return token{selector, secret.Hide(verifier)}, err
 }
 
 // parseToken takes a token apart; what newToken cannot have made is the zero
@@ -234,11 +238,11 @@ func parseToken(s string) token {
 	if len(selector) != 2*selectorSize || strings.Trim(selector, "0123456789abcdef") != "" || !parseSecret(verifier, secretSize) {
 		return token{}
 	}
-	return token{selector, verifier}
+	return token{selector, secret.Hide(verifier)}
 }
 
 // plain is the token as the client keeps it.
-func (t token) plain() string { return t.selector + "." + t.verifier }
+func (t token) plain() string { return t.selector + "." + t.verifier.Reveal() }
 
 // String hides the verifier.
 func (t token) String() string { return t.selector + ".***" }
@@ -247,5 +251,5 @@ func (t token) String() string { return t.selector + ".***" }
 func (t token) GoString() string { return t.String() }
 
 func (t token) hash(domain, user chatadmin.ID, generation int64, client string) []byte {
-	return hash(t.verifier, append(belongs("remembered", domain, user, generation), t.selector, client)...)
+	return hash(t.verifier.Reveal(), append(belongs("remembered", domain, user, generation), t.selector, client)...)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -76,7 +77,7 @@ func (x *countingTx) ChangeEvents(ctx context.Context, ch []chatadmin.Change[cha
 func TestStatements(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days})
 	ann := w.user("ann@acme.example")
-	secret := w.enrol(ann)
+	enrolled := w.enrol(ann)
 	set := w.settings()
 	c := w.challenged(ann)
 	wrong, right := w.challenged(ann), w.challenged(ann)
@@ -97,7 +98,7 @@ func TestStatements(t *testing.T) {
 	for _, x := range []struct {
 		challenge, code string
 		right           bool
-	}{{wrong.ID, another(w.code(secret)), false}, {right.ID, w.code(secret), true}} {
+	}{{wrong.ID, another(w.code(enrolled)), false}, {right.ID, w.code(enrolled), true}} {
 		o, err := f.Open(ctx, w.domain, x.challenge)
 		require.NoError(t, err)
 		calls()
@@ -108,12 +109,12 @@ func TestStatements(t *testing.T) {
 	}
 
 	w.clock.Advance(30 * time.Second)
-	trust := w.right(c.ID, w.code(secret), true)
-	asked, err := f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: trust})
+	trust := w.right(c.ID, w.code(enrolled), true)
+	asked, err := f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(trust)})
 	require.NoError(t, err)
 	require.NotEmpty(t, asked.Trust)
 	require.Equal(t, []string{"read record", "tx: read domain", "tx: read record", "tx: write 1 record"}, calls())
-	asked, err = f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: trust})
+	asked, err = f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(trust)})
 	require.NoError(t, err)
 	require.Equal(t, signin.Asked{}, asked, "a moment later the old token lets in, and is not replaced again")
 	require.Equal(t, []string{"read record"}, calls())

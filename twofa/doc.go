@@ -6,7 +6,7 @@
 // # Wiring it
 //
 //	// The secret has 32 bytes, from the host's secret store.
-//	key := keyring.Key{ID: "2026", Secret: secret}
+//	key := keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes)}
 //	ring, err := keyring.New(rand.Reader, key)
 //	// In every program that changes users; ring is nil where nobody signs in.
 //	second := twofa.New(admin, ring, nil)
@@ -29,7 +29,7 @@
 //
 //	second.Challenge(ctx, domain, id)        // the page is loaded again
 //	second.Resend(ctx, domain, id)           // "send the code again"
-//	second.RevokeAllTrusted(ctx, host, user) // the password has changed
+//	admin.PasswordChanged(ctx, domain, user) // in the host's own table
 //
 // chatadmin.Admin.Work sends the mails that tell users what has happened.
 //

@@ -246,7 +246,8 @@ func TestAddressChanges(t *testing.T) {
 	w.right(c.ID, w.mailed(now))
 }
 
-// With an authenticator the address does not matter.
+// With an authenticator the address does not matter for the code, but a sign-in
+// under way begins anew.
 func TestAddressOfAuthenticatorUserChanges(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -255,7 +256,9 @@ func TestAddressOfAuthenticatorUserChanges(t *testing.T) {
 	email := "ann.new@acme.example"
 	_, err := w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
-	w.right(c.ID, w.code(secret))
+	_, err = w.twofa.Open(ctx, w.domain, c.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
 // Names that try to add a header or a recipient reach the mail as one line.

@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -23,7 +24,7 @@ func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: bytes.Repeat([]byte{7}, keyring.KeySize)}) // from the host's secret store
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))}) // from the host's secret store
 	second := twofa.New(admin, ring, nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
@@ -36,12 +37,12 @@ func Example() {
 	// and when the code comes.
 	_, set, _ := s.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
-	fmt.Println(asked.Challenge.Kind, len(asked.Challenge.Enrolment.QR) > 0)
-	code, _ := totp.GenerateCode(asked.Challenge.Enrolment.Secret, clock.Now()) // the user's app
+	fmt.Println(asked.Challenge.Kind, !asked.Challenge.Enrolment.QR.IsZero())
+	code, _ := totp.GenerateCode(asked.Challenge.Enrolment.Secret.Reveal(), clock.Now()) // the user's app
 
 	open, _ := second.Open(ctx, domain.ID, asked.Challenge.ID)
 	answer, _ := second.Answer(ctx, open, code, true)
-	fmt.Println("right:", answer.Right, "remembered:", answer.Trust != "")
+	fmt.Println("right:", answer.Right, "remembered:", !answer.Trust.IsZero())
 
 	clock.Advance(29 * 24 * time.Hour)
 	asked, _ = second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web, Trust: answer.Trust})
@@ -78,7 +79,7 @@ func ExampleService_Reset() {
 	ctx := context.Background()
 	mails := &chatadmintest.Mailbox{}
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mails})
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: bytes.Repeat([]byte{7}, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
 	second := twofa.New(admin, ring, nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)

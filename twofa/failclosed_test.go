@@ -219,7 +219,7 @@ func TestNoticeWithoutAddress(t *testing.T) {
 	require.NoError(t, err)
 	asked, err := f.Ask(ctx, w.settings(), u, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
-	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret))
+	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret.Reveal()))
 	require.NoError(t, err)
 	require.True(t, a.Right)
 	for range 2 {

@@ -93,7 +93,7 @@ func TestGateDecidesDuringAPause(t *testing.T) {
 	for range 2 {
 		c := w.challenged(ann)
 		for range 5 {
-			w.wrong(c.ID, another(w.code(c.Enrolment.Secret)))
+			w.wrong(c.ID, another(w.code(c.Enrolment.Secret.Reveal())))
 		}
 	}
 	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
@@ -139,7 +139,7 @@ func TestGateReloadsTheEnrolment(t *testing.T) {
 	second, err := g.SignIn(ctx, w.domain, a, right)
 	require.NoError(t, err)
 	require.Equal(t, first.Challenge, second.Challenge)
-	d, err := g.Complete(ctx, w.domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret), false)
+	d, err := g.Complete(ctx, w.domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret.Reveal()), false)
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -273,6 +274,11 @@ func (t *Service) SetPolicy(ctx context.Context, s *chatadmin.Scope, plan *Plan)
 		}
 		if err := t.stillPass(ctx, w, plan); err != nil {
 			return nil, nil, err
+		}
+		if before.Mode == Off { // whoever is signed in has given no code
+			if err := w.End(ctx, chatadmin.CauseTwoFactorOn, time.Time{}); err != nil {
+				return nil, nil, err
+			}
 		}
 		data, err := json.Marshal(before.become(p, w.Now()))
 		return data, before.policy().diff(p), err

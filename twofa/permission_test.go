@@ -15,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -120,4 +121,6 @@ func TestDocumentedPermissions(t *testing.T) {
 	require.Equal(t, want, documented)
 }
 
-func attempt(trust string) signin.Attempt { return signin.Attempt{Client: signin.Web, Trust: trust} }
+func attempt(trust string) signin.Attempt {
+	return signin.Attempt{Client: signin.Web, Trust: secret.Hide(trust)}
+}

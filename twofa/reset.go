@@ -46,7 +46,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 			return err
 		}
 		w.Record(KindReset, reset, nil, nil)
-		return nil
+		return w.End(ctx, chatadmin.CauseTwoFactorReset, time.Time{}, reset...)
 	})
 }
 

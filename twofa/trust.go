@@ -89,8 +89,7 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 }
 
 // RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins
-// under way. A host calls it when the password of the user has changed. A state
-// that cannot be read is replaced by one that lets nobody in until a reset. It
+// under way. A state that cannot be read is replaced by one that lets nobody in until a reset. It
 // needs chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
 	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {

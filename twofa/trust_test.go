@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -33,7 +34,7 @@ func (w *world) passes(u chatadmin.User, trust string) (bool, string) {
 	w.t.Helper()
 	asked, err := w.ask(u, trust)
 	require.NoError(w.t, err)
-	return asked.Challenge == nil, asked.Trust
+	return asked.Challenge == nil, asked.Trust.Reveal()
 }
 
 // A remembered browser is not asked until the period is over, counted from when
@@ -105,10 +106,10 @@ func TestCopiedToken(t *testing.T) {
 		u      chatadmin.User
 		client signin.Client
 	}{"another user": {bob, signin.Web}, "another domain": {twin, signin.Web}, "a desktop client": {ann, signin.Desktop}, "a Mac": {ann, signin.Mac}, "no known client": {ann, signin.UnknownClient}} {
-		asked, err := w.twofa.Ask(ctx, w.settings(), a.u, signin.Attempt{Client: a.client, Trust: token})
+		asked, err := w.twofa.Ask(ctx, w.settings(), a.u, signin.Attempt{Client: a.client, Trust: secret.Hide(token)})
 		require.NoError(t, err)
 		require.NotNil(t, asked.Challenge, name)
-		require.Empty(t, asked.Trust)
+		require.True(t, asked.Trust.IsZero())
 	}
 	for _, bad := range []string{"", ".", token + "x", token[:len(token)-1], " " + token, token + "\n", strings.Replace(token, ".", "", 1), strings.Repeat("a", 1<<20)} {
 		ok, _ := w.passes(ann, bad)
@@ -192,17 +193,17 @@ func TestRotationRace(t *testing.T) {
 		var mu sync.Mutex
 		var next string
 		race(func(n int) {
-			asked, err := []*twofa.Service{w.twofa, other}[n%2].Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: token})
+			asked, err := []*twofa.Service{w.twofa, other}[n%2].Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(token)})
 			if err != nil {
 				return
 			}
 			if asked.Challenge == nil {
 				passed.Add(1)
 			}
-			if asked.Trust != "" {
+			if !asked.Trust.IsZero() {
 				rotated.Add(1)
 				mu.Lock()
-				next = asked.Trust
+				next = asked.Trust.Reveal()
 				mu.Unlock()
 			}
 		})
@@ -230,14 +231,14 @@ func TestOverlappingTabs(t *testing.T) {
 	var fast signin.Asked
 	_, slow = w.process(&between{Store: store, do: func() {
 		var err error
-		fast, err = w.twofa.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: token})
+		fast, err = w.twofa.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(token)})
 		require.NoError(t, err)
 	}}, ringOf(t, "k1"), nil)
-	asked, err := slow.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: token})
+	asked, err := slow.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(token)})
 	require.NoError(t, err)
 	require.Equal(t, signin.Asked{}, asked, "passes, and leaves the new token to the other tab")
-	require.NotEmpty(t, fast.Trust)
-	ok, _ := w.passes(ann, fast.Trust)
+	require.False(t, fast.Trust.IsZero())
+	ok, _ := w.passes(ann, fast.Trust.Reveal())
 	require.True(t, ok)
 }
 

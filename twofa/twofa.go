@@ -92,10 +92,10 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
 	t.reseals = chatadmin.NewRuns(admin, t.resealKind())
 	e := chatadmin.Extension{
-		OnUserChange: t.usersChanged,
-		TwoFactor:    t,
-		Records:      []chatadmin.Damageable{repairable()},
-		Policy:       chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		OnEnd:     t.end,
+		TwoFactor: t,
+		Records:   []chatadmin.Damageable{repairable()},
+		Policy:    chatadmin.Policy{Name: policyName, Check: checkPolicy},
 	}
 	if admin.Options().Mailer != nil {
 		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: t.noticeDomains, Do: t.SendNotices}}
@@ -104,22 +104,17 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	return t
 }
 
-// usersChanged ends open challenges and remembered clients of users who lose
-// access, and, where codes go by e-mail, of those whose address changes. An
-// enrolled authenticator stays for when they come back; a state that cannot be
-// read is replaced by one that a reset has to end, so that it keeps nobody from
-// losing access.
-func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
-	p, err := decodePolicy(w.Settings.Policies[policyName])
-	// it keeps nobody from being changed, and more ends rather than less
-	if err != nil {
-		p.Mode = Email
-	}
+// end is a chatadmin.EndFunc: it ends open challenges and remembered clients of
+// users. An enrolled authenticator stays. What is about the whole domain ends by
+// the policy. A state that cannot be read is replaced by one that a reset has to
+// end, so that it keeps nothing from ending.
+func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
+	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
 	var keys []chatadmin.Key
-	for i := range changes {
-		c := &changes[i]
-		if c.Was.ID != "" && (c.LosesAccess() || p.Mode == Email && c.Was.Email != c.Now.Email) {
-			keys = append(keys, stateKey(c.Now.Domain, c.Now.ID))
+	for i := range endings {
+		if e := &endings[i]; e.User != "" && (e.Challenges == chatadmin.Ends || e.Remembered == chatadmin.Ends) {
+			ends[e.User] = e
+			keys = append(keys, stateKey(w.Domain.ID, e.User))
 		}
 	}
 	if len(keys) == 0 {
@@ -129,7 +124,12 @@ func (t *Service) usersChanged(ctx context.Context, w *chatadmin.Work, changes [
 		if st.Lost {
 			t.admin.Options().Logger.WarnContext(ctx, "the two-factor state of a user cannot be read, and is lost; reset it", "domain", w.Domain.ID, "user", user)
 		}
-		st.Challenges, st.Remembered = nil, nil
+		if ends[user].Challenges == chatadmin.Ends {
+			st.Challenges = nil
+		}
+		if ends[user].Remembered == chatadmin.Ends {
+			st.Remembered = nil
+		}
 		// although there may be nothing to end: the revision moves, and an Ask
 		// that has read the user as they were loses against it
 		return true, nil

@@ -107,18 +107,18 @@ func TestReset(t *testing.T) {
 	require.False(t, ok)
 	c := w.challenged(ann)
 	require.NotNil(t, c.Enrolment)
-	require.NotEqual(t, secret, c.Enrolment.Secret)
+	require.NotEqual(t, secret, c.Enrolment.Secret.Reveal())
 	w.wrong(c.ID, w.code(secret))
 	w.wrong(c.ID, recovery[0])
 	on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann})
 	require.NoError(t, err)
 	require.Equal(t, []bool{false}, on)
-	w.right(c.ID, w.code(c.Enrolment.Secret)) // at once: the new secret has no step used
+	w.right(c.ID, w.code(c.Enrolment.Secret.Reveal())) // at once: the new secret has no step used
 	next := w.challenged(ann)
 	w.clock.Advance(30 * time.Second)
 	w.wrong(next.ID, recovery[0])
 	w.wrong(next.ID, w.code(secret))
-	w.right(next.ID, w.code(c.Enrolment.Secret))
+	w.right(next.ID, w.code(c.Enrolment.Secret.Reveal()))
 
 	_, err = w.twofa.SendNotices(ctx, w.domain)
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestResetRace(t *testing.T) {
 				return
 			}
 			if a, err := answer(other, w.domain, c.ID, w.code(secret), true); err == nil && a.Right {
-				tokens <- a.Trust
+				tokens <- a.Trust.Reveal()
 			}
 		})
 		close(tokens)

@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -70,7 +71,7 @@ func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Opti
 }
 
 func key(id string) keyring.Key {
-	return keyring.Key{ID: id, Secret: bytes.Repeat([]byte(id[len(id)-1:]), keyring.KeySize)}
+	return keyring.Key{ID: id, Secret: secret.HideBytes(bytes.Repeat([]byte(id[len(id)-1:]), keyring.KeySize))}
 }
 
 func ringOf(t testing.TB, current string, old ...string) *keyring.Ring {
@@ -114,7 +115,7 @@ func (w *world) settings() *chatadmin.Settings {
 // ask is a sign-in whose password was right.
 func (w *world) ask(u chatadmin.User, trust string) (signin.Asked, error) {
 	w.t.Helper()
-	return w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: trust})
+	return w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: secret.Hide(trust)})
 }
 
 // challenged is a sign-in that is asked for a code.
@@ -146,7 +147,7 @@ func (w *world) right(challenge, code string, remember ...bool) string {
 	a, err := w.answer(challenge, code, remember...)
 	require.NoError(w.t, err)
 	require.True(w.t, a.Right)
-	return a.Trust
+	return a.Trust.Reveal()
 }
 
 // wrong answers a challenge, which must not let the user in.
@@ -157,7 +158,7 @@ func (w *world) wrong(challenge, code string) signin.Answer {
 		require.ErrorIs(w.t, err, chatadmin.ErrNotFound)
 	}
 	require.False(w.t, a.Right)
-	require.Empty(w.t, a.Trust)
+	require.True(w.t, a.Trust.IsZero())
 	return a
 }
 
@@ -167,9 +168,9 @@ func (w *world) enrol(u chatadmin.User) string {
 	w.t.Helper()
 	c := w.challenged(u)
 	require.NotNil(w.t, c.Enrolment)
-	w.right(c.ID, w.code(c.Enrolment.Secret))
+	w.right(c.ID, w.code(c.Enrolment.Secret.Reveal()))
 	w.clock.Advance(30 * time.Second)
-	return c.Enrolment.Secret
+	return c.Enrolment.Secret.Reveal()
 }
 
 // code is what an authenticator shows now.

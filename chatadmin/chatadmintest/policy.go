@@ -10,9 +10,10 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// CheckPolicy tests how a package keeps the policy of a name: no call writes one of
-// bad. One that stands in the store nevertheless keeps nobody from changing users,
-// fails closed, which is an error of protects, and is repaired by good.
+// CheckPolicy tests how a package keeps the policy of a name: no call writes
+// one of bad. One that stands in the store nevertheless keeps nobody from
+// changing users, fails closed, which is an error of protects, and is repaired
+// by good.
 func CheckPolicy(t *testing.T, admin *chatadmin.Admin, store chatadmin.Store, domain chatadmin.ID, name, good string, bad []string, protects func() error) {
 	t.Helper()
 	ctx, host := t.Context(), admin.AsHost(domain)

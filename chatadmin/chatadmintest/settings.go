@@ -11,8 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// PutSettings changes the stored settings of a domain past the library: states that
-// no call of it makes, such as a damaged policy.
+// PutSettings changes the stored settings of a domain past the library: states
+// that no call of it makes, such as a damaged policy.
 func PutSettings(t testing.TB, store chatadmin.Store, domain chatadmin.ID, change func(*chatadmin.Settings)) {
 	t.Helper()
 	fence := chatadmin.Fence{Domain: domain, Mode: chatadmin.Exclusive}

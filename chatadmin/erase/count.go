@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// count fills in the counts of a plan, in as few statements as the store allows.
+// count fills in the counts of a plan, in as few statements as the store
+// allows.
 func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	n := d.none()
 	n[Users], n[Groups] = int64(len(v.users)), int64(len(v.vanish))
@@ -77,18 +79,37 @@ func (p *Plan) warn(n map[string]int64) {
 		others = max(others, g.Members)
 	}
 	if others > 1 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d groups vanish with everything that anybody has written in them; the largest has %d members", len(p.Groups), others))
+		p.Warnings = append(p.Warnings, counted(int64(len(p.Groups)), "group vanishes", "groups vanish")+
+			fmt.Sprintf(" with everything that anybody has written in them; the largest has %d members", others))
 	}
 	if n[Chats] > 0 {
 		p.Warnings = append(p.Warnings, "private chats vanish for the other side, too")
 	}
 	if n[Reports] > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d people will have no manager", n[Reports]))
+		p.Warnings = append(p.Warnings, counted(n[Reports], "person", "people")+" will have no manager")
 	}
 	if p.Grace > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("for %s they are merely deactivated, and the deletion can be cancelled", p.Grace))
+		p.Warnings = append(p.Warnings, "for "+days(p.Grace)+" they are merely deactivated, and the deletion can be cancelled")
 	}
 	p.Warnings = append(p.Warnings, "deleting cannot be undone; deactivating ends the access as well and keeps everything")
+}
+
+// counted is a number with its noun: "1 person", "2 people".
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// days is a grace period as people say it. Only a host can choose one that is
+// not whole days.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day != 0 {
+		return d.String()
+	}
+	return counted(int64(d/day), "day", "days")
 }
 
 func addContent(n map[string]int64, c chatadmin.ContentCount) {
@@ -97,7 +118,8 @@ func addContent(n map[string]int64, c chatadmin.ContentCount) {
 	n[Files] += c.Files
 }
 
-// content counts what lies in the users' chats, or in groups that vanish, or was written by them: the three overlap only in what they wrote.
+// content counts what lies in the users' chats, or in groups that vanish, or
+// was written by them: the three overlap only in what they wrote.
 func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err error) {
 	count := func(sign int64, q chatadmin.ContentQuery) {
 		if err != nil {
@@ -119,7 +141,8 @@ func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err e
 	return sum, err
 }
 
-// memberships counts those of a user in groups that stay: the others are counted with their groups.
+// memberships counts those of a user in groups that stay: the others are
+// counted with their groups.
 func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool, n map[string]int64) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		page, next, err := v.r.ListMemberships(ctx, chatadmin.MemberQuery{Domain: v.domain.ID, User: user}, p)
@@ -148,7 +171,8 @@ func (v *survey) reports(ctx context.Context, user chatadmin.ID) (int64, error) 
 	return n, err
 }
 
-// belongings are the devices of users, and the records of users, devices and groups.
+// belongings are the devices of users, and the records of users, devices and
+// groups.
 type belongings struct {
 	devices, records int64
 	deviceIDs        []chatadmin.ID

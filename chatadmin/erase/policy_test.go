@@ -11,8 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// No call writes a grace period that would overflow, or nonsense, and with a policy
-// that was damaged in the store nothing is deleted.
+// No call writes a grace period that would overflow, or nonsense, and with a
+// policy that was damaged in the store nothing is deleted.
 func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")
@@ -22,7 +22,7 @@ func TestPolicyIsOwned(t *testing.T) {
 		return err
 	})
 	for _, days := range []int{-1, 366, 1e6} {
-		require.ErrorIs(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
+		require.ErrorIs(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
 	}
 }
 

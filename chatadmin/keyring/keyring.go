@@ -4,6 +4,7 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -11,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // KeySize is the length of a key in bytes.
@@ -19,7 +22,7 @@ const KeySize = 32
 // Key is a key of the host, from its secret store. ID (1 to 64 bytes) is stored beside what the key has sealed, and is no secret.
 type Key struct {
 	ID     string
-	Secret []byte `json:"-"` // KeySize random bytes
+	Secret secret.Value // KeySize random bytes
 }
 
 // String hides the secret.
@@ -39,7 +42,8 @@ type Ring struct {
 }
 
 var (
-	// ErrKey is a key of a wrong length, without an ID, or given twice, or a ring without randomness.
+	// ErrKey is returned for a key of a wrong length, of zero bytes, without an
+	// ID, or given twice, and for a ring without randomness.
 	ErrKey = errors.New("not usable as a key")
 	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
 	ErrUnknownKey = errors.New("sealed by a key that is not in the ring")
@@ -54,10 +58,14 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	}
 	r := &Ring{rand: rand, current: current.ID, keys: map[string]cipher.AEAD{}}
 	for _, k := range append([]Key{current}, old...) {
-		if len(k.ID) < 1 || len(k.ID) > 64 || len(k.Secret) != KeySize || r.keys[k.ID] != nil {
+		key := k.Secret.Bytes()
+		if len(k.ID) < 1 || len(k.ID) > 64 || len(key) != KeySize || r.keys[k.ID] != nil {
 			return nil, fmt.Errorf("key %.64q: give it an ID of its own, of 1 to 64 bytes, and a secret of %d bytes: %w", k.ID, KeySize, ErrKey)
 		}
-		block, err := aes.NewCipher(k.Secret)
+		if zero(key) {
+			return nil, fmt.Errorf("key %.64q: its secret is all zero bytes: give %d random bytes: %w", k.ID, KeySize, ErrKey)
+		}
+		block, err := aes.NewCipher(key)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +75,9 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	}
 	return r, nil
 }
+
+// zero reports whether a secret was allocated and never filled.
+func zero(secret []byte) bool { return bytes.Equal(secret, make([]byte, len(secret))) }
 
 // version is the first byte of what is sealed: then come the length of the key's ID, the ID, the nonce and the ciphertext.
 const version = 1

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 func key(id string, fill byte) keyring.Key {
-	return keyring.Key{ID: id, Secret: bytes.Repeat([]byte{fill}, keyring.KeySize)}
+	return keyring.Key{ID: id, Secret: secret.HideBytes(bytes.Repeat([]byte{fill}, keyring.KeySize))}
 }
 
 func ring(t testing.TB, current keyring.Key, old ...keyring.Key) *keyring.Ring {
@@ -27,11 +28,11 @@ func ring(t testing.TB, current keyring.Key, old ...keyring.Key) *keyring.Ring {
 
 // A key is replaced: what the old one sealed still opens, and is known to be old.
 func Example() {
-	old := keyring.Key{ID: "2025", Secret: bytes.Repeat([]byte{1}, keyring.KeySize)} // from the host's secret store
+	old := keyring.Key{ID: "2025", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))} // from the host's secret store
 	before, _ := keyring.New(rand.Reader, old)
 	sealed, _ := before.Seal([]byte("a seed"), "totp", "acme", "ann", "3")
 
-	after, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: bytes.Repeat([]byte{2}, keyring.KeySize)}, old)
+	after, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{2}, keyring.KeySize))}, old)
 	secret, isOld, err := after.Open(sealed, "totp", "acme", "ann", "3")
 	fmt.Println(string(secret), isOld, err)
 	_, _, err = after.Open(sealed, "totp", "acme", "bob", "3")
@@ -82,7 +83,7 @@ func TestKeys(t *testing.T) {
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
 	_, _, err = ring(t, key("a", 2)).Open(sealed)
 	require.ErrorIs(t, err, keyring.ErrOpen, "another key under the same ID")
-	for _, bad := range [][]keyring.Key{{{ID: "", Secret: make([]byte, 32)}}, {{ID: "a", Secret: make([]byte, 16)}}, {{ID: "a"}}, {key("a", 1), key("a", 2)}} {
+	for _, bad := range [][]keyring.Key{{{ID: "", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))}}, {{ID: "a", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, 16))}}, {{ID: "a"}}, {key("a", 0)}, {key("a", 1), key("b", 0)}, {key("a", 1), key("a", 2)}} {
 		_, err := keyring.New(rand.Reader, bad[0], bad[1:]...)
 		require.ErrorIs(t, err, keyring.ErrKey)
 	}
@@ -148,4 +149,17 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("opened to %q", secret)
 		}
 	})
+}
+
+// A secret that was allocated and never filled is no key.
+func TestZeroKey(t *testing.T) {
+	good := keyring.Key{ID: "good", Secret: secret.HideBytes(append(make([]byte, keyring.KeySize-1), 1))}
+	zero := keyring.Key{ID: "zero", Secret: secret.HideBytes(make([]byte, keyring.KeySize))}
+	for _, keys := range [][2]keyring.Key{{zero, good}, {good, zero}} {
+		_, err := keyring.New(rand.Reader, keys[0], keys[1])
+		require.ErrorIs(t, err, keyring.ErrKey)
+		require.ErrorContains(t, err, `"zero"`)
+	}
+	_, err := keyring.New(rand.Reader, good)
+	require.NoError(t, err)
 }

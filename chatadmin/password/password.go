@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -19,6 +20,10 @@ type Options struct {
 	Params     Params // default DefaultParams
 	MinLength  int    // in characters; default and least 8
 	Concurrent int    // how many hashes are computed at a time; default GOMAXPROCS
+	// Queue is how many hashes may wait for that; default 32 for each of
+	// Concurrent. Beyond them the answer is ErrBusy at once, whoever asks, so that
+	// a flood of guesses does not keep everybody waiting until their time is over.
+	Queue int
 	// Check may refuse a new password, such as one that is on a list of leaked ones. Its error is returned to whoever sets the password; it must not hold the password.
 	Check func(ctx context.Context, u chatadmin.User, password string) error
 }
@@ -28,14 +33,15 @@ type Passwords struct {
 	admin *chatadmin.Admin
 	o     Options
 	slots chan struct{}
-	dummy hashed // what is hashed against where there is nothing
+	line  chan struct{} // those who wait, and those whose hash is computed
+	dummy hashed        // what is hashed against where there is nothing
 }
 
 // MaxLength is the most bytes of a password.
 const MaxLength = 1024
 
 // KindSet is the kind of the audit event of setting a password.
-const KindSet = "user.password"
+const KindSet = chatadmin.KindUserPassword
 
 const recordKind = "password"
 
@@ -44,6 +50,9 @@ var (
 	ErrTooShort = fmt.Errorf("the password is too short: %w", chatadmin.ErrInvalid)
 	// ErrTooLong is a new password of more than MaxLength bytes.
 	ErrTooLong = fmt.Errorf("the password is too long: at most %d bytes: %w", MaxLength, chatadmin.ErrInvalid)
+	// ErrBusy is returned if Options.Queue hashes wait already. It is
+	// chatadmin.ErrBusy, which package signin never counts as a failure.
+	ErrBusy = fmt.Errorf("too many passwords are being checked at the moment, try again in a few seconds: %w", chatadmin.ErrBusy)
 	// ErrText is a new password that is not valid UTF-8.
 	ErrText = fmt.Errorf("the password is not valid text: %w", chatadmin.ErrInvalid)
 )
@@ -55,6 +64,9 @@ type stored struct {
 
 // New returns the passwords in the store of an Admin. o may be nil.
 func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("passwords need an Admin: %w", chatadmin.ErrInvalid)
+	}
 	p := &Passwords{admin: admin}
 	if o != nil {
 		p.o = *o
@@ -71,12 +83,17 @@ func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
 	if p.o.Concurrent <= 0 {
 		p.o.Concurrent = runtime.GOMAXPROCS(0)
 	}
+	if p.o.Queue <= 0 {
+		p.o.Queue = 32 * p.o.Concurrent
+	}
 	p.slots = make(chan struct{}, p.o.Concurrent)
+	p.line = make(chan struct{}, p.o.Concurrent+p.o.Queue)
 	p.dummy = hashed{p.o.Params, make([]byte, saltSize), make([]byte, keySize)}
 	return p, nil
 }
 
-// Verify reports whether a password is that of a user. For the zero User, and for who has none, it is false after the same work. An error means that it is not known.
+// Verify reports whether a password is that of a user. For the zero User, and for who has none, it is false after the same work. An error means that it is not known,
+// such as ErrBusy.
 func (p *Passwords) Verify(ctx context.Context, u chatadmin.User, password string) (bool, error) {
 	h, rec, err := p.of(ctx, u)
 	if err != nil {
@@ -127,8 +144,15 @@ func (p *Passwords) of(ctx context.Context, u chatadmin.User) (hashed, chatadmin
 	return h, rs[0], nil
 }
 
-// work waits until one of the hashes that may be computed at a time is this one.
+// work waits until one of the hashes that may be computed at a time is this
+// one. It is ErrBusy if too many wait.
 func (p *Passwords) work(ctx context.Context, f func()) error {
+	select {
+	case p.line <- struct{}{}:
+		defer func() { <-p.line }()
+	default:
+		return ErrBusy
+	}
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -171,7 +195,8 @@ func (p *Passwords) check(ctx context.Context, u chatadmin.User, password string
 }
 
 // Set sets the password of a user, whoever asks: the host has made sure that it is the user, such as by an activation link. A password that does not do is ErrTooShort, ErrTooLong, ErrText or what
-// Options.Check says; a user who does not exist is chatadmin.ErrNotFound.
+// Options.Check says; a user who does not exist is chatadmin.ErrNotFound. What the old password has obtained ends
+// in the same transaction: see chatadmin.CausePassword. The user is told by mail.
 func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) error {
 	if u.ID == "" {
 		return fmt.Errorf("the password of nobody: %w", chatadmin.ErrNotFound)
@@ -196,6 +221,9 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 			c.Was = rs[0].Rev
 		}
 		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c}); err != nil {
+			return err
+		}
+		if err := w.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 			return err
 		}
 		w.Record(KindSet, []chatadmin.ID{u.ID}, nil, nil)

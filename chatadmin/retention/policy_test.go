@@ -91,8 +91,8 @@ func TestPolicyIsOwned(t *testing.T) {
 	require.Equal(t, 7, w.policy().Days)
 }
 
-// No call writes a policy that is none, and with one that was damaged in the store
-// nothing is deleted.
+// No call writes a policy that is none, and with one that was damaged in the
+// store nothing is deleted.
 func TestPolicyIsChecked(t *testing.T) {
 	w := newWorld(t, memory())
 	bad := []string{`{"v":1,"days":-1}`, `{"v":1,"days":36501}`, `{"v":1,"days":1000000}`, `{"v":1,"days":"ten"}`, `{"v":1,"days":0,"limit":7}`, `{"v":1,"days":8,"limit":7}`, `{"v":1,"limit":-7}`}

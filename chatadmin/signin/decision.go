@@ -2,8 +2,10 @@ package signin
 
 import (
 	"log/slog"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Outcome is what the gate decided.
@@ -35,10 +37,13 @@ type Decision struct {
 	User    chatadmin.User `json:"-"` // who comes in, or has to answer; nobody where the answer is no
 	Client  Client         // allowed: for which kind of client. The host writes it into the session, which must not serve another kind
 	Method  Method
+	// Began is when an attempt that is allowed began. The host writes it into the
+	// session: Sessions.EndSessions ends those that began before a time.
+	Began time.Time
 	// Challenge is what has to be answered.
 	Challenge *Challenge
-	// Trust takes the place of the trust token that the client holds, also where the answer is no; "" keeps that. It is a secret of the client, and is handed over on purpose alone.
-	Trust string `json:"-"`
+	// Trust takes the place of the trust token that the client holds, also where the answer is no; the zero one keeps that. It is a secret of the client, and is handed over on purpose alone.
+	Trust secret.Value
 	// Retry says that Complete was answered wrongly and that the challenge takes another answer.
 	Retry bool
 
@@ -100,10 +105,14 @@ const (
 	NoDomain    Reason = "domain"       // the domain is suspended or closing
 	NoDevice    Reason = "device"       // the device is disabled
 	NoChallenge Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
-	Busy        Reason = "busy"         // too many attempts of this user at the same time
-	Expired     Reason = "expired"      // verifying took so long that the attempt counts as a failure
-	Vetoed      Reason = "vetoed"       // the application refused a first sign-in
-	Failed      Reason = "failed"       // no decision was possible: there is an error beside it
+	Busy        Reason = "busy"         // too many attempts at the same time, or verifying took too long
+	Changed     Reason = "changed"      // the password was changed while it was verified
+	// OtherAccount is an assertion about an address whose user is linked to
+	// another account of the same provider: the address was given to somebody
+	// else. Gate.Unlink lets the new one in.
+	OtherAccount Reason = "other_account"
+	Vetoed       Reason = "vetoed" // the application refused a first sign-in
+	Failed       Reason = "failed" // no decision was possible: there is an error beside it
 )
 
 // The reasons of which nothing counts, and which the person may know: their first

@@ -37,7 +37,9 @@
 //	locked by failures                                         denied      locked        nothing
 //	no place became free in time                               denied      busy          nothing
 //	the first factor does not hold                             denied      wrong         a failure
-//	verifying took longer than Options.Hold                    denied      expired       a failure
+//	verifying found no time, or took too long                  denied      busy          nothing
+//	the password was changed meanwhile                         denied      changed       nothing
+//	the user has another account of the same provider          denied      other_account nothing
 //	the device is disabled                                     denied      device        nothing
 //	a second factor is asked for                               challenge                 nothing: failures stay
 //	access ended while the first factor was being verified     denied      as above      nothing
@@ -57,15 +59,46 @@
 //
 // Somebody who is locked keeps the sessions that they have: else everybody who knows a login could end them.
 //
+// What lies further ahead than it can was written by a clock that was wrong: it
+// keeps nobody out when the clock is put right.
+//
+// # Late is busy
+//
+// The context of verify ends when a tenth of Options.Hold is left. If verify
+// gives up then, or says chatadmin.ErrBusy, or the first factor turns out to hold
+// when the place is gone, the attempt is refused as busy, and is no failure: a
+// flood of guesses at other logins locks nobody who knows the password. A first
+// factor that does not hold is a failure, however late.
+//
+// # Google and SAML
+//
+// The host verifies an assertion before it calls the gate, and verify then
+// returns true. Of OpenID Connect: the signature by a key of the provider, iss,
+// aud, exp, nonce, and email_verified; with Google also hd, the company. Of SAML:
+// the signature of the very element that is read, Issuer, Audience, Recipient,
+// NotOnOrAfter, InResponseTo, and that no assertion is used twice.
+//
+// Give Attempt.Issuer and Attempt.Subject, the provider's own, stable ID ("sub",
+// or a persistent NameID). The first sign-in finds the user by the address, which
+// must be the same but for the case of ASCII letters, and links the account; from
+// then on the ID alone finds the user. Another account with the same address is
+// another person, and is refused until Unlink. Without Subject the address alone
+// counts: then whoever gets the address gets the account.
+//
 // # Sessions
 //
-// When users are deactivated, denied or deleted, the end of their sessions is queued in the same transaction, and EndSessions tells the host after the commit, at least once. Suspending a domain
-// is the host's own act: the gate refuses its users from then on, and the host ends its sessions by domain.
+// What ends sessions (see "Which change ends what" in package chatadmin) queues it
+// in the same transaction, and EndSessions tells the host after the commit, at
+// least once. The host keeps Decision.Began with each session, and ends those that
+// began before the time that it is told: a session made with the new password
+// stays. An attempt that is under way when the password changes lets nobody in.
+// When a domain is suspended, or two-factor authentication is switched on, it is
+// told of everybody in the domain at once.
 //
 // # Who may do what
 //
 //	users.read     Locks
-//	users.access   Unlock; chatadmin's GrantAccess lifts locks too
+//	users.access   Unlock, Unlink; chatadmin's GrantAccess lifts locks too
 //	domain         SetPolicy
 //	(none)         Policy
 //

@@ -86,7 +86,7 @@ func ExampleGate_SetPolicy() {
 // endings ends sessions of the host.
 type endings struct{}
 
-func (endings) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+func (endings) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, _ time.Time) error {
 	fmt.Println("end the sessions of", len(users), "user")
 	return nil
 }

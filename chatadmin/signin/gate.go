@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Options of a gate; nil means defaults.
@@ -18,7 +20,10 @@ type Options struct {
 	Sessions     Sessions     // nil: the host ends its sessions by itself, such as by the events of the outbox
 	// Policy holds where a domain has set none.
 	Policy Policy
-	// Hold is how long verifying may take; default 1 minute. An attempt that is not settled by then was abandoned, which counts as a failure.
+	// Hold is how long an attempt keeps its place; default 1 minute. SignIn ends
+	// the context of verify when a tenth of it is left. One that is begun and not
+	// settled by then was abandoned, which counts as a failure, until it turns out
+	// to be none.
 	Hold time.Duration
 	// Wait is how long an attempt waits while as many are under way as may still fail; default 10 seconds. Then it is refused as Busy, and does not count.
 	Wait time.Duration
@@ -36,9 +41,15 @@ type Gate struct {
 // New returns the gate over an Admin. It makes granting access lift locks too, and queues the end of sessions with whatever ends a user's access: so every process that changes users
 // makes one, with the same options, before it uses the Admin. o may be nil.
 func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("a gate needs an Admin: %w", chatadmin.ErrInvalid)
+	}
 	g := &Gate{admin: admin}
 	if o != nil {
 		g.o = *o
+	}
+	if missing(g.o.SecondFactor) || missing(g.o.Devices) || missing(g.o.Sessions) {
+		return nil, fmt.Errorf("an option of the gate holds a nil pointer: leave it out instead: %w", chatadmin.ErrInvalid)
 	}
 	if err := g.o.Policy.check(); err != nil {
 		return nil, err
@@ -62,12 +73,22 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	e := chatadmin.Extension{OnGrant: g.lift, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}}
-	if g.o.Sessions != nil {
-		e.OnUserChange = queueSessions
-	}
-	admin.Extend(e)
+	admin.Extend(chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
 	return g, nil
+}
+
+// missing reports whether an option holds a pointer that is nil.
+func missing(option any) bool {
+	v := reflect.ValueOf(option)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// named refuses a call without a scope.
+func named(s *chatadmin.Scope) error {
+	if s == nil || s.Admin() == nil {
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+	}
+	return nil
 }
 
 // Verify says whether the first factor of an attempt holds, such as the password that was typed for u. For the zero User (no ID) there is nobody to come in, and whatever it says is
@@ -75,20 +96,44 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 // and no failure is counted.
 type Verify func(ctx context.Context, u chatadmin.User) (bool, error)
 
-// SignIn decides an attempt. An error means that no decision was possible: nobody comes in, and it may be shown as a failure of the service. The domain is the host's own
-// knowledge, such as the host name of its page; one that does not exist is chatadmin.ErrNotFound. ctx bounds the waiting and is handed to verify, which has Options.Hold at most.
+// SignIn decides an attempt. An error means that no decision was possible:
+// nobody comes in, and it may be shown as a failure of the service. The domain
+// is the host's own knowledge, such as the host name of its page; one that does
+// not exist is chatadmin.ErrNotFound.
+//
+// ctx bounds the waiting and is handed to verify, which has a little less than
+// Options.Hold. If verify gives up because its time is over, or its error is
+// chatadmin.ErrBusy, the attempt is refused as Busy. That is never counted as a
+// failure, and neither is a password that turns out to be right too late. If
+// verify panics the attempt counts as nothing.
 func (g *Gate) SignIn(ctx context.Context, domain chatadmin.ID, a Attempt, verify Verify) (Decision, error) {
+	if verify == nil {
+		return Decision{}, fmt.Errorf("a sign-in needs a function that verifies the first factor: %w", chatadmin.ErrInvalid)
+	}
 	t, err := g.Begin(ctx, domain, a)
 	if err != nil {
 		return Decision{}, err
 	}
-	verifying, cancel := context.WithTimeout(ctx, g.o.Hold)
+	defer g.giveBack(ctx, t)
+	verifying, cancel := context.WithTimeout(ctx, t.place.until.Sub(g.admin.Now())-g.o.Hold/10)
 	defer cancel()
 	held, err := verify(verifying, t.User)
-	if err != nil {
-		return Decision{}, errors.Join(err, g.Cancel(ctx, t))
+	switch {
+	case err == nil:
+		return g.Finish(ctx, t, held)
+	case errors.Is(err, chatadmin.ErrBusy), verifying.Err() != nil && ctx.Err() == nil:
+		t.over.Store(true)
+		return g.release(ctx, t, Busy, nil)
 	}
-	return g.Finish(ctx, t, held)
+	return Decision{}, errors.Join(err, g.Cancel(ctx, t))
+}
+
+// giveBack gives the place of an attempt back that a panic has left unsettled.
+func (g *Gate) giveBack(ctx context.Context, t *Try) {
+	if !t.settled {
+		t.over.Store(true)
+		_, _ = g.settle(ctx, t, kept)
+	}
 }
 
 // Try is an attempt under way: between Begin, and Finish or Cancel.
@@ -105,8 +150,15 @@ type Try struct {
 	refused Reason         // "" as long as they may come in
 	over    atomic.Bool
 	place   place
-	held    bool // the first factor has: it was no guess, however long what follows takes
+	settled bool      // the place was given back, as far as the store allowed
+	began   time.Time // before verifying
+	// Of an assertion by Google or SAML:
+	unlinked bool // its account is not linked to anybody yet
+	other    bool // the user is linked to another account
 }
+
+// errNoTry is a Try that Begin has not made.
+var errNoTry = fmt.Errorf("this is no attempt to sign in that Begin has made: %w", chatadmin.ErrInvalid)
 
 // ErrOver is a Try that was finished or cancelled before.
 var ErrOver = errors.New("this attempt to sign in is over")
@@ -126,15 +178,22 @@ func (g *Gate) Begin(ctx context.Context, domain chatadmin.ID, a Attempt) (*Try,
 	default:
 		return nil, fmt.Errorf("sign-in method %q: choose password, google or saml: %w", chatadmin.Cut(string(a.Method)), chatadmin.ErrInvalid)
 	}
+	if err := a.checkProvider(); err != nil {
+		return nil, err
+	}
 	t := &Try{domain: domain, attempt: a}
 	key := chatadmin.Fold(cut(a.Login))
 	t.find = func(ctx context.Context) ([]chatadmin.User, error) {
+		if a.federated() {
+			return g.findFederated(ctx, t, key)
+		}
 		return g.admin.Store().UsersByLogin(ctx, domain, []string{key})
 	}
 	t.place = g.placeFor(key)
 	if err := g.enter(ctx, t); err != nil {
 		return nil, err
 	}
+	t.began = t.seen
 	if t.refused == "" {
 		t.User = t.user
 	}
@@ -168,7 +227,10 @@ func (g *Gate) look(ctx context.Context, t *Try) error {
 	if len(us) > 0 {
 		t.user = us[0]
 		t.refused = standing(&t.set, &t.user)
-		if t.refused == "" && t.attempt.Login != "" && t.set.Login.Exact && strings.TrimSpace(t.attempt.Login) != t.user.Login {
+		if t.refused == "" && t.other {
+			t.refused = OtherAccount
+		}
+		if t.refused == "" && !t.attempt.federated() && t.attempt.Login != "" && t.set.Login.Exact && strings.TrimSpace(t.attempt.Login) != t.user.Login {
 			t.refused = Spelling
 		}
 	}
@@ -197,13 +259,19 @@ func (g *Gate) renew(ctx context.Context, t *Try) error {
 
 // Finish decides an attempt whose first factor has held, or not.
 func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) {
+	if t == nil || t.find == nil {
+		return Decision{}, errNoTry
+	}
 	if !t.over.CompareAndSwap(false, true) {
 		return Decision{}, ErrOver
 	}
+	defer g.giveBack(ctx, t)
 	if t.refused != "" || !held {
 		return g.fail(ctx, t, Wrong)
 	}
-	t.held = g.admin.Now().Before(t.place.until)
+	if !g.admin.Now().Before(t.place.until) {
+		return g.release(ctx, t, Busy, nil)
+	}
 	if err := g.renew(ctx, t); err != nil || t.refused != "" {
 		return g.release(ctx, t, t.refused, err)
 	}
@@ -235,6 +303,9 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 
 // Cancel gives back the place of an attempt that could not be verified. It counts neither as a failure nor as a success.
 func (g *Gate) Cancel(ctx context.Context, t *Try) error {
+	if t == nil || t.find == nil {
+		return errNoTry
+	}
 	if !t.over.CompareAndSwap(false, true) {
 		return ErrOver
 	}
@@ -264,6 +335,8 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 	if err := g.enter(ctx, t); err != nil {
 		return Decision{}, err
 	}
+	t.began = t.seen
+	defer g.giveBack(ctx, t)
 	if t.refused != "" {
 		return g.fail(ctx, t, t.refused)
 	}
@@ -308,14 +381,15 @@ func (g *Gate) device(ctx context.Context, t *Try) (Reason, error) {
 }
 
 // pass lets the user in.
-func (g *Gate) pass(ctx context.Context, t *Try, trust string) (Decision, error) {
+func (g *Gate) pass(ctx context.Context, t *Try, trust secret.Value) (Decision, error) {
 	reason, err := g.settle(ctx, t, passed)
 	if reason != "" || err != nil {
 		d := g.deny(ctx, t, reason)
 		d.Trust = trust // the client's old one is worth nothing any more
 		return d, err
 	}
-	return g.decided(ctx, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Trust: trust, subject: t.user.ID}), nil
+	return g.decided(ctx, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Began: t.began, Trust: trust,
+		subject: t.user.ID}), nil
 }
 
 // fail counts a failure and refuses.

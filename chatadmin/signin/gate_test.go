@@ -14,6 +14,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -217,7 +218,7 @@ func TestErrorsDecideNothing(t *testing.T) {
 	got, err = w.gate.Complete(ctx, w.domain, got.Challenge.ID, "123456", true)
 	require.ErrorIs(t, err, errDown, "a code that could not be consumed lets nobody in")
 	require.False(t, got.Allowed())
-	require.Empty(t, got.Trust)
+	require.True(t, got.Trust.IsZero())
 	require.Equal(t, signin.Lock{}, w.lock(u.ID))
 	require.Zero(t, w.records())
 	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
@@ -315,9 +316,9 @@ func TestBeginFinish(t *testing.T) {
 
 // No way of printing what goes through the gate shows a trust token or a seed.
 func TestSecretsStayHidden(t *testing.T) {
-	e := &signin.Enrolment{URI: "hush", Secret: "hush", QR: []byte("hush")}
-	for _, v := range []any{signin.Attempt{Trust: "hush"}, signin.Asked{Trust: "hush", Challenge: &signin.Challenge{Enrolment: e}}, signin.Answer{Trust: "hush"}, *e,
-		signin.Decision{Trust: "hush", Challenge: &signin.Challenge{Enrolment: e}}} {
+	e := &signin.Enrolment{URI: secret.Hide("hush"), Secret: secret.Hide("hush"), QR: secret.Hide("hush")}
+	for _, v := range []any{signin.Attempt{Trust: secret.Hide("hush")}, signin.Asked{Trust: secret.Hide("hush"), Challenge: &signin.Challenge{Enrolment: e}}, signin.Answer{Trust: secret.Hide("hush")}, *e,
+		signin.Decision{Trust: secret.Hide("hush"), Challenge: &signin.Challenge{Enrolment: e}}} {
 		encoded, err := json.Marshal(v)
 		require.NoError(t, err)
 		for _, text := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(encoded)} {
@@ -361,19 +362,19 @@ func TestSecondFactor(t *testing.T) {
 		require.Equal(t, c.want, d.Reason())
 		require.Equal(t, c.retry, d.Retry)
 		if c.want == "" {
-			require.Equal(t, []any{true, "trusted", signin.Desktop, chatadmin.Active}, []any{d.Allowed(), d.Trust, d.Client, d.User.Status})
+			require.Equal(t, []any{true, "trusted", signin.Desktop, chatadmin.Active}, []any{d.Allowed(), d.Trust.Reveal(), d.Client, d.User.Status})
 		} else {
-			require.Empty(t, d.Trust)
+			require.True(t, d.Trust.IsZero())
 		}
 	}
-	attempt.Trust = "trusted"
+	attempt.Trust = secret.Hide("trusted")
 	d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
-	require.Equal(t, "rotated", d.Trust)
+	require.Equal(t, "rotated", d.Trust.Reveal())
 
 	// Whoever loses access, or their device, while the challenge is open does not come in.
-	attempt.Trust = ""
+	attempt.Trust = secret.Value{}
 	for reason, change := range map[signin.Reason]func(on bool) error{
 		signin.NoAccess: func(on bool) error {
 			if on {
@@ -436,5 +437,5 @@ func TestOptions(t *testing.T) {
 		_, err := signin.New(w.admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", o)
 	}
-	require.Equal(t, "enrolment (secret)", fmt.Sprint(signin.Enrolment{Secret: "JBSWY3DP"}))
+	require.Equal(t, "enrolment (secret)", fmt.Sprint(signin.Enrolment{Secret: secret.Hide("JBSWY3DP")}))
 }

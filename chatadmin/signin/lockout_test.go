@@ -225,36 +225,44 @@ func TestWrongCodesLock(t *testing.T) {
 	require.Zero(t, w.lock(u.ID))
 }
 
-// An attempt that is begun and never finished is a failure once its time is over; finishing it later lets nobody in.
+// An attempt that is begun and never finished is a failure once its time is
+// over. Finishing it later lets nobody in, and takes the failure back if the
+// first factor has held.
 func TestAbandonedAttempts(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example"}
-	var tries []*signin.Try
-	for range 2 {
+	begin := func() *signin.Try {
 		try, err := w.gate.Begin(ctx, w.domain, attempt)
 		require.NoError(t, err)
-		tries = append(tries, try)
+		return try
 	}
+	finish := func(try *signin.Try, held bool, want signin.Reason) {
+		t.Helper()
+		d, err := w.gate.Finish(ctx, try, held)
+		require.NoError(t, err)
+		require.Equal(t, want, d.Reason())
+	}
+	first, second := begin(), begin()
 	require.Zero(t, w.lock(u.ID), "under way")
 	w.clock.Advance(time.Minute)
 	require.Equal(t, 2, w.lock(u.ID).Failures)
-	d, err := w.gate.Finish(ctx, tries[0], true)
-	require.NoError(t, err)
-	require.Equal(t, signin.Expired, d.Reason())
-	third, err := w.gate.Begin(ctx, w.domain, attempt)
-	require.NoError(t, err)
-	d, err = w.gate.Finish(ctx, tries[1], false)
-	require.NoError(t, err)
-	require.Equal(t, 2, w.lock(u.ID).Failures, "not counted twice: %s", d.Reason())
+	third := begin() // writes down that the others have lapsed
+	finish(first, true, signin.Busy)
+	require.Equal(t, 1, w.lock(u.ID).Failures, "it was none")
+	finish(second, false, signin.Wrong)
+	require.Equal(t, 1, w.lock(u.ID).Failures, "not counted twice")
+	fourth := begin()
 	w.clock.Advance(time.Minute)
 	w.try("ann@acme.example", "right", signin.Locked)
-	require.Len(t, w.events(signin.KindUserLock), 1, "locked by an abandoned attempt, and written down once")
-	d, err = w.gate.Finish(ctx, third, true)
-	require.NoError(t, err)
-	require.Equal(t, signin.Expired, d.Reason())
-	w.clock.Advance(15 * time.Minute)
+	require.Len(t, w.events(signin.KindUserLock), 1, "locked by abandoned attempts, and written down once")
+	require.NoError(t, w.gate.Cancel(ctx, third))
+	require.False(t, w.lock(u.ID).Locked, "what could not be verified was no failure")
+	require.Len(t, w.events(signin.KindUserUnlock), 1)
+	finish(fourth, true, signin.Busy)
+	require.Equal(t, 1, w.lock(u.ID).Failures)
 	w.try("ann@acme.example", "right", "")
+	require.Zero(t, w.records())
 }
 
 // Unknown logins are counted and locked like users, in few records, and lock nobody else.
@@ -334,15 +342,47 @@ func TestWaiting(t *testing.T) {
 	})
 }
 
-// A process dies in the middle of verifying: the place expires.
-func TestCrashWhileVerifying(t *testing.T) {
-	w := newWorld(t, chatadmin.OfficeChat)
-	u := w.user("ann")
-	func() {
-		defer func() { require.NotNil(t, recover()) }()
-		_, _ = w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, func(context.Context, chatadmin.User) (bool, error) { panic("the process dies") })
-	}()
-	w.clock.Advance(time.Minute)
-	require.Equal(t, 1, w.lock(u.ID).Failures)
-	w.try("ann@acme.example", "right", "")
+// If verifying, or the second factor, panics, the place is given back at once
+// and nothing counts.
+func TestPanics(t *testing.T) {
+	second := &panicking{}
+	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
+	w.user("ann")
+	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Web}
+	for range 5 {
+		require.PanicsWithValue(t, "verify", func() {
+			_, _ = w.gate.SignIn(ctx, w.domain, attempt, func(context.Context, chatadmin.User) (bool, error) { panic("verify") })
+		})
+		require.Zero(t, w.records())
+		second.in = "ask"
+		require.PanicsWithValue(t, "ask", func() { _, _ = w.gate.SignIn(ctx, w.domain, attempt, w.verify("right")) })
+		require.Zero(t, w.records())
+		second.in = ""
+		d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+		require.NoError(t, err)
+		second.in = "answer"
+		require.PanicsWithValue(t, "answer", func() { _, _ = w.gate.Complete(ctx, w.domain, d.Challenge.ID, "123456", false) })
+		require.Zero(t, w.records())
+		second.in = ""
+	}
+}
+
+// panicking is a second factor with a fault.
+type panicking struct {
+	codes
+	in string
+}
+
+func (p *panicking) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
+	if p.in == "ask" {
+		panic(p.in)
+	}
+	return p.codes.Ask(ctx, set, u, a)
+}
+
+func (p *panicking) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
+	if p.in == "answer" {
+		panic(p.in)
+	}
+	return p.codes.Answer(ctx, o, code, remember)
 }

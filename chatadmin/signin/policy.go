@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -97,6 +98,9 @@ func decodePolicy(raw json.RawMessage) (Policy, error) {
 
 // Policy returns what holds in the domain, the defaults filled in. Whoever has access may ask.
 func (g *Gate) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	if err := named(s); err != nil {
+		return Policy{}, err
+	}
 	_, set, err := s.View(ctx, "")
 	if err != nil {
 		return Policy{}, err
@@ -106,7 +110,7 @@ func (g *Gate) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
 
 // SetPolicy sets the policy of the domain, from the next attempt on; who is locked already stays so for as long as was decided then. It needs chatadmin.PermDomain.
 func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
-	if err := p.check(); err != nil {
+	if err := errors.Join(named(s), p.check()); err != nil {
 		return err
 	}
 	stored := storedPolicy{1, p.Limit, p.UnlockAfter / time.Second}

@@ -8,8 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// No call writes a policy that the gate could not read, and one that was damaged in
-// the store lets nobody in until it is repaired.
+// No call writes a policy that the gate could not read, and one that was
+// damaged in the store lets nobody in until it is repaired.
 func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	bad := []string{`{"v":1,"limit":-4}`, `{"v":1,"limit":101}`, `{"v":1,"limit":"three"}`, `{"v":1,"unlock_after":-7}`,

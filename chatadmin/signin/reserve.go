@@ -20,12 +20,24 @@ type state struct {
 	Since    time.Time `json:"since,omitzero"`
 	Until    time.Time `json:"until,omitzero"` // when the lock lifts by itself; zero: never
 	Held     []hold    `json:"held,omitempty"` // the places of attempts under way
+	// Lapsed are the places that have expired and count among Failures. An
+	// attempt that turns out to be none takes its failure back.
+	Lapsed []chatadmin.ID `json:"lapsed,omitempty"`
+	// Changed is set where the password was changed since the last success. It
+	// keeps the record there, so that a change and an attempt meet in it.
+	Changed bool `json:"changed,omitempty"`
 }
 
 // hold is the place of one attempt. One that expires was abandoned, which counts as a failure: else whoever breaks off in time could guess for ever.
 type hold struct {
 	ID    chatadmin.ID `json:"id"`
 	Until time.Time    `json:"until"`
+	// Doubt marks a place that was taken by a clock that was wrong. It keeps
+	// nobody waiting, and is no failure when it expires.
+	Doubt bool `json:"doubt,omitempty"`
+	// Void marks a place whose attempt was under way when the password changed:
+	// it lets nobody in.
+	Void bool `json:"void,omitempty"`
 }
 
 const (
@@ -41,7 +53,34 @@ func (s *state) find(id chatadmin.ID) int {
 	return slices.IndexFunc(s.Held, func(h hold) bool { return h.ID == id })
 }
 
-func (s *state) empty() bool { return s.Failures == 0 && !s.Locked && len(s.Held) == 0 }
+func (s *state) empty() bool {
+	return s.Failures == 0 && !s.Locked && !s.Changed && len(s.Held) == 0
+}
+
+// underWay counts the places that others wait for.
+func (s *state) underWay() int {
+	n := 0
+	for _, h := range s.Held {
+		if !h.Doubt {
+			n++
+		}
+	}
+	return n
+}
+
+// takeBack takes a failure back that a lapsed place has counted as, with the
+// lock if there is one but for it. It reports whether there was such a place.
+func (s *state) takeBack(id chatadmin.ID, p Policy) bool {
+	i := slices.Index(s.Lapsed, id)
+	if i < 0 {
+		return false
+	}
+	s.Lapsed = slices.Delete(slices.Clone(s.Lapsed), i, i+1)
+	if s.Failures--; s.Locked && s.Failures < p.Limit {
+		s.Locked, s.Since, s.Until = false, time.Time{}, time.Time{}
+	}
+	return true
+}
 
 // fail counts one failure.
 func (s *state) fail(at time.Time, p Policy) {
@@ -66,19 +105,34 @@ func (s *state) lifts(admin bool) time.Time {
 	return s.Until
 }
 
-// lapse lets time pass: places that have expired, a lock that lifts, a limit that was lowered.
-func (s *state) lapse(now time.Time, p Policy, admin bool) {
+// skew is how much the clocks of two processes may differ.
+const skew = 5 * time.Minute
+
+// lapse lets time pass: places that have expired, a lock that lifts, a limit
+// that was lowered. A place lasts for life. What lies further ahead than that
+// allows was written by a clock that was wrong and is put right by now: it is
+// not believed.
+func (s *state) lapse(now time.Time, p Policy, admin bool, life time.Duration) {
 	var held []hold
 	for _, h := range s.Held {
-		if now.Before(h.Until) {
+		switch {
+		case h.Until.After(now.Add(2 * life)):
+			h.Until, h.Doubt = now.Add(life), true
 			held = append(held, h)
-		} else {
+		case now.Before(h.Until):
+			held = append(held, h)
+		case !h.Doubt:
+			s.Lapsed = append(slices.Clone(s.Lapsed), h.ID)
 			s.fail(h.Until, p)
 		}
 	}
 	s.lock(now, p)
-	if until := s.lifts(admin); !until.IsZero() && !now.Before(until) {
-		*s = state{}
+	switch until := s.lifts(admin); {
+	case until.IsZero():
+	case !now.Before(until):
+		*s = state{Changed: s.Changed}
+	case s.Since.After(now.Add(skew)): // one more failure locks again, by the right clock
+		*s = state{Changed: s.Changed, Failures: p.Limit - 1}
 	}
 	s.Held = held
 }
@@ -175,23 +229,23 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 		}
 	}
 	now, before := g.admin.Now(), s.Locked
-	s.lapse(now, t.policy, t.user.Admin)
+	s.lapse(now, t.policy, t.user.Admin, g.o.Hold)
 	at := taken
 	switch {
 	case s.Locked && before:
 		return locked, nil
 	case s.Locked: // since a place has expired, which is written down
 		at = locked
-	case s.Failures+len(s.Held) >= t.policy.Limit:
+	case s.Failures+s.underWay() >= t.policy.Limit:
 		return full, nil
 	default:
 		p.until = now.Add(g.o.Hold)
-		s.Held = append(s.Held, hold{p.id, p.until})
+		s.Held = append(s.Held, hold{ID: p.id, Until: p.until})
 	}
 	var rev chatadmin.Rev
 	err := g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
 		if rev, err = p.write(ctx, w, s, was); err == nil && rev != 0 && at == locked {
-			t.locked(w, s)
+			return t.locked(ctx, w, s)
 		}
 		return err
 	})
@@ -227,17 +281,27 @@ func (p *place) write(ctx context.Context, w *chatadmin.Work, s state, was chata
 	return rev, err
 }
 
-// locked tells the audit log that a user was locked.
-func (t *Try) locked(w *chatadmin.Work, s state) {
+// locked tells the audit log, and the user, that the user was locked.
+func (t *Try) locked(ctx context.Context, w *chatadmin.Work, s state) error {
 	p := &t.place
 	if p.owner == "" {
-		return
+		return nil
 	}
 	until := "an administrator unlocks"
 	if lifts := s.lifts(t.user.Admin); !lifts.IsZero() {
 		until = lifts.Format(time.RFC3339)
 	}
 	w.Record(KindUserLock, []chatadmin.ID{p.owner}, map[chatadmin.ID][]chatadmin.FieldChange{p.owner: {{Field: "locked", After: until}}}, nil)
+	return w.Tell(ctx, chatadmin.NoticeLock, t.user)
+}
+
+// unlocked tells the audit log that a lock was lifted since an attempt that had
+// counted as a failure was none.
+func (t *Try) unlocked(w *chatadmin.Work) {
+	if owner := t.place.owner; owner != "" {
+		w.Record(KindUserUnlock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", Before: "true", After: "false"}}},
+			map[string]string{"reason": "an attempt that took too long was no failure"})
+	}
 }
 
 func readState(ctx context.Context, r chatadmin.Reader, key chatadmin.Key) (state, chatadmin.Rev, error) {
@@ -267,7 +331,7 @@ func (g *Gate) turnAway(ctx context.Context, t *Try, reason Reason) error {
 
 // pretend writes as much as taking a place does.
 func (g *Gate) pretend(ctx context.Context, t *Try) error {
-	t.place = place{Key: chatadmin.Key{Kind: lockKind, Domain: t.domain, ID: "pretended." + t.place.bucket}, id: t.place.id, pretended: true}
+	t.place = place{Key: chatadmin.Key{Kind: lockKind, Domain: t.domain, ID: "pretended." + t.place.bucket}, id: t.place.id, until: g.admin.Now().Add(g.o.Hold), pretended: true}
 	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
 		t.place.rev, err = t.place.write(ctx, w, state{Held: []hold{{ID: t.place.id}}}, 0)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -20,14 +21,15 @@ const (
 // settle gives an attempt's place back and counts. It returns why the user cannot come in after all. It goes on although whoever asked has gone: a wrong guess counts
 // even if the guesser hangs up.
 func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
+	t.settled = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Hold)
 	defer cancel()
 	defer g.doors.free(t.place.Key)
 	var reason Reason
 	var user chatadmin.User
-	first := false
+	first, link := false, false
 	run := func(ctx context.Context, w *chatadmin.Work) error {
-		reason, first = "", false
+		reason, first, link = "", false, false
 		us, err := w.Users(ctx, t.domain, []chatadmin.ID{t.user.ID}) // of nobody too, for the clock
 		if err != nil {
 			return err
@@ -45,23 +47,28 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 			}
 			if reason != "" {
 				end = kept
-			} else if first = user.Status == chatadmin.Pending; first && w.Mode() == chatadmin.NoFence {
-				return nil // users are written behind a fence
+			} else {
+				first, link = user.Status == chatadmin.Pending, t.unlinked
+				if (first || link) && w.Mode() == chatadmin.NoFence {
+					return nil // users, and what they own, are written behind a fence
+				}
 			}
 		}
 		why, err := g.leave(ctx, w, t, end)
 		if err != nil || why != "" {
-			reason, first = why, false
+			reason, first, link = why, false, false
 			return err
 		}
-		if first {
-			return activate(ctx, w, &user)
-		}
-		return nil
+		return t.welcome(ctx, w, &user, first, link)
 	}
 	err := g.keep(ctx, t.domain, run)
-	if err == nil && first {
-		err = g.admin.As(t.domain, t.user.ID).Change(ctx, chatadmin.Op{Kind: KindUserSignIn, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}, run)
+	if err == nil && (first || link) {
+		kind := KindUserSignIn
+		if !first {
+			kind = KindUserLink
+		}
+		op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}
+		err = g.admin.As(t.domain, t.user.ID).Change(ctx, op, run)
 		if err != nil {
 			if reason = refusal(err); reason != "" {
 				err = nil
@@ -76,6 +83,20 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	return reason, err
 }
 
+// welcome does what a first sign-in does: it makes a pending user active, and
+// links the account of an assertion.
+func (t *Try) welcome(ctx context.Context, w *chatadmin.Work, user *chatadmin.User, first, link bool) error {
+	if link {
+		if err := t.link(ctx, w); err != nil {
+			return err
+		}
+	}
+	if first {
+		return activate(ctx, w, user)
+	}
+	return nil
+}
+
 // refusal is why a first sign-in was refused while it was written.
 func refusal(err error) Reason {
 	switch {
@@ -85,6 +106,8 @@ func refusal(err error) Reason {
 		return NoDomain
 	case errors.Is(err, chatadmin.ErrForbidden):
 		return NoAccess
+	case errors.Is(err, errOtherAccount):
+		return OtherAccount
 	}
 	return ""
 }
@@ -110,44 +133,30 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 		_, err := p.write(ctx, w, state{}, p.rev)
 		return "", err
 	}
-	var reason Reason
-	late := !w.Now().Before(p.until)
-	switch {
-	case !late || end == failed:
-	case t.held && end == passed:
-		end, reason = kept, Expired
-	case !t.held:
-		end, reason = failed, Expired
+	reason := Reason("")
+	if !w.Now().Before(p.until) && end == passed {
+		end, reason = kept, Busy // late, which is never a failure
 	}
 	s, was := p.state, p.rev
 	for again := false; ; again = true {
-		i := s.find(p.id)
-		if i < 0 {
-			if late {
-				return Expired, nil
-			}
-			if end == passed && s.Locked {
-				return Locked, nil // by the clock of another process the place had expired
-			}
-			return "", nil // an earlier run did it, whose commit was kept without being confirmed
-		}
-		s.Held = slices.Delete(slices.Clone(s.Held), i, i+1)
 		before := s.Locked
-		switch {
-		case end == failed:
-			s.fail(w.Now(), t.policy)
-		case end == passed && s.Locked:
-			reason = Locked // the limit was lowered meanwhile
-		case end == passed:
-			s.Failures = 0
+		why, changed := s.settle(p.id, end, w.Now(), t.policy)
+		if why != "" {
+			reason = why
+		}
+		if !changed {
+			return reason, nil
 		}
 		rev, err := p.write(ctx, w, s, was)
 		if err != nil {
 			return "", err
 		}
 		if rev != 0 {
-			if s.Locked && !before {
-				t.locked(w, s)
+			switch {
+			case s.Locked && !before:
+				return reason, t.locked(ctx, w, s)
+			case before && !s.Locked:
+				t.unlocked(w)
 			}
 			return reason, nil
 		}
@@ -158,4 +167,37 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 			return "", err
 		}
 	}
+}
+
+// settle counts what became of the attempt that had a place. It returns why
+// somebody who would come in does not, and whether the state has changed.
+func (s *state) settle(id chatadmin.ID, end ending, now time.Time, p Policy) (why Reason, changed bool) {
+	i := s.find(id)
+	if i < 0 {
+		switch {
+		case slices.Contains(s.Lapsed, id) && end == failed:
+			return "", false // counted already
+		case s.takeBack(id, p):
+			if end == passed { // by another clock it took too long
+				why = Busy
+			}
+			return why, true
+		case end == passed && s.Locked:
+			return Locked, false
+		}
+		return "", false // an earlier run did it, whose commit was kept without being confirmed
+	}
+	void := s.Held[i].Void
+	s.Held = slices.Delete(slices.Clone(s.Held), i, i+1)
+	switch {
+	case end == failed:
+		s.fail(now, p)
+	case end == passed && void:
+		why = Changed
+	case end == passed && s.Locked:
+		why = Locked // the limit was lowered meanwhile
+	case end == passed:
+		s.Failures, s.Lapsed, s.Changed = 0, nil, false
+	}
+	return why, true
 }

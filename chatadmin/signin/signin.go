@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Client is the kind of program somebody signs in with. It comes from the host's own evidence, such as which endpoint was called with which app credential, never from what the
@@ -32,10 +33,16 @@ const (
 
 // Attempt is one attempt to sign in.
 type Attempt struct {
-	Login  string // as typed
+	Login  string // as typed; of Google and SAML the address that was asserted
 	Client Client // "" is UnknownClient
 	Method Method
-	Trust  string `json:"-"` // what a remembered client holds, such as the value of a cookie; "" for none
+	// Subject is the provider's own, stable ID of a person who comes by Google
+	// ("sub") or SAML (a persistent NameID), and Issuer is the provider ("iss",
+	// the entity ID). The first sign-in links them to the user, who is found by
+	// them from then on, whatever becomes of the address. Without Subject the
+	// address alone counts.
+	Issuer, Subject string
+	Trust           secret.Value // what a remembered client holds, such as the value of a cookie; zero for none
 	// Challenge is the ID of the challenge that this client was given before, such as the value of a cookie; "" for none. While it is open, the
 	// same challenge is asked again: reloading the page shows the same QR code and sends no further mail.
 	Challenge string `json:"-"`
@@ -84,8 +91,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 
 // Asked is what SecondFactor asks.
 type Asked struct {
-	Challenge *Challenge // nil: nothing
-	Trust     string     `json:"-"` // takes the place of the trust token given; "" keeps it
+	Challenge *Challenge   // nil: nothing
+	Trust     secret.Value // takes the place of the trust token given; zero keeps it
 }
 
 // String leaves the trust token out.
@@ -104,9 +111,9 @@ type Challenge struct {
 
 // Enrolment is what an authenticator app needs. All of it is secret and shown once: neither fmt, log/slog nor encoding/json prints it.
 type Enrolment struct {
-	URI    string `json:"-"` // otpauth://…
-	Secret string `json:"-"` // base32, to be typed where no camera is
-	QR     []byte `json:"-"` // PNG
+	URI    secret.Value // otpauth://…
+	Secret secret.Value // base32, to be typed where no camera is
+	QR     secret.Value // PNG, as Bytes
 }
 
 // String hides everything.
@@ -134,7 +141,7 @@ type Answer struct {
 	// Malformed says that the answer cannot be a code: it was not compared with
 	// anything, and is no failed sign-in.
 	Malformed bool
-	Trust     string `json:"-"` // the trust token, if one was asked for and the domain allows it
+	Trust     secret.Value // the trust token, if one was asked for and the domain allows it
 }
 
 // String leaves the trust token out.
@@ -149,7 +156,12 @@ type Devices interface {
 	DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, device string) (bool, error)
 }
 
-// Sessions ends the sessions of the host. It is called after the commit, at least once for each user whose access ended; ending what is not there is no error.
+// Sessions ends the sessions of the host.
 type Sessions interface {
-	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) error
+	// EndSessions ends those sessions of users that began before a time, by
+	// Decision.Began, and those that began later than now, which a clock that was
+	// wrong has stamped. If users is nil it ends them for everybody in the domain.
+	// It is called after the commit of what ends them, at least once; ending what
+	// is not there is no error.
+	EndSessions(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, before time.Time) error
 }

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +15,8 @@ const (
 	KindUserSignIn = "user.signin" // the first sign-in, which makes a pending user active
 	KindUserLock   = "user.lock"
 	KindUserUnlock = "user.unlock"
+	KindUserLink   = "user.link"   // an account of Google or a SAML provider was linked to the user
+	KindUserUnlink = "user.unlink" // and was taken off again
 )
 
 // Lock is where a user stands with failed sign-ins.
@@ -26,6 +29,9 @@ type Lock struct {
 
 // Locks returns where at most MaxBatch users stand. It needs chatadmin.PermUsersRead.
 func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) (map[chatadmin.ID]Lock, error) {
+	if err := named(s); err != nil {
+		return nil, err
+	}
 	_, set, err := s.View(ctx, chatadmin.PermUsersRead)
 	if err != nil {
 		return nil, err
@@ -45,7 +51,7 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 	locks := make(map[chatadmin.ID]Lock, len(found))
 	for _, u := range found {
 		st := states[u.ID].state
-		st.lapse(g.admin.Now(), p, u.Admin)
+		st.lapse(g.admin.Now(), p, u.Admin, g.o.Hold)
 		locks[u.ID] = Lock{st.Failures, st.Locked, st.lifts(u.Admin)}
 	}
 	return locks, nil
@@ -53,6 +59,9 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 
 // Unlock lifts the locks of at most MaxBatch users and forgets their failures, in one transaction. A denial stays: chatadmin's GrantAccess lifts both. It needs chatadmin.PermUsersAccess.
 func (g *Gate) Unlock(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
+	if err := named(s); err != nil {
+		return err
+	}
 	op := chatadmin.Op{Kind: KindUserUnlock, Need: chatadmin.PermUsersAccess, Targets: users}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		found, err := usersOf(ctx, w, s, users)
@@ -114,7 +123,8 @@ func statesOf(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) (
 	return states, nil
 }
 
-// lift is a chatadmin.GrantFunc. Attempts under way keep their places.
+// lift is a chatadmin.GrantFunc. Attempts under way keep their places, but for
+// those of a clock that was wrong.
 func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.User) error {
 	states, err := statesOf(ctx, w, users)
 	if err != nil {
@@ -124,16 +134,21 @@ func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.Us
 	changes := map[chatadmin.ID][]chatadmin.FieldChange{}
 	for _, u := range users {
 		s := states[u.ID]
-		if s.Failures == 0 && !s.Locked {
+		before := len(s.Held)
+		s.Held = slices.DeleteFunc(s.Held, func(h hold) bool { return h.Doubt || h.Until.After(w.Now().Add(2*g.o.Hold)) })
+		if s.Failures == 0 && !s.Locked && len(s.Held) == before {
 			continue
 		}
 		p := place{Key: lockKey(u.Domain, u.ID), owner: u.ID}
-		rev, err := p.write(ctx, w, state{Held: s.Held}, s.rev)
+		rev, err := p.write(ctx, w, state{Held: s.Held, Changed: s.Changed}, s.rev)
 		if err != nil {
 			return err
 		}
 		if rev == 0 {
 			return chatadmin.ErrRetry
+		}
+		if s.Failures == 0 && !s.Locked {
+			continue
 		}
 		unlocked = append(unlocked, u.ID)
 		changes[u.ID] = []chatadmin.FieldChange{{Field: "failures", Before: strconv.Itoa(s.Failures), After: "0"}, {Field: "locked", Before: strconv.FormatBool(s.Locked), After: "false"}}

@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -147,16 +148,24 @@ func (w *world) records() int {
 type sessions struct {
 	mu    sync.Mutex
 	ended []chatadmin.ID
+	told  []told // how it was told, call by call
 	fail  error
 }
 
-func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+// told is one call of EndSessions.
+type told struct {
+	users  []chatadmin.ID
+	before time.Time
+}
+
+func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, before time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return s.fail
 	}
 	s.ended = append(s.ended, users...)
+	s.told = append(s.told, told{users, before})
 	return nil
 }
 
@@ -174,8 +183,8 @@ func (c *codes) Ask(_ context.Context, set *chatadmin.Settings, u chatadmin.User
 	if c.fail != nil {
 		return signin.Asked{}, c.fail
 	}
-	if a.Trust == "trusted" {
-		return signin.Asked{Trust: "rotated"}, nil
+	if a.Trust.Reveal() == "trusted" {
+		return signin.Asked{Trust: secret.Hide("rotated")}, nil
 	}
 	if c.open == nil {
 		c.open = map[string]signin.Open{}
@@ -208,7 +217,7 @@ func (c *codes) Answer(_ context.Context, o signin.Open, code string, remember b
 	delete(c.open, o.Challenge)
 	a := signin.Answer{Right: true}
 	if remember {
-		a.Trust = "trusted"
+		a.Trust = secret.Hide("trusted")
 	}
 	return a, nil
 }

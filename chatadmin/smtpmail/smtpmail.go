@@ -18,6 +18,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // Security says how the connection to the server is protected.
@@ -33,7 +34,7 @@ const (
 type Options struct {
 	FromName  string // shown beside the sender's address
 	Username  string // where the server asks for it
-	Password  string `json:"-"`
+	Password  secret.Value
 	Security  Security
 	TLSConfig *tls.Config   // default: the system's certificates
 	HELO      string        // the name given to the server; default the host's own
@@ -136,7 +137,7 @@ func New(addr, from string, o *Options) (*Mailer, error) {
 		opts = append(opts, gomail.WithHELO(o.HELO))
 	}
 	if o.Username != "" {
-		opts = append(opts, auth, gomail.WithUsername(o.Username), gomail.WithPassword(o.Password))
+		opts = append(opts, auth, gomail.WithUsername(o.Username), gomail.WithPassword(o.Password.Reveal()))
 	}
 	if _, err := gomail.NewClient(host, opts...); err != nil {
 		return nil, fmt.Errorf("SMTP server %q: %w", addr, err)

@@ -23,7 +23,6 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +30,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 )
 
@@ -170,7 +170,7 @@ var letter = chatadmin.Mail{ID: "invitation-42", To: "ann@example.com", Subject:
 
 func TestConversation(t *testing.T) {
 	s := serve(t, smtpmail.StartTLS, nil)
-	m := s.mailer(t, smtpmail.Options{FromName: "Chat Ädmin", Username: "user", Password: "secret-password"})
+	m := s.mailer(t, smtpmail.Options{FromName: "Chat Ädmin", Username: "user", Password: secret.Hide("secret-password")})
 	require.NoError(t, m.Send(context.Background(), letter))
 	d := <-s.got
 	require.True(t, d.encrypted)
@@ -182,7 +182,7 @@ func TestConversation(t *testing.T) {
 
 func TestImplicitTLS(t *testing.T) {
 	s := serve(t, smtpmail.ImplicitTLS, nil)
-	m := s.mailer(t, smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: "secret-password"})
+	m := s.mailer(t, smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: secret.Hide("secret-password")})
 	require.NoError(t, m.Send(context.Background(), letter))
 	d := <-s.got
 	require.True(t, d.encrypted)
@@ -245,7 +245,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, smtpmail.StartTLS, c.fail)
-			err := s.mailer(t, smtpmail.Options{Username: "user", Password: "secret-password"}).Send(context.Background(), letter)
+			err := s.mailer(t, smtpmail.Options{Username: "user", Password: secret.Hide("secret-password")}).Send(context.Background(), letter)
 			require.Error(t, err)
 			require.Equal(t, c.refused, errors.Is(err, chatadmin.ErrMailRefused), err)
 			require.Equal(t, c.unknown, errors.Is(err, chatadmin.ErrMailUnknown), err)
@@ -277,7 +277,7 @@ func TestCancelled(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	for _, verb := range []string{"CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT"} {
 		t.Run(verb, func(t *testing.T) {
-			o := smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: "secret-password", Timeout: time.Minute}
+			o := smtpmail.Options{Security: smtpmail.ImplicitTLS, Username: "user", Password: secret.Hide("secret-password"), Timeout: time.Minute}
 			if verb == "STARTTLS" {
 				o.Security = smtpmail.StartTLS
 			}
@@ -333,7 +333,7 @@ func soon[T any](t *testing.T, from <-chan T) (v T) {
 }
 
 func TestNothingPrintsThePassword(t *testing.T) {
-	o := smtpmail.Options{FromName: "Acme", Username: "user", Password: "hunter2"}
+	o := smtpmail.Options{FromName: "Acme", Username: "user", Password: secret.Hide("hunter2")}
 	m, err := smtpmail.New("localhost:25", "a@b.example", &o)
 	require.NoError(t, err)
 	var out bytes.Buffer
@@ -347,8 +347,6 @@ func TestNothingPrintsThePassword(t *testing.T) {
 	require.Contains(t, out.String(), `"v":"mail as \"Acme\"`)
 	require.NotContains(t, out.String(), "hunter2")
 	require.NotContains(t, out.String(), hex.EncodeToString([]byte("hunter2")))
-	f, _ := reflect.TypeFor[smtpmail.Options]().FieldByName("Password")
-	require.Equal(t, "-", f.Tag.Get("json"))
 }
 
 func TestSmuggling(t *testing.T) {

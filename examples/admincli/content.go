@@ -7,44 +7,54 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 )
 
-const contentHelp = `content seed [--chats N] [--groups N] [--messages N] [--files N] [--authors LOGIN,…]
-content count [--author LOGIN] [--group NAME]
+func (c *cli) contentCommands() *cobra.Command {
+	return c.group("content", "Make messages and files to try deletion on, and count them", c.seedCommand(),
+		c.countContentCommand())
+}
 
-seed makes content to try deletion and retention on, as the messaging side of a product would: private chats and groups of the authors (all users unless given), and messages and files in
-them; without chats and groups, in the groups there are. In a chat both sides write by turns.`
-
-func (c *cli) content(ctx context.Context, args []string) error {
+func (c *cli) seedCommand() *cobra.Command {
 	var n seed
-	var among, author, group string
-	fs := c.flags("content", contentHelp)
-	fs.IntVar(&n.chats, "chats", 0, "")
-	fs.IntVar(&n.groups, "groups", 0, "")
-	fs.IntVar(&n.messages, "messages", 0, "")
-	fs.IntVar(&n.files, "files", 0, "")
-	fs.StringVar(&among, "authors", "", "")
-	fs.StringVar(&author, "author", "", "")
-	fs.StringVar(&group, "group", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 || rest[0] != "seed" && rest[0] != "count" || min(n.chats, n.groups, n.messages, n.files) < 0 {
-		return usage("content: seed or count; content --help shows how they are used")
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	if rest[0] == "seed" {
-		return c.seed(ctx, s, n, split(among))
-	}
+	var authors []string
+	x := c.command("seed", "Make content, as the messaging side of a product would",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.seed(ctx, s, n, authors) })
+	x.Long = `seed makes private chats and groups of the authors, and messages and files in
+them; without chats and groups, in the groups there are. In a chat both sides
+write by turns.`
+	f := x.Flags()
+	f.IntVar(&n.chats, "chats", 0, "so many private chats")
+	f.IntVar(&n.groups, "groups", 0, "so many groups")
+	f.IntVar(&n.messages, "messages", 0, "so many messages")
+	f.IntVar(&n.files, "files", 0, "so many files")
+	f.StringSliceVar(&authors, "authors", nil, "of the users with these `logins`, separated by commas (default: all)")
+	return checked(x, func([]string) error {
+		if min(n.chats, n.groups, n.messages, n.files) < 0 {
+			return usage("give numbers of 0 or more")
+		}
+		return nil
+	})
+}
+
+func (c *cli) countContentCommand() *cobra.Command {
+	var author, group string
+	x := c.command("count", "Count chats, messages and files",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+			return c.countContent(ctx, s, author, group)
+		})
+	x.Flags().StringVar(&author, "author", "", "only those of the user with this `login`")
+	x.Flags().StringVar(&group, "group", "", "only those in the group with this `name`")
+	return x
+}
+
+func (c *cli) countContent(ctx context.Context, s *chatadmin.Scope, author, group string) (err error) {
 	q := chatadmin.ContentQuery{Domain: s.Domain()}
 	var authors []chatadmin.ID
 	if author != "" {
-		authors, err = c.ids(ctx, []string{author})
+		authors, err = c.ids(ctx, s, []string{author})
 	} else {
 		authors, err = c.everybody(ctx, q.Domain, chatadmin.UserQuery{WithDeleting: true})
 	}
@@ -52,7 +62,7 @@ func (c *cli) content(ctx context.Context, args []string) error {
 		return err
 	}
 	if group != "" {
-		g, err := c.group(ctx, s, group)
+		g, err := c.findGroup(ctx, s, group)
 		if err != nil {
 			return err
 		}
@@ -69,8 +79,9 @@ func (c *cli) content(ctx context.Context, args []string) error {
 	return c.sayContent(sum)
 }
 
-// everybody is whom a query selects in a domain.
-func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
+// everybody are the users of a domain that a query selects.
+func (c *cli) everybody(ctx context.Context, domain chatadmin.ID,
+	q chatadmin.UserQuery) (ids []chatadmin.ID, err error) {
 	for u, err := range c.admin.AsHost(domain).Users(ctx, q) {
 		if err != nil {
 			return nil, err
@@ -81,11 +92,12 @@ func (c *cli) everybody(ctx context.Context, domain chatadmin.ID, q chatadmin.Us
 }
 
 func (c *cli) sayContent(n chatadmin.ContentCount) error {
-	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files}, func(w *tabwriter.Writer) {
-		row(w, "private chats", n.Chats)
-		row(w, "messages", n.Messages)
-		row(w, "files", n.Files)
-	})
+	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files},
+		func(w *tabwriter.Writer) {
+			row(w, "private chats", n.Chats)
+			row(w, "messages", n.Messages)
+			row(w, "files", n.Files)
+		})
 }
 
 // seed is how much content to make, and what it is made of.
@@ -107,7 +119,7 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 		return err
 	}
 	if n.authors = everybody; len(logins) > 0 {
-		if n.authors, err = c.ids(ctx, logins); err != nil {
+		if n.authors, err = c.ids(ctx, s, logins); err != nil {
 			return err
 		}
 	}
@@ -117,17 +129,8 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 	if err := c.seedGroups(ctx, &n); err != nil {
 		return err
 	}
-	for i := range n.chats {
-		a := n.authors[i%len(n.authors)]
-		b := everybody[i%len(everybody)]
-		for k := 1; b == a; k++ {
-			b = everybody[(i+k)%len(everybody)]
-		}
-		id := c.admin.NewID()
-		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
-		if err := c.add(ctx, &n, chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}); err != nil {
-			return err
-		}
+	if err := c.seedChats(ctx, &n, everybody); err != nil {
+		return err
 	}
 	if len(n.containers) == 0 {
 		for g, err := range host.Groups(ctx, chatadmin.GroupQuery{}) {
@@ -158,7 +161,8 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 	if err := c.flush(ctx, &n); err != nil {
 		return err
 	}
-	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages), Files: int64(n.files)})
+	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages),
+		Files: int64(n.files)})
 }
 
 // row is the ith message or file.
@@ -171,7 +175,26 @@ func (n *seed) row(i int, kind chatadmin.ContentKind) chatadmin.Content {
 	return row
 }
 
-// seedGroups makes groups, each with one of the authors as creator and up to ten of them as members.
+// seedChats makes private chats, each of an author with somebody else.
+func (c *cli) seedChats(ctx context.Context, n *seed, everybody []chatadmin.ID) error {
+	for i := range n.chats {
+		a := n.authors[i%len(n.authors)]
+		b := everybody[i%len(everybody)]
+		for k := 1; b == a; k++ {
+			b = everybody[(i+k)%len(everybody)]
+		}
+		id := c.admin.NewID()
+		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
+		chat := chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}
+		if err := c.add(ctx, n, chat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seedGroups makes groups, each with one of the authors as creator and up to
+// ten of them as members.
 func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 	run := c.admin.NewID()
 	for at := 0; at < n.groups; at += 100 {
@@ -181,10 +204,13 @@ func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 			id := c.admin.NewID()
 			name := fmt.Sprintf("Seeded %s-%d", run[len(run)-4:], i+1)
 			creator := n.authors[i%len(n.authors)]
-			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id, Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
+			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id,
+				Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
 			for k := range min(len(n.authors), 10) {
 				user := n.authors[(i+k)%len(n.authors)]
-				members = append(members, chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id, User: user, Rev: 1, Admin: user == creator}})
+				members = append(members,
+					chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
+						User: user, Rev: 1, Admin: user == creator}})
 			}
 			n.containers = append(n.containers, []chatadmin.ID{id})
 		}
@@ -223,12 +249,15 @@ func (c *cli) flush(ctx context.Context, n *seed) error {
 }
 
 // put writes under the fence that the contract asks for.
-func (c *cli) put(ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
-	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
-		conflicts, err := f(ctx, tx)
-		if err == nil && len(conflicts) > 0 {
-			err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)
-		}
-		return err
-	})
+func (c *cli) put(
+	ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error),
+) error {
+	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared},
+		func(ctx context.Context, tx chatadmin.Tx) error {
+			conflicts, err := f(ctx, tx)
+			if err == nil && len(conflicts) > 0 {
+				err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)
+			}
+			return err
+		})
 }

@@ -2,35 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-const deleteHelp = `delete LOGIN… --plan                  what would go; nothing changes
-delete LOGIN… --apply [--reason TEXT] [--transfer-default-to LOGIN | --delete-default]
-delete --resume ID [--take-over]      go on with one that was interrupted
-delete --cancel ID                    of one that is scheduled
-delete --receipt ID                   what went
-delete --run-due                      those whose grace period is over
-delete --grace DAYS                   how long deletions in this domain can be cancelled; 0 deletes at once`
-
 // deletion is how a deletion is shown, before and after.
 type deletion struct {
-	ID          chatadmin.ID     `json:"deletion_id,omitempty"`
-	State       erase.State      `json:"state,omitempty"`
-	Due         time.Time        `json:"due,omitzero"`
-	Counts      map[string]int64 `json:"counts"`
-	Groups      []vanishing      `json:"groups"`
-	Transferred []vanishing      `json:"transferred,omitempty"`
-	Blockers    []string         `json:"blockers"`
-	Warnings    []string         `json:"warnings"`
-	Done        bool             `json:"done"`
+	ID          chatadmin.ID       `json:"deletion_id,omitempty"`
+	State       chatadmin.RunState `json:"state,omitempty"`
+	Due         time.Time          `json:"due,omitzero"`
+	Counts      map[string]int64   `json:"counts"`
+	Groups      []vanishing        `json:"groups"`
+	Transferred []vanishing        `json:"transferred,omitempty"`
+	Blockers    []string           `json:"blockers"`
+	Warnings    []string           `json:"warnings"`
+	Done        bool               `json:"done"`
 }
 
 type vanishing struct {
@@ -39,65 +34,72 @@ type vanishing struct {
 }
 
 type deleteFlags struct {
-	plan, apply, deleteDefault, runDue, takeOver       bool
-	reason, transferTo, resume, cancel, receipt, grace string
+	plan, apply, deleteDefault, runDue, takeOver, setGrace bool
+	reason, transferTo, resume, cancel, receipt            string
+	grace                                                  int
 }
 
-func (c *cli) delete(ctx context.Context, args []string) error {
+func (c *cli) deleteCommand() *cobra.Command {
 	var f deleteFlags
-	fs := c.flags("delete", deleteHelp)
-	fs.BoolVar(&f.plan, "plan", false, "")
-	fs.BoolVar(&f.apply, "apply", false, "")
-	fs.StringVar(&f.reason, "reason", "asked for on the command line", "")
-	fs.StringVar(&f.transferTo, "transfer-default-to", "", "")
-	fs.BoolVar(&f.deleteDefault, "delete-default", false, "")
-	fs.StringVar(&f.resume, "resume", "", "")
-	fs.BoolVar(&f.takeOver, "take-over", false, "")
-	fs.StringVar(&f.cancel, "cancel", "", "")
-	fs.StringVar(&f.receipt, "receipt", "", "")
-	fs.BoolVar(&f.runDue, "run-due", false, "")
-	fs.StringVar(&f.grace, "grace", "", "")
-	var logins []string
-	if err := parse(fs, args, &logins); err != nil {
-		return err
+	x := c.command("delete [LOGIN…]", "Delete users for good, and see to deletions that were asked for",
+		func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+			if f.plan || f.apply {
+				return c.deleteUsers(ctx, s, c.eraser, logins, f)
+			}
+			return c.deletions(ctx, s, c.eraser, f)
+		})
+	flags := x.Flags()
+	flags.BoolVar(&f.plan, "plan", false, "say what would go, and change nothing")
+	flags.BoolVar(&f.apply, "apply", false, "delete the users")
+	flags.StringVar(&f.reason, "reason", "asked for on the command line", "why, in a `sentence`")
+	flags.StringVar(&f.transferTo, "transfer-default-to", "",
+		"who becomes the creator of their default groups, by `login`")
+	flags.BoolVar(&f.deleteDefault, "delete-default", false, "delete their default groups too")
+	flags.StringVar(&f.resume, "resume", "", "go on with the deletion that has this `ID`")
+	flags.BoolVar(&f.takeOver, "take-over", false, "with --resume: go on in the place of the admin who began it")
+	flags.StringVar(&f.cancel, "cancel", "", "cancel the scheduled deletion that has this `ID`")
+	flags.StringVar(&f.receipt, "receipt", "", "show what the deletion with this `ID` has removed")
+	flags.BoolVar(&f.runDue, "run-due", false, "carry out the deletions whose grace period is over")
+	flags.IntVar(&f.grace,
+		"grace", 0, "for so many `days` deletions in this domain can be cancelled; 0 deletes at once")
+	exclusive(x, "transfer-default-to", "delete-default")
+	for _, name := range []string{"resume", "cancel", "receipt", "run-due", "grace"} {
+		exclusive(x, "reason", name)
 	}
-	chosen := 0
-	for _, yes := range []bool{f.plan, f.apply, f.resume != "", f.cancel != "", f.receipt != "", f.runDue, f.grace != ""} {
-		if yes {
-			chosen++
+	return checked(x, func(logins []string) error {
+		chosen := 0
+		for _, name := range []string{"plan", "apply", "resume", "cancel", "receipt", "run-due", "grace"} {
+			if flags.Changed(name) {
+				chosen++
+			}
 		}
-	}
-	switch {
-	case chosen != 1:
-		return usage("delete: choose one of --plan, --apply, --resume, --cancel, --receipt, --run-due and --grace")
-	case (f.plan || f.apply) != (len(logins) > 0):
-		return usage("delete: name whom to delete with --plan and --apply, and nobody otherwise")
-	case f.transferTo != "" && f.deleteDefault:
-		return usage("delete: choose one of --transfer-default-to and --delete-default")
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	if f.plan || f.apply {
-		return c.deleteUsers(ctx, s, c.eraser, logins, f)
-	}
-	return c.deletions(ctx, s, c.eraser, f)
+		switch {
+		case chosen != 1:
+			return usage("choose one of --plan, --apply, --resume, --cancel, --receipt, --run-due and --grace")
+		case (f.plan || f.apply) != (len(logins) > 0):
+			return usage("name whom to delete with --plan and --apply, and nobody otherwise")
+		case !f.plan && !f.apply && (f.transferTo != "" || f.deleteDefault):
+			return usage("--transfer-default-to and --delete-default go with --plan and --apply")
+		case f.takeOver && f.resume == "":
+			return usage("--take-over goes with --resume")
+		}
+		f.setGrace = flags.Changed("grace")
+		return nil
+	})
 }
 
 // deleteUsers plans, and applies where asked to.
-func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, logins []string, f deleteFlags) error {
-	ids, err := c.ids(ctx, logins)
+func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, logins []string,
+	f deleteFlags) error {
+	ids, err := c.ids(ctx, s, logins)
 	if err != nil {
 		return err
 	}
 	choice := &erase.Choice{DeleteDefault: f.deleteDefault}
 	if f.transferTo != "" {
-		to, err := c.ids(ctx, []string{f.transferTo})
-		if err != nil {
+		if choice.TransferTo, err = c.id(ctx, s, f.transferTo); err != nil {
 			return err
 		}
-		choice.TransferTo = to[0]
 	}
 	p, err := d.Plan(ctx, s, ids, choice)
 	if err != nil {
@@ -108,9 +110,9 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 		v.Blockers = append(v.Blockers, b.Code+": "+b.Message)
 	}
 	if f.apply {
-		r, err := d.Apply(ctx, s, p, f.reason, c.deleteProgress())
+		r, err := d.Apply(ctx, s, p, f.reason, c.progress("rows deleted"))
 		if err != nil {
-			return interrupted(r, err)
+			return interrupted(r, err, false)
 		}
 		v.took(r)
 	}
@@ -119,17 +121,13 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 
 // deletions does what is about deletions that were asked for before.
 func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, f deleteFlags) (err error) {
-	var r erase.Receipt
+	var r *erase.Run
 	switch {
-	case f.grace != "":
-		days := 0
-		if _, err := fmt.Sscanf(f.grace, "%d", &days); err != nil {
-			return usage("delete: --grace is a number of days, not %q", f.grace)
-		}
-		if err := erase.SetPolicy(ctx, s, erase.Policy{GraceDays: days}); err != nil {
+	case f.setGrace:
+		if err := d.SetPolicy(ctx, s, erase.Policy{GraceDays: f.grace}); err != nil {
 			return err
 		}
-		return c.done(fmt.Sprintf("grace period: %d days", days))
+		return c.done("grace period: " + count(f.grace, "day", "days"))
 	case f.runDue:
 		all, err := d.RunDue(ctx, s.Domain())
 		if err != nil {
@@ -141,22 +139,20 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 			v.took(r)
 			shown = append(shown, v)
 		}
-		return c.say(map[string]any{"deletions": shown}, func(w *tabwriter.Writer) {
-			row(w, "carried out", len(shown))
-		})
+		return c.tell(map[string]any{"deletions": shown}, "carried out", len(shown))
 	case f.resume != "":
 		if f.takeOver {
 			if _, err := d.TakeOver(ctx, s, chatadmin.ID(f.resume)); err != nil {
 				return err
 			}
 		}
-		if r, err = d.Resume(ctx, s, chatadmin.ID(f.resume), c.deleteProgress()); err != nil {
-			return interrupted(r, err)
+		if r, err = d.Resume(ctx, s, chatadmin.ID(f.resume), c.progress("rows deleted")); err != nil {
+			return interrupted(r, err, true)
 		}
 	case f.cancel != "":
 		r, err = d.Cancel(ctx, s, chatadmin.ID(f.cancel))
 	default:
-		r, err = d.Receipt(ctx, s, chatadmin.ID(f.receipt))
+		r, err = d.Run(ctx, s, chatadmin.ID(f.receipt))
 	}
 	if err != nil {
 		return err
@@ -166,21 +162,16 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 	return c.sayDeletion(v)
 }
 
-// interrupted says how to go on.
-func interrupted(r erase.Receipt, err error) error {
-	if r.State != erase.Running {
+// interrupted says how to go on. A resumption that was refused is not told to
+// resume, but who may.
+func interrupted(r *erase.Run, err error, resumed bool) error {
+	switch {
+	case r == nil || r.State != chatadmin.RunRunning:
 		return err
+	case resumed && errors.Is(err, chatadmin.ErrForbidden):
+		return fmt.Errorf("%w (another admin goes on with delete --resume %s --take-over)", err, r.ID)
 	}
-	return fmt.Errorf("%w (go on with delete --resume %s)", err, r.ID)
-}
-
-func (c *cli) deleteProgress() func(chatadmin.Progress) {
-	if !isTerminal(c.err) {
-		return nil
-	}
-	return func(p chatadmin.Progress) {
-		_, _ = fmt.Fprintf(c.err, "\r%d of %d rows, %.0f a second ", p.Done, p.Total, p.Rate())
-	}
+	return goOn(err, resumed, fmt.Sprintf("go on with delete --resume %s", r.ID))
 }
 
 func vanish(groups []erase.PlannedGroup) []vanishing {
@@ -192,10 +183,10 @@ func vanish(groups []erase.PlannedGroup) []vanishing {
 }
 
 // took fills in what has happened.
-func (v *deletion) took(r erase.Receipt) {
-	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == erase.Done
-	if r.State == erase.Done || v.Counts == nil {
-		v.Counts = r.Removed
+func (v *deletion) took(r *erase.Run) {
+	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == chatadmin.RunDone
+	if v.Done || v.Counts == nil {
+		v.Counts = r.Data.Removed
 	}
 }
 
@@ -216,10 +207,10 @@ func (c *cli) sayDeletion(v deletion) error {
 			row(w, kind, v.Counts[kind])
 		}
 		for _, g := range v.Groups {
-			row(w, "group vanishes:", g.Name, g.Members)
+			row(w, "group vanishes:", g.Name, count(g.Members, "member", "members"))
 		}
 		for _, g := range v.Transferred {
-			row(w, "group stays:", g.Name, g.Members)
+			row(w, "group stays:", g.Name, count(g.Members, "member", "members"))
 		}
 		for _, text := range v.Blockers {
 			row(w, "blocker:", text)

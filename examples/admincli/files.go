@@ -11,7 +11,8 @@ type spooled struct {
 	temporary bool
 }
 
-// file opens a file. Standard input, or a pipe, is kept in a temporary one (mode 0600).
+// file opens a file. Standard input, or a pipe, is kept in a temporary one
+// (mode 0600).
 func (c *cli) file(name string) (spooled, error) {
 	in := c.in
 	if name != "-" {
@@ -44,12 +45,20 @@ func (s spooled) close() {
 	}
 }
 
-// isTerminal reports whether progress would be seen by a person.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
+// private creates a file that its owner alone can read, for what holds people's
+// data or secrets. A file that is there is emptied, and is private from then on.
+func private(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err == nil && info.Mode().IsRegular() { // no terminal, no pipe
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

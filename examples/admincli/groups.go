@@ -5,97 +5,142 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-const groupsHelp = `groups list
-groups create NAME
-groups default NAME [--plan]        everybody is and stays in it
-groups undefault NAME
-groups leave NAME
-groups add NAME LOGIN…
-groups remove NAME LOGIN…
-groups delete NAME [--plan]
-groups posting NAME everybody|admins
-groups members NAME`
-
-func (c *cli) groups(ctx context.Context, args []string) error {
-	plan := false
-	fs := c.flags("groups", groupsHelp)
-	fs.BoolVar(&plan, "plan", false, "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(rest) == 1 && rest[0] == "list":
-		return c.listGroups(ctx, s)
-	case len(rest) == 2 && rest[0] == "create":
-		g, err := s.CreateGroup(ctx, rest[1])
-		if err != nil {
-			return err
-		}
-		return c.say(map[string]any{"name": g.Name, "id": g.ID}, func(w *tabwriter.Writer) { row(w, "created", g.Name) })
-	case len(rest) < 2 || !strings.Contains(groupsHelp, "groups "+rest[0]+" "):
-		return usage("groups %s: groups --help shows how it is used", strings.Join(rest, " "))
-	}
-	g, err := c.group(ctx, s, rest[1])
-	if err != nil {
-		return err
-	}
-	return c.changeGroup(ctx, s, g, rest[0], rest[2:], plan)
+func (c *cli) groupsCommands() *cobra.Command {
+	return c.group("groups", "Groups, and the default groups that everybody is in",
+		c.command("list", "List the groups", c.listGroups),
+		c.command("create NAME", "Create a group with the actor as its first member",
+			func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+				g, err := s.CreateGroup(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return c.tell(map[string]any{"name": g.Name, "id": g.ID}, "created", g.Name)
+			}),
+		c.groupCommand("rename NAME NEW", "Give a group another name",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
+				renamed, err := s.RenameGroup(ctx, g.ID, args[0])
+				if err != nil {
+					return err
+				}
+				return c.done(g.Name + " is now " + renamed.Name)
+			}),
+		c.plannedCommand("default NAME", "Put everybody into a group, and keep them there", "members",
+			func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDefaultGroup, s.ApplyDefaultGroup }),
+		c.groupCommand("undefault NAME", "Make a default group an ordinary one",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if _, err := s.UnmarkDefaultGroup(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("no default group any more: " + g.Name)
+			}),
+		c.groupCommand("leave NAME", "Take the actor out of a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if err := s.Leave(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("left " + g.Name)
+			}),
+		c.membersCommand("add", "Make users members", "added",
+			func(s *chatadmin.Scope) changeMembers { return s.AddMembers }),
+		c.membersCommand("remove", "Take users out of a group", "removed",
+			func(s *chatadmin.Scope) changeMembers { return s.RemoveMembers }),
+		c.plannedCommand("delete NAME", "Delete a group with its content", "deleted",
+			func(s *chatadmin.Scope) (planGroup, applyGroup) { return s.PlanDeleteGroup, s.ApplyDeleteGroup }),
+		c.groupCommand("posting NAME everybody|admins", "Say who may post in a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, args []string) error {
+				if _, err := s.SetPosting(ctx, g.ID, chatadmin.Posting(args[0])); err != nil {
+					return err
+				}
+				return c.done("posting in " + g.Name + ": " + args[0])
+			}),
+		c.groupCommand("members NAME", "List the members of a group",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				return c.listMembers(ctx, s, g, "members", func(chatadmin.Membership) bool { return true })
+			}),
+		c.adminsCommand())
 }
 
-func (c *cli) changeGroup(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, what string, args []string, plan bool) error {
-	switch {
-	case what == "default" && len(args) == 0:
-		return c.planned(ctx, g, plan, s.PlanDefaultGroup, s.ApplyDefaultGroup)
-	case what == "delete" && len(args) == 0:
-		return c.planned(ctx, g, plan, s.PlanDeleteGroup, s.ApplyDeleteGroup)
-	case what == "undefault" && len(args) == 0:
-		if _, err := s.UnmarkDefaultGroup(ctx, g.ID); err != nil {
-			return err
-		}
-		return c.done("no default group any more: " + g.Name)
-	case what == "leave" && len(args) == 0:
-		if err := s.Leave(ctx, g.ID); err != nil {
-			return err
-		}
-		return c.done("left " + g.Name)
-	case what == "members" && len(args) == 0:
-		return c.members(ctx, s, g)
-	case what == "posting" && len(args) == 1:
-		if _, err := s.SetPosting(ctx, g.ID, chatadmin.Posting(args[0])); err != nil {
-			return err
-		}
-		return c.done("posting in " + g.Name + ": " + args[0])
-	case (what == "add" || what == "remove") && len(args) > 0:
-		ids, err := c.ids(ctx, args)
+// groupCommand makes a command about the group that its first argument names.
+func (c *cli) groupCommand(use, short string, run groupAction) *cobra.Command {
+	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+		g, err := c.findGroup(ctx, s, args[0])
 		if err != nil {
 			return err
 		}
-		change := s.AddMembers
-		if what == "remove" {
-			change = s.RemoveMembers
-		}
-		n, err := change(ctx, g.ID, ids...)
-		if err != nil {
-			return err
-		}
-		return c.done(fmt.Sprintf("%s: %s %d", g.Name, what, n))
-	}
-	return usage("groups %s: groups --help shows how it is used", what)
+		return run(ctx, s, g, args[1:])
+	})
 }
 
-// group finds a group by its name, or by its ID where several have the name.
-func (c *cli) group(ctx context.Context, s *chatadmin.Scope, name string) (chatadmin.Group, error) {
+type (
+	groupAction   = func(context.Context, *chatadmin.Scope, chatadmin.Group, []string) error
+	planGroup     = func(context.Context, chatadmin.ID) (*chatadmin.Plan, error)
+	applyGroup    = func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Run, error)
+	changeMembers = func(context.Context, chatadmin.ID, ...chatadmin.ID) (int, error)
+)
+
+// plannedCommand makes a command that only plans with --plan.
+func (c *cli) plannedCommand(
+	use, short, title string, calls func(*chatadmin.Scope) (planGroup, applyGroup),
+) *cobra.Command {
+	only := false
+	x := c.groupCommand(use, short, func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+		plan, apply := calls(s)
+		return c.planned(ctx, g, only, title, plan, apply)
+	})
+	x.Flags().BoolVar(&only, "plan", false, "say what it would do, and change nothing")
+	return x
+}
+
+func (c *cli) membersCommand(name, short, done string, change func(*chatadmin.Scope) changeMembers) *cobra.Command {
+	var run groupAction = func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, logins []string) error {
+		ids, err := c.ids(ctx, s, logins)
+		if err != nil {
+			return err
+		}
+		n, err := change(s)(ctx, g.ID, ids...)
+		if err != nil {
+			return err
+		}
+		return c.done(g.Name + ": " + count(n, "member", "members") + " " + done)
+	}
+	return c.groupCommand(name+" NAME LOGIN…", short, run)
+}
+
+func (c *cli) adminsCommand() *cobra.Command {
+	var add, remove []string
+	x := c.groupCommand("admins NAME", "List the admins of a group, or change them",
+		func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+			for _, change := range []struct {
+				logins []string
+				admin  bool
+			}{{add, true}, {remove, false}} {
+				if len(change.logins) == 0 {
+					continue
+				}
+				ids, err := c.ids(ctx, s, change.logins)
+				if err != nil {
+					return err
+				}
+				if err := s.SetGroupAdmin(ctx, g.ID, change.admin, ids...); err != nil {
+					return err
+				}
+			}
+			return c.listMembers(ctx, s, g, "admins", func(m chatadmin.Membership) bool { return m.Admin })
+		})
+	x.Flags().StringArrayVar(&add, "add", nil, "make the member with this `login` an admin")
+	x.Flags().StringArrayVar(&remove, "remove", nil, "make the admin with this `login` an ordinary member")
+	return x
+}
+
+// findGroup finds a group by its name, or by its ID where several have the name.
+func (c *cli) findGroup(ctx context.Context, s *chatadmin.Scope, name string) (chatadmin.Group, error) {
 	var found []chatadmin.Group
 	key := chatadmin.Fold(name)
 	for g, err := range c.admin.AsHost(s.Domain()).Groups(ctx, chatadmin.GroupQuery{}) {
@@ -112,11 +157,12 @@ func (c *cli) group(ctx context.Context, s *chatadmin.Scope, name string) (chata
 	case 1:
 		return found[0], nil
 	}
-	return chatadmin.Group{}, fmt.Errorf("%d groups are called %q: name one by its ID: %w", len(found), name, chatadmin.ErrInvalid)
+	return chatadmin.Group{}, fmt.Errorf("%d groups are called %q: name one by its ID: %w", len(found),
+		name, chatadmin.ErrInvalid)
 }
 
-func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, plan func(context.Context, chatadmin.ID) (*chatadmin.Plan, error),
-	apply func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Job, error),
+func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title string,
+	plan planGroup, apply applyGroup,
 ) error {
 	p, err := plan(ctx, g.ID)
 	if err != nil {
@@ -124,11 +170,11 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, plan fu
 	}
 	v := map[string]any{"name": g.Name, "counts": p.Counts, "warnings": p.Warnings, "done": false}
 	if !only {
-		job, err := apply(ctx, p, nil)
+		job, err := apply(ctx, p, c.progress(title))
 		if err != nil {
 			return err
 		}
-		v["job"], v["done"] = job.ID, job.State == chatadmin.JobDone
+		v["job"], v["done"] = job.ID, job.State == chatadmin.RunDone
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, name := range slices.Sorted(maps.Keys(p.Counts)) {
@@ -141,7 +187,7 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, plan fu
 	})
 }
 
-func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	type group struct {
 		ID      chatadmin.ID `json:"id"`
 		Name    string       `json:"name"`
@@ -179,13 +225,17 @@ func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope) error {
 	})
 }
 
-func (c *cli) members(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group) error {
+// listMembers lists the members that are of interest.
+func (c *cli) listMembers(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, key string,
+	want func(chatadmin.Membership) bool) error {
 	var ids []chatadmin.ID
 	for m, err := range s.Members(ctx, g.ID) {
 		if err != nil {
 			return err
 		}
-		ids = append(ids, m.User)
+		if want(m) {
+			ids = append(ids, m.User)
+		}
 	}
 	name, err := c.names(ctx, s, ids)
 	if err != nil {
@@ -196,7 +246,7 @@ func (c *cli) members(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group
 		logins = append(logins, name(id))
 	}
 	slices.Sort(logins)
-	return c.say(map[string]any{"members": logins}, func(w *tabwriter.Writer) {
+	return c.say(map[string]any{key: logins}, func(w *tabwriter.Writer) {
 		for _, login := range logins {
 			row(w, login)
 		}

@@ -5,12 +5,23 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 )
 
-const holdsHelp = `holds list
-holds add (--user LOGIN | --group NAME) --reason TEXT     nothing that it covers is deleted
-holds release ID`
+func (c *cli) holdsCommands() *cobra.Command {
+	return c.group("holds", "Legal holds, which keep things from being deleted",
+		c.command("list", "List the holds in force", c.listHolds),
+		c.addHoldCommand(),
+		c.command("release ID", "End a hold", func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			h, err := s.ReleaseHold(ctx, chatadmin.ID(args[0]))
+			if err != nil {
+				return err
+			}
+			return c.done("released: " + string(h.ID))
+		}))
+}
 
 // hold is how a legal hold is shown.
 type hold struct {
@@ -22,57 +33,44 @@ type hold struct {
 	At     time.Time    `json:"at"`
 }
 
-func (c *cli) holds(ctx context.Context, args []string) error {
-	var login, group, reason string
-	fs := c.flags("holds", holdsHelp)
-	fs.StringVar(&login, "user", "", "")
-	fs.StringVar(&group, "group", "", "")
-	fs.StringVar(&reason, "reason", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(rest) == 1 && rest[0] == "list":
-		var all []chatadmin.Hold
-		for h, err := range s.Holds(ctx) {
-			if err != nil {
-				return err
-			}
-			all = append(all, h)
-		}
-		return c.sayHolds(ctx, s, all, false)
-	case len(rest) == 1 && rest[0] == "add" && (login == "") != (group == ""):
-		h := chatadmin.Hold{Reason: reason}
-		if login != "" {
-			ids, err := c.ids(ctx, []string{login})
-			if err != nil {
-				return err
-			}
-			h.User = ids[0]
-		} else {
-			g, err := c.group(ctx, s, group)
-			if err != nil {
-				return err
-			}
-			h.Group = g.ID
-		}
-		if h, err = s.AddHold(ctx, h); err != nil {
-			return err
-		}
-		return c.sayHolds(ctx, s, []chatadmin.Hold{h}, true)
-	case len(rest) == 2 && rest[0] == "release":
-		h, err := s.ReleaseHold(ctx, chatadmin.ID(rest[1]))
+func (c *cli) listHolds(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+	var all []chatadmin.Hold
+	for h, err := range s.Holds(ctx) {
 		if err != nil {
 			return err
 		}
-		return c.done("released: " + string(h.ID))
+		all = append(all, h)
 	}
-	return usage("holds: list, add (--user LOGIN | --group NAME) --reason TEXT, or release ID")
+	return c.sayHolds(ctx, s, all, false)
+}
+
+func (c *cli) addHoldCommand() *cobra.Command {
+	var login, group, reason string
+	x := c.command("add", "Keep everything of a user, or in a group, from being deleted",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) (err error) {
+			h := chatadmin.Hold{Reason: reason}
+			if login != "" {
+				if h.User, err = c.id(ctx, s, login); err != nil {
+					return err
+				}
+			} else {
+				g, err := c.findGroup(ctx, s, group)
+				if err != nil {
+					return err
+				}
+				h.Group = g.ID
+			}
+			if h, err = s.AddHold(ctx, h); err != nil {
+				return err
+			}
+			return c.sayHolds(ctx, s, []chatadmin.Hold{h}, true)
+		})
+	x.Flags().StringVar(&login, "user", "", "hold the user with this `login`")
+	x.Flags().StringVar(&group, "group", "", "hold the group with this `name`")
+	x.Flags().StringVar(&reason, "reason", "", "why, in a `sentence`")
+	oneOf(x, "user", "group")
+	exclusive(x, "user", "group")
+	return x
 }
 
 // sayHolds prints a list of holds, or the one that was added.

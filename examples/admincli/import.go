@@ -8,6 +8,8 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -30,65 +32,69 @@ type report struct {
 	more bool // rows failed than are shown
 }
 
-func (c *cli) imports(ctx context.Context, args []string) error {
+func (c *cli) importCommand() *cobra.Command {
 	var o csvimport.Options
-	var mode, result, resume string
+	var mode csvimport.Mode
+	var result, resume string
 	var dry, rows bool
-	fs := c.flags("import", `import --mode skip|update [--dry-run] [--all-or-nothing] [--send-invites] [--clear-blanks]
-       [--result FILE] [--rows] [--resume ID] FILE|-
+	x := c.command("import FILE|-", "Create and update users from a CSV file",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			file, err := c.file(args[0])
+			if err != nil {
+				return err
+			}
+			defer file.close()
+			o.FileName = args[0]
+			return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
+		})
+	x.Long = `import creates users from a CSV file. The mode skip leaves existing users alone,
+update writes new values to them. With --resume an import goes on as it began,
+whatever the other flags say.`
+	choose(x, &mode, "mode", "what happens to existing users", csvimport.SkipExisting, csvimport.UpdateExisting)
+	f := x.Flags()
+	f.BoolVar(&dry, "dry-run", false, "say what it would do, and change nothing")
+	f.BoolVar(&o.AllOrNothing, "all-or-nothing", false, "change nothing if a row is wrong")
+	f.BoolVar(&o.SendInvitations, "send-invites", false,
+		"invite every user who is created; otherwise the actor is mailed a link that does it")
+	f.BoolVar(&o.ClearBlanks, "clear-blanks", false, "let a blank cell clear the field of an existing user")
+	f.StringVar(&result, "result", "", "write what became of each row to a CSV `file`")
+	f.BoolVar(&rows, "rows", false, "tell what became of each row")
+	f.StringVar(&resume, "resume", "", "go on with the import that has this `ID`")
+	exclusive(x, "resume", "dry-run")
+	return checked(x, func([]string) error {
+		if mode == "" && resume == "" {
+			return usage("say what happens to existing users: --mode skip or --mode update")
+		}
+		return nil
+	})
+}
 
-skip leaves existing users alone, update writes new values to them.`)
-	fs.StringVar(&mode, "mode", "", "")
-	fs.BoolVar(&dry, "dry-run", false, "")
-	fs.BoolVar(&o.AllOrNothing, "all-or-nothing", false, "")
-	fs.BoolVar(&o.SendInvitations, "send-invites", false, "")
-	fs.BoolVar(&o.ClearBlanks, "clear-blanks", false, "")
-	fs.StringVar(&result, "result", "", "")
-	fs.BoolVar(&rows, "rows", false, "")
-	fs.StringVar(&resume, "resume", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usage("import: name one file, or - for standard input")
-	}
-	if mode == "" && resume == "" {
-		return usage("import: say what happens to existing users: --mode skip or --mode update")
-	}
-	if mode != "" && mode != string(csvimport.SkipExisting) && mode != string(csvimport.UpdateExisting) {
-		return usage("import: --mode is skip or update, not %q", mode)
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	file, err := c.file(rest[0])
-	if err != nil {
-		return err
-	}
-	defer file.close()
-	o.FileName = rest[0]
-	o.Begun = func(id chatadmin.ID) {
+// importCall is what an import is asked for.
+type importCall struct {
+	mode      csvimport.Mode
+	dry, rows bool
+	result    string
+	resume    chatadmin.ID
+	o         *csvimport.Options
+}
+
+func (c *cli) importFile(ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall) error {
+	call.o.Begun = func(id chatadmin.ID) {
 		_, _ = fmt.Fprintf(c.err, "import %s has begun; if it is interrupted, go on with --resume %s\n", id, id)
 	}
-	if isTerminal(c.err) {
-		o.Progress = func(p chatadmin.Progress) {
-			_, _ = fmt.Fprintf(c.err, "\r%d of %d rows, %.0f a second ", p.Done, p.Total, p.Rate())
-		}
-	}
-	rep, each, err := c.runImport(ctx, s, file.File, csvimport.Mode(mode), dry, chatadmin.ID(resume), &o)
+	call.o.Progress = c.progress("rows")
+	rep, each, err := c.runImport(ctx, s, file, call)
 	if each == nil {
 		return err
 	}
-	if outErr := c.outcomes(ctx, s, file.File, each, &rep, rows, result); err == nil {
+	if outErr := c.outcomes(ctx, s, file, each, &rep, call.rows, call.result); err == nil {
 		err = outErr
 	}
 	if err != nil && !errors.Is(err, csvimport.ErrRowsFailed) {
 		return err
 	}
-	if !dry && err == nil {
-		c.dropped()
+	if !call.dry && err == nil {
+		c.unsent()
 	}
 	if err != nil && c.json {
 		return err // one object is enough
@@ -102,9 +108,11 @@ type reporter interface {
 	WriteCSV(context.Context, *chatadmin.Scope, io.ReadSeeker, io.Writer) error
 }
 
-func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, mode csvimport.Mode, dry bool, resume chatadmin.ID, o *csvimport.Options) (report, reporter, error) {
-	if dry {
-		p, err := csvimport.Make(ctx, s, file, mode, o)
+func (c *cli) runImport(
+	ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall,
+) (report, reporter, error) {
+	if call.dry {
+		p, err := c.imports.Plan(ctx, s, file, call.mode, call.o)
 		if err != nil {
 			return report{}, nil, err
 		}
@@ -112,18 +120,31 @@ func (c *cli) runImport(ctx context.Context, s *chatadmin.Scope, file *os.File, 
 	}
 	var r *csvimport.Result
 	var err error
-	if resume != "" {
-		r, err = csvimport.Resume(ctx, s, resume, file, o)
+	if call.resume != "" {
+		r, err = c.imports.Resume(ctx, s, call.resume, file, call.o)
 	} else {
-		r, err = csvimport.Run(ctx, s, file, mode, o)
+		r, err = c.imports.Import(ctx, s, file, call.mode, call.o)
 	}
 	switch {
 	case r == nil:
 		return report{}, nil, err
+	case err != nil && c.post.err() != nil: // mails go when all rows are in
+		c.post.next = fmt.Sprintf("send it with the same command and --resume %s", r.ImportID)
+		err = nil
 	case err != nil && !errors.Is(err, csvimport.ErrRowsFailed):
-		return report{}, nil, fmt.Errorf("%w (%d of the rows are in; go on with --resume %s)", err, r.Counts.Rows, r.ImportID)
+		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
+			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
 	return report{ImportID: r.ImportID, Counts: r.Counts, FileWarnings: r.Warnings}, r, err
+}
+
+// goOn adds to an error how to go on. A resumption that was refused is not
+// told to resume.
+func goOn(err error, resumed bool, how string) error {
+	if resumed && !errors.Is(err, context.Canceled) && !errors.Is(err, chatadmin.ErrBusy) {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, how)
 }
 
 // failuresShown is how many rows that failed are told without being asked for.
@@ -131,8 +152,10 @@ const failuresShown = 5
 
 var errShown = errors.New("enough rows are shown")
 
-// outcomes adds the rows to the report and writes the result CSV, where asked for. Whoever reads it sees the first that failed in any case.
-func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report, rows bool, result string) error {
+// outcomes adds the rows to the report and writes the result CSV, where asked
+// for. Whoever reads it sees the first that failed in any case.
+func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report,
+	rows bool, result string) error {
 	if rows || !c.json && rep.Failed > 0 {
 		err := from.Outcomes(ctx, s, file, func(o csvimport.Outcome) error {
 			if rows || o.Status == csvimport.Failed {
@@ -152,7 +175,7 @@ func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, f
 	if result == "" {
 		return nil
 	}
-	out, err := os.OpenFile(result, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := private(result)
 	if err != nil {
 		return err
 	}
@@ -182,71 +205,4 @@ func (r *report) print(w *tabwriter.Writer) {
 	if r.more {
 		row(w, "…", "every line with --rows, or in a CSV file with --result FILE")
 	}
-}
-
-func (c *cli) export(ctx context.Context, args []string) error {
-	format := string(csvimport.ImportFormat)
-	fs := c.flags("export", "export [--format import|overview] [FILE]")
-	fs.StringVar(&format, "format", format, "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) > 1 {
-		return usage("export: name one file, or none for standard output")
-	}
-	if f := csvimport.Format(format); f != csvimport.ImportFormat && f != csvimport.Overview {
-		return usage("export: --format is import or overview, not %q", format)
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	if len(rest) == 0 || rest[0] == "-" {
-		if c.json {
-			return usage("export: name a file: standard output is for the JSON object")
-		}
-		_, err := csvimport.Export(ctx, s, c.out, csvimport.Format(format), nil)
-		return err
-	}
-	out, err := os.OpenFile(rest[0], os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	n, err := csvimport.Export(ctx, s, out, csvimport.Format(format), nil)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	return c.say(map[string]any{"file": rest[0], "users": n}, func(w *tabwriter.Writer) { row(w, n, "users in", rest[0]) })
-}
-
-func (c *cli) invite(ctx context.Context, args []string) error {
-	var rest []string
-	if err := parse(c.flags("invite", "invite IMPORT_TOKEN: what an admin does who followed the link in the mail about an import, and confirmed"), args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usage("invite: give the token from the mail")
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	if c.as == "" { // whoever follows the link has signed in as the admin to whom it was mailed
-		t, err := chatadmin.ParseToken(rest[0])
-		if err != nil {
-			return err
-		}
-		job, err := s.Job(ctx, t.Subject)
-		if err != nil {
-			return err
-		}
-		s = c.admin.As(s.Domain(), job.Actor)
-	}
-	n, err := csvimport.Release(ctx, s, rest[0])
-	if err != nil {
-		return err
-	}
-	c.dropped()
-	return c.say(map[string]any{"invited": n}, func(w *tabwriter.Writer) { row(w, n, "invited") })
 }

@@ -2,80 +2,82 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/integrations"
 )
 
-const integrationsHelp = `integrations services
-integrations enable SERVICE [--settings JSON] [--environment NUMBER] [--kind production|test|accept]     (the last two for afas)
-integrations disable SERVICE
-integrations configure SERVICE --group NAME [--settings JSON] [--channel C] [--name N] [--bots] [--audience ID,ID]
-             without settings it makes a draft and shows the webhook's address; with settings, after connecting, it saves them
-integrations connect SERVICE [--group NAME] [--answer NAME=VALUE]…
-             prints the page to go to in a browser, or asks for answers (afas); a VALUE of - is read from standard input
-integrations choices SERVICE [--group NAME]          channels, audiences, types of dossier items
-integrations show SERVICE [--group NAME]
-integrations retry ID | discard ID                   a message that was given up
-integrations disconnect SERVICE [--group NAME]       erases the token, and ends the integration at the provider
-integrations say --group NAME [--author A] TEXT      tells of a message in the group, and delivers it
-integrations link SERVICE --key KEY --field NAME=VALUE… TEXT
-integrations deliver                                 does what is due
-integrations serve [--listen HOST:PORT]              webhooks and callbacks of the actor (--as), and what is due; each message that comes in is a line
+func (c *cli) integrationsCommands() *cobra.Command {
+	f := &integrationFlags{}
+	x := c.group("integrations", "Connect groups and users to Slack, Mailchimp and AFAS",
+		c.integration(f, "services", "List the services, and whether they are enabled", (*integrationCommand).services),
+		f.enable(c.integration(f, "enable SERVICE", "Let the domain use a service", (*integrationCommand).enable)),
+		c.integration(f, "disable SERVICE", "End the use of a service; its settings are kept",
+			(*integrationCommand).disable),
+		f.configure(c.connection(f, "configure SERVICE", "Make a draft, or change settings",
+			(*integrationCommand).configure)),
+		f.connect(c.connection(f, "connect SERVICE", "Take the next step of authenticating",
+			(*integrationCommand).connect)),
+		f.ofGroup(c.connection(f, "choices SERVICE", "List channels, audiences, or types of dossier items",
+			(*integrationCommand).choices)),
+		f.ofGroup(c.connection(f, "show SERVICE", "Show an integration and what is wrong with it",
+			(*integrationCommand).show)),
+		c.integration(f, "retry ID", "Try a message again that was given up", (*integrationCommand).retry),
+		c.integration(f, "discard ID", "Forget a message that was given up", (*integrationCommand).discard),
+		f.ofGroup(c.connection(f, "disconnect SERVICE",
+			"Erase the token, and end the integration at the provider", (*integrationCommand).disconnect)),
+		f.say(c.integration(f, "say TEXT", "Tell of a message in a group, and deliver it", (*integrationCommand).say)),
+		f.link(c.connection(f, "link SERVICE TEXT", "Link a message, once per key", (*integrationCommand).link)),
+		c.integration(f, "deliver", "Do what is due", (*integrationCommand).deliverDue),
+		f.serve(c.integration(f, "serve", "Answer webhooks and callbacks, and do what is due",
+			(*integrationCommand).serve)))
+	x.Long = `An integration is that of a group (--group NAME) or of the actor (--as LOGIN).
 
-Common flags: --public-url URL (where serve is reached; default http://127.0.0.1:8080/integrations), --key-file FILE (default: beside the database),
-  --slack-api URL, --mailchimp-api URL, --afas-api URL (a fake provider)
-The apps' credentials are in the environment: SLACK_CLIENT_ID, SLACK_CLIENT_SECRET, SLACK_SIGNING_SECRET, MAILCHIMP_CLIENT_ID, MAILCHIMP_CLIENT_SECRET;
-with a fake provider and none of them set, they are those of this module's fakes.`
+The apps' credentials are in the environment: SLACK_CLIENT_ID,
+SLACK_CLIENT_SECRET, SLACK_SIGNING_SECRET, MAILCHIMP_CLIENT_ID and
+MAILCHIMP_CLIENT_SECRET. With a fake provider and none of them set they are
+those of this module's fakes.`
+	p := x.PersistentFlags()
+	p.StringVar(&f.public,
+		"public-url", "", "the `URL` at which serve is reached (default http://127.0.0.1:8080/integrations)")
+	p.StringVar(&f.slackAPI, "slack-api", "", "the `URL` of a fake Slack")
+	p.StringVar(&f.mailchimpAPI, "mailchimp-api", "", "the `URL` of a fake Mailchimp")
+	p.StringVar(&f.afasAPI, "afas-api", "", "the `URL` of a fake AFAS")
+	return x
+}
 
-func (c *cli) integrations(ctx context.Context, args []string) error {
-	fs := c.flags("integrations", integrationsHelp)
-	var f integrationFlags
-	f.register(fs)
-	fs.StringVar(&c.keyFile, "key-file", c.keyFile, "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) == 0 {
-		return usage("integrations: which command? integrations --help shows them")
-	}
-	command, rest := rest[0], rest[1:]
-	want, ok := map[string]int{"services": 0, "enable": 1, "disable": 1, "configure": 1, "connect": 1, "choices": 1, "show": 1, "retry": 1, "discard": 1, "disconnect": 1, "say": 1, "link": 2, "deliver": 0, "serve": 0}[command]
-	if !ok || len(rest) != want {
-		return usage("integrations %s: integrations --help shows how it is used", command)
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	out := &printed{c: c, keep: c.json && command != "serve"}
-	x, err := c.newIntegrations(signedInAs(s), &f, out)
-	if err != nil {
-		return err
-	}
-	i := &integrationCommand{c: c, f: &f, x: x, s: s, out: out}
-	switch command {
-	case "services":
-		return i.services(ctx)
-	case "enable", "disable":
-		return i.enable(ctx, command, rest[0])
-	case "retry", "discard":
-		return i.letter(ctx, command, chatadmin.ID(rest[0]))
-	case "say":
-		return i.say(ctx, rest[0])
-	case "deliver":
-		return i.deliver(ctx, "delivered what was due")
-	case "serve":
-		return i.serve(ctx)
-	}
-	if i.of, err = i.connection(ctx, rest[0]); err != nil {
-		return err
-	}
-	return i.configure(ctx, command, rest)
+// integration makes a command that needs the services.
+func (c *cli) integration(
+	f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error,
+) *cobra.Command {
+	name, _, _ := strings.Cut(use, " ")
+	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+		out := &printed{c: c, keep: c.json && name != "serve"}
+		x, err := c.newIntegrations(signedInAs(s), f, out)
+		if err != nil {
+			return err
+		}
+		return run(&integrationCommand{c: c, f: f, x: x, s: s, out: out}, ctx, args)
+	})
+}
+
+// connection makes a command about one connection to the service that is its
+// first argument.
+func (c *cli) connection(
+	f *integrationFlags, use, short string, run func(*integrationCommand, context.Context, []string) error,
+) *cobra.Command {
+	return c.integration(f, use, short, func(i *integrationCommand, ctx context.Context, args []string) (err error) {
+		if i.of, err = i.connection(ctx, args[0]); err != nil {
+			return err
+		}
+		return run(i, ctx, args)
+	})
 }
 
 // integrationCommand is one call of the command.
@@ -94,11 +96,11 @@ func (i *integrationCommand) connection(ctx context.Context, service string) (in
 	if i.f.group == "" {
 		return integrations.Of{Service: service, Owner: i.s.Actor()}, nil
 	}
-	g, err := i.c.group(ctx, i.s, i.f.group)
+	g, err := i.c.findGroup(ctx, i.s, i.f.group)
 	return integrations.Of{Service: service, Owner: g.ID}, err
 }
 
-func (i *integrationCommand) services(ctx context.Context) error {
+func (i *integrationCommand) services(ctx context.Context, _ []string) error {
 	list, err := i.x.Services(ctx, i.s)
 	if err != nil {
 		return err
@@ -114,81 +116,93 @@ func (i *integrationCommand) services(ctx context.Context) error {
 	})
 }
 
-func (i *integrationCommand) enable(ctx context.Context, command, service string) error {
-	if command == "disable" {
-		if err := i.x.DisableService(ctx, i.s, service); err != nil {
-			return err
+func (i *integrationCommand) enable(ctx context.Context, args []string) error {
+	set, err := i.f.serviceSettings(func() (json.RawMessage, error) {
+		list, err := i.x.Services(ctx, i.s)
+		for _, svc := range list {
+			if svc.Name == args[0] {
+				return svc.Settings, err
+			}
 		}
-		return i.c.done(service + " is disabled; its settings are kept")
-	}
-	set, err := i.f.given()
+		return nil, err
+	})
 	if err != nil {
 		return err
 	}
-	if err := i.x.EnableService(ctx, i.s, service, set); err != nil {
+	if err := i.x.EnableService(ctx, i.s, args[0], set); err != nil {
 		return err
 	}
-	return i.c.done(service + " is enabled")
+	return i.c.done(args[0] + " is enabled")
 }
 
-func (i *integrationCommand) letter(ctx context.Context, command string, id chatadmin.ID) error {
-	if command == "discard" {
-		if err := i.x.Discard(ctx, i.s, id); err != nil {
-			return err
-		}
-		return i.c.done("discarded")
+func (i *integrationCommand) disable(ctx context.Context, args []string) error {
+	if err := i.x.DisableService(ctx, i.s, args[0]); err != nil {
+		return err
 	}
-	if err := i.x.Retry(ctx, i.s, id); err != nil {
+	return i.c.done(args[0] + " is disabled; its settings are kept")
+}
+
+func (i *integrationCommand) retry(ctx context.Context, args []string) error {
+	if err := i.x.Retry(ctx, i.s, chatadmin.ID(args[0])); err != nil {
 		return err
 	}
 	return i.deliver(ctx, "queued again")
 }
 
-// configure are the commands about one connection.
-func (i *integrationCommand) configure(ctx context.Context, command string, rest []string) error {
-	switch command {
-	case "connect":
-		return i.connect(ctx)
-	case "choices":
-		list, err := i.x.Choices(ctx, i.s, i.of)
-		if err != nil {
-			return err
+func (i *integrationCommand) discard(ctx context.Context, args []string) error {
+	if err := i.x.Discard(ctx, i.s, chatadmin.ID(args[0])); err != nil {
+		return err
+	}
+	return i.c.done("discarded")
+}
+
+func (i *integrationCommand) choices(ctx context.Context, _ []string) error {
+	list, err := i.x.Choices(ctx, i.s, i.of)
+	if err != nil {
+		return err
+	}
+	return i.c.say(map[string]any{"choices": list}, func(w *tabwriter.Writer) {
+		for _, ch := range list {
+			row(w, ch.ID, ch.Name, ch.Note)
 		}
-		return i.c.say(map[string]any{"choices": list}, func(w *tabwriter.Writer) {
-			for _, ch := range list {
-				row(w, ch.ID, ch.Name, ch.Note)
-			}
-		})
-	case "disconnect":
-		if err := i.x.Disconnect(ctx, i.s, i.of); err != nil {
+	})
+}
+
+func (i *integrationCommand) disconnect(ctx context.Context, _ []string) error {
+	if err := i.x.Disconnect(ctx, i.s, i.of); err != nil {
+		return err
+	}
+	return i.deliver(ctx, "disconnected")
+}
+
+func (i *integrationCommand) link(ctx context.Context, args []string) error {
+	id, err := i.x.Link(ctx, i.s, i.of, i.f.key, integrations.Message{Author: i.f.author, Text: args[1]}, i.f.fields)
+	if err != nil {
+		return err
+	}
+	return i.c.tell(map[string]any{"id": id}, "linked", id)
+}
+
+// configure makes a draft. With settings it saves them too.
+func (i *integrationCommand) configure(ctx context.Context, args []string) error {
+	st, err := i.x.Draft(ctx, i.s, i.of)
+	if err != nil {
+		return err
+	}
+	set, err := i.f.connectionSettings(func() (json.RawMessage, error) { return st.Settings, nil })
+	if err != nil {
+		return err
+	}
+	if set != nil {
+		if _, err := i.x.Save(ctx, i.s, i.of, set); err != nil {
 			return err
-		}
-		return i.deliver(ctx, "disconnected")
-	case "link":
-		id, err := i.x.Link(ctx, i.s, i.of, i.f.key, integrations.Message{Author: i.f.author, Text: rest[1]}, i.f.fields)
-		if err != nil {
-			return err
-		}
-		return i.c.say(map[string]any{"id": id}, func(w *tabwriter.Writer) { row(w, "linked", id) })
-	case "configure":
-		set, err := i.f.given()
-		if err != nil {
-			return err
-		}
-		if _, err := i.x.Draft(ctx, i.s, i.of); err != nil {
-			return err
-		}
-		if set != nil {
-			if _, err := i.x.Save(ctx, i.s, i.of, set); err != nil {
-				return err
-			}
 		}
 	}
-	return i.show(ctx)
+	return i.show(ctx, args)
 }
 
 // connect takes the next step of authenticating.
-func (i *integrationCommand) connect(ctx context.Context) error {
+func (i *integrationCommand) connect(ctx context.Context, _ []string) error {
 	if i.s.Actor() == chatadmin.HostActor {
 		return usage("integrations connect: give --as LOGIN: an account is connected by a person")
 	}
@@ -230,7 +244,7 @@ func (i *integrationCommand) connect(ctx context.Context) error {
 	})
 }
 
-func (i *integrationCommand) show(ctx context.Context) error {
+func (i *integrationCommand) show(ctx context.Context, _ []string) error {
 	st, err := i.x.Status(ctx, i.s, i.of)
 	if err != nil {
 		return err
@@ -250,14 +264,16 @@ func (i *integrationCommand) show(ctx context.Context) error {
 	for _, l := range letters {
 		list = append(list, dead{l.ID, l.Incoming, l.Died, l.Reason, l.Text})
 	}
-	v := map[string]any{"service": st.Service, "group": i.f.group, "enabled": st.Enabled, "state": st.State, "connected": st.Connected, "account": st.Account, "settings": st.Settings,
+	v := map[string]any{"service": st.Service, "group": i.f.group, "enabled": st.Enabled, "state": st.State,
+		"connected": st.Connected, "account": st.Account, "settings": st.Settings,
 		"problem": st.Problem, "waiting": st.Waiting, "dead": list}
 	if !st.Webhook.IsZero() {
 		v["webhook_url"] = st.Webhook.Reveal()
 	}
 	return i.c.say(v, func(w *tabwriter.Writer) {
 		row(w, st.Title, st.State)
-		for _, line := range [][2]string{{"account", st.Account}, {"settings", string(st.Settings)}, {"webhook", st.Webhook.Reveal()}, {"problem", st.Problem}} {
+		for _, line := range [][2]string{{"account", st.Account}, {"settings", string(st.Settings)},
+			{"webhook", st.Webhook.Reveal()}, {"problem", st.Problem}} {
 			if line[1] != "" {
 				row(w, line[0], line[1])
 			}

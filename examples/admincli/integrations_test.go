@@ -105,8 +105,9 @@ type connectionShown struct {
 	Ask                                  []string
 	Choices                              []struct{ ID, Name string }
 	Services                             []struct {
-		Name    string
-		Enabled bool
+		Name     string
+		Enabled  bool
+		Settings json.RawMessage
 	}
 }
 
@@ -149,6 +150,12 @@ func TestIntegrations(t *testing.T) {
 	require.Equal(t, "C0GENERAL", v.Choices[0].ID)
 	w.do(&v, "configure", "slack", "--group", "Sales", "--channel", "general", "--name", "Feed")
 	require.Equal(t, []any{"saved", true, slacktest.TeamName, hook}, []any{v.State, v.Connected, v.Account, v.Webhook_URL})
+
+	w.do(&v, "configure", "slack", "--group", "Sales", "--bots")
+	require.Equal(t, []any{"Feed", true, "C0GENERAL"}, []any{v.Settings["name"], v.Settings["bots"], v.Settings["channel"]})
+	v.Settings = nil
+	w.do(&v, "configure", "slack", "--group", "Sales", "--bots=false", "--channel", "general")
+	require.Equal(t, []any{"Feed", nil}, []any{v.Settings["name"], v.Settings["bots"]})
 
 	w.slack.Subscribe(hook)
 	w.slack.Say("C0GENERAL", "U0ALICE", "", "hello from Slack")
@@ -198,12 +205,24 @@ func TestMailchimpAndAFAS(t *testing.T) {
 	require.Equal(t, []int{200}, codes)
 	w.eventually("eve@a.example subscribed to Newsletter.")
 
+	// What is not given stays as it was.
+	w.do(&v, "configure", "mailchimp", "--group", "Sales", "--name", "Letters")
+	require.Equal(t, "Letters", v.Settings["name"])
+	require.Len(t, v.Settings["audiences"], 2)
+	w.do(&v, "configure", "mailchimp", "--group", "Sales", "--audience", "a6b5da1054,b7c6eb2165")
+	require.Equal(t, "Letters", v.Settings["name"])
+
 	require.Len(t, w.mailchimp.Webhooks("b7c6eb2165"), 1)
 	w.ok(append(w.global, "groups", "delete", "Sales")...)
 	require.Eventually(t, func() bool { return len(w.mailchimp.Webhooks("b7c6eb2165")) == 0 }, 20*time.Second, 20*time.Millisecond, "the webhooks go with the group")
 
 	w.fails(1, "environment", "enable", "afas")
 	w.do(&v, "enable", "afas", "--environment", "12345", "--kind", "test")
+	w.do(&v, "enable", "afas", "--kind", "accept")
+	v = connectionShown{}
+	w.do(&v, "services")
+	require.JSONEq(t, `{"environment":"12345","kind":"accept"}`, string(v.Services[2].Settings))
+	w.do(&v, "enable", "afas", "--kind", "test")
 	v = connectionShown{}
 	w.do(&v, "connect", "afas")
 	require.Equal(t, []string{"api_key", "environment_key", "user"}, v.Ask)

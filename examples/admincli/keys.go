@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 )
 
 // keyFileName is where the keys lie by which two-factor secrets are sealed: beside the database, unless --key-file says otherwise.
@@ -58,16 +59,14 @@ func (c *cli) keys() (*keyring.Ring, error) {
 }
 
 func newKey() (keyring.Key, error) {
-	k := keyring.Key{Secret: make([]byte, keyring.KeySize)}
-	id := make([]byte, 4)
-	if _, err := rand.Read(k.Secret); err != nil {
+	key, id := make([]byte, keyring.KeySize), make([]byte, 4)
+	if _, err := rand.Read(key); err != nil {
 		return keyring.Key{}, err
 	}
 	if _, err := rand.Read(id); err != nil {
 		return keyring.Key{}, err
 	}
-	k.ID = fmt.Sprintf("%x", id)
-	return k, nil
+	return keyring.Key{ID: fmt.Sprintf("%x", id), Secret: secret.HideBytes(key)}, nil
 }
 
 // readKeys reads a key file: a key a line, its ID and its secret in base64, the current one first.
@@ -85,12 +84,12 @@ func readKeys(name string) ([]keyring.Key, error) {
 	}
 	var keys []keyring.Key
 	for line := range strings.Lines(string(text)) {
-		id, secret, _ := strings.Cut(strings.TrimSpace(line), " ")
-		b, err := base64.StdEncoding.DecodeString(secret)
+		id, key, _ := strings.Cut(strings.TrimSpace(line), " ")
+		b, err := base64.StdEncoding.DecodeString(key)
 		if err != nil || len(b) != keyring.KeySize {
 			return nil, fmt.Errorf("%s is no key file: each line has an ID and 32 bytes in base64", name)
 		}
-		keys = append(keys, keyring.Key{ID: id, Secret: b})
+		keys = append(keys, keyring.Key{ID: id, Secret: secret.HideBytes(b)})
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("the key file %s is empty", name)
@@ -106,7 +105,7 @@ func writeKeys(name string, keys []keyring.Key, replace bool) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	for _, k := range keys {
-		if _, err := fmt.Fprintf(f, "%s %s\n", k.ID, base64.StdEncoding.EncodeToString(k.Secret)); err != nil {
+		if _, err := fmt.Fprintf(f, "%s %s\n", k.ID, base64.StdEncoding.EncodeToString(k.Secret.Bytes())); err != nil {
 			_ = f.Close()
 			return err
 		}

@@ -3,51 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
-
-// flags makes the flag set of a command, whose --help prints text.
-func (c *cli) flags(name, text string) *flag.FlagSet {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(c.err)
-	fs.Usage = func() {
-		_, _ = fmt.Fprintln(c.err, strings.TrimSpace(text))
-	}
-	return fs
-}
-
-// parse parses flags. With rest, they may also stand behind arguments, which are collected there.
-func parse(fs *flag.FlagSet, args []string, rest *[]string) error {
-	fs.SetOutput(discard{})
-	show := fs.Usage
-	fs.Usage = func() {}
-	for {
-		err := fs.Parse(args)
-		if errors.Is(err, flag.ErrHelp) {
-			show()
-			return err
-		}
-		if err != nil {
-			return usage("%s: %s", fs.Name(), err)
-		}
-		if rest == nil || fs.NArg() == 0 {
-			return nil
-		}
-		*rest = append(*rest, fs.Arg(0))
-		args = fs.Args()[1:]
-	}
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // write prints one JSON object.
 func (c *cli) write(v any) error {
@@ -56,14 +19,53 @@ func (c *cli) write(v any) error {
 	return e.Encode(v)
 }
 
-// say prints a result as JSON or, by text, for people.
+// say prints a result for people by text, or keeps it: the one object of --json
+// is written when the command has ended.
 func (c *cli) say(v any, text func(*tabwriter.Writer)) error {
 	if c.json {
-		return c.write(v)
+		c.result = v
+		return nil
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	text(w)
 	return w.Flush()
+}
+
+// tell says a result in one row.
+func (c *cli) tell(v any, cells ...any) error {
+	return c.say(v, func(w *tabwriter.Writer) { row(w, cells...) })
+}
+
+// done says in a sentence what was done.
+func (c *cli) done(text string) error {
+	return c.tell(map[string]any{"done": text}, text)
+}
+
+// finish writes the object of --json: the result, the error, or both if the
+// command did what it should and only a mail did not leave.
+func (c *cli) finish(err error) {
+	if !c.json || err == nil && c.result == nil {
+		return
+	}
+	object := map[string]json.RawMessage{}
+	if err == nil || code(err) == "mail_failed" {
+		if text, ok := encoded(c.result); ok && err == nil {
+			_, _ = c.out.Write(text)
+			return
+		} else if ok {
+			_ = json.Unmarshal(text, &object)
+		}
+	}
+	object["error"], _ = json.Marshal(map[string]string{"code": code(err), "message": err.Error()})
+	_ = c.write(object)
+}
+
+func encoded(v any) ([]byte, bool) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return []byte(b.String()), err == nil && v != nil
 }
 
 // row prints cells in columns.
@@ -77,7 +79,34 @@ func row(w *tabwriter.Writer, cells ...any) {
 	_, _ = fmt.Fprintln(w)
 }
 
-// names finds how people know users, groups and the domain: by login and by name. What is not found keeps its ID.
+// count is a number with its noun: "1 person", "2 people".
+func count[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// span is a duration as people say it: "30 days", "1 hour 30 minutes".
+func span(d time.Duration) string {
+	if d < time.Second {
+		return "0"
+	}
+	var parts []string
+	for _, unit := range []struct {
+		name string
+		long time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+		if n := int64(d / unit.long); n > 0 {
+			parts = append(parts, count(n, unit.name, unit.name+"s"))
+			d -= time.Duration(n) * unit.long
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// names finds how people know users and groups: by login and by name. An ID
+// that is not found stays as it is.
 func (c *cli) names(ctx context.Context, s *chatadmin.Scope, ids []chatadmin.ID) (func(chatadmin.ID) string, error) {
 	names := map[chatadmin.ID]string{}
 	for batch := range slices.Chunk(ids, chatadmin.MaxBatch) {

@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
-
-const retentionHelp = `retention set DAYS          after how many days messages and files are deleted; 0 keeps them
-retention show              what is decided
-retention plan [--days N]   what would go; nothing changes. With --days, if it were decided so
-retention apply             delete it; what a legal hold covers stays
-retention resume ID         go on with a run that was interrupted
-retention list              the runs so far, and what went
-retention limit DAYS        how long the domain may keep things at most; 0 lets it decide (without --as: only the application itself may)
-retention run-due           what a worker of the application does once a day (likewise): take up what was interrupted, and delete by the policy`
 
 // retentionPlan is how a plan is shown.
 type retentionPlan struct {
@@ -31,90 +25,86 @@ type retentionPlan struct {
 
 // retentionRun is how a run is shown.
 type retentionRun struct {
-	ID      chatadmin.ID     `json:"retention_id"`
-	State   retention.State  `json:"state"`
-	By      string           `json:"by"`
-	Days    int              `json:"days"`
-	Before  time.Time        `json:"before"`
-	Planned retention.Counts `json:"planned"`
-	Removed retention.Counts `json:"removed"`
-	Begun   time.Time        `json:"begun"`
-	Ended   time.Time        `json:"ended,omitzero"`
-	Done    bool             `json:"done"`
+	ID      chatadmin.ID       `json:"retention_id"`
+	State   chatadmin.RunState `json:"state"`
+	By      string             `json:"by"`
+	Days    int                `json:"days"`
+	Before  time.Time          `json:"before"`
+	Planned retention.Counts   `json:"planned"`
+	Removed retention.Counts   `json:"removed"`
+	Begun   time.Time          `json:"begun"`
+	Ended   time.Time          `json:"ended,omitzero"`
+	Done    bool               `json:"done"`
 }
 
-func (c *cli) retention(ctx context.Context, args []string) error {
-	days := ""
-	fs := c.flags("retention", retentionHelp)
-	fs.StringVar(&days, "days", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
+func (c *cli) retentionCommands() *cobra.Command {
+	return c.group("retention", "Delete messages and files that are older than the domain keeps them",
+		c.daysCommand("set DAYS", "Say after how many days messages and files are deleted; 0 keeps them",
+			func(ctx context.Context, s *chatadmin.Scope, days int) error { return c.retain.SetDays(ctx, s, days) }),
+		c.command("show", "Show what is decided", c.showRetention),
+		c.planRetentionCommand(),
+		c.command("apply", "Delete what is older; what a legal hold covers stays",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				p, err := c.retain.Plan(ctx, s, 0)
+				if err != nil {
+					return err
+				}
+				r, err := c.retain.Apply(ctx, s, p, c.progress("rows deleted"))
+				return c.sayRetained(ctx, s, r, err, false)
+			}),
+		c.command("resume ID", "Go on with a run that was interrupted",
+			func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+				r, err := c.retain.Resume(ctx, s, chatadmin.ID(args[0]), c.progress("rows deleted"))
+				return c.sayRetained(ctx, s, r, err, true)
+			}),
+		c.command("list", "List the runs, and what went", c.listRetention),
+		c.hostOnly(c.daysCommand("limit DAYS",
+			"Say how long the domain may keep things at most; 0 lets it decide (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, days int) error {
+				return c.retain.SetLimit(ctx, s.Domain(), days)
+			})),
+		c.hostOnly(c.command("run-due", "Do what a worker of the application does once a day (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				all, err := c.retain.RunDue(ctx, s.Domain())
+				if err != nil {
+					return err
+				}
+				return c.sayRuns(ctx, s, all)
+			})))
+}
+
+// hostOnly refuses a command in the name of a user.
+func (c *cli) hostOnly(x *cobra.Command) *cobra.Command {
+	run := x.RunE
+	x.RunE = func(x *cobra.Command, args []string) error {
+		if c.as == "" {
+			return run(x, args)
+		}
+		c.begun = true
+		return fmt.Errorf("%s is for the application itself, leave out --as: %w", x.CommandPath(),
+			chatadmin.ErrForbidden)
 	}
-	want, ok := map[string]int{"set": 2, "limit": 2, "resume": 2, "show": 1, "plan": 1, "apply": 1, "list": 1, "run-due": 1}[first(rest)]
-	switch {
-	case !ok || len(rest) != want:
-		return usage("retention: set DAYS, show, plan, apply, resume ID, list, limit DAYS, or run-due")
-	case days != "" && rest[0] != "plan":
-		return usage("retention: --days belongs to plan")
-	case c.as != "" && (rest[0] == "limit" || rest[0] == "run-due"):
-		return fmt.Errorf("retention %s is for the application itself, leave out --as: %w", rest[0], chatadmin.ErrForbidden)
-	}
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
-	switch rest[0] {
-	case "set", "limit":
-		return c.decideRetention(ctx, s, rest[0], rest[1])
-	case "show":
-		return c.showRetention(ctx, s)
-	case "plan":
-		n, err := number(days)
-		if err != nil {
+	return x
+}
+
+// daysCommand makes a command that decides a number of days.
+func (c *cli) daysCommand(use, short string, decide func(context.Context, *chatadmin.Scope, int) error) *cobra.Command {
+	days := 0
+	x := c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+		if err := decide(ctx, s, days); err != nil {
 			return err
 		}
-		return c.planRetention(ctx, s, n)
-	}
-	return c.runRetention(ctx, s, rest)
+		return c.showRetention(ctx, s, nil)
+	})
+	return checked(x, func(args []string) (err error) {
+		if days, err = strconv.Atoi(args[0]); err != nil {
+			return usage("give a number of days, not %q", chatadmin.Cut(args[0]))
+		}
+		return nil
+	})
 }
 
-func first(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return words[0]
-}
-
-// number reads a number of days; "" is 0.
-func number(days string) (int, error) {
-	if days == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(days)
-	if err != nil {
-		return 0, usage("retention: give a number of days, not %q", chatadmin.Cut(days))
-	}
-	return n, nil
-}
-
-func (c *cli) decideRetention(ctx context.Context, s *chatadmin.Scope, what, days string) error {
-	n, err := number(days)
-	if err != nil {
-		return err
-	}
-	if what == "limit" {
-		err = c.retain.SetLimit(ctx, s.Domain(), n)
-	} else {
-		err = c.retain.SetDays(ctx, s, n)
-	}
-	if err != nil {
-		return err
-	}
-	return c.showRetention(ctx, s)
-}
-
-func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope) error {
+func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	p, err := c.retain.Policy(ctx, s)
 	if err != nil {
 		return err
@@ -123,12 +113,20 @@ func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope) error {
 		if p.Days == 0 {
 			row(w, "messages and files", "are kept")
 		} else {
-			row(w, "messages and files", fmt.Sprintf("are deleted after %d days", p.Days))
+			row(w, "messages and files", "are deleted after "+count(p.Days, "day", "days"))
 		}
 		if p.Limit > 0 {
-			row(w, "at most", fmt.Sprintf("%d days", p.Limit))
+			row(w, "at most", count(p.Limit, "day", "days"))
 		}
 	})
+}
+
+func (c *cli) planRetentionCommand() *cobra.Command {
+	days := 0
+	x := c.command("plan", "Say what would go, and change nothing",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error { return c.planRetention(ctx, s, days) })
+	x.Flags().IntVar(&days, "days", 0, "as if this number of days were decided")
+	return x
 }
 
 func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) error {
@@ -149,33 +147,30 @@ func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) e
 	})
 }
 
-// runRetention deletes, or lists what was deleted.
-func (c *cli) runRetention(ctx context.Context, s *chatadmin.Scope, args []string) error {
-	var all []retention.Report
-	switch args[0] {
-	case "list":
-		for r, err := range c.retain.Reports(ctx, s) {
-			if err != nil {
-				return err
-			}
-			all = append(all, r)
+func (c *cli) listRetention(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+	var all []*retention.Run
+	for r, err := range c.retain.Runs(ctx, s) {
+		if errors.Is(err, chatadmin.ErrDamaged) {
+			_, _ = fmt.Fprintln(c.err, err)
+			continue
 		}
-		return c.sayRuns(ctx, s, all)
-	case "run-due":
-		all, err := c.retain.RunDue(ctx, s.Domain())
 		if err != nil {
 			return err
 		}
-		return c.sayRuns(ctx, s, all)
+		all = append(all, r)
 	}
-	r, err := c.retentionRun(ctx, s, args)
+	return c.sayRuns(ctx, s, all)
+}
+
+// sayRetained tells what a run has deleted, or how to go on with it.
+func (c *cli) sayRetained(ctx context.Context, s *chatadmin.Scope, r *retention.Run, err error, resumed bool) error {
 	if err != nil {
-		if r.State == retention.Running {
-			err = fmt.Errorf("%w (go on with retention resume %s)", err, r.ID)
+		if r != nil && r.State == chatadmin.RunRunning {
+			err = goOn(err, resumed, fmt.Sprintf("go on with retention resume %s", r.ID))
 		}
 		return err
 	}
-	shown, err := c.shownRuns(ctx, s, []retention.Report{r})
+	shown, err := c.shownRuns(ctx, s, []*retention.Run{r})
 	if err != nil {
 		return err
 	}
@@ -189,19 +184,7 @@ func (c *cli) runRetention(ctx context.Context, s *chatadmin.Scope, args []strin
 	})
 }
 
-// retentionRun begins a run, or goes on with one.
-func (c *cli) retentionRun(ctx context.Context, s *chatadmin.Scope, args []string) (retention.Report, error) {
-	if args[0] == "resume" {
-		return c.retain.Resume(ctx, s, chatadmin.ID(args[1]), c.deleteProgress())
-	}
-	p, err := c.retain.Plan(ctx, s, 0)
-	if err != nil {
-		return retention.Report{}, err
-	}
-	return c.retain.Apply(ctx, s, p, c.deleteProgress())
-}
-
-func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) ([]retentionRun, error) {
+func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) ([]retentionRun, error) {
 	var by []chatadmin.ID
 	for _, r := range all {
 		by = append(by, r.By)
@@ -212,12 +195,13 @@ func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention
 	}
 	shown := []retentionRun{}
 	for _, r := range all {
-		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Days, r.Before, r.Planned, r.Removed, r.Begun, r.Ended, r.State == retention.Done})
+		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Data.Days, r.Data.Before, r.Data.Planned,
+			r.Data.Removed, r.Begun, r.Ended, r.State == chatadmin.RunDone})
 	}
 	return shown, nil
 }
 
-func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) error {
+func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) error {
 	shown, err := c.shownRuns(ctx, s, all)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
@@ -34,7 +35,7 @@ func TestRetentionCommand(t *testing.T) {
 	require.Empty(t, p.Warnings)
 	var r, again retentionRun
 	s.json(&r, "--as", "boss@acme.example", "retention", "apply")
-	require.Equal(t, []any{retention.Done, true, "boss@acme.example", 90, p.Counts, p.Counts}, []any{r.State, r.Done, r.By, r.Days, r.Planned, r.Removed})
+	require.Equal(t, []any{chatadmin.RunDone, true, "boss@acme.example", 90, p.Counts, p.Counts}, []any{r.State, r.Done, r.By, r.Days, r.Planned, r.Removed})
 	s.json(&again, "--as", "boss@acme.example", "retention", "resume", string(r.ID))
 	require.Equal(t, r, again)
 	var after map[string]int
@@ -72,7 +73,7 @@ func TestRetentionCommand(t *testing.T) {
 		{1, "retention set -1", "1 to 36500"}, {1, "retention set 36501", "1 to 36500"}, {1, "retention set 0", "at most 7 days"}, {1, "retention set 8", "at most 7 days"}, {1, "retention resume nonsense", "not found"},
 		{1, "--as bob@acme.example retention show", "holds"}, {1, "--as bob@acme.example retention apply", "holds"}, {1, "--as boss@acme.example retention limit 0", "leave out --as"},
 		{1, "--as boss@acme.example retention run-due", "leave out --as"},
-		{2, "retention", "run-due"}, {2, "retention set", "DAYS"}, {2, "retention set week", "number of days"}, {2, "retention plan --days x", "number of days"}, {2, "retention apply --days 7", "--days"},
+		{2, "retention", "run-due"}, {2, "retention set", "DAYS"}, {2, "retention set week", "number of days"}, {2, "retention plan --days x", "give a number"}, {2, "retention apply --days 7", "--days"},
 		{2, "retention fly", "run-due"}, {2, "retention resume", "ID"},
 	} {
 		args := strings.Fields(c.args)
@@ -81,7 +82,7 @@ func TestRetentionCommand(t *testing.T) {
 		}
 		code, out, errs := s.run(args...)
 		require.Equal(t, c.code, code, "%s: %s%s", c.args, out, errs)
-		require.Contains(t, errs, c.want, c.args)
+		require.Contains(t, errs+out, c.want, c.args)
 	}
 }
 

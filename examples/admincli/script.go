@@ -5,23 +5,37 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
-// script runs commands, one a line, against one store. Each line is a whole call with its own global flags; those of the script itself are the defaults.
-func (c *cli) script(ctx context.Context, args []string) error {
+// scriptCommand runs commands, one a line, against one store. Each line is a
+// whole call with its own global flags; those of the script are the defaults.
+func (c *cli) scriptCommand() *cobra.Command {
 	keepGoing := false
-	fs := c.flags("script", `script [--keep-going] FILE|-
+	x := c.globalCommand("script FILE|-", "Run a file of commands, one a line, against one store",
+		func(ctx context.Context, _ *cobra.Command, args []string) error {
+			if c.store == nil {
+				store, closeStore, err := openStore(ctx, c.db)
+				if err != nil {
+					return err
+				}
+				defer closeStore()
+				c.store = store
+			}
+			if c.phones == nil {
+				c.phones = openPhones(c.db)
+			}
+			return c.script(ctx, args[0], keepGoing)
+		})
+	x.Long = `Each line is a command with its flags, quoted as in a shell. A line that begins
+with # is a comment. The first line that fails ends the script.`
+	x.Flags().BoolVar(&keepGoing, "keep-going", false, "run the other lines too")
+	return x
+}
 
-Each line is a command with its flags, quoted as in a shell; lines that begin with # are comments. The first line that fails ends the script, unless --keep-going.`)
-	fs.BoolVar(&keepGoing, "keep-going", false, "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usage("script: name one file, or - for standard input")
-	}
-	file, err := c.file(rest[0])
+func (c *cli) script(ctx context.Context, name string, keepGoing bool) error {
+	file, err := c.file(name)
 	if err != nil {
 		return err
 	}
@@ -44,7 +58,8 @@ Each line is a command with its flags, quoted as in a shell; lines that begin wi
 				return err
 			}
 		}
-		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, phones: c.phones, db: c.db, json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
+		one := &cli{in: c.in, out: c.out, err: c.err, store: c.store, phones: c.phones, db: c.db,
+			json: c.json, mailDir: c.mailDir, smtp: c.smtp, now: c.now, keyFile: c.keyFile, ring: c.ring}
 		if code := one.main(ctx, words); code != 0 {
 			if failed++; !keepGoing {
 				return fmt.Errorf("the script stopped at line %d", n)
@@ -53,12 +68,13 @@ Each line is a command with its flags, quoted as in a shell; lines that begin wi
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d lines of the script failed", failed)
+		return fmt.Errorf("%s of the script failed", count(failed, "line", "lines"))
 	}
 	return lines.Err()
 }
 
-// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep them.
+// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep
+// them.
 func fields(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

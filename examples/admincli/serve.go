@@ -11,14 +11,14 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/integrations"
 )
 
-// unset stands for a credential that the environment lacks: nobody can guess it, so nothing is accepted by it.
+// unset stands for a credential that the environment lacks: nobody can guess
+// it, so nothing is accepted by it.
 func unset() string { return "unset-" + rand.Text() }
 
 // signedInAs answers whose browser it is: this program has one person, --as.
@@ -31,8 +31,9 @@ func signedInAs(s *chatadmin.Scope) func(*http.Request) (chatadmin.ID, chatadmin
 	}
 }
 
-// printed is the host's side of the groups: it writes each message as a line, or, for the one object of --json, keeps them. A real host stores them. IDs follow from the key, so that a message posted twice
-// has one ID.
+// printed is the host's side of the groups: it writes each message as a line,
+// or, for the one object of --json, keeps them. A real host stores them. IDs
+// follow from the key, so that a message posted twice has one ID.
 type printed struct {
 	c    *cli
 	keep bool
@@ -82,7 +83,8 @@ func (p *printed) line(ctx context.Context, domain, group chatadmin.ID, m printe
 func (p *printed) Post(ctx context.Context, m integrations.Post) (chatadmin.ID, error) {
 	sum := sha256.Sum256([]byte(m.Key))
 	id := chatadmin.ID("m" + hex.EncodeToString(sum[:8]))
-	return id, p.line(ctx, m.Domain, m.Group, printedMessage{Op: "post", ID: id, Thread: m.Thread, As: m.As, Author: m.Author, Text: m.Text, Origin: m.Origin})
+	return id, p.line(ctx, m.Domain, m.Group, printedMessage{Op: "post", ID: id, Thread: m.Thread, As: m.As,
+		Author: m.Author, Text: m.Text, Origin: m.Origin})
 }
 
 // Edit implements integrations.Groups.
@@ -96,20 +98,22 @@ func (p *printed) Delete(ctx context.Context, domain, group, message chatadmin.I
 }
 
 // say tells of a message in a group, and delivers it.
-func (i *integrationCommand) say(ctx context.Context, text string) error {
-	if i.f.group == "" {
-		return usage("integrations say: give --group NAME")
-	}
-	g, err := i.c.group(ctx, i.s, i.f.group)
+func (i *integrationCommand) say(ctx context.Context, args []string) error {
+	g, err := i.c.findGroup(ctx, i.s, i.f.group)
 	if err != nil {
 		return err
 	}
-	m := integrations.Message{Op: integrations.Posted, Group: g.ID, ID: i.c.admin.NewID(), Author: i.f.author, Text: text}
+	m := integrations.Message{Op: integrations.Posted, Group: g.ID, ID: i.c.admin.NewID(),
+		Author: i.f.author, Text: args[0]}
 	n, err := i.x.Tell(ctx, i.s.Domain(), m)
 	if err != nil {
 		return err
 	}
-	return i.deliver(ctx, fmt.Sprintf("told %d services", n))
+	return i.deliver(ctx, "told "+count(n, "service", "services"))
+}
+
+func (i *integrationCommand) deliverDue(ctx context.Context, _ []string) error {
+	return i.deliver(ctx, "delivered what was due")
 }
 
 // deliver does what is due, and says so together with the messages that came in.
@@ -118,17 +122,19 @@ func (i *integrationCommand) deliver(ctx context.Context, done string) error {
 	if err := i.x.Deliver(ctx); err != nil {
 		return err
 	}
-	return i.c.say(map[string]any{"done": done, "messages": i.out.kept}, func(w *tabwriter.Writer) { row(w, done) })
+	return i.c.tell(map[string]any{"done": done, "messages": i.out.kept}, done)
 }
 
-// serve answers webhooks and callbacks, and does what is due, until it is interrupted.
-func (i *integrationCommand) serve(ctx context.Context) error {
+// serve answers webhooks and callbacks, and does what is due, until it is
+// interrupted.
+func (i *integrationCommand) serve(ctx context.Context, _ []string) error {
 	l, err := net.Listen("tcp", i.f.listen)
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(i.c.err, "admincli: serving at %s\n", i.f.public)
-	srv := &http.Server{Handler: i.x.Handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 64 << 10}
+	srv := &http.Server{Handler: i.x.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for tick := time.NewTicker(time.Second); ; {

@@ -4,20 +4,21 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/twofa"
 )
 
 // policies makes what takes part in every change, and in every sign-in.
@@ -25,6 +26,7 @@ func (c *cli) policies(command string) (err error) {
 	if err := c.openTwoFactor(command); err != nil {
 		return err
 	}
+	c.imports = csvimport.New(c.admin)
 	c.registry = devices.New(c.admin, nil)
 	if c.eraser, err = erase.New(c.admin, nil); err != nil {
 		return err
@@ -33,13 +35,6 @@ func (c *cli) policies(command string) (err error) {
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err
 }
-
-const signinHelp = `signin LOGIN --client web|desktop|mac|ios|android|unknown [--method password|google|saml] [--device ID]
-       [--password-ok=false | --password-stdin] [--challenge ID --code CODE [--remember=false]] [--trust TOKEN] [--qr FILE.png]
-
-Decides a sign-in, as the host's login page does. The command stands for the host, which says whether the password was right: it was, unless --password-ok=false is given; with
---password-stdin the password is read and compared with the one that was set by activate-link. With --challenge the code is checked
-that an earlier call has asked for, and the client remembered where the domain allows it.`
 
 // decision is how a decision is shown.
 type decision struct {
@@ -57,85 +52,99 @@ type enrolment struct {
 	Secret string `json:"secret"`
 }
 
-func (c *cli) signin(ctx context.Context, args []string) error {
-	var a signin.Attempt
-	var challenge, code, qr string
-	var held, remember, stdin bool
-	fs := c.flags("signin", signinHelp)
-	attemptFlags(fs, &a.Client, &a.Method)
-	fs.StringVar(&a.Device, "device", "", "")
-	fs.StringVar(&a.Trust, "trust", "", "")
-	fs.BoolVar(&held, "password-ok", true, "")
-	fs.BoolVar(&stdin, "password-stdin", false, "")
-	fs.StringVar(&challenge, "challenge", "", "")
-	fs.StringVar(&code, "code", "", "")
-	fs.BoolVar(&remember, "remember", true, "")
-	fs.StringVar(&qr, "qr", "", "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 || (challenge == "") != (code == "") {
-		return usage("signin: give one LOGIN, and --challenge and --code together")
-	}
-	a.Login = rest[0]
-	s, err := c.scope(ctx)
-	if err != nil {
-		return err
-	}
+// signinCall is what signin is asked for.
+type signinCall struct {
+	a                         signin.Attempt
+	challenge, code, qr       string
+	trust                     string
+	held, remember, fromStdin bool
+}
+
+func (c *cli) signinCommand() *cobra.Command {
+	call := signinCall{}
+	x := c.command("signin LOGIN", "Decide a sign-in, as the host's login page does",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			call.a.Login, call.a.Trust = args[0], secret.Hide(call.trust)
+			return c.signin(ctx, s, call)
+		})
+	x.Long = `signin stands for the host, which says whether the password was right: it was,
+unless --password-ok=false is given. With --password-stdin the password is read
+and compared with the one that was set by activate-link. With --challenge the
+code that an earlier call has asked for is checked, and the client is remembered
+if the domain allows it.`
+	attemptFlags(x, &call.a.Client, &call.a.Method)
+	f := x.Flags()
+	f.StringVar(&call.a.Device, "device", "", "the `ID` of the device")
+	f.StringVar(&call.trust, "trust", "", "the trust `token` of a remembered client")
+	f.BoolVar(&call.held, "password-ok", true, "the password was right")
+	f.BoolVar(&call.fromStdin, "password-stdin", false, "compare the password on standard input")
+	f.StringVar(&call.challenge, "challenge", "", "answer the challenge with this `ID`")
+	f.StringVar(&call.code, "code", "", "the `code` that was asked for")
+	f.BoolVar(&call.remember, "remember", true, "remember the client")
+	f.StringVar(&call.qr, "qr", "", "write the QR code of an authenticator to a PNG `file`")
+	x.MarkFlagsRequiredTogether("challenge", "code")
+	exclusive(x, "password-ok", "password-stdin")
+	return x
+}
+
+func (c *cli) signin(ctx context.Context, s *chatadmin.Scope, call signinCall) (err error) {
 	var d signin.Decision
-	if challenge != "" {
-		if o, err := c.twofa.Open(ctx, s.Domain(), challenge); err == nil { // otherwise the gate says what is wrong
-			if ids, err := c.ids(ctx, rest); err != nil || ids[0] != o.User {
-				return usage("signin: this challenge is not one of %q", chatadmin.Cut(a.Login))
+	if call.challenge != "" {
+		// If the challenge cannot be opened, the gate says what is wrong.
+		if o, err := c.twofa.Open(ctx, s.Domain(), call.challenge); err == nil {
+			if user, err := c.id(ctx, s, call.a.Login); err != nil || user != o.User {
+				return usage("signin: this challenge is not one of %q", chatadmin.Cut(call.a.Login))
 			}
 		}
-		d, err = c.gate.Complete(ctx, s.Domain(), challenge, code, remember)
+		d, err = c.gate.Complete(ctx, s.Domain(), call.challenge, call.code, call.remember)
 	} else {
-		verify := func(context.Context, chatadmin.User) (bool, error) { return held, nil }
-		if stdin {
+		verify := func(context.Context, chatadmin.User) (bool, error) { return call.held, nil }
+		if call.fromStdin {
 			if verify, err = c.verifier(); err != nil {
 				return err
 			}
 		}
-		d, err = c.gate.SignIn(ctx, s.Domain(), a, verify)
+		d, err = c.gate.SignIn(ctx, s.Domain(), call.a, verify)
 	}
 	if err != nil {
 		return err
 	}
-	if err := c.sendMail(ctx, s); err != nil { // notices that follow from it
+	if _, err := c.sendMail(ctx, s); err != nil { // notices that follow from it
 		return err
 	}
-	return c.sayDecision(d, qr)
+	if d.Challenge != nil && d.Challenge.Kind == string(twofa.Email) {
+		c.unsent()
+	}
+	return c.sayDecision(d, call.qr)
 }
 
 // attemptFlags are those that say how somebody signs in.
-func attemptFlags(fs *flag.FlagSet, client *signin.Client, method *signin.Method) {
-	fs.Func("client", "", func(v string) error {
-		if *client = signin.Client(v); !slices.Contains([]signin.Client{signin.Web, signin.Desktop, signin.Mac, signin.IOS, signin.Android, signin.UnknownClient}, *client) {
-			return fmt.Errorf("choose web, desktop, mac, ios, android or unknown")
-		}
-		return nil
-	})
-	fs.Func("method", "", func(v string) error {
-		if *method = signin.Method(v); !slices.Contains([]signin.Method{signin.Password, signin.Google, signin.SAML}, *method) {
-			return fmt.Errorf("choose password, google or saml")
-		}
-		return nil
-	})
+func attemptFlags(x *cobra.Command, client *signin.Client, method *signin.Method) {
+	choose(x, client, "client", "the client, by the host's own evidence", signin.Web, signin.Desktop,
+		signin.Mac, signin.IOS, signin.Android, signin.UnknownClient)
+	choose(x, method, "method", "the first factor", signin.Password, signin.Google, signin.SAML)
+}
+
+func writeQR(name string, png []byte) error {
+	f, err := private(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(png)
+	return errors.Join(err, f.Close())
 }
 
 func (c *cli) sayDecision(d signin.Decision, qr string) error {
-	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust}
+	v := decision{Decision: d.Outcome.String(), Reason: string(d.Reason()), Trust: d.Trust.Reveal()}
 	if d.Allowed() {
 		v.Session = string(c.admin.NewID()) // of the host's own making
 	}
 	if ch := d.Challenge; ch != nil {
 		v.Challenge, v.Kind = ch.ID, ch.Kind
 		if e := ch.Enrolment; e != nil {
-			v.Enroll = &enrolment{e.URI, e.Secret}
+			v.Enroll = &enrolment{e.URI.Reveal(), e.Secret.Reveal()}
 			if qr != "" {
-				if err := os.WriteFile(qr, e.QR, 0o600); err != nil {
+				if err := writeQR(qr, e.QR.Bytes()); err != nil {
 					return err
 				}
 			}
@@ -143,7 +152,8 @@ func (c *cli) sayDecision(d signin.Decision, qr string) error {
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		row(w, "decision", v.Decision)
-		for _, f := range [][2]string{{"reason", v.Reason}, {"challenge", v.Challenge}, {"kind", v.Kind}, {"trust token", v.Trust}, {"session", v.Session}} {
+		for _, f := range [][2]string{{"reason", v.Reason}, {"challenge", v.Challenge}, {"kind", v.Kind},
+			{"trust token", v.Trust}, {"session", v.Session}} {
 			if f[1] != "" {
 				row(w, f[0], f[1])
 			}
@@ -177,25 +187,31 @@ func (c *cli) password() (string, error) {
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-func (c *cli) activateLink(ctx context.Context, args []string) error {
+func (c *cli) activateLinkCommand() *cobra.Command {
 	stdin := false
-	fs := c.flags("activate-link", `activate-link TOKEN --password-stdin
+	x := c.globalCommand("activate-link TOKEN", "Set the first password of a user, by the mailed link",
+		func(ctx context.Context, _ *cobra.Command, args []string) error {
+			closeStore, err := c.open(ctx, "activate-link")
+			if err != nil {
+				return err
+			}
+			defer closeStore()
+			return c.activateLink(ctx, args[0], stdin)
+		})
+	x.Long = `activate-link does what a user does who follows the mailed link. The password is
+the first line of standard input. Without --password-stdin the command only
+tells whose link it is.`
+	x.Flags().BoolVar(&stdin, "password-stdin", false, "set the password that is on standard input")
+	return x
+}
 
-Sets the first password of a user, as who follows the mailed link does. The password is the first line of standard input. Without --password-stdin it only tells whose link it is.`)
-	fs.BoolVar(&stdin, "password-stdin", false, "")
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usage("activate-link: give the TOKEN of one link")
-	}
+func (c *cli) activateLink(ctx context.Context, token string, stdin bool) error {
 	if !stdin {
-		u, err := c.admin.Invited(ctx, rest[0])
+		u, err := c.admin.Invited(ctx, token)
 		if err != nil {
 			return err
 		}
-		return c.say(map[string]string{"login": u.Login}, func(w *tabwriter.Writer) { row(w, "a link of", u.Login) })
+		return c.tell(map[string]string{"login": u.Login}, "a link of", u.Login)
 	}
 	typed, err := c.password()
 	if err != nil {
@@ -205,41 +221,9 @@ Sets the first password of a user, as who follows the mailed link does. The pass
 	if err != nil {
 		return err
 	}
-	u, err := c.admin.AcceptInvitation(ctx, rest[0], passwords.Setter(typed))
+	u, err := c.admin.AcceptInvitation(ctx, token, passwords.Setter(typed))
 	if err != nil {
 		return err
 	}
-	return c.say(map[string]string{"login": u.Login}, func(w *tabwriter.Writer) { row(w, "the password is set; sign in as", u.Login) })
-}
-
-// resend sends a new activation link.
-func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, login string) error {
-	ids, err := c.ids(ctx, []string{login})
-	if err != nil {
-		return err
-	}
-	if err := s.ResendInvitation(ctx, ids[0]); err != nil {
-		return err
-	}
-	c.dropped()
-	if err := c.sendMail(ctx, s); err != nil {
-		return err
-	}
-	return c.done("a new link is on its way to " + login)
-}
-
-// locked calls mark for each user who is locked.
-func (c *cli) locked(ctx context.Context, s *chatadmin.Scope, ids []chatadmin.ID, mark func(i int)) error {
-	for at := 0; at < len(ids); at += chatadmin.MaxBatch {
-		locks, err := c.gate.Locks(ctx, s, ids[at:min(at+chatadmin.MaxBatch, len(ids))]...)
-		if err != nil {
-			return err
-		}
-		for i := at; i < min(at+chatadmin.MaxBatch, len(ids)); i++ {
-			if locks[ids[i]].Locked {
-				mark(i)
-			}
-		}
-	}
-	return nil
+	return c.tell(map[string]string{"login": u.Login}, "the password is set; sign in as", u.Login)
 }

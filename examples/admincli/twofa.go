@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,21 +9,17 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
 
-const twofaHelp = `2fa mode off|email|authenticator [--validity 30d] [--recovery] [--plan]   0, the default, asks every time
-2fa reset LOGIN…
-2fa explain LOGIN [--client web|desktop|mac|ios|android|unknown] [--method password|google|saml]
-2fa recovery LOGIN                  new recovery codes, shown once
-2fa trusted LOGIN                   browsers and desktop clients that are not asked again
-2fa revoke-trusted LOGIN [ID…]      those with these IDs, or all
-2fa rotate-key                      seal all secrets with a new key`
-
-// openTwoFactor makes two-factor authentication part of the library: what changes users acts on it. Only commands that sign somebody in, or change keys, need the keys.
+// openTwoFactor makes two-factor authentication part of the library: what
+// changes users acts on it. Only commands that sign somebody in, or change
+// keys, need the keys.
 func (c *cli) openTwoFactor(command string) error {
 	var ring *keyring.Ring
 	if command == "signin" || command == "2fa" {
@@ -38,69 +32,130 @@ func (c *cli) openTwoFactor(command string) error {
 	return nil
 }
 
-func (c *cli) twoFactor(ctx context.Context, args []string) error {
-	p, client, method, validity, planOnly := twofa.Policy{}, signin.Web, signin.Password, "0", false
-	fs := c.flags("2fa", twofaHelp)
-	fs.StringVar(&validity, "validity", validity, "")
-	fs.BoolVar(&p.Recovery, "recovery", false, "")
-	fs.BoolVar(&planOnly, "plan", false, "")
-	attemptFlags(fs, &client, &method)
-	var rest []string
-	if err := parse(fs, args, &rest); err != nil {
-		return err
+func (c *cli) twoFactorCommands() *cobra.Command {
+	return c.group("2fa", "Two-factor authentication",
+		c.command("show", "Show the policy in force", c.showPolicy),
+		c.modeCommand(),
+		c.command("reset LOGIN…", "Let users set it up anew when they sign in next",
+			func(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+				ids, err := c.ids(ctx, s, logins)
+				if err != nil {
+					return err
+				}
+				if err := c.twofa.Reset(ctx, s, ids...); err != nil {
+					return err
+				}
+				c.unsent()
+				if _, err := c.sendMail(ctx, s); err != nil {
+					return err
+				}
+				return c.done(count(len(ids), "user sets", "users set") + " it up anew at the next sign-in")
+			}),
+		c.explainCommand(),
+		c.ofUser("recovery LOGIN", "Make new recovery codes, which are shown once", c.recovery),
+		c.ofUser("trusted LOGIN", "List browsers and desktop clients that are not asked again", c.trusted),
+		c.command("revoke-trusted LOGIN [ID…]",
+			"Ask remembered clients again: those with these IDs, or all", c.revokeTrusted),
+		c.command("rotate-key", "Seal all secrets with a new key", c.rotateKey))
+}
+
+// ofUser makes a command about one user.
+func (c *cli) ofUser(
+	use, short string, run func(context.Context, *chatadmin.Scope, chatadmin.ID) error,
+) *cobra.Command {
+	return c.command(use, short, func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+		user, err := c.id(ctx, s, args[0])
+		if err != nil {
+			return err
+		}
+		return run(ctx, s, user)
+	})
+}
+
+func (c *cli) modeCommand() *cobra.Command {
+	var validity string
+	recovery, planOnly := false, false
+	var x *cobra.Command
+	x = c.command("mode off|email|authenticator", "Choose what is asked for beside the password",
+		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+			p, err := policy(ctx, s)
+			if err != nil {
+				return err
+			}
+			p.Mode = twofa.Mode(args[0])
+			if x.Flags().Changed("validity") {
+				if p.Validity, err = period(validity); err != nil {
+					return err
+				}
+			}
+			if x.Flags().Changed("recovery") || p.Mode != twofa.Authenticator {
+				p.Recovery = recovery // only authenticators have recovery codes
+			}
+			return c.setMode(ctx, s, p, planOnly)
+		})
+	x.Flags().StringVar(&validity,
+		"validity", "", "how long a client is not asked again, as 30d or 12h; 0 asks every time (default: as it is)")
+	x.Flags().BoolVar(&recovery,
+		"recovery", false, "let users have recovery codes; --recovery=false ends them (default: as it is)")
+	x.Flags().BoolVar(&planOnly, "plan", false, "say what it would do, and change nothing")
+	return checked(x, func([]string) error {
+		if x.Flags().Changed("validity") {
+			_, err := period(validity)
+			return err
+		}
+		return nil
+	})
+}
+
+// policy reads what the domain has decided.
+func policy(ctx context.Context, s *chatadmin.Scope) (twofa.Policy, error) {
+	_, set, err := s.View(ctx, chatadmin.PermTwoFactor)
+	if err != nil {
+		return twofa.Policy{}, err
 	}
-	s, err := c.scope(ctx)
+	return twofa.PolicyOf(&set)
+}
+
+func (c *cli) showPolicy(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+	p, err := policy(ctx, s)
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(rest) == 2 && rest[0] == "mode":
-		if p.Validity, err = period(validity); err != nil {
-			return err
-		}
-		p.Mode = twofa.Mode(rest[1])
-		return c.setMode(ctx, s, p, planOnly)
-	case len(rest) == 1 && rest[0] == "rotate-key":
-		return c.rotateKey(ctx, s)
-	case len(rest) < 2 || !strings.Contains(twofaHelp, "2fa "+rest[0]+" LOGIN"):
-		return usage("2fa %s: 2fa --help shows how it is used", strings.Join(rest, " "))
+	if p.Mode == "" {
+		p.Mode = twofa.Off
 	}
-	logins := rest[1:2]
-	if rest[0] == "reset" {
-		logins = rest[1:]
-	} else if len(rest) > 2 && rest[0] != "revoke-trusted" {
-		return usage("2fa %s: name one user", rest[0])
-	}
-	ids, err := c.ids(ctx, logins)
+	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery},
+		func(w *tabwriter.Writer) {
+			row(w, "mode", p.Mode)
+			row(w, "validity", span(p.Validity))
+			row(w, "recovery codes", p.Recovery)
+		})
+}
+
+func (c *cli) revokeTrusted(ctx context.Context, s *chatadmin.Scope, args []string) error {
+	user, err := c.id(ctx, s, args[0])
 	if err != nil {
 		return err
 	}
-	switch rest[0] {
-	case "reset":
-		if err := c.twofa.Reset(ctx, s, ids...); err != nil {
-			return err
-		}
-		c.dropped()
-		if err := c.sendMail(ctx, s); err != nil {
-			return err
-		}
-		return c.done(fmt.Sprintf("%d users set it up anew when they sign in next", len(ids)))
-	case "explain":
-		return c.explain(ctx, s, ids[0], client, method)
-	case "recovery":
-		return c.recovery(ctx, s, ids[0])
-	case "trusted":
-		return c.trusted(ctx, s, ids[0])
-	}
-	if clients := rest[2:]; len(clients) == 0 {
-		err = c.twofa.RevokeAllTrusted(ctx, s, ids[0])
+	if clients := args[1:]; len(clients) == 0 {
+		err = c.twofa.RevokeAllTrusted(ctx, s, user)
 	} else {
-		err = c.twofa.RevokeTrusted(ctx, s, ids[0], clients...)
+		err = c.twofa.RevokeTrusted(ctx, s, user, clients...)
 	}
 	if err != nil {
 		return err
 	}
 	return c.done("they are asked for a code when they sign in next")
+}
+
+func (c *cli) explainCommand() *cobra.Command {
+	client, method := signin.Web, signin.Password
+	x := c.ofUser("explain LOGIN", "Tell what a user would be asked, and why",
+		func(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
+			return c.explain(ctx, s, user, client, method)
+		})
+	attemptFlags(x, &client, &method)
+	return x
 }
 
 // period reads a duration as Go writes it, or in days: 30d.
@@ -137,26 +192,29 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 	}
 	warnings := append([]string{}, plan.Warnings...)
 	blockers := append([]twofa.Blocker{}, plan.Blockers...)
-	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery, "applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings, "blockers": blockers}, func(w *tabwriter.Writer) {
-		row(w, "mode", p.Mode)
-		row(w, "validity", p.Validity)
-		row(w, "in force", !planOnly)
-		for _, kind := range slices.Sorted(maps.Keys(plan.Counts)) {
-			row(w, kind, plan.Counts[kind])
-		}
-		for _, text := range warnings {
-			row(w, "warning", text)
-		}
-		for _, b := range blockers {
-			row(w, "blocked", b.Message)
-		}
-		for _, login := range logins {
-			row(w, "cannot pass", login)
-		}
-	})
+	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery,
+		"applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings, "blockers": blockers},
+		func(w *tabwriter.Writer) {
+			row(w, "mode", p.Mode)
+			row(w, "validity", span(p.Validity))
+			row(w, "in force", !planOnly)
+			for _, kind := range slices.Sorted(maps.Keys(plan.Counts)) {
+				row(w, kind, plan.Counts[kind])
+			}
+			for _, text := range warnings {
+				row(w, "warning", text)
+			}
+			for _, b := range blockers {
+				row(w, "blocked", b.Message)
+			}
+			for _, login := range logins {
+				row(w, "cannot pass", login)
+			}
+		})
 }
 
-func (c *cli) explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, client signin.Client, method signin.Method) error {
+func (c *cli) explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, client signin.Client,
+	method signin.Method) error {
 	e, err := c.twofa.Explain(ctx, s, user, client, method)
 	if err != nil {
 		return err
@@ -192,7 +250,7 @@ func (c *cli) recovery(ctx context.Context, s *chatadmin.Scope, user chatadmin.I
 	if err != nil {
 		return err
 	}
-	if err := c.sendMail(ctx, s); err != nil {
+	if _, err := c.sendMail(ctx, s); err != nil {
 		return err
 	}
 	return c.say(map[string]any{"codes": codes}, func(w *tabwriter.Writer) {
@@ -210,66 +268,8 @@ func (c *cli) trusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID
 	return c.say(map[string]any{"trusted": clients}, func(w *tabwriter.Writer) {
 		row(w, "ID", "CLIENT", "SINCE", "USED", "UNTIL")
 		for _, t := range clients {
-			row(w, t.ID, t.Client, t.Since.Format(time.RFC3339), t.Used.Format(time.RFC3339), t.Until.Format(time.RFC3339))
+			row(w, t.ID, t.Client, t.Since.Format(time.RFC3339), t.Used.Format(time.RFC3339),
+				t.Until.Format(time.RFC3339))
 		}
 	})
-}
-
-// rotateKey puts a new key in front of the old ones, seals everything with it, and takes the old ones out when every domain is done.
-func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope) error {
-	if s.Actor() != chatadmin.HostActor {
-		return fmt.Errorf("only the application itself changes keys: %w", chatadmin.ErrForbidden)
-	}
-	if c.keyFile == "" && c.db == "memory:" {
-		return usage("2fa rotate-key: there is no key file with memory:")
-	}
-	keys, err := readKeys(c.keyFileName())
-	if err != nil {
-		return err
-	}
-	k, err := newKey()
-	if err != nil {
-		return err
-	}
-	if err := writeKeys(c.keyFileName(), append([]keyring.Key{k}, keys...), true); err != nil {
-		return err
-	}
-	ring, err := c.keys()
-	if err != nil {
-		return err
-	}
-	admin := chatadmin.New(c.store, nil)
-	sweep := twofa.New(admin, ring, nil)
-	x, err := c.newIntegrations(signedInAs(s), &integrationFlags{}, &printed{c: c, keep: true})
-	if err != nil {
-		return err
-	}
-	var total twofa.Resealed
-	for d, err := range admin.Domains(ctx) {
-		if err != nil {
-			return err
-		}
-		run, err := sweep.Reseal(ctx, admin.AsHost(d.ID), nil)
-		if err != nil {
-			return err
-		}
-		r := run.Data
-		n, err := x.Reseal(ctx, d.ID) // the tokens of integrations are sealed with the same keys
-		if err != nil {
-			return err
-		}
-		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Sealed, total.Unopened+r.Unopened+n.Unopened
-		total.Reset = append(total.Reset, r.Reset...)
-	}
-	if total.Unopened > 0 {
-		err := errors.New("some secrets do not open: the old keys are kept")
-		if len(total.Reset) > 0 {
-			err = fmt.Errorf("%w; reset the two-factor authentication of the users %v", err, total.Reset)
-		}
-		return err
-	}
-	if err := writeKeys(c.keyFileName(), []keyring.Key{k}, true); err != nil {
-		return err
-	}
-	return c.say(map[string]any{"key": k.ID, "sealed": total.Sealed}, func(w *tabwriter.Writer) { row(w, "sealed with the new key", total.Sealed) })
 }

@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/mailchimp"
 	"chatadmin.example/sdk/integrations/mailchimp/mailchimptest"
@@ -135,7 +136,11 @@ func (b *bridge) open(ctx context.Context) error {
 		return err
 	}
 	b.group = g.ID
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "demo", Secret: make([]byte, keyring.KeySize)}) // a real key is a secret
+	key := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "demo", Secret: secret.HideBytes(key)})
 	if err != nil {
 		return err
 	}

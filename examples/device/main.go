@@ -103,9 +103,9 @@ func (p *phone) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.token, p.wipe = got.Token, got.WipeToken
+	p.token, p.wipe = got.Token.Reveal(), got.WipeToken.Reveal()
 	p.say("registered as generation %d, %s", got.Generation, got.Status)
-	if got.Token == "" {
+	if got.Token.IsZero() {
 		return p.checkIn(ctx)
 	}
 	return nil
@@ -184,7 +184,8 @@ func (h *host) serve() (url string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }

@@ -4,45 +4,79 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	listen := flag.String("listen", "localhost:8080", "where to listen")
+	public := flag.String("public-url", "", "how browsers reach the site, such as https://chat.example.com behind a proxy that ends TLS")
 	flag.Parse()
-	s, err := newServer(context.Background(), time.Now, map[string]string{"ann@acme.example": "correct horse"})
+	at, err := net.Listen("tcp", *listen)
+	if err == nil {
+		fmt.Printf("%s - sign in as ann@acme.example with the password %q\n", cmp.Or(*public, "http://"+*listen), "correct horse")
+		err = run(ctx, at, *public)
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("http://%s - sign in as ann@acme.example with the password %q\n", *listen, "correct horse")
-	log.Fatal((&http.Server{Addr: *listen, Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
+}
+
+// run serves the page until ctx ends. If public, how browsers reach it, is
+// https, cookies are Secure, even if a proxy in front of this program ends TLS.
+func run(ctx context.Context, at net.Listener, public string) error {
+	s, err := newServer(ctx, time.Now, map[string]string{"ann@acme.example": "correct horse"})
+	if err != nil {
+		return err
+	}
+	s.secure = strings.HasPrefix(public, "https://")
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
+	go s.work(ctx)
+	go func() {
+		<-ctx.Done()
+		_ = web.Close()
+	}()
+	if err := web.Serve(at); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // newServer makes a domain with these users, in which an authenticator is asked for and a browser remembered for 30 days.
 func newServer(ctx context.Context, now func() time.Time, users map[string]string) (*server, error) {
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: now})
-	secret := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
-	if _, err := rand.Read(secret); err != nil {
+	key := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
+	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes(key)})
 	if err != nil {
 		return nil, err
 	}
 	second := twofa.New(admin, ring, nil)
-	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
+	s := &server{admin: admin, passwords: map[chatadmin.ID]string{}, sessions: &sessions{}}
+	s.gate, err = signin.New(admin, &signin.Options{SecondFactor: second, Sessions: s.sessions})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +85,8 @@ func newServer(ctx context.Context, now func() time.Time, users map[string]strin
 		return nil, err
 	}
 	host := admin.AsHost(domain.ID)
-	s := &server{domain: domain.ID, gate: gate, second: second, passwords: map[chatadmin.ID]string{}, sessions: map[string]chatadmin.User{}}
+	s.domain = domain.ID
+	s.second = second
 	for login, password := range users {
 		u, err := host.CreateUser(ctx, chatadmin.NewUser{Login: login})
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -15,7 +16,9 @@ import (
 	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/signin"
 )
 
 const (
@@ -143,6 +146,80 @@ func TestLogin(t *testing.T) {
 	clock.Advance(30 * 24 * time.Hour)
 	_, body = b.login()
 	require.Contains(t, body, `name="challenge"`, "30 days are over")
+}
+
+// Access that ends ends the session: at the next request, and in the worker for
+// sessions that make none.
+func TestEndedAccess(t *testing.T) {
+	s, err := newServer(t.Context(), time.Now, map[string]string{login: password})
+	require.NoError(t, err)
+	site := httptest.NewTLSServer(s.handler())
+	defer site.Close()
+	host := s.admin.AsHost(s.domain)
+	u, err := host.UserByLogin(t.Context(), login)
+	require.NoError(t, err)
+	b := newBrowser(t, site)
+	home := func() int {
+		t.Helper()
+		res, err := b.client.Get(site.URL)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	enter := func() string { // as after a right code
+		token := s.sessions.start(signin.Decision{User: u})
+		at, err := url.Parse(site.URL)
+		require.NoError(t, err)
+		b.client.Jar.SetCookies(at, []*http.Cookie{{Name: sessionCookie, Value: token, Secure: true}})
+		return token
+	}
+	for _, end := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){host.DenyAccess, host.DeactivateUsers} {
+		asked, silent := enter(), s.sessions.start(signin.Decision{User: u})
+		require.Equal(t, http.StatusOK, home())
+		_, err = end(t.Context(), u.ID)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusForbidden, home())
+		require.Empty(t, b.cookie(sessionCookie))
+		_, alive := s.sessions.find(asked)
+		require.False(t, alive)
+		_, err = s.gate.EndSessions(t.Context())
+		require.NoError(t, err)
+		_, alive = s.sessions.find(silent)
+		require.False(t, alive)
+		_, err = host.GrantAccess(t.Context(), u.ID)
+		require.NoError(t, err)
+	}
+}
+
+// Behind a proxy that ends TLS the cookies are Secure, as the site's address
+// says; no header of a request changes it.
+func TestSecureCookie(t *testing.T) {
+	for _, secure := range []bool{true, false} {
+		s, err := newServer(t.Context(), time.Now, nil)
+		require.NoError(t, err)
+		s.secure = secure
+		r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+		r.Header.Set("X-Forwarded-Proto", "https")
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		require.Len(t, w.Result().Cookies(), 1)
+		require.Equal(t, secure, w.Result().Cookies()[0].Secure)
+	}
+}
+
+// The program serves until it is told to end.
+func TestRun(t *testing.T) {
+	at, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, at, "https://chat.acme.example") }()
+	res, err := http.Get("http://" + at.Addr().String())
+	require.NoError(t, err)
+	_ = res.Body.Close()
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	stop()
+	require.NoError(t, <-ended)
 }
 
 // A form on another site signs nobody in, and a request that is too large is cut off.

@@ -2,27 +2,43 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"log"
 	"net/http"
-	"sync"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
 
 // server is the host: it has passwords and sessions, the library has the rest.
 type server struct {
+	admin     *chatadmin.Admin
 	domain    chatadmin.ID
 	gate      *signin.Gate
 	second    *twofa.Service
 	passwords map[chatadmin.ID]string // a real host keeps hashes
+	sessions  *sessions
+	secure    bool // cookies are sent over TLS alone
+}
 
-	mu       sync.Mutex
-	sessions map[string]chatadmin.User
+// work ends the sessions of users whose access has ended, until ctx ends.
+func (s *server) work(ctx context.Context) {
+	for tick := time.NewTicker(time.Second); ; {
+		if _, err := s.gate.EndSessions(ctx); err != nil && ctx.Err() == nil {
+			log.Print(err)
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 const (
@@ -48,25 +64,32 @@ func (s *server) handler() http.Handler {
 	}))
 }
 
-// home shows who is signed in, or the login form.
+// home shows who is signed in, or the login form. Whether the user still has
+// access is asked at each request.
 func (s *server) home(w http.ResponseWriter, r *http.Request) {
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		s.mu.Lock()
-		u, ok := s.sessions[c.Value]
-		s.mu.Unlock()
-		if ok {
-			render(w, http.StatusOK, page{User: u.DisplayName})
-			return
-		}
+	id, ok := s.sessions.find(token(r))
+	if !ok {
+		render(w, http.StatusOK, page{})
+		return
 	}
-	render(w, http.StatusOK, page{})
+	u, err := s.admin.As(s.domain, id).User(r.Context(), id)
+	switch {
+	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrNotFound), errors.Is(err, chatadmin.ErrSuspended):
+		s.sessions.end(token(r))
+		http.SetCookie(w, s.cookie(r, sessionCookie, "", -1))
+		render(w, http.StatusForbidden, page{})
+	case err != nil:
+		failed(w, err)
+	default:
+		render(w, http.StatusOK, page{User: u.DisplayName})
+	}
 }
 
 // login checks the password. What kind of client it is, the server knows by itself: only browsers are served here.
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	a := signin.Attempt{Login: r.PostFormValue("login"), Client: signin.Web, Method: signin.Password}
 	if c, err := r.Cookie(trustCookie); err == nil {
-		a.Trust = c.Value
+		a.Trust = secret.Hide(c.Value)
 	}
 	if c, err := r.Cookie(challengeCookie); err == nil {
 		a.Challenge = c.Value
@@ -79,12 +102,12 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d)
 	case d.Challenge != nil:
-		http.SetCookie(w, cookie(r, challengeCookie, d.Challenge.ID, 0))
+		http.SetCookie(w, s.cookie(r, challengeCookie, d.Challenge.ID, 0))
 		p := page{Challenge: d.Challenge.ID}
 		if e := d.Challenge.Enrolment; e != nil {
-			p.QR, p.Secret = dataURL(e.QR), e.Secret
+			p.QR, p.Secret = dataURL(e.QR.Bytes()), e.Secret.Reveal()
 		}
 		render(w, http.StatusOK, p)
 	default:
@@ -100,14 +123,14 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust)
+		s.enter(w, r, d)
 	case d.Retry:
 		p := page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."}
 		if d.Reason() == signin.NotACode {
 			p.Error = d.Message()
 		}
 		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil { // still to be set up
-			p.QR, p.Secret = dataURL(c.Enrolment.QR), c.Enrolment.Secret
+			p.QR, p.Secret = dataURL(c.Enrolment.QR.Bytes()), c.Enrolment.Secret.Reveal()
 		}
 		render(w, http.StatusUnauthorized, p)
 	default:
@@ -116,31 +139,33 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 }
 
 // enter makes the session.
-func (s *server) enter(w http.ResponseWriter, r *http.Request, u chatadmin.User, trust string) {
-	id := rand.Text()
-	s.mu.Lock()
-	s.sessions[id] = u
-	s.mu.Unlock()
-	http.SetCookie(w, cookie(r, sessionCookie, id, 0))
-	http.SetCookie(w, cookie(r, challengeCookie, "", -1))
-	if trust != "" {
-		http.SetCookie(w, cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds()))) // when it ends, the library decides
+func (s *server) enter(w http.ResponseWriter, r *http.Request, d signin.Decision) {
+	s.sessions.end(token(r)) // one that this browser had before
+	http.SetCookie(w, s.cookie(r, sessionCookie, s.sessions.start(d), 0))
+	http.SetCookie(w, s.cookie(r, challengeCookie, "", -1))
+	if trust := d.Trust.Reveal(); trust != "" {
+		http.SetCookie(w, s.cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds()))) // when it ends, the library decides
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (s *server) logout(w http.ResponseWriter, r *http.Request) {
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		s.mu.Lock()
-		delete(s.sessions, c.Value)
-		s.mu.Unlock()
-	}
-	http.SetCookie(w, cookie(r, sessionCookie, "", -1))
+	s.sessions.end(token(r))
+	http.SetCookie(w, s.cookie(r, sessionCookie, "", -1))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-func cookie(r *http.Request, name, value string, seconds int) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode}
+// token is the session's token, "" if the browser has none.
+func token(r *http.Request) string {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (s *server) cookie(r *http.Request, name, value string, seconds int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: s.secure || r.TLS != nil, SameSite: http.SameSiteStrictMode}
 }
 
 func failed(w http.ResponseWriter, err error) {

@@ -4,14 +4,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -23,25 +26,29 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	at, err := net.Listen("tcp", "localhost:8080")
+	listen := flag.String("listen", "localhost:8080", "where to listen")
+	public := flag.String("public-url", "", "how browsers reach the site, such as https://chat.example.com behind a proxy that ends TLS")
+	flag.Parse()
+	at, err := net.Listen("tcp", *listen)
 	if err == nil {
-		err = run(ctx, at, printer{})
+		err = run(ctx, at, *public, printer{})
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// run serves the page until ctx ends.
-func run(ctx context.Context, at net.Listener, mailer chatadmin.Mailer) error {
-	s, err := newSite("http://"+at.Addr().String(), mailer, nil)
+// run serves the page until ctx ends. public is how browsers reach it.
+func run(ctx context.Context, at net.Listener, public string, mailer chatadmin.Mailer) error {
+	s, err := newSite(cmp.Or(public, "http://"+at.Addr().String()), mailer, nil)
 	if err != nil {
 		return err
 	}
 	if err := s.found(ctx); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
 	go s.work(ctx)
 	go func() {
 		<-ctx.Done()
@@ -60,11 +67,14 @@ type site struct {
 	passwords *password.Passwords
 	sessions  *sessions
 	domain    chatadmin.ID
+	secure    bool // cookies are sent over TLS alone
 }
 
-// newSite wires the library. base is what links in mails begin with.
+// newSite wires the library. base is how browsers reach the site: links in mails
+// begin with it, and if it is https, cookies are Secure, even if a proxy in
+// front of this program ends TLS.
 func newSite(base string, mailer chatadmin.Mailer, o *password.Options) (*site, error) {
-	s := &site{sessions: &sessions{}}
+	s := &site{sessions: &sessions{}, secure: strings.HasPrefix(base, "https://")}
 	s.admin = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mailer, LinkBase: base})
 	var err error
 	if s.gate, err = signin.New(s.admin, &signin.Options{Sessions: s.sessions}); err != nil {
@@ -92,6 +102,9 @@ func (s *site) work(ctx context.Context) {
 			log.Print(err)
 		}
 		if _, err := s.admin.SendInvitations(ctx, s.domain); err != nil && ctx.Err() == nil {
+			log.Print(err)
+		}
+		if _, err := s.admin.SendNotices(ctx, s.domain); err != nil && ctx.Err() == nil {
 			log.Print(err)
 		}
 		select {

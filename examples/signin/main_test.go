@@ -64,11 +64,13 @@ func TestSite(t *testing.T) {
 	s, err := newSite("https://chat.acme.example", mail, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}}) // as cheap as can be
 	require.NoError(t, err)
 	require.NoError(t, s.found(t.Context()))
-	server := httptest.NewServer(s.handler())
+	server := httptest.NewTLSServer(s.handler())
 	defer server.Close()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	b := &browser{t, server.URL, &http.Client{Jar: jar}}
+	client := server.Client()
+	client.Jar = jar
+	b := &browser{t, server.URL, client}
 
 	// The link begins as configured, whatever a request claims to be for.
 	_, page := b.open("/login", nil, "Host", "evil.example", "X-Forwarded-Host", "evil.example")
@@ -150,10 +152,27 @@ func sessionOf(jar http.CookieJar, base string) string {
 	return ""
 }
 
+// Behind a proxy that ends TLS the cookie is Secure, as the site's address says;
+// no header of a request changes it.
+func TestSecureCookie(t *testing.T) {
+	for base, secure := range map[string]bool{"https://chat.acme.example": true, "http://localhost:8080": false} {
+		s, err := newSite(base, &chatadmintest.Mailbox{}, nil)
+		require.NoError(t, err)
+		for _, proto := range []string{"", "http", "https"} {
+			r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+			r.Header.Set("X-Forwarded-Proto", proto)
+			w := httptest.NewRecorder()
+			s.handler().ServeHTTP(w, r)
+			require.Len(t, w.Result().Cookies(), 1)
+			require.Equal(t, secure, w.Result().Cookies()[0].Secure, "%s %s", base, proto)
+		}
+	}
+}
+
 // A session made for a phone does not serve a browser.
 func TestSessionKinds(t *testing.T) {
 	var s sessions
-	token := s.start("ann", signin.IOS)
+	token := s.start(signin.Decision{User: chatadmin.User{ID: "ann"}, Client: signin.IOS})
 	_, ok := s.find(token, signin.Web)
 	require.False(t, ok)
 	_, ok = s.find(token, signin.IOS)
@@ -169,7 +188,7 @@ func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := run(ctx, at, &chatadmintest.Mailbox{}); err != nil {
+		if err := run(ctx, at, "", &chatadmintest.Mailbox{}); err != nil {
 			t.Error(err)
 		}
 	})

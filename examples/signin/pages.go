@@ -65,8 +65,14 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u, err := s.admin.As(s.domain, user).User(r.Context(), user)
-	if err != nil { // such as one whose access has just ended
+	switch {
+	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrNotFound), errors.Is(err, chatadmin.ErrSuspended): // the access has just ended
+		s.sessions.end(cookie(r))
+		s.setCookie(w, r, "")
 		show(w, http.StatusForbidden, page{Ask: true})
+		return
+	case err != nil:
+		failed(w, err)
 		return
 	}
 	show(w, http.StatusOK, page{User: u.DisplayName})
@@ -79,7 +85,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		setCookie(w, r, s.sessions.start(d.User.ID, d.Client))
+		s.setCookie(w, r, s.sessions.start(d))
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	default: // one answer for every reason; the log has the reason
 		show(w, http.StatusUnauthorized, page{Message: d.Message(), Login: a.Login, Ask: true})
@@ -116,7 +122,7 @@ func (s *site) activate(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) logout(w http.ResponseWriter, r *http.Request) {
 	s.sessions.end(cookie(r))
-	setCookie(w, r, "")
+	s.setCookie(w, r, "")
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
@@ -144,8 +150,8 @@ func cookie(r *http.Request) string {
 }
 
 // setCookie keeps a session's token, or forgets it.
-func setCookie(w http.ResponseWriter, r *http.Request, token string) {
-	c := &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+func (s *site) setCookie(w http.ResponseWriter, r *http.Request, token string) {
+	c := &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: s.secure || r.TLS != nil, SameSite: http.SameSiteLaxMode}
 	if token == "" {
 		c.MaxAge = -1
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -21,16 +22,18 @@ type sessions struct {
 type session struct {
 	user   chatadmin.ID
 	client signin.Client
+	began  time.Time
 }
 
-func (s *sessions) start(user chatadmin.ID, client signin.Client) string {
+// start begins the session of a sign-in that was allowed.
+func (s *sessions) start(d signin.Decision) string {
 	token := rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.by == nil {
 		s.by = map[[sha256.Size]byte]session{}
 	}
-	s.by[sha256.Sum256([]byte(token))] = session{user, client}
+	s.by[sha256.Sum256([]byte(token))] = session{d.User.ID, d.Client, d.Began}
 	return token
 }
 
@@ -49,9 +52,11 @@ func (s *sessions) end(token string) {
 }
 
 // EndSessions implements signin.Sessions.
-func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, before time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.by, func(_ [sha256.Size]byte, one session) bool { return slices.Contains(users, one.user) })
+	maps.DeleteFunc(s.by, func(_ [sha256.Size]byte, one session) bool {
+		return (users == nil || slices.Contains(users, one.user)) && (one.began.Before(before) || one.began.After(time.Now()))
+	})
 	return nil
 }

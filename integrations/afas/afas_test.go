@@ -154,7 +154,7 @@ func TestConnecting(t *testing.T) {
 
 func TestEnvironments(t *testing.T) {
 	w := newWorld(t)
-	for _, bad := range []string{``, `{}`, `{"environment":""}`, `{"environment":"evil.example/"}`, `{"environment":"1.evil.example#"}`, `{"environment":"12345","kind":"rest"}`, `{"environment":"12345678901"}`, `{"environment":"１２３"}`, `{"environment":"12345","host":"x"}`} {
+	for _, bad := range []string{``, `[]`, `{"environment":""}`, `{"environment":null}`, `{"environment":"evil.example/"}`, `{"environment":"1.evil.example#"}`, `{"environment":"12345","kind":"rest"}`, `{"environment":"12345678901"}`, `{"environment":"１２３"}`, `{"environment":"12345","host":"x"}`} {
 		require.ErrorIs(t, w.X.EnableService(t.Context(), w.Boss, "afas", json.RawMessage(bad)), chatadmin.ErrInvalid, bad)
 	}
 	for settings, host := range map[string]string{`{"environment":"12345"}`: "12345.rest.afas.online", `{"environment":"12345","kind":"test"}`: "12345.resttest.afas.online", `{"environment":"7","kind":"accept"}`: "7.restaccept.afas.online"} {

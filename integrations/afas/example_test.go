@@ -1,6 +1,7 @@
 package afas_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/afas"
 	"chatadmin.example/sdk/integrations/afas/afastest"
@@ -25,7 +27,7 @@ func Example() {
 		return
 	}
 	admin := chatadmin.New(memstore.New(nil), nil)
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, integrations.Options{PublicURL: "https://chat.example.com"}, service)
 	if err != nil {
 		fmt.Println(err)

@@ -18,6 +18,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 )
 
@@ -167,9 +168,9 @@ func New(t testing.TB, o *Options, services ...integrations.Service) *World {
 // Integrations makes further integrations over an Admin, as a second process has.
 func (w *World) Integrations(a *chatadmin.Admin, services ...integrations.Service) *integrations.Integrations {
 	w.T.Helper()
-	secret := make([]byte, keyring.KeySize)
-	copy(secret, "integrationstest")
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret})
+	key := make([]byte, keyring.KeySize)
+	copy(key, "integrationstest")
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(key)})
 	w.must(err)
 	x, err := integrations.New(a, ring, w.Groups, integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
 	w.must(err)

@@ -81,6 +81,9 @@ func (a *api) exchange(ctx context.Context, code, redirect string) (*integration
 	if _, err := a.base(meta.DC); err != nil {
 		return nil, err
 	}
+	if meta.ID <= 0 { // it tells accounts apart
+		return nil, &integrations.ProviderError{Service: title, Sentence: "the answer names no account: authenticate again"}
+	}
 	data, err := json.Marshal(account{meta.DC})
 	return &integrations.Grant{Token: integrations.Hide(t.AccessToken), ID: strconv.FormatInt(meta.ID, 10), Label: line(meta.Account), Account: data}, err
 }
@@ -252,6 +255,9 @@ func (a *api) webhooks(ctx context.Context, c *integrations.Connection, list str
 func (a *api) create(ctx context.Context, c *integrations.Connection, list, address string) (webhook, error) {
 	var made webhook
 	err := a.call(ctx, c, http.MethodPost, hooksPath(list), wanted(address), &made)
+	if err == nil && made.ID == "" {
+		err = &integrations.ProviderError{Service: title, Sentence: "the answer names no webhook: save again", Again: true, Unsure: true}
+	}
 	return made, err
 }
 

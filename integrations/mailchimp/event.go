@@ -202,6 +202,7 @@ func accept(c *integrations.Connection, r *integrations.Request) (integrations.A
 	}
 	in, fired, ok := read(form)
 	if !ok || in.List != r.Hook {
+		acc.Ignored = []string{"event of an unknown form"}
 		return acc, nil
 	}
 	e, err := in.event(fired, r.Body)

@@ -1,6 +1,7 @@
 package mailchimp_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/mailchimp"
@@ -32,7 +34,7 @@ func Example() {
 	admin := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil } // the host's own
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: make([]byte, keyring.KeySize)})
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
 	x, err = integrations.New(admin, ring, groups, integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
 	if err != nil {

@@ -82,12 +82,12 @@ func (s *Service) Info() integrations.Info {
 
 // Connect implements integrations.Service by Mailchimp's OAuth 2 (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2).
 func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
-	if step.Code == "" {
+	if step.Code.IsZero() {
 		conf := s.api.oauth
 		conf.RedirectURL = step.Redirect
-		return integrations.Next{URL: integrations.Hide(conf.AuthCodeURL(step.State))}, nil
+		return integrations.Next{URL: integrations.Hide(conf.AuthCodeURL(step.State.Reveal()))}, nil
 	}
-	g, err := s.api.exchange(ctx, step.Code, step.Redirect)
+	g, err := s.api.exchange(ctx, step.Code.Reveal(), step.Redirect)
 	return integrations.Next{Grant: g}, err
 }
 

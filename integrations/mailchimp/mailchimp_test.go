@@ -218,10 +218,10 @@ func TestRealHosts(t *testing.T) {
 	})}
 	svc, err := mailchimp.New(o)
 	require.NoError(t, err)
-	next, err := svc.Connect(t.Context(), nil, integrations.Step{State: "s", Redirect: "https://chat.example/callback/mailchimp"})
+	next, err := svc.Connect(t.Context(), nil, integrations.Step{State: integrations.Hide("s"), Redirect: "https://chat.example/callback/mailchimp"})
 	require.NoError(t, err)
 	require.Equal(t, "https://login.mailchimp.com/oauth2/authorize?client_id=1&redirect_uri=https%3A%2F%2Fchat.example%2Fcallback%2Fmailchimp&response_type=code&state=s", next.URL.Reveal())
-	next, err = svc.Connect(t.Context(), nil, integrations.Step{Code: "c", Redirect: "https://chat.example/callback/mailchimp"})
+	next, err = svc.Connect(t.Context(), nil, integrations.Step{Code: integrations.Hide("c"), Redirect: "https://chat.example/callback/mailchimp"})
 	require.NoError(t, err)
 	choices, err := svc.Choices(t.Context(), &integrations.Connection{Account: next.Grant.Account, Token: next.Grant.Token})
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package mailchimp_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -194,4 +195,35 @@ func TestReconnectedBeforeTheEnd(t *testing.T) {
 	w.fire(fixture(t, "webhook_subscribe.form"))
 	w.Deliver()
 	require.Len(t, w.texts(), 1)
+}
+
+// An answer of 200 that does not name what was made, or whose account it is, does
+// not count.
+func TestAnswersThatNameNothing(t *testing.T) {
+	made := `{}`
+	svc, err := mailchimp.New(mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		body := `{"access_token":"t","expires_in":0}`
+		switch {
+		case r.URL.Path == "/oauth2/metadata":
+			body = `{"dc":"us1","accountname":"x"}`
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/webhooks"):
+			body = made
+		case r.URL.Path == "/3.0/lists":
+			body = `{"lists":[{"id":"a1","name":"A"}],"total_items":1}`
+		case strings.HasSuffix(r.URL.Path, "/webhooks"):
+			body = `{"webhooks":[]}`
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	})})
+	require.NoError(t, err)
+	_, err = svc.Connect(t.Context(), nil, integrations.Step{Code: integrations.Hide("c")})
+	require.ErrorContains(t, err, "names no account")
+
+	hook := &integrations.Hook{URL: integrations.Hide("https://chat.example.com/hook")}
+	c := &integrations.Connection{Account: []byte(`{"dc":"us1"}`), Settings: []byte(`{"audiences":["a1"]}`), Hooks: map[string]*integrations.Hook{"a1": hook}, Keep: func(context.Context) error { return nil }}
+	err = svc.Save(t.Context(), c)
+	require.ErrorIs(t, err, integrations.ErrUnsure)
+	made = `{"id":"w1"}`
+	require.NoError(t, svc.Save(t.Context(), c))
+	require.Equal(t, "w1", hook.ProviderID)
 }

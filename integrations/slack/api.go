@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -22,7 +23,7 @@ type api interface {
 	post(ctx context.Context, token string, m outgoing) (ts string, err error)
 	update(ctx context.Context, token, channel, ts, text string) error
 	remove(ctx context.Context, token, channel, ts string) error
-	find(ctx context.Context, token string, m outgoing, since time.Time) (ts string, err error)
+	find(ctx context.Context, token string, m outgoing, since time.Time, place string) (ts string, err error)
 }
 
 type grant struct {
@@ -103,6 +104,9 @@ func (l *library) post(ctx context.Context, token string, m outgoing) (string, e
 		o = append(o, slackgo.MsgOptionTS(m.thread))
 	}
 	_, ts, err := l.with(token).PostMessageContext(ctx, m.channel, o...)
+	if err == nil && !isTS.MatchString(ts) {
+		return "", &integrations.ProviderError{Service: title, Sentence: "the answer names no message", Again: true, Unsure: true}
+	}
 	return ts, failure(err, true)
 }
 
@@ -116,12 +120,22 @@ func (l *library) remove(ctx context.Context, token, channel, ts string) error {
 	return failure(err, false)
 }
 
-// find looks for a message that was perhaps posted, by the key in its metadata.
-func (l *library) find(ctx context.Context, token string, m outgoing, since time.Time) (string, error) {
-	oldest, cursor := strconv.FormatInt(since.Add(-time.Minute).Unix(), 10), ""
-	for range 20 {
+// pages is how many pages of a channel's history one look-up reads.
+const pages = 20
+
+// find looks for a message that was perhaps posted, by the key in its metadata. A
+// look-up that is interrupted, by a limit for one, goes on from the Place of its
+// error.
+func (l *library) find(ctx context.Context, token string, m outgoing, since time.Time, place string) (string, error) {
+	oldest, here := strconv.FormatInt(since.Add(-time.Minute).Unix(), 10), m.channel+" "+m.thread+" "
+	cursor, _ := strings.CutPrefix(place, here)
+	if !strings.HasPrefix(place, here) {
+		cursor = "" // another channel was chosen meanwhile
+	}
+	for range pages {
 		var ms []slackgo.Message
 		var err error
+		at := cursor
 		if m.thread != "" {
 			ms, _, cursor, err = l.with(token).GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{ChannelID: m.channel, Timestamp: m.thread, Oldest: oldest, Limit: 200, Cursor: cursor, IncludeAllMetadata: true})
 		} else {
@@ -132,7 +146,7 @@ func (l *library) find(ctx context.Context, token string, m outgoing, since time
 			}
 		}
 		if err != nil {
-			return "", failure(err, true)
+			return "", interrupted(failure(err, false), here, at)
 		}
 		for _, o := range ms {
 			if o.Metadata.EventType == metadataType && o.Metadata.EventPayload["key"] == m.key {
@@ -140,10 +154,26 @@ func (l *library) find(ctx context.Context, token string, m outgoing, since time
 			}
 		}
 		if cursor == "" {
-			break
+			return "", nil
 		}
 	}
-	return "", nil
+	p := &integrations.ProviderError{Service: title, Sentence: "it is still being looked up whether a message was posted before", Again: true}
+	return "", interrupted(p, here, cursor)
+}
+
+// interrupted adds to an error where the look-up goes on. A place that Slack does
+// not know any more is forgotten.
+func interrupted(err error, here, cursor string) error {
+	var p *integrations.ProviderError
+	switch {
+	case !errors.As(err, &p):
+		return err
+	case p.Code == "invalid_cursor":
+		p.Again, p.Sentence = true, "the look-up of a message begins anew"
+	case cursor != "":
+		p.Place = here + cursor
+	}
+	return p
 }
 
 const signIn = "the authorisation is no longer valid: authenticate with Slack again"

@@ -23,6 +23,10 @@
 //   - Nothing echoes: messages of this app are told by its app, bot and user IDs, and by the map of messages.
 //   - Outgoing messages carry a key in their metadata, by which one whose answer was lost is found in the channel's history instead of being posted twice.
 //   - What members write is escaped ([Escape]): nobody pings a channel or a person, or makes a link with another name. Slack's markup becomes plain text ([Plain]).
+//   - In a channel that workspaces share (Slack Connect) messages of all of them come in.
+//   - A message without text is shown by what it holds: forwarded messages, attachments, blocks, a line for each file; or by a line that says that there is one.
+//   - An edit is cut to the 4,000 bytes that Slack takes, and says so at its end.
+//   - A look-up that is limited goes on where it was.
 //   - Limits (Retry-After) and outages are waited for; what an admin can mend, such as a channel that the app was not invited to, too. An edit or deletion
 //     in a channel chosen earlier waits for nothing.
 //   - Of whom one message mentions, the names of 50 people at most are asked for.

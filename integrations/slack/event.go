@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"strings"
 
 	"chatadmin.example/sdk/integrations"
 )
@@ -17,6 +16,29 @@ type envelope struct {
 	TeamID    string `json:"team_id"`
 	AppID     string `json:"api_app_id"`
 	Event     *event `json:"event"`
+
+	ContextTeamID  string `json:"context_team_id"`
+	Shared         bool   `json:"is_ext_shared_channel"`
+	Authorizations []*struct {
+		TeamID string `json:"team_id"`
+	} `json:"authorizations"`
+}
+
+// concerns reports whether an event is for a workspace. In a channel that several
+// workspaces share (Slack Connect), team_id may be the workspace of the author.
+// The installation that the event is for stands in authorizations, which names
+// one of them even where several have the app; for the others the ID of the
+// channel decides, which is the same in all of them.
+func (env *envelope) concerns(team, channel string) bool {
+	if env.TeamID == team || env.ContextTeamID == team {
+		return true
+	}
+	for _, a := range env.Authorizations {
+		if a != nil && a.TeamID == team {
+			return true
+		}
+	}
+	return env.Shared && env.Event != nil && channel != "" && env.Event.Channel == channel
 }
 
 type event struct {
@@ -37,11 +59,14 @@ type event struct {
 		AppID string `json:"app_id"`
 	} `json:"bot_profile"`
 	Edited   *struct{} `json:"edited"`
+	Hidden   bool      `json:"hidden"`
 	Message  *event    `json:"message"`
 	Previous *event    `json:"previous_message"`
-	Files    []*struct {
-		Name string `json:"name"`
-	} `json:"files"`
+
+	// What else a message can hold, in many forms.
+	Blocks      json.RawMessage `json:"blocks"`
+	Attachments json.RawMessage `json:"attachments"`
+	Files       json.RawMessage `json:"files"`
 }
 
 // incoming is what is kept of an event until it is brought into the group.
@@ -60,19 +85,32 @@ var (
 	isID = regexp.MustCompile(`^[A-Z0-9]{2,24}$`)
 )
 
-// posts are the subtypes that are messages of people.
-var posts = map[string]bool{"": true, "file_share": true, "me_message": true, "thread_broadcast": true, "bot_message": true}
+// notices are the subtypes by which Slack tells of the channel itself. They are no
+// messages of anybody. See https://docs.slack.dev/reference/events/message.
+var notices = regexp.MustCompile(`^(channel|group)_(join|leave|topic|purpose|name|archive|unarchive|convert_to_private|convert_to_public|posting_permissions)$` +
+	`|^(bot_add|bot_remove|bot_enable|bot_disable|pinned_item|unpinned_item|reminder_add|message_replied|ekm_access_denied)$`)
 
-// decide turns an event into what is to be done in the group: nothing for what is unknown, of another channel, or our own.
-func (a *account) decide(e *event, set *settings) *incoming {
+// Why events are ignored.
+const (
+	ignoredNotice  = "notice of Slack about the channel"
+	ignoredBot     = "message of another app"
+	ignoredPreview = "change without an edit, such as the preview of a link"
+	ignoredUnknown = "event of an unknown form"
+)
+
+// decide turns an event into what is to be done in the group, or tells why it is
+// ignored. What is of another channel or our own is ignored for no reason.
+func (a *account) decide(e *event, set *settings) (in *incoming, ignored string) {
 	if e == nil || e.Type != "message" || e.Channel != set.Channel {
-		return nil
+		return nil, ""
 	}
-	in := &incoming{Channel: e.Channel}
+	in = &incoming{Channel: e.Channel}
 	switch {
-	case posts[e.Subtype]:
-		if a.automatic(e, set) {
-			return nil
+	case notices.MatchString(e.Subtype):
+		return nil, ignoredNotice
+	case e.Subtype == "" || !e.Hidden && e.Subtype != "message_changed" && e.Subtype != "message_deleted":
+		if own, other := a.automatic(e, set); own || other {
+			return nil, why(other, ignoredBot)
 		}
 		in.Op, in.TS, in.User, in.Name, in.Text = integrations.Posted, e.TS, e.User, e.Username, e.text()
 		if e.ThreadTS != e.TS {
@@ -81,48 +119,55 @@ func (a *account) decide(e *event, set *settings) *incoming {
 	case e.Subtype == "message_changed" && e.Message != nil && e.Message.Subtype == "tombstone":
 		in.Op, in.TS = integrations.Deleted, e.Message.TS
 	case e.Subtype == "message_changed" && e.Message != nil && e.Message.Edited != nil: // else a preview was added to a link
-		if a.automatic(e.Message, set) || e.Previous != nil && e.Previous.text() == e.Message.text() {
-			return nil
+		if own, other := a.automatic(e.Message, set); own || other {
+			return nil, why(other, ignoredBot)
+		}
+		if e.Previous != nil && e.Previous.text() == e.Message.text() {
+			return nil, ignoredPreview
 		}
 		in.Op, in.TS, in.Text = integrations.Edited, e.Message.TS, e.Message.text()
 	case e.Subtype == "message_deleted":
-		if e.Previous != nil && a.automatic(e.Previous, set) {
-			return nil
+		if e.Previous != nil {
+			if own, other := a.automatic(e.Previous, set); own || other {
+				return nil, why(other, ignoredBot)
+			}
 		}
 		in.Op, in.TS = integrations.Deleted, e.Deleted
+	case e.Subtype == "message_changed" && e.Message != nil:
+		return nil, ignoredPreview
 	default:
-		return nil
+		return nil, ignoredUnknown
 	}
-	if !isTS.MatchString(in.TS) || in.Thread != "" && !isTS.MatchString(in.Thread) || in.Op == integrations.Posted && in.Text == "" {
-		return nil
+	if !isTS.MatchString(in.TS) || in.Thread != "" && !isTS.MatchString(in.Thread) {
+		return nil, ignoredUnknown
 	}
-	return in
+	if in.Op != integrations.Deleted {
+		in.Text = first(in.Text, unshown)
+	}
+	return in, ""
 }
 
-// automatic reports whether a message comes from a program: from this app always, so that nothing echoes, and from others unless the settings let them in.
-func (a *account) automatic(e *event, set *settings) bool {
+func why(is bool, reason string) string {
+	if is {
+		return reason
+	}
+	return ""
+}
+
+// automatic reports whether a message comes from this app, so that nothing
+// echoes, or from another program that the settings do not let in.
+func (a *account) automatic(e *event, set *settings) (own, other bool) {
 	app := e.AppID
 	if e.BotProfile != nil && app == "" {
 		app = e.BotProfile.AppID
 	}
 	switch {
 	case e.User != "" && e.User == a.BotUser, app != "" && app == a.App, e.BotID != "" && e.BotID == a.Bot:
-		return true
+		return true, false
 	case e.BotID != "" || app != "" || e.Subtype == "bot_message" || e.User == "USLACKBOT":
-		return !set.Bots
+		return false, !set.Bots
 	}
-	return e.User == ""
-}
-
-// text is the text of a message, with the names of its files.
-func (e *event) text() string {
-	text := e.Text
-	for _, f := range e.Files {
-		if f != nil && f.Name != "" {
-			text = strings.TrimPrefix(text+"\n[file: "+Escape(f.Name)+"]", "\n")
-		}
-	}
-	return text
+	return false, e.User == ""
 }
 
 // at is the time in the order of which events go. In both forms a new message has the same.
@@ -140,10 +185,16 @@ func legacy(form url.Values) (e *event, token, team string) {
 	return e, form.Get("token"), form.Get("team_id")
 }
 
-func (in *incoming) event(eventTS string) ([]integrations.Event, error) {
+// accept adds what is to be kept of an event, or why it is ignored.
+func (a *account) accept(acc *integrations.Accepted, e *event, set *settings, eventTS string) error {
+	in, ignored := a.decide(e, set)
+	if ignored != "" {
+		acc.Ignored = append(acc.Ignored, ignored)
+	}
 	if in == nil {
-		return nil, nil
+		return nil
 	}
 	data, err := json.Marshal(in)
-	return []integrations.Event{{Key: in.key(eventTS), Data: data}}, err
+	acc.Events = append(acc.Events, integrations.Event{Key: in.key(eventTS), Data: data})
+	return err
 }

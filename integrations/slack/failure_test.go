@@ -118,10 +118,10 @@ func TestDocumentedAnswers(t *testing.T) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	})})
 	require.NoError(t, err)
-	next, err := svc.Connect(t.Context(), nil, integrations.Step{State: "s", Redirect: "https://chat.example/callback/slack"})
+	next, err := svc.Connect(t.Context(), nil, integrations.Step{State: integrations.Hide("s"), Redirect: "https://chat.example/callback/slack"})
 	require.NoError(t, err)
 	require.Equal(t, "https://slack.com/oauth/v2/authorize?client_id=1.2&redirect_uri=https%3A%2F%2Fchat.example%2Fcallback%2Fslack&scope=channels%3Ahistory%2Cchannels%3Aread%2Cgroups%3Ahistory%2Cgroups%3Aread%2Cchat%3Awrite%2Cchat%3Awrite.customize%2Cusers%3Aread&state=s", next.URL.Reveal())
-	next, err = svc.Connect(t.Context(), nil, integrations.Step{Code: "c"})
+	next, err = svc.Connect(t.Context(), nil, integrations.Step{Code: integrations.Hide("c")})
 	require.NoError(t, err)
 	require.Equal(t, "xoxb-REDACTED-example", next.Grant.Token.Reveal())
 	require.Equal(t, []string{"T0EXAMPLE", "Example Team"}, []string{next.Grant.ID, next.Grant.Label})
@@ -131,7 +131,7 @@ func TestDocumentedAnswers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "C0GENERAL:1503435956.000247", sent.ID)
 	answers = map[string]string{"/api/oauth.v2.access": "oauth_v2_access_error.json", "/api/chat.postMessage": "chat_postMessage_error.json"}
-	_, err = svc.Connect(t.Context(), nil, integrations.Step{Code: "c"})
+	_, err = svc.Connect(t.Context(), nil, integrations.Step{Code: integrations.Hide("c")})
 	require.EqualError(t, err, "Slack: this sign-in was already used or has expired: authenticate again (invalid_code)")
 	_, err = svc.Send(t.Context(), c, integrations.Outgoing{Op: integrations.Posted, Key: "k", Text: "x"})
 	require.EqualError(t, err, "Slack: the app is not in the channel: invite it there (/invite) or choose another channel (not_in_channel)")

@@ -5,6 +5,14 @@ import "strings"
 // maxText is what Slack keeps of a message: it cuts longer ones itself, without a sign.
 const maxText = 40000
 
+// maxEdit is what chat.update takes: it refuses more than 4,000 with
+// msg_too_long. Bytes of the escaped text are counted, which is never more than
+// what Slack counts. See https://docs.slack.dev/reference/methods/chat.update.
+const maxEdit = 4000
+
+// longEdit ends an edit that was cut.
+const longEdit = "… [the edited message is too long for Slack: the rest is missing here]"
+
 // Escape makes Slack's markup of plain text: every "&", "<" and ">" is escaped, so that no text of a member becomes a mention, a channel-wide ping or a link with another name. Text
 // beyond 40,000 bytes is cut, with "…". It takes linear time. See https://docs.slack.dev/messaging/formatting-message-text.
 func Escape(text string) string {
@@ -31,14 +39,20 @@ func Escape(text string) string {
 		from = i + 1
 	}
 	b.WriteString(text[from:])
-	if b.Len() <= maxText {
-		return b.String()
+	return shorten(b.String(), maxText, "…")
+}
+
+// shorten cuts markup without references to a number of bytes, behind a whole
+// character or escape, and says so at its end.
+func shorten(markup string, most int, end string) string {
+	if len(markup) <= most {
+		return markup
 	}
-	cut := strings.ToValidUTF8(b.String()[:maxText-len("…")], "")
-	if i := strings.LastIndexByte(cut, '&'); i > len(cut)-len("&amp;") && !strings.Contains(cut[i:], ";") {
+	cut := strings.ToValidUTF8(markup[:most-len(end)], "")
+	if i := strings.LastIndexByte(cut, '&'); i >= 0 && i > len(cut)-len("&amp;") && !strings.Contains(cut[i:], ";") {
 		cut = cut[:i]
 	}
-	return cut + "…"
+	return cut + end
 }
 
 // Names tells what mentions are called: the display name of a user, and the name of a channel; "" where it is not known.

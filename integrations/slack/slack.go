@@ -97,11 +97,11 @@ func (s *Service) Info() integrations.Info {
 
 // Connect implements integrations.Service by Slack's OAuth v2 (https://docs.slack.dev/authentication/installing-with-oauth).
 func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
-	if step.Code == "" {
-		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State}}
+	if step.Code.IsZero() {
+		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State.Reveal()}}
 		return integrations.Next{URL: integrations.Hide(s.pages + "/oauth/v2/authorize?" + q.Encode())}, nil
 	}
-	g, err := s.api.exchange(ctx, s.o.ClientID, s.o.ClientSecret.Reveal(), step.Code, step.Redirect)
+	g, err := s.api.exchange(ctx, s.o.ClientID, s.o.ClientSecret.Reveal(), step.Code.Reveal(), step.Redirect)
 	if err != nil {
 		return integrations.Next{}, err
 	}
@@ -183,14 +183,14 @@ func (s *Service) Accept(c *integrations.Connection, r *integrations.Request) (i
 // events accepts what the Events API has sent.
 func (a *account) events(body []byte, set *settings) (acc integrations.Accepted, err error) {
 	var env envelope
-	if json.Unmarshal(body, &env) != nil {
-		return acc, nil // signed, and of no form that we know
+	if json.Unmarshal(body, &env) != nil { // signed, and of no form that we know
+		return integrations.Accepted{Ignored: []string{ignoredUnknown}}, nil
 	}
 	switch {
 	case env.Type == "url_verification":
 		return integrations.Accepted{Type: "text/plain; charset=utf-8", Body: env.Challenge}, nil
-	case env.Type == "event_callback" && env.Event != nil && env.TeamID == a.Team && (a.App == "" || env.AppID == a.App):
-		acc.Events, err = a.decide(env.Event, set).event(env.Event.EventTS)
+	case env.Type == "event_callback" && env.Event != nil && (a.App == "" || env.AppID == a.App) && env.concerns(a.Team, set.Channel):
+		err = a.accept(&acc, env.Event, set, env.Event.EventTS)
 	}
 	return acc, err
 }
@@ -211,8 +211,7 @@ func (a *account) webhook(form url.Values, set *settings) (acc integrations.Acce
 			return acc, err
 		}
 	}
-	acc.Events, err = a.decide(e, set).event(e.TS)
-	return acc, err
+	return acc, a.accept(&acc, e, set, e.TS)
 }
 
 // Receive implements integrations.Service.
@@ -243,7 +242,9 @@ func (s *Service) Receive(ctx context.Context, c *integrations.Connection, data 
 	if in.User != "" { // the author first: their name is worth most
 		user(in.User)
 	}
-	e.Text = Plain(in.Text, Names{User: user})
+	if e.Text = Plain(in.Text, Names{User: user}); strings.TrimSpace(e.Text) == "" && in.Op != integrations.Deleted {
+		e.Text = unshown
+	}
 	if e.Author = in.Name; in.User != "" {
 		e.Author = first(user(in.User), in.Name, in.User)
 	}
@@ -270,7 +271,7 @@ func (s *Service) user(ctx context.Context, c *integrations.Connection, team, id
 	s.mu.Lock()
 	n, ok := s.names[key]
 	s.mu.Unlock()
-	if ok && c.Now.Before(n.until) {
+	if ok && c.Now.Before(n.until) && !n.until.After(c.Now.Add(nameLife)) {
 		return n.is, nil
 	}
 	is, err := s.api.user(ctx, c.Token.Reveal(), id)
@@ -303,7 +304,7 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	channel, ts, _ := strings.Cut(o.ID, ":")
 	switch o.Op {
 	case integrations.Edited:
-		return integrations.Sent{ID: o.ID}, elsewhere(channel, &set, s.api.update(ctx, token, channel, ts, text))
+		return integrations.Sent{ID: o.ID}, elsewhere(channel, &set, s.api.update(ctx, token, channel, ts, shorten(text, maxEdit, longEdit)))
 	case integrations.Deleted:
 		err := elsewhere(channel, &set, s.api.remove(ctx, token, channel, ts))
 		var p *integrations.ProviderError
@@ -311,6 +312,9 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 			err = nil
 		}
 		return integrations.Sent{ID: o.ID}, err
+	}
+	if o.Op != integrations.Posted {
+		return integrations.Sent{}, fmt.Errorf("operation %q is not known: %w", o.Op, chatadmin.ErrInvalid)
 	}
 	if strings.TrimSpace(o.Text) == "" {
 		return integrations.Sent{}, fmt.Errorf("the message has no text: %w", chatadmin.ErrInvalid)
@@ -320,7 +324,7 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 		m.thread = ts
 	}
 	if o.Tried {
-		switch ts, err := s.api.find(ctx, token, m, o.Queued); {
+		switch ts, err := s.api.find(ctx, token, m, earliest(&o, c.Now), o.Place); {
 		case err != nil:
 			return integrations.Sent{}, err
 		case ts != "":
@@ -329,6 +333,20 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	}
 	ts, err := s.api.post(ctx, token, m)
 	return integrations.Sent{ID: messageID(m.channel, ts)}, err
+}
+
+// earliest is where to begin looking for a message that was perhaps posted. A time
+// ahead of ours was written by a clock that was wrong: then it is as long ago as
+// a message may wait.
+func earliest(o *integrations.Outgoing, now time.Time) time.Time {
+	since := o.Since
+	if since.IsZero() {
+		since = o.Queued
+	}
+	if since.After(now) {
+		since = now.Add(-24 * time.Hour)
+	}
+	return since
 }
 
 // elsewhere makes a failure final if it is about a channel that was chosen earlier: nobody may ever mend that one, and the messages to the one chosen now are not to wait for it.

@@ -14,6 +14,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -55,7 +56,7 @@ func (f *fleet) user(login string) chatadmin.User {
 }
 
 func (f *fleet) register(n int, user chatadmin.ID, key string) (devices.Registered, error) {
-	return f.r[n].Register(f.t.Context(), f.s[n].Admin().AsHost(f.domain), user, devices.Registration{Key: key, Type: devices.IOS, Push: "p"})
+	return f.r[n].Register(f.t.Context(), f.s[n].Admin().AsHost(f.domain), user, devices.Registration{Key: key, Type: devices.IOS, Push: secret.Hide("p")})
 }
 
 func (f *fleet) events(kind string) []chatadmin.AuditEvent {

@@ -110,9 +110,12 @@ func seeded(t *testing.T, s chatadmin.Store) {
 	rs, err := s.Records(t.Context(), []chatadmin.Key{{Kind: "job", Domain: "acme", ID: "j"}})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.Record{{Key: chatadmin.Key{Kind: "job", Domain: "acme", ID: "j"}, Owner: "ann", Rev: 7, Data: []byte("{}")}}, rs)
-	es, _, err := s.ListEvents(t.Context(), chatadmin.EventQuery{Domain: "acme"}, p)
-	require.NoError(t, err)
-	require.Equal(t, []chatadmin.Event{{ID: "e", Domain: "acme", Rev: 8, Actor: "ann", Kind: "user.create", At: ms(2), Data: []byte("{}")}}, es)
+	for _, q := range []chatadmin.EventQuery{{}, {Target: "ann"}, {Targets: []chatadmin.ID{"d", "none"}}} {
+		q.Domain = "acme"
+		es, _, err := s.ListEvents(t.Context(), q, p)
+		require.NoError(t, err)
+		require.Equal(t, []chatadmin.Event{{ID: "e", Domain: "acme", Rev: 8, Actor: "ann", Kind: "user.create", At: ms(2), Targets: []chatadmin.ID{"ann", "d"}, Data: []byte("{}")}}, es)
+	}
 	n, err := s.CountContent(t.Context(), chatadmin.ContentQuery{Domain: "acme", Containers: []chatadmin.ID{"all"}})
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.ContentCount{Messages: 1}, n)
@@ -146,7 +149,12 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 				db.seed(t, pool, latest(t))
 			}
 			seeded(t, s)
-			_, err = chatadmin.New(s, nil).AsHost("acme").CreateUser(t.Context(), chatadmin.NewUser{Login: "bob", NoInvitation: true})
+			admin := chatadmin.New(s, nil)
+			set, err := chatadmin.NewSettings(chatadmin.ESChat)
+			require.NoError(t, err)
+			set.Login = chatadmin.LoginPolicy{MaxLength: 100}
+			require.NoError(t, admin.RepairSettings(t.Context(), "acme", set), "those of the rows are none")
+			_, err = admin.AsHost("acme").CreateUser(t.Context(), chatadmin.NewUser{Login: "bob", NoInvitation: true})
 			require.NoError(t, err)
 		}
 	})

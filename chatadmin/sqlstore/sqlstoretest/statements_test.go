@@ -140,7 +140,7 @@ func TestStatementsOfBatches(t *testing.T) {
 		imported := func(from, n int, title string) []statement {
 			f := file(from, n, title)
 			return w.during(func() {
-				r, err := csvimport.Run(t.Context(), s, f, csvimport.UpdateExisting, nil)
+				r, err := importFile(t.Context(), s, f, csvimport.UpdateExisting, nil)
 				require.NoError(t, err)
 				require.EqualValues(t, n, r.Counts.Created+r.Counts.Updated)
 			})
@@ -169,8 +169,8 @@ func TestStatementsOfBatches(t *testing.T) {
 		deleted := w.during(content(few))
 		sameForAnySize(t, db, "deleting content", deleted, w.during(content(many)), 0)
 
-		marked := func() []statement {
-			g, err := s.CreateGroup(t.Context(), "Default")
+		marked := func(name string) []statement {
+			g, err := s.CreateGroup(t.Context(), name)
 			require.NoError(t, err)
 			p, err := s.PlanDefaultGroup(t.Context(), g.ID)
 			require.NoError(t, err)
@@ -182,9 +182,9 @@ func TestStatementsOfBatches(t *testing.T) {
 				require.NoError(t, err)
 			})
 		}
-		before := marked()
+		before := marked("Default")
 		imported(3000, 50, "a")
-		sameForAnySize(t, db, "marking a default group", before, marked(), 0)
+		sameForAnySize(t, db, "marking a default group", before, marked("Default too"), 0)
 	})
 }
 
@@ -203,7 +203,7 @@ func TestAnalysed(t *testing.T) {
 		defer func() { _ = file.Close() }()
 		var analysed []string
 		for _, s := range w.during(func() {
-			_, err = csvimport.Run(t.Context(), c.scope(c.store, 0), file, csvimport.SkipExisting, nil)
+			_, err = importFile(t.Context(), c.scope(c.store, 0), file, csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 		}) {
 			if strings.HasPrefix(s.text, "ANALYZE") {

@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -53,7 +54,7 @@ func newHouse(t *testing.T, db database, p twofa.Policy) *house {
 // process opens the database anew, as a program that starts does.
 func (h *house) process(db database, o *twofa.Options) (*chatadmin.Admin, *twofa.Service) {
 	h.t.Helper()
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: bytes.Repeat([]byte{1}, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(h.t, err)
 	admin := chatadmin.New(db.open(h.t), &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail})
 	return admin, twofa.New(admin, ring, o)
@@ -61,7 +62,7 @@ func (h *house) process(db database, o *twofa.Options) (*chatadmin.Admin, *twofa
 
 func (h *house) ask(f *twofa.Service, trust string) signin.Asked {
 	h.t.Helper()
-	asked, err := f.Ask(h.t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web, Trust: trust})
+	asked, err := f.Ask(h.t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(trust)})
 	require.NoError(h.t, err)
 	return asked
 }
@@ -101,13 +102,13 @@ func TestTwoFactorRaces(t *testing.T) {
 		var winner atomic.Value
 		h.race(func(n int, f *twofa.Service) {
 			c := cs[n%10]
-			if a, err := h.answer(f, c.ID, h.code(c.Enrolment.Secret)); err == nil && a.Right {
+			if a, err := h.answer(f, c.ID, h.code(c.Enrolment.Secret.Reveal())); err == nil && a.Right {
 				right.Add(1)
-				winner.Store(c.Enrolment.Secret)
+				winner.Store(c.Enrolment.Secret.Reveal())
 			}
 		})
 		require.EqualValues(t, 1, right.Load(), "one authenticator")
-		secret := winner.Load().(string)
+		seed := winner.Load().(string)
 
 		h.clock.Advance(time.Minute)
 		for i := range cs {
@@ -116,12 +117,12 @@ func TestTwoFactorRaces(t *testing.T) {
 			cs[i] = c
 		}
 		right.Store(0)
-		code := h.code(secret)
+		code := h.code(seed)
 		var token atomic.Value
 		h.race(func(n int, f *twofa.Service) {
 			if a, err := h.answer(f, cs[n%10].ID, code); err == nil && a.Right {
 				right.Add(1)
-				token.Store(a.Trust)
+				token.Store(a.Trust.Reveal())
 			}
 		})
 		require.EqualValues(t, 1, right.Load(), "one code")
@@ -130,7 +131,7 @@ func TestTwoFactorRaces(t *testing.T) {
 		var next atomic.Value
 		old := token.Load().(string)
 		h.race(func(_ int, f *twofa.Service) {
-			asked, err := f.Ask(t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web, Trust: old})
+			asked, err := f.Ask(t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(old)})
 			if err != nil {
 				t.Error(err)
 				return
@@ -138,9 +139,9 @@ func TestTwoFactorRaces(t *testing.T) {
 			if asked.Challenge == nil {
 				passed.Add(1)
 			}
-			if asked.Trust != "" {
+			if !asked.Trust.IsZero() {
 				rotated.Add(1)
-				next.Store(asked.Trust)
+				next.Store(asked.Trust.Reveal())
 			}
 		})
 		require.EqualValues(t, 1, rotated.Load())
@@ -149,14 +150,14 @@ func TestTwoFactorRaces(t *testing.T) {
 		// A restart, over the same database: what was used stays used, what is remembered stays so.
 		_, restarted := h.process(db, nil)
 		h.clock.Advance(2 * time.Hour)
-		require.NotEmpty(t, h.ask(restarted, next.Load().(string)).Trust)
-		code = h.code(secret)
+		require.NotEmpty(t, h.ask(restarted, next.Load().(string)).Trust.Reveal())
+		code = h.code(seed)
 		a, err := h.answer(h.both[0], h.ask(h.both[1], "").Challenge.ID, code)
 		require.NoError(t, err)
 		require.True(t, a.Right)
 		for _, back := range []time.Duration{0, 30 * time.Second, time.Hour} { // a clock that is set back reopens nothing
 			h.clock.Advance(-back)
-			for _, used := range []string{code, h.code(secret)} {
+			for _, used := range []string{code, h.code(seed)} {
 				a, err = h.answer(restarted, h.ask(restarted, "").Challenge.ID, used)
 				require.NoError(t, err)
 				require.False(t, a.Right)
@@ -243,7 +244,7 @@ func TestAddressChangesWhileAsking(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, a.Right)
 			}
-			ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: bytes.Repeat([]byte{1}, keyring.KeySize)})
+			ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 			require.NoError(t, err)
 			before, to := len(h.mail.Mails()), "new@acme.example"
 			s := &beforeWrite{Store: db.open(t), do: func() {

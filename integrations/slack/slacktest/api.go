@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/slack"
@@ -51,6 +52,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.Fault != nil {
 		f = s.Fault(method)
 	}
+	if f == (Fault{}) && r.ParseForm() == nil {
+		f.RetryAfter = s.limited(method, r.PostForm.Get("channel"))
+		if f.RetryAfter > 0 {
+			f.Status = http.StatusTooManyRequests
+		}
+	}
 	var a answer
 	switch {
 	case f.Status != 0:
@@ -71,6 +78,29 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_ = json.NewEncoder(w).Encode(a)
+}
+
+// limited is how many seconds a request has to wait.
+func (s *Server) limited(method, channel string) int {
+	every, key := time.Duration(0), ""
+	switch method {
+	case "chat.postMessage":
+		every, key = s.PostEvery, channel
+	case "conversations.history", "conversations.replies":
+		every, key = s.HistoryEvery, "history"
+	}
+	if every == 0 {
+		return 0
+	}
+	last, used := s.limits[key]
+	if wait := last.Add(every).Sub(s.Now()); used && wait > 0 {
+		return int((wait + time.Second - 1) / time.Second)
+	}
+	if s.limits == nil {
+		s.limits = map[string]time.Time{}
+	}
+	s.limits[key] = s.Now()
+	return 0
 }
 
 func (s *Server) authorisePage(w http.ResponseWriter, r *http.Request) {
@@ -193,6 +223,10 @@ func (s *Server) post(form url.Values) answer {
 		m.Metadata = json.RawMessage(md)
 	}
 	s.add(m)
+	if s.NoTS > 0 {
+		s.NoTS--
+		return answer{"ok": true}
+	}
 	return answer{"ok": true, "channel": m.Channel, "ts": m.TS, "message": m.json()}
 }
 
@@ -216,6 +250,9 @@ func (s *Server) old(method string, form url.Values) answer {
 		if !m.Bot {
 			return fail("cant_update_message")
 		}
+		if len(form.Get("text")) > 4000 {
+			return fail("msg_too_long")
+		}
 		s.edit(m, form.Get("text"))
 		return answer{"ok": true, "channel": m.Channel, "ts": m.TS, "text": m.Text}
 	default:
@@ -233,6 +270,9 @@ func (s *Server) old(method string, form url.Values) answer {
 func (s *Server) history(form url.Values, thread string) answer {
 	oldest, _ := strconv.ParseFloat(form.Get("oldest"), 64)
 	limit, _ := strconv.Atoi(form.Get("limit"))
+	if s.HistoryLimit > 0 {
+		limit = min(limit, s.HistoryLimit)
+	}
 	from, _ := strconv.Atoi(form.Get("cursor"))
 	var all []answer
 	for _, m := range slices.Backward(s.messages) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -41,6 +42,7 @@ type Message struct {
 	Deleted             bool
 	Edits               int
 	Metadata            json.RawMessage
+	More                map[string]any // further fields
 }
 
 // Fault is what goes wrong with one request. The zero Fault is none.
@@ -58,6 +60,17 @@ type Server struct {
 	Now func() time.Time
 	// Fault decides, request by request, what goes wrong with a method such as "chat.postMessage". It is called under the server's lock.
 	Fault func(method string) Fault
+	// PostEvery is how far apart two messages of the app to a channel must lie, as
+	// at Slack; what comes earlier is answered with 429. 0: no limit.
+	PostEvery time.Duration
+	// HistoryEvery is the same for conversations.history and
+	// conversations.replies, for the whole workspace.
+	HistoryEvery time.Duration
+	// HistoryLimit is the most that a page of them holds; 0: as many as are asked
+	// for.
+	HistoryLimit int
+	// NoTS is how many answers of chat.postMessage lack the timestamp.
+	NoTS int
 
 	web *httptest.Server
 	hc  *http.Client
@@ -73,6 +86,7 @@ type Server struct {
 	queue    []delivery
 	calls    map[string]int
 	events   int
+	limits   map[string]time.Time // by what is limited: when it was used last
 }
 
 type channel struct {
@@ -134,6 +148,14 @@ func (s *Server) Webhook(address, channel, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = append(s.subs, subscription{address, token, channel})
+}
+
+// SayAs posts a message of a person with further fields, such as files,
+// attachments or blocks, in the form of the Events API, and returns its timestamp.
+func (s *Server) SayAs(channel, user, text string, more map[string]any) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.add(&Message{Channel: channel, User: user, Text: text, More: more}).TS
 }
 
 // Say posts a message of a person, in a thread unless thread is "", and returns its timestamp.
@@ -298,6 +320,7 @@ func (m *Message) json() map[string]any {
 		v["bot_id"], v["app_id"], v["username"] = Bot, App, m.Username
 		v["bot_profile"] = map[string]any{"id": Bot, "app_id": App, "team_id": Team}
 	}
+	maps.Copy(v, m.More)
 	if m.Metadata != nil {
 		v["metadata"] = m.Metadata
 	}

@@ -1,0 +1,169 @@
+package chatadmin_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// Where nothing is given, an error says what is missing: nothing panics, and
+// nothing is changed.
+func TestNothingGiven(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	g := w.group("G")
+	writes := func(x chatadmin.UserWrite) error {
+		op := chatadmin.Op{Kind: "host.write", Fence: chatadmin.Exclusive}
+		return w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
+			return work.WriteUsers(ctx, "host.write", []chatadmin.UserWrite{x})
+		})
+	}
+	set := collectSettings(t, w)
+	nobody, wrong := set.Prepare(chatadmin.User{Login: "new@acme.example"})
+	require.Empty(t, wrong)
+	before := len(w.events(""))
+	for name, call := range map[string]func() error{
+		"ApplyDefaultGroup": func() error { return second(w.s.ApplyDefaultGroup(ctx, nil, nil)) },
+		"ApplyDefaultGroup, zero": func() error {
+			return second(w.s.ApplyDefaultGroup(ctx, &chatadmin.Plan{}, nil))
+		},
+		"ApplyDeleteGroup":       func() error { return second(w.s.ApplyDeleteGroup(ctx, nil, nil)) },
+		"ApplyDeleteGroup, zero": func() error { return second(w.s.ApplyDeleteGroup(ctx, &chatadmin.Plan{Subject: g.ID}, nil)) },
+		"ChangeSettings":         func() error { return second(w.s.ChangeSettings(ctx, nil)) },
+		"SetPolicy":              func() error { return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "acme", nil) },
+		"SetPolicy, name": func() error {
+			return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "", func(*chatadmin.Work, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+				return []byte("1"), nil, nil
+			})
+		},
+		"Change":            func() error { return w.s.Change(ctx, chatadmin.Op{}, nil) },
+		"Keep":              func() error { return w.admin.Keep(ctx, w.domain, nil) },
+		"AcceptInvitation":  func() error { return second(w.admin.AcceptInvitation(ctx, "", nil)) },
+		"DeliverEvents":     func() error { return w.admin.DeliverEvents(ctx, nil) },
+		"NewToken":          func() error { return second(w.admin.NewToken("", "")) },
+		"WriteUsers, no ID": func() error { return writes(chatadmin.UserWrite{Now: nobody}) },
+		"WriteUsers, another": func() error {
+			return writes(chatadmin.UserWrite{Was: w.boss, Now: nobody.As("somebody-else", "")})
+		},
+		"Set, settings": func() error { return wrongOf(new(chatadmin.PreparedUser).Set(nil, &w.boss)) },
+		"Set, user":     func() error { return wrongOf(new(chatadmin.PreparedUser).Set(&set, nil)) },
+		"CreateDomain": func() error {
+			_, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{})
+			return err
+		},
+		"CreateUser":         func() error { return second(w.s.CreateUser(ctx, chatadmin.NewUser{})) },
+		"CreateGroup":        func() error { return second(w.s.CreateGroup(ctx, "")) },
+		"SetRole":            func() error { return second(w.s.SetRole(ctx, chatadmin.Role{})) },
+		"AddHold":            func() error { return second(w.s.AddHold(ctx, chatadmin.Hold{})) },
+		"AddMembers":         func() error { return second(w.s.AddMembers(ctx, g.ID)) },
+		"DeactivateUsers":    func() error { return second(w.s.DeactivateUsers(ctx)) },
+		"no store":           func() error { _, _, err := chatadmin.New(nil, nil).AsHost("d").View(ctx, ""); return err },
+		"no store, changing": func() error { return second(chatadmin.New(nil, nil).AsHost("d").CreateGroup(ctx, "G")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NotPanics(t, func() { require.ErrorIs(t, call(), chatadmin.ErrInvalid) })
+		})
+	}
+	for name, call := range map[string]func() error{
+		"EditUser":         func() error { return second(w.s.EditUser(ctx, "", chatadmin.UserEdit{})) },
+		"ResendInvitation": func() error { return w.s.ResendInvitation(ctx, "") },
+		"AddMembers":       func() error { return second(w.s.AddMembers(ctx, "", w.boss.ID)) },
+		"AddMembers, user": func() error { return second(w.s.AddMembers(ctx, g.ID, "")) },
+		"RenameGroup":      func() error { return second(w.s.RenameGroup(ctx, "", "New")) },
+		"PlanDefaultGroup": func() error { return second(w.s.PlanDefaultGroup(ctx, "")) },
+		"ReleaseHold":      func() error { return second(w.s.ReleaseHold(ctx, "")) },
+		"Run":              func() error { _, _, err := w.s.Run(ctx, ""); return err },
+		"DeleteRole":       func() error { return w.s.DeleteRole(ctx, "") },
+		"User":             func() error { return second(w.s.User(ctx, "")) },
+		"Group":            func() error { return second(w.s.Group(ctx, "")) },
+		"no domain":        func() error { return second(w.admin.AsHost("").CreateGroup(ctx, "G")) },
+	} {
+		require.ErrorIs(t, call(), chatadmin.ErrNotFound, name)
+	}
+	require.Len(t, w.events(""), before)
+	// A function that is nil among those of the options takes no part.
+	none := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, OnUserChange: []chatadmin.UserChangeFunc{nil}})
+	none.Extend(chatadmin.Extension{})
+	_, err := none.AsHost(w.domain).CreateUser(ctx, chatadmin.NewUser{Login: "last@acme.example"})
+	require.NoError(t, err)
+}
+
+func wrongOf(wrong []*chatadmin.FieldError) error { return &chatadmin.FieldErrors{Fields: wrong} }
+
+// What a plan says has been outside: nothing of it is believed.
+func TestDefaultGroupPlanIsInput(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.users(3)
+	g, other := w.group("G"), w.group("Other")
+	for name, change := range map[string]func(*chatadmin.Plan){
+		"kind":          func(p *chatadmin.Plan) { p.Kind = chatadmin.KindGroupDelete },
+		"unknown kind":  func(p *chatadmin.Plan) { p.Kind = "xx" },
+		"actor":         func(p *chatadmin.Plan) { p.Actor = chatadmin.HostActor },
+		"no actor":      func(p *chatadmin.Plan) { p.Actor = "" },
+		"domain":        func(p *chatadmin.Plan) { p.Domain = "another" },
+		"no group":      func(p *chatadmin.Plan) { p.Subject = "" },
+		"no counts":     func(p *chatadmin.Plan) { p.Counts = nil },
+		"below zero":    func(p *chatadmin.Plan) { p.Counts["added"] = -1 },
+		"other counts":  func(p *chatadmin.Plan) { p.Counts = map[string]int64{"members": 1, "files": 1} },
+		"further count": func(p *chatadmin.Plan) { p.Counts["files"] = 1 },
+		"another group": func(p *chatadmin.Plan) { p.Subject = other.ID },
+		"another state": func(p *chatadmin.Plan) { p.Basis += "0" },
+		"no state":      func(p *chatadmin.Plan) { p.Basis = "" },
+	} {
+		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+		require.NoError(t, err)
+		text, err := json.Marshal(p)
+		require.NoError(t, err)
+		var back chatadmin.Plan
+		require.NoError(t, json.Unmarshal(text, &back))
+		change(&back)
+		_, err = w.s.ApplyDefaultGroup(ctx, &back, nil)
+		require.Error(t, err, name)
+	}
+	for _, id := range []chatadmin.ID{g.ID, other.ID} {
+		group, err := w.s.Group(ctx, id)
+		require.NoError(t, err)
+		require.False(t, group.Default)
+		require.Equal(t, sorted(w.boss.ID), w.members(id))
+	}
+}
+
+// A run whose record does not say which group it fills does not end as if it
+// were done.
+func TestDamagedDefaultGroupRun(t *testing.T) {
+	for _, damage := range []string{`{}`, `null`, `{"group":""}`, `[]`, `"x"`, `{"group":7}`} {
+		w := newWorld(t, chatadmin.OfficeChat)
+		w.users(3)
+		g := w.group("G")
+		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+		require.NoError(t, err)
+		c, cancel := context.WithCancel(ctx)
+		cut := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now})
+		job, err := cut.As(w.domain, w.boss.ID).ApplyDefaultGroup(c, p, nil)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			rs, err := tx.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(job.ID)}})
+			if err != nil {
+				return err
+			}
+			var run map[string]json.RawMessage
+			if err := json.Unmarshal(rs[0].Data, &run); err != nil {
+				return err
+			}
+			run["data"] = []byte(damage)
+			row := rs[0]
+			row.Rev++
+			if row.Data, err = json.Marshal(run); err != nil {
+				return err
+			}
+			_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rs[0].Rev}})
+			return err
+		}))
+		done, err := w.s.ResumeDefaultGroup(ctx, job.ID, nil)
+		require.Error(t, err, damage)
+		require.NotEqual(t, chatadmin.RunDone, done.State)
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+func (c *cli) invitationsCommands() *cobra.Command {
+	return c.group("invitations", "The invitations of users who have not come in yet",
+		c.command("list", "List pending users with the state of their invitations", c.listInvitations),
+		c.command("resend LOGIN…", "Send a new activation link to each; the old ones are dead", c.resend),
+		c.command("send", "Send the mails that are queued",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				c.unsent()
+				n, err := c.sendMail(ctx, s)
+				if err != nil {
+					return err
+				}
+				return c.tell(map[string]any{"sent": n}, count(n, "mail", "mails")+" sent")
+			}))
+}
+
+func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+	type invitation struct {
+		Login   string                    `json:"login"`
+		Email   string                    `json:"email"`
+		State   chatadmin.InvitationState `json:"state"`
+		Expires time.Time                 `json:"expires,omitzero"`
+	}
+	list := []invitation{}
+	for u, err := range s.Users(ctx, chatadmin.UserQuery{Statuses: []chatadmin.Status{chatadmin.Pending}}) {
+		if err != nil {
+			return err
+		}
+		v := invitation{Login: u.Login, Email: u.Email, State: "none"}
+		switch inv, err := s.Invitation(ctx, u.ID); {
+		case err == nil:
+			v.State, v.Expires = inv.State, inv.Expires
+		case !errors.Is(err, chatadmin.ErrNotFound):
+			return err
+		}
+		list = append(list, v)
+	}
+	return c.say(map[string]any{"invitations": list}, func(w *tabwriter.Writer) {
+		row(w, "LOGIN", "E-MAIL", "STATE", "EXPIRES")
+		for _, v := range list {
+			expires := ""
+			if !v.Expires.IsZero() {
+				expires = v.Expires.Format(time.RFC3339)
+			}
+			row(w, v.Login, v.Email, v.State, expires)
+		}
+	})
+}
+
+// resend sends new activation links, and says which of them are on their way.
+func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+	ids, err := c.ids(ctx, s, logins)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.ResendInvitation(ctx, id); err != nil {
+			return err
+		}
+	}
+	c.unsent()
+	if _, err := c.sendMail(ctx, s); err != nil {
+		return err
+	}
+	sent := 0
+	for _, id := range ids {
+		inv, err := c.admin.AsHost(s.Domain()).Invitation(ctx, id)
+		if err != nil {
+			return err
+		}
+		if inv.State == chatadmin.InvitationSent {
+			sent++
+		}
+	}
+	switch {
+	case len(ids) == 1 && sent == 1:
+		return c.done("a new link is on its way to " + logins[0])
+	case len(ids) == 1:
+		return c.done("a new link for " + logins[0] + " is queued; no mail has left yet")
+	}
+	waiting := len(ids) - sent
+	return c.done(count(sent, "new link is", "new links are") + " on the way, " + count(waiting, "is", "are") + " queued")
+}

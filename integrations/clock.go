@@ -1,0 +1,169 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// rectifyEvery is how often Deliver looks for times from a clock that was ahead in
+// another process.
+const rectifyEvery = time.Hour
+
+// rewound reports whether times that are stored may come from a clock that was
+// ahead: in the first Deliver of a process, whenever the clock was set back, and
+// every hour.
+func (x *Integrations) rewound(now time.Time) bool {
+	x.clock.Lock()
+	defer x.clock.Unlock()
+	was := x.seen
+	x.seen = now
+	if !was.IsZero() && !was.After(now.Add(drift)) && now.Sub(x.rectified) < rectifyEvery {
+		return false
+	}
+	x.rectified = now
+	return true
+}
+
+// saw is the time by which something is stored.
+func (x *Integrations) saw() time.Time {
+	now := x.admin.Now()
+	x.clock.Lock()
+	defer x.clock.Unlock()
+	if !x.seen.IsZero() && now.After(x.seen) {
+		x.seen = now
+	}
+	return now
+}
+
+// rectify finds what was put off by a clock that was ahead, and puts it right.
+// Without it a queue would stand still until that time comes.
+func (x *Integrations) rectify(ctx context.Context) error {
+	if !x.rewound(x.admin.Now()) {
+		return nil
+	}
+	var failed problems
+	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead} {
+		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ctx.Err() == nil; {
+			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
+			failed.add(err)
+			failed.add(x.rectifyPage(ctx, rs))
+			if p.After = next; err != nil || next == "" {
+				break
+			}
+		}
+	}
+	failed.add(ctx.Err())
+	if len(failed) > 0 {
+		x.clock.Lock()
+		x.seen = time.Time{} // again with the next Deliver
+		x.clock.Unlock()
+	}
+	return failed.join()
+}
+
+func (x *Integrations) rectifyPage(ctx context.Context, rs []chatadmin.Record) error {
+	now := x.admin.Now()
+	var failed problems
+	byDomain := map[chatadmin.ID][]chatadmin.Record{}
+	for _, r := range rs {
+		if _, wrong := rectified(r, now); wrong {
+			byDomain[r.Domain] = append(byDomain[r.Domain], r)
+		}
+	}
+	for domain, listed := range byDomain {
+		failed.add(x.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+			rs, err := again(ctx, w, listed)
+			if err != nil {
+				return err
+			}
+			var changes []chatadmin.Change[chatadmin.Record]
+			for _, r := range rs {
+				fixed, wrong := rectified(r, w.Now())
+				if !wrong {
+					continue
+				}
+				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: fixed, Was: r.Rev, Delete: r.Kind == kindLine})
+				if r.Kind == kindLine {
+					kind, rest, _ := strings.Cut(r.ID, "/")
+					first, err := x.waiting(ctx, w, domain, kind, ofItem(chatadmin.Record{Key: chatadmin.Key{ID: rest}}), 1)
+					if err != nil {
+						return err
+					}
+					changes = append(changes, wake(first, w.Now())...)
+				}
+			}
+			_, err = changeRecords(ctx, w, changes)
+			return err
+		}))
+	}
+	return failed.join()
+}
+
+// rectified is a record whose times lie no further ahead than its kind allows,
+// and whether that changes anything. A line that was paused by a clock ahead
+// says nothing any more, and is deleted.
+func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
+	ahead := func(t time.Time, most time.Duration) bool { return t.After(now.Add(most + drift)) }
+	to := func(due time.Duration) (chatadmin.Record, bool) {
+		r.Due = now.Add(due)
+		return r, true
+	}
+	switch r.Kind {
+	case kindLine:
+		l, err := decodeLine(r)
+		return r, err == nil && !l.held(now) && now.Before(l.Paused) && l.pausedUntil(now).IsZero()
+	case kindIn, kindOut:
+		if isDone(r) {
+			if ahead(r.Due, seenFor) {
+				return to(seenFor)
+			}
+			return r, false
+		}
+		if ahead(queued(r), 0) {
+			data, err := requeued(r.Data, now)
+			if err != nil {
+				return r, false
+			}
+			r.Data = data
+			return to(0)
+		}
+		if ahead(r.Due, giveUp) {
+			return to(0)
+		}
+	case kindRelease:
+		var d releaseData
+		if decode(r, &d, &d.Version) != nil || !ahead(d.At, 0) && !ahead(r.Due, giveUp) {
+			return r, false
+		}
+		if ahead(d.At, 0) {
+			d.At = now
+		}
+		data, err := json.Marshal(d)
+		if err != nil {
+			return r, false
+		}
+		r.Data = data
+		return to(0)
+	case kindNotice:
+		if ahead(r.Due, leaseLife) {
+			return to(0)
+		}
+	case kindState:
+		if ahead(r.Due, stateLife) {
+			return to(0) // it is not believed any more, and is forgotten
+		}
+	case kindStep:
+		if ahead(r.Due, keepFor) {
+			return to(0)
+		}
+	case kindDead:
+		if ahead(r.Due, deadFor) {
+			return to(deadFor)
+		}
+	}
+	return r, false
+}
