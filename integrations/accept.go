@@ -24,12 +24,11 @@ var (
 
 // inData is an event from a provider.
 type inData struct {
-	Version int             `json:"v"`
-	Done    bool            `json:"done,omitempty"`
-	At      time.Time       `json:"at,omitzero"`
-	From    time.Time       `json:"from,omitzero"`  // not to be handed on before
-	First   time.Time       `json:"first,omitzero"` // when it came in, where it was given up in between
-	Data    json.RawMessage `json:"data,omitempty"`
+	Done  bool            `json:"done,omitempty"`
+	At    time.Time       `json:"at,omitzero"`
+	From  time.Time       `json:"from,omitzero"`  // not to be handed on before
+	First time.Time       `json:"first,omitzero"` // when it came in, where it was given up in between
+	Data  json.RawMessage `json:"data,omitempty"`
 }
 
 func inKey(domain chatadmin.ID, of Of, event string) chatadmin.Key {
@@ -128,12 +127,12 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
 	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
-		d.Version = version
-		data, err := json.Marshal(d)
-		if err == nil && (key == "" || len(key) > 100 || len(data) > mostBody+1024) {
+		r, err := row(&inRecords, inKey(c.Domain, c.of(), key), owner, &d)
+		if err == nil && (key == "" || len(key) > 100 || len(r.Data) > mostBody+1024) {
 			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
 		}
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: inKey(c.Domain, c.of(), key), Owner: owner, Due: due, Data: data}})
+		r.Due = due
+		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r})
 		return err
 	}
 	covers = map[string]bool{}
@@ -183,6 +182,7 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 
 // done is the record of an event that is remembered against repetition only. It has no owner, so that a list of what waits for the owner does not go through it.
 func done(r chatadmin.Record, now time.Time) chatadmin.Record {
-	r.Data, r.Due, r.Owner = fmt.Appendf(nil, `{"v":%d,"done":true}`, version), now.Add(seenFor), ""
+	r.Data, _ = inRecords.Encode(&inData{Done: true}) // cannot fail
+	r.Due, r.Owner = now.Add(seenFor), ""
 	return r
 }

@@ -2,7 +2,6 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -135,14 +134,14 @@ func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
 			return to(0)
 		}
 	case kindRelease:
-		var d releaseData
-		if decode(r, &d, &d.Version) != nil || !ahead(d.At, 0) && !ahead(r.Due, giveUp) {
+		d, err := releaseRecords.Decode(r)
+		if err != nil || !ahead(d.At, 0) && !ahead(r.Due, giveUp) {
 			return r, false
 		}
 		if ahead(d.At, 0) {
 			d.At = now
 		}
-		data, err := json.Marshal(d)
+		data, err := releaseRecords.Encode(&d)
 		if err != nil {
 			return r, false
 		}

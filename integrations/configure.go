@@ -107,7 +107,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 
 // fresh is a draft without settings.
 func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatadmin.Rev) (*Connection, error) {
-	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}, rev: was}
+	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{State: draft}, rev: was}
 	if name := svc.Info().Hook; name != "" {
 		if _, err := c.AddHook(name); err != nil {
 			return nil, err
@@ -285,7 +285,7 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 			if name := svc.Info().Hook; err == nil && c.Token.IsZero() && (name == "" || c.Hooks[name] != nil) {
 				continue
 			}
-			if errors.Is(err, errDamaged) { // this call repairs it: what it said is lost
+			if errors.Is(err, chatadmin.ErrDamaged) { // this call repairs it: what it said is lost
 				if c, err = x.fresh(svc, s.Domain(), of, r.Rev); err != nil {
 					return err
 				}

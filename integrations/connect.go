@@ -3,7 +3,6 @@ package integrations
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,7 +18,6 @@ const (
 
 // stateData is an OAuth journey under way. Its key is the hash of the state, whose domain and owner stand in it openly.
 type stateData struct {
-	Version int          `json:"v"`
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
 	Actor   chatadmin.ID `json:"actor"`
@@ -31,8 +29,7 @@ const keepFor = time.Hour
 
 // stepData is what a service remembers between two steps of connecting, apart from the account that is connected meanwhile.
 type stepData struct {
-	Version int    `json:"v"`
-	Sealed  []byte `json:"sealed"`
+	Sealed []byte `json:"sealed"`
 }
 
 func stepKey(domain chatadmin.ID, of Of) chatadmin.Key {
@@ -50,11 +47,8 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 	if err != nil || len(rs) == 0 {
 		return step, err
 	}
-	var d stepData
-	if err := decode(rs[0], &d, &d.Version); err != nil && !errors.Is(err, errDamaged) {
-		return step, err
-	}
-	if x.inForce(rs[0].Due, keepFor) {
+	d, err := stepRecords.Decode(rs[0])
+	if err == nil && x.inForce(rs[0].Due, keepFor) {
 		if plain, _, err := x.ring.Open(d.Sealed, stepWords(c.Domain, c.of())...); err == nil {
 			c.Kept = Hide(string(plain))
 		}
@@ -93,7 +87,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	data, err := json.Marshal(stateData{Version: version, Service: of.Service, Owner: of.Owner, Actor: s.Actor()})
+	state, err := row(&stateRecords, stateKey(t, of.Service), of.Owner, &stateData{Service: of.Service, Owner: of.Owner, Actor: s.Actor()})
 	if err != nil {
 		return Next{}, err
 	}
@@ -102,7 +96,8 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: stateKey(t, of.Service), Owner: of.Owner, Due: w.Now().Add(stateLife), Data: data}}})
+		state.Due = w.Now().Add(stateLife)
+		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: state}})
 	})
 	if err != nil {
 		return Next{}, err
@@ -132,7 +127,7 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 		if err != nil {
 			return Next{}, err
 		}
-		if change.Row.Data, err = json.Marshal(stepData{version, sealed}); err != nil {
+		if change.Row.Data, err = stepRecords.Encode(&stepData{sealed}); err != nil {
 			return Next{}, err
 		}
 		change.Row.Due = x.admin.Now().Add(keepFor)
@@ -216,8 +211,11 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	if err != nil {
 		return err
 	}
-	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || st.Actor == "" || !x.inForce(rs[0].Due, stateLife) {
+	if len(rs) == 0 {
+		return errState
+	}
+	st, err := stateRecords.Decode(rs[0])
+	if err != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || !x.inForce(rs[0].Due, stateLife) {
 		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)
@@ -253,7 +251,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 // use marks a state as used. It is deleted when it expires: of a deletion whose commit was not confirmed nobody could tell whose it was.
 func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r chatadmin.Record) error {
 	st.Used = true
-	data, err := json.Marshal(st)
+	data, err := stateRecords.Encode(&st)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,6 @@ const (
 
 // connData is how a connection is stored.
 type connData struct {
-	Version   int                 `json:"v"`
 	State     string              `json:"state"`
 	Connected bool                `json:"connected,omitempty"`
 	ID        string              `json:"id,omitempty"` // of the account at the provider
@@ -66,6 +65,8 @@ type connData struct {
 	Sealed    []byte              `json:"sealed,omitempty"` // secrets
 	Problem   string              `json:"problem,omitempty"`
 }
+
+func (d *connData) check() error { return must(d.State == draft || d.State == saved) }
 
 type hookData struct {
 	Hash       []byte `json:"hash"`
@@ -99,12 +100,14 @@ func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chat
 }
 
 func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
-	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{State: draft}}
 	var sealed error
 	for _, rec := range rs {
 		switch {
 		case rec.Key == serviceKey(domain, of.Service):
-			if svc, err = decodeService(rec); err != nil {
+			if svc, err = decodeService(rec); errors.Is(err, chatadmin.ErrDamaged) {
+				svc, err = serviceData{rev: rec.Rev}, nil // off
+			} else if err != nil {
 				return nil, serviceData{}, err
 			}
 		case rec.Key == of.record(domain):
@@ -118,11 +121,9 @@ func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of
 }
 
 func (c *Connection) decode(r chatadmin.Record) error {
-	if err := decode(r, &c.data, &c.data.Version); err != nil {
+	var err error
+	if c.data, err = connRecords.Decode(r); err != nil {
 		return err
-	}
-	if c.data.State != saved { // whatever else it says
-		c.data.State = draft
 	}
 	c.rev, c.Saved, c.Settings, c.Account = r.Rev, c.data.State == saved, c.data.Settings, c.data.Account
 	return c.open(c.data.Sealed, c.words())
@@ -220,8 +221,8 @@ func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 	if err := c.encode(c.words()); err != nil {
 		return chatadmin.Change[chatadmin.Record]{}, err
 	}
-	data, err := json.Marshal(c.data)
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.of().record(c.Domain), Owner: c.Owner, Data: data}, Was: c.rev}, err
+	r, err := row(&connRecords, c.of().record(c.Domain), c.Owner, &c.data)
+	return chatadmin.Change[chatadmin.Record]{Row: r, Was: c.rev}, err
 }
 
 // erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.

@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,13 +16,16 @@ const deadFor = 30 * 24 * time.Hour
 
 // deadData is a record that was given up, as it was.
 type deadData struct {
-	Version int             `json:"v"`
 	Service string          `json:"service"`
 	Kind    string          `json:"kind"`
 	ID      string          `json:"id"`
 	Data    json.RawMessage `json:"data"`
 	At      time.Time       `json:"at"`
 	Error   string          `json:"error"`
+}
+
+func (d *deadData) check() error {
+	return must((d.Kind == kindIn || d.Kind == kindOut) && d.Service != "" && d.ID != "")
 }
 
 // DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day. It is kept for 30 days; no longer than its message or, where the host tells of
@@ -44,7 +48,7 @@ func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string)
 	if !json.Valid(kept) { // so that it can be looked at and discarded
 		kept = []byte("{}")
 	}
-	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, kept, now, why}) // valid JSON cannot fail
+	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why}) // valid JSON cannot fail
 	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
 		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
@@ -61,12 +65,12 @@ func deadOf(r chatadmin.Record, service string) bool {
 }
 
 func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
-	var d deadData
-	if err := decode(r, &d, &d.Version); err != nil {
-		return d, DeadLetter{}, err
+	d, err := deadRecords.Decode(r)
+	if err != nil {
+		return deadData{}, DeadLetter{}, err
 	}
-	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); d.Kind != kindIn && d.Kind != kindOut || d.Service == "" || of != (Of{d.Service, r.Owner}) {
-		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, errDamaged)
+	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); of != (Of{d.Service, r.Owner}) {
+		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, chatadmin.ErrDamaged)
 	}
 	var out outData // what came in has the same name for its time, and no text
 	_ = json.Unmarshal(d.Data, &out)
@@ -86,7 +90,7 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 		}
 		for _, r := range rs {
 			d, l, err := decodeDead(r)
-			if errors.Is(err, errDamaged) { // of whichever service: it can be discarded
+			if errors.Is(err, chatadmin.ErrDamaged) { // of whichever service: it can be discarded
 				d.Service, l = of.Service, DeadLetter{ID: chatadmin.ID(r.ID), Service: of.Service, Reason: "this letter is damaged: discard it"}
 			} else if err != nil {
 				return nil, err
@@ -118,20 +122,24 @@ func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadm
 func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", chatadmin.ErrDamaged, err)
 	}
 	if fields == nil {
-		return nil, errDamaged
+		return nil, chatadmin.ErrDamaged
 	}
 	var at time.Time
 	if raw := fields["at"]; raw != nil && json.Unmarshal(raw, &at) != nil {
-		return nil, errDamaged
+		return nil, chatadmin.ErrDamaged
 	}
 	if fields["first"] == nil && fields["at"] != nil && !at.After(now) {
 		fields["first"] = fields["at"]
 	}
 	fields["at"], _ = json.Marshal(now) // a time cannot fail
-	return encode(fields)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // else a text could grow sixfold
+	err := e.Encode(fields)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
 // Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.
@@ -161,7 +169,7 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 			return fmt.Errorf("dead letter %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
 		}
 		d, _, err := decodeDead(rs[0])
-		if err != nil && !errors.Is(err, errDamaged) {
+		if err != nil && !errors.Is(err, chatadmin.ErrDamaged) {
 			return err
 		}
 		svc := x.byName[d.Service]

@@ -152,7 +152,7 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		k.lost = 0
 		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
-		d, err := readService(ctx, w, k.domain, k.of.Service)
+		d, err := decided(ctx, w, k.domain, k.of.Service)
 		if err != nil {
 			return err
 		}

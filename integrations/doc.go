@@ -42,5 +42,5 @@
 //	integrations  EnableService, DisableService
 //	groups        Draft, Status, Choices, Connect, Save, Disconnect, DeadLetters, Retry, Discard; an admin of the group may too, and for a service of users only that user
 //	(oneself)     Link
-//	(host)        Deliver, Handler, Reseal, Tell
+//	(host)        Deliver, Handler, Reseal, ResumeReseal, Tell
 package integrations

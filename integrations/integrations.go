@@ -24,6 +24,7 @@ type Integrations struct {
 	o        Options
 	services []Service
 	byName   map[string]Service
+	reseals  *chatadmin.Runs[Resealed]
 
 	clock     sync.Mutex
 	seen      time.Time // the latest time by which something was stored
@@ -74,7 +75,8 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, s
 		}
 		x.byName[i.Name] = s
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted})
+	x.reseals = chatadmin.NewRuns(admin, x.resealKind())
+	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted, Records: x.records()})
 	return x, nil
 }
 

@@ -20,7 +20,6 @@ const (
 // lineData is the state of one queue of one connection: one worker at a time takes from it, in the order of the records' IDs, and after a failure nobody does for a while. It exists only while there is
 // something to say. When a record is due says only when somebody has to look at the line: it has no part in the order.
 type lineData struct {
-	Version int       `json:"v"`
 	Leased  time.Time `json:"leased,omitzero"` // to a worker, until
 	Paused  time.Time `json:"paused,omitzero"` // until
 	Tries   int       `json:"tries,omitempty"`
@@ -76,8 +75,7 @@ func lineKey(domain chatadmin.ID, kind string, of Of) chatadmin.Key {
 }
 
 func decodeLine(r chatadmin.Record) (lineData, error) {
-	var l lineData
-	err := decode(r, &l, &l.Version)
+	l, err := lineRecords.Decode(r)
 	l.rev = r.Rev
 	return l, err
 }
@@ -85,20 +83,19 @@ func decodeLine(r chatadmin.Record) (lineData, error) {
 func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of) (lineData, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{lineKey(domain, kind, of)})
 	if err != nil || len(rs) == 0 {
-		return lineData{Version: version}, err
+		return lineData{}, err
 	}
 	l, err := decodeLine(rs[0])
-	if errors.Is(err, errDamaged) { // it holds nothing that would be missed
-		l, err = lineData{Version: version, rev: rs[0].Rev}, nil
+	if errors.Is(err, chatadmin.ErrDamaged) { // it holds nothing that would be missed
+		l, err = lineData{rev: rs[0].Rev}, nil
 	}
 	return l, err
 }
 
 // change writes the line, or deletes it where it says nothing.
 func (l *lineData) change(domain chatadmin.ID, kind string, of Of) chatadmin.Change[chatadmin.Record] {
-	l.Version = version
-	data, _ := json.Marshal(l) // times and strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: lineKey(domain, kind, of), Owner: of.Owner, Data: data}, Was: l.rev,
+	r, _ := row(&lineRecords, lineKey(domain, kind, of), of.Owner, l) // times and strings cannot fail
+	return chatadmin.Change[chatadmin.Record]{Row: r, Was: l.rev,
 		Delete: l.rev != 0 && l.Leased.IsZero() && l.Paused.IsZero() && l.Tries == 0}
 }
 

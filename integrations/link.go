@@ -34,7 +34,8 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 			return err
 		}
 		if len(rs) > 0 {
-			return decode(rs[0], &known, &known.Version)
+			known, err = mapRecords.Decode(rs[0])
+			return err
 		}
 		one := []chatadmin.Change[chatadmin.Record]{mapping}
 		if err := w.PutRecords(ctx, one); err != nil {

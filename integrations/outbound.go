@@ -12,7 +12,6 @@ import (
 
 // outData is a message on its way to a provider.
 type outData struct {
-	Version  int          `json:"v"`
 	Op       Op           `json:"op"`
 	Message  chatadmin.ID `json:"message"`
 	Thread   chatadmin.ID `json:"thread,omitempty"`
@@ -27,12 +26,11 @@ type outData struct {
 }
 
 func decodeOut(data json.RawMessage) (outData, error) {
-	var d outData
-	err := decode(chatadmin.Record{Data: data}, &d, &d.Version)
-	if err == nil && d.Op != Posted && d.Op != Edited && d.Op != Deleted {
-		err = fmt.Errorf("operation %q: %w", chatadmin.Cut(string(d.Op)), errDamaged)
-	}
-	return d, err
+	return outRecords.Decode(chatadmin.Record{Data: data})
+}
+
+func (d *outData) check() error {
+	return must((d.Op == Posted || d.Op == Edited || d.Op == Deleted) && d.Message != "")
 }
 
 // told is when the host told of it.
@@ -83,7 +81,7 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 		if i := svc.Info(); i.Sends && !i.PerUser {
 			of := Of{i.Name, m.Group}
 			c, d, err := x.decodeBoth(rs, domain, of)
-			if errors.Is(err, errDamaged) { // it carries nothing until it is repaired; the others do
+			if errors.Is(err, chatadmin.ErrDamaged) { // it carries nothing until it is repaired; the others do
 				x.admin.Options().Logger.ErrorContext(ctx, "integration: a message is not carried", "service", i.Name, "owner", m.Group, "error", err)
 				continue
 			}
@@ -112,7 +110,7 @@ type target struct {
 }
 
 func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []target, m Message) error {
-	data, err := encode(outData{Version: version, Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.saw()})
+	data, err := outRecords.Encode(&outData{Op: m.Op, Message: m.ID, Thread: m.Thread, Author: m.Author, AuthorID: m.AuthorID, Text: m.Text, At: x.saw()})
 	if err != nil {
 		return err
 	}
@@ -140,7 +138,7 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []targ
 // place puts a message behind all that were told of before, for which no clock serves: its place is the new revision of a record of the connection that each of them writes. What is known of the message decides whether there
 // is anything to send.
 func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]chatadmin.Change[chatadmin.Record], error) {
-	turn := chatadmin.Record{Key: chatadmin.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: []byte("{}")}
+	turn := chatadmin.Record{Key: chatadmin.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: turnRow}
 	rs, err := w.Records(ctx, []chatadmin.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
 	if err != nil {
 		return nil, err
@@ -153,7 +151,9 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m
 			continue
 		}
 		mapped = r.Rev
-		if known, err = c.decodeMap(r); err != nil {
+		if known, err = c.decodeMap(r); errors.Is(err, chatadmin.ErrDamaged) { // it is known, and nothing more
+			x.admin.Options().Logger.ErrorContext(ctx, "integration: a message is not carried", "service", c.service, "owner", m.Group, "error", err)
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -310,7 +310,7 @@ const mostPlace = 1 << 10
 // mark writes down whether an attempt may have succeeded, and where looking for
 // it stands. It returns errGone if the record is not there any more as it was.
 func (x *Integrations) mark(ctx context.Context, r *chatadmin.Record, d *outData) error {
-	data, err := encode(d)
+	data, err := outRecords.Encode(d)
 	if err != nil {
 		return err
 	}

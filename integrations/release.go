@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	kindRelease = "integration.release"
-	kindNotice  = "integration.notice"
-
+	// releaseFor is how long it is tried to end something at the provider.
 	releaseFor = 72 * time.Hour
+	// asideFor is how long a record that cannot be read is left alone.
+	asideFor = 24 * time.Hour
 )
 
 // releaseData is a connection that has ended here and is still to be ended at the provider. It has no owner, since it outlives the group and the user.
 type releaseData struct {
-	Version int          `json:"v"`
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
 	At      time.Time    `json:"at"`
@@ -43,17 +42,16 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 	if err := copied.encode(releaseWords(key)); err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(releaseData{Version: version, Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
-	return []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Due: now, Data: data}}}, err
+	r, err := row(&releaseRecords, key, "", &releaseData{Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
+	r.Due = now
+	return []chatadmin.Change[chatadmin.Record]{{Row: r}}, err
 }
 
 // runRelease ends a connection at the provider, and deletes the record; after three days of failures it does so in any case, since the token is not to be kept for ever.
 func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
-	var d releaseData
-	if err := decode(r, &d, &d.Version); errors.Is(err, errDamaged) {
-		return x.unusable(ctx, r, err)
-	} else if err != nil {
-		return err
+	d, err := releaseRecords.Decode(r)
+	if err != nil {
+		return x.putAside(ctx, r, err)
 	}
 	c := &Connection{Domain: r.Domain, Owner: d.Owner, service: d.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: d.Conn,
 		Saved: d.Conn.State == saved, Settings: d.Conn.Settings, Account: d.Conn.Account}
@@ -63,7 +61,7 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		failed = &ProviderError{Service: chatadmin.Cut(d.Service), Sentence: "this process does not know the service", Again: true}
 	}
 	if failed == nil {
-		dom, err := readService(ctx, x.admin.Store(), r.Domain, d.Service)
+		dom, err := decided(ctx, x.admin.Store(), r.Domain, d.Service)
 		if err != nil {
 			return err
 		}
@@ -85,17 +83,19 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 	}
 	l.pause(x.admin.Now(), after)
 	d.Tries, r.Due = l.Tries, l.Paused
-	var err error
-	if r.Data, err = json.Marshal(d); err != nil {
+	if r.Data, err = releaseRecords.Encode(&d); err != nil {
 		return err
 	}
 	return x.settle(ctx, r, false)
 }
 
-// unusable deletes a record that nobody can make anything of, and logs it.
-func (x *Integrations) unusable(ctx context.Context, r chatadmin.Record, err error) error {
-	x.admin.Options().Logger.ErrorContext(ctx, "integration: a damaged record is dropped: look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
-	return x.settle(ctx, r, true)
+// putAside leaves a record that cannot be read alone for a day, and logs it. It
+// is listed by Scope.Damaged until Scope.Repair deletes it, or a process reads
+// it that knows its version.
+func (x *Integrations) putAside(ctx context.Context, r chatadmin.Record, err error) error {
+	x.admin.Options().Logger.ErrorContext(ctx, "integration: a record cannot be read: repair it, and look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
+	r.Due = x.admin.Now().Add(asideFor)
+	return x.settle(ctx, r, false)
 }
 
 // connectedElsewhere looks whether any connection, of whatever domain, has the same account.
@@ -106,8 +106,10 @@ func (x *Integrations) connectedElsewhere(ctx context.Context, service, id strin
 			return false, err
 		}
 		for _, r := range rs {
-			var d connData
-			if ofItem(r).Service == service && decode(r, &d, &d.Version) == nil && d.Connected && d.ID == id {
+			if ofItem(r).Service != service {
+				continue
+			}
+			if d, err := connRecords.Decode(r); err == nil && d.Connected && d.ID == id {
 				return true, nil
 			}
 		}
@@ -161,9 +163,6 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 // part makes the changes that end a connection at its provider, and records it. What cannot be opened cannot be ended there either: that is logged, and keeps nobody from going.
 func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
 	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
-	if errors.Is(err, errNewer) {
-		return nil, err
-	}
 	if err == nil && c.Token.IsZero() {
 		return nil, nil
 	}

@@ -54,11 +54,11 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope, _ []string) err
 		if err := json.Unmarshal(job.Result, &r); err != nil {
 			return err
 		}
-		n, err := x.Reseal(ctx, d.ID) // the tokens of integrations are sealed with the same keys
+		n, err := x.Reseal(ctx, c.admin.AsHost(d.ID), nil) // the tokens of integrations are sealed with the same keys
 		if err != nil {
 			return err
 		}
-		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Sealed, total.Unopened+r.Unopened+n.Unopened
+		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Data.Sealed, total.Unopened+r.Unopened+n.Data.Unopened
 		total.Reset = append(total.Reset, r.Reset...)
 	}
 	if total.Unopened > 0 {
