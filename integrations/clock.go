@@ -160,8 +160,12 @@ func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
 			return to(0)
 		}
 	case kindDead:
-		if ahead(r.Due, deadFor) {
-			return to(deadFor)
+		most := day
+		if d, err := deadRecords.Decode(r); err == nil && d.Days == 0 {
+			most = deadDays * day // as earlier versions wrote it
+		}
+		if ahead(r.Due, most) {
+			return to(day)
 		}
 	}
 	return r, false

@@ -11,8 +11,12 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// deadFor is how long a dead letter is kept.
-const deadFor = 30 * 24 * time.Hour
+const (
+	// deadDays is how many days a dead letter is kept. It is counted by days on
+	// which somebody looked, so that no clock that jumps ahead deletes one.
+	deadDays = 30
+	day      = 24 * time.Hour
+)
 
 // deadData is a record that was given up, as it was.
 type deadData struct {
@@ -22,6 +26,7 @@ type deadData struct {
 	Data    json.RawMessage `json:"data"`
 	At      time.Time       `json:"at"`
 	Error   string          `json:"error"`
+	Days    int             `json:"days,omitempty"` // for which it was kept
 }
 
 func (d *deadData) check() error {
@@ -48,13 +53,30 @@ func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string)
 	if !json.Valid(kept) { // so that it can be looked at and discarded
 		kept = []byte("{}")
 	}
-	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why}) // valid JSON cannot fail
+	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why, 0}) // valid JSON cannot fail
 	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
 		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
 	}
-	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(deadFor), Data: data}
+	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(day), Data: data}
 	return []chatadmin.Change[chatadmin.Record]{end, {Row: letter}}
+}
+
+// age counts another day of letters, and deletes those that were kept for long
+// enough. One that cannot be read is kept until somebody repairs or discards it.
+func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
+	return x.keepBooks(ctx, rs, func(r chatadmin.Record, now time.Time) (chatadmin.Record, bool, error) {
+		r.Due = now.Add(day)
+		d, err := deadRecords.Decode(r)
+		if err != nil {
+			return r, false, nil
+		}
+		if d.Days++; d.Days >= deadDays {
+			return r, true, nil
+		}
+		r.Data, err = deadRecords.Encode(&d)
+		return r, false, err
+	})
 }
 
 // deadOf reports whether a dead letter is shown to a service: one that cannot be

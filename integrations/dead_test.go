@@ -133,18 +133,63 @@ func TestErasedUserInQueues(t *testing.T) {
 	require.Len(t, srv.Messages("C0GENERAL"), 1)
 }
 
-// Dead letters are forgotten after a month.
+// Dead letters are forgotten after thirty days on which somebody looked. A clock
+// that jumps ahead, whether it is put right or not, deletes none; nor is one
+// deleted that cannot be read.
 func TestDeadLettersExpire(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 29 * 24 * time.Hour, 2 * year, 70 * year} {
+		for _, back := range []bool{true, false} {
+			w, srv := savedSlack(t, nil)
+			srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+			w.Say("m1", "", "too long")
+			w.Deliver()
+			w.Clock.Advance(ahead)
+			for range 3 {
+				w.Deliver()
+				w.Clock.Advance(time.Minute)
+			}
+			require.Len(t, records(t, w, "integration.dead"), 1)
+			if back {
+				w.Clock.Advance(-ahead)
+				w.Deliver()
+			}
+			days := 0
+			for len(records(t, w, "integration.dead")) > 0 && days < 100 {
+				w.Clock.Advance(24*time.Hour + time.Minute)
+				w.Deliver()
+				days++
+			}
+			require.InDelta(t, 30, days, 1, "%s %v", ahead, back)
+		}
+	}
 	w, srv := savedSlack(t, nil)
 	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
 	w.Say("m1", "", "too long")
 	w.Deliver()
-	w.Clock.Advance(29 * 24 * time.Hour)
+	damage(t, w, "integration.dead", w.Group, `{"v":1,"serv`)
+	for range 40 {
+		w.Clock.Advance(25 * time.Hour)
+		w.Deliver()
+	}
+	require.Len(t, records(t, w, "integration.dead"), 1)
+}
+
+// A letter that an earlier version has buried is kept for at least as long as it
+// said.
+func TestEarlierDeadLetters(t *testing.T) {
+	w, srv := savedSlack(t, nil)
+	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	w.Say("m1", "", "too long")
+	w.Deliver()
+	r := records(t, w, "integration.dead")[0]
+	r.Due = w.Clock.Now().Add(30 * 24 * time.Hour)
+	put(t, w, r)
+	w.Clock.Advance(30*24*time.Hour + time.Minute)
 	w.Deliver()
 	require.Len(t, records(t, w, "integration.dead"), 1)
-	w.Clock.Advance(25 * time.Hour)
-	w.Deliver()
-	require.Empty(t, records(t, w, "integration.dead"))
+	list, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("slack"))
+	require.NoError(t, err)
+	require.Len(t, list, 1)
 }
 
 // A message that is deleted while its answer is missing may have arrived: then the deletion follows it.

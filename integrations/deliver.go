@@ -10,58 +10,78 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Deliver does everything that is due, in all domains: hands what came in to Groups, sends what goes out, ends at providers what was disconnected, tells admins, and forgets what is old. It returns when
-// nothing more is due or ctx ends. Call it from a worker of the host every second or so, and after Tell; several processes may call it at once, and share the connections. A
-// failure at a provider or of Groups is no error of Deliver: it waits, is tried again, ends among the dead letters after a day, and shows in Status. What fails otherwise, such as what
-// Options.Before vetoes, is returned, left for the next call, and keeps nothing else waiting.
+// Deliver does everything that is due, in all domains: it hands what came in to
+// Groups, sends what goes out, ends at providers what was disconnected, tells
+// admins, and forgets what is old. Admin.Work does the same; call Deliver beside
+// it, every second or so and after Tell, for messages to go out at once. Several
+// processes may call it at the same time, and share the connections. It returns
+// when nothing more is due or ctx ends.
+//
+// A failure at a provider or of Groups is no error of Deliver: the message
+// waits, is tried again, becomes a dead letter after a day, and shows in Status.
+// What fails otherwise, such as what Options.Before vetoes, is returned and left
+// for the next call; nothing else waits for it.
 func (x *Integrations) Deliver(ctx context.Context) error {
-	var errs []error
-	for _, f := range []func(context.Context) error{x.rectify, x.incoming, x.outgoing, x.releases, x.notices, x.forget} {
-		if err := f(ctx); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	_, err := x.deliver(ctx, 0)
+	return err
 }
 
-func (x *Integrations) incoming(ctx context.Context) error { return x.drain(ctx, kindIn, x.receive) }
-func (x *Integrations) outgoing(ctx context.Context) error { return x.drain(ctx, kindOut, x.send) }
-func (x *Integrations) releases(ctx context.Context) error {
-	return x.each(ctx, kindRelease, x.runRelease)
+// workFor is how long a call of Admin.Work goes on with queues that are refilled
+// all the time. The next call continues.
+const workFor = time.Minute
+
+// worker is what Admin.Work calls. It looks for what is due in all domains at
+// once, by one indexed read for each kind of record.
+func (x *Integrations) worker() chatadmin.Worker {
+	return chatadmin.Worker{Name: "integrations", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) {
+		return x.deliver(ctx, workFor)
+	}}
 }
-func (x *Integrations) notices(ctx context.Context) error {
-	return x.each(ctx, kindNotice, x.tellAdmins)
+
+// deliver does what is due, for as long as is given; 0 is without end. It returns
+// how much was done.
+func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, err error) {
+	end := time.Time{}
+	if most > 0 {
+		end = x.admin.Now().Add(most)
+	}
+	errs := []error{x.rectify(ctx)}
+	for _, f := range []func(context.Context) (int, error){
+		func(ctx context.Context) (int, error) { return x.drain(ctx, kindIn, end, x.receive) },
+		func(ctx context.Context) (int, error) { return x.drain(ctx, kindOut, end, x.send) },
+		func(ctx context.Context) (int, error) { return x.each(ctx, kindRelease, leaseLife, x.runRelease) },
+		func(ctx context.Context) (int, error) { return x.each(ctx, kindNotice, leaseLife, x.tellAdmins) },
+		x.forget,
+	} {
+		did, err := f(ctx)
+		n, errs = n+did, append(errs, err)
+	}
+	return n, errors.Join(errs...)
 }
 
 // handle deals with one queued record and returns the changes that end it, first the one without which nothing is to be kept.
 type handle func(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error)
 
-// drain works at the lines in which a record of a kind is due, until a whole round does nothing. A line that fails is left alone in this call.
-func (x *Integrations) drain(ctx context.Context, kind string, f handle) error {
+// drain works at the lines in which a record of a kind is due, until a whole
+// round does nothing, or until an end that is not zero. A line that fails is left
+// alone in this call.
+func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f handle) (total int, err error) {
 	var failed problems
 	bad := map[chatadmin.Key]bool{}
 	for {
 		did := 0
 		err := x.pages(ctx, kind, func(rs []chatadmin.Record) error {
-			var old []chatadmin.Record
-			var order []chatadmin.Key
-			lines := map[chatadmin.Key][]chatadmin.Record{}
-			for _, r := range rs {
-				switch key := lineKey(r.Domain, kind, ofItem(r)); {
-				case isDone(r):
-					old = append(old, r)
-				case !bad[key]:
-					if lines[key] == nil {
-						order = append(order, key)
-					}
-					lines[key] = append(lines[key], r)
-				}
-			}
+			old, lines := byLine(kind, rs)
 			if err := x.drop(ctx, old); err != nil {
 				return err
 			}
-			for _, key := range order {
-				n, err := (&work{x: x, kind: kind, domain: key.Domain, of: ofItem(lines[key][0])}).run(ctx, lines[key], f)
+			for _, due := range lines {
+				of := ofItem(due[0])
+				key := lineKey(due[0].Domain, kind, of)
+				if bad[key] {
+					continue
+				}
+				n, err := (&work{x: x, kind: kind, domain: key.Domain, of: of}).run(ctx, due, f)
 				if err != nil {
 					bad[key] = true
 					failed.add(err)
@@ -70,10 +90,31 @@ func (x *Integrations) drain(ctx context.Context, kind string, f handle) error {
 			}
 			return nil
 		})
-		if err != nil || did == 0 {
-			return errors.Join(append(failed, err)...)
+		total += did
+		if err != nil || did == 0 || !end.IsZero() && !x.admin.Now().Before(end) {
+			return total, errors.Join(append(failed, err)...)
 		}
 	}
+}
+
+// byLine sorts what is due by its line, in the order of the first record of each,
+// and puts what is only remembered apart.
+func byLine(kind string, rs []chatadmin.Record) (old []chatadmin.Record, lines [][]chatadmin.Record) {
+	at := map[chatadmin.Key]int{}
+	for _, r := range rs {
+		if isDone(r) {
+			old = append(old, r)
+			continue
+		}
+		key := lineKey(r.Domain, kind, ofItem(r))
+		i, ok := at[key]
+		if !ok {
+			i, at[key] = len(lines), len(lines)
+			lines = append(lines, nil)
+		}
+		lines[i] = append(lines[i], r)
+	}
+	return old, lines
 }
 
 // work is one worker at one queue of one connection.

@@ -76,7 +76,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, s
 		x.byName[i.Name] = s
 	}
 	x.reseals = chatadmin.NewRuns(admin, x.resealKind())
-	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted, Records: x.records()})
+	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted, Records: x.records(), Workers: []chatadmin.Worker{x.worker()}})
 	return x, nil
 }
 
