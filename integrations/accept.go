@@ -62,13 +62,22 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 		return Accepted{}, errNoHook
 	}
 	of.Owner = t.Subject
+	return x.acceptFor(ctx, t.Domain, of, r, func(c *Connection) bool {
+		h := c.Hooks[r.Hook]
+		return h != nil && t.Matches(hookPurpose(of.Service, r.Hook), h.hash)
+	})
+}
+
+// acceptFor decides about a request to a connection, if it is allowed to come to
+// it.
+func (x *Integrations) acceptFor(ctx context.Context, domain chatadmin.ID, of Of, r *Request, allowed func(*Connection) bool) (Accepted, error) {
+	svc := x.byName[of.Service]
 	for range 4 {
-		c, d, err := x.load(ctx, x.admin.Store(), t.Domain, of)
+		c, d, err := x.load(ctx, x.admin.Store(), domain, of)
 		if err != nil {
 			return Accepted{}, err
 		}
-		h := c.Hooks[r.Hook]
-		if h == nil || !t.Matches(hookPurpose(of.Service, r.Hook), h.hash) || !d.On || !c.Saved && (r.Method == "POST" || len(r.Body) > 0) {
+		if !allowed(c) || !d.On || !c.Saved && (r.Method == "POST" || len(r.Body) > 0) {
 			return Accepted{}, errNoHook
 		}
 		acc, err := svc.Accept(c, r)
@@ -79,7 +88,7 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 			err = x.keep(ctx, c, acc)
 		}
 		if err == nil {
-			x.tally(ctx, t.Domain, of, acc.Ignored)
+			x.tally(ctx, domain, of, acc.Ignored)
 		}
 		if !errors.Is(err, errStale) {
 			return acc, err

@@ -45,7 +45,7 @@ func (x *Integrations) rectify(ctx context.Context) error {
 		return nil
 	}
 	var failed problems
-	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead} {
+	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead, kindCheck} {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ctx.Err() == nil; {
 			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
 			failed.add(err)
@@ -55,7 +55,16 @@ func (x *Integrations) rectify(ctx context.Context) error {
 			}
 		}
 	}
+	x.clock.Lock()
+	adopted := x.adopted
+	x.clock.Unlock()
+	if !adopted {
+		failed.add(x.adopt(ctx))
+	}
 	failed.add(ctx.Err())
+	x.clock.Lock()
+	x.adopted = adopted || len(failed) == 0
+	x.clock.Unlock()
 	if len(failed) > 0 {
 		x.clock.Lock()
 		x.seen = time.Time{} // again with the next Deliver
@@ -154,6 +163,10 @@ func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
 	case kindState:
 		if ahead(r.Due, stateLife) {
 			return to(0) // it is not believed any more, and is forgotten
+		}
+	case kindCheck:
+		if ahead(r.Due, giveUp) {
+			return to(0)
 		}
 	case kindStep:
 		if ahead(r.Due, keepFor) {

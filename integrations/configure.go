@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -19,10 +21,11 @@ type Status struct {
 	Account   string       // such as the name of the workspace
 	By        chatadmin.ID // who authenticated
 	Settings  json.RawMessage
-	Webhook   Secret // the address that exists from the first draft on; for the admin's eyes
-	Problem   string // what stands in the way, in a sentence
-	Waiting   int    // messages queued, counted up to 1,000 either way
-	Dead      int    // messages given up, counted up to 1,000: see DeadLetters
+	Webhook   Secret    // the address that exists from the first draft on; for the admin's eyes
+	Problem   string    // what stands in the way, in a sentence
+	Checked   time.Time // when the settings and the provider last agreed; zero: never, or not saved
+	Waiting   int       // messages queued, counted up to 1,000 either way
+	Dead      int       // messages given up, counted up to 1,000: see DeadLetters
 	// Ignored tells what was not carried since the first draft, and why, sorted by
 	// reason.
 	Ignored []Ignored
@@ -141,6 +144,13 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 			st.Problem = line.Problem
 		}
 	}
+	check, _, err := readCheck(ctx, x.admin.Store(), s.Domain(), of)
+	if err != nil {
+		return Status{}, err
+	}
+	if st.Checked = check.At; st.Problem == "" && st.State == saved {
+		st.Problem = check.Problem
+	}
 	if st.Ignored, err = x.ignored(ctx, s.Domain(), of); err != nil {
 		return Status{}, err
 	}
@@ -198,17 +208,12 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 		return Status{}, fmt.Errorf("%s: %w: authenticate before saving", svc.Info().Title, ErrNotConnected)
 	}
 	was := c.Settings
-	c.Keep = func(ctx context.Context) error {
-		next := c.Settings
-		c.Settings = was // they come into force at the end
-		defer func() { c.Settings = next }()
-		return x.put(ctx, s, svc, c, "", nil, nil)
-	}
+	c.Keep = c.keeper(was, func(ctx context.Context) error { return x.put(ctx, s, svc, c, "", nil, nil) })
 	c.Settings = merge(was, settings)
 	if err := svc.Save(ctx, c); err != nil {
 		return Status{}, err
 	}
-	c.data.State, c.data.Problem = saved, ""
+	c.data.State, c.data.Problem, c.agreed = saved, "", true
 	if err := x.put(ctx, s, svc, c, KindConfigure, diff("settings", was, c.Settings), map[string]string{"service": of.Service, "state": saved}); err != nil {
 		return Status{}, err
 	}
@@ -217,19 +222,29 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 
 var errMoved = errors.New("the integration was changed by somebody else meanwhile: look at it and try again")
 
-// put writes a connection as it was loaded and changed; kind "" leaves no audit event.
+// put writes a connection as it was loaded and changed; kind "" leaves no audit
+// event.
 func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, kind string, diff []chatadmin.FieldChange, note map[string]string) error {
-	var rev chatadmin.Rev
-	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
-	if kind != "" {
-		op.Kind = kind
-	}
-	change, err := c.change()
-	if err != nil {
-		return err
-	}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	op := chatadmin.Op{Kind: orElse(kind, KindConfigure), Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
+	return x.write(ctx, s, svc, c, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, c.Owner); err != nil {
+			return err
+		}
+		if kind != "" {
+			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
+		}
+		return nil
+	})
+}
+
+// write writes a connection with its routes and, if its settings are in force,
+// when it is compared with the provider next. It returns errMoved if somebody
+// else has changed the connection since it was loaded.
+func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, op chatadmin.Op, allow func(context.Context, *chatadmin.Work) error) error {
+	var rev chatadmin.Rev
+	had := c.data.Routes
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		if err := allow(ctx, w); err != nil {
 			return err
 		}
 		now, d, err := x.load(ctx, w, s.Domain(), c.of())
@@ -241,13 +256,27 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 		case now.rev != c.rev:
 			return errMoved
 		}
-		changes := append([]chatadmin.Change[chatadmin.Record]{change}, c.also...)
+		c.data.Routes = had
+		more, err := reroute(ctx, w, svc, c)
+		if err != nil {
+			return err
+		}
+		if c.agreed {
+			check, err := agreed(ctx, w, c)
+			if err != nil {
+				return err
+			}
+			more = append(more, check)
+		}
+		change, err := c.change()
+		if err != nil {
+			return err
+		}
+		changes := slices.Concat([]chatadmin.Change[chatadmin.Record]{change}, c.also, more)
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
-		if rev = changes[0].Row.Rev; kind != "" {
-			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
-		}
+		rev = changes[0].Row.Rev
 		return nil
 	})
 	if err == nil {
@@ -296,11 +325,16 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 			if err != nil {
 				return err
 			}
+			c.erase(svc.Info().Hook, "")
+			routes, err := reroute(ctx, w, svc, c)
+			if err != nil {
+				return err
+			}
 			change, err := c.reset(svc, "")
 			if err != nil {
 				return err
 			}
-			changes = append(append(changes, more...), change)
+			changes = append(slices.Concat(changes, more, routes), change)
 		}
 		if !found {
 			return fmt.Errorf("%s has no settings here: %w", svc.Info().Title, chatadmin.ErrNotFound)

@@ -34,6 +34,7 @@ type Connection struct {
 	data    connData
 	rev     chatadmin.Rev
 	also    []chatadmin.Change[chatadmin.Record] // written together with it
+	agreed  bool                                 // the provider agrees with what is written
 	ignored []string                             // what was not carried while it was worked with
 }
 
@@ -64,6 +65,7 @@ type connData struct {
 	Hooks     map[string]hookData `json:"hooks,omitempty"`
 	Sealed    []byte              `json:"sealed,omitempty"` // secrets
 	Problem   string              `json:"problem,omitempty"`
+	Routes    []string            `json:"routes,omitempty"` // in force, see Router
 }
 
 func (d *connData) check() error { return must(d.State == draft || d.State == saved) }
@@ -179,6 +181,17 @@ func (x *Integrations) hookURL(service, name, token string) Secret {
 		return Secret{}
 	}
 	return Hide(x.o.PublicURL + "/hook/" + service + "/" + url.PathEscape(name) + "/" + token)
+}
+
+// keeper is Keep: it writes all but the settings, which come into force at the
+// end.
+func (c *Connection) keeper(was json.RawMessage, write func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		next := c.Settings
+		c.Settings = was
+		defer func() { c.Settings = next }()
+		return write(ctx)
+	}
 }
 
 // AddHook makes a new address, or returns the one of that name (1 to 32 letters, digits, hyphens and underscores).

@@ -14,7 +14,7 @@ import (
 
 // kinds are all kinds of records that the package keeps.
 var kinds = []string{"integration.service", "integration", "integration.state", "integration.step", "integration.in", "integration.out",
-	"integration.turn", "integration.line", "integration.map", "integration.dead", "integration.release", "integration.notice", "integration.tally"}
+	"integration.turn", "integration.line", "integration.map", "integration.dead", "integration.release", "integration.notice", "integration.check", "integration.tally"}
 
 // damagedOf lists what Scope.Damaged says, by kind.
 func damagedOf(t *testing.T, w *integrationstest.World) map[string][]string {
@@ -48,7 +48,7 @@ func put(t *testing.T, w *integrationstest.World, r chatadmin.Record) {
 // repaired by Repair, once; afterwards the group can use the service again.
 func TestDamagedIsListedAndRepaired(t *testing.T) {
 	for _, kind := range kinds {
-		for _, data := range []string{`{"v":1,"stat`, `[]`, `null`, `{"v":99}`, `{"v":1,"on":7,"state":7,"op":7,"data":7,"leased":7,"o":7,"reasons":7,"kind":7,"sealed":7,"service":7,"text":7,"done":7}`} {
+		for _, data := range []string{`{"v":1,"stat`, `[]`, `null`, `{"v":99}`, `{"v":1,"on":7,"state":7,"op":7,"data":7,"leased":7,"o":7,"reasons":7,"kind":7,"sealed":7,"service":7,"text":7,"done":7,"tries":"x"}`} {
 			t.Run(kind+" "+data, func(t *testing.T) {
 				w, srv, other := twoBridges(t)
 				require.Empty(t, damagedOf(t, w))

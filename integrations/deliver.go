@@ -51,6 +51,7 @@ func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, 
 		func(ctx context.Context) (int, error) { return x.drain(ctx, kindOut, end, x.send) },
 		func(ctx context.Context) (int, error) { return x.each(ctx, kindRelease, leaseLife, x.runRelease) },
 		func(ctx context.Context) (int, error) { return x.each(ctx, kindNotice, leaseLife, x.tellAdmins) },
+		func(ctx context.Context) (int, error) { return x.each(ctx, kindCheck, checkLease, x.check) },
 		x.forget,
 	} {
 		did, err := f(ctx)

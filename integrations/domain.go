@@ -22,6 +22,9 @@ const (
 	KindDiscard    = "integration.discard"
 	KindLink       = "integration.link"
 	KindReseal     = "integration.reseal"
+	// KindMend is about a connection that a comparison with its provider changed,
+	// such as by making a webhook again.
+	KindMend = "integration.mend"
 	// KindTraffic is no audit event: under it Options.Before is shown each message that is queued or delivered.
 	KindTraffic = "integration.traffic"
 )
@@ -129,7 +132,19 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		if err != nil {
 			return err
 		}
-		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: changed, Was: was.rev}}); err != nil {
+		changes := []chatadmin.Change[chatadmin.Record]{{Row: changed, Was: was.rev}}
+		if on { // providers remove webhooks that do not answer
+			_, rev, err := readCheck(ctx, w, s.Domain(), Of{Service: name})
+			if err != nil {
+				return err
+			}
+			check, err := checkAt(s.Domain(), Of{Service: name}, checkData{}, rev, w.Now())
+			if err != nil {
+				return err
+			}
+			changes = append(changes, check)
+		}
+		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
 		w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})

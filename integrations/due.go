@@ -85,6 +85,9 @@ func (x *Integrations) claim(ctx context.Context, r chatadmin.Record, lease time
 	if r.Owner != "" && errors.Is(err, chatadmin.ErrNotFound) {
 		err = nil // its owner goes, and it with them
 	}
+	if r.Kind == kindCheck && errors.Is(err, chatadmin.ErrNotFound) { // the domain is gone
+		err = x.drop(ctx, []chatadmin.Record{r})
+	}
 	return r, mine, err
 }
 

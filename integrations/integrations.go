@@ -29,6 +29,7 @@ type Integrations struct {
 	clock     sync.Mutex
 	seen      time.Time // the latest time by which something was stored
 	rectified time.Time // when Deliver looked for times from a clock that was ahead
+	adopted   bool      // whether it was seen to connections of earlier versions
 }
 
 // Options configure New.

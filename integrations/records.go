@@ -22,6 +22,7 @@ const (
 	kindRelease = "integration.release" // ended here, and still to be ended at the provider
 	kindNotice  = "integration.notice"  // what admins are to be told
 	kindTally   = "integration.tally"   // what a connection did not carry, and how often
+	kindCheck   = "integration.check"   // when it is compared with its provider
 )
 
 var errValues = errors.New("it holds values that cannot be")
@@ -55,6 +56,8 @@ var (
 		Check: func(d *releaseData) error { return errors.Join(must(d.Service != "" && d.Tries >= 0), d.Conn.check()) }}
 	noticeRecords = chatadmin.RecordKind[noticeData]{Name: kindNotice, Need: chatadmin.PermServices,
 		Check: func(d *noticeData) error { return must(d.Text != "") }}
+	checkRecords = chatadmin.RecordKind[checkData]{Name: kindCheck, Need: chatadmin.PermServices,
+		Check: func(d *checkData) error { return must(d.Tries >= 0) }}
 	tallyRecords = chatadmin.RecordKind[tallyData]{Name: kindTally, Need: chatadmin.PermServices, Check: (*tallyData).check}
 )
 
@@ -63,7 +66,7 @@ func (x *Integrations) records() []chatadmin.Damageable {
 	conns := connRecords
 	conns.Repair = x.repairConnection
 	return []chatadmin.Damageable{&serviceRecords, &conns, &stateRecords, &stepRecords, &inRecords, &outRecords, &turnRecords,
-		&lineRecords, &mapRecords, &deadRecords, &releaseRecords, &noticeRecords, &tallyRecords}
+		&lineRecords, &mapRecords, &deadRecords, &releaseRecords, &noticeRecords, &checkRecords, &tallyRecords}
 }
 
 // turnRow is the data of a turn.

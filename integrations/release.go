@@ -14,6 +14,8 @@ import (
 const (
 	// releaseFor is how long it is tried to end something at the provider.
 	releaseFor = 72 * time.Hour
+	// releaseTries is how often it is tried at least, whatever a clock says.
+	releaseTries = 8
 	// asideFor is how long a record that cannot be read is left alone.
 	asideFor = 24 * time.Hour
 )
@@ -72,7 +74,7 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		failed = svc.Release(ctx, c)
 	}
 	var p *ProviderError
-	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || x.admin.Now().Sub(d.At) > releaseFor {
+	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || d.Tries >= releaseTries && x.admin.Now().Sub(d.At) > releaseFor {
 		return x.settle(ctx, r, true)
 	}
 	x.admin.Options().Logger.WarnContext(ctx, "integration: could not be ended at the provider yet", "service", d.Service, "error", sentence(failed))
@@ -243,10 +245,15 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatad
 	if err != nil && !errors.Is(err, errSealed) {
 		return nil, err
 	}
+	c.erase(svc.Info().Hook, "")
+	routes, err := reroute(ctx, w, svc, c)
+	if err != nil {
+		return nil, err
+	}
 	change, err := c.reset(svc, "the user who had authenticated it was deleted: authenticate again and save")
 	if err != nil {
 		return nil, err
 	}
 	text := fmt.Sprintf("%s no longer works in this group: the user who had authenticated it was deleted. Authenticate again in the settings of the integration and save them.", svc.Info().Title)
-	return append(changes, change, x.notice(w.Domain.ID, c.of(), text)), nil
+	return append(slices.Concat(changes, routes), change, x.notice(w.Domain.ID, c.of(), text)), nil
 }

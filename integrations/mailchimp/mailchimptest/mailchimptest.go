@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -145,6 +146,14 @@ func (s *Server) add(h *Webhook) *Webhook {
 	}
 	s.hooks = append(s.hooks, h)
 	return h
+}
+
+// RemoveWebhooks removes all webhooks of an audience, as somebody does by hand, or
+// Mailchimp itself when an address does not answer.
+func (s *Server) RemoveWebhooks(list string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooks = slices.DeleteFunc(s.hooks, func(h *Webhook) bool { return h.List == list })
 }
 
 // Calls is how often a call was made, such as "GET /lists".
