@@ -139,6 +139,9 @@ func (d *checkData) outcome(err error, now time.Time) (problem bool, due time.Ti
 func (x *Integrations) compare(ctx context.Context, svc Service, c *Connection) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
+	if err := x.renew(ctx, svc, c); err != nil {
+		return err
+	}
 	was, written := c.Settings, c.hookState()
 	c.Keep = c.keeper(was, func(ctx context.Context) error {
 		if reflect.DeepEqual(written, c.hookState()) {

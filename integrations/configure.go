@@ -194,6 +194,9 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 	if !c.data.Connected {
 		return nil, fmt.Errorf("%s: %w", svc.Info().Title, ErrNotConnected)
 	}
+	if err := x.renew(ctx, svc, c); err != nil {
+		return nil, err
+	}
 	return svc.Choices(ctx, c)
 }
 
@@ -206,6 +209,9 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 	}
 	if !c.data.Connected {
 		return Status{}, fmt.Errorf("%s: %w: authenticate before saving", svc.Info().Title, ErrNotConnected)
+	}
+	if err := x.renew(ctx, svc, c); err != nil {
+		return Status{}, err
 	}
 	was := c.Settings
 	c.Keep = c.keeper(was, func(ctx context.Context) error { return x.put(ctx, s, svc, c, "", nil, nil) })

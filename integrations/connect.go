@@ -148,12 +148,14 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 		c.also = append(c.also, changes...)
 		c.erase(svc.Info().Hook, "")
 	}
-	c.Token, c.Account = g.Token, g.Account
+	c.setToken(g, x.admin.Now())
+	c.Account = g.Account
 	c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = true, g.ID, g.Label, s.Actor(), ""
 	err := x.put(ctx, s, svc, c, KindConnect, []chatadmin.FieldChange{{Field: "account", Before: was, After: g.Label}}, map[string]string{"service": c.service})
 	if err != nil {
 		return err
 	}
+	x.spread(ctx, c)
 	return x.resume(ctx, c.Domain, c.of())
 }
 

@@ -19,6 +19,8 @@ type Connection struct {
 	Settings       json.RawMessage // as Save kept them
 	Account        json.RawMessage // of the grant
 	Token          Secret          // of the grant
+	Renewal        Secret          // of the grant
+	Expires        time.Time       // of the grant
 	Kept           Secret          // in Connect, what Next.Keep of the step before said
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
@@ -65,6 +67,8 @@ type connData struct {
 	Hooks     map[string]hookData `json:"hooks,omitempty"`
 	Sealed    []byte              `json:"sealed,omitempty"` // secrets
 	Problem   string              `json:"problem,omitempty"`
+	Expires   time.Time           `json:"expires,omitzero"` // of the token
+	Renewed   time.Time           `json:"renewed,omitzero"` // when that token was granted
 	Routes    []string            `json:"routes,omitempty"` // in force, see Router
 }
 
@@ -77,8 +81,9 @@ type hookData struct {
 
 // secrets is what is sealed, all in one piece.
 type secrets struct {
-	Token string                `json:"token,omitempty"`
-	Hooks map[string]hookSecret `json:"hooks,omitempty"`
+	Token   string                `json:"token,omitempty"`
+	Renewal string                `json:"renewal,omitempty"`
+	Hooks   map[string]hookSecret `json:"hooks,omitempty"`
 }
 
 type hookSecret struct {
@@ -151,7 +156,7 @@ func (c *Connection) open(sealed []byte, words []string) error {
 			s, err = secrets{}, fmt.Errorf("%s: %w (%w)", c.of().key(), errSealed, err)
 		}
 	}
-	c.Token = Hide(s.Token)
+	c.Token, c.Renewal, c.Expires = Hide(s.Token), Hide(s.Renewal), c.data.Expires
 	for name, h := range c.data.Hooks {
 		c.Hooks[name] = &Hook{ProviderID: h.ProviderID, hash: h.Hash, token: Hide(s.Hooks[name].Token), Signing: Hide(s.Hooks[name].Signing), URL: c.x.hookURL(c.service, name, s.Hooks[name].Token)}
 	}
@@ -160,8 +165,8 @@ func (c *Connection) open(sealed []byte, words []string) error {
 
 // encode writes what has changed back into data, sealed for the given words.
 func (c *Connection) encode(words []string) error {
-	s := secrets{Token: c.Token.Reveal(), Hooks: map[string]hookSecret{}}
-	c.data.Settings, c.data.Account, c.data.Hooks = c.Settings, c.Account, map[string]hookData{}
+	s := secrets{Token: c.Token.Reveal(), Renewal: c.Renewal.Reveal(), Hooks: map[string]hookSecret{}}
+	c.data.Settings, c.data.Account, c.data.Expires, c.data.Hooks = c.Settings, c.Account, c.Expires, map[string]hookData{}
 	for name, h := range c.Hooks {
 		c.data.Hooks[name] = hookData{h.hash, h.ProviderID}
 		s.Hooks[name] = hookSecret{h.token.Reveal(), h.Signing.Reveal()}
@@ -240,7 +245,8 @@ func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 
 // erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.
 func (c *Connection) erase(keep string, problem string) {
-	c.Token, c.Account, c.Saved = Secret{}, nil, false
+	c.setToken(&Grant{}, time.Time{})
+	c.Account, c.Saved = nil, false
 	c.data.State, c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = draft, false, "", "", "", problem
 	for name := range c.Hooks {
 		if name != keep {

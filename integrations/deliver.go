@@ -162,7 +162,9 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 		delivered := false
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
 		place := placeOf(k.items[0])
-		changes, failed = f(one, k.svc, k.conn, &k.items[0])
+		if failed = k.x.renew(one, k.svc, k.conn); failed == nil {
+			changes, failed = f(one, k.svc, k.conn, &k.items[0])
+		}
 		if cancel(); failed == nil {
 			delivered = true
 		} else if !errors.Is(failed, errGone) {

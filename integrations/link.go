@@ -23,6 +23,9 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	case key == "" || len(key) > 64:
 		return "", fmt.Errorf("key of a link: 1 to 64 bytes: %w", chatadmin.ErrInvalid)
 	}
+	if err := x.renew(ctx, svc, c); err != nil {
+		return "", err
+	}
 	mapping := c.mapping(groupSide, key, mapData{From: fromGroup})
 	var known mapData
 	var rev chatadmin.Rev

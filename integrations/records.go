@@ -22,6 +22,7 @@ const (
 	kindRelease = "integration.release" // ended here, and still to be ended at the provider
 	kindNotice  = "integration.notice"  // what admins are to be told
 	kindTally   = "integration.tally"   // what a connection did not carry, and how often
+	kindRenewal = "integration.renewal" // who renews the tokens of an account; of no domain
 	kindCheck   = "integration.check"   // when it is compared with its provider
 )
 

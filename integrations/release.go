@@ -71,7 +71,9 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		if c.Shared, err = x.connectedElsewhere(ctx, d.Service, d.Conn.ID); err != nil {
 			return err
 		}
-		failed = svc.Release(ctx, c)
+		if failed = x.renewEnded(ctx, svc, c, &d, r.Key); failed == nil {
+			failed = svc.Release(ctx, c)
+		}
 	}
 	var p *ProviderError
 	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || d.Tries >= releaseTries && x.admin.Now().Sub(d.At) > releaseFor {
@@ -89,6 +91,24 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		return err
 	}
 	return x.settle(ctx, r, false)
+}
+
+// renewEnded renews the token by which a connection is ended, if that has expired
+// meanwhile.
+func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connection, d *releaseData, key chatadmin.Key) error {
+	s, ok := svc.(Renewer)
+	if !ok || c.Shared || !c.expiring(x.admin.Now()) {
+		return nil
+	}
+	g, err := s.Renew(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.setToken(g, x.admin.Now())
+	copied := *c
+	err = copied.encode(releaseWords(key))
+	d.Conn = copied.data
+	return err
 }
 
 // putAside leaves a record that cannot be read alone for a day, and logs it. It

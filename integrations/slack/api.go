@@ -17,6 +17,7 @@ import (
 // api is all that is asked of Slack.
 type api interface {
 	exchange(ctx context.Context, clientID, secret, code, redirect string) (grant, error)
+	renew(ctx context.Context, clientID, secret, renewal string) (grant, error)
 	revoke(ctx context.Context, token string) error
 	channels(ctx context.Context, token string) ([]integrations.Choice, error)
 	user(ctx context.Context, token, id string) (name string, err error)
@@ -28,8 +29,18 @@ type api interface {
 
 type grant struct {
 	token   string
+	renewal string        // "": the token does not expire
+	life    time.Duration // of the token
 	team    string
 	account account
+}
+
+// ends is when the token ends; the zero time is never.
+func (g *grant) ends(now time.Time) time.Time {
+	if g.renewal == "" {
+		return time.Time{}
+	}
+	return now.Add(g.life)
 }
 
 type outgoing struct{ channel, thread, name, text, key string }
@@ -56,7 +67,28 @@ func (l *library) exchange(ctx context.Context, clientID, secret, code, redirect
 	if err != nil {
 		return grant{}, failure(err, false)
 	}
-	return grant{r.AccessToken, r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
+	return grant{r.AccessToken, r.RefreshToken, life(r.ExpiresIn), r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
+}
+
+// renew exchanges a refresh token, which works once, for a new pair.
+func (l *library) renew(ctx context.Context, clientID, secret, renewal string) (grant, error) {
+	r, err := slackgo.RefreshOAuthV2TokenContext(ctx, l.client, clientID, secret, renewal, slackgo.OAuthOptionAPIURL(l.base))
+	if err != nil {
+		return grant{}, failure(err, false)
+	}
+	if r.AccessToken == "" || r.RefreshToken == "" {
+		return grant{}, &integrations.ProviderError{Service: title, Sentence: "the answer holds no token", Again: true}
+	}
+	return grant{token: r.AccessToken, renewal: r.RefreshToken, life: life(r.ExpiresIn)}, nil
+}
+
+// life is for how long a token is taken to be valid: as Slack says, between a
+// minute and a day; 12 hours if it does not say.
+func life(seconds int) time.Duration {
+	if seconds <= 0 {
+		return 12 * time.Hour
+	}
+	return min(max(time.Duration(seconds)*time.Second, time.Minute), 24*time.Hour)
 }
 
 func (l *library) revoke(ctx context.Context, token string) error {
@@ -182,6 +214,7 @@ const signIn = "the authorisation is no longer valid: authenticate with Slack ag
 var sentences = map[string]integrations.ProviderError{
 	"invalid_auth": {SignIn: true, Sentence: signIn}, "account_inactive": {SignIn: true, Sentence: signIn}, "token_revoked": {SignIn: true, Sentence: signIn},
 	"token_expired": {SignIn: true, Sentence: signIn}, "not_authed": {SignIn: true, Sentence: signIn}, "org_login_required": {SignIn: true, Sentence: signIn},
+	"invalid_refresh_token":   {SignIn: true, Sentence: signIn},
 	"missing_scope":           {SignIn: true, Sentence: "the app lacks a permission: authenticate with Slack again and grant all that it asks for"},
 	"not_in_channel":          {Again: true, Sentence: "the app is not in the channel: invite it there (/invite) or choose another channel"},
 	"channel_not_found":       {Again: true, Sentence: "the channel does not exist, or the app is not in it: invite it there or choose another channel"},

@@ -96,7 +96,7 @@ func (s *Service) Info() integrations.Info {
 }
 
 // Connect implements integrations.Service by Slack's OAuth v2 (https://docs.slack.dev/authentication/installing-with-oauth).
-func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
+func (s *Service) Connect(ctx context.Context, c *integrations.Connection, step integrations.Step) (integrations.Next, error) {
 	if step.Code.IsZero() {
 		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State.Reveal()}}
 		return integrations.Next{URL: integrations.Hide(s.pages + "/oauth/v2/authorize?" + q.Encode())}, nil
@@ -106,7 +106,7 @@ func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step 
 		return integrations.Next{}, err
 	}
 	data, err := json.Marshal(g.account)
-	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), ID: g.account.Team, Label: first(g.team, g.account.Team), Account: data}}, err
+	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), Renewal: integrations.Hide(g.renewal), Expires: g.ends(c.Now), ID: g.account.Team, Label: first(g.team, g.account.Team), Account: data}}, err
 }
 
 // Choices lists the channels that are not archived.

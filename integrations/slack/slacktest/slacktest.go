@@ -69,6 +69,10 @@ type Server struct {
 	// HistoryLimit is the most that a page of them holds; 0: as many as are asked
 	// for.
 	HistoryLimit int
+	// Rotate gives tokens of twelve hours with a refresh token, as Slack does for
+	// an app with token rotation: a refresh token works once, any new token ends
+	// the refresh tokens before it, and the two newest tokens are valid.
+	Rotate bool
 	// NoTS is how many answers of chat.postMessage lack the timestamp.
 	NoTS int
 
@@ -80,6 +84,7 @@ type Server struct {
 	users    map[string]string
 	codes    map[string]string // code → redirect URI
 	tokens   map[string]bool
+	rotated  []rotated // the newest last
 	messages []*Message
 	last     int64 // of a timestamp, in microseconds
 	subs     []subscription
@@ -87,6 +92,12 @@ type Server struct {
 	calls    map[string]int
 	events   int
 	limits   map[string]time.Time // by what is limited: when it was used last
+}
+
+// rotated is a token that ends.
+type rotated struct {
+	token, refresh string
+	until          time.Time
 }
 
 type channel struct {
