@@ -3,8 +3,8 @@
 //
 // # How to use it
 //
-//	slack, err := slack.New(slack.Options{ClientID: …, ClientSecret: integrations.Hide(…), SigningSecret: integrations.Hide(…)})
-//	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations", SignedIn: session}, slack)
+//	slack, err := slack.New(&slack.Options{ClientID: …, ClientSecret: integrations.Hide(…), SigningSecret: integrations.Hide(…)})
+//	x, err := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com/integrations", SignedIn: session}, slack)
 //	mux.Handle("/integrations/", x.Handler()) // webhooks and OAuth callbacks
 //
 //	// In a worker, every second or so:

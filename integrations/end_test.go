@@ -189,7 +189,7 @@ func TestKeyGone(t *testing.T) {
 	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: secret.HideBytes(bytes.Repeat([]byte("n"), keyring.KeySize))})
 	require.NoError(t, err)
 	admin := chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})
-	_, err = integrations.New(admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
+	_, err = integrations.New(admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
 	require.NoError(t, err)
 	beginDeletion(t, admin.AsHost(w.Domain), w.Ann.Actor())
 }

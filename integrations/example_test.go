@@ -29,7 +29,7 @@ func Example() {
 	key := bytes.Repeat([]byte{1}, keyring.KeySize) // from the host's secret store
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)})
 	groups := &integrationstest.Groups{} // the host's own message tables
-	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
+	x, err := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -86,7 +86,7 @@ func ExampleIntegrations_Tell() {
 	admin := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
-	x, _ := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com"}, pager)
+	x, _ := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com"}, pager)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 	group, _ := s.CreateGroup(ctx, "Operations")

@@ -50,8 +50,11 @@ const mostBody = 512 << 10
 
 // New returns the integrations of an Admin with the given services, and takes part in what the Admin does: users and groups that are deleted end theirs. ring seals tokens and secrets. Call it
 // once while setting up.
-func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, services ...Service) (*Integrations, error) {
-	x := &Integrations{admin: admin, ring: ring, groups: groups, o: o, services: services, byName: map[string]Service{}}
+func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o *Options, services ...Service) (*Integrations, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	x := &Integrations{admin: admin, ring: ring, groups: groups, o: *o, services: slices.Clone(services), byName: map[string]Service{}}
 	if admin == nil || ring == nil || groups == nil || slices.Contains(services, nil) {
 		return nil, errors.New("integrations need an Admin, a key ring, the host's groups and services that are not nil")
 	}

@@ -262,12 +262,13 @@ func TestSecretsStaySecret(t *testing.T) {
 
 func TestNewRefusesNothing(t *testing.T) {
 	admin, ring, groups := chatadmin.New(memstore.New(nil), nil), newRing(t), &integrationstest.Groups{}
-	o := integrations.Options{PublicURL: "https://chat.example.com"}
+	o := &integrations.Options{PublicURL: "https://chat.example.com"}
 	for name, f := range map[string]func() error{
 		"no admin":      func() error { return second(integrations.New(nil, ring, groups, o)) },
 		"no ring":       func() error { return second(integrations.New(admin, nil, groups, o)) },
 		"no groups":     func() error { return second(integrations.New(admin, ring, nil, o)) },
 		"a nil service": func() error { return second(integrations.New(admin, ring, groups, o, nil)) },
+		"no options":    func() error { return second(integrations.New(admin, ring, groups, nil)) },
 	} {
 		require.Error(t, f(), name)
 	}

@@ -15,7 +15,7 @@ type Renewer interface {
 	Service
 
 	// Renew exchanges c.Renewal for another token. Of the grant that it returns,
-	// Token, Renewal and Expires count. Only one process at a time renews what
+	// Token, Renewal and Life count. Only one process at a time renews what
 	// belongs to one account.
 	Renew(ctx context.Context, c *Connection) (*Grant, error)
 }
@@ -34,7 +34,15 @@ func (c *Connection) expiring(now time.Time) bool {
 
 // setToken puts the token of a grant in the place of the one before.
 func (c *Connection) setToken(g *Grant, now time.Time) {
-	c.Token, c.Renewal, c.Expires, c.data.Renewed = g.Token, g.Renewal, g.Expires, now
+	c.Token, c.Renewal, c.Expires, c.data.Renewed = g.Token, g.Renewal, time.Time{}, now
+	if g.Life > 0 {
+		c.Expires = now.Add(g.Life)
+	}
+}
+
+// copyToken takes over the token of another connection with the same account.
+func (c *Connection) copyToken(o *Connection) {
+	c.Token, c.Renewal, c.Expires, c.data.Renewed = o.Token, o.Renewal, o.Expires, o.data.Renewed
 }
 
 // renewalKey is the lease on the tokens of an account, in whatever domains it is
@@ -88,7 +96,7 @@ func (x *Integrations) renewLeased(ctx context.Context, r Renewer, c *Connection
 		}
 		newest.setToken(g, now)
 	}
-	c.setToken(&Grant{Token: newest.Token, Renewal: newest.Renewal, Expires: newest.Expires}, newest.data.Renewed)
+	c.copyToken(newest)
 	if err := x.putToken(ctx, c.Domain, c.of(), c); err != nil {
 		return err
 	}
@@ -162,7 +170,7 @@ func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of,
 		if err != nil || !c.data.Connected || c.data.ID != from.data.ID {
 			return err
 		}
-		c.setToken(&Grant{Token: from.Token, Renewal: from.Renewal, Expires: from.Expires}, from.data.Renewed)
+		c.copyToken(from)
 		change, err := c.change()
 		if err != nil {
 			return err

@@ -34,7 +34,7 @@ func resealWorld(t *testing.T) (w *integrationstest.World, srv *slacktest.Server
 		ring, err := keyring.New(rand.Reader, current, others...)
 		require.NoError(t, err)
 		admin := chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now})
-		x, err := integrations.New(admin, ring, w.Groups, integrations.Options{PublicURL: w.HTTP.URL, SignedIn: integrationstest.SignedIn}, svc)
+		x, err := integrations.New(admin, ring, w.Groups, &integrations.Options{PublicURL: w.HTTP.URL, SignedIn: integrationstest.SignedIn}, svc)
 		require.NoError(t, err)
 		w.Host = admin.AsHost(w.Domain)
 		return x

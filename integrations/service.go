@@ -74,10 +74,10 @@ type Next struct {
 // Grant is the provider's permission to act for somebody.
 type Grant struct {
 	Token Secret
-	// Renewal is what the token is renewed by when it Expires, see Renewer. Both
-	// are zero for a token that does not expire.
+	// Renewal is what the token is renewed by at the end of its Life, see Renewer.
+	// Both are zero for a token that does not expire.
 	Renewal Secret
-	Expires time.Time
+	Life    time.Duration
 	ID      string          // the provider's own of the account: for another one than before, the old is released and the settings become a draft
 	Label   string          // of the account, for people, such as the workspace's name
 	Account json.RawMessage // what the service needs to know of it; no secret

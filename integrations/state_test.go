@@ -172,13 +172,13 @@ func TestSignedInIsNeeded(t *testing.T) {
 	require.NoError(t, err)
 	w := pagerWorld(t)
 	ring := newRing(t)
-	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example"}, svc)
+	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example"}, svc)
 	require.ErrorContains(t, err, "SignedIn")
 	for _, address := range []string{"", "chat.example", "ftp://chat.example", "https://chat.example?x=1"} {
-		_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
+		_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
 		require.ErrorContains(t, err, "PublicURL")
 	}
-	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
+	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
 	require.ErrorContains(t, err, "a name of its own")
 }
 
@@ -214,7 +214,7 @@ func TestSignedInFails(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, integrations.Options{PublicURL: "https://chat.example",
+	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, &integrations.Options{PublicURL: "https://chat.example",
 		SignedIn: func(*http.Request) (chatadmin.ID, chatadmin.ID, error) {
 			return "", "", errors.New("session store down")
 		}}, svc)

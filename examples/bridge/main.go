@@ -153,7 +153,7 @@ func (b *bridge) open(ctx context.Context) error {
 		return err
 	}
 	signedIn := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return d.ID, boss.ID, nil } // a real host looks at the session
-	b.x, err = integrations.New(admin, ring, &room{b.out, map[string]chatadmin.ID{}}, integrations.Options{PublicURL: b.web.URL + "/integrations", SignedIn: signedIn}, sl, mc)
+	b.x, err = integrations.New(admin, ring, &room{b.out, map[string]chatadmin.ID{}}, &integrations.Options{PublicURL: b.web.URL + "/integrations", SignedIn: signedIn}, sl, mc)
 	return err
 }
 

@@ -28,7 +28,7 @@ func Example() {
 	}
 	admin := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
-	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, integrations.Options{PublicURL: "https://chat.example.com"}, service)
+	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, &integrations.Options{PublicURL: "https://chat.example.com"}, service)
 	if err != nil {
 		fmt.Println(err)
 		return

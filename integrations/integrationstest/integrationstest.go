@@ -172,7 +172,7 @@ func (w *World) Integrations(a *chatadmin.Admin, services ...integrations.Servic
 	copy(key, "integrationstest")
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(key)})
 	w.must(err)
-	x, err := integrations.New(a, ring, w.Groups, integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
+	x, err := integrations.New(a, ring, w.Groups, &integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
 	w.must(err)
 	return x
 }

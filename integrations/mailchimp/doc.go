@@ -1,7 +1,7 @@
 // Package mailchimp reports what happens in the audiences of a Mailchimp account in a group: people who subscribe, unsubscribe, change their profile or their address, addresses that are removed,
 // campaigns that are sent. It is a service for the integrations package.
 //
-//	service, err := mailchimp.New(mailchimp.Options{ClientID: …, ClientSecret: integrations.Hide(…)})
+//	service, err := mailchimp.New(&mailchimp.Options{ClientID: …, ClientSecret: integrations.Hide(…)})
 //	x, err := integrations.New(admin, ring, groups, options, service)
 //
 // An admin of a group authenticates by OAuth 2, chooses at least one audience, and saves. That makes a webhook at each audience, with an address of its own; nothing is set up by hand at Mailchimp. Saving

@@ -38,11 +38,14 @@ type Service struct {
 }
 
 // New returns the service.
-func New(o Options) (*Service, error) {
+func New(o *Options) (*Service, error) {
+	if o == nil {
+		o = &Options{}
+	}
 	if o.ClientID == "" || o.ClientSecret.IsZero() {
 		return nil, errors.New("mailchimp: give the client ID and the client secret of the registered app (Account, Extras, Registered apps)")
 	}
-	a, err := newAPI(o)
+	a, err := newAPI(*o)
 	if err != nil {
 		return nil, err
 	}

@@ -203,7 +203,7 @@ func TestDataCentre(t *testing.T) {
 // The real hosts: what is asked of which.
 func TestRealHosts(t *testing.T) {
 	var hosts []string
-	o := mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	o := &mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		hosts = append(hosts, r.Method+" "+r.URL.Host+r.URL.Path)
 		body := `{"access_token":"t","expires_in":0,"scope":null}`
 		switch r.URL.Path {
@@ -268,7 +268,7 @@ func TestProvidersWords(t *testing.T) {
 }
 
 func TestOptionsAreNeeded(t *testing.T) {
-	for _, o := range []mailchimp.Options{{}, {ClientID: "1"}, {ClientSecret: integrations.Hide("s")}, {ClientID: "1", ClientSecret: integrations.Hide("s"), API: "nonsense"}} {
+	for _, o := range []*mailchimp.Options{nil, {}, {ClientID: "1"}, {ClientSecret: integrations.Hide("s")}, {ClientID: "1", ClientSecret: integrations.Hide("s"), API: "nonsense"}} {
 		_, err := mailchimp.New(o)
 		require.Error(t, err)
 	}
@@ -280,7 +280,7 @@ func FuzzAccept(f *testing.F) {
 		f.Add(fixture(f, "webhook_"+name+".form"), "")
 	}
 	f.Add([]byte("type=campaign&fired_at=2009-03-26 21:31:21&data[id]=1&data[list_id]=a6b5da1054&data[subject]=%00%0d%0a"), "t=1,v1=2")
-	svc, err := mailchimp.New(mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s")})
+	svc, err := mailchimp.New(&mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s")})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte, sig string) {
 		c := &integrations.Connection{Saved: true, Settings: []byte(`{"audiences":[{"id":"a6b5da1054","name":"Newsletter"}],"name":"x"}`), Hooks: map[string]*integrations.Hook{list: {}}}

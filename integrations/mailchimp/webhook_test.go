@@ -201,7 +201,7 @@ func TestReconnectedBeforeTheEnd(t *testing.T) {
 // not count.
 func TestAnswersThatNameNothing(t *testing.T) {
 	made := `{}`
-	svc, err := mailchimp.New(mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	svc, err := mailchimp.New(&mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		body := `{"access_token":"t","expires_in":0}`
 		switch {
 		case r.URL.Path == "/oauth2/metadata":

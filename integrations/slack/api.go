@@ -30,17 +30,9 @@ type api interface {
 type grant struct {
 	token   string
 	renewal string        // "": the token does not expire
-	life    time.Duration // of the token
+	life    time.Duration // of the token; 0: it does not expire
 	team    string
 	account account
-}
-
-// ends is when the token ends; the zero time is never.
-func (g *grant) ends(now time.Time) time.Time {
-	if g.renewal == "" {
-		return time.Time{}
-	}
-	return now.Add(g.life)
 }
 
 type outgoing struct{ channel, thread, name, text, key string }
@@ -67,7 +59,7 @@ func (l *library) exchange(ctx context.Context, clientID, secret, code, redirect
 	if err != nil {
 		return grant{}, failure(err, false)
 	}
-	return grant{r.AccessToken, r.RefreshToken, life(r.ExpiresIn), r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
+	return grant{r.AccessToken, r.RefreshToken, life(r.RefreshToken, r.ExpiresIn), r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
 }
 
 // renew exchanges a refresh token, which works once, for a new pair.
@@ -79,13 +71,17 @@ func (l *library) renew(ctx context.Context, clientID, secret, renewal string) (
 	if r.AccessToken == "" || r.RefreshToken == "" {
 		return grant{}, &integrations.ProviderError{Service: title, Sentence: "the answer holds no token", Again: true}
 	}
-	return grant{token: r.AccessToken, renewal: r.RefreshToken, life: life(r.ExpiresIn)}, nil
+	return grant{token: r.AccessToken, renewal: r.RefreshToken, life: life(r.RefreshToken, r.ExpiresIn)}, nil
 }
 
 // life is for how long a token is taken to be valid: as Slack says, between a
-// minute and a day; 12 hours if it does not say.
-func life(seconds int) time.Duration {
-	if seconds <= 0 {
+// minute and a day; 12 hours if it does not say. Without a refresh token it is
+// valid for good.
+func life(renewal string, seconds int) time.Duration {
+	switch {
+	case renewal == "":
+		return 0
+	case seconds <= 0:
 		return 12 * time.Hour
 	}
 	return min(max(time.Duration(seconds)*time.Second, time.Minute), 24*time.Hour)

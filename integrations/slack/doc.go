@@ -1,6 +1,6 @@
 // Package slack bridges a group and a channel of Slack: messages, threads, edits and deletions go both ways. It is a service for the integrations package.
 //
-//	service, err := slack.New(slack.Options{ClientID: …, ClientSecret: integrations.Hide(…), SigningSecret: integrations.Hide(…)})
+//	service, err := slack.New(&slack.Options{ClientID: …, ClientSecret: integrations.Hide(…), SigningSecret: integrations.Hide(…)})
 //	x, err := integrations.New(admin, ring, groups, options, service)
 //
 // The host has a Slack app (https://api.slack.com/apps) with [integrations.Options].PublicURL + "/callback/slack" among its redirect URLs, and the bot scopes channels:history, channels:read,

@@ -9,9 +9,9 @@ import (
 
 // Without the signing secret there is no service: whoever knew an address could speak for Slack.
 func ExampleNew() {
-	_, err := slack.New(slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store")})
+	_, err := slack.New(&slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store")})
 	fmt.Println(err)
-	o := slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store"), SigningSecret: integrations.Hide("this one too")}
+	o := &slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store"), SigningSecret: integrations.Hide("this one too")}
 	s, err := slack.New(o)
 	fmt.Println(s.Info().Title, err)
 	fmt.Printf("%+v\n", o.SigningSecret)

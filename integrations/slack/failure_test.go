@@ -108,7 +108,7 @@ func TestLostAnswer(t *testing.T) {
 func TestDocumentedAnswers(t *testing.T) {
 	var paths []string
 	answers := map[string]string{"/api/oauth.v2.access": "oauth_v2_access_ok.json", "/api/chat.postMessage": "chat_postMessage_ok.json"}
-	svc, err := slack.New(slack.Options{ClientID: "1.2", ClientSecret: integrations.Hide("secret"), SigningSecret: integrations.Hide("secret"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	svc, err := slack.New(&slack.Options{ClientID: "1.2", ClientSecret: integrations.Hide("secret"), SigningSecret: integrations.Hide("secret"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		paths = append(paths, r.Method+" "+r.URL.Host+r.URL.Path)
 		require.Equal(t, "https", r.URL.Scheme)
 		body := `{"ok":true,"team_id":"T0EXAMPLE","user_id":"U0BRIDGE","bot_id":"B0BRIDGE"}`

@@ -15,5 +15,5 @@ func (s *Service) Renew(ctx context.Context, c *integrations.Connection) (*integ
 	if err != nil {
 		return nil, err
 	}
-	return &integrations.Grant{Token: integrations.Hide(g.token), Renewal: integrations.Hide(g.renewal), Expires: g.ends(c.Now)}, nil
+	return &integrations.Grant{Token: integrations.Hide(g.token), Renewal: integrations.Hide(g.renewal), Life: g.life}, nil
 }

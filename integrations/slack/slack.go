@@ -58,7 +58,10 @@ type name struct {
 }
 
 // New returns the service. Without a signing secret it is an error: whoever knew an address could speak for Slack.
-func New(o Options) (*Service, error) {
+func New(o *Options) (*Service, error) {
+	if o == nil {
+		o = &Options{}
+	}
 	if o.ClientID == "" || o.ClientSecret.IsZero() || o.SigningSecret.IsZero() {
 		return nil, errors.New("slack: give the client ID, the client secret and the signing secret of the app (https://api.slack.com/apps, Basic Information)")
 	}
@@ -70,7 +73,7 @@ func New(o Options) (*Service, error) {
 	if o.API != "" {
 		base = strings.TrimSuffix(o.API, "/")
 	}
-	return &Service{o: o, pages: base, api: &library{base + "/api/", client}, names: map[string]name{}}, nil
+	return &Service{o: *o, pages: base, api: &library{base + "/api/", client}, names: map[string]name{}}, nil
 }
 
 // settings of a group.
@@ -96,7 +99,7 @@ func (s *Service) Info() integrations.Info {
 }
 
 // Connect implements integrations.Service by Slack's OAuth v2 (https://docs.slack.dev/authentication/installing-with-oauth).
-func (s *Service) Connect(ctx context.Context, c *integrations.Connection, step integrations.Step) (integrations.Next, error) {
+func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
 	if step.Code.IsZero() {
 		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State.Reveal()}}
 		return integrations.Next{URL: integrations.Hide(s.pages + "/oauth/v2/authorize?" + q.Encode())}, nil
@@ -106,7 +109,7 @@ func (s *Service) Connect(ctx context.Context, c *integrations.Connection, step 
 		return integrations.Next{}, err
 	}
 	data, err := json.Marshal(g.account)
-	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), Renewal: integrations.Hide(g.renewal), Expires: g.ends(c.Now), ID: g.account.Team, Label: first(g.team, g.account.Team), Account: data}}, err
+	return integrations.Next{Grant: &integrations.Grant{Token: integrations.Hide(g.token), Renewal: integrations.Hide(g.renewal), Life: g.life, ID: g.account.Team, Label: first(g.team, g.account.Team), Account: data}}, err
 }
 
 // Choices lists the channels that are not archived.

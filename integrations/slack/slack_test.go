@@ -301,7 +301,7 @@ func TestSignatures(t *testing.T) {
 
 func TestOptionsAreNeeded(t *testing.T) {
 	s := integrations.Hide("s")
-	for _, o := range []slack.Options{{}, {ClientID: "i", ClientSecret: s}, {ClientID: "i", SigningSecret: s}, {ClientSecret: s, SigningSecret: s},
+	for _, o := range []*slack.Options{nil, {}, {ClientID: "i", ClientSecret: s}, {ClientID: "i", SigningSecret: s}, {ClientSecret: s, SigningSecret: s},
 		{ClientID: "i", ClientSecret: s, SigningSecret: integrations.Hide("")}, {ClientID: "i", ClientSecret: s, SigningSecret: s, API: "ftp://x"}} {
 		_, err := slack.New(o)
 		require.Error(t, err)

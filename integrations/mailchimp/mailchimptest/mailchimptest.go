@@ -92,8 +92,8 @@ func NewServer() *Server {
 func (s *Server) Close() { s.web.Close() }
 
 // Options are those of a mailchimp.Service that talks to this server.
-func (s *Server) Options() mailchimp.Options {
-	return mailchimp.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), API: s.URL}
+func (s *Server) Options() *mailchimp.Options {
+	return &mailchimp.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), API: s.URL}
 }
 
 // Authorise is what a person does in the browser on Mailchimp's page: it follows the address from Connect, agrees, and returns the address of the callback.

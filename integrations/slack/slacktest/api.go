@@ -14,8 +14,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack"
 )
 
-func options(address string) slack.Options {
-	return slack.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), SigningSecret: integrations.Hide(SigningSecret), API: address}
+func options(address string) *slack.Options {
+	return &slack.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), SigningSecret: integrations.Hide(SigningSecret), API: address}
 }
 
 // fields are what each method knows; anything else is invalid_arguments.

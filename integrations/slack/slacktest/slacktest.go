@@ -131,7 +131,7 @@ func NewServer() *Server {
 func (s *Server) Close() { s.web.Close() }
 
 // Options are those of a slack.Service that talks to this server.
-func (s *Server) Options() slack.Options { return options(s.URL) }
+func (s *Server) Options() *slack.Options { return options(s.URL) }
 
 // Authorise is what a person does in the browser on Slack's page: it follows the address from Connect, agrees, and returns the address of the callback that Slack sends them to.
 func (s *Server) Authorise(address string) (string, error) {
