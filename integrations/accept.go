@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// seenFor is how long an event is remembered after it was done: longer than any provider repeats it.
+// seenFor is how long an event is remembered after it was done: longer than any
+// provider repeats it.
 const seenFor = 24 * time.Hour
 
 // mostWait is the longest that an event may wait for one that covers it.
@@ -47,14 +48,17 @@ func isDone(r chatadmin.Record) bool {
 	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && d.Done
 }
 
-// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+// opaque reports whether it can be an ID: anything else is not worth asking the
+// store about.
 func opaque(id chatadmin.ID) bool {
 	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
 	}) < 0
 }
 
-// accept decides about a request and keeps what it brings. Everything that a stranger can be refused by is looked at before the one transaction, which reads the domain and writes.
+// accept decides about a request and keeps what it brings. Everything that a
+// stranger can be refused by is looked at before the one transaction, which
+// reads the domain and writes.
 func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Request) (Accepted, error) {
 	svc := x.byName[of.Service]
 	t, err := chatadmin.ParseToken(token)
@@ -68,8 +72,8 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 	})
 }
 
-// acceptFor decides about a request to a connection, if it is allowed to come to
-// it.
+// acceptFor decides about a request to a connection, if it is allowed to come
+// to it.
 func (x *Integrations) acceptFor(ctx context.Context, domain chatadmin.ID, of Of, r *Request, allowed func(*Connection) bool) (Accepted, error) {
 	svc := x.byName[of.Service]
 	for range 4 {
@@ -132,7 +136,8 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 	})
 }
 
-// accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
+// accepted makes the records; covers are the IDs of those that only say that an
+// event is superfluous.
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
 	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
@@ -171,7 +176,8 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 	return changes, covers, nil
 }
 
-// cover marks events that came before the one that makes them superfluous, if they still wait.
+// cover marks events that came before the one that makes them superfluous, if
+// they still wait.
 func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chatadmin.Key) error {
 	if len(late) == 0 {
 		return nil
@@ -189,7 +195,9 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 	return w.PutRecords(ctx, changes)
 }
 
-// done is the record of an event that is remembered against repetition only. It has no owner, so that a list of what waits for the owner does not go through it.
+// done is the record of an event that is remembered against repetition only. It
+// has no owner, so that a list of what waits for the owner does not go through
+// it.
 func done(r chatadmin.Record, now time.Time) chatadmin.Record {
 	r.Data, _ = inRecords.Encode(&inData{Done: true}) // cannot fail
 	r.Due, r.Owner = now.Add(seenFor), ""

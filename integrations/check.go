@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// checkLease is for how long one process has a check to itself, and checkTime
-	// is how long the provider may take.
+	// checkLease is for how long one process has a check to itself, and
+	// checkTime is how long the provider may take.
 	checkLease = 10 * time.Minute
 	checkTime  = 5 * time.Minute
 	// checkTries is how often a provider may fail to answer before an admin is
@@ -21,9 +21,9 @@ const (
 	checkTries = 12
 )
 
-// checkData is when a connection is compared with its provider, and what came of
-// it. The record is due then. The one without an owner stands for all connections
-// of a service in the domain.
+// checkData is when a connection is compared with its provider, and what came
+// of it. The record is due then. The one without an owner stands for all
+// connections of a service in the domain.
 type checkData struct {
 	At      time.Time `json:"at,omitzero"` // when they last agreed
 	Tries   int       `json:"tries,omitempty"`
@@ -188,8 +188,8 @@ func (x *Integrations) checkAll(ctx context.Context, domain chatadmin.ID, servic
 	}, func(now time.Time, _ Of) time.Time { return now })
 }
 
-// adopt makes connections that earlier versions have saved take part in what they
-// did not know: comparisons, at some time of the next day, and routes.
+// adopt makes connections that earlier versions have saved take part in what
+// they did not know: comparisons, at some time of the next day, and routes.
 func (x *Integrations) adopt(ctx context.Context) error {
 	return x.eachConn(ctx, "", func(ctx context.Context, w *chatadmin.Work, of Of, d *connData) (bool, error) {
 		if d.State != saved {

@@ -8,13 +8,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// rectifyEvery is how often Deliver looks for times from a clock that was ahead in
-// another process.
+// rectifyEvery is how often Deliver looks for times from a clock that was ahead
+// in another process.
 const rectifyEvery = time.Hour
 
 // rewound reports whether times that are stored may come from a clock that was
-// ahead: in the first Deliver of a process, whenever the clock was set back, and
-// every hour.
+// ahead: in the first Deliver of a process, whenever the clock was set back,
+// and every hour.
 func (x *Integrations) rewound(now time.Time) bool {
 	x.clock.Lock()
 	defer x.clock.Unlock()
@@ -147,8 +147,8 @@ func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
 	return dueBy(r, now, mostAhead[r.Kind], 0)
 }
 
-// dueBy is a record that is due after some time, if it is due further ahead than
-// its kind allows.
+// dueBy is a record that is due after some time, if it is due further ahead
+// than its kind allows.
 func dueBy(r chatadmin.Record, now time.Time, most, due time.Duration) (chatadmin.Record, bool) {
 	if !r.Due.After(now.Add(most + drift)) {
 		return r, false

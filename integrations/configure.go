@@ -10,9 +10,12 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Draft enables a service for a group (or, for services of users, for the acting user): a draft of its settings comes into being, with the address that the provider is to be given, which never changes. A
-// draft accepts and sends nothing. Where there are settings already, it only shows them. A service that the domain has not enabled is ErrServiceOff. It needs
-// chatadmin.PermGroups or to be an admin of the group.
+// Draft enables a service for a group (or, for services of users, for the
+// acting user): a draft of its settings comes into being, with the address that
+// the provider is to be given, which never changes. A draft accepts and sends
+// nothing. Where there are settings already, it only shows them. A service that
+// the domain has not enabled is ErrServiceOff. It needs chatadmin.PermGroups or
+// to be an admin of the group.
 func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, err := x.service(of.Service)
 	if err != nil {
@@ -61,8 +64,10 @@ func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatad
 	return c, nil
 }
 
-// Choices lists what the settings can choose from at the provider, such as channels or audiences. Who is not authenticated yet gets ErrNotConnected. It needs
-// chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Choices lists what the settings can choose from at the provider, such as
+// channels or audiences. Who is not authenticated yet gets ErrNotConnected. It
+// needs chatadmin.PermGroups or to be an admin of the group; of a user, to be
+// that user.
 func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) ([]Choice, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -77,8 +82,12 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 	return svc.Choices(ctx, c)
 }
 
-// Save checks settings, makes the provider agree with them (webhooks, for one), and puts them in force. Fields that are not given keep what they had; null resets one. Authenticating comes first: else it is ErrNotConnected. It may be called
-// again with the same settings, to mend what was changed at the provider. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Save checks settings, makes the provider agree with them (webhooks, for one),
+// and puts them in force. Fields that are not given keep what they had; null
+// resets one. Authenticating comes first: else it is ErrNotConnected. It may be
+// called again with the same settings, to mend what was changed at the
+// provider. It needs chatadmin.PermGroups or to be an admin of the group; of a
+// user, to be that user.
 func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, settings json.RawMessage) (Status, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -168,9 +177,15 @@ func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Servic
 	return err
 }
 
-// Disconnect erases the token and what else is secret, and makes the settings a draft again. Deliver then ends the integration at the provider: webhooks are removed and the token is revoked, if the provider
-// can be reached within three days; so long the token waits, sealed, for that purpose alone. Disconnect itself talks to nobody: in a transaction of the host's it is undone with it. It works also while the domain has the service
-// disabled, or while the secrets do not open: then end it at the provider yourself. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Disconnect erases the token and what else is secret, and makes the settings a
+// draft again. Deliver then ends the integration at the provider: webhooks are
+// removed and the token is revoked, if the provider can be reached within three
+// days; so long the token waits, sealed, for that purpose alone. Disconnect
+// itself talks to nobody: in a transaction of the host's it is undone with it.
+// It works also while the domain has the service disabled, or while the secrets
+// do not open: then end it at the provider yourself. It needs
+// chatadmin.PermGroups or to be an admin of the group; of a user, to be that
+// user.
 func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
 	svc, err := x.service(of.Service)
 	if err != nil {

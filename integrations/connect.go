@@ -16,7 +16,8 @@ const (
 	statePurpose = "integration oauth"
 )
 
-// stateData is an OAuth journey under way. Its key is the hash of the state, whose domain and owner stand in it openly.
+// stateData is an OAuth journey under way. Its key is the hash of the state,
+// whose domain and owner stand in it openly.
 type stateData struct {
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
@@ -24,10 +25,12 @@ type stateData struct {
 	Used    bool         `json:"used,omitempty"`
 }
 
-// keepFor is how long Next.Keep is remembered: as long as somebody may look for a code in their mail.
+// keepFor is how long Next.Keep is remembered: as long as somebody may look for
+// a code in their mail.
 const keepFor = time.Hour
 
-// stepData is what a service remembers between two steps of connecting, apart from the account that is connected meanwhile.
+// stepData is what a service remembers between two steps of connecting, apart
+// from the account that is connected meanwhile.
 type stepData struct {
 	Sealed []byte `json:"sealed"`
 }
@@ -40,7 +43,8 @@ func stepWords(domain chatadmin.ID, of Of) []string {
 	return []string{"integration step", string(domain), of.Service, string(of.Owner)}
 }
 
-// readStep sets c.Kept, and returns the record it is in. What has expired or does not open is as if nothing had been kept.
+// readStep sets c.Kept, and returns the record it is in. What has expired or
+// does not open is as if nothing had been kept.
 func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.Record, error) {
 	step := chatadmin.Record{Key: stepKey(c.Domain, c.of()), Owner: c.Owner}
 	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{step.Key})
@@ -61,7 +65,8 @@ func stateKey(t chatadmin.Token, service string) chatadmin.Key {
 }
 
 // inForce reports whether something that ends at a time is in force. An end
-// further ahead than its life was written by a clock that was wrong: it is over.
+// further ahead than its life was written by a clock that was wrong: it is
+// over.
 func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
 	now := x.admin.Now()
 	return now.Before(end) && !end.After(now.Add(life+drift))
@@ -69,9 +74,12 @@ func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
 
 func (x *Integrations) redirect(service string) string { return x.o.PublicURL + "/callback/" + service }
 
-// Connect takes the next step of authenticating with the provider. For a service with OAuth that is Next.URL, to which the actor's browser goes; it comes back to the Handler within ten
-// minutes, once, and only in the browser of the same actor. Other services ask for answers, call by call, until Next.Grant is set. It needs chatadmin.PermGroups or to be
-// an admin of the group; of a user, to be that user; not the host, which has no browser.
+// Connect takes the next step of authenticating with the provider. For a
+// service with OAuth that is Next.URL, to which the actor's browser goes; it
+// comes back to the Handler within ten minutes, once, and only in the browser
+// of the same actor. Other services ask for answers, call by call, until
+// Next.Grant is set. It needs chatadmin.PermGroups or to be an admin of the
+// group; of a user, to be that user; not the host, which has no browser.
 func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, answers map[string]Secret) (Next, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -105,7 +113,9 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	return svc.Connect(ctx, c, Step{State: Hide(t.Plain()), Redirect: x.redirect(of.Service)})
 }
 
-// step takes a step without OAuth. What it remembers for the next one is written beside the connection, whose account goes on working until there is another.
+// step takes a step without OAuth. What it remembers for the next one is
+// written beside the connection, whose account goes on working until there is
+// another.
 func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, step Step) (Next, error) {
 	kept, err := x.readStep(ctx, c)
 	if err != nil {
@@ -140,7 +150,8 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 // grant keeps the account that a provider has granted.
 func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, g *Grant) error {
 	was := c.data.Label
-	if (c.data.Connected || c.data.ID != "") && c.data.ID != g.ID { // another account: its channels and audiences are others
+	if (c.data.Connected || c.data.ID != "") && c.data.ID != g.ID {
+		// another account: its channels and audiences are others
 		changes, err := x.release(c, x.admin.NewID(), x.admin.Now())
 		if err != nil {
 			return err
@@ -163,7 +174,9 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 type Callback struct {
 	Domain chatadmin.ID
 	Of
-	Err error // nil: the account is connected. Otherwise a sentence for the browser; what is no affair of whoever sits there was logged, and is ErrFault here
+	// nil: the account is connected. Otherwise a sentence for the browser; what
+	// is no affair of whoever sits there was logged, and is ErrFault here
+	Err error
 }
 
 var (
@@ -173,7 +186,8 @@ var (
 	errDeclined = fmt.Errorf("the sign-in was declined at the provider: %w", chatadmin.ErrInvalid)
 )
 
-// callback ends an OAuth journey, and tells what of its outcome the browser may be shown.
+// callback ends an OAuth journey, and tells what of its outcome the browser may
+// be shown.
 func (x *Integrations) callback(ctx context.Context, service string, r *http.Request) Callback {
 	cb := Callback{Of: Of{Service: service}}
 	err := x.exchange(ctx, &cb, r)
@@ -184,7 +198,8 @@ func (x *Integrations) callback(ctx context.Context, service string, r *http.Req
 	return cb
 }
 
-// shown reports whether an error is a sentence of ours or the provider's, and not one of a store or the like.
+// shown reports whether an error is a sentence of ours or the provider's, and
+// not one of a store or the like.
 func shown(err error) bool {
 	var p *ProviderError
 	if errors.As(err, &p) {
@@ -198,7 +213,8 @@ func shown(err error) bool {
 	return false
 }
 
-// exchange uses the state up first, by one of however many requests bring it, and only then exchanges it.
+// exchange uses the state up first, by one of however many requests bring it,
+// and only then exchanges it.
 func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Request) error {
 	svc, err := x.service(cb.Service)
 	if err != nil || !svc.Info().OAuth {
@@ -250,7 +266,8 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	return x.grant(ctx, s, svc, c, next.Grant)
 }
 
-// use marks a state as used. It is deleted when it expires: of a deletion whose commit was not confirmed nobody could tell whose it was.
+// use marks a state as used. It is deleted when it expires: of a deletion whose
+// commit was not confirmed nobody could tell whose it was.
 func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r chatadmin.Record) error {
 	st.Used = true
 	data, err := stateRecords.Encode(&st)

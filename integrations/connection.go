@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Connection is what a service works with: the settings of one group or user, and the account they are connected to. Secrets are opened.
+// Connection is what a service works with: the settings of one group or user,
+// and the account they are connected to. Secrets are opened.
 type Connection struct {
 	Domain, Owner  chatadmin.ID
 	DomainSettings json.RawMessage // as CheckDomain returned them
@@ -25,10 +26,13 @@ type Connection struct {
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
 	Hooks          map[string]*Hook
-	// Shared says, in Release, that the same account is connected elsewhere too, or again: the token may be the same, and is not to be given back.
+	// Shared says, in Release, that the same account is connected elsewhere
+	// too, or again: the token may be the same, and is not to be given back.
 	Shared bool
 
-	// Keep writes Hooks before Save has ended: a provider that looks at once whether an address answers must find it answering. It is nil outside Save.
+	// Keep writes Hooks before Save has ended: a provider that looks at once
+	// whether an address answers must find it answering. It is nil outside
+	// Save.
 	Keep func(context.Context) error
 
 	x       *Integrations
@@ -40,7 +44,8 @@ type Connection struct {
 	ignored []string                             // what was not carried while it was worked with
 }
 
-// Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.
+// Hook is an address of a connection, for requests from the provider. Its path
+// holds 256 random bits.
 type Hook struct {
 	URL        Secret
 	ProviderID string // the provider's name of it, once it knows it
@@ -97,7 +102,9 @@ func (of Of) record(domain chatadmin.ID) chatadmin.Key {
 
 func (c *Connection) of() Of { return Of{c.service, c.Owner} }
 
-// load reads a connection and what the domain has decided about its service, in one call. A connection that does not exist has rev 0. With errSealed comes what is not secret of it.
+// load reads a connection and what the domain has decided about its service, in
+// one call. A connection that does not exist has rev 0. With errSealed comes
+// what is not secret of it.
 func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, of.Service), of.record(domain)})
 	if err != nil {
@@ -141,7 +148,8 @@ func (c *Connection) words() []string {
 	return []string{"integration", string(c.Domain), c.service, string(c.Owner)}
 }
 
-// errSealed is a connection whose secrets do not open. What is not secret of it is there all the same.
+// errSealed is a connection whose secrets do not open. What is not secret of it
+// is there all the same.
 var errSealed = errors.New("its secrets do not open: put the missing key back into the ring, or disconnect it and authenticate again")
 
 func (c *Connection) open(sealed []byte, words []string) error {
@@ -199,7 +207,8 @@ func (c *Connection) keeper(was json.RawMessage, write func(context.Context) err
 	}
 }
 
-// AddHook makes a new address, or returns the one of that name (1 to 32 letters, digits, hyphens and underscores).
+// AddHook makes a new address, or returns the one of that name (1 to 32
+// letters, digits, hyphens and underscores).
 func (c *Connection) AddHook(name string) (*Hook, error) {
 	if h := c.Hooks[name]; h != nil {
 		return h, nil
@@ -216,12 +225,14 @@ func (c *Connection) AddHook(name string) (*Hook, error) {
 	return h, nil
 }
 
-// OwnHook reports whether an address at the provider is one of this connection, present or past: it is told by what all of them begin with.
+// OwnHook reports whether an address at the provider is one of this connection,
+// present or past: it is told by what all of them begin with.
 func (c *Connection) OwnHook(address string) bool {
 	return strings.HasPrefix(address, c.x.o.PublicURL+"/hook/"+c.service+"/") && strings.Contains(address, "/"+string(c.Domain)+"."+string(c.Owner)+".")
 }
 
-// reset takes the account away, as a change. Where the address was lost with the secrets, there is a new one.
+// reset takes the account away, as a change. Where the address was lost with
+// the secrets, there is a new one.
 func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
@@ -243,7 +254,9 @@ func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 	return chatadmin.Change[chatadmin.Record]{Row: r, Was: c.rev}, err
 }
 
-// erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.
+// erase takes the account away: the token, what is known of it, and the
+// addresses that the provider was told of. The address that was shown from the
+// beginning stays.
 func (c *Connection) erase(keep string, problem string) {
 	c.setToken(&Grant{}, time.Time{})
 	c.Account, c.Saved = nil, false

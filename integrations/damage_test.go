@@ -61,8 +61,8 @@ func twoBridges(t *testing.T) (w *integrationstest.World, srv *slacktest.Server,
 	return w, srv, other
 }
 
-// Whatever a record of one bridge says, nobody panics, the other bridge goes on,
-// and an admin can repair or discard it.
+// Whatever a record of one bridge says, nobody panics, the other bridge goes
+// on, and an admin can repair or discard it.
 func TestDamagedRecords(t *testing.T) {
 	for _, kind := range []string{"integration", "integration.out", "integration.in", "integration.line", "integration.map", "integration.dead", "integration.turn", "integration.tally"} {
 		for _, data := range []string{`{"v":1,"stat`, `{}`, `null`, `[]`, `{"v":1,"state":7,"op":7,"data":7,"leased":7,"o":7,"reasons":7,"kind":7,"done":7}`, `{"v":1,"op":"explode","state":"force","kind":"integration"}`, `{"v":99}`} {
@@ -161,8 +161,8 @@ func TestDamagedService(t *testing.T) {
 	}
 }
 
-// What waits to be ended at a provider that this process does not know is kept for
-// a process that does.
+// What waits to be ended at a provider that this process does not know is kept
+// for a process that does.
 func TestReleaseOfUnknownService(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))

@@ -67,7 +67,8 @@ func TestDamagedIsListedAndRepaired(t *testing.T) {
 					r.ID, r.Owner = "slack/"+string(w.Group), w.Group
 				}
 				put(t, w, r)
-				if listed := damagedOf(t, w); kind != "integration.turn" || len(listed) > 0 { // only the revision of a turn counts
+				if listed := damagedOf(t, w); kind != "integration.turn" || len(listed) > 0 {
+					// only the revision of a turn counts
 					require.Equal(t, map[string][]string{kind: {r.ID}}, listed)
 				}
 				require.NoError(t, w.X.Deliver(t.Context()))

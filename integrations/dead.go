@@ -33,8 +33,9 @@ func (d *deadData) check() error {
 	return must((d.Kind == kindIn || d.Kind == kindOut) && d.Service != "" && d.ID != "")
 }
 
-// DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day. It is kept for 30 days; no longer than its message or, where the host tells of
-// Message.AuthorID, its author.
+// DeadLetter is a message that was given up: refused by the provider or the
+// host for good, or undeliverable for a day. It is kept for 30 days; no longer
+// than its message or, where the host tells of Message.AuthorID, its author.
 type DeadLetter struct {
 	ID       chatadmin.ID
 	Service  string
@@ -45,7 +46,8 @@ type DeadLetter struct {
 	Text     string // of a message to the provider, the beginning
 }
 
-// bury makes the changes that give a record up. What came in stays remembered against repetition.
+// bury makes the changes that give a record up. What came in stays remembered
+// against repetition.
 func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
 	of, now := ofItem(r), x.admin.Now()
 	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
@@ -63,7 +65,8 @@ func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string)
 }
 
 // age counts another day of letters, and deletes those that were kept for long
-// enough. One that cannot be read is kept until somebody repairs or discards it.
+// enough. One that cannot be read is kept until somebody repairs or discards
+// it.
 func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
 	return x.keepBooks(ctx, rs, func(r chatadmin.Record, now time.Time) (chatadmin.Record, bool, error) {
 		r.Due = now.Add(day)
@@ -79,8 +82,8 @@ func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
 	})
 }
 
-// deadOf reports whether a dead letter is shown to a service: one that cannot be
-// read is shown to all.
+// deadOf reports whether a dead letter is shown to a service: one that cannot
+// be read is shown to all.
 func deadOf(r chatadmin.Record, service string) bool {
 	d, _, err := decodeDead(r)
 	return err != nil || d.Service == service
@@ -99,7 +102,8 @@ func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
 	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, out.told(), d.At, d.Error, chatadmin.Cut(out.Text)}, nil
 }
 
-// DeadLetters lists up to chatadmin.MaxBatch messages that were given up, oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
+// DeadLetters lists up to chatadmin.MaxBatch messages that were given up,
+// oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of Of) ([]DeadLetter, error) {
 	if _, err := x.permit(ctx, s, of); err != nil {
 		return nil, err
@@ -128,7 +132,8 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	return list, nil
 }
 
-// Retry queues a dead letter again, in its old place: it goes before what is waiting. It needs chatadmin.PermGroups or to be an admin of the group.
+// Retry queues a dead letter again, in its old place: it goes before what is
+// waiting. It needs chatadmin.PermGroups or to be an admin of the group.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
 		if d.ID == "" { // it could not be read
@@ -139,8 +144,8 @@ func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadm
 	})
 }
 
-// requeued is the data of a record that waits from now on. When it came first is
-// kept.
+// requeued is the data of a record that waits from now on. When it came first
+// is kept.
 func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -164,7 +169,8 @@ func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
-// Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.
+// Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an
+// admin of the group.
 func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
 }

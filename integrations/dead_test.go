@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// An answer is lost, then Slack is down for a day; the retried dead letter is found in the channel, not posted again.
+// An answer is lost, then Slack is down for a day; the retried dead letter is
+// found in the channel, not posted again.
 func TestRetryFindsWhatArrived(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -84,9 +85,9 @@ func (s sizedTx) ChangeRecords(ctx context.Context, cs []chatadmin.Change[chatad
 	return s.Tx.ChangeRecords(ctx, cs)
 }
 
-// Dead letters are forgotten after thirty days on which somebody looked. A clock
-// that jumps ahead, whether it is put right or not, deletes none; nor is one
-// deleted that cannot be read.
+// Dead letters are forgotten after thirty days on which somebody looked. A
+// clock that jumps ahead, whether it is put right or not, deletes none; nor is
+// one deleted that cannot be read.
 func TestDeadLettersExpire(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 29 * 24 * time.Hour, 2 * year, 70 * year} {
 		for _, back := range []bool{true, false} {
@@ -125,8 +126,8 @@ func TestDeadLettersExpire(t *testing.T) {
 	require.Len(t, records(t, w, "integration.dead"), 1)
 }
 
-// A letter that an earlier version has buried is kept for at least as long as it
-// said.
+// A letter that an earlier version has buried is kept for at least as long as
+// it said.
 func TestEarlierDeadLetters(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }

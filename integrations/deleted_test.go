@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// A message that was given up and then deleted in its group is kept no longer, and cannot be retried.
+// A message that was given up and then deleted in its group is kept no longer,
+// and cannot be retried.
 func TestDeletedMessageIsNotRetried(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -35,7 +36,8 @@ func TestDeletedMessageIsNotRetried(t *testing.T) {
 	require.Empty(t, srv.Messages("C0GENERAL"))
 }
 
-// A user is deleted: what they wrote and is still on its way, or was given up, goes with them; nobody else's does.
+// A user is deleted: what they wrote and is still on its way, or was given up,
+// goes with them; nobody else's does.
 func TestErasedUserInQueues(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	carl := w.User("carl@acme.example")
@@ -63,7 +65,8 @@ func TestErasedUserInQueues(t *testing.T) {
 	require.Len(t, srv.Messages("C0GENERAL"), 1)
 }
 
-// A message that is deleted while its answer is missing may have arrived: then the deletion follows it.
+// A message that is deleted while its answer is missing may have arrived: then
+// the deletion follows it.
 func TestDeletedWhileUnsure(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	lost := true
@@ -85,7 +88,8 @@ func TestDeletedWhileUnsure(t *testing.T) {
 	require.True(t, ms[0].Deleted)
 }
 
-// Deleted while the service is disabled or the domain suspended: what waited does not go out afterwards.
+// Deleted while the service is disabled or the domain suspended: what waited
+// does not go out afterwards.
 func TestDeletedWhileDisabled(t *testing.T) {
 	for name, switched := range map[string][2]func(*integrationstest.World) error{
 		"disabled": {func(w *integrationstest.World) error {
@@ -114,7 +118,8 @@ func TestDeletedWhileDisabled(t *testing.T) {
 	}
 }
 
-// midst does something once, when a worker has just looked up what is known of a message.
+// midst does something once, when a worker has just looked up what is known of
+// a message.
 type midst struct {
 	chatadmin.Store
 	once func()
@@ -129,7 +134,8 @@ func (m *midst) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.
 	return rs, err
 }
 
-// A message, or its author, is deleted while a worker is at it: the line goes on, nothing is left of it, and what has arrived is known.
+// A message, or its author, is deleted while a worker is at it: the line goes
+// on, nothing is left of it, and what has arrived is known.
 func TestDeletedInTheMidst(t *testing.T) {
 	st := &midst{Store: memstore.New(nil)}
 	w, srv := savedSlack(t, &integrationstest.Options{Store: st})

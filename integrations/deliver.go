@@ -10,22 +10,22 @@ import (
 
 // Deliver does everything that is due, in all domains: it hands what came in to
 // Groups, sends what goes out, ends at providers what was disconnected, tells
-// admins, and forgets what is old. Admin.Work does the same; call Deliver beside
-// it, every second or so and after Tell, for messages to go out at once. Several
-// processes may call it at the same time, and share the connections. It returns
-// when nothing more is due or ctx ends.
+// admins, and forgets what is old. Admin.Work does the same; call Deliver
+// beside it, every second or so and after Tell, for messages to go out at once.
+// Several processes may call it at the same time, and share the connections. It
+// returns when nothing more is due or ctx ends.
 //
 // A failure at a provider or of Groups is no error of Deliver: the message
-// waits, is tried again, becomes a dead letter after a day, and shows in Status.
-// What fails otherwise, such as what Options.Before vetoes, is returned and left
-// for the next call; nothing else waits for it.
+// waits, is tried again, becomes a dead letter after a day, and shows in
+// Status. What fails otherwise, such as what Options.Before vetoes, is returned
+// and left for the next call; nothing else waits for it.
 func (x *Integrations) Deliver(ctx context.Context) error {
 	_, err := x.deliver(ctx, 0)
 	return err
 }
 
-// workFor is how long a call of Admin.Work goes on with queues that are refilled
-// all the time. The next call continues.
+// workFor is how long a call of Admin.Work goes on with queues that are
+// refilled all the time. The next call continues.
 const workFor = time.Minute
 
 // worker is what Admin.Work calls. It looks for what is due in all domains at
@@ -36,8 +36,8 @@ func (x *Integrations) worker() chatadmin.Worker {
 	}}
 }
 
-// deliver does what is due, for as long as is given; 0 is without end. It returns
-// how much was done.
+// deliver does what is due, for as long as is given; 0 is without end. It
+// returns how much was done.
 func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, err error) {
 	end := time.Time{}
 	if most > 0 {
@@ -58,12 +58,13 @@ func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, 
 	return n, errors.Join(errs...)
 }
 
-// handle deals with one queued record and returns the changes that end it, first the one without which nothing is to be kept.
+// handle deals with one queued record and returns the changes that end it,
+// first the one without which nothing is to be kept.
 type handle func(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error)
 
 // drain works at the lines in which a record of a kind is due, until a whole
-// round does nothing, or until an end that is not zero. A line that fails is left
-// alone in this call.
+// round does nothing, or until an end that is not zero. A line that fails is
+// left alone in this call.
 func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f handle) (total int, err error) {
 	var failed problems
 	bad := map[chatadmin.Key]bool{}
@@ -96,8 +97,8 @@ func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f 
 	}
 }
 
-// byLine sorts what is due by its line, in the order of the first record of each,
-// and puts what is only remembered apart.
+// byLine sorts what is due by its line, in the order of the first record of
+// each, and puts what is only remembered apart.
 func byLine(kind string, rs []chatadmin.Record) (old []chatadmin.Record, lines [][]chatadmin.Record) {
 	at := map[chatadmin.Key]int{}
 	for _, r := range rs {

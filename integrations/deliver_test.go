@@ -32,7 +32,8 @@ func vetoes(frozen *atomic.Value) func(*chatadmin.Options) {
 	}
 }
 
-// What cannot be claimed, here because the host vetoes all traffic, is tried once by each Deliver, which says so.
+// What cannot be claimed, here because the host vetoes all traffic, is tried
+// once by each Deliver, which says so.
 func TestDeliverEnds(t *testing.T) {
 	var frozen atomic.Value
 	w, srv, back := slackWorld(t, &integrationstest.Options{Admin: vetoes(&frozen)})
@@ -57,8 +58,8 @@ func soon(t *testing.T, x *integrations.Integrations) error {
 	return err
 }
 
-// So is what a newer version of the library has written, during a rolling update:
-// it is left alone, and stays for the process that can read it.
+// So is what a newer version of the library has written, during a rolling
+// update: it is left alone, and stays for the process that can read it.
 func TestDeliverEndsOverNewerRecord(t *testing.T) {
 	w, _, _ := slackWorld(t, nil)
 	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test"}, func(ctx context.Context, k *chatadmin.Work) error {
@@ -107,7 +108,8 @@ func TestOneVetoStopsNobodyElse(t *testing.T) {
 	require.Len(t, w.Groups.Messages(groups[0]), 1)
 }
 
-// A connection that does not open, because its row was damaged, holds up nobody: others go on, it can be disconnected, and its group can be deleted.
+// A connection that does not open, because its row was damaged, holds up
+// nobody: others go on, it can be disconnected, and its group can be deleted.
 func TestOneBrokenConnection(t *testing.T) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(t, err)
@@ -155,7 +157,8 @@ func TestOneBrokenConnection(t *testing.T) {
 	})
 }
 
-// Every transaction runs twice, as the contract allows; or is committed without confirmation.
+// Every transaction runs twice, as the contract allows; or is committed without
+// confirmation.
 func TestChaos(t *testing.T) {
 	for name, c := range map[string]func(s *memstore.Store) chatadmin.Store{
 		"rerun": func(s *memstore.Store) chatadmin.Store {
@@ -249,7 +252,8 @@ func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(
 	return err
 }
 
-// hesitant answers the first call of every list with an empty page that more may follow, as a store may.
+// hesitant answers the first call of every list with an empty page that more
+// may follow, as a store may.
 type hesitant struct{ chatadmin.Store }
 
 func (h hesitant) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {

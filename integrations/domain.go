@@ -22,10 +22,11 @@ const (
 	KindDiscard    = "integration.discard"
 	KindLink       = "integration.link"
 	KindReseal     = "integration.reseal"
-	// KindMend is about a connection that a comparison with its provider changed,
-	// such as by making a webhook again.
+	// KindMend is about a connection that a comparison with its provider
+	// changed, such as by making a webhook again.
 	KindMend = "integration.mend"
-	// KindTraffic is no audit event: under it Options.Before is shown each message that is queued or delivered.
+	// KindTraffic is no audit event: under it Options.Before is shown each
+	// message that is queued or delivered.
 	KindTraffic = "integration.traffic"
 )
 
@@ -55,7 +56,8 @@ func decodeService(r chatadmin.Record) (serviceData, error) {
 	return d, err
 }
 
-// Services lists the services: all of them to who has chatadmin.PermServices, the enabled ones to everybody else.
+// Services lists the services: all of them to who has chatadmin.PermServices,
+// the enabled ones to everybody else.
 func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]ServiceStatus, error) {
 	_, _, role, err := s.ViewAs(ctx, "")
 	if err != nil {
@@ -99,8 +101,9 @@ func (x *Integrations) EnableService(ctx context.Context, s *chatadmin.Scope, na
 	return x.switchService(ctx, s, KindEnable, name, true, settings)
 }
 
-// DisableService stops a service for the whole domain: from the next call on nothing is sent to it or accepted from it. All settings are kept, and what is queued waits, at
-// most a day. It needs chatadmin.PermServices.
+// DisableService stops a service for the whole domain: from the next call on
+// nothing is sent to it or accepted from it. All settings are kept, and what is
+// queued waits, at most a day. It needs chatadmin.PermServices.
 func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, name string) error {
 	return x.switchService(ctx, s, KindDisable, name, false, nil)
 }

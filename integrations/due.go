@@ -12,7 +12,8 @@ import (
 // deliverBatch is how many records a worker takes at a time.
 const deliverBatch = 100
 
-// problems are errors that keep nobody else from being served. The first ones are enough to go by.
+// problems are errors that keep nobody else from being served. The first ones
+// are enough to go by.
 type problems []error
 
 func (p *problems) add(err error) {

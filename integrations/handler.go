@@ -12,11 +12,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// acceptTime is the most that accepting a request takes: Slack gives up after three seconds, Mailchimp after ten.
+// acceptTime is the most that accepting a request takes: Slack gives up after
+// three seconds, Mailchimp after ten.
 const acceptTime = 2500 * time.Millisecond
 
-// Handler serves everything that comes from outside: the addresses of hooks and the callbacks of OAuth. Mount it where Options.PublicURL leads, under whatever prefix: it looks at the end of the path only. What it
-// accepts is kept before it answers; it starts no goroutine, and Deliver does the rest.
+// Handler serves everything that comes from outside: the addresses of hooks and
+// the callbacks of OAuth. Mount it where Options.PublicURL leads, under
+// whatever prefix: it looks at the end of the path only. What it accepts is
+// kept before it answers; it starts no goroutine, and Deliver does the rest.
 func (x *Integrations) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, x.o.MaxBody)

@@ -35,7 +35,8 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 	return changes, nil
 }
 
-// apply does one effect. What the map of messages says decides: a message that is there already came before, or is the echo of one of the group's own.
+// apply does one effect. What the map of messages says decides: a message that
+// is there already came before, or is the echo of one of the group's own.
 func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]chatadmin.Change[chatadmin.Record], error) {
 	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
 	if err != nil {
@@ -68,7 +69,8 @@ func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e 
 	return nil, fmt.Errorf("effect %q of %s: %w", e.Op, svc.Info().Title, chatadmin.ErrInvalid)
 }
 
-// The map of messages has two records for each pair, so that it can be asked from either side.
+// The map of messages has two records for each pair, so that it can be asked
+// from either side.
 const (
 	groupSide    = "g"
 	providerSide = "p"
@@ -89,7 +91,8 @@ func (m *mapData) check() error {
 	return must(m.From == fromGroup || m.From == fromProvider || m.From == fromNowhere)
 }
 
-// decodeMap reads a record of the map. Messages of another account than the one now connected are not known: their channels are not ours any more.
+// decodeMap reads a record of the map. Messages of another account than the one
+// now connected are not known: their channels are not ours any more.
 func (c *Connection) decodeMap(r chatadmin.Record) (mapData, error) {
 	m, err := mapRecords.Decode(r)
 	if m.Other != "" && m.Account != c.data.ID {

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 )
 
-// Integrations connects the groups and users of an Admin's domains to services of the outside. It is safe for many goroutines and starts none.
+// Integrations connects the groups and users of an Admin's domains to services
+// of the outside. It is safe for many goroutines and starts none.
 type Integrations struct {
 	admin    *chatadmin.Admin
 	ring     *keyring.Ring
@@ -34,22 +35,29 @@ type Integrations struct {
 
 // Options configure New.
 type Options struct {
-	// PublicURL is where the Handler can be reached from outside, such as "https://chat.example.com/integrations". It is never taken from a request.
+	// PublicURL is where the Handler can be reached from outside, such as
+	// "https://chat.example.com/integrations". It is never taken from a
+	// request.
 	PublicURL string
-	// SignedIn tells which user's browser made a request, by the host's own session: a callback is taken only from the browser of who began, so that nobody can
-	// make another person connect their account to a group of the attacker's. An error, also for a browser in which nobody is signed in, is logged; the browser is asked to sign in. Required where a service
-	// uses OAuth.
+	// SignedIn tells which user's browser made a request, by the host's own
+	// session: a callback is taken only from the browser of who began, so that
+	// nobody can make another person connect their account to a group of the
+	// attacker's. An error, also for a browser in which nobody is signed in, is
+	// logged; the browser is asked to sign in. Required where a service uses
+	// OAuth.
 	SignedIn func(*http.Request) (domain, user chatadmin.ID, err error)
 	// Done answers the browser after a callback; by default a sentence of text.
 	Done func(w http.ResponseWriter, r *http.Request, c Callback)
-	// MaxBody is the most that is read of a request; default 256 KiB, at most 512 KiB.
+	// MaxBody is the most that is read of a request; default 256 KiB, at most
+	// 512 KiB.
 	MaxBody int64
 }
 
 const mostBody = 512 << 10
 
-// New returns the integrations of an Admin with the given services, and takes part in what the Admin does: users and groups that are deleted end theirs. ring seals tokens and secrets. Call it
-// once while setting up.
+// New returns the integrations of an Admin with the given services, and takes
+// part in what the Admin does: users and groups that are deleted end theirs.
+// ring seals tokens and secrets. Call it once while setting up.
 func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o *Options, services ...Service) (*Integrations, error) {
 	if o == nil {
 		o = &Options{}
@@ -104,7 +112,8 @@ func (x *Integrations) service(name string) (Service, error) {
 	return nil, fmt.Errorf("service %q (there are %s): %w", chatadmin.Cut(name), strings.Join(names, ", "), chatadmin.ErrNotFound)
 }
 
-// authorise refuses an actor who may not configure a connection: of a group its admins and who has chatadmin.PermGroups may, of a user only that user.
+// authorise refuses an actor who may not configure a connection: of a group its
+// admins and who has chatadmin.PermGroups may, of a user only that user.
 func (x *Integrations) authorise(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, role chatadmin.Role, svc Service, owner chatadmin.ID) error {
 	if svc.Info().PerUser {
 		if s.Actor() == chatadmin.HostActor {

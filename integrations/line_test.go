@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// While one worker talks to the provider another one leaves the connection alone; once the first has been silent for a minute, it takes over.
+// While one worker talks to the provider another one leaves the connection
+// alone; once the first has been silent for a minute, it takes over.
 func TestOneWorkerAtATime(t *testing.T) {
 	store := memstore.New(nil)
 	var second *integrations.Integrations
@@ -53,7 +54,8 @@ func TestOneWorkerAtATime(t *testing.T) {
 	require.Equal(t, 2, requests)
 }
 
-// Disabled while a worker is in the midst of a queue: the next message is not sent any more. So with a domain that is suspended.
+// Disabled while a worker is in the midst of a queue: the next message is not
+// sent any more. So with a domain that is suspended.
 func TestDisabledInTheMidst(t *testing.T) {
 	for _, stop := range []func(*integrationstest.World) error{
 		func(w *integrationstest.World) error {
@@ -107,7 +109,8 @@ func (b *between) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmi
 	return rs, err
 }
 
-// Two callbacks have both read the state before either has used it up: one of them exchanges.
+// Two callbacks have both read the state before either has used it up: one of
+// them exchanges.
 func TestStateReadByTwo(t *testing.T) {
 	store := memstore.New(nil)
 	first := &between{Store: store}
@@ -122,7 +125,8 @@ func TestStateReadByTwo(t *testing.T) {
 	require.Equal(t, 1, srv.Calls("oauth.v2.access"))
 }
 
-// A worker whose list is out of date does nothing again, and forgets nothing too early.
+// A worker whose list is out of date does nothing again, and forgets nothing
+// too early.
 func TestListOutOfDate(t *testing.T) {
 	store := memstore.New(nil)
 	first := &between{Store: store}
@@ -176,7 +180,8 @@ func TestWaitingIsCounted(t *testing.T) {
 	require.Equal(t, 1, st.Waiting)
 }
 
-// Who authenticates again does not wait for the end of a pause, however long the provider has asked for.
+// Who authenticates again does not wait for the end of a pause, however long
+// the provider has asked for.
 func TestPauseEndsWithAuthentication(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	fault := slacktest.Fault{Status: 429, RetryAfter: 3600}
@@ -204,7 +209,8 @@ func TestAnotherAccountForgetsTheMap(t *testing.T) {
 			return err
 		}
 		was := rs[0].Rev
-		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"id":"`+slacktest.Team), []byte(`"id":"T0OTHER`), 1) // as if it had been connected to another one
+		// as if it had been connected to another one
+		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"id":"`+slacktest.Team), []byte(`"id":"T0OTHER`), 1)
 		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: was}})
 	}))
 	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Edited, Group: w.Group, ID: "m1", Text: "edited"})

@@ -14,7 +14,8 @@ type noticeData struct {
 	Text    string `json:"text"`
 }
 
-// notice makes the record by which Deliver tells the admins of a group, or a user.
+// notice makes the record by which Deliver tells the admins of a group, or a
+// user.
 func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin.Change[chatadmin.Record] {
 	key := chatadmin.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
 	r, _ := row(&noticeRecords, key, of.Owner, &noticeData{of.Service, text}) // strings cannot fail
@@ -22,7 +23,8 @@ func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin
 	return chatadmin.Change[chatadmin.Record]{Row: r}
 }
 
-// tellAdmins sends by mail what admins are to know. A mail that cannot be sent is logged and not tried again: Status says the same.
+// tellAdmins sends by mail what admins are to know. A mail that cannot be sent
+// is logged and not tried again: Status says the same.
 func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error {
 	n, err := noticeRecords.Decode(r)
 	if err != nil {
@@ -41,7 +43,9 @@ func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error
 	return x.settle(ctx, r, true)
 }
 
-// concerned are whom a notice is for, and the name of what it is about: of a user's account that user; of a group its admins or, where none of them can be told, those of the domain.
+// concerned are whom a notice is for, and the name of what it is about: of a
+// user's account that user; of a group its admins or, where none of them can be
+// told, those of the domain.
 func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID) (string, []chatadmin.User, error) {
 	st := x.admin.Store()
 	gs, err := st.Groups(ctx, domain, []chatadmin.ID{owner})

@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// A post waits a second after a failure; what is told within that second stays behind it.
+// A post waits a second after a failure; what is told within that second stays
+// behind it.
 func TestOrderAfterPause(t *testing.T) {
 	for _, op := range []integrations.Op{integrations.Edited, integrations.Deleted} {
 		t.Run(string(op), func(t *testing.T) {
@@ -88,7 +89,8 @@ func TestOrderAfterPauseIncoming(t *testing.T) {
 	require.True(t, ms[0].Deleted)
 }
 
-// Two processes whose clocks differ by 200 ms: what is told later goes out later.
+// Two processes whose clocks differ by 200 ms: what is told later goes out
+// later.
 func TestOrderOverTwoClocks(t *testing.T) {
 	store := memstore.New(nil)
 	w, srv := savedSlack(t, &integrationstest.Options{Store: store})
@@ -115,7 +117,8 @@ func TestOrderOverTwoClocks(t *testing.T) {
 	require.Equal(t, []string{"one, edited", "two"}, []string{ms[0].Text, ms[1].Text})
 }
 
-// A process whose clock is most of a day ahead dies while it holds the lease: that does not hold for so long.
+// A process whose clock is most of a day ahead dies while it holds the lease:
+// that does not hold for so long.
 func TestLeaseOfAWrongClock(t *testing.T) {
 	store := memstore.New(nil)
 	pager, err := NewPager("http://127.0.0.1:1")
@@ -135,7 +138,8 @@ func TestLeaseOfAWrongClock(t *testing.T) {
 	require.Len(t, w.Groups.Messages(w.Group), 1)
 }
 
-// The admin has chosen another channel; somebody edits a message in the one before, where the app is no more. What comes after it does not wait.
+// The admin has chosen another channel; somebody edits a message in the one
+// before, where the app is no more. What comes after it does not wait.
 func TestEditInAnOldChannel(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	w.Say("m1", "", "in general")

@@ -50,7 +50,8 @@ func queued(r chatadmin.Record) time.Time {
 	return d.At
 }
 
-// send carries one message to the provider. Before the first attempt it is marked, so that after a crash the next one looks whether it has arrived.
+// send carries one message to the provider. Before the first attempt it is
+// marked, so that after a crash the next one looks whether it has arrived.
 func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
 	d, err := decodeOut(r.Data)
 	if err != nil {
@@ -69,7 +70,9 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 		c.ignored = append(c.ignored, whyNotThere)
 	}
 	if m.From != fromGroup || d.Op == Posted && m.Other != "" || d.Op != Posted && m.Other == "" {
-		return end, nil // it came from there, was deleted, belongs to another account, is there, or never got there
+		// it came from there, was deleted, belongs to another account, is
+		// there, or never got there
+		return end, nil
 	}
 	o := Outgoing{Op: d.Op, Key: r.ID, Text: d.Text, Author: d.Author, Thread: known[string(d.Thread)].Other, ID: m.Other, Queued: d.told(), Tried: d.Tried, Since: d.Since, Place: d.Place}
 	if d.Op == Posted && !d.Tried {
@@ -104,7 +107,9 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 	if len(rs) > 0 {
 		pair[0].Was = rs[0].Rev
 	}
-	return append(pair, end...), nil // what has arrived is to be known, though the record may be gone with its author meanwhile
+	// what has arrived is to be known, though the record may be gone with its
+	// author meanwhile
+	return append(pair, end...), nil
 }
 
 // placeOf is where looking for a message stands.

@@ -116,7 +116,8 @@ func matrix() map[string]call {
 // dead is the dead letter that Retry and Discard are about.
 var dead chatadmin.ID
 
-// letter makes a dead letter of the group: its one message is refused by the host.
+// letter makes a dead letter of the group: its one message is refused by the
+// host.
 func letter(w *integrationstest.World) chatadmin.ID {
 	find := func() []integrations.DeadLetter {
 		list, err := w.X.DeadLetters(w.T.Context(), w.Ann, w.Of("pager"))

@@ -23,11 +23,13 @@ type work struct {
 	items []chatadmin.Record
 	until time.Time // of the lease
 	off   bool      // the service is disabled, or the domain is not active
-	// lost is how many messages the transaction under way gives up for their age.
+	// lost is how many messages the transaction under way gives up for their
+	// age.
 	lost int
 }
 
-// run takes the line, handles what waits in it, and gives it back. It returns how much was done or put off.
+// run takes the line, handles what waits in it, and gives it back. It returns
+// how much was done or put off.
 func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, error) {
 	did, mine, err := k.take(ctx, due)
 	if err != nil || !mine {
@@ -83,7 +85,8 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 	return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
 }
 
-// take leases the line. While it is paused or the service is off, what is due of it is put off, so that it is in nobody's way.
+// take leases the line. While it is paused or the service is off, what is due
+// of it is put off, so that it is in nobody's way.
 func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine bool, err error) {
 	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		k.lost = 0
@@ -111,14 +114,16 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
-		mine, err = false, nil // another worker was faster, or the owner is gone, with the queue
+		// another worker was faster, or the owner is gone, with the queue
+		mine, err = false, nil
 	} else if err == nil {
 		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
 	}
 	return did, mine, err
 }
 
-// reload reads the connection again, before each message: what an admin disables or changes meanwhile counts at once.
+// reload reads the connection again, before each message: what an admin
+// disables or changes meanwhile counts at once.
 func (k *work) reload(ctx context.Context) (on bool, err error) {
 	st := k.x.admin.Store()
 	c, d, err := k.x.load(ctx, st, k.domain, k.of)
@@ -152,7 +157,9 @@ func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.
 			changes = append(changes, k.x.bury(ctx, r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
 		case r.Due.Before(until) || i == 0 && r.Due.After(until) || queued(r).After(w.Now().Add(drift)):
 			was := r.Rev
-			if r.Due = until; i > 0 { // the first one is enough: whoever deals with it takes the whole line
+			if r.Due = until; i > 0 {
+				// the first one is enough: whoever deals with it takes the
+				// whole line
 				r.Due = until.Add(time.Minute)
 			}
 			if queued(r).After(w.Now().Add(drift)) { // told by a clock that was ahead
@@ -185,7 +192,9 @@ func orElse(s, other string) string {
 	return s
 }
 
-// failed decides what a failure means: nil and changes, if it concerns this one message, which is given up; else the failure, which stops the line for a while.
+// failed decides what a failure means: nil and changes, if it concerns this one
+// message, which is given up; else the failure, which stops the line for a
+// while.
 func (k *work) failed(ctx context.Context, r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
 	var p *ProviderError
 	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
@@ -221,7 +230,8 @@ func sentence(err error) string {
 	return text[:min(len(text), 512)]
 }
 
-// commit writes what ends a record. If the first change is in conflict somebody else has ended it, and nothing is kept.
+// commit writes what ends a record. If the first change is in conflict somebody
+// else has ended it, and nothing is kept.
 func (k *work) commit(ctx context.Context, changes []chatadmin.Change[chatadmin.Record]) error {
 	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		conflicts, err := changeRecords(ctx, w, changes)
@@ -246,7 +256,9 @@ func changeRecords(ctx context.Context, w *chatadmin.Work, changes []chatadmin.C
 	return w.ChangeRecords(ctx, changes)
 }
 
-// giveBack ends the lease, unless another worker has taken it over. After a failure the line pauses, and what is in hand of it is put off; otherwise the first of that is left due.
+// giveBack ends the lease, unless another worker has taken it over. After a
+// failure the line pauses, and what is in hand of it is put off; otherwise the
+// first of that is left due.
 func (k *work) giveBack(ctx context.Context, failed error) error {
 	now := k.x.admin.Now()
 	tell := ""

@@ -13,9 +13,12 @@ const (
 	kindConn    = "integration"         // a connection
 	kindState   = "integration.state"   // an OAuth sign-in under way
 	kindStep    = "integration.step"    // what a service remembers until its next step of connecting
-	kindIn      = "integration.in"      // from the provider: waiting, or, without an owner, kept against repetition
-	kindOut     = "integration.out"     // to the provider, waiting
-	kindTurn    = "integration.turn"    // its revision is the place of the last message that was queued to a provider
+	// from the provider: waiting, or, without an owner, kept against repetition
+	kindIn  = "integration.in"
+	kindOut = "integration.out" // to the provider, waiting
+	// its revision is the place of the last message that was queued to a
+	// provider
+	kindTurn    = "integration.turn"
 	kindLine    = "integration.line"    // who works on a queue, and when it goes on
 	kindMap     = "integration.map"     // message ↔ the provider's ID
 	kindDead    = "integration.dead"    // given up
@@ -80,8 +83,8 @@ func row[T any](k *chatadmin.RecordKind[T], key chatadmin.Key, owner chatadmin.I
 }
 
 // repairConnection puts a draft without an account in the place of a connection
-// that cannot be read. What it was connected to must be ended at the provider by
-// hand.
+// that cannot be read. What it was connected to must be ended at the provider
+// by hand.
 func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
 	change := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	of := ofItem(r)

@@ -20,7 +20,8 @@ const (
 	asideFor = 24 * time.Hour
 )
 
-// releaseData is a connection that has ended here and is still to be ended at the provider. It has no owner, since it outlives the group and the user.
+// releaseData is a connection that has ended here and is still to be ended at
+// the provider. It has no owner, since it outlives the group and the user.
 type releaseData struct {
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
@@ -37,7 +38,8 @@ func releaseWords(k chatadmin.Key) []string {
 	return []string{"integration release", string(k.Domain), k.ID}
 }
 
-// release makes the record that ends a connection at the provider. The connection is as it was.
+// release makes the record that ends a connection at the provider. The
+// connection is as it was.
 func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]chatadmin.Change[chatadmin.Record], error) {
 	key := releaseKey(c.Domain, id)
 	copied := *c
@@ -49,7 +51,9 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 	return []chatadmin.Change[chatadmin.Record]{{Row: r}}, err
 }
 
-// runRelease ends a connection at the provider, and deletes the record; after three days of failures it does so in any case, since the token is not to be kept for ever.
+// runRelease ends a connection at the provider, and deletes the record; after
+// three days of failures it does so in any case, since the token is not to be
+// kept for ever.
 func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
 	d, err := releaseRecords.Decode(r)
 	if err != nil {
@@ -93,8 +97,8 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 	return x.settle(ctx, r, false)
 }
 
-// renewEnded renews the token by which a connection is ended, if that has expired
-// meanwhile.
+// renewEnded renews the token by which a connection is ended, if that has
+// expired meanwhile.
 func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connection, d *releaseData, key chatadmin.Key) error {
 	s, ok := svc.(Renewer)
 	if !ok || c.Shared || !c.expiring(x.admin.Now()) {
@@ -120,7 +124,8 @@ func (x *Integrations) putAside(ctx context.Context, r chatadmin.Record, err err
 	return x.settle(ctx, r, false)
 }
 
-// connectedElsewhere looks whether any connection, of whatever domain, has the same account.
+// connectedElsewhere looks whether any connection, of whatever domain, has the
+// same account.
 func (x *Integrations) connectedElsewhere(ctx context.Context, service, id string) (bool, error) {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn}, p)
@@ -156,7 +161,8 @@ func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Work, gro
 	return x.end(ctx, w, ofs)
 }
 
-// end ends connections whose owner goes: it is released at the provider, and deleted here at once.
+// end ends connections whose owner goes: it is released at the provider, and
+// deleted here at once.
 func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) error {
 	for batch := range slices.Chunk(ofs, chatadmin.MaxBatch) {
 		keys := make([]chatadmin.Key, len(batch))
@@ -182,7 +188,9 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 	return nil
 }
 
-// part makes the changes that end a connection at its provider, and records it. What cannot be opened cannot be ended there either: that is logged, and keeps nobody from going.
+// part makes the changes that end a connection at its provider, and records it.
+// What cannot be opened cannot be ended there either: that is logged, and keeps
+// nobody from going.
 func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
 	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
 	if err == nil && c.Token.IsZero() {
@@ -196,8 +204,10 @@ func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.
 	return x.release(c, x.admin.NewID(), w.Now())
 }
 
-// usersChanged ends what users whose deletion begins have connected: their own accounts, and those of groups that they authorised. The admins of the groups are told. What they wrote and is still on its way,
-// or was given up, goes with them.
+// usersChanged ends what users whose deletion begins have connected: their own
+// accounts, and those of groups that they authorised. The admins of the groups
+// are told. What they wrote and is still on its way, or was given up, goes with
+// them.
 func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, users []chatadmin.UserChange) error {
 	gone := map[chatadmin.ID]bool{}
 	var own []Of
@@ -254,7 +264,8 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatad
 		By chatadmin.ID `json:"by"`
 	}
 	svc := x.byName[ofItem(r).Service]
-	if json.Unmarshal(r.Data, &d) != nil || !gone[d.By] || svc == nil { // whatever else is wrong with the others is no affair of who goes
+	if json.Unmarshal(r.Data, &d) != nil || !gone[d.By] || svc == nil {
+		// whatever else is wrong with the others is no affair of who goes
 		return nil, nil
 	}
 	changes, err := x.part(ctx, w, r)

@@ -14,9 +14,9 @@ import (
 type Renewer interface {
 	Service
 
-	// Renew exchanges c.Renewal for another token. Of the grant that it returns,
-	// Token, Renewal and Life count. Only one process at a time renews what
-	// belongs to one account.
+	// Renew exchanges c.Renewal for another token. Of the grant that it
+	// returns, Token, Renewal and Life count. Only one process at a time renews
+	// what belongs to one account.
 	Renew(ctx context.Context, c *Connection) (*Grant, error)
 }
 
@@ -45,8 +45,8 @@ func (c *Connection) copyToken(o *Connection) {
 	c.Token, c.Renewal, c.Expires, c.data.Renewed = o.Token, o.Renewal, o.Expires, o.data.Renewed
 }
 
-// renewalKey is the lease on the tokens of an account, in whatever domains it is
-// connected.
+// renewalKey is the lease on the tokens of an account, in whatever domains it
+// is connected.
 func renewalKey(service, account string) chatadmin.Key {
 	h := sha256.Sum256([]byte(service + "/" + account))
 	return chatadmin.Key{Kind: kindRenewal, ID: hex.EncodeToString(h[:16])}

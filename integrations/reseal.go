@@ -59,10 +59,10 @@ func hostScope(ctx context.Context, s *chatadmin.Scope) error {
 	return onlyHost(s.Actor() == chatadmin.HostActor)
 }
 
-// Reseal seals with the ring's current key whatever an old key of it has sealed,
-// of all connections of a domain, so that the old key can be taken out of the
-// ring. Interrupted, it is continued by ResumeReseal or by a worker. The run's
-// Total is 0 until it is done.
+// Reseal seals with the ring's current key whatever an old key of it has
+// sealed, of all connections of a domain, so that the old key can be taken out
+// of the ring. Interrupted, it is continued by ResumeReseal or by a worker. The
+// run's Total is 0 until it is done.
 //
 // It returns keyring.ErrUnknownKey if a key is missing in the ring: put it back
 // and resume. Only the host may call it. progress may be nil.

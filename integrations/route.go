@@ -17,14 +17,14 @@ import (
 type Router interface {
 	Service
 
-	// Routes are the keys by which requests find a connection whose settings are
-	// saved, such as a workspace and a channel. Each has at most 200 bytes.
+	// Routes are the keys by which requests find a connection whose settings
+	// are saved, such as a workspace and a channel. Each has at most 200 bytes.
 	Routes(c *Connection) ([]string, error)
 
-	// Route decides about a request before any connection is known. It checks the
-	// signature: an error that wraps ErrRefused is answered with 401. Accept then
-	// gets the request once for each connection that has one of the keys, and
-	// checks what it is asked again.
+	// Route decides about a request before any connection is known. It checks
+	// the signature: an error that wraps ErrRefused is answered with 401.
+	// Accept then gets the request once for each connection that has one of the
+	// keys, and checks what it is asked again.
 	Route(r *Request) (Routed, error)
 }
 
@@ -42,8 +42,9 @@ func routeKind(service, key string) string {
 	return "integration.route." + hex.EncodeToString(h[:16])
 }
 
-// reroute makes the changes by which the routes of a connection are those of its
-// settings; a draft has none. The connection is written in the same transaction.
+// reroute makes the changes by which the routes of a connection are those of
+// its settings; a draft has none. The connection is written in the same
+// transaction.
 func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection) ([]chatadmin.Change[chatadmin.Record], error) {
 	want, err := routesOf(svc, c)
 	if err != nil {

@@ -20,7 +20,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// slackWorld has a draft of Slack in the group, and the address by which ann's browser comes back from Slack.
+// slackWorld has a draft of Slack in the group, and the address by which ann's
+// browser comes back from Slack.
 func slackWorld(t *testing.T, o *integrationstest.Options) (w *integrationstest.World, srv *slacktest.Server, back string) {
 	t.Helper()
 	srv = slacktest.NewServer()
@@ -182,7 +183,8 @@ func TestSignedInIsNeeded(t *testing.T) {
 	require.ErrorContains(t, err, "a name of its own")
 }
 
-// The commit that uses up the state is not confirmed, though kept: the journey goes on.
+// The commit that uses up the state is not confirmed, though kept: the journey
+// goes on.
 func TestStateUnderUnknownCommit(t *testing.T) {
 	store := memstore.New(nil)
 	w, srv, back := slackWorld(t, &integrationstest.Options{Store: store})
@@ -243,7 +245,8 @@ func (twoStep) Send(context.Context, *integrations.Connection, integrations.Outg
 	return integrations.Sent{ID: "page"}, nil
 }
 
-// Thinking of another account does not take the working one away; having another one makes the settings a draft.
+// Thinking of another account does not take the working one away; having
+// another one makes the settings a draft.
 func TestTwoSteps(t *testing.T) {
 	ctx := t.Context()
 	pager, err := NewPager("http://127.0.0.1:1")

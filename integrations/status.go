@@ -19,13 +19,15 @@ type Status struct {
 	Account   string       // such as the name of the workspace
 	By        chatadmin.ID // who authenticated
 	Settings  json.RawMessage
-	Webhook   Secret    // the address that exists from the first draft on; for the admin's eyes
-	Problem   string    // what stands in the way, in a sentence
-	Checked   time.Time // when the settings and the provider last agreed; zero: never, or not saved
-	Waiting   int       // messages queued, counted up to 1,000 either way
-	Dead      int       // messages given up, counted up to 1,000: see DeadLetters
-	// Ignored tells what was not carried since the first draft, and why, sorted by
-	// reason.
+	// the address that exists from the first draft on; for the admin's eyes
+	Webhook Secret
+	Problem string // what stands in the way, in a sentence
+	// when the settings and the provider last agreed; zero: never, or not saved
+	Checked time.Time
+	Waiting int // messages queued, counted up to 1,000 either way
+	Dead    int // messages given up, counted up to 1,000: see DeadLetters
+	// Ignored tells what was not carried since the first draft, and why, sorted
+	// by reason.
 	Ignored []Ignored
 }
 
@@ -52,7 +54,8 @@ func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (S
 	return svc, err
 }
 
-// ready is view for a call that needs the service to be on and the draft to exist.
+// ready is view for a call that needs the service to be on and the draft to
+// exist.
 func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, error) {
 	svc, c, d, err := x.view(ctx, s, of)
 	switch {
@@ -66,7 +69,9 @@ func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Se
 	return svc, c, nil
 }
 
-// Status shows a connection, a draft or not. One that does not exist is chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Status shows a connection, a draft or not. One that does not exist is
+// chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the
+// group; of a user, to be that user.
 func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, c, d, err := x.view(ctx, s, of)
 	if err != nil {

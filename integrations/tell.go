@@ -9,13 +9,20 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// mostOut is the most that a message may take once it is encoded: a dead letter, of at most 1 MiB, has to hold it with what is said about it.
+// mostOut is the most that a message may take once it is encoded: a dead
+// letter, of at most 1 MiB, has to hold it with what is said about it.
 const mostOut = 1<<20 - 8<<10
 
-// Tell is how the host tells of what happens to messages in a group: it queues them for the services that are in force there, and returns for how many those are. Only the host can call it, for every message of a group
-// or only for those of groups with integrations; telling twice of the same new message queues it once. What came in by Groups.Post goes to all services but the one it
-// came from; Message.Origin says which that was. What is told goes out in the order in which the calls of Tell end, whichever process they are made in. A message that is deleted before it went out does not go out, and is
-// kept no longer. Text over 256 KiB, or of so many control characters that it does not fit into a record, is chatadmin.ErrInvalid.
+// Tell is how the host tells of what happens to messages in a group: it queues
+// them for the services that are in force there, and returns for how many those
+// are. Only the host can call it, for every message of a group or only for
+// those of groups with integrations; telling twice of the same new message
+// queues it once. What came in by Groups.Post goes to all services but the one
+// it came from; Message.Origin says which that was. What is told goes out in
+// the order in which the calls of Tell end, whichever process they are made in.
+// A message that is deleted before it went out does not go out, and is kept no
+// longer. Text over 256 KiB, or of so many control characters that it does not
+// fit into a record, is chatadmin.ErrInvalid.
 func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message) (int, error) {
 	if m.Op != Posted && m.Op != Edited && m.Op != Deleted || m.Group == "" || m.ID == "" || len(m.ID) > 64 || len(m.Text) > 256<<10 || len(m.Author) > 1<<10 || len(m.AuthorID) > 64 {
 		return 0, fmt.Errorf("message %s: say what happened to which message of which group, in at most 256 KiB, with an author's name of at most 1 KiB: %w", chatadmin.Cut(string(m.ID)), chatadmin.ErrInvalid)
@@ -62,7 +69,8 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 	return n, x.queue(ctx, domain, to, m)
 }
 
-// target is a connection that is told of something. One that is not in force is told of deletions only, so that nothing stays that waits in it.
+// target is a connection that is told of something. One that is not in force is
+// told of deletions only, so that nothing stays that waits in it.
 type target struct {
 	*Connection
 	on bool
@@ -94,8 +102,10 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []targ
 	})
 }
 
-// place puts a message behind all that were told of before, for which no clock serves: its place is the new revision of a record of the connection that each of them writes. What is known of the message decides whether there
-// is anything to send.
+// place puts a message behind all that were told of before, for which no clock
+// serves: its place is the new revision of a record of the connection that each
+// of them writes. What is known of the message decides whether there is
+// anything to send.
 func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]chatadmin.Change[chatadmin.Record], error) {
 	turn := chatadmin.Record{Key: chatadmin.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: turnRow}
 	rs, err := w.Records(ctx, []chatadmin.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
@@ -118,7 +128,9 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m
 	}
 	switch {
 	case m.Op == Posted && mapped != 0, m.Op != Posted && known.From != fromGroup:
-		return nil, nil // told of before; or it came from there, was never told of, or is deleted
+		// told of before; or it came from there, was never told of, or is
+		// deleted
+		return nil, nil
 	case m.Op == Deleted:
 		gone, changes, err := x.withdraw(ctx, w, c.Connection, m, known)
 		if err != nil {
@@ -152,7 +164,9 @@ func (c *Connection) outKey(place string) chatadmin.Key {
 	return chatadmin.Key{Kind: kindOut, Domain: c.Domain, ID: c.of().key() + "/" + place}
 }
 
-// withdraw takes a message that was deleted from among the dead letters and, where it certainly has not arrived, out of the queue. It reports whether the provider need not be told.
+// withdraw takes a message that was deleted from among the dead letters and,
+// where it certainly has not arrived, out of the queue. It reports whether the
+// provider need not be told.
 func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Connection, m Message, known mapData) (bool, []chatadmin.Change[chatadmin.Record], error) {
 	changes, err := x.letters(ctx, w, chatadmin.RecordQuery{Kind: kindDead, Domain: c.Domain, Owner: c.Owner}, func(of Of, d *outData) bool { return of == c.of() && d.Message == m.ID })
 	if err != nil || known.Other != "" {
@@ -171,7 +185,8 @@ func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Conne
 	return true, changes, nil
 }
 
-// letters finds messages on their way to a provider, waiting or given up, and makes the changes that delete them.
+// letters finds messages on their way to a provider, waiting or given up, and
+// makes the changes that delete them.
 func (x *Integrations) letters(ctx context.Context, r chatadmin.Reader, q chatadmin.RecordQuery, which func(Of, *outData) bool) (changes []chatadmin.Change[chatadmin.Record], err error) {
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
 		rs, next, err := r.ListRecords(ctx, q, p)

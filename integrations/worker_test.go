@@ -67,8 +67,8 @@ func TestWorkDelivers(t *testing.T) {
 	require.Empty(t, records(t, w, "integration.dead"))
 }
 
-// With nothing due, a round reads as much for many domains as for one, and writes
-// nothing.
+// With nothing due, a round reads as much for many domains as for one, and
+// writes nothing.
 func TestIdleWorkIsCheap(t *testing.T) {
 	store := &ours{Store: memstore.New(nil)}
 	w, _ := savedSlack(t, &integrationstest.Options{Store: store})

@@ -203,7 +203,8 @@ func TestKeysAreNotKept(t *testing.T) {
 	require.Empty(t, rs)
 }
 
-// A connected user asks for a new code and mistypes it: the account goes on working.
+// A connected user asks for a new code and mistypes it: the account goes on
+// working.
 func TestNewCodeKeepsTheAccount(t *testing.T) {
 	w := newWorld(t)
 	w.connect()

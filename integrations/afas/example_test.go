@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
 
-// A user connects their account with a mailed code, and puts a message into a dossier, with a fake AFAS.
+// A user connects their account with a mailed code, and puts a message into a
+// dossier, with a fake AFAS.
 func Example() {
 	ctx := context.Background()
 	fake := afastest.NewServer()

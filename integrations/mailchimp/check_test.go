@@ -43,8 +43,9 @@ func (w *world) nextDay() {
 	require.NoError(w.t, err)
 }
 
-// A webhook that somebody has removed is made again within a day, with the secret
-// by which the new one signs. While nothing is missing nothing is written.
+// A webhook that somebody has removed is made again within a day, with the
+// secret by which the new one signs. While nothing is missing nothing is
+// written.
 func TestWebhookIsMadeAgain(t *testing.T) {
 	for _, signing := range []bool{false, true} {
 		w := newWorld(t, func(s *mailchimptest.Server) { s.Signing = signing })
@@ -76,9 +77,9 @@ func (w *world) fireNobody() {
 	require.Empty(w.t, codes)
 }
 
-// Enabling a service compares all its connections at once: while it was disabled
-// the provider may have removed what did not answer. Nothing is compared
-// meanwhile.
+// Enabling a service compares all its connections at once: while it was
+// disabled the provider may have removed what did not answer. Nothing is
+// compared meanwhile.
 func TestEnablingCompares(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["a6b5da1054"]}`))

@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/integrations/mailchimp/mailchimptest"
 )
 
-// The data centre is used only in its known form, and the address that the metadata name is not used at all.
+// The data centre is used only in its known form, and the address that the
+// metadata name is not used at all.
 func TestDataCentre(t *testing.T) {
 	for _, dc := range []string{"", "evil.example/", "us1.evil.example", "us1@evil", "US1", "us1234", "../us1"} {
 		srv := mailchimptest.NewServer()
@@ -70,7 +71,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// What Mailchimp says reaches the admin in its own words, without our address in them.
+// What Mailchimp says reaches the admin in its own words, without our address
+// in them.
 func TestProvidersWords(t *testing.T) {
 	w := newWorld(t)
 	w.HTTP.Config.Handler = http.NotFoundHandler() // the address does not answer

@@ -71,7 +71,8 @@ func (w *world) fire(form []byte) {
 	require.Equal(w.t, []int{200}, codes)
 }
 
-// Each event becomes a sentence with the person's and the audience's name, once, however often Mailchimp repeats it.
+// Each event becomes a sentence with the person's and the audience's name,
+// once, however often Mailchimp repeats it.
 func TestEvents(t *testing.T) {
 	for file, want := range map[string]string{
 		"webhook_subscribe.form":   "Mailchimp API (api@mailchimp.com) subscribed to Newsletter.",
@@ -97,7 +98,9 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// A change of address comes with a changed profile, before or after it: together they are one message. A later change of the profile is one of its own.
+// A change of address comes with a changed profile, before or after it:
+// together they are one message. A later change of the profile is one of its
+// own.
 func TestAddressAndProfileAreOne(t *testing.T) {
 	up := fixture(t, "webhook_upemail.form")
 	for _, address := range []string{"api%2Bnew%40mailchimp.com", "api%2Bold%40mailchimp.com", "API%2Bnew%40mailchimp.com"} {
@@ -163,7 +166,8 @@ func TestSignature(t *testing.T) {
 	require.Equal(t, v.Header, "X-Mailchimp-Signature: t="+v.Timestamp+",v1="+mailchimp.Sign(v.Signing_secret, v.Timestamp, []byte(v.Raw_body)))
 }
 
-// Another audience's event at this address, an unknown type and half a form do nothing.
+// Another audience's event at this address, an unknown type and half a form do
+// nothing.
 func TestIgnored(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
@@ -184,7 +188,8 @@ func TestOptionsAreNeeded(t *testing.T) {
 	}
 }
 
-// FuzzAccept gives every body to an address, and to Receive what was accepted of it.
+// FuzzAccept gives every body to an address, and to Receive what was accepted
+// of it.
 func FuzzAccept(f *testing.F) {
 	for _, name := range []string{"subscribe", "unsubscribe", "profile", "upemail", "cleaned", "campaign"} {
 		f.Add(fixture(f, "webhook_"+name+".form"), "")

@@ -88,7 +88,8 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// The token of an outgoing webhook is pinned by the first request; the team is checked.
+// The token of an outgoing webhook is pinned by the first request; the team is
+// checked.
 func TestOutgoingWebhookToken(t *testing.T) {
 	w := newWorld(t, nil)
 	body := string(fixture(t, "outgoing_user.form"))

@@ -151,9 +151,9 @@ func (l *library) remove(ctx context.Context, token, channel, ts string) error {
 // pages is how many pages of a channel's history one look-up reads.
 const pages = 20
 
-// find looks for a message that was perhaps posted, by the key in its metadata. A
-// look-up that is interrupted, by a limit for one, goes on from the Place of its
-// error.
+// find looks for a message that was perhaps posted, by the key in its metadata.
+// A look-up that is interrupted, by a limit for one, goes on from the Place of
+// its error.
 func (l *library) find(ctx context.Context, token string, m outgoing, since time.Time, place string) (string, error) {
 	oldest, here := strconv.FormatInt(since.Add(-time.Minute).Unix(), 10), m.channel+" "+m.thread+" "
 	cursor, _ := strings.CutPrefix(place, here)
@@ -189,8 +189,8 @@ func (l *library) find(ctx context.Context, token string, m outgoing, since time
 	return "", interrupted(p, here, cursor)
 }
 
-// interrupted adds to an error where the look-up goes on. A place that Slack does
-// not know any more is forgotten.
+// interrupted adds to an error where the look-up goes on. A place that Slack
+// does not know any more is forgotten.
 func interrupted(err error, here, cursor string) error {
 	var p *integrations.ProviderError
 	switch {
@@ -241,11 +241,13 @@ var sentences = map[string]integrations.ProviderError{
 	"thread_not_found":        {Sentence: "the thread is not there any more"},
 }
 
-// ofChannel are the errors that an admin can mend by doing something about the channel.
+// ofChannel are the errors that an admin can mend by doing something about the
+// channel.
 var ofChannel = map[string]bool{"not_in_channel": true, "channel_not_found": true, "is_archived": true, "restricted_action": true}
 
-// failure makes a ProviderError of what slack-go says; nothing of its own text is kept but Slack's names of errors. writes says that the request may have been carried out although the
-// answer is missing.
+// failure makes a ProviderError of what slack-go says; nothing of its own text
+// is kept but Slack's names of errors. writes says that the request may have
+// been carried out although the answer is missing.
 func failure(err error, writes bool) error {
 	var limited *slackgo.RateLimitedError
 	var status slackgo.StatusCodeError

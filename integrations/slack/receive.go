@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/integrations"
 )
 
-// Accept takes both forms on the one address: signed JSON of the Events API, and the form of an outgoing webhook.
+// Accept takes both forms on the one address: signed JSON of the Events API,
+// and the form of an outgoing webhook.
 func (s *Service) Accept(c *integrations.Connection, r *integrations.Request) (integrations.Accepted, error) {
 	var acc integrations.Accepted
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -56,7 +57,8 @@ func (a *account) events(body []byte, set *settings) (acc integrations.Accepted,
 	return acc, err
 }
 
-// webhook accepts what an outgoing webhook has posted: the first token that comes is kept, and no other one accepted until somebody authenticates again.
+// webhook accepts what an outgoing webhook has posted: the first token that
+// comes is kept, and no other one accepted until somebody authenticates again.
 func (a *account) webhook(form url.Values, set *settings) (acc integrations.Accepted, err error) {
 	e, token, team := legacy(form)
 	sum := sha256.Sum256([]byte("slack outgoing webhook " + token))
@@ -110,7 +112,8 @@ func (s *Service) Receive(ctx context.Context, c *integrations.Connection, data 
 		e.Author = first(user(in.User), in.Name, in.User)
 	}
 	var p *integrations.ProviderError
-	if errors.As(failed, &p) && p.Again && p.Code == "429" { // a name is worth the wait that Slack asks for; anything else is not
+	if errors.As(failed, &p) && p.Again && p.Code == "429" {
+		// a name is worth the wait that Slack asks for; anything else is not
 		return nil, failed
 	}
 	return []integrations.Effect{e}, nil

@@ -9,7 +9,8 @@ import (
 var _ integrations.Renewer = (*Service)(nil)
 
 // Renew exchanges the refresh token of an app with token rotation, whose tokens
-// end after 12 hours (https://docs.slack.dev/authentication/using-token-rotation).
+// end after 12 hours
+// (https://docs.slack.dev/authentication/using-token-rotation).
 func (s *Service) Renew(ctx context.Context, c *integrations.Connection) (*integrations.Grant, error) {
 	g, err := s.api.renew(ctx, s.o.ClientID, s.o.ClientSecret.Reveal(), c.Renewal.Reveal())
 	if err != nil {

@@ -38,8 +38,8 @@ func (w *world) sayIn(group, id chatadmin.ID) {
 	require.NoError(w.t, err)
 }
 
-// Tokens that end are renewed, for all groups that are connected to a workspace,
-// and no record shows one.
+// Tokens that end are renewed, for all groups that are connected to a
+// workspace, and no record shows one.
 func TestTokensAreRenewed(t *testing.T) {
 	w := rotating(t, nil)
 	w.Clock.Advance(5 * time.Hour)
@@ -101,8 +101,8 @@ func TestOneProcessRenews(t *testing.T) {
 	require.Equal(t, before+1, w.slack.Calls("oauth.v2.access"))
 }
 
-// While Slack cannot renew a token that is still valid, messages go on; a refresh
-// token that is used up asks the admins to authenticate again, once.
+// While Slack cannot renew a token that is still valid, messages go on; a
+// refresh token that is used up asks the admins to authenticate again, once.
 func TestRenewalFails(t *testing.T) {
 	w := rotating(t, nil)
 	fault := slacktest.Fault{Status: 503}

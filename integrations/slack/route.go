@@ -13,8 +13,8 @@ var _ integrations.Router = (*Service)(nil)
 // workspaces share: events there may name another one.
 const shared = "*"
 
-// Routes are the connection's channel in its workspace, and the channel alone for
-// Slack Connect.
+// Routes are the connection's channel in its workspace, and the channel alone
+// for Slack Connect.
 func (s *Service) Routes(c *integrations.Connection) ([]string, error) {
 	var set settings
 	var a account
@@ -43,8 +43,8 @@ func (s *Service) Route(r *integrations.Request) (integrations.Routed, error) {
 	return integrations.Routed{Keys: env.routes()}, nil
 }
 
-// routes are the keys of the connections that an event may be for. Slack names at
-// most a few workspaces.
+// routes are the keys of the connections that an event may be for. Slack names
+// at most a few workspaces.
 func (env *envelope) routes() (keys []string) {
 	if env.Type != "event_callback" || env.Event == nil || !isID.MatchString(env.Event.Channel) {
 		return nil

@@ -118,7 +118,8 @@ func TestRequestURLOfTwoDomains(t *testing.T) {
 	require.Len(t, w.Groups.Messages(theirs), 1)
 }
 
-// What the address of the app is told by strangers, or of no use, changes nothing.
+// What the address of the app is told by strangers, or of no use, changes
+// nothing.
 func TestRequestURLRefuses(t *testing.T) {
 	w := newWorld(t, nil)
 	const event = `{"type":"event_callback","team_id":"T0EXAMPLE","event":{"type":"message","channel":"C0GENERAL","user":"U0ALICE","text":"x","ts":"1700000000.000100"}}`
@@ -138,8 +139,8 @@ func TestRequestURLRefuses(t *testing.T) {
 	require.Empty(t, w.Groups.Messages(w.Group), "the workspace is another one")
 }
 
-// A connection that an earlier version has saved gets its routes, and is compared,
-// within a day.
+// A connection that an earlier version has saved gets its routes, and is
+// compared, within a day.
 func TestRoutesOfEarlierVersions(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {

@@ -17,7 +17,9 @@ import (
 // messageID is how the map of messages knows one: by channel and timestamp.
 func messageID(channel, ts string) string { return channel + ":" + ts }
 
-// Send implements integrations.Service by chat.postMessage, chat.update and chat.delete. Text is posted with the author's name before it, under the name of the settings.
+// Send implements integrations.Service by chat.postMessage, chat.update and
+// chat.delete. Text is posted with the author's name before it, under the name
+// of the settings.
 func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integrations.Outgoing) (integrations.Sent, error) {
 	var set settings
 	if err := json.Unmarshal(c.Settings, &set); err != nil {
@@ -61,9 +63,9 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	return integrations.Sent{ID: messageID(m.channel, ts)}, err
 }
 
-// earliest is where to begin looking for a message that was perhaps posted. A time
-// ahead of ours was written by a clock that was wrong: then it is as long ago as
-// a message may wait.
+// earliest is where to begin looking for a message that was perhaps posted. A
+// time ahead of ours was written by a clock that was wrong: then it is as long
+// ago as a message may wait.
 func earliest(o *integrations.Outgoing, now time.Time) time.Time {
 	since := o.Since
 	if since.IsZero() {
@@ -75,7 +77,9 @@ func earliest(o *integrations.Outgoing, now time.Time) time.Time {
 	return since
 }
 
-// elsewhere makes a failure final if it is about a channel that was chosen earlier: nobody may ever mend that one, and the messages to the one chosen now are not to wait for it.
+// elsewhere makes a failure final if it is about a channel that was chosen
+// earlier: nobody may ever mend that one, and the messages to the one chosen
+// now are not to wait for it.
 func elsewhere(channel string, set *settings, err error) error {
 	var p *integrations.ProviderError
 	if channel != set.Channel && errors.As(err, &p) && ofChannel[p.Code] {
@@ -86,7 +90,8 @@ func elsewhere(channel string, set *settings, err error) error {
 	return err
 }
 
-// key is what stands in the metadata: whoever reads them in Slack learns nothing of our IDs.
+// key is what stands in the metadata: whoever reads them in Slack learns
+// nothing of our IDs.
 func key(k string) string {
 	h := sha256.Sum256([]byte(k))
 	return base64.RawURLEncoding.EncodeToString(h[:18])

@@ -31,7 +31,8 @@ type Options struct {
 	ClientSecret  integrations.Secret
 	SigningSecret integrations.Secret
 
-	// API is where a fake Slack listens, such as slacktest.Server.URL. Then nothing is ever sent to Slack itself.
+	// API is where a fake Slack listens, such as slacktest.Server.URL. Then
+	// nothing is ever sent to Slack itself.
 	API string
 	// Transport carries the requests; default: one of its own.
 	Transport http.RoundTripper
@@ -53,7 +54,8 @@ type name struct {
 	until time.Time
 }
 
-// New returns the service. Without a signing secret it is an error: whoever knew an address could speak for Slack.
+// New returns the service. Without a signing secret it is an error: whoever
+// knew an address could speak for Slack.
 func New(o *Options) (*Service, error) {
 	if o == nil {
 		o = &Options{}
@@ -94,7 +96,8 @@ func (s *Service) Info() integrations.Info {
 	return integrations.Info{Name: Name, Title: title, OAuth: true, Hook: hook, Sends: true}
 }
 
-// Connect implements integrations.Service by Slack's OAuth v2 (https://docs.slack.dev/authentication/installing-with-oauth).
+// Connect implements integrations.Service by Slack's OAuth v2
+// (https://docs.slack.dev/authentication/installing-with-oauth).
 func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
 	if step.Code.IsZero() {
 		q := url.Values{"client_id": {s.o.ClientID}, "scope": {scopes}, "redirect_uri": {step.Redirect}, "state": {step.State.Reveal()}}
@@ -113,7 +116,8 @@ func (s *Service) Choices(ctx context.Context, c *integrations.Connection) ([]in
 	return s.api.channels(ctx, c.Token.Reveal())
 }
 
-// Save checks that one existing channel is chosen and a name is given; by default "Slack".
+// Save checks that one existing channel is chosen and a name is given; by
+// default "Slack".
 func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 	var set settings
 	d := json.NewDecoder(bytes.NewReader(c.Settings))
@@ -142,7 +146,8 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 	return err
 }
 
-// Release revokes the token, unless the workspace is connected elsewhere too: Slack gives an app one token for each workspace.
+// Release revokes the token, unless the workspace is connected elsewhere too:
+// Slack gives an app one token for each workspace.
 func (s *Service) Release(ctx context.Context, c *integrations.Connection) error {
 	if c.Shared {
 		return nil
@@ -157,6 +162,7 @@ func (s *Service) Release(ctx context.Context, c *integrations.Connection) error
 const (
 	nameLife = time.Hour
 	nameMost = 10000
-	// lookups is how many people's names one message is worth asking for; who is mentioned beyond that, or after a failure, is shown without one.
+	// lookups is how many people's names one message is worth asking for; who
+	// is mentioned beyond that, or after a failure, is shown without one.
 	lookups = 50
 )

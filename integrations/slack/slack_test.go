@@ -120,7 +120,8 @@ func TestBothWays(t *testing.T) {
 	require.Equal(t, out[0].TS, out[1].Thread)
 	require.Equal(t, ts, out[2].Thread)
 
-	// What was posted comes back as events, and goes no further; nor does what came in, when the host tells of it.
+	// What was posted comes back as events, and goes no further; nor does what
+	// came in, when the host tells of it.
 	require.Zero(t, w.slack.Deliver(t.Context()))
 	n, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: in[0].ID, Text: in[0].Text, Origin: in[0].Post.Origin})
 	require.NoError(t, err)
@@ -130,7 +131,8 @@ func TestBothWays(t *testing.T) {
 	require.Len(t, w.texts(), 2)
 	require.Len(t, w.slack.Messages("C0GENERAL"), 5)
 
-	// Nor does one of our own that bears no mark of the app, as after the app was installed anew: the map knows it.
+	// Nor does one of our own that bears no mark of the app, as after the app
+	// was installed anew: the map knows it.
 	own := strings.NewReplacer("1719209506.817929", out[0].TS, "Hello, this is a normal text message", "echo").Replace(string(fixture(t, "event_message.json")))
 	code, _ := w.event([]byte(own))
 	require.Equal(t, http.StatusOK, code)

@@ -1,5 +1,9 @@
-// Package slacktest is a fake Slack for tests and demonstrations, in the manner of net/http/httptest: one workspace with its channels and people, the methods of the Web API that the slack package
-// calls, OAuth, the Events API and outgoing webhooks. It refuses what Slack refuses: other content types, a missing or revoked token, unknown fields. Faults make it slow, limited or forgetful.
+// Package slacktest is a fake Slack for tests and demonstrations, in the manner
+// of net/http/httptest: one workspace with its channels and people, the methods
+// of the Web API that the slack package calls, OAuth, the Events API and
+// outgoing webhooks. It refuses what Slack refuses: other content types, a
+// missing or revoked token, unknown fields. Faults make it slow, limited or
+// forgetful.
 package slacktest
 
 import (
@@ -32,13 +36,14 @@ const (
 // Message is a message in a channel.
 type Message struct {
 	Channel, TS, Thread string
-	User, Username      string // User: of a person, or BotUser; Username: that a bot posted as
-	Text                string
-	Bot                 bool
-	Deleted             bool
-	Edits               int
-	Metadata            json.RawMessage
-	More                map[string]any // further fields
+	// User: of a person, or BotUser; Username: that a bot posted as
+	User, Username string
+	Text           string
+	Bot            bool
+	Deleted        bool
+	Edits          int
+	Metadata       json.RawMessage
+	More           map[string]any // further fields
 }
 
 // Fault is what goes wrong with one request. The zero Fault is none.
@@ -46,7 +51,8 @@ type Fault struct {
 	Status     int    // instead of 200
 	RetryAfter int    // seconds, with Status 429
 	Error      string // instead of ok: true
-	Lost       bool   // it is carried out, and the answer lost: the connection breaks
+	// it is carried out, and the answer lost: the connection breaks
+	Lost bool
 }
 
 // Server is the fake. Its fields are set before it is used.
@@ -54,20 +60,21 @@ type Server struct {
 	URL string
 	// Now is its clock; default time.Now.
 	Now func() time.Time
-	// Fault decides, request by request, what goes wrong with a method such as "chat.postMessage". It is called under the server's lock.
+	// Fault decides, request by request, what goes wrong with a method such as
+	// "chat.postMessage". It is called under the server's lock.
 	Fault func(method string) Fault
-	// PostEvery is how far apart two messages of the app to a channel must lie, as
-	// at Slack; what comes earlier is answered with 429. 0: no limit.
+	// PostEvery is how far apart two messages of the app to a channel must lie,
+	// as at Slack; what comes earlier is answered with 429. 0: no limit.
 	PostEvery time.Duration
 	// HistoryEvery is the same for conversations.history and
 	// conversations.replies, for the whole workspace.
 	HistoryEvery time.Duration
-	// HistoryLimit is the most that a page of them holds; 0: as many as are asked
-	// for.
+	// HistoryLimit is the most that a page of them holds; 0: as many as are
+	// asked for.
 	HistoryLimit int
-	// Rotate gives tokens of twelve hours with a refresh token, as Slack does for
-	// an app with token rotation: a refresh token works once, any new token ends
-	// the refresh tokens before it, and the two newest tokens are valid.
+	// Rotate gives tokens of twelve hours with a refresh token, as Slack does
+	// for an app with token rotation: a refresh token works once, any new token
+	// ends the refresh tokens before it, and the two newest tokens are valid.
 	Rotate bool
 	// NoTS is how many answers of chat.postMessage lack the timestamp.
 	NoTS int
@@ -113,7 +120,8 @@ type delivery struct {
 	sign bool
 }
 
-// NewServer starts a fake with the channels #general and #random, and the people alice and bob. Close it.
+// NewServer starts a fake with the channels #general and #random, and the
+// people alice and bob. Close it.
 func NewServer() *Server {
 	s := &Server{Now: time.Now, users: map[string]string{"U0ALICE": "alice", "U0BOB": "bob"}, codes: map[string]string{}, tokens: map[string]bool{}, calls: map[string]int{},
 		channels: []channel{{"C0GENERAL", "general", true}, {"C0RANDOM", "random", true}, {"C0ELSE", "elsewhere", false}}}
@@ -129,7 +137,9 @@ func (s *Server) Close() { s.web.Close() }
 // Options are those of a slack.Service that talks to this server.
 func (s *Server) Options() *slack.Options { return options(s.URL) }
 
-// Authorise is what a person does in the browser on Slack's page: it follows the address from Connect, agrees, and returns the address of the callback that Slack sends them to.
+// Authorise is what a person does in the browser on Slack's page: it follows
+// the address from Connect, agrees, and returns the address of the callback
+// that Slack sends them to.
 func (s *Server) Authorise(address string) (string, error) {
 	res, err := s.hc.Get(address)
 	if err != nil {
@@ -150,7 +160,8 @@ func (s *Server) Subscribe(address string) {
 	s.subs = append(s.subs, subscription{url: address})
 }
 
-// Webhook sends the messages of a channel to an address, as an outgoing webhook with this token does.
+// Webhook sends the messages of a channel to an address, as an outgoing webhook
+// with this token does.
 func (s *Server) Webhook(address, channel, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,8 +189,9 @@ func (s *Server) RevokeAll() {
 	clear(s.tokens)
 }
 
-// Deliver sends what is queued for subscribers, each up to four times until it is answered with 200, and returns how many were not. The method "event" is subject to Fault: Lost events are
-// delivered and sent again.
+// Deliver sends what is queued for subscribers, each up to four times until it
+// is answered with 200, and returns how many were not. The method "event" is
+// subject to Fault: Lost events are delivered and sent again.
 func (s *Server) Deliver(ctx context.Context) (failed int) {
 	for {
 		s.mu.Lock()

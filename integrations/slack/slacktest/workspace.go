@@ -10,14 +10,16 @@ import (
 )
 
 // SayAs posts a message of a person with further fields, such as files,
-// attachments or blocks, in the form of the Events API, and returns its timestamp.
+// attachments or blocks, in the form of the Events API, and returns its
+// timestamp.
 func (s *Server) SayAs(channel, user, text string, more map[string]any) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.add(&Message{Channel: channel, User: user, Text: text, More: more}).TS
 }
 
-// Say posts a message of a person, in a thread unless thread is "", and returns its timestamp.
+// Say posts a message of a person, in a thread unless thread is "", and returns
+// its timestamp.
 func (s *Server) Say(channel, user, thread, text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
