@@ -9,20 +9,20 @@ import (
 )
 
 var (
-	// ErrServiceOff is a service that the domain has not enabled, or has
-	// disabled: its text says whom to ask.
+	// ErrServiceOff is returned if the domain has not enabled the service. The
+	// text names the admins to ask.
 	ErrServiceOff = errors.New("not enabled for this domain")
-	// ErrNotConnected is a group or user whose account at the provider is not
-	// connected: authenticate first.
+	// ErrNotConnected is returned if no account at the provider is connected, or
+	// its authorisation has ended: authenticate first.
 	ErrNotConnected = errors.New("not authenticated with the provider yet")
-	// ErrUnsure is a request of which nobody knows whether the provider has
-	// carried it out.
+	// ErrUnsure is returned if it is unknown whether the provider carried out a
+	// request.
 	ErrUnsure = errors.New("it is not known whether the provider has done it")
-	// ErrFault is a callback that failed for a reason that is none of the
-	// browser's; it is in the log.
+	// ErrFault is Callback.Err if the callback failed inside the application. The
+	// cause is in the log.
 	ErrFault = errors.New("something is wrong here: try again later, or ask who runs this application")
-	// ErrHost is a request to a host that is not on the list of the service. It
-	// is never sent.
+	// ErrHost is returned for a request to a host that the service does not
+	// list. The request is not sent.
 	ErrHost = errors.New("this host is not on the list of the service")
 )
 
