@@ -10,12 +10,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Draft enables a service for a group (or, for services of users, for the
-// acting user): a draft of its settings comes into being, with the address that
-// the provider is to be given, which never changes. A draft accepts and sends
-// nothing. Where there are settings already, it only shows them. A service that
-// the domain has not enabled is ErrServiceOff. It needs chatadmin.PermGroups or
-// to be an admin of the group.
+// Draft enables a service for a group, or for the acting user. It makes a draft
+// of the settings, with the address to give to the provider, which never
+// changes. A draft accepts and sends nothing. If there are settings already,
+// Draft only returns their status.
+//
+// It returns ErrServiceOff if the domain has not enabled the service. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, err := x.service(of.Service)
 	if err != nil {
@@ -65,9 +67,9 @@ func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatad
 }
 
 // Choices lists what the settings can choose from at the provider, such as
-// channels or audiences. Who is not authenticated yet gets ErrNotConnected. It
-// needs chatadmin.PermGroups or to be an admin of the group; of a user, to be
-// that user.
+// channels or audiences. It returns ErrNotConnected before authentication. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) ([]Choice, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -82,12 +84,14 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 	return svc.Choices(ctx, c)
 }
 
-// Save checks settings, makes the provider agree with them (webhooks, for one),
-// and puts them in force. Fields that are not given keep what they had; null
-// resets one. Authenticating comes first: else it is ErrNotConnected. It may be
-// called again with the same settings, to mend what was changed at the
-// provider. It needs chatadmin.PermGroups or to be an admin of the group; of a
-// user, to be that user.
+// Save checks settings, makes the provider agree with them (webhooks, for
+// example) and puts them in force. Fields that are not given keep their value;
+// null resets one. Saving the same settings again mends what was changed at the
+// provider.
+//
+// It returns ErrNotConnected before authentication. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, settings json.RawMessage) (Status, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -177,14 +181,14 @@ func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Servic
 	return err
 }
 
-// Disconnect erases the token and what else is secret, and makes the settings a
-// draft again. Deliver then ends the integration at the provider: webhooks are
-// removed and the token is revoked, if the provider can be reached within three
-// days; so long the token waits, sealed, for that purpose alone. Disconnect
-// itself talks to nobody: in a transaction of the host's it is undone with it.
-// It works also while the domain has the service disabled, or while the secrets
-// do not open: then end it at the provider yourself. It needs
-// chatadmin.PermGroups or to be an admin of the group; of a user, to be that
+// Disconnect erases the token and all other secrets, and makes the settings a
+// draft again. It talks to nobody, so that it can be part of a transaction of
+// the host. Deliver then removes the webhooks and revokes the token. It tries
+// for three days; until then the sealed token is kept for this purpose alone.
+//
+// Disconnect also works while the domain has disabled the service. If the
+// secrets do not open, end the integration at the provider yourself. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
 // user.
 func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
 	svc, err := x.service(of.Service)

@@ -75,11 +75,14 @@ func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
 func (x *Integrations) redirect(service string) string { return x.o.PublicURL + "/callback/" + service }
 
 // Connect takes the next step of authenticating with the provider. For a
-// service with OAuth that is Next.URL, to which the actor's browser goes; it
-// comes back to the Handler within ten minutes, once, and only in the browser
-// of the same actor. Other services ask for answers, call by call, until
-// Next.Grant is set. It needs chatadmin.PermGroups or to be an admin of the
-// group; of a user, to be that user; not the host, which has no browser.
+// service with OAuth it returns Next.URL, the page for the actor's browser. The
+// browser returns to the Handler within ten minutes, once, and it must be the
+// same actor's. Other services ask for answers, call by call, until Next.Grant
+// is set.
+//
+// The host has no browser, and cannot call it for OAuth. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, answers map[string]Secret) (Next, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -170,12 +173,12 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 	return x.resume(ctx, c.Domain, c.of())
 }
 
-// Callback is what came of an OAuth journey.
+// Callback is the outcome of an OAuth sign-in.
 type Callback struct {
 	Domain chatadmin.ID
 	Of
-	// nil: the account is connected. Otherwise a sentence for the browser; what
-	// is no affair of whoever sits there was logged, and is ErrFault here
+	// Err is nil if the account is connected. Otherwise it is a sentence for the
+	// browser. Faults of the application are logged, and are ErrFault here.
 	Err error
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Connection is what a service works with: the settings of one group or user,
-// and the account they are connected to. Secrets are opened.
+// and the account that they are connected to. Its secrets are open.
 type Connection struct {
 	Domain, Owner  chatadmin.ID
 	DomainSettings json.RawMessage // as CheckDomain returned them
@@ -21,18 +21,17 @@ type Connection struct {
 	Account        json.RawMessage // of the grant
 	Token          Secret          // of the grant
 	Renewal        Secret          // of the grant
-	Expires        time.Time       // of the grant
+	Expires        time.Time       // the end of the token; zero: it does not expire
 	Kept           Secret          // in Connect, what Next.Keep of the step before said
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
 	Hooks          map[string]*Hook
-	// Shared says, in Release, that the same account is connected elsewhere
-	// too, or again: the token may be the same, and is not to be given back.
+	// Shared is set in Release if the same account is connected elsewhere too.
+	// The token may be the same: do not revoke it.
 	Shared bool
 
-	// Keep writes Hooks before Save has ended: a provider that looks at once
-	// whether an address answers must find it answering. It is nil outside
-	// Save.
+	// Keep writes Hooks before Save ends, for a provider that tests an address at
+	// once. It is nil outside Save.
 	Keep func(context.Context) error
 
 	x       *Integrations
@@ -207,8 +206,8 @@ func (c *Connection) keeper(was json.RawMessage, write func(context.Context) err
 	}
 }
 
-// AddHook makes a new address, or returns the one of that name (1 to 32
-// letters, digits, hyphens and underscores).
+// AddHook returns the address with a name, and makes it if there is none. The
+// name has 1 to 32 letters, digits, hyphens and underscores.
 func (c *Connection) AddHook(name string) (*Hook, error) {
 	if h := c.Hooks[name]; h != nil {
 		return h, nil
@@ -225,8 +224,8 @@ func (c *Connection) AddHook(name string) (*Hook, error) {
 	return h, nil
 }
 
-// OwnHook reports whether an address at the provider is one of this connection,
-// present or past: it is told by what all of them begin with.
+// OwnHook reports whether an address at the provider is or was one of this
+// connection.
 func (c *Connection) OwnHook(address string) bool {
 	return strings.HasPrefix(address, c.x.o.PublicURL+"/hook/"+c.service+"/") && strings.Contains(address, "/"+string(c.Domain)+"."+string(c.Owner)+".")
 }

@@ -33,17 +33,18 @@ func (d *deadData) check() error {
 	return must((d.Kind == kindIn || d.Kind == kindOut) && d.Service != "" && d.ID != "")
 }
 
-// DeadLetter is a message that was given up: refused by the provider or the
-// host for good, or undeliverable for a day. It is kept for 30 days; no longer
-// than its message or, where the host tells of Message.AuthorID, its author.
+// DeadLetter is a message that was given up: the provider or the host refused
+// it for good, or it could not be delivered for a day. It is kept for 30 days.
+// It goes earlier if its message is deleted, or its author, if the host sets
+// Message.AuthorID.
 type DeadLetter struct {
 	ID       chatadmin.ID
 	Service  string
 	Incoming bool      // from the provider; otherwise to it
-	Queued   time.Time // when it came in, or the host told of it
+	Queued   time.Time // when it came in, or Tell was called
 	Died     time.Time
 	Reason   string // a sentence
-	Text     string // of a message to the provider, the beginning
+	Text     string // the beginning of a message to the provider
 }
 
 // bury makes the changes that give a record up. What came in stays remembered
@@ -102,8 +103,9 @@ func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
 	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, out.told(), d.At, d.Error, chatadmin.Cut(out.Text)}, nil
 }
 
-// DeadLetters lists up to chatadmin.MaxBatch messages that were given up,
-// oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
+// DeadLetters lists up to chatadmin.MaxBatch dead letters, oldest first. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of Of) ([]DeadLetter, error) {
 	if _, err := x.permit(ctx, s, of); err != nil {
 		return nil, err
@@ -132,8 +134,9 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	return list, nil
 }
 
-// Retry queues a dead letter again, in its old place: it goes before what is
-// waiting. It needs chatadmin.PermGroups or to be an admin of the group.
+// Retry queues a dead letter again in its old place, before what is waiting. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
 		if d.ID == "" { // it could not be read
@@ -169,8 +172,9 @@ func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
-// Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an
-// admin of the group.
+// Discard deletes a dead letter, also one that cannot be read. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
 }

@@ -56,8 +56,8 @@ func decodeService(r chatadmin.Record) (serviceData, error) {
 	return d, err
 }
 
-// Services lists the services: all of them to who has chatadmin.PermServices,
-// the enabled ones to everybody else.
+// Services lists the services. An actor without chatadmin.PermServices sees
+// only the enabled ones.
 func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]ServiceStatus, error) {
 	_, _, role, err := s.ViewAs(ctx, "")
 	if err != nil {
@@ -95,15 +95,16 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 }
 
 // EnableService enables a service for the domain, with settings for the whole
-// domain where it has some. Fields that are not given keep what they had; null
-// resets one, and nil settings keep all. It needs chatadmin.PermServices.
+// domain if it has any. Fields that are not given keep their value, null resets
+// one, and nil keeps all. Enabling compares all connections with the provider.
+// It needs chatadmin.PermServices.
 func (x *Integrations) EnableService(ctx context.Context, s *chatadmin.Scope, name string, settings json.RawMessage) error {
 	return x.switchService(ctx, s, KindEnable, name, true, settings)
 }
 
-// DisableService stops a service for the whole domain: from the next call on
-// nothing is sent to it or accepted from it. All settings are kept, and what is
-// queued waits, at most a day. It needs chatadmin.PermServices.
+// DisableService stops a service for the whole domain at once: nothing is sent
+// to it or accepted from it. All settings are kept. Queued messages wait, at
+// most a day. It needs chatadmin.PermServices.
 func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, name string) error {
 	return x.switchService(ctx, s, KindDisable, name, false, nil)
 }
@@ -156,7 +157,7 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 }
 
 // merge returns settings with the fields of given in place of those they had.
-// What is no object is returned as it was given.
+// If one of them is not an object, it returns given.
 func merge(was, given json.RawMessage) json.RawMessage {
 	var old, now map[string]json.RawMessage
 	if given == nil {

@@ -26,23 +26,26 @@ var (
 	ErrHost = errors.New("this host is not on the list of the service")
 )
 
-// ProviderError is what a provider has answered, for the administrator to read.
-// Services make it of every failure at the provider; it never holds what was
-// sent.
+// ProviderError is a failure at the provider. Services return nothing else for
+// one. It never holds what was sent.
 type ProviderError struct {
-	Service string // its title
-	// the provider's own name of it, such as "channel_not_found" or "429"
-	Code     string
-	Sentence string // what is wrong, and what to do about it
-	Again    bool   // trying again later can help: the queue does so
-	// not before this time has passed, as the provider wishes; 0: it did not
-	// say
+	// Service is its title.
+	Service string
+	// Code is the provider's name of the error, such as "channel_not_found" or
+	// "429".
+	Code string
+	// Sentence says what is wrong and what to do about it.
+	Sentence string
+	// Again: trying again later can help. The queue does so.
+	Again bool
+	// After is how long the provider asks to wait; 0 if it does not.
 	After time.Duration
-	// the authorisation is no longer valid: somebody must authenticate again
+	// SignIn: the authorisation is invalid. Somebody must authenticate again.
 	SignIn bool
-	Unsure bool // the request may have been carried out
-	// Place is where a look-up of Send stands, at most 1 KiB. It is kept with
-	// the message, and the next attempt gets it as Outgoing.Place.
+	// Unsure: the request may have been carried out.
+	Unsure bool
+	// Place is where a look-up of Send stopped, at most 1 KiB. The next attempt
+	// gets it as Outgoing.Place.
 	Place string
 }
 
@@ -57,8 +60,8 @@ func (e *ProviderError) Error() string {
 	return text
 }
 
-// Is makes an unsure failure ErrUnsure and an invalid authorisation
-// ErrNotConnected.
+// Is matches ErrUnsure if the failure is unsure, and ErrNotConnected if the
+// authorisation is invalid.
 func (e *ProviderError) Is(target error) bool {
 	return target == ErrUnsure && e.Unsure || target == ErrNotConnected && e.SignIn
 }

@@ -16,10 +16,10 @@ import (
 // three seconds, Mailchimp after ten.
 const acceptTime = 2500 * time.Millisecond
 
-// Handler serves everything that comes from outside: the addresses of hooks and
-// the callbacks of OAuth. Mount it where Options.PublicURL leads, under
-// whatever prefix: it looks at the end of the path only. What it accepts is
-// kept before it answers; it starts no goroutine, and Deliver does the rest.
+// Handler serves the requests from outside: the addresses of hooks, the common
+// addresses for events (Router) and the callbacks of OAuth. Mount it below
+// Options.PublicURL, under any prefix: it looks only at the end of the path.
+// What it accepts is kept before it answers. Deliver does the rest.
 func (x *Integrations) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, x.o.MaxBody)

@@ -17,17 +17,20 @@ type Status struct {
 	State     string
 	Connected bool
 	Account   string       // such as the name of the workspace
-	By        chatadmin.ID // who authenticated
+	By        chatadmin.ID // the user who authenticated
 	Settings  json.RawMessage
-	// the address that exists from the first draft on; for the admin's eyes
+	// Webhook is the address that exists from the first draft on, for services
+	// with a hook. It is meant for the admin's eyes alone.
 	Webhook Secret
-	Problem string // what stands in the way, in a sentence
-	// when the settings and the provider last agreed; zero: never, or not saved
+	// Problem says in a sentence what stands in the way; "" if nothing does.
+	Problem string
+	// Checked is when the settings and the provider last agreed; zero if they
+	// were never compared.
 	Checked time.Time
-	Waiting int // messages queued, counted up to 1,000 either way
-	Dead    int // messages given up, counted up to 1,000: see DeadLetters
-	// Ignored tells what was not carried since the first draft, and why, sorted
-	// by reason.
+	Waiting int // queued messages of both directions, counted up to 1,000
+	Dead    int // dead letters, counted up to 1,000: see DeadLetters
+	// Ignored counts what was not carried since the first draft, sorted by
+	// reason.
 	Ignored []Ignored
 }
 
@@ -41,7 +44,7 @@ func (x *Integrations) view(ctx context.Context, s *chatadmin.Scope, of Of) (Ser
 	return svc, c, d, err
 }
 
-// permit refuses who may not look at a connection.
+// permit refuses actors who may not look at a connection.
 func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (Service, error) {
 	svc, err := x.service(of.Service)
 	if err != nil {
@@ -54,8 +57,7 @@ func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (S
 	return svc, err
 }
 
-// ready is view for a call that needs the service to be on and the draft to
-// exist.
+// ready is view for calls that need an enabled service and a draft.
 func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, error) {
 	svc, c, d, err := x.view(ctx, s, of)
 	switch {
@@ -69,9 +71,9 @@ func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Se
 	return svc, c, nil
 }
 
-// Status shows a connection, a draft or not. One that does not exist is
-// chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the
-// group; of a user, to be that user.
+// Status returns the state of a connection, draft or saved. It returns
+// chatadmin.ErrNotFound if there is none. It needs chatadmin.PermGroups, or an
+// admin of the group; for a service of users, the user.
 func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, c, d, err := x.view(ctx, s, of)
 	if err != nil {

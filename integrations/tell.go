@@ -13,16 +13,18 @@ import (
 // letter, of at most 1 MiB, has to hold it with what is said about it.
 const mostOut = 1<<20 - 8<<10
 
-// Tell is how the host tells of what happens to messages in a group: it queues
-// them for the services that are in force there, and returns for how many those
-// are. Only the host can call it, for every message of a group or only for
-// those of groups with integrations; telling twice of the same new message
-// queues it once. What came in by Groups.Post goes to all services but the one
-// it came from; Message.Origin says which that was. What is told goes out in
-// the order in which the calls of Tell end, whichever process they are made in.
-// A message that is deleted before it went out does not go out, and is kept no
-// longer. Text over 256 KiB, or of so many control characters that it does not
-// fit into a record, is chatadmin.ErrInvalid.
+// Tell queues something that happened to a message of a group, for each service
+// in force there, and returns the number of services. Only the host can call
+// it, for all messages or only for those of groups with integrations. Telling
+// twice of a new message queues it once.
+//
+// Messages go out in the order in which the calls of Tell end, in whatever
+// process. A message that came by Groups.Post goes to all services but the one
+// in Message.Origin. A message that is deleted before it goes out is removed
+// from the queue.
+//
+// It returns chatadmin.ErrInvalid if the text is longer than 256 KiB, or has
+// too many control characters for a record.
 func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message) (int, error) {
 	if m.Op != Posted && m.Op != Edited && m.Op != Deleted || m.Group == "" || m.ID == "" || len(m.ID) > 64 || len(m.Text) > 256<<10 || len(m.Author) > 1<<10 || len(m.AuthorID) > 64 {
 		return 0, fmt.Errorf("message %s: say what happened to which message of which group, in at most 256 KiB, with an author's name of at most 1 KiB: %w", chatadmin.Cut(string(m.ID)), chatadmin.ErrInvalid)
