@@ -42,7 +42,7 @@ func Example() {
 	_, err = x.Draft(ctx, s, of)
 	fmt.Println(err)
 
-	// The domain admin enables the service; an admin of the group connects an
+	// The domain admin enables the service. An admin of the group connects an
 	// account and saves the settings.
 	if err := x.EnableService(ctx, s, "pager", nil); err != nil {
 		fmt.Println(err)
@@ -59,8 +59,8 @@ func Example() {
 	st, err := x.Save(ctx, s, of, []byte(`{"line":"night"}`))
 	fmt.Println(st.State, err)
 
-	// An alarm comes in, by the handler that the host has mounted; a worker of
-	// the host delivers it.
+	// An alarm comes in by the handler that the host has mounted. A worker of the
+	// host delivers it.
 	mux := http.NewServeMux()
 	mux.Handle("/integrations/", x.Handler())
 	r := httptest.NewRequest(http.MethodPost, st.Webhook.Reveal(), strings.NewReader(`{"id":"17","text":"the cellar is under water"}`))
@@ -70,10 +70,13 @@ func Example() {
 	for _, m := range groups.Messages(group.ID) {
 		fmt.Println(m.Post.As, m.Text)
 	}
-	// Output: Pager is not enabled for this domain: ask a domain admin (The
-	// Boss) to enable it among the domain's services draft true [key] You find
-	// the key in the settings of your pager. saved <nil> 200 <nil> Pager ALARM:
-	// the cellar is under water
+	// Output:
+	// Pager is not enabled for this domain: ask a domain admin (The Boss) to enable it among the domain's services
+	// draft true
+	// [key] You find the key in the settings of your pager.
+	// saved <nil>
+	// 200 <nil>
+	// Pager ALARM: the cellar is under water
 }
 
 // Messages of the group go out when the host tells of them.

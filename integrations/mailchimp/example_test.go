@@ -33,8 +33,7 @@ func Example() {
 	defer host.Close()
 	admin := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
-	// the host's own
-	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil }
+	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil } // the host's own
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
 	x, err = integrations.New(admin, ring, groups, &integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
@@ -65,7 +64,8 @@ func Example() {
 	for _, m := range groups.Messages(group.ID) {
 		fmt.Println(m.Post.As+":", m.Text)
 	}
-	// Output: settings: choose 1 to 100 audiences: not valid saved Example BV
-	// <nil> 1 Mailchimp: eve@a.example was removed from Newsletter: mails to
-	// this address come back.
+	// Output:
+	// settings: choose 1 to 100 audiences: not valid
+	// saved Example BV <nil> 1
+	// Mailchimp: eve@a.example was removed from Newsletter: mails to this address come back.
 }
