@@ -79,7 +79,7 @@ func samples(t *testing.T) []sample {
 		nested("integrations.Step", integrations.Step{State: v, Code: v, Answers: map[string]integrations.Secret{"k": v}}), nested("integrations.Next", integrations.Next{URL: v, Keep: v, Grant: &integrations.Grant{Token: v}}),
 		nested("integrations.Grant", integrations.Grant{Token: v}), nested("integrations.Status", integrations.Status{Webhook: v}), nested("integrations.Hook", hook),
 		nested("integrations.Connection", integrations.Connection{Token: v, Kept: v, Hooks: map[string]*integrations.Hook{"h": &hook}}),
-		nested("slack.Options", slack.Options{ClientSecret: v, SigningSecret: v}), nested("mailchimp.Options", mailchimp.Options{ClientSecret: v}),
+		nested("slack.Options", &slack.Options{ClientSecret: v, SigningSecret: v}), nested("mailchimp.Options", &mailchimp.Options{ClientSecret: v}),
 	}
 }
 

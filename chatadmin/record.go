@@ -147,10 +147,14 @@ func dataVersion(data []byte) (int, error) {
 
 // Encode writes a value as Decode reads it. T must encode as a JSON object.
 func (k *RecordKind[T]) Encode(v *T) ([]byte, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	// Escaped for HTML, a text could grow sixfold and beyond what a record holds.
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
+	data := bytes.TrimRight(b.Bytes(), "\n")
 	head := append([]byte(`{"v":`), strconv.Itoa(k.version())...)
 	switch {
 	case len(data) < 2 || data[0] != '{':

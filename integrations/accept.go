@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// seenFor is how long an event is remembered after it was done: longer than any provider repeats it.
+// seenFor is how long an event is remembered after it was done: longer than any
+// provider repeats it.
 const seenFor = 24 * time.Hour
 
 // mostWait is the longest that an event may wait for one that covers it.
@@ -24,12 +25,11 @@ var (
 
 // inData is an event from a provider.
 type inData struct {
-	Version int             `json:"v"`
-	Done    bool            `json:"done,omitempty"`
-	At      time.Time       `json:"at,omitzero"`
-	From    time.Time       `json:"from,omitzero"`  // not to be handed on before
-	First   time.Time       `json:"first,omitzero"` // when it came in, where it was given up in between
-	Data    json.RawMessage `json:"data,omitempty"`
+	Done  bool            `json:"done,omitempty"`
+	At    time.Time       `json:"at,omitzero"`
+	From  time.Time       `json:"from,omitzero"`  // not to be handed on before
+	First time.Time       `json:"first,omitzero"` // when it came in, where it was given up in between
+	Data  json.RawMessage `json:"data,omitempty"`
 }
 
 func inKey(domain chatadmin.ID, of Of, event string) chatadmin.Key {
@@ -48,14 +48,17 @@ func isDone(r chatadmin.Record) bool {
 	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && d.Done
 }
 
-// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+// opaque reports whether it can be an ID: anything else is not worth asking the
+// store about.
 func opaque(id chatadmin.ID) bool {
 	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
 	}) < 0
 }
 
-// accept decides about a request and keeps what it brings. Everything that a stranger can be refused by is looked at before the one transaction, which reads the domain and writes.
+// accept decides about a request and keeps what it brings. Everything that a
+// stranger can be refused by is looked at before the one transaction, which
+// reads the domain and writes.
 func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Request) (Accepted, error) {
 	svc := x.byName[of.Service]
 	t, err := chatadmin.ParseToken(token)
@@ -63,13 +66,22 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 		return Accepted{}, errNoHook
 	}
 	of.Owner = t.Subject
+	return x.acceptFor(ctx, t.Domain, of, r, func(c *Connection) bool {
+		h := c.Hooks[r.Hook]
+		return h != nil && t.Matches(hookPurpose(of.Service, r.Hook), h.hash)
+	})
+}
+
+// acceptFor decides about a request to a connection, if it is allowed to come
+// to it.
+func (x *Integrations) acceptFor(ctx context.Context, domain chatadmin.ID, of Of, r *Request, allowed func(*Connection) bool) (Accepted, error) {
+	svc := x.byName[of.Service]
 	for range 4 {
-		c, d, err := x.load(ctx, x.admin.Store(), t.Domain, of)
+		c, d, err := x.load(ctx, x.admin.Store(), domain, of)
 		if err != nil {
 			return Accepted{}, err
 		}
-		h := c.Hooks[r.Hook]
-		if h == nil || !t.Matches(hookPurpose(of.Service, r.Hook), h.hash) || !d.On || !c.Saved && (r.Method == "POST" || len(r.Body) > 0) {
+		if !allowed(c) || !d.On || !c.Saved && (r.Method == "POST" || len(r.Body) > 0) {
 			return Accepted{}, errNoHook
 		}
 		acc, err := svc.Accept(c, r)
@@ -80,7 +92,7 @@ func (x *Integrations) accept(ctx context.Context, of Of, token string, r *Reque
 			err = x.keep(ctx, c, acc)
 		}
 		if err == nil {
-			x.tally(ctx, t.Domain, of, acc.Ignored)
+			x.tally(ctx, domain, of, acc.Ignored)
 		}
 		if !errors.Is(err, errStale) {
 			return acc, err
@@ -124,16 +136,17 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 	})
 }
 
-// accepted makes the records; covers are the IDs of those that only say that an event is superfluous.
+// accepted makes the records; covers are the IDs of those that only say that an
+// event is superfluous.
 func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
 	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
-		d.Version = version
-		data, err := json.Marshal(d)
-		if err == nil && (key == "" || len(key) > 100 || len(data) > mostBody+1024) {
+		r, err := row(&inRecords, inKey(c.Domain, c.of(), key), owner, &d)
+		if err == nil && (key == "" || len(key) > 100 || len(r.Data) > mostBody+1024) {
 			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
 		}
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: inKey(c.Domain, c.of(), key), Owner: owner, Due: due, Data: data}})
+		r.Due = due
+		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r})
 		return err
 	}
 	covers = map[string]bool{}
@@ -163,7 +176,8 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 	return changes, covers, nil
 }
 
-// cover marks events that came before the one that makes them superfluous, if they still wait.
+// cover marks events that came before the one that makes them superfluous, if
+// they still wait.
 func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chatadmin.Key) error {
 	if len(late) == 0 {
 		return nil
@@ -181,8 +195,11 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 	return w.PutRecords(ctx, changes)
 }
 
-// done is the record of an event that is remembered against repetition only. It has no owner, so that a list of what waits for the owner does not go through it.
+// done is the record of an event that is remembered against repetition only. It
+// has no owner, so that a list of what waits for the owner does not go through
+// it.
 func done(r chatadmin.Record, now time.Time) chatadmin.Record {
-	r.Data, r.Due, r.Owner = fmt.Appendf(nil, `{"v":%d,"done":true}`, version), now.Add(seenFor), ""
+	r.Data, _ = inRecords.Encode(&inData{Done: true}) // cannot fail
+	r.Due, r.Owner = now.Add(seenFor), ""
 	return r
 }

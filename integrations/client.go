@@ -17,16 +17,20 @@ const (
 	maxResponse    = 8 << 20
 )
 
-// Hosts is where a service may send requests.
+// Hosts lists the hosts that a service may send requests to.
 type Hosts struct {
-	// Names are regular expressions for whole host names, such as `us\d{1,3}\.api\.mailchimp\.com`. Only https on its usual port is used.
+	// Names are regular expressions for whole host names, such as
+	// `us\d{1,3}\.api\.mailchimp\.com`. Only https on its usual port is used.
 	Names []string
-	// Fake takes the place of Names: the address of a fake provider, such as the one of httptest, which may use http. Only its host is allowed.
+	// Fake takes the place of Names: the address of a fake provider, such as
+	// the one of httptest, which may use http. Only its host is allowed.
 	Fake string
 }
 
-// Client makes the http.Client of a service: it sends nothing to a host that is not listed (ErrHost), follows no redirect, reads at most 8 MiB of an answer and waits
-// at most 15 seconds for it. base is what carries the requests; nil means a transport of its own, without a proxy from the environment.
+// Client makes the http.Client of a service. It sends nothing to a host that is
+// not listed (ErrHost), follows no redirect, reads at most 8 MiB of a response
+// and waits at most 15 seconds for it. base carries the requests; nil uses a
+// transport of its own, without a proxy from the environment.
 func Client(h Hosts, base http.RoundTripper) (*http.Client, error) {
 	if base == nil {
 		base = &http.Transport{TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: requestTimeout, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
@@ -91,7 +95,8 @@ func (t *transport) allows(u *url.URL) bool {
 	return false
 }
 
-// limited fails, rather than ends, where an answer is too long: half an answer must not look whole.
+// limited fails, rather than ends, where an answer is too long: half an answer
+// must not look whole.
 type limited struct {
 	io.ReadCloser
 	left int64

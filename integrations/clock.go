@@ -2,20 +2,19 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// rectifyEvery is how often Deliver looks for times from a clock that was ahead in
-// another process.
+// rectifyEvery is how often Deliver looks for times from a clock that was ahead
+// in another process.
 const rectifyEvery = time.Hour
 
 // rewound reports whether times that are stored may come from a clock that was
-// ahead: in the first Deliver of a process, whenever the clock was set back, and
-// every hour.
+// ahead: in the first Deliver of a process, whenever the clock was set back,
+// and every hour.
 func (x *Integrations) rewound(now time.Time) bool {
 	x.clock.Lock()
 	defer x.clock.Unlock()
@@ -46,7 +45,7 @@ func (x *Integrations) rectify(ctx context.Context) error {
 		return nil
 	}
 	var failed problems
-	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead} {
+	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead, kindCheck} {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ctx.Err() == nil; {
 			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
 			failed.add(err)
@@ -56,7 +55,16 @@ func (x *Integrations) rectify(ctx context.Context) error {
 			}
 		}
 	}
+	x.clock.Lock()
+	adopted := x.adopted
+	x.clock.Unlock()
+	if !adopted {
+		failed.add(x.adopt(ctx))
+	}
 	failed.add(ctx.Err())
+	x.clock.Lock()
+	x.adopted = adopted || len(failed) == 0
+	x.clock.Unlock()
 	if len(failed) > 0 {
 		x.clock.Lock()
 		x.seen = time.Time{} // again with the next Deliver
@@ -103,67 +111,64 @@ func (x *Integrations) rectifyPage(ctx context.Context, rs []chatadmin.Record) e
 	return failed.join()
 }
 
+// mostAhead is how far ahead the records of a kind are due at most.
+var mostAhead = map[string]time.Duration{
+	kindRelease: giveUp,
+	kindNotice:  asideFor,
+	kindCheck:   giveUp,
+	kindState:   stateLife, // it is not believed any more, and is forgotten
+	kindStep:    keepFor,
+}
+
 // rectified is a record whose times lie no further ahead than its kind allows,
 // and whether that changes anything. A line that was paused by a clock ahead
 // says nothing any more, and is deleted.
 func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
-	ahead := func(t time.Time, most time.Duration) bool { return t.After(now.Add(most + drift)) }
-	to := func(due time.Duration) (chatadmin.Record, bool) {
-		r.Due = now.Add(due)
-		return r, true
-	}
 	switch r.Kind {
 	case kindLine:
 		l, err := decodeLine(r)
 		return r, err == nil && !l.held(now) && now.Before(l.Paused) && l.pausedUntil(now).IsZero()
 	case kindIn, kindOut:
-		if isDone(r) {
-			if ahead(r.Due, seenFor) {
-				return to(seenFor)
-			}
-			return r, false
-		}
-		if ahead(queued(r), 0) {
-			data, err := requeued(r.Data, now)
-			if err != nil {
-				return r, false
-			}
-			r.Data = data
-			return to(0)
-		}
-		if ahead(r.Due, giveUp) {
-			return to(0)
-		}
+		return rectifiedItem(r, now)
 	case kindRelease:
-		var d releaseData
-		if decode(r, &d, &d.Version) != nil || !ahead(d.At, 0) && !ahead(r.Due, giveUp) {
-			return r, false
-		}
-		if ahead(d.At, 0) {
+		if d, err := releaseRecords.Decode(r); err == nil && d.At.After(now.Add(drift)) {
 			d.At = now
-		}
-		data, err := json.Marshal(d)
-		if err != nil {
-			return r, false
-		}
-		r.Data = data
-		return to(0)
-	case kindNotice:
-		if ahead(r.Due, leaseLife) {
-			return to(0)
-		}
-	case kindState:
-		if ahead(r.Due, stateLife) {
-			return to(0) // it is not believed any more, and is forgotten
-		}
-	case kindStep:
-		if ahead(r.Due, keepFor) {
-			return to(0)
+			data, err := releaseRecords.Encode(&d)
+			r.Data, r.Due = data, now
+			return r, err == nil
 		}
 	case kindDead:
-		if ahead(r.Due, deadFor) {
-			return to(deadFor)
+		most := day
+		if d, err := deadRecords.Decode(r); err == nil && d.Days == 0 {
+			most = deadDays * day // as earlier versions wrote it
 		}
+		return dueBy(r, now, most, day)
 	}
-	return r, false
+	return dueBy(r, now, mostAhead[r.Kind], 0)
+}
+
+// dueBy is a record that is due after some time, if it is due further ahead
+// than its kind allows.
+func dueBy(r chatadmin.Record, now time.Time, most, due time.Duration) (chatadmin.Record, bool) {
+	if !r.Due.After(now.Add(most + drift)) {
+		return r, false
+	}
+	r.Due = now.Add(due)
+	return r, true
+}
+
+// rectifiedItem is rectified for what waits in a queue, or waited.
+func rectifiedItem(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
+	if isDone(r) {
+		return dueBy(r, now, seenFor, seenFor)
+	}
+	if !queued(r).After(now.Add(drift)) {
+		return dueBy(r, now, giveUp, 0)
+	}
+	data, err := requeued(r.Data, now)
+	if err != nil {
+		return r, false
+	}
+	r.Data, r.Due = data, now
+	return r, true
 }

@@ -18,8 +18,8 @@ import (
 
 const year = 365 * 24 * time.Hour
 
-// A clock that was ahead and is put right halts nothing, in the same process or in
-// the next one.
+// A clock that was ahead and is put right halts nothing, in the same process or
+// in the next one.
 func TestClockAhead(t *testing.T) {
 	for _, ahead := range []time.Duration{10 * time.Minute, 6 * time.Hour, 48 * time.Hour, 70 * year} {
 		for _, again := range []bool{false, true} {
@@ -76,8 +76,8 @@ func TestClockAhead(t *testing.T) {
 	}
 }
 
-// What came in while the clock was ahead is brought in, and what it waited for is
-// not waited for.
+// What came in while the clock was ahead is brought in, and what it waited for
+// is not waited for.
 func TestClockAheadOfEvents(t *testing.T) {
 	for _, ahead := range []time.Duration{6 * time.Hour, 70 * year} {
 		w := pagerWorld(t)
@@ -100,8 +100,8 @@ func TestClockAheadOfEvents(t *testing.T) {
 	}
 }
 
-// A sign-in that was begun by a clock ahead is over once it is put right, and what
-// ends at the provider ends.
+// A sign-in that was begun by a clock ahead is over once it is put right, and
+// what ends at the provider ends.
 func TestClockAheadOfSignIn(t *testing.T) {
 	w, srv, _ := slackWorld(t, nil)
 	w.Clock.Advance(70 * year)

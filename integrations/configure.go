@@ -5,69 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Status is a connection as its admin sees it.
-type Status struct {
-	Of
-	Title     string
-	Enabled   bool // by the domain
-	State     string
-	Connected bool
-	Account   string       // such as the name of the workspace
-	By        chatadmin.ID // who authenticated
-	Settings  json.RawMessage
-	Webhook   Secret // the address that exists from the first draft on; for the admin's eyes
-	Problem   string // what stands in the way, in a sentence
-	Waiting   int    // messages queued, counted up to 1,000 either way
-	Dead      int    // messages given up, counted up to 1,000: see DeadLetters
-	// Ignored tells what was not carried since the first draft, and why, sorted by
-	// reason.
-	Ignored []Ignored
-}
-
-// view loads a connection for its admin.
-func (x *Integrations) view(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, serviceData, error) {
-	svc, err := x.permit(ctx, s, of)
-	if err != nil {
-		return nil, nil, serviceData{}, err
-	}
-	c, d, err := x.load(ctx, x.admin.Store(), s.Domain(), of)
-	return svc, c, d, err
-}
-
-// permit refuses who may not look at a connection.
-func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (Service, error) {
-	svc, err := x.service(of.Service)
-	if err != nil {
-		return nil, err
-	}
-	_, _, role, err := s.ViewAs(ctx, "")
-	if err == nil {
-		err = x.authorise(ctx, x.admin.Store(), s, role, svc, of.Owner)
-	}
-	return svc, err
-}
-
-// ready is view for a call that needs the service to be on and the draft to exist.
-func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Service, *Connection, error) {
-	svc, c, d, err := x.view(ctx, s, of)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case !d.On:
-		return nil, nil, x.off(ctx, x.admin.Store(), s.Domain(), svc)
-	case c.rev == 0:
-		return nil, nil, fmt.Errorf("%s is not enabled here yet: enable it first: %w", svc.Info().Title, chatadmin.ErrNotFound)
-	}
-	return svc, c, nil
-}
-
-// Draft enables a service for a group (or, for services of users, for the acting user): a draft of its settings comes into being, with the address that the provider is to be given, which never changes. A
-// draft accepts and sends nothing. Where there are settings already, it only shows them. A service that the domain has not enabled is ErrServiceOff. It needs
-// chatadmin.PermGroups or to be an admin of the group.
+// Draft enables a service for a group, or for the acting user. It makes a draft
+// of the settings, with the address to give to the provider, which never
+// changes. A draft accepts and sends nothing. If there are settings already,
+// Draft only returns their status.
+//
+// It returns ErrServiceOff if the domain has not enabled the service. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
 	svc, err := x.service(of.Service)
 	if err != nil {
@@ -107,7 +57,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 
 // fresh is a draft without settings.
 func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatadmin.Rev) (*Connection, error) {
-	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}, rev: was}
+	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{State: draft}, rev: was}
 	if name := svc.Info().Hook; name != "" {
 		if _, err := c.AddHook(name); err != nil {
 			return nil, err
@@ -116,66 +66,10 @@ func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatad
 	return c, nil
 }
 
-// Status shows a connection, a draft or not. One that does not exist is chatadmin.ErrNotFound. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
-func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (Status, error) {
-	svc, c, d, err := x.view(ctx, s, of)
-	if err != nil {
-		return Status{}, err
-	}
-	if c.rev == 0 {
-		if !d.On {
-			return Status{}, x.off(ctx, x.admin.Store(), s.Domain(), svc)
-		}
-		return Status{}, fmt.Errorf("%s has no settings here yet: %w", svc.Info().Title, chatadmin.ErrNotFound)
-	}
-	st := Status{Of: of, Title: svc.Info().Title, Enabled: d.On, State: c.data.State, Connected: c.data.Connected, Account: c.data.Label, By: c.data.By, Settings: c.Settings, Problem: c.data.Problem}
-	if h := c.Hooks[svc.Info().Hook]; h != nil {
-		st.Webhook = h.URL
-	}
-	for _, kind := range []string{kindIn, kindOut} {
-		line, err := x.readLine(ctx, x.admin.Store(), s.Domain(), kind, of)
-		if err != nil {
-			return Status{}, err
-		}
-		if st.Problem == "" {
-			st.Problem = line.Problem
-		}
-	}
-	if st.Ignored, err = x.ignored(ctx, s.Domain(), of); err != nil {
-		return Status{}, err
-	}
-	st.Waiting, st.Dead, err = x.countQueued(ctx, s.Domain(), of)
-	return st, err
-}
-
-// countQueued counts what waits and what was given up.
-func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of Of) (waiting, dead int, err error) {
-	for _, kind := range []string{kindIn, kindOut, kindDead} {
-		most := chatadmin.MaxBatch
-		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); most > 0; {
-			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
-			if err != nil {
-				return 0, 0, err
-			}
-			for _, r := range rs {
-				switch {
-				case most == 0:
-				case kind == kindDead && deadOf(r, of.Service):
-					dead, most = dead+1, most-1
-				case kind != kindDead && ofItem(r).Service == of.Service:
-					waiting, most = waiting+1, most-1
-				}
-			}
-			if p.After = next; next == "" {
-				break
-			}
-		}
-	}
-	return waiting, dead, nil
-}
-
-// Choices lists what the settings can choose from at the provider, such as channels or audiences. Who is not authenticated yet gets ErrNotConnected. It needs
-// chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Choices lists what the settings can choose from at the provider, such as
+// channels or audiences. It returns ErrNotConnected before authentication. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) ([]Choice, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -184,11 +78,20 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 	if !c.data.Connected {
 		return nil, fmt.Errorf("%s: %w", svc.Info().Title, ErrNotConnected)
 	}
+	if err := x.renew(ctx, svc, c); err != nil {
+		return nil, err
+	}
 	return svc.Choices(ctx, c)
 }
 
-// Save checks settings, makes the provider agree with them (webhooks, for one), and puts them in force. Fields that are not given keep what they had; null resets one. Authenticating comes first: else it is ErrNotConnected. It may be called
-// again with the same settings, to mend what was changed at the provider. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Save checks settings, makes the provider agree with them (webhooks, for
+// example) and puts them in force. Fields that are not given keep their value;
+// null resets one. Saving the same settings again mends what was changed at the
+// provider.
+//
+// It returns ErrNotConnected before authentication. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, settings json.RawMessage) (Status, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -197,18 +100,16 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 	if !c.data.Connected {
 		return Status{}, fmt.Errorf("%s: %w: authenticate before saving", svc.Info().Title, ErrNotConnected)
 	}
-	was := c.Settings
-	c.Keep = func(ctx context.Context) error {
-		next := c.Settings
-		c.Settings = was // they come into force at the end
-		defer func() { c.Settings = next }()
-		return x.put(ctx, s, svc, c, "", nil, nil)
+	if err := x.renew(ctx, svc, c); err != nil {
+		return Status{}, err
 	}
+	was := c.Settings
+	c.Keep = c.keeper(was, func(ctx context.Context) error { return x.put(ctx, s, svc, c, "", nil, nil) })
 	c.Settings = merge(was, settings)
 	if err := svc.Save(ctx, c); err != nil {
 		return Status{}, err
 	}
-	c.data.State, c.data.Problem = saved, ""
+	c.data.State, c.data.Problem, c.agreed = saved, "", true
 	if err := x.put(ctx, s, svc, c, KindConfigure, diff("settings", was, c.Settings), map[string]string{"service": of.Service, "state": saved}); err != nil {
 		return Status{}, err
 	}
@@ -217,19 +118,29 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 
 var errMoved = errors.New("the integration was changed by somebody else meanwhile: look at it and try again")
 
-// put writes a connection as it was loaded and changed; kind "" leaves no audit event.
+// put writes a connection as it was loaded and changed; kind "" leaves no audit
+// event.
 func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, kind string, diff []chatadmin.FieldChange, note map[string]string) error {
-	var rev chatadmin.Rev
-	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
-	if kind != "" {
-		op.Kind = kind
-	}
-	change, err := c.change()
-	if err != nil {
-		return err
-	}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	op := chatadmin.Op{Kind: orElse(kind, KindConfigure), Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
+	return x.write(ctx, s, svc, c, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, c.Owner); err != nil {
+			return err
+		}
+		if kind != "" {
+			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
+		}
+		return nil
+	})
+}
+
+// write writes a connection with its routes and, if its settings are in force,
+// when it is compared with the provider next. It returns errMoved if somebody
+// else has changed the connection since it was loaded.
+func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, op chatadmin.Op, allow func(context.Context, *chatadmin.Work) error) error {
+	var rev chatadmin.Rev
+	had := c.data.Routes
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		if err := allow(ctx, w); err != nil {
 			return err
 		}
 		now, d, err := x.load(ctx, w, s.Domain(), c.of())
@@ -241,13 +152,27 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 		case now.rev != c.rev:
 			return errMoved
 		}
-		changes := append([]chatadmin.Change[chatadmin.Record]{change}, c.also...)
+		c.data.Routes = had
+		more, err := reroute(ctx, w, svc, c)
+		if err != nil {
+			return err
+		}
+		if c.agreed {
+			check, err := agreed(ctx, w, c)
+			if err != nil {
+				return err
+			}
+			more = append(more, check)
+		}
+		change, err := c.change()
+		if err != nil {
+			return err
+		}
+		changes := slices.Concat([]chatadmin.Change[chatadmin.Record]{change}, c.also, more)
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
-		if rev = changes[0].Row.Rev; kind != "" {
-			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
-		}
+		rev = changes[0].Row.Rev
 		return nil
 	})
 	if err == nil {
@@ -256,9 +181,15 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 	return err
 }
 
-// Disconnect erases the token and what else is secret, and makes the settings a draft again. Deliver then ends the integration at the provider: webhooks are removed and the token is revoked, if the provider
-// can be reached within three days; so long the token waits, sealed, for that purpose alone. Disconnect itself talks to nobody: in a transaction of the host's it is undone with it. It works also while the domain has the service
-// disabled, or while the secrets do not open: then end it at the provider yourself. It needs chatadmin.PermGroups or to be an admin of the group; of a user, to be that user.
+// Disconnect erases the token and all other secrets, and makes the settings a
+// draft again. It talks to nobody, so that it can be part of a transaction of
+// the host. Deliver then removes the webhooks and revokes the token. It tries
+// for three days; until then the sealed token is kept for this purpose alone.
+//
+// Disconnect also works while the domain has disabled the service. If the
+// secrets do not open, end the integration at the provider yourself. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of) error {
 	svc, err := x.service(of.Service)
 	if err != nil {
@@ -285,7 +216,7 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 			if name := svc.Info().Hook; err == nil && c.Token.IsZero() && (name == "" || c.Hooks[name] != nil) {
 				continue
 			}
-			if errors.Is(err, errDamaged) { // this call repairs it: what it said is lost
+			if errors.Is(err, chatadmin.ErrDamaged) { // this call repairs it: what it said is lost
 				if c, err = x.fresh(svc, s.Domain(), of, r.Rev); err != nil {
 					return err
 				}
@@ -296,11 +227,16 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 			if err != nil {
 				return err
 			}
+			c.erase(svc.Info().Hook, "")
+			routes, err := reroute(ctx, w, svc, c)
+			if err != nil {
+				return err
+			}
 			change, err := c.reset(svc, "")
 			if err != nil {
 				return err
 			}
-			changes = append(append(changes, more...), change)
+			changes = append(slices.Concat(changes, more, routes), change)
 		}
 		if !found {
 			return fmt.Errorf("%s has no settings here: %w", svc.Info().Title, chatadmin.ErrNotFound)

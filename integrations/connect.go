@@ -3,7 +3,6 @@ package integrations
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,22 +16,23 @@ const (
 	statePurpose = "integration oauth"
 )
 
-// stateData is an OAuth journey under way. Its key is the hash of the state, whose domain and owner stand in it openly.
+// stateData is an OAuth journey under way. Its key is the hash of the state,
+// whose domain and owner stand in it openly.
 type stateData struct {
-	Version int          `json:"v"`
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
 	Actor   chatadmin.ID `json:"actor"`
 	Used    bool         `json:"used,omitempty"`
 }
 
-// keepFor is how long Next.Keep is remembered: as long as somebody may look for a code in their mail.
+// keepFor is how long Next.Keep is remembered: as long as somebody may look for
+// a code in their mail.
 const keepFor = time.Hour
 
-// stepData is what a service remembers between two steps of connecting, apart from the account that is connected meanwhile.
+// stepData is what a service remembers between two steps of connecting, apart
+// from the account that is connected meanwhile.
 type stepData struct {
-	Version int    `json:"v"`
-	Sealed  []byte `json:"sealed"`
+	Sealed []byte `json:"sealed"`
 }
 
 func stepKey(domain chatadmin.ID, of Of) chatadmin.Key {
@@ -43,18 +43,16 @@ func stepWords(domain chatadmin.ID, of Of) []string {
 	return []string{"integration step", string(domain), of.Service, string(of.Owner)}
 }
 
-// readStep sets c.Kept, and returns the record it is in. What has expired or does not open is as if nothing had been kept.
+// readStep sets c.Kept, and returns the record it is in. What has expired or
+// does not open is as if nothing had been kept.
 func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.Record, error) {
 	step := chatadmin.Record{Key: stepKey(c.Domain, c.of()), Owner: c.Owner}
 	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{step.Key})
 	if err != nil || len(rs) == 0 {
 		return step, err
 	}
-	var d stepData
-	if err := decode(rs[0], &d, &d.Version); err != nil && !errors.Is(err, errDamaged) {
-		return step, err
-	}
-	if x.inForce(rs[0].Due, keepFor) {
+	d, err := stepRecords.Decode(rs[0])
+	if err == nil && x.inForce(rs[0].Due, keepFor) {
 		if plain, _, err := x.ring.Open(d.Sealed, stepWords(c.Domain, c.of())...); err == nil {
 			c.Kept = Hide(string(plain))
 		}
@@ -67,7 +65,8 @@ func stateKey(t chatadmin.Token, service string) chatadmin.Key {
 }
 
 // inForce reports whether something that ends at a time is in force. An end
-// further ahead than its life was written by a clock that was wrong: it is over.
+// further ahead than its life was written by a clock that was wrong: it is
+// over.
 func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
 	now := x.admin.Now()
 	return now.Before(end) && !end.After(now.Add(life+drift))
@@ -75,9 +74,15 @@ func (x *Integrations) inForce(end time.Time, life time.Duration) bool {
 
 func (x *Integrations) redirect(service string) string { return x.o.PublicURL + "/callback/" + service }
 
-// Connect takes the next step of authenticating with the provider. For a service with OAuth that is Next.URL, to which the actor's browser goes; it comes back to the Handler within ten
-// minutes, once, and only in the browser of the same actor. Other services ask for answers, call by call, until Next.Grant is set. It needs chatadmin.PermGroups or to be
-// an admin of the group; of a user, to be that user; not the host, which has no browser.
+// Connect takes the next step of authenticating with the provider. For a
+// service with OAuth it returns Next.URL, the page for the actor's browser. The
+// browser returns to the Handler within ten minutes, once, and it must be the
+// same actor's. Other services ask for answers, call by call, until Next.Grant
+// is set.
+//
+// The host has no browser, and cannot call it for OAuth. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, answers map[string]Secret) (Next, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	if err != nil {
@@ -93,7 +98,7 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	data, err := json.Marshal(stateData{Version: version, Service: of.Service, Owner: of.Owner, Actor: s.Actor()})
+	state, err := row(&stateRecords, stateKey(t, of.Service), of.Owner, &stateData{Service: of.Service, Owner: of.Owner, Actor: s.Actor()})
 	if err != nil {
 		return Next{}, err
 	}
@@ -102,7 +107,8 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: stateKey(t, of.Service), Owner: of.Owner, Due: w.Now().Add(stateLife), Data: data}}})
+		state.Due = w.Now().Add(stateLife)
+		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: state}})
 	})
 	if err != nil {
 		return Next{}, err
@@ -110,7 +116,9 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	return svc.Connect(ctx, c, Step{State: Hide(t.Plain()), Redirect: x.redirect(of.Service)})
 }
 
-// step takes a step without OAuth. What it remembers for the next one is written beside the connection, whose account goes on working until there is another.
+// step takes a step without OAuth. What it remembers for the next one is
+// written beside the connection, whose account goes on working until there is
+// another.
 func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, step Step) (Next, error) {
 	kept, err := x.readStep(ctx, c)
 	if err != nil {
@@ -132,7 +140,7 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 		if err != nil {
 			return Next{}, err
 		}
-		if change.Row.Data, err = json.Marshal(stepData{version, sealed}); err != nil {
+		if change.Row.Data, err = stepRecords.Encode(&stepData{sealed}); err != nil {
 			return Next{}, err
 		}
 		change.Row.Due = x.admin.Now().Add(keepFor)
@@ -145,7 +153,8 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 // grant keeps the account that a provider has granted.
 func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, g *Grant) error {
 	was := c.data.Label
-	if (c.data.Connected || c.data.ID != "") && c.data.ID != g.ID { // another account: its channels and audiences are others
+	if (c.data.Connected || c.data.ID != "") && c.data.ID != g.ID {
+		// another account: its channels and audiences are others
 		changes, err := x.release(c, x.admin.NewID(), x.admin.Now())
 		if err != nil {
 			return err
@@ -153,20 +162,24 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 		c.also = append(c.also, changes...)
 		c.erase(svc.Info().Hook, "")
 	}
-	c.Token, c.Account = g.Token, g.Account
+	c.setToken(g, x.admin.Now())
+	c.Account = g.Account
 	c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = true, g.ID, g.Label, s.Actor(), ""
 	err := x.put(ctx, s, svc, c, KindConnect, []chatadmin.FieldChange{{Field: "account", Before: was, After: g.Label}}, map[string]string{"service": c.service})
 	if err != nil {
 		return err
 	}
+	x.spread(ctx, c)
 	return x.resume(ctx, c.Domain, c.of())
 }
 
-// Callback is what came of an OAuth journey.
+// Callback is the outcome of an OAuth sign-in.
 type Callback struct {
 	Domain chatadmin.ID
 	Of
-	Err error // nil: the account is connected. Otherwise a sentence for the browser; what is no affair of whoever sits there was logged, and is ErrFault here
+	// Err is nil if the account is connected. Otherwise it is a sentence for the
+	// browser. Faults of the application are logged, and are ErrFault here.
+	Err error
 }
 
 var (
@@ -176,7 +189,8 @@ var (
 	errDeclined = fmt.Errorf("the sign-in was declined at the provider: %w", chatadmin.ErrInvalid)
 )
 
-// callback ends an OAuth journey, and tells what of its outcome the browser may be shown.
+// callback ends an OAuth journey, and tells what of its outcome the browser may
+// be shown.
 func (x *Integrations) callback(ctx context.Context, service string, r *http.Request) Callback {
 	cb := Callback{Of: Of{Service: service}}
 	err := x.exchange(ctx, &cb, r)
@@ -187,7 +201,8 @@ func (x *Integrations) callback(ctx context.Context, service string, r *http.Req
 	return cb
 }
 
-// shown reports whether an error is a sentence of ours or the provider's, and not one of a store or the like.
+// shown reports whether an error is a sentence of ours or the provider's, and
+// not one of a store or the like.
 func shown(err error) bool {
 	var p *ProviderError
 	if errors.As(err, &p) {
@@ -201,7 +216,8 @@ func shown(err error) bool {
 	return false
 }
 
-// exchange uses the state up first, by one of however many requests bring it, and only then exchanges it.
+// exchange uses the state up first, by one of however many requests bring it,
+// and only then exchanges it.
 func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Request) error {
 	svc, err := x.service(cb.Service)
 	if err != nil || !svc.Info().OAuth {
@@ -216,8 +232,11 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	if err != nil {
 		return err
 	}
-	var st stateData
-	if len(rs) == 0 || decode(rs[0], &st, &st.Version) != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || st.Actor == "" || !x.inForce(rs[0].Due, stateLife) {
+	if len(rs) == 0 {
+		return errState
+	}
+	st, err := stateRecords.Decode(rs[0])
+	if err != nil || st.Used || st.Service != cb.Service || st.Owner != t.Subject || !x.inForce(rs[0].Due, stateLife) {
 		return errState
 	}
 	domain, user, err := x.o.SignedIn(r)
@@ -250,10 +269,11 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	return x.grant(ctx, s, svc, c, next.Grant)
 }
 
-// use marks a state as used. It is deleted when it expires: of a deletion whose commit was not confirmed nobody could tell whose it was.
+// use marks a state as used. It is deleted when it expires: of a deletion whose
+// commit was not confirmed nobody could tell whose it was.
 func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r chatadmin.Record) error {
 	st.Used = true
-	data, err := json.Marshal(st)
+	data, err := stateRecords.Encode(&st)
 	if err != nil {
 		return err
 	}

@@ -12,21 +12,26 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Connection is what a service works with: the settings of one group or user, and the account they are connected to. Secrets are opened.
+// Connection is what a service works with: the settings of one group or user,
+// and the account that they are connected to. Its secrets are open.
 type Connection struct {
 	Domain, Owner  chatadmin.ID
 	DomainSettings json.RawMessage // as CheckDomain returned them
 	Settings       json.RawMessage // as Save kept them
 	Account        json.RawMessage // of the grant
 	Token          Secret          // of the grant
+	Renewal        Secret          // of the grant
+	Expires        time.Time       // the end of the token; zero: it does not expire
 	Kept           Secret          // in Connect, what Next.Keep of the step before said
 	Saved          bool            // otherwise it is a draft
 	Now            time.Time
 	Hooks          map[string]*Hook
-	// Shared says, in Release, that the same account is connected elsewhere too, or again: the token may be the same, and is not to be given back.
+	// Shared is set in Release if the same account is connected elsewhere too.
+	// The token may be the same: do not revoke it.
 	Shared bool
 
-	// Keep writes Hooks before Save has ended: a provider that looks at once whether an address answers must find it answering. It is nil outside Save.
+	// Keep writes Hooks before Save ends, for a provider that tests an address at
+	// once. It is nil outside Save.
 	Keep func(context.Context) error
 
 	x       *Integrations
@@ -34,10 +39,12 @@ type Connection struct {
 	data    connData
 	rev     chatadmin.Rev
 	also    []chatadmin.Change[chatadmin.Record] // written together with it
+	agreed  bool                                 // the provider agrees with what is written
 	ignored []string                             // what was not carried while it was worked with
 }
 
-// Hook is an address of a connection, for requests from the provider. Its path holds 256 random bits.
+// Hook is an address of a connection, for requests from the provider. Its path
+// holds 256 random bits.
 type Hook struct {
 	URL        Secret
 	ProviderID string // the provider's name of it, once it knows it
@@ -54,7 +61,6 @@ const (
 
 // connData is how a connection is stored.
 type connData struct {
-	Version   int                 `json:"v"`
 	State     string              `json:"state"`
 	Connected bool                `json:"connected,omitempty"`
 	ID        string              `json:"id,omitempty"` // of the account at the provider
@@ -65,7 +71,12 @@ type connData struct {
 	Hooks     map[string]hookData `json:"hooks,omitempty"`
 	Sealed    []byte              `json:"sealed,omitempty"` // secrets
 	Problem   string              `json:"problem,omitempty"`
+	Expires   time.Time           `json:"expires,omitzero"` // of the token
+	Renewed   time.Time           `json:"renewed,omitzero"` // when that token was granted
+	Routes    []string            `json:"routes,omitempty"` // in force, see Router
 }
+
+func (d *connData) check() error { return must(d.State == draft || d.State == saved) }
 
 type hookData struct {
 	Hash       []byte `json:"hash"`
@@ -74,8 +85,9 @@ type hookData struct {
 
 // secrets is what is sealed, all in one piece.
 type secrets struct {
-	Token string                `json:"token,omitempty"`
-	Hooks map[string]hookSecret `json:"hooks,omitempty"`
+	Token   string                `json:"token,omitempty"`
+	Renewal string                `json:"renewal,omitempty"`
+	Hooks   map[string]hookSecret `json:"hooks,omitempty"`
 }
 
 type hookSecret struct {
@@ -89,7 +101,9 @@ func (of Of) record(domain chatadmin.ID) chatadmin.Key {
 
 func (c *Connection) of() Of { return Of{c.service, c.Owner} }
 
-// load reads a connection and what the domain has decided about its service, in one call. A connection that does not exist has rev 0. With errSealed comes what is not secret of it.
+// load reads a connection and what the domain has decided about its service, in
+// one call. A connection that does not exist has rev 0. With errSealed comes
+// what is not secret of it.
 func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, of.Service), of.record(domain)})
 	if err != nil {
@@ -99,12 +113,14 @@ func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chat
 }
 
 func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
-	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{Version: version, State: draft}}
+	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{State: draft}}
 	var sealed error
 	for _, rec := range rs {
 		switch {
 		case rec.Key == serviceKey(domain, of.Service):
-			if svc, err = decodeService(rec); err != nil {
+			if svc, err = decodeService(rec); errors.Is(err, chatadmin.ErrDamaged) {
+				svc, err = serviceData{rev: rec.Rev}, nil // off
+			} else if err != nil {
 				return nil, serviceData{}, err
 			}
 		case rec.Key == of.record(domain):
@@ -118,11 +134,9 @@ func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of
 }
 
 func (c *Connection) decode(r chatadmin.Record) error {
-	if err := decode(r, &c.data, &c.data.Version); err != nil {
+	var err error
+	if c.data, err = connRecords.Decode(r); err != nil {
 		return err
-	}
-	if c.data.State != saved { // whatever else it says
-		c.data.State = draft
 	}
 	c.rev, c.Saved, c.Settings, c.Account = r.Rev, c.data.State == saved, c.data.Settings, c.data.Account
 	return c.open(c.data.Sealed, c.words())
@@ -133,7 +147,8 @@ func (c *Connection) words() []string {
 	return []string{"integration", string(c.Domain), c.service, string(c.Owner)}
 }
 
-// errSealed is a connection whose secrets do not open. What is not secret of it is there all the same.
+// errSealed is a connection whose secrets do not open. What is not secret of it
+// is there all the same.
 var errSealed = errors.New("its secrets do not open: put the missing key back into the ring, or disconnect it and authenticate again")
 
 func (c *Connection) open(sealed []byte, words []string) error {
@@ -148,7 +163,7 @@ func (c *Connection) open(sealed []byte, words []string) error {
 			s, err = secrets{}, fmt.Errorf("%s: %w (%w)", c.of().key(), errSealed, err)
 		}
 	}
-	c.Token = Hide(s.Token)
+	c.Token, c.Renewal, c.Expires = Hide(s.Token), Hide(s.Renewal), c.data.Expires
 	for name, h := range c.data.Hooks {
 		c.Hooks[name] = &Hook{ProviderID: h.ProviderID, hash: h.Hash, token: Hide(s.Hooks[name].Token), Signing: Hide(s.Hooks[name].Signing), URL: c.x.hookURL(c.service, name, s.Hooks[name].Token)}
 	}
@@ -157,8 +172,8 @@ func (c *Connection) open(sealed []byte, words []string) error {
 
 // encode writes what has changed back into data, sealed for the given words.
 func (c *Connection) encode(words []string) error {
-	s := secrets{Token: c.Token.Reveal(), Hooks: map[string]hookSecret{}}
-	c.data.Settings, c.data.Account, c.data.Hooks = c.Settings, c.Account, map[string]hookData{}
+	s := secrets{Token: c.Token.Reveal(), Renewal: c.Renewal.Reveal(), Hooks: map[string]hookSecret{}}
+	c.data.Settings, c.data.Account, c.data.Expires, c.data.Hooks = c.Settings, c.Account, c.Expires, map[string]hookData{}
 	for name, h := range c.Hooks {
 		c.data.Hooks[name] = hookData{h.hash, h.ProviderID}
 		s.Hooks[name] = hookSecret{h.token.Reveal(), h.Signing.Reveal()}
@@ -180,7 +195,19 @@ func (x *Integrations) hookURL(service, name, token string) Secret {
 	return Hide(x.o.PublicURL + "/hook/" + service + "/" + url.PathEscape(name) + "/" + token)
 }
 
-// AddHook makes a new address, or returns the one of that name (1 to 32 letters, digits, hyphens and underscores).
+// keeper is Keep: it writes all but the settings, which come into force at the
+// end.
+func (c *Connection) keeper(was json.RawMessage, write func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		next := c.Settings
+		c.Settings = was
+		defer func() { c.Settings = next }()
+		return write(ctx)
+	}
+}
+
+// AddHook returns the address with a name, and makes it if there is none. The
+// name has 1 to 32 letters, digits, hyphens and underscores.
 func (c *Connection) AddHook(name string) (*Hook, error) {
 	if h := c.Hooks[name]; h != nil {
 		return h, nil
@@ -197,12 +224,14 @@ func (c *Connection) AddHook(name string) (*Hook, error) {
 	return h, nil
 }
 
-// OwnHook reports whether an address at the provider is one of this connection, present or past: it is told by what all of them begin with.
+// OwnHook reports whether an address at the provider is or was one of this
+// connection.
 func (c *Connection) OwnHook(address string) bool {
 	return strings.HasPrefix(address, c.x.o.PublicURL+"/hook/"+c.service+"/") && strings.Contains(address, "/"+string(c.Domain)+"."+string(c.Owner)+".")
 }
 
-// reset takes the account away, as a change. Where the address was lost with the secrets, there is a new one.
+// reset takes the account away, as a change. Where the address was lost with
+// the secrets, there is a new one.
 func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
@@ -220,13 +249,16 @@ func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
 	if err := c.encode(c.words()); err != nil {
 		return chatadmin.Change[chatadmin.Record]{}, err
 	}
-	data, err := json.Marshal(c.data)
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.of().record(c.Domain), Owner: c.Owner, Data: data}, Was: c.rev}, err
+	r, err := row(&connRecords, c.of().record(c.Domain), c.Owner, &c.data)
+	return chatadmin.Change[chatadmin.Record]{Row: r, Was: c.rev}, err
 }
 
-// erase takes the account away: the token, what is known of it, and the addresses that the provider was told of. The address that was shown from the beginning stays.
+// erase takes the account away: the token, what is known of it, and the
+// addresses that the provider was told of. The address that was shown from the
+// beginning stays.
 func (c *Connection) erase(keep string, problem string) {
-	c.Token, c.Account, c.Saved = Secret{}, nil, false
+	c.setToken(&Grant{}, time.Time{})
+	c.Account, c.Saved = nil, false
 	c.data.State, c.data.Connected, c.data.ID, c.data.Label, c.data.By, c.data.Problem = draft, false, "", "", "", problem
 	for name := range c.Hooks {
 		if name != keep {

@@ -61,12 +61,11 @@ func twoBridges(t *testing.T) (w *integrationstest.World, srv *slacktest.Server,
 	return w, srv, other
 }
 
-// Whatever a record of one bridge says, nobody panics, the other bridge goes on,
-// and an admin can repair or discard it.
+// Whatever a record of one bridge says, nobody panics, the other bridge goes
+// on, and an admin can repair or discard it.
 func TestDamagedRecords(t *testing.T) {
-	const newer = `{"v":99}`
 	for _, kind := range []string{"integration", "integration.out", "integration.in", "integration.line", "integration.map", "integration.dead", "integration.turn", "integration.tally"} {
-		for _, data := range []string{`{"v":1,"stat`, `{}`, `null`, `[]`, `{"v":1,"state":7,"op":7,"data":7,"leased":7,"o":7,"reasons":7,"kind":7,"done":7}`, `{"v":1,"op":"explode","state":"force","kind":"integration"}`, newer} {
+		for _, data := range []string{`{"v":1,"stat`, `{}`, `null`, `[]`, `{"v":1,"state":7,"op":7,"data":7,"leased":7,"o":7,"reasons":7,"kind":7,"done":7}`, `{"v":1,"op":"explode","state":"force","kind":"integration"}`, `{"v":99}`} {
 			t.Run(kind+" "+data, func(t *testing.T) {
 				w, srv, other := twoBridges(t)
 				damaged := damage(t, w, kind, w.Group, data)
@@ -78,9 +77,7 @@ func TestDamagedRecords(t *testing.T) {
 				require.Zero(t, srv.Deliver(t.Context()))
 				w.Say("m2", "", "out")
 				for range 3 {
-					if err := w.X.Deliver(t.Context()); data != newer {
-						require.NoError(t, err)
-					}
+					require.NoError(t, w.X.Deliver(t.Context()))
 					w.Clock.Advance(time.Minute)
 				}
 				require.Len(t, w.Groups.Messages(other), 1)
@@ -90,9 +87,6 @@ func TestDamagedRecords(t *testing.T) {
 					require.Empty(t, srv.Messages("C0GENERAL"), "it fails closed")
 				}
 				_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: first, ID: "m3", Text: "x"})
-				if data == newer {
-					return // another process knows better
-				}
 				require.NoError(t, err)
 				repair(t, w)
 			})
@@ -167,8 +161,8 @@ func TestDamagedService(t *testing.T) {
 	}
 }
 
-// What waits to be ended at a provider that this process does not know is kept for
-// a process that does.
+// What waits to be ended at a provider that this process does not know is kept
+// for a process that does.
 func TestReleaseOfUnknownService(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))

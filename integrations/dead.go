@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,33 +11,44 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// deadFor is how long a dead letter is kept.
-const deadFor = 30 * 24 * time.Hour
+const (
+	// deadDays is how many days a dead letter is kept. It is counted by days on
+	// which somebody looked, so that no clock that jumps ahead deletes one.
+	deadDays = 30
+	day      = 24 * time.Hour
+)
 
 // deadData is a record that was given up, as it was.
 type deadData struct {
-	Version int             `json:"v"`
 	Service string          `json:"service"`
 	Kind    string          `json:"kind"`
 	ID      string          `json:"id"`
 	Data    json.RawMessage `json:"data"`
 	At      time.Time       `json:"at"`
 	Error   string          `json:"error"`
+	Days    int             `json:"days,omitempty"` // for which it was kept
 }
 
-// DeadLetter is a message that was given up: refused by the provider or the host for good, or undeliverable for a day. It is kept for 30 days; no longer than its message or, where the host tells of
-// Message.AuthorID, its author.
+func (d *deadData) check() error {
+	return must((d.Kind == kindIn || d.Kind == kindOut) && d.Service != "" && d.ID != "")
+}
+
+// DeadLetter is a message that was given up: the provider or the host refused
+// it for good, or it could not be delivered for a day. It is kept for 30 days.
+// It goes earlier if its message is deleted, or its author, if the host sets
+// Message.AuthorID.
 type DeadLetter struct {
 	ID       chatadmin.ID
 	Service  string
 	Incoming bool      // from the provider; otherwise to it
-	Queued   time.Time // when it came in, or the host told of it
+	Queued   time.Time // when it came in, or Tell was called
 	Died     time.Time
 	Reason   string // a sentence
-	Text     string // of a message to the provider, the beginning
+	Text     string // the beginning of a message to the provider
 }
 
-// bury makes the changes that give a record up. What came in stays remembered against repetition.
+// bury makes the changes that give a record up. What came in stays remembered
+// against repetition.
 func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
 	of, now := ofItem(r), x.admin.Now()
 	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
@@ -44,36 +56,56 @@ func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string)
 	if !json.Valid(kept) { // so that it can be looked at and discarded
 		kept = []byte("{}")
 	}
-	data, _ := encode(deadData{version, of.Service, r.Kind, r.ID, kept, now, why}) // valid JSON cannot fail
+	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why, 0}) // valid JSON cannot fail
 	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
 		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
 	}
-	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(deadFor), Data: data}
+	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(day), Data: data}
 	return []chatadmin.Change[chatadmin.Record]{end, {Row: letter}}
 }
 
-// deadOf reports whether a dead letter is shown to a service: one that cannot be
-// read is shown to all.
+// age counts another day of letters, and deletes those that were kept for long
+// enough. One that cannot be read is kept until somebody repairs or discards
+// it.
+func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
+	return x.keepBooks(ctx, rs, func(r chatadmin.Record, now time.Time) (chatadmin.Record, bool, error) {
+		r.Due = now.Add(day)
+		d, err := deadRecords.Decode(r)
+		if err != nil {
+			return r, false, nil
+		}
+		if d.Days++; d.Days >= deadDays {
+			return r, true, nil
+		}
+		r.Data, err = deadRecords.Encode(&d)
+		return r, false, err
+	})
+}
+
+// deadOf reports whether a dead letter is shown to a service: one that cannot
+// be read is shown to all.
 func deadOf(r chatadmin.Record, service string) bool {
 	d, _, err := decodeDead(r)
 	return err != nil || d.Service == service
 }
 
 func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
-	var d deadData
-	if err := decode(r, &d, &d.Version); err != nil {
-		return d, DeadLetter{}, err
+	d, err := deadRecords.Decode(r)
+	if err != nil {
+		return deadData{}, DeadLetter{}, err
 	}
-	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); d.Kind != kindIn && d.Kind != kindOut || d.Service == "" || of != (Of{d.Service, r.Owner}) {
-		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, errDamaged)
+	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); of != (Of{d.Service, r.Owner}) {
+		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, chatadmin.ErrDamaged)
 	}
 	var out outData // what came in has the same name for its time, and no text
 	_ = json.Unmarshal(d.Data, &out)
 	return d, DeadLetter{chatadmin.ID(r.ID), d.Service, d.Kind == kindIn, out.told(), d.At, d.Error, chatadmin.Cut(out.Text)}, nil
 }
 
-// DeadLetters lists up to chatadmin.MaxBatch messages that were given up, oldest first. It needs chatadmin.PermGroups or to be an admin of the group.
+// DeadLetters lists up to chatadmin.MaxBatch dead letters, oldest first. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of Of) ([]DeadLetter, error) {
 	if _, err := x.permit(ctx, s, of); err != nil {
 		return nil, err
@@ -86,7 +118,7 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 		}
 		for _, r := range rs {
 			d, l, err := decodeDead(r)
-			if errors.Is(err, errDamaged) { // of whichever service: it can be discarded
+			if errors.Is(err, chatadmin.ErrDamaged) { // of whichever service: it can be discarded
 				d.Service, l = of.Service, DeadLetter{ID: chatadmin.ID(r.ID), Service: of.Service, Reason: "this letter is damaged: discard it"}
 			} else if err != nil {
 				return nil, err
@@ -102,7 +134,9 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	return list, nil
 }
 
-// Retry queues a dead letter again, in its old place: it goes before what is waiting. It needs chatadmin.PermGroups or to be an admin of the group.
+// Retry queues a dead letter again in its old place, before what is waiting. It
+// needs chatadmin.PermGroups, or an admin of the group; for a service of users,
+// the user.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
 		if d.ID == "" { // it could not be read
@@ -113,28 +147,34 @@ func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadm
 	})
 }
 
-// requeued is the data of a record that waits from now on. When it came first is
-// kept.
+// requeued is the data of a record that waits from now on. When it came first
+// is kept.
 func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", chatadmin.ErrDamaged, err)
 	}
 	if fields == nil {
-		return nil, errDamaged
+		return nil, chatadmin.ErrDamaged
 	}
 	var at time.Time
 	if raw := fields["at"]; raw != nil && json.Unmarshal(raw, &at) != nil {
-		return nil, errDamaged
+		return nil, chatadmin.ErrDamaged
 	}
 	if fields["first"] == nil && fields["at"] != nil && !at.After(now) {
 		fields["first"] = fields["at"]
 	}
 	fields["at"], _ = json.Marshal(now) // a time cannot fail
-	return encode(fields)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // else a text could grow sixfold
+	err := e.Encode(fields)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
-// Discard deletes a dead letter. It needs chatadmin.PermGroups or to be an admin of the group.
+// Discard deletes a dead letter, also one that cannot be read. It needs
+// chatadmin.PermGroups, or an admin of the group; for a service of users, the
+// user.
 func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
 }
@@ -161,7 +201,7 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 			return fmt.Errorf("dead letter %s: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
 		}
 		d, _, err := decodeDead(rs[0])
-		if err != nil && !errors.Is(err, errDamaged) {
+		if err != nil && !errors.Is(err, chatadmin.ErrDamaged) {
 			return err
 		}
 		svc := x.byName[d.Service]

@@ -1,7 +1,6 @@
 package integrations
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,20 +9,6 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
-)
-
-// The kinds of records.
-const (
-	kindService = "integration.service" // what a domain has decided about a service
-	kindConn    = "integration"         // a connection
-	kindState   = "integration.state"   // an OAuth journey under way
-	kindStep    = "integration.step"    // what a service remembers until its next step of connecting
-	kindIn      = "integration.in"      // from the provider: waiting, or, without an owner, kept against repetition
-	kindOut     = "integration.out"     // to the provider, waiting
-	kindTurn    = "integration.turn"    // its revision is the place of the last message that was queued to a provider
-	kindLine    = "integration.line"    // who works on a queue, and when it goes on
-	kindMap     = "integration.map"     // message ↔ the provider's ID
-	kindDead    = "integration.dead"    // given up
 )
 
 // The kinds of audit events.
@@ -37,7 +22,11 @@ const (
 	KindDiscard    = "integration.discard"
 	KindLink       = "integration.link"
 	KindReseal     = "integration.reseal"
-	// KindTraffic is no audit event: under it Options.Before is shown each message that is queued or delivered.
+	// KindMend is about a connection that a comparison with its provider
+	// changed, such as by making a webhook again.
+	KindMend = "integration.mend"
+	// KindTraffic is no audit event: under it Options.Before is shown each
+	// message that is queued or delivered.
 	KindTraffic = "integration.traffic"
 )
 
@@ -51,7 +40,6 @@ type ServiceStatus struct {
 }
 
 type serviceData struct {
-	Version  int             `json:"v"`
 	On       bool            `json:"on"`
 	Settings json.RawMessage `json:"settings,omitempty"`
 
@@ -63,47 +51,13 @@ func serviceKey(domain chatadmin.ID, name string) chatadmin.Key {
 }
 
 func decodeService(r chatadmin.Record) (serviceData, error) {
-	var d serviceData
-	if err := decode(r, &d, &d.Version); err != nil {
-		return serviceData{rev: r.Rev}, err
-	}
+	d, err := serviceRecords.Decode(r)
 	d.rev = r.Rev
-	return d, nil
+	return d, err
 }
 
-const version = 1
-
-var (
-	errNewer   = errors.New("it was written by a newer version of this library: update this process too")
-	errDamaged = errors.New("it is damaged")
-)
-
-// unreadable reports whether an error lies in what is stored of a connection, and not in the store.
-func unreadable(err error) bool {
-	return errors.Is(err, errSealed) || errors.Is(err, errNewer) || errors.Is(err, errDamaged)
-}
-
-// decode reads a record of ours.
-func decode(r chatadmin.Record, v any, ver *int) error {
-	if err := json.Unmarshal(r.Data, v); err != nil {
-		return fmt.Errorf("%s %s: %w: %w", r.Kind, r.ID, errDamaged, err)
-	}
-	if *ver > version {
-		return fmt.Errorf("%s %s: %w", r.Kind, r.ID, errNewer)
-	}
-	return nil
-}
-
-// encode makes the data of a record that holds a message. Escaped for HTML, as by json.Marshal, a text could grow sixfold and beyond what a record may hold.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimRight(b.Bytes(), "\n"), err
-}
-
-// Services lists the services: all of them to who has chatadmin.PermServices, the enabled ones to everybody else.
+// Services lists the services. An actor without chatadmin.PermServices sees
+// only the enabled ones.
 func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]ServiceStatus, error) {
 	_, _, role, err := s.ViewAs(ctx, "")
 	if err != nil {
@@ -141,13 +95,15 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 }
 
 // EnableService enables a service for the domain, with settings for the whole
-// domain where it has some. Fields that are not given keep what they had; null
-// resets one, and nil settings keep all. It needs chatadmin.PermServices.
+// domain if it has any. Fields that are not given keep their value, null resets
+// one, and nil keeps all. Enabling compares all connections with the provider.
+// It needs chatadmin.PermServices.
 func (x *Integrations) EnableService(ctx context.Context, s *chatadmin.Scope, name string, settings json.RawMessage) error {
 	return x.switchService(ctx, s, KindEnable, name, true, settings)
 }
 
-// DisableService stops a service for the whole domain: from the next call on nothing is sent to it or accepted from it. All settings are kept, and what is queued waits, at
+// DisableService stops a service for the whole domain at once: nothing is sent
+// to it or accepted from it. All settings are kept. Queued messages wait, at
 // most a day. It needs chatadmin.PermServices.
 func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, name string) error {
 	return x.switchService(ctx, s, KindDisable, name, false, nil)
@@ -161,13 +117,13 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 			return err
 		}
 		was, err := readService(ctx, w, s.Domain(), name)
-		if errors.Is(err, errDamaged) { // this call repairs it
+		if errors.Is(err, chatadmin.ErrDamaged) { // this call repairs it
 			was, err = serviceData{rev: was.rev, On: !on}, nil
 		}
 		if err != nil {
 			return err
 		}
-		now := serviceData{Version: version, On: on, Settings: was.Settings}
+		now := serviceData{On: on, Settings: was.Settings}
 		if on && (settings != nil || was.rev == 0 || len(was.Settings) == 0) {
 			if now.Settings, err = svc.CheckDomain(merge(was.Settings, settings)); err != nil {
 				return err
@@ -176,11 +132,23 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		if was.On == now.On && string(was.Settings) == string(now.Settings) && (was.rev != 0 || !on) {
 			return nil
 		}
-		data, err := json.Marshal(now)
+		changed, err := row(&serviceRecords, serviceKey(s.Domain(), name), "", &now)
 		if err != nil {
 			return err
 		}
-		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: serviceKey(s.Domain(), name), Data: data}, Was: was.rev}}); err != nil {
+		changes := []chatadmin.Change[chatadmin.Record]{{Row: changed, Was: was.rev}}
+		if on { // providers remove webhooks that do not answer
+			_, rev, err := readCheck(ctx, w, s.Domain(), Of{Service: name})
+			if err != nil {
+				return err
+			}
+			check, err := checkAt(s.Domain(), Of{Service: name}, checkData{}, rev, w.Now())
+			if err != nil {
+				return err
+			}
+			changes = append(changes, check)
+		}
+		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
 		w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})
@@ -189,7 +157,7 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 }
 
 // merge returns settings with the fields of given in place of those they had.
-// What is no object is returned as it was given.
+// If one of them is not an object, it returns given.
 func merge(was, given json.RawMessage) json.RawMessage {
 	var old, now map[string]json.RawMessage
 	if given == nil {
@@ -219,6 +187,16 @@ func readService(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, n
 		return serviceData{}, err
 	}
 	return decodeService(rs[0])
+}
+
+// decided is what a domain has decided about a service. What cannot be read is
+// off.
+func decided(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, name string) (serviceData, error) {
+	d, err := readService(ctx, r, domain, name)
+	if errors.Is(err, chatadmin.ErrDamaged) {
+		return serviceData{rev: d.rev}, nil
+	}
+	return d, err
 }
 
 // off is ErrServiceOff with the names of admins to ask.

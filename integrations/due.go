@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -11,7 +12,8 @@ import (
 // deliverBatch is how many records a worker takes at a time.
 const deliverBatch = 100
 
-// problems are errors that keep nobody else from being served. The first ones are enough to go by.
+// problems are errors that keep nobody else from being served. The first ones
+// are enough to go by.
 type problems []error
 
 func (p *problems) add(err error) {
@@ -40,16 +42,18 @@ func (x *Integrations) pages(ctx context.Context, kind string, f func([]chatadmi
 	return errors.Join(append(failed, ctx.Err())...)
 }
 
-// each claims every record of a kind that is due, and hands it over. One that fails is tried again by a later Deliver.
-func (x *Integrations) each(ctx context.Context, kind string, f func(context.Context, chatadmin.Record) error) error {
-	return x.pages(ctx, kind, func(rs []chatadmin.Record) error {
+// each claims every record of a kind that is due, and hands it over. One that
+// fails is tried again by a later Deliver.
+func (x *Integrations) each(ctx context.Context, kind string, lease time.Duration, f func(context.Context, chatadmin.Record) error) (n int, err error) {
+	err = x.pages(ctx, kind, func(rs []chatadmin.Record) error {
 		var failed problems
 		for _, r := range rs {
 			if ctx.Err() != nil {
 				break
 			}
-			r, mine, err := x.claim(ctx, r)
+			r, mine, err := x.claim(ctx, r, lease)
 			if mine && err == nil {
+				n++
 				err = f(ctx, r)
 			}
 			if err != nil {
@@ -58,10 +62,12 @@ func (x *Integrations) each(ctx context.Context, kind string, f func(context.Con
 		}
 		return errors.Join(failed...)
 	})
+	return n, err
 }
 
-// claim makes a record due a minute later, so that of several processes one deals with it. It reports false where that is another one, or was.
-func (x *Integrations) claim(ctx context.Context, r chatadmin.Record) (chatadmin.Record, bool, error) {
+// claim makes a record due later, so that of several processes one deals with
+// it. It reports false if that is another one, or was.
+func (x *Integrations) claim(ctx context.Context, r chatadmin.Record, lease time.Duration) (chatadmin.Record, bool, error) {
 	mine := false
 	err := x.admin.AsHost(r.Domain).Change(ctx, traffic(Of{Owner: r.Owner}), func(ctx context.Context, w *chatadmin.Work) error {
 		mine = false
@@ -70,7 +76,7 @@ func (x *Integrations) claim(ctx context.Context, r chatadmin.Record) (chatadmin
 			return err
 		}
 		one := []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev}}
-		one[0].Row.Due = w.Now().Add(leaseLife)
+		one[0].Row.Due = w.Now().Add(lease)
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err
 		}
@@ -80,6 +86,9 @@ func (x *Integrations) claim(ctx context.Context, r chatadmin.Record) (chatadmin
 	if r.Owner != "" && errors.Is(err, chatadmin.ErrNotFound) {
 		err = nil // its owner goes, and it with them
 	}
+	if r.Kind == kindCheck && errors.Is(err, chatadmin.ErrNotFound) { // the domain is gone
+		err = x.drop(ctx, []chatadmin.Record{r})
+	}
 	return r, mine, err
 }
 
@@ -88,30 +97,50 @@ func (x *Integrations) settle(ctx context.Context, r chatadmin.Record, del bool)
 	return (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: del}})
 }
 
-// forget deletes what is due of records that are of no more use: journeys that nobody has ended, and letters that nobody has looked at.
-func (x *Integrations) forget(ctx context.Context) error {
+// forget deletes what is due of records that are of no more use: sign-ins that
+// nobody has ended, and letters that nobody has looked at.
+func (x *Integrations) forget(ctx context.Context) (n int, err error) {
 	var failed problems
-	for _, kind := range []string{kindState, kindStep, kindDead} {
-		failed.add(x.pages(ctx, kind, func(rs []chatadmin.Record) error { return x.drop(ctx, rs) }))
+	for kind, f := range map[string]func(context.Context, []chatadmin.Record) error{kindState: x.drop, kindStep: x.drop, kindDead: x.age} {
+		failed.add(x.pages(ctx, kind, func(rs []chatadmin.Record) error {
+			n += len(rs)
+			return f(ctx, rs)
+		}))
 	}
-	return errors.Join(failed...)
+	return n, errors.Join(failed...)
 }
 
-// drop deletes records, in whatever state their domain is. A commit that was not confirmed leaves the rest to a later Deliver.
+// drop deletes records, in whatever state their domain is.
 func (x *Integrations) drop(ctx context.Context, rs []chatadmin.Record) error {
-	if len(rs) == 0 {
-		return nil
+	return x.keepBooks(ctx, rs, func(r chatadmin.Record, _ time.Time) (chatadmin.Record, bool, error) { return r, true, nil })
+}
+
+// keepBooks changes records as f says, or deletes them, in one transaction for
+// each domain, whatever its state. A record that somebody else has changed is
+// left as it is, and a commit that was not confirmed leaves the rest to a later
+// Deliver.
+func (x *Integrations) keepBooks(ctx context.Context, rs []chatadmin.Record, f func(r chatadmin.Record, now time.Time) (next chatadmin.Record, del bool, err error)) error {
+	var failed problems
+	byDomain := map[chatadmin.ID][]chatadmin.Record{}
+	for _, r := range rs {
+		byDomain[r.Domain] = append(byDomain[r.Domain], r)
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
-	for i, r := range rs {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+	for domain, listed := range byDomain {
+		err := x.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+			changes := make([]chatadmin.Change[chatadmin.Record], len(listed))
+			for i, r := range listed {
+				next, del, err := f(r, w.Now())
+				if err != nil {
+					return err
+				}
+				changes[i] = chatadmin.Change[chatadmin.Record]{Row: next, Was: r.Rev, Delete: del}
+			}
+			_, err := changeRecords(ctx, w, changes)
+			return err
+		})
+		if !errors.Is(err, chatadmin.ErrCommitUnknown) {
+			failed.add(err)
+		}
 	}
-	err := x.admin.Keep(ctx, rs[0].Domain, func(ctx context.Context, w *chatadmin.Work) error {
-		_, err := w.ChangeRecords(ctx, changes)
-		return err
-	})
-	if errors.Is(err, chatadmin.ErrCommitUnknown) {
-		err = nil
-	}
-	return err
+	return failed.join()
 }

@@ -18,7 +18,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// Disconnecting erases the token here at once and at the provider by Deliver; where that does not answer it is tried again, and given up after three days.
+// Disconnecting erases the token here at once and at the provider by Deliver;
+// where that does not answer it is tried again, and given up after three days.
 func TestDisconnect(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -51,7 +52,9 @@ func TestDisconnect(t *testing.T) {
 	require.Empty(t, records(t, w, "integration.release"))
 }
 
-// One workspace, two groups: the token, which is one and the same, is revoked with the last of them. A connection that was made anew survives what still ends its predecessor.
+// One workspace, two groups: the token, which is one and the same, is revoked
+// with the last of them. A connection that was made anew survives what still
+// ends its predecessor.
 func TestSharedAccount(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -112,7 +115,8 @@ func TestGroupDeleted(t *testing.T) {
 	}
 }
 
-// The user who authorised goes: the token goes, and the group's admins are told. Their own accounts go as well.
+// The user who authorised goes: the token goes, and the group's admins are
+// told. Their own accounts go as well.
 func TestAuthoriserDeleted(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	code, _ := w.Browser(w.Ann, back)
@@ -178,7 +182,8 @@ func TestUsersOwnAccountDeleted(t *testing.T) {
 	}
 }
 
-// The key that sealed it was taken from the ring: who authorised it can be deleted all the same.
+// The key that sealed it was taken from the ring: who authorised it can be
+// deleted all the same.
 func TestKeyGone(t *testing.T) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(t, err)
@@ -189,12 +194,13 @@ func TestKeyGone(t *testing.T) {
 	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: secret.HideBytes(bytes.Repeat([]byte("n"), keyring.KeySize))})
 	require.NoError(t, err)
 	admin := chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})
-	_, err = integrations.New(admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
+	_, err = integrations.New(admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
 	require.NoError(t, err)
 	beginDeletion(t, admin.AsHost(w.Domain), w.Ann.Actor())
 }
 
-// A connection that a newer version has written keeps no user from being deleted who has nothing to do with it.
+// A connection that a newer version has written keeps no user from being
+// deleted who has nothing to do with it.
 func TestNewerConnection(t *testing.T) {
 	w, _ := savedSlack(t, nil)
 	other := w.NewGroup("Other")

@@ -9,29 +9,43 @@ import (
 )
 
 var (
-	// ErrServiceOff is a service that the domain has not enabled, or has disabled: its text says whom to ask.
+	// ErrServiceOff is returned if the domain has not enabled the service. The
+	// text names the admins to ask.
 	ErrServiceOff = errors.New("not enabled for this domain")
-	// ErrNotConnected is a group or user whose account at the provider is not connected: authenticate first.
+	// ErrNotConnected is returned if no account at the provider is connected, or
+	// its authorisation has ended: authenticate first.
 	ErrNotConnected = errors.New("not authenticated with the provider yet")
-	// ErrUnsure is a request of which nobody knows whether the provider has carried it out.
+	// ErrUnsure is returned if it is unknown whether the provider carried out a
+	// request.
 	ErrUnsure = errors.New("it is not known whether the provider has done it")
-	// ErrFault is a callback that failed for a reason that is none of the browser's; it is in the log.
+	// ErrFault is Callback.Err if the callback failed inside the application. The
+	// cause is in the log.
 	ErrFault = errors.New("something is wrong here: try again later, or ask who runs this application")
-	// ErrHost is a request to a host that is not on the list of the service. It is never sent.
+	// ErrHost is returned for a request to a host that the service does not
+	// list. The request is not sent.
 	ErrHost = errors.New("this host is not on the list of the service")
 )
 
-// ProviderError is what a provider has answered, for the administrator to read. Services make it of every failure at the provider; it never holds what was sent.
+// ProviderError is a failure at the provider. Services return nothing else for
+// one. It never holds what was sent.
 type ProviderError struct {
-	Service  string        // its title
-	Code     string        // the provider's own name of it, such as "channel_not_found" or "429"
-	Sentence string        // what is wrong, and what to do about it
-	Again    bool          // trying again later can help: the queue does so
-	After    time.Duration // not before this time has passed, as the provider wishes; 0: it did not say
-	SignIn   bool          // the authorisation is no longer valid: somebody must authenticate again
-	Unsure   bool          // the request may have been carried out
-	// Place is where a look-up of Send stands, at most 1 KiB. It is kept with the
-	// message, and the next attempt gets it as Outgoing.Place.
+	// Service is its title.
+	Service string
+	// Code is the provider's name of the error, such as "channel_not_found" or
+	// "429".
+	Code string
+	// Sentence says what is wrong and what to do about it.
+	Sentence string
+	// Again: trying again later can help. The queue does so.
+	Again bool
+	// After is how long the provider asks to wait; 0 if it does not.
+	After time.Duration
+	// SignIn: the authorisation is invalid. Somebody must authenticate again.
+	SignIn bool
+	// Unsure: the request may have been carried out.
+	Unsure bool
+	// Place is where a look-up of Send stopped, at most 1 KiB. The next attempt
+	// gets it as Outgoing.Place.
 	Place string
 }
 
@@ -46,7 +60,8 @@ func (e *ProviderError) Error() string {
 	return text
 }
 
-// Is makes an unsure failure ErrUnsure and an invalid authorisation ErrNotConnected.
+// Is matches ErrUnsure if the failure is unsure, and ErrNotConnected if the
+// authorisation is invalid.
 func (e *ProviderError) Is(target error) bool {
 	return target == ErrUnsure && e.Unsure || target == ErrNotConnected && e.SignIn
 }

@@ -29,7 +29,7 @@ func Example() {
 	key := bytes.Repeat([]byte{1}, keyring.KeySize) // from the host's secret store
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)})
 	groups := &integrationstest.Groups{} // the host's own message tables
-	x, err := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
+	x, err := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -42,7 +42,8 @@ func Example() {
 	_, err = x.Draft(ctx, s, of)
 	fmt.Println(err)
 
-	// The domain admin enables the service; an admin of the group connects an account and saves the settings.
+	// The domain admin enables the service. An admin of the group connects an
+	// account and saves the settings.
 	if err := x.EnableService(ctx, s, "pager", nil); err != nil {
 		fmt.Println(err)
 		return
@@ -58,7 +59,8 @@ func Example() {
 	st, err := x.Save(ctx, s, of, []byte(`{"line":"night"}`))
 	fmt.Println(st.State, err)
 
-	// An alarm comes in, by the handler that the host has mounted; a worker of the host delivers it.
+	// An alarm comes in by the handler that the host has mounted. A worker of the
+	// host delivers it.
 	mux := http.NewServeMux()
 	mux.Handle("/integrations/", x.Handler())
 	r := httptest.NewRequest(http.MethodPost, st.Webhook.Reveal(), strings.NewReader(`{"id":"17","text":"the cellar is under water"}`))
@@ -86,7 +88,7 @@ func ExampleIntegrations_Tell() {
 	admin := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
-	x, _ := integrations.New(admin, ring, groups, integrations.Options{PublicURL: "https://chat.example.com"}, pager)
+	x, _ := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com"}, pager)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 	group, _ := s.CreateGroup(ctx, "Operations")

@@ -12,11 +12,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// acceptTime is the most that accepting a request takes: Slack gives up after three seconds, Mailchimp after ten.
+// acceptTime is the most that accepting a request takes: Slack gives up after
+// three seconds, Mailchimp after ten.
 const acceptTime = 2500 * time.Millisecond
 
-// Handler serves everything that comes from outside: the addresses of hooks and the callbacks of OAuth. Mount it where Options.PublicURL leads, under whatever prefix: it looks at the end of the path only. What it
-// accepts is kept before it answers; it starts no goroutine, and Deliver does the rest.
+// Handler serves the requests from outside: the addresses of hooks, the common
+// addresses for events (Router) and the callbacks of OAuth. Mount it below
+// Options.PublicURL, under any prefix: it looks only at the end of the path.
+// What it accepts is kept before it answers. Deliver does the rest.
 func (x *Integrations) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, x.o.MaxBody)
@@ -28,7 +31,15 @@ func (x *Integrations) Handler() http.Handler {
 		n := len(path)
 		switch {
 		case n >= 4 && path[n-4] == "hook":
-			x.serveHook(w, r, Of{Service: path[n-3]}, path[n-2], path[n-1])
+			of, name, token := Of{Service: path[n-3]}, path[n-2], path[n-1]
+			x.serve(w, r, of.Service, func(ctx context.Context, q *Request) (Accepted, error) {
+				q.Hook = name
+				return x.accept(ctx, of, token, q)
+			})
+		case n >= 2 && path[n-2] == "events":
+			x.serve(w, r, path[n-1], func(ctx context.Context, q *Request) (Accepted, error) {
+				return x.events(ctx, path[n-1], q)
+			})
 		case n >= 2 && path[n-2] == "callback":
 			x.serveCallback(w, r, path[n-1])
 		default:
@@ -37,7 +48,8 @@ func (x *Integrations) Handler() http.Handler {
 	})
 }
 
-func (x *Integrations) serveHook(w http.ResponseWriter, r *http.Request, of Of, name, token string) {
+// serve answers a request of a provider by what is accepted of it.
+func (x *Integrations) serve(w http.ResponseWriter, r *http.Request, service string, accept func(context.Context, *Request) (Accepted, error)) {
 	if r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
@@ -54,7 +66,7 @@ func (x *Integrations) serveHook(w http.ResponseWriter, r *http.Request, of Of, 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), acceptTime)
 	defer cancel()
-	acc, err := x.accept(ctx, of, token, &Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, Hook: name, Now: x.admin.Now()})
+	acc, err := accept(ctx, &Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Body: body, Now: x.admin.Now()})
 	switch {
 	case err == nil:
 		if acc.Type != "" {
@@ -66,7 +78,7 @@ func (x *Integrations) serveHook(w http.ResponseWriter, r *http.Request, of Of, 
 	case errors.Is(err, ErrRefused):
 		http.Error(w, "refused", http.StatusUnauthorized)
 	default: // the provider tries again
-		x.admin.Options().Logger.ErrorContext(ctx, "integration: a request could not be kept", "service", of.Service, "error", err)
+		x.admin.Options().Logger.ErrorContext(ctx, "integration: a request could not be kept", "service", chatadmin.Cut(service), "error", err)
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
 	}
 }

@@ -52,7 +52,8 @@ func TestHandler(t *testing.T) {
 	require.Len(t, w.Groups.Messages(w.Group), 1)
 }
 
-// FuzzHandler sends anything anywhere: nothing but the one right address and alarms in their form is accepted.
+// FuzzHandler sends anything anywhere: nothing but the one right address and
+// alarms in their form is accepted.
 func FuzzHandler(f *testing.F) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(f, err)
@@ -102,7 +103,8 @@ func (b *brokenReads) Records(ctx context.Context, keys []chatadmin.Key) ([]chat
 	return b.Store.Records(ctx, keys)
 }
 
-// What a store says of itself is for the log, not for a browser that nobody has authenticated.
+// What a store says of itself is for the log, not for a browser that nobody has
+// authenticated.
 func TestCallbackHidesFaults(t *testing.T) {
 	st := &brokenReads{Store: memstore.New(nil)}
 	w, _, back := slackWorld(t, &integrationstest.Options{Store: st})
@@ -113,7 +115,8 @@ func TestCallbackHidesFaults(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code, "an outage is no bad request")
 }
 
-// strictStore notes what the contract forbids: strings that are no UTF-8 or have NUL, keys of more than 200 bytes, IDs of more than 64.
+// strictStore notes what the contract forbids: strings that are no UTF-8 or
+// have NUL, keys of more than 200 bytes, IDs of more than 64.
 type strictStore struct {
 	chatadmin.Store
 	bad []string
@@ -124,14 +127,16 @@ func (s *strictStore) Records(ctx context.Context, keys []chatadmin.Key) ([]chat
 		for _, v := range []string{k.Kind, string(k.Domain), k.ID} {
 			if !utf8.ValidString(v) || strings.Contains(v, "\x00") || len(k.ID) > 200 || len(k.Domain) > 64 || len(k.ID) == 0 {
 				s.bad = append(s.bad, fmt.Sprintf("%q %q", k.Domain, k.ID))
-				return nil, errors.New("ERROR: invalid byte sequence for encoding \"UTF8\": 0x00 (SQLSTATE 22021)") // as PostgreSQL says
+				// as PostgreSQL says
+				return nil, errors.New("ERROR: invalid byte sequence for encoding \"UTF8\": 0x00 (SQLSTATE 22021)")
 			}
 		}
 	}
 	return s.Store.Records(ctx, keys)
 }
 
-// Addresses that anybody can make up, and that no ID looks like, do not reach the store.
+// Addresses that anybody can make up, and that no ID looks like, do not reach
+// the store.
 func TestMadeUpAddresses(t *testing.T) {
 	st := &strictStore{Store: memstore.New(nil)}
 	var log bytes.Buffer

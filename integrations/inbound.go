@@ -2,7 +2,6 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,8 +10,8 @@ import (
 
 // receive carries one event into the group.
 func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
-	var d inData
-	if err := decode(*r, &d, &d.Version); err != nil {
+	d, err := inRecords.Decode(*r)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
 	}
 	if !c.Saved {
@@ -36,7 +35,8 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 	return changes, nil
 }
 
-// apply does one effect. What the map of messages says decides: a message that is there already came before, or is the echo of one of the group's own.
+// apply does one effect. What the map of messages says decides: a message that
+// is there already came before, or is the echo of one of the group's own.
 func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]chatadmin.Change[chatadmin.Record], error) {
 	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
 	if err != nil {
@@ -69,7 +69,8 @@ func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e 
 	return nil, fmt.Errorf("effect %q of %s: %w", e.Op, svc.Info().Title, chatadmin.ErrInvalid)
 }
 
-// The map of messages has two records for each pair, so that it can be asked from either side.
+// The map of messages has two records for each pair, so that it can be asked
+// from either side.
 const (
 	groupSide    = "g"
 	providerSide = "p"
@@ -80,17 +81,20 @@ const (
 )
 
 type mapData struct {
-	Version int    `json:"v"`
 	Other   string `json:"o"` // the ID on the other side; "" while it is on its way there
 	From    string `json:"from"`
 	Account string `json:"account,omitempty"` // at the provider, once it is there
 	Place   string `json:"place,omitempty"`   // in the queue, while it is on its way
 }
 
-// decodeMap reads a record of the map. Messages of another account than the one now connected are not known: their channels are not ours any more.
+func (m *mapData) check() error {
+	return must(m.From == fromGroup || m.From == fromProvider || m.From == fromNowhere)
+}
+
+// decodeMap reads a record of the map. Messages of another account than the one
+// now connected are not known: their channels are not ours any more.
 func (c *Connection) decodeMap(r chatadmin.Record) (mapData, error) {
-	var m mapData
-	err := decode(r, &m, &m.Version)
+	m, err := mapRecords.Decode(r)
 	if m.Other != "" && m.Account != c.data.ID {
 		m = mapData{}
 	}
@@ -120,7 +124,7 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 		return nil, err
 	}
 	for _, r := range rs {
-		if found[names[r.Key]], err = c.decodeMap(r); errors.Is(err, errDamaged) {
+		if found[names[r.Key]], err = c.decodeMap(r); errors.Is(err, chatadmin.ErrDamaged) {
 			return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err) // it concerns this message alone
 		} else if err != nil {
 			return nil, err
@@ -135,9 +139,9 @@ func (c *Connection) pair(message, provider, from string) []chatadmin.Change[cha
 }
 
 func (c *Connection) mapping(side, id string, m mapData) chatadmin.Change[chatadmin.Record] {
-	if m.Version = version; m.Other != "" {
+	if m.Other != "" {
 		m.Account = c.data.ID
 	}
-	data, _ := json.Marshal(m) // strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: c.mapKey(side, id), Owner: c.Owner, Data: data}}
+	r, _ := row(&mapRecords, c.mapKey(side, id), c.Owner, &m) // strings cannot fail
+	return chatadmin.Change[chatadmin.Record]{Row: r}
 }

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 )
 
-// Integrations connects the groups and users of an Admin's domains to services of the outside. It is safe for many goroutines and starts none.
+// Integrations connects the groups and users of an Admin's domains to outside
+// services. It is safe for concurrent use and starts no goroutines.
 type Integrations struct {
 	admin    *chatadmin.Admin
 	ring     *keyring.Ring
@@ -24,32 +25,43 @@ type Integrations struct {
 	o        Options
 	services []Service
 	byName   map[string]Service
+	reseals  *chatadmin.Runs[Resealed]
 
 	clock     sync.Mutex
 	seen      time.Time // the latest time by which something was stored
 	rectified time.Time // when Deliver looked for times from a clock that was ahead
+	adopted   bool      // whether it was seen to connections of earlier versions
 }
 
-// Options configure New.
+// Options configure New. PublicURL is required.
 type Options struct {
-	// PublicURL is where the Handler can be reached from outside, such as "https://chat.example.com/integrations". It is never taken from a request.
+	// PublicURL is the address of the Handler as seen from outside, such as
+	// "https://chat.example.com/integrations". It is required.
 	PublicURL string
-	// SignedIn tells which user's browser made a request, by the host's own session: a callback is taken only from the browser of who began, so that nobody can
-	// make another person connect their account to a group of the attacker's. An error, also for a browser in which nobody is signed in, is logged; the browser is asked to sign in. Required where a service
-	// uses OAuth.
+	// SignedIn returns the user of the host's session that a request belongs to.
+	// A callback is accepted only from the browser of the user who began it, so
+	// that nobody can trick another person into connecting an account. It returns
+	// an error if nobody is signed in: the error is logged, and the browser is
+	// asked to sign in. It is required if a service uses OAuth.
 	SignedIn func(*http.Request) (domain, user chatadmin.ID, err error)
-	// Done answers the browser after a callback; by default a sentence of text.
+	// Done answers the browser after a callback. The default writes a sentence.
 	Done func(w http.ResponseWriter, r *http.Request, c Callback)
-	// MaxBody is the most that is read of a request; default 256 KiB, at most 512 KiB.
+	// MaxBody is the longest body that is read, in bytes. The default is 256 KiB,
+	// the maximum 512 KiB.
 	MaxBody int64
 }
 
 const mostBody = 512 << 10
 
-// New returns the integrations of an Admin with the given services, and takes part in what the Admin does: users and groups that are deleted end theirs. ring seals tokens and secrets. Call it
-// once while setting up.
-func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, services ...Service) (*Integrations, error) {
-	x := &Integrations{admin: admin, ring: ring, groups: groups, o: o, services: services, byName: map[string]Service{}}
+// New returns the integrations of an Admin with the given services. It extends
+// the Admin: deleting a user or group ends their connections, Admin.Work
+// delivers, and Scope.Damaged lists this package's records. ring seals tokens
+// and secrets. Call New once, while setting up.
+func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o *Options, services ...Service) (*Integrations, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	x := &Integrations{admin: admin, ring: ring, groups: groups, o: *o, services: slices.Clone(services), byName: map[string]Service{}}
 	if admin == nil || ring == nil || groups == nil || slices.Contains(services, nil) {
 		return nil, errors.New("integrations need an Admin, a key ring, the host's groups and services that are not nil")
 	}
@@ -74,11 +86,12 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o Options, s
 		}
 		x.byName[i.Name] = s
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted})
+	x.reseals = chatadmin.NewRuns(admin, x.resealKind())
+	admin.Extend(chatadmin.Extension{OnUserChange: x.usersChanged, OnGroupDelete: x.groupsDeleted, Records: x.records(), Workers: []chatadmin.Worker{x.worker()}})
 	return x, nil
 }
 
-// Of names one connection: a service, and the group or user whose it is.
+// Of names one connection: the service, and the group or user that owns it.
 type Of struct {
 	Service string
 	Owner   chatadmin.ID
@@ -98,7 +111,8 @@ func (x *Integrations) service(name string) (Service, error) {
 	return nil, fmt.Errorf("service %q (there are %s): %w", chatadmin.Cut(name), strings.Join(names, ", "), chatadmin.ErrNotFound)
 }
 
-// authorise refuses an actor who may not configure a connection: of a group its admins and who has chatadmin.PermGroups may, of a user only that user.
+// authorise refuses an actor who may not configure a connection: of a group its
+// admins and who has chatadmin.PermGroups may, of a user only that user.
 func (x *Integrations) authorise(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, role chatadmin.Role, svc Service, owner chatadmin.ID) error {
 	if svc.Info().PerUser {
 		if s.Actor() == chatadmin.HostActor {

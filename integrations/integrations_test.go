@@ -38,7 +38,8 @@ func browse(x *integrations.Integrations, s *chatadmin.Scope, address string) *h
 	return rec
 }
 
-// alarm posts an alarm of the pager to the group's address, and returns the status.
+// alarm posts an alarm of the pager to the group's address, and returns the
+// status.
 func postAlarm(t testing.TB, w *integrationstest.World, id string) int {
 	t.Helper()
 	st, err := w.X.Status(t.Context(), w.Host, w.Of("pager"))
@@ -78,7 +79,8 @@ func TestServices(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// Disabled for the domain: from the next call on nothing is accepted or sent, and what waits goes on later. The settings stay.
+// Disabled for the domain: from the next call on nothing is accepted or sent,
+// and what waits goes on later. The settings stay.
 func TestDisabledStopsEverything(t *testing.T) {
 	sent := 0
 	fake := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent++ }))
@@ -155,7 +157,9 @@ func TestGivenUpAfterADay(t *testing.T) {
 	require.WithinDuration(t, dead[0].Queued.Add(25*time.Hour), dead[0].Died, time.Hour)
 }
 
-// What the host refused, and then takes: tried again, it is posted once, and still remembered. However many messages are mapped, what waits and what was given up is counted.
+// What the host refused, and then takes: tried again, it is posted once, and
+// still remembered. However many messages are mapped, what waits and what was
+// given up is counted.
 func TestRetryOfWhatCameIn(t *testing.T) {
 	w := pagerWorld(t)
 	for n := range 1100 {
@@ -187,7 +191,8 @@ func TestRetryOfWhatCameIn(t *testing.T) {
 	require.Empty(t, records(t, w, "integration.in"), "after a day nothing is remembered but the map")
 }
 
-// The line of a connection stays in order through failures, and does not hold others up.
+// The line of a connection stays in order through failures, and does not hold
+// others up.
 func TestOrder(t *testing.T) {
 	w := pagerWorld(t)
 	fails := 3
@@ -213,7 +218,8 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, []string{"ALARM: alarm 0", "ALARM: alarm 1", "ALARM: alarm 2", "ALARM: alarm 3", "ALARM: alarm 4"}, texts)
 }
 
-// No secret stands where it could be read: in stored rows, audit events, errors, logs, or whatever is printed of the values.
+// No secret stands where it could be read: in stored rows, audit events,
+// errors, logs, or whatever is printed of the values.
 func TestSecretsStaySecret(t *testing.T) {
 	var log bytes.Buffer
 	w, srv, back := slackWorld(t, &integrationstest.Options{Admin: func(o *chatadmin.Options) {
@@ -262,12 +268,13 @@ func TestSecretsStaySecret(t *testing.T) {
 
 func TestNewRefusesNothing(t *testing.T) {
 	admin, ring, groups := chatadmin.New(memstore.New(nil), nil), newRing(t), &integrationstest.Groups{}
-	o := integrations.Options{PublicURL: "https://chat.example.com"}
+	o := &integrations.Options{PublicURL: "https://chat.example.com"}
 	for name, f := range map[string]func() error{
 		"no admin":      func() error { return second(integrations.New(nil, ring, groups, o)) },
 		"no ring":       func() error { return second(integrations.New(admin, nil, groups, o)) },
 		"no groups":     func() error { return second(integrations.New(admin, ring, nil, o)) },
 		"a nil service": func() error { return second(integrations.New(admin, ring, groups, o, nil)) },
+		"no options":    func() error { return second(integrations.New(admin, ring, groups, nil)) },
 	} {
 		require.Error(t, f(), name)
 	}

@@ -17,10 +17,12 @@ const (
 	giveUp = 24 * time.Hour
 )
 
-// lineData is the state of one queue of one connection: one worker at a time takes from it, in the order of the records' IDs, and after a failure nobody does for a while. It exists only while there is
-// something to say. When a record is due says only when somebody has to look at the line: it has no part in the order.
+// lineData is the state of one queue of one connection: one worker at a time
+// takes from it, in the order of the records' IDs, and after a failure nobody
+// does for a while. It exists only while there is something to say. When a
+// record is due says only when somebody has to look at the line: it has no part
+// in the order.
 type lineData struct {
-	Version int       `json:"v"`
 	Leased  time.Time `json:"leased,omitzero"` // to a worker, until
 	Paused  time.Time `json:"paused,omitzero"` // until
 	Tries   int       `json:"tries,omitempty"`
@@ -41,8 +43,8 @@ type lineData struct {
 const drift = 2 * leaseLife
 
 // pausedUntil is the time until which nobody works at the line, or the zero
-// time. It is at most a day ahead, and zero if the pause was set by a clock that
-// was ahead of ours.
+// time. It is at most a day ahead, and zero if the pause was set by a clock
+// that was ahead of ours.
 func (l *lineData) pausedUntil(now time.Time) time.Time {
 	if !now.Before(l.Paused) || l.Since.After(now.Add(drift)) || l.Paused.After(now.Add(giveUp+drift)) {
 		return time.Time{}
@@ -57,8 +59,8 @@ func (l *lineData) moved(now time.Time) {
 }
 
 // expired reports whether a message that waits since a time has waited for a
-// day in which the queue did not move. A time from a clock that was ahead is not
-// believed.
+// day in which the queue did not move. A time from a clock that was ahead is
+// not believed.
 func (l *lineData) expired(since, now time.Time) bool {
 	if l.Moved.After(since) && !l.Moved.After(now.Add(drift)) {
 		since = l.Moved
@@ -66,7 +68,9 @@ func (l *lineData) expired(since, now time.Time) bool {
 	return since.Before(now.Add(-giveUp))
 }
 
-// held reports whether a worker has the line. A lease from a clock that is far ahead of ours counts for nothing, else it would hold for as long as that clock is ahead.
+// held reports whether a worker has the line. A lease from a clock that is far
+// ahead of ours counts for nothing, else it would hold for as long as that
+// clock is ahead.
 func (l *lineData) held(now time.Time) bool {
 	return now.Before(l.Leased) && l.Leased.Before(now.Add(drift))
 }
@@ -76,8 +80,7 @@ func lineKey(domain chatadmin.ID, kind string, of Of) chatadmin.Key {
 }
 
 func decodeLine(r chatadmin.Record) (lineData, error) {
-	var l lineData
-	err := decode(r, &l, &l.Version)
+	l, err := lineRecords.Decode(r)
 	l.rev = r.Rev
 	return l, err
 }
@@ -85,31 +88,32 @@ func decodeLine(r chatadmin.Record) (lineData, error) {
 func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of) (lineData, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{lineKey(domain, kind, of)})
 	if err != nil || len(rs) == 0 {
-		return lineData{Version: version}, err
+		return lineData{}, err
 	}
 	l, err := decodeLine(rs[0])
-	if errors.Is(err, errDamaged) { // it holds nothing that would be missed
-		l, err = lineData{Version: version, rev: rs[0].Rev}, nil
+	if errors.Is(err, chatadmin.ErrDamaged) { // it holds nothing that would be missed
+		l, err = lineData{rev: rs[0].Rev}, nil
 	}
 	return l, err
 }
 
 // change writes the line, or deletes it where it says nothing.
 func (l *lineData) change(domain chatadmin.ID, kind string, of Of) chatadmin.Change[chatadmin.Record] {
-	l.Version = version
-	data, _ := json.Marshal(l) // times and strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: lineKey(domain, kind, of), Owner: of.Owner, Data: data}, Was: l.rev,
+	r, _ := row(&lineRecords, lineKey(domain, kind, of), of.Owner, l) // times and strings cannot fail
+	return chatadmin.Change[chatadmin.Record]{Row: r, Was: l.rev,
 		Delete: l.rev != 0 && l.Leased.IsZero() && l.Paused.IsZero() && l.Tries == 0}
 }
 
-// pause is how long the next try waits: twice as long each time, or as long as the provider wishes.
+// pause is how long the next try waits: twice as long each time, or as long as
+// the provider wishes.
 func (l *lineData) pause(now time.Time, after time.Duration) {
 	wait := min(firstPause<<min(l.Tries, 20), mostPause)
 	l.Tries++
 	l.Since, l.Paused = now, now.Add(max(wait, min(after, giveUp)))
 }
 
-// resume lifts the pauses of a connection, because somebody has authenticated again: what waits goes on with the next Deliver.
+// resume lifts the pauses of a connection, because somebody has authenticated
+// again: what waits goes on with the next Deliver.
 func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) error {
 	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
 		var changes []chatadmin.Change[chatadmin.Record]
@@ -133,7 +137,8 @@ func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) e
 	})
 }
 
-// wake makes the first of what waits in a line due, which is enough: a worker takes the whole line.
+// wake makes the first of what waits in a line due, which is enough: a worker
+// takes the whole line.
 func wake(items []chatadmin.Record, now time.Time) []chatadmin.Change[chatadmin.Record] {
 	if len(items) == 0 || !items[0].Due.After(now) {
 		return nil
@@ -143,7 +148,8 @@ func wake(items []chatadmin.Record, now time.Time) []chatadmin.Change[chatadmin.
 	return []chatadmin.Change[chatadmin.Record]{c}
 }
 
-// waiting reads what waits in a line, in its order, whether it is due or was put off; but not what still waits for an event that may cover it.
+// waiting reads what waits in a line, in its order, whether it is due or was
+// put off; but not what still waits for an event that may cover it.
 func (x *Integrations) waiting(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of, most int) ([]chatadmin.Record, error) {
 	var items []chatadmin.Record
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {

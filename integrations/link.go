@@ -8,9 +8,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Link hands one message to a service of the acting user's, such as a dossier, with what the service asks for in fields, and returns the provider's ID of what was made of it. It happens
-// once: asking again for the same message and key returns the same ID. Where an answer was lost it is ErrUnsure from then on: look at the provider whether it is there, then use another key. The host makes sure
-// that the user may read the message. It needs to be the user whose connection it is.
+// Link hands one message to a service of the acting user, such as a dossier,
+// with the fields that the service asks for. It returns the provider's ID of
+// the result. The host makes sure that the user may read the message.
+//
+// It happens once per key: repeating it returns the same ID. If the answer is
+// lost, it returns ErrUnsure from then on: look at the provider, and use
+// another key if the result is not there. Only the user of the connection can
+// call it.
 func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key string, m Message, fields map[string]string) (string, error) {
 	svc, c, err := x.ready(ctx, s, of)
 	switch {
@@ -23,6 +28,9 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	case key == "" || len(key) > 64:
 		return "", fmt.Errorf("key of a link: 1 to 64 bytes: %w", chatadmin.ErrInvalid)
 	}
+	if err := x.renew(ctx, svc, c); err != nil {
+		return "", err
+	}
 	mapping := c.mapping(groupSide, key, mapData{From: fromGroup})
 	var known mapData
 	var rev chatadmin.Rev
@@ -34,7 +42,8 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 			return err
 		}
 		if len(rs) > 0 {
-			return decode(rs[0], &known, &known.Version)
+			known, err = mapRecords.Decode(rs[0])
+			return err
 		}
 		one := []chatadmin.Change[chatadmin.Record]{mapping}
 		if err := w.PutRecords(ctx, one); err != nil {

@@ -2,8 +2,6 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,24 +10,25 @@ import (
 
 // noticeData is something that the admins of a group are to know.
 type noticeData struct {
-	Version int    `json:"v"`
 	Service string `json:"service"`
 	Text    string `json:"text"`
 }
 
-// notice makes the record by which Deliver tells the admins of a group, or a user.
+// notice makes the record by which Deliver tells the admins of a group, or a
+// user.
 func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin.Change[chatadmin.Record] {
-	data, _ := json.Marshal(noticeData{version, of.Service, text}) // strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: chatadmin.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: x.admin.Now(), Data: data}}
+	key := chatadmin.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
+	r, _ := row(&noticeRecords, key, of.Owner, &noticeData{of.Service, text}) // strings cannot fail
+	r.Due = x.admin.Now()
+	return chatadmin.Change[chatadmin.Record]{Row: r}
 }
 
-// tellAdmins sends by mail what admins are to know. A mail that cannot be sent is logged and not tried again: Status says the same.
+// tellAdmins sends by mail what admins are to know. A mail that cannot be sent
+// is logged and not tried again: Status says the same.
 func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error {
-	var n noticeData
-	if err := decode(r, &n, &n.Version); errors.Is(err, errDamaged) {
-		return x.unusable(ctx, r, err)
-	} else if err != nil {
-		return err
+	n, err := noticeRecords.Decode(r)
+	if err != nil {
+		return x.putAside(ctx, r, err)
 	}
 	name, us, err := x.concerned(ctx, r.Domain, r.Owner)
 	if err != nil {
@@ -44,7 +43,9 @@ func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error
 	return x.settle(ctx, r, true)
 }
 
-// concerned are whom a notice is for, and the name of what it is about: of a user's account that user; of a group its admins or, where none of them can be told, those of the domain.
+// concerned are whom a notice is for, and the name of what it is about: of a
+// user's account that user; of a group its admins or, where none of them can be
+// told, those of the domain.
 func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID) (string, []chatadmin.User, error) {
 	st := x.admin.Store()
 	gs, err := st.Groups(ctx, domain, []chatadmin.ID{owner})

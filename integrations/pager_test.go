@@ -12,14 +12,16 @@ import (
 	"chatadmin.example/sdk/integrations"
 )
 
-// Pager is a made-up service: alarms come in as JSON, and what a group answers goes out.
+// Pager is a made-up service: alarms come in as JSON, and what a group answers
+// goes out.
 type Pager struct {
 	integrations.Refuse
 	api    string
 	client *http.Client
 }
 
-// NewPager returns the service. fake is the address of a fake pager; "" means the real one.
+// NewPager returns the service. fake is the address of a fake pager; "" means
+// the real one.
 func NewPager(fake string) (*Pager, error) {
 	client, err := integrations.Client(integrations.Hosts{Names: []string{`[a-z0-9]{1,20}\.pager\.example`}, Fake: fake}, nil)
 	if err != nil {

@@ -116,7 +116,8 @@ func matrix() map[string]call {
 // dead is the dead letter that Retry and Discard are about.
 var dead chatadmin.ID
 
-// letter makes a dead letter of the group: its one message is refused by the host.
+// letter makes a dead letter of the group: its one message is refused by the
+// host.
 func letter(w *integrationstest.World) chatadmin.ID {
 	find := func() []integrations.DeadLetter {
 		list, err := w.X.DeadLetters(w.T.Context(), w.Ann, w.Of("pager"))
@@ -162,7 +163,7 @@ func TestPermissions(t *testing.T) {
 }
 
 // hostOnly are the methods that take no scope: only the host can call them.
-var hostOnly = []string{"Deliver", "Handler", "Reseal", "Tell"}
+var hostOnly = []string{"Deliver", "Handler", "Reseal", "ResumeReseal", "Tell"}
 
 // Every exported method has its line in the matrix and in the documentation.
 func TestPermissionTable(t *testing.T) {

@@ -9,10 +9,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// ErrRefused is a request from outside that is not what it should be; it is answered with 401, and nothing else is said.
+// ErrRefused is returned by Accept and Route for a request that is not what it
+// should be. It is answered with 401 and nothing else.
 var ErrRefused = errors.New("refused")
 
-// Refuse is embedded in a service that lacks some of what Service asks for: it has no settings for the domain, no choices, no requests from outside, and sends and receives nothing.
+// Refuse implements most of Service for a service that does not need it: no
+// settings for the domain, no choices, no requests from outside, and no
+// messages in either direction. Embed it.
 type Refuse struct{}
 
 // CheckDomain accepts no settings.
@@ -23,21 +26,21 @@ func (Refuse) CheckDomain(settings json.RawMessage) (json.RawMessage, error) {
 	return nil, nil
 }
 
-// Choices has none.
+// Choices returns none.
 func (Refuse) Choices(context.Context, *Connection) ([]Choice, error) { return nil, nil }
 
-// Release has nothing to end.
+// Release does nothing.
 func (Refuse) Release(context.Context, *Connection) error { return nil }
 
 // Accept refuses everything.
 func (Refuse) Accept(*Connection, *Request) (Accepted, error) { return Accepted{}, ErrRefused }
 
-// Receive never gets anything.
+// Receive is never called.
 func (Refuse) Receive(context.Context, *Connection, json.RawMessage) ([]Effect, error) {
 	return nil, nil
 }
 
-// Send cannot.
+// Send returns chatadmin.ErrInvalid.
 func (Refuse) Send(context.Context, *Connection, Outgoing) (Sent, error) {
 	return Sent{}, fmt.Errorf("this service takes no messages: %w", chatadmin.ErrInvalid)
 }

@@ -12,15 +12,17 @@ import (
 )
 
 const (
-	kindRelease = "integration.release"
-	kindNotice  = "integration.notice"
-
+	// releaseFor is how long it is tried to end something at the provider.
 	releaseFor = 72 * time.Hour
+	// releaseTries is how often it is tried at least, whatever a clock says.
+	releaseTries = 8
+	// asideFor is how long a record that cannot be read is left alone.
+	asideFor = 24 * time.Hour
 )
 
-// releaseData is a connection that has ended here and is still to be ended at the provider. It has no owner, since it outlives the group and the user.
+// releaseData is a connection that has ended here and is still to be ended at
+// the provider. It has no owner, since it outlives the group and the user.
 type releaseData struct {
-	Version int          `json:"v"`
 	Service string       `json:"service"`
 	Owner   chatadmin.ID `json:"owner"`
 	At      time.Time    `json:"at"`
@@ -36,24 +38,26 @@ func releaseWords(k chatadmin.Key) []string {
 	return []string{"integration release", string(k.Domain), k.ID}
 }
 
-// release makes the record that ends a connection at the provider. The connection is as it was.
+// release makes the record that ends a connection at the provider. The
+// connection is as it was.
 func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]chatadmin.Change[chatadmin.Record], error) {
 	key := releaseKey(c.Domain, id)
 	copied := *c
 	if err := copied.encode(releaseWords(key)); err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(releaseData{Version: version, Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
-	return []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Due: now, Data: data}}}, err
+	r, err := row(&releaseRecords, key, "", &releaseData{Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
+	r.Due = now
+	return []chatadmin.Change[chatadmin.Record]{{Row: r}}, err
 }
 
-// runRelease ends a connection at the provider, and deletes the record; after three days of failures it does so in any case, since the token is not to be kept for ever.
+// runRelease ends a connection at the provider, and deletes the record; after
+// three days of failures it does so in any case, since the token is not to be
+// kept for ever.
 func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
-	var d releaseData
-	if err := decode(r, &d, &d.Version); errors.Is(err, errDamaged) {
-		return x.unusable(ctx, r, err)
-	} else if err != nil {
-		return err
+	d, err := releaseRecords.Decode(r)
+	if err != nil {
+		return x.putAside(ctx, r, err)
 	}
 	c := &Connection{Domain: r.Domain, Owner: d.Owner, service: d.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: d.Conn,
 		Saved: d.Conn.State == saved, Settings: d.Conn.Settings, Account: d.Conn.Account}
@@ -63,7 +67,7 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		failed = &ProviderError{Service: chatadmin.Cut(d.Service), Sentence: "this process does not know the service", Again: true}
 	}
 	if failed == nil {
-		dom, err := readService(ctx, x.admin.Store(), r.Domain, d.Service)
+		dom, err := decided(ctx, x.admin.Store(), r.Domain, d.Service)
 		if err != nil {
 			return err
 		}
@@ -71,10 +75,12 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 		if c.Shared, err = x.connectedElsewhere(ctx, d.Service, d.Conn.ID); err != nil {
 			return err
 		}
-		failed = svc.Release(ctx, c)
+		if failed = x.renewEnded(ctx, svc, c, &d, r.Key); failed == nil {
+			failed = svc.Release(ctx, c)
+		}
 	}
 	var p *ProviderError
-	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || x.admin.Now().Sub(d.At) > releaseFor {
+	if failed == nil || errors.As(failed, &p) && !p.Again && !p.Unsure || d.Tries >= releaseTries && x.admin.Now().Sub(d.At) > releaseFor {
 		return x.settle(ctx, r, true)
 	}
 	x.admin.Options().Logger.WarnContext(ctx, "integration: could not be ended at the provider yet", "service", d.Service, "error", sentence(failed))
@@ -85,20 +91,41 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 	}
 	l.pause(x.admin.Now(), after)
 	d.Tries, r.Due = l.Tries, l.Paused
-	var err error
-	if r.Data, err = json.Marshal(d); err != nil {
+	if r.Data, err = releaseRecords.Encode(&d); err != nil {
 		return err
 	}
 	return x.settle(ctx, r, false)
 }
 
-// unusable deletes a record that nobody can make anything of, and logs it.
-func (x *Integrations) unusable(ctx context.Context, r chatadmin.Record, err error) error {
-	x.admin.Options().Logger.ErrorContext(ctx, "integration: a damaged record is dropped: look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
-	return x.settle(ctx, r, true)
+// renewEnded renews the token by which a connection is ended, if that has
+// expired meanwhile.
+func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connection, d *releaseData, key chatadmin.Key) error {
+	s, ok := svc.(Renewer)
+	if !ok || c.Shared || !c.expiring(x.admin.Now()) {
+		return nil
+	}
+	g, err := s.Renew(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.setToken(g, x.admin.Now())
+	copied := *c
+	err = copied.encode(releaseWords(key))
+	d.Conn = copied.data
+	return err
 }
 
-// connectedElsewhere looks whether any connection, of whatever domain, has the same account.
+// putAside leaves a record that cannot be read alone for a day, and logs it. It
+// is listed by Scope.Damaged until Scope.Repair deletes it, or a process reads
+// it that knows its version.
+func (x *Integrations) putAside(ctx context.Context, r chatadmin.Record, err error) error {
+	x.admin.Options().Logger.ErrorContext(ctx, "integration: a record cannot be read: repair it, and look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
+	r.Due = x.admin.Now().Add(asideFor)
+	return x.settle(ctx, r, false)
+}
+
+// connectedElsewhere looks whether any connection, of whatever domain, has the
+// same account.
 func (x *Integrations) connectedElsewhere(ctx context.Context, service, id string) (bool, error) {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn}, p)
@@ -106,8 +133,10 @@ func (x *Integrations) connectedElsewhere(ctx context.Context, service, id strin
 			return false, err
 		}
 		for _, r := range rs {
-			var d connData
-			if ofItem(r).Service == service && decode(r, &d, &d.Version) == nil && d.Connected && d.ID == id {
+			if ofItem(r).Service != service {
+				continue
+			}
+			if d, err := connRecords.Decode(r); err == nil && d.Connected && d.ID == id {
 				return true, nil
 			}
 		}
@@ -132,7 +161,8 @@ func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Work, gro
 	return x.end(ctx, w, ofs)
 }
 
-// end ends connections whose owner goes: it is released at the provider, and deleted here at once.
+// end ends connections whose owner goes: it is released at the provider, and
+// deleted here at once.
 func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) error {
 	for batch := range slices.Chunk(ofs, chatadmin.MaxBatch) {
 		keys := make([]chatadmin.Key, len(batch))
@@ -158,12 +188,11 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 	return nil
 }
 
-// part makes the changes that end a connection at its provider, and records it. What cannot be opened cannot be ended there either: that is logged, and keeps nobody from going.
+// part makes the changes that end a connection at its provider, and records it.
+// What cannot be opened cannot be ended there either: that is logged, and keeps
+// nobody from going.
 func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
 	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
-	if errors.Is(err, errNewer) {
-		return nil, err
-	}
 	if err == nil && c.Token.IsZero() {
 		return nil, nil
 	}
@@ -175,8 +204,10 @@ func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.
 	return x.release(c, x.admin.NewID(), w.Now())
 }
 
-// usersChanged ends what users whose deletion begins have connected: their own accounts, and those of groups that they authorised. The admins of the groups are told. What they wrote and is still on its way,
-// or was given up, goes with them.
+// usersChanged ends what users whose deletion begins have connected: their own
+// accounts, and those of groups that they authorised. The admins of the groups
+// are told. What they wrote and is still on its way, or was given up, goes with
+// them.
 func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, users []chatadmin.UserChange) error {
 	gone := map[chatadmin.ID]bool{}
 	var own []Of
@@ -233,7 +264,8 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatad
 		By chatadmin.ID `json:"by"`
 	}
 	svc := x.byName[ofItem(r).Service]
-	if json.Unmarshal(r.Data, &d) != nil || !gone[d.By] || svc == nil { // whatever else is wrong with the others is no affair of who goes
+	if json.Unmarshal(r.Data, &d) != nil || !gone[d.By] || svc == nil {
+		// whatever else is wrong with the others is no affair of who goes
 		return nil, nil
 	}
 	changes, err := x.part(ctx, w, r)
@@ -244,10 +276,15 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatad
 	if err != nil && !errors.Is(err, errSealed) {
 		return nil, err
 	}
+	c.erase(svc.Info().Hook, "")
+	routes, err := reroute(ctx, w, svc, c)
+	if err != nil {
+		return nil, err
+	}
 	change, err := c.reset(svc, "the user who had authenticated it was deleted: authenticate again and save")
 	if err != nil {
 		return nil, err
 	}
 	text := fmt.Sprintf("%s no longer works in this group: the user who had authenticated it was deleted. Authenticate again in the settings of the integration and save them.", svc.Info().Title)
-	return append(changes, change, x.notice(w.Domain.ID, c.of(), text)), nil
+	return append(slices.Concat(changes, routes), change, x.notice(w.Domain.ID, c.of(), text)), nil
 }

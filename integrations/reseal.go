@@ -2,107 +2,171 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 )
 
+// resealBatch is how many records one transaction of Reseal seals.
+const resealBatch = 100
+
+// resealed are the kinds of records with secrets, in the order of Reseal.
+var resealed = []string{kindConn, kindRelease, kindStep}
+
 // Resealed is what Reseal has done.
 type Resealed struct {
-	Sealed   int64 // connections, and ended ones that the provider does not know of yet, whose secrets were sealed anew
-	Unopened int64 // those whose secrets do not open although their key is there: they were tampered with. Disconnect them
+	// Sealed counts the connections whose secrets were sealed anew, with those
+	// that have ended and that the provider does not know of yet.
+	Sealed int64 `json:"sealed"`
+	// Unopened counts those that cannot be read, or whose secrets do not open
+	// although their key is there. They were damaged or tampered with:
+	// disconnect or repair them.
+	Unopened int64 `json:"unopened"`
+
+	Kind  string           `json:"kind,omitempty"`  // where the run is
+	After chatadmin.Cursor `json:"after,omitempty"` // in that kind
 }
 
-// Reseal seals with the ring's current key whatever an old key of it has sealed, of all connections of a domain, so that the old key can be taken out of the ring. Interrupted, it is simply called again. A
-// key that is missing in the ring is keyring.ErrUnknownKey: put it back and call again. Only the host can call it.
-func (x *Integrations) Reseal(ctx context.Context, domain chatadmin.ID) (Resealed, error) {
-	var total Resealed
-	for _, kind := range []string{kindConn, kindRelease} {
-		for p := (chatadmin.Page{Limit: deliverBatch}); ; {
-			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain}, p)
-			if err != nil {
-				return total, err
-			}
-			batch, err := x.resealBatch(ctx, domain, rs)
-			if err != nil {
-				return total, err
-			}
-			total.Sealed, total.Unopened = total.Sealed+batch.Sealed, total.Unopened+batch.Unopened
-			if p.After = next; next == "" {
-				break
-			}
-		}
+// ResealRun is a run of Reseal.
+type ResealRun = chatadmin.RunOf[Resealed]
+
+// resealKind declares the runs of Reseal.
+func (x *Integrations) resealKind() chatadmin.RunKind[Resealed] {
+	return chatadmin.RunKind[Resealed]{
+		Name: "re-sealing of integration secrets",
+		May: func(_ context.Context, w *chatadmin.Work, _ *ResealRun) error {
+			return onlyHost(w.Actor.ID == "")
+		},
+		Check: func(d *Resealed) error { return must(d.Kind == "" || slices.Contains(resealed, d.Kind)) },
+		Step:  x.resealStep,
 	}
-	return total, nil
 }
 
-func (x *Integrations) resealBatch(ctx context.Context, domain chatadmin.ID, listed []chatadmin.Record) (n Resealed, err error) {
-	if len(listed) == 0 {
-		return n, nil
+func onlyHost(host bool) error {
+	if !host {
+		return fmt.Errorf("only the application itself changes keys: %w", chatadmin.ErrForbidden)
 	}
-	err = x.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindReseal, Fence: chatadmin.Shared, Targets: []chatadmin.ID{domain}}, func(ctx context.Context, w *chatadmin.Work) error {
-		n = Resealed{}
-		rs, err := again(ctx, w, listed)
-		if err != nil {
+	return nil
+}
+
+func hostScope(ctx context.Context, s *chatadmin.Scope) error {
+	if _, _, err := s.View(ctx, ""); err != nil {
+		return err
+	}
+	return onlyHost(s.Actor() == chatadmin.HostActor)
+}
+
+// Reseal seals with the ring's current key whatever an old key of it has
+// sealed, of all connections of a domain, so that the old key can be taken out
+// of the ring. Interrupted, it is continued by ResumeReseal or by a worker. The
+// run's Total is 0 until it is done.
+//
+// It returns keyring.ErrUnknownKey if a key is missing in the ring: put it back
+// and resume. Only the host may call it. progress may be nil.
+func (x *Integrations) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (*ResealRun, error) {
+	if err := hostScope(ctx, s); err != nil {
+		return nil, err
+	}
+	return x.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *ResealRun) error {
+		run.Data.Kind = resealed[0]
+		w.Record(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
+		return nil
+	})
+}
+
+// ResumeReseal continues what Reseal began.
+func (x *Integrations) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*ResealRun, error) {
+	if err := hostScope(ctx, s); err != nil {
+		return nil, err
+	}
+	return x.reseals.Resume(ctx, s, run, progress)
+}
+
+// resealStep seals the secrets of the next records.
+func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *ResealRun, _ int) (chatadmin.RunStep[Resealed], error) {
+	var step chatadmin.RunStep[Resealed]
+	if err := hostScope(ctx, s); err != nil {
+		return step, err
+	}
+	at := max(slices.Index(resealed, run.Data.Kind), 0)
+	q := chatadmin.RecordQuery{Kind: resealed[at], Domain: s.Domain()}
+	listed, next, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
+	if err != nil {
+		return step, err
+	}
+	step.Op = chatadmin.Op{Kind: KindReseal}
+	step.Do = func(ctx context.Context, w *chatadmin.Work, run *ResealRun) error {
+		if err := x.resealBatch(ctx, w, &run.Data, listed); err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
-		for _, r := range rs {
-			data, err := x.reseal(r)
-			switch {
-			case errors.Is(err, keyring.ErrOpen):
-				n.Unopened++
-			case err != nil:
-				return err
-			case data != nil:
-				n.Sealed++
-				was := r.Rev
-				r.Data = data
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
-			}
+		run.Done += int64(len(listed))
+		switch run.Data.Kind, run.Data.After = resealed[at], next; {
+		case next != "":
+		case at+1 < len(resealed):
+			run.Data.Kind = resealed[at+1]
+		default:
+			run.State, run.Total = chatadmin.RunDone, run.Done
 		}
-		if len(changes) == 0 {
-			return nil
-		}
-		w.Record(KindReseal, []chatadmin.ID{domain}, nil, nil)
-		return w.PutRecords(ctx, changes)
-	})
-	return n, err
+		return nil
+	}
+	return step, nil
 }
 
-// reseal returns the data of a connection, or of one that ends, sealed by the current key, or nil where it is.
+func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Resealed, listed []chatadmin.Record) error {
+	rs, err := again(ctx, w, listed)
+	if err != nil {
+		return err
+	}
+	var changes []chatadmin.Change[chatadmin.Record]
+	for _, r := range rs {
+		data, err := x.reseal(r)
+		switch {
+		case errors.Is(err, keyring.ErrOpen), errors.Is(err, chatadmin.ErrDamaged):
+			n.Unopened++
+		case err != nil:
+			return err
+		case data != nil:
+			n.Sealed++
+			was := r.Rev
+			r.Data = data
+			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+		}
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// reseal returns the data of a record with its secrets sealed by the current
+// key, or nil if they are already.
 func (x *Integrations) reseal(r chatadmin.Record) ([]byte, error) {
-	if r.Kind == kindRelease {
-		var d releaseData
-		if err := decode(r, &d, &d.Version); err != nil {
-			return nil, err
-		}
-		if changed, err := x.sealAnew(&d.Conn.Sealed, releaseWords(r.Key)); err != nil || !changed {
-			return nil, err
-		}
-		return json.Marshal(d)
+	of := ofItem(r)
+	switch r.Kind {
+	case kindRelease:
+		return resealRecord(x, &releaseRecords, r, func(d *releaseData) *[]byte { return &d.Conn.Sealed }, releaseWords(r.Key))
+	case kindStep:
+		return resealRecord(x, &stepRecords, r, func(d *stepData) *[]byte { return &d.Sealed }, stepWords(r.Domain, of))
 	}
-	var d connData
-	if err := decode(r, &d, &d.Version); err != nil {
-		return nil, err
-	}
-	c := Connection{Domain: r.Domain, Owner: r.Owner, service: ofItem(r).Service}
-	if changed, err := x.sealAnew(&d.Sealed, c.words()); err != nil || !changed {
-		return nil, err
-	}
-	return json.Marshal(d)
+	c := Connection{Domain: r.Domain, Owner: of.Owner, service: of.Service}
+	return resealRecord(x, &connRecords, r, func(d *connData) *[]byte { return &d.Sealed }, c.words())
 }
 
-func (x *Integrations) sealAnew(sealed *[]byte, words []string) (bool, error) {
-	if len(*sealed) == 0 {
-		return false, nil
+func resealRecord[T any](x *Integrations, kind *chatadmin.RecordKind[T], r chatadmin.Record, sealed func(*T) *[]byte, words []string) ([]byte, error) {
+	d, err := kind.Decode(r)
+	if err != nil {
+		return nil, err
 	}
-	plain, old, err := x.ring.Open(*sealed, words...)
+	at := sealed(&d)
+	if len(*at) == 0 {
+		return nil, nil
+	}
+	plain, old, err := x.ring.Open(*at, words...)
 	if err != nil || !old {
-		return false, err
+		return nil, err
 	}
-	*sealed, err = x.ring.Seal(plain, words...)
-	return err == nil, err
+	if *at, err = x.ring.Seal(plain, words...); err != nil {
+		return nil, err
+	}
+	return kind.Encode(&d)
 }

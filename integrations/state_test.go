@@ -20,7 +20,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// slackWorld has a draft of Slack in the group, and the address by which ann's browser comes back from Slack.
+// slackWorld has a draft of Slack in the group, and the address by which ann's
+// browser comes back from Slack.
 func slackWorld(t *testing.T, o *integrationstest.Options) (w *integrationstest.World, srv *slacktest.Server, back string) {
 	t.Helper()
 	srv = slacktest.NewServer()
@@ -172,17 +173,18 @@ func TestSignedInIsNeeded(t *testing.T) {
 	require.NoError(t, err)
 	w := pagerWorld(t)
 	ring := newRing(t)
-	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example"}, svc)
+	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example"}, svc)
 	require.ErrorContains(t, err, "SignedIn")
 	for _, address := range []string{"", "chat.example", "ftp://chat.example", "https://chat.example?x=1"} {
-		_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
+		_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
 		require.ErrorContains(t, err, "PublicURL")
 	}
-	_, err = integrations.New(w.Admin, ring, w.Groups, integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
+	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
 	require.ErrorContains(t, err, "a name of its own")
 }
 
-// The commit that uses up the state is not confirmed, though kept: the journey goes on.
+// The commit that uses up the state is not confirmed, though kept: the journey
+// goes on.
 func TestStateUnderUnknownCommit(t *testing.T) {
 	store := memstore.New(nil)
 	w, srv, back := slackWorld(t, &integrationstest.Options{Store: store})
@@ -214,7 +216,7 @@ func TestSignedInFails(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, integrations.Options{PublicURL: "https://chat.example",
+	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, &integrations.Options{PublicURL: "https://chat.example",
 		SignedIn: func(*http.Request) (chatadmin.ID, chatadmin.ID, error) {
 			return "", "", errors.New("session store down")
 		}}, svc)
@@ -243,7 +245,8 @@ func (twoStep) Send(context.Context, *integrations.Connection, integrations.Outg
 	return integrations.Sent{ID: "page"}, nil
 }
 
-// Thinking of another account does not take the working one away; having another one makes the settings a draft.
+// Thinking of another account does not take the working one away; having
+// another one makes the settings a draft.
 func TestTwoSteps(t *testing.T) {
 	ctx := t.Context()
 	pager, err := NewPager("http://127.0.0.1:1")

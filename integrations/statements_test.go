@@ -75,7 +75,8 @@ func (t countingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chat
 	return t.Tx.ChangeRecords(ctx, c)
 }
 
-// From the webhook to durable acceptance: one transaction and three statements; for what is refused no transaction at all.
+// From the webhook to durable acceptance: one transaction and three statements;
+// for what is refused no transaction at all.
 func TestAcceptingIsShort(t *testing.T) {
 	store := &counting{Store: memstore.New(nil)}
 	pager, err := NewPager("http://127.0.0.1:1")
@@ -103,7 +104,8 @@ func TestAcceptingIsShort(t *testing.T) {
 	}
 }
 
-// A hundred requests with one event at once, to two processes: it is kept once. A hundred different ones: each is.
+// A hundred requests with one event at once, to two processes: it is kept once.
+// A hundred different ones: each is.
 func TestAcceptingAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	pager, err := NewPager("http://127.0.0.1:1")

@@ -2,16 +2,12 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
-
-// kindTally is a record of what a connection did not carry, and how often.
-const kindTally = "integration.tally"
 
 // Ignored counts the events or messages that a connection did not carry for one
 // reason.
@@ -36,7 +32,6 @@ const (
 )
 
 type tallyData struct {
-	Version int                    `json:"v"`
 	Reasons map[string]*tallyCount `json:"reasons"`
 }
 
@@ -76,34 +71,29 @@ func (x *Integrations) countReasons(ctx context.Context, domain chatadmin.ID, of
 		var d tallyData
 		var was chatadmin.Rev
 		for _, r := range rs {
-			if d, was = readTally(r), r.Rev; d.Version > version {
-				return errNewer
+			if d, err = tallyRecords.Decode(r); err != nil {
+				return err
 			}
+			was = r.Rev
 		}
 		for _, reason := range why {
 			c := d.reason(reason)
 			c.N, c.Last = c.N+1, w.Now()
 		}
-		d.Version = version
-		if row.Data, err = json.Marshal(d); err != nil {
+		if row.Data, err = tallyRecords.Encode(&d); err != nil {
 			return err
 		}
 		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: was}})
 	})
 }
 
-// readTally reads the counts. Damaged ones begin anew: nothing depends on them.
-func readTally(r chatadmin.Record) tallyData {
-	var d tallyData
-	if json.Unmarshal(r.Data, &d) != nil {
-		d = tallyData{}
-	}
-	for reason, c := range d.Reasons {
+func (d *tallyData) check() error {
+	for _, c := range d.Reasons {
 		if c == nil {
-			delete(d.Reasons, reason)
+			return errValues
 		}
 	}
-	return d
+	return nil
 }
 
 // reason is the count of a reason. Beyond mostReasons all share one.
@@ -126,8 +116,12 @@ func (x *Integrations) ignored(ctx context.Context, domain chatadmin.ID, of Of) 
 	if err != nil || len(rs) == 0 {
 		return nil, err
 	}
+	d, err := tallyRecords.Decode(rs[0])
+	if err != nil { // it is listed by Scope.Damaged
+		return nil, nil
+	}
 	var list []Ignored
-	for why, c := range readTally(rs[0]).Reasons {
+	for why, c := range d.Reasons {
 		list = append(list, Ignored{why, c.N, c.Last})
 	}
 	slices.SortFunc(list, func(a, b Ignored) int { return strings.Compare(a.Why, b.Why) })

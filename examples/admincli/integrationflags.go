@@ -174,13 +174,13 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 		return ofFake
 	}
 	secret := func(name, fake, ofFake string) integrations.Secret { return integrations.Hide(env(name, fake, ofFake)) }
-	sl, err := slack.New(slack.Options{API: f.slackAPI, ClientID: env("SLACK_CLIENT_ID", f.slackAPI,
+	sl, err := slack.New(&slack.Options{API: f.slackAPI, ClientID: env("SLACK_CLIENT_ID", f.slackAPI,
 		slacktest.ClientID), ClientSecret: secret("SLACK_CLIENT_SECRET", f.slackAPI, slacktest.ClientSecret),
 		SigningSecret: secret("SLACK_SIGNING_SECRET", f.slackAPI, slacktest.SigningSecret)})
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	mc, err := mailchimp.New(mailchimp.Options{API: f.mailchimpAPI, ClientID: env("MAILCHIMP_CLIENT_ID",
+	mc, err := mailchimp.New(&mailchimp.Options{API: f.mailchimpAPI, ClientID: env("MAILCHIMP_CLIENT_ID",
 		f.mailchimpAPI, mailchimptest.ClientID),
 		ClientSecret: secret("MAILCHIMP_CLIENT_SECRET", f.mailchimpAPI, mailchimptest.ClientSecret)})
 	if err != nil {
@@ -190,7 +190,7 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	x, err := integrations.New(c.admin, ring, groups, integrations.Options{PublicURL: f.public,
+	x, err := integrations.New(c.admin, ring, groups, &integrations.Options{PublicURL: f.public,
 		SignedIn: signedIn}, sl, mc, af)
 	if err != nil {
 		return nil, usage("%s", err)

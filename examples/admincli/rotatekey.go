@@ -50,11 +50,11 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope, _ []string) err
 			return err
 		}
 		r := run.Data
-		n, err := x.Reseal(ctx, d.ID) // the tokens of integrations are sealed with the same keys
+		n, err := x.Reseal(ctx, admin.AsHost(d.ID), nil) // the tokens of integrations are sealed with the same keys
 		if err != nil {
 			return err
 		}
-		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Sealed, total.Unopened+r.Unopened+n.Unopened
+		total.Sealed, total.Unopened = total.Sealed+r.Sealed+n.Data.Sealed, total.Unopened+r.Unopened+n.Data.Unopened
 		total.Reset = append(total.Reset, r.Reset...)
 	}
 	if total.Unopened > 0 {

@@ -1,4 +1,6 @@
-// Command bridge shows the integrations at work in the terminal, without a network: a group of a chat product, a fake Slack and a fake Mailchimp, and messages that go both ways.
+// Command bridge shows the integrations at work in the terminal, without a
+// network: a group of a chat product, a fake Slack and a fake Mailchimp, and
+// messages that go both ways.
 package main
 
 import (
@@ -29,7 +31,8 @@ func main() {
 	}
 }
 
-// room is the host's side: it posts, edits and deletes in a group. A real one does so in its message tables, and posts once per key.
+// room is the host's side: it posts, edits and deletes in a group. A real one
+// does so in its message tables, and posts once per key.
 type room struct {
 	out   io.Writer
 	byKey map[string]chatadmin.ID
@@ -152,8 +155,9 @@ func (b *bridge) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	signedIn := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return d.ID, boss.ID, nil } // a real host looks at the session
-	b.x, err = integrations.New(admin, ring, &room{b.out, map[string]chatadmin.ID{}}, integrations.Options{PublicURL: b.web.URL + "/integrations", SignedIn: signedIn}, sl, mc)
+	// a real host looks at the session
+	signedIn := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return d.ID, boss.ID, nil }
+	b.x, err = integrations.New(admin, ring, &room{b.out, map[string]chatadmin.ID{}}, &integrations.Options{PublicURL: b.web.URL + "/integrations", SignedIn: signedIn}, sl, mc)
 	return err
 }
 

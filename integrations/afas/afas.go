@@ -22,7 +22,8 @@ const title = "AFAS"
 
 // Options of the service; nil means defaults.
 type Options struct {
-	// API is where a fake AFAS listens, such as afastest.Server.URL. Then nothing is ever sent to AFAS itself.
+	// API is where a fake AFAS listens, such as afastest.Server.URL. Then
+	// nothing is ever sent to AFAS itself.
 	API string
 	// Transport carries the requests; default: one of its own.
 	Transport http.RoundTripper
@@ -69,7 +70,8 @@ func (s *Service) Info() integrations.Info {
 	return integrations.Info{Name: Name, Title: title, PerUser: true}
 }
 
-// CheckDomain takes the environment's number and kind; kind is production where it is left out.
+// CheckDomain takes the environment's number and kind; kind is production where
+// it is left out.
 func (s *Service) CheckDomain(settings json.RawMessage) (json.RawMessage, error) {
 	var d domain
 	if err := strict(settings, &d); err != nil {
@@ -162,7 +164,8 @@ type settings struct {
 	Type string `json:"type,omitempty"`
 }
 
-// Save checks that the app connector has what is needed, and the type of dossier items, if one is chosen.
+// Save checks that the app connector has what is needed, and the type of
+// dossier items, if one is chosen.
 func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 	var set settings
 	if err := strict(c.Settings, &set); err != nil {
@@ -187,10 +190,12 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 
 // The fields of Link.
 const (
-	FieldType     = "type"      // of the dossier item; by default that of the settings
-	FieldSubject  = "subject"   // its title
-	FieldLinkType = "link_type" // what kind of thing it is about (SfTp), such as "17"; optional, with FieldLinkID
-	FieldLinkID   = "link_id"   // which one (SfId)
+	FieldType    = "type"    // of the dossier item; by default that of the settings
+	FieldSubject = "subject" // its title
+	// what kind of thing it is about (SfTp), such as "17"; optional, with
+	// FieldLinkID
+	FieldLinkType = "link_type"
+	FieldLinkID   = "link_id" // which one (SfId)
 )
 
 // Send makes a dossier item of a message, by the update connector KnSubject.

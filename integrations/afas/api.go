@@ -39,7 +39,8 @@ func (a *api) base(c *integrations.Connection) (string, error) {
 	if err := json.Unmarshal(c.DomainSettings, &d); err != nil {
 		return "", domain{}.check()
 	}
-	if err := d.check(); err != nil { // what was stored is checked again before it becomes a host's name
+	if err := d.check(); err != nil {
+		// what was stored is checked again before it becomes a host's name
 		return "", err
 	}
 	if a.fake != "" {
@@ -91,7 +92,8 @@ func (a *api) call(ctx context.Context, c *integrations.Connection, q call, into
 	return nil
 }
 
-// unreachable makes an error of a request without an answer; nothing of its own text is kept.
+// unreachable makes an error of a request without an answer; nothing of its own
+// text is kept.
 func unreachable(err error, creates bool) error {
 	if errors.Is(err, integrations.ErrHost) {
 		return integrations.ErrHost
@@ -158,7 +160,8 @@ func refusal(res *http.Response, q *call) error {
 	return p
 }
 
-// words are a provider's own words: on one line, of a bearable length, without what must not be repeated.
+// words are a provider's own words: on one line, of a bearable length, without
+// what must not be repeated.
 func words(s string, hide []string) string {
 	slices.SortFunc(hide, func(a, b string) int { return len(b) - len(a) }) // one may stand in another
 	for _, secret := range hide {

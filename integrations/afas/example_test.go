@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
 
-// A user connects their account with a mailed code, and puts a message into a dossier, with a fake AFAS.
+// A user connects their account with a mailed code, and puts a message into a
+// dossier, with a fake AFAS.
 func Example() {
 	ctx := context.Background()
 	fake := afastest.NewServer()
@@ -28,7 +29,7 @@ func Example() {
 	}
 	admin := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
-	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, integrations.Options{PublicURL: "https://chat.example.com"}, service)
+	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, &integrations.Options{PublicURL: "https://chat.example.com"}, service)
 	if err != nil {
 		fmt.Println(err)
 		return

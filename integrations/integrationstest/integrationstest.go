@@ -1,5 +1,7 @@
-// Package integrationstest helps to test services and hosts of the integrations package: Groups is a host that keeps its messages in memory, and World is everything around a service
-// (a store in memory, a domain, a group, a clock, an HTTP server), ready to use.
+// Package integrationstest helps to test services and hosts of the integrations
+// package: Groups is a host that keeps its messages in memory, and World is
+// everything around a service (a store in memory, a domain, a group, a clock,
+// an HTTP server), ready to use.
 package integrationstest
 
 import (
@@ -34,7 +36,8 @@ type Message struct {
 
 // Groups is an integrations.Groups in memory. It is safe for many goroutines.
 type Groups struct {
-	// Fault decides what goes wrong with one call: before it is carried out, or after. It is called under the lock.
+	// Fault decides what goes wrong with one call: before it is carried out, or
+	// after. It is called under the lock.
 	Fault func(call string) (before, after error)
 
 	mu    sync.Mutex
@@ -109,7 +112,8 @@ func (g *Groups) Messages(group chatadmin.ID) []Message {
 	return list
 }
 
-// World is a domain with a group, whose admin is ann, in a store in memory, with the Handler of the services at an address.
+// World is a domain with a group, whose admin is ann, in a store in memory,
+// with the Handler of the services at an address.
 type World struct {
 	T      testing.TB
 	Store  chatadmin.Store
@@ -126,7 +130,8 @@ type World struct {
 	Host   *chatadmin.Scope
 }
 
-// Cookie is what stands for a session in the requests of a browser: its value is the domain's and the user's ID, joined by ":".
+// Cookie is what stands for a session in the requests of a browser: its value
+// is the domain's and the user's ID, joined by ":".
 const Cookie = "session"
 
 // Options change a World before it is made.
@@ -165,14 +170,15 @@ func New(t testing.TB, o *Options, services ...integrations.Service) *World {
 	return w
 }
 
-// Integrations makes further integrations over an Admin, as a second process has.
+// Integrations makes further integrations over an Admin, as a second process
+// has.
 func (w *World) Integrations(a *chatadmin.Admin, services ...integrations.Service) *integrations.Integrations {
 	w.T.Helper()
 	key := make([]byte, keyring.KeySize)
 	copy(key, "integrationstest")
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(key)})
 	w.must(err)
-	x, err := integrations.New(a, ring, w.Groups, integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
+	x, err := integrations.New(a, ring, w.Groups, &integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
 	w.must(err)
 	return x
 }
@@ -218,7 +224,8 @@ func (w *World) Of(service string) integrations.Of {
 	return integrations.Of{Service: service, Owner: w.Group}
 }
 
-// Browser opens an address of ours in the browser of an actor, and returns the status and the text.
+// Browser opens an address of ours in the browser of an actor, and returns the
+// status and the text.
 func (w *World) Browser(s *chatadmin.Scope, address string) (int, string) {
 	w.T.Helper()
 	r := httptest.NewRequest(http.MethodGet, address, nil)
@@ -228,8 +235,9 @@ func (w *World) Browser(s *chatadmin.Scope, address string) (int, string) {
 	return rec.Code, rec.Body.String()
 }
 
-// Connect enables a service for the domain and drafts and authenticates it for the group in ann's name. authorise is what she does on the provider's page, such as
-// slacktest.Server.Authorise.
+// Connect enables a service for the domain and drafts and authenticates it for
+// the group in ann's name. authorise is what she does on the provider's page,
+// such as slacktest.Server.Authorise.
 func (w *World) Connect(of integrations.Of, authorise func(address string) (string, error)) integrations.Status {
 	w.T.Helper()
 	w.must(w.X.EnableService(w.T.Context(), w.Boss, of.Service, nil))

@@ -20,10 +20,12 @@ import (
 	"chatadmin.example/sdk/integrations"
 )
 
-// isDC is the form of a data centre's name, such as "us21". Whatever the metadata say, nothing else becomes a part of a host's name.
+// isDC is the form of a data centre's name, such as "us21". Whatever the
+// metadata say, nothing else becomes a part of a host's name.
 var isDC = regexp.MustCompile(`^[a-z]{2}\d{1,3}$`)
 
-// api talks to the Marketing API 3.0 (https://mailchimp.com/developer/marketing/api).
+// api talks to the Marketing API 3.0
+// (https://mailchimp.com/developer/marketing/api).
 type api struct {
 	client *http.Client
 	fake   string // "" for the real one
@@ -98,7 +100,9 @@ func (a *api) call(ctx context.Context, c *integrations.Connection, method, path
 	if err != nil {
 		return err
 	}
-	var hide []string // the provider may repeat what it was sent, and an address of ours is a secret
+	// the provider may repeat what it was sent, and an address of ours is a
+	// secret
+	var hide []string
 	for _, h := range c.Hooks {
 		hide = append(hide, h.URL.Reveal())
 	}
@@ -140,7 +144,8 @@ func (a *api) do(ctx context.Context, method, address, authorization string, bod
 	return nil
 }
 
-// unreachable makes an error of a request without an answer; nothing of its own text is kept, for it holds addresses.
+// unreachable makes an error of a request without an answer; nothing of its own
+// text is kept, for it holds addresses.
 func unreachable(err error, writes bool) error {
 	if errors.Is(err, integrations.ErrHost) {
 		return integrations.ErrHost
@@ -149,7 +154,8 @@ func unreachable(err error, writes bool) error {
 	return &integrations.ProviderError{Service: title, Sentence: "it cannot be reached", Again: true, Unsure: writes && !(errors.As(err, &dial) && dial.Op == "dial")}
 }
 
-// problem makes an error of an answer in the form of RFC 7807, with Mailchimp's own words, but for what is to be hidden.
+// problem makes an error of an answer in the form of RFC 7807, with Mailchimp's
+// own words, but for what is to be hidden.
 func problem(res *http.Response, hide []string) error {
 	var said struct {
 		Title, Detail string
@@ -174,7 +180,8 @@ func problem(res *http.Response, hide []string) error {
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
 		p.SignIn, p.Sentence = true, "the authorisation is no longer valid: authenticate with Mailchimp again"
-	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusForbidden && !known: // it throttles in both ways
+	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusForbidden && !known:
+		// it throttles in both ways
 		p.Again, p.Sentence = true, "too many requests at once"
 	case res.StatusCode >= 500:
 		p.Again = true
@@ -266,7 +273,8 @@ func (a *api) mend(ctx context.Context, c *integrations.Connection, list string,
 	return a.call(ctx, c, http.MethodPatch, hooksPath(list)+"/"+url.PathEscape(w.ID), want, nil)
 }
 
-// remove deletes a webhook; one that is gone already, with its audience or without, is no error.
+// remove deletes a webhook; one that is gone already, with its audience or
+// without, is no error.
 func (a *api) remove(ctx context.Context, c *integrations.Connection, list, id string) error {
 	return ignoreMissing(a.call(ctx, c, http.MethodDelete, hooksPath(list)+"/"+url.PathEscape(id), nil, nil))
 }

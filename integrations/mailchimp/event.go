@@ -29,7 +29,8 @@ type incoming struct {
 	Status string `json:"status,omitempty"`
 }
 
-// The events that Mailchimp tells of. See https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks.
+// The events that Mailchimp tells of. See
+// https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks.
 const (
 	subscribe   = "subscribe"
 	unsubscribe = "unsubscribe"
@@ -72,13 +73,15 @@ func line(s string) string {
 }
 
 const (
-	// profileWait is how long a changed profile waits for the change of address that it may come with.
+	// profileWait is how long a changed profile waits for the change of address
+	// that it may come with.
 	profileWait = 30 * time.Second
 	// together is how far apart the times of the two may lie.
 	together = 2
 )
 
-// event makes what is kept. A change of address covers the profile events that Mailchimp sends with it, for the old address or the new.
+// event makes what is kept. A change of address covers the profile events that
+// Mailchimp sends with it, for the old address or the new.
 func (in *incoming) event(fired time.Time, body []byte) (integrations.Event, error) {
 	data, err := json.Marshal(in)
 	e := integrations.Event{Data: data}
@@ -152,10 +155,12 @@ func (in *incoming) text(audience string) string {
 	}
 }
 
-// tolerance is how old a signature may be: Mailchimp repeats a request over 75 minutes, and what is kept against repetition outlives this by far.
+// tolerance is how old a signature may be: Mailchimp repeats a request over 75
+// minutes, and what is kept against repetition outlives this by far.
 const tolerance = 2 * time.Hour
 
-// signed reports whether a request bears a signature by the webhook's secret, in the form "t=…,v1=…".
+// signed reports whether a request bears a signature by the webhook's secret,
+// in the form "t=…,v1=…".
 func signed(secret string, body []byte, header string, now time.Time) bool {
 	var at, sig string
 	for part := range strings.SplitSeq(header, ",") {

@@ -36,7 +36,7 @@ func Example() {
 	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil } // the host's own
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
-	x, err = integrations.New(admin, ring, groups, integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
+	x, err = integrations.New(admin, ring, groups, &integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
 	if err != nil {
 		fmt.Println(err)
 		return

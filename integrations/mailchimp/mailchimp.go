@@ -20,12 +20,14 @@ const Name = "mailchimp"
 
 const title = "Mailchimp"
 
-// Options are of the host's registered app. ClientID and ClientSecret are required.
+// Options are of the host's registered app. ClientID and ClientSecret are
+// required.
 type Options struct {
 	ClientID     string
 	ClientSecret integrations.Secret
 
-	// API is where a fake Mailchimp listens, such as mailchimptest.Server.URL. Then nothing is ever sent to Mailchimp itself.
+	// API is where a fake Mailchimp listens, such as mailchimptest.Server.URL.
+	// Then nothing is ever sent to Mailchimp itself.
 	API string
 	// Transport carries the requests; default: one of its own.
 	Transport http.RoundTripper
@@ -38,11 +40,14 @@ type Service struct {
 }
 
 // New returns the service.
-func New(o Options) (*Service, error) {
+func New(o *Options) (*Service, error) {
+	if o == nil {
+		o = &Options{}
+	}
 	if o.ClientID == "" || o.ClientSecret.IsZero() {
 		return nil, errors.New("mailchimp: give the client ID and the client secret of the registered app (Account, Extras, Registered apps)")
 	}
-	a, err := newAPI(o)
+	a, err := newAPI(*o)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +85,8 @@ func (s *Service) Info() integrations.Info {
 	return integrations.Info{Name: Name, Title: title, OAuth: true}
 }
 
-// Connect implements integrations.Service by Mailchimp's OAuth 2 (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2).
+// Connect implements integrations.Service by Mailchimp's OAuth 2
+// (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2).
 func (s *Service) Connect(ctx context.Context, _ *integrations.Connection, step integrations.Step) (integrations.Next, error) {
 	if step.Code.IsZero() {
 		conf := s.api.oauth
@@ -96,8 +102,10 @@ func (s *Service) Choices(ctx context.Context, c *integrations.Connection) ([]in
 	return s.api.audiences(ctx, c)
 }
 
-// Save takes at least one audience of the account, and makes a webhook for each, with an address of its own; those of audiences that are no longer wanted are removed. It compares with what is there, so that
-// running it again makes nothing twice.
+// Save takes at least one audience of the account, and makes a webhook for
+// each, with an address of its own; those of audiences that are no longer
+// wanted are removed. It compares with what is there, so that running it again
+// makes nothing twice.
 func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 	set, err := s.check(ctx, c)
 	if err != nil {
@@ -160,7 +168,9 @@ func (s *Service) check(ctx context.Context, c *integrations.Connection) (settin
 	return set, nil
 }
 
-// subscribe leaves exactly one webhook of ours at an audience. The secret by which it signs is told once; where we do not know it, the webhook is made anew.
+// subscribe leaves exactly one webhook of ours at an audience. The secret by
+// which it signs is told once; where we do not know it, the webhook is made
+// anew.
 func (s *Service) subscribe(ctx context.Context, c *integrations.Connection, list string) error {
 	h := c.Hooks[list]
 	there, err := s.api.webhooks(ctx, c, list)
@@ -198,7 +208,8 @@ func (s *Service) subscribe(ctx context.Context, c *integrations.Connection, lis
 	return c.Keep(ctx)
 }
 
-// unsubscribe removes our webhook from an audience; not one that was made there later, for an address that came after it.
+// unsubscribe removes our webhook from an audience; not one that was made there
+// later, for an address that came after it.
 func (s *Service) unsubscribe(ctx context.Context, c *integrations.Connection, list string) error {
 	there, err := s.api.webhooks(ctx, c, list)
 	if err != nil {
@@ -214,12 +225,15 @@ func (s *Service) unsubscribe(ctx context.Context, c *integrations.Connection, l
 	return nil
 }
 
-// Release removes the webhooks of all audiences. Mailchimp has no way to give a token back.
+// Release removes the webhooks of all audiences. Mailchimp has no way to give a
+// token back.
 func (s *Service) Release(ctx context.Context, c *integrations.Connection) error {
 	for _, list := range slices.Sorted(maps.Keys(c.Hooks)) {
 		if err := s.unsubscribe(ctx, c, list); err != nil {
 			if errors.Is(err, integrations.ErrNotConnected) {
-				return nil // the token is invalid already, and with it the app's webhooks are out of our hands
+				// the token is invalid already, and with it the app's webhooks
+				// are out of our hands
+				return nil
 			}
 			return err
 		}
@@ -227,7 +241,8 @@ func (s *Service) Release(ctx context.Context, c *integrations.Connection) error
 	return nil
 }
 
-// Accept answers Mailchimp's look at the address, and keeps events of the audience that the address is for.
+// Accept answers Mailchimp's look at the address, and keeps events of the
+// audience that the address is for.
 func (s *Service) Accept(c *integrations.Connection, r *integrations.Request) (integrations.Accepted, error) {
 	return accept(c, r)
 }

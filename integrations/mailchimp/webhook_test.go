@@ -56,7 +56,8 @@ func TestWebhooks(t *testing.T) {
 	require.Len(t, w.srv.Webhooks(list), 1)
 }
 
-// Interrupted wherever it may be, saving again ends with one webhook for each audience, and with its secret known.
+// Interrupted wherever it may be, saving again ends with one webhook for each
+// audience, and with its secret known.
 func TestSavingIsSafeToRepeat(t *testing.T) {
 	for _, signing := range []bool{false, true} {
 		for _, at := range []string{"GET /lists", "GET /lists/" + list + "/webhooks", "POST /lists/" + list + "/webhooks", "POST /lists/b7c6eb2165/webhooks"} {
@@ -94,7 +95,8 @@ func TestSavingIsSafeToRepeat(t *testing.T) {
 	}
 }
 
-// The body by which a webhook is made is that of the documentation, and what the documentation answers is understood.
+// The body by which a webhook is made is that of the documentation, and what
+// the documentation answers is understood.
 func TestWebhookRequest(t *testing.T) {
 	srv := mailchimptest.NewServer()
 	t.Cleanup(srv.Close)
@@ -127,7 +129,8 @@ func TestWebhookRequest(t *testing.T) {
 	require.Equal(t, 200, w.send(sent.URL, form, "X-Mailchimp-Signature", "t="+at+",v1="+mailchimp.Sign("example-signing-secret", at, form)), "by the secret that the answer told")
 }
 
-// The group is deleted: its webhooks are removed at Mailchimp, and if it does not answer, later.
+// The group is deleted: its webhooks are removed at Mailchimp, and if it does
+// not answer, later.
 func TestGroupDeleted(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["`+list+`","b7c6eb2165"]}`))
@@ -153,7 +156,8 @@ func TestGroupDeleted(t *testing.T) {
 	require.Empty(t, w.srv.Webhooks("b7c6eb2165"))
 }
 
-// Authenticating again keeps all; with another account it begins anew, and the old one's webhooks are removed.
+// Authenticating again keeps all; with another account it begins anew, and the
+// old one's webhooks are removed.
 func TestAnotherAccount(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
@@ -172,7 +176,8 @@ func TestAnotherAccount(t *testing.T) {
 	require.NotEqual(t, before[0].URL, w.srv.Webhooks(list)[0].URL)
 }
 
-// Disconnected while Mailchimp was down, and connected anew since: what is still to be ended leaves the new webhook alone.
+// Disconnected while Mailchimp was down, and connected anew since: what is
+// still to be ended leaves the new webhook alone.
 func TestReconnectedBeforeTheEnd(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
@@ -197,11 +202,11 @@ func TestReconnectedBeforeTheEnd(t *testing.T) {
 	require.Len(t, w.texts(), 1)
 }
 
-// An answer of 200 that does not name what was made, or whose account it is, does
-// not count.
+// An answer of 200 that does not name what was made, or whose account it is,
+// does not count.
 func TestAnswersThatNameNothing(t *testing.T) {
 	made := `{}`
-	svc, err := mailchimp.New(mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	svc, err := mailchimp.New(&mailchimp.Options{ClientID: "1", ClientSecret: integrations.Hide("s"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		body := `{"access_token":"t","expires_in":0}`
 		switch {
 		case r.URL.Path == "/oauth2/metadata":

@@ -17,6 +17,7 @@ import (
 // api is all that is asked of Slack.
 type api interface {
 	exchange(ctx context.Context, clientID, secret, code, redirect string) (grant, error)
+	renew(ctx context.Context, clientID, secret, renewal string) (grant, error)
 	revoke(ctx context.Context, token string) error
 	channels(ctx context.Context, token string) ([]integrations.Choice, error)
 	user(ctx context.Context, token, id string) (name string, err error)
@@ -28,6 +29,8 @@ type api interface {
 
 type grant struct {
 	token   string
+	renewal string        // "": the token does not expire
+	life    time.Duration // of the token; 0: it does not expire
 	team    string
 	account account
 }
@@ -56,7 +59,32 @@ func (l *library) exchange(ctx context.Context, clientID, secret, code, redirect
 	if err != nil {
 		return grant{}, failure(err, false)
 	}
-	return grant{r.AccessToken, r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
+	return grant{r.AccessToken, r.RefreshToken, life(r.RefreshToken, r.ExpiresIn), r.Team.Name, account{Team: r.Team.ID, App: r.AppID, BotUser: r.BotUserID, Bot: me.BotID}}, nil
+}
+
+// renew exchanges a refresh token, which works once, for a new pair.
+func (l *library) renew(ctx context.Context, clientID, secret, renewal string) (grant, error) {
+	r, err := slackgo.RefreshOAuthV2TokenContext(ctx, l.client, clientID, secret, renewal, slackgo.OAuthOptionAPIURL(l.base))
+	if err != nil {
+		return grant{}, failure(err, false)
+	}
+	if r.AccessToken == "" || r.RefreshToken == "" {
+		return grant{}, &integrations.ProviderError{Service: title, Sentence: "the answer holds no token", Again: true}
+	}
+	return grant{token: r.AccessToken, renewal: r.RefreshToken, life: life(r.RefreshToken, r.ExpiresIn)}, nil
+}
+
+// life is for how long a token is taken to be valid: as Slack says, between a
+// minute and a day; 12 hours if it does not say. Without a refresh token it is
+// valid for good.
+func life(renewal string, seconds int) time.Duration {
+	switch {
+	case renewal == "":
+		return 0
+	case seconds <= 0:
+		return 12 * time.Hour
+	}
+	return min(max(time.Duration(seconds)*time.Second, time.Minute), 24*time.Hour)
 }
 
 func (l *library) revoke(ctx context.Context, token string) error {
@@ -123,9 +151,9 @@ func (l *library) remove(ctx context.Context, token, channel, ts string) error {
 // pages is how many pages of a channel's history one look-up reads.
 const pages = 20
 
-// find looks for a message that was perhaps posted, by the key in its metadata. A
-// look-up that is interrupted, by a limit for one, goes on from the Place of its
-// error.
+// find looks for a message that was perhaps posted, by the key in its metadata.
+// A look-up that is interrupted, by a limit for one, goes on from the Place of
+// its error.
 func (l *library) find(ctx context.Context, token string, m outgoing, since time.Time, place string) (string, error) {
 	oldest, here := strconv.FormatInt(since.Add(-time.Minute).Unix(), 10), m.channel+" "+m.thread+" "
 	cursor, _ := strings.CutPrefix(place, here)
@@ -161,8 +189,8 @@ func (l *library) find(ctx context.Context, token string, m outgoing, since time
 	return "", interrupted(p, here, cursor)
 }
 
-// interrupted adds to an error where the look-up goes on. A place that Slack does
-// not know any more is forgotten.
+// interrupted adds to an error where the look-up goes on. A place that Slack
+// does not know any more is forgotten.
 func interrupted(err error, here, cursor string) error {
 	var p *integrations.ProviderError
 	switch {
@@ -182,6 +210,7 @@ const signIn = "the authorisation is no longer valid: authenticate with Slack ag
 var sentences = map[string]integrations.ProviderError{
 	"invalid_auth": {SignIn: true, Sentence: signIn}, "account_inactive": {SignIn: true, Sentence: signIn}, "token_revoked": {SignIn: true, Sentence: signIn},
 	"token_expired": {SignIn: true, Sentence: signIn}, "not_authed": {SignIn: true, Sentence: signIn}, "org_login_required": {SignIn: true, Sentence: signIn},
+	"invalid_refresh_token":   {SignIn: true, Sentence: signIn},
 	"missing_scope":           {SignIn: true, Sentence: "the app lacks a permission: authenticate with Slack again and grant all that it asks for"},
 	"not_in_channel":          {Again: true, Sentence: "the app is not in the channel: invite it there (/invite) or choose another channel"},
 	"channel_not_found":       {Again: true, Sentence: "the channel does not exist, or the app is not in it: invite it there or choose another channel"},
@@ -212,11 +241,13 @@ var sentences = map[string]integrations.ProviderError{
 	"thread_not_found":        {Sentence: "the thread is not there any more"},
 }
 
-// ofChannel are the errors that an admin can mend by doing something about the channel.
+// ofChannel are the errors that an admin can mend by doing something about the
+// channel.
 var ofChannel = map[string]bool{"not_in_channel": true, "channel_not_found": true, "is_archived": true, "restricted_action": true}
 
-// failure makes a ProviderError of what slack-go says; nothing of its own text is kept but Slack's names of errors. writes says that the request may have been carried out although the
-// answer is missing.
+// failure makes a ProviderError of what slack-go says; nothing of its own text
+// is kept but Slack's names of errors. writes says that the request may have
+// been carried out although the answer is missing.
 func failure(err error, writes bool) error {
 	var limited *slackgo.RateLimitedError
 	var status slackgo.StatusCodeError

@@ -18,8 +18,11 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// Two groups and two channels, ten thousand messages, and everything goes wrong now and then: limits, outages, lost answers on both sides, repeated events, a store that re-runs and loses
-// sight of its commits, a second worker. In the end each message is on the other side exactly once, in the right thread, with its last text, and nothing has come back.
+// Two groups and two channels, ten thousand messages, and everything goes wrong
+// now and then: limits, outages, lost answers on both sides, repeated events, a
+// store that re-runs and loses sight of its commits, a second worker. In the
+// end each message is on the other side exactly once, in the right thread, with
+// its last text, and nothing has come back.
 func TestBridgeUnderFaults(t *testing.T) {
 	total := 10000
 	if testing.Short() {

@@ -14,9 +14,9 @@ const (
 	mostDepth   = 12      // of blocks within blocks
 )
 
-// text is what can be read of a message, as Slack's markup: its text or, where it
-// has none, its blocks; then its attachments, such as forwarded messages, and a
-// line for each file. It is empty if there is nothing of these.
+// text is what can be read of a message, as Slack's markup: its text or, where
+// it has none, its blocks; then its attachments, such as forwarded messages,
+// and a line for each file. It is empty if there is nothing of these.
 func (e *event) text() string {
 	c := &content{}
 	if c.line(e.Text); c.empty() {
@@ -84,8 +84,8 @@ func (c *content) files(files []any) {
 }
 
 // attachment adds a forwarded message, or what an app has attached. Previews of
-// links are left out of a message that has a text.
-// See https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
+// links are left out of a message that has a text. See
+// https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
 func (c *content) attachment(a map[string]any) {
 	shared, _ := a["is_share"].(bool)
 	if a == nil || !shared && !c.empty() && first(word(a, "from_url"), word(a, "original_url")) != "" {

@@ -98,8 +98,8 @@ func TestContentIsBounded(t *testing.T) {
 	}
 }
 
-// An event of a channel that workspaces share is for us by its authorizations or
-// by its channel, whoever's workspace its author is of.
+// An event of a channel that workspaces share is for us by its authorizations
+// or by its channel, whoever's workspace its author is of.
 func TestSharedChannels(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  object
@@ -130,8 +130,8 @@ func TestSharedChannels(t *testing.T) {
 	}
 }
 
-// An answer without the message's timestamp does not count as posted: the message
-// is looked for, and known afterwards.
+// An answer without the message's timestamp does not count as posted: the
+// message is looked for, and known afterwards.
 func TestAnswerWithoutTimestamp(t *testing.T) {
 	w := newWorld(t, nil)
 	w.slack.NoTS = 1

@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/integrations"
 )
 
-// envelope is what the Events API sends, as far as it matters here. Everything else is ignored. See https://docs.slack.dev/apis/events-api.
+// envelope is what the Events API sends, as far as it matters here. Everything
+// else is ignored. See https://docs.slack.dev/apis/events-api.
 type envelope struct {
 	Type      string `json:"type"`
 	Challenge string `json:"challenge"`
@@ -24,11 +25,11 @@ type envelope struct {
 	} `json:"authorizations"`
 }
 
-// concerns reports whether an event is for a workspace. In a channel that several
-// workspaces share (Slack Connect), team_id may be the workspace of the author.
-// The installation that the event is for stands in authorizations, which names
-// one of them even where several have the app; for the others the ID of the
-// channel decides, which is the same in all of them.
+// concerns reports whether an event is for a workspace. In a channel that
+// several workspaces share (Slack Connect), team_id may be the workspace of the
+// author. The installation that the event is for stands in authorizations,
+// which names one of them even where several have the app; for the others the
+// ID of the channel decides, which is the same in all of them.
 func (env *envelope) concerns(team, channel string) bool {
 	if env.TeamID == team || env.ContextTeamID == team {
 		return true
@@ -85,8 +86,8 @@ var (
 	isID = regexp.MustCompile(`^[A-Z0-9]{2,24}$`)
 )
 
-// notices are the subtypes by which Slack tells of the channel itself. They are no
-// messages of anybody. See https://docs.slack.dev/reference/events/message.
+// notices are the subtypes by which Slack tells of the channel itself. They are
+// no messages of anybody. See https://docs.slack.dev/reference/events/message.
 var notices = regexp.MustCompile(`^(channel|group)_(join|leave|topic|purpose|name|archive|unarchive|convert_to_private|convert_to_public|posting_permissions)$` +
 	`|^(bot_add|bot_remove|bot_enable|bot_disable|pinned_item|unpinned_item|reminder_add|message_replied|ekm_access_denied)$`)
 
@@ -98,8 +99,8 @@ const (
 	ignoredUnknown = "event of an unknown form"
 )
 
-// decide turns an event into what is to be done in the group, or tells why it is
-// ignored. What is of another channel or our own is ignored for no reason.
+// decide turns an event into what is to be done in the group, or tells why it
+// is ignored. What is of another channel or our own is ignored for no reason.
 func (a *account) decide(e *event, set *settings) (in *incoming, ignored string) {
 	if e == nil || e.Type != "message" || e.Channel != set.Channel {
 		return nil, ""
@@ -118,7 +119,8 @@ func (a *account) decide(e *event, set *settings) (in *incoming, ignored string)
 		}
 	case e.Subtype == "message_changed" && e.Message != nil && e.Message.Subtype == "tombstone":
 		in.Op, in.TS = integrations.Deleted, e.Message.TS
-	case e.Subtype == "message_changed" && e.Message != nil && e.Message.Edited != nil: // else a preview was added to a link
+	case e.Subtype == "message_changed" && e.Message != nil && e.Message.Edited != nil:
+		// else a preview was added to a link
 		if own, other := a.automatic(e.Message, set); own || other {
 			return nil, why(other, ignoredBot)
 		}
@@ -170,7 +172,8 @@ func (a *account) automatic(e *event, set *settings) (own, other bool) {
 	return false, e.User == ""
 }
 
-// at is the time in the order of which events go. In both forms a new message has the same.
+// at is the time in the order of which events go. In both forms a new message
+// has the same.
 func (in *incoming) key(eventTS string) string {
 	if in.Op == integrations.Posted || !isTS.MatchString(eventTS) {
 		eventTS = in.TS
@@ -178,7 +181,8 @@ func (in *incoming) key(eventTS string) string {
 	return fmt.Sprintf("%s/%s/%s/%s", eventTS, in.Op, in.Channel, in.TS)
 }
 
-// legacy reads the form that an outgoing webhook posts. See https://api.slack.com/legacy/custom-integrations/outgoing-webhooks.
+// legacy reads the form that an outgoing webhook posts. See
+// https://api.slack.com/legacy/custom-integrations/outgoing-webhooks.
 func legacy(form url.Values) (e *event, token, team string) {
 	e = &event{Type: "message", User: form.Get("user_id"), Username: form.Get("user_name"), Text: form.Get("text"), Channel: form.Get("channel_id"),
 		TS: form.Get("timestamp"), ThreadTS: form.Get("thread_ts"), BotID: form.Get("bot_id")}

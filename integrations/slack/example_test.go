@@ -7,11 +7,12 @@ import (
 	"chatadmin.example/sdk/integrations/slack"
 )
 
-// Without the signing secret there is no service: whoever knew an address could speak for Slack.
+// Without the signing secret there is no service: anybody who knew an address
+// could speak for Slack.
 func ExampleNew() {
-	_, err := slack.New(slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store")})
+	_, err := slack.New(&slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store")})
 	fmt.Println(err)
-	o := slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store"), SigningSecret: integrations.Hide("this one too")}
+	o := &slack.Options{ClientID: "1234.5678", ClientSecret: integrations.Hide("from the host's secret store"), SigningSecret: integrations.Hide("this one too")}
 	s, err := slack.New(o)
 	fmt.Println(s.Info().Title, err)
 	fmt.Printf("%+v\n", o.SigningSecret)

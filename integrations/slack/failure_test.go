@@ -23,7 +23,8 @@ func (w *world) dead() []integrations.DeadLetter {
 	return list
 }
 
-// What Slack says reaches the admin as a sentence; messages wait for what can be mended.
+// What Slack says reaches the admin as a sentence; messages wait for what can
+// be mended.
 func TestProvidersErrors(t *testing.T) {
 	w := newWorld(t, nil)
 	fault := slacktest.Fault{Error: "is_archived"}
@@ -68,7 +69,8 @@ func TestProvidersErrors(t *testing.T) {
 	require.Empty(t, st.Problem)
 	require.Zero(t, st.Waiting+st.Dead)
 
-	// A token that Slack takes no more: the group's admins are told once, and everything waits for them.
+	// A token that Slack takes no more: the group's admins are told once, and
+	// everything waits for them.
 	w.slack.RevokeAll()
 	w.Say("m3", "", "three")
 	w.Deliver()
@@ -82,7 +84,8 @@ func TestProvidersErrors(t *testing.T) {
 	require.Len(t, w.slack.Messages("C0GENERAL"), 2)
 }
 
-// An answer that was lost does not make a second message: the next attempt looks for the first.
+// An answer that was lost does not make a second message: the next attempt
+// looks for the first.
 func TestLostAnswer(t *testing.T) {
 	w := newWorld(t, nil)
 	lost := 3
@@ -108,7 +111,7 @@ func TestLostAnswer(t *testing.T) {
 func TestDocumentedAnswers(t *testing.T) {
 	var paths []string
 	answers := map[string]string{"/api/oauth.v2.access": "oauth_v2_access_ok.json", "/api/chat.postMessage": "chat_postMessage_ok.json"}
-	svc, err := slack.New(slack.Options{ClientID: "1.2", ClientSecret: integrations.Hide("secret"), SigningSecret: integrations.Hide("secret"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	svc, err := slack.New(&slack.Options{ClientID: "1.2", ClientSecret: integrations.Hide("secret"), SigningSecret: integrations.Hide("secret"), Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		paths = append(paths, r.Method+" "+r.URL.Host+r.URL.Path)
 		require.Equal(t, "https", r.URL.Scheme)
 		body := `{"ok":true,"team_id":"T0EXAMPLE","user_id":"U0BRIDGE","bot_id":"B0BRIDGE"}`
@@ -142,7 +145,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// One message costs a bounded number of requests, however many people it mentions, and one request while Slack fails.
+// One message costs a bounded number of requests, however many people it
+// mentions, and one request while Slack fails.
 func TestMentionsAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	w.slack.Subscribe(w.hook)

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// FuzzAccept gives every form of body to an address whose signature is right, and to Receive what was accepted of it.
+// FuzzAccept gives every form of body to an address whose signature is right,
+// and to Receive what was accepted of it.
 func FuzzAccept(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.*")
 	require.NoError(f, err)

@@ -2,7 +2,8 @@ package slack
 
 import "strings"
 
-// maxText is what Slack keeps of a message: it cuts longer ones itself, without a sign.
+// maxText is what Slack keeps of a message: it cuts longer ones itself, without
+// a sign.
 const maxText = 40000
 
 // maxEdit is what chat.update takes: it refuses more than 4,000 with
@@ -13,8 +14,10 @@ const maxEdit = 4000
 // longEdit ends an edit that was cut.
 const longEdit = "… [the edited message is too long for Slack: the rest is missing here]"
 
-// Escape makes Slack's markup of plain text: every "&", "<" and ">" is escaped, so that no text of a member becomes a mention, a channel-wide ping or a link with another name. Text
-// beyond 40,000 bytes is cut, with "…". It takes linear time. See https://docs.slack.dev/messaging/formatting-message-text.
+// Escape makes Slack's markup of plain text: every "&", "<" and ">" is escaped,
+// so that no text of a member becomes a mention, a channel-wide ping or a link
+// with another name. Text beyond 40,000 bytes is cut, with "…". It takes linear
+// time. See https://docs.slack.dev/messaging/formatting-message-text.
 func Escape(text string) string {
 	text = clean(text)
 	var b strings.Builder
@@ -55,14 +58,18 @@ func shorten(markup string, most int, end string) string {
 	return cut + end
 }
 
-// Names tells what mentions are called: the display name of a user, and the name of a channel; "" where it is not known.
+// Names tells what mentions are called: the display name of a user, and the
+// name of a channel; "" where it is not known.
 type Names struct {
 	User    func(id string) string
 	Channel func(id string) string
 }
 
-// Plain makes plain text of Slack's markup: mentions become "@name" and "#name", links "name (address)", and escapes the characters they stand for. Marks of emphasis stay as they
-// are, since they read well. What looks like markup and is none stays too. It takes linear time, however deep it is nested.
+// Plain makes plain text of Slack's markup: mentions become "@name" and
+// "#name", links "name (address)", and escapes the characters they stand for.
+// Marks of emphasis stay as they are, since they read well. What looks like
+// markup and is none stays too. It takes linear time, however deep it is
+// nested.
 func Plain(markup string, n Names) string {
 	markup = clean(markup)
 	b := make([]byte, 0, len(markup)+16)

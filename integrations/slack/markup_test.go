@@ -117,7 +117,8 @@ func FuzzPlain(f *testing.F) {
 	})
 }
 
-// Nothing that is nested, opened and never closed, or escaped many times costs more than plain text: benchmarks of 4,000 bytes each.
+// Nothing that is nested, opened and never closed, or escaped many times costs
+// more than plain text: benchmarks of 4,000 bytes each.
 func BenchmarkMarkup(b *testing.B) {
 	for name, s := range map[string]string{"plain": "hello world, ", "open": "<", "nested": "<@<!<#", "closed": ">", "entities": "&amp;", "ampersands": "&", "mentions": "<@U1>", "links": "<https://a.example|b&amp;c>", "labels": "<a|", "emphasis": "*_~`"} {
 		text := strings.Repeat(s, 4000/len(s)+1)[:4000]

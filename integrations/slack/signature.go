@@ -11,7 +11,9 @@ import (
 // tolerance is how far the time of a signed request may lie from ours.
 const tolerance = 5 * time.Minute
 
-// signed reports whether a request is signed by Slack with the app's signing secret: HMAC-SHA256 over "v0", the timestamp and the body as it came, joined by colons. See
+// signed reports whether a request is signed by Slack with the app's signing
+// secret: HMAC-SHA256 over "v0", the timestamp and the body as it came, joined
+// by colons. See
 // https://docs.slack.dev/authentication/verifying-requests-from-slack.
 func signed(secret string, body []byte, timestamp, signature string, now time.Time) bool {
 	if secret == "" || len(timestamp) == 0 || len(timestamp) > 12 {

@@ -1,5 +1,8 @@
-// Package afastest is a fake AFAS Profit for tests and demonstrations, in the manner of net/http/httptest: one environment with an app connector, codes that are mailed, and dossier items. It refuses
-// what AFAS refuses: wrong keys, used codes, a missing token, unknown fields. Faults make it slow, limited or forgetful.
+// Package afastest is a fake AFAS Profit for tests and demonstrations, in the
+// manner of net/http/httptest: one environment with an app connector, codes
+// that are mailed, and dossier items. It refuses what AFAS refuses: wrong keys,
+// used codes, a missing token, unknown fields. Faults make it slow, limited or
+// forgetful.
 package afastest
 
 import (
@@ -47,7 +50,8 @@ type Fault struct {
 // Server is the fake. Its fields are set before it is used.
 type Server struct {
 	URL string
-	// Fault decides what goes wrong with a request, such as "POST /connectors/KnSubject". It is called under the server's lock.
+	// Fault decides what goes wrong with a request, such as "POST
+	// /connectors/KnSubject". It is called under the server's lock.
 	Fault func(call string) Fault
 	// Types are those of dossier items.
 	Types []Type

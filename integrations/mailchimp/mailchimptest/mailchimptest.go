@@ -1,6 +1,9 @@
-// Package mailchimptest is a fake Mailchimp for tests and demonstrations, in the manner of net/http/httptest: one account with its audiences, OAuth 2, the calls of the Marketing API that the mailchimp
-// package makes, and webhooks, whose addresses it looks at before it accepts them. It refuses what Mailchimp refuses: other content types, a missing token, unknown fields. Faults make it slow,
-// limited or forgetful.
+// Package mailchimptest is a fake Mailchimp for tests and demonstrations, in
+// the manner of net/http/httptest: one account with its audiences, OAuth 2, the
+// calls of the Marketing API that the mailchimp package makes, and webhooks,
+// whose addresses it looks at before it accepts them. It refuses what Mailchimp
+// refuses: other content types, a missing token, unknown fields. Faults make it
+// slow, limited or forgetful.
 package mailchimptest
 
 import (
@@ -10,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -56,13 +60,15 @@ type Server struct {
 	URL string
 	// Now is its clock; default time.Now.
 	Now func() time.Time
-	// Fault decides what goes wrong with a request, such as "POST /lists/a6b5da1054/webhooks". It is called under the server's lock.
+	// Fault decides what goes wrong with a request, such as "POST
+	// /lists/a6b5da1054/webhooks". It is called under the server's lock.
 	Fault func(call string) Fault
 	// Signing makes new webhooks sign, and tell their secret once.
 	Signing bool
 	// DC is what the metadata name; default "us1".
 	DC string
-	// Account is the ID of the account that signs in next; default 54321. The audiences are the same for each.
+	// Account is the ID of the account that signs in next; default 54321. The
+	// audiences are the same for each.
 	Account int
 
 	web *httptest.Server
@@ -91,11 +97,13 @@ func NewServer() *Server {
 func (s *Server) Close() { s.web.Close() }
 
 // Options are those of a mailchimp.Service that talks to this server.
-func (s *Server) Options() mailchimp.Options {
-	return mailchimp.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), API: s.URL}
+func (s *Server) Options() *mailchimp.Options {
+	return &mailchimp.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), API: s.URL}
 }
 
-// Authorise is what a person does in the browser on Mailchimp's page: it follows the address from Connect, agrees, and returns the address of the callback.
+// Authorise is what a person does in the browser on Mailchimp's page: it
+// follows the address from Connect, agrees, and returns the address of the
+// callback.
 func (s *Server) Authorise(address string) (string, error) {
 	res, err := s.hc.Get(address)
 	if err != nil {
@@ -130,7 +138,8 @@ func (s *Server) Webhooks(list string) []Webhook {
 	return found
 }
 
-// AddWebhook makes a webhook as somebody does by hand on Mailchimp's pages: nothing looks at its address.
+// AddWebhook makes a webhook as somebody does by hand on Mailchimp's pages:
+// nothing looks at its address.
 func (s *Server) AddWebhook(list, address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,6 +156,14 @@ func (s *Server) add(h *Webhook) *Webhook {
 	return h
 }
 
+// RemoveWebhooks removes all webhooks of an audience, as somebody does by hand,
+// or Mailchimp itself when an address does not answer.
+func (s *Server) RemoveWebhooks(list string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooks = slices.DeleteFunc(s.hooks, func(h *Webhook) bool { return h.List == list })
+}
+
 // Calls is how often a call was made, such as "GET /lists".
 func (s *Server) Calls(call string) int {
 	s.mu.Lock()
@@ -161,7 +178,8 @@ func (s *Server) RevokeAll() {
 	clear(s.tokens)
 }
 
-// Fire posts a form to every webhook of an audience that wants events of its type, and returns the statuses.
+// Fire posts a form to every webhook of an audience that wants events of its
+// type, and returns the statuses.
 func (s *Server) Fire(ctx context.Context, list string, form []byte) ([]int, error) {
 	v, err := url.ParseQuery(string(form))
 	if err != nil {

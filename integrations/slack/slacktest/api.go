@@ -2,7 +2,6 @@ package slacktest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,13 +13,13 @@ import (
 	"chatadmin.example/sdk/integrations/slack"
 )
 
-func options(address string) slack.Options {
-	return slack.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), SigningSecret: integrations.Hide(SigningSecret), API: address}
+func options(address string) *slack.Options {
+	return &slack.Options{ClientID: ClientID, ClientSecret: integrations.Hide(ClientSecret), SigningSecret: integrations.Hide(SigningSecret), API: address}
 }
 
 // fields are what each method knows; anything else is invalid_arguments.
 var fields = map[string][]string{
-	"oauth.v2.access":       {"client_id", "client_secret", "code", "redirect_uri"},
+	"oauth.v2.access":       {"client_id", "client_secret", "code", "redirect_uri", "grant_type", "refresh_token"},
 	"auth.test":             {},
 	"auth.revoke":           {"test"},
 	"conversations.list":    {"cursor", "exclude_archived", "limit", "types", "team_id"},
@@ -103,21 +102,6 @@ func (s *Server) limited(method, channel string) int {
 	return 0
 }
 
-func (s *Server) authorisePage(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	back, err := url.Parse(q.Get("redirect_uri"))
-	if q.Get("client_id") != ClientID || q.Get("state") == "" || q.Get("scope") == "" || err != nil || back.Host == "" {
-		http.Error(w, "invalid client, scope, state or redirect", http.StatusBadRequest)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	code := fmt.Sprintf("code.%d", len(s.codes)+1)
-	s.codes[code] = q.Get("redirect_uri")
-	back.RawQuery = url.Values{"code": {code}, "state": {q.Get("state")}}.Encode()
-	http.Redirect(w, r, back.String(), http.StatusFound)
-}
-
 func (s *Server) call(method string, r *http.Request) answer {
 	if r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return fail("invalid_post_type")
@@ -141,6 +125,8 @@ func (s *Server) call(method string, r *http.Request) answer {
 		return s.access(form)
 	case token == "":
 		return fail("not_authed")
+	case s.expired(token):
+		return fail("token_expired")
 	case !s.tokens[token]:
 		return fail("invalid_auth")
 	}
@@ -162,28 +148,6 @@ func (s *Server) call(method string, r *http.Request) answer {
 		return s.post(form)
 	}
 	return s.old(method, form)
-}
-
-func (s *Server) access(form url.Values) answer {
-	to, ok := s.codes[form.Get("code")]
-	switch {
-	case form.Get("client_id") != ClientID:
-		return fail("invalid_client_id")
-	case form.Get("client_secret") != ClientSecret:
-		return fail("bad_client_secret")
-	case !ok || to == "":
-		return fail("invalid_code")
-	case to != form.Get("redirect_uri"):
-		return fail("bad_redirect_uri")
-	}
-	s.codes[form.Get("code")] = "" // once
-	token := fmt.Sprintf("xoxb-slacktest-%d", len(s.codes))
-	for valid := range s.tokens { // an app has one for the workspace
-		token = valid
-	}
-	s.tokens[token] = true
-	return answer{"ok": true, "access_token": token, "token_type": "bot", "scope": "channels:history,channels:read,chat:write,chat:write.customize,users:read",
-		"bot_user_id": BotUser, "app_id": App, "team": answer{"id": Team, "name": TeamName}, "enterprise": nil, "is_enterprise_install": false, "authed_user": answer{"id": "U0ALICE"}}
 }
 
 // list pages by two, so that paging is met in every test.

@@ -1,5 +1,9 @@
-// Package slacktest is a fake Slack for tests and demonstrations, in the manner of net/http/httptest: one workspace with its channels and people, the methods of the Web API that the slack package
-// calls, OAuth, the Events API and outgoing webhooks. It refuses what Slack refuses: other content types, a missing or revoked token, unknown fields. Faults make it slow, limited or forgetful.
+// Package slacktest is a fake Slack for tests and demonstrations, in the manner
+// of net/http/httptest: one workspace with its channels and people, the methods
+// of the Web API that the slack package calls, OAuth, the Events API and
+// outgoing webhooks. It refuses what Slack refuses: other content types, a
+// missing or revoked token, unknown fields. Faults make it slow, limited or
+// forgetful.
 package slacktest
 
 import (
@@ -8,13 +12,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,13 +36,14 @@ const (
 // Message is a message in a channel.
 type Message struct {
 	Channel, TS, Thread string
-	User, Username      string // User: of a person, or BotUser; Username: that a bot posted as
-	Text                string
-	Bot                 bool
-	Deleted             bool
-	Edits               int
-	Metadata            json.RawMessage
-	More                map[string]any // further fields
+	// User: of a person, or BotUser; Username: that a bot posted as
+	User, Username string
+	Text           string
+	Bot            bool
+	Deleted        bool
+	Edits          int
+	Metadata       json.RawMessage
+	More           map[string]any // further fields
 }
 
 // Fault is what goes wrong with one request. The zero Fault is none.
@@ -50,7 +51,8 @@ type Fault struct {
 	Status     int    // instead of 200
 	RetryAfter int    // seconds, with Status 429
 	Error      string // instead of ok: true
-	Lost       bool   // it is carried out, and the answer lost: the connection breaks
+	// it is carried out, and the answer lost: the connection breaks
+	Lost bool
 }
 
 // Server is the fake. Its fields are set before it is used.
@@ -58,17 +60,22 @@ type Server struct {
 	URL string
 	// Now is its clock; default time.Now.
 	Now func() time.Time
-	// Fault decides, request by request, what goes wrong with a method such as "chat.postMessage". It is called under the server's lock.
+	// Fault decides, request by request, what goes wrong with a method such as
+	// "chat.postMessage". It is called under the server's lock.
 	Fault func(method string) Fault
-	// PostEvery is how far apart two messages of the app to a channel must lie, as
-	// at Slack; what comes earlier is answered with 429. 0: no limit.
+	// PostEvery is how far apart two messages of the app to a channel must lie,
+	// as at Slack; what comes earlier is answered with 429. 0: no limit.
 	PostEvery time.Duration
 	// HistoryEvery is the same for conversations.history and
 	// conversations.replies, for the whole workspace.
 	HistoryEvery time.Duration
-	// HistoryLimit is the most that a page of them holds; 0: as many as are asked
-	// for.
+	// HistoryLimit is the most that a page of them holds; 0: as many as are
+	// asked for.
 	HistoryLimit int
+	// Rotate gives tokens of twelve hours with a refresh token, as Slack does
+	// for an app with token rotation: a refresh token works once, any new token
+	// ends the refresh tokens before it, and the two newest tokens are valid.
+	Rotate bool
 	// NoTS is how many answers of chat.postMessage lack the timestamp.
 	NoTS int
 
@@ -80,6 +87,7 @@ type Server struct {
 	users    map[string]string
 	codes    map[string]string // code → redirect URI
 	tokens   map[string]bool
+	rotated  []rotated // the newest last
 	messages []*Message
 	last     int64 // of a timestamp, in microseconds
 	subs     []subscription
@@ -87,6 +95,12 @@ type Server struct {
 	calls    map[string]int
 	events   int
 	limits   map[string]time.Time // by what is limited: when it was used last
+}
+
+// rotated is a token that ends.
+type rotated struct {
+	token, refresh string
+	until          time.Time
 }
 
 type channel struct {
@@ -106,7 +120,8 @@ type delivery struct {
 	sign bool
 }
 
-// NewServer starts a fake with the channels #general and #random, and the people alice and bob. Close it.
+// NewServer starts a fake with the channels #general and #random, and the
+// people alice and bob. Close it.
 func NewServer() *Server {
 	s := &Server{Now: time.Now, users: map[string]string{"U0ALICE": "alice", "U0BOB": "bob"}, codes: map[string]string{}, tokens: map[string]bool{}, calls: map[string]int{},
 		channels: []channel{{"C0GENERAL", "general", true}, {"C0RANDOM", "random", true}, {"C0ELSE", "elsewhere", false}}}
@@ -120,9 +135,11 @@ func NewServer() *Server {
 func (s *Server) Close() { s.web.Close() }
 
 // Options are those of a slack.Service that talks to this server.
-func (s *Server) Options() slack.Options { return options(s.URL) }
+func (s *Server) Options() *slack.Options { return options(s.URL) }
 
-// Authorise is what a person does in the browser on Slack's page: it follows the address from Connect, agrees, and returns the address of the callback that Slack sends them to.
+// Authorise is what a person does in the browser on Slack's page: it follows
+// the address from Connect, agrees, and returns the address of the callback
+// that Slack sends them to.
 func (s *Server) Authorise(address string) (string, error) {
 	res, err := s.hc.Get(address)
 	if err != nil {
@@ -143,57 +160,12 @@ func (s *Server) Subscribe(address string) {
 	s.subs = append(s.subs, subscription{url: address})
 }
 
-// Webhook sends the messages of a channel to an address, as an outgoing webhook with this token does.
+// Webhook sends the messages of a channel to an address, as an outgoing webhook
+// with this token does.
 func (s *Server) Webhook(address, channel, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = append(s.subs, subscription{address, token, channel})
-}
-
-// SayAs posts a message of a person with further fields, such as files,
-// attachments or blocks, in the form of the Events API, and returns its timestamp.
-func (s *Server) SayAs(channel, user, text string, more map[string]any) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.add(&Message{Channel: channel, User: user, Text: text, More: more}).TS
-}
-
-// Say posts a message of a person, in a thread unless thread is "", and returns its timestamp.
-func (s *Server) Say(channel, user, thread, text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.add(&Message{Channel: channel, User: user, Thread: thread, Text: text}).TS
-}
-
-// Edit changes the text of a person's message.
-func (s *Server) Edit(channel, ts, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m := s.find(channel, ts); m != nil {
-		s.edit(m, text)
-	}
-}
-
-// Delete deletes a message.
-func (s *Server) Delete(channel, ts string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m := s.find(channel, ts); m != nil {
-		s.drop(m)
-	}
-}
-
-// Messages are those of a channel, deleted ones included.
-func (s *Server) Messages(channel string) []Message {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []Message
-	for _, m := range s.messages {
-		if m.Channel == channel {
-			list = append(list, *m)
-		}
-	}
-	return list
 }
 
 // Calls is how often a method was called.
@@ -217,8 +189,9 @@ func (s *Server) RevokeAll() {
 	clear(s.tokens)
 }
 
-// Deliver sends what is queued for subscribers, each up to four times until it is answered with 200, and returns how many were not. The method "event" is subject to Fault: Lost events are
-// delivered and sent again.
+// Deliver sends what is queued for subscribers, each up to four times until it
+// is answered with 200, and returns how many were not. The method "event" is
+// subject to Fault: Lost events are delivered and sent again.
 func (s *Server) Deliver(ctx context.Context) (failed int) {
 	for {
 		s.mu.Lock()
@@ -270,92 +243,4 @@ func (s *Server) attempt(ctx context.Context, d delivery, try int) bool {
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
 	_ = res.Body.Close()
 	return res.StatusCode == http.StatusOK && !f.Lost
-}
-
-func (s *Server) stamp() string {
-	s.last = max(s.last+1, s.Now().UnixMicro())
-	return fmt.Sprintf("%d.%06d", s.last/1e6, s.last%1e6)
-}
-
-func (s *Server) find(channel, ts string) *Message {
-	i := slices.IndexFunc(s.messages, func(m *Message) bool { return m.Channel == channel && m.TS == ts && !m.Deleted })
-	if i < 0 {
-		return nil
-	}
-	return s.messages[i]
-}
-
-func (s *Server) add(m *Message) *Message {
-	m.TS = s.stamp()
-	s.messages = append(s.messages, m)
-	s.tell(m.Channel, m.json(), m.TS)
-	for _, sub := range s.subs {
-		if sub.token != "" && sub.channel == m.Channel {
-			s.queue = append(s.queue, delivery{sub.url, "application/x-www-form-urlencoded", []byte(s.form(m, sub.token)), false})
-		}
-	}
-	return m
-}
-
-func (s *Server) edit(m *Message, text string) {
-	was := m.json()
-	m.Text = text
-	m.Edits++
-	now := m.json()
-	now["edited"] = map[string]any{"user": m.User, "ts": s.stamp()}
-	s.tell(m.Channel, map[string]any{"type": "message", "subtype": "message_changed", "hidden": true, "channel": m.Channel, "message": now, "previous_message": was}, s.stamp())
-}
-
-func (s *Server) drop(m *Message) {
-	m.Deleted = true
-	s.tell(m.Channel, map[string]any{"type": "message", "subtype": "message_deleted", "hidden": true, "channel": m.Channel, "deleted_ts": m.TS, "previous_message": m.json()}, s.stamp())
-}
-
-func (m *Message) json() map[string]any {
-	v := map[string]any{"type": "message", "user": m.User, "text": m.Text, "ts": m.TS, "team": Team, "channel": m.Channel}
-	if m.Thread != "" {
-		v["thread_ts"] = m.Thread
-	}
-	if m.Bot {
-		v["bot_id"], v["app_id"], v["username"] = Bot, App, m.Username
-		v["bot_profile"] = map[string]any{"id": Bot, "app_id": App, "team_id": Team}
-	}
-	maps.Copy(v, m.More)
-	if m.Metadata != nil {
-		v["metadata"] = m.Metadata
-	}
-	return v
-}
-
-// tell queues an event for every subscriber.
-func (s *Server) tell(channel string, event map[string]any, at string) {
-	s.events++
-	event["channel"], event["event_ts"], event["channel_type"] = channel, at, "channel"
-	if event["subtype"] != nil {
-		event["ts"] = at
-	}
-	body, _ := json.Marshal(map[string]any{"token": "deprecated", "team_id": Team, "api_app_id": App, "type": "event_callback", "event_id": fmt.Sprintf("Ev%06d", s.events),
-		"event_time": s.Now().Unix(), "event": event, "authorizations": []any{map[string]any{"team_id": Team, "user_id": BotUser, "is_bot": true}}})
-	for _, sub := range s.subs {
-		if sub.token == "" {
-			s.queue = append(s.queue, delivery{sub.url, "application/json", body, true})
-		}
-	}
-}
-
-// form is what an outgoing webhook posts of a message.
-func (s *Server) form(m *Message, token string) string {
-	i := slices.IndexFunc(s.channels, func(c channel) bool { return c.ID == m.Channel })
-	v := url.Values{"token": {token}, "team_id": {Team}, "team_domain": {"example"}, "service_id": {"133126759712"}, "channel_id": {m.Channel}, "channel_name": {s.channels[i].Name},
-		"timestamp": {m.TS}, "user_id": {m.User}, "user_name": {s.users[m.User]}, "text": {m.Text}}
-	if m.Thread != "" {
-		v.Set("thread_ts", m.Thread)
-	}
-	if m.Bot {
-		v.Set("user_id", "USLACKBOT")
-		v.Set("user_name", "slackbot")
-		v.Set("bot_id", Bot)
-		v.Set("bot_name", m.Username)
-	}
-	return strings.ReplaceAll(v.Encode(), "%20", "+")
 }
