@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -73,41 +75,52 @@ func addOne(ctx context.Context, tx chatadmin.Tx, key chatadmin.Key) error {
 // nobody else write meanwhile, or that lock nothing, have no order to keep.
 func testKeyOrder(w *world) {
 	tables := lockedTables(w)
-	ctx := w.ctx
 	var others sync.WaitGroup
+	ran := false
 	err := w.s.Update(w.ctx, chatadmin.Fence{}, func(_ context.Context, tx chatadmin.Tx) error {
 		for name, write := range tables {
 			if err := write(w.ctx, tx, 1); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		free := func(write writeRows, row int) bool {
+		if ran { // this transaction has lost a race against one of the others
+			return nil
+		}
+		ran = true
+		free := func(write writeRows, row int, wait time.Duration) bool {
 			written := make(chan error, 1)
+			var runs atomic.Int64
 			others.Go(func() {
-				written <- w.other.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error { return write(ctx, tx, row) })
+				written <- w.other.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+					runs.Add(1)
+					return write(ctx, tx, row)
+				})
 			})
 			select {
 			case err := <-written:
-				return assert.NoError(w, err)
-			case <-time.After(meeting):
-				return false
+				return errors.Is(err, chatadmin.ErrBusy) || assert.NoError(w, err)
+			case <-time.After(wait):
+				return runs.Load() > 1 // it loses races, and waits for no lock
 			}
 		}
-		if !free(tables["records"], 3) {
+		if !free(tables["records"], 3, meeting) {
 			return nil // this store has one writer at a time
 		}
 		for name, write := range tables {
 			called := make(chan struct{})
 			call := sync.OnceFunc(func() { close(called) })
 			others.Go(func() {
-				assert.NoError(w, w.other.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+				err := w.other.Update(w.ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
 					call()
 					return write(ctx, tx, 2, 1)
-				}), name)
+				})
+				if !errors.Is(err, chatadmin.ErrBusy) {
+					assert.NoError(w, err, name)
+				}
 			})
 			<-called
 			for until := time.Now().Add(meeting / 3); time.Now().Before(until); {
-				if !assert.True(w, free(write, 2), "%s: a row is locked by a call that waits for a row before it", name) {
+				if !assert.True(w, free(write, 2, 5*meeting), "%s: a row is locked by a call that waits for a row before it", name) {
 					return nil
 				}
 			}
@@ -115,7 +128,9 @@ func testKeyOrder(w *world) {
 		return nil
 	})
 	others.Wait()
-	require.NoError(w, err)
+	if !errors.Is(err, chatadmin.ErrBusy) {
+		require.NoError(w, err)
+	}
 }
 
 // writeRows writes rows of a table by one call, whatever their revisions; what is
