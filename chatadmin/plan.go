@@ -29,7 +29,7 @@ func (s *Scope) PlanHeader(kind, basis string) PlanHeader {
 // header is refused too.
 func (h *PlanHeader) Check(s *Scope, kind string) error {
 	switch {
-	case h == nil:
+	case h == nil || *h == (PlanHeader{}):
 		return fmt.Errorf("there is no plan: make one first: %w", ErrInvalid)
 	case h.Domain != s.domain: // like a domain that does not exist
 		return fmt.Errorf("the subject of this plan: %w", ErrNotFound)
@@ -91,12 +91,17 @@ func (w *Work) planned(ctx context.Context, p *Plan) (Group, error) {
 // everything that a domain can have, and sums of such counts do not overflow.
 const MaxCount = 1_000_000_000_000
 
-// CheckCounts refuses counts of a plan that are not those of kinds, or that
-// cannot be.
+// CheckCounts refuses counts of a plan that are not exactly those of kinds, or
+// that cannot be.
 func CheckCounts(counts map[string]int64, kinds ...string) error {
 	for kind, n := range counts {
 		if !slices.Contains(kinds, kind) || n < 0 || n > MaxCount {
 			return fmt.Errorf("this plan counts %d %s, which cannot be: make a new one: %w", n, Cut(kind), ErrInvalid)
+		}
+	}
+	for _, kind := range kinds {
+		if _, ok := counts[kind]; !ok {
+			return fmt.Errorf("this plan does not count %s: make a new one: %w", kind, ErrInvalid)
 		}
 	}
 	return nil

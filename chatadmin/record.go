@@ -288,7 +288,7 @@ func (k *RecordKind[T]) damage() damageSource {
 	}
 }
 
-// Damageable is a RecordKind, whatever its type.
+// Damageable is a RecordKind, whatever its type, or a DamageSource.
 type Damageable interface{ damage() damageSource }
 
 // damageSource finds and repairs what cannot be read of one kind.
