@@ -123,8 +123,10 @@ type Reader interface {
 }
 
 // Tx is for one goroutine, until f returns. A change in conflict is not written, the others of the call are, and the
-// transaction goes on; after any error f must return it. Stores lock and write the items of a call in key order, whatever the
-// order given, so that two transactions cannot deadlock over them.
+// transaction goes on; after any error f must return it. If f returns nil all the same, the store keeps nothing and returns
+// an error. Stores lock and write the items of a call in key order, whatever the
+// order given, so that two transactions cannot deadlock over them. If several calls of two transactions do, the store undoes
+// one and runs it again.
 //
 // What comes of a call is as if its items were written one after the other, in
 // the order given: a login that an earlier item gives up may be taken by a
@@ -188,6 +190,24 @@ type Page struct {
 
 // The rows. Every row of a domain carries the domain's ID, and every read and write by key names the domain too: the ID of
 // another domain behaves like one that does not exist (for a change with Was ≠ 0: Stale).
+//
+// A store keeps text and data whole or returns an error: it never cuts them.
+// The longest values that the library writes, in bytes of UTF-8:
+//
+//	every ID                                                       64
+//	User    Login, Email                                          254
+//	        DisplayName, FirstName, LastName, Title, Department   250
+//	        Phone, PhoneE164                                       64
+//	        Role                                                  192
+//	Domain, Group           Name                                  250
+//	Device                  Key, Name, Version                    128
+//	Record, Event           Kind                                   64
+//	Record                  ID                                    200
+//	Content                 Blob                                 1024
+//	LoginKey, NameKey       (folding may make text longer)        762
+//	Device                  Secret                                 64
+//	Domain, Group, Device, Record   Data; User.Attrs            1 MiB
+//	Event                   Data (as with a thousand users)     8 MiB
 type (
 	// Pair is the key of a Membership.
 	Pair struct{ Group, User ID }

@@ -57,12 +57,16 @@ func updating(f func(ctx context.Context, s ca.Store, fence ca.Fence, f func(con
 	return func(m *mutant) { m.update = f }
 }
 
-// mutants: what is wrong, and the test that finds it.
-var mutants = map[string]struct {
+// wrong is a mutant and the test that finds it.
+type wrong struct {
 	test string
 	says string // of what the test says, its space collapsed
 	mend func(*mutant)
-}{
+}
+
+// mutants: what is wrong. Those of keys, lengths and locks are added by
+// wrongkeys_test.go.
+var mutants = map[string]wrong{
 	"users written whatever their revision": {"Conflicts", "- Index: (int) 3,", writing(func(tx ca.Tx) ca.Tx { return noRevision{tx} })},
 	"increments lost":                       {"RaceCounter", "as many increments as were confirmed", writing(func(tx ca.Tx) ca.Tx { return noRecordRev{tx} })},
 	"users of any domain":                   {"Isolation", "users of another domain", reading(func(r ca.Reader) ca.Reader { return anyDomain{r} })},
@@ -121,8 +125,6 @@ var mutants = map[string]struct {
 	"no shared fence":                           {"Exclusion", "has not seen what the other wrote", updating(fenced(exclusiveOnly))},
 	"the exclusive fence taken as a shared one": {"Exclusion", "has not seen what the other wrote", updating(fenced(sharedOnly))},
 	"a snapshot older than the fence":           {"Exclusion", "has not seen what the other wrote", updating(oldSnapshot())},
-	"roles compared without case":               {"Keys", `the role "resume"`, reading(func(r ca.Reader) ca.Reader { return foldedRoles{r} })},
-	"blanks at the end of kinds left out":       {"Keys", "the kind of an event, as bytes", reading(func(r ca.Reader) ca.Reader { return trimmedKinds{r} })},
 	"chats written before the rest of a call":   {"CallOrder", "a message before its chat", writing(func(tx ca.Tx) ca.Tx { return chatsBefore{tx} })},
 	"blobs of one domain alone":                 {"Blobs", "blobs of all domains", writing(func(tx ca.Tx) ca.Tx { return blobsOfOne{tx} })},
 	"blobs compared without case":               {"Blobs", "blobs of all domains", reading(func(r ca.Reader) ca.Reader { return foldedBlobs{r} })},
@@ -213,6 +215,9 @@ func TestMutant(t *testing.T) {
 		t.Skip("run by TestMutants")
 	}
 	m, ok := mutants[name]
+	if name == lockingRight {
+		m, ok = wrong{mend: locking(false, false)}, true
+	}
 	require.True(t, ok)
 	storetest.Run(t, func(*testing.T) storetest.Backend {
 		right := memstore.New(nil)
@@ -233,6 +238,20 @@ func TestMutant(t *testing.T) {
 		}
 		return storetest.Backend{Store: first, Again: again}
 	})
+}
+
+// lockingRight is the store that two mutants are made of, with nothing wrong.
+const lockingRight = "rows locked in key order"
+
+// TestLockingRight: a store that locks rows passes the tests of locks if it is
+// right.
+func TestLockingRight(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestMutant$/^(Deadlock|KeyOrder)$", "-test.v", "-test.timeout", "60s")
+	cmd.Env = append(os.Environ(), mutantVar+"="+lockingRight)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: TestMutant/KeyOrder")
 }
 
 // TestMutants proves the suite: each store that is wrong in one way fails the test that is meant to find it, and for that reason.

@@ -15,7 +15,13 @@ import (
 func TestPage(t *testing.T) {
 	byTest := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(mutants)) {
-		byTest[mutants[name].test] = append(byTest[mutants[name].test], name)
+		test, says := mutants[name].test, name
+		if alike[name] != "" {
+			says = alike[name]
+		}
+		if !slices.Contains(byTest[test], says) {
+			byTest[test] = append(byTest[test], says)
+		}
 	}
 	var rows []string
 	for _, test := range slices.Sorted(maps.Keys(byTest)) {

@@ -15,6 +15,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,50 +33,71 @@ type Backend struct {
 
 // Run runs the whole suite. open is called for each test.
 func Run(t *testing.T, open func(t *testing.T) Backend) {
-	for _, c := range []struct {
-		name string
-		run  func(*world)
-	}{
-		{"Domains", testDomains},
-		{"Users", testUsers},
-		{"UserKeys", testUserKeys},
-		{"UserLists", testUserLists},
-		{"Groups", testGroups},
-		{"Memberships", testMemberships},
-		{"AddMembers", testAddMembers},
-		{"Devices", testDevices},
-		{"Records", testRecords},
-		{"RecordLists", testRecordLists},
-		{"Events", testEvents},
-		{"EventsAbout", testEventsAbout},
-		{"Content", testContent},
-		{"Blobs", testBlobs},
-		{"DeleteContent", testDeleteContent},
-		{"DeleteContentOfUsers", testDeleteContentOfUsers},
-		{"DeleteContentByAge", testDeleteContentByAge},
-		{"Conflicts", testConflicts},
-		{"Parents", testParents},
-		{"Isolation", testIsolation},
-		{"Values", testValues},
-		{"Pages", testPages},
-		{"Limits", testLimits},
-		{"Rollback", testRollback},
-		{"Retry", testRetry},
-		{"Nested", testNested},
-		{"Cancel", testCancel},
-		{"Fences", testFences},
-		{"Revisions", testRevisions},
-		{"Exclusion", testExclusion},
-		{"CallOrder", testCallOrder},
-		{"Keys", testKeys},
-		{"RaceLastAdmin", raceLastAdmin},
-		{"RaceCounter", raceCounter},
-		{"RaceLogin", raceLogin},
-		{"RaceDefaultGroup", raceDefaultGroup},
-		{"RaceParent", raceParent},
-	} {
+	for _, c := range suite {
 		t.Run(c.name, func(t *testing.T) { c.run(newWorld(t, open(t))) })
 	}
+}
+
+// RunOnly runs some tests of the suite, for a store that passes all of it and is
+// reached in another way, such as through a pooler of connections. An unknown
+// name fails t.
+func RunOnly(t *testing.T, open func(t *testing.T) Backend, names ...string) {
+	for _, name := range names {
+		i := slices.IndexFunc(suite, func(c test) bool { return c.name == name })
+		require.GreaterOrEqual(t, i, 0, "the suite has no test %q", name)
+		t.Run(name, func(t *testing.T) { suite[i].run(newWorld(t, open(t))) })
+	}
+}
+
+type test struct {
+	name string
+	run  func(*world)
+}
+
+var suite = []test{
+	{"Domains", testDomains},
+	{"Users", testUsers},
+	{"UserKeys", testUserKeys},
+	{"UserLists", testUserLists},
+	{"Groups", testGroups},
+	{"Memberships", testMemberships},
+	{"AddMembers", testAddMembers},
+	{"Devices", testDevices},
+	{"Records", testRecords},
+	{"RecordLists", testRecordLists},
+	{"Events", testEvents},
+	{"EventsAbout", testEventsAbout},
+	{"Content", testContent},
+	{"Blobs", testBlobs},
+	{"DeleteContent", testDeleteContent},
+	{"DeleteContentOfUsers", testDeleteContentOfUsers},
+	{"DeleteContentByAge", testDeleteContentByAge},
+	{"Conflicts", testConflicts},
+	{"Parents", testParents},
+	{"Isolation", testIsolation},
+	{"Values", testValues},
+	{"Pages", testPages},
+	{"Limits", testLimits},
+	{"Rollback", testRollback},
+	{"Retry", testRetry},
+	{"Nested", testNested},
+	{"Cancel", testCancel},
+	{"Fences", testFences},
+	{"Revisions", testRevisions},
+	{"Exclusion", testExclusion},
+	{"CallOrder", testCallOrder},
+	{"Keys", testKeys},
+	{"IDs", testIDs},
+	{"Lengths", testLengths},
+	{"Swallowed", testSwallowed},
+	{"FencesAnew", testFencesAnew},
+	{"Deadlock", testDeadlock},
+	{"KeyOrder", testKeyOrder},
+	{"RaceLastAdmin", raceLastAdmin},
+	{"RaceCounter", raceCounter},
+	{"RaceLogin", raceLogin},
+	{"RaceDefaultGroup", raceDefaultGroup},
+	{"RaceParent", raceParent},
 }
 
 // world is a database with two domains, seen through two handles.

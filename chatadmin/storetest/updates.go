@@ -280,6 +280,33 @@ func testFences(w *world) {
 	}
 }
 
+// testFencesAnew: a domain that is deleted and made anew has none of the fences
+// that it had before.
+func testFencesAnew(w *world) {
+	d := chatadmin.Domain{ID: "anew", Rev: 1, Data: []byte("{}")}
+	fence := func() chatadmin.Rev {
+		ds, err := w.other.Domains(w.ctx, []chatadmin.ID{d.ID})
+		require.NoError(w, err)
+		if len(ds) == 0 {
+			return 0
+		}
+		return ds[0].Fence
+	}
+	seen := map[chatadmin.Rev]bool{}
+	for range 3 {
+		w.domain(d)
+		for n := range 4 {
+			f := fence()
+			require.NotContains(w, seen, f, "a fence that the domain had before it was made anew")
+			if seen[f] = true; n < 3 {
+				w.fenced(chatadmin.Fence{Domain: d.ID, Mode: chatadmin.Exclusive}, func(chatadmin.Tx) {})
+			}
+		}
+		change(w, domains, del(d, 1))
+		require.Zero(w, fence(), "the domain is deleted")
+	}
+}
+
 // testRevisions: a change that was prepared for a row does not meet the row that was made anew in its place.
 func testRevisions(w *world) {
 	u := w.user(w.a, "u")

@@ -3,7 +3,6 @@ package storetest_test
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
 	ca "chatadmin.example/sdk/chatadmin"
@@ -57,30 +56,11 @@ type (
 		ca.Tx
 		rows []ca.Record
 	}
-	foldedRoles  struct{ ca.Reader }
-	trimmedKinds struct{ ca.Reader }
-	chatsBefore  struct{ ca.Tx }
+	chatsBefore struct{ ca.Tx }
 )
 
 func (x oldRecords) ListRecords(_ context.Context, q ca.RecordQuery, _ ca.Page) ([]ca.Record, ca.Cursor, error) {
 	return slices.DeleteFunc(slices.Clone(x.rows), func(r ca.Record) bool { return r.Kind != q.Kind }), "", nil
-}
-
-// ListUsers compares roles without case.
-func (r foldedRoles) ListUsers(ctx context.Context, q ca.UserQuery, p ca.Page) ([]ca.User, ca.Cursor, error) {
-	role := q.Role
-	q.Role = ""
-	us, next, err := r.Reader.ListUsers(ctx, q, p)
-	if role != "" {
-		us = slices.DeleteFunc(us, func(u ca.User) bool { return !strings.EqualFold(u.Role, role) })
-	}
-	return us, next, err
-}
-
-// ListEvents compares kinds without the blanks at their end.
-func (r trimmedKinds) ListEvents(ctx context.Context, q ca.EventQuery, p ca.Page) ([]ca.Event, ca.Cursor, error) {
-	q.Kind = strings.TrimRight(q.Kind, " ")
-	return r.Reader.ListEvents(ctx, q, p)
 }
 
 // InsertContent writes the chats of a call before the rest.

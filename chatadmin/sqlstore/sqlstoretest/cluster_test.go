@@ -123,7 +123,7 @@ func (c *cluster) run(name string, args ...string) error {
 }
 
 func (c *cluster) start() error {
-	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300"+c.settings, "start")
+	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300 -c deadlock_timeout=100ms"+c.settings, "start")
 }
 
 // crash ends the server without giving it time to finish anything, and starts it again.

@@ -21,7 +21,9 @@ import (
 )
 
 func TestEraseRaces(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, _ database) {
+		t.Parallel()
 		kind := t.Name()
 		erasetest.Races(t, func(t *testing.T) [2]chatadmin.Store {
 			db := sqliteFile(t)
@@ -79,7 +81,9 @@ func eraser(args []string) int {
 
 // The deleting process is killed at many points, and a new one resumes: in the end nothing is left, and the receipt counts exactly what has gone.
 func TestKilledErase(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
 		h := newHoard(t, db)
 		d, err := erase.New(chatadmin.New(h.store, nil), nil)
 		require.NoError(t, err)

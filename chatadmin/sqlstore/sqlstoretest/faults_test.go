@@ -95,7 +95,9 @@ func TestClosedPool(t *testing.T) {
 
 // A context that ends in any phase of an import: the error says so, nothing is half-written, and the import is resumed.
 func TestCancelledImport(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
 		const rows = 1500
 		c := newCompany(t, db, rows)
 		f, err := os.Open(c.file)

@@ -190,7 +190,9 @@ func (c *company) process(t *testing.T, admin int, resume string, n int) (*exec.
 // The importing process is killed with kill -9 at many points, anywhere between its first statement and its last commit, and a new one resumes: in the end everything is as after one
 // clean run.
 func TestKilledImport(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
 		const rows = 1500
 		c := newCompany(t, db, rows)
 		id, kills, steps := "", 0, 60
@@ -220,7 +222,9 @@ func TestKilledImport(t *testing.T) {
 
 // Two processes, two admins, one file, at once: each user is created once, and everything is as after one import.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
 		const rows = 2500
 		c := newCompany(t, db, rows)
 		var wg sync.WaitGroup

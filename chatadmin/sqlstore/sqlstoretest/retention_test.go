@@ -200,7 +200,9 @@ func retainer(args []string) int {
 
 // The deleting process is killed at many points, and a new one resumes: in the end what is held is left, and the report counts exactly what has gone.
 func TestKilledRetention(t *testing.T) {
+	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
 		minutes := 3000
 		if slow {
 			minutes /= 2
