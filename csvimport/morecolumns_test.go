@@ -116,8 +116,8 @@ func attributes(t *testing.T, u chatadmin.User) chatadmin.Attributes {
 	return a
 }
 
-// The preferred language is a canonical tag; a cell that is none is a warning and
-// changes nothing.
+// The preferred language is a canonical tag; a cell that is none is a warning
+// and changes nothing.
 func TestLanguageColumn(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,Preferred Language\na@acme.example,de_ch\nb@acme.example,English\nc@acme.example,EN\nd@acme.example,\n"
@@ -135,8 +135,8 @@ func TestLanguageColumn(t *testing.T) {
 	require.Equal(t, "en", attributes(t, w.is("c@acme.example")).Language)
 }
 
-// Columns of the host's own are kept under the names that the host gave them, and
-// come back from an export.
+// Columns of the host's own are kept under the names that the host gave them,
+// and come back from an export.
 func TestHostFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	o := &csvimport.Options{Fields: []string{"Cost centre", "Badge"}, Aliases: map[string]string{"KST": "cost centre"}}
@@ -283,8 +283,8 @@ func TestNewAddress(t *testing.T) {
 	}
 }
 
-// A plan says what each column is taken for, such that saying the same back comes
-// to the same plan.
+// A plan says what each column is taken for, such that saying the same back
+// comes to the same plan.
 func TestPlanColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann@acme.example")

@@ -43,8 +43,8 @@ func (r *row) put(c column, text string, m mark) {
 	r.fields[c-firstField] = cellText{text, m}
 }
 
-// clean cleans cells that were put as they are. plain says that nothing is to be
-// taken off any of them but spaces.
+// clean cleans cells that were put as they are. plain says that nothing is to
+// be taken off any of them but spaces.
 func (r *row) clean(columns []column, plain bool) {
 	for _, c := range columns {
 		if c >= firstField {
@@ -120,7 +120,8 @@ func (r *row) cell(c column) *string {
 // line is what gocsv makes. It makes two for every line, hence the pointer.
 type line struct{ Row *row }
 
-// UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method is spared the reflection that would cost more than reading the file.
+// UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method
+// is spared the reflection that would cost more than reading the file.
 func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
 		l.Row = &row{}
@@ -150,7 +151,9 @@ func newDecoder(h *header) *decoder {
 	d := &decoder{lines: make([]line, batchRows)}
 	var names []string
 	for c, i := range h.at {
-		if i >= 0 { // gocsv gets numbers for headings: a host that uses it as well may have set how it normalises them
+		// gocsv gets numbers for headings: a host that uses it as well may have
+		// set how it normalises them
+		if i >= 0 {
 			names, d.columns, d.means = append(names, strconv.Itoa(c)), append(d.columns, i), append(d.means, column(c))
 		}
 	}
@@ -162,7 +165,9 @@ func newDecoder(h *header) *decoder {
 // reset begins a batch.
 func (d *decoder) reset() { d.records, d.cells, d.plain = d.records[:1], d.cells[:0], d.plain[:0] }
 
-// mostCell is how much of a cell is looked at: four times what fits anywhere, so that longer ones are found too long, and a thousand lines of them fit into memory.
+// mostCell is how much of a cell is looked at: four times what fits anywhere,
+// so that longer ones are found too long, and a thousand lines of them fit into
+// memory.
 const mostCell = 1024
 
 // cut cuts a cell before a character.
@@ -180,7 +185,8 @@ func cut(cell []byte) []byte {
 	return cell[:n]
 }
 
-// add adds a record to the batch. Its cells share one string, so that whoever keeps one of them keeps no more than its line.
+// add adds a record to the batch. Its cells share one string, so that whoever
+// keeps one of them keeps no more than its line.
 func (d *decoder) add(fields [][]byte) {
 	size := 0
 	for _, i := range d.columns {
