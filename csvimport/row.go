@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
@@ -124,7 +125,7 @@ type line struct{ Row *row }
 // is spared the reflection that would cost more than reading the file.
 func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
-		l.Row = &row{}
+		l.Row = spareRows.Get().(*row)
 	}
 	c := 0
 	for _, digit := range []byte(key) {
@@ -136,6 +137,9 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	l.Row.put(column(c), value, 0)
 	return nil
 }
+
+// spareRows are rows of batches that are done with.
+var spareRows = sync.Pool{New: func() any { return &row{} }}
 
 // decoder turns records into rows, a batch at a time.
 type decoder struct {
@@ -163,7 +167,16 @@ func newDecoder(h *header) *decoder {
 }
 
 // reset begins a batch.
-func (d *decoder) reset() { d.records, d.cells, d.plain = d.records[:1], d.cells[:0], d.plain[:0] }
+func (d *decoder) reset() {
+	for i := range min(len(d.records)-1, len(d.lines)) {
+		if r := d.lines[i].Row; r != nil {
+			*r = row{}
+			spareRows.Put(r)
+			d.lines[i].Row = nil
+		}
+	}
+	d.records, d.cells, d.plain = d.records[:1], d.cells[:0], d.plain[:0]
+}
 
 // mostCell is how much of a cell is looked at: four times what fits anywhere,
 // so that longer ones are found too long, and a thousand lines of them fit into
