@@ -155,9 +155,9 @@ func exportedAttributes(u *chatadmin.User) chatadmin.Attributes {
 // PlanColumn says what a plan takes a column of the file for.
 type PlanColumn struct {
 	Heading string `json:"heading"` // as the file spells it, in one line
-	// Field is a heading of the import format, "blocked", or a field of the host,
-	// as Options.Columns has them. It is "-" for a column that is not read, and ""
-	// for one whose meaning is not known.
+	// Field is a heading of the import format, "blocked", or a field of the
+	// host, as Options.Columns has them. It is "-" for a column that is not
+	// read, and "" for one whose meaning is not known.
 	Field string `json:"field"`
 }
 

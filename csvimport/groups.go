@@ -27,8 +27,8 @@ type groupView struct {
 	members map[chatadmin.Pair]bool
 }
 
-// groups reads the groups that rows name, as far as the importer may add members
-// to them, and who of the users is in them.
+// groups reads the groups that rows name, as far as the importer may add
+// members to them, and who of the users is in them.
 func (d *decider) groups(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, us users) (groupView, error) {
 	g := groupView{ids: map[string]chatadmin.ID{}, members: map[chatadmin.Pair]bool{}}
 	if !d.header.has(colGroups) {
@@ -93,7 +93,8 @@ func (d *decider) group(ctx context.Context, r chatadmin.Reader, domain chatadmi
 			switch {
 			case g.NameKey != key:
 				more = false
-			case found != "": // two groups of before names were unique: which one is not said
+			// Two groups of before names were unique: which one is not said
+			case found != "":
 				return "", nil
 			default:
 				found = g.ID

@@ -79,13 +79,15 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	return from > 0, w.PutRecords(ctx, changes)
 }
 
-// cursor is how far the import is: the batch it does next, of users first, and then of the managers who stand on later lines.
+// cursor is how far the import is: the batch it does next, of users first, and
+// then of the managers who stand on later lines.
 type cursor struct {
 	Phase string `json:"phase"`
 	Batch int    `json:"batch"`
 	Rows  int    `json:"rows"`           // batches of rows that are committed
 	Open  int    `json:"open,omitempty"` // their rows whose managers are still to be set
-	// A manager who cannot be set yet, since others further down the file must get theirs first, is left for a further pass.
+	// A manager who cannot be set yet, since others further down the file must
+	// get theirs first, is left for a further pass.
 	Pass  int      `json:"pass,omitempty"`
 	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
 	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
@@ -105,8 +107,8 @@ func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
 	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
 }
 
-// readChunks reads what became of the first n batches of a run. Of a batch whose
-// record was damaged and deleted nothing is known any more.
+// readChunks reads what became of the first n batches of a run. Of a batch
+// whose record was damaged and deleted nothing is known any more.
 func readChunks(ctx context.Context, s *chatadmin.Scope, run *importRun, n int) ([]chunk, error) {
 	id, chunks := run.ID, make([]chunk, n)
 	for b := range chunks {

@@ -24,7 +24,8 @@ func (w *world) importer() *chatadmin.Scope {
 	return w.admin.As(w.domain, w.user("hr@acme.example", withRole(r.ID)).ID)
 }
 
-// meanwhile runs an import during which something happens when it has been planned and begun.
+// meanwhile runs an import during which something happens when it has been
+// planned and begun.
 func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.Options, happens func()) (*csvimport.Result, error) {
 	o.Begun = func(chatadmin.ID) { happens() }
 	return csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), mode, &o)
@@ -62,7 +63,8 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 	}
 }
 
-// All or nothing holds for what is found wrong only when it is committed: the import stops before it.
+// All or nothing holds for what is found wrong only when it is committed: the
+// import stops before it.
 func TestAllOrNothingMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	s := w.importer()
@@ -81,7 +83,8 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 	require.EqualValues(t, 1, r.Counts.Created)
 }
 
-// Skip mode leaves existing users alone, also one whom somebody else has created a moment before.
+// Skip mode leaves existing users alone, also one whom somebody else has
+// created a moment before.
 func TestSkippedMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,manager\nann@acme.example,boss@acme.example\n"
@@ -177,7 +180,8 @@ func TestUniqueColumnOfTheHost(t *testing.T) {
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 }
 
-// What a function of the host refuses stops the import; it is not tried for ever, whatever its error is.
+// What a function of the host refuses stops the import; it is not tried for
+// ever, whatever its error is.
 func TestHostRefusesUsers(t *testing.T) {
 	refusal := error(nil)
 	calls := 0

@@ -17,7 +17,8 @@ func (u users) user(loginKey string) *chatadmin.User {
 	return u[loginKey]
 }
 
-// look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
+// look reads the users of the rows and their managers. Of a batch that was
+// committed before only those count whose managers are still to be set.
 func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
 	want := make([]string, 0, len(rows)*3)
 	for i := range rows {
