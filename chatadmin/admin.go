@@ -26,7 +26,7 @@ type Admin struct {
 	onGrant       []GrantFunc
 	onEnd         []EndFunc
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
-	damageable    []damageSource
+	damageable    []DamageSource
 	runKinds      map[string]runKind
 	workers       []Worker
 
@@ -83,7 +83,8 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
-	// Records are the kinds of records that the package keeps.
+	// Records are the kinds of records that the package keeps, each a *RecordKind.
+	// A *DamageSource tells of other data.
 	Records []Damageable
 	// Workers are what the package does periodically.
 	Workers []Worker
@@ -176,6 +177,8 @@ func New(store Store, o *Options) *Admin {
 	}
 	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
 	a.damageable = append(a.damageable, a.damagedRuns())
+	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords,
+		&damagedEvents, &damagedUsers, &damagedGroups, &damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
 	return a

@@ -75,7 +75,7 @@ func TestNothingGiven(t *testing.T) {
 		"RenameGroup":      func() error { return second(w.s.RenameGroup(ctx, "", "New")) },
 		"PlanDefaultGroup": func() error { return second(w.s.PlanDefaultGroup(ctx, "")) },
 		"ReleaseHold":      func() error { return second(w.s.ReleaseHold(ctx, "")) },
-		"Job":              func() error { return second(w.s.Job(ctx, "")) },
+		"Run":              func() error { _, _, err := w.s.Run(ctx, ""); return err },
 		"DeleteRole":       func() error { return w.s.DeleteRole(ctx, "") },
 		"User":             func() error { return second(w.s.User(ctx, "")) },
 		"Group":            func() error { return second(w.s.Group(ctx, "")) },
@@ -110,8 +110,7 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 		"other counts":  func(p *chatadmin.Plan) { p.Counts = map[string]int64{"members": 1, "files": 1} },
 		"further count": func(p *chatadmin.Plan) { p.Counts["files"] = 1 },
 		"another group": func(p *chatadmin.Plan) { p.Subject = other.ID },
-		"revision":      func(p *chatadmin.Plan) { p.Rev++ },
-		"settings":      func(p *chatadmin.Plan) { p.DomainRev++ },
+		"basis":         func(p *chatadmin.Plan) { p.Basis += "0" },
 	} {
 		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
@@ -131,9 +130,9 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 	}
 }
 
-// A job whose record does not say where it stands does not end as if it were
+// A run whose record does not say where it stands does not end as if it were
 // done.
-func TestDamagedDefaultGroupJob(t *testing.T) {
+func TestDamagedDefaultGroupRun(t *testing.T) {
 	for _, damage := range []string{`{}`, `null`, `{"group":""}`, `{"group":"another"}`, `[]`, `"x"`, `{"group":7}`} {
 		w := newWorld(t, chatadmin.OfficeChat)
 		w.users(3)
@@ -142,28 +141,31 @@ func TestDamagedDefaultGroupJob(t *testing.T) {
 		require.NoError(t, err)
 		c, cancel := context.WithCancel(ctx)
 		cut := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now})
-		job, err := cut.As(w.domain, w.boss.ID).ApplyDefaultGroup(c, p, nil)
+		run, err := cut.As(w.domain, w.boss.ID).ApplyDefaultGroup(c, p, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-			rs, err := tx.Records(ctx, []chatadmin.Key{{Kind: "job", Domain: w.domain, ID: string(job.ID)}})
+			rs, err := tx.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(run.ID)}})
 			if err != nil {
 				return err
 			}
-			var j chatadmin.Job
-			if err := json.Unmarshal(rs[0].Data, &j); err != nil {
+			var fields map[string]json.RawMessage
+			if err := json.Unmarshal(rs[0].Data, &fields); err != nil {
 				return err
 			}
-			j.Cursor = []byte(damage)
+			fields["data"] = json.RawMessage(damage)
 			row := rs[0]
 			row.Rev++
-			if row.Data, err = json.Marshal(j); err != nil {
+			if row.Data, err = json.Marshal(fields); err != nil {
 				return err
 			}
 			_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rs[0].Rev}})
 			return err
 		}))
-		done, err := w.s.ResumeDefaultGroup(ctx, job.ID, nil)
-		require.Error(t, err, damage)
-		require.NotEqual(t, chatadmin.JobDone, done.State)
+		done, err := w.s.ResumeDefaultGroup(ctx, run.ID, nil)
+		if err == nil { // it names another group, which is not there
+			require.Equal(t, chatadmin.RunStopped, done.State, damage)
+			continue
+		}
+		require.NotEqual(t, chatadmin.RunDone, done.State, damage)
 	}
 }

@@ -29,7 +29,7 @@ func (s *Scope) PlanHeader(kind, basis string) PlanHeader {
 // header is refused too.
 func (h *PlanHeader) Check(s *Scope, kind string) error {
 	switch {
-	case h == nil:
+	case h == nil || *h == (PlanHeader{}):
 		return fmt.Errorf("there is no plan: make one first: %w", ErrInvalid)
 	case h.Domain != s.domain: // like a domain that does not exist
 		return fmt.Errorf("the subject of this plan: %w", ErrNotFound)
@@ -73,6 +73,9 @@ func (p *Plan) check(s *Scope, kind string, counts ...string) error {
 	}
 	if err := h.Check(s, kind); err != nil {
 		return err
+	}
+	if len(p.Counts) != len(counts) {
+		return fmt.Errorf("this plan does not count %v: make a new one: %w", counts, ErrInvalid)
 	}
 	return CheckCounts(p.Counts, counts...)
 }

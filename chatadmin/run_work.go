@@ -209,9 +209,9 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 }
 
 // damagedRuns lists the runs that cannot be read, whatever their kind.
-func (a *Admin) damagedRuns() damageSource {
+func (a *Admin) damagedRuns() DamageSource {
 	src := runHead.damage()
-	src.each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+	src.Each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
 		return func(yield func(*DamagedError, error) bool) {
 			for _, kind := range []string{openRun, endedRun} {
 				for rec, err := range eachRecord(ctx, r, RecordQuery{Kind: kind, Domain: domain}) {
@@ -227,7 +227,7 @@ func (a *Admin) damagedRuns() damageSource {
 			}
 		}
 	}
-	src.repair = func(ctx context.Context, w *Work, id string) (bool, error) {
+	src.Repair = func(ctx context.Context, w *Work, id string) (bool, error) {
 		rec, err := readRun(ctx, w, w.scope.domain, ID(id))
 		if err != nil || a.runDamage(rec) == nil {
 			return false, err

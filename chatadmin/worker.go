@@ -116,11 +116,11 @@ func (a *Admin) ownWorkers() []Worker {
 		{Name: "pruned events", Do: a.pruneDaily},
 	}
 	if a.o.Mailer != nil {
-		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitationKind), Do: a.SendInvitations},
-			Worker{Name: "notices", Due: a.DueDomains(noticeKind), Do: a.SendNotices})
+		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitations.Name), Do: a.SendInvitations},
+			Worker{Name: "notices", Due: a.DueDomains(notices.Name), Do: a.SendNotices})
 	}
 	if a.o.Blobs != nil {
-		ws = append(ws, Worker{Name: "blobs", Due: a.DueDomains(blobKind), Do: a.ReleaseBlobs})
+		ws = append(ws, Worker{Name: "blobs", Due: a.DueDomains(blobRecords.Name), Do: a.ReleaseBlobs})
 	}
 	if a.o.Deliver != nil {
 		ws = append(ws, Worker{Name: "events", Do: a.deliverAll})

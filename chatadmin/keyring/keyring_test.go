@@ -153,8 +153,8 @@ func FuzzOpen(f *testing.F) {
 
 // A secret that was allocated and never filled is no key.
 func TestZeroKey(t *testing.T) {
-	good := keyring.Key{ID: "good", Secret: append(make([]byte, keyring.KeySize-1), 1)}
-	zero := keyring.Key{ID: "zero", Secret: make([]byte, keyring.KeySize)}
+	good := keyring.Key{ID: "good", Secret: secret.HideBytes(append(make([]byte, keyring.KeySize-1), 1))}
+	zero := keyring.Key{ID: "zero", Secret: secret.HideBytes(make([]byte, keyring.KeySize))}
 	for _, keys := range [][2]keyring.Key{{zero, good}, {good, zero}} {
 		_, err := keyring.New(rand.Reader, keys[0], keys[1])
 		require.ErrorIs(t, err, keyring.ErrKey)

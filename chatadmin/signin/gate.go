@@ -73,7 +73,12 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	admin.Extend(chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	x := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Records: []chatadmin.Damageable{&locks, &endings, &links}}
+	if g.o.Sessions != nil {
+		x.Workers = []chatadmin.Worker{{Name: "ended sessions", Due: admin.DueDomains(endings.Name), Do: g.endIn}}
+	}
+	admin.Extend(x)
 	return g, nil
 }
 
