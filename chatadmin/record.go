@@ -21,14 +21,18 @@ var ErrDamaged = errors.New("stored data cannot be read")
 // DamagedError names a row of the store that cannot be read. It wraps
 // ErrDamaged. Its text holds nothing of the data.
 type DamagedError struct {
-	Kind   string // of the record, or "user", "group", "device", "event"
+	Kind   string // of the record, or "domain", "user", "group", "policy", "device", "event"
 	Domain ID
 	ID     string
 	Why    string
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s %q cannot be read (%s): list it with Damaged, and repair it", e.Kind, Cut(e.ID), e.Why)
+	do := "list it with Damaged, and repair it"
+	if e.Kind == "domain" {
+		do = "repair it with RepairSettings"
+	}
+	return fmt.Sprintf("%s %q cannot be read (%s): %s", e.Kind, Cut(e.ID), e.Why, do)
 }
 
 // Unwrap is ErrDamaged.

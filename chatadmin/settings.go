@@ -48,18 +48,18 @@ func (s DomainState) known() bool {
 const settingsVersion = 1
 
 // Settings decodes what the domain has decided. Settings that are damaged, or
-// that a newer version of the library wrote, are an error: see
+// that a newer version of the library wrote, are a *DamagedError: see
 // Admin.RepairSettings.
 func (d Domain) Settings() (Settings, error) {
-	var s Settings
-	if err := json.Unmarshal(d.Data, &s); err != nil {
-		return Settings{}, fmt.Errorf("settings of domain %s: %w", d.ID, err)
-	}
-	if s.Version < 1 || !s.State.known() {
-		return Settings{}, fmt.Errorf("settings of domain %s have no version or no state, they are damaged: %w", d.ID, ErrInvalid)
-	}
-	if s.Version > settingsVersion {
-		return Settings{}, fmt.Errorf("settings of domain %s were written by a newer version of this library", d.ID)
+	k := RecordKind[Settings]{Name: "domain", Version: settingsVersion, Check: func(s *Settings) error {
+		if !s.State.known() {
+			return errors.New("it has no known state")
+		}
+		return nil
+	}}
+	s, err := k.Decode(Record{Key: k.Key(d.ID, string(d.ID)), Data: d.Data})
+	if err != nil {
+		return Settings{}, fmt.Errorf("the settings of the domain: %w", err)
 	}
 	return s, nil
 }
