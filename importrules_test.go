@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/smtpmail":                   {"/chatadmin", "/chatadmin/secret", "github.com/wneessen/go-mail"},
 	"/chatadmin/sqlstore":                   {"/chatadmin"},
 	"/chatadmin/storetest":                  {"/chatadmin", "github.com/stretchr/testify/"},
-	"/csvimport":                            {"/chatadmin", "github.com/gocarina/gocsv"},
+	"/csvimport":                            {"/chatadmin", "github.com/gocarina/gocsv", "golang.org/x/text/"},
 	"/devices":                              {"/chatadmin", "/chatadmin/secret", "/chatadmin/signin"},
 	"/integrations":                         {"/chatadmin", "/chatadmin/keyring", "/chatadmin/secret"},
 	"/integrations/integrationstest":        {"/integrations", "/chatadmin", "/chatadmin/keyring", "/chatadmin/secret", "/chatadmin/memstore", "/chatadmin/chatadmintest"},

@@ -1,14 +1,25 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// PlanDeleteGroup counts what deleting a group would remove: "members", "messages" and "files". A shipped group is ErrShippedGroup, a default one
-// ErrDefaultGroup: unmark it first. It needs PermGroups or to be an admin of the group.
+// PlanDeleteGroup counts what deleting a group would remove: "members",
+// "messages" and "files". It returns ErrShippedGroup for a shipped group, and
+// ErrDefaultGroup for a default one: unmark it first. It needs PermGroups or to
+// be an admin of the group.
+//
+// A group that is being deleted already is not found. But if the run that did
+// it was damaged and repaired, whoever has PermDomain besides plans the
+// deletion anew. The audit event of KindGroupDelete names the group.
 func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
+	if err := s.upgradeRuns(ctx); err != nil {
+		return nil, err
+	}
 	var p *Plan
 	err := s.admin.store.Update(ctx, Fence{s.domain, NoFence}, func(ctx context.Context, tx Tx) error {
 		w := &Work{Tx: tx, scope: s, now: s.admin.Now()}
@@ -33,8 +44,12 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 	return p, nil
 }
 
+// deletable reads a group and refuses what stands in the way of its deletion.
 func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 	g, err := w.administered(ctx, id)
+	if errors.Is(err, ErrNotFound) && w.Role.May(PermDomain) {
+		g, err = w.orphan(ctx, id, err)
+	}
 	switch {
 	case err != nil:
 		return Group{}, err
@@ -50,7 +65,38 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 	return g, err
 }
 
-// GroupDeleteFunc runs inside the transaction that begins the deletion of groups (at most MaxBatch), so that what hangs on them ends with it. An error keeps the groups.
+// orphan reads a group that is being deleted, but by no run any more. gone is
+// the error where there is none.
+func (w *Work) orphan(ctx context.Context, id ID, gone error) (Group, error) {
+	gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
+	if err != nil || len(gs) == 0 {
+		return Group{}, cmp.Or(err, gone)
+	}
+	g := gs[0]
+	for run, err := range w.scope.admin.groupDeletions.Open(ctx, w, w.scope.domain) {
+		var bad *DamagedError
+		switch {
+		case errors.As(err, &bad):
+			return Group{}, fmt.Errorf("group %q is being deleted, perhaps by run %q, which cannot be read: repair it first: %w", g.Name, Cut(bad.ID), ErrTransition)
+		case err != nil:
+			return Group{}, err
+		case run.Data.Group == id:
+			return Group{}, gone
+		}
+	}
+	us, err := w.Users(ctx, w.scope.domain, []ID{g.Creator})
+	if err == nil && len(us) > 0 && us[0].Deleting {
+		err = fmt.Errorf("group %q is deleted with its creator: continue that deletion: %w", g.Name, ErrTransition)
+	}
+	if err != nil {
+		return Group{}, err
+	}
+	return g, w.administers(ctx, g)
+}
+
+// GroupDeleteFunc runs inside the transaction that begins the deletion of
+// groups (at most MaxBatch), so that what hangs on them ends with it. An error
+// keeps the groups.
 type GroupDeleteFunc func(context.Context, *Work, []Group) error
 
 // groupDeletion is what a run that deletes a group keeps.
@@ -94,25 +140,32 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 	}
 }
 
-// ApplyDeleteGroup deletes the group of a plan. With the first transaction it is
-// hidden and nothing new gets in; then messages, files and memberships go in
+// ApplyDeleteGroup deletes the group of a plan. With the first transaction it
+// is hidden and nothing new gets in; then messages, files and memberships go in
 // batches, the group last. With an error it returns the run, if it has begun:
-// ResumeDeleteGroup continues it. File contents go to ReleaseBlobs. progress may
-// be nil.
+// ResumeDeleteGroup continues it. File contents go to ReleaseBlobs. progress
+// may be nil.
 func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {
 	if err := p.check(s, KindGroupDelete, "members", "messages", "files"); err != nil {
 		return Run{}, err
 	}
+	if err := s.upgradeRuns(ctx); err != nil {
+		return Run{}, err
+	}
 	op := Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}
 	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
-		if _, err := w.deletable(ctx, p.Subject); err != nil {
-			return err
-		}
-		g, err := w.planned(ctx, p)
+		g, err := w.deletable(ctx, p.Subject)
 		if err != nil {
 			return err
 		}
+		if err := p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name)); err != nil {
+			return err
+		}
 		run.Data.Group, run.Total = g.ID, p.Counts["members"]+p.Counts["messages"]+p.Counts["files"]
+		if g.Deleting { // it begins anew
+			w.Record(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
+			return nil
+		}
 		return w.BeginGroupDeletion(ctx, []Group{g})
 	}))
 }
@@ -135,8 +188,10 @@ func (w *Work) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Remo
 	return n, n.Groups > 0, err
 }
 
-// BeginGroupDeletion marks at most MaxBatch groups as being deleted, under the exclusive fence: they are hidden, default no longer, and nothing new gets in. One event names them
-// all. Who may, and whether a hold forbids it, is the caller's to know.
+// BeginGroupDeletion marks at most MaxBatch groups as being deleted, under the
+// exclusive fence: they are hidden, default no longer, and nothing new gets in.
+// One event names them all. Who may, and whether a hold forbids it, is the
+// caller's to know.
 func (w *Work) BeginGroupDeletion(ctx context.Context, groups []Group) error {
 	if w.mode != Exclusive {
 		return ErrNeedsExclusive
@@ -181,14 +236,17 @@ func (r Removed) Rows() int64 {
 	return r.Content.Chats + r.Content.Messages + r.Content.Files + r.Groups + r.Memberships + r.Records
 }
 
-// DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at most MaxBatch groups that are being deleted: what lies in them, their records, their
-// memberships and, when nothing else is left, the groups themselves; then Removed.Groups is their number. Keys of file contents are queued for ReleaseBlobs.
-// A group that is not being deleted is ErrTransition.
+// DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at
+// most MaxBatch groups that are being deleted: what lies in them, their
+// records, their memberships and, when nothing else is left, the groups
+// themselves; then Removed.Groups is their number. Keys of file contents are
+// queued for ReleaseBlobs. A group that is not being deleted is ErrTransition.
 func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
 	return w.deleteGroups(ctx, groups, "", limit)
 }
 
-// deleteGroups keeps the membership of one user to the end: it may be what says that they may go on.
+// deleteGroups keeps the membership of one user to the end: it may be what says
+// that they may go on.
 func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
 	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]Change[Group], len(groups))
 	for i, g := range groups {
@@ -219,8 +277,9 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 	return n, noConflict(w.ChangeGroups(ctx, rows))
 }
 
-// DeleteContent deletes a page of q, queues the keys of file contents for ReleaseBlobs, and returns how many rows went, and where the next page begins. It takes the place of the method
-// of Tx, which would lose the keys.
+// DeleteContent deletes a page of q, queues the keys of file contents for
+// ReleaseBlobs, and returns how many rows went, and where the next page begins.
+// It takes the place of the method of Tx, which would lose the keys.
 func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, Cursor, error) {
 	for {
 		n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
@@ -234,7 +293,8 @@ func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (Conte
 	}
 }
 
-// DeleteRecords deletes about limit records of q, and returns how many and whether there may be more.
+// DeleteRecords deletes about limit records of q, and returns how many and
+// whether there may be more.
 func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n int64, more bool, err error) {
 	for more = true; more && n < int64(limit); {
 		rows, next, err := FirstPage(ctx, w.ListRecords, q, MaxBatch)
@@ -253,7 +313,8 @@ func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n i
 	return n, more, nil
 }
 
-// DeleteMemberships deletes about limit memberships of q, and returns how many and whether there may be more.
+// DeleteMemberships deletes about limit memberships of q, and returns how many
+// and whether there may be more.
 func (w *Work) DeleteMemberships(ctx context.Context, q MemberQuery, limit int) (n int64, more bool, err error) {
 	return w.deleteMemberships(ctx, q, "", limit)
 }

@@ -94,3 +94,77 @@ func TestGroupDeletionDamaged(t *testing.T) {
 	require.NoError(t, err)
 	require.NotZero(t, left)
 }
+
+// A group whose deletion was lost with its damaged record is planned anew by a
+// domain admin, once, and nothing of it is left.
+func TestGroupDeletionLost(t *testing.T) {
+	deletions, no := 0, errors.New("not now")
+	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind == chatadmin.KindGroupDelete {
+				if deletions++; deletions == 2 || deletions == 4 {
+					return no
+				}
+			}
+			return nil
+		}
+	})
+	clerk, err := w.host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermGroups}})
+	require.NoError(t, err)
+	cleo := w.user("cleo@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
+	g := w.group("G")
+	w.content(g.ID, w.boss.ID, 4)
+	plan := func(s *chatadmin.Scope, want error) *chatadmin.Plan {
+		t.Helper()
+		p, err := s.PlanDeleteGroup(ctx, g.ID)
+		require.ErrorIs(t, err, want)
+		return p
+	}
+	run, err := w.s.ApplyDeleteGroup(ctx, plan(w.s, nil), nil)
+	require.ErrorIs(t, err, no)
+	plan(w.s, chatadmin.ErrNotFound)
+	w.put("run", w.domain, string(run.ID), "{}", w.clock.Now())
+	plan(w.as(cleo), chatadmin.ErrNotFound)
+	plan(w.s, chatadmin.ErrTransition)
+
+	require.NoError(t, w.s.Repair(ctx, "run", string(run.ID)))
+	plan(w.as(cleo), chatadmin.ErrNotFound)
+	p := plan(w.s, nil)
+	require.Positive(t, p.Counts["messages"])
+	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	require.ErrorIs(t, err, no)
+	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "once more")
+	for run, err := range w.s.Runs(ctx, chatadmin.RunQuery{}) {
+		require.NoError(t, err)
+		_, err = w.s.ResumeDeleteGroup(ctx, run.ID, nil)
+		require.NoError(t, err)
+	}
+	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	require.NoError(t, err)
+	require.Empty(t, gs)
+	left, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	require.NoError(t, err)
+	require.Zero(t, left)
+}
+
+// A deletion that an earlier version has begun is no lost one.
+func TestOldGroupDeletionIsNotLost(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	g := w.group("G")
+	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: chatadmin.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+		gs, err := work.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+		if err != nil {
+			return err
+		}
+		return work.BeginGroupDeletion(ctx, gs)
+	}))
+	w.put("job", w.domain, "j1", fmt.Sprintf(`{"v":1,"id":"j1","kind":"delete group","actor":%q,"state":"running","total":2,"started":"2026-01-01T10:00:00Z","params":%q,"cursor":null}`, w.boss.ID, g.ID), w.clock.Now())
+	_, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	_, err = w.s.ResumeDeleteGroup(ctx, "j1", nil)
+	require.NoError(t, err)
+	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	require.NoError(t, err)
+	require.Empty(t, gs)
+}

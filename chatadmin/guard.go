@@ -172,7 +172,7 @@ func (g guardedReader) ListRecords(ctx context.Context, q RecordQuery, p Page) (
 }
 
 func (g guardedReader) ListEvents(ctx context.Context, q EventQuery, p Page) ([]Event, Cursor, error) {
-	if !storable(q.Domain, q.Actor, q.Target) || !storable(q.Kind) {
+	if !storable(q.Domain, q.Actor, q.Target) || !storable(q.Kind) || !keep(&q.Targets, storableID) {
 		return nil, "", nil
 	}
 	return g.r.ListEvents(ctx, q, p)

@@ -96,12 +96,24 @@ type RunKind[T any] struct {
 	// Cancel undoes what the run has done so far, or refuses. It runs behind the
 	// shared fence. nil: a run of this kind cannot be cancelled.
 	Cancel func(context.Context, *Work, *RunOf[T]) error
+	// TakeOver refuses actors who may not take this run over, beside those whom
+	// May refuses, and may add audit events. nil refuses nobody.
+	TakeOver func(context.Context, *Work, *RunOf[T]) error
+	// Due reports whether a worker begins a scheduled run now. Workers ask when
+	// its time has come, and before if a clock that was wrong seems to have
+	// scheduled it: in the future, or more than a year ahead. Due may change
+	// the run and return false. An error is noted in Run.Problem. nil: the run
+	// begins when Run.Due has come.
+	Due func(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error)
 	// Adopt lets a worker continue, in the name of the host, a run whose actor
 	// may not any more. Otherwise an actor with the permission must take it over.
 	Adopt bool
 	// Prune deletes up to limit rows of what the kind keeps beside the run, and
 	// reports whether more are left. nil: it keeps nothing else.
 	Prune func(ctx context.Context, w *Work, run *RunOf[T], limit int) (more bool, err error)
+	// Forever keeps runs that have ended for ever, where neither the domain nor
+	// the host has set Pruning.RunDays.
+	Forever bool
 	// Old reads what earlier versions of the library have kept.
 	Old OldRun[T]
 }
@@ -127,6 +139,10 @@ const (
 	// runSilence is how long a run must be silent before a worker takes it up:
 	// whoever drove it has died or may not continue.
 	runSilence = 10 * time.Minute
+	// runSkew is by how much the clocks of a host's machines may differ.
+	runSkew = time.Hour
+	// runAhead is how far ahead a run is scheduled without its kind being asked.
+	runAhead = 366 * 24 * time.Hour
 	// runRetry is when a worker tries a run again that it could not continue.
 	runRetry = time.Hour
 )
@@ -193,6 +209,9 @@ func (r *Runs[T]) decode(rec Record) (*RunOf[T], error) {
 		}
 		return nil, err
 	}
+	if string(v.ID) != rec.ID {
+		return nil, &DamagedError{openRun, rec.Domain, rec.ID, "it holds the ID of another run"}
+	}
 	run := &RunOf[T]{v.Run, v.Data, rec.Rev, rec.Key}
 	run.Domain = rec.Domain
 	return run, nil
@@ -234,6 +253,14 @@ func (r *Runs[T]) due(w *Work, run *RunOf[T]) time.Time {
 		return time.Time{} // no worker can continue it
 	case run.State == RunRunning:
 		return w.now.Add(runSilence)
+	}
+	return r.pruneAt(w, run)
+}
+
+// pruneAt is when a run that has ended is deleted; the zero time is never.
+func (r *Runs[T]) pruneAt(w *Work, run *RunOf[T]) time.Time {
+	if r.kind.Forever && cmp.Or(w.Settings.Pruning.RunDays, r.admin.o.Pruning.RunDays) == 0 {
+		return time.Time{}
 	}
 	return pruneAt(run.Ended, r.admin.pruning(w.Settings).RunDays)
 }

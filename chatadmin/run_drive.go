@@ -121,7 +121,8 @@ func (r *Runs[T]) find(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) 
 	return run, nil
 }
 
-// mayDrive refuses whoever is not the actor of an open run, and before its time.
+// mayDrive refuses whoever is not the actor of an open run, and before its
+// time.
 func (r *Runs[T]) mayDrive(s *Scope, run *RunOf[T]) error {
 	switch {
 	case run.By != s.actor:
@@ -186,6 +187,11 @@ func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], err
 	return r.change(ctx, s, KindRunTakeOver, id, NoFence, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
 		if !run.Open() || run.By == s.actor {
 			return nil, nil
+		}
+		if r.kind.TakeOver != nil {
+			if err := r.kind.TakeOver(ctx, w, run); err != nil {
+				return nil, err
+			}
 		}
 		was := run.By
 		run.By, run.Problem = s.actor, ""

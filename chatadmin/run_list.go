@@ -32,10 +32,10 @@ type runKind interface {
 }
 
 // Runs lists the domain's runs of all kinds, first the open ones and then those
-// that have ended, each the oldest first: those of the
-// actor, and those of kinds whose permission the actor has. A run that cannot be
-// read is yielded with a *DamagedError to whoever has PermAudit, and the list
-// goes on; any other error ends it.
+// that have ended, each the oldest first: those of the actor, and those of
+// kinds whose permission the actor has. A run that cannot be read is yielded
+// with a *DamagedError to whoever has PermAudit, and the list goes on; any
+// other error ends it.
 func (s *Scope) Runs(ctx context.Context, q RunQuery) iter.Seq2[Run, error] {
 	return func(yield func(Run, error) bool) {
 		for rec, err := range s.eachRun(ctx, q) {
@@ -185,9 +185,9 @@ func (s *Scope) CancelRun(ctx context.Context, id ID) (Run, error) {
 	return kind.cancel(ctx, s, id)
 }
 
-// All lists the runs of the kind that the actor may see, the oldest first. A run
-// that cannot be read is yielded with a *DamagedError, and the list goes on; any
-// other error ends it.
+// All lists the runs of the kind that the actor may see, the oldest first. A
+// run that cannot be read is yielded with a *DamagedError, and the list goes
+// on; any other error ends it.
 func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error] {
 	return func(yield func(*RunOf[T], error) bool) {
 		for found, err := range s.eachRun(ctx, RunQuery{Kind: r.kind.Name}) {
@@ -196,6 +196,31 @@ func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error]
 				run, err = r.decode(found.rec)
 			}
 			if !yield(run, err) {
+				return
+			}
+		}
+	}
+}
+
+// Open lists the open runs of the kind in a domain as rd sees them, which is a
+// store or the *Work of a transaction. It asks for no permission. A run that
+// cannot be read is yielded with a *DamagedError, and the list goes on; any
+// other error ends it.
+func (r *Runs[T]) Open(ctx context.Context, rd Reader, domain ID) iter.Seq2[*RunOf[T], error] {
+	return func(yield func(*RunOf[T], error) bool) {
+		if err := r.upgradeOpen(ctx, rd, domain); err != nil {
+			yield(nil, err)
+			return
+		}
+		for rec, err := range eachRecord(ctx, rd, RecordQuery{Kind: openRun, Domain: domain}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if head, err := readHead(rec); err == nil && head.Kind != r.kind.Name {
+				continue
+			}
+			if !yield(r.decode(rec)) {
 				return
 			}
 		}

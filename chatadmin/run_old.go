@@ -73,56 +73,95 @@ func (a *Admin) upgradeRuns(ctx context.Context, domain ID) error {
 	return nil
 }
 
+// upgradeRuns is Admin.upgradeRuns for an actor with access.
+func (s *Scope) upgradeRuns(ctx context.Context) error {
+	if _, done := s.admin.upgraded.Load(s.domain); done {
+		return nil
+	}
+	if _, err := s.role(ctx); err != nil {
+		return err
+	}
+	return s.admin.upgradeRuns(ctx, s.domain)
+}
+
 // upgradeRun turns one job, or one report without a job, into a run. What
 // cannot be read, or belongs to a package that this program does not use, stays
 // as it is.
 func (a *Admin) upgradeRun(ctx context.Context, domain ID, key Key) error {
-	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error {
-		jobs, err := w.Records(ctx, []Key{{Kind: oldJobKind, Domain: domain, ID: key.ID}})
-		if err != nil {
-			return err
-		}
-		var job *OldJob
-		if len(jobs) > 0 {
-			job = &OldJob{}
-			if err := json.Unmarshal(jobs[0].Data, job); err != nil {
-				a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID)
-				return nil
-			}
-		}
-		kind, record := a.oldKind(job, key.Kind)
-		if kind == nil {
-			return nil
-		}
-		old := jobs
-		var report *Record
-		if record != "" {
-			rs, err := w.Records(ctx, []Key{{Kind: record, Domain: domain, ID: key.ID}})
-			if err != nil {
-				return err
-			}
-			if len(rs) > 0 {
-				report = &rs[0]
-				old = append(old, rs...)
-			}
-		}
-		if len(old) == 0 { // another process was faster
-			return nil
-		}
-		if err := kind.upgrade(ctx, w, job, report); err != nil {
-			a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID, "error", err)
-			return nil
-		}
-		changes := make([]Change[Record], len(old))
-		for i, rec := range old {
-			changes[i] = Change[Record]{Row: rec, Was: rec.Rev, Delete: true}
-		}
-		return w.PutRecords(ctx, changes)
-	})
+	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error { return a.upgradeIn(ctx, w, domain, key) })
 	if errors.Is(err, ErrCommitUnknown) {
 		return nil // it is there, or is upgraded the next time
 	}
 	return err
+}
+
+// upgradeIn is upgradeRun as a part of a transaction.
+func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key Key) error {
+	jobs, err := w.Records(ctx, []Key{{Kind: oldJobKind, Domain: domain, ID: key.ID}})
+	if err != nil {
+		return err
+	}
+	var job *OldJob
+	if len(jobs) > 0 {
+		job = &OldJob{}
+		if err := json.Unmarshal(jobs[0].Data, job); err != nil {
+			a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID)
+			return nil
+		}
+	}
+	kind, record := a.oldKind(job, key.Kind)
+	if kind == nil {
+		return nil
+	}
+	old := jobs
+	var report *Record
+	if record != "" {
+		rs, err := w.Records(ctx, []Key{{Kind: record, Domain: domain, ID: key.ID}})
+		if err != nil {
+			return err
+		}
+		if len(rs) > 0 {
+			report = &rs[0]
+			old = append(old, rs...)
+		}
+	}
+	if len(old) == 0 { // another process was faster
+		return nil
+	}
+	if err := kind.upgrade(ctx, w, job, report); err != nil {
+		a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID, "error", err)
+		return nil
+	}
+	changes := make([]Change[Record], len(old))
+	for i, rec := range old {
+		changes[i] = Change[Record]{Row: rec, Was: rec.Rev, Delete: true}
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// upgradeOpen turns into runs what earlier versions kept of the kind's open
+// runs, before they are listed; within a transaction, as a part of it.
+func (r *Runs[T]) upgradeOpen(ctx context.Context, rd Reader, domain ID) error {
+	w, within := rd.(*Work)
+	if !within {
+		return r.admin.upgradeRuns(ctx, domain)
+	}
+	if _, done := r.admin.upgraded.Load(domain); done || r.kind.Old.Record == "" {
+		return nil
+	}
+	var keys []Key
+	for rec, err := range eachRecord(ctx, w, RecordQuery{Kind: r.kind.Old.Record, Domain: domain, DueBy: endOfTime}) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, rec.Key)
+	}
+	for _, key := range keys {
+		if err := r.admin.upgradeIn(ctx, w, domain, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // oldKind finds the kind of run that a job or a record belongs to.

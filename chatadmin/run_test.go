@@ -573,3 +573,125 @@ func TestRunOnUnreliableStore(t *testing.T) {
 		c.counts(run.ID)
 	}
 }
+
+// Due decides when a worker begins a scheduled run: it is asked when the time has
+// come, and before if a wrong clock seems to have set it. An error is noted, and
+// the worker asks again after an hour.
+func TestRunDueHook(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	asked, answer, fail := 0, false, error(nil)
+	runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "hooked", Need: chatadmin.PermDomain, Forever: true,
+		Due: func(context.Context, *chatadmin.Scope, *chatadmin.RunOf[counted]) (bool, error) {
+			asked++
+			return answer, fail
+		},
+		Step: func(context.Context, *chatadmin.Scope, *chatadmin.RunOf[counted], int) (chatadmin.RunStep[counted], error) {
+			return chatadmin.RunStep[counted]{Op: chatadmin.Op{Kind: "hooked.step"}, Do: func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+				run.State = chatadmin.RunDone
+				return nil
+			}}, nil
+		},
+	})
+	schedule := func(after time.Duration) chatadmin.ID {
+		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "hooked.begin"}, func(_ context.Context, work *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+			run.State, run.Due = chatadmin.RunScheduled, work.Now().Add(after)
+			return nil
+		})
+		require.NoError(t, err)
+		return run.ID
+	}
+	work := func(want int) error {
+		t.Helper()
+		asked = 0
+		_, err := w.admin.Work(ctx)
+		require.Equal(t, want, asked)
+		return err
+	}
+	id := schedule(time.Hour)
+	require.NoError(t, work(0), "it is not due")
+	w.clock.Advance(-2 * time.Hour)
+	require.NoError(t, work(1), "asked for in the future")
+	w.clock.Advance(3 * time.Hour)
+	fail = errors.New("the moon is wrong")
+	require.ErrorIs(t, work(1), fail)
+	run, err := runs.Get(ctx, w.s, id)
+	require.NoError(t, err)
+	require.Equal(t, []any{chatadmin.RunScheduled, `"the moon is wrong"`}, []any{run.State, run.Problem})
+	require.NoError(t, work(0), "not at once")
+	w.clock.Advance(time.Hour)
+	fail, answer = nil, true
+	require.NoError(t, work(1))
+	run, err = runs.Get(ctx, w.s, id)
+	require.NoError(t, err)
+	require.Equal(t, []any{chatadmin.RunDone, ""}, []any{run.State, run.Problem})
+
+	answer = false
+	far := schedule(370 * 24 * time.Hour)
+	require.NoError(t, work(1), "further ahead than a year")
+	open := 0
+	for run, err := range runs.Open(ctx, w.store, w.domain) {
+		require.NoError(t, err)
+		require.Equal(t, far, run.ID)
+		open++
+	}
+	require.Equal(t, 1, open)
+}
+
+// Runs of a kind that is kept for ever are kept, unless somebody has decided how
+// long runs are kept.
+func TestRunForever(t *testing.T) {
+	for _, days := range []int{0, 30} {
+		w := newWorld(t, chatadmin.OfficeChat)
+		_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Pruning.RunDays = days; return nil })
+		require.NoError(t, err)
+		runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "kept", Need: chatadmin.PermDomain, Forever: true})
+		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "kept.begin"}, func(_ context.Context, work *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+			run.State, run.Ended = chatadmin.RunDone, work.Now()
+			return nil
+		})
+		require.NoError(t, err)
+		w.clock.Advance(5000 * 24 * time.Hour)
+		_, err = w.admin.Work(ctx)
+		require.NoError(t, err)
+		_, err = runs.Get(ctx, w.s, run.ID)
+		if days == 0 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		}
+	}
+}
+
+// Whoever may continue a run may still be refused to take it over.
+func TestRunTakeOverHook(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	no := errors.New("not you")
+	runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "guarded", Need: chatadmin.PermDomain,
+		TakeOver: func(_ context.Context, work *chatadmin.Work, _ *chatadmin.RunOf[counted]) error {
+			if work.Actor.ID != "" {
+				return no
+			}
+			return nil
+		}})
+	run, err := runs.Begin(ctx, w.host, chatadmin.Op{Kind: "guarded.begin"}, func(context.Context, *chatadmin.Work, *chatadmin.RunOf[counted]) error { return nil })
+	require.NoError(t, err)
+	_, err = runs.TakeOver(ctx, w.s, run.ID)
+	require.ErrorIs(t, err, no)
+	got, err := runs.Get(ctx, w.s, run.ID)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.HostActor, got.By)
+}
+
+// A record under another ID than the run's own is damaged.
+func TestRunOfAnotherID(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	id := c.begun(c.s)
+	rs, err := c.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: c.domain, ID: string(id)}})
+	require.NoError(t, err)
+	c.put("run", c.domain, "another", string(rs[0].Data), c.clock.Now())
+	_, err = c.runs.Get(ctx, c.s, "another")
+	require.ErrorIs(t, err, chatadmin.ErrDamaged)
+	require.NoError(t, c.s.Repair(ctx, "run", "another"))
+	_, err = c.runs.Get(ctx, c.s, id)
+	require.NoError(t, err)
+}

@@ -43,7 +43,7 @@ func (a *Admin) workRun(ctx context.Context, rec Record) (bool, error) {
 		return false, nil
 	}
 	kind, ok := a.runKinds[run.Kind]
-	if !ok || rec.Due.IsZero() || run.waits(rec.Due, a.Now()) {
+	if !ok || rec.Due.IsZero() || run.waits(rec.Due, a.Now()) || run.retries(rec.Due, a.Now()) {
 		return false, nil // a kind may belong to a package that another program of the host uses
 	}
 	return kind.takeUp(ctx, rec)
@@ -55,11 +55,17 @@ func (a *Admin) workRun(ctx context.Context, rec Record) (bool, error) {
 func (r *Run) waits(due, now time.Time) bool {
 	switch {
 	case r.State == RunScheduled:
-		return now.Before(r.Due)
+		return now.Before(r.Due) && !r.Asked.After(now.Add(runSkew)) && r.Due.Sub(r.Asked) <= runAhead
 	case r.State == RunRunning:
 		return now.Before(due) && !due.After(now.Add(runRetry))
 	}
 	return now.Before(due)
+}
+
+// retries reports whether a scheduled run could not begin, and is tried again
+// later.
+func (r *Run) retries(due, now time.Time) bool {
+	return r.State == RunScheduled && r.Problem != "" && now.Before(due) && !due.After(now.Add(runRetry))
 }
 
 // takeUp continues or prunes one run that is due.
@@ -76,11 +82,17 @@ func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
 	return run != nil && err == nil, err
 }
 
-// continueRun continues a run that is due, in the name of its actor. A run that it
-// cannot continue says why, and is tried again later. It returns nil if another
-// process has it.
+// continueRun continues a run that is due, in the name of its actor. A run that
+// it cannot continue says why, and is tried again later. It returns nil if
+// another process has it.
 func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], error) {
 	s := &Scope{r.admin, run.Domain, run.By}
+	if begins, err := r.begins(ctx, s, run); err != nil || !begins {
+		if err != nil && ctx.Err() == nil {
+			err = errors.Join(err, r.postpone(ctx, run.Domain, run.ID, err))
+		}
+		return nil, err
+	}
 	if mine, err := r.claim(ctx, s, run); err != nil || !mine {
 		return nil, err
 	}
@@ -98,9 +110,20 @@ func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], er
 	return now, err
 }
 
-// Continue continues the runs of the kind in a domain that are due, as Admin.Work
-// does, and returns those that have ended. What cannot continue does not keep the
-// others; the errors are joined.
+// begins reports whether a worker begins a scheduled run, or continues another.
+func (r *Runs[T]) begins(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error) {
+	switch {
+	case run.State != RunScheduled:
+		return true, nil
+	case r.kind.Due != nil:
+		return r.kind.Due(ctx, s, run)
+	}
+	return !r.admin.Now().Before(run.Due), nil
+}
+
+// Continue continues the runs of the kind in a domain that are due, as
+// Admin.Work does, and returns those that have ended. What cannot continue does
+// not keep the others; the errors are joined.
 func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], err error) {
 	if err := r.admin.upgradeRuns(ctx, domain); err != nil {
 		return nil, err
@@ -114,6 +137,9 @@ func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], e
 			return ended, errors.Join(append(errs, err)...)
 		}
 		run, err := r.decode(rec)
+		if errors.Is(err, ErrDamaged) {
+			r.admin.o.Logger.WarnContext(ctx, "a run cannot be read", "domain", rec.Domain, "run", rec.ID, "error", err)
+		}
 		if err != nil || rec.Due.IsZero() || run.waits(rec.Due, r.admin.Now()) {
 			continue // of another kind, damaged, or not due
 		}
@@ -186,7 +212,7 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 				return err
 			}
 			// The domain may have decided to keep runs for longer since.
-			if at := pruneAt(now.Ended, r.admin.pruning(w.Settings).RunDays); at.IsZero() || w.now.Before(at) {
+			if at := r.pruneAt(w, now); at.IsZero() || w.now.Before(at) {
 				return r.put(ctx, w, now, at)
 			}
 			if r.kind.Prune != nil {

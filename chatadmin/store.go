@@ -37,11 +37,22 @@ const (
 	Exclusive             // removes an admin, changes managers or the set of default groups, marks a parent Deleting
 )
 
-// Fence guards what a whole domain must agree on: its last admin, its default groups, what is being deleted. The store
-// acquires it before the transaction begins, so that no snapshot is older than the fence, and holds it to the end; it is
-// never upgraded. Shared excludes Exclusive only. A waiting Exclusive goes before later Shared ones, else a busy domain
-// would starve it. A committed Exclusive has changed Domain.Fence. With NoFence the domain is not looked at; with the others
-// an unknown domain is ErrNoDomain.
+// Fence guards what a whole domain must agree on: its last admin, its default
+// groups, what is being deleted. The store acquires it before the
+// transaction's first snapshot, so that no read is older than the fence, and
+// holds it until the transaction ends; it is never upgraded. An Exclusive
+// excludes every other fence of the domain; Shared ones need not exclude each
+// other. A waiting Exclusive goes before later Shared ones, else a busy domain
+// would starve it. A transaction that waits for a fence must not keep those of
+// other domains waiting.
+//
+// A store whose transactions are serializable may let fenced transactions
+// overlap if it then undoes one of them and runs it again.
+//
+// A committed Exclusive has changed Domain.Fence to a value that the domain's
+// ID never had, not even before a domain was deleted and made anew. With
+// NoFence the domain is not looked at; with the others an unknown domain is
+// ErrNoDomain.
 type Fence struct {
 	Domain ID
 	Mode   Mode
@@ -50,7 +61,7 @@ type Fence struct {
 var (
 	ErrRetry         = errors.New("lost a race against another change")                   // returned by f: roll back, wait a little, run f again
 	ErrBusy          = errors.New("the store is busy, try again later")                   // the attempts are used up; nothing was kept
-	ErrCommitUnknown = errors.New("the store did not confirm the commit")                 // kept or not; Update never repeats f after it
+	ErrCommitUnknown = errors.New("the store did not confirm the commit")                 // kept or not; see Update
 	ErrNoDomain      = errors.New("no such domain")                                       // of a fence
 	ErrNested        = errors.New("the store was called from within its own transaction") // f must use its Tx
 	ErrBatch         = errors.New("a call of the store has too many items, or a query lacks what it must name")
@@ -65,6 +76,17 @@ type Store interface {
 	// must not call the Store (ErrNested), does no I/O of its own, and its results count only when Update returns nil. If f
 	// fails or panics, or ctx is cancelled, nothing is kept and f's error is returned as it is; where it is ErrRetry,
 	// f runs again, with growing pauses, until the store gives up with ErrBusy.
+	//
+	// If the commit was sent and its outcome is not known, Update returns
+	// ErrCommitUnknown and does not run f again. Reading back then tells
+	// what is written here, never what is safe: a database with standbys may
+	// show a transaction that no standby has, and lose it when one takes
+	// over. A store sets no limit of its own on the commit, since on some
+	// databases the limit ends the wait for the standby alone.
+	//
+	// A call of the Store within f is ErrNested, at least of the same Store
+	// value with f's context; one of another handle of the same database
+	// may wait for itself.
 	Update(ctx context.Context, fence Fence, f func(context.Context, Tx) error) error
 }
 
@@ -103,6 +125,12 @@ type Reader interface {
 // Tx is for one goroutine, until f returns. A change in conflict is not written, the others of the call are, and the
 // transaction goes on; after any error f must return it. Stores lock and write the items of a call in key order, whatever the
 // order given, so that two transactions cannot deadlock over them.
+//
+// What comes of a call is as if its items were written one after the other, in
+// the order given: a login that an earlier item gives up may be taken by a
+// later one, and a chat may be followed by its messages. Parents are checked
+// for new rows alone: what is there may be changed and deleted whatever became
+// of its parents. A call has no limit in bytes beyond those of its rows.
 type Tx interface {
 	Reader
 
@@ -116,7 +144,8 @@ type Tx interface {
 
 	// AddMembers goes through the next users of q, by ID, and makes up to p.Limit of them (1 to MaxBulk) members of m.Group with the rest of m as given
 	// (m.User is ignored). It returns who was added, by ID; members already there stay as they are and do not count. It may end early: only where the cursor is "" nobody is left.
-	// The caller has read the group in this transaction.
+	// Users who are being deleted are never added, whatever q says; q.Prefix is of LoginKey, or of NameKey with q.ByName, as in ListUsers. Nobody is
+	// added to a group that is missing, of another domain than m.Domain, or being deleted.
 	AddMembers(ctx context.Context, q UserQuery, m Membership, p Page) ([]ID, Cursor, error)
 
 	InsertContent(ctx context.Context, c []Content) ([]Conflict, error) // unique: ID. Parents: Author, Container, Peer
@@ -262,7 +291,9 @@ const (
 	File
 )
 
-// The queries. Every field that is set narrows the result; an empty slice does not filter. Domain must be set where not said otherwise.
+// The queries. Every field that is set narrows the result; an empty slice does
+// not filter. Domain must be set where not said otherwise: the empty domain has
+// no rows, so that nothing is found.
 type (
 	UserQuery struct {
 		Domain, Manager, NotMemberOf ID     // NotMemberOf: of this group
@@ -300,6 +331,7 @@ type (
 	}
 	EventQuery struct {
 		Domain, Actor, Target ID
+		Targets               []ID      // about any of them; at most MaxBatch
 		Kind                  string    // exactly; or, ending in ".", the beginning
 		From, To              time.Time // From ≤ At < To
 	}

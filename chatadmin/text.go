@@ -77,11 +77,12 @@ func distinct(s string) bool {
 	})
 }
 
-// eachRune reports whether s is valid UTF-8 of which each character is good, as ' ' to '~' are.
+// eachRune reports whether s is valid UTF-8 of which each character is good, as ' '
+// to '~' are. The replacement character never is: it stands where text was lost.
 func eachRune(s string, good func(rune) bool) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c-' ' >= 0x7f-' ' {
-			return c >= utf8.RuneSelf && utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], func(r rune) bool { return !good(r) })
+			return c >= utf8.RuneSelf && utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], func(r rune) bool { return r == utf8.RuneError || !good(r) })
 		}
 	}
 	return true

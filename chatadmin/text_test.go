@@ -36,3 +36,17 @@ func TestFoldShortcut(t *testing.T) {
 		}
 	}
 }
+
+// A replacement character stands where text was lost. No field of a user takes it,
+// by whatever way it comes.
+func TestReplacementCharacter(t *testing.T) {
+	s := chatadmin.Settings{Login: chatadmin.LoginPolicy{IsEmail: true}}
+	for field, u := range map[string]chatadmin.User{"name": {DisplayName: "Jos\uFFFD"}, "first_name": {FirstName: "\uFFFD"}, "last_name": {LastName: "M\uFFFDller"}, "title": {Title: "a \uFFFD b"},
+		"mobile": {Phone: "\uFFFD1"}, "department": {Department: "\uFFFD"}} {
+		u.Login = "ann@acme.example"
+		_, wrong := s.Prepare(u)
+		require.Len(t, wrong, 1, field)
+		require.Equal(t, field, wrong[0].Field)
+		require.Equal(t, chatadmin.CodeBadText, wrong[0].Code)
+	}
+}

@@ -25,6 +25,26 @@ const (
 	createdKind = "import-created" // who was created by the same rows: apart, since a million IDs are nothing that a report needs
 )
 
+// chunkRecords keep what became of the rows of each batch, and createdRecords
+// who was created by them.
+var (
+	chunkRecords = chatadmin.RecordKind[chunk]{Name: chunkKind, Check: (*chunk).check, Need: chatadmin.PermUsersImport,
+		Old: func(_ int, data []byte) (c chunk, err error) {
+			err = json.Unmarshal(data, &c)
+			return c, err
+		}}
+	createdRecords = chatadmin.RecordKind[createdUsers]{Name: createdKind, Need: chatadmin.PermUsersImport,
+		Old: func(_ int, data []byte) (c createdUsers, err error) {
+			err = json.Unmarshal(data, &c.IDs) // a bare list
+			return c, err
+		}}
+)
+
+// createdUsers are those whom one batch of rows has created.
+type createdUsers struct {
+	IDs []chatadmin.ID `json:"ids"`
+}
+
 // imported is what a run of an import keeps.
 type imported struct {
 	params
@@ -56,9 +76,11 @@ type Imports struct {
 // New returns the imports of an Admin.
 func New(admin *chatadmin.Admin) *Imports {
 	x := &Imports{admin: admin}
+	admin.Extend(chatadmin.Extension{Records: []chatadmin.Damageable{&chunkRecords, &createdRecords}})
 	x.runs = chatadmin.NewRuns(admin, chatadmin.RunKind[imported]{
 		Name:  "import",
 		Need:  chatadmin.PermUsersImport,
+		Check: (*imported).check,
 		Prune: prune,
 		Old:   chatadmin.OldRun[imported]{Job: "csv import", Record: "import-notice", Read: readOldImport},
 	})
@@ -156,15 +178,18 @@ func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 // was heard of it for ten minutes; they are its owner from then on. Before that
 // it is chatadmin.ErrForbidden, unless they take it over (Scope.TakeOverRun).
 func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
+	if err := givenFile(s, file); err != nil {
+		return nil, err
+	}
 	run, err := x.runs.Get(ctx, s, importID)
 	if err != nil {
 		return nil, err
 	}
-	hash, err := fingerprint(ctx, file)
+	is, err := fingerprint(ctx, file, run.Data.Settings.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(hash, run.Data.File) {
+	if !bytes.Equal(is.hash, run.Data.File) {
 		return nil, ErrOtherFile
 	}
 	if run.Open() && run.By != s.Actor() && run.Silent(x.admin.Now()) {
@@ -179,7 +204,7 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 	if !run.Open() {
 		return x.finish(ctx, s, run, done)
 	}
-	p, err := scan(ctx, s, file, hash, run.Data.Settings, done)
+	p, err := scan(ctx, s, file, is, run.Data.Settings, done)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +329,7 @@ func (im *importer) seek(ctx context.Context, at cursor) error {
 	}
 	if !here || im.ahead.next > at.Batch {
 		im.close()
-		src, err := open(ctx, im.file, im.plan.login, im.plan.format)
+		src, err := open(ctx, im.file, im.plan.login, im.plan.Settings, im.plan.format)
 		if err != nil {
 			return err
 		}
@@ -357,8 +382,10 @@ func (im *importer) end(_ context.Context, w *chatadmin.Work, run *importRun) er
 	return nil
 }
 
+func chunkID(id chatadmin.ID, batch int) string { return fmt.Sprintf("%s/%06d", id, batch) }
+
 func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: fmt.Sprintf("%s/%06d", id, batch)}
+	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
 }
 
 // readChunks reads what became of the first n batches.
@@ -378,7 +405,7 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int)
 		}
 		for _, r := range rs {
 			b := slices.Index(keys, r.Key)
-			if err := json.Unmarshal(r.Data, &chunks[from+b]); err != nil {
+			if chunks[from+b], err = chunkRecords.Decode(r); err != nil {
 				return nil, fmt.Errorf("import %s: %w", id, err)
 			}
 		}

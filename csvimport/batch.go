@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,12 +86,12 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	b.counts.add(v.letter)
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
-	if linked && l.code != linkSet && l.code != linkAbove && written(v.letter) {
+	if linked && l.code != linkSet && l.code != linkAbove && (written(v.letter) || v.letter == letterUnchanged) {
 		v.notes = append(v.notes, note{Code: l.note(), Col: int8(colManager)})
 	}
 	for _, n := range v.notes {
 		n.Row = i
-		b.chunk.Notes = append(b.chunk.Notes, n)
+		b.chunk.Notes.add(n)
 		if isWarning(n.Code) {
 			b.counts.Warnings++
 		}
@@ -153,7 +152,7 @@ func (im *importer) deactivations(ctx context.Context) error {
 	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
 	for i, e := range im.rows {
 		u := us.user(e.loginKey)
-		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(strings.ToUpper(e.row.Enabled), u.Status) == chatadmin.Deactivate {
+		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(im.src.header.asks(e.row.Enabled, u), u.Status) == chatadmin.Deactivate {
 			im.deacts = append(im.deacts, u.ID)
 		}
 	}
@@ -162,7 +161,11 @@ func (im *importer) deactivations(ctx context.Context) error {
 
 // commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
 func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *importRun, ids []chatadmin.ID) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
+	needed, err := permissions(im.plan.Settings.Mode)
+	if err != nil {
+		return err
+	}
+	for _, p := range needed {
 		if err := w.Require(p); err != nil {
 			return err
 		}
@@ -190,15 +193,10 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *impo
 			return err
 		}
 	}
-	rows, err1 := json.Marshal(b.chunk)
-	created, err2 := json.Marshal(b.created)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{
-		{Row: chatadmin.Record{Key: chunkKey(chunkKind, im.scope.Domain(), im.id, im.at), Data: rows}},
-		{Row: chatadmin.Record{Key: chunkKey(createdKind, im.scope.Domain(), im.id, im.at), Data: created}},
-	}); err != nil {
+	domain := im.scope.Domain()
+	rows := chatadmin.Entry[chunk]{Key: chunkKey(chunkKind, domain, im.id, im.at), Value: b.chunk}
+	created := chatadmin.Entry[createdUsers]{Key: chunkKey(createdKind, domain, im.id, im.at), Value: createdUsers{b.created}}
+	if err := errors.Join(chunkRecords.Put(ctx, w, &rows), createdRecords.Put(ctx, w, &created)); err != nil {
 		return err
 	}
 	at := &run.Data.At

@@ -59,14 +59,15 @@ func readOnly(t testing.TB, f *os.File) {
 }
 
 func plan(t testing.TB, f *os.File, rows int) *csvimport.Plan {
-	p, err := csvimport.Make(context.Background(), newDomain(t, memstore.New(nil), nil), f, csvimport.SkipExisting, nil)
+	s := newDomain(t, memstore.New(nil), nil)
+	p, err := csvimport.ImportsOf(s).Plan(context.Background(), s, f, csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, rows, p.Counts.Created)
 	return p
 }
 
 func run(t testing.TB, s *chatadmin.Scope, f *os.File, rows int, progress func(chatadmin.Progress)) {
-	r, err := csvimport.Run(context.Background(), s, f, csvimport.SkipExisting, &csvimport.Options{Progress: progress})
+	r, err := csvimport.ImportsOf(s).Import(context.Background(), s, f, csvimport.SkipExisting, &csvimport.Options{Progress: progress})
 	require.NoError(t, err)
 	require.EqualValues(t, rows, r.Counts.Created)
 }

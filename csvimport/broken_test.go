@@ -52,7 +52,7 @@ func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 func TestBrokenLinesAreKept(t *testing.T) {
 	for _, file := range []string{"login,name\nann@acme.example,\"Ann\n", "login,name\nann@acme.example,\"Ann", "login,name\nann@acme.example,Ann" + strings.Repeat(",", 300) + "\n"} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+		r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 		require.NoError(t, err)
 		var out strings.Builder
 		require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(file), &out))
@@ -122,7 +122,7 @@ func TestWideLines(t *testing.T) {
 	var most float64
 	w := newWorldOn(t, &interrupted{Store: memstore.New(nil), before: func(int) { most = max(most, live()) }}, chatadmin.OfficeChat)
 	before := live()
-	p, err := csvimport.Make(ctx, w.s, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 60, p.Counts.Failed)
 	require.Positive(t, most)
@@ -159,7 +159,7 @@ func TestCancelledWhileReading(t *testing.T) {
 	for n := 1; ; n++ {
 		c, cancel := context.WithCancel(ctx)
 		f := &cancelled{ReadSeeker: &giant{head: "login\n", size: 8 << 20}, cancel: cancel, reading: n}
-		_, err := csvimport.Make(c, w.s, f, csvimport.SkipExisting, nil)
+		_, err := csvimport.ImportsOf(w.s).Plan(c, w.s, f, csvimport.SkipExisting, nil)
 		cancel()
 		if f.reading > 0 { // it is not read as often as that
 			require.Greater(t, n, 3)

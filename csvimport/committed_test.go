@@ -22,7 +22,7 @@ func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mod
 	c, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := false
-	r, err := csvimport.Run(c, s, strings.NewReader(file), mode, &csvimport.Options{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(s).Import(c, s, strings.NewReader(file), mode, &csvimport.Options{Progress: func(chatadmin.Progress) {
 		switch {
 		case stops:
 			cancel()
@@ -34,7 +34,7 @@ func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mod
 	if stops {
 		require.ErrorIs(w.t, err, context.Canceled)
 		happens()
-		r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+		r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 	}
 	require.NoError(w.t, err)
 	return r
@@ -148,11 +148,11 @@ func TestPlanIsStaleByManager(t *testing.T) {
 	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = w.boss.ID })
 	cat := w.user("cat@acme.example")
 	file := "login,title,manager\nann@acme.example,B,boss@acme.example\n"
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	_, err = w.host.EditUser(ctx, ann.ID, chatadmin.UserEdit{Manager: &cat.ID})
 	require.NoError(t, err)
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 	require.Equal(t, cat.ID, w.is("ann@acme.example").Manager)
 }
@@ -170,7 +170,7 @@ func TestUniqueColumnOfManyRows(t *testing.T) {
 		fmt.Fprintf(&b, "u%d@acme.example,taken,,\n", i)
 	}
 	before := store.calls
-	r, err := csvimport.Run(ctx, w.host, strings.NewReader(b.String()), csvimport.UpdateExisting, nil)
+	r, err := csvimport.ImportsOf(w.host).Import(ctx, w.host, strings.NewReader(b.String()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken", "5 failed taken", "6 failed last_admin", "7 failed taken"}, outcomes(t, r.Outcomes, w.host, b.String())[:6])
 	require.EqualValues(t, 304, r.Counts.Failed)
@@ -204,10 +204,10 @@ func TestBeginningIsNotConfirmed(t *testing.T) {
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	store.on = true
 	file := "login\nann@acme.example\n"
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.ErrorIs(t, err, chatadmin.ErrCommitUnknown)
 	store.on = false
-	r, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Counts.Created)
 }

@@ -41,77 +41,144 @@ func (v *verdict) reset() {
 	}
 }
 
+// failed reports whether the row has a fault.
+func (v *verdict) failed() bool { return v.letter == letterFailed }
+
 func (v *verdict) fail(code string, c column, arg string) {
 	v.letter, v.blanks = letterFailed, 0
 	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
 }
 
-// decide decides one row by itself: is is the user as stored, nil where there is none. The manager is decided elsewhere, since they may stand on a
-// later line.
-func (d *decider) decide(r *row, is *chatadmin.User, v *verdict) {
-	enabled := strings.ToUpper(r.Enabled)
-	switch {
-	case r.Login == "":
+// decide decides one row by itself: is is the user as stored, nil where there is
+// none, and first is the line in which the login stands before, or 0. Every fault
+// is told, not the first alone. The manager is decided elsewhere, since they may
+// stand on a later line.
+func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
+	_, known := d.header.access(r.Enabled)
+	enabled := d.header.asks(r.Enabled, is)
+	if r.Login == "" {
 		v.fail(chatadmin.CodeMissing, colLogin, "the login is blank: it says which user the line is about")
-	case enabled != "" && enabled != "TRUE" && enabled != "FALSE":
-		v.fail(CodeBadEnabled, colEnabled, "")
-	case is == nil && enabled == "FALSE":
-		v.letter = letterNotCreated
-		v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+	}
+	if first > 0 {
+		v.fail(CodeDuplicate, colLogin, itoa(first))
+	}
+	if !known {
+		v.fail(CodeBadEnabled, colEnabled, map[bool]string{true: botStatus}[chatadmin.Fold(r.Enabled) == botStatus])
+	}
+	switch {
+	case is == nil && enabled == disable:
+		if !v.failed() {
+			v.letter = letterNotCreated
+			v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+		}
 	case is == nil:
 		d.create(r, v)
+		v.marks(r)
 	case is.Deleting:
 		v.fail(CodeDeleting, colLogin, "")
 	case d.Mode == SkipExisting:
-		v.letter = letterKept
-		v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
-		if enabled == "TRUE" && is.Status == chatadmin.Deactivated || enabled == "FALSE" && is.Status != chatadmin.Deactivated {
-			v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
-		}
+		d.keep(is, enabled, v)
+	case d.Mode != UpdateExisting || !d.role.May(chatadmin.PermUsersEdit): // seen to before, and refused here too
+		v.fail(CodeForbidden, colLogin, "")
 	default:
 		d.update(r, is, enabled, v)
+		v.marks(r)
+	}
+}
+
+// marks warns of cells that were changed or not taken.
+func (v *verdict) marks(r *row) {
+	for c, m := range r.marks {
+		switch {
+		case m == 0:
+		case m&markNull != 0:
+			v.warn(CodeNullWord, column(c))
+		case m&markRuined != 0:
+			v.warn(CodeRuined, column(c))
+		case m&markDamaged != 0:
+			v.warn(CodeDamaged, column(c))
+		case m&markDropped != 0 && column(c) == colLogin:
+			v.warn(CodeDropped, column(c))
+		}
+	}
+}
+
+func (v *verdict) warn(code string, c column) {
+	v.notes = append(v.notes, note{Code: code, Col: int8(c)})
+}
+
+// keep leaves an existing user alone.
+func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
+	if v.failed() {
+		return
+	}
+	v.letter = letterKept
+	v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
+	if statusEvent(enabled, is.Status) != 0 {
+		v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
 	}
 }
 
 func (d *decider) create(r *row, v *verdict) {
-	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile}
-	if r.Role != "" && !d.grant(r, &u, v) {
+	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile, Department: r.Department}
+	d.kind(r, &u, v)
+	if r.Role != "" {
+		d.grant(r, &u, v)
+	}
+	if d.prepare(&u, v); v.failed() {
 		return
 	}
-	if d.prepare(&u, v) {
-		v.letter, v.link = letterCreated, r.Manager != ""
-		if u.Role == chatadmin.RoleAdmin {
-			d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
-		}
+	v.letter, v.link = letterCreated, r.Manager != ""
+	if u.Role == chatadmin.RoleAdmin {
+		d.admins[chatadmin.ID(chatadmin.Fold(u.Login))] = true // has no ID yet, and is one more in any case
 	}
 }
 
+// kind makes u a network user or a guest, where the row says so.
+func (d *decider) kind(r *row, u *chatadmin.User, v *verdict) {
+	if r.Kind == "" {
+		return
+	}
+	kind, ok := kinds[chatadmin.Fold(r.Kind)]
+	if !ok {
+		v.fail(chatadmin.CodeBadKind, colKind, "write network or guest, or leave the cell blank")
+		return
+	}
+	u.Kind = kind
+}
+
+// kinds are the words for the two kinds of users, folded.
+var kinds = map[string]chatadmin.Kind{"network": chatadmin.Network, "network user": chatadmin.Network, "member": chatadmin.Network, "employee": chatadmin.Network, "internal": chatadmin.Network,
+	"mitglied": chatadmin.Network, "membre": chatadmin.Network, "miembro": chatadmin.Network, "lid": chatadmin.Network,
+	"guest": chatadmin.Guest, "external": chatadmin.Guest, "gast": chatadmin.Guest, "invité": chatadmin.Guest, "invitado": chatadmin.Guest}
+
 // grant gives u the role of the row, if it is below the importer's own.
-func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) bool {
+func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
 	role, ok := d.domain.Role(r.Role)
 	if !ok {
 		v.fail(chatadmin.CodeBadRole, colRole, "there is no such role in this domain")
-		return false
+		return
 	}
 	if role.ID == u.Role || u.ID == "" && role.ID == chatadmin.RoleMember {
-		return true
+		return
 	}
 	was, _ := d.domain.Role(u.Role)
 	lacks := func(p chatadmin.Permission) bool { return !d.role.May(p) }
 	if !d.role.May(chatadmin.PermRoles) || was.Level > d.role.Level ||
 		role.ID != chatadmin.RoleMember && (role.Level >= d.role.Level || slices.ContainsFunc(role.Permissions, lacks)) {
 		v.fail(CodeForbiddenRole, colRole, "")
-		return false
+		return
 	}
 	u.Role = role.ID
-	return true
 }
 
-// prepare checks u against the domain's rules.
+// prepare checks u against the domain's rules, and reports whether it obeys them.
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
 	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {
-		v.fail(f.Code, columnOf(f.Field, d.header), f.Reason)
+		if c := columnOf(f.Field, d.header); c != colLogin || u.Login != "" { // that the login is blank was told
+			v.fail(f.Code, c, f.Reason)
+		}
 	}
 	return len(wrong) == 0
 }
@@ -138,91 +205,122 @@ func columnOf(field string, h *header) column {
 		return colRole
 	case "manager":
 		return colManager
+	case "department":
+		return colDepartment
+	case "kind":
+		return colKind
 	}
 	return colLogin
 }
 
-func (d *decider) update(r *row, is *chatadmin.User, enabled string, v *verdict) {
+func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict) {
 	u := *is
 	for _, f := range [...]struct {
 		col   column
 		cell  string
 		value *string
 	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
-		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone}} {
+		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone},
+		{colDepartment, r.Department, &u.Department}} {
 		switch {
-		case !d.header.has(f.col):
+		case !d.header.has(f.col) || r.marks[f.col]&(markRuined|markDamaged) != 0: // what is damaged overwrites nothing
 		case f.cell != "" || d.ClearBlanks:
 			*f.value = f.cell
 		case *f.value != "":
 			v.blanks++
 		}
 	}
-	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" {
+	if r.Name == "" && is.DisplayName == derivedName(is) {
+		u.DisplayName = "" // it follows the names it was derived from
+	}
+	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
 		if d.ClearBlanks {
 			u.Manager = ""
 		} else {
 			v.blanks++
 		}
 	}
-	if r.Role != "" && !d.grant(r, &u, v) {
-		return
+	d.kind(r, &u, v)
+	if r.Role != "" {
+		d.grant(r, &u, v)
 	}
-	v.letter = letterUpdated
+	became := letterUpdated
 	if e := statusEvent(enabled, is.Status); e != 0 {
-		var err error
-		if u, err = chatadmin.Transition(u, e); err != nil {
+		if now, err := chatadmin.Transition(u, e); err != nil {
 			v.fail(CodeForbidden, colEnabled, "")
-			return
-		}
-		if v.letter = letterActivated; e == chatadmin.Deactivate {
-			v.letter = letterDeactivated
+		} else if u, became = now, letterActivated; e == chatadmin.Deactivate {
+			became = letterDeactivated
 		}
 	}
-	if !d.prepare(&u, v) {
+	v.write.Was = *is
+	if good := d.prepare(&u, v); v.failed() {
+		if !good || v.write.Changes() {
+			d.mayWrite(is, &u, v)
+		}
 		return
 	}
-	v.write.Was, v.link = *is, r.Manager != ""
+	v.link = r.Manager != ""
 	if !v.write.Changes() {
 		v.letter = letterUnchanged
-	} else if now := v.write.Now.User(); !d.mayWrite(is, now, v) {
-		v.link = false
+		return
 	}
+	v.letter = became
+	now := v.write.Now.User()
+	d.mayWrite(is, &now, v)
+	v.link = v.link && !v.failed()
+	d.countAdmin(is, &now, v)
 }
 
-func statusEvent(enabled string, s chatadmin.Status) chatadmin.StatusEvent {
+// derivedName is the display name of a user to whom none was given.
+func derivedName(u *chatadmin.User) string {
+	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
+		return name
+	}
+	return u.Login
+}
+
+// statusEvent is what happens to the status of a user who shall have access, or
+// not.
+func statusEvent(enabled access, s chatadmin.Status) chatadmin.StatusEvent {
 	switch {
-	case enabled == "TRUE" && s == chatadmin.Deactivated:
+	case enabled == enable && s == chatadmin.Deactivated:
 		return chatadmin.Activate
-	case enabled == "FALSE" && s != chatadmin.Deactivated:
+	case enabled == disable && s != chatadmin.Deactivated:
 		return chatadmin.Deactivate
 	}
 	return 0
 }
 
 // mayWrite refuses what an import must not do to an existing user.
-func (d *decider) mayWrite(is *chatadmin.User, now chatadmin.User, v *verdict) bool {
-	switch {
-	case is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role):
+func (d *decider) mayWrite(is, now *chatadmin.User, v *verdict) {
+	if is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role) {
 		v.fail(CodeSelf, colLogin, "")
-	case d.above(is):
+	}
+	if d.above(is) {
 		v.fail(CodeForbidden, colLogin, "")
+	}
+}
+
+// countAdmin keeps count of the admins in force, and refuses to remove the last.
+func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
+	switch {
+	case v.failed():
 	case is.AdminInForce() && !now.AdminInForce():
 		if delete(d.admins, is.ID); len(d.admins) == 0 && !d.manyMore {
 			d.admins[is.ID] = true
 			v.fail(CodeLastAdmin, colLogin, "")
+			v.link = false
 		}
 	case !is.AdminInForce() && now.AdminInForce():
 		d.admins[is.ID] = true
 	}
-	return v.letter != letterFailed
 }
 
 // changed says of each field that a row can change whether it does: what a reviewed plan rests on, beside the outcome.
 func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	var fields []byte
 	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,
-		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status} {
+		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status, was.Department != now.Department, was.Kind != now.Kind} {
 		if f {
 			fields = append(fields, byte(i))
 		}

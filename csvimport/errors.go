@@ -21,9 +21,10 @@ func (e *FileError) Unwrap() error { return chatadmin.ErrInvalid }
 func fileError(code, reason string) error { return &FileError{code, reason} }
 
 var (
-	// ErrRowsFailed is what an all-or-nothing import says when a row is wrong. Nothing was changed, unless that was found only while the import was under way: see Options. The result
-	// has the counts.
-	ErrRowsFailed = errors.New("some rows are wrong, and all or nothing was asked for")
+	// ErrRowsFailed is returned by an all-or-nothing import if a row fails.
+	// Nothing was changed, unless that was found only while the import was under
+	// way: see Options. The result has the counts: no row is created or updated.
+	ErrRowsFailed = errors.New("some rows are invalid, and all or nothing was asked for")
 	// ErrOtherFile is what applying or resuming says when the file is not the one that was planned or begun, or has got more or fewer rows since.
 	ErrOtherFile = fmt.Errorf("this is another file than the one the import began with: %w", chatadmin.ErrInvalid)
 	// ErrLinkUsed is what releasing invitations says the second time.

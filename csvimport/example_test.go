@@ -22,7 +22,7 @@ func Example() {
 	ctx := context.Background()
 	s := exampleDomain(ctx)
 	file := strings.NewReader(people) // or an *os.File
-	plan, err := csvimport.Make(ctx, s, file, csvimport.UpdateExisting, nil)
+	plan, err := csvimport.ImportsOf(s).Plan(ctx, s, file, csvimport.UpdateExisting, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -36,7 +36,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	done, err := csvimport.Apply(ctx, s, plan, file, nil)
+	done, err := csvimport.ImportsOf(s).Apply(ctx, s, plan, file, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,7 +54,7 @@ func ExampleResult_WriteCSV() {
 	ctx := context.Background()
 	s := exampleDomain(ctx)
 	file := strings.NewReader("login,mobile\nann@acme.example,+31612345678\nbob@acme,\n")
-	done, err := csvimport.Run(ctx, s, file, csvimport.SkipExisting, nil)
+	done, err := csvimport.ImportsOf(s).Import(ctx, s, file, csvimport.SkipExisting, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -76,8 +76,8 @@ func ExampleExport() {
 		fmt.Println(err)
 	}
 	// Output:
-	// name,firstname,lastname,email/login,title,mobile,manager,Enabled,role
-	// The Boss,,,boss@acme.example,,,,TRUE,admin
+	// name,firstname,lastname,email/login,title,mobile,manager,Enabled,role,department,kind
+	// The Boss,,,boss@acme.example,,,,TRUE,admin,,network
 }
 
 // exampleDomain is a domain with an admin, in whose name the scope acts.

@@ -2,13 +2,12 @@ package csvimport
 
 import (
 	"context"
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
 // Format is what an export looks like.
@@ -22,15 +21,29 @@ const (
 	Overview Format = "overview"
 )
 
-// ExportOptions of an export.
+// ExportOptions of an export. The zero value is a file in UTF-8, separated by
+// commas, with line feeds.
 type ExportOptions struct {
-	// Unguarded writes cells that begin with = + - @, tab or CR as they are. A spreadsheet may run them as formulas: only for files that a program reads. A cell that looks
-	// guarded although it is not (such as '=1) loses its apostrophe when such a file is imported.
+	// Separator is ',', ';', a tab or '|'; 0 is a comma, for Excel a semicolon.
+	Separator rune
+	// ByteOrderMark begins the file with one, by which spreadsheets know UTF-8.
+	ByteOrderMark bool
+	// Excel is what most Excels outside of English-speaking countries open by a
+	// double click: a byte-order mark, semicolons unless Separator says otherwise, and
+	// line ends of Windows.
+	Excel bool
+	// Unguarded writes cells that a spreadsheet would run as a formula, or take for
+	// nothing, as they are: only for files that a program reads. When such a file is
+	// imported, a cell that looks guarded although it is not (such as '=1) loses its
+	// apostrophe, one in typographic quotes loses them, and NULL counts as blank.
 	Unguarded bool
 }
 
 // Export streams the users of a domain as CSV, by login, and returns how many. Users being deleted are left out. Create the file with mode 0600. It needs chatadmin.PermUsersRead.
 func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *ExportOptions) (int, error) {
+	if err := errors.Join(given("scope", s), given("writer", w)); err != nil {
+		return 0, err
+	}
 	if f != ImportFormat && f != Overview {
 		return 0, fmt.Errorf("format %q: choose %q or %q: %w", f, ImportFormat, Overview, chatadmin.ErrInvalid)
 	}
@@ -38,7 +51,14 @@ func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *E
 	if err != nil {
 		return 0, err
 	}
-	e := exporter{scope: s, set: set, out: csv.NewWriter(w), format: f, unguarded: o != nil && o.Unguarded}
+	if o == nil {
+		o = &ExportOptions{}
+	}
+	out, err := o.writer(w)
+	if err != nil {
+		return 0, err
+	}
+	e := exporter{scope: s, set: set, out: out, format: f, unguarded: o.Unguarded}
 	head := headings(set.Login.IsEmail)
 	if f == Overview {
 		head = []string{"username", "first name", "last name", "e-mail", "mobile", "status", "role", "role level", "TFA enabled"}
@@ -61,14 +81,35 @@ func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *E
 	if err := e.users(ctx, batch); err != nil {
 		return e.n, err
 	}
-	e.out.Flush()
-	return e.n, e.out.Error()
+	return e.n, e.out.close()
+}
+
+// writer begins a file.
+func (o *ExportOptions) writer(w io.Writer) (*csvWriter, error) {
+	separator, end := o.Separator, "\n"
+	if o.Excel {
+		end = "\r\n"
+	}
+	switch separator {
+	case ',', ';', '\t', '|':
+	case 0:
+		if separator = ','; o.Excel {
+			separator = ';'
+		}
+	default:
+		return nil, fmt.Errorf("the separator %q: choose a comma, a semicolon, a tab or a bar: %w", separator, chatadmin.ErrInvalid)
+	}
+	out := newCSVWriter(w, byte(separator), end)
+	if o.Excel || o.ByteOrderMark {
+		out.put("\ufeff")
+	}
+	return out, nil
 }
 
 type exporter struct {
 	scope     *chatadmin.Scope
 	set       chatadmin.Settings
-	out       *csv.Writer
+	out       *csvWriter
 	format    Format
 	unguarded bool
 	n         int
@@ -98,10 +139,21 @@ func (e *exporter) users(ctx context.Context, us []chatadmin.User) error {
 func (e *exporter) write(cells []string) error {
 	if !e.unguarded {
 		for i := range cells {
-			cells[i] = formula.Guard(cells[i])
+			cells[i] = escaped(e.column(i), cells[i])
 		}
 	}
-	return e.out.Write(cells)
+	return e.out.write(cells)
+}
+
+// column is what a cell of a line means.
+func (e *exporter) column(i int) column {
+	if e.format == Overview {
+		return [...]column{colLogin, colFirstName, colLastName, colEmail, colMobile, colEnabled, colRole, colRole, colEnabled}[i]
+	}
+	if c := column(i); !e.set.Login.IsEmail || c < colEmail {
+		return c
+	}
+	return column(i) + 1
 }
 
 func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]string, error) {
@@ -125,7 +177,8 @@ func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]st
 	}
 	rows := make([][]string, len(us))
 	for i, u := range us {
-		r := row{u.DisplayName, u.FirstName, u.LastName, u.Login, u.Email, u.Title, u.Phone, logins[u.Manager], "TRUE", u.Role}
+		r := row{Name: u.DisplayName, FirstName: u.FirstName, LastName: u.LastName, Login: u.Login, Email: u.Email, Title: u.Title, Mobile: u.Phone,
+			Manager: logins[u.Manager], Enabled: "TRUE", Role: u.Role, Department: u.Department, Kind: u.Kind.String()}
 		if u.Status == chatadmin.Deactivated {
 			r.Enabled = "FALSE"
 		}

@@ -31,7 +31,8 @@ func TestExportImport(t *testing.T) {
 					func(u *chatadmin.NewUser) {
 						u.Email = fmt.Sprintf("user%d@acme.example", n)
 						u.FirstName, u.LastName, u.Title, u.Phone, u.Manager = "Zoë \"Z\"", "O'Neil; Jr.", "=1+1", "+48 600 100 200", w.boss.ID
-						u.DisplayName = []string{"@all", "-minus", "'quoted", map[bool]string{true: "x", false: "''=x"}[unguarded], "plain, with comma", "\u00a0nbsp"}[n%6]
+						u.DisplayName = []string{"@all", "-minus", "'quoted", map[bool]string{true: "x", false: "''=x"}[unguarded], "plain, with comma", "\u00a0nbsp",
+							"x;=cmd|' /C calc'!A0", "Smith, -J", "x;" + map[bool]string{true: "y", false: "'=y"}[unguarded], "a;\"=b\"", "＝1; ＠x", "a|+b"}[n%12]
 					})
 			}
 			var ids []chatadmin.ID
@@ -54,7 +55,7 @@ func TestExportImport(t *testing.T) {
 			require.Equal(t, text, w.export(csvimport.ImportFormat, &csvimport.ExportOptions{Unguarded: unguarded}))
 
 			empty := newWorld(t, preset)
-			r, err = csvimport.Run(ctx, empty.host, strings.NewReader(text), csvimport.SkipExisting, nil)
+			r, err = csvimport.ImportsOf(empty.host).Import(ctx, empty.host, strings.NewReader(text), csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 			require.EqualValues(t, 10, r.Counts.Created, "two were deactivated, one is the boss")
 		}
@@ -102,7 +103,7 @@ func TestOverview(t *testing.T) {
 // A thousand and more users go out page by page.
 func TestExportPages(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(2345)), csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(2345)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	var out strings.Builder
 	n, err := csvimport.Export(ctx, w.s, &out, csvimport.ImportFormat, nil)

@@ -21,7 +21,7 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string, isEmail bool) {
 		names := strings.Split(line, ",")
-		h, err := readHeader(names, chatadmin.LoginPolicy{IsEmail: isEmail})
+		h, err := readHeader(names, chatadmin.LoginPolicy{IsEmail: isEmail}, settings{})
 		if err != nil {
 			require.ErrorIs(t, err, chatadmin.ErrInvalid)
 			return
@@ -36,7 +36,7 @@ func FuzzHeader(f *testing.F) {
 		if isEmail {
 			require.False(t, h.has(colEmail))
 		}
-		again, err := readHeader(headings(isEmail), chatadmin.LoginPolicy{IsEmail: isEmail})
+		again, err := readHeader(headings(isEmail), chatadmin.LoginPolicy{IsEmail: isEmail}, settings{})
 		require.NoError(t, err)
 		require.Empty(t, again.unknown)
 	})
@@ -48,11 +48,11 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		src, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, settings{}, csvfile.Format{})
 		if err != nil {
 			return
 		}
-		lines, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, csvfile.Format{})
+		lines, err := open(t.Context(), bytes.NewReader(file), chatadmin.LoginPolicy{IsEmail: true}, settings{}, csvfile.Format{})
 		require.NoError(t, err)
 		line := 0
 		for {
@@ -96,18 +96,18 @@ func FuzzImport(f *testing.F) {
 		}
 		_, err = s.CreateUser(ctx, chatadmin.NewUser{Login: "ex@acme.example", Title: "T", Manager: boss.ID})
 		require.NoError(t, err)
-		p, err := Make(ctx, s, bytes.NewReader(file), mode, nil)
+		p, err := ImportsOf(s).Plan(ctx, s, bytes.NewReader(file), mode, nil)
 		if err != nil {
 			require.ErrorIs(t, err, chatadmin.ErrInvalid)
 			return
 		}
-		r, err := Apply(ctx, s, p, bytes.NewReader(file), nil)
+		r, err := ImportsOf(s).Apply(ctx, s, p, bytes.NewReader(file), nil)
 		require.NoError(t, err)
 		require.Equal(t, p.Counts, r.Counts)
 		c := r.Counts
 		require.Equal(t, c.Rows, c.Created+c.Updated+c.Unchanged+c.Skipped+c.Failed)
 		require.NoError(t, r.WriteCSV(ctx, s, bytes.NewReader(file), io.Discard))
-		again, err := Run(ctx, s, bytes.NewReader(file), UpdateExisting, nil)
+		again, err := ImportsOf(s).Import(ctx, s, bytes.NewReader(file), UpdateExisting, nil)
 		require.NoError(t, err)
 		if update {
 			require.Zero(t, again.Counts.Created+again.Counts.Updated, "%+v", again.Counts)

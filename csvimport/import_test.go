@@ -137,12 +137,12 @@ func outcomes(t testing.TB, list func(context.Context, *chatadmin.Scope, io.Read
 func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, []string) {
 	w.t.Helper()
 	before, events := w.dump(), w.eventCount("")
-	p, err := csvimport.Make(ctx, s, strings.NewReader(file), mode, o)
+	p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), mode, o)
 	require.NoError(w.t, err)
 	planned := outcomes(w.t, p.Outcomes, s, file)
 	require.Equal(w.t, before, w.dump(), "a plan writes nothing")
 	require.Equal(w.t, events, w.eventCount(""))
-	r, err := csvimport.Apply(ctx, s, p, strings.NewReader(file), o)
+	r, err := csvimport.ImportsOf(s).Apply(ctx, s, p, strings.NewReader(file), o)
 	require.NoError(w.t, err)
 	lines := outcomes(w.t, r.Outcomes, s, file)
 	require.Equal(w.t, planned, lines, "the plan tells what the import does")
@@ -176,13 +176,13 @@ func TestEnabled(t *testing.T) {
 		skipPending, skipActive, skipAway    string
 		isUnknown, isPending, isActive, isIn chatadmin.Status // afterwards, in update mode
 	}{
-		{[]string{"TRUE", "true", " True "}, "created", "unchanged", "unchanged", "updated+activated",
+		{[]string{"TRUE", "true", " True ", "yes", "1", "wahr", "VRAI", "ИСТИНА", "Active", "ja", "Sí"}, "created", "unchanged", "unchanged", "updated+activated",
 			"skipped exists", "skipped exists", "skipped exists enabled_ignored", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Active},
-		{[]string{"FALSE", "false", "\tFalse "}, "skipped not_created", "updated+deactivated", "updated+deactivated", "unchanged",
+		{[]string{"FALSE", "false", "\tFalse ", "no", "0", "FALSCH", "faux", "ЛОЖЬ", "Deactivated", "nein", "Suspended"}, "skipped not_created", "updated+deactivated", "updated+deactivated", "unchanged",
 			"skipped exists enabled_ignored", "skipped exists enabled_ignored", "skipped exists", 0, chatadmin.Deactivated, chatadmin.Deactivated, chatadmin.Deactivated},
 		{[]string{"", "  "}, "created", "unchanged", "unchanged", "unchanged",
 			"skipped exists", "skipped exists", "skipped exists", chatadmin.Pending, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
-		{[]string{"yes", "1", "TRUE.", "wahr"}, "failed bad_enabled", "failed bad_enabled", "failed bad_enabled", "failed bad_enabled",
+		{[]string{"perhaps", "2", "TRUE.", "yes no", "x", "Bot"}, "failed bad_enabled", "failed bad_enabled", "failed bad_enabled", "failed bad_enabled",
 			"failed bad_enabled", "failed bad_enabled", "failed bad_enabled", 0, chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated},
 	} {
 		for _, cell := range c.cells {
@@ -246,9 +246,9 @@ func (w *world) signIn(id chatadmin.ID) {
 func TestModeMustBeChosen(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, mode := range []csvimport.Mode{"", "Update", "both"} {
-		_, err := csvimport.Make(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
-		_, err = csvimport.Run(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -267,13 +267,15 @@ func TestUpdate(t *testing.T) {
 		out   string
 		kept  int64
 	}{
-		"new values":       {"login,title,mobile,firstname,lastname,name\nANN@acme.example,Chief,+31687654321,Anne,Jones,AJ\n", false, "AJ|Anne|Jones|Chief|+31687654321|boss@acme.example", "2 updated", 0},
-		"absent columns":   {"login\nann@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"absent, clearing": {"login\nann@acme.example\n", true, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"blank cells":      {"login,title,mobile,manager\nann@acme.example,, ,\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 3},
-		"blank, clearing":  {"login,title,mobile,manager\nann@acme.example,, ,\n", true, "Ann Smith|Ann|Smith|||", "2 updated", 0},
-		"the same values":  {"login,title,manager\nann@acme.example,Head,BOSS@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
-		"one blank":        {"login,title,mobile\nann@acme.example,Chief,\n", false, "Ann Smith|Ann|Smith|Chief|+31612345678|boss@acme.example", "2 updated", 1},
+		"new values":                      {"login,title,mobile,firstname,lastname,name\nANN@acme.example,Chief,+31687654321,Anne,Jones,AJ\n", false, "AJ|Anne|Jones|Chief|+31687654321|boss@acme.example", "2 updated", 0},
+		"absent columns":                  {"login\nann@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"absent, clearing":                {"login\nann@acme.example\n", true, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"blank cells":                     {"login,title,mobile,manager\nann@acme.example,, ,\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 3},
+		"blank, clearing":                 {"login,title,mobile,manager\nann@acme.example,, ,\n", true, "Ann Smith|Ann|Smith|||", "2 updated", 0},
+		"the same values":                 {"login,title,manager\nann@acme.example,Head,BOSS@acme.example\n", false, "Ann Smith|Ann|Smith|Head|+31612345678|boss@acme.example", "2 unchanged", 0},
+		"a name that was derived follows": {"login,lastname\nann@acme.example,Jones\n", false, "Ann Jones|Ann|Jones|Head|+31612345678|boss@acme.example", "2 updated", 0},
+		"a name that is given stays":      {"login,name,lastname\nann@acme.example,Ann Smith,Jones\n", false, "Ann Smith|Ann|Jones|Head|+31612345678|boss@acme.example", "2 updated", 0},
+		"one blank":                       {"login,title,mobile\nann@acme.example,Chief,\n", false, "Ann Smith|Ann|Smith|Chief|+31612345678|boss@acme.example", "2 updated", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
@@ -326,7 +328,7 @@ func TestImportIsAudited(t *testing.T) {
 		fmt.Fprintf(&file, "user%d@acme.example,T%d\n", n, n)
 	}
 	var progress []int64
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.Options{FileName: "users.csv",
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.Options{FileName: "users.csv",
 		Progress: func(p chatadmin.Progress) { progress = append(progress, p.Done); require.EqualValues(t, 2500, p.Total) }})
 	require.NoError(t, err)
 	require.EqualValues(t, 2500, r.Counts.Created)

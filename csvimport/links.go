@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,7 +110,11 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 const mostAgain = 1000
 
 func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *importRun, at cursor) error {
-	for _, p := range permissions(im.plan.Settings.Mode) {
+	needed, err := permissions(im.plan.Settings.Mode)
+	if err != nil {
+		return err
+	}
+	for _, p := range needed {
 		if err := w.Require(p); err != nil {
 			return err
 		}
@@ -181,29 +184,17 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 
 // warn adds a warning about the manager to what became of rows, which are in file order.
 func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, code string) error {
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changed []*chatadmin.Entry[chunk]
 	for len(rows) > 0 {
 		batch := int(rows[0]) / batchRows
-		rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(chunkKind, w.Domain.ID, im.id, batch)})
+		e, err := chunkRecords.Get(ctx, w, w.Domain.ID, chunkID(im.id, batch))
 		if err != nil {
-			return err
-		}
-		if len(rs) == 0 {
-			return fmt.Errorf("import %s: batch %d is not there any more: %w", im.id, batch, chatadmin.ErrNotFound)
-		}
-		var c chunk
-		if err := json.Unmarshal(rs[0].Data, &c); err != nil {
-			return fmt.Errorf("import %s: %w", im.id, err)
+			return fmt.Errorf("import %s: batch %d: %w", im.id, batch, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
-			c.Notes = append(c.Notes, note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
+			e.Value.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
 		}
-		slices.SortStableFunc(c.Notes, func(a, b note) int { return a.Row - b.Row })
-		change := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev}
-		if change.Row.Data, err = json.Marshal(c); err != nil {
-			return err
-		}
-		changes = append(changes, change)
+		changed = append(changed, &e)
 	}
-	return w.PutRecords(ctx, changes)
+	return chunkRecords.Put(ctx, w, changed...)
 }

@@ -56,7 +56,7 @@ func TestManagersAreTurnedRoundWhileTheFileIsRead(t *testing.T) {
 		_, err = w.host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
 		require.NoError(t, err)
 	}
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Nil(t, store.before, "it happened")
 	require.EqualValues(t, 2, p.Counts.Updated)
@@ -95,7 +95,7 @@ func TestReorganisations(t *testing.T) {
 	}
 	for round := range rounds {
 		file, managers := reorganised(r, users)
-		p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Zero(t, p.Counts.Warnings)
 		var c context.Context
@@ -107,13 +107,13 @@ func TestReorganisations(t *testing.T) {
 			}
 		}}
 		c, stop = context.WithCancel(ctx)
-		res, err := csvimport.Apply(c, w.s, p, strings.NewReader(file), o)
+		res, err := csvimport.ImportsOf(w.s).Apply(c, w.s, p, strings.NewReader(file), o)
 		id := res.ImportID
 		for err != nil {
 			require.ErrorIs(t, err, context.Canceled)
 			left = 6 + round
 			c, stop = context.WithCancel(ctx)
-			res, err = csvimport.Resume(c, w.s, id, strings.NewReader(file), o)
+			res, err = csvimport.ImportsOf(w.s).Resume(c, w.s, id, strings.NewReader(file), o)
 		}
 		stop()
 		require.Equal(t, p.Counts, res.Counts)
@@ -126,16 +126,14 @@ func TestReorganisations(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, managers[u.Login], logins[u.Manager], u.Login)
 		}
-		again, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		again, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, users, again.Counts.Unchanged)
-		rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "job", Domain: w.domain, ID: string(res.ImportID)}})
+		_, report, err := w.s.Run(ctx, res.ImportID)
 		require.NoError(t, err)
-		var job chatadmin.Job
-		require.NoError(t, json.Unmarshal(rs[0].Data, &job))
-		var at struct{ Pass int }
-		require.NoError(t, json.Unmarshal(job.Cursor, &at))
-		passes += at.Pass
+		var kept struct{ At struct{ Pass int } }
+		require.NoError(t, json.Unmarshal(report, &kept))
+		passes += kept.At.Pass
 	}
 	require.Positive(t, passes, "some could only be set after others")
 }

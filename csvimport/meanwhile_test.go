@@ -27,7 +27,7 @@ func (w *world) importer() *chatadmin.Scope {
 // meanwhile runs an import during which something happens when it has been planned and begun.
 func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.Options, happens func()) (*csvimport.Result, error) {
 	o.Begun = func(chatadmin.ID) { happens() }
-	return csvimport.Run(ctx, s, strings.NewReader(file), mode, &o)
+	return csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), mode, &o)
 }
 
 func (w *world) promote(u chatadmin.User) func() {
@@ -46,14 +46,14 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 	require.Equal(t, []string{"2 failed forbidden", "3 created"}, lines)
 	require.Empty(t, w.is("boss@acme.example").Manager)
 	_, lines = w.run(s, "login,manager\nboss@acme.example,nobody@acme.example\nboss@acme.example,boss@acme.example\nhr@acme.example,ann@acme.example\n", csvimport.UpdateExisting, nil)
-	require.Equal(t, []string{"2 unchanged", "3 failed duplicate_login", "4 updated"}, lines, "what would not be set is not refused either, and one's own manager is one's own")
+	require.Equal(t, []string{"2 unchanged no_manager", "3 failed duplicate_login", "4 updated"}, lines, "what would not be set is not refused either, and one's own manager is one's own")
 
 	file := "login,title,manager\nann@acme.example,B,boss@acme.example\n"
 	for _, file := range []string{file, strings.Replace(file, ",B,", ",,", 1)} {
 		r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.Options{}, w.promote(ann))
 		require.NoError(t, err, "the row fails by itself")
 		require.Equal(t, []string{"2 failed forbidden"}, outcomes(t, r.Outcomes, s, file))
-		again, err := csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+		again, err := csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.NoError(t, err)
 		require.Equal(t, r.Counts, again.Counts)
 		require.Empty(t, w.is("ann@acme.example").Manager)
@@ -76,7 +76,7 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
 	require.NoError(t, err)
-	r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err, "it goes on when what was wrong is mended")
 	require.EqualValues(t, 1, r.Counts.Created)
 }
@@ -96,10 +96,10 @@ func TestPlanIsStaleByFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.user("ann@acme.example")
 	file := "login,title,role\nann@acme.example,B,member\n"
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	w.promote(ann)()
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 	require.Equal(t, chatadmin.RoleAdmin, w.is("ann@acme.example").Role)
 }
@@ -108,13 +108,13 @@ func TestPlanIsStaleByFields(t *testing.T) {
 func TestApplyIsAskedForMore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login\nann@acme.example\n"
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
 	require.NoError(t, err)
 	for _, o := range []csvimport.Options{{SendInvitations: true}, {ClearBlanks: true}} {
-		_, err := csvimport.Apply(ctx, w.s, p, strings.NewReader(file), &o)
+		_, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.Options{AllOrNothing: true, FileName: "x.csv"})
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.Options{AllOrNothing: true, FileName: "x.csv"})
 	require.NoError(t, err)
 }
 
@@ -123,12 +123,12 @@ func TestCancelledAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	c, cancel := context.WithCancel(ctx)
 	file := "login\nann@acme.example\n"
-	r, err := csvimport.Run(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
+	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
 	require.ErrorIs(t, err, context.Canceled)
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "job", Domain: w.domain, ID: string(r.ImportID)}})
+	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
 	require.NoError(t, err)
 	require.Less(t, len(rs[0].Data), 1000, "however long the file's name is")
-	r, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Counts.Created)
 }
@@ -170,10 +170,10 @@ func TestUniqueColumnOfTheHost(t *testing.T) {
 	_, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "E", LastName: "Eve", Email: "taken@acme.example"})
 	require.EqualError(t, err, "email: another user has the same email as \"eve\": exists already")
 	file := "login,firstname,lastname,email\nann,Ann,Smith,taken1@acme.example\nbob,Bob,Smith,b@acme.example\ncarl,Carl,Smith,taken2@acme.example\n"
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken"}, outcomes(t, r.Outcomes, w.s, file))
-	_, err = csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 }
 
@@ -190,7 +190,7 @@ func TestHostRefusesUsers(t *testing.T) {
 	for _, refusal = range []error{errors.Join(errors.New("this badge is given"), chatadmin.ErrExists), &chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken},
 		errors.Join(&chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken}, chatadmin.ErrExists)} {
 		calls = 0
-		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login\nann@acme.example\n"), csvimport.SkipExisting, nil)
+		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader("login\nann@acme.example\n"), csvimport.SkipExisting, nil)
 		require.ErrorIs(t, err, refusal)
 		require.Less(t, calls, 150)
 	}

@@ -13,7 +13,7 @@ const (
 	Created   Status = "created"
 	Updated   Status = "updated" // also where only the status changed
 	Unchanged Status = "unchanged"
-	Skipped   Status = "skipped" // an existing user in skip mode, or FALSE for an unknown one
+	Skipped   Status = "skipped" // an existing user in skip mode, FALSE for an unknown one, or all or nothing with a row that fails
 	Failed    Status = "failed"
 )
 
@@ -39,6 +39,7 @@ type Note struct {
 const (
 	CodeNotCreated     = "not_created"     // skipped: Enabled is FALSE and there is no such user
 	CodeExists         = "exists"          // skipped: an existing user in skip mode
+	CodeAllOrNothing   = "all_or_nothing"  // skipped: another row fails, and all or nothing was asked for
 	CodeDuplicate      = "duplicate_login" // failed: an earlier line has this login
 	CodeBadEnabled     = "bad_enabled"     // failed: neither TRUE, FALSE nor blank
 	CodeForbidden      = "forbidden"       // failed: the user's role stands above the importer's
@@ -50,6 +51,12 @@ const (
 	CodeNoManager      = "no_manager"      // warning: the manager does not exist
 	CodeOwnManager     = "own_manager"     // warning: the user is their own manager
 	CodeManagerCircle  = "manager_circle"  // warning: the managers would form a circle
+
+	CodeNullWord = "null_word"     // warning: the cell says NULL, N/A or the like, and counts as blank
+	CodeRuined   = "ruined"        // warning: a spreadsheet has ruined the value, which is not stored
+	CodeDamaged  = "decoded_twice" // warning: the text was decoded twice ("JosÃ©"); it overwrites nothing
+	CodeDropped  = "invisible"     // warning: invisible characters were dropped from the login
+	CodeShortRow = "missing_cells" // warning: the line has fewer cells than the headings; the missing ones are blank
 
 	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
 )
@@ -66,7 +73,11 @@ const (
 	letterKept        letter = 'k' // skipped: exists
 	letterNotCreated  letter = 'n' // skipped: FALSE and unknown
 	letterFailed      letter = 'f'
+	letterRefused     letter = 'r' // skipped: another row failed, and all or nothing was asked for
 )
+
+// letters are all of them.
+const letters = "cuad=knfr"
 
 func (o *Outcome) setLetter(l letter) {
 	switch l {
@@ -80,7 +91,7 @@ func (o *Outcome) setLetter(l letter) {
 		o.Status, o.Deactivated = Updated, true
 	case letterUnchanged:
 		o.Status = Unchanged
-	case letterKept, letterNotCreated:
+	case letterKept, letterNotCreated, letterRefused:
 		o.Status = Skipped
 	default:
 		o.Status = Failed
@@ -97,7 +108,7 @@ type note struct {
 
 func isWarning(code string) bool {
 	switch code {
-	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden:
+	case CodeEnabledIgnored, CodeNoManager, CodeOwnManager, CodeManagerCircle, CodeManagerForbidden, CodeNullWord, CodeRuined, CodeDamaged, CodeDropped, CodeShortRow:
 		return true
 	}
 	return false
@@ -115,10 +126,24 @@ func (n note) explain(h *header, r *row) Note {
 		out.Message = "there is no such user, and Enabled is FALSE: nobody was created"
 	case CodeExists:
 		out.Message = "this user exists, and existing users are skipped"
+	case CodeAllOrNothing:
+		out.Message = "nothing was changed: another line has a fault, and all or nothing was asked for"
 	case CodeDuplicate:
 		out.Message = fmt.Sprintf("line %s has the same login: the first one counts", n.Arg)
 	case CodeBadEnabled:
-		out.Message = "write TRUE or FALSE, or leave the cell blank"
+		if out.Message = "write TRUE or FALSE, or leave the cell blank"; n.Arg == botStatus {
+			out.Message = "this is the account of a program, not of a person: remove the line"
+		}
+	case CodeNullWord:
+		out.Message = "this stands for nothing: the cell counts as blank"
+	case CodeRuined:
+		out.Message = "a spreadsheet has put this in the place of the value: it is not stored; format the column as text"
+	case CodeDamaged:
+		out.Message = "this text was decoded twice: it does not overwrite what is stored; export the file anew as UTF-8"
+	case CodeDropped:
+		out.Message = "invisible characters were dropped from it"
+	case CodeShortRow:
+		out.Message = "the line has fewer cells than the headings: the missing ones count as blank"
 	case CodeForbidden:
 		out.Message = "this user's role stands above yours"
 	case CodeForbiddenRole:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -22,6 +23,8 @@ type Plan struct {
 	Decisions []byte        `json:"decisions"` // SHA-256 over what becomes of each row, and which fields it changes
 	Counts    Counts        `json:"counts"`
 	Warnings  []string      `json:"warnings,omitempty"` // of the file as a whole
+	Encoding  string        `json:"encoding,omitempty"` // of the file, by its WHATWG name
+	Samples   []string      `json:"samples,omitempty"`  // up to five cells that are not ASCII, as they would be stored
 
 	login  chatadmin.LoginPolicy // a domain never changes it
 	format csvfile.Format
@@ -32,7 +35,7 @@ type Plan struct {
 // chunk is what became of the rows of one batch.
 type chunk struct {
 	Letters string `json:"l"`
-	Notes   []note `json:"n,omitempty"`
+	Notes   notes  `json:"n,omitzero"`
 	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
 }
 
@@ -42,30 +45,40 @@ func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeek
 	if err := mode.check(); err != nil {
 		return nil, err
 	}
-	hash, err := fingerprint(ctx, file)
+	if err := givenFile(s, file); err != nil {
+		return nil, err
+	}
+	set := o.settings(mode)
+	if err := set.check(); err != nil {
+		return nil, err
+	}
+	is, err := fingerprint(ctx, file, set.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	return scan(ctx, s, file, hash, o.settings(mode), nil)
+	return scan(ctx, s, file, is, set, nil)
 }
 
 // Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
 // if the file is another one. Of o only Begun and Progress count: the rest was decided with the plan, and asking for anything that it was not made with is chatadmin.ErrInvalid.
 func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
-	if p.Actor != s.Actor() || p.Domain != s.Domain() {
-		return nil, fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
+	if err := errors.Join(given("plan", p), givenFile(s, file)); err != nil {
+		return nil, err
 	}
-	if more := o.settings(p.Settings.Mode); more.AllOrNothing && !p.Settings.AllOrNothing || more.SendInvitations && !p.Settings.SendInvitations || more.ClearBlanks && !p.Settings.ClearBlanks {
+	if err := p.check(s); err != nil {
+		return nil, err
+	}
+	if !p.Settings.has(o.settings(p.Settings.Mode)) {
 		return nil, fmt.Errorf("the plan was made without an option that is asked for now: make it again: %w", chatadmin.ErrInvalid)
 	}
-	hash, err := fingerprint(ctx, file)
+	is, err := fingerprint(ctx, file, p.Settings.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(hash, p.File) {
+	if !bytes.Equal(is.hash, p.File) {
 		return nil, ErrOtherFile
 	}
-	now, err := scan(ctx, s, file, hash, p.Settings, nil)
+	now, err := scan(ctx, s, file, is, p.Settings, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +98,16 @@ func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSe
 }
 
 // scan reads the file once and decides every row. done, where given, are the batches that an interrupted import has committed: their rows are taken as they were decided then.
-func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, set settings, done []chunk) (*Plan, error) {
+func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is fileprint, set settings, done []chunk) (*Plan, error) {
 	d, domain, role, err := s.ViewAs(ctx, chatadmin.PermUsersImport)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range permissions(set.Mode) {
+	needed, err := permissions(set.Mode)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range needed {
 		if !role.May(p) {
 			return nil, fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden)
 		}
@@ -103,7 +120,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	src, err := open(ctx, file, domain.Login, csvfile.Format{})
+	src, err := open(ctx, file, domain.Login, set, is.format)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +133,15 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	if sc.counts.Rows == 0 {
 		return nil, fileError("no_rows", "below the headings there is no line: nobody is in it")
 	}
-	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: hash, Warnings: src.warnings(), login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
+	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: is.hash, login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
+	p.Encoding, p.Samples = p.format.Encoding, sc.samples
+	p.Warnings = src.warnings(sc.sample())
+	if n := sc.damaged; n > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("text was decoded twice in %s, such as \"Ã©\" for \"é\": export the file anew as UTF-8", lines(n)))
+	}
 	p.Counts.Warnings += int64(len(p.Warnings))
 	for _, c := range p.chunks {
-		_, _ = fmt.Fprintf(sc.decisions, "%s%v\n", c.Letters, c.Notes)
+		_, _ = fmt.Fprintf(sc.decisions, "%s%x%q\n", c.Letters, c.Notes.packed, c.Notes.texts)
 	}
 	for _, l := range p.index.links { // whose manager changes
 		_, _ = sc.decisions.Write(binary.LittleEndian.AppendUint32([]byte{l.code}, l.row))
@@ -128,11 +150,16 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []by
 	return p, nil
 }
 
-func permissions(m Mode) []chatadmin.Permission {
-	if m == UpdateExisting {
-		return []chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}
+// permissions are those that an import needs beside PermUsersImport. A mode that
+// does not exist is chatadmin.ErrInvalid.
+func permissions(m Mode) ([]chatadmin.Permission, error) {
+	switch m {
+	case SkipExisting:
+		return []chatadmin.Permission{chatadmin.PermUsersCreate}, nil
+	case UpdateExisting:
+		return []chatadmin.Permission{chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, nil
 	}
-	return []chatadmin.Permission{chatadmin.PermUsersCreate}
+	return nil, m.check()
 }
 
 // Result is what came of an import.
@@ -143,10 +170,19 @@ type Result struct {
 	Invited  int      // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
 
 	file   []byte // SHA-256
+	set    settings
 	chunks []chunk
 }
 
 // refuse is the result of an all-or-nothing import in which rows are wrong.
 func (p *Plan) refuse() (*Result, error) {
-	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, chunks: p.chunks}, fmt.Errorf("%w: nothing was changed", ErrRowsFailed)
+	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, set: p.Settings, chunks: p.chunks}, fmt.Errorf("%w: nothing was changed", ErrRowsFailed)
+}
+
+// lines counts lines in words.
+func lines(n int) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
 }

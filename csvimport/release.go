@@ -38,7 +38,7 @@ func release(importID chatadmin.ID) string { return "import " + string(importID)
 // finish does what follows a finished import: the invitations, where they were
 // asked for, and the mail to the admin. Resume makes up for a crash before it.
 func (x *Imports) finish(ctx context.Context, s *chatadmin.Scope, run *importRun, chunks []chunk) (*Result, error) {
-	r := &Result{ImportID: run.ID, Counts: run.Data.Counts, Warnings: run.Data.Warnings, file: run.Data.File, chunks: chunks}
+	r := &Result{ImportID: run.ID, Counts: run.Data.Counts, Warnings: run.Data.Warnings, file: run.Data.File, set: run.Data.Settings, chunks: chunks}
 	var err error
 	if run.Data.Settings.SendInvitations {
 		if r.Invited, err = x.admin.SendInvitations(ctx, s.Domain()); err != nil {
@@ -131,6 +131,9 @@ func (x *Imports) Held(ctx context.Context, s *chatadmin.Scope, token string) (i
 
 // linked finds the import that a link belongs to.
 func (x *Imports) linked(ctx context.Context, s *chatadmin.Scope, token string) (chatadmin.Token, *importRun, error) {
+	if err := given("scope", s); err != nil {
+		return chatadmin.Token{}, nil, err
+	}
 	if _, _, err := s.View(ctx, chatadmin.PermUsersImport); err != nil {
 		return chatadmin.Token{}, nil, err
 	}
@@ -245,18 +248,15 @@ func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chat
 func releaseStep(_ context.Context, s *chatadmin.Scope, run *chatadmin.RunOf[released], _ int) (chatadmin.RunStep[released], error) {
 	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.Data.Import}}
 	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
-		rs, err := w.Records(ctx, []chatadmin.Key{chunkKey(createdKind, s.Domain(), run.Data.Import, run.Data.Batch)})
-		if err != nil {
-			return err
-		}
-		if len(rs) == 0 {
+		e, err := createdRecords.Get(ctx, w, s.Domain(), chunkID(run.Data.Import, run.Data.Batch))
+		if errors.Is(err, chatadmin.ErrNotFound) {
 			run.State = chatadmin.RunDone
 			return nil
 		}
-		var created []chatadmin.ID
-		if err := json.Unmarshal(rs[0].Data, &created); err != nil {
+		if err != nil {
 			return err
 		}
+		created := e.Value.IDs
 		if len(created) > 0 {
 			users, err := w.Users(ctx, s.Domain(), created)
 			if err != nil {

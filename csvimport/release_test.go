@@ -40,7 +40,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { return nil })
 	require.NoError(t, err)
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{FileName: "people.csv"})
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{FileName: "people.csv"})
 	require.NoError(t, err)
 	require.Zero(t, r.Invited)
 	require.Len(t, w.mail.Mails(), 1)
@@ -51,7 +51,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 	token := w.token()
 	before := w.eventCount("")
 	for range 3 { // a mail scanner opens the link
-		id, n, err := csvimport.Held(ctx, w.s, token)
+		id, n, err := csvimport.ImportsOf(w.s).Held(ctx, w.s, token)
 		require.NoError(t, err)
 		require.Equal(t, r.ImportID, id)
 		require.EqualValues(t, 1200, n)
@@ -63,16 +63,16 @@ func TestInvitationsHeldBack(t *testing.T) {
 	_, err = w.s.DeactivateUsers(ctx, w.is("user1@acme.example").ID)
 	require.NoError(t, err)
 	w.signIn(w.is("user2@acme.example").ID)
-	sent, err := csvimport.Release(ctx, w.s, token)
+	sent, err := csvimport.ImportsOf(w.s).Release(ctx, w.s, token)
 	require.NoError(t, err)
 	require.Equal(t, 1198, sent)
 	require.Len(t, w.mail.Mails(), 1199)
 	require.Len(t, w.mail.To("user3@acme.example"), 1)
 	require.Empty(t, w.mail.To("user1@acme.example"))
 
-	_, err = csvimport.Release(ctx, w.s, token)
+	_, err = csvimport.ImportsOf(w.s).Release(ctx, w.s, token)
 	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
-	_, _, err = csvimport.Held(ctx, w.s, token)
+	_, _, err = csvimport.ImportsOf(w.s).Held(ctx, w.s, token)
 	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
 	require.Len(t, w.mail.Mails(), 1199)
 }
@@ -81,7 +81,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 func TestReleaseLinkIsBound(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	token := w.token()
 	other, otherBoss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
@@ -103,16 +103,16 @@ func TestReleaseLinkIsBound(t *testing.T) {
 		"nothing":        {w.s, "", chatadmin.ErrInvalid},
 		"huge":           {w.s, strings.Repeat("x", 1<<20), chatadmin.ErrInvalid},
 	} {
-		_, err := csvimport.Release(ctx, c.s, c.token)
+		_, err := csvimport.ImportsOf(c.s).Release(ctx, c.s, c.token)
 		require.ErrorIs(t, err, c.want, name)
-		_, _, err = csvimport.Held(ctx, c.s, c.token)
+		_, _, err = csvimport.ImportsOf(c.s).Held(ctx, c.s, c.token)
 		require.ErrorIs(t, err, c.want, name)
 		if err != nil && len(c.token) > 50 && len(c.token) < 1000 {
 			require.NotContains(t, err.Error(), c.token[len(c.token)-40:], "no secret in an error")
 		}
 	}
 	w.clock.Advance(7*24*time.Hour + time.Second)
-	_, err = csvimport.Release(ctx, w.s, token)
+	_, err = csvimport.ImportsOf(w.s).Release(ctx, w.s, token)
 	require.ErrorIs(t, err, csvimport.ErrLinkExpired)
 	require.Len(t, w.mail.Mails(), 1)
 }
@@ -121,7 +121,7 @@ func TestReleaseLinkIsBound(t *testing.T) {
 func TestReleaseRace(t *testing.T) {
 	good := memstore.New(nil)
 	w := newWorldOn(t, good, chatadmin.OfficeChat)
-	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(130)), csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(130)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	token := w.token()
 	other := chatadmin.New(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 3, Rerun: 0.2, UnknownKept: 0.2}}), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
@@ -132,7 +132,7 @@ func TestReleaseRace(t *testing.T) {
 			a = other
 		}
 		go func() {
-			_, err := csvimport.Release(ctx, a.As(w.domain, w.boss.ID), token)
+			_, err := csvimport.ImportsOf(a.As(w.domain, w.boss.ID)).Release(ctx, a.As(w.domain, w.boss.ID), token)
 			done <- err
 		}()
 	}
@@ -141,7 +141,7 @@ func TestReleaseRace(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, _ = csvimport.Release(ctx, w.s, token)
+	_, _ = csvimport.ImportsOf(w.s).Release(ctx, w.s, token)
 	_, err = w.admin.SendInvitations(ctx, w.domain)
 	require.NoError(t, err)
 	for i := range 130 {
@@ -152,7 +152,7 @@ func TestReleaseRace(t *testing.T) {
 // A release that died after the link was used is finished by following it again.
 func TestReleaseAfterCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, err := csvimport.Run(ctx, w.s, strings.NewReader(file(2300)), csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(2300)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	token := w.token()
 	for n := range 4 { // it is cut off behind each of its transactions
@@ -164,11 +164,11 @@ func TestReleaseAfterCrash(t *testing.T) {
 			}
 			return c.Err()
 		}})
-		_, err := csvimport.Release(c, dying.As(w.domain, w.boss.ID), token)
+		_, err := csvimport.ImportsOf(dying.As(w.domain, w.boss.ID)).Release(c, dying.As(w.domain, w.boss.ID), token)
 		require.Error(t, err)
 		cancel()
 	}
-	if _, err = csvimport.Release(ctx, w.s, token); err != nil {
+	if _, err = csvimport.ImportsOf(w.s).Release(ctx, w.s, token); err != nil {
 		require.ErrorIs(t, err, csvimport.ErrLinkUsed)
 	}
 	for i := range 2300 {
@@ -180,7 +180,7 @@ func TestReleaseAfterCrash(t *testing.T) {
 func TestInvitationsAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("user1@acme.example")
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{SendInvitations: true})
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{SendInvitations: true})
 	require.NoError(t, err)
 	require.Equal(t, 1199, r.Invited)
 	require.Empty(t, w.mail.To("user1@acme.example"))
@@ -192,15 +192,15 @@ func TestInvitationsAtOnce(t *testing.T) {
 func TestNoticeIsMadeUpFor(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.mail.FailNext(errors.New("the mail server is away"))
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
 	require.ErrorContains(t, err, "the import is complete")
 	require.EqualValues(t, 3, r.Counts.Created)
 	for range 2 {
-		_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
+		_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
 		require.NoError(t, err)
 	}
 	require.Len(t, w.mail.Mails(), 1)
-	_, err = csvimport.Release(ctx, w.s, w.token())
+	_, err = csvimport.ImportsOf(w.s).Release(ctx, w.s, w.token())
 	require.NoError(t, err)
 	require.Len(t, w.mail.Mails(), 4)
 }
@@ -219,15 +219,15 @@ func TestNoticeIsSentAgain(t *testing.T) {
 			return nil
 		}
 	})
-	r, err := csvimport.Run(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(3)), csvimport.SkipExisting, nil)
 	require.ErrorContains(t, err, "the process dies")
 	crash = false
-	_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
+	_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file(3)), nil)
 	require.NoError(t, err)
 	mails := w.mail.To("boss@acme.example")
 	require.Len(t, mails, 2)
 	require.NotEqual(t, mails[0].ID, mails[1].ID)
-	n, err := csvimport.Release(ctx, w.s, w.token())
+	n, err := csvimport.ImportsOf(w.s).Release(ctx, w.s, w.token())
 	require.NoError(t, err, "the last link works")
 	require.Equal(t, 3, n)
 }

@@ -27,7 +27,7 @@ func TestResultCSV(t *testing.T) {
 	require.Equal(t, []string{"Ann", "ann@acme.example", "'+31612345678", "TRUE", "2", "created", "", ""}, rows[1])
 	require.Equal(t, []string{"Bo;b", "bob@acme", "1", "TRUE", "4", "failed", "bad_email"}, rows[2][:7])
 	require.Equal(t, []string{"'=cmd()", "eve@acme.example", "'-1", "", "5", "created", "", ""}, rows[3])
-	require.Equal(t, []string{"short", "", "", "", "6", "failed", "field_count"}, rows[4][:7])
+	require.Equal(t, []string{"short", "", "", "", "6", "failed", "missing"}, rows[4][:7])
 	require.Contains(t, rows[5][7], "the line: long;l@acme.example;1;TRUE;surplus")
 	require.Equal(t, []string{"long", "", "1", "TRUE", "7", "failed", "field_count"}, rows[5][:7], "its cells may be in the wrong columns")
 	require.Equal(t, "=cmd()", w.is("eve@acme.example").DisplayName)
@@ -41,7 +41,7 @@ func TestResultCSV(t *testing.T) {
 	require.Equal(t, "+31612345678", w.is("ann@acme.example").Phone)
 
 	// The result of a result replaces the columns of the first.
-	r2, err := csvimport.Run(ctx, w.s, strings.NewReader(mended), csvimport.UpdateExisting, nil)
+	r2, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(mended), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	var out2 strings.Builder
 	require.NoError(t, r2.WriteCSV(ctx, w.s, strings.NewReader(mended), &out2))
@@ -53,9 +53,9 @@ func TestResultCSV(t *testing.T) {
 func TestOutcomesOfAnotherFile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file, other := "login\nann@acme.example\n", "login\neve@acme.example\n"
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
-	r, err := csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	r, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	none := func(csvimport.Outcome) error { t.Error("a line was told of"); return nil }
 	require.ErrorIs(t, p.Outcomes(ctx, w.s, strings.NewReader(other), none), csvimport.ErrOtherFile)
@@ -67,7 +67,7 @@ func TestOutcomesOfAnotherFile(t *testing.T) {
 func TestPlanIsSerialisable(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	text := file(1500)
-	p, err := csvimport.Make(ctx, w.s, strings.NewReader(text), csvimport.SkipExisting, &csvimport.Options{FileName: "x.csv"})
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(text), csvimport.SkipExisting, &csvimport.Options{FileName: "x.csv"})
 	require.NoError(t, err)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestPlanIsSerialisable(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &kept))
 	require.Equal(t, p.Counts, kept.Counts)
 	require.ErrorIs(t, kept.Outcomes(ctx, w.s, strings.NewReader(text), nil), chatadmin.ErrInvalid)
-	r, err := csvimport.Apply(ctx, w.s, &kept, strings.NewReader(text), nil)
+	r, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, &kept, strings.NewReader(text), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1500, r.Counts.Created)
 	require.ErrorIs(t, r.Outcomes(ctx, w.s, strings.NewReader("login\n"), func(csvimport.Outcome) error { return nil }), csvimport.ErrOtherFile)

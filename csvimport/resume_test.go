@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,7 +64,7 @@ func TestResumeAtEveryStep(t *testing.T) {
 	file, prepare := mixed(3300)
 	clean := newWorld(t, chatadmin.OfficeChat)
 	prepare(clean)
-	want, err := csvimport.Run(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	want, err := csvimport.ImportsOf(clean.s).Import(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	wantLines := outcomes(t, want.Outcomes, clean.s, file)
 	for _, c := range []int64{want.Counts.Created, want.Counts.Updated, want.Counts.Activated, want.Counts.Deactivated, want.Counts.Unchanged, want.Counts.Skipped, want.Counts.Failed, want.Counts.Warnings} {
@@ -82,12 +83,12 @@ func TestResumeAtEveryStep(t *testing.T) {
 		return r, err == nil
 	}
 	r, done := stopped(func(c context.Context, o *csvimport.Options) (*csvimport.Result, error) {
-		return csvimport.Run(c, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
+		return csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
 	})
 	id, steps := r.ImportID, 1
 	for !done {
 		r, done = stopped(func(c context.Context, o *csvimport.Options) (*csvimport.Result, error) {
-			return csvimport.Resume(c, w.s, id, strings.NewReader(file), o)
+			return csvimport.ImportsOf(w.s).Resume(c, w.s, id, strings.NewReader(file), o)
 		})
 		steps++
 		require.Less(t, steps, 20)
@@ -97,12 +98,12 @@ func TestResumeAtEveryStep(t *testing.T) {
 	require.Equal(t, wantLines, outcomes(t, r.Outcomes, w.s, file))
 	require.Equal(t, clean.dump(), w.dump())
 
-	again, err := csvimport.Resume(ctx, w.s, id, strings.NewReader(file), nil)
+	again, err := csvimport.ImportsOf(w.s).Resume(ctx, w.s, id, strings.NewReader(file), nil)
 	require.NoError(t, err, "resuming what is finished")
 	require.Equal(t, want.Counts, again.Counts)
 	require.Len(t, w.mail.To("boss@acme.example"), 1, "the admin is told once")
 
-	r, err = csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	r, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Zero(t, r.Counts.Created+r.Counts.Updated, "importing the same file again changes nothing")
 	require.Equal(t, clean.dump(), w.dump())
@@ -113,7 +114,7 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 	file, prepare := mixed(2200)
 	clean := newWorld(t, chatadmin.OfficeChat)
 	prepare(clean)
-	want, err := csvimport.Run(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	want, err := csvimport.ImportsOf(clean.s).Import(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	for seed := range uint64(6) {
 		good := memstore.New(nil)
@@ -121,13 +122,13 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 		prepare(w)
 		chaos := good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.3, UnknownLost: 0.3}})
 		s := chatadmin.New(chaos, &chatadmin.Options{Now: w.clock.Now}).As(w.domain, w.boss.ID)
-		p, err := csvimport.Make(ctx, s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
-		r, err := csvimport.Apply(ctx, s, p, strings.NewReader(file), nil)
+		r, err := csvimport.ImportsOf(s).Apply(ctx, s, p, strings.NewReader(file), nil)
 		for n := 0; err != nil; n++ {
 			require.Less(t, n, 50)
 			require.True(t, errors.Is(err, chatadmin.ErrCommitUnknown) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
-			r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+			r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		}
 		require.Equal(t, want.Counts, r.Counts)
 		require.Equal(t, clean.dump(), w.dump())
@@ -153,9 +154,9 @@ func TestImportsAtOnce(t *testing.T) {
 			s = other
 		}
 		wg.Go(func() {
-			r, err := csvimport.Run(ctx, s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
+			r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
 			for errors.Is(err, chatadmin.ErrBusy) {
-				r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file.String()), nil)
+				r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file.String()), nil)
 			}
 			if err != nil {
 				t.Error(err)
@@ -204,7 +205,7 @@ func TestMarkingWhileImporting(t *testing.T) {
 			for i := range 20 {
 				file += fmt.Sprintf("u%d.%d@acme.example\n", n, i)
 			}
-			if _, err := csvimport.Run(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil); err != nil {
+			if _, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -240,7 +241,7 @@ func TestImportsRemoveAdmins(t *testing.T) {
 			if n%3 == 0 {
 				row = login + ",,member\n"
 			}
-			if _, err := csvimport.Run(ctx, s, strings.NewReader("login,enabled,role\n"+row), csvimport.UpdateExisting, nil); err != nil {
+			if _, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader("login,enabled,role\n"+row), csvimport.UpdateExisting, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -269,7 +270,7 @@ func TestImporterDemoted(t *testing.T) {
 			file += fmt.Sprintf("u%d@acme.example\n", n)
 		}
 		steps := 0
-		r, err := csvimport.Run(ctx, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
+		r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
 			if steps++; steps == 1 {
 				require.NoError(t, end(w, importer.ID))
 			}
@@ -277,20 +278,42 @@ func TestImporterDemoted(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 		require.EqualValues(t, 1000, r.Counts.Created)
 		require.Len(t, w.dump(), 1000+2+2)
-		_, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+		_, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden)
-		_, err = csvimport.Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
-		require.ErrorIs(t, err, chatadmin.ErrNotFound, "another admin does not take it over")
+		_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, "it was active a moment ago")
 		for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.s.ActivateUsers, w.s.GrantAccess} {
 			_, err = f(ctx, importer.ID)
 			require.NoError(t, err)
 		}
 		_, err = w.s.AssignRole(ctx, chatadmin.RoleAdmin, importer.ID)
 		require.NoError(t, err)
-		r, err = csvimport.Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
+		r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 3000, r.Counts.Created)
 	}
+}
+
+// Another admin resumes an import of which nothing was heard for a while: in the
+// end everything is as if the first had finished it, and the link is theirs.
+func TestResumedByAnother(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))
+	s, file := w.admin.As(w.domain, importer.ID), file(3000)
+	stopped, stop := context.WithCancel(ctx)
+	r, err := csvimport.ImportsOf(s).Import(stopped, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) { stop() }})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.s.AssignRole(ctx, chatadmin.RoleMember, importer.ID)
+	require.NoError(t, err)
+	w.clock.Advance(11 * time.Minute)
+	member := w.admin.As(w.domain, w.user("member@acme.example").ID)
+	_, err = csvimport.ImportsOf(member).Resume(ctx, member, r.ImportID, strings.NewReader(file), nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, r.Counts.Created)
+	require.Len(t, w.mail.To("boss@acme.example"), 1)
+	require.Empty(t, w.mail.To("importer@acme.example"))
 }
 
 // A plan is applied to what was reviewed, or not at all.
@@ -298,26 +321,26 @@ func TestStaleImportPlan(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,title\nann@acme.example,Head\n"
 	plan := func() *csvimport.Plan {
-		p, err := csvimport.Make(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		return p
 	}
 	p := plan()
 	w.user("unrelated@acme.example")
-	_, err := csvimport.Apply(ctx, w.s, p, strings.NewReader(file+"bob@acme.example,x\n"), nil)
+	_, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file+"bob@acme.example,x\n"), nil)
 	require.ErrorIs(t, err, csvimport.ErrOtherFile)
-	_, err = csvimport.Apply(ctx, w.host, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.host).Apply(ctx, w.host, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.NoError(t, err, "somebody else's new user does not matter")
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "Ann exists now")
 	p = plan()
 	_, err = w.s.SetRole(ctx, chatadmin.Role{Name: "New"})
 	require.NoError(t, err)
-	_, err = csvimport.Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "the settings changed")
-	_, err = csvimport.Resume(ctx, w.s, "no-such-import", strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, "no-such-import", strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
@@ -334,12 +357,12 @@ func TestFileThatChangesUnderTheImport(t *testing.T) {
 		w := newWorld(t, chatadmin.OfficeChat)
 		file := &struct{ *strings.Reader }{strings.NewReader(lines(1500))}
 		var id chatadmin.ID
-		_, err := csvimport.Run(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
+		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
 			id, file.Reader = i, strings.NewReader(lines(then))
 		}})
 		require.ErrorIs(t, err, csvimport.ErrOtherFile, name)
 
-		r, err := csvimport.Resume(ctx, w.s, id, strings.NewReader(lines(1500)), nil)
+		r, err := csvimport.ImportsOf(w.s).Resume(ctx, w.s, id, strings.NewReader(lines(1500)), nil)
 		require.NoError(t, err, name)
 		require.EqualValues(t, 1500, r.Counts.Created, name)
 	}

@@ -8,13 +8,19 @@ import (
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
-
-	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
 // row is one line of the file, decoded by gocsv.
 type row struct {
-	Name, FirstName, LastName, Login, Email, Title, Mobile, Manager, Enabled, Role string
+	Name, FirstName, LastName, Login, Email, Title, Mobile, Manager, Enabled, Role, Department, Kind string
+
+	marks [columns]mark // what was found in the cells beside their text
+}
+
+// set gives the row a cell of the file.
+func (r *row) set(c column, cell string) {
+	text, m := cleaned(c, cell)
+	*r.cell(c), r.marks[c] = text, m
 }
 
 // cell is that of a column.
@@ -38,6 +44,10 @@ func (r *row) cell(c column) *string {
 		return &r.Manager
 	case colEnabled:
 		return &r.Enabled
+	case colDepartment:
+		return &r.Department
+	case colKind:
+		return &r.Kind
 	}
 	return &r.Role
 }
@@ -50,15 +60,16 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
 		l.Row = &row{}
 	}
-	if len(key) != 1 || key[0] < '0' || key[0] >= '0'+byte(columns) {
+	c := 0
+	for _, digit := range []byte(key) {
+		c = c*10 + int(digit-'0')
+	}
+	if key == "" || len(key) > 2 || c < 0 || c >= int(columns) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
-	*l.Row.cell(column(key[0] - '0')) = clean(value)
+	l.Row.set(column(c), value)
 	return nil
 }
-
-// clean trims a cell and takes off the guard that exports put before what a spreadsheet would run as a formula.
-func clean(cell string) string { return formula.Unguard(strings.TrimSpace(cell)) }
 
 // decoder turns records into rows, a batch at a time.
 type decoder struct {

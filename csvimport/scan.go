@@ -1,11 +1,15 @@
 package csvimport
 
 import (
+	"bytes"
 	"context"
 	"hash"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
 // scanner decides every row of a file against the committed state of the store.
@@ -23,6 +27,37 @@ type scanner struct {
 	counts  Counts
 
 	decisions hash.Hash
+	samples   []string // cells that are not ASCII
+	damaged   int      // lines with text that was decoded twice
+}
+
+// mostSamples is how many cells show whether the encoding is right.
+const mostSamples = 5
+
+// sample is the first of them, or "".
+func (sc *scanner) sample() string {
+	if len(sc.samples) == 0 {
+		return ""
+	}
+	return sc.samples[0]
+}
+
+// collect takes samples from some rows, each text once.
+func (sc *scanner) collect(rows []entry) {
+	for i := range rows {
+		if rows[i].bad != nil {
+			continue
+		}
+		r := rows[i].row
+		for _, cell := range [...]string{r.Name, r.FirstName, r.LastName, r.Title, r.Login} {
+			if len(sc.samples) == mostSamples {
+				return
+			}
+			if strings.ContainsFunc(cell, func(r rune) bool { return r >= utf8.RuneSelf }) && !slices.Contains(sc.samples, chatadmin.Cut(cell)) {
+				sc.samples = append(sc.samples, chatadmin.Cut(cell))
+			}
+		}
+	}
 }
 
 func (sc *scanner) all(ctx context.Context) error {
@@ -48,11 +83,14 @@ func (sc *scanner) all(ctx context.Context) error {
 	}
 	sc.index.forget()
 	sc.applyLinks()
+	if sc.decider.AllOrNothing && sc.done == nil {
+		sc.refuse()
+	}
 	for _, l := range sc.index.letters {
 		sc.counts.add(l)
 	}
 	for _, c := range sc.chunks {
-		for _, n := range c.Notes {
+		for n := range c.Notes.all() {
 			if isWarning(n.Code) {
 				sc.counts.Warnings++
 			}
@@ -61,10 +99,10 @@ func (sc *scanner) all(ctx context.Context) error {
 	return nil
 }
 
-// applyLinks lets what was found about managers count in the outcome of their rows. Rows that write nothing get no warning.
+// applyLinks lets what was found about managers count in the outcome of their rows. Rows that are skipped or fail have no link, and get no warning.
 func (sc *scanner) applyLinks() {
 	x := sc.index
-	touched := map[int]bool{}
+	found := map[int][]note{} // by batch
 	for _, l := range x.links {
 		batch := int(l.row) / batchRows
 		switch {
@@ -73,21 +111,38 @@ func (sc *scanner) applyLinks() {
 			x.letters[l.row] = letterUpdated
 		case l.code == linkAbove:
 			x.letters[l.row] = letterFailed
-			c := &sc.chunks[batch]
-			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
-			touched[batch] = true
-		case l.code != linkSet && l.other:
-			c := &sc.chunks[batch]
-			c.Notes = append(c.Notes, note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
-			touched[batch] = true
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
+		case l.code != linkSet:
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
 		}
 	}
+	sc.letters()
+	for batch, notes := range found {
+		sc.chunks[batch].Notes.insert(notes...)
+	}
+}
+
+// refuse tells of every row that nothing becomes of it, if one row fails and all
+// or nothing is asked for.
+func (sc *scanner) refuse() {
+	x := sc.index
+	if bytes.IndexByte(x.letters, letterFailed) < 0 {
+		return
+	}
+	for i, l := range x.letters {
+		if written(l) {
+			x.letters[i] = letterRefused
+		}
+	}
+	sc.letters()
+}
+
+// letters gives the chunks the letters of their rows.
+func (sc *scanner) letters() {
+	all := sc.index.letters
 	for i := range sc.chunks {
 		from := i * batchRows
-		sc.chunks[i].Letters = string(x.letters[from:min(from+batchRows, len(x.letters))])
-	}
-	for batch := range touched {
-		slices.SortStableFunc(sc.chunks[batch].Notes, func(a, b note) int { return a.Row - b.Row })
+		sc.chunks[i].Letters = string(all[from:min(from+batchRows, len(all))])
 	}
 }
 
@@ -96,11 +151,16 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	base := len(sc.index.letters)
 	var done *chunk
 	if b := base / batchRows; b < len(sc.done) {
-		done = &sc.done[b]
+		if done = &sc.done[b]; len(done.Letters) != len(rows) {
+			return ErrOtherFile
+		}
 	}
 	view, err := look(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, done)
 	if err != nil {
 		return err
+	}
+	if !sc.src.file.Format().ASCII && len(sc.samples) < mostSamples {
+		sc.collect(rows)
 	}
 	sc.keys = sc.keys[:0]
 	for i := range rows {
@@ -128,15 +188,20 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		}
 		sc.index.letters = append(sc.index.letters, v.letter)
 		sc.counts.KeptBlanks += int64(v.blanks)
+		damaged := false
 		for _, n := range v.notes {
+			damaged = damaged || n.Code == CodeDamaged
 			n.Row = i
-			c.Notes = append(c.Notes, n)
+			c.Notes.add(n)
+		}
+		if damaged {
+			sc.damaged++
 		}
 		if v.link {
 			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
 	}
-	if done != nil {
+	if c.Notes.pack(); done != nil {
 		c = *done
 	}
 	sc.chunks = append(sc.chunks, c)
@@ -167,17 +232,26 @@ func written(l letter) bool {
 	return l == letterCreated || l == letterUpdated || l == letterActivated || l == letterDeactivated
 }
 
-// row decides one entry: what is wrong with its form or its login comes before everything else. first is where its login stands first.
+// row decides one entry. Of a broken line nothing else is told. first is where its
+// login stands first.
 func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verdict) {
 	v.reset()
-	switch {
-	case e.bad != nil:
+	if e.bad != nil {
 		v.letter = letterFailed
 		v.notes = append(v.notes, note{Code: e.bad.Code, Col: -1, Arg: e.bad.Reason})
-	case e.row.Login != "" && int(first.row) != at:
-		v.fail(CodeDuplicate, colLogin, itoa(first.line))
-	default:
-		d.decide(e.row, is, v)
+		return
+	}
+	line := uint32(0)
+	if e.row.Login != "" && int(first.row) != at {
+		line = first.line
+	}
+	if e.short && d.ClearBlanks { // a missing cell would clear what it does not say
+		v.letter = letterFailed
+		v.notes = append(v.notes, note{Code: csvfile.CodeFieldCount, Col: -1, Arg: "the line has fewer fields than the header, and blank cells clear what is stored: add the missing separators"})
+	}
+	d.decide(e.row, is, line, v)
+	if e.short && !d.ClearBlanks && v.letter != letterKept && v.letter != letterNotCreated {
+		v.notes = append(v.notes, note{Code: CodeShortRow, Col: -1})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
@@ -15,11 +16,15 @@ import (
 // into the same ones.
 const batchRows = chatadmin.MaxBatch
 
+// mostRows is how many rows a file has at most.
+const mostRows = csvfile.MostRows
+
 // entry is one line of the file: a row, or what is wrong with it.
 type entry struct {
 	line                 int
 	row                  *row // never nil
 	bad                  *csvfile.RowError
+	short                bool // cells are missing at its end
 	loginKey, managerKey string
 }
 
@@ -41,19 +46,20 @@ type room struct {
 }
 
 // open starts at the beginning of the file. What was found out about its format before need not be found out again.
-func open(ctx context.Context, f io.ReadSeeker, login chatadmin.LoginPolicy, known csvfile.Format) (*source, error) {
+func open(ctx context.Context, f io.ReadSeeker, login chatadmin.LoginPolicy, set settings, known csvfile.Format) (*source, error) {
 	f = cancellable{f, ctx}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading the file: %w", err)
 	}
-	file, err := csvfile.NewReader(f, csvfile.Limits{Encoding: known.Encoding})
+	file, err := csvfile.NewReader(f, csvfile.Limits{Known: known})
 	if err != nil {
 		return nil, refused(err)
 	}
 	s := &source{file: file}
-	if s.header, err = readHeader(file.Header(), login); err != nil {
+	if s.header, err = readHeader(file.Header(), login, set); err != nil {
 		return nil, err
 	}
+	file.ReadOnly(s.header.columns())
 	for i := range s.rooms {
 		s.rooms[i].dec = newDecoder(s.header)
 	}
@@ -139,7 +145,7 @@ func (s *source) scan() (entry, error) {
 		}
 		return entry{}, refused(err)
 	}
-	return entry{line: s.raw.Line, bad: s.raw.Err}, nil
+	return entry{line: s.raw.Line, bad: s.raw.Err, short: s.raw.Short}, nil
 }
 
 // salvage takes what can be told of the line at hand, broken or not.
@@ -147,10 +153,18 @@ func (s *source) salvage() *row {
 	r := &row{}
 	for c, i := range s.header.at {
 		if i >= 0 && i < len(s.raw.Fields) {
-			*r.cell(column(c)) = clean(string(cut(s.raw.Fields[i])))
+			r.set(column(c), string(cut(s.raw.Fields[i])))
 		}
 	}
 	return r
+}
+
+// shown is a cell of the line at hand as the file has it, cut.
+func (s *source) shown(c column) string {
+	if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
+		return chatadmin.Cut(strings.TrimSpace(asText(s.raw.Fields[i])))
+	}
+	return ""
 }
 
 // skipTo reads on until the batch with the given number is next.
@@ -166,42 +180,52 @@ func (s *source) skipTo(ctx context.Context, batch int) error {
 	return nil
 }
 
-// warnings are those of the file as a whole.
-func (s *source) warnings() []string {
-	var w []string
-	for _, name := range s.header.unknown {
-		w = append(w, fmt.Sprintf("the column %q is not known and was not read", chatadmin.Cut(name)))
-	}
-	if s.file.Format().Encoding == "windows-1252" {
-		w = append(w, "the file is not UTF-8; it was read as Windows-1252: look at names with accents")
+// warnings are those of the file as a whole. sample is a cell as it would be
+// stored, if there is one that shows whether the encoding is right.
+func (s *source) warnings(sample string) []string {
+	w := s.header.warnings()
+	if f := s.file.Format(); f.Guessed {
+		text := "the file is not UTF-8; it was read as Windows-1252"
+		if sample != "" {
+			text += fmt.Sprintf(", so that it says %q", chatadmin.Cut(sample))
+		}
+		w = append(w, text+": if names look wrong, name the encoding of the file")
 	}
 	return w
 }
 
-// fingerprint is the SHA-256 of the whole file, unless it is too large.
-func fingerprint(ctx context.Context, f io.ReadSeeker) ([]byte, error) {
+// fileprint is what is found out about a file by reading it once.
+type fileprint struct {
+	hash   []byte // SHA-256
+	format csvfile.Format
+}
+
+// fingerprint reads the whole file, unless it is too large. named is the encoding
+// that was named, if one was.
+func fingerprint(ctx context.Context, f io.ReadSeeker, named string) (fileprint, error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, fmt.Errorf("reading the file: %w", err)
+		return fileprint{}, fmt.Errorf("reading the file: %w", err)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("reading the file: %w", err)
+		return fileprint{}, fmt.Errorf("reading the file: %w", err)
 	}
-	h, buf := sha256.New(), make([]byte, 1<<18)
+	h, d, buf := sha256.New(), csvfile.Detector{}, make([]byte, 1<<18)
 	for {
 		n, err := f.Read(buf)
 		_, _ = h.Write(buf[:n])
+		_, _ = d.Write(buf[:n])
 		if err == io.EOF {
-			return h.Sum(nil), nil
+			return fileprint{h.Sum(nil), d.Format(named)}, nil
 		}
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the file: %w", err)
+			return fileprint{}, fmt.Errorf("reading the file: %w", err)
 		}
 		if err := csvfile.CheckSize(size); err != nil { // not before: a folder that cannot be read may say any size
-			return nil, refused(err)
+			return fileprint{}, refused(err)
 		}
 	}
 }

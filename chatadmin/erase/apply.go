@@ -2,59 +2,68 @@ package erase
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Apply deletes the users of a plan, for a reason of 1 to 1000 bytes. With the first transaction their access ends and they and the groups that vanish are hidden; then everything goes in
-// batches, the users last. Interrupted by an error, it is continued by Resume with the receipt's ID. Where the domain has a grace period the users are deactivated and the deletion is
-// scheduled: see Cancel and RunDue. File contents go to chatadmin.Admin.ReleaseBlobs.
+// Apply deletes the users of a plan, for a reason of 1 to 1000 bytes, and
+// returns the run with its receipt. With the first transaction their access
+// ends, and they and the groups that vanish are hidden; then everything goes in
+// batches, the users last. Interrupted by an error, it is continued by Resume
+// with the run's ID. Where the domain has a grace period the users are
+// deactivated and the deletion is scheduled: see Cancel and RunDue. File
+// contents go to chatadmin.Admin.ReleaseBlobs.
 //
-// It needs chatadmin.PermUsersDelete. A plan that is out of date is chatadmin.ErrPlanStale, something that stands in the way a *BlockedError. progress may be nil.
-func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string, progress func(chatadmin.Progress)) (Receipt, error) {
+// It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrPlanStale for a
+// plan that is out of date, and a *BlockedError if something stands in the way.
+// With an error it returns the run, if it has begun, else nil. progress may be
+// nil.
+func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string, progress func(chatadmin.Progress)) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	ids, err := p.check(s)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	if err := chatadmin.CheckReason(reason); err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
-	id := d.admin.NewID()
-	kind := KindDelete
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive, Targets: ids}
 	if p.Grace > 0 {
-		kind = KindSchedule
+		op.Kind = KindSchedule
 	}
-	var e entry
-	err = s.Change(ctx, chatadmin.Op{Kind: kind, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
-		v := survey{r: w, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: p.Choice}
+	return d.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+		v := survey{r: w, d: d, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: p.Choice}
 		grace, err := d.admit(ctx, w, &v, ids)
 		if err != nil {
 			return err
 		}
-		if v.fingerprint() != p.Fingerprint || grace != p.Grace {
-			return fmt.Errorf("%w: %w", errStale, chatadmin.ErrPlanStale)
+		basis := v.basis()
+		if grace != p.Grace {
+			basis = ""
 		}
-		e = entry{Receipt: Receipt{ID: id, Users: ids, By: s.Actor(), Reason: reason, Choice: p.Choice, Asked: w.Now()}, Total: total(p.Counts)}
+		if err := p.Stale(basis, "a user, their groups or the domain's settings"); err != nil {
+			return err
+		}
+		run.Total, run.Data = total(p.Counts), Receipt{Users: ids, Reason: reason, Choice: p.Choice, Removed: d.none()}
 		if grace > 0 {
-			e.Due = w.Now().Add(grace)
-			return d.schedule(ctx, w, &v, &e)
+			return d.schedule(ctx, w, &v, run, grace)
 		}
-		return d.begin(ctx, w, &v, &e)
+		return d.begin(ctx, w, &v, run)
 	})
-	if err != nil {
-		return Receipt{}, err
-	}
-	if e.State == Scheduled {
-		return e.Receipt, nil
-	}
-	return d.Resume(ctx, s, id, progress)
+}
+
+// Resume continues a deletion to its end, and returns it. One that has ended is
+// returned as it is. A scheduled deletion that is due is begun, although no
+// worker has done so; before its time it is chatadmin.ErrTransition. Resume
+// needs chatadmin.PermUsersDelete, and goes on only in the name of the actor
+// who asked for the deletion or has taken it over: see TakeOver. With an error
+// the run says how far it came, where that could be read. progress may be nil.
+func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
+	return d.runs.Resume(ctx, s, id, progress)
 }
 
 // admit reads what a deletion is about and refuses what stands in its way.
@@ -74,7 +83,7 @@ func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey, ids
 	if len(blockers) > 0 {
 		return 0, &BlockedError{blockers}
 	}
-	return d.grace(w.Settings)
+	return v.grace()
 }
 
 func total(counts map[string]int64) (n int64) {
@@ -86,22 +95,17 @@ func total(counts map[string]int64) (n int64) {
 	return n
 }
 
-// task is what a deletion's job was asked for.
-type task struct {
-	Users  []chatadmin.ID `json:"users"`
-	Choice Choice         `json:"choice,omitzero"`
-	Reason string         `json:"reason"`
-}
-
-const jobKind = "delete users"
-
-// firstGroups is how many groups are marked together with the users, so that nobody waits for one transaction long; further ones follow in transactions of their own.
+// firstGroups is how many groups are marked together with the users, so that
+// nobody waits for one transaction long; further ones follow in transactions of
+// their own.
 const firstGroups = 2 * chatadmin.MaxBatch
 
-// begin is the transaction from which on there is no way back: the users and their groups are being deleted.
-func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, e *entry) error {
-	w.Note = map[string]string{"deletion": string(e.ID), "reason": e.Reason}
-	first := v.vanish[:min(len(v.vanish), firstGroups)]
+// begin is the transaction from which on there is no way back: the users and
+// their groups are being deleted.
+func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, run *Run) error {
+	w.Note = map[string]string{"deletion": string(run.ID), "reason": run.Data.Reason}
+	first := unmarked(v.vanish)
+	first = first[:min(len(first), firstGroups)]
 	before, err := owned(ctx, w, v.domain.ID, v.ids, groupIDs(first))
 	if err != nil {
 		return err
@@ -118,6 +122,9 @@ func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, e *
 	if err := w.WriteUsers(ctx, KindDelete, writes); err != nil {
 		return err
 	}
+	if v.orphans() { // nobody changes, but it begins anew
+		w.Record(KindDelete, v.ids, nil, nil)
+	}
 	for batch := range slices.Chunk(first, chatadmin.MaxBatch) {
 		if err := w.BeginGroupDeletion(ctx, batch); err != nil {
 			return err
@@ -127,27 +134,22 @@ func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, e *
 	if err != nil {
 		return err
 	}
-	// What ended with the access has been removed; what is left is counted when it goes.
+	// What ended with the access has been removed; what is left is counted when
+	// it goes.
 	gone := d.none()
 	gone[Records], gone[Devices] = before.records-after.records, before.devices-after.devices
-	job := chatadmin.Job{ID: e.ID, Kind: jobKind, Total: e.Total}
-	if job.Params, err = json.Marshal(task{v.ids, e.Choice, e.Reason}); err != nil {
-		return err
-	}
-	if job.Cursor, err = json.Marshal(cursor{}); err != nil {
-		return err
-	}
-	if job.Result, err = json.Marshal(gone); err != nil {
-		return err
-	}
-	if err := w.PutJob(ctx, &job); err != nil {
-		return err
-	}
-	e.State, e.Begun, e.Deactivated = Running, w.Now(), nil
-	return e.put(ctx, w)
+	run.State, run.Done = chatadmin.RunRunning, total(gone)
+	run.Data.Removed, run.Data.Deactivated, run.Data.At = gone, nil, place{}
+	return nil
 }
 
-// transfer makes the chosen admin the creator, and an admin, of the groups that stay.
+// unmarked are the groups that are not being deleted yet.
+func unmarked(groups []chatadmin.Group) []chatadmin.Group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g chatadmin.Group) bool { return g.Deleting })
+}
+
+// transfer makes the chosen admin the creator, and an admin, of the groups that
+// stay.
 func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
 	to := v.choice.TransferTo
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {

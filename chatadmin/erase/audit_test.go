@@ -33,7 +33,7 @@ func TestAuditBlanked(t *testing.T) {
 			for n := range 400 {
 				fmt.Fprintf(&file, "user%d@acme.example,Secret title %d\n", n, n)
 			}
-			_, err := csvimport.Run(ctx, w.host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
+			_, err := csvimport.New(w.admin).Import(ctx, w.host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 			var ids []chatadmin.ID
 			for n := range extra + 1 {

@@ -42,9 +42,9 @@ func TestManyGroups(t *testing.T) {
 	w.mark(last)
 	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 3500, r.Removed[erase.Groups])
-	require.EqualValues(t, 35, r.Removed[erase.Messages])
-	require.Equal(t, some(p.Counts)[erase.Records], r.Removed[erase.Records])
+	require.EqualValues(t, 3500, r.Data.Removed[erase.Groups])
+	require.EqualValues(t, 35, r.Data.Removed[erase.Messages])
+	require.Equal(t, some(p.Counts)[erase.Records], r.Data.Removed[erase.Records])
 	require.EqualValues(t, 3500, w.gone(before)[erase.Groups])
 	w.noTrace(ann.ID)
 	w.user("late") // is not to join a group that is gone
@@ -78,7 +78,7 @@ func TestManyUsers(t *testing.T) {
 	before := w.everything()
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, p.Counts, r.Removed)
+	require.Equal(t, p.Counts, r.Data.Removed)
 	w.check(r, before, ids...)
 }
 
@@ -107,7 +107,7 @@ func TestHooks(t *testing.T) {
 	before := w.everything()
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, p.Counts, r.Removed)
+	require.Equal(t, p.Counts, r.Data.Removed)
 	w.check(r, before, ann.ID)
 	left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "tombstone", Domain: w.domain}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestHoldStopsDeletion(t *testing.T) {
 			require.NoError(t, err)
 			r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 			require.NoError(t, err)
-			require.Equal(t, p.Counts, r.Removed)
+			require.Equal(t, p.Counts, r.Data.Removed)
 			w.noTrace(ann.ID)
 		})
 	}
@@ -200,8 +200,8 @@ func TestHesitantStore(t *testing.T) {
 	before := w.everything()
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, p.Counts, r.Removed)
-	require.Equal(t, some(r.Removed), w.gone(before))
+	require.Equal(t, p.Counts, r.Data.Removed)
+	require.Equal(t, some(r.Data.Removed), w.gone(before))
 	w.noTrace(ann.ID)
 	marked := 0
 	for _, e := range erasetest.List(t, chatadmin.EventQuery{Domain: w.domain, Kind: chatadmin.KindGroupDelete}, w.store.ListEvents) {

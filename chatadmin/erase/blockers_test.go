@@ -105,8 +105,8 @@ func TestDefaultGroups(t *testing.T) {
 	before := w.everything()
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, p.Counts, r.Removed)
-	require.Equal(t, some(r.Removed), w.gone(before))
+	require.Equal(t, p.Counts, r.Data.Removed)
+	require.Equal(t, some(r.Data.Removed), w.gone(before))
 	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
 	require.NoError(t, err)
 	require.Equal(t, second.ID, gs[0].Creator)
@@ -153,7 +153,7 @@ func TestStalePlan(t *testing.T) {
 		}, true},
 		"a group": {func(w *world, ann chatadmin.User) { w.group(w.as(ann), "New") }, true},
 		"the settings": {func(w *world, _ chatadmin.User) {
-			require.NoError(w.t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 1}))
+			require.NoError(w.t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 1}))
 		}, true},
 		"a message":   {func(w *world, ann chatadmin.User) { w.chat(ann, w.boss, 1) }, false},
 		"a colleague": {func(w *world, _ chatadmin.User) { w.user("bob") }, false},
@@ -178,7 +178,7 @@ func TestStalePlan(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, some(r.Removed), w.gone(before), "what has come since goes as well, and is counted")
+			require.Equal(t, some(r.Data.Removed), w.gone(before), "what has come since goes as well, and is counted")
 		})
 	}
 }
@@ -239,8 +239,8 @@ func TestBadInput(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	_, err = w.d.Cancel(ctx, w.s, r.ID)
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
-	require.ErrorContains(t, err, "no way back")
+	require.ErrorContains(t, err, "has ended")
 	for _, days := range []int{-1, 366} {
-		require.ErrorIs(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
+		require.ErrorIs(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// count fills in the counts of a plan, in as few statements as the store allows.
+// count fills in the counts of a plan, in as few statements as the store
+// allows.
 func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	n := d.none()
 	n[Users], n[Groups] = int64(len(v.users)), int64(len(v.vanish))
@@ -117,7 +118,8 @@ func addContent(n map[string]int64, c chatadmin.ContentCount) {
 	n[Files] += c.Files
 }
 
-// content counts what lies in the users' chats, or in groups that vanish, or was written by them: the three overlap only in what they wrote.
+// content counts what lies in the users' chats, or in groups that vanish, or
+// was written by them: the three overlap only in what they wrote.
 func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err error) {
 	count := func(sign int64, q chatadmin.ContentQuery) {
 		if err != nil {
@@ -139,7 +141,8 @@ func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err e
 	return sum, err
 }
 
-// memberships counts those of a user in groups that stay: the others are counted with their groups.
+// memberships counts those of a user in groups that stay: the others are
+// counted with their groups.
 func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool, n map[string]int64) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		page, next, err := v.r.ListMemberships(ctx, chatadmin.MemberQuery{Domain: v.domain.ID, User: user}, p)
@@ -168,7 +171,8 @@ func (v *survey) reports(ctx context.Context, user chatadmin.ID) (int64, error) 
 	return n, err
 }
 
-// belongings are the devices of users, and the records of users, devices and groups.
+// belongings are the devices of users, and the records of users, devices and
+// groups.
 type belongings struct {
 	devices, records int64
 	deviceIDs        []chatadmin.ID

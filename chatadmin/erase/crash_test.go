@@ -15,24 +15,24 @@ import (
 )
 
 // finish applies a plan and, as long as it is interrupted, resumes it: by the receipt's ID, or as a worker does that knows of nothing.
-func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) erase.Receipt {
+func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) *erase.Run {
 	w.t.Helper()
 	r, err := w.d.Apply(ctx, s, p, reason, nil)
 	for n := 0; err != nil; n++ {
 		require.ErrorIs(w.t, err, erasetest.ErrCrash)
 		require.Less(w.t, n, 200)
 		again(n)
-		if r.ID != "" {
+		if r != nil {
 			r, err = w.d.Resume(ctx, s, r.ID, nil)
 			continue
 		}
 		err = nil // it is not known whether it has begun
-		for e, listed := range w.d.Receipts(ctx, s) {
-			if err = listed; err == nil && e.State == erase.Running {
+		for e, listed := range w.d.Runs(ctx, s) {
+			if err = listed; err == nil && e.State == chatadmin.RunRunning {
 				r = e
 			}
 		}
-		if err == nil && r.ID == "" {
+		if err == nil && r == nil {
 			r, err = w.d.Apply(ctx, s, p, reason, nil)
 		} else if err == nil {
 			err = erasetest.ErrCrash
@@ -58,9 +58,9 @@ func TestCrashAtEveryCall(t *testing.T) {
 		c.In(0)
 		w.check(r, before, ann.ID)
 		if want == nil {
-			want = r.Removed
+			want = r.Data.Removed
 		}
-		require.Equal(t, want, r.Removed, "crash at call %d", n)
+		require.Equal(t, want, r.Data.Removed, "crash at call %d", n)
 		if !crashed { // it ended before
 			require.Greater(t, n, 40)
 			return
@@ -68,14 +68,14 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-func (w *world) check(r erase.Receipt, before map[string]int64, users ...chatadmin.ID) {
+func (w *world) check(r *erase.Run, before map[string]int64, users ...chatadmin.ID) {
 	w.t.Helper()
-	require.Equal(w.t, erase.Done, r.State)
-	require.Equal(w.t, some(r.Removed), w.gone(before))
+	require.Equal(w.t, chatadmin.RunDone, r.State)
+	require.Equal(w.t, some(r.Data.Removed), w.gone(before))
 	w.noTrace(users...)
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(w.t, err)
-	require.EqualValues(w.t, r.Removed[erase.Files], n)
+	require.EqualValues(w.t, r.Data.Removed[erase.Files], n)
 }
 
 // hasty is a clock that moves with each look at it, so that batches seem slow and become small.
@@ -115,7 +115,7 @@ func TestCrashes(t *testing.T) {
 			c.In(0)
 			c.Store = m
 			require.Greater(t, crashes, 3)
-			require.Equal(t, p.Counts, r.Removed)
+			require.Equal(t, p.Counts, r.Data.Removed)
 			w.check(r, before, ann.ID)
 		})
 	}
@@ -138,7 +138,7 @@ func TestEraserFails(t *testing.T) {
 	require.EqualValues(t, 700, gone)
 	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 1800, r.Removed[erase.HostKind("scheduled_publications")], "it was not counted before")
+	require.EqualValues(t, 1800, r.Data.Removed[erase.HostKind("scheduled_publications")], "it was not counted before")
 
 	bob := w.user("bob")
 	w.posts.add(bob, 2500)
@@ -156,5 +156,5 @@ func TestEraserFails(t *testing.T) {
 	require.NoError(t, err)
 	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 2500, r.Removed[erase.HostKind("scheduled_publications")], "it was counted before the first batch")
+	require.EqualValues(t, 2500, r.Data.Removed[erase.HostKind("scheduled_publications")], "it was counted before the first batch")
 }

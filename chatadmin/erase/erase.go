@@ -7,9 +7,12 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
-// Kinds of audit events.
+// Kinds of audit events, which name the users. Taking over and cancelling a run
+// have events of their own besides: see chatadmin.KindRunTakeOver and
+// KindRunCancel.
 const (
 	KindDelete   = "user.delete"          // the deletion has begun: the users have no access any more
 	KindDeleted  = "user.delete.done"     // nothing of them is left
@@ -26,7 +29,7 @@ const (
 	Groups      = "groups"
 	Memberships = "memberships"
 	Devices     = "devices"
-	Records     = "records" // invitations, sessions, second factors, tokens, settings …: whatever the library keeps for a user, group or device
+	Records     = "records" // what the library keeps for a user, group or device, such as sessions
 	Reports     = "reports" // people whose manager is cleared: they stay
 	Users       = "users"
 )
@@ -45,23 +48,31 @@ func (d *Deletions) none() map[string]int64 {
 
 // Options configure deletions. The zero value is a working default.
 type Options struct {
-	// Erasers are the host's own kinds. Every process that applies, resumes or runs what is due must have the same.
+	// Erasers are the host's own kinds. Every process that applies, resumes or
+	// calls Admin.Work must have the same.
 	Erasers []Eraser
 	// Grace is the grace period of domains that have no Policy of their own, at
 	// most 365 days.
 	Grace time.Duration
 }
 
-// Deletions deletes users for good. It is safe for many goroutines and starts none.
+// Deletions deletes users for good. It is safe for many goroutines and starts
+// none.
 type Deletions struct {
 	admin *chatadmin.Admin
+	runs  *chatadmin.Runs[Receipt]
 	o     Options
 	hosts []hostKind
 }
 
-// New returns the deletions of an Admin, and takes users who are activated again out of what is scheduled: so every program that changes users makes one, before it uses the Admin.
-// o may be nil. An Eraser that is nil, or whose name is not valid or not its own, is an *EraserError; a grace
-// period that is not possible is chatadmin.ErrInvalid.
+// New returns the deletions of an Admin. It makes chatadmin.Admin.Work carry
+// out scheduled deletions, and takes users who are activated again out of them.
+// So every program that changes users calls New, before it uses the Admin. o
+// may be nil.
+//
+// It returns an *EraserError for an Eraser that is nil, or whose name is not
+// valid or not its own, and chatadmin.ErrInvalid without an Admin and for a
+// grace period that is not possible.
 func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if admin == nil {
 		return nil, fmt.Errorf("deletions need an Admin: %w", chatadmin.ErrInvalid)
@@ -77,14 +88,20 @@ func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
 		return nil, err
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: activated, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	d.runs = chatadmin.NewRuns(admin, d.kind())
+	admin.Extend(chatadmin.Extension{
+		OnUserChange: d.activated,
+		Policy:       chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Workers:      []chatadmin.Worker{{Name: "deletions", Due: clockmark.Due(admin, clockTask), Do: d.work}},
+	})
 	return d, nil
 }
 
 // Policy is what a domain has decided about deletions.
 type Policy struct {
 	Version int `json:"v"`
-	// GraceDays is for how many days users are merely deactivated before they are deleted, and the deletion can be cancelled: 0 to 365.
+	// GraceDays is for how many days users are merely deactivated before they
+	// are deleted, 0 to 365. Meanwhile the deletion can be cancelled.
 	GraceDays int `json:"grace_days"`
 }
 
@@ -119,9 +136,23 @@ func decodePolicy(data json.RawMessage) (p Policy, err error) {
 	return p, p.check()
 }
 
-// SetPolicy decides it for the scope's domain, in a program that has called
-// New. It needs chatadmin.PermDomain. What is scheduled already keeps its time.
-func SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
+// Policy reads the policy of the scope's domain. A domain without one has the
+// grace period of the program, in whole days. It needs
+// chatadmin.PermUsersDelete.
+func (d *Deletions) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	_, set, err := s.View(ctx, chatadmin.PermUsersDelete)
+	if err != nil {
+		return Policy{}, err
+	}
+	if data, ok := set.Policies[policyName]; ok {
+		return decodePolicy(data)
+	}
+	return Policy{Version: policyVersion, GraceDays: int(d.o.Grace / (24 * time.Hour))}, nil
+}
+
+// SetPolicy sets the policy of the scope's domain. It needs
+// chatadmin.PermDomain. What is scheduled already keeps its time.
+func (d *Deletions) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 	p.Version = policyVersion
 	if err := p.check(); err != nil {
 		return err

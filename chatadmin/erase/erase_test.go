@@ -58,14 +58,14 @@ func TestDelete(t *testing.T) {
 	var last chatadmin.Progress
 	r, err := w.d.Apply(ctx, w.s, kept, reason, func(p chatadmin.Progress) { last = p })
 	require.NoError(t, err)
-	require.Equal(t, erase.Done, r.State)
-	require.Equal(t, []any{w.boss.ID, reason, []chatadmin.ID{ann.ID}}, []any{r.By, r.Reason, r.Users})
-	require.Equal(t, p.Counts, r.Removed, "as planned")
-	require.Equal(t, some(r.Removed), w.gone(before), "as told")
+	require.Equal(t, chatadmin.RunDone, r.State)
+	require.Equal(t, []any{w.boss.ID, reason, []chatadmin.ID{ann.ID}}, []any{r.By, r.Data.Reason, r.Data.Users})
+	require.Equal(t, p.Counts, r.Data.Removed, "as planned")
+	require.Equal(t, some(r.Data.Removed), w.gone(before), "as told")
 	require.Equal(t, last.Total, last.Done)
 	w.noTrace(ann.ID)
 
-	again, err := w.d.Receipt(ctx, w.s, r.ID)
+	again, err := w.d.Run(ctx, w.s, r.ID)
 	require.NoError(t, err)
 	require.Equal(t, r, again)
 	text, err = json.Marshal(r)
@@ -75,7 +75,7 @@ func TestDelete(t *testing.T) {
 	}
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)
-	require.EqualValues(t, r.Removed[erase.Files], n)
+	require.EqualValues(t, r.Data.Removed[erase.Files], n)
 
 	// The login is free, and who gets it inherits nothing.
 	new := w.user("ann")

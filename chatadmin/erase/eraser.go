@@ -9,14 +9,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Eraser is a kind of things that the host keeps about users in places of its own,
-// such as scheduled publications or assignments. Its methods are called outside
-// transactions, and again after a crash: what is gone already is not counted a
-// second time by an Eraser that answers truthfully.
+// Eraser is a kind of things that the host keeps about users in places of its
+// own, such as scheduled publications or assignments. Its methods are called
+// outside transactions, and again after a crash: what is gone already is not
+// counted a second time by an Eraser that answers truthfully.
 //
 // Answers that cannot be true end the deletion with an *EraserError, and Resume
-// asks again: a count below 0 or above chatadmin.MaxCount, more erased than asked
-// for or than there was, or a count that does not fall.
+// asks again: a count below 0 or above chatadmin.MaxCount, more erased than
+// asked for or than there was, or a count that does not fall.
 type Eraser interface {
 	// Name is how warnings call the kind, such as "scheduled_publications"; plans
 	// and receipts count it under HostKind of the name. It has 1 to 64 of a-z, 0-9
@@ -30,12 +30,13 @@ type Eraser interface {
 	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
 }
 
-// HostKind is the key under which plans and receipts count a host's kind: "host."
-// and its name, so that it is never taken for one of the library's kinds.
+// HostKind is the key under which plans and receipts count a host's kind:
+// "host." and its name, so that it is never taken for one of the library's
+// kinds.
 func HostKind(name string) string { return "host." + name }
 
-// EraserError is returned by New if an Eraser cannot be used, and by calls that use
-// one if its answer cannot be true. It wraps chatadmin.ErrInvalid.
+// EraserError is returned by New if an Eraser cannot be used, and by calls that
+// use one if its answer cannot be true. It wraps chatadmin.ErrInvalid.
 type EraserError struct {
 	Name   string // of the Eraser, cut to 64 bytes
 	Reason string

@@ -78,7 +78,7 @@ func TestEraserCountedApart(t *testing.T) {
 	require.Equal(t, want, some(p.Counts))
 	r, err := d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, want, some(r.Removed))
+	require.Equal(t, want, some(r.Data.Removed))
 }
 
 // Answers that cannot be true end plan and deletion with an error, and never go
@@ -121,8 +121,8 @@ func TestEraserLies(t *testing.T) {
 			})
 			require.ErrorAs(t, err, &bad)
 			require.Equal(t, "x", bad.Name)
-			require.Equal(t, erase.Running, r.State)
-			for kind, n := range r.Removed {
+			require.Equal(t, chatadmin.RunRunning, r.State)
+			for kind, n := range r.Data.Removed {
 				require.GreaterOrEqual(t, n, int64(0), kind)
 			}
 			if name != "now and then none" { // which may say that there is none just then
@@ -132,7 +132,7 @@ func TestEraserLies(t *testing.T) {
 
 			r, err = w.deletions(w.admin, kind{"x", there(0), erased(0)}).Resume(ctx, w.s, r.ID, nil)
 			require.NoError(t, err)
-			require.Equal(t, erase.Done, r.State)
+			require.Equal(t, chatadmin.RunDone, r.State)
 		})
 	}
 }

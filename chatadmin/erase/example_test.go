@@ -41,11 +41,11 @@ func Example() {
 		panic(err)
 	}
 	fmt.Println("would go:", plan.Counts[erase.Groups], "group,", plan.Counts[erase.Memberships], "memberships")
-	receipt, err := d.Apply(ctx, s, plan, "left the company", nil)
+	run, err := d.Apply(ctx, s, plan, "left the company", nil)
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(receipt.State, receipt.Removed[erase.Users])
+	fmt.Println(run.State, run.Data.Removed[erase.Users])
 	// Output:
 	// not like this: self
 	// not like this: last_admin

@@ -59,20 +59,24 @@ func matrix() map[string]line {
 			_, err := on.d.TakeOver(ctx, s, on.left)
 			return err
 		}},
-		"Receipt": {need, false, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
-			_, err := on.d.Receipt(ctx, s, on.done)
+		"Run": {need, false, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			_, err := on.d.Run(ctx, s, on.done)
 			return err
 		}},
-		"Receipts": {need, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
-			for _, err := range on.d.Receipts(ctx, s) {
+		"Runs": {need, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			for _, err := range on.d.Runs(ctx, s) {
 				if err != nil {
 					return err
 				}
 			}
 			return nil
 		}},
-		"SetPolicy": {chatadmin.PermDomain, true, func(ctx context.Context, s *chatadmin.Scope, _ *target) error {
-			return erase.SetPolicy(ctx, s, erase.Policy{GraceDays: 7})
+		"Policy": {need, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			_, err := on.d.Policy(ctx, s)
+			return err
+		}},
+		"SetPolicy": {chatadmin.PermDomain, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			return on.d.SetPolicy(ctx, s, erase.Policy{GraceDays: 7})
 		}},
 	}
 }
@@ -130,7 +134,7 @@ func (w *world) interrupted(login string) chatadmin.ID {
 	c, cancel := context.WithCancel(ctx)
 	r, err := w.d.Apply(c, w.host, p, reason, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(w.t, err, context.Canceled)
-	require.Equal(w.t, erase.Running, r.State)
+	require.Equal(w.t, chatadmin.RunRunning, r.State)
 	return r.ID
 }
 
@@ -147,7 +151,7 @@ func TestTakeOver(t *testing.T) {
 		require.NoError(t, err)
 	})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	require.Equal(t, erase.Running, r.State)
+	require.Equal(t, chatadmin.RunRunning, r.State)
 	_, err = w.d.Resume(ctx, w.as(third), r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "somebody else")
@@ -158,7 +162,7 @@ func TestTakeOver(t *testing.T) {
 	r, err = w.d.Resume(ctx, w.as(third), r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, third.ID, r.By)
-	require.Equal(t, some(r.Removed), w.gone(before))
+	require.Equal(t, some(r.Data.Removed), w.gone(before))
 	w.noTrace(ann.ID)
 }
 
@@ -173,7 +177,7 @@ func TestTakenOverMeanwhile(t *testing.T) {
 	r, err := w.d.Apply(ctx, w.s, p, reason, func(p chatadmin.Progress) {
 		require.False(t, taken, "another batch")
 		taken = true
-		for r, err := range w.d.Receipts(ctx, w.s) {
+		for r, err := range w.d.Runs(ctx, w.s) {
 			require.NoError(t, err)
 			_, err = w.d.TakeOver(ctx, w.as(second), r.ID)
 			require.NoError(t, err)
@@ -181,7 +185,7 @@ func TestTakenOverMeanwhile(t *testing.T) {
 	})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "taken over")
-	require.Equal(t, erase.Running, r.State)
+	require.Equal(t, chatadmin.RunRunning, r.State)
 	r, err = w.d.Resume(ctx, w.as(second), r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, second.ID, r.By)

@@ -13,21 +13,25 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Choice is what becomes of default and shipped groups that the users have created; other groups of theirs are deleted. Without a choice such a group stands in the way.
+// Choice says what becomes of default and shipped groups that the users have
+// created. Without a choice such a group stands in the way. Other groups of
+// theirs are deleted.
 type Choice struct {
-	// TransferTo is the domain admin who becomes their creator. They stay as they are.
+	// TransferTo is the domain admin who becomes the creator of these groups.
+	// The groups stay as they are.
 	TransferTo chatadmin.ID `json:"transfer_to,omitempty"`
-	// DeleteDefault deletes default groups like the others, which needs chatadmin.PermDefault besides. Shipped ones are never deleted.
+	// DeleteDefault deletes default groups like the others. It needs
+	// chatadmin.PermDefault besides. Shipped groups are never deleted.
 	DeleteDefault bool `json:"delete_default,omitempty"`
 }
 
-// Plan says what deleting users would remove, before anything has happened. It can be kept as JSON, shown, and applied by the same actor. Counts are exact when it is made; Apply
-// refuses it with chatadmin.ErrPlanStale when the domain's settings, a user, or the set of groups they have created has changed, and not because somebody has posted meanwhile.
+// Plan says what deleting users would remove, before anything has happened. It
+// can be kept as JSON, shown, and applied by the same actor. Counts are exact
+// when it is made. Apply returns chatadmin.ErrPlanStale if the domain's
+// settings, a user, or the set of groups they have created has changed since,
+// and not because somebody has posted.
 type Plan struct {
-	Version     int              `json:"v"`
-	Domain      chatadmin.ID     `json:"domain"`
-	Actor       chatadmin.ID     `json:"actor"`
-	Made        time.Time        `json:"made"`
+	chatadmin.PlanHeader
 	Users       []PlannedUser    `json:"users"`
 	Choice      Choice           `json:"choice,omitzero"`
 	Counts      map[string]int64 `json:"counts"`
@@ -37,23 +41,22 @@ type Plan struct {
 	Warnings    []string         `json:"warnings,omitempty"`
 	Alternative Alternative      `json:"alternative"`
 	Grace       time.Duration    `json:"grace,omitempty"` // how long applying it merely deactivates
-	Fingerprint string           `json:"fingerprint"`
 }
 
-// PlannedUser is one of whom to delete.
+// PlannedUser is a user to delete.
 type PlannedUser struct {
 	ID    chatadmin.ID `json:"id"`
 	Login string       `json:"login"`
 }
 
-// PlannedGroup is a group that one of them has created.
+// PlannedGroup is a group that one of the users has created.
 type PlannedGroup struct {
 	ID      chatadmin.ID `json:"id"`
 	Name    string       `json:"name"`
 	Members int64        `json:"members"`
 }
 
-// Alternative is what could be done instead: DeactivateUsers ends the access as well, and keeps everything.
+// Alternative is a call that could be made instead, and what it keeps.
 type Alternative struct {
 	Call  string           `json:"call"`
 	Keeps map[string]int64 `json:"keeps"`
@@ -61,13 +64,18 @@ type Alternative struct {
 
 // Blocker is something that stands in the way.
 type Blocker struct {
-	Code    string       `json:"code"` // "self", "last_admin", "default_group", "shipped_group", "hold", "deleting", "scheduled" or "above"
+	// Code is "self", "last_admin", "default_group", "shipped_group", "hold",
+	// "deleting", "scheduled" or "above".
+	Code    string       `json:"code"`
 	Subject chatadmin.ID `json:"subject,omitempty"`
 	Message string       `json:"message"`
 }
 
-// BlockedError is why Apply refused. errors.Is finds the error of each blocker in it: chatadmin.ErrLastAdmin, ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being
-// deleted already), ErrExists (scheduled already), ErrForbidden (a role above the actor's) and ErrInvalid (oneself).
+// BlockedError is returned by Apply if something stands in the way. errors.Is
+// finds the error of each blocker in it: chatadmin.ErrLastAdmin,
+// ErrDefaultGroup, ErrShippedGroup, ErrHeld, ErrTransition (being deleted
+// already), ErrExists (scheduled already), ErrForbidden (a role above the
+// actor's) and ErrInvalid (oneself).
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
@@ -95,7 +103,13 @@ func (e *BlockedError) Unwrap() []error {
 	return errs
 }
 
-// Plan counts what deleting users (1 to chatadmin.MaxBatch) would remove. c may be nil. It needs chatadmin.PermUsersDelete. A user who does not exist is chatadmin.ErrNotFound.
+// Plan counts what deleting users (1 to chatadmin.MaxBatch) would remove. c may
+// be nil. It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrNotFound
+// for a user who does not exist.
+//
+// Users who are being deleted already are blockers, unless nothing continues
+// their deletion: the record of it was damaged and repaired. A domain admin
+// plans it anew, for such users by themselves, and without a grace period.
 func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatadmin.ID, c *Choice) (*Plan, error) {
 	dom, set, role, err := s.ViewAs(ctx, chatadmin.PermUsersDelete)
 	if err != nil {
@@ -105,21 +119,21 @@ func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatad
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Version: 1, Domain: s.Domain(), Actor: s.Actor(), Made: d.admin.Now(), Alternative: Alternative{Call: "DeactivateUsers"}}
+	p := &Plan{PlanHeader: s.PlanHeader(KindDelete, ""), Alternative: Alternative{Call: "DeactivateUsers"}}
 	if c != nil {
 		p.Choice = *c
 	}
-	if p.Grace, err = d.grace(set); err != nil {
+	look := survey{r: d.admin.Store(), d: d, actor: s.Actor(), domain: dom, settings: set, role: role, choice: p.Choice}
+	if err := look.read(ctx, ids); err != nil {
 		return nil, err
 	}
-	look := survey{r: d.admin.Store(), actor: s.Actor(), domain: dom, settings: set, role: role, choice: p.Choice}
-	if err := look.read(ctx, ids); err != nil {
+	if p.Grace, err = look.grace(); err != nil {
 		return nil, err
 	}
 	if p.Blockers, err = look.blockers(ctx); err != nil {
 		return nil, err
 	}
-	p.Fingerprint = look.fingerprint()
+	p.Basis = look.basis()
 	for _, u := range look.users {
 		p.Users = append(p.Users, PlannedUser{u.ID, u.Login})
 	}
@@ -135,9 +149,12 @@ func named(users []chatadmin.ID) ([]chatadmin.ID, error) {
 	return ids, nil
 }
 
-// survey is what decides about a deletion: the same for the plan, outside a transaction, and within the one that begins it.
+// survey decides about a deletion: for the plan, outside a transaction, and
+// again within the one that begins it.
 type survey struct {
 	r        chatadmin.Reader
+	d        *Deletions
+	self     chatadmin.ID // the run that is to begin, if it was scheduled
 	actor    chatadmin.ID
 	domain   chatadmin.Domain
 	settings chatadmin.Settings
@@ -169,7 +186,7 @@ func (v *survey) read(ctx context.Context, ids []chatadmin.ID) error {
 		}
 		v.users = append(v.users, u)
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			page, next, err := v.r.ListGroups(ctx, chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id}, p)
+			page, next, err := v.r.ListGroups(ctx, chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id, WithDeleting: u.Deleting}, p)
 			if err != nil {
 				return err
 			}
@@ -193,7 +210,7 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	add := func(code string, subject chatadmin.ID, format string, args ...any) {
 		all = append(all, Blocker{code, subject, fmt.Sprintf(format, args...)})
 	}
-	open, err := open(ctx, v.r, v.domain.ID)
+	open, unread, err := v.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,8 +220,14 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 		switch id, ok := open[u.ID]; {
 		case u.ID == v.actor:
 			add("self", u.ID, "nobody deletes themselves: another administrator must delete %q", login)
-		case u.Deleting:
+		case u.Deleting && ok:
 			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
+		case u.Deleting && unread != "":
+			add("deleting", u.ID, "user %q is being deleted already, but run %s cannot be read: repair it first", login, chatadmin.Cut(unread))
+		case u.Deleting && !v.role.May(chatadmin.PermDomain):
+			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: a domain admin must plan the deletion anew", login)
+		case u.Deleting && !v.orphans():
+			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: plan the deletion of such users by themselves", login)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
 		case above != nil:
@@ -270,8 +293,43 @@ func (v *survey) groups(ctx context.Context, add func(code string, subject chata
 	return nil
 }
 
-// fingerprint is of everything a plan rests on.
-func (v *survey) fingerprint() string {
+// open finds whose deletion is scheduled or running, and by which run. unread
+// is one that cannot be read, if there is any: nobody knows whose it is.
+func (v *survey) open(ctx context.Context) (of map[chatadmin.ID]chatadmin.ID, unread string, err error) {
+	of = map[chatadmin.ID]chatadmin.ID{}
+	for run, err := range v.d.runs.Open(ctx, v.r, v.domain.ID) {
+		var bad *chatadmin.DamagedError
+		switch {
+		case errors.As(err, &bad):
+			unread = bad.ID
+		case err != nil:
+			return nil, "", err
+		case run.ID != v.self:
+			for _, id := range run.Data.Users {
+				of[id] = run.ID
+			}
+		}
+	}
+	return of, unread, nil
+}
+
+// orphans reports whether all of the users are being deleted already: the run
+// that did it is gone, and a new one takes its place.
+func (v *survey) orphans() bool {
+	return !slices.ContainsFunc(v.users, func(u chatadmin.User) bool { return !u.Deleting })
+}
+
+// grace is the grace period of the domain; none for users who are being deleted
+// already.
+func (v *survey) grace() (time.Duration, error) {
+	if v.orphans() {
+		return 0, nil
+	}
+	return v.d.grace(v.settings)
+}
+
+// basis is of everything a plan rests on.
+func (v *survey) basis() string {
 	type group struct {
 		ID               chatadmin.ID
 		Default, Shipped bool
@@ -317,12 +375,12 @@ func groupIDs(groups []chatadmin.Group) []chatadmin.ID {
 
 // check refuses a plan that was made for something else.
 func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
-	if p == nil || p.Version != 1 || p.Domain != s.Domain() || p.Actor != s.Actor() {
-		err := chatadmin.ErrInvalid
-		if p != nil && p.Domain != s.Domain() {
-			err = chatadmin.ErrNotFound
-		}
-		return nil, fmt.Errorf("this plan was made by somebody else, or for another domain, or by another version of the library: %w", err)
+	var h *chatadmin.PlanHeader
+	if p != nil {
+		h = &p.PlanHeader
+	}
+	if err := h.Check(s, KindDelete); err != nil {
+		return nil, err
 	}
 	if err := checkCounts(p.Counts); err != nil {
 		return nil, fmt.Errorf("this plan is not one that was made here: %w", err)
@@ -333,5 +391,3 @@ func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
 	}
 	return named(ids)
 }
-
-var errStale = errors.New("a user, their groups or the domain's settings have changed since")

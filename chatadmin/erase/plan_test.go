@@ -18,8 +18,8 @@ func TestPlanFromOutside(t *testing.T) {
 	ann, bob, second := w.user("ann"), w.user("bob"), w.user("second", admin)
 	before := w.everything()
 	for name, change := range map[string]func(p *erase.Plan){
-		"version":          func(p *erase.Plan) { p.Version = 2 },
-		"no version":       func(p *erase.Plan) { p.Version = 0 },
+		"another kind":     func(p *erase.Plan) { p.Kind = erase.KindSchedule },
+		"no kind":          func(p *erase.Plan) { p.Kind = "" },
 		"domain":           func(p *erase.Plan) { p.Domain = "elsewhere" },
 		"actor":            func(p *erase.Plan) { p.Actor = chatadmin.HostActor },
 		"another user":     func(p *erase.Plan) { p.Users[0].ID = bob.ID },
@@ -31,7 +31,7 @@ func TestPlanFromOutside(t *testing.T) {
 		"transfer to none": func(p *erase.Plan) { p.Choice.TransferTo = "none" },
 		"grace":            func(p *erase.Plan) { p.Grace = 1 },
 		"negative grace":   func(p *erase.Plan) { p.Grace = math.MinInt64 },
-		"fingerprint":      func(p *erase.Plan) { p.Fingerprint = "" },
+		"basis":            func(p *erase.Plan) { p.Basis = "" },
 		"negative":         func(p *erase.Plan) { p.Counts[erase.Messages] = -1 },
 		"absurd":           func(p *erase.Plan) { p.Counts["x"] = math.MaxInt64 },
 		"no counts":        func(p *erase.Plan) { p.Counts = nil },
@@ -72,34 +72,21 @@ func many(n int) (users []erase.PlannedUser) {
 	return users
 }
 
-// A job's record that is damaged ends with an error: no panic, no endless round, and
-// nothing is told as done.
-func TestJobDamaged(t *testing.T) {
-	w := newWorld(t, memory())
-	id := w.interrupted("left")
-	key := chatadmin.Key{Kind: "job", Domain: w.domain, ID: string(id)}
-	rs, err := w.store.Records(ctx, []chatadmin.Key{key})
-	require.NoError(t, err)
-	whole, rev := rs[0].Data, rs[0].Rev
+// A run's record that is damaged ends with an error: no panic, no endless round,
+// and nothing is told as done. It is listed, and can be repaired.
+func TestRunDamaged(t *testing.T) {
 	for _, c := range []struct{ field, value string }{
-		{"params", `null`}, {"params", `{}`}, {"params", `{"users":[]}`}, {"params", `7`},
-		{"cursor", `{"stage":99}`}, {"cursor", `{"stage":-1}`}, {"cursor", `{"stage":2,"n":-1}`}, {"cursor", `{"stage":11}`}, {"cursor", `{"stage":2,"n":1000000000}`}, {"cursor", `[]`},
-		{"result", `null`}, {"result", `{"messages":-1}`}, {"result", `{"messages":9223372036854775807}`}, {"result", `"x"`},
+		{"users", `null`}, {"users", `[]`}, {"users", `7`},
+		{"at", `{"stage":99}`}, {"at", `{"stage":-1}`}, {"at", `{"stage":2,"n":-1}`}, {"at", `{"stage":11}`}, {"at", `{"stage":2,"n":1000000000}`}, {"at", `[]`},
+		{"removed", `null`}, {"removed", `{"messages":-1}`}, {"removed", `{"messages":9223372036854775807}`}, {"removed", `"x"`},
 	} {
-		var job map[string]json.RawMessage
-		require.NoError(t, json.Unmarshal(whole, &job))
-		job[c.field] = json.RawMessage(c.value)
-		row := rs[0]
-		row.Data, err = json.Marshal(job)
-		require.NoError(t, err)
-		row.Rev = rev + 1
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-			return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rev}})
-		})
-		rev++
-		r, err := w.d.Resume(ctx, w.host, id, nil)
-		require.Error(t, err, "%s %s", c.field, c.value)
-		require.NotEqual(t, erase.Done, r.State)
-		require.NotErrorIs(t, err, chatadmin.ErrBusy)
+		w := newWorld(t, memory())
+		id := w.interrupted("left")
+		w.damage(id, func(e map[string]any) { e["data"].(map[string]any)[c.field] = json.RawMessage(c.value) })
+		_, err := w.d.Resume(ctx, w.host, id, nil)
+		require.ErrorIs(t, err, chatadmin.ErrDamaged, "%s %s", c.field, c.value)
+		require.Equal(t, []string{string(id)}, w.damaged())
+		require.NoError(t, w.host.Repair(ctx, "run", string(id)))
+		require.Empty(t, w.damaged())
 	}
 }

@@ -22,7 +22,7 @@ func TestPolicyIsOwned(t *testing.T) {
 		return err
 	})
 	for _, days := range []int{-1, 366, 1e6} {
-		require.ErrorIs(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
+		require.ErrorIs(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}), chatadmin.ErrInvalid)
 	}
 }
 

@@ -76,7 +76,7 @@ func (g *game) step() {
 		for range 1 + g.rnd.IntN(8) {
 			fmt.Fprintf(&rows, "n%d@acme.example,T%d,%s,%s\n", g.rnd.IntN(80), g.rnd.IntN(9), u.Login, []string{"TRUE", "TRUE", "FALSE", ""}[g.rnd.IntN(4)])
 		}
-		_, err := csvimport.Run(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
+		_, err := csvimport.New(g.admin).Import(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
 		require.NoError(g.t, err)
 	case 3:
 		_, _ = g.host.DeactivateUsers(ctx, u.ID)
@@ -156,8 +156,8 @@ func (g *game) delete(ids ...chatadmin.ID) {
 		g.c.In([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
 	})
 	g.c.In(0)
-	require.Equal(g.t, p.Counts, r.Removed, "as planned: nothing else went on")
-	require.Equal(g.t, some(r.Removed), g.gone(before), "as told")
+	require.Equal(g.t, p.Counts, r.Data.Removed, "as planned: nothing else went on")
+	require.Equal(g.t, some(r.Data.Removed), g.gone(before), "as told")
 	for _, u := range p.Users {
 		g.deleted = append(g.deleted, u.ID)
 	}

@@ -5,179 +5,125 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"slices"
-	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// State is where a deletion stands.
-type State string
+// Run is a deletion with its receipt. While it is scheduled, the users are
+// deactivated. While it is running, or was interrupted, the receipt says how
+// far it is. It ends as done or as cancelled, and is kept for ever unless
+// chatadmin.Pruning.RunDays says otherwise.
+type Run = chatadmin.RunOf[Receipt]
 
-const (
-	Scheduled State = "scheduled" // the users are deactivated until it is due
-	Running   State = "running"   // or interrupted: Resume continues it
-	Done      State = "done"
-	Cancelled State = "cancelled" // before anything was deleted
-)
+type step = chatadmin.RunStep[Receipt]
 
-// Receipt says what a deletion has removed, per kind, when, in whose name and why. It holds no personal data but IDs, and is kept. While the deletion is running it says how far it is.
+// Receipt says what a deletion has removed, per kind, and why. When that was,
+// and in whose name, the run says. It holds no personal data but IDs.
 type Receipt struct {
-	ID      chatadmin.ID     `json:"id"`
-	State   State            `json:"state"`
 	Users   []chatadmin.ID   `json:"users"`
-	By      chatadmin.ID     `json:"by"` // a user, or chatadmin.HostActor
 	Reason  string           `json:"reason"`
 	Choice  Choice           `json:"choice,omitzero"`
-	Asked   time.Time        `json:"asked"`
-	Due     time.Time        `json:"due,omitzero"`   // of a scheduled one
-	Begun   time.Time        `json:"begun,omitzero"` // from then on there was no way back
-	Ended   time.Time        `json:"ended,omitzero"`
-	Removed map[string]int64 `json:"removed,omitempty"`
-}
+	Removed map[string]int64 `json:"removed"`
 
-// entry is a receipt as it is kept: it begins with the deletion and grows with it.
-type entry struct {
-	Version int `json:"v"`
-	Receipt
-	Deactivated []chatadmin.ID `json:"deactivated,omitempty"` // by the scheduling: cancelling activates them again
-	Total       int64          `json:"total,omitempty"`       // as planned
-
-	rev chatadmin.Rev
-}
-
-const entryKind = "erasure"
-
-// takeUp is after how long RunDue takes up a deletion that somebody has begun: it was interrupted, or is long.
-const takeUp = 10 * time.Minute
-
-func entryKey(domain, id chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: entryKind, Domain: domain, ID: string(id)}
-}
-
-func decode(r chatadmin.Record) (entry, error) {
-	e := entry{rev: r.Rev}
-	err := json.Unmarshal(r.Data, &e)
-	if err == nil {
-		err = e.check(r)
-	}
-	if err != nil {
-		return entry{}, fmt.Errorf("the record of deletion %s cannot be read: %w", r.ID, err)
-	}
-	return e, nil
+	// Deactivated are the users whom the scheduling has deactivated: cancelling
+	// activates them again.
+	Deactivated []chatadmin.ID `json:"deactivated,omitempty"`
+	// At is how far a deletion is that has begun.
+	At place `json:"at,omitzero"`
 }
 
 // check refuses what no version of the library writes.
-func (e *entry) check(r chatadmin.Record) error {
-	states := []State{Scheduled, Running, Done, Cancelled}
-	if e.Version != 1 || string(e.ID) != r.ID || !slices.Contains(states, e.State) || e.By == "" {
-		return fmt.Errorf("it is damaged, or was written by a newer version of the library: %w", chatadmin.ErrInvalid)
-	}
-	_, err := named(e.Users)
-	return err
-}
-
-func readEntry(ctx context.Context, r chatadmin.Reader, domain, id chatadmin.ID) (entry, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{entryKey(domain, id)})
-	if err != nil {
-		return entry{}, err
-	}
-	if len(rs) == 0 {
-		return entry{}, fmt.Errorf("deletion %q: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
-	}
-	return decode(rs[0])
-}
-
-// put writes an entry. Whatever is to be taken up by RunDue has a time.
-func (e *entry) put(ctx context.Context, w *chatadmin.Work) error {
-	e.Version = 1
-	data, err := json.Marshal(e)
-	if err != nil {
+func (r *Receipt) check() error {
+	if _, err := named(r.Users); err != nil {
 		return err
 	}
-	rec := chatadmin.Record{Key: entryKey(w.Domain.ID, e.ID), Data: data}
-	switch e.State {
-	case Scheduled:
-		rec.Due = e.Due
-	case Running:
-		rec.Due = e.Begun.Add(takeUp)
+	if r.At.Stage < markGroups || r.At.Stage > users || r.At.N < 0 || r.At.N > chatadmin.MaxBulk {
+		return fmt.Errorf("it stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
 	}
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: e.rev}}
-	if err := w.PutRecords(ctx, changes); err != nil {
-		return err
+	return checkCounts(r.Removed)
+}
+
+// checkCounts refuses counts that cannot be. Nil is none at all.
+func checkCounts(counts map[string]int64) error {
+	if counts == nil {
+		return fmt.Errorf("it has no counts: %w", chatadmin.ErrInvalid)
 	}
-	e.rev = changes[0].Row.Rev
+	for kind, n := range counts {
+		if n < 0 || n > chatadmin.MaxCount {
+			return fmt.Errorf("it counts %d %s, which cannot be: %w", n, chatadmin.Cut(kind), chatadmin.ErrInvalid)
+		}
+	}
 	return nil
 }
 
-// open finds whose deletion is scheduled or running, and by which one.
-func open(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) (map[chatadmin.ID]chatadmin.ID, error) {
-	found := map[chatadmin.ID]chatadmin.ID{}
-	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: domain, DueBy: forever}, p)
-		if err != nil {
-			return nil, err
-		}
-		for _, rec := range page {
-			e, err := decode(rec)
-			if err != nil {
-				continue // nobody is deleted by it; RunDue tells of it
-			}
-			for _, id := range e.Users {
-				found[id] = e.ID
-			}
-		}
-		if p.After = next; next == "" {
-			return found, nil
-		}
+// kind declares the runs that delete users.
+func (d *Deletions) kind() chatadmin.RunKind[Receipt] {
+	return chatadmin.RunKind[Receipt]{
+		Name:     "deletion",
+		Need:     chatadmin.PermUsersDelete,
+		Check:    (*Receipt).check,
+		May:      mayChange,
+		Step:     d.step,
+		Cancel:   cancel,
+		TakeOver: takeOver,
+		Due:      d.due,
+		Forever:  true,
+		Old:      chatadmin.OldRun[Receipt]{Job: "delete users", Record: "erasure", Read: d.readOld},
 	}
 }
 
-// forever is later than everything.
-var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// Receipt reads the receipt of one deletion. It needs chatadmin.PermUsersDelete.
-func (d *Deletions) Receipt(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
-	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
-		return Receipt{}, err
-	}
-	return d.receipt(ctx, s, id)
-}
-
-func (d *Deletions) receipt(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
-	e, err := readEntry(ctx, d.admin.Store(), s.Domain(), id)
-	if err != nil || e.State != Running {
-		return e.Receipt, err
-	}
-	// How far it is stands in its job, which others may not read by themselves.
-	job, err := d.admin.AsHost(s.Domain()).Job(ctx, id)
-	if err == nil && job.State == chatadmin.JobDone { // between the two reads
-		e, err = readEntry(ctx, d.admin.Store(), s.Domain(), id)
-		return e.Receipt, err
-	}
-	if err == nil {
-		err = json.Unmarshal(job.Result, &e.Removed)
-	}
-	return e.Receipt, err
-}
-
-// Receipts lists the receipts of a domain, the oldest first. It needs
-// chatadmin.PermUsersDelete. A receipt whose record cannot be read comes with an
-// error and its ID alone; the others follow.
-func (d *Deletions) Receipts(ctx context.Context, s *chatadmin.Scope) iter.Seq2[Receipt, error] {
-	return func(yield func(Receipt, error) bool) {
-		for rec, err := range chatadmin.Records(ctx, s, chatadmin.PermUsersDelete, chatadmin.RecordQuery{Kind: entryKind}) {
-			if err != nil {
-				yield(Receipt{}, err)
-				return
-			}
-			e, err := decode(rec)
-			if err != nil {
-				e.ID = chatadmin.ID(rec.ID)
-			}
-			if !yield(e.Receipt, err) {
-				return
-			}
+// readOld reads what earlier versions kept: a record of the deletion, and, from
+// its beginning to its end, a job.
+func (d *Deletions) readOld(run *Run, job *chatadmin.OldJob, report []byte) error {
+	was := struct {
+		Version int `json:"v"`
+		chatadmin.Run
+		*Receipt
+	}{Version: 1, Run: run.Run, Receipt: &run.Data}
+	if report == nil { // the job says what was asked for
+		if err := json.Unmarshal(job.Params, &run.Data); err != nil {
+			return err
 		}
+	} else if err := json.Unmarshal(report, &was); err != nil {
+		return err
+	}
+	if was.Version != 1 || was.Run.ID != run.ID {
+		return chatadmin.ErrDamaged
+	}
+	was.Run.Kind, was.Run.Domain = run.Kind, run.Domain
+	if run.Run = was.Run; job != nil {
+		run.Total = job.Total
+	}
+	if run.State == chatadmin.RunRunning && job != nil {
+		if err := json.Unmarshal(job.Cursor, &run.Data.At); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(job.Result, &run.Data.Removed); err != nil {
+			return err
+		}
+	} else if run.Data.Removed == nil {
+		run.Data.Removed = d.none()
+	}
+	run.Done = total(run.Data.Removed)
+	return nil
+}
+
+// Run reads one deletion. It needs chatadmin.PermUsersDelete, except for
+// whoever it belongs to.
+func (d *Deletions) Run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {
+	return d.runs.Get(ctx, s, id)
+}
+
+// Runs lists the deletions of a domain, first the open ones and then those that
+// have ended, each the oldest first. It needs chatadmin.PermUsersDelete. A
+// deletion that cannot be read is yielded with a *chatadmin.DamagedError, and
+// the list goes on; any other error ends it.
+func (d *Deletions) Runs(ctx context.Context, s *chatadmin.Scope) iter.Seq2[*Run, error] {
+	return func(yield func(*Run, error) bool) {
+		if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
+			yield(nil, err)
+			return
+		}
+		d.runs.All(ctx, s)(yield)
 	}
 }

@@ -10,53 +10,55 @@ import (
 )
 
 // rows carries out one stage after the other until the batch is full.
-func (r *run) rows(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-	if err := r.held(ctx, w, w.Domain.ID, job.ID, nil); err != nil {
+func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
+	if err := b.held(ctx, w, w.Domain.ID, nil); err != nil {
 		return err
 	}
-	for begun := total(r.gone); r.at.Stage < users; {
-		left := r.limit - int(total(r.gone)-begun)
+	for begun := total(b.Removed); b.At.Stage < users; {
+		left := b.limit - int(total(b.Removed)-begun)
 		if left <= 0 {
 			return nil
 		}
-		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: r.chats, written: r.written, groups: r.groups, memberships: r.memberships, events: r.events,
-			devices: r.devices, records: r.records}[r.at.Stage]
+		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: b.chats, written: b.written, groups: b.groups, memberships: b.memberships, events: b.events,
+			devices: b.devices, records: b.records}[b.At.Stage]
 		more, err := do(ctx, w, left)
 		if err != nil || more {
 			return err
 		}
-		r.next()
+		b.next()
 	}
 	return nil
 }
 
-// held refuses to go on where a hold was placed since the deletion began, on the users or on groups.
-func (r *run) held(ctx context.Context, reader chatadmin.Reader, domain, deletion chatadmin.ID, groups []chatadmin.ID) error {
-	held, err := chatadmin.HeldBack(ctx, reader, domain, r.task.Users, groups)
+// held refuses to go on where a hold was placed since the deletion began, on
+// the users or on groups.
+func (b *batch) held(ctx context.Context, reader chatadmin.Reader, domain chatadmin.ID, groups []chatadmin.ID) error {
+	held, err := chatadmin.HeldBack(ctx, reader, domain, b.Users, groups)
 	if err == nil && len(held) > 0 {
-		err = fmt.Errorf("%s: deletion %s waits: %w", held[0], deletion, chatadmin.ErrHeld)
+		err = fmt.Errorf("%s: deletion %s waits: %w", held[0], b.id, chatadmin.ErrHeld)
 	}
 	return err
 }
 
-func (r *run) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	return r.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, ChatsOf: r.task.Users}, limit)
+func (b *batch) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	return b.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
 }
 
-func (r *run) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	return r.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, Authors: r.task.Users}, limit)
+func (b *batch) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	return b.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
 }
 
-func (r *run) content(ctx context.Context, w *chatadmin.Work, q chatadmin.ContentQuery, limit int) (bool, error) {
+func (b *batch) content(ctx context.Context, w *chatadmin.Work, q chatadmin.ContentQuery, limit int) (bool, error) {
 	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
-	addContent(r.gone, n)
+	addContent(b.Removed, n)
 	return next != "", err
 }
 
-// groups deletes groups of one user after the other, as many together as one call takes.
-func (r *run) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	for ; r.at.N < len(r.task.Users); r.at.N++ {
-		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: r.task.Users[r.at.N], WithDeleting: true}
+// groups deletes groups of one user after the other, as many together as one
+// call takes.
+func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; b.At.N < len(b.Users); b.At.N++ {
+		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N], WithDeleting: true}
 		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
@@ -65,19 +67,19 @@ func (r *run) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, e
 			continue
 		}
 		n, err := w.DeleteGroups(ctx, page, limit)
-		addContent(r.gone, n.Content)
-		r.gone[Groups] += n.Groups
-		r.gone[Memberships] += n.Memberships
-		r.gone[Records] += n.Records
+		addContent(b.Removed, n.Content)
+		b.Removed[Groups] += n.Groups
+		b.Removed[Memberships] += n.Memberships
+		b.Removed[Records] += n.Records
 		return true, err
 	}
 	return false, nil
 }
 
-func (r *run) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	for ; r.at.N < len(r.task.Users); r.at.N++ {
-		n, more, err := w.DeleteMemberships(ctx, chatadmin.MemberQuery{Domain: w.Domain.ID, User: r.task.Users[r.at.N]}, limit)
-		r.gone[Memberships] += n
+func (b *batch) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; b.At.N < len(b.Users); b.At.N++ {
+		n, more, err := w.DeleteMemberships(ctx, chatadmin.MemberQuery{Domain: w.Domain.ID, User: b.Users[b.At.N]}, limit)
+		b.Removed[Memberships] += n
 		if limit -= int(n); err != nil || more || limit <= 0 {
 			return true, err
 		}
@@ -85,33 +87,42 @@ func (r *run) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bo
 	return false, nil
 }
 
-// eventPage is how many events are looked at together: one of an import holds a thousand users.
+// eventPage is how many events are looked at together: one of an import holds a
+// thousand users.
 const eventPage = 100
 
-// events blanks what the audit log says about the users and their devices. Of few the store finds the events itself, for many all of them are looked through.
-func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	own, err := owned(ctx, w, w.Domain.ID, r.task.Users, nil)
+// onePass is where the cursor counts batches of targets from. Deletions that an
+// earlier release began counted single targets from 0: they begin this stage
+// again, which changes nothing of what is blank.
+const onePass = 1000
+
+// events blanks what the audit log says about the users and their devices. The
+// store finds the events of all of them in one pass, or of MaxBatch at a time.
+func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	own, err := owned(ctx, w, w.Domain.ID, b.Users, nil)
 	if err != nil {
 		return false, err
 	}
-	targets := slices.Concat(r.task.Users, own.deviceIDs)
+	targets := slices.Concat(b.Users, own.deviceIDs)
 	about := make(map[chatadmin.ID]bool, len(targets))
 	for _, id := range targets {
 		about[id] = true
 	}
-	if len(targets) > 8 {
-		targets = []chatadmin.ID{""}
+	if b.At.N < onePass {
+		b.to(events, onePass)
 	}
-	for ; r.at.N < len(targets); r.to(events, r.at.N+1) {
+	batches := slices.Collect(slices.Chunk(targets, chatadmin.MaxBatch))
+	for ; b.At.N-onePass < len(batches); b.to(events, b.At.N+1) {
 		for {
-			page, next, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain.ID, Target: targets[r.at.N]}, chatadmin.Page{After: r.at.After, Limit: eventPage})
+			q := chatadmin.EventQuery{Domain: w.Domain.ID, Targets: batches[b.At.N-onePass]}
+			page, next, err := w.ListEvents(ctx, q, chatadmin.Page{After: b.At.After, Limit: eventPage})
 			if err != nil {
 				return false, err
 			}
 			if _, err := w.BlankEvents(ctx, page, about); err != nil {
 				return false, err
 			}
-			if r.at.After = next; next == "" {
+			if b.At.After = next; next == "" {
 				break
 			}
 			if limit -= eventPage; limit <= 0 {
@@ -123,9 +134,9 @@ func (r *run) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, e
 }
 
 // devices deletes devices with their records.
-func (r *run) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	for ; r.at.N < len(r.task.Users); r.at.N++ {
-		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: r.task.Users[r.at.N : r.at.N+1]}, chatadmin.MaxBatch)
+func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	for ; b.At.N < len(b.Users); b.At.N++ {
+		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
@@ -137,13 +148,13 @@ func (r *run) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, 
 			ids[i], rows[i] = dev.ID, chatadmin.Change[chatadmin.Device]{Row: dev, Was: dev.Rev, Delete: true}
 		}
 		n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: ids}, limit)
-		if r.gone[Records] += n; err != nil || more {
+		if b.Removed[Records] += n; err != nil || more {
 			return more, err
 		}
 		if err := kept(w.ChangeDevices(ctx, rows)); err != nil {
 			return false, err
 		}
-		r.gone[Devices] += int64(len(page))
+		b.Removed[Devices] += int64(len(page))
 		if limit -= int(n) + len(page); next != "" || limit <= 0 {
 			return true, nil
 		}
@@ -151,15 +162,16 @@ func (r *run) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, 
 	return false, nil
 }
 
-func (r *run) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: r.task.Users}, limit)
-	r.gone[Records] += n
+func (b *batch) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+	n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: b.Users}, limit)
+	b.Removed[Records] += n
 	return more, err
 }
 
-// scan looks once more whether anything is left that belongs to the users, and names its kinds.
-func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left []string, err error) {
-	st, ids := r.d.admin.Store(), r.task.Users
+// scan looks once more whether anything is left that belongs to the users, and
+// names its kinds.
+func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, err error) {
+	st, ids := b.d.admin.Store(), b.Users
 	count := func(kind string, n int64, failed error) {
 		if err = first(err, failed); n > 0 && !slices.Contains(left, kind) {
 			left = append(left, kind)
@@ -189,7 +201,7 @@ func (r *run) scan(ctx context.Context, domain chatadmin.ID) (left []string, err
 		}
 		count(Reports, n, err)
 	}
-	for _, k := range r.d.hosts {
+	for _, k := range b.d.hosts {
 		n, err := k.count(ctx, domain, ids)
 		count(HostKind(k.name), n, err)
 	}
@@ -204,11 +216,11 @@ func first(a, b error) error {
 }
 
 // users deletes the users themselves, and completes the receipt.
-func (r *run) users(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-	if err := r.held(ctx, w, w.Domain.ID, job.ID, nil); err != nil {
+func (b *batch) users(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	if err := b.held(ctx, w, w.Domain.ID, nil); err != nil {
 		return err
 	}
-	found, err := w.Users(ctx, w.Domain.ID, r.task.Users)
+	found, err := w.Users(ctx, w.Domain.ID, b.Users)
 	if err != nil {
 		return err
 	}
@@ -222,20 +234,12 @@ func (r *run) users(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) 
 	if err := kept(w.ChangeUsers(ctx, rows)); err != nil {
 		return err
 	}
-	r.gone[Users] += int64(len(found))
-	e, err := readEntry(ctx, w, w.Domain.ID, job.ID)
-	if err != nil {
-		return err
-	}
-	e.State, e.Ended, e.Removed = Done, w.Now(), maps.Clone(r.gone)
-	if err := e.put(ctx, w); err != nil {
-		return err
-	}
+	b.Removed[Users] += int64(len(found))
 	note := maps.Clone(w.Note)
-	for kind, n := range r.gone {
+	for kind, n := range b.Removed {
 		note[kind] = fmt.Sprint(n)
 	}
-	w.Record(KindDeleted, r.task.Users, nil, note)
-	job.State = chatadmin.JobDone
+	w.Record(KindDeleted, b.Users, nil, note)
+	run.State, b.At = chatadmin.RunDone, place{}
 	return nil
 }

@@ -2,16 +2,19 @@ package erase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
 // schedule deactivates the users until the deletion is due.
-func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, e *entry) error {
-	w.Note = map[string]string{"deletion": string(e.ID), "reason": e.Reason, "due": e.Due.Format(time.RFC3339)}
+func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, run *Run, grace time.Duration) error {
+	run.State, run.Due = chatadmin.RunScheduled, w.Now().Add(grace)
+	w.Note = map[string]string{"deletion": string(run.ID), "reason": run.Data.Reason, "due": run.Due.Format(time.RFC3339)}
 	writes := make([]chatadmin.UserWrite, len(v.users))
 	var err error
 	for i, u := range v.users {
@@ -19,21 +22,21 @@ func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, 
 			return err
 		}
 		if writes[i].Changes() {
-			e.Deactivated = append(e.Deactivated, u.ID)
+			run.Data.Deactivated = append(run.Data.Deactivated, u.ID)
 		}
 	}
 	if err := w.WriteUsers(ctx, KindSchedule, writes); err != nil {
 		return err
 	}
-	if len(e.Deactivated) == 0 { // they were all deactivated before
+	if len(run.Data.Deactivated) == 0 { // they were all deactivated before
 		w.Record(KindSchedule, v.ids, nil, nil)
 	}
-	e.State = Scheduled
-	return e.put(ctx, w)
+	return clockmark.Announce(ctx, w, v.domain.ID, clockTask)
 }
 
-// activated takes users who are activated again out of deletions that are scheduled: should they be deactivated later, that is for another reason.
-func activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+// activated takes users who are activated again out of deletions that are
+// scheduled: should they be deactivated later, that is for another reason.
+func (d *Deletions) activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
 	back := map[chatadmin.ID]bool{}
 	for i := range changes {
 		if c := &changes[i]; c.Was.Status == chatadmin.Deactivated && c.Now.Status != chatadmin.Deactivated {
@@ -43,97 +46,82 @@ func activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserC
 	if len(back) == 0 {
 		return nil
 	}
-	var scheduled []entry
-	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := w.ListRecords(ctx, chatadmin.RecordQuery{Kind: entryKind, Domain: w.Domain.ID, DueBy: forever}, p)
-		if err != nil {
+	goes := func(id chatadmin.ID) bool { return back[id] }
+	var scheduled []chatadmin.ID
+	for run, err := range d.runs.Open(ctx, w, w.Domain.ID) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged): // nobody is deleted by it
+		case err != nil:
 			return err
-		}
-		for _, rec := range page {
-			e, err := decode(rec)
-			if err != nil {
-				continue // nobody is deleted by it; RunDue tells of it
-			}
-			if e.State == Scheduled && slices.ContainsFunc(e.Users, func(id chatadmin.ID) bool { return back[id] }) {
-				scheduled = append(scheduled, e)
-			}
-		}
-		if p.After = next; next == "" {
-			break
+		case run.ID == ctx.Value(cancelling{}):
+		case run.State == chatadmin.RunScheduled && slices.ContainsFunc(run.Data.Users, goes):
+			scheduled = append(scheduled, run.ID)
 		}
 	}
-	for _, e := range scheduled {
-		goes := func(id chatadmin.ID) bool { return back[id] }
-		if left := slices.DeleteFunc(slices.Clone(e.Users), goes); len(left) > 0 {
-			e.Users, e.Deactivated = left, slices.DeleteFunc(e.Deactivated, goes)
-		} else {
-			e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
-			w.Record(KindCancel, e.Users, nil, map[string]string{"deletion": string(e.ID), "reason": again})
-		}
-		if err := e.put(ctx, w); err != nil {
+	for _, id := range scheduled {
+		_, err := d.runs.Amend(ctx, w, id, func(run *Run) error {
+			if left := slices.DeleteFunc(slices.Clone(run.Data.Users), goes); len(left) > 0 {
+				run.Data.Users, run.Data.Deactivated = left, slices.DeleteFunc(run.Data.Deactivated, goes)
+				return nil
+			}
+			w.Record(KindCancel, run.Data.Users, nil, map[string]string{"deletion": string(run.ID), "reason": activatedAgain})
+			run.State, run.Ended, run.Data.Deactivated = chatadmin.RunCancelled, w.Now(), nil
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-const again = "they were activated again"
+// cancelling marks a context in which the deletion whose ID is the value is
+// being cancelled.
+type cancelling struct{}
+
+const activatedAgain = "they were activated again"
 
 // Cancel ends a scheduled deletion before it has begun. The users whom the
-// scheduling has deactivated are as before. It needs chatadmin.PermUsersDelete, and
-// an actor who may act on each of the users, else it returns chatadmin.ErrForbidden.
-// A deletion that has begun cannot be cancelled: chatadmin.ErrTransition.
-func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
-	var e entry
-	err := s.Change(ctx, chatadmin.Op{Kind: KindCancel, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) (err error) {
-		if e, err = readEntry(ctx, w, s.Domain(), id); err != nil {
-			return err
-		}
-		switch {
-		case e.State == Cancelled:
-			return nil
-		case e.State != Scheduled:
-			return fmt.Errorf("deletion %s has begun, there is no way back: %w", id, chatadmin.ErrTransition)
-		}
-		if err := mayActOn(ctx, w, e.Users); err != nil {
-			return err
-		}
-		deactivated := e.Deactivated
-		e.State, e.Ended, e.Deactivated = Cancelled, w.Now(), nil
-		if err := e.put(ctx, w); err != nil { // first: from then on nobody is taken out of it
-			return err
-		}
-		w.Note = map[string]string{"deletion": string(id)}
-		users, err := w.Users(ctx, s.Domain(), deactivated)
+// scheduling has deactivated are as before. It needs chatadmin.PermUsersDelete,
+// and an actor who may act on each of the users, else it returns
+// chatadmin.ErrForbidden. A deletion that has begun cannot be cancelled:
+// chatadmin.ErrTransition. Cancelling twice is once.
+func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {
+	return d.runs.Cancel(ctx, s, id)
+}
+
+// cancel activates the users whom the scheduling has deactivated.
+func cancel(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	if run.State != chatadmin.RunScheduled {
+		return fmt.Errorf("deletion %s has begun, there is no way back: %w", run.ID, chatadmin.ErrTransition)
+	}
+	w.Note = map[string]string{"deletion": string(run.ID)}
+	users, err := w.Users(ctx, w.Domain.ID, run.Data.Deactivated)
+	if err != nil {
+		return err
+	}
+	run.Data.Deactivated = nil
+	var writes []chatadmin.UserWrite
+	for _, u := range users {
+		x, err := chatadmin.TransitionWrite(u, chatadmin.Activate)
 		if err != nil {
 			return err
 		}
-		var writes []chatadmin.UserWrite
-		for _, u := range users {
-			x, err := chatadmin.TransitionWrite(u, chatadmin.Activate)
-			if err != nil {
-				return err
-			}
-			writes = append(writes, x)
-		}
-		if err := w.WriteUsers(ctx, KindCancel, writes); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(writes, func(x chatadmin.UserWrite) bool { return x.Changes() }) {
-			w.Record(KindCancel, e.Users, nil, nil)
-		}
-		return nil
-	})
-	if err != nil {
-		return Receipt{}, err
+		writes = append(writes, x)
 	}
-	return e.Receipt, nil
+	if err := w.WriteUsers(context.WithValue(ctx, cancelling{}, run.ID), KindCancel, writes); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(writes, func(x chatadmin.UserWrite) bool { return x.Changes() }) {
+		w.Record(KindCancel, run.Data.Users, nil, nil)
+	}
+	return nil
 }
 
-// mayActOn refuses an actor who may not act on one of the users. Users who are gone
-// stand in nobody's way.
-func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
-	users, err := w.Users(ctx, w.Domain.ID, ids)
+// mayChange refuses an actor who may not act on one of the users. Users who are
+// gone stand in nobody's way.
+func mayChange(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	users, err := w.Users(ctx, w.Domain.ID, run.Data.Users)
 	if err != nil {
 		return err
 	}
@@ -146,54 +134,28 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error 
 }
 
 // TakeOver puts the actor in charge of a deletion that is scheduled or was
-// interrupted, in the place of the actor who asked for it and perhaps may not go on.
-// Resume continues it, and so does RunDue: a scheduled one when it is due, one that
-// has begun within ten minutes.
+// interrupted, in the place of an actor who perhaps may not continue it. Resume
+// continues it then, and so does a worker: a scheduled one when it is due, one
+// that has begun within ten minutes.
 //
-// It needs what beginning the deletion would need: chatadmin.PermUsersDelete, an
-// actor who may act on each of the users and is none of them, and
+// It needs what beginning the deletion would need: chatadmin.PermUsersDelete,
+// an actor who may act on each of the users and is none of them, and
 // chatadmin.PermDefault where default groups are deleted. So a deletion that is
 // taken over can be carried out.
-func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Receipt, error) {
-	var e entry
-	op := chatadmin.Op{Kind: KindTakeOver, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
-	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) (err error) {
-		if e, err = readEntry(ctx, w, s.Domain(), id); err != nil {
-			return err
-		}
-		if e.By == s.Actor() || e.State != Scheduled && e.State != Running {
-			return nil
-		}
-		if slices.Contains(e.Users, s.Actor()) {
-			return fmt.Errorf("nobody deletes themselves: %w", chatadmin.ErrInvalid)
-		}
-		if err := mayActOn(ctx, w, e.Users); err != nil {
-			return err
-		}
-		if e.Choice.DeleteDefault {
-			if err := w.Require(chatadmin.PermDefault); err != nil {
-				return err
-			}
-		}
-		if e.State == Running {
-			job, err := w.Job(ctx, id)
-			if err != nil {
-				return err
-			}
-			job.Actor = s.Actor()
-			if err := w.PutJob(ctx, &job); err != nil {
-				return err
-			}
-		}
-		e.By = s.Actor()
-		if err := e.put(ctx, w); err != nil {
-			return err
-		}
-		w.Record(KindTakeOver, e.Users, nil, map[string]string{"deletion": string(id)})
-		return nil
-	})
-	if err != nil {
-		return Receipt{}, err
+func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (*Run, error) {
+	return d.runs.TakeOver(ctx, s, id)
+}
+
+// takeOver refuses an actor who could not begin the deletion.
+func takeOver(_ context.Context, w *chatadmin.Work, run *Run) error {
+	if slices.Contains(run.Data.Users, w.Actor.ID) {
+		return fmt.Errorf("nobody deletes themselves: %w", chatadmin.ErrInvalid)
 	}
-	return e.Receipt, nil
+	if run.Data.Choice.DeleteDefault {
+		if err := w.Require(chatadmin.PermDefault); err != nil {
+			return err
+		}
+	}
+	w.Record(KindTakeOver, run.Data.Users, nil, map[string]string{"deletion": string(run.ID)})
+	return nil
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // graceful is a world with a grace period of 30 days, and a scheduled deletion of ann and of bob, who had been deactivated before.
-func graceful(t *testing.T) (w *world, ann, bob chatadmin.User, r erase.Receipt) {
+func graceful(t *testing.T) (w *world, ann, bob chatadmin.User, r *erase.Run) {
 	w = newWorld(t, memory())
-	require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
 	ann = w.crowd()
 	found, err := w.host.UserByLogin(ctx, "bob@acme.example")
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func graceful(t *testing.T) (w *world, ann, bob chatadmin.User, r erase.Receipt)
 	require.Equal(t, 30*24*time.Hour, p.Grace)
 	r, err = w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)
-	require.Equal(t, erase.Scheduled, r.State)
+	require.Equal(t, chatadmin.RunScheduled, r.State)
 	require.Equal(t, w.clock.Now().Add(30*24*time.Hour), r.Due)
 	return w, ann, bob, r
 }
@@ -54,7 +54,7 @@ func TestCancel(t *testing.T) {
 	for range 2 { // twice is once
 		c, err := w.d.Cancel(ctx, w.s, r.ID)
 		require.NoError(t, err)
-		require.Equal(t, erase.Cancelled, c.State)
+		require.Equal(t, chatadmin.RunCancelled, c.State)
 	}
 	require.Equal(t, chatadmin.Pending, w.status(ann.ID), "as before")
 	require.Equal(t, chatadmin.Deactivated, w.status(bob.ID), "as before")
@@ -71,17 +71,17 @@ func TestRunDue(t *testing.T) {
 	done, err := w.d.RunDue(ctx, w.domain)
 	require.NoError(t, err)
 	require.Len(t, done, 1)
-	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID}, done[0].Users)
-	require.Equal(t, []any{r.ID, r.By, r.Reason, erase.Done}, []any{done[0].ID, done[0].By, done[0].Reason, done[0].State})
-	require.Equal(t, some(done[0].Removed), w.gone(before))
+	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID}, done[0].Data.Users)
+	require.Equal(t, []any{r.ID, r.By, r.Data.Reason, chatadmin.RunDone}, []any{done[0].ID, done[0].By, done[0].Data.Reason, done[0].State})
+	require.Equal(t, some(done[0].Data.Removed), w.gone(before))
 	w.noTrace(ann.ID, bob.ID)
 	done, err = w.d.RunDue(ctx, w.domain)
 	require.NoError(t, err)
 	require.Empty(t, done)
 	all := 0
-	for got, err := range w.d.Receipts(ctx, w.s) {
+	for got, err := range w.d.Runs(ctx, w.s) {
 		require.NoError(t, err)
-		require.Equal(t, erase.Done, got.State)
+		require.Equal(t, chatadmin.RunDone, got.State)
 		all++
 	}
 	require.Equal(t, 1, all)
@@ -95,7 +95,7 @@ func TestActivatedMeanwhile(t *testing.T) {
 	w.clock.Advance(31 * 24 * time.Hour)
 	done, err := w.d.RunDue(ctx, w.domain)
 	require.NoError(t, err)
-	require.Equal(t, []chatadmin.ID{ann.ID}, done[0].Users)
+	require.Equal(t, []chatadmin.ID{ann.ID}, done[0].Data.Users)
 	require.Equal(t, chatadmin.Pending, w.status(bob.ID))
 	w.noTrace(ann.ID)
 
@@ -105,9 +105,9 @@ func TestActivatedMeanwhile(t *testing.T) {
 	w.clock.Advance(31 * 24 * time.Hour)
 	_, err = w.d.RunDue(ctx, w.domain)
 	require.NoError(t, err)
-	r, err = w.d.Receipt(ctx, w.s, r.ID)
+	r, err = w.d.Run(ctx, w.s, r.ID)
 	require.NoError(t, err)
-	require.Equal(t, erase.Cancelled, r.State)
+	require.Equal(t, chatadmin.RunCancelled, r.State)
 	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
 }
 
@@ -121,11 +121,11 @@ func TestDeactivatedAgain(t *testing.T) {
 			w.clock.Advance(24 * time.Hour)
 			_, err = w.s.DeactivateUsers(ctx, id)
 			require.NoError(t, err)
-			r, err = w.d.Receipt(ctx, w.s, r.ID)
+			r, err = w.d.Run(ctx, w.s, r.ID)
 			require.NoError(t, err)
 			if id == bob.ID {
-				require.Equal(t, erase.Cancelled, r.State)
-			} else if require.Equal(t, []chatadmin.ID{bob.ID}, r.Users); cancel {
+				require.Equal(t, chatadmin.RunCancelled, r.State)
+			} else if require.Equal(t, []chatadmin.ID{bob.ID}, r.Data.Users); cancel {
 				_, err = w.d.Cancel(ctx, w.s, r.ID)
 				require.NoError(t, err)
 			}
@@ -142,7 +142,7 @@ func TestDeactivatedAgain(t *testing.T) {
 func TestTransferTargetGone(t *testing.T) {
 	for _, needed := range []bool{false, true} {
 		w := newWorld(t, memory())
-		require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+		require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
 		ann, cat := w.user("ann", admin), w.user("cat", admin)
 		if needed {
 			w.mark(w.group(w.as(ann), "default"))
@@ -163,7 +163,7 @@ func TestTransferTargetGone(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 		r, err = w.d.Cancel(ctx, w.s, r.ID)
 		require.NoError(t, err)
-		require.Equal(t, erase.Cancelled, r.State)
+		require.Equal(t, chatadmin.RunCancelled, r.State)
 		require.Equal(t, chatadmin.Pending, w.status(ann.ID))
 	}
 }

@@ -14,14 +14,14 @@ import (
 
 // deletionOf is a deletion of somebody with a role that the host has asked for:
 // scheduled, or begun and interrupted.
-func (w *world) deletionOf(role, state string, c *erase.Choice) (chatadmin.User, erase.Receipt) {
+func (w *world) deletionOf(role, state string, c *erase.Choice) (chatadmin.User, *erase.Run) {
 	w.t.Helper()
 	u := w.user(string(w.id("victim")), func(n *chatadmin.NewUser) { n.Role = role })
 	days := 0
 	if state == "scheduled" {
 		days = 30
 	}
-	require.NoError(w.t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}))
+	require.NoError(w.t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}))
 	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{u.ID}, c)
 	require.NoError(w.t, err)
 	c2, cancel := context.WithCancel(ctx)
@@ -69,7 +69,7 @@ func TestPowerOverDeletions(t *testing.T) {
 					require.NoError(t, err)
 					return
 				}
-				still, err := w.d.Receipt(ctx, w.s, r.ID)
+				still, err := w.d.Run(ctx, w.s, r.ID)
 				require.NoError(t, err)
 				require.Equal(t, []any{r.State, r.By}, []any{still.State, still.By})
 				if state == "scheduled" {
@@ -89,7 +89,7 @@ func TestPowerOverDeletions(t *testing.T) {
 				require.NoError(t, err)
 				done, err := w.d.Resume(ctx, by, r.ID, nil)
 				require.NoError(t, err)
-				require.Equal(t, erase.Done, done.State)
+				require.Equal(t, chatadmin.RunDone, done.State)
 			})
 		}
 	}
@@ -124,12 +124,12 @@ func TestTakeOverOfOneself(t *testing.T) {
 	second := w.user("second", admin)
 	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{w.user("ann").ID, second.ID}, nil)
 	require.NoError(t, err)
-	require.NoError(t, erase.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
 	p, err = w.d.Plan(ctx, w.host, []chatadmin.ID{w.user("bob").ID, second.ID}, nil)
 	require.NoError(t, err)
 	r, err := w.d.Apply(ctx, w.host, p, reason, nil)
 	require.NoError(t, err)
-	for _, call := range []func(context.Context, *chatadmin.Scope, chatadmin.ID) (erase.Receipt, error){w.d.TakeOver, w.d.Cancel} {
+	for _, call := range []func(context.Context, *chatadmin.Scope, chatadmin.ID) (*erase.Run, error){w.d.TakeOver, w.d.Cancel} {
 		_, err = call(ctx, w.as(second), r.ID)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "deactivated")
 	}

@@ -265,9 +265,15 @@ func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 }
 
 func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
+	if err := batch(ctx, len(q.Targets)); err != nil {
+		return nil, "", err
+	}
+	targets := set(q.Targets)
+	isTarget := func(id chatadmin.ID) bool { return targets[id] }
 	return listed(ctx, r.chaos, r.data.eventOrder, within(string(q.Domain)), p, func(e *chatadmin.Event) bool {
 		kind := q.Kind == "" || e.Kind == q.Kind || strings.HasSuffix(q.Kind, ".") && strings.HasPrefix(e.Kind, q.Kind)
 		return kind && (q.Actor == "" || e.Actor == q.Actor) && (q.Target == "" || slices.Contains(e.Targets, q.Target)) &&
+			(targets == nil || slices.ContainsFunc(e.Targets, isTarget)) &&
 			(q.From.IsZero() || !e.At.Before(q.From)) && (q.To.IsZero() || e.At.Before(q.To))
 	})
 }

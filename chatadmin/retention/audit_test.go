@@ -43,9 +43,6 @@ func TestStopped(t *testing.T) {
 			e := w.events(chatadmin.EventQuery{Kind: "retention."})[0]
 			require.Equal(t, retention.KindStop, e.Kind)
 			require.Equal(t, []chatadmin.ID{rep.ID}, e.Targets)
-			job, err := w.host.Job(ctx, rep.ID)
-			require.NoError(t, err)
-			require.Equal(t, chatadmin.RunDone, job.State)
 			same, err := w.r.Resume(ctx, w.s, rep.ID, nil)
 			require.NoError(t, err)
 			require.Equal(t, rep, same)
@@ -100,7 +97,7 @@ func TestVeto(t *testing.T) {
 		require.ErrorIs(t, err, no)
 		require.Equal(t, before, w.all())
 		w.before = nil
-		if rep.ID == "" {
+		if rep == nil {
 			require.Empty(t, w.reports())
 			continue
 		}

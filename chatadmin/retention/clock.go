@@ -15,14 +15,15 @@ const (
 	skew = time.Hour
 )
 
-// longestPause is how long a worker may not have run and still believes its clock,
-// by the days of the policy: half of them, but at least two days and at most seven.
+// longestPause is how long a worker may not have run and still believes its
+// clock, by the days of the policy: half of them, but at least two days and at
+// most seven.
 func longestPause(days int) time.Duration {
 	return time.Duration(min(max(days/2, 2), 7)) * 24 * time.Hour
 }
 
-// lastRun reads when the clock was believed last. Where no worker has written it
-// yet, it is the beginning of the newest run.
+// lastRun reads when the clock was believed last. Where no worker has written
+// it yet, it is the beginning of the newest run.
 func (r *Retention) lastRun(ctx context.Context, s *chatadmin.Scope) (clockmark.Mark, error) {
 	m, err := clockmark.Read(ctx, r.admin.Store(), s.Domain(), clockTask)
 	if err != nil || m.Known() {

@@ -162,8 +162,8 @@ func TestPlanFromOutside(t *testing.T) {
 	w.days(90)
 	before := w.all()
 	for name, change := range map[string]func(p *retention.Plan){
-		"version":       func(p *retention.Plan) { p.Version = 2 },
-		"no version":    func(p *retention.Plan) { p.Version = 0 },
+		"another kind":  func(p *retention.Plan) { p.Kind = retention.KindSet },
+		"no kind":       func(p *retention.Plan) { p.Kind = "" },
 		"domain":        func(p *retention.Plan) { p.Domain = "elsewhere" },
 		"actor":         func(p *retention.Plan) { p.Actor = chatadmin.HostActor },
 		"fewer days":    func(p *retention.Plan) { p.Days = 1 },
@@ -174,7 +174,7 @@ func TestPlanFromOutside(t *testing.T) {
 		"negative":      func(p *retention.Plan) { p.Counts.Messages = -1 },
 		"absurd":        func(p *retention.Plan) { p.Counts.Files = math.MaxInt64 },
 		"negative held": func(p *retention.Plan) { p.Held.Files = -1 },
-		"holds":         func(p *retention.Plan) { p.Fingerprint = "" },
+		"holds":         func(p *retention.Plan) { p.Basis = "" },
 		"everything":    func(p *retention.Plan) { *p = retention.Plan{} },
 	} {
 		data, err := json.Marshal(w.plan(w.s))

@@ -11,16 +11,16 @@ import (
 // RunDue deletes for one domain, in the name of the host, whatever has come to
 // its age by the domain's policy, and continues runs that were interrupted,
 // whoever began them. chatadmin.Admin.Work calls it for all domains; several
-// processes at once do no harm. It returns the runs that have ended, also one that
-// has stopped because the domain keeps things for longer. What cannot continue
-// does not keep the others; its error is in the one returned. In a suspended
-// domain nothing is due.
+// processes at once do no harm. It returns the runs that have ended, also one
+// that has stopped because the domain keeps things for longer. What cannot
+// continue does not keep the others; its error is in the one returned. In a
+// suspended domain nothing is due.
 //
-// A clock that is ahead deletes nothing. If something is due, but the last run, or
-// the decision to delete at all, was longer ago than a worker pauses (half the days
-// of the policy, at least two and at most seven days), RunDue begins no run and
-// returns a *chatadmin.ClockError. Plan and Apply go on, and tell RunDue that the
-// clock is right.
+// A clock that is ahead deletes nothing. If something is due, but the last run,
+// or the decision to delete at all, was longer ago than a worker pauses (half
+// the days of the policy, at least two and at most seven days), RunDue begins
+// no run and returns a *chatadmin.ClockError. Plan and Apply go on, and tell
+// RunDue that the clock is right.
 func (r *Retention) RunDue(ctx context.Context, domain chatadmin.ID) ([]*Run, error) {
 	s := r.admin.AsHost(domain)
 	_, set, err := s.View(ctx, "")

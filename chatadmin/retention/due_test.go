@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,7 +60,7 @@ type cancelling struct {
 
 func (s *cancelling) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
 	err := s.Store.Update(ctx, fence, f)
-	if rs, _, listErr := s.ListRecords(context.Background(), chatadmin.RecordQuery{Kind: "retention", Domain: s.domain}, chatadmin.Page{Limit: 10}); s.cancel != nil && listErr == nil {
+	if rs, _, listErr := s.ListRecords(context.Background(), chatadmin.RecordQuery{Kind: "run.ended", Domain: s.domain}, chatadmin.Page{Limit: 10}); s.cancel != nil && listErr == nil {
 		for _, r := range rs {
 			if bytes.Contains(r.Data, []byte(`"state":"done"`)) {
 				s.cancel()
@@ -122,7 +123,7 @@ func TestTakenUp(t *testing.T) {
 		kinds = append(kinds, e.Kind)
 		if e.Kind == chatadmin.KindRunTakeOver {
 			require.Equal(t, chatadmin.HostActor, e.Actor)
-			require.Equal(t, map[string]string{"from": string(w.second.Actor())}, e.Note)
+			require.Equal(t, map[string]string{"from": string(w.second.Actor()), "kind": "retention"}, e.Note)
 		}
 	}
 	require.Equal(t, []string{retention.KindDone, chatadmin.KindRunTakeOver, retention.KindBegin}, kinds)
@@ -176,6 +177,8 @@ func TestRunDueOfMany(t *testing.T) {
 	require.Equal(t, []any{second.ID, int64(3000)}, []any{all[0].ID, all[0].Data.Removed.Messages})
 	w.before = nil
 	w.days(0)
+	require.Empty(t, w.runDue(), "tried again after an hour")
+	w.clock.Advance(time.Hour)
 	all = w.runDue()
 	require.Len(t, all, 1)
 	require.Equal(t, []any{first.ID, chatadmin.RunStopped, int64(0)}, []any{all[0].ID, all[0].State, all[0].Data.Removed.Messages})
@@ -207,6 +210,7 @@ func TestCancel(t *testing.T) {
 	w.before = nil
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, all)
+	w.clock.Advance(11 * time.Minute)
 	all = w.runDue()
 	require.Len(t, all, 2)
 	require.EqualValues(t, 6000, all[0].Data.Removed.Messages+all[1].Data.Removed.Messages)

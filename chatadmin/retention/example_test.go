@@ -53,18 +53,18 @@ func Example() {
 		panic(err)
 	}
 	fmt.Println("would go:", plan.Counts.Messages, "held:", plan.Held.Messages)
-	report, err := r.Apply(ctx, s, plan, nil)
+	run, err := r.Apply(ctx, s, plan, nil)
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(report.State, report.Removed.Messages)
+	fmt.Println(run.State, run.Data.Removed.Messages)
 
 	// In a worker of the host, once a day:
-	reports, err := r.RunDue(ctx, domain.ID)
+	runs, err := r.RunDue(ctx, domain.ID)
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("due today:", len(reports))
+	fmt.Println("due today:", len(runs))
 	// Output:
 	// would go: 1 held: 1
 	// done 1

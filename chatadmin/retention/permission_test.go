@@ -49,12 +49,12 @@ func matrix() map[string]line {
 			_, err := on.r.Resume(ctx, s, on.done, nil)
 			return err
 		}},
-		"Report": {false, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
-			_, err := on.r.Report(ctx, s, on.done)
+		"Run": {false, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			_, err := on.r.Run(ctx, s, on.done)
 			return err
 		}},
-		"Reports": {true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
-			for _, err := range on.r.Reports(ctx, s) {
+		"Runs": {true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			for _, err := range on.r.Runs(ctx, s) {
 				if err != nil {
 					return err
 				}
@@ -149,7 +149,9 @@ func TestTakenOver(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := w.r.RunDue(c, w.domain)
+		run, err := w.host.TakeOverRun(ctx, w.reports()[0].ID)
+		require.NoError(t, err)
+		_, err = w.r.Resume(c, w.host, run.ID, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		w.before = nil
 	})

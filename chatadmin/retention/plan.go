@@ -13,10 +13,11 @@ import (
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
-// Plan says what would go, before anything has happened. It can be kept as JSON,
-// shown, and applied by the same actor. Counts are exact when it is made. Apply
-// refuses it with chatadmin.ErrPlanStale when the policy or the legal holds have
-// changed, and not because time has passed: what goes is older than Before.
+// Plan says what would go, before anything has happened. It can be kept as
+// JSON, shown, and applied by the same actor. Counts are exact when it is made.
+// Apply refuses it with chatadmin.ErrPlanStale when the policy or the legal
+// holds have changed, and not because time has passed: what goes is older than
+// Before.
 type Plan struct {
 	chatadmin.PlanHeader
 	Days     int       `json:"days"`
@@ -42,8 +43,10 @@ func (c Counts) plus(n chatadmin.ContentCount) Counts {
 	return Counts{c.Messages + n.Messages, c.Files + n.Files}
 }
 
-// Plan counts what would go by the domain's policy, or, to see it before deciding, by another number of days; such a plan cannot be applied until the policy says so. It needs
-// chatadmin.PermHolds. Without a policy, days of 0 are chatadmin.ErrInvalid.
+// Plan counts what would go by the domain's policy (days of 0), or by another
+// number of days, to see it before deciding. Such a plan cannot be applied
+// until the policy says so. It needs chatadmin.PermHolds. It returns
+// chatadmin.ErrInvalid for days of 0 without a policy.
 func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Plan, error) {
 	_, set, err := s.View(ctx, chatadmin.PermHolds)
 	if err != nil {

@@ -28,8 +28,9 @@ type Policy struct {
 	Version int `json:"v"`
 	// Days is after how many days messages and files are deleted; 0 keeps them.
 	Days int `json:"days"`
-	// Limit is the longest that the host lets the domain choose, as some agreements ask for: seven days where messages hold medical records of the United States. 0 is no limit, and
-	// lets the domain keep everything.
+	// Limit is the longest that the host lets the domain choose, in days. Some
+	// agreements ask for it: seven days where messages hold medical records of
+	// the United States. 0 is no limit, and lets the domain keep everything.
 	Limit int `json:"limit,omitempty"`
 }
 
@@ -42,9 +43,9 @@ type Retention struct {
 	runs  *chatadmin.Runs[Report]
 }
 
-// New returns the retention of an Admin, makes chatadmin.Admin.Work carry out the
-// policies of domains, and sees to it that only SetDays and SetLimit change them.
-// Every program that changes settings makes one, before it uses the Admin.
+// New returns the retention of an Admin. It makes chatadmin.Admin.Work carry
+// out the policies of domains, and lets only SetDays and SetLimit change them.
+// So every program that changes settings calls New, before it uses the Admin.
 func New(admin *chatadmin.Admin) *Retention {
 	r := &Retention{admin: admin}
 	r.runs = chatadmin.NewRuns(admin, r.kind())
@@ -103,11 +104,14 @@ func checkPolicy(data json.RawMessage) error {
 	return err
 }
 
-// before is when what a policy of so many days deletes was written at the latest.
+// before is when what a policy of so many days deletes was written at the
+// latest.
 func before(now time.Time, days int) time.Time { return now.AddDate(0, 0, -days) }
 
-// SetDays decides after how many days messages and files are deleted, 1 to MaxDays, or that they are kept: 0. Nothing is deleted by it yet; Plan shows what would be. Longer than the host's
-// limit is chatadmin.ErrForbidden. It needs chatadmin.PermHolds.
+// SetDays sets after how many days messages and files are deleted: 1 to
+// MaxDays, or 0 to keep them. It deletes nothing itself; Plan shows what would
+// go. It returns chatadmin.ErrForbidden for more than the host's limit. It
+// needs chatadmin.PermHolds.
 func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) error {
 	if err := checkDays(days); err != nil {
 		return err
@@ -121,8 +125,9 @@ func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) e
 	})
 }
 
-// SetLimit says for how many days a domain may keep messages and files at most, 1 to MaxDays, or that it may decide for itself: 0. A policy that is longer, or none, becomes as long as the
-// limit; one that is shorter stays. Only the host can call it.
+// SetLimit sets for how many days a domain may keep messages and files at most:
+// 1 to MaxDays, or 0 for no limit. A policy that is longer, or none, becomes as
+// long as the limit. A shorter one stays. Only the host can call it.
 func (r *Retention) SetLimit(ctx context.Context, domain chatadmin.ID, days int) error {
 	if err := checkDays(days); err != nil {
 		return err

@@ -124,11 +124,11 @@ func (g *game) run() {
 	}
 	require.Equal(g.t, want, p.Counts)
 	if g.rnd.IntN(2) == 0 {
-		g.c.In(1 + g.rnd.IntN(20))
+		g.c.In(1 + g.rnd.IntN(12))
 	}
 	rep := g.finish(g.s, p, func(int) {
 		g.crashes++
-		g.c.In(5 + g.rnd.IntN(20))
+		g.c.In(4 + g.rnd.IntN(12))
 	})
 	g.c.In(0)
 	require.Equal(g.t, want, rep.Data.Removed)
@@ -226,6 +226,8 @@ func TestManyWorkers(t *testing.T) {
 	w.wrote(w.sales, w.ann, 100*day, 8000, 1000)
 	w.days(90)
 	left := w.interrupted(w.second, 0)
+	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
+	require.NoError(t, err)
 	w.clock.Advance(day)
 	other := retention.New(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now}))
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {

@@ -37,7 +37,8 @@ func TestApply(t *testing.T) {
 	rep, err := w.r.Apply(ctx, w.s, kept, func(p chatadmin.Progress) { last = p })
 	require.NoError(t, err)
 	now := w.clock.Now()
-	require.Equal(t, *retention.Run{ID: rep.ID, State: chatadmin.RunDone, By: w.s.Actor(), Days: 90, Before: p.Before, Planned: old, Removed: old, Begun: now, Ended: now}, rep)
+	require.Equal(t, []any{chatadmin.RunDone, w.s.Actor(), now, now}, []any{rep.State, rep.By, rep.Begun, rep.Ended})
+	require.Equal(t, retention.Report{Days: 90, Before: p.Before, Planned: old, Removed: old}, rep.Data)
 	require.Equal(t, []int64{32, 32}, []int64{last.Done, last.Total})
 	require.Equal(t, minus(before, old), minus(w.all(), retention.Counts{Messages: 1}))
 	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 3, Files: 1}, {w.annBob, w.bob}: {Messages: 1}}, w.everything())
@@ -53,7 +54,7 @@ func TestApply(t *testing.T) {
 	require.Equal(t, rep, same, "one that has ended is as it is")
 	again, err := w.r.Apply(ctx, w.s, kept, nil)
 	require.NoError(t, err)
-	require.Zero(t, again.Removed, "once more is nothing more")
+	require.Zero(t, again.Data.Removed, "once more is nothing more")
 	require.Equal(t, []*retention.Run{rep, again}, w.reports())
 	for _, id := range []chatadmin.ID{"no-such-run", ""} {
 		_, err = w.r.Resume(ctx, w.s, id, nil)
@@ -154,14 +155,14 @@ func TestStalePlan(t *testing.T) {
 		"shorter":         {func(w *world) { w.days(89) }, "keeps things for 89 days now"},
 		"for ever":        {func(w *world) { w.days(0) }, "keeps everything now"},
 		"the host":        {func(w *world) { require.NoError(w.t, w.r.SetLimit(ctx, w.domain, 7)) }, "7 days"},
-		"hold on a user":  {func(w *world) { w.hold(w.ann, "") }, "holds have been added or released"},
-		"hold on a group": {func(w *world) { w.hold("", w.sales) }, "holds have been added or released"},
+		"hold on a user":  {func(w *world) { w.hold(w.ann, "") }, "the legal holds changed"},
+		"hold on a group": {func(w *world) { w.hold("", w.sales) }, "the legal holds changed"},
 		"released": {func(w *world) {
 			for h, err := range w.s.Holds(ctx) {
 				require.NoError(w.t, err)
 				w.release(h.ID)
 			}
-		}, "holds have been added or released"},
+		}, "the legal holds changed"},
 		"there and back": {func(w *world) { w.days(0); w.days(90); w.release(w.hold("", w.sales)) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestPlanOfOthers(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	_, err = w.r.Apply(ctx, w.s, nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	for _, change := range []func(*retention.Plan){func(p *retention.Plan) { p.Version = 2 }, func(p *retention.Plan) { p.Before = w.clock.Now() }, func(p *retention.Plan) { p.Days = 0 },
+	for _, change := range []func(*retention.Plan){func(p *retention.Plan) { p.Kind = "other" }, func(p *retention.Plan) { p.Before = w.clock.Now() }, func(p *retention.Plan) { p.Days = 0 },
 		func(p *retention.Plan) { p.Days = -90 }} {
 		forged := *p
 		change(&forged)

@@ -71,15 +71,16 @@ func readOld(run *Run, job *chatadmin.OldJob, report []byte) error {
 // it is continued by Resume with the run's ID. Contents of files go to
 // chatadmin.Admin.ReleaseBlobs. progress may be nil.
 //
-// It needs chatadmin.PermHolds. It returns chatadmin.ErrPlanStale for a plan that
-// is out of date, and for a run that has stopped because the domain keeps things
-// for longer meanwhile: that one comes with the error, and is RunStopped.
+// It needs chatadmin.PermHolds. It returns chatadmin.ErrPlanStale for a plan
+// that is out of date, and for a run that has stopped because the domain keeps
+// things for longer meanwhile: that one comes with the error, and is
+// RunStopped.
 func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress)) (*Run, error) {
 	return r.apply(ctx, s, p, progress, false)
 }
 
-// apply deletes what a plan says. A person who applies one vouches for the clock;
-// for a worker it was believed when the plan was made.
+// apply deletes what a plan says. A person who applies one vouches for the
+// clock; for a worker it was believed when the plan was made.
 func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress), worker bool) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermHolds); err != nil {
 		return nil, err
@@ -101,8 +102,8 @@ func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 	return stopped(run, err)
 }
 
-// begin is the first transaction: nothing goes by it yet, but from now on the run
-// is known.
+// begin is the first transaction: nothing goes by it yet, but from now on the
+// run is known.
 func begin(ctx context.Context, w *chatadmin.Work, p *Plan, run *Run) error {
 	is, err := policy(w.Settings)
 	if err != nil {
@@ -134,11 +135,11 @@ func (p Policy) keeps() string {
 	return fmt.Sprintf("keeps things for %d days now", p.Days)
 }
 
-// Resume continues a run to its end. One that has ended is returned as it is. It
-// needs chatadmin.PermHolds, and continues only in the name of the run's actor:
-// where they may not any more, RunDue takes it over. With an error it returns the
-// run as far as it came; one that stops now is chatadmin.ErrPlanStale. progress
-// may be nil.
+// Resume continues a run to its end. One that has ended is returned as it is.
+// It needs chatadmin.PermHolds, and continues only in the name of the run's
+// actor: where they may not any more, RunDue takes it over. With an error it
+// returns the run as far as it came; one that stops now is
+// chatadmin.ErrPlanStale. progress may be nil.
 func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
 	was, err := r.runs.Get(ctx, s, id)
 	if err != nil || !was.Open() {
@@ -167,7 +168,8 @@ func batch(ctx context.Context, w *chatadmin.Work, run *Run, limit int) error {
 		w.Record(KindStop, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
 		return nil
 	}
-	// A clock that was ahead when the run began deletes no more when it was put right.
+	// A clock that was ahead when the run began deletes no more when it was put
+	// right.
 	if now := before(w.Now(), r.Days); r.Before.After(now.Add(skew)) {
 		r.Before = now
 	}
@@ -199,8 +201,8 @@ func (r *Retention) Run(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID
 }
 
 // Runs lists the runs of a domain, first the open ones and then those that have
-// ended, each the oldest first. It needs chatadmin.PermHolds. A run that cannot be
-// read is yielded with a *chatadmin.DamagedError, and the list goes on.
+// ended, each the oldest first. It needs chatadmin.PermHolds. A run that cannot
+// be read is yielded with a *chatadmin.DamagedError, and the list goes on.
 func (r *Retention) Runs(ctx context.Context, s *chatadmin.Scope) iter.Seq2[*Run, error] {
 	return func(yield func(*Run, error) bool) {
 		if _, _, err := s.View(ctx, chatadmin.PermHolds); err != nil {

@@ -12,9 +12,28 @@
 //
 // # How the contract is kept
 //
-// On PostgreSQL a fence is an advisory lock of the session, taken before the transaction begins, so that no snapshot is older than it; PostgreSQL queues them fairly. It needs a
-// connection of its own for the time of the transaction, hence a pooler that hands out connections by transaction (such as pgbouncer in that mode) cannot stand between. All
-// works at READ COMMITTED, the default, and at SERIALIZABLE (Options.Serializable). On SQLite a transaction begins with BEGIN IMMEDIATE and is the only writer, which keeps every fence.
+// On PostgreSQL a fence is an advisory lock of the transaction, taken by its
+// first statement (pg_advisory_xact_lock). At READ COMMITTED, the default, each
+// later statement has a snapshot of its own, which is younger than the lock;
+// PostgreSQL queues those who wait fairly. The lock ends with the transaction,
+// so that a pooler may hand out connections by transaction (PgBouncer's
+// pool_mode = transaction): then set pgx's default_query_exec_mode=exec, since
+// prepared statements belong to a session. Open tries with two connections
+// whether a second one waits, and returns ErrNoFence if not. At SERIALIZABLE
+// (Options.Serializable) there is no lock: the isolation keeps the rules. On
+// SQLite a transaction begins with BEGIN IMMEDIATE and is the only writer,
+// which keeps every fence.
+//
+// Transactions of one process wait for their domain in a queue of the process,
+// before they take a connection; for other processes, one of each domain waits
+// in the database. So a busy domain does not use up the pool.
+//
+// COMMIT has no time limit (Options.CommitTimeout sets one). A synchronous
+// standby that is gone lets PostgreSQL wait for it; a limit would end the wait
+// and leave rows that are written here and safe nowhere else. For the same
+// reason what is read back after chatadmin.ErrCommitUnknown tells what this
+// server has. With an asynchronous standby, confirmed transactions may be
+// missing after it has taken over, each of them whole.
 //
 // Batches go to PostgreSQL as arrays (unnest), sorted by key, within a savepoint: if any row of them cannot be written as expected, the savepoint is undone and the batch is written row by row, which
 // tells the conflicts. SQLite gets prepared statements of one row, which nothing beats there. Serialization failures, deadlocks and a busy database are tried again with growing, random pauses; chatadmin.ErrBusy
@@ -22,15 +41,23 @@
 //
 // A context that ends is told by errors.Is whatever the driver makes of it. ErrTables, ErrFull, ErrReadOnly, ErrClosed and ErrConstraint tell what is wrong with the database, with its own words beside them.
 //
-// Lists are served by indexes, but for the targets of audit events and for kinds of them that end in ".": a page of such a list looks through two thousand events, narrowed by the other fields of the query,
-// and may be empty although more follow.
+// Lists are served by indexes, but for kinds of audit events that end in ".": a
+// page of such a list looks through two thousand events, narrowed by the other
+// fields of the query, and may be empty although more follow. A table leads
+// from the targets of audit events to the events. Events with more than sixteen
+// targets, of which an import writes one for a thousand users, are marked there
+// and looked through.
+//
+// Version 3 of the tables fills that from the events that are there, two
+// hundred in a transaction: some minutes for some millions. Stop the processes
+// of an earlier release before, since they do not write it.
 //
 // # Databases that speak PostgreSQL's protocol
 //
 // Where only SERIALIZABLE is to be had, Options.Serializable must be set. Advisory locks of the session may then be accepted without being held, as some distributed databases do: every transaction with a fence
 // reads the domain's row and an exclusive one writes it, so that the isolation keeps the rules by itself, at the price of more attempts and of an exclusive transaction that may have to wait for its luck.
 // What is relied on: columns with COLLATE "C", partial indexes, row comparison, arrays as parameters with ANY and with unnest of several, ON CONFLICT DO NOTHING, RETURNING, UPDATE … FROM, DELETE … USING, SELECT … FOR UPDATE OF,
-// LATERAL, WITH … AS MATERIALIZED and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest, chr and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
+// LATERAL, WITH … AS MATERIALIZED, string_to_array and overlapping of arrays (&&) and INSERT within WITH, FILTER of aggregates, savepoints, tables and indexes made in a transaction, the functions strpos, greatest, chr and string_agg, and the SQLSTATEs 40001, 40P01, 55P03, 23505, 42P01.
 //
 // # What was measured, and chosen
 //

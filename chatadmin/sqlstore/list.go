@@ -294,24 +294,3 @@ func (r reader) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chat
 	}
 	return list(ctx, r, recordRows, listing{where: w, order: order}, p)
 }
-
-// ListEvents implements chatadmin.Reader. No index serves Target, nor a Kind that ends in "."; the other fields narrow what is looked through.
-func (r reader) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
-	find := "strpos"
-	if r.s.d == SQLite {
-		find = "instr"
-	}
-	w := r.where("domain = ?", string(q.Domain)).and(q.Actor != "", "actor = ?", string(q.Actor)).
-		and(!q.From.IsZero(), "at >= ?", millis(q.From)).and(!q.To.IsZero(), "at < ?", millis(q.To))
-	l := listing{where: w, order: []string{"at", "id"}, desc: true}
-	kinds := strings.HasSuffix(q.Kind, ".")
-	w.and(q.Kind != "" && !kinds, "kind = ?", q.Kind)
-	if kinds || q.Target != "" {
-		l.search = func(all *query) {
-			if all.and(q.Target != "", find+"(targets, ?) > 0", "\n"+string(q.Target)+"\n"); kinds {
-				all.add(" AND ").prefix("kind || ''", q.Kind) // not by its index, which would have to sort all of them
-			}
-		}
-	}
-	return list(ctx, r, eventRows, l, p)
-}

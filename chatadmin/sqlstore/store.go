@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -21,19 +20,31 @@ type Options struct {
 	Attempts     int              // how often a transaction is tried before chatadmin.ErrBusy; default 12
 	NoMigrate    bool             // Open checks the tables instead of making them
 	Now          func() time.Time // default time.Now; revisions of fences come from it
+
+	// CommitTimeout limits how long Update waits for an answer to COMMIT;
+	// default 0, as long as the connection lasts. At its end Update returns
+	// chatadmin.ErrCommitUnknown, and the transaction may be kept all the
+	// same. If PostgreSQL waits for a synchronous standby, the limit ends the
+	// wait, not the commit: the rows are then there on this server, and are
+	// lost if the standby takes over. Set it only if a late answer is worse
+	// than that.
+	CommitTimeout time.Duration
 }
 
 // Store is a chatadmin.Store in an SQL database. It is safe for many goroutines, and for many processes.
 type Store struct {
 	reader
-	db           *sql.DB
-	d            Dialect
-	prefix       string
-	serializable bool
-	attempts     int
-	now          func() time.Time
-	growth       growth
-	writer       chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
+	db            *sql.DB
+	d             Dialect
+	prefix        string
+	serializable  bool
+	attempts      int
+	now           func() time.Time
+	growth        growth
+	commitTimeout time.Duration
+	turns         queues        // of transactions, before they take a connection
+	waits         queues        // PostgreSQL: of those with a connection, for the locks of other processes
+	writer        chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
 }
 
 var _ chatadmin.Store = (*Store)(nil)
@@ -45,10 +56,15 @@ type conn interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// Open returns the store in db, whose tables it creates or brings up to date first; with NoMigrate it checks them instead. Tables of another version are a *SchemaError.
+// Open returns the store in db, whose tables it creates or brings up to date first; with NoMigrate it checks them instead. Tables of another version are a *SchemaError. On PostgreSQL it first
+// tries whether locks are held between two connections, and returns
+// ErrNoFence if not.
 func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error) {
 	s, err := newStore(db, d, o)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.probe(ctx); err != nil {
 		return nil, err
 	}
 	if o != nil && o.NoMigrate {
@@ -72,7 +88,7 @@ func newStore(db *sql.DB, d Dialect, o *Options) (*Store, error) {
 		if o.Now != nil {
 			s.now = o.Now
 		}
-		s.serializable = o.Serializable
+		s.serializable, s.commitTimeout = o.Serializable, o.CommitTimeout
 	}
 	if len(s.prefix) > 30 || strings.Trim(s.prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || strings.ContainsAny(s.prefix[:1], "0123456789") {
 		return nil, fmt.Errorf("%q: %w", s.prefix, errPrefix)
@@ -124,6 +140,11 @@ func pause(ctx context.Context, n int) error {
 }
 
 func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	leave, err := s.turn(ctx, fence)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if s.d == SQLite {
 		select {
 		case s.writer <- struct{}{}:
@@ -132,22 +153,16 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 			return ctx.Err()
 		}
 	}
-	c, err := s.db.Conn(ctx)
-	if err != nil {
-		return while(ctx, "connecting to the database", err)
-	}
-	defer func() { _ = c.Close() }()
-	var inserted map[string]int64                                        // what was committed
-	defer func(ctx context.Context) { s.analyze(ctx, c, inserted) }(ctx) // when the fence is free again
-	unlock, err := s.lock(ctx, c, fence)
+	c, err := s.start(ctx, fence)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if _, err := c.ExecContext(ctx, s.begin()); err != nil {
-		s.rollback(ctx, c) // the context may have ended just behind it
-		return while(ctx, "beginning a transaction", err)
-	}
+	defer func() { _ = c.Close() }()
+	var inserted map[string]int64 // what was committed
+	defer func(ctx context.Context) {
+		leave() // the fence is free again
+		s.analyze(ctx, c, inserted)
+	}(ctx)
 	x := s.newTx(c)
 	ended := false
 	defer func() { // f failed or panicked
@@ -164,8 +179,12 @@ func (s *Store) attempt(ctx context.Context, fence chatadmin.Fence, f func(conte
 	}
 	x.close()
 	// From here on a cancelled context changes nothing: the commit is carried out and its outcome reported.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
+	if s.commitTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.commitTimeout)
+		defer cancel()
+	}
 	if _, err := c.ExecContext(ctx, "COMMIT"); err != nil {
 		if s.d.notKept(err) {
 			return while(ctx, "committing", err)
@@ -206,36 +225,6 @@ func (x *tx) run(ctx context.Context, fence chatadmin.Fence, f func(context.Cont
 			[]any{int64(chatadmin.NextRev(0, s.now(), uint16(rand.Uint32()))), string(fence.Domain)})
 	}
 	return err
-}
-
-// lock takes the fence, before the transaction begins.
-func (s *Store) lock(ctx context.Context, c *sql.Conn, fence chatadmin.Fence) (unlock func(), err error) {
-	if s.d == SQLite || fence.Mode == chatadmin.NoFence {
-		return func() {}, nil
-	}
-	shared := ""
-	if fence.Mode == chatadmin.Shared {
-		shared = "_shared"
-	}
-	key := s.lockKey(string(fence.Domain))
-	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock"+shared+"($1)", key); err != nil {
-		discard(c) // it may have been granted just now
-		return nil, while(ctx, "waiting for the domain's fence", err)
-	}
-	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_unlock"+shared+"($1)", key); err != nil {
-			discard(c) // with the session ends the lock
-		}
-	}, nil
-}
-
-// lockKey is the advisory lock of a domain: 64 bits of a hash over the table prefix and the ID. Two domains that share one would only wait for each other.
-func (s *Store) lockKey(domain string) int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte("chatadmin\x00" + s.prefix + "\x00" + domain))
-	return int64(h.Sum64())
 }
 
 func (s *Store) rollback(ctx context.Context, c *sql.Conn) {

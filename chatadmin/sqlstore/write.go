@@ -188,8 +188,3 @@ func (x *tx) insertOwned(ctx context.Context, r *chatadmin.Record) (conflicts []
 	done, err = x.exists(ctx, "records", recordRows.names[:recordRows.keys], args[:recordRows.keys])
 	return []chatadmin.Conflict{{Reason: chatadmin.Exists}}, done, err
 }
-
-// ChangeEvents implements chatadmin.Tx.
-func (x *tx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
-	return change(ctx, x, eventRows, c, nil)
-}

@@ -115,15 +115,24 @@ var mutants = map[string]struct {
 		n := new(atomic.Int64)
 		return func(tx ca.Tx) ca.Tx { return chatsFirst{tx, n} }
 	}())},
-	"blobs of one domain alone":                {"Blobs", "blobs of all domains", writing(func(tx ca.Tx) ca.Tx { return blobsOfOne{tx} })},
-	"blobs compared without case":              {"Blobs", "blobs of all domains", reading(func(r ca.Reader) ca.Reader { return foldedBlobs{r} })},
-	"the domain is read once for all":          {"Domains", "a domain changed behind its own fence", writing(func(tx ca.Tx) ca.Tx { return &domainOnce{Tx: tx} })},
-	"members of a group that is being deleted": {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return deadParents{tx} })},
-	"a login once for all domains":             {"UserKeys", "a login is unique within its domain only", writing(func(tx ca.Tx) ca.Tx { return oneLogin{tx} })},
-	"a conflict undoes the transaction":        {"Conflicts", "what is not in conflict is written", updating(undoneByConflicts)},
-	"keeps what was cancelled":                 {"Cancel", "what was cancelled is not kept", updating(keepsCancelled)},
-	"keeps the writes of a panic":              {"Rollback", "after a panic", updating(keepsPanicked)},
-	"busy, but kept":                           {"RaceCounter", "as many increments as were confirmed", updating(busyButKept())},
+	"events of the first target alone":          {"EventsAbout", "pages of 1, kind", reading(func(r ca.Reader) ca.Reader { return firstTarget{r} })},
+	"targets of deleted events stay":            {"Events", "its own deletions", writing(func(tx ca.Tx) ca.Tx { return staleTargets{tx} })},
+	"no fence at all":                           {"Exclusion", "has not seen what the other wrote", updating(noTransactions)},
+	"no shared fence":                           {"Exclusion", "has not seen what the other wrote", updating(fenced(exclusiveOnly))},
+	"the exclusive fence taken as a shared one": {"Exclusion", "has not seen what the other wrote", updating(fenced(sharedOnly))},
+	"a snapshot older than the fence":           {"Exclusion", "has not seen what the other wrote", updating(oldSnapshot())},
+	"roles compared without case":               {"Keys", `the role "resume"`, reading(func(r ca.Reader) ca.Reader { return foldedRoles{r} })},
+	"blanks at the end of kinds left out":       {"Keys", "the kind of an event, as bytes", reading(func(r ca.Reader) ca.Reader { return trimmedKinds{r} })},
+	"chats written before the rest of a call":   {"CallOrder", "a message before its chat", writing(func(tx ca.Tx) ca.Tx { return chatsBefore{tx} })},
+	"blobs of one domain alone":                 {"Blobs", "blobs of all domains", writing(func(tx ca.Tx) ca.Tx { return blobsOfOne{tx} })},
+	"blobs compared without case":               {"Blobs", "blobs of all domains", reading(func(r ca.Reader) ca.Reader { return foldedBlobs{r} })},
+	"the domain is read once for all":           {"Domains", "a domain changed behind its own fence", writing(func(tx ca.Tx) ca.Tx { return &domainOnce{Tx: tx} })},
+	"members of a group that is being deleted":  {"Parents", "members of what is not there", writing(func(tx ca.Tx) ca.Tx { return deadParents{tx} })},
+	"a login once for all domains":              {"UserKeys", "a login is unique within its domain only", writing(func(tx ca.Tx) ca.Tx { return oneLogin{tx} })},
+	"a conflict undoes the transaction":         {"Conflicts", "what is not in conflict is written", updating(undoneByConflicts)},
+	"keeps what was cancelled":                  {"Cancel", "what was cancelled is not kept", updating(keepsCancelled)},
+	"keeps the writes of a panic":               {"Rollback", "after a panic", updating(keepsPanicked)},
+	"busy, but kept":                            {"RaceCounter", "as many increments as were confirmed", updating(busyButKept())},
 	"errors of the function dressed up": {"Rollback", "the function's error comes back as it is", updating(func(ctx context.Context, s ca.Store, fence ca.Fence, f func(context.Context, ca.Tx) error) error {
 		if err := s.Update(ctx, fence, f); err != nil {
 			return fmt.Errorf("in a transaction: %w", err)

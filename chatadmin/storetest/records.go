@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -103,6 +104,10 @@ func testEvents(w *world) {
 		"actor":        {chatadmin.EventQuery{Actor: "x"}, []chatadmin.ID{"e2", "e3", "e4"}},
 		"target":       {chatadmin.EventQuery{Target: "u2"}, []chatadmin.ID{"e3", "e1"}},
 		"one target":   {chatadmin.EventQuery{Target: "u1"}, []chatadmin.ID{"e1"}},
+		"targets":      {chatadmin.EventQuery{Targets: []chatadmin.ID{"u1", "none", "g", "u2", "u1"}}, []chatadmin.ID{"e2", "e3", "e1"}},
+		"no target":    {chatadmin.EventQuery{Targets: []chatadmin.ID{"none", "U1", "u"}}, []chatadmin.ID{}},
+		"targets, one": {chatadmin.EventQuery{Targets: []chatadmin.ID{"u1", "g"}, Target: "u2"}, []chatadmin.ID{"e1"}},
+		"all, targets": {chatadmin.EventQuery{Actor: "x", Targets: []chatadmin.ID{"u1", "u2", "g"}, Kind: "user.", From: date(1), To: date(11)}, []chatadmin.ID{"e3"}},
 		"kind":         {chatadmin.EventQuery{Kind: "user.edit"}, []chatadmin.ID{"e3"}},
 		"kinds":        {chatadmin.EventQuery{Kind: "user."}, []chatadmin.ID{"e3", "e1"}},
 		"time":         {chatadmin.EventQuery{From: date(10), To: date(20)}, []chatadmin.ID{"e3", "e1"}},
@@ -114,9 +119,19 @@ func testEvents(w *world) {
 			got := pages(w, limit, func(p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
 				return w.other.ListEvents(w.ctx, q, p)
 			})
-			require.Equal(w, c.want, ids(got, func(e chatadmin.Event) chatadmin.ID { return e.ID }), name)
+			require.Equal(w, c.want, ids(got, eventID), name)
 		}
 	}
+	many := make([]chatadmin.ID, chatadmin.MaxBatch+1)
+	for i := range many {
+		many[i] = chatadmin.ID(fmt.Sprint("target-", i))
+	}
+	many[chatadmin.MaxBatch-1] = "g"
+	es, _, err := w.other.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.a, Targets: many[:chatadmin.MaxBatch]}, chatadmin.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Equal(w, []chatadmin.ID{"e2"}, ids(es, eventID), "of many targets")
+	_, _, err = w.other.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.a, Targets: many}, chatadmin.Page{Limit: 10})
+	require.ErrorIs(w, err, chatadmin.ErrBatch, "too many targets")
 	blank := chatadmin.Event{ID: "e1", Domain: w.a, Actor: "nobody", Rev: 2, Kind: "none", At: date(99), Data: []byte(`{"v":2}`)}
 	change(w, events, put(blank, 1))
 	got, _, err := w.other.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.a, Target: "u1"}, chatadmin.Page{Limit: 10})
@@ -124,4 +139,65 @@ func testEvents(w *world) {
 	e.Rev, e.Data = 2, blank.Data
 	require.Equal(w, []chatadmin.Event{e}, got, "only the data of an event is rewritten")
 	change(w, events, del(e, 2))
+	about := func(r chatadmin.Reader, target chatadmin.ID) []chatadmin.ID {
+		es, _, err := r.ListEvents(w.ctx, chatadmin.EventQuery{Domain: w.a, Target: target}, chatadmin.Page{Limit: 10})
+		require.NoError(w, err)
+		return ids(es, eventID)
+	}
+	require.Empty(w, about(w.other, "u1"), "deleted")
+	require.Equal(w, []chatadmin.ID{"e3"}, about(w.other, "u2"))
+	e.At, e.Targets = date(30), []chatadmin.ID{"u2", "u3", "u2"}
+	w.update(func(tx chatadmin.Tx) { // a call sees what it has written before
+		short := e
+		short.ID, short.Targets = "e6", []chatadmin.ID{"u3"}
+		conflicts, err := tx.ChangeEvents(w.ctx, []chatadmin.Change[chatadmin.Event]{put(e, 0), put(short, 0), del(short, 2), del(e, 9)})
+		require.NoError(w, err)
+		require.Equal(w, []chatadmin.Conflict{stale(3)}, conflicts)
+		require.Equal(w, []chatadmin.ID{"e1"}, about(tx, "u3"), "its own deletions")
+		require.Equal(w, []chatadmin.ID{"e1", "e3"}, about(tx, "u2"))
+	})
+	require.Equal(w, []chatadmin.ID{"e1"}, about(w.other, "u3"), "made and deleted in one call")
+	require.Empty(w, about(w.other, "u1"), "of what had the ID before")
+}
+
+func eventID(e chatadmin.Event) chatadmin.ID { return e.ID }
+
+// testEventsAbout: the events of targets come page by page, each once, however
+// many of the targets it has and whatever else narrows the list.
+func testEventsAbout(w *world) {
+	var rows []chatadmin.Change[chatadmin.Event]
+	var about, edits []chatadmin.ID
+	for n := range 300 {
+		e := chatadmin.Event{ID: chatadmin.ID(fmt.Sprintf("e%03d", n)), Domain: w.a, Actor: "x", Rev: 1, Kind: "user.edit", At: date(n / 7), Data: []byte("{}")}
+		for _, by := range []int{2, 3, 5} {
+			if n%by == 0 {
+				e.Targets = append(e.Targets, chatadmin.ID(fmt.Sprint("every-", by)))
+			}
+		}
+		for i := range n % 5 / 4 * 40 { // some are about many
+			e.Targets = append(e.Targets, chatadmin.ID(fmt.Sprint("many-", i)))
+		}
+		if n%4 == 0 {
+			e.Kind = "group.edit"
+		}
+		if n%2 == 0 || n%3 == 0 {
+			about = append(about, e.ID)
+			if n%4 != 0 {
+				edits = append(edits, e.ID)
+			}
+		}
+		rows = append(rows, put(e, 0))
+	}
+	change(w, events, rows...)
+	slices.Reverse(about)
+	slices.Reverse(edits)
+	for _, limit := range []int{1, 7, 100, 1000} {
+		for kind, want := range map[string][]chatadmin.ID{"": about, "user.edit": edits, "user.": edits} {
+			q := chatadmin.EventQuery{Domain: w.a, Kind: kind, Targets: []chatadmin.ID{"every-2", "every-3"}}
+			got := pages(w, limit, func(p chatadmin.Page) ([]chatadmin.Event, chatadmin.Cursor, error) {
+				return w.other.ListEvents(w.ctx, q, p)
+			})
+			require.Equal(w, want, ids(got, eventID), "pages of %d, kind %q", limit, kind)
+		}
+	}
 }

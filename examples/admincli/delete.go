@@ -17,15 +17,15 @@ import (
 
 // deletion is how a deletion is shown, before and after.
 type deletion struct {
-	ID          chatadmin.ID     `json:"deletion_id,omitempty"`
-	State       erase.State      `json:"state,omitempty"`
-	Due         time.Time        `json:"due,omitzero"`
-	Counts      map[string]int64 `json:"counts"`
-	Groups      []vanishing      `json:"groups"`
-	Transferred []vanishing      `json:"transferred,omitempty"`
-	Blockers    []string         `json:"blockers"`
-	Warnings    []string         `json:"warnings"`
-	Done        bool             `json:"done"`
+	ID          chatadmin.ID       `json:"deletion_id,omitempty"`
+	State       chatadmin.RunState `json:"state,omitempty"`
+	Due         time.Time          `json:"due,omitzero"`
+	Counts      map[string]int64   `json:"counts"`
+	Groups      []vanishing        `json:"groups"`
+	Transferred []vanishing        `json:"transferred,omitempty"`
+	Blockers    []string           `json:"blockers"`
+	Warnings    []string           `json:"warnings"`
+	Done        bool               `json:"done"`
 }
 
 type vanishing struct {
@@ -121,10 +121,10 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 
 // deletions does what is about deletions that were asked for before.
 func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deletions, f deleteFlags) (err error) {
-	var r erase.Receipt
+	var r *erase.Run
 	switch {
 	case f.setGrace:
-		if err := erase.SetPolicy(ctx, s, erase.Policy{GraceDays: f.grace}); err != nil {
+		if err := d.SetPolicy(ctx, s, erase.Policy{GraceDays: f.grace}); err != nil {
 			return err
 		}
 		return c.done("grace period: " + count(f.grace, "day", "days"))
@@ -152,7 +152,7 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 	case f.cancel != "":
 		r, err = d.Cancel(ctx, s, chatadmin.ID(f.cancel))
 	default:
-		r, err = d.Receipt(ctx, s, chatadmin.ID(f.receipt))
+		r, err = d.Run(ctx, s, chatadmin.ID(f.receipt))
 	}
 	if err != nil {
 		return err
@@ -164,9 +164,9 @@ func (c *cli) deletions(ctx context.Context, s *chatadmin.Scope, d *erase.Deleti
 
 // interrupted says how to go on. A resumption that was refused is not told to
 // resume, but who may.
-func interrupted(r erase.Receipt, err error, resumed bool) error {
+func interrupted(r *erase.Run, err error, resumed bool) error {
 	switch {
-	case r.State != erase.Running:
+	case r == nil || r.State != chatadmin.RunRunning:
 		return err
 	case resumed && errors.Is(err, chatadmin.ErrForbidden):
 		return fmt.Errorf("%w (another admin goes on with delete --resume %s --take-over)", err, r.ID)
@@ -183,10 +183,10 @@ func vanish(groups []erase.PlannedGroup) []vanishing {
 }
 
 // took fills in what has happened.
-func (v *deletion) took(r erase.Receipt) {
-	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == erase.Done
-	if r.State == erase.Done || v.Counts == nil {
-		v.Counts = r.Removed
+func (v *deletion) took(r *erase.Run) {
+	v.ID, v.State, v.Due, v.Done = r.ID, r.State, r.Due, r.State == chatadmin.RunDone
+	if v.Done || v.Counts == nil {
+		v.Counts = r.Data.Removed
 	}
 }
 

@@ -55,7 +55,7 @@ func TestDeleteCommand(t *testing.T) {
 	}{
 		{1, "users show ann@acme.example", "not found"}, {1, "delete ann@acme.example --apply", "not found"}, {1, "--as boss@acme.example delete boss@acme.example --apply", "themselves"},
 		{1, "delete boss@acme.example --apply", "without an administrator"}, {1, "--as bob@acme.example delete eve@acme.example --apply", "users.delete"},
-		{1, "delete --cancel " + string(d.ID), "no way back"}, {1, "delete --resume nonsense", "not found"},
+		{1, "delete --cancel " + string(d.ID), "has ended"}, {1, "delete --resume nonsense", "not found"},
 		{2, "delete", "choose"}, {2, "delete --plan", "name whom"}, {2, "delete bob@acme.example", "choose"}, {2, "delete bob@acme.example --plan --apply", "choose"},
 		{2, "delete bob@acme.example --resume X", "nobody"}, {2, "delete bob@acme.example --plan --delete-default --transfer-default-to boss@acme.example", "choose"},
 		{2, "holds", "list"}, {2, "holds add", "add"}, {2, "content", "seed"}, {2, "content seed --chats -1", "seed"},

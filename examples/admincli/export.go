@@ -55,13 +55,13 @@ func (c *cli) invite(ctx context.Context, s *chatadmin.Scope, args []string) err
 		if err != nil {
 			return err
 		}
-		job, err := s.Job(ctx, t.Subject)
+		run, _, err := s.Run(ctx, t.Subject)
 		if err != nil {
 			return err
 		}
-		s = c.admin.As(s.Domain(), job.Actor)
+		s = c.admin.As(s.Domain(), run.By)
 	}
-	n, err := csvimport.Release(ctx, s, args[0])
+	n, err := c.imports.Release(ctx, s, args[0])
 	if err != nil {
 		return err
 	}

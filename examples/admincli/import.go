@@ -112,7 +112,7 @@ func (c *cli) runImport(
 	ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall,
 ) (report, reporter, error) {
 	if call.dry {
-		p, err := csvimport.Make(ctx, s, file, call.mode, call.o)
+		p, err := c.imports.Plan(ctx, s, file, call.mode, call.o)
 		if err != nil {
 			return report{}, nil, err
 		}
@@ -121,9 +121,9 @@ func (c *cli) runImport(
 	var r *csvimport.Result
 	var err error
 	if call.resume != "" {
-		r, err = csvimport.Resume(ctx, s, call.resume, file, call.o)
+		r, err = c.imports.Resume(ctx, s, call.resume, file, call.o)
 	} else {
-		r, err = csvimport.Run(ctx, s, file, call.mode, call.o)
+		r, err = c.imports.Import(ctx, s, file, call.mode, call.o)
 	}
 	switch {
 	case r == nil:

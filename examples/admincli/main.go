@@ -21,6 +21,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
 )
@@ -52,6 +53,7 @@ type cli struct {
 	eraser   *erase.Deletions
 	retain   *retention.Retention
 	twofa    *twofa.Service
+	imports  *csvimport.Imports
 	ring     *keyring.Ring // with memory: there is no file
 }
 

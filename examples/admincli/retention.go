@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
@@ -24,16 +25,16 @@ type retentionPlan struct {
 
 // retentionRun is how a run is shown.
 type retentionRun struct {
-	ID      chatadmin.ID     `json:"retention_id"`
-	State   retention.State  `json:"state"`
-	By      string           `json:"by"`
-	Days    int              `json:"days"`
-	Before  time.Time        `json:"before"`
-	Planned retention.Counts `json:"planned"`
-	Removed retention.Counts `json:"removed"`
-	Begun   time.Time        `json:"begun"`
-	Ended   time.Time        `json:"ended,omitzero"`
-	Done    bool             `json:"done"`
+	ID      chatadmin.ID       `json:"retention_id"`
+	State   chatadmin.RunState `json:"state"`
+	By      string             `json:"by"`
+	Days    int                `json:"days"`
+	Before  time.Time          `json:"before"`
+	Planned retention.Counts   `json:"planned"`
+	Removed retention.Counts   `json:"removed"`
+	Begun   time.Time          `json:"begun"`
+	Ended   time.Time          `json:"ended,omitzero"`
+	Done    bool               `json:"done"`
 }
 
 func (c *cli) retentionCommands() *cobra.Command {
@@ -147,8 +148,12 @@ func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) e
 }
 
 func (c *cli) listRetention(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-	var all []retention.Report
-	for r, err := range c.retain.Reports(ctx, s) {
+	var all []*retention.Run
+	for r, err := range c.retain.Runs(ctx, s) {
+		if errors.Is(err, chatadmin.ErrDamaged) {
+			_, _ = fmt.Fprintln(c.err, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -158,14 +163,14 @@ func (c *cli) listRetention(ctx context.Context, s *chatadmin.Scope, _ []string)
 }
 
 // sayRetained tells what a run has deleted, or how to go on with it.
-func (c *cli) sayRetained(ctx context.Context, s *chatadmin.Scope, r retention.Report, err error, resumed bool) error {
+func (c *cli) sayRetained(ctx context.Context, s *chatadmin.Scope, r *retention.Run, err error, resumed bool) error {
 	if err != nil {
-		if r.State == retention.Running {
+		if r != nil && r.State == chatadmin.RunRunning {
 			err = goOn(err, resumed, fmt.Sprintf("go on with retention resume %s", r.ID))
 		}
 		return err
 	}
-	shown, err := c.shownRuns(ctx, s, []retention.Report{r})
+	shown, err := c.shownRuns(ctx, s, []*retention.Run{r})
 	if err != nil {
 		return err
 	}
@@ -179,7 +184,7 @@ func (c *cli) sayRetained(ctx context.Context, s *chatadmin.Scope, r retention.R
 	})
 }
 
-func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) ([]retentionRun, error) {
+func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) ([]retentionRun, error) {
 	var by []chatadmin.ID
 	for _, r := range all {
 		by = append(by, r.By)
@@ -190,13 +195,13 @@ func (c *cli) shownRuns(ctx context.Context, s *chatadmin.Scope, all []retention
 	}
 	shown := []retentionRun{}
 	for _, r := range all {
-		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Days, r.Before, r.Planned,
-			r.Removed, r.Begun, r.Ended, r.State == retention.Done})
+		shown = append(shown, retentionRun{r.ID, r.State, name(r.By), r.Data.Days, r.Data.Before, r.Data.Planned,
+			r.Data.Removed, r.Begun, r.Ended, r.State == chatadmin.RunDone})
 	}
 	return shown, nil
 }
 
-func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []retention.Report) error {
+func (c *cli) sayRuns(ctx context.Context, s *chatadmin.Scope, all []*retention.Run) error {
 	shown, err := c.shownRuns(ctx, s, all)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
@@ -34,7 +35,7 @@ func TestRetentionCommand(t *testing.T) {
 	require.Empty(t, p.Warnings)
 	var r, again retentionRun
 	s.json(&r, "--as", "boss@acme.example", "retention", "apply")
-	require.Equal(t, []any{retention.Done, true, "boss@acme.example", 90, p.Counts, p.Counts}, []any{r.State, r.Done, r.By, r.Days, r.Planned, r.Removed})
+	require.Equal(t, []any{chatadmin.RunDone, true, "boss@acme.example", 90, p.Counts, p.Counts}, []any{r.State, r.Done, r.By, r.Days, r.Planned, r.Removed})
 	s.json(&again, "--as", "boss@acme.example", "retention", "resume", string(r.ID))
 	require.Equal(t, r, again)
 	var after map[string]int

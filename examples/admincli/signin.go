@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
 )
@@ -25,6 +26,7 @@ func (c *cli) policies(command string) (err error) {
 	if err := c.openTwoFactor(command); err != nil {
 		return err
 	}
+	c.imports = csvimport.New(c.admin)
 	c.registry = devices.New(c.admin, nil)
 	if c.eraser, err = erase.New(c.admin, nil); err != nil {
 		return err

@@ -72,19 +72,20 @@ func run(ctx context.Context, out io.Writer, path string) error {
 		_, _ = fmt.Fprintln(out, "warning:", text)
 	}
 
-	// 4. Apply. After a crash, Resume with the receipt's ID goes on.
-	receipt, err := deletions.Apply(ctx, company, plan, "left the company", nil)
+	// 4. Apply. After a crash, Resume with the run's ID continues, and so does a worker
+	// of the host that calls admin.Work.
+	run, err := deletions.Apply(ctx, company, plan, "left the company", nil)
 	if err != nil {
 		return err
 	}
 
 	// 5. The receipt is kept, and can be read whenever somebody asks.
-	receipt, err = deletions.Receipt(ctx, company, receipt.ID)
+	run, err = deletions.Run(ctx, company, run.ID)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(out, "%s, because she %s; gone:\n", receipt.State, receipt.Reason)
-	counts(out, receipt.Removed)
+	_, _ = fmt.Fprintf(out, "%s, because she %s; gone:\n", run.State, run.Data.Reason)
+	counts(out, run.Data.Removed)
 
 	// 6. In a worker of the host: what was in the files.
 	_, err = admin.ReleaseBlobs(ctx, company.Domain())

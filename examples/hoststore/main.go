@@ -61,7 +61,7 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	if err := adopt(ctx, acme, store, db); err != nil {
 		return err
 	}
-	result, err := csvimport.Run(ctx, acme, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	result, err := csvimport.New(admin).Import(ctx, acme, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	if err != nil {
 		return err
 	}

@@ -56,13 +56,14 @@ func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 	}
 
 	// 3. The plan: what would happen, row by row. Nothing has changed yet.
-	plan, err := csvimport.Make(ctx, acme, file, csvimport.UpdateExisting, &csvimport.Options{FileName: "users.csv"})
+	imports := csvimport.New(admin)
+	plan, err := imports.Plan(ctx, acme, file, csvimport.UpdateExisting, &csvimport.Options{FileName: "users.csv"})
 	if err != nil {
 		return err
 	}
 
 	// 4. The import itself, and what became of each row as a CSV that can be mended and imported again.
-	done, err := csvimport.Apply(ctx, acme, plan, file, nil)
+	done, err := imports.Apply(ctx, acme, plan, file, nil)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func TestQuickstart(t *testing.T) {
 	var out bytes.Buffer
 	result := filepath.Join(t.TempDir(), "result.csv")
 	require.NoError(t, run(context.Background(), &out, "", "", result))
-	for _, part := range []string{"rows  200\n", "created  191\n", "skipped    1\n", "failed    8\n", "warnings    8\n", "line 14, failed", "All Of Us: 192 members (", result} {
+	for _, part := range []string{"rows  200\n", "created  193\n", "skipped    1\n", "failed    6\n", "warnings    8\n", "line 14, failed", "All Of Us: 194 members (", result} {
 		require.Contains(t, out.String(), part)
 	}
 	info, err := os.Stat(result)

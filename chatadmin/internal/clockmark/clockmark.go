@@ -1,6 +1,6 @@
-// Package clockmark keeps when a worker of a domain last ran by a clock that was
-// believed. A worker that deletes what has become due compares its clock with it:
-// a clock that has jumped ahead makes everything due at once.
+// Package clockmark keeps when a worker of a domain last ran by a clock that
+// was believed. A worker that deletes what has become due compares its clock
+// with it: a clock that has jumped ahead makes everything due at once.
 package clockmark
 
 import (
@@ -26,6 +26,8 @@ type Mark struct {
 	At      time.Time `json:"at"`
 	// Before is up to which age it deleted, for a task that deletes by age.
 	Before time.Time `json:"before,omitzero"`
+	// Announced says that there is work, but that no worker has run yet.
+	Announced bool `json:"announced,omitempty"`
 
 	known bool
 	rev   chatadmin.Rev
@@ -34,9 +36,9 @@ type Mark struct {
 // Known reports whether the worker has run before.
 func (m *Mark) Known() bool { return m.known }
 
-// Jumped reports whether the clock has moved by more than longest since the mark.
-// A mark that lies ahead was written by a clock that was wrong, and deletes
-// nothing before its time: it is no jump. Nor is it one without a mark.
+// Jumped reports whether the clock has moved by more than longest since the
+// mark. A mark that lies ahead was written by a clock that was wrong, and
+// deletes nothing before its time: it is no jump. Nor is it one without a mark.
 func (m *Mark) Jumped(now time.Time, longest time.Duration) bool {
 	return m.known && now.Sub(m.At) > longest
 }
@@ -50,8 +52,8 @@ func key(domain chatadmin.ID, task string) chatadmin.Key {
 	return chatadmin.Key{Kind: kind, Domain: domain, ID: task}
 }
 
-// Read reads the mark of a task. One that cannot be read is as old as can be, so
-// that a person is asked.
+// Read reads the mark of a task. One that cannot be read is as old as can be,
+// so that a person is asked.
 func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task string) (Mark, error) {
 	rs, err := r.Records(ctx, []chatadmin.Key{key(domain, task)})
 	if err != nil || len(rs) == 0 {
@@ -61,15 +63,36 @@ func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task str
 	if err := json.Unmarshal(rs[0].Data, &m); err != nil || m.Version != version {
 		m = Mark{}
 	}
-	m.known, m.rev = true, rs[0].Rev
+	m.known, m.rev = !m.Announced, rs[0].Rev
 	return m, nil
 }
 
 // Move writes that the clock was believed at a time, and up to which age things
 // go. A worker looks at the domain again when the mark is stale.
 func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, at, before time.Time) error {
-	m.At, m.Before = at, before
+	m.At, m.Before, m.Announced = at, before, false
 	return m.Postpone(ctx, w, domain, task, at.Add(Coarse))
+}
+
+// Announce has the worker of a task look at the domain soon. It does not say
+// that the clock is right.
+func Announce(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string) error {
+	m, err := Read(ctx, w, domain, task)
+	if err != nil {
+		return err
+	}
+	m.Announced = !m.known
+	return m.Postpone(ctx, w, domain, task, w.Now())
+}
+
+// Forget deletes the mark, if it has not been written since it was read: the
+// worker no longer looks at the domain.
+func (m *Mark) Forget(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string) error {
+	rs, err := w.Records(ctx, []chatadmin.Key{key(domain, task)})
+	if err != nil || len(rs) == 0 || rs[0].Rev != m.rev {
+		return err
+	}
+	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 }
 
 // Postpone writes when a worker looks at the domain again.
@@ -83,8 +106,8 @@ func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Work, domain chatadmin
 	return w.PutRecords(ctx, changes)
 }
 
-// Due yields the domains at which the worker of a task is to look. One whose time
-// was written by a clock that was ahead is looked at, too.
+// Due yields the domains at which the worker of a task is to look. One whose
+// time was written by a clock that was ahead is looked at, too.
 func Due(admin *chatadmin.Admin, task string) func(context.Context) iter.Seq2[chatadmin.ID, error] {
 	return func(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
 		return func(yield func(chatadmin.ID, error) bool) {

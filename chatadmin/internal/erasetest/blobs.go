@@ -15,8 +15,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// bucket is a host's store of file contents, which looks at each call whether a row
-// names what is to be deleted.
+// bucket is a host's store of file contents, which looks at each call whether a
+// row names what is to be deleted.
 type bucket struct {
 	*testing.T
 	store chatadmin.Store
@@ -34,8 +34,8 @@ func (b *bucket) Delete(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// deleteIn deletes the content of a group as every deletion does. meet is called
-// before the transaction commits.
+// deleteIn deletes the content of a group as every deletion does. meet is
+// called before the transaction commits.
 func (w *world) deleteIn(n int, group chatadmin.ID, meet func()) error {
 	op := chatadmin.Op{Kind: "race.delete", Fence: chatadmin.Shared, Targets: []chatadmin.ID{group}}
 	return w.host(n).Change(w.Context(), op, func(ctx context.Context, work *chatadmin.Work) error {
@@ -63,7 +63,8 @@ func raceBlobs(w *world) {
 		require.NoError(w, err)
 	}
 
-	// The last two rows of one content go in two transactions that meet, where the store lets them.
+	// The last two rows of one content go in two transactions that meet, where
+	// the store lets them.
 	var last sync.WaitGroup
 	var arrived atomic.Int32
 	met := make(chan struct{})

@@ -8,11 +8,13 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// ErrCrash is what every call of a store says whose process has died.
+// ErrCrash is returned by every call of a store after the process has died.
 var ErrCrash = errors.New("the process has died")
 
-// Crashing is a store whose nth call from now on is the last: every call behind it fails. What was committed until then is kept, and the caller learns nothing of it. Transactions
-// count, and the changes in them, and lookups of records.
+// Crashing is a store whose nth call from now on is the last: every call behind
+// it fails. What was committed until then is kept, and the caller learns
+// nothing of it. Transactions count, and the changes in them, and lookups of
+// records.
 type Crashing struct {
 	chatadmin.Store
 	left atomic.Int64 // calls until the crash; below 0: never

@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// Races tries with a hundred goroutines over two handles on one database, which open opens empty, what must hold when things happen at once.
+// Races tries with a hundred goroutines over two handles on one database, which
+// open opens empty, what must hold when things happen at once.
 func Races(t *testing.T, open func(*testing.T) [2]chatadmin.Store) {
 	t.Run("children", func(t *testing.T) { raceChildren(newWorld(t, open(t))) })
 	t.Run("last admin", func(t *testing.T) { raceLastAdmin(newWorld(t, open(t))) })
@@ -98,18 +99,19 @@ func (w *world) chat(a, b chatadmin.User, n int) {
 	}
 }
 
-// remove deletes a user in the name of s, and plans anew as long as the plan is overtaken.
-func (w *world) remove(n int, s *chatadmin.Scope, u chatadmin.User) (erase.Receipt, error) {
+// remove deletes a user in the name of s, and plans anew as long as the plan is
+// overtaken.
+func (w *world) remove(n int, s *chatadmin.Scope, u chatadmin.User) (*erase.Run, error) {
 	for {
 		p, err := w.d[n%2].Plan(w.Context(), s, []chatadmin.ID{u.ID}, &erase.Choice{TransferTo: w.boss.ID})
 		if err != nil {
-			return erase.Receipt{}, err
+			return nil, err
 		}
 		r, err := w.d[n%2].Apply(w.Context(), s, p, "race", nil)
 		if !errors.Is(err, chatadmin.ErrPlanStale) && !errors.Is(err, chatadmin.ErrBusy) {
 			return r, err
 		}
-		for errors.Is(err, chatadmin.ErrBusy) && r.ID != "" {
+		for errors.Is(err, chatadmin.ErrBusy) && r != nil {
 			r, err = w.d[n%2].Resume(w.Context(), s, r.ID, nil)
 		}
 		if err == nil {
@@ -118,7 +120,8 @@ func (w *world) remove(n int, s *chatadmin.Scope, u chatadmin.User) (erase.Recei
 	}
 }
 
-// raceChildren: rows of every kind come while their parents are deleted: each is refused, or goes with them.
+// raceChildren: rows of every kind come while their parents are deleted: each
+// is refused, or goes with them.
 func raceChildren(w *world) {
 	ann, bob := w.user("ann", ""), w.user("bob", "")
 	hers, err := w.as(0, ann).CreateGroup(w.Context(), "Hers")
@@ -208,7 +211,8 @@ func raceChildren(w *world) {
 	NoTrace(w, w.stores[1], w.domain, ann.ID)
 }
 
-// raceLastAdmin: of two administrators each wants to delete the other; one stays.
+// raceLastAdmin: of two administrators each wants to delete the other; one
+// stays.
 func raceLastAdmin(w *world) {
 	second := w.user("second", chatadmin.RoleAdmin)
 	pair := [2]chatadmin.User{w.boss, second}
@@ -241,10 +245,10 @@ func raceLastAdmin(w *world) {
 	}
 }
 
-func (w *world) unfinished() (all []erase.Receipt) {
-	for r, err := range w.d[0].Receipts(w.Context(), w.host(0)) {
+func (w *world) unfinished() (all []*erase.Run) {
+	for r, err := range w.d[0].Runs(w.Context(), w.host(0)) {
 		require.NoError(w, err)
-		if r.State != erase.Done {
+		if r.State != chatadmin.RunDone {
 			all = append(all, r)
 		}
 	}
@@ -275,19 +279,20 @@ func raceWorkers(w *world) {
 		}
 	}
 	require.Positive(w, done)
-	r, err = w.d[1].Receipt(w.Context(), w.host(1), r.ID)
+	r, err = w.d[1].Run(w.Context(), w.host(1), r.ID)
 	require.NoError(w, err)
-	require.Equal(w, p.Counts, r.Removed)
+	require.Equal(w, p.Counts, r.Data.Removed)
 	NoTrace(w, w.stores[1], w.domain, ann.ID)
 }
 
-// raceShared: two users are deleted at once who have a chat with each other; each of its rows is counted by one of the two.
+// raceShared: two users are deleted at once who have a chat with each other;
+// each of its rows is counted by one of the two.
 func raceShared(w *world) {
 	ann, bob := w.user("ann", ""), w.user("bob", "")
 	const n = 25000
 	w.chat(ann, bob, n)
 	w.chat(bob, w.boss, 10)
-	var sum [2]erase.Receipt
+	var sum [2]*erase.Run
 	for i, err := range chatadmintest.AtOnce(100, func(n int) (err error) {
 		if n < 2 {
 			sum[n], err = w.remove(n, w.host(n), []chatadmin.User{ann, bob}[n])
@@ -296,7 +301,7 @@ func raceShared(w *world) {
 	}) {
 		require.NoError(w, err, "%d", i)
 	}
-	require.EqualValues(w, n+10, sum[0].Removed[erase.Messages]+sum[1].Removed[erase.Messages])
-	require.EqualValues(w, 2, sum[0].Removed[erase.Chats]+sum[1].Removed[erase.Chats])
+	require.EqualValues(w, n+10, sum[0].Data.Removed[erase.Messages]+sum[1].Data.Removed[erase.Messages])
+	require.EqualValues(w, 2, sum[0].Data.Removed[erase.Chats]+sum[1].Data.Removed[erase.Chats])
 	NoTrace(w, w.stores[1], w.domain, ann.ID, bob.ID)
 }

@@ -1,4 +1,6 @@
-// Package erasetest holds what the tests of deletions share over all stores: that nothing is left of somebody, and the races. It is for the library's own tests.
+// Package erasetest holds what the tests of deletions share over all stores:
+// that nothing is left of somebody, and the races. It is for the library's own
+// tests.
 package erasetest
 
 import (
@@ -26,7 +28,9 @@ func List[T, Q any](t testing.TB, q Q, f func(context.Context, Q, chatadmin.Page
 	}
 }
 
-// NoTrace walks all tables and checks that no row refers to somebody who is gone, but for the IDs in the audit log, receipts and jobs, and that nothing lies where nothing is any more.
+// NoTrace walks all tables and checks that no row refers to somebody who is
+// gone, but for the IDs in the audit log, receipts and runs, and that nothing
+// lies in what is gone.
 func NoTrace(t testing.TB, s chatadmin.Store, domain chatadmin.ID, gone ...chatadmin.ID) {
 	t.Helper()
 	is := map[chatadmin.ID]bool{}
@@ -69,7 +73,8 @@ func NoTrace(t testing.TB, s chatadmin.Store, domain chatadmin.ID, gone ...chata
 	noContent(t, s, domain, users, containers, gone)
 }
 
-// noContent: whatever lies in the domain lies in a group that is there, or in a chat of users who are there.
+// noContent: whatever lies in the domain lies in a group that is there, or in a
+// chat of users who are there.
 func noContent(t testing.TB, s chatadmin.Store, domain chatadmin.ID, users map[chatadmin.ID]bool, groups, gone []chatadmin.ID) {
 	t.Helper()
 	count := func(sum *chatadmin.ContentCount, q chatadmin.ContentQuery) {

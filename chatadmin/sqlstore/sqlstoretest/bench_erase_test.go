@@ -174,7 +174,7 @@ func (h *hoard) erase(b *testing.B, once, batches time.Duration) {
 	require.NoError(b, err)
 	took := time.Since(start)
 	for kind, n := range p.Counts {
-		require.Equal(b, n, r.Removed[kind], kind)
+		require.Equal(b, n, r.Data.Removed[kind], kind)
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(once.Seconds(), "s-one-delete")

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		os.Exit(retainer(os.Args[2:]))
 	}
 	code := m.Run()
+	if pooler != nil {
+		pooler.stop()
+	}
 	if shared != nil {
 		shared.stop()
 	}
@@ -143,20 +146,21 @@ type database struct {
 	noLocks bool // advisory locks are left out
 }
 
-// everywhere runs a test on each kind of database, at each level of isolation, and on one that offers SERIALIZABLE alone and takes advisory locks without holding them, as some
-// distributed databases do that speak PostgreSQL's protocol.
+// everywhere runs a test on each kind of database: behind a transaction pooler
+// as well, and on one that offers SERIALIZABLE alone and takes advisory locks
+// without holding them, as some distributed databases do that speak
+// PostgreSQL's protocol.
 func everywhere(t *testing.T, f func(t *testing.T, open func(t *testing.T) database)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, func(t *testing.T) database { return sqliteFile(t) }) })
 	t.Run("postgresql", func(t *testing.T) { f(t, func(t *testing.T) database { return postgresPrefix(t) }) })
-	for name, noLocks := range map[string]bool{"at SERIALIZABLE": false, "at SERIALIZABLE without advisory locks": true} {
-		t.Run("postgresql "+name, func(t *testing.T) {
-			f(t, func(t *testing.T) database {
-				db := postgresPrefix(t)
-				db.options.Serializable, db.noLocks = true, noLocks
-				return db
-			})
+	t.Run("postgresql through a pooler", func(t *testing.T) { f(t, func(t *testing.T) database { return pooledPrefix(t) }) })
+	t.Run("postgresql at SERIALIZABLE without advisory locks", func(t *testing.T) {
+		f(t, func(t *testing.T) database {
+			db := postgresPrefix(t)
+			db.options.Serializable, db.noLocks = true, true
+			return db
 		})
-	}
+	})
 }
 
 // databases runs a test on each kind of database.

@@ -50,7 +50,7 @@ func eraser(args []string) int {
 		if err != nil {
 			return err
 		}
-		for r, err := range d.Receipts(ctx, s) {
+		for r, err := range d.Runs(ctx, s) {
 			if err != nil {
 				return err
 			}
@@ -113,10 +113,10 @@ func TestKilledErase(t *testing.T) {
 			}
 		}
 		require.Greater(t, kills, 5)
-		r, err := d.Receipt(t.Context(), s, done)
+		r, err := d.Run(t.Context(), s, done)
 		require.NoError(t, err)
-		require.Equal(t, erase.Done, r.State)
-		require.Equal(t, p.Counts, r.Removed)
+		require.Equal(t, chatadmin.RunDone, r.State)
+		require.Equal(t, p.Counts, r.Data.Removed)
 		erasetest.NoTrace(t, db.open(t), h.s.Domain(), h.user)
 	})
 }

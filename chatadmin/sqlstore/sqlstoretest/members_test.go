@@ -18,7 +18,7 @@ import (
 func TestJoiningDoesNotHoldUpMarking(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		const rows = 12000
-		_, err := csvimport.Run(t.Context(), r.host(0), generate(t, rows, "Head"), csvimport.SkipExisting, nil)
+		_, err := importsOf(r.host(0)).Import(t.Context(), r.host(0), generate(t, rows, "Head"), csvimport.SkipExisting, nil)
 		require.NoError(t, err)
 		var ids []chatadmin.ID
 		for u, err := range r.host(0).Users(t.Context(), chatadmin.UserQuery{}) {

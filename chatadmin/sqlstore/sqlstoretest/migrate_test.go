@@ -110,9 +110,12 @@ func seeded(t *testing.T, s chatadmin.Store) {
 	rs, err := s.Records(t.Context(), []chatadmin.Key{{Kind: "job", Domain: "acme", ID: "j"}})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.Record{{Key: chatadmin.Key{Kind: "job", Domain: "acme", ID: "j"}, Owner: "ann", Rev: 7, Data: []byte("{}")}}, rs)
-	es, _, err := s.ListEvents(t.Context(), chatadmin.EventQuery{Domain: "acme"}, p)
-	require.NoError(t, err)
-	require.Equal(t, []chatadmin.Event{{ID: "e", Domain: "acme", Rev: 8, Actor: "ann", Kind: "user.create", At: ms(2), Data: []byte("{}")}}, es)
+	for _, q := range []chatadmin.EventQuery{{}, {Target: "ann"}, {Targets: []chatadmin.ID{"d", "none"}}} {
+		q.Domain = "acme"
+		es, _, err := s.ListEvents(t.Context(), q, p)
+		require.NoError(t, err)
+		require.Equal(t, []chatadmin.Event{{ID: "e", Domain: "acme", Rev: 8, Actor: "ann", Kind: "user.create", At: ms(2), Targets: []chatadmin.ID{"ann", "d"}, Data: []byte("{}")}}, es)
+	}
 	n, err := s.CountContent(t.Context(), chatadmin.ContentQuery{Domain: "acme", Containers: []chatadmin.ID{"all"}})
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.ContentCount{Messages: 1}, n)

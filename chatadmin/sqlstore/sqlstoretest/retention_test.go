@@ -151,10 +151,10 @@ func TestRetentionHoldRace(t *testing.T) {
 			}
 		}
 		t.Logf("%d of %d users kept something", some, users)
-		for rep, err := range last.Reports(t.Context(), boss(0)) {
+		for rep, err := range last.Runs(t.Context(), boss(0)) {
 			require.NoError(t, err)
-			require.Equal(t, retention.Done, rep.State)
-			gone.Messages, gone.Files = gone.Messages+rep.Removed.Messages, gone.Files+rep.Removed.Files
+			require.Equal(t, chatadmin.RunDone, rep.State)
+			gone.Messages, gone.Files = gone.Messages+rep.Data.Removed.Messages, gone.Files+rep.Data.Removed.Files
 		}
 		require.Equal(t, p.Counts, retention.Counts{Messages: gone.Messages + kept.Messages, Files: gone.Files + kept.Files})
 	})
@@ -172,7 +172,7 @@ func retainer(args []string) int {
 		ctx := context.Background()
 		a := chatadmin.New(store, &chatadmin.Options{Now: hasty()})
 		s, r := a.As(chatadmin.ID(args[3]), chatadmin.ID(args[4])), retention.New(a)
-		for rep, err := range r.Reports(ctx, s) {
+		for rep, err := range r.Runs(ctx, s) {
 			if err == nil {
 				rep, err = r.Resume(ctx, s, rep.ID, nil)
 			}
@@ -236,15 +236,15 @@ func TestKilledRetention(t *testing.T) {
 		}
 		t.Logf("killed %d times", kills)
 		require.Greater(t, kills, 5)
-		rep, err := r.Report(t.Context(), s, done)
+		rep, err := r.Run(t.Context(), s, done)
 		require.NoError(t, err)
-		require.Equal(t, retention.Done, rep.State)
-		require.Equal(t, p.Counts, rep.Removed)
+		require.Equal(t, chatadmin.RunDone, rep.State)
+		require.Equal(t, p.Counts, rep.Data.Removed)
 		left, err := countOf(t.Context(), a.store, chatadmin.ContentQuery{Domain: a.domain, Before: time.Now()})
 		require.NoError(t, err)
 		require.Equal(t, p.Held, left)
 		all := 0
-		for _, err := range r.Reports(t.Context(), s) {
+		for _, err := range r.Runs(t.Context(), s) {
 			require.NoError(t, err)
 			all++
 		}

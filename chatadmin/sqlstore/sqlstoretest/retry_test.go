@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -246,26 +247,29 @@ func TestCancelledUpdate(t *testing.T) {
 		}
 		require.Zero(t, count(t, s, "never"))
 
-		ctx, cancel := context.WithCancel(t.Context())
-		require.NoError(t, s.Update(t.Context(), chatadmin.Fence{Domain: "acme", Mode: chatadmin.Exclusive}, func(context.Context, chatadmin.Tx) error {
+		// Behind the fence of this process it waits without a statement, behind that of another with one.
+		for _, holder := range []*sqlstore.Store{s, db.open(t)} {
+			ctx, cancel := context.WithCancel(t.Context())
 			waits := make(chan error, 1)
-			w.before = func(s statement) error {
-				if strings.HasPrefix(s.text, "SELECT pg_advisory_lock_shared") {
-					go cancel()
+			require.NoError(t, holder.Update(t.Context(), chatadmin.Fence{Domain: "acme", Mode: chatadmin.Exclusive}, func(context.Context, chatadmin.Tx) error {
+				w.before = func(s statement) error {
+					if strings.HasPrefix(s.text, "SELECT pg_advisory_xact_lock_shared") {
+						go cancel()
+					}
+					return nil
 				}
+				go func() {
+					waits <- s.Update(ctx, chatadmin.Fence{Domain: "acme", Mode: chatadmin.Shared}, func(context.Context, chatadmin.Tx) error { return nil })
+				}()
+				if db.d == sqlstore.SQLite || holder == s {
+					cancel()
+				}
+				assert.ErrorIs(t, <-waits, context.Canceled)
 				return nil
-			}
-			go func() {
-				waits <- s.Update(ctx, chatadmin.Fence{Domain: "acme", Mode: chatadmin.Shared}, func(context.Context, chatadmin.Tx) error { return nil })
-			}()
-			if db.d == sqlstore.SQLite { // there it waits for its turn without a statement
-				cancel()
-			}
-			err := <-waits
-			require.ErrorIs(t, err, context.Canceled)
-			return nil
-		}))
-		w.before = nil
+			}))
+			w.before = nil
+			cancel()
+		}
 		require.NoError(t, s.Update(t.Context(), chatadmin.Fence{Domain: "acme", Mode: chatadmin.Exclusive}, func(context.Context, chatadmin.Tx) error { return nil }), "the fence is free again")
 	})
 }

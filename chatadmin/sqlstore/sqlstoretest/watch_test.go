@@ -20,6 +20,7 @@ type statement struct {
 	text     string
 	args     []driver.NamedValue
 	prepared bool
+	deadline bool // its context has one
 }
 
 // watch is a driver.Connector that sees every statement before the database does.
@@ -134,11 +135,12 @@ func (c *watchedConn) PrepareContext(ctx context.Context, text string) (driver.S
 }
 
 func (c *watchedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	return c.w.exec(statement{text, args, false}, func() (driver.Result, error) { return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args) })
+	_, deadline := ctx.Deadline()
+	return c.w.exec(statement{text, args, false, deadline}, func() (driver.Result, error) { return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args) })
 }
 
 func (c *watchedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.w.note(statement{text, args, false}); err != nil {
+	if err := c.w.note(statement{text: text, args: args}); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
@@ -174,11 +176,11 @@ type watchedStmt struct {
 }
 
 func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return s.w.exec(statement{s.text, args, true}, func() (driver.Result, error) { return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args) })
+	return s.w.exec(statement{text: s.text, args: args, prepared: true}, func() (driver.Result, error) { return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args) })
 }
 
 func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.w.note(statement{s.text, args, true}); err != nil {
+	if err := s.w.note(statement{text: s.text, args: args, prepared: true}); err != nil {
 		return nil, err
 	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)

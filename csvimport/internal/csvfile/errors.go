@@ -13,14 +13,16 @@ func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 
 // Codes of a RowError.
 const (
-	CodeStrayQuote    = "stray_quote"      // a quote within a field, or text behind a closing quote
+	CodeStrayQuote    = "stray_quote"      // text behind a closing quote
+	CodeQuotedLine    = "quoted_line"      // the line as a whole stands in quotes
+	CodeComment       = "comment"          // the line begins with #
 	CodeUnclosedQuote = "unclosed_quote"   // a quote that is opened and never closed
 	CodeFieldTooLong  = "field_too_long"   // more than Limits.FieldBytes
 	CodeRowTooLong    = "row_too_long"     // more than Limits.RowBytes
 	CodeFieldCount    = "field_count"      // not as many fields as the header has
 	CodeManyColumns   = "too_many_columns" // more than Limits.Columns
 	CodeNUL           = "nul_byte"
-	CodeEncoding      = "bad_encoding" // not UTF-8 in a file that says it is
+	CodeEncoding      = "bad_encoding" // bytes that the encoding of the file does not have, or characters that were lost before
 )
 
 // FileError says why a whole file cannot be read.
@@ -38,4 +40,6 @@ const (
 	CodeTooLarge = "file_too_large"
 	CodeManyRows = "too_many_rows" // more than Limits.Rows
 	CodeHeader   = "bad_header"    // the first line is itself broken
+
+	CodeEncodingName = "unknown_encoding" // no encoding has the name that was given
 )

@@ -11,6 +11,14 @@ type parser struct {
 	delimiter   byte
 	typographic bool
 	lim         Limits
+	read        []bool // the columns that count; all if it is nil
+	want        int    // delimiters of a whole line, once the headings are read
+}
+
+// reads reports whether a column counts. In the others nothing is a fault that
+// harms no other column.
+func (p *parser) reads(column int) bool {
+	return p.read == nil || column < len(p.read) && p.read[column]
 }
 
 // parsed is what parse found: a record of size bytes over some lines, or what is wrong with it, or that more bytes are needed.
@@ -30,20 +38,21 @@ func (p *parser) parse(b []byte, eof bool, fields [][]byte) parsed {
 		if len(fields) == p.lim.Columns {
 			return bad(CodeManyColumns, fmt.Sprintf("the line has more than %d columns", p.lim.Columns))
 		}
-		field, n, breaks, code := p.field(b[at:], until-at, eof)
+		reads := p.reads(len(fields))
+		field, n, breaks, code := p.field(b[at:], until-at, reads, eof)
 		switch code {
 		case "":
 		case needMore:
 			return parsed{fields: fields, more: true}
 		case CodeStrayQuote:
-			return bad(code, fmt.Sprintf(`a quote stands within field %d, or something stands behind its closing quote: write a quote within a value twice ("")`, len(fields)+1))
+			return bad(code, fmt.Sprintf(`something stands behind the closing quote of field %d: write a quote within a value twice ("")`, len(fields)+1))
 		case CodeUnclosedQuote:
 			return bad(code, fmt.Sprintf("the quote that opens field %d is not closed", len(fields)+1))
 		}
-		if len(field) > p.lim.FieldBytes {
+		if reads && len(field) > p.lim.FieldBytes {
 			return bad(CodeFieldTooLong, fmt.Sprintf("field %d has more than %d KiB", len(fields)+1, p.lim.FieldBytes>>10))
 		}
-		if at+n > until && bytes.IndexByte(field, 0) >= 0 {
+		if reads && at+n > until && bytes.IndexByte(field, 0) >= 0 {
 			return bad(CodeNUL, fmt.Sprintf("field %d has a NUL byte", len(fields)+1))
 		}
 		fields = append(fields, field)
@@ -85,7 +94,7 @@ func calm(b []byte) int {
 }
 
 // field parses the field that b begins with, up to its delimiter or line end. breaks counts the line breaks within; there are none before calm.
-func (p *parser) field(b []byte, calm int, eof bool) (field []byte, n, breaks int, code string) {
+func (p *parser) field(b []byte, calm int, reads, eof bool) (field []byte, n, breaks int, code string) {
 	open := 0
 	for open < len(b) && b[open] == ' ' {
 		open++
@@ -94,7 +103,7 @@ func (p *parser) field(b []byte, calm int, eof bool) (field []byte, n, breaks in
 		return nil, 0, 0, needMore
 	}
 	if open < len(b) && b[open] == '"' {
-		return p.quoted(b, open+1, calm, eof)
+		return p.quoted(b, open+1, calm, reads, eof)
 	}
 	if p.typographic && open < len(b) {
 		if size := curly(b[open:]); size > 0 {
@@ -112,8 +121,6 @@ func (p *parser) field(b []byte, calm int, eof bool) (field []byte, n, breaks in
 		switch c {
 		case p.delimiter, '\r', '\n':
 			return b[:i], i, 0, ""
-		case '"':
-			return nil, 0, 0, CodeStrayQuote
 		}
 	}
 	if !eof {
@@ -123,7 +130,11 @@ func (p *parser) field(b []byte, calm int, eof bool) (field []byte, n, breaks in
 }
 
 // quoted parses a field whose opening quote stands before from.
-func (p *parser) quoted(b []byte, from, calm int, eof bool) (field []byte, n, breaks int, code string) {
+func (p *parser) quoted(b []byte, from, calm int, reads, eof bool) (field []byte, n, breaks int, code string) {
+	most, mostBreaks := p.lim.FieldBytes, p.lim.QuotedRows
+	if !reads {
+		most, mostBreaks = p.lim.RowBytes, p.lim.RowBytes
+	}
 	plain := true // nothing to be undone: the field is a part of b
 	for i := from; ; {
 		q := bytes.IndexByte(b[i:], '"')
@@ -133,12 +144,12 @@ func (p *parser) quoted(b []byte, from, calm int, eof bool) (field []byte, n, br
 		}
 		if i+len(inside) > calm && (bytes.IndexByte(inside, '\n') >= 0 || bytes.IndexByte(inside, '\r') >= 0) {
 			plain = false
-			if breaks += lineBreaks(inside); breaks > p.lim.QuotedRows {
+			if breaks += lineBreaks(inside); breaks > mostBreaks {
 				return nil, 0, 0, CodeUnclosedQuote
 			}
 		}
 		if q < 0 {
-			if len(b)-from > p.lim.FieldBytes {
+			if len(b)-from > most {
 				return nil, 0, 0, CodeUnclosedQuote
 			}
 			if eof {
@@ -153,12 +164,15 @@ func (p *parser) quoted(b []byte, from, calm int, eof bool) (field []byte, n, br
 		if i < len(b) && b[i] == '"' { // a doubled quote is one
 			plain = false
 			i++
-			if i-from > 2*p.lim.FieldBytes {
+			if i-from > 2*most {
 				return nil, 0, 0, CodeUnclosedQuote
 			}
 			continue
 		}
 		field = b[from : i-1]
+		if breaks > 3 && p.holdsRecords(field) {
+			return nil, 0, 0, CodeUnclosedQuote
+		}
 		if !plain {
 			field = unquote(field)
 		}
@@ -173,6 +187,28 @@ func (p *parser) quoted(b []byte, from, calm int, eof bool) (field []byte, n, br
 		}
 		return field, i, breaks, ""
 	}
+}
+
+// holdsRecords reports whether every line within a field, the first and the last
+// part aside, has as many delimiters as a record: then its closing quote is that of
+// another record, and its own is missing.
+func (p *parser) holdsRecords(field []byte) bool {
+	if p.want == 0 {
+		return false
+	}
+	lines := 0
+	for line := range bytes.FieldsFuncSeq(field, func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if lines++; lines == 1 {
+			continue
+		}
+		if len(line) > 0 && &line[len(line)-1] == &field[len(field)-1] {
+			break // the part before the quote
+		}
+		if bytes.Count(line, []byte{p.delimiter}) != p.want {
+			return false
+		}
+	}
+	return lines > 4
 }
 
 // unquote undoes doubled quotes and makes every line break \n.

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
 const mostBytes = 2 << 30
+
+// MostRows is the default of Limits.Rows.
+const MostRows = 10_000_000
 
 // CheckSize refuses a file that the default limit refuses, before any of it is read. UTF-16 takes twice the bytes.
 func CheckSize(bytes int64) error {
@@ -26,7 +30,7 @@ type Limits struct {
 	FieldBytes int    // default 64 KiB
 	Columns    int    // default 256
 	QuotedRows int    // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
-	Encoding   string // as a reader of the same file has told in its Format; "" looks through the file to find out
+	Known      Format // as a Detector or a reader of the same file has told; without Encoding the file is looked through to find out
 }
 
 func (l Limits) withDefaults() Limits {
@@ -38,7 +42,7 @@ func (l Limits) withDefaults() Limits {
 	if l.FileBytes == 0 {
 		l.FileBytes = mostBytes
 	}
-	set(&l.Rows, 10_000_000)
+	set(&l.Rows, MostRows)
 	set(&l.RowBytes, 1<<20)
 	set(&l.FieldBytes, 64<<10)
 	set(&l.Columns, 256)
@@ -51,6 +55,7 @@ type Row struct {
 	Line   int       // of the file, from 1, where the record begins
 	Fields [][]byte  // UTF-8, line breaks as \n; of a broken record as far as they can be told
 	Err    *RowError // nil if the record is whole and has as many fields as the header
+	Short  bool      // cells were missing at its end; they are blank
 }
 
 // Reader reads the records of a file.
@@ -69,6 +74,7 @@ type Reader struct {
 	read int64
 	p    parser
 
+	hash   bool   // the first heading begins with #, so that a row may
 	count  int    // of fields, when it was wrong last
 	reason string // what was said of it then: a file may have it wrong in each of a million lines
 }
@@ -88,14 +94,24 @@ func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
 	if err := r.record(&head); err != nil {
 		return nil, err
 	}
-	r.text(&head)
 	if head.Err != nil {
 		return nil, &FileError{CodeHeader, fmt.Sprintf("the headings in line %d cannot be read: %s", head.Line, head.Err.Reason)}
 	}
 	for _, name := range head.Fields {
-		r.header = append(r.header, string(bytes.TrimSpace(name)))
+		r.header = append(r.header, strings.ToValidUTF8(string(bytes.TrimSpace(name)), "\uFFFD"))
 	}
+	r.p.want = len(r.header) - 1
+	r.hash = strings.HasPrefix(r.header[0], "#")
 	return r, nil
+}
+
+// ReadOnly says which columns count. What stands in the others makes no record
+// broken, as long as the record fits into Limits.RowBytes.
+func (r *Reader) ReadOnly(columns []int) {
+	r.p.read = make([]bool, len(r.header))
+	for _, c := range columns {
+		r.p.read[c] = true
+	}
 }
 
 // Format is how the file is written.
@@ -122,20 +138,67 @@ func (r *Reader) Read(row *Row) error {
 	if r.rows++; r.rows > r.lim.Rows {
 		return &FileError{CodeManyRows, fmt.Sprintf("the file has more than %d lines: split it and import the parts one after the other", r.lim.Rows)}
 	}
+	r.fit(row)
 	r.text(row)
-	if n := len(row.Fields); row.Err == nil && n != len(r.header) {
-		if n != r.count {
-			r.count, r.reason = n, fmt.Sprintf("the line has %d fields, the header has %d", n, len(r.header))
-		}
-		row.Err = &RowError{row.Line, CodeFieldCount, r.reason}
-	}
 	return nil
 }
 
-// text looks whether a record is UTF-8, where only the mark at the beginning of the file has said so.
+// fit gives a record as many fields as the header has, if it has fewer, or more of
+// which the surplus is blank.
+func (r *Reader) fit(row *Row) {
+	n, want := len(row.Fields), len(r.header)
+	if row.Err != nil || n == want {
+		return
+	}
+	surplus := func(f []byte) bool { return len(bytes.TrimSpace(f)) > 0 }
+	switch {
+	case n > want && !slices.ContainsFunc(row.Fields[want:], surplus):
+		row.Fields = row.Fields[:want]
+	case n > want:
+		if n != r.count {
+			r.count, r.reason = n, fmt.Sprintf("the line has %d fields, the header has %d", n, want)
+		}
+		row.Err = &RowError{row.Line, CodeFieldCount, r.reason}
+	case n == 1 && r.cause(row):
+	default:
+		for len(row.Fields) < want {
+			row.Fields = append(row.Fields, nil)
+		}
+		row.Short = true
+	}
+}
+
+// cause finds out why a line has one field, where several were expected.
+func (r *Reader) cause(row *Row) bool {
+	only := row.Fields[0]
+	if bytes.Count(only, []byte{r.format.Delimiter}) >= r.p.want {
+		row.Err = &RowError{row.Line, CodeQuotedLine, "the line as a whole stands in quotes: take them off, and write quotes within it once"}
+		return true
+	}
+	for _, d := range delimiters {
+		if bytes.Count(only, []byte{d}) == r.p.want {
+			row.Err = &RowError{row.Line, CodeFieldCount, fmt.Sprintf("the line is separated by %q, the header by %q", d, r.format.Delimiter)}
+			return true
+		}
+	}
+	return false
+}
+
+// text looks whether the fields of a record that count are text.
 func (r *Reader) text(row *Row) {
-	if r.format.Encoding == "utf-8" && r.format.BOM && row.Err == nil && slices.ContainsFunc(row.Fields, func(f []byte) bool { return !utf8.Valid(f) }) {
-		row.Err = &RowError{row.Line, CodeEncoding, "the line has characters that are not UTF-8, as the file begins by saying: save it as UTF-8 anew"}
+	if row.Err != nil || r.format.Clean {
+		return
+	}
+	for i, f := range row.Fields {
+		switch {
+		case !r.p.reads(i):
+		case !utf8.Valid(f):
+			row.Err = &RowError{row.Line, CodeEncoding, "the line has bytes that are not UTF-8: save the file as UTF-8, or name its encoding, such as windows-1252 or ibm850"}
+			return
+		case bytes.Contains(f, []byte("\uFFFD")):
+			row.Err = &RowError{row.Line, CodeEncoding, "the line has characters that were lost when it was saved, or that its encoding does not have: export it anew, or name its encoding"}
+			return
+		}
 	}
 }
 
@@ -216,6 +279,7 @@ func (r *Reader) skipBlank() error {
 // record parses the record at r.pos.
 func (r *Reader) record(row *Row) error {
 	*row = Row{Line: r.line, Fields: row.Fields[:0]}
+	comment := len(r.header) > 0 && !r.hash && r.pos < r.end && r.buf[r.pos] == '#'
 	for {
 		res := r.p.parse(r.buf[r.pos:r.end], r.eof, row.Fields[:0])
 		row.Fields = res.fields
@@ -235,6 +299,9 @@ func (r *Reader) record(row *Row) error {
 			return r.broken(row, CodeUnclosedQuote, "a quote is opened and never closed")
 		case res.code != "":
 			return r.broken(row, res.code, res.reason)
+		}
+		if comment {
+			return r.broken(row, CodeComment, "the line begins with #, as comments do: no login begins with it, nor any value that does not stand in quotes")
 		}
 		r.pos += res.size
 		r.line += res.lines

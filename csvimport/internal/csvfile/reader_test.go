@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,38 +49,48 @@ func TestRecords(t *testing.T) {
 		file string
 		want []string
 	}{
-		"plain":                   {"a,b\n1,2\n3,4\n", []string{"2: 1|2", "3: 3|4"}},
-		"no last line end":        {"a,b\n1,2", []string{"2: 1|2"}},
-		"crlf":                    {"a,b\r\n1,2\r\n\r\n3,4\r\n", []string{"2: 1|2", "4: 3|4"}},
-		"cr":                      {"a,b\r1,2\r\r3,4", []string{"2: 1|2", "4: 3|4"}},
-		"blank lines first":       {"\n  \na,b\n1,2\n", []string{"4: 1|2"}},
-		"semicolon":               {"a;b\n1,5;2\n", []string{"2: 1,5|2"}},
-		"tab":                     {"a\tb\n1\t2\n\t3\n", []string{"2: 1|2", "3: |3"}},
-		"delimiter in the header": {"\"a;x\",b\n1,2\n", []string{"2: 1|2"}},
-		"one column":              {"login\nann\n", []string{"2: ann"}},
-		"quoted":                  {"a,b\n\"1\",\"2,3\"\n", []string{"2: 1|2,3"}},
-		"space before a quote":    {"a,b\n\"1\", \"2\"\n 1, x \n", []string{"2: 1|2", "3:  1| x "}},
-		"space behind a quote":    {"a,b\n\"1\" ,\"2\" \n", []string{"2: 1|2"}},
-		"doubled quotes":          {"a,b\n\"say \"\"hi\"\"\",\"\"\n", []string{"2: say \"hi\"|"}},
-		"quoted line breaks":      {"a,b\n\"1\r\n2\r3\n4\",x\n5,6\n", []string{"2: 1\n2\n3\n4|x", "6: 5|6"}},
-		"stray quote":             {"a,b\n1,2\"3\n4,5\n", []string{"2! stray_quote", "3: 4|5"}},
-		"behind a closing quote":  {"a,b\n\"1\"x,2\n4,5\n", []string{"2! stray_quote", "3: 4|5"}},
-		"unclosed at the end":     {"a,b\n1,2\n\"3,4\n5,6\n", []string{"2: 1|2", "3! unclosed_quote", "4: 5|6"}},
-		"unclosed before quotes":  {"a,b\n\"1,2\n\"3\",\"4\"\n5,6\n", []string{"2! stray_quote", "3: 3|4", "4: 5|6"}},
-		"too few and too many":    {"a,b\n1\n1,2,3\n,4\n", []string{"2! field_count", "3! field_count", "4: |4"}},
-		"nul":                     {"a,b\n" + strings.Repeat("x,y\n", 300) + "1,\x002\n3,4\n", append(repeat("x|y", 2, 300), "302! nul_byte", "303: 3|4")},
-		"curly quotes are data":   {"a,b\n“1”,2\n", []string{"2: “1”|2"}},
-		"curly":                   {"“a”,”b”\n“1”,”2″\n»x«, „y“\n\"p\",“q”\n", []string{"2: 1|2", "3: x|y", "4: p|q"}},
-		"curly within":            {"“a”,”b”\n“say “hi” now”,x\n”no end,x\n“a”b,x\n", []string{"2: say “hi” now|x", "3: ”no end|x", "4: “a”b|x"}},
-		"curly keeps commas":      {"“a”,”b”\n“1,5”,2\n", []string{"2: 1,5|2"}},
-		"separators alone":        {"a,b\n,\n1,2\n, \n,,,\n\"\",\"\"\n3,4\n", []string{"3: 1|2", "7: 3|4"}},
-		"separator named":         {"sep=;\r\na;b,c\r\n1;2,3\r\n", []string{"3: 1|2,3"}},
-		"separator named quoted":  {"\"SEP=\t\"\n\na,b\tc\n1\t2\n", []string{"4: 1|2"}},
-		"separators first":        {",\nlogin,name\n1,2\n", []string{"3: 1|2"}},
-		"separators after sep":    {"sep=;\n;\na;b\n1;2\n", []string{"4: 1|2"}},
-		"no separator named":      {"sep=x;b\n1;2\n", []string{"2: 1|2"}},
-		"not utf-8":               {"\ufeffa,b\n\xe9,1\n2,é\n", []string{"2! bad_encoding", "3: 2|é"}},
-		"header again":            {"a,b\na,b\n", []string{"2: a|b"}},
+		"plain":                     {"a,b\n1,2\n3,4\n", []string{"2: 1|2", "3: 3|4"}},
+		"no last line end":          {"a,b\n1,2", []string{"2: 1|2"}},
+		"crlf":                      {"a,b\r\n1,2\r\n\r\n3,4\r\n", []string{"2: 1|2", "4: 3|4"}},
+		"cr":                        {"a,b\r1,2\r\r3,4", []string{"2: 1|2", "4: 3|4"}},
+		"blank lines first":         {"\n  \na,b\n1,2\n", []string{"4: 1|2"}},
+		"semicolon":                 {"a;b\n1,5;2\n", []string{"2: 1,5|2"}},
+		"tab":                       {"a\tb\n1\t2\n\t3\n", []string{"2: 1|2", "3: |3"}},
+		"delimiter in the header":   {"\"a;x\",b\n1,2\n", []string{"2: 1|2"}},
+		"one column":                {"login\nann\n", []string{"2: ann"}},
+		"quoted":                    {"a,b\n\"1\",\"2,3\"\n", []string{"2: 1|2,3"}},
+		"space before a quote":      {"a,b\n\"1\", \"2\"\n 1, x \n", []string{"2: 1|2", "3:  1| x "}},
+		"space behind a quote":      {"a,b\n\"1\" ,\"2\" \n", []string{"2: 1|2"}},
+		"doubled quotes":            {"a,b\n\"say \"\"hi\"\"\",\"\"\n", []string{"2: say \"hi\"|"}},
+		"quoted line breaks":        {"a,b\n\"1\r\n2\r3\n4\",x\n5,6\n", []string{"2: 1\n2\n3\n4|x", "6: 5|6"}},
+		"quote within a field":      {"a,b\n1,2\"3\n4\"\",5\n", []string{"2: 1|2\"3", "3: 4\"\"|5"}},
+		"cut, but for what counts":  {"a,b\n1,2, ,\n3,4,5\n", []string{"2: 1|2", "3! field_count"}},
+		"quoted as a whole":         {"a,b\n\"1,2\"\n3,4\n", []string{"2! quoted_line", "3: 3|4"}},
+		"another separator":         {"a,b,c\n1;2;3\n4,5,6\n", []string{"2! field_count", "3: 4|5|6"}},
+		"bars":                      {"a|b\n1|2,3\n", []string{"2: 1|2,3"}},
+		"a tie":                     {"a, x;b\n1;2\n3;4,5\n", []string{"2: 1|2", "3: 3|4,5"}},
+		"comments":                  {"# from me\n#\na,b\n1,2\n#3,4\n\"#5\",6\n# end\n", []string{"4: 1|2", "5! comment", "6: #5|6", "7! comment"}},
+		"a heading #":               {"#,b\n#1,2\n", []string{"2: #1|2"}},
+		"the version of a template": {"version:v1.0,,\na,b\n1,2\n", []string{"3: 1|2"}},
+		"headings of two lines":     {"\"a,\nx\";b\n1;2\n", []string{"3: 1|2"}},
+		"records in a field":        {"a,b\n1,\"2\n" + strings.Repeat("3,4\n", 5) + "5,6\"\n", append(append([]string{"2! unclosed_quote"}, repeat("3|4", 3, 5)...), "8: 5|6\"")},
+		"behind a closing quote":    {"a,b\n\"1\"x,2\n4,5\n", []string{"2! stray_quote", "3: 4|5"}},
+		"unclosed at the end":       {"a,b\n1,2\n\"3,4\n5,6\n", []string{"2: 1|2", "3! unclosed_quote", "4: 5|6"}},
+		"unclosed before quotes":    {"a,b\n\"1,2\n\"3\",\"4\"\n5,6\n", []string{"2! stray_quote", "3: 3|4", "4: 5|6"}},
+		"too few and too many":      {"a,b\n1\n1,2,3\n,4\n", []string{"2: 1|", "3! field_count", "4: |4"}},
+		"nul":                       {"a,b\n" + strings.Repeat("x,y\n", 300) + "1,\x002\n3,4\n", append(repeat("x|y", 2, 300), "302! nul_byte", "303: 3|4")},
+		"curly quotes are data":     {"a,b\n“1”,2\n", []string{"2: “1”|2"}},
+		"curly":                     {"“a”,”b”\n“1”,”2″\n»x«, „y“\n\"p\",“q”\n", []string{"2: 1|2", "3: x|y", "4: p|q"}},
+		"curly within":              {"“a”,”b”\n“say “hi” now”,x\n”no end,x\n“a”b,x\n", []string{"2: say “hi” now|x", "3: ”no end|x", "4: “a”b|x"}},
+		"curly keeps commas":        {"“a”,”b”\n“1,5”,2\n", []string{"2: 1,5|2"}},
+		"separators alone":          {"a,b\n,\n1,2\n, \n,,,\n\"\",\"\"\n3,4\n", []string{"3: 1|2", "7: 3|4"}},
+		"separator named":           {"sep=;\r\na;b,c\r\n1;2,3\r\n", []string{"3: 1|2,3"}},
+		"separator named quoted":    {"\"SEP=\t\"\n\na,b\tc\n1\t2\n", []string{"4: 1|2"}},
+		"separators first":          {",\nlogin,name\n1,2\n", []string{"3: 1|2"}},
+		"separators after sep":      {"sep=;\n;\na;b\n1;2\n", []string{"4: 1|2"}},
+		"no separator named":        {"sep=x;b\n1;2\n", []string{"2: 1|2"}},
+		"not utf-8":                 {"\ufeffa,b\n\xe9,1\n2,é\n", []string{"2! bad_encoding", "3: 2|é"}},
+		"header again":              {"a,b\na,b\n", []string{"2: a|b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, got := read(t, c.file, Limits{})
@@ -121,11 +132,11 @@ func TestEncodings(t *testing.T) {
 		file string
 		want Format
 	}{
-		"utf-8":          {text, Format{Encoding: "utf-8", Delimiter: ','}},
-		"utf-8 with BOM": {"\ufeff" + text, Format{Encoding: "utf-8", BOM: true, Delimiter: ','}},
+		"utf-8":          {text, Format{Encoding: "utf-8", Delimiter: ',', Clean: true}},
+		"utf-8 with BOM": {"\ufeff" + text, Format{Encoding: "utf-8", BOM: true, Delimiter: ',', Clean: true}},
 		"utf-16le":       {utf16(unicode.LittleEndian), Format{Encoding: "utf-16le", BOM: true, Delimiter: ','}},
 		"utf-16be":       {utf16(unicode.BigEndian), Format{Encoding: "utf-16be", BOM: true, Delimiter: ','}},
-		"windows-1252":   {"name,city\r\nJos\xe9,Z\xfcrich\r\n", Format{Encoding: "windows-1252", Delimiter: ','}},
+		"windows-1252":   {"name,city\r\nJos\xe9,Z\xfcrich\r\n", Format{Encoding: "windows-1252", Delimiter: ',', Clean: true, Guessed: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, got := read(t, c.file, Limits{})
@@ -188,7 +199,7 @@ func TestLimits(t *testing.T) {
 	long := strings.Repeat("x", 101)
 	_, got := read(t, "a,b\n"+long+",1\n\""+long+"\",1\n1,2,3,4,5\n"+strings.Repeat("y", 5000)+"\n\"1\n2\n3\n4\n5\",x\n7,8\n", lim)
 	require.Equal(t, []string{"2! field_too_long", "3! field_too_long", "4! too_many_columns", "5! row_too_long", "6! unclosed_quote",
-		"7! field_count", "8! field_count", "9! field_count", "10! stray_quote", "11: 7|8"}, got)
+		"7: 2|", "8: 3|", "9: 4|", "10: 5\"|x", "11: 7|8"}, got)
 }
 
 // endless is a file of one line that goes on and on.
@@ -327,4 +338,97 @@ func TestOnlyASeparatorIsNamed(t *testing.T) {
 	_, err := NewReader(strings.NewReader("sep=;\n"), Limits{})
 	require.ErrorAs(t, err, &fe)
 	require.Equal(t, CodeEmpty, fe.Code)
+}
+
+// The encoding is what is more plausible over the whole file, wherever it is cut
+// into reads.
+func TestDetector(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, encoding string
+		guessed, clean bool
+	}{
+		"ascii":                       {"Ann", "utf-8", false, true},
+		"utf-8":                       {"José Müller €", "utf-8", false, true},
+		"one byte wrong":              {"José Müller Andr\xe9", "utf-8", false, false},
+		"cut within a character":      {"José Müller \xc3", "utf-8", false, false},
+		"latin-1":                     {"Jos\xe9 M\xfcller", "windows-1252", true, true},
+		"bytes windows does not have": {"Jos\xe9 M\x81ller \x8d\xfc", "utf-8", false, false},
+		"ms-dos":                      {"Andr\x82 B\x84r", "utf-8", false, false},
+		"quotes of windows":           {"\x84Bob\x93 \x82x\x91", "windows-1252", true, true},
+		"a mark":                      {"\ufeffJos\xe9", "utf-8", false, false},
+		"replacement characters":      {"Jos\ufffd", "utf-8", false, false},
+		"cyrillic of windows":         {"\xc8\xe2\xe0\xed", "windows-1252", true, true},
+		"latin-1 that ends so":        {"x Andr\xe9", "windows-1252", true, true},
+	} {
+		for size := 1; size <= len(c.text); size++ {
+			d := &Detector{}
+			for from := 0; from < len(c.text); from += size {
+				_, err := d.Write([]byte(c.text[from:min(from+size, len(c.text))]))
+				require.NoError(t, err)
+			}
+			f := d.Format("")
+			require.Equal(t, c.encoding, f.Encoding, "%s by %d", name, size)
+			require.Equal(t, c.guessed, f.Guessed, name)
+			require.Equal(t, c.clean, f.Clean, name)
+		}
+	}
+}
+
+func TestFindEncoding(t *testing.T) {
+	for label, want := range map[string]string{"": "", "UTF-8": "utf-8", "latin1": "windows-1252", "Windows-1251": "windows-1251", "cp1251": "windows-1251", "sjis": "shift_jis", "cp850": "ibm850",
+		"IBM850": "ibm850", "850": "ibm850", "ibm866": "ibm866", "iso-8859-15": "iso-8859-15"} {
+		got, err := FindEncoding(label)
+		require.NoError(t, err, label)
+		require.Equal(t, want, got)
+	}
+	for _, label := range []string{"x", "replacement", "iso-2022-kr", "utf-9", strings.Repeat("x", 1000), "\xff"} {
+		_, err := FindEncoding(label)
+		require.Error(t, err, label)
+		require.Less(t, len(err.Error()), 200)
+	}
+}
+
+// What stands in a column that is not read makes no record broken.
+func TestUnreadColumns(t *testing.T) {
+	notes := "\"" + strings.Repeat("a line of notes\n", 80) + "\""
+	long := "\"" + strings.Repeat("x", 70<<10) + "\""
+	file := "a,n,b\n1," + notes + ",2\n3," + long + ",4\n5,\xff\x00,6\n7,37\"x,8\n"
+	r, err := NewReader(strings.NewReader(file), Limits{Known: Format{Encoding: "utf-8"}})
+	require.NoError(t, err)
+	r.ReadOnly([]int{0, 2})
+	var row Row
+	for _, want := range []string{"12", "34", "56", "78"} {
+		require.NoError(t, r.Read(&row))
+		require.Nil(t, row.Err)
+		require.Equal(t, want, string(row.Fields[0])+string(row.Fields[2]))
+	}
+	require.Equal(t, io.EOF, r.Read(&row))
+}
+
+// BenchmarkDetector measures what finding out the encoding adds to reading a file
+// with encoding/csv.
+func BenchmarkDetector(b *testing.B) {
+	var file bytes.Buffer
+	for i := range 50000 {
+		fmt.Fprintf(&file, "\"Zoë Example %d\",\"Zoë\",\"Example %d\",\"zoe.example%d@company.example\",\"Head of Example\",\"+31 6 1234 %04d\"\n", i, i, i, i%10000)
+	}
+	start, floors := time.Now(), 0
+	for ; floors < 5; floors++ {
+		r := csv.NewReader(bytes.NewReader(file.Bytes()))
+		r.ReuseRecord = true
+		for {
+			if _, err := r.Read(); err == io.EOF {
+				break
+			}
+		}
+	}
+	floor := float64(time.Since(start).Nanoseconds()) / float64(floors)
+	for b.Loop() {
+		d := &Detector{}
+		for chunk := range slices.Chunk(file.Bytes(), 1<<18) {
+			_, _ = d.Write(chunk)
+		}
+		require.Equal(b, "utf-8", d.Format("").Encoding)
+	}
+	b.ReportMetric(100*float64(b.Elapsed().Nanoseconds())/float64(b.N)/floor, "%-of-encoding/csv")
 }

@@ -45,7 +45,13 @@ func (s Steps) Version() int {
 // sql puts the prefix of the table names into a statement.
 func (s Steps) sql(text string) string { return strings.ReplaceAll(text, "{{p}}", s.Prefix) }
 
-// Step goes to the next version in one transaction, while others wait. It returns the version that the tables have then; one above Version means that a newer release has made them.
+// repeatWhile begins a line with a query. While it answers true, the step ends
+// there and is committed, and the version stays: the next Step does it once
+// more. So a step over many rows is done in many transactions, and goes on
+// where it was interrupted.
+const repeatWhile = "-- repeat while "
+
+// Step goes to the next version, or a part of the way, in one transaction, while others wait. It returns the version that the tables have then; one above Version means that a newer release has made them.
 func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
 	done := false
 	defer func() {
@@ -75,6 +81,20 @@ func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
 	for statement := range strings.SplitSeq(strings.TrimSpace(s.sql(string(text))), ";\n") {
 		if s.Plain && strings.Contains(statement, " SET STORAGE ") {
 			continue
+		}
+		if question, ok := strings.CutPrefix(statement, repeatWhile); ok {
+			var more bool
+			if err := c.QueryRowContext(ctx, question).Scan(&more); err != nil {
+				return 0, fmt.Errorf("version %d: %w", found+1, err)
+			}
+			if !more {
+				continue
+			}
+			if _, err := c.ExecContext(ctx, "COMMIT"); err != nil {
+				return 0, err
+			}
+			done = true
+			return found, nil
 		}
 		if _, err := c.ExecContext(ctx, strings.TrimSuffix(statement, ";")); err != nil {
 			return 0, fmt.Errorf("version %d: %s: %w", found+1, strings.SplitN(statement, "(", 2)[0], err)

@@ -4,5 +4,8 @@ INSERT INTO {{p}}groups (id, domain, rev, creator, name, name_key, is_default, s
 INSERT INTO {{p}}memberships (grp, usr, domain, rev, admin) VALUES ('all', 'ann', 'acme', 5, true);
 INSERT INTO {{p}}devices (id, domain, rev, usr, device_key, name, version, secret, data, type, status, generation, last_seen) VALUES ('d', 'acme', 6, 'ann', 'key', 'Phone', '1.0', 'secret', '{}', 1, 2, 3, 1700000000001);
 INSERT INTO {{p}}records (kind, domain, id, rev, owner, due, data) VALUES ('job', 'acme', 'j', 7, 'ann', -62135596800000, '{}');
-INSERT INTO {{p}}events (id, domain, rev, actor, kind, at, targets, data) VALUES ('e', 'acme', 8, 'ann', 'user.create', 1700000000002, '', '{}');
+INSERT INTO {{p}}events (id, domain, rev, actor, kind, at, targets, data) VALUES ('e', 'acme', 8, 'ann', 'user.create', 1700000000002, '
+ann
+d
+', '{}');
 INSERT INTO {{p}}content (id, domain, container, author, peer, kind, at, blob) VALUES ('m', 'acme', 'all', 'ann', '', 2, 1700000000003, '');

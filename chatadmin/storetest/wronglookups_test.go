@@ -35,3 +35,26 @@ func (r foldedBlobs) BlobsInUse(ctx context.Context, keys []string) ([]string, e
 	}
 	return found, err
 }
+
+type (
+	firstTarget  struct{ ca.Reader }
+	staleTargets struct{ ca.Tx }
+)
+
+// ListEvents looks for the first of several targets.
+func (r firstTarget) ListEvents(ctx context.Context, q ca.EventQuery, p ca.Page) ([]ca.Event, ca.Cursor, error) {
+	q.Targets = q.Targets[:min(len(q.Targets), 1)]
+	return r.Reader.ListEvents(ctx, q, p)
+}
+
+// ChangeEvents leaves an event that one call makes and deletes.
+func (x staleTargets) ChangeEvents(ctx context.Context, c []ca.Change[ca.Event]) ([]ca.Conflict, error) {
+	if len(c) == 4 {
+		conflicts, err := x.Tx.ChangeEvents(ctx, append(append([]ca.Change[ca.Event](nil), c[:2]...), c[3]))
+		for i := range conflicts {
+			conflicts[i].Index = 3
+		}
+		return conflicts, err
+	}
+	return x.Tx.ChangeEvents(ctx, c)
+}

@@ -1,0 +1,24 @@
+package sqlstoretest
+
+import (
+	"sync"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/csvimport"
+)
+
+var (
+	imports = map[*chatadmin.Admin]*csvimport.Imports{}
+	making  sync.Mutex
+)
+
+// importsOf returns the imports of a scope's Admin, made once for each, as a
+// program does.
+func importsOf(s *chatadmin.Scope) *csvimport.Imports {
+	making.Lock()
+	defer making.Unlock()
+	if imports[s.Admin()] == nil {
+		imports[s.Admin()] = csvimport.New(s.Admin())
+	}
+	return imports[s.Admin()]
+}

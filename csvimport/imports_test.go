@@ -1,0 +1,26 @@
+package csvimport
+
+import (
+	"sync"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+var (
+	made   = map[*chatadmin.Admin]*Imports{}
+	making sync.Mutex
+)
+
+// ImportsOf returns the imports of a scope's Admin, made once for each, as a
+// program does.
+func ImportsOf(s *chatadmin.Scope) *Imports {
+	if s == nil {
+		return &Imports{}
+	}
+	making.Lock()
+	defer making.Unlock()
+	if made[s.Admin()] == nil {
+		made[s.Admin()] = New(s.Admin())
+	}
+	return made[s.Admin()]
+}
