@@ -178,7 +178,7 @@ func New(store Store, o *Options) *Admin {
 	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
 	a.damageable = append(a.damageable, a.damagedRuns())
 	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords,
-		&damagedEvents, &damagedUsers, &damagedGroups, &damagedAudit, a.damagedPolicies()}})
+		damagedEvents, damagedUsers, damagedGroups, damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
 	return a

@@ -397,23 +397,8 @@ func (k *RecordKind[T]) damage() DamageSource {
 	}
 }
 
-// Damageable is what [Extension.Records] takes: a *RecordKind of whatever type,
-// or a *DamageSource.
+// Damageable is a *RecordKind, whatever its type, or a DamageSource.
 type Damageable interface{ damage() DamageSource }
-
-// DamageSource finds and repairs what cannot be read and is no record, such as
-// rows of devices.
-type DamageSource struct {
-	Kind string     // DamagedError.Kind
-	Need Permission // for Repair, beside PermDomain; "" needs no other
-	// Each yields what cannot be read in a domain. Any other error ends it.
-	Each func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error]
-	// Repair replaces or deletes it. It returns false, and changes nothing, if it
-	// can be read, and ErrNotFound if it is not there.
-	Repair func(ctx context.Context, w *Work, id string) (bool, error)
-}
-
-func (d *DamageSource) damage() DamageSource { return *d }
 
 // KindRepair is the kind of the audit event of [Scope.Repair].
 const KindRepair = "record.repair"

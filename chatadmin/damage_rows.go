@@ -136,14 +136,14 @@ func (w *Work) blankDamaged(ctx context.Context, e Event) (bool, error) {
 // damagedPolicies are the policies in the settings of a domain that their
 // packages cannot read. Repair takes them away, so that the defaults of the
 // package are in force.
-func (a *Admin) damagedPolicies() *DamageSource {
+func (a *Admin) damagedPolicies() DamageSource {
 	damaged := func(d Domain, name string, policy json.RawMessage) *DamagedError {
 		if _, used := a.policies[name]; !used || len(a.checkPolicy(name, policy)) == 0 {
 			return nil
 		}
 		return &DamagedError{"policy", d.ID, name, "its package cannot use it"}
 	}
-	return &DamageSource{
+	return DamageSource{
 		Kind: "policy",
 		Each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
 			return func(yield func(*DamagedError, error) bool) {
