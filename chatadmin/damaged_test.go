@@ -92,7 +92,7 @@ var damageCases = map[string]struct {
 			h.kind, h.id = "invitation", string(h.ann)
 			h.damageRecord(chatadmin.Key{Kind: "invitation", Domain: h.domain, ID: h.id}, damage)
 		},
-		refused: map[string]error{"read her invitation": chatadmin.ErrDamaged},
+		refused: map[string]error{"read her invitation": chatadmin.ErrDamaged, "list invitations": chatadmin.ErrDamaged},
 	},
 	"resend": {
 		damage: func(h *harm, damage func([]byte) []byte) {
@@ -237,6 +237,14 @@ func (h *harm) damageCalls() (calls []damageCall) {
 	add("list groups", func() error {
 		good, err := listed(h.s.Groups(ctx, chatadmin.GroupQuery{}))
 		return list(good, err, 4)
+	})
+	add("list invitations", func() error {
+		good, err := listed(h.s.Invitations(ctx, chatadmin.InvitationQuery{}))
+		return list(good, err, 2)
+	})
+	add("invite again", func() error {
+		h.clock.Advance(30 * 24 * time.Hour)
+		return second(h.s.InviteUsers(ctx, h.ann, h.bob))
 	})
 	add("read her invitation", func() error { return second(h.s.Invitation(ctx, h.ann)) })
 	add("read his invitation", func() error { return second(h.s.Invitation(ctx, h.bob)) })

@@ -29,9 +29,9 @@
 // does not exist, and so does a user who is being deleted, except for actors with
 // users.delete.
 //
-//	users.read      User (but of oneself), UserByLogin, Users, Invitation, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
+//	users.read      User (but of oneself), UserByLogin, Users, Invitation, Invitations, InvitationsPage, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
 //	users.create    CreateUser
-//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation
+//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
 //	users.access    DenyAccess, GrantAccess; signin.Gate's Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup; Run, Runs, ResumeRun, TakeOverRun, CancelRun for such runs, and for others their permission
 //	users.import    csvimport.Make, Apply, Run, Resume, Held, Release (users.create too, and users.edit in update mode)
