@@ -32,6 +32,7 @@ type Admin struct {
 
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
+	swept          sync.Map // kinds of records, and when DueDomains has looked far ahead for them
 	upgraded       sync.Map // domains whose runs of earlier versions were taken over
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
@@ -67,6 +68,8 @@ type Options struct {
 	Deliver func(context.Context, OutboxEvent) error
 	// Pruning is for domains that have not decided it themselves.
 	Pruning Pruning
+	// Limits are for domains that have not decided them themselves.
+	Limits Limits
 	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
 	Blobs Blobs
 }
@@ -177,7 +180,7 @@ func New(store Store, o *Options) *Admin {
 	}
 	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
 	a.damageable = append(a.damageable, a.damagedRuns())
-	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords,
+	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords, &groupsCreated,
 		damagedEvents, damagedUsers, damagedGroups, damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())

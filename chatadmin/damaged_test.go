@@ -120,6 +120,13 @@ var damageCases = map[string]struct {
 		},
 		refused: map[string]error{"release file contents": chatadmin.ErrDamaged, "work": chatadmin.ErrDamaged},
 	},
+	"groups created": {
+		damage: func(h *harm, damage func([]byte) []byte) {
+			require.NoError(h.t, second(h.admin.As(h.domain, h.ann).CreateGroup(ctx, "Hers")))
+			h.kind, h.id = "groups-created", string(h.ann)
+			h.damageRecord(chatadmin.Key{Kind: h.kind, Domain: h.domain, ID: h.id}, damage)
+		},
+	},
 	"undelivered event": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			for n := range 16 {
@@ -259,6 +266,7 @@ func (h *harm) damageCalls() (calls []damageCall) {
 		return second(h.admin.Work(ctx))
 	})
 	add("set posting", func() error { return second(h.s.SetPosting(ctx, h.free, chatadmin.AdminsPost)) })
+	add("create a group as her", func() error { return second(h.admin.As(h.domain, h.ann).CreateGroup(ctx, "Hers, too")) })
 	add("rename the group", func() error { return second(h.s.RenameGroup(ctx, h.group, "Renamed")) })
 	add("set her avatar", func() error { return second(h.s.EditUser(ctx, h.ann, chatadmin.UserEdit{Avatar: &avatar})) })
 	user("edit", func(ids ...chatadmin.ID) error {

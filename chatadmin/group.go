@@ -55,11 +55,15 @@ func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxTe
 // CreateGroup creates a group with the actor as its creator, first member and
 // admin; the host's groups have no creator and no member. Its name is unique in
 // the domain, as logins are: one that another group has is ErrExists. It needs
-// PermGroupCreate.
+// PermGroupCreate. Actors without PermGroups are bound by Settings.Limits: a
+// *LimitError is returned beyond that.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
 	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		if err := w.countGroup(ctx); err != nil {
+			return err
+		}
 		rev, err := w.NextRev()
 		if err != nil {
 			return err

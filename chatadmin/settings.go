@@ -28,6 +28,9 @@ type Settings struct {
 	// Pruning says how long the domain keeps what otherwise only grows.
 	Pruning Pruning `json:"pruning,omitzero"`
 
+	// Limits bound what members can make grow.
+	Limits Limits `json:"limits,omitzero"`
+
 	// Policies holds the settings of other packages, each under its own name.
 	Policies map[string]json.RawMessage `json:"policies,omitempty"`
 }
@@ -91,6 +94,7 @@ func (s Settings) faults() (wrong faults) {
 		wrong.add("default_country", s.DefaultCountry, CodeBadText, "give two letters such as NL")
 	}
 	wrong = append(wrong, s.Pruning.faults()...)
+	wrong = append(wrong, s.Limits.faults()...)
 	if !s.State.known() {
 		wrong.add("state", string(s.State), CodeBadText, "a domain is active, suspended or closing")
 	}
