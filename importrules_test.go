@@ -20,11 +20,12 @@ const module = "chatadmin.example/sdk"
 // mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
 var mayImport = map[string][]string{
 	"":                                      {},
-	"/chatadmin":                            {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
+	"/chatadmin/class":                      {},
+	"/chatadmin":                            {"/chatadmin/class", "github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
 	"/chatadmin/chatadmintest":              {"/chatadmin"},
 	"/chatadmin/erase":                      {"/chatadmin"},
 	"/chatadmin/internal/erasetest":         {"/chatadmin", "/chatadmin/erase", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
-	"/chatadmin/keyring":                    {"/chatadmin/secret"},
+	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
 	"/chatadmin/memstore":                   {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/password":                   {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/retention":                  {"/chatadmin"},

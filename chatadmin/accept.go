@@ -3,20 +3,19 @@ package chatadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
 
 var (
 	// ErrLink is a link that was never sent, was used, or is dead since a newer one was sent or the user's address or access changed: they look alike.
-	ErrLink = fmt.Errorf("this link does not work any more: ask your administrator for a new one: %w", ErrNotFound)
+	ErrLink = ErrNotFound.New("link", "this link does not work any more: ask your administrator for a new one")
 	// ErrLinkExpired is a link that came too late.
-	ErrLinkExpired = fmt.Errorf("this link has expired: ask your administrator for a new one: %w", ErrNotFound)
+	ErrLinkExpired = ErrNotFound.New("link_expired", "this link has expired: ask your administrator for a new one")
 	// ErrLinkBusy is a link that is being used at this moment.
-	ErrLinkBusy = errors.New("this link is being used just now: try again in a minute")
+	ErrLinkBusy = ErrState.New("link_busy", "this link is being used just now: try again in a minute")
 	// ErrThrottled is something that was asked for too often.
-	ErrThrottled = errors.New("too often")
+	ErrThrottled = ErrLimited.New("throttled", "too often")
 )
 
 // claimLife is how long setting a password may take. A link that was claimed by a process that died works again afterwards.
@@ -140,6 +139,9 @@ func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, e
 
 // linkError makes a user or domain that is not there, or lets nobody in, look like a link that was never sent.
 func linkError(err error) error {
+	if errors.Is(err, ErrVetoed) {
+		return err
+	}
 	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrLinkExpired) || errors.Is(err, ErrForbidden) || errors.Is(err, ErrSuspended) {
 		return ErrLink
 	}

@@ -16,7 +16,7 @@ import (
 // ErrDamaged is wrapped by the error for data in the store that cannot be
 // read: it is truncated, of wrong types, or written by a newer version of this
 // library. See [Scope.Damaged].
-var ErrDamaged = errors.New("stored data cannot be read")
+var ErrDamaged = ErrUnavailable.New("damaged", "stored data cannot be read")
 
 // DamagedError names a row of the store that cannot be read. It wraps
 // ErrDamaged. Its text holds nothing of the data.

@@ -98,7 +98,7 @@ func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], er
 	}
 	id := run.ID
 	now, err := r.Resume(ctx, s, id, nil)
-	if errors.Is(err, ErrForbidden) && r.kind.Adopt && s.actor != HostActor {
+	if errors.Is(err, ErrForbidden) && !errors.Is(err, ErrVetoed) && r.kind.Adopt && s.actor != HostActor {
 		s = r.admin.AsHost(run.Domain)
 		if _, err = r.TakeOver(ctx, s, id); err == nil {
 			now, err = r.Resume(ctx, s, id, nil)

@@ -1,7 +1,6 @@
 package integrations
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,15 +9,15 @@ import (
 
 var (
 	// ErrServiceOff is a service that the domain has not enabled, or has disabled: its text says whom to ask.
-	ErrServiceOff = errors.New("not enabled for this domain")
+	ErrServiceOff = chatadmin.ErrState.New("service_off", "not enabled for this domain")
 	// ErrNotConnected is a group or user whose account at the provider is not connected: authenticate first.
-	ErrNotConnected = errors.New("not authenticated with the provider yet")
+	ErrNotConnected = chatadmin.ErrState.New("not_connected", "not authenticated with the provider yet")
 	// ErrUnsure is a request of which nobody knows whether the provider has carried it out.
-	ErrUnsure = errors.New("it is not known whether the provider has done it")
+	ErrUnsure = chatadmin.ErrUnavailable.New("unsure", "it is not known whether the provider has done it")
 	// ErrFault is a callback that failed for a reason that is none of the browser's; it is in the log.
-	ErrFault = errors.New("something is wrong here: try again later, or ask who runs this application")
+	ErrFault = chatadmin.ErrUnavailable.New("fault", "something is wrong here: try again later, or ask who runs this application")
 	// ErrHost is a request to a host that is not on the list of the service. It is never sent.
-	ErrHost = errors.New("this host is not on the list of the service")
+	ErrHost = chatadmin.ErrInvalid.New("host", "this host is not on the list of the service")
 )
 
 // ProviderError is what a provider has answered, for the administrator to read. Services make it of every failure at the provider; it never holds what was sent.
@@ -45,6 +44,12 @@ func (e *ProviderError) Error() string {
 	}
 	return text
 }
+
+// Unwrap is chatadmin.ErrUnavailable.
+func (e *ProviderError) Unwrap() error { return chatadmin.ErrUnavailable }
+
+// ErrorCode is "provider".
+func (e *ProviderError) ErrorCode() string { return "provider" }
 
 // Is makes an unsure failure ErrUnsure and an invalid authorisation ErrNotConnected.
 func (e *ProviderError) Is(target error) bool {

@@ -3,14 +3,13 @@ package integrations
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
 // ErrRefused is a request from outside that is not what it should be; it is answered with 401, and nothing else is said.
-var ErrRefused = errors.New("refused")
+var ErrRefused = chatadmin.ErrForbidden.New("refused", "refused")
 
 // Refuse is embedded in a service that lacks some of what Service asks for: it has no settings for the domain, no choices, no requests from outside, and sends and receives nothing.
 type Refuse struct{}

@@ -44,14 +44,14 @@ const KindSet = chatadmin.KindUserPassword
 
 var (
 	// ErrTooShort is a new password of fewer characters than Options.MinLength.
-	ErrTooShort = fmt.Errorf("the password is too short: %w", chatadmin.ErrInvalid)
+	ErrTooShort = chatadmin.ErrInvalid.New("password_short", "the password is too short")
 	// ErrTooLong is a new password of more than MaxLength bytes.
-	ErrTooLong = fmt.Errorf("the password is too long: at most %d bytes: %w", MaxLength, chatadmin.ErrInvalid)
+	ErrTooLong = chatadmin.ErrInvalid.New("password_long", fmt.Sprintf("the password is too long: at most %d bytes", MaxLength))
 	// ErrBusy is returned if Options.Queue hashes wait already. It is
 	// chatadmin.ErrBusy, which package signin never counts as a failure.
 	ErrBusy = fmt.Errorf("too many passwords are being checked at the moment, try again in a few seconds: %w", chatadmin.ErrBusy)
 	// ErrText is a new password that is not valid UTF-8.
-	ErrText = fmt.Errorf("the password is not valid text: %w", chatadmin.ErrInvalid)
+	ErrText = chatadmin.ErrInvalid.New("password_text", "the password is not valid text")
 )
 
 type stored struct {

@@ -91,7 +91,7 @@ func missing(option any) bool {
 // named refuses a call without a scope.
 func named(s *chatadmin.Scope) error {
 	if s == nil || s.Admin() == nil {
-		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrActor)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ type Try struct {
 var errNoTry = fmt.Errorf("this is no attempt to sign in that Begin has made: %w", chatadmin.ErrInvalid)
 
 // ErrOver is a Try that was finished or cancelled before.
-var ErrOver = errors.New("this attempt to sign in is over")
+var ErrOver = chatadmin.ErrState.New("attempt_over", "this attempt to sign in is over")
 
 // Begin reserves a place for an attempt, and waits for it while as many attempts of the user are under way as may still fail. Whether there is such a user is not told: verify in
 // any case, then call Finish, or Cancel if verifying was not possible. A Try that is abandoned counts as a failure after Options.Hold.
