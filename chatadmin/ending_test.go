@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -78,7 +79,7 @@ type access struct {
 func newAccess(t *testing.T) *access {
 	t.Helper()
 	a := &access{world: newWorld(t, chatadmin.ESChat), sessions: &sessions{}}
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: make([]byte, keyring.KeySize)})
+	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes([]byte("thirty-two bytes of a secret key"))})
 	require.NoError(t, err)
 	a.second, a.devices = twofa.New(a.admin, ring, nil), devices.New(a.admin, nil)
 	a.passwords, err = password.New(a.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
@@ -120,9 +121,9 @@ func (a *access) mode(m twofa.Mode) {
 	if m != twofa.Off {
 		p.Validity = 24 * time.Hour
 	}
-	plan, err := a.second.PlanMode(ctx, a.host, p)
+	plan, err := a.second.Plan(ctx, a.host, p)
 	require.NoError(a.t, err)
-	require.NoError(a.t, a.second.SetMode(ctx, a.host, plan))
+	require.NoError(a.t, a.second.SetPolicy(ctx, a.host, plan))
 }
 
 // signIn is Ann at a browser.
@@ -130,7 +131,7 @@ func (a *access) signIn(trust string) signin.Decision {
 	a.t.Helper()
 	us, err := a.store.Users(ctx, a.domain, []chatadmin.ID{a.ann.ID})
 	require.NoError(a.t, err)
-	at := signin.Attempt{Login: us[0].Login, Client: signin.Web, Trust: trust}
+	at := signin.Attempt{Login: us[0].Login, Client: signin.Web, Trust: secret.Hide(trust)}
 	d, err := a.gate.SignIn(ctx, a.domain, at, func(context.Context, chatadmin.User) (bool, error) { return true, nil })
 	require.NoError(a.t, err)
 	if d.Allowed() {
@@ -146,7 +147,7 @@ func (a *access) complete(challenge, code string) string {
 	if d.Allowed() {
 		a.sessions.start(d)
 	}
-	return d.Trust
+	return d.Trust.Reveal()
 }
 
 func (a *access) mailed() string {

@@ -94,12 +94,17 @@ func (w *Work) planned(ctx context.Context, p *Plan) (Group, error) {
 // everything that a domain can have, and sums of such counts do not overflow.
 const MaxCount = 1_000_000_000_000
 
-// CheckCounts refuses counts of a plan that are not those of kinds, or that
-// cannot be.
+// CheckCounts refuses counts of a plan that are not exactly those of kinds, or
+// that cannot be.
 func CheckCounts(counts map[string]int64, kinds ...string) error {
 	for kind, n := range counts {
 		if !slices.Contains(kinds, kind) || n < 0 || n > MaxCount {
 			return fmt.Errorf("this plan counts %d %s, which cannot be: make a new one: %w", n, Cut(kind), ErrInvalid)
+		}
+	}
+	for _, kind := range kinds {
+		if _, ok := counts[kind]; !ok {
+			return fmt.Errorf("this plan does not count %s: make a new one: %w", kind, ErrInvalid)
 		}
 	}
 	return nil

@@ -9,7 +9,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Selection says which devices a call is about: these, and all that these users have at the moment. Together at most 500 devices.
+// Selection names the devices that a call is about: Devices, and all that Users
+// have at the moment. Together they are at most 500; a plan takes up to
+// MaxPlan.
 type Selection struct{ Devices, Users []chatadmin.ID }
 
 // These selects devices by ID.
@@ -20,9 +22,9 @@ func Of(users ...chatadmin.ID) Selection { return Selection{Users: users} }
 
 // Disable ends the access of devices: their next request is refused, and their
 // credentials are dead for good. A pending wipe stays pending. It needs
-// chatadmin.PermDevices, but for one's own devices: who has lost a phone need
-// not wait for an administrator. A device that its user has disabled does not
-// count against Options.MaxPerUser. It returns the devices as they are then.
+// chatadmin.PermDevices; users need no permission for their own devices. A
+// device that its user has disabled does not count against Options.MaxPerUser.
+// It returns the devices as they are afterwards.
 func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selection) ([]Device, error) {
 	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Work, h *held) error {
 		if h.user == w.Actor.ID {
@@ -32,16 +34,18 @@ func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selectio
 	})
 }
 
-// EnableOptions say how Enable deals with wipes; nil means defaults.
+// EnableOptions say what Enable does with wipes. With nil the defaults hold.
 type EnableOptions struct {
-	// CancelWipe cancels wipes that are not delivered yet, if the actor may: see
-	// Registry.CancelWipe. Without it, or once the wipe is delivered, enabling a
-	// device whose wipe is pending is ErrWipePending.
+	// CancelWipe cancels wipes that are not delivered yet, if the actor may:
+	// see Registry.CancelWipe. Without it, or once the wipe is delivered,
+	// enabling a device whose wipe is pending is ErrWipePending.
 	CancelWipe bool
 }
 
-// Enable lets devices in again, once they have registered anew. All or none: one whose wipe is pending is ErrWipePending, one whose user has no access ErrState. It needs
-// chatadmin.PermDevices.
+// Enable lets devices in again, once they have registered anew: all of them or
+// none. It needs chatadmin.PermDevices. It returns ErrWipePending for a pending
+// wipe, ErrState if a user has no access, and an error that wraps
+// chatadmin.ErrDamaged for a device whose data cannot be read.
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
 	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Work, h *held) error {
 		if o != nil && o.CancelWipe && h.state() == Requested {
@@ -56,20 +60,25 @@ func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection
 	})
 }
 
-// Wipe asks for the removal of all of the network's content from a device, and disables it at once. The command waits until the device checks in. Asking again while
-// it is pending changes nothing; once the device was wiped it makes no further command, and disables the device until it registers again. Wiping many is planned: see PlanWipe. It
-// needs chatadmin.PermDevices, and Options.Before of the Admin may refuse it.
+// Wipe asks for the removal of all of the network's content from a device, and
+// disables the device at once. The command waits until the device checks in.
+// Asking again while it is pending does nothing; after the wipe it only
+// disables the device until it registers again. PlanWipe plans the wiping of
+// many.
+//
+// It needs chatadmin.PermDevices. Options.Before of the Admin may refuse it.
 func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
 
-// CancelWipe takes back a wipe that is not delivered yet, or refuses with
-// ErrState. The device stays disabled. That of a device which was deleted
-// meanwhile can be taken back too: it is not known any more whose it was.
+// CancelWipe takes back a wipe that is not delivered yet; after that it returns
+// ErrState. The device stays disabled. The wipe of a device that was removed
+// can be taken back too.
 //
-// It needs chatadmin.PermDevices, and power over the user who asked for the wipe,
-// not only over the device's. A wipe that the host has asked for, or a user who
-// was deleted since, is taken back by the host or a domain admin alone.
+// It needs chatadmin.PermDevices and power over the user who asked for the
+// wipe, not only over the user of the device. A wipe that the host has asked
+// for, or a user who was deleted since, can be taken back by the host and
+// domain admins only.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
 	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error {
 		if h.state() == Requested {
@@ -82,24 +91,32 @@ func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device ch
 }
 
 // mayCancel refuses to take back a wipe that somebody has asked for on whom the
-// actor may not act. Nobody but the host and domain admins stands in for an asker
-// who is not there.
+// actor may not act.
 func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
+	return mayStandIn(ctx, w, h.command.AskedBy)
+}
+
+// mayStandIn refuses to decide about what somebody has asked for on whom the
+// actor may not act. Nobody but the host and domain admins stands in for an
+// asker who is not there.
+func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) error {
 	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
 		return nil
 	}
-	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{h.command.AskedBy})
+	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{asker})
 	switch {
 	case err != nil:
 		return err
-	case h.command.AskedBy == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
-		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can cancel it: %w", chatadmin.ErrForbidden)
+	case asker == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
+		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can decide about it: %w", chatadmin.ErrForbidden)
 	}
 	return w.MayActOn(&us[0])
 }
 
-// Remove takes devices off the list, with their history. A pending wipe stays pending, and can still be fetched, answered and cancelled: where the client registers again before that,
-// the device is back on the list as it was, and not let in. It needs chatadmin.PermDevices.
+// Remove takes devices off the list, with their history. A pending wipe stays
+// pending: it can still be fetched, answered and cancelled, and if the client
+// registers again before that, the device is back on the list and not let in.
+// It needs chatadmin.PermDevices.
 func (r *Registry) Remove(ctx context.Context, s *chatadmin.Scope, sel Selection) error {
 	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Work, h *held) error {
 		h.remove = true
@@ -173,7 +190,9 @@ func scoped(s *chatadmin.Scope) error {
 	return nil
 }
 
-// selected finds the devices of a selection, for Options.Before and for the transaction. What the actor may not know of looks as if it were not permitted.
+// selected finds the devices of a selection, for Options.Before and for the
+// transaction. What the actor may not know of looks as if it were not
+// permitted.
 func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selection, own bool) ([]chatadmin.ID, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -254,7 +273,8 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 	return ids, nil
 }
 
-// heldAll holds devices that must all have a row or, where that will do, a wipe that has outlived it.
+// heldAll holds devices that must all have a row or, where that will do, a wipe
+// that has outlived it.
 func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlived bool) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, ids)
 	if err != nil {
@@ -272,7 +292,8 @@ func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlive
 	return hs, nil
 }
 
-// mayActOn refuses devices of somebody whose role stands above the actor's and, without the permission, those of others.
+// mayActOn refuses devices of somebody whose role stands above the actor's and,
+// without the permission, those of others.
 func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) error {
 	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
@@ -292,7 +313,8 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) erro
 	return nil
 }
 
-// above finds the users of devices whose role stands above the actor's, with the refusal for each.
+// above finds the users of devices whose role stands above the actor's, with
+// the refusal for each.
 func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
 	users := usersOf(hs)
 	if len(users) == 0 {
@@ -325,7 +347,8 @@ func usersOf(hs []*held) []chatadmin.ID {
 	return users
 }
 
-// dropHistory deletes what belongs to a device: few records, since each has cost an administrator a call.
+// dropHistory deletes what belongs to a device: few records, since each has
+// cost an administrator a call.
 func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) error {
 	var changes []chatadmin.Change[chatadmin.Record]
 	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {

@@ -70,8 +70,10 @@ func TestMany(t *testing.T) {
 	}
 }
 
-// A phone whose client was installed anew registers while its wipe is pending: the wipe is not lost, and the phone gets what it needs to answer it.
-// Removing the device takes it off the list; the wipe is still fetched and answered, once.
+// A phone whose client was installed anew registers while its wipe is pending:
+// the wipe is not lost, and the phone gets what it needs to answer it. Removing
+// the device takes it off the list; the wipe is still fetched and answered,
+// once.
 func TestDeviceAllowed(t *testing.T) {
 	w := newWorld(t)
 	allowed := func(key string) bool {
@@ -122,7 +124,8 @@ func TestSuspendedDomain(t *testing.T) {
 	require.True(t, w.authorized(out))
 }
 
-// The status decides, even where something else than the library has set it and left the credential.
+// The status decides, even where something else than the library has set it and
+// left the credential.
 func TestStatusWrittenByTheHost(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -162,7 +165,7 @@ func TestImport(t *testing.T) {
 		row    string
 		status devices.Status
 	}{{"ann@acme.example,FALSE", disabled}, {"ann@acme.example,TRUE", enabled}} {
-		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
+		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.status, w.device(out.Device.ID).Status)
 		require.False(t, w.authorized(out), "credentials that were revoked do not come back")

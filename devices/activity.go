@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// maxNoted bounds the memory of an activity that nobody flushes: who does not fit is noted at a later request.
+// maxNoted bounds the memory of an activity that nobody flushes: who does not
+// fit is noted at a later request.
 const maxNoted = 50_000
 
 // activity remembers who was active and is not written down yet.
@@ -22,7 +23,8 @@ type activity struct {
 
 type noted struct{ domain, device chatadmin.ID }
 
-// note remembers that a device was active, where its row does not say so already.
+// note remembers that a device was active, where its row does not say so
+// already.
 func (r *Registry) note(d *chatadmin.Device, now time.Time) {
 	if now.Sub(d.LastSeen).Abs() >= r.o.SeenEvery { // also where a clock that was wrong has put it far ahead
 		r.seen.add(noted{d.Domain, d.ID}, now)
@@ -41,9 +43,12 @@ func (a *activity) add(k noted, at time.Time) {
 	}
 }
 
-// FlushActivity writes down when devices were active last, as Authorize and CheckIn have noted in this process, and returns for how many. The host calls it from a worker, about
-// every minute. A device costs at most one write in Options.SeenEvery, however many requests it makes; a crash loses what was not flushed, and the next request notes it again.
-// What cannot be written is kept for the next call, the rest is written all the same, and the first error is returned.
+// FlushActivity writes down when devices were active last, as Authorize and
+// CheckIn have noted it in this process, and returns for how many.
+// chatadmin.Admin.Work calls it. A device costs at most one write in
+// Options.SeenEvery. A crash loses what was not flushed; the next request notes
+// it again. What cannot be written is kept for the next call; the rest is
+// written, and the first error is returned.
 func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 	r.seen.mu.Lock()
 	all := r.seen.noted
@@ -76,8 +81,9 @@ func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 	return total, first
 }
 
-// flush writes one batch. It is no change that anybody asked for, and has no event; where it loses a race, what won it counts. A time far ahead comes from a clock that was
-// wrong, too, and makes way for an earlier one.
+// flush writes one batch. It is no change that anybody asked for, and has no
+// event; where it loses a race, what won it counts. A time far ahead comes from
+// a clock that was wrong, too, and makes way for an earlier one.
 func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID, seen map[noted]time.Time) (n int, err error) {
 	err = r.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: "device.seen", Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
 		rows, err := w.Devices(ctx, domain, ids)

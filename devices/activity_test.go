@@ -29,7 +29,8 @@ func (s *writes) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadm
 	return s.Store.Devices(ctx, domain, ids)
 }
 
-// A request is one read and no write. However many a device makes, its last activity is written once in five minutes.
+// A request is one read and no write. However many a device makes, its last
+// activity is written once in five minutes.
 func TestActivity(t *testing.T) {
 	store := &writes{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)
@@ -54,7 +55,8 @@ func TestActivity(t *testing.T) {
 	require.Equal(t, written, store.n)
 	require.Equal(t, began.Add(55*time.Minute), w.device(out.Device.ID).LastSeen)
 
-	// What was disabled after it was noted stays disabled; a device that is gone is no fault; a check-in is an activity too.
+	// What was disabled after it was noted stays disabled; a device that is
+	// gone is no fault; a check-in is an activity too.
 	w.clock.Advance(time.Hour)
 	w.authorized(out)
 	_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
@@ -72,7 +74,8 @@ func TestActivity(t *testing.T) {
 	require.Empty(t, w.events("device.seen"))
 }
 
-// What cannot be written, of one domain, is no loss to the others, and is written when it can be.
+// What cannot be written, of one domain, is no loss to the others, and is
+// written when it can be.
 func TestFlushOfOneDomainFails(t *testing.T) {
 	for range 8 { // domains come in any order
 		var bad chatadmin.ID
@@ -109,7 +112,9 @@ func TestFlushOfOneDomainFails(t *testing.T) {
 	}
 }
 
-// A clock that was far ahead for a moment does not freeze the last activity, whether what it noted was flushed by it or later; one that is a little ahead costs no writes.
+// A clock that was far ahead for a moment does not freeze the last activity,
+// whether what it noted was flushed by it or later; one that is a little ahead
+// costs no writes.
 func TestClockAhead(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	flush := func(w *world) int {

@@ -2,13 +2,14 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Session is whose request it is that Authorize lets in.
+// Session names the device, and its user, that Authorize has let in.
 type Session struct {
 	Domain, User, Device chatadmin.ID
 	Key                  string // the client's own device id
@@ -16,11 +17,15 @@ type Session struct {
 	Generation           int64
 }
 
-// Authorize answers whether a request may come in that shows a session token: the plain text of Registered.Token. It stands in front of every request of a device: one indexed
-// read, and no write. Whoever is not let in gets ErrRefused and nothing else; any other error comes from the store, and means no as well. What changes a device's state, or its
-// user's access, holds from the next call on, in every process; that a domain was suspended within Options.DomainEvery.
+// Authorize reports whose request carries a session token, the plain text of
+// Registered.Token. It stands in front of every request of a device, and costs
+// one indexed read and no write.
 //
-// A device that is let in is active: FlushActivity writes that down.
+// It returns ErrRefused if the device is not let in; any other error comes from
+// the store, and refuses the request too. A change of the device's state or of
+// its user's access counts from the next call on, in every process. A suspended
+// domain is noticed within Options.DomainEvery. FlushActivity writes down that
+// the device was active.
 func (r *Registry) Authorize(ctx context.Context, token string) (Session, error) {
 	t, ok := parseToken(token)
 	if !ok {
@@ -34,6 +39,10 @@ func (r *Registry) Authorize(ctx context.Context, token string) (Session, error)
 		return Session{}, ErrRefused
 	}
 	d, now := &rows[0], r.admin.Now()
+	// also what cannot be read: it may hold why the device is shut out
+	if !letsIn(d) {
+		return Session{}, ErrRefused
+	}
 	if active, err := r.domainActive(ctx, d.Domain, now); err != nil || !active {
 		return Session{}, refusedUnless(err)
 	}
@@ -54,7 +63,8 @@ func parseToken(s string) (chatadmin.Token, bool) {
 	return t, err == nil && opaque(t.Domain) && opaque(t.Subject)
 }
 
-// opaque reports whether it can be an ID: anything else is not worth asking the store about.
+// opaque reports whether it can be an ID: anything else is not worth asking the
+// store about.
 func opaque(id chatadmin.ID) bool {
 	return len(id) <= 64 && strings.IndexFunc(string(id), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
@@ -68,7 +78,9 @@ type domainState struct {
 	looked time.Time
 }
 
-// domainActive looks at a domain now and then. So much time may pass until a suspended one is noticed: a further read for each request would cost more than it is worth.
+// domainActive looks at a domain now and then. So much time may pass until a
+// suspended one is noticed: a further read for each request would cost more
+// than it is worth.
 func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now time.Time) (bool, error) {
 	if known, ok := r.domains.Load(domain); ok {
 		if d := known.(domainState); now.Sub(d.looked) < r.o.DomainEvery && !now.Before(d.looked) {
@@ -87,8 +99,11 @@ func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now ti
 	return set.State == chatadmin.DomainActive, nil
 }
 
-// DeviceAllowed implements signin.Devices: a user may sign in with a device that is enabled, or not registered yet, or wiped and about to register again; not with one whose wipe is
-// pending, even if it was removed since. deviceKey is the client's own device id.
+// DeviceAllowed implements signin.Devices. It reports whether a user may sign
+// in with a device, given by the client's own device id: one that is enabled,
+// is not registered yet, or was wiped and is about to register again. A device
+// with a pending wipe is refused, even if it was removed, and so is one whose
+// data cannot be read.
 func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID, deviceKey string) (bool, error) {
 	if deviceKey == "" || len(deviceKey) > maxKey || !printable(deviceKey) || !opaque(user) {
 		return true, nil // nothing of that name can have been registered
@@ -99,8 +114,11 @@ func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID,
 	}
 	if d == nil {
 		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
+		if errors.Is(err, chatadmin.ErrDamaged) { // it may lead to a pending wipe
+			return false, nil
+		}
 		return err == nil && left == nil, err
 	}
-	known, err := decodeData(d)
-	return err == nil && known.Reasons&^Wiped == 0, err
+	known, bad := decodeData(d)
+	return bad == nil && known.Reasons&^Wiped == 0, nil
 }

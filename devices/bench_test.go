@@ -16,7 +16,8 @@ import (
 
 var manyDevices = flag.Int("devices", 100_000, "how many devices BenchmarkAuthorize has")
 
-// BenchmarkAuthorize checks requests of many devices against the store in memory, and reports the ratio to reading the same rows.
+// BenchmarkAuthorize checks requests of many devices against the store in
+// memory, and reports the ratio to reading the same rows.
 func BenchmarkAuthorize(b *testing.B) {
 	w := newWorld(b)
 	out := w.register(w.ann, "phone")
@@ -64,7 +65,8 @@ func BenchmarkAuthorize(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "checks/s")
 }
 
-// What one check allocates does not depend on how many devices there are, nor do checks gather anything.
+// What one check allocates does not depend on how many devices there are, nor
+// do checks gather anything.
 func TestAuthorizeAllocations(t *testing.T) {
 	allocs := func(n int) float64 {
 		w := newWorld(t, func(_ *chatadmin.Options, o *devices.Options) { o.MaxPerUser = 1000 })

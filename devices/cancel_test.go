@@ -11,8 +11,8 @@ import (
 )
 
 // Who may take back whose wipe: of a device that is there and of one that was
-// removed, by cancelling and by enabling. Where nobody is left who has asked for
-// it, that is the host or a domain admin alone.
+// removed, by cancelling and by enabling. Where nobody is left who has asked
+// for it, that is the host or a domain admin alone.
 func TestWhoCancelsWhoseWipe(t *testing.T) {
 	askers := []string{"host", "boss", "deleted", "deleting", "deactivated", "high", "clerk"}
 	may := map[string][]string{ // by actor: whose wipes

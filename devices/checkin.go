@@ -6,9 +6,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// CheckIn is how a device asks what there is to do, by the plain text of its Registered.WipeToken: when it is woken, now and then, and whenever a request of it is refused. It works
-// although the session is revoked and even after the device or its user were deleted. A pending wipe is delivered, and delivered again, the same command, until it is answered: a
-// device that crashed over it does it again. Without a pending command nothing is written. A credential that is not that of the present registration is ErrRefused.
+// CheckIn returns the commands for a device. It takes the plain text of
+// Registered.WipeToken. A device calls it when a push wakes it, now and then,
+// and if a request of it was refused. It works while the session is revoked,
+// and after the device or its user was deleted.
+//
+// A pending wipe is returned again, as the same command, until the device
+// answers. Without a pending command nothing is written. It returns ErrRefused
+// for a credential that is not the present one.
 func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, error) {
 	h, t, err := r.open(ctx, wipeToken)
 	if err != nil {
@@ -45,14 +50,18 @@ func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, er
 	return out, nil
 }
 
-// Outcome is what a device says of a command.
+// Outcome is the answer of a device to a command.
 type Outcome struct {
 	Failed bool
 	Detail string // what went wrong, in the device's words; cut to 64 bytes
 }
 
-// Acknowledge is how a device answers a command that CheckIn has delivered to it. Of several answers the first counts: repeating it returns the command as it is and changes nothing.
-// An answer to anything but the last command of the present generation is ErrStale, one before the delivery ErrState, another credential ErrRefused.
+// Acknowledge answers a command that CheckIn has delivered. The first answer
+// counts; repeating it returns the command as it is and changes nothing.
+//
+// It returns ErrStale for anything but the last command of the present
+// generation, ErrState before the delivery, and ErrRefused for another
+// credential.
 func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command chatadmin.ID, o Outcome) (Command, error) {
 	h, t, err := r.open(ctx, wipeToken)
 	if err != nil {
@@ -87,7 +96,8 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 	return out, nil
 }
 
-// answers refuses what is not the device's last command in its present generation.
+// answers refuses what is not the device's last command in its present
+// generation.
 func (h *held) answers(command chatadmin.ID) error {
 	if h.state() == None || h.command.ID != command {
 		return ErrStale

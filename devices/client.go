@@ -14,14 +14,16 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Client is the device side of the protocol, for native clients written in Go and for tests. It is safe for many goroutines.
+// Client is the device side of the protocol, for native clients written in Go
+// and for tests. It is safe for many goroutines.
 type Client struct {
 	base string
 	http *http.Client
 }
 
-// NewClient returns a client of the server whose Handler is mounted at base, such as "https://chat.example.com/devices". Credentials travel: anything but https is refused, unless the server
-// runs on this machine. c may be nil: http.DefaultClient.
+// NewClient returns a client of the server whose Handler is mounted at base,
+// such as "https://chat.example.com/devices". Only https is accepted, except
+// for a server on this machine. If c is nil, http.DefaultClient is used.
 func NewClient(base string, c *http.Client) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !local(u.Hostname())) {
@@ -35,7 +37,8 @@ func NewClient(base string, c *http.Client) (*Client, error) {
 
 func local(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
-// Error is a refusal of the server. Is reports whether it stands for ErrRefused, ErrStale or ErrTooMany.
+// Error is an answer of the server that refuses a call. errors.Is finds
+// ErrRefused, ErrStale and ErrTooMany in it.
 type Error struct {
 	Status     int // of HTTP
 	Detail     ErrorDetail
@@ -46,26 +49,29 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("the server says %d %s: %s", e.Status, e.Detail.Code, e.Detail.Message)
 }
 
-// Is makes errors.Is work across the wire.
+// Is reports whether the server meant ErrRefused, ErrStale or ErrTooMany.
 func (e *Error) Is(target error) bool {
 	return target == ErrRefused && e.Detail.Code == "refused" || target == ErrStale && e.Detail.Code == "stale" || target == ErrTooMany && e.Detail.Code == "too_many_devices"
 }
 
-// Register registers the device. sign adds to the request what the host authenticates its user by.
+// Register registers the device. sign adds what the host authenticates the user
+// by to the request.
 func (c *Client) Register(ctx context.Context, sign func(*http.Request), q RegisterRequest) (RegisterReply, error) {
 	var a RegisterReply
 	err := c.post(ctx, "register", sign, q, &a)
 	return a, err
 }
 
-// CheckIn asks what there is to do. Do it, then Acknowledge it; a client that dies before that is told again.
+// CheckIn returns the commands that the device must carry out and then
+// Acknowledge. They are returned again until they are acknowledged.
 func (c *Client) CheckIn(ctx context.Context, wipeToken string) ([]CommandReply, error) {
 	var a CheckInReply
 	err := c.post(ctx, "checkin", bearer(wipeToken), struct{}{}, &a)
 	return a.Commands, err
 }
 
-// Acknowledge answers a command: failure is nil where it was done; otherwise the server keeps no more than the first 64 bytes of its text, and no more are sent. Repeating it is
+// Acknowledge answers a command. failure is nil if the command was carried out;
+// otherwise the first 64 bytes of its text are sent. Repeating the call is
 // harmless.
 func (c *Client) Acknowledge(ctx context.Context, wipeToken, command string, failure error) (AcknowledgeReply, error) {
 	q := AcknowledgeRequest{Command: command, Outcome: "done"}

@@ -12,7 +12,8 @@ import (
 )
 
 // A push that a clock that was ahead has put off does not wait for that time,
-// nor is a wipe hidden that it has asked for; the device fetches and answers it.
+// nor is a wipe hidden that it has asked for; the device fetches and answers
+// it.
 func TestClockAheadAndWipes(t *testing.T) {
 	for _, by := range []time.Duration{12 * time.Hour, 400 * 24 * time.Hour} {
 		for _, restarted := range []bool{false, true} {
@@ -58,8 +59,8 @@ func TestClockAheadAndWipes(t *testing.T) {
 	}
 }
 
-// A clock that was ahead neither lets a suspended domain in for as long, nor keeps
-// a device from calling.
+// A clock that was ahead neither lets a suspended domain in for as long, nor
+// keeps a device from calling.
 func TestClockAheadAndCaches(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")

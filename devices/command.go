@@ -1,14 +1,14 @@
 package devices
 
 import (
-	"encoding/json"
-	"fmt"
+	"errors"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Command is an order to a device: to remove all of the network's content. A device has at most one at a time.
+// Command tells a device to remove all of the network's content. A device has
+// at most one command at a time.
 type Command struct {
 	ID         chatadmin.ID `json:"id"`
 	Device     chatadmin.ID `json:"device"`
@@ -22,22 +22,52 @@ type Command struct {
 	Failure    string       `json:"failure,omitempty"`  // what the device said, cut
 }
 
-// stored is a command as kept: with the hash of the credential that may fetch and answer it.
+// stored is a command as kept: with the hash of the credential that may fetch
+// and answer it.
 type stored struct {
-	Version int `json:"v"`
 	Command
 	Hash []byte `json:"hash"`
 }
 
-// The records of this package. The command of a device belongs to nobody while it is pending, and holds nothing personal: so it outlives the device and its user, and
-// still can be fetched and answered. Once ended it belongs to the device.
+// check refuses what no version of the library writes.
+func (c *stored) check() error {
+	if c.ID == "" || notOpaque(c.ID) || c.Device == "" || notOpaque(c.Device) || c.Generation < 1 || c.State == None || c.State > Cancelled {
+		return errors.New("it lacks what every command has")
+	}
+	return nil
+}
+
+// The records of this package. The command of a device belongs to nobody while
+// it is pending, and holds nothing personal: so it outlives the device and its
+// user, and still can be fetched and answered. Once ended it belongs to the
+// device.
 const (
 	commandKind = "device.command" // by device: its last command. Due since when it is pending
 	historyKind = "device.history" // by command: those that have ended. Owner: the device
 	pushKind    = "device.push"    // by command: a push to be sent. Owner: the device
-	trailKind   = "device.removed" // by user and the client's own device id: see trail. Owner: the user
-	userKind    = "device.user"    // by user: written by whatever adds devices to a user or takes their access. Owner: the user
+	// by user and the client's own device id: see trail. Owner: the user
+	trailKind = "device.removed"
+	// by user: written by whatever adds devices to a user or takes their
+	// access. Owner: the user
+	userKind = "device.user"
 )
+
+var (
+	commands  = chatadmin.RecordKind[stored]{Name: commandKind, Check: (*stored).check}
+	histories = chatadmin.RecordKind[stored]{Name: historyKind, Check: (*stored).check}
+	pushes    = chatadmin.RecordKind[push]{Name: pushKind, Check: (*push).check}
+	trails    = chatadmin.RecordKind[trail]{Name: trailKind, Check: (*trail).check}
+	guards    = chatadmin.RecordKind[struct{}]{Name: userKind}
+)
+
+// damageable are the kinds as an Admin lists and repairs them.
+func (r *Registry) damageable() []chatadmin.Damageable {
+	c, h, p, t, u := commands, histories, pushes, trails, guards
+	c.Repair = repairCommand
+	c.Need, h.Need, p.Need, t.Need, u.Need = chatadmin.PermDevices, chatadmin.PermDevices, chatadmin.PermDevices, chatadmin.PermDevices, chatadmin.PermDevices
+	rows := chatadmin.DamageSource{Kind: deviceKind, Need: chatadmin.PermDevices, Each: damagedRows, Repair: repairRow}
+	return []chatadmin.Damageable{rows, &c, &h, &p, &t, &u}
+}
 
 // The purposes of credentials.
 const (
@@ -49,21 +79,10 @@ func key(kind string, domain, id chatadmin.ID) chatadmin.Key {
 	return chatadmin.Key{Kind: kind, Domain: domain, ID: string(id)}
 }
 
-func decodeCommand(r *chatadmin.Record) (c stored, err error) {
-	if err = json.Unmarshal(r.Data, &c); err == nil && c.Version != 1 {
-		err = fmt.Errorf("version %d is not known to this version of the library", c.Version)
-	}
-	if err != nil {
-		return stored{}, fmt.Errorf("command of device %s: %w", r.ID, err)
-	}
-	return c, nil
-}
-
 // record writes the command down as the last one of its device.
 func (c *stored) record(domain chatadmin.ID) (chatadmin.Record, error) {
-	c.Version = 1
-	text, err := json.Marshal(c)
-	r := chatadmin.Record{Key: key(commandKind, domain, c.Device), Data: text}
+	text, err := commands.Encode(c)
+	r := chatadmin.Record{Key: commands.Key(domain, string(c.Device)), Data: text}
 	if c.State.Pending() {
 		r.Due = c.Asked
 	} else {
@@ -74,7 +93,6 @@ func (c *stored) record(domain chatadmin.ID) (chatadmin.Record, error) {
 
 // history writes an ended command down for good, without the credential.
 func (c *stored) history(domain chatadmin.ID) (chatadmin.Record, error) {
-	past := stored{Version: 1, Command: c.Command}
-	text, err := json.Marshal(past)
-	return chatadmin.Record{Key: key(historyKind, domain, c.ID), Owner: c.Device, Data: text}, err
+	text, err := histories.Encode(&stored{Command: c.Command})
+	return chatadmin.Record{Key: histories.Key(domain, string(c.ID)), Owner: c.Device, Data: text}, err
 }

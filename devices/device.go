@@ -2,6 +2,7 @@ package devices
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,7 +40,8 @@ func ParseType(s string) (Type, error) {
 	return 0, fmt.Errorf("type %q: choose one of %s: %w", chatadmin.Cut(s), strings.Join(typeNames[1:], ", "), chatadmin.ErrInvalid)
 }
 
-// Status says whether a device is let in. Whether it is wiped is another matter: see Wipe.
+// Status says whether a device is let in. Whether it is wiped is another
+// matter: see Wipe.
 type Status uint8
 
 const (
@@ -70,7 +72,8 @@ func named(names []string, i uint8) string {
 	return "unknown"
 }
 
-// Device is one registration of a native client: two people who share a phone have two.
+// Device is one registration of a native client. Two people who share a phone
+// have two.
 type Device struct {
 	ID, User   chatadmin.ID
 	Key        string // the client's own device id
@@ -83,37 +86,72 @@ type Device struct {
 	LastSeen   time.Time
 	Wipe       Wipe    // of this generation
 	Command    Command // the wipe itself; zero where Wipe is None
+	// Damaged says that what is kept of the device, or of its command, cannot
+	// be read. See chatadmin.Scope.Repair.
+	Damaged bool
 
 	Login, UserName string // of its user; filled in by lists
 }
 
 // data is what Device.Data of the store holds.
 type data struct {
-	Version int     `json:"v"`
 	Reasons Reasons `json:"disabled_by,omitempty"`
 	Push    string  `json:"push,omitempty"` // the push token
 	Wipe    []byte  `json:"wipe,omitempty"` // hash of the wipe credential
 }
 
-func decodeData(row *chatadmin.Device) (d data, err error) {
-	if err = json.Unmarshal(row.Data, &d); err == nil && d.Version != 1 {
-		err = fmt.Errorf("version %d is not known to this version of the library", d.Version)
+// datas reads and writes the data of rows, as if they were records.
+var datas = chatadmin.RecordKind[data]{Name: deviceKind}
+
+// deviceKind is the kind under which rows that cannot be read are listed and
+// repaired.
+const deviceKind = "device"
+
+// decodeData reads the data of a row. Its error is a *chatadmin.DamagedError,
+// and comes also if the row contradicts its data.
+func decodeData(row *chatadmin.Device) (data, *chatadmin.DamagedError) {
+	d, err := datas.Decode(chatadmin.Record{Key: key(deviceKind, row.Domain, row.ID), Data: row.Data})
+	if err == nil && Status(row.Status) != d.Reasons.status() {
+		err = &chatadmin.DamagedError{Kind: deviceKind, Domain: row.Domain, ID: string(row.ID), Why: "its status contradicts the reasons for it"}
 	}
-	if err != nil {
-		return data{}, fmt.Errorf("data of device %s: %w", row.ID, err)
+	var bad *chatadmin.DamagedError
+	if errors.As(err, &bad) {
+		return salvage(row.Data), bad
 	}
 	return d, nil
+}
+
+// salvage takes from data that cannot be read what shuts the device out, and
+// the hash by which it fetches a wipe. Without more it is as if an
+// administrator had disabled the device.
+func salvage(text []byte) data {
+	var parts map[string]json.RawMessage
+	d := data{}
+	if json.Unmarshal(text, &parts) == nil {
+		if json.Unmarshal(parts["disabled_by"], &d.Reasons) != nil {
+			d.Reasons = 0
+		}
+		if json.Unmarshal(parts["wipe"], &d.Wipe) != nil {
+			d.Wipe = nil
+		}
+	}
+	d.Reasons |= ByAdmin
+	return d
 }
 
 const maxKey = 128
 
 // Registration is what a client says of its device.
 type Registration struct {
-	Key     string // the client's own device id: 1 to 128 printable ASCII characters without spaces, compared exactly
+	// Key is the client's own device id: 1 to 128 printable ASCII characters
+	// without spaces, compared exactly.
+	Key     string
 	Type    Type
-	Name    string       // at most 100 bytes
-	Version string       // of the app, at most 50 bytes
-	Push    secret.Value // the push token, at most 1024 printable ASCII characters; zero for none
+	Name    string // at most 100 bytes
+	Version string // of the app, at most 50 bytes
+	// Push is the push token, of at most 1024 printable ASCII characters; zero
+	// for none.
+	Push secret.Value
 }
 
 func (n *Registration) check() error {
@@ -138,7 +176,8 @@ func (n *Registration) check() error {
 	return nil
 }
 
-// visible reports whether a person sees every character; a joiner within an emoji is one that people type.
+// visible reports whether a person sees every character; a joiner within an
+// emoji is one that people type.
 func visible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\u200d' })
 }

@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -9,17 +10,22 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// The errors of this package. Those of chatadmin come as well: ErrNotFound, ErrForbidden, ErrInvalid, ErrVetoed, ErrPlanStale, …
+// The errors of this package. Those of chatadmin come as well: ErrNotFound,
+// ErrForbidden, ErrInvalid, ErrVetoed, ErrPlanStale, …
 var (
-	// ErrRefused is what a device gets that is not let in, whatever the reason: it does not exist, is disabled, or shows a credential that is not (any more) its own.
+	// ErrRefused is returned to a device that is not let in, whatever the
+	// reason: it does not exist, it is disabled, its data cannot be read, or
+	// its credential is not the present one.
 	ErrRefused = errors.New("the device is not let in: register it again, or check in to learn what there is to do")
-	// ErrState is a change that the device's state rules out.
+	// ErrState is returned if the device's state rules out the change.
 	ErrState = errors.New("not possible in the device's present state")
-	// ErrWipePending is an attempt to enable a device that has yet to answer whether it was wiped. It also is ErrState.
+	// ErrWipePending is returned by Enable for a device whose wipe is pending.
+	// It is also an ErrState.
 	ErrWipePending error = wipePending{}
-	// ErrStale is an acknowledgement of something that is not the device's last command. It changes nothing.
+	// ErrStale is returned for an answer to a command that is not the device's
+	// last one. The answer changes nothing.
 	ErrStale = errors.New("this is not the device's present command; nothing was changed")
-	// ErrTooMany is a registration beyond Options.MaxPerUser.
+	// ErrTooMany is returned for a registration beyond Options.MaxPerUser.
 	ErrTooMany = errors.New("the user has too many devices: disable or remove one first")
 )
 
@@ -44,25 +50,31 @@ const (
 	KindAnswerWipe  = "device.wipe.answer" // acknowledged or failed
 )
 
-// Options configure a Registry; nil means defaults.
+// Options configure a Registry. The zero value of each field is a working
+// default.
 type Options struct {
-	// Pusher wakes devices that have something to do; without one they learn it when they next check in.
+	// Pusher wakes devices that have a command to fetch. Without one they learn
+	// of it when they next check in.
 	Pusher chatadmin.Pusher
-	// MaxPerUser is how many devices a user may have; default 20. Devices that are
-	// being wiped or were wiped, and those that the user has disabled, do not
-	// count; of the latter twice as many can be there at most. So it bounds what
-	// deactivating a user has to change at once.
+	// MaxPerUser is how many devices a user may have; default 20. Devices that
+	// are being wiped, were wiped, or were disabled by their user do not count.
+	// Of the last kind at most MaxPerUser are kept beside the others when a new
+	// device registers. It bounds what deactivating a user must change at once.
 	MaxPerUser int
-	// SeenEvery is how old a device's last activity may become before a request renews it; default 5 minutes.
+	// SeenEvery is how old the time of a device's last activity may become
+	// before a request renews it; default 5 minutes.
 	SeenEvery time.Duration
-	// DomainEvery is for how long Authorize believes that a domain is active; default 5 seconds.
+	// DomainEvery is how long Authorize believes that a domain is active;
+	// default 5 seconds.
 	DomainEvery time.Duration
 }
 
-// Registry knows the devices of all domains. It is safe for many goroutines and starts none.
+// Registry knows the devices of all domains. It is safe for many goroutines and
+// starts none.
 type Registry struct {
 	admin   *chatadmin.Admin
 	o       Options
+	wipes   *chatadmin.Runs[WipeResult]
 	seen    activity
 	domains sync.Map // chatadmin.ID -> domainState
 	swept   sync.Map // chatadmin.ID -> when SendPushes last looked at all pushes
@@ -70,8 +82,9 @@ type Registry struct {
 
 var _ signin.Devices = (*Registry)(nil)
 
-// New returns the registry over an Admin, and makes the Admin disable and wipe devices with their users: call it while setting up, once for each Admin, in every process that
-// changes users. o may be nil.
+// New returns the registry over an Admin, and makes the Admin disable and wipe
+// devices with their users. Call it once for each Admin while setting up, in
+// every process that changes users. With nil options the defaults hold.
 func New(admin *chatadmin.Admin, o *Options) *Registry {
 	r := &Registry{admin: admin}
 	if o != nil {
@@ -86,6 +99,19 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 	if r.o.DomainEvery <= 0 {
 		r.o.DomainEvery = 5 * time.Second
 	}
-	admin.Extend(chatadmin.Extension{OnUserChange: r.usersChanged, OnEnd: r.signOut})
+	r.wipes = chatadmin.NewRuns(admin, r.wipeKind())
+	e := chatadmin.Extension{
+		OnUserChange: r.usersChanged,
+		OnEnd:        r.signOut,
+		Records:      r.damageable(),
+		Workers: []chatadmin.Worker{
+			{Name: "device activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return r.FlushActivity(ctx) }},
+			{Name: "removed devices", Due: admin.DueDomains(trailKind), Do: r.pruneTrails},
+		},
+	}
+	if r.o.Pusher != nil {
+		e.Workers = append(e.Workers, chatadmin.Worker{Name: "device pushes", Due: r.pushDomains, Do: r.SendPushes})
+	}
+	admin.Extend(e)
 	return r
 }

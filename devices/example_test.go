@@ -53,7 +53,8 @@ func Example() {
 	// 2 <nil>
 }
 
-// A lost phone is wiped when it next checks in, by a credential that outlives its session.
+// A lost phone is wiped when it next checks in, by a credential that outlives
+// its session.
 func ExampleRegistry_Wipe() {
 	ctx := context.Background()
 	registry, s, ann := exampleRegistry(ctx)
@@ -86,11 +87,15 @@ func ExampleRegistry_ApplyWipe() {
 		return
 	}
 	fmt.Println("would wipe", plan.Counts["devices"], "of", plan.Counts["users"], "user")
-	job, err := registry.ApplyWipe(ctx, s, plan, nil)
-	fmt.Println(job.State, err)
+	run, err := registry.ApplyWipe(ctx, s, plan, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.State, run.Data.Asked)
 	// Output:
 	// would wipe 2 of 1 user
-	// done <nil>
+	// done 2
 }
 
 // Who was locked out, and what is overdue.

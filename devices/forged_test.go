@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,7 @@ func TestForgedWipePlan(t *testing.T) {
 		"kind":                   {func(p map[string]any) { p["kind"] = "xx" }, chatadmin.ErrInvalid},
 		"actor":                  {func(p map[string]any) { p["actor"] = "host" }, chatadmin.ErrInvalid},
 		"domain":                 {func(p map[string]any) { p["domain"] = "other" }, chatadmin.ErrNotFound},
-		"subject":                {func(p map[string]any) { p["subject"] = "xx" }, chatadmin.ErrInvalid},
+		"no basis":               {func(p map[string]any) { delete(p, "basis") }, chatadmin.ErrPlanStale},
 		"no counts":              {func(p map[string]any) { p["counts"] = nil }, chatadmin.ErrInvalid},
 		"no devices":             {func(p map[string]any) { p["devices"] = nil }, chatadmin.ErrInvalid},
 		"fewer devices":          {func(p map[string]any) { p["devices"] = p["devices"].([]any)[:1] }, chatadmin.ErrInvalid},
@@ -68,13 +69,13 @@ func TestForgedWipePlan(t *testing.T) {
 		"a negative count":       {count("left_alone", -1), chatadmin.ErrInvalid},
 		"more users than phones": {count("users", 3), chatadmin.ErrInvalid},
 		"a huge count":           {count("enabled", int64(math.MaxInt64)), chatadmin.ErrInvalid},
-		"revision":               {func(p map[string]any) { p["domain_rev"] = 7 }, chatadmin.ErrPlanStale},
+		"revision":               {func(p map[string]any) { p["basis"] = "7" }, chatadmin.ErrPlanStale},
 	} {
-		job, err := w.r.ApplyWipe(ctx, w.s, forge(c.change), nil)
+		run, err := w.r.ApplyWipe(ctx, w.s, forge(c.change), nil)
 		require.ErrorIs(t, err, c.want, name)
-		require.Zero(t, job, name)
+		require.Nil(t, run, name)
 	}
-	for _, p := range []*devices.WipePlan{nil, {}, {Plan: chatadmin.Plan{Domain: w.domain}}} {
+	for _, p := range []*devices.WipePlan{nil, {}, {PlanHeader: chatadmin.PlanHeader{Domain: w.domain}}} {
 		_, err := w.r.ApplyWipe(ctx, w.s, p, nil)
 		require.Error(t, err)
 	}
@@ -87,22 +88,27 @@ func TestForgedWipePlan(t *testing.T) {
 	require.Len(t, w.pending(0), 2)
 }
 
-// job writes a job past the library, as one of an earlier version or a damaged
-// one.
-func (w *world) job(devices any, done, total int64) chatadmin.ID {
+// oldJob writes a job as earlier versions kept it.
+func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.ID {
 	w.t.Helper()
-	params, err := json.Marshal(devices)
+	params, err := json.Marshal(planned)
 	require.NoError(w.t, err)
 	id := w.admin.NewID()
-	require.NoError(w.t, w.s.Change(ctx, chatadmin.Op{Kind: "test"}, func(ctx context.Context, x *chatadmin.Work) error {
-		return x.PutJob(ctx, &chatadmin.Job{ID: id, Kind: "wipe devices", Params: params, Done: done, Total: total})
-	}))
+	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "job", Domain: w.domain, ID: string(id)}, Data: fmt.Appendf(nil,
+		`{"id":%q,"kind":"wipe devices","actor":%q,"state":"running","done":%d,"total":%d,"started":"2026-01-02T03:04:05Z","params":%s,"result":%s}`,
+		id, w.boss.ID, done, total, params, result)})
+	// What a process has taken over of earlier versions it does not look for
+	// again.
+	admin := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
+	w.admin, w.r = admin, devices.New(admin, nil)
+	w.host, w.s = admin.AsHost(w.domain), admin.As(w.domain, w.boss.ID)
 	return id
 }
 
-// A job that names a device twice, in one batch or in two, or whose total is not
-// that of its devices, ends, and gives each device one command.
-func TestWipeJobEnds(t *testing.T) {
+// A job of an earlier version is a run. One that names a device twice, in one
+// batch or in two, or whose total is not that of its devices, ends, and gives
+// each device one command.
+func TestOldWipeJobEnds(t *testing.T) {
 	for name, total := range map[string]int64{"as many": 0, "more": 1000, "fewer": -2} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -115,14 +121,15 @@ func TestWipeJobEnds(t *testing.T) {
 			planned[501] = planned[300] // in two
 			short, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
+			id := w.oldJob(planned, 0, int64(len(planned))+total, "null")
 			n := 0
-			job, err := w.r.ResumeWipe(short, w.s, w.job(planned, 0, int64(len(planned))+total), func(chatadmin.Progress) {
+			run, err := w.r.ResumeWipe(short, w.s, id, func(chatadmin.Progress) {
 				if n++; n > 10 {
 					cancel()
 				}
 			})
 			require.NoError(t, err)
-			require.Equal(t, []any{chatadmin.JobDone, int64(502)}, []any{job.State, job.Done})
+			require.Equal(t, []any{chatadmin.RunDone, int64(502)}, []any{run.State, run.Done})
 			require.Len(t, w.pending(0), 500)
 			for _, d := range w.pending(0) {
 				history, err := w.r.History(ctx, w.s, d.ID)
@@ -133,21 +140,142 @@ func TestWipeJobEnds(t *testing.T) {
 	}
 }
 
-// A job that says of itself what cannot be is refused, and does not panic.
-func TestDamagedWipeJob(t *testing.T) {
+// What an earlier version had begun goes on behind what it had done.
+func TestOldWipeJobGoesOn(t *testing.T) {
+	w := newWorld(t)
+	phones, _ := w.fleet(3)
+	var planned []devices.PlannedWipe
+	for _, p := range phones {
+		planned = append(planned, devices.PlannedWipe{ID: p.Device.ID, Generation: 1})
+	}
+	run, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(planned, 1, 3, `{"asked":0,"skipped":1}`), nil)
+	require.NoError(t, err)
+	require.Equal(t, devices.WipeResult{Devices: planned, Asked: 2, Skipped: 1}, run.Data)
+	require.True(t, w.authorized(phones[0]))
+	require.Len(t, w.pending(0), 2)
+}
+
+// A job of an earlier version that says of itself what cannot be stays as it
+// is, and nothing happens by it.
+func TestDamagedOldWipeJob(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	planned := []devices.PlannedWipe{{ID: out.Device.ID, Generation: 1}}
-	for _, done := range []int64{-1, math.MinInt64, 2, math.MaxInt64} {
-		_, err := w.r.ResumeWipe(ctx, w.s, w.job(planned, done, 1), nil)
-		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%d", done)
+	for _, done := range []int64{-1, math.MinInt64, 1, 2, math.MaxInt64} {
+		_, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(planned, done, 1, "null"), nil)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%d", done)
 	}
-	_, err := w.r.ResumeWipe(ctx, w.s, w.job("xx", 0, 1), nil)
-	require.Error(t, err)
-	job, err := w.r.ResumeWipe(ctx, w.s, w.job(nil, 0, 1), nil)
+	for _, bad := range []any{"xx", []devices.PlannedWipe{{ID: "a b", Generation: 1}}, []devices.PlannedWipe{{ID: "a"}}, 7} {
+		_, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(bad, 0, 1, "null"), nil)
+		require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	}
+	run, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(nil, 0, 1, "null"), nil)
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, job.State)
+	require.Equal(t, chatadmin.RunDone, run.State)
 	require.True(t, w.authorized(out))
+}
+
+// A run that cannot be read, or says what cannot be, is refused, does not
+// panic, is listed, and keeps no other one from going on.
+func TestDamagedWipeRun(t *testing.T) {
+	w := newWorld(t)
+	out, other := w.register(w.ann, "phone"), w.register(w.boss, "other")
+	device := fmt.Sprintf(`[{"id":%q,"generation":1}]`, out.Device.ID)
+	whole := `{"v":1,"id":"bad","kind":"wipe","by":"` + string(w.boss.ID) + `","state":"running","done":0,"total":1,"asked":"2026-01-02T03:04:05Z","data":{"devices":` + device + `,"asked":0,"skipped":0}}`
+	for _, data := range []string{"", "{}", "null", "[]", whole[:60], strings.Replace(whole, `"v":1`, `"v":2`, 1), strings.Replace(whole, device, `"xx"`, 1),
+		strings.Replace(whole, `"skipped":0`, `"skipped":2`, 1), strings.Replace(whole, `"asked":0`, `"asked":-1`, 1), strings.Replace(whole, `"generation":1`, `"generation":0`, 1),
+		strings.Replace(whole, `"state":"running"`, `"state":"xx"`, 1), strings.Replace(whole, `"done":0`, `"done":-1`, 1)} {
+		w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
+		_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
+		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
+		_, err = w.r.WipeRun(ctx, w.s, "bad")
+		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
+		require.Equal(t, []string{"run bad"}, w.damaged(), data)
+		plan, err := w.r.PlanWipe(ctx, w.s, devices.These(other.Device.ID))
+		require.NoError(t, err)
+		run, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+		require.NoError(t, err, data)
+		require.Equal(t, chatadmin.RunDone, run.State)
+		_, err = w.r.CancelWipe(ctx, w.s, other.Device.ID)
+		if err == nil { // the first time
+			_, err = w.r.Enable(ctx, w.s, devices.These(other.Device.ID), nil)
+		}
+		require.NoError(t, err)
+	}
+	require.True(t, w.authorized(out))
+	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(whole)})
+	_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
+	require.NoError(t, err, "it can be read")
+	require.False(t, w.authorized(out))
+}
+
+// A run whose actor may not go on is taken over; what is left of it can be
+// cancelled, by somebody who may stand in for its actor.
+func TestWipeRunOfSomebodyElse(t *testing.T) {
+	w := newWorld(t)
+	phones, users := w.fleet(600)
+	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	require.NoError(t, err)
+	clerk := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
+	second := w.user("second@acme.example", chatadmin.RoleAdmin)
+	begin := func() chatadmin.ID {
+		s := w.admin.As(w.domain, second.ID)
+		plan, err := w.r.PlanWipe(ctx, s, devices.Of(users...))
+		require.NoError(t, err)
+		cut, cancel := context.WithCancel(ctx)
+		run, err := w.r.ApplyWipe(cut, s, plan, func(chatadmin.Progress) { cancel() })
+		require.ErrorIs(t, err, context.Canceled)
+		return run.ID
+	}
+	id := begin()
+	_, err = clerk.TakeOverRun(ctx, id)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden, "an administrator has begun it")
+	_, err = clerk.CancelRun(ctx, id)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	_, err = w.s.CancelRun(ctx, id)
+	require.NoError(t, err)
+	require.Len(t, w.pending(0), 500, "what was asked for stays so")
+	run, err := w.r.ResumeWipe(ctx, w.admin.As(w.domain, second.ID), id, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunCancelled, run.State)
+	require.Len(t, w.pending(0), 500)
+
+	id = func() chatadmin.ID { // the hundred that are left, in one batch
+		plan, err := w.r.PlanWipe(ctx, w.admin.As(w.domain, second.ID), devices.Of(users...))
+		require.NoError(t, err)
+		require.Len(t, plan.Devices, 100)
+		cut, cancel := context.WithCancel(ctx)
+		admin := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now})
+		run, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, second.ID), plan, nil)
+		require.ErrorIs(t, err, context.Canceled)
+		return run.ID
+	}()
+	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, second.ID)
+	require.NoError(t, err)
+	_, err = w.r.ResumeWipe(ctx, w.admin.As(w.domain, second.ID), id, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	_, err = clerk.TakeOverRun(ctx, id)
+	require.NoError(t, err)
+	_, err = w.r.ResumeWipe(ctx, clerk, id, nil)
+	require.NoError(t, err)
+	require.Len(t, w.pending(0), 600)
+	require.False(t, w.authorized(phones[599]))
+}
+
+// A run of which nothing is heard goes on by Work.
+func TestWipeRunByWork(t *testing.T) {
+	w := newWorld(t)
+	_, users := w.fleet(600)
+	plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(users...))
+	require.NoError(t, err)
+	cut, cancel := context.WithCancel(ctx)
+	_, err = w.r.ApplyWipe(cut, w.s, plan, func(chatadmin.Progress) { cancel() })
+	require.ErrorIs(t, err, context.Canceled)
+	w.clock.Advance(11 * time.Minute)
+	did, err := w.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, did["runs"])
+	require.Len(t, w.pending(0), 600)
 }
 
 // Without an Authenticate nobody registers a device.

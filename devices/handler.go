@@ -16,13 +16,15 @@ import (
 	"chatadmin.example/sdk/chatadmin/secret"
 )
 
-// Authenticate says whose request it is: the user whom the host has authenticated by its own means, such as a session that began a moment ago. An error that is chatadmin.ErrForbidden
-// refuses the request, any other one is a failure of the server.
+// Authenticate returns the user whom the host has authenticated by its own
+// means, such as a session. An error that is chatadmin.ErrForbidden refuses the
+// request; any other error is a failure of the server.
 type Authenticate func(r *http.Request) (domain, user chatadmin.ID, err error)
 
-// HandlerOptions configure a Handler; nil means defaults.
+// HandlerOptions configure a Handler. With nil the defaults hold.
 type HandlerOptions struct {
-	// PerMinute is how many calls a user (registering) or a device (checking in, answering) may make in a minute; default 30.
+	// PerMinute is how many calls a user (registering) or a device (checking
+	// in, answering) may make in a minute; default 30.
 	PerMinute int
 }
 
@@ -32,16 +34,16 @@ type handler struct {
 	limit    *limiter
 }
 
-// errNoAuthenticate refuses every registration of a Handler that was made without
-// an Authenticate.
+// errNoAuthenticate refuses every registration of a Handler that was made
+// without an Authenticate.
 var errNoAuthenticate = errors.New("the handler has no Authenticate: nobody can register a device")
 
-// Handler is the device side over HTTP: POST register, checkin and acknowledge,
-// below the path where the host mounts it with http.StripPrefix. Only register
-// asks Authenticate; without one (nil) it refuses everybody. The others are
-// authenticated by the wipe credential. What they speak is in the package
-// documentation. Limits count what is authenticated: so nobody uses up those of
-// a device by guessing, and credentials of 256 bits are not guessed.
+// Handler serves the device side over HTTP: POST register, checkin and
+// acknowledge, below the path where the host mounts it with http.StripPrefix.
+// The package documentation describes the requests. Register asks who, and
+// refuses everybody if who is nil; the other two are authenticated by the wipe
+// credential. Only authenticated calls count against the limits, so that
+// guessing uses up nobody's.
 func (r *Registry) Handler(who Authenticate, o *HandlerOptions) http.Handler {
 	most := 30
 	if o != nil && o.PerMinute > 0 {
@@ -97,13 +99,17 @@ func (h *handler) serve(call func(*http.Request, []byte) (any, error)) http.Hand
 	}
 }
 
-// refuse writes an error. What the server's own trouble is goes to the log alone.
+// refuse writes an error. What the server's own trouble is goes to the log
+// alone.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var slow limited
 	switch {
 	case errors.As(err, &slow):
 		w.Header().Set("Retry-After", strconv.Itoa(int(slow.wait/time.Second)+1))
 		reply(w, http.StatusTooManyRequests, fault("too_many", "too many calls: wait"))
+	case errors.Is(err, chatadmin.ErrDamaged): // an administrator repairs it
+		h.registry.admin.Options().Logger.WarnContext(r.Context(), "device call refused", "path", r.URL.Path, "error", err)
+		reply(w, http.StatusForbidden, fault("forbidden", "not permitted"))
 	case errors.Is(err, ErrRefused):
 		reply(w, http.StatusUnauthorized, fault("refused", ErrRefused.Error()))
 	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrSuspended), errors.Is(err, chatadmin.ErrVetoed), errors.Is(err, chatadmin.ErrNotFound):
@@ -169,7 +175,8 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 
 func wire(t chatadmin.Token) secret.Wire { return secret.Wire{Value: secret.Hide(t.Plain())} }
 
-// Bearer is the credential that a request shows in its header "Authorization: Bearer …"; "" where there is none.
+// Bearer returns the credential in the header "Authorization: Bearer …" of a
+// request, or "" if there is none.
 func Bearer(r *http.Request) string {
 	if r == nil {
 		return ""

@@ -2,16 +2,19 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// batch is how many devices one transaction changes: each is up to three records, and its event names the user too.
+// batch is how many devices one transaction changes: each is up to three
+// records, and its event names the user too.
 const batch = 500
 
-// held is one device in a transaction: its row and its last command, as read and as they shall be. Either may be missing: a wipe outlives the row.
+// held is one device in a transaction: its row and its last command, as read
+// and as they shall be. Either may be missing: a wipe outlives the row.
 type held struct {
 	id, user chatadmin.ID
 	row      chatadmin.Device
@@ -24,12 +27,18 @@ type held struct {
 	commandRev chatadmin.Rev
 	push       bool // queue one for the command
 	remove     bool
+	repaired   bool // its data is written anew
+
+	damaged *chatadmin.DamagedError // the row: it is not let in, and its data stays as it is
+	lost    *chatadmin.DamagedError // the command: see standIn
 }
 
-// there reports whether the device has a row, or gets one: otherwise a pending wipe is all that is left of it.
+// there reports whether the device has a row, or gets one: otherwise a pending
+// wipe is all that is left of it.
 func (h *held) there() bool { return h.row.Key != "" }
 
-// state is how far the wipe of the present generation has come: commands of earlier ones are history.
+// state is how far the wipe of the present generation has come: commands of
+// earlier ones are history.
 func (h *held) state() Wipe {
 	if h.command.ID == "" || h.there() && h.command.Generation != h.row.Generation {
 		return None
@@ -37,7 +46,8 @@ func (h *held) state() Wipe {
 	return h.command.State
 }
 
-// wiping reports whether the device is kept out by a wipe, pending or done: then there is nothing to ask for.
+// wiping reports whether the device is kept out by a wipe, pending or done:
+// then there is nothing to ask for.
 func (h *held) wiping() bool { return h.data.Reasons&(ByWipe|Wiped) != 0 }
 
 // device is the device as everybody sees it.
@@ -50,10 +60,14 @@ func (h *held) device() Device {
 	if d.Wipe != None {
 		d.Command = h.command.Command
 	}
+	if d.Damaged = h.damaged != nil || h.lost != nil; h.damaged != nil {
+		d.Status = Disabled
+	}
 	return d
 }
 
-// opens reports whether a token is the credential for fetching and answering commands: of the present registration, or of a wipe that has outlived it.
+// opens reports whether a token is the credential for fetching and answering
+// commands: of the present registration, or of a wipe that has outlived it.
 func (h *held) opens(t chatadmin.Token) bool {
 	if h.there() {
 		return t.Matches(wipePurpose, h.data.Wipe)
@@ -61,8 +75,12 @@ func (h *held) opens(t chatadmin.Token) bool {
 	return h.command.State.Pending() && t.Matches(wipePurpose, h.command.Hash)
 }
 
-// apply lets an event happen to the device.
+// apply lets an event happen to the device. One that cannot be read is not let
+// in by any.
 func (h *held) apply(e Event) error {
+	if h.damaged != nil && (e == Register || e == Enable) {
+		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), h.damaged)
+	}
 	state, reasons, err := step(e, h.state(), h.data.Reasons)
 	if err != nil {
 		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), err)
@@ -115,7 +133,8 @@ func actor(w *chatadmin.Work) chatadmin.ID {
 	return w.Actor.ID
 }
 
-// hold reads devices by ID with their last commands, in the order given. One of which neither is there is left out, and so is what cannot be an ID.
+// hold reads devices by ID with their last commands, in the order given. One of
+// which neither is there is left out, and so is what cannot be an ID.
 func hold(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
 	if slices.ContainsFunc(ids, notOpaque) {
 		ids = slices.DeleteFunc(slices.Clone(ids), notOpaque)
@@ -137,9 +156,9 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	if err != nil {
 		return nil, err
 	}
-	commands := make(map[chatadmin.ID]*chatadmin.Record, len(records))
+	last := make(map[chatadmin.ID]*chatadmin.Record, len(records))
 	for i := range records {
-		commands[chatadmin.ID(records[i].ID)] = &records[i]
+		last[chatadmin.ID(records[i].ID)] = &records[i]
 	}
 	byID := make(map[chatadmin.ID]*chatadmin.Device, len(rows))
 	for i := range rows {
@@ -147,14 +166,10 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	}
 	var all []*held
 	for _, id := range ids {
-		if byID[id] == nil && commands[id] == nil {
+		if byID[id] == nil && last[id] == nil {
 			continue
 		}
-		h, err := newHeld(id, byID[id], commands[id])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, h)
+		all = append(all, newHeld(id, byID[id], last[id]))
 	}
 	return all, nil
 }
@@ -167,32 +182,34 @@ func rowIDs(rows []chatadmin.Device) []chatadmin.ID {
 	return ids
 }
 
-func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) (h *held, err error) {
-	h = &held{id: id}
+// newHeld holds a row and a command, either of which may be missing. What
+// cannot be read protects as much as it could have.
+func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) *held {
+	h := &held{id: id}
 	if row != nil {
 		h.row, h.user = *row, row.User
-		if h.data, err = decodeData(row); err != nil {
-			return nil, err
-		}
+		h.data, h.damaged = decodeData(row)
 	}
 	if command != nil {
+		var err error
 		h.commandRev = command.Rev
-		if h.command, err = decodeCommand(command); err != nil {
-			return nil, err
+		if h.command, err = commands.Decode(*command); errors.As(err, &h.lost) {
+			h.standIn(command)
 		}
+	}
+	if h.damaged != nil {
+		h.shut()
 	}
 	h.was, h.wasData, h.wasCommand = h.row, h.data, h.command
-	return h, nil
+	return h
 }
 
-// holdRows holds rows that were listed, without their commands, which the events of users do not need.
-func holdRows(rows []chatadmin.Device) ([]*held, error) {
+// holdRows holds rows that were listed, without their commands, which the
+// events of users do not need.
+func holdRows(rows []chatadmin.Device) []*held {
 	all := make([]*held, len(rows))
 	for i := range rows {
-		var err error
-		if all[i], err = newHeld(rows[i].ID, &rows[i], nil); err != nil {
-			return nil, err
-		}
+		all[i] = newHeld(rows[i].ID, &rows[i], nil)
 	}
-	return all, nil
+	return all
 }

@@ -115,7 +115,8 @@ func TestClientAndOddServers(t *testing.T) {
 	}
 }
 
-// Every way in which a request can be wrong has its answer, and changes nothing.
+// Every way in which a request can be wrong has its answer, and changes
+// nothing.
 func TestHandlerRefuses(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, func(o *chatadmin.Options, do *devices.Options) {
@@ -190,7 +191,8 @@ func TestHandlerRefuses(t *testing.T) {
 	require.True(t, w.authorized(out))
 }
 
-// Limits count what is authenticated: nobody can use up those of somebody else's device.
+// Limits count what is authenticated: nobody can use up those of somebody
+// else's device.
 func TestHandlerLimits(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.serve(t, &devices.HandlerOptions{PerMinute: 3})
@@ -238,7 +240,8 @@ func TestHandlerStoreDown(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// Whatever a phone sends, the server answers, and no session comes of it without the host's word.
+// Whatever a phone sends, the server answers, and no session comes of it
+// without the host's word.
 func FuzzHandler(f *testing.F) {
 	w := newWorld(f)
 	out := w.register(w.ann, "phone")

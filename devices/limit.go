@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-// limiter allows each key so many calls in a minute. It has a fixed size, whatever the number of keys: those that share a place share its calls, which at this size seldom matters.
+// limiter allows each key so many calls in a minute. It has a fixed size,
+// whatever the number of keys: those that share a place share its calls, which
+// at this size seldom matters.
 type limiter struct {
 	most   uint64
 	seed   maphash.Seed

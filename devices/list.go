@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,19 +14,26 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Query narrows a list of devices; zero fields do not.
+// Query narrows a list of devices. Zero fields do not narrow it.
 type Query struct {
-	Search string       // the beginning of a device id (exactly), or of its user's login or name (case does not matter)
+	// Search is the beginning of a device id, compared exactly, or of the login
+	// or name of its user, where case does not matter.
+	Search string
 	User   chatadmin.ID // whose devices
 	Key    string       // exactly this device id, which several users may share
 	Status Status
 	Type   Type
 }
 
-// List returns a page of devices, of at most p.Limit (1 to chatadmin.MaxBatch), and where the next one begins; "" is the end. A page may have fewer although more follow. Devices come
-// by their device id; those of users who are being deleted are shown to actors alone who
-// may delete users. A search returns those whose device id fits first, then those of users whose login fits, then those of users whose name does. It needs chatadmin.PermDevices, but for one's own
-// devices: Query.User is the actor.
+// List returns a page of at most p.Limit devices (1 to chatadmin.MaxBatch), and
+// the cursor of the next page; "" is the end. A page may have fewer devices
+// although more follow.
+//
+// Devices are ordered by their device id. Those of users who are being deleted
+// are shown to actors alone who may delete users. A search returns matches of the
+// device id first, then those of the login of the user, then those of the name.
+// List needs chatadmin.PermDevices; users need no permission for their own
+// devices (Query.User is the actor).
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	if err := scoped(s); err != nil {
 		return nil, "", err
@@ -92,15 +100,17 @@ func pages[T any](list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter
 	}
 }
 
-// place of a search: which of its three lists, where the page of users begins, and where that of their devices does. Each list is in the order of an index, whatever the number of
-// devices.
+// place of a search: which of its three lists, where the page of users begins,
+// and where that of their devices does. Each list is in the order of an index,
+// whatever the number of devices.
 type place struct {
 	List    int              `json:"l,omitempty"`
 	Users   chatadmin.Cursor `json:"u,omitempty"`
 	Devices chatadmin.Cursor `json:"d,omitempty"`
 }
 
-// searchPages is how many pages of users one call looks through before it returns what it has found, if anything.
+// searchPages is how many pages of users one call looks through before it
+// returns what it has found, if anything.
 const searchPages = 10
 
 func (r *Registry) search(ctx context.Context, q chatadmin.DeviceQuery, text string, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
@@ -209,9 +219,9 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held, h
 	return out, nil
 }
 
-// Pending lists the devices whose wipe was asked for so long ago or longer and
-// is not answered yet, the oldest first; for 0 all of them. Of a device that
-// was deleted meanwhile ID, Generation and Command are left. It needs
+// Pending lists the devices whose wipe was asked for at least that long ago and
+// is not answered yet, the oldest first; with 0 all of them. Of a device that
+// was deleted meanwhile, ID, Generation and Command are left. It needs
 // chatadmin.PermDevices.
 func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time.Duration) iter.Seq2[Device, error] {
 	by := r.admin.Now().Add(-atLeast)
@@ -243,8 +253,11 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 	})
 }
 
-// History lists the commands a device was given and who asked for them, the oldest first, of all its generations. Records of a device that was removed are gone, but for a command
-// that is still pending; the audit log has the rest. It needs chatadmin.PermDevices.
+// History lists the last hundred commands that a device was given and who asked
+// for them, the oldest first, of all its generations. Records of a device that
+// was removed are gone, but for a command that is still pending; the audit log
+// has the rest. A command that cannot be read is left out. It needs
+// chatadmin.PermDevices.
 func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) ([]Command, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -261,17 +274,15 @@ func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chata
 		return nil, err
 	}
 	var all []Command
-	for rec, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-		return store.ListRecords(ctx, chatadmin.RecordQuery{Kind: historyKind, Domain: s.Domain(), Owner: device}, p)
-	}) {
-		if err != nil {
+	for e, err := range histories.Each(ctx, store, chatadmin.RecordQuery{Domain: s.Domain(), Owner: device}) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged):
+			r.admin.Options().Logger.WarnContext(ctx, "a command in the history of a device cannot be read", "domain", s.Domain(), "device", device, "error", err)
+		case err != nil:
 			return nil, err
+		default:
+			all = append(all, e.Value.Command)
 		}
-		c, err := decodeCommand(&rec)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c.Command)
 	}
 	if c := hs[0].command; c.State.Pending() {
 		all = append(all, c.Command)

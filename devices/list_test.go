@@ -32,10 +32,12 @@ func (w *world) keys(q devices.Query, limit int) []string {
 	}
 }
 
-// Searches by device id, login and name, filters by status and type, and pages of every size.
+// Searches by device id, login and name, filters by status and type, and pages
+// of every size.
 func TestList(t *testing.T) {
 	w := newWorld(t)
-	// Mary's phone is called like Ann's login, and Ann Mary's name begins like Mary's.
+	// Mary's phone is called like Ann's login, and Ann Mary's name begins like
+	// Mary's.
 	mary, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "mary@acme.example", DisplayName: "Mary Jones", NoInvitation: true})
 	require.NoError(t, err)
 	zoe, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "zoe@acme.example", DisplayName: "Mary-Zoe Änn", NoInvitation: true})
@@ -88,7 +90,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// A search that finds more users than one page holds finds the devices of all of them.
+// A search that finds more users than one page holds finds the devices of all
+// of them.
 func TestSearchManyUsers(t *testing.T) {
 	w := newWorld(t)
 	var want []string
@@ -208,7 +211,8 @@ func (s strict) takes(text string) {
 	require.True(s.t, utf8.ValidString(text) && !strings.Contains(text, "\x00"), "%q", text)
 }
 
-// What no device, user or name can be called is not there, and no store is asked about it.
+// What no device, user or name can be called is not there, and no store is
+// asked about it.
 func TestOddText(t *testing.T) {
 	w := newWorldOn(t, strict{memstore.New(nil), t})
 	w.register(w.ann, "phone")

@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// phone is what the simple model knows of one device. It has no table: what must hold is written down once more, in other words.
+// phone is what the simple model knows of one device. It has no table: what
+// must hold is written down once more, in other words.
 type phone struct {
 	user, id     chatadmin.ID
 	key          string
@@ -47,8 +48,10 @@ type model struct {
 	made   int
 }
 
-// Random sequences of what administrators, phones and restarts do: after each step everything is as the simple model says, on a store that is reliable and on one that runs functions
-// again, commits without saying so and loses commits.
+// Random sequences of what administrators, phones and restarts do: after each
+// step everything is as the simple model says, on a store that is reliable and
+// on one that runs functions again, commits without saying so and loses
+// commits.
 func TestModel(t *testing.T) {
 	for seed := range uint64(12) {
 		chaos := map[string]*memstore.Chaos{"reliable": nil, "chaos": {Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.03, ShortPage: 0.2}}
@@ -94,7 +97,8 @@ func (m *model) find(user chatadmin.ID, key string) *phone {
 	return nil
 }
 
-// enabled: an administrator, its user's state, a pending wipe or a done one each keep it out.
+// enabled: an administrator, its user's state, a pending wipe or a done one
+// each keep it out.
 func (m *model) enabled(p *phone) bool {
 	return !p.gone && !p.admin && !p.wiped && !p.wipe.Pending() && m.out[p.user] == 0
 }
@@ -145,7 +149,8 @@ func (m *model) stepRegister(user chatadmin.ID, key string) string {
 	return "register"
 }
 
-// takeBack is the phone of a user that was removed before it answered its wipe: it comes back with it, and with nothing else.
+// takeBack is the phone of a user that was removed before it answered its wipe:
+// it comes back with it, and with nothing else.
 func (m *model) takeBack(user chatadmin.ID, key string) *phone {
 	for _, p := range m.phones {
 		if p.gone && p.user == user && p.key == key && p.wipe.Pending() {
@@ -244,7 +249,8 @@ func (m *model) stepAdmin(p *phone) string {
 	return "remove"
 }
 
-// stepCancel takes back a wipe, of a phone that is gone too, as long as there is one.
+// stepCancel takes back a wipe, of a phone that is gone too, as long as there
+// is one.
 func (m *model) stepCancel(p *phone) string {
 	_, err := m.r.CancelWipe(ctx, m.s, p.id)
 	switch {
@@ -262,7 +268,8 @@ func (m *model) stepCancel(p *phone) string {
 	return "cancel"
 }
 
-// stepPhone: a phone checks in or answers, sometimes by an old credential or to an old command, sometimes again.
+// stepPhone: a phone checks in or answers, sometimes by an old credential or to
+// an old command, sometimes again.
 func (m *model) stepPhone(p *phone) string {
 	cred := p.wipeCred
 	if m.rnd.IntN(4) == 0 {
@@ -347,7 +354,8 @@ func (m *model) check(what string) {
 	require.Len(m.t, listed, there, what)
 }
 
-// delivered: no command was delivered twice as far as the log knows, and none was asked for or answered twice.
+// delivered: no command was delivered twice as far as the log knows, and none
+// was asked for or answered twice.
 func (m *model) delivered() {
 	for _, kind := range []string{devices.KindDeliverWipe, devices.KindAnswerWipe, devices.KindWipe} {
 		seen := map[string]bool{}

@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// A call without a scope, a plan, a credential or an ID is refused, and does not
-// panic.
+// A call without a scope, a plan, a credential or an ID is refused, and does
+// not panic.
 func TestNothingGiven(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -33,6 +33,8 @@ func TestNothingGiven(t *testing.T) {
 			"PlanWipe":   func() error { _, err := w.r.PlanWipe(ctx, s, sel); return err },
 			"ApplyWipe":  func() error { _, err := w.r.ApplyWipe(ctx, s, &devices.WipePlan{}, nil); return err },
 			"ResumeWipe": func() error { _, err := w.r.ResumeWipe(ctx, s, "x", nil); return err },
+			"WipeRun":    func() error { _, err := w.r.WipeRun(ctx, s, "x"); return err },
+			"WipeRuns":   func() error { _, err := all(w.r.WipeRuns(ctx, s)); return err },
 		} {
 			require.NotPanics(t, func() { require.ErrorIs(t, call(), chatadmin.ErrForbidden, name) }, name)
 		}

@@ -89,11 +89,16 @@ var matrix = map[string]struct {
 	"ApplyWipe": {chatadmintest.Call{Need: chatadmin.PermDevices}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
 		p := *x.plan
 		p.Actor = s.Actor()
-		d, _, err := x.w.host.View(ctx, "")
-		if p.DomainRev = d.Rev; err != nil {
+		now, err := x.w.r.PlanWipe(ctx, x.w.host, devices.These(x.phone.Device.ID))
+		if err != nil {
 			return err
 		}
+		p.Basis = now.Basis
 		_, err = x.w.r.ApplyWipe(ctx, s, &p, nil)
+		return err
+	}},
+	"WipeRuns": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
+		_, err := all(x.w.r.WipeRuns(ctx, s))
 		return err
 	}},
 }
@@ -107,7 +112,8 @@ var others = map[string]string{
 	"FlushActivity": "the host's worker",
 	"SendPushes":    "the host's worker",
 	"Handler":       "the host, while setting up",
-	"ResumeWipe":    "whoever began the job, which TestResumeWipe proves",
+	"ResumeWipe":    "whoever began the run, which TestResumeWipe proves",
+	"WipeRun":       "whoever began the run, or has the permission, which TestResumeWipe proves",
 }
 
 func TestPermissions(t *testing.T) {
@@ -118,7 +124,7 @@ func TestPermissions(t *testing.T) {
 		_, other := others[name]
 		require.True(t, listed != other, "Registry.%s has no line in the matrix", name)
 		scoped := slices.Contains(parameters(registry.Method(i).Type), reflect.TypeFor[*chatadmin.Scope]())
-		require.Equal(t, listed || name == "ResumeWipe", scoped, "Registry.%s takes a scope, or does not, against its line", name)
+		require.Equal(t, listed || name == "ResumeWipe" || name == "WipeRun", scoped, "Registry.%s takes a scope, or does not, against its line", name)
 	}
 	require.Len(t, matrix, registry.NumMethod()-len(others))
 	for name, c := range matrix {
@@ -177,7 +183,8 @@ func TestOwnDevices(t *testing.T) {
 	}
 }
 
-// Whoever administers devices has no power over those of somebody whose role stands above theirs.
+// Whoever administers devices has no power over those of somebody whose role
+// stands above theirs.
 func TestRolesAbove(t *testing.T) {
 	w := newWorld(t)
 	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
@@ -220,7 +227,8 @@ func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.I
 	return f.Store.Devices(ctx, d, ids)
 }
 
-// Who disables their own devices learns what is wrong: only what belongs to others looks forbidden.
+// Who disables their own devices learns what is wrong: only what belongs to
+// others looks forbidden.
 func TestOwnDevicesErrors(t *testing.T) {
 	store := &failing{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)

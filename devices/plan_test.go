@@ -42,12 +42,10 @@ func TestPlanWipe(t *testing.T) {
 	var kept devices.WipePlan
 	require.NoError(t, json.Unmarshal(text, &kept))
 	require.Equal(t, *plan, kept)
-	job, err := w.r.ApplyWipe(ctx, w.s, &kept, nil)
+	run, err := w.r.ApplyWipe(ctx, w.s, &kept, nil)
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, job.State)
-	var result devices.WipeResult
-	require.NoError(t, json.Unmarshal(job.Result, &result))
-	require.Equal(t, devices.WipeResult{Asked: 4}, result)
+	require.Equal(t, chatadmin.RunDone, run.State)
+	require.Equal(t, devices.WipeResult{Devices: plan.Devices, Asked: 4}, run.Data)
 	require.Len(t, w.pending(0), 5)
 	for _, p := range phones {
 		require.False(t, w.authorized(p))
@@ -104,7 +102,8 @@ func TestPlanStale(t *testing.T) {
 	}
 }
 
-// A job that ends at each of its transactions in turn is resumed, by who began it alone, and ends as one clean run: each device has one command.
+// A run that ends at each of its transactions in turn is resumed, by who began
+// it alone, and ends as one clean run: each device has one command.
 func TestResumeWipe(t *testing.T) {
 	w := newWorld(t)
 	phones, users := w.fleet(1000)
@@ -113,34 +112,45 @@ func TestResumeWipe(t *testing.T) {
 	stop := errors.New("stopped")
 	cut, cancel := context.WithCancelCause(ctx)
 	var seen []int64
-	job, err := w.r.ApplyWipe(cut, w.s, plan, func(p chatadmin.Progress) { seen = append(seen, p.Done); cancel(stop) })
+	run, err := w.r.ApplyWipe(cut, w.s, plan, func(p chatadmin.Progress) { seen = append(seen, p.Done); cancel(stop) })
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, []int64{500}, seen)
-	require.Equal(t, chatadmin.JobRunning, job.State)
+	require.Equal(t, chatadmin.RunRunning, run.State)
 	require.True(t, w.authorized(phones[len(phones)-1]))
 
 	second := w.user("second@acme.example", chatadmin.RoleAdmin)
 	for _, s := range []*chatadmin.Scope{w.host, w.admin.As(w.domain, second.ID)} {
-		_, err = w.r.ResumeWipe(ctx, s, job.ID, nil)
+		_, err = w.r.ResumeWipe(ctx, s, run.ID, nil)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden)
+		seen, err := w.r.WipeRun(ctx, s, run.ID)
+		require.NoError(t, err)
+		require.Equal(t, run.Run, seen.Run)
+		listed, err := all(w.r.WipeRuns(ctx, s))
+		require.NoError(t, err)
+		require.Len(t, listed, 1)
 	}
+	me := w.admin.As(w.domain, users[0])
+	_, err = w.r.WipeRun(ctx, me, run.ID)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	_, err = w.r.ResumeWipe(ctx, me, run.ID, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	left := phones[750]
 	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(left.Device.ID)))
-	job, err = w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+	run, err = w.r.ResumeWipe(ctx, w.s, run.ID, nil)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"asked":999,"skipped":1}`, string(job.Result))
+	require.Equal(t, []int64{999, 1}, []int64{run.Data.Asked, run.Data.Skipped})
 	require.Len(t, w.pending(0), 999)
 	require.Len(t, w.events(devices.KindWipe), 2)
-	again, err := w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+	again, err := w.r.ResumeWipe(ctx, w.s, run.ID, nil)
 	require.NoError(t, err)
-	require.Equal(t, job.Result, again.Result)
+	require.Equal(t, run.Data, again.Data)
 	require.Len(t, w.events(devices.KindWipe), 2)
 	_, err = w.r.ResumeWipe(ctx, w.s, "none", nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
-// An administrator who is demoted in the middle stops the job.
-func TestDemotedDuringJob(t *testing.T) {
+// An administrator who is demoted in the middle stops the run.
+func TestDemotedDuringRun(t *testing.T) {
 	w := newWorld(t)
 	phones, users := w.fleet(600)
 	second := w.user("second@acme.example", chatadmin.RoleAdmin)
@@ -156,7 +166,9 @@ func TestDemotedDuringJob(t *testing.T) {
 	require.True(t, w.authorized(phones[len(phones)-1]) || w.authorized(phones[99]))
 }
 
-// A plan that its actor may not carry out changes nothing: neither can it be made, nor is it begun when a user has risen since; who rises later is skipped.
+// A plan that its actor may not carry out changes nothing: neither can it be
+// made, nor is it begun when a user has risen since; who rises later is
+// skipped.
 func TestPlanOfSomebodyAbove(t *testing.T) {
 	w := newWorld(t)
 	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
@@ -178,19 +190,19 @@ func TestPlanOfSomebodyAbove(t *testing.T) {
 	plan, err := w.r.PlanWipe(ctx, s, devices.These(all...))
 	require.NoError(t, err)
 	rise(chatadmin.RoleAdmin)
-	job, err := w.r.ApplyWipe(ctx, s, plan, nil)
+	run, err := w.r.ApplyWipe(ctx, s, plan, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	require.Zero(t, job)
+	require.Nil(t, run)
 	require.Empty(t, w.pending(0))
 	rise(chatadmin.RoleMember)
-	job, err = w.r.ApplyWipe(ctx, s, plan, func(p chatadmin.Progress) {
+	run, err = w.r.ApplyWipe(ctx, s, plan, func(p chatadmin.Progress) {
 		if p.Done == 500 {
 			rise(chatadmin.RoleAdmin)
 		}
 	})
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, job.State)
-	require.JSONEq(t, `{"asked":500,"skipped":1}`, string(job.Result))
+	require.Equal(t, chatadmin.RunDone, run.State)
+	require.Equal(t, []int64{500, 1}, []int64{run.Data.Asked, run.Data.Skipped})
 	require.True(t, w.authorized(phones[500]))
 }
 
@@ -207,7 +219,8 @@ func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(
 	return a.then()
 }
 
-// Whatever happens once the job is written, the caller learns by which ID it is resumed.
+// Whatever happens once the run is written, the caller learns by which ID it is
+// resumed.
 func TestInterruptedApply(t *testing.T) {
 	for name, c := range map[string]func(cancel func()) error{
 		"cancelled":     func(cancel func()) error { cancel(); return nil },
@@ -220,12 +233,12 @@ func TestInterruptedApply(t *testing.T) {
 			require.NoError(t, err)
 			cut, cancel := context.WithCancel(ctx)
 			admin := chatadmin.New(&afterCommit{w.store, func() error { return c(cancel) }}, &chatadmin.Options{Now: w.clock.Now})
-			job, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, w.boss.ID), plan, nil)
+			run, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, w.boss.ID), plan, nil)
 			require.ErrorIs(t, err, context.Canceled)
 			require.Empty(t, w.pending(0))
-			job, err = w.r.ResumeWipe(ctx, w.s, job.ID, nil)
+			run, err = w.r.ResumeWipe(ctx, w.s, run.ID, nil)
 			require.NoError(t, err)
-			require.Equal(t, chatadmin.JobDone, job.State)
+			require.Equal(t, chatadmin.RunDone, run.State)
 			require.Len(t, w.pending(0), 1)
 		})
 	}
@@ -253,7 +266,8 @@ func TestPushes(t *testing.T) {
 	w.clock.Advance(24 * 3600e9)
 	require.Zero(t, send(), "once it is accepted")
 
-	// What has become pointless is dropped; what is refused for ever is given up, and the device learns of it by itself.
+	// What has become pointless is dropped; what is refused for ever is given
+	// up, and the device learns of it by itself.
 	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
 	require.NoError(t, err)
 	command := w.wipe(out.Device.ID)
@@ -282,7 +296,8 @@ func TestPushWithoutPusher(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// Options.Before is asked before a push leaves, about the devices that get one; what it refuses waits.
+// Options.Before is asked before a push leaves, about the devices that get one;
+// what it refuses waits.
 func TestPushVetoed(t *testing.T) {
 	no := errors.New("not now")
 	var asked []chatadmin.Intent

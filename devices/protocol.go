@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/secret"
 )
 
-// The bodies of the device side's requests and answers; the package documentation has the protocol.
+// The bodies of the device side's requests and answers; the package
+// documentation has the protocol.
 type (
 	// RegisterRequest is the body of POST register.
 	RegisterRequest struct {
@@ -48,7 +49,8 @@ type (
 	}
 	// AcknowledgeReply is the answer.
 	AcknowledgeReply struct {
-		State string `json:"state"` // Wipe.String: "acknowledged" or "failed", whichever was said first
+		// Wipe.String: "acknowledged" or "failed", whichever was said first
+		State string `json:"state"`
 	}
 	// ErrorReply is the answer to everything that is refused or fails.
 	ErrorReply struct {
@@ -69,7 +71,8 @@ var (
 	errOutcome = fmt.Errorf("the outcome is done or failed: %w", errBody)
 )
 
-// decode reads one flat JSON object of strings into v, strictly: no unknown, repeated or differently spelled fields, no null, nothing behind it.
+// decode reads one flat JSON object of strings into v, strictly: no unknown,
+// repeated or differently spelled fields, no null, nothing behind it.
 func decode(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {

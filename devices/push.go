@@ -2,9 +2,9 @@ package devices
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -17,8 +17,9 @@ const (
 	kindPush  = "device.push" // what Options.Before is asked about
 	maxPushes = 8             // tries of one push: the last about four hours after the first
 
-	pushMost  = time.Minute << maxPushes // no push is put off by more
-	pushSweep = time.Hour                // how often a process looks for what a wrong clock has put off for longer
+	pushMost = time.Minute << maxPushes // no push is put off by more
+	// how often a process looks for what a wrong clock has put off for longer
+	pushSweep = time.Hour
 )
 
 // forever is later than every time that is written.
@@ -28,10 +29,42 @@ var forever = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 // further ahead than it could was written by a clock that was wrong.
 const clockSkew = 5 * time.Minute
 
-// waits reports whether a push still waits for its time, as far as that is to be
-// believed.
+// waits reports whether a push still waits for its time, as far as that is to
+// be believed.
 func waits(due, now time.Time) bool {
 	return now.Before(due) && !due.After(now.Add(pushMost+clockSkew))
+}
+
+// pushDomains yields the domains that have a push to send. It reads what is
+// due, and now and then everything that waits: what a wrong clock has put off
+// for longer than anything is put off is due, too.
+func (r *Registry) pushDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
+	return func(yield func(chatadmin.ID, error) bool) {
+		now := r.admin.Now()
+		q := chatadmin.RecordQuery{Kind: pushKind, DueBy: now}
+		sweep := r.sweeps("", now)
+		if sweep {
+			q.DueBy = forever
+		}
+		seen := map[chatadmin.ID]bool{}
+		for rec, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+			return r.admin.Store().ListRecords(ctx, q, p)
+		}) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if seen[rec.Domain] || waits(rec.Due, now) {
+				continue
+			}
+			if seen[rec.Domain] = true; !yield(rec.Domain, nil) {
+				return
+			}
+		}
+		if sweep {
+			r.swept.Store(chatadmin.ID(""), now)
+		}
+	}
 }
 
 // sweeps reports whether it is time to look at all pushes of a domain, due or
@@ -47,19 +80,30 @@ func (r *Registry) sweeps(domain chatadmin.ID, now time.Time) bool {
 
 // push is one that waits: its record is due when it is to be tried.
 type push struct {
-	Version int          `json:"v"`
-	Device  chatadmin.ID `json:"device"`
-	Tries   int          `json:"tries,omitempty"`
+	Device chatadmin.ID `json:"device"`
+	Tries  int          `json:"tries,omitempty"`
+}
+
+func (p *push) check() error {
+	if p.Device == "" || notOpaque(p.Device) || p.Tries < 0 || p.Tries > maxPushes {
+		return errors.New("it names no device, or tries that cannot be")
+	}
+	return nil
 }
 
 func newPush(w *chatadmin.Work, c Command) (chatadmin.Record, error) {
-	text, err := json.Marshal(push{Version: 1, Device: c.Device})
-	return chatadmin.Record{Key: key(pushKind, w.Domain.ID, c.ID), Owner: c.Device, Due: w.Now(), Data: text}, err
+	text, err := pushes.Encode(&push{Device: c.Device})
+	return chatadmin.Record{Key: pushes.Key(w.Domain.ID, string(c.ID)), Owner: c.Device, Due: w.Now(), Data: text}, err
 }
 
-// SendPushes wakes the devices of a domain that have a command to fetch, through Options.Pusher, and returns how many pushes were accepted. Each is sent at least once; what is
-// refused is tried again later, up to 8 times, and after that the device learns of its command when it next checks in. Options.Before of the Admin is asked before each batch of at
-// most 50 leaves, and what it refuses waits for the next call. The host calls it from a worker. Without a Pusher it does nothing.
+// SendPushes wakes the devices of a domain that have a command to fetch,
+// through Options.Pusher, and returns how many pushes were accepted.
+// chatadmin.Admin.Work calls it. Without a Pusher it does nothing.
+//
+// A push is sent at least once. If it is refused, it is tried again later, up
+// to 8 times; after that the device learns of its command when it checks in.
+// Options.Before of the Admin is asked before each batch of at most 50; what it
+// refuses waits for the next call.
 func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if r.o.Pusher == nil {
 		return 0, nil
@@ -92,26 +136,29 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 	}
 }
 
+// sendPushes sends some pushes and writes down what became of them.
 func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []chatadmin.Record) (sent int, err error) {
 	if len(due) == 0 {
 		return 0, nil
 	}
-	pushes, ids := make([]push, len(due)), make([]chatadmin.ID, len(due))
+	waiting, ids := make([]push, len(due)), make([]chatadmin.ID, 0, len(due))
 	for i, rec := range due {
-		if err := json.Unmarshal(rec.Data, &pushes[i]); err != nil {
-			return 0, fmt.Errorf("push %s: %w", rec.ID, err)
+		var err error
+		if waiting[i], err = pushes.Decode(rec); err != nil {
+			r.admin.Options().Logger.WarnContext(ctx, "a push cannot be read", "domain", domain, "error", err)
+			continue
 		}
-		ids[i] = pushes[i].Device
+		ids = append(ids, waiting[i].Device)
 	}
 	slices.Sort(ids) // a device may have one for each of several commands
 	hs, err := hold(ctx, r.admin.Store(), domain, slices.Compact(ids))
 	if err != nil {
 		return 0, err
 	}
-	tokens, targets := map[string]string{}, []chatadmin.ID(nil) // by command
+	of, targets := map[chatadmin.ID]*held{}, []chatadmin.ID(nil)
 	for _, h := range hs {
 		if h.state() == Requested && h.data.Push != "" {
-			tokens[string(h.command.ID)] = h.data.Push
+			of[h.id] = h
 			targets = append(targets, h.id)
 		}
 	}
@@ -120,33 +167,47 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []ch
 	}
 	changes := make([]chatadmin.Change[chatadmin.Record], len(due))
 	for i, rec := range due {
-		c := &changes[i]
+		c, p := &changes[i], &waiting[i]
 		*c = chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev, Delete: true}
-		token, ok := tokens[rec.ID]
-		if !ok {
+		h := of[p.Device]
+		switch {
+		case p.Device == "": // it cannot be read: a newer version may
+			c.Delete, c.Row.Due = false, r.admin.Now().Add(pushSweep)
+			continue
+		case h == nil || string(h.command.ID) != rec.ID && h.lost == nil:
 			continue // pointless by now
 		}
-		switch err := r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); {
-		case err == nil:
+		ok, err := r.send(ctx, domain, h.data.Push, p, c)
+		if err != nil {
+			return sent, err
+		}
+		if ok {
 			sent++
-		case ctx.Err() != nil:
-			return sent, ctx.Err()
-		default:
-			p := &pushes[i]
-			p.Tries++
-			r.admin.Options().Logger.WarnContext(ctx, "push not sent", "domain", domain, "device", p.Device, "try", p.Tries, "error", err)
-			if c.Delete = p.Tries >= maxPushes; !c.Delete {
-				c.Row.Due = r.admin.Now().Add(time.Minute << p.Tries)
-				if c.Row.Data, err = json.Marshal(p); err != nil {
-					return sent, err
-				}
-			}
 		}
 	}
 	return sent, r.pushed(context.WithoutCancel(ctx), domain, changes)
 }
 
-// mayPush asks Options.Before. That cannot be left to the transaction that writes the outcome: by then the pushes have left.
+// send hands one push over, or makes c put it off.
+func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *chatadmin.Change[chatadmin.Record]) (sent bool, err error) {
+	if err = r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); err == nil {
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	p.Tries++
+	r.admin.Options().Logger.WarnContext(ctx, "push not sent", "domain", domain, "device", p.Device, "try", p.Tries, "error", err)
+	if c.Delete = p.Tries >= maxPushes; c.Delete {
+		return false, nil
+	}
+	c.Row.Due = r.admin.Now().Add(time.Minute << p.Tries)
+	c.Row.Data, err = pushes.Encode(p)
+	return false, err
+}
+
+// mayPush asks Options.Before. That cannot be left to the transaction that
+// writes the outcome: by then the pushes have left.
 func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []chatadmin.ID) error {
 	before := r.admin.Options().Before
 	if before == nil || len(devices) == 0 {
@@ -158,8 +219,9 @@ func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []c
 	return nil
 }
 
-// pushed writes down what became of pushes. To do so again where the commit was not confirmed is harmless: one that changed meanwhile was sent by another worker too, or went with its
-// device.
+// pushed writes down what became of pushes. To do so again where the commit was
+// not confirmed is harmless: one that changed meanwhile was sent by another
+// worker too, or went with its device.
 func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []chatadmin.Change[chatadmin.Record]) error {
 	for n := 1; ; n++ {
 		err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {

@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// twoHandles is a world, and the registry of another process over the same data.
+// twoHandles is a world, and the registry of another process over the same
+// data.
 func twoHandles(t *testing.T, c *memstore.Chaos) (*world, *devices.Registry, *chatadmin.Scope) {
 	right := memstore.New(nil)
 	w := newWorldOn(t, right)
@@ -61,7 +62,9 @@ func TestRaceAcknowledge(t *testing.T) {
 	}
 }
 
-// Disabling, enabling, wiping, cancelling, registering and answering at once: the audit log tells one order, in which each change begins where the one before it ended.
+// Disabling, enabling, wiping, cancelling, registering and answering at once:
+// the audit log tells one order, in which each change begins where the one
+// before it ended.
 func TestRaceAdmins(t *testing.T) {
 	w, second, other := twoHandles(t, nil)
 	out := w.register(w.ann, "phone")
@@ -139,7 +142,8 @@ func (b *broken) Update(ctx context.Context, fence chatadmin.Fence, f func(conte
 	return b.after
 }
 
-// The server dies over an answer, before or after it was written down: the phone answers again, and one transition comes of it.
+// The server dies over an answer, before or after it was written down: the
+// phone answers again, and one transition comes of it.
 func TestCrashOverAnswer(t *testing.T) {
 	for name, c := range map[string]func(*broken, error){"before": func(b *broken, err error) { b.before = err }, "after": func(b *broken, err error) { b.after = err }} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +182,8 @@ func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(
 	return err
 }
 
-// What the host's worker and jobs do comes out right where every transaction runs twice, and where commits are not confirmed.
+// What the host's worker and jobs do comes out right where every transaction
+// runs twice, and where commits are not confirmed.
 func TestWorkersOnUnreliableStore(t *testing.T) {
 	for name, c := range map[string]func(*memstore.Store) chatadmin.Store{
 		"runs again": func(s *memstore.Store) chatadmin.Store {
@@ -196,9 +201,9 @@ func TestWorkersOnUnreliableStore(t *testing.T) {
 			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
 			plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(w.ann.ID))
 			require.NoError(t, err)
-			job, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+			run, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
 			require.NoError(t, err)
-			require.JSONEq(t, `{"asked":1,"skipped":0}`, string(job.Result))
+			require.Equal(t, []int64{1, 0}, []int64{run.Data.Asked, run.Data.Skipped})
 			for range 2 {
 				_, err = w.r.SendPushes(ctx, w.domain)
 				require.NoError(t, err)

@@ -12,22 +12,29 @@ import (
 // Registered is what a client gets when it registers.
 type Registered struct {
 	Device Device
-	// Token is the session credential, for Authorize. It is the zero Token where the device stays disabled.
+	// Token is the session credential, for Authorize. It is the zero Token
+	// where the device stays disabled.
 	Token chatadmin.Token
-	// WipeToken fetches and answers commands, and does nothing else: it works on when the session is revoked, until the device registers again.
+	// WipeToken fetches and answers commands, and does nothing else: it works
+	// on when the session is revoked, until the device registers again.
 	WipeToken chatadmin.Token
 }
 
-// Register registers a device of a user, or registers it anew: then it is a new generation, and the credentials of the one before are dead. It is for the host, which has
-// authenticated the user, and for the users themselves; who has no access is refused with chatadmin.ErrForbidden.
+// Register registers a device of a user. Registering it again begins a new
+// generation; the credentials of the generation before are dead. It is for the
+// host, which has authenticated the user, and for the users themselves.
 //
-// A device that is disabled stays so and gets no session. One whose wipe is pending is the same generation still, and must fetch and answer the wipe first, for which it gets a new
-// credential; after that it can register again. So it is with one that was removed before it answered its wipe: it is back on the list.
+// A disabled device stays disabled and gets no session. A device whose wipe is
+// pending keeps its generation, and gets a new credential to fetch and answer
+// the wipe; after that it can register again. So does a device that was removed
+// before it answered: it is back on the list.
 //
-// A user has at most Options.MaxPerUser devices, else ErrTooMany. Those do not
-// count that are being wiped or were wiped, nor those that their user, and no
-// administrator, has disabled. Of the latter the newest Options.MaxPerUser are
-// kept: registering a new device takes the others off the list.
+// It returns chatadmin.ErrForbidden if the user has no access, ErrTooMany if
+// the user has Options.MaxPerUser devices, and an error that wraps
+// chatadmin.ErrDamaged if what is kept of the device cannot be read. Devices
+// that are being wiped, were wiped, or were disabled by their user alone do not
+// count. Of the last kind the newest Options.MaxPerUser are kept: a new
+// registration takes the others off the list.
 func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, n Registration) (Registered, error) {
 	if err := scoped(s); err != nil {
 		return Registered{}, err
@@ -119,8 +126,9 @@ func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) erro
 	return nil
 }
 
-// room refuses a user who has as many devices as they may, and finds the devices
-// that go off the list: else somebody could disable and register for ever.
+// room refuses a user who has as many devices as they may, and finds the
+// devices that go off the list: else somebody could disable and register for
+// ever.
 func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) ([]*held, error) {
 	var own []chatadmin.Device
 	count := 0
@@ -129,9 +137,9 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 		if err != nil {
 			return nil, err
 		}
-		known, err := decodeData(&d)
+		known, bad := decodeData(&d)
 		switch reasons := known.Reasons; {
-		case err != nil || reasons&(ByWipe|Wiped) == 0 && (reasons&ByAdmin != 0 || reasons&ByOwner == 0):
+		case bad != nil || reasons&(ByWipe|Wiped) == 0 && (reasons&ByAdmin != 0 || reasons&ByOwner == 0):
 			count++ // what cannot be read counts
 		case reasons&^ByUser == ByOwner:
 			own = append(own, d)
@@ -154,7 +162,8 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 	return surplus, err
 }
 
-// registered finds a user's device by the client's own device id; nil where there is none.
+// registered finds a user's device by the client's own device id; nil where
+// there is none.
 func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (found *chatadmin.Device, err error) {
 	q := chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}
 	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
@@ -166,14 +175,15 @@ func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.
 	return found, nil
 }
 
-// guard writes the records of users: see place. Under the exclusive fence nobody registers meanwhile.
-func guard(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) error {
+// guard writes the records of users: see place. Under the exclusive fence
+// nobody registers meanwhile.
+func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if w.Mode() == chatadmin.Exclusive {
 		return nil
 	}
-	keys := make([]chatadmin.Key, len(users))
-	for i, u := range users {
-		keys[i] = key(userKind, w.Domain.ID, u)
+	keys := make([]chatadmin.Key, len(ids))
+	for i, u := range ids {
+		keys[i] = guards.Key(w.Domain.ID, string(u))
 	}
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
@@ -183,14 +193,19 @@ func guard(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) error {
 	for _, r := range rs {
 		was[r.Key] = r.Rev
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(users))
+	text, err := guards.Encode(&struct{}{})
+	if err != nil {
+		return err
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(ids))
 	for i, k := range keys {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: users[i], Data: []byte(`{"v":1}`)}, Was: was[k]}
+		changes[i] = chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
 	}
 	return w.PutRecords(ctx, changes)
 }
 
-// register writes down what the client says of its device, and makes its credentials.
+// register writes down what the client says of its device, and makes its
+// credentials.
 func (h *held) register(w *chatadmin.Work, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
 	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push.Reveal()
 	if out.WipeToken, err = admin.NewToken(w.Domain.ID, h.id); err != nil {

@@ -30,7 +30,8 @@ func TestRegister(t *testing.T) {
 	shared := w.register(w.boss, "phone")
 	require.NotEqual(t, one.Device.ID, shared.Device.ID)
 
-	// Registering anew is a new generation, and the credentials of the one before are dead.
+	// Registering anew is a new generation, and the credentials of the one
+	// before are dead.
 	again := w.register(w.ann, "phone")
 	require.Equal(t, one.Device.ID, again.Device.ID)
 	require.EqualValues(t, 2, again.Device.Generation)

@@ -28,10 +28,7 @@ func (r *Registry) signOut(ctx context.Context, w *chatadmin.Work, endings []cha
 		if err != nil {
 			return err
 		}
-		hs, err := holdRows(rows)
-		if err != nil {
-			return err
-		}
+		hs := holdRows(rows)
 		for _, h := range hs {
 			h.row.Secret = nil
 		}

@@ -22,7 +22,8 @@ const (
 
 var wipeNames = [...]string{"none", "requested", "delivered", "acknowledged", "failed", "cancelled"}
 
-// String is "none", "requested", "delivered", "acknowledged", "failed" or "cancelled".
+// String is "none", "requested", "delivered", "acknowledged", "failed" or
+// "cancelled".
 func (w Wipe) String() string {
 	if int(w) < len(wipeNames) {
 		return wipeNames[w]
@@ -46,20 +47,22 @@ func (w *Wipe) UnmarshalText(text []byte) error {
 // Pending reports whether the device has yet to answer.
 func (w Wipe) Pending() bool { return w == Requested || w == Delivered }
 
-// Reasons are why a device is disabled. Without any it is enabled.
+// Reasons are why a device is disabled. A device without any is enabled.
 type Reasons uint8
 
 const (
-	ByAdmin Reasons = 1 << iota // an administrator disabled it; or a wipe failed or was cancelled
-	ByUser                      // its user has no access: deactivated, denied or being deleted
-	ByWipe                      // a wipe is pending
-	Wiped                       // it was wiped, and has not registered again
-	ByOwner                     // its user disabled it
+	// an administrator disabled it; or a wipe failed or was cancelled
+	ByAdmin Reasons = 1 << iota
+	ByUser          // its user has no access: deactivated, denied or being deleted
+	ByWipe          // a wipe is pending
+	Wiped           // it was wiped, and has not registered again
+	ByOwner         // its user disabled it
 )
 
 var reasonNames = []string{"admin", "user", "wipe", "wiped", "owner"}
 
-// String joins the names of the reasons by ",": "admin", "user", "wipe", "wiped", "owner".
+// String joins the names of the reasons by ",": "admin", "user", "wipe",
+// "wiped", "owner".
 func (r Reasons) String() string {
 	var names []string
 	for i, name := range reasonNames {
@@ -118,7 +121,8 @@ var eventNames = [...]string{"", "register", "disable", "disable one's own", "en
 // String says what happens.
 func (e Event) String() string { return named(eventNames[:], uint8(e)) }
 
-// rule is one line of the state machine: what an event makes of a device whose wipe is in one of some states.
+// rule is one line of the state machine: what an event makes of a device whose
+// wipe is in one of some states.
 type rule struct {
 	on         Event
 	from       []Wipe  // nil: all
@@ -139,7 +143,8 @@ var rules = []rule{
 	{on: UserIn, to: same, clear: ByUser},
 	{on: AskWipe, from: []Wipe{None, Failed, Cancelled}, to: Requested, set: ByWipe},
 	{on: AskWipe, from: []Wipe{Requested, Delivered}, to: same},
-	{on: AskWipe, from: []Wipe{Acknowledged}, to: same, set: Wiped}, // as after the wipe: an administrator may have enabled it since
+	// as after the wipe: an administrator may have enabled it since
+	{on: AskWipe, from: []Wipe{Acknowledged}, to: same, set: Wiped},
 	{on: CancelWipe, from: []Wipe{Requested}, to: Cancelled, clear: ByWipe, set: ByAdmin},
 	{on: CancelWipe, from: []Wipe{Cancelled}, to: same},
 	{on: DeliverWipe, from: []Wipe{Requested}, to: Delivered},
@@ -150,7 +155,8 @@ var rules = []rule{
 	{on: WipeFailed, from: []Wipe{Acknowledged, Failed}, to: same},
 }
 
-// step applies an event. What it refuses is ErrState, or ErrWipePending where a pending wipe stands in the way.
+// step applies an event. What it refuses is ErrState, or ErrWipePending where a
+// pending wipe stands in the way.
 func step(e Event, w Wipe, r Reasons) (Wipe, Reasons, error) {
 	for _, rule := range rules {
 		if rule.on != e || rule.from != nil && !slices.Contains(rule.from, w) {

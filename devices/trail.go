@@ -2,72 +2,78 @@ package devices
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// trail leads from a user and the client's own device id to the device that was taken off the list while its wipe was pending. It belongs to the user and goes with them: what
-// outlives both, the command, does not say whose device it was. The one of a wipe that was answered stays until the client registers again.
+// trail leads from a user and the client's own device id to the device that was
+// taken off the list while its wipe was pending. It belongs to the user and
+// goes with them: the command, which outlives both, does not say whose device
+// it was.
 type trail struct {
-	Version int          `json:"v"`
-	Device  chatadmin.ID `json:"device"`
+	Device chatadmin.ID `json:"device"`
 }
 
-func trailKey(domain, user chatadmin.ID, deviceKey string) chatadmin.Key {
-	return key(trailKind, domain, user+"."+chatadmin.ID(deviceKey))
+func (t *trail) check() error {
+	if t.Device == "" || notOpaque(t.Device) {
+		return errors.New("it names no device")
+	}
+	return nil
 }
 
-// leaveTrail makes a device that is being removed found again, if its wipe is pending. A user who is being deleted does not register again, and gets no record any more.
+// trailLook is when it is looked whether the wipe at the end of a trail was
+// answered, and then as often: such a trail is not needed any more.
+const trailLook = 30 * 24 * time.Hour
+
+func trailID(user chatadmin.ID, deviceKey string) string { return string(user) + "." + deviceKey }
+
+// leaveTrail makes a device that is being removed found again, if its wipe is
+// pending. A user who is being deleted does not register again, and gets no
+// record any more.
 func leaveTrail(ctx context.Context, w *chatadmin.Work, h *held) error {
 	if !h.state().Pending() {
 		return nil
 	}
-	text, err := json.Marshal(trail{Version: 1, Device: h.id})
-	if err != nil {
+	e, err := trails.Get(ctx, w, w.Domain.ID, trailID(h.user, h.row.Key))
+	if err != nil && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, chatadmin.ErrDamaged) {
 		return err
 	}
-	c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: trailKey(w.Domain.ID, h.user, h.row.Key), Owner: h.user, Data: text}}
-	rs, err := w.Records(ctx, []chatadmin.Key{c.Row.Key})
-	if err != nil {
-		return err
-	}
-	for _, r := range rs {
-		c.Was = r.Rev
-	}
-	if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c}); !errors.Is(err, chatadmin.ErrNotFound) {
+	e.Owner, e.Due, e.Value = h.user, w.Now().Add(trailLook), trail{Device: h.id}
+	if err := trails.Put(ctx, w, &e); !errors.Is(err, chatadmin.ErrNotFound) {
 		return err
 	}
 	return nil
 }
 
-// followTrail finds what is left of a user's device that was removed while its wipe was pending, or nil, and the trail to it, if any.
-func followTrail(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (*held, []chatadmin.Record, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{trailKey(domain, user, deviceKey)})
-	if err != nil || len(rs) == 0 {
+// followTrail finds what is left of a user's device that was removed while its
+// wipe was pending, or nil, and the trail to it, if any. A trail that cannot be
+// read is an error: it may lead to a wipe.
+func followTrail(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (*held, *chatadmin.Entry[trail], error) {
+	e, err := trails.Get(ctx, r, domain, trailID(user, deviceKey))
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
 		return nil, nil, err
 	}
-	var t trail
-	if err := json.Unmarshal(rs[0].Data, &t); err != nil {
-		return nil, nil, fmt.Errorf("removed device of user %s: %w", user, err)
-	}
-	hs, err := hold(ctx, r, domain, []chatadmin.ID{t.Device})
+	hs, err := hold(ctx, r, domain, []chatadmin.ID{e.Value.Device})
 	if err != nil || len(hs) == 0 || !hs[0].state().Pending() {
-		return nil, rs, err
+		return nil, &e, err
 	}
-	return hs[0], rs, nil
+	return hs[0], &e, nil
 }
 
-// takeBack makes a device whose wipe has outlived it a device again, of the same generation, which has yet to answer. It is nil where there is none.
+// takeBack makes a device whose wipe has outlived it a device again, of the
+// same generation, which has yet to answer. It is nil where there is none.
 func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string) (*held, error) {
-	h, rs, err := followTrail(ctx, w, w.Domain.ID, user, deviceKey)
+	h, e, err := followTrail(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range rs {
-		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+	if e != nil {
+		if err := trails.Delete(ctx, w, e); err != nil {
 			return nil, err
 		}
 	}
@@ -76,4 +82,62 @@ func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceK
 		h.data.Reasons = ByWipe
 	}
 	return h, nil
+}
+
+// pruneTrails deletes the trails of a domain that lead to no pending wipe any
+// more, and returns how many. The others are looked at again later.
+func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total int, err error) {
+	q := chatadmin.RecordQuery{Kind: trailKind, Domain: domain, DueBy: r.admin.Now()}
+	for p := (chatadmin.Page{Limit: batch}); ; {
+		due, next, err := r.admin.Store().ListRecords(ctx, q, p)
+		if err != nil {
+			return total, err
+		}
+		n := 0
+		err = r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
+			n, err = lookAtTrails(ctx, w, domain, due)
+			return err
+		})
+		if err != nil && !errors.Is(err, chatadmin.ErrCommitUnknown) { // the next round finds out
+			return total, err
+		}
+		total += n
+		if p.After = next; next == "" {
+			return total, nil
+		}
+	}
+}
+
+// lookAtTrails deletes those of the trails whose wipe was answered.
+func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, due []chatadmin.Record) (n int, err error) {
+	leads := make([]chatadmin.ID, len(due)) // "" where it cannot be read
+	var ids []chatadmin.ID
+	for i, r := range due {
+		if t, err := trails.Decode(r); err == nil {
+			leads[i] = t.Device
+			ids = append(ids, t.Device)
+		}
+	}
+	hs, err := hold(ctx, w, domain, ids)
+	if err != nil {
+		return 0, err
+	}
+	keep := map[chatadmin.ID]bool{"": true}
+	for _, h := range hs {
+		keep[h.id] = h.state().Pending()
+	}
+	changes := make([]chatadmin.Change[chatadmin.Record], len(due))
+	for i, r := range due {
+		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
+		if changes[i].Row.Due = w.Now().Add(trailLook); changes[i].Delete {
+			n++
+		}
+	}
+	for i := range changes {
+		if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
+			return 0, err
+		}
+	}
+	_, err = w.ChangeRecords(ctx, changes) // one that changed meanwhile is looked at again
+	return n, err
 }

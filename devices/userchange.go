@@ -6,8 +6,11 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// usersChanged makes devices follow their users, in the transaction that writes those. Authorize reads the device alone, so the row itself must say that the user is out: after the
-// commit the next request is refused. What one call has to change is bounded by Options.MaxPerUser; users who keep their access, as nearly all of an import do, cost nothing.
+// usersChanged makes devices follow their users, in the transaction that writes
+// those. Authorize reads the device alone, so the row itself must say that the
+// user is out: after the commit the next request is refused. What one call has
+// to change is bounded by Options.MaxPerUser; users who keep their access, as
+// nearly all of an import do, cost nothing.
 func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
 	var out, in, end, racing []chatadmin.ID
 	for i := range changes {
@@ -54,7 +57,7 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 		if wipe {
 			hs, err = withCommands(ctx, w, w.Domain.ID, rowIDs(rows), rows)
 		} else {
-			hs, err = holdRows(rows)
+			hs = holdRows(rows)
 		}
 		if err != nil {
 			return err

@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// What ends a user's access ends that of their devices, and what gives it back brings back those that were not disabled otherwise; each must sign in anew.
+// What ends a user's access ends that of their devices, and what gives it back
+// brings back those that were not disabled otherwise; each must sign in anew.
 func TestUserAccess(t *testing.T) {
 	for name, c := range map[string]struct {
 		out, in func(w *world) error
@@ -50,7 +51,8 @@ func TestUserAccess(t *testing.T) {
 	}
 }
 
-// Both at once: access comes back when neither holds any more. A wipe is not swallowed on the way.
+// Both at once: access comes back when neither holds any more. A wipe is not
+// swallowed on the way.
 func TestUserAccessTwice(t *testing.T) {
 	w := newWorld(t)
 	phone := w.register(w.ann, "phone")
@@ -119,7 +121,8 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 	}))
 }
 
-// Deleting a user wipes their devices. The wipe is delivered and answered after everything of the user is gone, and nothing personal is kept for it.
+// Deleting a user wipes their devices. The wipe is delivered and answered after
+// everything of the user is gone, and nothing personal is kept for it.
 func TestUserDeleted(t *testing.T) {
 	w := newWorld(t)
 	phone, tablet, wiped, off := w.register(w.ann, "phone"), w.register(w.ann, "tablet"), w.register(w.ann, "wiped"), w.register(w.ann, "off")
@@ -166,7 +169,8 @@ func TestUserDeleted(t *testing.T) {
 	require.Empty(t, w.checkIn(fresh))
 }
 
-// A deletion that is called off gives access back, but not to a device that may have been wiped already.
+// A deletion that is called off gives access back, but not to a device that may
+// have been wiped already.
 func TestDeletionCancelled(t *testing.T) {
 	w := newWorld(t)
 	phone := w.register(w.ann, "phone")
@@ -213,7 +217,8 @@ func (x countingTx) Records(ctx context.Context, keys []chatadmin.Key) ([]chatad
 	return x.Tx.Records(ctx, keys)
 }
 
-// A thousand users with three devices each are deactivated in one transaction, in a few calls of the store; users who keep their access cost none.
+// A thousand users with three devices each are deactivated in one transaction,
+// in a few calls of the store; users who keep their access cost none.
 func TestThousandUsers(t *testing.T) {
 	store := &counting{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)
@@ -249,7 +254,8 @@ func TestThousandUsers(t *testing.T) {
 	require.Len(t, w.events(devices.KindDisable), 6, "each names five hundred devices and their users")
 }
 
-// Registering and deactivating at once: whichever comes first, nobody without access has a device that is let in.
+// Registering and deactivating at once: whichever comes first, nobody without
+// access has a device that is let in.
 func TestRaceRegisterDeactivate(t *testing.T) {
 	one := memstore.New(nil)
 	w := newWorldOn(t, one)

@@ -199,7 +199,9 @@ func TestRemove(t *testing.T) {
 	require.ErrorIs(t, err, devices.ErrRefused)
 }
 
-// A lost phone is wiped and taken off the list. Whoever holds it registers it again: it is not let in before it has answered, whatever has become of its old credentials.
+// A lost phone is wiped and taken off the list. Whoever holds it registers it
+// again: it is not let in before it has answered, whatever has become of its
+// old credentials.
 func TestRemovedRegistersAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(w *world, out devices.Registered)
@@ -246,7 +248,9 @@ func TestRemovedRegistersAgain(t *testing.T) {
 	}
 }
 
-// The wipe of a device that was removed can be taken back until it is delivered, by whoever has power over who asked for it. After that the phone is a new one.
+// The wipe of a device that was removed can be taken back until it is
+// delivered, by whoever has power over who asked for it. After that the phone
+// is a new one.
 func TestRemovedCancelWipe(t *testing.T) {
 	w := newWorld(t)
 	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
@@ -289,7 +293,8 @@ func TestRemovedCancelWipe(t *testing.T) {
 	w.nothingLeft(out.Device.ID)
 }
 
-// A device of a user who is being deleted can be removed as well: they do not register it again, and nothing leads to it.
+// A device of a user who is being deleted can be removed as well: they do not
+// register it again, and nothing leads to it.
 func TestRemoveOfDeleted(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -303,7 +308,8 @@ func TestRemoveOfDeleted(t *testing.T) {
 	require.Empty(t, rs)
 }
 
-// What leads to a removed device has the client's own device id in it, and goes with the user; the wipe does not.
+// What leads to a removed device has the client's own device id in it, and goes
+// with the user; the wipe does not.
 func TestRemovedThenUserDeleted(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
@@ -319,7 +325,8 @@ func TestRemovedThenUserDeleted(t *testing.T) {
 	require.Len(t, w.checkIn(out), 1)
 }
 
-// A wiped device that an administrator has enabled is disabled by the next wipe, at once; there is nothing new for it to do, and it may register again.
+// A wiped device that an administrator has enabled is disabled by the next
+// wipe, at once; there is nothing new for it to do, and it may register again.
 func TestWipeAfterEnable(t *testing.T) {
 	for name, wipe := range map[string]func(w *world, id chatadmin.ID) error{
 		"one": func(w *world, id chatadmin.ID) error { _, err := w.r.Wipe(ctx, w.s, id); return err },

@@ -2,10 +2,8 @@ package devices
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -13,13 +11,19 @@ import (
 // MaxPlan is how many devices one plan may wipe.
 const MaxPlan = 10_000
 
-const wipeJob = "wipe devices"
-
-// WipePlan says what wiping many devices would do. Its Counts are "devices" (to be wiped), "users" (whose they are), "enabled" (of the devices), "without_push" (told only when they check in by
-// themselves) and "left_alone" (wiped already, or about to be). It can be kept as JSON and applied later by the same actor.
+// WipePlan says what wiping many devices would do. It can be kept as JSON and
+// applied later by the same actor. Its counts are:
+//
+//	devices       to be wiped
+//	users         whose devices these are
+//	enabled       of the devices
+//	without_push  of the devices: told only when they check in by themselves
+//	left_alone    wiped already, or about to be
 type WipePlan struct {
-	chatadmin.Plan
-	Devices []PlannedWipe `json:"devices"`
+	chatadmin.PlanHeader
+	Counts   map[string]int64 `json:"counts"`
+	Warnings []string         `json:"warnings,omitempty"`
+	Devices  []PlannedWipe    `json:"devices"`
 }
 
 // PlannedWipe is one device to be wiped.
@@ -28,8 +32,9 @@ type PlannedWipe struct {
 	Generation int64        `json:"generation"`
 }
 
-// PlanWipe plans the wiping of devices, and of all that users have: up to MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It needs chatadmin.PermDevices, and
-// power over all of their users.
+// PlanWipe plans the wiping of devices, and of all that users have: up to
+// MaxPlan devices of at most chatadmin.MaxBatch users. It changes nothing. It
+// needs chatadmin.PermDevices, and power over all of their users.
 func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selection) (*WipePlan, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
@@ -38,7 +43,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if err != nil {
 		return nil, err
 	}
-	p := &WipePlan{Plan: chatadmin.Plan{Kind: KindWipe, Domain: s.Domain(), Actor: s.Actor(), Made: r.admin.Now(), DomainRev: d.Rev, Counts: map[string]int64{}}}
+	p := &WipePlan{PlanHeader: s.PlanHeader(KindWipe, planBasis(d)), Counts: map[string]int64{}}
 	ids, err := r.resolve(ctx, s.Domain(), sel, MaxPlan)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 		p.Counts["left_alone"]++
 		return false
 	}
-	if Status(h.row.Status) == Enabled {
+	if h.damaged == nil && Status(h.row.Status) == Enabled {
 		p.Counts["enabled"]++
 	}
 	if h.data.Push == "" {
@@ -103,64 +108,58 @@ func (p *WipePlan) count(h *held) (wiped bool) {
 	return true
 }
 
-// ApplyWipe asks for the wipes of a plan in batches of 500. Options.Before of
-// the Admin is shown the whole plan first, and then each batch. It refuses a
-// plan with chatadmin.ErrInvalid if PlanWipe cannot have made it for the actor,
-// such as one that names a device twice, with chatadmin.ErrPlanStale where one
-// of its devices is gone, has registered anew or is being wiped already, or the
-// domain's settings have changed, and with chatadmin.ErrForbidden where the
-// role of a user has risen above the actor's. Interrupted, it is finished by
-// ResumeWipe: the job that comes with the error has the ID, if it has begun.
-// progress may be nil.
-func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
+// planBasis names the state of the domain's settings that a plan rests on. The
+// devices are compared one by one.
+func planBasis(d chatadmin.Domain) string { return strconv.FormatInt(int64(d.Rev), 10) }
+
+// ApplyWipe asks for the wipes of a plan in batches of 500, and returns the
+// run. Options.Before of the Admin is shown the whole plan first, and then each
+// batch. Interrupted, it is finished by ResumeWipe or chatadmin.Admin.Work: the
+// run comes with the error, if it has begun. progress may be nil.
+//
+// It needs chatadmin.PermDevices. It returns chatadmin.ErrInvalid for a plan
+// that PlanWipe cannot have made for the actor, such as one that names a device
+// twice; chatadmin.ErrPlanStale if one of the devices is gone, has registered
+// anew or is being wiped already, or if the domain's settings have changed; and
+// chatadmin.ErrForbidden if the role of a user has risen above the actor's.
+func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePlan, progress func(chatadmin.Progress)) (*WipeRun, error) {
 	if err := scoped(s); err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
 	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
 	if err := p.check(s); err != nil {
-		return chatadmin.Job{}, err
+		return nil, err
 	}
-	id := r.admin.NewID()
-	params, err := json.Marshal(p.Devices)
-	if err != nil {
-		return chatadmin.Job{}, err
-	}
-	err = s.Change(ctx, chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Targets: idsOf(p.Devices)}, func(ctx context.Context, w *chatadmin.Work) error {
-		if w.Domain.Rev != p.DomainRev {
-			return fmt.Errorf("the domain's settings have changed since: %w", chatadmin.ErrPlanStale)
+	op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Targets: idsOf(p.Devices)}
+	return r.wipes.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *WipeRun) error {
+		if err := p.Stale(planBasis(w.Domain), "the domain's settings"); err != nil {
+			return err
 		}
 		if err := stillAs(ctx, w, p.Devices); err != nil {
 			return err
 		}
-		return w.PutJob(ctx, &chatadmin.Job{ID: id, Kind: wipeJob, Params: params, Total: int64(len(p.Devices))})
+		run.Total, run.Data = int64(len(p.Devices)), WipeResult{Devices: p.Devices}
+		return nil
 	})
-	switch {
-	case errors.Is(err, chatadmin.ErrCommitUnknown): // it may have begun
-		return chatadmin.Job{ID: id}, err
-	case err != nil:
-		return chatadmin.Job{}, err
-	}
-	return r.ResumeWipe(ctx, s, id, progress)
 }
 
 // check refuses a plan that PlanWipe cannot have made for this scope: it comes
 // from outside.
 func (p *WipePlan) check(s *chatadmin.Scope) error {
-	switch {
-	case p != nil && p.Domain != s.Domain():
-		return fmt.Errorf("the plan's devices: %w", chatadmin.ErrNotFound)
-	case p == nil || p.Kind != KindWipe || p.Actor != s.Actor() || p.Subject != "" || p.Rev != 0:
-		return fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
+	var h *chatadmin.PlanHeader
+	if p != nil {
+		h = &p.PlanHeader
+	}
+	if err := h.Check(s, KindWipe); err != nil {
+		return err
 	}
 	if err := checkPlanned(p.Devices); err != nil {
 		return err
 	}
-	for name, n := range p.Counts {
-		if n < 0 || !slices.Contains(wipeCounts, name) {
-			return fmt.Errorf("count %q of this plan is unknown or negative: %w", chatadmin.Cut(name), chatadmin.ErrInvalid)
-		}
+	if err := chatadmin.CheckCounts(p.Counts, wipeCounts...); err != nil {
+		return err
 	}
 	n := int64(len(p.Devices))
 	if c := p.Counts; c["devices"] != n || c["users"] > n || c["enabled"] > n || c["without_push"] > n {
@@ -212,7 +211,8 @@ func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) erro
 	return nil
 }
 
-// heldOf holds planned devices; nil stands for one that is gone or another generation.
+// heldOf holds planned devices; nil stands for one that is gone or another
+// generation.
 func heldOf(ctx context.Context, w *chatadmin.Work, part []PlannedWipe) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, idsOf(part))
 	if err != nil {
@@ -237,75 +237,4 @@ func idsOf(part []PlannedWipe) []chatadmin.ID {
 		ids[i] = p.ID
 	}
 	return ids
-}
-
-// WipeResult is the Job.Result of ApplyWipe.
-type WipeResult struct {
-	Asked   int64 `json:"asked"`
-	Skipped int64 `json:"skipped"` // gone, registered anew, or out of reach since the role of its user has risen above the actor's, while the job ran
-}
-
-// ResumeWipe continues what ApplyWipe began, in the name of who began it.
-func (r *Registry) ResumeWipe(ctx context.Context, s *chatadmin.Scope, job chatadmin.ID, progress func(chatadmin.Progress)) (chatadmin.Job, error) {
-	if err := scoped(s); err != nil {
-		return chatadmin.Job{}, err
-	}
-	return s.RunJob(ctx, job, func(_ context.Context, j *chatadmin.Job) (chatadmin.Step, error) {
-		var planned []PlannedWipe
-		if j.Kind != wipeJob {
-			return chatadmin.Step{}, fmt.Errorf("job %s is another kind of job: %w", j.ID, chatadmin.ErrInvalid)
-		}
-		if err := json.Unmarshal(j.Params, &planned); err != nil {
-			return chatadmin.Step{}, fmt.Errorf("job %s: %w", j.ID, err)
-		}
-		if j.Done < 0 || j.Done > int64(len(planned)) {
-			return chatadmin.Step{}, fmt.Errorf("job %s has done %d of %d devices: it is damaged: %w", j.ID, j.Done, len(planned), chatadmin.ErrInvalid)
-		}
-		part := planned[j.Done:]
-		part = part[:min(len(part), batch)]
-		last := len(part) == len(planned)-int(j.Done)
-		op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Fence: chatadmin.Shared, Targets: idsOf(part)}
-		return chatadmin.Step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job) error {
-			return r.wipeBatch(ctx, w, job, part, last)
-		}}, nil
-	}, progress)
-}
-
-func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, job *chatadmin.Job, part []PlannedWipe, last bool) error {
-	var result WipeResult
-	if len(job.Result) > 0 {
-		if err := json.Unmarshal(job.Result, &result); err != nil {
-			return err
-		}
-	}
-	found, err := heldOf(ctx, w, part)
-	if err != nil {
-		return err
-	}
-	seen := map[*held]bool{nil: true} // one device in a batch twice would change its row against itself, again and again
-	hs := slices.DeleteFunc(found, func(h *held) bool {
-		again := seen[h]
-		seen[h] = true
-		return again
-	})
-	risen, err := above(ctx, w, hs)
-	if err != nil {
-		return err
-	}
-	hs = slices.DeleteFunc(hs, func(h *held) bool { return risen[h.user] != nil })
-	result.Skipped += int64(len(part) - len(hs))
-	for _, h := range hs {
-		if err := h.ask(w, r.admin.NewID()); err != nil {
-			return err
-		}
-		result.Asked++
-	}
-	if err := write(ctx, w, KindWipe, hs); err != nil {
-		return err
-	}
-	if job.Done += int64(len(part)); last { // whatever Total says, nothing is left
-		job.State = chatadmin.JobDone
-	}
-	job.Result, err = json.Marshal(result)
-	return err
 }

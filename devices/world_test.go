@@ -2,6 +2,7 @@ package devices_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -135,4 +136,36 @@ func all[T any](seq func(func(T, error) bool)) ([]T, error) {
 		vs = append(vs, v)
 	}
 	return vs, nil
+}
+
+// put writes a record past the library, as somebody with access to the database
+// could.
+func (w *world) put(r chatadmin.Record) {
+	w.t.Helper()
+	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		rs, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+		if err != nil {
+			return err
+		}
+		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		if len(rs) > 0 {
+			c.Was = rs[0].Rev
+		}
+		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
+		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		if err == nil && len(conflicts) > 0 {
+			err = fmt.Errorf("%v", conflicts)
+		}
+		return err
+	}))
+}
+
+// damaged lists what cannot be read in the domain, by kind and ID.
+func (w *world) damaged() (found []string) {
+	w.t.Helper()
+	for bad, err := range w.host.Damaged(ctx) {
+		require.NoError(w.t, err)
+		found = append(found, bad.Kind+" "+bad.ID)
+	}
+	return found
 }

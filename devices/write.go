@@ -3,10 +3,11 @@ package devices
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -14,20 +15,29 @@ import (
 // changed reports whether there is anything to write.
 func (h *held) changed() bool { return h.remove || h.rowChanged() || h.commandChanged() }
 
-// rowChanged: a change of the command alone changes the row's revision too, so that everything about one device comes one after the other.
+// rowChanged reports whether the row is to be written. A change of the command
+// alone changes the row's revision too, so that everything about one device
+// comes one after the other.
 func (h *held) rowChanged() bool {
 	r, w := &h.row, &h.was
-	return r.Name != w.Name || r.Version != w.Version || r.Type != w.Type || r.Status != w.Status || r.Generation != w.Generation || !r.LastSeen.Equal(w.LastSeen) ||
-		!bytes.Equal(r.Secret, w.Secret) || h.data.Reasons != h.wasData.Reasons || h.data.Push != h.wasData.Push || !bytes.Equal(h.data.Wipe, h.wasData.Wipe) ||
+	return h.repaired || r.Name != w.Name || r.Version != w.Version || r.Type != w.Type || r.Status != w.Status || r.Generation != w.Generation || !r.LastSeen.Equal(w.LastSeen) ||
+		!bytes.Equal(r.Secret, w.Secret) || h.damaged == nil && h.dataChanged() ||
 		h.was.Rev != 0 && h.commandChanged()
+}
+
+func (h *held) dataChanged() bool {
+	return h.data.Reasons != h.wasData.Reasons || h.data.Push != h.wasData.Push || !bytes.Equal(h.data.Wipe, h.wasData.Wipe)
 }
 
 func (h *held) commandChanged() bool {
 	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash)
 }
 
-// write writes what has changed of at most chatadmin.MaxBatch devices and records the event, in parts that name their users too. What nothing has happened to is left alone; with
-// nothing to write there is no event. The rows come last and share one revision, which the event has too: so the events about a device are in the order of its changes.
+// write writes what has changed of at most chatadmin.MaxBatch devices and
+// records the event, in parts that name their users too. What nothing has
+// happened to is left alone; with nothing to write there is no event. The rows
+// come last and share one revision, which the event has too: so the events
+// about a device are in the order of its changes.
 func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) error {
 	var changed []*held
 	var records []chatadmin.Change[chatadmin.Record]
@@ -51,6 +61,9 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) err
 	case err != nil:
 		return err
 	}
+	if err := trimHistory(ctx, w, records); err != nil {
+		return err
+	}
 	if err := writeRows(ctx, w, changed); err != nil {
 		return err
 	}
@@ -69,12 +82,13 @@ func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
 		if !h.there() {
 			continue
 		}
-		h.data.Version = 1
-		text, err := json.Marshal(h.data)
-		if err != nil {
-			return err
+		if h.damaged == nil {
+			text, err := datas.Encode(&h.data)
+			if err != nil {
+				return err
+			}
+			h.row.Data = text
 		}
-		h.row.Data = text
 		rows = append(rows, chatadmin.Change[chatadmin.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
 		was = append(was, h.was.Rev)
 	}
@@ -106,7 +120,7 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Re
 	var all []chatadmin.Change[chatadmin.Record]
 	gone := !h.there() || h.remove
 	switch {
-	case gone && h.command.ID != "" && !h.command.State.Pending(): // nothing is left to be done, and nobody to look at it
+	case gone && h.commandRev != 0 && !h.command.State.Pending(): // nothing is left to be done, and nobody to look at it
 		return append(all, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
 	case !h.commandChanged():
 		return nil, nil
@@ -131,7 +145,49 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Re
 	return all, nil
 }
 
-// record adds one event about devices and their users. What is personal, the device's own id and name, stands under the user, where the user's deletion blanks it.
+// maxHistory is how many commands that have ended are kept of a device.
+const maxHistory = 100
+
+// trimHistory deletes the oldest commands of devices that were given too many.
+func trimHistory(ctx context.Context, w *chatadmin.Work, written []chatadmin.Change[chatadmin.Record]) error {
+	var owners []chatadmin.ID
+	for _, c := range written {
+		if c.Row.Kind == historyKind && !c.Delete {
+			owners = append(owners, c.Row.Owner)
+		}
+	}
+	if len(owners) == 0 {
+		return nil
+	}
+	type line struct {
+		rec   chatadmin.Record
+		asked time.Time // zero where it cannot be read
+	}
+	of := map[chatadmin.ID][]line{}
+	q := chatadmin.RecordQuery{Kind: historyKind, Domain: w.Domain.ID, Owners: owners}
+	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) { return w.ListRecords(ctx, q, p) }) {
+		if err != nil {
+			return err
+		}
+		c, _ := histories.Decode(r)
+		of[r.Owner] = append(of[r.Owner], line{r, c.Asked})
+	}
+	var changes []chatadmin.Change[chatadmin.Record]
+	for _, lines := range of {
+		if len(lines) <= maxHistory {
+			continue
+		}
+		slices.SortStableFunc(lines, func(a, b line) int { return a.asked.Compare(b.asked) })
+		for _, l := range lines[:len(lines)-maxHistory] {
+			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: l.rec, Was: l.rec.Rev, Delete: true})
+		}
+	}
+	return w.PutRecords(ctx, changes)
+}
+
+// record adds one event about devices and their users. What is personal, the
+// device's own id and name, stands under the user, where the user's deletion
+// blanks it.
 func record(w *chatadmin.Work, kind string, part []*held) {
 	changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(part))
 	targets := make([]chatadmin.ID, 0, 2*len(part))

@@ -21,10 +21,13 @@ func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) i
 	})
 }
 
-// rev is the state of a challenge for signin.Open. The revision of the whole record would not do: whoever opens another challenge would put off the answers to this one.
+// rev is the state of a challenge for signin.Open. The revision of the whole
+// record would not do: whoever opens another challenge would put off the
+// answers to this one.
 func (c *challenge) rev() chatadmin.Rev { return chatadmin.Rev(c.Changed + 1) }
 
-// Open implements signin.SecondFactor.
+// Open implements signin.SecondFactor: it finds an open challenge by its secret
+// ID. A challenge that is over is chatadmin.ErrNotFound.
 func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (signin.Open, error) {
 	user, err := parseChallenge(id)
 	if err != nil {
@@ -51,13 +54,15 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 }
 
 // Answer implements signin.SecondFactor. A code is taken as people type it:
-// with blanks around it, and with spaces and hyphens within. What cannot be a
-// code at all is Malformed, and is no guess; a challenge takes 10 such answers,
-// and is then over. A code is right once, whatever happens at the same time: if
-// the store fails while it is used, the answer is an error and nobody gets in.
-// It is one read and one write of the user's record. The policy is the one that
-// Open has read: one that changes between the two comes after this sign-in, and
-// has forgotten a client that is remembered by it.
+// with blanks around it, and with spaces and hyphens within. An answer that
+// cannot be a code is Malformed and is no guess; a challenge takes 10 of them
+// and is then over.
+//
+// A code is right once. If the store fails while the code is used up, the
+// answer is an error and nobody gets in. It is one read and one write of the
+// record of the user. The policy is the one that Open has read: a change
+// between the two comes after this sign-in, and forgets a client that this
+// sign-in remembers.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
 	if t.ring == nil {
 		return signin.Answer{}, ErrNoKeys
@@ -93,7 +98,9 @@ func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
 	return change(ctx, w, n.o.User, func(st *state) (bool, error) {
 		i := st.find(p, n.o.Domain, n.o.Challenge, w.Now())
 		if i < 0 {
-			return false, errNoChallenge // over since Open, perhaps by the same answer given twice: it counts as nothing
+			// over since Open, perhaps by the same answer given twice: it
+			// counts as nothing
+			return false, errNoChallenge
 		}
 		if n.malformed || n.recovery != "" && !st.Challenges[i].takesRecovery(p) {
 			n.answer.Malformed, n.answer.Dead = true, st.malformed(i)
@@ -126,7 +133,8 @@ func (c *challenge) takesRecovery(p stored) bool {
 	return c.Kind == Authenticator && len(c.Seed) == 0 && p.Recovery
 }
 
-// wrong counts a wrong answer against the challenge and against the user, and reports whether the challenge is dead.
+// wrong counts a wrong answer against the challenge and against the user, and
+// reports whether the challenge is dead.
 func (st *state) wrong(i int, now time.Time) bool {
 	c := &st.Challenges[i]
 	c.Changed++
@@ -188,7 +196,9 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return true, err
 }
 
-// enrol makes the seed that a code confirms the user's authenticator. Every other seed that was shown is dead: find looks at none once there is an authenticator.
+// enrol makes the seed that a code confirms the user's authenticator. Every
+// other seed that was shown is dead: find looks at none once there is an
+// authenticator.
 func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, error) {
 	seed, _, err := n.t.unseal(c.Seed, "enrolment", n.o.Domain, n.o.User, st.Generation)
 	if err != nil {
@@ -230,8 +240,11 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	return nil
 }
 
-// Resend sends a new code for a challenge of the mode Email; the one before is dead. The challenge is prolonged by it, up to half an hour in all; then the sign-in begins anew. A challenge of another kind is chatadmin.ErrInvalid: nobody chooses the weaker way. ErrTooMany limits how many codes a
-// user is sent, over all challenges.
+// Resend sends a new code for a challenge of the mode Email; the code before is
+// dead. The challenge is prolonged, up to half an hour in all. It returns
+// chatadmin.ErrInvalid for a challenge of another mode, so that nobody chooses
+// the weaker way, and ErrTooMany if the user was sent too many codes, over all
+// challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
 	if t.ring == nil {
 		return signin.Challenge{}, ErrNoKeys

@@ -17,7 +17,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// The kinds of audit events of this package. KindAsk and KindAnswer are shown to chatadmin.Options.Before alone: what a sign-in comes to is recorded by the gate.
+// The kinds of audit events of this package. KindAsk and KindAnswer are shown
+// to chatadmin.Options.Before alone: what a sign-in comes to is recorded by the
+// gate.
 const (
 	KindMode         = "twofa.mode"          // the domain's policy was changed
 	KindReset        = "twofa.reset"         // by an administrator
@@ -26,10 +28,11 @@ const (
 	KindRecoveryUse  = "twofa.recovery.use"  // one of them was used
 	KindRemember     = "twofa.remember"      // a client is remembered
 	KindForget       = "twofa.forget"        // a remembered client was revoked
-	KindReplay       = "twofa.replay"        // a token that was rotated away was presented: its client is forgotten
-	KindReseal       = "twofa.reseal"        // secrets were sealed with the present key
-	KindAsk          = "twofa.ask"
-	KindAnswer       = "twofa.answer"
+	// a token that was rotated away was presented: its client is forgotten
+	KindReplay = "twofa.replay"
+	KindReseal = "twofa.reseal" // secrets were sealed with the present key
+	KindAsk    = "twofa.ask"
+	KindAnswer = "twofa.answer"
 )
 
 // Ask implements signin.SecondFactor. A remembered client passes, and its token
@@ -92,7 +95,8 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 		op.Fence = chatadmin.Shared // a record that the user will own
 	}
 	if rec.Rev == 0 && p.Mode == Email {
-		// A change of the address meanwhile could not move the revision of what is not there yet, so it is put there first.
+		// A change of the address meanwhile could not move the revision of what
+		// is not there yet, so it is put there first.
 		if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.begin); err != nil {
 			return signin.Asked{}, err
 		}
@@ -109,7 +113,8 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 			return signin.Asked{}, err
 		}
 	}
-	if e := k.asked.Challenge; e != nil && e.Enrolment != nil { // not in the transaction: drawing takes far longer than the rest
+	// not in the transaction: drawing takes far longer than the rest
+	if e := k.asked.Challenge; e != nil && e.Enrolment != nil {
 		png, err := qrPNG(e.Enrolment.URI.Reveal())
 		if err != nil {
 			return signin.Asked{}, err
@@ -119,7 +124,8 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	return k.asked, nil
 }
 
-// checkAttempt refuses what could not be kept with a challenge as it was given, or would make the user's record grow.
+// checkAttempt refuses what could not be kept with a challenge as it was given,
+// or would make the user's record grow.
 func checkAttempt(a signin.Attempt) error {
 	for name, text := range map[string]string{"device": a.Device, "client": string(a.Client), "method": string(a.Method)} {
 		if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
@@ -135,7 +141,9 @@ type codeMail struct {
 	at time.Time
 }
 
-// sendCode sends a mail with a code. Where it is not known whether the mail server took it, it may arrive; where it surely did not, it does not count as one that was sent.
+// sendCode sends a mail with a code. Where it is not known whether the mail
+// server took it, it may arrive; where it surely did not, it does not count as
+// one that was sent.
 func (t *Service) sendCode(ctx context.Context, domain, user chatadmin.ID, m codeMail) error {
 	if t.admin.Options().Mailer == nil {
 		t.admin.Options().Logger.WarnContext(ctx, "a sign-in code was not sent: there is no Mailer")
@@ -179,10 +187,12 @@ type asking struct {
 type verdict uint8
 
 const (
-	unknown  verdict = iota // none, of somebody or something else, or its client is not remembered any more
-	current                 // it lets its client in, and is replaced
-	graceful                // replaced a moment ago: lets its client in
-	outdated                // replaced before: somebody has copied it
+	// none, of somebody or something else, or its client is not remembered any
+	// more
+	unknown  verdict = iota
+	current          // it lets its client in, and is replaced
+	graceful         // replaced a moment ago: lets its client in
+	outdated         // replaced before: somebody has copied it
 )
 
 // recall judges the token and finds its client.
@@ -205,7 +215,9 @@ func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
 	return i, outdated
 }
 
-// withinGrace reports whether a rotation that long ago is forgiven. By a clock behind that of the rotation it lies in the future: it is not known how long ago it was.
+// withinGrace reports whether a rotation that long ago is forgiven. By a clock
+// behind that of the rotation it lies in the future: it is not known how long
+// ago it was.
 func (t *Service) withinGrace(ago time.Duration) bool { return ago >= 0 && ago < t.o.TrustGrace }
 
 // begin is the transaction that gives a user a state.
@@ -357,7 +369,9 @@ func (t *Service) Challenge(ctx context.Context, domain chatadmin.ID, id string)
 	}
 	s, err := t.shown(d.Name, users[0], &st, &st.Challenges[i], id)
 	if err == nil && s.Enrolment != nil {
-		s.Enrolment.QR, err = qrPNG(s.Enrolment.URI)
+		var png []byte
+		png, err = qrPNG(s.Enrolment.URI.Reveal())
+		s.Enrolment.QR = secret.HideBytes(png)
 	}
 	if err != nil {
 		return signin.Challenge{}, err
@@ -373,8 +387,10 @@ func (st *state) mayAnswer(now time.Time) error {
 	return nil
 }
 
-// mayMail refuses as long as too many codes have been sent, and drops what does not count any more: also what lies so far in the future that the clock it was sent by must have been wrong. (What is only a
-// little ahead counts, or the clocks of two processes would be a way around the limit.)
+// mayMail refuses as long as too many codes have been sent, and drops what does
+// not count any more: also what lies so far in the future that the clock it was
+// sent by must have been wrong. (What is only a little ahead counts, or the
+// clocks of two processes would be a way around the limit.)
 func (st *state) mayMail(now time.Time) error {
 	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) || ahead(at, now) })
 	if len(st.Mails) >= maxMails {
@@ -383,14 +399,15 @@ func (st *state) mayMail(now time.Time) error {
 	return nil
 }
 
-// prune drops what can never count again, and what was opened or remembered by a
-// clock that was ahead: it must not begin to count when that time comes.
+// prune drops what can never count again, and what was opened or remembered by
+// a clock that was ahead: it must not begin to count when that time comes.
 func (st *state) prune(p stored, now time.Time) {
 	st.Challenges = slices.DeleteFunc(st.Challenges, func(c challenge) bool { return c.Epoch != p.Epoch || !waits(c.Expires, now, codeLife) })
 	st.Remembered = slices.DeleteFunc(st.Remembered, func(c remembered) bool { return !now.Before(c.Expires) || ahead(c.Since, now) })
 }
 
-// mailCode gives a challenge a new code, and composes the mail to the user's present address. An earlier code of the challenge is dead.
+// mailCode gives a challenge a new code, and composes the mail to the user's
+// present address. An earlier code of the challenge is dead.
 func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c *challenge, user chatadmin.ID, id string) (*codeMail, error) {
 	now := w.Now()
 	if err := st.mayMail(now); err != nil {
@@ -451,7 +468,9 @@ func (t *Service) enrolmentOf(domainName string, u chatadmin.User, seed string) 
 	return &signin.Enrolment{URI: secret.Hide(uri), Secret: secret.Hide(seed)}, err
 }
 
-// unseal opens what was sealed for a user. What does not open must not let anybody in, and is worth an alarm: a key is missing, or the row was tampered with.
+// unseal opens what was sealed for a user. What does not open must not let
+// anybody in, and is worth an alarm: a key is missing, or the row was tampered
+// with.
 func (t *Service) unseal(sealed []byte, purpose string, domain, user chatadmin.ID, generation int64) (secret string, old bool, err error) {
 	b, old, err := t.ring.Open(sealed, belongs(purpose, domain, user, generation)...)
 	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrOpen) {

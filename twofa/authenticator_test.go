@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// The first sign-in shows a QR code, which counts only once a code has confirmed it; the code that did is used up, and nothing is shown again.
+// The first sign-in shows a QR code, which counts only once a code has
+// confirmed it; the code that did is used up, and nothing is shown again.
 func TestEnrolment(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -87,7 +88,8 @@ func TestTwoEnrolmentsAtOnce(t *testing.T) {
 	}
 }
 
-// A code works once: of a hundred at once over two handles, a restart, and a clock that is set back included.
+// A code works once: of a hundred at once over two handles, a restart, and a
+// clock that is set back included.
 func TestCodeWorksOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, byApp, nil, nil)
@@ -108,7 +110,8 @@ func TestCodeWorksOnce(t *testing.T) {
 			}
 		})
 		require.EqualValues(t, 1, right.Load())
-		w.clock.Advance(days) // the ninety-nine were wrong codes, after which there is a pause
+		// the ninety-nine were wrong codes, after which there is a pause
+		w.clock.Advance(days)
 		w.right(w.challenged(ann).ID, w.code(secret))
 		w.clock.Advance(30 * time.Second)
 	}
@@ -130,7 +133,8 @@ func TestCodeWorksOnce(t *testing.T) {
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
-// A, B, A within the skew: the third is refused, although the last code used was another one.
+// A, B, A within the skew: the third is refused, although the last code used
+// was another one.
 func TestOlderCodeAfterNewer(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -150,7 +154,8 @@ func TestOlderCodeAfterNewer(t *testing.T) {
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
-// Guesses are limited for each challenge, and for the user over all challenges; each pause is longer than the one before, and a right code ends it.
+// Guesses are limited for each challenge, and for the user over all challenges;
+// each pause is longer than the one before, and a right code ends it.
 func TestGuessesAreLimited(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -204,7 +209,8 @@ func TestGuessesAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrTooMany)
 }
 
-// What comes with a sign-in is kept with its challenge as it was given, or refused: it neither grows the record nor comes back as something else.
+// What comes with a sign-in is kept with its challenge as it was given, or
+// refused: it neither grows the record nor comes back as something else.
 func TestOddDevices(t *testing.T) {
 	for _, p := range []twofa.Policy{byApp, byMail} {
 		w := newWorld(t, p)
@@ -230,7 +236,8 @@ func TestOddDevices(t *testing.T) {
 	}
 }
 
-// Challenges do not pile up: the oldest goes. They end by time, and belong to their user and domain.
+// Challenges do not pile up: the oldest goes. They end by time, and belong to
+// their user and domain.
 func TestChallenges(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
@@ -276,7 +283,8 @@ func TestChallenges(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "over since Open: not looked at, and no failure")
 }
 
-// Whoever can write to the database cannot make one user's secret another's, or bring an old one back.
+// Whoever can write to the database cannot make one user's secret another's, or
+// bring an old one back.
 func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, eve := w.user("ann@acme.example"), w.user("eve@acme.example")
@@ -337,7 +345,8 @@ func TestNoDowngrade(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	require.Empty(t, w.mail.To(ann.Email))
 
-	// A challenge that was opened under the mode by mail is dead under the other one, and the other way round.
+	// A challenge that was opened under the mode by mail is dead under the
+	// other one, and the other way round.
 	w.mode(byMail)
 	mailed := w.challenged(ann)
 	code := w.mailed(ann)
@@ -376,7 +385,8 @@ func TestAwkwardNames(t *testing.T) {
 	require.True(t, a.Right)
 }
 
-// The whole way with programs that are not ours: zbarimg reads the QR code, oathtool makes the codes.
+// The whole way with programs that are not ours: zbarimg reads the QR code,
+// oathtool makes the codes.
 func TestWithRealPrograms(t *testing.T) {
 	oathtool := tool(t, "oathtool", "oathtool")
 	w := newWorld(t, byApp)

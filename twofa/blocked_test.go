@@ -49,7 +49,7 @@ func TestModeThatShutsOut(t *testing.T) {
 			if !c.mailer {
 				f, host = silently, silent.AsHost(w.domain)
 			}
-			plan, err := f.PlanMode(ctx, host, twofa.Policy{Mode: c.mode})
+			plan, err := f.Plan(ctx, host, twofa.Policy{Mode: c.mode})
 			require.NoError(t, err)
 			var codes []string
 			for _, b := range plan.Blockers {
@@ -58,7 +58,7 @@ func TestModeThatShutsOut(t *testing.T) {
 			}
 			require.Equal(t, c.want, codes)
 			plan.Blockers = nil // whoever takes them out of the plan gains nothing
-			err = f.SetMode(ctx, host, plan)
+			err = f.SetPolicy(ctx, host, plan)
 			if c.want == nil {
 				require.NoError(t, err)
 			} else {
@@ -89,21 +89,21 @@ func TestModeWithAnUnreadableAdministrator(t *testing.T) {
 			plan := w.plan(w.host, p)
 			require.Equal(t, []int64{1, 1, 1}, []int64{plan.Counts["cannot_pass"], plan.Counts["administrators"], plan.Counts["administrators_out"]}, data)
 			require.Len(t, plan.Blockers, 1)
-			require.ErrorIs(t, w.twofa.SetMode(ctx, w.host, plan), chatadmin.ErrLastAdmin)
+			require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.host, plan), chatadmin.ErrLastAdmin)
 		}
 		off := w.plan(w.host, twofa.Policy{Mode: twofa.Off})
 		require.Empty(t, off.Blockers)
-		require.NoError(t, w.twofa.SetMode(ctx, w.host, off))
+		require.NoError(t, w.twofa.SetPolicy(ctx, w.host, off))
 	}
 }
 
-// A plan comes back from outside: whatever it says that no plan says is refused,
-// and what it says of users is not believed.
+// A plan comes back from outside: whatever it says that no plan says is
+// refused, and what it says of users is not believed.
 func TestForgedModePlan(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	good, err := json.Marshal(w.plan(w.s, byApp))
 	require.NoError(t, err)
-	forge := func(change func(p map[string]any)) *twofa.ModePlan {
+	forge := func(change func(p map[string]any)) *twofa.Plan {
 		var p map[string]any
 		d := json.NewDecoder(bytes.NewReader(good))
 		d.UseNumber() // revisions are longer than a float64 holds
@@ -111,7 +111,7 @@ func TestForgedModePlan(t *testing.T) {
 		change(p)
 		data, err := json.Marshal(p)
 		require.NoError(t, err)
-		var plan twofa.ModePlan
+		var plan twofa.Plan
 		require.NoError(t, json.Unmarshal(data, &plan))
 		return &plan
 	}
@@ -129,10 +129,8 @@ func TestForgedModePlan(t *testing.T) {
 		"recovery without app":   func(p map[string]any) { p["now"] = map[string]any{"mode": "email", "recovery": true} },
 		"mode before":            policy("was", "mode", "xx"),
 		"kind":                   func(p map[string]any) { p["kind"] = "twofa.reset" },
-		"domain":                 func(p map[string]any) { p["domain"] = "other" },
+		"basis and counts":       func(p map[string]any) { p["basis"], p["counts"] = "", map[string]any{} },
 		"actor":                  func(p map[string]any) { p["actor"] = "host" },
-		"subject":                func(p map[string]any) { p["subject"] = "other" },
-		"revision":               func(p map[string]any) { p["rev"] = 7 },
 		"no counts":              func(p map[string]any) { p["counts"] = nil },
 		"a count is missing":     func(p map[string]any) { delete(p["counts"].(map[string]any), "administrators_out") },
 		"an unknown count":       count("xx", 1),
@@ -143,20 +141,23 @@ func TestForgedModePlan(t *testing.T) {
 		"a huge count":           count("network", int64(math.MinInt64)),
 		"too many names":         func(p map[string]any) { p["cannot_pass"] = make([]string, 101) },
 	} {
-		require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, forge(change)), chatadmin.ErrInvalid, name)
+		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forge(change)), chatadmin.ErrInvalid, name)
 	}
 	for name, change := range map[string]func(map[string]any){
 		"policy before": policy("was", "mode", "authenticator"),
-		"an older one":  func(p map[string]any) { p["domain_rev"] = 7; p["rev"] = 7 },
+		"an older one":  func(p map[string]any) { p["basis"] = "7" },
+		"no basis":      func(p map[string]any) { delete(p, "basis") },
 	} {
-		require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, forge(change)), chatadmin.ErrPlanStale, name)
+		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forge(change)), chatadmin.ErrPlanStale, name)
 	}
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, nil), chatadmin.ErrInvalid)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, &twofa.ModePlan{}), chatadmin.ErrInvalid)
+	other := forge(func(p map[string]any) { p["domain"] = "other" })
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, other), chatadmin.ErrNotFound, "another domain looks like none")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &twofa.Plan{}), chatadmin.ErrNotFound)
 	now, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, twofa.Off, now.Mode)
-	require.NoError(t, w.twofa.SetMode(ctx, w.s, forge(func(map[string]any) {})), "as it was made")
+	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, forge(func(map[string]any) {})), "as it was made")
 }
 
 // A stored policy with values that no policy has lets nobody in without a code:

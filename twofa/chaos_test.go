@@ -17,12 +17,16 @@ import (
 
 var errStore = errors.New("the store is gone")
 
-// lossy is a store that fails: from the nth transaction on, before or after the commit.
+// lossy is a store that fails: from the nth transaction on, before or after the
+// commit.
 type lossy struct {
 	chatadmin.Store
 	updates, failFrom int
-	after             bool // the transaction is committed, then an error is reported that says nothing of it
-	unknown           bool // the same, as ErrCommitUnknown, and the store cannot be asked either
+	// the transaction is committed, then an error is reported that says nothing
+	// of it
+	after bool
+	// the same, as ErrCommitUnknown, and the store cannot be asked either
+	unknown bool
 }
 
 func (l *lossy) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
@@ -54,7 +58,8 @@ func (l *lossy) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatad
 	return l.Store.ListEvents(ctx, q, p)
 }
 
-// If the store fails while a code is used, the answer is no; if it had committed all the same, the code is used up, and nobody has come in by it.
+// If the store fails while a code is used, the answer is no; if it had
+// committed all the same, the code is used up, and nobody has come in by it.
 func TestStoreFailsWhileACodeIsUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		lossy lossy
@@ -88,7 +93,8 @@ func TestStoreFailsWhileACodeIsUsed(t *testing.T) {
 	}
 }
 
-// A store that re-runs, loses and confuses transactions: a hundred answers with one code let at most one in, and a user who tries again gets in.
+// A store that re-runs, loses and confuses transactions: a hundred answers with
+// one code let at most one in, and a user who tries again gets in.
 func TestChaos(t *testing.T) {
 	for seed := range uint64(6) {
 		good := memstore.New(nil)

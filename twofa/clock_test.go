@@ -22,8 +22,8 @@ func (w *world) whileAhead(by time.Duration, f func()) {
 	w.clock.Advance(begin.Add(-by).Add(time.Minute).Sub(w.clock.Now()))
 }
 
-// A clock that was ahead and is put right keeps nobody out: neither a pause after
-// wrong codes, nor codes that were sent, nor challenges that are open.
+// A clock that was ahead and is put right keeps nobody out: neither a pause
+// after wrong codes, nor codes that were sent, nor challenges that are open.
 func TestClockAheadKeepsNobodyOut(t *testing.T) {
 	for _, by := range aheads {
 		t.Run(by.String(), func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestPausesAreBelieved(t *testing.T) {
 }
 
 // What was opened or remembered by a clock that was ahead is over, and does not
-// come to life when that time comes: a challenge lasts ten minutes, and a client
-// is remembered for the validity period.
+// come to life when that time comes: a challenge lasts ten minutes, and a
+// client is remembered for the validity period.
 func TestClockAheadProlongsNothing(t *testing.T) {
 	for _, by := range aheads[:3] {
 		w := newWorld(t, monthly)

@@ -57,7 +57,8 @@ const maxTyped = 64
 
 // typed brings a code as a person typed or copied it into the form without
 // blanks around it, and without the spaces and hyphens that apps and mails show
-// within. What is too long, or has a hyphen at an end, is no code and becomes "".
+// within. What is too long, or has a hyphen at an end, is no code and becomes
+// "".
 func typed(code string) string {
 	if len(code) > maxTyped {
 		return ""
@@ -75,8 +76,10 @@ func typed(code string) string {
 	}, code)
 }
 
-// matchStep finds the time step (RFC 6238) of a code: the present one, the next or the one before, if it is greater than the last one used. It is not totp.ValidateCustom, which does not tell
-// the step: a code must not work again, and "now" may be a step later than the code.
+// matchStep finds the time step (RFC 6238) of a code: the present one, the next
+// or the one before, if it is greater than the last one used. It is not
+// totp.ValidateCustom, which does not tell the step: a code must not work
+// again, and "now" may be a step later than the code.
 func matchStep(seed, code string, now time.Time, last int64) (step int64, ok bool) {
 	if !isCode(code) {
 		return 0, false
@@ -94,7 +97,8 @@ func matchStep(seed, code string, now time.Time, last int64) (step int64, ok boo
 	return 0, false
 }
 
-// newMailCode makes a code that goes by mail: six digits, each code as likely as any other.
+// newMailCode makes a code that goes by mail: six digits, each code as likely
+// as any other.
 func newMailCode(rand io.Reader) (string, error) {
 	const codes = 1_000_000
 	var b [4]byte
@@ -108,14 +112,16 @@ func newMailCode(rand io.Reader) (string, error) {
 	}
 }
 
-// keyedHash is what is kept of a code sent by mail: six digits could be guessed from a plain hash.
+// keyedHash is what is kept of a code sent by mail: six digits could be guessed
+// from a plain hash.
 func keyedHash(key []byte, challenge, code string) []byte {
 	m := hmac.New(sha256.New, key)
 	_, _ = io.WriteString(m, challenge+"\x00"+code)
 	return m.Sum(nil)
 }
 
-// hash is what is kept of a secret that is random enough by itself. It is bound to a purpose and what the secret belongs to.
+// hash is what is kept of a secret that is random enough by itself. It is bound
+// to a purpose and what the secret belongs to.
 func hash(secret string, belongsTo ...string) []byte {
 	m := sha256.New()
 	for _, word := range append(belongsTo, secret) {
@@ -201,15 +207,18 @@ func recoveryHash(code string, domain, user chatadmin.ID, generation int64) []by
 	return hash(code, belongs("recovery", domain, user, generation)...)
 }
 
-// token is what a remembered client holds: a selector, by which it is found, and a verifier, of which only the hash is kept.
+// token is what a remembered client holds: a selector, by which it is found,
+// and a verifier, of which only the hash is kept.
 type token struct {
 	selector string
 	verifier secret.Value
 }
 
-const selectorSize = 10 // bytes; in hexadecimal, so that no command line takes it for a flag
+// bytes; in hexadecimal, so that no command line takes it for a flag
+const selectorSize = 10
 
-// newToken makes a token of a client that is remembered from now on, or, with its selector, the next one of a client.
+// newToken makes a token of a client that is remembered from now on, or, with
+// its selector, the next one of a client.
 func newToken(rand io.Reader, selector string) (token, error) {
 	if selector == "" {
 		b := make([]byte, selectorSize)
@@ -222,7 +231,8 @@ func newToken(rand io.Reader, selector string) (token, error) {
 	return token{selector, secret.Hide(verifier)}, err
 }
 
-// parseToken takes a token apart; what newToken cannot have made is the zero token, which nobody has.
+// parseToken takes a token apart; what newToken cannot have made is the zero
+// token, which nobody has.
 func parseToken(s string) token {
 	selector, verifier, _ := strings.Cut(s, ".")
 	if len(selector) != 2*selectorSize || strings.Trim(selector, "0123456789abcdef") != "" || !parseSecret(verifier, secretSize) {

@@ -39,7 +39,8 @@ func TestTOTPVectors(t *testing.T) {
 	}
 }
 
-// One step each way and no further; only six ASCII digits; and only above the last step used.
+// One step each way and no further; only six ASCII digits; and only above the
+// last step used.
 func TestMatchStep(t *testing.T) {
 	now := time.Unix(1_700_000_010, 0)
 	current := now.Unix() / 30
@@ -75,7 +76,8 @@ func TestMatchStep(t *testing.T) {
 	}
 }
 
-// What is mailed is as likely to be one code as any other, and keeps its leading zeros.
+// What is mailed is as likely to be one code as any other, and keeps its
+// leading zeros.
 func TestMailCodes(t *testing.T) {
 	seen := map[byte]int{}
 	for range 5000 {
@@ -163,7 +165,8 @@ func FuzzCode(f *testing.F) {
 	})
 }
 
-// A token or challenge that is taken is exactly one that was made: nothing else spells it.
+// A token or challenge that is taken is exactly one that was made: nothing else
+// spells it.
 func FuzzToken(f *testing.F) {
 	tok, _ := newToken(rand.Reader, "")
 	id, _ := newChallengeID(rand.Reader, "0195-ann")
@@ -184,7 +187,9 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// benchmarks of checking a code against the same work by the otp library alone, in one run; ratio is ours to theirs. Sealed adds opening the seed, as each answer does.
+// benchmarks of checking a code against the same work by the otp library alone,
+// in one run; ratio is ours to theirs. Sealed adds opening the seed, as each
+// answer does.
 func BenchmarkMatch(b *testing.B) {
 	seed, err := newSeed(rand.Reader)
 	require.NoError(b, err)
@@ -234,7 +239,9 @@ func BenchmarkMatch(b *testing.B) {
 			b.Run(name+kind, func(b *testing.B) {
 				var a, z time.Duration
 				for b.Loop() {
-					const turns = 50 // long enough for the clock, short enough to share the machine's moods
+					// long enough for the clock, short enough to share the
+					// machine's moods
+					const turns = 50
 					begin := time.Now()
 					for range turns {
 						floor()

@@ -69,8 +69,11 @@ func (x *countingTx) ChangeEvents(ctx context.Context, ch []chatadmin.Change[cha
 	return x.Tx.ChangeEvents(ctx, ch)
 }
 
-// What a sign-in costs: a code is one read and one write of one row, by the policy that was read with its challenge. A remembered browser is one read, with one more read and one write
-// where its token is replaced, in a transaction that reads the domain again, since verifying the password takes long.
+// What a sign-in costs: a code is one read and one write of one row, by the
+// policy that was read with its challenge. A remembered browser is one read,
+// with one more read and one write where its token is replaced, in a
+// transaction that reads the domain again, since verifying the password takes
+// long.
 func TestStatements(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days})
 	ann := w.user("ann@acme.example")
@@ -117,7 +120,8 @@ func TestStatements(t *testing.T) {
 	require.Equal(t, []string{"read record"}, calls())
 }
 
-// between does something once, behind the first read of a record outside a transaction.
+// between does something once, behind the first read of a record outside a
+// transaction.
 type between struct {
 	chatadmin.Store
 	do func()

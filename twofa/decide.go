@@ -4,7 +4,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Rule is why a second factor is asked for, or not: the first of the list that applies.
+// Rule is why a code is asked for, or not: the first rule of the list that
+// applies.
 type Rule string
 
 const (
@@ -15,7 +16,7 @@ const (
 	RuleAsked     Rule = "asked"     // everything else, and whatever is not known
 )
 
-// String is the rule as a sentence for the administrator.
+// String returns the rule as a sentence for the administrator.
 func (r Rule) String() string {
 	switch r {
 	case RuleOff:
@@ -30,8 +31,9 @@ func (r Rule) String() string {
 	return "a code is asked for"
 }
 
-// Decide tells by which rule a sign-in is asked for a second factor; remembered clients come after it. Network users and guests are treated alike. A client or method that
-// is not known is treated as strictly as a browser and a password.
+// Decide returns the rule by which a sign-in is asked for a code. Remembered
+// clients are looked at afterwards. Network users and guests are treated alike.
+// An unknown client or method is treated like a browser and a password.
 func Decide(p Policy, client signin.Client, method signin.Method) Rule {
 	switch {
 	case p.Mode == Off:
@@ -44,7 +46,8 @@ func Decide(p Policy, client signin.Client, method signin.Method) Rule {
 	return RuleAsked
 }
 
-// rememberable reports whether a client of this kind may be remembered: a browser or a desktop client, if it is known to be one.
+// rememberable reports whether a client of this kind may be remembered: a
+// browser or a desktop client, if it is known to be one.
 func rememberable(c signin.Client) bool {
 	return c == signin.Web || c == signin.Desktop || c == signin.Mac
 }

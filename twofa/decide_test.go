@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// Every cell: who × how × with what, in every mode. asked holds the cells in which a code is asked for; everything else is not.
+// Every cell: who × how × with what, in every mode. asked holds the cells in
+// which a code is asked for; everything else is not.
 func TestWholeMatrix(t *testing.T) {
 	clients := []signin.Client{signin.Web, signin.Desktop, signin.Mac, signin.UnknownClient, "", "toaster", signin.IOS, signin.Android}
 	methods := []signin.Method{signin.Password, "", "magic", signin.Google, signin.SAML}

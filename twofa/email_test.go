@@ -58,7 +58,8 @@ func TestMailedCodeRace(t *testing.T) {
 	require.EqualValues(t, 1, right.Load())
 }
 
-// Sending anew kills the code before, and keeps neither the guesses nor the mails from being counted.
+// Sending anew kills the code before, and keeps neither the guesses nor the
+// mails from being counted.
 func TestResend(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.user("ann@acme.example")
@@ -87,7 +88,8 @@ func TestResend(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
-// However many challenges are opened, a mailbox gets five codes in a quarter of an hour.
+// However many challenges are opened, a mailbox gets five codes in a quarter of
+// an hour.
 func TestMailboxIsNotFlooded(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
@@ -139,7 +141,8 @@ func TestResendDoesNotKeepAChallenge(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
-// Codes that were sent by a clock that was far ahead do not count for as long as it was; those by a clock that is a little ahead do.
+// Codes that were sent by a clock that was far ahead do not count for as long
+// as it was; those by a clock that is a little ahead do.
 func TestMailsOfAWrongClock(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.user("ann@acme.example")
@@ -154,7 +157,8 @@ func TestMailsOfAWrongClock(t *testing.T) {
 	w.challenged(ann)
 }
 
-// Mails that surely were not accepted are none that were sent. Where that is not known they count.
+// Mails that surely were not accepted are none that were sent. Where that is
+// not known they count.
 func TestFailedMailsDoNotCount(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.user("ann@acme.example")
@@ -190,7 +194,8 @@ func TestFailedMailsDoNotCount(t *testing.T) {
 	}
 }
 
-// Who cannot get a code is told so, and nobody gets in for want of an address or a mail server.
+// Who cannot get a code is told so, and nobody gets in for want of an address
+// or a mail server.
 func TestNoUsableAddress(t *testing.T) {
 	w := newWorld(t, byMail)
 	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
@@ -217,7 +222,8 @@ func TestNoUsableAddress(t *testing.T) {
 	require.NotNil(t, asked.Challenge)
 }
 
-// The code goes to the address of now, not of when the sign-in began; and a change of the address kills what is under way.
+// The code goes to the address of now, not of when the sign-in began; and a
+// change of the address kills what is under way.
 func TestAddressChanges(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Email, Validity: days})
 	ann := w.user("ann@acme.example")

@@ -18,7 +18,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// An administrator switches two-factor authentication on; a user sets up an authenticator, comes in, and is not asked again from the same browser.
+// An administrator switches two-factor authentication on; a user sets up an
+// authenticator, comes in, and is not asked again from the same browser.
 func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
@@ -28,11 +29,12 @@ func Example() {
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 
-	plan, _ := second.PlanMode(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
+	plan, _ := second.Plan(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
 	fmt.Println("to set up:", plan.Counts["to_enrol"], "cannot pass:", plan.Counts["cannot_pass"])
-	_ = second.SetMode(ctx, s, plan)
+	_ = second.SetPolicy(ctx, s, plan)
 
-	// What follows is done by the sign-in gate: after the password was right, and when the code comes.
+	// What follows is done by the sign-in gate: after the password was right,
+	// and when the code comes.
 	_, set, _ := s.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
 	fmt.Println(asked.Challenge.Kind, !asked.Challenge.Enrolment.QR.IsZero())
@@ -59,8 +61,8 @@ func ExampleService_Explain() {
 	second := twofa.New(admin, nil, nil) // looking needs no keys
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
-	plan, _ := second.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Email})
-	_ = second.SetMode(ctx, host, plan)
+	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Email})
+	_ = second.SetPolicy(ctx, host, plan)
 	for _, a := range []signin.Attempt{{Client: signin.Web}, {Client: signin.IOS}, {Client: signin.Web, Method: signin.SAML}} {
 		e, _ := second.Explain(ctx, host, boss.ID, a.Client, a.Method)
 		fmt.Println(e.Asks, e.Rule)
@@ -71,7 +73,8 @@ func ExampleService_Explain() {
 	// false who signs in by Google or SAML is checked there
 }
 
-// A user has lost their phone: an administrator resets them, and they are told by mail.
+// A user has lost their phone: an administrator resets them, and they are told
+// by mail.
 func ExampleService_Reset() {
 	ctx := context.Background()
 	mails := &chatadmintest.Mailbox{}
@@ -80,8 +83,8 @@ func ExampleService_Reset() {
 	second := twofa.New(admin, ring, nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
-	plan, _ := second.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Authenticator})
-	_ = second.SetMode(ctx, host, plan)
+	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Authenticator})
+	_ = second.SetPolicy(ctx, host, plan)
 	_, set, _ := host.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
 

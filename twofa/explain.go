@@ -8,21 +8,26 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Explanation is what would be asked of a user, and why.
+// Explanation says what a user would be asked for, and why.
 type Explanation struct {
-	Asks     bool // a code is asked for, but of a remembered client
-	Rule     Rule // why; RuleTrusted where a client of this kind is remembered
-	Kind     Mode // what is asked for: Email or Authenticator; "" where nothing is
+	Asks bool // a code is asked for, but of a remembered client
+	Rule Rule // why; RuleTrusted where a client of this kind is remembered
+	// what is asked for: Email or Authenticator; "" where nothing is
+	Kind     Mode
 	Enrolled bool // the user has an authenticator
 	Recovery int  // recovery codes left that the domain allows
-	// CannotPass is why a user who is asked could not answer: ErrNoAddress, ErrTooMany, or nil.
+	// CannotPass is why a user who is asked could not answer: ErrNoAddress,
+	// ErrTooMany, or nil.
 	CannotPass error
-	// TrustedUntil is until when the client of this kind that is remembered longest is not asked; zero where none is.
+	// TrustedUntil is until when the client of this kind that is remembered
+	// longest is not asked; zero where none is.
 	TrustedUntil time.Time
 }
 
-// Explain tells what a user who signs in with a client and a method would be asked, by which rule, and until when a client of this kind is remembered. It changes nothing. It needs
-// chatadmin.PermTwoFactor, but for oneself.
+// Explain returns what a user would be asked for with a client and a method, by
+// which rule, and until when a client of this kind is remembered. It changes
+// nothing. It needs chatadmin.PermTwoFactor; users need no permission for
+// themselves.
 func (t *Service) Explain(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, client signin.Client, method signin.Method) (Explanation, error) {
 	v, err := t.look(ctx, s, user)
 	if err != nil {

@@ -26,7 +26,8 @@ func (d *drying) Read(p []byte) (int, error) {
 	return io.ReadFull(rand.Reader, p)
 }
 
-// Randomness that ends at any point gives an error, never a weaker secret, and keeps nothing.
+// Randomness that ends at any point gives an error, never a weaker secret, and
+// keeps nothing.
 func TestRandomnessEnds(t *testing.T) {
 	for _, mode := range []twofa.Mode{twofa.Email, twofa.Authenticator} {
 		w := newWorld(t, twofa.Policy{Mode: mode, Validity: days})
@@ -58,7 +59,8 @@ func TestRandomnessEnds(t *testing.T) {
 	}
 }
 
-// The code is right, but remembering fails for want of randomness: an error, and the code is not used up.
+// The code is right, but remembering fails for want of randomness: an error,
+// and the code is not used up.
 func TestRandomnessEndsWhileAnswering(t *testing.T) {
 	w := newWorld(t, monthly)
 	ann := w.user("ann@acme.example")
@@ -75,7 +77,8 @@ func TestRandomnessEndsWhileAnswering(t *testing.T) {
 	require.NotEmpty(t, w.right(c.ID, w.code(secret), true))
 }
 
-// A row that cannot be understood, because of a fault or a newer version, lets nobody in by any way.
+// A row that cannot be understood, because of a fault or a newer version, lets
+// nobody in by any way.
 func TestBrokenStateDenies(t *testing.T) {
 	w := newWorld(t, monthly)
 	ann := w.user("ann@acme.example")
@@ -104,7 +107,9 @@ func TestBrokenStateDenies(t *testing.T) {
 	require.True(t, ok)
 }
 
-// A row that cannot be understood keeps nobody else from anything, and its user from nothing but signing in: they can be deactivated, counted and reset. Only a reset lets them set it up anew.
+// A row that cannot be understood keeps nobody else from anything, and its user
+// from nothing but signing in: they can be deactivated, counted and reset. Only
+// a reset lets them set it up anew.
 func TestBrokenStateStopsNobodyElse(t *testing.T) {
 	for _, data := range []string{`{"v":2,"gen":0}`, `{"v":`} {
 		w := newWorld(t, monthly)
@@ -131,8 +136,8 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 		require.Equal(t, []bool{false, true}, on)
 		j, err := w.twofa.Reseal(ctx, w.host, nil)
 		require.NoError(t, err)
-		require.Equal(t, chatadmin.JobDone, j.State)
-		require.Contains(t, string(j.Result), `"unopened":1`)
+		require.Equal(t, chatadmin.RunDone, j.State)
+		require.EqualValues(t, 1, j.Data.Unopened)
 
 		_, err = w.host.DeactivateUsers(ctx, ann.ID, bob.ID)
 		require.NoError(t, err)
@@ -167,7 +172,8 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 	}
 }
 
-// The gate read the settings a moment ago: what counts is what is in force when the challenge is written.
+// The gate read the settings a moment ago: what counts is what is in force when
+// the challenge is written.
 func TestModeChangesWhileAsking(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.user("ann@acme.example")
@@ -182,7 +188,8 @@ func TestModeChangesWhileAsking(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, asked.Challenge, "switched off meanwhile")
 
-	// And so with the user: whoever is being deleted, or gone, gets no challenge.
+	// And so with the user: whoever is being deleted, or gone, gets no
+	// challenge.
 	w.mode(byMail)
 	require.NoError(t, w.transition(ann.ID, chatadmin.BeginDeletion))
 	_, err = w.ask(ann, "")
@@ -199,7 +206,8 @@ func TestModeChangesWhileAsking(t *testing.T) {
 	require.Empty(t, w.mail.Mails())
 }
 
-// A notice for somebody whose address went is dropped, and does not come back as an address does.
+// A notice for somebody whose address went is dropped, and does not come back
+// as an address does.
 func TestNoticeWithoutAddress(t *testing.T) {
 	w := newWorld(t, byApp)
 	admin, f := w.process(w.store, ringOf(t, "k1"), nil)

@@ -76,7 +76,8 @@ func TestGateDecidesForWhatAUserLacks(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	require.Equal(t, signin.Challenged, sign(some).Outcome)
 
-	// Whoever is being deleted meanwhile does not come in, and that is no fault of the service either.
+	// Whoever is being deleted meanwhile does not come in, and that is no fault
+	// of the service either.
 	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: some.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
 		return true, w.transition(some.ID, chatadmin.BeginDeletion)
 	})
@@ -92,7 +93,7 @@ func TestGateDecidesDuringAPause(t *testing.T) {
 	for range 2 {
 		c := w.challenged(ann)
 		for range 5 {
-			w.wrong(c.ID, another(w.code(c.Enrolment.Secret)))
+			w.wrong(c.ID, another(w.code(c.Enrolment.Secret.Reveal())))
 		}
 	}
 	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
@@ -138,7 +139,7 @@ func TestGateReloadsTheEnrolment(t *testing.T) {
 	second, err := g.SignIn(ctx, w.domain, a, right)
 	require.NoError(t, err)
 	require.Equal(t, first.Challenge, second.Challenge)
-	d, err := g.Complete(ctx, w.domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret), false)
+	d, err := g.Complete(ctx, w.domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret.Reveal()), false)
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 }

@@ -20,9 +20,12 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// Everything that leaves the library while people sign in, by every way there is, is gathered and searched for every secret and code that was in use.
+// Everything that leaves the library while people sign in, by every way there
+// is, is gathered and searched for every secret and code that was in use.
 func TestNothingLeaks(t *testing.T) {
-	var out bytes.Buffer // what left: logs, errors, events, rows, exports, plans, values printed in every way
+	// what left: logs, errors, events, rows, exports, plans, values printed in
+	// every way
+	var out bytes.Buffer
 	show := func(vs ...any) {
 		for _, v := range vs {
 			fmt.Fprintf(&out, "%v %+v %#v %s\n", v, v, v, v)
@@ -64,7 +67,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	ann := w.user("ann@acme.example")
 
-	// Authenticator: enrolment, wrong and right codes, remembering, replay, recovery codes.
+	// Authenticator: enrolment, wrong and right codes, remembering, replay,
+	// recovery codes.
 	c := w.challenged(ann)
 	keepChallenge(c)
 	enrolled := c.Enrolment.Secret.Reveal()
@@ -91,7 +95,8 @@ func TestNothingLeaks(t *testing.T) {
 	keepChallenge(c)
 	fail(c, recovery[0])
 
-	// What is broken or missing: rows of other people, other keys, a store that fails.
+	// What is broken or missing: rows of other people, other keys, a store that
+	// fails.
 	bob := w.user("bob@acme.example")
 	keep("seed", w.enrol(bob))
 	mine := w.record(ann)
@@ -131,7 +136,7 @@ func TestNothingLeaks(t *testing.T) {
 	show(err)
 
 	// Administration.
-	plan, err := w.twofa.PlanMode(ctx, w.s, twofa.Policy{Mode: twofa.Off})
+	plan, err := w.twofa.Plan(ctx, w.s, twofa.Policy{Mode: twofa.Off})
 	require.NoError(t, err)
 	show(plan)
 	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
@@ -149,11 +154,13 @@ func TestNothingLeaks(t *testing.T) {
 	_, err = csvimport.Export(ctx, w.s, &out, csvimport.Overview, nil)
 	require.NoError(t, err)
 
-	// Everything that is stored, and everything that goes to the host or by mail as a notice.
+	// Everything that is stored, and everything that goes to the host or by
+	// mail as a notice.
 	_, err = w.twofa.SendNotices(ctx, w.domain)
 	require.NoError(t, err)
 	for _, m := range w.mail.Mails() {
-		if strings.HasPrefix(m.ID, "twofa-code-") { // the one place where a code belongs: cut out of the body, nowhere else
+		// the one place where a code belongs: cut out of the body, nowhere else
+		if strings.HasPrefix(m.ID, "twofa-code-") {
 			m.Text = sixDigits.ReplaceAllString(m.Text, "")
 		}
 		show(m)
@@ -187,7 +194,9 @@ func TestNothingLeaks(t *testing.T) {
 		for value, what := range secrets {
 			if what == kind {
 				n++
-				if what == "code" || what == "mailed" { // digits stand in hashes, times and sizes by chance: look for them as a word
+				// digits stand in hashes, times and sizes by chance: look for
+				// them as a word
+				if what == "code" || what == "mailed" {
 					require.NotRegexp(t, `(^|[^0-9A-Za-z.])`+value+`([^0-9A-Za-z]|$)`, text, what)
 				} else {
 					require.False(t, strings.Contains(text, value), "a %s has leaked", what)

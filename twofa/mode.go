@@ -11,35 +11,40 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// ModePlan says what a policy would do before it is in force. Counts are of users who can come in (pending and active, and not denied):
+// Plan says what a policy would do before it is in force. Counts are of users
+// who can come in: pending and active ones who are not denied.
 //
-//	network, guests   who they are
-//	affected          of those, who would be asked for a code where they were not, or for another kind of code
-//	cannot_pass       who would be asked for a code by e-mail and have no usable address, or whose two-factor state cannot be read
-//	administrators    administrators in force
-//	administrators_out  of those, who are among cannot_pass
-//	to_enrol          who would set up an authenticator when they sign in next
-//	forgotten         remembered clients that would be asked again
-//	interrupted       sign-ins under way that would have to begin anew
-type ModePlan struct {
-	chatadmin.Plan
-	Was Policy `json:"was"`
-	Now Policy `json:"now"`
-	// CannotPass names the first hundred of those who could not pass.
+//	network, guests     by their kind
+//	affected            are asked for a code where they were not, or for another kind
+//	cannot_pass         have no usable e-mail address although codes go there, or a
+//	                    two-factor state that cannot be read
+//	administrators      administrators in force
+//	administrators_out  of those, the ones among cannot_pass
+//	to_enrol            set up an authenticator when they sign in next
+//	forgotten           remembered clients that are asked again
+//	interrupted         sign-ins under way that must begin anew
+type Plan struct {
+	chatadmin.PlanHeader
+	Counts   map[string]int64 `json:"counts"`
+	Warnings []string         `json:"warnings,omitempty"`
+	Was      Policy           `json:"was"`
+	Now      Policy           `json:"now"`
+	// CannotPass names the first hundred users who could not pass.
 	CannotPass []chatadmin.ID `json:"cannot_pass,omitempty"`
-	// Blockers stand in the way: SetMode refuses while there are any.
+	// Blockers stand in the way: SetPolicy refuses while there are any.
 	Blockers []Blocker `json:"blockers,omitempty"`
 }
 
-// Blocker is something that stands in the way of a policy.
+// Blocker is a reason why a policy cannot be put in force.
 type Blocker struct {
 	Code    string `json:"code"` // "no_admin" or "no_mailer"
 	Message string `json:"message"`
 }
 
-// BlockedError is the error of SetMode for a policy that would shut the domain
-// out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator could
-// sign in any more, and ErrNoMailer if this program has no Mailer for the codes.
+// BlockedError is the error of SetPolicy for a policy that would shut the
+// domain out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator
+// could sign in any more, and ErrNoMailer if this program has no Mailer for the
+// codes.
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
@@ -88,11 +93,12 @@ func (t *Service) blockers(m Mode, admins, out int64) []Blocker {
 
 const maxNamed = 100
 
-// modeCounts are the names of all counts of a ModePlan.
+// modeCounts are the names of all counts of a Plan.
 var modeCounts = []string{"network", "guests", "affected", "cannot_pass", "administrators", "administrators_out", "to_enrol", "forgotten", "interrupted"}
 
-// PlanMode counts what a policy would do, and changes nothing. It needs chatadmin.PermTwoFactor. It reads all users of the domain, page by page.
-func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*ModePlan, error) {
+// Plan counts what a policy would do, and changes nothing. It needs
+// chatadmin.PermTwoFactor. It reads all users of the domain, page by page.
+func (t *Service) Plan(ctx context.Context, s *chatadmin.Scope, p Policy) (*Plan, error) {
 	if err := scoped(s); err != nil {
 		return nil, err
 	}
@@ -107,8 +113,7 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 	if err != nil {
 		return nil, err
 	}
-	plan := &ModePlan{Was: was.policy(), Now: p, Plan: chatadmin.Plan{Kind: KindMode, Domain: s.Domain(), Actor: s.Actor(), Made: t.admin.Now(), DomainRev: d.Rev, Subject: d.ID, Rev: d.Rev, Name: d.Name,
-		Counts: map[string]int64{}}}
+	plan := &Plan{PlanHeader: s.PlanHeader(KindMode, planBasis(d)), Was: was.policy(), Now: p, Counts: map[string]int64{}}
 	for _, name := range modeCounts {
 		plan.Counts[name] = 0
 	}
@@ -133,9 +138,12 @@ func (t *Service) PlanMode(ctx context.Context, s *chatadmin.Scope, p Policy) (*
 	return plan, nil
 }
 
+// planBasis names the state of the domain's settings that a plan rests on.
+func planBasis(d chatadmin.Domain) string { return strconv.FormatInt(int64(d.Rev), 10) }
+
 // counting fills a plan.
 type counting struct {
-	plan     *ModePlan
+	plan     *Plan
 	was, now stored
 }
 
@@ -155,7 +163,9 @@ func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatad
 	for _, r := range rs {
 		st, err := decodeState(r)
 		if err != nil {
-			broken[r.ID] = true // who has it cannot pass, and setting it up anew is what a reset comes to
+			// who has it cannot pass, and setting it up anew is what a reset
+			// comes to
+			broken[r.ID] = true
 			continue
 		}
 		enrolled[r.ID] = st.enrolled()
@@ -229,15 +239,17 @@ func cannotPassWarning(m Mode, n int64) string {
 	return fmt.Sprintf("%d %s %s a two-factor state that cannot be read, and could not sign in by password: reset it", n, who, have)
 }
 
-// SetMode puts a plan in force. What is outstanding ends in the same transaction: challenges of another mode, and remembered clients that the new mode or validity period would not have. Enrolled
-// authenticators stay, for when the domain returns to them. It needs chatadmin.PermTwoFactor.
+// SetPolicy puts a plan in force. What is outstanding ends in the same
+// transaction: challenges of another mode, and remembered clients that the new
+// mode or validity period would not have. Enrolled authenticators stay, for
+// when the domain returns to them. It needs chatadmin.PermTwoFactor.
 //
 // It returns chatadmin.ErrInvalid for a plan of somebody else, for something
 // else, or with values that no plan has; chatadmin.ErrPlanStale for one made
-// before the domain's settings changed, or before administrators lost the way to
-// a code; and a *BlockedError if no administrator could then sign in, or if this
-// program has no Mailer and the mode needs one.
-func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePlan) error {
+// before the domain's settings changed, or before administrators lost the way
+// to a code; and a *BlockedError if no administrator could then sign in, or if
+// this program has no Mailer and the mode needs one.
+func (t *Service) SetPolicy(ctx context.Context, s *chatadmin.Scope, plan *Plan) error {
 	if err := scoped(s); err != nil {
 		return err
 	}
@@ -253,8 +265,11 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 		if err != nil || before.policy() == p {
 			return was, nil, err
 		}
-		if w.Domain.Rev != plan.DomainRev || before.policy() != plan.Was {
-			return nil, nil, fmt.Errorf("the domain's settings have changed since: %w", chatadmin.ErrPlanStale)
+		if err := plan.Stale(planBasis(w.Domain), "the domain's settings"); err != nil {
+			return nil, nil, err
+		}
+		if before.policy() != plan.Was {
+			return nil, nil, fmt.Errorf("the domain's policy changed after the plan was made: %w", chatadmin.ErrPlanStale)
 		}
 		if err := t.stillPass(ctx, w, plan); err != nil {
 			return nil, nil, err
@@ -269,11 +284,15 @@ func (t *Service) SetMode(ctx context.Context, s *chatadmin.Scope, plan *ModePla
 	})
 }
 
-// check refuses a plan that PlanMode cannot have made for this scope: it comes
-// from outside.
-func (p *ModePlan) check(s *chatadmin.Scope) error {
-	if p == nil || p.Kind != KindMode || p.Domain != s.Domain() || p.Actor != s.Actor() || p.Subject != s.Domain() || p.Rev != p.DomainRev {
-		return fmt.Errorf("this plan was made for something else or by somebody else: %w", chatadmin.ErrInvalid)
+// check refuses a plan that Plan cannot have made for this scope: it comes from
+// outside.
+func (p *Plan) check(s *chatadmin.Scope) error {
+	var h *chatadmin.PlanHeader
+	if p != nil {
+		h = &p.PlanHeader
+	}
+	if err := h.Check(s, KindMode); err != nil {
+		return err
 	}
 	if err := p.Now.check(); err != nil {
 		return err
@@ -281,24 +300,24 @@ func (p *ModePlan) check(s *chatadmin.Scope) error {
 	if err := p.Was.check(); err != nil {
 		return fmt.Errorf("the policy before: %w", err)
 	}
+	if err := chatadmin.CheckCounts(p.Counts, modeCounts...); err != nil {
+		return err
+	}
 	if len(p.Counts) != len(modeCounts) || len(p.CannotPass) > maxNamed {
-		return fmt.Errorf("this plan has other counts than it was made with: %w", chatadmin.ErrInvalid)
+		return fmt.Errorf("this plan has other counts than it was made with: make it again: %w", chatadmin.ErrInvalid)
 	}
-	for _, name := range modeCounts {
-		if n, ok := p.Counts[name]; !ok || n < 0 {
-			return fmt.Errorf("count %q of this plan is missing or negative: %w", name, chatadmin.ErrInvalid)
-		}
-	}
-	all := p.Counts["network"] + p.Counts["guests"]
-	if p.Counts["administrators"] > all || p.Counts["administrators_out"] > p.Counts["administrators"] || p.Counts["cannot_pass"] > all || p.Counts["affected"] > all || p.Counts["to_enrol"] > all {
-		return fmt.Errorf("the counts of this plan contradict each other: %w", chatadmin.ErrInvalid)
+	n := p.Counts
+	all := n["network"] + n["guests"]
+	if n["administrators"] > all || n["administrators_out"] > n["administrators"] || n["cannot_pass"] > all || n["affected"] > all || n["to_enrol"] > all {
+		return fmt.Errorf("the counts of this plan contradict each other: make it again: %w", chatadmin.ErrInvalid)
 	}
 	return nil
 }
 
-// stillPass refuses a plan by which administrators would be shut out whom it did
-// not count, and any by which all would be: nobody might be left to take it back.
-func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *ModePlan) error {
+// stillPass refuses a plan by which administrators would be shut out whom it
+// did not count, and any by which all would be: nobody might be left to take it
+// back.
+func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *Plan) error {
 	if p.Now.Mode == Off {
 		return nil
 	}

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// The plan counts who is concerned and who could not pass, and changes nothing; what is applied is what was planned.
+// The plan counts who is concerned and who could not pass, and changes nothing;
+// what is applied is what was planned.
 func TestPlanMode(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
@@ -41,7 +42,7 @@ func TestPlanMode(t *testing.T) {
 	_, err = host.DeactivateUsers(ctx, without[0])
 	require.NoError(t, err)
 	events := len(w.events(""))
-	p, err := f.PlanMode(ctx, host, byMail)
+	p, err := f.Plan(ctx, host, byMail)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "administrators": 1, "administrators_out": 1, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
 	require.Len(t, p.CannotPass, 100)
@@ -52,25 +53,26 @@ func TestPlanMode(t *testing.T) {
 	require.Len(t, w.events(""), events)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
-	var kept twofa.ModePlan
+	var kept twofa.Plan
 	require.NoError(t, json.Unmarshal(data, &kept))
 	require.Equal(t, *p, kept, "a plan can be kept as JSON")
 
-	p, err = f.PlanMode(ctx, host, byApp)
+	p, err = f.Plan(ctx, host, byApp)
 	require.NoError(t, err)
 	require.EqualValues(t, 1203, p.Counts["to_enrol"])
 	require.Empty(t, p.CannotPass)
 	require.Empty(t, p.Warnings)
-	p, err = f.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Off})
+	p, err = f.Plan(ctx, host, twofa.Policy{Mode: twofa.Off})
 	require.NoError(t, err)
 	require.Zero(t, p.Counts["affected"])
 
-	// An address for the administrator: one blocker less. Without a Mailer: one more.
+	// An address for the administrator: one blocker less. Without a Mailer: one
+	// more.
 	email := "boss@acme.example"
 	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
 	silent := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
-	p, err = twofa.New(silent, nil, nil).PlanMode(ctx, silent.AsHost(d.ID), byMail)
+	p, err = twofa.New(silent, nil, nil).Plan(ctx, silent.AsHost(d.ID), byMail)
 	require.NoError(t, err)
 	require.Len(t, p.Warnings, 1)
 	require.Equal(t, "no_mailer", p.Blockers[0].Code)
@@ -91,11 +93,11 @@ func TestPlanCountsWhatEnds(t *testing.T) {
 		forgotten   int64
 		interrupted int64
 	}{{monthly, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days}, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days}, 1, 0}, {byApp, 2, 1}, {byMail, 2, 1}, {twofa.Policy{Mode: twofa.Off}, 2, 1}} {
-		p, err := w.twofa.PlanMode(ctx, w.s, c.p)
+		p, err := w.twofa.Plan(ctx, w.s, c.p)
 		require.NoError(t, err)
 		require.Equal(t, []int64{c.forgotten, c.interrupted}, []int64{p.Counts["forgotten"], p.Counts["interrupted"]}, "%+v", c.p)
 	}
-	require.NoError(t, w.twofa.SetMode(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
+	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
 	for u, n := range map[chatadmin.ID]int{ann.ID: 0, bob.ID: 1} {
 		cs, err := w.twofa.Trusted(ctx, w.s, u)
 		require.NoError(t, err)
@@ -103,9 +105,9 @@ func TestPlanCountsWhatEnds(t *testing.T) {
 	}
 }
 
-func (w *world) plan(s *chatadmin.Scope, p twofa.Policy) *twofa.ModePlan {
+func (w *world) plan(s *chatadmin.Scope, p twofa.Policy) *twofa.Plan {
 	w.t.Helper()
-	plan, err := w.twofa.PlanMode(ctx, s, p)
+	plan, err := w.twofa.Plan(ctx, s, p)
 	require.NoError(w.t, err)
 	return plan
 }
@@ -114,20 +116,20 @@ func TestSetMode(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	for _, bad := range []twofa.Policy{{}, {Mode: "sms"}, {Mode: twofa.Email, Validity: -time.Second}, {Mode: twofa.Email, Validity: 90*days + time.Second}, {Mode: twofa.Email, Validity: time.Millisecond},
 		{Mode: twofa.Email, Recovery: true}, {Mode: twofa.Off, Recovery: true}} {
-		_, err := w.twofa.PlanMode(ctx, w.s, bad)
+		_, err := w.twofa.Plan(ctx, w.s, bad)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)
 		forged := w.plan(w.s, byApp)
 		forged.Now = bad
-		require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
+		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
 	}
 	p := w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days, Recovery: true})
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, nil), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
 	other := *p
 	other.Kind = chatadmin.KindGroupDefault
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, &other), chatadmin.ErrInvalid)
-	require.NoError(t, w.twofa.SetMode(ctx, w.s, p))
-	require.NoError(t, w.twofa.SetMode(ctx, w.s, p), "again: nothing to do")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &other), chatadmin.ErrInvalid)
+	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, p))
+	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, p), "again: nothing to do")
 	got, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, p.Now, got)
@@ -138,10 +140,12 @@ func TestSetMode(t *testing.T) {
 	stale := w.plan(w.s, byMail)
 	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, w.s, stale), chatadmin.ErrPlanStale)
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, stale), chatadmin.ErrPlanStale)
 }
 
-// Between the plan and its use administrators lose their addresses: what was planned shut nobody out, so it is not applied. Whoever was counted as shut out is no reason to refuse.
+// Between the plan and its use administrators lose their addresses: what was
+// planned shut nobody out, so it is not applied. Whoever was counted as shut
+// out is no reason to refuse.
 func TestPlanIsStaleForAdministrators(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
@@ -161,18 +165,18 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 	require.EqualValues(t, 3, p.Counts["administrators"])
 	require.EqualValues(t, 1, p.Counts["administrators_out"])
 	address(boss, &none)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
 	_, err = s.DeactivateUsers(ctx, second.ID, third.ID)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
 	address(boss, &some)
-	require.NoError(t, w.twofa.SetMode(ctx, s, p))
+	require.NoError(t, w.twofa.SetPolicy(ctx, s, p))
 
 	address(boss, &none)
-	require.NoError(t, w.twofa.SetMode(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
+	require.NoError(t, w.twofa.SetPolicy(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
 	p = w.plan(s, byMail)
 	require.Len(t, p.Blockers, 1)
-	require.ErrorIs(t, w.twofa.SetMode(ctx, s, p), chatadmin.ErrLastAdmin, "nobody could take it back")
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrLastAdmin, "nobody could take it back")
 }
 
 // Who is denied access cannot come in, and is counted when they can.
@@ -188,7 +192,9 @@ func TestPlanLeavesOutDenied(t *testing.T) {
 	}
 }
 
-// A policy that changes while a code is on its way comes after that sign-in: the code counts, what it leaves behind does not. What was not read a moment before is read.
+// A policy that changes while a code is on its way comes after that sign-in:
+// the code counts, what it leaves behind does not. What was not read a moment
+// before is read.
 func TestSetModeWhileACodeIsOnItsWay(t *testing.T) {
 	byAppFor := twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days}
 	w := newWorld(t, byAppFor)
@@ -250,7 +256,8 @@ func TestExportTellsWhoHasIt(t *testing.T) {
 	require.Equal(t, map[string]string{"boss@acme.example": off, "ann@acme.example": on, "bob@acme.example": off}, column())
 }
 
-// A veto of the host holds for the mode too, and for answers, which use nothing up then.
+// A veto of the host holds for the mode too, and for answers, which use nothing
+// up then.
 func TestVeto(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -266,9 +273,9 @@ func TestVeto(t *testing.T) {
 		}
 	})
 	host := admin.AsHost(w.domain)
-	p, err := f.PlanMode(ctx, host, byMail)
+	p, err := f.Plan(ctx, host, byMail)
 	require.NoError(t, err)
-	require.ErrorIs(t, f.SetMode(ctx, host, p), chatadmin.ErrVetoed)
+	require.ErrorIs(t, f.SetPolicy(ctx, host, p), chatadmin.ErrVetoed)
 	require.ErrorIs(t, f.Reset(ctx, host, w.boss.ID), chatadmin.ErrVetoed)
 	_, err = answer(f, w.domain, c.ID, w.code(secret))
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
@@ -277,7 +284,8 @@ func TestVeto(t *testing.T) {
 	require.True(t, a.Right)
 }
 
-// Two-factor authentication that is switched on while a password is verified is asked for.
+// Two-factor authentication that is switched on while a password is verified is
+// asked for.
 func TestSwitchedOnWhileVerifying(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	ann := w.user("ann@acme.example")

@@ -17,8 +17,9 @@ func TestNothingGiven(t *testing.T) {
 	f := w.twofa
 	for _, s := range []*chatadmin.Scope{nil, {}} {
 		for name, call := range map[string]func() error{
-			"PlanMode":         func() error { _, err := f.PlanMode(ctx, s, byMail); return err },
-			"SetMode":          func() error { return f.SetMode(ctx, s, w.plan(w.s, byMail)) },
+			"Plan":             func() error { _, err := f.Plan(ctx, s, byMail); return err },
+			"Policy":           func() error { _, err := f.Policy(ctx, s); return err },
+			"SetPolicy":        func() error { return f.SetPolicy(ctx, s, w.plan(w.s, byMail)) },
 			"Reset":            func() error { return f.Reset(ctx, s, w.boss.ID) },
 			"Explain":          func() error { _, err := f.Explain(ctx, s, w.boss.ID, signin.Web, signin.Password); return err },
 			"Trusted":          func() error { _, err := f.Trusted(ctx, s, w.boss.ID); return err },
@@ -32,7 +33,7 @@ func TestNothingGiven(t *testing.T) {
 		}
 	}
 	require.NotPanics(t, func() {
-		require.ErrorIs(t, f.SetMode(ctx, w.s, nil), chatadmin.ErrInvalid)
+		require.ErrorIs(t, f.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
 		_, err := f.Ask(ctx, nil, w.boss, signin.Attempt{})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 		_, err = f.Ask(ctx, w.settings(), chatadmin.User{}, signin.Attempt{})

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// notice is a mail that tells a user what has happened to their sign-in. It holds nothing secret.
+// notice is a mail that tells a user what has happened to their sign-in. It
+// holds nothing secret.
 type notice struct {
 	ID    string    `json:"id"`
 	What  event     `json:"what"`
@@ -42,26 +44,42 @@ var told = map[event][2]string{
 }
 
 const (
-	noticeBatch = 50              // records that are listed at once
-	noticeGroup = 10              // of those, claimed at once and written down before the next: few letters wait for a slow mail server
+	noticeBatch = 50 // records that are listed at once
+	// of those, claimed at once and written down before the next: few letters
+	// wait for a slow mail server
+	noticeGroup = 10
 	noticeLease = 5 * time.Minute // one worker sends a notice meanwhile
-	noticeLater = time.Hour       // until a record that cannot be read is looked at again, perhaps by a newer version
+	// until a record that cannot be read is looked at again, perhaps by a newer
+	// version
+	noticeLater = time.Hour
 	noticeTries = 8
 	noticeMost  = time.Minute << noticeTries // nothing is put off by more
-	noticeSweep = time.Hour                  // how often a process looks for what a wrong clock has put off for longer
-	maxNotices  = 20                         // of a user that wait: further ones are dropped, the mail server has been away for long
+	// how often a process looks for what a wrong clock has put off for longer
+	noticeSweep = time.Hour
+	// of a user that wait: further ones are dropped, the mail server has been
+	// away for long
+	maxNotices = 20
 )
 
-// tell queues a notice for SendNotices. Its ID is stable, so that a mail that is sent twice can be recognised.
+// tell queues a notice for SendNotices. Its ID is stable, so that a mail that
+// is sent twice can be recognised.
 func (st *state) tell(id string, what event, now time.Time) {
 	if len(st.Notices) < maxNotices {
 		st.Notices = append(st.Notices, notice{ID: "twofa-" + string(what) + "-" + id, What: what, At: now, Due: now})
 	}
 }
 
-// SendNotices sends the mails that tell users of a domain what has happened to their two-factor authentication (set up, reset, recovery codes made or used, a client remembered), and returns how many
-// it sent. A mail is sent at least once: one in flight when the process dies is sent again after five minutes, under the same Message-ID. What the mail server refuses for now is tried again, up to
-// 8 times; what a slow mail server leaves too little time for waits for the next call; users without an address are not told. Call it from a worker of the host. Without Options.Mailer notices wait.
+// SendNotices sends the mails that tell users of a domain what has happened to
+// their two-factor authentication: it was set up or reset, recovery codes were
+// made or used, a client is remembered. It returns how many it sent.
+// chatadmin.Admin.Work calls it. Without chatadmin.Options.Mailer the notices
+// wait.
+//
+// A mail is sent at least once: one in flight when the process dies is sent
+// again after five minutes, under the same Message-ID. A mail that is refused
+// for now is tried again, up to 8 times. If a slow mail server leaves too
+// little time, the rest waits for the next call. Users without an address are
+// not told.
 func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, error) {
 	if t.admin.Options().Mailer == nil {
 		return 0, nil
@@ -97,6 +115,42 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 				t.swept.Store(domain, now)
 			}
 			return total, nil
+		}
+	}
+}
+
+// noticeDomains yields the domains that have a notice to send. It reads what is
+// due, and now and then everything that waits: what a wrong clock has put off
+// for longer than anything is put off is due, too.
+func (t *Service) noticeDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
+	return func(yield func(chatadmin.ID, error) bool) {
+		now := t.admin.Now()
+		q := chatadmin.RecordQuery{Kind: stateKind, DueBy: now}
+		sweep := t.sweeps("", now)
+		if sweep {
+			q.DueBy = forever
+		}
+		seen := map[chatadmin.ID]bool{}
+		for page := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+			rs, next, err := t.admin.Store().ListRecords(ctx, q, page)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, r := range rs {
+				if seen[r.Domain] || waits(r.Due, now, noticeMost) {
+					continue
+				}
+				if seen[r.Domain] = true; !yield(r.Domain, nil) {
+					return
+				}
+			}
+			if page.After = next; next == "" {
+				break
+			}
+		}
+		if sweep {
+			t.swept.Store(chatadmin.ID(""), now)
 		}
 	}
 }
@@ -171,8 +225,10 @@ func noticeMail(domain string, u *chatadmin.User, n notice) chatadmin.Mail {
 		u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), told[n.What][1], domain)}
 }
 
-// sendNotices hands the mails over and writes down what became of them, even if ctx ends meanwhile. It stops when ctx is over, and when so much of the lease is gone that another worker could begin before
-// it is written down; what was not handed over then waits as if it had not been claimed.
+// sendNotices hands the mails over and writes down what became of them, even if
+// ctx ends meanwhile. It stops when ctx is over, and when so much of the lease
+// is gone that another worker could begin before it is written down; what was
+// not handed over then waits as if it had not been claimed.
 func (t *Service) sendNotices(ctx context.Context, domain chatadmin.ID, letters []letter) (sent int, err error) {
 	if len(letters) == 0 {
 		return 0, nil

@@ -22,7 +22,8 @@ func (w *world) notices() int {
 	return n
 }
 
-// Each notice is sent; once, unless a mail server or a process fails, and then again under the same ID.
+// Each notice is sent; once, unless a mail server or a process fails, and then
+// again under the same ID.
 func TestNotices(t *testing.T) {
 	w := newWorld(t, monthly)
 	ann := w.user("ann@acme.example")
@@ -71,7 +72,8 @@ func TestNotices(t *testing.T) {
 	require.Zero(t, w.notices())
 }
 
-// The process dies between handing a mail over and writing it down: the mail is sent again later, with the ID by which it is recognised.
+// The process dies between handing a mail over and writing it down: the mail is
+// sent again later, with the ID by which it is recognised.
 func TestNoticeAfterCrash(t *testing.T) {
 	w := newWorld(t, monthly)
 	ann := w.user("ann@acme.example")
@@ -116,7 +118,8 @@ func TestNoticesRace(t *testing.T) {
 	}
 }
 
-// Without a Mailer notices wait. Who has no address any more is not told, and nothing is kept for them.
+// Without a Mailer notices wait. Who has no address any more is not told, and
+// nothing is kept for them.
 func TestNoticesWait(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -128,7 +131,8 @@ func TestNoticesWait(t *testing.T) {
 	require.Equal(t, 1, w.notices())
 }
 
-// A record that is due although nothing in it is, as after a fault, is put right, and not met again.
+// A record that is due although nothing in it is, as after a fault, is put
+// right, and not met again.
 func TestDueWithoutNotice(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann := w.user("ann@acme.example")
@@ -154,7 +158,8 @@ func TestDueWithoutNotice(t *testing.T) {
 	require.Equal(t, 1, writes)
 }
 
-// emptyFirst is a store whose first page is empty although more follows, as is its right.
+// emptyFirst is a store whose first page is empty although more follows, as is
+// its right.
 type emptyFirst struct{ chatadmin.Store }
 
 func (s emptyFirst) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
@@ -181,7 +186,9 @@ type mailer func(context.Context, chatadmin.Mail) error
 
 func (f mailer) Send(ctx context.Context, m chatadmin.Mail) error { return f(ctx, m) }
 
-// A mail server that is slow makes nobody's notice come twice: before the lease of what waits is over, it is given back. It is sent at the latest by the next calls.
+// A mail server that is slow makes nobody's notice come twice: before the lease
+// of what waits is over, it is given back. It is sent at the latest by the next
+// calls.
 func TestNoticesOfASlowServer(t *testing.T) {
 	for _, each := range []time.Duration{10 * time.Second, 40 * time.Second} {
 		w := newWorld(t, byApp)
@@ -217,7 +224,8 @@ func TestNoticesOfASlowServer(t *testing.T) {
 	}
 }
 
-// What was never handed over, since the worker had to stop, has not been tried: it waits for the next run, however often that happens.
+// What was never handed over, since the worker had to stop, has not been tried:
+// it waits for the next run, however often that happens.
 func TestNoticesOfShortRuns(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")

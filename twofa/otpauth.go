@@ -15,11 +15,15 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// maxLabel is the longest issuer or account in bytes. Two of them, escaped, still fit into a QR code.
+// maxLabel is the longest issuer or account in bytes. Two of them, escaped,
+// still fit into a QR code.
 const maxLabel = 250
 
-// URI is the otpauth:// address by which authenticator apps take over a base32 secret (https://github.com/google/google-authenticator/wiki/Key-Uri-Format). Every issuer and account of
-// 1 to 250 bytes of UTF-8 survives, but for those with a colon, which the format cannot express, or with control characters: they are chatadmin.ErrInvalid.
+// URI returns the otpauth:// address by which authenticator apps take over a
+// base32 secret
+// (https://github.com/google/google-authenticator/wiki/Key-Uri-Format). Issuer
+// and account have 1 to 250 bytes of UTF-8. It returns chatadmin.ErrInvalid for
+// a colon, which the format cannot express, and for control characters.
 func URI(issuer, account, secret string) (string, error) {
 	for what, s := range map[string]string{"issuer": issuer, "account": account} {
 		switch {
@@ -32,7 +36,9 @@ func URI(issuer, account, secret string) (string, error) {
 	return fmt.Sprintf("otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=SHA1&digits=%d&period=%d", escape(issuer, "@"), escape(account, "@"), escape(secret, ""), escape(issuer, ""), digits, period), nil
 }
 
-// escape leaves only what no app reads as anything else. url.PathEscape would leave & = +, and url.QueryEscape writes a space as +, which apps show as it is.
+// escape leaves only what no app reads as anything else. url.PathEscape would
+// leave & = +, and url.QueryEscape writes a space as +, which apps show as it
+// is.
 func escape(s, keep string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -46,7 +52,8 @@ func escape(s, keep string) string {
 	return b.String()
 }
 
-// label makes a name that the domain or the user has anyway into one that URI takes: nobody shall be kept out because of it.
+// label makes a name that the domain or the user has anyway into one that URI
+// takes: nobody shall be kept out because of it.
 func label(s, otherwise string) string {
 	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if r == ':' || unicode.IsControl(r) {
@@ -70,7 +77,8 @@ const (
 	minSide   = 200 // of the image, in pixels
 )
 
-// qrPNG draws a QR code as a PNG of 200 × 200 pixels, or more where the text needs it, in two colours.
+// qrPNG draws a QR code as a PNG of 200 × 200 pixels, or more where the text
+// needs it, in two colours.
 func qrPNG(text string) ([]byte, error) {
 	code, err := qr.Encode(text, qr.M, qr.Unicode)
 	if err != nil { // too long for this much error correction

@@ -53,7 +53,8 @@ func TestKeyURIVectors(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(uri, v.URI), "%s\n%s", uri, v.URI) // the first vector leaves the parameters out that have defaults
+		// the first vector leaves the parameters out that have defaults
+		require.True(t, strings.HasPrefix(uri, v.URI), "%s\n%s", uri, v.URI)
 		require.Contains(t, uri, v.Must)
 		if v.MustNot != "" {
 			require.NotContains(t, uri, v.MustNot)
@@ -122,7 +123,8 @@ func FuzzURI(f *testing.F) {
 	})
 }
 
-// tool finds a program that a test needs, and skips where it is not installed; in CI it must be.
+// tool finds a program that a test needs, and skips where it is not installed;
+// in CI it must be.
 func tool(t *testing.T, name, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -20,23 +20,29 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// notForActors are the methods that only the host's own code can call: they take no scope.
+// notForActors are the methods that only the host's own code can call: they
+// take no scope.
 var notForActors = []string{"Ask", "Open", "Answer", "Resend", "Challenge", "SendNotices", "TwoFactorEnabled"}
 
-// calls are the lines of the matrix, about a user who has an authenticator and a remembered client.
+// calls are the lines of the matrix, about a user who has an authenticator and
+// a remembered client.
 func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string]chatadmintest.Call {
 	return map[string]chatadmintest.Call{
-		"PlanMode": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
-			_, err := (*f).PlanMode(ctx, s, byMail)
+		"Plan": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			_, err := (*f).Plan(ctx, s, byMail)
 			return err
 		}},
-		"SetMode": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
-			p, err := (*f).PlanMode(ctx, s.Admin().AsHost(s.Domain()), byMail)
+		"SetPolicy": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			p, err := (*f).Plan(ctx, s.Admin().AsHost(s.Domain()), byMail)
 			if err != nil {
 				return err
 			}
 			p.Actor = s.Actor()
-			return (*f).SetMode(ctx, s, p)
+			return (*f).SetPolicy(ctx, s, p)
+		}},
+		"Policy": {NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			_, err := (*f).Policy(ctx, s)
+			return err
 		}},
 		"Reset": {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error { return (*f).Reset(ctx, s, ann.ID) }},
 		"Explain": {Need: chatadmin.PermTwoFactor, Do: func(ctx context.Context, s *chatadmin.Scope) error {
@@ -97,9 +103,9 @@ func TestDocumentedPermissions(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	documented := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^//\t(twofactor\b[^\n]*?|host)   +([A-Z][A-Za-z, ]+)$`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^//\t(twofactor\b[^\n]*?|everybody|host)   +([A-Z][A-Za-z, ]+)$`).FindAllStringSubmatch(string(text), -1) {
 		for _, call := range strings.Split(m[2], ", ") {
-			documented[call] = strings.TrimSuffix(strings.Fields(m[1])[0], ",")
+			documented[call] = strings.TrimPrefix(strings.TrimSuffix(strings.Fields(m[1])[0], ","), "everybody")
 		}
 	}
 	want := map[string]string{}

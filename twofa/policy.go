@@ -1,6 +1,7 @@
 package twofa
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -20,12 +21,15 @@ const (
 // MaxValidity is the longest time for which a client can be remembered.
 const MaxValidity = 90 * 24 * time.Hour
 
-// Policy is what a domain has decided. The zero Policy is off.
+// Policy is what a domain has decided. The zero Policy has no mode, and is
+// refused.
 type Policy struct {
 	Mode Mode `json:"mode"`
-	// Validity is how long a browser or desktop client that has passed is not asked again, in whole seconds: 0 (ask every time) to MaxValidity.
+	// Validity is how long a browser or desktop client that has passed is not
+	// asked again, in whole seconds: 0 (ask every time) to MaxValidity.
 	Validity time.Duration `json:"validity"`
-	// Recovery lets users have recovery codes, each of which takes the place of an authenticator's code once.
+	// Recovery lets users have recovery codes, each of which takes the place of
+	// an authenticator's code once.
 	Recovery bool `json:"recovery"`
 }
 
@@ -44,16 +48,23 @@ func (p Policy) check() error {
 // policyName is the name in Settings.Policies.
 const policyName = "twofa"
 
-// stored is a Policy as the settings keep it. What was opened or remembered before the policy changed is told from what came after by Epoch and Floor, so that a change acts on
-// everything outstanding in the one transaction that writes it, and no later change brings anything back.
+// stored is a Policy as the settings keep it. What was opened or remembered
+// before the policy changed is told from what came after by Epoch and Floor, so
+// that a change acts on everything outstanding in the one transaction that
+// writes it, and no later change brings anything back.
 type stored struct {
-	Version  int       `json:"v"`
-	Mode     Mode      `json:"mode"`
-	Seconds  int64     `json:"validity"`
-	Recovery bool      `json:"recovery,omitempty"`
-	Epoch    int64     `json:"epoch"`          // challenges and remembered clients of another one are dead; a change of the mode, and remembering nobody any more, begin a new one
-	Floor    time.Time `json:"floor,omitzero"` // clients remembered at this time or before are forgotten: they were too old for a period that was in force
-	// RecoveryEpoch begins anew where recovery codes are taken back: those of before are dead.
+	Version  int   `json:"v"`
+	Mode     Mode  `json:"mode"`
+	Seconds  int64 `json:"validity"`
+	Recovery bool  `json:"recovery,omitempty"`
+	// challenges and remembered clients of another one are dead; a change of
+	// the mode, and remembering nobody any more, begin a new one
+	Epoch int64 `json:"epoch"`
+	// clients remembered at this time or before are forgotten: they were too
+	// old for a period that was in force
+	Floor time.Time `json:"floor,omitzero"`
+	// RecoveryEpoch begins anew where recovery codes are taken back: those of
+	// before are dead.
 	RecoveryEpoch int64 `json:"recovery_epoch,omitempty"`
 }
 
@@ -92,14 +103,28 @@ func checkPolicy(data json.RawMessage) error {
 	return err
 }
 
-// PolicyOf reads what a domain has decided from its settings.
-// Without settings (nil) it returns chatadmin.ErrInvalid.
+// PolicyOf reads the policy from the settings of a domain. It returns
+// chatadmin.ErrInvalid for nil settings, and an error for a policy that cannot
+// be read.
 func PolicyOf(set *chatadmin.Settings) (Policy, error) {
 	if set == nil {
 		return Policy{}, errNoSettings
 	}
 	s, err := decodePolicy(set.Policies[policyName])
 	return s.policy(), err
+}
+
+// Policy returns what the domain of the scope has decided. Every user who has
+// access to the domain may ask.
+func (t *Service) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
+	if err := scoped(s); err != nil {
+		return Policy{}, err
+	}
+	_, set, err := s.View(ctx, "")
+	if err != nil {
+		return Policy{}, err
+	}
+	return PolicyOf(&set)
 }
 
 // become is the policy that follows s when a domain decides for p.
@@ -115,7 +140,9 @@ func (s stored) become(p Policy, now time.Time) stored {
 	if p.Mode != was.Mode || p.Validity == 0 && was.Validity > 0 {
 		next.Epoch++
 	}
-	if next.Floor.After(now) { // set by a clock that was wrong: whom it would have ended cannot be told any more, so it is everybody
+	// set by a clock that was wrong: whom it would have ended cannot be told
+	// any more, so it is everybody
+	if next.Floor.After(now) {
 		next.Epoch, next.Floor = s.Epoch+1, time.Time{}
 	}
 	if old := now.Add(-was.Validity); was.Validity > 0 && old.After(next.Floor) {
@@ -124,7 +151,8 @@ func (s stored) become(p Policy, now time.Time) stored {
 	return next
 }
 
-// until is how long a client remembered at a time stays so; the zero time says not at all.
+// until is how long a client remembered at a time stays so; the zero time says
+// not at all.
 func (s stored) until(c *remembered, now time.Time) time.Time {
 	end := c.Since.Add(s.policy().Validity)
 	if c.Expires.Before(end) {

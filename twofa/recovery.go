@@ -7,8 +7,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// RecoveryCodes makes ten recovery codes for a user and returns them, for this one time: only hashes are kept. Each takes the place of an authenticator's code once. Earlier ones are dead.
-// A domain that takes them back ends those that exist, also for when it allows them again. The domain's policy must allow it (else chatadmin.ErrInvalid), and the user must have an authenticator (else ErrNotEnrolled). The user is told by mail. It needs chatadmin.PermTwoFactor, but for oneself.
+// RecoveryCodes makes ten recovery codes for a user and returns them, once:
+// only hashes are kept. Each takes the place of an authenticator's code once.
+// Earlier codes are dead. If the domain takes recovery codes back, the existing
+// ones end for good. The user is told by mail.
+//
+// It needs chatadmin.PermTwoFactor; users need no permission for themselves. It
+// returns chatadmin.ErrInvalid if the domain's policy does not allow recovery
+// codes, and ErrNotEnrolled if the user has no authenticator.
 func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]string, error) {
 	if err := scoped(s); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -40,9 +41,9 @@ func TestReloadedEnrolment(t *testing.T) {
 		require.Equal(t, *c, shown)
 	}
 	require.Equal(t, rev, w.record(ann).Rev, "nothing is written")
-	w.wrong(c.ID, another(w.code(c.Enrolment.Secret)))
+	w.wrong(c.ID, another(w.code(c.Enrolment.Secret.Reveal())))
 	require.Equal(t, c, w.reload(ann, c.ID), "a wrong code leaves it as it is")
-	w.right(c.ID, w.code(c.Enrolment.Secret))
+	w.right(c.ID, w.code(c.Enrolment.Secret.Reveal()))
 
 	_, err := w.twofa.Challenge(ctx, w.domain, c.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "the QR code is never shown again")
@@ -51,8 +52,9 @@ func TestReloadedEnrolment(t *testing.T) {
 	require.Nil(t, next.Enrolment)
 }
 
-// The same secret is shown to the client that holds the challenge, and to nobody
-// else who knows the password: they could read the user's codes for ever.
+// The same secret is shown to the client that holds the challenge, and to
+// nobody else who knows the password: they could read the user's codes for
+// ever.
 func TestReloadIsBoundToItsClient(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
@@ -66,7 +68,7 @@ func TestReloadIsBoundToItsClient(t *testing.T) {
 		"another device": w.reload(ann, c.ID, func(a *signin.Attempt) { a.Device = "phone" }),
 	} {
 		require.NotEqual(t, c.ID, other.ID, name)
-		require.NotEqual(t, c.Enrolment.Secret, other.Enrolment.Secret, name)
+		require.NotEqual(t, c.Enrolment.Secret.Reveal(), other.Enrolment.Secret.Reveal(), name)
 	}
 	for _, id := range []string{"", "x", c.ID[:len(c.ID)-4] + "AAAA", string(bob.ID) + c.ID[len(ann.ID):]} {
 		_, err := w.twofa.Challenge(ctx, w.domain, id)
@@ -77,10 +79,10 @@ func TestReloadIsBoundToItsClient(t *testing.T) {
 	// What ends the challenge ends its secret: time, a reset, another mode.
 	w.clock.Advance(10 * time.Minute)
 	after := w.reload(ann, c.ID)
-	require.NotEqual(t, c.Enrolment.Secret, after.Enrolment.Secret)
+	require.NotEqual(t, c.Enrolment.Secret.Reveal(), after.Enrolment.Secret.Reveal())
 	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
 	again := w.reload(ann, after.ID)
-	require.NotEqual(t, after.Enrolment.Secret, again.Enrolment.Secret)
+	require.NotEqual(t, after.Enrolment.Secret.Reveal(), again.Enrolment.Secret.Reveal())
 	w.mode(byMail)
 	require.Nil(t, w.reload(ann, again.ID).Enrolment)
 }
@@ -105,12 +107,12 @@ func TestReloadedMail(t *testing.T) {
 func TestReloadWithAnOutdatedToken(t *testing.T) {
 	w := newWorld(t, monthly)
 	ann := w.user("ann@acme.example")
-	secret := w.enrol(ann)
-	old := w.right(w.challenged(ann).ID, w.code(secret), true)
+	seed := w.enrol(ann)
+	old := w.right(w.challenged(ann).ID, w.code(seed), true)
 	ok, _ := w.passes(ann, old)
 	require.True(t, ok)
 	c := w.challenged(ann)
-	require.Equal(t, c, w.reload(ann, c.ID, func(a *signin.Attempt) { a.Trust = old }))
+	require.Equal(t, c, w.reload(ann, c.ID, func(a *signin.Attempt) { a.Trust = secret.Hide(old) }))
 	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
 	require.NoError(t, err)
 	require.Empty(t, cs)

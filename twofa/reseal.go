@@ -15,29 +15,38 @@ const resealBatch = 200
 
 // Resealed is what came of Reseal.
 type Resealed struct {
-	Sealed   int64 `json:"sealed"`   // users whose secrets were sealed anew
-	Unopened int64 `json:"unopened"` // users whose secrets do not open, or whose state cannot be read: reset these users
+	Sealed int64 `json:"sealed"` // users whose secrets were sealed anew
+	// users whose secrets do not open, or whose state cannot be read: reset
+	// these users
+	Unopened int64 `json:"unopened"`
 	// Reset names the first hundred users whose secrets did not open.
 	Reset []chatadmin.ID `json:"reset,omitempty"`
 
 	After chatadmin.Cursor `json:"after,omitempty"` // how far the run is
 }
 
-type resealRun = chatadmin.RunOf[Resealed]
+// ResealRun is a run of Reseal.
+type ResealRun = chatadmin.RunOf[Resealed]
 
 // resealKind declares the runs of Reseal.
 func (t *Service) resealKind() chatadmin.RunKind[Resealed] {
 	return chatadmin.RunKind[Resealed]{
 		Name: "re-sealing of two-factor secrets",
-		May: func(_ context.Context, w *chatadmin.Work, _ *resealRun) error {
+		May: func(_ context.Context, w *chatadmin.Work, _ *ResealRun) error {
 			return hostActs(w.Actor.ID == "")
+		},
+		Check: func(r *Resealed) error {
+			if r.Sealed < 0 || r.Unopened < 0 || len(r.Reset) > maxNamed {
+				return errors.New("it counts what cannot be")
+			}
+			return nil
 		},
 		Step: t.resealStep,
 		Old:  chatadmin.OldRun[Resealed]{Job: "reseal two-factor secrets", Read: readOldReseal},
 	}
 }
 
-func readOldReseal(run *resealRun, job *chatadmin.OldJob, _ []byte) error {
+func readOldReseal(run *ResealRun, job *chatadmin.OldJob, _ []byte) error {
 	for _, part := range []json.RawMessage{job.Cursor, job.Result} {
 		if len(part) > 0 {
 			if err := json.Unmarshal(part, &run.Data); err != nil {
@@ -48,15 +57,15 @@ func readOldReseal(run *resealRun, job *chatadmin.OldJob, _ []byte) error {
 	return nil
 }
 
-// Reseal seals with the ring's current key whatever an old key of it has sealed,
-// for all users of a domain, so that the old key can be taken out of the ring.
-// (Signing in does the same for the user's own secrets.) Interrupted, it is
-// continued by ResumeReseal. The run's Total is the number of users until it is
-// done, and then of those who had something that could have been sealed.
+// Reseal seals with the ring's current key what an old key of the ring has
+// sealed, for all users of a domain, so that the old key can be taken out.
+// (Signing in does the same for the user's own secrets.) After an interruption
+// ResumeReseal or Admin.Work continues it. Total of the run is the number of
+// users until it is done, and then the number of users with a record.
 //
 // It returns keyring.ErrUnknownKey if a key is missing in the ring: put it back
 // and resume. Only the host may call it. progress may be nil.
-func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (*resealRun, error) {
+func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(chatadmin.Progress)) (*ResealRun, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
 		return nil, err
 	}
@@ -64,7 +73,7 @@ func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(
 	if err != nil {
 		return nil, err
 	}
-	return t.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *resealRun) error {
+	return t.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *ResealRun) error {
 		run.Total = total
 		w.Record(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
 		return nil
@@ -94,8 +103,9 @@ func hostActs(host bool) error {
 	return nil
 }
 
-// ResumeReseal continues what Reseal began.
-func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*resealRun, error) {
+// ResumeReseal continues a run of Reseal. Only the host may call it. progress
+// may be nil.
+func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chatadmin.ID, progress func(chatadmin.Progress)) (*ResealRun, error) {
 	if err := t.hostOnly(ctx, s); err != nil {
 		return nil, err
 	}
@@ -103,7 +113,7 @@ func (t *Service) ResumeReseal(ctx context.Context, s *chatadmin.Scope, run chat
 }
 
 // resealStep seals the secrets of the next users.
-func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *resealRun, _ int) (chatadmin.RunStep[Resealed], error) {
+func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *ResealRun, _ int) (chatadmin.RunStep[Resealed], error) {
 	if err := t.hostOnly(ctx, s); err != nil {
 		return chatadmin.RunStep[Resealed]{}, err
 	}
@@ -115,7 +125,7 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *resea
 	for i, r := range page {
 		keys[i] = r.Key
 	}
-	return chatadmin.RunStep[Resealed]{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Work, run *resealRun) error {
+	return chatadmin.RunStep[Resealed]{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Work, run *ResealRun) error {
 		if err := t.resealBatch(ctx, w, &run.Data, keys); err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// crowd is a world with enrolled users, put there past the sign-in, which is proven elsewhere.
+// crowd is a world with enrolled users, put there past the sign-in, which is
+// proven elsewhere.
 func crowd(t *testing.T, n int) (*world, []chatadmin.User) {
 	w := newWorld(t, byApp)
 	ring := ringOf(t, "k1")
@@ -48,7 +49,8 @@ func (w *world) sealedBy(users []chatadmin.User) map[string]int {
 	return n
 }
 
-// The sweep seals everything with the new key, whatever interrupts it, and everybody's code still works.
+// The sweep seals everything with the new key, whatever interrupts it, and
+// everybody's code still works.
 func TestReseal(t *testing.T) {
 	w, users := crowd(t, 450)
 	require.Equal(t, map[string]int{"k1": 450}, w.sealedBy(users))
@@ -65,30 +67,26 @@ func TestReseal(t *testing.T) {
 
 	// It dies after its first batch.
 	dead, cancel := context.WithCancel(ctx)
-	var job chatadmin.ID
-	_, err = f.Reseal(dead, admin.AsHost(w.domain), func(p chatadmin.Progress) {
+	begun, err := f.Reseal(dead, admin.AsHost(w.domain), func(p chatadmin.Progress) {
 		require.EqualValues(t, 200, p.Done)
 		cancel()
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "job", Domain: w.domain}, chatadmin.Page{Limit: 10})
-	require.NoError(t, err)
-	require.Len(t, rs, 1)
-	job = chatadmin.ID(rs[0].ID)
+	require.Equal(t, []any{chatadmin.RunRunning, int64(200)}, []any{begun.State, begun.Done})
+	job := begun.ID
 	require.NotZero(t, w.sealedBy(users)["k1"])
 
-	// A key that is missing stops it, and changes nothing that it could not open.
+	// A key that is missing stops it, and changes nothing that it could not
+	// open.
 	lost, bare := w.process(w.store, ringOf(t, "k3"), nil)
 	_, err = bare.ResumeReseal(ctx, lost.AsHost(w.domain), job, nil)
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
 
 	j, err := f.ResumeReseal(ctx, admin.AsHost(w.domain), job, nil)
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.JobDone, j.State)
+	require.Equal(t, chatadmin.RunDone, j.State)
 	require.EqualValues(t, 450, j.Done)
-	var r twofa.Resealed
-	require.NoError(t, json.Unmarshal(j.Result, &r))
-	require.Equal(t, twofa.Resealed{Sealed: 449}, r)
+	require.Equal(t, twofa.Resealed{Sealed: 449}, j.Data)
 	require.Equal(t, map[string]int{"k2": 450}, w.sealedBy(users))
 	_, only := w.process(w.store, ringOf(t, "k2"), nil)
 	for _, i := range []int{1, 201, 449} {
@@ -103,7 +101,8 @@ func TestReseal(t *testing.T) {
 	require.NoError(t, err, "done is done")
 }
 
-// What was tampered with is counted and left alone; a job of another kind is refused; challenges under way go on.
+// What was tampered with is counted and left alone; a run of another kind is
+// refused; challenges under way go on.
 func TestResealOddities(t *testing.T) {
 	w, users := crowd(t, 3)
 	bad := w.record(users[1])
@@ -114,26 +113,72 @@ func TestResealOddities(t *testing.T) {
 	admin, f := w.process(w.store, ringOf(t, "k2", "k1"), nil)
 	j, err := f.Reseal(ctx, admin.AsHost(w.domain), nil)
 	require.NoError(t, err)
-	var r twofa.Resealed
-	require.NoError(t, json.Unmarshal(j.Result, &r))
-	require.Equal(t, twofa.Resealed{Sealed: 3, Unopened: 1, Reset: []chatadmin.ID{users[1].ID}}, r)
+	require.Equal(t, twofa.Resealed{Sealed: 3, Unopened: 1, Reset: []chatadmin.ID{users[1].ID}}, j.Data)
 	require.Equal(t, j.Total, j.Done, "all of those who have something")
 	_, only := w.process(w.store, ringOf(t, "k2"), nil)
 	a, err := answer(only, w.domain, pending.ID, w.code(pending.Enrolment.Secret.Reveal()))
 	require.NoError(t, err)
 	require.True(t, a.Right)
 
-	var id chatadmin.ID = "other"
-	require.NoError(t, w.host.Change(ctx, chatadmin.Op{Kind: "x"}, func(ctx context.Context, wk *chatadmin.Work) error {
-		return wk.PutJob(ctx, &chatadmin.Job{ID: id, Kind: "something else"})
-	}))
-	_, err = f.ResumeReseal(ctx, admin.AsHost(w.domain), id, nil)
+	others := chatadmin.NewRuns(admin, chatadmin.RunKind[struct{}]{Name: "something else"})
+	other, err := others.Begin(ctx, admin.AsHost(w.domain), chatadmin.Op{Kind: "x"}, func(context.Context, *chatadmin.Work, *chatadmin.RunOf[struct{}]) error {
+		return nil
+	})
+	require.NoError(t, err)
+	_, err = f.ResumeReseal(ctx, admin.AsHost(w.domain), other.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	_, err = f.ResumeReseal(ctx, admin.AsHost(w.domain), "nobody", nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
-// A challenge that nobody can answer any more does not call for the key that sealed it: it is dropped.
+// oldJob writes a job as earlier versions kept it.
+func (w *world) oldJob(id, data string) chatadmin.ID {
+	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "job", Domain: w.domain, ID: id}, Data: []byte(data)})
+	return chatadmin.ID(id)
+}
+
+// What an earlier version has begun or ended is a run.
+func TestOldReseal(t *testing.T) {
+	w, users := crowd(t, 3)
+	done := w.oldJob("done", `{"v":1,"id":"done","kind":"reseal two-factor secrets","actor":"host","state":"done","done":3,"total":3,"started":"2026-01-02T03:04:05Z","ended":"2026-01-02T03:05:05Z","cursor":{"after":""},"result":{"sealed":2,"unopened":1,"reset":["u"]}}`)
+	open := w.oldJob("open", `{"v":1,"id":"open","kind":"reseal two-factor secrets","actor":"host","state":"running","done":0,"total":3,"started":"2026-01-02T03:04:05Z"}`)
+	bad := w.oldJob("bad", `{"v":1,"id":"bad","kind":"reseal two-factor secrets","actor":"host","state":"running","done":0,"total":3,"started":"2026-01-02T03:04:05Z","cursor":{"after":""},"result":{"sealed":"many"}}`)
+	admin, f := w.process(w.store, ringOf(t, "k2", "k1"), nil)
+	host := admin.AsHost(w.domain)
+	run, err := f.ResumeReseal(ctx, host, done, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, run.State)
+	require.Equal(t, twofa.Resealed{Sealed: 2, Unopened: 1, Reset: []chatadmin.ID{"u"}}, run.Data)
+	run, err = f.ResumeReseal(ctx, host, open, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, run.State)
+	require.EqualValues(t, 3, run.Data.Sealed)
+	require.Equal(t, map[string]int{"k2": 3}, w.sealedBy(users))
+	_, err = f.ResumeReseal(ctx, host, bad, nil)
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "what cannot be read stays as it is")
+}
+
+// A run that cannot be read is refused, listed, and keeps no other from going
+// on.
+func TestDamagedReseal(t *testing.T) {
+	w, _ := crowd(t, 3)
+	for _, data := range []string{``, `{`, `{}`, `null`, `[]`, `{"v":2}`, `{"v":1,"id":7}`, `{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"xx"}`,
+		`{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"running","data":{"sealed":"many"}}`,
+		`{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"running","data":{"sealed":-1}}`} {
+		w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
+		admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+		host := admin.AsHost(w.domain)
+		_, err := f.ResumeReseal(ctx, host, "bad", nil)
+		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
+		run, err := f.Reseal(ctx, host, nil)
+		require.NoError(t, err, data)
+		require.Equal(t, chatadmin.RunDone, run.State)
+		require.Equal(t, []string{"run bad"}, w.damaged(), data)
+	}
+}
+
+// A challenge that nobody can answer any more does not call for the key that
+// sealed it: it is dropped.
 func TestResealDeadChallenge(t *testing.T) {
 	for name, die := range map[string]func(w *world){
 		"expired":      func(w *world) { w.clock.Advance(10 * time.Minute) },
@@ -149,9 +194,7 @@ func TestResealDeadChallenge(t *testing.T) {
 			die(w)
 			j, err := f.Reseal(ctx, w.host, nil)
 			require.NoError(t, err)
-			var r twofa.Resealed
-			require.NoError(t, json.Unmarshal(j.Result, &r))
-			require.Zero(t, r)
+			require.Zero(t, j.Data)
 			require.NotContains(t, string(w.record(ann).Data), "challenges")
 		})
 	}
@@ -166,8 +209,6 @@ func TestResealChaos(t *testing.T) {
 	admin, f := w.process(store, ring, nil)
 	j, err := f.Reseal(ctx, admin.AsHost(w.domain), nil)
 	require.NoError(t, err)
-	var r twofa.Resealed
-	require.NoError(t, json.Unmarshal(j.Result, &r))
-	require.Equal(t, twofa.Resealed{Sealed: 450}, r)
+	require.Equal(t, twofa.Resealed{Sealed: 450}, j.Data)
 	require.Equal(t, map[string]int{"k2": 450}, w.sealedBy(users))
 }

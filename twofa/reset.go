@@ -9,8 +9,14 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Reset ends everything that 1 to chatadmin.MaxBatch users have, in one transaction: the authenticator, open challenges, recovery codes, remembered clients, and the count of wrong codes with its pause.
-// What cannot be read any more is replaced. They set it up anew when they sign in next, and are told by mail. Users who have nothing stay as they are. It needs chatadmin.PermTwoFactor, and no user may stand above the actor.
+// Reset ends everything that 1 to chatadmin.MaxBatch users have, in one
+// transaction: the authenticator, open challenges, recovery codes, remembered
+// clients, and the count of wrong codes with its pause. A state that cannot be
+// read is replaced. The users set it up anew when they sign in next, and are
+// told by mail. Users who have nothing stay as they are.
+//
+// It needs chatadmin.PermTwoFactor, and power over all of the users: see
+// chatadmin.Work.MayActOn.
 func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
 	if err := scoped(s); err != nil {
 		return err
@@ -33,8 +39,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 				return false, nil
 			}
 			reset = append(reset, user)
-			*st = state{Generation: st.Generation + 1, Mails: st.Mails, Notices: st.Notices}
-			st.tell(fmt.Sprintf("%s-%d", user, st.Generation), wasReset, w.Now())
+			st.reset(user, w.Now())
 			return true, nil
 		})
 		if err != nil || len(reset) == 0 {
@@ -43,4 +48,28 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		w.Record(KindReset, reset, nil, nil)
 		return w.End(ctx, chatadmin.CauseTwoFactorReset, time.Time{}, reset...)
 	})
+}
+
+// reset ends everything, and begins a new generation.
+func (st *state) reset(user chatadmin.ID, now time.Time) {
+	*st = state{Generation: st.Generation + 1, Mails: st.Mails, Notices: st.Notices}
+	st.tell(fmt.Sprintf("%s-%d", user, st.Generation), wasReset, now)
+}
+
+// repairState resets a user whose state cannot be read. One on whom the actor
+// may not act is refused.
+func repairState(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
+	user := chatadmin.ID(r.ID)
+	if err := mayActOn(ctx, w, []chatadmin.ID{user}); err != nil {
+		return err
+	}
+	st := state{Generation: int64(r.Rev)}
+	st.reset(user, w.Now())
+	was := r.Rev
+	r, err := st.encode(r)
+	if err != nil {
+		return err
+	}
+	w.Record(KindReset, []chatadmin.ID{user}, nil, nil)
+	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: was}})
 }

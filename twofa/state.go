@@ -2,8 +2,9 @@ package twofa
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// stateKind is the kind of the one record in which everything of a user lies: what must be decided together (a code is used, its challenge is answered, a reset kills all of it) is
-// one row, and its revision decides. The user owns it. It is due where notices wait.
+// stateKind is the kind of the one record in which everything of a user lies:
+// what must be decided together (a code is used, its challenge is answered, a
+// reset kills all of it) is one row, and its revision decides. The user owns
+// it. It is due where notices wait.
 const stateKind = "twofa"
 
 func stateKey(domain, user chatadmin.ID) chatadmin.Key {
@@ -20,11 +23,13 @@ func stateKey(domain, user chatadmin.ID) chatadmin.Key {
 }
 
 type state struct {
-	Version    int   `json:"v"`
-	Generation int64 `json:"gen"` // grows with each reset; what is sealed or hashed is bound to it
+	// grows with each reset; what is sealed or hashed is bound to it
+	Generation int64 `json:"gen"`
 
-	Seed          []byte    `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
-	Step          int64     `json:"step,omitempty"` // the last time step of which a code was accepted; never goes down while the seed lasts
+	Seed []byte `json:"seed,omitempty"` // of the authenticator, sealed; confirmed by a code
+	// the last time step of which a code was accepted; never goes down while
+	// the seed lasts
+	Step          int64     `json:"step,omitempty"`
 	Enrolled      time.Time `json:"enrolled,omitzero"`
 	Recovery      [][]byte  `json:"recovery,omitempty"`       // hashes of the codes that are left
 	RecoveryEpoch int64     `json:"recovery_epoch,omitempty"` // of the policy when they were made
@@ -37,14 +42,16 @@ type state struct {
 	Remembered []remembered `json:"remembered,omitempty"` // the oldest first
 	Notices    []notice     `json:"notices,omitempty"`
 
-	// Lost says that what was here could not be read when it had to be ended: nobody signs in until a reset.
+	// Lost says that what was here could not be read when it had to be ended:
+	// nobody signs in until a reset.
 	Lost bool `json:"lost,omitempty"`
 
 	due   time.Time // as the record has it
 	later time.Time // set: the record stays as it is, and is due again by then
 }
 
-// challenge waits for its answer. What the client holds of it is a secret of which only the hash is kept.
+// challenge waits for its answer. What the client holds of it is a secret of
+// which only the hash is kept.
 type challenge struct {
 	Hash    []byte        `json:"hash"`
 	Kind    Mode          `json:"kind"`
@@ -73,29 +80,56 @@ type remembered struct {
 	Since   time.Time     `json:"since"`
 	Used    time.Time     `json:"used"` // when it was rotated last
 	Expires time.Time     `json:"expires"`
-	Floor   time.Time     `json:"floor,omitzero"` // of the policy, where a wrong clock had put it beyond Since: this floor ends what was there before it, not this client
+	// of the policy, where a wrong clock had put it beyond Since: this floor
+	// ends what was there before it, not this client
+	Floor time.Time `json:"floor,omitzero"`
 }
 
-const stateVersion = 1
+// states is the kind of the records.
+var states = chatadmin.RecordKind[state]{Name: stateKind, Check: (*state).check}
 
-// decodeState reads a state. One that cannot be read lets nobody in, and is an error that says so; the state returned with it is what takes its place where it must be ended. Revisions
-// are numbered by the clock, so that as a generation they are beyond every one that was reached by counting resets: what was sealed before stays dead.
+// repairable is states as an Admin lists and repairs them: a repair is a reset
+// of its user.
+func repairable() *chatadmin.RecordKind[state] {
+	k := states
+	k.Repair, k.Need = repairState, chatadmin.PermTwoFactor
+	return &k
+}
+
+// check refuses what no version of the library writes, and a state that was
+// lost.
+func (st *state) check() error {
+	switch {
+	case st.Lost:
+		return errors.New("it was lost")
+	case st.Generation < 0 || st.Step < 0 || st.Wrong < 0 || st.RecoveryEpoch < 0:
+		return errors.New("it counts below zero")
+	case !knownChallenges(st.Challenges):
+		return errors.New("it has a challenge that cannot be")
+	}
+	return nil
+}
+
+// knownChallenges reports whether open challenges are of a kind that there is.
+func knownChallenges(all []challenge) bool {
+	return !slices.ContainsFunc(all, func(c challenge) bool {
+		return c.Kind != Email && c.Kind != Authenticator || len(c.Hash) == 0 || c.Tries < 0 || c.Malformed < 0
+	})
+}
+
+// decodeState reads a state. One that cannot be read is an error that wraps
+// chatadmin.ErrDamaged, and lets nobody in. The state that is returned with it
+// takes its place where it must be ended. Revisions are numbered by the clock:
+// as a generation they are beyond every one that was reached by counting
+// resets, so that what was sealed before stays dead.
 func decodeState(r chatadmin.Record) (state, error) {
-	st, lost := state{}, state{Generation: int64(r.Rev), Lost: true, due: r.Due}
-	if err := json.Unmarshal(r.Data, &st); err != nil {
-		return lost, fmt.Errorf("the two-factor state of user %s cannot be read; reset the two-factor authentication of this user: %w", r.ID, err)
-	}
-	if st.Version < 1 { // such as {} or null, which would be a user without an authenticator
-		return lost, fmt.Errorf("the two-factor state of user %s is damaged; reset the two-factor authentication of this user", r.ID)
-	}
-	if st.Version > stateVersion {
-		return lost, fmt.Errorf("the two-factor state of user %s was written by a newer version of this library; update this program, or reset the two-factor authentication of this user", r.ID)
-	}
-	if st.Lost {
-		return lost, fmt.Errorf("the two-factor state of user %s was lost; reset the two-factor authentication of this user", r.ID)
+	st, err := states.Decode(r)
+	if err != nil {
+		st = state{Generation: int64(r.Rev), Lost: true}
+		err = fmt.Errorf("reset the two-factor authentication of user %s, or update this program: %w", chatadmin.Cut(r.ID), err)
 	}
 	st.due = r.Due
-	return st, nil
+	return st, err
 }
 
 func (st *state) enrolled() bool { return len(st.Seed) > 0 }
@@ -114,7 +148,6 @@ func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
 		r.Due = st.later
 		return r, nil
 	}
-	st.Version = stateVersion
 	r.Due = time.Time{}
 	for _, n := range st.Notices {
 		if r.Due.IsZero() || n.Due.Before(r.Due) {
@@ -122,11 +155,12 @@ func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
 		}
 	}
 	var err error
-	r.Data, err = json.Marshal(st)
+	r.Data, err = states.Encode(st)
 	return r, err
 }
 
-// read reads the state of a user; one that has none yet has the zero state, with a Rev of 0.
+// read reads the state of a user; one that has none yet has the zero state,
+// with a Rev of 0.
 func read(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID) (chatadmin.Record, state, error) {
 	key := stateKey(domain, user)
 	if user == "" || len(user) > 64 {
@@ -140,7 +174,8 @@ func read(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID) (c
 	return rs[0], st, err
 }
 
-// change runs f on the state of one user within a transaction and writes it where f says so. A state that is new needs the shared fence.
+// change runs f on the state of one user within a transaction and writes it
+// where f says so. A state that is new needs the shared fence.
 func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*state) (write bool, err error)) error {
 	rec, st, err := read(ctx, w, w.Domain.ID, user)
 	if err != nil {
@@ -157,7 +192,9 @@ func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*s
 	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: was}})
 }
 
-// changeStates is change for those of at most chatadmin.MaxBatch users who have a state. One that cannot be read does not keep others from being changed: f gets it as lost.
+// changeStates is change for those of at most chatadmin.MaxBatch users who have
+// a state. One that cannot be read does not keep others from being changed: f
+// gets it as lost.
 func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
 	rs, err := w.Records(ctx, keys)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tool finds a program that a test needs, and skips where it is not installed; in CI it must be.
+// tool finds a program that a test needs, and skips where it is not installed;
+// in CI it must be.
 func tool(t *testing.T, name, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

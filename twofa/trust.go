@@ -10,7 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Client is a browser or desktop client that is not asked for a code for a while.
+// Client is a browser or desktop client that is remembered: it is not asked for
+// a code for a while.
 type Client struct {
 	ID     string        `json:"id"` // no secret: names it for RevokeTrusted
 	Client signin.Client `json:"client"`
@@ -19,7 +20,8 @@ type Client struct {
 	Until  time.Time     `json:"until"` // by the policy of now
 }
 
-// Trusted lists the remembered clients of a user, the oldest first. It needs chatadmin.PermTwoFactor, but for oneself.
+// Trusted lists the remembered clients of a user, the oldest first. It needs
+// chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) Trusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) ([]Client, error) {
 	v, err := t.look(ctx, s, user)
 	if err != nil {
@@ -71,8 +73,10 @@ func (v *view) clients(now time.Time) []Client {
 	return list
 }
 
-// RevokeTrusted forgets the remembered clients of a user that are named, which are asked for a code the next time; where none is named nothing happens. An unknown ID is chatadmin.ErrNotFound, and
-// nothing is forgotten. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeTrusted forgets the named remembered clients of a user: they are asked
+// for a code the next time. Without names it does nothing. If one ID is
+// unknown, it returns chatadmin.ErrNotFound and forgets none. It needs
+// chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, ids ...string) error {
 	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
 		for _, id := range ids {
@@ -84,16 +88,42 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 	})
 }
 
-// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins under way. It needs chatadmin.PermTwoFactor, but for oneself.
+// RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins
+// under way. A state that cannot be read is replaced by one that lets nobody in until a reset. It
+// needs chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
-	return t.forget(ctx, s, user, func(st *state) ([]remembered, error) {
-		st.Challenges = nil
-		return nil, nil
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+		keys := []chatadmin.Key{stateKey(s.Domain(), user)}
+		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
+			gone, open := len(st.Remembered), len(st.Challenges)
+			if st.Remembered, st.Challenges = nil, nil; gone > 0 || st.Lost {
+				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+			}
+			return gone > 0 || open > 0 || st.Lost, nil
+		})
 	})
 }
 
-// forget leaves of the remembered clients of a user those that keep returns. keep may end challenges too.
+// forget leaves of the remembered clients of a user those that keep returns.
 func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, keep func(*state) ([]remembered, error)) error {
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+		return change(ctx, w, user, func(st *state) (bool, error) {
+			kept, err := keep(st)
+			if err != nil {
+				return false, err
+			}
+			gone := len(st.Remembered) - len(kept)
+			if gone > 0 {
+				st.Remembered = kept
+				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+			}
+			return gone > 0, nil
+		})
+	})
+}
+
+// onUser runs f as a change of what is remembered of a user, for whoever may.
+func (t *Service) onUser(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
 	if err := scoped(s); err != nil {
 		return err
 	}
@@ -102,18 +132,6 @@ func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
-		return change(ctx, w, user, func(st *state) (bool, error) {
-			open := len(st.Challenges)
-			kept, err := keep(st)
-			if err != nil {
-				return false, err
-			}
-			gone := len(st.Remembered) - len(kept)
-			if gone > 0 {
-				st.Remembered = kept
-				w.Record(KindForget, op.Targets, nil, map[string]string{"clients": fmt.Sprint(gone)})
-			}
-			return gone > 0 || len(st.Challenges) < open, nil
-		})
+		return f(ctx, w)
 	})
 }

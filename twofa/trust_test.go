@@ -37,7 +37,8 @@ func (w *world) passes(u chatadmin.User, trust string) (bool, string) {
 	return asked.Challenge == nil, asked.Trust.Reveal()
 }
 
-// A remembered browser is not asked until the period is over, counted from when it passed; its token is replaced at each use.
+// A remembered browser is not asked until the period is over, counted from when
+// it passed; its token is replaced at each use.
 func TestRememberedUntil(t *testing.T) {
 	w, ann, _, token := trusted(t, memstore.New(nil), nil)
 	seen := map[string]bool{token: true}
@@ -71,7 +72,8 @@ func TestRememberedUntil(t *testing.T) {
 	require.Empty(t, cs)
 }
 
-// Only a browser or desktop client that is known to be one is remembered, where it asks for it and the domain allows it.
+// Only a browser or desktop client that is known to be one is remembered, where
+// it asks for it and the domain allows it.
 func TestWhoIsRemembered(t *testing.T) {
 	for _, c := range []struct {
 		client   signin.Client
@@ -113,7 +115,8 @@ func TestCopiedToken(t *testing.T) {
 		ok, _ := w.passes(ann, bad)
 		require.False(t, ok, "%.60q", bad)
 	}
-	// Even the row of the database does not make it bob's, or a later generation's.
+	// Even the row of the database does not make it bob's, or a later
+	// generation's.
 	rec := w.record(bob)
 	rec.Data = w.record(ann).Data
 	w.put(rec)
@@ -123,7 +126,8 @@ func TestCopiedToken(t *testing.T) {
 	require.True(t, ok, "none of that has used it up")
 }
 
-// Whoever presents a token that was replaced holds a copy, or the browser does: both are asked, and the user is told.
+// Whoever presents a token that was replaced holds a copy, or the browser does:
+// both are asked, and the user is told.
 func TestReplayRevokes(t *testing.T) {
 	w, ann, _, old := trusted(t, memstore.New(nil), nil)
 	ok, next := w.passes(ann, old)
@@ -145,7 +149,8 @@ func TestReplayRevokes(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A clock that is set back, or that of another process, is behind the rotation: that forgives nothing, whatever the grace.
+// A clock that is set back, or that of another process, is behind the rotation:
+// that forgives nothing, whatever the grace.
 func TestReplayAfterClockSetBack(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		w, ann, _, old := trusted(t, memstore.New(nil), &twofa.Options{TrustGrace: grace})
@@ -174,7 +179,9 @@ func TestReplayDuringPause(t *testing.T) {
 	require.ErrorIs(t, err, twofa.ErrTooMany, "the family is revoked although no challenge could be opened")
 }
 
-// A hundred uses at once, over two handles: one rotates. With a grace period everybody passes and the new token works; without one nobody passes who came after the rotation.
+// A hundred uses at once, over two handles: one rotates. With a grace period
+// everybody passes and the new token works; without one nobody passes who came
+// after the rotation.
 func TestRotationRace(t *testing.T) {
 	for _, grace := range []time.Duration{0, 10 * time.Second} {
 		store := memstore.New(nil)
@@ -214,7 +221,8 @@ func TestRotationRace(t *testing.T) {
 	}
 }
 
-// Two tabs whose sign-ins overlap are no replay: both saw the token as the present one.
+// Two tabs whose sign-ins overlap are no replay: both saw the token as the
+// present one.
 func TestOverlappingTabs(t *testing.T) {
 	store := memstore.New(nil)
 	w, ann, _, token := trusted(t, store, nil)
@@ -234,7 +242,8 @@ func TestOverlappingTabs(t *testing.T) {
 	require.True(t, ok)
 }
 
-// What is in force now decides: a shorter period forgets at once, and nothing brings back what was forgotten.
+// What is in force now decides: a shorter period forgets at once, and nothing
+// brings back what was forgotten.
 func TestPeriodChanges(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -282,7 +291,9 @@ func TestRememberedInTheMomentOfTheChange(t *testing.T) {
 	require.True(t, ok)
 }
 
-// The policy was changed by a clock that was far ahead. Who is remembered afterwards is remembered, until a later change ends it as ever; who was before stays forgotten.
+// The policy was changed by a clock that was far ahead. Who is remembered
+// afterwards is remembered, until a later change ends it as ever; who was
+// before stays forgotten.
 func TestPolicyOfAWrongClock(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 4 * days})
 	ann := w.user("ann@acme.example")

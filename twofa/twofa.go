@@ -13,14 +13,16 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// Service is two-factor authentication over one Admin. It is safe for many goroutines and starts none.
+// Service is the two-factor authentication of one Admin. It is safe for many
+// goroutines and starts none.
 type Service struct {
 	admin *chatadmin.Admin
 	ring  *keyring.Ring
 	o     Options
 
 	reseals *chatadmin.Runs[Resealed]
-	swept   sync.Map // domain -> when SendNotices last looked at everything that is put off
+	// domain -> when SendNotices last looked at everything that is put off
+	swept sync.Map
 }
 
 var _ interface {
@@ -28,46 +30,60 @@ var _ interface {
 	chatadmin.TwoFactor
 } = (*Service)(nil)
 
-// Options configure a Service. The zero value of each field is a working default.
+// Options configure a Service. The zero value of each field is a working
+// default.
 type Options struct {
-	// Issuer is the name under which authenticator apps show the account; default: the name of the domain. Colons are left out of it.
+	// Issuer is the name under which authenticator apps show the account;
+	// default: the name of the domain. Colons are left out of it.
 	Issuer string
-	// TrustGrace is for how long the token that a remembered client had before its last rotation still lets it in, without taking its place again: for a form that is submitted
-	// twice, or a response that is lost. 0, the default, forgives only uses that overlap; at most a minute.
+	// TrustGrace is for how long the token that a remembered client had before
+	// its last rotation still lets it in, without taking its place again: for a
+	// form that is submitted twice, or a response that is lost. 0, the default,
+	// forgives only uses that overlap; at most a minute.
 	TrustGrace time.Duration
 }
 
 const (
-	codeLife      = 10 * time.Minute // of a challenge, and of a code sent by mail
-	maxLife       = 30 * time.Minute // of a challenge whose code is sent anew
-	maxOpen       = 10               // open challenges of a user: a further one takes the place of the oldest
-	maxTries      = 5                // wrong answers to one challenge
-	maxMalformed  = 10               // answers to one challenge that cannot be a code
-	maxWrong      = 10               // wrong answers of a user in a row, over all challenges, before a pause
-	pause         = 15 * time.Minute // the first one; each further one is twice as long
-	maxPause      = 16 * time.Hour
-	maxMails      = 5 // codes sent to a user within mailWindow, over all challenges
-	mailWindow    = 15 * time.Minute
-	maxText       = 200 // bytes of a device, client or method
-	maxRemembered = 20  // clients of a user: a further one takes the place of the oldest
+	codeLife = 10 * time.Minute // of a challenge, and of a code sent by mail
+	maxLife  = 30 * time.Minute // of a challenge whose code is sent anew
+	// open challenges of a user: a further one takes the place of the oldest
+	maxOpen      = 10
+	maxTries     = 5  // wrong answers to one challenge
+	maxMalformed = 10 // answers to one challenge that cannot be a code
+	// wrong answers of a user in a row, over all challenges, before a pause
+	maxWrong   = 10
+	pause      = 15 * time.Minute // the first one; each further one is twice as long
+	maxPause   = 16 * time.Hour
+	maxMails   = 5 // codes sent to a user within mailWindow, over all challenges
+	mailWindow = 15 * time.Minute
+	maxText    = 200 // bytes of a device, client or method
+	// clients of a user: a further one takes the place of the oldest
+	maxRemembered = 20
 )
 
 var (
-	// ErrTooMany is a user who asked for too many codes, or gave too many wrong ones: it passes with time.
+	// ErrTooMany is returned if a user asked for too many codes or gave too
+	// many wrong ones. It passes with time.
 	ErrTooMany = errors.New("too many codes, try again later")
-	// ErrNoAddress is a user who has no e-mail address that a code could be sent to: an administrator gives them one, or chooses another mode.
+	// ErrNoAddress is returned if the user has no e-mail address for a code. An
+	// administrator adds one, or chooses another mode.
 	ErrNoAddress = errors.New("the user has no e-mail address for a code")
-	// ErrNoKeys is a Service without a key ring that was asked to sign somebody in.
+	// ErrNoKeys is returned by a Service without a key ring if a secret is
+	// needed.
 	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
-	// ErrNoMailer is found in the BlockedError of a mode that sends codes by mail,
-	// in a program that has no chatadmin.Options.Mailer.
+	// ErrNoMailer is found in the BlockedError of a mode that sends codes by
+	// mail, in a program that has no chatadmin.Options.Mailer.
 	ErrNoMailer = errors.New("this program has no Mailer")
-	// ErrNotEnrolled is a user who has no authenticator yet.
+	// ErrNotEnrolled is returned if the user has no authenticator yet.
 	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
 )
 
-// New returns the service and makes it part of admin: what changes users acts on their challenges and remembered clients, exports tell who has it, and ChangeSettings leaves
-// the policy alone. Call it once for each Admin, in every program that changes users. ring seals the secrets; a program that signs nobody in can do without (nil).
+// New returns the service and makes it part of admin: changes of users end
+// their challenges and remembered clients, exports tell who has it on,
+// ChangeSettings leaves the policy alone, and Admin.Work sends the notices.
+// Call it once for each Admin, in every program that changes users. ring seals
+// the secrets; it may be nil in a program that signs nobody in. With nil
+// options the defaults hold.
 func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	t := &Service{admin: admin, ring: ring}
 	if o != nil {
@@ -75,7 +91,16 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 	}
 	t.o.TrustGrace = min(max(t.o.TrustGrace, 0), time.Minute)
 	t.reseals = chatadmin.NewRuns(admin, t.resealKind())
-	admin.Extend(chatadmin.Extension{OnEnd: t.end, TwoFactor: t, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	e := chatadmin.Extension{
+		OnEnd:     t.end,
+		TwoFactor: t,
+		Records:   []chatadmin.Damageable{repairable()},
+		Policy:    chatadmin.Policy{Name: policyName, Check: checkPolicy},
+	}
+	if admin.Options().Mailer != nil {
+		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: t.noticeDomains, Do: t.SendNotices}}
+	}
+	admin.Extend(e)
 	return t
 }
 
@@ -106,7 +131,9 @@ func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmi
 	})
 }
 
-// TwoFactorEnabled implements chatadmin.TwoFactor.
+// TwoFactorEnabled implements chatadmin.TwoFactor. In the mode Authenticator it
+// is on for users who have enrolled one; a state that cannot be read counts as
+// not enrolled here, although its user cannot sign in.
 func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, users []chatadmin.User) ([]bool, error) {
 	_, set, err := t.admin.AsHost(domain).View(ctx, "")
 	if err != nil {
@@ -160,7 +187,8 @@ func need(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
 	return chatadmin.PermTwoFactor
 }
 
-// mayActOn refuses users on whom the actor may not act; one that is missing is chatadmin.ErrNotFound.
+// mayActOn refuses users on whom the actor may not act; one that is missing is
+// chatadmin.ErrNotFound.
 func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	users, err := w.Users(ctx, w.Domain.ID, ids)
 	if err != nil {

@@ -44,9 +44,9 @@ func TestCodesAsTyped(t *testing.T) {
 			w := newWorld(t, byApp)
 			ann := w.user("ann@acme.example")
 			c := w.challenged(ann)
-			w.right(c.ID, form(w.code(c.Enrolment.Secret)))
+			w.right(c.ID, form(w.code(c.Enrolment.Secret.Reveal())))
 			w.clock.Advance(30e9)
-			w.right(w.challenged(ann).ID, form(w.code(c.Enrolment.Secret)))
+			w.right(w.challenged(ann).ID, form(w.code(c.Enrolment.Secret.Reveal())))
 			w.mode(byMail)
 			w.right(w.challenged(ann).ID, form(w.mailed(ann)))
 		})
@@ -75,8 +75,8 @@ func TestRecoveryCodesAsTyped(t *testing.T) {
 	}
 }
 
-// What cannot be a code is no guess: it is not counted against the user, and the
-// right code still works.
+// What cannot be a code is no guess: it is not counted against the user, and
+// the right code still works.
 func TestNoCodeIsNoGuess(t *testing.T) {
 	for _, p := range []twofa.Policy{byApp, byMail} {
 		w := newWorld(t, p)

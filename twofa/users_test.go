@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// What ends the access of a user ends what they have open and what is remembered; the authenticator is there when they come back.
+// What ends the access of a user ends what they have open and what is
+// remembered; the authenticator is there when they come back.
 func TestAccessEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		end, back func(w *world, u chatadmin.User) error
@@ -54,7 +55,7 @@ func TestImportEndsTrust(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	c := w.challenged(ann)
 	for _, enabled := range []string{"FALSE", "TRUE"} {
-		_, err := csvimport.Run(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
+		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		w.wrong(c.ID, w.code(secret))
 	}
@@ -63,7 +64,8 @@ func TestImportEndsTrust(t *testing.T) {
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
-// transition brings a user into a state by the one function that serves every path.
+// transition brings a user into a state by the one function that serves every
+// path.
 func (w *world) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
 	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: chatadmin.Exclusive}, func(ctx context.Context, wk *chatadmin.Work) error {
 		us, err := wk.Users(ctx, w.domain, []chatadmin.ID{id})
@@ -136,7 +138,8 @@ func TestReset(t *testing.T) {
 	require.ErrorIs(t, w.twofa.Reset(ctx, w.s, make([]chatadmin.ID, 1001)...), chatadmin.ErrInvalid)
 }
 
-// A reset ends the row of wrong codes also when its pause is over and nothing is open: the next pause is the short one again.
+// A reset ends the row of wrong codes also when its pause is over and nothing
+// is open: the next pause is the short one again.
 func TestResetEndsWrongCodes(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.user("ann@acme.example")
@@ -156,7 +159,8 @@ func TestResetEndsWrongCodes(t *testing.T) {
 	w.challenged(ann)
 }
 
-// A reset while codes are being answered: whoever came in came in before it, and afterwards nothing of before works.
+// A reset while codes are being answered: whoever came in came in before it,
+// and afterwards nothing of before works.
 func TestResetRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, monthly, nil, nil)
@@ -271,7 +275,8 @@ func TestRecoveryCodes(t *testing.T) {
 	require.Equal(t, map[string]string{"left": "8"}, w.events(twofa.KindRecoveryUse)[0].Note)
 	w.right(w.challenged(ann).ID, w.code(secret), false)
 
-	// Taken back: those that exist do not work, also when the domain allows new ones.
+	// Taken back: those that exist do not work, also when the domain allows new
+	// ones.
 	w.mode(byApp)
 	w.wrong(w.challenged(ann).ID, codes[2])
 	left := func() int {
@@ -290,7 +295,8 @@ func TestRecoveryCodes(t *testing.T) {
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Recovery: true, Validity: days})
 	require.Equal(t, 9, left(), "they were not taken back")
 	c := w.challenged(w.boss)
-	w.wrong(c.ID, codes[3]) // an enrolment is confirmed by a code of the authenticator alone
+	// an enrolment is confirmed by a code of the authenticator alone
+	w.wrong(c.ID, codes[3])
 	_, err = w.twofa.SendNotices(ctx, w.domain)
 	require.NoError(t, err)
 	text := ""

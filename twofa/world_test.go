@@ -23,7 +23,8 @@ import (
 
 var ctx = context.Background()
 
-// world is a domain with two-factor authentication, and everything that is faked around it.
+// world is a domain with two-factor authentication, and everything that is
+// faked around it.
 type world struct {
 	t      testing.TB
 	store  chatadmin.Store
@@ -58,7 +59,8 @@ func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyri
 	return w
 }
 
-// process is what a program sets up that works on the store: another one, or the same after a restart.
+// process is what a program sets up that works on the store: another one, or
+// the same after a restart.
 func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) (*chatadmin.Admin, *twofa.Service) {
 	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}
 	for _, f := range more {
@@ -86,9 +88,9 @@ func ringOf(t testing.TB, current string, old ...string) *keyring.Ring {
 // mode puts a policy in force.
 func (w *world) mode(p twofa.Policy) {
 	w.t.Helper()
-	plan, err := w.twofa.PlanMode(ctx, w.host, p)
+	plan, err := w.twofa.Plan(ctx, w.host, p)
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.twofa.SetMode(ctx, w.host, plan))
+	require.NoError(w.t, w.twofa.SetPolicy(ctx, w.host, plan))
 }
 
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
@@ -138,7 +140,8 @@ func answer(f signin.SecondFactor, domain chatadmin.ID, challenge, code string, 
 	return f.Answer(ctx, o, code, len(remember) > 0 && remember[0])
 }
 
-// right answers a challenge, which must let the user in, and returns the trust token.
+// right answers a challenge, which must let the user in, and returns the trust
+// token.
 func (w *world) right(challenge, code string, remember ...bool) string {
 	w.t.Helper()
 	a, err := w.answer(challenge, code, remember...)
@@ -159,7 +162,8 @@ func (w *world) wrong(challenge, code string) signin.Answer {
 	return a
 }
 
-// enrol sets up an authenticator for a user and returns its secret. The clock moves on, so that the next code is another one.
+// enrol sets up an authenticator for a user and returns its secret. The clock
+// moves on, so that the next code is another one.
 func (w *world) enrol(u chatadmin.User) string {
 	w.t.Helper()
 	c := w.challenged(u)
@@ -219,7 +223,18 @@ func (w *world) record(u chatadmin.User) chatadmin.Record {
 	return rs[0]
 }
 
-// put writes a record past the library, as somebody with access to the database could.
+// damaged lists what cannot be read in the domain, by kind and ID.
+func (w *world) damaged() (found []string) {
+	w.t.Helper()
+	for bad, err := range w.host.Damaged(ctx) {
+		require.NoError(w.t, err)
+		found = append(found, bad.Kind+" "+bad.ID)
+	}
+	return found
+}
+
+// put writes a record past the library, as somebody with access to the database
+// could.
 func (w *world) put(r chatadmin.Record) {
 	w.t.Helper()
 	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {

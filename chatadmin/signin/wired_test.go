@@ -34,9 +34,9 @@ func newWired(t *testing.T, mode twofa.Mode) *wired {
 	w.second, w.devices = twofa.New(w.admin, ring, nil), devices.New(w.admin, nil)
 	w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions, SecondFactor: w.second, Devices: w.devices})
 	require.NoError(t, err)
-	plan, err := w.second.PlanMode(ctx, w.host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})
+	plan, err := w.second.Plan(ctx, w.host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})
 	require.NoError(t, err)
-	require.NoError(t, w.second.SetMode(ctx, w.host, plan))
+	require.NoError(t, w.second.SetPolicy(ctx, w.host, plan))
 	return w
 }
 

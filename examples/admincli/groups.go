@@ -81,7 +81,7 @@ func (c *cli) groupCommand(use, short string, run groupAction) *cobra.Command {
 type (
 	groupAction   = func(context.Context, *chatadmin.Scope, chatadmin.Group, []string) error
 	planGroup     = func(context.Context, chatadmin.ID) (*chatadmin.Plan, error)
-	applyGroup    = func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Job, error)
+	applyGroup    = func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Run, error)
 	changeMembers = func(context.Context, chatadmin.ID, ...chatadmin.ID) (int, error)
 )
 
@@ -174,7 +174,7 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 		if err != nil {
 			return err
 		}
-		v["job"], v["done"] = job.ID, job.State == chatadmin.JobDone
+		v["job"], v["done"] = job.ID, job.State == chatadmin.RunDone
 	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, name := range slices.Sorted(maps.Keys(p.Counts)) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -46,14 +45,11 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope, _ []string) err
 		if err != nil {
 			return err
 		}
-		job, err := sweep.Reseal(ctx, admin.AsHost(d.ID), nil)
+		run, err := sweep.Reseal(ctx, admin.AsHost(d.ID), nil)
 		if err != nil {
 			return err
 		}
-		var r twofa.Resealed
-		if err := json.Unmarshal(job.Result, &r); err != nil {
-			return err
-		}
+		r := run.Data
 		n, err := x.Reseal(ctx, d.ID) // the tokens of integrations are sealed with the same keys
 		if err != nil {
 			return err

@@ -173,12 +173,12 @@ func period(s string) (time.Duration, error) {
 }
 
 func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, planOnly bool) error {
-	plan, err := c.twofa.PlanMode(ctx, s, p)
+	plan, err := c.twofa.Plan(ctx, s, p)
 	if err != nil {
 		return err
 	}
 	if !planOnly {
-		if err := c.twofa.SetMode(ctx, s, plan); err != nil {
+		if err := c.twofa.SetPolicy(ctx, s, plan); err != nil {
 			return err
 		}
 	}

@@ -94,9 +94,9 @@ func newServer(ctx context.Context, now func() time.Time, users map[string]strin
 		}
 		s.passwords[u.ID] = password
 	}
-	plan, err := second.PlanMode(ctx, host, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
+	plan, err := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
 	if err != nil {
 		return nil, err
 	}
-	return s, second.SetMode(ctx, host, plan)
+	return s, second.SetPolicy(ctx, host, plan)
 }

@@ -18,6 +18,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/signin"
 )
 
 const (
@@ -166,14 +167,14 @@ func TestEndedAccess(t *testing.T) {
 		return res.StatusCode
 	}
 	enter := func() string { // as after a right code
-		token := s.sessions.start(u.ID)
+		token := s.sessions.start(signin.Decision{User: u})
 		at, err := url.Parse(site.URL)
 		require.NoError(t, err)
 		b.client.Jar.SetCookies(at, []*http.Cookie{{Name: sessionCookie, Value: token, Secure: true}})
 		return token
 	}
 	for _, end := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){host.DenyAccess, host.DeactivateUsers} {
-		asked, silent := enter(), s.sessions.start(u.ID)
+		asked, silent := enter(), s.sessions.start(signin.Decision{User: u})
 		require.Equal(t, http.StatusOK, home())
 		_, err = end(t.Context(), u.ID)
 		require.NoError(t, err)

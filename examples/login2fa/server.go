@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"log"
 	"net/http"
 	"time"
@@ -101,9 +102,9 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust.Reveal())
+		s.enter(w, r, d)
 	case d.Challenge != nil:
-		http.SetCookie(w, cookie(r, challengeCookie, d.Challenge.ID, 0))
+		http.SetCookie(w, s.cookie(r, challengeCookie, d.Challenge.ID, 0))
 		p := page{Challenge: d.Challenge.ID}
 		if e := d.Challenge.Enrolment; e != nil {
 			p.QR, p.Secret = dataURL(e.QR.Bytes()), e.Secret.Reveal()
@@ -122,14 +123,14 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failed(w, err)
 	case d.Allowed():
-		s.enter(w, r, d.User, d.Trust.Reveal())
+		s.enter(w, r, d)
 	case d.Retry:
 		p := page{Challenge: challenge, Error: "That code is wrong, or was used before. Wait for the next one."}
 		if d.Reason() == signin.NotACode {
 			p.Error = d.Message()
 		}
 		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil { // still to be set up
-			p.QR, p.Secret = dataURL(c.Enrolment.QR), c.Enrolment.Secret
+			p.QR, p.Secret = dataURL(c.Enrolment.QR.Bytes()), c.Enrolment.Secret.Reveal()
 		}
 		render(w, http.StatusUnauthorized, p)
 	default:
@@ -138,11 +139,11 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 }
 
 // enter makes the session.
-func (s *server) enter(w http.ResponseWriter, r *http.Request, u chatadmin.User, trust string) {
+func (s *server) enter(w http.ResponseWriter, r *http.Request, d signin.Decision) {
 	s.sessions.end(token(r)) // one that this browser had before
-	http.SetCookie(w, s.cookie(r, sessionCookie, s.sessions.start(u.ID), 0))
+	http.SetCookie(w, s.cookie(r, sessionCookie, s.sessions.start(d), 0))
 	http.SetCookie(w, s.cookie(r, challengeCookie, "", -1))
-	if trust != "" {
+	if trust := d.Trust.Reveal(); trust != "" {
 		http.SetCookie(w, s.cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds()))) // when it ends, the library decides
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -7,45 +7,54 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 )
 
 // sessions are the host's own: in memory, by the hash of the token that the
 // cookie holds. It implements signin.Sessions.
 type sessions struct {
-	mu   sync.Mutex
-	user map[[sha256.Size]byte]chatadmin.ID
+	mu sync.Mutex
+	by map[[sha256.Size]byte]session
 }
 
-func (s *sessions) start(user chatadmin.ID) string {
+type session struct {
+	user  chatadmin.ID
+	began time.Time
+}
+
+func (s *sessions) start(d signin.Decision) string {
 	token := rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.user == nil {
-		s.user = map[[sha256.Size]byte]chatadmin.ID{}
+	if s.by == nil {
+		s.by = map[[sha256.Size]byte]session{}
 	}
-	s.user[sha256.Sum256([]byte(token))] = user
+	s.by[sha256.Sum256([]byte(token))] = session{d.User.ID, d.Began}
 	return token
 }
 
 func (s *sessions) find(token string) (chatadmin.ID, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	user, ok := s.user[sha256.Sum256([]byte(token))]
-	return user, ok
+	found, ok := s.by[sha256.Sum256([]byte(token))]
+	return found.user, ok
 }
 
 func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.user, sha256.Sum256([]byte(token)))
+	delete(s.by, sha256.Sum256([]byte(token)))
 }
 
 // EndSessions implements signin.Sessions.
-func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) error {
+func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, before time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.user, func(_ [sha256.Size]byte, user chatadmin.ID) bool { return slices.Contains(users, user) })
+	maps.DeleteFunc(s.by, func(_ [sha256.Size]byte, one session) bool {
+		return (users == nil || slices.Contains(users, one.user)) && (one.began.Before(before) || one.began.After(time.Now()))
+	})
 	return nil
 }

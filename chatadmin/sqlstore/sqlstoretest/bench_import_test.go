@@ -62,7 +62,7 @@ func (w *world) again(b *testing.B, next func(n int) (f *os.File, updates int64)
 		n++
 		b.StartTimer()
 		ours.measure(func() {
-			r, err := importsOf(w.scope).Import(context.Background(), w.scope, f, csvimport.UpdateExisting, nil)
+			r, err := importFile(context.Background(), w.scope, f, csvimport.UpdateExisting, nil)
 			require.NoError(b, err)
 			require.Equal(b, updates, r.Counts.Updated)
 			require.Zero(b, r.Counts.Failed)

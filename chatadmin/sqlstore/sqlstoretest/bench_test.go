@@ -125,7 +125,7 @@ func (w *world) importFirst(b *testing.B) float64 {
 	w.first = cost{}
 	return peak(b, func() {
 		w.first.measure(func() {
-			r, err := importsOf(w.scope).Import(ctx, w.scope, w.file, csvimport.UpdateExisting, nil)
+			r, err := importFile(ctx, w.scope, w.file, csvimport.UpdateExisting, nil)
 			require.NoError(b, err)
 			require.EqualValues(b, *benchRows, r.Counts.Created)
 		})

@@ -112,9 +112,9 @@ func TestCancelledImport(t *testing.T) {
 			o := &csvimport.Options{Begun: func(i chatadmin.ID) { id = i }}
 			var err error
 			if id == "" {
-				_, err = importsOf(c.scope(c.store, 0)).Import(ctx, c.scope(c.store, 0), f, csvimport.UpdateExisting, o)
+				_, err = importFile(ctx, c.scope(c.store, 0), f, csvimport.UpdateExisting, o)
 			} else {
-				_, err = importsOf(c.scope(c.store, 0)).Resume(ctx, c.scope(c.store, 0), id, f, o)
+				_, err = resumeFile(ctx, c.scope(c.store, 0), id, f, o)
 			}
 			if finished = err == nil; !finished {
 				cancelled++
@@ -167,21 +167,23 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, db.pool(t).QueryRow("PRAGMA page_count").Scan(&pages))
 	full := db
 	full.dsn += fmt.Sprintf("&_pragma=max_page_count(%d)", pages+500)
-	r, err := importsOf(c.scope(full.open(t), 0)).Import(t.Context(), c.scope(full.open(t), 0), f, csvimport.UpdateExisting, nil)
+	r, err := importFile(t.Context(), c.scope(full.open(t), 0), f, csvimport.UpdateExisting, nil)
 	require.ErrorIs(t, err, sqlstore.ErrFull)
 	require.NotErrorIs(t, err, chatadmin.ErrCommitUnknown)
 	id := r.ImportID
-	job, err := c.scope(c.store, 0).Job(t.Context(), id)
+	again := c.scope(c.store, 0)
+	importsOf(again) // declares the kind of run
+	run, _, err := again.Run(t.Context(), id)
 	require.NoError(t, err)
 	require.Positive(t, r.Counts.Rows, "the counts of what is committed")
 	require.Less(t, r.Counts.Rows, int64(rows))
-	require.Equal(t, job.Done, r.Counts.Rows)
+	require.Equal(t, run.Done, r.Counts.Rows)
 	readonly := db
 	readonly.dsn = strings.Replace(db.dsn, "&_pragma=journal_mode(WAL)", "", 1) + "&mode=ro"
 	readonly.options.NoMigrate = true
-	_, err = importsOf(c.scope(readonly.open(t), 0)).Resume(t.Context(), c.scope(readonly.open(t), 0), id, f, nil)
+	_, err = resumeFile(t.Context(), c.scope(readonly.open(t), 0), id, f, nil)
 	require.ErrorIs(t, err, sqlstore.ErrReadOnly)
-	_, err = importsOf(c.scope(c.store, 0)).Resume(t.Context(), c.scope(c.store, 0), id, f, nil)
+	_, err = resumeFile(t.Context(), c.scope(c.store, 0), id, f, nil)
 	require.NoError(t, err)
 	require.Equal(t, c.clean(t, rows), describe(t, c.scope(c.store, 0)))
 }
@@ -218,7 +220,7 @@ func TestHostsOwnRows(t *testing.T) {
 		f, err := os.Open(file)
 		require.NoError(t, err)
 		defer func() { _ = f.Close() }()
-		r, err := importsOf(s).Import(t.Context(), s, f, csvimport.UpdateExisting, nil)
+		r, err := importFile(t.Context(), s, f, csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, r.Counts.Updated)
 		require.EqualValues(t, 1, r.Counts.Created)

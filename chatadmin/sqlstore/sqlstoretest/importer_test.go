@@ -71,9 +71,9 @@ func importer(args []string) int {
 		o := &csvimport.Options{Begun: func(id chatadmin.ID) { fmt.Println("begun", id) }}
 		var r *csvimport.Result
 		if args[5] != "" {
-			r, err = importsOf(s).Resume(ctx, s, chatadmin.ID(args[5]), file, o)
+			r, err = resumeFile(ctx, s, chatadmin.ID(args[5]), file, o)
 		} else {
-			r, err = importsOf(s).Import(ctx, s, file, csvimport.UpdateExisting, o)
+			r, err = importFile(ctx, s, file, csvimport.UpdateExisting, o)
 		}
 		if err != nil {
 			return err
@@ -168,7 +168,7 @@ func (c *company) clean(t *testing.T, rows int) []string {
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
 	s := a.As(d.ID, boss.ID)
-	_, err = importsOf(s).Import(t.Context(), s, f, csvimport.UpdateExisting, nil)
+	_, err = importFile(t.Context(), s, f, csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	return describe(t, s)
 }
@@ -262,14 +262,14 @@ func TestServerCrash(t *testing.T) {
 			require.NoError(t, shared.crash())
 		}
 	}}
-	r, err := importsOf(c.scope(c.store, 0)).Import(t.Context(), c.scope(c.store, 0), f, csvimport.UpdateExisting, o)
+	r, err := importFile(t.Context(), c.scope(c.store, 0), f, csvimport.UpdateExisting, o)
 	for n := 0; err != nil; n++ {
 		require.Less(t, n, 30, "%v", err)
 		require.False(t, errors.Is(err, chatadmin.ErrForbidden) || errors.Is(err, chatadmin.ErrNotFound), "%v", err)
 		if r == nil { // it could not even be looked up
 			r = &csvimport.Result{}
 		}
-		again, resumeErr := importsOf(c.scope(c.store, 0)).Resume(t.Context(), c.scope(c.store, 0), r.ImportID, f, o)
+		again, resumeErr := resumeFile(t.Context(), c.scope(c.store, 0), r.ImportID, f, o)
 		if err = resumeErr; again != nil {
 			r = again
 		}

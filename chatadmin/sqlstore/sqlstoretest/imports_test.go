@@ -1,6 +1,8 @@
 package sqlstoretest
 
 import (
+	"context"
+	"io"
 	"sync"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -21,4 +23,12 @@ func importsOf(s *chatadmin.Scope) *csvimport.Imports {
 		imports[s.Admin()] = csvimport.New(s.Admin())
 	}
 	return imports[s.Admin()]
+}
+
+func importFile(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, error) {
+	return importsOf(s).Import(ctx, s, file, mode, o)
+}
+
+func resumeFile(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, file io.ReadSeeker, o *csvimport.Options) (*csvimport.Result, error) {
+	return importsOf(s).Resume(ctx, s, id, file, o)
 }

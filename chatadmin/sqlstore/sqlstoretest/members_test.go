@@ -18,7 +18,7 @@ import (
 func TestJoiningDoesNotHoldUpMarking(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		const rows = 12000
-		_, err := importsOf(r.host(0)).Import(t.Context(), r.host(0), generate(t, rows, "Head"), csvimport.SkipExisting, nil)
+		_, err := importFile(t.Context(), r.host(0), generate(t, rows, "Head"), csvimport.SkipExisting, nil)
 		require.NoError(t, err)
 		var ids []chatadmin.ID
 		for u, err := range r.host(0).Users(t.Context(), chatadmin.UserQuery{}) {
@@ -49,7 +49,7 @@ func TestJoiningDoesNotHoldUpMarking(t *testing.T) {
 		close(stop)
 		joining.Wait()
 		require.NoError(t, err)
-		require.Equal(t, chatadmin.JobDone, job.State)
+		require.Equal(t, chatadmin.RunDone, job.State)
 		n, err := r.store.CountMemberships(t.Context(), chatadmin.MemberQuery{Domain: r.domain, Group: g.ID})
 		require.NoError(t, err)
 		require.EqualValues(t, len(ids), n)

@@ -80,7 +80,7 @@ func TestLastAdminRace(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				result, err := importsOf(s).Import(t.Context(), s, strings.NewReader("login,enabled\n"+us.Login+",FALSE\n"), csvimport.UpdateExisting, nil)
+				result, err := importFile(t.Context(), s, strings.NewReader("login,enabled\n"+us.Login+",FALSE\n"), csvimport.UpdateExisting, nil)
 				if err == nil && result.Counts.Failed > 0 {
 					err = chatadmin.ErrLastAdmin
 				}
@@ -154,7 +154,7 @@ func TestMarkingRace(t *testing.T) {
 				for row := range 10 {
 					file += fmt.Sprintf("row%d.%d@acme.example\n", n, row)
 				}
-				_, err := importsOf(s).Import(t.Context(), s, strings.NewReader(file), csvimport.SkipExisting, nil)
+				_, err := importFile(t.Context(), s, strings.NewReader(file), csvimport.SkipExisting, nil)
 				return err
 			default:
 				p, err := s.PlanDefaultGroup(t.Context(), groups[i])
@@ -199,9 +199,9 @@ func TestImportRace(t *testing.T) {
 				return err
 			}
 			s := r.admins[n%2].As(r.domain, r.company.admins[n%2])
-			res, err := importsOf(s).Import(t.Context(), s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
+			res, err := importFile(t.Context(), s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
 			for errors.Is(err, chatadmin.ErrBusy) && res != nil {
-				res, err = importsOf(s).Resume(t.Context(), s, res.ImportID, strings.NewReader(file.String()), nil)
+				res, err = resumeFile(t.Context(), s, res.ImportID, strings.NewReader(file.String()), nil)
 			}
 			if err == nil {
 				created[n] = res.Counts.Created

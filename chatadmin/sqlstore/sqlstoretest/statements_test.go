@@ -140,7 +140,7 @@ func TestStatementsOfBatches(t *testing.T) {
 		imported := func(from, n int, title string) []statement {
 			f := file(from, n, title)
 			return w.during(func() {
-				r, err := importsOf(s).Import(t.Context(), s, f, csvimport.UpdateExisting, nil)
+				r, err := importFile(t.Context(), s, f, csvimport.UpdateExisting, nil)
 				require.NoError(t, err)
 				require.EqualValues(t, n, r.Counts.Created+r.Counts.Updated)
 			})
@@ -203,7 +203,7 @@ func TestAnalysed(t *testing.T) {
 		defer func() { _ = file.Close() }()
 		var analysed []string
 		for _, s := range w.during(func() {
-			_, err = importsOf(c.scope(c.store, 0)).Import(t.Context(), c.scope(c.store, 0), file, csvimport.SkipExisting, nil)
+			_, err = importFile(t.Context(), c.scope(c.store, 0), file, csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 		}) {
 			if strings.HasPrefix(s.text, "ANALYZE") {

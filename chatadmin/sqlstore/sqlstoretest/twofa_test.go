@@ -42,9 +42,9 @@ func newHouse(t *testing.T, db database, p twofa.Policy) *house {
 	host := h.admins[0].AsHost(d.ID)
 	h.ann, err = host.CreateUser(t.Context(), chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true})
 	require.NoError(t, err)
-	plan, err := h.both[0].PlanMode(t.Context(), host, p)
+	plan, err := h.both[0].Plan(t.Context(), host, p)
 	require.NoError(t, err)
-	require.NoError(t, h.both[0].SetMode(t.Context(), host, plan))
+	require.NoError(t, h.both[0].SetPolicy(t.Context(), host, plan))
 	_, set, err := host.View(t.Context(), "")
 	require.NoError(t, err)
 	h.set = &set
