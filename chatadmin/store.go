@@ -58,10 +58,10 @@ type Fence struct {
 }
 
 var (
-	ErrRetry         = ErrUnavailable.New("retry", "lost a race against another change")                   // returned by f: roll back, wait a little, run f again
-	ErrBusy          = ErrUnavailable.New("busy", "the store is busy, try again later")                   // the attempts are used up; nothing was kept
-	ErrCommitUnknown = ErrUnavailable.New("commit_unknown", "the store did not confirm the commit")                 // kept or not; see Update
-	ErrNoDomain      = ErrNotFound.New("no_domain", "no such domain")                                       // of a fence
+	ErrRetry         = ErrUnavailable.New("retry", "lost a race against another change")                // returned by f: roll back, wait a little, run f again
+	ErrBusy          = ErrUnavailable.New("busy", "the store is busy, try again later")                 // the attempts are used up; nothing was kept
+	ErrCommitUnknown = ErrUnavailable.New("commit_unknown", "the store did not confirm the commit")     // kept or not; see Update
+	ErrNoDomain      = ErrNotFound.New("no_domain", "no such domain")                                   // of a fence
 	ErrNested        = ErrInvalid.New("nested", "the store was called from within its own transaction") // f must use its Tx
 	ErrBatch         = ErrInvalid.New("batch", "a call of the store has too many items, or a query lacks what it must name")
 )
