@@ -194,8 +194,10 @@ type Scope struct {
 	actor  ID
 }
 
-// As returns the scope of a user, whom the host has authenticated. Whether they may act is looked up in each call: somebody demoted, denied,
-// deactivated or deleted meanwhile is refused with ErrForbidden.
+// As returns the scope of a user, whom the host has authenticated. Whether they
+// may act is looked up in each call: a user who was deactivated, denied or
+// deleted meanwhile is refused with ErrActor, which is ErrForbidden too, and one
+// who lacks the permission with ErrForbidden.
 func (a *Admin) As(domain, user ID) *Scope {
 	if user == HostActor {
 		user = "" // no string from outside becomes the host

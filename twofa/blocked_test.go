@@ -153,7 +153,7 @@ func TestForgedModePlan(t *testing.T) {
 	other := forge(func(p map[string]any) { p["domain"] = "other" })
 	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, other), chatadmin.ErrNotFound, "another domain looks like none")
 	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &twofa.Plan{}), chatadmin.ErrNotFound)
+	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &twofa.Plan{}), chatadmin.ErrInvalid)
 	now, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, twofa.Off, now.Mode)
