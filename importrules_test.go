@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,26 +94,32 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// Every direct dependency has its reason in the README, and nothing else stands there.
+// Every direct dependency of each module has its reason in DEPENDENCIES.md, and
+// nothing else stands there.
 func TestDependenciesHaveReasons(t *testing.T) {
-	mod, err := os.ReadFile("go.mod")
+	page, err := os.ReadFile("DEPENDENCIES.md")
 	require.NoError(t, err)
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	var direct []string
-	for _, line := range strings.Split(string(mod), "\n") {
-		if m := regexp.MustCompile(`^\s(\S+) v\S+$`).FindStringSubmatch(line); m != nil {
-			direct = append(direct, m[1])
+	for dir, heading := range map[string]string{
+		".":                               "The library",
+		"chatadmin/sqlstore/sqlstoretest": "The tests of the SQL stores",
+		"examples":                        "The examples",
+	} {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		require.NoError(t, err)
+		var direct, listed []string
+		for _, line := range strings.Split(string(mod), "\n") {
+			if m := regexp.MustCompile(`^\s(\S+) v\S+$`).FindStringSubmatch(line); m != nil && m[1] != module {
+				direct = append(direct, m[1])
+			}
 		}
+		_, section, ok := strings.Cut(string(page), "\n## "+heading+"\n")
+		require.True(t, ok, heading)
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| \\S").FindAllStringSubmatch(section, -1) {
+			listed = append(listed, m[1])
+		}
+		slices.Sort(direct)
+		slices.Sort(listed)
+		require.Equal(t, direct, listed, heading)
 	}
-	_, section, ok := strings.Cut(string(readme), "\n## Dependencies\n")
-	require.True(t, ok)
-	section, _, _ = strings.Cut(section, "\n## ")
-	var listed []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| \\S").FindAllStringSubmatch(section, -1) {
-		listed = append(listed, m[1])
-	}
-	slices.Sort(direct)
-	slices.Sort(listed)
-	require.Equal(t, direct, listed)
 }

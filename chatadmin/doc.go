@@ -1,60 +1,88 @@
-// Package chatadmin is the administration side of a team-chat product, to be embedded in it: domains, users and their access, roles, groups,
-// default groups that nobody can leave, invitations, an audit log and events for the host. It keeps its data behind the storage contract in
-// store.go, which a host implements over its own database, or takes over from a package beside this one.
+// Package chatadmin is the administration side of a team-chat product, to embed
+// in it. It manages domains, users and their access, roles, groups, default
+// groups that nobody can leave, legal holds and invitations. It keeps an audit
+// log and tells the host what has changed. A host is the program that embeds
+// the library.
 //
 // # How to use it
 //
-// An [Admin] is the library over one [Store]. All work is done through a [Scope]: one actor in one domain, made by [Admin.As] for a user whom
-// the host has authenticated, or by [Admin.AsHost] for the host itself.
+// An [Admin] is the library over one [Store]. Package sqlstore is a store for
+// SQLite and PostgreSQL, package memstore is one for tests, and a host can
+// write its own. A [Scope] is one actor in one domain. [Admin.As] makes a scope
+// for a user whom the host has authenticated, and [Admin.AsHost] makes one for
+// the host itself. A scope has all the calls that an administrator makes.
 //
 //	admin := chatadmin.New(store, &chatadmin.Options{Mailer: mailer})
-//	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
-//		Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+//	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{
+//		Name:   "Acme",
+//		Preset: chatadmin.OfficeChat,
+//		Admin:  chatadmin.NewUser{Login: "boss@acme.example"},
+//	})
 //	s := admin.As(domain.ID, boss.ID)
 //	user, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
+//	groups := s.Groups(ctx, chatadmin.GroupQuery{})
 //
-// Every change is authorised, shown to [Options.Before] (which may refuse it), made in one transaction with its audit event and its event for the host, and safe to repeat:
-// asking for what is the case already changes nothing. What is long is planned first, then runs as a [Job] in bounded transactions, and
-// after an interruption is resumed behind the last one. No goroutine is started. Errors are told apart with [errors.Is]
-// and [errors.As]; their texts are for the administrator and hold no secret.
+// Every change has these properties:
+//
+//   - It is authorised inside its transaction.
+//   - [Options.Before] sees it first, and may refuse it.
+//   - The change, its audit event and its event for the host are committed
+//     together.
+//   - It is idempotent: asking for a state that already holds does nothing.
+//
+// The library starts no goroutine, except where a package says so. Tell errors
+// apart with [errors.Is] and [errors.As]. Their texts are for the administrator
+// and hold no secret.
 //
 // # Who may do what
 //
-// A call needs the permission in its line, held by the actor's role at the moment of
-// the call (a long job asks again at each step). Domain admins have all of them,
-// members have groups.create (guests only where the domain says so), custom roles have
-// what [Scope.SetRole] gave them, the host has all. Nobody grants a role above their
-// own. Nobody acts on a user whose level is above theirs, or who has a permission that
-// they lack: see [Settings.MayActOn]. An ID of another domain behaves like one that
-// does not exist, and so does a user who is being deleted, except for actors with
+// A call needs the permission in its line. The actor's role must have it at the
+// moment of the call; a long run asks again at each step. Domain admins have
+// all permissions. Members have groups.create; guests have it only if the
+// domain allows it. Custom roles have what [Scope.SetRole] gave them. The host
+// has all permissions.
+//
+// Nobody grants a role above their own. Nobody acts on a user with a higher
+// level, or on a user with a permission that the actor lacks: see
+// [Settings.MayActOn]. An ID of another domain behaves like an ID that does not
+// exist. So does the ID of a user who is being deleted, unless the actor has
 // users.delete.
 //
-//	users.read      User (but of oneself), UserByLogin, Users, Invitation, Invitations, InvitationsPage, Group, Members and CountMembers (but as a member), Groups, GroupsOf (but of oneself); csvimport.Export
+//	users.read      User (other users), UserByLogin, Users, Invitation; csvimport.Export
+//	users.read      Group, Members and CountMembers (groups of others), Groups
+//	users.read      GroupsOf (other users); Invitations, InvitationsPage
 //	users.create    CreateUser
 //	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
-//	users.access    DenyAccess, GrantAccess; signin.Gate's Unlock, Unlink
-//	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup; Run, Runs, ResumeRun, TakeOverRun, CancelRun for such runs, and for others their permission
-//	users.import    csvimport.Make, Apply, Run, Resume, Held, Release (users.create too, and users.edit in update mode)
+//	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
+//	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
+//	groups.default  Run, Runs, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)
+//	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Held, Release, ReleaseImport
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
-//	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers, SetGroupAdmin, PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup; an admin of the group may too
+//	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
+//	groups          SetGroupAdmin (or an admin of the group)
+//	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
 //	domain          ChangeSettings; Damaged, Repair
-//	holds           AddHold, ReleaseHold, Holds; retention.SetDays, Policy, Plan, Apply, Resume, Report, Reports
+//	holds           AddHold, ReleaseHold, Holds
+//	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
-// Packages with further policies use users.delete, twofactor, devices and integrations as well; their documentation has the table of their calls.
-// What a domain has decided about them lies in Settings.Policies, and SetPolicy changes it under their own permission.
+// An import needs users.create too, and users.edit if it updates users. A
+// member of a group may read the group and its members. Packages with further
+// policies also use users.delete, twofactor, devices and integrations; their
+// own pages list their calls. What a domain has decided about such a policy is
+// in Settings.Policies, and [Scope.SetPolicy] changes it.
 //
-// CreateDomain, Domains, DeliverEvents, SendInvitations, SendNotices, Invited, AcceptInvitation, PasswordChanged, Keep, ReleaseBlobs, RefusedBlobs, ForgetBlobs, RepairPolicy, RepairSettings and Work are methods of Admin: only the host
-// can call them.
+// The methods of Admin are for the host alone, such as [Admin.CreateDomain],
+// [Admin.Work], [Admin.AcceptInvitation] and [Admin.RepairSettings].
 //
 // # Which change ends what
 //
-// What somebody has obtained does not outlive the change that should end it.
-// [Cause.Consequences] is the one table, and every package follows it in the
-// transaction of the change. "rests" means: refused as long as the domain is
-// suspended. Sessions are the host's, see package signin.
+// When an account changes, sessions and other access may end with it.
+// [Cause.Consequences] is the one table of it. Every package applies the table
+// in the transaction of the change. "rests" means: refused while the domain is
+// suspended. Sessions belong to the host; see package signin.
 //
 //	change                                   sessions  remembered  challenges  links  devices
 //	password set or reset                    end       end         end         end    signed out
@@ -69,32 +97,87 @@
 //	deleted                                  end       end         end         end    wiped
 //	domain suspended                         end       rests       rests       rests  refused
 //
-// A lock ends nothing, or everybody who knows a login could sign its owner out.
-// A role whose permissions change ends nothing: each call asks for them anew. An
-// address or login in another case is no other one.
+// A lock after failed sign-ins ends nothing: otherwise anybody who knows a
+// login could sign its owner out. A change of a role's permissions ends
+// nothing, because each call asks for them again. A change of case alone is no
+// change of an address or a login.
+//
+// # Plans and runs
+//
+// Long operations are planned first, then run in bounded transactions. After an
+// interruption they continue after the last commit.
+//
+// A plan says what would happen, and changes nothing. It begins with a
+// [PlanHeader], can be kept as JSON, and is applied by the actor who made it.
+// If the state that it rests on has changed, applying it returns
+// [ErrPlanStale].
+//
+// A [Run] is one record for the operation and its report. Its state is
+// scheduled, running, done, stopped or cancelled. [Scope.Runs] lists the runs
+// of all kinds. [Scope.ResumeRun] continues a run in the name of its actor.
+// [Scope.TakeOverRun] gives it to another administrator, and [Scope.CancelRun]
+// ends it if its kind can undo it. [Admin.Work] continues runs that were silent
+// for ten minutes. A package declares a kind of run with [RunKind].
+//
+// # Damaged records
+//
+// All data of the library is read through a [RecordKind], which checks version,
+// types and values in one place. A record that cannot be read gives a
+// [DamagedError]. One rule holds everywhere:
+//
+//   - A record that protects, such as a legal hold, a denial, a lock or an
+//     enrolled second factor, stays in force while it cannot be read.
+//     Deactivating, denying or deleting its user works meanwhile.
+//   - Any other damaged record is passed over and logged to [Options.Logger].
+//   - Nobody but the owner of the record is affected. Lists do not end at it.
+//
+// [Scope.Damaged] lists damaged records, and [Scope.Repair] repairs one. The
+// host repairs the settings of a domain with [Admin.RepairSettings] and one
+// policy in them with [Admin.RepairPolicy].
+//
+// # Workers
+//
+// [Admin.Work] does all periodic work of this package and of every package that
+// was constructed over the same Admin: it sends mails, continues runs, ends
+// sessions, deletes what is due, and delivers events. Call it about every
+// minute, in one process or in many. A round with nothing due costs a few
+// indexed reads, whatever the number of domains. A package adds work with
+// [Extension].
 //
 // # What the storage contract is for
 //
-// Three primitives carry everything that must not go wrong when two things happen at once: revisions ([Rev]), which never repeat, unique keys, and the
-// [Fence] of a domain. Policies that other packages build rest on the same ones, so that the contract need not grow with them:
+// store.go is the whole storage contract. Three primitives keep everything
+// correct when two changes meet:
+//
+//   - A revision ([Rev]) of each row never repeats. A write names the revision
+//     that it replaces, and fails if the row has another one.
+//   - A unique key exists once. Of two inserts one is a conflict.
+//   - A [Fence] of a domain orders transactions. An exclusive one excludes all
+//     others of the domain, and shared ones exclude exclusive ones.
+//
+// Policies of further packages rest on the same primitives, so the contract
+// does not grow with them:
 //
 //	policy                          rests on
-//	last admin, manager graph       Exclusive fence; ListUsers with AdminOnly; Users by ID, level by level
-//	joining default groups          Shared fence against the Exclusive one that marks; ChangeMemberships; AddMembers for a whole domain
-//	sign-in gate, lock-out          one Record per user (owner: the user), reserved and settled by revision without a fence
-//	activation and release links    a Record with the hash of the token; used once because its revision matches once
-//	one-time codes                  a Record with the last accepted time step; of a hundred uses one finds its revision
-//	remembered clients, sessions    Records by owner, listed by owner, erased with the user; Due for expiry
-//	codes by e-mail, throttling     Records with Due; lists by DueBy clear what has expired
-//	device list, disable, wipe      Device rows: unique client key per user, a generation and a status by revision; commands are Records, owned by nobody while they wait, by the device after
-//	device check per request        Devices by ID: one indexed read that carries the hashed credential
-//	deleting users and groups       Exclusive fence sets Deleting, after which no child row is accepted (NoParent); CountContent and DeleteContent by
-//	                                selector in batches; records by owners, memberships by groups; ChangeEvents blanks what the audit log says
-//	legal holds, retention          Records for holds; ContentQuery.Before with ExceptContainers and ExceptUsers
+//	last admin, manager graph       exclusive fence; ListUsers with AdminOnly; Users by ID
+//	joining default groups          shared fence against the exclusive one of marking;
+//	                                ChangeMemberships; AddMembers for a whole domain
+//	sign-in gate, lock-out          one Record per user, changed by revision, no fence
+//	activation and release links    Record with the hash of the token, used by revision
+//	one-time codes                  Record with the last accepted time step
+//	remembered clients, sessions    Records by owner, deleted with the user; Due for expiry
+//	codes by e-mail, throttling     Records with Due; lists by DueBy
+//	device list, disable, wipe      Device rows: unique client key per user, generation, status;
+//	                                commands are Records, which the device owns once delivered
+//	device check per request        Devices by ID: one indexed read with the hashed credential
+//	deleting users and groups       exclusive fence sets Deleting, then no child row is accepted;
+//	                                CountContent, DeleteContent in batches; ChangeEvents
+//	legal holds, retention          Records; ContentQuery.Before with ExceptContainers, ExceptUsers
 //	provisioning rules              Settings.Policies; ListUsers by Department; Work.WriteUsers
-//	integrations                    Records: settings and tokens owned by the group, OAuth state with Due, message maps by key, dead letters by kind
-//	webhook replays                 a Record whose key is the delivery: the second insert conflicts
-//	events for the host             Records in lanes, listed in the order of revisions, written with the change
-//	jobs of every kind              a Record whose cursor moves in the transaction of each batch
+//	integrations                    Records: settings and tokens by owner, OAuth state with Due,
+//	                                message maps by key, dead letters by kind
+//	webhook replays                 Record with the delivery as its key: the second insert fails
+//	events for the host             Records in lanes, in the order of revisions
+//	runs of every kind              Record that moves in the transaction of each step
 //	pruning the audit log           ListEvents with To; ChangeEvents that delete
 package chatadmin

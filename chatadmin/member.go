@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // AddMembers makes up to MaxBatch users members of a group and returns how many were not yet. It needs PermGroups or to be an admin of the
@@ -109,6 +111,58 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 		}
 		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
 	})
+}
+
+// JoinGroups makes users members of groups, within a transaction under at least
+// the shared fence; whoever is a member already stays one. It records one event
+// for each group. A group that does not exist is ErrNotFound, and one whose
+// members the actor may not add is ErrForbidden.
+func (w *Work) JoinGroups(ctx context.Context, joins []Pair) error {
+	byGroup := map[ID][]ID{}
+	for _, p := range joins {
+		byGroup[p.Group] = append(byGroup[p.Group], p.User)
+	}
+	for _, id := range slices.Sorted(maps.Keys(byGroup)) {
+		g, err := w.administered(ctx, id)
+		if err != nil {
+			return err
+		}
+		for users := range slices.Chunk(unique(byGroup[id]), MaxBatch) {
+			if err := w.joinGroup(ctx, g, users); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// joinGroup adds those of at most MaxBatch users who are not in the group.
+func (w *Work) joinGroup(ctx context.Context, g Group, users []ID) error {
+	pairs := make([]Pair, len(users))
+	for i, u := range users {
+		pairs[i] = Pair{g.ID, u}
+	}
+	have, err := w.Memberships(ctx, w.scope.domain, pairs)
+	if err != nil {
+		return err
+	}
+	in := make(map[ID]bool, len(have))
+	for _, m := range have {
+		in[m.User] = true
+	}
+	rev, err := w.NextRev()
+	if err != nil {
+		return err
+	}
+	var changes []Change[Membership]
+	var added []ID
+	for _, u := range users {
+		if !in[u] {
+			changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
+			added = append(added, u)
+		}
+	}
+	return w.writeMembers(ctx, KindMemberAdd, g, added, changes, nil)
 }
 
 func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users []ID, f func(context.Context, *Work, Group, []User, map[ID]Membership) error) error {

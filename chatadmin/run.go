@@ -54,7 +54,7 @@ func (r *Run) Silent(now time.Time) bool { return !lasts(r.Active, runSilence, n
 // is, what came of it.
 type RunOf[T any] struct {
 	Run
-	Data T
+	Data T `json:"data"`
 
 	rev    Rev
 	stored Key

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 )
 
@@ -226,6 +227,9 @@ func (r *Runs[T]) Open(ctx context.Context, rd Reader, domain ID) iter.Seq2[*Run
 		}
 	}
 }
+
+// RunKinds lists the kinds of runs that this program declares, sorted.
+func (a *Admin) RunKinds() []string { return slices.Sorted(maps.Keys(a.runKinds)) }
 
 func plain[T any](run *RunOf[T], err error) (Run, error) {
 	if run == nil {

@@ -1,8 +1,10 @@
 package chatadmin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +16,12 @@ type Attributes struct {
 	// Prior is the status that reactivation restores; 0 unless the user is deactivated.
 	Prior  Status `json:"prior,omitempty"`
 	Avatar string `json:"avatar,omitempty"` // a reference that the host understands
+	// Language is the language that the user prefers, as a BCP 47 tag such as
+	// "de-CH"; "" if none is known.
+	Language string `json:"language,omitempty"`
+	// Fields are values of the host's own, by the names that the host gave its
+	// columns when it imported users.
+	Fields map[string]string `json:"fields,omitempty"`
 	// Preferences belong to the host and to other packages, each under its own name.
 	Preferences map[string]json.RawMessage `json:"preferences,omitempty"`
 }
@@ -28,9 +36,19 @@ func (u User) Attributes() (Attributes, error) {
 	return readData[Attributes]("user", u.Domain, u.ID, u.Attrs)
 }
 
+// SetAttributes puts attributes in the place of those that the user has.
+func (u *User) SetAttributes(a Attributes) error {
+	data, err := a.encode()
+	if err != nil {
+		return fmt.Errorf("attributes of user %s: %w", u.ID, err)
+	}
+	u.Attrs = data
+	return nil
+}
+
 // encode leaves the common case, nothing set, empty.
 func (a Attributes) encode() ([]byte, error) {
-	if a.Prior == 0 && a.Avatar == "" && len(a.Preferences) == 0 {
+	if a.Prior == 0 && a.Avatar == "" && a.Language == "" && len(a.Fields) == 0 && len(a.Preferences) == 0 {
 		return nil, nil
 	}
 	a.Version = 1
@@ -201,12 +219,13 @@ func diffUser(d []FieldChange, was, now *User) []FieldChange {
 		{"login", was.Login, now.Login}, {"email", was.Email, now.Email}, {"name", was.DisplayName, now.DisplayName},
 		{"first_name", was.FirstName, now.FirstName}, {"last_name", was.LastName, now.LastName}, {"title", was.Title, now.Title},
 		{"department", was.Department, now.Department}, {"mobile", was.Phone, now.Phone}, {"manager", string(was.Manager), string(now.Manager)},
-		{"role", was.Role, now.Role}, {"avatar", avatar(was), avatar(now)},
+		{"role", was.Role, now.Role},
 	} {
 		if f.before != f.after {
 			d = append(d, FieldChange{f.field, f.before, f.after})
 		}
 	}
+	d = diffAttributes(d, was, now)
 	if was.Kind != now.Kind {
 		d = append(d, FieldChange{"kind", known(was.Kind), known(now.Kind)})
 	}
@@ -222,12 +241,27 @@ func diffUser(d []FieldChange, was, now *User) []FieldChange {
 	return d
 }
 
-func avatar(u *User) string {
-	if len(u.Attrs) == 0 {
-		return ""
+// diffAttributes appends what differs between the attributes of a user.
+func diffAttributes(d []FieldChange, was, now *User) []FieldChange {
+	if bytes.Equal(was.Attrs, now.Attrs) {
+		return d
 	}
-	a, _ := u.Attributes() // what cannot be read has no avatar to compare
-	return a.Avatar
+	before, _ := was.Attributes() // attributes that cannot be read have nothing to compare
+	after, _ := now.Attributes()
+	add := func(field, was, now string) {
+		if was != now {
+			d = append(d, FieldChange{field, was, now})
+		}
+	}
+	add("avatar", before.Avatar, after.Avatar)
+	add("language", before.Language, after.Language)
+	names := slices.Collect(maps.Keys(before.Fields))
+	names = slices.AppendSeq(names, maps.Keys(after.Fields))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		add("field "+name, before.Fields[name], after.Fields[name])
+	}
+	return d
 }
 
 func known[T interface {

@@ -3,9 +3,7 @@ package csvimport
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -24,41 +22,6 @@ const (
 	chunkKind   = "import-rows"
 	createdKind = "import-created" // who was created by the same rows: apart, since a million IDs are nothing that a report needs
 )
-
-// chunkRecords keep what became of the rows of each batch, and createdRecords
-// who was created by them.
-var (
-	chunkRecords = chatadmin.RecordKind[chunk]{Name: chunkKind, Check: (*chunk).check, Need: chatadmin.PermUsersImport,
-		Old: func(_ int, data []byte) (c chunk, err error) {
-			err = json.Unmarshal(data, &c)
-			return c, err
-		}}
-	createdRecords = chatadmin.RecordKind[createdUsers]{Name: createdKind, Need: chatadmin.PermUsersImport,
-		Old: func(_ int, data []byte) (c createdUsers, err error) {
-			err = json.Unmarshal(data, &c.IDs) // a bare list
-			return c, err
-		}}
-)
-
-// createdUsers are those whom one batch of rows has created.
-type createdUsers struct {
-	IDs []chatadmin.ID `json:"ids"`
-}
-
-// imported is what a run of an import keeps.
-type imported struct {
-	params
-	At     cursor `json:"at"`
-	Counts Counts `json:"counts"`
-	Owed   owed   `json:"owed,omitzero"`
-}
-
-// params are what a run remembers of how the import was begun.
-type params struct {
-	Settings settings `json:"settings"`
-	File     []byte   `json:"file"`
-	Warnings []string `json:"warnings,omitempty"`
-}
 
 // importRun is a run of an import, and importStep one of its transactions.
 type (
@@ -87,64 +50,11 @@ func New(admin *chatadmin.Admin) *Imports {
 	x.releases = chatadmin.NewRuns(admin, chatadmin.RunKind[released]{
 		Name: "invitations of an import",
 		Need: chatadmin.PermUsersImport,
-		Step: releaseStep,
+		Step: x.releaseStep,
 		Old:  chatadmin.OldRun[released]{Job: "release invitations", Read: readOldRelease},
 	})
 	return x
 }
-
-func readOldImport(run *importRun, job *chatadmin.OldJob, notice []byte) error {
-	if job == nil {
-		return chatadmin.ErrDamaged
-	}
-	if len(notice) > 0 {
-		if err := json.Unmarshal(notice, &run.Data.Owed); err != nil {
-			return err
-		}
-	}
-	return errors.Join(json.Unmarshal(job.Params, &run.Data.params), json.Unmarshal(job.Cursor, &run.Data.At), json.Unmarshal(job.Result, &run.Data.Counts))
-}
-
-// prune deletes what became of the rows of an import that is pruned itself.
-func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more bool, err error) {
-	const batches = 100
-	left := run.Data.At.Rows - run.Data.At.Pruned
-	from := max(0, left-batches)
-	var keys []chatadmin.Key
-	for b := from; b < left; b++ {
-		keys = append(keys, chunkKey(chunkKind, w.Domain.ID, run.ID, b), chunkKey(createdKind, w.Domain.ID, run.ID, b))
-	}
-	rs, err := w.Records(ctx, keys)
-	if err != nil {
-		return false, err
-	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
-	for i, r := range rs {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
-	}
-	run.Data.At.Pruned = run.Data.At.Rows - from
-	return from > 0, w.PutRecords(ctx, changes)
-}
-
-// cursor is how far the import is: the batch it does next, of users first, and then of the managers who stand on later lines.
-type cursor struct {
-	Phase string `json:"phase"`
-	Batch int    `json:"batch"`
-	Rows  int    `json:"rows"`           // batches of rows that are committed
-	Open  int    `json:"open,omitempty"` // their rows whose managers are still to be set
-	// A manager who cannot be set yet, since others further down the file must get theirs first, is left for a further pass.
-	Pass  int      `json:"pass,omitempty"`
-	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
-	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
-	Set   bool     `json:"set,omitempty"`   // it has set a manager, so that the next one may get further
-	// Pruned is how many of the last batches of rows have been pruned.
-	Pruned int `json:"pruned,omitempty"`
-}
-
-const (
-	phaseRows  = "rows"
-	phaseLinks = "links"
-)
 
 func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
 	if p.Settings.AllOrNothing && p.Counts.Failed > 0 {
@@ -197,7 +107,7 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 			return nil, err
 		}
 	}
-	done, err := readChunks(ctx, s, importID, run.Data.At.Rows)
+	done, err := readChunks(ctx, s, run, run.Data.At.Rows)
 	if err != nil {
 		return nil, err
 	}
@@ -213,12 +123,12 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 
 // drive carries the import to its end from where it stands.
 func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
-	im := &importer{scope: s, id: run.ID, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
+	im := &importer{scope: s, id: run.ID, run: run, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
 	defer im.close()
 	end, err := x.runs.Drive(ctx, s, run.ID, im.next, o.progress())
 	var chunks []chunk
 	if err == nil {
-		chunks, err = readChunks(ctx, s, run.ID, end.Data.At.Rows)
+		chunks, err = readChunks(ctx, s, end, end.Data.At.Rows)
 	}
 	if err != nil {
 		r := &Result{ImportID: run.ID, Warnings: p.Warnings, Counts: run.Data.Counts}
@@ -234,6 +144,7 @@ func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun,
 type importer struct {
 	scope *chatadmin.Scope
 	id    chatadmin.ID
+	run   *importRun // as it was when this run began
 	plan  *Plan
 	file  io.ReadSeeker
 
@@ -380,35 +291,4 @@ func (im *importer) end(_ context.Context, w *chatadmin.Work, run *importRun) er
 	run.State = chatadmin.RunDone
 	w.Record(KindImportEnd, []chatadmin.ID{im.id}, nil, nil)
 	return nil
-}
-
-func chunkID(id chatadmin.ID, batch int) string { return fmt.Sprintf("%s/%06d", id, batch) }
-
-func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
-}
-
-// readChunks reads what became of the first n batches.
-func readChunks(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, n int) ([]chunk, error) {
-	chunks := make([]chunk, n)
-	for from := 0; from < n; from += 100 {
-		var keys []chatadmin.Key
-		for b := from; b < min(from+100, n); b++ {
-			keys = append(keys, chunkKey(chunkKind, s.Domain(), id, b))
-		}
-		rs, err := s.Admin().Store().Records(ctx, keys)
-		if err != nil {
-			return nil, err
-		}
-		if len(rs) != len(keys) {
-			return nil, fmt.Errorf("import %s: %d batches are not there any more: %w", id, len(keys)-len(rs), chatadmin.ErrNotFound)
-		}
-		for _, r := range rs {
-			b := slices.Index(keys, r.Key)
-			if chunks[from+b], err = chunkRecords.Decode(r); err != nil {
-				return nil, fmt.Errorf("import %s: %w", id, err)
-			}
-		}
-	}
-	return chunks, nil
 }

@@ -19,6 +19,7 @@ type batchWriter struct {
 	writes  []chatadmin.UserWrite
 	chunk   chunk
 	created []chatadmin.ID
+	joins   []chatadmin.Pair
 	counts  Counts
 }
 
@@ -40,25 +41,27 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	if im.verdicts == nil {
 		im.verdicts, im.writes = make([]verdict, batchRows), make([]chatadmin.UserWrite, batchRows)
 	}
+	if d.view, err = d.groups(ctx, b.w, b.w.Domain.ID, im.rows, view); err != nil {
+		return err
+	}
 	letters := make([]letter, len(im.rows))
 	n := 0
 	for i := range im.rows {
 		e := &im.rows[i]
 		v := &im.verdicts[i]
 		v.write = &im.writes[n]
-		is := view.user(e.loginKey)
 		if n, refused := im.refused[i]; refused {
 			v.reset()
 			v.letter, v.notes = letterFailed, append(v.notes, n)
 		} else {
-			d.row(e, is, x.firstOf(b.base+i), b.base+i, v)
+			d.row(e, view, x.firstOf(b.base+i), x.firstNewOf(b.base+i), b.base+i, v)
 		}
 		if v.writes() {
 			n++
 		}
 		if l, ok := x.link(b.base + i); ok && v.letter == letterUnchanged {
 			switch {
-			case l.code == linkAbove || l.code == linkSet && d.above(is):
+			case l.code == linkAbove || l.code == linkSet && d.above(view.of(e)):
 				v.fail(CodeForbidden, colLogin, "")
 			case l.code == linkSet:
 				v.letter = letterUpdated // by its manager, who is set when all rows are in
@@ -101,15 +104,23 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	if open && v.letter == letterCreated {
 		if at := int(l.at) - b.base; at >= 0 && at < len(b.im.rows) && b.im.verdicts[at].letter == letterCreated {
 			manager = b.ids[at]
-		} else if m := view.user(b.im.rows[i].managerKey); m != nil && !m.Deleting {
+		} else if m := b.im.plan.index.either(view, b.im.rows[i].managerKey); m != nil && !m.Deleting {
 			manager = m.ID
 		}
 	}
 	if open && manager == "" {
 		b.chunk.Open = append(b.chunk.Open, i)
 	}
+	id := b.ids[i]
 	if v.letter == letterCreated {
-		v.write.Now.Assign(b.ids[i], manager)
+		v.write.Now.Assign(id, manager)
+	} else if is := view.of(&b.im.rows[i]); is != nil {
+		id = is.ID
+	}
+	if written(v.letter) {
+		for _, g := range v.joins {
+			b.joins = append(b.joins, chatadmin.Pair{Group: g, User: id})
+		}
 	}
 }
 
@@ -119,11 +130,12 @@ func (b *batchWriter) look(ctx context.Context) (users, error) {
 	var want []string
 	for i := range b.im.rows {
 		e := &b.im.rows[i]
+		want = append(want, e.newKey)
 		if b.im.lookup || x.letters[b.base+i] != letterCreated {
 			want = append(want, e.loginKey)
 		}
 		if l, ok := x.link(b.base + i); ok && l.code == linkSet && (b.im.lookup || x.letters[b.base+i] == letterCreated) {
-			want = append(want, e.managerKey)
+			want = append(want, e.managerKey, x.otherLogin[e.managerKey])
 		}
 	}
 	return byLogin(ctx, b.w, b.w.Domain.ID, want)
@@ -146,12 +158,12 @@ func (im *importer) deactivations(ctx context.Context) error {
 	var logins []string
 	for i, e := range im.rows {
 		if im.lookup || im.plan.index.letters[base+i] == letterDeactivated {
-			logins = append(logins, e.loginKey)
+			logins = append(logins, e.loginKey, e.newKey)
 		}
 	}
 	us, err := byLogin(ctx, im.scope.Admin().Store(), im.scope.Domain(), logins)
 	for i, e := range im.rows {
-		u := us.user(e.loginKey)
+		u := us.of(&e)
 		if u != nil && (im.lookup || im.plan.index.letters[base+i] == letterDeactivated) && statusEvent(im.src.header.asks(e.row.Enabled, u), u.Status) == chatadmin.Deactivate {
 			im.deacts = append(im.deacts, u.ID)
 		}
@@ -180,6 +192,9 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *impo
 			im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, b.base)
 	}
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
+		return err
+	}
+	if err := w.JoinGroups(ctx, b.joins); err != nil {
 		return err
 	}
 	if im.plan.Settings.SendInvitations {

@@ -17,7 +17,7 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-var benchRows = flag.Int("rows", 20000, "rows of the file that benchmarks import; the README's figures have 1000000")
+var benchRows = flag.Int("rows", 20000, "rows of the file that benchmarks import; the figures of MEASUREMENTS.md have 1000000")
 
 func newDomain(t testing.TB, store chatadmin.Store, o *chatadmin.Options) *chatadmin.Scope {
 	t.Helper()

@@ -1,12 +1,9 @@
 package csvimport
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
@@ -25,10 +22,14 @@ const (
 // the quotes around it, and what keeps spreadsheets from running or changing it. A
 // cell that begins with an apostrophe for such a reason is taken as it stands.
 func cleaned(c column, cell string) (text string, m mark) {
-	cell = strings.TrimSpace(cell)
-	if plain(cell) {
+	if cell = strings.TrimSpace(cell); plain(cell) {
 		return unquoted(c, cell, 0)
 	}
+	return cleanedAll(c, cell)
+}
+
+// cleanedAll does the same for any trimmed cell.
+func cleanedAll(c column, cell string) (text string, m mark) {
 	literal := formula.Guarded(cell)
 	text = formula.Unguard(cell)
 	if !literal && strings.HasPrefix(text, "'") && special(c, strings.TrimLeft(text, "'")) {
@@ -90,15 +91,64 @@ func escaped(c column, text string) string {
 	return guarded
 }
 
-// plain reports whether a cell is ASCII, without what is taken off a cell, as nearly
-// all are.
-func plain(cell string) bool {
-	for i := range len(cell) {
-		if c := cell[i]; c < ' ' || c > '~' || c == '\'' {
-			return false
+// What bytes a text has, beside those of which nothing is to be taken off.
+const (
+	byteApostrophe uint8 = 1 << iota
+	byteRisky            // a cell that begins with it may be a formula
+	byteOther            // a control or the like, or part of a character that is not ASCII
+)
+
+var byteKinds = func() (kinds [256]uint8) {
+	for b := range kinds {
+		switch {
+		case b == '\'':
+			kinds[b] = byteApostrophe
+		case b == '=' || b == '+' || b == '-' || b == '@':
+			kinds[b] = byteRisky
+		case b < ' ' || b > '~':
+			kinds[b] = byteOther
 		}
 	}
-	return cell == "" || cell[0] != '='
+	return kinds
+}()
+
+// bytesOf says what kinds of bytes a text has.
+func bytesOf(s string) (kinds uint8) {
+	for i := range len(s) {
+		kinds |= byteKinds[s[i]]
+	}
+	return kinds
+}
+
+// plain reports whether nothing is to be taken off a trimmed cell, as of nearly
+// all: it has ASCII and single Latin letters alone, and nothing that guards a
+// formula.
+func plain(cell string) bool {
+	if cell == "" {
+		return true
+	}
+	kinds := bytesOf(cell)
+	if kinds&byteOther != 0 && !onlyLetters(cell) || kinds&byteApostrophe != 0 && kinds&byteRisky != 0 {
+		return false
+	}
+	return cell[0] != '=' && cell[0] != '\''
+}
+
+// onlyLetters reports whether what is not ASCII in a cell are letters from U+00C0
+// to U+023F, no two of them together: those could be text that was decoded twice.
+func onlyLetters(cell string) bool {
+	for i := 0; i < len(cell); i++ {
+		switch c := cell[i]; {
+		case c >= ' ' && c <= '~':
+		case c < 0xc3 || c > 0xc8 || i+1 == len(cell) || cell[i+1] < 0x80 || cell[i+1] >= 0xc0:
+			return false
+		case i+2 < len(cell) && cell[i+2] >= utf8.RuneSelf:
+			return false
+		default:
+			i++
+		}
+	}
+	return true
 }
 
 // dropInvisible maps what nobody sees to nothing, and every line break and tab to
@@ -155,89 +205,4 @@ func oneLine(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// pairs of quotes that stand around a whole value.
-var pairs = []string{"“”", "„“", "„”", "””", "‟”", "″″", "«»", "»«", "‹›", "›‹", "‘’", "‚‘", "‚’"}
-
-// unwrapped takes off a pair of typographic quotes around a whole value, and the
-// ="…" that keeps a spreadsheet from reading a number.
-func unwrapped(s string) string {
-	if rest, ok := strings.CutPrefix(s, `="`); ok {
-		if inner, ok := strings.CutSuffix(rest, `"`); ok && !strings.Contains(inner, `"`) {
-			return inner
-		}
-	}
-	first, from := utf8.DecodeRuneInString(s)
-	last, size := utf8.DecodeLastRuneInString(s)
-	if first < 0xab || len(s) < from+size {
-		return s
-	}
-	inner := s[from : len(s)-size]
-	for _, p := range pairs {
-		open, n := utf8.DecodeRuneInString(p)
-		end, _ := utf8.DecodeRuneInString(p[n:])
-		if first == open && last == end && !strings.ContainsRune(inner, open) && !strings.ContainsRune(inner, end) {
-			return inner
-		}
-	}
-	return s
-}
-
-// isNull reports whether a cell holds nothing but what a program writes for nothing.
-// Null, Nan and None are names of people as well, in the case that names have.
-func isNull(s string) bool {
-	switch s {
-	case "NULL", "null", "(null)", "<null>", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "None", "none", "NONE", "nil", "NIL", "undefined", "-", "--", "–", "—":
-		return true
-	}
-	return false
-}
-
-var (
-	errorValue   = regexp.MustCompile(`^#(#{2,}|[\p{Lu}\d/]+[!?])$`)
-	exponential  = regexp.MustCompile(`^[+-]?\d+([.,]\d+)?[eE][+-]?\d+$`)
-	floatingZero = regexp.MustCompile(`^\d+[.,]0+$`)
-)
-
-// isRuined reports whether a spreadsheet has put something else in the place of the
-// value: an error, or a telephone number as a number of few digits.
-func isRuined(c column, s string) bool {
-	if strings.HasPrefix(s, "#") && errorValue.MatchString(s) {
-		return true
-	}
-	return c == colMobile && strings.ContainsAny(s, "eE.,") && (exponential.MatchString(s) || floatingZero.MatchString(s))
-}
-
-// decodedTwice reports whether a text is what UTF-8 looks like when it is read as
-// Windows-1252: "JosÃ©".
-func decodedTwice(s string) bool {
-	lead, may := false, false // a lead byte, and one that follows it
-	for _, r := range s {
-		may = may || lead && r >= utf8.RuneSelf
-		lead = r >= 0xc2 && r <= 0xf4
-	}
-	if !may {
-		return false
-	}
-	bytes := make([]byte, 0, len(s))
-	for _, r := range s {
-		b, ok := charmap.Windows1252.EncodeRune(r)
-		if !ok {
-			if r < 0x80 || r > 0x9f { // the five bytes that it does not have are read as they are
-				return false
-			}
-			b = byte(r)
-		}
-		bytes = append(bytes, b)
-	}
-	if !utf8.Valid(bytes) {
-		return false
-	}
-	for _, r := range string(bytes) {
-		if r >= utf8.RuneSelf && !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return len(bytes) > 0
 }

@@ -42,10 +42,14 @@ func givenFile(s *chatadmin.Scope, file io.ReadSeeker) error {
 	return given("file", file)
 }
 
-// check refuses a plan that no Make has made for this actor and domain.
+// check refuses a plan that Imports.Plan did not make for this actor and
+// domain.
 func (p *Plan) check(s *chatadmin.Scope) error {
-	if p.Actor != s.Actor() || p.Domain != s.Domain() {
-		return fmt.Errorf("this plan was made by somebody else or for another domain: %w", chatadmin.ErrInvalid)
+	if p.Kind == "" {
+		return fmt.Errorf("this is no plan: make one first: %w", chatadmin.ErrInvalid)
+	}
+	if err := p.PlanHeader.Check(s, KindImportBegin); err != nil {
+		return err
 	}
 	if err := p.Settings.check(); err != nil {
 		return fmt.Errorf("this plan is damaged: %w", err)
@@ -56,8 +60,6 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	switch {
 	case len(p.File) != sha256.Size || len(p.Decisions) != sha256.Size:
 		return bad("it does not say for which file it was made")
-	case p.DomainRev < 0:
-		return bad("its revision is negative")
 	case p.Counts.check() != nil:
 		return bad("its counts do not add up")
 	}
@@ -77,12 +79,15 @@ func (s settings) check() error {
 	if _, err := csvfile.FindEncoding(s.Encoding); err != nil {
 		return fmt.Errorf("%s: %w", err, chatadmin.ErrInvalid)
 	}
+	if err := checkFields(s.Fields); err != nil {
+		return err
+	}
 	for _, named := range []map[string]string{s.Columns, s.Aliases} {
 		if len(named) > mostNamed {
 			return fmt.Errorf("%d columns are named, at most %d can be: %w", len(named), mostNamed, chatadmin.ErrInvalid)
 		}
 		for heading, field := range named {
-			if _, ok := fieldMeaning(field, true); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
+			if _, ok := fieldMeaning(field, true, s.Fields); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
 				return fmt.Errorf("there is no field %q for the column %q: %w", chatadmin.Cut(field), chatadmin.Cut(heading), chatadmin.ErrInvalid)
 			}
 		}
@@ -149,7 +154,7 @@ func (c *chunk) check() error {
 	}
 	last := 0
 	for n := range c.Notes.all() { // in the order of the rows
-		ok = ok && n.Row >= last && n.Row < len(c.Letters) && n.Col >= -1 && n.Col < int8(columns)
+		ok = ok && n.Row >= last && n.Row < len(c.Letters) && n.Col >= -1 && n.Col < int8(firstField)+mostFields
 		last = n.Row
 	}
 	for _, row := range c.Open {

@@ -25,11 +25,21 @@ const (
 	colRole
 	colDepartment
 	colKind
+	colGroups
+	colLanguage
+	colNewLogin
+	colNewEmail
 	columns // how many there are
+
+	// The host's own columns begin here.
+	firstField column = 64
 )
 
+// mostFields is how many columns of its own a host has at most.
+const mostFields = 32
+
 // titles are the headings of the import format, as exports write them.
-var titles = [columns]string{"name", "firstname", "lastname", "login", "email", "title", "mobile", "manager", "Enabled", "role", "department", "kind"}
+var titles = [columns]string{"name", "firstname", "lastname", "login", "email", "title", "mobile", "manager", "Enabled", "role", "department", "kind", "groups", "language", "new login", "new email"}
 
 // emailLogin is the heading of the column that is login and e-mail address in one.
 const emailLogin = "email/login"
@@ -43,7 +53,8 @@ const (
 
 // header says which column of the file means what: the file's column number of each meaning, or -1.
 type header struct {
-	at       [columns]int
+	at       []int
+	fields   []string // the host's own
 	names    []string // of the file
 	oneLogin bool     // login and e-mail are one column
 	inverted bool     // Enabled is said the other way round
@@ -56,20 +67,50 @@ type header struct {
 // loser is a column that means the same as another one, and is not read.
 type loser struct{ name, winner string }
 
-func (h *header) has(c column) bool { return h.at[c] >= 0 }
+func (h *header) has(c column) bool { return int(c) < len(h.at) && h.at[c] >= 0 }
+
+// field is the name of a field, as Options.Columns has it.
+func (h *header) field(c column) string {
+	switch {
+	case c == colLogin && h.oneLogin:
+		return emailLogin
+	case c < columns:
+		return titles[c]
+	case c >= firstField && int(c-firstField) < len(h.fields):
+		return h.fields[c-firstField]
+	}
+	return ""
+}
+
+// oneColumn is the login's column for the e-mail address where both are one.
+func oneColumn(c column, oneLogin bool) column {
+	switch {
+	case oneLogin && c == colEmail:
+		return colLogin
+	case oneLogin && c == colNewEmail:
+		return colNewLogin
+	}
+	return c
+}
+
+// exported are the columns of the import format.
+var exported = []column{colName, colFirstName, colLastName, colLogin, colEmail, colTitle, colMobile, colManager, colEnabled, colRole, colDepartment, colKind, colLanguage}
 
 // title is the heading of a column as the file spells it.
 func (h *header) title(c column) string {
-	if i := h.at[c]; i >= 0 && i < len(h.names) {
-		return h.names[i]
+	if int(c) < len(h.at) && h.at[c] >= 0 && h.at[c] < len(h.names) {
+		return h.names[h.at[c]]
 	}
-	return titles[c]
+	return h.field(c)
 }
 
 // readHeader gives every heading its meaning under the login rules of the domain
 // and what the administrator and the host have said of them.
 func readHeader(names []string, login chatadmin.LoginPolicy, set settings) (*header, error) {
-	h := &header{oneLogin: login.IsEmail}
+	h := &header{oneLogin: login.IsEmail, fields: set.Fields, at: make([]int, columns)}
+	if len(set.Fields) > 0 {
+		h.at = make([]int, int(firstField)+len(set.Fields))
+	}
 	for _, name := range names {
 		h.names = append(h.names, tidyHeading(name))
 	}
@@ -98,7 +139,7 @@ func readHeader(names []string, login chatadmin.LoginPolicy, set settings) (*hea
 		}
 		at := h.at[m.col]
 		if key := headingKey(name); at >= 0 && (keys[m.col] == key || m.rank < 0 && best[m.col].rank < 0) {
-			return nil, fileError("double_column", fmt.Sprintf("the columns %q and %q mean the same (%s): keep one of them", chatadmin.Cut(h.names[at]), chatadmin.Cut(name), titles[m.col]))
+			return nil, fileError("double_column", fmt.Sprintf("the columns %q and %q mean the same (%s): keep one of them", chatadmin.Cut(h.names[at]), chatadmin.Cut(name), h.field(m.col)))
 		} else if at < 0 || m.rank < best[m.col].rank {
 			if at >= 0 {
 				h.losers = append(h.losers, loser{name: h.names[at], winner: name})
@@ -141,7 +182,7 @@ func tidyHeading(name string) string {
 func (h *header) given(by map[string]string) (map[int]meaning, error) {
 	all := map[int]meaning{}
 	for heading, field := range by {
-		m, ok := fieldMeaning(field, h.oneLogin)
+		m, ok := fieldMeaning(field, h.oneLogin, h.fields)
 		found := slices.IndexFunc(h.names, func(name string) bool { return name == tidyHeading(heading) })
 		if found < 0 {
 			found = slices.IndexFunc(h.names, func(name string) bool { return headingKey(name) == headingKey(heading) })
@@ -159,7 +200,7 @@ func (h *header) given(by map[string]string) (map[int]meaning, error) {
 }
 
 // fieldMeaning is what the name of a field in Options.Columns means.
-func fieldMeaning(field string, oneLogin bool) (meaning, bool) {
+func fieldMeaning(field string, oneLogin bool, fields []string) (meaning, bool) {
 	f := strings.ToLower(strings.TrimSpace(field))
 	switch f {
 	case meansNothing:
@@ -171,10 +212,12 @@ func fieldMeaning(field string, oneLogin bool) (meaning, bool) {
 	}
 	for c := range columns {
 		if f == strings.ToLower(titles[c]) {
-			if c == colEmail && oneLogin {
-				c = colLogin
-			}
-			return meaning{col: c}, true
+			return meaning{col: oneColumn(c, oneLogin)}, true
+		}
+	}
+	for i, name := range fields {
+		if f == strings.ToLower(name) {
+			return meaning{col: firstField + column(i)}, true
 		}
 	}
 	return meaning{}, false
@@ -186,13 +229,18 @@ func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string
 	if m, ok = given[i]; !ok {
 		for alias, field := range aliases {
 			if headingKey(alias) == headingKey(h.names[i]) {
-				m, ok = fieldMeaning(field, h.oneLogin)
+				m, ok = fieldMeaning(field, h.oneLogin, h.fields)
 				break
 			}
 		}
 	}
 	if ok {
-		return m, m.col < columns, m.col == columns
+		return m, m.col != columns, m.col == columns
+	}
+	for f, name := range h.fields {
+		if headingKey(name) == headingKey(h.names[i]) {
+			return meaning{col: firstField + column(f)}, true, false
+		}
 	}
 	m, ok = mean(h.names[i], h.oneLogin)
 	return m, ok, false
@@ -204,7 +252,7 @@ func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string
 func (h *header) partsOfNames(keys map[column]string) {
 	move := func(key string, to column) {
 		for i, name := range h.names {
-			if headingKey(name) == key && !h.has(to) && !slices.Contains(h.at[:], i) {
+			if headingKey(name) == key && !h.has(to) && !slices.Contains(h.at, i) {
 				h.at[to] = i
 				h.unknown = slices.DeleteFunc(h.unknown, func(s string) bool { return s == name })
 			}
@@ -222,133 +270,12 @@ func (h *header) partsOfNames(keys map[column]string) {
 	}
 }
 
-// found lists the headings of the file for a message.
-func (h *header) found() string {
-	var b strings.Builder
-	for i, name := range h.names {
-		if b.Len() > 150 {
-			fmt.Fprintf(&b, " and %d more", len(h.names)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%q", chatadmin.Cut(name))
-	}
-	return b.String()
-}
-
-// check refuses a header without a login, and one with a status that is not
-// understood.
-func (h *header) check(names []string) error {
-	data := slices.ContainsFunc(names, func(s string) bool { return chatadmin.CheckEmail(strings.TrimSpace(s)) == nil })
-	known := slices.ContainsFunc(h.at[:], func(i int) bool { return i >= 0 })
-	switch {
-	case !h.has(colLogin) && data:
-		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file begins with data: %s", strings.Join(h.example()[:5], ","), h.found()))
-	case !known:
-		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; none of these is known: %s", strings.Join(h.example()[:5], ","), h.found()))
-	case !h.has(colLogin):
-		text := fmt.Sprintf("the column %q is missing: it says which user a line is about; the headings are %s", h.example()[3], h.found())
-		if near := h.nearest(); near != "" {
-			text += fmt.Sprintf("; is %q meant?", chatadmin.Cut(near))
-		}
-		return fileError("missing_column", text)
-	}
-	if h.has(colEnabled) {
-		return nil
-	}
-	for _, name := range h.unknown {
-		if looksLikeStatus(name) {
-			return fileError("status_column", fmt.Sprintf("the column %q may say who has access, and it is not known how: rename it to Enabled, or say what it means", chatadmin.Cut(name)))
-		}
-	}
-	return nil
-}
-
-// nearest is the heading that is most like one of the login.
-func (h *header) nearest() string {
-	found, least := "", 3
-	for _, name := range h.unknown {
-		key := headingKey(name)
-		for known := range ranks {
-			if m, _ := meanKey(known, h.oneLogin); m.col != colLogin || len(known) < 4 {
-				continue
-			}
-			if d := distance(key, known, least); d < least {
-				found, least = name, d
-			}
-		}
-	}
-	return found
-}
-
-// distance is how many letters differ between two words, if fewer than most.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) >= most || len(b)-len(a) >= most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			last, row[j+1] = row[j+1], min(last+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// warnings are those of the headings: one for each meaning that several columns
-// have, and one for all that are not known.
-func (h *header) warnings() []string {
-	var w []string
-	byWinner := map[string][]string{}
-	var order []string
-	for _, l := range h.losers {
-		if byWinner[l.winner] == nil {
-			order = append(order, l.winner)
-		}
-		byWinner[l.winner] = append(byWinner[l.winner], l.name)
-	}
-	for _, winner := range order {
-		w = append(w, fmt.Sprintf("%s not read, since %q says the same", listed(byWinner[winner]), chatadmin.Cut(winner)))
-	}
-	if len(h.unknown) > 0 {
-		w = append(w, listed(h.unknown)+" not known and not read")
-	}
-	return w
-}
-
-// listed names some columns, with the verb.
-func listed(names []string) string {
-	const most = 8
-	var quoted []string
-	for _, name := range names[:min(len(names), most)] {
-		quoted = append(quoted, fmt.Sprintf("%q", chatadmin.Cut(name)))
-	}
-	switch n := len(names); {
-	case n == 1:
-		return "the column " + quoted[0] + " is"
-	case n > most:
-		return fmt.Sprintf("the columns %s and %d more are", strings.Join(quoted, ", "), n-most)
-	}
-	return "the columns " + strings.Join(quoted[:len(quoted)-1], ", ") + " and " + quoted[len(quoted)-1] + " are"
-}
-
 // example is the header line of the import format for this domain.
 func (h *header) example() []string { return headings(h.oneLogin) }
 
 func headings(oneLogin bool) []string {
 	var names []string
-	for c := range columns {
+	for _, c := range exported {
 		switch {
 		case oneLogin && c == colLogin:
 			names = append(names, emailLogin)

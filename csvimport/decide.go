@@ -2,7 +2,6 @@ package csvimport
 
 import (
 	"slices"
-	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -17,15 +16,18 @@ type decider struct {
 	role     chatadmin.Role // theirs
 	admins   map[chatadmin.ID]bool
 	manyMore bool // so many admins that no file can remove the last one
+	view     groupView
 }
 
 // verdict is what becomes of one row.
 type verdict struct {
-	letter letter
-	notes  []note               // Row is not set
-	write  *chatadmin.UserWrite // a place for what is written; it is large and not copied about
-	blanks int                  // blank cells that kept a value
-	link   bool                 // the row names a manager, and is written or would be for the manager alone
+	letter  letter
+	notes   []note               // Row is not set
+	write   *chatadmin.UserWrite // a place for what is written; it is large and not copied about
+	blanks  int                  // blank cells that kept a value
+	link    bool                 // the row names a manager, and is written or would be for the manager alone
+	joins   []chatadmin.ID       // groups that the user joins
+	renames bool                 // the user gets another login
 }
 
 // writes reports whether the row writes its user, the manager apart.
@@ -35,7 +37,7 @@ func (v *verdict) writes() bool {
 
 // reset keeps what was allocated.
 func (v *verdict) reset() {
-	v.letter, v.notes, v.blanks, v.link = 0, v.notes[:0], 0, false
+	v.letter, v.notes, v.blanks, v.link, v.joins, v.renames = 0, v.notes[:0], 0, false, v.joins[:0], false
 	if v.write.Was.ID != "" {
 		v.write.Was = chatadmin.User{}
 	}
@@ -50,10 +52,11 @@ func (v *verdict) fail(code string, c column, arg string) {
 }
 
 // decide decides one row by itself: is is the user as stored, nil where there is
-// none, and first is the line in which the login stands before, or 0. Every fault
+// none, holder is the user who has the new login, and first and firstNew are the
+// lines in which login and new login stand before, or 0. Every fault
 // is told, not the first alone. The manager is decided elsewhere, since they may
 // stand on a later line.
-func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
+func (d *decider) decide(r *row, is, holder *chatadmin.User, first, firstNew uint32, v *verdict) {
 	_, known := d.header.access(r.Enabled)
 	enabled := d.header.asks(r.Enabled, is)
 	if r.Login == "" {
@@ -61,6 +64,9 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 	}
 	if first > 0 {
 		v.fail(CodeDuplicate, colLogin, itoa(first))
+	}
+	if firstNew > 0 {
+		v.fail(CodeDuplicate, colNewLogin, itoa(firstNew))
 	}
 	if !known {
 		v.fail(CodeBadEnabled, colEnabled, map[bool]string{true: botStatus}[chatadmin.Fold(r.Enabled) == botStatus])
@@ -81,7 +87,7 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 	case d.Mode != UpdateExisting || !d.role.May(chatadmin.PermUsersEdit): // seen to before, and refused here too
 		v.fail(CodeForbidden, colLogin, "")
 	default:
-		d.update(r, is, enabled, v)
+		d.update(r, is, holder, enabled, v)
 		v.marks(r)
 	}
 }
@@ -89,17 +95,25 @@ func (d *decider) decide(r *row, is *chatadmin.User, first uint32, v *verdict) {
 // marks warns of cells that were changed or not taken.
 func (v *verdict) marks(r *row) {
 	for c, m := range r.marks {
-		switch {
-		case m == 0:
-		case m&markNull != 0:
-			v.warn(CodeNullWord, column(c))
-		case m&markRuined != 0:
-			v.warn(CodeRuined, column(c))
-		case m&markDamaged != 0:
-			v.warn(CodeDamaged, column(c))
-		case m&markDropped != 0 && column(c) == colLogin:
-			v.warn(CodeDropped, column(c))
-		}
+		v.mark(column(c), m)
+	}
+	for i, f := range r.fields {
+		v.mark(firstField+column(i), f.mark)
+	}
+}
+
+// mark warns of one cell.
+func (v *verdict) mark(c column, m mark) {
+	switch {
+	case m == 0:
+	case m&markNull != 0:
+		v.warn(CodeNullWord, c)
+	case m&markRuined != 0:
+		v.warn(CodeRuined, c)
+	case m&markDamaged != 0:
+		v.warn(CodeDamaged, c)
+	case m&markDropped != 0 && (c == colLogin || c == colNewLogin):
+		v.warn(CodeDropped, c)
 	}
 }
 
@@ -121,10 +135,18 @@ func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
 
 func (d *decider) create(r *row, v *verdict) {
 	u := chatadmin.User{DisplayName: r.Name, FirstName: r.FirstName, LastName: r.LastName, Login: r.Login, Email: r.Email, Title: r.Title, Phone: r.Mobile, Department: r.Department}
+	if r.NewEmail != "" {
+		u.Email = r.NewEmail
+	}
+	if r.NewLogin != "" {
+		v.fail(CodeNoUser, colNewLogin, "")
+	}
 	d.kind(r, &u, v)
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
+	d.attributes(r, &u, v)
+	d.join(r, nil, v)
 	if d.prepare(&u, v); v.failed() {
 		return
 	}
@@ -176,11 +198,20 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
 	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {
-		if c := columnOf(f.Field, d.header); c != colLogin || u.Login != "" { // that the login is blank was told
+		if c := d.columnOf(f.Field, v); c != colLogin || u.Login != "" { // that the login is blank was told
 			v.fail(f.Code, c, f.Reason)
 		}
 	}
 	return len(wrong) == 0
+}
+
+// columnOf finds the column that a field of this row came from.
+func (d *decider) columnOf(field string, v *verdict) column {
+	c := columnOf(field, d.header)
+	if c == colLogin && v.renames {
+		return colNewLogin
+	}
+	return c
 }
 
 // columnOf finds the column that a field came from.
@@ -211,127 +242,6 @@ func columnOf(field string, h *header) column {
 		return colKind
 	}
 	return colLogin
-}
-
-func (d *decider) update(r *row, is *chatadmin.User, enabled access, v *verdict) {
-	u := *is
-	for _, f := range [...]struct {
-		col   column
-		cell  string
-		value *string
-	}{{colName, r.Name, &u.DisplayName}, {colFirstName, r.FirstName, &u.FirstName}, {colLastName, r.LastName, &u.LastName}, {colEmail, r.Email, &u.Email},
-		{colTitle, r.Title, &u.Title}, {colMobile, r.Mobile, &u.Phone},
-		{colDepartment, r.Department, &u.Department}} {
-		switch {
-		case !d.header.has(f.col) || r.marks[f.col]&(markRuined|markDamaged) != 0: // what is damaged overwrites nothing
-		case f.cell != "" || d.ClearBlanks:
-			*f.value = f.cell
-		case *f.value != "":
-			v.blanks++
-		}
-	}
-	if r.Name == "" && is.DisplayName == derivedName(is) {
-		u.DisplayName = "" // it follows the names it was derived from
-	}
-	if r.Manager == "" && d.header.has(colManager) && u.Manager != "" && r.marks[colManager]&markRuined == 0 {
-		if d.ClearBlanks {
-			u.Manager = ""
-		} else {
-			v.blanks++
-		}
-	}
-	d.kind(r, &u, v)
-	if r.Role != "" {
-		d.grant(r, &u, v)
-	}
-	became := letterUpdated
-	if e := statusEvent(enabled, is.Status); e != 0 {
-		if now, err := chatadmin.Transition(u, e); err != nil {
-			v.fail(CodeForbidden, colEnabled, "")
-		} else if u, became = now, letterActivated; e == chatadmin.Deactivate {
-			became = letterDeactivated
-		}
-	}
-	v.write.Was = *is
-	if good := d.prepare(&u, v); v.failed() {
-		if !good || v.write.Changes() {
-			d.mayWrite(is, &u, v)
-		}
-		return
-	}
-	v.link = r.Manager != ""
-	if !v.write.Changes() {
-		v.letter = letterUnchanged
-		return
-	}
-	v.letter = became
-	now := v.write.Now.User()
-	d.mayWrite(is, &now, v)
-	v.link = v.link && !v.failed()
-	d.countAdmin(is, &now, v)
-}
-
-// derivedName is the display name of a user to whom none was given.
-func derivedName(u *chatadmin.User) string {
-	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
-		return name
-	}
-	return u.Login
-}
-
-// statusEvent is what happens to the status of a user who shall have access, or
-// not.
-func statusEvent(enabled access, s chatadmin.Status) chatadmin.StatusEvent {
-	switch {
-	case enabled == enable && s == chatadmin.Deactivated:
-		return chatadmin.Activate
-	case enabled == disable && s != chatadmin.Deactivated:
-		return chatadmin.Deactivate
-	}
-	return 0
-}
-
-// mayWrite refuses what an import must not do to an existing user.
-func (d *decider) mayWrite(is, now *chatadmin.User, v *verdict) {
-	if is.ID == d.actor && (now.Status != is.Status || now.Role != is.Role) {
-		v.fail(CodeSelf, colLogin, "")
-	}
-	if d.above(is) {
-		v.fail(CodeForbidden, colLogin, "")
-	}
-}
-
-// countAdmin keeps count of the admins in force, and refuses to remove the last.
-func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
-	switch {
-	case v.failed():
-	case is.AdminInForce() && !now.AdminInForce():
-		if delete(d.admins, is.ID); len(d.admins) == 0 && !d.manyMore {
-			d.admins[is.ID] = true
-			v.fail(CodeLastAdmin, colLogin, "")
-			v.link = false
-		}
-	case !is.AdminInForce() && now.AdminInForce():
-		d.admins[is.ID] = true
-	}
-}
-
-// changed says of each field that a row can change whether it does: what a reviewed plan rests on, beside the outcome.
-func changed(was *chatadmin.User, now chatadmin.User) []byte {
-	var fields []byte
-	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,
-		was.Phone != now.Phone, was.Manager != now.Manager, was.Role != now.Role, was.Status != now.Status, was.Department != now.Department, was.Kind != now.Kind} {
-		if f {
-			fields = append(fields, byte(i))
-		}
-	}
-	return append(fields, 0xff)
-}
-
-// above reports whether the importer may not act on an existing user: then
-// nothing of them is changed, their manager neither.
-func (d *decider) above(is *chatadmin.User) bool {
-	return d.domain.MayActOn(d.actor, d.role, is) != nil
 }
 
 // setAdmins begins with the admins in force.

@@ -76,8 +76,8 @@ func ExampleExport() {
 		fmt.Println(err)
 	}
 	// Output:
-	// name,firstname,lastname,email/login,title,mobile,manager,Enabled,role,department,kind
-	// The Boss,,,boss@acme.example,,,,TRUE,admin,,network
+	// name,firstname,lastname,email/login,title,mobile,manager,Enabled,role,department,kind,language
+	// The Boss,,,boss@acme.example,,,,TRUE,admin,,network,
 }
 
 // exampleDomain is a domain with an admin, in whose name the scope acts.

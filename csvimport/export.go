@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -37,6 +39,13 @@ type ExportOptions struct {
 	// imported, a cell that looks guarded although it is not (such as '=1) loses its
 	// apostrophe, one in typographic quotes loses them, and NULL counts as blank.
 	Unguarded bool
+	// Groups adds the column groups to the import format: the groups of each user
+	// but for the default ones. It costs a query for each user. A group whose name
+	// has ";" or "|" is left out.
+	Groups bool
+	// Fields adds columns of the host's own to the import format; see
+	// Options.Fields.
+	Fields []string
 }
 
 // Export streams the users of a domain as CSV, by login, and returns how many. Users being deleted are left out. Create the file with mode 0600. It needs chatadmin.PermUsersRead.
@@ -58,8 +67,11 @@ func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *E
 	if err != nil {
 		return 0, err
 	}
-	e := exporter{scope: s, set: set, out: out, format: f, unguarded: o.Unguarded}
-	head := headings(set.Login.IsEmail)
+	if err := checkFields(o.Fields); err != nil {
+		return 0, err
+	}
+	e := exporter{scope: s, set: set, out: out, format: f, unguarded: o.Unguarded, fields: o.Fields}
+	head := e.importHead(o)
 	if f == Overview {
 		head = []string{"username", "first name", "last name", "e-mail", "mobile", "status", "role", "role level", "TFA enabled"}
 	}
@@ -112,6 +124,8 @@ type exporter struct {
 	out       *csvWriter
 	format    Format
 	unguarded bool
+	columns   []column // of the import format
+	fields    []string
 	n         int
 }
 
@@ -150,10 +164,7 @@ func (e *exporter) column(i int) column {
 	if e.format == Overview {
 		return [...]column{colLogin, colFirstName, colLastName, colEmail, colMobile, colEnabled, colRole, colRole, colEnabled}[i]
 	}
-	if c := column(i); !e.set.Login.IsEmail || c < colEmail {
-		return c
-	}
-	return column(i) + 1
+	return e.columns[i]
 }
 
 func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]string, error) {
@@ -178,18 +189,73 @@ func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]st
 	rows := make([][]string, len(us))
 	for i, u := range us {
 		r := row{Name: u.DisplayName, FirstName: u.FirstName, LastName: u.LastName, Login: u.Login, Email: u.Email, Title: u.Title, Mobile: u.Phone,
-			Manager: logins[u.Manager], Enabled: "TRUE", Role: u.Role, Department: u.Department, Kind: u.Kind.String()}
+			Manager: logins[u.Manager], Enabled: "TRUE", Role: u.Role, Department: u.Department, Kind: u.Kind.String(), Language: exportedAttributes(&u).Language}
 		if u.Status == chatadmin.Deactivated {
 			r.Enabled = "FALSE"
 		}
-		for c := range columns {
-			cell := r.cell(c)
-			if !e.set.Login.IsEmail || c != colEmail {
-				rows[i] = append(rows[i], *cell)
+		for _, name := range e.fields {
+			r.fields = append(r.fields, cellText{text: exportedAttributes(&u).Fields[name]})
+		}
+		if slices.Contains(e.columns, colGroups) {
+			var err error
+			if r.Groups, err = e.groupsOf(ctx, u.ID); err != nil {
+				return nil, err
 			}
+		}
+		for _, c := range e.columns {
+			rows[i] = append(rows[i], r.text(c))
 		}
 	}
 	return rows, nil
+}
+
+// importHead chooses the columns of the import format, and returns their
+// headings.
+func (e *exporter) importHead(o *ExportOptions) []string {
+	for _, c := range exported {
+		if c != colEmail || !e.set.Login.IsEmail {
+			e.columns = append(e.columns, c)
+		}
+	}
+	head := headings(e.set.Login.IsEmail)
+	if o.Groups {
+		e.columns, head = append(e.columns, colGroups), append(head, titles[colGroups])
+	}
+	for i, name := range o.Fields {
+		e.columns, head = append(e.columns, firstField+column(i)), append(head, name)
+	}
+	return head
+}
+
+// groupsOf lists the groups of a user that a file can name.
+func (e *exporter) groupsOf(ctx context.Context, user chatadmin.ID) (string, error) {
+	var names []string
+	store, domain := e.scope.Admin().Store(), e.scope.Domain()
+	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
+		ms, next, err := store.ListMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: user}, p)
+		if err != nil {
+			return "", err
+		}
+		ids := make([]chatadmin.ID, len(ms))
+		for i, m := range ms {
+			ids[i] = m.Group
+		}
+		groups := []chatadmin.Group(nil)
+		if len(ids) > 0 {
+			if groups, err = store.Groups(ctx, domain, ids); err != nil {
+				return "", err
+			}
+		}
+		for _, g := range groups {
+			if !g.Default && !g.Deleting && !strings.ContainsAny(g.Name, ";|") {
+				names = append(names, g.Name)
+			}
+		}
+		if p.After = next; next == "" {
+			slices.Sort(names)
+			return strings.Join(names, ";"), nil
+		}
+	}
 }
 
 func (e *exporter) overviewLines(ctx context.Context, us []chatadmin.User) ([][]string, error) {

@@ -60,7 +60,7 @@ func findings(outcomes func(func(Outcome) error) error) ([]Finding, error) {
 }
 
 // harmful are the warnings, from the most harmful to the least.
-var harmful = []string{CodeDropped, CodeDamaged, CodeRuined, CodeEnabledIgnored, CodeManagerForbidden, CodeManagerCircle, CodeOwnManager, CodeNoManager, CodeNullWord, CodeShortRow}
+var harmful = []string{CodeNewLogin, CodeDropped, CodeDamaged, CodeRuined, CodeEnabledIgnored, CodeManagerForbidden, CodeManagerCircle, CodeOwnManager, CodeNoManager, CodeNoGroup, CodeBadLanguage, CodeNullWord, CodeShortRow}
 
 // harm is less where a finding does more harm.
 func harm(f Finding) int {

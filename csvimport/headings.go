@@ -40,6 +40,10 @@ var meanings = [columns]string{
 	colRole:       `role userrole rolle rol`,
 	colDepartment: `department departmentname dept abteilung departement service departamento afdeling`,
 	colKind:       `kind usertype accounttype kindofuser benutzertyp typedutilisateur tipodeusuario gebruikerstype`,
+	colGroups:     `groups group groupnames gruppen gruppe groupes groupe grupos grupo groepen groep`,
+	colLanguage:   `language preferredlanguage lang locale userlocale sprache bevorzugtesprache langue languepreferee idioma idiomapreferido taal voorkeurstaal`,
+	colNewLogin:   `newlogin newusername newloginname newuserprincipalname neuerbenutzername neueranmeldename nouvelidentifiant nouveaunomdutilisateur nuevousuario nuevonombredeusuario nieuwegebruikersnaam`,
+	colNewEmail:   `newemail newemailaddress newprimaryemail newmail neueemailadresse nouvelleadresseemail nouveaucourriel nuevocorreo nuevocorreoelectronico nieuwemailadres nieuweemailadres`,
 }
 
 // inverted are those of Enabled that mean the opposite.
@@ -166,16 +170,14 @@ func meanKey(key string, oneLogin bool) (m meaning, ok bool) {
 	if oneLogin && (key == emailLogin || key == "login/email") {
 		return meaning{col: colLogin}, true
 	}
-	m, ok = ranks[key]
-	if oneLogin {
-		switch m.col {
-		case colLogin: // an address before a name
-			m.rank += 1000
-		case colEmail:
-			m.col = colLogin
-		}
+	if m, ok = ranks[key]; !ok {
+		return m, false
 	}
-	return m, ok
+	if oneLogin && (m.col == colLogin || m.col == colNewLogin) { // an address before a name
+		m.rank += 1000
+	}
+	m.col = oneColumn(m.col, oneLogin)
+	return m, true
 }
 
 // looksLikeStatus reports whether an unknown heading may say who has access.

@@ -10,14 +10,19 @@ import (
 // index is what an import must remember of the whole file while it reads it in batches: which login stands where, and who reports to whom. It
 // holds hashes instead of logins, some 35 bytes a row, most of which is given back when the file was read.
 type index struct {
-	seeds   [2]maphash.Seed
-	logins  logins           // until the whole file was read
-	lines   []place          // rows that do not stand in the line behind that of the row before
-	shift   int              // from the number of a row to that of its line, since the last of those
-	again   map[uint32]place // rows whose login stood before, and where
-	letters []letter         // of each row
-	links   []link           // in file order
-	at      int              // the link looked at last: they are asked for in that order too
+	seeds  [2]maphash.Seed
+	logins logins           // until the whole file was read
+	lines  []place          // rows that do not stand in the line behind that of the row before
+	shift  int              // from the number of a row to that of its line, since the last of those
+	again  map[uint32]place // rows whose login stood before, and where
+
+	againNew   map[uint32]place  // rows whose new login stood before, and where
+	aliases    map[key]alias     // from the other login of a user who is renamed to that of the store
+	otherLogin map[string]string // between the two
+
+	letters []letter // of each row
+	links   []link   // in file order
+	at      int      // the link looked at last: they are asked for in that order too
 }
 
 // key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
@@ -51,7 +56,8 @@ func (l link) note() string {
 }
 
 func newIndex() *index {
-	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, again: map[uint32]place{}}
+	return &index{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, again: map[uint32]place{},
+		againNew: map[uint32]place{}, aliases: map[key]alias{}, otherLogin: map[string]string{}}
 }
 
 func (x *index) key(loginKey string) key {

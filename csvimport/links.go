@@ -30,7 +30,7 @@ func (im *importer) openRows(ctx context.Context, at cursor) (rowSet, error) {
 		}
 		return rows, nil
 	}
-	chunks, err := readChunks(ctx, im.scope, im.id, at.Rows)
+	chunks, err := readChunks(ctx, im.scope, im.run, at.Rows)
 	for batch, c := range chunks {
 		for _, i := range c.Open {
 			rows.add(uint32(batch*batchRows + i))
@@ -120,9 +120,10 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		}
 	}
 	w.Note = map[string]string{"import": string(im.id)}
-	want := make([]string, 0, 2*len(im.links.links))
+	x := im.plan.index
+	want := make([]string, 0, 4*len(im.links.links))
 	for _, l := range im.links.links {
-		want = append(want, l.loginKey, l.managerKey)
+		want = append(want, l.loginKey, l.managerKey, x.otherLogin[l.loginKey], x.otherLogin[l.managerKey])
 	}
 	view, err := byLogin(ctx, w, w.Domain.ID, want)
 	if err != nil {
@@ -132,7 +133,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 	var gone, above, again []uint32
 	rows := map[chatadmin.ID]uint32{}
 	for _, l := range im.links.links {
-		u, m := view.user(l.loginKey), view.user(l.managerKey)
+		u, m := x.either(view, l.loginKey), x.either(view, l.managerKey)
 		if u == nil || u.Deleting { // since the row was written: there is nobody to have a manager
 			continue
 		}
@@ -151,22 +152,12 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		rows[u.ID] = l.row
 		writes = append(writes, chatadmin.UserWrite{Was: *u, Now: p.As(u.ID, m.ID)})
 	}
-	for {
-		err := w.WriteUsers(ctx, KindImport, writes)
-		var bad *chatadmin.ManagerError
-		if err == nil {
-			break
-		}
-		if !errors.As(err, &bad) {
-			return err
-		}
-		writes = slices.DeleteFunc(writes, func(x chatadmin.UserWrite) bool { // nothing was written
-			if !slices.Contains(bad.Users, x.Was.ID) {
-				return false
-			}
-			again = append(again, rows[x.Was.ID])
-			return true
-		})
+	written, refused, err := writeLinks(ctx, w, writes)
+	if err != nil {
+		return err
+	}
+	for _, id := range refused {
+		again = append(again, rows[id])
 	}
 	slices.Sort(again)
 	room := min(len(again), mostAgain-len(at.Again))
@@ -177,9 +168,31 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 		}
 		lost.Warnings += int64(len(rows))
 	}
-	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || len(writes) > 0
+	at.Again, at.Set = slices.Concat(at.Again, again[:room]), at.Set || written > 0
 	run.Data.At, run.Data.Counts = at, run.Data.Counts.plus(lost)
 	return nil
+}
+
+// writeLinks writes users with their new managers, but for those who cannot have
+// them.
+func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserWrite) (written int, refused []chatadmin.ID, err error) {
+	for {
+		err := w.WriteUsers(ctx, KindImport, writes)
+		var bad *chatadmin.ManagerError
+		if err == nil {
+			return len(writes), refused, nil
+		}
+		if !errors.As(err, &bad) {
+			return 0, nil, err
+		}
+		writes = slices.DeleteFunc(writes, func(x chatadmin.UserWrite) bool { // nothing was written
+			if !slices.Contains(bad.Users, x.Was.ID) {
+				return false
+			}
+			refused = append(refused, x.Was.ID)
+			return true
+		})
+	}
 }
 
 // warn adds a warning about the manager to what became of rows, which are in file order.
@@ -188,13 +201,16 @@ func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, 
 	for len(rows) > 0 {
 		batch := int(rows[0]) / batchRows
 		e, err := chunkRecords.Get(ctx, w, w.Domain.ID, chunkID(im.id, batch))
-		if err != nil {
+		lost := errors.Is(err, chatadmin.ErrNotFound) // it was damaged, and deleted
+		if err != nil && !lost {
 			return fmt.Errorf("import %s: batch %d: %w", im.id, batch, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
 			e.Value.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
 		}
-		changed = append(changed, &e)
+		if !lost {
+			changed = append(changed, &e)
+		}
 	}
 	return chunkRecords.Put(ctx, w, changed...)
 }

@@ -10,6 +10,7 @@ import (
 // would form a circle, the link that stands last in the file is not set and the user keeps the manager they have. Since that may close another circle,
 // it is looked for again until there is none. What comes out depends only on the file and on the store, so that importing the same file again finds nothing to do.
 func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
+	x.realTargets(above)
 	moved := false
 	var start []uint32 // every circle has a link among these
 	for i := range x.links {

@@ -26,7 +26,8 @@ var knownCodes = []string{CodeNotCreated, CodeExists, CodeDuplicate, CodeBadEnab
 	chatadmin.CodeMissing, chatadmin.CodeBadEmail, chatadmin.CodeBadLogin, chatadmin.CodeBadName, chatadmin.CodeTooLong, chatadmin.CodeBadText, chatadmin.CodeBadRole,
 	chatadmin.CodeBadKind, chatadmin.CodeImmutable, chatadmin.CodeBadManager, chatadmin.CodeTaken,
 	csvfile.CodeStrayQuote, csvfile.CodeQuotedLine, csvfile.CodeComment, csvfile.CodeUnclosedQuote, csvfile.CodeFieldTooLong, csvfile.CodeRowTooLong, csvfile.CodeFieldCount,
-	csvfile.CodeManyColumns, csvfile.CodeNUL, csvfile.CodeEncoding}
+	csvfile.CodeManyColumns, csvfile.CodeNUL, csvfile.CodeEncoding,
+	CodeNewLogin, CodeNoGroup, CodeBadLanguage, CodeNoUser, CodeUnreadable, CodeLost}
 
 // How an argument is held.
 const (

@@ -3,6 +3,7 @@ package csvimport
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -40,6 +41,10 @@ type Options struct {
 	// Aliases are what the host calls its columns, in the same terms. Those that the
 	// file does not have are ignored.
 	Aliases map[string]string
+	// Fields are names of the host's own fields, at most 32. A column with such a
+	// heading, or one that Columns or Aliases say is such a field, is kept in
+	// chatadmin.Attributes.Fields under that name, up to 250 bytes.
+	Fields []string
 	// Encoding is the encoding of the file, by its WHATWG name ("windows-1251",
 	// "shift_jis") or that of a code page ("ibm850"). "" finds it out: UTF-8, UTF-16
 	// with a byte-order mark, or Windows-1252.
@@ -63,6 +68,7 @@ type settings struct {
 
 	Columns  map[string]string `json:"columns,omitempty"`
 	Aliases  map[string]string `json:"aliases,omitempty"`
+	Fields   []string          `json:"fields,omitempty"`
 	Encoding string            `json:"encoding,omitempty"`
 }
 
@@ -70,14 +76,15 @@ func (o *Options) settings(m Mode) settings {
 	if o == nil {
 		o = &Options{}
 	}
-	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName), maps.Clone(o.Columns), maps.Clone(o.Aliases), o.Encoding}
+	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName), maps.Clone(o.Columns), maps.Clone(o.Aliases), slices.Clone(o.Fields), o.Encoding}
 }
 
 // has reports whether nothing is asked for that s was not made with.
 func (s settings) has(more settings) bool {
 	return (s.AllOrNothing || !more.AllOrNothing) && (s.SendInvitations || !more.SendInvitations) && (s.ClearBlanks || !more.ClearBlanks) &&
 		(more.Encoding == "" || more.Encoding == s.Encoding) && (len(more.Columns) == 0 || maps.Equal(more.Columns, s.Columns)) &&
-		(len(more.Aliases) == 0 || maps.Equal(more.Aliases, s.Aliases))
+		(len(more.Aliases) == 0 || maps.Equal(more.Aliases, s.Aliases)) &&
+		(len(more.Fields) == 0 || slices.Equal(more.Fields, s.Fields))
 }
 
 func (o *Options) progress() func(chatadmin.Progress) {

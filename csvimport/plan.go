@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
@@ -15,16 +16,15 @@ import (
 
 // Plan says what an import would do; nothing has been changed. It can be kept as JSON, shown, and applied later by the same actor with the same file.
 type Plan struct {
-	Settings  settings      `json:"settings"`
-	Domain    chatadmin.ID  `json:"domain"`
-	Actor     chatadmin.ID  `json:"actor"`
-	DomainRev chatadmin.Rev `json:"domain_rev"`
-	File      []byte        `json:"file"`      // SHA-256
-	Decisions []byte        `json:"decisions"` // SHA-256 over what becomes of each row, and which fields it changes
-	Counts    Counts        `json:"counts"`
-	Warnings  []string      `json:"warnings,omitempty"` // of the file as a whole
-	Encoding  string        `json:"encoding,omitempty"` // of the file, by its WHATWG name
-	Samples   []string      `json:"samples,omitempty"`  // up to five cells that are not ASCII, as they would be stored
+	chatadmin.PlanHeader
+	Settings  settings     `json:"settings"`
+	File      []byte       `json:"file"`      // SHA-256
+	Decisions []byte       `json:"decisions"` // SHA-256 over what becomes of each row, and which fields it changes
+	Counts    Counts       `json:"counts"`
+	Warnings  []string     `json:"warnings,omitempty"` // of the file as a whole
+	Encoding  string       `json:"encoding,omitempty"` // of the file, by its WHATWG name
+	Columns   []PlanColumn `json:"columns"`            // of the file, in its order
+	Samples   []string     `json:"samples,omitempty"`  // up to five cells that are not ASCII, as they would be stored
 
 	login  chatadmin.LoginPolicy // a domain never changes it
 	format csvfile.Format
@@ -82,8 +82,12 @@ func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(now.Decisions, p.Decisions) || now.DomainRev != p.DomainRev {
-		return nil, fmt.Errorf("users or settings of the domain have changed since: %w", chatadmin.ErrPlanStale)
+	const what = "users, groups or settings of the domain"
+	if err := p.Stale(now.Basis, what); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(now.Decisions, p.Decisions) {
+		return nil, fmt.Errorf("%s changed after the plan was made: %w", what, chatadmin.ErrPlanStale)
 	}
 	return x.begin(ctx, s, now, file, o)
 }
@@ -133,7 +137,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	if sc.counts.Rows == 0 {
 		return nil, fileError("no_rows", "below the headings there is no line: nobody is in it")
 	}
-	p := &Plan{Settings: set, Domain: s.Domain(), Actor: s.Actor(), DomainRev: d.Rev, File: is.hash, login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
+	p := &Plan{PlanHeader: s.PlanHeader(KindImportBegin, basis(d)), Settings: set, Columns: src.header.planColumns(), File: is.hash, login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
 	p.Encoding, p.Samples = p.format.Encoding, sc.samples
 	p.Warnings = src.warnings(sc.sample())
 	if n := sc.damaged; n > 0 {
@@ -149,6 +153,9 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	p.Decisions = sc.decisions.Sum(nil)
 	return p, nil
 }
+
+// basis names the state of a domain that a plan rests on, beside its users.
+func basis(d chatadmin.Domain) string { return strconv.FormatInt(int64(d.Rev), 10) }
 
 // permissions are those that an import needs beside PermUsersImport. A mode that
 // does not exist is chatadmin.ErrInvalid.
@@ -167,7 +174,10 @@ type Result struct {
 	ImportID chatadmin.ID
 	Counts   Counts
 	Warnings []string // of the file as a whole
-	Invited  int      // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
+	// Invitations says in a sentence who was invited, or where the link went that
+	// invites them and until when it works. "" before the import has ended.
+	Invitations string
+	Invited     int // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
 
 	file   []byte // SHA-256
 	set    settings

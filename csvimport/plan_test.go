@@ -67,7 +67,7 @@ func (o *office) forge(t testing.TB, change func(*Plan)) *Plan {
 	change(p)
 	p.index, p.chunks = nil, nil
 	if forged, err := scan(t.Context(), o.host, strings.NewReader(o.file), fileprint{p.File, p.format}, p.Settings, nil); err == nil {
-		p.Decisions, p.Counts, p.DomainRev = forged.Decisions, forged.Counts, forged.DomainRev
+		p.Decisions, p.Counts, p.Basis = forged.Decisions, forged.Counts, forged.Basis
 	}
 	return p
 }
@@ -105,7 +105,7 @@ func TestUnknownModeFailsClosed(t *testing.T) {
 	}{{"xx", role}, {"", role}, {UpdateExisting, chatadmin.Role{Level: 100, Permissions: []chatadmin.Permission{chatadmin.PermUsersCreate}}}} {
 		v := &verdict{write: &chatadmin.UserWrite{}}
 		d := decider{settings: settings{Mode: c.mode}, header: &header{}, role: c.role, domain: chatadmin.Settings{}}
-		d.decide(&row{Login: "ann@acme.example", Title: "x"}, is, 0, v)
+		d.decide(&row{Login: "ann@acme.example", Title: "x"}, is, nil, 0, 0, v)
 		require.Equal(t, letterFailed, v.letter)
 		require.Equal(t, CodeForbidden, v.notes[0].Code)
 	}
@@ -116,11 +116,10 @@ func TestDamagedPlans(t *testing.T) {
 	for name, change := range map[string]func(*Plan){
 		"another actor":        func(p *Plan) { p.Actor = chatadmin.HostActor },
 		"no actor":             func(p *Plan) { p.Actor = "" },
-		"another domain":       func(p *Plan) { p.Domain = "other" },
+		"another kind":         func(p *Plan) { p.Kind = chatadmin.KindGroupDefault },
 		"no file":              func(p *Plan) { p.File = nil },
 		"a short hash":         func(p *Plan) { p.File = p.File[:31] },
 		"no decisions":         func(p *Plan) { p.Decisions = nil },
-		"a negative revision":  func(p *Plan) { p.DomainRev = -1 },
 		"a negative count":     func(p *Plan) { p.Counts.Rows, p.Counts.Failed = p.Counts.Rows-9, p.Counts.Failed-9 },
 		"counts that overflow": func(p *Plan) { p.Counts.Rows, p.Counts.Created = 1<<62, 1<<62 },
 		"counts that lie":      func(p *Plan) { p.Counts.Rows++ },
@@ -137,6 +136,23 @@ func TestDamagedPlans(t *testing.T) {
 		_, created := o.users(t)
 		require.Empty(t, created, name)
 	}
+}
+
+// The header is checked as that of every plan is.
+func TestPlanHeader(t *testing.T) {
+	o := newOffice(t)
+	apply := func(change func(*Plan)) error {
+		p, err := ImportsOf(o.clerk).Plan(t.Context(), o.clerk, strings.NewReader(o.file), SkipExisting, nil)
+		require.NoError(t, err)
+		change(p)
+		_, err = ImportsOf(o.clerk).Apply(t.Context(), o.clerk, p, strings.NewReader(o.file), nil)
+		return err
+	}
+	require.ErrorIs(t, apply(func(p *Plan) { p.Domain = "other" }), chatadmin.ErrNotFound)
+	require.ErrorIs(t, apply(func(p *Plan) { p.Basis = "0" }), chatadmin.ErrPlanStale)
+	_, created := o.users(t)
+	require.Empty(t, created)
+	require.NoError(t, apply(func(*Plan) {}))
 }
 
 // Whatever stands in a plan, with a hash that fits: nobody is changed by an

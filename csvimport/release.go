@@ -16,6 +16,7 @@ const purpose = "import release"
 // invitations were held back, a link that releases them.
 type owed struct {
 	Mailed  bool         `json:"mailed,omitempty"`
+	To      string       `json:"to,omitempty"`   // the address that the mail goes to
 	Hash    []byte       `json:"hash,omitempty"` // of the link's token
 	Expires time.Time    `json:"expires,omitzero"`
 	Release chatadmin.ID `json:"job,omitempty"` // the run that releases the invitations
@@ -45,7 +46,9 @@ func (x *Imports) finish(ctx context.Context, s *chatadmin.Scope, run *importRun
 			return r, fmt.Errorf("the import is complete, but not all invitations were sent: %w", err)
 		}
 	}
-	if err := x.notify(ctx, s, r, run.Data.params); err != nil {
+	err = x.notify(ctx, s, r, run.Data.params)
+	r.Invitations = x.invitations(ctx, s, r)
+	if err != nil {
 		return r, fmt.Errorf("the import is complete, but you could not be told by mail: %w", err)
 	}
 	return r, nil
@@ -73,11 +76,14 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 		if o.Expires = w.Now().Add(x.admin.Options().InvitationLife); held {
 			o.Hash = token.Hash(purpose)
 		}
+		o.To = w.Actor.Email
 		m := summaryMail(w, r, par)
-		if held {
+		if !held {
+			m.Text += "\n" + invitationsOf(r.Counts.Created, par.Settings.SendInvitations, true, *o) + "\n"
+		} else {
 			m.ID += fmt.Sprintf("-%x", o.Hash[:8]) // made up for after a crash it is another mail, whose link is the one that works
-			m.Text += fmt.Sprintf("\nNobody was invited yet. Follow this link to invite whom the import created (it works once, until %s; opening it sends nothing before you confirm):\n\n%s\n",
-				o.Expires.Format("2 January 2006, 15:04 MST"), x.admin.Link("import", token))
+			m.Text += fmt.Sprintf("\n%s not invited yet. Follow this link to invite them. It works once, until %s. Opening it sends nothing before you confirm.\n\n%s\n",
+				people(r.Counts.Created, "was created and is", "were created and are"), o.Expires.Format(linkTime), x.admin.Link("import", token))
 		}
 		mail = &m
 		return nil
@@ -244,30 +250,48 @@ func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chat
 	return x.admin.SendInvitations(ctx, s.Domain())
 }
 
-// releaseStep queues the invitations of a batch of the import's rows.
-func releaseStep(_ context.Context, s *chatadmin.Scope, run *chatadmin.RunOf[released], _ int) (chatadmin.RunStep[released], error) {
+// releaseStep queues the invitations of a batch of the import's rows. A batch
+// whose record cannot be read is passed over: its users stay in the list of those
+// who were not invited.
+func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chatadmin.RunOf[released], _ int) (chatadmin.RunStep[released], error) {
+	batches := 0
+	im, err := x.runs.Get(ctx, s, run.Data.Import)
+	switch {
+	case err == nil:
+		batches = im.Data.At.Rows
+	case !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, chatadmin.ErrDamaged):
+		return chatadmin.RunStep[released]{}, err
+	}
 	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.Data.Import}}
 	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
 		e, err := createdRecords.Get(ctx, w, s.Domain(), chunkID(run.Data.Import, run.Data.Batch))
-		if errors.Is(err, chatadmin.ErrNotFound) {
+		switch {
+		case errors.Is(err, chatadmin.ErrNotFound) && run.Data.Batch >= batches:
 			run.State = chatadmin.RunDone
 			return nil
+		case errors.Is(err, chatadmin.ErrNotFound): // it was damaged, and deleted
+		case errors.Is(err, chatadmin.ErrDamaged):
+			x.admin.Options().Logger.ErrorContext(ctx, "some users of an import are not invited: invite them by hand",
+				"domain", s.Domain(), "import", run.Data.Import, "error", err)
+		case err != nil:
+			return err
 		}
+		return invite(ctx, w, run, e.Value.IDs)
+	}}, nil
+}
+
+// invite queues the invitations of the users whom a batch has created.
+func invite(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released], created []chatadmin.ID) error {
+	if len(created) > 0 {
+		users, err := w.Users(ctx, w.Domain.ID, created)
 		if err != nil {
 			return err
 		}
-		created := e.Value.IDs
-		if len(created) > 0 {
-			users, err := w.Users(ctx, s.Domain(), created)
-			if err != nil {
-				return err
-			}
-			if err := w.QueueInvitations(ctx, users, release(run.Data.Import)); err != nil {
-				return err
-			}
+		if err := w.QueueInvitations(ctx, users, release(run.Data.Import)); err != nil {
+			return err
 		}
-		run.Done += int64(len(created))
-		run.Data.Batch++
-		return nil
-	}}, nil
+	}
+	run.Done += int64(len(created))
+	run.Data.Batch++
+	return nil
 }

@@ -99,6 +99,9 @@ func walkChunk(src *source, c *chunk, each func(Outcome, *source) error) error {
 		if o.setLetter(c.Letters[i]); c.Letters[i] == letterRefused {
 			o.Notes = append(o.Notes, note{Code: CodeAllOrNothing, Col: -1}.explain(src.header, e.row))
 		}
+		if c.Letters[i] == letterLost {
+			o.Notes = append(o.Notes, note{Code: CodeLost, Col: -1}.explain(src.header, e.row))
+		}
 		for len(notes) > 0 && notes[0].Row == i {
 			n := notes[0].explain(src.header, e.row)
 			if n.Code == CodeNullWord || n.Code == CodeRuined { // as the file says it, although it counts as blank

@@ -167,38 +167,15 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 		sc.keys = append(sc.keys, sc.index.key(rows[i].loginKey))
 	}
 	sc.index.logins.touch(sc.keys)
+	if sc.decider.view, err = sc.decider.groups(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, view); err != nil {
+		return err
+	}
 	c := chunk{}
 	for i := range rows {
-		e := &rows[i]
-		k := sc.keys[i]
-		is := view.user(e.loginKey)
-		first := place{}
-		if e.bad == nil && e.loginKey != "" {
-			first = sc.index.claim(k, base+i, e.line)
-		}
-		v := &sc.verdict
-		if done != nil {
-			v.reset()
-			v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
-		} else {
-			sc.decider.row(e, is, first, base+i, v)
-			if is != nil && written(v.letter) {
-				_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
-			}
-		}
-		sc.index.letters = append(sc.index.letters, v.letter)
-		sc.counts.KeptBlanks += int64(v.blanks)
-		damaged := false
-		for _, n := range v.notes {
-			damaged = damaged || n.Code == CodeDamaged
+		sc.decideRow(&rows[i], i, base+i, view, done)
+		for _, n := range sc.verdict.notes {
 			n.Row = i
 			c.Notes.add(n)
-		}
-		if damaged {
-			sc.damaged++
-		}
-		if v.link {
-			sc.link(base+i, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
 		}
 	}
 	if c.Notes.pack(); done != nil {
@@ -206,6 +183,54 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	}
 	sc.chunks = append(sc.chunks, c)
 	return nil
+}
+
+// decideRow decides one row: the ith of its batch, and the one with number row.
+func (sc *scanner) decideRow(e *entry, i, row int, view users, done *chunk) {
+	k, is, v := sc.keys[i], view.of(e), &sc.verdict
+	first, firstNew := place{}, place{row: uint32(row)}
+	if e.bad == nil && e.loginKey != "" {
+		first = sc.index.claim(k, row, e.line)
+		if e.newKey != "" && e.newKey != e.loginKey {
+			firstNew = sc.index.claimNew(sc.index.key(e.newKey), row)
+		}
+	}
+	if done != nil {
+		v.reset()
+		v.letter, v.link = done.Letters[i], written(done.Letters[i]) && e.row.Manager != ""
+	} else {
+		sc.decider.row(e, view, first, firstNew, row, v)
+		if is != nil && written(v.letter) {
+			_, _ = sc.decisions.Write(changed(&v.write.Was, v.write.Now.User()))
+		}
+		for _, g := range v.joins {
+			_, _ = sc.decisions.Write([]byte(g))
+		}
+	}
+	sc.index.letters = append(sc.index.letters, v.letter)
+	sc.counts.KeptBlanks += int64(v.blanks)
+	if slices.ContainsFunc(v.notes, func(n note) bool { return n.Code == CodeDamaged }) {
+		sc.damaged++
+	}
+	if e.newKey != "" && e.newKey != e.loginKey && is != nil && (written(v.letter) || v.letter == letterUnchanged) {
+		k = sc.renamed(e, is)
+	}
+	if v.link {
+		sc.link(row, k, is, view.user(e.managerKey), e.managerKey, v.letter != letterUnchanged)
+	}
+}
+
+// renamed notes the two logins of a user, and returns the key of the one that the
+// store has.
+func (sc *scanner) renamed(e *entry, is *chatadmin.User) key {
+	real, other := e.loginKey, e.newKey
+	if is.LoginKey != real {
+		real, other = other, real
+	}
+	sc.index.alias(real, other, is.ID)
+	k := sc.index.key(real)
+	sc.above[k] = is.Manager
+	return k
 }
 
 // link notes the manager of a row, unless they are the user's manager already.
@@ -232,9 +257,9 @@ func written(l letter) bool {
 	return l == letterCreated || l == letterUpdated || l == letterActivated || l == letterDeactivated
 }
 
-// row decides one entry. Of a broken line nothing else is told. first is where its
-// login stands first.
-func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verdict) {
+// row decides one entry. Of a broken line nothing else is told. first and
+// firstNew are where its login and its new login stand first.
+func (d *decider) row(e *entry, view users, first, firstNew place, at int, v *verdict) {
 	v.reset()
 	if e.bad != nil {
 		v.letter = letterFailed
@@ -249,45 +274,12 @@ func (d *decider) row(e *entry, is *chatadmin.User, first place, at int, v *verd
 		v.letter = letterFailed
 		v.notes = append(v.notes, note{Code: csvfile.CodeFieldCount, Col: -1, Arg: "the line has fewer fields than the header, and blank cells clear what is stored: add the missing separators"})
 	}
-	d.decide(e.row, is, line, v)
+	lineNew := uint32(0)
+	if int(firstNew.row) != at {
+		lineNew = firstNew.line
+	}
+	d.decide(e.row, view.of(e), view.user(e.newKey), line, lineNew, v)
 	if e.short && !d.ClearBlanks && v.letter != letterKept && v.letter != letterNotCreated {
 		v.notes = append(v.notes, note{Code: CodeShortRow, Col: -1})
 	}
-}
-
-// users are the users that rows speak of, by login key.
-type users map[string]*chatadmin.User
-
-func (u users) user(loginKey string) *chatadmin.User {
-	if loginKey == "" {
-		return nil
-	}
-	return u[loginKey]
-}
-
-// look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
-func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
-	want := make([]string, 0, len(rows)*2)
-	for i := range rows {
-		e := &rows[i]
-		if done == nil || e.row.Manager != "" && written(done.Letters[i]) {
-			want = append(want, e.loginKey, e.managerKey)
-		}
-	}
-	return byLogin(ctx, r, domain, want)
-}
-
-func byLogin(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, want []string) (users, error) {
-	want = slices.DeleteFunc(want, func(k string) bool { return k == "" })
-	found := users{}
-	for batch := range slices.Chunk(want, chatadmin.MaxBatch) {
-		us, err := r.UsersByLogin(ctx, domain, batch)
-		if err != nil {
-			return nil, err
-		}
-		for i := range us {
-			found[us[i].LoginKey] = &us[i]
-		}
-	}
-	return found, nil
 }

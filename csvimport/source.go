@@ -26,6 +26,7 @@ type entry struct {
 	bad                  *csvfile.RowError
 	short                bool // cells are missing at its end
 	loginKey, managerKey string
+	newKey               string // of the login that the user shall have
 }
 
 // source reads the file batch by batch.
@@ -121,6 +122,9 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		}
 		if e.bad == nil { // nothing is looked up for a broken line, whose cells are no text, perhaps
 			e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
+			if e.newKey = ""; e.row.NewLogin != "" && e.row.marks[colNewLogin]&(markRuined|markDamaged) == 0 {
+				e.newKey = chatadmin.Fold(e.row.NewLogin)
+			}
 		}
 	}
 	s.next++
@@ -161,6 +165,9 @@ func (s *source) salvage() *row {
 
 // shown is a cell of the line at hand as the file has it, cut.
 func (s *source) shown(c column) string {
+	if int(c) >= len(s.header.at) {
+		return ""
+	}
 	if i := s.header.at[c]; i >= 0 && i < len(s.raw.Fields) {
 		return chatadmin.Cut(strings.TrimSpace(asText(s.raw.Fields[i])))
 	}

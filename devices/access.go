@@ -90,15 +90,15 @@ func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device ch
 	})
 }
 
-// mayCancel refuses to take back a wipe that somebody has asked for on whom the
-// actor may not act.
+// mayCancel refuses to take back a wipe if the actor may not act on the user
+// who asked for it.
 func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
 	return mayStandIn(ctx, w, h.command.AskedBy)
 }
 
-// mayStandIn refuses to decide about what somebody has asked for on whom the
-// actor may not act. Nobody but the host and domain admins stands in for an
-// asker who is not there.
+// mayStandIn refuses a decision about a request if the actor may not act on the
+// user who made it. If the host made it, or a user who is gone, only the host
+// and domain admins may decide.
 func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) error {
 	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
 		return nil
@@ -292,8 +292,8 @@ func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlive
 	return hs, nil
 }
 
-// mayActOn refuses devices of somebody whose role stands above the actor's and,
-// without the permission, those of others.
+// mayActOn refuses devices of users on whom the actor may not act and, without
+// the permission, devices of others.
 func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) error {
 	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
@@ -313,8 +313,8 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) erro
 	return nil
 }
 
-// above finds the users of devices whose role stands above the actor's, with
-// the refusal for each.
+// above finds the users on whom the actor may not act, with the refusal for
+// each.
 func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
 	users := usersOf(hs)
 	if len(users) == 0 {
@@ -333,8 +333,8 @@ func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID
 	return refused, nil
 }
 
-// usersOf lists whose devices these are, each once. Of what is left of a device
-// it is not known any more.
+// usersOf lists the users of devices, each once. The user of a removed device
+// is not known any more.
 func usersOf(hs []*held) []chatadmin.ID {
 	var users []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}

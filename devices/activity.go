@@ -11,11 +11,11 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// maxNoted bounds the memory of an activity that nobody flushes: who does not
-// fit is noted at a later request.
+// maxNoted bounds the memory of an activity that is never flushed. Devices
+// beyond it are noted at a later request.
 const maxNoted = 50_000
 
-// activity remembers who was active and is not written down yet.
+// activity remembers which devices were active and are not written down yet.
 type activity struct {
 	mu    sync.Mutex
 	noted map[noted]time.Time

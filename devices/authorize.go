@@ -17,9 +17,9 @@ type Session struct {
 	Generation           int64
 }
 
-// Authorize reports whose request carries a session token, the plain text of
-// Registered.Token. It stands in front of every request of a device, and costs
-// one indexed read and no write.
+// Authorize returns the device, and its user, to which a session token belongs:
+// the plain text of Registered.Token. It stands in front of every request of a
+// device, and costs one indexed read and no write.
 //
 // It returns ErrRefused if the device is not let in; any other error comes from
 // the store, and refuses the request too. A change of the device's state or of
@@ -115,10 +115,20 @@ func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID,
 	if d == nil {
 		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
 		if errors.Is(err, chatadmin.ErrDamaged) { // it may lead to a pending wipe
+			r.unread(ctx, err)
 			return false, nil
 		}
 		return err == nil && left == nil, err
 	}
 	known, bad := decodeData(d)
-	return bad == nil && known.Reasons&^Wiped == 0, nil
+	if bad != nil {
+		r.unread(ctx, bad)
+		return false, nil
+	}
+	return known.Reasons&^Wiped == 0, nil
+}
+
+// unread logs why somebody may not sign in with a device.
+func (r *Registry) unread(ctx context.Context, err error) {
+	r.admin.Options().Logger.WarnContext(ctx, "a sign-in is refused, since what is kept of its device cannot be read; repair it", "error", err)
 }

@@ -45,6 +45,7 @@ type Error struct {
 	RetryAfter string // the header, if any
 }
 
+// Error implements error.
 func (e *Error) Error() string {
 	return fmt.Sprintf("the server says %d %s: %s", e.Status, e.Detail.Code, e.Detail.Message)
 }

@@ -34,8 +34,8 @@ func (h *held) standIn(rec *chatadmin.Record) {
 	}
 }
 
-// shut keeps a device out whose data cannot be read. What its command says of
-// the credential and of a pending wipe counts.
+// shut keeps a device out if its data cannot be read. The credential and a
+// pending wipe in its command count.
 func (h *held) shut() {
 	if !h.state().Pending() {
 		return

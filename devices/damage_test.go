@@ -446,3 +446,31 @@ func TestDamagedPushWaits(t *testing.T) {
 	require.Contains(t, string(rs[0].Data), `"v":2`)
 	require.Equal(t, w.clock.Now().Add(time.Hour), rs[0].Due)
 }
+
+// A command that cannot be read is kept when the row goes that knows the
+// credential: the device still learns of it.
+func TestLostCommandOutlivesTheDevice(t *testing.T) {
+	for how, damage := range damages {
+		for name, end := range map[string]func(w *ward){
+			"deleted": func(w *ward) {
+				w.deleting(w.ann.ID, chatadmin.BeginDeletion)
+				w.erase(w.store, w.ann.ID)
+			},
+			"removed": func(w *ward) { require.NoError(t, w.r.Remove(ctx, w.s, devices.These(w.tablet.Device.ID))) },
+		} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				w := newWard(t)
+				spoils["command"].spoil(w, damage)
+				end(w)
+				require.Empty(t, w.damaged())
+				got := w.checkInTwice(w.tablet)
+				require.Len(t, got, 1)
+				require.NoError(t, w.ack(w.tablet, got[0].ID))
+				require.NotContains(t, ids(w.pending(0)), w.tablet.Device.ID)
+				if name == "deleted" { // else the way to it is pruned later
+					w.nothingLeft(w.tablet.Device.ID)
+				}
+			})
+		}
+	}
+}

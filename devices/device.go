@@ -16,6 +16,7 @@ import (
 // Type is the kind of machine a native client runs on.
 type Type uint8
 
+// The types of machines.
 const (
 	IOS Type = iota + 1
 	Android
@@ -44,6 +45,7 @@ func ParseType(s string) (Type, error) {
 // matter: see Wipe.
 type Status uint8
 
+// The states of a device.
 const (
 	Enabled  Status = iota + 1 // let in, once it has registered
 	Disabled                   // for at least one Reason

@@ -28,6 +28,7 @@ type held struct {
 	push       bool // queue one for the command
 	remove     bool
 	repaired   bool // its data is written anew
+	asked      bool // a wipe was asked for now
 
 	damaged *chatadmin.DamagedError // the row: it is not let in, and its data stays as it is
 	lost    *chatadmin.DamagedError // the command: see standIn
@@ -108,6 +109,7 @@ func (h *held) name() string {
 // ask makes a wipe requested, by a new command unless there is one.
 func (h *held) ask(w *chatadmin.Work, command chatadmin.ID) error {
 	before := h.state()
+	h.asked = true
 	if err := h.apply(AskWipe); err != nil || before.Pending() || before == Acknowledged {
 		return err
 	}

@@ -103,7 +103,7 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 	return h, surplus, nil
 }
 
-// mayRegister refuses users who are not there or have no access.
+// mayRegister refuses users who do not exist or have no access.
 func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) error {
 	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
 	if !opaque(user) {

@@ -11,6 +11,7 @@ import (
 // Wipe is how far the removal of the network's content from a device has come.
 type Wipe uint8
 
+// The states of a wipe.
 const (
 	None         Wipe = iota // nobody has asked for it since the device registered
 	Requested                // waits until the device checks in
@@ -50,6 +51,7 @@ func (w Wipe) Pending() bool { return w == Requested || w == Delivered }
 // Reasons are why a device is disabled. A device without any is enabled.
 type Reasons uint8
 
+// The reasons why a device is disabled.
 const (
 	// an administrator disabled it; or a wipe failed or was cancelled
 	ByAdmin Reasons = 1 << iota
@@ -101,6 +103,7 @@ func (r Reasons) status() Status {
 // Event is what can happen to a device.
 type Event uint8
 
+// The events.
 const (
 	Register    Event = iota + 1 // the client registers anew
 	Disable                      // by an administrator

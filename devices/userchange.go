@@ -63,6 +63,9 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatad
 			return err
 		}
 		for _, h := range hs {
+			if h.damaged != nil {
+				r.admin.Options().Logger.WarnContext(ctx, "a device cannot be read; repair it", "domain", w.Domain.ID, "device", h.id, "error", h.damaged)
+			}
 			if err := h.apply(e); err != nil {
 				return err
 			}

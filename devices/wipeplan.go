@@ -190,7 +190,7 @@ func checkPlanned(planned []PlannedWipe) error {
 	return nil
 }
 
-// stillAs refuses a plan whose devices are not as they were.
+// stillAs refuses a plan if one of its devices has changed.
 func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) error {
 	for len(planned) > 0 {
 		part := planned[:min(len(planned), chatadmin.MaxBatch)]

@@ -29,8 +29,12 @@ func (h *held) dataChanged() bool {
 	return h.data.Reasons != h.wasData.Reasons || h.data.Push != h.wasData.Push || !bytes.Equal(h.data.Wipe, h.wasData.Wipe)
 }
 
+// commandChanged reports whether the command is to be written. What stands in for
+// one that cannot be read is written as soon as the row may go: the row knows the
+// credential.
 func (h *held) commandChanged() bool {
-	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash)
+	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash) ||
+		h.lost != nil && h.command.State.Pending() && (h.asked || h.remove)
 }
 
 // write writes what has changed of at most chatadmin.MaxBatch devices and

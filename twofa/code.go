@@ -153,13 +153,13 @@ func parseSecret(s string, size int) bool {
 	return err == nil && len(b) == size // less where there are line breaks, which decoding skips
 }
 
-// newChallengeID makes the name of a challenge: whose it is, and a secret.
+// newChallengeID makes the ID of a challenge from its user and a secret.
 func newChallengeID(rand io.Reader, user chatadmin.ID) (string, error) {
 	secret, err := newSecret(rand, secretSize)
 	return string(user) + "." + secret, err
 }
 
-// parseChallenge tells whose challenge it is.
+// parseChallenge returns the user in the ID of a challenge.
 func parseChallenge(id string) (user chatadmin.ID, err error) {
 	name, secret, ok := strings.Cut(id, ".")
 	if !ok || name == "" || len(name) > 64 || !parseSecret(secret, secretSize) {

@@ -2,6 +2,7 @@ package twofa_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -269,4 +270,22 @@ func TestNoticeOfAWrongClock(t *testing.T) {
 	did, err := w.admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["two-factor notices"])
+}
+
+// What earlier versions have written of a user, letter by letter, is read.
+func TestOldState(t *testing.T) {
+	w := newWorld(t, byApp)
+	ann := w.user("ann@acme.example")
+	sealed, err := ringOf(t, "k1").Seal([]byte(secretOf(1)), "twofa/seed", string(w.domain), string(ann.ID), "3")
+	require.NoError(t, err)
+	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}, Owner: ann.ID, Due: w.clock.Now(), Data: fmt.Appendf(nil,
+		`{"v":1,"gen":3,"seed":%q,"step":55,"enrolled":"2026-01-02T03:04:05Z","recovery":["AAAA"],"recovery_epoch":1,"wrong":2,"mails":["2026-01-02T03:04:05Z"],`+
+			`"challenges":[{"hash":"AAAA","kind":"authenticator","epoch":1,"client":"web","method":"password","expires":"2026-01-02T03:14:05Z","n":1,"tries":1}],`+
+			`"remembered":[{"id":"x","hash":"AAAA","client":"web","epoch":1,"since":"2026-01-02T03:04:05Z","used":"2026-01-02T03:04:05Z","expires":"2026-02-02T03:04:05Z"}],`+
+			`"notices":[{"id":"twofa-enrolled-1","what":"enrolled","at":"2026-01-02T03:04:05Z","due":"2026-01-02T03:04:05Z"}]}`, base64.StdEncoding.EncodeToString(sealed))})
+	require.Empty(t, w.damaged())
+	did, err := w.admin.Work(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, did["two-factor notices"])
+	w.right(w.challenged(ann).ID, w.code(secretOf(1)))
 }

@@ -8,6 +8,7 @@ import (
 // applies.
 type Rule string
 
+// The rules, in the order in which they are tried.
 const (
 	RuleOff       Rule = "off"       // the domain has it switched off
 	RuleFederated Rule = "federated" // Google and SAML do their own checks

@@ -47,6 +47,7 @@ type Blocker struct {
 // codes.
 type BlockedError struct{ Blockers []Blocker }
 
+// Error implements error.
 func (e *BlockedError) Error() string {
 	texts := make([]string, len(e.Blockers))
 	for i, b := range e.Blockers {
@@ -74,8 +75,8 @@ const (
 	blockerNoMailer = "no_mailer"
 )
 
-// blockers lists what stands in the way of a mode, for so many administrators
-// in force of whom so many could not sign in.
+// blockers lists the reasons against a mode, given the number of administrators
+// in force and of those among them who could not sign in.
 func (t *Service) blockers(m Mode, admins, out int64) []Blocker {
 	var all []Blocker
 	if m != Off && out > 0 && out >= admins {
@@ -314,9 +315,8 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	return nil
 }
 
-// stillPass refuses a plan by which administrators would be shut out whom it
-// did not count, and any by which all would be: nobody might be left to take it
-// back.
+// stillPass refuses a plan if more administrators would be shut out than it
+// counted, or all of them: nobody might be left to take it back.
 func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *Plan) error {
 	if p.Now.Mode == Off {
 		return nil

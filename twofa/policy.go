@@ -12,6 +12,7 @@ import (
 // Mode is what a domain asks for beside the password.
 type Mode string
 
+// The modes.
 const (
 	Off           Mode = "off"
 	Email         Mode = "email"         // a code by e-mail

@@ -120,13 +120,18 @@ func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmi
 		return nil
 	}
 	return changeStates(ctx, w, keys, func(user chatadmin.ID, st *state) (bool, error) {
+		if st.Lost {
+			t.admin.Options().Logger.WarnContext(ctx, "the two-factor state of a user cannot be read, and is lost; reset it", "domain", w.Domain.ID, "user", user)
+		}
 		if ends[user].Challenges == chatadmin.Ends {
 			st.Challenges = nil
 		}
 		if ends[user].Remembered == chatadmin.Ends {
 			st.Remembered = nil
 		}
-		return true, nil // although there may be nothing to end: the revision moves, and an Ask that has read the user as they were loses against it
+		// although there may be nothing to end: the revision moves, and an Ask
+		// that has read the user as they were loses against it
+		return true, nil
 	})
 }
 

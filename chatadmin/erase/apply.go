@@ -20,7 +20,8 @@ import (
 // plan that is out of date, and a *BlockedError if something stands in the way.
 // With an error it returns the run, if it has begun, else nil. progress may be
 // nil.
-func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string, progress func(chatadmin.Progress)) (*Run, error) {
+func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
 		return nil, err
 	}
@@ -62,12 +63,14 @@ func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reas
 // needs chatadmin.PermUsersDelete, and goes on only in the name of the actor
 // who asked for the deletion or has taken it over: see TakeOver. With an error
 // the run says how far it came, where that could be read. progress may be nil.
-func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
+func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	return d.runs.Resume(ctx, s, id, progress)
 }
 
 // admit reads what a deletion is about and refuses what stands in its way.
-func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey, ids []chatadmin.ID) (grace time.Duration, err error) {
+func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey,
+	ids []chatadmin.ID) (grace time.Duration, err error) {
 	if err := v.read(ctx, ids); err != nil {
 		return 0, err
 	}
@@ -148,15 +151,13 @@ func unmarked(groups []chatadmin.Group) []chatadmin.Group {
 	return slices.DeleteFunc(slices.Clone(groups), func(g chatadmin.Group) bool { return g.Deleting })
 }
 
-// transfer makes the chosen admin the creator, and an admin, of the groups that
-// stay.
+// transfer makes the heirs of the groups that stay their creators and admins.
 func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
-	to := v.choice.TransferTo
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {
 		was := make([]chatadmin.Rev, len(batch))
 		pairs := make([]chatadmin.Pair, len(batch))
 		for i, g := range batch {
-			was[i], pairs[i] = g.Rev, chatadmin.Pair{Group: g.ID, User: to}
+			was[i], pairs[i] = g.Rev, chatadmin.Pair{Group: g.ID, User: v.heir(g)}
 		}
 		ms, err := w.Memberships(ctx, v.domain.ID, pairs)
 		if err != nil {
@@ -175,9 +176,12 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 		members := make([]chatadmin.Change[chatadmin.Membership], len(batch))
 		changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(batch))
 		for i, g := range batch {
+			to := v.heir(g)
 			groups[i] = chatadmin.Change[chatadmin.Group]{Row: g, Was: g.Rev}
 			groups[i].Row.Creator, groups[i].Row.Rev = to, rev
-			members[i] = chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev}
+			members[i] = chatadmin.Change[chatadmin.Membership]{
+				Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev,
+			}
 			changes[g.ID] = []chatadmin.FieldChange{{Field: "creator", Before: string(g.Creator), After: string(to)}}
 		}
 		if err := kept(w.ChangeGroups(ctx, groups)); err != nil {

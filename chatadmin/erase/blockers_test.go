@@ -101,7 +101,7 @@ func TestDefaultGroups(t *testing.T) {
 	// Transferred: it stays as it is.
 	p, err = w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferTo: second.ID})
 	require.NoError(t, err)
-	require.Equal(t, []erase.PlannedGroup{{ID: g.ID, Name: "Everybody", Members: 5}}, p.Transferred)
+	require.Equal(t, []erase.PlannedGroup{{ID: g.ID, Name: "Everybody", Members: 5, To: second.ID}}, p.Transferred)
 	before := w.everything()
 	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
 	require.NoError(t, err)

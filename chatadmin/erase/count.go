@@ -34,10 +34,10 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	for _, g := range v.vanish {
 		going[g.ID] = true
 		n[Memberships] += members[g.ID]
-		p.Groups = append(p.Groups, PlannedGroup{g.ID, g.Name, members[g.ID]})
+		p.Groups = append(p.Groups, PlannedGroup{ID: g.ID, Name: g.Name, Members: members[g.ID]})
 	}
 	for _, g := range v.stay {
-		p.Transferred = append(p.Transferred, PlannedGroup{g.ID, g.Name, members[g.ID]})
+		p.Transferred = append(p.Transferred, PlannedGroup{g.ID, g.Name, members[g.ID], v.heir(g)})
 	}
 	own, err := owned(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
 	if err != nil {
@@ -60,7 +60,8 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 			return err
 		}
 		if n[HostKind(k.name)] = count; count > 0 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen", count, k.name))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen",
+				count, k.name))
 		}
 	}
 	p.Alternative.Keeps = map[string]int64{}
@@ -89,7 +90,8 @@ func (p *Plan) warn(n map[string]int64) {
 		p.Warnings = append(p.Warnings, counted(n[Reports], "person", "people")+" will have no manager")
 	}
 	if p.Grace > 0 {
-		p.Warnings = append(p.Warnings, "for "+days(p.Grace)+" they are merely deactivated, and the deletion can be cancelled")
+		p.Warnings = append(p.Warnings,
+			"for "+days(p.Grace)+" they are merely deactivated, and the deletion can be cancelled")
 	}
 	p.Warnings = append(p.Warnings, "deleting cannot be undone; deactivating ends the access as well and keeps everything")
 }
@@ -143,7 +145,8 @@ func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err e
 
 // memberships counts those of a user in groups that stay: the others are
 // counted with their groups.
-func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool, n map[string]int64) error {
+func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool,
+	n map[string]int64) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		page, next, err := v.r.ListMemberships(ctx, chatadmin.MemberQuery{Domain: v.domain.ID, User: user}, p)
 		if err != nil {
@@ -178,7 +181,8 @@ type belongings struct {
 	deviceIDs        []chatadmin.ID
 }
 
-func owned(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, users, groups []chatadmin.ID) (b belongings, err error) {
+func owned(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID,
+	users, groups []chatadmin.ID) (b belongings, err error) {
 	for _, id := range users {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 			page, next, err := r.ListDevices(ctx, chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{id}}, p)

@@ -73,7 +73,8 @@ func (d *Deletions) due(ctx context.Context, s *chatadmin.Scope, run *Run) (bool
 		return false, err
 	}
 	if doubted(mark, now, run) {
-		return false, &chatadmin.ClockError{Task: "deletions that are due", Last: mark.At, Now: now, Do: "resume deletion " + string(run.ID) + " yourself"}
+		return false, &chatadmin.ClockError{Task: "deletions that are due", Last: mark.At, Now: now,
+			Do: "resume deletion " + string(run.ID) + " yourself"}
 	}
 	return true, nil
 }
@@ -140,7 +141,8 @@ func (d *Deletions) later(ctx context.Context, domain chatadmin.ID) error {
 	})
 }
 
-func (d *Deletions) keep(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
+func (d *Deletions) keep(ctx context.Context, domain chatadmin.ID,
+	f func(context.Context, *chatadmin.Work) error) error {
 	err := d.admin.Keep(ctx, domain, f)
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return nil // the next round writes it
@@ -179,7 +181,8 @@ const clockAhead = "the clock was ahead when it was scheduled"
 
 // start prepares the transaction that begins a scheduled deletion.
 func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive, Targets: run.Data.Users}
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive,
+		Targets: run.Data.Users}
 	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
 		if run.State != chatadmin.RunScheduled {
 			return chatadmin.ErrStepAgain
@@ -200,7 +203,8 @@ func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 			return nil
 		}
 		run.Data.Users = left
-		v := survey{r: w, d: d, self: run.ID, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: run.Data.Choice, due: true}
+		v := survey{r: w, d: d, self: run.ID, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role,
+			choice: run.Data.Choice, due: true}
 		if _, err := d.admit(ctx, w, &v, left); err != nil {
 			return err
 		}

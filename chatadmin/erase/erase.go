@@ -82,7 +82,8 @@ func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 		d.o = *o
 	}
 	if d.o.Grace < 0 || d.o.Grace > maxGraceDays*24*time.Hour {
-		return nil, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays, chatadmin.ErrInvalid)
+		return nil, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays,
+			chatadmin.ErrInvalid)
 	}
 	var err error
 	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
@@ -116,7 +117,8 @@ func (p Policy) check() error {
 	case p.Version < 1:
 		return fmt.Errorf("the domain's policy of deletions has no version, it is damaged: %w", chatadmin.ErrInvalid)
 	case p.Version > policyVersion:
-		return fmt.Errorf("the domain's policy of deletions was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+		return fmt.Errorf("the domain's policy of deletions was written by a newer version of this library: %w",
+			chatadmin.ErrInvalid)
 	case p.GraceDays < 0 || p.GraceDays > maxGraceDays:
 		return fmt.Errorf("a grace period of %d days: give 0 to %d: %w", p.GraceDays, maxGraceDays, chatadmin.ErrInvalid)
 	}
@@ -161,7 +163,8 @@ func (d *Deletions) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy)
 	if err != nil {
 		return err
 	}
-	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(
+		_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		return data, []chatadmin.FieldChange{{Field: policyName, Before: string(was), After: string(data)}}, nil
 	})
 }

@@ -95,7 +95,8 @@ func (k hostKind) erase(ctx context.Context, domain chatadmin.ID, users []chatad
 		return 0, fmt.Errorf("erasing %s: %w", k.name, err)
 	}
 	if n < 0 || n > chatadmin.MaxBatch || n > there {
-		return 0, &EraserError{k.name, fmt.Sprintf("of %d and asked for at most %d it erased %d, which cannot be", there, chatadmin.MaxBatch, n)}
+		return 0, &EraserError{k.name, fmt.Sprintf("of %d and asked for at most %d it erased %d, which cannot be",
+			there, chatadmin.MaxBatch, n)}
 	}
 	left, err := k.count(ctx, domain, users)
 	if err == nil && left >= there {

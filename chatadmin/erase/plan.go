@@ -13,18 +13,6 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Choice says what becomes of default and shipped groups that the users have
-// created. Without a choice such a group stands in the way. Other groups of
-// theirs are deleted.
-type Choice struct {
-	// TransferTo is the domain admin who becomes the creator of these groups.
-	// The groups stay as they are.
-	TransferTo chatadmin.ID `json:"transfer_to,omitempty"`
-	// DeleteDefault deletes default groups like the others. It needs
-	// chatadmin.PermDefault besides. Shipped groups are never deleted.
-	DeleteDefault bool `json:"delete_default,omitempty"`
-}
-
 // Plan says what deleting users would remove, before anything has happened. It
 // can be kept as JSON, shown, and applied by the same actor. Counts are exact
 // when it is made. Apply returns chatadmin.ErrPlanStale if the domain's
@@ -36,7 +24,7 @@ type Plan struct {
 	Choice      Choice           `json:"choice,omitzero"`
 	Counts      map[string]int64 `json:"counts"`
 	Groups      []PlannedGroup   `json:"groups,omitempty"`      // that vanish, with everything in them by anybody
-	Transferred []PlannedGroup   `json:"transferred,omitempty"` // to Choice.TransferTo
+	Transferred []PlannedGroup   `json:"transferred,omitempty"` // that stay
 	Blockers    []Blocker        `json:"blockers,omitempty"`    // Apply refuses while there are any
 	Warnings    []string         `json:"warnings,omitempty"`
 	Alternative Alternative      `json:"alternative"`
@@ -54,6 +42,7 @@ type PlannedGroup struct {
 	ID      chatadmin.ID `json:"id"`
 	Name    string       `json:"name"`
 	Members int64        `json:"members"`
+	To      chatadmin.ID `json:"to,omitempty"` // who gets it; "": it vanishes, or stands in the way
 }
 
 // Alternative is a call that could be made instead, and what it keeps.
@@ -93,7 +82,8 @@ func (e *BlockedError) Error() string {
 func (e *BlockedError) Unwrap() []error {
 	var errs []error
 	for _, b := range e.Blockers {
-		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin, "default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
+		err, ok := map[string]error{"self": chatadmin.ErrInvalid, "last_admin": chatadmin.ErrLastAdmin,
+			"default_group": chatadmin.ErrDefaultGroup, "shipped_group": chatadmin.ErrShippedGroup,
 			"hold": chatadmin.ErrHeld, "deleting": chatadmin.ErrTransition, "scheduled": chatadmin.ErrExists, "above": chatadmin.ErrForbidden}[b.Code]
 		if !ok {
 			err = chatadmin.ErrInvalid
@@ -165,7 +155,11 @@ type survey struct {
 	ids    []chatadmin.ID
 	users  []chatadmin.User
 	vanish []chatadmin.Group // of theirs
-	stay   []chatadmin.Group // default or shipped ones of theirs that are not deleted
+	stay   []chatadmin.Group // of theirs, which somebody gets, or which stand in the way
+
+	// Of those to whom groups may be transferred, by ID: whether they are domain
+	// admins in force, and whether they can get groups at all.
+	admins, fit map[chatadmin.ID]bool
 }
 
 // read finds the users and the groups they have created.
@@ -179,6 +173,9 @@ func (v *survey) read(ctx context.Context, ids []chatadmin.ID) error {
 		byID[u.ID] = u
 	}
 	v.ids = ids
+	if err := v.readHeirs(ctx); err != nil {
+		return err
+	}
 	for _, id := range ids {
 		u, ok := byID[id]
 		if !ok {
@@ -186,15 +183,16 @@ func (v *survey) read(ctx context.Context, ids []chatadmin.ID) error {
 		}
 		v.users = append(v.users, u)
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			page, next, err := v.r.ListGroups(ctx, chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id, WithDeleting: u.Deleting}, p)
+			q := chatadmin.GroupQuery{Domain: v.domain.ID, Creator: id, WithDeleting: u.Deleting}
+			page, next, err := v.r.ListGroups(ctx, q, p)
 			if err != nil {
 				return err
 			}
 			for _, g := range page {
-				if g.Shipped || g.Default && !v.choice.DeleteDefault {
-					v.stay = append(v.stay, g)
-				} else {
+				if v.vanishes(g) {
 					v.vanish = append(v.vanish, g)
+				} else {
+					v.stay = append(v.stay, g)
 				}
 			}
 			if p.After = next; next == "" {
@@ -223,11 +221,14 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 		case u.Deleting && ok:
 			add("deleting", u.ID, "user %q is being deleted already: resume deletion %s", login, id)
 		case u.Deleting && unread != "":
-			add("deleting", u.ID, "user %q is being deleted already, but run %s cannot be read: repair it first", login, chatadmin.Cut(unread))
+			add("deleting", u.ID, "user %q is being deleted already, but run %s cannot be read: repair it first", login,
+				chatadmin.Cut(unread))
 		case u.Deleting && !v.role.May(chatadmin.PermDomain):
-			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: a domain admin must plan the deletion anew", login)
+			add("deleting", u.ID,
+				"user %q is being deleted already, but nothing continues it: a domain admin must plan the deletion anew", login)
 		case u.Deleting && !v.orphans():
-			add("deleting", u.ID, "user %q is being deleted already, but nothing continues it: plan the deletion of such users by themselves", login)
+			add("deleting", u.ID,
+				"user %q is being deleted already, but nothing continues it: plan the deletion of such users by themselves", login)
 		case ok:
 			add("scheduled", u.ID, "the deletion of user %q is scheduled already: cancel deletion %s first", login, id)
 		case above != nil:
@@ -237,7 +238,7 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	if err := v.lastAdmin(ctx, add); err != nil {
 		return nil, err
 	}
-	if err := v.groups(ctx, add); err != nil {
+	if err := v.groups(add); err != nil {
 		return nil, err
 	}
 	held, err := chatadmin.HeldBack(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
@@ -247,12 +248,17 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	return all, err
 }
 
-func (v *survey) lastAdmin(ctx context.Context, add func(code string, subject chatadmin.ID, format string, args ...any)) error {
+// addBlocker notes something that stands in the way.
+type addBlocker func(code string, subject chatadmin.ID, format string, args ...any)
+
+func (v *survey) lastAdmin(ctx context.Context, add addBlocker) error {
 	if !slices.ContainsFunc(v.users, func(u chatadmin.User) bool { return u.AdminInForce() }) {
 		return nil
 	}
+	q := chatadmin.UserQuery{Domain: v.domain.ID, AdminOnly: true,
+		Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := v.r.ListUsers(ctx, chatadmin.UserQuery{Domain: v.domain.ID, AdminOnly: true, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, p)
+		page, next, err := v.r.ListUsers(ctx, q, p)
 		if err != nil {
 			return err
 		}
@@ -268,26 +274,20 @@ func (v *survey) lastAdmin(ctx context.Context, add func(code string, subject ch
 	}
 }
 
-// groups checks what becomes of the default and shipped ones.
-func (v *survey) groups(ctx context.Context, add func(code string, subject chatadmin.ID, format string, args ...any)) error {
-	if v.choice.TransferTo != "" && (len(v.stay) > 0 || !v.due) {
-		to, err := v.r.Users(ctx, v.domain.ID, []chatadmin.ID{v.choice.TransferTo})
-		if err != nil {
-			return err
-		}
-		if len(to) == 0 {
-			return fmt.Errorf("user %s: %w", chatadmin.Cut(string(v.choice.TransferTo)), chatadmin.ErrNotFound)
-		}
-		if _, going := slices.BinarySearch(v.ids, to[0].ID); going || !to[0].AdminInForce() {
-			return fmt.Errorf("groups can be transferred to a domain admin in force who is not deleted as well; %q is none: %w", chatadmin.Cut(to[0].Login), chatadmin.ErrInvalid)
-		}
-		return nil
+// groups checks what becomes of the groups that are not deleted.
+func (v *survey) groups(add addBlocker) error {
+	if err := v.checkHeirs(); err != nil {
+		return err
 	}
 	for _, g := range v.stay {
-		if g.Shipped {
-			add("shipped_group", g.ID, "%q is a group of the product, which is never deleted: choose an administrator to transfer it to", chatadmin.Cut(g.Name))
-		} else {
-			add("default_group", g.ID, "%q is a default group: choose an administrator to transfer it to, or that default groups are deleted, too", chatadmin.Cut(g.Name))
+		switch name := chatadmin.Cut(g.Name); {
+		case v.heir(g) != "":
+		case g.Shipped:
+			add("shipped_group", g.ID,
+				"%q is a group of the product, which is never deleted: choose an administrator to transfer it to", name)
+		default:
+			add("default_group", g.ID,
+				"%q is a default group: choose an administrator to transfer it to, or that default groups are deleted, too", name)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package erase_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // TestProperties carries out random operations and checks after each deletion, and now and then, what must hold at every moment: somebody administers the domain and can sign in;
 // every network user with access is in every default group; no row refers to somebody deleted; and receipts count exactly what has gone.
 func TestProperties(t *testing.T) {
-	deleted, crashes, refused, checked := 0, 0, 0, 0
+	deleted, crashes, refused, checked, transferred := 0, 0, 0, 0, 0
 	for seed := range uint64(14) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c := &erasetest.Crashing{Store: memory()}
@@ -34,11 +35,13 @@ func TestProperties(t *testing.T) {
 			}
 			g.invariants()
 			deleted, crashes, refused, checked = deleted+len(g.deleted), crashes+g.crashes, refused+g.refused, checked+g.checked
+			transferred += g.transferred
 		})
 	}
 	for what, n := range map[string]int{"deleted": deleted, "crashes": crashes, "refused": refused, "default memberships": checked} {
 		require.Greater(t, n, 100, what)
 	}
+	require.Greater(t, transferred, 10)
 }
 
 // game is a world in which things happen at random.
@@ -49,6 +52,7 @@ type game struct {
 	deleted          []chatadmin.ID
 	crashes, refused int
 	checked          int // memberships in default groups
+	transferred      int // groups
 	groups           int // that somebody tried to create
 }
 
@@ -134,12 +138,16 @@ func (g *game) delete(ids ...chatadmin.ID) {
 	if heir := g.any(); g.rnd.IntN(3) == 0 && heir.AdminInForce() && !slices.Contains(ids, heir.ID) {
 		choice.TransferTo = heir.ID
 	}
+	if heir := g.any(); g.rnd.IntN(3) > 0 && heir.Kind == chatadmin.Network && heir.Status != chatadmin.Deactivated && !heir.Denied && !slices.Contains(ids, heir.ID) {
+		choice.TransferAll = heir.ID
+	}
 	p, err := g.d.Plan(ctx, s, ids, choice)
 	if err != nil {
 		require.ErrorIs(g.t, err, chatadmin.ErrForbidden)
 		return
 	}
 	before := g.everything()
+	joins := g.joins(p)
 	if len(p.Blockers) > 0 {
 		_, err := g.d.Apply(ctx, s, p, reason, nil)
 		var blocked *erase.BlockedError
@@ -157,11 +165,37 @@ func (g *game) delete(ids ...chatadmin.ID) {
 	})
 	g.c.In(0)
 	require.Equal(g.t, p.Counts, r.Data.Removed, "as planned: nothing else went on")
-	require.Equal(g.t, some(r.Data.Removed), g.gone(before), "as told")
+	want := maps.Clone(r.Data.Removed)
+	want[erase.Memberships] -= joins
+	require.Equal(g.t, some(want), g.gone(before), "as told")
+	g.handedOver(p)
 	for _, u := range p.Users {
 		g.deleted = append(g.deleted, u.ID)
 	}
 	g.invariants()
+}
+
+// joins is how many memberships the people get to whom groups are transferred.
+func (g *game) joins(p *erase.Plan) (n int64) {
+	g.t.Helper()
+	for _, t := range p.Transferred {
+		ms, err := g.store.Memberships(ctx, g.domain, []chatadmin.Pair{{Group: t.ID, User: t.To}})
+		require.NoError(g.t, err)
+		n += 1 - int64(len(ms))
+	}
+	return n
+}
+
+// handedOver checks that groups that were to be transferred are whose they should be.
+func (g *game) handedOver(p *erase.Plan) {
+	g.t.Helper()
+	for _, t := range p.Transferred {
+		gs, err := g.store.Groups(ctx, g.domain, []chatadmin.ID{t.ID})
+		require.NoError(g.t, err)
+		require.Len(g.t, gs, 1)
+		require.Equal(g.t, []any{t.To, false}, []any{gs[0].Creator, gs[0].Deleting})
+		g.transferred++
+	}
 }
 
 func (g *game) invariants() {

@@ -40,6 +40,9 @@ func (r *Receipt) check() error {
 	if r.At.Stage < markGroups || r.At.Stage > users || r.At.N < 0 || r.At.N > chatadmin.MaxBulk {
 		return fmt.Errorf("it stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
 	}
+	if err := r.Choice.check(); err != nil {
+		return err
+	}
 	return checkCounts(r.Removed)
 }
 

@@ -19,7 +19,8 @@ func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 		if left <= 0 {
 			return nil
 		}
-		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: b.chats, written: b.written, groups: b.groups, memberships: b.memberships, events: b.events,
+		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: b.chats, written: b.written,
+			groups: b.groups, memberships: b.memberships, events: b.events,
 			devices: b.devices, records: b.records}[b.At.Stage]
 		more, err := do(ctx, w, left)
 		if err != nil || more {
@@ -136,7 +137,8 @@ func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 // devices deletes devices with their records.
 func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
-		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}, chatadmin.MaxBatch)
+		q := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}
+		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, q, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
@@ -190,7 +192,8 @@ func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, e
 	for _, id := range ids {
 		n, err := st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id})
 		count(Memberships, n, err)
-		page, _, err := chatadmin.FirstPage(ctx, st.ListGroups, chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}, 1)
+		theirs := chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}
+		page, _, err := chatadmin.FirstPage(ctx, st.ListGroups, theirs, 1)
 		count(Groups, int64(len(page)), err)
 		n, err = st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
 		if n > 0 && err == nil { // those who go with them do not count

@@ -144,8 +144,12 @@ func (b *batch) stuck(left []string) error {
 // markGroups marks the next of the groups that the first transaction left.
 func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 	for ; b.At.N < len(b.Users); b.At.N++ {
-		v := survey{r: w, domain: w.Domain, choice: b.Choice}
-		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}, chatadmin.MaxBatch)
+		v := survey{r: w, domain: w.Domain, choice: b.Choice, ids: b.Users}
+		if err := v.readHeirs(ctx); err != nil {
+			return err
+		}
+		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}
+		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return err
 		}
@@ -155,7 +159,7 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 		// A group that has become default since goes like the others, unless it
 		// can be transferred.
 		for _, g := range page {
-			if g.Default && b.Choice.TransferTo != "" {
+			if to := v.heir(g); v.admins[to] {
 				v.stay = append(v.stay, g)
 			} else {
 				v.vanish = append(v.vanish, g)
@@ -192,7 +196,8 @@ func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, err
 			return nil
 		}, nil
 	}
-	if err := b.held(ctx, b.d.admin.Store(), domain, nil); err != nil { // what is under way when a hold is placed may still go
+	// What is under way when a hold is placed may still go.
+	if err := b.held(ctx, b.d.admin.Store(), domain, nil); err != nil {
 		return nil, err
 	}
 	k := b.d.hosts[b.At.N]

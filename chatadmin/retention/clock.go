@@ -50,7 +50,9 @@ func jumped(m clockmark.Mark, now time.Time, days int) bool {
 
 // believe writes down that a worker has run and that nothing was due.
 func (r *Retention) believe(ctx context.Context, domain chatadmin.ID, at, before time.Time) error {
-	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, domain, at, before) })
+	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+		return move(ctx, w, domain, at, before)
+	})
 }
 
 // later has the worker look at the domain again after a while, whatever came of
@@ -65,7 +67,8 @@ func (r *Retention) later(ctx context.Context, domain chatadmin.ID) error {
 	})
 }
 
-func (r *Retention) note(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
+func (r *Retention) note(ctx context.Context, domain chatadmin.ID,
+	f func(context.Context, *chatadmin.Work) error) error {
 	err := r.admin.Keep(ctx, domain, f)
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return nil // the next round writes it

@@ -83,18 +83,21 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 		if err != nil {
 			return nil, err
 		}
-		p.Held = Counts{max(0, all.Messages-n.Messages), max(0, all.Files-n.Files)} // what came between the two is in the second alone
+		// What came between the two is in the second alone.
+		p.Held = Counts{max(0, all.Messages-n.Messages), max(0, all.Files-n.Files)}
 	}
 	last, err := clockmark.Read(ctx, st, p.Domain, clockTask)
 	if err != nil {
 		return nil, err
 	}
 	if last.Known() && jumped(last, p.Made, days) {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the clock says %s, but the last run was at %s: make sure that the clock is right before applying this plan",
-			p.Made.Format(time.RFC3339), last.At.Format(time.RFC3339)))
+		p.Warnings = append(p.Warnings,
+			fmt.Sprintf("the clock says %s, but the last run was at %s: make sure that the clock is right before applying this plan",
+				p.Made.Format(time.RFC3339), last.At.Format(time.RFC3339)))
 	}
 	if days != is.Days {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the domain's policy is not %d days: set it before this plan can be applied", days))
+		p.Warnings = append(p.Warnings,
+			fmt.Sprintf("the domain's policy is not %d days: set it before this plan can be applied", days))
 	}
 	return p, nil
 }
@@ -102,17 +105,21 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 var errNone = fmt.Errorf("this domain keeps messages and files for ever: set after how many days they are deleted: %w", chatadmin.ErrInvalid)
 
 // selected is the query for what was written before a time and is not held.
-func selected(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, before time.Time) (chatadmin.ContentQuery, error) {
+func selected(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID,
+	before time.Time) (chatadmin.ContentQuery, error) {
 	users, groups, err := chatadmin.Held(ctx, r, domain)
 	if err == nil && max(len(users), len(groups)) > chatadmin.MaxBulk {
-		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w", chatadmin.MaxBulk, chatadmin.ErrHeld)
+		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w",
+			chatadmin.MaxBulk, chatadmin.ErrHeld)
 	}
 	return chatadmin.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
 }
 
 // basis names the legal holds.
 func basis(q chatadmin.ContentQuery) string {
-	data, _ := json.Marshal([][]chatadmin.ID{slices.Sorted(slices.Values(q.ExceptUsers)), slices.Sorted(slices.Values(q.ExceptContainers))}) // strings cannot fail
+	// Strings cannot fail.
+	data, _ := json.Marshal([][]chatadmin.ID{slices.Sorted(slices.Values(q.ExceptUsers)),
+		slices.Sorted(slices.Values(q.ExceptContainers))})
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
@@ -126,7 +133,8 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	if err := h.Check(s, KindBegin); err != nil {
 		return err
 	}
-	if p.Days < 1 || p.Days > MaxDays || !p.Counts.possible() || !p.Held.possible() || !p.Before.Equal(before(p.Made, p.Days)) {
+	if p.Days < 1 || p.Days > MaxDays || !p.Counts.possible() || !p.Held.possible() ||
+		!p.Before.Equal(before(p.Made, p.Days)) {
 		return fmt.Errorf("this plan has days or counts that cannot be: make a new one: %w", chatadmin.ErrInvalid)
 	}
 	return nil

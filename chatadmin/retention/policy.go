@@ -89,11 +89,14 @@ func (p Policy) check() error {
 	case p.Version < 1:
 		return fmt.Errorf("the domain's policy of retention has no version, it is damaged: %w", chatadmin.ErrInvalid)
 	case p.Version > policyVersion:
-		return fmt.Errorf("the domain's policy of retention was written by a newer version of this library: %w", chatadmin.ErrInvalid)
+		return fmt.Errorf("the domain's policy of retention was written by a newer version of this library: %w",
+			chatadmin.ErrInvalid)
 	case !within(p.Days) || !within(p.Limit):
-		return fmt.Errorf("the domain's policy of retention has %d days and a limit of %d; each is 0 to %d: %w", p.Days, p.Limit, MaxDays, chatadmin.ErrInvalid)
+		return fmt.Errorf("the domain's policy of retention has %d days and a limit of %d; each is 0 to %d: %w", p.Days,
+			p.Limit, MaxDays, chatadmin.ErrInvalid)
 	case p.Limit > 0 && (p.Days == 0 || p.Days > p.Limit):
-		return fmt.Errorf("the domain's policy of retention has %d days, beyond its limit of %d: %w", p.Days, p.Limit, chatadmin.ErrInvalid)
+		return fmt.Errorf("the domain's policy of retention has %d days, beyond its limit of %d: %w", p.Days, p.Limit,
+			chatadmin.ErrInvalid)
 	}
 	return nil
 }
@@ -142,13 +145,15 @@ func (r *Retention) SetLimit(ctx context.Context, domain chatadmin.ID, days int)
 
 func checkDays(days int) error {
 	if days < 0 || days > MaxDays {
-		return fmt.Errorf("retention of %d days: give 1 to %d, or 0 to keep everything: %w", days, MaxDays, chatadmin.ErrInvalid)
+		return fmt.Errorf("retention of %d days: give 1 to %d, or 0 to keep everything: %w", days, MaxDays,
+			chatadmin.ErrInvalid)
 	}
 	return nil
 }
 
 func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) error) error {
-	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(w *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(
+		w *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		is, err := decodePolicy(data)
 		if err != nil {
 			return nil, nil, err

@@ -42,8 +42,11 @@ func (r *Retention) kind() chatadmin.RunKind[Report] {
 		Step: func(_ context.Context, _ *chatadmin.Scope, run *Run, rows int) (step, error) {
 			// Shared: a hold has come before this batch, which spares what it covers,
 			// or comes after it.
-			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.ID}}
-			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error { return batch(ctx, w, run, rows) }}, nil
+			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared,
+				Targets: []chatadmin.ID{run.ID}}
+			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+				return batch(ctx, w, run, rows)
+			}}, nil
 		},
 		Adopt: true, // the policy would delete the same again
 		Old:   chatadmin.OldRun[Report]{Job: "retention", Record: "retention", Read: readOld},
@@ -75,13 +78,15 @@ func readOld(run *Run, job *chatadmin.OldJob, report []byte) error {
 // that is out of date, and for a run that has stopped because the domain keeps
 // things for longer meanwhile: that one comes with the error, and is
 // RunStopped.
-func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress)) (*Run, error) {
+func (r *Retention) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	return r.apply(ctx, s, p, progress, false)
 }
 
 // apply deletes what a plan says. A person who applies one vouches for the
 // clock; for a worker it was believed when the plan was made.
-func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress), worker bool) (*Run, error) {
+func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, progress func(chatadmin.Progress),
+	worker bool) (*Run, error) {
 	if _, _, err := s.View(ctx, chatadmin.PermHolds); err != nil {
 		return nil, err
 	}
@@ -113,7 +118,8 @@ func begin(ctx context.Context, w *chatadmin.Work, p *Plan, run *Run) error {
 		return fmt.Errorf("the plan is for %d days, but the domain %s: %w", p.Days, is.keeps(), chatadmin.ErrPlanStale)
 	}
 	run.Total, run.Data = p.Counts.sum(), Report{Days: p.Days, Before: p.Before, Planned: p.Counts}
-	if now := before(w.Now(), p.Days); run.Data.Before.After(now) { // a plan from a clock that is ahead deletes nothing before its time
+	// A plan from a clock that is ahead deletes nothing before its time.
+	if now := before(w.Now(), p.Days); run.Data.Before.After(now) {
 		run.Data.Before = now
 	}
 	q, err := selected(ctx, w, w.Domain.ID, run.Data.Before)
@@ -140,7 +146,8 @@ func (p Policy) keeps() string {
 // actor: where they may not any more, RunDue takes it over. With an error it
 // returns the run as far as it came; one that stops now is
 // chatadmin.ErrPlanStale. progress may be nil.
-func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, progress func(chatadmin.Progress)) (*Run, error) {
+func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID,
+	progress func(chatadmin.Progress)) (*Run, error) {
 	was, err := r.runs.Get(ctx, s, id)
 	if err != nil || !was.Open() {
 		return was, err
@@ -151,7 +158,8 @@ func (r *Retention) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 // stopped makes an error of a run that has just stopped.
 func stopped(run *Run, err error) (*Run, error) {
 	if err == nil && run.State == chatadmin.RunStopped {
-		err = fmt.Errorf("run %s has stopped, since the domain keeps messages and files for longer than %d days now: %w", run.ID, run.Data.Days, chatadmin.ErrPlanStale)
+		err = fmt.Errorf("run %s has stopped, since the domain keeps messages and files for longer than %d days now: %w",
+			run.ID, run.Data.Days, chatadmin.ErrPlanStale)
 	}
 	return run, err
 }
@@ -192,7 +200,8 @@ func batch(ctx context.Context, w *chatadmin.Work, run *Run, limit int) error {
 // note is what an audit event says about a run: what it was to do, and some
 // counts.
 func (r *Report) note(n Counts) map[string]string {
-	return map[string]string{"days": fmt.Sprint(r.Days), "before": r.Before.Format(time.RFC3339), "messages": fmt.Sprint(n.Messages), "files": fmt.Sprint(n.Files)}
+	return map[string]string{"days": fmt.Sprint(r.Days), "before": r.Before.Format(time.RFC3339),
+		"messages": fmt.Sprint(n.Messages), "files": fmt.Sprint(n.Files)}
 }
 
 // Run reads one run. It needs chatadmin.PermHolds.

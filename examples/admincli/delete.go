@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -35,7 +36,9 @@ type vanishing struct {
 
 type deleteFlags struct {
 	plan, apply, deleteDefault, runDue, takeOver, setGrace bool
-	reason, transferTo, resume, cancel, receipt            string
+	reason, transferTo, transferAll                        string
+	resume, cancel, receipt                                string
+	transfer                                               []string
 	grace                                                  int
 }
 
@@ -54,6 +57,9 @@ func (c *cli) deleteCommand() *cobra.Command {
 	flags.StringVar(&f.reason, "reason", "asked for on the command line", "why, in a `sentence`")
 	flags.StringVar(&f.transferTo, "transfer-default-to", "",
 		"who becomes the creator of their default groups, by `login`")
+	flags.StringArrayVar(&f.transfer, "transfer", nil,
+		"who gets a group instead of its vanishing, as `GROUP=LOGIN`; for each group once")
+	flags.StringVar(&f.transferAll, "transfer-all", "", "who gets all their other groups, by `login`")
 	flags.BoolVar(&f.deleteDefault, "delete-default", false, "delete their default groups too")
 	flags.StringVar(&f.resume, "resume", "", "go on with the deletion that has this `ID`")
 	flags.BoolVar(&f.takeOver, "take-over", false, "with --resume: go on in the place of the admin who began it")
@@ -78,8 +84,8 @@ func (c *cli) deleteCommand() *cobra.Command {
 			return usage("choose one of --plan, --apply, --resume, --cancel, --receipt, --run-due and --grace")
 		case (f.plan || f.apply) != (len(logins) > 0):
 			return usage("name whom to delete with --plan and --apply, and nobody otherwise")
-		case !f.plan && !f.apply && (f.transferTo != "" || f.deleteDefault):
-			return usage("--transfer-default-to and --delete-default go with --plan and --apply")
+		case !f.plan && !f.apply && (f.transferTo != "" || f.deleteDefault || f.transferAll != "" || len(f.transfer) > 0):
+			return usage("--transfer, --transfer-all, --transfer-default-to and --delete-default go with --plan and --apply")
 		case f.takeOver && f.resume == "":
 			return usage("--take-over goes with --resume")
 		}
@@ -95,11 +101,9 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 	if err != nil {
 		return err
 	}
-	choice := &erase.Choice{DeleteDefault: f.deleteDefault}
-	if f.transferTo != "" {
-		if choice.TransferTo, err = c.id(ctx, s, f.transferTo); err != nil {
-			return err
-		}
+	choice, err := c.deletionChoice(ctx, s, f)
+	if err != nil {
+		return err
 	}
 	p, err := d.Plan(ctx, s, ids, choice)
 	if err != nil {
@@ -117,6 +121,43 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 		v.took(r)
 	}
 	return c.sayDeletion(v)
+}
+
+// deletionChoice says what becomes of the users' groups.
+func (c *cli) deletionChoice(ctx context.Context, s *chatadmin.Scope, f deleteFlags) (*erase.Choice, error) {
+	choice := &erase.Choice{DeleteDefault: f.deleteDefault, Transfer: map[chatadmin.ID]chatadmin.ID{}}
+	for _, to := range []struct {
+		login string
+		id    *chatadmin.ID
+	}{{f.transferTo, &choice.TransferTo}, {f.transferAll, &choice.TransferAll}} {
+		if to.login == "" {
+			continue
+		}
+		id, err := c.id(ctx, s, to.login)
+		if err != nil {
+			return nil, err
+		}
+		*to.id = id
+	}
+	for _, text := range f.transfer {
+		cut := strings.LastIndex(text, "=") // a group's name may hold one
+		if cut < 1 || cut == len(text)-1 {
+			return nil, usage("--transfer is GROUP=LOGIN, not %q", chatadmin.Cut(text))
+		}
+		g, err := c.findGroup(ctx, s, text[:cut])
+		if err != nil {
+			return nil, err
+		}
+		to, err := c.id(ctx, s, text[cut+1:])
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := choice.Transfer[g.ID]; twice {
+			return nil, usage("--transfer names the group %q twice", chatadmin.Cut(g.Name))
+		}
+		choice.Transfer[g.ID] = to
+	}
+	return choice, nil
 }
 
 // deletions does what is about deletions that were asked for before.

@@ -110,6 +110,41 @@ func TestDefaultGroupChoices(t *testing.T) {
 	require.NotContains(t, out, "Of bob")
 }
 
+// Groups are handed over one by one, or all, instead of vanishing.
+func TestHandOverGroups(t *testing.T) {
+	s := newSession(t, "officechat")
+	crowd(s)
+	for _, name := range []string{"Sales", "a=b", "News"} {
+		s.ok("--as", "ann@acme.example", "groups", "create", name)
+	}
+	for _, c := range []struct {
+		code int
+		args []string
+		want string
+	}{
+		{2, []string{"--transfer", "Sales"}, "GROUP=LOGIN"}, {2, []string{"--transfer", "=bob@acme.example"}, "GROUP=LOGIN"}, {2, []string{"--transfer", "Sales="}, "GROUP=LOGIN"},
+		{2, []string{"--transfer", "Sales=bob@acme.example", "--transfer", "sales=eve@acme.example"}, "twice"},
+		{1, []string{"--transfer", "No Such Group=bob@acme.example"}, "not found"}, {1, []string{"--transfer-all", "nobody@acme.example"}, "not found"},
+		{1, []string{"--transfer-all", "ann@acme.example"}, "cannot get groups"},
+	} {
+		code, _, errs := s.run(append([]string{"delete", "ann@acme.example", "--plan"}, c.args...)...)
+		require.Equal(t, c.code, code, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want)
+	}
+	code, _, errs := s.run("delete", "--run-due", "--transfer-all", "bob@acme.example")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "go with")
+	var d deletion
+	s.json(&d, "delete", "ann@acme.example", "--apply", "--transfer", "Sales=bob@acme.example", "--transfer", "a=b=eve@acme.example", "--transfer-all", "boss@acme.example")
+	require.True(t, d.Done)
+	require.Empty(t, d.Groups)
+	require.Len(t, d.Transferred, 6, "those that crowd made for her, too")
+	out := s.ok("groups", "list")
+	for _, name := range []string{"Sales", "a=b", "News"} {
+		require.Contains(t, out, name)
+	}
+}
+
 // A deletion with a grace period is cancelled, and another one carried out when it is due. Each command is a process of its own on one SQLite file.
 func TestScheduledDeletion(t *testing.T) {
 	s := newSession(t, "officechat")

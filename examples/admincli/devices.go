@@ -52,12 +52,13 @@ type device struct {
 	DisabledBy string `json:"disabled_by"`
 	Wipe       string `json:"wipe"`
 	Generation int64  `json:"generation"`
+	Damaged    bool   `json:"damaged,omitempty"`
 }
 
 func deviceShown(d devices.Device) device {
 	v := device{User: d.Login, Type: d.Type.String(), DeviceID: d.Key, Name: d.Name, Version: d.Version,
 		Status: d.Status.String(), DisabledBy: d.Reasons.String(), Wipe: d.Wipe.String(),
-		Generation: d.Generation}
+		Generation: d.Generation, Damaged: d.Damaged}
 	if !d.LastSeen.IsZero() {
 		v.Activity = d.LastSeen.Format(time.RFC3339)
 	}

@@ -69,7 +69,8 @@ func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task str
 
 // Move writes that the clock was believed at a time, and up to which age things
 // go. A worker looks at the domain again when the mark is stale.
-func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, at, before time.Time) error {
+func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string,
+	at, before time.Time) error {
 	m.At, m.Before, m.Announced = at, before, false
 	return m.Postpone(ctx, w, domain, task, at.Add(Coarse))
 }
@@ -102,8 +103,8 @@ func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Work, domain chatadmin
 	if err != nil {
 		return err
 	}
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key(domain, task), Due: due, Data: data}, Was: m.rev}}
-	return w.PutRecords(ctx, changes)
+	row := chatadmin.Record{Key: key(domain, task), Due: due, Data: data}
+	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: m.rev}})
 }
 
 // Due yields the domains at which the worker of a task is to look. One whose

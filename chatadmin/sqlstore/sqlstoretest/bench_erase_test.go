@@ -17,7 +17,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/sqlstore"
 )
 
-var eraseRows = flag.Int("messages", 20000, "messages of the user whom benchmarks delete; the README's figures have 1000000")
+var eraseRows = flag.Int("messages", 20000, "messages of the user whom benchmarks delete; the figures of MEASUREMENTS.md have 1000000")
 
 // BenchmarkErase deletes a user with -messages messages and a tenth as many files, in a hundredth as many groups, a tenth of which the user created,
 // next to as many messages of others in the same groups. Floors

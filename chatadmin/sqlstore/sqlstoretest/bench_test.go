@@ -17,7 +17,7 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-var benchRows = flag.Int("rows", 20000, "users that benchmarks import; the README's figures have 1000000")
+var benchRows = flag.Int("rows", 20000, "users that benchmarks import; the figures of MEASUREMENTS.md have 1000000")
 
 // Each benchmark works on a company of -rows users with two default groups, and reports the ratio to its floor, measured in the same run on the same database. Time alone says nothing: the
 // floors run on the same noisy machine.
