@@ -21,12 +21,13 @@ const module = "chatadmin.example/sdk"
 // mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
 var mayImport = map[string][]string{
 	"":                                      {},
-	"/chatadmin":                            {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
+	"/chatadmin/class":                      {},
+	"/chatadmin":                            {"/chatadmin/class", "github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
 	"/chatadmin/chatadmintest":              {"/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/erase":                      {"/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/internal/clockmark":         {"/chatadmin"},
 	"/chatadmin/internal/erasetest":         {"/chatadmin", "/chatadmin/erase", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
-	"/chatadmin/keyring":                    {"/chatadmin/secret"},
+	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
 	"/chatadmin/memstore":                   {"/chatadmin", "github.com/google/btree"},
 	"/chatadmin/password":                   {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/retention":                  {"/chatadmin", "/chatadmin/internal/clockmark"},

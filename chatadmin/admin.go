@@ -26,12 +26,13 @@ type Admin struct {
 	onGrant       []GrantFunc
 	onEnd         []EndFunc
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
-	damageable    []damageSource
+	damageable    []DamageSource
 	runKinds      map[string]runKind
 	workers       []Worker
 
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
+	swept          sync.Map // kinds of records, and when DueDomains has looked far ahead for them
 	upgraded       sync.Map // domains whose runs of earlier versions were taken over
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
@@ -67,6 +68,8 @@ type Options struct {
 	Deliver func(context.Context, OutboxEvent) error
 	// Pruning is for domains that have not decided it themselves.
 	Pruning Pruning
+	// Limits are for domains that have not decided them themselves.
+	Limits Limits
 	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
 	Blobs Blobs
 }
@@ -83,7 +86,8 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
-	// Records are the kinds of records that the package keeps.
+	// Records are the kinds of records that the package keeps, each a *RecordKind.
+	// A *DamageSource tells of other data.
 	Records []Damageable
 	// Workers are what the package does periodically.
 	Workers []Worker
@@ -176,6 +180,8 @@ func New(store Store, o *Options) *Admin {
 	}
 	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
 	a.damageable = append(a.damageable, a.damagedRuns())
+	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords, &groupsCreated,
+		damagedEvents, damagedUsers, damagedGroups, damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
 	return a
@@ -188,8 +194,10 @@ type Scope struct {
 	actor  ID
 }
 
-// As returns the scope of a user, whom the host has authenticated. Whether they may act is looked up in each call: somebody demoted, denied,
-// deactivated or deleted meanwhile is refused with ErrForbidden.
+// As returns the scope of a user, whom the host has authenticated. Whether they
+// may act is looked up in each call: a user who was deactivated, denied or
+// deleted meanwhile is refused with ErrActor, which is ErrForbidden too, and one
+// who lacks the permission with ErrForbidden.
 func (a *Admin) As(domain, user ID) *Scope {
 	if user == HostActor {
 		user = "" // no string from outside becomes the host

@@ -25,18 +25,18 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 		return d, set, User{}, hostRole(), nil
 	}
 	if s.actor == "" {
-		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrForbidden))
+		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrActor))
 	}
 	us, err := r.Users(ctx, s.domain, []ID{s.actor})
 	switch {
 	case err != nil:
 		return fail(err)
 	case len(us) == 0 || us[0].Deleting:
-		return fail(fmt.Errorf("the acting user does not exist in this domain: %w", ErrForbidden))
+		return fail(fmt.Errorf("the acting user does not exist in this domain: %w", ErrActor))
 	case us[0].Status == Deactivated:
-		return fail(fmt.Errorf("the acting user is deactivated: %w", ErrForbidden))
+		return fail(fmt.Errorf("the acting user is deactivated: %w", ErrActor))
 	case us[0].Denied:
-		return fail(fmt.Errorf("access is denied to the acting user: %w", ErrForbidden))
+		return fail(fmt.Errorf("access is denied to the acting user: %w", ErrActor))
 	case set.State != DomainActive:
 		return fail(fmt.Errorf("the domain is %s: %w", set.State, ErrSuspended))
 	}

@@ -23,6 +23,4 @@ type DamageSource struct {
 	Repair func(ctx context.Context, w *Work, id string) (repaired bool, err error)
 }
 
-func (d DamageSource) damage() damageSource {
-	return damageSource{kind: d.Kind, need: d.Need, each: d.Each, repair: d.Repair}
-}
+func (d DamageSource) damage() DamageSource { return d }

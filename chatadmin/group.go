@@ -21,13 +21,21 @@ type GroupSettings struct {
 	Posting Posting `json:"posting"`
 }
 
-// Settings decodes what the group has decided.
+// Settings decodes what the group has decided. What cannot be read is a
+// *DamagedError, and admins alone may post.
 func (g Group) Settings() (GroupSettings, error) {
-	s := GroupSettings{Version: 1, Posting: EverybodyPosts}
-	if len(g.Data) > 0 {
-		if err := json.Unmarshal(g.Data, &s); err != nil {
-			return GroupSettings{}, fmt.Errorf("settings of group %s: %w", g.ID, err)
-		}
+	if len(g.Data) == 0 {
+		return GroupSettings{Version: 1, Posting: EverybodyPosts}, nil
+	}
+	s, err := readData[GroupSettings]("group", g.Domain, g.ID, g.Data)
+	if err == nil && s.Posting == "" {
+		s.Posting = EverybodyPosts
+	}
+	if err == nil && s.Posting != EverybodyPosts && s.Posting != AdminsPost {
+		err = &DamagedError{"group", g.Domain, string(g.ID), "it has no known posting policy"}
+	}
+	if err != nil {
+		return GroupSettings{Posting: AdminsPost}, err
 	}
 	return s, nil
 }
@@ -47,11 +55,15 @@ func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxTe
 // CreateGroup creates a group with the actor as its creator, first member and
 // admin; the host's groups have no creator and no member. Its name is unique in
 // the domain, as logins are: one that another group has is ErrExists. It needs
-// PermGroupCreate.
+// PermGroupCreate. Actors without PermGroups are bound by Settings.Limits: a
+// *LimitError is returned beyond that.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
 	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		if err := w.countGroup(ctx); err != nil {
+			return err
+		}
 		rev, err := w.NextRev()
 		if err != nil {
 			return err
@@ -107,10 +119,10 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Work, g *Group) ([]FieldChange, error) {
 		set, err := g.Settings()
 		if err != nil {
-			return nil, err
+			set = GroupSettings{} // all of it is written anew
 		}
 		was := set.Posting
-		set.Posting = p
+		set.Version, set.Posting = 1, p
 		g.Data, err = json.Marshal(set)
 		return change("posting", string(was), string(p)), err
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"time"
 )
 
@@ -30,13 +31,81 @@ const (
 // outboxRecord queues an event in the lane of its domain. One lane is delivered by one worker at a time, and in the order of revisions: that is the order
 // of the changes of each row.
 func outboxRecord(e Event) Record {
-	data, _ := json.Marshal(OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(e.Domain))
-	return Record{Key: Key{Kind: laneKind(int(h.Sum32() % lanes)), Domain: e.Domain, ID: fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)}, Rev: e.Rev, Data: data}
+	k := lane(e.Domain)
+	data, _ := k.Encode(&OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
+	return Record{Key: k.Key(e.Domain, fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)), Rev: e.Rev, Data: data}
 }
 
 func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
+
+// lane is the lane of a domain's events.
+func lane(domain ID) RecordKind[OutboxEvent] {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(domain))
+	return outboxKind(laneKind(int(h.Sum32() % lanes)))
+}
+
+// outboxKind is the kind of the queued events of a lane.
+func outboxKind(name string) RecordKind[OutboxEvent] {
+	return RecordKind[OutboxEvent]{
+		Name: name,
+		Check: func(e *OutboxEvent) error {
+			if e.ID == "" || e.Domain == "" || e.Kind == "" {
+				return errors.New("it names no event")
+			}
+			return nil
+		},
+		Old: func(_ int, data []byte) (e OutboxEvent, err error) {
+			return e, json.Unmarshal(data, &e)
+		},
+	}
+}
+
+// damagedEvents lists the events that were put aside undelivered. Repair queues
+// those again that can be read by now, and drops the others.
+var damagedEvents = DamageSource{
+	Kind: "outbox event",
+	Each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		return func(yield func(*DamagedError, error) bool) {
+			k := lane(domain)
+			for rec, err := range eachRecord(ctx, r, RecordQuery{Kind: unreadable + k.Name, Domain: domain}) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(asideEvent(&k, rec), nil) {
+					return
+				}
+			}
+		}
+	},
+	Repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+		k := lane(w.scope.domain)
+		rs, err := w.Records(ctx, []Key{{Kind: unreadable + k.Name, Domain: w.scope.domain, ID: id}})
+		rec, err := one(rs, err, "outbox event", id)
+		if err != nil {
+			return false, err
+		}
+		changes := []Change[Record]{{Row: rec, Was: rec.Rev, Delete: true}}
+		if asideEvent(&k, rec).Why == readableAgain {
+			again := rec
+			again.Kind = k.Name
+			changes = append(changes, Change[Record]{Row: again})
+		}
+		return true, w.PutRecords(ctx, changes)
+	},
+}
+
+const readableAgain = "it could not be read, and can be by now: repairing queues it again"
+
+// asideEvent says why an event was put aside.
+func asideEvent(k *RecordKind[OutboxEvent], rec Record) *DamagedError {
+	bad := &DamagedError{"outbox event", rec.Domain, rec.ID, readableAgain}
+	if e, _ := k.entry(rec); e.Damaged != nil {
+		bad.Why = e.Damaged.Why
+	}
+	return bad
+}
 
 // DeliverEvents hands every queued event to deliver, at least once, and returns when nothing is left to this call or ctx ends. Events about one row, such as a user, leave in the order
 // of its changes, and so do those of changes that one process makes one after the other. Of changes to different rows, such as a user and a membership of theirs, by processes whose clocks differ, the one by the slower clock may leave
@@ -83,16 +152,16 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 	if err != nil {
 		return false, err
 	}
+	events := outboxKind(kind)
 	var sent []Change[Record]
 	var failed error
 	for _, r := range queue {
-		var e OutboxEvent
-		if err := json.Unmarshal(r.Data, &e); err != nil { // many domains share the lane: it goes on
-			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "error", err)
+		if e, err := events.entry(r); e.Damaged != nil { // many domains share the lane: it goes on
+			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "why", e.Damaged.Why)
 			aside := r
 			aside.Kind = unreadable + kind
 			sent = append(sent, Change[Record]{Row: aside})
-		} else if err := deliver(ctx, e); err != nil {
+		} else if err = deliver(ctx, e.Value); err != nil {
 			failed = fmt.Errorf("event %s: %w", r.ID, err)
 			break
 		}
@@ -123,27 +192,32 @@ func lasts(since time.Time, length time.Duration, now time.Time) bool {
 	return now.Before(since.Add(length)) && !since.After(now.Add(length))
 }
 
+// leases keep the lanes from two workers at once. All that counts is their Due.
+var leases = RecordKind[struct{}]{Name: "outbox-lease", Old: func(int, []byte) (v struct{}, err error) { return v, nil }}
+
 // lease takes a lane; a zero Rev means that another worker has it.
 func (a *Admin) lease(ctx context.Context, kind string) (Record, error) {
-	key := Key{Kind: "outbox-lease", ID: kind}
 	now := a.Now()
 	return UpdateValue(ctx, a.store, Fence{}, func(ctx context.Context, tx Tx) (Record, error) {
-		held, err := tx.Records(ctx, []Key{key})
+		held, err := leases.Get(ctx, tx, "", kind)
+		switch {
+		case errors.Is(err, ErrNotFound), held.Damaged != nil: // a damaged one has its Due
+		case err != nil:
+			return Record{}, err
+		}
+		if held.Stored() && lasts(held.Due.Add(-leaseLife), leaseLife, now) {
+			return Record{}, nil
+		}
+		rev, err := a.nextRev(held.rev, now)
 		if err != nil {
 			return Record{}, err
 		}
-		var was Rev
-		if len(held) > 0 {
-			if was = held[0].Rev; lasts(held[0].Due.Add(-leaseLife), leaseLife, now) {
-				return Record{}, nil
-			}
-		}
-		rev, err := a.nextRev(was, now)
+		data, err := leases.Encode(&held.Value)
 		if err != nil {
 			return Record{}, err
 		}
-		lease := Record{Key: key, Due: now.Add(leaseLife), Rev: rev, Data: []byte("{}")}
-		conflicts, err := tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: was}})
+		lease := Record{Key: held.Key, Due: now.Add(leaseLife), Rev: rev, Data: data}
+		conflicts, err := tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: held.rev}})
 		if err != nil || len(conflicts) > 0 {
 			return Record{}, err
 		}

@@ -11,6 +11,9 @@ func NextRev(was Rev, now time.Time, rnd uint16) Rev {
 	return max(was, Rev(now.UnixMicro()<<10)) + 1 + Rev(rnd&1023)
 }
 
+// made is when the revision was made, by the clock of then.
+func (r Rev) made() time.Time { return time.UnixMicro(int64(r) >> 10) }
+
 // UpdateValue calls Store.Update for a function with a result. The result is returned only if the transaction is known
 // to be committed; otherwise it is the zero value, whatever f had computed.
 func UpdateValue[T any](ctx context.Context, s Store, fence Fence, f func(context.Context, Tx) (T, error)) (T, error) {

@@ -71,7 +71,7 @@ type RunStep[T any] struct {
 
 // ErrStepAgain is returned by RunStep.Do to have the step prepared anew.
 // Nothing of it is kept.
-var ErrStepAgain = errors.New("the step must be prepared anew")
+var ErrStepAgain = ErrState.New("step_again", "the step must be prepared anew")
 
 // RunKind declares a kind of run. T is kept as JSON.
 type RunKind[T any] struct {

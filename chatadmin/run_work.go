@@ -98,7 +98,7 @@ func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], er
 	}
 	id := run.ID
 	now, err := r.Resume(ctx, s, id, nil)
-	if errors.Is(err, ErrForbidden) && r.kind.Adopt && s.actor != HostActor {
+	if errors.Is(err, ErrForbidden) && !errors.Is(err, ErrVetoed) && r.kind.Adopt && s.actor != HostActor {
 		s = r.admin.AsHost(run.Domain)
 		if _, err = r.TakeOver(ctx, s, id); err == nil {
 			now, err = r.Resume(ctx, s, id, nil)
@@ -235,9 +235,9 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 }
 
 // damagedRuns lists the runs that cannot be read, whatever their kind.
-func (a *Admin) damagedRuns() damageSource {
+func (a *Admin) damagedRuns() DamageSource {
 	src := runHead.damage()
-	src.each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+	src.Each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
 		return func(yield func(*DamagedError, error) bool) {
 			for _, kind := range []string{openRun, endedRun} {
 				for rec, err := range eachRecord(ctx, r, RecordQuery{Kind: kind, Domain: domain}) {
@@ -253,7 +253,7 @@ func (a *Admin) damagedRuns() damageSource {
 			}
 		}
 	}
-	src.repair = func(ctx context.Context, w *Work, id string) (bool, error) {
+	src.Repair = func(ctx context.Context, w *Work, id string) (bool, error) {
 		rec, err := readRun(ctx, w, w.scope.domain, ID(id))
 		if err != nil || a.runDamage(rec) == nil {
 			return false, err

@@ -28,6 +28,9 @@ type Settings struct {
 	// Pruning says how long the domain keeps what otherwise only grows.
 	Pruning Pruning `json:"pruning,omitzero"`
 
+	// Limits bound what members can make grow.
+	Limits Limits `json:"limits,omitzero"`
+
 	// Policies holds the settings of other packages, each under its own name.
 	Policies map[string]json.RawMessage `json:"policies,omitempty"`
 }
@@ -48,18 +51,18 @@ func (s DomainState) known() bool {
 const settingsVersion = 1
 
 // Settings decodes what the domain has decided. Settings that are damaged, or
-// that a newer version of the library wrote, are an error: see
+// that a newer version of the library wrote, are a *DamagedError: see
 // Admin.RepairSettings.
 func (d Domain) Settings() (Settings, error) {
-	var s Settings
-	if err := json.Unmarshal(d.Data, &s); err != nil {
-		return Settings{}, fmt.Errorf("settings of domain %s: %w", d.ID, err)
-	}
-	if s.Version < 1 || !s.State.known() {
-		return Settings{}, fmt.Errorf("settings of domain %s have no version or no state, they are damaged: %w", d.ID, ErrInvalid)
-	}
-	if s.Version > settingsVersion {
-		return Settings{}, fmt.Errorf("settings of domain %s were written by a newer version of this library", d.ID)
+	k := RecordKind[Settings]{Name: "domain", Version: settingsVersion, Check: func(s *Settings) error {
+		if !s.State.known() {
+			return errors.New("it has no known state")
+		}
+		return nil
+	}}
+	s, err := k.Decode(Record{Key: k.Key(d.ID, string(d.ID)), Data: d.Data})
+	if err != nil {
+		return Settings{}, fmt.Errorf("the settings of the domain: %w", err)
 	}
 	return s, nil
 }
@@ -91,6 +94,7 @@ func (s Settings) faults() (wrong faults) {
 		wrong.add("default_country", s.DefaultCountry, CodeBadText, "give two letters such as NL")
 	}
 	wrong = append(wrong, s.Pruning.faults()...)
+	wrong = append(wrong, s.Limits.faults()...)
 	if !s.State.known() {
 		wrong.add("state", string(s.State), CodeBadText, "a domain is active, suspended or closing")
 	}

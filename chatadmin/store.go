@@ -2,7 +2,6 @@ package chatadmin
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -59,12 +58,12 @@ type Fence struct {
 }
 
 var (
-	ErrRetry         = errors.New("lost a race against another change")                   // returned by f: roll back, wait a little, run f again
-	ErrBusy          = errors.New("the store is busy, try again later")                   // the attempts are used up; nothing was kept
-	ErrCommitUnknown = errors.New("the store did not confirm the commit")                 // kept or not; see Update
-	ErrNoDomain      = errors.New("no such domain")                                       // of a fence
-	ErrNested        = errors.New("the store was called from within its own transaction") // f must use its Tx
-	ErrBatch         = errors.New("a call of the store has too many items, or a query lacks what it must name")
+	ErrRetry         = ErrUnavailable.New("retry", "lost a race against another change")                // returned by f: roll back, wait a little, run f again
+	ErrBusy          = ErrUnavailable.New("busy", "the store is busy, try again later")                 // the attempts are used up; nothing was kept
+	ErrCommitUnknown = ErrUnavailable.New("commit_unknown", "the store did not confirm the commit")     // kept or not; see Update
+	ErrNoDomain      = ErrNotFound.New("no_domain", "no such domain")                                   // of a fence
+	ErrNested        = ErrInvalid.New("nested", "the store was called from within its own transaction") // f must use its Tx
+	ErrBatch         = ErrInvalid.New("batch", "a call of the store has too many items, or a query lacks what it must name")
 )
 
 // Store keeps everything. Outside Update it reads committed, current state (no lagging replica), call by call: two calls see

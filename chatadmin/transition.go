@@ -68,8 +68,12 @@ func (u User) activation(e StatusEvent) (User, error) {
 		return u, nil
 	}
 	a, err := u.Attributes()
-	if err != nil {
-		return u, err
+	switch {
+	case err != nil && e == Deactivate: // nothing keeps anybody from being deactivated
+		u.Status = Deactivated
+		return u, nil
+	case err != nil:
+		return u, fmt.Errorf("user %q cannot be activated: %w", Cut(u.Login), err)
 	}
 	if e == Deactivate {
 		a.Prior, u.Status = u.Status, Deactivated

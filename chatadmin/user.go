@@ -26,16 +26,14 @@ type Attributes struct {
 	Preferences map[string]json.RawMessage `json:"preferences,omitempty"`
 }
 
-// Attributes decodes u.Attrs; empty ones are the zero Attributes.
+// Attributes decodes u.Attrs; empty ones are the zero Attributes. Those that
+// cannot be read are a *DamagedError.
 func (u User) Attributes() (Attributes, error) {
 	a := Attributes{Version: 1}
 	if len(u.Attrs) == 0 {
 		return a, nil
 	}
-	if err := json.Unmarshal(u.Attrs, &a); err != nil {
-		return Attributes{}, fmt.Errorf("attributes of user %s: %w", u.ID, err)
-	}
-	return a, nil
+	return readData[Attributes]("user", u.Domain, u.ID, u.Attrs)
 }
 
 // SetAttributes puts attributes in the place of those that the user has.

@@ -2,7 +2,6 @@ package chatadmin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,7 +15,7 @@ type UserWrite struct {
 
 // ErrNeedsExclusive is what WriteUsers says under a weaker fence where the change could remove the last admin or close a circle of managers: run it again under
 // Exclusive.
-var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
+var ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the exclusive fence")
 
 // WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
 // what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the

@@ -195,23 +195,36 @@ func (w *Work) flush(ctx context.Context) error {
 // ErrNotFound.
 func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
 	for batch := range slices.Chunk(c, MaxBatch) {
+		if err := w.newRevs(batch); err != nil {
+			return err
+		}
 		for i := range batch {
-			if batch[i].Row.Rev == 0 || batch[i].Row.Rev == batch[i].Was {
-				rev, err := w.NextRev(batch[i].Was)
-				if err != nil {
-					return err
-				}
-				batch[i].Row.Rev = rev
-			}
-			if w.wrote.Rev == 0 && !batch[i].Delete {
-				w.wrote = batch[i].Row
-			}
+			w.wroteFirst(&batch[i])
 		}
 		if err := noConflict(w.ChangeRecords(ctx, batch)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// newRevs gives records without a new revision one.
+func (w *Work) newRevs(c []Change[Record]) (err error) {
+	for i := range c {
+		if row := &c[i].Row; row.Rev == 0 || row.Rev == c[i].Was {
+			if row.Rev, err = w.NextRev(c[i].Was); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wroteFirst remembers the first record that the transaction writes.
+func (w *Work) wroteFirst(c *Change[Record]) {
+	if w.wrote.Rev == 0 && !c.Delete {
+		w.wrote = c.Row
+	}
 }
 
 // noConflict turns conflicts into an error: a missing parent is ErrNotFound, everything else a lost race.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 )
 
@@ -111,4 +112,18 @@ func TestPrunedEvents(t *testing.T) {
 		return all(w.admin.AsHost(other).Events(ctx, chatadmin.EventQuery{}))
 	})
 	require.NotEmpty(t, theirs, "the other domain keeps its log for ever")
+}
+
+// What is due far ahead was written by a clock that was wrong: workers of all
+// domains find it all the same.
+func TestWorkOfAWrongClock(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.clock.Advance(5 * 365 * 24 * time.Hour)
+	w.newcomer("ann@acme.example")
+	w.clock.Advance(-5 * 365 * 24 * time.Hour)
+	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.admin))
+	require.Len(t, w.mail.To("ann@acme.example"), 1)
+	w.newcomer("bob@acme.example")
+	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.admin))
+	require.Empty(t, chatadmintest.Quiesce(t, w.admin))
 }

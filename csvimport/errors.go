@@ -1,11 +1,6 @@
 package csvimport
 
-import (
-	"errors"
-	"fmt"
-
-	"chatadmin.example/sdk/chatadmin"
-)
+import "chatadmin.example/sdk/chatadmin"
 
 // FileError says why a whole file was refused, before anything was changed. It
 // wraps chatadmin.ErrInvalid.
@@ -18,6 +13,9 @@ type FileError struct {
 
 func (e *FileError) Error() string { return "the file cannot be imported: " + e.Reason }
 
+// ErrorCode is Code.
+func (e *FileError) ErrorCode() string { return e.Code }
+
 // Unwrap is chatadmin.ErrInvalid.
 func (e *FileError) Unwrap() error { return chatadmin.ErrInvalid }
 
@@ -28,12 +26,12 @@ var (
 	// Nothing was changed, unless that was found only while the import was
 	// under way: see Options. The result has the counts: no row is created or
 	// updated.
-	ErrRowsFailed = errors.New("some rows are invalid, and AllOrNothing is set")
+	ErrRowsFailed = chatadmin.ErrInvalid.New("rows_failed", "some rows are invalid, and AllOrNothing is set")
 	// ErrOtherFile is returned if the file is not the one that was planned or
 	// begun, or if its number of rows has changed since.
-	ErrOtherFile = fmt.Errorf("this is another file than the one the import began with: %w", chatadmin.ErrInvalid)
+	ErrOtherFile = chatadmin.ErrInvalid.New("other_file", "this is another file than the one the import began with")
 	// ErrLinkUsed is returned if the invitations were released before.
-	ErrLinkUsed = errors.New("this link was used already: the invitations are on their way")
+	ErrLinkUsed = chatadmin.ErrState.New("link_used", "this link was used already: the invitations are on their way")
 	// ErrLinkExpired is returned if the link does not work any more.
-	ErrLinkExpired = errors.New("this link has expired: release the import without it, or invite the users one by one")
+	ErrLinkExpired = chatadmin.ErrState.New("link_expired", "this link has expired: invite the users one by one, or import the file again")
 )

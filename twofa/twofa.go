@@ -2,7 +2,6 @@ package twofa
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -64,18 +63,18 @@ const (
 var (
 	// ErrTooMany is returned if a user asked for too many codes or gave too
 	// many wrong ones. It passes with time.
-	ErrTooMany = errors.New("too many codes, try again later")
+	ErrTooMany = chatadmin.ErrLimited.New("too_many_codes", "too many codes, try again later")
 	// ErrNoAddress is returned if the user has no e-mail address for a code. An
 	// administrator adds one, or chooses another mode.
-	ErrNoAddress = errors.New("the user has no e-mail address for a code")
+	ErrNoAddress = chatadmin.ErrState.New("no_address", "the user has no e-mail address for a code")
 	// ErrNoKeys is returned by a Service without a key ring if a secret is
 	// needed.
-	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
+	ErrNoKeys = chatadmin.ErrUnavailable.New("no_keys", "this program has no key ring for two-factor secrets")
 	// ErrNoMailer is found in the BlockedError of a mode that sends codes by
 	// mail, in a program that has no chatadmin.Options.Mailer.
-	ErrNoMailer = errors.New("this program has no Mailer")
+	ErrNoMailer = chatadmin.ErrUnavailable.New("no_mailer", "this program has no Mailer")
 	// ErrNotEnrolled is returned if the user has no authenticator yet.
-	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
+	ErrNotEnrolled = chatadmin.ErrState.New("not_enrolled", "the user has not set up an authenticator yet")
 )
 
 // New returns the service and makes it part of admin: changes of users end

@@ -53,6 +53,7 @@ func TestHoldAtAnyStep(t *testing.T) {
 func TestHeldGroupIsNotMarked(t *testing.T) {
 	no, n := errors.New("not now"), -1<<30
 	w := newWorld(t, memory(), func(o *chatadmin.Options) {
+		o.Limits = chatadmin.Limits{Groups: chatadmin.Unlimited, GroupsPerDay: chatadmin.Unlimited}
 		o.Before = func(context.Context, chatadmin.Intent) error {
 			if n++; n == 2 {
 				return no

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
@@ -210,4 +211,19 @@ func (w *world) checksum() string {
 		_, _ = fmt.Fprintf(h, "%s %+v %+v\n", u.ID, n, in)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Work of the Admin tells the host whose sessions end.
+func TestWorkEndsSessions(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.user("ann")
+	w.try(ann.Login, "right", "")
+	_, err := w.host.DenyAccess(ctx, ann.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, chatadmintest.Quiesce(t, w.admin)["ended sessions"])
+	require.Equal(t, []chatadmin.ID{ann.ID}, w.sessions.ended)
+	w.clock.Advance(time.Hour)
+	require.Equal(t, 1, chatadmintest.Quiesce(t, w.admin)["ended sessions"], "once more")
+	w.clock.Advance(time.Hour)
+	require.Empty(t, chatadmintest.Quiesce(t, w.admin))
 }

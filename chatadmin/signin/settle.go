@@ -24,7 +24,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	t.settled = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Hold)
 	defer cancel()
-	defer g.doors.free(t.place.Key)
+	defer g.doors.free(t.place.entry.Key)
 	var reason Reason
 	var user chatadmin.User
 	first, link := false, false
@@ -59,7 +59,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 			reason, first, link = why, false, false
 			return err
 		}
-		return t.welcome(ctx, w, &user, first, link)
+		return g.welcome(ctx, w, t, &user, first, link)
 	}
 	err := g.keep(ctx, t.domain, run)
 	if err == nil && (first || link) {
@@ -85,9 +85,9 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 
 // welcome does what a first sign-in does: it makes a pending user active, and
 // links the account of an assertion.
-func (t *Try) welcome(ctx context.Context, w *chatadmin.Work, user *chatadmin.User, first, link bool) error {
+func (g *Gate) welcome(ctx context.Context, w *chatadmin.Work, t *Try, user *chatadmin.User, first, link bool) error {
 	if link {
-		if err := t.link(ctx, w); err != nil {
+		if err := g.link(ctx, w, t); err != nil {
 			return err
 		}
 	}
@@ -129,33 +129,35 @@ func activate(ctx context.Context, w *chatadmin.Work, user *chatadmin.User) erro
 // leave writes the state without the attempt's place.
 func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending) (Reason, error) {
 	p := &t.place
+	e := p.entry
 	if p.pretended {
-		_, err := p.write(ctx, w, state{}, p.rev)
+		e.Value = state{}
+		_, err := write(ctx, w, &e)
 		return "", err
 	}
 	reason := Reason("")
 	if !w.Now().Before(p.until) && end == passed {
 		end, reason = kept, Busy // late, which is never a failure
 	}
-	s, was := p.state, p.rev
 	for again := false; ; again = true {
-		before := s.Locked
-		why, changed := s.settle(p.id, end, w.Now(), t.policy)
+		before := e.Value.Locked
+		why, changed := e.Value.settle(p.id, end, w.Now(), t.policy)
 		if why != "" {
 			reason = why
 		}
 		if !changed {
 			return reason, nil
 		}
-		rev, err := p.write(ctx, w, s, was)
+		after := e.Value
+		ok, err := write(ctx, w, &e)
 		if err != nil {
 			return "", err
 		}
-		if rev != 0 {
+		if ok {
 			switch {
-			case s.Locked && !before:
-				return reason, t.locked(ctx, w, s)
-			case before && !s.Locked:
+			case after.Locked && !before:
+				return reason, t.locked(ctx, w, after)
+			case before && !after.Locked:
 				t.unlocked(w)
 			}
 			return reason, nil
@@ -163,7 +165,7 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 		if again {
 			return "", chatadmin.ErrRetry
 		}
-		if s, was, err = readState(ctx, w, p.Key); err != nil {
+		if e, err = g.readState(ctx, w, &p.entry); err != nil {
 			return "", err
 		}
 	}

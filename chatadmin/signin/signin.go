@@ -86,8 +86,13 @@ func (r *Refusal) Error() string {
 	return r.Err.Error()
 }
 
-// Unwrap is Err.
-func (r *Refusal) Unwrap() error { return r.Err }
+// Unwrap is Err, or chatadmin.ErrForbidden if there is none.
+func (r *Refusal) Unwrap() error {
+	if r.Err == nil {
+		return chatadmin.ErrForbidden
+	}
+	return r.Err
+}
 
 // Asked is what SecondFactor asks.
 type Asked struct {

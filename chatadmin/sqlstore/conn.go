@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -31,7 +30,7 @@ func Conn(t chatadmin.Tx) (Querier, error) {
 }
 
 // ErrNoConn: what Conn was given is not a transaction of this package that is going on.
-var ErrNoConn = errors.New("this is no transaction of sqlstore")
+var ErrNoConn = chatadmin.ErrInvalid.New("no_conn", "this is no transaction of sqlstore")
 
 // intact looks whether the statements of a host have ended the transaction, of which a commit would say nothing.
 func (x *tx) intact(ctx context.Context) error {

@@ -24,6 +24,12 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("the tables have version %d, this release needs %d: let sqlstore.Open bring them up to date, or run Migrate", e.Found, e.Known)
 }
 
+// Unwrap is chatadmin.ErrUnavailable.
+func (e *SchemaError) Unwrap() error { return chatadmin.ErrUnavailable }
+
+// ErrorCode is "schema".
+func (e *SchemaError) ErrorCode() string { return "schema" }
+
 // while says what was going on when an error came, and that the context has ended where it has: of a cancelled statement some drivers only say that the connection is gone.
 func while(ctx context.Context, what string, err error) error {
 	end := ctx.Err()
@@ -38,10 +44,10 @@ func while(ctx context.Context, what string, err error) error {
 
 // What is wrong with the database, where that is known; its own words are wrapped beside these.
 var (
-	ErrTables   = errors.New("a table or column of chatadmin is missing: look at the prefix, or let sqlstore.Open bring the tables up to date")
-	ErrFull     = errors.New("the database has no room left: free some, and do it again")
-	ErrReadOnly = errors.New("the database can only be read: look at the file's permissions, or connect to the primary server")
-	ErrClosed   = errors.New("the host has closed the pool of connections")
+	ErrTables   = chatadmin.ErrUnavailable.New("tables", "a table or column of chatadmin is missing: look at the prefix, or let sqlstore.Open bring the tables up to date")
+	ErrFull     = chatadmin.ErrUnavailable.New("full", "the database has no room left: free some, and do it again")
+	ErrReadOnly = chatadmin.ErrUnavailable.New("read_only", "the database can only be read: look at the file's permissions, or connect to the primary server")
+	ErrClosed   = chatadmin.ErrUnavailable.New("closed", "the host has closed the pool of connections")
 )
 
 // cause tells which of these an error is, or nil.
@@ -66,7 +72,7 @@ func cause(err error) error {
 }
 
 // ErrConstraint: a row is refused by a constraint or an index that the host has added to the tables; the error of the database, which names it, is wrapped beside it.
-var ErrConstraint = errors.New("a constraint of the database refuses the row")
+var ErrConstraint = chatadmin.ErrState.New("constraint", "a constraint of the database refuses the row")
 
 // state is the SQLSTATE of an error of PostgreSQL, or "".
 func state(err error) string {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -15,7 +14,7 @@ import (
 // ErrNoFence is returned by Open if the database accepts advisory locks without
 // holding them, or holds them for one connection only: nothing would guard the
 // last admin of a domain or its default groups.
-var ErrNoFence = errors.New("the database does not hold advisory locks between connections: connect to one primary server, or set " +
+var ErrNoFence = chatadmin.ErrUnavailable.New("no_fence", "the database does not hold advisory locks between connections: connect to one primary server, or set "+
 	"Options.Serializable if the database is serializable")
 
 // locks reports whether fences are advisory locks. On SQLite the only writer

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrIsolation is what a store made by Join says where it needs a fence and the host's transaction is above READ COMMITTED: its snapshot may be older than the fence.
-var ErrIsolation = errors.New("a fence within a transaction of the host needs READ COMMITTED")
+var ErrIsolation = chatadmin.ErrInvalid.New("isolation", "a fence within a transaction of the host needs READ COMMITTED")
 
 // joined is a store within a transaction of the host.
 type joinedStore struct {
