@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/class"
 )
 
 // This file is the whole storage contract: what a host implements to keep the library's data in its own database.
@@ -58,12 +60,12 @@ type Fence struct {
 }
 
 var (
-	ErrRetry         = ErrUnavailable.New("retry", "lost a race against another change")                // returned by f: roll back, wait a little, run f again
-	ErrBusy          = ErrUnavailable.New("busy", "the store is busy, try again later")                 // the attempts are used up; nothing was kept
-	ErrCommitUnknown = ErrUnavailable.New("commit_unknown", "the store did not confirm the commit")     // kept or not; see Update
-	ErrNoDomain      = ErrNotFound.New("no_domain", "no such domain")                                   // of a fence
-	ErrNested        = ErrInvalid.New("nested", "the store was called from within its own transaction") // f must use its Tx
-	ErrBatch         = ErrInvalid.New("batch", "a call of the store has too many items, or a query lacks what it must name")
+	ErrRetry         = class.Unavailable.New("retry", "lost a race against another change")                // returned by f: roll back, wait a little, run f again
+	ErrBusy          = class.Unavailable.New("busy", "the store is busy, try again later")                 // the attempts are used up; nothing was kept
+	ErrCommitUnknown = class.Unavailable.New("commit_unknown", "the store did not confirm the commit")     // kept or not; see Update
+	ErrNoDomain      = class.NotFound.New("no_domain", "no such domain")                                   // of a fence
+	ErrNested        = class.Invalid.New("nested", "the store was called from within its own transaction") // f must use its Tx
+	ErrBatch         = class.Invalid.New("batch", "a call of the store has too many items, or a query lacks what it must name")
 )
 
 // Store keeps everything. Outside Update it reads committed, current state (no lagging replica), call by call: two calls see

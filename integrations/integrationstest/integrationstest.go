@@ -150,7 +150,7 @@ func New(t testing.TB, o *Options, services ...integrations.Service) *World {
 	if w.Store == nil {
 		w.Store = memstore.New(nil)
 	}
-	ao := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}
+	ao := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail, Limits: chatadmin.Limits{Groups: chatadmin.Unlimited, GroupsPerDay: chatadmin.Unlimited}}
 	if o.Admin != nil {
 		o.Admin(ao)
 	}
