@@ -21,7 +21,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
@@ -51,12 +52,14 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ErrPlanStale":         {chatadmin.ErrPlanStale, class.State},
 	"chatadmin.ErrTransition":        {chatadmin.ErrTransition, class.State},
 	"chatadmin.ErrVetoed":            {chatadmin.ErrVetoed, class.Forbidden},
-	"chatadmin.ErrRetry":             {chatadmin.ErrRetry, class.Unavailable},
+	"storage.ErrRetry":               {storage.ErrRetry, class.Unavailable},
+	"storage.ErrBusy":                {storage.ErrBusy, class.Unavailable},
+	"storage.ErrCommitUnknown":       {storage.ErrCommitUnknown, class.Unavailable},
 	"chatadmin.ErrBusy":              {chatadmin.ErrBusy, class.Unavailable},
 	"chatadmin.ErrCommitUnknown":     {chatadmin.ErrCommitUnknown, class.Unavailable},
-	"chatadmin.ErrNoDomain":          {chatadmin.ErrNoDomain, class.NotFound},
-	"chatadmin.ErrNested":            {chatadmin.ErrNested, class.Invalid},
-	"chatadmin.ErrBatch":             {chatadmin.ErrBatch, class.Invalid},
+	"storage.ErrNoDomain":            {storage.ErrNoDomain, class.NotFound},
+	"storage.ErrNested":              {storage.ErrNested, class.Invalid},
+	"storage.ErrBatch":               {storage.ErrBatch, class.Invalid},
 	"chatadmin.ErrDamaged":           {chatadmin.ErrDamaged, class.Unavailable},
 	"chatadmin.ErrNeedsExclusive":    {chatadmin.ErrNeedsExclusive, class.State},
 	"chatadmin.ErrStepAgain":         {chatadmin.ErrStepAgain, class.State},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 var (
@@ -32,7 +34,7 @@ func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
 	if err != nil || len(ds) == 0 {
 		return User{}, errors.Join(err, ErrLink)
 	}
-	set, err := ds[0].Settings()
+	set, err := SettingsOf(ds[0])
 	if err != nil {
 		return User{}, err
 	}
@@ -58,7 +60,7 @@ func (a linkAge) over(expires time.Time) bool {
 }
 
 // invited finds the user, who must be in one of some states, and the invitation that a token belongs to.
-func invited(ctx context.Context, r Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Entry[Invitation], error) {
+func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Entry[Invitation], error) {
 	fail := func(err error) (User, Entry[Invitation], error) { return User{}, Entry[Invitation]{}, err }
 	e, err := invitations.Get(ctx, r, t.Domain, string(t.Subject))
 	if err != nil && e.Damaged == nil && !errors.Is(err, ErrNotFound) {
@@ -69,7 +71,7 @@ func invited(ctx context.Context, r Reader, set *Settings, t Token, age linkAge,
 		return fail(err)
 	}
 	// An invitation that cannot be read looks like one that was never sent.
-	if !e.Stored() || e.Damaged != nil || len(us) == 0 || !slices.Contains(in, us[0].Status) || !us[0].hasAccess() || set.State != DomainActive {
+	if !e.Stored() || e.Damaged != nil || len(us) == 0 || !slices.Contains(in, us[0].Status) || !us[0].HasAccess() || set.State != DomainActive {
 		return fail(ErrLink)
 	}
 	switch {
@@ -119,7 +121,7 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 // claimInvitation makes sure that nobody else uses the link at the same time.
 func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
 	var u User
-	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
 		user, e, err := invited(ctx, w, &w.Settings, t, s.admin.linkAge(w.now), Pending)
 		if err != nil {
 			return err
@@ -150,7 +152,7 @@ func linkError(err error) error {
 
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
-	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
 		e, ended, err := w.claimed(ctx, t, claim)
 		if err != nil {
 			return err

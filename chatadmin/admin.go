@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Admin is the library over one store, and the only writer of what it keeps there. It is safe for many goroutines and starts none.
@@ -224,7 +226,7 @@ func (a *Admin) Now() time.Time { return a.o.Now().UTC().Truncate(time.Milliseco
 func (a *Admin) NewID() ID { return a.o.NewID() }
 
 // Store is the store the library works on, for reading. Text that a store cannot hold, such as a NUL in a login, finds nothing in it.
-func (a *Admin) Store() Reader { return a.store }
+func (a *Admin) Store() storage.Reader { return a.store }
 
 // Options are the options in force, defaults filled in.
 func (a *Admin) Options() Options { return a.o }
@@ -245,14 +247,14 @@ func (a *Admin) random(n int) ([]byte, error) {
 	return b, nil
 }
 
-func (a *Admin) nextRev(was Rev, now time.Time) (Rev, error) {
+func (a *Admin) nextRev(was storage.Rev, now time.Time) (storage.Rev, error) {
 	b, err := a.random(2)
 	if err != nil {
 		return 0, err
 	}
 	for {
 		last := a.last.Load()
-		next := NextRev(max(was, Rev(last)), now, binary.LittleEndian.Uint16(b))
+		next := storage.NextRev(max(was, storage.Rev(last)), now, binary.LittleEndian.Uint16(b))
 		if a.last.CompareAndSwap(last, int64(next)) {
 			return next, nil
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Kinds of audit events. A prefix such as "user." selects all of its kind when listing.
@@ -138,7 +140,7 @@ var emptyEvent = []byte(`{"v":1}`)
 
 // BlankEvents takes out of at most MaxBatch events what they say about some targets, and returns how many it changed: which events there were, by whom and about whom, stays.
 func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
-	var changes []Change[Event]
+	var changes []storage.Change[Event]
 	damaged := 0
 	for _, e := range events {
 		if !slices.ContainsFunc(e.Targets, func(id ID) bool { return about[id] }) {
@@ -167,7 +169,7 @@ func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]boo
 		if e.Rev, err = w.NextRev(was); err != nil {
 			return 0, err
 		}
-		changes = append(changes, Change[Event]{Row: e, Was: was})
+		changes = append(changes, storage.Change[Event]{Row: e, Was: was})
 	}
 	if len(changes) == 0 {
 		return damaged, nil
@@ -182,7 +184,7 @@ func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]boo
 func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, error] {
 	q.Domain = s.domain
 	return func(yield func(AuditEvent, error) bool) {
-		for e, err := range each(ctx, s, s.holds(PermAudit), q, Reader.ListEvents) {
+		for e, err := range each(ctx, s, s.holds(PermAudit), q, storage.Reader.ListEvents) {
 			var a AuditEvent
 			if err == nil {
 				a, err = decodeEvent(e)
@@ -195,15 +197,15 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 }
 
 // Records lists records of the scope's domain, for packages that keep theirs there; q.Domain is set by the scope. It needs what the package says, anew for each page.
-func Records(ctx context.Context, s *Scope, need Permission, q RecordQuery) iter.Seq2[Record, error] {
+func Records(ctx context.Context, s *Scope, need Permission, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
 	q.Domain = s.domain
-	return each(ctx, s, s.holds(need), q, Reader.ListRecords)
+	return each(ctx, s, s.holds(need), q, storage.Reader.ListRecords)
 }
 
 // entries lists records of a kind in the scope's domain, and authorises the
 // actor anew for each page. An entry that cannot be read comes with its
 // *DamagedError, and the list goes on; any other error ends it.
-func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKind[T], q RecordQuery) iter.Seq2[Entry[T], error] {
+func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKind[T], q storage.RecordQuery) iter.Seq2[Entry[T], error] {
 	q.Kind = k.Name
 	return func(yield func(Entry[T], error) bool) {
 		for rec, err := range Records(ctx, s, need, q) {
@@ -219,7 +221,7 @@ func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKin
 }
 
 // each walks a list page by page, and authorises the actor anew for each page.
-func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
+func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(storage.Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		for p := (Page{Limit: MaxBatch}); ; {

@@ -3,10 +3,12 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // authorize reads the domain and the actor from r and refuses who may not. What is missing looks like what belongs to another domain.
-func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
+func (s *Scope) authorize(ctx context.Context, r storage.Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
 	fail := func(err error) (Domain, Settings, User, Role, error) {
 		return Domain{}, Settings{}, User{}, Role{}, err
 	}
@@ -18,7 +20,7 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 		return fail(fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound))
 	}
 	d = ds[0]
-	if set, err = d.Settings(); err != nil {
+	if set, err = SettingsOf(d); err != nil {
 		return fail(err)
 	}
 	if s.actor == HostActor {

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Blobs deletes the contents of files, which lie outside the store. The library
@@ -110,7 +112,7 @@ type blobRelease struct {
 
 func (c *blobRelease) run(ctx context.Context) error {
 	for p := (Page{Limit: blobPage}); ; {
-		page, next, err := c.admin.store.ListRecords(ctx, RecordQuery{Kind: blobRecords.Name, Domain: c.domain}, p)
+		page, next, err := c.admin.store.ListRecords(ctx, storage.RecordQuery{Kind: blobRecords.Name, Domain: c.domain}, p)
 		if err != nil {
 			return err
 		}
@@ -134,7 +136,7 @@ func (c *blobRelease) run(ctx context.Context) error {
 
 // blobsDue reports whether a record is to be tried. A time further ahead than any
 // pause was written by a clock that was wrong.
-func blobsDue(r Record, now time.Time) bool {
+func blobsDue(r storage.Record, now time.Time) bool {
 	return !r.Due.After(now) || r.Due.After(now.Add(maxBlobPause))
 }
 
@@ -146,7 +148,7 @@ func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 			c.unreadable = e.Damaged
 		}
 		return c.keep(ctx, func(ctx context.Context, w *Work) error {
-			aside := []Change[Record]{e.aside(c.admin.Now().Add(maxBlobPause))}
+			aside := []storage.Change[storage.Record]{e.aside(c.admin.Now().Add(maxBlobPause))}
 			if err := w.newRevs(aside); err != nil {
 				return err
 			}
@@ -260,7 +262,7 @@ type RefusedBlobs struct {
 // the records of them that cannot be read. Only the host can call it.
 func (a *Admin) RefusedBlobs(ctx context.Context, domain ID) iter.Seq2[RefusedBlobs, error] {
 	return func(yield func(RefusedBlobs, error) bool) {
-		for e, err := range blobRecords.Each(ctx, a.store, RecordQuery{Domain: domain}) {
+		for e, err := range blobRecords.Each(ctx, a.store, storage.RecordQuery{Domain: domain}) {
 			b := RefusedBlobs{ID(e.ID), e.Value.Keys, e.Value.Tries, e.Value.First, e.Due, e.Value.Reason}
 			switch {
 			case e.Damaged != nil:

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // This file reads the stored JSON that is no record: what users, groups and
@@ -18,17 +20,17 @@ const dataVersion1 = 1
 // readData reads versioned JSON of a row. Its error is a *DamagedError.
 func readData[T any](kind string, domain, id ID, data []byte) (T, error) {
 	k := RecordKind[T]{Name: kind, Version: dataVersion1}
-	return k.Decode(Record{Key: k.Key(domain, string(id)), Data: data})
+	return k.Decode(storage.Record{Key: k.Key(domain, string(id)), Data: data})
 }
 
 // damagedRows is a source of damage among rows of a list.
-func damagedRows[Q, R any](kind string, need Permission, list func(Reader, context.Context, Q, Page) ([]R, Cursor, error), of func(domain ID) Q,
+func damagedRows[Q, R any](kind string, need Permission, list func(storage.Reader, context.Context, Q, Page) ([]R, Cursor, error), of func(domain ID) Q,
 	check func(*R) error, repair func(context.Context, *Work, ID) (bool, error),
 ) DamageSource {
 	return DamageSource{
 		Kind: kind,
 		Need: need,
-		Each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		Each: func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
 			return func(yield func(*DamagedError, error) bool) {
 				for p := (Page{Limit: MaxBatch}); ; {
 					rows, next, err := list(r, ctx, of(domain), p)
@@ -54,15 +56,15 @@ func damagedRows[Q, R any](kind string, need Permission, list func(Reader, conte
 
 // damagedUsers are users whose Attributes cannot be read. Repair empties them: a
 // user who is deactivated becomes pending when activated.
-var damagedUsers = damagedRows("user", PermUsersEdit, Reader.ListUsers, func(domain ID) UserQuery { return UserQuery{Domain: domain, WithDeleting: true} },
-	func(u *User) error { _, err := u.Attributes(); return err },
+var damagedUsers = damagedRows("user", PermUsersEdit, storage.Reader.ListUsers, func(domain ID) UserQuery { return UserQuery{Domain: domain, WithDeleting: true} },
+	func(u *User) error { _, err := AttributesOf(*u); return err },
 	func(ctx context.Context, w *Work, id ID) (bool, error) {
 		us, err := w.anyUsersInOrder(ctx, []ID{id})
 		if err != nil {
 			return false, err
 		}
 		was := us[0]
-		if _, err := was.Attributes(); err == nil {
+		if _, err := AttributesOf(was); err == nil {
 			return false, nil
 		}
 		if err := w.MayActOn(&was); err != nil {
@@ -73,20 +75,20 @@ var damagedUsers = damagedRows("user", PermUsersEdit, Reader.ListUsers, func(dom
 		if now.Rev, err = w.NextRev(was.Rev); err != nil {
 			return false, err
 		}
-		return true, noConflict(w.ChangeUsers(ctx, []Change[User]{{Row: now, Was: was.Rev}}))
+		return true, noConflict(w.ChangeUsers(ctx, []storage.Change[User]{{Row: now, Was: was.Rev}}))
 	})
 
 // damagedGroups are groups whose GroupSettings cannot be read. Repair lets
 // admins alone post.
-var damagedGroups = damagedRows("group", PermGroups, Reader.ListGroups, func(domain ID) GroupQuery { return GroupQuery{Domain: domain, WithDeleting: true} },
-	func(g *Group) error { _, err := g.Settings(); return err },
+var damagedGroups = damagedRows("group", PermGroups, storage.Reader.ListGroups, func(domain ID) GroupQuery { return GroupQuery{Domain: domain, WithDeleting: true} },
+	func(g *Group) error { _, err := GroupSettingsOf(*g); return err },
 	func(ctx context.Context, w *Work, id ID) (bool, error) {
 		gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
 		g, err := one(gs, err, "group", string(id))
 		if err != nil {
 			return false, err
 		}
-		if _, err := g.Settings(); err == nil {
+		if _, err := GroupSettingsOf(g); err == nil {
 			return false, nil
 		}
 		was := g.Rev
@@ -96,12 +98,12 @@ var damagedGroups = damagedRows("group", PermGroups, Reader.ListGroups, func(dom
 		if g.Rev, err = w.NextRev(was); err != nil {
 			return false, err
 		}
-		return true, noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: g, Was: was}}))
+		return true, noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: g, Was: was}}))
 	})
 
 // damagedAudit are audit events whose data cannot be read. Repair takes the data
 // away: who has done what to whom and when stays.
-var damagedAudit = damagedRows("event", PermAudit, Reader.ListEvents, func(domain ID) EventQuery { return EventQuery{Domain: domain} },
+var damagedAudit = damagedRows("event", PermAudit, storage.Reader.ListEvents, func(domain ID) EventQuery { return EventQuery{Domain: domain} },
 	func(e *Event) error { _, err := decodeEvent(*e); return err },
 	func(ctx context.Context, w *Work, id ID) (bool, error) {
 		for p := (Page{Limit: MaxBatch}); ; {
@@ -130,7 +132,7 @@ func (w *Work) blankDamaged(ctx context.Context, e Event) (bool, error) {
 	if e.Rev, err = w.NextRev(was); err != nil {
 		return false, err
 	}
-	return true, noConflict(w.ChangeEvents(ctx, []Change[Event]{{Row: e, Was: was}}))
+	return true, noConflict(w.ChangeEvents(ctx, []storage.Change[Event]{{Row: e, Was: was}}))
 }
 
 // damagedPolicies are the policies in the settings of a domain that their
@@ -145,7 +147,7 @@ func (a *Admin) damagedPolicies() DamageSource {
 	}
 	return DamageSource{
 		Kind: "policy",
-		Each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		Each: func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
 			return func(yield func(*DamagedError, error) bool) {
 				ds, err := r.Domains(ctx, []ID{domain})
 				d, err := one(ds, err, "domain", string(domain))
@@ -153,7 +155,7 @@ func (a *Admin) damagedPolicies() DamageSource {
 					yield(nil, err)
 					return
 				}
-				set, err := d.Settings()
+				set, err := SettingsOf(d)
 				if err != nil { // see RepairSettings: nobody acts in this domain
 					return
 				}

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // waysToDamage are the ways in which stored JSON is damaged.
@@ -30,17 +31,17 @@ var waysToDamage = map[string]func(good []byte) []byte{
 }
 
 // damageRecord damages the record of a key.
-func (w *world) damageRecord(key chatadmin.Key, damage func([]byte) []byte) {
+func (w *world) damageRecord(key storage.Key, damage func([]byte) []byte) {
 	w.t.Helper()
-	rs, err := w.store.Records(ctx, []chatadmin.Key{key})
+	rs, err := w.store.Records(ctx, []storage.Key{key})
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1, "%v", key)
 	w.put(key.Kind, key.Domain, key.ID, string(damage(rs[0].Data)), rs[0].Due)
 }
 
-func (w *world) records(kind string) []chatadmin.Record {
+func (w *world) records(kind string) []storage.Record {
 	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 100})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 100})
 	require.NoError(w.t, err)
 	return rs
 }
@@ -76,7 +77,7 @@ var damageCases = map[string]struct {
 			hold, err := h.s.AddHold(ctx, chatadmin.Hold{Group: h.group, Reason: "lawsuit"})
 			require.NoError(h.t, err)
 			h.kind, h.id = "hold", string(hold.ID)
-			h.damageRecord(chatadmin.Key{Kind: "hold", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "hold", Domain: h.domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"delete its group": chatadmin.ErrHeld, "list holds": chatadmin.ErrHeld},
 	},
@@ -90,7 +91,7 @@ var damageCases = map[string]struct {
 	"invitation": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "invitation", string(h.ann)
-			h.damageRecord(chatadmin.Key{Kind: "invitation", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "invitation", Domain: h.domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"read her invitation": chatadmin.ErrDamaged, "list invitations": chatadmin.ErrDamaged},
 	},
@@ -99,7 +100,7 @@ var damageCases = map[string]struct {
 			require.NoError(h.t, h.s.ResendInvitation(ctx, h.ann))
 			h.clock.Advance(time.Hour)
 			h.kind, h.id = "resend", string(h.ann)
-			h.damageRecord(chatadmin.Key{Kind: "resend", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "resend", Domain: h.domain, ID: h.id}, damage)
 		},
 	},
 	"notice": {
@@ -124,7 +125,7 @@ var damageCases = map[string]struct {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			require.NoError(h.t, second(h.admin.As(h.domain, h.ann).CreateGroup(ctx, "Hers")))
 			h.kind, h.id = "groups-created", string(h.ann)
-			h.damageRecord(chatadmin.Key{Kind: h.kind, Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: h.kind, Domain: h.domain, ID: h.id}, damage)
 		},
 	},
 	"undelivered event": {
@@ -148,15 +149,15 @@ var damageCases = map[string]struct {
 	"settings of a group": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "group", string(h.group)
-			require.NoError(h.t, h.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+			require.NoError(h.t, h.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 				gs, err := tx.Groups(ctx, h.domain, []chatadmin.ID{h.group})
 				if err != nil {
 					return err
 				}
-				c := chatadmin.Change[chatadmin.Group]{Row: gs[0], Was: gs[0].Rev}
+				c := storage.Change[chatadmin.Group]{Row: gs[0], Was: gs[0].Rev}
 				c.Row.Rev++
 				c.Row.Data = damage([]byte(`{"v":1,"posting":"everybody"}`))
-				_, err = tx.ChangeGroups(ctx, []chatadmin.Change[chatadmin.Group]{c})
+				_, err = tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{c})
 				return err
 			}))
 		},
@@ -167,11 +168,11 @@ var damageCases = map[string]struct {
 				return all(h.host.Events(ctx, chatadmin.EventQuery{Target: h.ann, Kind: chatadmin.KindUserCreate}))
 			})
 			h.kind, h.id = "event", string(about[0].ID)
-			require.NoError(h.t, h.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-				c := chatadmin.Change[chatadmin.Event]{Row: about[0].Event, Was: about[0].Rev}
+			require.NoError(h.t, h.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+				c := storage.Change[chatadmin.Event]{Row: about[0].Event, Was: about[0].Rev}
 				c.Row.Rev++
 				c.Row.Data = damage(c.Row.Data)
-				_, err := tx.ChangeEvents(ctx, []chatadmin.Change[chatadmin.Event]{c})
+				_, err := tx.ChangeEvents(ctx, []storage.Change[chatadmin.Event]{c})
 				return err
 			}))
 		},
@@ -184,7 +185,7 @@ var damageCases = map[string]struct {
 			run, err := h.s.ApplyDeleteGroup(ctx, p, nil)
 			require.NoError(h.t, err)
 			h.kind, h.id = "run", string(run.ID)
-			h.damageRecord(chatadmin.Key{Kind: "run.ended", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "run.ended", Domain: h.domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"list runs": chatadmin.ErrDamaged},
 	},
@@ -309,7 +310,7 @@ var errRollBack = errors.New("rolled back")
 // back.
 func (h *harm) beginDeletion(id chatadmin.ID) error {
 	for _, e := range []chatadmin.StatusEvent{chatadmin.BeginDeletion, chatadmin.CancelDeletion} {
-		op := chatadmin.Op{Kind: "test.delete", Fence: chatadmin.Exclusive}
+		op := chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}
 		err := h.host.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 			us, err := w.Users(ctx, h.domain, []chatadmin.ID{id})
 			if err != nil {
@@ -404,22 +405,22 @@ func TestDamagedPolicies(t *testing.T) {
 		return nil
 	}}})
 	set := func(policy string) {
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
 			if err != nil {
 				return err
 			}
-			set, err := ds[0].Settings()
+			set, err := chatadmin.SettingsOf(ds[0])
 			if err != nil {
 				return err
 			}
 			set.Policies = map[string]json.RawMessage{"test": json.RawMessage(policy), "of another program": json.RawMessage(`7`)}
-			c := chatadmin.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
+			c := storage.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 			c.Row.Rev++
 			if c.Row.Data, err = json.Marshal(set); err != nil {
 				return err
 			}
-			_, err = tx.ChangeDomains(ctx, []chatadmin.Change[chatadmin.Domain]{c})
+			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{c})
 			return err
 		}))
 	}
@@ -442,15 +443,15 @@ func TestDamagedSettingsStopOneDomain(t *testing.T) {
 	for name, damage := range waysToDamage {
 		w := newWorld(t, chatadmin.OfficeChat)
 		other, boss := w.open("Other", chatadmin.OfficeChat)
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
 			if err != nil {
 				return err
 			}
-			c := chatadmin.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
+			c := storage.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 			c.Row.Rev++
 			c.Row.Data = damage(c.Row.Data)
-			_, err = tx.ChangeDomains(ctx, []chatadmin.Change[chatadmin.Domain]{c})
+			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{c})
 			return err
 		}))
 		require.ErrorIs(t, second(w.s.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Hold is a legal hold: until it is released, nothing that it covers is deleted, by nobody. A hold on a user covers their account, their private chats with everybody, and what
@@ -60,7 +62,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	}
 	h.ID, h.By = s.admin.NewID(), s.actor
 	// Exclusive: each batch of a deletion is behind the shared fence, and has seen the hold, or was committed before it.
-	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
 		// The subject owns the record, so that it is known even if the record cannot
 		// be read. Users who are being deleted can own none.
 		owner := h.Subject()
@@ -93,7 +95,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 // read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
-	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
 		e, err := holds.Get(ctx, w, s.domain, string(id))
 		if err != nil && e.Damaged == nil {
 			return err
@@ -118,7 +120,7 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 // ends it.
 func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
-		for e, err := range entries(ctx, s, PermHolds, &holds, RecordQuery{}) {
+		for e, err := range entries(ctx, s, PermHolds, &holds, storage.RecordQuery{}) {
 			if e.Damaged != nil {
 				err = unreadableHold(&e)
 			}
@@ -150,7 +152,7 @@ func unreadableHold(e *Entry[Hold]) error {
 // ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A hold
 // that cannot be read holds its owner, as a user and as a group; if it has none
 // it may cover anything, which is ErrHeld.
-func Held(ctx context.Context, r Reader, domain ID) (users, groups []ID, err error) {
+func Held(ctx context.Context, r storage.Reader, domain ID) (users, groups []ID, err error) {
 	all, err := held(ctx, r, domain)
 	if err == nil && len(all.anything) > 0 {
 		err = unreadableHold(&all.anything[0])
@@ -167,8 +169,8 @@ type heldIn struct {
 	anything      []Entry[Hold] // cannot be read, and have no owner
 }
 
-func held(ctx context.Context, r Reader, domain ID) (all heldIn, err error) {
-	for e, err := range holds.Each(ctx, r, RecordQuery{Domain: domain}) {
+func held(ctx context.Context, r storage.Reader, domain ID) (all heldIn, err error) {
+	for e, err := range holds.Each(ctx, r, storage.RecordQuery{Domain: domain}) {
 		switch {
 		case e.Damaged != nil && e.Owner == "":
 			all.anything = append(all.anything, e)
@@ -189,7 +191,7 @@ func held(ctx context.Context, r Reader, domain ID) (all heldIn, err error) {
 // HeldBack returns a sentence for each legal hold that forbids to delete users (at
 // most MaxBatch) with all they have written and their chats, and groups with all that
 // lies in them. A hold that cannot be read forbids everything.
-func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why []string, err error) {
+func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []ID) (why []string, err error) {
 	all, err := held(ctx, r, domain)
 	for i := range all.anything {
 		why = append(why, unreadableHold(&all.anything[i]).Error())
@@ -239,7 +241,7 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 		return nil
 	}
 	written := func(authors, containers []ID) (int64, error) {
-		n, err := r.CountContent(ctx, ContentQuery{Domain: domain, Authors: authors, Containers: containers})
+		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, Authors: authors, Containers: containers})
 		return n.Messages + n.Files, err
 	}
 	if err := overlaps(users, heldGroups, written, "they have written in a group that is under a legal hold"); err != nil {
@@ -249,7 +251,7 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 		return nil, err
 	}
 	chats := func(ids ...ID) (int64, error) {
-		n, err := r.CountContent(ctx, ContentQuery{Domain: domain, ChatsOf: ids})
+		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, ChatsOf: ids})
 		return n.Chats, err
 	}
 	for half := range slices.Chunk(users, MaxBatch/2) { // a chat of two of them is counted once where both are asked for, and twice one by one

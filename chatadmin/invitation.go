@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // InvitationState is how far an invitation has come.
@@ -65,7 +67,7 @@ func (w *Work) QueueInvitations(ctx context.Context, users []User, release strin
 func (w *Work) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
 	ids := make([]string, 0, len(users))
 	for _, u := range users {
-		if u.Status == Pending && u.hasAccess() && u.Email != "" {
+		if u.Status == Pending && u.HasAccess() && u.Email != "" {
 			ids = append(ids, string(u.ID))
 		}
 	}
@@ -205,7 +207,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	}
 	s, total := a.AsHost(domain), 0
 	for {
-		due, err := dueRecords(ctx, a.store, RecordQuery{Kind: invitations.Name, Domain: domain}, a.Now(), longestRetry, inviteBatch)
+		due, err := dueRecords(ctx, a.store, storage.RecordQuery{Kind: invitations.Name, Domain: domain}, a.Now(), longestRetry, inviteBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
@@ -242,7 +244,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		tokens[string(id)], ids[i] = t, string(id)
 	}
 	var letters []letter
-	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: due}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: storage.Shared, Targets: due}, func(ctx context.Context, w *Work) error {
 		letters = nil
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
@@ -266,7 +268,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 			byID[u.ID] = u
 		}
 		var put, gone []*Entry[Invitation]
-		var aside []Change[Record]
+		var aside []storage.Change[storage.Record]
 		var invited []ID
 		for i := range queued {
 			e := &queued[i]
@@ -275,7 +277,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 			}
 			u, ok := byID[ID(e.ID)]
 			switch {
-			case !ok || u.Status != Pending || !u.hasAccess() || u.Email == "":
+			case !ok || u.Status != Pending || !u.HasAccess() || u.Email == "":
 				if end := endInvitation(e); end == entryChanged {
 					put = append(put, e)
 				} else {
@@ -307,7 +309,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 	return letters, err
 }
 
-func recordIDs(rs []Record) []ID {
+func recordIDs(rs []storage.Record) []ID {
 	ids := make([]ID, len(rs))
 	for i, r := range rs {
 		ids[i] = ID(r.ID)

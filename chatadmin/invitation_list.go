@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // The states that no invitation has by itself.
@@ -159,7 +161,7 @@ func (s *Scope) InviteUsers(ctx context.Context, users ...ID) (invited []ID, err
 	}
 	for batch := range slices.Chunk(unique(users), MaxBatch) {
 		var did []ID
-		op := Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: Shared, Targets: batch}
+		op := Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: batch}
 		err := s.Change(ctx, op, func(ctx context.Context, w *Work) (err error) {
 			did, err = w.inviteUsers(ctx, batch)
 			return err
@@ -196,7 +198,7 @@ func (w *Work) inviteUsers(ctx context.Context, ids []ID) ([]ID, error) {
 		case InvitationQueued, InvitationSending, InvitationSent, InvitationUsed:
 			return true
 		}
-		return u.Status != Pending || !u.hasAccess() || u.Email == ""
+		return u.Status != Pending || !u.HasAccess() || u.Email == ""
 	})
 	open, err = w.notThrottled(ctx, open)
 	if err != nil || len(open) == 0 {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Notice is what a mail tells the owner of an account. Package twofa tells of
@@ -103,7 +105,7 @@ func (a *Admin) SendNotices(ctx context.Context, domain ID) (int, error) {
 	}
 	total := 0
 	for {
-		due, err := dueRecords(ctx, a.store, RecordQuery{Kind: notices.Name, Domain: domain}, a.Now(), noticeQuiet, noticeBatch)
+		due, err := dueRecords(ctx, a.store, storage.RecordQuery{Kind: notices.Name, Domain: domain}, a.Now(), noticeQuiet, noticeBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
@@ -134,7 +136,7 @@ type claimedNotice struct {
 
 // claimNotices puts off what is due by a lease, drops what is over, and
 // composes the mails.
-func (a *Admin) claimNotices(ctx context.Context, domain ID, due []Record) ([]claimedNotice, error) {
+func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Record) ([]claimedNotice, error) {
 	ids, owners := make([]string, len(due)), make([]ID, len(due))
 	for i, r := range due {
 		ids[i], owners[i] = r.ID, r.Owner
@@ -159,7 +161,7 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []Record) ([]cl
 			byID[users[i].ID] = &users[i]
 		}
 		var put, gone []*Entry[notice]
-		var aside []Change[Record]
+		var aside []storage.Change[storage.Record]
 		for _, id := range ids {
 			e, ok := found[id]
 			if !ok || !isDue(e.Due, w.now, noticeQuiet) {

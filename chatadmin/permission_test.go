@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // target is what a call of the matrix is about: of the actor's own domain, of another one, or of none.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Pruning says how long what otherwise only grows is kept, in days. 0 leaves it
@@ -82,13 +84,13 @@ func (a *Admin) pruneEvents(ctx context.Context, domain ID) (total int, err erro
 			}
 			before = w.now.AddDate(0, 0, -days)
 			q := EventQuery{Domain: domain, To: before}
-			old, _, err := FirstPage(ctx, w.ListEvents, q, MaxBatch)
+			old, _, err := storage.FirstPage(ctx, w.ListEvents, q, MaxBatch)
 			if err != nil || len(old) == 0 {
 				return err
 			}
-			changes := make([]Change[Event], len(old))
+			changes := make([]storage.Change[Event], len(old))
 			for i, e := range old {
-				changes[i] = Change[Event]{Row: e, Was: e.Rev, Delete: true}
+				changes[i] = storage.Change[Event]{Row: e, Was: e.Rev, Delete: true}
 			}
 			if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
 				return err
@@ -130,7 +132,7 @@ func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
 			return total, err
 		}
 		for _, d := range page {
-			set, err := d.Settings()
+			set, err := SettingsOf(d)
 			if err != nil {
 				continue // nobody can be asked for how long
 			}
@@ -159,11 +161,11 @@ func (a *Admin) pruneDomain(ctx context.Context, domain ID, p Pruning) (n int, e
 	}
 	before := a.Now().AddDate(0, 0, -p.UnreadableDays)
 	k := lane(domain)
-	events, err := a.pruneUnreadable(ctx, RecordQuery{Kind: unreadable + k.Name, Domain: domain}, before, func(Record) bool { return true })
+	events, err := a.pruneUnreadable(ctx, storage.RecordQuery{Kind: unreadable + k.Name, Domain: domain}, before, func(storage.Record) bool { return true })
 	if n += events; err != nil {
 		return n, err
 	}
-	told, err := a.pruneUnreadable(ctx, RecordQuery{Kind: notices.Name, Domain: domain}, before, func(r Record) bool {
+	told, err := a.pruneUnreadable(ctx, storage.RecordQuery{Kind: notices.Name, Domain: domain}, before, func(r storage.Record) bool {
 		_, err := notices.Decode(r)
 		return r.Due.IsZero() && err != nil
 	})
@@ -172,14 +174,14 @@ func (a *Admin) pruneDomain(ctx context.Context, domain ID, p Pruning) (n int, e
 
 // pruneUnreadable deletes those records of q that were written before a time and
 // are unreadable.
-func (a *Admin) pruneUnreadable(ctx context.Context, q RecordQuery, before time.Time, unreadable func(Record) bool) (n int, err error) {
-	var old []Change[Record]
+func (a *Admin) pruneUnreadable(ctx context.Context, q storage.RecordQuery, before time.Time, unreadable func(storage.Record) bool) (n int, err error) {
+	var old []storage.Change[storage.Record]
 	for rec, err := range eachRecord(ctx, a.store, q) {
 		if err != nil {
 			return 0, err
 		}
-		if rec.Rev.made().Before(before) && unreadable(rec) && len(old) < MaxBatch { // the others tomorrow
-			old = append(old, Change[Record]{Row: rec, Was: rec.Rev, Delete: true})
+		if rec.Rev.Made().Before(before) && unreadable(rec) && len(old) < MaxBatch { // the others tomorrow
+			old = append(old, storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true})
 		}
 	}
 	if len(old) == 0 {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ErrDamaged is wrapped by the error for data in the store that cannot be
@@ -64,7 +66,7 @@ type RecordKind[T any] struct {
 	Old func(version int, data []byte) (T, error)
 	// Repair is called by [Scope.Repair] to replace or delete a damaged record.
 	// nil deletes it.
-	Repair func(context.Context, *Work, Record) error
+	Repair func(context.Context, *Work, storage.Record) error
 	// Page is how many records Each reads at a time; 0 means MaxBatch. Kinds with
 	// large values read fewer.
 	Page int
@@ -74,7 +76,7 @@ type RecordKind[T any] struct {
 
 // Entry is a record with its value decoded.
 type Entry[T any] struct {
-	Key
+	storage.Key
 	Owner ID
 	Due   time.Time
 	Value T
@@ -82,7 +84,7 @@ type Entry[T any] struct {
 	// replaces it.
 	Damaged *DamagedError
 
-	rev  Rev // as stored; 0: not stored yet
+	rev  storage.Rev // as stored; 0: not stored yet
 	data []byte
 }
 
@@ -93,22 +95,22 @@ func (k *RecordKind[T]) New(domain ID, id string, owner ID, v T) Entry[T] {
 
 // aside is the change that puts an entry off that cannot be read, and keeps its
 // data; a zero time is for ever.
-func (e *Entry[T]) aside(due time.Time) Change[Record] {
-	return Change[Record]{Row: Record{Key: e.Key, Owner: e.Owner, Due: due, Data: e.data}, Was: e.rev}
+func (e *Entry[T]) aside(due time.Time) storage.Change[storage.Record] {
+	return storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: due, Data: e.data}, Was: e.rev}
 }
 
 // Stored reports whether the entry was read from the store or written to it.
 func (e *Entry[T]) Stored() bool { return e.rev != 0 }
 
 // Key returns the key of a record of the kind.
-func (k *RecordKind[T]) Key(domain ID, id string) Key {
-	return Key{Kind: k.Name, Domain: domain, ID: id}
+func (k *RecordKind[T]) Key(domain ID, id string) storage.Key {
+	return storage.Key{Kind: k.Name, Domain: domain, ID: id}
 }
 
 func (k *RecordKind[T]) version() int { return max(k.Version, 1) }
 
 // Decode reads the value of a record. Its error is a *DamagedError.
-func (k *RecordKind[T]) Decode(r Record) (T, error) {
+func (k *RecordKind[T]) Decode(r storage.Record) (T, error) {
 	v, err := k.decode(r.Data)
 	if err == nil && k.Check != nil {
 		err = k.Check(&v)
@@ -197,7 +199,7 @@ func (k *RecordKind[T]) Encode(v *T) ([]byte, error) {
 	return append(head, data[1:]...), nil
 }
 
-func (k *RecordKind[T]) entry(r Record) (Entry[T], error) {
+func (k *RecordKind[T]) entry(r storage.Record) (Entry[T], error) {
 	v, err := k.Decode(r)
 	e := Entry[T]{Key: r.Key, Owner: r.Owner, Due: r.Due, Value: v, rev: r.Rev, data: r.Data}
 	errors.As(err, &e.Damaged)
@@ -206,8 +208,8 @@ func (k *RecordKind[T]) entry(r Record) (Entry[T], error) {
 
 // Get reads one record. It returns ErrNotFound if there is none. With a
 // *DamagedError the entry has all but its value, and Put replaces it.
-func (k *RecordKind[T]) Get(ctx context.Context, r Reader, domain ID, id string) (Entry[T], error) {
-	rs, err := r.Records(ctx, []Key{k.Key(domain, id)})
+func (k *RecordKind[T]) Get(ctx context.Context, r storage.Reader, domain ID, id string) (Entry[T], error) {
+	rs, err := r.Records(ctx, []storage.Key{k.Key(domain, id)})
 	if err != nil {
 		return Entry[T]{}, err
 	}
@@ -219,11 +221,11 @@ func (k *RecordKind[T]) Get(ctx context.Context, r Reader, domain ID, id string)
 
 // GetMany reads records by their IDs, at most MaxBatch. What is missing is left
 // out. A record that cannot be read has Entry.Damaged set, and is no error.
-func (k *RecordKind[T]) GetMany(ctx context.Context, r Reader, domain ID, ids ...string) (map[string]Entry[T], error) {
+func (k *RecordKind[T]) GetMany(ctx context.Context, r storage.Reader, domain ID, ids ...string) (map[string]Entry[T], error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	keys := make([]Key, len(ids))
+	keys := make([]storage.Key, len(ids))
 	for i, id := range ids {
 		keys[i] = k.Key(domain, id)
 	}
@@ -240,7 +242,7 @@ func (k *RecordKind[T]) GetMany(ctx context.Context, r Reader, domain ID, ids ..
 
 // List returns a page of records, as Reader.ListRecords does; q.Kind is set.
 // Records that cannot be read are returned apart.
-func (k *RecordKind[T]) List(ctx context.Context, r Reader, q RecordQuery, p Page) (page []Entry[T], damaged []*DamagedError, next Cursor, err error) {
+func (k *RecordKind[T]) List(ctx context.Context, r storage.Reader, q storage.RecordQuery, p Page) (page []Entry[T], damaged []*DamagedError, next Cursor, err error) {
 	q.Kind = k.Name
 	rs, next, err := r.ListRecords(ctx, q, p)
 	if err != nil {
@@ -262,7 +264,7 @@ func (k *RecordKind[T]) List(ctx context.Context, r Reader, q RecordQuery, p Pag
 // Each yields the records of q; q.Kind is set. A record that cannot be read is
 // yielded as an entry without a value, with a *DamagedError, and the list goes
 // on. Any other error ends it.
-func (k *RecordKind[T]) Each(ctx context.Context, r Reader, q RecordQuery) iter.Seq2[Entry[T], error] {
+func (k *RecordKind[T]) Each(ctx context.Context, r storage.Reader, q storage.RecordQuery) iter.Seq2[Entry[T], error] {
 	q.Kind = k.Name
 	return func(yield func(Entry[T], error) bool) {
 		for p := (Page{Limit: cmp.Or(k.Page, MaxBatch)}); ; {
@@ -323,28 +325,28 @@ func (k *RecordKind[T]) TryDelete(ctx context.Context, w *Work, entries ...*Entr
 }
 
 // changes are the changes that write entries.
-func (k *RecordKind[T]) changes(entries []*Entry[T]) ([]Change[Record], error) {
-	changes := make([]Change[Record], len(entries))
+func (k *RecordKind[T]) changes(entries []*Entry[T]) ([]storage.Change[storage.Record], error) {
+	changes := make([]storage.Change[storage.Record], len(entries))
 	for i, e := range entries {
 		data, err := k.Encode(&e.Value)
 		if err != nil {
 			return nil, err
 		}
-		changes[i] = Change[Record]{Row: Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
+		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
 	}
 	return changes, nil
 }
 
-func deletions[T any](entries []*Entry[T]) []Change[Record] {
-	changes := make([]Change[Record], len(entries))
+func deletions[T any](entries []*Entry[T]) []storage.Change[storage.Record] {
+	changes := make([]storage.Change[storage.Record], len(entries))
 	for i, e := range entries {
-		changes[i] = Change[Record]{Row: Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
+		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
 	}
 	return changes
 }
 
 // try makes those changes that are in no conflict.
-func (k *RecordKind[T]) try(ctx context.Context, w *Work, changes []Change[Record], entries []*Entry[T]) (int, error) {
+func (k *RecordKind[T]) try(ctx context.Context, w *Work, changes []storage.Change[storage.Record], entries []*Entry[T]) (int, error) {
 	if len(changes) == 0 {
 		return 0, nil
 	}
@@ -373,9 +375,9 @@ func (k *RecordKind[T]) damage() DamageSource {
 	return DamageSource{
 		Kind: k.Name,
 		Need: k.Need,
-		Each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		Each: func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
 			return func(yield func(*DamagedError, error) bool) {
-				for e, err := range k.Each(ctx, r, RecordQuery{Domain: domain}) {
+				for e, err := range k.Each(ctx, r, storage.RecordQuery{Domain: domain}) {
 					if err != nil && e.Damaged == nil {
 						yield(nil, err)
 						return
@@ -394,7 +396,7 @@ func (k *RecordKind[T]) damage() DamageSource {
 			case e.Damaged == nil:
 				return false, err
 			case k.Repair != nil:
-				return true, k.Repair(ctx, w, Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Rev: e.rev})
+				return true, k.Repair(ctx, w, storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Rev: e.rev})
 			}
 			return true, k.Delete(ctx, w, &e)
 		},
@@ -441,7 +443,7 @@ func (s *Scope) Repair(ctx context.Context, kind, id string) error {
 		return fmt.Errorf("kind %q of records: %w", Cut(kind), ErrNotFound)
 	}
 	src := s.admin.damageable[i]
-	op := Op{Kind: KindRepair, Need: PermDomain, Fence: Exclusive, Targets: []ID{s.domain}}
+	op := Op{Kind: KindRepair, Need: PermDomain, Fence: storage.Exclusive, Targets: []ID{s.domain}}
 	return s.Change(ctx, op, func(ctx context.Context, w *Work) error {
 		if src.Need != "" {
 			if err := w.Require(src.Need); err != nil {

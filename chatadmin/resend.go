@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -26,7 +28,7 @@ var resent = RecordKind[resends]{Name: "resend", Need: PermUsersEdit}
 // ErrThrottled is returned beyond that. ErrTransition is returned if the user
 // has signed in already, has no access, or has no e-mail address.
 func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
-	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
 		us, err := w.usersInOrder(ctx, []ID{user})
 		if err != nil {
 			return err
@@ -39,7 +41,7 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 		switch {
 		case u.Status == Active:
 			return refuse("has signed in already and needs no activation link")
-		case !u.hasAccess():
+		case !u.HasAccess():
 			return refuse("has no access: activate the user or grant access first")
 		case u.Email == "":
 			return refuse("has no e-mail address: add one first")

@@ -11,7 +11,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // countingStore counts the calls of a store.
@@ -20,7 +21,7 @@ type countingStore struct {
 	lists, transactions atomic.Int64
 }
 
-func (s *countingStore) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s *countingStore) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	s.lists.Add(1)
 	return s.Store.ListRecords(ctx, q, p)
 }
@@ -30,7 +31,7 @@ func (s *countingStore) ListDomains(ctx context.Context, p chatadmin.Page) ([]ch
 	return s.Store.ListDomains(ctx, p)
 }
 
-func (s *countingStore) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *countingStore) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	s.transactions.Add(1)
 	return s.Store.Update(ctx, fence, f)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Worker is periodic work of a package. [Admin.Work] calls it.
@@ -37,7 +39,7 @@ func (a *Admin) DueDomains(kinds ...string) func(context.Context) iter.Seq2[ID, 
 			seen := map[ID]bool{}
 			now := a.Now()
 			for _, kind := range kinds {
-				q := RecordQuery{Kind: kind, DueBy: now}
+				q := storage.RecordQuery{Kind: kind, DueBy: now}
 				if last, ok := a.swept.Load(kind); !ok || !lasts(last.(time.Time), dueSweep, now) {
 					a.swept.Store(kind, now)
 					q.DueBy = endOfTime
@@ -160,7 +162,7 @@ func (a *Admin) oldRunDomains(ctx context.Context) iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
 		last := ID("")
 		for _, kind := range kinds {
-			for rec, err := range eachRecord(ctx, a.store, RecordQuery{Kind: kind}) {
+			for rec, err := range eachRecord(ctx, a.store, storage.RecordQuery{Kind: kind}) {
 				if err != nil {
 					yield("", err)
 					return
@@ -175,12 +177,12 @@ func (a *Admin) oldRunDomains(ctx context.Context) iter.Seq2[ID, error] {
 }
 
 // eachRecord yields the records of q.
-func eachRecord(ctx context.Context, r Reader, q RecordQuery) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func eachRecord(ctx context.Context, r storage.Reader, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
 		for p := (Page{Limit: MaxBatch}); ; {
 			rs, next, err := r.ListRecords(ctx, q, p)
 			if err != nil {
-				yield(Record{}, err)
+				yield(storage.Record{}, err)
 				return
 			}
 			for _, rec := range rs {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Kinds of the audit events of imports. The users of a batch are named by one
@@ -180,7 +181,7 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 	if err := im.seek(ctx, at); err != nil {
 		return importStep{}, err
 	}
-	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{im.id}}
+	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{im.id}}
 	if len(im.rows) == 0 {
 		return importStep{Op: op, Do: im.turn}, nil
 	}
@@ -188,7 +189,7 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 		im.again, im.tries, im.exclusive, im.lookup, im.refused = im.at, 0, false, false, map[int]note{}
 	}
 	if im.exclusive {
-		op.Fence = chatadmin.Exclusive
+		op.Fence = storage.Exclusive
 	}
 	if err := im.deactivations(ctx); err != nil {
 		return importStep{}, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // batchWriter decides the rows of one batch within a transaction.
@@ -19,7 +20,7 @@ type batchWriter struct {
 	writes  []chatadmin.UserWrite
 	chunk   chunk
 	created []chatadmin.ID
-	joins   []chatadmin.Pair
+	joins   []storage.Pair
 	counts  Counts
 }
 
@@ -31,14 +32,14 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	}
 	d := decider{settings: im.plan.Settings, domain: b.w.Settings, header: im.src.header, actor: im.scope.Actor(), role: b.w.Role}
 	var admins []chatadmin.ID
-	if b.w.Mode() == chatadmin.Exclusive {
+	if b.w.Mode() == storage.Exclusive {
 		if admins, err = b.w.AdminsInForce(ctx); err != nil {
 			return err
 		}
 	}
 	d.setAdmins(admins)
 	// Whoever goes, WriteUsers asks for the exclusive fence first
-	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive
+	d.manyMore = d.manyMore || b.w.Mode() != storage.Exclusive
 	if im.verdicts == nil {
 		im.verdicts, im.writes = make([]verdict, batchRows), make([]chatadmin.UserWrite, batchRows)
 	}
@@ -120,7 +121,7 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	}
 	if written(v.letter) {
 		for _, g := range v.joins {
-			b.joins = append(b.joins, chatadmin.Pair{Group: g, User: id})
+			b.joins = append(b.joins, storage.Pair{Group: g, User: id})
 		}
 	}
 }

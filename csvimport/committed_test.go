@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -98,10 +99,10 @@ type rolledBack struct {
 	between func()
 }
 
-func (s *rolledBack) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *rolledBack) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if between := s.between; between != nil {
 		undone := errors.New("undone")
-		err := s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error {
+		err := s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error {
 			if err := f(ctx, tx); err != nil {
 				return err
 			}
@@ -190,7 +191,7 @@ type away struct {
 	on bool
 }
 
-func (s *away) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *away) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := s.Store.Update(ctx, fence, f)
 	if err == nil && s.on {
 		err = chatadmin.ErrCommitUnknown

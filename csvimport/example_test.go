@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Format is what an export looks like.
@@ -236,7 +237,7 @@ func (e *exporter) groupsOf(ctx context.Context, user chatadmin.ID) (string, err
 	var names []string
 	store, domain := e.scope.Admin().Store(), e.scope.Domain()
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		ms, next, err := store.ListMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: user}, p)
+		ms, next, err := store.ListMemberships(ctx, storage.MemberQuery{Domain: domain, User: user}, p)
 		if err != nil {
 			return "", err
 		}

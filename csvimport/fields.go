@@ -60,7 +60,7 @@ func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
 	if !d.header.hasAttributes() {
 		return
 	}
-	a, err := u.Attributes()
+	a, err := chatadmin.AttributesOf(*u)
 	if err != nil {
 		v.fail(CodeUnreadable, colLogin, "")
 		return
@@ -89,7 +89,7 @@ func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
 		changed = true
 	}
 	if changed {
-		if err := u.SetAttributes(a); err != nil {
+		if err := chatadmin.SetAttributes(u, a); err != nil {
 			v.fail(CodeUnreadable, colLogin, "")
 		}
 	}
@@ -148,7 +148,7 @@ func exportedAttributes(u *chatadmin.User) chatadmin.Attributes {
 	if len(u.Attrs) == 0 {
 		return chatadmin.Attributes{}
 	}
-	a, _ := u.Attributes() // those that cannot be read are exported as blank
+	a, _ := chatadmin.AttributesOf(*u) // those that cannot be read are exported as blank
 	return a
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // chunkRecords keep what became of the rows of each batch, and createdRecords
@@ -63,7 +64,7 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	const batches = 100
 	left := run.Data.At.Rows - run.Data.At.Pruned
 	from := max(0, left-batches)
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for b := from; b < left; b++ {
 		keys = append(keys, chunkKey(chunkKind, w.Domain.ID, run.ID, b), chunkKey(createdKind, w.Domain.ID, run.ID, b))
 	}
@@ -71,9 +72,9 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	if err != nil {
 		return false, err
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
+	changes := make([]storage.Change[storage.Record], len(rs))
 	for i, r := range rs {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+		changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	}
 	run.Data.At.Pruned = run.Data.At.Rows - from
 	return from > 0, w.PutRecords(ctx, changes)
@@ -103,8 +104,8 @@ const (
 
 func chunkID(id chatadmin.ID, batch int) string { return fmt.Sprintf("%s/%06d", id, batch) }
 
-func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
+func chunkKey(kind string, domain, id chatadmin.ID, batch int) storage.Key {
+	return storage.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
 }
 
 // readChunks reads what became of the first n batches of a run. Of a batch
@@ -115,7 +116,7 @@ func readChunks(ctx context.Context, s *chatadmin.Scope, run *importRun, n int) 
 		chunks[b].Letters = strings.Repeat(string(letterLost), int(max(0, min(batchRows, run.Total-int64(b*batchRows)))))
 	}
 	for from := 0; from < n; from += 100 {
-		var keys []chatadmin.Key
+		var keys []storage.Key
 		for b := from; b < min(from+100, n); b++ {
 			keys = append(keys, chunkKey(chunkKind, s.Domain(), id, b))
 		}

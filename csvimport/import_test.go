@@ -13,7 +13,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -232,7 +233,7 @@ func TestEnabled(t *testing.T) {
 // signIn makes a user active, as the first sign-in does.
 func (w *world) signIn(id chatadmin.ID) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: chatadmin.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

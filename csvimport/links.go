@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // rowSet is a set of rows of the file, a bit for each.
@@ -84,7 +85,7 @@ func (im *importer) gather(ctx context.Context, at cursor) error {
 // nextLinks prepares the next transaction that sets managers who stand on later
 // lines, or who change.
 func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error) {
-	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
+	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: storage.Exclusive, Targets: []chatadmin.ID{im.id}}
 	// Otherwise the step is asked for again
 	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch {
 		if err := im.gather(ctx, at); err != nil {
@@ -92,7 +93,7 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 		}
 	}
 	if len(im.links.links) == 0 {
-		op.Fence = chatadmin.Shared
+		op.Fence = storage.Shared
 		return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
 			if len(at.Again) > 0 && at.Set {
 				run.Data.At = cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}

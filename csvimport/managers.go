@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // settle decides every link when the whole file has been read: a manager who is
@@ -12,7 +13,7 @@ import (
 // keeps the manager they have. Since that may close another circle, it is
 // looked for again until there is none. What comes out depends only on the file
 // and on the store, so that importing the same file again finds nothing to do.
-func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
+func (x *index) settle(ctx context.Context, r storage.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
 	x.realTargets(above)
 	moved := false
 	var start []uint32 // every circle has a link among these
@@ -120,7 +121,7 @@ func (x *index) own(k key) (int, bool) {
 
 // storedChains reads who stands above the users and managers of the links, in
 // the store, level by level.
-func (x *index) storedChains(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) (map[key]key, error) {
+func (x *index) storedChains(ctx context.Context, r storage.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) (map[key]key, error) {
 	chains := map[key]key{}
 	from := map[chatadmin.ID][]key{} // who reports to the users we ask for next
 	known := map[chatadmin.ID]key{}

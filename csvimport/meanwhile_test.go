@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -128,7 +129,7 @@ func TestCancelledAtOnce(t *testing.T) {
 	file := "login\nann@acme.example\n"
 	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
 	require.ErrorIs(t, err, context.Canceled)
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
 	require.NoError(t, err)
 	require.Less(t, len(rs[0].Data), 1000, "however long the file's name is")
 	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
@@ -143,21 +144,21 @@ type unique struct {
 	taken func(chatadmin.User) bool
 }
 
-func (s *unique) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *unique) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	s.calls++
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, uniqueTx{tx, s}) })
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, uniqueTx{tx, s}) })
 }
 
 type uniqueTx struct {
-	chatadmin.Tx
+	storage.Tx
 	s *unique
 }
 
-func (x uniqueTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
-	var conflicts []chatadmin.Conflict
+func (x uniqueTx) ChangeUsers(ctx context.Context, c []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+	var conflicts []storage.Conflict
 	for i := range c {
 		if x.s.taken(c[i].Row) {
-			conflicts = append(conflicts, chatadmin.Conflict{Index: i, Reason: chatadmin.KeyTaken, Field: "email"})
+			conflicts = append(conflicts, storage.Conflict{Index: i, Reason: storage.KeyTaken, Field: "email"})
 		}
 	}
 	if conflicts != nil {

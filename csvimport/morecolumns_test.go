@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -20,7 +21,7 @@ func (w *world) in(login string) []string {
 	u := w.is(login)
 	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{}) {
 		require.NoError(w.t, err)
-		ms, err := w.store.Memberships(ctx, w.domain, []chatadmin.Pair{{Group: g.ID, User: u.ID}})
+		ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: u.ID}})
 		require.NoError(w.t, err)
 		if len(ms) > 0 && !g.Default {
 			names = append(names, g.Name)
@@ -117,7 +118,7 @@ func TestGroupGoesMeanwhile(t *testing.T) {
 
 func attributes(t *testing.T, u chatadmin.User) chatadmin.Attributes {
 	t.Helper()
-	a, err := u.Attributes()
+	a, err := chatadmin.AttributesOf(u)
 	require.NoError(t, err)
 	return a
 }

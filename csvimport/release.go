@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const purpose = "import release"
@@ -104,7 +105,7 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 
 // amend changes what a run of an import keeps, in a transaction of its own.
 func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Work, *importRun) error) error {
-	op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		_, err := x.runs.Amend(ctx, w, id, func(run *importRun) error { return f(w, run) })
 		return err
@@ -213,7 +214,7 @@ func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importI
 // release begins the run that queues the invitations, or continues it.
 func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, check func(*importRun, time.Time) error) (int, error) {
 	var before chatadmin.ID // the run that was begun for the same import
-	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{importID}}
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{importID}}
 	run, err := x.releases.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
 		run.Data.Import = importID
 		im, err := x.runs.Amend(ctx, w, importID, func(im *importRun) error {
@@ -268,7 +269,7 @@ func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chat
 	case !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, chatadmin.ErrDamaged):
 		return chatadmin.RunStep[released]{}, err
 	}
-	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.Data.Import}}
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{run.Data.Import}}
 	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
 		e, err := createdRecords.Get(ctx, w, s.Domain(), chunkID(run.Data.Import, run.Data.Batch))
 		switch {

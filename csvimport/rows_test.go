@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -324,10 +325,10 @@ func TestOtherDomainsUsers(t *testing.T) {
 func TestRowOfAUserBeingDeleted(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("gone@acme.example")
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		now := u
 		now.Deleting, now.Rev = true, u.Rev+1
-		_, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
+		_, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
 		return err
 	}))
 	_, lines := w.run(w.s, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)

@@ -10,6 +10,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Service is the two-factor authentication of one Admin. It is safe for many
@@ -109,7 +110,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 // end, so that it keeps nothing from ending.
 func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
 	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for i := range endings {
 		if e := &endings[i]; e.User != "" && (e.Challenges == chatadmin.Ends || e.Remembered == chatadmin.Ends) {
 			ends[e.User] = e
@@ -156,7 +157,7 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 	}
 	enrolled := map[string]bool{}
 	for batch := range slices.Chunk(users, chatadmin.MaxBatch) {
-		keys := make([]chatadmin.Key, len(batch))
+		keys := make([]storage.Key, len(batch))
 		for i := range batch {
 			keys[i] = stateKey(domain, batch[i].ID)
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Options of Passwords; nil means defaults.
@@ -213,7 +214,7 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 	if err != nil {
 		return err
 	}
-	op := chatadmin.Op{Kind: KindSet, Fence: chatadmin.Shared, Targets: []chatadmin.ID{u.ID}}
+	op := chatadmin.Op{Kind: KindSet, Fence: storage.Shared, Targets: []chatadmin.ID{u.ID}}
 	return p.admin.AsHost(u.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		e, err := records.Get(ctx, w, u.Domain, string(u.ID))
 		if err != nil && e.Damaged == nil && !errors.Is(err, chatadmin.ErrNotFound) {

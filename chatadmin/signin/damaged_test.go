@@ -11,6 +11,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // waysToDamage are the ways in which a record is damaged.
@@ -26,15 +27,15 @@ var waysToDamage = map[string]func(good []byte) []byte{
 // damage damages every record of a kind that a user owns, or that nobody owns.
 func (w *world) damage(kind string, owner chatadmin.ID, how func([]byte) []byte) (ids []string) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, _, err := tx.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
 		if err != nil {
 			return err
 		}
 		ids = nil
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		for _, r := range rs {
-			c := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev}
+			c := storage.Change[storage.Record]{Row: r, Was: r.Rev}
 			c.Row.Rev, c.Row.Data = r.Rev+1, how(r.Data)
 			changes = append(changes, c)
 			ids = append(ids, r.ID)

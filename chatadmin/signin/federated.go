@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // linked is the link between an account of a provider and a user. It is kept
@@ -99,7 +100,7 @@ func (g *Gate) findFederated(ctx context.Context, t *Try, key string) ([]chatadm
 }
 
 // readLink reads a link; there may be none. One that cannot be read is logged.
-func (g *Gate) readLink(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, id string) (chatadmin.Entry[linked], error) {
+func (g *Gate) readLink(ctx context.Context, r storage.Reader, domain chatadmin.ID, id string) (chatadmin.Entry[linked], error) {
 	e, err := links.Get(ctx, r, domain, id)
 	switch {
 	case e.Damaged != nil:
@@ -159,7 +160,7 @@ func (g *Gate) Unlink(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 			owners[i] = found[i].ID
 		}
 		var gone []*chatadmin.Entry[linked]
-		for e, err := range links.Each(ctx, w, chatadmin.RecordQuery{Domain: s.Domain(), Owners: owners}) {
+		for e, err := range links.Each(ctx, w, storage.RecordQuery{Domain: s.Domain(), Owners: owners}) {
 			if err != nil && e.Damaged == nil {
 				return err
 			}

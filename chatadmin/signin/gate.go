@@ -218,7 +218,7 @@ func (g *Gate) look(ctx context.Context, t *Try) error {
 	if len(ds) == 0 {
 		return fmt.Errorf("domain %s: %w", chatadmin.Cut(string(t.domain)), chatadmin.ErrNotFound)
 	}
-	if t.set, err = ds[0].Settings(); err != nil {
+	if t.set, err = chatadmin.SettingsOf(ds[0]); err != nil {
 		return err
 	}
 	if t.policy, err = g.policy(&t.set); err != nil {

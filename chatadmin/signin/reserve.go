@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // state is what is counted about one user: a Record owned by the user. There is none while there is nothing to count.
@@ -309,7 +310,7 @@ func (t *Try) unlocked(w *chatadmin.Work) {
 }
 
 // readState reads the state of an entry anew. One that cannot be read is a lock.
-func (g *Gate) readState(ctx context.Context, r chatadmin.Reader, of *entry) (entry, error) {
+func (g *Gate) readState(ctx context.Context, r storage.Reader, of *entry) (entry, error) {
 	e, err := locks.Get(ctx, r, of.Domain, of.ID)
 	switch {
 	case e.Damaged != nil:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ended is a batch of users whose sessions the host has to end, as a Record
@@ -117,7 +118,7 @@ func (g *Gate) voidAttempts(ctx context.Context, w *chatadmin.Work, users []chat
 			return nil, err
 		}
 		if !ok {
-			return nil, chatadmin.ErrRetry
+			return nil, storage.ErrRetry
 		}
 		if u.Status != chatadmin.Pending {
 			in = append(in, u.ID)
@@ -150,7 +151,7 @@ func (g *Gate) dueNow(e *chatadmin.Entry[ended]) bool {
 // endIn is EndSessions for one domain, or for all with "".
 func (g *Gate) endIn(ctx context.Context, domain chatadmin.ID) (total int, err error) {
 	var errs []error
-	for e, err := range endings.Each(ctx, g.admin.Store(), chatadmin.RecordQuery{Domain: domain}) {
+	for e, err := range endings.Each(ctx, g.admin.Store(), storage.RecordQuery{Domain: domain}) {
 		if err != nil && e.Damaged == nil {
 			return total, errors.Join(append(errs, err)...)
 		}

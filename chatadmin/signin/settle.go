@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ending is what became of an attempt.
@@ -49,7 +50,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 				end = kept
 			} else {
 				first, link = user.Status == chatadmin.Pending, t.unlinked
-				if (first || link) && w.Mode() == chatadmin.NoFence {
+				if (first || link) && w.Mode() == storage.NoFence {
 					return nil // users, and what they own, are written behind a fence
 				}
 			}
@@ -67,7 +68,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 		if !first {
 			kind = KindUserLink
 		}
-		op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}
+		op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{t.user.ID}}
 		err = g.admin.As(t.domain, t.user.ID).Change(ctx, op, run)
 		if err != nil {
 			if reason = refusal(err); reason != "" {
@@ -163,7 +164,7 @@ func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending)
 			return reason, nil
 		}
 		if again {
-			return "", chatadmin.ErrRetry
+			return "", storage.ErrRetry
 		}
 		if e, err = g.readState(ctx, w, &p.entry); err != nil {
 			return "", err

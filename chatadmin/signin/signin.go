@@ -7,6 +7,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Client is the kind of program somebody signs in with. It comes from the host's own evidence, such as which endpoint was called with which app credential, never from what the
@@ -134,7 +135,7 @@ type Open struct {
 	Client       Client
 	Method       Method
 	Device       string
-	Rev          chatadmin.Rev // of the challenge's record: an answer to another state of it is refused
+	Rev          storage.Rev // of the challenge's record: an answer to another state of it is refused
 	// Settings are the domain's at the time of Open. The answer, which follows at once, is decided by them.
 	Settings *chatadmin.Settings
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Kinds of audit events.
@@ -83,7 +84,7 @@ func (g *Gate) Unlock(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 }
 
 // usersOf reads users; one that is missing is chatadmin.ErrNotFound.
-func usersOf(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, users []chatadmin.ID) ([]chatadmin.User, error) {
+func usersOf(ctx context.Context, r storage.Reader, s *chatadmin.Scope, users []chatadmin.ID) ([]chatadmin.User, error) {
 	if len(users) == 0 || len(users) > chatadmin.MaxBatch {
 		return nil, fmt.Errorf("give 1 to %d users: %w", chatadmin.MaxBatch, chatadmin.ErrInvalid)
 	}
@@ -105,7 +106,7 @@ func usersOf(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, users 
 
 // statesOf reads the state of each of some users. One that cannot be read is a
 // lock.
-func (g *Gate) statesOf(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) (map[chatadmin.ID]entry, error) {
+func (g *Gate) statesOf(ctx context.Context, r storage.Reader, users []chatadmin.User) (map[chatadmin.ID]entry, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -153,7 +154,7 @@ func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.Us
 			return err
 		}
 		if !ok {
-			return chatadmin.ErrRetry
+			return storage.ErrRetry
 		}
 		if s.Failures == 0 && !s.Locked {
 			continue

@@ -10,7 +10,7 @@ import (
 
 // The page for hosts quotes this program: every snippet in Go, and the trigger for SQLite, stand here as they stand there. The one for PostgreSQL is run by the tests of sqlstore.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile("../../chatadmin/storetest/IMPLEMENTING.md")
+	page, err := os.ReadFile("../../chatadmin/storage/storetest/IMPLEMENTING.md")
 	require.NoError(t, err)
 	source := ""
 	for _, name := range []string{"store.go", "main_test.go", "chat.sql"} {
