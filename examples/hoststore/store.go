@@ -54,14 +54,32 @@ func script(ctx context.Context, db *sql.DB, name string) error {
 
 // Update implements chatadmin.Store: fence, transaction, retries and their end are sqlstore's.
 func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, t chatadmin.Tx) error { return f(ctx, tx{t}) })
+	return s.Store.Update(ctx, fence, func(ctx context.Context, t chatadmin.Tx) error {
+		host := &tx{Tx: t}
+		err := f(ctx, host)
+		if err == nil {
+			err = host.failed
+		}
+		return err
+	})
 }
 
 // tx is sqlstore's transaction with one method replaced.
-type tx struct{ chatadmin.Tx }
+type tx struct {
+	chatadmin.Tx
+	failed error // of ChangeUsers: it fails the transaction even if f swallows it
+}
 
 // ChangeUsers implements chatadmin.Tx. SQLite lets one transaction write at a time, so the order of the rows does not matter; another database would want them sorted by key.
-func (t tx) ChangeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+func (t *tx) ChangeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+	conflicts, err := t.changeUsers(ctx, changes)
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	return conflicts, err
+}
+
+func (t *tx) changeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
 	if len(changes) > chatadmin.MaxBatch {
 		return nil, chatadmin.ErrBatch
 	}
