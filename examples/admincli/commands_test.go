@@ -419,7 +419,8 @@ func TestRefusedResumption(t *testing.T) {
 	require.NotContains(t, errs, "--resume")
 	s.ok("--as", "boss@acme.example", "import", "--resume", rep.ImportID, first) // it has ended and is only told
 
-	// One that was interrupted belongs to whoever began it, until it was silent for ten minutes or is taken over.
+	// One that was interrupted belongs to whoever began it, until it was silent
+	// for ten minutes or is taken over.
 	for _, way := range []string{"silence", "take-over"} {
 		id := s.interrupted(first)
 		code, out, errs := s.run("--json", "--as", "boss@acme.example", "import", "--resume", id, first)

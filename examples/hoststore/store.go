@@ -13,11 +13,14 @@ import (
 //go:embed people.sql chat.sql
 var schema embed.FS
 
-// Store keeps users in the host's own table and everything else in those of sqlstore, in one transaction. sqlstore reads users through a view of that table; only the writing of
-// users is left to be done here.
+// Store keeps users in the host's own table and everything else in those of
+// sqlstore, in one transaction. sqlstore reads users through a view of that
+// table; only the writing of users is left to be done here.
 type Store struct{ *sqlstore.Store }
 
-// Open prepares the tables when it is called for the first time. A later version of the library whose migration touches the table of users fails on the view: then that step is the host's to do.
+// Open prepares the tables when it is called for the first time. A later
+// version of the library whose migration touches the table of users fails on
+// the view: then that step is the host's to do.
 func Open(ctx context.Context, db *sql.DB) (*Store, error) {
 	s, err := sqlstore.Open(ctx, db, sqlstore.SQLite, nil)
 	if err != nil {
@@ -70,7 +73,9 @@ type tx struct {
 	failed error // of ChangeUsers: it fails the transaction even if f swallows it
 }
 
-// ChangeUsers implements chatadmin.Tx. SQLite lets one transaction write at a time, so the order of the rows does not matter; another database would want them sorted by key.
+// ChangeUsers implements chatadmin.Tx. SQLite lets one transaction write at a
+// time, so the order of the rows does not matter; another database would want
+// them sorted by key.
 func (t *tx) ChangeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
 	conflicts, err := t.changeUsers(ctx, changes)
 	if err != nil && t.failed == nil {
@@ -129,7 +134,9 @@ func changeUser(ctx context.Context, db sqlstore.Querier, c chatadmin.Change[cha
 			return chatadmin.Conflict{Reason: chatadmin.Stale}, err
 		}
 		return chatadmin.Conflict{}, err
-	case c.Was != 0: // the revision is compared by the statement that writes: between a look and a write somebody else would come
+	case c.Was != 0:
+		// The statement that writes compares the revision: between a look and a
+		// write somebody else would come.
 		n, err := affected(db.ExecContext(ctx, updatePerson, append(row, c.Was)...))
 		if err != nil || n == 1 {
 			return chatadmin.Conflict{}, err
