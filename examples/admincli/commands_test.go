@@ -124,7 +124,7 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "audit|list"},
 		{0, "runs|list"}, {0, "runs|list|--kind|import|--state|done"}, {1, "runs|list|--kind|flight"}, {1, "runs|show|nonsense"}, {1, "runs|resume|nonsense"},
 		{1, "runs|take-over|nonsense"}, {1, "runs|cancel|nonsense"},
-		{0, "work"}, {1, "--as|ann@acme.example|work"},
+		{0, "work"}, {0, "work|--slack-api|http://127.0.0.1:1"}, {1, "--as|ann@acme.example|work"},
 		{0, "records|damaged"}, {1, "records|repair|hold|nonsense"}, {1, "records|repair|hold/nonsense"}, {1, "records|repair|nothing|nonsense"},
 		{0, "export|--separator|;|--excel|" + out}, {1, "invitations|release|--import|nonsense"}, {0, "import|--mode|skip|--encoding|utf-8|--map|login=login|" + people},
 		{1, "import|--mode|skip|--encoding|martian|" + people}, {1, "import|--mode|skip|--map|Nowhere=login|" + people},

@@ -169,21 +169,14 @@ func (c *cli) runImport(
 		c.post.next = fmt.Sprintf("send it with the same command and --resume %s", r.ImportID)
 		err = nil
 	case err != nil && !errors.Is(err, csvimport.ErrRowsFailed):
-		return report{}, nil, refusedOr(err, call.resume, fmt.Sprintf("%s in; go on with --resume %s",
+		if call.resume != "" && errors.Is(err, chatadmin.ErrForbidden) {
+			return report{}, nil, fmt.Errorf("%w; after ten minutes of silence without the first", another(err, r.ImportID))
+		}
+		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
 			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
 	rep.ImportID, rep.Counts, rep.FileWarnings = r.ImportID, r.Counts, r.Warnings
 	return rep, r, err
-}
-
-// refusedOr is goOn for an import. Who may not resume it is told how another
-// admin goes on.
-func refusedOr(err error, resume chatadmin.ID, how string) error {
-	if resume != "" && errors.Is(err, chatadmin.ErrForbidden) {
-		return fmt.Errorf("%w (another admin goes on with runs take-over %s and then this command; "+
-			"after ten minutes of silence without the first)", err, resume)
-	}
-	return goOn(err, resume != "", how)
 }
 
 // goOn adds to an error how to go on. A resumption that was refused is not
@@ -193,6 +186,14 @@ func goOn(err error, resumed bool, how string) error {
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, how)
+}
+
+// another adds to the refusal of a resumption how another admin goes on.
+func another(err error, id chatadmin.ID) error {
+	if !errors.Is(err, chatadmin.ErrForbidden) {
+		return err
+	}
+	return fmt.Errorf("%w: another admin goes on with runs take-over %s and then this command", err, id)
 }
 
 // failuresShown is how many rows that failed are told without being asked for.

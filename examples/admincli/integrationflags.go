@@ -207,11 +207,11 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 
 // extendIntegrations lets other commands end integrations with the groups and
 // users that they delete. Whoever never used one has no key file.
-func (c *cli) extendIntegrations() error {
+func (c *cli) extendIntegrations(subject string) error {
 	if !c.hasKeys() {
 		return nil
 	}
-	_, err := c.newIntegrations(signedInAs(c.admin.AsHost("")), &c.services, &printed{c: c, keep: true})
+	_, err := c.newIntegrations(signedInAs(c.admin.AsHost("")), &c.services, &printed{c: c, keep: c.json || subject != "work"})
 	return err
 }
 

@@ -163,7 +163,7 @@ func (c *cli) openLibrary(subject string) error {
 	if subject == "integrations" {
 		return nil // makes them with flags of its own
 	}
-	return c.extendIntegrations()
+	return c.extendIntegrations(subject)
 }
 
 // scope finds the domain and the actor.

@@ -131,11 +131,8 @@ func (c *cli) resumeRun(ctx context.Context, s *chatadmin.Scope, args []string) 
 			chatadmin.ErrInvalid, id)
 	}
 	r, err = s.ResumeRun(ctx, id, c.progress("steps"))
-	switch {
-	case errors.Is(err, chatadmin.ErrForbidden):
-		err = fmt.Errorf("%w (another admin goes on with runs take-over %s and then this command)", err, id)
-	case err != nil:
-		err = goOn(err, true, fmt.Sprintf("go on with runs resume %s", id))
+	if err != nil {
+		err = another(goOn(err, true, fmt.Sprintf("go on with runs resume %s", id)), id)
 	}
 	return c.sayRun(ctx, s, r, nil, err)
 }

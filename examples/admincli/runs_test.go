@@ -84,6 +84,43 @@ func TestRunsCommand(t *testing.T) {
 	require.Equal(t, 1, exit)
 }
 
+// cancelAfterUpdate ends a command when its first transaction behind a fence
+// has ended.
+type cancelAfterUpdate struct {
+	chatadmin.Store
+	cancel func()
+}
+
+func (c *cancelAfterUpdate) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+	if fence.Mode != chatadmin.NoFence {
+		defer c.cancel()
+	}
+	return c.Store.Update(ctx, fence, f)
+}
+
+// A group whose deletion was interrupted goes when its run goes on; a default
+// group gets its other members.
+func TestInterruptedGroupRuns(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok("users", "create", "ann@acme.example", "--no-welcome")
+	s.ok("--as", "boss@acme.example", "groups", "create", "Sales")
+	for _, call := range []string{"default", "delete"} {
+		if call == "delete" {
+			s.ok("groups", "undefault", "Sales")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var errs bytes.Buffer
+		c := &cli{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &errs, store: &cancelAfterUpdate{s.store, cancel}, phones: s.phones, keyFile: s.keys}
+		require.Equal(t, 1, c.main(ctx, []string{"groups", call, "Sales"}), call)
+		open := s.runs("--state", "running")
+		require.Len(t, open, 1, "%s: %s", call, errs.String())
+		require.Contains(t, errs.String(), "runs resume "+string(open[0].ID), call)
+		s.ok("runs", "resume", string(open[0].ID))
+		require.Empty(t, s.runs("--state", "running"), call)
+	}
+	require.NotContains(t, s.ok("groups", "list"), "Sales")
+}
+
 // One call of work does what had come due, and the next finds nothing.
 func TestWorkCommand(t *testing.T) {
 	s := newSession(t, "officechat")
