@@ -64,6 +64,7 @@ func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 	if p.Settings.AllOrNothing && p.Counts.Failed > 0 {
 		return p.refuse()
 	}
+	o.planned(p)
 	op := chatadmin.Op{Kind: KindImportBegin, Need: chatadmin.PermUsersImport}
 	run, err := x.runs.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
 		run.Total, run.Data.params = p.Counts.Rows, params{p.Settings, p.File, p.Warnings}
@@ -122,6 +123,7 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 	if err != nil {
 		return nil, err
 	}
+	o.planned(p)
 	return x.drive(ctx, s, run, p, file, o)
 }
 

@@ -65,6 +65,8 @@ type Options struct {
 	Begun func(importID chatadmin.ID)
 	// Progress, if set, is called after each batch.
 	Progress func(chatadmin.Progress)
+	// Planned, if set, is called with the plan before the first row is written.
+	Planned func(*Plan)
 }
 
 // settings are what a plan and a job remember of mode and options.
@@ -94,6 +96,12 @@ func (s settings) has(more settings) bool {
 		(more.Encoding == "" || more.Encoding == s.Encoding) && (len(more.Columns) == 0 || maps.Equal(more.Columns, s.Columns)) &&
 		(len(more.Aliases) == 0 || maps.Equal(more.Aliases, s.Aliases)) &&
 		(len(more.Fields) == 0 || slices.Equal(more.Fields, s.Fields))
+}
+
+func (o *Options) planned(p *Plan) {
+	if o != nil && o.Planned != nil {
+		o.Planned(p)
+	}
 }
 
 func (o *Options) progress() func(chatadmin.Progress) {

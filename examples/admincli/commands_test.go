@@ -122,6 +122,13 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{1, "integrations|discard|x"}, {1, "integrations|disconnect|slack"}, {1, "integrations|say|--group|Nowhere|hello"}, {1, "integrations|link|slack|hello"},
 		{0, "integrations|deliver"},
 		{0, "audit|list"},
+		{0, "runs|list"}, {0, "runs|list|--kind|import|--state|done"}, {1, "runs|list|--kind|flight"}, {1, "runs|show|nonsense"}, {1, "runs|resume|nonsense"},
+		{1, "runs|take-over|nonsense"}, {1, "runs|cancel|nonsense"},
+		{0, "work"}, {0, "work|--slack-api|http://127.0.0.1:1"}, {1, "--as|ann@acme.example|work"},
+		{0, "records|damaged"}, {1, "records|repair|hold|nonsense"}, {1, "records|repair|hold/nonsense"}, {1, "records|repair|nothing|nonsense"},
+		{0, "export|--separator|;|--excel|" + out}, {1, "invitations|release|--import|nonsense"}, {0, "import|--mode|skip|--encoding|utf-8|--map|login=login|" + people},
+		{1, "import|--mode|skip|--encoding|martian|" + people}, {1, "import|--mode|skip|--map|Nowhere=login|" + people},
+		{0, "domain|settings|audit_days=730|run_days=forever"}, {1, "domain|settings|run_days=3"},
 	} {
 		args := append([]string{"--json", "--domain", "Acme"}, strings.Split(c.args, "|")...)
 		code, out, errs := s.run(args...)
@@ -178,6 +185,9 @@ func TestForeignFlags(t *testing.T) {
 		"devices list --phones f", "devices disable A1 --phones f", "--mail-dir d --smtp 127.0.0.1:1 users list", "audit list --limit -1",
 		"retention show --days 3", "audit list --status active", "signin ann@acme.example --password-ok --password-stdin",
 		"delete ann@acme.example --plan --take-over", "delete --receipt x --reason y", "delete --run-due --delete-default", "import --mode skip --resume x --dry-run f",
+		"import --mode skip --map login f", "import --mode skip --map =login f", "import --mode skip --map login= f", "import --mode skip --map a=login --map a=- f",
+		"export --separator xy", "export --separator a", "export --separator= f", "invitations release", "runs list --state asleep", "records repair hold", "records repair /x",
+		"domain settings run_days=long", "runs show x --kind import", "work --domain Acme now", "invitations list --import x",
 	} {
 		code, out, errs := s.run(strings.Fields(call)...)
 		require.Equal(t, 2, code, "%s: %s%s", call, out, errs)
@@ -372,6 +382,29 @@ func TestWords(t *testing.T) {
 	require.Contains(t, s.ok("delete", "--grace", "30"), "30 days\n")
 }
 
+// interrupted begins an import that ends before its first row, and returns its ID.
+func (s *session) interrupted(file string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	errs := &cancelling{cancel: cancel}
+	c := &cli{in: strings.NewReader(""), out: &bytes.Buffer{}, err: errs, store: s.store, phones: s.phones, keyFile: s.keys}
+	require.Equal(s.t, 1, c.main(ctx, []string{"import", "--mode", "skip", file}))
+	require.Contains(s.t, errs.String(), "go on with --resume")
+	id, _, _ := strings.Cut(strings.TrimPrefix(errs.String(), "import "), " ")
+	return id
+}
+
+// cancelling ends a command as soon as it tells something.
+type cancelling struct {
+	bytes.Buffer
+	cancel func()
+}
+
+func (w *cancelling) Write(p []byte) (int, error) {
+	w.cancel()
+	return w.Buffer.Write(p)
+}
+
 // Who may not resume is not told to resume.
 func TestRefusedResumption(t *testing.T) {
 	s := newSession(t, "officechat")
@@ -384,9 +417,24 @@ func TestRefusedResumption(t *testing.T) {
 	code, _, errs := s.run("import", "--resume", rep.ImportID, other)
 	require.Equal(t, 1, code)
 	require.NotContains(t, errs, "--resume")
-	code, _, errs = s.run("--as", "boss@acme.example", "import", "--resume", rep.ImportID, first)
-	require.Equal(t, 1, code)
-	require.NotContains(t, errs, "--resume")
+	s.ok("--as", "boss@acme.example", "import", "--resume", rep.ImportID, first) // it has ended and is only told
+
+	// One that was interrupted belongs to whoever began it, until it was silent
+	// for ten minutes or is taken over.
+	for _, way := range []string{"silence", "take-over"} {
+		id := s.interrupted(first)
+		code, out, errs := s.run("--json", "--as", "boss@acme.example", "import", "--resume", id, first)
+		require.Equal(t, 1, code, way)
+		require.NotContains(t, errs, "--resume")
+		require.Contains(t, errs, "runs take-over "+id)
+		require.Contains(t, out, `"code":"forbidden"`)
+		later := time.Now().Add(11 * time.Minute).UTC().Format(time.RFC3339)
+		if way == "take-over" {
+			s.ok("--as", "boss@acme.example", "runs", "take-over", id)
+			later = time.Now().UTC().Format(time.RFC3339)
+		}
+		s.ok("--now", later, "--as", "boss@acme.example", "import", "--resume", id, first)
+	}
 	going := &erase.Run{Run: chatadmin.Run{ID: "x", State: chatadmin.RunRunning}}
 	err := interrupted(going, chatadmin.ErrForbidden, true)
 	require.Contains(t, err.Error(), "--resume x --take-over")

@@ -145,7 +145,8 @@ func TestHandOverGroups(t *testing.T) {
 	}
 }
 
-// A deletion with a grace period is cancelled, and another one carried out when it is due. Each command is a process of its own on one SQLite file.
+// A deletion with a grace period is cancelled, and another one carried out when
+// it is due. Each command is a process of its own on one SQLite file.
 func TestScheduledDeletion(t *testing.T) {
 	s := newSession(t, "officechat")
 	s.store = nil

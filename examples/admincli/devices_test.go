@@ -124,7 +124,8 @@ func TestDevicesCommand(t *testing.T) {
 	require.Equal(t, "refused", refused.Error.Code)
 }
 
-// Commands, one process each, over one SQLite file: what the phone keeps lies beside it, for its owner alone, and no credential is in the database.
+// Commands, one process each, over one SQLite file: what the phone keeps lies
+// beside it, for its owner alone, and no credential is in the database.
 func TestDevicesFile(t *testing.T) {
 	s := &session{t: t}
 	db := filepath.Join(t.TempDir(), "chat.db")

@@ -75,12 +75,15 @@ func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope, _ []string) er
 	}
 	v := map[string]any{"domain": d.Name, "id": d.ID, "state": set.State, "preset": set.Preset,
 		"subscription": set.Subscription.Plan, "annual": set.Subscription.Annual,
-		"default_country": set.DefaultCountry, "guests_in_default_groups": set.GuestsInDefaultGroups}
+		"default_country": set.DefaultCountry, "guests_in_default_groups": set.GuestsInDefaultGroups,
+		"audit_days": set.Pruning.AuditDays, "run_days": set.Pruning.RunDays}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, name := range []string{"domain", "id", "state", "preset", "subscription", "default_country",
 			"guests_in_default_groups"} {
 			row(w, name, v[name])
 		}
+		row(w, "audit_days", keptFor(set.Pruning.AuditDays))
+		row(w, "run_days", keptFor(set.Pruning.RunDays))
 	})
 }
 
@@ -112,7 +115,9 @@ func (c *cli) settingsCommand() *cobra.Command {
 
   default_country           two letters, for phone numbers without "+"
   guests_in_default_groups  true or false
-  subscription              free, business or enterprise`
+  subscription              free, business or enterprise
+  audit_days, run_days      how many days the audit log, and runs that have
+                            ended, are kept: a number, forever or default`
 	return checked(x, func(args []string) error { return assign(&chatadmin.Settings{}, args) })
 }
 
@@ -134,9 +139,41 @@ func assign(set *chatadmin.Settings, args []string) error {
 			set.GuestsInDefaultGroups = yes
 		case "subscription":
 			set.Subscription.Plan = chatadmin.SubscriptionPlan(value)
+		case "audit_days", "run_days":
+			days, err := keptDays(value)
+			if err != nil {
+				return usage("%s: give a number of days, forever or default", key)
+			}
+			if key == "run_days" {
+				set.Pruning.RunDays = days
+			} else {
+				set.Pruning.AuditDays = days
+			}
 		default:
 			return usage("there is no setting %q: --help lists them", chatadmin.Cut(key))
 		}
 	}
 	return nil
+}
+
+// keptDays reads for how many days something is kept.
+func keptDays(value string) (int, error) {
+	switch value {
+	case "forever":
+		return chatadmin.Forever, nil
+	case "default":
+		return 0, nil
+	}
+	return strconv.Atoi(value)
+}
+
+// keptFor is what keptDays reads.
+func keptFor(days int) string {
+	switch days {
+	case chatadmin.Forever:
+		return "forever"
+	case 0:
+		return "default"
+	}
+	return strconv.Itoa(days)
 }

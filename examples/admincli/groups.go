@@ -172,6 +172,9 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 	if !only {
 		job, err := apply(ctx, p, c.progress(title))
 		if err != nil {
+			if job.State == chatadmin.RunRunning {
+				err = goOn(err, false, fmt.Sprintf("go on with runs resume %s", job.ID))
+			}
 			return err
 		}
 		v["job"], v["done"] = job.ID, job.State == chatadmin.RunDone

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -26,10 +28,18 @@ type report struct {
 	ImportID chatadmin.ID `json:"import_id"`
 	DryRun   bool         `json:"dry_run"`
 	csvimport.Counts
-	FileWarnings []string  `json:"file_warnings,omitempty"`
-	Outcomes     []outcome `json:"row_outcomes,omitempty"`
+	FileWarnings []string               `json:"file_warnings,omitempty"`
+	Encoding     string                 `json:"encoding,omitempty"`
+	Samples      []string               `json:"samples,omitzero"` // absent where no plan was made
+	Columns      []csvimport.PlanColumn `json:"columns,omitempty"`
+	Outcomes     []outcome              `json:"row_outcomes,omitempty"`
 
 	more bool // rows failed than are shown
+}
+
+// planned fills in what the file is taken for.
+func (r *report) planned(p *csvimport.Plan) {
+	r.Encoding, r.Columns, r.Samples = p.Encoding, p.Columns, append([]string{}, p.Samples...)
 }
 
 func (c *cli) importCommand() *cobra.Command {
@@ -37,6 +47,7 @@ func (c *cli) importCommand() *cobra.Command {
 	var mode csvimport.Mode
 	var result, resume string
 	var dry, rows bool
+	var columns []string
 	x := c.command("import FILE|-", "Create and update users from a CSV file",
 		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 			file, err := c.file(args[0])
@@ -45,6 +56,7 @@ func (c *cli) importCommand() *cobra.Command {
 			}
 			defer file.close()
 			o.FileName = args[0]
+			o.Columns, _ = columnMap(columns) // checked before
 			return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
 		})
 	x.Long = `import creates users from a CSV file. The mode skip leaves existing users alone,
@@ -57,6 +69,9 @@ whatever the other flags say.`
 	f.BoolVar(&o.SendInvitations, "send-invites", false,
 		"invite every user who is created; otherwise the actor is mailed a link that does it")
 	f.BoolVar(&o.ClearBlanks, "clear-blanks", false, "let a blank cell clear the field of an existing user")
+	f.StringVar(&o.Encoding, "encoding", "", "the encoding of the file, by `name`, such as windows-1252")
+	f.StringArrayVar(&columns, "map", nil,
+		"what a column means, as `HEADING=FIELD`, or HEADING=- to leave it out; for each column once")
 	f.StringVar(&result, "result", "", "write what became of each row to a CSV `file`")
 	f.BoolVar(&rows, "rows", false, "tell what became of each row")
 	f.StringVar(&resume, "resume", "", "go on with the import that has this `ID`")
@@ -65,8 +80,26 @@ whatever the other flags say.`
 		if mode == "" && resume == "" {
 			return usage("say what happens to existing users: --mode skip or --mode update")
 		}
-		return nil
+		_, err := columnMap(columns)
+		return err
 	})
+}
+
+// columnMap reads HEADING=FIELD. A heading may hold an equals sign, a field
+// does not.
+func columnMap(texts []string) (map[string]string, error) {
+	columns := map[string]string{}
+	for _, text := range texts {
+		cut := strings.LastIndex(text, "=")
+		if cut < 1 || cut == len(text)-1 {
+			return nil, usage("--map is HEADING=FIELD, not %q", chatadmin.Cut(text))
+		}
+		if _, twice := columns[text[:cut]]; twice {
+			return nil, usage("--map names the column %q twice", chatadmin.Cut(text[:cut]))
+		}
+		columns[text[:cut]] = text[cut+1:]
+	}
+	return columns, nil
 }
 
 // importCall is what an import is asked for.
@@ -116,8 +149,12 @@ func (c *cli) runImport(
 		if err != nil {
 			return report{}, nil, err
 		}
-		return report{DryRun: true, Counts: p.Counts, FileWarnings: p.Warnings}, p, nil
+		rep := report{DryRun: true, Counts: p.Counts, FileWarnings: p.Warnings}
+		rep.planned(p)
+		return rep, p, nil
 	}
+	var rep report
+	call.o.Planned = rep.planned
 	var r *csvimport.Result
 	var err error
 	if call.resume != "" {
@@ -132,10 +169,14 @@ func (c *cli) runImport(
 		c.post.next = fmt.Sprintf("send it with the same command and --resume %s", r.ImportID)
 		err = nil
 	case err != nil && !errors.Is(err, csvimport.ErrRowsFailed):
+		if call.resume != "" && errors.Is(err, chatadmin.ErrForbidden) {
+			return report{}, nil, fmt.Errorf("%w; after ten minutes of silence without the first", another(err, r.ImportID))
+		}
 		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
 			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
-	return report{ImportID: r.ImportID, Counts: r.Counts, FileWarnings: r.Warnings}, r, err
+	rep.ImportID, rep.Counts, rep.FileWarnings = r.ImportID, r.Counts, r.Warnings
+	return rep, r, err
 }
 
 // goOn adds to an error how to go on. A resumption that was refused is not
@@ -145,6 +186,14 @@ func goOn(err error, resumed bool, how string) error {
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, how)
+}
+
+// another adds to the refusal of a resumption how another admin goes on.
+func another(err error, id chatadmin.ID) error {
+	if !errors.Is(err, chatadmin.ErrForbidden) {
+		return err
+	}
+	return fmt.Errorf("%w: another admin goes on with runs take-over %s and then this command", err, id)
 }
 
 // failuresShown is how many rows that failed are told without being asked for.
@@ -196,6 +245,17 @@ func (r *report) print(w *tabwriter.Writer) {
 	row(w, "skipped", r.Skipped)
 	row(w, "failed", r.Failed)
 	row(w, "warnings", r.Warnings)
+	if r.Encoding != "" {
+		row(w, "encoding", r.Encoding)
+	}
+	for _, text := range r.Samples {
+		row(w, "sample:", text)
+	}
+	if r.DryRun {
+		for _, col := range r.Columns {
+			row(w, "column:", col.Heading, cmp.Or(col.Field, "not known: not read"))
+		}
+	}
 	for _, text := range r.FileWarnings {
 		row(w, "warning:", text)
 	}

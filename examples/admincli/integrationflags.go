@@ -114,6 +114,13 @@ Each message that comes in is a line.`
 	return x
 }
 
+// fakes are the flags that name fake providers.
+func (f *integrationFlags) fakes(flags *pflag.FlagSet) {
+	flags.StringVar(&f.slackAPI, "slack-api", "", "the `URL` of a fake Slack")
+	flags.StringVar(&f.mailchimpAPI, "mailchimp-api", "", "the `URL` of a fake Mailchimp")
+	flags.StringVar(&f.afasAPI, "afas-api", "", "the `URL` of a fake AFAS")
+}
+
 // serviceSettings are those of enable.
 func (f *integrationFlags) serviceSettings(was func() (json.RawMessage, error)) (json.RawMessage, error) {
 	return f.given(was, map[string]any{"environment": f.environment, "kind": f.kind})
@@ -200,11 +207,11 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 
 // extendIntegrations lets other commands end integrations with the groups and
 // users that they delete. Whoever never used one has no key file.
-func (c *cli) extendIntegrations() error {
-	if _, err := os.Stat(c.keyFileName()); err != nil && c.ring == nil {
+func (c *cli) extendIntegrations(subject string) error {
+	if !c.hasKeys() {
 		return nil
 	}
-	_, err := c.newIntegrations(signedInAs(c.admin.AsHost("")), &integrationFlags{}, &printed{c: c, keep: true})
+	_, err := c.newIntegrations(signedInAs(c.admin.AsHost("")), &c.services, &printed{c: c, keep: c.json || subject != "work"})
 	return err
 }
 

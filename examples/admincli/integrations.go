@@ -46,9 +46,7 @@ those of this module's fakes.`
 	p := x.PersistentFlags()
 	p.StringVar(&f.public,
 		"public-url", "", "the `URL` at which serve is reached (default http://127.0.0.1:8080/integrations)")
-	p.StringVar(&f.slackAPI, "slack-api", "", "the `URL` of a fake Slack")
-	p.StringVar(&f.mailchimpAPI, "mailchimp-api", "", "the `URL` of a fake Mailchimp")
-	p.StringVar(&f.afasAPI, "afas-api", "", "the `URL` of a fake AFAS")
+	f.fakes(p)
 	return x
 }
 

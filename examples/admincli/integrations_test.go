@@ -38,7 +38,8 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// site is a company whose commands run one by one over one SQLite file, beside a running "serve" and fakes of all providers.
+// site is a company whose commands run one by one over one SQLite file, beside
+// a running "serve" and fakes of all providers.
 type site struct {
 	*session
 	slack     *slacktest.Server

@@ -15,6 +15,7 @@ func (c *cli) invitationsCommands() *cobra.Command {
 	return c.group("invitations", "The invitations of users who have not come in yet",
 		c.command("list", "List pending users with the state of their invitations", c.listInvitations),
 		c.command("resend LOGIN…", "Send a new activation link to each; the old ones are dead", c.resend),
+		c.releaseCommand(),
 		c.command("send", "Send the mails that are queued",
 			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 				c.unsent()
@@ -24,6 +25,22 @@ func (c *cli) invitationsCommands() *cobra.Command {
 				}
 				return c.tell(map[string]any{"sent": n}, count(n, "mail", "mails")+" sent")
 			}))
+}
+
+func (c *cli) releaseCommand() *cobra.Command {
+	var id string
+	x := c.command("release", "Send the invitations that an import held back, for any admin who may import",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+			n, err := c.imports.ReleaseImport(ctx, s, chatadmin.ID(id))
+			if err != nil {
+				return err
+			}
+			c.unsent()
+			return c.tell(map[string]any{"invited": n}, count(n, "person", "people")+" invited")
+		})
+	x.Flags().StringVar(&id, "import", "", "the `ID` of the import")
+	needed(x, "import")
+	return x
 }
 
 func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []string) error {

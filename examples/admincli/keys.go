@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/secret"
 )
 
-// keyFileName is where the keys lie by which two-factor secrets are sealed: beside the database, unless --key-file says otherwise.
+// keyFileName is where the keys lie by which two-factor secrets are sealed:
+// beside the database, unless --key-file says otherwise.
 func (c *cli) keyFileName() string {
 	switch {
 	case c.keyFile != "":
@@ -25,7 +26,8 @@ func (c *cli) keyFileName() string {
 	return c.db + ".key"
 }
 
-// keys opens the key ring. Its file is made at first use; with memory: the key ends with the program.
+// keys opens the key ring. Its file is made at first use; with memory: the key
+// ends with the program.
 func (c *cli) keys() (*keyring.Ring, error) {
 	if c.keyFile == "" && c.db == "memory:" {
 		if c.ring == nil {
@@ -97,7 +99,8 @@ func readKeys(name string) ([]keyring.Key, error) {
 	return keys, nil
 }
 
-// writeKeys writes a key file as a whole or not at all. A file that is there is kept (fs.ErrExist), unless it is to be replaced.
+// writeKeys writes a key file as a whole or not at all. A file that is there is
+// kept (fs.ErrExist), unless it is to be replaced.
 func writeKeys(name string, keys []keyring.Key, replace bool) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".key-*") // mode 0600
 	if err != nil {

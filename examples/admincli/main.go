@@ -54,7 +54,8 @@ type cli struct {
 	retain   *retention.Retention
 	twofa    *twofa.Service
 	imports  *csvimport.Imports
-	ring     *keyring.Ring // with memory: there is no file
+	ring     *keyring.Ring    // with memory: there is no file
+	services integrationFlags // where work finds the services of integrations
 }
 
 // root makes the tree of all commands.
@@ -66,6 +67,7 @@ func (c *cli) root() *cobra.Command {
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
 		c.integrationsCommands(), c.auditCommands(),
+		c.runsCommands(), c.workCommand(), c.recordsCommands(),
 		c.scriptCommand(), c.versionCommand(), c.completionCommand())
 	x.Long = "admincli administers a chat product's domains from the command line."
 	x.SilenceErrors, x.SilenceUsage = true, true
@@ -161,7 +163,7 @@ func (c *cli) openLibrary(subject string) error {
 	if subject == "integrations" {
 		return nil // makes them with flags of its own
 	}
-	return c.extendIntegrations()
+	return c.extendIntegrations(subject)
 }
 
 // scope finds the domain and the actor.

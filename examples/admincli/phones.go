@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// phone is what a device keeps on itself. The command line keeps it for the devices it registers, as if it were them.
+// phone is what a device keeps on itself. The command line keeps it for the
+// devices it registers, as if it were them.
 type phone struct {
 	Domain    chatadmin.ID `json:"domain"`
 	User      string       `json:"user"` // the login, folded

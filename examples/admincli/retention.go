@@ -167,6 +167,9 @@ func (c *cli) sayRetained(ctx context.Context, s *chatadmin.Scope, r *retention.
 	if err != nil {
 		if r != nil && r.State == chatadmin.RunRunning {
 			err = goOn(err, resumed, fmt.Sprintf("go on with retention resume %s", r.ID))
+			if resumed {
+				err = another(err, r.ID)
+			}
 		}
 		return err
 	}

@@ -76,7 +76,8 @@ func TestSignInCommand(t *testing.T) {
 	require.Contains(t, errs, "google or saml")
 }
 
-// The link in the mail sets a password, by which the user signs in; a new one kills it, and not too many are sent.
+// The link in the mail sets a password, by which the user signs in; a new one
+// kills it, and not too many are sent.
 func TestActivateLinkCommand(t *testing.T) {
 	s := newSession(t, "engage")
 	mails := t.TempDir()

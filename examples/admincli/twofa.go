@@ -18,11 +18,11 @@ import (
 )
 
 // openTwoFactor makes two-factor authentication part of the library: what
-// changes users acts on it. Only commands that sign somebody in, or change
-// keys, need the keys.
+// changes users acts on it. Only commands that sign somebody in, change keys, or
+// go on with a change of keys, need the keys.
 func (c *cli) openTwoFactor(command string) error {
 	var ring *keyring.Ring
-	if command == "signin" || command == "2fa" {
+	if command == "signin" || command == "2fa" || (command == "work" || command == "runs") && c.hasKeys() {
 		var err error
 		if ring, err = c.keys(); err != nil {
 			return err

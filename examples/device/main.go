@@ -1,5 +1,6 @@
-// Command device shows the life of a phone: a host serves the device side over HTTP, and a simulated phone registers, works, goes offline, is wiped when it comes back, and registers
-// again.
+// Command device shows the life of a phone: a host serves the device side over
+// HTTP, and a simulated phone registers, works, goes offline, is wiped when it
+// comes back, and registers again.
 package main
 
 import (
@@ -82,7 +83,8 @@ func run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// phone is a native client. What it keeps survives a restart of it: its credentials, and the network's content.
+// phone is a native client. What it keeps survives a restart of it: its
+// credentials, and the network's content.
 type phone struct {
 	client  *devices.Client
 	url     string
@@ -132,7 +134,8 @@ func (p *phone) work(ctx context.Context, text string) error {
 	return nil
 }
 
-// checkIn carries out what there is to do, and only then answers: if it crashed in between, it would do so again.
+// checkIn carries out what there is to do, and only then answers: if it crashed
+// in between, it would do so again.
 func (p *phone) checkIn(ctx context.Context) error {
 	commands, err := p.client.CheckIn(ctx, p.wipe)
 	if errors.Is(err, devices.ErrRefused) {

@@ -1,4 +1,5 @@
-// Command erase shows how a user is deleted for good: plan, look at it, apply, keep the receipt. A host's own kind of things goes with the user.
+// Command erase shows how a user is deleted for good: plan, look at it, apply,
+// keep the receipt. A host's own kind of things goes with the user.
 package main
 
 import (
@@ -56,7 +57,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	}
 	publications.scheduled = map[chatadmin.ID]int64{ann.ID: 2}
 
-	// 3. The plan: exact counts, what stands in the way, what to know before. It can be kept as JSON and shown to somebody.
+	// 3. The plan: exact counts, what stands in the way, what to know before.
+	// It can be kept as JSON and shown to somebody.
 	plan, err := deletions.Plan(ctx, company, []chatadmin.ID{ann.ID}, nil)
 	if err != nil {
 		return err

@@ -1,5 +1,7 @@
-// Command hoststore shows a host that has a table of people already and keeps the library's users in it: sqlstore does the rest, in the same transaction. It makes users of the people who are there,
-// imports a file, and shows what became of the table.
+// Command hoststore shows a host that has a table of people already and keeps
+// the library's users in it: sqlstore does the rest, in the same transaction.
+// It makes users of the people who are there, imports a file, and shows what
+// became of the table.
 package main
 
 import (
@@ -70,7 +72,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	return show(ctx, out, acme, db)
 }
 
-// adopt makes users of the people of the company who are none yet: their keys follow from the domain's policy, and they are put into the default groups.
+// adopt makes users of the people of the company who are none yet: their keys
+// follow from the domain's policy, and they are put into the default groups.
 func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) error {
 	_, settings, err := s.View(ctx, "")
 	if err != nil {
@@ -81,7 +84,7 @@ func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) er
 		return err
 	}
 	err = store.Update(ctx, storage.Fence{Domain: s.Domain(), Mode: storage.Shared}, func(ctx context.Context, t storage.Tx) error {
-		db, err := sqlstore.Conn(t.(tx).Tx)
+		db, err := sqlstore.Conn(t.(*tx).Tx)
 		if err != nil {
 			return err
 		}
@@ -134,7 +137,8 @@ func strangers(ctx context.Context, db *sql.DB, company chatadmin.ID) ([]chatadm
 	return people, rows.Err()
 }
 
-// ids makes the host's own number of the company the ID of the domain, which is the first thing made, and leaves the rest to the library.
+// ids makes the host's own number of the company the ID of the domain, which is
+// the first thing made, and leaves the rest to the library.
 func ids() func() chatadmin.ID {
 	made := chatadmin.New(nil, nil).NewID
 	first := true

@@ -51,7 +51,8 @@ eve@acme.example     Eve Adams    Engineer
 `, out.String())
 }
 
-// What the host's own code changes gets a revision that the library has not seen, and taking away an admin changes the fence.
+// What the host's own code changes gets a revision that the library has not
+// seen, and taking away an admin changes the fence.
 func TestHostsOwnChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "host.db")
 	require.NoError(t, run(t.Context(), &bytes.Buffer{}, path))

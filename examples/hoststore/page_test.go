@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page for hosts quotes this program: every snippet in Go, and the trigger for SQLite, stand here as they stand there. The one for PostgreSQL is run by the tests of sqlstore.
+// The page for hosts quotes this program: every snippet in Go, and the trigger
+// for SQLite, stand here as they stand there. The one for PostgreSQL is run by
+// the tests of sqlstore.
 func TestPage(t *testing.T) {
 	page, err := os.ReadFile("../../chatadmin/storage/storetest/IMPLEMENTING.md")
 	require.NoError(t, err)

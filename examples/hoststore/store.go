@@ -14,11 +14,14 @@ import (
 //go:embed people.sql chat.sql
 var schema embed.FS
 
-// Store keeps users in the host's own table and everything else in those of sqlstore, in one transaction. sqlstore reads users through a view of that table; only the writing of
-// users is left to be done here.
+// Store keeps users in the host's own table and everything else in those of
+// sqlstore, in one transaction. sqlstore reads users through a view of that
+// table; only the writing of users is left to be done here.
 type Store struct{ *sqlstore.Store }
 
-// Open prepares the tables when it is called for the first time. A later version of the library whose migration touches the table of users fails on the view: then that step is the host's to do.
+// Open prepares the tables when it is called for the first time. A later
+// version of the library whose migration touches the table of users fails on
+// the view: then that step is the host's to do.
 func Open(ctx context.Context, db *sql.DB) (*Store, error) {
 	s, err := sqlstore.Open(ctx, db, sqlstore.SQLite, nil)
 	if err != nil {
@@ -55,14 +58,34 @@ func script(ctx context.Context, db *sql.DB, name string) error {
 
 // Update implements chatadmin.Store: fence, transaction, retries and their end are sqlstore's.
 func (s *Store) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, t storage.Tx) error { return f(ctx, tx{t}) })
+	return s.Store.Update(ctx, fence, func(ctx context.Context, t storage.Tx) error {
+		host := &tx{Tx: t}
+		err := f(ctx, host)
+		if err == nil {
+			err = host.failed
+		}
+		return err
+	})
 }
 
 // tx is sqlstore's transaction with one method replaced.
-type tx struct{ storage.Tx }
+type tx struct {
+	storage.Tx
+	failed error // of ChangeUsers: it fails the transaction even if f swallows it
+}
 
-// ChangeUsers implements storage.Tx. SQLite lets one transaction write at a time, so the order of the rows does not matter; another database would want them sorted by key.
-func (t tx) ChangeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+// ChangeUsers implements storage.Tx. SQLite lets one transaction write at a
+// time, so the order of the rows does not matter; another database would want
+// them sorted by key.
+func (t *tx) ChangeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+	conflicts, err := t.changeUsers(ctx, changes)
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	return conflicts, err
+}
+
+func (t *tx) changeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
 	if len(changes) > chatadmin.MaxBatch {
 		return nil, storage.ErrBatch
 	}
@@ -112,7 +135,9 @@ func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Change[chata
 			return storage.Conflict{Reason: storage.Stale}, err
 		}
 		return storage.Conflict{}, err
-	case c.Was != 0: // the revision is compared by the statement that writes: between a look and a write somebody else would come
+	case c.Was != 0:
+		// The statement that writes compares the revision: between a look and a
+		// write somebody else would come.
 		n, err := affected(db.ExecContext(ctx, updatePerson, append(row, c.Was)...))
 		if err != nil || n == 1 {
 			return storage.Conflict{}, err

@@ -1,4 +1,6 @@
-// Command login2fa is a small web login with two-factor authentication: password, then an authenticator's QR code or a code, and "remember this browser". Everything is in memory.
+// Command login2fa is a small web login with two-factor authentication:
+// password, then an authenticator's QR code or a code, and "remember this
+// browser". Everything is in memory.
 //
 //	go run ./examples/login2fa
 package main
@@ -63,7 +65,8 @@ func run(ctx context.Context, at net.Listener, public string) error {
 	return nil
 }
 
-// newServer makes a domain with these users, in which an authenticator is asked for and a browser remembered for 30 days.
+// newServer makes a domain with these users, in which an authenticator is asked
+// for and a browser remembered for 30 days.
 func newServer(ctx context.Context, now func() time.Time, users map[string]string) (*server, error) {
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: now})
 	key := make([]byte, keyring.KeySize) // a real host keeps it in its secret store

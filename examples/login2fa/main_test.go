@@ -93,7 +93,8 @@ func TestLogin(t *testing.T) {
 		require.Contains(t, body, "That did not work.")
 	}
 
-	// The first time: a QR code. Loading the page again, or typing something else, shows the same one; another browser gets its own.
+	// The first time: a QR code. Loading the page again, or typing something
+	// else, shows the same one; another browser gets its own.
 	_, body := b.login()
 	require.Contains(t, body, "data:image/png;base64,")
 	secret := find(t, body, `id="secret">([A-Z2-7]{32})<`)
@@ -132,7 +133,8 @@ func TestLogin(t *testing.T) {
 	_, body = b.post("/code", "challenge", challenge, "code", code())
 	require.Contains(t, body, "Sign in again.")
 
-	// From then on it is not asked; another browser is, and so is this one with a stolen, older cookie.
+	// From then on it is not asked; another browser is, and so is this one with
+	// a stolen, older cookie.
 	for range 3 {
 		old := b.cookie(trustCookie)
 		b.post("/logout")

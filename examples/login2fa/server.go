@@ -85,7 +85,8 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// login checks the password. What kind of client it is, the server knows by itself: only browsers are served here.
+// login checks the password. What kind of client it is, the server knows by
+// itself: only browsers are served here.
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	a := signin.Attempt{Login: r.PostFormValue("login"), Client: signin.Web, Method: signin.Password}
 	if c, err := r.Cookie(trustCookie); err == nil {

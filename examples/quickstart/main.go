@@ -1,4 +1,5 @@
-// Command quickstart does the library's main job once: it imports the users of a CSV file into a fresh domain and tells what happened.
+// Command quickstart does the library's main job once: it imports the users of
+// a CSV file into a fresh domain and tells what happened.
 package main
 
 import (
@@ -62,7 +63,8 @@ func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 		return err
 	}
 
-	// 4. The import itself, and what became of each row as a CSV that can be mended and imported again.
+	// 4. The import itself, and what became of each row as a CSV that can be
+	// mended and imported again.
 	done, err := imports.Apply(ctx, acme, plan, file, nil)
 	if err != nil {
 		return err

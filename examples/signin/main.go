@@ -1,4 +1,6 @@
-// Command signin is a login page over the library: people come in by the link that they were mailed, set a password, sign in, and are signed out when an administrator ends their access.
+// Command signin is a login page over the library: people come in by the link
+// that they were mailed, set a password, sign in, and are signed out when an
+// administrator ends their access.
 //
 //	go run ./examples/signin
 package main

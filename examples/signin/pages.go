@@ -38,7 +38,9 @@ func show(w http.ResponseWriter, status int, p page) {
 	}
 }
 
-// handler refuses forms that another site has made a browser send, and keeps pages and the tokens in their addresses out of caches and of other sites' logs.
+// handler refuses forms that another site has made a browser send, and keeps
+// pages and the tokens in their addresses out of caches and of other sites'
+// logs.
 func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
@@ -92,7 +94,8 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// invited shows the form behind an activation link, and changes nothing: programs that scan mails open links, too.
+// invited shows the form behind an activation link, and changes nothing:
+// programs that scan mails open links, too.
 func (s *site) invited(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
 	u, err := s.admin.Invited(r.Context(), token)

@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// sessions are the site's own: in memory, by the hash of the token that the cookie holds. It is a signin.Sessions.
+// sessions are the site's own: in memory, by the hash of the token that the
+// cookie holds. It is a signin.Sessions.
 type sessions struct {
 	mu sync.Mutex
 	by map[[sha256.Size]byte]session
