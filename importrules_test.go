@@ -18,7 +18,8 @@ import (
 
 const module = "chatadmin.example/sdk"
 
-// mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
+// mayImport lists what each package may import beside the standard library and
+// packages below itself. A package that is not listed fails the test.
 var mayImport = map[string][]string{
 	"":                                      {},
 	"/chatadmin/class":                      {},

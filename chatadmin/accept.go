@@ -10,7 +10,8 @@ import (
 )
 
 var (
-	// ErrLink is a link that was never sent, was used, or is dead since a newer one was sent or the user's address or access changed: they look alike.
+	// ErrLink is a link that was never sent, was used, or is dead since a newer
+	// one was sent or the user's address or access changed: they look alike.
 	ErrLink = ErrNotFound.New("link", "this link does not work any more: ask your administrator for a new one")
 	// ErrLinkExpired is a link that came too late.
 	ErrLinkExpired = ErrNotFound.New("link_expired", "this link has expired: ask your administrator for a new one")
@@ -20,11 +21,14 @@ var (
 	ErrThrottled = ErrLimited.New("throttled", "too often")
 )
 
-// claimLife is how long setting a password may take. A link that was claimed by a process that died works again afterwards.
+// claimLife is how long setting a password may take. A link that was claimed by
+// a process that died works again afterwards.
 const claimLife = time.Minute
 
-// Invited returns whom the token of an invitation's link belongs to, for the page on which they set their password. It changes nothing: mail scanners follow links too.
-// A token that does not work is ErrLink, ErrLinkExpired or, where it is none, ErrInvalid.
+// Invited returns whom the token of an invitation's link belongs to, for the
+// page on which they set their password. It changes nothing: mail scanners
+// follow links too. A token that does not work is ErrLink, ErrLinkExpired or,
+// where it is none, ErrInvalid.
 func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
 	t, err := ParseToken(token)
 	if err != nil {
@@ -59,7 +63,8 @@ func (a linkAge) over(expires time.Time) bool {
 	return !a.now.IsZero() && (!a.now.Before(expires) || expires.After(a.latest))
 }
 
-// invited finds the user, who must be in one of some states, and the invitation that a token belongs to.
+// invited finds the user, who must be in one of some states, and the invitation
+// that a token belongs to.
 func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Entry[Invitation], error) {
 	fail := func(err error) (User, Entry[Invitation], error) { return User{}, Entry[Invitation]{}, err }
 	e, err := invitations.Get(ctx, r, t.Domain, string(t.Subject))
@@ -83,9 +88,13 @@ func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age 
 	return us[0], e, nil
 }
 
-// AcceptInvitation lets the user to whom the token of an invitation's link belongs set their first password, by a function of the host, and returns the user. Nothing else uses the
-// link up. Of many calls at once one runs setPassword; the others are ErrLinkBusy or ErrLink. If setPassword fails the link goes on working. It has a minute;
-// its own store need not know of this one: if the process dies or the store fails after it, the link works again in a minute, and the password is set once more. Only the host can call it.
+// AcceptInvitation lets the user to whom the token of an invitation's link
+// belongs set their first password, by a function of the host, and returns the
+// user. Nothing else uses the link up. Of many calls at once one runs
+// setPassword; the others are ErrLinkBusy or ErrLink. If setPassword fails the
+// link goes on working. It has a minute; its own store need not know of this
+// one: if the process dies or the store fails after it, the link works again in
+// a minute, and the password is set once more. Only the host can call it.
 func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
 	if setPassword == nil {
 		return User{}, missing("a function that sets the password")
@@ -99,7 +108,8 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 	if err != nil {
 		return User{}, err
 	}
-	// Whoever asks may hang up: a password that was set all the same, in its minute, has used the link up, and that is written down.
+	// Whoever asks may hang up: a password that was set all the same, in its
+	// minute, has used the link up, and that is written down.
 	minute, end := context.WithTimeout(context.WithoutCancel(ctx), claimLife)
 	defer end()
 	setting, cancel := context.WithTimeout(ctx, claimLife)
@@ -139,7 +149,8 @@ func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, e
 	return u, linkError(err)
 }
 
-// linkError makes a user or domain that is not there, or lets nobody in, look like a link that was never sent.
+// linkError makes a user or domain that is not there, or lets nobody in, look
+// like a link that was never sent.
 func linkError(err error) error {
 	if errors.Is(err, ErrVetoed) {
 		return err
@@ -166,7 +177,9 @@ func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) erro
 		if err := invitations.Put(ctx, w, &e); err != nil || !used {
 			return err
 		}
-		if !ended { // the host keeps passwords itself; whom it has signed in since stays so
+		if !ended {
+			// the host keeps passwords itself; whom it has signed in since
+			// stays so
 			if err := w.End(ctx, CausePassword, began, t.Subject); err != nil {
 				return err
 			}

@@ -18,7 +18,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// link sends what is queued and takes the token out of the last mail to an address.
+// link sends what is queued and takes the token out of the last mail to an
+// address.
 func (w *world) link(addr string) string {
 	w.t.Helper()
 	w.send()
@@ -76,7 +77,9 @@ func TestDeadLinks(t *testing.T) {
 	address := "new@acme.example"
 	for name, c := range map[string]struct {
 		kill func(w *world, id chatadmin.ID) error
-		want error // of a link that is followed afterwards; and of one by which a password is being set, but for what is below
+		// of a link that is followed afterwards; and of one by which a password
+		// is being set, but for what is below
+		want error
 	}{
 		"resend":     {func(w *world, id chatadmin.ID) error { return w.s.ResendInvitation(ctx, id) }, chatadmin.ErrLink},
 		"deactivate": {func(w *world, id chatadmin.ID) error { _, err := w.s.DeactivateUsers(ctx, id); return err }, chatadmin.ErrLink},
@@ -113,7 +116,9 @@ func TestDeadLinks(t *testing.T) {
 					_, err := w.admin.AcceptInvitation(ctx, token, func(context.Context, chatadmin.User) error { return c.kill(w, id) })
 					accepted := 0
 					switch name {
-					case "time", "signed in": // it was begun in time; and as the host does that signs in whoever has set their password
+					case "time", "signed in":
+						// it was begun in time; and as the host does that signs
+						// in whoever has set their password
 						require.NoError(t, err)
 						require.Equal(t, chatadmin.InvitationUsed, w.invitation(id).State)
 						accepted = 1
@@ -160,7 +165,8 @@ func TestForgedTokens(t *testing.T) {
 
 func errOf[T any](_ T, err error) error { return err }
 
-// A hundred people follow one link at once, over two handles of a store that is unreliable: one sets a password.
+// A hundred people follow one link at once, over two handles of a store that is
+// unreliable: one sets a password.
 func TestAcceptRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -189,7 +195,8 @@ func TestAcceptRace(t *testing.T) {
 	require.Len(t, w.events(chatadmin.KindUserAccept), 1)
 }
 
-// A crash between setting the password and writing that down: the link works again in a minute.
+// A crash between setting the password and writing that down: the link works
+// again in a minute.
 func TestAcceptCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.newcomer("ann@acme.example")
@@ -209,7 +216,8 @@ func TestAcceptCrash(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrLink)
 	require.Len(t, w.events(chatadmin.KindUserAccept), 1)
 
-	// The slow one comes to its end while the other one is setting a password: it does not use the link up under its hands.
+	// The slow one comes to its end while the other one is setting a password:
+	// it does not use the link up under its hands.
 	w.newcomer("eve@acme.example")
 	token = w.link("eve@acme.example")
 	slow, begun, end := make(chan error, 1), make(chan bool), make(chan bool)
@@ -226,7 +234,8 @@ func TestAcceptCrash(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrLinkBusy, "of the slow one")
 	require.NoError(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)))
 
-	// Whoever asks hangs up while the password is being set: it is set, so the link is used; one that could not be set leaves it alone.
+	// Whoever asks hangs up while the password is being set: it is set, so the
+	// link is used; one that could not be set leaves it alone.
 	w.newcomer("bob@acme.example")
 	token = w.link("bob@acme.example")
 	hungUp := func(err error) error {
@@ -238,7 +247,8 @@ func TestAcceptCrash(t *testing.T) {
 	require.ErrorIs(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)), chatadmin.ErrLink)
 }
 
-// A new link: an admin's to ask for, one a minute, five a day, whoever asks, and only for who needs one.
+// A new link: an admin's to ask for, one a minute, five a day, whoever asks,
+// and only for who needs one.
 func TestResendInvitation(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
 	create := func(login, email string) chatadmin.ID {
@@ -296,7 +306,8 @@ func TestResendInvitation(t *testing.T) {
 	require.Equal(t, 1, sent)
 }
 
-// A clock that was once far ahead keeps nobody from their link: neither from a new one nor from one that was being used.
+// A clock that was once far ahead keeps nobody from their link: neither from a
+// new one nor from one that was being used.
 func TestLinksFromTheFuture(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.newcomer("ann@acme.example")

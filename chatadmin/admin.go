@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Admin is the library over one store, and the only writer of what it keeps there. It is safe for many goroutines and starts none.
+// Admin is the library over one store, and the only writer of what it keeps
+// there. It is safe for many goroutines and starts none.
 type Admin struct {
 	store Store
 	o     Options
@@ -34,23 +35,30 @@ type Admin struct {
 
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
-	swept          sync.Map // kinds of records, and when DueDomains has looked far ahead for them
-	upgraded       sync.Map // domains whose runs of earlier versions were taken over
+	// kinds of records, and when DueDomains has looked far ahead for them
+	swept    sync.Map
+	upgraded sync.Map // domains whose runs of earlier versions were taken over
 
-	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
+	// the highest revision made here: one process makes them in ascending
+	// order, even if its clock is set back
+	last atomic.Int64
 }
 
-// Options configure an Admin. The zero value of each field is a working default.
+// Options configure an Admin. The zero value of each field is a working
+// default.
 type Options struct {
-	Now    func() time.Time // default time.Now; kept in whole milliseconds
-	Rand   io.Reader        // default crypto/rand.Reader; tokens and revisions come from it
-	NewID  func() ID        // default UUIDv7, whose order keeps database indexes dense
-	Logger *slog.Logger     // default discards
+	Now func() time.Time // default time.Now; kept in whole milliseconds
+	// default crypto/rand.Reader; tokens and revisions come from it
+	Rand   io.Reader
+	NewID  func() ID    // default UUIDv7, whose order keeps database indexes dense
+	Logger *slog.Logger // default discards
 
-	// Mailer sends mails; without one invitations wait in the store until there is one.
+	// Mailer sends mails; without one invitations wait in the store until there
+	// is one.
 	Mailer Mailer
-	// LinkBase is what links in mails begin with, such as "https://chat.example.com/admin". It is never taken from a request. Without it mails
-	// carry the bare token.
+	// LinkBase is what links in mails begin with, such as
+	// "https://chat.example.com/admin". It is never taken from a request.
+	// Without it mails carry the bare token.
 	LinkBase string
 	// InvitationLife is how long an invitation's link works; default 7 days.
 	InvitationLife time.Duration
@@ -59,11 +67,14 @@ type Options struct {
 	Features Features
 	// Before may veto a change before anything is written; see Intent.
 	Before func(context.Context, Intent) error
-	// OnUserChange functions run inside each transaction that changes users, for state that must change with them.
+	// OnUserChange functions run inside each transaction that changes users,
+	// for state that must change with them.
 	OnUserChange []UserChangeFunc
-	// Outbox queues every audit event for DeliverEvents, in the transaction that writes it. A host that turns it on must call DeliverEvents.
+	// Outbox queues every audit event for DeliverEvents, in the transaction
+	// that writes it. A host that turns it on must call DeliverEvents.
 	Outbox bool
-	// TwoFactor tells exports for whom two-factor authentication is on; without it it is off for everybody.
+	// TwoFactor tells exports for whom two-factor authentication is on; without
+	// it it is off for everybody.
 	TwoFactor TwoFactor
 	// Deliver is given the queued events by Admin.Work; see DeliverEvents. It
 	// switches Outbox on.
@@ -72,11 +83,13 @@ type Options struct {
 	Pruning Pruning
 	// Limits are for domains that have not decided them themselves.
 	Limits Limits
-	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
+	// Blobs deletes file contents after their rows are gone; without it their
+	// keys wait in the store.
 	Blobs Blobs
 }
 
-// Extension is how a further policy takes part in what the library does. Nil fields take no part.
+// Extension is how a further policy takes part in what the library does. Nil
+// fields take no part.
 type Extension struct {
 	// OnUserChange runs after Options.OnUserChange, in the same transaction.
 	OnUserChange UserChangeFunc
@@ -84,12 +97,13 @@ type Extension struct {
 	OnGroupDelete GroupDeleteFunc
 	// OnEnd runs in each transaction that ends what users have obtained.
 	OnEnd EndFunc
-	// OnGrant runs in the transaction that grants access to users, at most MaxBatch.
+	// OnGrant runs in the transaction that grants access to users, at most
+	// MaxBatch.
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
-	// Records are the kinds of records that the package keeps, each a *RecordKind.
-	// A *DamageSource tells of other data.
+	// Records are the kinds of records that the package keeps, each a
+	// *RecordKind. A *DamageSource tells of other data.
 	Records []Damageable
 	// Workers are what the package does periodically.
 	Workers []Worker
@@ -97,7 +111,8 @@ type Extension struct {
 	Policy Policy
 }
 
-// Extend adds an extension. The constructors of the packages that hold further policies call it, so that no host can forget to; call it while setting up,
+// Extend adds an extension. The constructors of the packages that hold further
+// policies call it, so that no host can forget to; call it while setting up,
 // before the Admin is used.
 func (a *Admin) Extend(e Extension) {
 	if e.OnUserChange != nil {
@@ -126,7 +141,9 @@ func (a *Admin) Extend(e Extension) {
 		if _, ok := a.policies[name]; !ok {
 			a.policies[name] = nil
 		}
-		if e.Policy.Check != nil { // with several all must agree, so that none takes the place of another
+		if e.Policy.Check != nil {
+			// with several all must agree, so that none takes the place of
+			// another
 			a.policies[name] = append(a.policies[name], e.Policy.Check)
 		}
 	}
@@ -134,17 +151,23 @@ func (a *Admin) Extend(e Extension) {
 
 // TwoFactor is what two-factor authentication tells the rest of the library.
 type TwoFactor interface {
-	// TwoFactorEnabled answers for each user given, in their order: the domain's mode is on and, where it asks for an authenticator,
-	// the user has enrolled one.
+	// TwoFactorEnabled answers for each user given, in their order: the
+	// domain's mode is on and, where it asks for an authenticator, the user has
+	// enrolled one.
 	TwoFactorEnabled(ctx context.Context, domain ID, users []User) ([]bool, error)
 }
 
-// Intent is a change that is about to be made, shown to Options.Before outside any transaction. An error refuses the change; what the caller gets
-// wraps both ErrVetoed and that error. A bulk change is shown batch by batch. It may be shown again when a race is lost.
+// Intent is a change that is about to be made, shown to Options.Before outside
+// any transaction. An error refuses the change; what the caller gets wraps both
+// ErrVetoed and that error. A bulk change is shown batch by batch. It may be
+// shown again when a race is lost.
 type Intent struct {
-	Domain  ID
-	Actor   ID     // a user, or HostActor
-	Kind    string // what is about to be done, such as KindUserDeactivate: mostly the kind of the audit event that follows, but a batch of an import that deactivates users has an event of the import's kind
+	Domain ID
+	Actor  ID // a user, or HostActor
+	// what is about to be done, such as KindUserDeactivate: mostly the kind of
+	// the audit event that follows, but a batch of an import that deactivates
+	// users has an event of the import's kind
+	Kind    string
 	Targets []ID
 }
 
@@ -189,7 +212,8 @@ func New(store Store, o *Options) *Admin {
 	return a
 }
 
-// Scope is the library as one actor sees one domain: every call is made, authorised and audited in their name.
+// Scope is the library as one actor sees one domain: every call is made,
+// authorised and audited in their name.
 type Scope struct {
 	admin  *Admin
 	domain ID
@@ -198,8 +222,8 @@ type Scope struct {
 
 // As returns the scope of a user, whom the host has authenticated. Whether they
 // may act is looked up in each call: a user who was deactivated, denied or
-// deleted meanwhile is refused with ErrActor, which is ErrForbidden too, and one
-// who lacks the permission with ErrForbidden.
+// deleted meanwhile is refused with ErrActor, which is ErrForbidden too, and
+// one who lacks the permission with ErrForbidden.
 func (a *Admin) As(domain, user ID) *Scope {
 	if user == HostActor {
 		user = "" // no string from outside becomes the host
@@ -207,7 +231,8 @@ func (a *Admin) As(domain, user ID) *Scope {
 	return &Scope{a, domain, user}
 }
 
-// AsHost returns the scope of the host application itself, which may do everything that leaves the domain's rules intact.
+// AsHost returns the scope of the host application itself, which may do
+// everything that leaves the domain's rules intact.
 func (a *Admin) AsHost(domain ID) *Scope { return &Scope{a, domain, HostActor} }
 
 // Domain is the domain's ID.
@@ -225,13 +250,15 @@ func (a *Admin) Now() time.Time { return a.o.Now().UTC().Truncate(time.Milliseco
 // NewID makes an ID for a row to come.
 func (a *Admin) NewID() ID { return a.o.NewID() }
 
-// Store is the store the library works on, for reading. Text that a store cannot hold, such as a NUL in a login, finds nothing in it.
+// Store is the store the library works on, for reading. Text that a store
+// cannot hold, such as a NUL in a login, finds nothing in it.
 func (a *Admin) Store() storage.Reader { return a.store }
 
 // Options are the options in force, defaults filled in.
 func (a *Admin) Options() Options { return a.o }
 
-// Link makes the link that a mail carries: a path under LinkBase with the token, or the bare token.
+// Link makes the link that a mail carries: a path under LinkBase with the
+// token, or the bare token.
 func (a *Admin) Link(path string, t Token) string {
 	if a.o.LinkBase == "" {
 		return t.Plain()

@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Kinds of audit events. A prefix such as "user." selects all of its kind when listing.
+// Kinds of audit events. A prefix such as "user." selects all of its kind when
+// listing.
 const (
 	KindDomainCreate   = "domain.create"
 	KindDomainEdit     = "domain.edit"
@@ -40,7 +41,8 @@ const (
 	KindMemberAdmin    = "group.member.admin"
 	KindHoldAdd        = "hold.add"
 	KindHoldRelease    = "hold.release"
-	KindBlobsForget    = "blobs.forget" // by the host: file contents that could not be deleted are given up
+	// by the host: file contents that could not be deleted are given up
+	KindBlobsForget = "blobs.forget"
 )
 
 // FieldChange is one field before and after. Secrets never appear.
@@ -59,12 +61,14 @@ type eventData struct {
 	Note    map[string]string           `json:"note,omitempty"`
 }
 
-// Record adds an audit event to the transaction; it is written when f has returned. Call it after the changes it tells of.
+// Record adds an audit event to the transaction; it is written when f has
+// returned. Call it after the changes it tells of.
 func (w *Work) Record(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
 	w.record(kind, targets, len(changes), func(i int) []FieldChange { return changes[targets[i]] }, note)
 }
 
-// record asks for the changes of one target after the other; there are about so many targets with changes.
+// record asks for the changes of one target after the other; there are about so
+// many targets with changes.
 func (w *Work) record(kind string, targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) {
 	if note == nil {
 		note = w.Note
@@ -73,7 +77,8 @@ func (w *Work) record(kind string, targets []ID, about int, changes func(target 
 		Targets: targets, Data: encodeEvent(targets, about, changes, note)})
 }
 
-// encodeEvent writes eventData by hand: a batch of an import holds a thousand users, and reflection would cost more than the rest of storing them.
+// encodeEvent writes eventData by hand: a batch of an import holds a thousand
+// users, and reflection would cost more than the rest of storing them.
 func encodeEvent(targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) []byte {
 	b := append(make([]byte, 0, 64+min(about, 16)*400), `{"v":1`...)
 	sep := `,"changes":{`
@@ -138,7 +143,9 @@ func decodeEvent(e Event) (AuditEvent, error) {
 // emptyEvent is the data of an event that tells nothing of its targets.
 var emptyEvent = []byte(`{"v":1}`)
 
-// BlankEvents takes out of at most MaxBatch events what they say about some targets, and returns how many it changed: which events there were, by whom and about whom, stays.
+// BlankEvents takes out of at most MaxBatch events what they say about some
+// targets, and returns how many it changed: which events there were, by whom
+// and about whom, stays.
 func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
 	var changes []storage.Change[Event]
 	damaged := 0
@@ -196,7 +203,9 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 	}
 }
 
-// Records lists records of the scope's domain, for packages that keep theirs there; q.Domain is set by the scope. It needs what the package says, anew for each page.
+// Records lists records of the scope's domain, for packages that keep theirs
+// there; q.Domain is set by the scope. It needs what the package says, anew for
+// each page.
 func Records(ctx context.Context, s *Scope, need Permission, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
 	q.Domain = s.domain
 	return each(ctx, s, s.holds(need), q, storage.Reader.ListRecords)

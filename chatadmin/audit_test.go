@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Every change leaves one event that says who did what to whom, with each field before and after.
+// Every change leaves one event that says who did what to whom, with each field
+// before and after.
 func TestAudit(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	title, none := "Head", ""
@@ -80,7 +81,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// Whatever a host calls its fields, kinds of notes and values, the log can be read.
+// Whatever a host calls its fields, kinds of notes and values, the log can be
+// read.
 func TestAuditOfTheHost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, odd := range []string{`the "custom" field`, `back\slash`, "line\nbreak", "\x00", "ünïcode \u2028", ""} {
@@ -97,7 +99,8 @@ func TestAuditOfTheHost(t *testing.T) {
 	}
 }
 
-// The log is listed newest first, by page, and filtered by actor, target, kind and time.
+// The log is listed newest first, by page, and filtered by actor, target, kind
+// and time.
 func TestAuditList(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
@@ -135,7 +138,8 @@ func TestAuditList(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
-// A host may refuse any change; it sees what is about to happen, and nothing happens.
+// A host may refuse any change; it sees what is about to happen, and nothing
+// happens.
 func TestVeto(t *testing.T) {
 	var intents []chatadmin.Intent
 	no := errors.New("not on a Friday")
@@ -185,7 +189,8 @@ func TestVeto(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 }
 
-// Wherever a transaction fails, nothing of it remains, the audit event included.
+// Wherever a transaction fails, nothing of it remains, the audit event
+// included.
 func TestNothingHalfWritten(t *testing.T) {
 	fail := fmt.Errorf("the host's own table is locked")
 	broken := false

@@ -7,7 +7,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// authorize reads the domain and the actor from r and refuses who may not. What is missing looks like what belongs to another domain.
+// authorize reads the domain and the actor from r and refuses who may not. What
+// is missing looks like what belongs to another domain.
 func (s *Scope) authorize(ctx context.Context, r storage.Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
 	fail := func(err error) (Domain, Settings, User, Role, error) {
 		return Domain{}, Settings{}, User{}, Role{}, err
@@ -67,7 +68,8 @@ func require(r Role, p Permission) error {
 // actor's, or who has a permission that the actor lacks: see Settings.MayActOn.
 func (w *Work) MayActOn(u *User) error { return w.Settings.MayActOn(w.Actor.ID, w.Role, u) }
 
-// mayGrant refuses to grant a role above the actor's own, or with a permission that they lack. Member is what everybody is at least.
+// mayGrant refuses to grant a role above the actor's own, or with a permission
+// that they lack. Member is what everybody is at least.
 func (w *Work) mayGrant(r Role) error {
 	if r.ID == RoleMember || w.Role.covers(r) {
 		return nil
@@ -75,13 +77,15 @@ func (w *Work) mayGrant(r Role) error {
 	return fmt.Errorf("the role %q is above yours: %w", r.Name, ErrForbidden)
 }
 
-// View authorises the actor for reading and returns the domain with its settings.
+// View authorises the actor for reading and returns the domain with its
+// settings.
 func (s *Scope) View(ctx context.Context, need Permission) (Domain, Settings, error) {
 	d, set, _, _, err := s.authorize(ctx, s.admin.store, need)
 	return d, set, err
 }
 
-// ViewAs is View with the actor's role besides, for a package that decides much by it before it writes.
+// ViewAs is View with the actor's role besides, for a package that decides much
+// by it before it writes.
 func (s *Scope) ViewAs(ctx context.Context, need Permission) (Domain, Settings, Role, error) {
 	d, set, _, role, err := s.authorize(ctx, s.admin.store, need)
 	return d, set, role, err

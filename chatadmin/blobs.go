@@ -13,17 +13,18 @@ import (
 )
 
 // Blobs deletes the contents of files, which lie outside the store. The library
-// calls Delete when no row of the store names the keys any more, at least once for
-// each key: deleting what is not there is no error. An error means that at least
-// one of the keys was refused; Delete is then called again with fewer of them.
+// calls Delete when no row of the store names the keys any more, at least once
+// for each key: deleting what is not there is no error. An error means that at
+// least one of the keys was refused; Delete is then called again with fewer of
+// them.
 //
-// Several rows may name one key, such as those of a forwarded file. Whether a row
-// still does is looked up right before Delete is called. A host that adds a row
-// for a key that exists must make sure that its bytes stay: it reads a row that
-// names the key in the transaction that adds the new one, and has Delete and that
-// transaction exclude each other, or it copies the bytes to a new key. Rows that a
-// host keeps outside the library's store are unknown here: Delete must spare what
-// they name.
+// Several rows may name one key, such as those of a forwarded file. Whether a
+// row still does is looked up right before Delete is called. A host that adds a
+// row for a key that exists must make sure that its bytes stay: it reads a row
+// that names the key in the transaction that adds the new one, and has Delete
+// and that transaction exclude each other, or it copies the bytes to a new key.
+// Rows that a host keeps outside the library's store are unknown here: Delete
+// must spare what they name.
 type Blobs interface {
 	Delete(ctx context.Context, keys []string) error
 }
@@ -61,9 +62,9 @@ var blobRecords = RecordKind[blobData]{
 	},
 }
 
-// queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted them.
-// It does not ask whether other rows name them: two transactions that delete the
-// last two rows would each see the other's.
+// queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted
+// them. It does not ask whether other rows name them: two transactions that
+// delete the last two rows would each see the other's.
 func (w *Work) queueBlobs(ctx context.Context, keys []string) error {
 	var queued []*Entry[blobData]
 	for batch := range slices.Chunk(keys, MaxBatch) {
@@ -75,14 +76,14 @@ func (w *Work) queueBlobs(ctx context.Context, keys []string) error {
 }
 
 // ReleaseBlobs deletes the contents of files whose rows are gone through
-// Options.Blobs, at least once, and returns how many. Contents that a row of any
-// domain still names stay; they come up again when that row is deleted. Without
-// Blobs it does nothing.
+// Options.Blobs, at least once, and returns how many. Contents that a row of
+// any domain still names stay; they come up again when that row is deleted.
+// Without Blobs it does nothing.
 //
-// Contents that Blobs refuses do not keep the others. They are logged, listed by
-// RefusedBlobs, and tried again after a pause that grows from a minute to a day;
-// the error counts those refused in this call and wraps the first refusal. A
-// record of contents that cannot be read is such an error as well.
+// Contents that Blobs refuses do not keep the others. They are logged, listed
+// by RefusedBlobs, and tried again after a pause that grows from a minute to a
+// day; the error counts those refused in this call and wraps the first refusal.
+// A record of contents that cannot be read is such an error as well.
 func (a *Admin) ReleaseBlobs(ctx context.Context, domain ID) (int, error) {
 	if a.o.Blobs == nil {
 		return 0, nil
@@ -125,7 +126,9 @@ func (c *blobRelease) run(ctx context.Context) error {
 				return err
 			}
 			if c.left <= 0 {
-				return nil // the store of contents seems to be away: the next call goes on with others
+				// the store of contents seems to be away: the next call goes on
+				// with others
+				return nil
 			}
 		}
 		if p.After = next; next == "" {
@@ -134,8 +137,8 @@ func (c *blobRelease) run(ctx context.Context) error {
 	}
 }
 
-// blobsDue reports whether a record is to be tried. A time further ahead than any
-// pause was written by a clock that was wrong.
+// blobsDue reports whether a record is to be tried. A time further ahead than
+// any pause was written by a clock that was wrong.
 func blobsDue(r storage.Record, now time.Time) bool {
 	return !r.Due.After(now) || r.Due.After(now.Add(maxBlobPause))
 }
@@ -247,8 +250,8 @@ func (t *blobTry) delete(ctx context.Context, keys []string) error {
 	return t.delete(ctx, free[len(free)/2:])
 }
 
-// RefusedBlobs are contents of files that could not be deleted and wait until they
-// are tried again.
+// RefusedBlobs are contents of files that could not be deleted and wait until
+// they are tried again.
 type RefusedBlobs struct {
 	ID     ID        // for ForgetBlobs
 	Keys   []string  // none where the record of them cannot be read
@@ -258,8 +261,8 @@ type RefusedBlobs struct {
 	Reason string    // what Blobs said last, cut to 64 bytes
 }
 
-// RefusedBlobs lists the contents of files that ReleaseBlobs could not delete, and
-// the records of them that cannot be read. Only the host can call it.
+// RefusedBlobs lists the contents of files that ReleaseBlobs could not delete,
+// and the records of them that cannot be read. Only the host can call it.
 func (a *Admin) RefusedBlobs(ctx context.Context, domain ID) iter.Seq2[RefusedBlobs, error] {
 	return func(yield func(RefusedBlobs, error) bool) {
 		for e, err := range blobRecords.Each(ctx, a.store, storage.RecordQuery{Domain: domain}) {
@@ -280,10 +283,10 @@ func (a *Admin) RefusedBlobs(ctx context.Context, domain ID) iter.Seq2[RefusedBl
 	}
 }
 
-// ForgetBlobs gives up contents of files that RefusedBlobs lists, by their IDs, at
-// most MaxBatch: ReleaseBlobs does not try them any more, and their bytes stay
-// where they are. It returns how many records it has dropped. Only the host can
-// call it.
+// ForgetBlobs gives up contents of files that RefusedBlobs lists, by their IDs,
+// at most MaxBatch: ReleaseBlobs does not try them any more, and their bytes
+// stay where they are. It returns how many records it has dropped. Only the
+// host can call it.
 func (a *Admin) ForgetBlobs(ctx context.Context, domain ID, ids ...ID) (n int, err error) {
 	if len(ids) > MaxBatch {
 		return 0, fmt.Errorf("forgetting file contents: give at most %d IDs: %w", MaxBatch, ErrInvalid)

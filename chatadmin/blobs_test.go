@@ -82,8 +82,8 @@ func (w *world) refused() (all []chatadmin.RefusedBlobs) {
 	return all
 }
 
-// Contents that another row names stay: in another group, a held one, or another
-// domain. They go with the last of these rows.
+// Contents that another row names stay: in another group, a held one, or
+// another domain. They go with the last of these rows.
 func TestSharedBlob(t *testing.T) {
 	b := &bucket{}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
@@ -224,8 +224,8 @@ func TestRefusedBlob(t *testing.T) {
 	require.Len(t, w.refused(), len(damaged))
 }
 
-// A store that is away is not asked thousands of times, and everything goes when
-// it is back.
+// A store that is away is not asked thousands of times, and everything goes
+// when it is back.
 func TestBlobsAway(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
@@ -259,8 +259,8 @@ func TestBlobsAway(t *testing.T) {
 	require.Empty(t, w.refused(), "an end of the call is no refusal")
 }
 
-// A clock that was ahead when contents were refused or queued keeps them no longer
-// than a day.
+// A clock that was ahead when contents were refused or queued keeps them no
+// longer than a day.
 func TestBlobsAndClock(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))

@@ -12,8 +12,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A store that re-runs transactions, commits without saying so, and loses commits: the same three hundred operations end as on a reliable one, and every change
-// is audited once.
+// A store that re-runs transactions, commits without saying so, and loses
+// commits: the same three hundred operations end as on a reliable one, and
+// every change is audited once.
 func TestUnreliableStore(t *testing.T) {
 	for seed := range uint64(4) {
 		plain := operations(t, memstore.New(nil), seed)
@@ -29,7 +30,8 @@ func TestUnreliableStore(t *testing.T) {
 	}
 }
 
-// A domain is created although its commit was not confirmed, whether it was kept or not.
+// A domain is created although its commit was not confirmed, whether it was
+// kept or not.
 func TestDomainOnUnreliableStore(t *testing.T) {
 	for seed := range uint64(30) {
 		store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.4, UnknownLost: 0.2}})
@@ -40,7 +42,8 @@ func TestDomainOnUnreliableStore(t *testing.T) {
 	}
 }
 
-// operations carries out three hundred random operations, checks what must hold, and describes the end.
+// operations carries out three hundred random operations, checks what must
+// hold, and describes the end.
 func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -127,7 +130,8 @@ func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 	return append(log, fmt.Sprintf("%d events", len(w.events(""))))
 }
 
-// holds checks what must hold at every moment: somebody administers the domain, and every network user who is not deactivated is in every default group.
+// holds checks what must hold at every moment: somebody administers the domain,
+// and every network user who is not deactivated is in every default group.
 func (w *world) holds() {
 	w.t.Helper()
 	admins, err := w.host.AdminsInForce(ctx)

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// ClockError is returned by a worker's call that deletes what has become due, if
-// its clock has moved further since its last run than a worker pauses: a clock
-// that is ahead makes everything due at once. Nothing was deleted. If the clock is
-// right, since the worker did not run for a while, a person goes on as Do says.
+// ClockError is returned by a worker's call that deletes what has become due,
+// if its clock has moved further since its last run than a worker pauses: a
+// clock that is ahead makes everything due at once. Nothing was deleted. If the
+// clock is right, since the worker did not run for a while, a person goes on as
+// Do says.
 type ClockError struct {
 	Task string    // such as "retention"
 	Last time.Time // run of the worker; zero if it is not known

@@ -19,9 +19,9 @@ type DamageSource struct {
 	// Each yields what cannot be read in a domain, and goes on behind it. An
 	// error ends the list.
 	Each func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error]
-	// Repair puts something safe in the place of what cannot be read, or deletes
-	// it. It returns false if there was nothing to repair, and ErrNotFound if
-	// there is nothing of this ID.
+	// Repair puts something safe in the place of what cannot be read, or
+	// deletes it. It returns false if there was nothing to repair, and
+	// ErrNotFound if there is nothing of this ID.
 	Repair func(ctx context.Context, w *Work, id string) (repaired bool, err error)
 }
 

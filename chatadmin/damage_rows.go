@@ -54,8 +54,8 @@ func damagedRows[Q, R any](kind string, need Permission, list func(storage.Reade
 	}
 }
 
-// damagedUsers are users whose Attributes cannot be read. Repair empties them: a
-// user who is deactivated becomes pending when activated.
+// damagedUsers are users whose Attributes cannot be read. Repair empties them:
+// a user who is deactivated becomes pending when activated.
 var damagedUsers = damagedRows("user", PermUsersEdit, storage.Reader.ListUsers, func(domain ID) UserQuery { return UserQuery{Domain: domain, WithDeleting: true} },
 	func(u *User) error { _, err := AttributesOf(*u); return err },
 	func(ctx context.Context, w *Work, id ID) (bool, error) {
@@ -101,8 +101,8 @@ var damagedGroups = damagedRows("group", PermGroups, storage.Reader.ListGroups, 
 		return true, noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: g, Was: was}}))
 	})
 
-// damagedAudit are audit events whose data cannot be read. Repair takes the data
-// away: who has done what to whom and when stays.
+// damagedAudit are audit events whose data cannot be read. Repair takes the
+// data away: who has done what to whom and when stays.
 var damagedAudit = damagedRows("event", PermAudit, storage.Reader.ListEvents, func(domain ID) EventQuery { return EventQuery{Domain: domain} },
 	func(e *Event) error { _, err := decodeEvent(*e); return err },
 	func(ctx context.Context, w *Work, id ID) (bool, error) {

@@ -211,8 +211,8 @@ type damageCall struct {
 	call func() error
 }
 
-// damageCalls are the calls that meet what is damaged, in an order in which each
-// of them can be made.
+// damageCalls are the calls that meet what is damaged, in an order in which
+// each of them can be made.
 func (h *harm) damageCalls() (calls []damageCall) {
 	list := func(good int, err error, least int) error {
 		if good < least {
@@ -354,8 +354,8 @@ func TestDamaged(t *testing.T) {
 				c.damage(h, damage)
 				h.mustRepair(t)
 				for i := range h.damageCalls() {
-					// Each call meets the damage anew: an earlier one may have put a good
-					// record in its place.
+					// Each call meets the damage anew: an earlier one may have
+					// put a good record in its place.
 					h := newHarm(t)
 					c.damage(h, damage)
 					call := h.damageCalls()[i]

@@ -34,8 +34,9 @@ func (s Settings) joinKinds() []Kind {
 	return []Kind{Network}
 }
 
-// joinDefaultGroups makes users members of every default group. The shared fence keeps the set of default groups as it is until the transaction
-// ends, so that nobody is missed by a group that is being marked.
+// joinDefaultGroups makes users members of every default group. The shared
+// fence keeps the set of default groups as it is until the transaction ends, so
+// that nobody is missed by a group that is being marked.
 func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
@@ -125,8 +126,10 @@ func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
 	return w.writeMembers(ctx, KindMemberRemove, g, left, changes, nil)
 }
 
-// PlanDefaultGroup says whom marking a group as default would add: Counts has "members" (now) and "added". Marking a group that is default already
-// completes it, for instance after GuestsInDefaultGroups was switched on. It needs PermDefault and a subscription with FeatureDefaultGroups.
+// PlanDefaultGroup says whom marking a group as default would add: Counts has
+// "members" (now) and "added". Marking a group that is default already
+// completes it, for instance after GuestsInDefaultGroups was switched on. It
+// needs PermDefault and a subscription with FeatureDefaultGroups.
 func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 	d, set, err := s.View(ctx, PermDefault)
 	if err != nil {
@@ -249,7 +252,9 @@ func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun])
 	return nil
 }
 
-// UnmarkDefaultGroup makes a default group an ordinary one: its members stay and may leave. It needs PermDefault and a subscription with FeatureDefaultGroups.
+// UnmarkDefaultGroup makes a default group an ordinary one: its members stay
+// and may leave. It needs PermDefault and a subscription with
+// FeatureDefaultGroups.
 func (s *Scope) UnmarkDefaultGroup(ctx context.Context, group ID) (Group, error) {
 	var g Group
 	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {

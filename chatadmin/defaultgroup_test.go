@@ -47,7 +47,8 @@ func TestShippedGroups(t *testing.T) {
 	require.Equal(t, "Iedereen", named[1].Name)
 }
 
-// Whoever joins is in every default group, whatever way they come; who does not belong there is not.
+// Whoever joins is in every default group, whatever way they come; who does not
+// belong there is not.
 func TestJoiningDefaultGroups(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.group("Everybody too")
@@ -82,7 +83,8 @@ func TestJoiningDefaultGroups(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, in(ann.ID))
 
-	// Guests belong there where the domain says so, those who are there already by completing the groups.
+	// Guests belong there where the domain says so, those who are there already
+	// by completing the groups.
 	_, err = w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.GuestsInDefaultGroups = true; return nil })
 	require.NoError(t, err)
 	require.Equal(t, 4, in(w.user("guest@acme.example", guest).ID))
@@ -175,7 +177,8 @@ func TestNobodyLeavesADefaultGroup(t *testing.T) {
 	require.Len(t, w.events(""), before)
 }
 
-// A hundred goroutines: users are created, reactivated and turned from guests into members while groups are marked. Nobody is missed.
+// A hundred goroutines: users are created, reactivated and turned from guests
+// into members while groups are marked. Nobody is missed.
 func TestMarkingWhileUsersJoin(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

@@ -22,14 +22,16 @@ type NewDomain struct {
 	Admin  NewUser // Role and Kind are set
 	// Subscription is enterprise, paid annually, unless given.
 	Subscription Subscription
-	// DefaultGroups names the two default groups that a domain ships with; "" keeps "All Of Us" and "Admin Announcements".
+	// DefaultGroups names the two default groups that a domain ships with; ""
+	// keeps "All Of Us" and "Admin Announcements".
 	DefaultGroups [2]string
 	// Settings, where given, changes the settings that the preset begins with.
 	Settings func(*Settings)
 }
 
-// CreateDomain creates a domain with its first admin, who is invited as CreateUser invites, and the two shipped default groups: one for everybody, and one in which only admins post.
-// Only the host can do this.
+// CreateDomain creates a domain with its first admin, who is invited as
+// CreateUser invites, and the two shipped default groups: one for everybody,
+// and one in which only admins post. Only the host can do this.
 func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, error) {
 	set, boss, err := a.checkNewDomain(&n)
 	if err != nil {
@@ -93,7 +95,8 @@ func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 	set, err := NewSettings(n.Preset)
 	if err != nil {
 		wrong.add("preset", string(n.Preset), CodeBadPreset, "choose officechat, eschat or engage")
-		set = Settings{State: DomainActive, Subscription: Subscription{Plan: Enterprise, Annual: true}} // to check the rest by
+		// to check the rest by
+		set = Settings{State: DomainActive, Subscription: Subscription{Plan: Enterprise, Annual: true}}
 	}
 	if n.Subscription != (Subscription{}) {
 		set.Subscription = n.Subscription
@@ -164,7 +167,8 @@ func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error
 	return noConflict(w.ChangeGroups(ctx, groups))
 }
 
-// Domains lists all domains, by ID. It is for the host: it looks beyond what an actor may see.
+// Domains lists all domains, by ID. It is for the host: it looks beyond what an
+// actor may see.
 func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 	return func(yield func(Domain, error) bool) {
 		for p := (Page{Limit: MaxBatch}); ; {
@@ -204,7 +208,8 @@ func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Se
 	})
 }
 
-// changeSettings changes the settings in one transaction. f may say what changed in its own words; otherwise the settings are compared as JSON.
+// changeSettings changes the settings in one transaction. f may say what
+// changed in its own words; otherwise the settings are compared as JSON.
 func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Work, *Settings) ([]FieldChange, error)) (Settings, error) {
 	var set Settings
 	run := func(ctx context.Context, w *Work) error {
@@ -248,7 +253,8 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		w.Record(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
 		return nil
 	}
-	// Exclusive: what a batch in flight has read (roles, who joins default groups) holds until it is committed.
+	// Exclusive: what a batch in flight has read (roles, who joins default
+	// groups) holds until it is committed.
 	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: storage.Exclusive, Targets: []ID{s.domain}}, run)
 	if err != nil {
 		return Settings{}, err
@@ -256,7 +262,9 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 	return set, nil
 }
 
-// SetRole creates a custom role, or changes the one with the same name. It needs PermRoles; the role, before and after, must not stand above the actor's.
+// SetRole creates a custom role, or changes the one with the same name. It
+// needs PermRoles; the role, before and after, must not stand above the
+// actor's.
 func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
 	r.ID = Fold(r.Name)
 	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {

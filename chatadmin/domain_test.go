@@ -153,7 +153,8 @@ func TestRoles(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// What a package keeps in the settings changes by its own call, under its own permission, and by nothing else.
+// What a package keeps in the settings changes by its own call, under its own
+// permission, and by nothing else.
 func TestPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "owned"}})

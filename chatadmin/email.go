@@ -6,9 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// CheckEmail refuses what is not one bare address: local@domain with a dotted domain, at most 254 bytes, the local part
-// (at most 64 bytes) a dot-atom of RFC 5322 or its UTF-8 extension of RFC 6531. Quoted local parts, comments, display names and address
-// literals are refused: they are legal, hardly ever meant, and a way to smuggle a second address in. The error wraps ErrInvalid.
+// CheckEmail refuses what is not one bare address: local@domain with a dotted
+// domain, at most 254 bytes, the local part (at most 64 bytes) a dot-atom of
+// RFC 5322 or its UTF-8 extension of RFC 6531. Quoted local parts, comments,
+// display names and address literals are refused: they are legal, hardly ever
+// meant, and a way to smuggle a second address in. The error wraps ErrInvalid.
 func CheckEmail(s string) error {
 	at := strings.LastIndexByte(s, '@')
 	switch {

@@ -13,26 +13,29 @@ import (
 type Cause uint8
 
 const (
-	CausePassword        Cause = iota + 1 // a password was set or reset
-	CauseTwoFactorReset                   // the user's second factor was reset
-	CauseTwoFactorOn                      // the domain has switched two-factor authentication on
-	CauseAddress                          // another e-mail address; case alone does not count
-	CauseLogin                            // another login; case, space and Unicode form alone do not count
-	CauseRoleLowered                      // a role that lacks a permission or a level of the one before
-	CauseGuest                            // a network user became a guest
-	CauseDenied                           // access was denied for now
-	CauseDeactivated                      // the user was deactivated
-	CauseDeleting                         // the deletion of the user began
-	CauseDomainSuspended                  // the domain was suspended, or is closing
+	CausePassword       Cause = iota + 1 // a password was set or reset
+	CauseTwoFactorReset                  // the user's second factor was reset
+	CauseTwoFactorOn                     // the domain has switched two-factor authentication on
+	CauseAddress                         // another e-mail address; case alone does not count
+	// another login; case, space and Unicode form alone do not count
+	CauseLogin
+	// a role that lacks a permission or a level of the one before
+	CauseRoleLowered
+	CauseGuest           // a network user became a guest
+	CauseDenied          // access was denied for now
+	CauseDeactivated     // the user was deactivated
+	CauseDeleting        // the deletion of the user began
+	CauseDomainSuspended // the domain was suspended, or is closing
 )
 
 // Effect is what a cause does to one kind of access.
 type Effect uint8
 
 const (
-	Stays  Effect = iota // it goes on
-	Pauses               // it is refused while the state lasts, and works again after
-	Ends                 // it is dead for good
+	Stays Effect = iota // it goes on
+	// it is refused while the state lasts, and works again after
+	Pauses
+	Ends // it is dead for good
 )
 
 // DeviceEffect is what a cause does to the registered devices of a user. A
@@ -40,10 +43,12 @@ const (
 type DeviceEffect uint8
 
 const (
-	DevicesStay      DeviceEffect = iota
-	DevicesSignedOut              // the session credential is dead: the device registers again
-	DevicesDisabled               // signed out, and kept out as long as the user has no access
-	DevicesToBeWiped              // disabled, and told to remove the content of the network
+	DevicesStay DeviceEffect = iota
+	// the session credential is dead: the device registers again
+	DevicesSignedOut
+	// signed out, and kept out as long as the user has no access
+	DevicesDisabled
+	DevicesToBeWiped // disabled, and told to remove the content of the network
 )
 
 // Consequences are what one or several causes do to what a user has obtained.
@@ -113,8 +118,8 @@ type Ending struct {
 	// Cause is what Work.End was called for; 0 for changes of users, which may
 	// have several causes.
 	Cause Cause
-	// At is when the cause took effect: sessions that began earlier end. The zero
-	// time is now.
+	// At is when the cause took effect: sessions that began earlier end. The
+	// zero time is now.
 	At time.Time
 	Consequences
 }

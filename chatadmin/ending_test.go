@@ -267,8 +267,8 @@ func (a *access) happen(c chatadmin.Cause) {
 }
 
 // Every cause is brought about by the call that administrators and users make.
-// What it ends, of what somebody has obtained from the real packages, is what the
-// table says, neither less nor more.
+// What it ends, of what somebody has obtained from the real packages, is what
+// the table says, neither less nor more.
 func TestWhichChangeEndsWhat(t *testing.T) {
 	require.Len(t, does, len(chatadmin.Causes()))
 	var lines []string

@@ -10,8 +10,9 @@ import (
 // The classes that the errors of all packages belong to, for errors.Is. See
 // Code and HTTPStatus.
 var (
-	ErrInvalid           = class.Invalid
-	ErrActor             = class.Actor // the actor has no access any more: sign them out; it is ErrForbidden too
+	ErrInvalid = class.Invalid
+	// the actor has no access any more: sign them out; it is ErrForbidden too
+	ErrActor             = class.Actor
 	ErrForbidden         = class.Forbidden
 	ErrNotFound          = class.NotFound
 	ErrExists            = class.Exists
@@ -38,8 +39,8 @@ var (
 // It is "internal" if the error belongs to none, and "" for nil.
 func Code(err error) string { return class.Code(err) }
 
-// HTTPStatus returns the HTTP status of the class of an error: 500 if it belongs
-// to none, and 200 for nil.
+// HTTPStatus returns the HTTP status of the class of an error: 500 if it
+// belongs to none, and 200 for nil.
 func HTTPStatus(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -52,7 +53,8 @@ func missing(what string) error {
 	return fmt.Errorf("nothing was given: give %s: %w", what, ErrInvalid)
 }
 
-// FieldError says what is wrong with one field of what was given. It wraps ErrInvalid.
+// FieldError says what is wrong with one field of what was given. It wraps
+// ErrInvalid.
 type FieldError struct {
 	Field  string // "login", "email", "first_name", …
 	Value  string // cut to 64 bytes

@@ -118,7 +118,8 @@ func ExampleAdmin_SendInvitations() {
 	// ann@acme.example – You are invited to Acme
 }
 
-// exampleDomain is a domain with an admin, in whose name the scope acts, and one user.
+// exampleDomain is a domain with an admin, in whose name the scope acts, and
+// one user.
 func exampleDomain(ctx context.Context) *chatadmin.Scope {
 	admin := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})

@@ -113,7 +113,8 @@ func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, 
 	})
 }
 
-// SetPosting says who may post in a group. It needs PermGroups or to be an admin of the group.
+// SetPosting says who may post in a group. It needs PermGroups or to be an
+// admin of the group.
 func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, error) {
 	if p != EverybodyPosts && p != AdminsPost {
 		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
@@ -130,7 +131,8 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 	})
 }
 
-// changeGroup changes one group that the actor administers; f returns what it changed, nothing for nothing.
+// changeGroup changes one group that the actor administers; f returns what it
+// changed, nothing for nothing.
 func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(context.Context, *Work, *Group) ([]FieldChange, error)) (Group, error) {
 	var g Group
 	err := s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
@@ -172,7 +174,8 @@ func readGroup(ctx context.Context, r storage.Reader, domain, id ID) (Group, err
 	return one(gs, err, "group", string(id))
 }
 
-// administered reads a group and refuses an actor who neither has PermGroups nor is its admin.
+// administered reads a group and refuses an actor who neither has PermGroups
+// nor is its admin.
 func (w *Work) administered(ctx context.Context, id ID) (Group, error) {
 	g, err := w.group(ctx, id)
 	if err == nil {
@@ -192,7 +195,8 @@ func (w *Work) administers(ctx context.Context, g Group) error {
 	return err
 }
 
-// Group reads one group; one that is being deleted is not found. Every member may; others need PermUsersRead.
+// Group reads one group; one that is being deleted is not found. Every member
+// may; others need PermUsersRead.
 func (s *Scope) Group(ctx context.Context, id ID) (Group, error) {
 	if err := s.viewGroup(ctx, id); err != nil {
 		return Group{}, err

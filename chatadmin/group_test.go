@@ -43,7 +43,8 @@ func TestMembers(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
 }
 
-// An admin of a group administers it, and has no power over a domain admin who is in it.
+// An admin of a group administers it, and has no power over a domain admin who
+// is in it.
 func TestGroupAdminBelowDomainAdmin(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(3)
@@ -103,7 +104,8 @@ func TestDeleteGroup(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"members": 1501, "messages": 6250, "files": 6250}, p.Counts)
 
-	// Interrupted after every batch: hidden from the first moment on, gone in the end.
+	// Interrupted after every batch: hidden from the first moment on, gone in
+	// the end.
 	c, cancel := context.WithCancel(ctx)
 	job, err := w.s.ApplyDeleteGroup(c, p, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
@@ -138,7 +140,8 @@ func TestDeleteGroup(t *testing.T) {
 	require.Len(t, w.blobs.Deleted(), 6250)
 }
 
-// A group admin deletes their group: their own membership, which gives them the right, goes last.
+// A group admin deletes their group: their own membership, which gives them the
+// right, goes last.
 func TestGroupAdminDeletesGroup(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(1200)
@@ -193,7 +196,8 @@ func (a *afterCommit) Update(ctx context.Context, fence storage.Fence, f func(co
 	return a.then()
 }
 
-// Whatever happens once the job of a group is written, the caller learns by which ID it is resumed.
+// Whatever happens once the job of a group is written, the caller learns by
+// which ID it is resumed.
 func TestGroupJobInterrupted(t *testing.T) {
 	type progress = func(chatadmin.Progress)
 	for name, job := range map[string]struct {

@@ -16,8 +16,10 @@ import (
 // finds the other's group. Groups of before the rule that share a name keep it.
 
 const (
-	groupNameKind   = "group name"
-	groupNameGuards = 64 // so many names are given away at the same time, unless two fall on one guard
+	groupNameKind = "group name"
+	// so many names are given away at the same time, unless two fall on one
+	// guard
+	groupNameGuards = 64
 )
 
 // guardData says nothing: the revision of the record is what counts.

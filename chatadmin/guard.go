@@ -9,8 +9,10 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// guardedReader never asks a store for what no row can have, and finds nothing instead: anybody types logins, IDs stand in URLs, and a database that cannot hold such a text answers
-// with an error of its own. It names every method of Reader, so that none is forgotten when one is added.
+// guardedReader never asks a store for what no row can have, and finds nothing
+// instead: anybody types logins, IDs stand in URLs, and a database that cannot
+// hold such a text answers with an error of its own. It names every method of
+// Reader, so that none is forgotten when one is added.
 type guardedReader struct{ r storage.Reader }
 
 // guardedStore is the store of an Admin.
@@ -25,10 +27,12 @@ type guardedTx struct {
 	bare
 }
 
-// bare lies deeper than guardedReader, whose methods hide those of the same name.
+// bare lies deeper than guardedReader, whose methods hide those of the same
+// name.
 type bare struct{ storage.Tx }
 
-// Unwrap is the Tx of the store itself, for a host that knows what it can do besides.
+// Unwrap is the Tx of the store itself, for a host that knows what it can do
+// besides.
 func (t guardedTx) Unwrap() storage.Tx { return t.Tx }
 
 func guard(s Store) guardedStore { return guardedStore{guardedReader{s}, s} }
@@ -41,7 +45,8 @@ func (g guardedStore) Update(ctx context.Context, fence storage.Fence, f func(co
 	return g.store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, guardedTx{guardedReader{tx}, bare{tx}}) })
 }
 
-// storable reports whether a store can hold all of some texts: they are valid UTF-8 without NUL.
+// storable reports whether a store can hold all of some texts: they are valid
+// UTF-8 without NUL.
 func storable[T ~string](texts ...T) bool {
 	for _, s := range texts {
 		if strings.IndexByte(string(s), 0) >= 0 || !utf8.ValidString(string(s)) {
@@ -61,7 +66,9 @@ func find[K, T any](domain ID, keys []K, possible func(K) bool, read func([]K) (
 	return read(keys)
 }
 
-// keep leaves out of a list what is not possible, and reports whether what remains can be asked for: an empty list that was none before would ask for everything.
+// keep leaves out of a list what is not possible, and reports whether what
+// remains can be asked for: an empty list that was none before would ask for
+// everything.
 func keep[K any](list *[]K, possible func(K) bool) bool {
 	impossible := func(k K) bool { return !possible(k) }
 	if slices.ContainsFunc(*list, impossible) {

@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Whatever is asked with a text that no row can have finds nothing, and the store is not asked: there is none.
+// Whatever is asked with a text that no row can have finds nothing, and the
+// store is not asked: there is none.
 func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 	reader := reflect.ValueOf(chatadmin.New(nil, nil).Store())
 	contract := reflect.TypeFor[storage.Reader]()
@@ -52,7 +53,8 @@ func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 	}
 }
 
-// spoilt are the values of a type that have the text in one place, by the path to that place.
+// spoilt are the values of a type that have the text in one place, by the path
+// to that place.
 func spoilt(of reflect.Type, text string) map[string]reflect.Value {
 	all := map[string]reflect.Value{}
 	switch of.Kind() {

@@ -12,8 +12,11 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Hold is a legal hold: until it is released, nothing that it covers is deleted, by nobody. A hold on a user covers their account, their private chats with everybody, and what
-// they have written anywhere; a hold on a group covers the group with all that lies in it. There may be several on one subject, each with its own reason.
+// Hold is a legal hold: until it is released, nothing that it covers is
+// deleted, by nobody. A hold on a user covers their account, their private
+// chats with everybody, and what they have written anywhere; a hold on a group
+// covers the group with all that lies in it. There may be several on one
+// subject, each with its own reason.
 type Hold struct {
 	ID     ID        `json:"id"`
 	User   ID        `json:"user,omitempty"`  // either a user
@@ -40,7 +43,8 @@ var holds = RecordKind[Hold]{Name: "hold", Need: PermHolds, ID: func(h *Hold) ID
 	return nil
 }}
 
-// CheckReason refuses a reason that is empty, longer than 1000 bytes, or not plain text.
+// CheckReason refuses a reason that is empty, longer than 1000 bytes, or not
+// plain text.
 func CheckReason(reason string) error {
 	if reason == "" || len(reason) > maxReason || !visible(reason) {
 		return &FieldError{"reason", Cut(reason), CodeMissing, fmt.Sprintf("give a reason, of at most %d bytes and without control characters", maxReason)}
@@ -50,8 +54,8 @@ func CheckReason(reason string) error {
 
 // AddHold places a legal hold on a user, whatever their state, or on a group. h
 // names one of the two, and a reason. Once AddHold returns, nothing that the
-// hold covers is deleted: a deletion that is under way has stopped, but for what
-// a host keeps in places of its own and is deleting just then. It needs
+// hold covers is deleted: a deletion that is under way has stopped, but for
+// what a host keeps in places of its own and is deleting just then. It needs
 // PermHolds.
 func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	if (h.User == "") == (h.Group == "") {
@@ -61,10 +65,11 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 		return Hold{}, err
 	}
 	h.ID, h.By = s.admin.NewID(), s.actor
-	// Exclusive: each batch of a deletion is behind the shared fence, and has seen the hold, or was committed before it.
+	// Exclusive: each batch of a deletion is behind the shared fence, and has
+	// seen the hold, or was committed before it.
 	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
-		// The subject owns the record, so that it is known even if the record cannot
-		// be read. Users who are being deleted can own none.
+		// The subject owns the record, so that it is known even if the record
+		// cannot be read. Users who are being deleted can own none.
 		owner := h.Subject()
 		if h.User != "" {
 			us, err := w.anyUsersInOrder(ctx, []ID{h.User})
@@ -91,8 +96,8 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	return h, nil
 }
 
-// ReleaseHold ends a legal hold. It needs PermHolds. A hold whose record cannot be
-// read is released as well: of the one returned only the ID is known.
+// ReleaseHold ends a legal hold. It needs PermHolds. A hold whose record cannot
+// be read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
 	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
@@ -115,8 +120,8 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 }
 
 // Holds lists the legal holds in force, the oldest first. It needs PermHolds. A
-// hold that cannot be read stays in force: it is yielded with its ID alone and a
-// *DamagedError that wraps ErrHeld too, and the list goes on. Any other error
+// hold that cannot be read stays in force: it is yielded with its ID alone and
+// a *DamagedError that wraps ErrHeld too, and the list goes on. Any other error
 // ends it.
 func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
@@ -148,10 +153,10 @@ func unreadableHold(e *Entry[Hold]) error {
 		Cut(e.ID), covers, ErrHeld, e.Damaged)
 }
 
-// Held returns the users and groups of a domain that are under a legal hold, for
-// ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A hold
-// that cannot be read holds its owner, as a user and as a group; if it has none
-// it may cover anything, which is ErrHeld.
+// Held returns the users and groups of a domain that are under a legal hold,
+// for ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A
+// hold that cannot be read holds its owner, as a user and as a group; if it has
+// none it may cover anything, which is ErrHeld.
 func Held(ctx context.Context, r storage.Reader, domain ID) (users, groups []ID, err error) {
 	all, err := held(ctx, r, domain)
 	if err == nil && len(all.anything) > 0 {
@@ -188,9 +193,9 @@ func held(ctx context.Context, r storage.Reader, domain ID) (all heldIn, err err
 	return all, nil
 }
 
-// HeldBack returns a sentence for each legal hold that forbids to delete users (at
-// most MaxBatch) with all they have written and their chats, and groups with all that
-// lies in them. A hold that cannot be read forbids everything.
+// HeldBack returns a sentence for each legal hold that forbids to delete users
+// (at most MaxBatch) with all they have written and their chats, and groups
+// with all that lies in them. A hold that cannot be read forbids everything.
 func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []ID) (why []string, err error) {
 	all, err := held(ctx, r, domain)
 	for i := range all.anything {
@@ -224,7 +229,8 @@ func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []
 			why = append(why, fmt.Sprintf("group %q is under a legal hold", Cut(g.Name)))
 		}
 	}
-	// What the users have written in held groups, what held users have written in the groups, and the chats between the ones and the others.
+	// What the users have written in held groups, what held users have written
+	// in the groups, and the chats between the ones and the others.
 	overlaps := func(ones, others []ID, count func(ones, others []ID) (int64, error), sentence string) error {
 		for a := range slices.Chunk(ones, MaxBatch) {
 			for b := range slices.Chunk(others, MaxBatch) {
@@ -254,7 +260,9 @@ func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []
 		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, ChatsOf: ids})
 		return n.Chats, err
 	}
-	for half := range slices.Chunk(users, MaxBatch/2) { // a chat of two of them is counted once where both are asked for, and twice one by one
+	for half := range slices.Chunk(users, MaxBatch/2) {
+		// a chat of two of them is counted once where both are asked for, and
+		// twice one by one
 		theirs, err := chats(half...)
 		if err != nil {
 			return nil, err

@@ -52,7 +52,8 @@ func TestHolds(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A hold placed at the same time as a group is deleted: either the group is kept, or the hold came too late and is refused.
+// A hold placed at the same time as a group is deleted: either the group is
+// kept, or the hold came too late and is refused.
 func TestHoldRace(t *testing.T) {
 	for range 20 {
 		w := newWorld(t, chatadmin.OfficeChat)
@@ -87,8 +88,8 @@ func TestHoldRace(t *testing.T) {
 var damagedHolds = map[string]string{"truncated": `{"v":1,"id":"h","us`, "empty": `{}`, "null": `null`, "newer": `{"v":2,"id":"h","user":"u","reason":"x"}`, "types": `{"v":1,"id":"h","user":7}`,
 	"nobody": `{"v":1,"id":"h","reason":"x"}`, "both": `{"v":1,"id":"h","user":"u","group":"g"}`, "another": `{"v":1,"id":"i","user":"u"}`, "list": `[]`, "nothing": ``}
 
-// A hold that cannot be read may cover anything: nothing is deleted, everything else
-// goes on, and releasing it repairs that.
+// A hold that cannot be read may cover anything: nothing is deleted, everything
+// else goes on, and releasing it repairs that.
 func TestDamagedHold(t *testing.T) {
 	for name, data := range damagedHolds {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,10 @@ import (
 type InvitationState string
 
 const (
-	InvitationQueued  InvitationState = "queued"  // SendInvitations will send it
-	InvitationSending InvitationState = "sending" // handed over; stays so if the process died just then, and is never sent again by itself
+	InvitationQueued InvitationState = "queued" // SendInvitations will send it
+	// handed over; stays so if the process died just then, and is never sent
+	// again by itself
+	InvitationSending InvitationState = "sending"
 	InvitationSent    InvitationState = "sent"
 	InvitationFailed  InvitationState = "failed" // refused for good
 	InvitationUsed    InvitationState = "used"   // the user has set a password by its link
@@ -25,17 +27,21 @@ const (
 	invitationEnded InvitationState = "ended" // looks as if there were none, but remembers its release
 )
 
-// Invitation asks a pending user by mail to come in. There is at most one for each user.
+// Invitation asks a pending user by mail to come in. There is at most one for
+// each user.
 type Invitation struct {
-	State   InvitationState `json:"state"`
-	Release string          `json:"release,omitempty"` // why it was queued: the same release never invites a user twice
-	Hash    []byte          `json:"hash,omitempty"`    // of the link's token
-	Expires time.Time       `json:"expires,omitzero"`
-	Tries   int             `json:"tries,omitempty"`
-	Mailed  int             `json:"mailed,omitempty"` // how many of its mails went out while a further one is to be tried again
-	Series  string          `json:"series,omitempty"` // makes the IDs of mails without a link, which are the same at each try
-	Claim   ID              `json:"claim,omitempty"`  // of who is setting a password by the link just now
-	Claimed time.Time       `json:"claimed,omitzero"`
+	State InvitationState `json:"state"`
+	// why it was queued: the same release never invites a user twice
+	Release string    `json:"release,omitempty"`
+	Hash    []byte    `json:"hash,omitempty"` // of the link's token
+	Expires time.Time `json:"expires,omitzero"`
+	Tries   int       `json:"tries,omitempty"`
+	// how many of its mails went out while a further one is to be tried again
+	Mailed int `json:"mailed,omitempty"`
+	// makes the IDs of mails without a link, which are the same at each try
+	Series  string    `json:"series,omitempty"`
+	Claim   ID        `json:"claim,omitempty"` // of who is setting a password by the link just now
+	Claimed time.Time `json:"claimed,omitzero"`
 }
 
 // invitations are the records of invitations, under the ID of the user who owns
@@ -49,16 +55,22 @@ var invitations = RecordKind[Invitation]{Name: "invitation", Need: PermUsersEdit
 }}
 
 const (
-	// PurposeInvitation is for what the token of an invitation's link is hashed.
+	// PurposeInvitation is for what the token of an invitation's link is
+	// hashed.
 	PurposeInvitation = "invitation"
-	inviteBatch       = 50 // mails between two transactions: so many at most are in doubt after a crash
-	maxTries          = 8
-	longestRetry      = time.Minute << maxTries // until an invitation is tried again
+	// mails between two transactions: so many at most are in doubt after a
+	// crash
+	inviteBatch  = 50
+	maxTries     = 8
+	longestRetry = time.Minute << maxTries // until an invitation is tried again
 )
 
-// QueueInvitations queues invitations for those of at most MaxBatch users who are pending, have access and an e-mail address. Whoever was invited by the same
-// release before is not invited again, whatever has become of that invitation since a mail of it was tried; "" invites anew each time. The latest release of each user is remembered. A new
-// invitation replaces an open one.
+// QueueInvitations queues invitations for those of at most MaxBatch users who
+// are pending, have access and an e-mail address. Whoever was invited by the
+// same release before is not invited again, whatever has become of that
+// invitation since a mail of it was tried; "" invites anew each time. The
+// latest release of each user is remembered. A new invitation replaces an open
+// one.
 func (w *Work) QueueInvitations(ctx context.Context, users []User, release string) error {
 	_, err := w.queueInvitations(ctx, users, release)
 	return err
@@ -198,9 +210,13 @@ func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
 	return e.Value, nil
 }
 
-// SendInvitations sends the queued invitations of a domain through Options.Mailer and returns to how many users it sent. Each is marked before it is handed over, so that no
-// crash sends it twice; one in flight at a crash stays InvitationSending. What the mail server refuses for now is tried again later, up to 8 times. Call it from a
-// worker of the host, or after whatever queues invitations. Without a Mailer it does nothing, and nothing as long as the domain is not active: what is queued waits.
+// SendInvitations sends the queued invitations of a domain through
+// Options.Mailer and returns to how many users it sent. Each is marked before
+// it is handed over, so that no crash sends it twice; one in flight at a crash
+// stays InvitationSending. What the mail server refuses for now is tried again
+// later, up to 8 times. Call it from a worker of the host, or after whatever
+// queues invitations. Without a Mailer it does nothing, and nothing as long as
+// the domain is not active: what is queued waits.
 func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	if a.o.Mailer == nil {
 		return 0, nil
@@ -232,8 +248,9 @@ type letter struct {
 	mails []Mail
 }
 
-// claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped, and those that cannot be read
-// are put aside, so that they do not keep the others from being sent.
+// claimInvitations marks invitations as being sent and composes the mails.
+// Those of users who cannot come in any more are dropped, and those that cannot
+// be read are put aside, so that they do not keep the others from being sent.
 func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error) {
 	tokens, ids := make(map[string]Token, len(due)), make([]string, len(due))
 	for i, id := range due {
@@ -249,8 +266,8 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
 		}
-		// Anew: one that was ended or claimed since it was listed must not hold up the
-		// others.
+		// Anew: one that was ended or claimed since it was listed must not hold
+		// up the others.
 		found, err := invitations.GetMany(ctx, w, s.domain, ids...)
 		if err != nil {
 			return err
@@ -328,7 +345,8 @@ func (w *Work) letter(e *Entry[Invitation], u User, t Token) letter {
 	return letter{e, due, w.invitationMails(u, t, *inv, id)}
 }
 
-// invitationMails are the mails of an invitation. The last one has the link; its ID is new with each link, those of the others stay.
+// invitationMails are the mails of an invitation. The last one has the link;
+// its ID is new with each link, those of the others stay.
 func (w *Work) invitationMails(u User, t Token, inv Invitation, id string) []Mail {
 	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
 	link := w.scope.admin.Link("activate", t)
@@ -344,7 +362,9 @@ func (w *Work) invitationMails(u User, t Token, inv Invitation, id string) []Mai
 	}
 }
 
-// sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile: then what was not handed over is queued again as it was.
+// sendInvitations hands the mails over and writes down what became of them,
+// even if ctx ends meanwhile: then what was not handed over is queued again as
+// it was.
 func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int, err error) {
 	settled := make([]*Entry[Invitation], 0, len(letters))
 	for _, l := range letters {
@@ -362,8 +382,8 @@ func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int
 	return sent, errors.Join(s.settle(context.WithoutCancel(ctx), settled), ctx.Err())
 }
 
-// sendInvitation hands over the mails of one invitation and sets what has become
-// of it. It returns whether that is known.
+// sendInvitation hands over the mails of one invitation and sets what has
+// become of it. It returns whether that is known.
 func (s *Scope) sendInvitation(ctx context.Context, l *letter) (known bool) {
 	inv := &l.Value
 	var err error
@@ -410,7 +430,8 @@ func (s *Scope) settle(ctx context.Context, settled []*Entry[Invitation]) (err e
 	return err
 }
 
-// SendMail checks a mail and hands it to Options.Mailer; without one the mail is dropped.
+// SendMail checks a mail and hands it to Options.Mailer; without one the mail
+// is dropped.
 func (a *Admin) SendMail(ctx context.Context, m Mail) error {
 	if err := m.Check(); err != nil {
 		return err

@@ -148,9 +148,9 @@ func invitationState(e *Entry[Invitation], age linkAge) InvitationState {
 }
 
 // InviteUsers queues invitations for those of some users who have not signed in
-// and have no working invitation: it was never sent, was refused, has expired or
-// cannot be read. It returns whom it invited. Users without access or address
-// are passed over, and so are those who were sent as many links as
+// and have no working invitation: it was never sent, was refused, has expired
+// or cannot be read. It returns whom it invited. Users without access or
+// address are passed over, and so are those who were sent as many links as
 // ResendInvitation allows. It needs PermUsersEdit.
 //
 // Many users are invited in several transactions. With an error those returned

@@ -66,7 +66,8 @@ func TestInvitationMails(t *testing.T) {
 	}
 }
 
-// Who cannot come in, or has no address, is not invited; an invitation ends with the access and with the address.
+// Who cannot come in, or has no address, is not invited; an invitation ends
+// with the access and with the address.
 func TestInvitationEnds(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
 	create := func(login, email string) chatadmin.User {
@@ -101,7 +102,8 @@ func TestInvitationEnds(t *testing.T) {
 	require.Zero(t, w.send(), "who has signed in meanwhile needs none")
 }
 
-// While nobody gets into a domain nobody is invited; what was queued goes out afterwards.
+// While nobody gets into a domain nobody is invited; what was queued goes out
+// afterwards.
 func TestInvitationsWaitForTheDomain(t *testing.T) {
 	for _, state := range []chatadmin.DomainState{chatadmin.DomainSuspended, chatadmin.DomainClosing} {
 		w := newWorld(t, chatadmin.OfficeChat)
@@ -118,7 +120,8 @@ func TestInvitationsWaitForTheDomain(t *testing.T) {
 	}
 }
 
-// What the mail server says decides: refused for good, tried again later, or never known and so never sent twice.
+// What the mail server says decides: refused for good, tried again later, or
+// never known and so never sent twice.
 func TestInvitationFailures(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
@@ -155,7 +158,8 @@ func (w *world) newcomer(login string) chatadmin.ID {
 	return u.ID
 }
 
-// Many workers at once, over an unreliable store: each user gets exactly one mail.
+// Many workers at once, over an unreliable store: each user gets exactly one
+// mail.
 func TestInvitationRace(t *testing.T) {
 	store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: 7, Rerun: 0.2, UnknownKept: 0.1}})
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -184,7 +188,8 @@ func TestInvitationRace(t *testing.T) {
 	}
 }
 
-// A process that dies between handing a mail over and writing that down does not send it again.
+// A process that dies between handing a mail over and writing that down does
+// not send it again.
 func TestInvitationCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	id := w.newcomer("ann@acme.example")
@@ -244,7 +249,8 @@ func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.
 	}))
 }
 
-// A record that nobody can read keeps no other invitation from being sent, is told of once, and a new link takes its place.
+// A record that nobody can read keeps no other invitation from being sent, is
+// told of once, and a new link takes its place.
 func TestInvitationUnreadable(t *testing.T) {
 	var log strings.Builder
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
@@ -286,7 +292,8 @@ func (s *meddling) ListRecords(ctx context.Context, q storage.RecordQuery, p cha
 	return rs, c, err
 }
 
-// An invitation that ends, or is claimed, just before its batch is sent keeps back nothing but itself.
+// An invitation that ends, or is claimed, just before its batch is sent keeps
+// back nothing but itself.
 func TestInvitationStale(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.newcomer("ann@acme.example")
@@ -306,7 +313,8 @@ func TestInvitationStale(t *testing.T) {
 	require.Len(t, w.mail.To("bob@acme.example"), 1)
 }
 
-// failing is a store that refuses some transactions from the nth on, as if they had been lost.
+// failing is a store that refuses some transactions from the nth on, as if they
+// had been lost.
 type failing struct {
 	chatadmin.Store
 	n    int
@@ -322,7 +330,8 @@ func (s *failing) Update(ctx context.Context, fence storage.Fence, f func(contex
 	return s.Store.Update(ctx, fence, f)
 }
 
-// What the mail server has said is written down although the store is not well: nothing else would send it again.
+// What the mail server has said is written down although the store is not well:
+// nothing else would send it again.
 func TestInvitationSettled(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.newcomer("ann@acme.example")
@@ -336,7 +345,8 @@ func TestInvitationSettled(t *testing.T) {
 	require.Equal(t, 1, w.send())
 }
 
-// A worker that is stopped again and again uses up no tries of invitations that it did not come to.
+// A worker that is stopped again and again uses up no tries of invitations that
+// it did not come to.
 func TestInvitationsInterrupted(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for n := range 3 {
@@ -372,7 +382,8 @@ func TestInvitationsInterrupted(t *testing.T) {
 	require.Equal(t, 1, w.send(), "at once")
 }
 
-// A release invites a user once, although they were sent a new link or the invitation has ended since; one of which no mail was tried may begin anew.
+// A release invites a user once, although they were sent a new link or the
+// invitation has ended since; one of which no mail was tried may begin anew.
 func TestReleaseInvitesOnce(t *testing.T) {
 	address := "new@acme.example"
 	for name, c := range map[string]struct {
@@ -429,7 +440,8 @@ func (w *world) queue(id chatadmin.ID, release string) {
 	}))
 }
 
-// Of two mails the first goes out once, however often the second is tried; each try of the second has a link and an ID of its own.
+// Of two mails the first goes out once, however often the second is tried; each
+// try of the second has a link and an ID of its own.
 func TestSeparateMailsOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage)
 	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})

@@ -78,7 +78,8 @@ func TestLastAdminInOneCall(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, w.row(second.ID).Status)
 }
 
-// A hundred admins are removed at the same moment, in every way, over two handles: one remains.
+// A hundred admins are removed at the same moment, in every way, over two
+// handles: one remains.
 func TestLastAdminRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

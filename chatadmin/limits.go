@@ -51,8 +51,8 @@ func (a *Admin) limits(set *Settings) Limits {
 	}
 }
 
-// LimitError is returned for what an actor has done as often, or has as many of,
-// as the domain lets them. It wraps ErrThrottled.
+// LimitError is returned for what an actor has done as often, or has as many
+// of, as the domain lets them. It wraps ErrThrottled.
 type LimitError struct {
 	What  string // such as "groups"
 	Limit int

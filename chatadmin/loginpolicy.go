@@ -13,17 +13,20 @@ type Preset string
 const (
 	OfficeChat Preset = "officechat" // the login is the e-mail address
 	ESChat     Preset = "eschat"     // short logins of letters, digits and dots; e-mail optional
-	Engage     Preset = "engage"     // any username, never changed and spelled exactly when signing in; e-mail and names mandatory
+	// any username, never changed and spelled exactly when signing in; e-mail
+	// and names mandatory
+	Engage Preset = "engage"
 )
 
-// LoginPolicy is what a domain demands of logins and names. In every policy two logins are the same if Fold makes them the
-// same.
+// LoginPolicy is what a domain demands of logins and names. In every policy two
+// logins are the same if Fold makes them the same.
 type LoginPolicy struct {
 	IsEmail       bool `json:"is_email,omitempty"`       // login and e-mail are one field
 	MinLength     int  `json:"min_length,omitempty"`     // in characters; of the login
 	MaxLength     int  `json:"max_length,omitempty"`     // in characters; 0: 100
 	LettersDigits bool `json:"letters_digits,omitempty"` // the login has letters, digits and "." only
-	ASCII         bool `json:"ascii,omitempty"`          // letters and digits of the login are a-z, A-Z, 0-9 instead of Unicode's
+	// letters and digits of the login are a-z, A-Z, 0-9 instead of Unicode's
+	ASCII         bool `json:"ascii,omitempty"`
 	Immutable     bool `json:"immutable,omitempty"`      // the login is never changed once saved
 	Exact         bool `json:"exact,omitempty"`          // signing in needs the exact spelling
 	EmailRequired bool `json:"email_required,omitempty"` // implied by IsEmail
@@ -87,7 +90,8 @@ func (p LoginPolicy) letterOrDigit(r rune) bool {
 	return !p.ASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r))
 }
 
-// checkName returns what is wrong with a first or last name that must have least characters.
+// checkName returns what is wrong with a first or last name that must have
+// least characters.
 func checkName(s string, least int) (code, reason string) {
 	switch {
 	case least == 0:

@@ -68,7 +68,8 @@ func TestPresets(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
-// An address in a mail's header or in a host's own form is no look-alike either.
+// An address in a mail's header or in a host's own form is no look-alike
+// either.
 func TestCheckEmail(t *testing.T) {
 	for _, good := range []string{"ann@acme.example", "zoë@acme.example", "ann@bücher.example"} {
 		require.NoError(t, chatadmin.CheckEmail(good), good)
@@ -78,7 +79,8 @@ func TestCheckEmail(t *testing.T) {
 	}
 }
 
-// Who is there already with a login that is refused by now is kept out all the same.
+// Who is there already with a login that is refused by now is kept out all the
+// same.
 func TestStricterRules(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage)
 	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})

@@ -8,15 +8,19 @@ import (
 	"unicode"
 )
 
-// Mail is one e-mail to one person, as plain text. The sender is the Mailer's affair.
+// Mail is one e-mail to one person, as plain text. The sender is the Mailer's
+// affair.
 type Mail struct {
-	ID      string // stable: becomes the Message-ID, so that what is sent twice can be recognised
+	// stable: becomes the Message-ID, so that what is sent twice can be
+	// recognised
+	ID      string
 	To      string // one bare address such as ann@example.com
 	Subject string // one line
 	Text    string // lines end in \n
 }
 
-// String leaves the text out, which may hold a code or a link that lets somebody in.
+// String leaves the text out, which may hold a code or a link that lets
+// somebody in.
 func (m Mail) String() string { return fmt.Sprintf("mail %s to %s: %s", m.ID, m.To, m.Subject) }
 
 // Format prints String whatever the verb.
@@ -25,8 +29,10 @@ func (m Mail) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, m.String()) }
 // LogValue is String.
 func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
-// Mailer hands mails over for delivery. An error means that the mail was not accepted, unless it wraps ErrMailUnknown;
-// it wraps ErrMailRefused where trying again is pointless. chatadmin/smtpmail is one; chatadmintest.Mailbox is one for tests.
+// Mailer hands mails over for delivery. An error means that the mail was not
+// accepted, unless it wraps ErrMailUnknown; it wraps ErrMailRefused where
+// trying again is pointless. chatadmin/smtpmail is one; chatadmintest.Mailbox
+// is one for tests.
 type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
@@ -36,9 +42,10 @@ var (
 	ErrMailUnknown = ErrUnavailable.New("mail_unknown", "it is not known whether the mail was accepted")
 )
 
-// Check refuses what could smuggle in a header or a second recipient: a line break or other control character in ID or Subject, and an
-// address that is not exactly one bare address. The library checks each mail before it calls the Mailer, and a Mailer may do
-// it again.
+// Check refuses what could smuggle in a header or a second recipient: a line
+// break or other control character in ID or Subject, and an address that is not
+// exactly one bare address. The library checks each mail before it calls the
+// Mailer, and a Mailer may do it again.
 func (m Mail) Check() error {
 	if err := CheckEmail(m.To); err != nil {
 		return fmt.Errorf("mail to %q: %w", m.To, err)

@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// AddMembers makes up to MaxBatch users members of a group and returns how many were not yet. It needs PermGroups or to be an admin of the
-// group.
+// AddMembers makes up to MaxBatch users members of a group and returns how many
+// were not yet. It needs PermGroups or to be an admin of the group.
 func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	added := 0
 	err := s.changeMembers(ctx, KindMemberAdd, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
@@ -63,8 +63,9 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 	return removed, err
 }
 
-// SetGroupAdmin makes members of a group its admins, or takes that from them. Neither is done to a member whose role stands above the actor's: ErrForbidden. It needs PermGroups or to be
-// an admin of the group.
+// SetGroupAdmin makes members of a group its admins, or takes that from them.
+// Neither is done to a member whose role stands above the actor's:
+// ErrForbidden. It needs PermGroups or to be an admin of the group.
 func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users ...ID) error {
 	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
 		var changes []storage.Change[Membership]
@@ -197,7 +198,8 @@ func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users 
 	})
 }
 
-// writeMembers writes memberships and one event that names the group and the users.
+// writeMembers writes memberships and one event that names the group and the
+// users.
 func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []storage.Change[Membership], note map[string]string) error {
 	if len(changes) == 0 {
 		return nil
@@ -209,7 +211,8 @@ func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []I
 	for i, c := range changes {
 		was[i] = c.Was
 	}
-	if _, err := w.NextRev(was...); err != nil { // the event comes after the change before, also where a membership ends
+	if _, err := w.NextRev(was...); err != nil {
+		// the event comes after the change before, also where a membership ends
 		return err
 	}
 	w.Record(kind, append([]ID{g.ID}, users...), nil, note)

@@ -18,7 +18,8 @@ type Notice string
 const (
 	NoticePassword Notice = "password" // a new password was set
 	NoticeAddress  Notice = "address"  // the e-mail address was changed: told at the old one
-	NoticeLock     Notice = "lock"     // failed sign-ins have locked the account; told once a day at most
+	// failed sign-ins have locked the account; told once a day at most
+	NoticeLock Notice = "lock"
 )
 
 // noticeTexts are the subject and the text of each notice.
@@ -30,9 +31,10 @@ var noticeTexts = map[Notice][2]string{
 
 // notice is a mail that waits to be sent: a Record that the user owns.
 type notice struct {
-	What  Notice    `json:"what"`
-	To    string    `json:"to"`             // the address when it happened
-	Name  string    `json:"name,omitempty"` // of the user when it happened; the new one can be a new address
+	What Notice `json:"what"`
+	To   string `json:"to"` // the address when it happened
+	// of the user when it happened; the new one can be a new address
+	Name  string    `json:"name,omitempty"`
 	At    time.Time `json:"at"`
 	Tries int       `json:"tries,omitempty"`
 	Sent  bool      `json:"sent,omitempty"` // stays for a while, so that it is not told again

@@ -74,8 +74,8 @@ func TestNoticeOfAddress(t *testing.T) {
 	require.Zero(t, w.queued())
 }
 
-// A password that the host keeps itself: the user is told, it is audited, and an
-// unknown user is not found.
+// A password that the host keeps itself: the user is told, it is audited, and
+// an unknown user is not found.
 func TestPasswordChanged(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.active("ann@acme.example")
@@ -92,7 +92,8 @@ func TestPasswordChanged(t *testing.T) {
 	require.Equal(t, "Your password was changed: Acme", w.mail.To("pat@acme.example")[1].Subject)
 }
 
-// A function that is missing is refused, also where there would be nothing to do.
+// A function that is missing is refused, also where there would be nothing to
+// do.
 func TestNilFunctions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	require.ErrorIs(t, w.admin.DeliverEvents(ctx, nil), chatadmin.ErrInvalid)

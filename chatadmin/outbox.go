@@ -12,9 +12,11 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// OutboxEvent tells the host that something has changed. It names, it does not carry values: the host reads what it needs.
+// OutboxEvent tells the host that something has changed. It names, it does not
+// carry values: the host reads what it needs.
 type OutboxEvent struct {
-	ID      ID        `json:"id"` // of the audit event: the same whenever it is delivered again
+	// of the audit event: the same whenever it is delivered again
+	ID      ID        `json:"id"`
 	Domain  ID        `json:"domain"`
 	Actor   ID        `json:"actor"`
 	Kind    string    `json:"kind"`
@@ -25,16 +27,19 @@ type OutboxEvent struct {
 const (
 	lanes     = 16
 	leaseLife = 30 * time.Second
-	// deliverBatch bounds what one lease covers, and what is delivered again after a crash.
+	// deliverBatch bounds what one lease covers, and what is delivered again
+	// after a crash.
 	deliverBatch = 100
 	unreadable   = "unreadable/" // and the lane: the kind of events put aside
 )
 
-// outboxRecord queues an event in the lane of its domain. One lane is delivered by one worker at a time, and in the order of revisions: that is the order
-// of the changes of each row.
+// outboxRecord queues an event in the lane of its domain. One lane is delivered
+// by one worker at a time, and in the order of revisions: that is the order of
+// the changes of each row.
 func outboxRecord(e Event) storage.Record {
 	k := lane(e.Domain)
-	data, _ := k.Encode(&OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
+	// strings and a time cannot fail
+	data, _ := k.Encode(&OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets})
 	return storage.Record{Key: k.Key(e.Domain, fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)), Rev: e.Rev, Data: data}
 }
 
@@ -109,14 +114,23 @@ func asideEvent(k *RecordKind[OutboxEvent], rec storage.Record) *DamagedError {
 	return bad
 }
 
-// DeliverEvents hands every queued event to deliver, at least once, and returns when nothing is left to this call or ctx ends. Events about one row, such as a user, leave in the order
-// of its changes, and so do those of changes that one process makes one after the other. Of changes to different rows, such as a user and a membership of theirs, by processes whose clocks differ, the one by the slower clock may leave
-// first: a host that reads what an event names gets the state of now either way.
+// DeliverEvents hands every queued event to deliver, at least once, and returns
+// when nothing is left to this call or ctx ends. Events about one row, such as
+// a user, leave in the order of its changes, and so do those of changes that
+// one process makes one after the other. Of changes to different rows, such as
+// a user and a membership of theirs, by processes whose clocks differ, the one
+// by the slower clock may leave first: a host that reads what an event names
+// gets the state of now either way.
 //
-// Several processes may call it at once: they share the lanes. A lane that another worker holds is passed over; if that worker has died it is so for half a minute, and nil does not
-// mean that nothing is queued: call it again and again. An event that cannot be read is logged and put aside as a record of the kind "unreadable/outbox/" and the lane. When deliver fails, its event and those behind it in the lane stay queued, the other
-// lanes go on, and the error is returned at the end; an event that can never be delivered must be swallowed by deliver. One call of deliver
-// should take well under half a minute, for so long a lane is leased.
+// Several processes may call it at once: they share the lanes. A lane that
+// another worker holds is passed over; if that worker has died it is so for
+// half a minute, and nil does not mean that nothing is queued: call it again
+// and again. An event that cannot be read is logged and put aside as a record
+// of the kind "unreadable/outbox/" and the lane. When deliver fails, its event
+// and those behind it in the lane stay queued, the other lanes go on, and the
+// error is returned at the end; an event that can never be delivered must be
+// swallowed by deliver. One call of deliver should take well under half a
+// minute, for so long a lane is leased.
 func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
 	if deliver == nil {
 		return missing("a function that delivers")
@@ -158,21 +172,24 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 	var sent []storage.Change[storage.Record]
 	var failed error
 	for _, r := range queue {
-		if e, err := events.entry(r); e.Damaged != nil { // many domains share the lane: it goes on
+		if e, _ := events.entry(r); e.Damaged != nil { // many domains share the lane: it goes on
 			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "why", e.Damaged.Why)
 			aside := r
 			aside.Kind = unreadable + kind
 			sent = append(sent, storage.Change[storage.Record]{Row: aside})
-		} else if err = deliver(ctx, e.Value); err != nil {
+		} else if err := deliver(ctx, e.Value); err != nil {
 			failed = fmt.Errorf("event %s: %w", r.ID, err)
 			break
 		}
 		sent = append(sent, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		if !lasts(lease.Due.Add(-leaseLife), leaseLife/2, a.Now()) {
-			break // the lease runs out, or the clock was put right: keep what is done and take a new one
+			// the lease runs out, or the clock was put right: keep what is done
+			// and take a new one
+			break
 		}
 	}
-	// What cannot be forgotten now (the process dies, the lease was lost) is delivered again: at least once.
+	// What cannot be forgotten now (the process dies, the lease was lost) is
+	// delivered again: at least once.
 	err = a.store.Update(context.WithoutCancel(ctx), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		if err := noConflict(tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
 			return errLeaseLost
@@ -188,8 +205,10 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 
 var errLeaseLost = errors.New("the lease of a lane was lost")
 
-// lasts reports whether what began at some time and has a certain length is going on. Clocks differ, but what begins later than its whole length from now was written by one that was
-// wrong, and must not stand in the way until that time.
+// lasts reports whether what began at some time and has a certain length is
+// going on. Clocks differ, but what begins later than its whole length from now
+// was written by one that was wrong, and must not stand in the way until that
+// time.
 func lasts(since time.Time, length time.Duration, now time.Time) bool {
 	return now.Before(since.Add(length)) && !since.After(now.Add(length))
 }

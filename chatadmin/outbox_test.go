@@ -25,7 +25,9 @@ func outbox(o *chatadmin.Options) { o.Outbox = true }
 func TestOutbox(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, outbox)
 	ann := w.user("ann@acme.example")
-	for range 150 { // more than one lease covers; the clock stands still, so only revisions order them
+	for range 150 {
+		// more than one lease covers; the clock stands still, so only revisions
+		// order them
 		_, err := w.s.DenyAccess(ctx, ann.ID)
 		require.NoError(t, err)
 		_, err = w.s.GrantAccess(ctx, ann.ID)
@@ -60,7 +62,8 @@ func TestOutbox(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// A receiver that fails gets the event again, and those behind it wait; other domains' events leave.
+// A receiver that fails gets the event again, and those behind it wait; other
+// domains' events leave.
 func TestOutboxFailure(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, outbox)
 	var others []chatadmin.ID
@@ -101,7 +104,8 @@ func TestOutboxFailure(t *testing.T) {
 	}
 }
 
-// Many workers share the lanes: nothing is lost, and each user's events come in order, although events may come twice.
+// Many workers share the lanes: nothing is lost, and each user's events come in
+// order, although events may come twice.
 func TestOutboxWorkers(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
@@ -152,7 +156,8 @@ func TestOutboxWorkers(t *testing.T) {
 	}
 }
 
-// A worker that dies while it holds a lane keeps the others out until its lease has run out; then what it had not finished comes again.
+// A worker that dies while it holds a lane keeps the others out until its lease
+// has run out; then what it had not finished comes again.
 func TestOutboxLease(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
@@ -170,7 +175,8 @@ func TestOutboxLease(t *testing.T) {
 	require.Contains(t, got, ann.ID)
 }
 
-// hesitant is a store whose lists begin with a page without rows and go on with pages of one row, as the contract allows.
+// hesitant is a store whose lists begin with a page without rows and go on with
+// pages of one row, as the contract allows.
 type hesitant struct{ chatadmin.Store }
 
 func (s hesitant) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
@@ -212,7 +218,8 @@ func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chata
 	return list(ctx, q, p)
 }
 
-// A page without rows is not the end: invitations, events and file contents behind it are found.
+// A page without rows is not the end: invitations, events and file contents
+// behind it are found.
 func TestHesitantStore(t *testing.T) {
 	w := newWorldOn(t, hesitant{memstore.New(nil)}, chatadmin.OfficeChat, outbox)
 	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
@@ -236,7 +243,8 @@ func TestHesitantStore(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
-// A worker whose clock was wrong dies while it holds a lane: the lane waits no longer than for another one's.
+// A worker whose clock was wrong dies while it holds a lane: the lane waits no
+// longer than for another one's.
 func TestOutboxLeaseFromTheFuture(t *testing.T) {
 	for ahead, held := range map[time.Duration]bool{20 * time.Second: true, 365 * 24 * time.Hour: false} {
 		w := newWorld(t, chatadmin.OfficeChat, outbox)

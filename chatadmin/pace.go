@@ -6,20 +6,24 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one.
+// A batch that took longer than slow is followed by a smaller one, and one that
+// was quicker than quick by a larger one.
 const (
 	slow, quick  = 600 * time.Millisecond, 250 * time.Millisecond
 	smallestPace = 250
 )
 
-// Pace chooses how many rows the batches of a long deletion have, 250 to MaxBulk, so that no transaction keeps others waiting for long, however slow the database is. The zero value begins
-// with a quarter of MaxBulk. It is for one goroutine.
+// Pace chooses how many rows the batches of a long deletion have, 250 to
+// MaxBulk, so that no transaction keeps others waiting for long, however slow
+// the database is. The zero value begins with a quarter of MaxBulk. It is for
+// one goroutine.
 type Pace struct {
 	rows  int
 	began time.Time
 }
 
-// Next is the size of the batch that begins now, by how long the one before it took.
+// Next is the size of the batch that begins now, by how long the one before it
+// took.
 func (p *Pace) Next(now time.Time) int {
 	took := now.Sub(p.began)
 	switch {

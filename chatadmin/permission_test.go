@@ -16,14 +16,16 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// target is what a call of the matrix is about: of the actor's own domain, of another one, or of none.
+// target is what a call of the matrix is about: of the actor's own domain, of
+// another one, or of none.
 type target struct {
 	user, group, job, hold chatadmin.ID
 	login                  string
 	plan, deletion         *chatadmin.Plan
 }
 
-// call is one line of the matrix: an exported method of Scope, what it needs, and how to call it.
+// call is one line of the matrix: an exported method of Scope, what it needs,
+// and how to call it.
 type call struct {
 	need       chatadmin.Permission // "": nothing but access
 	groupAdmin bool                 // an admin of the group may too
@@ -232,7 +234,8 @@ func matrix() map[string]call {
 	}
 }
 
-// found makes an empty list look like a thing that does not exist: lists about what is not there are empty.
+// found makes an empty list look like a thing that does not exist: lists about
+// what is not there are empty.
 func found(n int, err error) error {
 	if err == nil && n == 0 {
 		return chatadmin.ErrNotFound
@@ -240,7 +243,8 @@ func found(n int, err error) error {
 	return err
 }
 
-// building are the methods on which calls are built; they ask for the permission that their caller names.
+// building are the methods on which calls are built; they ask for the
+// permission that their caller names.
 var building = []string{"Domain", "Actor", "Admin", "Change", "PlanHeader", "View", "ViewAs", "SetPolicy"}
 
 func TestPermissions(t *testing.T) {
@@ -331,7 +335,9 @@ func testCall(t *testing.T, name string, c call) {
 			}
 			before := len(w.events(""))
 			err := c.do(s, on)
-			// A plan is bound to the settings it was made under: what the actor's role or the suspension changed outdates it, after the right was checked.
+			// A plan is bound to the settings it was made under: what the
+			// actor's role or the suspension changed outdates it, after the
+			// right was checked.
 			if strings.HasPrefix(name, "Apply") && errors.Is(err, chatadmin.ErrPlanStale) {
 				err = nil
 			}

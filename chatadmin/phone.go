@@ -7,9 +7,11 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// PhoneE164 turns a phone number as people type it into E.164 ("+" and digits), or returns "" where it is not a possible
-// number. Possible means that its length fits its country, not that somebody has it. A number without "+" is read as one of
-// region, an ISO 3166 code such as "NL"; with region "" it needs the "+".
+// PhoneE164 turns a phone number as people type it into E.164 ("+" and digits),
+// or returns "" where it is not a possible number. Possible means that its
+// length fits its country, not that somebody has it. A number without "+" is
+// read as one of region, an ISO 3166 code such as "NL"; with region "" it needs
+// the "+".
 func PhoneE164(typed, region string) string {
 	if typed == "" {
 		return ""
@@ -24,8 +26,9 @@ func PhoneE164(typed, region string) string {
 	return phonenumbers.Format(n, phonenumbers.E164)
 }
 
-// plainInternational answers for numbers such as "+31 6 1234-5678" or "(+91)1234123411" from a small table, which costs a hundredth of
-// parsing with the full metadata. sure is false where only the full parser can tell.
+// plainInternational answers for numbers such as "+31 6 1234-5678" or
+// "(+91)1234123411" from a small table, which costs a hundredth of parsing with
+// the full metadata. sure is false where only the full parser can tell.
 func plainInternational(typed string) (e164 string, sure bool) {
 	var buf [1 + 15]byte
 	n := 0
@@ -66,12 +69,14 @@ func plainInternational(typed string) (e164 string, sure bool) {
 }
 
 type phoneRule struct {
-	plain   bool   // nothing but a fixed trunk prefix is ever taken off a national number
+	// nothing but a fixed trunk prefix is ever taken off a national number
+	plain   bool
 	trunk   string // that prefix, often "0"
 	lengths uint32 // bit n: a national number may have n digits
 }
 
-// phoneRules condenses the metadata to what plainInternational asks, by country calling code. A code that is not given to a country has no lengths.
+// phoneRules condenses the metadata to what plainInternational asks, by country
+// calling code. A code that is not given to a country has no lengths.
 var phoneRules = sync.OnceValue(func() *[1000]phoneRule {
 	rules := &[1000]phoneRule{}
 	all, err := phonenumbers.MetadataCollection()

@@ -39,8 +39,8 @@ func (h *PlanHeader) Check(s *Scope, kind string) error {
 	return nil
 }
 
-// Stale returns ErrPlanStale if the plan rests on another state than basis; what
-// names what has changed, such as "the group".
+// Stale returns ErrPlanStale if the plan rests on another state than basis;
+// what names what has changed, such as "the group".
 func (h *PlanHeader) Stale(basis, what string) error {
 	if h.Basis != basis {
 		return fmt.Errorf("%s changed after the plan was made: %w", what, ErrPlanStale)
@@ -90,8 +90,9 @@ func (w *Work) planned(ctx context.Context, p *Plan) (Group, error) {
 	return g, p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name))
 }
 
-// MaxCount is the largest count that a plan may hold: a trillion. It is far above
-// everything that a domain can have, and sums of such counts do not overflow.
+// MaxCount is the largest count that a plan may hold: a trillion. It is far
+// above everything that a domain can have, and sums of such counts do not
+// overflow.
 const MaxCount = 1_000_000_000_000
 
 // CheckCounts refuses counts of a plan that are not exactly those of kinds, or

@@ -17,9 +17,10 @@ import (
 // without end.
 type Pruning struct {
 	AuditDays int `json:"audit_days,omitempty"` // audit events; default Forever
-	RunDays   int `json:"run_days,omitempty"`   // runs that have ended, with the rows of imports; default 400
-	// UnreadableDays is for undelivered events and unsent notices that cannot be
-	// read and were put aside; default 400.
+	// runs that have ended, with the rows of imports; default 400
+	RunDays int `json:"run_days,omitempty"`
+	// UnreadableDays is for undelivered events and unsent notices that cannot
+	// be read and were put aside; default 400.
 	UnreadableDays int `json:"unreadable_days,omitempty"`
 }
 
@@ -124,7 +125,8 @@ func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
 		switch {
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged):
 			return total, err
-		case err == nil && now.Before(at.Due) && !at.Due.After(now.AddDate(0, 0, 2)): // not due; a later time is of a wrong clock
+		case err == nil && now.Before(at.Due) && !at.Due.After(now.AddDate(0, 0, 2)):
+			// not due; a later time is of a wrong clock
 			return total, nil
 		}
 		page, next, err := a.store.ListDomains(ctx, Page{After: at.Value.After, Limit: 100})
@@ -172,8 +174,8 @@ func (a *Admin) pruneDomain(ctx context.Context, domain ID, p Pruning) (n int, e
 	return n + told, err
 }
 
-// pruneUnreadable deletes those records of q that were written before a time and
-// are unreadable.
+// pruneUnreadable deletes those records of q that were written before a time
+// and are unreadable.
 func (a *Admin) pruneUnreadable(ctx context.Context, q storage.RecordQuery, before time.Time, unreadable func(storage.Record) bool) (n int, err error) {
 	var old []storage.Change[storage.Record]
 	for rec, err := range eachRecord(ctx, a.store, q) {

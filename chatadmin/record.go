@@ -23,7 +23,8 @@ var ErrDamaged = ErrUnavailable.New("damaged", "stored data cannot be read")
 // DamagedError names a row of the store that cannot be read. It wraps
 // ErrDamaged. Its text holds nothing of the data.
 type DamagedError struct {
-	Kind   string // of the record, or "domain", "user", "group", "policy", "device", "event"
+	// of the record, or "domain", "user", "group", "policy", "device", "event"
+	Kind   string
 	Domain ID
 	ID     string
 	Why    string
@@ -58,8 +59,8 @@ type RecordKind[T any] struct {
 	// Check refuses values that the type allows but the kind does not have.
 	// nil allows all of them.
 	Check func(*T) error
-	// ID returns the ID in the value, for kinds whose values hold the ID of their
-	// record. A value with the ID of another record is damaged.
+	// ID returns the ID in the value, for kinds whose values hold the ID of
+	// their record. A value with the ID of another record is damaged.
 	ID func(*T) ID
 	// Old reads what earlier versions wrote; version is 0 where the data names
 	// none. nil refuses everything but the current version.
@@ -67,8 +68,8 @@ type RecordKind[T any] struct {
 	// Repair is called by [Scope.Repair] to replace or delete a damaged record.
 	// nil deletes it.
 	Repair func(context.Context, *Work, storage.Record) error
-	// Page is how many records Each reads at a time; 0 means MaxBatch. Kinds with
-	// large values read fewer.
+	// Page is how many records Each reads at a time; 0 means MaxBatch. Kinds
+	// with large values read fewer.
 	Page int
 	// Need is the permission for Repair; "" means PermDomain.
 	Need Permission
@@ -80,8 +81,8 @@ type Entry[T any] struct {
 	Owner ID
 	Due   time.Time
 	Value T
-	// Damaged says that the stored value cannot be read: Value is zero then. Put
-	// replaces it.
+	// Damaged says that the stored value cannot be read: Value is zero then.
+	// Put replaces it.
 	Damaged *DamagedError
 
 	rev  storage.Rev // as stored; 0: not stored yet
@@ -182,7 +183,8 @@ func dataVersion(data []byte) (int, error) {
 // Encode writes a value as Decode reads it. T must encode as a JSON object.
 func (k *RecordKind[T]) Encode(v *T) ([]byte, error) {
 	var b bytes.Buffer
-	// Escaped for HTML, a text could grow sixfold and beyond what a record holds.
+	// Escaped for HTML, a text could grow sixfold and beyond what a record
+	// holds.
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {

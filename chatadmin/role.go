@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// Permission is something an actor may do. The package documentation lists which call needs which.
+// Permission is something an actor may do. The package documentation lists
+// which call needs which.
 type Permission string
 
 const (
@@ -14,11 +15,14 @@ const (
 	PermUsersCreate Permission = "users.create" // create users
 	PermUsersEdit   Permission = "users.edit"   // edit, activate and deactivate users
 	PermUsersAccess Permission = "users.access" // deny and grant access
-	PermUsersImport Permission = "users.import" // import users from a file (with users.create and users.edit), invite them
+	// import users from a file (with users.create and users.edit), invite them
+	PermUsersImport Permission = "users.import"
 	PermUsersDelete Permission = "users.delete" // delete users with all that is theirs
-	PermTwoFactor   Permission = "twofactor"    // the domain's two-factor mode; reset it for users; their remembered clients
-	PermDevices     Permission = "devices"      // list, disable, enable and wipe the devices of others
-	PermRoles       Permission = "roles"        // define and assign roles up to one's own level
+	// the domain's two-factor mode; reset it for users; their remembered
+	// clients
+	PermTwoFactor   Permission = "twofactor"
+	PermDevices     Permission = "devices" // list, disable, enable and wipe the devices of others
+	PermRoles       Permission = "roles"   // define and assign roles up to one's own level
 	PermGroupCreate Permission = "groups.create"
 	PermGroups      Permission = "groups"         // administer every group as if being its admin
 	PermDefault     Permission = "groups.default" // mark and unmark default groups
@@ -38,7 +42,8 @@ func Permissions() []Permission {
 // own level or with a permission that they lack, and nobody acts on a user with
 // such a role; see Settings.MayActOn.
 type Role struct {
-	ID          string       `json:"id"` // made from the name when the role is created, never changed
+	// made from the name when the role is created, never changed
+	ID          string       `json:"id"`
 	Name        string       `json:"name"`
 	Level       int          `json:"level"` // custom roles: 0 to 99
 	Permissions []Permission `json:"permissions,omitempty"`

@@ -79,8 +79,8 @@ var ErrStepAgain = ErrState.New("step_again", "the step must be prepared anew")
 type RunKind[T any] struct {
 	// Name is what Run.Kind says, such as "import".
 	Name string
-	// Need is the permission to continue, take over, cancel and see a run; "" is
-	// every actor whom May lets.
+	// Need is the permission to continue, take over, cancel and see a run; ""
+	// is every actor whom May lets.
 	Need Permission
 	// See is the permission to see the runs of others; "" is Need.
 	See Permission
@@ -90,13 +90,13 @@ type RunKind[T any] struct {
 	// Check refuses data that no run of the kind has. nil refuses none.
 	Check func(*T) error
 	// Step prepares the next transaction of a run that is running, or scheduled
-	// and due. It may read and compute at will, outside any transaction. rows is
-	// how many rows the transaction should change, so that it takes a fraction of
-	// a second. nil: the run needs something that the store does not hold, such
-	// as a file, and continues by Runs.Drive alone.
+	// and due. It may read and compute at will, outside any transaction. rows
+	// is how many rows the transaction should change, so that it takes a
+	// fraction of a second. nil: the run needs something that the store does
+	// not hold, such as a file, and continues by Runs.Drive alone.
 	Step func(ctx context.Context, s *Scope, run *RunOf[T], rows int) (RunStep[T], error)
-	// Cancel undoes what the run has done so far, or refuses. It runs behind the
-	// shared fence. nil: a run of this kind cannot be cancelled.
+	// Cancel undoes what the run has done so far, or refuses. It runs behind
+	// the shared fence. nil: a run of this kind cannot be cancelled.
 	Cancel func(context.Context, *Work, *RunOf[T]) error
 	// TakeOver refuses actors who may not take this run over, beside those whom
 	// May refuses, and may add audit events. nil refuses nobody.
@@ -108,7 +108,8 @@ type RunKind[T any] struct {
 	// begins when Run.Due has come.
 	Due func(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error)
 	// Adopt lets a worker continue, in the name of the host, a run whose actor
-	// may not any more. Otherwise an actor with the permission must take it over.
+	// may not any more. Otherwise an actor with the permission must take it
+	// over.
 	Adopt bool
 	// Prune deletes up to limit rows of what the kind keeps beside the run, and
 	// reports whether more are left. nil: it keeps nothing else.
@@ -143,7 +144,8 @@ const (
 	runSilence = 10 * time.Minute
 	// runSkew is by how much the clocks of a host's machines may differ.
 	runSkew = time.Hour
-	// runAhead is how far ahead a run is scheduled without its kind being asked.
+	// runAhead is how far ahead a run is scheduled without its kind being
+	// asked.
 	runAhead = 366 * 24 * time.Hour
 	// runRetry is when a worker tries a run again that it could not continue.
 	runRetry = time.Hour

@@ -30,8 +30,8 @@ type OldRun[T any] struct {
 	Job    string // OldJob.Kind
 	Record string // the kind of the records with reports; "" has none
 
-	// Read completes run, which has what the job says. job is nil where there is
-	// a report alone, report where there is none.
+	// Read completes run, which has what the job says. job is nil where there
+	// is a report alone, report where there is none.
 	Read func(run *RunOf[T], job *OldJob, report []byte) error
 }
 

@@ -220,8 +220,8 @@ func TestRunOfSomebodyElse(t *testing.T) {
 	c.counts(id)
 }
 
-// The actor is demoted: the run stops at the next step. A worker continues it in
-// the name of the host only where the kind wants that; else it says why not.
+// The actor is demoted: the run stops at the next step. A worker continues it
+// in the name of the host only where the kind wants that; else it says why not.
 func TestRunOfTheDemoted(t *testing.T) {
 	for _, adopt := range []bool{true, false} {
 		t.Run(fmt.Sprintf("adopt %v", adopt), func(t *testing.T) {
@@ -561,8 +561,8 @@ func TestRunsOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// A store that re-runs transactions and does not confirm commits: each number is
-// counted once.
+// A store that re-runs transactions and does not confirm commits: each number
+// is counted once.
 func TestRunOnUnreliableStore(t *testing.T) {
 	for seed := range uint64(20) {
 		chaos := &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.05, ShortPage: 0.3}
@@ -575,9 +575,9 @@ func TestRunOnUnreliableStore(t *testing.T) {
 	}
 }
 
-// Due decides when a worker begins a scheduled run: it is asked when the time has
-// come, and before if a wrong clock seems to have set it. An error is noted, and
-// the worker asks again after an hour.
+// Due decides when a worker begins a scheduled run: it is asked when the time
+// has come, and before if a wrong clock seems to have set it. An error is
+// noted, and the worker asks again after an hour.
 func TestRunDueHook(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	asked, answer, fail := 0, false, error(nil)
@@ -638,8 +638,8 @@ func TestRunDueHook(t *testing.T) {
 	require.Equal(t, 1, open)
 }
 
-// Runs of a kind that is kept for ever are kept, unless somebody has decided how
-// long runs are kept.
+// Runs of a kind that is kept for ever are kept, unless somebody has decided
+// how long runs are kept.
 func TestRunForever(t *testing.T) {
 	for _, days := range []int{0, 30} {
 		w := newWorld(t, chatadmin.OfficeChat)

@@ -46,7 +46,8 @@ func (a *Admin) workRun(ctx context.Context, rec storage.Record) (bool, error) {
 	}
 	kind, ok := a.runKinds[run.Kind]
 	if !ok || rec.Due.IsZero() || run.waits(rec.Due, a.Now()) || run.retries(rec.Due, a.Now()) {
-		return false, nil // a kind may belong to a package that another program of the host uses
+		// a kind may belong to a package that another program of the host uses
+		return false, nil
 	}
 	return kind.takeUp(ctx, rec)
 }

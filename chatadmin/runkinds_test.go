@@ -233,9 +233,9 @@ func TestEveryKindOfRunIsTested(t *testing.T) {
 	require.ElementsMatch(t, w.program.admin.RunKinds(), names)
 }
 
-// The process dies at every single call of the store. A new one finds the run in
-// the list and resumes it by its ID: in the end everything is as after one clean
-// run, and the run says that it is done.
+// The process dies at every single call of the store. A new one finds the run
+// in the list and resumes it by its ID: in the end everything is as after one
+// clean run, and the run says that it is done.
 func TestEveryKindOfRunSurvivesCrashes(t *testing.T) {
 	for _, k := range kindsOfRuns() {
 		t.Run(k.name, func(t *testing.T) {
@@ -324,7 +324,8 @@ func TestEveryKindOfRunIsTakenOver(t *testing.T) {
 }
 
 // Whoever began a run is demoted: it stops, stays in the list, and says why a
-// worker could not continue it, or a worker continues it in the name of the host.
+// worker could not continue it, or a worker continues it in the name of the
+// host.
 func TestEveryKindOfRunOfTheDemoted(t *testing.T) {
 	for _, k := range kindsOfRuns() {
 		if k.host {

@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Settings is what a domain has decided: its login rules, roles, subscription and policies. It is kept in Domain.Data.
+// Settings is what a domain has decided: its login rules, roles, subscription
+// and policies. It is kept in Domain.Data.
 type Settings struct {
 	Version      int          `json:"v"`
 	State        DomainState  `json:"state"`
@@ -17,9 +18,12 @@ type Settings struct {
 	Login        LoginPolicy  `json:"login"`
 	Roles        []Role       `json:"roles,omitempty"` // custom roles; the built-in ones are always there
 	Subscription Subscription `json:"subscription"`
-	Modules      []string     `json:"modules,omitempty"` // bought in addition, by the host's own names; only the host changes them
+	// bought in addition, by the host's own names; only the host changes them
+	Modules []string `json:"modules,omitempty"`
 
-	// DefaultCountry is the ISO 3166 code by which phone numbers without "+" are read when a user is written; "" reads none of them. Changing it writes no user.
+	// DefaultCountry is the ISO 3166 code by which phone numbers without "+"
+	// are read when a user is written; "" reads none of them. Changing it
+	// writes no user.
 	DefaultCountry string `json:"default_country,omitempty"`
 	// GuestsCreateGroups lets guests who are plain members create groups. A
 	// custom role with PermGroupCreate does so in any case.
@@ -69,7 +73,8 @@ func SettingsOf(d Domain) (Settings, error) {
 	return s, nil
 }
 
-// NewSettings is what a domain with the given preset starts with: active, enterprise, no custom roles.
+// NewSettings is what a domain with the given preset starts with: active,
+// enterprise, no custom roles.
 func NewSettings(p Preset) (Settings, error) {
 	login, err := p.LoginPolicy()
 	if err != nil {

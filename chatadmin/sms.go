@@ -8,7 +8,8 @@ type SMS struct {
 	Text string
 }
 
-// SMSSender hands text messages over for delivery. An error means that the message was not accepted.
+// SMSSender hands text messages over for delivery. An error means that the
+// message was not accepted.
 type SMSSender interface {
 	SendSMS(ctx context.Context, m SMS) error
 }

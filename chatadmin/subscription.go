@@ -25,8 +25,9 @@ const (
 	FeatureBAA           Feature = "a business associate agreement"
 )
 
-// Features says which subscription a feature needs at least. A host replaces the table through Options.Features; a feature
-// that is not in it needs nothing.
+// Features says which subscription a feature needs at least. A host replaces
+// the table through Options.Features; a feature that is not in it needs
+// nothing.
 type Features map[Feature]Subscription
 
 // DefaultFeatures is the table used where a host gives none.
@@ -37,7 +38,8 @@ func DefaultFeatures() Features {
 	}
 }
 
-// Require refuses with ErrNotInSubscription, naming what is needed, where s does not include f.
+// Require refuses with ErrNotInSubscription, naming what is needed, where s
+// does not include f.
 func (fs Features) Require(s Subscription, f Feature) error {
 	need, ok := fs[f]
 	if !ok || s.rank() >= need.rank() && (s.Annual || !need.Annual) {

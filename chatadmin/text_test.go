@@ -37,8 +37,8 @@ func TestFoldShortcut(t *testing.T) {
 	}
 }
 
-// A replacement character stands where text was lost. No field of a user takes it,
-// by whatever way it comes.
+// A replacement character stands where text was lost. No field of a user takes
+// it, by whatever way it comes.
 func TestReplacementCharacter(t *testing.T) {
 	s := chatadmin.Settings{Login: chatadmin.LoginPolicy{IsEmail: true}}
 	for field, u := range map[string]chatadmin.User{"name": {DisplayName: "Jos\uFFFD"}, "first_name": {FirstName: "\uFFFD"}, "last_name": {LastName: "M\uFFFDller"}, "title": {Title: "a \uFFFD b"},

@@ -11,13 +11,15 @@ import (
 	"chatadmin.example/sdk/chatadmin/secret"
 )
 
-// Token is what a mailed link carries: whom it belongs to, and 256 random bits. Only its hash is stored.
+// Token is what a mailed link carries: whom it belongs to, and 256 random bits.
+// Only its hash is stored.
 type Token struct {
 	Domain, Subject ID
 	secret          secret.Value
 }
 
-// NewToken makes a token about a subject of a domain, such as a user or an import.
+// NewToken makes a token about a subject of a domain, such as a user or an
+// import.
 func (a *Admin) NewToken(domain, subject ID) (Token, error) {
 	if domain == "" || subject == "" {
 		return Token{}, missing("a domain and a subject for the token")
@@ -64,7 +66,8 @@ func (t Token) Matches(purpose string, hash []byte) bool {
 	return len(hash) > 0 && subtle.ConstantTimeCompare(h[:], hash) == 1
 }
 
-// ParseToken takes a token apart. Whether it is valid is seen only when its hash is compared.
+// ParseToken takes a token apart. Whether it is valid is seen only when its
+// hash is compared.
 func ParseToken(s string) (Token, error) {
 	parts := strings.Split(strings.TrimSpace(s), ".")
 	if len(parts) != 3 || len(s) > 256 || parts[0] == "" || parts[1] == "" || len(parts[2]) != 43 {

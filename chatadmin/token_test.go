@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A token that is printed shows nothing of its secret, whatever the verb, also as a part of something else.
+// A token that is printed shows nothing of its secret, whatever the verb, also
+// as a part of something else.
 func TestTokenPrinted(t *testing.T) {
 	token, err := chatadmin.New(memstore.New(nil), nil).NewToken("acme", "ann")
 	require.NoError(t, err)

@@ -18,18 +18,22 @@ const (
 	CancelDeletion                        // within the grace period
 )
 
-// Transition is the one place where the state of a user changes, whoever asks for it:
+// Transition is the one place where the state of a user changes, whoever asks
+// for it:
 //
 //	            pending              active        deactivated
 //	SignedIn    active               =             refused
 //	Deactivate  deactivated          deactivated   =
 //	Activate    =                    =             pending or active, as before
 //
-// DenyAccess and GrantAccess, BeginDeletion and CancelDeletion set and clear Denied and Deleting whatever the status, and SignedIn is
-// refused while either is set. "=" changes nothing and is no error, so that asking twice is harmless. While the user is being deleted
-// everything but CancelDeletion is refused. What is refused is ErrTransition.
+// DenyAccess and GrantAccess, BeginDeletion and CancelDeletion set and clear
+// Denied and Deleting whatever the status, and SignedIn is refused while either
+// is set. "=" changes nothing and is no error, so that asking twice is
+// harmless. While the user is being deleted everything but CancelDeletion is
+// refused. What is refused is ErrTransition.
 //
-// What must end with the access (sessions, invitations, devices) ends in the transaction that writes the user: see UserChangeFunc.
+// What must end with the access (sessions, invitations, devices) ends in the
+// transaction that writes the user: see UserChangeFunc.
 func Transition(u User, e StatusEvent) (User, error) {
 	refuse := func(why string) (User, error) {
 		return u, fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition)
@@ -91,14 +95,17 @@ type UserChange struct {
 	Ends     Consequences
 }
 
-// LosesAccess reports whether the change ends the user's access: what hangs on it (sessions, links, devices) ends in the same transaction.
+// LosesAccess reports whether the change ends the user's access: what hangs on
+// it (sessions, links, devices) ends in the same transaction.
 func (c *UserChange) LosesAccess() bool { return c.Was.HasAccess() && !c.Now.HasAccess() }
 
-// GainsAccess reports whether the change gives access back to a user who had lost it.
+// GainsAccess reports whether the change gives access back to a user who had
+// lost it.
 func (c *UserChange) GainsAccess() bool {
 	return c.Was.ID != "" && !c.Was.HasAccess() && c.Now.HasAccess()
 }
 
-// UserChangeFunc runs inside a transaction, after the users of one call (at most MaxBatch) were written, so that other state changes with them. An
-// error keeps the users as they were. It works in batches, not user by user.
+// UserChangeFunc runs inside a transaction, after the users of one call (at
+// most MaxBatch) were written, so that other state changes with them. An error
+// keeps the users as they were. It works in batches, not user by user.
 type UserChangeFunc func(context.Context, *Work, []UserChange) error

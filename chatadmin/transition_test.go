@@ -76,7 +76,8 @@ func TestReactivationRestoresTheStatusBefore(t *testing.T) {
 	}
 }
 
-// What a change of users takes with it is told to OnUserChange functions within the transaction, whichever call it was.
+// What a change of users takes with it is told to OnUserChange functions within
+// the transaction, whichever call it was.
 func TestUserChangeFunctions(t *testing.T) {
 	var seen []chatadmin.UserChange
 	var fail error

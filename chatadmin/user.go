@@ -10,10 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// Attributes are what a user has beside the columns: kept as versioned JSON in User.Attrs.
+// Attributes are what a user has beside the columns: kept as versioned JSON in
+// User.Attrs.
 type Attributes struct {
 	Version int `json:"v"`
-	// Prior is the status that reactivation restores; 0 unless the user is deactivated.
+	// Prior is the status that reactivation restores; 0 unless the user is
+	// deactivated.
 	Prior  Status `json:"prior,omitempty"`
 	Avatar string `json:"avatar,omitempty"` // a reference that the host understands
 	// Language is the language that the user prefers, as a BCP 47 tag such as
@@ -22,7 +24,8 @@ type Attributes struct {
 	// Fields are values of the host's own, by the names that the host gave its
 	// columns when it imported users.
 	Fields map[string]string `json:"fields,omitempty"`
-	// Preferences belong to the host and to other packages, each under its own name.
+	// Preferences belong to the host and to other packages, each under its own
+	// name.
 	Preferences map[string]json.RawMessage `json:"preferences,omitempty"`
 }
 
@@ -55,8 +58,9 @@ func (a Attributes) encode() ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// PreparedUser is a user whose fields obey the domain's rules and whose keys are computed. Only Settings.Prepare makes one,
-// so nothing unchecked is written.
+// PreparedUser is a user whose fields obey the domain's rules and whose keys
+// are computed. Only Settings.Prepare makes one, so nothing unchecked is
+// written.
 type PreparedUser struct{ user User }
 
 // User is the user as it will be written, but for its revision.
@@ -93,15 +97,19 @@ func nameDerived(u *User) bool {
 
 const maxText = 250 // bytes of a name, title or department
 
-// Prepare trims u's fields, fills in what follows from others (the display name from first and last name, E.164 from the phone, keys, Admin), and
-// checks them against the domain's rules. It returns every field that is wrong, not the first alone.
+// Prepare trims u's fields, fills in what follows from others (the display name
+// from first and last name, E.164 from the phone, keys, Admin), and checks them
+// against the domain's rules. It returns every field that is wrong, not the
+// first alone.
 func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 	var p PreparedUser
 	wrong := p.Set(&s, &u)
 	return p, wrong
 }
 
-// Set makes p the prepared u, as Settings.Prepare does, without copying more than it must: for who prepares a thousand of them. Where something is wrong, p is nobody.
+// Set makes p the prepared u, as Settings.Prepare does, without copying more
+// than it must: for who prepares a thousand of them. Where something is wrong,
+// p is nobody.
 func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
 	if s == nil || given == nil {
 		p.user = User{}
@@ -118,7 +126,8 @@ func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
 func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	bad := func(field, value, code, reason string) {
 		if slices.ContainsFunc(wrong, func(f *FieldError) bool { return f.Field == field }) {
-			return // one fault of a field is told, and what follows from it is none
+			// one fault of a field is told, and what follows from it is none
+			return
 		}
 		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
 	}
@@ -208,7 +217,8 @@ func (s *Settings) prepareLogin(u *User, bad func(field, value, code, reason str
 	}
 }
 
-// diffUser appends what differs between two states of a user, in the terms of an administrator.
+// diffUser appends what differs between two states of a user, in the terms of
+// an administrator.
 func diffUser(d []FieldChange, was, now *User) []FieldChange {
 	for _, f := range [...]struct{ field, before, after string }{
 		{"login", was.Login, now.Login}, {"email", was.Email, now.Email}, {"name", was.DisplayName, now.DisplayName},
@@ -269,8 +279,10 @@ func known[T interface {
 	return v.String()
 }
 
-// sameUser reports whether writing now over was would change nothing. PhoneE164 is not looked at: it follows from the phone, and changes with it. By itself it differs where the domain
-// reads numbers in another way since, which is no change of the user.
+// sameUser reports whether writing now over was would change nothing. PhoneE164
+// is not looked at: it follows from the phone, and changes with it. By itself
+// it differs where the domain reads numbers in another way since, which is no
+// change of the user.
 func sameUser(was, now *User) bool {
 	return was.Login == now.Login && was.LoginKey == now.LoginKey && was.Email == now.Email && was.DisplayName == now.DisplayName && was.NameKey == now.NameKey &&
 		was.FirstName == now.FirstName && was.LastName == now.LastName && was.Title == now.Title && was.Department == now.Department &&

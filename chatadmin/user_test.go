@@ -72,7 +72,8 @@ func TestCreateAndEditUser(t *testing.T) {
 	}
 }
 
-// A domain that reads numbers in another way has changed none of its users; who changes is read anew.
+// A domain that reads numbers in another way has changed none of its users; who
+// changes is read anew.
 func TestPhoneAfterDefaultCountry(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Phone = "06 12345678" })
@@ -122,7 +123,8 @@ func TestManagers(t *testing.T) {
 	require.Equal(t, ids[2], reports[0].ID)
 }
 
-// A hundred changes of managers at once, any of which may close a circle: in the end there is none.
+// A hundred changes of managers at once, any of which may close a circle: in
+// the end there is none.
 func TestManagerRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

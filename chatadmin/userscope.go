@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// NewUser is who is to be created. What is mandatory follows from the domain's login policy.
+// NewUser is who is to be created. What is mandatory follows from the domain's
+// login policy.
 type NewUser struct {
 	Login, Email, DisplayName, FirstName, LastName string
 	Title, Department, Phone                       string
@@ -20,9 +21,10 @@ type NewUser struct {
 	NoInvitation                                   bool   // send no invitation; it can be sent later
 }
 
-// CreateUser creates a pending user, who at once is a member of every default group (a guest only where the domain says so), and queues their
-// invitation for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but member. All that is wrong
-// with the fields comes at once: see FieldErrors.
+// CreateUser creates a pending user, who at once is a member of every default
+// group (a guest only where the domain says so), and queues their invitation
+// for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but
+// member. All that is wrong with the fields comes at once: see FieldErrors.
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	id := s.admin.NewID()
 	var created User
@@ -61,7 +63,8 @@ func (n NewUser) user(id, domain ID) (User, error) {
 		LastName: n.LastName, Title: n.Title, Department: n.Department, Phone: n.Phone, Role: n.Role, Kind: n.Kind, Attrs: attrs}, err
 }
 
-// UserEdit says which fields of a user to change: nil leaves a field as it is, a pointer to "" clears it.
+// UserEdit says which fields of a user to change: nil leaves a field as it is,
+// a pointer to "" clears it.
 type UserEdit struct {
 	Login, Email, DisplayName, FirstName, LastName *string
 	Title, Department, Phone, Avatar               *string
@@ -139,7 +142,8 @@ func (e UserEdit) apply(w *Work, u User) (User, error) {
 	return u, nil
 }
 
-// AssignRole gives users a role, by its ID or name. It needs PermRoles; neither the role nor a user may stand above the actor.
+// AssignRole gives users a role, by its ID or name. It needs PermRoles; neither
+// the role nor a user may stand above the actor.
 func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]User, error) {
 	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Work, u User) (UserWrite, error) {
 		r, ok := w.Settings.Role(role)
@@ -155,36 +159,43 @@ func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]Use
 	})
 }
 
-// DeactivateUsers ends all access of users and keeps everything that is theirs. It needs PermUsersEdit. Those deactivated already stay as they are.
+// DeactivateUsers ends all access of users and keeps everything that is theirs.
+// It needs PermUsersEdit. Those deactivated already stay as they are.
 func (s *Scope) DeactivateUsers(ctx context.Context, users ...ID) ([]User, error) {
 	return s.transition(ctx, Op{Kind: KindUserDeactivate, Need: PermUsersEdit}, users, Deactivate)
 }
 
-// ActivateUsers brings deactivated users back as they were, into every default group too. It needs PermUsersEdit.
+// ActivateUsers brings deactivated users back as they were, into every default
+// group too. It needs PermUsersEdit.
 func (s *Scope) ActivateUsers(ctx context.Context, users ...ID) ([]User, error) {
 	return s.transition(ctx, Op{Kind: KindUserActivate, Need: PermUsersEdit}, users, Activate)
 }
 
-// DenyAccess denies access to users until it is granted again. It needs PermUsersAccess.
+// DenyAccess denies access to users until it is granted again. It needs
+// PermUsersAccess.
 func (s *Scope) DenyAccess(ctx context.Context, users ...ID) ([]User, error) {
 	return s.transition(ctx, Op{Kind: KindUserDeny, Need: PermUsersAccess}, users, DenyAccess)
 }
 
-// GrantAccess lifts a denial and, where package signin is in use, a lock as well, all in one transaction. It needs PermUsersAccess.
+// GrantAccess lifts a denial and, where package signin is in use, a lock as
+// well, all in one transaction. It needs PermUsersAccess.
 func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
 	grant := func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, GrantAccess) }
 	return s.changeUsers(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, grant, s.admin.onGrant...)
 }
 
-// GrantFunc lifts what else keeps users out, when access is granted to them: also to those to whom it was never denied.
+// GrantFunc lifts what else keeps users out, when access is granted to them:
+// also to those to whom it was never denied.
 type GrantFunc func(context.Context, *Work, []User) error
 
 func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
 	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, e) })
 }
 
-// changeUsers reads up to MaxBatch users, changes each, and writes them in one transaction: all or none. It returns all of them, changed or not, in the order
-// given. It runs under the shared fence, and once more under the exclusive one where an admin goes or a manager changes.
+// changeUsers reads up to MaxBatch users, changes each, and writes them in one
+// transaction: all or none. It returns all of them, changed or not, in the
+// order given. It runs under the shared fence, and once more under the
+// exclusive one where an admin goes or a manager changes.
 func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (UserWrite, error), after ...GrantFunc) ([]User, error) {
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
@@ -294,7 +305,8 @@ func (w *Work) anyUsersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	return users, nil
 }
 
-// AdminsInForce lists the domain's admins who are neither deactivated, denied nor being deleted, at most the first MaxBatch of them. Everybody with access
+// AdminsInForce lists the domain's admins who are neither deactivated, denied
+// nor being deleted, at most the first MaxBatch of them. Everybody with access
 // may know whom to ask.
 func (s *Scope) AdminsInForce(ctx context.Context) ([]ID, error) {
 	if _, _, err := s.View(ctx, ""); err != nil {

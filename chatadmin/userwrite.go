@@ -9,23 +9,32 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// UserWrite is one user as read in this transaction (zero: to be created, with an ID already made) and as it shall be.
+// UserWrite is one user as read in this transaction (zero: to be created, with
+// an ID already made) and as it shall be.
 type UserWrite struct {
 	Was User
 	Now PreparedUser
 }
 
-// ErrNeedsExclusive is what WriteUsers says under a weaker fence where the change could remove the last admin or close a circle of managers: run it again under
-// Exclusive.
+// ErrNeedsExclusive is what WriteUsers says under a weaker fence where the
+// change could remove the last admin or close a circle of managers: run it
+// again under Exclusive.
 var ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the exclusive fence")
 
-// WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
-// what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the
-// access, runs the OnUserChange functions and records one event that names them all. Users who would not change are not written; with
-// nothing to write there is no event. Afterwards Now of each is the user as written. A login taken by somebody else is a *TakenError, managers that cannot be so are a
-// *ManagerError, and with the latter nothing was written yet; a user changed since it was read is ErrRetry.
+// WriteUsers writes at most MaxBatch users, and is the only way in which users
+// are written. It checks that the actor may act on each of them and grant what
+// roles change, keeps the last admin and the manager graph, makes whoever joins
+// a member of the default groups, ends invitations with the access, runs the
+// OnUserChange functions and records one event that names them all. Users who
+// would not change are not written; with nothing to write there is no event.
+// Afterwards Now of each is the user as written. A login taken by somebody else
+// is a *TakenError, managers that cannot be so are a *ManagerError, and with
+// the latter nothing was written yet; a user changed since it was read is
+// ErrRetry.
 func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
-	changed := make([]*UserWrite, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
+	// rows are large: they are passed by reference wherever a thousand of them
+	// go
+	changed := make([]*UserWrite, 0, len(writes))
 	highest := storage.Rev(0)
 	for i := range writes {
 		x := &writes[i]
@@ -109,7 +118,9 @@ func userConflict(rows []storage.Change[User], cs []storage.Conflict) error {
 		switch {
 		case c.Reason == storage.KeyTaken && taken == nil && c.Field == "login_key":
 			taken = &TakenError{takenLogin(u.Login), []ID{u.ID}}
-		case c.Reason == storage.KeyTaken && taken == nil: // a column of the host's own, whose value for this user is not known here
+		case c.Reason == storage.KeyTaken && taken == nil:
+			// a column of the host's own, whose value for this user is not
+			// known here
 			taken = &TakenError{&FieldError{c.Field, "", CodeTaken, fmt.Sprintf("another user has the same %s as %q", c.Field, Cut(u.Login))}, []ID{u.ID}}
 		case c.Reason == storage.KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
 			taken.Users = append(taken.Users, u.ID)
@@ -126,8 +137,9 @@ func userConflict(rows []storage.Change[User], cs []storage.Conflict) error {
 	return nil
 }
 
-// TakenError is what WriteUsers says where a login, or what must be unique in a column of the host's own, is somebody else's. It is ErrExists, and errors.As finds the FieldError of the
-// first user in it.
+// TakenError is what WriteUsers says where a login, or what must be unique in a
+// column of the host's own, is somebody else's. It is ErrExists, and errors.As
+// finds the FieldError of the first user in it.
 type TakenError struct {
 	*FieldError
 	Users []ID // of this call, whom that concerns
@@ -182,8 +194,9 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	return w.tellAddresses(ctx, changes)
 }
 
-// keepAdmin refuses a transaction after which nobody administers the domain. Under a weaker fence two transactions could each leave the other's
-// admin as the last.
+// keepAdmin refuses a transaction after which nobody administers the domain.
+// Under a weaker fence two transactions could each leave the other's admin as
+// the last.
 func (w *Work) keepAdmin(ctx context.Context) error {
 	if w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
@@ -195,7 +208,8 @@ func (w *Work) keepAdmin(ctx context.Context) error {
 	return err
 }
 
-// AdminsInForce lists the domain's admins in force, at most the first MaxBatch of them.
+// AdminsInForce lists the domain's admins in force, at most the first MaxBatch
+// of them.
 func (w *Work) AdminsInForce(ctx context.Context) ([]ID, error) {
 	return adminsInForce(ctx, w.Tx, w.scope.domain)
 }
@@ -219,13 +233,17 @@ func adminsInForce(ctx context.Context, r storage.Reader, domain ID) ([]ID, erro
 	}
 }
 
-// maxManagers is the longest chain of managers that a change may stand under: far above any company, and it bounds the transaction.
+// maxManagers is the longest chain of managers that a change may stand under:
+// far above any company, and it bounds the transaction.
 const maxManagers = 1000
 
-// checkManagers refuses managers that do not exist and circles. Nobody in the store reports to users who are being created, so for them only the chain within this call
-// is walked; for others the whole chain above, all of them one step at a time, under the exclusive fence.
+// checkManagers refuses managers that do not exist and circles. Nobody in the
+// store reports to users who are being created, so for them only the chain
+// within this call is walked; for others the whole chain above, all of them one
+// step at a time, under the exclusive fence.
 func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
-	frontier := map[ID][]ID{} // who is asked about next: manager -> whose chains stand there
+	// who is asked about next: manager -> whose chains stand there
+	frontier := map[ID][]ID{}
 	moved := false
 	for _, x := range changed {
 		if now := &x.Now.user; now.Manager != "" && now.Manager != x.Was.Manager {
@@ -276,16 +294,19 @@ func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
 	return nil
 }
 
-// ManagerError is what WriteUsers says where managers cannot be as given. errors.As finds the FieldError of the first user in it.
+// ManagerError is what WriteUsers says where managers cannot be as given.
+// errors.As finds the FieldError of the first user in it.
 type ManagerError struct {
 	*FieldError
-	Users []ID // all whom that concerns, such as those who would form circles
+	// all whom that concerns, such as those who would form circles
+	Users []ID
 }
 
 // Unwrap is the FieldError.
 func (e *ManagerError) Unwrap() error { return e.FieldError }
 
-// managersOf returns the manager of each user in the frontier, as it will be after this call.
+// managersOf returns the manager of each user in the frontier, as it will be
+// after this call.
 func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*User) (map[ID]ID, error) {
 	above := make(map[ID]ID, len(frontier))
 	var ask []ID
@@ -310,15 +331,17 @@ func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]
 	return above, nil
 }
 
-// TransitionWrite is the write that follows from what happens to a user. Their fields are not checked again: somebody whom a stricter rule would refuse by now can still be
-// deactivated or deleted.
+// TransitionWrite is the write that follows from what happens to a user. Their
+// fields are not checked again: somebody whom a stricter rule would refuse by
+// now can still be deactivated or deleted.
 func TransitionWrite(u User, e StatusEvent) (UserWrite, error) {
 	now, err := Transition(u, e)
 	return UserWrite{u, PreparedUser{now}}, err
 }
 
-// ClearManagers takes their manager from at most MaxBatch users, because that manager is being deleted: whatever their role, and even where they are being deleted themselves. One event
-// of the kind names them all.
+// ClearManagers takes their manager from at most MaxBatch users, because that
+// manager is being deleted: whatever their role, and even where they are being
+// deleted themselves. One event of the kind names them all.
 func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) error {
 	if len(users) == 0 {
 		return nil

@@ -10,19 +10,24 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Op describes one change: what it is, what it needs, and how much of the domain it must have to itself.
+// Op describes one change: what it is, what it needs, and how much of the
+// domain it must have to itself.
 type Op struct {
 	Kind    string     // of its audit event
 	Need    Permission // "": every user who has access may, for themselves
 	Fence   storage.Mode
 	Targets []ID // shown to Options.Before
-	// Settings, where the host acts without a fence, are what it has read of the domain a moment before: the transaction decides by them, reads the domain no more, and of Work.Domain
-	// only the ID is known. Otherwise they are not looked at.
+	// Settings, where the host acts without a fence, are what it has read of
+	// the domain a moment before: the transaction decides by them, reads the
+	// domain no more, and of Work.Domain only the ID is known. Otherwise they
+	// are not looked at.
 	Settings *Settings
 }
 
-// Work is one transaction of one actor: the store's Tx, what the domain has decided, and what the actor may do. Packages with further
-// policies write through it, so that no change goes without authorisation, veto, audit and outbox.
+// Work is one transaction of one actor: the store's Tx, what the domain has
+// decided, and what the actor may do. Packages with further policies write
+// through it, so that no change goes without authorisation, veto, audit and
+// outbox.
 type Work struct {
 	storage.Tx
 	Domain   Domain
@@ -36,13 +41,18 @@ type Work struct {
 	now    time.Time
 	rev    storage.Rev // the highest given out
 	events []Event
-	wrote  storage.Record // the first one: where there is no event, it tells whether the transaction was committed
-	ids    func(n int) ID
+	// the first one: where there is no event, it tells whether the transaction
+	// was committed
+	wrote storage.Record
+	ids   func(n int) ID
 }
 
-// Change runs f as one authorised, audited transaction. It is how every change is made, here and in other packages. f may run several times; it gathers
-// its results in variables that it sets anew each time. An error of f is returned as it is and nothing is kept. A commit that the store did not confirm is looked up by its audit
-// event, or by a record it wrote, and, where it did not happen, tried again.
+// Change runs f as one authorised, audited transaction. It is how every change
+// is made, here and in other packages. f may run several times; it gathers its
+// results in variables that it sets anew each time. An error of f is returned
+// as it is and nothing is kept. A commit that the store did not confirm is
+// looked up by its audit event, or by a record it wrote, and, where it did not
+// happen, tried again.
 func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work) error) error {
 	if f == nil {
 		return missing("a function that makes the change")
@@ -82,9 +92,13 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 	}
 }
 
-// Keep runs f as one transaction without a fence in which nobody acts: for what the library itself counts, claims and keeps in records, such as failed sign-ins. Nothing is authorised
-// or shown to Options.Before, and neither Domain nor Settings are read; events that f records are written, in the name of the host. It must not change users or groups. A commit that was not confirmed is ErrCommitUnknown: the
-// caller looks for what it wrote, or runs it again where that is safe.
+// Keep runs f as one transaction without a fence in which nobody acts: for what
+// the library itself counts, claims and keeps in records, such as failed
+// sign-ins. Nothing is authorised or shown to Options.Before, and neither
+// Domain nor Settings are read; events that f records are written, in the name
+// of the host. It must not change users or groups. A commit that was not
+// confirmed is ErrCommitUnknown: the caller looks for what it wrote, or runs it
+// again where that is safe.
 func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Work) error) error {
 	if f == nil {
 		return missing("a function that makes the change")
@@ -99,7 +113,8 @@ func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Wo
 	})
 }
 
-// begin makes the Work of each run of one change: all of them have one time and one set of event IDs.
+// begin makes the Work of each run of one change: all of them have one time and
+// one set of event IDs.
 func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Work {
 	first, now := s.admin.NewID(), s.admin.Now()
 	return func(tx storage.Tx) *Work {
@@ -112,8 +127,9 @@ func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Work {
 	}
 }
 
-// kept looks whether a transaction was committed. Running f again where it was not is safe even if the lost commit still arrives: revisions, unique
-// keys and the event's ID let only one of the two through.
+// kept looks whether a transaction was committed. Running f again where it was
+// not is safe even if the lost commit still arrives: revisions, unique keys and
+// the event's ID let only one of the two through.
 func (s *Scope) kept(ctx context.Context, w *Work) (bool, error) {
 	if len(w.events) == 0 {
 		if w.wrote.Rev == 0 {
@@ -160,8 +176,10 @@ func (w *Work) Now() time.Time { return w.now }
 // Mode is the fence of this transaction.
 func (w *Work) Mode() storage.Mode { return w.mode }
 
-// NextRev makes a revision for rows whose stored revisions are was, greater than every other one given out in this transaction. An event has the revision made
-// last before Record was called: so the events about a row leave in the order of its changes.
+// NextRev makes a revision for rows whose stored revisions are was, greater
+// than every other one given out in this transaction. An event has the revision
+// made last before Record was called: so the events about a row leave in the
+// order of its changes.
 func (w *Work) NextRev(was ...storage.Rev) (storage.Rev, error) {
 	var err error
 	w.rev, err = w.scope.admin.nextRev(slices.Max(append(was, w.rev)), w.now)
@@ -193,8 +211,9 @@ func (w *Work) flush(ctx context.Context) error {
 	return w.PutRecords(ctx, queued)
 }
 
-// PutRecords writes records in as many calls as needed, gives those without a Rev a new one, and loses the race (ErrRetry) on any conflict but a missing owner, which is
-// ErrNotFound.
+// PutRecords writes records in as many calls as needed, gives those without a
+// Rev a new one, and loses the race (ErrRetry) on any conflict but a missing
+// owner, which is ErrNotFound.
 func (w *Work) PutRecords(ctx context.Context, c []storage.Change[storage.Record]) error {
 	for batch := range slices.Chunk(c, MaxBatch) {
 		if err := w.newRevs(batch); err != nil {
@@ -229,7 +248,8 @@ func (w *Work) wroteFirst(c *storage.Change[storage.Record]) {
 	}
 }
 
-// noConflict turns conflicts into an error: a missing parent is ErrNotFound, everything else a lost race.
+// noConflict turns conflicts into an error: a missing parent is ErrNotFound,
+// everything else a lost race.
 func noConflict(cs []storage.Conflict, err error) error {
 	switch {
 	case err != nil || len(cs) == 0:

@@ -10,7 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Settings that were read before spare the host the reading; they authorise nobody else, and nothing behind a fence goes by them.
+// Settings that were read before spare the host the reading; they authorise
+// nobody else, and nothing behind a fence goes by them.
 func TestSettingsReadBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.user("ann@acme.example")

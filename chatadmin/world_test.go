@@ -18,7 +18,8 @@ import (
 
 var ctx = context.Background()
 
-// world is a store with one domain in it, and everything that is faked around it.
+// world is a store with one domain in it, and everything that is faked around
+// it.
 type world struct {
 	t      testing.TB
 	store  chatadmin.Store
@@ -139,7 +140,8 @@ func (w *world) events(kind string) []chatadmin.AuditEvent {
 	})
 }
 
-// write changes the stored row of a user past the library: states that no call of it makes yet.
+// write changes the stored row of a user past the library: states that no call
+// of it makes yet.
 func (w *world) write(id chatadmin.ID, f func(*chatadmin.User)) {
 	w.t.Helper()
 	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {

@@ -18,8 +18,9 @@ import (
 type fileCase struct {
 	options csvimport.Options
 	lines   []string // "line status codes"
-	users   []string // "login|name|first|last|title|mobile|manager|department"; all but the boss
-	warned  []string // a part of each warning of the file
+	// "login|name|first|last|title|mobile|manager|department"; all but the boss
+	users  []string
+	warned []string // a part of each warning of the file
 }
 
 func (w *world) describe() []string {

@@ -92,7 +92,8 @@ type cursor struct {
 	Pass  int      `json:"pass,omitempty"`
 	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
 	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
-	Set   bool     `json:"set,omitempty"`   // it has set a manager, so that the next one may get further
+	// it has set a manager, so that the next one may get further
+	Set bool `json:"set,omitempty"`
 	// Pruned is how many of the last batches of rows have been pruned.
 	Pruned int `json:"pruned,omitempty"`
 }

@@ -105,7 +105,9 @@ func TestReorganisations(t *testing.T) {
 		require.Zero(t, p.Counts.Warnings)
 		var c context.Context
 		stop := func() {}
-		left := 6 + round // steps until it is interrupted, those that are prepared anew among them
+		// steps until it is interrupted, those that are prepared anew among
+		// them
+		left := 6 + round
 		o := &csvimport.Options{Progress: func(chatadmin.Progress) {
 			if left--; left == 0 {
 				stop()

@@ -134,8 +134,9 @@ type Counts struct {
 	Unchanged   int64 `json:"unchanged"`
 	Skipped     int64 `json:"skipped"`
 	Failed      int64 `json:"failed"`
-	Warnings    int64 `json:"warnings"`    // of rows, and of the file as a whole
-	KeptBlanks  int64 `json:"kept_blanks"` // blank cells that left a value of an existing user as it was
+	Warnings    int64 `json:"warnings"` // of rows, and of the file as a whole
+	// blank cells that left a value of an existing user as it was
+	KeptBlanks int64 `json:"kept_blanks"`
 }
 
 func (c *Counts) add(l letter) {

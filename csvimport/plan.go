@@ -39,7 +39,8 @@ type Plan struct {
 type chunk struct {
 	Letters string `json:"l"`
 	Notes   notes  `json:"n,omitzero"`
-	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
+	// rows whose managers are still to be set when all rows are in
+	Open []int `json:"o,omitempty"`
 }
 
 // Plan plans an import. It reads the whole file, decides every row by the same

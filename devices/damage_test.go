@@ -62,9 +62,10 @@ func newWard(t *testing.T) *ward {
 
 // spoilt is something that is damaged.
 type spoilt struct {
-	row  func(w *ward) chatadmin.ID      // of a device; nil: a record
-	key  func(w *ward) (kind, id string) // of a record
-	goes map[string]error                // calls on ann that are refused, and by what; others are not
+	row func(w *ward) chatadmin.ID      // of a device; nil: a record
+	key func(w *ward) (kind, id string) // of a record
+	// calls on ann that are refused, and by what; others are not
+	goes map[string]error
 	// holds proves that what protects is in force.
 	holds func(t *testing.T, w *ward)
 	// mended proves what is left after a repair.

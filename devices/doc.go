@@ -37,8 +37,8 @@
 // lives as long as the generation, so that a device that is locked out still
 // learns what to do, even after it or its user was deleted. Until it has
 // answered, its ID, its generation, the command and the hash of the wipe token
-// are kept. Registering again does not evade a pending wipe: as long as the user
-// is there, a device that was removed is found again.
+// are kept. Registering again does not evade a pending wipe: as long as the
+// user is there, a device that was removed is found again.
 //
 // A wipe is a command that waits until it is answered. It is requested, then
 // delivered, then acknowledged or failed; before the delivery it can be
@@ -48,19 +48,20 @@
 // answers; if it crashes in between, it does so again. Answers to earlier
 // commands, with earlier credentials, or a second time change nothing.
 //
-// Deactivating or denying a user disables their devices in the same transaction,
-// whatever does it: a call, an import, a sign-in. When the access comes back,
-// devices that nothing else has disabled are enabled, and must register again.
-// Deleting a user asks for the wipe of all their devices. README.md beside this
-// file has the tables of all states and events, made from the code.
+// Deactivating or denying a user disables their devices in the same
+// transaction, whatever does it: a call, an import, a sign-in. When the access
+// comes back, devices that nothing else has disabled are enabled, and must
+// register again. Deleting a user asks for the wipe of all their devices.
+// README.md beside this file has the tables of all states and events, made from
+// the code.
 //
 // # Who may do what
 //
 // A call needs the permission in its line, and power over the users whose
 // devices it changes: see chatadmin.Work.MayActOn. Taking back a wipe needs
-// power over the user who asked for it, too. If the host asked for it, or a user
-// who was deleted since, only the host and domain admins can take it back. An ID
-// of another domain behaves like one that does not exist.
+// power over the user who asked for it, too. If the host asked for it, or a
+// user who was deleted since, only the host and domain admins can take it back.
+// An ID of another domain behaves like one that does not exist.
 //
 //	devices   List, All, Pending, History, Disable, Enable, Wipe, CancelWipe,
 //	          Remove, PlanWipe, ApplyWipe, ResumeWipe, WipeRun, WipeRuns
@@ -87,29 +88,29 @@
 // # Bounds
 //
 // A call changes up to 500 devices, in one transaction. Wiping more is planned,
-// and is a run. A user has at most Options.MaxPerUser devices (20). Devices that
-// the user has disabled do not count, and are at most as many once another one
-// is registered. Devices that an administrator has had wiped do not count. This
-// bounds what deactivating a thousand users at once must write: usually two or
-// three devices each, at worst 40,000, and the wiped ones. Of the commands of a
-// device the last hundred are kept. What leads to a device that was removed goes
-// a month or two after its wipe was answered.
+// and is a run. A user has at most Options.MaxPerUser devices (20). Devices
+// that the user has disabled do not count, and are at most as many once another
+// one is registered. Devices that an administrator has had wiped do not count.
+// This bounds what deactivating a thousand users at once must write: usually
+// two or three devices each, at worst 40,000, and the wiped ones. Of the
+// commands of a device the last hundred are kept. What leads to a device that
+// was removed goes a month or two after its wipe was answered.
 //
 // # Damaged data
 //
 // A device whose data cannot be read, because of a fault or a newer version of
 // this library, is not let in and cannot register. Its user can still be
-// deactivated, denied and deleted, and other devices are not affected. A command
-// that cannot be read counts as a pending wipe if it may have been one: the
-// device gets the order under a new ID, and only the host and domain admins can
-// cancel it. While the way to a removed device cannot be read, no device
+// deactivated, denied and deleted, and other devices are not affected. A
+// command that cannot be read counts as a pending wipe if it may have been one:
+// the device gets the order under a new ID, and only the host and domain admins
+// can cancel it. While the way to a removed device cannot be read, no device
 // registers under its device id. A damaged push is put off; a damaged line of
 // the history is left out.
 //
 // chatadmin.Scope.Damaged lists all of this, and chatadmin.Scope.Repair repairs
 // it, with the permission devices: a device is then disabled, as by an
-// administrator; a command that may be a pending wipe becomes one; anything else
-// is deleted.
+// administrator; a command that may be a pending wipe becomes one; anything
+// else is deleted.
 //
 // # The device side
 //

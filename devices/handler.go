@@ -148,7 +148,9 @@ func (h *handler) register(r *http.Request, body []byte) (any, error) {
 	switch {
 	case errors.Is(err, chatadmin.ErrForbidden):
 		return nil, chatadmin.ErrForbidden
-	case err != nil: // whatever else it is, it is about the host and not about what the client has sent
+	case err != nil:
+		// whatever else it is, it is about the host and not about what the
+		// client has sent
 		return nil, fmt.Errorf("authenticating a user: %s", err)
 	}
 	if err := h.allow("user " + string(domain) + " " + string(user)); err != nil {

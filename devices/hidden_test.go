@@ -11,8 +11,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// The devices of a user who is being deleted are hidden, but from actors who may
-// delete users. A wipe that is pending stays in its own list.
+// The devices of a user who is being deleted are hidden, but from actors who
+// may delete users. A wipe that is pending stays in its own list.
 func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 	w := newWorld(t)
 	w.wipe(w.register(w.ann, "annes-phone").Device.ID)

@@ -31,10 +31,10 @@ type Query struct {
 // although more follow.
 //
 // Devices are ordered by their device id. Those of users who are being deleted
-// are shown to actors alone who may delete users. A search returns matches of the
-// device id first, then those of the login of the user, then those of the name.
-// List needs chatadmin.PermDevices; users need no permission for their own
-// devices (Query.User is the actor).
+// are shown to actors alone who may delete users. A search returns matches of
+// the device id first, then those of the login of the user, then those of the
+// name. List needs chatadmin.PermDevices; users need no permission for their
+// own devices (Query.User is the actor).
 func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	if err := scoped(s); err != nil {
 		return nil, "", err
@@ -57,7 +57,8 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	}
 	var rows []storage.Device
 	var next chatadmin.Cursor
-	if q.Search == "" || q.Key != "" || q.User != "" { // a search among the devices of one user is for the device id
+	if q.Search == "" || q.Key != "" || q.User != "" {
+		// a search among the devices of one user is for the device id
 		base.Prefix = q.Search
 		rows, next, err = r.admin.Store().ListDevices(ctx, base, p)
 	} else {

@@ -16,7 +16,8 @@ import (
 const (
 	pushBatch = 50
 	kindPush  = "device.push" // what Options.Before is asked about
-	maxPushes = 8             // tries of one push: the last about four hours after the first
+	// tries of one push: the last about four hours after the first
+	maxPushes = 8
 
 	pushMost = time.Minute << maxPushes // no push is put off by more
 	// how often a process looks for what a wrong clock has put off for longer

@@ -55,10 +55,11 @@ type Reasons uint8
 const (
 	// an administrator disabled it; or a wipe failed or was cancelled
 	ByAdmin Reasons = 1 << iota
-	ByUser          // its user has no access: deactivated, denied or being deleted
-	ByWipe          // a wipe is pending
-	Wiped           // it was wiped, and has not registered again
-	ByOwner         // its user disabled it
+	// its user has no access: deactivated, denied or being deleted
+	ByUser
+	ByWipe  // a wipe is pending
+	Wiped   // it was wiped, and has not registered again
+	ByOwner // its user disabled it
 )
 
 var reasonNames = []string{"admin", "user", "wipe", "wiped", "owner"}
@@ -105,17 +106,18 @@ type Event uint8
 
 // The events.
 const (
-	Register    Event = iota + 1 // the client registers anew
-	Disable                      // by an administrator
-	DisableOwn                   // by its user
-	Enable                       // by an administrator
-	UserOut                      // its user loses access
-	UserIn                       // its user has access again
-	AskWipe                      // an administrator asks for it, or its user is being deleted
-	CancelWipe                   // an administrator thinks better of it
-	DeliverWipe                  // the device checks in
-	WipeDone                     // the device says so
-	WipeFailed                   // the device says so
+	Register   Event = iota + 1 // the client registers anew
+	Disable                     // by an administrator
+	DisableOwn                  // by its user
+	Enable                      // by an administrator
+	UserOut                     // its user loses access
+	UserIn                      // its user has access again
+	// an administrator asks for it, or its user is being deleted
+	AskWipe
+	CancelWipe  // an administrator thinks better of it
+	DeliverWipe // the device checks in
+	WipeDone    // the device says so
+	WipeFailed  // the device says so
 )
 
 var eventNames = [...]string{"", "register", "disable", "disable one's own", "enable", "user loses access", "user has access again", "ask for wipe", "cancel wipe", "check in", "acknowledge",

@@ -30,9 +30,9 @@ func (h *held) dataChanged() bool {
 	return h.data.Reasons != h.wasData.Reasons || h.data.Push != h.wasData.Push || !bytes.Equal(h.data.Wipe, h.wasData.Wipe)
 }
 
-// commandChanged reports whether the command is to be written. What stands in for
-// one that cannot be read is written as soon as the row may go: the row knows the
-// credential.
+// commandChanged reports whether the command is to be written. What stands in
+// for one that cannot be read is written as soon as the row may go: the row
+// knows the credential.
 func (h *held) commandChanged() bool {
 	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash) ||
 		h.lost != nil && h.command.State.Pending() && (h.asked || h.remove)
@@ -125,7 +125,8 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]storage.Change[storage.Record
 	var all []storage.Change[storage.Record]
 	gone := !h.there() || h.remove
 	switch {
-	case gone && h.commandRev != 0 && !h.command.State.Pending(): // nothing is left to be done, and nobody to look at it
+	case gone && h.commandRev != 0 && !h.command.State.Pending():
+		// nothing is left to be done, and nobody to look at it
 		return append(all, storage.Change[storage.Record]{Row: storage.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
 	case !h.commandChanged():
 		return nil, nil

@@ -178,8 +178,8 @@ func (x *Integrations) grant(ctx context.Context, s *chatadmin.Scope, svc Servic
 type Callback struct {
 	Domain chatadmin.ID
 	Of
-	// Err is nil if the account is connected. Otherwise it is a sentence for the
-	// browser. Faults of the application are logged, and are ErrFault here.
+	// Err is nil if the account is connected. Otherwise it is a sentence for
+	// the browser. Faults of the application are logged, and are ErrFault here.
 	Err error
 }
 

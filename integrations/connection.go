@@ -31,8 +31,8 @@ type Connection struct {
 	// The token may be the same: do not revoke it.
 	Shared bool
 
-	// Keep writes Hooks before Save ends, for a provider that tests an address at
-	// once. It is nil outside Save.
+	// Keep writes Hooks before Save ends, for a provider that tests an address
+	// at once. It is nil outside Save.
 	Keep func(context.Context) error
 
 	x       *Integrations

@@ -11,14 +11,14 @@ var (
 	// ErrServiceOff is returned if the domain has not enabled the service. The
 	// text names the admins to ask.
 	ErrServiceOff = chatadmin.ErrState.New("service_off", "not enabled for this domain")
-	// ErrNotConnected is returned if no account at the provider is connected, or
-	// its authorisation has ended: authenticate first.
+	// ErrNotConnected is returned if no account at the provider is connected,
+	// or its authorisation has ended: authenticate first.
 	ErrNotConnected = chatadmin.ErrState.New("not_connected", "not authenticated with the provider yet")
 	// ErrUnsure is returned if it is unknown whether the provider carried out a
 	// request.
 	ErrUnsure = chatadmin.ErrUnavailable.New("unsure", "it is not known whether the provider has done it")
-	// ErrFault is Callback.Err if the callback failed inside the application. The
-	// cause is in the log.
+	// ErrFault is Callback.Err if the callback failed inside the application.
+	// The cause is in the log.
 	ErrFault = chatadmin.ErrUnavailable.New("fault", "something is wrong here: try again later, or ask who runs this application")
 	// ErrHost is returned for a request to a host that the service does not
 	// list. The request is not sent.

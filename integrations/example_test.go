@@ -59,8 +59,8 @@ func Example() {
 	st, err := x.Save(ctx, s, of, []byte(`{"line":"night"}`))
 	fmt.Println(st.State, err)
 
-	// An alarm comes in by the handler that the host has mounted. A worker of the
-	// host delivers it.
+	// An alarm comes in by the handler that the host has mounted. A worker of
+	// the host delivers it.
 	mux := http.NewServeMux()
 	mux.Handle("/integrations/", x.Handler())
 	r := httptest.NewRequest(http.MethodPost, st.Webhook.Reveal(), strings.NewReader(`{"id":"17","text":"the cellar is under water"}`))

@@ -39,16 +39,16 @@ type Options struct {
 	// PublicURL is the address of the Handler as seen from outside, such as
 	// "https://chat.example.com/integrations". It is required.
 	PublicURL string
-	// SignedIn returns the user of the host's session that a request belongs to.
-	// A callback is accepted only from the browser of the user who began it, so
-	// that nobody can trick another person into connecting an account. It returns
-	// an error if nobody is signed in: the error is logged, and the browser is
-	// asked to sign in. It is required if a service uses OAuth.
+	// SignedIn returns the user of the host's session that a request belongs
+	// to. A callback is accepted only from the browser of the user who began
+	// it, so that nobody can trick another person into connecting an account.
+	// It returns an error if nobody is signed in: the error is logged, and the
+	// browser is asked to sign in. It is required if a service uses OAuth.
 	SignedIn func(*http.Request) (domain, user chatadmin.ID, err error)
 	// Done answers the browser after a callback. The default writes a sentence.
 	Done func(w http.ResponseWriter, r *http.Request, c Callback)
-	// MaxBody is the longest body that is read, in bytes. The default is 256 KiB,
-	// the maximum 512 KiB.
+	// MaxBody is the longest body that is read, in bytes. The default is 256
+	// KiB, the maximum 512 KiB.
 	MaxBody int64
 }
 

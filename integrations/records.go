@@ -13,7 +13,8 @@ const (
 	kindService = "integration.service" // what a domain has decided about a service
 	kindConn    = "integration"         // a connection
 	kindState   = "integration.state"   // an OAuth sign-in under way
-	kindStep    = "integration.step"    // what a service remembers until its next step of connecting
+	// what a service remembers until its next step of connecting
+	kindStep = "integration.step"
 	// from the provider: waiting, or, without an owner, kept against repetition
 	kindIn  = "integration.in"
 	kindOut = "integration.out" // to the provider, waiting

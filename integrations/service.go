@@ -43,8 +43,8 @@ type Service interface {
 	Release(ctx context.Context, c *Connection) error
 
 	// Accept decides, from the request alone, what to keep for Receive and what
-	// to answer. A draft gets only requests without a body, and keeps nothing. An
-	// error that wraps ErrRefused is answered with 401, any other with 503.
+	// to answer. A draft gets only requests without a body, and keeps nothing.
+	// An error that wraps ErrRefused is answered with 401, any other with 503.
 	Accept(c *Connection, r *Request) (Accepted, error)
 
 	// Receive turns what Accept has kept into effects on the group.
@@ -86,8 +86,8 @@ type Next struct {
 	URL  Secret   // the page to go to; it holds the state
 	Ask  []string // names of the answers that the next call needs
 	Hint string   // a sentence to show beside them
-	// Keep is kept for the next step, sealed, for an hour. Connection.Kept holds
-	// it then.
+	// Keep is kept for the next step, sealed, for an hour. Connection.Kept
+	// holds it then.
 	Keep  Secret
 	Grant *Grant // set: the account is connected
 }
@@ -99,8 +99,8 @@ type Grant struct {
 	// zero for a token that does not expire.
 	Renewal Secret
 	Life    time.Duration
-	// ID is the provider's ID of the account. If it differs from the one before,
-	// the old account is released and the settings become a draft.
+	// ID is the provider's ID of the account. If it differs from the one
+	// before, the old account is released and the settings become a draft.
 	ID      string
 	Label   string          // of the account, for people, such as the workspace's name
 	Account json.RawMessage // what the service must know of it; no secret
@@ -131,19 +131,21 @@ type Accepted struct {
 	Account json.RawMessage
 	Type    string // content type of the answer; the status is 200
 	Body    string
-	// Ignored says, in a few words each, why something was not kept that an admin
-	// may miss. It is counted by these words, see Status.Ignored: use few
+	// Ignored says, in a few words each, why something was not kept that an
+	// admin may miss. It is counted by these words, see Status.Ignored: use few
 	// different ones, and none from outside.
 	Ignored []string
 }
 
 // Event is one event of the provider. It is kept once per Key for a day.
 type Event struct {
-	// Key is the same whenever the provider repeats the event, in whatever form;
-	// at most 100 bytes. Waiting events are handled in the order of their keys.
+	// Key is the same whenever the provider repeats the event, in whatever
+	// form; at most 100 bytes. Waiting events are handled in the order of their
+	// keys.
 	Key  string
 	Data json.RawMessage // at most 512 KiB
-	// Wait delays Receive, at most an hour, for a better event to cover this one.
+	// Wait delays Receive, at most an hour, for a better event to cover this
+	// one.
 	Wait time.Duration
 	// Cover names the keys of events that this one replaces, whether they wait
 	// already or come later.
@@ -180,15 +182,16 @@ type Outgoing struct {
 	Key    string
 	Text   string
 	Author string
-	Thread string            // the provider's ID of the message that it answers, if known
+	// the provider's ID of the message that it answers, if known
+	Thread string
 	ID     string            // edits and deletions: the provider's ID of the message
 	Fields map[string]string // of Link
 	Queued time.Time         // when the host called Tell
 	// Tried: an earlier attempt may have succeeded. Look for Key before sending
 	// again, if the provider allows it.
 	Tried bool
-	// Since is the earliest time at which an attempt may have succeeded; zero if
-	// unknown.
+	// Since is the earliest time at which an attempt may have succeeded; zero
+	// if unknown.
 	Since time.Time
 	// Place is ProviderError.Place of the attempt before: the look-up of Key
 	// continues there.

@@ -173,11 +173,12 @@ func (t *Service) sendCode(ctx context.Context, domain, user chatadmin.ID, m cod
 
 // asking is one call of Ask.
 type asking struct {
-	t          *Service
-	user       chatadmin.User
-	attempt    signin.Attempt
-	token      token
-	wasCurrent bool // when this call began, the token was the client's present one
+	t       *Service
+	user    chatadmin.User
+	attempt signin.Attempt
+	token   token
+	// when this call began, the token was the client's present one
+	wasCurrent bool
 
 	asked   signin.Asked
 	mail    *codeMail

@@ -150,7 +150,8 @@ func TestOlderCodeAfterNewer(t *testing.T) {
 	w.wrong(w.challenged(ann).ID, current)
 	w.wrong(w.challenged(ann).ID, next)
 	w.clock.Advance(30 * time.Second)
-	w.wrong(w.challenged(ann).ID, next) // its step is now, and used: "now" was not stored in its place
+	// its step is now, and used: "now" was not stored in its place
+	w.wrong(w.challenged(ann).ID, next)
 	w.clock.Advance(30 * time.Second)
 	w.right(w.challenged(ann).ID, w.code(secret))
 }

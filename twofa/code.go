@@ -31,7 +31,8 @@ const (
 
 // newSeed makes the secret of an authenticator, in base32.
 func newSeed(rand io.Reader) (string, error) {
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: "-", AccountName: "-", SecretSize: seedSize, Rand: rand}) // the names matter to its URI alone
+	// the names matter to its URI alone
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: "-", AccountName: "-", SecretSize: seedSize, Rand: rand})
 	if err != nil {
 		return "", fmt.Errorf("randomness: %w", err)
 	}
@@ -179,7 +180,8 @@ const (
 	recoveryDigits = 16 // base32: 80 bits
 )
 
-var recoveryEncoding = base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").WithPadding(base32.NoPadding) // no I, O, 0 and 1: they are read wrongly
+// no I, O, 0 and 1: they are read wrongly
+var recoveryEncoding = base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").WithPadding(base32.NoPadding)
 
 // newRecoveryCode makes a code such as ABCD-EFGH-JKLM-NPQR.
 func newRecoveryCode(rand io.Reader) (string, error) {

@@ -13,8 +13,9 @@ const (
 	RuleOff       Rule = "off"       // the domain has it switched off
 	RuleFederated Rule = "federated" // Google and SAML do their own checks
 	RuleMobile    Rule = "mobile"    // native clients on iOS and Android are not asked
-	RuleTrusted   Rule = "trusted"   // the browser or desktop client has passed, and is remembered
-	RuleAsked     Rule = "asked"     // everything else, and whatever is not known
+	// the browser or desktop client has passed, and is remembered
+	RuleTrusted Rule = "trusted"
+	RuleAsked   Rule = "asked" // everything else, and whatever is not known
 )
 
 // String returns the rule as a sentence for the administrator.

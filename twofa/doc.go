@@ -1,5 +1,5 @@
-// Package twofa is two-factor authentication beside the password: a code from an
-// authenticator app or by e-mail, browsers that are remembered for a while,
+// Package twofa is two-factor authentication beside the password: a code from
+// an authenticator app or by e-mail, browsers that are remembered for a while,
 // recovery codes, and what administrators need around them. It implements
 // signin.SecondFactor; the sign-in gate asks it, counts and locks.
 //
@@ -47,10 +47,10 @@
 //	                                                  domain's mode
 //
 // A mode cannot be switched on if no administrator could then sign in, or if it
-// sends codes and the program has no Mailer. These are blockers of the plan, and
-// SetPolicy refuses with a [BlockedError]. A user who lacks what the mode needs
-// is refused by a decision of the gate, with the reason signin.NoAddress or
-// signin.TooManyCodes.
+// sends codes and the program has no Mailer. These are blockers of the plan,
+// and SetPolicy refuses with a [BlockedError]. A user who lacks what the mode
+// needs is refused by a decision of the gate, with the reason signin.NoAddress
+// or signin.TooManyCodes.
 //
 // # Authenticator
 //
@@ -70,10 +70,10 @@
 // # Codes by e-mail
 //
 // A code has six random digits and is kept as a keyed hash under a sealed key.
-// It works once, for 10 minutes, for its challenge alone. Sending a new one kills
-// the code before, and prolongs the challenge up to 30 minutes in all. A mailbox
-// gets at most 5 codes in 15 minutes; those that the mail server surely did not
-// accept do not count. In the authenticator mode no code is sent.
+// It works once, for 10 minutes, for its challenge alone. Sending a new one
+// kills the code before, and prolongs the challenge up to 30 minutes in all. A
+// mailbox gets at most 5 codes in 15 minutes; those that the mail server surely
+// did not accept do not count. In the authenticator mode no code is sent.
 //
 // # Guessing
 //
@@ -81,25 +81,25 @@
 // hyphens within, do not matter. What cannot be a code at all is no guess; a
 // challenge takes 10 such answers.
 //
-// The gate locks. Beside it, a challenge takes 5 wrong answers, and a user 10 in
-// a row, over all challenges: then no code is looked at for 15 minutes, after 10
-// more for 30, and so on to 16 hours. A right code or a reset ends the pause. A
-// user has at most 10 open challenges, which last 10 minutes.
+// The gate locks. Beside it, a challenge takes 5 wrong answers, and a user 10
+// in a row, over all challenges: then no code is looked at for 15 minutes,
+// after 10 more for 30, and so on to 16 hours. A right code or a reset ends the
+// pause. A user has at most 10 open challenges, which last 10 minutes.
 //
 // # Remembered clients
 //
-// A browser or desktop client that has passed may be remembered for the domain's
-// validity period, counted from then; using it does not prolong it. Its token
-// serves one user, domain, kind of client and generation, is kept as a hash, and
-// is replaced at each use. A token that was replaced and comes again was copied:
-// the client is forgotten, and the user is told. A user has at most 20
-// remembered clients.
+// A browser or desktop client that has passed may be remembered for the
+// domain's validity period, counted from then; using it does not prolong it.
+// Its token serves one user, domain, kind of client and generation, is kept as
+// a hash, and is replaced at each use. A token that was replaced and comes
+// again was copied: the client is forgotten, and the user is told. A user has
+// at most 20 remembered clients.
 //
 // Overlapping sign-ins of two tabs are no replay: one gets the new token, the
 // others pass without. Options.TrustGrace forgives for up to a minute more, for
-// forms that are submitted twice and responses that are lost. By default nothing
-// more is forgiven, which costs the user one code. If the clock is behind that
-// of the rotation, nothing is forgiven either.
+// forms that are submitted twice and responses that are lost. By default
+// nothing more is forgiven, which costs the user one code. If the clock is
+// behind that of the rotation, nothing is forgiven either.
 //
 // Shortening the period or changing the mode acts at once, and nothing brings
 // back what it ended. So do deactivation, denial, deletion and, where codes go
@@ -108,9 +108,9 @@
 // # Clocks
 //
 // Clocks may differ by 5 minutes. A pause, a challenge, a mail or a remembered
-// client that lies further ahead than possible was written by a wrong clock, and
-// is over. The last time step of which a code was accepted is the exception: it
-// never goes down, so that no code works twice.
+// client that lies further ahead than possible was written by a wrong clock,
+// and is over. The last time step of which a code was accepted is the
+// exception: it never goes down, so that no code works twice.
 //
 // # Who may do what
 //
@@ -132,14 +132,14 @@
 //
 //	keyring.New(rand.Reader, current, next)
 //
-// When the last one has it, make it the current one in all of them, with the key
-// before as an old one:
+// When the last one has it, make it the current one in all of them, with the
+// key before as an old one:
 //
 //	keyring.New(rand.Reader, next, current)
 //
 // When the last one has that, call Reseal for each domain. Reset the users that
-// its run names, and then take the key before out. A process that meets a key it
-// does not have lets nobody in whose secret the key seals
+// its run names, and then take the key before out. A process that meets a key
+// it does not have lets nobody in whose secret the key seals
 // (keyring.ErrUnknownKey), and changes nothing.
 //
 // # What is kept
@@ -156,8 +156,8 @@
 //
 // A record that cannot be read, because of a fault or a newer version of this
 // library, lets its user in by no way until a reset, and keeps nobody else from
-// anything. The user can be deactivated, denied and deleted. The calls about the
-// user return an error that wraps chatadmin.ErrDamaged; [Service.Reset] and
+// anything. The user can be deactivated, denied and deleted. The calls about
+// the user return an error that wraps chatadmin.ErrDamaged; [Service.Reset] and
 // [Service.RevokeAllTrusted] go on. chatadmin.Scope.Damaged lists the record,
 // and chatadmin.Scope.Repair resets the user, with the permission twofactor and
 // power over the user.

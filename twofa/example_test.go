@@ -24,7 +24,8 @@ func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
 	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
-	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))}) // from the host's secret store
+	// from the host's secret store
+	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
 	second := twofa.New(admin, ring, nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)

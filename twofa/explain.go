@@ -11,7 +11,8 @@ import (
 // Explanation says what a user would be asked for, and why.
 type Explanation struct {
 	Asks bool // a code is asked for, but of a remembered client
-	Rule Rule // why; RuleTrusted where a client of this kind is remembered
+	// why; RuleTrusted where a client of this kind is remembered
+	Rule Rule
 	// what is asked for: Email or Authenticator; "" where nothing is
 	Kind     Mode
 	Enrolled bool // the user has an authenticator

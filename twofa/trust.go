@@ -90,8 +90,9 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 }
 
 // RevokeAllTrusted forgets all remembered clients of a user, and ends sign-ins
-// under way. A state that cannot be read is replaced by one that lets nobody in until a reset. It
-// needs chatadmin.PermTwoFactor; users need no permission for themselves.
+// under way. A state that cannot be read is replaced by one that lets nobody in
+// until a reset. It needs chatadmin.PermTwoFactor; users need no permission for
+// themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
 	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
 		keys := []storage.Key{stateKey(s.Domain(), user)}

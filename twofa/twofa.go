@@ -51,10 +51,11 @@ const (
 	maxTries     = 5  // wrong answers to one challenge
 	maxMalformed = 10 // answers to one challenge that cannot be a code
 	// wrong answers of a user in a row, over all challenges, before a pause
-	maxWrong   = 10
-	pause      = 15 * time.Minute // the first one; each further one is twice as long
-	maxPause   = 16 * time.Hour
-	maxMails   = 5 // codes sent to a user within mailWindow, over all challenges
+	maxWrong = 10
+	pause    = 15 * time.Minute // the first one; each further one is twice as long
+	maxPause = 16 * time.Hour
+	// codes sent to a user within mailWindow, over all challenges
+	maxMails   = 5
 	mailWindow = 15 * time.Minute
 	maxText    = 200 // bytes of a device, client or method
 	// clients of a user: a further one takes the place of the oldest
@@ -105,9 +106,9 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 }
 
 // end is a chatadmin.EndFunc: it ends open challenges and remembered clients of
-// users. An enrolled authenticator stays. What is about the whole domain ends by
-// the policy. A state that cannot be read is replaced by one that a reset has to
-// end, so that it keeps nothing from ending.
+// users. An enrolled authenticator stays. What is about the whole domain ends
+// by the policy. A state that cannot be read is replaced by one that a reset
+// has to end, so that it keeps nothing from ending.
 func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
 	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
 	var keys []storage.Key

@@ -10,10 +10,12 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Call is a call that a package or a host has built on chatadmin.Scope, for Authorise.
+// Call is a call that a package or a host has built on chatadmin.Scope, for
+// Authorise.
 type Call struct {
 	Need chatadmin.Permission // "": whoever has access may
-	// Open makes a domain of the OfficeChat preset in an empty store, with what the call is about in it. It runs once for each actor.
+	// Open makes a domain of the OfficeChat preset in an empty store, with what
+	// the call is about in it. It runs once for each actor.
 	Open func(t *testing.T) (*chatadmin.Admin, chatadmin.ID)
 	// Do makes the call in the name of an actor.
 	Do func(ctx context.Context, s *chatadmin.Scope) error
@@ -21,12 +23,15 @@ type Call struct {
 	HostOnly bool
 	// NoTarget says that the call names nothing that another domain could have.
 	NoTarget bool
-	// OwnTarget calls are about the actor alone; the host has nobody of its own, and its call is ErrInvalid.
+	// OwnTarget calls are about the actor alone; the host has nobody of its
+	// own, and its call is ErrInvalid.
 	OwnTarget bool
 }
 
-// Authorise proves that a call asks for the permission it says: it is made by an actor of every sort, and refused to whom it must be refused, without a trace in the audit log. In
-// another domain what the call names must look as if it did not exist.
+// Authorise proves that a call asks for the permission it says: it is made by
+// an actor of every sort, and refused to whom it must be refused, without a
+// trace in the audit log. In another domain what the call names must look as if
+// it did not exist.
 func Authorise(t *testing.T, c Call) {
 	t.Helper()
 	others := slices.DeleteFunc(chatadmin.Permissions(), func(p chatadmin.Permission) bool { return p == c.Need })

@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A call of the host's own, built on Scope.Change, is proven to ask for its permission.
+// A call of the host's own, built on Scope.Change, is proven to ask for its
+// permission.
 func TestAuthorise(t *testing.T) {
 	var group chatadmin.ID
 	open := func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {

@@ -1,5 +1,7 @@
-// Package chatadmintest has fakes for tests of hosts: a clock that is set by hand, randomness that repeats, and mailboxes, phones, devices and blob stores
-// that remember what they got, all safe for many goroutines; a race to start; and the proof that a call keeps to its permission.
+// Package chatadmintest has fakes for tests of hosts: a clock that is set by
+// hand, randomness that repeats, and mailboxes, phones, devices and blob stores
+// that remember what they got, all safe for many goroutines; a race to start;
+// and the proof that a call keeps to its permission.
 package chatadmintest
 
 import (
@@ -35,7 +37,8 @@ func (c *Clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// Rand reads the same bytes for the same seed: use it for Options.Rand. It is not random at all.
+// Rand reads the same bytes for the same seed: use it for Options.Rand. It is
+// not random at all.
 type Rand struct {
 	mu  sync.Mutex
 	rnd *rand.ChaCha8
@@ -75,7 +78,8 @@ func (b *box[T]) put(ctx context.Context, v T) error {
 	return nil
 }
 
-// FailNext makes the next calls return these errors, one each; nil lets one pass.
+// FailNext makes the next calls return these errors, one each; nil lets one
+// pass.
 func (b *box[T]) FailNext(errs ...error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +95,8 @@ func (b *box[T]) all() []T {
 // Mailbox is a chatadmin.Mailer that keeps every mail.
 type Mailbox struct{ box[chatadmin.Mail] }
 
-// Send implements chatadmin.Mailer. A mail that does not pass its Check is refused, as a real server would.
+// Send implements chatadmin.Mailer. A mail that does not pass its Check is
+// refused, as a real server would.
 func (m *Mailbox) Send(ctx context.Context, mail chatadmin.Mail) error {
 	if err := mail.Check(); err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A mail server that is down for a moment: the invitation goes out when it is up again.
+// A mail server that is down for a moment: the invitation goes out when it is
+// up again.
 func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))

@@ -19,7 +19,8 @@ func CheckPolicy(t *testing.T, admin *chatadmin.Admin, store chatadmin.Store, do
 	ctx, host := t.Context(), admin.AsHost(domain)
 	bad = append([]string{``, `null`, `{}`, `[]`, `"text"`, `1`, `{"v":1`, `{"v":99}`, `{"v":0}`, `{"v":-1}`}, bad...)
 	for i, policy := range bad {
-		if policy != "" { // nothing takes the policy away: that is a call of the package
+		if policy != "" {
+			// nothing takes the policy away: that is a call of the package
 			require.ErrorIs(t, host.SetPolicy(ctx, "policy.set", "", name, func(*chatadmin.Work, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 				return json.RawMessage(policy), nil, nil
 			}), chatadmin.ErrInvalid, policy)

@@ -2,8 +2,10 @@ package chatadmintest
 
 import "sync"
 
-// AtOnce calls f n times at the same moment, each in a goroutine of its own with its number, and returns the errors by number. What must hold when two things happen at once is tested
-// with it: of a hundred uses of a link one is right.
+// AtOnce calls f n times at the same moment, each in a goroutine of its own
+// with its number, and returns the errors by number. What must hold when two
+// things happen at once is tested with it: of a hundred uses of a link one is
+// right.
 func AtOnce(n int, f func(n int) error) []error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup

@@ -25,7 +25,8 @@ var (
 	// Invalid is for input that cannot be used.
 	Invalid = &Class{code: "invalid", text: "not valid", status: http.StatusBadRequest}
 	// Actor is for an actor who does not exist any more, is deactivated or
-	// denied, or was not named: the host signs them out. It belongs to Forbidden.
+	// denied, or was not named: the host signs them out. It belongs to
+	// Forbidden.
 	Actor = &Class{code: "actor", text: "the acting user has no access", status: http.StatusUnauthorized, in: Forbidden}
 	// Forbidden is for an actor who lacks a permission.
 	Forbidden = &Class{code: "forbidden", text: "not permitted", status: http.StatusForbidden}

@@ -22,8 +22,9 @@ func (w *world) events(q chatadmin.EventQuery) (all []chatadmin.AuditEvent) {
 	return all
 }
 
-// What the audit log says about somebody is blanked, that it says something is not; what it says about others stays, in the same event, too. One user, or so many that all events
-// are looked through.
+// What the audit log says about somebody is blanked, that it says something is
+// not; what it says about others stays, in the same event, too. One user, or so
+// many that all events are looked through.
 func TestAuditBlanked(t *testing.T) {
 	for _, extra := range []int{0, 12} {
 		t.Run(fmt.Sprint(extra), func(t *testing.T) {

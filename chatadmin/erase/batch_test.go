@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// More groups than the first transaction marks, some of which become default while the others are marked.
+// More groups than the first transaction marks, some of which become default
+// while the others are marked.
 func TestManyGroups(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")
@@ -83,7 +84,8 @@ func TestManyUsers(t *testing.T) {
 	w.check(r, before, ids...)
 }
 
-// What ends with the access, in the first transaction, is counted as well; what is made then for somebody else stays.
+// What ends with the access, in the first transaction, is counted as well; what
+// is made then for somebody else stays.
 func TestHooks(t *testing.T) {
 	w := newWorld(t, memory(), func(o *chatadmin.Options) {
 		o.OnUserChange = append(o.OnUserChange, func(ctx context.Context, x *chatadmin.Work, changes []chatadmin.UserChange) error {
@@ -115,7 +117,8 @@ func TestHooks(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-// A hold that is placed while a deletion is running stops it before the next batch; released, it goes on.
+// A hold that is placed while a deletion is running stops it before the next
+// batch; released, it goes on.
 func TestHoldStopsDeletion(t *testing.T) {
 	for name, subject := range map[string]func(w *world, ann, bob chatadmin.User) chatadmin.ID{
 		"of the user":            func(_ *world, ann, _ chatadmin.User) chatadmin.ID { return ann.ID },
@@ -149,7 +152,8 @@ func TestHoldStopsDeletion(t *testing.T) {
 	}
 }
 
-// hesitant is a store whose lists of groups and devices begin with a page without rows and go on with short ones, as the contract allows.
+// hesitant is a store whose lists of groups and devices begin with a page
+// without rows and go on with short ones, as the contract allows.
 type hesitant struct{ chatadmin.Store }
 
 func (s hesitant) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
@@ -185,7 +189,8 @@ func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chata
 	return list(ctx, q, p)
 }
 
-// A page without rows is not the end: the groups and devices behind it go, too, those as well that the first transaction did not mark.
+// A page without rows is not the end: the groups and devices behind it go, too,
+// those as well that the first transaction did not mark.
 func TestHesitantStore(t *testing.T) {
 	w := newWorld(t, hesitant{memory()})
 	ann := w.crowd()

@@ -21,7 +21,8 @@ func (w *world) mark(g chatadmin.Group) {
 	require.NoError(w.t, err)
 }
 
-// blocked plans, expects a blocker, and expects that applying refuses with the same.
+// blocked plans, expects a blocker, and expects that applying refuses with the
+// same.
 func (w *world) blocked(s *chatadmin.Scope, c *erase.Choice, code string, want error, users ...chatadmin.ID) {
 	w.t.Helper()
 	p, err := w.d.Plan(ctx, s, users, c)
@@ -49,7 +50,8 @@ func TestBlockers(t *testing.T) {
 	w.blocked(w.s, nil, "self", chatadmin.ErrInvalid, w.boss.ID, ann.ID)
 	w.blocked(w.as(cleo), nil, "above", chatadmin.ErrForbidden, second.ID)
 
-	// A hold on the user, on somebody they have a chat with, on somebody who wrote in their group, on a group they wrote in.
+	// A hold on the user, on somebody they have a chat with, on somebody who
+	// wrote in their group, on a group they wrote in.
 	w.chat(ann, bob, 1)
 	hers := w.group(w.as(ann), "Hers", bob)
 	w.insert(w.message(hers.ID, second))
@@ -63,7 +65,8 @@ func TestBlockers(t *testing.T) {
 		_, err = w.s.ReleaseHold(ctx, h.ID)
 		require.NoError(t, err)
 	}
-	// One that covers nothing of hers is no obstacle; one placed between plan and apply is.
+	// One that covers nothing of hers is no obstacle; one placed between plan
+	// and apply is.
 	_, err = w.s.AddHold(ctx, chatadmin.Hold{User: cleo.ID, Reason: "another case"})
 	require.NoError(t, err)
 	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)

@@ -29,9 +29,9 @@ func (w *world) daily(n int) {
 	}
 }
 
-// A clock that has jumped begins nothing, whether the worker had run before or not,
-// and whether it jumped to just behind the time or far beyond it. Put right, it
-// begins everything in time.
+// A clock that has jumped begins nothing, whether the worker had run before or
+// not, and whether it jumped to just behind the time or far beyond it. Put
+// right, it begins everything in time.
 func TestClockJumps(t *testing.T) {
 	for name, c := range map[string]struct {
 		ran  int // days on which the worker ran
@@ -67,8 +67,8 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// Where the worker really did not run for long, the actor begins the deletion, and
-// the worker goes on with the others.
+// Where the worker really did not run for long, the actor begins the deletion,
+// and the worker goes on with the others.
 func TestWorkerWasAway(t *testing.T) {
 	w, ann, _, r := graceful(t)
 	cat := w.user("cat")
@@ -211,7 +211,8 @@ func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 	})
 }
 
-// A deletion whose time cannot be is cancelled, and one that cannot be read is listed.
+// A deletion whose time cannot be is cancelled, and one that cannot be read is
+// listed.
 func TestImpossibleTimeRepaired(t *testing.T) {
 	w, ann, _, r := graceful(t)
 	w.damage(r.ID, func(e map[string]any) { e["due"] = "9000-01-01T00:00:00Z" })

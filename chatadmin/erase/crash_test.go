@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// finish applies a plan and, as long as it is interrupted, resumes it: by the receipt's ID, or as a worker does that knows of nothing.
+// finish applies a plan and, as long as it is interrupted, resumes it: by the
+// receipt's ID, or as a worker does that knows of nothing.
 func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) *erase.Run {
 	w.t.Helper()
 	r, err := w.d.Apply(ctx, s, p, reason, nil)
@@ -41,7 +42,8 @@ func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) *er
 	return r
 }
 
-// The process dies at every single call of the store, and a new one resumes: nothing is left, and the receipt counts what has gone.
+// The process dies at every single call of the store, and a new one resumes:
+// nothing is left, and the receipt counts what has gone.
 func TestCrashAtEveryCall(t *testing.T) {
 	want := map[string]int64(nil)
 	for n := 1; ; n++ {
@@ -78,7 +80,8 @@ func (w *world) check(r *erase.Run, before map[string]int64, users ...chatadmin.
 	require.EqualValues(w.t, r.Data.Removed[erase.Files], n)
 }
 
-// hasty is a clock that moves with each look at it, so that batches seem slow and become small.
+// hasty is a clock that moves with each look at it, so that batches seem slow
+// and become small.
 func hasty(o *chatadmin.Options) {
 	now := o.Now()
 	o.Now = func() time.Time {
@@ -87,7 +90,9 @@ func hasty(o *chatadmin.Options) {
 	}
 }
 
-// The process dies again and again, after ever different numbers of calls, amid many small batches, on a store that runs functions twice and does not tell what it has committed.
+// The process dies again and again, after ever different numbers of calls, amid
+// many small batches, on a store that runs functions twice and does not tell
+// what it has committed.
 func TestCrashes(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

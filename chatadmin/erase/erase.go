@@ -29,9 +29,10 @@ const (
 	Groups      = "groups"
 	Memberships = "memberships"
 	Devices     = "devices"
-	Records     = "records" // what the library keeps for a user, group or device, such as sessions
-	Reports     = "reports" // people whose manager is cleared: they stay
-	Users       = "users"
+	// what the library keeps for a user, group or device, such as sessions
+	Records = "records"
+	Reports = "reports" // people whose manager is cleared: they stay
+	Users   = "users"
 )
 
 // none counts nothing of every kind.

@@ -12,7 +12,8 @@ import (
 
 const reason = "left the company"
 
-// crowd makes ann with all that somebody can have, and others around her who keep theirs.
+// crowd makes ann with all that somebody can have, and others around her who
+// keep theirs.
 func (w *world) crowd() (ann chatadmin.User) {
 	w.t.Helper()
 	ann = w.user("ann", func(n *chatadmin.NewUser) { n.Title, n.NoInvitation = "Head of sales", false })

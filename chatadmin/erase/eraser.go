@@ -18,15 +18,15 @@ import (
 // asks again: a count below 0 or above chatadmin.MaxCount, more erased than
 // asked for or than there was, or a count that does not fall.
 type Eraser interface {
-	// Name is how warnings call the kind, such as "scheduled_publications"; plans
-	// and receipts count it under HostKind of the name. It has 1 to 64 of a-z, 0-9
-	// and "_", begins with a letter, and is the same at each call.
+	// Name is how warnings call the kind, such as "scheduled_publications";
+	// plans and receipts count it under HostKind of the name. It has 1 to 64 of
+	// a-z, 0-9 and "_", begins with a letter, and is the same at each call.
 	Name() string
 	// Count returns how much of it belongs to users, of whom there are at most
 	// chatadmin.MaxBatch.
 	Count(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID) (int64, error)
-	// Erase deletes or cancels up to limit of it, at least one while there is any,
-	// and returns how many. 0 means that nothing is left.
+	// Erase deletes or cancels up to limit of it, at least one while there is
+	// any, and returns how many. 0 means that nothing is left.
 	Erase(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, limit int) (int64, error)
 }
 

@@ -27,7 +27,8 @@ func (k kind) Erase(_ context.Context, _ chatadmin.ID, _ []chatadmin.ID, limit i
 	return k.erased(limit)
 }
 
-// Names that say nothing, or stand twice, are refused before anything is counted.
+// Names that say nothing, or stand twice, are refused before anything is
+// counted.
 func TestEraserNames(t *testing.T) {
 	w := newWorld(t, memory())
 	for name, ok := range map[string]bool{

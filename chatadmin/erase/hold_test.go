@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// From whichever step on: when a hold has been placed nothing goes that it covers, neither the account nor what the host keeps.
+// From whichever step on: when a hold has been placed nothing goes that it
+// covers, neither the account nor what the host keeps.
 func TestHoldAtAnyStep(t *testing.T) {
 	for step := 1; ; step++ {
 		w := newWorld(t, memory())
@@ -50,7 +51,8 @@ func TestHoldAtAnyStep(t *testing.T) {
 	}
 }
 
-// A group that is held before its turn comes to be marked is neither hidden nor deleted.
+// A group that is held before its turn comes to be marked is neither hidden nor
+// deleted.
 func TestHeldGroupIsNotMarked(t *testing.T) {
 	no, n := errors.New("not now"), -1<<30
 	w := newWorld(t, memory(), func(o *chatadmin.Options) {

@@ -81,8 +81,8 @@ func TestOldReceipts(t *testing.T) {
 	require.Equal(t, done, again)
 }
 
-// What an earlier version has begun and not finished continues where it was, and
-// counts what it had counted.
+// What an earlier version has begun and not finished continues where it was,
+// and counts what it had counted.
 func TestOldRunning(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.crowd()
@@ -112,8 +112,8 @@ func TestOldRunning(t *testing.T) {
 	w.oldLeft(0)
 }
 
-// A deletion that an earlier version has scheduled begins when it is due, whoever
-// looks at it first.
+// A deletion that an earlier version has scheduled begins when it is due,
+// whoever looks at it first.
 func TestOldScheduled(t *testing.T) {
 	for name, work := range map[string]func(w *world) error{
 		"RunDue": func(w *world) error { _, err := w.d.RunDue(ctx, w.domain); return err },
@@ -138,8 +138,8 @@ func TestOldScheduled(t *testing.T) {
 	}
 }
 
-// One that an earlier version has scheduled is cancelled, and whoever is activated
-// again is taken out of it, before anybody has listed it.
+// One that an earlier version has scheduled is cancelled, and whoever is
+// activated again is taken out of it, before anybody has listed it.
 func TestOldScheduledIsOff(t *testing.T) {
 	for name, off := range map[string]func(w *world, u chatadmin.User) error{
 		"cancelled": func(w *world, _ chatadmin.User) error { _, err := w.d.Cancel(ctx, w.s, "d1"); return err },
@@ -158,7 +158,8 @@ func TestOldScheduledIsOff(t *testing.T) {
 	}
 }
 
-// What cannot be read of an earlier version stays as it is, and keeps no others.
+// What cannot be read of an earlier version stays as it is, and keeps no
+// others.
 func TestOldDamaged(t *testing.T) {
 	for _, data := range []string{`{}`, `null`, `7`, `{"v":2,"id":"d1","state":"done","users":["u"],"by":"host"}`, `{"v":1,"id":"d1","state":"undone","users":["u"],"by":"host"}`,
 		`{"v":1,"id":"d1","state":"done","users":[],"by":"host"}`, `{"v":1,"id":"other","state":"done","users":["u"],"by":"host"}`, `{"v":1,"id":"d1","sta`} {

@@ -12,8 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// interruptedOf is a deletion of a user that the host has begun and not brought to
-// its end.
+// interruptedOf is a deletion of a user that the host has begun and not brought
+// to its end.
 func (w *world) interruptedOf(u chatadmin.User) chatadmin.ID {
 	w.t.Helper()
 	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{u.ID}, nil)
@@ -79,8 +79,8 @@ func TestOrphansTwice(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
 }
 
-// Admin.Work carries out what is due, in the same way as RunDue: a clock that has
-// jumped begins nothing.
+// Admin.Work carries out what is due, in the same way as RunDue: a clock that
+// has jumped begins nothing.
 func TestWork(t *testing.T) {
 	for _, jumps := range []bool{false, true} {
 		w, ann, bob, r := graceful(t)
@@ -147,8 +147,8 @@ func TestWorkRetries(t *testing.T) {
 	w.noTrace(ann.ID)
 }
 
-// Runs of all kinds can be taken over and cancelled by their ID: the same is asked
-// for, and the users' events tell of it.
+// Runs of all kinds can be taken over and cancelled by their ID: the same is
+// asked for, and the users' events tell of it.
 func TestAnyRun(t *testing.T) {
 	w, ann, bob, r := graceful(t)
 	second := w.user("second", admin)

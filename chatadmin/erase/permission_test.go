@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// target is what a call is about: a plan of the host's, and deletions that are scheduled, done and interrupted.
+// target is what a call is about: a plan of the host's, and deletions that are
+// scheduled, done and interrupted.
 type target struct {
 	d                     *erase.Deletions
 	user                  chatadmin.ID
@@ -42,7 +43,9 @@ func matrix() map[string]line {
 			p := *on.plan
 			p.Actor = s.Actor()
 			_, err := on.d.Apply(ctx, s, &p, reason, nil)
-			if errors.Is(err, chatadmin.ErrPlanStale) { // the plan is bound to who made it, which is looked at after the right
+			if errors.Is(err, chatadmin.ErrPlanStale) {
+				// the plan is bound to who made it, which is looked at after
+				// the right
 				err = nil
 			}
 			return err
@@ -138,7 +141,8 @@ func (w *world) interrupted(login string) chatadmin.ID {
 	return r.ID
 }
 
-// Whoever may not any more stops at the next batch; whoever may takes over, and nobody else goes on.
+// Whoever may not any more stops at the next batch; whoever may takes over, and
+// nobody else goes on.
 func TestTakeOver(t *testing.T) {
 	w := newWorld(t, memory())
 	second, third := w.user("second", admin), w.user("third", admin)

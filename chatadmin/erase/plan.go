@@ -151,15 +151,16 @@ type survey struct {
 	settings chatadmin.Settings
 	role     chatadmin.Role
 	choice   Choice
-	due      bool // planned long ago: what it no longer needs is not looked for
+	// planned long ago: what it no longer needs is not looked for
+	due bool
 
 	ids    []chatadmin.ID
 	users  []chatadmin.User
 	vanish []chatadmin.Group // of theirs
 	stay   []chatadmin.Group // of theirs, which somebody gets, or which stand in the way
 
-	// Of those to whom groups may be transferred, by ID: whether they are domain
-	// admins in force, and whether they can get groups at all.
+	// Of those to whom groups may be transferred, by ID: whether they are
+	// domain admins in force, and whether they can get groups at all.
 	admins, fit map[chatadmin.ID]bool
 }
 

@@ -72,8 +72,8 @@ func many(n int) (users []erase.PlannedUser) {
 	return users
 }
 
-// A run's record that is damaged ends with an error: no panic, no endless round,
-// and nothing is told as done. It is listed, and can be repaired.
+// A run's record that is damaged ends with an error: no panic, no endless
+// round, and nothing is told as done. It is listed, and can be repaired.
 func TestRunDamaged(t *testing.T) {
 	for _, c := range []struct{ field, value string }{
 		{"users", `null`}, {"users", `[]`}, {"users", `7`},

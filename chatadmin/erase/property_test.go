@@ -18,8 +18,11 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// TestProperties carries out random operations and checks after each deletion, and now and then, what must hold at every moment: somebody administers the domain and can sign in;
-// every network user with access is in every default group; no row refers to somebody deleted; and receipts count exactly what has gone.
+// TestProperties carries out random operations and checks after each deletion,
+// and now and then, what must hold at every moment: somebody administers the
+// domain and can sign in; every network user with access is in every default
+// group; no row refers to somebody deleted; and receipts count exactly what has
+// gone.
 func TestProperties(t *testing.T) {
 	deleted, crashes, refused, checked, transferred := 0, 0, 0, 0, 0
 	for seed := range uint64(14) {
@@ -67,7 +70,8 @@ func (g *game) anyGroup() chatadmin.Group {
 	return groups[g.rnd.IntN(len(groups))]
 }
 
-// step does something. What the library refuses is as good as what it does, as long as everything holds.
+// step does something. What the library refuses is as good as what it does, as
+// long as everything holds.
 func (g *game) step() {
 	u, other := g.any(), g.any()
 	login := fmt.Sprintf("n%d@acme.example", g.rnd.IntN(80))
@@ -128,7 +132,8 @@ func (g *game) step() {
 	}
 }
 
-// delete deletes one to three users, in the name of the host or of somebody, with crashes.
+// delete deletes one to three users, in the name of the host or of somebody,
+// with crashes.
 func (g *game) delete(ids ...chatadmin.ID) {
 	ids = ids[:1+g.rnd.IntN(3)]
 	s := g.host
@@ -187,7 +192,8 @@ func (g *game) joins(p *erase.Plan) (n int64) {
 	return n
 }
 
-// handedOver checks that groups that were to be transferred are whose they should be.
+// handedOver checks that groups that were to be transferred are whose they
+// should be.
 func (g *game) handedOver(p *erase.Plan) {
 	g.t.Helper()
 	for _, t := range p.Transferred {

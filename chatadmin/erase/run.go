@@ -16,8 +16,8 @@ type place struct {
 	After chatadmin.Cursor `json:"after,omitempty"` // within a list
 	Found int64            `json:"found,omitempty"` // of the host's kind, before anything of it went
 	Gone  int64            `json:"gone,omitempty"`  // of it, so far
-	// Seen is 1 and what was gone when the last look found something left; 0: none
-	// did.
+	// Seen is 1 and what was gone when the last look found something left; 0:
+	// none did.
 	Seen int64 `json:"seen,omitempty"`
 }
 

@@ -10,7 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
-// graceful is a world with a grace period of 30 days, and a scheduled deletion of ann and of bob, who had been deactivated before.
+// graceful is a world with a grace period of 30 days, and a scheduled deletion
+// of ann and of bob, who had been deactivated before.
 func graceful(t *testing.T) (w *world, ann, bob chatadmin.User, r *erase.Run) {
 	w = newWorld(t, memory())
 	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
@@ -87,9 +88,10 @@ func TestRunDue(t *testing.T) {
 	require.Equal(t, 1, all)
 }
 
-// Whoever was activated again is left out, and where nobody is left the deletion is off.
+// Whoever was activated again is left out, and where nobody is left the
+// deletion is off.
 func TestActivatedMeanwhile(t *testing.T) {
-	w, ann, bob, r := graceful(t)
+	w, ann, bob, _ := graceful(t)
 	_, err := w.s.ActivateUsers(ctx, bob.ID)
 	require.NoError(t, err)
 	w.clock.Advance(31 * 24 * time.Hour)
@@ -99,7 +101,7 @@ func TestActivatedMeanwhile(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, w.status(bob.ID))
 	w.noTrace(ann.ID)
 
-	w, ann, bob, r = graceful(t)
+	w, ann, bob, r := graceful(t)
 	_, err = w.s.ActivateUsers(ctx, ann.ID, bob.ID)
 	require.NoError(t, err)
 	w.clock.Advance(31 * 24 * time.Hour)
@@ -111,7 +113,8 @@ func TestActivatedMeanwhile(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
 }
 
-// Who was activated and is deactivated later, for another reason, stays out: of the deletion, and of its cancellation.
+// Who was activated and is deactivated later, for another reason, stays out: of
+// the deletion, and of its cancellation.
 func TestDeactivatedAgain(t *testing.T) {
 	for _, cancel := range []bool{false, true} {
 		w, ann, bob, r := graceful(t)
@@ -138,7 +141,8 @@ func TestDeactivatedAgain(t *testing.T) {
 	}
 }
 
-// A deletion that cannot begin when it is due has a way out; and it does not wait for an administrator whom it does not need.
+// A deletion that cannot begin when it is due has a way out; and it does not
+// wait for an administrator whom it does not need.
 func TestTransferTargetGone(t *testing.T) {
 	for _, needed := range []bool{false, true} {
 		w := newWorld(t, memory())
@@ -168,7 +172,8 @@ func TestTransferTargetGone(t *testing.T) {
 	}
 }
 
-// What is due waits for a hold, and for somebody who may when who asked for it may not any more.
+// What is due waits for a hold, and for somebody who may when who asked for it
+// may not any more.
 func TestDueButNotPossible(t *testing.T) {
 	w, ann, bob, r := graceful(t)
 	second := w.user("second", admin)

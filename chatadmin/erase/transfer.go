@@ -12,22 +12,23 @@ import (
 // choice default and shipped groups stand in the way, and other groups are
 // deleted.
 //
-// For each group the first of these counts: Transfer, DeleteDefault, TransferTo,
-// TransferAll. Whoever a group is transferred to becomes its creator and one of
-// its admins. The group stays as it is, but for what the users have written in
-// it.
+// For each group the first of these counts: Transfer, DeleteDefault,
+// TransferTo, TransferAll. Whoever a group is transferred to becomes its
+// creator and one of its admins. The group stays as it is, but for what the
+// users have written in it.
 type Choice struct {
 	// Transfer gives single groups to named people, by their IDs, at most
-	// chatadmin.MaxBatch. Each must be a network user of the domain who has access
-	// and is not deleted as well; for a default or shipped group, a domain admin.
+	// chatadmin.MaxBatch. Each must be a network user of the domain who has
+	// access and is not deleted as well; for a default or shipped group, a
+	// domain admin.
 	Transfer map[chatadmin.ID]chatadmin.ID `json:"transfer,omitempty"`
 	// DeleteDefault deletes default groups like the others. It needs
 	// chatadmin.PermDefault besides. Shipped groups are never deleted.
 	DeleteDefault bool `json:"delete_default,omitempty"`
 	// TransferTo is the domain admin who gets default and shipped groups.
 	TransferTo chatadmin.ID `json:"transfer_to,omitempty"`
-	// TransferAll is who gets all further groups. Default and shipped ones are among
-	// them if it is a domain admin; otherwise they stand in the way.
+	// TransferAll is who gets all further groups. Default and shipped ones are
+	// among them if it is a domain admin; otherwise they stand in the way.
 	TransferAll chatadmin.ID `json:"transfer_all,omitempty"`
 }
 

@@ -28,8 +28,8 @@ func (w *world) belongs(g chatadmin.Group, to chatadmin.ID, messages int64) {
 	require.Equal(w.t, messages, n.Messages)
 }
 
-// Groups are handed over one by one, or all: they stay, with what others wrote in
-// them; what the user wrote goes.
+// Groups are handed over one by one, or all: they stay, with what others wrote
+// in them; what the user wrote goes.
 func TestHandOver(t *testing.T) {
 	for name, c := range map[string]struct {
 		single, all bool
@@ -86,8 +86,8 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// Default groups go to whom they are given one by one, else to TransferTo, else to
-// TransferAll where that is a domain admin; shipped ones likewise.
+// Default groups go to whom they are given one by one, else to TransferTo, else
+// to TransferAll where that is a domain admin; shipped ones likewise.
 func TestHandOverDefault(t *testing.T) {
 	for name, c := range map[string]struct {
 		choice  func(first, second, member, group chatadmin.ID) *erase.Choice
@@ -141,8 +141,8 @@ func single(group, to chatadmin.ID) map[chatadmin.ID]chatadmin.ID {
 	return map[chatadmin.ID]chatadmin.ID{group: to}
 }
 
-// Nobody gets groups who could not have them, and nothing is handed over that is
-// not theirs.
+// Nobody gets groups who could not have them, and nothing is handed over that
+// is not theirs.
 func TestHandOverRefused(t *testing.T) {
 	w := newWorld(t, memory())
 	ann, bob := w.user("ann"), w.user("bob")
@@ -176,7 +176,8 @@ func TestHandOverRefused(t *testing.T) {
 		_, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &c.choice)
 		require.ErrorIs(t, err, c.want, name)
 	}
-	// A plan that was made says nothing about who is there now, or about who gets it.
+	// A plan that was made says nothing about who is there now, or about who
+	// gets it.
 	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
 	require.NoError(t, err)
 	forged := *p

@@ -12,8 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// Many workers of two processes begin a scheduled deletion that is due: it begins
-// once, and each row is counted once.
+// Many workers of two processes begin a scheduled deletion that is due: it
+// begins once, and each row is counted once.
 func TestManyWorkersBegin(t *testing.T) {
 	m := memstore.New(nil)
 	w := newWorld(t, m)

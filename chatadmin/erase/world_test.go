@@ -101,7 +101,8 @@ type refused struct{ c storage.Conflict }
 
 func (e *refused) Error() string { return fmt.Sprintf("refused: %+v", e.c) }
 
-// chat makes a private chat with n messages of each side and a file of the second.
+// chat makes a private chat with n messages of each side and a file of the
+// second.
 func (w *world) chat(a, b chatadmin.User, n int) chatadmin.ID {
 	w.t.Helper()
 	id := w.id("chat")

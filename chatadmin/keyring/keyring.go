@@ -1,6 +1,9 @@
-// Package keyring seals secrets that the library has to read again, such as the seeds of authenticators and the tokens of other services, before they are stored: AES-256-GCM under
-// a key of the host, bound to what the secret belongs to, so that a sealed secret that is copied to another place does not open there. Keys have IDs: a new one
-// takes over while the old ones still open what they have sealed.
+// Package keyring seals secrets that the library has to read again, such as the
+// seeds of authenticators and the tokens of other services, before they are
+// stored: AES-256-GCM under a key of the host, bound to what the secret belongs
+// to, so that a sealed secret that is copied to another place does not open
+// there. Keys have IDs: a new one takes over while the old ones still open what
+// they have sealed.
 package keyring
 
 import (
@@ -19,7 +22,8 @@ import (
 // KeySize is the length of a key in bytes.
 const KeySize = 32
 
-// Key is a key of the host, from its secret store. ID (1 to 64 bytes) is stored beside what the key has sealed, and is no secret.
+// Key is a key of the host, from its secret store. ID (1 to 64 bytes) is stored
+// beside what the key has sealed, and is no secret.
 type Key struct {
 	ID     string
 	Secret secret.Value // KeySize random bytes
@@ -34,7 +38,8 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, k.String()) }
 // LogValue is String.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// Ring seals with one key and opens with several. It is safe for many goroutines.
+// Ring seals with one key and opens with several. It is safe for many
+// goroutines.
 type Ring struct {
 	rand    io.Reader
 	current string
@@ -45,13 +50,15 @@ var (
 	// ErrKey is returned for a key of a wrong length, of zero bytes, without an
 	// ID, or given twice, and for a ring without randomness.
 	ErrKey = class.Invalid.New("key", "not usable as a key")
-	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
+	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep
+	// old keys until everything is sealed anew.
 	ErrUnknownKey = class.Unavailable.New("unknown_key", "sealed by a key that is not in the ring")
 	// ErrOpen is a secret that was changed, or belongs to something else.
 	ErrOpen = class.Unavailable.New("not_open", "the sealed secret does not open here")
 )
 
-// New returns a ring that seals with current, and opens what current and the old ones have sealed. Nonces are read from rand, such as crypto/rand.Reader.
+// New returns a ring that seals with current, and opens what current and the
+// old ones have sealed. Nonces are read from rand, such as crypto/rand.Reader.
 func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 	if rand == nil {
 		return nil, fmt.Errorf("no source of randomness: give crypto/rand.Reader: %w", ErrKey)
@@ -79,10 +86,12 @@ func New(rand io.Reader, current Key, old ...Key) (*Ring, error) {
 // zero reports whether a secret was allocated and never filled.
 func zero(secret []byte) bool { return bytes.Equal(secret, make([]byte, len(secret))) }
 
-// version is the first byte of what is sealed: then come the length of the key's ID, the ID, the nonce and the ciphertext.
+// version is the first byte of what is sealed: then come the length of the
+// key's ID, the ID, the nonce and the ciphertext.
 const version = 1
 
-// Seal seals a secret for what it belongs to, such as a purpose, a domain, a user and a generation. Opening needs the same words in the same order.
+// Seal seals a secret for what it belongs to, such as a purpose, a domain, a
+// user and a generation. Opening needs the same words in the same order.
 func (r *Ring) Seal(secret []byte, belongsTo ...string) ([]byte, error) {
 	aead := r.keys[r.current]
 	sealed := append([]byte{version, byte(len(r.current))}, r.current...)
@@ -94,7 +103,8 @@ func (r *Ring) Seal(secret []byte, belongsTo ...string) ([]byte, error) {
 	return aead.Seal(sealed, sealed[n:], secret, bound(belongsTo)), nil
 }
 
-// Open opens what Seal has sealed for the same words. old reports that it was sealed by an old key: seal it anew when it is written next.
+// Open opens what Seal has sealed for the same words. old reports that it was
+// sealed by an old key: seal it anew when it is written next.
 func (r *Ring) Open(sealed []byte, belongsTo ...string) (secret []byte, old bool, err error) {
 	if len(sealed) < 2 || sealed[0] != version || len(sealed) < 2+int(sealed[1]) {
 		return nil, false, fmt.Errorf("%w: it was not sealed by this library", ErrOpen)
@@ -115,7 +125,8 @@ func (r *Ring) Open(sealed []byte, belongsTo ...string) (secret []byte, old bool
 	return secret, id != r.current, nil
 }
 
-// bound joins the words so that no two lists of words are joined to the same bytes.
+// bound joins the words so that no two lists of words are joined to the same
+// bytes.
 func bound(words []string) []byte {
 	var b []byte
 	for _, w := range words {

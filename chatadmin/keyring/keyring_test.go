@@ -26,9 +26,11 @@ func ring(t testing.TB, current keyring.Key, old ...keyring.Key) *keyring.Ring {
 	return r
 }
 
-// A key is replaced: what the old one sealed still opens, and is known to be old.
+// A key is replaced: what the old one sealed still opens, and is known to be
+// old.
 func Example() {
-	old := keyring.Key{ID: "2025", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))} // from the host's secret store
+	// from the host's secret store
+	old := keyring.Key{ID: "2025", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))}
 	before, _ := keyring.New(rand.Reader, old)
 	sealed, _ := before.Seal([]byte("a seed"), "totp", "acme", "ann", "3")
 
@@ -129,7 +131,8 @@ type sameNonce struct{}
 
 func (sameNonce) Read(p []byte) (int, error) { return len(p), nil }
 
-// Every process of the fuzzer seals the same, so that the one secret that opens is known to all.
+// Every process of the fuzzer seals the same, so that the one secret that opens
+// is known to all.
 func FuzzOpen(f *testing.F) {
 	r, err := keyring.New(sameNonce{}, key("a", 1))
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A password set by an activation link uses the link up and is told by mail once.
-// One that is set otherwise ends the link, but not an invitation that waits.
+// A password set by an activation link uses the link up and is told by mail
+// once. One that is set otherwise ends the link, but not an invitation that
+// waits.
 func TestSettingEndsLinks(t *testing.T) {
 	mail := &chatadmintest.Mailbox{}
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))

@@ -13,14 +13,16 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Params are the costs of argon2id (RFC 9106 section 3.1). The zero Params are DefaultParams.
+// Params are the costs of argon2id (RFC 9106 section 3.1). The zero Params are
+// DefaultParams.
 type Params struct {
 	Memory  uint32 // KiB: 8 to 1 Mi (1 GiB), and at least 8 for each thread
 	Time    uint32 // passes over the memory: 1 to 64
 	Threads uint8  // 1 to 64
 }
 
-// DefaultParams is the second recommended option of RFC 9106 section 4, for where memory is limited: 64 MiB, 3 passes, 4 threads.
+// DefaultParams is the second recommended option of RFC 9106 section 4, for
+// where memory is limited: 64 MiB, 3 passes, 4 threads.
 var DefaultParams = Params{Memory: 64 << 10, Time: 3, Threads: 4}
 
 const (
@@ -28,7 +30,8 @@ const (
 	keySize  = 32
 )
 
-// ErrHash is a stored hash that this package has not made, or that asks for more than it allows.
+// ErrHash is a stored hash that this package has not made, or that asks for
+// more than it allows.
 var ErrHash = chatadmin.ErrInvalid.New("password_hash", "not a password hash that can be checked")
 
 // allowed reports whether the costs are within their limits.
@@ -40,7 +43,8 @@ func (p Params) String() string {
 	return fmt.Sprintf("argon2id with %d KiB, %d passes and %d threads", p.Memory, p.Time, p.Threads)
 }
 
-// below reports whether some cost of p is lower than that of o. The threads alone make nothing dearer for who guesses.
+// below reports whether some cost of p is lower than that of o. The threads
+// alone make nothing dearer for who guesses.
 func (p Params) below(o Params) bool { return p.Memory < o.Memory || p.Time < o.Time }
 
 // hashed is a hash with all that is needed to compute it again.
@@ -65,7 +69,8 @@ func (h hashed) encode() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.Memory, h.Time, h.Threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-// parse takes a PHC string apart. It accepts one spelling only, so that encode gives the same string back.
+// parse takes a PHC string apart. It accepts one spelling only, so that encode
+// gives the same string back.
 func parse(s string) (hashed, error) {
 	parts := strings.Split(s, "$")
 	if len(s) > 512 || len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v="+strconv.Itoa(argon2.Version) {

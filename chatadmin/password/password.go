@@ -17,14 +17,18 @@ import (
 
 // Options of Passwords; nil means defaults.
 type Options struct {
-	Params     Params // default DefaultParams
-	MinLength  int    // in characters; default and least 8
-	Concurrent int    // how many hashes are computed at a time; default GOMAXPROCS
+	Params    Params // default DefaultParams
+	MinLength int    // in characters; default and least 8
+	// how many hashes are computed at a time; default GOMAXPROCS
+	Concurrent int
 	// Queue is how many hashes may wait for that; default 32 for each of
-	// Concurrent. Beyond them the answer is ErrBusy at once, whoever asks, so that
-	// a flood of guesses does not keep everybody waiting until their time is over.
+	// Concurrent. Beyond them the answer is ErrBusy at once, whoever asks, so
+	// that a flood of guesses does not keep everybody waiting until their time
+	// is over.
 	Queue int
-	// Check may refuse a new password, such as one that is on a list of leaked ones. Its error is returned to whoever sets the password; it must not hold the password.
+	// Check may refuse a new password, such as one that is on a list of leaked
+	// ones. Its error is returned to whoever sets the password; it must not
+	// hold the password.
 	Check func(ctx context.Context, u chatadmin.User, password string) error
 }
 
@@ -97,8 +101,9 @@ func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
 	return p, nil
 }
 
-// Verify reports whether a password is that of a user. For the zero User, and for who has none, it is false after the same work. An error means that it is not known,
-// such as ErrBusy.
+// Verify reports whether a password is that of a user. For the zero User, and
+// for who has none, it is false after the same work. An error means that it is
+// not known, such as ErrBusy.
 func (p *Passwords) Verify(ctx context.Context, u chatadmin.User, password string) (bool, error) {
 	h, rec, err := p.of(ctx, u)
 	if err != nil && rec.Damaged == nil {
@@ -106,7 +111,8 @@ func (p *Passwords) Verify(ctx context.Context, u chatadmin.User, password strin
 	}
 	text, wrong := normal(password)
 	if wrong != nil || rec.Damaged != nil {
-		h, text = p.dummy, nil // no password that was ever set, and not worth hashing megabytes
+		// no password that was ever set, and not worth hashing megabytes
+		h, text = p.dummy, nil
 	}
 	right := false
 	if err := p.work(ctx, func() { right = h.matches(text) }); err != nil {
@@ -199,9 +205,12 @@ func (p *Passwords) check(ctx context.Context, u chatadmin.User, password string
 	return text, nil
 }
 
-// Set sets the password of a user, whoever asks: the host has made sure that it is the user, such as by an activation link. A password that does not do is ErrTooShort, ErrTooLong, ErrText or what
-// Options.Check says; a user who does not exist is chatadmin.ErrNotFound. What the old password has obtained ends
-// in the same transaction: see chatadmin.CausePassword. The user is told by mail.
+// Set sets the password of a user, whoever asks: the host has made sure that it
+// is the user, such as by an activation link. A password that does not do is
+// ErrTooShort, ErrTooLong, ErrText or what Options.Check says; a user who does
+// not exist is chatadmin.ErrNotFound. What the old password has obtained ends
+// in the same transaction: see chatadmin.CausePassword. The user is told by
+// mail.
 func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) error {
 	if u.ID == "" {
 		return fmt.Errorf("the password of nobody: %w", chatadmin.ErrNotFound)

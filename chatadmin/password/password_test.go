@@ -146,7 +146,8 @@ func TestOverlongIsCheap(t *testing.T) {
 	require.Less(t, time.Since(begin), 2*time.Second, "more than a gigabyte would have been hashed")
 }
 
-// Where the costs have grown, the next right password is hashed anew; a wrong one is not, and neither is one whose costs are higher.
+// Where the costs have grown, the next right password is hashed anew; a wrong
+// one is not, and neither is one whose costs are higher.
 func TestUpgrade(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, w.passwords.Set(ctx, w.user, "correct horse"))
@@ -196,7 +197,8 @@ func TestUpgradeRace(t *testing.T) {
 	require.False(t, w.verify("correct horse"))
 }
 
-// Only so many hashes are computed at a time, and who waits gives up with their context.
+// Only so many hashes are computed at a time, and who waits gives up with their
+// context.
 func TestConcurrency(t *testing.T) {
 	w := newWorld(t, &password.Options{Params: password.Params{Memory: 32 << 10, Time: 1, Threads: 1}, Concurrent: 1})
 	gone, cancel := context.WithCancel(ctx)
@@ -223,7 +225,8 @@ func TestConcurrency(t *testing.T) {
 	require.Equal(t, int64(30), done.Load()+refused.Load())
 }
 
-// A hash in the store that cannot be read, or asks for gigabytes, lets nobody in and says so.
+// A hash in the store that cannot be read, or asks for gigabytes, lets nobody
+// in and says so.
 func TestBadHashes(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, w.passwords.Set(ctx, w.user, "correct horse"))
@@ -237,7 +240,8 @@ func TestBadHashes(t *testing.T) {
 	}
 	w.put(good)
 	require.True(t, w.verify("correct horse"))
-	// Computed by another implementation (the reference one's test vector for argon2id, v=19, m=65536, t=2, p=1).
+	// Computed by another implementation (the reference one's test vector for
+	// argon2id, v=19, m=65536, t=2, p=1).
 	w.put("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
 	require.True(t, w.verify("password"))
 }

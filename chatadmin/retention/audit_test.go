@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
-// The domain decides to keep things for longer while a run is under way: it ends, and what is left stays.
+// The domain decides to keep things for longer while a run is under way: it
+// ends, and what is left stays.
 func TestStopped(t *testing.T) {
 	for name, c := range map[string]struct {
 		days    int

@@ -29,8 +29,9 @@ func (w *world) asks() {
 	require.Equal(w.t, before, w.all())
 }
 
-// A clock that has jumped ahead deletes nothing, however often the worker is asked,
-// and whether it has run before or not. Put right, it goes on as if nothing had been.
+// A clock that has jumped ahead deletes nothing, however often the worker is
+// asked, and whether it has run before or not. Put right, it goes on as if
+// nothing had been.
 func TestClockJumps(t *testing.T) {
 	for name, c := range map[string]struct {
 		days, ran int // of the policy; on which the worker has run
@@ -42,7 +43,8 @@ func TestClockJumps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
 			w.days(c.days)
-			w.wrote(w.sales, w.ann, time.Duration(c.days-c.ran)*day-time.Hour, 2, 1) // comes to its age in an hour, when the worker has run so often
+			// comes to its age in an hour, when the worker has run so often
+			w.wrote(w.sales, w.ann, time.Duration(c.days-c.ran)*day-time.Hour, 2, 1)
 			for range c.ran {
 				require.Empty(t, w.runDue())
 				w.clock.Advance(day)
@@ -94,8 +96,8 @@ func TestPersonGoesOn(t *testing.T) {
 	require.Zero(t, w.all())
 }
 
-// What waits for a clock that was ahead is taken up at once when it is right again,
-// and a run that began by such a clock deletes nothing before its time.
+// What waits for a clock that was ahead is taken up at once when it is right
+// again, and a run that began by such a clock deletes nothing before its time.
 func TestRunOfClockAhead(t *testing.T) {
 	w := newWorld(t, memory())
 	w.days(90)
@@ -112,9 +114,9 @@ func TestRunOfClockAhead(t *testing.T) {
 	require.Empty(t, w.runDue(), "a mark of the future is none")
 }
 
-// Where an earlier version of the library has kept no time of the last run, it is
-// that of the newest report; without any, or where the record of it is damaged, a
-// person is asked.
+// Where an earlier version of the library has kept no time of the last run, it
+// is that of the newest report; without any, or where the record of it is
+// damaged, a person is asked.
 func TestNoLastRun(t *testing.T) {
 	key := func(w *world) storage.Key {
 		return storage.Key{Kind: "clock", Domain: w.domain, ID: "retention"}
@@ -191,7 +193,8 @@ func TestPlanFromOutside(t *testing.T) {
 	require.Equal(t, before, w.all())
 	require.Empty(t, w.reports())
 
-	// One that says that it was made in a time to come deletes nothing before its time.
+	// One that says that it was made in a time to come deletes nothing before
+	// its time.
 	w.wrote(w.news, w.cat, 80*day, 1, 0)
 	p := w.plan(w.s)
 	p.Made, p.Before = p.Made.Add(ahead), p.Made.Add(ahead).AddDate(0, 0, -90)

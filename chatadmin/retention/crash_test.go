@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// finish applies a plan and, as long as it is interrupted, resumes it, as a new process does that looks for what is running.
+// finish applies a plan and, as long as it is interrupted, resumes it, as a new
+// process does that looks for what is running.
 func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int)) *retention.Run {
 	w.t.Helper()
 	before := map[chatadmin.ID]bool{}
@@ -36,7 +37,9 @@ func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int))
 	return rep
 }
 
-// The process dies at every single call of the store, and a new one resumes: what is left is what a clean run leaves, and the report counts exactly what has gone.
+// The process dies at every single call of the store, and a new one resumes:
+// what is left is what a clean run leaves, and the report counts exactly what
+// has gone.
 func TestCrashAtEveryCall(t *testing.T) {
 	for n := 1; ; n++ {
 		require.Less(t, n, 200)
@@ -66,7 +69,8 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-// The worker dies at every single call, and a new one finds what was left, in the name of whomever.
+// The worker dies at every single call, and a new one finds what was left, in
+// the name of whomever.
 func TestWorkerCrashes(t *testing.T) {
 	for n := 1; ; n++ {
 		require.Less(t, n, 200)
@@ -125,7 +129,9 @@ func (x fencedTx) DeleteContent(ctx context.Context, q storage.ContentQuery, p c
 	return x.Tx.DeleteContent(ctx, q, p)
 }
 
-// Each batch is behind the fence that keeps holds away. The store in memory runs one transaction after the other anyway, so that no race would show it there.
+// Each batch is behind the fence that keeps holds away. The store in memory
+// runs one transaction after the other anyway, so that no race would show it
+// there.
 func TestFence(t *testing.T) {
 	f := &fenced{Store: memory(), t: t}
 	w := newWorld(t, f, hasty)

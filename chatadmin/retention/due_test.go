@@ -71,7 +71,8 @@ func (s *cancelling) Update(ctx context.Context, fence storage.Fence, f func(con
 	return err
 }
 
-// Cancelled between two runs, the second of which was not even looked at, it says so.
+// Cancelled between two runs, the second of which was not even looked at, it
+// says so.
 func TestRunDueCancelled(t *testing.T) {
 	store := &cancelling{Store: memory()}
 	w := newWorld(t, store)
@@ -99,7 +100,8 @@ func TestRunDueCancelled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A run whose administrator was demoted goes on in the name of the host, when nothing has been heard of it for ten minutes.
+// A run whose administrator was demoted goes on in the name of the host, when
+// nothing has been heard of it for ten minutes.
 func TestTakenUp(t *testing.T) {
 	w := newWorld(t, memory(), hasty)
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
@@ -157,7 +159,8 @@ func TestNotTakenUp(t *testing.T) {
 	require.Equal(t, []any{w.s.Actor(), retention.Counts{Messages: 6000}}, []any{rep.By, rep.Data.Removed})
 }
 
-// What cannot go on does not keep the others; a run that is to stop is no error.
+// What cannot go on does not keep the others; a run that is to stop is no
+// error.
 func TestRunDueOfMany(t *testing.T) {
 	w := newWorld(t, memory(), hasty)
 	w.wrote(w.sales, w.ann, 100*day, 3000, 0)
@@ -218,7 +221,8 @@ func TestCancel(t *testing.T) {
 	require.Zero(t, w.all())
 }
 
-// The worker makes its plan anew when a hold comes between planning and applying.
+// The worker makes its plan anew when a hold comes between planning and
+// applying.
 func TestRunDueAndHolds(t *testing.T) {
 	for holds, err := range map[int]error{1: nil, 4: nil, 5: chatadmin.ErrPlanStale} {
 		t.Run(fmt.Sprint(holds), func(t *testing.T) {
@@ -250,7 +254,8 @@ func TestRunDueAndHolds(t *testing.T) {
 	}
 }
 
-// On a store that runs functions twice and does not tell what it has committed, everything happens once.
+// On a store that runs functions twice and does not tell what it has committed,
+// everything happens once.
 func TestUnreliableStore(t *testing.T) {
 	for seed := range uint64(8) {
 		m := memstore.New(nil)

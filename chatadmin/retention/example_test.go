@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// A company keeps what is written for 90 days, but for what a legal hold covers.
+// A company keeps what is written for 90 days, but for what a legal hold
+// covers.
 func Example() {
 	ctx := context.Background()
 	store := memstore.New(nil)
@@ -30,7 +31,8 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	// The messaging side of the product has written into the same store, a year ago and today.
+	// The messaging side of the product has written into the same store, a year
+	// ago and today.
 	write := func(id, group chatadmin.ID, at time.Time) storage.Content {
 		return storage.Content{ID: id, Domain: domain.ID, Container: group, Author: boss.ID, Kind: storage.Message, At: at}
 	}

@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
-// target is what a call is about: a plan of the host's, and a run that has ended.
+// target is what a call is about: a plan of the host's, and a run that has
+// ended.
 type target struct {
 	r    *retention.Retention
 	plan *retention.Plan
@@ -107,7 +108,8 @@ func TestPermissionTable(t *testing.T) {
 	require.Len(t, listed, len(matrix()))
 }
 
-// Whoever may not any more stops at the next batch, and nobody but the host goes on in their place.
+// Whoever may not any more stops at the next batch, and nobody but the host
+// goes on in their place.
 func TestDemotedMeanwhile(t *testing.T) {
 	w := newWorld(t, memory(), hasty)
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
@@ -129,7 +131,8 @@ func TestDemotedMeanwhile(t *testing.T) {
 	require.ErrorContains(t, err, "somebody else")
 }
 
-// A run that was taken over while its process slept does not go on in that process.
+// A run that was taken over while its process slept does not go on in that
+// process.
 func TestTakenOver(t *testing.T) {
 	w := newWorld(t, memory(), hasty)
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)

@@ -15,9 +15,11 @@ import (
 const (
 	KindSet   = "retention.set"   // of the policy
 	KindLimit = "retention.limit" // by the host
-	KindBegin = "retention.begin" // of a run; chatadmin.Options.Before is shown it before every batch, too
-	KindDone  = "retention.done"  // with what went
-	KindStop  = "retention.stop"  // before its end, since the domain keeps things for longer now
+	// of a run; chatadmin.Options.Before is shown it before every batch, too
+	KindBegin = "retention.begin"
+	KindDone  = "retention.done" // with what went
+	// before its end, since the domain keeps things for longer now
+	KindStop = "retention.stop"
 )
 
 // MaxDays is the longest that a policy can say, a hundred years.

@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// game is a world in which things happen at random, and what must be in it after that.
+// game is a world in which things happen at random, and what must be in it
+// after that.
 type game struct {
 	*world
 	c       *erasetest.Crashing
@@ -37,7 +38,8 @@ type row struct {
 	file   bool
 }
 
-// TestProperties carries out random operations, and checks after each run that exactly what is too old and not held has gone, and that reports say so.
+// TestProperties carries out random operations, and checks after each run that
+// exactly what is too old and not held has gone, and that reports say so.
 func TestProperties(t *testing.T) {
 	var gone, kept retention.Counts
 	crashes := 0
@@ -148,7 +150,9 @@ func (g *game) run() {
 	require.Equal(g.t, there, g.everything())
 }
 
-// A hundred goroutines, some over another handle of the store, place holds while a run is under way, stop it, and resume it: whatever a hold covered when AddHold had returned is still there.
+// A hundred goroutines, some over another handle of the store, place holds
+// while a run is under way, stop it, and resume it: whatever a hold covered
+// when AddHold had returned is still there.
 func TestHoldRace(t *testing.T) {
 	m := memstore.New(nil)
 	w := newWorld(t, m, hasty)
@@ -156,7 +160,9 @@ func TestHoldRace(t *testing.T) {
 	for i := range users {
 		users[i] = w.user(fmt.Sprintf("u%02d", i), "")
 	}
-	for batch := range 20 { // old, older, oldest: each batch of the run finds something of everybody
+	for batch := range 20 {
+		// old, older, oldest: each batch of the run finds something of
+		// everybody
 		for i, id := range users {
 			in := w.sales
 			if i%3 == 0 {

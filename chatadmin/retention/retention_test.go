@@ -76,7 +76,8 @@ func TestBoundary(t *testing.T) {
 	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 1}}, w.everything())
 }
 
-// Contents of files are deleted after their rows, each at least once, and no other.
+// Contents of files are deleted after their rows, each at least once, and no
+// other.
 func TestBlobs(t *testing.T) {
 	w := newWorld(t, memory())
 	w.crowd()
@@ -90,7 +91,8 @@ func TestBlobs(t *testing.T) {
 	require.Len(t, w.blobs.Deleted(), 6)
 }
 
-// What a hold covers stays, whoever wrote it, and goes when the hold is released.
+// What a hold covers stays, whoever wrote it, and goes when the hold is
+// released.
 func TestHolds(t *testing.T) {
 	for name, c := range map[string]struct {
 		user, group func(*world) chatadmin.ID

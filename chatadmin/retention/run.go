@@ -18,10 +18,11 @@ type step = chatadmin.RunStep[Report]
 
 // Report says what a run was to delete and what it has deleted so far.
 type Report struct {
-	Days    int       `json:"days"`
-	Before  time.Time `json:"before"`  // what was written earlier goes
-	Planned Counts    `json:"planned"` // what came to be held or released since makes the difference
-	Removed Counts    `json:"removed"`
+	Days   int       `json:"days"`
+	Before time.Time `json:"before"` // what was written earlier goes
+	// what came to be held or released since makes the difference
+	Planned Counts `json:"planned"`
+	Removed Counts `json:"removed"`
 
 	After chatadmin.Cursor `json:"after,omitempty"` // how far the run is
 }
@@ -41,8 +42,8 @@ func (r *Retention) kind() chatadmin.RunKind[Report] {
 		Need:  chatadmin.PermHolds,
 		Check: (*Report).check,
 		Step: func(_ context.Context, _ *chatadmin.Scope, run *Run, rows int) (step, error) {
-			// Shared: a hold has come before this batch, which spares what it covers,
-			// or comes after it.
+			// Shared: a hold has come before this batch, which spares what it
+			// covers, or comes after it.
 			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared,
 				Targets: []chatadmin.ID{run.ID}}
 			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {

@@ -21,7 +21,8 @@ var ctx = context.Background()
 
 const day = 24 * time.Hour
 
-// world is a store with one domain in it, and in that Ann, Bob and Cat with two groups and two chats.
+// world is a store with one domain in it, and in that Ann, Bob and Cat with two
+// groups and two chats.
 type world struct {
 	t              testing.TB
 	store          chatadmin.Store
@@ -65,7 +66,8 @@ func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)
 
 func memory() chatadmin.Store { return memstore.New(nil) }
 
-// hasty is a clock that moves with each look at it, so that batches seem slow and become small.
+// hasty is a clock that moves with each look at it, so that batches seem slow
+// and become small.
 func hasty(o *chatadmin.Options) {
 	now := o.Now
 	var looks atomic.Int64
@@ -125,7 +127,8 @@ func (w *world) insert(rows []storage.Content) {
 	}
 }
 
-// crowd makes 26 messages and 6 files that are 100 days old, and a few of yesterday.
+// crowd makes 26 messages and 6 files that are 100 days old, and a few of
+// yesterday.
 func (w *world) crowd() {
 	w.t.Helper()
 	w.wrote(w.sales, w.ann, 100*day, 3, 1)
@@ -142,7 +145,8 @@ func (w *world) crowd() {
 // place is somebody's writing in one group or chat.
 type place struct{ in, by chatadmin.ID }
 
-// everything counts what is there, place by place. Places that are empty are left out.
+// everything counts what is there, place by place. Places that are empty are
+// left out.
 func (w *world) everything() map[place]retention.Counts {
 	w.t.Helper()
 	counts := map[place]retention.Counts{}

@@ -1,8 +1,8 @@
 // Package secret holds passwords, keys and tokens in memory such that nothing
 // prints them by accident: neither fmt with whatever verb, nor log/slog, nor
-// encoding/json, nor any of these for a value that lies deep within another one,
-// in an unexported field for example. All packages of this library hold their
-// secrets so.
+// encoding/json, nor any of these for a value that lies deep within another
+// one, in an unexported field for example. All packages of this library hold
+// their secrets so.
 package secret
 
 import (
@@ -16,7 +16,8 @@ import (
 // Value is a secret. Reveal and Bytes are the only ways to what it holds. The
 // zero Value holds nothing. Two Values are compared by Equal, not by ==.
 type Value struct {
-	p *string // fmt follows no pointer below the first level, whatever the verb
+	// fmt follows no pointer below the first level, whatever the verb
+	p *string
 }
 
 // Hide makes a Value of a string. Of "" it makes the zero Value.
@@ -49,8 +50,8 @@ func (v Value) Bytes() []byte {
 // IsZero reports whether v holds nothing.
 func (v Value) IsZero() bool { return v.p == nil }
 
-// Equal reports whether both hold the same. It takes the same time wherever they
-// differ.
+// Equal reports whether both hold the same. It takes the same time wherever
+// they differ.
 func (v Value) Equal(o Value) bool {
 	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(o.Reveal())) == 1
 }
@@ -76,8 +77,9 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
 // MarshalText writes String, for other encodings.
 func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// Wire is a Value that JSON carries in the clear: for the fields of a request or
-// an answer that exist to hand a secret over. Everything else hides it as well.
+// Wire is a Value that JSON carries in the clear: for the fields of a request
+// or an answer that exist to hand a secret over. Everything else hides it as
+// well.
 type Wire struct{ Value }
 
 // MarshalJSON writes the secret itself.

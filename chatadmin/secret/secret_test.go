@@ -32,6 +32,7 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"v":"***","zero":""}`, string(b))
 	var v secret.Value
+	//lint:ignore SA9005 that it cannot be read is what is tested
 	require.Error(t, json.Unmarshal([]byte(`"***"`), &v))
 
 	type reply struct {

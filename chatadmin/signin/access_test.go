@@ -18,7 +18,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// Every exported method of the gate either is the host's alone, which gives no actor, or is proven to ask for its permission.
+// Every exported method of the gate either is the host's alone, which gives no
+// actor, or is proven to ask for its permission.
 func TestPermissions(t *testing.T) {
 	var gate *signin.Gate
 	var user chatadmin.ID
@@ -58,7 +59,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// Unlock and grant, for one and many: a grant lifts denial and lock alike, in one event each, and nobody acts on somebody above them.
+// Unlock and grant, for one and many: a grant lifts denial and lock alike, in
+// one event each, and nobody acts on somebody above them.
 func TestUnlockAndGrant(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann, bob, eve := w.user("ann"), w.user("bob"), w.user("eve")
@@ -135,7 +137,8 @@ func TestUnlockDuringAttempts(t *testing.T) {
 	require.LessOrEqual(t, w.lock(u.ID).Failures, 3)
 }
 
-// The host is told whose sessions to end, after the commit, in order, until it has heard it, and once more later.
+// The host is told whose sessions to end, after the commit, in order, until it
+// has heard it, and once more later.
 func TestSessions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann, bob, eve := w.user("ann"), w.user("bob"), w.user("eve")
@@ -187,7 +190,8 @@ func TestSessions(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// A thousand users at once, over a store that is unreliable, while the worker dies in between: nobody is forgotten.
+// A thousand users at once, over a store that is unreliable, while the worker
+// dies in between: nobody is forgotten.
 func TestSessionsAtLeastOnce(t *testing.T) {
 	store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: 5, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.05}})
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

@@ -15,8 +15,8 @@ import (
 )
 
 // A hundred sign-ins with the old password over two handles, while it changes:
-// each is refused, or its session is among those that the host is told to end. A
-// session made with the new password stays.
+// each is refused, or its session is among those that the host is told to end.
+// A session made with the new password stays.
 func TestPasswordChangesUnderAttempts(t *testing.T) {
 	for seed := range uint64(20) {
 		store := memstore.New(nil)

@@ -15,8 +15,8 @@ import (
 // aheads are by how much a clock was wrong before it is put right.
 var aheads = map[string]time.Duration{"an hour": time.Hour, "a month": 31 * 24 * time.Hour, "seventy years": 70 * 365 * 24 * time.Hour}
 
-// A clock ahead, then put right: what was written by it keeps nobody out, without
-// anybody doing anything, and Unlock clears it.
+// A clock ahead, then put right: what was written by it keeps nobody out,
+// without anybody doing anything, and Unlock clears it.
 func TestClockPutRight(t *testing.T) {
 	begin := func(w *world) {
 		for range 3 {
@@ -56,8 +56,8 @@ func TestClockPutRight(t *testing.T) {
 	}
 }
 
-// Guessing goes on counting: a lock that is not believed leaves one guess before
-// the next one, and an attempt of the wrong clock counts when it ends.
+// Guessing goes on counting: a lock that is not believed leaves one guess
+// before the next one, and an attempt of the wrong clock counts when it ends.
 func TestClockPutRightStillCounts(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.clock.Advance(time.Hour)
@@ -125,7 +125,8 @@ func TestPasswordChangedWhileVerifying(t *testing.T) {
 	require.Zero(t, w.records())
 	require.Equal(t, w.clock.Now(), d.Began)
 
-	// One that begins in the middle of the change loses its race, or comes after.
+	// One that begins in the middle of the change loses its race, or comes
+	// after.
 	begun := 0
 	op := chatadmin.Op{Kind: "test", Fence: storage.Shared}
 	require.NoError(t, w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {

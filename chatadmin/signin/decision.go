@@ -30,21 +30,30 @@ func (o Outcome) String() string {
 
 // Decision is the answer of the gate. The zero Decision denies.
 //
-// What the person at the door may see is Outcome, Message and, as far as they are meant for them, Challenge and Trust. Why somebody was refused is behind methods, for logs and administrators:
-// neither fmt nor encoding/json prints it. A refusal looks the same whether the login is unknown or the user locked, denied, deactivated, or the password wrong.
+// What the person at the door may see is Outcome, Message and, as far as they
+// are meant for them, Challenge and Trust. Why somebody was refused is behind
+// methods, for logs and administrators: neither fmt nor encoding/json prints
+// it. A refusal looks the same whether the login is unknown or the user locked,
+// denied, deactivated, or the password wrong.
 type Decision struct {
 	Outcome Outcome
-	User    chatadmin.User `json:"-"` // who comes in, or has to answer; nobody where the answer is no
-	Client  Client         // allowed: for which kind of client. The host writes it into the session, which must not serve another kind
-	Method  Method
-	// Began is when an attempt that is allowed began. The host writes it into the
-	// session: Sessions.EndSessions ends those that began before a time.
+	// who comes in, or has to answer; nobody where the answer is no
+	User chatadmin.User `json:"-"`
+	// allowed: for which kind of client. The host writes it into the session,
+	// which must not serve another kind
+	Client Client
+	Method Method
+	// Began is when an attempt that is allowed began. The host writes it into
+	// the session: Sessions.EndSessions ends those that began before a time.
 	Began time.Time
 	// Challenge is what has to be answered.
 	Challenge *Challenge
-	// Trust takes the place of the trust token that the client holds, also where the answer is no; the zero one keeps that. It is a secret of the client, and is handed over on purpose alone.
+	// Trust takes the place of the trust token that the client holds, also
+	// where the answer is no; the zero one keeps that. It is a secret of the
+	// client, and is handed over on purpose alone.
 	Trust secret.Value
-	// Retry says that Complete was answered wrongly and that the challenge takes another answer.
+	// Retry says that Complete was answered wrongly and that the challenge
+	// takes another answer.
 	Retry bool
 
 	reason  Reason
@@ -75,7 +84,8 @@ func (d Decision) Message() string {
 // Reason is why somebody was refused, for logs and administrators alone.
 func (d Decision) Reason() Reason { return d.reason }
 
-// Subject is whom the attempt was about, "" where the login belongs to nobody. It is for logs and administrators alone.
+// Subject is whom the attempt was about, "" where the login belongs to nobody.
+// It is for logs and administrators alone.
 func (d Decision) Subject() chatadmin.ID { return d.subject }
 
 // String is the outcome.
@@ -84,7 +94,9 @@ func (d Decision) String() string { return d.Outcome.String() }
 // GoString is the outcome too: no secret or reason slips out with %#v.
 func (d Decision) GoString() string { return d.Outcome.String() }
 
-// LogValue is for the host's log: the outcome, the reason and the user's ID. What was typed as a login is not there: it may be a password typed into the wrong field.
+// LogValue is for the host's log: the outcome, the reason and the user's ID.
+// What was typed as a login is not there: it may be a password typed into the
+// wrong field.
 func (d Decision) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("outcome", d.Outcome.String()), slog.String("reason", string(d.reason)), slog.String("user", string(d.subject)),
 		slog.String("client", string(d.Client)), slog.String("method", string(d.Method)))
@@ -94,19 +106,21 @@ func (d Decision) LogValue() slog.Value {
 type Reason string
 
 const (
-	Unknown     Reason = "unknown"      // no user has this login
-	Spelling    Reason = "spelling"     // the domain wants the exact spelling; counts as a failure
-	Wrong       Reason = "wrong"        // the first factor did not hold; counts as a failure
-	WrongCode   Reason = "wrong_code"   // the second factor did not hold; counts as a failure
-	Locked      Reason = "locked"       // by failed sign-ins
-	NoAccess    Reason = "denied"       // an administrator has denied access for now
-	Deactivated Reason = "deactivated"  //
-	Deleting    Reason = "deleting"     // the user is being deleted
-	NoDomain    Reason = "domain"       // the domain is suspended or closing
-	NoDevice    Reason = "device"       // the device is disabled
-	NoChallenge Reason = "no_challenge" // the challenge is unknown, expired, or was answered already
-	Busy        Reason = "busy"         // too many attempts at the same time, or verifying took too long
-	Changed     Reason = "changed"      // the password was changed while it was verified
+	Unknown     Reason = "unknown"     // no user has this login
+	Spelling    Reason = "spelling"    // the domain wants the exact spelling; counts as a failure
+	Wrong       Reason = "wrong"       // the first factor did not hold; counts as a failure
+	WrongCode   Reason = "wrong_code"  // the second factor did not hold; counts as a failure
+	Locked      Reason = "locked"      // by failed sign-ins
+	NoAccess    Reason = "denied"      // an administrator has denied access for now
+	Deactivated Reason = "deactivated" //
+	Deleting    Reason = "deleting"    // the user is being deleted
+	NoDomain    Reason = "domain"      // the domain is suspended or closing
+	NoDevice    Reason = "device"      // the device is disabled
+	// the challenge is unknown, expired, or was answered already
+	NoChallenge Reason = "no_challenge"
+	// too many attempts at the same time, or verifying took too long
+	Busy    Reason = "busy"
+	Changed Reason = "changed" // the password was changed while it was verified
 	// OtherAccount is an assertion about an address whose user is linked to
 	// another account of the same provider: the address was given to somebody
 	// else. Gate.Unlink lets the new one in.
@@ -115,12 +129,13 @@ const (
 	Failed       Reason = "failed" // no decision was possible: there is an error beside it
 )
 
-// The reasons of which nothing counts, and which the person may know: their first
-// factor has held.
+// The reasons of which nothing counts, and which the person may know: their
+// first factor has held.
 const (
-	NotACode     Reason = "not_a_code"     // the answer cannot be a code
-	NoAddress    Reason = "no_address"     // the user has no address that a code reaches
-	TooManyCodes Reason = "too_many_codes" // too many codes were sent or were wrong; it passes with time
+	NotACode  Reason = "not_a_code" // the answer cannot be a code
+	NoAddress Reason = "no_address" // the user has no address that a code reaches
+	// too many codes were sent or were wrong; it passes with time
+	TooManyCodes Reason = "too_many_codes"
 )
 
 // standing is why a user cannot come in whatever they know; "" where they can.

@@ -1,8 +1,11 @@
-// Package signin is the gate: it decides every sign-in, locks out who guesses, and tells the host whose sessions to end.
+// Package signin is the gate: it decides every sign-in, locks out who guesses,
+// and tells the host whose sessions to end.
 //
 // # Wiring it
 //
-// The library owns no passwords: the host says whether the first factor held, by its own password table, by package password beside this one, or by what Google or a SAML provider asserts.
+// The library owns no passwords: the host says whether the first factor held,
+// by its own password table, by package password beside this one, or by what
+// Google or a SAML provider asserts.
 //
 //	gate, err := signin.New(admin, &signin.Options{Sessions: sessions, SecondFactor: twoFactor, Devices: devices})
 //
@@ -22,12 +25,15 @@
 //	// In a worker, now and then:
 //	gate.EndSessions(ctx)
 //
-// Begin and Finish are SignIn in two steps, for a first factor that is not verified by a function call.
+// Begin and Finish are SignIn in two steps, for a first factor that is not
+// verified by a function call.
 //
 // # The decision
 //
-// The first line that applies decides. To the world all refusals look the same, and cost the same work: the same reads and writes, and the host's Verify, which is called for
-// nobody where nobody can come in, and hashes against a dummy.
+// The first line that applies decides. To the world all refusals look the same,
+// and cost the same work: the same reads and writes, and the host's Verify,
+// which is called for nobody where nobody can come in, and hashes against a
+// dummy.
 //
 //	what is found                                              decision    reason        counts as
 //	no user has the login                                      denied      unknown       (a failure, of nobody)
@@ -51,13 +57,19 @@
 //
 // # Lock-out
 //
-// Failures in a row are counted for each user, however the login is spelled, over all processes that share a store. The third (see [Policy]) locks; a lock lifts after 15 minutes, by
-// Unlock, or when an admin grants access. An attempt reserves its place before anything is verified: failures and attempts under way are together never more than the limit, the
-// others wait. So a hundred parallel guesses make three verifications, and a hundred parallel right passwords all come in. Places are kept in the gate's own transactions, never in
-// one of the host's that could be rolled back: do not give the Admin a store that is joined to one. The gate counts by user; how many attempts one address may make is the host's to
-// bound, before it calls the gate.
+// Failures in a row are counted for each user, however the login is spelled,
+// over all processes that share a store. The third (see [Policy]) locks; a lock
+// lifts after 15 minutes, by Unlock, or when an admin grants access. An attempt
+// reserves its place before anything is verified: failures and attempts under
+// way are together never more than the limit, the others wait. So a hundred
+// parallel guesses make three verifications, and a hundred parallel right
+// passwords all come in. Places are kept in the gate's own transactions, never
+// in one of the host's that could be rolled back: do not give the Admin a store
+// that is joined to one. The gate counts by user; how many attempts one address
+// may make is the host's to bound, before it calls the gate.
 //
-// Somebody who is locked keeps the sessions that they have: else everybody who knows a login could end them.
+// Somebody who is locked keeps the sessions that they have: else everybody who
+// knows a login could end them.
 //
 // What lies further ahead than it can was written by a clock that was wrong: it
 // keeps nobody out when the clock is put right.
@@ -65,35 +77,36 @@
 // # Late is busy
 //
 // The context of verify ends when a tenth of Options.Hold is left. If verify
-// gives up then, or says chatadmin.ErrBusy, or the first factor turns out to hold
-// when the place is gone, the attempt is refused as busy, and is no failure: a
-// flood of guesses at other logins locks nobody who knows the password. A first
-// factor that does not hold is a failure, however late.
+// gives up then, or says chatadmin.ErrBusy, or the first factor turns out to
+// hold when the place is gone, the attempt is refused as busy, and is no
+// failure: a flood of guesses at other logins locks nobody who knows the
+// password. A first factor that does not hold is a failure, however late.
 //
 // # Google and SAML
 //
 // The host verifies an assertion before it calls the gate, and verify then
 // returns true. Of OpenID Connect: the signature by a key of the provider, iss,
-// aud, exp, nonce, and email_verified; with Google also hd, the company. Of SAML:
-// the signature of the very element that is read, Issuer, Audience, Recipient,
-// NotOnOrAfter, InResponseTo, and that no assertion is used twice.
+// aud, exp, nonce, and email_verified; with Google also hd, the company. Of
+// SAML: the signature of the very element that is read, Issuer, Audience,
+// Recipient, NotOnOrAfter, InResponseTo, and that no assertion is used twice.
 //
-// Give Attempt.Issuer and Attempt.Subject, the provider's own, stable ID ("sub",
-// or a persistent NameID). The first sign-in finds the user by the address, which
-// must be the same but for the case of ASCII letters, and links the account; from
-// then on the ID alone finds the user. Another account with the same address is
-// another person, and is refused until Unlink. Without Subject the address alone
-// counts: then whoever gets the address gets the account.
+// Give Attempt.Issuer and Attempt.Subject, the provider's own, stable ID
+// ("sub", or a persistent NameID). The first sign-in finds the user by the
+// address, which must be the same but for the case of ASCII letters, and links
+// the account; from then on the ID alone finds the user. Another account with
+// the same address is another person, and is refused until Unlink. Without
+// Subject the address alone counts: then whoever gets the address gets the
+// account.
 //
 // # Sessions
 //
-// What ends sessions (see "Which change ends what" in package chatadmin) queues it
-// in the same transaction, and EndSessions tells the host after the commit, at
-// least once. The host keeps Decision.Began with each session, and ends those that
-// began before the time that it is told: a session made with the new password
-// stays. An attempt that is under way when the password changes lets nobody in.
-// When a domain is suspended, or two-factor authentication is switched on, it is
-// told of everybody in the domain at once.
+// What ends sessions (see "Which change ends what" in package chatadmin) queues
+// it in the same transaction, and EndSessions tells the host after the commit,
+// at least once. The host keeps Decision.Began with each session, and ends
+// those that began before the time that it is told: a session made with the new
+// password stays. An attempt that is under way when the password changes lets
+// nobody in. When a domain is suspended, or two-factor authentication is
+// switched on, it is told of everybody in the domain at once.
 //
 // # Who may do what
 //
@@ -102,5 +115,6 @@
 //	domain         SetPolicy
 //	(none)         Policy
 //
-// SignIn, Begin, Finish, Cancel, Complete and EndSessions are called by the host alone.
+// SignIn, Begin, Finish, Cancel, Complete and EndSessions are called by the
+// host alone.
 package signin

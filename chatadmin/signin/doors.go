@@ -9,8 +9,11 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// doors is where attempts of this process wait for a place: one line for each user, of which the first alone looks whether there is one, so that a hundred attempts at once ask the store
-// no more often than one. Attempts that wait in other processes are not known here; hence the first one looks again from time to time, too.
+// doors is where attempts of this process wait for a place: one line for each
+// user, of which the first alone looks whether there is one, so that a hundred
+// attempts at once ask the store no more often than one. Attempts that wait in
+// other processes are not known here; hence the first one looks again from time
+// to time, too.
 type doors struct {
 	mu   sync.Mutex
 	at   map[storage.Key]*door
@@ -41,7 +44,9 @@ const (
 
 var errBusy = errors.New("waited long enough for a place")
 
-// join waits until the attempt is the first in its line, at most for wait. It is errBusy where that was not enough or the line is too long. Whoever was first leaves.
+// join waits until the attempt is the first in its line, at most for wait. It
+// is errBusy where that was not enough or the line is too long. Whoever was
+// first leaves.
 func (d *doors) join(ctx context.Context, key storage.Key, wait time.Duration) (*line, error) {
 	d.mu.Lock()
 	at := d.at[key]

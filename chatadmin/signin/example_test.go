@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// The handler of a login page: what the person sees is the same for every refusal, what the log sees is not.
+// The handler of a login page: what the person sees is the same for every
+// refusal, what the log sees is not.
 func ExampleGate_SignIn() {
 	ctx := context.Background()
 	admin := chatadmin.New(memstore.New(nil), nil)
@@ -91,7 +92,8 @@ func (endings) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.
 	return nil
 }
 
-// From being created to being shut out: invitation, password, sign-in, and the end of sessions.
+// From being created to being shut out: invitation, password, sign-in, and the
+// end of sessions.
 func Example() {
 	ctx := context.Background()
 	mail := &chatadmintest.Mailbox{}
@@ -122,7 +124,8 @@ func Example() {
 		return
 	}
 	words := strings.Fields(mail.To("ann@acme.example")[0].Text)
-	token := words[len(words)-1] // without Options.LinkBase the mail has no link but the bare token
+	// without Options.LinkBase the mail has no link but the bare token
+	token := words[len(words)-1]
 	if _, err := admin.AcceptInvitation(ctx, token, passwords.Setter("correct horse")); err != nil {
 		fmt.Println(err)
 		return

@@ -19,7 +19,8 @@ func (w *world) assert(gate *signin.Gate, a signin.Attempt) signin.Decision {
 }
 
 // An assertion is about the user whose address is the same but for ASCII case.
-// Addresses that a password's login would take for the same are somebody else's.
+// Addresses that a password's login would take for the same are somebody
+// else's.
 func TestAssertedAddress(t *testing.T) {
 	for _, c := range []struct {
 		user, asserted string
@@ -126,8 +127,8 @@ func TestAssertionsRefused(t *testing.T) {
 }
 
 // A hundred assertions about one address at once, over two handles of a store
-// that is unreliable, by two accounts: one of them is linked, and the other lets
-// nobody in.
+// that is unreliable, by two accounts: one of them is linked, and the other
+// lets nobody in.
 func TestLinkingRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

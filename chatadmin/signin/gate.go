@@ -15,31 +15,41 @@ import (
 
 // Options of a gate; nil means defaults.
 type Options struct {
-	SecondFactor SecondFactor // nil: nobody is asked for one, which New refuses where the program has two-factor authentication
-	Devices      Devices      // nil: every device is let in
-	Sessions     Sessions     // nil: the host ends its sessions by itself, such as by the events of the outbox
+	// nil: nobody is asked for one, which New refuses where the program has
+	// two-factor authentication
+	SecondFactor SecondFactor
+	Devices      Devices // nil: every device is let in
+	// nil: the host ends its sessions by itself, such as by the events of the
+	// outbox
+	Sessions Sessions
 	// Policy holds where a domain has set none.
 	Policy Policy
-	// Hold is how long an attempt keeps its place; default 1 minute. SignIn ends
-	// the context of verify when a tenth of it is left. One that is begun and not
-	// settled by then was abandoned, which counts as a failure, until it turns out
-	// to be none.
+	// Hold is how long an attempt keeps its place; default 1 minute. SignIn
+	// ends the context of verify when a tenth of it is left. One that is begun
+	// and not settled by then was abandoned, which counts as a failure, until
+	// it turns out to be none.
 	Hold time.Duration
-	// Wait is how long an attempt waits while as many are under way as may still fail; default 10 seconds. Then it is refused as Busy, and does not count.
+	// Wait is how long an attempt waits while as many are under way as may
+	// still fail; default 10 seconds. Then it is refused as Busy, and does not
+	// count.
 	Wait time.Duration
-	// Queue is how many attempts of one user may wait in this process; default 256.
+	// Queue is how many attempts of one user may wait in this process; default
+	// 256.
 	Queue int
 }
 
-// Gate decides every sign-in of the domains of one Admin. It is safe for many goroutines and starts none.
+// Gate decides every sign-in of the domains of one Admin. It is safe for many
+// goroutines and starts none.
 type Gate struct {
 	admin *chatadmin.Admin
 	o     Options
 	doors doors
 }
 
-// New returns the gate over an Admin. It makes granting access lift locks too, and queues the end of sessions with whatever ends a user's access: so every process that changes users
-// makes one, with the same options, before it uses the Admin. o may be nil.
+// New returns the gate over an Admin. It makes granting access lift locks too,
+// and queues the end of sessions with whatever ends a user's access: so every
+// process that changes users makes one, with the same options, before it uses
+// the Admin. o may be nil.
 func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if admin == nil {
 		return nil, fmt.Errorf("a gate needs an Admin: %w", chatadmin.ErrInvalid)
@@ -96,9 +106,12 @@ func named(s *chatadmin.Scope) error {
 	return nil
 }
 
-// Verify says whether the first factor of an attempt holds, such as the password that was typed for u. For the zero User (no ID) there is nobody to come in, and whatever it says is
-// no: it then does the same work as for somebody, such as hashing the password against a dummy, so that no clock tells who exists or is locked. An error is no answer: nobody comes in
-// and no failure is counted.
+// Verify says whether the first factor of an attempt holds, such as the
+// password that was typed for u. For the zero User (no ID) there is nobody to
+// come in, and whatever it says is no: it then does the same work as for
+// somebody, such as hashing the password against a dummy, so that no clock
+// tells who exists or is locked. An error is no answer: nobody comes in and no
+// failure is counted.
 type Verify func(ctx context.Context, u chatadmin.User) (bool, error)
 
 // SignIn decides an attempt. An error means that no decision was possible:
@@ -143,7 +156,9 @@ func (g *Gate) giveBack(ctx context.Context, t *Try) {
 
 // Try is an attempt under way: between Begin, and Finish or Cancel.
 type Try struct {
-	User chatadmin.User // whose first factor is to be verified; the zero User where nobody comes in, see Verify
+	// whose first factor is to be verified; the zero User where nobody comes
+	// in, see Verify
+	User chatadmin.User
 
 	domain  chatadmin.ID
 	attempt Attempt
@@ -168,8 +183,11 @@ var errNoTry = fmt.Errorf("this is no attempt to sign in that Begin has made: %w
 // ErrOver is a Try that was finished or cancelled before.
 var ErrOver = chatadmin.ErrState.New("attempt_over", "this attempt to sign in is over")
 
-// Begin reserves a place for an attempt, and waits for it while as many attempts of the user are under way as may still fail. Whether there is such a user is not told: verify in
-// any case, then call Finish, or Cancel if verifying was not possible. A Try that is abandoned counts as a failure after Options.Hold.
+// Begin reserves a place for an attempt, and waits for it while as many
+// attempts of the user are under way as may still fail. Whether there is such a
+// user is not told: verify in any case, then call Finish, or Cancel if
+// verifying was not possible. A Try that is abandoned counts as a failure after
+// Options.Hold.
 func (g *Gate) Begin(ctx context.Context, domain chatadmin.ID, a Attempt) (*Try, error) {
 	switch a.Client {
 	case Web, Desktop, Mac, IOS, Android:
@@ -243,10 +261,12 @@ func (g *Gate) look(ctx context.Context, t *Try) error {
 	return nil
 }
 
-// fresh is how long what the domain has decided may be known before it decides a sign-in: as if that had come a moment earlier.
+// fresh is how long what the domain has decided may be known before it decides
+// a sign-in: as if that had come a moment earlier.
 const fresh = time.Second
 
-// renew looks again where verifying took long: the domain may be suspended since, or ask for a second factor.
+// renew looks again where verifying took long: the domain may be suspended
+// since, or ask for a second factor.
 func (g *Gate) renew(ctx context.Context, t *Try) error {
 	if age := g.admin.Now().Sub(t.seen); age >= 0 && age < fresh {
 		return nil
@@ -298,7 +318,8 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	if asked.Challenge == nil {
 		return g.pass(ctx, t, asked.Trust)
 	}
-	// The password alone does not take failures back: else whoever knows it could guess codes for ever.
+	// The password alone does not take failures back: else whoever knows it
+	// could guess codes for ever.
 	reason, err := g.settle(ctx, t, kept)
 	if reason != "" || err != nil {
 		return g.deny(ctx, t, reason), err
@@ -306,7 +327,8 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	return g.decided(ctx, Decision{Outcome: Challenged, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Challenge: asked.Challenge, Trust: asked.Trust, subject: t.user.ID}), nil
 }
 
-// Cancel gives back the place of an attempt that could not be verified. It counts neither as a failure nor as a success.
+// Cancel gives back the place of an attempt that could not be verified. It
+// counts neither as a failure nor as a success.
 func (g *Gate) Cancel(ctx context.Context, t *Try) error {
 	if t == nil || t.find == nil {
 		return errNoTry
@@ -318,8 +340,10 @@ func (g *Gate) Cancel(ctx context.Context, t *Try) error {
 	return err
 }
 
-// Complete decides a sign-in whose challenge is answered. remember asks for a trust token, by which this client is not asked again for as long as the domain allows. A wrong
-// answer counts as a failed sign-in; somebody locked or denied since the challenge was opened does not come in.
+// Complete decides a sign-in whose challenge is answered. remember asks for a
+// trust token, by which this client is not asked again for as long as the
+// domain allows. A wrong answer counts as a failed sign-in; somebody locked or
+// denied since the challenge was opened does not come in.
 func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, code string, remember bool) (Decision, error) {
 	var open Open
 	err := error(chatadmin.ErrNotFound)
@@ -349,7 +373,8 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 		return g.release(ctx, t, reason, err)
 	}
 	var answer Answer
-	if open, err = g.o.SecondFactor.Open(ctx, domain, challenge); err == nil { // anew: another answer may have come while this one waited
+	if open, err = g.o.SecondFactor.Open(ctx, domain, challenge); err == nil {
+		// anew: another answer may have come while this one waited
 		answer, err = g.o.SecondFactor.Answer(ctx, open, code, remember)
 	}
 	switch {

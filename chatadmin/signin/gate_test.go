@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Every refusal has its reason for the log, and looks the same to the world, the host's verifier called once in each case.
+// Every refusal has its reason for the log, and looks the same to the world,
+// the host's verifier called once in each case.
 func TestDecisions(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage, func(o *signin.Options) { o.Devices = doorman{} })
 	create := func(name string) chatadmin.ID {
@@ -193,7 +194,8 @@ func TestAccessEndsDuringVerification(t *testing.T) {
 	}
 }
 
-// What fails is no decision: nobody comes in, nothing is counted, and the place is given back.
+// What fails is no decision: nobody comes in, nothing is counted, and the place
+// is given back.
 func TestErrorsDecideNothing(t *testing.T) {
 	second := &codes{}
 	d := &doorman{}
@@ -230,7 +232,8 @@ func TestErrorsDecideNothing(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A first sign-in that cannot be written lets nobody in, counts as nothing, and is done when it can be.
+// A first sign-in that cannot be written lets nobody in, counts as nothing, and
+// is done when it can be.
 func TestFirstSignInFails(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
@@ -266,7 +269,8 @@ func TestHangingUpCounts(t *testing.T) {
 	require.True(t, w.lock(u.ID).Locked)
 }
 
-// A host that refuses the first sign-in by its veto is heard, and the user may try again.
+// A host that refuses the first sign-in by its veto is heard, and the user may
+// try again.
 func TestVeto(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	veto := true
@@ -328,7 +332,8 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
-// A sign-in with a second factor: the challenge, what it takes, and the trust token.
+// A sign-in with a second factor: the challenge, what it takes, and the trust
+// token.
 func TestSecondFactor(t *testing.T) {
 	second := &codes{}
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor, o.Devices = second, doorman{} })
@@ -374,7 +379,8 @@ func TestSecondFactor(t *testing.T) {
 	require.True(t, d.Allowed())
 	require.Equal(t, "rotated", d.Trust.Reveal())
 
-	// Whoever loses access, or their device, while the challenge is open does not come in.
+	// Whoever loses access, or their device, while the challenge is open does
+	// not come in.
 	attempt.Trust = secret.Value{}
 	for reason, change := range map[signin.Reason]func(on bool) error{
 		signin.NoAccess: func(on bool) error {
@@ -414,7 +420,8 @@ func TestSecondFactor(t *testing.T) {
 	require.Equal(t, signin.NoChallenge, d.Reason())
 }
 
-// The log has the reason, and neither the password nor what was typed as a login.
+// The log has the reason, and neither the password nor what was typed as a
+// login.
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, chatadmin.OfficeChat)

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// The third failure in a row locks, whatever the spelling, until time or an admin unlocks; a success in between starts anew.
+// The third failure in a row locks, whatever the spelling, until time or an
+// admin unlocks; a success in between starts anew.
 func TestLockOut(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u, other := w.user("jos\u00e9"), w.user("bob")
@@ -80,7 +81,8 @@ func TestPolicies(t *testing.T) {
 	w.try("ann@acme.example", "right", signin.Locked)
 	require.Equal(t, signin.Lock{Failures: 2, Locked: true}, w.lock(u.ID))
 
-	// The last admin is never shut out for good, not even one who was made an admin while locked.
+	// The last admin is never shut out for good, not even one who was made an
+	// admin while locked.
 	for range 2 {
 		w.try("boss@acme.example", "wrong", signin.Wrong)
 	}
@@ -92,7 +94,8 @@ func TestPolicies(t *testing.T) {
 	require.NoError(t, err)
 	w.try("ann@acme.example", "right", "")
 
-	// A limit that is lowered below the failures counted so far locks with the next attempt, and does not make it wait for ever.
+	// A limit that is lowered below the failures counted so far locks with the
+	// next attempt, and does not make it wait for ever.
 	require.NoError(t, w.gate.SetPolicy(ctx, s, signin.Policy{Limit: 10}))
 	for range 5 {
 		w.try("ann@acme.example", "wrong", signin.Wrong)
@@ -108,7 +111,9 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// A hundred wrong passwords at once over two handles: three are verified. A hundred right ones: all come in. Right and wrong mixed: never more wrong ones in a row than the limit.
+// A hundred wrong passwords at once over two handles: three are verified. A
+// hundred right ones: all come in. Right and wrong mixed: never more wrong ones
+// in a row than the limit.
 func TestGuessingAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -166,7 +171,8 @@ func TestGuessingUnreliable(t *testing.T) {
 		w := newWorldOn(t, store, chatadmin.OfficeChat)
 		u := w.user("ann")
 		handle := func(n uint64) *signin.Gate {
-			return w.second(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 2*seed + n, Rerun: 0.3, UnknownKept: 0.08, UnknownLost: 0.03}})) // of thousands none is unlucky eight times
+			// of thousands none is unlucky eight times
+			return w.second(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 2*seed + n, Rerun: 0.3, UnknownKept: 0.08, UnknownLost: 0.03}}))
 		}
 		gates := [2]*signin.Gate{handle(0), handle(1)}
 		attempt := func(n int, password string) signin.Reason {
@@ -183,7 +189,8 @@ func TestGuessingUnreliable(t *testing.T) {
 	}
 }
 
-// A right password does not take back wrong codes: whoever knows the one is locked by guessing the other, one after the other or all at once.
+// A right password does not take back wrong codes: whoever knows the one is
+// locked by guessing the other, one after the other or all at once.
 func TestWrongCodesLock(t *testing.T) {
 	second := &codes{}
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
@@ -265,7 +272,8 @@ func TestAbandonedAttempts(t *testing.T) {
 	require.Zero(t, w.records())
 }
 
-// Unknown logins are counted and locked like users, in few records, and lock nobody else.
+// Unknown logins are counted and locked like users, in few records, and lock
+// nobody else.
 func TestUnknownLogins(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
@@ -284,7 +292,8 @@ func TestUnknownLogins(t *testing.T) {
 	}))
 }
 
-// Attempts wait for a place as long as they are told to, no longer than their context, and not all of them; whoever frees one wakes the next.
+// Attempts wait for a place as long as they are told to, no longer than their
+// context, and not all of them; whoever frees one wakes the next.
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Queue = 5 })
@@ -329,7 +338,8 @@ func TestWaiting(t *testing.T) {
 		require.Equal(t, map[signin.Reason]int{signin.Busy: 3, "": 5}, found)
 		require.Zero(t, time.Since(begin), "nobody had to look again: they were woken")
 
-		// A place that another process frees is found by looking from time to time.
+		// A place that another process frees is found by looking from time to
+		// time.
 		_, err = w.gate.Begin(ctx, w.domain, attempt)
 		require.NoError(t, err)
 		go func() {

@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// What the domain decides while a password is verified, which may take long, holds for that sign-in.
+// What the domain decides while a password is verified, which may take long,
+// holds for that sign-in.
 func TestChangedWhileVerifying(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *world, u chatadmin.User) error

@@ -10,12 +10,17 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Policy says when failed sign-ins lock a user, and for how long. It is kept in the domain's settings; the zero fields of one mean the defaults.
+// Policy says when failed sign-ins lock a user, and for how long. It is kept in
+// the domain's settings; the zero fields of one mean the defaults.
 type Policy struct {
-	// Limit is how many failures, with no success in between, lock: 1 to 100, default 3. It also is how many attempts of one user are verified at the same time.
+	// Limit is how many failures, with no success in between, lock: 1 to 100,
+	// default 3. It also is how many attempts of one user are verified at the
+	// same time.
 	Limit int
-	// UnlockAfter is when a lock lifts by itself: whole seconds, at most a year, default 15 minutes; or Never. The lock of a domain admin always lifts,
-	// after 15 minutes where it says Never: otherwise three wrong guesses could leave nobody who unlocks.
+	// UnlockAfter is when a lock lifts by itself: whole seconds, at most a
+	// year, default 15 minutes; or Never. The lock of a domain admin always
+	// lifts, after 15 minutes where it says Never: otherwise three wrong
+	// guesses could leave nobody who unlocks.
 	UnlockAfter time.Duration
 }
 
@@ -96,7 +101,8 @@ func decodePolicy(raw json.RawMessage) (Policy, error) {
 	return p, nil
 }
 
-// Policy returns what holds in the domain, the defaults filled in. Whoever has access may ask.
+// Policy returns what holds in the domain, the defaults filled in. Whoever has
+// access may ask.
 func (g *Gate) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
 	if err := named(s); err != nil {
 		return Policy{}, err
@@ -108,7 +114,9 @@ func (g *Gate) Policy(ctx context.Context, s *chatadmin.Scope) (Policy, error) {
 	return g.policy(&set)
 }
 
-// SetPolicy sets the policy of the domain, from the next attempt on; who is locked already stays so for as long as was decided then. It needs chatadmin.PermDomain.
+// SetPolicy sets the policy of the domain, from the next attempt on; who is
+// locked already stays so for as long as was decided then. It needs
+// chatadmin.PermDomain.
 func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) error {
 	if err := errors.Join(named(s), p.check()); err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// state is what is counted about one user: a Record owned by the user. There is none while there is nothing to count.
+// state is what is counted about one user: a Record owned by the user. There is
+// none while there is nothing to count.
 type state struct {
 	Failures int       `json:"failures,omitempty"` // since the last success
 	Locked   bool      `json:"locked,omitempty"`
@@ -27,7 +28,8 @@ type state struct {
 	Changed bool `json:"changed,omitempty"`
 }
 
-// hold is the place of one attempt. One that expires was abandoned, which counts as a failure: else whoever breaks off in time could guess for ever.
+// hold is the place of one attempt. One that expires was abandoned, which
+// counts as a failure: else whoever breaks off in time could guess for ever.
 type hold struct {
 	ID    chatadmin.ID `json:"id"`
 	Until time.Time    `json:"until"`
@@ -108,7 +110,8 @@ func (s *state) lock(at time.Time, p Policy) {
 	}
 }
 
-// lifts is when the lock lifts by itself; the zero time: never, or there is none.
+// lifts is when the lock lifts by itself; the zero time: never, or there is
+// none.
 func (s *state) lifts(admin bool) time.Time {
 	if s.Locked && s.Until.IsZero() && admin {
 		return s.Since.Add(defaultUnlock)
@@ -157,8 +160,10 @@ type place struct {
 	pretended bool
 }
 
-// placeFor is the place of an attempt of which nobody knows yet whom it is about. Unknown logins are counted and locked like users, so that they cannot be told apart by trying, but
-// in few records that they share: no flood of them fills the store.
+// placeFor is the place of an attempt of which nobody knows yet whom it is
+// about. Unknown logins are counted and locked like users, so that they cannot
+// be told apart by trying, but in few records that they share: no flood of them
+// fills the store.
 func (g *Gate) placeFor(login string) place {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(login))
@@ -185,7 +190,8 @@ const (
 	lost         // another attempt was faster
 )
 
-// enter finds out whom an attempt is about, and takes a place. Who cannot come in anyway gets none, but does the same work.
+// enter finds out whom an attempt is about, and takes a place. Who cannot come
+// in anyway gets none, but does the same work.
 func (g *Gate) enter(ctx context.Context, t *Try) error {
 	var in *line
 	defer func() {
@@ -222,7 +228,8 @@ func (g *Gate) enter(ctx context.Context, t *Try) error {
 	}
 }
 
-// take reserves a place if there is one. With hope it does not look first: nearly always nothing is counted about a user.
+// take reserves a place if there is one. With hope it does not look first:
+// nearly always nothing is counted about a user.
 func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	p := &t.place
 	e := locks.New(p.entry.Domain, p.entry.ID, p.entry.Owner, state{})
@@ -309,7 +316,8 @@ func (t *Try) unlocked(w *chatadmin.Work) {
 	}
 }
 
-// readState reads the state of an entry anew. One that cannot be read is a lock.
+// readState reads the state of an entry anew. One that cannot be read is a
+// lock.
 func (g *Gate) readState(ctx context.Context, r storage.Reader, of *entry) (entry, error) {
 	e, err := locks.Get(ctx, r, of.Domain, of.ID)
 	switch {
@@ -349,7 +357,8 @@ func (g *Gate) pretend(ctx context.Context, t *Try) error {
 	})
 }
 
-// keep runs f to the end: what it does is safe to repeat, since a place is recognised by its ID.
+// keep runs f to the end: what it does is safe to repeat, since a place is
+// recognised by its ID.
 func (g *Gate) keep(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
 	for n := 1; ; n++ {
 		if err := g.admin.Keep(ctx, domain, f); !errors.Is(err, chatadmin.ErrCommitUnknown) || n == 8 {

@@ -18,7 +18,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
-// After any sequence of operations there is an admin who can sign in, at the latest when locks have lifted; who can sign in is who should; and every network user is in every default group.
+// After any sequence of operations there is an admin who can sign in, at the
+// latest when locks have lifted; who can sign in is who should; and every
+// network user is in every default group.
 func TestAnySequence(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -95,7 +97,9 @@ func (w *world) inDefaultGroups() {
 	}
 }
 
-// Deactivating ends sign-in, sessions and links at once and touches no group, membership or content; reactivating brings everything back, new default groups included.
+// Deactivating ends sign-in, sessions and links at once and touches no group,
+// membership or content; reactivating brings everything back, new default
+// groups included.
 func TestDeactivation(t *testing.T) {
 	for _, many := range []bool{false, true} {
 		w := newWorld(t, chatadmin.OfficeChat)
@@ -189,7 +193,8 @@ func (w *world) contents() storage.ContentCount {
 	return n
 }
 
-// checksum covers every row of the domain's groups and memberships, and the content of each author in each of them.
+// checksum covers every row of the domain's groups and memberships, and the
+// content of each author in each of them.
 func (w *world) checksum() string {
 	w.t.Helper()
 	h := sha256.New()

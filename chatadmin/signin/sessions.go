@@ -32,8 +32,8 @@ var endings = chatadmin.RecordKind[ended]{Name: "session-end", Check: func(e *en
 }}
 
 const (
-	// afterglow is when the host is told once more, or after Options.Hold if that
-	// is longer: a session that was being made meanwhile is there by then.
+	// afterglow is when the host is told once more, or after Options.Hold if
+	// that is longer: a session that was being made meanwhile is there by then.
 	afterglow = time.Minute
 )
 
@@ -69,7 +69,9 @@ func (g *Gate) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.E
 	if users = append(users, changed...); !everyone && len(users) == 0 {
 		return nil
 	}
-	if at.IsZero() { // now, after the attempts, and one that ended in this very millisecond began before
+	if at.IsZero() {
+		// now, after the attempts, and one that ended in this very millisecond
+		// began before
 		at = g.admin.Now().Add(time.Millisecond)
 	}
 	return g.queueSessions(ctx, w, ended{Users: users, Everyone: everyone, Before: at})
@@ -174,7 +176,8 @@ func (g *Gate) afterglow() time.Duration { return max(afterglow, g.o.Hold) }
 // endSessions tells the host of one record.
 func (g *Gate) endSessions(ctx context.Context, e *chatadmin.Entry[ended]) (int, error) {
 	if e.Damaged != nil {
-		// Nobody knows who has lost access: everybody in the domain signs in again.
+		// Nobody knows who has lost access: everybody in the domain signs in
+		// again.
 		g.admin.Options().Logger.ErrorContext(ctx, "whose sessions are to end cannot be read: those of everybody in the domain end",
 			"domain", e.Domain, "record", e.ID, "error", e.Damaged)
 		e.Value = ended{Everyone: true, Before: g.admin.Now()}
@@ -183,8 +186,8 @@ func (g *Gate) endSessions(ctx context.Context, e *chatadmin.Entry[ended]) (int,
 	if err != nil {
 		return 0, fmt.Errorf("ending the sessions of %d users: %w", len(e.Value.Users), err)
 	}
-	// What cannot be written down now is told again; another worker may have been
-	// faster.
+	// What cannot be written down now is told again; another worker may have
+	// been faster.
 	return n, g.admin.Keep(context.WithoutCancel(ctx), e.Domain, func(ctx context.Context, w *chatadmin.Work) error {
 		next := *e
 		if e.Value.Again {

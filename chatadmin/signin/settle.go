@@ -19,8 +19,9 @@ const (
 	passed               // takes the failures back
 )
 
-// settle gives an attempt's place back and counts. It returns why the user cannot come in after all. It goes on although whoever asked has gone: a wrong guess counts
-// even if the guesser hangs up.
+// settle gives an attempt's place back and counts. It returns why the user
+// cannot come in after all. It goes on although whoever asked has gone: a wrong
+// guess counts even if the guesser hangs up.
 func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	t.settled = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Hold)
@@ -188,7 +189,8 @@ func (s *state) settle(id chatadmin.ID, end ending, now time.Time, p Policy) (wh
 		case end == passed && s.Locked:
 			return Locked, false
 		}
-		return "", false // an earlier run did it, whose commit was kept without being confirmed
+		// an earlier run did it, whose commit was kept without being confirmed
+		return "", false
 	}
 	void := s.Held[i].Void
 	s.Held = slices.Delete(slices.Clone(s.Held), i, i+1)

@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
-// slow is a second factor that takes its time to ask, such as over a mail server that does not answer.
+// slow is a second factor that takes its time to ask, such as over a mail
+// server that does not answer.
 type slow struct {
 	codes
 	w   *world
@@ -28,7 +29,8 @@ func (s *slow) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.Use
 	return s.codes.Ask(ctx, set, u, a)
 }
 
-// A password that was right is no guess, however long what follows takes: nobody is locked by a slow mail server.
+// A password that was right is no guess, however long what follows takes:
+// nobody is locked by a slow mail server.
 func TestSlowSecondFactor(t *testing.T) {
 	second := &slow{}
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
@@ -64,7 +66,8 @@ func TestSlowSecondFactor(t *testing.T) {
 	require.Zero(t, w.records())
 }
 
-// Whoever does not come in after all, since access was denied in the last moment, gets the token that took the place of theirs.
+// Whoever does not come in after all, since access was denied in the last
+// moment, gets the token that took the place of theirs.
 func TestDeniedWithToken(t *testing.T) {
 	second := &denying{}
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })

@@ -16,7 +16,8 @@ const (
 	KindUserSignIn = "user.signin" // the first sign-in, which makes a pending user active
 	KindUserLock   = "user.lock"
 	KindUserUnlock = "user.unlock"
-	KindUserLink   = "user.link"   // an account of Google or a SAML provider was linked to the user
+	// an account of Google or a SAML provider was linked to the user
+	KindUserLink   = "user.link"
 	KindUserUnlink = "user.unlink" // and was taken off again
 )
 
@@ -24,11 +25,13 @@ const (
 type Lock struct {
 	Failures int  // in a row
 	Locked   bool //
-	// Until is when the lock lifts by itself; the zero time: when somebody unlocks.
+	// Until is when the lock lifts by itself; the zero time: when somebody
+	// unlocks.
 	Until time.Time
 }
 
-// Locks returns where at most MaxBatch users stand. It needs chatadmin.PermUsersRead.
+// Locks returns where at most MaxBatch users stand. It needs
+// chatadmin.PermUsersRead.
 func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) (map[chatadmin.ID]Lock, error) {
 	if err := named(s); err != nil {
 		return nil, err
@@ -63,7 +66,9 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 	return standings, nil
 }
 
-// Unlock lifts the locks of at most MaxBatch users and forgets their failures, in one transaction. A denial stays: chatadmin's GrantAccess lifts both. It needs chatadmin.PermUsersAccess.
+// Unlock lifts the locks of at most MaxBatch users and forgets their failures,
+// in one transaction. A denial stays: chatadmin's GrantAccess lifts both. It
+// needs chatadmin.PermUsersAccess.
 func (g *Gate) Unlock(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
 	if err := named(s); err != nil {
 		return err

@@ -72,7 +72,8 @@ func other(code string) string {
 	return "000000"
 }
 
-// A sign-in with a code by mail, from guessing it to being remembered and forgotten.
+// A sign-in with a code by mail, from guessing it to being remembered and
+// forgotten.
 func TestMailedCodes(t *testing.T) {
 	w := newWired(t, twofa.Email)
 	u := w.user("ann")
@@ -126,7 +127,8 @@ func TestMailedCodes(t *testing.T) {
 	require.Equal(t, signin.Challenged, w.signIn(web).Outcome, "who was shut out is remembered no more")
 }
 
-// Who is asked for a second factor: everybody but native clients on phones and who comes by Google or SAML. What is not known for sure is asked.
+// Who is asked for a second factor: everybody but native clients on phones and
+// who comes by Google or SAML. What is not known for sure is asked.
 func TestWhoIsAsked(t *testing.T) {
 	w := newWired(t, twofa.Authenticator)
 	w.user("ann")
@@ -143,7 +145,8 @@ func TestWhoIsAsked(t *testing.T) {
 	}
 }
 
-// A device that an administrator has disabled lets nobody in; deactivating its user and activating them again brings it back.
+// A device that an administrator has disabled lets nobody in; deactivating its
+// user and activating them again brings it back.
 func TestDisabledDevices(t *testing.T) {
 	w := newWired(t, twofa.Authenticator)
 	u := w.user("ann")

@@ -33,7 +33,8 @@ type world struct {
 	boss     chatadmin.User
 	host     *chatadmin.Scope
 	mu       sync.Mutex
-	verified map[chatadmin.ID]int // how often somebody's password was looked at; "" is nobody's
+	// how often somebody's password was looked at; "" is nobody's
+	verified map[chatadmin.ID]int
 }
 
 func newWorld(t testing.TB, preset chatadmin.Preset, change ...func(*signin.Options)) *world {
@@ -170,7 +171,8 @@ func (s *sessions) EndSessions(_ context.Context, _ chatadmin.ID, users []chatad
 	return nil
 }
 
-// codes is a second factor whose right code is "123456". It asks everybody who has no trust token.
+// codes is a second factor whose right code is "123456". It asks everybody who
+// has no trust token.
 type codes struct {
 	mu      sync.Mutex
 	open    map[string]signin.Open

@@ -11,14 +11,16 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Dir is a chatadmin.Mailer that writes each mail into a folder as an .eml file, with mode 0600: for trying things out. The file is named after the mail's ID, so that a mail that is sent twice is
-// one file.
+// Dir is a chatadmin.Mailer that writes each mail into a folder as an .eml
+// file, with mode 0600: for trying things out. The file is named after the
+// mail's ID, so that a mail that is sent twice is one file.
 type Dir struct {
 	path string
 	from sender
 }
 
-// NewDir returns a Mailer that writes to the folder, which it creates where it is missing. now may be nil.
+// NewDir returns a Mailer that writes to the folder, which it creates where it
+// is missing. now may be nil.
 func NewDir(path, from string, now func() time.Time) (*Dir, error) {
 	s, err := newSender(from, "", now)
 	if err != nil {

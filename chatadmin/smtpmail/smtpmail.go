@@ -1,4 +1,5 @@
-// Package smtpmail sends the library's mail through an SMTP server, or writes it into a folder.
+// Package smtpmail sends the library's mail through an SMTP server, or writes
+// it into a folder.
 package smtpmail
 
 import (
@@ -25,9 +26,10 @@ import (
 type Security int
 
 const (
-	StartTLS    Security = iota // the default: the connection must become encrypted before anything is sent
-	ImplicitTLS                 // encrypted from the first byte, usually on port 465
-	Plaintext                   // not at all: for a server on this very machine
+	// the default: the connection must become encrypted before anything is sent
+	StartTLS    Security = iota
+	ImplicitTLS          // encrypted from the first byte, usually on port 465
+	Plaintext            // not at all: for a server on this very machine
 )
 
 // Options of a Mailer; nil means defaults.
@@ -36,10 +38,11 @@ type Options struct {
 	Username  string // where the server asks for it
 	Password  secret.Value
 	Security  Security
-	TLSConfig *tls.Config   // default: the system's certificates
-	HELO      string        // the name given to the server; default the host's own
-	Timeout   time.Duration // of one mail, from dialling to the server's answer; default 30 s
-	Now       func() time.Time
+	TLSConfig *tls.Config // default: the system's certificates
+	HELO      string      // the name given to the server; default the host's own
+	// of one mail, from dialling to the server's answer; default 30 s
+	Timeout time.Duration
+	Now     func() time.Time
 }
 
 // String hides the password.
@@ -53,7 +56,9 @@ func (o Options) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, o.String()) 
 // LogValue is String.
 func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// Mailer is a chatadmin.Mailer over one SMTP server. It opens a connection for each mail, so that none is idle when it is needed. It is safe for many goroutines.
+// Mailer is a chatadmin.Mailer over one SMTP server. It opens a connection for
+// each mail, so that none is idle when it is needed. It is safe for many
+// goroutines.
 type Mailer struct {
 	host        string
 	opts        []gomail.Option
@@ -82,7 +87,8 @@ func newSender(from, name string, now func() time.Time) (sender, error) {
 	return sender{from, name, from[strings.LastIndexByte(from, '@')+1:], now}, nil
 }
 
-// bare refuses what is more than one address: what a mail parser reads out of it must be it.
+// bare refuses what is more than one address: what a mail parser reads out of
+// it must be it.
 func bare(addr string) error {
 	if err := chatadmin.CheckEmail(addr); err != nil {
 		return err
@@ -93,7 +99,8 @@ func bare(addr string) error {
 	return nil
 }
 
-// New returns a Mailer that sends from the given address through the server at addr, "host:port".
+// New returns a Mailer that sends from the given address through the server at
+// addr, "host:port".
 func New(addr, from string, o *Options) (*Mailer, error) {
 	if o == nil {
 		o = &Options{}
@@ -121,12 +128,16 @@ func New(addr, from string, o *Options) (*Mailer, error) {
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	// go-mail counts its timeout anew for each phase of a mail. It is longer than the one that Send keeps for all of them, which so is always the first to end.
+	// go-mail counts its timeout anew for each phase of a mail. It is longer
+	// than the one that Send keeps for all of them, which so is always the
+	// first to end.
 	opts := []gomail.Option{gomail.WithPort(n), gomail.WithTimeout(2 * timeout), gomail.WithoutNoop(), gomail.WithTLSConfig(config)}
 	auth := gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
 	switch o.Security {
 	case ImplicitTLS:
-		// go-mail does not see that a connection which it did not dial is encrypted, and would discover none of the ways to log in that need it.
+		// go-mail does not see that a connection which it did not dial is
+		// encrypted, and would discover none of the ways to log in that need
+		// it.
 		opts, auth = append(opts, gomail.WithSSL()), gomail.WithOpportunisticSMTPAuth(encryptedAuth...)
 	case Plaintext:
 		opts = append(opts, gomail.WithTLSPolicy(gomail.NoTLS))
@@ -145,7 +156,8 @@ func New(addr, from string, o *Options) (*Mailer, error) {
 	return &Mailer{host, opts, config, o.Security == ImplicitTLS, timeout, s}, nil
 }
 
-// encryptedAuth are the ways to log in over an encrypted connection, the best first, in the order in which go-mail discovers them.
+// encryptedAuth are the ways to log in over an encrypted connection, the best
+// first, in the order in which go-mail discovers them.
 var encryptedAuth = []gomail.SMTPAuthType{gomail.SMTPAuthSCRAMSHA256PLUS, gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1PLUS, gomail.SMTPAuthSCRAMSHA1,
 	gomail.SMTPAuthNTLM, gomail.SMTPAuthCramMD5, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin}
 
@@ -182,8 +194,11 @@ func messageID(id string) string {
 	}, id)
 }
 
-// Send implements chatadmin.Mailer. A refusal for good (5xx) wraps chatadmin.ErrMailRefused; a connection that broke or was given up when the mail had been handed over, but before the
-// server answered, chatadmin.ErrMailUnknown. Every other error means that the mail was not accepted and may be tried again. When ctx ends, Send does, too.
+// Send implements chatadmin.Mailer. A refusal for good (5xx) wraps
+// chatadmin.ErrMailRefused; a connection that broke or was given up when the
+// mail had been handed over, but before the server answered,
+// chatadmin.ErrMailUnknown. Every other error means that the mail was not
+// accepted and may be tried again. When ctx ends, Send does, too.
 func (s *Mailer) Send(ctx context.Context, m chatadmin.Mail) error {
 	msg, err := s.from.message(m)
 	if err != nil {
@@ -214,12 +229,15 @@ func (s *Mailer) Send(ctx context.Context, m chatadmin.Mail) error {
 
 var errTimeout = errors.New("the server did not take the mail within the timeout")
 
-// deliver hands a message over within the timeout. go-mail looks at ctx only while it dials, and leaves connections open on which it could not log in: so the connection is dialled
-// here, by a client of its own, and closed in any case.
+// deliver hands a message over within the timeout. go-mail looks at ctx only
+// while it dials, and leaves connections open on which it could not log in: so
+// the connection is dialled here, by a client of its own, and closed in any
+// case.
 func (s *Mailer) deliver(ctx context.Context, msg *gomail.Msg) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
 	defer cancel()
-	dial := func(dialing context.Context, network, address string) (net.Conn, error) { // dialing ends as soon as the server lets the mail in
+	dial := func(dialing context.Context, network, address string) (net.Conn, error) {
+		// dialing ends as soon as the server lets the mail in
 		c, err := (&net.Dialer{}).DialContext(dialing, network, address)
 		if err != nil {
 			return nil, err

@@ -34,16 +34,19 @@ import (
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 )
 
-// server is an SMTP server on loopback that keeps what it gets and fails where it is told to.
+// server is an SMTP server on loopback that keeps what it gets and fails where
+// it is told to.
 type server struct {
 	addr     string
 	cert     tls.Certificate
 	pool     *x509.CertPool
 	security smtpmail.Security
-	fail     map[string]string // answers by verb; "DOT" is the end of the data; "HANGUP" closes the connection, "SILENCE" waits until the client does
-	got      chan delivery
-	silent   chan struct{} // one for each silence that begins
-	ended    chan struct{} // one for each connection that is over
+	// answers by verb; "DOT" is the end of the data; "HANGUP" closes the
+	// connection, "SILENCE" waits until the client does
+	fail   map[string]string
+	got    chan delivery
+	silent chan struct{} // one for each silence that begins
+	ended  chan struct{} // one for each connection that is over
 }
 
 type delivery struct {
@@ -273,7 +276,8 @@ func TestCancelled(t *testing.T) {
 	require.Empty(t, s.got)
 }
 
-// Whenever the server falls silent, the end of ctx ends the mail and the connection, and so does the timeout.
+// Whenever the server falls silent, the end of ctx ends the mail and the
+// connection, and so does the timeout.
 func TestSilentServer(t *testing.T) {
 	for _, verb := range []string{"CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT"} {
 		t.Run(verb, func(t *testing.T) {

@@ -3,8 +3,8 @@
 //
 // A store keeps everything in a handful of tables. Hosts query some of them:
 // domains, users, groups, memberships, devices, content and audit events. One
-// table of records holds the library's own state, so that a new feature does not
-// change the contract.
+// table of records holds the library's own state, so that a new feature does
+// not change the contract.
 //
 // Three primitives carry what must not go wrong when two things happen at once:
 //

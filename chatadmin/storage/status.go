@@ -11,13 +11,15 @@ const (
 // String is "network" or "guest".
 func (k Kind) String() string { return name(k, "", "network", "guest") }
 
-// Status is where a user stands between being created and being deactivated. Denial, lock and deletion are told apart from it.
+// Status is where a user stands between being created and being deactivated.
+// Denial, lock and deletion are told apart from it.
 type Status uint8
 
 const (
-	Pending     Status = iota + 1 // created, has not signed in yet
-	Active                        // has signed in
-	Deactivated                   // kept with everything that is theirs, but without any access
+	Pending Status = iota + 1 // created, has not signed in yet
+	Active                    // has signed in
+	// kept with everything that is theirs, but without any access
+	Deactivated
 )
 
 // String is "pending", "active" or "deactivated".

@@ -260,7 +260,8 @@ func TestMailThatDoesNotLeave(t *testing.T) {
 	require.Contains(t, out, "created")
 	require.Contains(t, errs, "refused")
 
-	// What is queued goes when the server is there again, or without one into a folder.
+	// What is queued goes when the server is there again, or without one into a
+	// folder.
 	var sent struct{ Sent int }
 	s.json(&sent, "--domain", "Acme", "--mail-dir", t.TempDir(), "--now", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "invitations", "send")
 	require.Equal(t, 4, sent.Sent)
@@ -382,7 +383,8 @@ func TestWords(t *testing.T) {
 	require.Contains(t, s.ok("delete", "--grace", "30"), "30 days\n")
 }
 
-// interrupted begins an import that ends before its first row, and returns its ID.
+// interrupted begins an import that ends before its first row, and returns its
+// ID.
 func (s *session) interrupted(file string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())

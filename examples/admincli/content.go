@@ -105,9 +105,10 @@ func (c *cli) sayContent(n storage.ContentCount) error {
 type seed struct {
 	chats, groups, messages, files int
 
-	domain     chatadmin.ID
-	authors    []chatadmin.ID
-	containers [][]chatadmin.ID // where it lies: a chat with its two sides, or a group alone
+	domain  chatadmin.ID
+	authors []chatadmin.ID
+	// where it lies: a chat with its two sides, or a group alone
+	containers [][]chatadmin.ID
 	rows       []storage.Content
 }
 

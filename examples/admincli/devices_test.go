@@ -103,7 +103,8 @@ func TestDevicesCommand(t *testing.T) {
 	require.Len(t, s.devices(), 1)
 	code(1, "--as", "ann@acme.example", "devices", "wipe", "A1")
 
-	// One that was removed with its wipe pending: the wipe can still be taken back.
+	// One that was removed with its wipe pending: the wipe can still be taken
+	// back.
 	s.ok("devices", "register", boss, "--device-id", "B2", "--type", "mac")
 	s.ok("devices", "wipe", "B2")
 	s.ok("devices", "remove", "B2")

@@ -70,7 +70,9 @@ import, and confirmed. The token is the end of that link.`
 }
 
 func (c *cli) invite(ctx context.Context, s *chatadmin.Scope, args []string) error {
-	if c.as == "" { // the person at the link has signed in as the admin to whom it was mailed
+	if c.as == "" {
+		// the person at the link has signed in as the admin to whom it was
+		// mailed
 		t, err := chatadmin.ParseToken(args[0])
 		if err != nil {
 			return err

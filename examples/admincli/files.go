@@ -46,7 +46,8 @@ func (s spooled) close() {
 }
 
 // private creates a file that its owner alone can read, for what holds people's
-// data or secrets. A file that is there is emptied, and is private from then on.
+// data or secrets. A file that is there is emptied, and is private from then
+// on.
 func private(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

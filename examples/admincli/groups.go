@@ -139,7 +139,8 @@ func (c *cli) adminsCommand() *cobra.Command {
 	return x
 }
 
-// findGroup finds a group by its name, or by its ID where several have the name.
+// findGroup finds a group by its name, or by its ID where several have the
+// name.
 func (c *cli) findGroup(ctx context.Context, s *chatadmin.Scope, name string) (chatadmin.Group, error) {
 	var found []chatadmin.Group
 	key := chatadmin.Fold(name)

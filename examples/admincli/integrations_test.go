@@ -189,7 +189,8 @@ func TestIntegrations(t *testing.T) {
 	w.do(&v, "disable", "slack")
 	w.fails(1, "ask a domain admin", "choices", "slack", "--group", "Sales")
 	w.do(&v, "disconnect", "slack", "--group", "Sales")
-	require.Eventually(t, func() bool { return w.slack.Tokens() == 0 }, 20*time.Second, 20*time.Millisecond) // whichever process ends it
+	// whichever process ends it
+	require.Eventually(t, func() bool { return w.slack.Tokens() == 0 }, 20*time.Second, 20*time.Millisecond)
 }
 
 func TestMailchimpAndAFAS(t *testing.T) {

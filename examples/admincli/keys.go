@@ -71,7 +71,8 @@ func newKey() (keyring.Key, error) {
 	return keyring.Key{ID: fmt.Sprintf("%x", id), Secret: secret.HideBytes(key)}, nil
 }
 
-// readKeys reads a key file: a key a line, its ID and its secret in base64, the current one first.
+// readKeys reads a key file: a key a line, its ID and its secret in base64, the
+// current one first.
 func readKeys(name string) ([]keyring.Key, error) {
 	info, err := os.Stat(name)
 	if err != nil {

@@ -155,7 +155,8 @@ func TestImportCommand(t *testing.T) {
 	require.Equal(t, 4, rep.Unchanged)
 }
 
-// Whoever reads the counts sees without asking which lines failed first, and how to see them all.
+// Whoever reads the counts sees without asking which lines failed first, and
+// how to see them all.
 func TestImportTellsTheFirstFailures(t *testing.T) {
 	s := newSession(t, "officechat")
 	bad := func(n int) string {

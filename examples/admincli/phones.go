@@ -28,7 +28,8 @@ type phones struct {
 	all  []phone
 }
 
-// openPhones keeps them beside the database: a file's own, or the working folder's for a server.
+// openPhones keeps them beside the database: a file's own, or the working
+// folder's for a server.
 func openPhones(db string) *phones {
 	switch {
 	case db == "memory:":

@@ -116,7 +116,8 @@ func (i *integrationCommand) deliverDue(ctx context.Context, _ []string) error {
 	return i.deliver(ctx, "delivered what was due")
 }
 
-// deliver does what is due, and says so together with the messages that came in.
+// deliver does what is due, and says so together with the messages that came
+// in.
 func (i *integrationCommand) deliver(ctx context.Context, done string) error {
 	i.out.kept = []printedMessage{}
 	if err := i.x.Deliver(ctx); err != nil {

@@ -18,8 +18,8 @@ import (
 )
 
 // openTwoFactor makes two-factor authentication part of the library: what
-// changes users acts on it. Only commands that sign somebody in, change keys, or
-// go on with a change of keys, need the keys.
+// changes users acts on it. Only commands that sign somebody in, change keys,
+// or go on with a change of keys, need the keys.
 func (c *cli) openTwoFactor(command string) error {
 	var ring *keyring.Ring
 	if command == "signin" || command == "2fa" || (command == "work" || command == "runs") && c.hasKeys() {

@@ -99,7 +99,8 @@ func TestTwoFactorCommands(t *testing.T) {
 	require.Equal(t, "asked", e.Rule)
 	require.Equal(t, 10, e.RecoveryCodes)
 
-	// A new key: what the old one has sealed is sealed anew, and the old one is gone from the file.
+	// A new key: what the old one has sealed is sealed anew, and the old one is
+	// gone from the file.
 	before, err := os.ReadFile(keys)
 	require.NoError(t, err)
 	s.ok(run("2fa", "rotate-key")...)
@@ -172,7 +173,8 @@ func TestKeyFile(t *testing.T) {
 	require.Same(t, a, b)
 }
 
-// What the command line changes about users acts on their second factor too, without a key at hand.
+// What the command line changes about users acts on their second factor too,
+// without a key at hand.
 func TestDeactivationEndsTrust(t *testing.T) {
 	s := newSession(t, "officechat")
 	keys := filepath.Join(t.TempDir(), "keys")

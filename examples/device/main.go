@@ -98,7 +98,8 @@ func (p *phone) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, "phone: "+format+"\n", args...)
 }
 
-// register signs in as Ann. A real client would send the session that it has got a moment ago.
+// register signs in as Ann. A real client would send the session that it has
+// got a moment ago.
 func (p *phone) register(ctx context.Context) error {
 	sign := func(r *http.Request) { r.Header.Set("X-Example-Login", "ann@acme.example") }
 	got, err := p.client.Register(ctx, sign, devices.RegisterRequest{DeviceID: "A1B2", Type: "ios", Name: "Ann's phone", Version: "1.0"})
@@ -174,7 +175,8 @@ func newHost(ctx context.Context) (*host, error) {
 	return h, err
 }
 
-// serve mounts the device side, and an API that only registered devices may use.
+// serve mounts the device side, and an API that only registered devices may
+// use.
 func (h *host) serve() (url string, stop func(), err error) {
 	mux := http.NewServeMux()
 	mux.Handle("/devices/", http.StripPrefix("/devices", h.registry.Handler(h.who, nil)))
@@ -193,7 +195,8 @@ func (h *host) serve() (url string, stop func(), err error) {
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
 
-// who says whose request it is. A real host looks at its own session; this one believes the header.
+// who says whose request it is. A real host looks at its own session; this one
+// believes the header.
 func (h *host) who(r *http.Request) (domain, user chatadmin.ID, err error) {
 	u, err := h.admin.AsHost(h.boss.Domain()).UserByLogin(r.Context(), r.Header.Get("X-Example-Login"))
 	if err != nil {

@@ -29,7 +29,8 @@ admin: the wipe of generation 1 was acknowledged
 `, out.String())
 }
 
-// The API refuses whoever has no token, and the device side whoever has not signed in.
+// The API refuses whoever has no token, and the device side whoever has not
+// signed in.
 func TestRefused(t *testing.T) {
 	h, err := newHost(t.Context())
 	require.NoError(t, err)

@@ -56,7 +56,8 @@ func script(ctx context.Context, db *sql.DB, name string) error {
 	return tx.Commit()
 }
 
-// Update implements chatadmin.Store: fence, transaction, retries and their end are sqlstore's.
+// Update implements chatadmin.Store: fence, transaction, retries and their end
+// are sqlstore's.
 func (s *Store) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	return s.Store.Update(ctx, fence, func(ctx context.Context, t storage.Tx) error {
 		host := &tx{Tx: t}
@@ -71,7 +72,8 @@ func (s *Store) Update(ctx context.Context, fence storage.Fence, f func(context.
 // tx is sqlstore's transaction with one method replaced.
 type tx struct {
 	storage.Tx
-	failed error // of ChangeUsers: it fails the transaction even if f swallows it
+	// of ChangeUsers: it fails the transaction even if f swallows it
+	failed error
 }
 
 // ChangeUsers implements storage.Tx. SQLite lets one transaction write at a
@@ -121,7 +123,8 @@ const (
 		boss=?, chat_kind=?, chat_status=?, chat_admin=?, chat_denied=?, chat_deleting=?, chat_attrs=?, hired=? WHERE person_id=? AND company=? AND chat_rev=?`
 )
 
-// changeUser writes one change where it may be written, and tells the first reason where not.
+// changeUser writes one change where it may be written, and tells the first
+// reason where not.
 func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Change[chatadmin.User], domain bool) (storage.Conflict, error) {
 	u := &c.Row
 	row := []any{u.Rev, u.LoginKey, u.NameKey, u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Department, u.Phone, u.PhoneE164, u.Role, u.Manager,

@@ -119,7 +119,8 @@ func TestLogin(t *testing.T) {
 	require.Contains(t, body, "Signed in as")
 	require.Empty(t, b.cookie(trustCookie), "nobody asked to be remembered")
 
-	// The second time: a code, which is another one, and this browser is remembered.
+	// The second time: a code, which is another one, and this browser is
+	// remembered.
 	_, body = b.post("/logout")
 	require.NotContains(t, body, "Signed in as")
 	_, body = b.login()
@@ -224,7 +225,8 @@ func TestRun(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// A form on another site signs nobody in, and a request that is too large is cut off.
+// A form on another site signs nobody in, and a request that is too large is
+// cut off.
 func TestForeignForm(t *testing.T) {
 	s, err := newServer(context.Background(), time.Now, map[string]string{login: password})
 	require.NoError(t, err)

@@ -5,7 +5,8 @@ import (
 	"net/http"
 )
 
-// page is what is shown: who is signed in, a question for a code, or the login form.
+// page is what is shown: who is signed in, a question for a code, or the login
+// form.
 type page struct {
 	User, Challenge, QR, Secret, Error string
 }

@@ -44,7 +44,8 @@ func (s *server) work(ctx context.Context) {
 const (
 	sessionCookie = "session"
 	trustCookie   = "trust"
-	// challengeCookie lets the login page be loaded again without a new QR code.
+	// challengeCookie lets the login page be loaded again without a new QR
+	// code.
 	challengeCookie = "challenge"
 )
 
@@ -130,7 +131,8 @@ func (s *server) code(w http.ResponseWriter, r *http.Request) {
 		if d.Reason() == signin.NotACode {
 			p.Error = d.Message()
 		}
-		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil { // still to be set up
+		if c, err := s.second.Challenge(r.Context(), s.domain, challenge); err == nil && c.Enrolment != nil {
+			// still to be set up
 			p.QR, p.Secret = dataURL(c.Enrolment.QR.Bytes()), c.Enrolment.Secret.Reveal()
 		}
 		render(w, http.StatusUnauthorized, p)
@@ -145,7 +147,8 @@ func (s *server) enter(w http.ResponseWriter, r *http.Request, d signin.Decision
 	http.SetCookie(w, s.cookie(r, sessionCookie, s.sessions.start(d), 0))
 	http.SetCookie(w, s.cookie(r, challengeCookie, "", -1))
 	if trust := d.Trust.Reveal(); trust != "" {
-		http.SetCookie(w, s.cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds()))) // when it ends, the library decides
+		// when it ends, the library decides
+		http.SetCookie(w, s.cookie(r, trustCookie, trust, int(twofa.MaxValidity.Seconds())))
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

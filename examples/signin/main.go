@@ -72,9 +72,9 @@ type site struct {
 	secure    bool // cookies are sent over TLS alone
 }
 
-// newSite wires the library. base is how browsers reach the site: links in mails
-// begin with it, and if it is https, cookies are Secure, even if a proxy in
-// front of this program ends TLS.
+// newSite wires the library. base is how browsers reach the site: links in
+// mails begin with it, and if it is https, cookies are Secure, even if a proxy
+// in front of this program ends TLS.
 func newSite(base string, mailer chatadmin.Mailer, o *password.Options) (*site, error) {
 	s := &site{sessions: &sessions{}, secure: strings.HasPrefix(base, "https://")}
 	s.admin = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mailer, LinkBase: base})

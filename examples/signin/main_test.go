@@ -61,7 +61,8 @@ func (b *browser) login(login, password string) (int, string) {
 // From the mailed link to being signed out by an administrator, over HTTP.
 func TestSite(t *testing.T) {
 	mail := &chatadmintest.Mailbox{}
-	s, err := newSite("https://chat.acme.example", mail, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}}) // as cheap as can be
+	// as cheap as can be
+	s, err := newSite("https://chat.acme.example", mail, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
 	require.NoError(t, err)
 	require.NoError(t, s.found(t.Context()))
 	server := httptest.NewTLSServer(s.handler())
@@ -152,8 +153,8 @@ func sessionOf(jar http.CookieJar, base string) string {
 	return ""
 }
 
-// Behind a proxy that ends TLS the cookie is Secure, as the site's address says;
-// no header of a request changes it.
+// Behind a proxy that ends TLS the cookie is Secure, as the site's address
+// says; no header of a request changes it.
 func TestSecureCookie(t *testing.T) {
 	for base, secure := range map[string]bool{"https://chat.acme.example": true, "http://localhost:8080": false} {
 		s, err := newSite(base, &chatadmintest.Mailbox{}, nil)

@@ -68,7 +68,8 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 	}
 	u, err := s.admin.As(s.domain, user).User(r.Context(), user)
 	switch {
-	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrNotFound), errors.Is(err, chatadmin.ErrSuspended): // the access has just ended
+	case errors.Is(err, chatadmin.ErrForbidden), errors.Is(err, chatadmin.ErrNotFound), errors.Is(err, chatadmin.ErrSuspended):
+		// the access has just ended
 		s.sessions.end(cookie(r))
 		s.setCookie(w, r, "")
 		show(w, http.StatusForbidden, page{Ask: true})

@@ -9,8 +9,8 @@
 //
 // An admin of a group authenticates by OAuth 2, chooses at least one audience,
 // and saves. Saving makes a webhook at each audience, with an address of its
-// own; nothing is set up by hand at Mailchimp. Webhooks are compared once a day,
-// and when the domain enables the service: a missing one is made again.
+// own; nothing is set up by hand at Mailchimp. Webhooks are compared once a
+// day, and when the domain enables the service: a missing one is made again.
 // Audiences that are no longer chosen lose their webhook. Disconnecting, or
 // deleting the group, removes all of them.
 //

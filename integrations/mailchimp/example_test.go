@@ -33,7 +33,8 @@ func Example() {
 	defer host.Close()
 	admin := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
-	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil } // the host's own
+	// the host's own
+	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil }
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
 	x, err = integrations.New(admin, ring, groups, &integrations.Options{PublicURL: host.URL, SignedIn: session}, service)

@@ -135,7 +135,8 @@ func BenchmarkMarkup(b *testing.B) {
 	}
 }
 
-// Twenty times the text takes about twenty times as long, whatever the text; the square would be four hundred.
+// Twenty times the text takes about twenty times as long, whatever the text;
+// the square would be four hundred.
 func TestMarkupIsLinear(t *testing.T) {
 	for _, s := range []string{"<", "<@<", "<a|", "&", "&amp", "<@U1", "<|<"} {
 		cost := func(n int) time.Duration {

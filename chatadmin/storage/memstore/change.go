@@ -17,15 +17,19 @@ type rules[K comparable, T any] struct {
 	taken  func(*T) (field string, by storage.ID) // the unique key that another row holds, or ""
 	write  func(was, now *T)                      // follows up a write: now is nil for a deletion
 	own    func(rows []T)                         // makes the text of rows the store's own
-	touch  func(*T)                               // what will be looked up for a row; nil where that is not worth it
+	// what will be looked up for a row; nil where that is not worth it
+	touch func(*T)
 }
 
-// change applies one call, item by item: conflicts are in the order of the items, and an item sees those before it.
+// change applies one call, item by item: conflicts are in the order of the
+// items, and an item sees those before it.
 func change[K comparable, T any](ctx context.Context, x *tx, c []storage.Change[T], r rules[K, T]) ([]storage.Conflict, error) {
 	if err := x.writable(ctx, len(c)); err != nil {
 		return nil, err
 	}
-	rows := make([]T, len(c)) // rows that are written together lie together: the garbage collector finds them at once
+	// rows that are written together lie together: the garbage collector finds
+	// them at once
+	rows := make([]T, len(c))
 	for i := range c {
 		rows[i] = c[i].Row
 	}

@@ -19,7 +19,8 @@ func put(ctx context.Context, tx storage.Tx, k storage.Key) error {
 	return err
 }
 
-// The run that chaos adds leaves nothing behind, even where the function panics in it, and its transaction is over.
+// The run that chaos adds leaves nothing behind, even where the function panics
+// in it, and its transaction is over.
 func TestRerunIsUndone(t *testing.T) {
 	s := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Rerun: 1}})
 	k := storage.Key{Kind: "k", ID: "1"}
@@ -45,7 +46,8 @@ func TestRerunIsUndone(t *testing.T) {
 	require.Len(t, rs, 1)
 }
 
-// Pages that chaos shortens or empties lead to all rows, each once and in order, in every list, and come the same again under the same seed.
+// Pages that chaos shortens or empties lead to all rows, each once and in
+// order, in every list, and come the same again under the same seed.
 func TestShortPages(t *testing.T) {
 	right := memstore.New(nil)
 	a := chatadmin.New(right, nil)

@@ -37,7 +37,8 @@ func add(n *storage.ContentCount, c *storage.Content) {
 	}
 }
 
-// eachContent walks what a query selects, what lies in a chat before the chat, until yield says no.
+// eachContent walks what a query selects, what lies in a chat before the chat,
+// until yield says no.
 func (r reader) eachContent(ctx context.Context, q storage.ContentQuery, yield func(*storage.Content) bool) error {
 	for _, ids := range [][]storage.ID{q.Containers, q.Authors, q.ChatsOf} {
 		if len(ids) > storage.MaxBatch {
@@ -101,7 +102,8 @@ func (r reader) isContent(q storage.ContentQuery, c *storage.Content) bool {
 		!slices.Contains(q.ExceptContainers, container(c)) && !slices.Contains(q.ExceptUsers, c.Author) && (len(q.ExceptUsers) == 0 || !r.inChatOf(q.ExceptUsers, c))
 }
 
-// inChatOf reports whether c lies in a chat with one of the users on either side, or is one.
+// inChatOf reports whether c lies in a chat with one of the users on either
+// side, or is one.
 func (r reader) inChatOf(users []storage.ID, c *storage.Content) bool {
 	chat := r.data.content.get(container(c))
 	return chat != nil && chat.Kind == storage.Chat && (slices.Contains(users, chat.Author) || slices.Contains(users, chat.Peer))
@@ -153,7 +155,9 @@ func (x *tx) InsertContent(ctx context.Context, c []storage.Content) ([]storage.
 		}})
 }
 
-// DeleteContent implements storage.Tx. What is deleted is not found again, so that every call begins at the start, and the cursor only says that there is more.
+// DeleteContent implements storage.Tx. What is deleted is not found again, so
+// that every call begins at the start, and the cursor only says that there is
+// more.
 func (x *tx) DeleteContent(ctx context.Context, q storage.ContentQuery, p storage.Page) (n storage.ContentCount, blobs []string, next storage.Cursor, err error) {
 	if err = x.writable(ctx, 0); err != nil {
 		return n, nil, "", err

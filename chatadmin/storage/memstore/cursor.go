@@ -9,14 +9,17 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A cursor is the key of the last row of a page: it stays in its place whatever is inserted or deleted around it.
+// A cursor is the key of the last row of a page: it stays in its place whatever
+// is inserted or deleted around it.
 
 func makeCursor(k sortKey) storage.Cursor {
 	b, _ := json.Marshal(k) // strings cannot fail
 	return storage.Cursor(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// again marks the cursor behind a page that chaos has emptied: it leads to where that page began. Each empty page adds one, so that no two cursors in a row are equal.
+// again marks the cursor behind a page that chaos has emptied: it leads to
+// where that page began. Each empty page adds one, so that no two cursors in a
+// row are equal.
 const again = "."
 
 func emptied(after storage.Cursor) storage.Cursor { return again + after }

@@ -8,7 +8,9 @@ import (
 
 // data is what all handles share.
 type data struct {
-	// fence is that of all domains: transactions run one at a time, and what it adds is that a waiting Exclusive goes before later Shared ones. It is locked before mu.
+	// fence is that of all domains: transactions run one at a time, and what it
+	// adds is that a waiting Exclusive goes before later Shared ones. It is
+	// locked before mu.
 	fence sync.RWMutex
 	mu    sync.RWMutex
 

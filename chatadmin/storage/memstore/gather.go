@@ -5,8 +5,10 @@ import (
 	"strings"
 )
 
-// gather puts texts into one string, of which each becomes a part. So rows hold on to nothing of the caller's, such as the lines of a file, and the garbage collector
-// finds one object where a batch of users has ten thousand. A text that equals the one before it, as the key of a login often does, is shared.
+// gather puts texts into one string, of which each becomes a part. So rows hold
+// on to nothing of the caller's, such as the lines of a file, and the garbage
+// collector finds one object where a batch of users has ten thousand. A text
+// that equals the one before it, as the key of a login often does, is shared.
 func gather(texts iter.Seq[*string]) {
 	size, last := 0, ""
 	for s := range texts {

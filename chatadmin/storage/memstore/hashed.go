@@ -2,10 +2,13 @@ package memstore
 
 import "hash/maphash"
 
-// hashed is a map for a million keys of text. A lookup goes to one place in memory, and growing reads no key again: with maps of Go, which go to four and read each key wherever it
-// lies, a user cost a third more among a million than among ten thousand.
+// hashed is a map for a million keys of text. A lookup goes to one place in
+// memory, and growing reads no key again: with maps of Go, which go to four and
+// read each key wherever it lies, a user cost a third more among a million than
+// among ten thousand.
 //
-// A value lies at the place that its hash says, or as near behind as there was room.
+// A value lies at the place that its hash says, or as near behind as there was
+// room.
 type hashed[K comparable, V any] struct {
 	hash  func(K) uint64
 	key   func(V) K
@@ -38,7 +41,9 @@ func (m *hashed[K, V]) find(k K) (at int, hash uint64) {
 	return at, hash
 }
 
-// touch reads the place of a key, so that it is in the processor's cache: for many keys this takes far less time than it takes to find one after the other, which waits for each.
+// touch reads the place of a key, so that it is in the processor's cache: for
+// many keys this takes far less time than it takes to find one after the other,
+// which waits for each.
 func (m *hashed[K, V]) touch(k K) { m.touched ^= m.slots[m.home(m.hash(k))].hash }
 
 func (m *hashed[K, V]) home(hash uint64) int { return int(hash) & (len(m.slots) - 1) }
@@ -77,7 +82,8 @@ func (m *hashed[K, V]) grow() {
 	}
 }
 
-// delete closes the gap, with those behind that are further from their place than the gap is.
+// delete closes the gap, with those behind that are further from their place
+// than the gap is.
 func (m *hashed[K, V]) delete(k K) {
 	gap, _ := m.find(k)
 	if m.slots[gap].hash == 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Keys whose hashes are equal, all of them or a few, are kept apart like in any map.
+// Keys whose hashes are equal, all of them or a few, are kept apart like in any
+// map.
 func TestHashed(t *testing.T) {
 	type row struct{ key, value int }
 	for name, hash := range map[string]func(int) uint64{

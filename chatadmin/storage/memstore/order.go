@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// sortKey is a row's place in an order: up to four strings, compared as bytes one after the other.
+// sortKey is a row's place in an order: up to four strings, compared as bytes
+// one after the other.
 type sortKey [4]string
 
 type item[T any] struct {
@@ -19,8 +20,9 @@ type item[T any] struct {
 	row *T
 }
 
-// order keeps rows by a key; rows without one (its first part is empty) are left out. It is made when it is first asked for: an import that lists nothing does not pay for
-// it.
+// order keeps rows by a key; rows without one (its first part is empty) are
+// left out. It is made when it is first asked for: an import that lists nothing
+// does not pay for it.
 type order[T any] struct {
 	key  func(*T) sortKey
 	desc bool // all parts behind the first descend
@@ -64,7 +66,8 @@ func (o *order[T]) replace(was, now *T) {
 	}
 }
 
-// walk walks the rows within a span, behind a key where one is given, until yield says no. The caller holds the store's lock, at least for reading.
+// walk walks the rows within a span, behind a key where one is given, until
+// yield says no. The caller holds the store's lock, at least for reading.
 func (o *order[T]) walk(in span, after *sortKey, yield func(sortKey, *T) bool) {
 	o.mu.Lock() // two readers may come for the first time at once
 	if o.tree == nil {
@@ -89,7 +92,8 @@ func (o *order[T]) walk(in span, after *sortKey, yield func(sortKey, *T) bool) {
 	})
 }
 
-// span are the keys that begin with the given parts, and whose next part begins with prefix.
+// span are the keys that begin with the given parts, and whose next part begins
+// with prefix.
 type span struct {
 	parts  []string
 	prefix string

@@ -6,8 +6,10 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// people hold users and memberships by the user's ID. A membership always comes and goes with its user at hand, and one has few of them: so they lie together,
-// instead of in a map of their own that would be several times as large.
+// people hold users and memberships by the user's ID. A membership always comes
+// and goes with its user at hand, and one has few of them: so they lie
+// together, instead of in a map of their own that would be several times as
+// large.
 type people struct{ *hashed[storage.ID, person] }
 
 func newPeople() people { return people{newHashed(hashText[storage.ID], person.id)} }
@@ -69,7 +71,8 @@ func (m membershipRows) set(k storage.Pair, row *storage.Membership) {
 	case i >= 0 && row != nil:
 		p.in[i] = row
 	case i >= 0:
-		p.in = slices.Concat(p.in[:i], p.in[i+1:]) // not in place: the person that is replaced is still looked at
+		// not in place: the person that is replaced is still looked at
+		p.in = slices.Concat(p.in[:i], p.in[i+1:])
 	}
 	m.people.put(k.User, p)
 }

@@ -9,7 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// reader reads the data; the caller holds the lock. The Store takes it for each call, a transaction has it all the time.
+// reader reads the data; the caller holds the lock. The Store takes it for each
+// call, a transaction has it all the time.
 type reader struct {
 	data  *data
 	chaos *chaos
@@ -230,7 +231,8 @@ func (r reader) ListDevices(ctx context.Context, q storage.DeviceQuery, p storag
 	return listed(ctx, r.chaos, r.data.deviceOrder, in, p, match)
 }
 
-// devicesOf collects the devices of each user, and brings them into the order of the list.
+// devicesOf collects the devices of each user, and brings them into the order
+// of the list.
 func (r reader) devicesOf(ctx context.Context, q storage.DeviceQuery, p storage.Page, match func(*storage.Device) bool) ([]storage.Device, storage.Cursor, error) {
 	of := &order[storage.Device]{key: r.data.deviceOrder.key}
 	of.all = func(yield func(*storage.Device)) {

@@ -6,7 +6,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// The Store's own reads: each takes the lock for itself, and refuses to be called from within a transaction.
+// The Store's own reads: each takes the lock for itself, and refuses to be
+// called from within a transaction.
 
 func read[T any](ctx context.Context, s *Store, f func(reader) (T, error)) (T, error) {
 	if err := s.enter(ctx); err != nil {

@@ -26,13 +26,17 @@ type Options struct {
 	Chaos *Chaos           // default: reliable
 }
 
-// Chaos says how often a store does on purpose what the contract allows. Rates lie between 0 (never) and 1.
+// Chaos says how often a store does on purpose what the contract allows. Rates
+// lie between 0 (never) and 1.
 type Chaos struct {
-	Seed        uint64
-	Rerun       float64 // the function runs, is undone, and runs again
-	UnknownKept float64 // the transaction is committed, and ErrCommitUnknown reported
+	Seed  uint64
+	Rerun float64 // the function runs, is undone, and runs again
+	// the transaction is committed, and ErrCommitUnknown reported
+	UnknownKept float64
 	UnknownLost float64 // the transaction is undone, and ErrCommitUnknown reported
-	ShortPage   float64 // a page of a list has fewer rows than it could, or none at all, and a cursor that leads on
+	// a page of a list has fewer rows than it could, or none at all, and a
+	// cursor that leads on
+	ShortPage float64
 }
 
 type chaos struct {
@@ -50,14 +54,16 @@ func (c *chaos) roll(rate float64) bool {
 	return c.rnd.Float64() < rate
 }
 
-// shorten rolls for a page that could have n rows, and says how many it has instead.
+// shorten rolls for a page that could have n rows, and says how many it has
+// instead.
 func (c *chaos) shorten(n int) (int, bool) {
 	if c == nil || !c.roll(c.ShortPage) {
 		return n, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n < 2 || c.rnd.IntN(2) == 0 { // often, since readers that take an empty page for the end are many
+	if n < 2 || c.rnd.IntN(2) == 0 {
+		// often, since readers that take an empty page for the end are many
 		return 0, true
 	}
 	return 1 + c.rnd.IntN(n-1), true
@@ -66,7 +72,8 @@ func (c *chaos) shorten(n int) (int, bool) {
 // New returns an empty store.
 func New(o *Options) *Store { return newHandle(newData(), o) }
 
-// Handle returns another handle on the same data, as a second process would have on one database.
+// Handle returns another handle on the same data, as a second process would
+// have on one database.
 func (s *Store) Handle(o *Options) *Store { return newHandle(s.data, o) }
 
 func newHandle(d *data, o *Options) *Store {
@@ -80,7 +87,8 @@ func newHandle(d *data, o *Options) *Store {
 	return s
 }
 
-// inTx marks the context of a transaction on some data, so that a nested call is seen.
+// inTx marks the context of a transaction on some data, so that a nested call
+// is seen.
 type inTx struct{ data *data }
 
 const attempts = 20
@@ -155,7 +163,8 @@ func (s *Store) undone(ctx context.Context, fence storage.Fence, f func(context.
 
 func (s *Store) begin() *tx { return &tx{reader: reader{s.data, s.chaos}, now: s.now} }
 
-// run checks the fence, runs f, and changes the fence's revision after an exclusive one.
+// run checks the fence, runs f, and changes the fence's revision after an
+// exclusive one.
 func (t *tx) run(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if fence.Mode != storage.NoFence && t.data.domains.get(fence.Domain) == nil {
 		return storage.ErrNoDomain
@@ -176,7 +185,8 @@ func (t *tx) run(ctx context.Context, fence storage.Fence, f func(context.Contex
 	return nil
 }
 
-// enter refuses a call from within a transaction, which would wait for itself for ever.
+// enter refuses a call from within a transaction, which would wait for itself
+// for ever.
 func (s *Store) enter(ctx context.Context) error {
 	if ctx.Value(inTx{s.data}) != nil {
 		return storage.ErrNested
@@ -210,7 +220,8 @@ func (t *tx) commit() {
 
 var errOver = errors.New("the transaction is over")
 
-// writable refuses a call that is too late, too large, or made under a cancelled context.
+// writable refuses a call that is too late, too large, or made under a
+// cancelled context.
 func (t *tx) writable(ctx context.Context, items int) error {
 	err := ctx.Err()
 	switch {

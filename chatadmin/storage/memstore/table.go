@@ -1,6 +1,7 @@
 package memstore
 
-// table holds rows by key, and orders of them. A row is replaced, never changed.
+// table holds rows by key, and orders of them. A row is replaced, never
+// changed.
 type table[K comparable, T any] struct {
 	rows   rows[K, T]
 	orders []*order[T]

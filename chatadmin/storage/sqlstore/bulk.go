@@ -10,9 +10,12 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// bulk writes a whole call on PostgreSQL with one statement for all insertions, one for all updates and one for all deletions, each in key order. It is done where every row was written; otherwise
-// nothing was, and the rows must be written one by one to learn which of them conflict. Deletions come last and no update of a batch moves a unique key, so that nothing succeeds here
-// which would be a conflict in the order of the call.
+// bulk writes a whole call on PostgreSQL with one statement for all insertions,
+// one for all updates and one for all deletions, each in key order. It is done
+// where every row was written; otherwise nothing was, and the rows must be
+// written one by one to learn which of them conflict. Deletions come last and
+// no update of a batch moves a unique key, so that nothing succeeds here which
+// would be a conflict in the order of the call.
 func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T], lacks parents) (done bool, err error) {
 	type item struct {
 		change int
@@ -83,14 +86,17 @@ func compareKeys(a, b []any) int {
 	return 0
 }
 
-// given is a batch of rows as part of a statement. Columns that vary are arrays; those that have one value in all rows, as most columns of an import do, are sent once.
+// given is a batch of rows as part of a statement. Columns that vary are
+// arrays; those that have one value in all rows, as most columns of an import
+// do, are sent once.
 type given struct {
 	from string            // what stands behind FROM
 	args []any             // of its placeholders
 	ref  map[string]string // what each column is called
 }
 
-// give makes rows part of a statement, with the columns named; "was" is the revision that is to be there.
+// give makes rows part of a statement, with the columns named; "was" is the
+// revision that is to be there.
 func (t *table[T]) give(rows [][]any, names []string) given {
 	g := given{ref: make(map[string]string, len(names))}
 	var arrays, ones, columns []string
@@ -173,7 +179,8 @@ func bulkInsert[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (i
 	return x.exec(ctx, fmt.Sprintf("INSERT INTO {{p}}%s (%s) SELECT %s FROM %s", t.name, strings.Join(t.names, ", "), g.refs(t.names), g.from), g.args)
 }
 
-// bulkUpdate leaves the unique key alone: a row that has another one is not written here.
+// bulkUpdate leaves the unique key alone: a row that has another one is not
+// written here.
 func bulkUpdate[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (int64, error) {
 	if err := lockRows(ctx, x, t, rows); err != nil {
 		return 0, err
@@ -202,7 +209,8 @@ func bulkDelete[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) (i
 	return x.exec(ctx, fmt.Sprintf("DELETE FROM {{p}}%s t USING %s WHERE %s AND t.rev = %s", t.name, g.from, g.pairs("t.", t.own, " AND "), g.ref["was"]), g.args)
 }
 
-// lockRows locks rows in key order, so that two transactions that write the same ones wait for each other instead of dying of a deadlock.
+// lockRows locks rows in key order, so that two transactions that write the
+// same ones wait for each other instead of dying of a deadlock.
 func lockRows[T any](ctx context.Context, x *tx, t *table[T], rows [][]any) error {
 	keys := t.names[:t.keys]
 	g := t.give(rows, keys)

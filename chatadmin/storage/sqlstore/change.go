@@ -8,11 +8,13 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// parents says which new rows of a call lack a parent: the field, or "" where all are there.
+// parents says which new rows of a call lack a parent: the field, or "" where
+// all are there.
 type parents func(i int) (field string)
 
-// change applies one call. On PostgreSQL the whole batch is tried at once; where that does not come out as expected, and on SQLite always, it goes row by row, in the
-// order of the call, so that a row sees those before it.
+// change applies one call. On PostgreSQL the whole batch is tried at once;
+// where that does not come out as expected, and on SQLite always, it goes row
+// by row, in the order of the call, so that a row sees those before it.
 func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T], lookup func(context.Context, []int) (parents, error)) ([]storage.Conflict, error) {
 	if err := x.writable(ctx, len(c)); err != nil || len(c) == 0 {
 		return nil, err
@@ -55,7 +57,8 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T
 	return conflicts, nil
 }
 
-// note remembers what was written that others may belong to: their members and devices are mostly written next, in the same transaction.
+// note remembers what was written that others may belong to: their members and
+// devices are mostly written next, in the same transaction.
 func note[T any](x *tx, t *table[T], c *storage.Change[T]) {
 	if t.parent == nil {
 		return
@@ -109,8 +112,9 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *storage.Change
 	})
 }
 
-// keyTaken tells who has the unique key of a row that could not be written. Where nobody has it, the row is written once more, plainly: whoever had it is gone, or the database says
-// what is in the way.
+// keyTaken tells who has the unique key of a row that could not be written.
+// Where nobody has it, the row is written once more, plainly: whoever had it is
+// gone, or the database says what is in the way.
 func (x *tx) keyTaken(ctx context.Context, name, field string, columns []string, values []any, itself string, again func() error) (storage.Conflict, error) {
 	var none storage.Conflict
 	by, err := x.holder(ctx, name, columns, values, itself)
@@ -188,7 +192,8 @@ func (x *tx) holder(ctx context.Context, name string, columns []string, values [
 	return storage.ID(rows[0]), nil
 }
 
-// alive finds users, groups or domains that are there and not being deleted, and the domain of each.
+// alive finds users, groups or domains that are there and not being deleted,
+// and the domain of each.
 func (r reader) alive(ctx context.Context, name string, ids []storage.ID) (map[storage.ID]storage.ID, error) {
 	q := &query{d: r.s.d}
 	if name == "domains" {

@@ -67,7 +67,8 @@ func twice(n int, first, second func(int) storage.ID) func(int) storage.ID {
 	}
 }
 
-// chats finds the chats that content is to lie in, between users who are both there.
+// chats finds the chats that content is to lie in, between users who are both
+// there.
 func (x *tx) chats(ctx context.Context, c []storage.Content) (map[storage.ID]storage.ID, error) {
 	var ids []storage.ID
 	for i := range c {
@@ -114,7 +115,8 @@ func (q *query) content(c storage.ContentQuery) *query {
 	if len(c.ExceptUsers) > 0 {
 		q.add(" AND NOT ").in("author", strs(c.ExceptUsers)).
 			add(" AND NOT EXISTS (SELECT 1 FROM {{p}}content k WHERE k.id = {{p}}content.container AND k.domain = ? AND k.kind = 1 AND (", string(c.Domain)).
-			in("k.author", strs(c.ExceptUsers)).add(" OR ").in("k.peer", strs(c.ExceptUsers)).add("))") // looked up row by row: they may have a million chats
+			// looked up row by row: they may have a million chats
+			in("k.author", strs(c.ExceptUsers)).add(" OR ").in("k.peer", strs(c.ExceptUsers)).add("))")
 	}
 	return q
 }
@@ -175,8 +177,9 @@ func add(n *storage.ContentCount, kind storage.ContentKind, by int64) {
 	}
 }
 
-// DeleteContent implements storage.Tx. What is deleted is not found again, so that a call begins at the start, and the cursor only says that there may be more; by age it goes on
-// at the time that the last one has come to.
+// DeleteContent implements storage.Tx. What is deleted is not found again, so
+// that a call begins at the start, and the cursor only says that there may be
+// more; by age it goes on at the time that the last one has come to.
 func (x *tx) DeleteContent(ctx context.Context, cq storage.ContentQuery, p storage.Page) (n storage.ContentCount, blobs []string, next storage.Cursor, err error) {
 	if err = x.writable(ctx, 0); err != nil {
 		return n, nil, "", err

@@ -26,7 +26,9 @@ func (d Dialect) String() string {
 	return "unknown dialect"
 }
 
-// query is a statement that is being put together, with "?" for placeholders and {{p}} for the prefix of the table names: Store.sql makes of it what the database understands.
+// query is a statement that is being put together, with "?" for placeholders
+// and {{p}} for the prefix of the table names: Store.sql makes of it what the
+// database understands.
 type query struct {
 	d    Dialect
 	text strings.Builder
@@ -43,7 +45,8 @@ func (q *query) add(text string, args ...any) *query {
 // append appends another query.
 func (q *query) append(other *query) *query { return q.add(other.text.String(), other.args...) }
 
-// sql puts the prefix of the table names into a statement, and numbers its placeholders where the database wants that.
+// sql puts the prefix of the table names into a statement, and numbers its
+// placeholders where the database wants that.
 func (s *Store) sql(text string) string {
 	text = strings.ReplaceAll(text, "{{p}}", s.prefix)
 	if s.d == SQLite || !strings.Contains(text, "?") {
@@ -63,7 +66,8 @@ func (s *Store) sql(text string) string {
 	}
 }
 
-// in appends "column is one of values", with the values as one array where the database has arrays.
+// in appends "column is one of values", with the values as one array where the
+// database has arrays.
 func (q *query) in(column string, values []string) *query {
 	switch {
 	case len(values) == 1:
@@ -101,7 +105,8 @@ func (q *query) prefix(column, p string) *query {
 	return q
 }
 
-// after is the least string that is greater than every string which begins with p, or "" where there is none.
+// after is the least string that is greater than every string which begins with
+// p, or "" where there is none.
 func after(p string) string {
 	runes := []rune(p)
 	for i := len(runes) - 1; i >= 0; i-- {

@@ -10,7 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// SchemaError says that the tables are not those that this version of the package works with.
+// SchemaError says that the tables are not those that this version of the
+// package works with.
 type SchemaError struct {
 	Found, Known int // versions; Found is 0 where there are no tables
 }
@@ -31,7 +32,9 @@ func (e *SchemaError) Unwrap() error { return class.Unavailable }
 // ErrorCode is "schema".
 func (e *SchemaError) ErrorCode() string { return "schema" }
 
-// while says what was going on when an error came, and that the context has ended where it has: of a cancelled statement some drivers only say that the connection is gone.
+// while says what was going on when an error came, and that the context has
+// ended where it has: of a cancelled statement some drivers only say that the
+// connection is gone.
 func while(ctx context.Context, what string, err error) error {
 	end := ctx.Err()
 	if end == nil {
@@ -43,7 +46,8 @@ func while(ctx context.Context, what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// What is wrong with the database, where that is known; its own words are wrapped beside these.
+// What is wrong with the database, where that is known; its own words are
+// wrapped beside these.
 var (
 	ErrTables   = class.Unavailable.New("tables", "a table or column of chatadmin is missing: look at the prefix, or let sqlstore.Open bring the tables up to date")
 	ErrFull     = class.Unavailable.New("full", "the database has no room left: free some, and do it again")
@@ -72,7 +76,9 @@ func cause(err error) error {
 	return nil
 }
 
-// ErrConstraint: a row is refused by a constraint or an index that the host has added to the tables; the error of the database, which names it, is wrapped beside it.
+// ErrConstraint: a row is refused by a constraint or an index that the host has
+// added to the tables; the error of the database, which names it, is wrapped
+// beside it.
 var ErrConstraint = class.State.New("constraint", "a constraint of the database refuses the row")
 
 // state is the SQLSTATE of an error of PostgreSQL, or "".
@@ -96,7 +102,8 @@ func (d Dialect) says(err error, texts ...string) bool {
 	return false
 }
 
-// again reports whether running the transaction once more may succeed: a lost race in the library's or the database's own terms.
+// again reports whether running the transaction once more may succeed: a lost
+// race in the library's or the database's own terms.
 func (d Dialect) again(err error) bool {
 	if errors.Is(err, storage.ErrRetry) || errors.Is(err, errRaced) {
 		return true
@@ -117,7 +124,8 @@ func taken(err error) bool { return state(err) == "23505" }
 // notKept reports whether a commit that failed is known to be undone.
 func (d Dialect) notKept(err error) bool {
 	if s := state(err); s != "" {
-		return !strings.HasPrefix(s, "08") && !strings.HasPrefix(s, "57P") // the connection was lost, the server went down: nobody knows
+		// the connection was lost, the server went down: nobody knows
+		return !strings.HasPrefix(s, "08") && !strings.HasPrefix(s, "57P")
 	}
 	return d.again(err) || d.says(err, "SQLITE_FULL", "database or disk is full", "readonly database", "SQLITE_READONLY", "constraint")
 }

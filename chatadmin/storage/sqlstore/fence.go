@@ -86,7 +86,8 @@ func (s *Store) startWith(ctx context.Context, domain storage.ID, lock string) (
 	return nil, false, err
 }
 
-// lockKey is the advisory lock of a domain: 64 bits of a hash over the table prefix and the ID. Two domains that share one would only wait for each other.
+// lockKey is the advisory lock of a domain: 64 bits of a hash over the table
+// prefix and the ID. Two domains that share one would only wait for each other.
 func (s *Store) lockKey(domain string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("chatadmin\x00" + s.prefix + "\x00" + domain))
@@ -157,7 +158,8 @@ func (s *Store) giveBack(ctx context.Context, c *sql.Conn) {
 func is(ctx context.Context, c *sql.Conn, query string, args ...any) error {
 	var yes bool
 	switch err := c.QueryRowContext(ctx, query, args...).Scan(&yes); {
-	case state(err) == "42883" || state(err) == "0A000" || state(err) == "42P01": // no such function, not supported, no such table
+	case state(err) == "42883" || state(err) == "0A000" || state(err) == "42P01":
+		// no such function, not supported, no such table
 		return fmt.Errorf("%w: %w", ErrNoFence, err)
 	case err != nil:
 		return err

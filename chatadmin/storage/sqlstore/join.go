@@ -11,7 +11,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// ErrIsolation is what a store made by Join says where it needs a fence and the host's transaction is above READ COMMITTED: its snapshot may be older than the fence.
+// ErrIsolation is what a store made by Join says where it needs a fence and the
+// host's transaction is above READ COMMITTED: its snapshot may be older than
+// the fence.
 var ErrIsolation = class.Invalid.New("isolation", "a fence within a transaction of the host needs READ COMMITTED")
 
 // joined is a store within a transaction of the host.
@@ -20,9 +22,14 @@ type joinedStore struct {
 	tx *sql.Tx
 }
 
-// Join makes a store of the host's own transaction: what the library changes through it is committed or undone together with the rest, by the host. Do not use it for what must be kept though the
-// host rolls back, such as counting failed sign-ins. On PostgreSQL the transaction must be at READ COMMITTED where a fence is needed; the fence is held until the
-// transaction ends. On SQLite it should have begun with BEGIN IMMEDIATE. o must name the same prefix as the one that made the tables. Like the transaction it is for one goroutine.
+// Join makes a store of the host's own transaction: what the library changes
+// through it is committed or undone together with the rest, by the host. Do not
+// use it for what must be kept though the host rolls back, such as counting
+// failed sign-ins. On PostgreSQL the transaction must be at READ COMMITTED
+// where a fence is needed; the fence is held until the transaction ends. On
+// SQLite it should have begun with BEGIN IMMEDIATE. o must name the same prefix
+// as the one that made the tables. Like the transaction it is for one
+// goroutine.
 func Join(tx *sql.Tx, d Dialect, o *Options) (storage.Store, error) {
 	s, err := newStore(nil, d, o)
 	if err != nil {
@@ -63,7 +70,9 @@ func (j *joinedStore) attempt(ctx context.Context, fence storage.Fence, f func(c
 			ctx := context.WithoutCancel(ctx)
 			if _, undo := j.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT chatadmin"); undo == nil {
 				_, undo = j.tx.ExecContext(ctx, "RELEASE SAVEPOINT chatadmin")
-				_ = undo // the transaction is the host's: it will see that it cannot go on
+				// the transaction is the host's: it will see that it cannot go
+				// on
+				_ = undo
 			}
 		}
 	}()

@@ -10,18 +10,23 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// listing is one list: its condition, and the columns that order it, all ascending or all descending.
+// listing is one list: its condition, and the columns that order it, all
+// ascending or all descending.
 type listing struct {
-	where  *query // without "WHERE"
-	order  []string
-	desc   bool
-	search func(*query) // narrows it by what no index serves: each page then looks through searchRows rows at most
+	where *query // without "WHERE"
+	order []string
+	desc  bool
+	// narrows it by what no index serves: each page then looks through
+	// searchRows rows at most
+	search func(*query)
 }
 
-// searchRows is how many rows one page looks through where no index serves the query. A page that has looked so far ends there, however few it found.
+// searchRows is how many rows one page looks through where no index serves the
+// query. A page that has looked so far ends there, however few it found.
 const searchRows = 2000
 
-// list reads a page behind its cursor, which holds the ordering columns of the last row.
+// list reads a page behind its cursor, which holds the ordering columns of the
+// last row.
 func list[T any](ctx context.Context, r reader, t *table[T], l listing, p storage.Page) ([]T, storage.Cursor, error) {
 	what := "listing " + t.what
 	if p.Limit < 1 || p.Limit > storage.MaxBatch {
@@ -254,7 +259,9 @@ func (r reader) ListDevices(ctx context.Context, q storage.DeviceQuery, p storag
 	}
 	w := r.where("domain = ?", string(q.Domain))
 	if len(q.Users) > 0 {
-		w = r.where("domain || '' = ? AND ", string(q.Domain)).in("usr", strs(q.Users)) // not by an index of the domain, which would have the order and every device
+		// not by an index of the domain, which would have the order and every
+		// device
+		w = r.where("domain || '' = ? AND ", string(q.Domain)).in("usr", strs(q.Users))
 	}
 	w.and(q.Key != "", "device_key = ?", q.Key).and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
 	if q.Prefix != "" {
@@ -273,7 +280,9 @@ func (r reader) ListRecords(ctx context.Context, q storage.RecordQuery, p storag
 		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", storage.ErrBatch))
 	}
 	order := []string{"kind", "id"}
-	owned := q.Owner != "" || len(q.Owners) > 0 // then not by an index of the domain, which would have the order and every record
+	// then not by an index of the domain, which would have the order and every
+	// record
+	owned := q.Owner != "" || len(q.Owners) > 0
 	w := r.where("1 = 1").and(q.Domain != "" && !owned, "domain = ? AND domain <> ''", string(q.Domain)).and(owned, "domain || '' = ? AND owner <> ''", string(q.Domain)).
 		and(q.Kind != "", "kind = ?", q.Kind).and(q.Owner != "", "owner = ?", string(q.Owner))
 	if len(q.Owners) > 0 {

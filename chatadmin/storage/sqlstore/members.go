@@ -9,8 +9,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// AddMembers implements storage.Tx. It goes through the next p.Limit users of the domain, whether q takes them or not; who was added comes back as one text, since a row for each
-// would take longer than writing them.
+// AddMembers implements storage.Tx. It goes through the next p.Limit users of
+// the domain, whether q takes them or not; who was added comes back as one
+// text, since a row for each would take longer than writing them.
 func (x *tx) AddMembers(ctx context.Context, q storage.UserQuery, m storage.Membership, p storage.Page) ([]storage.ID, storage.Cursor, error) {
 	const what = "adding members"
 	if err := x.writable(ctx, 0); err != nil {
@@ -30,7 +31,9 @@ func (x *tx) AddMembers(ctx context.Context, q storage.UserQuery, m storage.Memb
 	if q.Domain != m.Domain {
 		return nil, "", nil
 	}
-	if x.s.serializable { // the more is looked at, the sooner somebody else's joining makes it a lost race
+	if x.s.serializable {
+		// the more is looked at, the sooner somebody else's joining makes it a
+		// lost race
 		p.Limit = min(p.Limit, storage.MaxBatch)
 	}
 	q.WithDeleting = false
@@ -38,8 +41,12 @@ func (x *tx) AddMembers(ctx context.Context, q storage.UserQuery, m storage.Memb
 		q.NotMemberOf = ""
 	}
 	who := x.users(q).add(" AND EXISTS (SELECT 1 FROM {{p}}groups WHERE id = ? AND domain = ? AND NOT deleting)", string(m.Group), string(m.Domain))
-	// Whether anybody behind the cursor is a member is asked once, and only then each user is looked up. Rows are compared and ordered in whole keys, so that one index alone serves: of a new
-	// group or a small domain PostgreSQL knows nothing, and might look through those of everybody. The last page runs on into another domain, but for SERIALIZABLE, where that is a conflict.
+	// Whether anybody behind the cursor is a member is asked once, and only
+	// then each user is looked up. Rows are compared and ordered in whole keys,
+	// so that one index alone serves: of a new group or a small domain
+	// PostgreSQL knows nothing, and might look through those of everybody. The
+	// last page runs on into another domain, but for SERIALIZABLE, where that
+	// is a conflict.
 	page := x.where("SELECT id, (").append(who).add(" AND NOT (coalesce((SELECT grp FROM {{p}}memberships WHERE (grp, usr) > (?, ?) ORDER BY grp, usr LIMIT 1), '') = ? AND "+
 		"EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id LIMIT 1 OFFSET 0))) AS adds, domain = ? AS own FROM {{p}}users WHERE (domain, id) > (?, ?)",
 		string(m.Group), after[0], string(m.Group), string(m.Group), string(q.Domain), string(q.Domain), after[0]).
@@ -64,7 +71,8 @@ func (x *tx) AddMembers(ctx context.Context, q storage.UserQuery, m storage.Memb
 	return r.added, cursor([]any{r.last}), nil
 }
 
-// addition is what came of a page of users: how many were to be added, and who was.
+// addition is what came of a page of users: how many were to be added, and who
+// was.
 type addition struct {
 	rows  int
 	last  string
@@ -72,7 +80,8 @@ type addition struct {
 	added []storage.ID
 }
 
-// add looks at a page and, on PostgreSQL, adds who is to be added in the same statement, so that all is of one snapshot.
+// add looks at a page and, on PostgreSQL, adds who is to be added in the same
+// statement, so that all is of one snapshot.
 func (x *tx) add(ctx context.Context, page, insert *query) (r addition, err error) {
 	const what = "adding members"
 	sum := func(added string) *query {
@@ -89,7 +98,8 @@ func (x *tx) add(ctx context.Context, page, insert *query) (r addition, err erro
 	if x.s.d == SQLite {
 		return scan(sum("adds").add("(").append(page).add(")"))
 	}
-	// ON CONFLICT takes half as long again. It is needed only where somebody else adds one of the same users at the same time.
+	// ON CONFLICT takes half as long again. It is needed only where somebody
+	// else adds one of the same users at the same time.
 	if _, err = x.exec(ctx, "SAVEPOINT members", nil); err != nil {
 		return r, err
 	}

@@ -8,7 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// FuzzAfter: what begins with a prefix lies from the prefix up to the string after it, and nothing else does.
+// FuzzAfter: what begins with a prefix lies from the prefix up to the string
+// after it, and nothing else does.
 func FuzzAfter(f *testing.F) {
 	for _, s := range []string{"", "a", "az", "a\U0010ffff", "\U0010ffff", "\ud7ff", "é%_", "\x00"} {
 		f.Add(s, "b"+s)
@@ -29,7 +30,8 @@ func FuzzAfter(f *testing.F) {
 	})
 }
 
-// FuzzCursor: a cursor that a client made up is an error or a place, and a place comes back as it was.
+// FuzzCursor: a cursor that a client made up is an error or a place, and a
+// place comes back as it was.
 func FuzzCursor(f *testing.F) {
 	f.Add("ann", int64(7), "")
 	f.Add("\"\\<>&\u2028", int64(-1)<<62, "WyJhIl0")

@@ -48,7 +48,8 @@ func (r reader) Devices(ctx context.Context, domain storage.ID, ids []storage.ID
 	return byKey(ctx, r, deviceRows, domain, "id", strs(ids))
 }
 
-// Memberships implements storage.Reader. Pairs are asked for group by group: mostly there is one.
+// Memberships implements storage.Reader. Pairs are asked for group by group:
+// mostly there is one.
 func (r reader) Memberships(ctx context.Context, domain storage.ID, pairs []storage.Pair) ([]storage.Membership, error) {
 	groups := map[string][]string{}
 	var order []string
@@ -80,7 +81,8 @@ func (r reader) Records(ctx context.Context, keys []storage.Key) ([]storage.Reco
 	})
 }
 
-// byParts reads rows whose keys share their beginning in few parts, one after the other.
+// byParts reads rows whose keys share their beginning in few parts, one after
+// the other.
 func byParts[T any](ctx context.Context, r reader, t *table[T], n int, parts []string, where func(*query, string)) ([]T, error) {
 	if n > storage.MaxBatch {
 		return nil, r.fail(ctx, "reading "+t.what, fmt.Errorf("%d keys: %w", n, storage.ErrBatch))

@@ -8,11 +8,16 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// removal is one call of DeleteContent. Rows are found by an index and deleted by their physical place, kind by kind: of messages none comes back to the client, of files the keys.
+// removal is one call of DeleteContent. Rows are found by an index and deleted
+// by their physical place, kind by kind: of messages none comes back to the
+// client, of files the keys.
 //
-// A batch is quick where its rows lie next to each other: what one user has written does, in the order of the index. What lies in many groups is strewn over the table; of that,
-// SQLite takes the oldest rows of many groups together, and so writes fewer pages. PostgreSQL takes the files of a user with the messages among which they lie, since it cleans up each page
-// that an earlier transaction has left, and so each page is left by one alone.
+// A batch is quick where its rows lie next to each other: what one user has
+// written does, in the order of the index. What lies in many groups is strewn
+// over the table; of that, SQLite takes the oldest rows of many groups
+// together, and so writes fewer pages. PostgreSQL takes the files of a user
+// with the messages among which they lie, since it cleans up each page that an
+// earlier transaction has left, and so each page is left by one alone.
 type removal struct {
 	*tx
 	left  int // of the limit
@@ -24,7 +29,9 @@ type removal struct {
 // together is from about how many rows SQLite chooses those of a batch.
 const together = 10 * storage.MaxBulk
 
-// chats deletes the chats of users: some are looked up, emptied and deleted, and then the next, so that no batch looks through those that are empty already.
+// chats deletes the chats of users: some are looked up, emptied and deleted,
+// and then the next, so that no batch looks through those that are empty
+// already.
 func (r *removal) chats(ctx context.Context, cq storage.ContentQuery) error {
 	for r.left > 0 {
 		q := (&query{d: r.s.d}).chatsOf(cq.Domain, cq.ChatsOf).add(fmt.Sprintf(" LIMIT %d", storage.MaxBatch))
@@ -78,7 +85,8 @@ func (r *removal) batch(ctx context.Context, cq storage.ContentQuery, kind stora
 	return r.files(ctx, q)
 }
 
-// place is the column that says where a row lies, and what stands around a selection of such places.
+// place is the column that says where a row lies, and what stands around a
+// selection of such places.
 func (r *removal) place() (column, from, to string) {
 	switch {
 	case r.s.d == SQLite:
@@ -89,8 +97,9 @@ func (r *removal) place() (column, from, to string) {
 	return "ctid", "= ANY(ARRAY(", "))"
 }
 
-// aged deletes what is older than a time, the oldest first, and returns how far it has come. The next call goes on there: from the start, it would look once more through all
-// that legal holds keep.
+// aged deletes what is older than a time, the oldest first, and returns how far
+// it has come. The next call goes on there: from the start, it would look once
+// more through all that legal holds keep.
 func (r *removal) aged(ctx context.Context, cq storage.ContentQuery, after storage.Cursor) (storage.Cursor, error) {
 	at, err := strconv.ParseInt(string(after), 10, 64)
 	if err != nil && after != "" {
@@ -106,7 +115,9 @@ func (r *removal) aged(ctx context.Context, cq storage.ContentQuery, after stora
 		if err != nil {
 			return "", err
 		}
-		if len(gone) == 0 { // or another transaction has deleted the very rows that were found, and not those behind them
+		if len(gone) == 0 {
+			// or another transaction has deleted the very rows that were found,
+			// and not those behind them
 			rows, err := fetch(ctx, r.reader, "deleting content", oldest("1", 1), func(n *int) []any { return []any{n} })
 			if err != nil || len(rows) == 0 {
 				return "", err
@@ -144,8 +155,11 @@ func (r *removal) files(ctx context.Context, q *query) (int64, error) {
 	return int64(len(keys)), err
 }
 
-// abreast deletes the next messages, and those files that lie before the place of the last of them, for which a tenth of the limit is kept. The first statement leaves that place in a
-// setting of the transaction: were it returned, each row would be. Where there are fewer messages it leaves the rest to others.
+// abreast deletes the next messages, and those files that lie before the place
+// of the last of them, for which a tenth of the limit is kept. The first
+// statement leaves that place in a setting of the transaction: were it
+// returned, each row would be. Where there are fewer messages it leaves the
+// rest to others.
 func (r *removal) abreast(ctx context.Context, cq storage.ContentQuery) error {
 	limit := r.left - r.left/10
 	q := (&query{d: r.s.d}).add("WITH m AS MATERIALIZED (SELECT array_agg(place) AS places FROM (").along("ctid AS place", cq, storage.Message, limit).
@@ -169,7 +183,9 @@ func (r *removal) abreast(ctx context.Context, cq storage.ContentQuery) error {
 	return err
 }
 
-// remain looks whether rows are left where the limit was not reached: another transaction may have deleted the very rows that a batch had found, and not the ones behind them.
+// remain looks whether rows are left where the limit was not reached: another
+// transaction may have deleted the very rows that a batch had found, and not
+// the ones behind them.
 func (r *removal) remain(ctx context.Context, cq storage.ContentQuery, kind storage.ContentKind) (bool, error) {
 	if r.left == 0 || r.s.d == SQLite { // where nobody else writes meanwhile
 		return false, nil
@@ -178,7 +194,8 @@ func (r *removal) remain(ctx context.Context, cq storage.ContentQuery, kind stor
 	return len(rows) > 0, err
 }
 
-// kind narrows to one kind, for PostgreSQL so that it does not see that all rows have the same, since then it would take their order for pointless.
+// kind narrows to one kind, for PostgreSQL so that it does not see that all
+// rows have the same, since then it would take their order for pointless.
 func (q *query) kind(kind storage.ContentKind) *query {
 	if q.d == SQLite {
 		return q.add(" AND kind = ?", int64(kind))
@@ -186,8 +203,10 @@ func (q *query) kind(kind storage.ContentKind) *query {
 	return q.add(fmt.Sprintf(" AND kind >= %d AND kind <= %[1]d", kind))
 }
 
-// along selects up to limit rows of one kind along an index, key by key. For PostgreSQL the order, which is that of the index, keeps the planner to it: otherwise it may read the
-// table from its beginning, where each batch finds more dead rows than the one before.
+// along selects up to limit rows of one kind along an index, key by key. For
+// PostgreSQL the order, which is that of the index, keeps the planner to it:
+// otherwise it may read the table from its beginning, where each batch finds
+// more dead rows than the one before.
 func (q *query) along(columns string, cq storage.ContentQuery, kind storage.ContentKind, limit int) *query {
 	if q.d == SQLite {
 		return q.add("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).kind(kind).add(" LIMIT ?", limit)

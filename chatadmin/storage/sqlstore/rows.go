@@ -9,20 +9,23 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// table says how the rows of one type are kept. Its columns begin with those of the primary key.
+// table says how the rows of one type are kept. Its columns begin with those of
+// the primary key.
 type table[T any] struct {
 	name   string
 	what   string // in errors
 	keys   int    // how many columns the primary key has
 	names  []string
-	fields func(*T, []any) []any                        // appends pointers to the values of the columns
-	unique []string                                     // the further unique key, if any
-	field  string                                       // how conflicts over it call it
-	domain string                                       // the column of the domain; "" where it is the key itself
-	writes []string                                     // the columns that an update writes; nil: all but the keys and the domain
+	fields func(*T, []any) []any // appends pointers to the values of the columns
+	unique []string              // the further unique key, if any
+	field  string                // how conflicts over it call it
+	domain string                // the column of the domain; "" where it is the key itself
+	// the columns that an update writes; nil: all but the keys and the domain
+	writes []string
 	parent func(*T) (domain, id storage.ID, alive bool) // of what others belong to
 
-	own                             []string // the columns by which a row is found: the key and the domain
+	// the columns by which a row is found: the key and the domain
+	own                             []string
 	selects, insert, update, delete string
 }
 
@@ -176,7 +179,8 @@ var contentRows = prepared(table[storage.Content]{
 	},
 })
 
-// joinIDs writes IDs as lines, with a line break at both ends, so that one of them can be searched for.
+// joinIDs writes IDs as lines, with a line break at both ends, so that one of
+// them can be searched for.
 func joinIDs(ids []storage.ID) string {
 	if len(ids) == 0 {
 		return ""

@@ -19,8 +19,9 @@ func (s *Store) steps() schema.Steps {
 	return steps
 }
 
-// Migrate creates the tables, or brings them from an earlier version up to date, each step in one transaction. Several processes may do so at once. Tables of a newer version
-// are a *SchemaError.
+// Migrate creates the tables, or brings them from an earlier version up to
+// date, each step in one transaction. Several processes may do so at once.
+// Tables of a newer version are a *SchemaError.
 func (s *Store) Migrate(ctx context.Context) error {
 	if s.Check(ctx) == nil { // the usual case needs no lock
 		return nil
@@ -50,7 +51,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 }
 
-// Check reports whether the tables are those of this version: a *SchemaError if not.
+// Check reports whether the tables are those of this version: a *SchemaError if
+// not.
 func (s *Store) Check(ctx context.Context) error {
 	steps := s.steps()
 	found, err := steps.Found(ctx, s.db)

@@ -9,9 +9,12 @@ import (
 
 // firstAnalyze is after how many inserted rows a table is analysed first.
 //
-// PostgreSQL plans by what it knows of a table, and keeps a prepared statement's plan until it learns more. Autovacuum looks once a minute: by then an import has written a million
-// rows with plans made for an empty table, each batch slower than the one before. So the store has tables analysed itself as the rows it has inserted grow: at 2^12, 2^15, 2^18 and so on,
-// a tenth of a second each. Below, no plan is bad enough to matter.
+// PostgreSQL plans by what it knows of a table, and keeps a prepared
+// statement's plan until it learns more. Autovacuum looks once a minute: by
+// then an import has written a million rows with plans made for an empty table,
+// each batch slower than the one before. So the store has tables analysed
+// itself as the rows it has inserted grow: at 2^12, 2^15, 2^18 and so on, a
+// tenth of a second each. Below, no plan is bad enough to matter.
 const firstAnalyze = 1 << 12
 
 // growth counts the rows that a store has inserted, by table.
@@ -37,10 +40,13 @@ func (g *growth) add(inserted map[string]int64) (grown []string) {
 	return grown
 }
 
-// eights grows by one whenever n has grown eightfold, and does so at firstAnalyze.
+// eights grows by one whenever n has grown eightfold, and does so at
+// firstAnalyze.
 func eights(n int64) int { return (bits.Len64(uint64(n)) + 2) / 3 }
 
-// analyze renews what the database knows of tables that have grown. It never waits for a lock, and is no reason to fail: a role that may not do it is only warned.
+// analyze renews what the database knows of tables that have grown. It never
+// waits for a lock, and is no reason to fail: a role that may not do it is only
+// warned.
 func (s *Store) analyze(ctx context.Context, c conn, inserted map[string]int64) {
 	if s.d != PostgreSQL {
 		return

@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A table is analysed at 4,096 rows, at eight times as many, and so on; each table by itself.
+// A table is analysed at 4,096 rows, at eight times as many, and so on; each
+// table by itself.
 func TestGrowth(t *testing.T) {
 	var g growth
 	at := map[string][]int64{}

@@ -15,11 +15,16 @@ import (
 
 // Options of a store; nil means defaults.
 type Options struct {
-	Prefix       string           // of the table names: letters, digits and "_", at most 30, not a digit first; default "chatadmin_"
-	Serializable bool             // PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, no use of physical places (ctid), and none of column storage
-	Attempts     int              // how often a transaction is tried before storage.ErrBusy; default 12
-	NoMigrate    bool             // Open checks the tables instead of making them
-	Now          func() time.Time // default time.Now; revisions of fences come from it
+	// of the table names: letters, digits and "_", at most 30, not a digit
+	// first; default "chatadmin_"
+	Prefix string
+	// PostgreSQL: transactions at SERIALIZABLE instead of READ COMMITTED, no
+	// use of physical places (ctid), and none of column storage
+	Serializable bool
+	// how often a transaction is tried before storage.ErrBusy; default 12
+	Attempts  int
+	NoMigrate bool             // Open checks the tables instead of making them
+	Now       func() time.Time // default time.Now; revisions of fences come from it
 
 	// CommitTimeout limits how long Update waits for an answer to COMMIT;
 	// default 0, as long as the connection lasts. At its end Update returns
@@ -31,7 +36,8 @@ type Options struct {
 	CommitTimeout time.Duration
 }
 
-// Store is a storage.Store in an SQL database. It is safe for many goroutines, and for many processes.
+// Store is a storage.Store in an SQL database. It is safe for many goroutines,
+// and for many processes.
 type Store struct {
 	reader
 	db            *sql.DB
@@ -42,9 +48,12 @@ type Store struct {
 	now           func() time.Time
 	growth        growth
 	commitTimeout time.Duration
-	turns         queues        // of transactions, before they take a connection
-	waits         queues        // PostgreSQL: of those with a connection, for the locks of other processes
-	writer        chan struct{} // SQLite: one writer of this process at a time, in the order of their coming
+	turns         queues // of transactions, before they take a connection
+	// PostgreSQL: of those with a connection, for the locks of other processes
+	waits queues
+	// SQLite: one writer of this process at a time, in the order of their
+	// coming
+	writer chan struct{}
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -56,9 +65,10 @@ type conn interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// Open returns the store in db, whose tables it creates or brings up to date first; with NoMigrate it checks them instead. Tables of another version are a *SchemaError. On PostgreSQL it first
-// tries whether locks are held between two connections, and returns
-// ErrNoFence if not.
+// Open returns the store in db, whose tables it creates or brings up to date
+// first; with NoMigrate it checks them instead. Tables of another version are a
+// *SchemaError. On PostgreSQL it first tries whether locks are held between two
+// connections, and returns ErrNoFence if not.
 func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error) {
 	s, err := newStore(db, d, o)
 	if err != nil {
@@ -107,7 +117,8 @@ func (s *Store) begin() string {
 	return "BEGIN ISOLATION LEVEL READ COMMITTED"
 }
 
-// inTx marks the context of a transaction, so that a nested call of the store is seen.
+// inTx marks the context of a transaction, so that a nested call of the store
+// is seen.
 type inTx struct{ s *Store }
 
 // Update implements storage.Store.
@@ -129,7 +140,8 @@ func (s *Store) Update(ctx context.Context, fence storage.Fence, f func(context.
 	}
 }
 
-// pause waits after the n-th attempt, a random time that grows to half a second, or until the context ends.
+// pause waits after the n-th attempt, a random time that grows to half a
+// second, or until the context ends.
 func pause(ctx context.Context, n int) error {
 	select {
 	case <-ctx.Done():
@@ -178,7 +190,8 @@ func (s *Store) attempt(ctx context.Context, fence storage.Fence, f func(context
 		return err
 	}
 	x.close()
-	// From here on a cancelled context changes nothing: the commit is carried out and its outcome reported.
+	// From here on a cancelled context changes nothing: the commit is carried
+	// out and its outcome reported.
 	ctx = context.WithoutCancel(ctx)
 	if s.commitTimeout > 0 {
 		var cancel context.CancelFunc
@@ -197,7 +210,8 @@ func (s *Store) attempt(ctx context.Context, fence storage.Fence, f func(context
 	return nil
 }
 
-// run checks the fence, runs f, and changes the fence's revision after an exclusive one.
+// run checks the fence, runs f, and changes the fence's revision after an
+// exclusive one.
 func (x *tx) run(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	s := x.s
 	if fence.Mode != storage.NoFence {

@@ -18,7 +18,8 @@ type reader struct {
 	x *tx // nil outside a transaction
 }
 
-// enter refuses a call of the store from within its own transaction, which could wait for itself for ever, and a call of a transaction that is over.
+// enter refuses a call of the store from within its own transaction, which
+// could wait for itself for ever, and a call of a transaction that is over.
 func (r reader) enter(ctx context.Context) error {
 	switch {
 	case r.x == nil && ctx.Value(inTx{r.s}) != nil:
@@ -31,7 +32,8 @@ func (r reader) enter(ctx context.Context) error {
 
 var errOver = errors.New("the transaction is over")
 
-// failed keeps an error within a transaction, since nothing of it may be kept any more, and says what was going on.
+// failed keeps an error within a transaction, since nothing of it may be kept
+// any more, and says what was going on.
 func (r reader) fail(ctx context.Context, what string, err error) error {
 	err = while(ctx, what, err)
 	if r.x != nil && r.x.failed == nil {
@@ -66,16 +68,21 @@ func fetch[T any](ctx context.Context, r reader, what string, q *query, dest fun
 // tx is one transaction.
 type tx struct {
 	reader
-	stmts    map[string]*sql.Stmt                 // SQLite: prepared once for the transaction
-	inserted map[string]int64                     // by table
-	wrote    map[string]map[storage.ID]storage.ID // users, groups and devices that it has written and that are alive, by table: the domain of each
-	fenced   *storage.Domain                      // the domain of the fence, as it was read behind it; nil when this transaction has changed domains
-	over     bool
-	lent     bool // to the host, by Conn
-	failed   error
+	stmts    map[string]*sql.Stmt // SQLite: prepared once for the transaction
+	inserted map[string]int64     // by table
+	// users, groups and devices that it has written and that are alive, by
+	// table: the domain of each
+	wrote map[string]map[storage.ID]storage.ID
+	// the domain of the fence, as it was read behind it; nil when this
+	// transaction has changed domains
+	fenced *storage.Domain
+	over   bool
+	lent   bool // to the host, by Conn
+	failed error
 }
 
-// Domains answers from the row that was read with the fence where it can: nearly every transaction asks for it first.
+// Domains answers from the row that was read with the fence where it can:
+// nearly every transaction asks for it first.
 func (x *tx) Domains(ctx context.Context, ids []storage.ID) ([]storage.Domain, error) {
 	if x.fenced == nil || x.lent || len(ids) != 1 || ids[0] != x.fenced.ID {
 		return x.reader.Domains(ctx, ids)
@@ -130,7 +137,8 @@ func (x *tx) exec(ctx context.Context, text string, args []any) (int64, error) {
 	return n, nil
 }
 
-// writable refuses a call that is too late, too large, or made under a cancelled context.
+// writable refuses a call that is too late, too large, or made under a
+// cancelled context.
 func (x *tx) writable(ctx context.Context, items int) error {
 	err := x.enter(ctx)
 	if err == nil && items > storage.MaxBatch {
@@ -142,7 +150,8 @@ func (x *tx) writable(ctx context.Context, items int) error {
 	return nil
 }
 
-// millis is a time as it is stored. The zero time is a number like any other: the beginning of the year 1.
+// millis is a time as it is stored. The zero time is a number like any other:
+// the beginning of the year 1.
 func millis(t time.Time) int64 { return t.UnixMilli() }
 
 // noTime is the zero time as it is stored.

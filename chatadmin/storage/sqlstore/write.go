@@ -12,7 +12,8 @@ import (
 func (x *tx) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
 	x.fenced = nil
 	made := make([]storage.Change[storage.Domain], len(c))
-	for i := range c { // a new domain begins with a fence of its own; updates leave it alone
+	for i := range c {
+		// a new domain begins with a fence of its own; updates leave it alone
 		made[i] = c[i]
 		made[i].Row.Fence = storage.NextRev(0, x.s.now(), uint16(rand.Uint32()))
 	}
@@ -38,7 +39,8 @@ func (x *tx) inDomain(ctx context.Context, new []int, domain func(int) storage.I
 	return func(i int) string { return missing(there, domain(i), domain(i), "domain") }, err
 }
 
-// lookup finds which of the parents of new rows are there, and their domains. Those that this transaction has written itself need no look.
+// lookup finds which of the parents of new rows are there, and their domains.
+// Those that this transaction has written itself need no look.
 func (x *tx) lookup(ctx context.Context, name string, new []int, parent func(int) storage.ID) (map[storage.ID]storage.ID, error) {
 	wrote := x.wrote[name]
 	known, last := true, storage.ID("")
@@ -126,7 +128,8 @@ func (x *tx) wroteOwner(o owned) bool {
 	return false
 }
 
-// owners finds which owners of new records are there, in one statement. Those that this transaction has written itself need no look.
+// owners finds which owners of new records are there, in one statement. Those
+// that this transaction has written itself need no look.
 func (x *tx) owners(ctx context.Context, new []int, owner func(int) owned) (map[owned]bool, error) {
 	var ids []storage.ID
 	for _, i := range new {
@@ -153,7 +156,9 @@ func (x *tx) owners(ctx context.Context, new []int, owner func(int) owned) (map[
 	return there, err
 }
 
-// insertOwned inserts one record together with looking whether its owner is there: every sign-in, every challenge and every webhook writes one. It is done unless there is no such owner.
+// insertOwned inserts one record together with looking whether its owner is
+// there: every sign-in, every challenge and every webhook writes one. It is
+// done unless there is no such owner.
 func (x *tx) insertOwned(ctx context.Context, r *storage.Record) (conflicts []storage.Conflict, done bool, err error) {
 	if err := x.writable(ctx, 1); err != nil {
 		return nil, false, err

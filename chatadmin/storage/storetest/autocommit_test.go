@@ -8,7 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// autocommit is a transaction that is none: each change is committed by itself, and others come in between.
+// autocommit is a transaction that is none: each change is committed by itself,
+// and others come in between.
 type autocommit struct {
 	storage.Reader
 	s storage.Store

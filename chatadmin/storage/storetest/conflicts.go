@@ -20,7 +20,8 @@ func taken(i int, field string, by storage.ID) storage.Conflict {
 	return storage.Conflict{Index: i, Reason: storage.KeyTaken, Field: field, Other: by}
 }
 
-// testConflicts: conflicts are data, one for each item, and the other items are written.
+// testConflicts: conflicts are data, one for each item, and the other items are
+// written.
 func testConflicts(w *world) {
 	u, v := w.user(w.a, "u"), w.user(w.a, "v")
 	fresh := func(login string) storage.User {
@@ -78,7 +79,8 @@ func testConflicts(w *world) {
 	require.Empty(w, conflicts[storage.User](w, users), "nothing is changed without conflict")
 }
 
-// testParents: new rows need parents that exist in their domain and are not being deleted; what is there already may be changed.
+// testParents: new rows need parents that exist in their domain and are not
+// being deleted; what is there already may be changed.
 func testParents(w *world) {
 	u, dead := w.user(w.a, "u"), w.user(w.a, "dead")
 	g, deadGroup := w.group(w.a, "g"), w.group(w.a, "dead")
@@ -106,7 +108,9 @@ func testParents(w *world) {
 	}
 	require.Equal(w, []storage.Conflict{orphan(0, "owner"), orphan(1, "owner"), orphan(2, "owner"), orphan(3, "owner")},
 		conflicts(w, records, r("1", "none"), r("2", dead.ID), r("3", deadGroup.ID), r("4", far.ID), r("5", u.ID), r("6", g.ID), r("7", device.ID), r("8", "")))
-	w.update(func(tx storage.Tx) { // owners that the transaction has written itself are looked at in the same way
+	w.update(func(tx storage.Tx) {
+		// owners that the transaction has written itself are looked at in the
+		// same way
 		here, there, gone := storage.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "here"}, storage.User{ID: w.id("user"), Domain: w.b, Rev: 1, LoginKey: "there"},
 			storage.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "gone", Deleting: true}
 		cs, err := tx.ChangeUsers(w.ctx, []storage.Change[storage.User]{put(here, 0), put(there, 0), put(gone, 0)})

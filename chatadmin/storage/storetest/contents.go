@@ -8,7 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// chats makes: a chat of u and v with a message of each and a file of v; in group g a message and a file of u, and a message of v.
+// chats makes: a chat of u and v with a message of each and a file of v; in
+// group g a message and a file of u, and a message of v.
 func chats(w *world) (u, v storage.User, g storage.Group, chat storage.ID) {
 	u, v, g = w.user(w.a, "u"), w.user(w.a, "v"), w.group(w.a, "g")
 	chat = w.id("chat")
@@ -131,7 +132,8 @@ func testDeleteContent(w *world) {
 	})
 }
 
-// What users have written goes in pages of every size: messages and files that come by turns, or after each other.
+// What users have written goes in pages of every size: messages and files that
+// come by turns, or after each other.
 func testDeleteContentOfUsers(w *world) {
 	const others = 3
 	g := w.group(w.a, "g")
@@ -150,7 +152,9 @@ func testDeleteContentOfUsers(w *world) {
 			switch {
 			case n%10 == others:
 				c.Author = stays.ID
-			case n >= 40 && n < 55 || n >= 55 && n%4 == 0 || n >= 110: // messages alone, then files alone, then by turns, then files again
+			case n >= 40 && n < 55 || n >= 55 && n%4 == 0 || n >= 110:
+				// messages alone, then files alone, then by turns, then files
+				// again
 				c.Kind, c.Blob = storage.File, "blob-"+string(c.ID)
 				keys[c.Blob]++
 				want.Files++
@@ -192,7 +196,8 @@ func testDeleteContentOfUsers(w *world) {
 	}
 }
 
-// By age goes what no legal hold keeps, whatever the size of the pages and however much is kept between them; chats have no age.
+// By age goes what no legal hold keeps, whatever the size of the pages and
+// however much is kept between them; chats have no age.
 func testDeleteContentByAge(w *world) {
 	group, heldGroup := w.group(w.a, "group"), w.group(w.a, "held")
 	ann, bob, held := w.user(w.a, "ann"), w.user(w.a, "bob"), w.user(w.a, "held")
@@ -205,7 +210,8 @@ func testDeleteContentByAge(w *world) {
 		var want storage.ContentCount
 		var rows []storage.Content
 		for n := range 120 {
-			c := storage.Content{ID: w.id("c"), Container: group.ID, Author: ann.ID, Kind: storage.Message, At: date(2 + n/20)} // twenty of each day
+			// twenty of each day
+			c := storage.Content{ID: w.id("c"), Container: group.ID, Author: ann.ID, Kind: storage.Message, At: date(2 + n/20)}
 			goes := true
 			switch n % 8 {
 			case 1:

@@ -14,9 +14,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// testDeadlock: two transactions change the same two rows, in two calls each and
-// the other way round, and meet between their calls. A store that locks rows
-// undoes one of them and runs it again: both are kept in the end.
+// testDeadlock: two transactions change the same two rows, in two calls each
+// and the other way round, and meet between their calls. A store that locks
+// rows undoes one of them and runs it again: both are kept in the end.
 func testDeadlock(w *world) {
 	keys := [2]storage.Key{{Kind: "deadlock", Domain: w.a, ID: "a"}, {Kind: "deadlock", Domain: w.a, ID: "b"}}
 	for _, k := range keys {
@@ -83,7 +83,8 @@ func testKeyOrder(w *world) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		if ran { // this transaction has lost a race against one of the others
+		if ran {
+			// this transaction has lost a race against one of the others
 			return nil
 		}
 		ran = true
@@ -133,12 +134,12 @@ func testKeyOrder(w *world) {
 	}
 }
 
-// writeRows writes rows of a table by one call, whatever their revisions; what is
-// in conflict stays as it is.
+// writeRows writes rows of a table by one call, whatever their revisions; what
+// is in conflict stays as it is.
 type writeRows func(ctx context.Context, tx storage.Tx, rows ...int) error
 
-// lockedTables makes four rows in each table whose rows are changed, and returns
-// what writes them.
+// lockedTables makes four rows in each table whose rows are changed, and
+// returns what writes them.
 func lockedTables(w *world) map[string]writeRows {
 	name := func(n int) storage.ID { return storage.ID(fmt.Sprintf("locked-%d", n)) }
 	tables := map[string]writeRows{
@@ -173,7 +174,8 @@ func lockedTables(w *world) map[string]writeRows {
 		}, func(e *storage.Event) *storage.Rev { return &e.Rev }),
 	}
 	w.update(func(tx storage.Tx) {
-		for _, table := range []string{"domains", "users", "groups", "memberships", "devices", "records", "events"} { // parents first
+		for _, table := range []string{"domains", "users", "groups", "memberships", "devices", "records", "events"} {
+			// parents first
 			require.NoError(w, tables[table](w.ctx, tx, 0, 1, 2, 3))
 		}
 	})

@@ -20,7 +20,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// mutant is a store that is right but for one thing: what its functions replace.
+// mutant is a store that is right but for one thing: what its functions
+// replace.
 type mutant struct {
 	storage.Store
 	update func(ctx context.Context, s storage.Store, fence storage.Fence, f func(context.Context, storage.Tx) error) error
@@ -209,7 +210,8 @@ var mutants = map[string]wrong{
 
 const mutantVar = "CHATADMIN_MUTANT"
 
-// TestMutant runs the suite on the mutant that TestMutants names to a child process: there a failure is what is wanted.
+// TestMutant runs the suite on the mutant that TestMutants names to a child
+// process: there a failure is what is wanted.
 func TestMutant(t *testing.T) {
 	name := os.Getenv(mutantVar)
 	if name == "" {
@@ -255,7 +257,8 @@ func TestLockingRight(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestMutant/KeyOrder")
 }
 
-// TestMutants proves the suite: each store that is wrong in one way fails the test that is meant to find it, and for that reason.
+// TestMutants proves the suite: each store that is wrong in one way fails the
+// test that is meant to find it, and for that reason.
 func TestMutants(t *testing.T) {
 	for name, m := range mutants {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 
 const goroutines = 100
 
-// parallel runs f in n goroutines at once, every other one on the second handle.
+// parallel runs f in n goroutines at once, every other one on the second
+// handle.
 func (w *world) parallel(n int, f func(i int, s storage.Store)) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -35,7 +36,8 @@ func (w *world) parallel(n int, f func(i int, s storage.Store)) {
 	wg.Wait()
 }
 
-// raceLastAdmin: in each of many domains two transactions look whether another admin is left and then remove one each.
+// raceLastAdmin: in each of many domains two transactions look whether another
+// admin is left and then remove one each.
 func raceLastAdmin(w *world) {
 	const n = goroutines / 2
 	for i := range n {
@@ -200,7 +202,9 @@ func raceDefaultGroup(w *world) {
 		if !assert.NoError(w, err) {
 			break
 		}
-		overtaken = min(overtaken, made.Load()-at) // the best round: in another one the machine may have left us waiting before we asked
+		// the best round: in another one the machine may have left us waiting
+		// before we asked
+		overtaken = min(overtaken, made.Load()-at)
 		g.Rev++
 	}
 	assert.Less(w, overtaken, int64(2000), "the exclusive fence was starved by shared ones in every round")
@@ -223,7 +227,8 @@ func raceDefaultGroup(w *world) {
 	require.Zero(w, missed, "users who are not in the default group")
 }
 
-// raceParent: a group is marked Deleting while others put members into it, and emptied afterwards: nothing is left behind.
+// raceParent: a group is marked Deleting while others put members into it, and
+// emptied afterwards: nothing is left behind.
 func raceParent(w *world) {
 	g, u := w.group(w.a, "g"), make([]storage.User, goroutines)
 	for i := range u {

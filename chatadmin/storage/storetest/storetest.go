@@ -1,5 +1,6 @@
-// Package storetest proves that a store obeys the storage contract of chatadmin. A host that keeps the library's data in its own database calls Run in a test, with a function
-// that opens an empty database:
+// Package storetest proves that a store obeys the storage contract of
+// chatadmin. A host that keeps the library's data in its own database calls Run
+// in a test, with a function that opens an empty database:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) storetest.Backend {
@@ -8,8 +9,11 @@
 //		})
 //	}
 //
-// IMPLEMENTING.md beside this file goes through the contract step by step. Every test begins with an empty database. Steps are read back through a second handle, as another process would, and what must hold under concurrency is tried with a hundred
-// goroutines over both. The package's own tests prove the suite: stores that are almost right, each wrong in one way, must fail it.
+// IMPLEMENTING.md beside this file goes through the contract step by step.
+// Every test begins with an empty database. Steps are read back through a
+// second handle, as another process would, and what must hold under concurrency
+// is tried with a hundred goroutines over both. The package's own tests prove
+// the suite: stores that are almost right, each wrong in one way, must fail it.
 package storetest
 
 import (
@@ -27,7 +31,8 @@ import (
 // Backend is one empty database.
 type Backend struct {
 	Store storage.Store
-	// Again opens a further handle on the same database: another connection pool, or the file opened anew.
+	// Again opens a further handle on the same database: another connection
+	// pool, or the file opened anew.
 	Again func() storage.Store
 }
 
@@ -38,9 +43,9 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 	}
 }
 
-// RunOnly runs some tests of the suite, for a store that passes all of it and is
-// reached in another way, such as through a pooler of connections. An unknown
-// name fails t.
+// RunOnly runs some tests of the suite, for a store that passes all of it and
+// is reached in another way, such as through a pooler of connections. An
+// unknown name fails t.
 func RunOnly(t *testing.T, open func(t *testing.T) Backend, names ...string) {
 	for _, name := range names {
 		i := slices.IndexFunc(suite, func(c test) bool { return c.name == name })

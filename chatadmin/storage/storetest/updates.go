@@ -11,7 +11,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// testPages: lists go on behind what they have shown, whatever is inserted or deleted meanwhile, and ties are neither lost nor repeated.
+// testPages: lists go on behind what they have shown, whatever is inserted or
+// deleted meanwhile, and ties are neither lost nor repeated.
 func testPages(w *world) {
 	var want []storage.ID
 	for i := range 25 {
@@ -193,7 +194,8 @@ func testRollback(w *world) {
 	w.fenced(storage.Fence{Domain: w.a, Mode: storage.Exclusive}, func(storage.Tx) {}) // the fence was given back
 }
 
-// testRetry: ErrRetry runs the function again on a clean slate, and not for ever.
+// testRetry: ErrRetry runs the function again on a clean slate, and not for
+// ever.
 func testRetry(w *world) {
 	u := w.user(w.a, "u")
 	runs := 0
@@ -307,7 +309,8 @@ func testFencesAnew(w *world) {
 	}
 }
 
-// testRevisions: a change that was prepared for a row does not meet the row that was made anew in its place.
+// testRevisions: a change that was prepared for a row does not meet the row
+// that was made anew in its place.
 func testRevisions(w *world) {
 	u := w.user(w.a, "u")
 	old := u

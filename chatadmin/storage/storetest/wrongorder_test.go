@@ -207,7 +207,8 @@ func (x poisoned) ChangeUsers(ctx context.Context, c []storage.Change[storage.Us
 
 var errPoisoned = errors.New("poisoned")
 
-// undoneByConflicts loses a transaction in which there was a conflict, without a word.
+// undoneByConflicts loses a transaction in which there was a conflict, without
+// a word.
 func undoneByConflicts(ctx context.Context, s storage.Store, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := s.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error {
 		conflict := false

@@ -8,7 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// The transactions of the mutants: each is a whole one with one method replaced.
+// The transactions of the mutants: each is a whole one with one method
+// replaced.
 type (
 	noRevision   struct{ storage.Tx }
 	noRecordRev  struct{ storage.Tx }
@@ -150,7 +151,8 @@ func (x onePerCall) ChangeMemberships(ctx context.Context, c []storage.Change[st
 	return x.Tx.ChangeMemberships(ctx, c[:min(1, len(c))])
 }
 
-// domainOnce remembers what it has read of domains, also when it has changed them.
+// domainOnce remembers what it has read of domains, also when it has changed
+// them.
 type domainOnce struct {
 	storage.Tx
 	read []storage.Domain
@@ -178,7 +180,8 @@ func (x onePage) DeleteContent(ctx context.Context, q storage.ContentQuery, p st
 	return n, blobs, next, err
 }
 
-// DeleteContent narrows to what no hold keeps after it has chosen the rows of a page, and takes a page that is not full for the last.
+// DeleteContent narrows to what no hold keeps after it has chosen the rows of a
+// page, and takes a page that is not full for the last.
 func (x keptEnds) DeleteContent(ctx context.Context, q storage.ContentQuery, p storage.Page) (storage.ContentCount, []string, storage.Cursor, error) {
 	limit := p.Limit
 	if len(q.ExceptUsers) > 0 {

@@ -19,13 +19,17 @@ import (
 
 // Format is what was found out about a file.
 type Format struct {
-	Encoding    string // "utf-8", "utf-16le", "utf-16be", "windows-1252", or the one that was named
-	BOM         bool   // it began with a byte-order mark
-	Guessed     bool   // the encoding is what the file looks like; nothing says so
-	ASCII       bool   // it has no byte above 0x7f
-	Clean       bool   // the whole of it is UTF-8, without any replacement character
-	Delimiter   byte   // ',', ';', '\t' or '|'
-	Typographic bool   // its header has curly quotes, so they delimit fields in all of it
+	// "utf-8", "utf-16le", "utf-16be", "windows-1252", or the one that was
+	// named
+	Encoding string
+	BOM      bool // it began with a byte-order mark
+	Guessed  bool // the encoding is what the file looks like; nothing says so
+	ASCII    bool // it has no byte above 0x7f
+	// the whole of it is UTF-8, without any replacement character
+	Clean     bool
+	Delimiter byte // ',', ';', '\t' or '|'
+	// its header has curly quotes, so they delimit fields in all of it
+	Typographic bool
 }
 
 // Names of the encodings that are found out.
@@ -70,15 +74,17 @@ func find(label string) (name string, e encoding.Encoding, err error) {
 // Detector is given the bytes of a file, in their order, and tells its
 // encoding.
 type Detector struct {
-	head  []byte // the first bytes
-	carry []byte // the beginning of a character at the end of what was written last
-	last  byte   // before what is looked at
-	good  int64  // characters of several bytes that are UTF-8
-	bad   int64  // bytes that are not
-	lost  bool   // there are replacement characters
-	odd   int64  // bytes where Windows-1252 has a sign that does not follow a letter
-	has   [256]bool
-	high  bool // there are bytes above 0x7f
+	head []byte // the first bytes
+	// the beginning of a character at the end of what was written last
+	carry []byte
+	last  byte  // before what is looked at
+	good  int64 // characters of several bytes that are UTF-8
+	bad   int64 // bytes that are not
+	lost  bool  // there are replacement characters
+	// bytes where Windows-1252 has a sign that does not follow a letter
+	odd  int64
+	has  [256]bool
+	high bool // there are bytes above 0x7f
 }
 
 // Write never fails.

@@ -22,7 +22,9 @@ const (
 	CodeFieldCount    = "field_count"      // not as many fields as the header has
 	CodeManyColumns   = "too_many_columns" // more than Limits.Columns
 	CodeNUL           = "nul_byte"
-	CodeEncoding      = "bad_encoding" // bytes that the encoding of the file does not have, or characters that were lost before
+	// bytes that the encoding of the file does not have, or characters that
+	// were lost before
+	CodeEncoding = "bad_encoding"
 )
 
 // FileError says why a whole file cannot be read.

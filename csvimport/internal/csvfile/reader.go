@@ -25,13 +25,17 @@ func CheckSize(bytes int64) error {
 
 // Limits bound what a file may hold; zero fields take the defaults.
 type Limits struct {
-	FileBytes  int64  // default 2 GiB
-	Rows       int    // default ten million
-	RowBytes   int    // default 1 MiB; also the memory that reading takes at most
-	FieldBytes int    // default 64 KiB
-	Columns    int    // default 256
-	QuotedRows int    // line breaks in one quoted field, default 64: more, and the quote is taken as unclosed
-	Known      Format // as a Detector or a reader of the same file has told; without Encoding the file is looked through to find out
+	FileBytes  int64 // default 2 GiB
+	Rows       int   // default ten million
+	RowBytes   int   // default 1 MiB; also the memory that reading takes at most
+	FieldBytes int   // default 64 KiB
+	Columns    int   // default 256
+	// line breaks in one quoted field, default 64: more, and the quote is taken
+	// as unclosed
+	QuotedRows int
+	// as a Detector or a reader of the same file has told; without Encoding the
+	// file is looked through to find out
+	Known Format
 }
 
 func (l Limits) withDefaults() Limits {
@@ -53,10 +57,12 @@ func (l Limits) withDefaults() Limits {
 
 // Row is one record. It is valid until the next call of Read.
 type Row struct {
-	Line   int       // of the file, from 1, where the record begins
-	Fields [][]byte  // UTF-8, line breaks as \n; of a broken record as far as they can be told
-	Err    *RowError // nil if the record is whole and has as many fields as the header
-	Short  bool      // cells were missing at its end; they are blank
+	Line int // of the file, from 1, where the record begins
+	// UTF-8, line breaks as \n; of a broken record as far as they can be told
+	Fields [][]byte
+	// nil if the record is whole and has as many fields as the header
+	Err   *RowError
+	Short bool // cells were missing at its end; they are blank
 }
 
 // Reader reads the records of a file.
@@ -75,9 +81,11 @@ type Reader struct {
 	read int64
 	p    parser
 
-	hash   bool   // the first heading begins with #, so that a row may
-	count  int    // of fields, when it was wrong last
-	reason string // what was said of it then: a file may have it wrong in each of a million lines
+	hash  bool // the first heading begins with #, so that a row may
+	count int  // of fields, when it was wrong last
+	// what was said of it then: a file may have it wrong in each of a million
+	// lines
+	reason string
 }
 
 // NewReader finds out how the file is written and reads its header, the first

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cost is what something took: on the clock, and of the processors, which says more where others use them too.
+// cost is what something took: on the clock, and of the processors, which says
+// more where others use them too.
 type cost struct{ wall, client, server time.Duration }
 
 // measure runs f and adds what it took.
@@ -45,7 +46,8 @@ func clientTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// serverTime is the processor time of the cluster and its processes, where /proc tells it; in steps of 10 ms.
+// serverTime is the processor time of the cluster and its processes, where
+// /proc tells it; in steps of 10 ms.
 func serverTime() time.Duration {
 	if shared == nil {
 		return 0
@@ -74,7 +76,8 @@ func number10(text string) int {
 	return n
 }
 
-// peak runs f and returns the most memory that the client had at once: MiB, resident, with the program itself; 0 where /proc does not tell.
+// peak runs f and returns the most memory that the client had at once: MiB,
+// resident, with the program itself; 0 where /proc does not tell.
 func peak(b *testing.B, f func()) (most float64) {
 	b.Helper()
 	debug.FreeOSMemory()

@@ -11,7 +11,9 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// BenchmarkDevicesAuthorize checks requests of devices, and reports the ratio to a bare SELECT of the same row over the same pool, in turns in the same run.
+// BenchmarkDevicesAuthorize checks requests of devices, and reports the ratio
+// to a bare SELECT of the same row over the same pool, in turns in the same
+// run.
 func BenchmarkDevicesAuthorize(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) database{"sqlite": sqliteFile, "postgresql": postgresPrefix} {
 		b.Run(name, func(b *testing.B) {
@@ -51,7 +53,9 @@ func BenchmarkDevicesAuthorize(b *testing.B) {
 				}
 				floor[i], ours[i] = middle.Sub(began), time.Since(middle)
 			}
-			slices.Sort(floor) // medians: a busy machine interrupts one as often as the other, but not as long
+			// medians: a busy machine interrupts one as often as the other, but
+			// not as long
+			slices.Sort(floor)
 			slices.Sort(ours)
 			b.ReportMetric(float64(ours[b.N/2])/float64(floor[b.N/2]), "ratio")
 			b.ReportMetric(float64(ours[b.N/2].Nanoseconds()), "ns/check")

@@ -20,9 +20,11 @@ import (
 
 var eraseRows = flag.Int("messages", 20000, "messages of the user whom benchmarks delete; the figures of MEASUREMENTS.md have 1000000")
 
-// BenchmarkErase deletes a user with -messages messages and a tenth as many files, in a hundredth as many groups, a tenth of which the user created,
-// next to as many messages of others in the same groups. Floors
-// are the same rows deleted by hand: by one statement for each table, all in one transaction; and in batches of 10,000 by place.
+// BenchmarkErase deletes a user with -messages messages and a tenth as many
+// files, in a hundredth as many groups, a tenth of which the user created, next
+// to as many messages of others in the same groups. Floors are the same rows
+// deleted by hand: by one statement for each table, all in one transaction; and
+// in batches of 10,000 by place.
 func BenchmarkErase(b *testing.B) {
 	for _, c := range []struct {
 		name  string

@@ -18,7 +18,8 @@ import (
 // imported are the tables that an import writes.
 var imported = []string{"users", "memberships", "events", "records"}
 
-// fill writes the rows of these tables into tables of their own, and returns what that took without reading them.
+// fill writes the rows of these tables into tables of their own, and returns
+// what that took without reading them.
 func (w *world) fill(b *testing.B) (c cost) {
 	b.Helper()
 	ctx := context.Background()
@@ -39,7 +40,8 @@ func (w *world) fill(b *testing.B) (c cost) {
 	require.NoError(b, err)
 	for _, table := range imported {
 		columns, rows := w.rows(b, table)
-		gc := debug.SetGCPercent(-1) // a collection of these rows is none of the floor's business
+		// a collection of these rows is none of the floor's business
+		gc := debug.SetGCPercent(-1)
 		c.measure(func() { write(b, conn, w.floor.sql("{{p}}"+table), columns, rows) })
 		debug.SetGCPercent(gc)
 	}

@@ -14,8 +14,10 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// benchImport: a CSV file to committed users, memberships, audit events and the stream of results. Its floor is writing exactly the rows that it left into the same tables with
-// the same indexes: on PostgreSQL by COPY, on SQLite by prepared statements in one transaction.
+// benchImport: a CSV file to committed users, memberships, audit events and the
+// stream of results. Its floor is writing exactly the rows that it left into
+// the same tables with the same indexes: on PostgreSQL by COPY, on SQLite by
+// prepared statements in one transaction.
 func (w *world) benchImport(b *testing.B) {
 	var ours, floor cost
 	most := 0.0
@@ -36,13 +38,15 @@ func (w *world) benchImport(b *testing.B) {
 	b.ReportMetric(most, "MiB-client")
 }
 
-// benchUnchanged imports the file once more: nothing is to be written. Its floor is the first import.
+// benchUnchanged imports the file once more: nothing is to be written. Its
+// floor is the first import.
 func (w *world) benchUnchanged(b *testing.B) {
 	w.need(b)
 	w.again(b, func(n int) (*os.File, int64) { return w.file, 0 })
 }
 
-// benchOneColumn imports a file in which every user has another title. Its floor is the first import.
+// benchOneColumn imports a file in which every user has another title. Its
+// floor is the first import.
 func (w *world) benchOneColumn(b *testing.B) {
 	w.need(b)
 	w.again(b, func(n int) (*os.File, int64) {
@@ -76,8 +80,9 @@ func (w *world) again(b *testing.B, next func(n int) (f *os.File, updates int64)
 	ours.report(b, floor, "first-import")
 }
 
-// benchDefaultGroup marks a group as default, which makes everybody a member. Its floor is INSERT … SELECT of the same rows in transactions of the same size. The plan, which counts
-// who will be added, is told apart.
+// benchDefaultGroup marks a group as default, which makes everybody a member.
+// Its floor is INSERT … SELECT of the same rows in transactions of the same
+// size. The plan, which counts who will be added, is told apart.
 func (w *world) benchDefaultGroup(b *testing.B) {
 	w.need(b)
 	ctx := context.Background()

@@ -12,8 +12,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// BenchmarkWebhook: a signed event of Slack from the request to its answer, that is until it is durable; against the bare insertion of such a record in a transaction of its own, in the
-// same run (ratio).
+// BenchmarkWebhook: a signed event of Slack from the request to its answer,
+// that is until it is durable; against the bare insertion of such a record in a
+// transaction of its own, in the same run (ratio).
 func BenchmarkWebhook(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) database{"sqlite": sqliteFile, "postgresql": postgresPrefix} {
 		b.Run(name, func(b *testing.B) {

@@ -33,7 +33,8 @@ func (w *world) bare(b *testing.B, query string, args ...any) int {
 	return n
 }
 
-// pace runs two ways of the same work in turns, a thousand times each, for the same users, and reports the ratio of their times.
+// pace runs two ways of the same work in turns, a thousand times each, for the
+// same users, and reports the ratio of their times.
 func (w *world) pace(b *testing.B, ours, floor func(i int)) {
 	var took, bare time.Duration
 	n := 0
@@ -54,7 +55,8 @@ func (w *world) pace(b *testing.B, ours, floor func(i int)) {
 	b.ReportMetric(float64(took.Nanoseconds())/float64(n), "ns/read")
 }
 
-// benchLogin reads one user by login. Its floor is the bare statement through the same pool.
+// benchLogin reads one user by login. Its floor is the bare statement through
+// the same pool.
 func (w *world) benchLogin(b *testing.B) {
 	w.need(b)
 	ctx, domain := context.Background(), w.scope.Domain()
@@ -69,7 +71,8 @@ func (w *world) benchLogin(b *testing.B) {
 	})
 }
 
-// benchPage reads a page of 100 users whose login begins with what somebody types. Its floor is the bare statement through the same pool.
+// benchPage reads a page of 100 users whose login begins with what somebody
+// types. Its floor is the bare statement through the same pool.
 func (w *world) benchPage(b *testing.B) {
 	w.need(b)
 	ctx, domain := context.Background(), w.scope.Domain()

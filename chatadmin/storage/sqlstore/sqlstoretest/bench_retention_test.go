@@ -12,8 +12,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
-// BenchmarkRetention deletes the older half of the content that BenchmarkErase makes, some -messages rows, of which a user under a legal hold has written every other one in the second case.
-// The floor is one DELETE of the same rows.
+// BenchmarkRetention deletes the older half of the content that BenchmarkErase
+// makes, some -messages rows, of which a user under a legal hold has written
+// every other one in the second case. The floor is one DELETE of the same rows.
 func BenchmarkRetention(b *testing.B) {
 	for _, c := range []struct {
 		name  string

@@ -19,8 +19,9 @@ import (
 
 var benchRows = flag.Int("rows", 20000, "users that benchmarks import; the figures of MEASUREMENTS.md have 1000000")
 
-// Each benchmark works on a company of -rows users with two default groups, and reports the ratio to its floor, measured in the same run on the same database. Time alone says nothing: the
-// floors run on the same noisy machine.
+// Each benchmark works on a company of -rows users with two default groups, and
+// reports the ratio to its floor, measured in the same run on the same
+// database. Time alone says nothing: the floors run on the same noisy machine.
 
 func BenchmarkSQLite(b *testing.B)     { benchmarks(b, sqliteFile) }
 func BenchmarkPostgreSQL(b *testing.B) { benchmarks(b, postgresPrefix) }
@@ -35,7 +36,8 @@ func benchmarks(b *testing.B, empty func(testing.TB) database) {
 	b.Run("page of a search", w.benchPage)
 }
 
-// world is what the benchmarks of one kind of database share: importing anew for each of them would take too long.
+// world is what the benchmarks of one kind of database share: importing anew
+// for each of them would take too long.
 type world struct {
 	b             *testing.B // of all of them
 	empty         func() database
@@ -49,7 +51,8 @@ type world struct {
 	floor database // holds the same rows, written by the floor
 }
 
-// generate writes a file of n users: 8 columns, all cells quoted, some names not ASCII, 30 % with a manager, a tenth of them on a later line.
+// generate writes a file of n users: 8 columns, all cells quoted, some names
+// not ASCII, 30 % with a manager, a tenth of them on a later line.
 func generate(b testing.TB, n int, title string) *os.File {
 	b.Helper()
 	f, err := os.Create(filepath.Join(b.TempDir(), title+".csv"))
@@ -97,7 +100,8 @@ func (w *world) need(b *testing.B) {
 	}
 }
 
-// settle gives the database the time to finish what earlier work left to it, so that no measurement pays for another one.
+// settle gives the database the time to finish what earlier work left to it, so
+// that no measurement pays for another one.
 func (w *world) settle(b *testing.B) {
 	b.Helper()
 	statement := "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -108,7 +112,8 @@ func (w *world) settle(b *testing.B) {
 	require.NoError(b, err)
 }
 
-// importFirst imports the file into an empty database, and returns the most memory that the client had.
+// importFirst imports the file into an empty database, and returns the most
+// memory that the client had.
 func (w *world) importFirst(b *testing.B) float64 {
 	b.Helper()
 	ctx := context.Background()

@@ -83,7 +83,9 @@ func startCluster() (*cluster, error) {
 		return nil, err
 	}
 	c := &cluster{bin: filepath.Dir(slices.Max(found)), dir: dir}
-	if b := flag.Lookup("test.bench"); b == nil || b.Value.String() == "" { // the tests crash the server, never the machine: what it has written stays, flushed or not
+	if b := flag.Lookup("test.bench"); b == nil || b.Value.String() == "" {
+		// the tests crash the server, never the machine: what it has written
+		// stays, flushed or not
 		c.settings = " -c fsync=off -c full_page_writes=off"
 	}
 	if os.Getuid() == 0 { // it refuses to run as root
@@ -126,7 +128,8 @@ func (c *cluster) start() error {
 	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-o", "-c listen_addresses='' -k "+c.dir+" -c max_connections=300 -c deadlock_timeout=100ms"+c.settings, "start")
 }
 
-// crash ends the server without giving it time to finish anything, and starts it again.
+// crash ends the server without giving it time to finish anything, and starts
+// it again.
 func (c *cluster) crash() error {
 	return c.run("pg_ctl", "-D", c.dir+"/data", "-w", "-l", c.dir+"/log", "-m", "immediate", "restart")
 }

@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/devices"
 )
 
-// Every list of devices, and the check of a request, goes by an index, at whatever number of devices; and the check is one statement.
+// Every list of devices, and the check of a request, goes by an index, at
+// whatever number of devices; and the check is one statement.
 func TestDevicesPlans(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)

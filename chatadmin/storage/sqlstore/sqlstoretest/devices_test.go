@@ -70,7 +70,8 @@ func (f *fleet) events(kind string) []chatadmin.AuditEvent {
 	return all
 }
 
-// A hundred check-ins, then a hundred answers that contradict each other, by two processes: one transition of each, and everybody is told the same.
+// A hundred check-ins, then a hundred answers that contradict each other, by
+// two processes: one transition of each, and everybody is told the same.
 func TestDevicesRaceAnswer(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
@@ -116,8 +117,10 @@ func TestDevicesRaceAnswer(t *testing.T) {
 	})
 }
 
-// Disabling, enabling, wiping, cancelling, registering and answering at once, by two processes: the audit log tells one order, in which each change begins where the one before it
-// ended, and in which nothing revives a device with a wipe pending.
+// Disabling, enabling, wiping, cancelling, registering and answering at once,
+// by two processes: the audit log tells one order, in which each change begins
+// where the one before it ended, and in which nothing revives a device with a
+// wipe pending.
 func TestDevicesRaceAdmins(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
@@ -170,7 +173,9 @@ func TestDevicesRaceAdmins(t *testing.T) {
 	})
 }
 
-// Registering and deactivating at once, by two processes: whichever comes first, nobody without access has a device that is let in, and no user has more devices than allowed.
+// Registering and deactivating at once, by two processes: whichever comes
+// first, nobody without access has a device that is let in, and no user has
+// more devices than allowed.
 func TestDevicesRaceRegister(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
@@ -246,7 +251,8 @@ func TestDevicesRestart(t *testing.T) {
 	})
 }
 
-// A device that was removed before it answered its wipe comes back with it when its client registers again, in whichever process; or the wipe is taken back.
+// A device that was removed before it answered its wipe comes back with it when
+// its client registers again, in whichever process; or the wipe is taken back.
 func TestDevicesRemoved(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
@@ -272,7 +278,8 @@ func TestDevicesRemoved(t *testing.T) {
 	})
 }
 
-// What a database does not take as text is nothing that a device, a user or a name is called.
+// What a database does not take as text is nothing that a device, a user or a
+// name is called.
 func TestDevicesOddText(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)
@@ -346,7 +353,8 @@ func (f *fleet) users(n int) []storage.ID {
 	return ids
 }
 
-// A thousand users with three devices each are deactivated in one transaction, and no request of theirs is let in after it.
+// A thousand users with three devices each are deactivated in one transaction,
+// and no request of theirs is let in after it.
 func TestDevicesThousandUsers(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		f := newFleet(t, db)

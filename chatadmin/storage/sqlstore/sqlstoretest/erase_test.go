@@ -38,7 +38,8 @@ func TestEraseRaces(t *testing.T) {
 
 const eraserArg = "-eraser"
 
-// eraser is the process that is killed: it begins a deletion, or resumes one. Its clock runs so fast that batches seem slow and become small.
+// eraser is the process that is killed: it begins a deletion, or resumes one.
+// Its clock runs so fast that batches seem slow and become small.
 func eraser(args []string) int {
 	err := func() error {
 		store, err := mortal(args, args[6])
@@ -80,7 +81,8 @@ func eraser(args []string) int {
 	return 0
 }
 
-// The deleting process is killed at many points, and a new one resumes: in the end nothing is left, and the receipt counts exactly what has gone.
+// The deleting process is killed at many points, and a new one resumes: in the
+// end nothing is left, and the receipt counts exactly what has gone.
 func TestKilledErase(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, db database) {

@@ -18,7 +18,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// Ten processes create the tables at the same time; opening again changes nothing.
+// Ten processes create the tables at the same time; opening again changes
+// nothing.
 func TestMigrateAtOnce(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		var wg sync.WaitGroup
@@ -94,7 +95,8 @@ func TestClosedPool(t *testing.T) {
 	})
 }
 
-// A context that ends in any phase of an import: the error says so, nothing is half-written, and the import is resumed.
+// A context that ends in any phase of an import: the error says so, nothing is
+// half-written, and the import is resumed.
 func TestCancelledImport(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
@@ -129,7 +131,8 @@ func TestCancelledImport(t *testing.T) {
 	})
 }
 
-// counting is a context that is cancelled when it has been looked at often enough.
+// counting is a context that is cancelled when it has been looked at often
+// enough.
 type counting struct {
 	context.Context
 	mu   sync.Mutex
@@ -158,7 +161,8 @@ func (c *counting) Err() error {
 	return nil
 }
 
-// A disk that is full, and a file that cannot be written: the import stops with the database's own words and is resumed when that is mended.
+// A disk that is full, and a file that cannot be written: the import stops with
+// the database's own words and is resumed when that is mended.
 func TestFullDisk(t *testing.T) {
 	const rows = 3000
 	db := sqliteFile(t)
@@ -191,7 +195,8 @@ func TestFullDisk(t *testing.T) {
 	require.Equal(t, c.clean(t, rows), describe(t, c.scope(c.store, 0)))
 }
 
-// A host's own unique index refuses a row: the error names it, nothing of the call is kept. A row that the host wrote by hand counts like any other.
+// A host's own unique index refuses a row: the error names it, nothing of the
+// call is kept. A row that the host wrote by hand counts like any other.
 func TestHostsOwnRows(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c := newCompany(t, db, 0)

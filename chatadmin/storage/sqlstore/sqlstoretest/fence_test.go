@@ -117,7 +117,8 @@ func TestOpenAtOnceOverAFewConnections(t *testing.T) {
 	wg.Wait()
 }
 
-// arrival is a context that tells when somebody waits for its end for the first time.
+// arrival is a context that tells when somebody waits for its end for the first
+// time.
 type arrival struct {
 	context.Context
 	once   *sync.Once

@@ -27,8 +27,9 @@ import (
 
 const importerArg = "-importer"
 
-// mortal opens the database that the arguments of a process begin with: dialect, DSN, table prefix. The process is killed with its n-th statement, in turn before and after the database has
-// carried it out.
+// mortal opens the database that the arguments of a process begin with:
+// dialect, DSN, table prefix. The process is killed with its n-th statement, in
+// turn before and after the database has carried it out.
 func mortal(args []string, n string) (*sqlstore.Store, error) {
 	dialect := sqlstore.SQLite
 	if args[0] == "postgresql" {
@@ -188,8 +189,9 @@ func (c *company) process(t *testing.T, admin int, resume string, n int) (*exec.
 	return cmd, bufio.NewScanner(out), &errs
 }
 
-// The importing process is killed with kill -9 at many points, anywhere between its first statement and its last commit, and a new one resumes: in the end everything is as after one
-// clean run.
+// The importing process is killed with kill -9 at many points, anywhere between
+// its first statement and its last commit, and a new one resumes: in the end
+// everything is as after one clean run.
 func TestKilledImport(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
@@ -221,7 +223,8 @@ func TestKilledImport(t *testing.T) {
 	})
 }
 
-// Two processes, two admins, one file, at once: each user is created once, and everything is as after one import.
+// Two processes, two admins, one file, at once: each user is created once, and
+// everything is as after one import.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
@@ -252,7 +255,8 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
-// The server crashes under an import, again and again; the import is resumed over the same pool.
+// The server crashes under an import, again and again; the import is resumed
+// over the same pool.
 func TestServerCrash(t *testing.T) {
 	const rows = 6000
 	db := postgresPrefix(t)

@@ -21,7 +21,8 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// bridged is a group bridged to a channel of a fake Slack, over a database, with two processes.
+// bridged is a group bridged to a channel of a fake Slack, over a database,
+// with two processes.
 type bridged struct {
 	*integrationstest.World
 	slack  *slacktest.Server
@@ -70,7 +71,8 @@ func TestWebhookStatements(t *testing.T) {
 		store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
 		require.NoError(t, err)
 		x := b.over(store)
-		for n, want := range map[int]string{2: "SELECT records, SELECT domains, INSERT records", 1: "SELECT records, SELECT domains, INSERT records, SELECT records"} { // 1 comes again
+		for n, want := range map[int]string{2: "SELECT records, SELECT domains, INSERT records", 1: "SELECT records, SELECT domains, INSERT records, SELECT records"} {
+			// 1 comes again
 			var did []string
 			for _, s := range watch.during(func() { require.Equal(t, http.StatusOK, b.event(t, x, n)) }) {
 				verb, _, _ := strings.Cut(s.text, " ")
@@ -83,7 +85,9 @@ func TestWebhookStatements(t *testing.T) {
 	})
 }
 
-// A hundred at once over two handles: each event is kept once, each callback that comes twice exchanges once, workers share the lines, and in the end every message is there once and in order.
+// A hundred at once over two handles: each event is kept once, each callback
+// that comes twice exchanges once, workers share the lines, and in the end
+// every message is there once and in order.
 func TestIntegrations(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		b := newBridged(t, db)
@@ -149,7 +153,8 @@ func TestIntegrations(t *testing.T) {
 	})
 }
 
-// Disconnecting within the host's own transaction, which the host then undoes, changes nothing, neither here nor at the provider.
+// Disconnecting within the host's own transaction, which the host then undoes,
+// changes nothing, neither here nor at the provider.
 func TestIntegrationDisconnectJoined(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		b := newBridged(t, db)

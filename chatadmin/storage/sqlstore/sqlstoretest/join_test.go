@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
-// What the library does in the host's transaction is committed or undone with it.
+// What the library does in the host's transaction is committed or undone with
+// it.
 func TestJoin(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c := newCompany(t, db, 0)
@@ -69,7 +70,8 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// Above READ COMMITTED the snapshot of the host's transaction may be older than the fence: refused.
+// Above READ COMMITTED the snapshot of the host's transaction may be older than
+// the fence: refused.
 func TestJoinIsolation(t *testing.T) {
 	db := postgresPrefix(t)
 	c := newCompany(t, db, 0)
@@ -84,7 +86,8 @@ func TestJoinIsolation(t *testing.T) {
 	}
 }
 
-// What the host writes in the store's transaction is kept or undone with it, and a statement of the host that fails is never taken for a commit.
+// What the host writes in the store's transaction is kept or undone with it,
+// and a statement of the host that fails is never taken for a commit.
 func TestConn(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c := newCompany(t, db, 0)

@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// A group is marked as default while its members-to-be join it one by one all the time: marking gets on, and each is a member once.
+// A group is marked as default while its members-to-be join it one by one all
+// the time: marking gets on, and each is a member once.
 func TestJoiningDoesNotHoldUpMarking(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		const rows = 12000
@@ -57,7 +58,8 @@ func TestJoiningDoesNotHoldUpMarking(t *testing.T) {
 	})
 }
 
-// An index of the host that refuses a membership is no lost race: it is told, and nobody is left out in silence.
+// An index of the host that refuses a membership is no lost race: it is told,
+// and nobody is left out in silence.
 func TestIndexOfTheHostRefusesMembers(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c := newCompany(t, db, 100)

@@ -46,7 +46,8 @@ func upTo(t *testing.T, version int) fstest.MapFS {
 	return m
 }
 
-// latest is the version that the package works with: the highest number of a file.
+// latest is the version that the package works with: the highest number of a
+// file.
 func latest(t *testing.T) int {
 	t.Helper()
 	names, err := fs.Glob(schema.Files, "*.sql")
@@ -75,7 +76,8 @@ func (db database) stepTo(t *testing.T, pool *sql.DB, files fs.FS) (int, error) 
 	}
 }
 
-// seed fills tables of a version with the rows of testdata/version-N.sql, which were written when that version was made.
+// seed fills tables of a version with the rows of testdata/version-N.sql, which
+// were written when that version was made.
 func (db database) seed(t *testing.T, pool *sql.DB, version int) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("testdata/version-%d.sql", version))
@@ -122,7 +124,8 @@ func seeded(t *testing.T, s storage.Store) {
 	require.Equal(t, storage.ContentCount{Messages: 1}, n)
 }
 
-// Tables of every version so far, with rows in them, are brought up to date: nothing is lost, and the library works on them.
+// Tables of every version so far, with rows in them, are brought up to date:
+// nothing is lost, and the library works on them.
 func TestMigrateFromEveryVersion(t *testing.T) {
 	databases(t, func(t *testing.T, kind database) {
 		for version := 0; version <= latest(t); version++ {
@@ -161,7 +164,9 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 	})
 }
 
-// A version to come: ten processes go there at once from tables with rows in them, each step is done once, one that fails leaves nothing, and this release refuses what is newer than it.
+// A version to come: ten processes go there at once from tables with rows in
+// them, each step is done once, one that fails leaves nothing, and this release
+// refuses what is newer than it.
 func TestMigrateFurther(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		now := latest(t)
@@ -207,7 +212,8 @@ func TestMigrateFurther(t *testing.T) {
 	})
 }
 
-// Stores of different prefixes share a database without seeing, or waiting for, each other.
+// Stores of different prefixes share a database without seeing, or waiting for,
+// each other.
 func TestPrefixes(t *testing.T) {
 	databases(t, func(t *testing.T, one database) {
 		other := one
@@ -240,7 +246,8 @@ func TestPrefixes(t *testing.T) {
 	})
 }
 
-// How a column is stored is for PostgreSQL itself: databases that only speak its protocol may refuse the statement.
+// How a column is stored is for PostgreSQL itself: databases that only speak
+// its protocol may refuse the statement.
 func TestSerializableLeavesStorageAlone(t *testing.T) {
 	for _, serializable := range []bool{false, true} {
 		db := postgresPrefix(t)

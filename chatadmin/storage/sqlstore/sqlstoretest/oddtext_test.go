@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// What no database can hold belongs to nobody: whoever types it, or puts it into a URL, is answered like anybody who asks for what is not there.
+// What no database can hold belongs to nobody: whoever types it, or puts it
+// into a URL, is answered like anybody who asks for what is not there.
 func TestTextThatNoRowHas(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		ctx := t.Context()

@@ -12,7 +12,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// The trigger that the page for hosts recommends on PostgreSQL: what is written by hand gets a new revision, an admin less changes the fence, and the library's own changes stay as they are.
+// The trigger that the page for hosts recommends on PostgreSQL: what is written
+// by hand gets a new revision, an admin less changes the fence, and the
+// library's own changes stay as they are.
 func TestPageTrigger(t *testing.T) {
 	page, err := os.ReadFile("../../storetest/IMPLEMENTING.md")
 	require.NoError(t, err)

@@ -24,8 +24,8 @@ func (s *told) EndSessions(_ context.Context, _ storage.ID, _ []storage.ID, befo
 	return nil
 }
 
-// A password changes while a hundred attempts with the old one are made over two
-// handles. Each is refused, or its session is among those that end.
+// A password changes while a hundred attempts with the old one are made over
+// two handles. Each is refused, or its session is among those that end.
 func TestPasswordChangeRace(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		ctx := t.Context()

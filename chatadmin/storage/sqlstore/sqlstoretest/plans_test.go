@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
-// The tables of a company of 50,000 users among twenty small ones, filled by the database itself. {{n}} is a source of numbers.
+// The tables of a company of 50,000 users among twenty small ones, filled by
+// the database itself. {{n}} is a source of numbers.
 var fill = []struct {
 	rows int
 	text string
@@ -322,7 +323,9 @@ func planned(t *testing.T, db database, explain func(t *testing.T, c *sql.Conn, 
 	require.NoError(t, c.Close())
 }
 
-// On PostgreSQL each query reads few rows, and none of a table from end to end, both with a plan for its arguments and with the one plan for all that a prepared statement gets in the end.
+// On PostgreSQL each query reads few rows, and none of a table from end to end,
+// both with a plan for its arguments and with the one plan for all that a
+// prepared statement gets in the end.
 func TestPlansPostgreSQL(t *testing.T) {
 	db := postgresPrefix(t)
 	pool := filled(t, db)
@@ -341,7 +344,9 @@ func TestPlansPostgreSQL(t *testing.T) {
 		}
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			if mode == "force_generic_plan" && strings.Contains(s.text, "AND at < $2") {
-				continue // a plan for any time is thought to be dear, and therefore not taken
+				// a plan for any time is thought to be dear, and therefore not
+				// taken
+				continue
 			}
 			var text string
 			for _, q := range []string{"BEGIN", "SET LOCAL plan_cache_mode = " + mode, "PREPARE q AS " + s.text} {
@@ -409,7 +414,8 @@ func (n node) read(t *testing.T) float64 {
 	return total
 }
 
-// On SQLite each query uses the index made for it and sorts nothing, whether ANALYZE was run or not.
+// On SQLite each query uses the index made for it and sorts nothing, whether
+// ANALYZE was run or not.
 func TestPlansSQLite(t *testing.T) {
 	db := sqliteFile(t)
 	pool := filled(t, db)

@@ -2,5 +2,6 @@
 
 package sqlstoretest
 
-// slow: with the race detector SQLite, which is compiled into the test, takes twenty times as long.
+// slow: with the race detector SQLite, which is compiled into the test, takes
+// twenty times as long.
 const slow = true

@@ -14,7 +14,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// rival is a company seen through two handles, each with a pool of its own, as by two processes.
+// rival is a company seen through two handles, each with a pool of its own, as
+// by two processes.
 type rival struct {
 	*company
 	admins [2]*chatadmin.Admin
@@ -36,7 +37,8 @@ func rivals(t *testing.T, f func(t *testing.T, r *rival)) {
 // host is the host's scope over one of the handles.
 func (r *rival) host(n int) *chatadmin.Scope { return r.admins[n%2].AsHost(r.domain) }
 
-// race runs f a hundred times at once, each with its number and the handle of its turn. What gave up because of the others is run again.
+// race runs f a hundred times at once, each with its number and the handle of
+// its turn. What gave up because of the others is run again.
 func (r *rival) race(t *testing.T, f func(n int, s *chatadmin.Scope) error) []error {
 	return chatadmintest.AtOnce(100, func(n int) (err error) {
 		for range 50 {
@@ -63,7 +65,8 @@ func (r *rival) create(t *testing.T, name string, n int, change func(*chatadmin.
 	return ids
 }
 
-// A hundred admins are removed at the same moment, in every way: one remains. Then two, again and again.
+// A hundred admins are removed at the same moment, in every way: one remains.
+// Then two, again and again.
 func TestLastAdminRace(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		ways := []func(*chatadmin.Scope, storage.ID) error{
@@ -184,7 +187,8 @@ func TestMarkingRace(t *testing.T) {
 	})
 }
 
-// Two admins import one file, twenty times at once, with invitations, and a hundred workers send them: each user is created once and invited once.
+// Two admins import one file, twenty times at once, with invitations, and a
+// hundred workers send them: each user is created once and invited once.
 func TestImportRace(t *testing.T) {
 	rivals(t, func(t *testing.T, r *rival) {
 		const users = 100

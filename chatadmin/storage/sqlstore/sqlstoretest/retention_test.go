@@ -30,7 +30,8 @@ type aged struct {
 	groups [2]storage.ID
 }
 
-// newAged makes users who have each written a message or file in every minute of that many, a year ago, in one of two groups by turns.
+// newAged makes users who have each written a message or file in every minute
+// of that many, a year ago, in one of two groups by turns.
 func newAged(t *testing.T, db database, users, minutes int) *aged {
 	t.Helper()
 	a := &aged{company: newCompany(t, db, 0)}
@@ -84,7 +85,9 @@ func countOf(ctx context.Context, s storage.Store, q storage.ContentQuery) (rete
 	return retention.Counts{Messages: n.Messages, Files: n.Files}, err
 }
 
-// A hundred goroutines over two handles: holds are placed while several runs delete. Whatever a hold covered when AddHold had returned is still there, and each row that went is counted once.
+// A hundred goroutines over two handles: holds are placed while several runs
+// delete. Whatever a hold covered when AddHold had returned is still there, and
+// each row that went is counted once.
 func TestRetentionHoldRace(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		const users = 60
@@ -199,7 +202,8 @@ func retainer(args []string) int {
 	return 0
 }
 
-// The deleting process is killed at many points, and a new one resumes: in the end what is held is left, and the report counts exactly what has gone.
+// The deleting process is killed at many points, and a new one resumes: in the
+// end what is held is left, and the report counts exactly what has gone.
 func TestKilledRetention(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, db database) {
@@ -219,7 +223,9 @@ func TestKilledRetention(t *testing.T) {
 		self, err := os.Executable()
 		require.NoError(t, err)
 		done, kills := storage.ID(""), 0
-		for n := 3; done == ""; n++ { // each gets a little further, and those behind the first ones as far as one batch
+		for n := 3; done == ""; n++ {
+			// each gets a little further, and those behind the first ones as
+			// far as one batch
 			cmd := exec.Command(self, retainerArg, db.d.String(), db.dsn, db.options.Prefix, string(a.domain), string(s.Actor()), strconv.Itoa(n))
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)

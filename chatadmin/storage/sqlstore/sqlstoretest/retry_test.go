@@ -31,7 +31,8 @@ func countIn(ctx context.Context, r storage.Reader, id string) (rec storage.Reco
 	return rs[0], n, err
 }
 
-// increment writes a counter. The revision was read before, so that nothing but the writing touches the row.
+// increment writes a counter. The revision was read before, so that nothing but
+// the writing touches the row.
 func increment(ctx context.Context, tx storage.Tx, id string) error {
 	rec, n, err := countIn(ctx, tx, id)
 	if err != nil {
@@ -62,7 +63,8 @@ func sqlState(err error) string {
 	return ""
 }
 
-// crossed runs two transactions that get into each other's way the first time, and returns what the database said to the loser.
+// crossed runs two transactions that get into each other's way the first time,
+// and returns what the database said to the loser.
 func crossed(t *testing.T, stores [2]*sqlstore.Store, f func(ctx context.Context, tx storage.Tx, n int, meet func()) error) string {
 	t.Helper()
 	for _, id := range []string{"a", "b"} {
@@ -100,7 +102,8 @@ func crossed(t *testing.T, stores [2]*sqlstore.Store, f func(ctx context.Context
 	return state
 }
 
-// Two transactions that wait for each other: the database ends one, which runs again, and both are kept.
+// Two transactions that wait for each other: the database ends one, which runs
+// again, and both are kept.
 func TestDeadlock(t *testing.T) {
 	db := postgresPrefix(t)
 	s := [2]*sqlstore.Store{db.open(t), db.open(t)}
@@ -116,7 +119,8 @@ func TestDeadlock(t *testing.T) {
 	require.Equal(t, 3, count(t, s[0], "b"))
 }
 
-// Two transactions each of which reads what the other writes: at SERIALIZABLE one fails, and runs again on what the other has left.
+// Two transactions each of which reads what the other writes: at SERIALIZABLE
+// one fails, and runs again on what the other has left.
 func TestSerializationFailure(t *testing.T) {
 	db := postgresPrefix(t)
 	db.options.Serializable = true
@@ -145,7 +149,8 @@ func TestSerializationFailure(t *testing.T) {
 	require.Equal(t, 3, sums[0]+sums[1], "one of them has seen what the other wrote")
 }
 
-// A file that another process is writing to: tried again with pauses, in the end storage.ErrBusy, and never longer than the context lets it.
+// A file that another process is writing to: tried again with pauses, in the
+// end storage.ErrBusy, and never longer than the context lets it.
 func TestBusyFile(t *testing.T) {
 	db := sqliteFile(t)
 	db.dsn = strings.Replace(db.dsn, "busy_timeout(20000)", "busy_timeout(0)", 1)
@@ -205,7 +210,8 @@ func TestBusyFile(t *testing.T) {
 	require.Equal(t, 2, count(t, s, "held"))
 }
 
-// A context that is cancelled in the pause between two attempts, while waiting for the fence, and on the way to the commit.
+// A context that is cancelled in the pause between two attempts, while waiting
+// for the fence, and on the way to the commit.
 func TestCancelledUpdate(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		pool, w := db.watched(t, nil)
@@ -248,7 +254,8 @@ func TestCancelledUpdate(t *testing.T) {
 		}
 		require.Zero(t, count(t, s, "never"))
 
-		// Behind the fence of this process it waits without a statement, behind that of another with one.
+		// Behind the fence of this process it waits without a statement, behind
+		// that of another with one.
 		for _, holder := range []*sqlstore.Store{s, db.open(t)} {
 			ctx, cancel := context.WithCancel(t.Context())
 			waits := make(chan error, 1)
@@ -275,7 +282,8 @@ func TestCancelledUpdate(t *testing.T) {
 	})
 }
 
-// A commit whose outcome got lost with the connection: the store says that it does not know, and does not run the function again; the library finds out.
+// A commit whose outcome got lost with the connection: the store says that it
+// does not know, and does not run the function again; the library finds out.
 func TestCommitUnknown(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		pool, w := db.watched(t, nil)

@@ -19,7 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
-// gatehouse is a domain behind two gates, each over a store of its own, as two processes have. Everybody's password is "right".
+// gatehouse is a domain behind two gates, each over a store of its own, as two
+// processes have. Everybody's password is "right".
 type gatehouse struct {
 	t      testing.TB
 	clock  *chatadmintest.Clock
@@ -86,7 +87,8 @@ func (g *gatehouse) rush(f func(n int) (signin.Decision, error)) map[signin.Reas
 	return found
 }
 
-// A hundred right passwords at once over two handles all come in, and the first of them makes the user active; of a hundred wrong ones three are verified.
+// A hundred right passwords at once over two handles all come in, and the first
+// of them makes the user active; of a hundred wrong ones three are verified.
 func TestSignInRace(t *testing.T) {
 	run := func(t *testing.T, db database) {
 		g := newGatehouse(t, db)
@@ -125,7 +127,8 @@ func TestSignInRace(t *testing.T) {
 	})
 }
 
-// A host that rolls its own transaction back takes no failure back, and a process that dies between reserving and deciding leaves one.
+// A host that rolls its own transaction back takes no failure back, and a
+// process that dies between reserving and deciding leaves one.
 func TestSignInCannotBeUndone(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		g := newGatehouse(t, db)
@@ -154,7 +157,8 @@ func TestSignInCannotBeUndone(t *testing.T) {
 	})
 }
 
-// Deactivating and signing in at the same moment, over two handles: whoever was let in was so before; afterwards nobody is, and the host hears of it.
+// Deactivating and signing in at the same moment, over two handles: whoever was
+// let in was so before; afterwards nobody is, and the host hears of it.
 func TestDeactivationRace(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		g := newGatehouse(t, db)
@@ -206,7 +210,8 @@ func TestActivationRace(t *testing.T) {
 	})
 }
 
-// What a sign-in costs: five statements, of which two write, in two transactions; and the same where nobody comes in.
+// What a sign-in costs: five statements, of which two write, in two
+// transactions; and the same where nobody comes in.
 func TestSignInStatements(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		g := newGatehouse(t, db)
@@ -237,7 +242,8 @@ func TestSignInStatements(t *testing.T) {
 	})
 }
 
-// An allowed sign-in, without the password, against its floor: one indexed read and one transaction that writes one row.
+// An allowed sign-in, without the password, against its floor: one indexed read
+// and one transaction that writes one row.
 func BenchmarkSignIn(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) database{"sqlite": sqliteFile, "postgresql": postgresPrefix} {
 		b.Run(name, func(b *testing.B) {

@@ -26,7 +26,8 @@ func watchedCompany(t *testing.T, db database) (*company, *watch) {
 	return c, w
 }
 
-// A call for one thing is one statement; what a page or a key costs does not depend on how many there are.
+// A call for one thing is one statement; what a page or a key costs does not
+// depend on how many there are.
 func TestStatementsOfReads(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c, w := watchedCompany(t, db)
@@ -82,8 +83,10 @@ func TestStatementsOfReads(t *testing.T) {
 	})
 }
 
-// count of the statements that reach the database: those of a batch do not depend on how many rows it has. SQLite gets the rows one by one, each through a statement prepared once for the transaction:
-// that is a function call in this process, and as fast as any other way into it.
+// count of the statements that reach the database: those of a batch do not
+// depend on how many rows it has. SQLite gets the rows one by one, each through
+// a statement prepared once for the transaction: that is a function call in
+// this process, and as fast as any other way into it.
 func sameForAnySize(t *testing.T, db database, what string, small, large []statement, rows int) {
 	t.Helper()
 	require.NotEmpty(t, small)
@@ -108,7 +111,8 @@ func sameForAnySize(t *testing.T, db database, what string, small, large []state
 	require.LessOrEqual(t, many-few, rows*len(texts), "%s: a row is written by one statement", what)
 }
 
-// withoutLists replaces the placeholders of lists, whose number is that of the keys asked for.
+// withoutLists replaces the placeholders of lists, whose number is that of the
+// keys asked for.
 func withoutLists(all []statement) []statement {
 	out := make([]statement, len(all))
 	for i, s := range all {
@@ -120,7 +124,8 @@ func withoutLists(all []statement) []statement {
 
 func TestStatementsOfBatches(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
-		const few, many = 10, 500 // in the two default groups that makes a thousand members, one call
+		// in the two default groups that makes a thousand members, one call
+		const few, many = 10, 500
 		c, w := watchedCompany(t, db)
 		s := c.scope(c.store, 0)
 		g, err := s.CreateGroup(t.Context(), "All")
@@ -188,7 +193,8 @@ func TestStatementsOfBatches(t *testing.T) {
 	})
 }
 
-// PostgreSQL learns of a table that grows before autovacuum would tell it; SQLite needs no such help.
+// PostgreSQL learns of a table that grows before autovacuum would tell it;
+// SQLite needs no such help.
 func TestAnalysed(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		c, w := watchedCompany(t, db)

@@ -8,8 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/storetest"
 )
 
-// The whole suite runs on each kind of database; through the pooler, those tests
-// that rest on what a session or a transaction is.
+// The whole suite runs on each kind of database; through the pooler, those
+// tests that rest on what a session or a transaction is.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, open func(t *testing.T) database) {

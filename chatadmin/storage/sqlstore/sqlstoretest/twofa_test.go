@@ -20,7 +20,8 @@ import (
 	"chatadmin.example/sdk/twofa"
 )
 
-// house is a domain with an authenticator user, and two processes over one database.
+// house is a domain with an authenticator user, and two processes over one
+// database.
 type house struct {
 	t      *testing.T
 	clock  *chatadmintest.Clock
@@ -91,7 +92,8 @@ func (h *house) race(f func(n int, s *twofa.Service)) {
 	})
 }
 
-// Enrolments, codes, mailed codes and remembered clients, a hundred times at once from two processes: each counts once.
+// Enrolments, codes, mailed codes and remembered clients, a hundred times at
+// once from two processes: each counts once.
 func TestTwoFactorRaces(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		h := newHouse(t, db, twofa.Policy{Mode: twofa.Authenticator, Validity: 24 * time.Hour})
@@ -148,7 +150,8 @@ func TestTwoFactorRaces(t *testing.T) {
 		require.EqualValues(t, 1, rotated.Load())
 		require.EqualValues(t, 100, passed.Load())
 
-		// A restart, over the same database: what was used stays used, what is remembered stays so.
+		// A restart, over the same database: what was used stays used, what is
+		// remembered stays so.
 		_, restarted := h.process(db, nil)
 		h.clock.Advance(2 * time.Hour)
 		require.NotEmpty(t, h.ask(restarted, next.Load().(string)).Trust.Reveal())
@@ -156,7 +159,8 @@ func TestTwoFactorRaces(t *testing.T) {
 		a, err := h.answer(h.both[0], h.ask(h.both[1], "").Challenge.ID, code)
 		require.NoError(t, err)
 		require.True(t, a.Right)
-		for _, back := range []time.Duration{0, 30 * time.Second, time.Hour} { // a clock that is set back reopens nothing
+		for _, back := range []time.Duration{0, 30 * time.Second, time.Hour} {
+			// a clock that is set back reopens nothing
 			h.clock.Advance(-back)
 			for _, used := range []string{code, h.code(seed)} {
 				a, err = h.answer(restarted, h.ask(restarted, "").Challenge.ID, used)
@@ -186,7 +190,8 @@ func TestMailedCodeRaces(t *testing.T) {
 		})
 		require.Len(t, h.mail.To(h.ann.Email), 5, "a mailbox is not flooded")
 
-		// Wrong answers are limited over all challenges, however many come at once.
+		// Wrong answers are limited over all challenges, however many come at
+		// once.
 		h.clock.Advance(time.Hour)
 		c = h.ask(h.both[0], "").Challenge
 		mails = h.mail.To(h.ann.Email)
@@ -205,7 +210,8 @@ func TestMailedCodeRaces(t *testing.T) {
 	})
 }
 
-// beforeWrite is a store that does something once, before the first records are written behind users that were read.
+// beforeWrite is a store that does something once, before the first records are
+// written behind users that were read.
 type beforeWrite struct {
 	storage.Store
 	do func()
@@ -234,7 +240,9 @@ func (x *beforeWriteTx) ChangeRecords(ctx context.Context, c []storage.Change[st
 	return x.Tx.ChangeRecords(ctx, c)
 }
 
-// The address changes between what a sign-in reads and what it writes: a code that went to the old address lets nobody in, neither at the user's first sign-in nor when nothing was left to be ended.
+// The address changes between what a sign-in reads and what it writes: a code
+// that went to the old address lets nobody in, neither at the user's first
+// sign-in nor when nothing was left to be ended.
 func TestAddressChangesWhileAsking(t *testing.T) {
 	for name, first := range map[string]bool{"first": true, "later": false} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
-// statement is one that went to the database. One of a prepared statement of SQLite stays within the process and costs no round trip.
+// statement is one that went to the database. One of a prepared statement of
+// SQLite stays within the process and costs no round trip.
 type statement struct {
 	text     string
 	args     []driver.NamedValue
@@ -23,12 +24,16 @@ type statement struct {
 	deadline bool // its context has one
 }
 
-// watch is a driver.Connector that sees every statement before the database does.
+// watch is a driver.Connector that sees every statement before the database
+// does.
 type watch struct {
 	driver driver.Driver
 	dsn    string
-	before func(statement) error // an error goes to the store instead of the statement; errSkip: the statement is left out and said to be done
-	after  func(statement) error // an error goes to the store although the statement was carried out
+	// an error goes to the store instead of the statement; errSkip: the
+	// statement is left out and said to be done
+	before func(statement) error
+	// an error goes to the store although the statement was carried out
+	after func(statement) error
 
 	mu   sync.Mutex
 	seen []statement

@@ -1,5 +1,6 @@
-// Package schema holds the tables of the SQL stores, version by version, and leads from one version to the next. It is apart from sqlstore so that tests can go through every
-// version, and add one of their own.
+// Package schema holds the tables of the SQL stores, version by version, and
+// leads from one version to the next. It is apart from sqlstore so that tests
+// can go through every version, and add one of their own.
 package schema
 
 import (
@@ -14,7 +15,8 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// Files are the steps: "2.sqlite.sql" leads from version 1 to version 2 on SQLite. A step that was released is never changed.
+// Files are the steps: "2.sqlite.sql" leads from version 1 to version 2 on
+// SQLite. A step that was released is never changed.
 var Files fs.FS = files
 
 // Steps are the way to the tables of one store.
@@ -23,8 +25,12 @@ type Steps struct {
 	Dialect string
 	Prefix  string
 	Begin   string // the statement that begins a transaction
-	Lock    string // a statement that keeps others waiting until the transaction ends, where Begin does not
-	Plain   bool   // without what some databases that speak PostgreSQL's protocol refuse: how a column is stored
+	// a statement that keeps others waiting until the transaction ends, where
+	// Begin does not
+	Lock string
+	// without what some databases that speak PostgreSQL's protocol refuse: how
+	// a column is stored
+	Plain bool
 }
 
 func (s Steps) read(version int) ([]byte, error) {
@@ -51,7 +57,9 @@ func (s Steps) sql(text string) string { return strings.ReplaceAll(text, "{{p}}"
 // where it was interrupted.
 const repeatWhile = "-- repeat while "
 
-// Step goes to the next version, or a part of the way, in one transaction, while others wait. It returns the version that the tables have then; one above Version means that a newer release has made them.
+// Step goes to the next version, or a part of the way, in one transaction,
+// while others wait. It returns the version that the tables have then; one
+// above Version means that a newer release has made them.
 func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
 	done := false
 	defer func() {
