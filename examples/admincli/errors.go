@@ -38,6 +38,7 @@ var codes = []struct {
 	{"service_off", integrations.ErrServiceOff},
 	{"not_connected", integrations.ErrNotConnected},
 	{"unsure", integrations.ErrUnsure},
+	{"damaged", chatadmin.ErrDamaged},
 	{"exists", chatadmin.ErrExists},
 	{"not_found", chatadmin.ErrNotFound},
 	{"state", chatadmin.ErrTransition},
