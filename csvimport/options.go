@@ -56,7 +56,8 @@ type Options struct {
 	Begun func(importID chatadmin.ID)
 	// Progress, where set, is told after each batch.
 	Progress func(chatadmin.Progress)
-	// Planned, if set, is called with the plan before the first row is written.
+	// Planned, if set, is called with the plan before the first row is written,
+	// by Import, Apply and Resume.
 	Planned func(*Plan)
 }
 
