@@ -10,10 +10,10 @@
 //   - chatadmin/smtpmail: sends mail through an SMTP server, or into a folder
 //   - chatadmin/keyring: seals secrets before they are stored
 //   - chatadmin/secret: holds secrets in memory so that nothing prints them
-//   - chatadmin/sqlstore: the store on SQLite and PostgreSQL; its tests and
+//   - chatadmin/storage/sqlstore: the store on SQLite and PostgreSQL; its tests and
 //     benchmarks are a module of their own
-//   - chatadmin/memstore: the store in memory
-//   - chatadmin/storetest: proves a store against the contract
+//   - chatadmin/storage/memstore: the store in memory
+//   - chatadmin/storage/storetest: proves a store against the contract
 //   - chatadmin/chatadmintest: fakes for a host's own tests
 //   - csvimport: imports users from a CSV file, and exports them
 //   - twofa: two-factor authentication

@@ -21,35 +21,37 @@ const module = "chatadmin.example/sdk"
 // mayImport lists what each package may import beside the standard library and packages below itself. A package that is not listed fails the test.
 var mayImport = map[string][]string{
 	"":                                      {},
-	"/chatadmin":                            {"github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
-	"/chatadmin/chatadmintest":              {"/chatadmin", "github.com/stretchr/testify/"},
-	"/chatadmin/erase":                      {"/chatadmin", "/chatadmin/internal/clockmark"},
-	"/chatadmin/internal/clockmark":         {"/chatadmin"},
-	"/chatadmin/internal/erasetest":         {"/chatadmin", "/chatadmin/erase", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
-	"/chatadmin/keyring":                    {"/chatadmin/secret"},
-	"/chatadmin/memstore":                   {"/chatadmin", "github.com/google/btree"},
-	"/chatadmin/password":                   {"/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
-	"/chatadmin/retention":                  {"/chatadmin", "/chatadmin/internal/clockmark"},
+	"/chatadmin/class":                      {},
+	"/chatadmin":                            {"/chatadmin/storage", "/chatadmin/class", "github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
+	"/chatadmin/chatadmintest":              {"/chatadmin/storage", "/chatadmin", "github.com/stretchr/testify/"},
+	"/chatadmin/erase":                      {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
+	"/chatadmin/internal/clockmark":         {"/chatadmin/storage", "/chatadmin"},
+	"/chatadmin/internal/erasetest":         {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
+	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
+	"/chatadmin/storage":                    {"/chatadmin/class"},
+	"/chatadmin/storage/memstore":           {"/chatadmin/storage", "github.com/google/btree"},
+	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
+	"/chatadmin/retention":                  {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/secret":                     {},
-	"/chatadmin/signin":                     {"/chatadmin", "/chatadmin/secret"},
+	"/chatadmin/signin":                     {"/chatadmin/storage", "/chatadmin", "/chatadmin/secret"},
 	"/chatadmin/smtpmail":                   {"/chatadmin", "/chatadmin/secret", "github.com/wneessen/go-mail"},
-	"/chatadmin/sqlstore":                   {"/chatadmin"},
-	"/chatadmin/storetest":                  {"/chatadmin", "github.com/stretchr/testify/"},
-	"/csvimport":                            {"/chatadmin", "github.com/gocarina/gocsv", "golang.org/x/text/"},
-	"/devices":                              {"/chatadmin", "/chatadmin/secret", "/chatadmin/signin"},
-	"/integrations":                         {"/chatadmin", "/chatadmin/keyring", "/chatadmin/secret"},
-	"/integrations/integrationstest":        {"/integrations", "/chatadmin", "/chatadmin/keyring", "/chatadmin/secret", "/chatadmin/memstore", "/chatadmin/chatadmintest"},
+	"/chatadmin/storage/sqlstore":           {"/chatadmin/class", "/chatadmin/storage"},
+	"/chatadmin/storage/storetest":          {"/chatadmin/storage", "github.com/stretchr/testify/"},
+	"/csvimport":                            {"/chatadmin/storage", "/chatadmin", "github.com/gocarina/gocsv", "golang.org/x/text/"},
+	"/devices":                              {"/chatadmin/storage", "/chatadmin", "/chatadmin/secret", "/chatadmin/signin"},
+	"/integrations":                         {"/chatadmin/storage", "/chatadmin", "/chatadmin/keyring", "/chatadmin/secret"},
+	"/integrations/integrationstest":        {"/chatadmin/storage", "/integrations", "/chatadmin", "/chatadmin/keyring", "/chatadmin/secret", "/chatadmin/storage/memstore", "/chatadmin/chatadmintest"},
 	"/integrations/slack":                   {"/integrations", "/chatadmin", "github.com/slack-go/slack"},
 	"/integrations/slack/slacktest":         {"/integrations", "/integrations/slack"},
 	"/integrations/mailchimp":               {"/integrations", "/chatadmin", "golang.org/x/oauth2"},
 	"/integrations/mailchimp/mailchimptest": {"/integrations", "/integrations/mailchimp"},
 	"/integrations/afas":                    {"/integrations", "/chatadmin"},
 	"/integrations/afas/afastest":           {"/integrations", "/integrations/afas"},
-	"/twofa":                                {"/chatadmin", "/chatadmin/keyring", "/chatadmin/secret", "/chatadmin/signin", "github.com/pquerna/otp", "github.com/pquerna/otp/", "github.com/boombuler/barcode/qr"},
+	"/twofa":                                {"/chatadmin/storage", "/chatadmin", "/chatadmin/keyring", "/chatadmin/secret", "/chatadmin/signin", "github.com/pquerna/otp", "github.com/pquerna/otp/", "github.com/boombuler/barcode/qr"},
 
-	"/chatadmin/sqlstore/internal/schema": {},
-	"/csvimport/internal/csvfile":         {"golang.org/x/text/"},
-	"/csvimport/internal/formula":         {},
+	"/chatadmin/storage/sqlstore/internal/schema": {},
+	"/csvimport/internal/csvfile":                 {"golang.org/x/text/"},
+	"/csvimport/internal/formula":                 {},
 }
 
 type pkg struct {
@@ -99,9 +101,9 @@ func TestDependenciesHaveReasons(t *testing.T) {
 	page, err := os.ReadFile("DEPENDENCIES.md")
 	require.NoError(t, err)
 	for dir, heading := range map[string]string{
-		".":                               "The library",
-		"chatadmin/sqlstore/sqlstoretest": "The tests of the SQL stores",
-		"examples":                        "The examples",
+		".": "The library",
+		"chatadmin/storage/sqlstore/sqlstoretest": "The tests of the SQL stores",
+		"examples": "The examples",
 	} {
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		require.NoError(t, err)

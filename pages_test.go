@@ -50,7 +50,7 @@ func TestReadmeListsPackages(t *testing.T) {
 	require.NoError(t, err)
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
-		if name == "" || strings.Contains(name, "internal") || strings.HasSuffix(name, "test") && name != "chatadmin/chatadmintest" && name != "chatadmin/storetest" {
+		if name == "" || strings.Contains(name, "internal") || strings.HasSuffix(name, "test") && name != "chatadmin/chatadmintest" && name != "chatadmin/storage/storetest" {
 			continue
 		}
 		require.Contains(t, string(readme), "]("+name+"/", name)

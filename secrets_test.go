@@ -20,10 +20,10 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/mailchimp"
@@ -143,9 +143,9 @@ func TestTellsSecrets(t *testing.T) {
 // open are fields that look like secrets by their name and are none, or are a
 // text that the caller hands on as it is.
 var open = map[string]string{
-	"chatadmin.Device.Key":      "the device's own id",
-	"chatadmin.DeviceQuery.Key": "the device's own id",
-	"chatadmin.Device.Secret":   "a hash",
+	"storage.Device.Key":        "the device's own id",
+	"storage.DeviceQuery.Key":   "the device's own id",
+	"storage.Device.Secret":     "a hash",
 	"devices.Device.Key":        "the device's own id",
 	"devices.Registration.Key":  "the device's own id",
 	"devices.Session.Key":       "the device's own id",

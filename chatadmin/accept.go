@@ -3,20 +3,21 @@ package chatadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 var (
 	// ErrLink is a link that was never sent, was used, or is dead since a newer one was sent or the user's address or access changed: they look alike.
-	ErrLink = fmt.Errorf("this link does not work any more: ask your administrator for a new one: %w", ErrNotFound)
+	ErrLink = ErrNotFound.New("link", "this link does not work any more: ask your administrator for a new one")
 	// ErrLinkExpired is a link that came too late.
-	ErrLinkExpired = fmt.Errorf("this link has expired: ask your administrator for a new one: %w", ErrNotFound)
+	ErrLinkExpired = ErrNotFound.New("link_expired", "this link has expired: ask your administrator for a new one")
 	// ErrLinkBusy is a link that is being used at this moment.
-	ErrLinkBusy = errors.New("this link is being used just now: try again in a minute")
+	ErrLinkBusy = ErrState.New("link_busy", "this link is being used just now: try again in a minute")
 	// ErrThrottled is something that was asked for too often.
-	ErrThrottled = errors.New("too often")
+	ErrThrottled = ErrLimited.New("throttled", "too often")
 )
 
 // claimLife is how long setting a password may take. A link that was claimed by a process that died works again afterwards.
@@ -33,11 +34,11 @@ func (a *Admin) Invited(ctx context.Context, token string) (User, error) {
 	if err != nil || len(ds) == 0 {
 		return User{}, errors.Join(err, ErrLink)
 	}
-	set, err := ds[0].Settings()
+	set, err := SettingsOf(ds[0])
 	if err != nil {
 		return User{}, err
 	}
-	u, _, _, err := invited(ctx, a.store, &set, t, a.linkAge(a.Now()), Pending)
+	u, _, err := invited(ctx, a.store, &set, t, a.linkAge(a.Now()), Pending)
 	return u, err
 }
 
@@ -59,29 +60,27 @@ func (a linkAge) over(expires time.Time) bool {
 }
 
 // invited finds the user, who must be in one of some states, and the invitation that a token belongs to.
-func invited(ctx context.Context, r Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Invitation, Record, error) {
-	fail := func(err error) (User, Invitation, Record, error) { return User{}, Invitation{}, Record{}, err }
-	rs, err := r.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
-	if err != nil {
+func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age linkAge, in ...Status) (User, Entry[Invitation], error) {
+	fail := func(err error) (User, Entry[Invitation], error) { return User{}, Entry[Invitation]{}, err }
+	e, err := invitations.Get(ctx, r, t.Domain, string(t.Subject))
+	if err != nil && e.Damaged == nil && !errors.Is(err, ErrNotFound) {
 		return fail(err)
 	}
 	us, err := r.Users(ctx, t.Domain, []ID{t.Subject})
 	if err != nil {
 		return fail(err)
 	}
-	if len(rs) == 0 || len(us) == 0 || !slices.Contains(in, us[0].Status) || !us[0].hasAccess() || set.State != DomainActive {
+	// An invitation that cannot be read looks like one that was never sent.
+	if !e.Stored() || e.Damaged != nil || len(us) == 0 || !slices.Contains(in, us[0].Status) || !us[0].HasAccess() || set.State != DomainActive {
 		return fail(ErrLink)
 	}
-	inv, err := decodeInvitation(rs[0])
 	switch {
-	case err != nil:
-		return fail(err)
-	case !t.Matches(PurposeInvitation, inv.Hash):
+	case !t.Matches(PurposeInvitation, e.Value.Hash):
 		return fail(ErrLink)
-	case age.over(inv.Expires):
+	case age.over(e.Value.Expires):
 		return fail(ErrLinkExpired)
 	}
-	return us[0], inv, rs[0], nil
+	return us[0], e, nil
 }
 
 // AcceptInvitation lets the user to whom the token of an invitation's link belongs set their first password, by a function of the host, and returns the user. Nothing else uses the
@@ -122,11 +121,12 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 // claimInvitation makes sure that nobody else uses the link at the same time.
 func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
 	var u User
-	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		user, inv, rec, err := invited(ctx, w, &w.Settings, t, s.admin.linkAge(w.now), Pending)
+	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+		user, e, err := invited(ctx, w, &w.Settings, t, s.admin.linkAge(w.now), Pending)
 		if err != nil {
 			return err
 		}
+		inv := &e.Value
 		if u = user; inv.Claim == claim { // the commit was kept without being confirmed
 			return nil
 		}
@@ -134,13 +134,16 @@ func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, e
 			return ErrLinkBusy
 		}
 		inv.Claim, inv.Claimed = claim, w.now
-		return w.putInvitation(ctx, inv, rec)
+		return invitations.Put(ctx, w, &e)
 	})
 	return u, linkError(err)
 }
 
 // linkError makes a user or domain that is not there, or lets nobody in, look like a link that was never sent.
 func linkError(err error) error {
+	if errors.Is(err, ErrVetoed) {
+		return err
+	}
 	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrLinkExpired) || errors.Is(err, ErrForbidden) || errors.Is(err, ErrSuspended) {
 		return ErrLink
 	}
@@ -149,17 +152,18 @@ func linkError(err error) error {
 
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
-	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
-		inv, rec, ended, err := w.claimed(ctx, t, claim)
+	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+		e, ended, err := w.claimed(ctx, t, claim)
 		if err != nil {
 			return err
 		}
+		inv := &e.Value
 		began := inv.Claimed
 		inv.Claim, inv.Claimed = "", time.Time{}
 		if used {
 			inv.State, inv.Hash = InvitationUsed, nil
 		}
-		if err := w.putInvitation(ctx, inv, rec); err != nil || !used {
+		if err := invitations.Put(ctx, w, &e); err != nil || !used {
 			return err
 		}
 		if !ended { // the host keeps passwords itself; whom it has signed in since stays so
@@ -175,29 +179,19 @@ func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) erro
 // claimed finds the invitation whose link a claim is about to use up. ended
 // reports that setting the password has done that already, and has ended what
 // goes with it.
-func (w *Work) claimed(ctx context.Context, t Token, claim ID) (inv Invitation, rec Record, ended bool, err error) {
-	rs, err := w.Records(ctx, []Key{invitationKey(t.Domain, t.Subject)})
-	if err != nil {
-		return inv, rec, false, err
-	}
-	if len(rs) > 0 {
-		if inv, err := decodeInvitation(rs[0]); err == nil && inv.State == InvitationUsed && inv.Claim == claim {
-			return inv, rs[0], true, nil
-		}
+func (w *Work) claimed(ctx context.Context, t Token, claim ID) (e Entry[Invitation], ended bool, err error) {
+	e, err = invitations.Get(ctx, w, t.Domain, string(t.Subject))
+	switch {
+	case err == nil && e.Value.State == InvitationUsed && e.Value.Claim == claim:
+		return e, true, nil
+	case err != nil && e.Damaged == nil && !errors.Is(err, ErrNotFound):
+		return e, false, err
 	}
 	// Setting the password was begun in time, even if the link has expired
 	// since, and may have signed the user in.
-	_, inv, rec, err = invited(ctx, w, &w.Settings, t, linkAge{}, Pending, Active)
-	if err == nil && inv.Claim != claim {
+	_, e, err = invited(ctx, w, &w.Settings, t, linkAge{}, Pending, Active)
+	if err == nil && e.Value.Claim != claim {
 		err = ErrLinkBusy
 	}
-	return inv, rec, false, err
-}
-
-func (w *Work) putInvitation(ctx context.Context, inv Invitation, rec Record) error {
-	next, err := inv.record(rec, rec.Due)
-	if err != nil {
-		return err
-	}
-	return w.PutRecords(ctx, []Change[Record]{{Row: next, Was: rec.Rev}})
+	return e, false, err
 }

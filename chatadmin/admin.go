@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Admin is the library over one store, and the only writer of what it keeps there. It is safe for many goroutines and starts none.
@@ -26,12 +28,13 @@ type Admin struct {
 	onGrant       []GrantFunc
 	onEnd         []EndFunc
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
-	damageable    []damageSource
+	damageable    []DamageSource
 	runKinds      map[string]runKind
 	workers       []Worker
 
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
+	swept          sync.Map // kinds of records, and when DueDomains has looked far ahead for them
 	upgraded       sync.Map // domains whose runs of earlier versions were taken over
 
 	last atomic.Int64 // the highest revision made here: one process makes them in ascending order, even if its clock is set back
@@ -67,6 +70,8 @@ type Options struct {
 	Deliver func(context.Context, OutboxEvent) error
 	// Pruning is for domains that have not decided it themselves.
 	Pruning Pruning
+	// Limits are for domains that have not decided them themselves.
+	Limits Limits
 	// Blobs deletes file contents after their rows are gone; without it their keys wait in the store.
 	Blobs Blobs
 }
@@ -83,7 +88,8 @@ type Extension struct {
 	OnGrant GrantFunc
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
-	// Records are the kinds of records that the package keeps.
+	// Records are the kinds of records that the package keeps, each a *RecordKind.
+	// A *DamageSource tells of other data.
 	Records []Damageable
 	// Workers are what the package does periodically.
 	Workers []Worker
@@ -176,6 +182,8 @@ func New(store Store, o *Options) *Admin {
 	}
 	a.o.Outbox = a.o.Outbox || a.o.Deliver != nil
 	a.damageable = append(a.damageable, a.damagedRuns())
+	a.Extend(Extension{Records: []Damageable{&holds, &invitations, &resent, &notices, &blobRecords, &groupsCreated,
+		damagedEvents, damagedUsers, damagedGroups, damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
 	return a
@@ -188,8 +196,10 @@ type Scope struct {
 	actor  ID
 }
 
-// As returns the scope of a user, whom the host has authenticated. Whether they may act is looked up in each call: somebody demoted, denied,
-// deactivated or deleted meanwhile is refused with ErrForbidden.
+// As returns the scope of a user, whom the host has authenticated. Whether they
+// may act is looked up in each call: a user who was deactivated, denied or
+// deleted meanwhile is refused with ErrActor, which is ErrForbidden too, and one
+// who lacks the permission with ErrForbidden.
 func (a *Admin) As(domain, user ID) *Scope {
 	if user == HostActor {
 		user = "" // no string from outside becomes the host
@@ -216,7 +226,7 @@ func (a *Admin) Now() time.Time { return a.o.Now().UTC().Truncate(time.Milliseco
 func (a *Admin) NewID() ID { return a.o.NewID() }
 
 // Store is the store the library works on, for reading. Text that a store cannot hold, such as a NUL in a login, finds nothing in it.
-func (a *Admin) Store() Reader { return a.store }
+func (a *Admin) Store() storage.Reader { return a.store }
 
 // Options are the options in force, defaults filled in.
 func (a *Admin) Options() Options { return a.o }
@@ -237,14 +247,14 @@ func (a *Admin) random(n int) ([]byte, error) {
 	return b, nil
 }
 
-func (a *Admin) nextRev(was Rev, now time.Time) (Rev, error) {
+func (a *Admin) nextRev(was storage.Rev, now time.Time) (storage.Rev, error) {
 	b, err := a.random(2)
 	if err != nil {
 		return 0, err
 	}
 	for {
 		last := a.last.Load()
-		next := NextRev(max(was, Rev(last)), now, binary.LittleEndian.Uint16(b))
+		next := storage.NextRev(max(was, storage.Rev(last)), now, binary.LittleEndian.Uint16(b))
 		if a.last.CompareAndSwap(last, int64(next)) {
 			return next, nil
 		}

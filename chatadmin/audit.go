@@ -3,12 +3,13 @@ package chatadmin
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Kinds of audit events. A prefix such as "user." selects all of its kind when listing.
@@ -121,9 +122,9 @@ func appendJSON(b []byte, s string) []byte {
 }
 
 func decodeEvent(e Event) (AuditEvent, error) {
-	var d eventData
-	if err := json.Unmarshal(e.Data, &d); err != nil {
-		return AuditEvent{}, fmt.Errorf("audit event %s: %w", e.ID, err)
+	d, err := readData[eventData]("event", e.Domain, e.ID, e.Data)
+	if err != nil {
+		return AuditEvent{Event: e}, err
 	}
 	a := AuditEvent{Event: e, Changes: map[ID][]FieldChange{}, Note: d.Note}
 	for id, fields := range d.Changes {
@@ -134,16 +135,27 @@ func decodeEvent(e Event) (AuditEvent, error) {
 	return a, nil
 }
 
+// emptyEvent is the data of an event that tells nothing of its targets.
+var emptyEvent = []byte(`{"v":1}`)
+
 // BlankEvents takes out of at most MaxBatch events what they say about some targets, and returns how many it changed: which events there were, by whom and about whom, stays.
 func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
-	var changes []Change[Event]
+	var changes []storage.Change[Event]
+	damaged := 0
 	for _, e := range events {
-		var d eventData
 		if !slices.ContainsFunc(e.Targets, func(id ID) bool { return about[id] }) {
 			continue
 		}
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			return 0, fmt.Errorf("audit event %s: %w", e.ID, err)
+		d, err := readData[eventData]("event", e.Domain, e.ID, e.Data)
+		if err != nil { // nobody knows what it says about them: all of it goes
+			blanked, err := w.blankDamaged(ctx, e)
+			if err != nil {
+				return 0, err
+			}
+			if blanked {
+				damaged++
+			}
+			continue
 		}
 		before := len(d.Changes)
 		maps.DeleteFunc(d.Changes, func(id ID, _ map[string][2]string) bool { return about[id] })
@@ -151,31 +163,33 @@ func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]boo
 			continue
 		}
 		was := e.Rev
-		var err error
 		if e.Data, err = json.Marshal(d); err != nil {
 			return 0, err
 		}
 		if e.Rev, err = w.NextRev(was); err != nil {
 			return 0, err
 		}
-		changes = append(changes, Change[Event]{Row: e, Was: was})
+		changes = append(changes, storage.Change[Event]{Row: e, Was: was})
 	}
 	if len(changes) == 0 {
-		return 0, nil
+		return damaged, nil
 	}
-	return len(changes), noConflict(w.ChangeEvents(ctx, changes))
+	return damaged + len(changes), noConflict(w.ChangeEvents(ctx, changes))
 }
 
-// Events lists the audit log, newest first. q.Domain is set by the scope. It needs PermAudit.
+// Events lists the audit log, newest first. q.Domain is set by the scope. It
+// needs PermAudit. An event whose data cannot be read is yielded without its
+// changes and with a *DamagedError, and the list goes on; any other error ends
+// it.
 func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, error] {
 	q.Domain = s.domain
 	return func(yield func(AuditEvent, error) bool) {
-		for e, err := range each(ctx, s, s.holds(PermAudit), q, Reader.ListEvents) {
+		for e, err := range each(ctx, s, s.holds(PermAudit), q, storage.Reader.ListEvents) {
 			var a AuditEvent
 			if err == nil {
 				a, err = decodeEvent(e)
 			}
-			if !yield(a, err) || err != nil {
+			if !yield(a, err) {
 				return
 			}
 		}
@@ -183,13 +197,31 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 }
 
 // Records lists records of the scope's domain, for packages that keep theirs there; q.Domain is set by the scope. It needs what the package says, anew for each page.
-func Records(ctx context.Context, s *Scope, need Permission, q RecordQuery) iter.Seq2[Record, error] {
+func Records(ctx context.Context, s *Scope, need Permission, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
 	q.Domain = s.domain
-	return each(ctx, s, s.holds(need), q, Reader.ListRecords)
+	return each(ctx, s, s.holds(need), q, storage.Reader.ListRecords)
+}
+
+// entries lists records of a kind in the scope's domain, and authorises the
+// actor anew for each page. An entry that cannot be read comes with its
+// *DamagedError, and the list goes on; any other error ends it.
+func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKind[T], q storage.RecordQuery) iter.Seq2[Entry[T], error] {
+	q.Kind = k.Name
+	return func(yield func(Entry[T], error) bool) {
+		for rec, err := range Records(ctx, s, need, q) {
+			if err != nil {
+				yield(Entry[T]{}, err)
+				return
+			}
+			if !yield(k.entry(rec)) {
+				return
+			}
+		}
+	}
 }
 
 // each walks a list page by page, and authorises the actor anew for each page.
-func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
+func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(storage.Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		for p := (Page{Limit: MaxBatch}); ; {

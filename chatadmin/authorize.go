@@ -3,10 +3,12 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // authorize reads the domain and the actor from r and refuses who may not. What is missing looks like what belongs to another domain.
-func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
+func (s *Scope) authorize(ctx context.Context, r storage.Reader, need Permission) (d Domain, set Settings, actor User, role Role, err error) {
 	fail := func(err error) (Domain, Settings, User, Role, error) {
 		return Domain{}, Settings{}, User{}, Role{}, err
 	}
@@ -18,25 +20,25 @@ func (s *Scope) authorize(ctx context.Context, r Reader, need Permission) (d Dom
 		return fail(fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound))
 	}
 	d = ds[0]
-	if set, err = d.Settings(); err != nil {
+	if set, err = SettingsOf(d); err != nil {
 		return fail(err)
 	}
 	if s.actor == HostActor {
 		return d, set, User{}, hostRole(), nil
 	}
 	if s.actor == "" {
-		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrForbidden))
+		return fail(fmt.Errorf("nobody was named as the actor: %w", ErrActor))
 	}
 	us, err := r.Users(ctx, s.domain, []ID{s.actor})
 	switch {
 	case err != nil:
 		return fail(err)
 	case len(us) == 0 || us[0].Deleting:
-		return fail(fmt.Errorf("the acting user does not exist in this domain: %w", ErrForbidden))
+		return fail(fmt.Errorf("the acting user does not exist in this domain: %w", ErrActor))
 	case us[0].Status == Deactivated:
-		return fail(fmt.Errorf("the acting user is deactivated: %w", ErrForbidden))
+		return fail(fmt.Errorf("the acting user is deactivated: %w", ErrActor))
 	case us[0].Denied:
-		return fail(fmt.Errorf("access is denied to the acting user: %w", ErrForbidden))
+		return fail(fmt.Errorf("access is denied to the acting user: %w", ErrActor))
 	case set.State != DomainActive:
 		return fail(fmt.Errorf("the domain is %s: %w", set.State, ErrSuspended))
 	}

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Blobs deletes the contents of files, which lie outside the store. The library
@@ -27,9 +29,7 @@ type Blobs interface {
 }
 
 const (
-	blobKind    = "blobs"
-	blobVersion = 1
-	blobPage    = 20 // records of up to MaxBatch keys
+	blobPage = 20 // records of up to MaxBatch keys
 
 	firstBlobPause = time.Minute
 	maxBlobPause   = 24 * time.Hour
@@ -41,42 +41,37 @@ const (
 // blobData is a record of keys to release. A bare list of keys, which earlier
 // versions wrote, is one that was not refused yet.
 type blobData struct {
-	Version int       `json:"v"`
-	Keys    []string  `json:"keys"`
-	Tries   int       `json:"tries,omitempty"` // how often some of them were refused
-	First   time.Time `json:"first,omitzero"`  // when that was first
-	Reason  string    `json:"reason,omitempty"`
+	Keys   []string  `json:"keys"`
+	Tries  int       `json:"tries,omitempty"` // how often some of them were refused
+	First  time.Time `json:"first,omitzero"`  // when that was first
+	Reason string    `json:"reason,omitempty"`
 }
 
-func decodeBlobs(r Record) (d blobData, err error) {
-	if len(r.Data) > 0 && r.Data[0] == '[' {
-		d.Version, err = blobVersion, json.Unmarshal(r.Data, &d.Keys)
-	} else {
-		err = json.Unmarshal(r.Data, &d)
-	}
-	if err == nil && (d.Version != blobVersion || len(d.Keys) == 0 || len(d.Keys) > MaxBatch || d.Tries < 0) {
-		err = errors.New("it holds no keys, or was written by a newer version of the library")
-	}
-	if err != nil {
-		return blobData{}, fmt.Errorf("the record %s of file contents to delete cannot be read: %w", r.ID, err)
-	}
-	return d, nil
+var blobRecords = RecordKind[blobData]{
+	Name: "blobs",
+	Page: blobPage,
+	Check: func(d *blobData) error {
+		if len(d.Keys) == 0 || len(d.Keys) > MaxBatch || d.Tries < 0 {
+			return errors.New("it holds no keys")
+		}
+		return nil
+	},
+	Old: func(_ int, data []byte) (d blobData, err error) {
+		return d, json.Unmarshal(data, &d.Keys)
+	},
 }
 
 // queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted them.
 // It does not ask whether other rows name them: two transactions that delete the
 // last two rows would each see the other's.
 func (w *Work) queueBlobs(ctx context.Context, keys []string) error {
-	var changes []Change[Record]
+	var queued []*Entry[blobData]
 	for batch := range slices.Chunk(keys, MaxBatch) {
-		data, err := json.Marshal(blobData{Version: blobVersion, Keys: batch})
-		if err != nil {
-			return err
-		}
-		key := Key{Kind: blobKind, Domain: w.scope.domain, ID: string(w.scope.admin.NewID())}
-		changes = append(changes, Change[Record]{Row: Record{Key: key, Due: w.now, Data: data}})
+		e := blobRecords.New(w.scope.domain, string(w.scope.admin.NewID()), "", blobData{Keys: batch})
+		e.Due = w.now
+		queued = append(queued, &e)
 	}
-	return w.PutRecords(ctx, changes)
+	return blobRecords.Put(ctx, w, queued...)
 }
 
 // ReleaseBlobs deletes the contents of files whose rows are gone through
@@ -117,7 +112,7 @@ type blobRelease struct {
 
 func (c *blobRelease) run(ctx context.Context) error {
 	for p := (Page{Limit: blobPage}); ; {
-		page, next, err := c.admin.store.ListRecords(ctx, RecordQuery{Kind: blobKind, Domain: c.domain}, p)
+		page, next, err := c.admin.store.ListRecords(ctx, storage.RecordQuery{Kind: blobRecords.Name, Domain: c.domain}, p)
 		if err != nil {
 			return err
 		}
@@ -125,7 +120,8 @@ func (c *blobRelease) run(ctx context.Context) error {
 			if !blobsDue(r, c.admin.Now()) {
 				continue
 			}
-			if err := c.record(ctx, r); err != nil {
+			e, _ := blobRecords.entry(r)
+			if err := c.record(ctx, &e); err != nil {
 				return err
 			}
 			if c.left <= 0 {
@@ -140,19 +136,25 @@ func (c *blobRelease) run(ctx context.Context) error {
 
 // blobsDue reports whether a record is to be tried. A time further ahead than any
 // pause was written by a clock that was wrong.
-func blobsDue(r Record, now time.Time) bool {
+func blobsDue(r storage.Record, now time.Time) bool {
 	return !r.Due.After(now) || r.Due.After(now.Add(maxBlobPause))
 }
 
 // record releases the keys of one record and writes down which are left.
-func (c *blobRelease) record(ctx context.Context, r Record) error {
-	d, err := decodeBlobs(r)
-	if err != nil { // it stays as it is, for whoever repairs it
-		if c.log(r, 0, err); c.unreadable == nil {
-			c.unreadable = err
+func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
+	d := &e.Value
+	if e.Damaged != nil { // it stays as it is, for whoever repairs it
+		if c.log(e.ID, 0, e.Damaged); c.unreadable == nil {
+			c.unreadable = e.Damaged
 		}
-		r.Due = c.admin.Now().Add(maxBlobPause)
-		return c.put(ctx, r, false)
+		return c.keep(ctx, func(ctx context.Context, w *Work) error {
+			aside := []storage.Change[storage.Record]{e.aside(c.admin.Now().Add(maxBlobPause))}
+			if err := w.newRevs(aside); err != nil {
+				return err
+			}
+			_, err := w.ChangeRecords(ctx, aside)
+			return err
+		})
 	}
 	try := blobTry{c: c, left: min(recordRefusals, c.left)}
 	failed := try.delete(ctx, d.Keys)
@@ -161,10 +163,13 @@ func (c *blobRelease) record(ctx context.Context, r Record) error {
 		return failed
 	}
 	if len(try.kept) == 0 {
-		return c.put(ctx, r, true)
+		return c.keep(ctx, func(ctx context.Context, w *Work) error {
+			_, err := blobRecords.TryDelete(ctx, w, e)
+			return err
+		})
 	}
 	c.left -= try.refusals
-	if c.log(r, len(try.kept), try.first); c.first == nil {
+	if c.log(e.ID, len(try.kept), try.first); c.first == nil {
 		c.first = try.first
 	}
 	c.refused += len(try.kept)
@@ -172,11 +177,18 @@ func (c *blobRelease) record(ctx context.Context, r Record) error {
 		d.First = c.admin.Now()
 	}
 	d.Keys, d.Reason = try.kept, Cut(try.first.Error())
-	r.Due = c.admin.Now().Add(blobPause(d.Tries))
-	if r.Data, err = json.Marshal(d); err != nil {
+	e.Due = c.admin.Now().Add(blobPause(d.Tries))
+	return c.keep(ctx, func(ctx context.Context, w *Work) error {
+		again := *e
+		_, err := blobRecords.TryPut(ctx, w, &again)
 		return err
-	}
-	return c.put(ctx, r, false)
+	})
+}
+
+// keep writes down what became of a record. Where it has changed meanwhile,
+// another worker has tried its keys as well.
+func (c *blobRelease) keep(ctx context.Context, f func(context.Context, *Work) error) error {
+	return c.admin.Keep(ctx, c.domain, f)
 }
 
 // blobPause is how long keys wait that were refused so many times.
@@ -188,21 +200,8 @@ func blobPause(tries int) time.Duration {
 	return min(pause, maxBlobPause)
 }
 
-func (c *blobRelease) log(r Record, keys int, err error) {
-	c.admin.o.Logger.Warn("file contents cannot be deleted", "domain", c.domain, "record", r.ID, "keys", keys, "error", err)
-}
-
-// put writes a record, or deletes it. Where it has changed meanwhile, another
-// worker has tried its keys as well.
-func (c *blobRelease) put(ctx context.Context, r Record, done bool) error {
-	return c.admin.Keep(ctx, c.domain, func(ctx context.Context, w *Work) error {
-		change := Change[Record]{Row: r, Was: r.Rev, Delete: done}
-		var err error
-		if change.Row.Rev, err = w.NextRev(r.Rev); err == nil {
-			_, err = w.ChangeRecords(ctx, []Change[Record]{change})
-		}
-		return err
-	})
+func (c *blobRelease) log(record string, keys int, err error) {
+	c.admin.o.Logger.Warn("file contents cannot be deleted", "domain", c.domain, "record", record, "keys", keys, "error", err)
 }
 
 // blobTry is one attempt to delete the keys of a record.
@@ -263,23 +262,18 @@ type RefusedBlobs struct {
 // the records of them that cannot be read. Only the host can call it.
 func (a *Admin) RefusedBlobs(ctx context.Context, domain ID) iter.Seq2[RefusedBlobs, error] {
 	return func(yield func(RefusedBlobs, error) bool) {
-		for p := (Page{Limit: blobPage}); ; {
-			page, next, err := a.store.ListRecords(ctx, RecordQuery{Kind: blobKind, Domain: domain}, p)
-			if err != nil {
+		for e, err := range blobRecords.Each(ctx, a.store, storage.RecordQuery{Domain: domain}) {
+			b := RefusedBlobs{ID(e.ID), e.Value.Keys, e.Value.Tries, e.Value.First, e.Due, e.Value.Reason}
+			switch {
+			case e.Damaged != nil:
+				b.Reason = e.Damaged.Error()
+			case err != nil:
 				yield(RefusedBlobs{}, err)
 				return
+			case b.Tries == 0:
+				continue
 			}
-			for _, r := range page {
-				d, err := decodeBlobs(r)
-				b := RefusedBlobs{ID(r.ID), d.Keys, d.Tries, d.First, r.Due, d.Reason}
-				if err != nil {
-					b.Reason = err.Error()
-				}
-				if (err != nil || d.Tries > 0) && !yield(b, nil) {
-					return
-				}
-			}
-			if p.After = next; next == "" {
+			if !yield(b, nil) {
 				return
 			}
 		}
@@ -294,27 +288,27 @@ func (a *Admin) ForgetBlobs(ctx context.Context, domain ID, ids ...ID) (n int, e
 	if len(ids) > MaxBatch {
 		return 0, fmt.Errorf("forgetting file contents: give at most %d IDs: %w", MaxBatch, ErrInvalid)
 	}
-	var keys []Key
+	var records []string
 	for _, id := range unique(ids) {
-		keys = append(keys, Key{Kind: blobKind, Domain: domain, ID: string(id)})
+		records = append(records, string(id))
 	}
 	err = a.AsHost(domain).Change(ctx, Op{Kind: KindBlobsForget, Targets: ids}, func(ctx context.Context, w *Work) error {
-		rs, err := w.Records(ctx, keys)
+		found, err := blobRecords.GetMany(ctx, w, domain, records...)
 		if err != nil {
 			return err
 		}
-		var changes []Change[Record]
+		var gone []*Entry[blobData]
 		var dropped []ID
-		for _, r := range rs {
-			if d, err := decodeBlobs(r); err != nil || d.Tries > 0 {
-				changes = append(changes, Change[Record]{Row: r, Was: r.Rev, Delete: true})
-				dropped = append(dropped, ID(r.ID))
+		for _, id := range records {
+			if e, ok := found[id]; ok && (e.Damaged != nil || e.Value.Tries > 0) {
+				gone = append(gone, &e)
+				dropped = append(dropped, ID(id))
 			}
 		}
 		if n = len(dropped); n > 0 {
 			w.Record(KindBlobsForget, dropped, nil, nil)
 		}
-		return w.PutRecords(ctx, changes)
+		return blobRecords.Delete(ctx, w, gone...)
 	})
 	if err != nil {
 		return 0, err

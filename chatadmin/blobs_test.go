@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // bucket is a host's store of file contents, which refuses some of them.
@@ -54,9 +55,9 @@ func withBucket(b *bucket) func(*chatadmin.Options) {
 // file writes a file into a group.
 func (w *world) file(domain, group, author chatadmin.ID, key string) {
 	w.t.Helper()
-	row := chatadmin.Content{ID: w.admin.NewID(), Domain: domain, Container: group, Author: author, Kind: chatadmin.File, At: w.clock.Now(), Blob: key}
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
-		conflicts, err := tx.InsertContent(ctx, []chatadmin.Content{row})
+	row := storage.Content{ID: w.admin.NewID(), Domain: domain, Container: group, Author: author, Kind: storage.File, At: w.clock.Now(), Blob: key}
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+		conflicts, err := tx.InsertContent(ctx, []storage.Content{row})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A store that re-runs transactions, commits without saying so, and loses commits: the same three hundred operations end as on a reliable one, and every change

@@ -23,3 +23,9 @@ func (e *ClockError) Error() string {
 	}
 	return fmt.Sprintf("%s: the clock says %s, but %s: put the clock right, or, if it is right, %s", e.Task, e.Now.Format(time.RFC3339), last, e.Do)
 }
+
+// Unwrap is ErrState.
+func (e *ClockError) Unwrap() error { return ErrState }
+
+// ErrorCode is "clock".
+func (e *ClockError) ErrorCode() string { return "clock" }

@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"iter"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // DamageSource makes something that is no record, such as the rows of devices,
@@ -16,13 +18,11 @@ type DamageSource struct {
 	Need Permission
 	// Each yields what cannot be read in a domain, and goes on behind it. An
 	// error ends the list.
-	Each func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error]
+	Each func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error]
 	// Repair puts something safe in the place of what cannot be read, or deletes
 	// it. It returns false if there was nothing to repair, and ErrNotFound if
 	// there is nothing of this ID.
 	Repair func(ctx context.Context, w *Work, id string) (repaired bool, err error)
 }
 
-func (d DamageSource) damage() damageSource {
-	return damageSource{kind: d.Kind, need: d.Need, each: d.Each, repair: d.Repair}
-}
+func (d DamageSource) damage() DamageSource { return d }

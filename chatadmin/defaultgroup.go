@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // joins reports whether u is to be in the default groups.
@@ -38,15 +40,15 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
 	}
-	var changes []Change[Membership]
+	var changes []storage.Change[Membership]
 	flush := func() error {
 		conflicts, err := w.ChangeMemberships(ctx, changes)
 		if err != nil {
 			return err
 		}
 		for _, c := range conflicts {
-			if c.Reason != Exists { // who is there already is where they should be
-				return ErrRetry
+			if c.Reason != storage.Exists { // who is there already is where they should be
+				return storage.ErrRetry
 			}
 		}
 		changes = changes[:0]
@@ -69,7 +71,7 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 						return err
 					}
 				}
-				changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
+				changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
 			}
 		}
 		if p.After = next; next == "" {
@@ -107,17 +109,17 @@ func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
 // leaveGroup takes those of at most MaxBatch users out of a group who are in
 // it.
 func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
-	pairs := make([]Pair, len(users))
+	pairs := make([]storage.Pair, len(users))
 	for i, u := range users {
-		pairs[i] = Pair{g.ID, u}
+		pairs[i] = storage.Pair{Group: g.ID, User: u}
 	}
 	ms, err := w.Memberships(ctx, w.scope.domain, pairs)
 	if err != nil {
 		return err
 	}
-	changes, left := make([]Change[Membership], len(ms)), make([]ID, len(ms))
+	changes, left := make([]storage.Change[Membership], len(ms)), make([]ID, len(ms))
 	for i, m := range ms {
-		changes[i], left[i] = Change[Membership]{Row: m, Was: m.Rev, Delete: true}, m.User
+		changes[i], left[i] = storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true}, m.User
 	}
 	slices.Sort(left)
 	return w.writeMembers(ctx, KindMemberRemove, g, left, changes, nil)
@@ -138,7 +140,7 @@ func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 		return nil, err
 	}
 	p := s.plan(KindGroupDefault, d, g)
-	if p.Counts["members"], err = s.admin.store.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group}); err != nil {
+	if p.Counts["members"], err = s.admin.store.CountMemberships(ctx, storage.MemberQuery{Domain: s.domain, Group: group}); err != nil {
 		return nil, err
 	}
 	if p.Counts["added"], err = s.admin.store.CountUsers(ctx, s.missing(set, group)); err != nil {
@@ -175,7 +177,7 @@ func (a *Admin) defaultGroupKind() RunKind[defaultGroupRun] {
 			return nil
 		},
 		Step: func(_ context.Context, _ *Scope, run *RunOf[defaultGroupRun], _ int) (RunStep[defaultGroupRun], error) {
-			op := Op{Kind: KindMemberAdd, Need: PermDefault, Fence: Shared, Targets: []ID{run.Data.Group}}
+			op := Op{Kind: KindMemberAdd, Need: PermDefault, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
 			return RunStep[defaultGroupRun]{op, fillDefaultGroup}, nil
 		},
 		Old: OldRun[defaultGroupRun]{Job: "default group", Read: func(run *RunOf[defaultGroupRun], job *OldJob, _ []byte) error {
@@ -193,7 +195,7 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 	if err := p.check(s, KindGroupDefault, "members", "added"); err != nil {
 		return Run{}, err
 	}
-	op := Op{Kind: KindGroupDefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{p.Subject}}
+	op := Op{Kind: KindGroupDefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{p.Subject}}
 	return plain(s.admin.defaultGroups.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[defaultGroupRun]) error {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
 			return err
@@ -233,7 +235,7 @@ func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun])
 		return err
 	}
 	q := w.scope.missing(w.Settings, g.ID)
-	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: run.Data.After, Limit: MaxBulk})
+	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: run.Data.After, Limit: storage.MaxBulk})
 	if err != nil {
 		return err
 	}
@@ -250,7 +252,7 @@ func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun])
 // UnmarkDefaultGroup makes a default group an ordinary one: its members stay and may leave. It needs PermDefault and a subscription with FeatureDefaultGroups.
 func (s *Scope) UnmarkDefaultGroup(ctx context.Context, group ID) (Group, error) {
 	var g Group
-	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
 			return err
 		}

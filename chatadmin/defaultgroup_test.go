@@ -12,7 +12,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func TestShippedGroups(t *testing.T) {
@@ -22,7 +22,7 @@ func TestShippedGroups(t *testing.T) {
 	require.Equal(t, "Admin Announcements", groups[0].Name)
 	require.Equal(t, "All Of Us", groups[1].Name)
 	for i, want := range []chatadmin.Posting{chatadmin.AdminsPost, chatadmin.EverybodyPosts} {
-		set, err := groups[i].Settings()
+		set, err := chatadmin.GroupSettingsOf(groups[i])
 		require.NoError(t, err)
 		require.Equal(t, want, set.Posting)
 		require.Empty(t, groups[i].Creator)

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // NewDomain is a domain to be created, with its first admin.
@@ -41,8 +43,8 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	}
 	var d Domain
 	var admin User
-	create := func(ctx context.Context, tx Tx) (err error) {
-		w := &Work{Tx: tx, scope: s, mode: NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
+	create := func(ctx context.Context, tx storage.Tx) (err error) {
+		w := &Work{Tx: tx, scope: s, mode: storage.NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
 			ids: func(n int) ID { return ID(fmt.Sprintf("%s-%d", event, n)) }}
 		if d, err = w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set); err != nil {
 			return err
@@ -64,7 +66,7 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 		return w.flush(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		err := a.store.Update(ctx, Fence{}, create)
+		err := a.store.Update(ctx, storage.Fence{}, create)
 		if err == nil {
 			return d, admin, nil
 		}
@@ -138,7 +140,7 @@ func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, e
 	if d.Rev, err = w.NextRev(was); err != nil {
 		return Domain{}, err
 	}
-	return d, noConflict(w.ChangeDomains(ctx, []Change[Domain]{{Row: d, Was: was}}))
+	return d, noConflict(w.ChangeDomains(ctx, []storage.Change[Domain]{{Row: d, Was: was}}))
 }
 
 func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error {
@@ -147,10 +149,10 @@ func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error
 	if err != nil {
 		return err
 	}
-	groups := make([]Change[Group], 2)
+	groups := make([]storage.Change[Group], 2)
 	for i, id := range ids {
 		g := Group{ID: id, Domain: w.scope.domain, Rev: rev, Default: true, Shipped: true}
-		if err := g.rename(names[i]); err != nil {
+		if err := renameGroup(&g, names[i]); err != nil {
 			return err
 		}
 		if g.Data, err = json.Marshal(GroupSettings{Version: 1, Posting: posting[i]}); err != nil {
@@ -247,7 +249,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		return nil
 	}
 	// Exclusive: what a batch in flight has read (roles, who joins default groups) holds until it is committed.
-	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: Exclusive, Targets: []ID{s.domain}}, run)
+	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: storage.Exclusive, Targets: []ID{s.domain}}, run)
 	if err != nil {
 		return Settings{}, err
 	}

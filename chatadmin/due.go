@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // isDue reports whether something is due. What is due later than this library
@@ -20,9 +22,9 @@ var endOfTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // dueRecords lists at most limit records of q that are due: the earliest first
 // or, where there is none, those that only a wrong clock puts off.
-func dueRecords(ctx context.Context, r Reader, q RecordQuery, now time.Time, most time.Duration, limit int) ([]Record, error) {
+func dueRecords(ctx context.Context, r storage.Reader, q storage.RecordQuery, now time.Time, most time.Duration, limit int) ([]storage.Record, error) {
 	q.DueBy = now
-	due, _, err := FirstPage(ctx, r.ListRecords, q, limit)
+	due, _, err := storage.FirstPage(ctx, r.ListRecords, q, limit)
 	if err != nil || len(due) > 0 {
 		return due, err
 	}

@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Cause is a change of an account, or of a domain, after which what was
@@ -180,7 +182,7 @@ func (w *Work) causes(c *UserChange) (causes []Cause) {
 		return nil
 	}
 	add(now.Deleting && !was.Deleting, CauseDeleting)
-	if !was.hasAccess() {
+	if !was.HasAccess() {
 		return causes
 	}
 	add(now.Status == Deactivated, CauseDeactivated)
@@ -223,7 +225,7 @@ func (w *Work) endings(changes []UserChange) (endings []Ending, invitations map[
 // mail, and records KindUserPassword. Call it after the password was written.
 // Package password does it by itself.
 func (a *Admin) PasswordChanged(ctx context.Context, domain, user ID) error {
-	op := Op{Kind: KindUserPassword, Fence: Shared, Targets: []ID{user}}
+	op := Op{Kind: KindUserPassword, Fence: storage.Shared, Targets: []ID{user}}
 	return a.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *Work) error {
 		if _, err := w.usersInOrder(ctx, op.Targets); err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
 )
@@ -240,7 +241,7 @@ func (a *access) state(state chatadmin.DomainState) error {
 }
 
 func (a *access) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
-	return a.host.Change(ctx, chatadmin.Op{Kind: "test", Fence: chatadmin.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
+	return a.host.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
 		us, err := w.Users(ctx, a.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

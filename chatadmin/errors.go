@@ -1,26 +1,51 @@
 package chatadmin
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
+
+	"chatadmin.example/sdk/chatadmin/class"
 )
 
-// The errors a host tells apart with errors.Is. Their texts are for the administrator.
+// The classes that the errors of all packages belong to, for errors.Is. See
+// Code and HTTPStatus.
 var (
-	ErrInvalid           = errors.New("not valid")
-	ErrNotFound          = errors.New("not found")
-	ErrForbidden         = errors.New("not permitted")
-	ErrExists            = errors.New("exists already")
-	ErrLastAdmin         = errors.New("the domain would be left without an administrator")
-	ErrDefaultGroup      = errors.New("this is a default group of the domain")
-	ErrShippedGroup      = errors.New("this group belongs to the product and cannot be deleted")
-	ErrNotInSubscription = errors.New("not part of the domain's subscription")
-	ErrSuspended         = errors.New("the domain is suspended")
-	ErrPlanStale         = errors.New("the plan is out of date: make it again and look at it before applying it")
-	ErrHeld              = errors.New("a legal hold forbids it: release the hold first")
-	ErrVetoed            = errors.New("refused by the application")
-	ErrTransition        = errors.New("not possible in the user's present state")
+	ErrInvalid           = class.Invalid
+	ErrActor             = class.Actor // the actor has no access any more: sign them out; it is ErrForbidden too
+	ErrForbidden         = class.Forbidden
+	ErrNotFound          = class.NotFound
+	ErrExists            = class.Exists
+	ErrState             = class.State
+	ErrLimited           = class.Limited
+	ErrNotInSubscription = class.Subscription
+	ErrHeld              = class.Held
+	ErrUnavailable       = class.Unavailable
 )
+
+// Errors within the classes. Their texts are for the administrator.
+var (
+	ErrLastAdmin    = ErrState.New("last_admin", "the domain would be left without an administrator")
+	ErrDefaultGroup = ErrState.New("default_group", "this is a default group of the domain")
+	ErrShippedGroup = ErrState.New("shipped_group", "this group belongs to the product and cannot be deleted")
+	ErrSuspended    = ErrState.New("suspended", "the domain is suspended")
+	ErrPlanStale    = ErrState.New("plan_stale", "the plan is out of date: make it again and look at it before applying it")
+	ErrTransition   = ErrState.New("transition", "not possible in the user's present state")
+	ErrVetoed       = ErrForbidden.New("vetoed", "refused by the application")
+)
+
+// Code returns the code of an error, which stays the same from version to
+// version: its own, such as "last_admin" or "bad_email", or that of its class.
+// It is "internal" if the error belongs to none, and "" for nil.
+func Code(err error) string { return class.Code(err) }
+
+// HTTPStatus returns the HTTP status of the class of an error: 500 if it belongs
+// to none, and 200 for nil.
+func HTTPStatus(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	return class.Of(err).Status()
+}
 
 // missing is what a call says where it was given nothing.
 func missing(what string) error {
@@ -36,6 +61,9 @@ type FieldError struct {
 }
 
 func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }
+
+// ErrorCode is Code.
+func (e *FieldError) ErrorCode() string { return e.Code }
 
 // Unwrap is ErrInvalid.
 func (e *FieldError) Unwrap() error { return ErrInvalid }

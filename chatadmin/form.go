@@ -20,6 +20,14 @@ func (e *FieldErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
+// ErrorCode is that of a single field, or "invalid" for several.
+func (e *FieldErrors) ErrorCode() string {
+	if len(e.Fields) == 1 {
+		return e.Fields[0].Code
+	}
+	return ErrInvalid.ErrorCode()
+}
+
 // Unwrap gives the single errors to errors.Is and errors.As.
 func (e *FieldErrors) Unwrap() []error {
 	var errs []error

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Posting says who may post in a group.
@@ -21,19 +23,27 @@ type GroupSettings struct {
 	Posting Posting `json:"posting"`
 }
 
-// Settings decodes what the group has decided.
-func (g Group) Settings() (GroupSettings, error) {
-	s := GroupSettings{Version: 1, Posting: EverybodyPosts}
-	if len(g.Data) > 0 {
-		if err := json.Unmarshal(g.Data, &s); err != nil {
-			return GroupSettings{}, fmt.Errorf("settings of group %s: %w", g.ID, err)
-		}
+// GroupSettingsOf decodes what the group has decided. What cannot be read is a
+// *DamagedError, and admins alone may post.
+func GroupSettingsOf(g Group) (GroupSettings, error) {
+	if len(g.Data) == 0 {
+		return GroupSettings{Version: 1, Posting: EverybodyPosts}, nil
+	}
+	s, err := readData[GroupSettings]("group", g.Domain, g.ID, g.Data)
+	if err == nil && s.Posting == "" {
+		s.Posting = EverybodyPosts
+	}
+	if err == nil && s.Posting != EverybodyPosts && s.Posting != AdminsPost {
+		err = &DamagedError{"group", g.Domain, string(g.ID), "it has no known posting policy"}
+	}
+	if err != nil {
+		return GroupSettings{Posting: AdminsPost}, err
 	}
 	return s, nil
 }
 
 // rename sets the name and its key.
-func (g *Group) rename(name string) error {
+func renameGroup(g *Group, name string) error {
 	key := Fold(name)
 	if !groupName(name) {
 		return &FieldError{"name", Cut(name), CodeBadText, fmt.Sprintf("a group's name has 1 to %d bytes and no control characters", maxText)}
@@ -47,28 +57,32 @@ func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxTe
 // CreateGroup creates a group with the actor as its creator, first member and
 // admin; the host's groups have no creator and no member. Its name is unique in
 // the domain, as logins are: one that another group has is ErrExists. It needs
-// PermGroupCreate.
+// PermGroupCreate. Actors without PermGroups are bound by Settings.Limits: a
+// *LimitError is returned beyond that.
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
-	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		if err := w.countGroup(ctx); err != nil {
+			return err
+		}
 		rev, err := w.NextRev()
 		if err != nil {
 			return err
 		}
 		g = Group{ID: id, Domain: s.domain, Rev: rev, Creator: w.Actor.ID}
-		if err := g.rename(name); err != nil {
+		if err := renameGroup(&g, name); err != nil {
 			return err
 		}
 		if err := w.claimGroupName(ctx, &g); err != nil {
 			return err
 		}
-		if err := noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: g}})); err != nil {
+		if err := noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: g}})); err != nil {
 			return err
 		}
 		if g.Creator != "" {
 			m := Membership{Domain: s.domain, Group: id, User: g.Creator, Rev: rev, Admin: true}
-			if err := noConflict(w.ChangeMemberships(ctx, []Change[Membership]{{Row: m}})); err != nil {
+			if err := noConflict(w.ChangeMemberships(ctx, []storage.Change[Membership]{{Row: m}})); err != nil {
 				return err
 			}
 		}
@@ -87,7 +101,7 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
 	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Work, g *Group) ([]FieldChange, error) {
 		was := *g
-		if err := g.rename(name); err != nil {
+		if err := renameGroup(g, name); err != nil {
 			return nil, err
 		}
 		if g.NameKey != was.NameKey {
@@ -105,12 +119,12 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
 	}
 	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Work, g *Group) ([]FieldChange, error) {
-		set, err := g.Settings()
+		set, err := GroupSettingsOf(*g)
 		if err != nil {
-			return nil, err
+			set = GroupSettings{} // all of it is written anew
 		}
 		was := set.Posting
-		set.Posting = p
+		set.Version, set.Posting = 1, p
 		g.Data, err = json.Marshal(set)
 		return change("posting", string(was), string(p)), err
 	})
@@ -119,7 +133,7 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 // changeGroup changes one group that the actor administers; f returns what it changed, nothing for nothing.
 func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(context.Context, *Work, *Group) ([]FieldChange, error)) (Group, error) {
 	var g Group
-	err := s.Change(ctx, Op{Kind: kind, Fence: Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+	err := s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
 		if g, err = w.administered(ctx, group); err != nil {
 			return err
 		}
@@ -140,7 +154,7 @@ func (w *Work) writeGroup(ctx context.Context, kind string, g *Group, f func(*Gr
 	if g.Rev, err = w.NextRev(was); err != nil {
 		return err
 	}
-	if err := noConflict(w.ChangeGroups(ctx, []Change[Group]{{Row: *g, Was: was}})); err != nil {
+	if err := noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: *g, Was: was}})); err != nil {
 		return err
 	}
 	w.Record(kind, []ID{g.ID}, map[ID][]FieldChange{g.ID: changed}, nil)
@@ -152,7 +166,7 @@ func (w *Work) group(ctx context.Context, id ID) (Group, error) {
 	return readGroup(ctx, w, w.scope.domain, id)
 }
 
-func readGroup(ctx context.Context, r Reader, domain, id ID) (Group, error) {
+func readGroup(ctx context.Context, r storage.Reader, domain, id ID) (Group, error) {
 	gs, err := r.Groups(ctx, domain, []ID{id})
 	gs = slices.DeleteFunc(gs, func(g Group) bool { return g.Deleting })
 	return one(gs, err, "group", string(id))
@@ -171,7 +185,7 @@ func (w *Work) administers(ctx context.Context, g Group) error {
 	if w.Role.May(PermGroups) {
 		return nil
 	}
-	ms, err := w.Memberships(ctx, w.scope.domain, []Pair{{g.ID, w.Actor.ID}})
+	ms, err := w.Memberships(ctx, w.scope.domain, []storage.Pair{{Group: g.ID, User: w.Actor.ID}})
 	if err == nil && (len(ms) == 0 || !ms[0].Admin) {
 		err = fmt.Errorf("group %q: only its admins and who has the permission %q may do this: %w", g.Name, PermGroups, ErrForbidden)
 	}
@@ -191,7 +205,7 @@ func (s *Scope) viewGroup(ctx context.Context, id ID) error {
 	if err != nil || role.May(PermUsersRead) {
 		return err
 	}
-	ms, err := s.admin.store.Memberships(ctx, s.domain, []Pair{{id, s.actor}})
+	ms, err := s.admin.store.Memberships(ctx, s.domain, []storage.Pair{{Group: id, User: s.actor}})
 	if err == nil && len(ms) == 0 {
 		err = require(role, PermUsersRead)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 func TestMembers(t *testing.T) {
@@ -123,12 +124,12 @@ func TestDeleteGroup(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, gs)
 	require.Empty(t, w.members(g.ID))
-	left, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	left, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
 	require.NoError(t, err)
 	require.Zero(t, left)
-	kept, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{keep.ID}})
+	kept, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{keep.ID}})
 	require.NoError(t, err)
-	require.EqualValues(t, chatadmin.ContentCount{Messages: 4, Files: 3}, kept)
+	require.EqualValues(t, storage.ContentCount{Messages: 4, Files: 3}, kept)
 
 	w.blobs.FailNext(fmt.Errorf("the blob store was away for a moment"))
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
@@ -161,15 +162,15 @@ func TestGroupAdminDeletesGroup(t *testing.T) {
 func (w *world) content(group, author chatadmin.ID, n int) {
 	w.t.Helper()
 	for from := 0; from < n; from += chatadmin.MaxBatch {
-		rows := make([]chatadmin.Content, 0, chatadmin.MaxBatch)
+		rows := make([]storage.Content, 0, chatadmin.MaxBatch)
 		for i := from; i < min(from+chatadmin.MaxBatch, n); i++ {
-			c := chatadmin.Content{ID: w.admin.NewID(), Domain: w.domain, Container: group, Author: author, Kind: chatadmin.Message, At: w.clock.Now().Add(time.Duration(i) * time.Millisecond)}
+			c := storage.Content{ID: w.admin.NewID(), Domain: w.domain, Container: group, Author: author, Kind: storage.Message, At: w.clock.Now().Add(time.Duration(i) * time.Millisecond)}
 			if i%2 == 1 {
-				c.Kind, c.Blob = chatadmin.File, fmt.Sprintf("blob/%s/%d", group, i)
+				c.Kind, c.Blob = storage.File, fmt.Sprintf("blob/%s/%d", group, i)
 			}
 			rows = append(rows, c)
 		}
-		require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+		require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 			conflicts, err := tx.InsertContent(ctx, rows)
 			if len(conflicts) > 0 {
 				return fmt.Errorf("%v", conflicts)
@@ -185,7 +186,7 @@ type afterCommit struct {
 	then func() error
 }
 
-func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (a *afterCommit) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if err := a.Store.Update(ctx, fence, f); err != nil {
 		return err
 	}

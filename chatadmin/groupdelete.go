@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // PlanDeleteGroup counts what deleting a group would remove: "members",
@@ -21,7 +23,7 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 		return nil, err
 	}
 	var p *Plan
-	err := s.admin.store.Update(ctx, Fence{s.domain, NoFence}, func(ctx context.Context, tx Tx) error {
+	err := s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: storage.NoFence}, func(ctx context.Context, tx storage.Tx) error {
 		w := &Work{Tx: tx, scope: s, now: s.admin.Now()}
 		if err := w.enter(ctx, ""); err != nil {
 			return err
@@ -31,10 +33,10 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 			return err
 		}
 		p = s.plan(KindGroupDelete, w.Domain, g)
-		if p.Counts["members"], err = w.CountMemberships(ctx, MemberQuery{Domain: s.domain, Group: group}); err != nil {
+		if p.Counts["members"], err = w.CountMemberships(ctx, storage.MemberQuery{Domain: s.domain, Group: group}); err != nil {
 			return err
 		}
-		n, err := w.CountContent(ctx, ContentQuery{Domain: s.domain, Containers: []ID{group}})
+		n, err := w.CountContent(ctx, storage.ContentQuery{Domain: s.domain, Containers: []ID{group}})
 		p.Counts["messages"], p.Counts["files"] = n.Messages, n.Files
 		return err
 	})
@@ -125,7 +127,7 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 			return w.administers(ctx, gs[0])
 		},
 		Step: func(_ context.Context, _ *Scope, run *RunOf[groupDeletion], rows int) (RunStep[groupDeletion], error) {
-			op := Op{Kind: KindGroupDelete, Fence: Shared, Targets: []ID{run.Data.Group}}
+			op := Op{Kind: KindGroupDelete, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
 			return RunStep[groupDeletion]{op, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
 				n, gone, err := w.deleteGroupBatch(ctx, run.Data.Group, rows)
 				if run.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
@@ -152,7 +154,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 	if err := s.upgradeRuns(ctx); err != nil {
 		return Run{}, err
 	}
-	op := Op{Kind: KindGroupDelete, Fence: Exclusive, Targets: []ID{p.Subject}}
+	op := Op{Kind: KindGroupDelete, Fence: storage.Exclusive, Targets: []ID{p.Subject}}
 	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
 		g, err := w.deletable(ctx, p.Subject)
 		if err != nil {
@@ -193,15 +195,15 @@ func (w *Work) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Remo
 // One event names them all. Who may, and whether a hold forbids it, is the
 // caller's to know.
 func (w *Work) BeginGroupDeletion(ctx context.Context, groups []Group) error {
-	if w.mode != Exclusive {
+	if w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
 	}
 	if len(groups) == 0 {
 		return nil
 	}
-	changes, targets, was := make([]Change[Group], len(groups)), make([]ID, len(groups)), make([]Rev, len(groups))
+	changes, targets, was := make([]storage.Change[Group], len(groups)), make([]ID, len(groups)), make([]storage.Rev, len(groups))
 	for i, g := range groups {
-		changes[i], targets[i], was[i] = Change[Group]{Row: g, Was: g.Rev}, g.ID, g.Rev
+		changes[i], targets[i], was[i] = storage.Change[Group]{Row: g, Was: g.Rev}, g.ID, g.Rev
 	}
 	rev, err := w.NextRev(was...)
 	if err != nil {
@@ -227,7 +229,7 @@ func (w *Work) BeginGroupDeletion(ctx context.Context, groups []Group) error {
 
 // Removed counts the rows that a batch of a deletion removed.
 type Removed struct {
-	Content                      ContentCount
+	Content                      storage.ContentCount
 	Groups, Memberships, Records int64
 }
 
@@ -248,12 +250,12 @@ func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Rem
 // deleteGroups keeps the membership of one user to the end: it may be what says
 // that they may go on.
 func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
-	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]Change[Group], len(groups))
+	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]storage.Change[Group], len(groups))
 	for i, g := range groups {
 		if !g.Deleting {
 			return n, fmt.Errorf("group %q is not being deleted: %w", Cut(g.Name), ErrTransition)
 		}
-		ids[i], rows[i] = g.ID, Change[Group]{Row: g, Was: g.Rev, Delete: true}
+		ids[i], rows[i] = g.ID, storage.Change[Group]{Row: g, Was: g.Rev, Delete: true}
 	}
 	held, err := HeldBack(ctx, w, domain, nil, ids)
 	if err != nil {
@@ -264,13 +266,13 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 	}
 	var more bool
 	var next Cursor
-	if n.Content, next, err = w.DeleteContent(ctx, ContentQuery{Domain: domain, Containers: ids}, Page{Limit: limit}); err != nil || next != "" {
+	if n.Content, next, err = w.DeleteContent(ctx, storage.ContentQuery{Domain: domain, Containers: ids}, Page{Limit: limit}); err != nil || next != "" {
 		return n, err
 	}
-	if n.Records, more, err = w.DeleteRecords(ctx, RecordQuery{Domain: domain, Owners: ids}, limit); err != nil || more {
+	if n.Records, more, err = w.DeleteRecords(ctx, storage.RecordQuery{Domain: domain, Owners: ids}, limit); err != nil || more {
 		return n, err
 	}
-	if n.Memberships, more, err = w.deleteMemberships(ctx, MemberQuery{Domain: domain, Groups: ids}, keep, limit); err != nil || more {
+	if n.Memberships, more, err = w.deleteMemberships(ctx, storage.MemberQuery{Domain: domain, Groups: ids}, keep, limit); err != nil || more {
 		return n, err
 	}
 	n.Groups = int64(len(groups))
@@ -280,13 +282,13 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 // DeleteContent deletes a page of q, queues the keys of file contents for
 // ReleaseBlobs, and returns how many rows went, and where the next page begins.
 // It takes the place of the method of Tx, which would lose the keys.
-func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, Cursor, error) {
+func (w *Work) DeleteContent(ctx context.Context, q storage.ContentQuery, p Page) (storage.ContentCount, Cursor, error) {
 	for {
 		n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
 		if err != nil {
-			return ContentCount{}, "", err
+			return storage.ContentCount{}, "", err
 		}
-		if n != (ContentCount{}) || next == "" {
+		if n != (storage.ContentCount{}) || next == "" {
 			return n, next, w.queueBlobs(ctx, blobs)
 		}
 		p.After = next // who begins at the start each time would get no further
@@ -295,15 +297,15 @@ func (w *Work) DeleteContent(ctx context.Context, q ContentQuery, p Page) (Conte
 
 // DeleteRecords deletes about limit records of q, and returns how many and
 // whether there may be more.
-func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n int64, more bool, err error) {
+func (w *Work) DeleteRecords(ctx context.Context, q storage.RecordQuery, limit int) (n int64, more bool, err error) {
 	for more = true; more && n < int64(limit); {
-		rows, next, err := FirstPage(ctx, w.ListRecords, q, MaxBatch)
+		rows, next, err := storage.FirstPage(ctx, w.ListRecords, q, MaxBatch)
 		if err != nil {
 			return n, true, err
 		}
-		changes := make([]Change[Record], len(rows))
+		changes := make([]storage.Change[storage.Record], len(rows))
 		for i, r := range rows {
-			changes[i] = Change[Record]{Row: r, Was: r.Rev, Delete: true}
+			changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 		}
 		if err := noConflict(w.ChangeRecords(ctx, changes)); err != nil {
 			return n, true, err
@@ -315,20 +317,20 @@ func (w *Work) DeleteRecords(ctx context.Context, q RecordQuery, limit int) (n i
 
 // DeleteMemberships deletes about limit memberships of q, and returns how many
 // and whether there may be more.
-func (w *Work) DeleteMemberships(ctx context.Context, q MemberQuery, limit int) (n int64, more bool, err error) {
+func (w *Work) DeleteMemberships(ctx context.Context, q storage.MemberQuery, limit int) (n int64, more bool, err error) {
 	return w.deleteMemberships(ctx, q, "", limit)
 }
 
-func (w *Work) deleteMemberships(ctx context.Context, q MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
-	var last []Change[Membership]
+func (w *Work) deleteMemberships(ctx context.Context, q storage.MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
+	var last []storage.Change[Membership]
 	for p := (Page{Limit: MaxBatch}); ; {
 		rows, next, err := w.ListMemberships(ctx, q, p)
 		if err != nil {
 			return n, true, err
 		}
-		var changes []Change[Membership]
+		var changes []storage.Change[Membership]
 		for _, m := range rows {
-			if c := (Change[Membership]{Row: m, Was: m.Rev, Delete: true}); m.User == keep {
+			if c := (storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true}); m.User == keep {
 				last = append(last, c)
 			} else {
 				changes = append(changes, c)

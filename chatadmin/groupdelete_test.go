@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // A plan comes from outside: what it says is checked before anything happens.
@@ -74,7 +75,7 @@ func TestGroupDeletionDamaged(t *testing.T) {
 	require.NoError(t, err)
 	run, err := w.s.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, no)
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(run.ID)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(run.ID)}})
 	require.NoError(t, err)
 	for _, data := range []string{`null`, `""`, `7`, `{}`, `["x"]`, fmt.Sprintf(`{"group":%q}`, live.ID)} {
 		var bad map[string]json.RawMessage
@@ -90,7 +91,7 @@ func TestGroupDeletionDamaged(t *testing.T) {
 			require.Equal(t, chatadmin.RunRunning, still.State, data)
 		}
 	}
-	left, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{live.ID}})
+	left, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{live.ID}})
 	require.NoError(t, err)
 	require.NotZero(t, left)
 }
@@ -143,7 +144,7 @@ func TestGroupDeletionLost(t *testing.T) {
 	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
 	require.NoError(t, err)
 	require.Empty(t, gs)
-	left, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	left, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
 	require.NoError(t, err)
 	require.Zero(t, left)
 }
@@ -152,7 +153,7 @@ func TestGroupDeletionLost(t *testing.T) {
 func TestOldGroupDeletionIsNotLost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.group("G")
-	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: chatadmin.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
 		gs, err := work.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
 		if err != nil {
 			return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // A group's name is unique in its domain by its folded key, among the groups
@@ -21,9 +23,9 @@ const (
 // guardData says nothing: the revision of the record is what counts.
 var guardData = []byte(`{"v":1}`)
 
-func groupNameGuard(domain ID, key string) Key {
+func groupNameGuard(domain ID, key string) storage.Key {
 	sum := sha256.Sum256([]byte(key))
-	return Key{Kind: groupNameKind, Domain: domain, ID: fmt.Sprintf("%02d", sum[0]%groupNameGuards)}
+	return storage.Key{Kind: groupNameKind, Domain: domain, ID: fmt.Sprintf("%02d", sum[0]%groupNameGuards)}
 }
 
 // claimGroupName refuses the name of a group that another one has, which is
@@ -31,7 +33,7 @@ func groupNameGuard(domain ID, key string) Key {
 // time.
 func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
 	guard := groupNameGuard(w.scope.domain, g.NameKey)
-	rs, err := w.Records(ctx, []Key{guard}) // before looking: what is committed in between moves it
+	rs, err := w.Records(ctx, []storage.Key{guard}) // before looking: what is committed in between moves it
 	if err != nil {
 		return err
 	}
@@ -42,17 +44,17 @@ func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
 	if other != "" {
 		return &FieldErrors{[]*FieldError{{"name", Cut(g.Name), CodeTaken, "another group has this name: choose a different one"}}}
 	}
-	c := Change[Record]{Row: Record{Key: guard, Data: guardData}}
+	c := storage.Change[storage.Record]{Row: storage.Record{Key: guard, Data: guardData}}
 	if len(rs) > 0 {
 		c.Was = rs[0].Rev
 	}
-	return w.PutRecords(ctx, []Change[Record]{c})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{c})
 }
 
 // groupNamed finds a group with the key, other than one; "" says that there is
 // none. Groups with the same key come first in the list of those that begin
 // with it.
-func groupNamed(ctx context.Context, r Reader, domain ID, key string, than ID) (ID, error) {
+func groupNamed(ctx context.Context, r storage.Reader, domain ID, key string, than ID) (ID, error) {
 	for p := (Page{Limit: 2}); ; {
 		page, next, err := r.ListGroups(ctx, GroupQuery{Domain: domain, Prefix: key}, p)
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A group's name is unique in its domain by its folded key.
@@ -61,10 +62,10 @@ func TestGroupNamesAreUnique(t *testing.T) {
 func TestTwinGroupsOfBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	a, b := w.group("A"), w.group("B")
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		twin := b
 		twin.Name, twin.NameKey, twin.Rev = a.Name, a.NameKey, b.Rev+1
-		conflicts, err := tx.ChangeGroups(ctx, []chatadmin.Change[chatadmin.Group]{{Row: twin, Was: b.Rev}})
+		conflicts, err := tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{{Row: twin, Was: b.Rev}})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // guardedReader never asks a store for what no row can have, and finds nothing instead: anybody types logins, IDs stand in URLs, and a database that cannot hold such a text answers
 // with an error of its own. It names every method of Reader, so that none is forgotten when one is added.
-type guardedReader struct{ r Reader }
+type guardedReader struct{ r storage.Reader }
 
 // guardedStore is the store of an Admin.
 type guardedStore struct {
@@ -24,19 +26,19 @@ type guardedTx struct {
 }
 
 // bare lies deeper than guardedReader, whose methods hide those of the same name.
-type bare struct{ Tx }
+type bare struct{ storage.Tx }
 
 // Unwrap is the Tx of the store itself, for a host that knows what it can do besides.
-func (t guardedTx) Unwrap() Tx { return t.Tx }
+func (t guardedTx) Unwrap() storage.Tx { return t.Tx }
 
 func guard(s Store) guardedStore { return guardedStore{guardedReader{s}, s} }
 
 // Update implements Store.
-func (g guardedStore) Update(ctx context.Context, fence Fence, f func(context.Context, Tx) error) error {
-	if fence.Mode != NoFence && !storable(fence.Domain) {
-		return ErrNoDomain
+func (g guardedStore) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	if fence.Mode != storage.NoFence && !storable(fence.Domain) {
+		return storage.ErrNoDomain
 	}
-	return g.store.Update(ctx, fence, func(ctx context.Context, tx Tx) error { return f(ctx, guardedTx{guardedReader{tx}, bare{tx}}) })
+	return g.store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, guardedTx{guardedReader{tx}, bare{tx}}) })
 }
 
 // storable reports whether a store can hold all of some texts: they are valid UTF-8 without NUL.
@@ -86,18 +88,18 @@ func (g guardedReader) Groups(ctx context.Context, domain ID, ids []ID) ([]Group
 	return find(domain, ids, storableID, func(ids []ID) ([]Group, error) { return g.r.Groups(ctx, domain, ids) })
 }
 
-func (g guardedReader) Memberships(ctx context.Context, domain ID, pairs []Pair) ([]Membership, error) {
-	possible := func(p Pair) bool { return storable(p.Group, p.User) }
-	return find(domain, pairs, possible, func(pairs []Pair) ([]Membership, error) { return g.r.Memberships(ctx, domain, pairs) })
+func (g guardedReader) Memberships(ctx context.Context, domain ID, pairs []storage.Pair) ([]Membership, error) {
+	possible := func(p storage.Pair) bool { return storable(p.Group, p.User) }
+	return find(domain, pairs, possible, func(pairs []storage.Pair) ([]Membership, error) { return g.r.Memberships(ctx, domain, pairs) })
 }
 
-func (g guardedReader) Devices(ctx context.Context, domain ID, ids []ID) ([]Device, error) {
-	return find(domain, ids, storableID, func(ids []ID) ([]Device, error) { return g.r.Devices(ctx, domain, ids) })
+func (g guardedReader) Devices(ctx context.Context, domain ID, ids []ID) ([]storage.Device, error) {
+	return find(domain, ids, storableID, func(ids []ID) ([]storage.Device, error) { return g.r.Devices(ctx, domain, ids) })
 }
 
-func (g guardedReader) Records(ctx context.Context, keys []Key) ([]Record, error) {
-	possible := func(k Key) bool { return storable(k.Kind, string(k.Domain), k.ID) }
-	return find("", keys, possible, func(keys []Key) ([]Record, error) { return g.r.Records(ctx, keys) })
+func (g guardedReader) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
+	possible := func(k storage.Key) bool { return storable(k.Kind, string(k.Domain), k.ID) }
+	return find("", keys, possible, func(keys []storage.Key) ([]storage.Record, error) { return g.r.Records(ctx, keys) })
 }
 
 func (g guardedReader) ListDomains(ctx context.Context, p Page) ([]Domain, Cursor, error) {
@@ -105,20 +107,20 @@ func (g guardedReader) ListDomains(ctx context.Context, p Page) ([]Domain, Curso
 }
 
 func (g guardedReader) ListUsers(ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error) {
-	if !q.possible() {
+	if !userQueryPossible(&q) {
 		return nil, "", nil
 	}
 	return g.r.ListUsers(ctx, q, p)
 }
 
 func (g guardedReader) CountUsers(ctx context.Context, q UserQuery) (int64, error) {
-	if !q.possible() {
+	if !userQueryPossible(&q) {
 		return 0, nil
 	}
 	return g.r.CountUsers(ctx, q)
 }
 
-func (q *UserQuery) possible() bool {
+func userQueryPossible(q *UserQuery) bool {
 	if !storable(q.NotMemberOf) {
 		q.NotMemberOf = "" // nobody is in a group that there cannot be
 	}
@@ -132,21 +134,21 @@ func (g guardedReader) ListGroups(ctx context.Context, q GroupQuery, p Page) ([]
 	return g.r.ListGroups(ctx, q, p)
 }
 
-func (g guardedReader) ListMemberships(ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) {
-	if !q.possible() {
+func (g guardedReader) ListMemberships(ctx context.Context, q storage.MemberQuery, p Page) ([]Membership, Cursor, error) {
+	if !memberQueryPossible(&q) {
 		return nil, "", nil
 	}
 	return g.r.ListMemberships(ctx, q, p)
 }
 
-func (g guardedReader) CountMemberships(ctx context.Context, q MemberQuery) (int64, error) {
-	if !q.possible() {
+func (g guardedReader) CountMemberships(ctx context.Context, q storage.MemberQuery) (int64, error) {
+	if !memberQueryPossible(&q) {
 		return 0, nil
 	}
 	return g.r.CountMemberships(ctx, q)
 }
 
-func (q *MemberQuery) possible() bool {
+func memberQueryPossible(q *storage.MemberQuery) bool {
 	return storable(q.Domain, q.Group, q.User) && keep(&q.Groups, storableID)
 }
 
@@ -157,14 +159,14 @@ func (g guardedReader) CountMembers(ctx context.Context, domain ID, groups []ID)
 	return g.r.CountMembers(ctx, domain, groups)
 }
 
-func (g guardedReader) ListDevices(ctx context.Context, q DeviceQuery, p Page) ([]Device, Cursor, error) {
+func (g guardedReader) ListDevices(ctx context.Context, q storage.DeviceQuery, p Page) ([]storage.Device, Cursor, error) {
 	if !storable(string(q.Domain), q.Key, q.Prefix) || !keep(&q.Users, storableID) {
 		return nil, "", nil
 	}
 	return g.r.ListDevices(ctx, q, p)
 }
 
-func (g guardedReader) ListRecords(ctx context.Context, q RecordQuery, p Page) ([]Record, Cursor, error) {
+func (g guardedReader) ListRecords(ctx context.Context, q storage.RecordQuery, p Page) ([]storage.Record, Cursor, error) {
 	if !storable(q.Kind, string(q.Domain), string(q.Owner)) || !keep(&q.Owners, storableID) {
 		return nil, "", nil
 	}
@@ -178,9 +180,9 @@ func (g guardedReader) ListEvents(ctx context.Context, q EventQuery, p Page) ([]
 	return g.r.ListEvents(ctx, q, p)
 }
 
-func (g guardedReader) CountContent(ctx context.Context, q ContentQuery) (ContentCount, error) {
+func (g guardedReader) CountContent(ctx context.Context, q storage.ContentQuery) (storage.ContentCount, error) {
 	if !storable(q.Domain) || !keep(&q.Containers, storableID) || !keep(&q.Authors, storableID) || !keep(&q.ChatsOf, storableID) {
-		return ContentCount{}, nil
+		return storage.ContentCount{}, nil
 	}
 	keep(&q.ExceptContainers, storableID)
 	keep(&q.ExceptUsers, storableID)

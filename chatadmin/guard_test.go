@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Whatever is asked with a text that no row can have finds nothing, and the store is not asked: there is none.
 func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 	reader := reflect.ValueOf(chatadmin.New(nil, nil).Store())
-	contract := reflect.TypeFor[chatadmin.Reader]()
+	contract := reflect.TypeFor[storage.Reader]()
 	for n := range contract.NumMethod() {
 		m := contract.Method(n)
 		if m.Name == "ListDomains" {
@@ -45,7 +46,7 @@ func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 			require.Positive(t, texts)
 		})
 	}
-	for _, mode := range []chatadmin.Mode{chatadmin.Shared, chatadmin.Exclusive} {
+	for _, mode := range []storage.Mode{storage.Shared, storage.Exclusive} {
 		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Work) error { return nil })
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}

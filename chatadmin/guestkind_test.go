@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // turn are the ways in which the kind of users changes: all of them write users
@@ -22,7 +23,7 @@ func turn() map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) 
 			return nil
 		},
 		"WriteUsers": func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {
-			op := chatadmin.Op{Kind: "host.write", Need: chatadmin.PermUsersEdit, Fence: chatadmin.Shared, Targets: users}
+			op := chatadmin.Op{Kind: "host.write", Need: chatadmin.PermUsersEdit, Fence: storage.Shared, Targets: users}
 			return w.s.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
 				us, err := work.Users(ctx, w.domain, users)
 				if err != nil {

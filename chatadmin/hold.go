@@ -1,13 +1,15 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Hold is a legal hold: until it is released, nothing that it covers is deleted, by nobody. A hold on a user covers their account, their private chats with everybody, and what
@@ -29,17 +31,14 @@ func (h Hold) Subject() ID {
 	return h.Group
 }
 
-const (
-	holdKind  = "hold"
-	maxReason = 1000
-)
+const maxReason = 1000
 
-func holdKey(domain, id ID) Key { return Key{Kind: holdKind, Domain: domain, ID: string(id)} }
-
-type holdData struct {
-	Version int `json:"v"`
-	Hold
-}
+var holds = RecordKind[Hold]{Name: "hold", Need: PermHolds, ID: func(h *Hold) ID { return h.ID }, Check: func(h *Hold) error {
+	if (h.User == "") == (h.Group == "") {
+		return errors.New("it is on nobody and nothing, or on both")
+	}
+	return nil
+}}
 
 // CheckReason refuses a reason that is empty, longer than 1000 bytes, or not plain text.
 func CheckReason(reason string) error {
@@ -49,8 +48,11 @@ func CheckReason(reason string) error {
 	return nil
 }
 
-// AddHold places a legal hold on a user (whatever their state) or on a group. h names one of the two, and a reason. From the moment it has returned nothing goes that it covers: a
-// deletion that is under way has stopped, but for what a host keeps in places of its own and is deleting just then. It needs PermHolds.
+// AddHold places a legal hold on a user, whatever their state, or on a group. h
+// names one of the two, and a reason. Once AddHold returns, nothing that the
+// hold covers is deleted: a deletion that is under way has stopped, but for what
+// a host keeps in places of its own and is deleting just then. It needs
+// PermHolds.
 func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	if (h.User == "") == (h.Group == "") {
 		return Hold{}, fmt.Errorf("a hold is on one user or on one group: %w", ErrInvalid)
@@ -60,20 +62,24 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	}
 	h.ID, h.By = s.admin.NewID(), s.actor
 	// Exclusive: each batch of a deletion is behind the shared fence, and has seen the hold, or was committed before it.
-	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
+		// The subject owns the record, so that it is known even if the record cannot
+		// be read. Users who are being deleted can own none.
+		owner := h.Subject()
 		if h.User != "" {
-			if _, err := w.anyUsersInOrder(ctx, []ID{h.User}); err != nil {
+			us, err := w.anyUsersInOrder(ctx, []ID{h.User})
+			if err != nil {
 				return err
+			}
+			if us[0].Deleting {
+				owner = ""
 			}
 		} else if _, err := w.group(ctx, h.Group); err != nil {
 			return err
 		}
 		h.At = w.now
-		data, err := json.Marshal(holdData{1, h})
-		if err != nil {
-			return err
-		}
-		if err := w.PutRecords(ctx, []Change[Record]{{Row: Record{Key: holdKey(s.domain, h.ID), Data: data}}}); err != nil {
+		e := holds.New(s.domain, string(h.ID), owner, h)
+		if err := holds.Put(ctx, w, &e); err != nil {
 			return err
 		}
 		w.Record(KindHoldAdd, []ID{h.Subject()}, nil, map[string]string{"hold": string(h.ID), "reason": h.Reason})
@@ -89,17 +95,14 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 // read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
-	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
-		rs, err := w.Records(ctx, []Key{holdKey(s.domain, id)})
-		r, err := one(rs, err, "hold", string(id))
-		if err != nil {
+	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+		e, err := holds.Get(ctx, w, s.domain, string(id))
+		if err != nil && e.Damaged == nil {
 			return err
 		}
-		subject := id
-		if h, err = decodeHold(r); err == nil {
-			subject = h.Subject()
-		}
-		if err := w.PutRecords(ctx, []Change[Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+		h = holdOf(&e)
+		subject := cmp.Or(h.Subject(), e.Owner, id)
+		if err := holds.Delete(ctx, w, &e); err != nil {
 			return err
 		}
 		w.Record(KindHoldRelease, []ID{subject}, nil, map[string]string{"hold": string(id)})
@@ -111,82 +114,89 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	return h, nil
 }
 
-// Holds lists the legal holds in force, the oldest first. It needs PermHolds. A hold
-// whose record cannot be read comes with an error that wraps ErrHeld, and with its
-// ID alone; the others follow.
+// Holds lists the legal holds in force, the oldest first. It needs PermHolds. A
+// hold that cannot be read stays in force: it is yielded with its ID alone and a
+// *DamagedError that wraps ErrHeld too, and the list goes on. Any other error
+// ends it.
 func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
-		for r, err := range Records(ctx, s, PermHolds, RecordQuery{Kind: holdKind}) {
-			if err != nil {
-				yield(Hold{}, err)
-				return
+		for e, err := range entries(ctx, s, PermHolds, &holds, storage.RecordQuery{}) {
+			if e.Damaged != nil {
+				err = unreadableHold(&e)
 			}
-			if !yield(decodeHold(r)) {
+			if !yield(holdOf(&e), err) {
 				return
 			}
 		}
 	}
 }
 
-// decodeHold reads a hold. Where it cannot be read, only its ID is known.
-func decodeHold(r Record) (Hold, error) {
-	var d holdData
-	err := json.Unmarshal(r.Data, &d)
-	if err != nil || d.Version != 1 || string(d.ID) != r.ID || (d.User == "") == (d.Group == "") {
-		return Hold{ID: ID(r.ID)}, fmt.Errorf("%s: %w", unreadableHold(ID(r.ID)), ErrHeld)
-	}
-	return d.Hold, nil
+// holdOf is the hold of an entry. Its ID is known even if it cannot be read.
+func holdOf(e *Entry[Hold]) Hold {
+	h := e.Value
+	h.ID = ID(e.ID)
+	return h
 }
 
-// unreadableHold says why a hold that cannot be read forbids every deletion.
-func unreadableHold(id ID) string {
-	return fmt.Sprintf("the legal hold %s cannot be read, it is damaged or was written by a newer version of the library, so that it may cover anything", id)
+// unreadableHold is why a hold that cannot be read forbids deletions.
+func unreadableHold(e *Entry[Hold]) error {
+	covers := "it may cover anything"
+	if e.Owner != "" {
+		covers = fmt.Sprintf("it covers %q", e.Owner)
+	}
+	return fmt.Errorf("the legal hold %s cannot be read, it is damaged or was written by a newer version of the library, and %s: %w: %w",
+		Cut(e.ID), covers, ErrHeld, e.Damaged)
 }
 
 // Held returns the users and groups of a domain that are under a legal hold, for
-// ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A hold that
-// cannot be read may cover anything: it is ErrHeld.
-func Held(ctx context.Context, r Reader, domain ID) (users, groups []ID, err error) {
-	users, groups, unreadable, err := held(ctx, r, domain)
-	if err == nil && len(unreadable) > 0 {
-		err = fmt.Errorf("%s: %w", unreadableHold(unreadable[0]), ErrHeld)
+// ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A hold
+// that cannot be read holds its owner, as a user and as a group; if it has none
+// it may cover anything, which is ErrHeld.
+func Held(ctx context.Context, r storage.Reader, domain ID) (users, groups []ID, err error) {
+	all, err := held(ctx, r, domain)
+	if err == nil && len(all.anything) > 0 {
+		err = unreadableHold(&all.anything[0])
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return users, groups, nil
+	return all.users, all.groups, nil
 }
 
-func held(ctx context.Context, r Reader, domain ID) (users, groups, unreadable []ID, err error) {
-	for p := (Page{Limit: MaxBatch}); ; {
-		page, next, err := r.ListRecords(ctx, RecordQuery{Kind: holdKind, Domain: domain}, p)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		for _, rec := range page {
-			switch h, err := decodeHold(rec); {
-			case err != nil:
-				unreadable = append(unreadable, h.ID)
-			case h.User != "":
-				users = append(users, h.User)
-			default:
-				groups = append(groups, h.Group)
-			}
-		}
-		if p.After = next; next == "" {
-			return unique(users), unique(groups), unreadable, nil
+// heldIn is what the holds of a domain cover.
+type heldIn struct {
+	users, groups []ID
+	anything      []Entry[Hold] // cannot be read, and have no owner
+}
+
+func held(ctx context.Context, r storage.Reader, domain ID) (all heldIn, err error) {
+	for e, err := range holds.Each(ctx, r, storage.RecordQuery{Domain: domain}) {
+		switch {
+		case e.Damaged != nil && e.Owner == "":
+			all.anything = append(all.anything, e)
+		case e.Damaged != nil:
+			all.users, all.groups = append(all.users, e.Owner), append(all.groups, e.Owner)
+		case err != nil:
+			return heldIn{}, err
+		case e.Value.User != "":
+			all.users = append(all.users, e.Value.User)
+		default:
+			all.groups = append(all.groups, e.Value.Group)
 		}
 	}
+	all.users, all.groups = unique(all.users), unique(all.groups)
+	return all, nil
 }
 
 // HeldBack returns a sentence for each legal hold that forbids to delete users (at
 // most MaxBatch) with all they have written and their chats, and groups with all that
 // lies in them. A hold that cannot be read forbids everything.
-func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why []string, err error) {
-	heldUsers, heldGroups, unreadable, err := held(ctx, r, domain)
-	for _, id := range unreadable {
-		why = append(why, unreadableHold(id))
+func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []ID) (why []string, err error) {
+	all, err := held(ctx, r, domain)
+	for i := range all.anything {
+		why = append(why, unreadableHold(&all.anything[i]).Error())
 	}
+	heldUsers, heldGroups := all.users, all.groups
 	if err != nil || len(heldUsers)+len(heldGroups) == 0 {
 		return why, err
 	}
@@ -231,7 +241,7 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 		return nil
 	}
 	written := func(authors, containers []ID) (int64, error) {
-		n, err := r.CountContent(ctx, ContentQuery{Domain: domain, Authors: authors, Containers: containers})
+		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, Authors: authors, Containers: containers})
 		return n.Messages + n.Files, err
 	}
 	if err := overlaps(users, heldGroups, written, "they have written in a group that is under a legal hold"); err != nil {
@@ -241,7 +251,7 @@ func HeldBack(ctx context.Context, r Reader, domain ID, users, groups []ID) (why
 		return nil, err
 	}
 	chats := func(ids ...ID) (int64, error) {
-		n, err := r.CountContent(ctx, ContentQuery{Domain: domain, ChatsOf: ids})
+		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, ChatsOf: ids})
 		return n.Chats, err
 	}
 	for half := range slices.Chunk(users, MaxBatch/2) { // a chat of two of them is counted once where both are asked for, and twice one by one

@@ -1,14 +1,15 @@
 package chatadmin
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // InvitationState is how far an invitation has come.
@@ -26,7 +27,6 @@ const (
 
 // Invitation asks a pending user by mail to come in. There is at most one for each user.
 type Invitation struct {
-	Version int             `json:"v"`
 	State   InvitationState `json:"state"`
 	Release string          `json:"release,omitempty"` // why it was queued: the same release never invites a user twice
 	Hash    []byte          `json:"hash,omitempty"`    // of the link's token
@@ -38,18 +38,23 @@ type Invitation struct {
 	Claimed time.Time       `json:"claimed,omitzero"`
 }
 
+// invitations are the records of invitations, under the ID of the user who owns
+// them. One that cannot be read invites nobody, and is replaced by the next.
+var invitations = RecordKind[Invitation]{Name: "invitation", Need: PermUsersEdit, Check: func(inv *Invitation) error {
+	switch inv.State {
+	case InvitationQueued, InvitationSending, InvitationSent, InvitationFailed, InvitationUsed, invitationEnded:
+		return nil
+	}
+	return errors.New("it has no known state")
+}}
+
 const (
-	invitationKind = "invitation"
 	// PurposeInvitation is for what the token of an invitation's link is hashed.
 	PurposeInvitation = "invitation"
 	inviteBatch       = 50 // mails between two transactions: so many at most are in doubt after a crash
 	maxTries          = 8
 	longestRetry      = time.Minute << maxTries // until an invitation is tried again
 )
-
-func invitationKey(domain, user ID) Key {
-	return Key{Kind: invitationKind, Domain: domain, ID: string(user)}
-}
 
 // QueueInvitations queues invitations for those of at most MaxBatch users who are pending, have access and an e-mail address. Whoever was invited by the same
 // release before is not invited again, whatever has become of that invitation since a mail of it was tried; "" invites anew each time. The latest release of each user is remembered. A new
@@ -60,39 +65,41 @@ func (w *Work) QueueInvitations(ctx context.Context, users []User, release strin
 }
 
 func (w *Work) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
-	keys := make([]Key, 0, len(users))
+	ids := make([]string, 0, len(users))
 	for _, u := range users {
-		if u.Status == Pending && u.hasAccess() && u.Email != "" {
-			keys = append(keys, invitationKey(w.scope.domain, u.ID))
+		if u.Status == Pending && u.HasAccess() && u.Email != "" {
+			ids = append(ids, string(u.ID))
 		}
 	}
-	if len(keys) == 0 {
-		return 0, nil
-	}
-	before, err := w.Records(ctx, keys)
+	before, err := w.invitations(ctx, ids...)
 	if err != nil {
 		return 0, err
 	}
-	was, by := make(map[Key]Rev, len(before)), make(map[Key]string, len(before))
-	for _, r := range before {
-		inv, err := decodeInvitation(r)
-		if err != nil { // it invites nobody: the new one takes its place
-			w.scope.admin.o.Logger.WarnContext(ctx, "an invitation cannot be read and is replaced", "domain", w.scope.domain, "user", r.ID, "error", err)
+	var queued []*Entry[Invitation]
+	for _, id := range ids {
+		e, ok := before[id]
+		if !ok {
+			e = invitations.New(w.scope.domain, id, ID(id), Invitation{})
 		}
-		was[r.Key], by[r.Key] = r.Rev, inv.Release
-	}
-	var changes []Change[Record]
-	for _, k := range keys {
-		if release != "" && by[k] == release {
+		if release != "" && e.Value.Release == release {
 			continue
 		}
-		rec, err := Invitation{Version: 1, State: InvitationQueued, Release: cmp.Or(release, by[k])}.record(Record{Key: k, Owner: ID(k.ID)}, w.now)
-		if err != nil {
-			return 0, err
-		}
-		changes = append(changes, Change[Record]{Row: rec, Was: was[k]})
+		e.Value = Invitation{State: InvitationQueued, Release: cmp.Or(release, e.Value.Release)}
+		e.Due = w.now
+		queued = append(queued, &e)
 	}
-	return len(changes), w.PutRecords(ctx, changes)
+	return len(queued), invitations.Put(ctx, w, queued...)
+}
+
+// invitations reads the invitations of users. It logs what cannot be read.
+func (w *Work) invitations(ctx context.Context, ids ...string) (map[string]Entry[Invitation], error) {
+	found, err := invitations.GetMany(ctx, w, w.scope.domain, ids...)
+	for id, e := range found {
+		if e.Damaged != nil {
+			w.scope.admin.o.Logger.WarnContext(ctx, "an invitation cannot be read, and invites nobody", "domain", w.scope.domain, "user", id, "error", e.Damaged)
+		}
+	}
+	return found, err
 }
 
 // endLinks ends the links of users. For those in all, who have lost access or
@@ -103,66 +110,73 @@ func (w *Work) endLinks(ctx context.Context, users []ID, all map[ID]bool) error 
 	if len(users) == 0 {
 		return nil
 	}
-	keys := make([]Key, len(users))
+	ids := make([]string, len(users))
 	for i, id := range users {
-		keys[i] = invitationKey(w.scope.domain, id)
+		ids[i] = string(id)
 	}
-	rs, err := w.Records(ctx, keys)
+	found, err := w.invitations(ctx, ids...)
 	if err != nil {
 		return err
 	}
-	var changes []Change[Record]
-	for _, r := range rs {
+	var put, gone []*Entry[Invitation]
+	for _, e := range found {
 		end := w.endLink
-		if all[ID(r.ID)] {
+		if all[ID(e.ID)] {
 			end = endInvitation
 		}
-		c, err := end(r)
-		if err != nil {
-			return err
-		}
-		if c.Delete || !bytes.Equal(c.Row.Data, r.Data) {
-			changes = append(changes, c)
+		switch end(&e) {
+		case entryChanged:
+			put = append(put, &e)
+		case entryGone:
+			gone = append(gone, &e)
 		}
 	}
-	return w.PutRecords(ctx, changes)
+	if err := invitations.Put(ctx, w, put...); err != nil {
+		return err
+	}
+	return invitations.Delete(ctx, w, gone...)
 }
 
+// What becomes of an entry that ends.
+type entryEnd uint8
+
+const (
+	entryStays entryEnd = iota
+	entryChanged
+	entryGone
+)
+
 // endLink ends the link of an invitation alone.
-func (w *Work) endLink(r Record) (Change[Record], error) {
-	inv, err := decodeInvitation(r)
+func (w *Work) endLink(e *Entry[Invitation]) entryEnd {
+	inv := &e.Value
 	switch {
-	case err != nil:
-		return endInvitation(r)
+	case e.Damaged != nil:
+		return entryGone
 	case len(inv.Hash) == 0:
-		return Change[Record]{Row: r}, nil // there is none
+		return entryStays // there is none
 	case inv.State == InvitationQueued:
 		inv.Hash = nil
 	case inv.Claim != "" && lasts(inv.Claimed, claimLife, w.now):
 		inv.State, inv.Hash = InvitationUsed, nil
 	default:
-		return endInvitation(r)
+		return endInvitation(e)
 	}
-	rec, err := inv.record(r, r.Due)
-	return Change[Record]{Row: rec, Was: r.Rev}, err
+	return entryChanged
 }
 
-// endInvitation deletes an invitation, or leaves of it what keeps its release from inviting the user twice.
-func endInvitation(r Record) (Change[Record], error) {
-	inv, err := decodeInvitation(r)
-	if untried := inv.State == InvitationQueued && inv.Tries == 0 && inv.Mailed == 0; err != nil || inv.Release == "" || untried {
-		return Change[Record]{Row: r, Was: r.Rev, Delete: true}, nil
+// endInvitation deletes an invitation, or leaves of it what keeps its release
+// from inviting the user twice.
+func endInvitation(e *Entry[Invitation]) entryEnd {
+	inv := &e.Value
+	untried := inv.State == InvitationQueued && inv.Tries == 0 && inv.Mailed == 0
+	switch {
+	case e.Damaged != nil || inv.Release == "" || untried:
+		return entryGone
+	case inv.State == invitationEnded:
+		return entryStays
 	}
-	rec, err := Invitation{Version: 1, State: invitationEnded, Release: inv.Release}.record(r, time.Time{})
-	return Change[Record]{Row: rec, Was: r.Rev}, err
-}
-
-func decodeInvitation(r Record) (Invitation, error) {
-	var inv Invitation
-	if err := json.Unmarshal(r.Data, &inv); err != nil {
-		return Invitation{}, fmt.Errorf("invitation of user %s: %w", r.ID, err)
-	}
-	return inv, nil
+	e.Value, e.Due = Invitation{State: invitationEnded, Release: inv.Release}, time.Time{}
+	return entryChanged
 }
 
 // Invitation reads the invitation of a user. It needs PermUsersRead.
@@ -174,17 +188,14 @@ func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
 	if err != nil {
 		return Invitation{}, err
 	}
-	rs, err := s.admin.store.Records(ctx, []Key{invitationKey(s.domain, user)})
-	r, err := one(rs, err, "invitation of user", string(user))
+	e, err := invitations.Get(ctx, s.admin.store, s.domain, string(user))
+	if err == nil && e.Value.State == invitationEnded {
+		_, err = one[Invitation](nil, nil, invitations.Name, string(user))
+	}
 	if err != nil {
 		return Invitation{}, err
 	}
-	inv, err := decodeInvitation(r)
-	if err == nil && inv.State == invitationEnded {
-		_, err = one[Record](nil, nil, "invitation of user", string(user))
-		return Invitation{}, err
-	}
-	return inv, err
+	return e.Value, nil
 }
 
 // SendInvitations sends the queued invitations of a domain through Options.Mailer and returns to how many users it sent. Each is marked before it is handed over, so that no
@@ -196,7 +207,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 	}
 	s, total := a.AsHost(domain), 0
 	for {
-		due, err := dueRecords(ctx, a.store, RecordQuery{Kind: invitationKind, Domain: domain}, a.Now(), longestRetry, inviteBatch)
+		due, err := dueRecords(ctx, a.store, storage.RecordQuery{Kind: invitations.Name, Domain: domain}, a.Now(), longestRetry, inviteBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
@@ -216,8 +227,7 @@ func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
 
 // letter is an invitation that this worker alone may send.
 type letter struct {
-	rec   Record
-	inv   Invitation
+	*Entry[Invitation]
 	due   time.Time // before it was claimed
 	mails []Mail
 }
@@ -225,25 +235,30 @@ type letter struct {
 // claimInvitations marks invitations as being sent and composes the mails. Those of users who cannot come in any more are dropped, and those that cannot be read
 // are put aside, so that they do not keep the others from being sent.
 func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error) {
-	tokens, keys := make(map[string]Token, len(due)), make([]Key, len(due))
+	tokens, ids := make(map[string]Token, len(due)), make([]string, len(due))
 	for i, id := range due {
 		t, err := s.admin.NewToken(s.domain, id)
 		if err != nil {
 			return nil, err
 		}
-		tokens[string(id)], keys[i] = t, invitationKey(s.domain, id)
+		tokens[string(id)], ids[i] = t, string(id)
 	}
 	var letters []letter
-	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: Shared, Targets: due}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: storage.Shared, Targets: due}, func(ctx context.Context, w *Work) error {
 		letters = nil
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
 		}
-		queued, err := w.Records(ctx, keys) // anew: one that was ended or claimed since it was listed must not hold up the others
+		// Anew: one that was ended or claimed since it was listed must not hold up the
+		// others.
+		found, err := invitations.GetMany(ctx, w, s.domain, ids...)
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(queued, func(a, b Record) int { return a.Due.Compare(b.Due) }) // who was passed over last time goes first
+		// Those that were passed over last time go first.
+		queued := slices.SortedFunc(maps.Values(found), func(a, b Entry[Invitation]) int {
+			return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID))
+		})
 		users, err := w.Users(ctx, s.domain, due)
 		if err != nil {
 			return err
@@ -252,45 +267,39 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		for _, u := range users {
 			byID[u.ID] = u
 		}
-		var changes []Change[Record]
+		var put, gone []*Entry[Invitation]
+		var aside []storage.Change[storage.Record]
 		var invited []ID
-		for _, r := range queued {
-			if !isDue(r.Due, w.now, longestRetry) {
+		for i := range queued {
+			e := &queued[i]
+			if !isDue(e.Due, w.now, longestRetry) {
 				continue
 			}
-			u, ok := byID[ID(r.ID)]
-			if !ok || u.Status != Pending || !u.hasAccess() || u.Email == "" {
-				c, err := endInvitation(r)
-				if err != nil {
-					return err
+			u, ok := byID[ID(e.ID)]
+			switch {
+			case !ok || u.Status != Pending || !u.HasAccess() || u.Email == "":
+				if end := endInvitation(e); end == entryChanged {
+					put = append(put, e)
+				} else {
+					gone = append(gone, e)
 				}
-				changes = append(changes, c)
-				continue
+			case e.Damaged != nil:
+				s.admin.o.Logger.ErrorContext(ctx, "an invitation cannot be read and is put aside: send the user a new one", "domain", s.domain, "user", e.ID, "error", e.Damaged)
+				aside = append(aside, e.aside(time.Time{}))
+			default:
+				letters = append(letters, w.letter(e, u, tokens[e.ID]))
+				put = append(put, e)
+				invited = append(invited, u.ID)
 			}
-			inv, err := decodeInvitation(r)
-			if err != nil {
-				s.admin.o.Logger.ErrorContext(ctx, "an invitation cannot be read and is put aside: send the user a new one", "domain", s.domain, "user", r.ID, "error", err)
-				r.Due = time.Time{}
-				changes = append(changes, Change[Record]{Row: r, Was: r.Rev})
-				continue
-			}
-			l, err := w.letter(r, inv, u, tokens[r.ID])
-			if err != nil {
-				return err
-			}
-			changes = append(changes, Change[Record]{Row: l.rec, Was: r.Rev})
-			letters = append(letters, l)
-			invited = append(invited, u.ID)
 		}
-		if err := w.PutRecords(ctx, changes); err != nil {
+		if err := invitations.Put(ctx, w, put...); err != nil {
 			return err
 		}
-		for i := range letters { // PutRecords has set the revisions
-			for _, c := range changes {
-				if c.Row.Key == letters[i].rec.Key {
-					letters[i].rec = c.Row
-				}
-			}
+		if err := invitations.Delete(ctx, w, gone...); err != nil {
+			return err
+		}
+		if err := w.PutRecords(ctx, aside); err != nil {
+			return err
 		}
 		if len(invited) > 0 {
 			w.Record(KindUserInvite, invited, nil, nil)
@@ -300,7 +309,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 	return letters, err
 }
 
-func recordIDs(rs []Record) []ID {
+func recordIDs(rs []storage.Record) []ID {
 	ids := make([]ID, len(rs))
 	for i, r := range rs {
 		ids[i] = ID(r.ID)
@@ -308,21 +317,15 @@ func recordIDs(rs []Record) []ID {
 	return ids
 }
 
-func (w *Work) letter(r Record, inv Invitation, u User, t Token) (l letter, err error) {
+// letter writes down that an invitation is being sent, and composes its mails.
+func (w *Work) letter(e *Entry[Invitation], u User, t Token) letter {
+	inv, due := &e.Value, e.Due
 	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
 	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
 	inv.Series = cmp.Or(inv.Series, id)
-	l = letter{inv: inv, due: r.Due, mails: w.invitationMails(u, t, inv, id)}
-	l.rec, err = inv.record(r, time.Time{})
-	return l, err
-}
-
-// record is r with the invitation written into it, due again at the given time.
-func (inv Invitation) record(r Record, due time.Time) (Record, error) {
-	data, err := json.Marshal(inv)
-	r.Data, r.Due = data, due
-	return r, err
+	e.Due = time.Time{}
+	return letter{e, due, w.invitationMails(u, t, *inv, id)}
 }
 
 // invitationMails are the mails of an invitation. The last one has the link; its ID is new with each link, those of the others stay.
@@ -343,66 +346,61 @@ func (w *Work) invitationMails(u User, t Token, inv Invitation, id string) []Mai
 
 // sendInvitations hands the mails over and writes down what became of them, even if ctx ends meanwhile: then what was not handed over is queued again as it was.
 func (s *Scope) sendInvitations(ctx context.Context, letters []letter) (sent int, err error) {
-	changes := make([]Change[Record], 0, len(letters))
+	settled := make([]*Entry[Invitation], 0, len(letters))
 	for _, l := range letters {
-		var due time.Time
 		known := true
 		if ctx.Err() != nil {
-			l.inv.State, due = InvitationQueued, l.due
-			l.inv.Tries--
-		} else if due, known = s.sendInvitation(ctx, &l); l.inv.State == InvitationSent {
+			l.Value.State, l.Due = InvitationQueued, l.due
+			l.Value.Tries--
+		} else if known = s.sendInvitation(ctx, &l); l.Value.State == InvitationSent {
 			sent++
 		}
-		if !known {
-			continue // stays InvitationSending
+		if known { // else it stays InvitationSending
+			settled = append(settled, l.Entry)
 		}
-		rec, err := l.inv.record(l.rec, due)
-		if err != nil {
-			return sent, err
-		}
-		changes = append(changes, Change[Record]{Row: rec, Was: l.rec.Rev})
 	}
-	return sent, errors.Join(s.settle(context.WithoutCancel(ctx), changes), ctx.Err())
+	return sent, errors.Join(s.settle(context.WithoutCancel(ctx), settled), ctx.Err())
 }
 
-// sendInvitation hands over the mails of one invitation and says what has become of it: when it is due again, and whether that is known at all.
-func (s *Scope) sendInvitation(ctx context.Context, l *letter) (due time.Time, known bool) {
+// sendInvitation hands over the mails of one invitation and sets what has become
+// of it. It returns whether that is known.
+func (s *Scope) sendInvitation(ctx context.Context, l *letter) (known bool) {
+	inv := &l.Value
 	var err error
-	for _, m := range l.mails[min(l.inv.Mailed, len(l.mails)-1):] { // the link goes whatever the record says
+	for _, m := range l.mails[min(inv.Mailed, len(l.mails)-1):] { // the link goes whatever the record says
 		if err = s.admin.SendMail(ctx, m); err != nil {
 			break
 		}
-		l.inv.Mailed++
+		inv.Mailed++
 	}
 	if err == nil {
-		l.inv.State = InvitationSent
-		return due, true
+		inv.State = InvitationSent
+		return true
 	}
-	s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.rec.ID, "try", l.inv.Tries, "error", err)
+	s.admin.o.Logger.WarnContext(ctx, "invitation not sent", "domain", s.domain, "user", l.ID, "try", inv.Tries, "error", err)
 	switch {
 	case errors.Is(err, ErrMailUnknown):
-		return due, false
-	case errors.Is(err, ErrMailRefused), errors.Is(err, ErrInvalid), l.inv.Tries >= maxTries:
-		l.inv.State = InvitationFailed
+		return false
+	case errors.Is(err, ErrMailRefused), errors.Is(err, ErrInvalid), inv.Tries >= maxTries:
+		inv.State = InvitationFailed
 	default:
-		l.inv.State, due = InvitationQueued, s.admin.Now().Add(time.Minute<<l.inv.Tries)
+		inv.State, l.Due = InvitationQueued, s.admin.Now().Add(time.Minute<<inv.Tries)
 	}
-	return due, true
+	return true
 }
 
-// settle writes down what has become of invitations. It does not give up at once, since nobody sends again what stays InvitationSending. One that changed meanwhile was ended or queued
-// anew, or written down already: that counts.
-func (s *Scope) settle(ctx context.Context, changes []Change[Record]) (err error) {
-	now := s.admin.Now()
+// settle writes down what has become of invitations. It does not give up at
+// once, since nobody sends again what stays InvitationSending. One that changed
+// meanwhile was ended or queued anew, or written down already: that counts.
+func (s *Scope) settle(ctx context.Context, settled []*Entry[Invitation]) (err error) {
 	for range maxTries {
-		err = s.admin.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
-			for i := range changes {
-				var err error
-				if changes[i].Row.Rev, err = s.admin.nextRev(changes[i].Was, now); err != nil {
-					return err
-				}
+		err = s.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+			again := make([]*Entry[Invitation], len(settled))
+			for i, e := range settled {
+				copied := *e // with the revision that was read, however often this runs
+				again[i] = &copied
 			}
-			_, err := tx.ChangeRecords(ctx, changes)
+			_, err := invitations.TryPut(ctx, w, again...)
 			return err
 		})
 		if !errors.Is(err, ErrCommitUnknown) && !errors.Is(err, ErrBusy) {

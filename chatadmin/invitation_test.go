@@ -14,7 +14,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func (w *world) send() int {
@@ -224,18 +225,18 @@ func TestMailInjection(t *testing.T) {
 // put writes a record past the library, whatever is there.
 func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.Time) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		k := chatadmin.Key{Kind: kind, Domain: domain, ID: id}
-		rs, err := tx.Records(ctx, []chatadmin.Key{k})
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		k := storage.Key{Kind: kind, Domain: domain, ID: id}
+		rs, err := tx.Records(ctx, []storage.Key{k})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Due: due, Data: []byte(data)}}
+		c := storage.Change[storage.Record]{Row: storage.Record{Key: k, Due: due, Data: []byte(data)}}
 		if len(rs) > 0 {
 			c.Was, c.Row.Owner = rs[0].Rev, rs[0].Owner
 		}
-		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
-		cs, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
+		cs, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
 		if len(cs) > 0 {
 			return fmt.Errorf("%v", cs)
 		}
@@ -276,7 +277,7 @@ type meddling struct {
 	once func()
 }
 
-func (s *meddling) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s *meddling) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	rs, c, err := s.Store.ListRecords(ctx, q, p)
 	if f := s.once; f != nil && q.Kind == "invitation" {
 		s.once = nil
@@ -312,7 +313,7 @@ type failing struct {
 	with []error
 }
 
-func (s *failing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *failing) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if s.n--; s.n < 0 && len(s.with) > 0 {
 		err := s.with[0]
 		s.with = s.with[1:]
@@ -419,7 +420,7 @@ func TestReleaseInvitesOnce(t *testing.T) {
 // queue queues an invitation as a release does.
 func (w *world) queue(id chatadmin.ID, release string) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
 		us, err := k.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

@@ -9,7 +9,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // removals are all the ways in which an admin can be lost.
@@ -27,7 +28,7 @@ func removals() map[string]func(*chatadmin.Scope, chatadmin.ID) error {
 			return err
 		},
 		"delete": func(s *chatadmin.Scope, id chatadmin.ID) error {
-			return s.Change(ctx, chatadmin.Op{Kind: "test.delete", Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) error {
+			return s.Change(ctx, chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) error {
 				us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{id})
 				if err != nil || len(us) == 0 {
 					return errors.Join(err, chatadmin.ErrNotFound)

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // A user who is being deleted is hidden from every list, count and look-up, but
@@ -53,7 +55,7 @@ func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 		}
 		return err
 	}
-	return each(ctx, s, may, q, func(r Reader, ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error) {
+	return each(ctx, s, may, q, func(r storage.Reader, ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error) {
 		us, next, err := r.ListUsers(ctx, q, p)
 		us, err = s.visibleUsers(ctx, role, us, err)
 		return us, next, err
@@ -139,19 +141,19 @@ func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error
 		}
 		return err
 	}
-	return each(ctx, s, may, q, Reader.ListGroups)
+	return each(ctx, s, may, q, storage.Reader.ListGroups)
 }
 
 // Members lists who is in a group, by user ID, but for users who are being
 // deleted. Every member may; others need PermUsersRead.
 func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
 	may := func(ctx context.Context) error { return s.viewGroup(ctx, group) }
-	return each(ctx, s, may, MemberQuery{Domain: s.domain, Group: group}, s.presentMembers)
+	return each(ctx, s, may, storage.MemberQuery{Domain: s.domain, Group: group}, s.presentMembers)
 }
 
 // presentMembers is a page of memberships without those of users who are being
 // deleted.
-func (s *Scope) presentMembers(r Reader, ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) {
+func (s *Scope) presentMembers(r storage.Reader, ctx context.Context, q storage.MemberQuery, p Page) ([]Membership, Cursor, error) {
 	ms, next, err := r.ListMemberships(ctx, q, p)
 	if err != nil || len(ms) == 0 {
 		return nil, next, err
@@ -180,13 +182,13 @@ func (s *Scope) GroupsOf(ctx context.Context, user ID) iter.Seq2[Membership, err
 		_, _, _, role, err = s.authorize(ctx, s.admin.store, need)
 		return err
 	}
-	list := func(r Reader, ctx context.Context, q MemberQuery, p Page) ([]Membership, Cursor, error) {
+	list := func(r storage.Reader, ctx context.Context, q storage.MemberQuery, p Page) ([]Membership, Cursor, error) {
 		if role.May(PermUsersDelete) {
 			return r.ListMemberships(ctx, q, p)
 		}
 		return s.presentMembers(r, ctx, q, p)
 	}
-	return each(ctx, s, may, MemberQuery{Domain: s.domain, User: user}, list)
+	return each(ctx, s, may, storage.MemberQuery{Domain: s.domain, User: user}, list)
 }
 
 // CountMembers counts who is in a group, as Members lists them. Every member
@@ -195,7 +197,7 @@ func (s *Scope) CountMembers(ctx context.Context, group ID) (int64, error) {
 	if err := s.viewGroup(ctx, group); err != nil {
 		return 0, err
 	}
-	q := MemberQuery{Domain: s.domain, Group: group}
+	q := storage.MemberQuery{Domain: s.domain, Group: group}
 	n, err := s.admin.store.CountMemberships(ctx, q)
 	if err != nil || n > MaxBatch {
 		return s.countPresent(ctx, group, n, err)

@@ -2,7 +2,6 @@ package chatadmin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -33,8 +32,8 @@ type Mailer interface {
 }
 
 var (
-	ErrMailRefused = errors.New("the mail was refused for good")
-	ErrMailUnknown = errors.New("it is not known whether the mail was accepted")
+	ErrMailRefused = ErrInvalid.New("mail_refused", "the mail was refused for good")
+	ErrMailUnknown = ErrUnavailable.New("mail_unknown", "it is not known whether the mail was accepted")
 )
 
 // Check refuses what could smuggle in a header or a second recipient: a line break or other control character in ID or Subject, and an

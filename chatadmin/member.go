@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // AddMembers makes up to MaxBatch users members of a group and returns how many were not yet. It needs PermGroups or to be an admin of the
@@ -16,14 +18,14 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 		if err != nil {
 			return err
 		}
-		var changes []Change[Membership]
+		var changes []storage.Change[Membership]
 		var targets []ID
 		for _, u := range us {
 			if u.Deleting {
 				return fmt.Errorf("user %q is being deleted: %w", Cut(u.Login), ErrTransition)
 			}
 			if _, ok := have[u.ID]; !ok {
-				changes = append(changes, Change[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
+				changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
 				targets = append(targets, u.ID)
 			}
 		}
@@ -41,7 +43,7 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	removed := 0
 	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
-		var changes []Change[Membership]
+		var changes []storage.Change[Membership]
 		var targets []ID
 		for _, u := range us {
 			if g.Default && w.Settings.meant(&u) {
@@ -51,7 +53,7 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 				if err := w.MayActOn(&u); err != nil {
 					return err
 				}
-				changes = append(changes, Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+				changes = append(changes, storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true})
 				targets = append(targets, u.ID)
 			}
 		}
@@ -65,7 +67,7 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 // an admin of the group.
 func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users ...ID) error {
 	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
-		var changes []Change[Membership]
+		var changes []storage.Change[Membership]
 		var targets []ID
 		for _, u := range us {
 			m, ok := have[u.ID]
@@ -84,7 +86,7 @@ func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users .
 				return err
 			}
 			m.Admin = admin
-			changes = append(changes, Change[Membership]{Row: m, Was: was})
+			changes = append(changes, storage.Change[Membership]{Row: m, Was: was})
 			targets = append(targets, u.ID)
 		}
 		return w.writeMembers(ctx, KindMemberAdmin, g, targets, changes, map[string]string{"admin": yes(admin)})
@@ -97,19 +99,19 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 	if s.actor == HostActor {
 		return fmt.Errorf("the host is in no group: %w", ErrInvalid)
 	}
-	return s.Change(ctx, Op{Kind: KindMemberLeave, Fence: Shared, Targets: []ID{s.actor}}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: KindMemberLeave, Fence: storage.Shared, Targets: []ID{s.actor}}, func(ctx context.Context, w *Work) error {
 		g, err := w.group(ctx, group)
 		if err != nil {
 			return err
 		}
-		ms, err := w.Memberships(ctx, s.domain, []Pair{{group, s.actor}})
+		ms, err := w.Memberships(ctx, s.domain, []storage.Pair{{Group: group, User: s.actor}})
 		if err != nil || len(ms) == 0 {
 			return err // who is not in it has left
 		}
 		if g.Default && w.Settings.meant(&w.Actor) {
 			return fmt.Errorf("group %q: nobody leaves it: %w", g.Name, ErrDefaultGroup)
 		}
-		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
+		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []storage.Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
 	})
 }
 
@@ -117,7 +119,7 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 // the shared fence; whoever is a member already stays one. It records one event
 // for each group. A group that does not exist is ErrNotFound, and one whose
 // members the actor may not add is ErrForbidden.
-func (w *Work) JoinGroups(ctx context.Context, joins []Pair) error {
+func (w *Work) JoinGroups(ctx context.Context, joins []storage.Pair) error {
 	byGroup := map[ID][]ID{}
 	for _, p := range joins {
 		byGroup[p.Group] = append(byGroup[p.Group], p.User)
@@ -138,9 +140,9 @@ func (w *Work) JoinGroups(ctx context.Context, joins []Pair) error {
 
 // joinGroup adds those of at most MaxBatch users who are not in the group.
 func (w *Work) joinGroup(ctx context.Context, g Group, users []ID) error {
-	pairs := make([]Pair, len(users))
+	pairs := make([]storage.Pair, len(users))
 	for i, u := range users {
-		pairs[i] = Pair{g.ID, u}
+		pairs[i] = storage.Pair{Group: g.ID, User: u}
 	}
 	have, err := w.Memberships(ctx, w.scope.domain, pairs)
 	if err != nil {
@@ -154,11 +156,11 @@ func (w *Work) joinGroup(ctx context.Context, g Group, users []ID) error {
 	if err != nil {
 		return err
 	}
-	var changes []Change[Membership]
+	var changes []storage.Change[Membership]
 	var added []ID
 	for _, u := range users {
 		if !in[u] {
-			changes = append(changes, Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
+			changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
 			added = append(added, u)
 		}
 	}
@@ -170,7 +172,7 @@ func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users 
 		return fmt.Errorf("%s: give 1 to %d users: %w", kind, MaxBatch, ErrInvalid)
 	}
 	users = unique(users)
-	return s.Change(ctx, Op{Kind: kind, Fence: Shared, Targets: users}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: users}, func(ctx context.Context, w *Work) error {
 		g, err := w.administered(ctx, group)
 		if err != nil {
 			return err
@@ -179,9 +181,9 @@ func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users 
 		if err != nil {
 			return err
 		}
-		pairs := make([]Pair, len(users))
+		pairs := make([]storage.Pair, len(users))
 		for i, u := range users {
-			pairs[i] = Pair{group, u}
+			pairs[i] = storage.Pair{Group: group, User: u}
 		}
 		ms, err := w.Memberships(ctx, s.domain, pairs)
 		if err != nil {
@@ -196,14 +198,14 @@ func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users 
 }
 
 // writeMembers writes memberships and one event that names the group and the users.
-func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []Change[Membership], note map[string]string) error {
+func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []storage.Change[Membership], note map[string]string) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	if err := noConflict(w.ChangeMemberships(ctx, changes)); err != nil {
 		return err
 	}
-	was := make([]Rev, len(changes))
+	was := make([]storage.Rev, len(changes))
 	for i, c := range changes {
 		was[i] = c.Was
 	}

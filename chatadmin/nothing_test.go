@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Where nothing is given, an error says what is missing: nothing panics, and
@@ -16,7 +17,7 @@ func TestNothingGiven(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.group("G")
 	writes := func(x chatadmin.UserWrite) error {
-		op := chatadmin.Op{Kind: "host.write", Fence: chatadmin.Exclusive}
+		op := chatadmin.Op{Kind: "host.write", Fence: storage.Exclusive}
 		return w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
 			return work.WriteUsers(ctx, "host.write", []chatadmin.UserWrite{x})
 		})
@@ -144,8 +145,8 @@ func TestDamagedDefaultGroupRun(t *testing.T) {
 		cut := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now})
 		job, err := cut.As(w.domain, w.boss.ID).ApplyDefaultGroup(c, p, nil)
 		require.ErrorIs(t, err, context.Canceled)
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-			rs, err := tx.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(job.ID)}})
+		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			rs, err := tx.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(job.ID)}})
 			if err != nil {
 				return err
 			}
@@ -159,7 +160,7 @@ func TestDamagedDefaultGroupRun(t *testing.T) {
 			if row.Data, err = json.Marshal(run); err != nil {
 				return err
 			}
-			_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rs[0].Rev}})
+			_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: rs[0].Rev}})
 			return err
 		}))
 		done, err := w.s.ResumeDefaultGroup(ctx, job.ID, nil)

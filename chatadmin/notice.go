@@ -1,12 +1,14 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Notice is what a mail tells the owner of an account. Package twofa tells of
@@ -28,16 +30,22 @@ var noticeTexts = map[Notice][2]string{
 
 // notice is a mail that waits to be sent: a Record that the user owns.
 type notice struct {
-	Version int       `json:"v"`
-	What    Notice    `json:"what"`
-	To      string    `json:"to"` // the address when it happened
-	At      time.Time `json:"at"`
-	Tries   int       `json:"tries,omitempty"`
-	Sent    bool      `json:"sent,omitempty"` // stays for a while, so that it is not told again
+	What  Notice    `json:"what"`
+	To    string    `json:"to"`             // the address when it happened
+	Name  string    `json:"name,omitempty"` // of the user when it happened; the new one can be a new address
+	At    time.Time `json:"at"`
+	Tries int       `json:"tries,omitempty"`
+	Sent  bool      `json:"sent,omitempty"` // stays for a while, so that it is not told again
 }
 
+var notices = RecordKind[notice]{Name: "notice", Need: PermUsersEdit, Check: func(n *notice) error {
+	if len(noticeTexts[n.What][0]) == 0 || n.To == "" {
+		return errors.New("it tells nothing, or nobody")
+	}
+	return nil
+}}
+
 const (
-	noticeKind  = "notice"
 	noticeBatch = 20
 	noticeLease = 5 * time.Minute // one worker sends a notice meanwhile
 	noticeQuiet = 24 * time.Hour  // between two notices of a lock
@@ -50,32 +58,26 @@ func (w *Work) Tell(ctx context.Context, n Notice, users ...User) error {
 	if w.scope.admin.o.Mailer == nil {
 		return nil
 	}
-	var changes []Change[Record]
+	var told []*Entry[notice]
 	for i := range users {
 		u := &users[i]
 		if CheckEmail(u.Email) != nil || u.Deleting {
 			continue
 		}
-		rev, err := w.NextRev()
-		if err != nil {
-			return err
-		}
-		data, err := json.Marshal(notice{Version: 1, What: n, To: u.Email, At: w.now})
-		if err != nil {
-			return err
-		}
 		id := string(u.ID) + "." + string(n)
 		if n != NoticeLock {
+			rev, err := w.NextRev()
+			if err != nil {
+				return err
+			}
 			id += fmt.Sprintf(".%016x", int64(rev))
 		}
-		key := Key{Kind: noticeKind, Domain: w.scope.domain, ID: id}
-		changes = append(changes, Change[Record]{Row: Record{Key: key, Owner: u.ID, Rev: rev, Due: w.now, Data: data}})
-	}
-	if len(changes) == 0 {
-		return nil
+		e := notices.New(w.scope.domain, id, u.ID, notice{What: n, To: u.Email, Name: u.DisplayName, At: w.now})
+		e.Due = w.now
+		told = append(told, &e)
 	}
 	// Who was told of a lock already, or is gone by now, is no conflict.
-	_, err := w.ChangeRecords(ctx, changes)
+	_, err := notices.TryPut(ctx, w, told...)
 	return err
 }
 
@@ -103,7 +105,7 @@ func (a *Admin) SendNotices(ctx context.Context, domain ID) (int, error) {
 	}
 	total := 0
 	for {
-		due, err := dueRecords(ctx, a.store, RecordQuery{Kind: noticeKind, Domain: domain}, a.Now(), noticeQuiet, noticeBatch)
+		due, err := dueRecords(ctx, a.store, storage.RecordQuery{Kind: notices.Name, Domain: domain}, a.Now(), noticeQuiet, noticeBatch)
 		if err != nil || len(due) == 0 {
 			return total, err
 		}
@@ -128,26 +130,25 @@ func (a *Admin) SendNotices(ctx context.Context, domain ID) (int, error) {
 
 // claimedNotice is a notice that this worker alone sends for now.
 type claimedNotice struct {
-	rec    Record
-	notice notice
-	mail   Mail
+	Entry[notice]
+	mail Mail
 }
 
 // claimNotices puts off what is due by a lease, drops what is over, and
 // composes the mails.
-func (a *Admin) claimNotices(ctx context.Context, domain ID, due []Record) ([]claimedNotice, error) {
-	keys, ids := make([]Key, len(due)), make([]ID, len(due))
+func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Record) ([]claimedNotice, error) {
+	ids, owners := make([]string, len(due)), make([]ID, len(due))
 	for i, r := range due {
-		keys[i], ids[i] = r.Key, r.Owner
+		ids[i], owners[i] = r.ID, r.Owner
 	}
 	var claimed []claimedNotice
 	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error {
 		claimed = nil
-		rs, err := w.Records(ctx, keys)
+		found, err := notices.GetMany(ctx, w, domain, ids...)
 		if err != nil {
 			return err
 		}
-		users, err := w.Users(ctx, domain, unique(ids))
+		users, err := w.Users(ctx, domain, unique(owners))
 		if err != nil {
 			return err
 		}
@@ -159,75 +160,72 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []Record) ([]cl
 		for i := range users {
 			byID[users[i].ID] = &users[i]
 		}
-		var changes []Change[Record]
-		for _, r := range rs {
-			if !isDue(r.Due, w.now, noticeQuiet) {
+		var put, gone []*Entry[notice]
+		var aside []storage.Change[storage.Record]
+		for _, id := range ids {
+			e, ok := found[id]
+			if !ok || !isDue(e.Due, w.now, noticeQuiet) {
 				continue
 			}
-			var n notice
-			u := byID[r.Owner]
-			c := Change[Record]{Row: r, Was: r.Rev, Delete: true}
-			if err := json.Unmarshal(r.Data, &n); err == nil && u != nil && !n.Sent && n.Version == 1 && len(noticeTexts[n.What][0]) > 0 {
-				n.Tries++
-				if c, err = n.record(r, w.now.Add(noticeLease)); err != nil {
-					return err
-				}
-				if c.Row.Rev, err = w.NextRev(r.Rev); err != nil {
-					return err
-				}
-				claimed = append(claimed, claimedNotice{c.Row, n, n.mail(c.Row, u, ds[0].Name)})
+			switch u := byID[e.Owner]; {
+			case e.Damaged != nil:
+				a.o.Logger.WarnContext(ctx, "a notice cannot be read and is put aside", "domain", domain, "user", e.Owner, "error", e.Damaged)
+				aside = append(aside, e.aside(time.Time{}))
+			case u == nil || e.Value.Sent:
+				gone = append(gone, &e)
+			default:
+				e.Value.Tries++
+				e.Due = w.now.Add(noticeLease)
+				put = append(put, &e)
 			}
-			changes = append(changes, c)
 		}
-		return w.PutRecords(ctx, changes)
+		if err := notices.Put(ctx, w, put...); err != nil {
+			return err
+		}
+		if err := notices.Delete(ctx, w, gone...); err != nil {
+			return err
+		}
+		for _, e := range put {
+			claimed = append(claimed, claimedNotice{*e, e.Value.mail(e.ID, byID[e.Owner], ds[0].Name)})
+		}
+		return w.PutRecords(ctx, aside)
 	})
 	return claimed, err
 }
 
-func (n notice) record(r Record, due time.Time) (Change[Record], error) {
-	data, err := json.Marshal(n)
-	was := r.Rev
-	r.Data, r.Due = data, due
-	return Change[Record]{Row: r, Was: was}, err
-}
-
-func (n notice) mail(r Record, u *User, domain string) Mail {
-	id := strings.NewReplacer(".", "-").Replace(r.ID)
+func (n *notice) mail(record string, u *User, domain string) Mail {
+	id := strings.NewReplacer(".", "-").Replace(record)
 	id = fmt.Sprintf("notice-%s-%d", id, n.At.UnixMilli())
 	return Mail{ID: id, To: n.To, Subject: noticeTexts[n.What][0] + ": " + domain,
 		Text: fmt.Sprintf("Hello %s,\n\non %s %s\n\nIf this was not you, or not expected, tell an administrator of %s.\n",
-			u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), noticeTexts[n.What][1], domain)}
+			cmp.Or(n.Name, u.DisplayName), n.At.Format("2 January 2006, 15:04 MST,"), noticeTexts[n.What][1], domain)}
 }
 
 // sendNotice hands one mail over and writes down what became of it.
 func (a *Admin) sendNotice(ctx context.Context, domain ID, c *claimedNotice) (sent bool, err error) {
-	if ctx.Err() != nil || !a.Now().Before(c.rec.Due.Add(-noticeLease/2)) {
+	if ctx.Err() != nil || !a.Now().Before(c.Due.Add(-noticeLease/2)) {
 		return false, nil // the lease takes it back
 	}
+	n := &c.Value
 	err = a.SendMail(ctx, c.mail)
 	if err != nil {
-		a.o.Logger.WarnContext(ctx, "notice not sent", "domain", domain, "user", c.rec.Owner, "notice", c.notice.What, "try", c.notice.Tries, "error", err)
+		a.o.Logger.WarnContext(ctx, "notice not sent", "domain", domain, "user", c.Owner, "notice", n.What, "try", n.Tries, "error", err)
 	}
 	sent = err == nil || errors.Is(err, ErrMailUnknown)
-	settled := sent || errors.Is(err, ErrMailRefused) || errors.Is(err, ErrInvalid) || c.notice.Tries >= maxTries
+	settled := sent || errors.Is(err, ErrMailRefused) || errors.Is(err, ErrInvalid) || n.Tries >= maxTries
 	err = a.Keep(context.WithoutCancel(ctx), domain, func(ctx context.Context, w *Work) error {
-		next, err := c.notice.record(c.rec, w.now.Add(time.Minute<<c.notice.Tries))
-		if err != nil {
+		e := c.Entry
+		var err error
+		switch { // who was faster has the lease now
+		case settled && n.What != NoticeLock:
+			_, err = notices.TryDelete(ctx, w, &e)
 			return err
-		}
-		switch {
-		case settled && c.notice.What == NoticeLock:
-			c.notice.Sent = true
-			if next, err = c.notice.record(c.rec, w.now.Add(noticeQuiet)); err != nil {
-				return err
-			}
 		case settled:
-			next.Delete = true
+			e.Value.Sent, e.Due = true, w.now.Add(noticeQuiet)
+		default:
+			e.Due = w.now.Add(time.Minute << n.Tries)
 		}
-		if next.Row.Rev, err = w.NextRev(c.rec.Rev); err != nil {
-			return err
-		}
-		_, err = w.ChangeRecords(ctx, []Change[Record]{next}) // who was faster has the lease now
+		_, err = notices.TryPut(ctx, w, &e)
 		return err
 	})
 	if errors.Is(err, ErrCommitUnknown) {

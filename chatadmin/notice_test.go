@@ -10,7 +10,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // active is a user who has signed in.
@@ -18,7 +19,7 @@ func (w *world) active(login string) chatadmin.User {
 	w.t.Helper()
 	u := w.user(login)
 	var now chatadmin.User
-	require.NoError(w.t, w.as(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.as(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
 		write, err := chatadmin.TransitionWrite(u, chatadmin.SignedIn)
 		if err != nil {
 			return err
@@ -47,7 +48,7 @@ func (w *world) notices(want int) {
 // queued counts the notices that are kept.
 func (w *world) queued() int {
 	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "notice", Domain: w.domain}, chatadmin.Page{Limit: 100})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "notice", Domain: w.domain}, chatadmin.Page{Limit: 100})
 	require.NoError(w.t, err)
 	return len(rs)
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // OutboxEvent tells the host that something has changed. It names, it does not carry values: the host reads what it needs.
@@ -29,14 +32,82 @@ const (
 
 // outboxRecord queues an event in the lane of its domain. One lane is delivered by one worker at a time, and in the order of revisions: that is the order
 // of the changes of each row.
-func outboxRecord(e Event) Record {
-	data, _ := json.Marshal(OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(e.Domain))
-	return Record{Key: Key{Kind: laneKind(int(h.Sum32() % lanes)), Domain: e.Domain, ID: fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)}, Rev: e.Rev, Data: data}
+func outboxRecord(e Event) storage.Record {
+	k := lane(e.Domain)
+	data, _ := k.Encode(&OutboxEvent{e.ID, e.Domain, e.Actor, e.Kind, e.At, e.Targets}) // strings and a time cannot fail
+	return storage.Record{Key: k.Key(e.Domain, fmt.Sprintf("%016x-%s", int64(e.Rev), e.ID)), Rev: e.Rev, Data: data}
 }
 
 func laneKind(n int) string { return fmt.Sprintf("outbox/%02d", n) }
+
+// lane is the lane of a domain's events.
+func lane(domain ID) RecordKind[OutboxEvent] {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(domain))
+	return outboxKind(laneKind(int(h.Sum32() % lanes)))
+}
+
+// outboxKind is the kind of the queued events of a lane.
+func outboxKind(name string) RecordKind[OutboxEvent] {
+	return RecordKind[OutboxEvent]{
+		Name: name,
+		Check: func(e *OutboxEvent) error {
+			if e.ID == "" || e.Domain == "" || e.Kind == "" {
+				return errors.New("it names no event")
+			}
+			return nil
+		},
+		Old: func(_ int, data []byte) (e OutboxEvent, err error) {
+			return e, json.Unmarshal(data, &e)
+		},
+	}
+}
+
+// damagedEvents lists the events that were put aside undelivered. Repair queues
+// those again that can be read by now, and drops the others.
+var damagedEvents = DamageSource{
+	Kind: "outbox event",
+	Each: func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
+		return func(yield func(*DamagedError, error) bool) {
+			k := lane(domain)
+			for rec, err := range eachRecord(ctx, r, storage.RecordQuery{Kind: unreadable + k.Name, Domain: domain}) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(asideEvent(&k, rec), nil) {
+					return
+				}
+			}
+		}
+	},
+	Repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+		k := lane(w.scope.domain)
+		rs, err := w.Records(ctx, []storage.Key{{Kind: unreadable + k.Name, Domain: w.scope.domain, ID: id}})
+		rec, err := one(rs, err, "outbox event", id)
+		if err != nil {
+			return false, err
+		}
+		changes := []storage.Change[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}}
+		if asideEvent(&k, rec).Why == readableAgain {
+			again := rec
+			again.Kind = k.Name
+			changes = append(changes, storage.Change[storage.Record]{Row: again})
+		}
+		return true, w.PutRecords(ctx, changes)
+	},
+}
+
+const readableAgain = "it could not be read, and can be by now: repairing queues it again"
+
+// asideEvent says why an event was put aside.
+func asideEvent(k *RecordKind[OutboxEvent], rec storage.Record) *DamagedError {
+	bad := &DamagedError{"outbox event", rec.Domain, rec.ID, readableAgain}
+	if e, _ := k.entry(rec); e.Damaged != nil {
+		bad.Why = e.Damaged.Why
+	}
+	return bad
+}
 
 // DeliverEvents hands every queued event to deliver, at least once, and returns when nothing is left to this call or ctx ends. Events about one row, such as a user, leave in the order
 // of its changes, and so do those of changes that one process makes one after the other. Of changes to different rows, such as a user and a membership of theirs, by processes whose clocks differ, the one by the slower clock may leave
@@ -70,7 +141,7 @@ func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context,
 
 // deliverLane delivers one batch of a lane while holding its lease.
 func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(context.Context, OutboxEvent) error) (more bool, err error) {
-	waiting, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: kind}, 1)
+	waiting, _, err := storage.FirstPage(ctx, a.store.ListRecords, storage.RecordQuery{Kind: kind}, 1)
 	if err != nil || len(waiting) == 0 {
 		return false, err
 	}
@@ -79,31 +150,31 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 		return false, err
 	}
 	// Read again under the lease: another worker may have delivered meanwhile.
-	queue, _, err := FirstPage(ctx, a.store.ListRecords, RecordQuery{Kind: kind}, deliverBatch)
+	queue, _, err := storage.FirstPage(ctx, a.store.ListRecords, storage.RecordQuery{Kind: kind}, deliverBatch)
 	if err != nil {
 		return false, err
 	}
-	var sent []Change[Record]
+	events := outboxKind(kind)
+	var sent []storage.Change[storage.Record]
 	var failed error
 	for _, r := range queue {
-		var e OutboxEvent
-		if err := json.Unmarshal(r.Data, &e); err != nil { // many domains share the lane: it goes on
-			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "error", err)
+		if e, err := events.entry(r); e.Damaged != nil { // many domains share the lane: it goes on
+			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "why", e.Damaged.Why)
 			aside := r
 			aside.Kind = unreadable + kind
-			sent = append(sent, Change[Record]{Row: aside})
-		} else if err := deliver(ctx, e); err != nil {
+			sent = append(sent, storage.Change[storage.Record]{Row: aside})
+		} else if err = deliver(ctx, e.Value); err != nil {
 			failed = fmt.Errorf("event %s: %w", r.ID, err)
 			break
 		}
-		sent = append(sent, Change[Record]{Row: r, Was: r.Rev, Delete: true})
+		sent = append(sent, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		if !lasts(lease.Due.Add(-leaseLife), leaseLife/2, a.Now()) {
 			break // the lease runs out, or the clock was put right: keep what is done and take a new one
 		}
 	}
 	// What cannot be forgotten now (the process dies, the lease was lost) is delivered again: at least once.
-	err = a.store.Update(context.WithoutCancel(ctx), Fence{}, func(ctx context.Context, tx Tx) error {
-		if err := noConflict(tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
+	err = a.store.Update(context.WithoutCancel(ctx), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		if err := noConflict(tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
 			return errLeaseLost
 		}
 		_, err := tx.ChangeRecords(ctx, sent)
@@ -123,29 +194,34 @@ func lasts(since time.Time, length time.Duration, now time.Time) bool {
 	return now.Before(since.Add(length)) && !since.After(now.Add(length))
 }
 
+// leases keep the lanes from two workers at once. All that counts is their Due.
+var leases = RecordKind[struct{}]{Name: "outbox-lease", Old: func(int, []byte) (v struct{}, err error) { return v, nil }}
+
 // lease takes a lane; a zero Rev means that another worker has it.
-func (a *Admin) lease(ctx context.Context, kind string) (Record, error) {
-	key := Key{Kind: "outbox-lease", ID: kind}
+func (a *Admin) lease(ctx context.Context, kind string) (storage.Record, error) {
 	now := a.Now()
-	return UpdateValue(ctx, a.store, Fence{}, func(ctx context.Context, tx Tx) (Record, error) {
-		held, err := tx.Records(ctx, []Key{key})
+	return storage.UpdateValue(ctx, a.store, storage.Fence{}, func(ctx context.Context, tx storage.Tx) (storage.Record, error) {
+		held, err := leases.Get(ctx, tx, "", kind)
+		switch {
+		case errors.Is(err, ErrNotFound), held.Damaged != nil: // a damaged one has its Due
+		case err != nil:
+			return storage.Record{}, err
+		}
+		if held.Stored() && lasts(held.Due.Add(-leaseLife), leaseLife, now) {
+			return storage.Record{}, nil
+		}
+		rev, err := a.nextRev(held.rev, now)
 		if err != nil {
-			return Record{}, err
+			return storage.Record{}, err
 		}
-		var was Rev
-		if len(held) > 0 {
-			if was = held[0].Rev; lasts(held[0].Due.Add(-leaseLife), leaseLife, now) {
-				return Record{}, nil
-			}
-		}
-		rev, err := a.nextRev(was, now)
+		data, err := leases.Encode(&held.Value)
 		if err != nil {
-			return Record{}, err
+			return storage.Record{}, err
 		}
-		lease := Record{Key: key, Due: now.Add(leaseLife), Rev: rev, Data: []byte("{}")}
-		conflicts, err := tx.ChangeRecords(ctx, []Change[Record]{{Row: lease, Was: was}})
+		lease := storage.Record{Key: held.Key, Due: now.Add(leaseLife), Rev: rev, Data: data}
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: lease, Was: held.rev}})
 		if err != nil || len(conflicts) > 0 {
-			return Record{}, err
+			return storage.Record{}, err
 		}
 		return lease, nil
 	})

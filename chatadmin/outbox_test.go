@@ -15,7 +15,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func outbox(o *chatadmin.Options) { o.Outbox = true }
@@ -172,27 +173,27 @@ func TestOutboxLease(t *testing.T) {
 // hesitant is a store whose lists begin with a page without rows and go on with pages of one row, as the contract allows.
 type hesitant struct{ chatadmin.Store }
 
-func (s hesitant) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s hesitant) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	return hesitate(ctx, s.Store.ListRecords, q, p)
 }
 
-func (s hesitant) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, hesitantTx{tx}) })
+func (s hesitant) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, hesitantTx{tx}) })
 }
 
-type hesitantTx struct{ chatadmin.Tx }
+type hesitantTx struct{ storage.Tx }
 
-func (x hesitantTx) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+func (x hesitantTx) ListMemberships(ctx context.Context, q storage.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
 	return hesitate(ctx, x.Tx.ListMemberships, q, p)
 }
 
-func (x hesitantTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (x hesitantTx) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	return hesitate(ctx, x.Tx.ListRecords, q, p)
 }
 
-func (x hesitantTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+func (x hesitantTx) DeleteContent(ctx context.Context, q storage.ContentQuery, p chatadmin.Page) (storage.ContentCount, []string, chatadmin.Cursor, error) {
 	if p.After == "" {
-		return chatadmin.ContentCount{}, nil, "start", nil
+		return storage.ContentCount{}, nil, "start", nil
 	}
 	if p.After == "start" {
 		p.After = ""
@@ -266,10 +267,10 @@ func TestOutboxUnreadable(t *testing.T) {
 	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }))
 	require.Contains(t, got, ann.ID)
 	for n := range 16 {
-		left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
+		left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, left)
-		aside, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
+		aside, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, aside, 1)
 		require.Equal(t, "{", string(aside[0].Data))

@@ -1,6 +1,10 @@
 package chatadmin
 
-import "time"
+import (
+	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
+)
 
 // A batch that took longer than slow is followed by a smaller one, and one that was quicker than quick by a larger one.
 const (
@@ -20,11 +24,11 @@ func (p *Pace) Next(now time.Time) int {
 	took := now.Sub(p.began)
 	switch {
 	case p.began.IsZero():
-		p.rows = MaxBulk / 4
+		p.rows = storage.MaxBulk / 4
 	case took > slow:
 		p.rows = max(p.rows/2, smallestPace)
 	case took < quick:
-		p.rows = min(p.rows*2, MaxBulk)
+		p.rows = min(p.rows*2, storage.MaxBulk)
 	}
 	p.began = now
 	return p.rows

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // target is what a call of the matrix is about: of the actor's own domain, of another one, or of none.
@@ -52,6 +52,14 @@ func matrix() map[string]call {
 			return err
 		}},
 		"ResendInvitation": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return s.ResendInvitation(ctx, on.user) }},
+		"InviteUsers":      {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return second(s.InviteUsers(ctx, on.user)) }},
+		"Invitations": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			return second(all(s.Invitations(ctx, chatadmin.InvitationQuery{})))
+		}},
+		"InvitationsPage": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, _, err := s.InvitationsPage(ctx, chatadmin.InvitationQuery{}, chatadmin.Page{Limit: 1})
+			return err
+		}},
 		"DenyAccess": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.DenyAccess(ctx, on.user)
 			return err

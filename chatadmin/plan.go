@@ -74,6 +74,9 @@ func (p *Plan) check(s *Scope, kind string, counts ...string) error {
 	if err := h.Check(s, kind); err != nil {
 		return err
 	}
+	if len(p.Counts) != len(counts) {
+		return fmt.Errorf("this plan does not count %v: make a new one: %w", counts, ErrInvalid)
+	}
 	return CheckCounts(p.Counts, counts...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // actsOnUser are the calls of Scope that do something to another user.
@@ -37,7 +38,7 @@ func actsOnUser() map[string]func(s *chatadmin.Scope, group, user chatadmin.ID) 
 			return second(s.RemoveMembers(ctx, group, user))
 		},
 		"WriteUsers": func(s *chatadmin.Scope, _, user chatadmin.ID) error { // of a host
-			op := chatadmin.Op{Kind: "host.write", Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{user}}
+			op := chatadmin.Op{Kind: "host.write", Fence: storage.Exclusive, Targets: []chatadmin.ID{user}}
 			return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 				us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{user})
 				if err != nil {

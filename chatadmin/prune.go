@@ -1,11 +1,15 @@
 package chatadmin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Pruning says how long what otherwise only grows is kept, in days. 0 leaves it
@@ -14,13 +18,17 @@ import (
 type Pruning struct {
 	AuditDays int `json:"audit_days,omitempty"` // audit events; default Forever
 	RunDays   int `json:"run_days,omitempty"`   // runs that have ended, with the rows of imports; default 400
+	// UnreadableDays is for undelivered events and unsent notices that cannot be
+	// read and were put aside; default 400.
+	UnreadableDays int `json:"unreadable_days,omitempty"`
 }
 
 // Forever is a number of days that never ends.
 const Forever = -1
 
 const (
-	defaultRunDays = 400
+	defaultRunDays        = 400
+	defaultUnreadableDays = 400
 	// minPruneDays keeps a slip of the keyboard from deleting what is new, and
 	// maxPruneDays keeps times within what a store can hold.
 	minPruneDays, maxPruneDays = 7, 36500
@@ -35,25 +43,18 @@ func (p Pruning) faults() (wrong faults) {
 	}
 	check("pruning.audit_days", p.AuditDays)
 	check("pruning.run_days", p.RunDays)
+	check("pruning.unreadable_days", p.UnreadableDays)
 	return wrong
 }
 
 // pruning is what counts for a domain.
 func (a *Admin) pruning(set Settings) Pruning {
-	p := set.Pruning
-	if p.AuditDays == 0 {
-		p.AuditDays = a.o.Pruning.AuditDays
+	p, host := set.Pruning, a.o.Pruning
+	return Pruning{
+		AuditDays:      cmp.Or(p.AuditDays, host.AuditDays, Forever),
+		RunDays:        cmp.Or(p.RunDays, host.RunDays, defaultRunDays),
+		UnreadableDays: cmp.Or(p.UnreadableDays, host.UnreadableDays, defaultUnreadableDays),
 	}
-	if p.AuditDays == 0 {
-		p.AuditDays = Forever
-	}
-	if p.RunDays == 0 {
-		p.RunDays = a.o.Pruning.RunDays
-	}
-	if p.RunDays == 0 {
-		p.RunDays = defaultRunDays
-	}
-	return p
 }
 
 // pruneAt is when something is deleted that ended at some time; the zero time
@@ -65,8 +66,8 @@ func pruneAt(ended time.Time, days int) time.Time {
 	return ended.AddDate(0, 0, days)
 }
 
-// KindPrune is the kind of the audit event about events that were deleted for
-// their age.
+// KindPrune is the kind of the audit event about events and records that were
+// deleted for their age.
 const KindPrune = "audit.prune"
 
 // pruneEvents deletes the domain's audit events that are older than it keeps
@@ -83,13 +84,13 @@ func (a *Admin) pruneEvents(ctx context.Context, domain ID) (total int, err erro
 			}
 			before = w.now.AddDate(0, 0, -days)
 			q := EventQuery{Domain: domain, To: before}
-			old, _, err := FirstPage(ctx, w.ListEvents, q, MaxBatch)
+			old, _, err := storage.FirstPage(ctx, w.ListEvents, q, MaxBatch)
 			if err != nil || len(old) == 0 {
 				return err
 			}
-			changes := make([]Change[Event], len(old))
+			changes := make([]storage.Change[Event], len(old))
 			for i, e := range old {
-				changes[i] = Change[Event]{Row: e, Was: e.Rev, Delete: true}
+				changes[i] = storage.Change[Event]{Row: e, Was: e.Rev, Delete: true}
 			}
 			if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
 				return err
@@ -131,11 +132,11 @@ func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
 			return total, err
 		}
 		for _, d := range page {
-			set, err := d.Settings()
-			if err != nil || a.pruning(set).AuditDays <= 0 {
-				continue
+			set, err := SettingsOf(d)
+			if err != nil {
+				continue // nobody can be asked for how long
 			}
-			n, err := a.pruneEvents(ctx, d.ID)
+			n, err := a.pruneDomain(ctx, d.ID, a.pruning(set))
 			total += n
 			if err != nil {
 				return total, fmt.Errorf("domain %s: %w", d.ID, err)
@@ -146,6 +147,51 @@ func (a *Admin) pruneDaily(ctx context.Context, _ ID) (total int, err error) {
 			return total, err
 		}
 	}
+}
+
+// pruneDomain deletes what a domain has kept for long enough.
+func (a *Admin) pruneDomain(ctx context.Context, domain ID, p Pruning) (n int, err error) {
+	if p.AuditDays > 0 {
+		if n, err = a.pruneEvents(ctx, domain); err != nil {
+			return n, err
+		}
+	}
+	if p.UnreadableDays <= 0 {
+		return n, nil
+	}
+	before := a.Now().AddDate(0, 0, -p.UnreadableDays)
+	k := lane(domain)
+	events, err := a.pruneUnreadable(ctx, storage.RecordQuery{Kind: unreadable + k.Name, Domain: domain}, before, func(storage.Record) bool { return true })
+	if n += events; err != nil {
+		return n, err
+	}
+	told, err := a.pruneUnreadable(ctx, storage.RecordQuery{Kind: notices.Name, Domain: domain}, before, func(r storage.Record) bool {
+		_, err := notices.Decode(r)
+		return r.Due.IsZero() && err != nil
+	})
+	return n + told, err
+}
+
+// pruneUnreadable deletes those records of q that were written before a time and
+// are unreadable.
+func (a *Admin) pruneUnreadable(ctx context.Context, q storage.RecordQuery, before time.Time, unreadable func(storage.Record) bool) (n int, err error) {
+	var old []storage.Change[storage.Record]
+	for rec, err := range eachRecord(ctx, a.store, q) {
+		if err != nil {
+			return 0, err
+		}
+		if rec.Rev.Made().Before(before) && unreadable(rec) && len(old) < MaxBatch { // the others tomorrow
+			old = append(old, storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true})
+		}
+	}
+	if len(old) == 0 {
+		return 0, nil
+	}
+	err = a.AsHost(q.Domain).Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
+		w.Record(KindPrune, []ID{q.Domain}, nil, map[string]string{"before": before.Format(time.RFC3339), q.Kind: strconv.Itoa(len(old))})
+		return w.PutRecords(ctx, slices.Clone(old))
+	})
+	return len(old), err
 }
 
 // movePruning notes how far the walk through the domains is. It returns false

@@ -2,6 +2,7 @@ package chatadmin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,24 +11,30 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ErrDamaged is wrapped by the error for data in the store that cannot be
 // read: it is truncated, of wrong types, or written by a newer version of this
 // library. See [Scope.Damaged].
-var ErrDamaged = errors.New("stored data cannot be read")
+var ErrDamaged = ErrUnavailable.New("damaged", "stored data cannot be read")
 
 // DamagedError names a row of the store that cannot be read. It wraps
 // ErrDamaged. Its text holds nothing of the data.
 type DamagedError struct {
-	Kind   string // of the record, or "user", "group", "device", "event"
+	Kind   string // of the record, or "domain", "user", "group", "policy", "device", "event"
 	Domain ID
 	ID     string
 	Why    string
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s %q cannot be read (%s): list it with Damaged, and repair it", e.Kind, Cut(e.ID), e.Why)
+	do := "list it with Damaged, and repair it"
+	if e.Kind == "domain" {
+		do = "repair it with RepairSettings"
+	}
+	return fmt.Sprintf("%s %q cannot be read (%s): %s", e.Kind, Cut(e.ID), e.Why, do)
 }
 
 // Unwrap is ErrDamaged.
@@ -51,41 +58,65 @@ type RecordKind[T any] struct {
 	// Check refuses values that the type allows but the kind does not have.
 	// nil allows all of them.
 	Check func(*T) error
+	// ID returns the ID in the value, for kinds whose values hold the ID of their
+	// record. A value with the ID of another record is damaged.
+	ID func(*T) ID
 	// Old reads what earlier versions wrote; version is 0 where the data names
 	// none. nil refuses everything but the current version.
 	Old func(version int, data []byte) (T, error)
 	// Repair is called by [Scope.Repair] to replace or delete a damaged record.
 	// nil deletes it.
-	Repair func(context.Context, *Work, Record) error
+	Repair func(context.Context, *Work, storage.Record) error
+	// Page is how many records Each reads at a time; 0 means MaxBatch. Kinds with
+	// large values read fewer.
+	Page int
 	// Need is the permission for Repair; "" means PermDomain.
 	Need Permission
 }
 
 // Entry is a record with its value decoded.
 type Entry[T any] struct {
-	Key
+	storage.Key
 	Owner ID
 	Due   time.Time
 	Value T
+	// Damaged says that the stored value cannot be read: Value is zero then. Put
+	// replaces it.
+	Damaged *DamagedError
 
-	rev Rev // as stored; 0: not stored yet
+	rev  storage.Rev // as stored; 0: not stored yet
+	data []byte
+}
+
+// New returns an entry of the kind that is not stored yet.
+func (k *RecordKind[T]) New(domain ID, id string, owner ID, v T) Entry[T] {
+	return Entry[T]{Key: k.Key(domain, id), Owner: owner, Value: v}
+}
+
+// aside is the change that puts an entry off that cannot be read, and keeps its
+// data; a zero time is for ever.
+func (e *Entry[T]) aside(due time.Time) storage.Change[storage.Record] {
+	return storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: due, Data: e.data}, Was: e.rev}
 }
 
 // Stored reports whether the entry was read from the store or written to it.
 func (e *Entry[T]) Stored() bool { return e.rev != 0 }
 
 // Key returns the key of a record of the kind.
-func (k *RecordKind[T]) Key(domain ID, id string) Key {
-	return Key{Kind: k.Name, Domain: domain, ID: id}
+func (k *RecordKind[T]) Key(domain ID, id string) storage.Key {
+	return storage.Key{Kind: k.Name, Domain: domain, ID: id}
 }
 
 func (k *RecordKind[T]) version() int { return max(k.Version, 1) }
 
 // Decode reads the value of a record. Its error is a *DamagedError.
-func (k *RecordKind[T]) Decode(r Record) (T, error) {
+func (k *RecordKind[T]) Decode(r storage.Record) (T, error) {
 	v, err := k.decode(r.Data)
 	if err == nil && k.Check != nil {
 		err = k.Check(&v)
+	}
+	if err == nil && k.ID != nil && string(k.ID(&v)) != r.ID {
+		err = errOtherID
 	}
 	if err != nil {
 		var zero T
@@ -103,13 +134,16 @@ func why(err error) string {
 		return "it is not JSON, or was cut off"
 	case errors.As(err, &typ):
 		return fmt.Sprintf("the field %q has a wrong type", Cut(typ.Field))
-	case errors.Is(err, errVersion):
+	case errors.Is(err, errVersion), errors.Is(err, errOtherID):
 		return err.Error()
 	}
 	return "it holds values that cannot be"
 }
 
-var errVersion = errors.New("it has another version than this library knows")
+var (
+	errVersion = errors.New("it has another version than this library knows")
+	errOtherID = errors.New("it holds the ID of another record")
+)
 
 func (k *RecordKind[T]) decode(data []byte) (v T, err error) {
 	version, err := dataVersion(data)
@@ -165,15 +199,17 @@ func (k *RecordKind[T]) Encode(v *T) ([]byte, error) {
 	return append(head, data[1:]...), nil
 }
 
-func (k *RecordKind[T]) entry(r Record) (Entry[T], error) {
+func (k *RecordKind[T]) entry(r storage.Record) (Entry[T], error) {
 	v, err := k.Decode(r)
-	return Entry[T]{r.Key, r.Owner, r.Due, v, r.Rev}, err
+	e := Entry[T]{Key: r.Key, Owner: r.Owner, Due: r.Due, Value: v, rev: r.Rev, data: r.Data}
+	errors.As(err, &e.Damaged)
+	return e, err
 }
 
 // Get reads one record. It returns ErrNotFound if there is none. With a
 // *DamagedError the entry has all but its value, and Put replaces it.
-func (k *RecordKind[T]) Get(ctx context.Context, r Reader, domain ID, id string) (Entry[T], error) {
-	rs, err := r.Records(ctx, []Key{k.Key(domain, id)})
+func (k *RecordKind[T]) Get(ctx context.Context, r storage.Reader, domain ID, id string) (Entry[T], error) {
+	rs, err := r.Records(ctx, []storage.Key{k.Key(domain, id)})
 	if err != nil {
 		return Entry[T]{}, err
 	}
@@ -183,9 +219,30 @@ func (k *RecordKind[T]) Get(ctx context.Context, r Reader, domain ID, id string)
 	return k.entry(rs[0])
 }
 
+// GetMany reads records by their IDs, at most MaxBatch. What is missing is left
+// out. A record that cannot be read has Entry.Damaged set, and is no error.
+func (k *RecordKind[T]) GetMany(ctx context.Context, r storage.Reader, domain ID, ids ...string) (map[string]Entry[T], error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys := make([]storage.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = k.Key(domain, id)
+	}
+	rs, err := r.Records(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]Entry[T], len(rs))
+	for _, rec := range rs {
+		found[rec.ID], _ = k.entry(rec)
+	}
+	return found, nil
+}
+
 // List returns a page of records, as Reader.ListRecords does; q.Kind is set.
 // Records that cannot be read are returned apart.
-func (k *RecordKind[T]) List(ctx context.Context, r Reader, q RecordQuery, p Page) (page []Entry[T], damaged []*DamagedError, next Cursor, err error) {
+func (k *RecordKind[T]) List(ctx context.Context, r storage.Reader, q storage.RecordQuery, p Page) (page []Entry[T], damaged []*DamagedError, next Cursor, err error) {
 	q.Kind = k.Name
 	rs, next, err := r.ListRecords(ctx, q, p)
 	if err != nil {
@@ -207,10 +264,10 @@ func (k *RecordKind[T]) List(ctx context.Context, r Reader, q RecordQuery, p Pag
 // Each yields the records of q; q.Kind is set. A record that cannot be read is
 // yielded as an entry without a value, with a *DamagedError, and the list goes
 // on. Any other error ends it.
-func (k *RecordKind[T]) Each(ctx context.Context, r Reader, q RecordQuery) iter.Seq2[Entry[T], error] {
+func (k *RecordKind[T]) Each(ctx context.Context, r storage.Reader, q storage.RecordQuery) iter.Seq2[Entry[T], error] {
 	q.Kind = k.Name
 	return func(yield func(Entry[T], error) bool) {
-		for p := (Page{Limit: MaxBatch}); ; {
+		for p := (Page{Limit: cmp.Or(k.Page, MaxBatch)}); ; {
 			rs, next, err := r.ListRecords(ctx, q, p)
 			if err != nil {
 				yield(Entry[T]{}, err)
@@ -232,76 +289,122 @@ func (k *RecordKind[T]) Each(ctx context.Context, r Reader, q RecordQuery) iter.
 // the race (ErrRetry) if one was changed meanwhile, and returns ErrNotFound if
 // an owner is missing.
 func (k *RecordKind[T]) Put(ctx context.Context, w *Work, entries ...*Entry[T]) error {
-	changes := make([]Change[Record], len(entries))
-	for i, e := range entries {
-		data, err := k.Encode(&e.Value)
-		if err != nil {
-			return err
-		}
-		changes[i] = Change[Record]{Row: Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
+	changes, err := k.changes(entries)
+	if err != nil {
+		return err
 	}
 	if err := w.PutRecords(ctx, changes); err != nil {
 		return err
 	}
 	for i, e := range entries {
-		e.rev = changes[i].Row.Rev
+		e.rev, e.Damaged = changes[i].Row.Rev, nil
 	}
 	return nil
 }
 
+// TryPut is Put for callers for whom a lost race is no error. It returns how
+// many of at most MaxBatch entries were written; the others have changed
+// meanwhile, are there already, or their owner is gone.
+func (k *RecordKind[T]) TryPut(ctx context.Context, w *Work, entries ...*Entry[T]) (int, error) {
+	changes, err := k.changes(entries)
+	if err != nil {
+		return 0, err
+	}
+	return k.try(ctx, w, changes, entries)
+}
+
 // Delete deletes entries that were read in this transaction.
 func (k *RecordKind[T]) Delete(ctx context.Context, w *Work, entries ...*Entry[T]) error {
-	changes := make([]Change[Record], len(entries))
+	return w.PutRecords(ctx, deletions(entries))
+}
+
+// TryDelete is Delete for callers for whom a lost race is no error. It returns
+// how many of at most MaxBatch entries were deleted.
+func (k *RecordKind[T]) TryDelete(ctx context.Context, w *Work, entries ...*Entry[T]) (int, error) {
+	return k.try(ctx, w, deletions(entries), entries)
+}
+
+// changes are the changes that write entries.
+func (k *RecordKind[T]) changes(entries []*Entry[T]) ([]storage.Change[storage.Record], error) {
+	changes := make([]storage.Change[storage.Record], len(entries))
 	for i, e := range entries {
-		changes[i] = Change[Record]{Row: Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
+		data, err := k.Encode(&e.Value)
+		if err != nil {
+			return nil, err
+		}
+		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
 	}
-	return w.PutRecords(ctx, changes)
+	return changes, nil
+}
+
+func deletions[T any](entries []*Entry[T]) []storage.Change[storage.Record] {
+	changes := make([]storage.Change[storage.Record], len(entries))
+	for i, e := range entries {
+		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
+	}
+	return changes
+}
+
+// try makes those changes that are in no conflict.
+func (k *RecordKind[T]) try(ctx context.Context, w *Work, changes []storage.Change[storage.Record], entries []*Entry[T]) (int, error) {
+	if len(changes) == 0 {
+		return 0, nil
+	}
+	if err := w.newRevs(changes); err != nil {
+		return 0, err
+	}
+	conflicts, err := w.ChangeRecords(ctx, changes)
+	if err != nil {
+		return 0, err
+	}
+	lost := map[int]bool{}
+	for _, c := range conflicts {
+		lost[c.Index] = true
+	}
+	for i, e := range entries {
+		if !lost[i] && !changes[i].Delete {
+			e.rev, e.Damaged = changes[i].Row.Rev, nil
+			w.wroteFirst(&changes[i])
+		}
+	}
+	return len(changes) - len(conflicts), nil
 }
 
 // damage makes the kind one of the places that Scope.Damaged looks through.
-func (k *RecordKind[T]) damage() damageSource {
-	return damageSource{
-		kind: k.Name,
-		need: k.Need,
-		each: func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+func (k *RecordKind[T]) damage() DamageSource {
+	return DamageSource{
+		Kind: k.Name,
+		Need: k.Need,
+		Each: func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
 			return func(yield func(*DamagedError, error) bool) {
-				for _, err := range k.Each(ctx, r, RecordQuery{Domain: domain}) {
-					var bad *DamagedError
-					if err != nil && !errors.As(err, &bad) {
+				for e, err := range k.Each(ctx, r, storage.RecordQuery{Domain: domain}) {
+					if err != nil && e.Damaged == nil {
 						yield(nil, err)
 						return
 					}
-					if bad != nil && !yield(bad, nil) {
+					if e.Damaged != nil && !yield(e.Damaged, nil) {
 						return
 					}
 				}
 			}
 		},
-		repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+		Repair: func(ctx context.Context, w *Work, id string) (bool, error) {
 			e, err := k.Get(ctx, w, w.scope.domain, id)
 			switch {
 			case err == nil:
 				return false, nil
-			case !errors.Is(err, ErrDamaged):
+			case e.Damaged == nil:
 				return false, err
 			case k.Repair != nil:
-				return true, k.Repair(ctx, w, Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Rev: e.rev})
+				return true, k.Repair(ctx, w, storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Rev: e.rev})
 			}
 			return true, k.Delete(ctx, w, &e)
 		},
 	}
 }
 
-// Damageable is a RecordKind, whatever its type, or a DamageSource.
-type Damageable interface{ damage() damageSource }
-
-// damageSource finds and repairs what cannot be read of one kind.
-type damageSource struct {
-	kind   string
-	need   Permission
-	each   func(context.Context, Reader, ID) iter.Seq2[*DamagedError, error]
-	repair func(context.Context, *Work, string) (bool, error) // false: it can be read
-}
+// Damageable is a *RecordKind, whatever its type, or a DamageSource.
+type Damageable interface{ damage() DamageSource }
 
 // KindRepair is the kind of the audit event of [Scope.Repair].
 const KindRepair = "record.repair"
@@ -317,7 +420,7 @@ func (s *Scope) Damaged(ctx context.Context) iter.Seq2[*DamagedError, error] {
 				yield(nil, err)
 				return
 			}
-			for bad, err := range src.each(ctx, s.admin.store, s.domain) {
+			for bad, err := range src.Each(ctx, s.admin.store, s.domain) {
 				if !yield(bad, err) || err != nil {
 					return
 				}
@@ -332,7 +435,7 @@ func (s *Scope) Damaged(ctx context.Context) iter.Seq2[*DamagedError, error] {
 // read, and returns ErrNotFound if there is none. It needs PermDomain and the
 // permission of the kind.
 func (s *Scope) Repair(ctx context.Context, kind, id string) error {
-	i := slices.IndexFunc(s.admin.damageable, func(d damageSource) bool { return d.kind == kind })
+	i := slices.IndexFunc(s.admin.damageable, func(d DamageSource) bool { return d.Kind == kind })
 	if i < 0 {
 		if _, _, err := s.View(ctx, PermDomain); err != nil {
 			return err
@@ -340,14 +443,14 @@ func (s *Scope) Repair(ctx context.Context, kind, id string) error {
 		return fmt.Errorf("kind %q of records: %w", Cut(kind), ErrNotFound)
 	}
 	src := s.admin.damageable[i]
-	op := Op{Kind: KindRepair, Need: PermDomain, Fence: Exclusive, Targets: []ID{s.domain}}
+	op := Op{Kind: KindRepair, Need: PermDomain, Fence: storage.Exclusive, Targets: []ID{s.domain}}
 	return s.Change(ctx, op, func(ctx context.Context, w *Work) error {
-		if src.need != "" {
-			if err := w.Require(src.need); err != nil {
+		if src.Need != "" {
+			if err := w.Require(src.Need); err != nil {
 				return err
 			}
 		}
-		repaired, err := src.repair(ctx, w, id)
+		repaired, err := src.Repair(ctx, w, id)
 		if repaired {
 			w.Record(KindRepair, []ID{s.domain}, nil, map[string]string{"kind": kind, "id": Cut(id)})
 		}

@@ -2,28 +2,33 @@ package chatadmin
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
-	resendKind  = "resend"
 	resendPause = time.Minute // between two links to one user
 	resendDay   = 5           // links to one user in 24 hours
 )
 
 // resends is when a user was sent a new link lately.
 type resends struct {
-	Version int         `json:"v"`
-	At      []time.Time `json:"at"`
+	At []time.Time `json:"at"`
 }
 
-// ResendInvitation queues a new invitation for a pending user, with a new activation link; the old link is dead at once. It needs PermUsersEdit. A user is sent one a minute and five in
-// 24 hours at most, whoever asks: then it is ErrThrottled. Who has signed in already, has no access or no e-mail address is ErrTransition.
+var resent = RecordKind[resends]{Name: "resend", Need: PermUsersEdit}
+
+// ResendInvitation queues a new invitation for a pending user, with a new
+// activation link; the old link is dead at once. It needs PermUsersEdit. A user
+// is sent one link a minute and five in 24 hours at most, whoever asks;
+// ErrThrottled is returned beyond that. ErrTransition is returned if the user
+// has signed in already, has no access, or has no e-mail address.
 func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
-	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
 		us, err := w.usersInOrder(ctx, []ID{user})
 		if err != nil {
 			return err
@@ -36,7 +41,7 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 		switch {
 		case u.Status == Active:
 			return refuse("has signed in already and needs no activation link")
-		case !u.hasAccess():
+		case !u.HasAccess():
 			return refuse("has no access: activate the user or grant access first")
 		case u.Email == "":
 			return refuse("has no e-mail address: add one first")
@@ -54,19 +59,26 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 
 // throttle counts one more link to a user.
 func (w *Work) throttle(ctx context.Context, u *User) error {
-	key := Key{Kind: resendKind, Domain: w.scope.domain, ID: string(u.ID)}
-	rs, err := w.Records(ctx, []Key{key})
-	if err != nil {
+	e, err := resent.Get(ctx, w, w.scope.domain, string(u.ID))
+	if err != nil && e.Damaged == nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	sent, was := resends{Version: 1}, Rev(0)
-	if len(rs) > 0 {
-		if err := json.Unmarshal(rs[0].Data, &sent); err != nil { // else the user could never be sent a link again
-			w.scope.admin.o.Logger.WarnContext(ctx, "when a user was sent links cannot be read: counting begins anew", "domain", w.scope.domain, "user", u.ID, "error", err)
-			sent = resends{Version: 1}
-		}
-		was = rs[0].Rev
+	e.Owner = u.ID
+	if err := w.countResend(ctx, u, &e); err != nil {
+		return err
 	}
+	return resent.Put(ctx, w, &e)
+}
+
+// countResend counts one more link in the entry of a user, or returns
+// ErrThrottled. Where the entry cannot be read counting begins anew: else the
+// user could never be sent a link again.
+func (w *Work) countResend(ctx context.Context, u *User, e *Entry[resends]) error {
+	if e.Damaged != nil {
+		w.scope.admin.o.Logger.WarnContext(ctx, "when a user was sent links cannot be read: counting begins anew",
+			"domain", w.scope.domain, "user", u.ID, "error", e.Damaged)
+	}
+	sent := &e.Value
 	sent.At = slices.DeleteFunc(sent.At, func(at time.Time) bool { // over, or from a clock that was wrong
 		return !w.now.Before(at.Add(24*time.Hour)) || at.After(w.now.Add(resendPause))
 	})
@@ -81,9 +93,5 @@ func (w *Work) throttle(ctx context.Context, u *User) error {
 		}
 	}
 	sent.At = append(sent.At, w.now)
-	data, err := json.Marshal(sent)
-	if err != nil {
-		return err
-	}
-	return w.PutRecords(ctx, []Change[Record]{{Row: Record{Key: key, Owner: u.ID, Data: data}, Was: was}})
+	return nil
 }

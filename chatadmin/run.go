@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Run is a long operation: an import, a deletion, a wipe of many devices. It
@@ -56,8 +58,8 @@ type RunOf[T any] struct {
 	Run
 	Data T `json:"data"`
 
-	rev    Rev
-	stored Key
+	rev    storage.Rev
+	stored storage.Key
 }
 
 // RunStep is one transaction of a run. Do makes the changes and moves
@@ -71,7 +73,7 @@ type RunStep[T any] struct {
 
 // ErrStepAgain is returned by RunStep.Do to have the step prepared anew.
 // Nothing of it is kept.
-var ErrStepAgain = errors.New("the step must be prepared anew")
+var ErrStepAgain = ErrState.New("step_again", "the step must be prepared anew")
 
 // RunKind declares a kind of run. T is kept as JSON.
 type RunKind[T any] struct {
@@ -181,19 +183,19 @@ func (r *Runs[T]) check(s *stored[T]) error {
 }
 
 // readRun reads the record of a run.
-func readRun(ctx context.Context, r Reader, domain, id ID) (Record, error) {
-	rs, err := r.Records(ctx, []Key{{Kind: openRun, Domain: domain, ID: string(id)}, {Kind: endedRun, Domain: domain, ID: string(id)}})
+func readRun(ctx context.Context, r storage.Reader, domain, id ID) (storage.Record, error) {
+	rs, err := r.Records(ctx, []storage.Key{{Kind: openRun, Domain: domain, ID: string(id)}, {Kind: endedRun, Domain: domain, ID: string(id)}})
 	if err != nil {
-		return Record{}, err
+		return storage.Record{}, err
 	}
 	if len(rs) == 0 {
-		return Record{}, fmt.Errorf("run %q: %w", Cut(string(id)), ErrNotFound)
+		return storage.Record{}, fmt.Errorf("run %q: %w", Cut(string(id)), ErrNotFound)
 	}
 	return rs[0], nil
 }
 
 // get reads a run of the kind.
-func (r *Runs[T]) get(ctx context.Context, rd Reader, domain, id ID) (*RunOf[T], error) {
+func (r *Runs[T]) get(ctx context.Context, rd storage.Reader, domain, id ID) (*RunOf[T], error) {
 	rec, err := readRun(ctx, rd, domain, id)
 	if err != nil {
 		return nil, err
@@ -201,7 +203,7 @@ func (r *Runs[T]) get(ctx context.Context, rd Reader, domain, id ID) (*RunOf[T],
 	return r.decode(rec)
 }
 
-func (r *Runs[T]) decode(rec Record) (*RunOf[T], error) {
+func (r *Runs[T]) decode(rec storage.Record) (*RunOf[T], error) {
 	v, err := r.rec.Decode(rec)
 	if err != nil {
 		if head, headErr := readHead(rec); headErr == nil && head.Kind != r.kind.Name {
@@ -223,14 +225,14 @@ func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time
 	if err != nil {
 		return err
 	}
-	key := Key{Kind: openRun, Domain: w.scope.domain, ID: string(run.ID)}
+	key := storage.Key{Kind: openRun, Domain: w.scope.domain, ID: string(run.ID)}
 	if !run.Open() {
 		key.Kind = endedRun
 	}
-	changes := []Change[Record]{{Row: Record{Key: key, Due: due, Data: data}, Was: run.rev}}
+	changes := []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Due: due, Data: data}, Was: run.rev}}
 	if run.rev != 0 && run.stored != key { // it ends now
 		changes[0].Was = 0
-		changes = append(changes, Change[Record]{Row: Record{Key: run.stored}, Was: run.rev, Delete: true})
+		changes = append(changes, storage.Change[storage.Record]{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true})
 	}
 	if err := w.PutRecords(ctx, changes); err != nil {
 		return err
@@ -241,7 +243,7 @@ func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time
 
 // drop deletes a run.
 func (r *Runs[T]) drop(ctx context.Context, w *Work, run *RunOf[T]) error {
-	return w.PutRecords(ctx, []Change[Record]{{Row: Record{Key: run.stored}, Was: run.rev, Delete: true}})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true}})
 }
 
 // due is when a worker looks at a run next.
@@ -317,7 +319,7 @@ var runHead = RecordKind[runHeader]{Name: openRun}
 type runHeader struct{ Run }
 
 // report returns what the kind keeps of a run, as JSON.
-func (r *Runs[T]) report(rec Record) (json.RawMessage, error) {
+func (r *Runs[T]) report(rec storage.Record) (json.RawMessage, error) {
 	run, err := r.decode(rec)
 	if err != nil {
 		return nil, err

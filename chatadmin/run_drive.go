@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Progress is how far a long operation has come.
@@ -37,7 +39,7 @@ func (e *BehindError) Error() string {
 }
 
 // Unwrap is ErrRetry: it can be resumed.
-func (e *BehindError) Unwrap() error { return ErrRetry }
+func (e *BehindError) Unwrap() error { return storage.ErrRetry }
 
 var errRunMoved = errors.New("another process was faster")
 
@@ -184,7 +186,7 @@ func (r *Runs[T]) moved(w *Work, run *RunOf[T]) {
 // continues it then. It is the way on where its actor may not continue it any
 // more. It needs the permission of the kind.
 func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
-	return r.change(ctx, s, KindRunTakeOver, id, NoFence, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
+	return r.change(ctx, s, KindRunTakeOver, id, storage.NoFence, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
 		if !run.Open() || run.By == s.actor {
 			return nil, nil
 		}
@@ -202,7 +204,7 @@ func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], err
 // Cancel ends a run that has not ended, where its kind can undo what it has
 // done. It needs the permission of the kind.
 func (r *Runs[T]) Cancel(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
-	return r.change(ctx, s, KindRunCancel, id, Shared, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
+	return r.change(ctx, s, KindRunCancel, id, storage.Shared, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
 		switch {
 		case run.State == RunCancelled:
 			return nil, nil
@@ -234,7 +236,7 @@ func (r *Runs[T]) Amend(ctx context.Context, w *Work, id ID, f func(*RunOf[T]) e
 
 // change changes a run outside its steps. f returns the note of the audit
 // event, or nil if nothing changes.
-func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fence Mode,
+func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fence storage.Mode,
 	f func(context.Context, *Work, *RunOf[T]) (map[string]string, error),
 ) (*RunOf[T], error) {
 	if _, err := r.find(ctx, s, id); err != nil {

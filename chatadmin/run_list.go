@@ -7,6 +7,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // RunQuery selects runs. Every field that is set narrows the list.
@@ -23,12 +25,12 @@ func (q *RunQuery) matches(r *Run) bool {
 // runKind is a kind of run, whatever its type.
 type runKind interface {
 	maySee(*Scope, Role, *Run) error
-	report(Record) (json.RawMessage, error)
+	report(storage.Record) (json.RawMessage, error)
 	resume(context.Context, *Scope, ID, func(Progress)) (Run, error)
 	takeOver(context.Context, *Scope, ID) (Run, error)
 	cancel(context.Context, *Scope, ID) (Run, error)
-	takeUp(context.Context, Record) (bool, error)
-	damage(Record) error
+	takeUp(context.Context, storage.Record) (bool, error)
+	damage(storage.Record) error
 	oldRun
 }
 
@@ -50,7 +52,7 @@ func (s *Scope) Runs(ctx context.Context, q RunQuery) iter.Seq2[Run, error] {
 // runRecord is a run of any kind with its record.
 type runRecord struct {
 	run Run
-	rec Record
+	rec storage.Record
 }
 
 func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, error] {
@@ -69,7 +71,7 @@ func (s *Scope) eachRun(ctx context.Context, q RunQuery) iter.Seq2[runRecord, er
 				role, err = s.role(ctx)
 				return err
 			}
-			for rec, err := range each(ctx, s, may, RecordQuery{Kind: kind, Domain: s.domain}, Reader.ListRecords) {
+			for rec, err := range each(ctx, s, may, storage.RecordQuery{Kind: kind, Domain: s.domain}, storage.Reader.ListRecords) {
 				if err != nil {
 					yield(runRecord{}, err)
 					return
@@ -102,7 +104,7 @@ func (q *RunQuery) recordKinds() []string {
 }
 
 // readHead reads what all runs have.
-func readHead(rec Record) (Run, error) {
+func readHead(rec storage.Record) (Run, error) {
 	head, err := runHead.Decode(rec)
 	head.Domain = rec.Domain
 	return head.Run, err
@@ -130,8 +132,8 @@ func (s *Scope) Run(ctx context.Context, id ID) (Run, json.RawMessage, error) {
 }
 
 // anyRun finds a run and its kind.
-func (s *Scope) anyRun(ctx context.Context, id ID) (Record, runKind, Run, error) {
-	fail := func(err error) (Record, runKind, Run, error) { return Record{}, nil, Run{}, err }
+func (s *Scope) anyRun(ctx context.Context, id ID) (storage.Record, runKind, Run, error) {
+	fail := func(err error) (storage.Record, runKind, Run, error) { return storage.Record{}, nil, Run{}, err }
 	role, err := s.role(ctx)
 	if err != nil {
 		return fail(err)
@@ -207,13 +209,13 @@ func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error]
 // store or the *Work of a transaction. It asks for no permission. A run that
 // cannot be read is yielded with a *DamagedError, and the list goes on; any
 // other error ends it.
-func (r *Runs[T]) Open(ctx context.Context, rd Reader, domain ID) iter.Seq2[*RunOf[T], error] {
+func (r *Runs[T]) Open(ctx context.Context, rd storage.Reader, domain ID) iter.Seq2[*RunOf[T], error] {
 	return func(yield func(*RunOf[T], error) bool) {
 		if err := r.upgradeOpen(ctx, rd, domain); err != nil {
 			yield(nil, err)
 			return
 		}
-		for rec, err := range eachRecord(ctx, rd, RecordQuery{Kind: openRun, Domain: domain}) {
+		for rec, err := range eachRecord(ctx, rd, storage.RecordQuery{Kind: openRun, Domain: domain}) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // OldJob is a long operation as versions before [Run] kept it.
@@ -38,7 +40,7 @@ const oldJobKind = "job"
 // oldRun is an OldRun whatever its type.
 type oldRun interface {
 	oldKinds() (job, record string)
-	upgrade(ctx context.Context, w *Work, job *OldJob, report *Record) error
+	upgrade(ctx context.Context, w *Work, job *OldJob, report *storage.Record) error
 }
 
 // upgradeRuns turns what earlier versions kept in a domain into runs. It does
@@ -55,7 +57,7 @@ func (a *Admin) upgradeRuns(ctx context.Context, domain ID) error {
 	}
 	for _, kind := range kinds {
 		for p := (Page{Limit: MaxBatch}); ; {
-			rs, next, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind, Domain: domain}, p)
+			rs, next, err := a.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain}, p)
 			if err != nil {
 				return err
 			}
@@ -87,7 +89,7 @@ func (s *Scope) upgradeRuns(ctx context.Context) error {
 // upgradeRun turns one job, or one report without a job, into a run. What
 // cannot be read, or belongs to a package that this program does not use, stays
 // as it is.
-func (a *Admin) upgradeRun(ctx context.Context, domain ID, key Key) error {
+func (a *Admin) upgradeRun(ctx context.Context, domain ID, key storage.Key) error {
 	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error { return a.upgradeIn(ctx, w, domain, key) })
 	if errors.Is(err, ErrCommitUnknown) {
 		return nil // it is there, or is upgraded the next time
@@ -96,8 +98,8 @@ func (a *Admin) upgradeRun(ctx context.Context, domain ID, key Key) error {
 }
 
 // upgradeIn is upgradeRun as a part of a transaction.
-func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key Key) error {
-	jobs, err := w.Records(ctx, []Key{{Kind: oldJobKind, Domain: domain, ID: key.ID}})
+func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key storage.Key) error {
+	jobs, err := w.Records(ctx, []storage.Key{{Kind: oldJobKind, Domain: domain, ID: key.ID}})
 	if err != nil {
 		return err
 	}
@@ -114,9 +116,9 @@ func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key Key) erro
 		return nil
 	}
 	old := jobs
-	var report *Record
+	var report *storage.Record
 	if record != "" {
-		rs, err := w.Records(ctx, []Key{{Kind: record, Domain: domain, ID: key.ID}})
+		rs, err := w.Records(ctx, []storage.Key{{Kind: record, Domain: domain, ID: key.ID}})
 		if err != nil {
 			return err
 		}
@@ -132,16 +134,16 @@ func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key Key) erro
 		a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID, "error", err)
 		return nil
 	}
-	changes := make([]Change[Record], len(old))
+	changes := make([]storage.Change[storage.Record], len(old))
 	for i, rec := range old {
-		changes[i] = Change[Record]{Row: rec, Was: rec.Rev, Delete: true}
+		changes[i] = storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
 	}
 	return w.PutRecords(ctx, changes)
 }
 
 // upgradeOpen turns into runs what earlier versions kept of the kind's open
 // runs, before they are listed; within a transaction, as a part of it.
-func (r *Runs[T]) upgradeOpen(ctx context.Context, rd Reader, domain ID) error {
+func (r *Runs[T]) upgradeOpen(ctx context.Context, rd storage.Reader, domain ID) error {
 	w, within := rd.(*Work)
 	if !within {
 		return r.admin.upgradeRuns(ctx, domain)
@@ -149,8 +151,8 @@ func (r *Runs[T]) upgradeOpen(ctx context.Context, rd Reader, domain ID) error {
 	if _, done := r.admin.upgraded.Load(domain); done || r.kind.Old.Record == "" {
 		return nil
 	}
-	var keys []Key
-	for rec, err := range eachRecord(ctx, w, RecordQuery{Kind: r.kind.Old.Record, Domain: domain, DueBy: endOfTime}) {
+	var keys []storage.Key
+	for rec, err := range eachRecord(ctx, w, storage.RecordQuery{Kind: r.kind.Old.Record, Domain: domain, DueBy: endOfTime}) {
 		if err != nil {
 			return err
 		}
@@ -177,7 +179,7 @@ func (a *Admin) oldKind(job *OldJob, record string) (runKind, string) {
 
 func (r *Runs[T]) oldKinds() (job, record string) { return r.kind.Old.Job, r.kind.Old.Record }
 
-func (r *Runs[T]) upgrade(ctx context.Context, w *Work, job *OldJob, report *Record) error {
+func (r *Runs[T]) upgrade(ctx context.Context, w *Work, job *OldJob, report *storage.Record) error {
 	run := &RunOf[T]{Run: Run{Kind: r.kind.Name, Domain: w.scope.domain, State: RunRunning}}
 	if job != nil {
 		run.ID, run.By, run.Done, run.Total = job.ID, job.Actor, job.Done, job.Total

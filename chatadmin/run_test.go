@@ -12,7 +12,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // counted is a kind of run that counts to ten, a record a step.
@@ -30,8 +31,8 @@ type counting struct {
 	fail  error // of the next steps
 }
 
-func tally(domain, run chatadmin.ID, n int) chatadmin.Key {
-	return chatadmin.Key{Kind: "tally", Domain: domain, ID: fmt.Sprintf("%s/%03d", run, n)}
+func tally(domain, run chatadmin.ID, n int) storage.Key {
+	return storage.Key{Kind: "tally", Domain: domain, ID: fmt.Sprintf("%s/%03d", run, n)}
 }
 
 func newCounting(t *testing.T, store chatadmin.Store, adopt bool) *counting {
@@ -66,8 +67,8 @@ func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
 				if run.Done = int64(run.Data.N); run.Data.N == countTo {
 					run.State = chatadmin.RunDone
 				}
-				rec := chatadmin.Record{Key: tally(s.Domain(), run.ID, run.Data.N), Data: []byte("{}")}
-				return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec}})
+				rec := storage.Record{Key: tally(s.Domain(), run.ID, run.Data.N), Data: []byte("{}")}
+				return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec}})
 			}}, nil
 		},
 		Cancel: func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
@@ -78,11 +79,11 @@ func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
 		},
 		Prune: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[counted], _ int) (bool, error) {
 			run.Data.N--
-			rs, err := w.Records(ctx, []chatadmin.Key{tally(w.Domain.ID, run.ID, run.Data.N+1)})
+			rs, err := w.Records(ctx, []storage.Key{tally(w.Domain.ID, run.ID, run.Data.N+1)})
 			if err != nil || len(rs) == 0 {
 				return false, err
 			}
-			return run.Data.N > 0, w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+			return run.Data.N > 0, w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 		},
 		Old: chatadmin.OldRun[counted]{Job: "old count", Record: "old report", Read: func(run *chatadmin.RunOf[counted], job *chatadmin.OldJob, report []byte) error {
 			if job == nil {
@@ -144,7 +145,7 @@ func (c *counting) counts(id chatadmin.ID) {
 // tallies is how many numbers of a run are there.
 func (c *counting) tallies(id chatadmin.ID) (n int) {
 	c.t.Helper()
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for i := range countTo {
 		keys = append(keys, tally(c.domain, id, i+1))
 	}
@@ -371,8 +372,8 @@ func TestOneFailingRunOfMany(t *testing.T) {
 func TestRunBehind(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	id := c.partly(c.s, 2)
-	key := chatadmin.Key{Kind: "run", Domain: c.domain, ID: string(id)}
-	old, err := c.store.Records(ctx, []chatadmin.Key{key})
+	key := storage.Key{Kind: "run", Domain: c.domain, ID: string(id)}
+	old, err := c.store.Records(ctx, []storage.Key{key})
 	require.NoError(t, err)
 	lost := false
 	_, err = c.runs.Resume(ctx, c.s, id, func(p chatadmin.Progress) {
@@ -398,18 +399,18 @@ func TestRunBehind(t *testing.T) {
 }
 
 // putRecord writes a record past the library.
-func (w *world) putRecord(r chatadmin.Record) error {
-	return w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		was, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+func (w *world) putRecord(r storage.Record) error {
+	return w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		was, err := tx.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		c := storage.Change[storage.Record]{Row: r}
 		if len(was) > 0 {
 			c.Was = was[0].Rev
 		}
 		c.Row.Rev = c.Was + 1
-		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}
@@ -418,13 +419,13 @@ func (w *world) putRecord(r chatadmin.Record) error {
 }
 
 // forget deletes a record past the library.
-func (w *world) forget(key chatadmin.Key) error {
-	return w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		was, err := tx.Records(ctx, []chatadmin.Key{key})
+func (w *world) forget(key storage.Key) error {
+	return w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		was, err := tx.Records(ctx, []storage.Key{key})
 		if err != nil || len(was) == 0 {
 			return err
 		}
-		_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: was[0], Was: was[0].Rev, Delete: true}})
+		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: was[0], Was: was[0].Rev, Delete: true}})
 		return err
 	})
 }
@@ -446,8 +447,8 @@ func TestDamagedRun(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	good := c.partly(c.s, 1)
 	bad := c.partly(c.s, 1)
-	key := chatadmin.Key{Kind: "run", Domain: c.domain, ID: string(bad)}
-	whole, err := c.store.Records(ctx, []chatadmin.Key{key})
+	key := storage.Key{Kind: "run", Domain: c.domain, ID: string(bad)}
+	whole, err := c.store.Records(ctx, []storage.Key{key})
 	require.NoError(t, err)
 	for name, data := range damages(whole[0].Data) {
 		t.Run(name, func(t *testing.T) {
@@ -533,11 +534,11 @@ func TestRunsOfEarlierVersions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCounting(t, memstore.New(nil), false)
 			job := fmt.Sprintf(`{"id":"job-1","kind":"old count","actor":%q,"state":"running","done":3,"total":10,"started":"2026-03-01T08:00:00Z","cursor":{"n":3,"label":"ten"}}`, c.boss.ID)
-			for _, r := range []chatadmin.Record{
-				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-1"}, Data: []byte(job)},
-				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-2"}, Data: []byte(`{"id":"job-2","kind":"unknown"}`)},
-				{Key: chatadmin.Key{Kind: "job", Domain: c.domain, ID: "job-3"}, Data: []byte(`{"id":`)},
-				{Key: chatadmin.Key{Kind: "old report", Domain: c.domain, ID: "report-1"}, Data: []byte(`{"n":0,"label":"ten"}`)},
+			for _, r := range []storage.Record{
+				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-1"}, Data: []byte(job)},
+				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-2"}, Data: []byte(`{"id":"job-2","kind":"unknown"}`)},
+				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-3"}, Data: []byte(`{"id":`)},
+				{Key: storage.Key{Kind: "old report", Domain: c.domain, ID: "report-1"}, Data: []byte(`{"n":0,"label":"ten"}`)},
 			} {
 				require.NoError(t, c.putRecord(r))
 			}
@@ -548,7 +549,7 @@ func TestRunsOfEarlierVersions(t *testing.T) {
 			planned, err := c.runs.Get(ctx, c.host, "report-1")
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunScheduled, planned.State)
-			left, _, err := c.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "job", Domain: c.domain}, chatadmin.Page{Limit: 10})
+			left, _, err := c.store.ListRecords(ctx, storage.RecordQuery{Kind: "job", Domain: c.domain}, chatadmin.Page{Limit: 10})
 			require.NoError(t, err)
 			require.Len(t, left, 2, "what nobody here can read stays")
 			_, err = c.runs.Resume(ctx, c.s, "job-1", nil)
@@ -686,7 +687,7 @@ func TestRunTakeOverHook(t *testing.T) {
 func TestRunOfAnotherID(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	id := c.begun(c.s)
-	rs, err := c.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: c.domain, ID: string(id)}})
+	rs, err := c.store.Records(ctx, []storage.Key{{Kind: "run", Domain: c.domain, ID: string(id)}})
 	require.NoError(t, err)
 	c.put("run", c.domain, "another", string(rs[0].Data), c.clock.Now())
 	_, err = c.runs.Get(ctx, c.s, "another")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // workRuns continues the runs that are due: those that were scheduled for now,
@@ -15,7 +17,7 @@ func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
 	var errs []error
 	// All open runs are looked at: one that a clock has written which was ahead
 	// seems to be due at a far later time.
-	for _, q := range []RecordQuery{{Kind: openRun}, {Kind: endedRun, DueBy: a.Now()}} {
+	for _, q := range []storage.RecordQuery{{Kind: openRun}, {Kind: endedRun, DueBy: a.Now()}} {
 		for rec, err := range eachRecord(ctx, a.store, q) {
 			if err == nil {
 				err = ctx.Err()
@@ -36,7 +38,7 @@ func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
 }
 
 // workRun does what is due of one run.
-func (a *Admin) workRun(ctx context.Context, rec Record) (bool, error) {
+func (a *Admin) workRun(ctx context.Context, rec storage.Record) (bool, error) {
 	run, err := readHead(rec)
 	if err != nil {
 		a.o.Logger.WarnContext(ctx, "a run cannot be read", "domain", rec.Domain, "run", rec.ID, "error", err)
@@ -69,7 +71,7 @@ func (r *Run) retries(due, now time.Time) bool {
 }
 
 // takeUp continues or prunes one run that is due.
-func (r *Runs[T]) takeUp(ctx context.Context, rec Record) (bool, error) {
+func (r *Runs[T]) takeUp(ctx context.Context, rec storage.Record) (bool, error) {
 	run, err := r.decode(rec)
 	if err != nil {
 		r.admin.o.Logger.WarnContext(ctx, "a run cannot be read", "domain", rec.Domain, "run", rec.ID, "error", err)
@@ -98,7 +100,7 @@ func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], er
 	}
 	id := run.ID
 	now, err := r.Resume(ctx, s, id, nil)
-	if errors.Is(err, ErrForbidden) && r.kind.Adopt && s.actor != HostActor {
+	if errors.Is(err, ErrForbidden) && !errors.Is(err, ErrVetoed) && r.kind.Adopt && s.actor != HostActor {
 		s = r.admin.AsHost(run.Domain)
 		if _, err = r.TakeOver(ctx, s, id); err == nil {
 			now, err = r.Resume(ctx, s, id, nil)
@@ -129,7 +131,7 @@ func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], e
 		return nil, err
 	}
 	var errs []error
-	for rec, err := range eachRecord(ctx, r.admin.store, RecordQuery{Kind: openRun, Domain: domain}) {
+	for rec, err := range eachRecord(ctx, r.admin.store, storage.RecordQuery{Kind: openRun, Domain: domain}) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -216,7 +218,7 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 				return r.put(ctx, w, now, at)
 			}
 			if r.kind.Prune != nil {
-				more, err := r.kind.Prune(ctx, w, now, MaxBulk)
+				more, err := r.kind.Prune(ctx, w, now, storage.MaxBulk)
 				if err != nil {
 					return err
 				}
@@ -235,12 +237,12 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 }
 
 // damagedRuns lists the runs that cannot be read, whatever their kind.
-func (a *Admin) damagedRuns() damageSource {
+func (a *Admin) damagedRuns() DamageSource {
 	src := runHead.damage()
-	src.each = func(ctx context.Context, r Reader, domain ID) iter.Seq2[*DamagedError, error] {
+	src.Each = func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error] {
 		return func(yield func(*DamagedError, error) bool) {
 			for _, kind := range []string{openRun, endedRun} {
-				for rec, err := range eachRecord(ctx, r, RecordQuery{Kind: kind, Domain: domain}) {
+				for rec, err := range eachRecord(ctx, r, storage.RecordQuery{Kind: kind, Domain: domain}) {
 					if err != nil {
 						yield(nil, err)
 						return
@@ -253,19 +255,19 @@ func (a *Admin) damagedRuns() damageSource {
 			}
 		}
 	}
-	src.repair = func(ctx context.Context, w *Work, id string) (bool, error) {
+	src.Repair = func(ctx context.Context, w *Work, id string) (bool, error) {
 		rec, err := readRun(ctx, w, w.scope.domain, ID(id))
 		if err != nil || a.runDamage(rec) == nil {
 			return false, err
 		}
-		return true, w.PutRecords(ctx, []Change[Record]{{Row: rec, Was: rec.Rev, Delete: true}})
+		return true, w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}})
 	}
 	return src
 }
 
 // runDamage says why a run cannot be read. Runs of kinds that this program
 // does not use are not looked into.
-func (a *Admin) runDamage(rec Record) error {
+func (a *Admin) runDamage(rec storage.Record) error {
 	run, err := readHead(rec)
 	if err != nil {
 		return err
@@ -277,7 +279,7 @@ func (a *Admin) runDamage(rec Record) error {
 }
 
 // damage says whether a run of the kind can be read.
-func (r *Runs[T]) damage(rec Record) error {
+func (r *Runs[T]) damage(rec storage.Record) error {
 	_, err := r.decode(rec)
 	return err
 }

@@ -15,9 +15,10 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -85,12 +86,12 @@ func (w *everything) count() string {
 	w.t.Helper()
 	users, err := w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true})
 	require.NoError(w.t, err)
-	members, err := w.store.CountMemberships(ctx, chatadmin.MemberQuery{Domain: w.domain})
+	members, err := w.store.CountMemberships(ctx, storage.MemberQuery{Domain: w.domain})
 	require.NoError(w.t, err)
-	content, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Before: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	content, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)})
 	require.NoError(w.t, err)
 	text := fmt.Sprintf("%d users, %d memberships, %+v", users, members, content)
-	for _, q := range []chatadmin.RecordQuery{{Kind: "invitation", Domain: w.domain}, {Kind: "device.command", Domain: w.domain}} {
+	for _, q := range []storage.RecordQuery{{Kind: "invitation", Domain: w.domain}, {Kind: "device.command", Domain: w.domain}} {
 		n := 0
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 			rs, next, err := w.store.ListRecords(ctx, q, p)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Settings is what a domain has decided: its login rules, roles, subscription and policies. It is kept in Domain.Data.
@@ -28,6 +30,9 @@ type Settings struct {
 	// Pruning says how long the domain keeps what otherwise only grows.
 	Pruning Pruning `json:"pruning,omitzero"`
 
+	// Limits bound what members can make grow.
+	Limits Limits `json:"limits,omitzero"`
+
 	// Policies holds the settings of other packages, each under its own name.
 	Policies map[string]json.RawMessage `json:"policies,omitempty"`
 }
@@ -47,19 +52,19 @@ func (s DomainState) known() bool {
 
 const settingsVersion = 1
 
-// Settings decodes what the domain has decided. Settings that are damaged, or
-// that a newer version of the library wrote, are an error: see
+// SettingsOf decodes what the domain has decided. Settings that are damaged, or
+// that a newer version of the library wrote, are a *DamagedError: see
 // Admin.RepairSettings.
-func (d Domain) Settings() (Settings, error) {
-	var s Settings
-	if err := json.Unmarshal(d.Data, &s); err != nil {
-		return Settings{}, fmt.Errorf("settings of domain %s: %w", d.ID, err)
-	}
-	if s.Version < 1 || !s.State.known() {
-		return Settings{}, fmt.Errorf("settings of domain %s have no version or no state, they are damaged: %w", d.ID, ErrInvalid)
-	}
-	if s.Version > settingsVersion {
-		return Settings{}, fmt.Errorf("settings of domain %s were written by a newer version of this library", d.ID)
+func SettingsOf(d Domain) (Settings, error) {
+	k := RecordKind[Settings]{Name: "domain", Version: settingsVersion, Check: func(s *Settings) error {
+		if !s.State.known() {
+			return errors.New("it has no known state")
+		}
+		return nil
+	}}
+	s, err := k.Decode(storage.Record{Key: k.Key(d.ID, string(d.ID)), Data: d.Data})
+	if err != nil {
+		return Settings{}, fmt.Errorf("the settings of the domain: %w", err)
 	}
 	return s, nil
 }
@@ -91,6 +96,7 @@ func (s Settings) faults() (wrong faults) {
 		wrong.add("default_country", s.DefaultCountry, CodeBadText, "give two letters such as NL")
 	}
 	wrong = append(wrong, s.Pruning.faults()...)
+	wrong = append(wrong, s.Limits.faults()...)
 	if !s.State.known() {
 		wrong.add("state", string(s.State), CodeBadText, "a domain is active, suspended or closing")
 	}
@@ -117,8 +123,8 @@ func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) err
 	if err := s.veto(ctx, KindDomainEdit, []ID{domain}); err != nil {
 		return err
 	}
-	begin := s.begin(Exclusive)
-	err := a.store.Update(ctx, Fence{domain, Exclusive}, func(ctx context.Context, tx Tx) error {
+	begin := s.begin(storage.Exclusive)
+	err := a.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		w := begin(tx)
 		w.Settings, w.Role = set, hostRole()
 		ds, err := w.Domains(ctx, []ID{domain})
@@ -126,7 +132,7 @@ func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) err
 		if err != nil {
 			return err
 		}
-		if _, err := d.Settings(); err == nil {
+		if _, err := SettingsOf(d); err == nil {
 			return fmt.Errorf("the settings of domain %s are in order: change them with ChangeSettings: %w", domain, ErrTransition)
 		}
 		was := Cut(string(d.Data))
@@ -136,7 +142,7 @@ func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) err
 		w.Record(KindDomainEdit, []ID{domain}, map[ID][]FieldChange{domain: change("settings", was, string(w.Domain.Data))}, nil)
 		return w.flush(ctx)
 	})
-	if errors.Is(err, ErrNoDomain) {
+	if errors.Is(err, storage.ErrNoDomain) {
 		return fmt.Errorf("domain %s: %w", Cut(string(domain)), ErrNotFound)
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Settings that cannot be read let nobody do anything in their domain, leave
@@ -18,14 +19,14 @@ func TestDamagedSettings(t *testing.T) {
 		other, _ := w.open("Other", chatadmin.ESChat)
 		set := collectSettings(t, w)
 		require.ErrorIs(t, w.admin.RepairSettings(ctx, w.domain, set), chatadmin.ErrTransition, "in order")
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+		require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 			ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
 			if err != nil {
 				return err
 			}
 			row := ds[0]
 			row.Rev, row.Data = row.Rev+1, []byte(damage)
-			_, err = tx.ChangeDomains(ctx, []chatadmin.Change[chatadmin.Domain]{{Row: row, Was: ds[0].Rev}})
+			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{{Row: row, Was: ds[0].Rev}})
 			return err
 		}))
 		for _, s := range []*chatadmin.Scope{w.s, w.host} {

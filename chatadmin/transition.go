@@ -47,7 +47,7 @@ func Transition(u User, e StatusEvent) (User, error) {
 		}
 		u.Status = Active
 	case Deactivate, Activate:
-		return u.activation(e)
+		return activation(u, e)
 	case DenyAccess:
 		u.Denied = true
 	case GrantAccess:
@@ -63,13 +63,17 @@ func Transition(u User, e StatusEvent) (User, error) {
 }
 
 // activation keeps the status that reactivating restores beside the status.
-func (u User) activation(e StatusEvent) (User, error) {
+func activation(u User, e StatusEvent) (User, error) {
 	if (u.Status == Deactivated) == (e == Deactivate) {
 		return u, nil
 	}
-	a, err := u.Attributes()
-	if err != nil {
-		return u, err
+	a, err := AttributesOf(u)
+	switch {
+	case err != nil && e == Deactivate: // nothing keeps anybody from being deactivated
+		u.Status = Deactivated
+		return u, nil
+	case err != nil:
+		return u, fmt.Errorf("user %q cannot be activated: %w", Cut(u.Login), err)
 	}
 	if e == Deactivate {
 		a.Prior, u.Status = u.Status, Deactivated
@@ -88,15 +92,11 @@ type UserChange struct {
 }
 
 // LosesAccess reports whether the change ends the user's access: what hangs on it (sessions, links, devices) ends in the same transaction.
-func (c *UserChange) LosesAccess() bool { return c.Was.hasAccess() && !c.Now.hasAccess() }
+func (c *UserChange) LosesAccess() bool { return c.Was.HasAccess() && !c.Now.HasAccess() }
 
 // GainsAccess reports whether the change gives access back to a user who had lost it.
 func (c *UserChange) GainsAccess() bool {
-	return c.Was.ID != "" && !c.Was.hasAccess() && c.Now.hasAccess()
-}
-
-func (u *User) hasAccess() bool {
-	return u.ID != "" && u.Status != Deactivated && !u.Denied && !u.Deleting
+	return c.Was.ID != "" && !c.Was.HasAccess() && c.Now.HasAccess()
 }
 
 // UserChangeFunc runs inside a transaction, after the users of one call (at most MaxBatch) were written, so that other state changes with them. An

@@ -26,20 +26,18 @@ type Attributes struct {
 	Preferences map[string]json.RawMessage `json:"preferences,omitempty"`
 }
 
-// Attributes decodes u.Attrs; empty ones are the zero Attributes.
-func (u User) Attributes() (Attributes, error) {
+// AttributesOf decodes u.Attrs; empty ones are the zero Attributes. Those that
+// cannot be read are a *DamagedError.
+func AttributesOf(u User) (Attributes, error) {
 	a := Attributes{Version: 1}
 	if len(u.Attrs) == 0 {
 		return a, nil
 	}
-	if err := json.Unmarshal(u.Attrs, &a); err != nil {
-		return Attributes{}, fmt.Errorf("attributes of user %s: %w", u.ID, err)
-	}
-	return a, nil
+	return readData[Attributes]("user", u.Domain, u.ID, u.Attrs)
 }
 
 // SetAttributes puts attributes in the place of those that the user has.
-func (u *User) SetAttributes(a Attributes) error {
+func SetAttributes(u *User, a Attributes) error {
 	data, err := a.encode()
 	if err != nil {
 		return fmt.Errorf("attributes of user %s: %w", u.ID, err)
@@ -55,11 +53,6 @@ func (a Attributes) encode() ([]byte, error) {
 	}
 	a.Version = 1
 	return json.Marshal(a)
-}
-
-// AdminInForce reports whether the user counts as one of the domain's admins: one who is locked or has yet to sign in counts.
-func (u *User) AdminInForce() bool {
-	return u.Admin && u.Status != Deactivated && !u.Denied && !u.Deleting
 }
 
 // PreparedUser is a user whose fields obey the domain's rules and whose keys are computed. Only Settings.Prepare makes one,
@@ -80,7 +73,7 @@ func (p *PreparedUser) Assign(id, manager ID) { p.user.ID, p.user.Manager = id, 
 
 // DerivedName is the display name of a user to whom none is given: first and
 // last name, or the login, cut to what the field holds.
-func (u *User) DerivedName() string {
+func DerivedName(u *User) string {
 	name := strings.TrimSpace(u.FirstName + " " + u.LastName)
 	if name == "" {
 		name = u.Login
@@ -94,8 +87,8 @@ func (u *User) DerivedName() string {
 
 // nameDerived reports whether the display name is the one that would be
 // derived: then it follows first and last name, or the login.
-func (u *User) nameDerived() bool {
-	return u.DisplayName == u.DerivedName() || u.DisplayName == strings.TrimSpace(u.FirstName+" "+u.LastName)
+func nameDerived(u *User) bool {
+	return u.DisplayName == DerivedName(u) || u.DisplayName == strings.TrimSpace(u.FirstName+" "+u.LastName)
 }
 
 const maxText = 250 // bytes of a name, title or department
@@ -155,7 +148,7 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 		bad("last_name", u.LastName, code, reason)
 	}
 	if u.DisplayName == "" {
-		u.DisplayName = u.DerivedName()
+		u.DisplayName = DerivedName(u)
 	}
 	u.NameKey = Fold(u.DisplayName)
 	u.PhoneE164 = PhoneE164(u.Phone, s.DefaultCountry)
@@ -248,8 +241,8 @@ func diffAttributes(d []FieldChange, was, now *User) []FieldChange {
 	if bytes.Equal(was.Attrs, now.Attrs) {
 		return d
 	}
-	before, _ := was.Attributes() // attributes that cannot be read have nothing to compare
-	after, _ := now.Attributes()
+	before, _ := AttributesOf(*was) // attributes that cannot be read have nothing to compare
+	after, _ := AttributesOf(*now)
 	add := func(field, was, now string) {
 		if was != now {
 			d = append(d, FieldChange{field, was, now})

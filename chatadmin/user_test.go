@@ -9,7 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func TestCreateAndEditUser(t *testing.T) {
@@ -30,7 +30,7 @@ func TestCreateAndEditUser(t *testing.T) {
 	read, err := w.s.User(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, u, read)
-	attrs, err := u.Attributes()
+	attrs, err := chatadmin.AttributesOf(u)
 	require.NoError(t, err)
 	require.Equal(t, "avatars/1", attrs.Avatar)
 

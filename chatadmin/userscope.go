@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // NewUser is who is to be created. What is mandatory follows from the domain's login policy.
@@ -24,7 +26,7 @@ type NewUser struct {
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	id := s.admin.NewID()
 	var created User
-	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
 		given, err := w.newUser(id, n)
 		if err != nil {
 			return err
@@ -98,7 +100,7 @@ func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 }
 
 func (e UserEdit) apply(w *Work, u User) (User, error) {
-	if e.DisplayName == nil && u.nameDerived() {
+	if e.DisplayName == nil && nameDerived(&u) {
 		u.DisplayName = "" // it follows
 	}
 	sameAddress := w.Settings.Login.IsEmail && (e.Login == nil) != (e.Email == nil)
@@ -125,7 +127,7 @@ func (e UserEdit) apply(w *Work, u User) (User, error) {
 		u.Kind = *e.Kind
 	}
 	if e.Avatar != nil {
-		a, err := u.Attributes()
+		a, err := AttributesOf(u)
 		if err != nil {
 			return u, err
 		}
@@ -229,10 +231,10 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 // changeUnder runs a change of users under the shared fence, and once more
 // under the exclusive one where an admin goes or a manager changes.
 func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Work) error) error {
-	op.Fence = Shared
+	op.Fence = storage.Shared
 	err := s.Change(ctx, op, run)
 	if errors.Is(err, ErrNeedsExclusive) {
-		op.Fence = Exclusive
+		op.Fence = storage.Exclusive
 		err = s.Change(ctx, op, run)
 	}
 	return err

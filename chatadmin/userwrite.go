@@ -2,10 +2,11 @@ package chatadmin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // UserWrite is one user as read in this transaction (zero: to be created, with an ID already made) and as it shall be.
@@ -16,7 +17,7 @@ type UserWrite struct {
 
 // ErrNeedsExclusive is what WriteUsers says under a weaker fence where the change could remove the last admin or close a circle of managers: run it again under
 // Exclusive.
-var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
+var ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the exclusive fence")
 
 // WriteUsers writes at most MaxBatch users, and is the only way in which users are written. It checks that the actor may act on each of them and grant
 // what roles change, keeps the last admin and the manager graph, makes whoever joins a member of the default groups, ends invitations with the
@@ -25,7 +26,7 @@ var ErrNeedsExclusive = errors.New("this change needs the exclusive fence")
 // *ManagerError, and with the latter nothing was written yet; a user changed since it was read is ErrRetry.
 func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
 	changed := make([]*UserWrite, 0, len(writes)) // rows are large: they are passed by reference wherever a thousand of them go
-	highest := Rev(0)
+	highest := storage.Rev(0)
 	for i := range writes {
 		x := &writes[i]
 		if !x.Changes() {
@@ -52,7 +53,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	if err != nil {
 		return err
 	}
-	rows := make([]Change[User], len(changed))
+	rows := make([]storage.Change[User], len(changed))
 	targets := make([]ID, len(changed))
 	for i, x := range changed {
 		x.Now.user.Rev = rev
@@ -101,18 +102,18 @@ func (w *Work) mayChange(x *UserWrite) error {
 	return nil
 }
 
-func userConflict(rows []Change[User], cs []Conflict) error {
+func userConflict(rows []storage.Change[User], cs []storage.Conflict) error {
 	var taken *TakenError
 	for _, c := range cs {
 		u := &rows[c.Index].Row
 		switch {
-		case c.Reason == KeyTaken && taken == nil && c.Field == "login_key":
+		case c.Reason == storage.KeyTaken && taken == nil && c.Field == "login_key":
 			taken = &TakenError{takenLogin(u.Login), []ID{u.ID}}
-		case c.Reason == KeyTaken && taken == nil: // a column of the host's own, whose value for this user is not known here
+		case c.Reason == storage.KeyTaken && taken == nil: // a column of the host's own, whose value for this user is not known here
 			taken = &TakenError{&FieldError{c.Field, "", CodeTaken, fmt.Sprintf("another user has the same %s as %q", c.Field, Cut(u.Login))}, []ID{u.ID}}
-		case c.Reason == KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
+		case c.Reason == storage.KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
 			taken.Users = append(taken.Users, u.ID)
-		case c.Reason == NoParent:
+		case c.Reason == storage.NoParent:
 			return fmt.Errorf("%s: %w", c.Field, ErrNotFound)
 		}
 	}
@@ -120,7 +121,7 @@ func userConflict(rows []Change[User], cs []Conflict) error {
 		return taken
 	}
 	if len(cs) > 0 {
-		return ErrRetry
+		return storage.ErrRetry
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 // keepAdmin refuses a transaction after which nobody administers the domain. Under a weaker fence two transactions could each leave the other's
 // admin as the last.
 func (w *Work) keepAdmin(ctx context.Context) error {
-	if w.mode != Exclusive {
+	if w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
 	}
 	admins, err := w.AdminsInForce(ctx)
@@ -199,7 +200,7 @@ func (w *Work) AdminsInForce(ctx context.Context) ([]ID, error) {
 	return adminsInForce(ctx, w.Tx, w.scope.domain)
 }
 
-func adminsInForce(ctx context.Context, r Reader, domain ID) ([]ID, error) {
+func adminsInForce(ctx context.Context, r storage.Reader, domain ID) ([]ID, error) {
 	var ids []ID
 	for p := (Page{Limit: MaxBatch}); ; {
 		page, next, err := r.ListUsers(ctx, UserQuery{Domain: domain, AdminOnly: true, Statuses: []Status{Pending, Active}}, p)
@@ -235,7 +236,7 @@ func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
 	if len(frontier) == 0 {
 		return nil
 	}
-	if moved && w.mode != Exclusive {
+	if moved && w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
 	}
 	own := make(map[ID]*User, len(changed)) // as they will be
@@ -322,7 +323,7 @@ func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) err
 	if len(users) == 0 {
 		return nil
 	}
-	rows, targets, changed, was := make([]Change[User], len(users)), make([]ID, len(users)), make([]*UserWrite, len(users)), make([]Rev, len(users))
+	rows, targets, changed, was := make([]storage.Change[User], len(users)), make([]ID, len(users)), make([]*UserWrite, len(users)), make([]storage.Rev, len(users))
 	for i, u := range users {
 		was[i] = u.Rev
 	}
@@ -333,7 +334,7 @@ func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) err
 	for i, u := range users {
 		now := u
 		now.Manager, now.Rev = "", rev
-		rows[i], targets[i], changed[i] = Change[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
+		rows[i], targets[i], changed[i] = storage.Change[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
 	}
 	if err := noConflict(w.ChangeUsers(ctx, rows)); err != nil {
 		return err

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Op describes one change: what it is, what it needs, and how much of the domain it must have to itself.
 type Op struct {
 	Kind    string     // of its audit event
 	Need    Permission // "": every user who has access may, for themselves
-	Fence   Mode
+	Fence   storage.Mode
 	Targets []ID // shown to Options.Before
 	// Settings, where the host acts without a fence, are what it has read of the domain a moment before: the transaction decides by them, reads the domain no more, and of Work.Domain
 	// only the ID is known. Otherwise they are not looked at.
@@ -22,7 +24,7 @@ type Op struct {
 // Work is one transaction of one actor: the store's Tx, what the domain has decided, and what the actor may do. Packages with further
 // policies write through it, so that no change goes without authorisation, veto, audit and outbox.
 type Work struct {
-	Tx
+	storage.Tx
 	Domain   Domain
 	Settings Settings
 	Actor    User              // zero for the host
@@ -30,11 +32,11 @@ type Work struct {
 	Note     map[string]string // goes into every audit event of this transaction
 
 	scope  *Scope
-	mode   Mode
+	mode   storage.Mode
 	now    time.Time
-	rev    Rev // the highest given out
+	rev    storage.Rev // the highest given out
 	events []Event
-	wrote  Record // the first one: where there is no event, it tells whether the transaction was committed
+	wrote  storage.Record // the first one: where there is no event, it tells whether the transaction was committed
 	ids    func(n int) ID
 }
 
@@ -50,9 +52,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 	}
 	begin := s.begin(op.Fence)
 	var did *Work
-	run := func(ctx context.Context, tx Tx) error {
+	run := func(ctx context.Context, tx storage.Tx) error {
 		w := begin(tx)
-		if op.Settings != nil && op.Fence == NoFence && s.actor == HostActor {
+		if op.Settings != nil && op.Fence == storage.NoFence && s.actor == HostActor {
 			w.Domain, w.Settings, w.Role = Domain{ID: s.domain}, *op.Settings, hostRole()
 		} else if err := w.enter(ctx, op.Need); err != nil {
 			return err
@@ -64,9 +66,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 		return w.flush(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		err := s.admin.store.Update(ctx, Fence{s.domain, op.Fence}, run)
+		err := s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: op.Fence}, run)
 		switch {
-		case errors.Is(err, ErrNoDomain):
+		case errors.Is(err, storage.ErrNoDomain):
 			return fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrNotFound)
 		case !errors.Is(err, ErrCommitUnknown) || did == nil:
 			return err
@@ -87,8 +89,8 @@ func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Wo
 	if f == nil {
 		return missing("a function that makes the change")
 	}
-	begin := a.AsHost(domain).begin(NoFence)
-	return a.store.Update(ctx, Fence{}, func(ctx context.Context, tx Tx) error {
+	begin := a.AsHost(domain).begin(storage.NoFence)
+	return a.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		w := begin(tx)
 		if err := f(ctx, w); err != nil {
 			return err
@@ -98,9 +100,9 @@ func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Wo
 }
 
 // begin makes the Work of each run of one change: all of them have one time and one set of event IDs.
-func (s *Scope) begin(mode Mode) func(Tx) *Work {
+func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Work {
 	first, now := s.admin.NewID(), s.admin.Now()
-	return func(tx Tx) *Work {
+	return func(tx storage.Tx) *Work {
 		return &Work{Tx: tx, scope: s, mode: mode, now: now, ids: func(n int) ID {
 			if n == 0 {
 				return first
@@ -117,7 +119,7 @@ func (s *Scope) kept(ctx context.Context, w *Work) (bool, error) {
 		if w.wrote.Rev == 0 {
 			return false, nil
 		}
-		rs, err := s.admin.store.Records(ctx, []Key{w.wrote.Key})
+		rs, err := s.admin.store.Records(ctx, []storage.Key{w.wrote.Key})
 		return len(rs) > 0 && rs[0].Rev == w.wrote.Rev, err
 	}
 	e, p := w.events[0], Page{Limit: MaxBatch}
@@ -156,11 +158,11 @@ func (w *Work) Require(p Permission) error { return require(w.Role, p) }
 func (w *Work) Now() time.Time { return w.now }
 
 // Mode is the fence of this transaction.
-func (w *Work) Mode() Mode { return w.mode }
+func (w *Work) Mode() storage.Mode { return w.mode }
 
 // NextRev makes a revision for rows whose stored revisions are was, greater than every other one given out in this transaction. An event has the revision made
 // last before Record was called: so the events about a row leave in the order of its changes.
-func (w *Work) NextRev(was ...Rev) (Rev, error) {
+func (w *Work) NextRev(was ...storage.Rev) (storage.Rev, error) {
 	var err error
 	w.rev, err = w.scope.admin.nextRev(slices.Max(append(was, w.rev)), w.now)
 	return w.rev, err
@@ -171,8 +173,8 @@ func (w *Work) flush(ctx context.Context) error {
 	if len(w.events) == 0 {
 		return nil
 	}
-	changes := make([]Change[Event], len(w.events))
-	var queued []Change[Record]
+	changes := make([]storage.Change[Event], len(w.events))
+	var queued []storage.Change[storage.Record]
 	for i, e := range w.events {
 		if e.Rev == 0 { // nothing was written before it
 			var err error
@@ -182,7 +184,7 @@ func (w *Work) flush(ctx context.Context) error {
 		}
 		changes[i].Row = e
 		if w.scope.admin.o.Outbox {
-			queued = append(queued, Change[Record]{Row: outboxRecord(e)})
+			queued = append(queued, storage.Change[storage.Record]{Row: outboxRecord(e)})
 		}
 	}
 	if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
@@ -193,19 +195,13 @@ func (w *Work) flush(ctx context.Context) error {
 
 // PutRecords writes records in as many calls as needed, gives those without a Rev a new one, and loses the race (ErrRetry) on any conflict but a missing owner, which is
 // ErrNotFound.
-func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
+func (w *Work) PutRecords(ctx context.Context, c []storage.Change[storage.Record]) error {
 	for batch := range slices.Chunk(c, MaxBatch) {
+		if err := w.newRevs(batch); err != nil {
+			return err
+		}
 		for i := range batch {
-			if batch[i].Row.Rev == 0 || batch[i].Row.Rev == batch[i].Was {
-				rev, err := w.NextRev(batch[i].Was)
-				if err != nil {
-					return err
-				}
-				batch[i].Row.Rev = rev
-			}
-			if w.wrote.Rev == 0 && !batch[i].Delete {
-				w.wrote = batch[i].Row
-			}
+			w.wroteFirst(&batch[i])
 		}
 		if err := noConflict(w.ChangeRecords(ctx, batch)); err != nil {
 			return err
@@ -214,13 +210,32 @@ func (w *Work) PutRecords(ctx context.Context, c []Change[Record]) error {
 	return nil
 }
 
+// newRevs gives records without a new revision one.
+func (w *Work) newRevs(c []storage.Change[storage.Record]) (err error) {
+	for i := range c {
+		if row := &c[i].Row; row.Rev == 0 || row.Rev == c[i].Was {
+			if row.Rev, err = w.NextRev(c[i].Was); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wroteFirst remembers the first record that the transaction writes.
+func (w *Work) wroteFirst(c *storage.Change[storage.Record]) {
+	if w.wrote.Rev == 0 && !c.Delete {
+		w.wrote = c.Row
+	}
+}
+
 // noConflict turns conflicts into an error: a missing parent is ErrNotFound, everything else a lost race.
-func noConflict(cs []Conflict, err error) error {
+func noConflict(cs []storage.Conflict, err error) error {
 	switch {
 	case err != nil || len(cs) == 0:
 		return err
-	case cs[0].Reason == NoParent:
+	case cs[0].Reason == storage.NoParent:
 		return fmt.Errorf("%s: %w", cs[0].Field, ErrNotFound)
 	}
-	return ErrRetry
+	return storage.ErrRetry
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Settings that were read before spare the host the reading; they authorise nobody else, and nothing behind a fence goes by them.
@@ -20,9 +21,9 @@ func TestSettingsReadBefore(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		s       *chatadmin.Scope
-		fence   chatadmin.Mode
+		fence   storage.Mode
 		country string
-	}{{"the host", w.host, chatadmin.NoFence, "XX"}, {"the host behind a fence", w.host, chatadmin.Shared, ""}, {"the host alone in the domain", w.host, chatadmin.Exclusive, ""}, {"a user", w.s, chatadmin.NoFence, ""}} {
+	}{{"the host", w.host, storage.NoFence, "XX"}, {"the host behind a fence", w.host, storage.Shared, ""}, {"the host alone in the domain", w.host, storage.Exclusive, ""}, {"a user", w.s, storage.NoFence, ""}} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: c.fence, Settings: &read}, func(_ context.Context, w *chatadmin.Work) error {
 				require.Equal(t, c.country, w.Settings.DefaultCountry)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
+
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Worker is periodic work of a package. [Admin.Work] calls it.
@@ -20,30 +23,38 @@ type Worker struct {
 	Do func(ctx context.Context, domain ID) (int, error)
 }
 
+// dueSweep is how often each process looks for what is due far ahead: a clock
+// that was wrong has written it, and it must not wait until that time.
+const (
+	dueSweep = time.Hour
+	farAhead = 25 * time.Hour
+)
+
 // DueDomains yields each domain that has a record of one of the kinds whose Due
-// has come.
+// has come. Once an hour it yields those as well that have one far ahead, for
+// the worker to judge.
 func (a *Admin) DueDomains(kinds ...string) func(context.Context) iter.Seq2[ID, error] {
 	return func(ctx context.Context) iter.Seq2[ID, error] {
 		return func(yield func(ID, error) bool) {
 			seen := map[ID]bool{}
+			now := a.Now()
 			for _, kind := range kinds {
-				for p := (Page{Limit: MaxBatch}); ; {
-					rs, next, err := a.store.ListRecords(ctx, RecordQuery{Kind: kind, DueBy: a.Now()}, p)
+				q := storage.RecordQuery{Kind: kind, DueBy: now}
+				if last, ok := a.swept.Load(kind); !ok || !lasts(last.(time.Time), dueSweep, now) {
+					a.swept.Store(kind, now)
+					q.DueBy = endOfTime
+				}
+				for rec, err := range eachRecord(ctx, a.store, q) {
 					if err != nil {
 						yield("", err)
 						return
 					}
-					for _, rec := range rs {
-						if seen[rec.Domain] {
-							continue
-						}
-						seen[rec.Domain] = true
-						if !yield(rec.Domain, nil) {
-							return
-						}
+					if seen[rec.Domain] || rec.Due.After(now) && !rec.Due.After(now.Add(farAhead)) {
+						continue
 					}
-					if p.After = next; next == "" {
-						break
+					seen[rec.Domain] = true
+					if !yield(rec.Domain, nil) {
+						return
 					}
 				}
 			}
@@ -116,11 +127,11 @@ func (a *Admin) ownWorkers() []Worker {
 		{Name: "pruned events", Do: a.pruneDaily},
 	}
 	if a.o.Mailer != nil {
-		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitationKind), Do: a.SendInvitations},
-			Worker{Name: "notices", Due: a.DueDomains(noticeKind), Do: a.SendNotices})
+		ws = append(ws, Worker{Name: "invitations", Due: a.DueDomains(invitations.Name), Do: a.SendInvitations},
+			Worker{Name: "notices", Due: a.DueDomains(notices.Name), Do: a.SendNotices})
 	}
 	if a.o.Blobs != nil {
-		ws = append(ws, Worker{Name: "blobs", Due: a.DueDomains(blobKind), Do: a.ReleaseBlobs})
+		ws = append(ws, Worker{Name: "blobs", Due: a.DueDomains(blobRecords.Name), Do: a.ReleaseBlobs})
 	}
 	if a.o.Deliver != nil {
 		ws = append(ws, Worker{Name: "events", Do: a.deliverAll})
@@ -151,7 +162,7 @@ func (a *Admin) oldRunDomains(ctx context.Context) iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
 		last := ID("")
 		for _, kind := range kinds {
-			for rec, err := range eachRecord(ctx, a.store, RecordQuery{Kind: kind}) {
+			for rec, err := range eachRecord(ctx, a.store, storage.RecordQuery{Kind: kind}) {
 				if err != nil {
 					yield("", err)
 					return
@@ -166,12 +177,12 @@ func (a *Admin) oldRunDomains(ctx context.Context) iter.Seq2[ID, error] {
 }
 
 // eachRecord yields the records of q.
-func eachRecord(ctx context.Context, r Reader, q RecordQuery) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func eachRecord(ctx context.Context, r storage.Reader, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
 		for p := (Page{Limit: MaxBatch}); ; {
 			rs, next, err := r.ListRecords(ctx, q, p)
 			if err != nil {
-				yield(Record{}, err)
+				yield(storage.Record{}, err)
 				return
 			}
 			for _, rec := range rs {

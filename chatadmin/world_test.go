@@ -12,7 +12,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var ctx = context.Background()
@@ -141,15 +142,15 @@ func (w *world) events(kind string) []chatadmin.AuditEvent {
 // write changes the stored row of a user past the library: states that no call of it makes yet.
 func (w *world) write(id chatadmin.ID, f func(*chatadmin.User)) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil || len(us) == 0 {
 			return fmt.Errorf("no user: %w", err)
 		}
-		c := chatadmin.Change[chatadmin.User]{Row: us[0], Was: us[0].Rev}
+		c := storage.Change[chatadmin.User]{Row: us[0], Was: us[0].Rev}
 		c.Row.Rev++
 		f(&c.Row)
-		conflicts, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{c})
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

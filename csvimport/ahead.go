@@ -5,8 +5,10 @@ import (
 	"runtime"
 )
 
-// ahead reads a source in a goroutine of its own, one batch further than the one that is worked on: to read a batch takes as long as to decide it, and to store it is mostly
-// waiting for a database. The source, and the file, belong to that goroutine until close has returned.
+// ahead reads a source in a goroutine of its own, one batch further than the
+// one that is worked on: to read a batch takes as long as to decide it, and to
+// store it is mostly waiting for a database. The source, and the file, belong
+// to that goroutine until close has returned.
 type ahead struct {
 	batches chan batch
 	stop    context.CancelFunc
@@ -19,7 +21,9 @@ type batch struct {
 	rows  []entry
 	bytes int64 // of the file, read so far
 	err   error
-	panic any // raised again where the batch is taken, so that it meets whoever called us and not the process
+	// Raised again where the batch is taken, so that it meets whoever called us
+	// and not the process
+	panic any
 }
 
 func readAhead(ctx context.Context, src *source) *ahead {
@@ -57,7 +61,9 @@ func (a *ahead) read(ctx context.Context) (batch, error) {
 		case b.panic != nil:
 			panic(b.panic)
 		case !ok && !a.ended:
-			runtime.Goexit() // as the host's file has done: a test of the host that has failed, for instance
+			// As the host's file has done: a test of the host that has failed,
+			// for instance
+			runtime.Goexit()
 		}
 		a.ended = len(b.rows) == 0
 		a.next++

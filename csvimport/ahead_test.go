@@ -17,7 +17,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// watchedFile knows whether it is read when nobody may read it any more, and does something at a certain place.
+// watchedFile knows whether it is read when nobody may read it any more, and
+// does something at a certain place.
 type watchedFile struct {
 	io.ReadSeeker
 	at    int64 // how much has been read since the start
@@ -54,7 +55,8 @@ func manyLines(n int) string {
 	return b.String()
 }
 
-// However an import ends, nothing reads the file afterwards, and what went wrong while reading ahead meets the caller.
+// However an import ends, nothing reads the file afterwards, and what went
+// wrong while reading ahead meets the caller.
 func TestReadingAheadEndsWithTheCall(t *testing.T) {
 	errDisk := errors.New("the disk is gone")
 	const rows = 20000
@@ -100,7 +102,9 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 	}
 }
 
-// The host's file may end the goroutine that reads it, as a failed check of a test does: then the call ends likewise, and does not take what it has for the whole file.
+// The host's file may end the goroutine that reads it, as a failed check of a
+// test does: then the call ends likewise, and does not take what it has for the
+// whole file.
 func TestReadingAheadEndsTheGoroutine(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	text := manyLines(20000)

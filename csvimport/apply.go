@@ -8,9 +8,11 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Kinds of the audit events of imports. The users of a batch are named by one KindImport event.
+// Kinds of the audit events of imports. The users of a batch are named by one
+// KindImport event.
 const (
 	KindImport        = "user.import"
 	KindImportBegin   = "import.begin"
@@ -19,8 +21,10 @@ const (
 )
 
 const (
-	chunkKind   = "import-rows"
-	createdKind = "import-created" // who was created by the same rows: apart, since a million IDs are nothing that a report needs
+	chunkKind = "import-rows"
+	// Who was created by the same rows: apart, since a million IDs are nothing
+	// that a report needs
+	createdKind = "import-created"
 )
 
 // importRun is a run of an import, and importStep one of its transactions.
@@ -80,14 +84,14 @@ func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 	return x.drive(ctx, s, run, p, file, o)
 }
 
-// Resume continues an import that was interrupted, with the same file, after its
-// last commit: in the end everything is as if it had never been interrupted. An
-// import that has ended is only reported, and its mails are sent if they were
-// not.
+// Resume continues an interrupted import after its last commit, with the same
+// file. In the end everything is as if it had not been interrupted. For an
+// import that has ended, Resume returns the result and sends the mails that
+// were not sent. Another file is ErrOtherFile.
 //
-// Another administrator than the one who began it may resume it when nothing
-// was heard of it for ten minutes; they are its owner from then on. Before that
-// it is chatadmin.ErrForbidden, unless they take it over (Scope.TakeOverRun).
+// Another administrator can resume an import that was silent for ten minutes,
+// and owns it from then on. Before that it is chatadmin.ErrForbidden; see
+// chatadmin.Scope.TakeOverRun.
 func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
 	if err := givenFile(s, file); err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 	if err := im.seek(ctx, at); err != nil {
 		return importStep{}, err
 	}
-	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{im.id}}
+	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{im.id}}
 	if len(im.rows) == 0 {
 		return importStep{Op: op, Do: im.turn}, nil
 	}
@@ -187,7 +191,7 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 		im.again, im.tries, im.exclusive, im.lookup, im.refused = im.at, 0, false, false, map[int]note{}
 	}
 	if im.exclusive {
-		op.Fence = chatadmin.Exclusive
+		op.Fence = storage.Exclusive
 	}
 	if err := im.deactivations(ctx); err != nil {
 		return importStep{}, err
@@ -208,9 +212,11 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 	}}, nil
 }
 
-// avoid reports whether the batch can be prepared anew such that it does not fail in this way again.
+// avoid reports whether the batch can be prepared anew such that it does not
+// fail in this way again.
 func (im *importer) avoid(err error) bool {
-	const most = 100 // times that others can be faster, or rows that the store does not take
+	// Times that others can be faster, or rows that the store does not take
+	const most = 100
 	if im.tries++; im.tries > most+len(im.refused) {
 		return false
 	}
@@ -234,7 +240,8 @@ func (im *importer) avoid(err error) bool {
 	return len(im.refused) > had
 }
 
-// seek reads the batch that the cursor stands at, from the start of the file where needed.
+// seek reads the batch that the cursor stands at, from the start of the file
+// where needed.
 func (im *importer) seek(ctx context.Context, at cursor) error {
 	here := im.src != nil && im.phase == at.Phase && im.pass == at.Pass
 	if here && im.at == at.Batch {

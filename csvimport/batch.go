@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // batchWriter decides the rows of one batch within a transaction.
@@ -19,7 +20,7 @@ type batchWriter struct {
 	writes  []chatadmin.UserWrite
 	chunk   chunk
 	created []chatadmin.ID
-	joins   []chatadmin.Pair
+	joins   []storage.Pair
 	counts  Counts
 }
 
@@ -31,13 +32,14 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	}
 	d := decider{settings: im.plan.Settings, domain: b.w.Settings, header: im.src.header, actor: im.scope.Actor(), role: b.w.Role}
 	var admins []chatadmin.ID
-	if b.w.Mode() == chatadmin.Exclusive {
+	if b.w.Mode() == storage.Exclusive {
 		if admins, err = b.w.AdminsInForce(ctx); err != nil {
 			return err
 		}
 	}
 	d.setAdmins(admins)
-	d.manyMore = d.manyMore || b.w.Mode() != chatadmin.Exclusive // whoever goes, WriteUsers asks for the exclusive fence first
+	// Whoever goes, WriteUsers asks for the exclusive fence first
+	d.manyMore = d.manyMore || b.w.Mode() != storage.Exclusive
 	if im.verdicts == nil {
 		im.verdicts, im.writes = make([]verdict, batchRows), make([]chatadmin.UserWrite, batchRows)
 	}
@@ -119,12 +121,13 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	}
 	if written(v.letter) {
 		for _, g := range v.joins {
-			b.joins = append(b.joins, chatadmin.Pair{Group: g, User: id})
+			b.joins = append(b.joins, storage.Pair{Group: g, User: id})
 		}
 	}
 }
 
-// look reads in the transaction who is needed: those who exist by the plan (all, after a race) and the managers of those to be created.
+// look reads in the transaction who is needed: those who exist by the plan
+// (all, after a race) and the managers of those to be created.
 func (b *batchWriter) look(ctx context.Context) (users, error) {
 	x := b.im.plan.index
 	var want []string
@@ -151,7 +154,8 @@ func (im *importer) mayDeactivate(id chatadmin.ID) bool {
 	return false
 }
 
-// deactivations finds whom the batch would deactivate, by the plan, so that the host can be asked before the transaction.
+// deactivations finds whom the batch would deactivate, by the plan, so that the
+// host can be asked before the transaction.
 func (im *importer) deactivations(ctx context.Context) error {
 	im.deacts = nil
 	base := im.at * batchRows
@@ -171,7 +175,8 @@ func (im *importer) deactivations(ctx context.Context) error {
 	return err
 }
 
-// commitRows decides the rows of a batch once more, in the transaction, and writes what comes of it.
+// commitRows decides the rows of a batch once more, in the transaction, and
+// writes what comes of it.
 func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *importRun, ids []chatadmin.ID) error {
 	needed, err := permissions(im.plan.Settings.Mode)
 	if err != nil {
@@ -188,7 +193,7 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *impo
 		return err
 	}
 	if im.plan.Settings.AllOrNothing && b.counts.Failed > 0 {
-		return fmt.Errorf("%w: line %d has become so since the import was planned; %d rows before it are imported, resume when it is mended", ErrRowsFailed,
+		return fmt.Errorf("%w: line %d became invalid after planning; the %d rows before it were imported; fix the cause and resume", ErrRowsFailed,
 			im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, b.base)
 	}
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {

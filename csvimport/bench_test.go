@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -28,7 +28,8 @@ func newDomain(t testing.TB, store chatadmin.Store, o *chatadmin.Options) *chata
 	return a.As(d.ID, admin.ID)
 }
 
-// least is the shortest of several times for one row, in nanoseconds: on a shared machine the others tell of the neighbours.
+// least is the shortest of several times for one row, in nanoseconds: on a
+// shared machine the others tell of the neighbours.
 type least float64
 
 // of measures f, which works through a file of so many rows.
@@ -41,12 +42,14 @@ func (l *least) of(rows int, f func()) {
 	}
 }
 
-// fewRows is the size of the file by which growth is told: how much more a row costs where there are -rows of them.
+// fewRows is the size of the file by which growth is told: how much more a row
+// costs where there are -rows of them.
 const fewRows = 10000
 
 func growth(few, many least) float64 { return 100 * (float64(many/few) - 1) }
 
-// readOnly is the floor of planning: encoding/csv with ReuseRecord over the same file.
+// readOnly is the floor of planning: encoding/csv with ReuseRecord over the
+// same file.
 func readOnly(t testing.TB, f *os.File) {
 	_, err := f.Seek(0, io.SeekStart)
 	require.NoError(t, err)
@@ -106,7 +109,8 @@ func BenchmarkPlan(b *testing.B) {
 	b.ReportMetric(held, "MiB-held")
 }
 
-// BenchmarkImport imports into an empty domain with two default groups. Its floor is the plan.
+// BenchmarkImport imports into an empty domain with two default groups. Its
+// floor is the plan.
 func BenchmarkImport(b *testing.B) {
 	rows := *benchRows
 	f, small := generate(b, rows), generate(b, fewRows)

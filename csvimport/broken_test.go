@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -40,7 +40,8 @@ func (s asking) UsersByLogin(ctx context.Context, d chatadmin.ID, keys []string)
 	return s.Store.UsersByLogin(ctx, d, keys)
 }
 
-// A line that is no text fails by itself: a database would refuse the whole lookup.
+// A line that is no text fails by itself: a database would refuse the whole
+// lookup.
 func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 	w := newWorldOn(t, asking{memstore.New(nil), t}, chatadmin.OfficeChat)
 	file := "\ufefflogin,manager\n" + strings.Repeat("\n", 1100) + "a\x00nn@acme.example,b@acme.example\ncarl@acme.example,b\x00@acme.example\nd\xff@acme.example,\nbob@acme.example,boss@acme.example\n"
@@ -48,7 +49,8 @@ func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 	require.Equal(t, []string{"1102 failed nul_byte", "1103 failed nul_byte", "1104 failed bad_encoding", "1105 created"}, lines)
 }
 
-// The result has the line as it stood, whatever was wrong with it and wherever it ends.
+// The result has the line as it stood, whatever was wrong with it and wherever
+// it ends.
 func TestBrokenLinesAreKept(t *testing.T) {
 	for _, file := range []string{"login,name\nann@acme.example,\"Ann\n", "login,name\nann@acme.example,\"Ann", "login,name\nann@acme.example,Ann" + strings.Repeat(",", 300) + "\n"} {
 		w := newWorld(t, chatadmin.OfficeChat)
@@ -129,7 +131,8 @@ func TestWideLines(t *testing.T) {
 	require.Less(t, most-before, 8.0, "MiB, of a file of 25")
 }
 
-// cancelled is a file during whose nth reading from its beginning the context is cancelled.
+// cancelled is a file during whose nth reading from its beginning the context
+// is cancelled.
 type cancelled struct {
 	io.ReadSeeker
 	cancel  func()

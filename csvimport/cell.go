@@ -18,9 +18,10 @@ const (
 	markDamaged                  // text that was decoded twice
 )
 
-// cleaned is what a cell says: trimmed, in one line, without invisible characters,
-// the quotes around it, and what keeps spreadsheets from running or changing it. A
-// cell that begins with an apostrophe for such a reason is taken as it stands.
+// cleaned is what a cell says: trimmed, in one line, without invisible
+// characters, the quotes around it, and what keeps spreadsheets from running or
+// changing it. A cell that begins with an apostrophe for such a reason is taken
+// as it stands.
 func cleaned(c column, cell string) (text string, m mark) {
 	if cell = strings.TrimSpace(cell); plain(cell) {
 		return unquoted(c, cell, 0)
@@ -64,8 +65,8 @@ func cleanedAll(c column, cell string) (text string, m mark) {
 	return text, m
 }
 
-// unquoted is what a text says that does not stand in quotes: nothing, if it is a
-// word for that or was ruined.
+// unquoted is what a text says that does not stand in quotes: nothing, if it is
+// a word for that or was ruined.
 func unquoted(c column, text string, m mark) (string, mark) {
 	switch {
 	case isNull(text):
@@ -76,8 +77,8 @@ func unquoted(c column, text string, m mark) (string, mark) {
 	return text, m
 }
 
-// special reports whether a text that stands in a file as it is would be taken for
-// something else.
+// special reports whether a text that stands in a file as it is would be taken
+// for something else.
 func special(c column, text string) bool {
 	return unwrapped(text) != text || isNull(text) || isRuined(c, text)
 }
@@ -95,7 +96,8 @@ func escaped(c column, text string) string {
 const (
 	byteApostrophe uint8 = 1 << iota
 	byteRisky            // a cell that begins with it may be a formula
-	byteOther            // a control or the like, or part of a character that is not ASCII
+	// A control or the like, or part of a character that is not ASCII
+	byteOther
 )
 
 var byteKinds = func() (kinds [256]uint8) {
@@ -134,8 +136,9 @@ func plain(cell string) bool {
 	return cell[0] != '=' && cell[0] != '\''
 }
 
-// onlyLetters reports whether what is not ASCII in a cell are letters from U+00C0
-// to U+023F, no two of them together: those could be text that was decoded twice.
+// onlyLetters reports whether what is not ASCII in a cell are letters from
+// U+00C0 to U+023F, no two of them together: those could be text that was
+// decoded twice.
 func onlyLetters(cell string) bool {
 	for i := 0; i < len(cell); i++ {
 		switch c := cell[i]; {
@@ -151,8 +154,8 @@ func onlyLetters(cell string) bool {
 	return true
 }
 
-// dropInvisible maps what nobody sees to nothing, and every line break and tab to
-// a space. A joiner within an emoji or an Indic name is left.
+// dropInvisible maps what nobody sees to nothing, and every line break and tab
+// to a space. A joiner within an emoji or an Indic name is left.
 func dropInvisible(r rune) rune {
 	switch {
 	case r >= ' ' && r < 0x7f:
@@ -177,8 +180,8 @@ func onOneLine(s string) bool {
 	return true
 }
 
-// oneLine drops what is invisible, and makes one space of each line break or tab
-// and the spaces around it.
+// oneLine drops what is invisible, and makes one space of each line break or
+// tab and the spaces around it.
 func oneLine(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))

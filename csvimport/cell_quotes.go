@@ -12,8 +12,8 @@ import (
 // pairs of quotes that stand around a whole value.
 var pairs = []string{"“”", "„“", "„”", "””", "‟”", "″″", "«»", "»«", "‹›", "›‹", "‘’", "‚‘", "‚’"}
 
-// unwrapped takes off a pair of typographic quotes around a whole value, and the
-// ="…" that keeps a spreadsheet from reading a number.
+// unwrapped takes off a pair of typographic quotes around a whole value, and
+// the ="…" that keeps a spreadsheet from reading a number.
 func unwrapped(s string) string {
 	if rest, ok := strings.CutPrefix(s, `="`); ok {
 		if inner, ok := strings.CutSuffix(rest, `"`); ok && !strings.Contains(inner, `"`) {
@@ -39,8 +39,9 @@ func unwrapped(s string) string {
 // nullBegins are the first bytes of the words below.
 var nullBegins = [256]bool{'N': true, 'n': true, '(': true, '<': true, '#': true, 'u': true, '-': true, 0xe2: true}
 
-// isNull reports whether a cell holds nothing but what a program writes for nothing.
-// Null, Nan and None are names of people as well, in the case that names have.
+// isNull reports whether a cell holds nothing but what a program writes for
+// nothing. Null, Nan and None are names of people as well, in the case that
+// names have.
 func isNull(s string) bool {
 	if len(s) == 0 || len(s) > len("undefined") || !nullBegins[s[0]] {
 		return false
@@ -58,8 +59,8 @@ var (
 	floatingZero = regexp.MustCompile(`^\d+[.,]0+$`)
 )
 
-// isRuined reports whether a spreadsheet has put something else in the place of the
-// value: an error, or a telephone number as a number of few digits.
+// isRuined reports whether a spreadsheet has put something else in the place of
+// the value: an error, or a telephone number as a number of few digits.
 func isRuined(c column, s string) bool {
 	switch {
 	case s == "":
@@ -78,8 +79,8 @@ func isRuined(c column, s string) bool {
 	return false
 }
 
-// decodedTwice reports whether a text is what UTF-8 looks like when it is read as
-// Windows-1252: "JosÃ©".
+// decodedTwice reports whether a text is what UTF-8 looks like when it is read
+// as Windows-1252: "JosÃ©".
 func decodedTwice(s string) bool {
 	lead, may := false, false // a lead byte, and one that follows it
 	for _, r := range s {

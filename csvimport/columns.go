@@ -8,8 +8,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// column is what a column of the file means. The numbers are kept in what became
-// of the rows of an import: new ones are added at the end.
+// column is what a column of the file means. The numbers are kept in what
+// became of the rows of an import: new ones are added at the end.
 type column uint8
 
 const (
@@ -41,25 +41,28 @@ const mostFields = 32
 // titles are the headings of the import format, as exports write them.
 var titles = [columns]string{"name", "firstname", "lastname", "login", "email", "title", "mobile", "manager", "Enabled", "role", "department", "kind", "groups", "language", "new login", "new email"}
 
-// emailLogin is the heading of the column that is login and e-mail address in one.
+// emailLogin is the heading of the column that is login and e-mail address in
+// one.
 const emailLogin = "email/login"
 
-// Meanings that Options.Columns and Options.Aliases give a heading, beside those
-// of the import format.
+// Meanings that Options.Columns and Options.Aliases give a heading, beside
+// those of the import format.
 const (
 	meansBlocked = "blocked" // the opposite of Enabled
 	meansNothing = "-"       // the column is not read
 )
 
-// header says which column of the file means what: the file's column number of each meaning, or -1.
+// header says which column of the file means what: the file's column number of
+// each meaning, or -1.
 type header struct {
 	at       []int
 	fields   []string // the host's own
 	names    []string // of the file
 	oneLogin bool     // login and e-mail are one column
 	inverted bool     // Enabled is said the other way round
-	status   bool     // Enabled is a status, which may have the words of other systems
-	overview bool     // the file is an overview that Export has written
+	// Enabled is a status, which may have the words of other systems
+	status   bool
+	overview bool // the file is an overview that Export has written
 	unknown  []string
 	losers   []loser
 }
@@ -104,8 +107,8 @@ func (h *header) title(c column) string {
 	return h.field(c)
 }
 
-// readHeader gives every heading its meaning under the login rules of the domain
-// and what the administrator and the host have said of them.
+// readHeader gives every heading its meaning under the login rules of the
+// domain and what the administrator and the host have said of them.
 func readHeader(names []string, login chatadmin.LoginPolicy, set settings) (*header, error) {
 	h := &header{oneLogin: login.IsEmail, fields: set.Fields, at: make([]int, columns)}
 	if len(set.Fields) > 0 {
@@ -223,8 +226,8 @@ func fieldMeaning(field string, oneLogin bool, fields []string) (meaning, bool) 
 	return meaning{}, false
 }
 
-// meaning is that of a column of the file. ignored says that it is not to be read,
-// and that everybody knows.
+// meaning is that of a column of the file. ignored says that it is not to be
+// read, and that everybody knows.
 func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string) (m meaning, ok, ignored bool) {
 	if m, ok = given[i]; !ok {
 		for alias, field := range aliases {
@@ -246,9 +249,9 @@ func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string
 	return m, ok, false
 }
 
-// partsOfNames settles what words for names mean beside each other: "Nom" beside
-// "Prénom", "Name" beside "Vorname" and "Nombre" beside "Apellidos" are one part of
-// the name, and all of it where they stand alone.
+// partsOfNames settles what words for names mean beside each other: "Nom"
+// beside "Prénom", "Name" beside "Vorname" and "Nombre" beside "Apellidos" are
+// one part of the name, and all of it where they stand alone.
 func (h *header) partsOfNames(keys map[column]string) {
 	move := func(key string, to column) {
 		for i, name := range h.names {

@@ -10,13 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
-// What a batch has committed is what counts for the managers that are set when all rows are in, in whichever run.
+// What a batch has committed is what counts for the managers that are set when
+// all rows are in, in whichever run.
 
-// whileRunning lets something happen behind the first transaction of an import: in one run, or before it is resumed.
+// whileRunning lets something happen behind the first transaction of an import:
+// in one run, or before it is resumed.
 func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mode, stops bool, happens func()) *csvimport.Result {
 	w.t.Helper()
 	c, cancel := context.WithCancel(ctx)
@@ -89,16 +92,17 @@ func TestManagersBehindTheRows(t *testing.T) {
 	}
 }
 
-// rolledBack is a store that undoes a function and runs it again, once, with something happening in between.
+// rolledBack is a store that undoes a function and runs it again, once, with
+// something happening in between.
 type rolledBack struct {
 	chatadmin.Store
 	between func()
 }
 
-func (s *rolledBack) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *rolledBack) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if between := s.between; between != nil {
 		undone := errors.New("undone")
-		err := s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error {
+		err := s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error {
 			if err := f(ctx, tx); err != nil {
 				return err
 			}
@@ -113,7 +117,9 @@ func (s *rolledBack) Update(ctx context.Context, fence chatadmin.Fence, f func(c
 	return s.Store.Update(ctx, fence, f)
 }
 
-// What a function has found in a run that was undone does not count: the manager, who is renamed in between, stands on a later line as well and is set in the end; or nowhere, and is missed.
+// What a function has found in a run that was undone does not count: the
+// manager, who is renamed in between, stands on a later line as well and is set
+// in the end; or nowhere, and is missed.
 func TestManagersOfAFunctionThatIsRunAgain(t *testing.T) {
 	for last, want := range map[string]string{"bob@acme.example,\n": "2 created", "": "2 created no_manager"} {
 		store := &rolledBack{Store: memstore.New(nil)}
@@ -142,7 +148,8 @@ func TestManagersOfAFunctionThatIsRunAgain(t *testing.T) {
 	}
 }
 
-// A plan that was reviewed as changing a title alone does not take away a manager who was set since.
+// A plan that was reviewed as changing a title alone does not take away a
+// manager who was set since.
 func TestPlanIsStaleByManager(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = w.boss.ID })
@@ -157,7 +164,8 @@ func TestPlanIsStaleByManager(t *testing.T) {
 	require.Equal(t, cat.ID, w.is("ann@acme.example").Manager)
 }
 
-// Whom the host's own column does not take is found by their ID, all of a batch at once, and counts as nobody for the rows behind them.
+// Whom the host's own column does not take is found by their ID, all of a batch
+// at once, and counts as nobody for the rows behind them.
 func TestUniqueColumnOfManyRows(t *testing.T) {
 	taken := func(u chatadmin.User) bool { return strings.HasPrefix(u.Title, "taken") }
 	store := &unique{Store: memstore.New(nil), taken: taken}
@@ -183,7 +191,7 @@ type away struct {
 	on bool
 }
 
-func (s *away) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *away) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := s.Store.Update(ctx, fence, f)
 	if err == nil && s.on {
 		err = chatadmin.ErrCommitUnknown
@@ -198,7 +206,8 @@ func (s *away) ListEvents(ctx context.Context, q chatadmin.EventQuery, p chatadm
 	return s.Store.ListEvents(ctx, q, p)
 }
 
-// An import of which nobody knows whether it has begun can be resumed if it has.
+// An import of which nobody knows whether it has begun can be resumed if it
+// has.
 func TestBeginningIsNotConfirmed(t *testing.T) {
 	store := &away{Store: memstore.New(nil)}
 	w := newWorldOn(t, store, chatadmin.OfficeChat)

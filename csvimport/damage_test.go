@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // many is a file of 1,500 users.
@@ -23,17 +24,17 @@ func many(name string) string {
 }
 
 // overwrite replaces a record.
-func (o *office) overwrite(t *testing.T, k chatadmin.Key, data string) {
+func (o *office) overwrite(t *testing.T, k storage.Key, data string) {
 	t.Helper()
 	ctx := t.Context()
-	require.NoError(t, o.store.Update(ctx, chatadmin.Fence{Domain: o.host.Domain(), Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, err := tx.Records(ctx, []chatadmin.Key{k})
+	require.NoError(t, o.store.Update(ctx, storage.Fence{Domain: o.host.Domain(), Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+		rs, err := tx.Records(ctx, []storage.Key{k})
 		if err != nil || len(rs) != 1 {
 			return errors.Join(err, errors.New("one record is damaged"))
 		}
 		now := rs[0]
 		now.Data, now.Rev = []byte(data), now.Rev+1
-		_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: now, Was: rs[0].Rev}})
+		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: now, Was: rs[0].Rev}})
 		return err
 	}))
 }
@@ -105,7 +106,7 @@ func TestDamagedListOfCreated(t *testing.T) {
 		for i := range 1500 {
 			u, err := o.host.UserByLogin(ctx, fmt.Sprintf("u%d@acme.example", i))
 			require.NoError(t, err)
-			rs, err := o.store.Records(ctx, []chatadmin.Key{{Kind: "invitation", Domain: o.host.Domain(), ID: string(u.ID)}})
+			rs, err := o.store.Records(ctx, []storage.Key{{Kind: "invitation", Domain: o.host.Domain(), ID: string(u.ID)}})
 			require.NoError(t, err)
 			invited += len(rs)
 		}

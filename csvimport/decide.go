@@ -6,8 +6,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// decider decides what becomes of one row. The plan and the import use the same one; only what they give it differs: the committed state, or that
-// of the transaction.
+// decider decides what becomes of one row. The plan and the import use the same
+// one; only what they give it differs: the committed state, or that of the
+// transaction.
 type decider struct {
 	settings
 	domain   chatadmin.Settings
@@ -21,13 +22,15 @@ type decider struct {
 
 // verdict is what becomes of one row.
 type verdict struct {
-	letter  letter
-	notes   []note               // Row is not set
-	write   *chatadmin.UserWrite // a place for what is written; it is large and not copied about
-	blanks  int                  // blank cells that kept a value
-	link    bool                 // the row names a manager, and is written or would be for the manager alone
-	joins   []chatadmin.ID       // groups that the user joins
-	renames bool                 // the user gets another login
+	letter letter
+	notes  []note // Row is not set
+	// A place for what is written; it is large and not copied about
+	write  *chatadmin.UserWrite
+	blanks int // blank cells that kept a value
+	// The row names a manager, and is written or would be for the manager alone
+	link    bool
+	joins   []chatadmin.ID // groups that the user joins
+	renames bool           // the user gets another login
 }
 
 // writes reports whether the row writes its user, the manager apart.
@@ -51,10 +54,10 @@ func (v *verdict) fail(code string, c column, arg string) {
 	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
 }
 
-// decide decides one row by itself: is is the user as stored, nil where there is
-// none, holder is the user who has the new login, and first and firstNew are the
-// lines in which login and new login stand before, or 0. Every fault
-// is told, not the first alone. The manager is decided elsewhere, since they may
+// decide decides one row by itself: is is the user as stored, nil where there
+// is none, holder is the user who has the new login, and first and firstNew are
+// the lines in which login and new login stand before, or 0. Every fault is
+// told, not the first alone. The manager is decided elsewhere, since they may
 // stand on a later line.
 func (d *decider) decide(r *row, is, holder *chatadmin.User, first, firstNew uint32, v *verdict) {
 	_, known := d.header.access(r.Enabled)
@@ -194,7 +197,8 @@ func (d *decider) grant(r *row, u *chatadmin.User, v *verdict) {
 	u.Role = role.ID
 }
 
-// prepare checks u against the domain's rules, and reports whether it obeys them.
+// prepare checks u against the domain's rules, and reports whether it obeys
+// them.
 func (d *decider) prepare(u *chatadmin.User, v *verdict) bool {
 	wrong := v.write.Now.Set(&d.domain, u)
 	for _, f := range wrong {

@@ -121,7 +121,8 @@ func (d *decider) mayWrite(is, now *chatadmin.User, v *verdict) {
 	}
 }
 
-// countAdmin keeps count of the admins in force, and refuses to remove the last.
+// countAdmin keeps count of the admins in force, and refuses to remove the
+// last.
 func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
 	switch {
 	case v.failed():
@@ -136,7 +137,8 @@ func (d *decider) countAdmin(is, now *chatadmin.User, v *verdict) {
 	}
 }
 
-// changed says of each field that a row can change whether it does: what a reviewed plan rests on, beside the outcome.
+// changed says of each field that a row can change whether it does: what a
+// reviewed plan rests on, beside the outcome.
 func changed(was *chatadmin.User, now chatadmin.User) []byte {
 	var fields []byte
 	for i, f := range [...]bool{was.DisplayName != now.DisplayName, was.FirstName != now.FirstName, was.LastName != now.LastName, was.Email != now.Email, was.Title != now.Title,

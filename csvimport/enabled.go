@@ -36,8 +36,8 @@ func (h *header) access(cell string) (a access, ok bool) {
 	return a, ok
 }
 
-// asks is what a cell asks for an existing user. An overview says of those who are
-// pending or denied that they are inactive: that is how they are.
+// asks is what a cell asks for an existing user. An overview says of those who
+// are pending or denied that they are inactive: that is how they are.
 func (h *header) asks(cell string, is *chatadmin.User) access {
 	a, _ := h.access(cell)
 	if h.overview && a == disable && is != nil && (is.Status == chatadmin.Pending || is.Denied) {
@@ -49,8 +49,8 @@ func (h *header) asks(cell string, is *chatadmin.User) access {
 // botStatus is what Slack calls the account of a program.
 const botStatus = "bot"
 
-// statusOf are what a column named status says of people who have access: in Slack
-// their role.
+// statusOf are what a column named status says of people who have access: in
+// Slack their role.
 var statusOf = map[string]access{"admin": enable, "member": enable, "owner": enable, "primary owner": enable, "guest": enable,
 	"multi-channel guest": enable, "single-channel guest": enable, "workspace admin": enable, "workspace owner": enable}
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -62,8 +62,7 @@ func ExampleResult_WriteCSV() {
 	if err := done.WriteCSV(ctx, s, file, os.Stdout); err != nil {
 		fmt.Println(err)
 	}
-	// Output:
-	// login,mobile,_line,_status,_code,_message
+	// Output: login,mobile,_line,_status,_code,_message
 	// ann@acme.example,'+31612345678,2,created,,
 	// bob@acme,,3,failed,bad_email,login: this is not an e-mail address such as ann@example.com
 }

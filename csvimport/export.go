@@ -10,15 +10,18 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Format is what an export looks like.
 type Format string
 
 const (
-	// ImportFormat has the columns that an import reads: importing it again changes nothing.
+	// ImportFormat has the columns that an import reads: importing it again
+	// changes nothing.
 	ImportFormat Format = "import"
-	// Overview has nine columns to look at: username, first name, last name, e-mail, mobile, status, role, role level, and whether two-factor
+	// Overview has nine columns to look at: username, first name, last name,
+	// e-mail, mobile, status, role, role level, and whether two-factor
 	// authentication is on for the user.
 	Overview Format = "overview"
 )
@@ -30,25 +33,27 @@ type ExportOptions struct {
 	Separator rune
 	// ByteOrderMark begins the file with one, by which spreadsheets know UTF-8.
 	ByteOrderMark bool
-	// Excel is what most Excels outside of English-speaking countries open by a
-	// double click: a byte-order mark, semicolons unless Separator says otherwise, and
-	// line ends of Windows.
+	// Excel makes a file that Excel opens by a double click in most countries:
+	// a byte-order mark, semicolons unless Separator is set, and CRLF line
+	// ends.
 	Excel bool
-	// Unguarded writes cells that a spreadsheet would run as a formula, or take for
-	// nothing, as they are: only for files that a program reads. When such a file is
-	// imported, a cell that looks guarded although it is not (such as '=1) loses its
-	// apostrophe, one in typographic quotes loses them, and NULL counts as blank.
+	// Unguarded writes cells as they are, even if a spreadsheet would run them
+	// as a formula. Set it only for files that a program reads. Importing such
+	// a file changes some cells: '=1 loses its apostrophe, a cell in
+	// typographic quotes loses them, and NULL counts as blank.
 	Unguarded bool
-	// Groups adds the column groups to the import format: the groups of each user
-	// but for the default ones. It costs a query for each user. A group whose name
-	// has ";" or "|" is left out.
+	// Groups adds the column groups to the import format: the groups of each
+	// user, without the default ones. It costs a query for each user. A group
+	// whose name has ";" or "|" is left out.
 	Groups bool
 	// Fields adds columns of the host's own to the import format; see
 	// Options.Fields.
 	Fields []string
 }
 
-// Export streams the users of a domain as CSV, by login, and returns how many. Users being deleted are left out. Create the file with mode 0600. It needs chatadmin.PermUsersRead.
+// Export streams the users of a domain as CSV, by login, and returns how many.
+// Users who are being deleted are left out. Create the file with mode 0600. It
+// needs chatadmin.PermUsersRead.
 func Export(ctx context.Context, s *chatadmin.Scope, w io.Writer, f Format, o *ExportOptions) (int, error) {
 	if err := errors.Join(given("scope", s), given("writer", w)); err != nil {
 		return 0, err
@@ -232,7 +237,7 @@ func (e *exporter) groupsOf(ctx context.Context, user chatadmin.ID) (string, err
 	var names []string
 	store, domain := e.scope.Admin().Store(), e.scope.Domain()
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		ms, next, err := store.ListMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: user}, p)
+		ms, next, err := store.ListMemberships(ctx, storage.MemberQuery{Domain: domain, User: user}, p)
 		if err != nil {
 			return "", err
 		}

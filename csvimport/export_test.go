@@ -21,7 +21,8 @@ func (w *world) export(f csvimport.Format, o *csvimport.ExportOptions) string {
 	return out.String()
 }
 
-// Importing an export changes nothing, and brings the users into an empty domain as they were.
+// Importing an export changes nothing, and brings the users into an empty
+// domain as they were.
 func TestExportImport(t *testing.T) {
 	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
 		for _, unguarded := range []bool{false, true} {

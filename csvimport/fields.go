@@ -60,7 +60,7 @@ func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
 	if !d.header.hasAttributes() {
 		return
 	}
-	a, err := u.Attributes()
+	a, err := chatadmin.AttributesOf(*u)
 	if err != nil {
 		v.fail(CodeUnreadable, colLogin, "")
 		return
@@ -89,7 +89,7 @@ func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
 		changed = true
 	}
 	if changed {
-		if err := u.SetAttributes(a); err != nil {
+		if err := chatadmin.SetAttributes(u, a); err != nil {
 			v.fail(CodeUnreadable, colLogin, "")
 		}
 	}
@@ -148,16 +148,16 @@ func exportedAttributes(u *chatadmin.User) chatadmin.Attributes {
 	if len(u.Attrs) == 0 {
 		return chatadmin.Attributes{}
 	}
-	a, _ := u.Attributes() // those that cannot be read are exported as blank
+	a, _ := chatadmin.AttributesOf(*u) // those that cannot be read are exported as blank
 	return a
 }
 
 // PlanColumn says what a plan takes a column of the file for.
 type PlanColumn struct {
 	Heading string `json:"heading"` // as the file spells it, in one line
-	// Field is a heading of the import format, "blocked", or a field of the host,
-	// as Options.Columns has them. It is "-" for a column that is not read, and ""
-	// for one whose meaning is not known.
+	// Field is a heading of the import format, "blocked", or a field of the
+	// host, as Options.Columns has them. It is "-" for a column that is not
+	// read, and "" for one whose meaning is not known.
 	Field string `json:"field"`
 }
 

@@ -49,7 +49,8 @@ func TestHeadings(t *testing.T) {
 	}
 }
 
-// An unknown column is a warning and not read; those of an earlier result are ignored.
+// An unknown column is a warning and not read; those of an earlier result are
+// ignored.
 func TestUnknownColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	r, lines := w.run(w.s, "login,salary,_line,_status,title\nann@acme.example,1000000,7,failed,Head\n", csvimport.SkipExisting, nil)
@@ -60,7 +61,8 @@ func TestUnknownColumns(t *testing.T) {
 	require.Equal(t, "Head", w.is("ann@acme.example").Title)
 }
 
-// What cannot be imported at all is refused with one clear sentence, and nothing is changed.
+// What cannot be imported at all is refused with one clear sentence, and
+// nothing is changed.
 func TestRefusedFiles(t *testing.T) {
 	var picture bytes.Buffer
 	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 9, 9))))
@@ -110,7 +112,8 @@ func TestRefusedFiles(t *testing.T) {
 	require.ErrorContains(t, err, "directory")
 }
 
-// A file of five gigabytes is refused before it is read, and a line of half a gigabyte before it is in memory.
+// A file of five gigabytes is refused before it is read, and a line of half a
+// gigabyte before it is in memory.
 func TestGiantLine(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	size := int64(1 << 29)

@@ -9,8 +9,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Finding is what was found in some rows: one kind of fault or warning, with how
-// often, and the first as an example.
+// Finding is what was found in some rows: one kind of fault or warning, with
+// how often, and the first as an example.
 type Finding struct {
 	Code    string
 	Warning bool  // the rows are imported all the same
@@ -19,8 +19,9 @@ type Finding struct {
 	Example Note
 }
 
-// Findings sums up what a plan says of its rows: faults before warnings, and the
-// most harmful warnings first. It reads the file once more, as Outcomes does.
+// Findings sums up what a plan says of its rows: faults before warnings, and
+// the most harmful warnings first. It reads the file once more, as Outcomes
+// does.
 func (p *Plan) Findings(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker) ([]Finding, error) {
 	return findings(func(each func(Outcome) error) error { return p.Outcomes(ctx, s, file, each) })
 }

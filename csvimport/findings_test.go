@@ -11,8 +11,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// What is the same in many rows is said once, with an example: faults first, then
-// the warnings by the harm they do.
+// What is the same in many rows is said once, with an example: faults first,
+// then the warnings by the harm they do.
 func TestFindings(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,name,mobile,manager,enabled\n" + strings.Join([]string{

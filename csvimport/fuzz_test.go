@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
-// Whatever the headings are: no panic, every meaning at most once, and each column of the file has at most one.
+// Whatever the headings are: no panic, every meaning at most once, and each
+// column of the file has at most one.
 func FuzzHeader(f *testing.F) {
 	for _, s := range []string{"name,firstname,lastname,email/login,title,mobile,manager,Enabled", "LOGIN, E-Mail", "_line,login", "", "login,login", "email/login\x00,manager", "ﬁrstname,ＬＯＧＩＮ"} {
 		f.Add(s, true)
@@ -42,7 +43,9 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// Whatever stands in a file: the rows that the reader passes come out of the decoder with the cells that the reader saw, but for the space and the guard around them.
+// Whatever stands in a file: the rows that the reader passes come out of the
+// decoder with the cells that the reader saw, but for the space and the guard
+// around them.
 func FuzzRows(f *testing.F) {
 	for _, s := range []string{"name,login\nAnn,ann@acme.example\n", "login;title\na@b.example;\"x\"\"y\nz\"\n", "login,mobile\na@b.example,'+48 1\n", "login\n\"\n\n\x00\n", "login,x\na,b,c\n \" a\",\n"} {
 		f.Add([]byte(s))
@@ -78,7 +81,8 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-// Whatever the file: the plan tells exactly what the import does, and importing it again changes nothing.
+// Whatever the file: the plan tells exactly what the import does, and importing
+// it again changes nothing.
 func FuzzImport(f *testing.F) {
 	for _, s := range []string{"login,manager,enabled,role\na@b.example,c@d.example,TRUE,\nc@d.example,a@b.example,,admin\n", "login,name\na@b.example,=1\nA@B.example,x\n",
 		"login,enabled,manager\nboss@acme.example,FALSE,boss@acme.example\nx@y.example,FALSE,\n", "login,title\nex@acme.example,\n"} {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// generate writes a file of n users, all cells quoted, some names not ASCII, every third with a manager: most on an earlier line, every tenth of them on a
+// generate writes a file of n users, all cells quoted, some names not ASCII,
+// every third with a manager: most on an earlier line, every tenth of them on a
 // later one.
 func generate(t testing.TB, n int) *os.File {
 	t.Helper()

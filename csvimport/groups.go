@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // A cell of the column groups names groups that the user joins. Nobody leaves a
@@ -24,18 +25,18 @@ func groupNames(cell string) []string {
 // groupView is what a batch knows of the groups that its rows name.
 type groupView struct {
 	ids     map[string]chatadmin.ID // by folded name; "" where nobody can be added
-	members map[chatadmin.Pair]bool
+	members map[storage.Pair]bool
 }
 
-// groups reads the groups that rows name, as far as the importer may add members
-// to them, and who of the users is in them.
-func (d *decider) groups(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, us users) (groupView, error) {
-	g := groupView{ids: map[string]chatadmin.ID{}, members: map[chatadmin.Pair]bool{}}
+// groups reads the groups that rows name, as far as the importer may add
+// members to them, and who of the users is in them.
+func (d *decider) groups(ctx context.Context, r storage.Reader, domain chatadmin.ID, rows []entry, us users) (groupView, error) {
+	g := groupView{ids: map[string]chatadmin.ID{}, members: map[storage.Pair]bool{}}
 	if !d.header.has(colGroups) {
 		return g, nil
 	}
-	var pairs []chatadmin.Pair
-	asked := map[chatadmin.Pair]bool{}
+	var pairs []storage.Pair
+	asked := map[storage.Pair]bool{}
 	for i := range rows {
 		e := &rows[i]
 		if e.bad != nil {
@@ -56,7 +57,7 @@ func (d *decider) groups(ctx context.Context, r chatadmin.Reader, domain chatadm
 				}
 				g.ids[key] = id
 			}
-			if pair := (chatadmin.Pair{Group: id, User: ""}); id != "" && is != nil {
+			if pair := (storage.Pair{Group: id, User: ""}); id != "" && is != nil {
 				if pair.User = is.ID; !asked[pair] {
 					asked[pair] = true
 					pairs = append(pairs, pair)
@@ -71,7 +72,7 @@ func (d *decider) groups(ctx context.Context, r chatadmin.Reader, domain chatadm
 			return g, err
 		}
 		for _, m := range ms {
-			g.members[chatadmin.Pair{Group: m.Group, User: m.User}] = true
+			g.members[storage.Pair{Group: m.Group, User: m.User}] = true
 		}
 		pairs = pairs[n:]
 	}
@@ -80,7 +81,7 @@ func (d *decider) groups(ctx context.Context, r chatadmin.Reader, domain chatadm
 
 // group finds the one group with a folded name, if the importer may add members
 // to it; otherwise it returns "".
-func (d *decider) group(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, key string) (chatadmin.ID, error) {
+func (d *decider) group(ctx context.Context, r storage.Reader, domain chatadmin.ID, key string) (chatadmin.ID, error) {
 	found := chatadmin.ID("")
 	p := chatadmin.Page{Limit: chatadmin.MaxBatch}
 	for more := true; more; {
@@ -93,7 +94,8 @@ func (d *decider) group(ctx context.Context, r chatadmin.Reader, domain chatadmi
 			switch {
 			case g.NameKey != key:
 				more = false
-			case found != "": // two groups of before names were unique: which one is not said
+			// Two groups of before names were unique: which one is not said
+			case found != "":
 				return "", nil
 			default:
 				found = g.ID
@@ -107,7 +109,7 @@ func (d *decider) group(ctx context.Context, r chatadmin.Reader, domain chatadmi
 	if found == "" || d.role.May(chatadmin.PermGroups) {
 		return found, nil
 	}
-	ms, err := r.Memberships(ctx, domain, []chatadmin.Pair{{Group: found, User: d.actor}})
+	ms, err := r.Memberships(ctx, domain, []storage.Pair{{Group: found, User: d.actor}})
 	if err != nil || len(ms) == 0 || !ms[0].Admin {
 		return "", err
 	}
@@ -131,7 +133,7 @@ func (d *decider) join(r *row, is *chatadmin.User, v *verdict) {
 		switch {
 		case id == "":
 			unknown = append(unknown, strings.TrimSpace(name))
-		case is != nil && d.view.members[chatadmin.Pair{Group: id, User: is.ID}]:
+		case is != nil && d.view.members[storage.Pair{Group: id, User: is.ID}]:
 		default:
 			v.joins = append(v.joins, id)
 		}

@@ -10,8 +10,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// requireGuarded splits a file at whatever separates cells, in one spreadsheet or
-// another: no part begins with a formula.
+// requireGuarded splits a file at whatever separates cells, in one spreadsheet
+// or another: no part begins with a formula.
 func requireGuarded(t *testing.T, file string) {
 	t.Helper()
 	for _, separators := range []string{",\r\n", ";\r\n", "\t\r\n", "|\r\n", ",;\t|\r\n"} {
@@ -24,8 +24,8 @@ func requireGuarded(t *testing.T, file string) {
 	}
 }
 
-// In every CSV that leaves, whatever stands in the store or in the file, headings
-// and broken lines among it.
+// In every CSV that leaves, whatever stands in the store or in the file,
+// headings and broken lines among it.
 func TestEveryFileIsGuarded(t *testing.T) {
 	texts := []string{"=cmd|' /C calc'!A0", "x;=cmd", "x,=cmd", "x|=cmd", "＝cmd", "x;＋1", "+1", "-1", "@x", "; =1", `x;"=1"`, "'=1", "a;'=1"}
 	w := newWorld(t, chatadmin.OfficeChat)

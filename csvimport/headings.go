@@ -10,12 +10,12 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
-// meanings lists under which headings a column is found, the most specific first:
-// of several columns with one meaning the one whose heading stands first wins. The
-// headings are as headingKey makes them. They are the library's own, those of the
-// templates and exports of Slack, Google Workspace, Microsoft Entra, Okta,
-// Mattermost, Zammad, Moodle, Canvas, Snipe-IT and Outlook, and those of people
-// who write English, German, French, Spanish or Dutch.
+// meanings lists under which headings a column is found, the most specific
+// first: of several columns with one meaning the one whose heading stands first
+// wins. The headings are as headingKey makes them. They are the library's own,
+// those of the templates and exports of Slack, Google Workspace, Microsoft
+// Entra, Okta, Mattermost, Zammad, Moodle, Canvas, Snipe-IT and Outlook, and
+// those of people who write English, German, French, Spanish or Dutch.
 var meanings = [columns]string{
 	colName: `name fullname realname completename displayname
 		vollstandigername anzeigename nomcomplet nomaffiche nombrecompleto nombreparamostrar volledigenaam weergavenaam naam`,
@@ -53,16 +53,17 @@ const inverted = ` blocksignin suspended issuspended blocked isblocked disabled 
 // secret are headings of columns whose cells are neither read nor shown.
 var secret = []string{"password", "passwort", "passwd", "kennwort", "motdepasse", "contrasena", "wachtwoord"}
 
-// statusWords are words of a heading that may say whether somebody has access. A
-// column with one of them that is not known is refused: ignoring it could invite
-// people who were sent away.
+// statusWords are words of a heading that may say whether somebody has access.
+// A column with one of them that is not known is refused: ignoring it could
+// invite people who were sent away.
 var statusWords = []string{"enabled", "disabled", "active", "inactive", "activated", "deactivated", "suspended", "blocked", "status", "aktiv", "inaktiv", "actif", "inactif", "activo", "inactivo", "actief", "inactief", "gesperrt"}
 
-// otherWords are words of headings that are about something else, whatever status
-// they name.
+// otherWords are words of headings that are about something else, whatever
+// status they name.
 var otherWords = []string{"2fa", "tfa", "mfa", "2sv", "sso", "factor", "billing", "marital", "license", "licence", "subscription", "newsletter", "verified", "verification", "last", "date", "time", "since", "group", "device", "sync", "dirsync", "mailbox", "archive", "presence"}
 
-// ranks tells of each heading what it means, and how specific it is: less is more.
+// ranks tells of each heading what it means, and how specific it is: less is
+// more.
 var ranks = func() map[string]meaning {
 	all := map[string]meaning{}
 	for c := range columns {
@@ -82,7 +83,8 @@ type meaning struct {
 	inverted bool
 }
 
-// inBrackets takes "[…]" out of a heading, and returns what stands within the last.
+// inBrackets takes "[…]" out of a heading, and returns what stands within the
+// last.
 func inBrackets(heading string) (rest, inside string) {
 	for {
 		from := strings.IndexByte(heading, '[')
@@ -102,9 +104,9 @@ func inBrackets(heading string) (rest, inside string) {
 var templateWords = map[string]bool{"required": true, "optional": true, "mandatory": true, "pflichtfeld": true, "erforderlich": true, "obligatoire": true, "facultatif": true,
 	"obligatorio": true, "opcional": true, "verplicht": true, "optionnel": true, "optioneel": true}
 
-// headingKey is what two headings have in common that mean the same: their letters
-// and digits, folded and without accents, and a slash. Stars, brackets, invisible
-// characters, quotes and the words that templates add are taken away.
+// headingKey is what two headings have in common that mean the same: their
+// letters and digits, folded and without accents, and a slash. Stars, brackets,
+// invisible characters, quotes and the words that templates add are taken away.
 func headingKey(heading string) string {
 	words := headingWords(heading)
 	if len(words) > 1 {
@@ -138,8 +140,8 @@ func headingWords(heading string) []string {
 	return strings.Fields(strings.ReplaceAll(chatadmin.Fold(b.String()), " / ", "/"))
 }
 
-// splitCase puts a space before each capital behind a small letter: accountEnabled
-// are two words.
+// splitCase puts a space before each capital behind a small letter:
+// accountEnabled are two words.
 func splitCase(s string) string {
 	var b strings.Builder
 	last := ' '

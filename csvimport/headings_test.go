@@ -10,8 +10,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// The headings of templates and exports, and of five languages, each with what it
-// means where login and e-mail are one column, and where they are two.
+// The headings of templates and exports, and of five languages, each with what
+// it means where login and e-mail are one column, and where they are two.
 func TestMeanings(t *testing.T) {
 	for heading, want := range map[string][2]column{
 		"email/login": {colLogin, columns}, "E-Mail / Login": {colLogin, columns}, "Email": {colLogin, colEmail}, "e_mail": {colLogin, colEmail}, "E-mail Address": {colLogin, colEmail},
@@ -139,8 +139,8 @@ func TestColumnsThatAreNamed(t *testing.T) {
 	}
 }
 
-// The two in the spellings that spreadsheets and people have, and where the column
-// means the opposite or is a status.
+// The two in the spellings that spreadsheets and people have, and where the
+// column means the opposite or is a status.
 func TestSpellingsOfEnabled(t *testing.T) {
 	plain, blocked, status := &header{}, &header{inverted: true}, &header{status: true}
 	for want, cells := range map[access][]string{

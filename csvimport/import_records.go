@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // chunkRecords keep what became of the rows of each batch, and createdRecords
@@ -63,7 +64,7 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	const batches = 100
 	left := run.Data.At.Rows - run.Data.At.Pruned
 	from := max(0, left-batches)
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for b := from; b < left; b++ {
 		keys = append(keys, chunkKey(chunkKind, w.Domain.ID, run.ID, b), chunkKey(createdKind, w.Domain.ID, run.ID, b))
 	}
@@ -71,21 +72,23 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	if err != nil {
 		return false, err
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(rs))
+	changes := make([]storage.Change[storage.Record], len(rs))
 	for i, r := range rs {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+		changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	}
 	run.Data.At.Pruned = run.Data.At.Rows - from
 	return from > 0, w.PutRecords(ctx, changes)
 }
 
-// cursor is how far the import is: the batch it does next, of users first, and then of the managers who stand on later lines.
+// cursor is how far the import is: the batch it does next, of users first, and
+// then of the managers who stand on later lines.
 type cursor struct {
 	Phase string `json:"phase"`
 	Batch int    `json:"batch"`
 	Rows  int    `json:"rows"`           // batches of rows that are committed
 	Open  int    `json:"open,omitempty"` // their rows whose managers are still to be set
-	// A manager who cannot be set yet, since others further down the file must get theirs first, is left for a further pass.
+	// A manager who cannot be set yet, since others further down the file must
+	// get theirs first, is left for a further pass.
 	Pass  int      `json:"pass,omitempty"`
 	Only  []uint32 `json:"only,omitempty"`  // the rows of a further pass
 	Again []uint32 `json:"again,omitempty"` // those it leaves for the next one
@@ -101,19 +104,19 @@ const (
 
 func chunkID(id chatadmin.ID, batch int) string { return fmt.Sprintf("%s/%06d", id, batch) }
 
-func chunkKey(kind string, domain, id chatadmin.ID, batch int) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
+func chunkKey(kind string, domain, id chatadmin.ID, batch int) storage.Key {
+	return storage.Key{Kind: kind, Domain: domain, ID: chunkID(id, batch)}
 }
 
-// readChunks reads what became of the first n batches of a run. Of a batch whose
-// record was damaged and deleted nothing is known any more.
+// readChunks reads what became of the first n batches of a run. Of a batch
+// whose record was damaged and deleted nothing is known any more.
 func readChunks(ctx context.Context, s *chatadmin.Scope, run *importRun, n int) ([]chunk, error) {
 	id, chunks := run.ID, make([]chunk, n)
 	for b := range chunks {
 		chunks[b].Letters = strings.Repeat(string(letterLost), int(max(0, min(batchRows, run.Total-int64(b*batchRows)))))
 	}
 	for from := 0; from < n; from += 100 {
-		var keys []chatadmin.Key
+		var keys []storage.Key
 		for b := from; b < min(from+100, n); b++ {
 			keys = append(keys, chunkKey(chunkKind, s.Domain(), id, b))
 		}

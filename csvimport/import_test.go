@@ -13,7 +13,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -78,7 +79,8 @@ func (w *world) is(login string) chatadmin.User {
 	return u
 }
 
-// dump describes every user, with managers by login, and the members of each group.
+// dump describes every user, with managers by login, and the members of each
+// group.
 func (w *world) dump() []string {
 	w.t.Helper()
 	var lines []string
@@ -133,7 +135,8 @@ func outcomes(t testing.TB, list func(context.Context, *chatadmin.Scope, io.Read
 	return lines
 }
 
-// run plans an import, imports, checks that the plan had told exactly what happened, and returns the outcomes.
+// run plans an import, imports, checks that the plan had told exactly what
+// happened, and returns the outcomes.
 func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, []string) {
 	w.t.Helper()
 	before, events := w.dump(), w.eventCount("")
@@ -153,7 +156,8 @@ func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csv
 	return r, lines
 }
 
-// The sample of the help page: typographic quotes, a space before the last field, and a manager who stands on a later line and is not created.
+// The sample of the help page: typographic quotes, a space before the last
+// field, and a manager who stands on a later line and is not created.
 func TestHelpPageSample(t *testing.T) {
 	text, err := os.ReadFile("internal/csvfile/testdata/help-page-sample.csv")
 	require.NoError(t, err)
@@ -229,7 +233,7 @@ func TestEnabled(t *testing.T) {
 // signIn makes a user active, as the first sign-in does.
 func (w *world) signIn(id chatadmin.ID) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: chatadmin.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
@@ -253,7 +257,8 @@ func TestModeMustBeChosen(t *testing.T) {
 	}
 }
 
-// A column that is absent changes nothing, and neither does a blank cell unless it is to clear.
+// A column that is absent changes nothing, and neither does a blank cell unless
+// it is to clear.
 func TestUpdate(t *testing.T) {
 	before := func(w *world) {
 		w.user("ann@acme.example", func(n *chatadmin.NewUser) {
@@ -301,7 +306,8 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// Blank cells on a new user are just blank, and mandatory fields of the preset hold.
+// Blank cells on a new user are just blank, and mandatory fields of the preset
+// hold.
 func TestCreateByPreset(t *testing.T) {
 	for _, c := range []struct {
 		preset chatadmin.Preset
@@ -319,7 +325,8 @@ func TestCreateByPreset(t *testing.T) {
 	}
 }
 
-// Every created user is in every default group, and each batch leaves one event that names its users with what changed.
+// Every created user is in every default group, and each batch leaves one event
+// that names its users with what changed.
 func TestImportIsAudited(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	var file strings.Builder

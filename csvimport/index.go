@@ -7,25 +7,32 @@ import (
 	"strconv"
 )
 
-// index is what an import must remember of the whole file while it reads it in batches: which login stands where, and who reports to whom. It
-// holds hashes instead of logins, some 35 bytes a row, most of which is given back when the file was read.
+// index is what an import must remember of the whole file while it reads it in
+// batches: which login stands where, and who reports to whom. It holds hashes
+// instead of logins, some 35 bytes a row, most of which is given back when the
+// file was read.
 type index struct {
 	seeds  [2]maphash.Seed
-	logins logins           // until the whole file was read
-	lines  []place          // rows that do not stand in the line behind that of the row before
-	shift  int              // from the number of a row to that of its line, since the last of those
-	again  map[uint32]place // rows whose login stood before, and where
+	logins logins // until the whole file was read
+	// Rows that do not stand in the line behind that of the row before
+	lines []place
+	// From the number of a row to that of its line, since the last of those
+	shift int
+	again map[uint32]place // rows whose login stood before, and where
 
-	againNew   map[uint32]place  // rows whose new login stood before, and where
-	aliases    map[key]alias     // from the other login of a user who is renamed to that of the store
+	againNew map[uint32]place // rows whose new login stood before, and where
+	// From the other login of a user who is renamed to that of the store
+	aliases    map[key]alias
 	otherLogin map[string]string // between the two
 
 	letters []letter // of each row
 	links   []link   // in file order
-	at      int      // the link looked at last: they are asked for in that order too
+	// The link looked at last: they are asked for in that order too
+	at int
 }
 
-// key is a login key, hashed with a secret seed: nobody can make a file whose keys collide, and by chance they do not.
+// key is a login key, hashed with a secret seed: nobody can make a file whose
+// keys collide, and by chance they do not.
 type key [3]uint32
 
 type place struct{ row, line uint32 }
@@ -35,10 +42,11 @@ type link struct {
 	row          uint32
 	at           uint32 // the row where the manager stands first, or nowhere
 	user, target key
-	exists       bool  // the user is in the store, so that somebody may report to them already
-	inStore      bool  // so is the manager
-	other        bool  // the row is written for other reasons too
-	code         uint8 // linkSet, or why not
+	// The user is in the store, so that somebody may report to them already
+	exists  bool
+	inStore bool  // so is the manager
+	other   bool  // the row is written for other reasons too
+	code    uint8 // linkSet, or why not
 }
 
 const nowhere = math.MaxUint32
@@ -90,7 +98,8 @@ func (x *index) lineOf(row uint32) uint32 {
 	return x.lines[i].line + row - x.lines[i].row
 }
 
-// firstOf tells where the login of a row stands first, also when the logins are forgotten.
+// firstOf tells where the login of a row stands first, also when the logins are
+// forgotten.
 func (x *index) firstOf(row int) place {
 	if at, ok := x.again[uint32(row)]; ok {
 		return at
@@ -98,10 +107,12 @@ func (x *index) firstOf(row int) place {
 	return place{row: uint32(row)}
 }
 
-// forget gives back what only the reading of the whole file needs: most of the memory.
+// forget gives back what only the reading of the whole file needs: most of the
+// memory.
 func (x *index) forget() { x.logins, x.lines = logins{}, nil }
 
-// there finds the row where a login stands first, and reports whether it creates or finds the user.
+// there finds the row where a login stands first, and reports whether it
+// creates or finds the user.
 func (x *index) there(k key) (row uint32, ok bool) {
 	row, ok = x.logins.first(k)
 	if !ok {
@@ -119,7 +130,8 @@ func (x *index) addLink(l link) {
 	x.links = append(x.links, l)
 }
 
-// link returns the link of a row, decided when the whole file had been read. It is quick where rows are asked for in their order.
+// link returns the link of a row, decided when the whole file had been read. It
+// is quick where rows are asked for in their order.
 func (x *index) link(row int) (link, bool) {
 	if x.at < len(x.links) && int(x.links[x.at].row) < row {
 		x.at++

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // rowSet is a set of rows of the file, a bit for each.
@@ -21,7 +22,8 @@ func (s rowSet) has(row uint32) bool {
 	return int(row/64) < len(s) && s[row/64]&(1<<(row%64)) != 0
 }
 
-// openRows are those that a pass looks at: of the first one, what the rows have left when they were committed, by this run or another.
+// openRows are those that a pass looks at: of the first one, what the rows have
+// left when they were committed, by this run or another.
 func (im *importer) openRows(ctx context.Context, at cursor) (rowSet, error) {
 	rows := newRowSet(len(im.plan.index.letters))
 	if at.Pass > 0 {
@@ -45,13 +47,16 @@ type openLink struct {
 	loginKey, managerKey string
 }
 
-// gathered are the open links of some batches of the file, which one transaction sets: they are few in each, and every transaction has the whole domain to itself.
+// gathered are the open links of some batches of the file, which one
+// transaction sets: they are few in each, and every transaction has the whole
+// domain to itself.
 type gathered struct {
 	pass, from, next int // batches
 	links            []openLink
 }
 
-// gather collects whole batches, from one on, as long as they fit into one call of the store.
+// gather collects whole batches, from one on, as long as they fit into one call
+// of the store.
 func (im *importer) gather(ctx context.Context, at cursor) error {
 	g := gathered{pass: at.Pass, from: at.Batch, next: at.Batch}
 	for {
@@ -77,22 +82,25 @@ func (im *importer) gather(ctx context.Context, at cursor) error {
 	return nil
 }
 
-// nextLinks prepares the next transaction that sets managers who stand on later lines, or who change.
+// nextLinks prepares the next transaction that sets managers who stand on later
+// lines, or who change.
 func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error) {
-	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: chatadmin.Exclusive, Targets: []chatadmin.ID{im.id}}
-	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch { // otherwise the step is asked for again
+	op := chatadmin.Op{Kind: KindImport, Need: chatadmin.PermUsersImport, Fence: storage.Exclusive, Targets: []chatadmin.ID{im.id}}
+	// Otherwise the step is asked for again
+	if im.links.next == 0 || im.links.pass != at.Pass || im.links.from != at.Batch {
 		if err := im.gather(ctx, at); err != nil {
 			return importStep{}, err
 		}
 	}
 	if len(im.links.links) == 0 {
-		op.Fence = chatadmin.Shared
+		op.Fence = storage.Shared
 		return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
 			if len(at.Again) > 0 && at.Set {
 				run.Data.At = cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}
 				return nil
 			}
-			if err := im.warn(ctx, w, at.Again, CodeManagerCircle); err != nil { // somebody else's change makes circles of them now
+			// Somebody else's change makes circles of them now
+			if err := im.warn(ctx, w, at.Again, CodeManagerCircle); err != nil {
 				return err
 			}
 			run.Data.At = cursor{Phase: phaseLinks, Batch: at.Batch, Rows: at.Rows, Pass: at.Pass}
@@ -106,7 +114,8 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 	}}, nil
 }
 
-// mostAgain bounds what a cursor holds: a file whose managers turn more round than that, each against the order of its lines, gets warnings for the rest.
+// mostAgain bounds what a cursor holds: a file whose managers turn more round
+// than that, each against the order of its lines, gets warnings for the rest.
 const mostAgain = 1000
 
 func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *importRun, at cursor) error {
@@ -134,7 +143,8 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 	rows := map[chatadmin.ID]uint32{}
 	for _, l := range im.links.links {
 		u, m := x.either(view, l.loginKey), x.either(view, l.managerKey)
-		if u == nil || u.Deleting { // since the row was written: there is nobody to have a manager
+		// Since the row was written: there is nobody to have a manager
+		if u == nil || u.Deleting {
 			continue
 		}
 		if m == nil || m.Deleting {
@@ -173,8 +183,8 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 	return nil
 }
 
-// writeLinks writes users with their new managers, but for those who cannot have
-// them.
+// writeLinks writes users with their new managers, but for those who cannot
+// have them.
 func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserWrite) (written int, refused []chatadmin.ID, err error) {
 	for {
 		err := w.WriteUsers(ctx, KindImport, writes)
@@ -195,7 +205,8 @@ func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserW
 	}
 }
 
-// warn adds a warning about the manager to what became of rows, which are in file order.
+// warn adds a warning about the manager to what became of rows, which are in
+// file order.
 func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, code string) error {
 	var changed []*chatadmin.Entry[chunk]
 	for len(rows) > 0 {

@@ -2,15 +2,18 @@ package csvimport
 
 import "math/bits"
 
-// logins tells in which row a login stands first. It is an open hash table, at most three quarters full: looking a login up and adding it is one walk that meets a line or two
-// of the processor's cache, where a map of a million of them costs several, and a fifth of the time of a whole plan.
+// logins tells in which row a login stands first. It is an open hash table, at
+// most three quarters full: looking a login up and adding it is one walk that
+// meets a line or two of the processor's cache, where a map of a million of
+// them costs several, and a fifth of the time of a whole plan.
 type logins struct {
 	slots []standing
 	n     int
 	last  uint32 // what touch has read, so that it is read
 }
 
-// standing is a slot of the table; row is 0 where it is free, else one more than the number of the row. It has 16 bytes.
+// standing is a slot of the table; row is 0 where it is free, else one more
+// than the number of the row. It has 16 bytes.
 type standing struct {
 	key key
 	row uint32
@@ -44,7 +47,8 @@ func (t *logins) place(k key) uint64 {
 	return i
 }
 
-// touch brings the slots of many logins into the processor's cache, all at once, where looking up one after the other waits for each.
+// touch brings the slots of many logins into the processor's cache, all at
+// once, where looking up one after the other waits for each.
 func (t *logins) touch(keys []key) {
 	if len(t.slots) == 0 {
 		return
@@ -63,7 +67,8 @@ func (t *logins) first(k key) (row uint32, ok bool) {
 	return s.row - 1, s.row != 0
 }
 
-// claim returns the row in which a login stands first: this one, unless it stood before.
+// claim returns the row in which a login stands first: this one, unless it
+// stood before.
 func (t *logins) claim(k key, row uint32) uint32 {
 	if 4*(t.n+1) > 3*len(t.slots) {
 		t.expect(t.n + t.n/2)

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The table says what a map says, whatever is alike in the keys, and however it grows.
+// The table says what a map says, whatever is alike in the keys, and however it
+// grows.
 func TestLogins(t *testing.T) {
 	const all = ^uint32(0)
 	for name, mask := range map[string]key{"all different": {all, all, all}, "the same slot": {0, 0, all}, "slots near the end": {all, 3, all}, "few keys": {7, 7, 7}} {
@@ -45,7 +46,8 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-// Lines are told from rows although only those are kept where the one does not follow from the other.
+// Lines are told from rows although only those are kept where the one does not
+// follow from the other.
 func TestLineOfARow(t *testing.T) {
 	x := newIndex()
 	rnd := rand.New(rand.NewPCG(2, 1))

@@ -4,12 +4,16 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// settle decides every link when the whole file has been read: a manager who is neither in the store nor in the file is unknown, and where managers
-// would form a circle, the link that stands last in the file is not set and the user keeps the manager they have. Since that may close another circle,
-// it is looked for again until there is none. What comes out depends only on the file and on the store, so that importing the same file again finds nothing to do.
-func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
+// settle decides every link when the whole file has been read: a manager who is
+// neither in the store nor in the file is unknown, and where managers would
+// form a circle, the link that stands last in the file is not set and the user
+// keeps the manager they have. Since that may close another circle, it is
+// looked for again until there is none. What comes out depends only on the file
+// and on the store, so that importing the same file again finds nothing to do.
+func (x *index) settle(ctx context.Context, r storage.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) error {
 	x.realTargets(above)
 	moved := false
 	var start []uint32 // every circle has a link among these
@@ -47,10 +51,13 @@ func (x *index) settle(ctx context.Context, r chatadmin.Reader, domain chatadmin
 	return nil
 }
 
-// breakCircles looks for circles once, from some links, and refuses one link of each.
+// breakCircles looks for circles once, from some links, and refuses one link of
+// each.
 func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
-	// Walk up from each link, marking with the walk's number: meeting one's own mark is a circle, an older one is known ground.
-	marks, storedMarks := make([]uint32, len(x.links)), map[key]uint32{} // of links, and of users who have none but a manager in the store
+	// Walk up from each link, marking with the walk's number: meeting one's own
+	// mark is a circle, an older one is known ground.
+	// Of links, and of users who have none but a manager in the store
+	marks, storedMarks := make([]uint32, len(x.links)), map[key]uint32{}
 	for _, i := range start {
 		if x.links[i].code != linkSet {
 			continue
@@ -83,14 +90,17 @@ func (x *index) breakCircles(start []uint32, stored map[key]key) (found bool) {
 			up, at, _ := x.up(c, stored)
 			c, last = up, max(last, at)
 		}
-		if last >= 0 { // otherwise managers were changed between two readings of the store, which never had the circle
+		// Otherwise managers were changed between two readings of the store,
+		// which never had the circle
+		if last >= 0 {
 			found, x.links[last].code = true, linkCircle
 		}
 	}
 	return found
 }
 
-// up tells who will stand above a user: by a link, with its number, or by the store, with -1.
+// up tells who will stand above a user: by a link, with its number, or by the
+// store, with -1.
 func (x *index) up(k key, stored map[key]key) (above key, link int, ok bool) {
 	if i, ok := x.own(k); ok {
 		return x.links[i].target, i, true
@@ -109,8 +119,9 @@ func (x *index) own(k key) (int, bool) {
 	return i, ok && x.links[i].code == linkSet
 }
 
-// storedChains reads who stands above the users and managers of the links, in the store, level by level.
-func (x *index) storedChains(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) (map[key]key, error) {
+// storedChains reads who stands above the users and managers of the links, in
+// the store, level by level.
+func (x *index) storedChains(ctx context.Context, r storage.Reader, domain chatadmin.ID, above map[key]chatadmin.ID) (map[key]key, error) {
 	chains := map[key]key{}
 	from := map[chatadmin.ID][]key{} // who reports to the users we ask for next
 	known := map[chatadmin.ID]key{}

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
-// interrupted is a store in which something happens before a lookup of users by login.
+// interrupted is a store in which something happens before a lookup of users by
+// login.
 type interrupted struct {
 	chatadmin.Store
 	lookups int
@@ -30,7 +31,9 @@ func (s *interrupted) UsersByLogin(ctx context.Context, domain chatadmin.ID, key
 	return s.Store.UsersByLogin(ctx, domain, keys)
 }
 
-// Who reports to whom is read batch by batch. Turned round meanwhile, it seems to be a circle that no link of the file is part of: planning ends all the same.
+// Who reports to whom is read batch by batch. Turned round meanwhile, it seems
+// to be a circle that no link of the file is part of: planning ends all the
+// same.
 func TestManagersAreTurnedRoundWhileTheFileIsRead(t *testing.T) {
 	store := &interrupted{Store: memstore.New(nil)}
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -63,7 +66,8 @@ func TestManagersAreTurnedRoundWhileTheFileIsRead(t *testing.T) {
 	require.Zero(t, p.Counts.Warnings)
 }
 
-// reorganised is a file in which everybody gets a manager anew: one who comes before them in a random order, and the lines are in another one.
+// reorganised is a file in which everybody gets a manager anew: one who comes
+// before them in a random order, and the lines are in another one.
 func reorganised(r *rand.Rand, users int) (file string, managers map[string]string) {
 	managers = map[string]string{}
 	var b strings.Builder
@@ -83,8 +87,9 @@ func reorganised(r *rand.Rand, users int) (file string, managers map[string]stri
 	return b.String(), managers
 }
 
-// Managers are set some thousand at a time. However a company is turned round, and however often the import is interrupted, in the end everybody has the manager of the file, as
-// planned, and importing it again changes nothing.
+// Managers are set some thousand at a time. However a company is turned round,
+// and however often the import is interrupted, in the end everybody has the
+// manager of the file, as planned, and importing it again changes nothing.
 func TestReorganisations(t *testing.T) {
 	const users = 2300
 	r := rand.New(rand.NewPCG(1, 2))
@@ -138,7 +143,9 @@ func TestReorganisations(t *testing.T) {
 	require.Positive(t, passes, "some could only be set after others")
 }
 
-// A circle that somebody else's change makes while the managers are set costs one of them, which is said of its line; who merely stands below it is not touched.
+// A circle that somebody else's change makes while the managers are set costs
+// one of them, which is said of its line; who merely stands below it is not
+// touched.
 func TestCircleMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	x, y := w.user("x@acme.example"), w.user("y@acme.example")

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -24,7 +25,8 @@ func (w *world) importer() *chatadmin.Scope {
 	return w.admin.As(w.domain, w.user("hr@acme.example", withRole(r.ID)).ID)
 }
 
-// meanwhile runs an import during which something happens when it has been planned and begun.
+// meanwhile runs an import during which something happens when it has been
+// planned and begun.
 func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.Options, happens func()) (*csvimport.Result, error) {
 	o.Begun = func(chatadmin.ID) { happens() }
 	return csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), mode, &o)
@@ -62,7 +64,8 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 	}
 }
 
-// All or nothing holds for what is found wrong only when it is committed: the import stops before it.
+// All or nothing holds for what is found wrong only when it is committed: the
+// import stops before it.
 func TestAllOrNothingMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	s := w.importer()
@@ -81,7 +84,8 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 	require.EqualValues(t, 1, r.Counts.Created)
 }
 
-// Skip mode leaves existing users alone, also one whom somebody else has created a moment before.
+// Skip mode leaves existing users alone, also one whom somebody else has
+// created a moment before.
 func TestSkippedMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,manager\nann@acme.example,boss@acme.example\n"
@@ -125,7 +129,7 @@ func TestCancelledAtOnce(t *testing.T) {
 	file := "login\nann@acme.example\n"
 	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
 	require.ErrorIs(t, err, context.Canceled)
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
 	require.NoError(t, err)
 	require.Less(t, len(rs[0].Data), 1000, "however long the file's name is")
 	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
@@ -140,21 +144,21 @@ type unique struct {
 	taken func(chatadmin.User) bool
 }
 
-func (s *unique) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *unique) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	s.calls++
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, uniqueTx{tx, s}) })
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, uniqueTx{tx, s}) })
 }
 
 type uniqueTx struct {
-	chatadmin.Tx
+	storage.Tx
 	s *unique
 }
 
-func (x uniqueTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
-	var conflicts []chatadmin.Conflict
+func (x uniqueTx) ChangeUsers(ctx context.Context, c []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+	var conflicts []storage.Conflict
 	for i := range c {
 		if x.s.taken(c[i].Row) {
-			conflicts = append(conflicts, chatadmin.Conflict{Index: i, Reason: chatadmin.KeyTaken, Field: "email"})
+			conflicts = append(conflicts, storage.Conflict{Index: i, Reason: storage.KeyTaken, Field: "email"})
 		}
 	}
 	if conflicts != nil {
@@ -177,7 +181,8 @@ func TestUniqueColumnOfTheHost(t *testing.T) {
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 }
 
-// What a function of the host refuses stops the import; it is not tried for ever, whatever its error is.
+// What a function of the host refuses stops the import; it is not tried for
+// ever, whatever its error is.
 func TestHostRefusesUsers(t *testing.T) {
 	refusal := error(nil)
 	calls := 0

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -20,7 +21,7 @@ func (w *world) in(login string) []string {
 	u := w.is(login)
 	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{}) {
 		require.NoError(w.t, err)
-		ms, err := w.store.Memberships(ctx, w.domain, []chatadmin.Pair{{Group: g.ID, User: u.ID}})
+		ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: u.ID}})
 		require.NoError(w.t, err)
 		if len(ms) > 0 && !g.Default {
 			names = append(names, g.Name)
@@ -58,6 +59,12 @@ func TestGroupsColumn(t *testing.T) {
 
 	_, lines = w.run(w.s, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 unchanged", "4 unchanged no_group", "5 unchanged"}, lines)
+	var out strings.Builder
+	_, err = csvimport.Export(ctx, w.host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Groups: true})
+	require.NoError(t, err)
+	require.Contains(t, out.String(), ",Ops Team;Sales\n")
+	r, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
+	require.EqualValues(t, r.Counts.Rows, r.Counts.Unchanged)
 	_, lines = w.run(w.s, "login,groups\nold@acme.example,Ops Team\n", csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated"}, lines)
 	require.Equal(t, []string{"Ops Team", "Sales", "Émile"}, w.in("old@acme.example"), "nobody leaves a group")
@@ -111,13 +118,13 @@ func TestGroupGoesMeanwhile(t *testing.T) {
 
 func attributes(t *testing.T, u chatadmin.User) chatadmin.Attributes {
 	t.Helper()
-	a, err := u.Attributes()
+	a, err := chatadmin.AttributesOf(u)
 	require.NoError(t, err)
 	return a
 }
 
-// The preferred language is a canonical tag; a cell that is none is a warning and
-// changes nothing.
+// The preferred language is a canonical tag; a cell that is none is a warning
+// and changes nothing.
 func TestLanguageColumn(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,Preferred Language\na@acme.example,de_ch\nb@acme.example,English\nc@acme.example,EN\nd@acme.example,\n"
@@ -135,8 +142,8 @@ func TestLanguageColumn(t *testing.T) {
 	require.Equal(t, "en", attributes(t, w.is("c@acme.example")).Language)
 }
 
-// Columns of the host's own are kept under the names that the host gave them, and
-// come back from an export.
+// Columns of the host's own are kept under the names that the host gave them,
+// and come back from an export.
 func TestHostFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	o := &csvimport.Options{Fields: []string{"Cost centre", "Badge"}, Aliases: map[string]string{"KST": "cost centre"}}
@@ -283,8 +290,8 @@ func TestNewAddress(t *testing.T) {
 	}
 }
 
-// A plan says what each column is taken for, such that saying the same back comes
-// to the same plan.
+// A plan says what each column is taken for, such that saying the same back
+// comes to the same plan.
 func TestPlanColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann@acme.example")
@@ -308,4 +315,43 @@ func TestPlanColumns(t *testing.T) {
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
 	require.Contains(t, string(data), `{"heading":"Shoe size","field":""}`)
+}
+
+// A login that is taken while the import runs fails its own row alone.
+func TestNewLoginIsTakenMeanwhile(t *testing.T) {
+	w := newWorld(t, chatadmin.ESChat)
+	w.user("ann", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+	var file strings.Builder
+	file.WriteString("login,firstname,lastname,new login\n")
+	for i := range 1200 {
+		fmt.Fprintf(&file, "user.%d,First,Last,\n", i)
+	}
+	file.WriteString("ann,First,Last,zoe\nbob,First,Last,\n")
+	taken := false
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
+		if !taken {
+			taken = true
+			w.user("zoe", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+		}
+	}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1201, r.Counts.Created)
+	require.EqualValues(t, 1, r.Counts.Failed)
+	lines := outcomes(t, r.Outcomes, w.s, file.String())
+	require.Equal(t, []string{"1202 failed taken", "1203 created"}, lines[1200:])
+	require.Equal(t, "ann", w.is("ann").Login)
+}
+
+// The audit log says what an import has changed of the attributes.
+func TestAttributesAreAudited(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	w.user("ann@acme.example")
+	w.run(w.s, "login,language,Badge\nann@acme.example,fr,7\n", csvimport.UpdateExisting, &csvimport.Options{Fields: []string{"Badge"}})
+	said := ""
+	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
+		require.NoError(t, err)
+		said += string(e.Data)
+	}
+	require.Contains(t, said, `"language"`)
+	require.Contains(t, said, `"field Badge"`)
 }

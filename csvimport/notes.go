@@ -11,9 +11,9 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
-// notes are those of the rows of one batch, in the order of the rows. Some six bytes
-// hold one: a file of a million lines may have six faults in each of them. As JSON
-// they are a list.
+// notes are those of the rows of one batch, in the order of the rows. Some six
+// bytes hold one: a file of a million lines may have six faults in each of
+// them. As JSON they are a list.
 type notes struct {
 	packed []byte
 	texts  []string // codes that are not known here, and arguments, each once
@@ -33,7 +33,8 @@ var knownCodes = []string{CodeNotCreated, CodeExists, CodeDuplicate, CodeBadEnab
 const (
 	noArg     = iota
 	numberArg // a number follows
-	textArg   // the number of a text, and one for each further text, follow from here
+	// The number of a text, and one for each further text, follow from here
+	textArg
 )
 
 // add adds the note of a row that is not before the last one.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // Notes come out as they went in, packed and as JSON.
@@ -53,8 +53,8 @@ func TestNotes(t *testing.T) {
 	require.True(t, slices.IsSortedFunc(all, func(a, b note) int { return a.Row - b.Row }))
 }
 
-// A plan in which every row has six faults holds some bytes for each, and tells of
-// every one.
+// A plan in which every row has six faults holds some bytes for each, and tells
+// of every one.
 func TestManyFaults(t *testing.T) {
 	const rows = 20000
 	ctx := t.Context()

@@ -8,13 +8,15 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 )
 
-// Mode says what happens to users who exist already. There is no default: the administrator chooses.
+// Mode says what happens to existing users. There is no default: the
+// administrator chooses.
 type Mode string
 
 const (
-	// SkipExisting adds the users who are new and leaves existing ones entirely alone, whatever Enabled says.
+	// SkipExisting creates new users and leaves existing ones alone, whatever
+	// Enabled says.
 	SkipExisting Mode = "skip"
-	// UpdateExisting adds the users who are new and writes new values to existing ones.
+	// UpdateExisting creates new users and writes new values to existing ones.
 	UpdateExisting Mode = "update"
 )
 
@@ -25,36 +27,43 @@ func (m Mode) check() error {
 	return fmt.Errorf("choose what happens to existing users: %q or %q: %w", SkipExisting, UpdateExisting, chatadmin.ErrInvalid)
 }
 
-// Options of an import. The zero value keeps blank cells from changing anything, sends no mail to imported users, and imports
-// the good rows whatever the bad ones say.
+// Options of an import. The zero value imports the rows that are right, keeps
+// blank cells from changing anything, and invites nobody.
 type Options struct {
-	// AllOrNothing: one row that fails means that nothing is changed. A row that fails only when its batch is committed, since users were changed meanwhile, stops the import there;
-	// batches before it stand, and Resume goes on when what is wrong is mended.
-	AllOrNothing    bool
-	SendInvitations bool // invite every created user; otherwise the importing admin gets a link that does it
-	ClearBlanks     bool // a blank cell clears the field of an existing user instead of keeping it
+	// AllOrNothing changes nothing if one row fails. If users are changed after
+	// planning, a row may fail when its batch is committed: that stops the
+	// import. The batches before it stand; Resume continues when the cause is
+	// mended.
+	AllOrNothing bool
+	// SendInvitations invites every created user. Otherwise the importer is
+	// mailed a link that does it.
+	SendInvitations bool
+	// ClearBlanks lets a blank cell clear the field of an existing user.
+	ClearBlanks bool
 	// Columns says what columns of this file mean: from a heading, as the file
 	// spells it, to a heading of the import format, "blocked" (the opposite of
-	// Enabled), or "-" for a column that is not to be read. A heading that the file
-	// does not have is a *FileError.
+	// Enabled), or "-" for a column that is not to be read. A heading that the
+	// file does not have is a *FileError.
 	Columns map[string]string
-	// Aliases are what the host calls its columns, in the same terms. Those that the
-	// file does not have are ignored.
+	// Aliases are what the host calls its columns, in the same terms. Those
+	// that the file does not have are ignored.
 	Aliases map[string]string
-	// Fields are names of the host's own fields, at most 32. A column with such a
-	// heading, or one that Columns or Aliases say is such a field, is kept in
+	// Fields are names of the host's own fields, at most 32. A column with such
+	// a heading, or one that Columns or Aliases say is such a field, is kept in
 	// chatadmin.Attributes.Fields under that name, up to 250 bytes.
 	Fields []string
 	// Encoding is the encoding of the file, by its WHATWG name ("windows-1251",
-	// "shift_jis") or that of a code page ("ibm850"). "" finds it out: UTF-8, UTF-16
-	// with a byte-order mark, or Windows-1252.
+	// "shift_jis") or that of a code page ("ibm850"). "" finds it out: UTF-8,
+	// UTF-16 with a byte-order mark, or Windows-1252.
 	Encoding string
 
-	FileName string // to show, cut to 64 bytes; the file itself is given as a reader
+	// FileName is shown in mails and events, cut to 64 bytes.
+	FileName string
 
-	// Begun, where set, is told the import's ID before the first row is written. Who keeps it can resume the import even if the process dies.
+	// Begun, if set, is called with the import's ID before the first row is
+	// written. With the ID the import can be resumed even if the process dies.
 	Begun func(importID chatadmin.ID)
-	// Progress, where set, is told after each batch.
+	// Progress, if set, is called after each batch.
 	Progress func(chatadmin.Progress)
 	// Planned, if set, is called with the plan before the first row is written,
 	// by Import, Apply and Resume.

@@ -4,12 +4,21 @@ package csvimport
 type Status string
 
 const (
-	Created   Status = "created"
-	Updated   Status = "updated" // also where only the status changed
+	// Created is the status of a row that created its user.
+	Created Status = "created"
+	// Updated is the status of a row that changed its user, or their access
+	// alone.
+	Updated Status = "updated"
+	// Unchanged is the status of a row whose user was as it says.
 	Unchanged Status = "unchanged"
-	Skipped   Status = "skipped" // an existing user in skip mode, FALSE for an unknown one, or all or nothing with a row that fails
-	Failed    Status = "failed"
-	Unknown   Status = "unknown" // the record of what became of the row was damaged, and is gone
+	// Skipped is the status of a row about an existing user with SkipExisting,
+	// of FALSE for an unknown user, and of all rows that would change something
+	// where AllOrNothing is set and a row fails.
+	Skipped Status = "skipped"
+	// Failed is the status of a row that is wrong.
+	Failed Status = "failed"
+	// Unknown is the status of a row whose record was damaged and deleted.
+	Unknown Status = "unknown"
 )
 
 // Outcome is what became, or would become, of one row.
@@ -21,7 +30,8 @@ type Outcome struct {
 	Notes                  []Note
 }
 
-// Note explains an outcome: why a row failed or was skipped, or what it is warned of.
+// Note explains an outcome: why a row failed or was skipped, or what it is
+// warned of.
 type Note struct {
 	Code    string // stable; see the Code constants here and in chatadmin
 	Warning bool
@@ -30,41 +40,49 @@ type Note struct {
 	Message string // a sentence for the administrator
 }
 
-// Codes of notes, beside those of fields in chatadmin and those of the file format ("field_count", "stray_quote", …).
+// Codes of rows that are skipped.
 const (
-	CodeNotCreated     = "not_created"     // skipped: Enabled is FALSE and there is no such user
-	CodeExists         = "exists"          // skipped: an existing user in skip mode
-	CodeAllOrNothing   = "all_or_nothing"  // skipped: another row fails, and all or nothing was asked for
-	CodeDuplicate      = "duplicate_login" // failed: an earlier line has this login
-	CodeBadEnabled     = "bad_enabled"     // failed: neither TRUE, FALSE nor blank
-	CodeForbidden      = "forbidden"       // failed: the user's role stands above the importer's
-	CodeForbiddenRole  = "forbidden_role"  // failed: a role that the importer may not grant by a file
-	CodeSelf           = "self"            // failed: the importer's own access or role
-	CodeLastAdmin      = "last_admin"      // failed: nobody would administer the domain
-	CodeDeleting       = "deleting"        // failed: the user is being deleted
-	CodeEnabledIgnored = "enabled_ignored" // warning: Enabled would have acted, but existing users are skipped
-	CodeNoManager      = "no_manager"      // warning: the manager does not exist
-	CodeOwnManager     = "own_manager"     // warning: the user is their own manager
-	CodeManagerCircle  = "manager_circle"  // warning: the managers would form a circle
-
-	CodeNullWord = "null_word"     // warning: the cell says NULL, N/A or the like, and counts as blank
-	CodeRuined   = "ruined"        // warning: a spreadsheet has ruined the value, which is not stored
-	CodeDamaged  = "decoded_twice" // warning: the text was decoded twice ("JosÃ©"); it overwrites nothing
-	CodeDropped  = "invisible"     // warning: invisible characters were dropped from the login
-	CodeShortRow = "missing_cells" // warning: the line has fewer cells than the headings; the missing ones are blank
-
-	CodeNewLogin    = "new_login"    // warning: from now on the user signs in with another login
-	CodeNoGroup     = "no_group"     // warning: there is no such group, or the importer may not add members to it
-	CodeBadLanguage = "bad_language" // warning: no language tag such as de-CH; it is not stored
-	CodeNoUser      = "no_user"      // failed: the row gives a new login, and there is no user with the old one
-	CodeUnreadable  = "unreadable"   // failed: what is stored of the user cannot be read
-
-	CodeLost = "lost" // unknown: what became of the row was damaged
-
-	CodeManagerForbidden = "manager_forbidden" // warning: the user has come to stand above the importer before their manager was set
+	CodeNotCreated   = "not_created"    // Enabled is FALSE and there is no such user
+	CodeExists       = "exists"         // existing users are skipped
+	CodeAllOrNothing = "all_or_nothing" // AllOrNothing is set and a row fails
 )
 
-// A letter is the outcome of a row in one byte: a million rows fit into a megabyte, and a job keeps them in the store.
+// Codes of rows that fail, beside those of fields in chatadmin and those of the
+// file format ("field_count", "stray_quote", …).
+const (
+	CodeDuplicate     = "duplicate_login" // an earlier line has this login
+	CodeBadEnabled    = "bad_enabled"     // neither TRUE, FALSE nor blank
+	CodeForbidden     = "forbidden"       // the user's role is above the importer's
+	CodeForbiddenRole = "forbidden_role"  // a file cannot grant this role
+	CodeSelf          = "self"            // the importer's own access or role
+	CodeLastAdmin     = "last_admin"      // the domain would have no admin
+	CodeDeleting      = "deleting"        // the user is being deleted
+	CodeNoUser        = "no_user"         // nobody has the old login of a new one
+	CodeUnreadable    = "unreadable"      // stored data of the user is damaged
+)
+
+// Codes of warnings. The row is imported all the same.
+const (
+	CodeEnabledIgnored   = "enabled_ignored"   // Enabled means nothing with SkipExisting
+	CodeNoManager        = "no_manager"        // the manager does not exist
+	CodeOwnManager       = "own_manager"       // the user is their own manager
+	CodeManagerCircle    = "manager_circle"    // the managers would form a circle
+	CodeManagerForbidden = "manager_forbidden" // the user's role rose above the importer's
+	CodeNullWord         = "null_word"         // NULL or the like counts as blank
+	CodeRuined           = "ruined"            // a spreadsheet ruined the value; not stored
+	CodeDamaged          = "decoded_twice"     // decoded twice; it overwrites nothing
+	CodeDropped          = "invisible"         // invisible characters were dropped
+	CodeShortRow         = "missing_cells"     // missing cells count as blank
+	CodeNewLogin         = "new_login"         // the user signs in with another login
+	CodeNoGroup          = "no_group"          // no such group, or not for the importer
+	CodeBadLanguage      = "bad_language"      // no language tag; not stored
+)
+
+// CodeLost is the code of a row with the status Unknown.
+const CodeLost = "lost"
+
+// A letter is the outcome of a row in one byte: a million rows fit into a
+// megabyte, and a job keeps them in the store.
 type letter = byte
 
 const (
@@ -77,7 +95,8 @@ const (
 	letterNotCreated  letter = 'n' // skipped: FALSE and unknown
 	letterFailed      letter = 'f'
 	letterLost        letter = 'l' // unknown
-	letterRefused     letter = 'r' // skipped: another row failed, and all or nothing was asked for
+	// skipped: another row failed, and all or nothing was asked for
+	letterRefused letter = 'r'
 )
 
 // letters are all of them.
@@ -104,7 +123,8 @@ func (o *Outcome) setLetter(l letter) {
 	}
 }
 
-// Counts sum up an import. Created + Updated + Unchanged + Skipped + Failed = Rows.
+// Counts sum up an import. Created + Updated + Unchanged + Skipped + Failed =
+// Rows.
 type Counts struct {
 	Rows        int64 `json:"rows"`
 	Created     int64 `json:"created"`

@@ -14,17 +14,20 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
-// Plan says what an import would do; nothing has been changed. It can be kept as JSON, shown, and applied later by the same actor with the same file.
+// Plan says what an import would do. It can be kept as JSON, shown, and applied
+// later by the same actor with the same file.
 type Plan struct {
 	chatadmin.PlanHeader
-	Settings  settings     `json:"settings"`
-	File      []byte       `json:"file"`      // SHA-256
-	Decisions []byte       `json:"decisions"` // SHA-256 over what becomes of each row, and which fields it changes
+	Settings settings `json:"settings"`
+	File     []byte   `json:"file"` // SHA-256
+	// Decisions is a SHA-256 over what becomes of each row.
+	Decisions []byte       `json:"decisions"`
 	Counts    Counts       `json:"counts"`
 	Warnings  []string     `json:"warnings,omitempty"` // of the file as a whole
 	Encoding  string       `json:"encoding,omitempty"` // of the file, by its WHATWG name
 	Columns   []PlanColumn `json:"columns"`            // of the file, in its order
-	Samples   []string     `json:"samples,omitempty"`  // up to five cells that are not ASCII, as they would be stored
+	// Samples are up to five cells that are not ASCII, as they would be stored.
+	Samples []string `json:"samples,omitempty"`
 
 	login  chatadmin.LoginPolicy // a domain never changes it
 	format csvfile.Format
@@ -39,8 +42,10 @@ type chunk struct {
 	Open    []int  `json:"o,omitempty"` // rows whose managers are still to be set when all rows are in
 }
 
-// Plan plans an import: it reads the whole file, decides every row by the same code as the import itself, and writes nothing. What is wrong with
-// the file as a whole is a *FileError. It needs chatadmin.PermUsersImport and PermUsersCreate, in update mode PermUsersEdit too.
+// Plan plans an import. It reads the whole file, decides every row by the same
+// code as the import, and writes nothing. A file that is wrong as a whole is a
+// *FileError. It needs chatadmin.PermUsersImport and PermUsersCreate, and
+// PermUsersEdit with UpdateExisting.
 func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Plan, error) {
 	if err := mode.check(); err != nil {
 		return nil, err
@@ -59,8 +64,11 @@ func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeek
 	return scan(ctx, s, file, is, set, nil)
 }
 
-// Apply carries out a plan. It plans anew first and refuses with chatadmin.ErrPlanStale if that comes to anything else than what was reviewed, and with ErrOtherFile
-// if the file is another one. Of o only Begun and Progress count: the rest was decided with the plan, and asking for anything that it was not made with is chatadmin.ErrInvalid.
+// Apply carries out a plan. It plans anew first, and returns
+// chatadmin.ErrPlanStale if the result differs from what was reviewed. Another
+// file is ErrOtherFile. Only Begun and Progress of o count: the plan has
+// decided the rest. Asking for an option that the plan was made without is
+// chatadmin.ErrInvalid.
 func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
 	if err := errors.Join(given("plan", p), givenFile(s, file)); err != nil {
 		return nil, err
@@ -92,7 +100,7 @@ func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 	return x.begin(ctx, s, now, file, o)
 }
 
-// Import plans and imports at once, for an administrator who does not want to look at the plan.
+// Import plans and imports at once, without a review in between.
 func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Result, error) {
 	p, err := x.Plan(ctx, s, file, mode, o)
 	if err != nil {
@@ -101,7 +109,8 @@ func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSe
 	return x.begin(ctx, s, p, file, o)
 }
 
-// scan reads the file once and decides every row. done, where given, are the batches that an interrupted import has committed: their rows are taken as they were decided then.
+// scan reads the file once and decides every row. done are the batches that an
+// interrupted import has committed: their rows stay as they were decided then.
 func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is fileprint, set settings, done []chunk) (*Plan, error) {
 	d, domain, role, err := s.ViewAs(ctx, chatadmin.PermUsersImport)
 	if err != nil {
@@ -157,8 +166,8 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 // basis names the state of a domain that a plan rests on, beside its users.
 func basis(d chatadmin.Domain) string { return strconv.FormatInt(int64(d.Rev), 10) }
 
-// permissions are those that an import needs beside PermUsersImport. A mode that
-// does not exist is chatadmin.ErrInvalid.
+// permissions are those that an import needs beside PermUsersImport. A mode
+// that does not exist is chatadmin.ErrInvalid.
 func permissions(m Mode) ([]chatadmin.Permission, error) {
 	switch m {
 	case SkipExisting:
@@ -169,15 +178,18 @@ func permissions(m Mode) ([]chatadmin.Permission, error) {
 	return nil, m.check()
 }
 
-// Result is what came of an import.
+// Result is what an import has done.
 type Result struct {
 	ImportID chatadmin.ID
 	Counts   Counts
 	Warnings []string // of the file as a whole
-	// Invitations says in a sentence who was invited, or where the link went that
-	// invites them and until when it works. "" before the import has ended.
+	// Invitations says in a sentence who was invited, or where the link went
+	// that invites them and until when it works. "" before the import has
+	// ended.
 	Invitations string
-	Invited     int // users to whom mails went out at the end, where asked for; others who waited to be invited are among them
+	// Invited counts the mails with invitations that went out at the end. Those
+	// to others who waited to be invited are among them.
+	Invited int
 
 	file   []byte // SHA-256
 	set    settings

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // office is a domain in which somebody imports who may create users, and
@@ -226,12 +227,12 @@ func TestDamagedRecords(t *testing.T) {
 func (o *office) damage(t *testing.T, id chatadmin.ID, part, data string) {
 	t.Helper()
 	ctx, domain := t.Context(), o.host.Domain()
-	k := chatadmin.Key{Kind: "run", Domain: domain, ID: string(id)}
+	k := storage.Key{Kind: "run", Domain: domain, ID: string(id)}
 	if part == "rows" {
 		k = chunkKey(chunkKind, domain, id, 0)
 	}
-	require.NoError(t, o.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, err := tx.Records(ctx, []chatadmin.Key{k})
+	require.NoError(t, o.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+		rs, err := tx.Records(ctx, []storage.Key{k})
 		if err != nil || len(rs) != 1 {
 			return errors.Join(err, errors.New("one record is damaged"))
 		}
@@ -253,7 +254,7 @@ func (o *office) damage(t *testing.T, id chatadmin.ID, part, data string) {
 				return err
 			}
 		}
-		_, err = tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: now, Was: rs[0].Rev}})
+		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: now, Was: rs[0].Rev}})
 		return err
 	}))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const purpose = "import release"
@@ -81,7 +82,9 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 		if !held {
 			m.Text += "\n" + invitationsOf(r.Counts.Created, par.Settings.SendInvitations, true, *o) + "\n"
 		} else {
-			m.ID += fmt.Sprintf("-%x", o.Hash[:8]) // made up for after a crash it is another mail, whose link is the one that works
+			// Made up for after a crash it is another mail, whose link is the
+			// one that works
+			m.ID += fmt.Sprintf("-%x", o.Hash[:8])
 			m.Text += fmt.Sprintf("\n%s not invited yet. Follow this link to invite them. It works once, until %s. Opening it sends nothing before you confirm.\n\n%s\n",
 				people(r.Counts.Created, "was created and is", "were created and are"), o.Expires.Format(linkTime), x.admin.Link("import", token))
 		}
@@ -102,7 +105,7 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 
 // amend changes what a run of an import keeps, in a transaction of its own.
 func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Work, *importRun) error) error {
-	op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		_, err := x.runs.Amend(ctx, w, id, func(run *importRun) error { return f(w, run) })
 		return err
@@ -120,10 +123,12 @@ func summaryMail(w *chatadmin.Work, r *Result, par params) chatadmin.Mail {
 	return chatadmin.Mail{ID: "import-" + string(r.ImportID), To: w.Actor.Email, Subject: "Your import into " + w.Domain.Name + " is complete", Text: text}
 }
 
-// Held tells what following a release link would do, without doing it: what a
-// page shows when the link is opened, before the admin confirms. It changes
-// nothing, so that a mail scanner that opens the link releases nothing. The
-// actor must be the admin who got the link. It needs PermUsersImport.
+// Held returns the import that a release link belongs to, and how many users it
+// created. A page shows that when the link is opened, before the admin
+// confirms. Held changes nothing, so that a mail scanner that opens the link
+// sends nothing. The actor must be the admin to whom the link was mailed. An
+// unknown link is chatadmin.ErrNotFound; see ErrLinkUsed and ErrLinkExpired. It
+// needs chatadmin.PermUsersImport.
 func (x *Imports) Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
 	t, run, err := x.linked(ctx, s, token)
 	if err != nil {
@@ -174,11 +179,11 @@ func redeemable(s *chatadmin.Scope, t chatadmin.Token, run *importRun, now time.
 }
 
 // Release queues and sends the invitations that an import held back, to each
-// created user once. It returns to how many users mails went out now, which may
-// include others who waited to be invited. Call it when the admin who got the
-// link has followed it and confirmed, never for merely opening it. The link
-// works once; released again after a crash in between, it finishes what was
-// begun. It needs PermUsersImport.
+// created user once. It returns the number of mails that went out, including
+// those to others who waited to be invited. Call it when the admin has followed
+// the link and confirmed. The link works once; after a crash, a second call
+// finishes what the first began. The errors are those of Held. It needs
+// chatadmin.PermUsersImport.
 func (x *Imports) Release(ctx context.Context, s *chatadmin.Scope, token string) (int, error) {
 	t, run, err := x.linked(ctx, s, token)
 	if err != nil {
@@ -187,8 +192,9 @@ func (x *Imports) Release(ctx context.Context, s *chatadmin.Scope, token string)
 	return x.release(ctx, s, run.ID, func(run *importRun, now time.Time) error { return redeemable(s, t, run, now) })
 }
 
-// ReleaseImport does the same without a link, for any administrator with
-// PermUsersImport: the way on where the link has expired, or its admin is gone.
+// ReleaseImport does what Release does, without a link: for any administrator,
+// if the link has expired or its admin has left. An import that has not ended
+// is chatadmin.ErrTransition. It needs chatadmin.PermUsersImport.
 func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID) (int, error) {
 	run, err := x.runs.Get(ctx, s, importID)
 	if err != nil {
@@ -208,7 +214,7 @@ func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importI
 // release begins the run that queues the invitations, or continues it.
 func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, check func(*importRun, time.Time) error) (int, error) {
 	var before chatadmin.ID // the run that was begun for the same import
-	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{importID}}
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{importID}}
 	run, err := x.releases.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
 		run.Data.Import = importID
 		im, err := x.runs.Amend(ctx, w, importID, func(im *importRun) error {
@@ -232,7 +238,8 @@ func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chat
 		if run, err = x.releases.Get(ctx, s, before); err != nil {
 			return 0, errors.Join(ErrLinkUsed, err)
 		}
-		if !run.Open() { // everybody is in the queue; a crash may have kept some from being sent
+		// Everybody is in the queue; a crash may have kept some from being sent
+		if !run.Open() {
 			sent, err := x.admin.SendInvitations(ctx, s.Domain())
 			return sent, errors.Join(ErrLinkUsed, err)
 		}
@@ -251,8 +258,8 @@ func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chat
 }
 
 // releaseStep queues the invitations of a batch of the import's rows. A batch
-// whose record cannot be read is passed over: its users stay in the list of those
-// who were not invited.
+// whose record cannot be read is passed over: its users stay in the list of
+// those who were not invited.
 func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chatadmin.RunOf[released], _ int) (chatadmin.RunStep[released], error) {
 	batches := 0
 	im, err := x.runs.Get(ctx, s, run.Data.Import)
@@ -262,7 +269,7 @@ func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chat
 	case !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, chatadmin.ErrDamaged):
 		return chatadmin.RunStep[released]{}, err
 	}
-	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: chatadmin.Shared, Targets: []chatadmin.ID{run.Data.Import}}
+	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{run.Data.Import}}
 	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
 		e, err := createdRecords.Get(ctx, w, s.Domain(), chunkID(run.Data.Import, run.Data.Batch))
 		switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -35,7 +35,8 @@ func (w *world) token() string {
 	return m[1]
 }
 
-// Off, the default: nobody is invited, the admin gets one mail with a summary and a link, and the link invites when it is confirmed.
+// Off, the default: nobody is invited, the admin gets one mail with a summary
+// and a link, and the link invites when it is confirmed.
 func TestInvitationsHeldBack(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { return nil })
@@ -117,7 +118,8 @@ func TestReleaseLinkIsBound(t *testing.T) {
 	require.Len(t, w.mail.Mails(), 1)
 }
 
-// A hundred confirmations of one link, over an unreliable store: each user is invited once.
+// A hundred confirmations of one link, over an unreliable store: each user is
+// invited once.
 func TestReleaseRace(t *testing.T) {
 	good := memstore.New(nil)
 	w := newWorldOn(t, good, chatadmin.OfficeChat)
@@ -149,7 +151,8 @@ func TestReleaseRace(t *testing.T) {
 	}
 }
 
-// A release that died after the link was used is finished by following it again.
+// A release that died after the link was used is finished by following it
+// again.
 func TestReleaseAfterCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(2300)), csvimport.SkipExisting, nil)
@@ -176,7 +179,8 @@ func TestReleaseAfterCrash(t *testing.T) {
 	}
 }
 
-// On: every created user is invited, existing ones are not, and the admin is told without a link.
+// On: every created user is invited, existing ones are not, and the admin is
+// told without a link.
 func TestInvitationsAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("user1@acme.example")
@@ -188,7 +192,8 @@ func TestInvitationsAtOnce(t *testing.T) {
 	require.NotContains(t, w.mail.To("boss@acme.example")[0].Text, "token=")
 }
 
-// The mail to the admin is sent again by Resume where it could not be sent, and only then.
+// The mail to the admin is sent again by Resume where it could not be sent, and
+// only then.
 func TestNoticeIsMadeUpFor(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.mail.FailNext(errors.New("the mail server is away"))
@@ -205,7 +210,8 @@ func TestNoticeIsMadeUpFor(t *testing.T) {
 	require.Len(t, w.mail.Mails(), 4)
 }
 
-// A mail that a crash has left unknown is made up for by another one, with another link: a mail server must not take it for the same.
+// A mail that a crash has left unknown is made up for by another one, with
+// another link: a mail server must not take it for the same.
 func TestNoticeIsSentAgain(t *testing.T) {
 	crash := true
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {

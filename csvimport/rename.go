@@ -7,7 +7,8 @@ import (
 )
 
 // A row with a new login renames the user whom its login names. After that the
-// user is found by the new login: importing the same file again changes nothing.
+// user is found by the new login: importing the same file again changes
+// nothing.
 
 // of finds the user of a row: by their login, or, if there is none, by the
 // login that the row gives them, since they may have it already.
@@ -35,8 +36,8 @@ func (d *decider) rename(r *row, is, holder *chatadmin.User, u *chatadmin.User, 
 	}
 }
 
-// claimNew notes that a row gives its user a login, and returns where that login
-// stands first in the file.
+// claimNew notes that a row gives its user a login, and returns where that
+// login stands first in the file.
 func (x *index) claimNew(k key, row int) place {
 	here := place{row: uint32(row)}
 	first := x.logins.claim(k, here.row)

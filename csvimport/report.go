@@ -15,8 +15,11 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/formula"
 )
 
-// Outcomes reads the file once more and tells what would become of each row, in file order and in bounded memory; another file is ErrOtherFile. A plan that was kept as JSON has forgotten its
-// rows: make it again.
+// Outcomes reads the file once more and calls each with what would become of
+// each row, in file order and in bounded memory. Another file is ErrOtherFile.
+// A plan that was kept as JSON has no rows any more, which is
+// chatadmin.ErrInvalid: make it again. An error of each ends the list and is
+// returned.
 func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
 	if err := errors.Join(given("plan", p), given("function", each)); err != nil {
 		return err
@@ -24,7 +27,9 @@ func (p *Plan) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSee
 	return walk(ctx, s, file, p.File, p.Settings, p.chunks, p.Counts.Rows, func(o Outcome, _ *source) error { return each(o) })
 }
 
-// Outcomes reads the file once more and tells what became of each row, in file order and in bounded memory; another file is ErrOtherFile.
+// Outcomes reads the file once more and calls each with what became of each
+// row, in file order and in bounded memory. Another file is ErrOtherFile. An
+// error of each ends the list and is returned.
 func (r *Result) Outcomes(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, each func(Outcome) error) error {
 	if err := errors.Join(given("result", r), given("function", each)); err != nil {
 		return err
@@ -40,9 +45,15 @@ func (p *Plan) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSee
 	return writeResult(ctx, s, file, p.File, p.Settings, p.chunks, p.Counts.Rows, w)
 }
 
-// WriteCSV writes the result CSV: the columns of the file, and _line, _status, _code and _message. It can be filtered, mended and imported again as it is, since columns that begin
-// with "_" are not read. Cells below a heading such as "password" stay empty. Of a line that is broken as such the cells may be in the wrong columns: the one of the login stays empty, so that it fails until somebody has looked at it, and
-// _message has the line as it stood, up to 2000 bytes. Cells that a spreadsheet would run as a formula are guarded, which importing undoes. Create the file with mode 0600: it holds
+// WriteCSV writes the result CSV: the columns of the file, and _line, _status,
+// _code and _message. It can be filtered, mended and imported again as it is,
+// since columns that begin with "_" are not read. Cells below a heading such as
+// "password" stay empty.
+//
+// The cells of a broken line may be in the wrong columns. Its login stays
+// empty, so that it fails until it is mended, and _message has the line as it
+// stood, up to 2,000 bytes. Cells that a spreadsheet would run as a formula are
+// guarded, which importing undoes. Create the file with mode 0600: it holds
 // what the original holds.
 func (r *Result) WriteCSV(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, w io.Writer) error {
 	if err := errors.Join(given("result", r), given("writer", w)); err != nil {
@@ -118,7 +129,8 @@ func walkChunk(src *source, c *chunk, each func(Outcome, *source) error) error {
 
 func writeResult(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, hash []byte, set settings, chunks []chunk, rows int64, w io.Writer) error {
 	out := newCSVWriter(w, ',', "\n")
-	var kept []int // columns of the file; results of an earlier import are replaced
+	// Columns of the file; results of an earlier import are replaced
+	var kept []int
 	err := walk(ctx, s, file, hash, set, chunks, rows, func(o Outcome, src *source) error {
 		if kept == nil {
 			var names []string
@@ -161,7 +173,8 @@ func asText(part []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(part), "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// Summary is the code of the first note, and all messages in one line: what the result CSV says of the row.
+// Summary is the code of the first note, and all messages in one line: what the
+// result CSV says of the row.
 func (o Outcome) Summary() (code, message string) {
 	var texts []string
 	for _, n := range o.Notes {

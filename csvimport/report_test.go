@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-// The result CSV has the original columns and what became of each line; mended, it is imported as it is.
+// The result CSV has the original columns and what became of each line; mended,
+// it is imported as it is.
 func TestResultCSV(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	original := "name;email/login;mobile;Enabled\nAnn;ann@acme.example;+31612345678;TRUE\n\n\"Bo;b\";bob@acme;1;TRUE\n=cmd();eve@acme.example;-1;\nshort\nlong;l@acme.example;1;TRUE;surplus\n"
@@ -49,7 +50,8 @@ func TestResultCSV(t *testing.T) {
 	require.NotContains(t, out2.String(), "''", "nothing is guarded twice")
 }
 
-// What became of the lines is told of the file that was imported, and of no other.
+// What became of the lines is told of the file that was imported, and of no
+// other.
 func TestOutcomesOfAnotherFile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file, other := "login\nann@acme.example\n", "login\neve@acme.example\n"
@@ -63,7 +65,8 @@ func TestOutcomesOfAnotherFile(t *testing.T) {
 	require.ErrorIs(t, r.WriteCSV(ctx, w.s, strings.NewReader(file+"eve@acme.example\n"), &strings.Builder{}), csvimport.ErrOtherFile)
 }
 
-// A plan is kept as JSON and applied later; what it said of the rows is then to be had by planning again.
+// A plan is kept as JSON and applied later; what it said of the rows is then to
+// be had by planning again.
 func TestPlanIsSerialisable(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	text := file(1500)

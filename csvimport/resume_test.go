@@ -12,12 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
-// mixed is a file of some batches with every kind of outcome in it: users who exist, are deactivated, activated, changed, created, with managers on
-// earlier and later lines, circles, duplicates and faults. prepare makes those who exist.
+// mixed is a file of some batches with every kind of outcome in it: users who
+// exist, are deactivated, activated, changed, created, with managers on earlier
+// and later lines, circles, duplicates and faults. prepare makes those who
+// exist.
 func mixed(n int) (file string, prepare func(*world)) {
 	var b strings.Builder
 	b.WriteString("login,title,manager,enabled\n")
@@ -59,7 +61,8 @@ func mixed(n int) (file string, prepare func(*world)) {
 	}
 }
 
-// An import is cut off after every single transaction, by a cancelled context, and resumed: the end, the counts and the outcomes are those of one clean run.
+// An import is cut off after every single transaction, by a cancelled context,
+// and resumed: the end, the counts and the outcomes are those of one clean run.
 func TestResumeAtEveryStep(t *testing.T) {
 	file, prepare := mixed(3300)
 	clean := newWorld(t, chatadmin.OfficeChat)
@@ -109,7 +112,8 @@ func TestResumeAtEveryStep(t *testing.T) {
 	require.Equal(t, clean.dump(), w.dump())
 }
 
-// A store that re-runs, loses and half-confirms transactions, and an import that is taken up again whenever it stops: the end is that of one clean run.
+// A store that re-runs, loses and half-confirms transactions, and an import
+// that is taken up again whenever it stops: the end is that of one clean run.
 func TestImportOverAnUnreliableStore(t *testing.T) {
 	file, prepare := mixed(2200)
 	clean := newWorld(t, chatadmin.OfficeChat)
@@ -135,7 +139,8 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 	}
 }
 
-// Two admins import the same file at the same time, and a hundred goroutines another: each user is created once and invited once.
+// Two admins import the same file at the same time, and a hundred goroutines
+// another: each user is created once and invited once.
 func TestImportsAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -219,7 +224,8 @@ func TestMarkingWhileImporting(t *testing.T) {
 	}
 }
 
-// Imports in parallel, each of which would remove some of the admins: one remains.
+// Imports in parallel, each of which would remove some of the admins: one
+// remains.
 func TestImportsRemoveAdmins(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
@@ -252,7 +258,8 @@ func TestImportsRemoveAdmins(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-// An importer who loses the right in the middle is stopped at the next batch, and may go on when it is given back.
+// An importer who loses the right in the middle is stopped at the next batch,
+// and may go on when it is given back.
 func TestImporterDemoted(t *testing.T) {
 	for name, end := range map[string]func(*world, chatadmin.ID) error{
 		"demoted": func(w *world, id chatadmin.ID) error {
@@ -294,8 +301,9 @@ func TestImporterDemoted(t *testing.T) {
 	}
 }
 
-// Another admin resumes an import of which nothing was heard for a while: in the
-// end everything is as if the first had finished it, and the link is theirs.
+// Another admin resumes an import of which nothing was heard for a while: in
+// the end everything is as if the first had finished it, and the link is
+// theirs.
 func TestResumedByAnother(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))

@@ -95,8 +95,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// So does importing an overview: it says of those who are pending or denied that
-// they are inactive.
+// So does importing an overview: it says of those who are pending or denied
+// that they are inactive.
 func TestOverviewIsImported(t *testing.T) {
 	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
 		w := newWorld(t, preset)

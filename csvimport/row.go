@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
@@ -43,8 +44,8 @@ func (r *row) put(c column, text string, m mark) {
 	r.fields[c-firstField] = cellText{text, m}
 }
 
-// clean cleans cells that were put as they are. plain says that nothing is to be
-// taken off any of them but spaces.
+// clean cleans cells that were put as they are. plain says that nothing is to
+// be taken off any of them but spaces.
 func (r *row) clean(columns []column, plain bool) {
 	for _, c := range columns {
 		if c >= firstField {
@@ -120,10 +121,11 @@ func (r *row) cell(c column) *string {
 // line is what gocsv makes. It makes two for every line, hence the pointer.
 type line struct{ Row *row }
 
-// UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method is spared the reflection that would cost more than reading the file.
+// UnmarshalCSVWithFields takes one cell from gocsv. A type that has this method
+// is spared the reflection that would cost more than reading the file.
 func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	if l.Row == nil {
-		l.Row = &row{}
+		l.Row = spareRows.Get().(*row)
 	}
 	c := 0
 	for _, digit := range []byte(key) {
@@ -135,6 +137,9 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	l.Row.put(column(c), value, 0)
 	return nil
 }
+
+// spareRows are rows of batches that are done with.
+var spareRows = sync.Pool{New: func() any { return &row{} }}
 
 // decoder turns records into rows, a batch at a time.
 type decoder struct {
@@ -150,7 +155,9 @@ func newDecoder(h *header) *decoder {
 	d := &decoder{lines: make([]line, batchRows)}
 	var names []string
 	for c, i := range h.at {
-		if i >= 0 { // gocsv gets numbers for headings: a host that uses it as well may have set how it normalises them
+		// gocsv gets numbers for headings: a host that uses it as well may have
+		// set how it normalises them
+		if i >= 0 {
 			names, d.columns, d.means = append(names, strconv.Itoa(c)), append(d.columns, i), append(d.means, column(c))
 		}
 	}
@@ -160,9 +167,20 @@ func newDecoder(h *header) *decoder {
 }
 
 // reset begins a batch.
-func (d *decoder) reset() { d.records, d.cells, d.plain = d.records[:1], d.cells[:0], d.plain[:0] }
+func (d *decoder) reset() {
+	for i := range min(len(d.records)-1, len(d.lines)) {
+		if r := d.lines[i].Row; r != nil {
+			*r = row{}
+			spareRows.Put(r)
+			d.lines[i].Row = nil
+		}
+	}
+	d.records, d.cells, d.plain = d.records[:1], d.cells[:0], d.plain[:0]
+}
 
-// mostCell is how much of a cell is looked at: four times what fits anywhere, so that longer ones are found too long, and a thousand lines of them fit into memory.
+// mostCell is how much of a cell is looked at: four times what fits anywhere,
+// so that longer ones are found too long, and a thousand lines of them fit into
+// memory.
 const mostCell = 1024
 
 // cut cuts a cell before a character.
@@ -180,7 +198,8 @@ func cut(cell []byte) []byte {
 	return cell[:n]
 }
 
-// add adds a record to the batch. Its cells share one string, so that whoever keeps one of them keeps no more than its line.
+// add adds a record to the batch. Its cells share one string, so that whoever
+// keeps one of them keeps no more than its line.
 func (d *decoder) add(fields [][]byte) {
 	size := 0
 	for _, i := range d.columns {

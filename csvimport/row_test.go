@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A long cell is cut between two characters, and what it says behind many spaces counts.
+// A long cell is cut between two characters, and what it says behind many
+// spaces counts.
 func TestCut(t *testing.T) {
 	for cell, want := range map[string]int{
 		strings.Repeat("x", mostCell):                              mostCell,

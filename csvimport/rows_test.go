@@ -10,10 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 )
 
-// Rows that are wrong fail by themselves, with line, column, value and a stable code; their neighbours are imported.
+// Rows that are wrong fail by themselves, with line, column, value and a stable
+// code; their neighbours are imported.
 func TestFaultyRows(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := strings.Join([]string{
@@ -121,7 +123,8 @@ func TestAllOrNothing(t *testing.T) {
 	require.Equal(t, []int64{1, 3}, []int64{r.Counts.Created, r.Counts.Updated})
 }
 
-// Managers stand in the domain or on any line of the file; one that cannot be set is a warning, and the user keeps the one they have.
+// Managers stand in the domain or on any line of the file; one that cannot be
+// set is a warning, and the user keeps the one they have.
 func TestManagers(t *testing.T) {
 	for name, c := range map[string]struct {
 		file  []string // "login,manager,Enabled"
@@ -189,7 +192,8 @@ func (w *world) links() string {
 	return strings.Join(links, " ")
 }
 
-// Managers on later batches of the file are set by the thousand, however few each batch has.
+// Managers on later batches of the file are set by the thousand, however few
+// each batch has.
 func TestManagersOfManyBatches(t *testing.T) {
 	const rows = 6500
 	w := newWorld(t, chatadmin.OfficeChat)
@@ -222,7 +226,8 @@ func TestManagersOfManyBatches(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// In skip mode an existing user's manager is left alone, and a row that is skipped is not warned of its manager.
+// In skip mode an existing user's manager is left alone, and a row that is
+// skipped is not warned of its manager.
 func TestManagersInSkipMode(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann@acme.example")
@@ -231,7 +236,8 @@ func TestManagersInSkipMode(t *testing.T) {
 	require.Empty(t, w.is("ann@acme.example").Manager)
 }
 
-// A file grants what is below the importer's own role and takes nothing from the importer; the last admin stays.
+// A file grants what is below the importer's own role and takes nothing from
+// the importer; the last admin stays.
 func TestRolesInFiles(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, r := range []chatadmin.Role{{Name: "Reader", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}},
@@ -261,7 +267,8 @@ func TestRolesInFiles(t *testing.T) {
 
 	_, lines = w.run(w.s, "login,role,enabled\nboss@acme.example,member,\nsecond@acme.example,,FALSE\nnew@acme.example,admin,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed self", "3 updated+deactivated", "4 failed forbidden_role"}, lines)
-	// The host stands above admins: it may grant the role, and even it keeps the last admin.
+	// The host stands above admins: it may grant the role, and even it keeps
+	// the last admin.
 	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,admin,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed last_admin", "3 created"}, lines)
 	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,member,\n", csvimport.UpdateExisting, nil)
@@ -273,7 +280,8 @@ func TestRolesInFiles(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
 
-// Importing needs the permission to import, to create, and in update mode to edit.
+// Importing needs the permission to import, to create, and in update mode to
+// edit.
 func TestImportPermissions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for n, c := range []struct {
@@ -312,21 +320,23 @@ func TestOtherDomainsUsers(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, us[0].Status)
 }
 
-// A user who is being deleted is not touched by a row, and is nobody's manager any more.
+// A user who is being deleted is not touched by a row, and is nobody's manager
+// any more.
 func TestRowOfAUserBeingDeleted(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("gone@acme.example")
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		now := u
 		now.Deleting, now.Rev = true, u.Rev+1
-		_, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
+		_, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
 		return err
 	}))
 	_, lines := w.run(w.s, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed deleting", "3 created no_manager"}, lines)
 }
 
-// A host that vetoes deactivations is asked by name, and stops the import with everything before kept.
+// A host that vetoes deactivations is asked by name, and stops the import with
+// everything before kept.
 func TestVetoOfDeactivation(t *testing.T) {
 	refuse := map[chatadmin.ID]bool{}
 	var asked []chatadmin.ID

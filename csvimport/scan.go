@@ -74,7 +74,9 @@ func (sc *scanner) all(ctx context.Context) error {
 		if err := sc.batch(ctx, b.rows); err != nil {
 			return err
 		}
-		if src.next == 8 { // enough to tell how many rows are to come, so that nothing grows by doubling
+		// Enough to tell how many rows are to come, so that nothing grows by
+		// doubling
+		if src.next == 8 {
 			sc.index.expect(int(int64(len(sc.index.letters)) * sc.size / b.bytes))
 		}
 	}
@@ -99,7 +101,8 @@ func (sc *scanner) all(ctx context.Context) error {
 	return nil
 }
 
-// applyLinks lets what was found about managers count in the outcome of their rows. Rows that are skipped or fail have no link, and get no warning.
+// applyLinks lets what was found about managers count in the outcome of their
+// rows. Rows that are skipped or fail have no link, and get no warning.
 func (sc *scanner) applyLinks() {
 	x := sc.index
 	found := map[int][]note{} // by batch
@@ -122,8 +125,8 @@ func (sc *scanner) applyLinks() {
 	}
 }
 
-// refuse tells of every row that nothing becomes of it, if one row fails and all
-// or nothing is asked for.
+// refuse tells of every row that nothing becomes of it, if one row fails and
+// all or nothing is asked for.
 func (sc *scanner) refuse() {
 	x := sc.index
 	if bytes.IndexByte(x.letters, letterFailed) < 0 {
@@ -220,8 +223,8 @@ func (sc *scanner) decideRow(e *entry, i, row int, view users, done *chunk) {
 	}
 }
 
-// renamed notes the two logins of a user, and returns the key of the one that the
-// store has.
+// renamed notes the two logins of a user, and returns the key of the one that
+// the store has.
 func (sc *scanner) renamed(e *entry, is *chatadmin.User) key {
 	real, other := e.loginKey, e.newKey
 	if is.LoginKey != real {

@@ -12,8 +12,9 @@ import (
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
-// batchRows is how many rows of the file one transaction takes. Batches are counted from the start of the file, so that a resumed import cuts it
-// into the same ones.
+// batchRows is how many rows of the file one transaction takes. Batches are
+// counted from the start of the file, so that a resumed import cuts it into the
+// same ones.
 const batchRows = chatadmin.MaxBatch
 
 // mostRows is how many rows a file has at most.
@@ -33,11 +34,14 @@ type entry struct {
 type source struct {
 	file   *csvfile.Reader
 	header *header
-	rooms  [2]room // used in turn, so that one batch can be read while the one before is worked on
-	raw    csvfile.Row
-	next   int // number of the batch that read returns next
-	empty  row
-	only   rowSet // where set, the other rows stay empty: reading over them costs half
+	// Used in turn, so that one batch can be read while the one before is
+	// worked on
+	rooms [2]room
+	raw   csvfile.Row
+	next  int // number of the batch that read returns next
+	empty row
+	// Where set, the other rows stay empty: reading over them costs half
+	only rowSet
 }
 
 // room is where a batch is read to.
@@ -46,7 +50,8 @@ type room struct {
 	dec  *decoder
 }
 
-// open starts at the beginning of the file. What was found out about its format before need not be found out again.
+// open starts at the beginning of the file. What was found out about its format
+// before need not be found out again.
 func open(ctx context.Context, f io.ReadSeeker, login chatadmin.LoginPolicy, set settings, known csvfile.Format) (*source, error) {
 	f = cancellable{f, ctx}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -88,7 +93,8 @@ func refused(err error) error {
 	return fmt.Errorf("reading the file: %w", err)
 }
 
-// read returns the next batch, valid until the call after the next; it is empty at the end of the file.
+// read returns the next batch, valid until the call after the next; it is empty
+// at the end of the file.
 func (s *source) read(ctx context.Context) ([]entry, error) {
 	room := &s.rooms[s.next%len(s.rooms)]
 	rows, dec := room.rows[:0], room.dec
@@ -120,7 +126,9 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 		if e.row == nil {
 			e.row, good = good[0].Row, good[1:]
 		}
-		if e.bad == nil { // nothing is looked up for a broken line, whose cells are no text, perhaps
+		// Nothing is looked up for a broken line, whose cells are no text,
+		// perhaps
+		if e.bad == nil {
 			e.loginKey, e.managerKey = chatadmin.Fold(e.row.Login), chatadmin.Fold(e.row.Manager)
 			if e.newKey = ""; e.row.NewLogin != "" && e.row.marks[colNewLogin]&(markRuined|markDamaged) == 0 {
 				e.newKey = chatadmin.Fold(e.row.NewLogin)
@@ -132,7 +140,8 @@ func (s *source) read(ctx context.Context) ([]entry, error) {
 	return rows, ctx.Err()
 }
 
-// entry reads one line, for a report, which looks at s.raw as well. The keys are not set.
+// entry reads one line, for a report, which looks at s.raw as well. The keys
+// are not set.
 func (s *source) entry() (entry, error) {
 	e, err := s.scan()
 	if err == nil {
@@ -207,8 +216,8 @@ type fileprint struct {
 	format csvfile.Format
 }
 
-// fingerprint reads the whole file, unless it is too large. named is the encoding
-// that was named, if one was.
+// fingerprint reads the whole file, unless it is too large. named is the
+// encoding that was named, if one was.
 func fingerprint(ctx context.Context, f io.ReadSeeker, named string) (fileprint, error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {

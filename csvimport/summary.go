@@ -18,8 +18,8 @@ func people(n int64, one, many string) string {
 	return fmt.Sprintf("%d people %s", n, many)
 }
 
-// invitations says in a sentence what became of the invitations of an import that
-// has ended.
+// invitations says in a sentence what became of the invitations of an import
+// that has ended.
 func (x *Imports) invitations(ctx context.Context, s *chatadmin.Scope, r *Result) string {
 	run, err := x.runs.Get(ctx, s, r.ImportID)
 	if err != nil {

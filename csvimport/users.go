@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // users are the users that rows speak of, by login key.
@@ -17,8 +18,9 @@ func (u users) user(loginKey string) *chatadmin.User {
 	return u[loginKey]
 }
 
-// look reads the users of the rows and their managers. Of a batch that was committed before only those count whose managers are still to be set.
-func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
+// look reads the users of the rows and their managers. Of a batch that was
+// committed before only those count whose managers are still to be set.
+func look(ctx context.Context, r storage.Reader, domain chatadmin.ID, rows []entry, done *chunk) (users, error) {
 	want := make([]string, 0, len(rows)*3)
 	for i := range rows {
 		e := &rows[i]
@@ -29,7 +31,7 @@ func look(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, rows []e
 	return byLogin(ctx, r, domain, want)
 }
 
-func byLogin(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, want []string) (users, error) {
+func byLogin(ctx context.Context, r storage.Reader, domain chatadmin.ID, want []string) (users, error) {
 	want = slices.DeleteFunc(want, func(k string) bool { return k == "" })
 	found := users{}
 	for batch := range slices.Chunk(want, chatadmin.MaxBatch) {

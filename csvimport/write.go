@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// csvWriter writes CSV. It quotes what the importer would take for something else,
-// too: a first cell that begins with #.
+// csvWriter writes CSV. It quotes what the importer would take for something
+// else, too: a first cell that begins with #.
 type csvWriter struct {
 	out       *bufio.Writer
 	separator byte

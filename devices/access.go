@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Selection names the devices that a call is about: Devices, and all that Users
@@ -151,7 +152,7 @@ func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind 
 		return nil, err
 	}
 	var out []Device
-	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
 		hs, err := heldAll(ctx, w, ids, kind == KindCancelWipe)
 		if err != nil {
 			return err
@@ -255,8 +256,8 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 		add(id)
 	}
 	if len(sel.Users) > 0 {
-		q := chatadmin.DeviceQuery{Domain: domain, Users: sel.Users}
-		for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+		q := storage.DeviceQuery{Domain: domain, Users: sel.Users}
+		for d, err := range pages(func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 			return r.admin.Store().ListDevices(ctx, q, p)
 		}) {
 			if err != nil {
@@ -350,15 +351,15 @@ func usersOf(hs []*held) []chatadmin.ID {
 // dropHistory deletes what belongs to a device: few records, since each has
 // cost an administrator a call.
 func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) error {
-	var changes []chatadmin.Change[chatadmin.Record]
-	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-		return w.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owner: device}, p)
+	var changes []storage.Change[storage.Record]
+	for r, err := range pages(func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
+		return w.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owner: device}, p)
 	}) {
 		if err != nil {
 			return err
 		}
 		if r.Kind != commandKind { // write deletes that one, if it has ended
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 	}
 	return w.PutRecords(ctx, changes)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 )
@@ -129,14 +130,14 @@ func TestSuspendedDomain(t *testing.T) {
 func TestStatusWrittenByTheHost(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		rows, err := tx.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Device]{Row: rows[0], Was: rows[0].Rev}
+		c := storage.Change[storage.Device]{Row: rows[0], Was: rows[0].Rev}
 		c.Row.Rev, c.Row.Status = c.Was+1, uint8(disabled)
-		_, err = tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{c})
+		_, err = tx.ChangeDevices(ctx, []storage.Change[storage.Device]{c})
 		return err
 	}))
 	require.False(t, w.authorized(out))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // maxNoted bounds the memory of an activity that is never flushed. Devices
@@ -25,7 +26,7 @@ type noted struct{ domain, device chatadmin.ID }
 
 // note remembers that a device was active, where its row does not say so
 // already.
-func (r *Registry) note(d *chatadmin.Device, now time.Time) {
+func (r *Registry) note(d *storage.Device, now time.Time) {
 	if now.Sub(d.LastSeen).Abs() >= r.o.SeenEvery { // also where a clock that was wrong has put it far ahead
 		r.seen.add(noted{d.Domain, d.ID}, now)
 	}
@@ -90,14 +91,14 @@ func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadm
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Device]
+		var changes []storage.Change[storage.Device]
 		for _, d := range rows {
 			at := seen[noted{domain, d.ID}]
 			if at.After(w.Now()) { // noted by a clock that was wrong
 				at = w.Now()
 			}
 			if at.After(d.LastSeen) || d.LastSeen.Sub(w.Now()) >= r.o.SeenEvery {
-				c := chatadmin.Change[chatadmin.Device]{Row: d, Was: d.Rev}
+				c := storage.Change[storage.Device]{Row: d, Was: d.Rev}
 				if c.Row.Rev, err = w.NextRev(d.Rev); err != nil {
 					return err
 				}

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -19,12 +20,12 @@ type writes struct {
 	n, reads int
 }
 
-func (s *writes) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *writes) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	s.n++
 	return s.Store.Update(ctx, fence, f)
 }
 
-func (s *writes) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+func (s *writes) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]storage.Device, error) {
 	s.reads++
 	return s.Store.Devices(ctx, domain, ids)
 }

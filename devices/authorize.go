@@ -91,7 +91,7 @@ func (r *Registry) domainActive(ctx context.Context, domain chatadmin.ID, now ti
 	if err != nil || len(ds) == 0 {
 		return false, err
 	}
-	set, err := ds[0].Settings()
+	set, err := chatadmin.SettingsOf(ds[0])
 	if err != nil {
 		return false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // CheckIn returns the commands for a device. It takes the plain text of
@@ -75,7 +76,7 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 		event, detail = WipeFailed, chatadmin.Cut(o.Detail)
 	}
 	var out Command
-	op := chatadmin.Op{Kind: KindAnswerWipe, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.Subject}}
+	op := chatadmin.Op{Kind: KindAnswerWipe, Fence: storage.Shared, Targets: []chatadmin.ID{t.Subject}}
 	err = r.admin.AsHost(t.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		h, err := reopen(ctx, w, t)
 		if err != nil {
@@ -115,7 +116,7 @@ func (r *Registry) open(ctx context.Context, wipeToken string) (*held, chatadmin
 	return h, t, err
 }
 
-func reopen(ctx context.Context, r chatadmin.Reader, t chatadmin.Token) (*held, error) {
+func reopen(ctx context.Context, r storage.Reader, t chatadmin.Token) (*held, error) {
 	hs, err := hold(ctx, r, t.Domain, []chatadmin.ID{t.Subject})
 	if err != nil {
 		return nil, err

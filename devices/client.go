@@ -55,6 +55,26 @@ func (e *Error) Is(target error) bool {
 	return target == ErrRefused && e.Detail.Code == "refused" || target == ErrStale && e.Detail.Code == "stale" || target == ErrTooMany && e.Detail.Code == "too_many_devices"
 }
 
+// Unwrap is the class of errors that the status stands for.
+func (e *Error) Unwrap() error {
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return chatadmin.ErrActor
+	case http.StatusForbidden:
+		return chatadmin.ErrForbidden
+	case http.StatusNotFound:
+		return chatadmin.ErrNotFound
+	case http.StatusConflict:
+		return chatadmin.ErrState
+	case http.StatusTooManyRequests:
+		return chatadmin.ErrLimited
+	}
+	if e.Status < http.StatusInternalServerError {
+		return chatadmin.ErrInvalid
+	}
+	return chatadmin.ErrUnavailable
+}
+
 // Register registers the device. sign adds what the host authenticates the user
 // by to the request.
 func (c *Client) Register(ctx context.Context, sign func(*http.Request), q RegisterRequest) (RegisterReply, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Command tells a device to remove all of the network's content. A device has
@@ -75,14 +76,14 @@ const (
 	wipePurpose    = "device wipe"
 )
 
-func key(kind string, domain, id chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: string(id)}
+func key(kind string, domain, id chatadmin.ID) storage.Key {
+	return storage.Key{Kind: kind, Domain: domain, ID: string(id)}
 }
 
 // record writes the command down as the last one of its device.
-func (c *stored) record(domain chatadmin.ID) (chatadmin.Record, error) {
+func (c *stored) record(domain chatadmin.ID) (storage.Record, error) {
 	text, err := commands.Encode(c)
-	r := chatadmin.Record{Key: commands.Key(domain, string(c.Device)), Data: text}
+	r := storage.Record{Key: commands.Key(domain, string(c.Device)), Data: text}
 	if c.State.Pending() {
 		r.Due = c.Asked
 	} else {
@@ -92,7 +93,7 @@ func (c *stored) record(domain chatadmin.ID) (chatadmin.Record, error) {
 }
 
 // history writes an ended command down for good, without the credential.
-func (c *stored) history(domain chatadmin.ID) (chatadmin.Record, error) {
+func (c *stored) history(domain chatadmin.ID) (storage.Record, error) {
 	text, err := histories.Encode(&stored{Command: c.Command})
-	return chatadmin.Record{Key: histories.Key(domain, string(c.ID)), Owner: c.Device, Data: text}, err
+	return storage.Record{Key: histories.Key(domain, string(c.ID)), Owner: c.Device, Data: text}, err
 }

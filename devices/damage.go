@@ -9,13 +9,14 @@ import (
 	"iter"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // standIn takes the place of a command that cannot be read. If it may be
 // pending, it is: the device is told to wipe itself, by a command of another
 // ID. Otherwise there is none. The host counts as its asker, so that domain
 // admins alone can cancel it.
-func (h *held) standIn(rec *chatadmin.Record) {
+func (h *held) standIn(rec *storage.Record) {
 	if rec.Owner != "" && h.data.Reasons&ByWipe == 0 { // only what is pending has no owner
 		h.command = stored{}
 		return
@@ -46,10 +47,10 @@ func (h *held) shut() {
 }
 
 // damagedRows yields the devices of a domain whose data cannot be read.
-func damagedRows(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID) iter.Seq2[*chatadmin.DamagedError, error] {
+func damagedRows(ctx context.Context, r storage.Reader, domain chatadmin.ID) iter.Seq2[*chatadmin.DamagedError, error] {
 	return func(yield func(*chatadmin.DamagedError, error) bool) {
-		q := chatadmin.DeviceQuery{Domain: domain}
-		for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
+		q := storage.DeviceQuery{Domain: domain}
+		for d, err := range pages(func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -95,25 +96,25 @@ func repairRow(ctx context.Context, w *chatadmin.Work, id string) (bool, error) 
 
 // repairCommand puts a readable command in the place of one that cannot be
 // read, if it may be pending, and else deletes it.
-func repairCommand(ctx context.Context, w *chatadmin.Work, rec chatadmin.Record) error {
+func repairCommand(ctx context.Context, w *chatadmin.Work, rec storage.Record) error {
 	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(rec.ID)})
 	if err != nil {
 		return err
 	}
-	c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: rec.Key}, Was: rec.Rev, Delete: true}
+	c := storage.Change[storage.Record]{Row: storage.Record{Key: rec.Key}, Was: rec.Rev, Delete: true}
 	if len(hs) > 0 && hs[0].command.ID != "" {
 		c.Delete = false
 		if c.Row, err = hs[0].command.record(w.Domain.ID); err != nil {
 			return err
 		}
 	}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{c})
 }
 
 // letsIn reports whether the data of a row gives no reason against the device.
 // What the library has written of a device that is let in is known by sight,
 // without decoding it: each request of a device asks.
-func letsIn(row *chatadmin.Device) bool {
+func letsIn(row *storage.Device) bool {
 	if plain(row.Data) {
 		return true
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -195,7 +196,7 @@ var spoils = map[string]spoilt{
 func (x spoilt) spoil(w *ward, damage func(string) string) {
 	if x.row == nil {
 		kind, id := x.key(w)
-		rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: kind, Domain: w.domain, ID: id}})
+		rs, err := w.store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.domain, ID: id}})
 		require.NoError(w.t, err)
 		require.Len(w.t, rs, 1)
 		rs[0].Data = []byte(damage(string(rs[0].Data)))
@@ -203,14 +204,14 @@ func (x spoilt) spoil(w *ward, damage func(string) string) {
 		return
 	}
 	id := x.row(w)
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		ds, err := tx.Devices(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil || len(ds) != 1 {
 			return errors.Join(err, chatadmin.ErrNotFound)
 		}
-		c := chatadmin.Change[chatadmin.Device]{Row: ds[0], Was: ds[0].Rev}
-		c.Row.Data, c.Row.Rev = []byte(damage(string(ds[0].Data))), chatadmin.NextRev(c.Was, w.clock.Now(), 1)
-		cs, err := tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{c})
+		c := storage.Change[storage.Device]{Row: ds[0], Was: ds[0].Rev}
+		c.Row.Data, c.Row.Rev = []byte(damage(string(ds[0].Data))), storage.NextRev(c.Was, w.clock.Now(), 1)
+		cs, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{c})
 		if err == nil && len(cs) > 0 {
 			err = fmt.Errorf("%v", cs)
 		}
@@ -368,7 +369,7 @@ func (w *ward) none(kind, id string) string {
 	case "device.user":
 		return string(w.bob.ID)
 	}
-	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: kind, Domain: w.domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
+	w.put(storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
 	return "whole"
 }
 
@@ -440,7 +441,7 @@ func TestDamagedPushWaits(t *testing.T) {
 	n, err := w.r.SendPushes(ctx, w.domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "that of bob")
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: kind, Domain: w.domain, ID: id}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.domain, ID: id}})
 	require.NoError(t, err)
 	require.Len(t, rs, 1)
 	require.Contains(t, string(rs[0].Data), `"v":2`)

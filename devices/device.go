@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Type is the kind of machine a native client runs on.
@@ -111,8 +112,8 @@ const deviceKind = "device"
 
 // decodeData reads the data of a row. Its error is a *chatadmin.DamagedError,
 // and comes also if the row contradicts its data.
-func decodeData(row *chatadmin.Device) (data, *chatadmin.DamagedError) {
-	d, err := datas.Decode(chatadmin.Record{Key: key(deviceKind, row.Domain, row.ID), Data: row.Data})
+func decodeData(row *storage.Device) (data, *chatadmin.DamagedError) {
+	d, err := datas.Decode(storage.Record{Key: key(deviceKind, row.Domain, row.ID), Data: row.Data})
 	if err == nil && Status(row.Status) != d.Reasons.status() {
 		err = &chatadmin.DamagedError{Kind: deviceKind, Domain: row.Domain, ID: string(row.ID), Why: "its status contradicts the reasons for it"}
 	}

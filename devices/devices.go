@@ -2,7 +2,6 @@ package devices
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -16,17 +15,17 @@ var (
 	// ErrRefused is returned to a device that is not let in, whatever the
 	// reason: it does not exist, it is disabled, its data cannot be read, or
 	// its credential is not the present one.
-	ErrRefused = errors.New("the device is not let in: register it again, or check in to learn what there is to do")
+	ErrRefused = chatadmin.ErrActor.New("device_refused", "the device is not let in: register it again, or check in to learn what there is to do")
 	// ErrState is returned if the device's state rules out the change.
-	ErrState = errors.New("not possible in the device's present state")
+	ErrState = chatadmin.ErrState.New("device_state", "not possible in the device's present state")
 	// ErrWipePending is returned by Enable for a device whose wipe is pending.
 	// It is also an ErrState.
 	ErrWipePending error = wipePending{}
 	// ErrStale is returned for an answer to a command that is not the device's
 	// last one. The answer changes nothing.
-	ErrStale = errors.New("this is not the device's present command; nothing was changed")
+	ErrStale = chatadmin.ErrState.New("device_stale", "this is not the device's present command; nothing was changed")
 	// ErrTooMany is returned for a registration beyond Options.MaxPerUser.
-	ErrTooMany = errors.New("the user has too many devices: disable or remove one first")
+	ErrTooMany = chatadmin.ErrLimited.New("too_many_devices", "the user has too many devices: disable or remove one first")
 )
 
 type wipePending struct{}
@@ -35,7 +34,11 @@ func (wipePending) Error() string {
 	return "a wipe of this device is pending: cancel it in the same call, which is possible until it is delivered, or wait until the device has answered"
 }
 
-func (wipePending) Is(target error) bool { return target == ErrState }
+// Unwrap is ErrState.
+func (wipePending) Unwrap() error { return ErrState }
+
+// ErrorCode is "wipe_pending".
+func (wipePending) ErrorCode() string { return "wipe_pending" }
 
 // Kinds of audit events. Each names the devices and their users.
 const (

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -94,7 +95,7 @@ func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.
 	params, err := json.Marshal(planned)
 	require.NoError(w.t, err)
 	id := w.admin.NewID()
-	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "job", Domain: w.domain, ID: string(id)}, Data: fmt.Appendf(nil,
+	w.put(storage.Record{Key: storage.Key{Kind: "job", Domain: w.domain, ID: string(id)}, Data: fmt.Appendf(nil,
 		`{"id":%q,"kind":"wipe devices","actor":%q,"state":"running","done":%d,"total":%d,"started":"2026-01-02T03:04:05Z","params":%s,"result":%s}`,
 		id, w.boss.ID, done, total, params, result)})
 	// What a process has taken over of earlier versions it does not look for
@@ -185,7 +186,7 @@ func TestDamagedWipeRun(t *testing.T) {
 	for _, data := range []string{"", "{}", "null", "[]", whole[:60], strings.Replace(whole, `"v":1`, `"v":2`, 1), strings.Replace(whole, device, `"xx"`, 1),
 		strings.Replace(whole, `"skipped":0`, `"skipped":2`, 1), strings.Replace(whole, `"asked":0`, `"asked":-1`, 1), strings.Replace(whole, `"generation":1`, `"generation":0`, 1),
 		strings.Replace(whole, `"state":"running"`, `"state":"xx"`, 1), strings.Replace(whole, `"done":0`, `"done":-1`, 1)} {
-		w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
+		w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
 		_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
 		_, err = w.r.WipeRun(ctx, w.s, "bad")
@@ -203,7 +204,7 @@ func TestDamagedWipeRun(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.True(t, w.authorized(out))
-	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(whole)})
+	w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(whole)})
 	_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
 	require.NoError(t, err, "it can be read")
 	require.False(t, w.authorized(out))

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // batch is how many devices one transaction changes: each is up to three
@@ -17,14 +18,14 @@ const batch = 500
 // and as they shall be. Either may be missing: a wipe outlives the row.
 type held struct {
 	id, user chatadmin.ID
-	row      chatadmin.Device
+	row      storage.Device
 	data     data
 	command  stored
 
-	was        chatadmin.Device
+	was        storage.Device
 	wasData    data
 	wasCommand stored
-	commandRev chatadmin.Rev
+	commandRev storage.Rev
 	push       bool // queue one for the command
 	remove     bool
 	repaired   bool // its data is written anew
@@ -137,7 +138,7 @@ func actor(w *chatadmin.Work) chatadmin.ID {
 
 // hold reads devices by ID with their last commands, in the order given. One of
 // which neither is there is left out, and so is what cannot be an ID.
-func hold(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
+func hold(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
 	if slices.ContainsFunc(ids, notOpaque) {
 		ids = slices.DeleteFunc(slices.Clone(ids), notOpaque)
 	}
@@ -149,8 +150,8 @@ func hold(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []ch
 }
 
 // withCommands holds devices whose rows are read already.
-func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, ids []chatadmin.ID, rows []chatadmin.Device) ([]*held, error) {
-	keys := make([]chatadmin.Key, len(ids))
+func withCommands(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID, rows []storage.Device) ([]*held, error) {
+	keys := make([]storage.Key, len(ids))
 	for i, id := range ids {
 		keys[i] = key(commandKind, domain, id)
 	}
@@ -158,11 +159,11 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	if err != nil {
 		return nil, err
 	}
-	last := make(map[chatadmin.ID]*chatadmin.Record, len(records))
+	last := make(map[chatadmin.ID]*storage.Record, len(records))
 	for i := range records {
 		last[chatadmin.ID(records[i].ID)] = &records[i]
 	}
-	byID := make(map[chatadmin.ID]*chatadmin.Device, len(rows))
+	byID := make(map[chatadmin.ID]*storage.Device, len(rows))
 	for i := range rows {
 		byID[rows[i].ID] = &rows[i]
 	}
@@ -176,7 +177,7 @@ func withCommands(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, 
 	return all, nil
 }
 
-func rowIDs(rows []chatadmin.Device) []chatadmin.ID {
+func rowIDs(rows []storage.Device) []chatadmin.ID {
 	ids := make([]chatadmin.ID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].ID
@@ -186,7 +187,7 @@ func rowIDs(rows []chatadmin.Device) []chatadmin.ID {
 
 // newHeld holds a row and a command, either of which may be missing. What
 // cannot be read protects as much as it could have.
-func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) *held {
+func newHeld(id chatadmin.ID, row *storage.Device, command *storage.Record) *held {
 	h := &held{id: id}
 	if row != nil {
 		h.row, h.user = *row, row.User
@@ -208,7 +209,7 @@ func newHeld(id chatadmin.ID, row *chatadmin.Device, command *chatadmin.Record) 
 
 // holdRows holds rows that were listed, without their commands, which the
 // events of users do not need.
-func holdRows(rows []chatadmin.Device) []*held {
+func holdRows(rows []storage.Device) []*held {
 	all := make([]*held, len(rows))
 	for i := range rows {
 		all[i] = newHeld(rows[i].ID, &rows[i], nil)

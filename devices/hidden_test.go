@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -23,14 +24,14 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 		return w.admin.As(w.domain, w.user(name+"@acme.example", r.ID).ID)
 	}
 	keeper, eraser := role("keeper"), role("eraser", chatadmin.PermUsersDelete)
-	require.NoError(t, w.store.Update(t.Context(), chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(t.Context(), storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{w.ann.ID})
 		if err != nil {
 			return err
 		}
 		row := us[0]
 		row.Rev, row.Deleting = row.Rev+1, true
-		_, err = tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: row, Was: us[0].Rev}})
+		_, err = tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: row, Was: us[0].Rev}})
 		return err
 	}))
 	for _, q := range []devices.Query{{}, {User: w.ann.ID}, {Search: "anne"}, {Key: "annes-phone"}} {

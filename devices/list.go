@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Query narrows a list of devices. Zero fields do not narrow it.
@@ -50,11 +51,11 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	if !opaque(q.User) || !printable(q.Key) || !visible(q.Search) {
 		return nil, "", nil // a store need not take such text, and nothing is called so
 	}
-	base := chatadmin.DeviceQuery{Domain: s.Domain(), Key: q.Key, Status: uint8(q.Status), Type: uint8(q.Type)}
+	base := storage.DeviceQuery{Domain: s.Domain(), Key: q.Key, Status: uint8(q.Status), Type: uint8(q.Type)}
 	if q.User != "" {
 		base.Users = []chatadmin.ID{q.User}
 	}
-	var rows []chatadmin.Device
+	var rows []storage.Device
 	var next chatadmin.Cursor
 	if q.Search == "" || q.Key != "" || q.User != "" { // a search among the devices of one user is for the device id
 		base.Prefix = q.Search
@@ -113,16 +114,16 @@ type place struct {
 // returns what it has found, if anything.
 const searchPages = 10
 
-func (r *Registry) search(ctx context.Context, q chatadmin.DeviceQuery, text string, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (r *Registry) search(ctx context.Context, q storage.DeviceQuery, text string, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	at, err := parsePlace(p.After)
 	if err != nil {
 		return nil, "", err
 	}
 	store, folded := r.admin.Store(), chatadmin.Fold(text)
-	var found []chatadmin.Device
+	var found []storage.Device
 	for range searchPages {
 		page := chatadmin.Page{After: at.Devices, Limit: p.Limit}
-		var rows []chatadmin.Device
+		var rows []storage.Device
 		var more, nextUsers chatadmin.Cursor
 		if at.List == 0 {
 			byKey := q
@@ -146,7 +147,7 @@ func (r *Registry) search(ctx context.Context, q chatadmin.DeviceQuery, text str
 				if rows, more, err = store.ListDevices(ctx, of, page); err != nil {
 					return nil, "", err
 				}
-				rows = slices.DeleteFunc(rows, func(d chatadmin.Device) bool { return strings.HasPrefix(d.Key, text) })
+				rows = slices.DeleteFunc(rows, func(d storage.Device) bool { return strings.HasPrefix(d.Key, text) })
 			}
 		}
 		found = append(found, rows...)
@@ -235,7 +236,7 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 			return nil, "", err
 		}
-		rs, next, err := r.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: commandKind, Domain: s.Domain(), DueBy: by}, p)
+		rs, next, err := r.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: commandKind, Domain: s.Domain(), DueBy: by}, p)
 		if err != nil {
 			return nil, "", err
 		}
@@ -274,7 +275,7 @@ func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chata
 		return nil, err
 	}
 	var all []Command
-	for e, err := range histories.Each(ctx, store, chatadmin.RecordQuery{Domain: s.Domain(), Owner: device}) {
+	for e, err := range histories.Each(ctx, store, storage.RecordQuery{Domain: s.Domain(), Owner: device}) {
 		switch {
 		case errors.Is(err, chatadmin.ErrDamaged):
 			r.admin.Options().Logger.WarnContext(ctx, "a command in the history of a device cannot be read", "domain", s.Domain(), "device", device, "error", err)

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -82,7 +83,7 @@ func TestList(t *testing.T) {
 	require.Equal(t, []any{"mary@acme.example", "Mary Jones", "a-3", devices.IOS, "2", "N", w.clock.Now()}, []any{ds[0].Login, ds[0].UserName, ds[0].Key, ds[0].Type, ds[0].Version, ds[0].Name, ds[0].LastSeen})
 	for _, limit := range []int{0, -1, 1001} {
 		_, _, err := w.r.List(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: limit})
-		require.ErrorIs(t, err, chatadmin.ErrBatch)
+		require.ErrorIs(t, err, storage.ErrBatch)
 	}
 	for _, cursor := range []chatadmin.Cursor{"x", "e30x", "eyJsIjo5fQ"} {
 		_, _, err := w.r.List(ctx, w.s, devices.Query{Search: "x"}, chatadmin.Page{After: cursor, Limit: 1})
@@ -111,7 +112,7 @@ func TestSearchManyUsers(t *testing.T) {
 // shy is a store whose lists begin with an empty page.
 type shy struct{ chatadmin.Store }
 
-type shyTx struct{ chatadmin.Tx }
+type shyTx struct{ storage.Tx }
 
 func shyly[T any](p chatadmin.Page, list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) ([]T, chatadmin.Cursor, error) {
 	if p.After == "" {
@@ -125,32 +126,32 @@ func shyly[T any](p chatadmin.Page, list func(chatadmin.Page) ([]T, chatadmin.Cu
 	return rows, next, err
 }
 
-func (s shy) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
-	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (s shy) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 		return s.Store.ListDevices(ctx, q, p)
 	})
 }
 
-func (s shy) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s shy) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 		return s.Store.ListRecords(ctx, q, p)
 	})
 }
 
-func (s shyTx) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
-	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (s shyTx) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 		return s.Tx.ListDevices(ctx, q, p)
 	})
 }
 
-func (s shyTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
-	return shyly(p, func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s shyTx) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
+	return shyly(p, func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 		return s.Tx.ListRecords(ctx, q, p)
 	})
 }
 
-func (s shy) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, shyTx{tx}) })
+func (s shy) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, shyTx{tx}) })
 }
 
 // A page may be short, or empty, although more follow.
@@ -175,7 +176,7 @@ func TestShortPages(t *testing.T) {
 	w.checkIn(again)
 	require.NoError(t, w.ack(again, command.ID))
 	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
-	rs, _, err := store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	rs, _, err := store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 }
@@ -186,7 +187,7 @@ type strict struct {
 	t *testing.T
 }
 
-func (s strict) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (s strict) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	s.takes(fmt.Sprint(q))
 	return s.Store.ListDevices(ctx, q, p)
 }
@@ -196,12 +197,12 @@ func (s strict) ListUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmi
 	return s.Store.ListUsers(ctx, q, p)
 }
 
-func (s strict) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+func (s strict) Devices(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID) ([]storage.Device, error) {
 	s.takes(fmt.Sprint(ids))
 	return s.Store.Devices(ctx, domain, ids)
 }
 
-func (s strict) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (s strict) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	s.takes(fmt.Sprint(keys))
 	return s.Store.Records(ctx, keys)
 }

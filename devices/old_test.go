@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -17,17 +18,17 @@ import (
 func TestOldData(t *testing.T) {
 	w := newWorld(t)
 	hash := base64.StdEncoding.EncodeToString(make([]byte, sha256.Size))
-	rows := []chatadmin.Device{
+	rows := []storage.Device{
 		{ID: "in", Status: 1, Data: []byte(`{"v":1,"push":"push-in","wipe":"` + hash + `"}`)},
 		{ID: "out", Status: 2, Data: []byte(`{"v":1,"disabled_by":"admin,user,owner","wipe":"` + hash + `"}`)},
 		{ID: "wiping", Status: 2, Data: []byte(`{"v":1,"disabled_by":"wipe","push":"push-wiping","wipe":"` + hash + `"}`)},
 		{ID: "wiped", Status: 2, Data: []byte(`{"v":1,"disabled_by":"wiped","wipe":"` + hash + `"}`)},
 	}
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		for i := range rows {
 			d := &rows[i]
-			d.Domain, d.User, d.Key, d.Type, d.Generation, d.Rev = w.domain, w.ann.ID, string(d.ID), 1, 1, chatadmin.NextRev(0, w.clock.Now(), uint16(i))
-			cs, err := tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{{Row: *d}})
+			d.Domain, d.User, d.Key, d.Type, d.Generation, d.Rev = w.domain, w.ann.ID, string(d.ID), 1, 1, storage.NextRev(0, w.clock.Now(), uint16(i))
+			cs, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: *d}})
 			if err != nil || len(cs) > 0 {
 				return fmt.Errorf("%v %w", cs, err)
 			}
@@ -35,7 +36,7 @@ func TestOldData(t *testing.T) {
 		return nil
 	}))
 	record := func(kind, id, data string, owner chatadmin.ID) {
-		r := chatadmin.Record{Key: chatadmin.Key{Kind: kind, Domain: w.domain, ID: id}, Owner: owner, Data: []byte(data)}
+		r := storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: id}, Owner: owner, Data: []byte(data)}
 		if kind == "device.push" || owner == "" {
 			r.Due = w.clock.Now()
 		}

@@ -11,7 +11,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -213,14 +214,14 @@ type failing struct {
 	err error
 }
 
-func (f *failing) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (f *failing) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	if f.err != nil {
 		return nil, "", f.err
 	}
 	return f.Store.ListDevices(ctx, q, p)
 }
 
-func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.ID) ([]chatadmin.Device, error) {
+func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.ID) ([]storage.Device, error) {
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // What is known by sight to give no reason against a device gives none when it
@@ -26,7 +27,7 @@ func FuzzPlain(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		row := chatadmin.Device{ID: "x", Domain: "y", Status: uint8(Enabled), Data: text}
+		row := storage.Device{ID: "x", Domain: "y", Status: uint8(Enabled), Data: text}
 		d, bad := decodeData(&row)
 		if plain(text) {
 			require.Nil(t, bad)

@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -212,7 +213,7 @@ type afterCommit struct {
 	then func() error
 }
 
-func (a *afterCommit) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (a *afterCommit) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if err := a.Store.Update(ctx, fence, f); err != nil {
 		return err
 	}
@@ -281,7 +282,7 @@ func TestPushes(t *testing.T) {
 		w.clock.Advance(12 * 3600e9)
 	}
 	require.Len(t, w.push.All(), 1)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.push"}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.push"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 	require.Equal(t, command.ID, w.checkIn(out)[0].ID)

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -41,13 +42,13 @@ func waits(due, now time.Time) bool {
 func (r *Registry) pushDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
 	return func(yield func(chatadmin.ID, error) bool) {
 		now := r.admin.Now()
-		q := chatadmin.RecordQuery{Kind: pushKind, DueBy: now}
+		q := storage.RecordQuery{Kind: pushKind, DueBy: now}
 		sweep := r.sweeps("", now)
 		if sweep {
 			q.DueBy = forever
 		}
 		seen := map[chatadmin.ID]bool{}
-		for rec, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+		for rec, err := range pages(func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 			return r.admin.Store().ListRecords(ctx, q, p)
 		}) {
 			if err != nil {
@@ -91,9 +92,9 @@ func (p *push) check() error {
 	return nil
 }
 
-func newPush(w *chatadmin.Work, c Command) (chatadmin.Record, error) {
+func newPush(w *chatadmin.Work, c Command) (storage.Record, error) {
 	text, err := pushes.Encode(&push{Device: c.Device})
-	return chatadmin.Record{Key: pushes.Key(w.Domain.ID, string(c.ID)), Owner: c.Device, Due: w.Now(), Data: text}, err
+	return storage.Record{Key: pushes.Key(w.Domain.ID, string(c.ID)), Owner: c.Device, Due: w.Now(), Data: text}, err
 }
 
 // SendPushes wakes the devices of a domain that have a command to fetch,
@@ -109,7 +110,7 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 		return 0, nil
 	}
 	now := r.admin.Now()
-	q, total := chatadmin.RecordQuery{Kind: pushKind, Domain: domain, DueBy: now}, 0
+	q, total := storage.RecordQuery{Kind: pushKind, Domain: domain, DueBy: now}, 0
 	sweep := r.sweeps(domain, now)
 	if sweep {
 		q.DueBy = forever
@@ -119,7 +120,7 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 		if err != nil {
 			return total, err
 		}
-		due = slices.DeleteFunc(due, func(r chatadmin.Record) bool { return waits(r.Due, now) })
+		due = slices.DeleteFunc(due, func(r storage.Record) bool { return waits(r.Due, now) })
 		sent, err := r.sendPushes(ctx, domain, due)
 		if total += sent; errors.Is(err, chatadmin.ErrBusy) {
 			return total, nil // another worker is at it
@@ -137,7 +138,7 @@ func (r *Registry) SendPushes(ctx context.Context, domain chatadmin.ID) (int, er
 }
 
 // sendPushes sends some pushes and writes down what became of them.
-func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []chatadmin.Record) (sent int, err error) {
+func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []storage.Record) (sent int, err error) {
 	if len(due) == 0 {
 		return 0, nil
 	}
@@ -165,10 +166,10 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []ch
 	if err := r.mayPush(ctx, domain, targets); err != nil {
 		return 0, err
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(due))
+	changes := make([]storage.Change[storage.Record], len(due))
 	for i, rec := range due {
 		c, p := &changes[i], &waiting[i]
-		*c = chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev, Delete: true}
+		*c = storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
 		h := of[p.Device]
 		switch {
 		case p.Device == "": // it cannot be read: a newer version may
@@ -189,7 +190,7 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []ch
 }
 
 // send hands one push over, or makes c put it off.
-func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *chatadmin.Change[chatadmin.Record]) (sent bool, err error) {
+func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *storage.Change[storage.Record]) (sent bool, err error) {
 	if err = r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); err == nil {
 		return true, nil
 	}
@@ -222,7 +223,7 @@ func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []c
 // pushed writes down what became of pushes. To do so again where the commit was
 // not confirmed is harmless: one that changed meanwhile was sent by another
 // worker too, or went with its device.
-func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []chatadmin.Change[chatadmin.Record]) error {
+func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []storage.Change[storage.Record]) error {
 	for n := 1; ; n++ {
 		err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
 			for i := range changes {

@@ -13,7 +13,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -132,7 +133,7 @@ type broken struct {
 	before, after error
 }
 
-func (b *broken) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (b *broken) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if b.before != nil {
 		return b.before
 	}
@@ -174,7 +175,7 @@ type everySecond struct {
 	n int
 }
 
-func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (e *everySecond) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := e.Store.Update(ctx, fence, f)
 	if e.n++; err == nil && e.n%2 == 1 {
 		return chatadmin.ErrCommitUnknown

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Registered is what a client gets when it registers.
@@ -44,7 +45,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 	}
 	id := r.admin.NewID()
 	var out Registered
-	err := s.Change(ctx, chatadmin.Op{Kind: KindRegister, Fence: chatadmin.Shared, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
+	err := s.Change(ctx, chatadmin.Op{Kind: KindRegister, Fence: storage.Shared, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
 		if w.Actor.ID != "" && w.Actor.ID != user {
 			return fmt.Errorf("users register their own devices alone: %w", chatadmin.ErrForbidden)
 		}
@@ -81,7 +82,7 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 		return nil, nil, err
 	}
 	if is != nil {
-		hs, err := withCommands(ctx, w, w.Domain.ID, []chatadmin.ID{is.ID}, []chatadmin.Device{*is})
+		hs, err := withCommands(ctx, w, w.Domain.ID, []chatadmin.ID{is.ID}, []storage.Device{*is})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -97,7 +98,7 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 		if surplus, err = r.room(ctx, w, user); err != nil {
 			return nil, nil, err
 		}
-		h = &held{id: id, row: chatadmin.Device{ID: id}}
+		h = &held{id: id, row: storage.Device{ID: id}}
 	}
 	h.user, h.row.Domain, h.row.User, h.row.Key = user, w.Domain.ID, user, deviceKey
 	return h, surplus, nil
@@ -130,10 +131,10 @@ func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) erro
 // devices that go off the list: else somebody could disable and register for
 // ever.
 func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) ([]*held, error) {
-	var own []chatadmin.Device
+	var own []storage.Device
 	count := 0
-	q := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
-	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return w.ListDevices(ctx, q, p) }) {
+	q := storage.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
+	for d, err := range pages(func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) { return w.ListDevices(ctx, q, p) }) {
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +152,7 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 	if len(own) <= r.o.MaxPerUser {
 		return nil, nil
 	}
-	slices.SortFunc(own, func(a, b chatadmin.Device) int { return a.LastSeen.Compare(b.LastSeen) })
+	slices.SortFunc(own, func(a, b storage.Device) int { return a.LastSeen.Compare(b.LastSeen) })
 	own = own[:len(own)-r.o.MaxPerUser]
 	surplus, err := withCommands(ctx, w, w.Domain.ID, rowIDs(own), own)
 	for _, h := range surplus {
@@ -164,9 +165,9 @@ func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.I
 
 // registered finds a user's device by the client's own device id; nil where
 // there is none.
-func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (found *chatadmin.Device, err error) {
-	q := chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}
-	for d, err := range pages(func(p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
+func registered(ctx context.Context, r storage.Reader, domain, user chatadmin.ID, deviceKey string) (found *storage.Device, err error) {
+	q := storage.DeviceQuery{Domain: domain, Users: []chatadmin.ID{user}, Key: deviceKey}
+	for d, err := range pages(func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) { return r.ListDevices(ctx, q, p) }) {
 		if err != nil {
 			return nil, err
 		}
@@ -178,10 +179,10 @@ func registered(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.
 // guard writes the records of users: see place. Under the exclusive fence
 // nobody registers meanwhile.
 func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
-	if w.Mode() == chatadmin.Exclusive {
+	if w.Mode() == storage.Exclusive {
 		return nil
 	}
-	keys := make([]chatadmin.Key, len(ids))
+	keys := make([]storage.Key, len(ids))
 	for i, u := range ids {
 		keys[i] = guards.Key(w.Domain.ID, string(u))
 	}
@@ -189,7 +190,7 @@ func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if err != nil {
 		return err
 	}
-	was := make(map[chatadmin.Key]chatadmin.Rev, len(rs))
+	was := make(map[storage.Key]storage.Rev, len(rs))
 	for _, r := range rs {
 		was[r.Key] = r.Rev
 	}
@@ -197,9 +198,9 @@ func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if err != nil {
 		return err
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(ids))
+	changes := make([]storage.Change[storage.Record], len(ids))
 	for i, k := range keys {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
+		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
 	}
 	return w.PutRecords(ctx, changes)
 }

@@ -12,6 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -66,7 +67,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	w.wipe(out.Device.ID)
 	rows, err := w.store.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
 	require.NoError(t, err)
-	records, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	records, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	events, _, err := w.store.ListEvents(ctx, chatadmin.EventQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -150,7 +151,7 @@ func TestDisablingIsBounded(t *testing.T) {
 	require.Len(t, w.checkIn(wiped), 1, "and so is a wipe")
 	require.NoError(t, w.ack(wiped, command.ID))
 	require.NotEmpty(t, w.events(devices.KindRemove))
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.history"}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.history"}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, rs, 1)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // signOut is a chatadmin.EndFunc: it ends the sessions of devices whose users
@@ -24,7 +25,7 @@ func (r *Registry) signOut(ctx context.Context, w *chatadmin.Work, endings []cha
 		return err
 	}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rows, next, err := w.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
+		rows, next, err := w.ListDevices(ctx, storage.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
 		if err != nil {
 			return err
 		}

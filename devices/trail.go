@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // trail leads from a user and the client's own device id to the device that was
@@ -50,7 +51,7 @@ func leaveTrail(ctx context.Context, w *chatadmin.Work, h *held) error {
 // followTrail finds what is left of a user's device that was removed while its
 // wipe was pending, or nil, and the trail to it, if any. A trail that cannot be
 // read is an error: it may lead to a wipe.
-func followTrail(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID, deviceKey string) (*held, *chatadmin.Entry[trail], error) {
+func followTrail(ctx context.Context, r storage.Reader, domain, user chatadmin.ID, deviceKey string) (*held, *chatadmin.Entry[trail], error) {
 	e, err := trails.Get(ctx, r, domain, trailID(user, deviceKey))
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil, nil, nil
@@ -78,7 +79,7 @@ func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceK
 		}
 	}
 	if h != nil {
-		h.row = chatadmin.Device{ID: h.id, Status: uint8(Disabled), Generation: h.command.Generation}
+		h.row = storage.Device{ID: h.id, Status: uint8(Disabled), Generation: h.command.Generation}
 		h.data.Reasons = ByWipe
 	}
 	return h, nil
@@ -87,7 +88,7 @@ func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceK
 // pruneTrails deletes the trails of a domain that lead to no pending wipe any
 // more, and returns how many. The others are looked at again later.
 func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total int, err error) {
-	q := chatadmin.RecordQuery{Kind: trailKind, Domain: domain, DueBy: r.admin.Now()}
+	q := storage.RecordQuery{Kind: trailKind, Domain: domain, DueBy: r.admin.Now()}
 	for p := (chatadmin.Page{Limit: batch}); ; {
 		due, next, err := r.admin.Store().ListRecords(ctx, q, p)
 		if err != nil {
@@ -109,7 +110,7 @@ func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total 
 }
 
 // lookAtTrails deletes those of the trails whose wipe was answered.
-func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, due []chatadmin.Record) (n int, err error) {
+func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, due []storage.Record) (n int, err error) {
 	leads := make([]chatadmin.ID, len(due)) // "" where it cannot be read
 	var ids []chatadmin.ID
 	for i, r := range due {
@@ -126,9 +127,9 @@ func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, d
 	for _, h := range hs {
 		keep[h.id] = h.state().Pending()
 	}
-	changes := make([]chatadmin.Change[chatadmin.Record], len(due))
+	changes := make([]storage.Change[storage.Record], len(due))
 	for i, r := range due {
-		changes[i] = chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
+		changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
 		if changes[i].Row.Due = w.Now().Add(trailLook); changes[i].Delete {
 			n++
 		}

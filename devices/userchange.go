@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // usersChanged makes devices follow their users, in the transaction that writes
@@ -49,7 +50,7 @@ func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes 
 // follow lets an event happen to all devices of users, page by page.
 func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID, e Event, kind string, wipe bool) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rows, next, err := w.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
+		rows, next, err := w.ListDevices(ctx, storage.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -73,7 +74,7 @@ func TestUserAccessTwice(t *testing.T) {
 // remove marks a user as being deleted, or not, as deleting users does.
 func (w *world) deleting(id chatadmin.ID, e chatadmin.StatusEvent) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: chatadmin.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil || len(us) == 0 {
 			return errors.Join(err, chatadmin.ErrNotFound)
@@ -92,22 +93,22 @@ func (w *world) deleting(id chatadmin.ID, e chatadmin.StatusEvent) {
 func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 	w.t.Helper()
 	owners := []chatadmin.ID{id}
-	rows, _, err := store.ListDevices(ctx, chatadmin.DeviceQuery{Domain: w.domain, Users: owners}, chatadmin.Page{Limit: 100})
+	rows, _, err := store.ListDevices(ctx, storage.DeviceQuery{Domain: w.domain, Users: owners}, chatadmin.Page{Limit: 100})
 	require.NoError(w.t, err)
-	require.NoError(w.t, store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(w.t, store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		for _, d := range rows {
 			owners = append(owners, d.ID)
-			if _, err := tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{{Row: d, Was: d.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: d, Was: d.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
 		for _, owner := range owners {
-			rs, _, err := tx.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
+			rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
 			if err != nil {
 				return err
 			}
 			for _, r := range rs {
-				if _, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+				if _, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
 					return err
 				}
 			}
@@ -116,7 +117,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
+		_, err = tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
 		return err
 	}))
 }
@@ -141,7 +142,7 @@ func TestUserDeleted(t *testing.T) {
 	require.Equal(t, chatadmin.HostActor, w.device(phone.Device.ID).Command.AskedBy)
 
 	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.command"}, chatadmin.Page{Limit: 100})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.command"}, chatadmin.Page{Limit: 100})
 	require.NoError(t, err)
 	require.Len(t, rs, 3)
 	for _, r := range rs {
@@ -189,12 +190,12 @@ type counting struct {
 }
 
 type countingTx struct {
-	chatadmin.Tx
+	storage.Tx
 	c *counting
 }
 
-func (c *counting) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error {
+func (c *counting) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return c.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error {
 		c.calls = 0
 		err := f(ctx, countingTx{tx, c})
 		c.most = max(c.most, c.calls)
@@ -202,17 +203,17 @@ func (c *counting) Update(ctx context.Context, fence chatadmin.Fence, f func(con
 	})
 }
 
-func (x countingTx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
+func (x countingTx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
 	x.c.calls++
 	return x.Tx.ChangeDevices(ctx, c)
 }
 
-func (x countingTx) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (x countingTx) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	x.c.calls++
 	return x.Tx.ListDevices(ctx, q, p)
 }
 
-func (x countingTx) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (x countingTx) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	x.c.calls++
 	return x.Tx.Records(ctx, keys)
 }

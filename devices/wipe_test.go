@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -177,7 +178,7 @@ func TestRemove(t *testing.T) {
 	require.Empty(t, ds)
 	removed := w.events(devices.KindRemove)[0]
 	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "disabled"}}, removed.Changes[out.Device.ID])
-	owned, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	owned, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, owned)
 	left := w.pending(0)
@@ -303,7 +304,7 @@ func TestRemoveOfDeleted(t *testing.T) {
 	require.Len(t, w.pending(0), 1)
 	require.Len(t, w.checkIn(out), 1)
 	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 }
@@ -317,7 +318,7 @@ func TestRemovedThenUserDeleted(t *testing.T) {
 	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
 	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
 	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.NotContains(t, r.ID+string(r.Owner)+string(r.Data), string(w.ann.ID), "%s", r.Kind)
@@ -358,7 +359,7 @@ func TestWipeAfterEnable(t *testing.T) {
 // nothingLeft: no record speaks of a device any more.
 func (w *world) nothingLeft(id chatadmin.ID) {
 	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(w.t, err)
 	for _, r := range rs {
 		require.NotContains(w.t, r.ID+" "+string(r.Owner)+" "+string(r.Data), string(id), "%s", r.Kind)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // WipeResult is what a run of ApplyWipe keeps: what was planned, and what came
@@ -119,7 +120,7 @@ func (r *Registry) WipeRuns(ctx context.Context, s *chatadmin.Scope) iter.Seq2[*
 // wipeStep asks for the wipes of the next devices.
 func (r *Registry) wipeStep(_ context.Context, _ *chatadmin.Scope, run *WipeRun, _ int) (wipeStep, error) {
 	part := run.Data.next()
-	op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Fence: chatadmin.Shared, Targets: idsOf(part)}
+	op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Fence: storage.Shared, Targets: idsOf(part)}
 	return wipeStep{Op: op, Do: r.wipeBatch}, nil
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -20,7 +21,7 @@ type reads struct {
 	lists map[string]int
 }
 
-func (r *reads) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (r *reads) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	r.lists[q.Kind]++
 	return r.Store.ListRecords(ctx, q, p)
 }
@@ -71,7 +72,7 @@ func TestPushOfAWrongClock(t *testing.T) {
 // trails counts the records of removed devices.
 func (w *world) trails() int {
 	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 1000})
 	require.NoError(w.t, err)
 	return len(rs)
 }
@@ -135,7 +136,7 @@ func TestUserIsBounded(t *testing.T) {
 		w.clock.Advance(time.Second)
 	}
 	require.LessOrEqual(t, len(w.ofAnn()), 6)
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: w.ann.ID}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: w.ann.ID}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, rs, 1, "the user's own record")
 }

@@ -10,8 +10,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -140,19 +141,19 @@ func all[T any](seq func(func(T, error) bool)) ([]T, error) {
 
 // put writes a record past the library, as somebody with access to the database
 // could.
-func (w *world) put(r chatadmin.Record) {
+func (w *world) put(r storage.Record) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		rs, err := tx.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		c := storage.Change[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
-		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
 		if err == nil && len(conflicts) > 0 {
 			err = fmt.Errorf("%v", conflicts)
 		}

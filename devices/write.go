@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // changed reports whether there is anything to write.
@@ -44,7 +45,7 @@ func (h *held) commandChanged() bool {
 // about a device are in the order of its changes.
 func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) error {
 	var changed []*held
-	var records []chatadmin.Change[chatadmin.Record]
+	var records []storage.Change[storage.Record]
 	for _, h := range all {
 		if !h.changed() {
 			continue
@@ -61,7 +62,7 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) err
 	}
 	switch err := w.PutRecords(ctx, records); {
 	case errors.Is(err, chatadmin.ErrNotFound): // a device that they belong to went meanwhile: look again
-		return chatadmin.ErrRetry
+		return storage.ErrRetry
 	case err != nil:
 		return err
 	}
@@ -80,8 +81,8 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) err
 }
 
 func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
-	var rows []chatadmin.Change[chatadmin.Device]
-	var was []chatadmin.Rev
+	var rows []storage.Change[storage.Device]
+	var was []storage.Rev
 	for _, h := range changed {
 		if !h.there() {
 			continue
@@ -93,7 +94,7 @@ func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
 			}
 			h.row.Data = text
 		}
-		rows = append(rows, chatadmin.Change[chatadmin.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
+		rows = append(rows, storage.Change[storage.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
 		was = append(was, h.was.Rev)
 	}
 	if len(rows) == 0 {
@@ -110,22 +111,22 @@ func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
 }
 
 // lost turns conflicts into an error: the race is lost, or the user is gone.
-func lost(cs []chatadmin.Conflict, err error) error {
+func lost(cs []storage.Conflict, err error) error {
 	switch {
 	case err != nil || len(cs) == 0:
 		return err
-	case cs[0].Reason == chatadmin.NoParent:
+	case cs[0].Reason == storage.NoParent:
 		return fmt.Errorf("%s: %w", cs[0].Field, chatadmin.ErrNotFound)
 	}
-	return chatadmin.ErrRetry
+	return storage.ErrRetry
 }
 
-func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Record], error) {
-	var all []chatadmin.Change[chatadmin.Record]
+func (h *held) recordChanges(w *chatadmin.Work) ([]storage.Change[storage.Record], error) {
+	var all []storage.Change[storage.Record]
 	gone := !h.there() || h.remove
 	switch {
 	case gone && h.commandRev != 0 && !h.command.State.Pending(): // nothing is left to be done, and nobody to look at it
-		return append(all, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
+		return append(all, storage.Change[storage.Record]{Row: storage.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
 	case !h.commandChanged():
 		return nil, nil
 	}
@@ -133,18 +134,18 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Re
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, chatadmin.Change[chatadmin.Record]{Row: r, Was: h.commandRev})
+	all = append(all, storage.Change[storage.Record]{Row: r, Was: h.commandRev})
 	if !h.command.State.Pending() {
 		if r, err = h.command.history(w.Domain.ID); err != nil {
 			return nil, err
 		}
-		all = append(all, chatadmin.Change[chatadmin.Record]{Row: r})
+		all = append(all, storage.Change[storage.Record]{Row: r})
 	}
 	if h.push {
 		if r, err = newPush(w, h.command.Command); err != nil {
 			return nil, err
 		}
-		all = append(all, chatadmin.Change[chatadmin.Record]{Row: r})
+		all = append(all, storage.Change[storage.Record]{Row: r})
 	}
 	return all, nil
 }
@@ -153,7 +154,7 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]chatadmin.Change[chatadmin.Re
 const maxHistory = 100
 
 // trimHistory deletes the oldest commands of devices that were given too many.
-func trimHistory(ctx context.Context, w *chatadmin.Work, written []chatadmin.Change[chatadmin.Record]) error {
+func trimHistory(ctx context.Context, w *chatadmin.Work, written []storage.Change[storage.Record]) error {
 	var owners []chatadmin.ID
 	for _, c := range written {
 		if c.Row.Kind == historyKind && !c.Delete {
@@ -164,26 +165,26 @@ func trimHistory(ctx context.Context, w *chatadmin.Work, written []chatadmin.Cha
 		return nil
 	}
 	type line struct {
-		rec   chatadmin.Record
+		rec   storage.Record
 		asked time.Time // zero where it cannot be read
 	}
 	of := map[chatadmin.ID][]line{}
-	q := chatadmin.RecordQuery{Kind: historyKind, Domain: w.Domain.ID, Owners: owners}
-	for r, err := range pages(func(p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) { return w.ListRecords(ctx, q, p) }) {
+	q := storage.RecordQuery{Kind: historyKind, Domain: w.Domain.ID, Owners: owners}
+	for r, err := range pages(func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) { return w.ListRecords(ctx, q, p) }) {
 		if err != nil {
 			return err
 		}
 		c, _ := histories.Decode(r)
 		of[r.Owner] = append(of[r.Owner], line{r, c.Asked})
 	}
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changes []storage.Change[storage.Record]
 	for _, lines := range of {
 		if len(lines) <= maxHistory {
 			continue
 		}
 		slices.SortStableFunc(lines, func(a, b line) int { return a.asked.Compare(b.asked) })
 		for _, l := range lines[:len(lines)-maxHistory] {
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: l.rec, Was: l.rec.Rev, Delete: true})
+			changes = append(changes, storage.Change[storage.Record]{Row: l.rec, Was: l.rec.Rev, Delete: true})
 		}
 	}
 	return w.PutRecords(ctx, changes)
@@ -210,7 +211,7 @@ func record(w *chatadmin.Work, kind string, part []*held) {
 	w.Record(kind, targets, changes, nil)
 }
 
-func label(d *chatadmin.Device) string {
+func label(d *storage.Device) string {
 	if d.Key == "" {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // seenFor is how long an event is remembered after it was done: longer than any
@@ -32,18 +33,18 @@ type inData struct {
 	Data  json.RawMessage `json:"data,omitempty"`
 }
 
-func inKey(domain chatadmin.ID, of Of, event string) chatadmin.Key {
-	return chatadmin.Key{Kind: kindIn, Domain: domain, ID: of.key() + "/" + event}
+func inKey(domain chatadmin.ID, of Of, event string) storage.Key {
+	return storage.Key{Kind: kindIn, Domain: domain, ID: of.key() + "/" + event}
 }
 
 // ofItem is whose a queued record is.
-func ofItem(r chatadmin.Record) Of {
+func ofItem(r storage.Record) Of {
 	service, rest, _ := strings.Cut(r.ID, "/")
 	owner, _, _ := strings.Cut(rest, "/")
 	return Of{service, chatadmin.ID(owner)}
 }
 
-func isDone(r chatadmin.Record) bool {
+func isDone(r storage.Record) bool {
 	var d inData
 	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && d.Done
 }
@@ -108,7 +109,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 		return err
 	}
 	host := x.admin.AsHost(c.Domain)
-	return host.Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+	return host.Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
 		if w.Settings.State != chatadmin.DomainActive {
 			return errNoHook
 		}
@@ -121,10 +122,10 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 		if err != nil {
 			return err
 		}
-		var late []chatadmin.Key
+		var late []storage.Key
 		for _, conflict := range conflicts {
 			switch row := changes[conflict.Index].Row; {
-			case conflict.Reason == chatadmin.NoParent:
+			case conflict.Reason == storage.NoParent:
 				return errNoHook
 			case row.Kind != kindIn:
 				return errStale
@@ -138,7 +139,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 
 // accepted makes the records; covers are the IDs of those that only say that an
 // event is superfluous.
-func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmin.Change[chatadmin.Record], covers map[string]bool, err error) {
+func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []storage.Change[storage.Record], covers map[string]bool, err error) {
 	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
 		r, err := row(&inRecords, inKey(c.Domain, c.of(), key), owner, &d)
@@ -146,7 +147,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
 		}
 		r.Due = due
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r})
+		changes = append(changes, storage.Change[storage.Record]{Row: r})
 		return err
 	}
 	covers = map[string]bool{}
@@ -178,7 +179,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []chatadmi
 
 // cover marks events that came before the one that makes them superfluous, if
 // they still wait.
-func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chatadmin.Key) error {
+func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []storage.Key) error {
 	if len(late) == 0 {
 		return nil
 	}
@@ -186,10 +187,10 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 	if err != nil {
 		return err
 	}
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changes []storage.Change[storage.Record]
 	for _, r := range rs {
 		if !isDone(r) {
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: done(r, w.Now()), Was: r.Rev})
+			changes = append(changes, storage.Change[storage.Record]{Row: done(r, w.Now()), Was: r.Rev})
 		}
 	}
 	return w.PutRecords(ctx, changes)
@@ -198,7 +199,7 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []chat
 // done is the record of an event that is remembered against repetition only. It
 // has no owner, so that a list of what waits for the owner does not go through
 // it.
-func done(r chatadmin.Record, now time.Time) chatadmin.Record {
+func done(r storage.Record, now time.Time) storage.Record {
 	r.Data, _ = inRecords.Encode(&inData{Done: true}) // cannot fail
 	r.Due, r.Owner = now.Add(seenFor), ""
 	return r

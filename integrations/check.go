@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -30,14 +31,14 @@ type checkData struct {
 	Problem string    `json:"problem,omitempty"`
 }
 
-func checkKey(domain chatadmin.ID, of Of) chatadmin.Key {
-	return chatadmin.Key{Kind: kindCheck, Domain: domain, ID: of.key()}
+func checkKey(domain chatadmin.ID, of Of) storage.Key {
+	return storage.Key{Kind: kindCheck, Domain: domain, ID: of.key()}
 }
 
 // readCheck reads what is known of a comparison. What cannot be read is as if
 // there had been none.
-func readCheck(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (checkData, chatadmin.Rev, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{checkKey(domain, of)})
+func readCheck(ctx context.Context, r storage.Reader, domain chatadmin.ID, of Of) (checkData, storage.Rev, error) {
+	rs, err := r.Records(ctx, []storage.Key{checkKey(domain, of)})
 	if err != nil || len(rs) == 0 {
 		return checkData{}, 0, err
 	}
@@ -49,23 +50,23 @@ func readCheck(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of 
 }
 
 // checkAt is the change that makes a connection be compared at a time.
-func checkAt(domain chatadmin.ID, of Of, d checkData, was chatadmin.Rev, due time.Time) (chatadmin.Change[chatadmin.Record], error) {
+func checkAt(domain chatadmin.ID, of Of, d checkData, was storage.Rev, due time.Time) (storage.Change[storage.Record], error) {
 	r, err := row(&checkRecords, checkKey(domain, of), of.Owner, &d)
 	r.Due = due
-	return chatadmin.Change[chatadmin.Record]{Row: r, Was: was}, err
+	return storage.Change[storage.Record]{Row: r, Was: was}, err
 }
 
 // agreed is the change that notes that a provider and the settings agree now.
-func agreed(ctx context.Context, w *chatadmin.Work, c *Connection) (chatadmin.Change[chatadmin.Record], error) {
+func agreed(ctx context.Context, w *chatadmin.Work, c *Connection) (storage.Change[storage.Record], error) {
 	_, rev, err := readCheck(ctx, w, c.Domain, c.of())
 	if err != nil {
-		return chatadmin.Change[chatadmin.Record]{}, err
+		return storage.Change[storage.Record]{}, err
 	}
 	return checkAt(c.Domain, c.of(), checkData{At: w.Now()}, rev, w.Now().Add(day))
 }
 
 // check compares what is due with its provider.
-func (x *Integrations) check(ctx context.Context, r chatadmin.Record) error {
+func (x *Integrations) check(ctx context.Context, r storage.Record) error {
 	d, err := checkRecords.Decode(r)
 	if err != nil {
 		return x.putAside(ctx, r, err)
@@ -97,7 +98,7 @@ func (x *Integrations) check(ctx context.Context, r chatadmin.Record) error {
 	if r.Data, err = checkRecords.Encode(&d); err != nil {
 		return err
 	}
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev}}
+	changes := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
 	if told && was == "" {
 		text := k.svc.Info().Title + " and the settings of the integration do not agree: " + d.Problem + ". Look at the settings and save them again."
 		changes = append(changes, x.notice(r.Domain, of, text))
@@ -174,7 +175,7 @@ func (c *Connection) hookState() map[string]Hook {
 
 // putChecked writes a connection that a comparison has changed.
 func (x *Integrations) putChecked(ctx context.Context, svc Service, c *Connection) error {
-	op := chatadmin.Op{Kind: KindMend, Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
+	op := chatadmin.Op{Kind: KindMend, Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}
 	return x.write(ctx, x.admin.AsHost(c.Domain), svc, c, op, func(_ context.Context, w *chatadmin.Work) error {
 		w.Record(KindMend, op.Targets, nil, map[string]string{"service": c.service})
 		return nil
@@ -195,7 +196,7 @@ func (x *Integrations) adopt(ctx context.Context) error {
 		if d.State != saved {
 			return false, nil
 		}
-		rs, err := w.Records(ctx, []chatadmin.Key{checkKey(w.Domain.ID, of)})
+		rs, err := w.Records(ctx, []storage.Key{checkKey(w.Domain.ID, of)})
 		return err == nil && len(rs) == 0, err
 	}, func(now time.Time, of Of) time.Time {
 		h := fnv.New32a()
@@ -208,7 +209,7 @@ func (x *Integrations) adopt(ctx context.Context) error {
 // wants.
 func (x *Integrations) eachConn(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
 	var failed problems
-	q := chatadmin.RecordQuery{Kind: kindConn, Domain: domain}
+	q := storage.RecordQuery{Kind: kindConn, Domain: domain}
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
 		rs, next, err := x.admin.Store().ListRecords(ctx, q, p)
 		if err != nil {
@@ -223,7 +224,7 @@ func (x *Integrations) eachConn(ctx context.Context, domain chatadmin.ID, f func
 	}
 }
 
-func (x *Integrations) dueCheck(ctx context.Context, r chatadmin.Record, f func(context.Context, *chatadmin.Work, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
+func (x *Integrations) dueCheck(ctx context.Context, r storage.Record, f func(context.Context, *chatadmin.Work, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
 	of := ofItem(r)
 	d, err := connRecords.Decode(r)
 	svc := x.byName[of.Service]
@@ -243,7 +244,7 @@ func (x *Integrations) dueCheck(ctx context.Context, r chatadmin.Record, f func(
 		if err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{change})
+		return w.PutRecords(ctx, []storage.Change[storage.Record]{change})
 	})
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil // its owner goes

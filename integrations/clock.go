@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // rectifyEvery is how often Deliver looks for times from a clock that was ahead
@@ -47,7 +48,7 @@ func (x *Integrations) rectify(ctx context.Context) error {
 	var failed problems
 	for _, kind := range []string{kindLine, kindIn, kindOut, kindRelease, kindNotice, kindState, kindStep, kindDead, kindCheck} {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ctx.Err() == nil; {
-			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
+			rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kind}, p)
 			failed.add(err)
 			failed.add(x.rectifyPage(ctx, rs))
 			if p.After = next; err != nil || next == "" {
@@ -73,10 +74,10 @@ func (x *Integrations) rectify(ctx context.Context) error {
 	return failed.join()
 }
 
-func (x *Integrations) rectifyPage(ctx context.Context, rs []chatadmin.Record) error {
+func (x *Integrations) rectifyPage(ctx context.Context, rs []storage.Record) error {
 	now := x.admin.Now()
 	var failed problems
-	byDomain := map[chatadmin.ID][]chatadmin.Record{}
+	byDomain := map[chatadmin.ID][]storage.Record{}
 	for _, r := range rs {
 		if _, wrong := rectified(r, now); wrong {
 			byDomain[r.Domain] = append(byDomain[r.Domain], r)
@@ -88,16 +89,16 @@ func (x *Integrations) rectifyPage(ctx context.Context, rs []chatadmin.Record) e
 			if err != nil {
 				return err
 			}
-			var changes []chatadmin.Change[chatadmin.Record]
+			var changes []storage.Change[storage.Record]
 			for _, r := range rs {
 				fixed, wrong := rectified(r, w.Now())
 				if !wrong {
 					continue
 				}
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: fixed, Was: r.Rev, Delete: r.Kind == kindLine})
+				changes = append(changes, storage.Change[storage.Record]{Row: fixed, Was: r.Rev, Delete: r.Kind == kindLine})
 				if r.Kind == kindLine {
 					kind, rest, _ := strings.Cut(r.ID, "/")
-					first, err := x.waiting(ctx, w, domain, kind, ofItem(chatadmin.Record{Key: chatadmin.Key{ID: rest}}), 1)
+					first, err := x.waiting(ctx, w, domain, kind, ofItem(storage.Record{Key: storage.Key{ID: rest}}), 1)
 					if err != nil {
 						return err
 					}
@@ -123,7 +124,7 @@ var mostAhead = map[string]time.Duration{
 // rectified is a record whose times lie no further ahead than its kind allows,
 // and whether that changes anything. A line that was paused by a clock ahead
 // says nothing any more, and is deleted.
-func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
+func rectified(r storage.Record, now time.Time) (storage.Record, bool) {
 	switch r.Kind {
 	case kindLine:
 		l, err := decodeLine(r)
@@ -149,7 +150,7 @@ func rectified(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
 
 // dueBy is a record that is due after some time, if it is due further ahead
 // than its kind allows.
-func dueBy(r chatadmin.Record, now time.Time, most, due time.Duration) (chatadmin.Record, bool) {
+func dueBy(r storage.Record, now time.Time, most, due time.Duration) (storage.Record, bool) {
 	if !r.Due.After(now.Add(most + drift)) {
 		return r, false
 	}
@@ -158,7 +159,7 @@ func dueBy(r chatadmin.Record, now time.Time, most, due time.Duration) (chatadmi
 }
 
 // rectifiedItem is rectified for what waits in a queue, or waited.
-func rectifiedItem(r chatadmin.Record, now time.Time) (chatadmin.Record, bool) {
+func rectifiedItem(r storage.Record, now time.Time) (storage.Record, bool) {
 	if isDone(r) {
 		return dueBy(r, now, seenFor, seenFor)
 	}

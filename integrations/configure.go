@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Draft enables a service for a group, or for the acting user. It makes a draft
@@ -27,7 +28,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 	if err != nil {
 		return Status{}, err
 	}
-	op := chatadmin.Op{Kind: KindConfigure, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	op := chatadmin.Op{Kind: KindConfigure, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
 	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
@@ -43,7 +44,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 		if err != nil {
 			return err
 		}
-		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{change}); err != nil {
+		if err := w.PutRecords(ctx, []storage.Change[storage.Record]{change}); err != nil {
 			return err
 		}
 		w.Record(KindConfigure, op.Targets, nil, map[string]string{"service": of.Service, "state": draft})
@@ -56,7 +57,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 }
 
 // fresh is a draft without settings.
-func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was chatadmin.Rev) (*Connection, error) {
+func (x *Integrations) fresh(svc Service, domain chatadmin.ID, of Of, was storage.Rev) (*Connection, error) {
 	c := &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Hooks: map[string]*Hook{}, data: connData{State: draft}, rev: was}
 	if name := svc.Info().Hook; name != "" {
 		if _, err := c.AddHook(name); err != nil {
@@ -121,7 +122,7 @@ var errMoved = errors.New("the integration was changed by somebody else meanwhil
 // put writes a connection as it was loaded and changed; kind "" leaves no audit
 // event.
 func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, kind string, diff []chatadmin.FieldChange, note map[string]string) error {
-	op := chatadmin.Op{Kind: orElse(kind, KindConfigure), Fence: chatadmin.Shared, Targets: []chatadmin.ID{c.Owner}}
+	op := chatadmin.Op{Kind: orElse(kind, KindConfigure), Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}
 	return x.write(ctx, s, svc, c, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, c.Owner); err != nil {
 			return err
@@ -137,7 +138,7 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 // when it is compared with the provider next. It returns errMoved if somebody
 // else has changed the connection since it was loaded.
 func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, op chatadmin.Op, allow func(context.Context, *chatadmin.Work) error) error {
-	var rev chatadmin.Rev
+	var rev storage.Rev
 	had := c.data.Routes
 	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := allow(ctx, w); err != nil {
@@ -168,7 +169,7 @@ func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Servic
 		if err != nil {
 			return err
 		}
-		changes := slices.Concat([]chatadmin.Change[chatadmin.Record]{change}, c.also, more)
+		changes := slices.Concat([]storage.Change[storage.Record]{change}, c.also, more)
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
@@ -195,24 +196,24 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 	if err != nil {
 		return err
 	}
-	op := chatadmin.Op{Kind: KindDisconnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	op := chatadmin.Op{Kind: KindDisconnect, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
-		rs, err := w.Records(ctx, []chatadmin.Key{of.record(s.Domain()), stepKey(s.Domain(), of)})
+		rs, err := w.Records(ctx, []storage.Key{of.record(s.Domain()), stepKey(s.Domain(), of)})
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		found := false
 		for _, r := range rs {
 			if r.Kind == kindStep {
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+				changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 				continue
 			}
 			found = true
-			c, _, err := x.decodeBoth([]chatadmin.Record{r}, s.Domain(), of)
+			c, _, err := x.decodeBoth([]storage.Record{r}, s.Domain(), of)
 			if name := svc.Info().Hook; err == nil && c.Token.IsZero() && (name == "" || c.Hooks[name] != nil) {
 				continue
 			}

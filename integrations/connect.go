@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -35,8 +36,8 @@ type stepData struct {
 	Sealed []byte `json:"sealed"`
 }
 
-func stepKey(domain chatadmin.ID, of Of) chatadmin.Key {
-	return chatadmin.Key{Kind: kindStep, Domain: domain, ID: of.key()}
+func stepKey(domain chatadmin.ID, of Of) storage.Key {
+	return storage.Key{Kind: kindStep, Domain: domain, ID: of.key()}
 }
 
 func stepWords(domain chatadmin.ID, of Of) []string {
@@ -45,9 +46,9 @@ func stepWords(domain chatadmin.ID, of Of) []string {
 
 // readStep sets c.Kept, and returns the record it is in. What has expired or
 // does not open is as if nothing had been kept.
-func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.Record, error) {
-	step := chatadmin.Record{Key: stepKey(c.Domain, c.of()), Owner: c.Owner}
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{step.Key})
+func (x *Integrations) readStep(ctx context.Context, c *Connection) (storage.Record, error) {
+	step := storage.Record{Key: stepKey(c.Domain, c.of()), Owner: c.Owner}
+	rs, err := x.admin.Store().Records(ctx, []storage.Key{step.Key})
 	if err != nil || len(rs) == 0 {
 		return step, err
 	}
@@ -60,8 +61,8 @@ func (x *Integrations) readStep(ctx context.Context, c *Connection) (chatadmin.R
 	return rs[0], nil
 }
 
-func stateKey(t chatadmin.Token, service string) chatadmin.Key {
-	return chatadmin.Key{Kind: kindState, Domain: t.Domain, ID: hex.EncodeToString(t.Hash(statePurpose + " " + service))}
+func stateKey(t chatadmin.Token, service string) storage.Key {
+	return storage.Key{Kind: kindState, Domain: t.Domain, ID: hex.EncodeToString(t.Hash(statePurpose + " " + service))}
 }
 
 // inForce reports whether something that ends at a time is in force. An end
@@ -102,13 +103,13 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 	if err != nil {
 		return Next{}, err
 	}
-	op := chatadmin.Op{Kind: KindConnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	op := chatadmin.Op{Kind: KindConnect, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
 	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
 		state.Due = w.Now().Add(stateLife)
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: state}})
+		return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: state}})
 	})
 	if err != nil {
 		return Next{}, err
@@ -128,7 +129,7 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 	if err != nil {
 		return Next{}, err
 	}
-	change := chatadmin.Change[chatadmin.Record]{Row: kept, Was: kept.Rev}
+	change := storage.Change[storage.Record]{Row: kept, Was: kept.Rev}
 	switch {
 	case next.Grant != nil:
 		if change.Delete = true; kept.Rev != 0 {
@@ -228,7 +229,7 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 	if err != nil || !opaque(t.Domain) || !opaque(t.Subject) {
 		return errState
 	}
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{stateKey(t, cb.Service)})
+	rs, err := x.admin.Store().Records(ctx, []storage.Key{stateKey(t, cb.Service)})
 	if err != nil {
 		return err
 	}
@@ -271,24 +272,24 @@ func (x *Integrations) exchange(ctx context.Context, cb *Callback, r *http.Reque
 
 // use marks a state as used. It is deleted when it expires: of a deletion whose
 // commit was not confirmed nobody could tell whose it was.
-func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r chatadmin.Record) error {
+func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service, st stateData, r storage.Record) error {
 	st.Used = true
 	data, err := stateRecords.Encode(&st)
 	if err != nil {
 		return err
 	}
-	return s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: chatadmin.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: storage.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, st.Owner); err != nil {
 			return err
 		}
-		now, err := w.Records(ctx, []chatadmin.Key{r.Key})
+		now, err := w.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
 		if len(now) == 0 || now[0].Rev != r.Rev {
 			return errState
 		}
-		one := []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev}}
+		one := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
 		one[0].Row.Data = data
 		return w.PutRecords(ctx, one)
 	})

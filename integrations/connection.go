@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Connection is what a service works with: the settings of one group or user,
@@ -37,10 +38,10 @@ type Connection struct {
 	x       *Integrations
 	service string
 	data    connData
-	rev     chatadmin.Rev
-	also    []chatadmin.Change[chatadmin.Record] // written together with it
-	agreed  bool                                 // the provider agrees with what is written
-	ignored []string                             // what was not carried while it was worked with
+	rev     storage.Rev
+	also    []storage.Change[storage.Record] // written together with it
+	agreed  bool                             // the provider agrees with what is written
+	ignored []string                         // what was not carried while it was worked with
 }
 
 // Hook is an address of a connection, for requests from the provider. Its path
@@ -95,8 +96,8 @@ type hookSecret struct {
 	Signing string `json:"signing,omitempty"`
 }
 
-func (of Of) record(domain chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: kindConn, Domain: domain, ID: of.key()}
+func (of Of) record(domain chatadmin.ID) storage.Key {
+	return storage.Key{Kind: kindConn, Domain: domain, ID: of.key()}
 }
 
 func (c *Connection) of() Of { return Of{c.service, c.Owner} }
@@ -104,15 +105,15 @@ func (c *Connection) of() Of { return Of{c.service, c.Owner} }
 // load reads a connection and what the domain has decided about its service, in
 // one call. A connection that does not exist has rev 0. With errSealed comes
 // what is not secret of it.
-func (x *Integrations) load(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, of.Service), of.record(domain)})
+func (x *Integrations) load(ctx context.Context, r storage.Reader, domain chatadmin.ID, of Of) (*Connection, serviceData, error) {
+	rs, err := r.Records(ctx, []storage.Key{serviceKey(domain, of.Service), of.record(domain)})
 	if err != nil {
 		return nil, serviceData{}, err
 	}
 	return x.decodeBoth(rs, domain, of)
 }
 
-func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
+func (x *Integrations) decodeBoth(rs []storage.Record, domain chatadmin.ID, of Of) (c *Connection, svc serviceData, err error) {
 	c = &Connection{Domain: domain, Owner: of.Owner, service: of.Service, x: x, Now: x.admin.Now(), Hooks: map[string]*Hook{}, data: connData{State: draft}}
 	var sealed error
 	for _, rec := range rs {
@@ -133,7 +134,7 @@ func (x *Integrations) decodeBoth(rs []chatadmin.Record, domain chatadmin.ID, of
 	return c, svc, sealed
 }
 
-func (c *Connection) decode(r chatadmin.Record) error {
+func (c *Connection) decode(r storage.Record) error {
 	var err error
 	if c.data, err = connRecords.Decode(r); err != nil {
 		return err
@@ -232,25 +233,25 @@ func (c *Connection) OwnHook(address string) bool {
 
 // reset takes the account away, as a change. Where the address was lost with
 // the secrets, there is a new one.
-func (c *Connection) reset(svc Service, problem string) (chatadmin.Change[chatadmin.Record], error) {
+func (c *Connection) reset(svc Service, problem string) (storage.Change[storage.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
 	if h := c.Hooks[name]; name != "" && (h == nil || h.token.IsZero()) {
 		delete(c.Hooks, name)
 		if _, err := c.AddHook(name); err != nil {
-			return chatadmin.Change[chatadmin.Record]{}, err
+			return storage.Change[storage.Record]{}, err
 		}
 	}
 	return c.change()
 }
 
 // change is the connection as a change.
-func (c *Connection) change() (chatadmin.Change[chatadmin.Record], error) {
+func (c *Connection) change() (storage.Change[storage.Record], error) {
 	if err := c.encode(c.words()); err != nil {
-		return chatadmin.Change[chatadmin.Record]{}, err
+		return storage.Change[storage.Record]{}, err
 	}
 	r, err := row(&connRecords, c.of().record(c.Domain), c.Owner, &c.data)
-	return chatadmin.Change[chatadmin.Record]{Row: r, Was: c.rev}, err
+	return storage.Change[storage.Record]{Row: r, Was: c.rev}, err
 }
 
 // erase takes the account away: the token, what is known of it, and the

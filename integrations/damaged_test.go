@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
@@ -28,19 +29,19 @@ func damagedOf(t *testing.T, w *integrationstest.World) map[string][]string {
 }
 
 // put writes a record as it is.
-func put(t *testing.T, w *integrationstest.World, r chatadmin.Record) {
+func put(t *testing.T, w *integrationstest.World, r storage.Record) {
 	t.Helper()
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
 		r.Domain = w.Domain
-		rs, err := k.Records(ctx, []chatadmin.Key{r.Key})
+		rs, err := k.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		c := storage.Change[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
-		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		return k.PutRecords(ctx, []storage.Change[storage.Record]{c})
 	}))
 }
 
@@ -52,7 +53,7 @@ func TestDamagedIsListedAndRepaired(t *testing.T) {
 			t.Run(kind+" "+data, func(t *testing.T) {
 				w, srv, other := twoBridges(t)
 				require.Empty(t, damagedOf(t, w))
-				r := chatadmin.Record{Key: chatadmin.Key{Kind: kind, ID: "x"}, Data: []byte(data), Due: w.Clock.Now()}
+				r := storage.Record{Key: storage.Key{Kind: kind, ID: "x"}, Data: []byte(data), Due: w.Clock.Now()}
 				switch kind {
 				case "integration.service", "integration.turn":
 					r.ID = "slack"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -49,7 +50,7 @@ type DeadLetter struct {
 
 // bury makes the changes that give a record up. What came in stays remembered
 // against repetition.
-func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string) []chatadmin.Change[chatadmin.Record] {
+func (x *Integrations) bury(ctx context.Context, r storage.Record, why string) []storage.Change[storage.Record] {
 	of, now := ofItem(r), x.admin.Now()
 	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
 	kept := json.RawMessage(r.Data)
@@ -57,19 +58,19 @@ func (x *Integrations) bury(ctx context.Context, r chatadmin.Record, why string)
 		kept = []byte("{}")
 	}
 	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why, 0}) // valid JSON cannot fail
-	end := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+	end := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
-		end = chatadmin.Change[chatadmin.Record]{Row: done(r, now), Was: r.Rev}
+		end = storage.Change[storage.Record]{Row: done(r, now), Was: r.Rev}
 	}
-	letter := chatadmin.Record{Key: chatadmin.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(day), Data: data}
-	return []chatadmin.Change[chatadmin.Record]{end, {Row: letter}}
+	letter := storage.Record{Key: storage.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(day), Data: data}
+	return []storage.Change[storage.Record]{end, {Row: letter}}
 }
 
 // age counts another day of letters, and deletes those that were kept for long
 // enough. One that cannot be read is kept until somebody repairs or discards
 // it.
-func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
-	return x.keepBooks(ctx, rs, func(r chatadmin.Record, now time.Time) (chatadmin.Record, bool, error) {
+func (x *Integrations) age(ctx context.Context, rs []storage.Record) error {
+	return x.keepBooks(ctx, rs, func(r storage.Record, now time.Time) (storage.Record, bool, error) {
 		r.Due = now.Add(day)
 		d, err := deadRecords.Decode(r)
 		if err != nil {
@@ -85,17 +86,17 @@ func (x *Integrations) age(ctx context.Context, rs []chatadmin.Record) error {
 
 // deadOf reports whether a dead letter is shown to a service: one that cannot
 // be read is shown to all.
-func deadOf(r chatadmin.Record, service string) bool {
+func deadOf(r storage.Record, service string) bool {
 	d, _, err := decodeDead(r)
 	return err != nil || d.Service == service
 }
 
-func decodeDead(r chatadmin.Record) (deadData, DeadLetter, error) {
+func decodeDead(r storage.Record) (deadData, DeadLetter, error) {
 	d, err := deadRecords.Decode(r)
 	if err != nil {
 		return deadData{}, DeadLetter{}, err
 	}
-	if of := ofItem(chatadmin.Record{Key: chatadmin.Key{ID: d.ID}}); of != (Of{d.Service, r.Owner}) {
+	if of := ofItem(storage.Record{Key: storage.Key{ID: d.ID}}); of != (Of{d.Service, r.Owner}) {
 		return deadData{}, DeadLetter{}, fmt.Errorf("dead letter %s: %w", r.ID, chatadmin.ErrDamaged)
 	}
 	var out outData // what came in has the same name for its time, and no text
@@ -112,7 +113,7 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	}
 	list := []DeadLetter{}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); len(list) < chatadmin.MaxBatch; {
-		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindDead, Domain: s.Domain(), Owner: of.Owner}, p)
+		rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kindDead, Domain: s.Domain(), Owner: of.Owner}, p)
 		if err != nil {
 			return nil, err
 		}
@@ -138,12 +139,12 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 // needs chatadmin.PermGroups, or an admin of the group; for a service of users,
 // the user.
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
-	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*chatadmin.Record, error) {
+	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*storage.Record, error) {
 		if d.ID == "" { // it could not be read
 			return nil, fmt.Errorf("dead letter %s: it is damaged, and can only be discarded: %w", chatadmin.Cut(string(id)), chatadmin.ErrInvalid)
 		}
 		data, err := requeued(d.Data, now)
-		return &chatadmin.Record{Key: chatadmin.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
+		return &storage.Record{Key: storage.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err
 	})
 }
 
@@ -176,7 +177,7 @@ func requeued(data json.RawMessage, now time.Time) (json.RawMessage, error) {
 // chatadmin.PermGroups, or an admin of the group; for a service of users, the
 // user.
 func (x *Integrations) Discard(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
-	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*chatadmin.Record, error) { return nil, nil })
+	return x.endLetter(ctx, s, KindDiscard, id, func(deadData, time.Time) (*storage.Record, error) { return nil, nil })
 }
 
 // ofGroups is any service of groups: who may configure one may configure them
@@ -190,10 +191,10 @@ func (x *Integrations) ofGroups() (Service, error) {
 	return nil, fmt.Errorf("there is no service of groups: %w", chatadmin.ErrNotFound)
 }
 
-func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, again func(deadData, time.Time) (*chatadmin.Record, error)) error {
-	op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, again func(deadData, time.Time) (*storage.Record, error)) error {
+	op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		rs, err := w.Records(ctx, []chatadmin.Key{{Kind: kindDead, Domain: s.Domain(), ID: string(id)}})
+		rs, err := w.Records(ctx, []storage.Key{{Kind: kindDead, Domain: s.Domain(), ID: string(id)}})
 		if err != nil {
 			return err
 		}
@@ -213,17 +214,17 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 		if err := x.authorise(ctx, w, s, w.Role, svc, rs[0].Owner); err != nil {
 			return err
 		}
-		changes := []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}
+		changes := []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}
 		r, err := again(d, w.Now())
 		if err != nil {
 			return err
 		}
 		if r != nil {
-			old, err := w.Records(ctx, []chatadmin.Key{r.Key})
+			old, err := w.Records(ctx, []storage.Key{r.Key})
 			if err != nil {
 				return err
 			}
-			c := chatadmin.Change[chatadmin.Record]{Row: *r}
+			c := storage.Change[storage.Record]{Row: *r}
 			if c.Row.Owner = rs[0].Owner; len(old) > 0 {
 				c.Was = old[0].Rev
 			}

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
@@ -69,16 +70,16 @@ type sized struct {
 	most int
 }
 
-func (s *sized) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, sizedTx{tx, s}) })
+func (s *sized) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, sizedTx{tx, s}) })
 }
 
 type sizedTx struct {
-	chatadmin.Tx
+	storage.Tx
 	s *sized
 }
 
-func (s sizedTx) ChangeRecords(ctx context.Context, cs []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+func (s sizedTx) ChangeRecords(ctx context.Context, cs []storage.Change[storage.Record]) ([]storage.Conflict, error) {
 	for _, c := range cs {
 		s.s.most = max(s.s.most, len(c.Row.Data))
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -125,7 +126,7 @@ type midst struct {
 	once func()
 }
 
-func (m *midst) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (m *midst) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	rs, err := m.Store.Records(ctx, keys)
 	if f := m.once; f != nil && keys[0].Kind == "integration.map" {
 		m.once = nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Deliver does everything that is due, in all domains: it hands what came in to
@@ -60,17 +61,17 @@ func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, 
 
 // handle deals with one queued record and returns the changes that end it,
 // first the one without which nothing is to be kept.
-type handle func(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error)
+type handle func(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error)
 
 // drain works at the lines in which a record of a kind is due, until a whole
 // round does nothing, or until an end that is not zero. A line that fails is
 // left alone in this call.
 func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f handle) (total int, err error) {
 	var failed problems
-	bad := map[chatadmin.Key]bool{}
+	bad := map[storage.Key]bool{}
 	for {
 		did := 0
-		err := x.pages(ctx, kind, func(rs []chatadmin.Record) error {
+		err := x.pages(ctx, kind, func(rs []storage.Record) error {
 			old, lines := byLine(kind, rs)
 			if err := x.drop(ctx, old); err != nil {
 				return err
@@ -99,8 +100,8 @@ func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f 
 
 // byLine sorts what is due by its line, in the order of the first record of
 // each, and puts what is only remembered apart.
-func byLine(kind string, rs []chatadmin.Record) (old []chatadmin.Record, lines [][]chatadmin.Record) {
-	at := map[chatadmin.Key]int{}
+func byLine(kind string, rs []storage.Record) (old []storage.Record, lines [][]storage.Record) {
+	at := map[storage.Key]int{}
 	for _, r := range rs {
 		if isDone(r) {
 			old = append(old, r)

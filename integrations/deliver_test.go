@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -63,7 +64,7 @@ func soon(t *testing.T, x *integrations.Integrations) error {
 func TestDeliverEndsOverNewerRecord(t *testing.T) {
 	w, _, _ := slackWorld(t, nil)
 	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test"}, func(ctx context.Context, k *chatadmin.Work) error {
-		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: "integration.release", Domain: w.Domain, ID: "x"}, Due: k.Now(), Data: []byte(`{"v":2}`)}}})
+		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration.release", Domain: w.Domain, ID: "x"}, Due: k.Now(), Data: []byte(`{"v":2}`)}}})
 	}))
 	require.NoError(t, soon(t, w.X))
 	require.Len(t, records(t, w, "integration.release"), 1)
@@ -72,12 +73,12 @@ func TestDeliverEndsOverNewerRecord(t *testing.T) {
 // The domain was deleted while an OAuth journey was under way.
 func TestStatesOfADeletedDomain(t *testing.T) {
 	w, _, _ := slackWorld(t, nil)
-	require.NoError(t, w.Store.Update(t.Context(), chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(t, w.Store.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		ds, err := tx.Domains(ctx, []chatadmin.ID{w.Domain})
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeDomains(ctx, []chatadmin.Change[chatadmin.Domain]{{Row: ds[0], Was: ds[0].Rev, Delete: true}})
+		_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{{Row: ds[0], Was: ds[0].Rev, Delete: true}})
 		return err
 	}))
 	w.Clock.Advance(time.Hour)
@@ -124,14 +125,14 @@ func TestOneBrokenConnection(t *testing.T) {
 		w.Clock.Advance(time.Second)
 	}
 	// damage the first
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
-		rs, err := k.Records(ctx, []chatadmin.Key{{Kind: "integration", Domain: w.Domain, ID: "pager/" + string(groups[0])}})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		rs, err := k.Records(ctx, []storage.Key{{Kind: "integration", Domain: w.Domain, ID: "pager/" + string(groups[0])}})
 		if err != nil {
 			return err
 		}
 		was := rs[0].Rev
 		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"sealed":"`), []byte(`"sealed":"AAAA`), 1)
-		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: was}})
+		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: was}})
 	}))
 	t.Run("others go on", func(t *testing.T) {
 		w.Deliver()
@@ -244,7 +245,7 @@ type everySecond struct {
 	n atomic.Int64
 }
 
-func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (e *everySecond) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := e.Store.Update(ctx, fence, f)
 	if err == nil && e.n.Add(1)%2 == 1 {
 		return chatadmin.ErrCommitUnknown
@@ -256,7 +257,7 @@ func (e *everySecond) Update(ctx context.Context, fence chatadmin.Fence, f func(
 // may follow, as a store may.
 type hesitant struct{ chatadmin.Store }
 
-func (h hesitant) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (h hesitant) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	switch p.After {
 	case "":
 		return nil, "really", nil

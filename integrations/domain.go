@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // The kinds of audit events.
@@ -43,14 +44,14 @@ type serviceData struct {
 	On       bool            `json:"on"`
 	Settings json.RawMessage `json:"settings,omitempty"`
 
-	rev chatadmin.Rev
+	rev storage.Rev
 }
 
-func serviceKey(domain chatadmin.ID, name string) chatadmin.Key {
-	return chatadmin.Key{Kind: kindService, Domain: domain, ID: name}
+func serviceKey(domain chatadmin.ID, name string) storage.Key {
+	return storage.Key{Kind: kindService, Domain: domain, ID: name}
 }
 
-func decodeService(r chatadmin.Record) (serviceData, error) {
+func decodeService(r storage.Record) (serviceData, error) {
 	d, err := serviceRecords.Decode(r)
 	d.rev = r.Rev
 	return d, err
@@ -63,11 +64,11 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]chatadmin.Key, len(x.services))
+	keys := make([]storage.Key, len(x.services))
 	for i, svc := range x.services {
 		keys[i] = serviceKey(s.Domain(), svc.Info().Name)
 	}
-	var rs []chatadmin.Record
+	var rs []storage.Record
 	if len(keys) > 0 {
 		if rs, err = x.admin.Store().Records(ctx, keys); err != nil {
 			return nil, err
@@ -110,7 +111,7 @@ func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, n
 }
 
 func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, kind, name string, on bool, settings json.RawMessage) error {
-	op := chatadmin.Op{Kind: kind, Need: chatadmin.PermServices, Fence: chatadmin.NoFence, Targets: []chatadmin.ID{s.Domain()}}
+	op := chatadmin.Op{Kind: kind, Need: chatadmin.PermServices, Fence: storage.NoFence, Targets: []chatadmin.ID{s.Domain()}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		svc, err := x.service(name)
 		if err != nil {
@@ -136,7 +137,7 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		if err != nil {
 			return err
 		}
-		changes := []chatadmin.Change[chatadmin.Record]{{Row: changed, Was: was.rev}}
+		changes := []storage.Change[storage.Record]{{Row: changed, Was: was.rev}}
 		if on { // providers remove webhooks that do not answer
 			_, rev, err := readCheck(ctx, w, s.Domain(), Of{Service: name})
 			if err != nil {
@@ -181,8 +182,8 @@ func diff(field string, was, now json.RawMessage) []chatadmin.FieldChange {
 	return []chatadmin.FieldChange{{Field: field, Before: string(was), After: string(now)}}
 }
 
-func readService(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, name string) (serviceData, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{serviceKey(domain, name)})
+func readService(ctx context.Context, r storage.Reader, domain chatadmin.ID, name string) (serviceData, error) {
+	rs, err := r.Records(ctx, []storage.Key{serviceKey(domain, name)})
 	if err != nil || len(rs) == 0 {
 		return serviceData{}, err
 	}
@@ -191,7 +192,7 @@ func readService(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, n
 
 // decided is what a domain has decided about a service. What cannot be read is
 // off.
-func decided(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, name string) (serviceData, error) {
+func decided(ctx context.Context, r storage.Reader, domain chatadmin.ID, name string) (serviceData, error) {
 	d, err := readService(ctx, r, domain, name)
 	if errors.Is(err, chatadmin.ErrDamaged) {
 		return serviceData{rev: d.rev}, nil
@@ -200,8 +201,8 @@ func decided(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, name 
 }
 
 // off is ErrServiceOff with the names of admins to ask.
-func (x *Integrations) off(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, svc Service) error {
-	admins, _, err := chatadmin.FirstPage(ctx, r.ListUsers, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, 10)
+func (x *Integrations) off(ctx context.Context, r storage.Reader, domain chatadmin.ID, svc Service) error {
+	admins, _, err := storage.FirstPage(ctx, r.ListUsers, chatadmin.UserQuery{Domain: domain, AdminOnly: true}, 10)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -85,9 +86,9 @@ func TestSharedAccount(t *testing.T) {
 	require.Zero(t, srv.Tokens())
 }
 
-func records(t testing.TB, w *integrationstest.World, kind string) []chatadmin.Record {
+func records(t testing.TB, w *integrationstest.World, kind string) []storage.Record {
 	t.Helper()
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: kind}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Kind: kind}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	return rs
 }
@@ -108,7 +109,7 @@ func TestGroupDeleted(t *testing.T) {
 	w.Deliver()
 	require.Zero(t, srv.Tokens())
 	require.Empty(t, srv.Messages("C0GENERAL"))
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.True(t, !strings.HasPrefix(r.Kind, "integration") || r.Kind == "integration.service", "%+v", r.Key)
@@ -145,7 +146,7 @@ func TestAuthoriserDeleted(t *testing.T) {
 
 func beginDeletion(t testing.TB, s *chatadmin.Scope, user chatadmin.ID) {
 	t.Helper()
-	require.NoError(t, s.Change(t.Context(), chatadmin.Op{Kind: "test.delete", Fence: chatadmin.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
+	require.NoError(t, s.Change(t.Context(), chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
 		us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{user})
 		if err != nil {
 			return err
@@ -204,8 +205,8 @@ func TestKeyGone(t *testing.T) {
 func TestNewerConnection(t *testing.T) {
 	w, _ := savedSlack(t, nil)
 	other := w.NewGroup("Other")
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
-		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(other)}, Owner: other, Data: []byte(`{"v":2}`)}}})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(other)}, Owner: other, Data: []byte(`{"v":2}`)}}})
 	}))
 	beginDeletion(t, w.Host, w.User("bob@acme.example").ID)
 }

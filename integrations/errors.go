@@ -1,7 +1,6 @@
 package integrations
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,19 +10,19 @@ import (
 var (
 	// ErrServiceOff is returned if the domain has not enabled the service. The
 	// text names the admins to ask.
-	ErrServiceOff = errors.New("not enabled for this domain")
+	ErrServiceOff = chatadmin.ErrState.New("service_off", "not enabled for this domain")
 	// ErrNotConnected is returned if no account at the provider is connected, or
 	// its authorisation has ended: authenticate first.
-	ErrNotConnected = errors.New("not authenticated with the provider yet")
+	ErrNotConnected = chatadmin.ErrState.New("not_connected", "not authenticated with the provider yet")
 	// ErrUnsure is returned if it is unknown whether the provider carried out a
 	// request.
-	ErrUnsure = errors.New("it is not known whether the provider has done it")
+	ErrUnsure = chatadmin.ErrUnavailable.New("unsure", "it is not known whether the provider has done it")
 	// ErrFault is Callback.Err if the callback failed inside the application. The
 	// cause is in the log.
-	ErrFault = errors.New("something is wrong here: try again later, or ask who runs this application")
+	ErrFault = chatadmin.ErrUnavailable.New("fault", "something is wrong here: try again later, or ask who runs this application")
 	// ErrHost is returned for a request to a host that the service does not
 	// list. The request is not sent.
-	ErrHost = errors.New("this host is not on the list of the service")
+	ErrHost = chatadmin.ErrInvalid.New("host", "this host is not on the list of the service")
 )
 
 // ProviderError is a failure at the provider. Services return nothing else for
@@ -59,6 +58,12 @@ func (e *ProviderError) Error() string {
 	}
 	return text
 }
+
+// Unwrap is chatadmin.ErrUnavailable.
+func (e *ProviderError) Unwrap() error { return chatadmin.ErrUnavailable }
+
+// ErrorCode is "provider".
+func (e *ProviderError) ErrorCode() string { return "provider" }
 
 // Is matches ErrUnsure if the failure is unsure, and ErrNotConnected if the
 // authorisation is invalid.

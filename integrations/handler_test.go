@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
@@ -96,7 +97,7 @@ type brokenReads struct {
 	err error
 }
 
-func (b *brokenReads) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (b *brokenReads) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -122,7 +123,7 @@ type strictStore struct {
 	bad []string
 }
 
-func (s *strictStore) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (s *strictStore) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	for _, k := range keys {
 		for _, v := range []string{k.Kind, string(k.Domain), k.ID} {
 			if !utf8.ValidString(v) || strings.Contains(v, "\x00") || len(k.ID) > 200 || len(k.Domain) > 64 || len(k.ID) == 0 {

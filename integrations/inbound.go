@@ -6,10 +6,11 @@ import (
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // receive carries one event into the group.
-func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error) {
 	d, err := inRecords.Decode(*r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
@@ -21,7 +22,7 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 	if err != nil {
 		return nil, err
 	}
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
+	changes := []storage.Change[storage.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
 	if len(effects) == 0 {
 		c.ignored = append(c.ignored, whyUnchosen)
 	}
@@ -37,7 +38,7 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 
 // apply does one effect. What the map of messages says decides: a message that
 // is there already came before, or is the echo of one of the group's own.
-func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]storage.Change[storage.Record], error) {
 	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (m *mapData) check() error {
 
 // decodeMap reads a record of the map. Messages of another account than the one
 // now connected are not known: their channels are not ours any more.
-func (c *Connection) decodeMap(r chatadmin.Record) (mapData, error) {
+func (c *Connection) decodeMap(r storage.Record) (mapData, error) {
 	m, err := mapRecords.Decode(r)
 	if m.Other != "" && m.Account != c.data.ID {
 		m = mapData{}
@@ -101,14 +102,14 @@ func (c *Connection) decodeMap(r chatadmin.Record) (mapData, error) {
 	return m, err
 }
 
-func (c *Connection) mapKey(side, id string) chatadmin.Key {
-	return chatadmin.Key{Kind: kindMap, Domain: c.Domain, ID: c.of().key() + "/" + side + "/" + id}
+func (c *Connection) mapKey(side, id string) storage.Key {
+	return storage.Key{Kind: kindMap, Domain: c.Domain, ID: c.of().key() + "/" + side + "/" + id}
 }
 
 // mapped looks messages up on one side.
 func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, ids ...string) (map[string]mapData, error) {
-	var keys []chatadmin.Key
-	names := map[chatadmin.Key]string{}
+	var keys []storage.Key
+	names := map[storage.Key]string{}
 	for _, id := range ids {
 		if id != "" && len(id) <= 64 {
 			k := c.mapKey(side, id)
@@ -134,14 +135,14 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 }
 
 // pair makes both records of a pair, where neither is there yet.
-func (c *Connection) pair(message, provider, from string) []chatadmin.Change[chatadmin.Record] {
-	return []chatadmin.Change[chatadmin.Record]{c.mapping(groupSide, message, mapData{Other: provider, From: from}), c.mapping(providerSide, provider, mapData{Other: message, From: from})}
+func (c *Connection) pair(message, provider, from string) []storage.Change[storage.Record] {
+	return []storage.Change[storage.Record]{c.mapping(groupSide, message, mapData{Other: provider, From: from}), c.mapping(providerSide, provider, mapData{Other: message, From: from})}
 }
 
-func (c *Connection) mapping(side, id string, m mapData) chatadmin.Change[chatadmin.Record] {
+func (c *Connection) mapping(side, id string, m mapData) storage.Change[storage.Record] {
 	if m.Other != "" {
 		m.Account = c.data.ID
 	}
 	r, _ := row(&mapRecords, c.mapKey(side, id), c.Owner, &m) // strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: r}
+	return storage.Change[storage.Record]{Row: r}
 }

@@ -14,6 +14,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Integrations connects the groups and users of an Admin's domains to outside
@@ -113,7 +114,7 @@ func (x *Integrations) service(name string) (Service, error) {
 
 // authorise refuses an actor who may not configure a connection: of a group its
 // admins and who has chatadmin.PermGroups may, of a user only that user.
-func (x *Integrations) authorise(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, role chatadmin.Role, svc Service, owner chatadmin.ID) error {
+func (x *Integrations) authorise(ctx context.Context, r storage.Reader, s *chatadmin.Scope, role chatadmin.Role, svc Service, owner chatadmin.ID) error {
 	if svc.Info().PerUser {
 		if s.Actor() == chatadmin.HostActor {
 			return fmt.Errorf("the host has no account at %s: this call is a user's own: %w", svc.Info().Title, chatadmin.ErrInvalid)
@@ -133,7 +134,7 @@ func (x *Integrations) authorise(ctx context.Context, r chatadmin.Reader, s *cha
 	if role.May(chatadmin.PermGroups) {
 		return nil
 	}
-	ms, err := r.Memberships(ctx, s.Domain(), []chatadmin.Pair{{Group: owner, User: s.Actor()}})
+	ms, err := r.Memberships(ctx, s.Domain(), []storage.Pair{{Group: owner, User: s.Actor()}})
 	if err == nil && (len(ms) == 0 || !ms[0].Admin) {
 		err = fmt.Errorf("group %q: only its admins and who has the permission %q may configure its integrations: %w", gs[0].Name, chatadmin.PermGroups, chatadmin.ErrForbidden)
 	}

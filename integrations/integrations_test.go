@@ -17,8 +17,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
@@ -237,7 +238,7 @@ func TestSecretsStaySecret(t *testing.T) {
 
 	var all strings.Builder
 	for p := (chatadmin.Page{Limit: 1000}); ; {
-		rs, cur, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Domain: w.Domain}, p)
+		rs, cur, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Domain: w.Domain}, p)
 		require.NoError(t, err)
 		for _, r := range rs {
 			fmt.Fprintf(&all, "%+v %s\n", r.Key, r.Data)

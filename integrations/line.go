@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -35,7 +36,7 @@ type lineData struct {
 	// given up a day after that, not a day after they came.
 	Moved time.Time `json:"moved,omitzero"`
 
-	rev chatadmin.Rev
+	rev storage.Rev
 }
 
 // drift is how far the clocks of two processes may lie apart. A time of ours
@@ -75,18 +76,18 @@ func (l *lineData) held(now time.Time) bool {
 	return now.Before(l.Leased) && l.Leased.Before(now.Add(drift))
 }
 
-func lineKey(domain chatadmin.ID, kind string, of Of) chatadmin.Key {
-	return chatadmin.Key{Kind: kindLine, Domain: domain, ID: kind + "/" + of.key()}
+func lineKey(domain chatadmin.ID, kind string, of Of) storage.Key {
+	return storage.Key{Kind: kindLine, Domain: domain, ID: kind + "/" + of.key()}
 }
 
-func decodeLine(r chatadmin.Record) (lineData, error) {
+func decodeLine(r storage.Record) (lineData, error) {
 	l, err := lineRecords.Decode(r)
 	l.rev = r.Rev
 	return l, err
 }
 
-func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of) (lineData, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{lineKey(domain, kind, of)})
+func (x *Integrations) readLine(ctx context.Context, r storage.Reader, domain chatadmin.ID, kind string, of Of) (lineData, error) {
+	rs, err := r.Records(ctx, []storage.Key{lineKey(domain, kind, of)})
 	if err != nil || len(rs) == 0 {
 		return lineData{}, err
 	}
@@ -98,9 +99,9 @@ func (x *Integrations) readLine(ctx context.Context, r chatadmin.Reader, domain 
 }
 
 // change writes the line, or deletes it where it says nothing.
-func (l *lineData) change(domain chatadmin.ID, kind string, of Of) chatadmin.Change[chatadmin.Record] {
+func (l *lineData) change(domain chatadmin.ID, kind string, of Of) storage.Change[storage.Record] {
 	r, _ := row(&lineRecords, lineKey(domain, kind, of), of.Owner, l) // times and strings cannot fail
-	return chatadmin.Change[chatadmin.Record]{Row: r, Was: l.rev,
+	return storage.Change[storage.Record]{Row: r, Was: l.rev,
 		Delete: l.rev != 0 && l.Leased.IsZero() && l.Paused.IsZero() && l.Tries == 0}
 }
 
@@ -116,7 +117,7 @@ func (l *lineData) pause(now time.Time, after time.Duration) {
 // again: what waits goes on with the next Deliver.
 func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) error {
 	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		for _, kind := range []string{kindIn, kindOut} {
 			l, err := x.readLine(ctx, w, domain, kind, of)
 			if err != nil {
@@ -139,21 +140,21 @@ func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) e
 
 // wake makes the first of what waits in a line due, which is enough: a worker
 // takes the whole line.
-func wake(items []chatadmin.Record, now time.Time) []chatadmin.Change[chatadmin.Record] {
+func wake(items []storage.Record, now time.Time) []storage.Change[storage.Record] {
 	if len(items) == 0 || !items[0].Due.After(now) {
 		return nil
 	}
-	c := chatadmin.Change[chatadmin.Record]{Row: items[0], Was: items[0].Rev}
+	c := storage.Change[storage.Record]{Row: items[0], Was: items[0].Rev}
 	c.Row.Due = now
-	return []chatadmin.Change[chatadmin.Record]{c}
+	return []storage.Change[storage.Record]{c}
 }
 
 // waiting reads what waits in a line, in its order, whether it is due or was
 // put off; but not what still waits for an event that may cover it.
-func (x *Integrations) waiting(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, kind string, of Of, most int) ([]chatadmin.Record, error) {
-	var items []chatadmin.Record
+func (x *Integrations) waiting(ctx context.Context, r storage.Reader, domain chatadmin.ID, kind string, of Of, most int) ([]storage.Record, error) {
+	var items []storage.Record
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
-		rs, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
+		rs, next, err := r.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
 		if err != nil {
 			return nil, err
 		}
@@ -170,7 +171,7 @@ func (x *Integrations) waiting(ctx context.Context, r chatadmin.Reader, domain c
 
 // early reports whether an event is not to be handed on yet. A time further
 // ahead than an event may wait comes from a clock that was wrong.
-func (x *Integrations) early(r chatadmin.Record) bool {
+func (x *Integrations) early(r storage.Record) bool {
 	var d inData
 	now := x.admin.Now()
 	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && now.Before(d.From) && !d.From.After(now.Add(mostWait+drift))
@@ -178,7 +179,7 @@ func (x *Integrations) early(r chatadmin.Record) bool {
 
 // traffic is a change that carries a message, or keeps the books of that.
 func traffic(of Of) chatadmin.Op {
-	op := chatadmin.Op{Kind: KindTraffic, Fence: chatadmin.Shared}
+	op := chatadmin.Op{Kind: KindTraffic, Fence: storage.Shared}
 	if of.Owner != "" {
 		op.Targets = []chatadmin.ID{of.Owner}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -91,7 +92,7 @@ type between struct {
 	once func()
 }
 
-func (b *between) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (b *between) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	rs, next, err := b.Store.ListRecords(ctx, q, p)
 	if f := b.once; f != nil && len(rs) > 0 && q.Kind == "integration.in" {
 		b.once = nil
@@ -100,7 +101,7 @@ func (b *between) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p ch
 	return rs, next, err
 }
 
-func (b *between) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (b *between) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	rs, err := b.Store.Records(ctx, keys)
 	if f := b.once; f != nil && len(rs) == 1 && rs[0].Kind == "integration.state" {
 		b.once = nil
@@ -203,15 +204,15 @@ func TestAnotherAccountForgetsTheMap(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	w.Say("m1", "", "in the old one")
 	w.Deliver()
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
-		rs, err := k.Records(ctx, []chatadmin.Key{{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(w.Group)}})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		rs, err := k.Records(ctx, []storage.Key{{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(w.Group)}})
 		if err != nil {
 			return err
 		}
 		was := rs[0].Rev
 		// as if it had been connected to another one
 		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"id":"`+slacktest.Team), []byte(`"id":"T0OTHER`), 1)
-		return k.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: was}})
+		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: was}})
 	}))
 	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Edited, Group: w.Group, ID: "m1", Text: "edited"})
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Link hands one message to a service of the acting user, such as a dossier,
@@ -33,11 +34,11 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	}
 	mapping := c.mapping(groupSide, key, mapData{From: fromGroup})
 	var known mapData
-	var rev chatadmin.Rev
-	op := chatadmin.Op{Kind: KindLink, Fence: chatadmin.Shared, Targets: []chatadmin.ID{of.Owner}}
+	var rev storage.Rev
+	op := chatadmin.Op{Kind: KindLink, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
 	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		known, rev = mapData{}, 0
-		rs, err := w.Records(ctx, []chatadmin.Key{mapping.Row.Key})
+		rs, err := w.Records(ctx, []storage.Key{mapping.Row.Key})
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 			known, err = mapRecords.Decode(rs[0])
 			return err
 		}
-		one := []chatadmin.Change[chatadmin.Record]{mapping}
+		one := []storage.Change[storage.Record]{mapping}
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err
 		}
@@ -66,11 +67,11 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	if err != nil {
 		if !errors.Is(err, ErrUnsure) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			mapping.Was, mapping.Delete = rev, true // it has certainly not arrived: it may be tried again
-			err = errors.Join(err, k.commit(ctx, []chatadmin.Change[chatadmin.Record]{mapping}))
+			err = errors.Join(err, k.commit(ctx, []storage.Change[storage.Record]{mapping}))
 		}
 		return "", err
 	}
 	mapping = c.mapping(groupSide, key, mapData{Other: sent.ID, From: fromGroup})
 	mapping.Was = rev
-	return sent.ID, k.commit(ctx, []chatadmin.Change[chatadmin.Record]{mapping})
+	return sent.ID, k.commit(ctx, []storage.Change[storage.Record]{mapping})
 }

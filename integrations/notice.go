@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // noticeData is something that the admins of a group are to know.
@@ -16,16 +17,16 @@ type noticeData struct {
 
 // notice makes the record by which Deliver tells the admins of a group, or a
 // user.
-func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) chatadmin.Change[chatadmin.Record] {
-	key := chatadmin.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
+func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) storage.Change[storage.Record] {
+	key := storage.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
 	r, _ := row(&noticeRecords, key, of.Owner, &noticeData{of.Service, text}) // strings cannot fail
 	r.Due = x.admin.Now()
-	return chatadmin.Change[chatadmin.Record]{Row: r}
+	return storage.Change[storage.Record]{Row: r}
 }
 
 // tellAdmins sends by mail what admins are to know. A mail that cannot be sent
 // is logged and not tried again: Status says the same.
-func (x *Integrations) tellAdmins(ctx context.Context, r chatadmin.Record) error {
+func (x *Integrations) tellAdmins(ctx context.Context, r storage.Record) error {
 	n, err := noticeRecords.Decode(r)
 	if err != nil {
 		return x.putAside(ctx, r, err)
@@ -57,7 +58,7 @@ func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID
 		return "your account", reachable(us), err
 	}
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
-		ms, next, err := st.ListMemberships(ctx, chatadmin.MemberQuery{Domain: domain, Group: owner, AdminOnly: true}, p)
+		ms, next, err := st.ListMemberships(ctx, storage.MemberQuery{Domain: domain, Group: owner, AdminOnly: true}, p)
 		if err != nil {
 			return "", nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // outData is a message on its way to a provider.
@@ -26,7 +27,7 @@ type outData struct {
 }
 
 func decodeOut(data json.RawMessage) (outData, error) {
-	return outRecords.Decode(chatadmin.Record{Data: data})
+	return outRecords.Decode(storage.Record{Data: data})
 }
 
 func (d *outData) check() error {
@@ -42,7 +43,7 @@ func (d *outData) told() time.Time {
 }
 
 // queued is since when a record waits.
-func queued(r chatadmin.Record) time.Time {
+func queued(r storage.Record) time.Time {
 	var d struct {
 		At time.Time `json:"at"`
 	}
@@ -52,7 +53,7 @@ func queued(r chatadmin.Record) time.Time {
 
 // send carries one message to the provider. Before the first attempt it is
 // marked, so that after a crash the next one looks whether it has arrived.
-func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error) {
 	d, err := decodeOut(r.Data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
@@ -65,7 +66,7 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 		return nil, err
 	}
 	m := known[string(d.Message)]
-	end := []chatadmin.Change[chatadmin.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	end := []storage.Change[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
 	if m.From == fromGroup && d.Op != Posted && m.Other == "" {
 		c.ignored = append(c.ignored, whyNotThere)
 	}
@@ -95,11 +96,11 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 		}
 		return nil, err
 	}
-	end = []chatadmin.Change[chatadmin.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	end = []storage.Change[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
 	if d.Op != Posted || sent.ID == "" {
 		return end, nil
 	}
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{c.mapKey(groupSide, string(d.Message))})
+	rs, err := x.admin.Store().Records(ctx, []storage.Key{c.mapKey(groupSide, string(d.Message))})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 }
 
 // placeOf is where looking for a message stands.
-func placeOf(r chatadmin.Record) string {
+func placeOf(r storage.Record) string {
 	var d struct {
 		Place string `json:"place"`
 	}
@@ -126,21 +127,21 @@ const mostPlace = 1 << 10
 
 // mark writes down whether an attempt may have succeeded, and where looking for
 // it stands. It returns errGone if the record is not there any more as it was.
-func (x *Integrations) mark(ctx context.Context, r *chatadmin.Record, d *outData) error {
+func (x *Integrations) mark(ctx context.Context, r *storage.Record, d *outData) error {
 	data, err := outRecords.Encode(d)
 	if err != nil {
 		return err
 	}
-	var now chatadmin.Record
+	var now storage.Record
 	err = x.admin.AsHost(r.Domain).Change(ctx, traffic(ofItem(*r)), func(ctx context.Context, w *chatadmin.Work) error {
-		rs, err := w.Records(ctx, []chatadmin.Key{r.Key})
+		rs, err := w.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
 		if len(rs) == 0 || rs[0].Rev != r.Rev {
 			return errGone
 		}
-		one := []chatadmin.Change[chatadmin.Record]{{Row: *r, Was: r.Rev}}
+		one := []storage.Change[storage.Record]{{Row: *r, Was: r.Rev}}
 		one[0].Row.Data = data
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err

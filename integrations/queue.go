@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // work is one worker at one queue of one connection.
@@ -20,7 +21,7 @@ type work struct {
 	svc   Service
 	conn  *Connection
 	line  lineData
-	items []chatadmin.Record
+	items []storage.Record
 	until time.Time // of the lease
 	off   bool      // the service is disabled, or the domain is not active
 	// lost is how many messages the transaction under way gives up for their
@@ -30,7 +31,7 @@ type work struct {
 
 // run takes the line, handles what waits in it, and gives it back. It returns
 // how much was done or put off.
-func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, error) {
+func (k *work) run(ctx context.Context, due []storage.Record, f handle) (int, error) {
 	did, mine, err := k.take(ctx, due)
 	if err != nil || !mine {
 		return did, err
@@ -52,7 +53,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 		if err != nil || failed != nil || !on {
 			break
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		delivered := false
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
 		place := placeOf(k.items[0])
@@ -87,7 +88,7 @@ func (k *work) run(ctx context.Context, due []chatadmin.Record, f handle) (int, 
 
 // take leases the line. While it is paused or the service is off, what is due
 // of it is put off, so that it is in nobody's way.
-func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine bool, err error) {
+func (k *work) take(ctx context.Context, due []storage.Record) (did int, mine bool, err error) {
 	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		k.lost = 0
 		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
@@ -111,7 +112,7 @@ func (k *work) take(ctx context.Context, due []chatadmin.Record) (did int, mine 
 		}
 		mine = true
 		k.line.Leased, k.line.Paused, k.line.Since = k.until, time.Time{}, time.Time{}
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)})
+		return w.PutRecords(ctx, []storage.Change[storage.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
 		// another worker was faster, or the owner is gone, with the queue
@@ -134,7 +135,7 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 	if err != nil || len(ds) == 0 {
 		return false, err
 	}
-	set, err := ds[0].Settings()
+	set, err := chatadmin.SettingsOf(ds[0])
 	k.conn = c
 	return d.On && set.State == chatadmin.DomainActive, err
 }
@@ -142,13 +143,13 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 // putOff makes what is due before a time due then, or gives up what has waited
 // for a day. It reads the items again, since a deletion may have taken some out
 // of the queue.
-func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.Record, until time.Time) (int, error) {
+func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []storage.Record, until time.Time) (int, error) {
 	rs, err := again(ctx, w, items)
 	if err != nil {
 		return 0, err
 	}
-	slices.SortFunc(rs, func(a, b chatadmin.Record) int { return strings.Compare(a.ID, b.ID) })
-	var changes []chatadmin.Change[chatadmin.Record]
+	slices.SortFunc(rs, func(a, b storage.Record) int { return strings.Compare(a.ID, b.ID) })
+	var changes []storage.Change[storage.Record]
 	for i, r := range rs {
 		switch {
 		case isDone(r):
@@ -167,18 +168,18 @@ func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []chatadmin.
 					return 0, err
 				}
 			}
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
 		}
 	}
 	return len(changes), w.PutRecords(ctx, changes)
 }
 
 // again reads records as they are now.
-func again(ctx context.Context, r chatadmin.Reader, items []chatadmin.Record) ([]chatadmin.Record, error) {
+func again(ctx context.Context, r storage.Reader, items []storage.Record) ([]storage.Record, error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
-	keys := make([]chatadmin.Key, len(items))
+	keys := make([]storage.Key, len(items))
 	for i, r := range items {
 		keys[i] = r.Key
 	}
@@ -195,7 +196,7 @@ func orElse(s, other string) string {
 // failed decides what a failure means: nil and changes, if it concerns this one
 // message, which is given up; else the failure, which stops the line for a
 // while.
-func (k *work) failed(ctx context.Context, r chatadmin.Record, err error) ([]chatadmin.Change[chatadmin.Record], error) {
+func (k *work) failed(ctx context.Context, r storage.Record, err error) ([]storage.Change[storage.Record], error) {
 	var p *ProviderError
 	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
 	if errors.As(err, &p) {
@@ -210,7 +211,7 @@ func (k *work) failed(ctx context.Context, r chatadmin.Record, err error) ([]cha
 // expired reports whether a record has waited long enough to be given up. While
 // the service is disabled that is a day; otherwise a day in which its queue
 // delivered nothing.
-func (k *work) expired(r chatadmin.Record, now time.Time) bool {
+func (k *work) expired(r storage.Record, now time.Time) bool {
 	if k.off {
 		return queued(r).Before(now.Add(-giveUp))
 	}
@@ -232,7 +233,7 @@ func sentence(err error) string {
 
 // commit writes what ends a record. If the first change is in conflict somebody
 // else has ended it, and nothing is kept.
-func (k *work) commit(ctx context.Context, changes []chatadmin.Change[chatadmin.Record]) error {
+func (k *work) commit(ctx context.Context, changes []storage.Change[storage.Record]) error {
 	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
 		conflicts, err := changeRecords(ctx, w, changes)
 		if err == nil && len(conflicts) > 0 && conflicts[0].Index == 0 {
@@ -246,7 +247,7 @@ func (k *work) commit(ctx context.Context, changes []chatadmin.Change[chatadmin.
 	return err
 }
 
-func changeRecords(ctx context.Context, w *chatadmin.Work, changes []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+func changeRecords(ctx context.Context, w *chatadmin.Work, changes []storage.Change[storage.Record]) ([]storage.Conflict, error) {
 	for i := range changes {
 		var err error
 		if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
@@ -282,7 +283,7 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 			return err
 		}
 		k.line.rev = l.rev
-		changes := []chatadmin.Change[chatadmin.Record]{k.line.change(k.domain, k.kind, k.of)}
+		changes := []storage.Change[storage.Record]{k.line.change(k.domain, k.kind, k.of)}
 		if tell != "" {
 			changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
 		}

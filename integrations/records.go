@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // The kinds of records that this package keeps.
@@ -77,16 +78,16 @@ func (x *Integrations) records() []chatadmin.Damageable {
 var turnRow = []byte(`{"v":1}`)
 
 // row is a record with an encoded value.
-func row[T any](k *chatadmin.RecordKind[T], key chatadmin.Key, owner chatadmin.ID, v *T) (chatadmin.Record, error) {
+func row[T any](k *chatadmin.RecordKind[T], key storage.Key, owner chatadmin.ID, v *T) (storage.Record, error) {
 	data, err := k.Encode(v)
-	return chatadmin.Record{Key: key, Owner: owner, Data: data}, err
+	return storage.Record{Key: key, Owner: owner, Data: data}, err
 }
 
 // repairConnection puts a draft without an account in the place of a connection
 // that cannot be read. What it was connected to must be ended at the provider
 // by hand.
-func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
-	change := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
+	change := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	of := ofItem(r)
 	if svc := x.byName[of.Service]; svc != nil && r.Owner == of.Owner {
 		c, err := x.fresh(svc, w.Domain.ID, of, r.Rev)
@@ -97,11 +98,11 @@ func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, 
 			return err
 		}
 	}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{change})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{change})
 }
 
-func repairTurn(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
-	one := []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev}}
+func repairTurn(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
+	one := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
 	one[0].Row.Data = turnRow
 	return w.PutRecords(ctx, one)
 }

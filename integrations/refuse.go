@@ -3,7 +3,6 @@ package integrations
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -11,7 +10,7 @@ import (
 
 // ErrRefused is returned by Accept and Route for a request that is not what it
 // should be. It is answered with 401 and nothing else.
-var ErrRefused = errors.New("refused")
+var ErrRefused = chatadmin.ErrForbidden.New("refused", "refused")
 
 // Refuse implements most of Service for a service that does not need it: no
 // settings for the domain, no choices, no requests from outside, and no

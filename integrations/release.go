@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -30,17 +31,17 @@ type releaseData struct {
 	Conn    connData     `json:"conn"` // its secrets are sealed for this record
 }
 
-func releaseKey(domain, id chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: kindRelease, Domain: domain, ID: string(id)}
+func releaseKey(domain, id chatadmin.ID) storage.Key {
+	return storage.Key{Kind: kindRelease, Domain: domain, ID: string(id)}
 }
 
-func releaseWords(k chatadmin.Key) []string {
+func releaseWords(k storage.Key) []string {
 	return []string{"integration release", string(k.Domain), k.ID}
 }
 
 // release makes the record that ends a connection at the provider. The
 // connection is as it was.
-func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]storage.Change[storage.Record], error) {
 	key := releaseKey(c.Domain, id)
 	copied := *c
 	if err := copied.encode(releaseWords(key)); err != nil {
@@ -48,13 +49,13 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 	}
 	r, err := row(&releaseRecords, key, "", &releaseData{Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
 	r.Due = now
-	return []chatadmin.Change[chatadmin.Record]{{Row: r}}, err
+	return []storage.Change[storage.Record]{{Row: r}}, err
 }
 
 // runRelease ends a connection at the provider, and deletes the record; after
 // three days of failures it does so in any case, since the token is not to be
 // kept for ever.
-func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error {
+func (x *Integrations) runRelease(ctx context.Context, r storage.Record) error {
 	d, err := releaseRecords.Decode(r)
 	if err != nil {
 		return x.putAside(ctx, r, err)
@@ -99,7 +100,7 @@ func (x *Integrations) runRelease(ctx context.Context, r chatadmin.Record) error
 
 // renewEnded renews the token by which a connection is ended, if that has
 // expired meanwhile.
-func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connection, d *releaseData, key chatadmin.Key) error {
+func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connection, d *releaseData, key storage.Key) error {
 	s, ok := svc.(Renewer)
 	if !ok || c.Shared || !c.expiring(x.admin.Now()) {
 		return nil
@@ -118,7 +119,7 @@ func (x *Integrations) renewEnded(ctx context.Context, svc Service, c *Connectio
 // putAside leaves a record that cannot be read alone for a day, and logs it. It
 // is listed by Scope.Damaged until Scope.Repair deletes it, or a process reads
 // it that knows its version.
-func (x *Integrations) putAside(ctx context.Context, r chatadmin.Record, err error) error {
+func (x *Integrations) putAside(ctx context.Context, r storage.Record, err error) error {
 	x.admin.Options().Logger.ErrorContext(ctx, "integration: a record cannot be read: repair it, and look at the provider whether something is left there", "kind", r.Kind, "record", r.ID, "error", err)
 	r.Due = x.admin.Now().Add(asideFor)
 	return x.settle(ctx, r, false)
@@ -128,7 +129,7 @@ func (x *Integrations) putAside(ctx context.Context, r chatadmin.Record, err err
 // same account.
 func (x *Integrations) connectedElsewhere(ctx context.Context, service, id string) (bool, error) {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn}, p)
+		rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kindConn}, p)
 		if err != nil {
 			return false, err
 		}
@@ -165,7 +166,7 @@ func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Work, gro
 // deleted here at once.
 func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) error {
 	for batch := range slices.Chunk(ofs, chatadmin.MaxBatch) {
-		keys := make([]chatadmin.Key, len(batch))
+		keys := make([]storage.Key, len(batch))
 		for i, of := range batch {
 			keys[i] = of.record(w.Domain.ID)
 		}
@@ -173,13 +174,13 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		for _, r := range rs {
 			more, err := x.part(ctx, w, r)
 			if err != nil {
 				return err
 			}
-			changes = append(append(changes, more...), chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(append(changes, more...), storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
@@ -191,8 +192,8 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 // part makes the changes that end a connection at its provider, and records it.
 // What cannot be opened cannot be ended there either: that is logged, and keeps
 // nobody from going.
-func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) ([]chatadmin.Change[chatadmin.Record], error) {
-	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
+func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r storage.Record) ([]storage.Change[storage.Record], error) {
+	c, _, err := x.decodeBoth([]storage.Record{r}, w.Domain.ID, ofItem(r))
 	if err == nil && c.Token.IsZero() {
 		return nil, nil
 	}
@@ -228,7 +229,7 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 		return err
 	}
 	for _, kind := range []string{kindOut, kindDead} {
-		changes, err := x.letters(ctx, w, chatadmin.RecordQuery{Kind: kind, Domain: w.Domain.ID}, func(_ Of, d *outData) bool { return gone[d.AuthorID] })
+		changes, err := x.letters(ctx, w, storage.RecordQuery{Kind: kind, Domain: w.Domain.ID}, func(_ Of, d *outData) bool { return gone[d.AuthorID] })
 		if err != nil {
 			return err
 		}
@@ -237,11 +238,11 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 		}
 	}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rs, next, err := w.ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn, Domain: w.Domain.ID}, p)
+		rs, next, err := w.ListRecords(ctx, storage.RecordQuery{Kind: kindConn, Domain: w.Domain.ID}, p)
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		for _, r := range rs {
 			more, err := x.orphaned(ctx, w, r, gone)
 			if err != nil {
@@ -259,7 +260,7 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 }
 
 // orphaned takes the account from a connection whose authoriser goes.
-func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatadmin.Record, gone map[chatadmin.ID]bool) ([]chatadmin.Change[chatadmin.Record], error) {
+func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r storage.Record, gone map[chatadmin.ID]bool) ([]storage.Change[storage.Record], error) {
 	var d struct {
 		By chatadmin.ID `json:"by"`
 	}
@@ -272,7 +273,7 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r chatad
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := x.decodeBoth([]chatadmin.Record{r}, w.Domain.ID, ofItem(r))
+	c, _, err := x.decodeBoth([]storage.Record{r}, w.Domain.ID, ofItem(r))
 	if err != nil && !errors.Is(err, errSealed) {
 		return nil, err
 	}

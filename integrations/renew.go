@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Renewer is implemented by a service whose tokens expire.
@@ -47,9 +48,9 @@ func (c *Connection) copyToken(o *Connection) {
 
 // renewalKey is the lease on the tokens of an account, in whatever domains it
 // is connected.
-func renewalKey(service, account string) chatadmin.Key {
+func renewalKey(service, account string) storage.Key {
 	h := sha256.Sum256([]byte(service + "/" + account))
-	return chatadmin.Key{Kind: kindRenewal, ID: hex.EncodeToString(h[:16])}
+	return storage.Key{Kind: kindRenewal, ID: hex.EncodeToString(h[:16])}
 }
 
 // renew makes sure that the token of a connection is valid. It returns a
@@ -108,7 +109,7 @@ func (x *Integrations) renewLeased(ctx context.Context, r Renewer, c *Connection
 func (x *Integrations) sharing(ctx context.Context, c *Connection, f func(*Connection) error) error {
 	var failed problems
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kindConn}, p)
+		rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kindConn}, p)
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
@@ -118,7 +119,7 @@ func (x *Integrations) sharing(ctx context.Context, c *Connection, f func(*Conne
 			if err != nil || of.Service != c.service || !d.Connected || d.ID != c.data.ID {
 				continue
 			}
-			o, _, err := x.decodeBoth([]chatadmin.Record{r}, r.Domain, of)
+			o, _, err := x.decodeBoth([]storage.Record{r}, r.Domain, of)
 			if err == nil {
 				failed.add(f(o))
 			}
@@ -164,7 +165,7 @@ func (x *Integrations) spread(ctx context.Context, c *Connection) {
 
 // putToken writes the token of a connection to one with the same account.
 func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of, from *Connection) error {
-	var rev chatadmin.Rev
+	var rev storage.Rev
 	err := x.admin.AsHost(domain).Change(ctx, traffic(to), func(ctx context.Context, w *chatadmin.Work) error {
 		c, _, err := x.load(ctx, w, domain, to)
 		if err != nil || !c.data.Connected || c.data.ID != from.data.ID {
@@ -175,7 +176,7 @@ func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of,
 		if err != nil {
 			return err
 		}
-		one := []chatadmin.Change[chatadmin.Record]{change}
+		one := []storage.Change[storage.Record]{change}
 		err = w.PutRecords(ctx, one)
 		rev = one[0].Row.Rev
 		return err
@@ -194,18 +195,18 @@ func (x *Integrations) leaseRenewal(ctx context.Context, c *Connection) (mine bo
 	key := renewalKey(c.service, c.data.ID)
 	err = x.admin.Keep(ctx, "", func(ctx context.Context, w *chatadmin.Work) error {
 		mine = false
-		rs, err := w.Records(ctx, []chatadmin.Key{key})
+		rs, err := w.Records(ctx, []storage.Key{key})
 		if err != nil {
 			return err
 		}
-		change := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: key, Data: turnRow, Due: w.Now().Add(leaseLife)}}
+		change := storage.Change[storage.Record]{Row: storage.Record{Key: key, Data: turnRow, Due: w.Now().Add(leaseLife)}}
 		for _, r := range rs {
 			if w.Now().Before(r.Due) && !r.Due.After(w.Now().Add(leaseLife+drift)) {
 				return nil
 			}
 			change.Was = r.Rev
 		}
-		conflicts, err := changeRecords(ctx, w, []chatadmin.Change[chatadmin.Record]{change})
+		conflicts, err := changeRecords(ctx, w, []storage.Change[storage.Record]{change})
 		mine = err == nil && len(conflicts) == 0
 		return err
 	})
@@ -217,7 +218,7 @@ func (x *Integrations) leaseRenewal(ctx context.Context, c *Connection) (mine bo
 
 // endRenewal gives the lease back.
 func (x *Integrations) endRenewal(ctx context.Context, c *Connection) error {
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{renewalKey(c.service, c.data.ID)})
+	rs, err := x.admin.Store().Records(ctx, []storage.Key{renewalKey(c.service, c.data.ID)})
 	if err != nil {
 		return err
 	}

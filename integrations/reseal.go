@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // resealBatch is how many records one transaction of Reseal seals.
@@ -92,7 +93,7 @@ func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *
 		return step, err
 	}
 	at := max(slices.Index(resealed, run.Data.Kind), 0)
-	q := chatadmin.RecordQuery{Kind: resealed[at], Domain: s.Domain()}
+	q := storage.RecordQuery{Kind: resealed[at], Domain: s.Domain()}
 	listed, next, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
 	if err != nil {
 		return step, err
@@ -115,12 +116,12 @@ func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *
 	return step, nil
 }
 
-func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Resealed, listed []chatadmin.Record) error {
+func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Resealed, listed []storage.Record) error {
 	rs, err := again(ctx, w, listed)
 	if err != nil {
 		return err
 	}
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changes []storage.Change[storage.Record]
 	for _, r := range rs {
 		data, err := x.reseal(r)
 		switch {
@@ -132,7 +133,7 @@ func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Re
 			n.Sealed++
 			was := r.Rev
 			r.Data = data
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
 		}
 	}
 	return w.PutRecords(ctx, changes)
@@ -140,7 +141,7 @@ func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Re
 
 // reseal returns the data of a record with its secrets sealed by the current
 // key, or nil if they are already.
-func (x *Integrations) reseal(r chatadmin.Record) ([]byte, error) {
+func (x *Integrations) reseal(r storage.Record) ([]byte, error) {
 	of := ofItem(r)
 	switch r.Kind {
 	case kindRelease:
@@ -152,7 +153,7 @@ func (x *Integrations) reseal(r chatadmin.Record) ([]byte, error) {
 	return resealRecord(x, &connRecords, r, func(d *connData) *[]byte { return &d.Sealed }, c.words())
 }
 
-func resealRecord[T any](x *Integrations, kind *chatadmin.RecordKind[T], r chatadmin.Record, sealed func(*T) *[]byte, words []string) ([]byte, error) {
+func resealRecord[T any](x *Integrations, kind *chatadmin.RecordKind[T], r storage.Record, sealed func(*T) *[]byte, words []string) ([]byte, error) {
 	d, err := kind.Decode(r)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Router is implemented by a service whose provider sends the events of all
@@ -45,15 +46,15 @@ func routeKind(service, key string) string {
 // reroute makes the changes by which the routes of a connection are those of
 // its settings; a draft has none. The connection is written in the same
 // transaction.
-func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection) ([]chatadmin.Change[chatadmin.Record], error) {
+func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection) ([]storage.Change[storage.Record], error) {
 	want, err := routesOf(svc, c)
 	if err != nil {
 		return nil, err
 	}
-	key := func(route string) chatadmin.Key {
-		return chatadmin.Key{Kind: routeKind(c.service, route), Domain: c.Domain, ID: c.of().key()}
+	key := func(route string) storage.Key {
+		return storage.Key{Kind: routeKind(c.service, route), Domain: c.Domain, ID: c.of().key()}
 	}
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for _, route := range append(slices.Clone(c.data.Routes), want...) {
 		if k := key(route); !slices.Contains(keys, k) {
 			keys = append(keys, k)
@@ -66,18 +67,18 @@ func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection)
 	if err != nil {
 		return nil, err
 	}
-	there := map[chatadmin.Key]chatadmin.Record{}
+	there := map[storage.Key]storage.Record{}
 	for _, r := range rs {
 		there[r.Key] = r
 	}
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changes []storage.Change[storage.Record]
 	for _, k := range keys {
 		r, ok := there[k]
 		switch wanted := slices.ContainsFunc(want, func(route string) bool { return key(route) == k }); {
 		case wanted && !ok:
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: c.Owner, Data: turnRow}})
+			changes = append(changes, storage.Change[storage.Record]{Row: storage.Record{Key: k, Owner: c.Owner, Data: turnRow}})
 		case !wanted && ok:
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 	}
 	return changes, nil
@@ -102,7 +103,7 @@ type destination struct {
 func (x *Integrations) routed(ctx context.Context, service string, keys []string) ([]destination, error) {
 	var to []destination
 	for _, key := range keys {
-		q := chatadmin.RecordQuery{Kind: routeKind(service, key)}
+		q := storage.RecordQuery{Kind: routeKind(service, key)}
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 			rs, next, err := x.admin.Store().ListRecords(ctx, q, p)
 			if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -151,7 +152,7 @@ func TestStatesAreForgotten(t *testing.T) {
 	require.NoError(t, w.X.Deliver(t.Context()))
 	w.Clock.Advance(11 * time.Minute)
 	require.NoError(t, w.X.Deliver(t.Context()))
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.state"}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Kind: "integration.state"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 	code, _ := w.Browser(w.Ann, back)
@@ -202,7 +203,7 @@ type unsure struct {
 	times int
 }
 
-func (u *unsure) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (u *unsure) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := u.Store.Update(ctx, fence, f)
 	if err == nil && u.times > 0 {
 		u.times--

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 )
@@ -28,7 +29,7 @@ func (c *counting) count() {
 	c.statements++
 }
 
-func (c *counting) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (c *counting) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	c.count()
 	return c.Store.Records(ctx, keys)
 }
@@ -38,24 +39,24 @@ func (c *counting) Domains(ctx context.Context, ids []chatadmin.ID) ([]chatadmin
 	return c.Store.Domains(ctx, ids)
 }
 
-func (c *counting) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (c *counting) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	c.count()
 	return c.Store.ListRecords(ctx, q, p)
 }
 
-func (c *counting) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
+func (c *counting) Update(ctx context.Context, f storage.Fence, do func(context.Context, storage.Tx) error) error {
 	c.mu.Lock()
 	c.transactions++
 	c.mu.Unlock()
-	return c.Store.Update(ctx, f, func(ctx context.Context, tx chatadmin.Tx) error { return do(ctx, countingTx{tx, c}) })
+	return c.Store.Update(ctx, f, func(ctx context.Context, tx storage.Tx) error { return do(ctx, countingTx{tx, c}) })
 }
 
 type countingTx struct {
-	chatadmin.Tx
+	storage.Tx
 	c *counting
 }
 
-func (t countingTx) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (t countingTx) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	t.c.count()
 	return t.Tx.Records(ctx, keys)
 }
@@ -65,12 +66,12 @@ func (t countingTx) Domains(ctx context.Context, ids []chatadmin.ID) ([]chatadmi
 	return t.Tx.Domains(ctx, ids)
 }
 
-func (t countingTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (t countingTx) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	t.c.count()
 	return t.Tx.ListRecords(ctx, q, p)
 }
 
-func (t countingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+func (t countingTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
 	t.c.count()
 	return t.Tx.ChangeRecords(ctx, c)
 }

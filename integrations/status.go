@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Status is a connection as its admin sees it.
@@ -117,7 +118,7 @@ func (x *Integrations) countQueued(ctx context.Context, domain chatadmin.ID, of 
 	for _, kind := range []string{kindIn, kindOut, kindDead} {
 		most := chatadmin.MaxBatch
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); most > 0; {
-			rs, next, err := x.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
+			rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
 			if err != nil {
 				return 0, 0, err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Ignored counts the events or messages that a connection did not carry for one
@@ -40,8 +41,8 @@ type tallyCount struct {
 	Last time.Time `json:"last"`
 }
 
-func tallyKey(domain chatadmin.ID, of Of) chatadmin.Key {
-	return chatadmin.Key{Kind: kindTally, Domain: domain, ID: of.key()}
+func tallyKey(domain chatadmin.ID, of Of) storage.Key {
+	return storage.Key{Kind: kindTally, Domain: domain, ID: of.key()}
 }
 
 // tally logs and counts what was not carried, each reason once for each time it
@@ -63,13 +64,13 @@ func (x *Integrations) tally(ctx context.Context, domain chatadmin.ID, of Of, wh
 
 func (x *Integrations) countReasons(ctx context.Context, domain chatadmin.ID, of Of, why []string) error {
 	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
-		row := chatadmin.Record{Key: tallyKey(domain, of), Owner: of.Owner}
-		rs, err := w.Records(ctx, []chatadmin.Key{row.Key})
+		row := storage.Record{Key: tallyKey(domain, of), Owner: of.Owner}
+		rs, err := w.Records(ctx, []storage.Key{row.Key})
 		if err != nil {
 			return err
 		}
 		var d tallyData
-		var was chatadmin.Rev
+		var was storage.Rev
 		for _, r := range rs {
 			if d, err = tallyRecords.Decode(r); err != nil {
 				return err
@@ -83,7 +84,7 @@ func (x *Integrations) countReasons(ctx context.Context, domain chatadmin.ID, of
 		if row.Data, err = tallyRecords.Encode(&d); err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: was}})
+		return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: was}})
 	})
 }
 
@@ -112,7 +113,7 @@ func (d *tallyData) reason(why string) *tallyCount {
 
 // ignored lists what was not carried, by reason.
 func (x *Integrations) ignored(ctx context.Context, domain chatadmin.ID, of Of) ([]Ignored, error) {
-	rs, err := x.admin.Store().Records(ctx, []chatadmin.Key{tallyKey(domain, of)})
+	rs, err := x.admin.Store().Records(ctx, []storage.Key{tallyKey(domain, of)})
 	if err != nil || len(rs) == 0 {
 		return nil, err
 	}

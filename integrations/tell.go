@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // mostOut is the most that a message may take once it is encoded: a dead
@@ -29,7 +30,7 @@ func (x *Integrations) Tell(ctx context.Context, domain chatadmin.ID, m Message)
 	if m.Op != Posted && m.Op != Edited && m.Op != Deleted || m.Group == "" || m.ID == "" || len(m.ID) > 64 || len(m.Text) > 256<<10 || len(m.Author) > 1<<10 || len(m.AuthorID) > 64 {
 		return 0, fmt.Errorf("message %s: say what happened to which message of which group, in at most 256 KiB, with an author's name of at most 1 KiB: %w", chatadmin.Cut(string(m.ID)), chatadmin.ErrInvalid)
 	}
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for _, svc := range x.services {
 		if i := svc.Info(); i.Sends && !i.PerUser {
 			of := Of{i.Name, m.Group}
@@ -108,13 +109,13 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []targ
 // serves: its place is the new revision of a record of the connection that each
 // of them writes. What is known of the message decides whether there is
 // anything to send.
-func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]chatadmin.Change[chatadmin.Record], error) {
-	turn := chatadmin.Record{Key: chatadmin.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: turnRow}
-	rs, err := w.Records(ctx, []chatadmin.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
+func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]storage.Change[storage.Record], error) {
+	turn := storage.Record{Key: storage.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: turnRow}
+	rs, err := w.Records(ctx, []storage.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
 	if err != nil {
 		return nil, err
 	}
-	var was, mapped chatadmin.Rev
+	var was, mapped storage.Rev
 	var known mapData
 	for _, r := range rs {
 		if r.Kind == kindTurn {
@@ -154,27 +155,27 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m
 		return nil, err
 	}
 	place := fmt.Sprintf("%016x", int64(turn.Rev))
-	changes := []chatadmin.Change[chatadmin.Record]{{Row: turn, Was: was},
-		{Row: chatadmin.Record{Key: c.outKey(place), Owner: m.Group, Due: w.Now(), Data: data}}}
+	changes := []storage.Change[storage.Record]{{Row: turn, Was: was},
+		{Row: storage.Record{Key: c.outKey(place), Owner: m.Group, Due: w.Now(), Data: data}}}
 	if m.Op == Posted { // the map remembers that it was told of
 		changes = append(changes, c.mapping(groupSide, string(m.ID), mapData{From: fromGroup, Place: place}))
 	}
 	return changes, nil
 }
 
-func (c *Connection) outKey(place string) chatadmin.Key {
-	return chatadmin.Key{Kind: kindOut, Domain: c.Domain, ID: c.of().key() + "/" + place}
+func (c *Connection) outKey(place string) storage.Key {
+	return storage.Key{Kind: kindOut, Domain: c.Domain, ID: c.of().key() + "/" + place}
 }
 
 // withdraw takes a message that was deleted from among the dead letters and,
 // where it certainly has not arrived, out of the queue. It reports whether the
 // provider need not be told.
-func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Connection, m Message, known mapData) (bool, []chatadmin.Change[chatadmin.Record], error) {
-	changes, err := x.letters(ctx, w, chatadmin.RecordQuery{Kind: kindDead, Domain: c.Domain, Owner: c.Owner}, func(of Of, d *outData) bool { return of == c.of() && d.Message == m.ID })
+func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Connection, m Message, known mapData) (bool, []storage.Change[storage.Record], error) {
+	changes, err := x.letters(ctx, w, storage.RecordQuery{Kind: kindDead, Domain: c.Domain, Owner: c.Owner}, func(of Of, d *outData) bool { return of == c.of() && d.Message == m.ID })
 	if err != nil || known.Other != "" {
 		return false, changes, err
 	}
-	rs, err := w.Records(ctx, []chatadmin.Key{c.outKey(known.Place)})
+	rs, err := w.Records(ctx, []storage.Key{c.outKey(known.Place)})
 	if err != nil {
 		return false, nil, err
 	}
@@ -182,14 +183,14 @@ func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Conne
 		if d, err := decodeOut(r.Data); err != nil || d.Tried {
 			return false, changes, err
 		}
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+		changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 	}
 	return true, changes, nil
 }
 
 // letters finds messages on their way to a provider, waiting or given up, and
 // makes the changes that delete them.
-func (x *Integrations) letters(ctx context.Context, r chatadmin.Reader, q chatadmin.RecordQuery, which func(Of, *outData) bool) (changes []chatadmin.Change[chatadmin.Record], err error) {
+func (x *Integrations) letters(ctx context.Context, r storage.Reader, q storage.RecordQuery, which func(Of, *outData) bool) (changes []storage.Change[storage.Record], err error) {
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
 		rs, next, err := r.ListRecords(ctx, q, p)
 		if err != nil {
@@ -205,7 +206,7 @@ func (x *Integrations) letters(ctx context.Context, r chatadmin.Reader, q chatad
 				of, data = Of{dead.Service, r.Owner}, dead.Data
 			}
 			if d, err := decodeOut(data); err == nil && which(of, &d) {
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
+				changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 			}
 		}
 		if p.After = next; next == "" {

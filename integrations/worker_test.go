@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -22,14 +23,14 @@ type ours struct {
 	lists, transactions int
 }
 
-func (o *ours) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (o *ours) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	if strings.HasPrefix(q.Kind, "integration") {
 		o.lists++
 	}
 	return o.Store.ListRecords(ctx, q, p)
 }
 
-func (o *ours) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
+func (o *ours) Update(ctx context.Context, f storage.Fence, do func(context.Context, storage.Tx) error) error {
 	o.transactions++
 	return o.Store.Update(ctx, f, do)
 }

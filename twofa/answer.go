@@ -10,6 +10,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // find is the index of a challenge that can be answered, or -1.
@@ -24,7 +25,7 @@ func (st *state) find(p stored, domain chatadmin.ID, id string, now time.Time) i
 // rev is the state of a challenge for signin.Open. The revision of the whole
 // record would not do: whoever opens another challenge would put off the
 // answers to this one.
-func (c *challenge) rev() chatadmin.Rev { return chatadmin.Rev(c.Changed + 1) }
+func (c *challenge) rev() storage.Rev { return storage.Rev(c.Changed + 1) }
 
 // Open implements signin.SecondFactor: it finds an open challenge by its secret
 // ID. A challenge that is over is chatadmin.ErrNotFound.

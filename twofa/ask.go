@@ -15,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // The kinds of audit events of this package. KindAsk and KindAnswer are shown
@@ -92,7 +93,7 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	k.wasCurrent = v == current
 	op := chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{u.ID}}
 	if rec.Rev == 0 {
-		op.Fence = chatadmin.Shared // a record that the user will own
+		op.Fence = storage.Shared // a record that the user will own
 	}
 	if rec.Rev == 0 && p.Mode == Email {
 		// A change of the address meanwhile could not move the revision of what
@@ -100,7 +101,7 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 		if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.begin); err != nil {
 			return signin.Asked{}, err
 		}
-		op.Fence = chatadmin.NoFence
+		op.Fence = storage.NoFence
 	}
 	if err := t.admin.AsHost(u.Domain).Change(ctx, op, k.run); err != nil {
 		return signin.Asked{}, err

@@ -12,8 +12,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -317,7 +318,7 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	require.ErrorIs(t, err, keyring.ErrOpen)
 
 	// And one of before a reset, put back into the row of after it.
-	seed := func(r chatadmin.Record) (all map[string]any) {
+	seed := func(r storage.Record) (all map[string]any) {
 		require.NoError(t, json.Unmarshal(r.Data, &all))
 		return all
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -29,7 +30,7 @@ type lossy struct {
 	unknown bool
 }
 
-func (l *lossy) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
+func (l *lossy) Update(ctx context.Context, f storage.Fence, do func(context.Context, storage.Tx) error) error {
 	if l.updates++; l.failFrom == 0 || l.updates < l.failFrom {
 		return l.Store.Update(ctx, f, do)
 	}
@@ -44,7 +45,7 @@ func (l *lossy) Update(ctx context.Context, f chatadmin.Fence, do func(context.C
 	return errStore
 }
 
-func (l *lossy) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (l *lossy) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	if l.unknown && l.failFrom > 0 && l.updates >= l.failFrom {
 		return nil, errStore
 	}

@@ -11,6 +11,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -30,17 +31,17 @@ func (c *counting) Users(ctx context.Context, domain chatadmin.ID, ids []chatadm
 	return c.Store.Users(ctx, domain, ids)
 }
 
-func (c *counting) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (c *counting) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	c.calls = append(c.calls, "read record")
 	return c.Store.Records(ctx, keys)
 }
 
-func (c *counting) Update(ctx context.Context, f chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
-	return c.Store.Update(ctx, f, func(ctx context.Context, tx chatadmin.Tx) error { return do(ctx, &countingTx{tx, c}) })
+func (c *counting) Update(ctx context.Context, f storage.Fence, do func(context.Context, storage.Tx) error) error {
+	return c.Store.Update(ctx, f, func(ctx context.Context, tx storage.Tx) error { return do(ctx, &countingTx{tx, c}) })
 }
 
 type countingTx struct {
-	chatadmin.Tx
+	storage.Tx
 	c *counting
 }
 
@@ -54,17 +55,17 @@ func (x *countingTx) Users(ctx context.Context, domain chatadmin.ID, ids []chata
 	return x.Tx.Users(ctx, domain, ids)
 }
 
-func (x *countingTx) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (x *countingTx) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	x.c.calls = append(x.c.calls, "tx: read record")
 	return x.Tx.Records(ctx, keys)
 }
 
-func (x *countingTx) ChangeRecords(ctx context.Context, ch []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
+func (x *countingTx) ChangeRecords(ctx context.Context, ch []storage.Change[storage.Record]) ([]storage.Conflict, error) {
 	x.c.calls = append(x.c.calls, fmt.Sprintf("tx: write %d record", len(ch)))
 	return x.Tx.ChangeRecords(ctx, ch)
 }
 
-func (x *countingTx) ChangeEvents(ctx context.Context, ch []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
+func (x *countingTx) ChangeEvents(ctx context.Context, ch []storage.Change[chatadmin.Event]) ([]storage.Conflict, error) {
 	x.c.calls = append(x.c.calls, "tx: write event")
 	return x.Tx.ChangeEvents(ctx, ch)
 }
@@ -127,7 +128,7 @@ type between struct {
 	do func()
 }
 
-func (b *between) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
+func (b *between) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
 	rs, err := b.Store.Records(ctx, keys)
 	if do := b.do; do != nil {
 		b.do = nil

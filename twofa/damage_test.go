@@ -14,6 +14,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -250,7 +251,7 @@ type reads struct {
 	lists map[string]int
 }
 
-func (r *reads) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (r *reads) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	if r.lists != nil {
 		r.lists[q.Kind]++
 	}
@@ -278,7 +279,7 @@ func TestOldState(t *testing.T) {
 	ann := w.user("ann@acme.example")
 	sealed, err := ringOf(t, "k1").Seal([]byte(secretOf(1)), "twofa/seed", string(w.domain), string(ann.ID), "3")
 	require.NoError(t, err)
-	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}, Owner: ann.ID, Due: w.clock.Now(), Data: fmt.Appendf(nil,
+	w.put(storage.Record{Key: storage.Key{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}, Owner: ann.ID, Due: w.clock.Now(), Data: fmt.Appendf(nil,
 		`{"v":1,"gen":3,"seed":%q,"step":55,"enrolled":"2026-01-02T03:04:05Z","recovery":["AAAA"],"recovery_epoch":1,"wrong":2,"mails":["2026-01-02T03:04:05Z"],`+
 			`"challenges":[{"hash":"AAAA","kind":"authenticator","epoch":1,"client":"web","method":"password","expires":"2026-01-02T03:14:05Z","n":1,"tries":1}],`+
 			`"remembered":[{"id":"x","hash":"AAAA","client":"web","epoch":1,"since":"2026-01-02T03:04:05Z","used":"2026-01-02T03:04:05Z","expires":"2026-02-02T03:04:05Z"}],`+

@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -46,7 +47,7 @@ func TestRandomnessEnds(t *testing.T) {
 			failures++
 			require.ErrorContains(t, err, "randomness")
 			require.Equal(t, signin.Asked{}, asked)
-			rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}})
+			rs, err := w.store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}})
 			require.NoError(t, err)
 			if mode == twofa.Email && len(rs) > 0 { // the state is put there first, without anything in it
 				require.JSONEq(t, `{"v":1,"gen":0}`, string(rs[0].Data))

@@ -13,9 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/twofa"
 )
@@ -172,7 +173,7 @@ func TestNothingLeaks(t *testing.T) {
 		out.Write(ev.Data)
 	}
 	records := 0
-	for _, q := range []chatadmin.RecordQuery{{Domain: w.domain}} {
+	for _, q := range []storage.RecordQuery{{Domain: w.domain}} {
 		rs, _, err := store.ListRecords(ctx, q, chatadmin.Page{Limit: 1000})
 		require.NoError(t, err)
 		for _, r := range rs {

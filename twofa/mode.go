@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Plan says what a policy would do before it is in force. Counts are of users
@@ -148,11 +149,11 @@ type counting struct {
 	was, now stored
 }
 
-func (c *counting) users(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) error {
+func (c *counting) users(ctx context.Context, r storage.Reader, users []chatadmin.User) error {
 	if len(users) == 0 {
 		return nil
 	}
-	keys := make([]chatadmin.Key, len(users))
+	keys := make([]storage.Key, len(users))
 	for i := range users {
 		keys[i] = stateKey(users[i].Domain, users[i].ID)
 	}
@@ -356,7 +357,7 @@ func brokenStates(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) 
 	if len(users) == 0 {
 		return broken, nil
 	}
-	keys := make([]chatadmin.Key, len(users))
+	keys := make([]storage.Key, len(users))
 	for i, u := range users {
 		keys[i] = stateKey(w.Domain.ID, u)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // notice is a mail that tells a user what has happened to their sign-in. It
@@ -86,7 +87,7 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 	}
 	total := 0
 	now := t.admin.Now()
-	q := chatadmin.RecordQuery{Kind: stateKind, Domain: domain, DueBy: now} // what is put off meanwhile is not met again
+	q := storage.RecordQuery{Kind: stateKind, Domain: domain, DueBy: now} // what is put off meanwhile is not met again
 	sweep := t.sweeps(domain, now)
 	if sweep {
 		q.DueBy = forever
@@ -96,7 +97,7 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 		if err != nil {
 			return total, err
 		}
-		due = slices.DeleteFunc(due, func(r chatadmin.Record) bool { return waits(r.Due, now, noticeMost) })
+		due = slices.DeleteFunc(due, func(r storage.Record) bool { return waits(r.Due, now, noticeMost) })
 		for group := range slices.Chunk(due, noticeGroup) {
 			letters, err := t.claimNotices(ctx, domain, group)
 			if errors.Is(err, chatadmin.ErrBusy) {
@@ -125,7 +126,7 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 func (t *Service) noticeDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
 	return func(yield func(chatadmin.ID, error) bool) {
 		now := t.admin.Now()
-		q := chatadmin.RecordQuery{Kind: stateKind, DueBy: now}
+		q := storage.RecordQuery{Kind: stateKind, DueBy: now}
 		sweep := t.sweeps("", now)
 		if sweep {
 			q.DueBy = forever
@@ -177,8 +178,8 @@ type letter struct {
 const kindNotice = "twofa.notice"
 
 // claimNotices puts off what is due by a lease, and composes the mails.
-func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []chatadmin.Record) ([]letter, error) {
-	keys, ids := make([]chatadmin.Key, len(due)), make([]chatadmin.ID, len(due))
+func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []storage.Record) ([]letter, error) {
+	keys, ids := make([]storage.Key, len(due)), make([]chatadmin.ID, len(due))
 	for i, r := range due {
 		keys[i], ids[i] = r.Key, chatadmin.ID(r.ID)
 	}
@@ -234,7 +235,7 @@ func (t *Service) sendNotices(ctx context.Context, domain chatadmin.ID, letters 
 		return 0, nil
 	}
 	after := map[string]notice{} // by ID; one that is settled is due at the zero time
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for _, l := range letters {
 		n := l.notice
 		if ctx.Err() != nil || t.admin.Now().After(n.Due.Add(-noticeLease/2)) {

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -162,7 +163,7 @@ func TestDueWithoutNotice(t *testing.T) {
 // its right.
 type emptyFirst struct{ chatadmin.Store }
 
-func (s emptyFirst) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (s emptyFirst) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	if p.After == "" {
 		return nil, "start", nil
 	}

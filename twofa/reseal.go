@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // resealBatch is how many users' secrets one transaction seals.
@@ -117,11 +118,11 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *Resea
 	if err := t.hostOnly(ctx, s); err != nil {
 		return chatadmin.RunStep[Resealed]{}, err
 	}
-	page, next, err := t.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
+	page, next, err := t.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
 	if err != nil {
 		return chatadmin.RunStep[Resealed]{}, err
 	}
-	keys := make([]chatadmin.Key, len(page))
+	keys := make([]storage.Key, len(page))
 	for i, r := range page {
 		keys[i] = r.Key
 	}
@@ -137,7 +138,7 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *Resea
 	}}, nil
 }
 
-func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, r *Resealed, keys []chatadmin.Key) error {
+func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, r *Resealed, keys []storage.Key) error {
 	if len(keys) == 0 {
 		return nil
 	}

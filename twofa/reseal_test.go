@@ -13,7 +13,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -29,7 +30,7 @@ func crowd(t *testing.T, n int) (*world, []chatadmin.User) {
 		require.NoError(t, err)
 		data, err := json.Marshal(map[string]any{"v": 1, "gen": 0, "seed": sealed})
 		require.NoError(t, err)
-		w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "twofa", Domain: w.domain, ID: string(users[i].ID)}, Owner: users[i].ID, Data: data})
+		w.put(storage.Record{Key: storage.Key{Kind: "twofa", Domain: w.domain, ID: string(users[i].ID)}, Owner: users[i].ID, Data: data})
 	}
 	return w, users
 }
@@ -133,7 +134,7 @@ func TestResealOddities(t *testing.T) {
 
 // oldJob writes a job as earlier versions kept it.
 func (w *world) oldJob(id, data string) chatadmin.ID {
-	w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "job", Domain: w.domain, ID: id}, Data: []byte(data)})
+	w.put(storage.Record{Key: storage.Key{Kind: "job", Domain: w.domain, ID: id}, Data: []byte(data)})
 	return chatadmin.ID(id)
 }
 
@@ -165,7 +166,7 @@ func TestDamagedReseal(t *testing.T) {
 	for _, data := range []string{``, `{`, `{}`, `null`, `[]`, `{"v":2}`, `{"v":1,"id":7}`, `{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"xx"}`,
 		`{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"running","data":{"sealed":"many"}}`,
 		`{"v":1,"id":"bad","kind":"re-sealing of two-factor secrets","by":"host","state":"running","data":{"sealed":-1}}`} {
-		w.put(chatadmin.Record{Key: chatadmin.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
+		w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
 		admin, f := w.process(w.store, ringOf(t, "k1"), nil)
 		host := admin.AsHost(w.domain)
 		_, err := f.ResumeReseal(ctx, host, "bad", nil)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Reset ends everything that 1 to chatadmin.MaxBatch users have, in one
@@ -25,7 +26,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		return fmt.Errorf("%s: give 1 to %d users: %w", KindReset, chatadmin.MaxBatch, chatadmin.ErrInvalid)
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(users)))
-	keys := make([]chatadmin.Key, len(ids))
+	keys := make([]storage.Key, len(ids))
 	for i, id := range ids {
 		keys[i] = stateKey(s.Domain(), id)
 	}
@@ -58,7 +59,7 @@ func (st *state) reset(user chatadmin.ID, now time.Time) {
 
 // repairState resets a user whose state cannot be read. One on whom the actor
 // may not act is refused.
-func repairState(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) error {
+func repairState(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
 	user := chatadmin.ID(r.ID)
 	if err := mayActOn(ctx, w, []chatadmin.ID{user}); err != nil {
 		return err
@@ -71,5 +72,5 @@ func repairState(ctx context.Context, w *chatadmin.Work, r chatadmin.Record) err
 		return err
 	}
 	w.Record(KindReset, []chatadmin.ID{user}, nil, nil)
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: was}})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: was}})
 }

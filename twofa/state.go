@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // stateKind is the kind of the one record in which everything of a user lies:
@@ -18,8 +19,8 @@ import (
 // it. It is due where notices wait.
 const stateKind = "twofa"
 
-func stateKey(domain, user chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: stateKind, Domain: domain, ID: string(user)}
+func stateKey(domain, user chatadmin.ID) storage.Key {
+	return storage.Key{Kind: stateKind, Domain: domain, ID: string(user)}
 }
 
 type state struct {
@@ -122,7 +123,7 @@ func knownChallenges(all []challenge) bool {
 // takes its place where it must be ended. Revisions are numbered by the clock:
 // as a generation they are beyond every one that was reached by counting
 // resets, so that what was sealed before stays dead.
-func decodeState(r chatadmin.Record) (state, error) {
+func decodeState(r storage.Record) (state, error) {
 	st, err := states.Decode(r)
 	if err != nil {
 		st = state{Generation: int64(r.Rev), Lost: true}
@@ -143,7 +144,7 @@ func (st *state) recovery(p stored) [][]byte {
 }
 
 // encode is r with the state in it.
-func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
+func (st *state) encode(r storage.Record) (storage.Record, error) {
 	if !st.later.IsZero() {
 		r.Due = st.later
 		return r, nil
@@ -161,14 +162,14 @@ func (st *state) encode(r chatadmin.Record) (chatadmin.Record, error) {
 
 // read reads the state of a user; one that has none yet has the zero state,
 // with a Rev of 0.
-func read(ctx context.Context, r chatadmin.Reader, domain, user chatadmin.ID) (chatadmin.Record, state, error) {
+func read(ctx context.Context, r storage.Reader, domain, user chatadmin.ID) (storage.Record, state, error) {
 	key := stateKey(domain, user)
 	if user == "" || len(user) > 64 {
-		return chatadmin.Record{}, state{}, errNoUser(user)
+		return storage.Record{}, state{}, errNoUser(user)
 	}
-	rs, err := r.Records(ctx, []chatadmin.Key{key})
+	rs, err := r.Records(ctx, []storage.Key{key})
 	if err != nil || len(rs) == 0 {
-		return chatadmin.Record{Key: key, Owner: user}, state{}, err
+		return storage.Record{Key: key, Owner: user}, state{}, err
 	}
 	st, err := decodeState(rs[0])
 	return rs[0], st, err
@@ -189,18 +190,18 @@ func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*s
 	if rec, err = st.encode(rec); err != nil {
 		return err
 	}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec, Was: was}})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec, Was: was}})
 }
 
 // changeStates is change for those of at most chatadmin.MaxBatch users who have
 // a state. One that cannot be read does not keep others from being changed: f
 // gets it as lost.
-func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
+func changeStates(ctx context.Context, w *chatadmin.Work, keys []storage.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
 		return err
 	}
-	var changes []chatadmin.Change[chatadmin.Record]
+	var changes []storage.Change[storage.Record]
 	for _, r := range rs {
 		st, _ := decodeState(r)
 		write, err := f(chatadmin.ID(r.ID), &st)
@@ -214,7 +215,7 @@ func changeStates(ctx context.Context, w *chatadmin.Work, keys []chatadmin.Key, 
 		if err != nil {
 			return err
 		}
-		changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: row, Was: r.Rev})
+		changes = append(changes, storage.Change[storage.Record]{Row: row, Was: r.Rev})
 	}
 	return w.PutRecords(ctx, changes)
 }

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Client is a browser or desktop client that is remembered: it is not asked for
@@ -93,7 +94,7 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 // needs chatadmin.PermTwoFactor; users need no permission for themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
 	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
-		keys := []chatadmin.Key{stateKey(s.Domain(), user)}
+		keys := []storage.Key{stateKey(s.Domain(), user)}
 		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
 			gone, open := len(st.Remembered), len(st.Challenges)
 			if st.Remembered, st.Challenges = nil, nil; gone > 0 || st.Lost {

@@ -2,7 +2,6 @@ package twofa
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Service is the two-factor authentication of one Admin. It is safe for many
@@ -64,18 +64,18 @@ const (
 var (
 	// ErrTooMany is returned if a user asked for too many codes or gave too
 	// many wrong ones. It passes with time.
-	ErrTooMany = errors.New("too many codes, try again later")
+	ErrTooMany = chatadmin.ErrLimited.New("too_many_codes", "too many codes, try again later")
 	// ErrNoAddress is returned if the user has no e-mail address for a code. An
 	// administrator adds one, or chooses another mode.
-	ErrNoAddress = errors.New("the user has no e-mail address for a code")
+	ErrNoAddress = chatadmin.ErrState.New("no_address", "the user has no e-mail address for a code")
 	// ErrNoKeys is returned by a Service without a key ring if a secret is
 	// needed.
-	ErrNoKeys = errors.New("this program has no key ring for two-factor secrets")
+	ErrNoKeys = chatadmin.ErrUnavailable.New("no_keys", "this program has no key ring for two-factor secrets")
 	// ErrNoMailer is found in the BlockedError of a mode that sends codes by
 	// mail, in a program that has no chatadmin.Options.Mailer.
-	ErrNoMailer = errors.New("this program has no Mailer")
+	ErrNoMailer = chatadmin.ErrUnavailable.New("no_mailer", "this program has no Mailer")
 	// ErrNotEnrolled is returned if the user has no authenticator yet.
-	ErrNotEnrolled = errors.New("the user has not set up an authenticator yet")
+	ErrNotEnrolled = chatadmin.ErrState.New("not_enrolled", "the user has not set up an authenticator yet")
 )
 
 // New returns the service and makes it part of admin: changes of users end
@@ -110,7 +110,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 // end, so that it keeps nothing from ending.
 func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
 	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
-	var keys []chatadmin.Key
+	var keys []storage.Key
 	for i := range endings {
 		if e := &endings[i]; e.User != "" && (e.Challenges == chatadmin.Ends || e.Remembered == chatadmin.Ends) {
 			ends[e.User] = e
@@ -157,7 +157,7 @@ func (t *Service) TwoFactorEnabled(ctx context.Context, domain chatadmin.ID, use
 	}
 	enrolled := map[string]bool{}
 	for batch := range slices.Chunk(users, chatadmin.MaxBatch) {
-		keys := make([]chatadmin.Key, len(batch))
+		keys := make([]storage.Key, len(batch))
 		for i := range batch {
 			keys[i] = stateKey(domain, batch[i].ID)
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/twofa"
 )
@@ -67,7 +68,7 @@ func TestImportEndsTrust(t *testing.T) {
 // transition brings a user into a state by the one function that serves every
 // path.
 func (w *world) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
-	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: chatadmin.Exclusive}, func(ctx context.Context, wk *chatadmin.Work) error {
+	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: storage.Exclusive}, func(ctx context.Context, wk *chatadmin.Work) error {
 		us, err := wk.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

@@ -15,9 +15,10 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -215,9 +216,9 @@ func (w *world) events(kind string) []chatadmin.AuditEvent {
 }
 
 // record is the state of a user as stored.
-func (w *world) record(u chatadmin.User) chatadmin.Record {
+func (w *world) record(u chatadmin.User) storage.Record {
 	w.t.Helper()
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "twofa", Domain: u.Domain, ID: string(u.ID)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: u.Domain, ID: string(u.ID)}})
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1)
 	return rs[0]
@@ -235,19 +236,19 @@ func (w *world) damaged() (found []string) {
 
 // put writes a record past the library, as somebody with access to the database
 // could.
-func (w *world) put(r chatadmin.Record) {
+func (w *world) put(r storage.Record) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, err := tx.Records(ctx, []chatadmin.Key{r.Key})
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		rs, err := tx.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: r}
+		c := storage.Change[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
-		c.Row.Rev = chatadmin.NextRev(c.Was, w.clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Apply deletes the users of a plan, for a reason of 1 to 1000 bytes, and
@@ -32,7 +33,7 @@ func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reas
 	if err := chatadmin.CheckReason(reason); err != nil {
 		return nil, err
 	}
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive, Targets: ids}
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: storage.Exclusive, Targets: ids}
 	if p.Grace > 0 {
 		op.Kind = KindSchedule
 	}
@@ -154,10 +155,10 @@ func unmarked(groups []chatadmin.Group) []chatadmin.Group {
 // transfer makes the heirs of the groups that stay their creators and admins.
 func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {
-		was := make([]chatadmin.Rev, len(batch))
-		pairs := make([]chatadmin.Pair, len(batch))
+		was := make([]storage.Rev, len(batch))
+		pairs := make([]storage.Pair, len(batch))
 		for i, g := range batch {
-			was[i], pairs[i] = g.Rev, chatadmin.Pair{Group: g.ID, User: v.heir(g)}
+			was[i], pairs[i] = g.Rev, storage.Pair{Group: g.ID, User: v.heir(g)}
 		}
 		ms, err := w.Memberships(ctx, v.domain.ID, pairs)
 		if err != nil {
@@ -172,14 +173,14 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 		if err != nil {
 			return err
 		}
-		groups := make([]chatadmin.Change[chatadmin.Group], len(batch))
-		members := make([]chatadmin.Change[chatadmin.Membership], len(batch))
+		groups := make([]storage.Change[chatadmin.Group], len(batch))
+		members := make([]storage.Change[chatadmin.Membership], len(batch))
 		changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(batch))
 		for i, g := range batch {
 			to := v.heir(g)
-			groups[i] = chatadmin.Change[chatadmin.Group]{Row: g, Was: g.Rev}
+			groups[i] = storage.Change[chatadmin.Group]{Row: g, Was: g.Rev}
 			groups[i].Row.Creator, groups[i].Row.Rev = to, rev
-			members[i] = chatadmin.Change[chatadmin.Membership]{
+			members[i] = storage.Change[chatadmin.Membership]{
 				Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev,
 			}
 			changes[g.ID] = []chatadmin.FieldChange{{Field: "creator", Before: string(g.Creator), After: string(to)}}
@@ -196,9 +197,9 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 }
 
 // kept turns any conflict into a lost race.
-func kept(cs []chatadmin.Conflict, err error) error {
+func kept(cs []storage.Conflict, err error) error {
 	if err == nil && len(cs) > 0 {
-		err = chatadmin.ErrRetry
+		err = storage.ErrRetry
 	}
 	return err
 }

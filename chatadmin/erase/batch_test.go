@@ -11,19 +11,20 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // More groups than the first transaction marks, some of which become default while the others are marked.
 func TestManyGroups(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")
-	var rows []chatadmin.Change[chatadmin.Group]
+	var rows []storage.Change[chatadmin.Group]
 	for n := range 3500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
+		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
 	for n, c := range rows {
 		if n%100 == 0 {
@@ -90,11 +91,11 @@ func TestHooks(t *testing.T) {
 				if !c.LosesAccess() {
 					continue
 				}
-				if _, _, err := x.DeleteRecords(ctx, chatadmin.RecordQuery{Kind: "thing", Domain: c.Now.Domain, Owner: c.Now.ID}, 100); err != nil {
+				if _, _, err := x.DeleteRecords(ctx, storage.RecordQuery{Kind: "thing", Domain: c.Now.Domain, Owner: c.Now.ID}, 100); err != nil {
 					return err
 				}
-				tombstone := chatadmin.Record{Key: chatadmin.Key{Kind: "tombstone", Domain: c.Now.Domain, ID: string(x.Now().Format("150405"))}, Data: []byte("{}")}
-				if err := x.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: tombstone}}); err != nil {
+				tombstone := storage.Record{Key: storage.Key{Kind: "tombstone", Domain: c.Now.Domain, ID: string(x.Now().Format("150405"))}, Data: []byte("{}")}
+				if err := x.PutRecords(ctx, []storage.Change[storage.Record]{{Row: tombstone}}); err != nil {
 					return err
 				}
 			}
@@ -109,7 +110,7 @@ func TestHooks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, p.Counts, r.Data.Removed)
 	w.check(r, before, ann.ID)
-	left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "tombstone", Domain: w.domain}, chatadmin.Page{Limit: 10})
+	left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "tombstone", Domain: w.domain}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
@@ -155,21 +156,21 @@ func (s hesitant) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chat
 	return hesitate(ctx, s.Store.ListGroups, q, p)
 }
 
-func (s hesitant) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, hesitantTx{tx}) })
+func (s hesitant) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, hesitantTx{tx}) })
 }
 
-type hesitantTx struct{ chatadmin.Tx }
+type hesitantTx struct{ storage.Tx }
 
 func (x hesitantTx) ListGroups(ctx context.Context, q chatadmin.GroupQuery, p chatadmin.Page) ([]chatadmin.Group, chatadmin.Cursor, error) {
 	return hesitate(ctx, x.Tx.ListGroups, q, p)
 }
 
-func (x hesitantTx) ListDevices(ctx context.Context, q chatadmin.DeviceQuery, p chatadmin.Page) ([]chatadmin.Device, chatadmin.Cursor, error) {
+func (x hesitantTx) ListDevices(ctx context.Context, q storage.DeviceQuery, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	return hesitate(ctx, x.Tx.ListDevices, q, p)
 }
 
-func (x hesitantTx) ListMemberships(ctx context.Context, q chatadmin.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+func (x hesitantTx) ListMemberships(ctx context.Context, q storage.MemberQuery, p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
 	return hesitate(ctx, x.Tx.ListMemberships, q, p)
 }
 
@@ -188,12 +189,12 @@ func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chata
 func TestHesitantStore(t *testing.T) {
 	w := newWorld(t, hesitant{memory()})
 	ann := w.crowd()
-	var rows []chatadmin.Change[chatadmin.Group]
+	var rows []storage.Change[chatadmin.Group]
 	for range 2100 {
-		rows = append(rows, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
+		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
+		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
 	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 func admin(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin }
@@ -111,7 +112,7 @@ func TestDefaultGroups(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, second.ID, gs[0].Creator)
 	require.True(t, gs[0].Default)
-	ms, err := w.store.Memberships(ctx, w.domain, []chatadmin.Pair{{Group: g.ID, User: second.ID}})
+	ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: second.ID}})
 	require.NoError(t, err)
 	require.True(t, ms[0].Admin)
 	w.noTrace(ann.ID)
@@ -129,8 +130,8 @@ func TestDefaultGroups(t *testing.T) {
 
 	// A shipped group that somebody is the creator of, as a host may have it.
 	cat := w.user("cat")
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeGroups(ctx, []chatadmin.Change[chatadmin.Group]{{Row: chatadmin.Group{ID: "shipped", Domain: w.domain, Creator: cat.ID, Rev: 1, Name: "Shipped", NameKey: "shipped", Default: true, Shipped: true}}})
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{{Row: chatadmin.Group{ID: "shipped", Domain: w.domain, Creator: cat.ID, Rev: 1, Name: "Shipped", NameKey: "shipped", Default: true, Shipped: true}}})
 	})
 	w.blocked(w.s, &erase.Choice{DeleteDefault: true}, "shipped_group", chatadmin.ErrShippedGroup, cat.ID)
 	p, err = w.d.Plan(ctx, w.s, []chatadmin.ID{cat.ID}, &erase.Choice{TransferTo: second.ID})

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -194,8 +195,8 @@ func (w *world) damaged() (ids []string) {
 // damage changes the record of a deletion past the library.
 func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 	w.t.Helper()
-	key := chatadmin.Key{Kind: "run", Domain: w.domain, ID: string(id)}
-	rs, err := w.store.Records(ctx, []chatadmin.Key{key})
+	key := storage.Key{Kind: "run", Domain: w.domain, ID: string(id)}
+	rs, err := w.store.Records(ctx, []storage.Key{key})
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1)
 	var e map[string]any
@@ -205,8 +206,8 @@ func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 	row.Rev++
 	row.Data, err = json.Marshal(e)
 	require.NoError(w.t, err)
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: rs[0].Rev}})
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: rs[0].Rev}})
 	})
 }
 

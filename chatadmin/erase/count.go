@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // count fills in the counts of a plan, in as few statements as the store
@@ -114,7 +115,7 @@ func days(d time.Duration) string {
 	return counted(int64(d/day), "day", "days")
 }
 
-func addContent(n map[string]int64, c chatadmin.ContentCount) {
+func addContent(n map[string]int64, c storage.ContentCount) {
 	n[Chats] += c.Chats
 	n[Messages] += c.Messages
 	n[Files] += c.Files
@@ -122,23 +123,23 @@ func addContent(n map[string]int64, c chatadmin.ContentCount) {
 
 // content counts what lies in the users' chats, or in groups that vanish, or
 // was written by them: the three overlap only in what they wrote.
-func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err error) {
-	count := func(sign int64, q chatadmin.ContentQuery) {
+func (v *survey) content(ctx context.Context) (sum storage.ContentCount, err error) {
+	count := func(sign int64, q storage.ContentQuery) {
 		if err != nil {
 			return
 		}
-		var n chatadmin.ContentCount
+		var n storage.ContentCount
 		q.Domain = v.domain.ID
 		if n, err = v.r.CountContent(ctx, q); err == nil {
 			sum.Chats, sum.Messages, sum.Files = sum.Chats+sign*n.Chats, sum.Messages+sign*n.Messages, sum.Files+sign*n.Files
 		}
 	}
-	count(1, chatadmin.ContentQuery{ChatsOf: v.ids})
-	count(1, chatadmin.ContentQuery{Authors: v.ids})
-	count(-1, chatadmin.ContentQuery{Authors: v.ids, ChatsOf: v.ids})
+	count(1, storage.ContentQuery{ChatsOf: v.ids})
+	count(1, storage.ContentQuery{Authors: v.ids})
+	count(-1, storage.ContentQuery{Authors: v.ids, ChatsOf: v.ids})
 	for batch := range slices.Chunk(groupIDs(v.vanish), chatadmin.MaxBatch) {
-		count(1, chatadmin.ContentQuery{Containers: batch})
-		count(-1, chatadmin.ContentQuery{Authors: v.ids, Containers: batch})
+		count(1, storage.ContentQuery{Containers: batch})
+		count(-1, storage.ContentQuery{Authors: v.ids, Containers: batch})
 	}
 	return sum, err
 }
@@ -148,7 +149,7 @@ func (v *survey) content(ctx context.Context) (sum chatadmin.ContentCount, err e
 func (v *survey) memberships(ctx context.Context, user chatadmin.ID, going map[chatadmin.ID]bool,
 	n map[string]int64) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		page, next, err := v.r.ListMemberships(ctx, chatadmin.MemberQuery{Domain: v.domain.ID, User: user}, p)
+		page, next, err := v.r.ListMemberships(ctx, storage.MemberQuery{Domain: v.domain.ID, User: user}, p)
 		if err != nil {
 			return err
 		}
@@ -181,11 +182,11 @@ type belongings struct {
 	deviceIDs        []chatadmin.ID
 }
 
-func owned(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID,
+func owned(ctx context.Context, r storage.Reader, domain chatadmin.ID,
 	users, groups []chatadmin.ID) (b belongings, err error) {
 	for _, id := range users {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			page, next, err := r.ListDevices(ctx, chatadmin.DeviceQuery{Domain: domain, Users: []chatadmin.ID{id}}, p)
+			page, next, err := r.ListDevices(ctx, storage.DeviceQuery{Domain: domain, Users: []chatadmin.ID{id}}, p)
 			if err != nil {
 				return b, err
 			}
@@ -200,7 +201,7 @@ func owned(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID,
 	b.devices = int64(len(b.deviceIDs))
 	for batch := range slices.Chunk(slices.Concat(users, b.deviceIDs, groups), chatadmin.MaxBatch) {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			page, next, err := r.ListRecords(ctx, chatadmin.RecordQuery{Domain: domain, Owners: batch}, p)
+			page, next, err := r.ListRecords(ctx, storage.RecordQuery{Domain: domain, Owners: batch}, p)
 			if err != nil {
 				return b, err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -162,7 +163,7 @@ func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at time.T
 // again begins the grace period of a deletion anew that was scheduled by a
 // clock that was ahead.
 func (d *Deletions) again(ctx context.Context, domain, id chatadmin.ID) error {
-	op := chatadmin.Op{Kind: KindSchedule, Fence: chatadmin.Shared, Targets: []chatadmin.ID{id}}
+	op := chatadmin.Op{Kind: KindSchedule, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
 	return d.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
 		_, err := d.runs.Amend(ctx, w, id, func(run *Run) error {
 			if run.State != chatadmin.RunScheduled || !run.Asked.After(w.Now().Add(skew)) {
@@ -181,7 +182,7 @@ const clockAhead = "the clock was ahead when it was scheduled"
 
 // start prepares the transaction that begins a scheduled deletion.
 func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Exclusive,
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: storage.Exclusive,
 		Targets: run.Data.Users}
 	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
 		if run.State != chatadmin.RunScheduled {

@@ -6,7 +6,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A user is deleted: plan, look at it, apply, and the receipt says what went.

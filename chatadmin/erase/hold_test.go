@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // From whichever step on: when a hold has been placed nothing goes that it covers, neither the account nor what the host keeps.
@@ -53,6 +54,7 @@ func TestHoldAtAnyStep(t *testing.T) {
 func TestHeldGroupIsNotMarked(t *testing.T) {
 	no, n := errors.New("not now"), -1<<30
 	w := newWorld(t, memory(), func(o *chatadmin.Options) {
+		o.Limits = chatadmin.Limits{Groups: chatadmin.Unlimited, GroupsPerDay: chatadmin.Unlimited}
 		o.Before = func(context.Context, chatadmin.Intent) error {
 			if n++; n == 2 {
 				return no
@@ -86,16 +88,16 @@ type counting struct {
 	counts int
 }
 
-func (s *counting) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, countingTx{tx, s}) })
+func (s *counting) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, countingTx{tx, s}) })
 }
 
 type countingTx struct {
-	chatadmin.Tx
+	storage.Tx
 	s *counting
 }
 
-func (x countingTx) CountContent(ctx context.Context, q chatadmin.ContentQuery) (chatadmin.ContentCount, error) {
+func (x countingTx) CountContent(ctx context.Context, q storage.ContentQuery) (storage.ContentCount, error) {
 	x.s.counts++
 	return x.Tx.CountContent(ctx, q)
 }
@@ -123,9 +125,9 @@ func TestDamagedHold(t *testing.T) {
 		w := newWorld(t, memory())
 		ann := w.user("ann")
 		left := w.interrupted("left")
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-			key := chatadmin.Key{Kind: "hold", Domain: w.domain, ID: "h"}
-			return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+		w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+			key := storage.Key{Kind: "hold", Domain: w.domain, ID: "h"}
+			return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
 		})
 		w.blocked(w.s, nil, "hold", chatadmin.ErrHeld, ann.ID)
 		_, err := w.d.Resume(ctx, w.host, left, nil)

@@ -9,14 +9,15 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // old puts a record as earlier versions of the library wrote it.
 func (w *world) old(kind string, id chatadmin.ID, due time.Time, data string, args ...any) {
 	w.t.Helper()
-	rec := chatadmin.Record{Key: chatadmin.Key{Kind: kind, Domain: w.domain, ID: string(id)}, Due: due, Rev: 1, Data: fmt.Appendf(nil, data, args...)}
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rec}})
+	rec := storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: string(id)}, Due: due, Rev: 1, Data: fmt.Appendf(nil, data, args...)}
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: rec}})
 	})
 }
 
@@ -33,7 +34,7 @@ func (w *world) oldLeft(want int) {
 	w.t.Helper()
 	n := 0
 	for _, kind := range []string{"job", "erasure"} {
-		rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 10})
+		rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 10})
 		require.NoError(w.t, err)
 		n += len(rs)
 	}
@@ -88,10 +89,10 @@ func TestOldRunning(t *testing.T) {
 	id := w.interruptedOf(ann)
 	run, err := w.d.Run(ctx, w.host, id)
 	require.NoError(t, err)
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "run", Domain: w.domain, ID: string(id)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(id)}})
 	require.NoError(t, err)
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 	})
 	at := w.clock.Now().Format(time.RFC3339Nano)
 	w.old("erasure", id, w.clock.Now().Add(10*time.Minute), `{"v":1,"id":%q,"state":"running","users":[%q],"by":"host","reason":"left","asked":%q,"begun":%q,"total":30}`, id, ann.ID, at, at)

@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // interruptedOf is a deletion of a user that the host has begun and not brought to
@@ -110,10 +111,10 @@ func TestWork(t *testing.T) {
 		w.noTrace(ann.ID, bob.ID)
 		w.clock.Advance(2 * time.Hour)
 		require.NoError(t, work())
-		left, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "clock", Domain: w.domain}, chatadmin.Page{Limit: 10})
+		left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "clock", Domain: w.domain}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, left, "nothing is scheduled: the worker looks no more")
-		left, _, err = w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "run.ended", Domain: w.domain}, chatadmin.Page{Limit: 10})
+		left, _, err = w.store.ListRecords(ctx, storage.RecordQuery{Kind: "run.ended", Domain: w.domain}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, left, 1)
 		require.Zero(t, left[0].Due, "the receipt is kept for ever")

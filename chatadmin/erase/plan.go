@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Plan says what deleting users would remove, before anything has happened. It
@@ -142,7 +143,7 @@ func named(users []chatadmin.ID) ([]chatadmin.ID, error) {
 // survey decides about a deletion: for the plan, outside a transaction, and
 // again within the one that begins it.
 type survey struct {
-	r        chatadmin.Reader
+	r        storage.Reader
 	d        *Deletions
 	self     chatadmin.ID // the run that is to begin, if it was scheduled
 	actor    chatadmin.ID
@@ -337,10 +338,10 @@ func (v *survey) basis() string {
 	is := struct {
 		Version int
 		Actor   chatadmin.ID
-		Domain  chatadmin.Rev
+		Domain  storage.Rev
 		Choice  Choice
 		Users   []chatadmin.ID
-		Revs    []chatadmin.Rev
+		Revs    []storage.Rev
 		Groups  []group
 	}{Version: 1, Actor: v.actor, Domain: v.domain.Rev, Choice: v.choice, Users: v.ids}
 	for _, u := range v.users {

@@ -13,7 +13,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -179,7 +180,7 @@ func (g *game) delete(ids ...chatadmin.ID) {
 func (g *game) joins(p *erase.Plan) (n int64) {
 	g.t.Helper()
 	for _, t := range p.Transferred {
-		ms, err := g.store.Memberships(ctx, g.domain, []chatadmin.Pair{{Group: t.ID, User: t.To}})
+		ms, err := g.store.Memberships(ctx, g.domain, []storage.Pair{{Group: t.ID, User: t.To}})
 		require.NoError(g.t, err)
 		n += 1 - int64(len(ms))
 	}
@@ -212,7 +213,7 @@ func (g *game) invariants() {
 	defaults := erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain, DefaultOnly: true}, g.store.ListGroups)
 	for _, d := range defaults {
 		in := map[chatadmin.ID]bool{}
-		for _, m := range erasetest.List(g.t, chatadmin.MemberQuery{Domain: g.domain, Group: d.ID}, g.store.ListMemberships) {
+		for _, m := range erasetest.List(g.t, storage.MemberQuery{Domain: g.domain, Group: d.ID}, g.store.ListMemberships) {
 			in[m.User] = true
 		}
 		for _, u := range people {

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Run is a deletion with its receipt. While it is scheduled, the users are
@@ -37,7 +38,7 @@ func (r *Receipt) check() error {
 	if _, err := named(r.Users); err != nil {
 		return err
 	}
-	if r.At.Stage < markGroups || r.At.Stage > users || r.At.N < 0 || r.At.N > chatadmin.MaxBulk {
+	if r.At.Stage < markGroups || r.At.Stage > users || r.At.N < 0 || r.At.N > storage.MaxBulk {
 		return fmt.Errorf("it stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
 	}
 	if err := r.Choice.check(); err != nil {

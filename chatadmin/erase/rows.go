@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // rows carries out one stage after the other until the batch is full.
@@ -33,7 +34,7 @@ func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 
 // held refuses to go on where a hold was placed since the deletion began, on
 // the users or on groups.
-func (b *batch) held(ctx context.Context, reader chatadmin.Reader, domain chatadmin.ID, groups []chatadmin.ID) error {
+func (b *batch) held(ctx context.Context, reader storage.Reader, domain chatadmin.ID, groups []chatadmin.ID) error {
 	held, err := chatadmin.HeldBack(ctx, reader, domain, b.Users, groups)
 	if err == nil && len(held) > 0 {
 		err = fmt.Errorf("%s: deletion %s waits: %w", held[0], b.id, chatadmin.ErrHeld)
@@ -42,14 +43,14 @@ func (b *batch) held(ctx context.Context, reader chatadmin.Reader, domain chatad
 }
 
 func (b *batch) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	return b.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
+	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
 }
 
 func (b *batch) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	return b.content(ctx, w, chatadmin.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
+	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
 }
 
-func (b *batch) content(ctx context.Context, w *chatadmin.Work, q chatadmin.ContentQuery, limit int) (bool, error) {
+func (b *batch) content(ctx context.Context, w *chatadmin.Work, q storage.ContentQuery, limit int) (bool, error) {
 	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
 	addContent(b.Removed, n)
 	return next != "", err
@@ -60,7 +61,7 @@ func (b *batch) content(ctx context.Context, w *chatadmin.Work, q chatadmin.Cont
 func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N], WithDeleting: true}
-		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
+		page, _, err := storage.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
@@ -79,7 +80,7 @@ func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 
 func (b *batch) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
-		n, more, err := w.DeleteMemberships(ctx, chatadmin.MemberQuery{Domain: w.Domain.ID, User: b.Users[b.At.N]}, limit)
+		n, more, err := w.DeleteMemberships(ctx, storage.MemberQuery{Domain: w.Domain.ID, User: b.Users[b.At.N]}, limit)
 		b.Removed[Memberships] += n
 		if limit -= int(n); err != nil || more || limit <= 0 {
 			return true, err
@@ -137,19 +138,19 @@ func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 // devices deletes devices with their records.
 func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
-		q := chatadmin.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}
-		page, next, err := chatadmin.FirstPage(ctx, w.ListDevices, q, chatadmin.MaxBatch)
+		q := storage.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}
+		page, next, err := storage.FirstPage(ctx, w.ListDevices, q, chatadmin.MaxBatch)
 		if err != nil {
 			return false, err
 		}
 		if len(page) == 0 {
 			continue
 		}
-		ids, rows := make([]chatadmin.ID, len(page)), make([]chatadmin.Change[chatadmin.Device], len(page))
+		ids, rows := make([]chatadmin.ID, len(page)), make([]storage.Change[storage.Device], len(page))
 		for i, dev := range page {
-			ids[i], rows[i] = dev.ID, chatadmin.Change[chatadmin.Device]{Row: dev, Was: dev.Rev, Delete: true}
+			ids[i], rows[i] = dev.ID, storage.Change[storage.Device]{Row: dev, Was: dev.Rev, Delete: true}
 		}
-		n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: ids}, limit)
+		n, more, err := w.DeleteRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owners: ids}, limit)
 		if b.Removed[Records] += n; err != nil || more {
 			return more, err
 		}
@@ -165,7 +166,7 @@ func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool
 }
 
 func (b *batch) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
-	n, more, err := w.DeleteRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain.ID, Owners: b.Users}, limit)
+	n, more, err := w.DeleteRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owners: b.Users}, limit)
 	b.Removed[Records] += n
 	return more, err
 }
@@ -179,7 +180,7 @@ func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, e
 			left = append(left, kind)
 		}
 	}
-	for _, q := range []chatadmin.ContentQuery{{ChatsOf: ids}, {Authors: ids}} {
+	for _, q := range []storage.ContentQuery{{ChatsOf: ids}, {Authors: ids}} {
 		q.Domain = domain
 		n, err := st.CountContent(ctx, q)
 		count(Chats, n.Chats, err)
@@ -190,10 +191,10 @@ func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, e
 	count(Devices, own.devices, ownErr)
 	count(Records, own.records, nil)
 	for _, id := range ids {
-		n, err := st.CountMemberships(ctx, chatadmin.MemberQuery{Domain: domain, User: id})
+		n, err := st.CountMemberships(ctx, storage.MemberQuery{Domain: domain, User: id})
 		count(Memberships, n, err)
 		theirs := chatadmin.GroupQuery{Domain: domain, Creator: id, WithDeleting: true}
-		page, _, err := chatadmin.FirstPage(ctx, st.ListGroups, theirs, 1)
+		page, _, err := storage.FirstPage(ctx, st.ListGroups, theirs, 1)
 		count(Groups, int64(len(page)), err)
 		n, err = st.CountUsers(ctx, chatadmin.UserQuery{Domain: domain, Manager: id, WithDeleting: true})
 		if n > 0 && err == nil { // those who go with them do not count
@@ -227,12 +228,12 @@ func (b *batch) users(ctx context.Context, w *chatadmin.Work, run *Run) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]chatadmin.Change[chatadmin.User], len(found))
+	rows := make([]storage.Change[chatadmin.User], len(found))
 	for i, u := range found {
 		if !u.Deleting {
 			return fmt.Errorf("user %s is not being deleted any more: %w", u.ID, chatadmin.ErrTransition)
 		}
-		rows[i] = chatadmin.Change[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
+		rows[i] = storage.Change[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
 	}
 	if err := kept(w.ChangeUsers(ctx, rows)); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // place is how far a deletion is.
@@ -74,11 +75,11 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, run *Run, limi
 	}
 	now := d.batch(run, limit)
 	// Shared: no hold comes while a batch is deleting.
-	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: chatadmin.Shared, Targets: now.Users}
+	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: storage.Shared, Targets: now.Users}
 	do, err := action((*batch).rows), error(nil)
 	switch now.At.Stage {
 	case markGroups:
-		op.Fence, do = chatadmin.Exclusive, (*batch).markGroups
+		op.Fence, do = storage.Exclusive, (*batch).markGroups
 	case hostStage:
 		do, err = now.hostKinds(ctx, s.Domain())
 	case reports:
@@ -149,7 +150,7 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 			return err
 		}
 		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N]}
-		page, _, err := chatadmin.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
+		page, _, err := storage.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
 		if err != nil {
 			return err
 		}

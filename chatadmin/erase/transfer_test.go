@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // belongs checks whose group it is, and how much of what others wrote is in it.
@@ -18,11 +19,11 @@ func (w *world) belongs(g chatadmin.Group, to chatadmin.ID, messages int64) {
 	require.NoError(w.t, err)
 	require.Len(w.t, gs, 1)
 	require.Equal(w.t, []any{to, false}, []any{gs[0].Creator, gs[0].Deleting})
-	ms, err := w.store.Memberships(ctx, w.domain, []chatadmin.Pair{{Group: g.ID, User: to}})
+	ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: to}})
 	require.NoError(w.t, err)
 	require.Len(w.t, ms, 1)
 	require.True(w.t, ms[0].Admin)
-	n, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
 	require.NoError(w.t, err)
 	require.Equal(w.t, messages, n.Messages)
 }
@@ -218,13 +219,13 @@ func TestHandOverHeirGone(t *testing.T) {
 func TestHandOverMany(t *testing.T) {
 	w := newWorld(t, memory())
 	ann, bob := w.user("ann"), w.user("bob")
-	var rows []chatadmin.Change[chatadmin.Group]
+	var rows []storage.Change[chatadmin.Group]
 	for n := range 2500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
+		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
 	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
 	require.NoError(t, err)

@@ -16,7 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var ctx = context.Background()
@@ -80,13 +81,13 @@ func (w *world) id(kind string) chatadmin.ID {
 }
 
 // update writes past the library, as the host's own code does.
-func (w *world) update(f func(tx chatadmin.Tx) ([]chatadmin.Conflict, error)) {
+func (w *world) update(f func(tx storage.Tx) ([]storage.Conflict, error)) {
 	w.t.Helper()
 	require.NoError(w.t, put(w.raw, w.domain, f))
 }
 
-func put(s chatadmin.Store, domain chatadmin.ID, f func(tx chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
-	return s.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared}, func(_ context.Context, tx chatadmin.Tx) error {
+func put(s chatadmin.Store, domain chatadmin.ID, f func(tx storage.Tx) ([]storage.Conflict, error)) error {
+	return s.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(_ context.Context, tx storage.Tx) error {
 		cs, err := f(tx)
 		if err == nil && len(cs) > 0 {
 			err = &refused{cs[0]}
@@ -96,7 +97,7 @@ func put(s chatadmin.Store, domain chatadmin.ID, f func(tx chatadmin.Tx) ([]chat
 }
 
 // refused is a row that the store did not take.
-type refused struct{ c chatadmin.Conflict }
+type refused struct{ c storage.Conflict }
 
 func (e *refused) Error() string { return fmt.Sprintf("refused: %+v", e.c) }
 
@@ -104,7 +105,7 @@ func (e *refused) Error() string { return fmt.Sprintf("refused: %+v", e.c) }
 func (w *world) chat(a, b chatadmin.User, n int) chatadmin.ID {
 	w.t.Helper()
 	id := w.id("chat")
-	rows := []chatadmin.Content{{ID: id, Domain: w.domain, Author: a.ID, Peer: b.ID, Kind: chatadmin.Chat, At: w.clock.Now()}}
+	rows := []storage.Content{{ID: id, Domain: w.domain, Author: a.ID, Peer: b.ID, Kind: storage.Chat, At: w.clock.Now()}}
 	for range n {
 		rows = append(rows, w.message(id, a), w.message(id, b))
 	}
@@ -112,19 +113,19 @@ func (w *world) chat(a, b chatadmin.User, n int) chatadmin.ID {
 	return id
 }
 
-func (w *world) message(in chatadmin.ID, by chatadmin.User) chatadmin.Content {
-	return chatadmin.Content{ID: w.id("message"), Domain: w.domain, Container: in, Author: by.ID, Kind: chatadmin.Message, At: w.clock.Now()}
+func (w *world) message(in chatadmin.ID, by chatadmin.User) storage.Content {
+	return storage.Content{ID: w.id("message"), Domain: w.domain, Container: in, Author: by.ID, Kind: storage.Message, At: w.clock.Now()}
 }
 
-func (w *world) file(in chatadmin.ID, by chatadmin.User) chatadmin.Content {
+func (w *world) file(in chatadmin.ID, by chatadmin.User) storage.Content {
 	id := w.id("file")
-	return chatadmin.Content{ID: id, Domain: w.domain, Container: in, Author: by.ID, Kind: chatadmin.File, At: w.clock.Now(), Blob: "blob-" + string(id)}
+	return storage.Content{ID: id, Domain: w.domain, Container: in, Author: by.ID, Kind: storage.File, At: w.clock.Now(), Blob: "blob-" + string(id)}
 }
 
-func (w *world) insert(rows ...chatadmin.Content) {
+func (w *world) insert(rows ...storage.Content) {
 	w.t.Helper()
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
-		w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) { return tx.InsertContent(ctx, batch) })
+		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.InsertContent(ctx, batch) })
 	}
 }
 
@@ -142,17 +143,17 @@ func (w *world) group(by *chatadmin.Scope, name string, members ...chatadmin.Use
 func (w *world) device(u chatadmin.User) chatadmin.ID {
 	w.t.Helper()
 	id := w.id("device")
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{{Row: chatadmin.Device{ID: id, Domain: w.domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
 	})
 	return id
 }
 
 func (w *world) record(owner chatadmin.ID) {
 	w.t.Helper()
-	key := chatadmin.Key{Kind: "thing", Domain: w.domain, ID: string(w.id("thing"))}
-	w.update(func(tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Owner: owner, Rev: 1, Data: []byte("{}")}}})
+	key := storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.id("thing"))}
+	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Owner: owner, Rev: 1, Data: []byte("{}")}}})
 	})
 }
 
@@ -199,26 +200,26 @@ func (p *posts) Erase(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, l
 // everything is how many rows of each kind a domain has.
 func (w *world) everything() map[string]int64 {
 	w.t.Helper()
-	n, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
+	n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
 	require.NoError(w.t, err)
 	var ids []chatadmin.ID
 	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
 		ids = append(ids, u.ID)
 	}
 	for batch := range slices.Chunk(ids, chatadmin.MaxBatch) {
-		theirs, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Authors: batch})
+		theirs, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: batch})
 		require.NoError(w.t, err)
 		n.Chats += theirs.Chats
 	}
 	counts := map[string]int64{erase.Chats: n.Chats, erase.Messages: n.Messages, erase.Files: n.Files}
 	counts[erase.Users], err = w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true})
 	require.NoError(w.t, err)
-	counts[erase.Memberships], err = w.store.CountMemberships(ctx, chatadmin.MemberQuery{Domain: w.domain})
+	counts[erase.Memberships], err = w.store.CountMemberships(ctx, storage.MemberQuery{Domain: w.domain})
 	require.NoError(w.t, err)
 	counts[erase.Groups] = int64(len(erasetest.List(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)))
-	counts[erase.Devices] = int64(len(erasetest.List(w.t, chatadmin.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
+	counts[erase.Devices] = int64(len(erasetest.List(w.t, storage.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
 	counts[erase.Records] = 0
-	for _, r := range erasetest.List(w.t, chatadmin.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
+	for _, r := range erasetest.List(w.t, storage.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
 		if r.Owner != "" {
 			counts[erase.Records]++
 		}

@@ -8,11 +8,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
+	"chatadmin.example/sdk/chatadmin/class"
 	"chatadmin.example/sdk/chatadmin/secret"
 )
 
@@ -44,11 +44,11 @@ type Ring struct {
 var (
 	// ErrKey is returned for a key of a wrong length, of zero bytes, without an
 	// ID, or given twice, and for a ring without randomness.
-	ErrKey = errors.New("not usable as a key")
+	ErrKey = class.Invalid.New("key", "not usable as a key")
 	// ErrUnknownKey is a secret sealed by a key that is not in the ring: keep old keys until everything is sealed anew.
-	ErrUnknownKey = errors.New("sealed by a key that is not in the ring")
+	ErrUnknownKey = class.Unavailable.New("unknown_key", "sealed by a key that is not in the ring")
 	// ErrOpen is a secret that was changed, or belongs to something else.
-	ErrOpen = errors.New("the sealed secret does not open here")
+	ErrOpen = class.Unavailable.New("not_open", "the sealed secret does not open here")
 )
 
 // New returns a ring that seals with current, and opens what current and the old ones have sealed. Nonces are read from rand, such as crypto/rand.Reader.

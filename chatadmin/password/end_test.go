@@ -9,8 +9,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A password set by an activation link uses the link up and is told by mail once.

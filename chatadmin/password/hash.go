@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // Params are the costs of argon2id (RFC 9106 section 3.1). The zero Params are DefaultParams.
@@ -27,7 +29,7 @@ const (
 )
 
 // ErrHash is a stored hash that this package has not made, or that asks for more than it allows.
-var ErrHash = errors.New("not a password hash that can be checked")
+var ErrHash = chatadmin.ErrInvalid.New("password_hash", "not a password hash that can be checked")
 
 // allowed reports whether the costs are within their limits.
 func (p Params) allowed() bool {

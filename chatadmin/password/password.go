@@ -2,7 +2,6 @@ package password
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Options of Passwords; nil means defaults.
@@ -43,24 +43,28 @@ const MaxLength = 1024
 // KindSet is the kind of the audit event of setting a password.
 const KindSet = chatadmin.KindUserPassword
 
-const recordKind = "password"
-
 var (
 	// ErrTooShort is a new password of fewer characters than Options.MinLength.
-	ErrTooShort = fmt.Errorf("the password is too short: %w", chatadmin.ErrInvalid)
+	ErrTooShort = chatadmin.ErrInvalid.New("password_short", "the password is too short")
 	// ErrTooLong is a new password of more than MaxLength bytes.
-	ErrTooLong = fmt.Errorf("the password is too long: at most %d bytes: %w", MaxLength, chatadmin.ErrInvalid)
+	ErrTooLong = chatadmin.ErrInvalid.New("password_long", fmt.Sprintf("the password is too long: at most %d bytes", MaxLength))
 	// ErrBusy is returned if Options.Queue hashes wait already. It is
 	// chatadmin.ErrBusy, which package signin never counts as a failure.
 	ErrBusy = fmt.Errorf("too many passwords are being checked at the moment, try again in a few seconds: %w", chatadmin.ErrBusy)
 	// ErrText is a new password that is not valid UTF-8.
-	ErrText = fmt.Errorf("the password is not valid text: %w", chatadmin.ErrInvalid)
+	ErrText = chatadmin.ErrInvalid.New("password_text", "the password is not valid text")
 )
 
 type stored struct {
-	Version int    `json:"v"`
-	Hash    string `json:"hash"`
+	Hash string `json:"hash"`
 }
+
+// records are the hashes, under the ID of the user who owns them. One that
+// cannot be read lets nobody in, until a new password is set.
+var records = chatadmin.RecordKind[stored]{Name: "password", Need: chatadmin.PermUsersAccess, Check: func(s *stored) error {
+	_, err := parse(s.Hash)
+	return err
+}}
 
 // New returns the passwords in the store of an Admin. o may be nil.
 func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
@@ -89,6 +93,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
 	p.slots = make(chan struct{}, p.o.Concurrent)
 	p.line = make(chan struct{}, p.o.Concurrent+p.o.Queue)
 	p.dummy = hashed{p.o.Params, make([]byte, saltSize), make([]byte, keySize)}
+	admin.Extend(chatadmin.Extension{Records: []chatadmin.Damageable{&records}})
 	return p, nil
 }
 
@@ -96,16 +101,19 @@ func New(admin *chatadmin.Admin, o *Options) (*Passwords, error) {
 // such as ErrBusy.
 func (p *Passwords) Verify(ctx context.Context, u chatadmin.User, password string) (bool, error) {
 	h, rec, err := p.of(ctx, u)
-	if err != nil {
+	if err != nil && rec.Damaged == nil {
 		return false, err
 	}
 	text, wrong := normal(password)
-	if wrong != nil {
+	if wrong != nil || rec.Damaged != nil {
 		h, text = p.dummy, nil // no password that was ever set, and not worth hashing megabytes
 	}
 	right := false
 	if err := p.work(ctx, func() { right = h.matches(text) }); err != nil {
 		return false, err
+	}
+	if rec.Damaged != nil {
+		return false, fmt.Errorf("%w: %w", ErrHash, err)
 	}
 	if !right { // nothing matches the dummy, whose key is no hash
 		return false, nil
@@ -123,25 +131,22 @@ func (p *Passwords) Verifier(password string) func(context.Context, chatadmin.Us
 	return func(ctx context.Context, u chatadmin.User) (bool, error) { return p.Verify(ctx, u, password) }
 }
 
-// of reads what is stored for a user; without any, it is the dummy and no record.
-func (p *Passwords) of(ctx context.Context, u chatadmin.User) (hashed, chatadmin.Record, error) {
-	key := chatadmin.Key{Kind: recordKind, Domain: u.Domain, ID: string(u.ID)}
-	if u.ID == "" {
-		key.ID = "nobody." // no user's ID has a dot
+// of reads what is stored for a user; without any, it is the dummy and no
+// record.
+func (p *Passwords) of(ctx context.Context, u chatadmin.User) (hashed, chatadmin.Entry[stored], error) {
+	id := string(u.ID)
+	if id == "" {
+		id = "nobody." // no user's ID has a dot
 	}
-	rs, err := p.admin.Store().Records(ctx, []chatadmin.Key{key})
-	if err != nil || len(rs) == 0 {
-		return p.dummy, chatadmin.Record{}, err
+	e, err := records.Get(ctx, p.admin.Store(), u.Domain, id)
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		return p.dummy, e, nil
 	}
-	var s stored
-	if err := json.Unmarshal(rs[0].Data, &s); err != nil {
-		return hashed{}, chatadmin.Record{}, fmt.Errorf("password of user %s: %w", u.ID, err)
-	}
-	h, err := parse(s.Hash)
 	if err != nil {
-		return hashed{}, chatadmin.Record{}, fmt.Errorf("password of user %s: %w", u.ID, err)
+		return p.dummy, e, err
 	}
-	return h, rs[0], nil
+	h, err := parse(e.Value.Hash)
+	return h, e, err
 }
 
 // work waits until one of the hashes that may be computed at a time is this
@@ -205,22 +210,18 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 	if err != nil {
 		return err
 	}
-	data, err := p.hash(ctx, text)
+	hash, err := p.hash(ctx, text)
 	if err != nil {
 		return err
 	}
-	op := chatadmin.Op{Kind: KindSet, Fence: chatadmin.Shared, Targets: []chatadmin.ID{u.ID}}
+	op := chatadmin.Op{Kind: KindSet, Fence: storage.Shared, Targets: []chatadmin.ID{u.ID}}
 	return p.admin.AsHost(u.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
-		rec := chatadmin.Record{Key: chatadmin.Key{Kind: recordKind, Domain: u.Domain, ID: string(u.ID)}, Owner: u.ID, Data: data}
-		rs, err := w.Records(ctx, []chatadmin.Key{rec.Key})
-		if err != nil {
+		e, err := records.Get(ctx, w, u.Domain, string(u.ID))
+		if err != nil && e.Damaged == nil && !errors.Is(err, chatadmin.ErrNotFound) {
 			return err
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: rec}
-		if len(rs) > 0 {
-			c.Was = rs[0].Rev
-		}
-		if err := w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c}); err != nil {
+		e.Owner, e.Value = u.ID, hash
+		if err := records.Put(ctx, w, &e); err != nil {
 			return err
 		}
 		if err := w.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
@@ -237,31 +238,29 @@ func (p *Passwords) Setter(password string) func(context.Context, chatadmin.User
 }
 
 // hash makes what is stored.
-func (p *Passwords) hash(ctx context.Context, text []byte) ([]byte, error) {
+func (p *Passwords) hash(ctx context.Context, text []byte) (stored, error) {
 	salt := make([]byte, saltSize)
 	if _, err := io.ReadFull(p.admin.Options().Rand, salt); err != nil {
-		return nil, fmt.Errorf("randomness: %w", err)
+		return stored{}, fmt.Errorf("randomness: %w", err)
 	}
 	var h hashed
 	if err := p.work(ctx, func() { h = p.o.Params.hash(text, salt) }); err != nil {
-		return nil, err
+		return stored{}, err
 	}
-	return json.Marshal(stored{1, h.encode()})
+	return stored{h.encode()}, nil
 }
 
-// renew hashes a right password with the present costs. A password that was set meanwhile stays.
-func (p *Passwords) renew(ctx context.Context, rec chatadmin.Record, text []byte) error {
-	data, err := p.hash(ctx, text)
+// renew hashes a right password with the present costs. A password that was set
+// meanwhile stays.
+func (p *Passwords) renew(ctx context.Context, e chatadmin.Entry[stored], text []byte) error {
+	hash, err := p.hash(ctx, text)
 	if err != nil {
 		return err
 	}
-	err = p.admin.Keep(ctx, rec.Domain, func(ctx context.Context, w *chatadmin.Work) error {
-		c := chatadmin.Change[chatadmin.Record]{Row: rec, Was: rec.Rev}
-		c.Row.Data = data
-		if c.Row.Rev, err = w.NextRev(rec.Rev); err != nil {
-			return err
-		}
-		_, err := w.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+	err = p.admin.Keep(ctx, e.Domain, func(ctx context.Context, w *chatadmin.Work) error {
+		next := e
+		next.Value = hash
+		_, err := records.TryPut(ctx, w, &next)
 		return err
 	})
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {

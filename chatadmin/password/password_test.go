@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var (
@@ -57,7 +58,7 @@ func (w *world) verify(p string) bool {
 // hash is what is stored for the user.
 func (w *world) hash() string {
 	w.t.Helper()
-	rs, err := w.store.Records(ctx, []chatadmin.Key{{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}})
+	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}})
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1)
 	require.Equal(w.t, w.user.ID, rs[0].Owner, "erased with the user")
@@ -245,14 +246,14 @@ func (w *world) put(hash string) {
 	w.t.Helper()
 	data, err := json.Marshal(map[string]any{"v": 1, "hash": hash})
 	require.NoError(w.t, err)
-	key := chatadmin.Key{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}
+	key := storage.Key{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}
 	require.NoError(w.t, w.admin.Keep(ctx, w.user.Domain, func(ctx context.Context, work *chatadmin.Work) error {
-		rs, err := work.Records(ctx, []chatadmin.Key{key})
+		rs, err := work.Records(ctx, []storage.Key{key})
 		if err != nil || len(rs) == 0 {
 			return fmt.Errorf("no record: %w", err)
 		}
-		c := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev}
+		c := storage.Change[storage.Record]{Row: rs[0], Was: rs[0].Rev}
 		c.Row.Data = data
-		return work.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
+		return work.PutRecords(ctx, []storage.Change[storage.Record]{c})
 	}))
 }

@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const ahead = 73 * 365 * day
@@ -115,18 +116,18 @@ func TestRunOfClockAhead(t *testing.T) {
 // that of the newest report; without any, or where the record of it is damaged, a
 // person is asked.
 func TestNoLastRun(t *testing.T) {
-	key := func(w *world) chatadmin.Key {
-		return chatadmin.Key{Kind: "clock", Domain: w.domain, ID: "retention"}
+	key := func(w *world) storage.Key {
+		return storage.Key{Kind: "clock", Domain: w.domain, ID: "retention"}
 	}
 	change := func(w *world, data string) {
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(c2 context.Context, tx chatadmin.Tx) error {
-			rs, err := tx.Records(c2, []chatadmin.Key{key(w)})
+		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(c2 context.Context, tx storage.Tx) error {
+			rs, err := tx.Records(c2, []storage.Key{key(w)})
 			if err != nil {
 				return err
 			}
-			c := chatadmin.Change[chatadmin.Record]{Row: rs[0], Was: rs[0].Rev, Delete: data == ""}
+			c := storage.Change[storage.Record]{Row: rs[0], Was: rs[0].Rev, Delete: data == ""}
 			c.Row.Rev, c.Row.Data = rs[0].Rev+1, []byte(data)
-			_, err = tx.ChangeRecords(c2, []chatadmin.Change[chatadmin.Record]{c})
+			_, err = tx.ChangeRecords(c2, []storage.Change[storage.Record]{c})
 			return err
 		}))
 	}

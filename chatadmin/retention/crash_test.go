@@ -10,6 +10,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // finish applies a plan and, as long as it is interrupted, resumes it, as a new process does that looks for what is running.
@@ -107,20 +108,20 @@ type fenced struct {
 	batches int
 }
 
-func (f *fenced) Update(ctx context.Context, fence chatadmin.Fence, do func(context.Context, chatadmin.Tx) error) error {
-	return f.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return do(ctx, fencedTx{tx, f, fence}) })
+func (f *fenced) Update(ctx context.Context, fence storage.Fence, do func(context.Context, storage.Tx) error) error {
+	return f.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return do(ctx, fencedTx{tx, f, fence}) })
 }
 
 type fencedTx struct {
-	chatadmin.Tx
+	storage.Tx
 	f     *fenced
-	fence chatadmin.Fence
+	fence storage.Fence
 }
 
-func (x fencedTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+func (x fencedTx) DeleteContent(ctx context.Context, q storage.ContentQuery, p chatadmin.Page) (storage.ContentCount, []string, chatadmin.Cursor, error) {
 	x.f.batches++
-	require.Equal(x.f.t, chatadmin.Fence{Domain: q.Domain, Mode: chatadmin.Shared}, x.fence, "a hold must not come while a batch deletes")
-	require.LessOrEqual(x.f.t, p.Limit, chatadmin.MaxBulk)
+	require.Equal(x.f.t, storage.Fence{Domain: q.Domain, Mode: storage.Shared}, x.fence, "a hold must not come while a batch deletes")
+	require.LessOrEqual(x.f.t, p.Limit, storage.MaxBulk)
 	return x.Tx.DeleteContent(ctx, q, p)
 }
 

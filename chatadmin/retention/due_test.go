@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func (w *world) runDue() []*retention.Run {
@@ -58,9 +59,9 @@ type cancelling struct {
 	cancel func()
 }
 
-func (s *cancelling) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (s *cancelling) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	err := s.Store.Update(ctx, fence, f)
-	if rs, _, listErr := s.ListRecords(context.Background(), chatadmin.RecordQuery{Kind: "run.ended", Domain: s.domain}, chatadmin.Page{Limit: 10}); s.cancel != nil && listErr == nil {
+	if rs, _, listErr := s.ListRecords(context.Background(), storage.RecordQuery{Kind: "run.ended", Domain: s.domain}, chatadmin.Page{Limit: 10}); s.cancel != nil && listErr == nil {
 		for _, r := range rs {
 			if bytes.Contains(r.Data, []byte(`"state":"done"`)) {
 				s.cancel()

@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A company keeps what is written for 90 days, but for what a legal hold covers.
@@ -30,12 +31,12 @@ func Example() {
 		panic(err)
 	}
 	// The messaging side of the product has written into the same store, a year ago and today.
-	write := func(id, group chatadmin.ID, at time.Time) chatadmin.Content {
-		return chatadmin.Content{ID: id, Domain: domain.ID, Container: group, Author: boss.ID, Kind: chatadmin.Message, At: at}
+	write := func(id, group chatadmin.ID, at time.Time) storage.Content {
+		return storage.Content{ID: id, Domain: domain.ID, Container: group, Author: boss.ID, Kind: storage.Message, At: at}
 	}
 	now := admin.Now()
-	rows := []chatadmin.Content{write("m1", sales.ID, now.AddDate(-1, 0, 0)), write("m2", sales.ID, now), write("m3", deals.ID, now.AddDate(-1, 0, 0))}
-	if err := store.Update(ctx, chatadmin.Fence{Domain: domain.ID, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+	rows := []storage.Content{write("m1", sales.ID, now.AddDate(-1, 0, 0)), write("m2", sales.ID, now), write("m3", deals.ID, now.AddDate(-1, 0, 0))}
+	if err := store.Update(ctx, storage.Fence{Domain: domain.ID, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		_, err := tx.InsertContent(ctx, rows)
 		return err
 	}); err != nil {

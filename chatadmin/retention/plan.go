@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Plan says what would go, before anything has happened. It can be kept as
@@ -39,7 +40,7 @@ func (c Counts) possible() bool {
 	return c.Messages >= 0 && c.Files >= 0 && c.Messages <= chatadmin.MaxCount && c.Files <= chatadmin.MaxCount
 }
 
-func (c Counts) plus(n chatadmin.ContentCount) Counts {
+func (c Counts) plus(n storage.ContentCount) Counts {
 	return Counts{c.Messages + n.Messages, c.Files + n.Files}
 }
 
@@ -79,7 +80,7 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 	}
 	p.Counts = p.Counts.plus(n)
 	if len(q.ExceptUsers)+len(q.ExceptContainers) > 0 {
-		all, err := st.CountContent(ctx, chatadmin.ContentQuery{Domain: p.Domain, Before: p.Before})
+		all, err := st.CountContent(ctx, storage.ContentQuery{Domain: p.Domain, Before: p.Before})
 		if err != nil {
 			return nil, err
 		}
@@ -105,18 +106,18 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 var errNone = fmt.Errorf("this domain keeps messages and files for ever: set after how many days they are deleted: %w", chatadmin.ErrInvalid)
 
 // selected is the query for what was written before a time and is not held.
-func selected(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID,
-	before time.Time) (chatadmin.ContentQuery, error) {
+func selected(ctx context.Context, r storage.Reader, domain chatadmin.ID,
+	before time.Time) (storage.ContentQuery, error) {
 	users, groups, err := chatadmin.Held(ctx, r, domain)
-	if err == nil && max(len(users), len(groups)) > chatadmin.MaxBulk {
+	if err == nil && max(len(users), len(groups)) > storage.MaxBulk {
 		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w",
-			chatadmin.MaxBulk, chatadmin.ErrHeld)
+			storage.MaxBulk, chatadmin.ErrHeld)
 	}
-	return chatadmin.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
+	return storage.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
 }
 
 // basis names the legal holds.
-func basis(q chatadmin.ContentQuery) string {
+func basis(q storage.ContentQuery) string {
 	// Strings cannot fail.
 	data, _ := json.Marshal([][]chatadmin.ID{slices.Sorted(slices.Values(q.ExceptUsers)),
 		slices.Sorted(slices.Values(q.ExceptContainers))})

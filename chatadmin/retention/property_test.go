@@ -14,8 +14,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // game is a world in which things happen at random, and what must be in it after that.
@@ -169,7 +170,7 @@ func TestHoldRace(t *testing.T) {
 	other := retention.New(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.admin.Options().Now}))
 	var covered [100]retention.Counts
 	count := func(id chatadmin.ID) (retention.Counts, error) {
-		n, err := m.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{id}})
+		n, err := m.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{id}})
 		return retention.Counts{Messages: n.Messages, Files: n.Files}, err
 	}
 	for n, err := range chatadmintest.AtOnce(100, func(n int) (err error) {

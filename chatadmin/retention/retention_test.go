@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 var old = retention.Counts{Messages: 26, Files: 6} // of a crowd
@@ -42,7 +43,7 @@ func TestApply(t *testing.T) {
 	require.Equal(t, []int64{32, 32}, []int64{last.Done, last.Total})
 	require.Equal(t, minus(before, old), minus(w.all(), retention.Counts{Messages: 1}))
 	require.Equal(t, map[place]retention.Counts{{w.sales, w.ann}: {Messages: 3, Files: 1}, {w.annBob, w.bob}: {Messages: 1}}, w.everything())
-	chats, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, ChatsOf: []chatadmin.ID{w.bob}})
+	chats, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, ChatsOf: []chatadmin.ID{w.bob}})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, chats.Chats, "they stay, even the empty one")
 
@@ -128,7 +129,7 @@ func TestHolds(t *testing.T) {
 			for _, at := range c.stay(w) {
 				require.Equal(t, before[at], after[at])
 			}
-			require.Equal(t, c.held, w.count(chatadmin.ContentQuery{Before: p.Before}), "and nothing else")
+			require.Equal(t, c.held, w.count(storage.ContentQuery{Before: p.Before}), "and nothing else")
 
 			w.release(id)
 			rep, err = w.r.Apply(ctx, w.s, w.plan(w.s), nil)
@@ -251,9 +252,9 @@ func TestDamagedHold(t *testing.T) {
 		w.days(90)
 		p := w.plan(w.s)
 		before := w.all()
-		require.NoError(t, w.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-			key := chatadmin.Key{Kind: "hold", Domain: w.domain, ID: "h"}
-			_, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			key := storage.Key{Kind: "hold", Domain: w.domain, ID: "h"}
+			_, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
 			return err
 		}))
 		_, err := w.r.Plan(ctx, w.s, 0)

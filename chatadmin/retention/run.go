@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Run is one run of retention, with its report.
@@ -42,7 +43,7 @@ func (r *Retention) kind() chatadmin.RunKind[Report] {
 		Step: func(_ context.Context, _ *chatadmin.Scope, run *Run, rows int) (step, error) {
 			// Shared: a hold has come before this batch, which spares what it covers,
 			// or comes after it.
-			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared,
+			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared,
 				Targets: []chatadmin.ID{run.ID}}
 			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
 				return batch(ctx, w, run, rows)
@@ -93,7 +94,7 @@ func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 	if err := p.check(s); err != nil {
 		return nil, err
 	}
-	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: chatadmin.Shared}
+	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared}
 	run, err := r.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *Run) error {
 		at := w.Now()
 		if worker {

@@ -12,8 +12,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var ctx = context.Background()
@@ -88,7 +89,7 @@ func (w *world) group(name string) chatadmin.ID {
 func (w *world) chat(a, b chatadmin.ID) chatadmin.ID {
 	w.t.Helper()
 	id := w.id("chat")
-	w.insert([]chatadmin.Content{{ID: id, Domain: w.domain, Author: a, Peer: b, Kind: chatadmin.Chat, At: w.clock.Now().Add(-1000 * day)}})
+	w.insert([]storage.Content{{ID: id, Domain: w.domain, Author: a, Peer: b, Kind: storage.Chat, At: w.clock.Now().Add(-1000 * day)}})
 	return id
 }
 
@@ -100,21 +101,21 @@ func (w *world) id(kind string) chatadmin.ID {
 // wrote makes messages and files of one author in one place, all of one age.
 func (w *world) wrote(in, by chatadmin.ID, age time.Duration, messages, files int) {
 	w.t.Helper()
-	rows := make([]chatadmin.Content, messages+files)
+	rows := make([]storage.Content, messages+files)
 	for i := range rows {
-		rows[i] = chatadmin.Content{ID: w.id("content"), Domain: w.domain, Container: in, Author: by, Kind: chatadmin.Message, At: w.clock.Now().Add(-age)}
+		rows[i] = storage.Content{ID: w.id("content"), Domain: w.domain, Container: in, Author: by, Kind: storage.Message, At: w.clock.Now().Add(-age)}
 		if i >= messages {
-			rows[i].Kind, rows[i].Blob = chatadmin.File, "blob-"+string(rows[i].ID)
+			rows[i].Kind, rows[i].Blob = storage.File, "blob-"+string(rows[i].ID)
 		}
 	}
 	w.insert(rows)
 }
 
 // insert writes past the library, as the messaging side of a product does.
-func (w *world) insert(rows []chatadmin.Content) {
+func (w *world) insert(rows []storage.Content) {
 	w.t.Helper()
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
-		require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+		require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 			cs, err := tx.InsertContent(ctx, batch)
 			if err == nil && len(cs) > 0 {
 				err = fmt.Errorf("%+v", cs[0])
@@ -147,7 +148,7 @@ func (w *world) everything() map[place]retention.Counts {
 	counts := map[place]retention.Counts{}
 	for _, in := range []chatadmin.ID{w.sales, w.news, w.annBob, w.bobCat} {
 		for _, by := range []chatadmin.ID{w.ann, w.bob, w.cat} {
-			n := w.count(chatadmin.ContentQuery{Containers: []chatadmin.ID{in}, Authors: []chatadmin.ID{by}, Before: forever})
+			n := w.count(storage.ContentQuery{Containers: []chatadmin.ID{in}, Authors: []chatadmin.ID{by}, Before: forever})
 			if n != (retention.Counts{}) {
 				counts[place{in, by}] = n
 			}
@@ -158,7 +159,7 @@ func (w *world) everything() map[place]retention.Counts {
 
 var forever = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (w *world) count(q chatadmin.ContentQuery) retention.Counts {
+func (w *world) count(q storage.ContentQuery) retention.Counts {
 	w.t.Helper()
 	q.Domain = w.domain
 	n, err := w.store.CountContent(ctx, q)
@@ -168,7 +169,7 @@ func (w *world) count(q chatadmin.ContentQuery) retention.Counts {
 
 func (w *world) all() retention.Counts {
 	w.t.Helper()
-	return w.count(chatadmin.ContentQuery{Before: forever})
+	return w.count(storage.ContentQuery{Before: forever})
 }
 
 func minus(a, b retention.Counts) retention.Counts {

@@ -13,8 +13,9 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // Every exported method of the gate either is the host's alone, which gives no actor, or is proven to ask for its permission.
@@ -178,7 +179,7 @@ func TestSessions(t *testing.T) {
 	other := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Sessions = nil })
 	_, err = other.host.DenyAccess(ctx, other.user("ann").ID)
 	require.NoError(t, err)
-	rs, _, err := other.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "session-end"}, chatadmin.Page{Limit: 10})
+	rs, _, err := other.store.ListRecords(ctx, storage.RecordQuery{Kind: "session-end"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 	n, err := other.gate.EndSessions(ctx)
@@ -225,23 +226,23 @@ func TestLoginUsedAgain(t *testing.T) {
 		w.try("ann@acme.example", "wrong", signin.Wrong)
 	}
 	w.erase(u.ID)
-	require.NoError(t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Exclusive}, func(ctx context.Context, tx chatadmin.Tx) error {
-		rs, _, err := tx.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.domain, Owner: u.ID}, chatadmin.Page{Limit: 10})
+	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: u.ID}, chatadmin.Page{Limit: 10})
 		if err != nil {
 			return err
 		}
 		require.NotEmpty(t, rs, "what is counted belongs to the user, and is erased with them")
 		for _, r := range rs {
-			if _, err := tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
-		ms, _, err := tx.ListMemberships(ctx, chatadmin.MemberQuery{Domain: w.domain, User: u.ID}, chatadmin.Page{Limit: 10})
+		ms, _, err := tx.ListMemberships(ctx, storage.MemberQuery{Domain: w.domain, User: u.ID}, chatadmin.Page{Limit: 10})
 		if err != nil {
 			return err
 		}
 		for _, m := range ms {
-			if _, err := tx.ChangeMemberships(ctx, []chatadmin.Change[chatadmin.Membership]{{Row: m, Was: m.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeMemberships(ctx, []storage.Change[chatadmin.Membership]{{Row: m, Was: m.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
@@ -249,7 +250,7 @@ func TestLoginUsedAgain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		conflicts, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
 		require.Empty(t, conflicts)
 		return err
 	}))

@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // aheads are by how much a clock was wrong before it is put right.
@@ -126,14 +127,14 @@ func TestPasswordChangedWhileVerifying(t *testing.T) {
 
 	// One that begins in the middle of the change loses its race, or comes after.
 	begun := 0
-	op := chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}
+	op := chatadmin.Op{Kind: "test", Fence: storage.Shared}
 	require.NoError(t, w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
 		if begun++; begun == 1 {
 			if err := work.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 				return err
 			}
 			work.Record("test", []chatadmin.ID{u.ID}, nil, nil)
-			return chatadmin.ErrRetry
+			return storage.ErrRetry
 		}
 		return work.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID)
 	}))

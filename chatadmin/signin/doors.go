@@ -6,14 +6,14 @@ import (
 	"sync"
 	"time"
 
-	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // doors is where attempts of this process wait for a place: one line for each user, of which the first alone looks whether there is one, so that a hundred attempts at once ask the store
 // no more often than one. Attempts that wait in other processes are not known here; hence the first one looks again from time to time, too.
 type doors struct {
 	mu   sync.Mutex
-	at   map[chatadmin.Key]*door
+	at   map[storage.Key]*door
 	most int
 }
 
@@ -26,7 +26,7 @@ type door struct {
 // line is one attempt's place in a line.
 type line struct {
 	doors *doors
-	key   chatadmin.Key
+	key   storage.Key
 	door  *door
 	outer context.Context
 	ctx   context.Context // ends when the attempt has waited long enough
@@ -42,12 +42,12 @@ const (
 var errBusy = errors.New("waited long enough for a place")
 
 // join waits until the attempt is the first in its line, at most for wait. It is errBusy where that was not enough or the line is too long. Whoever was first leaves.
-func (d *doors) join(ctx context.Context, key chatadmin.Key, wait time.Duration) (*line, error) {
+func (d *doors) join(ctx context.Context, key storage.Key, wait time.Duration) (*line, error) {
 	d.mu.Lock()
 	at := d.at[key]
 	if at == nil {
 		if d.at == nil {
-			d.at = map[chatadmin.Key]*door{}
+			d.at = map[storage.Key]*door{}
 		}
 		at = &door{first: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
 		d.at[key] = at
@@ -108,7 +108,7 @@ func (l *line) quit() {
 }
 
 // free tells the first in the line that a place was freed.
-func (d *doors) free(key chatadmin.Key) {
+func (d *doors) free(key storage.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at := d.at[key]; at != nil {

@@ -4,28 +4,33 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // linked is the link between an account of a provider and a user. It is kept
 // twice, under the account and under the user, so that an account has one user
 // and a user one account of each provider. The user owns both records.
 type linked struct {
-	Version int          `json:"v"`
 	User    chatadmin.ID `json:"user"`
 	Account string       `json:"account"` // a hash: nobody needs the provider's own ID again
 	Since   time.Time    `json:"since"`
 }
 
-const (
-	linkKind    = "federated"
-	maxProvider = 1024 // bytes of Attempt.Issuer and Attempt.Subject
-)
+// links are the records of linked accounts. One that cannot be read keeps the
+// account out, until Unlink or until it is repaired.
+var links = chatadmin.RecordKind[linked]{Name: "federated", Need: chatadmin.PermUsersAccess, Check: func(l *linked) error {
+	if l.User == "" || l.Account == "" {
+		return errors.New("it links nobody")
+	}
+	return nil
+}}
+
+const maxProvider = 1024 // bytes of Attempt.Issuer and Attempt.Subject
 
 var errOtherAccount = errors.New("the user is linked to another account of the provider")
 
@@ -54,12 +59,11 @@ func digest(texts ...string) string {
 
 func (a *Attempt) account() string { return digest(string(a.Method), a.Issuer, a.Subject) }
 
-func accountKey(domain chatadmin.ID, account string) chatadmin.Key {
-	return chatadmin.Key{Kind: linkKind, Domain: domain, ID: "account." + account}
-}
+// accountID and userLinkID are the IDs of the two records of a link.
+func accountID(account string) string { return "account." + account }
 
-func userLinkKey(domain, user chatadmin.ID, a *Attempt) chatadmin.Key {
-	return chatadmin.Key{Kind: linkKind, Domain: domain, ID: "user." + digest(string(user), string(a.Method), a.Issuer)}
+func userLinkID(user chatadmin.ID, a *Attempt) string {
+	return "user." + digest(string(user), string(a.Method), a.Issuer)
 }
 
 // findFederated finds the user of an assertion: by the provider's own ID where
@@ -70,12 +74,15 @@ func (g *Gate) findFederated(ctx context.Context, t *Try, key string) ([]chatadm
 	a, store := &t.attempt, g.admin.Store()
 	t.unlinked, t.other = false, false
 	if a.Subject != "" {
-		l, _, err := readLink(ctx, store, accountKey(t.domain, a.account()))
-		if err != nil {
+		e, err := g.readLink(ctx, store, t.domain, accountID(a.account()))
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if l.User != "" {
-			return store.Users(ctx, t.domain, []chatadmin.ID{l.User})
+		case e.Damaged != nil && e.Owner != "":
+			t.other = true
+			return store.Users(ctx, t.domain, []chatadmin.ID{e.Owner})
+		case e.Value.User != "":
+			return store.Users(ctx, t.domain, []chatadmin.ID{e.Value.User})
 		}
 	}
 	us, err := store.UsersByLogin(ctx, t.domain, []string{key})
@@ -83,52 +90,49 @@ func (g *Gate) findFederated(ctx context.Context, t *Try, key string) ([]chatadm
 		return nil, err
 	}
 	if a.Subject != "" {
-		l, _, err := readLink(ctx, store, userLinkKey(t.domain, us[0].ID, a))
+		e, err := g.readLink(ctx, store, t.domain, userLinkID(us[0].ID, a))
 		if err != nil {
 			return nil, err
 		}
-		t.unlinked, t.other = l.User == "", l.User != ""
+		t.unlinked, t.other = !e.Stored(), e.Stored()
 	}
 	return us, nil
 }
 
-func readLink(ctx context.Context, r chatadmin.Reader, key chatadmin.Key) (linked, chatadmin.Rev, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{key})
-	if err != nil || len(rs) == 0 {
-		return linked{}, 0, err
+// readLink reads a link; there may be none. One that cannot be read is logged.
+func (g *Gate) readLink(ctx context.Context, r storage.Reader, domain chatadmin.ID, id string) (chatadmin.Entry[linked], error) {
+	e, err := links.Get(ctx, r, domain, id)
+	switch {
+	case e.Damaged != nil:
+		g.admin.Options().Logger.WarnContext(ctx, "the link of a user to an account of a provider cannot be read and keeps the account out: take it off by Unlink",
+			"domain", domain, "user", e.Owner, "error", e.Damaged)
+	case err != nil && !errors.Is(err, chatadmin.ErrNotFound):
+		return e, err
 	}
-	var l linked
-	if err := json.Unmarshal(rs[0].Data, &l); err != nil || l.User == "" || l.Version != 1 {
-		return linked{}, 0, fmt.Errorf("the link of user %s to an account of a provider cannot be read; take it off by Unlink: %w", rs[0].Owner, errors.Join(err, errOtherAccount))
-	}
-	return l, rs[0].Rev, nil
+	return e, nil
 }
 
 // link links the account of an assertion to its user, in the transaction that
 // lets the user in.
-func (t *Try) link(ctx context.Context, w *chatadmin.Work) error {
-	l := linked{1, t.user.ID, t.attempt.account(), w.Now()}
-	keys := []chatadmin.Key{accountKey(t.domain, l.Account), userLinkKey(t.domain, t.user.ID, &t.attempt)}
-	data, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	var changes []chatadmin.Change[chatadmin.Record]
-	for _, k := range keys {
-		was, _, err := readLink(ctx, w, k)
+func (g *Gate) link(ctx context.Context, w *chatadmin.Work, t *Try) error {
+	l := linked{t.user.ID, t.attempt.account(), w.Now()}
+	var put []*chatadmin.Entry[linked]
+	for _, id := range []string{accountID(l.Account), userLinkID(t.user.ID, &t.attempt)} {
+		e, err := g.readLink(ctx, w, t.domain, id)
 		switch {
 		case err != nil:
 			return err
-		case was.User == "":
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: k, Owner: t.user.ID, Data: data}})
-		case was.User != l.User || was.Account != l.Account:
+		case !e.Stored():
+			e = links.New(t.domain, id, t.user.ID, l)
+			put = append(put, &e)
+		case e.Value.User != l.User || e.Value.Account != l.Account: // or it cannot be read
 			return errOtherAccount
 		}
 	}
-	if len(changes) == 0 { // another attempt was faster
+	if len(put) == 0 { // another attempt was faster
 		return nil
 	}
-	if err := w.PutRecords(ctx, changes); err != nil {
+	if err := links.Put(ctx, w, put...); err != nil {
 		return err
 	}
 	w.Record(KindUserLink, []chatadmin.ID{t.user.ID}, nil, map[string]string{"method": string(t.attempt.Method)})
@@ -155,24 +159,17 @@ func (g *Gate) Unlink(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 			}
 			owners[i] = found[i].ID
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
-		q := chatadmin.RecordQuery{Kind: linkKind, Domain: s.Domain(), Owners: owners}
-		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			rs, next, err := w.ListRecords(ctx, q, p)
-			if err != nil {
+		var gone []*chatadmin.Entry[linked]
+		for e, err := range links.Each(ctx, w, storage.RecordQuery{Domain: s.Domain(), Owners: owners}) {
+			if err != nil && e.Damaged == nil {
 				return err
 			}
-			for _, r := range rs {
-				changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true})
-			}
-			if p.After = next; next == "" {
-				break
-			}
+			gone = append(gone, &e)
 		}
-		if len(changes) == 0 {
+		if len(gone) == 0 {
 			return nil
 		}
-		if err := w.PutRecords(ctx, changes); err != nil {
+		if err := links.Delete(ctx, w, gone...); err != nil {
 			return err
 		}
 		w.Record(KindUserUnlink, owners, nil, nil)

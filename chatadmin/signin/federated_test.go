@@ -6,8 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // assert signs in by an assertion, which the host has verified.
@@ -99,7 +100,7 @@ func TestLinkedAccount(t *testing.T) {
 	require.True(t, by(renamed, "2").Allowed())
 	require.Zero(t, w.lock(ann.ID))
 
-	rs, _, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "federated", Domain: w.domain}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "federated", Domain: w.domain}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.Equal(t, ann.ID, r.Owner, "goes with the user")

@@ -73,7 +73,12 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
-	admin.Extend(chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy}})
+	x := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Records: []chatadmin.Damageable{&locks, &endings, &links}}
+	if g.o.Sessions != nil {
+		x.Workers = []chatadmin.Worker{{Name: "ended sessions", Due: admin.DueDomains(endings.Name), Do: g.endIn}}
+	}
+	admin.Extend(x)
 	return g, nil
 }
 
@@ -86,7 +91,7 @@ func missing(option any) bool {
 // named refuses a call without a scope.
 func named(s *chatadmin.Scope) error {
 	if s == nil || s.Admin() == nil {
-		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrForbidden)
+		return fmt.Errorf("nobody was named as the actor: %w", chatadmin.ErrActor)
 	}
 	return nil
 }
@@ -161,7 +166,7 @@ type Try struct {
 var errNoTry = fmt.Errorf("this is no attempt to sign in that Begin has made: %w", chatadmin.ErrInvalid)
 
 // ErrOver is a Try that was finished or cancelled before.
-var ErrOver = errors.New("this attempt to sign in is over")
+var ErrOver = chatadmin.ErrState.New("attempt_over", "this attempt to sign in is over")
 
 // Begin reserves a place for an attempt, and waits for it while as many attempts of the user are under way as may still fail. Whether there is such a user is not told: verify in
 // any case, then call Finish, or Cancel if verifying was not possible. A Try that is abandoned counts as a failure after Options.Hold.
@@ -213,7 +218,7 @@ func (g *Gate) look(ctx context.Context, t *Try) error {
 	if len(ds) == 0 {
 		return fmt.Errorf("domain %s: %w", chatadmin.Cut(string(t.domain)), chatadmin.ErrNotFound)
 	}
-	if t.set, err = ds[0].Settings(); err != nil {
+	if t.set, err = chatadmin.SettingsOf(ds[0]); err != nil {
 		return err
 	}
 	if t.policy, err = g.policy(&t.set); err != nil {

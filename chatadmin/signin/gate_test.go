@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Every refusal has its reason for the log, and looks the same to the world, the host's verifier called once in each case.
@@ -124,7 +125,7 @@ func (w *world) erase(id chatadmin.ID) {
 
 func (w *world) change(id chatadmin.ID, kind string, f func(chatadmin.User) (chatadmin.User, error)) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: kind, Fence: chatadmin.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

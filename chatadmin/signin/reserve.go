@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -10,11 +9,11 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // state is what is counted about one user: a Record owned by the user. There is none while there is nothing to count.
 type state struct {
-	Version  int       `json:"v"`
 	Failures int       `json:"failures,omitempty"` // since the last success
 	Locked   bool      `json:"locked,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
@@ -40,14 +39,26 @@ type hold struct {
 	Void bool `json:"void,omitempty"`
 }
 
-const (
-	lockKind = "lock"
-	buckets  = 64 // unknown logins of a domain share so many records
-)
+const buckets = 64 // unknown logins of a domain share so many records
 
-func lockKey(domain, user chatadmin.ID) chatadmin.Key {
-	return chatadmin.Key{Kind: lockKind, Domain: domain, ID: string(user)}
-}
+// locks are the records of states, under the ID of the user who owns them. One
+// that cannot be read locks the user until it is repaired or somebody unlocks.
+var locks = chatadmin.RecordKind[state]{Name: "lock", Need: chatadmin.PermUsersAccess, Check: func(s *state) error {
+	if s.Failures < 0 {
+		return errors.New("it counts less than no failures")
+	}
+	for _, h := range s.Held {
+		if h.ID == "" {
+			return errors.New("it has a place of no attempt")
+		}
+	}
+	return nil
+}}
+
+type entry = chatadmin.Entry[state]
+
+// unreadable is the state of a user of whom nobody can read it.
+func unreadable(now time.Time) state { return state{Locked: true, Since: now} }
 
 func (s *state) find(id chatadmin.ID) int {
 	return slices.IndexFunc(s.Held, func(h hold) bool { return h.ID == id })
@@ -139,12 +150,9 @@ func (s *state) lapse(now time.Time, p Policy, admin bool, life time.Duration) {
 
 // place is what an attempt has reserved.
 type place struct {
-	chatadmin.Key
-	owner     chatadmin.ID
+	entry     entry // with the state as it was written with the place in it
 	id        chatadmin.ID
 	until     time.Time
-	state     state // as it was written with the place in it
-	rev       chatadmin.Rev
 	bucket    string
 	pretended bool
 }
@@ -160,10 +168,11 @@ func (g *Gate) placeFor(login string) place {
 
 // of makes it the place of a user, or of nobody: no user's ID has a dot.
 func (p *place) of(domain, user chatadmin.ID) {
-	p.Key, p.owner = lockKey(domain, user), user
+	id := string(user)
 	if user == "" {
-		p.Key.ID = "nobody." + p.bucket
+		id = "nobody." + p.bucket
 	}
+	p.entry = locks.New(domain, id, user, state{})
 }
 
 // standings of an attempt that asks for a place.
@@ -200,7 +209,7 @@ func (g *Gate) enter(ctx context.Context, t *Try) error {
 		case at == locked:
 			return g.turnAway(ctx, t, Locked)
 		case in == nil:
-			in, err = g.doors.join(ctx, t.place.Key, g.o.Wait)
+			in, err = g.doors.join(ctx, t.place.entry.Key, g.o.Wait)
 		default:
 			err = in.wait()
 		}
@@ -216,18 +225,21 @@ func (g *Gate) enter(ctx context.Context, t *Try) error {
 // take reserves a place if there is one. With hope it does not look first: nearly always nothing is counted about a user.
 func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	p := &t.place
-	var s state
-	var was chatadmin.Rev
+	e := locks.New(p.entry.Domain, p.entry.ID, p.entry.Owner, state{})
 	if !hope {
 		var err error
-		if s, was, err = readState(ctx, g.admin.Store(), p.Key); err != nil {
+		if e, err = g.readState(ctx, g.admin.Store(), &p.entry); err != nil {
 			return 0, err
 		}
-		if s.find(p.id) >= 0 { // the commit was kept without being confirmed
-			p.state, p.rev = s, was
+		if e.Value.find(p.id) >= 0 { // the commit was kept without being confirmed
+			p.entry = e
 			return taken, nil
 		}
+		if e.Damaged != nil {
+			return locked, nil
+		}
 	}
+	s := &e.Value
 	now, before := g.admin.Now(), s.Locked
 	s.lapse(now, t.policy, t.user.Admin, g.o.Hold)
 	at := taken
@@ -242,83 +254,80 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 		p.until = now.Add(g.o.Hold)
 		s.Held = append(s.Held, hold{ID: p.id, Until: p.until})
 	}
-	var rev chatadmin.Rev
+	var written entry
+	ok := false
 	err := g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
-		if rev, err = p.write(ctx, w, s, was); err == nil && rev != 0 && at == locked {
-			return t.locked(ctx, w, s)
+		written = e
+		if ok, err = write(ctx, w, &written); err == nil && ok && at == locked {
+			return t.locked(ctx, w, written.Value)
 		}
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	if rev == 0 {
+	if !ok {
 		return lost, nil
 	}
-	p.state, p.rev = s, rev
+	p.entry = written
 	return at, nil
 }
 
-// write writes a state over that of a revision; nothing to count needs no record. It returns 0 where somebody was faster.
-func (p *place) write(ctx context.Context, w *chatadmin.Work, s state, was chatadmin.Rev) (chatadmin.Rev, error) {
-	s.Version = 1
-	data, err := json.Marshal(s)
-	if err != nil {
-		return 0, err
+// write writes a state; nothing to count needs no record. It returns false if
+// somebody was faster.
+func write(ctx context.Context, w *chatadmin.Work, e *entry) (bool, error) {
+	put := locks.TryPut
+	if e.Value.empty() {
+		if put = locks.TryDelete; !e.Stored() {
+			return true, nil
+		}
 	}
-	rev, err := w.NextRev(was)
-	if err != nil {
-		return 0, err
-	}
-	c := chatadmin.Change[chatadmin.Record]{Row: chatadmin.Record{Key: p.Key, Owner: p.owner, Rev: rev, Data: data}, Was: was, Delete: s.empty()}
-	if c.Delete && was == 0 {
-		return rev, nil
-	}
-	conflicts, err := w.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{c})
-	if len(conflicts) > 0 {
-		rev = 0
-	}
-	return rev, err
+	n, err := put(ctx, w, e)
+	return n == 1, err
 }
 
 // locked tells the audit log, and the user, that the user was locked.
 func (t *Try) locked(ctx context.Context, w *chatadmin.Work, s state) error {
-	p := &t.place
-	if p.owner == "" {
+	owner := t.place.entry.Owner
+	if owner == "" {
 		return nil
 	}
 	until := "an administrator unlocks"
 	if lifts := s.lifts(t.user.Admin); !lifts.IsZero() {
 		until = lifts.Format(time.RFC3339)
 	}
-	w.Record(KindUserLock, []chatadmin.ID{p.owner}, map[chatadmin.ID][]chatadmin.FieldChange{p.owner: {{Field: "locked", After: until}}}, nil)
+	w.Record(KindUserLock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", After: until}}}, nil)
 	return w.Tell(ctx, chatadmin.NoticeLock, t.user)
 }
 
 // unlocked tells the audit log that a lock was lifted since an attempt that had
 // counted as a failure was none.
 func (t *Try) unlocked(w *chatadmin.Work) {
-	if owner := t.place.owner; owner != "" {
+	if owner := t.place.entry.Owner; owner != "" {
 		w.Record(KindUserUnlock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", Before: "true", After: "false"}}},
 			map[string]string{"reason": "an attempt that took too long was no failure"})
 	}
 }
 
-func readState(ctx context.Context, r chatadmin.Reader, key chatadmin.Key) (state, chatadmin.Rev, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{key})
-	if err != nil || len(rs) == 0 {
-		return state{}, 0, err
+// readState reads the state of an entry anew. One that cannot be read is a lock.
+func (g *Gate) readState(ctx context.Context, r storage.Reader, of *entry) (entry, error) {
+	e, err := locks.Get(ctx, r, of.Domain, of.ID)
+	switch {
+	case e.Damaged != nil:
+		g.damaged(ctx, &e)
+	case errors.Is(err, chatadmin.ErrNotFound):
+		return locks.New(of.Domain, of.ID, of.Owner, state{}), nil
+	case err != nil:
+		return e, err
 	}
-	s, err := decodeState(rs[0])
-	return s, rs[0].Rev, err
+	return e, nil
 }
 
-func decodeState(r chatadmin.Record) (state, error) {
-	var s state
-	if err := json.Unmarshal(r.Data, &s); err != nil {
-		return state{}, fmt.Errorf("failed sign-ins of user %s: %w", r.ID, err)
-	}
-	return s, nil
+// damaged makes a lock of a state that cannot be read.
+func (g *Gate) damaged(ctx context.Context, e *entry) {
+	g.admin.Options().Logger.WarnContext(ctx, "the failed sign-ins of a user cannot be read: the user is locked until somebody unlocks",
+		"domain", e.Domain, "user", e.ID, "error", e.Damaged)
+	e.Value = unreadable(g.admin.Now())
 }
 
 // turnAway refuses an attempt that got no place.
@@ -331,9 +340,11 @@ func (g *Gate) turnAway(ctx context.Context, t *Try, reason Reason) error {
 
 // pretend writes as much as taking a place does.
 func (g *Gate) pretend(ctx context.Context, t *Try) error {
-	t.place = place{Key: chatadmin.Key{Kind: lockKind, Domain: t.domain, ID: "pretended." + t.place.bucket}, id: t.place.id, until: g.admin.Now().Add(g.o.Hold), pretended: true}
-	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
-		t.place.rev, err = t.place.write(ctx, w, state{Held: []hold{{ID: t.place.id}}}, 0)
+	e := locks.New(t.domain, "pretended."+t.place.bucket, "", state{Held: []hold{{ID: t.place.id}}})
+	t.place = place{entry: e, id: t.place.id, until: g.admin.Now().Add(g.o.Hold), pretended: true}
+	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) error {
+		t.place.entry = e
+		_, err := write(ctx, w, &t.place.entry)
 		return err
 	})
 }

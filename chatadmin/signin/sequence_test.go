@@ -12,8 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // After any sequence of operations there is an admin who can sign in, at the latest when locks have lifted; who can sign in is who should; and every network user is in every default group.
@@ -164,25 +166,25 @@ func (w *world) fill(ids []chatadmin.ID) {
 	require.NoError(w.t, err)
 	_, err = w.host.AddMembers(ctx, g.ID, ids...)
 	require.NoError(w.t, err)
-	var rows []chatadmin.Content
+	var rows []storage.Content
 	for n, id := range ids {
 		chat := chatadmin.ID(fmt.Sprintf("chat%d", n))
-		rows = append(rows, chatadmin.Content{ID: chat, Domain: w.domain, Author: id, Peer: w.boss.ID, Kind: chatadmin.Chat, At: w.clock.Now()})
+		rows = append(rows, storage.Content{ID: chat, Domain: w.domain, Author: id, Peer: w.boss.ID, Kind: storage.Chat, At: w.clock.Now()})
 		for k, in := range []chatadmin.ID{chat, g.ID} {
-			rows = append(rows, chatadmin.Content{ID: chatadmin.ID(fmt.Sprintf("m%d-%d", n, k)), Domain: w.domain, Container: in, Author: id, Kind: chatadmin.Message, At: w.clock.Now()},
-				chatadmin.Content{ID: chatadmin.ID(fmt.Sprintf("f%d-%d", n, k)), Domain: w.domain, Container: in, Author: id, Kind: chatadmin.File, At: w.clock.Now(), Blob: "blob"})
+			rows = append(rows, storage.Content{ID: chatadmin.ID(fmt.Sprintf("m%d-%d", n, k)), Domain: w.domain, Container: in, Author: id, Kind: storage.Message, At: w.clock.Now()},
+				storage.Content{ID: chatadmin.ID(fmt.Sprintf("f%d-%d", n, k)), Domain: w.domain, Container: in, Author: id, Kind: storage.File, At: w.clock.Now(), Blob: "blob"})
 		}
 	}
-	require.NoError(w.t, w.store.Update(ctx, chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		conflicts, err := tx.InsertContent(ctx, rows)
 		require.Empty(w.t, conflicts)
 		return err
 	}))
 }
 
-func (w *world) contents() chatadmin.ContentCount {
+func (w *world) contents() storage.ContentCount {
 	w.t.Helper()
-	n, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
+	n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
 	require.NoError(w.t, err)
 	return n
 }
@@ -203,11 +205,26 @@ func (w *world) checksum() string {
 	}
 	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
 		require.NoError(w.t, err)
-		n, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{u.ID}})
+		n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{u.ID}})
 		require.NoError(w.t, err)
-		in, err := w.store.CountContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{u.ID}, Containers: groups})
+		in, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{u.ID}, Containers: groups})
 		require.NoError(w.t, err)
 		_, _ = fmt.Fprintf(h, "%s %+v %+v\n", u.ID, n, in)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Work of the Admin tells the host whose sessions end.
+func TestWorkEndsSessions(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	ann := w.user("ann")
+	w.try(ann.Login, "right", "")
+	_, err := w.host.DenyAccess(ctx, ann.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, chatadmintest.Quiesce(t, w.admin)["ended sessions"])
+	require.Equal(t, []chatadmin.ID{ann.ID}, w.sessions.ended)
+	w.clock.Advance(time.Hour)
+	require.Equal(t, 1, chatadmintest.Quiesce(t, w.admin)["ended sessions"], "once more")
+	w.clock.Advance(time.Hour)
+	require.Empty(t, chatadmintest.Quiesce(t, w.admin))
 }

@@ -2,19 +2,18 @@ package signin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ended is a batch of users whose sessions the host has to end, as a Record
 // that outlives them.
 type ended struct {
-	Version  int            `json:"v"`
 	Users    []chatadmin.ID `json:"users,omitempty"`
 	Everyone bool           `json:"everyone,omitempty"` // in the domain
 	// Before is when what ends them has happened. The zero time, of records of
@@ -23,12 +22,19 @@ type ended struct {
 	Again  bool      `json:"again,omitempty"` // was told once
 }
 
+// endings are the records of what EndSessions has to tell. One that cannot be
+// read may be about anybody.
+var endings = chatadmin.RecordKind[ended]{Name: "session-end", Check: func(e *ended) error {
+	if len(e.Users) == 0 && !e.Everyone {
+		return errors.New("it names nobody")
+	}
+	return nil
+}}
+
 const (
-	endedKind = "session-end"
 	// afterglow is when the host is told once more, or after Options.Hold if that
 	// is longer: a session that was being made meanwhile is there by then.
-	afterglow  = time.Minute
-	endedBatch = 100
+	afterglow = time.Minute
 )
 
 // AllSessions is the time before which sessions end of users who have no
@@ -56,7 +62,7 @@ func (g *Gate) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.E
 			users = append(users, e.User)
 		}
 	}
-	changed, err := voidAttempts(ctx, w, passwords)
+	changed, err := g.voidAttempts(ctx, w, passwords)
 	if err != nil {
 		return err
 	}
@@ -77,20 +83,16 @@ func (g *Gate) queueSessions(ctx context.Context, w *chatadmin.Work, e ended) er
 	if err != nil {
 		return err
 	}
-	e.Version = 1
-	data, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	key := chatadmin.Key{Kind: endedKind, Domain: w.Domain.ID, ID: fmt.Sprintf("%016x", int64(rev))}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: key, Due: w.Now(), Rev: rev, Data: data}}})
+	queued := endings.New(w.Domain.ID, fmt.Sprintf("%016x", int64(rev)), "", e)
+	queued.Due = w.Now()
+	return endings.Put(ctx, w, &queued)
 }
 
 // voidAttempts makes the attempts of users that are under way let nobody in.
 // The record of each is written in any case: an attempt that begins meanwhile
 // loses its race against it, or begins after it. It returns which of the users
 // may have sessions: nobody has who is pending.
-func voidAttempts(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) ([]chatadmin.ID, error) {
+func (g *Gate) voidAttempts(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) ([]chatadmin.ID, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -99,24 +101,24 @@ func voidAttempts(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) 
 		return nil, err
 	}
 	owners = slices.DeleteFunc(owners, func(u chatadmin.User) bool { return u.Deleting }) // they come in no more
-	states, err := statesOf(ctx, w, owners)
+	states, err := g.statesOf(ctx, w, owners)
 	if err != nil {
 		return nil, err
 	}
 	var in []chatadmin.ID
 	for _, u := range owners {
-		s := states[u.ID]
+		e := states[u.ID]
+		s := &e.Value
 		s.Changed, s.Held = true, slices.Clone(s.Held)
 		for i := range s.Held {
 			s.Held[i].Void = true
 		}
-		p := place{Key: lockKey(u.Domain, u.ID), owner: u.ID}
-		rev, err := p.write(ctx, w, s.state, s.rev)
+		ok, err := write(ctx, w, &e)
 		if err != nil {
 			return nil, err
 		}
-		if rev == 0 {
-			return nil, chatadmin.ErrRetry
+		if !ok {
+			return nil, storage.ErrRetry
 		}
 		if u.Status != chatadmin.Pending {
 			in = append(in, u.ID)
@@ -136,62 +138,61 @@ func (g *Gate) EndSessions(ctx context.Context) (int, error) {
 	if g.o.Sessions == nil {
 		return 0, nil
 	}
-	total := 0
+	return g.endIn(ctx, "")
+}
+
+// dueNow reports whether the host is to be told now. What waits for longer than
+// anything does was queued by a clock that was wrong.
+func (g *Gate) dueNow(e *chatadmin.Entry[ended]) bool {
+	wait := e.Due.Sub(g.admin.Now())
+	return wait <= 0 || wait > g.afterglow()+skew
+}
+
+// endIn is EndSessions for one domain, or for all with "".
+func (g *Gate) endIn(ctx context.Context, domain chatadmin.ID) (total int, err error) {
 	var errs []error
-	for p := (chatadmin.Page{Limit: endedBatch}); ; {
-		queued, next, err := g.admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: endedKind}, p)
-		if err != nil {
+	for e, err := range endings.Each(ctx, g.admin.Store(), storage.RecordQuery{Domain: domain}) {
+		if err != nil && e.Damaged == nil {
 			return total, errors.Join(append(errs, err)...)
 		}
-		for _, r := range queued {
-			// What waits for longer than anything does was queued by a clock that was
-			// wrong.
-			if wait := r.Due.Sub(g.admin.Now()); wait > 0 && wait <= g.afterglow()+skew {
-				continue
-			}
-			n, err := g.endSessions(ctx, r)
-			if total += n; err != nil {
-				errs = append(errs, err)
-			}
-			if err := ctx.Err(); err != nil {
-				return total, errors.Join(append(errs, err)...)
-			}
+		if !g.dueNow(&e) {
+			continue
 		}
-		if next == "" {
-			return total, errors.Join(errs...)
+		n, err := g.endSessions(ctx, &e)
+		if total += n; err != nil {
+			errs = append(errs, err)
 		}
-		p.After = next
+		if err := ctx.Err(); err != nil {
+			return total, errors.Join(append(errs, err)...)
+		}
 	}
+	return total, errors.Join(errs...)
 }
 
 func (g *Gate) afterglow() time.Duration { return max(afterglow, g.o.Hold) }
 
-func (g *Gate) endSessions(ctx context.Context, r chatadmin.Record) (int, error) {
-	var e ended
-	if err := json.Unmarshal(r.Data, &e); err != nil {
-		return 0, fmt.Errorf("sessions to end, %s: %w", r.ID, err)
+// endSessions tells the host of one record.
+func (g *Gate) endSessions(ctx context.Context, e *chatadmin.Entry[ended]) (int, error) {
+	if e.Damaged != nil {
+		// Nobody knows who has lost access: everybody in the domain signs in again.
+		g.admin.Options().Logger.ErrorContext(ctx, "whose sessions are to end cannot be read: those of everybody in the domain end",
+			"domain", e.Domain, "record", e.ID, "error", e.Damaged)
+		e.Value = ended{Everyone: true, Before: g.admin.Now()}
 	}
-	n, err := g.tell(ctx, r.Domain, &e)
+	n, err := g.tell(ctx, e.Domain, &e.Value)
 	if err != nil {
-		return 0, fmt.Errorf("ending the sessions of %d users: %w", len(e.Users), err)
+		return 0, fmt.Errorf("ending the sessions of %d users: %w", len(e.Value.Users), err)
 	}
-	done := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: e.Again}
-	if !e.Again {
-		e.Again = true
-		data, err := json.Marshal(e)
-		if err != nil {
-			return 0, err
-		}
-		done.Row.Data, done.Row.Due = data, g.admin.Now().Add(g.afterglow())
-	}
-	// What cannot be written down now is told again.
-	return n, g.admin.Keep(context.WithoutCancel(ctx), r.Domain, func(ctx context.Context, w *chatadmin.Work) error {
-		rev, err := w.NextRev(r.Rev)
-		if err != nil {
+	// What cannot be written down now is told again; another worker may have been
+	// faster.
+	return n, g.admin.Keep(context.WithoutCancel(ctx), e.Domain, func(ctx context.Context, w *chatadmin.Work) error {
+		next := *e
+		if e.Value.Again {
+			_, err := endings.TryDelete(ctx, w, &next)
 			return err
 		}
-		done.Row.Rev = rev
-		_, err = w.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{done}) // another worker may have been faster
+		next.Value.Again, next.Due = true, g.admin.Now().Add(g.afterglow())
+		_, err := endings.TryPut(ctx, w, &next)
 		return err
 	})
 }

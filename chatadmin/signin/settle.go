@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ending is what became of an attempt.
@@ -24,7 +25,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	t.settled = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Hold)
 	defer cancel()
-	defer g.doors.free(t.place.Key)
+	defer g.doors.free(t.place.entry.Key)
 	var reason Reason
 	var user chatadmin.User
 	first, link := false, false
@@ -49,7 +50,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 				end = kept
 			} else {
 				first, link = user.Status == chatadmin.Pending, t.unlinked
-				if (first || link) && w.Mode() == chatadmin.NoFence {
+				if (first || link) && w.Mode() == storage.NoFence {
 					return nil // users, and what they own, are written behind a fence
 				}
 			}
@@ -59,7 +60,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 			reason, first, link = why, false, false
 			return err
 		}
-		return t.welcome(ctx, w, &user, first, link)
+		return g.welcome(ctx, w, t, &user, first, link)
 	}
 	err := g.keep(ctx, t.domain, run)
 	if err == nil && (first || link) {
@@ -67,7 +68,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 		if !first {
 			kind = KindUserLink
 		}
-		op := chatadmin.Op{Kind: kind, Fence: chatadmin.Shared, Targets: []chatadmin.ID{t.user.ID}}
+		op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{t.user.ID}}
 		err = g.admin.As(t.domain, t.user.ID).Change(ctx, op, run)
 		if err != nil {
 			if reason = refusal(err); reason != "" {
@@ -85,9 +86,9 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 
 // welcome does what a first sign-in does: it makes a pending user active, and
 // links the account of an assertion.
-func (t *Try) welcome(ctx context.Context, w *chatadmin.Work, user *chatadmin.User, first, link bool) error {
+func (g *Gate) welcome(ctx context.Context, w *chatadmin.Work, t *Try, user *chatadmin.User, first, link bool) error {
 	if link {
-		if err := t.link(ctx, w); err != nil {
+		if err := g.link(ctx, w, t); err != nil {
 			return err
 		}
 	}
@@ -129,41 +130,43 @@ func activate(ctx context.Context, w *chatadmin.Work, user *chatadmin.User) erro
 // leave writes the state without the attempt's place.
 func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending) (Reason, error) {
 	p := &t.place
+	e := p.entry
 	if p.pretended {
-		_, err := p.write(ctx, w, state{}, p.rev)
+		e.Value = state{}
+		_, err := write(ctx, w, &e)
 		return "", err
 	}
 	reason := Reason("")
 	if !w.Now().Before(p.until) && end == passed {
 		end, reason = kept, Busy // late, which is never a failure
 	}
-	s, was := p.state, p.rev
 	for again := false; ; again = true {
-		before := s.Locked
-		why, changed := s.settle(p.id, end, w.Now(), t.policy)
+		before := e.Value.Locked
+		why, changed := e.Value.settle(p.id, end, w.Now(), t.policy)
 		if why != "" {
 			reason = why
 		}
 		if !changed {
 			return reason, nil
 		}
-		rev, err := p.write(ctx, w, s, was)
+		after := e.Value
+		ok, err := write(ctx, w, &e)
 		if err != nil {
 			return "", err
 		}
-		if rev != 0 {
+		if ok {
 			switch {
-			case s.Locked && !before:
-				return reason, t.locked(ctx, w, s)
-			case before && !s.Locked:
+			case after.Locked && !before:
+				return reason, t.locked(ctx, w, after)
+			case before && !after.Locked:
 				t.unlocked(w)
 			}
 			return reason, nil
 		}
 		if again {
-			return "", chatadmin.ErrRetry
+			return "", storage.ErrRetry
 		}
-		if s, was, err = readState(ctx, w, p.Key); err != nil {
+		if e, err = g.readState(ctx, w, &p.entry); err != nil {
 			return "", err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Client is the kind of program somebody signs in with. It comes from the host's own evidence, such as which endpoint was called with which app credential, never from what the
@@ -86,8 +87,13 @@ func (r *Refusal) Error() string {
 	return r.Err.Error()
 }
 
-// Unwrap is Err.
-func (r *Refusal) Unwrap() error { return r.Err }
+// Unwrap is Err, or chatadmin.ErrForbidden if there is none.
+func (r *Refusal) Unwrap() error {
+	if r.Err == nil {
+		return chatadmin.ErrForbidden
+	}
+	return r.Err
+}
 
 // Asked is what SecondFactor asks.
 type Asked struct {
@@ -129,7 +135,7 @@ type Open struct {
 	Client       Client
 	Method       Method
 	Device       string
-	Rev          chatadmin.Rev // of the challenge's record: an answer to another state of it is refused
+	Rev          storage.Rev // of the challenge's record: an answer to another state of it is refused
 	// Settings are the domain's at the time of Open. The answer, which follows at once, is decided by them.
 	Settings *chatadmin.Settings
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Kinds of audit events.
@@ -44,17 +45,22 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 	if err != nil {
 		return nil, err
 	}
-	states, err := statesOf(ctx, g.admin.Store(), found)
+	states, err := g.statesOf(ctx, g.admin.Store(), found)
 	if err != nil {
 		return nil, err
 	}
-	locks := make(map[chatadmin.ID]Lock, len(found))
+	standings := make(map[chatadmin.ID]Lock, len(found))
 	for _, u := range found {
-		st := states[u.ID].state
+		e := states[u.ID]
+		st := e.Value
+		if e.Damaged != nil { // it lifts when somebody unlocks
+			standings[u.ID] = Lock{Locked: true}
+			continue
+		}
 		st.lapse(g.admin.Now(), p, u.Admin, g.o.Hold)
-		locks[u.ID] = Lock{st.Failures, st.Locked, st.lifts(u.Admin)}
+		standings[u.ID] = Lock{st.Failures, st.Locked, st.lifts(u.Admin)}
 	}
-	return locks, nil
+	return standings, nil
 }
 
 // Unlock lifts the locks of at most MaxBatch users and forgets their failures, in one transaction. A denial stays: chatadmin's GrantAccess lifts both. It needs chatadmin.PermUsersAccess.
@@ -78,7 +84,7 @@ func (g *Gate) Unlock(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 }
 
 // usersOf reads users; one that is missing is chatadmin.ErrNotFound.
-func usersOf(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, users []chatadmin.ID) ([]chatadmin.User, error) {
+func usersOf(ctx context.Context, r storage.Reader, s *chatadmin.Scope, users []chatadmin.ID) ([]chatadmin.User, error) {
 	if len(users) == 0 || len(users) > chatadmin.MaxBatch {
 		return nil, fmt.Errorf("give 1 to %d users: %w", chatadmin.MaxBatch, chatadmin.ErrInvalid)
 	}
@@ -98,27 +104,30 @@ func usersOf(ctx context.Context, r chatadmin.Reader, s *chatadmin.Scope, users 
 	return found, nil
 }
 
-type counted struct {
-	state
-	rev chatadmin.Rev
-}
-
-func statesOf(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) (map[chatadmin.ID]counted, error) {
-	keys := make([]chatadmin.Key, len(users))
-	for i, u := range users {
-		keys[i] = lockKey(u.Domain, u.ID)
+// statesOf reads the state of each of some users. One that cannot be read is a
+// lock.
+func (g *Gate) statesOf(ctx context.Context, r storage.Reader, users []chatadmin.User) (map[chatadmin.ID]entry, error) {
+	if len(users) == 0 {
+		return nil, nil
 	}
-	rs, err := r.Records(ctx, keys)
+	domain, ids := users[0].Domain, make([]string, len(users))
+	for i, u := range users {
+		ids[i] = string(u.ID)
+	}
+	found, err := locks.GetMany(ctx, r, domain, ids...)
 	if err != nil {
 		return nil, err
 	}
-	states := make(map[chatadmin.ID]counted, len(rs))
-	for _, rec := range rs {
-		s, err := decodeState(rec)
-		if err != nil {
-			return nil, err
+	states := make(map[chatadmin.ID]entry, len(users))
+	for _, u := range users {
+		e, ok := found[string(u.ID)]
+		switch {
+		case !ok:
+			e = locks.New(domain, string(u.ID), u.ID, state{})
+		case e.Damaged != nil:
+			g.damaged(ctx, &e)
 		}
-		states[chatadmin.ID(rec.ID)] = counted{s, rec.Rev}
+		states[u.ID] = e
 	}
 	return states, nil
 }
@@ -126,26 +135,26 @@ func statesOf(ctx context.Context, r chatadmin.Reader, users []chatadmin.User) (
 // lift is a chatadmin.GrantFunc. Attempts under way keep their places, but for
 // those of a clock that was wrong.
 func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.User) error {
-	states, err := statesOf(ctx, w, users)
+	states, err := g.statesOf(ctx, w, users)
 	if err != nil {
 		return err
 	}
 	var unlocked []chatadmin.ID
 	changes := map[chatadmin.ID][]chatadmin.FieldChange{}
 	for _, u := range users {
-		s := states[u.ID]
-		before := len(s.Held)
-		s.Held = slices.DeleteFunc(s.Held, func(h hold) bool { return h.Doubt || h.Until.After(w.Now().Add(2*g.o.Hold)) })
-		if s.Failures == 0 && !s.Locked && len(s.Held) == before {
+		e := states[u.ID]
+		s := e.Value
+		places := slices.DeleteFunc(slices.Clone(s.Held), func(h hold) bool { return h.Doubt || h.Until.After(w.Now().Add(2*g.o.Hold)) })
+		if s.Failures == 0 && !s.Locked && len(places) == len(s.Held) {
 			continue
 		}
-		p := place{Key: lockKey(u.Domain, u.ID), owner: u.ID}
-		rev, err := p.write(ctx, w, state{Held: s.Held, Changed: s.Changed}, s.rev)
+		e.Value = state{Held: places, Changed: s.Changed}
+		ok, err := write(ctx, w, &e)
 		if err != nil {
 			return err
 		}
-		if rev == 0 {
-			return chatadmin.ErrRetry
+		if !ok {
+			return storage.ErrRetry
 		}
 		if s.Failures == 0 && !s.Locked {
 			continue

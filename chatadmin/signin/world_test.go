@@ -12,9 +12,10 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var ctx = context.Background()
@@ -135,7 +136,7 @@ func (w *world) records() int {
 	w.t.Helper()
 	n := 0
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rs, next, err := w.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: "lock", Domain: w.domain}, p)
+		rs, next, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "lock", Domain: w.domain}, p)
 		require.NoError(w.t, err)
 		n += len(rs)
 		if p.After = next; next == "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 func (c *cli) contentCommands() *cobra.Command {
@@ -51,7 +52,7 @@ func (c *cli) countContentCommand() *cobra.Command {
 }
 
 func (c *cli) countContent(ctx context.Context, s *chatadmin.Scope, author, group string) (err error) {
-	q := chatadmin.ContentQuery{Domain: s.Domain()}
+	q := storage.ContentQuery{Domain: s.Domain()}
 	var authors []chatadmin.ID
 	if author != "" {
 		authors, err = c.ids(ctx, s, []string{author})
@@ -68,7 +69,7 @@ func (c *cli) countContent(ctx context.Context, s *chatadmin.Scope, author, grou
 		}
 		q.Containers = []chatadmin.ID{g.ID}
 	}
-	var sum chatadmin.ContentCount
+	var sum storage.ContentCount
 	for q.Authors = range slices.Chunk(authors, chatadmin.MaxBatch) {
 		n, err := c.store.CountContent(ctx, q)
 		if err != nil {
@@ -91,7 +92,7 @@ func (c *cli) everybody(ctx context.Context, domain chatadmin.ID,
 	return ids, nil
 }
 
-func (c *cli) sayContent(n chatadmin.ContentCount) error {
+func (c *cli) sayContent(n storage.ContentCount) error {
 	return c.say(map[string]int64{"private_chats": n.Chats, "messages": n.Messages, "files": n.Files},
 		func(w *tabwriter.Writer) {
 			row(w, "private chats", n.Chats)
@@ -107,7 +108,7 @@ type seed struct {
 	domain     chatadmin.ID
 	authors    []chatadmin.ID
 	containers [][]chatadmin.ID // where it lies: a chat with its two sides, or a group alone
-	rows       []chatadmin.Content
+	rows       []storage.Content
 }
 
 // seed writes to the store past the library, which does not administer content.
@@ -144,13 +145,13 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 		return fmt.Errorf("there is no group to write in: %w", chatadmin.ErrInvalid)
 	}
 	for _, kind := range []struct {
-		kind chatadmin.ContentKind
+		kind storage.ContentKind
 		n    int
-	}{{chatadmin.Message, n.messages}, {chatadmin.File, n.files}} {
+	}{{storage.Message, n.messages}, {storage.File, n.files}} {
 		for i := range kind.n {
 			row := n.row(i, kind.kind)
 			row.ID, row.At = c.admin.NewID(), c.admin.Now().Add(-time.Duration(kind.n-i)*time.Second)
-			if kind.kind == chatadmin.File {
+			if kind.kind == storage.File {
 				row.Blob = "seed/" + string(row.ID)
 			}
 			if err := c.add(ctx, &n, row); err != nil {
@@ -161,14 +162,14 @@ func (c *cli) seed(ctx context.Context, s *chatadmin.Scope, n seed, logins []str
 	if err := c.flush(ctx, &n); err != nil {
 		return err
 	}
-	return c.sayContent(chatadmin.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages),
+	return c.sayContent(storage.ContentCount{Chats: int64(n.chats), Messages: int64(n.messages),
 		Files: int64(n.files)})
 }
 
 // row is the ith message or file.
-func (n *seed) row(i int, kind chatadmin.ContentKind) chatadmin.Content {
+func (n *seed) row(i int, kind storage.ContentKind) storage.Content {
 	in := n.containers[i%len(n.containers)]
-	row := chatadmin.Content{Kind: kind, Container: in[0], Author: n.authors[i%len(n.authors)]}
+	row := storage.Content{Kind: kind, Container: in[0], Author: n.authors[i%len(n.authors)]}
 	if sides := in[1:]; len(sides) > 0 {
 		row.Author = sides[i/len(n.containers)%len(sides)]
 	}
@@ -185,7 +186,7 @@ func (c *cli) seedChats(ctx context.Context, n *seed, everybody []chatadmin.ID) 
 		}
 		id := c.admin.NewID()
 		n.containers = append(n.containers, []chatadmin.ID{id, a, b})
-		chat := chatadmin.Content{ID: id, Author: a, Peer: b, Kind: chatadmin.Chat, At: c.admin.Now()}
+		chat := storage.Content{ID: id, Author: a, Peer: b, Kind: storage.Chat, At: c.admin.Now()}
 		if err := c.add(ctx, n, chat); err != nil {
 			return err
 		}
@@ -198,23 +199,23 @@ func (c *cli) seedChats(ctx context.Context, n *seed, everybody []chatadmin.ID) 
 func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 	run := c.admin.NewID()
 	for at := 0; at < n.groups; at += 100 {
-		var groups []chatadmin.Change[chatadmin.Group]
-		var members []chatadmin.Change[chatadmin.Membership]
+		var groups []storage.Change[chatadmin.Group]
+		var members []storage.Change[chatadmin.Membership]
 		for i := at; i < min(at+100, n.groups); i++ {
 			id := c.admin.NewID()
 			name := fmt.Sprintf("Seeded %s-%d", run[len(run)-4:], i+1)
 			creator := n.authors[i%len(n.authors)]
-			groups = append(groups, chatadmin.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id,
+			groups = append(groups, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id,
 				Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
 			for k := range min(len(n.authors), 10) {
 				user := n.authors[(i+k)%len(n.authors)]
 				members = append(members,
-					chatadmin.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
+					storage.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
 						User: user, Rev: 1, Admin: user == creator}})
 			}
 			n.containers = append(n.containers, []chatadmin.ID{id})
 		}
-		if err := c.put(ctx, n.domain, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+		if err := c.put(ctx, n.domain, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
 			if conflicts, err := tx.ChangeGroups(ctx, groups); err != nil || len(conflicts) > 0 {
 				return conflicts, err
 			}
@@ -227,7 +228,7 @@ func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 }
 
 // add writes a row, together with others.
-func (c *cli) add(ctx context.Context, n *seed, row chatadmin.Content) error {
+func (c *cli) add(ctx context.Context, n *seed, row storage.Content) error {
 	row.Domain = n.domain
 	if n.rows = append(n.rows, row); len(n.rows) < 10*chatadmin.MaxBatch {
 		return nil
@@ -238,7 +239,7 @@ func (c *cli) add(ctx context.Context, n *seed, row chatadmin.Content) error {
 func (c *cli) flush(ctx context.Context, n *seed) error {
 	rows := n.rows
 	n.rows = nil
-	return c.put(ctx, n.domain, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+	return c.put(ctx, n.domain, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
 		for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 			if conflicts, err := tx.InsertContent(ctx, batch); err != nil || len(conflicts) > 0 {
 				return conflicts, err
@@ -250,10 +251,10 @@ func (c *cli) flush(ctx context.Context, n *seed) error {
 
 // put writes under the fence that the contract asks for.
 func (c *cli) put(
-	ctx context.Context, domain chatadmin.ID, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error),
+	ctx context.Context, domain chatadmin.ID, f func(context.Context, storage.Tx) ([]storage.Conflict, error),
 ) error {
-	return c.store.Update(ctx, chatadmin.Fence{Domain: domain, Mode: chatadmin.Shared},
-		func(ctx context.Context, tx chatadmin.Tx) error {
+	return c.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared},
+		func(ctx context.Context, tx storage.Tx) error {
 			conflicts, err := f(ctx, tx)
 			if err == nil && len(conflicts) > 0 {
 				err = fmt.Errorf("%s is gone or being deleted: %w", conflicts[0].Field, chatadmin.ErrNotFound)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // runs are the runs that "runs list" shows.
@@ -91,7 +92,7 @@ type cancelAfterUpdate struct {
 	cancel func()
 }
 
-func (c *cancelAfterUpdate) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (c *cancelAfterUpdate) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if fence.Mode != chatadmin.NoFence {
 		defer c.cancel()
 	}
@@ -193,15 +194,15 @@ func (s *session) damage(kind string) {
 		require.NoError(s.t, err)
 		domain = d.ID
 	}
-	rs, _, err := s.store.ListRecords(ctx, chatadmin.RecordQuery{Kind: kind, Domain: domain}, chatadmin.Page{Limit: chatadmin.MaxBatch})
+	rs, _, err := s.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain}, chatadmin.Page{Limit: chatadmin.MaxBatch})
 	require.NoError(s.t, err)
 	require.NotEmpty(s.t, rs)
-	err = s.store.Update(ctx, chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		var changes []chatadmin.Change[chatadmin.Record]
+	err = s.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		var changes []storage.Change[storage.Record]
 		for _, r := range rs {
 			was := r.Rev
 			r.Rev, r.Data = was+1, r.Data[:len(r.Data)/2]
-			changes = append(changes, chatadmin.Change[chatadmin.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
 		}
 		_, err := tx.ChangeRecords(ctx, changes)
 		return err

@@ -10,8 +10,8 @@ import (
 	_ "modernc.org/sqlite"             // and for SQLite
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
 func isServer(db string) bool {

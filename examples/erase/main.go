@@ -16,7 +16,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
 func main() {
@@ -121,15 +122,15 @@ func open(ctx context.Context, admin *chatadmin.Admin, store chatadmin.Store) (*
 		return nil, ann, err
 	}
 	// The messaging side of the product writes into the same store.
-	rows := []chatadmin.Content{
-		{ID: admin.NewID(), Container: group.ID, Author: ann.ID, Kind: chatadmin.Message},
-		{ID: admin.NewID(), Container: group.ID, Author: boss.ID, Kind: chatadmin.Message},
-		{ID: admin.NewID(), Container: group.ID, Author: ann.ID, Kind: chatadmin.File, Blob: "figures.xlsx"},
+	rows := []storage.Content{
+		{ID: admin.NewID(), Container: group.ID, Author: ann.ID, Kind: storage.Message},
+		{ID: admin.NewID(), Container: group.ID, Author: boss.ID, Kind: storage.Message},
+		{ID: admin.NewID(), Container: group.ID, Author: ann.ID, Kind: storage.File, Blob: "figures.xlsx"},
 	}
 	for i := range rows {
 		rows[i].Domain, rows[i].At = domain.ID, admin.Now()
 	}
-	return company, ann, store.Update(ctx, chatadmin.Fence{Domain: domain.ID, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+	return company, ann, store.Update(ctx, storage.Fence{Domain: domain.ID, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		_, err := tx.InsertContent(ctx, rows)
 		return err
 	})

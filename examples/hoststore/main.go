@@ -16,7 +16,8 @@ import (
 	_ "modernc.org/sqlite"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -82,7 +83,7 @@ func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) er
 	if err != nil {
 		return err
 	}
-	err = store.Update(ctx, chatadmin.Fence{Domain: s.Domain(), Mode: chatadmin.Shared}, func(ctx context.Context, t chatadmin.Tx) error {
+	err = store.Update(ctx, storage.Fence{Domain: s.Domain(), Mode: storage.Shared}, func(ctx context.Context, t storage.Tx) error {
 		db, err := sqlstore.Conn(t.(*tx).Tx)
 		if err != nil {
 			return err
@@ -94,7 +95,7 @@ func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) er
 			}
 			u = p.User()
 			if _, err := db.ExecContext(ctx, "UPDATE people SET chat_rev = ?, chat_login_key = ?, chat_name_key = ?, chat_phone = ?, chat_role = ?, chat_kind = ?, chat_status = ? WHERE person_id = ? AND chat_rev = 0",
-				chatadmin.NextRev(0, s.Admin().Now(), 0), u.LoginKey, u.NameKey, u.PhoneE164, u.Role, u.Kind, u.Status, u.ID); err != nil {
+				storage.NextRev(0, s.Admin().Now(), 0), u.LoginKey, u.NameKey, u.PhoneE164, u.Role, u.Kind, u.Status, u.ID); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storetest"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/storetest"
 )
 
 // The store obeys the contract, although its users lie in a table of the host.
@@ -58,7 +59,7 @@ func TestHostsOwnChanges(t *testing.T) {
 	db := pool(t, path)
 	s, err := Open(t.Context(), db)
 	require.NoError(t, err)
-	look := func() (boss chatadmin.User, fence chatadmin.Rev) {
+	look := func() (boss chatadmin.User, fence storage.Rev) {
 		us, err := s.UsersByLogin(t.Context(), "acme", []string{"boss@acme.example"})
 		require.NoError(t, err)
 		ds, err := s.Domains(t.Context(), []chatadmin.ID{"acme"})
@@ -73,9 +74,9 @@ func TestHostsOwnChanges(t *testing.T) {
 	require.Greater(t, now.Rev, before.Rev)
 	require.Equal(t, fence, same)
 	before.Rev++
-	require.NoError(t, s.Update(t.Context(), chatadmin.Fence{}, func(ctx context.Context, tx chatadmin.Tx) error {
-		conflicts, err := tx.ChangeUsers(ctx, []chatadmin.Change[chatadmin.User]{{Row: before, Was: before.Rev - 1}})
-		require.Equal(t, []chatadmin.Conflict{{Reason: chatadmin.Stale}}, conflicts)
+	require.NoError(t, s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: before, Was: before.Rev - 1}})
+		require.Equal(t, []storage.Conflict{{Reason: storage.Stale}}, conflicts)
 		return err
 	}))
 	_, err = db.Exec("UPDATE people SET chat_admin = 0 WHERE username = 'boss@acme.example'")

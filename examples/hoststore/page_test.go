@@ -12,7 +12,7 @@ import (
 // for SQLite, stand here as they stand there. The one for PostgreSQL is run by
 // the tests of sqlstore.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile("../../chatadmin/storetest/IMPLEMENTING.md")
+	page, err := os.ReadFile("../../chatadmin/storage/storetest/IMPLEMENTING.md")
 	require.NoError(t, err)
 	source := ""
 	for _, name := range []string{"store.go", "main_test.go", "chat.sql"} {

@@ -7,7 +7,8 @@ import (
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/sqlstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
 //go:embed people.sql chat.sql
@@ -56,8 +57,8 @@ func script(ctx context.Context, db *sql.DB, name string) error {
 }
 
 // Update implements chatadmin.Store: fence, transaction, retries and their end are sqlstore's.
-func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
-	return s.Store.Update(ctx, fence, func(ctx context.Context, t chatadmin.Tx) error {
+func (s *Store) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, t storage.Tx) error {
 		host := &tx{Tx: t}
 		err := f(ctx, host)
 		if err == nil {
@@ -69,14 +70,14 @@ func (s *Store) Update(ctx context.Context, fence chatadmin.Fence, f func(contex
 
 // tx is sqlstore's transaction with one method replaced.
 type tx struct {
-	chatadmin.Tx
+	storage.Tx
 	failed error // of ChangeUsers: it fails the transaction even if f swallows it
 }
 
-// ChangeUsers implements chatadmin.Tx. SQLite lets one transaction write at a
+// ChangeUsers implements storage.Tx. SQLite lets one transaction write at a
 // time, so the order of the rows does not matter; another database would want
 // them sorted by key.
-func (t *tx) ChangeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+func (t *tx) ChangeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
 	conflicts, err := t.changeUsers(ctx, changes)
 	if err != nil && t.failed == nil {
 		t.failed = err
@@ -84,16 +85,16 @@ func (t *tx) ChangeUsers(ctx context.Context, changes []chatadmin.Change[chatadm
 	return conflicts, err
 }
 
-func (t *tx) changeUsers(ctx context.Context, changes []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
+func (t *tx) changeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
 	if len(changes) > chatadmin.MaxBatch {
-		return nil, chatadmin.ErrBatch
+		return nil, storage.ErrBatch
 	}
 	db, err := sqlstore.Conn(t.Tx)
 	if err != nil {
 		return nil, err
 	}
 	domains := map[chatadmin.ID]bool{}
-	var conflicts []chatadmin.Conflict
+	var conflicts []storage.Conflict
 	for i, c := range changes {
 		if _, known := domains[c.Row.Domain]; !known {
 			ds, err := t.Domains(ctx, []chatadmin.ID{c.Row.Domain})
@@ -121,43 +122,43 @@ const (
 )
 
 // changeUser writes one change where it may be written, and tells the first reason where not.
-func changeUser(ctx context.Context, db sqlstore.Querier, c chatadmin.Change[chatadmin.User], domain bool) (chatadmin.Conflict, error) {
+func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Change[chatadmin.User], domain bool) (storage.Conflict, error) {
 	u := &c.Row
 	row := []any{u.Rev, u.LoginKey, u.NameKey, u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Department, u.Phone, u.PhoneE164, u.Role, u.Manager,
 		u.Kind, u.Status, u.Admin, u.Denied, u.Deleting, append([]byte{}, u.Attrs...), u.Created.UnixMilli(), u.ID, u.Domain}
 	switch {
 	case c.Was == 0 && c.Delete:
-		return chatadmin.Conflict{Reason: chatadmin.Stale}, nil
+		return storage.Conflict{Reason: storage.Stale}, nil
 	case c.Delete:
 		n, err := affected(db.ExecContext(ctx, "DELETE FROM people WHERE person_id = ? AND company = ? AND chat_rev = ?", u.ID, u.Domain, c.Was))
 		if n == 0 {
-			return chatadmin.Conflict{Reason: chatadmin.Stale}, err
+			return storage.Conflict{Reason: storage.Stale}, err
 		}
-		return chatadmin.Conflict{}, err
+		return storage.Conflict{}, err
 	case c.Was != 0:
 		// The statement that writes compares the revision: between a look and a
 		// write somebody else would come.
 		n, err := affected(db.ExecContext(ctx, updatePerson, append(row, c.Was)...))
 		if err != nil || n == 1 {
-			return chatadmin.Conflict{}, err
+			return storage.Conflict{}, err
 		}
 		if there, err := found(ctx, db, "person_id = ? AND company = ? AND chat_rev = ?", u.ID, u.Domain, c.Was); err != nil || there == "" {
-			return chatadmin.Conflict{Reason: chatadmin.Stale}, err
+			return storage.Conflict{Reason: storage.Stale}, err
 		}
 	default:
 		if there, err := found(ctx, db, "person_id = ?", u.ID); err != nil || there != "" {
-			return chatadmin.Conflict{Reason: chatadmin.Exists}, err
+			return storage.Conflict{Reason: storage.Exists}, err
 		}
 		if !domain {
-			return chatadmin.Conflict{Reason: chatadmin.NoParent, Field: "domain"}, nil
+			return storage.Conflict{Reason: storage.NoParent, Field: "domain"}, nil
 		}
 		n, err := affected(db.ExecContext(ctx, insertPerson, row...))
 		if err != nil || n == 1 {
-			return chatadmin.Conflict{}, err
+			return storage.Conflict{}, err
 		}
 	}
 	other, err := found(ctx, db, "company = ? AND chat_login_key = ? AND chat_rev > 0 AND person_id <> ?", u.Domain, u.LoginKey, u.ID)
-	return chatadmin.Conflict{Reason: chatadmin.KeyTaken, Field: "login_key", Other: other}, err
+	return storage.Conflict{Reason: storage.KeyTaken, Field: "login_key", Other: other}, err
 }
 
 func affected(r sql.Result, err error) (int64, error) {

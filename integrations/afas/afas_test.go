@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/afas"
 	"chatadmin.example/sdk/integrations/afas/afastest"
@@ -143,7 +144,7 @@ func TestConnecting(t *testing.T) {
 	require.True(t, st.Connected)
 	require.Equal(t, user, st.Account)
 
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 100})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 100})
 	require.NoError(t, err)
 	for _, r := range rs {
 		for _, secret := range []string{afastest.APIKey, "<token>", "000000000000000000000000001"} {
@@ -198,7 +199,7 @@ func TestKeysAreNotKept(t *testing.T) {
 	_, err = w.step("code", w.srv.Code(user))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	w.Deliver()
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 }
@@ -216,7 +217,7 @@ func TestNewCodeKeepsTheAccount(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.step("code", w.srv.Code(user))
 	require.NoError(t, err)
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Kind: "integration.step"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs, "once redeemed, the keys are gone")
 }

@@ -19,8 +19,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/memstore"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 )
 
@@ -150,7 +150,7 @@ func New(t testing.TB, o *Options, services ...integrations.Service) *World {
 	if w.Store == nil {
 		w.Store = memstore.New(nil)
 	}
-	ao := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}
+	ao := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail, Limits: chatadmin.Limits{Groups: chatadmin.Unlimited, GroupsPerDay: chatadmin.Unlimited}}
 	if o.Admin != nil {
 		o.Admin(ao)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/mailchimp/mailchimptest"
 )
@@ -27,9 +28,9 @@ func (w *world) mended() (n int) {
 	return n
 }
 
-func (w *world) rev() chatadmin.Rev {
+func (w *world) rev() storage.Rev {
 	w.t.Helper()
-	rs, err := w.Store.Records(w.t.Context(), []chatadmin.Key{{Kind: "integration", Domain: w.Domain, ID: "mailchimp/" + string(w.Group)}})
+	rs, err := w.Store.Records(w.t.Context(), []storage.Key{{Kind: "integration", Domain: w.Domain, ID: "mailchimp/" + string(w.Group)}})
 	require.NoError(w.t, err)
 	require.Len(w.t, rs, 1)
 	return rs[0].Rev

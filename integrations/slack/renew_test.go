@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/memstore"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -54,7 +55,7 @@ func TestTokensAreRenewed(t *testing.T) {
 	require.Len(t, w.slack.Messages("C0GENERAL"), n)
 	require.Len(t, w.slack.Messages("C0RANDOM"), n)
 	require.LessOrEqual(t, w.slack.Calls("oauth.v2.access"), 2+n, "one for both groups")
-	rs, _, err := w.Store.ListRecords(t.Context(), chatadmin.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.Store.ListRecords(t.Context(), storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.NotContains(t, string(r.Data), "xoxe")

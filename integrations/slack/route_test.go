@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/slack"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
@@ -32,7 +33,7 @@ func (w *world) common(secret, body string) *httptest.ResponseRecorder {
 
 // routes counts the records by which events find groups.
 func (w *world) routes() (n int) {
-	rs, _, err := w.Store.ListRecords(w.t.Context(), chatadmin.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.Store.ListRecords(w.t.Context(), storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(w.t, err)
 	for _, r := range rs {
 		if strings.HasPrefix(r.Kind, "integration.route.") {
@@ -143,14 +144,14 @@ func TestRequestURLRefuses(t *testing.T) {
 // compared, within a day.
 func TestRoutesOfEarlierVersions(t *testing.T) {
 	w := newWorld(t, nil)
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: chatadmin.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
-		rs, _, err := k.ListRecords(ctx, chatadmin.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+		rs, _, err := k.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 		if err != nil {
 			return err
 		}
-		var changes []chatadmin.Change[chatadmin.Record]
+		var changes []storage.Change[storage.Record]
 		for _, r := range rs {
-			c := chatadmin.Change[chatadmin.Record]{Row: r, Was: r.Rev, Delete: true}
+			c := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 			switch {
 			case r.Kind == "integration":
 				c.Delete = false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 const (
@@ -30,7 +31,7 @@ type Mark struct {
 	Announced bool `json:"announced,omitempty"`
 
 	known bool
-	rev   chatadmin.Rev
+	rev   storage.Rev
 }
 
 // Known reports whether the worker has run before.
@@ -48,14 +49,14 @@ func (m *Mark) Stale(now time.Time) bool {
 	return !m.known || now.Sub(m.At) >= Coarse || m.At.After(now)
 }
 
-func key(domain chatadmin.ID, task string) chatadmin.Key {
-	return chatadmin.Key{Kind: kind, Domain: domain, ID: task}
+func key(domain chatadmin.ID, task string) storage.Key {
+	return storage.Key{Kind: kind, Domain: domain, ID: task}
 }
 
 // Read reads the mark of a task. One that cannot be read is as old as can be,
 // so that a person is asked.
-func Read(ctx context.Context, r chatadmin.Reader, domain chatadmin.ID, task string) (Mark, error) {
-	rs, err := r.Records(ctx, []chatadmin.Key{key(domain, task)})
+func Read(ctx context.Context, r storage.Reader, domain chatadmin.ID, task string) (Mark, error) {
+	rs, err := r.Records(ctx, []storage.Key{key(domain, task)})
 	if err != nil || len(rs) == 0 {
 		return Mark{}, err
 	}
@@ -89,11 +90,11 @@ func Announce(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task 
 // Forget deletes the mark, if it has not been written since it was read: the
 // worker no longer looks at the domain.
 func (m *Mark) Forget(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string) error {
-	rs, err := w.Records(ctx, []chatadmin.Key{key(domain, task)})
+	rs, err := w.Records(ctx, []storage.Key{key(domain, task)})
 	if err != nil || len(rs) == 0 || rs[0].Rev != m.rev {
 		return err
 	}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 }
 
 // Postpone writes when a worker looks at the domain again.
@@ -103,8 +104,8 @@ func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Work, domain chatadmin
 	if err != nil {
 		return err
 	}
-	row := chatadmin.Record{Key: key(domain, task), Due: due, Data: data}
-	return w.PutRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: row, Was: m.rev}})
+	row := storage.Record{Key: key(domain, task), Due: due, Data: data}
+	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: m.rev}})
 }
 
 // Due yields the domains at which the worker of a task is to look. One whose
@@ -113,7 +114,7 @@ func Due(admin *chatadmin.Admin, task string) func(context.Context) iter.Seq2[ch
 	return func(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
 		return func(yield func(chatadmin.ID, error) bool) {
 			for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-				rs, next, err := admin.Store().ListRecords(ctx, chatadmin.RecordQuery{Kind: kind}, p)
+				rs, next, err := admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kind}, p)
 				if err != nil {
 					yield("", err)
 					return

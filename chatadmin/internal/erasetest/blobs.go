@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // bucket is a host's store of file contents, which looks at each call whether a
@@ -37,9 +38,9 @@ func (b *bucket) Delete(ctx context.Context, keys []string) error {
 // deleteIn deletes the content of a group as every deletion does. meet is
 // called before the transaction commits.
 func (w *world) deleteIn(n int, group chatadmin.ID, meet func()) error {
-	op := chatadmin.Op{Kind: "race.delete", Fence: chatadmin.Shared, Targets: []chatadmin.ID{group}}
+	op := chatadmin.Op{Kind: "race.delete", Fence: storage.Shared, Targets: []chatadmin.ID{group}}
 	return w.host(n).Change(w.Context(), op, func(ctx context.Context, work *chatadmin.Work) error {
-		_, _, err := work.DeleteContent(ctx, chatadmin.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{group}}, chatadmin.Page{Limit: chatadmin.MaxBulk})
+		_, _, err := work.DeleteContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{group}}, chatadmin.Page{Limit: storage.MaxBulk})
 		meet()
 		return err
 	})
@@ -55,7 +56,7 @@ func raceBlobs(w *world) {
 	group := func(key string) chatadmin.ID {
 		g, err := w.host(0).CreateGroup(w.Context(), string(w.admins[0].NewID()))
 		require.NoError(w, err)
-		require.NoError(w, w.content(0, chatadmin.Content{Container: g.ID, Author: w.boss.ID, Kind: chatadmin.File, Blob: key}))
+		require.NoError(w, w.content(0, storage.Content{Container: g.ID, Author: w.boss.ID, Kind: storage.File, Blob: key}))
 		return g.ID
 	}
 	release := func() {

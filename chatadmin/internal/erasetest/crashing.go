@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // ErrCrash is returned by every call of a store after the process has died.
@@ -40,61 +41,61 @@ func (c *Crashing) In(n int) {
 func (c *Crashing) Crashed() bool { return c.left.Load() <= 0 }
 
 // Update implements chatadmin.Store.
-func (c *Crashing) Update(ctx context.Context, fence chatadmin.Fence, f func(context.Context, chatadmin.Tx) error) error {
+func (c *Crashing) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
 	if err := c.alive(); err != nil {
 		return err
 	}
-	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx chatadmin.Tx) error { return f(ctx, crashingTx{tx, c}) })
+	err := c.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, crashingTx{tx, c}) })
 	if dead := c.alive(); err == nil && dead != nil { // committed, but nobody knows
 		return dead
 	}
 	return err
 }
 
-// Records implements chatadmin.Reader.
-func (c *Crashing) Records(ctx context.Context, keys []chatadmin.Key) ([]chatadmin.Record, error) {
-	return call(c, func() ([]chatadmin.Record, error) { return c.Store.Records(ctx, keys) })
+// Records implements storage.Reader.
+func (c *Crashing) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
+	return call(c, func() ([]storage.Record, error) { return c.Store.Records(ctx, keys) })
 }
 
 type crashingTx struct {
-	chatadmin.Tx
+	storage.Tx
 	c *Crashing
 }
 
-func (x crashingTx) ChangeUsers(ctx context.Context, c []chatadmin.Change[chatadmin.User]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
+func (x crashingTx) ChangeUsers(ctx context.Context, c []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
 }
 
-func (x crashingTx) ChangeGroups(ctx context.Context, c []chatadmin.Change[chatadmin.Group]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
+func (x crashingTx) ChangeGroups(ctx context.Context, c []storage.Change[chatadmin.Group]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
 }
 
-func (x crashingTx) ChangeMemberships(ctx context.Context, c []chatadmin.Change[chatadmin.Membership]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
+func (x crashingTx) ChangeMemberships(ctx context.Context, c []storage.Change[chatadmin.Membership]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
 }
 
-func (x crashingTx) ChangeDevices(ctx context.Context, c []chatadmin.Change[chatadmin.Device]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
+func (x crashingTx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
 }
 
-func (x crashingTx) ChangeRecords(ctx context.Context, c []chatadmin.Change[chatadmin.Record]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
+func (x crashingTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
 }
 
-func (x crashingTx) ChangeEvents(ctx context.Context, c []chatadmin.Change[chatadmin.Event]) ([]chatadmin.Conflict, error) {
-	return call(x.c, func() ([]chatadmin.Conflict, error) { return x.Tx.ChangeEvents(ctx, c) })
+func (x crashingTx) ChangeEvents(ctx context.Context, c []storage.Change[chatadmin.Event]) ([]storage.Conflict, error) {
+	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeEvents(ctx, c) })
 }
 
-func (x crashingTx) ListRecords(ctx context.Context, q chatadmin.RecordQuery, p chatadmin.Page) ([]chatadmin.Record, chatadmin.Cursor, error) {
+func (x crashingTx) ListRecords(ctx context.Context, q storage.RecordQuery, p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 	if err := x.c.alive(); err != nil {
 		return nil, "", err
 	}
 	return x.Tx.ListRecords(ctx, q, p)
 }
 
-func (x crashingTx) DeleteContent(ctx context.Context, q chatadmin.ContentQuery, p chatadmin.Page) (chatadmin.ContentCount, []string, chatadmin.Cursor, error) {
+func (x crashingTx) DeleteContent(ctx context.Context, q storage.ContentQuery, p chatadmin.Page) (storage.ContentCount, []string, chatadmin.Cursor, error) {
 	if err := x.c.alive(); err != nil {
-		return chatadmin.ContentCount{}, nil, "", err
+		return storage.ContentCount{}, nil, "", err
 	}
 	return x.Tx.DeleteContent(ctx, q, p)
 }

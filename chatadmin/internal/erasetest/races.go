@@ -12,6 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // Races tries with a hundred goroutines over two handles on one database, which
@@ -60,8 +61,8 @@ func (w *world) user(login, role string) chatadmin.User {
 }
 
 // write adds rows past the library, under the fence that the contract asks for.
-func (w *world) write(n int, f func(context.Context, chatadmin.Tx) ([]chatadmin.Conflict, error)) error {
-	return w.stores[n%2].Update(w.Context(), chatadmin.Fence{Domain: w.domain, Mode: chatadmin.Shared}, func(ctx context.Context, tx chatadmin.Tx) error {
+func (w *world) write(n int, f func(context.Context, storage.Tx) ([]storage.Conflict, error)) error {
+	return w.stores[n%2].Update(w.Context(), storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		cs, err := f(ctx, tx)
 		if err == nil && len(cs) > 0 {
 			err = errRefused
@@ -72,14 +73,14 @@ func (w *world) write(n int, f func(context.Context, chatadmin.Tx) ([]chatadmin.
 
 var errRefused = errors.New("refused")
 
-func (w *world) content(n int, rows ...chatadmin.Content) error {
+func (w *world) content(n int, rows ...storage.Content) error {
 	for i := range rows {
 		rows[i].Domain, rows[i].At = w.domain, time.UnixMilli(1700000000000).UTC()
 		if rows[i].ID == "" {
 			rows[i].ID = w.admins[0].NewID()
 		}
 	}
-	return w.write(n, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+	return w.write(n, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
 		return tx.InsertContent(ctx, rows)
 	})
 }
@@ -88,11 +89,11 @@ func (w *world) content(n int, rows ...chatadmin.Content) error {
 func (w *world) chat(a, b chatadmin.User, n int) {
 	w.Helper()
 	id := w.admins[0].NewID()
-	require.NoError(w, w.content(0, chatadmin.Content{ID: id, Author: a.ID, Peer: b.ID, Kind: chatadmin.Chat}))
+	require.NoError(w, w.content(0, storage.Content{ID: id, Author: a.ID, Peer: b.ID, Kind: storage.Chat}))
 	for n > 0 {
-		rows := make([]chatadmin.Content, min(n, chatadmin.MaxBatch))
+		rows := make([]storage.Content, min(n, chatadmin.MaxBatch))
 		for i := range rows {
-			rows[i] = chatadmin.Content{Container: id, Author: []chatadmin.ID{a.ID, b.ID}[i%2], Kind: chatadmin.Message}
+			rows[i] = storage.Content{Container: id, Author: []chatadmin.ID{a.ID, b.ID}[i%2], Kind: storage.Message}
 		}
 		require.NoError(w, w.content(0, rows...))
 		n -= len(rows)
@@ -129,27 +130,27 @@ func raceChildren(w *world) {
 	theirs, err := w.as(0, bob).CreateGroup(w.Context(), "Theirs")
 	require.NoError(w, err)
 	chat, device := w.admins[0].NewID(), w.admins[0].NewID()
-	require.NoError(w, w.content(0, chatadmin.Content{ID: chat, Author: ann.ID, Peer: bob.ID, Kind: chatadmin.Chat}))
-	require.NoError(w, w.write(0, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-		return tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{{Row: chatadmin.Device{ID: device, Domain: w.domain, User: ann.ID, Rev: 1, Key: "first"}}})
+	require.NoError(w, w.content(0, storage.Content{ID: chat, Author: ann.ID, Peer: bob.ID, Kind: storage.Chat}))
+	require.NoError(w, w.write(0, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
+		return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: device, Domain: w.domain, User: ann.ID, Rev: 1, Key: "first"}}})
 	}))
 	record := func(n int, owner chatadmin.ID) error {
-		return w.write(n, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
-			return tx.ChangeRecords(ctx, []chatadmin.Change[chatadmin.Record]{{Row: chatadmin.Record{Key: chatadmin.Key{Kind: "thing", Domain: w.domain, ID: string(w.admins[0].NewID())}, Owner: owner, Rev: 1, Data: []byte("{}")}}})
+		return w.write(n, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
+			return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.admins[0].NewID())}, Owner: owner, Rev: 1, Data: []byte("{}")}}})
 		})
 	}
 	children := []func(n int) error{
 		func(n int) error {
-			return w.content(n, chatadmin.Content{Container: theirs.ID, Author: ann.ID, Kind: chatadmin.Message})
+			return w.content(n, storage.Content{Container: theirs.ID, Author: ann.ID, Kind: storage.Message})
 		},
 		func(n int) error {
-			return w.content(n, chatadmin.Content{Container: hers.ID, Author: bob.ID, Kind: chatadmin.File, Blob: "b"})
+			return w.content(n, storage.Content{Container: hers.ID, Author: bob.ID, Kind: storage.File, Blob: "b"})
 		},
 		func(n int) error {
-			return w.content(n, chatadmin.Content{Container: chat, Author: bob.ID, Kind: chatadmin.Message})
+			return w.content(n, storage.Content{Container: chat, Author: bob.ID, Kind: storage.Message})
 		},
 		func(n int) error {
-			return w.content(n, chatadmin.Content{Author: bob.ID, Peer: ann.ID, Kind: chatadmin.Chat})
+			return w.content(n, storage.Content{Author: bob.ID, Peer: ann.ID, Kind: storage.Chat})
 		},
 		func(n int) error { return record(n, ann.ID) },
 		func(n int) error { return record(n, hers.ID) },
@@ -163,9 +164,9 @@ func raceChildren(w *world) {
 			return err
 		},
 		func(n int) error {
-			return w.write(n, func(ctx context.Context, tx chatadmin.Tx) ([]chatadmin.Conflict, error) {
+			return w.write(n, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
 				id := w.admins[0].NewID()
-				return tx.ChangeDevices(ctx, []chatadmin.Change[chatadmin.Device]{{Row: chatadmin.Device{ID: id, Domain: w.domain, User: ann.ID, Rev: 1, Key: string(id)}}})
+				return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: ann.ID, Rev: 1, Key: string(id)}}})
 			})
 		},
 		func(n int) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // List reads a whole list.
@@ -49,19 +50,19 @@ func NoTrace(t testing.TB, s chatadmin.Store, domain chatadmin.ID, gone ...chata
 		require.False(t, is[g.Creator] || g.Deleting, "group %+v", g)
 		containers = append(containers, g.ID)
 		owners[g.ID] = true
-		for _, m := range List(t, chatadmin.MemberQuery{Domain: domain, Group: g.ID}, s.ListMemberships) {
+		for _, m := range List(t, storage.MemberQuery{Domain: domain, Group: g.ID}, s.ListMemberships) {
 			require.False(t, is[m.User], "%+v", m)
 			members++
 		}
 	}
-	n, err := s.CountMemberships(context.Background(), chatadmin.MemberQuery{Domain: domain})
+	n, err := s.CountMemberships(context.Background(), storage.MemberQuery{Domain: domain})
 	require.NoError(t, err)
 	require.Equal(t, members, n, "memberships of groups that are gone")
-	for _, d := range List(t, chatadmin.DeviceQuery{Domain: domain}, s.ListDevices) {
+	for _, d := range List(t, storage.DeviceQuery{Domain: domain}, s.ListDevices) {
 		require.False(t, is[d.User], "%+v", d)
 		owners[d.ID] = true
 	}
-	for _, r := range List(t, chatadmin.RecordQuery{Domain: domain}, s.ListRecords) {
+	for _, r := range List(t, storage.RecordQuery{Domain: domain}, s.ListRecords) {
 		require.False(t, is[r.Owner] || is[chatadmin.ID(r.ID)], "%+v", r.Key)
 		require.True(t, r.Owner == "" || owners[r.Owner], "the owner of %+v is gone", r.Key)
 	}
@@ -77,25 +78,25 @@ func NoTrace(t testing.TB, s chatadmin.Store, domain chatadmin.ID, gone ...chata
 // chat of users who are there.
 func noContent(t testing.TB, s chatadmin.Store, domain chatadmin.ID, users map[chatadmin.ID]bool, groups, gone []chatadmin.ID) {
 	t.Helper()
-	count := func(sum *chatadmin.ContentCount, q chatadmin.ContentQuery) {
+	count := func(sum *storage.ContentCount, q storage.ContentQuery) {
 		q.Domain = domain
 		n, err := s.CountContent(context.Background(), q)
 		require.NoError(t, err)
 		sum.Chats, sum.Messages, sum.Files = sum.Chats+n.Chats, sum.Messages+n.Messages, sum.Files+n.Files
 	}
-	var left, there, all chatadmin.ContentCount
+	var left, there, all storage.ContentCount
 	for batch := range slices.Chunk(gone, chatadmin.MaxBatch) {
-		count(&left, chatadmin.ContentQuery{Authors: batch})
-		count(&left, chatadmin.ContentQuery{ChatsOf: batch})
+		count(&left, storage.ContentQuery{Authors: batch})
+		count(&left, storage.ContentQuery{ChatsOf: batch})
 	}
 	require.Zero(t, left)
 	for batch := range slices.Chunk(groups, chatadmin.MaxBatch) {
-		count(&there, chatadmin.ContentQuery{Containers: batch})
+		count(&there, storage.ContentQuery{Containers: batch})
 	}
 	ids := slices.Sorted(maps.Keys(users))
 	require.LessOrEqual(t, len(ids), chatadmin.MaxBatch, "a chat of users of two batches would be counted twice")
-	count(&there, chatadmin.ContentQuery{ChatsOf: ids})
-	count(&all, chatadmin.ContentQuery{Before: time.Now().Add(100 * 365 * 24 * time.Hour)})
+	count(&there, storage.ContentQuery{ChatsOf: ids})
+	count(&all, storage.ContentQuery{Before: time.Now().Add(100 * 365 * 24 * time.Hour)})
 	there.Chats = 0 // which have no age
 	require.Equal(t, all, there, "content whose group or chat is gone")
 }

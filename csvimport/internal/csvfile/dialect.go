@@ -8,10 +8,10 @@ import (
 
 var delimiters = []byte(",;\t|")
 
-// findDialect finds the delimiter and the kind of quotes from the headings, or the
-// delimiter from a line before them that names it, as Excel writes and reads them:
-// sep=; Other lines that introduce a file are skipped: comments, and the version
-// of a template.
+// findDialect finds the delimiter and the kind of quotes from the headings, or
+// the delimiter from a line before them that names it, as Excel writes and
+// reads them: sep=; Other lines that introduce a file are skipped: comments,
+// and the version of a template.
 func (r *Reader) findDialect() error {
 	r.format.Delimiter = 0
 	for {
@@ -72,8 +72,8 @@ func (r *Reader) bestDelimiter(head []byte) byte {
 	return best
 }
 
-// rowsLike counts the lines behind the headings, of those that are read already,
-// that have a delimiter so often.
+// rowsLike counts the lines behind the headings, of those that are read
+// already, that have a delimiter so often.
 func (r *Reader) rowsLike(head int, d byte, n int) (like int) {
 	const most = 50
 	rest := r.buf[min(r.pos+head, r.end):r.end]
@@ -120,7 +120,8 @@ func (r *Reader) headings() []byte {
 	return b
 }
 
-// nextLine goes to the next line with something in it, beside separators, and returns it without going on.
+// nextLine goes to the next line with something in it, beside separators, and
+// returns it without going on.
 func (r *Reader) nextLine() ([]byte, error) {
 	for {
 		if err := r.skipBlank(); err == io.EOF {

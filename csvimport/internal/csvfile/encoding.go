@@ -40,8 +40,8 @@ const (
 var codePages = map[string]encoding.Encoding{"437": charmap.CodePage437, "850": charmap.CodePage850, "852": charmap.CodePage852, "855": charmap.CodePage855, "858": charmap.CodePage858,
 	"860": charmap.CodePage860, "862": charmap.CodePage862, "863": charmap.CodePage863, "865": charmap.CodePage865}
 
-// FindEncoding returns the canonical name of an encoding that was named by a label
-// of the WHATWG, or as a code page such as "cp850" or "ibm850"; "" is "".
+// FindEncoding returns the canonical name of an encoding that was named by a
+// label of the WHATWG, or as a code page such as "cp850" or "ibm850"; "" is "".
 func FindEncoding(label string) (name string, err error) {
 	name, _, err = find(label)
 	return name, err
@@ -67,7 +67,8 @@ func find(label string) (name string, e encoding.Encoding, err error) {
 	return "", nil, fmt.Errorf("there is no encoding %q: choose one such as utf-8, windows-1252, windows-1251, iso-8859-15, shift_jis or ibm850", strings.ToValidUTF8(l, "?"))
 }
 
-// Detector is given the bytes of a file, in their order, and tells its encoding.
+// Detector is given the bytes of a file, in their order, and tells its
+// encoding.
 type Detector struct {
 	head  []byte // the first bytes
 	carry []byte // the beginning of a character at the end of what was written last
@@ -150,8 +151,8 @@ func (d *Detector) look(p []byte) {
 	}
 }
 
-// isOdd reports whether Windows-1252 has an opening quote or the like for a byte,
-// which never stands behind a letter.
+// isOdd reports whether Windows-1252 has an opening quote or the like for a
+// byte, which never stands behind a letter.
 func isOdd(b byte) bool {
 	switch b {
 	case 0x82, 0x83, 0x84, 0x86, 0x87, 0x88, 0x8b, 0x98:
@@ -160,10 +161,10 @@ func isOdd(b byte) bool {
 	return false
 }
 
-// Format is what was found, if nobody has named the encoding. A file is taken for
-// Windows-1252 where more bytes are wrong than right as UTF-8, and each of them is
-// a character there that can stand where it does. Otherwise the lines that are
-// not UTF-8 fail by themselves.
+// Format is what was found, if nobody has named the encoding. A file is taken
+// for Windows-1252 where more bytes are wrong than right as UTF-8, and each of
+// them is a character there that can stand where it does. Otherwise the lines
+// that are not UTF-8 fail by themselves.
 func (d *Detector) Format(named string) Format {
 	bad := d.bad + int64(min(len(d.carry), 1))
 	for _, b := range d.carry { // the file ends within a character, or with a letter
@@ -187,9 +188,9 @@ func (d *Detector) Format(named string) Format {
 	return f
 }
 
-// decoded returns a reader of UTF-8 without byte-order mark. Where the format is
-// not known, the whole file is looked through first, since one encoding holds for
-// all of it, and where the first accent stands does not matter.
+// decoded returns a reader of UTF-8 without byte-order mark. Where the format
+// is not known, the whole file is looked through first, since one encoding
+// holds for all of it, and where the first accent stands does not matter.
 func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	head := make([]byte, 1024)
 	n, err := io.ReadFull(f, head)

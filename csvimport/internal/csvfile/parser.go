@@ -21,7 +21,8 @@ func (p *parser) reads(column int) bool {
 	return p.read == nil || column < len(p.read) && p.read[column]
 }
 
-// parsed is what parse found: a record of size bytes over some lines, or what is wrong with it, or that more bytes are needed.
+// parsed is what parse found: a record of size bytes over some lines, or what
+// is wrong with it, or that more bytes are needed.
 type parsed struct {
 	fields       [][]byte
 	size, lines  int
@@ -82,7 +83,9 @@ func (p *parser) parse(b []byte, eof bool, fields [][]byte) parsed {
 
 const needMore = "more"
 
-// calm is how far b begins with neither line break nor NUL, as far as it is worth looking: the fields up to there need not be searched for them one by one.
+// calm is how far b begins with neither line break nor NUL, as far as it is
+// worth looking: the fields up to there need not be searched for them one by
+// one.
 func calm(b []byte) int {
 	b = b[:min(len(b), 1024)]
 	for _, c := range []byte("\n\r\x00") {
@@ -93,7 +96,8 @@ func calm(b []byte) int {
 	return len(b)
 }
 
-// field parses the field that b begins with, up to its delimiter or line end. breaks counts the line breaks within; there are none before calm.
+// field parses the field that b begins with, up to its delimiter or line end.
+// breaks counts the line breaks within; there are none before calm.
 func (p *parser) field(b []byte, calm int, reads, eof bool) (field []byte, n, breaks int, code string) {
 	open := 0
 	for open < len(b) && b[open] == ' ' {
@@ -189,9 +193,9 @@ func (p *parser) quoted(b []byte, from, calm int, reads, eof bool) (field []byte
 	}
 }
 
-// holdsRecords reports whether every line within a field, the first and the last
-// part aside, has as many delimiters as a record: then its closing quote is that of
-// another record, and its own is missing.
+// holdsRecords reports whether every line within a field, the first and the
+// last part aside, has as many delimiters as a record: then its closing quote
+// is that of another record, and its own is missing.
 func (p *parser) holdsRecords(field []byte) bool {
 	if p.want == 0 {
 		return false
@@ -249,8 +253,9 @@ func curly(b []byte) int {
 	return 0
 }
 
-// curlyQuoted parses a field opened by a typographic quote before from. It ends at the first quote before a delimiter or line end; without one in this line (ok is false) the quote is data. n < 0
-// asks for more.
+// curlyQuoted parses a field opened by a typographic quote before from. It ends
+// at the first quote before a delimiter or line end; without one in this line
+// (ok is false) the quote is data. n < 0 asks for more.
 func (p *parser) curlyQuoted(b []byte, from int, eof bool) (field []byte, n int, ok bool) {
 	for i := from; i < len(b); {
 		if b[i] == '\r' || b[i] == '\n' {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quoteFiles are lines that open a quote and do not close it, and the same lines
-// without it.
+// quoteFiles are lines that open a quote and do not close it, and the same
+// lines without it.
 var quoteFiles = map[string][2]string{
 	"closed on the next line": {"ann@acme.example,\"Ann,x\n", "ann@acme.example,Ann,xx\n"},
 	"never closed":            {"ann@acme.example,\"Ann\nbob@acme.example,Bob\n", "ann@acme.example,Ann\nbob@acme.example,Bob\n"},
@@ -35,8 +35,9 @@ func perLine(t testing.TB, line string, n int) time.Duration {
 	return best
 }
 
-// BenchmarkOpenQuotes measures what a line costs that opens a quote, against one
-// that does not, and by how much more where there are eight times as many of them.
+// BenchmarkOpenQuotes measures what a line costs that opens a quote, against
+// one that does not, and by how much more where there are eight times as many
+// of them.
 func BenchmarkOpenQuotes(b *testing.B) {
 	for name, lines := range quoteFiles {
 		b.Run(name, func(b *testing.B) {

@@ -14,7 +14,8 @@ const mostBytes = 2 << 30
 // MostRows is the default of Limits.Rows.
 const MostRows = 10_000_000
 
-// CheckSize refuses a file that the default limit refuses, before any of it is read. UTF-16 takes twice the bytes.
+// CheckSize refuses a file that the default limit refuses, before any of it is
+// read. UTF-16 takes twice the bytes.
 func CheckSize(bytes int64) error {
 	if bytes > 2*mostBytes {
 		return tooLarge(mostBytes)
@@ -79,7 +80,8 @@ type Reader struct {
 	reason string // what was said of it then: a file may have it wrong in each of a million lines
 }
 
-// NewReader finds out how the file is written and reads its header, the first line that is not blank. The errors are *FileError, or those of f.
+// NewReader finds out how the file is written and reads its header, the first
+// line that is not blank. The errors are *FileError, or those of f.
 func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
 	r := &Reader{lim: lim.withDefaults(), line: 1}
 	var err error
@@ -120,11 +122,13 @@ func (r *Reader) Format() Format { return r.format }
 // Header is the first record, trimmed.
 func (r *Reader) Header() []string { return r.header }
 
-// Bytes is how much of the file (as UTF-8) the records take that have been read.
+// Bytes is how much of the file (as UTF-8) the records take that have been
+// read.
 func (r *Reader) Bytes() int64 { return r.read - int64(r.end-r.pos) }
 
-// Read reads the next record, or returns io.EOF. Blank lines are skipped, and those of which spreadsheets have left the separators alone. A broken record is no error: row.Err says
-// what is wrong with it.
+// Read reads the next record, or returns io.EOF. Blank lines are skipped, and
+// those of which spreadsheets have left the separators alone. A broken record
+// is no error: row.Err says what is wrong with it.
 func (r *Reader) Read(row *Row) error {
 	for blank := true; blank; {
 		if err := r.skipBlank(); err != nil {
@@ -143,8 +147,8 @@ func (r *Reader) Read(row *Row) error {
 	return nil
 }
 
-// fit gives a record as many fields as the header has, if it has fewer, or more of
-// which the surplus is blank.
+// fit gives a record as many fields as the header has, if it has fewer, or more
+// of which the surplus is blank.
 func (r *Reader) fit(row *Row) {
 	n, want := len(row.Fields), len(r.header)
 	if row.Err != nil || n == want {
@@ -202,7 +206,8 @@ func (r *Reader) text(row *Row) {
 	}
 }
 
-// fill reads more behind what is there, making room first. It returns false where there is no more, or no more room.
+// fill reads more behind what is there, making room first. It returns false
+// where there is no more, or no more room.
 func (r *Reader) fill() (bool, error) {
 	if r.eof {
 		return false, nil
@@ -309,7 +314,8 @@ func (r *Reader) record(row *Row) error {
 	}
 }
 
-// broken reports a record and goes on behind its first line: whatever a quote in it has swallowed gets its own chance.
+// broken reports a record and goes on behind its first line: whatever a quote
+// in it has swallowed gets its own chance.
 func (r *Reader) broken(row *Row, code, reason string) error {
 	row.Err = &RowError{row.Line, code, reason}
 	row.Fields = row.Fields[:0]

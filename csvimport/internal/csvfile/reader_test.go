@@ -147,7 +147,8 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// The one accent that tells the encoding may stand at the end, and at the seam of two reads.
+// The one accent that tells the encoding may stand at the end, and at the seam
+// of two reads.
 func TestEncodingIsThatOfTheWholeFile(t *testing.T) {
 	for _, n := range []int{1<<18 - 3, 1<<18 - 2, 1<<18 - 1, 1 << 18, 1<<18 + 1} {
 		body := "a\n" + strings.Repeat("x\n", (n-2)/2) + strings.Repeat("y", n%2)
@@ -230,7 +231,8 @@ func (e *endless) Seek(to int64, _ int) (int64, error) {
 	return to, nil
 }
 
-// A line of a gigabyte, in the header or behind it, in quotes or not, costs no more memory than a row may have.
+// A line of a gigabyte, in the header or behind it, in quotes or not, costs no
+// more memory than a row may have.
 func TestGiantLine(t *testing.T) {
 	size := int64(1 << 30)
 	if testing.Short() {
@@ -259,7 +261,8 @@ func TestGiantLine(t *testing.T) {
 	require.Equal(t, CodeTooLarge, fe.Code)
 }
 
-// Every line opens a quote that is never closed: what one record is allowed to look ahead bounds the work.
+// Every line opens a quote that is never closed: what one record is allowed to
+// look ahead bounds the work.
 func TestManyUnclosedQuotes(t *testing.T) {
 	const lines = 20000
 	_, got := read(t, "a,b\n"+strings.Repeat("\"\"\"x,y\n", lines), Limits{})
@@ -340,8 +343,8 @@ func TestOnlyASeparatorIsNamed(t *testing.T) {
 	require.Equal(t, CodeEmpty, fe.Code)
 }
 
-// The encoding is what is more plausible over the whole file, wherever it is cut
-// into reads.
+// The encoding is what is more plausible over the whole file, wherever it is
+// cut into reads.
 func TestDetector(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, encoding string
@@ -405,8 +408,8 @@ func TestUnreadColumns(t *testing.T) {
 	require.Equal(t, io.EOF, r.Read(&row))
 }
 
-// BenchmarkDetector measures what finding out the encoding adds to reading a file
-// with encoding/csv.
+// BenchmarkDetector measures what finding out the encoding adds to reading a
+// file with encoding/csv.
 func BenchmarkDetector(b *testing.B) {
 	var file bytes.Buffer
 	for i := range 50000 {

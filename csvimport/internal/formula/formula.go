@@ -1,9 +1,9 @@
 // Package formula keeps cells of a CSV file from being run as formulas by a
 // spreadsheet.
 //
-// A spreadsheet may split a line elsewhere than the program that wrote it: Excel
-// separates by semicolons in many countries, whatever the file has. Hence each
-// part of a cell between two separators counts as a cell of its own.
+// A spreadsheet may split a line elsewhere than the program that wrote it:
+// Excel separates by semicolons in many countries, whatever the file has. Hence
+// each part of a cell between two separators counts as a cell of its own.
 package formula
 
 import (
@@ -15,9 +15,9 @@ import (
 // Guard puts an apostrophe before each part of a cell that a spreadsheet would
 // run: one that begins, behind spaces and quotes, with = + - @ or their
 // full-width or small forms. Parts end at a comma, a semicolon, a tab, a bar or
-// a line break; a cell that begins with a tab or a line break is guarded, too. A
-// part that already looks guarded gets one more apostrophe, so that Unguard gives
-// back every cell as it was.
+// a line break; a cell that begins with a tab or a line break is guarded, too.
+// A part that already looks guarded gets one more apostrophe, so that Unguard
+// gives back every cell as it was.
 func Guard(s string) string {
 	if !suspicious(s) {
 		return s
@@ -76,8 +76,8 @@ func suspicious(s string) bool {
 	return false
 }
 
-// eachPart goes through the parts of a cell, each with the separator before it in
-// a call of its own.
+// eachPart goes through the parts of a cell, each with the separator before it
+// in a call of its own.
 func eachPart(s string, f func(part string, risky bool)) {
 	for first := true; ; first = false {
 		n := strings.IndexAny(s, separators)

@@ -1,0 +1,296 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"chatadmin.example/sdk/chatadmin/storage"
+)
+
+// listing is one list: its condition, and the columns that order it, all ascending or all descending.
+type listing struct {
+	where  *query // without "WHERE"
+	order  []string
+	desc   bool
+	search func(*query) // narrows it by what no index serves: each page then looks through searchRows rows at most
+}
+
+// searchRows is how many rows one page looks through where no index serves the query. A page that has looked so far ends there, however few it found.
+const searchRows = 2000
+
+// list reads a page behind its cursor, which holds the ordering columns of the last row.
+func list[T any](ctx context.Context, r reader, t *table[T], l listing, p storage.Page) ([]T, storage.Cursor, error) {
+	what := "listing " + t.what
+	if p.Limit < 1 || p.Limit > storage.MaxBatch {
+		return nil, "", r.fail(ctx, what, fmt.Errorf("a page of %d rows: %w", p.Limit, storage.ErrBatch))
+	}
+	var after []any
+	if p.After != "" {
+		var err error
+		if after, err = l.parse(p.After); err != nil {
+			return nil, "", r.fail(ctx, what, err)
+		}
+	}
+	q := l.query(r, t.selects, after)
+	var end storage.Cursor
+	if l.search != nil {
+		last, err := fetch(ctx, r, what, l.query(r, t.selects, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1), t.dest)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(last) > 0 {
+			values := t.pick(t.args(&last[0]), l.order)
+			end = cursor(values)
+			_, upTo := l.compare()
+			l.bound(q, upTo, values)
+		}
+		l.search(q)
+	}
+	rows, err := fetch(ctx, r, what, q.add(l.by()+" LIMIT ?", p.Limit+1), t.dest)
+	if err != nil || len(rows) <= p.Limit {
+		return rows, end, err
+	}
+	rows = rows[:p.Limit]
+	return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order)), nil
+}
+
+// query selects the rows behind a place.
+func (l listing) query(r reader, selects string, after []any) *query {
+	q := r.where(selects + " WHERE ").append(l.where)
+	if behind, _ := l.compare(); after != nil {
+		l.bound(q, behind, after)
+	}
+	return q
+}
+
+func (l listing) compare() (behind, upTo string) {
+	if l.desc {
+		return " < ", " >= "
+	}
+	return " > ", " <= "
+}
+
+// bound narrows a query by a place in the order.
+func (l listing) bound(q *query, compare string, values []any) {
+	q.add(" AND ("+strings.Join(l.order, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+}
+
+// by is the order.
+func (l listing) by() string {
+	direction := ""
+	if l.desc {
+		direction = " DESC"
+	}
+	return " ORDER BY " + strings.Join(l.order, direction+", ") + direction
+}
+
+func cursor(values []any) storage.Cursor {
+	text, _ := json.Marshal(values) // strings and numbers cannot fail
+	return storage.Cursor(base64.RawURLEncoding.EncodeToString(text))
+}
+
+func (l listing) parse(c storage.Cursor) ([]any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(string(c))
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var values []any
+	if err != nil || d.Decode(&values) != nil || len(values) != len(l.order) {
+		return nil, errCursor
+	}
+	for i, v := range values {
+		switch n := v.(type) {
+		case string:
+			if strings.IndexByte(n, 0) >= 0 {
+				return nil, errCursor
+			}
+		case json.Number:
+			if values[i], err = n.Int64(); err != nil {
+				return nil, errCursor
+			}
+		default:
+			return nil, errCursor
+		}
+	}
+	return values, nil
+}
+
+var errCursor = fmt.Errorf("this is no cursor of this list: %w", storage.ErrBatch)
+
+// count counts the rows of a condition.
+func count(ctx context.Context, r reader, name string, where *query) (int64, error) {
+	q := r.where("SELECT count(*) FROM {{p}}" + name + " WHERE ").append(where)
+	rows, err := fetch(ctx, r, "counting "+name, q, func(n *int64) []any { return []any{n} })
+	if err != nil {
+		return 0, err
+	}
+	return rows[0], nil
+}
+
+// where begins a condition.
+func (r reader) where(text string, args ...any) *query { return (&query{d: r.s.d}).add(text, args...) }
+
+// and narrows a condition where wanted.
+func (q *query) and(wanted bool, text string, args ...any) *query {
+	if wanted {
+		q.add(" AND "+text, args...)
+	}
+	return q
+}
+
+// ListDomains implements storage.Reader.
+func (r reader) ListDomains(ctx context.Context, p storage.Page) ([]storage.Domain, storage.Cursor, error) {
+	return list(ctx, r, domainRows, listing{where: r.where("1 = 1"), order: []string{"id"}}, p)
+}
+
+func (r reader) users(q storage.UserQuery) *query {
+	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
+		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin = true").and(!q.WithDeleting, "NOT deleting").
+		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
+	if len(q.Kinds) > 0 {
+		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
+	}
+	if len(q.Statuses) > 0 {
+		w.add(" AND status IN (" + numbers(q.Statuses) + ")")
+	}
+	if q.Prefix != "" {
+		column := "login_key"
+		if q.ByName {
+			column = "name_key"
+		}
+		w.add(" AND ").prefix(column, q.Prefix)
+	}
+	return w
+}
+
+func numbers[T ~uint8](vs []T) string {
+	texts := make([]string, len(vs))
+	for i, v := range vs {
+		texts[i] = fmt.Sprintf("%d", uint8(v))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// ListUsers implements storage.Reader.
+func (r reader) ListUsers(ctx context.Context, q storage.UserQuery, p storage.Page) ([]storage.User, storage.Cursor, error) {
+	order := []string{"login_key"} // unique in a domain
+	if q.ByName {
+		order = []string{"name_key", "id"}
+	}
+	return list(ctx, r, userRows, listing{where: r.users(q), order: order}, p)
+}
+
+// CountUsers implements storage.Reader.
+func (r reader) CountUsers(ctx context.Context, q storage.UserQuery) (int64, error) {
+	return count(ctx, r, "users", r.users(q))
+}
+
+// ListGroups implements storage.Reader.
+func (r reader) ListGroups(ctx context.Context, q storage.GroupQuery, p storage.Page) ([]storage.Group, storage.Cursor, error) {
+	w := r.where("domain = ?", string(q.Domain)).and(q.Creator != "", "creator <> '' AND creator = ?", string(q.Creator)).and(q.DefaultOnly, "is_default").and(!q.WithDeleting, "NOT deleting")
+	if q.Prefix != "" {
+		w.add(" AND ").prefix("name_key", q.Prefix)
+	}
+	return list(ctx, r, groupRows, listing{where: w, order: []string{"name_key", "id"}}, p)
+}
+
+func (r reader) members(q storage.MemberQuery) *query {
+	w := r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
+	if len(q.Groups) > 0 {
+		w.add(" AND ").in("grp", strs(q.Groups))
+	}
+	return w
+}
+
+// ListMemberships implements storage.Reader.
+func (r reader) ListMemberships(ctx context.Context, q storage.MemberQuery, p storage.Page) ([]storage.Membership, storage.Cursor, error) {
+	if q.Group == "" && q.User == "" && len(q.Groups) == 0 || len(q.Groups) > storage.MaxBatch {
+		return nil, "", r.fail(ctx, "listing memberships", fmt.Errorf("of nobody and nothing: %w", storage.ErrBatch))
+	}
+	order := []string{"usr"}
+	switch {
+	case len(q.Groups) > 0:
+		order = []string{"grp", "usr"}
+	case q.Group == "":
+		order[0] = "grp"
+	}
+	return list(ctx, r, memberRows, listing{where: r.members(q), order: order}, p)
+}
+
+// CountMemberships implements storage.Reader.
+func (r reader) CountMemberships(ctx context.Context, q storage.MemberQuery) (int64, error) {
+	return count(ctx, r, "memberships", r.members(q))
+}
+
+type groupCount struct {
+	group storage.ID
+	n     int64
+}
+
+// CountMembers implements storage.Reader.
+func (r reader) CountMembers(ctx context.Context, domain storage.ID, groups []storage.ID) (map[storage.ID]int64, error) {
+	const what = "counting members"
+	if len(groups) > storage.MaxBatch {
+		return nil, r.fail(ctx, what, fmt.Errorf("%d groups: %w", len(groups), storage.ErrBatch))
+	}
+	counts := make(map[storage.ID]int64, len(groups))
+	if len(groups) == 0 {
+		return counts, nil
+	}
+	q := r.where("SELECT grp, count(*) FROM {{p}}memberships WHERE domain = ? AND ", string(domain)).in("grp", strs(groups)).add(" GROUP BY grp")
+	rows, err := fetch(ctx, r, what, q, func(c *groupCount) []any { return []any{(*string)(&c.group), &c.n} })
+	for _, c := range rows {
+		counts[c.group] = c.n
+	}
+	return counts, err
+}
+
+// ListDevices implements storage.Reader.
+func (r reader) ListDevices(ctx context.Context, q storage.DeviceQuery, p storage.Page) ([]storage.Device, storage.Cursor, error) {
+	if len(q.Users) > storage.MaxBatch {
+		return nil, "", r.fail(ctx, "listing devices", fmt.Errorf("of %d users: %w", len(q.Users), storage.ErrBatch))
+	}
+	w := r.where("domain = ?", string(q.Domain))
+	if len(q.Users) > 0 {
+		w = r.where("domain || '' = ? AND ", string(q.Domain)).in("usr", strs(q.Users)) // not by an index of the domain, which would have the order and every device
+	}
+	w.and(q.Key != "", "device_key = ?", q.Key).and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
+	if q.Prefix != "" {
+		w.add(" AND ").prefix("device_key", q.Prefix)
+	}
+	order := []string{"device_key", "id"}
+	if len(q.Users) == 1 {
+		order = order[:1] // unique to a user
+	}
+	return list(ctx, r, deviceRows, listing{where: w, order: order}, p)
+}
+
+// ListRecords implements storage.Reader.
+func (r reader) ListRecords(ctx context.Context, q storage.RecordQuery, p storage.Page) ([]storage.Record, storage.Cursor, error) {
+	if q.Kind == "" && q.Domain == "" || (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "" || len(q.Owners) > storage.MaxBatch {
+		return nil, "", r.fail(ctx, "listing records", fmt.Errorf("of no kind and no domain: %w", storage.ErrBatch))
+	}
+	order := []string{"kind", "id"}
+	owned := q.Owner != "" || len(q.Owners) > 0 // then not by an index of the domain, which would have the order and every record
+	w := r.where("1 = 1").and(q.Domain != "" && !owned, "domain = ? AND domain <> ''", string(q.Domain)).and(owned, "domain || '' = ? AND owner <> ''", string(q.Domain)).
+		and(q.Kind != "", "kind = ?", q.Kind).and(q.Owner != "", "owner = ?", string(q.Owner))
+	if len(q.Owners) > 0 {
+		w.add(" AND ").in("owner", strs(q.Owners))
+	}
+	switch {
+	case !q.DueBy.IsZero():
+		w.add(fmt.Sprintf(" AND due <> %d AND due <= ?", noTime), millis(q.DueBy))
+		order = []string{"due", "id"}
+		if q.Kind == "" {
+			order = []string{"due", "kind", "id"}
+		}
+	case q.Kind != "":
+		order = []string{"id"}
+	}
+	if q.Domain == "" {
+		order = append(order, "domain")
+	}
+	return list(ctx, r, recordRows, listing{where: w, order: order}, p)
+}

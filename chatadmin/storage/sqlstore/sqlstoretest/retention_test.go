@@ -1,0 +1,256 @@
+package sqlstoretest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/storage"
+)
+
+// aged is a domain with somebody's old messages, every tenth of them a file.
+type aged struct {
+	*company
+	users  []storage.ID
+	groups [2]storage.ID
+}
+
+// newAged makes users who have each written a message or file in every minute of that many, a year ago, in one of two groups by turns.
+func newAged(t *testing.T, db database, users, minutes int) *aged {
+	t.Helper()
+	a := &aged{company: newCompany(t, db, 0)}
+	host := a.host(a.store)
+	for n := range users {
+		u, err := host.CreateUser(t.Context(), chatadmin.NewUser{Login: fmt.Sprintf("writer%d@acme.example", n), NoInvitation: true})
+		require.NoError(t, err)
+		a.users = append(a.users, u.ID)
+	}
+	for i, name := range []string{"Sales", "News"} {
+		g, err := a.scope(a.store, 0).CreateGroup(t.Context(), name)
+		require.NoError(t, err)
+		a.groups[i] = g.ID
+	}
+	var rows []storage.Content
+	for minute := range minutes {
+		for n, by := range a.users {
+			row := storage.Content{ID: storage.ID(fmt.Sprintf("c-%d-%d", minute, n)), Domain: a.domain, Container: a.groups[(minute+n)%2], Author: by, Kind: storage.Message,
+				At: time.Now().AddDate(-1, 0, 0).Add(time.Duration(minute) * time.Minute)}
+			if len(rows)%10 == 0 {
+				row.Kind, row.Blob = storage.File, string(row.ID)
+			}
+			rows = append(rows, row)
+		}
+	}
+	for batch := range slices.Chunk(rows, storage.MaxBatch) {
+		require.NoError(t, a.store.Update(t.Context(), storage.Fence{Domain: a.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+			cs, err := tx.InsertContent(ctx, batch)
+			if err == nil && len(cs) > 0 {
+				err = fmt.Errorf("%+v", cs[0])
+			}
+			return err
+		}))
+	}
+	require.NoError(t, retention.New(host.Admin()).SetDays(t.Context(), host, 90))
+	return a
+}
+
+func (a *aged) host(s storage.Store) *chatadmin.Scope {
+	return chatadmin.New(s, nil).AsHost(a.domain)
+}
+
+// hasty is a clock that runs so fast that batches seem slow and become small.
+func hasty() func() time.Time {
+	var looks atomic.Int64
+	return func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * 250 * time.Millisecond) }
+}
+
+func countOf(ctx context.Context, s storage.Store, q storage.ContentQuery) (retention.Counts, error) {
+	n, err := s.CountContent(ctx, q)
+	return retention.Counts{Messages: n.Messages, Files: n.Files}, err
+}
+
+// A hundred goroutines over two handles: holds are placed while several runs delete. Whatever a hold covered when AddHold had returned is still there, and each row that went is counted once.
+func TestRetentionHoldRace(t *testing.T) {
+	databases(t, func(t *testing.T, db database) {
+		const users = 60
+		minutes := 100
+		if slow {
+			minutes = 60
+		}
+		a := newAged(t, db, users, minutes)
+		var r [2]*retention.Retention
+		var admins [2]*chatadmin.Admin
+		stores := [2]storage.Store{a.store, db.open(t)}
+		for i, s := range stores {
+			admins[i] = chatadmin.New(s, &chatadmin.Options{Now: hasty()})
+			r[i] = retention.New(admins[i])
+		}
+		boss := func(n int) *chatadmin.Scope { return admins[n%2].As(a.domain, a.admins[0]) }
+		p, err := r[0].Plan(t.Context(), boss(0), 0)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		rep, err := r[0].Apply(ctx, boss(0), p, func(chatadmin.Progress) { cancel() })
+		require.ErrorIs(t, err, context.Canceled)
+
+		var covered [users]retention.Counts
+		count := func(n int) (retention.Counts, error) {
+			return countOf(t.Context(), stores[n%2], storage.ContentQuery{Domain: a.domain, Authors: a.users[n : n+1]})
+		}
+		for n, err := range chatadmintest.AtOnce(100, func(n int) (err error) {
+			switch {
+			case n < users:
+				for err = storage.ErrBusy; errors.Is(err, storage.ErrBusy); {
+					_, err = boss(n).AddHold(t.Context(), chatadmin.Hold{User: a.users[n], Reason: "lawsuit"})
+				}
+				if err == nil {
+					covered[n], err = count(n)
+				}
+			case n < 80:
+				_, err = r[n%2].Resume(t.Context(), boss(n), rep.ID, nil)
+			default:
+				_, err = r[n%2].RunDue(t.Context(), a.domain)
+			}
+			return err
+		}) {
+			if n < users {
+				require.NoError(t, err)
+			}
+			for _, may := range []error{storage.ErrBusy, chatadmin.ErrPlanStale} { // too much at once
+				if errors.Is(err, may) {
+					err = nil
+				}
+			}
+			require.NoError(t, err, "%d", n)
+		}
+		last := retention.New(chatadmin.New(stores[1], &chatadmin.Options{Now: func() time.Time { return time.Now().AddDate(0, 0, 1) }}))
+		_, err = last.RunDue(t.Context(), a.domain)
+		require.NoError(t, err)
+		kept, gone := retention.Counts{}, retention.Counts{}
+		some := 0
+		for n := range users {
+			now, err := count(n)
+			require.NoError(t, err)
+			require.Equal(t, covered[n], now, "of user %d something went that was held", n)
+			kept.Messages, kept.Files = kept.Messages+now.Messages, kept.Files+now.Files
+			if now.Messages > 0 {
+				some++
+			}
+		}
+		t.Logf("%d of %d users kept something", some, users)
+		for rep, err := range last.Runs(t.Context(), boss(0)) {
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.RunDone, rep.State)
+			gone.Messages, gone.Files = gone.Messages+rep.Data.Removed.Messages, gone.Files+rep.Data.Removed.Files
+		}
+		require.Equal(t, p.Counts, retention.Counts{Messages: gone.Messages + kept.Messages, Files: gone.Files + kept.Files})
+	})
+}
+
+const retainerArg = "-retainer"
+
+// retainer is the process that is killed: it begins a run, or resumes one.
+func retainer(args []string) int {
+	err := func() error {
+		store, err := mortal(args, args[5])
+		if err != nil {
+			return err
+		}
+		ctx := context.Background()
+		a := chatadmin.New(store, &chatadmin.Options{Now: hasty()})
+		s, r := a.As(storage.ID(args[3]), storage.ID(args[4])), retention.New(a)
+		for rep, err := range r.Runs(ctx, s) {
+			if err == nil {
+				rep, err = r.Resume(ctx, s, rep.ID, nil)
+			}
+			if err == nil {
+				fmt.Println("done", rep.ID)
+			}
+			return err
+		}
+		p, err := r.Plan(ctx, s, 0)
+		if err != nil {
+			return err
+		}
+		rep, err := r.Apply(ctx, s, p, nil)
+		if err == nil {
+			fmt.Println("done", rep.ID)
+		}
+		return err
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// The deleting process is killed at many points, and a new one resumes: in the end what is held is left, and the report counts exactly what has gone.
+func TestKilledRetention(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, db database) {
+		t.Parallel()
+		minutes := 3000
+		if slow {
+			minutes /= 2
+		}
+		a := newAged(t, db, 4, minutes)
+		s := a.scope(a.store, 0)
+		r := retention.New(s.Admin())
+		_, err := s.AddHold(t.Context(), chatadmin.Hold{User: a.users[0], Reason: "lawsuit"})
+		require.NoError(t, err)
+		p, err := r.Plan(t.Context(), s, 0)
+		require.NoError(t, err)
+		require.EqualValues(t, 3*minutes, p.Counts.Messages+p.Counts.Files)
+		self, err := os.Executable()
+		require.NoError(t, err)
+		done, kills := storage.ID(""), 0
+		for n := 3; done == ""; n++ { // each gets a little further, and those behind the first ones as far as one batch
+			cmd := exec.Command(self, retainerArg, db.d.String(), db.dsn, db.options.Prefix, string(a.domain), string(s.Actor()), strconv.Itoa(n))
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			require.NoError(t, cmd.Start())
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if id, ok := strings.CutPrefix(lines.Text(), "done "); ok {
+					done = storage.ID(id)
+				}
+			}
+			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
+				t.Fatalf("%v: %s", err, errs.String())
+			} else if err != nil {
+				kills++
+			}
+		}
+		t.Logf("killed %d times", kills)
+		require.Greater(t, kills, 5)
+		rep, err := r.Run(t.Context(), s, done)
+		require.NoError(t, err)
+		require.Equal(t, chatadmin.RunDone, rep.State)
+		require.Equal(t, p.Counts, rep.Data.Removed)
+		left, err := countOf(t.Context(), a.store, storage.ContentQuery{Domain: a.domain, Before: time.Now()})
+		require.NoError(t, err)
+		require.Equal(t, p.Held, left)
+		all := 0
+		for _, err := range r.Runs(t.Context(), s) {
+			require.NoError(t, err)
+			all++
+		}
+		require.Equal(t, 1, all)
+	})
+}
