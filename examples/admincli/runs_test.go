@@ -93,7 +93,7 @@ type cancelAfterUpdate struct {
 }
 
 func (c *cancelAfterUpdate) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
-	if fence.Mode != chatadmin.NoFence {
+	if fence.Mode != storage.NoFence {
 		defer c.cancel()
 	}
 	return c.Store.Update(ctx, fence, f)
