@@ -65,7 +65,8 @@ type Options struct {
 	Begun func(importID chatadmin.ID)
 	// Progress, if set, is called after each batch.
 	Progress func(chatadmin.Progress)
-	// Planned, if set, is called with the plan before the first row is written.
+	// Planned, if set, is called with the plan before the first row is written,
+	// by Import, Apply and Resume.
 	Planned func(*Plan)
 }
 

@@ -11,14 +11,13 @@ import (
 )
 
 // codes are the stable names of errors. An error may be several of them: the
-// first in this order is told, and the general ones stand at the end.
+// first in this order is told. The classes, which others wrap, stand at the end.
 var codes = []struct {
 	name string
 	is   error
 }{
 	{"mail_failed", errMail},
 	{"interrupted", context.Canceled},
-	{"forbidden", chatadmin.ErrForbidden},
 	{"last_admin", chatadmin.ErrLastAdmin},
 	{"held", chatadmin.ErrHeld},
 	{"default_group", chatadmin.ErrDefaultGroup},
@@ -38,6 +37,8 @@ var codes = []struct {
 	{"service_off", integrations.ErrServiceOff},
 	{"not_connected", integrations.ErrNotConnected},
 	{"unsure", integrations.ErrUnsure},
+	{"damaged", chatadmin.ErrDamaged},
+	{"forbidden", chatadmin.ErrForbidden},
 	{"exists", chatadmin.ErrExists},
 	{"not_found", chatadmin.ErrNotFound},
 	{"state", chatadmin.ErrTransition},

@@ -171,6 +171,8 @@ func TestRecordsCommand(t *testing.T) {
 		require.Contains(t, errs, bad[0].ID, "told beside the list")
 		require.NotEmpty(t, bad[0].Why)
 		require.Contains(t, s.ok("records", "damaged"), bad[0].ID)
+		_, out, _ = s.run("--json", "runs", "show", bad[0].ID)
+		require.Contains(t, out, `"code":"damaged"`)
 		name := []string{bad[0].Kind, bad[0].ID}
 		if join {
 			name = []string{bad[0].Kind + "/" + bad[0].ID}

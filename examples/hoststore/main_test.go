@@ -19,7 +19,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		path := filepath.Join(t.TempDir(), "host.db")
 		require.NoError(t, script(t.Context(), pool(t, path), "people.sql"))
-		open := func() chatadmin.Store {
+		open := func() storage.Store {
 			s, err := Open(context.Background(), pool(t, path))
 			require.NoError(t, err)
 			return s
