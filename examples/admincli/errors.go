@@ -11,7 +11,8 @@ import (
 )
 
 // codes are the stable names of errors. An error may be several of them: the
-// first in this order is told. The classes, which others wrap, stand at the end.
+// first in this order is told. The classes, which others wrap, stand at the
+// end.
 var codes = []struct {
 	name string
 	is   error
