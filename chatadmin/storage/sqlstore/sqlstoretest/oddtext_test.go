@@ -66,7 +66,7 @@ func TestTextThatNoRowHas(t *testing.T) {
 				"challenge":      errOf(second.Open(ctx, d.ID, text+"."+strings.Repeat("A", 32))),
 				"sign-in":        errOf(gate.SignIn(ctx, bad, signin.Attempt{Login: "ann@acme.example"}, nobody)),
 				"link":           errOf(a.Invited(ctx, text+".x."+strings.Repeat("A", 43))),
-				"accepted link":  errOf(a.AcceptInvitation(ctx, string(d.ID)+"."+text+"."+strings.Repeat("A", 43), nil)),
+				"accepted link":  errOf(a.AcceptInvitation(ctx, string(d.ID)+"."+text+"."+strings.Repeat("A", 43), func(context.Context, chatadmin.User) error { return nil })),
 			} {
 				require.ErrorIs(t, err, chatadmin.ErrNotFound, "%s %q", name, text)
 				require.NotContains(t, err.Error(), "SQLSTATE", "%s %q", name, text)
