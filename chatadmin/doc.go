@@ -129,7 +129,9 @@
 //     enrolled second factor, stays in force while it cannot be read.
 //     Deactivating, denying or deleting its user works meanwhile.
 //   - Any other damaged record is passed over and logged to [Options.Logger].
-//   - Nobody but the owner of the record is affected. Lists do not end at it.
+//   - Nobody but the owner of the record is affected. A legal hold that does
+//     not say whom it protects, protects everybody in the domain. Lists do not
+//     end at it.
 //
 // [Scope.Damaged] lists damaged records, and [Scope.Repair] repairs one. The
 // host repairs the settings of a domain with [Admin.RepairSettings] and one

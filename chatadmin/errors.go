@@ -30,7 +30,7 @@ var (
 	ErrShippedGroup = ErrState.New("shipped_group", "this group belongs to the product and cannot be deleted")
 	ErrSuspended    = ErrState.New("suspended", "the domain is suspended")
 	ErrPlanStale    = ErrState.New("plan_stale", "the plan is out of date: make it again and look at it before applying it")
-	ErrTransition   = ErrState.New("transition", "not possible in the user's present state")
+	ErrTransition   = ErrState.New("transition", "not possible in its present state")
 	ErrVetoed       = ErrForbidden.New("vetoed", "refused by the application")
 )
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"chatadmin.example/sdk/chatadmin/class"
 )
 
 // FieldErrors are all that is wrong with what was given, each with its field.
@@ -20,12 +22,13 @@ func (e *FieldErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// ErrorCode is that of a single field, or "invalid" for several.
+// ErrorCode is that of a single field. For several it is "exists" where
+// something is taken, and "invalid" otherwise.
 func (e *FieldErrors) ErrorCode() string {
 	if len(e.Fields) == 1 {
 		return e.Fields[0].Code
 	}
-	return ErrInvalid.ErrorCode()
+	return class.Of(e).ErrorCode()
 }
 
 // Unwrap gives the single errors to errors.Is and errors.As.

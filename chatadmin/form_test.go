@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/class"
 )
 
 // told are the fields of an error, each with its code, sorted.
@@ -24,6 +25,9 @@ func told(t *testing.T, err error) (fields []string) {
 	case errors.As(err, &many):
 		for _, f := range many.Fields {
 			fields = append(fields, f.Field+" "+f.Code)
+		}
+		if len(many.Fields) > 1 {
+			require.Equal(t, class.Of(err).ErrorCode(), chatadmin.Code(err), "as its HTTP status")
 		}
 	case errors.As(err, &one):
 		fields = []string{one.Field + " " + one.Code}

@@ -13,7 +13,7 @@ import (
 
 // RunQuery selects runs. Every field that is set narrows the list.
 type RunQuery struct {
-	Kind   string
+	Kind   string // one of [Admin.RunKinds]; there are no runs of another
 	States []RunState
 	By     ID
 }

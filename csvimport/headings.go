@@ -56,11 +56,13 @@ var secret = []string{"password", "passwort", "passwd", "kennwort", "motdepasse"
 // statusWords are words of a heading that may say whether somebody has access.
 // A column with one of them that is not known is refused: ignoring it could
 // invite people who were sent away.
-var statusWords = []string{"enabled", "disabled", "active", "inactive", "activated", "deactivated", "suspended", "blocked", "status", "aktiv", "inaktiv", "actif", "inactif", "activo", "inactivo", "actief", "inactief", "gesperrt"}
+var statusWords = []string{"enabled", "disabled", "active", "inactive", "activated", "deactivated", "suspended", "blocked", "status", "aktiv", "inaktiv", "actif", "inactif", "activo", "inactivo", "actief", "inactief", "gesperrt",
+	"locked", "access", "zugang", "zugriff", "blockiert", "freigeschaltet", "freigegeben", "verrouille", "acces", "acceso", "toegang", "geblokkeerd", "can", "allowed"}
 
 // otherWords are words of headings that are about something else, whatever
 // status they name.
-var otherWords = []string{"2fa", "tfa", "mfa", "2sv", "sso", "factor", "billing", "marital", "license", "licence", "subscription", "newsletter", "verified", "verification", "last", "date", "time", "since", "group", "device", "sync", "dirsync", "mailbox", "archive", "presence"}
+var otherWords = []string{"2fa", "tfa", "mfa", "2sv", "sso", "factor", "billing", "marital", "license", "licence", "subscription", "newsletter", "verified", "verification", "last", "date", "time", "since", "group", "device", "sync", "dirsync", "mailbox", "archive", "presence",
+	"level", "code", "card", "key", "point", "right", "rights"}
 
 // ranks tells of each heading what it means, and how specific it is: less is
 // more.

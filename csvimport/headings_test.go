@@ -82,6 +82,12 @@ func TestHeadersThatCannotBe(t *testing.T) {
 		"foo,bar":                     {"no_header", `"foo", "bar"`},
 		"email,Name,name *":           {"double_column", `"Name" and "name *"`},
 		"email,Badge enabled":         {"status_column", `"Badge enabled"`},
+		"email,Locked":                {"status_column", `"Locked"`},
+		"email,Account locked":        {"status_column", `"Account locked"`},
+		"email,Can login":             {"status_column", `"Can login"`},
+		"email,Zugang":                {"status_column", `"Zugang"`},
+		"email,Accès":                 {"status_column", `"Accès"`},
+		"email,Blockiert":             {"status_column", `"Blockiert"`},
 		"email,aktiver Status heute":  {"status_column", `"aktiver Status heute"`},
 		strings.Repeat("column,", 99): {"no_header", "and 84 more"},
 	} {
@@ -94,7 +100,7 @@ func TestHeadersThatCannotBe(t *testing.T) {
 		}
 		require.Less(t, len(fe.Reason), 500)
 	}
-	for _, harmless := range []string{"has-2fa", "TFA enabled", "billing-active", "Marital status", "Last active", "Interactive", "License status", "Newsletter active"} {
+	for _, harmless := range []string{"has-2fa", "TFA enabled", "billing-active", "Marital status", "Last active", "Interactive", "License status", "Last access", "Access level", "May", "Newsletter active"} {
 		_, err := readHeader([]string{"email", harmless}, chatadmin.LoginPolicy{IsEmail: true}, settings{})
 		require.NoError(t, err, harmless)
 	}

@@ -70,5 +70,5 @@ var messages = map[string]string{
 	CodeNoManager:        "there is no such manager, neither in the domain nor in this file: no manager was set",
 	CodeOwnManager:       "nobody is their own manager: no manager was set",
 	CodeManagerForbidden: "this user's role has come to stand above yours: no manager was set",
-	CodeManagerCircle:    "this manager reports to the user, over one or more others: no manager was set",
+	CodeManagerCircle:    "this manager reports to the user, directly or over others: no manager was set",
 }

@@ -45,6 +45,19 @@ func (s spooled) close() {
 	}
 }
 
+// resultFile is private for what became of the rows of a file, which it must
+// not be itself.
+func resultFile(name string, of *os.File) (*os.File, error) {
+	imported, err := of.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(name); err == nil && os.SameFile(info, imported) {
+		return nil, usage("--result would overwrite the file that is imported: %s", name)
+	}
+	return private(name)
+}
+
 // private creates a file that its owner alone can read, for what holds people's
 // data or secrets. A file that is there is emptied, and is private from then
 // on.

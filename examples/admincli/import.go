@@ -57,7 +57,14 @@ func (c *cli) importCommand() *cobra.Command {
 			defer file.close()
 			o.FileName = args[0]
 			o.Columns, _ = columnMap(columns) // checked before
-			return c.importFile(ctx, s, file.File, importCall{mode, dry, rows, result, chatadmin.ID(resume), &o})
+			call := importCall{mode: mode, dry: dry, rows: rows, resume: chatadmin.ID(resume), o: &o}
+			if result != "" { // before anybody is created
+				if call.result, err = resultFile(result, file.File); err != nil {
+					return err
+				}
+				defer func() { _ = call.result.Close() }()
+			}
+			return c.importFile(ctx, s, file.File, call)
 		})
 	x.Long = `import creates users from a CSV file. The mode skip leaves existing users alone,
 update writes new values to them. With --resume an import goes on as it began,
@@ -106,7 +113,7 @@ func columnMap(texts []string) (map[string]string, error) {
 type importCall struct {
 	mode      csvimport.Mode
 	dry, rows bool
-	result    string
+	result    *os.File // or nil
 	resume    chatadmin.ID
 	o         *csvimport.Options
 }
@@ -204,7 +211,7 @@ var errShown = errors.New("enough rows are shown")
 // outcomes adds the rows to the report and writes the result CSV, where asked
 // for. Whoever reads it sees the first that failed in any case.
 func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, from reporter, rep *report,
-	rows bool, result string) error {
+	rows bool, result *os.File) error {
 	if rows || !c.json && rep.Failed > 0 {
 		err := from.Outcomes(ctx, s, file, func(o csvimport.Outcome) error {
 			if rows || o.Status == csvimport.Failed {
@@ -219,17 +226,15 @@ func (c *cli) outcomes(ctx context.Context, s *chatadmin.Scope, file *os.File, f
 		if err != nil && !errors.Is(err, errShown) {
 			return err
 		}
-		rep.more = !rows && rep.Failed > failuresShown && result == ""
+		rep.more = !rows && rep.Failed > failuresShown && result == nil
 	}
-	if result == "" {
+	if result == nil {
 		return nil
 	}
-	out, err := private(result)
-	if err != nil {
+	if err := from.WriteCSV(ctx, s, file, result); err != nil {
 		return err
 	}
-	err = from.WriteCSV(ctx, s, file, out)
-	return errors.Join(err, out.Close())
+	return result.Close()
 }
 
 func (r *report) print(w *tabwriter.Writer) {

@@ -52,6 +52,9 @@ func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []strin
 	}
 	list := []invitation{}
 	for u, err := range s.Users(ctx, chatadmin.UserQuery{Statuses: []chatadmin.Status{chatadmin.Pending}}) {
+		if c.skips(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -59,6 +62,8 @@ func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []strin
 		switch inv, err := s.Invitation(ctx, u.ID); {
 		case err == nil:
 			v.State, v.Expires = inv.State, inv.Expires
+		case c.skips(err):
+			continue
 		case !errors.Is(err, chatadmin.ErrNotFound):
 			return err
 		}

@@ -175,6 +175,21 @@ func TestImportTellsTheFirstFailures(t *testing.T) {
 	require.Contains(t, six, "--rows")
 }
 
+// Where the result cannot be written, nobody is created.
+func TestImportOpensItsResultFirst(t *testing.T) {
+	s := newSession(t, "officechat")
+	people := s.file("people.csv", "login\nann@acme.example\n")
+	code, _, _ := s.run("import", "--mode", "skip", "--result", filepath.Join(t.TempDir(), "none", "result.csv"), people)
+	require.Equal(t, 1, code)
+	code, _, errs := s.run("import", "--mode", "skip", "--result", people, people)
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "overwrite")
+	require.NotContains(t, s.ok("users", "list"), "ann@")
+	text, err := os.ReadFile(people)
+	require.NoError(t, err)
+	require.Equal(t, "login\nann@acme.example\n", string(text))
+}
+
 // The mail with the link lies in the folder; following it invites.
 func TestInviteCommand(t *testing.T) {
 	s := newSession(t, "officechat")

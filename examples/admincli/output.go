@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,16 @@ func (c *cli) tell(v any, cells ...any) error {
 // done says in a sentence what was done.
 func (c *cli) done(text string) error {
 	return c.tell(map[string]any{"done": text}, text)
+}
+
+// skips tells of a row that cannot be read beside the list, which goes on
+// without it. It reports false of any other error, and of none.
+func (c *cli) skips(err error) bool {
+	if !errors.Is(err, chatadmin.ErrDamaged) {
+		return false
+	}
+	_, _ = fmt.Fprintf(c.err, "admincli: %s\n", err)
+	return true
 }
 
 // finish writes the object of --json: the result, the error, or both if the

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
@@ -150,8 +149,7 @@ func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) e
 func (c *cli) listRetention(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 	var all []*retention.Run
 	for r, err := range c.retain.Runs(ctx, s) {
-		if errors.Is(err, chatadmin.ErrDamaged) {
-			_, _ = fmt.Fprintln(c.err, err)
+		if c.skips(err) {
 			continue
 		}
 		if err != nil {

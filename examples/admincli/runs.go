@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +69,7 @@ func (c *cli) listRunsCommand() *cobra.Command {
 func (c *cli) listRuns(ctx context.Context, s *chatadmin.Scope, q chatadmin.RunQuery) error {
 	var all []chatadmin.Run
 	for r, err := range s.Runs(ctx, q) {
-		if errors.Is(err, chatadmin.ErrDamaged) {
-			_, _ = fmt.Fprintf(c.err, "admincli: %s\n", err)
+		if c.skips(err) {
 			continue
 		}
 		if err != nil {

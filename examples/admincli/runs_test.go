@@ -185,6 +185,23 @@ func TestRecordsCommand(t *testing.T) {
 	require.Contains(t, s.ok("audit", "list"), chatadmin.KindRepair)
 }
 
+// A list goes on behind what cannot be read, and tells of it.
+func TestListsGoOnBehindDamage(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok("import", "--mode", "skip", "--send-invites", s.file("a.csv", "login\nann@acme.example\n"))
+	s.ok("holds", "add", "--user", "boss@acme.example", "--reason", "case 1")
+	s.damage("invitation")
+	s.damage("hold")
+	s.ok("import", "--mode", "skip", "--send-invites", s.file("b.csv", "login\nbob@acme.example\n"))
+	code, out, errs := s.run("invitations", "list")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "bob@acme.example")
+	require.Contains(t, errs, "invitation")
+	code, _, errs = s.run("holds", "list")
+	require.Zero(t, code, errs)
+	require.Contains(t, errs, "hold")
+}
+
 // damage cuts off the data of all records of a kind.
 func (s *session) damage(kind string) {
 	s.t.Helper()
