@@ -26,17 +26,17 @@ func TestClockAhead(t *testing.T) {
 			for name, meanwhile := range map[string]func(*integrationstest.World, *slacktest.Server){
 				"told of": func(w *integrationstest.World, _ *slacktest.Server) { w.Say("m1", "", "hello") },
 				"refused": func(w *integrationstest.World, srv *slacktest.Server) {
-					srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Status: 429, RetryAfter: 7200} }
+					srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Status: 429, RetryAfter: 7200} })
 					w.Say("m1", "", "hello")
 					w.Deliver()
 				},
 				"lost": func(w *integrationstest.World, srv *slacktest.Server) {
-					srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Lost: true} }
+					srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Lost: true} })
 					w.Say("m1", "", "hello")
 					w.Deliver()
 				},
 				"refused for long": func(w *integrationstest.World, srv *slacktest.Server) {
-					srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "is_archived"} }
+					srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "is_archived"} })
 					w.Say("m1", "", "hello")
 					for range 12 {
 						w.Deliver()
@@ -57,7 +57,7 @@ func TestClockAhead(t *testing.T) {
 					w.Deliver()
 					w.Clock.Advance(ahead)
 					meanwhile(w, srv)
-					srv.Fault = nil
+					srv.SetFault(nil)
 					w.Clock.Advance(-ahead)
 					x := w.X
 					if again {
@@ -121,10 +121,10 @@ func TestClockAheadOfSignIn(t *testing.T) {
 
 	w, srv = savedSlack(t, nil)
 	w.Clock.Advance(70 * year)
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Status: 503} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Status: 503} })
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
 	w.Deliver()
-	srv.Fault = nil
+	srv.SetFault(nil)
 	w.Clock.Advance(-70 * year)
 	w.Deliver()
 	require.Zero(t, srv.Tokens())

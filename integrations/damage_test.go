@@ -46,12 +46,12 @@ func twoBridges(t *testing.T) (w *integrationstest.World, srv *slacktest.Server,
 	w, srv = savedSlack(t, nil)
 	first := w.Group
 	w.Say("dead", "", "refused")
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "no_text"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "no_text"} })
 	w.Deliver()
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "is_archived"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "is_archived"} })
 	w.Say("m1", "", "of the first")
 	w.Deliver()
-	srv.Fault = nil
+	srv.SetFault(nil)
 	other = w.NewGroup("Other")
 	w.Group = other
 	st := w.Connect(w.Of("slack"), srv.Authorise)

@@ -24,7 +24,7 @@ func TestRetryFindsWhatArrived(t *testing.T) {
 	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
 	require.NoError(t, err)
 	posts, down := 0, false
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		switch {
 		case down:
 			return slacktest.Fault{Status: 503}
@@ -35,7 +35,7 @@ func TestRetryFindsWhatArrived(t *testing.T) {
 			}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Say("m1", "", "only once")
 	w.Deliver()
 	require.Len(t, srv.Messages("C0GENERAL"), 1, "it has arrived")
@@ -93,7 +93,7 @@ func TestDeadLettersExpire(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 29 * 24 * time.Hour, 2 * year, 70 * year} {
 		for _, back := range []bool{true, false} {
 			w, srv := savedSlack(t, nil)
-			srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+			srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 			w.Say("m1", "", "too long")
 			w.Deliver()
 			w.Clock.Advance(ahead)
@@ -116,7 +116,7 @@ func TestDeadLettersExpire(t *testing.T) {
 		}
 	}
 	w, srv := savedSlack(t, nil)
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 	w.Say("m1", "", "too long")
 	w.Deliver()
 	damage(t, w, "integration.dead", w.Group, `{"v":1,"serv`)
@@ -131,7 +131,7 @@ func TestDeadLettersExpire(t *testing.T) {
 // it said.
 func TestEarlierDeadLetters(t *testing.T) {
 	w, srv := savedSlack(t, nil)
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 	w.Say("m1", "", "too long")
 	w.Deliver()
 	r := records(t, w, "integration.dead")[0]

@@ -3,6 +3,7 @@ package integrations_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,10 +25,10 @@ func TestDeletedMessageIsNotRetried(t *testing.T) {
 	require.Equal(t, 200, code)
 	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
 	require.NoError(t, err)
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 	w.Say("m1", "", "I should not have said that")
 	w.Deliver()
-	srv.Fault = nil
+	srv.SetFault(nil)
 	_, err = w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
 	require.NoError(t, err)
 	dead, err := w.X.DeadLetters(t.Context(), w.Ann, w.Of("slack"))
@@ -46,7 +47,7 @@ func TestErasedUserInQueues(t *testing.T) {
 		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: id, Author: author, AuthorID: authorID, Text: "words of " + author})
 		require.NoError(t, err)
 	}
-	srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+	srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 	tell("m1", "Carl Private", carl.ID)
 	tell("m2", "Ann", w.Ann.Actor())
 	w.Deliver()
@@ -61,7 +62,7 @@ func TestErasedUserInQueues(t *testing.T) {
 	}
 	require.NotContains(t, all, "Carl Private")
 	require.Equal(t, 2, strings.Count(all, "words of Ann"))
-	srv.Fault = nil
+	srv.SetFault(nil)
 	w.Deliver()
 	require.Len(t, srv.Messages("C0GENERAL"), 1)
 }
@@ -71,13 +72,13 @@ func TestErasedUserInQueues(t *testing.T) {
 func TestDeletedWhileUnsure(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	lost := true
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		if lost && method == "chat.postMessage" {
 			lost = false
 			return slacktest.Fault{Lost: true}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Say("m1", "", "oops")
 	w.Deliver()
 	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
@@ -157,20 +158,20 @@ func TestDeletedInTheMidst(t *testing.T) {
 		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: id, AuthorID: carl.ID, Text: "carl's"})
 		require.NoError(t, err)
 		if fault.Error != "" { // after an attempt of which nobody knows the outcome
-			srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Status: 503} }
+			srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Status: 503} })
 			w.Deliver()
 			w.Clock.Advance(time.Minute)
 		}
-		srv.Fault = func(method string) slacktest.Fault {
-			if method == "chat.postMessage" {
-				srv.Fault = nil
+		var begun atomic.Bool
+		srv.SetFault(func(method string) slacktest.Fault {
+			if method == "chat.postMessage" && begun.CompareAndSwap(false, true) {
 				beginDeletion(t, w.Host, carl.ID)
 				return fault
 			}
 			return slacktest.Fault{}
-		}
+		})
 		w.Deliver()
-		require.Nil(t, srv.Fault)
+		require.True(t, begun.Load())
 		require.Empty(t, records(t, w, "integration.out"))
 		require.Empty(t, records(t, w, "integration.dead"))
 		deleted(id)

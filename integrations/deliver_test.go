@@ -203,11 +203,11 @@ func TestChaos(t *testing.T) {
 				require.Equal(t, []any{"hello!", 1, 1}, []any{ms[0].Text, ms[0].Posts, ms[0].Edits})
 			})
 			t.Run("dead", func(t *testing.T) {
-				srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} }
+				srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "msg_too_long"} })
 				_, err := x.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: "m2", Author: "Ann", Text: "three"})
 				require.NoError(t, err)
 				deliver(t)
-				srv.Fault = nil
+				srv.SetFault(nil)
 				dead, err := x.DeadLetters(t.Context(), ann, w.Of("slack"))
 				require.NoError(t, err)
 				require.Len(t, dead, 1)

@@ -66,12 +66,12 @@ func TestSharedAccount(t *testing.T) {
 	w.Deliver()
 	require.Equal(t, 1, srv.Tokens())
 	down := true
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		if down && method == "auth.revoke" {
 			return slacktest.Fault{Status: 503}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, other))
 	w.Deliver()
 	require.Equal(t, 1, srv.Tokens())

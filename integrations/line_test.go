@@ -166,12 +166,12 @@ func TestWaitingIsCounted(t *testing.T) {
 	st, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
 	require.NoError(t, err)
 	srv.Subscribe(st.Webhook.Reveal())
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		if method == "users.info" {
 			return slacktest.Fault{Status: 429, RetryAfter: 3600}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	srv.Say("C0GENERAL", "U0ALICE", "", "hello")
 	require.Zero(t, srv.Deliver(t.Context()))
 	w.Deliver()
@@ -186,7 +186,7 @@ func TestWaitingIsCounted(t *testing.T) {
 func TestPauseEndsWithAuthentication(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	fault := slacktest.Fault{Status: 429, RetryAfter: 3600}
-	srv.Fault = func(string) slacktest.Fault { return fault }
+	srv.SetFault(func(string) slacktest.Fault { return fault })
 	for _, id := range []chatadmin.ID{"m1", "m2", "m3"} {
 		w.Say(id, "", string(id))
 	}

@@ -21,10 +21,10 @@ func TestOrderAfterPause(t *testing.T) {
 	for _, op := range []integrations.Op{integrations.Edited, integrations.Deleted} {
 		t.Run(string(op), func(t *testing.T) {
 			w, srv := savedSlack(t, nil)
-			srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "ratelimited"} }
+			srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "ratelimited"} })
 			w.Say("m1", "", "old")
 			w.Deliver()
-			srv.Fault = nil
+			srv.SetFault(nil)
 			w.Clock.Advance(500 * time.Millisecond)
 			_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: op, Group: w.Group, ID: "m1", Author: "Ann", Text: "new"})
 			require.NoError(t, err)
@@ -45,10 +45,10 @@ func TestOrderAfterPause(t *testing.T) {
 	}
 	t.Run("two posts", func(t *testing.T) {
 		w, srv := savedSlack(t, nil)
-		srv.Fault = func(string) slacktest.Fault { return slacktest.Fault{Error: "ratelimited"} }
+		srv.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Error: "ratelimited"} })
 		w.Say("m1", "", "first")
 		w.Deliver()
-		srv.Fault = nil
+		srv.SetFault(nil)
 		w.Clock.Advance(500 * time.Millisecond)
 		w.Say("m2", "", "second")
 		w.Clock.Advance(600 * time.Millisecond)
@@ -146,12 +146,12 @@ func TestEditInAnOldChannel(t *testing.T) {
 	w.Deliver()
 	_, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"random"}`))
 	require.NoError(t, err)
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		if method == "chat.update" {
 			return slacktest.Fault{Error: "is_archived"}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	_, err = w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Edited, Group: w.Group, ID: "m1", Author: "Ann", Text: "late correction"})
 	require.NoError(t, err)
 	w.Clock.Advance(time.Second)

@@ -104,14 +104,14 @@ func TestIdleWorkIsCheap(t *testing.T) {
 func TestWorkGoesOn(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	n := 0
-	srv.Fault = func(method string) slacktest.Fault {
+	srv.SetFault(func(method string) slacktest.Fault {
 		if method == "chat.postMessage" {
 			n++
 			w.Clock.Advance(time.Second)
 			w.Say(chatadmin.ID(fmt.Sprint("more", n)), "", "and another one")
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Say("m", "", "the first")
 	require.Positive(t, doWork(t, w))
 	require.Less(t, n, 120)

@@ -176,7 +176,7 @@ func TestUpgrade(t *testing.T) {
 func TestUpgradeRace(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, w.passwords.Set(ctx, w.user, "correct horse"))
-	dear, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
+	dear, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}, Queue: 100})
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for n := range 100 {

@@ -169,12 +169,12 @@ func TestIntegrations(t *testing.T) {
 	// A message that Slack refuses for good, looked at and tried again.
 	var refuse sync.Once
 	fault := slacktest.Fault{Error: "msg_too_long"}
-	w.slack.Fault = func(method string) (f slacktest.Fault) {
+	w.slack.SetFault(func(method string) (f slacktest.Fault) {
 		if method == "chat.postMessage" {
 			refuse.Do(func() { f = fault })
 		}
 		return f
-	}
+	})
 	w.do(&v, "say", "--group", "Sales", "too long")
 	require.Eventually(t, func() bool {
 		v = connectionShown{}

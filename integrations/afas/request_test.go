@@ -69,13 +69,13 @@ func TestErrors(t *testing.T) {
 			w := newWorld(t)
 			w.connect()
 			once := true
-			w.srv.Fault = func(call string) afastest.Fault {
+			w.srv.SetFault(func(call string) afastest.Fault {
 				if once && call == "POST /connectors/KnSubject" {
 					once = false
 					return c.fault
 				}
 				return afastest.Fault{}
-			}
+			})
 			_, err := w.link("m1", fields)
 			var p *integrations.ProviderError
 			require.ErrorAs(t, err, &p)

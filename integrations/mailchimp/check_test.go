@@ -123,7 +123,7 @@ func TestOutageWhileComparing(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["a6b5da1054"]}`))
 	w.Deliver()
-	w.srv.Fault = func(string) mailchimptest.Fault { return mailchimptest.Fault{Status: 503} }
+	w.srv.SetFault(func(string) mailchimptest.Fault { return mailchimptest.Fault{Status: 503} })
 	w.nextDay()
 	w.Deliver()
 	require.Empty(t, w.status().Problem)
@@ -132,7 +132,7 @@ func TestOutageWhileComparing(t *testing.T) {
 		w.Deliver()
 	}
 	require.NotEmpty(t, w.status().Problem)
-	w.srv.Fault = nil
+	w.srv.SetFault(nil)
 	w.Clock.Advance(16 * time.Minute)
 	w.Deliver()
 	require.Empty(t, w.status().Problem)

@@ -79,27 +79,27 @@ func TestProvidersWords(t *testing.T) {
 	err := w.save(`{"audiences":["` + list + `"]}`)
 	require.ErrorContains(t, err, "Mailchimp: We couldn't verify the URL is working. Please double check and try again. HTTP Code: 404 (400)")
 	w = newWorld(t)
-	w.srv.Fault = func(call string) mailchimptest.Fault {
+	w.srv.SetFault(func(call string) mailchimptest.Fault {
 		if strings.HasPrefix(call, "POST") {
 			return mailchimptest.Fault{Status: 400, Detail: "bad\r\n\x00thing"}
 		}
 		return mailchimptest.Fault{}
-	}
+	})
 	err = w.save(`{"audiences":["` + list + `"]}`)
 	require.ErrorContains(t, err, "thing (400)")
 	require.NotContains(t, err.Error(), "\n")
-	w.srv.Fault = nil
+	w.srv.SetFault(nil)
 	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
 	address := w.srv.Webhooks(list)[0].URL
-	w.srv.Fault = func(call string) mailchimptest.Fault {
+	w.srv.SetFault(func(call string) mailchimptest.Fault {
 		if strings.HasPrefix(call, "GET /lists/") {
 			return mailchimptest.Fault{Status: 400, Detail: strings.Repeat("-", 80) + address}
 		}
 		return mailchimptest.Fault{}
-	}
+	})
 	err = w.save(`{"audiences":["` + list + `"]}`)
 	require.ErrorContains(t, err, "(the webhook's address) (400)")
-	w.srv.Fault = nil
+	w.srv.SetFault(nil)
 	w.srv.RevokeAll()
 	err = w.save(`{"audiences":["` + list + `"]}`)
 	require.ErrorIs(t, err, integrations.ErrNotConnected)

@@ -64,13 +64,13 @@ func TestSavingIsSafeToRepeat(t *testing.T) {
 			for _, f := range []mailchimptest.Fault{{Lost: true}, {Status: 503}, {Status: 429, RetryAfter: 7}, {Status: 403, Bare: true}} {
 				w := newWorld(t, func(s *mailchimptest.Server) { s.Signing = signing })
 				once := true
-				w.srv.Fault = func(call string) mailchimptest.Fault {
+				w.srv.SetFault(func(call string) mailchimptest.Fault {
 					if call == at && once {
 						once = false
 						return f
 					}
 					return mailchimptest.Fault{}
-				}
+				})
 				err := w.save(`{"audiences":["` + list + `","b7c6eb2165"]}`)
 				if !f.Lost || strings.HasPrefix(at, "POST") { // net/http itself repeats a GET
 					var p *integrations.ProviderError
@@ -135,12 +135,12 @@ func TestGroupDeleted(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.save(`{"audiences":["`+list+`","b7c6eb2165"]}`))
 	down := true
-	w.srv.Fault = func(string) mailchimptest.Fault {
+	w.srv.SetFault(func(string) mailchimptest.Fault {
 		if down {
 			return mailchimptest.Fault{Status: 503, Bare: true}
 		}
 		return mailchimptest.Fault{}
-	}
+	})
 	plan, err := w.Ann.PlanDeleteGroup(t.Context(), w.Group)
 	require.NoError(t, err)
 	_, err = w.Ann.ApplyDeleteGroup(t.Context(), plan, nil)
@@ -183,12 +183,12 @@ func TestReconnectedBeforeTheEnd(t *testing.T) {
 	require.NoError(t, w.save(`{"audiences":["`+list+`"]}`))
 	old := w.srv.Webhooks(list)[0].URL
 	down := true
-	w.srv.Fault = func(string) mailchimptest.Fault {
+	w.srv.SetFault(func(string) mailchimptest.Fault {
 		if down {
 			return mailchimptest.Fault{Status: 503}
 		}
 		return mailchimptest.Fault{}
-	}
+	})
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("mailchimp")))
 	down = false
 	w.Connect(w.Of("mailchimp"), w.srv.Authorise)

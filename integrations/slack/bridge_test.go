@@ -45,7 +45,7 @@ func TestBridgeUnderFaults(t *testing.T) {
 	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
 
 	quiet := false
-	w.slack.Fault = func(method string) slacktest.Fault {
+	w.slack.SetFault(func(method string) slacktest.Fault {
 		if quiet || !strings.HasPrefix(method, "chat.") && !strings.HasPrefix(method, "conversations.") && method != "event" {
 			return slacktest.Fault{}
 		}
@@ -60,7 +60,7 @@ func TestBridgeUnderFaults(t *testing.T) {
 			return slacktest.Fault{Error: "internal_error"}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Groups.Fault = func(string) (before, after error) {
 		switch n := rnd.IntN(200); {
 		case quiet || n > 1:

@@ -28,12 +28,12 @@ func (w *world) dead() []integrations.DeadLetter {
 func TestProvidersErrors(t *testing.T) {
 	w := newWorld(t, nil)
 	fault := slacktest.Fault{Error: "is_archived"}
-	w.slack.Fault = func(m string) slacktest.Fault {
+	w.slack.SetFault(func(m string) slacktest.Fault {
 		if m == "chat.postMessage" {
 			return fault
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Say("m1", "", "one")
 	w.Say("m2", "", "two")
 	w.Say("m2", "", "two")
@@ -89,13 +89,13 @@ func TestProvidersErrors(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	w := newWorld(t, nil)
 	lost := 3
-	w.slack.Fault = func(m string) slacktest.Fault {
+	w.slack.SetFault(func(m string) slacktest.Fault {
 		if m == "chat.postMessage" && lost > 0 {
 			lost--
 			return slacktest.Fault{Lost: true}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Say("m1", "", "one")
 	w.Say("m2", "m1", "in its thread")
 	for range 8 {
@@ -162,12 +162,12 @@ func TestMentionsAreBounded(t *testing.T) {
 		fmt.Fprintf(&b, "<@U%05d>", i)
 	}
 	require.Equal(t, 50, calls(b.String()))
-	w.slack.Fault = func(method string) slacktest.Fault {
+	w.slack.SetFault(func(method string) slacktest.Fault {
 		if method == "users.info" {
 			return slacktest.Fault{Status: 503}
 		}
 		return slacktest.Fault{}
-	}
+	})
 	require.Equal(t, 1, calls(strings.Repeat("<@U0BOB>", 500)+strings.Repeat("<@U0CAROL>", 500)))
 	require.Len(t, w.Groups.Messages(w.Group), 2)
 }

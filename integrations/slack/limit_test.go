@@ -88,13 +88,13 @@ func TestLookUpKeepsItsPlace(t *testing.T) {
 			}
 			w.slack.HistoryEvery, w.slack.HistoryLimit = time.Minute, 15
 			lost := true
-			w.slack.Fault = func(m string) slacktest.Fault {
+			w.slack.SetFault(func(m string) slacktest.Fault {
 				if m == "chat.postMessage" && lost {
 					lost = false
 					return slacktest.Fault{Lost: true}
 				}
 				return slacktest.Fault{}
-			}
+			})
 			w.Deliver()
 			for range 300 { // twenty pages of what others have said since
 				w.slack.Say("C0GENERAL", "U0BOB", parent, "talk")

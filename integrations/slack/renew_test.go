@@ -107,12 +107,12 @@ func TestOneProcessRenews(t *testing.T) {
 func TestRenewalFails(t *testing.T) {
 	w := rotating(t, nil)
 	fault := slacktest.Fault{Status: 503}
-	w.slack.Fault = func(method string) slacktest.Fault {
+	w.slack.SetFault(func(method string) slacktest.Fault {
 		if method == "oauth.v2.access" {
 			return fault
 		}
 		return slacktest.Fault{}
-	}
+	})
 	w.Clock.Advance(11*time.Hour + 45*time.Minute)
 	w.sayIn(w.Group, "a")
 	w.Deliver()

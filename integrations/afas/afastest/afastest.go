@@ -50,9 +50,6 @@ type Fault struct {
 // Server is the fake. Its fields are set before it is used.
 type Server struct {
 	URL string
-	// Fault decides what goes wrong with a request, such as "POST
-	// /connectors/KnSubject". It is called under the server's lock.
-	Fault func(call string) Fault
 	// Types are those of dossier items.
 	Types []Type
 	// Connectors are those of the app connector.
@@ -61,10 +58,20 @@ type Server struct {
 	web *httptest.Server
 
 	mu     sync.Mutex
+	fault  func(call string) Fault
 	codes  map[string]string // user → the last code mailed
 	tokens map[string]string // token → user
 	items  []Item
 	sent   int
+}
+
+// SetFault lets f decide what goes wrong with a request, such as "POST
+// /connectors/KnSubject"; nothing does if f is nil. f is called under the
+// server's lock: it calls no method of the server.
+func (s *Server) SetFault(f func(call string) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
 }
 
 // NewServer starts a fake with three types of dossier items. Close it.
@@ -108,8 +115,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	var f Fault
-	if s.Fault != nil {
-		f = s.Fault(r.Method + " " + path)
+	if s.fault != nil {
+		f = s.fault(r.Method + " " + path)
 	}
 	status, answer := f.Status, any(json.RawMessage(f.Body))
 	if status == 0 {

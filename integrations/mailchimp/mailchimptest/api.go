@@ -31,8 +31,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls[call]++
 	var f Fault
-	if s.Fault != nil {
-		f = s.Fault(call)
+	if s.fault != nil {
+		f = s.fault(call)
 	}
 	s.mu.Unlock()
 	if f.Status != 0 {

@@ -60,9 +60,6 @@ type Server struct {
 	URL string
 	// Now is its clock; default time.Now.
 	Now func() time.Time
-	// Fault decides what goes wrong with a request, such as "POST
-	// /lists/a6b5da1054/webhooks". It is called under the server's lock.
-	Fault func(call string) Fault
 	// Signing makes new webhooks sign, and tell their secret once.
 	Signing bool
 	// DC is what the metadata name; default "us1".
@@ -75,12 +72,22 @@ type Server struct {
 	hc  *http.Client
 
 	mu     sync.Mutex
+	fault  func(call string) Fault
 	lists  []Audience
 	hooks  []*Webhook
 	codes  map[string]string
 	tokens map[string]bool
 	calls  map[string]int
 	made   int
+}
+
+// SetFault lets f decide what goes wrong with a request, such as "POST
+// /lists/a6b5da1054/webhooks"; nothing does if f is nil. f is called under the
+// server's lock: it calls no method of the server.
+func (s *Server) SetFault(f func(call string) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
 }
 
 // NewServer starts a fake with three audiences. Close it.

@@ -48,8 +48,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls[method]++
 	var f Fault
-	if s.Fault != nil {
-		f = s.Fault(method)
+	if s.fault != nil {
+		f = s.fault(method)
 	}
 	if f == (Fault{}) && r.ParseForm() == nil {
 		f.RetryAfter = s.limited(method, r.PostForm.Get("channel"))

@@ -60,9 +60,6 @@ type Server struct {
 	URL string
 	// Now is its clock; default time.Now.
 	Now func() time.Time
-	// Fault decides, request by request, what goes wrong with a method such as
-	// "chat.postMessage". It is called under the server's lock.
-	Fault func(method string) Fault
 	// PostEvery is how far apart two messages of the app to a channel must lie,
 	// as at Slack; what comes earlier is answered with 429. 0: no limit.
 	PostEvery time.Duration
@@ -83,6 +80,7 @@ type Server struct {
 	hc  *http.Client
 
 	mu       sync.Mutex
+	fault    func(method string) Fault
 	channels []channel
 	users    map[string]string
 	codes    map[string]string // code → redirect URI
@@ -118,6 +116,15 @@ type delivery struct {
 	kind string
 	body []byte
 	sign bool
+}
+
+// SetFault lets f decide, request by request, what goes wrong with a method
+// such as "chat.postMessage"; nothing does if f is nil. f is called under the
+// server's lock: it calls no method of the server.
+func (s *Server) SetFault(f func(method string) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
 }
 
 // NewServer starts a fake with the channels #general and #random, and the
@@ -191,7 +198,7 @@ func (s *Server) RevokeAll() {
 
 // Deliver sends what is queued for subscribers, each up to four times until it
 // is answered with 200, and returns how many were not. The method "event" is
-// subject to Fault: Lost events are delivered and sent again.
+// subject to SetFault: Lost events are delivered and sent again.
 func (s *Server) Deliver(ctx context.Context) (failed int) {
 	for {
 		s.mu.Lock()
@@ -215,8 +222,8 @@ func (s *Server) Deliver(ctx context.Context) (failed int) {
 func (s *Server) attempt(ctx context.Context, d delivery, try int) bool {
 	s.mu.Lock()
 	var f Fault
-	if s.Fault != nil {
-		f = s.Fault("event")
+	if s.fault != nil {
+		f = s.fault("event")
 	}
 	s.mu.Unlock()
 	if f.Status != 0 {
