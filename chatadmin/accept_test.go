@@ -117,8 +117,8 @@ func TestDeadLinks(t *testing.T) {
 					accepted := 0
 					switch name {
 					case "time", "signed in":
-						// it was begun in time; and as the host does that signs
-						// in whoever has set their password
+						// The acceptance began in time. Some hosts sign a user
+						// in as soon as the password is set.
 						require.NoError(t, err)
 						require.Equal(t, chatadmin.InvitationUsed, w.invitation(id).State)
 						accepted = 1
@@ -247,8 +247,8 @@ func TestAcceptCrash(t *testing.T) {
 	require.ErrorIs(t, errOf(w.admin.AcceptInvitation(ctx, token, setNothing)), chatadmin.ErrLink)
 }
 
-// A new link: an admin's to ask for, one a minute, five a day, whoever asks,
-// and only for who needs one.
+// Only an admin asks for a new link, and only for a user who needs one. A user
+// gets at most one a minute and five a day, from all admins together.
 func TestResendInvitation(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
 	create := func(login, email string) chatadmin.ID {

@@ -146,7 +146,7 @@ func blobsDue(r storage.Record, now time.Time) bool {
 // record releases the keys of one record and writes down which are left.
 func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 	d := &e.Value
-	if e.Damaged != nil { // it stays as it is, for whoever repairs it
+	if e.Damaged != nil { // it stays unchanged until an admin repairs it
 		if c.log(e.ID, 0, e.Damaged); c.unreadable == nil {
 			c.unreadable = e.Damaged
 		}

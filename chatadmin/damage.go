@@ -16,8 +16,8 @@ type DamageSource struct {
 	Kind string
 	// Need is the permission for Repair beside PermDomain; "" is none.
 	Need Permission
-	// Each yields what cannot be read in a domain, and goes on behind it. An
-	// error ends the list.
+	// Each yields the rows of a domain that cannot be read. Such a row does
+	// not end the list; an error does.
 	Each func(ctx context.Context, r storage.Reader, domain ID) iter.Seq2[*DamagedError, error]
 	// Repair puts something safe in the place of what cannot be read, or
 	// deletes it. It returns false if there was nothing to repair, and

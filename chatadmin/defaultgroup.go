@@ -190,8 +190,8 @@ func (a *Admin) defaultGroupKind() RunKind[defaultGroupRun] {
 }
 
 // ApplyDefaultGroup marks the group of a plan as default and adds everybody who
-// is not in it yet, in batches. Once it is marked, whoever joins the domain
-// becomes a member in the same transaction, so that nobody is missed. With an
+// is not in it yet, in batches. Once it is marked, every new user of the
+// domain becomes a member in the same transaction, so that nobody is missed. With an
 // error it returns the run, if it has begun: ResumeDefaultGroup continues it.
 // progress may be nil.
 func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {

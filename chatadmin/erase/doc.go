@@ -3,9 +3,11 @@
 // receipt says what went.
 //
 //	d, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
-//	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID}, nil)    // counts, blockers, warnings: show it
-//	run, err := d.Apply(ctx, s, plan, "left the company", nil)  // after a crash: d.Resume
-//	fmt.Println(run.State, run.Data.Removed)                    // the receipt
+//	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID}, nil)
+//	// show its counts, blockers and warnings
+//	run, err := d.Apply(ctx, s, plan, "left the company", nil)
+//	// after a crash: d.Resume
+//	fmt.Println(run.State, run.Data.Removed) // the receipt
 //
 // Deactivating is often the better choice: chatadmin.Scope.DeactivateUsers ends
 // the access as well, and keeps everything.
@@ -22,7 +24,7 @@
 //	records                    go by owner: sessions, second factors, tokens, invitations,
 //	                           settings, connections to services
 //	the account                goes last, with preferences and avatar; login and e-mail address
-//	                           are free again, and whoever gets them inherits nothing
+//	                           are free again; their next owner inherits nothing
 //	the host's own kinds       go through Eraser, first of all; they are counted as "host." and
 //	                           their name
 //	contents of files          are released through chatadmin.Admin.ReleaseBlobs, at least once,

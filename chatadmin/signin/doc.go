@@ -7,16 +7,27 @@
 // by its own password table, by package password beside this one, or by what
 // Google or a SAML provider asserts.
 //
-//	gate, err := signin.New(admin, &signin.Options{Sessions: sessions, SecondFactor: twoFactor, Devices: devices})
+//	gate, err := signin.New(admin, &signin.Options{
+//		Sessions: sessions, SecondFactor: twoFactor, Devices: devices,
+//	})
 //
 //	// In the handler of the login page:
-//	d, err := gate.SignIn(ctx, domain, signin.Attempt{Login: login, Client: signin.Web, Trust: cookie},
-//		func(ctx context.Context, u chatadmin.User) (bool, error) { return passwords.Verify(ctx, u, password) })
+//	d, err := gate.SignIn(ctx, domain,
+//		signin.Attempt{Login: login, Client: signin.Web, Trust: cookie},
+//		func(ctx context.Context, u chatadmin.User) (bool, error) {
+//			return passwords.Verify(ctx, u, password)
+//		})
 //	switch {
-//	case err != nil: // 500: nobody comes in
-//	case d.Allowed(): // make the session, with d.User.ID and d.Client in it; keep d.Trust, if there is one, in a cookie
-//	case d.Outcome == signin.Challenged: // show d.Challenge to this person, ask for the code
-//	default: // show d.Message(), the same for whatever reason; d.Reason() is for the log
+//	case err != nil:
+//		// 500: nobody comes in
+//	case d.Allowed():
+//		// make the session, with d.User.ID and d.Client in it;
+//		// keep d.Trust, if there is one, in a cookie
+//	case d.Outcome == signin.Challenged:
+//		// show d.Challenge to this person, and ask for the code
+//	default:
+//		// show d.Message(), which is the same for every reason;
+//		// d.Reason() is for the log
 //	}
 //
 //	// In the handler of the page that asks for the code:
@@ -35,23 +46,29 @@
 // which is called for nobody where nobody can come in, and hashes against a
 // dummy.
 //
-//	what is found                                              decision    reason        counts as
-//	no user has the login                                      denied      unknown       (a failure, of nobody)
-//	the domain is suspended or closing                         denied      domain        nothing
-//	the user is being deleted, deactivated, denied             denied      deleting, deactivated, denied    nothing
-//	the spelling is not exact where the preset wants that      denied      spelling      a failure
-//	locked by failures                                         denied      locked        nothing
-//	no place became free in time                               denied      busy          nothing
-//	the first factor does not hold                             denied      wrong         a failure
-//	verifying found no time, or took too long                  denied      busy          nothing
-//	the password was changed meanwhile                         denied      changed       nothing
-//	the user has another account of the same provider          denied      other_account nothing
-//	the device is disabled                                     denied      device        nothing
-//	a second factor is asked for                               challenge                 nothing: failures stay
-//	access ended while the first factor was being verified     denied      as above      nothing
-//	otherwise                                                  allowed                   a success: failures are forgotten
-//	then: a wrong code                                         denied      wrong_code    a failure
-//	then: a right code, and all of the above anew              allowed                   a success
+//	what is found                         decision   reason          counts as
+//	no user has the login                 denied     unknown         failure *
+//	the domain is suspended or closing    denied     domain          nothing
+//	the user is being deleted             denied     deleting        nothing
+//	the user is deactivated               denied     deactivated     nothing
+//	the user is denied                    denied     denied          nothing
+//	the spelling is not exact **          denied     spelling        failure
+//	locked by failures                    denied     locked          nothing
+//	no place became free in time          denied     busy            nothing
+//	the first factor does not hold        denied     wrong           failure
+//	verifying took too long               denied     busy            nothing
+//	the password changed meanwhile        denied     changed         nothing
+//	another account of this provider      denied     other_account   nothing
+//	the device is disabled                denied     device          nothing
+//	a second factor is asked for          challenge                  nothing ***
+//	access ended during the verification  denied     as above        nothing
+//	otherwise                             allowed                    success
+//	then: a wrong code                    denied     wrong_code      failure
+//	then: a right code                    allowed                    success
+//
+// * The failure is counted for nobody. ** Only where the preset wants the exact
+// spelling. *** Failures before it stay counted; a success forgets them. Behind
+// a right code all of the above is asked once more.
 //
 // The first success makes a pending user active.
 //

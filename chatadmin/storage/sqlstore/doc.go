@@ -3,10 +3,13 @@
 // many processes over one database. It imports no driver; the host does, and
 // opens the pool:
 //
-//	db, err := sql.Open("pgx", "postgres:///chat")                    // github.com/jackc/pgx/v5/stdlib
+//	// github.com/jackc/pgx/v5/stdlib
+//	db, err := sql.Open("pgx", "postgres:///chat")
 //	store, err := sqlstore.Open(ctx, db, sqlstore.PostgreSQL, nil)
 //
-//	db, err := sql.Open("sqlite", "file:chat.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)") // modernc.org/sqlite
+//	// modernc.org/sqlite
+//	db, err := sql.Open("sqlite", "file:chat.db?_pragma=journal_mode(WAL)"+
+//		"&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
 //	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite, nil)
 //
 // Open creates the tables, or brings those of an earlier version up to date;

@@ -5,7 +5,10 @@
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) storetest.Backend {
 //			db := openEmptyDatabase(t)
-//			return storetest.Backend{Store: mystore.New(db), Again: func() storage.Store { return mystore.New(reopen(t, db)) }}
+//			return storetest.Backend{
+//				Store: mystore.New(db),
+//				Again: func() storage.Store { return mystore.New(reopen(t, db)) },
+//			}
 //		})
 //	}
 //
