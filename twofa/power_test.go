@@ -1,7 +1,6 @@
 package twofa_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,20 +29,14 @@ func TestPowerOverUsers(t *testing.T) {
 			u := w.user("bob@acme.example", func(n *chatadmin.NewUser) { n.Role = role.ID })
 			w.enrol(u)
 			s := w.admin.As(w.domain, w.user("clerk@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID }).ID)
-			var want error
-			require.NoError(t, w.host.Change(ctx, chatadmin.Op{Kind: "test"}, func(ctx context.Context, x *chatadmin.Work) error {
-				acting := chatadmin.Work{Settings: x.Settings, Role: clerk}
-				acting.Actor.ID = s.Actor()
-				want = acting.MayActOn(&u)
-				return nil
-			}))
+			may := name == "below" || name == "the same"
 			for n, err := range []error{
 				func() error { _, err := w.twofa.RecoveryCodes(ctx, s, u.ID); return err }(),
 				w.twofa.RevokeTrusted(ctx, s, u.ID),
 				w.twofa.RevokeAllTrusted(ctx, s, u.ID),
 				w.twofa.Reset(ctx, s, u.ID),
 			} {
-				if want == nil {
+				if may {
 					require.NoError(t, err, "call %d", n)
 				} else {
 					require.ErrorIs(t, err, chatadmin.ErrForbidden, "call %d", n)
