@@ -218,6 +218,8 @@ type Scope struct {
 	admin  *Admin
 	domain ID
 	actor  ID
+
+	detached bool
 }
 
 // As returns the scope of a user, whom the host has authenticated. Whether they
@@ -228,12 +230,24 @@ func (a *Admin) As(domain, user ID) *Scope {
 	if user == HostActor {
 		user = "" // no string from outside becomes the host
 	}
-	return &Scope{a, domain, user}
+	return &Scope{admin: a, domain: domain, actor: user}
 }
 
 // AsHost returns the scope of the host application itself, which may do
 // everything that leaves the domain's rules intact.
-func (a *Admin) AsHost(domain ID) *Scope { return &Scope{a, domain, HostActor} }
+func (a *Admin) AsHost(domain ID) *Scope { return &Scope{admin: a, domain: domain, actor: HostActor} }
+
+// Detached returns a scope of the same actor whose runs go on without it. It is
+// for requests of a web page, which may end at any time: a call that begins a
+// run, such as applying a plan, returns after its first transaction, and one
+// that resumes a run returns at once. The next round of Admin.Work continues
+// the run. A run that needs more than the store holds, such as the file of an
+// import, is not detached.
+func (s *Scope) Detached() *Scope {
+	d := *s
+	d.detached = true
+	return &d
+}
 
 // Domain is the domain's ID.
 func (s *Scope) Domain() ID { return s.domain }

@@ -117,7 +117,8 @@
 // of all kinds. [Scope.ResumeRun] continues a run in the name of its actor.
 // [Scope.TakeOverRun] gives it to another administrator, and [Scope.CancelRun]
 // ends it if its kind can undo it. [Admin.Work] continues runs that were silent
-// for ten minutes. A package declares a kind of run with [RunKind].
+// for ten minutes, and at once those that a detached scope has begun or resumed:
+// see [Scope.Detached]. A package declares a kind of run with [RunKind].
 //
 // # Damaged records
 //

@@ -245,7 +245,7 @@ func found(n int, err error) error {
 
 // building are the methods on which calls are built; they ask for the
 // permission that their caller names.
-var building = []string{"Domain", "Actor", "Admin", "Change", "PlanHeader", "View", "ViewAs", "SetPolicy"}
+var building = []string{"Domain", "Actor", "Admin", "Detached", "Change", "PlanHeader", "View", "ViewAs", "SetPolicy"}
 
 func TestPermissions(t *testing.T) {
 	calls := matrix()

@@ -281,10 +281,14 @@ func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context
 		if err := f(ctx, w, run); err != nil {
 			return err
 		}
+		due := r.due(w, run)
 		if run.Active = w.now; run.State == RunRunning {
 			run.Begun = w.now
+			if s.detached && r.kind.Step != nil {
+				due = w.now
+			}
 		}
-		return r.put(ctx, w, run, r.due(w, run))
+		return r.put(ctx, w, run, due)
 	})
 	switch {
 	case errors.Is(err, ErrCommitUnknown):

@@ -47,10 +47,13 @@ var errRunMoved = errors.New("another process was faster")
 // A run that has ended is returned as it is. It continues only in the name of
 // its actor: see TakeOver. A scheduled run that is not due is ErrTransition.
 // Several processes may resume one run: each step is made once. progress may be
-// nil.
+// nil. With a detached scope the next round of Admin.Work resumes it.
 func (r *Runs[T]) Resume(ctx context.Context, s *Scope, id ID, progress func(Progress)) (*RunOf[T], error) {
 	if r.kind.Step == nil {
 		return nil, fmt.Errorf("run %q needs more than its ID to continue: %w", Cut(string(id)), ErrInvalid)
+	}
+	if s.detached {
+		return r.leave(ctx, s, id)
 	}
 	var pace Pace
 	return r.Drive(ctx, s, id, func(ctx context.Context, run *RunOf[T]) (RunStep[T], error) {
@@ -58,11 +61,30 @@ func (r *Runs[T]) Resume(ctx context.Context, s *Scope, id ID, progress func(Pro
 	}, progress)
 }
 
+// leave has the next round of Admin.Work continue a run.
+func (r *Runs[T]) leave(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
+	run, err := r.find(ctx, s, id)
+	if err != nil || !run.Open() {
+		return run, err
+	}
+	if err := r.mayDrive(s, run); err != nil {
+		return run, err
+	}
+	err = r.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+		if run, err = r.get(ctx, w, s.domain, id); err != nil || run.State != RunRunning || run.By != s.actor {
+			return err
+		}
+		return r.put(ctx, w, run, w.now)
+	})
+	return run, err
+}
+
 // Apply begins a run and carries it to its end: Begin and then Resume. With an
 // error it returns the run as it was committed last, if it has begun, or nil.
+// With a detached scope it only begins the run.
 func (r *Runs[T]) Apply(ctx context.Context, s *Scope, op Op, progress func(Progress), f func(ctx context.Context, w *Work, run *RunOf[T]) error) (*RunOf[T], error) {
 	begun, err := r.Begin(ctx, s, op, f)
-	if err != nil || begun.State == RunScheduled {
+	if err != nil || begun.State == RunScheduled || s.detached && r.kind.Step != nil {
 		return begun, err
 	}
 	run, err := r.Resume(ctx, s, begun.ID, progress)

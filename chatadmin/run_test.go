@@ -288,6 +288,43 @@ func TestWorkersContinueRuns(t *testing.T) {
 	require.Equal(t, []any{c.boss.ID, int64(10)}, []any{run.By, run.Steps})
 }
 
+// A detached scope begins a run and leaves the rest to the next round of the
+// worker. So it does with a run that was interrupted.
+func TestDetachedRun(t *testing.T) {
+	c := newCounting(t, memstore.New(nil), false)
+	op := chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}
+	run, err := c.runs.Apply(ctx, c.s.Detached(), op, nil, func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+		run.Total, run.Data.Label = countTo, "ten"
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []any{chatadmin.RunRunning, int64(0), c.boss.ID}, []any{run.State, run.Done, run.By})
+	_, err = c.admin.Work(ctx)
+	require.NoError(t, err)
+	c.counts(run.ID)
+
+	id := c.partly(c.s, 3)
+	_, err = c.admin.Work(ctx)
+	require.NoError(t, err)
+	now, err := c.runs.Get(ctx, c.s, id)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), now.Done, "a run that somebody drives is left alone")
+	ann := c.user("ann@acme.example")
+	_, err = c.s.AssignRole(ctx, chatadmin.RoleAdmin, ann.ID)
+	require.NoError(t, err)
+	_, err = c.runs.Resume(ctx, c.as(ann).Detached(), id, nil)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden, "it belongs to somebody else")
+	now, err = c.runs.Resume(ctx, c.s.Detached(), id, nil)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), now.Done)
+	_, err = c.admin.Work(ctx)
+	require.NoError(t, err)
+	c.counts(id)
+	now, err = c.runs.Resume(ctx, c.s.Detached(), id, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, now.State)
+}
+
 func TestHundredResumesOfOneRun(t *testing.T) {
 	store := memstore.New(nil)
 	c := newCounting(t, store, false)

@@ -89,7 +89,7 @@ func (r *Runs[T]) takeUp(ctx context.Context, rec storage.Record) (bool, error) 
 // it cannot continue says why, and is tried again later. It returns nil if
 // another process has it.
 func (r *Runs[T]) continueRun(ctx context.Context, run *RunOf[T]) (*RunOf[T], error) {
-	s := &Scope{r.admin, run.Domain, run.By}
+	s := &Scope{admin: r.admin, domain: run.Domain, actor: run.By}
 	if begins, err := r.begins(ctx, s, run); err != nil || !begins {
 		if err != nil && ctx.Err() == nil {
 			err = errors.Join(err, r.postpone(ctx, run.Domain, run.ID, err))
