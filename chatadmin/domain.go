@@ -122,7 +122,10 @@ func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 	if n.Admin.Manager != "" {
 		wrong.add("manager", n.Admin.Login, CodeBadManager, noSuchManager)
 	}
-	boss, faults := set.Prepare(u)
+	boss, faults, err := set.fillIn(&u, n.Admin.Parts)
+	if err != nil {
+		return Settings{}, PreparedUser{}, err
+	}
 	return set, boss, wrongFields(append(wrong, faults...))
 }
 

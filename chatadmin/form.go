@@ -55,12 +55,49 @@ func prepared(p PreparedUser, wrong []*FieldError) (PreparedUser, error) {
 	return p, wrongFields(wrong)
 }
 
+// UserPart fills in the part of a user's form that belongs to a package, such as
+// their preferences. It changes the attributes of the user, and returns all that
+// is wrong with what was given. u is the user as they will be, with the fields
+// trimmed and PhoneE164 computed; it is only looked at. Like every function
+// given to a store, a part may be called several times.
+type UserPart func(set *Settings, u *User, a *Attributes) []*FieldError
+
+// fillIn checks a user against the domain's rules, and lets the parts of the
+// form change their attributes. All that is wrong comes at once.
+func (s *Settings) fillIn(u *User, parts []UserPart) (PreparedUser, []*FieldError, error) {
+	wrong := s.prepare(u)
+	if len(parts) > 0 {
+		a, err := AttributesOf(*u)
+		if err != nil {
+			return PreparedUser{}, nil, err
+		}
+		prior := a.Prior
+		for _, part := range parts {
+			if part != nil {
+				wrong = append(wrong, part(s, u, &a)...)
+			}
+		}
+		a.Prior = prior
+		if err := SetAttributes(u, a); err != nil {
+			return PreparedUser{}, nil, err
+		}
+	}
+	if len(wrong) > 0 {
+		return PreparedUser{}, wrong, nil
+	}
+	return PreparedUser{*u}, nil, nil
+}
+
 // writeForm writes one user as given by somebody who fills in a form, and
 // returns them as written. All that is wrong with the fields comes at once:
-// what the domain's rules say of them, a login that is taken or cannot change,
-// and the manager.
-func (w *Work) writeForm(ctx context.Context, kind string, was, given User) (User, error) {
-	p, err := prepared(w.Settings.Prepare(given))
+// what the domain's rules and the parts of the form say of them, a login that
+// is taken or cannot change, and the manager.
+func (w *Work) writeForm(ctx context.Context, kind string, was, given User, parts []UserPart) (User, error) {
+	now := given
+	p, wrong, err := w.Settings.fillIn(&now, parts)
+	if err == nil {
+		err = wrongFields(wrong)
+	}
 	writes := []UserWrite{{was, p}}
 	if err == nil {
 		err = w.WriteUsers(ctx, kind, writes)

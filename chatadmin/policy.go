@@ -30,7 +30,7 @@ const (
 
 // ownPolicies are the names of the library's own packages. They are taken even
 // where a program does not use the package.
-var ownPolicies = []string{"afas", "chatadmin", "compliance", "csvimport", "devices", "erase", "integrations", "mailchimp",
+var ownPolicies = []string{"afas", "chatadmin", "compliance", "csvimport", "devices", "erase", "fields", "integrations", "mailchimp",
 	"password", "portal", "preferences", "provisioning", "retention", "signin", "slack", "support", "twofa"}
 
 // owned reports whether a package owns the name: then ChangeSettings leaves it.

@@ -19,6 +19,8 @@ type NewUser struct {
 	Role                                           string // Role.ID; "" is member
 	Kind                                           Kind   // default Network
 	NoInvitation                                   bool   // send no invitation; it can be sent later
+	// Parts are what other packages add to the form; see their pages.
+	Parts []UserPart
 }
 
 // CreateUser creates a pending user, who at once is a member of every default
@@ -33,7 +35,7 @@ func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		if err != nil {
 			return err
 		}
-		if created, err = w.writeForm(ctx, KindUserCreate, User{}, given); err != nil {
+		if created, err = w.writeForm(ctx, KindUserCreate, User{}, given, n.Parts); err != nil {
 			return err
 		}
 		if n.NoInvitation {
@@ -70,6 +72,7 @@ type UserEdit struct {
 	Title, Department, Phone, Avatar               *string
 	Manager                                        *ID
 	Kind                                           *Kind
+	Parts                                          []UserPart // as in NewUser
 }
 
 // EditUser changes fields of a user and returns the user as they are then. It
@@ -93,7 +96,7 @@ func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 		if err != nil {
 			return err
 		}
-		edited, err = w.writeForm(ctx, KindUserEdit, us[0], now)
+		edited, err = w.writeForm(ctx, KindUserEdit, us[0], now, e.Parts)
 		return err
 	})
 	if err != nil {
