@@ -32,6 +32,10 @@ type Admin struct {
 	damageable    []DamageSource
 	runKinds      map[string]runKind
 	workers       []Worker
+	columns       []Columns
+	preferences   []Preference
+	onInvite      []InviteFunc
+	onDevice      []DeviceFunc
 
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
@@ -109,6 +113,14 @@ type Extension struct {
 	Workers []Worker
 	// Policy is what the package keeps in the settings of each domain.
 	Policy Policy
+	// Columns are what the package adds to the CSV format.
+	Columns Columns
+	// Preference is what the package keeps in the attributes of users.
+	Preference Preference
+	// OnInvite runs in each transaction that queues invitations.
+	OnInvite InviteFunc
+	// OnDevice runs in each transaction in which a device registers.
+	OnDevice DeviceFunc
 }
 
 // Extend adds an extension. The constructors of the packages that hold further
@@ -129,6 +141,18 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.TwoFactor != nil {
 		a.o.TwoFactor = e.TwoFactor
+	}
+	if e.Columns.Of != nil {
+		a.columns = append(a.columns, e.Columns)
+	}
+	if e.Preference.Name != "" {
+		a.preferences = append(a.preferences, e.Preference)
+	}
+	if e.OnInvite != nil {
+		a.onInvite = append(a.onInvite, e.OnInvite)
+	}
+	if e.OnDevice != nil {
+		a.onDevice = append(a.onDevice, e.OnDevice)
 	}
 	a.workers = append(a.workers, e.Workers...)
 	for _, k := range e.Records {

@@ -77,6 +77,14 @@ func (w *Work) QueueInvitations(ctx context.Context, users []User, release strin
 }
 
 func (w *Work) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
+	others := 0
+	for _, f := range w.scope.admin.onInvite {
+		rest, n, err := f(ctx, w, users, release)
+		if err != nil {
+			return 0, err
+		}
+		users, others = rest, others+n
+	}
 	ids := make([]string, 0, len(users))
 	for _, u := range users {
 		if u.Status == Pending && u.HasAccess() && u.Email != "" {
@@ -100,7 +108,7 @@ func (w *Work) queueInvitations(ctx context.Context, users []User, release strin
 		e.Due = w.now
 		queued = append(queued, &e)
 	}
-	return len(queued), invitations.Put(ctx, w, queued...)
+	return others + len(queued), invitations.Put(ctx, w, queued...)
 }
 
 // invitations reads the invitations of users. It logs what cannot be read.

@@ -43,14 +43,14 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 			return refuse("has signed in already and needs no activation link")
 		case !u.HasAccess():
 			return refuse("has no access: activate the user or grant access first")
-		case u.Email == "":
-			return refuse("has no e-mail address: add one first")
 		}
 		if err := w.throttle(ctx, u); err != nil {
 			return err
 		}
-		if err := w.QueueInvitations(ctx, us, ""); err != nil {
+		if n, err := w.queueInvitations(ctx, us, ""); err != nil {
 			return err
+		} else if n == 0 {
+			return refuse("has no e-mail address: add one first")
 		}
 		w.Record(KindUserResend, []ID{user}, nil, nil)
 		return nil

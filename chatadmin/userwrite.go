@@ -79,6 +79,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	var diff []FieldChange
 	w.record(kind, targets, len(targets), func(i int) []FieldChange {
 		diff = diffUser(diff[:0], &changed[i].Was, &changed[i].Now.user)
+		diff = w.scope.admin.diffPreferences(diff, &changed[i].Was, &changed[i].Now.user)
 		return diff
 	}, nil)
 	return w.afterUsers(ctx, changed)
@@ -339,10 +340,51 @@ func TransitionWrite(u User, e StatusEvent) (UserWrite, error) {
 	return UserWrite{u, PreparedUser{now}}, err
 }
 
+// AttributesWrite is the write of what set makes of a user's attributes and,
+// unless e is 0, of what follows from what happens to the user. Their fields
+// are not checked again, as with TransitionWrite.
+func AttributesWrite(u User, e StatusEvent, set func(*Attributes) error) (UserWrite, error) {
+	now, err := u, error(nil)
+	if e != 0 {
+		if now, err = Transition(u, e); err != nil {
+			return UserWrite{}, err
+		}
+	}
+	a, err := AttributesOf(now)
+	if err == nil {
+		err = set(&a)
+	}
+	if err == nil {
+		err = SetAttributes(&now, a)
+	}
+	return UserWrite{u, PreparedUser{now}}, err
+}
+
+// SetDepartment gives at most MaxBatch users a department, because theirs is
+// renamed or emptied: whatever their role. One event of the kind names them
+// all.
+func (w *Work) SetDepartment(ctx context.Context, kind string, users []User, department string) error {
+	return w.rewriteUsers(ctx, kind, users, func(now *User) []FieldChange {
+		was := now.Department
+		now.Department = department
+		return change("department", was, department)
+	})
+}
+
 // ClearManagers takes their manager from at most MaxBatch users, because that
 // manager is being deleted: whatever their role, and even where they are being
 // deleted themselves. One event of the kind names them all.
 func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) error {
+	return w.rewriteUsers(ctx, kind, users, func(now *User) []FieldChange {
+		was := now.Manager
+		now.Manager = ""
+		return change("manager", string(was), "")
+	})
+}
+
+// rewriteUsers changes at most MaxBatch users, whoever they are. set changes
+// one, and says what has changed.
+func (w *Work) rewriteUsers(ctx context.Context, kind string, users []User, set func(*User) []FieldChange) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -354,15 +396,17 @@ func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) err
 	if err != nil {
 		return err
 	}
+	diffs := make([][]FieldChange, len(users))
 	for i, u := range users {
 		now := u
-		now.Manager, now.Rev = "", rev
+		diffs[i] = set(&now)
+		now.Rev = rev
 		rows[i], targets[i], changed[i] = storage.Change[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
 	}
 	if err := noConflict(w.ChangeUsers(ctx, rows)); err != nil {
 		return err
 	}
-	w.record(kind, targets, len(targets), func(i int) []FieldChange { return change("manager", string(users[i].Manager), "") }, nil)
+	w.record(kind, targets, len(targets), func(i int) []FieldChange { return diffs[i] }, nil)
 	return w.afterUsers(ctx, changed)
 }
 

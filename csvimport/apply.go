@@ -234,7 +234,7 @@ func (im *importer) avoid(err error) bool {
 	had := len(im.refused) // a column of the host's own that must be unique
 	for i := range im.rows {
 		if v := &im.verdicts[i]; v.writes() && slices.Contains(taken.Users, v.write.Now.User().ID) {
-			im.refused[i] = note{Code: chatadmin.CodeTaken, Col: int8(columnOf(taken.Field, im.src.header)), Arg: taken.Reason}
+			im.refused[i] = note{Code: chatadmin.CodeTaken, Col: int16(columnOf(taken.Field, im.src.header)), Arg: taken.Reason}
 		}
 	}
 	return len(im.refused) > had

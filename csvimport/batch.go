@@ -46,6 +46,10 @@ func (b *batchWriter) decide(ctx context.Context) error {
 	if d.view, err = d.groups(ctx, b.w, b.w.Domain.ID, im.rows, view); err != nil {
 		return err
 	}
+	d.begin(im.scope)
+	if err := d.look(ctx, b.w, im.rows, view); err != nil {
+		return err
+	}
 	letters := make([]letter, len(im.rows))
 	n := 0
 	for i := range im.rows {
@@ -92,7 +96,7 @@ func (b *batchWriter) take(i int, v *verdict, view users) {
 	b.counts.KeptBlanks += int64(v.blanks)
 	l, linked := b.im.plan.index.link(b.base + i)
 	if linked && l.code != linkSet && l.code != linkAbove && (written(v.letter) || v.letter == letterUnchanged) {
-		v.notes = append(v.notes, note{Code: l.note(), Col: int8(colManager)})
+		v.notes = append(v.notes, note{Code: l.note(), Col: int16(colManager)})
 	}
 	for _, n := range v.notes {
 		n.Row = i

@@ -82,12 +82,20 @@ func (s settings) check() error {
 	if err := checkFields(s.Fields); err != nil {
 		return err
 	}
+	if len(s.Added) > chatadmin.MaxColumns {
+		return fmt.Errorf("%d columns are added, at most %d can be: %w", len(s.Added), chatadmin.MaxColumns, chatadmin.ErrInvalid)
+	}
+	for i := range s.Added {
+		if err := s.Added[i].check(); err != nil {
+			return err
+		}
+	}
 	for _, named := range []map[string]string{s.Columns, s.Aliases} {
 		if len(named) > mostNamed {
 			return fmt.Errorf("%d columns are named, at most %d can be: %w", len(named), mostNamed, chatadmin.ErrInvalid)
 		}
 		for heading, field := range named {
-			if _, ok := fieldMeaning(field, true, s.Fields); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
+			if _, ok := fieldMeaning(field, true, s.fieldNames()); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
 				return fmt.Errorf("there is no field %q for the column %q: %w", chatadmin.Cut(field), chatadmin.Cut(heading), chatadmin.ErrInvalid)
 			}
 		}
@@ -154,7 +162,7 @@ func (c *chunk) check() error {
 	}
 	last := 0
 	for n := range c.Notes.all() { // in the order of the rows
-		ok = ok && n.Row >= last && n.Row < len(c.Letters) && n.Col >= -1 && n.Col < int8(firstField)+mostFields
+		ok = ok && n.Row >= last && n.Row < len(c.Letters) && n.Col >= -1 && int(n.Col) < lastField
 		last = n.Row
 	}
 	for _, row := range c.Open {

@@ -35,8 +35,12 @@ const (
 	firstField column = 64
 )
 
-// mostFields is how many columns of its own a host has at most.
-const mostFields = 32
+const (
+	// mostFields is how many columns of its own a host has at most.
+	mostFields = 32
+	// lastField is behind the last column of hosts and packages.
+	lastField = int(firstField) + mostFields + chatadmin.MaxColumns
+)
 
 // titles are the headings of the import format, as exports write them.
 var titles = [columns]string{"name", "firstname", "lastname", "login", "email", "title", "mobile", "manager", "Enabled", "role", "department", "kind", "groups", "language", "new login", "new email"}
@@ -56,7 +60,9 @@ const (
 // each meaning, or -1.
 type header struct {
 	at       []int
-	fields   []string // the host's own
+	fields   []string // the host's own, and those of packages behind them
+	hosts    int      // how many are the host's own
+	added    []addedColumn
 	names    []string // of the file
 	oneLogin bool     // login and e-mail are one column
 	inverted bool     // Enabled is said the other way round
@@ -110,9 +116,9 @@ func (h *header) title(c column) string {
 // readHeader gives every heading its meaning under the login rules of the
 // domain and what the administrator and the host have said of them.
 func readHeader(names []string, login chatadmin.LoginPolicy, set settings) (*header, error) {
-	h := &header{oneLogin: login.IsEmail, fields: set.Fields, at: make([]int, columns)}
-	if len(set.Fields) > 0 {
-		h.at = make([]int, int(firstField)+len(set.Fields))
+	h := &header{oneLogin: login.IsEmail, fields: set.fieldNames(), hosts: len(set.Fields), added: set.Added, at: make([]int, columns)}
+	if len(h.fields) > 0 {
+		h.at = make([]int, int(firstField)+len(h.fields))
 	}
 	for _, name := range names {
 		h.names = append(h.names, tidyHeading(name))
@@ -240,12 +246,14 @@ func (h *header) meaning(i int, given map[int]meaning, aliases map[string]string
 	if ok {
 		return m, m.col != columns, m.col == columns
 	}
-	for f, name := range h.fields {
+	for f, name := range h.fields[:h.hosts] {
 		if headingKey(name) == headingKey(h.names[i]) {
 			return meaning{col: firstField + column(f)}, true, false
 		}
 	}
-	m, ok = mean(h.names[i], h.oneLogin)
+	if m, ok = mean(h.names[i], h.oneLogin); !ok {
+		m, ok = h.addedMeaning(h.names[i])
+	}
 	return m, ok, false
 }
 

@@ -18,6 +18,8 @@ type decider struct {
 	admins   map[chatadmin.ID]bool
 	manyMore bool // so many admins that no file can remove the last one
 	view     groupView
+	parts    []addedPart // of packages
+	at       int         // the row of the batch
 }
 
 // verdict is what becomes of one row.
@@ -51,7 +53,7 @@ func (v *verdict) failed() bool { return v.letter == letterFailed }
 
 func (v *verdict) fail(code string, c column, arg string) {
 	v.letter, v.blanks = letterFailed, 0
-	v.notes = append(v.notes, note{Code: code, Col: int8(c), Arg: arg})
+	v.notes = append(v.notes, note{Code: code, Col: int16(c), Arg: arg})
 }
 
 // decide decides one row by itself: is is the user as stored, nil where there
@@ -78,7 +80,7 @@ func (d *decider) decide(r *row, is, holder *chatadmin.User, first, firstNew uin
 	case is == nil && enabled == disable:
 		if !v.failed() {
 			v.letter = letterNotCreated
-			v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int8(colEnabled)})
+			v.notes = append(v.notes, note{Code: CodeNotCreated, Col: int16(colEnabled)})
 		}
 	case is == nil:
 		d.create(r, v)
@@ -121,7 +123,7 @@ func (v *verdict) mark(c column, m mark) {
 }
 
 func (v *verdict) warn(code string, c column) {
-	v.notes = append(v.notes, note{Code: code, Col: int8(c)})
+	v.notes = append(v.notes, note{Code: code, Col: int16(c)})
 }
 
 // keep leaves an existing user alone.
@@ -130,9 +132,9 @@ func (d *decider) keep(is *chatadmin.User, enabled access, v *verdict) {
 		return
 	}
 	v.letter = letterKept
-	v.notes = append(v.notes, note{Code: CodeExists, Col: int8(colLogin)})
+	v.notes = append(v.notes, note{Code: CodeExists, Col: int16(colLogin)})
 	if statusEvent(enabled, is.Status) != 0 {
-		v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int8(colEnabled)})
+		v.notes = append(v.notes, note{Code: CodeEnabledIgnored, Col: int16(colEnabled)})
 	}
 }
 
@@ -150,6 +152,7 @@ func (d *decider) create(r *row, v *verdict) {
 	}
 	d.attributes(r, &u, v)
 	d.join(r, nil, v)
+	d.addedFields(r, nil, &u, v)
 	if d.prepare(&u, v); v.failed() {
 		return
 	}
@@ -244,6 +247,9 @@ func columnOf(field string, h *header) column {
 		return colDepartment
 	case "kind":
 		return colKind
+	}
+	if c, ok := h.addedField(field); ok {
+		return c
 	}
 	return colLogin
 }

@@ -21,6 +21,7 @@ func (d *decider) update(r *row, is, holder *chatadmin.User, enabled access, v *
 	if r.Role != "" {
 		d.grant(r, &u, v)
 	}
+	d.addedFields(r, is, &u, v)
 	became := d.status(&u, enabled, v)
 	v.write.Was = *is
 	if good := d.prepare(&u, v); v.failed() {

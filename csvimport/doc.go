@@ -18,11 +18,12 @@
 // the others. The same heading twice refuses the file. An unknown heading is a
 // warning. If it may say who has access, it refuses the file instead.
 //
-// Options.Columns says what a heading means, and Options.Fields declares fields
-// of the host. Plan.Columns says what each column is taken for: a review page
-// can show it, and give corrections back as Options.Columns. Headings that
-// begin with "_" are the results of an earlier import and ignored. Cells below
-// a heading such as "password" are neither read nor shown.
+// Packages add columns of their own; see chatadmin.Columns. Options.Columns says
+// what a heading means, and Options.Fields declares fields of the host.
+// Plan.Columns says what each column is taken for: a review page can show it,
+// and give corrections back as Options.Columns. Headings that begin with "_"
+// are the results of an earlier import and ignored. Cells below a heading such
+// as "password" are neither read nor shown.
 //
 // A file is UTF-8, UTF-16 with a byte-order mark, or in Options.Encoding. It is
 // taken for Windows-1252, with a warning that shows a cell, if more of its

@@ -130,7 +130,9 @@ type exporter struct {
 	format    Format
 	unguarded bool
 	columns   []column // of the import format
+	own       int      // how many of them are no package's
 	fields    []string
+	parts     []exportedPart // of packages
 	n         int
 }
 
@@ -207,9 +209,10 @@ func (e *exporter) importLines(ctx context.Context, us []chatadmin.User) ([][]st
 				return nil, err
 			}
 		}
-		for _, c := range e.columns {
+		for _, c := range e.columns[:e.own] {
 			rows[i] = append(rows[i], r.text(c))
 		}
+		rows[i] = append(rows[i], e.addedCells(&u)...)
 	}
 	return rows, nil
 }
@@ -229,7 +232,8 @@ func (e *exporter) importHead(o *ExportOptions) []string {
 	for i, name := range o.Fields {
 		e.columns, head = append(e.columns, firstField+column(i)), append(head, name)
 	}
-	return head
+	e.own = len(e.columns)
+	return e.addedHead(head)
 }
 
 // groupsOf lists the groups of a user that a file can name.

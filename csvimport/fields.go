@@ -53,7 +53,7 @@ func graphic(s string) bool {
 
 // hasAttributes reports whether the file has a column that is kept in the
 // attributes.
-func (h *header) hasAttributes() bool { return h.has(colLanguage) || len(h.fields) > 0 }
+func (h *header) hasAttributes() bool { return h.has(colLanguage) || h.hosts > 0 }
 
 // attributes gives u what the row says of language and fields.
 func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
@@ -75,7 +75,7 @@ func (d *decider) attributes(r *row, u *chatadmin.User, v *verdict) {
 		}
 	}
 	was := a.Fields
-	for i, name := range d.header.fields {
+	for i, name := range d.header.fields[:d.header.hosts] {
 		value, set := d.hostField(r, i, was[name], v)
 		if !set {
 			continue
@@ -101,18 +101,11 @@ func (d *decider) hostField(r *row, i int, is string, v *verdict) (value string,
 	if !d.header.has(c) {
 		return is, false
 	}
-	var cell cellText
-	if i < len(r.fields) {
-		cell = r.fields[i]
-	}
-	switch {
-	case len(cell.text) > mostField:
-		v.fail(chatadmin.CodeTooLong, c, fmt.Sprintf("at most %d bytes fit here", mostField))
-		return is, false
-	case !graphic(cell.text):
-		v.fail(chatadmin.CodeBadText, c, "this has control or invisible characters, or is not valid text")
+	if code := r.fieldFault(c); code != "" {
+		v.failField(code, c)
 		return is, false
 	}
+	cell := r.field(c)
 	return d.attribute(cell.text, cell.mark, is, v)
 }
 

@@ -139,6 +139,6 @@ func (d *decider) join(r *row, is *chatadmin.User, v *verdict) {
 		}
 	}
 	if len(unknown) > 0 {
-		v.notes = append(v.notes, note{Code: CodeNoGroup, Col: int8(colGroups), Arg: chatadmin.Cut(strings.Join(unknown, ", "))})
+		v.notes = append(v.notes, note{Code: CodeNoGroup, Col: int16(colGroups), Arg: chatadmin.Cut(strings.Join(unknown, ", "))})
 	}
 }

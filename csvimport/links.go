@@ -217,7 +217,7 @@ func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, 
 			return fmt.Errorf("import %s: batch %d: %w", im.id, batch, err)
 		}
 		for ; len(rows) > 0 && int(rows[0])/batchRows == batch; rows = rows[1:] {
-			e.Value.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int8(colManager)})
+			e.Value.Notes.insert(note{Row: int(rows[0]) % batchRows, Code: code, Col: int16(colManager)})
 		}
 		if !lost {
 			changed = append(changed, &e)

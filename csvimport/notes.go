@@ -37,6 +37,9 @@ const (
 	textArg
 )
 
+// rowAsWhole is how the column -1 is held.
+const rowAsWhole = 0xff
+
 // add adds the note of a row that is not before the last one.
 func (ns *notes) add(n note) {
 	b := binary.AppendUvarint(ns.packed, uint64(n.Row))
@@ -90,7 +93,9 @@ func (ns *notes) all() iter.Seq[note] {
 			} else {
 				n.Code = knownCodes[code]
 			}
-			n.Col = int8(b[0])
+			if n.Col = int16(b[0]); n.Col == rowAsWhole {
+				n.Col = -1
+			}
 			b = b[1:]
 			switch how := number(); how {
 			case noArg:

@@ -22,7 +22,7 @@ func TestNotes(t *testing.T) {
 	var want []note
 	for row := range 500 {
 		for range r.IntN(4) {
-			n := note{Row: row, Code: "of the host's own", Col: int8(r.IntN(int(columns)+1) - 1), Arg: args[r.IntN(len(args))]}
+			n := note{Row: row, Code: "of the host's own", Col: int16(r.IntN(int(columns)+1) - 1), Arg: args[r.IntN(len(args))]}
 			if i := r.IntN(len(knownCodes) + 1); i < len(knownCodes) {
 				n.Code = knownCodes[i]
 			}

@@ -82,13 +82,15 @@ type settings struct {
 	Aliases  map[string]string `json:"aliases,omitempty"`
 	Fields   []string          `json:"fields,omitempty"`
 	Encoding string            `json:"encoding,omitempty"`
+
+	Added []addedColumn `json:"added,omitempty"` // by packages
 }
 
 func (o *Options) settings(m Mode) settings {
 	if o == nil {
 		o = &Options{}
 	}
-	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName), maps.Clone(o.Columns), maps.Clone(o.Aliases), slices.Clone(o.Fields), o.Encoding}
+	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName), maps.Clone(o.Columns), maps.Clone(o.Aliases), slices.Clone(o.Fields), o.Encoding, nil}
 }
 
 // has reports whether nothing is asked for that s was not made with.

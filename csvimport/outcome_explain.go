@@ -10,7 +10,7 @@ import (
 type note struct {
 	Row  int    `json:"r"` // counted from the start of the batch
 	Code string `json:"c"`
-	Col  int8   `json:"k"` // column; -1: the row as a whole
+	Col  int16  `json:"k"` // column; -1: the row as a whole
 	Arg  string `json:"a,omitempty"`
 }
 

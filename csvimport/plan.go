@@ -54,7 +54,12 @@ func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeek
 	if err := givenFile(s, file); err != nil {
 		return nil, err
 	}
+	_, domain, err := s.View(ctx, chatadmin.PermUsersImport)
+	if err != nil {
+		return nil, err
+	}
 	set := o.settings(mode)
+	set.Added = addedColumns(s.Admin(), &domain, set.Fields)
 	if err := set.check(); err != nil {
 		return nil, err
 	}
@@ -141,6 +146,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	sc := &scanner{scope: s, src: src, size: size, index: newIndex(), above: map[key]chatadmin.ID{}, verdict: verdict{write: &chatadmin.UserWrite{}}, done: done,
 		decider: decider{settings: set, domain: domain, header: src.header, actor: s.Actor(), role: role}, decisions: sha256.New()}
 	sc.decider.setAdmins(admins)
+	sc.decider.begin(s)
 	if err := sc.all(ctx); err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func TestDamagedRecords(t *testing.T) {
 		{cursorOf, `{"phase":"rows","batch":1,"rows":99999999999}`}, {cursorOf, `{"phase":"links","only":[4294967295]}`},
 		{settingsOf, `{}`}, {settingsOf, `null`}, {settingsOf, `{"mode":"xx"}`}, {fileOf, `null`}, {fileOf, hash},
 		{countsOf, `{"rows":-3}`}, {countsOf, `{"rows":7}`}, {countsOf, `[]`},
-		{rowsOf, `{"l":"?"}`}, {rowsOf, `{"l":"c"}`}, {rowsOf, `null`}, {rowsOf, `{"l":7}`}, {rowsOf, `{"l":"` + strings.Repeat("c", 1000) + `","n":[{"r":0,"c":"x","k":120}]}`},
+		{rowsOf, `{"l":"?"}`}, {rowsOf, `{"l":"c"}`}, {rowsOf, `null`}, {rowsOf, `{"l":7}`}, {rowsOf, `{"l":"` + strings.Repeat("c", 1000) + `","n":[{"r":0,"c":"x","k":230}]}`},
 		{rowsOf, `{"l":"` + strings.Repeat("c", 1000) + `","n":[{"r":-1,"c":"x","k":0}]}`}, {rowsOf, `{"l":"` + strings.Repeat("c", 1000) + `","o":[1000]}`},
 	} {
 		t.Run(c.part+" "+c.data[:min(40, len(c.data))], func(t *testing.T) {

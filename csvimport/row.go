@@ -131,7 +131,7 @@ func (l *line) UnmarshalCSVWithFields(key, value string) error {
 	for _, digit := range []byte(key) {
 		c = c*10 + int(digit-'0')
 	}
-	if key == "" || len(key) > 2 || c < 0 || c >= int(firstField)+mostFields || c >= int(columns) && c < int(firstField) {
+	if key == "" || len(key) > 3 || c < 0 || c >= lastField || c >= int(columns) && c < int(firstField) {
 		return fmt.Errorf("column %q: %w", key, gocsv.ErrUnmatchedStructTags)
 	}
 	l.Row.put(column(c), value, 0)

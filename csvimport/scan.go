@@ -114,9 +114,9 @@ func (sc *scanner) applyLinks() {
 			x.letters[l.row] = letterUpdated
 		case l.code == linkAbove:
 			x.letters[l.row] = letterFailed
-			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colLogin)})
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int16(colLogin)})
 		case l.code != linkSet:
-			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int8(colManager)})
+			found[batch] = append(found[batch], note{Row: int(l.row) % batchRows, Code: l.note(), Col: int16(colManager)})
 		}
 	}
 	sc.letters()
@@ -171,6 +171,9 @@ func (sc *scanner) batch(ctx context.Context, rows []entry) error {
 	}
 	sc.index.logins.touch(sc.keys)
 	if sc.decider.view, err = sc.decider.groups(ctx, sc.scope.Admin().Store(), sc.scope.Domain(), rows, view); err != nil {
+		return err
+	}
+	if err := sc.decider.look(ctx, sc.scope.Admin().Store(), rows, view); err != nil {
 		return err
 	}
 	c := chunk{}
@@ -281,7 +284,10 @@ func (d *decider) row(e *entry, view users, first, firstNew place, at int, v *ve
 	if int(firstNew.row) != at {
 		lineNew = firstNew.line
 	}
-	d.decide(e.row, view.of(e), view.user(e.newKey), line, lineNew, v)
+	d.at = at % batchRows
+	if d.decide(e.row, view.of(e), view.user(e.newKey), line, lineNew, v); written(v.letter) || v.letter == letterUnchanged {
+		d.accepted()
+	}
 	if e.short && !d.ClearBlanks && v.letter != letterKept && v.letter != letterNotCreated {
 		v.notes = append(v.notes, note{Code: CodeShortRow, Col: -1})
 	}

@@ -155,6 +155,11 @@ type Registration struct {
 	// Push is the push token, of at most 1024 printable ASCII characters; zero
 	// for none.
 	Push secret.Value
+	// Proof, if set, is called in the transaction of the registration, before
+	// anything is written, and refuses it by an error: for a proof of who the
+	// user is that is used up by registering, such as a code. nil: the host has
+	// authenticated the user.
+	Proof chatadmin.DeviceFunc
 }
 
 func (n *Registration) check() error {

@@ -52,12 +52,27 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 		if w.Settings.State != chatadmin.DomainActive {
 			return fmt.Errorf("the domain is %s: %w", w.Settings.State, chatadmin.ErrSuspended)
 		}
+		u, err := mayRegister(ctx, w, user)
+		if err != nil {
+			return err
+		}
 		h, surplus, err := r.place(ctx, w, user, n.Key, id)
 		if err != nil {
 			return err
 		}
+		is := chatadmin.DeviceRegistration{User: u, Device: h.id, Name: n.Key, Type: n.Type.String()}
+		if n.Proof != nil {
+			if err := n.Proof(ctx, w, is); err != nil {
+				return err
+			}
+		}
 		if out, err = h.register(w, r.admin, n); err != nil {
 			return err
+		}
+		if out.Device.Status == Enabled {
+			if err := w.DeviceRegistered(ctx, is); err != nil {
+				return err
+			}
 		}
 		if err := write(ctx, w, KindRemove, surplus); err != nil {
 			return err
@@ -74,9 +89,6 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 // the devices that go. Adding a device and taking the user's access both write
 // the user's record: of two at once, one loses its race and sees the other.
 func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
-	if err := mayRegister(ctx, w, user); err != nil {
-		return nil, nil, err
-	}
 	is, err := registered(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, nil, err
@@ -104,27 +116,28 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 	return h, surplus, nil
 }
 
-// mayRegister refuses users who do not exist or have no access.
-func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) error {
+// mayRegister reads a user, and refuses those who do not exist or have no
+// access.
+func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) (u chatadmin.User, err error) {
 	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
 	if !opaque(user) {
-		return unknown
+		return u, unknown
 	}
 	if err := guard(ctx, w, []chatadmin.ID{user}); errors.Is(err, chatadmin.ErrNotFound) {
-		return unknown
+		return u, unknown
 	} else if err != nil {
-		return err
+		return u, err
 	}
 	us, err := w.Users(ctx, w.Domain.ID, []chatadmin.ID{user})
 	switch {
 	case err != nil:
-		return err
+		return u, err
 	case len(us) == 0 || us[0].Deleting:
-		return unknown
+		return u, unknown
 	case us[0].Status == chatadmin.Deactivated || us[0].Denied:
-		return fmt.Errorf("user %q has no access: %w", chatadmin.Cut(us[0].Login), chatadmin.ErrForbidden)
+		return u, fmt.Errorf("user %q has no access: %w", chatadmin.Cut(us[0].Login), chatadmin.ErrForbidden)
 	}
-	return nil
+	return us[0], nil
 }
 
 // room refuses a user who has as many devices as they may, and finds the
