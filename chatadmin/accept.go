@@ -131,7 +131,7 @@ func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword 
 // claimInvitation makes sure that nobody else uses the link at the same time.
 func (s *Scope) claimInvitation(ctx context.Context, t Token, claim ID) (User, error) {
 	var u User
-	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Writer) error {
 		user, e, err := invited(ctx, w, &w.Settings, t, s.admin.linkAge(w.now), Pending)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func linkError(err error) error {
 
 // endClaim uses the link up, or lets it go on working.
 func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) error {
-	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Work) error {
+	return linkError(s.Change(ctx, Op{Kind: KindUserAccept, Fence: storage.Shared, Targets: []ID{t.Subject}}, func(ctx context.Context, w *Writer) error {
 		e, ended, err := w.claimed(ctx, t, claim)
 		if err != nil {
 			return err
@@ -184,7 +184,7 @@ func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) erro
 				return err
 			}
 		}
-		w.Record(KindUserAccept, []ID{t.Subject}, nil, nil)
+		w.Audit(KindUserAccept, []ID{t.Subject}, nil, nil)
 		return nil
 	}))
 }
@@ -192,7 +192,7 @@ func (s *Scope) endClaim(ctx context.Context, t Token, claim ID, used bool) erro
 // claimed finds the invitation whose link a claim is about to use up. ended
 // reports that setting the password has done that already, and has ended what
 // goes with it.
-func (w *Work) claimed(ctx context.Context, t Token, claim ID) (e Entry[Invitation], ended bool, err error) {
+func (w *Writer) claimed(ctx context.Context, t Token, claim ID) (e Entry[Invitation], ended bool, err error) {
 	e, err = invitations.Get(ctx, w, t.Domain, string(t.Subject))
 	switch {
 	case err == nil && e.Value.State == InvitationUsed && e.Value.Claim == claim:

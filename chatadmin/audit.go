@@ -63,13 +63,13 @@ type eventData struct {
 
 // Record adds an audit event to the transaction; it is written when f has
 // returned. Call it after the changes it tells of.
-func (w *Work) Record(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
+func (w *Writer) Audit(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
 	w.record(kind, targets, len(changes), func(i int) []FieldChange { return changes[targets[i]] }, note)
 }
 
 // record asks for the changes of one target after the other; there are about so
 // many targets with changes.
-func (w *Work) record(kind string, targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) {
+func (w *Writer) record(kind string, targets []ID, about int, changes func(target int) []FieldChange, note map[string]string) {
 	if note == nil {
 		note = w.Note
 	}
@@ -146,8 +146,8 @@ var emptyEvent = []byte(`{"v":1}`)
 // BlankEvents takes out of at most MaxBatch events what they say about some
 // targets, and returns how many it changed: which events there were, by whom
 // and about whom, stays.
-func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
-	var changes []storage.Change[Event]
+func (w *Writer) BlankEvents(ctx context.Context, events []Event, about map[ID]bool) (int, error) {
+	var changes []storage.Write[Event]
 	damaged := 0
 	for _, e := range events {
 		if !slices.ContainsFunc(e.Targets, func(id ID) bool { return about[id] }) {
@@ -176,7 +176,7 @@ func (w *Work) BlankEvents(ctx context.Context, events []Event, about map[ID]boo
 		if e.Rev, err = w.NextRev(was); err != nil {
 			return 0, err
 		}
-		changes = append(changes, storage.Change[Event]{Row: e, Was: was})
+		changes = append(changes, storage.Write[Event]{Row: e, Was: was})
 	}
 	if len(changes) == 0 {
 		return damaged, nil

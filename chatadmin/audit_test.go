@@ -87,8 +87,8 @@ func TestAuditOfTheHost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, odd := range []string{`the "custom" field`, `back\slash`, "line\nbreak", "\x00", "ünïcode \u2028", ""} {
 		want := []chatadmin.FieldChange{{Field: odd, Before: odd, After: odd + "x"}}
-		err := w.host.Change(ctx, chatadmin.Op{Kind: "host.custom"}, func(_ context.Context, k *chatadmin.Work) error {
-			k.Record("host.custom", []chatadmin.ID{w.boss.ID}, map[chatadmin.ID][]chatadmin.FieldChange{w.boss.ID: want}, map[string]string{odd: odd})
+		err := w.host.Change(ctx, chatadmin.Op{Kind: "host.custom"}, func(_ context.Context, k *chatadmin.Writer) error {
+			k.Audit("host.custom", []chatadmin.ID{w.boss.ID}, map[chatadmin.ID][]chatadmin.FieldChange{w.boss.ID: want}, map[string]string{odd: odd})
 			return nil
 		})
 		require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestNothingHalfWritten(t *testing.T) {
 	broken := false
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
 		o.Outbox = true
-		o.OnUserChange = []chatadmin.UserChangeFunc{func(context.Context, *chatadmin.Work, []chatadmin.UserChange) error {
+		o.OnUserChange = []chatadmin.UserChangeFunc{func(context.Context, *chatadmin.Writer, []chatadmin.UserChange) error {
 			if broken {
 				return fail
 			}

@@ -66,11 +66,11 @@ func require(r Role, p Permission) error {
 
 // MayActOn refuses with ErrForbidden to act on a user whose level is above the
 // actor's, or who has a permission that the actor lacks: see Settings.MayActOn.
-func (w *Work) MayActOn(u *User) error { return w.Settings.MayActOn(w.Actor.ID, w.Role, u) }
+func (w *Writer) MayActOn(u *User) error { return w.Settings.MayActOn(w.Actor.ID, w.Role, u) }
 
 // mayGrant refuses to grant a role above the actor's own, or with a permission
 // that they lack. Member is what everybody is at least.
-func (w *Work) mayGrant(r Role) error {
+func (w *Writer) mayGrant(r Role) error {
 	if r.ID == RoleMember || w.Role.covers(r) {
 		return nil
 	}

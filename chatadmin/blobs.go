@@ -65,7 +65,7 @@ var blobRecords = RecordKind[blobData]{
 // queueBlobs keeps the keys of file contents until ReleaseBlobs has deleted
 // them. It does not ask whether other rows name them: two transactions that
 // delete the last two rows would each see the other's.
-func (w *Work) queueBlobs(ctx context.Context, keys []string) error {
+func (w *Writer) queueBlobs(ctx context.Context, keys []string) error {
 	var queued []*Entry[blobData]
 	for batch := range slices.Chunk(keys, MaxBatch) {
 		e := blobRecords.New(w.scope.domain, string(w.scope.admin.NewID()), "", blobData{Keys: batch})
@@ -150,8 +150,8 @@ func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 		if c.log(e.ID, 0, e.Damaged); c.unreadable == nil {
 			c.unreadable = e.Damaged
 		}
-		return c.keep(ctx, func(ctx context.Context, w *Work) error {
-			aside := []storage.Change[storage.Record]{e.aside(c.admin.Now().Add(maxBlobPause))}
+		return c.keep(ctx, func(ctx context.Context, w *Writer) error {
+			aside := []storage.Write[storage.Record]{e.aside(c.admin.Now().Add(maxBlobPause))}
 			if err := w.newRevs(aside); err != nil {
 				return err
 			}
@@ -166,7 +166,7 @@ func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 		return failed
 	}
 	if len(try.kept) == 0 {
-		return c.keep(ctx, func(ctx context.Context, w *Work) error {
+		return c.keep(ctx, func(ctx context.Context, w *Writer) error {
 			_, err := blobRecords.TryDelete(ctx, w, e)
 			return err
 		})
@@ -181,7 +181,7 @@ func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 	}
 	d.Keys, d.Reason = try.kept, Cut(try.first.Error())
 	e.Due = c.admin.Now().Add(blobPause(d.Tries))
-	return c.keep(ctx, func(ctx context.Context, w *Work) error {
+	return c.keep(ctx, func(ctx context.Context, w *Writer) error {
 		again := *e
 		_, err := blobRecords.TryPut(ctx, w, &again)
 		return err
@@ -190,8 +190,8 @@ func (c *blobRelease) record(ctx context.Context, e *Entry[blobData]) error {
 
 // keep writes down what became of a record. Where it has changed meanwhile,
 // another worker has tried its keys as well.
-func (c *blobRelease) keep(ctx context.Context, f func(context.Context, *Work) error) error {
-	return c.admin.Keep(ctx, c.domain, f)
+func (c *blobRelease) keep(ctx context.Context, f func(context.Context, *Writer) error) error {
+	return c.admin.Bookkeep(ctx, c.domain, f)
 }
 
 // blobPause is how long keys wait that were refused so many times.
@@ -295,7 +295,7 @@ func (a *Admin) ForgetBlobs(ctx context.Context, domain ID, ids ...ID) (n int, e
 	for _, id := range unique(ids) {
 		records = append(records, string(id))
 	}
-	err = a.AsHost(domain).Change(ctx, Op{Kind: KindBlobsForget, Targets: ids}, func(ctx context.Context, w *Work) error {
+	err = a.AsHost(domain).Change(ctx, Op{Kind: KindBlobsForget, Targets: ids}, func(ctx context.Context, w *Writer) error {
 		found, err := blobRecords.GetMany(ctx, w, domain, records...)
 		if err != nil {
 			return err
@@ -309,7 +309,7 @@ func (a *Admin) ForgetBlobs(ctx context.Context, domain ID, ids ...ID) (n int, e
 			}
 		}
 		if n = len(dropped); n > 0 {
-			w.Record(KindBlobsForget, dropped, nil, nil)
+			w.Audit(KindBlobsForget, dropped, nil, nil)
 		}
 		return blobRecords.Delete(ctx, w, gone...)
 	})

@@ -22,7 +22,7 @@ type DamageSource struct {
 	// Repair puts something safe in the place of what cannot be read, or
 	// deletes it. It returns false if there was nothing to repair, and
 	// ErrNotFound if there is nothing of this ID.
-	Repair func(ctx context.Context, w *Work, id string) (repaired bool, err error)
+	Repair func(ctx context.Context, w *Writer, id string) (repaired bool, err error)
 }
 
 func (d DamageSource) damage() DamageSource { return d }

@@ -25,7 +25,7 @@ func readData[T any](kind string, domain, id ID, data []byte) (T, error) {
 
 // damagedRows is a source of damage among rows of a list.
 func damagedRows[Q, R any](kind string, need Permission, list func(storage.Reader, context.Context, Q, Page) ([]R, Cursor, error), of func(domain ID) Q,
-	check func(*R) error, repair func(context.Context, *Work, ID) (bool, error),
+	check func(*R) error, repair func(context.Context, *Writer, ID) (bool, error),
 ) DamageSource {
 	return DamageSource{
 		Kind: kind,
@@ -50,7 +50,7 @@ func damagedRows[Q, R any](kind string, need Permission, list func(storage.Reade
 				}
 			}
 		},
-		Repair: func(ctx context.Context, w *Work, id string) (bool, error) { return repair(ctx, w, ID(id)) },
+		Repair: func(ctx context.Context, w *Writer, id string) (bool, error) { return repair(ctx, w, ID(id)) },
 	}
 }
 
@@ -58,7 +58,7 @@ func damagedRows[Q, R any](kind string, need Permission, list func(storage.Reade
 // a user who is deactivated becomes pending when activated.
 var damagedUsers = damagedRows("user", PermUsersEdit, storage.Reader.ListUsers, func(domain ID) UserQuery { return UserQuery{Domain: domain, WithDeleting: true} },
 	func(u *User) error { _, err := AttributesOf(*u); return err },
-	func(ctx context.Context, w *Work, id ID) (bool, error) {
+	func(ctx context.Context, w *Writer, id ID) (bool, error) {
 		us, err := w.anyUsersInOrder(ctx, []ID{id})
 		if err != nil {
 			return false, err
@@ -75,14 +75,14 @@ var damagedUsers = damagedRows("user", PermUsersEdit, storage.Reader.ListUsers, 
 		if now.Rev, err = w.NextRev(was.Rev); err != nil {
 			return false, err
 		}
-		return true, noConflict(w.ChangeUsers(ctx, []storage.Change[User]{{Row: now, Was: was.Rev}}))
+		return true, noConflict(w.ChangeUsers(ctx, []storage.Write[User]{{Row: now, Was: was.Rev}}))
 	})
 
 // damagedGroups are groups whose GroupSettings cannot be read. Repair lets
 // admins alone post.
 var damagedGroups = damagedRows("group", PermGroups, storage.Reader.ListGroups, func(domain ID) GroupQuery { return GroupQuery{Domain: domain, WithDeleting: true} },
 	func(g *Group) error { _, err := GroupSettingsOf(*g); return err },
-	func(ctx context.Context, w *Work, id ID) (bool, error) {
+	func(ctx context.Context, w *Writer, id ID) (bool, error) {
 		gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
 		g, err := one(gs, err, "group", string(id))
 		if err != nil {
@@ -98,14 +98,14 @@ var damagedGroups = damagedRows("group", PermGroups, storage.Reader.ListGroups, 
 		if g.Rev, err = w.NextRev(was); err != nil {
 			return false, err
 		}
-		return true, noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: g, Was: was}}))
+		return true, noConflict(w.ChangeGroups(ctx, []storage.Write[Group]{{Row: g, Was: was}}))
 	})
 
 // damagedAudit are audit events whose data cannot be read. Repair takes the
 // data away: who has done what to whom and when stays.
 var damagedAudit = damagedRows("event", PermAudit, storage.Reader.ListEvents, func(domain ID) EventQuery { return EventQuery{Domain: domain} },
 	func(e *Event) error { _, err := decodeEvent(*e); return err },
-	func(ctx context.Context, w *Work, id ID) (bool, error) {
+	func(ctx context.Context, w *Writer, id ID) (bool, error) {
 		for p := (Page{Limit: MaxBatch}); ; {
 			page, next, err := w.ListEvents(ctx, EventQuery{Domain: w.scope.domain}, p)
 			if err != nil {
@@ -122,7 +122,7 @@ var damagedAudit = damagedRows("event", PermAudit, storage.Reader.ListEvents, fu
 	})
 
 // blankDamaged takes the data of an event away if it cannot be read.
-func (w *Work) blankDamaged(ctx context.Context, e Event) (bool, error) {
+func (w *Writer) blankDamaged(ctx context.Context, e Event) (bool, error) {
 	if _, err := decodeEvent(e); err == nil {
 		return false, nil
 	}
@@ -132,7 +132,7 @@ func (w *Work) blankDamaged(ctx context.Context, e Event) (bool, error) {
 	if e.Rev, err = w.NextRev(was); err != nil {
 		return false, err
 	}
-	return true, noConflict(w.ChangeEvents(ctx, []storage.Change[Event]{{Row: e, Was: was}}))
+	return true, noConflict(w.ChangeEvents(ctx, []storage.Write[Event]{{Row: e, Was: was}}))
 }
 
 // damagedPolicies are the policies in the settings of a domain that their
@@ -166,7 +166,7 @@ func (a *Admin) damagedPolicies() DamageSource {
 				}
 			}
 		},
-		Repair: func(ctx context.Context, w *Work, name string) (bool, error) {
+		Repair: func(ctx context.Context, w *Writer, name string) (bool, error) {
 			policy, ok := w.Settings.Policies[name]
 			if !ok {
 				_, err := one[Domain](nil, nil, "policy", name)

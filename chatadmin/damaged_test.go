@@ -154,10 +154,10 @@ var damageCases = map[string]struct {
 				if err != nil {
 					return err
 				}
-				c := storage.Change[chatadmin.Group]{Row: gs[0], Was: gs[0].Rev}
+				c := storage.Write[chatadmin.Group]{Row: gs[0], Was: gs[0].Rev}
 				c.Row.Rev++
 				c.Row.Data = damage([]byte(`{"v":1,"posting":"everybody"}`))
-				_, err = tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{c})
+				_, err = tx.ChangeGroups(ctx, []storage.Write[chatadmin.Group]{c})
 				return err
 			}))
 		},
@@ -169,10 +169,10 @@ var damageCases = map[string]struct {
 			})
 			h.kind, h.id = "event", string(about[0].ID)
 			require.NoError(h.t, h.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-				c := storage.Change[chatadmin.Event]{Row: about[0].Event, Was: about[0].Rev}
+				c := storage.Write[chatadmin.Event]{Row: about[0].Event, Was: about[0].Rev}
 				c.Row.Rev++
 				c.Row.Data = damage(c.Row.Data)
-				_, err := tx.ChangeEvents(ctx, []storage.Change[chatadmin.Event]{c})
+				_, err := tx.ChangeEvents(ctx, []storage.Write[chatadmin.Event]{c})
 				return err
 			}))
 		},
@@ -290,7 +290,7 @@ func (h *harm) damageCalls() (calls []damageCall) {
 	})
 	user("begin to delete", func(ids ...chatadmin.ID) error { return h.beginDeletion(ids[0]) })
 	add("blank her events", func() error {
-		return h.host.Change(ctx, chatadmin.Op{Kind: "test.blank"}, func(ctx context.Context, w *chatadmin.Work) error {
+		return h.host.Change(ctx, chatadmin.Op{Kind: "test.blank"}, func(ctx context.Context, w *chatadmin.Writer) error {
 			es, _, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: h.domain, Target: h.ann}, chatadmin.Page{Limit: 100})
 			if err != nil {
 				return err
@@ -311,7 +311,7 @@ var errRollBack = errors.New("rolled back")
 func (h *harm) beginDeletion(id chatadmin.ID) error {
 	for _, e := range []chatadmin.StatusEvent{chatadmin.BeginDeletion, chatadmin.CancelDeletion} {
 		op := chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}
-		err := h.host.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+		err := h.host.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 			us, err := w.Users(ctx, h.domain, []chatadmin.ID{id})
 			if err != nil {
 				return err
@@ -415,12 +415,12 @@ func TestDamagedPolicies(t *testing.T) {
 				return err
 			}
 			set.Policies = map[string]json.RawMessage{"test": json.RawMessage(policy), "of another program": json.RawMessage(`7`)}
-			c := storage.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
+			c := storage.Write[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 			c.Row.Rev++
 			if c.Row.Data, err = json.Marshal(set); err != nil {
 				return err
 			}
-			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{c})
+			_, err = tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{c})
 			return err
 		}))
 	}
@@ -448,10 +448,10 @@ func TestDamagedSettingsStopOneDomain(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			c := storage.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
+			c := storage.Write[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 			c.Row.Rev++
 			c.Row.Data = damage(c.Row.Data)
-			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{c})
+			_, err = tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{c})
 			return err
 		}))
 		require.ErrorIs(t, second(w.s.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)

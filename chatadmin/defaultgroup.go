@@ -37,11 +37,11 @@ func (s Settings) joinKinds() []Kind {
 // joinDefaultGroups makes users members of every default group. The shared
 // fence keeps the set of default groups as it is until the transaction ends, so
 // that nobody is missed by a group that is being marked.
-func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
+func (w *Writer) joinDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
 	}
-	var changes []storage.Change[Membership]
+	var changes []storage.Write[Membership]
 	flush := func() error {
 		conflicts, err := w.ChangeMemberships(ctx, changes)
 		if err != nil {
@@ -72,7 +72,7 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 						return err
 					}
 				}
-				changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
+				changes = append(changes, storage.Write[Membership]{Row: Membership{Domain: w.scope.domain, Group: groups[i].ID, User: u, Rev: rev}})
 			}
 		}
 		if p.After = next; next == "" {
@@ -87,7 +87,7 @@ func (w *Work) joinDefaultGroups(ctx context.Context, users []ID) error {
 
 // leaveDefaultGroups takes users out of every default group, with one event for
 // each group that somebody was in.
-func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
+func (w *Writer) leaveDefaultGroups(ctx context.Context, users []ID) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (w *Work) leaveDefaultGroups(ctx context.Context, users []ID) error {
 
 // leaveGroup takes those of at most MaxBatch users out of a group who are in
 // it.
-func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
+func (w *Writer) leaveGroup(ctx context.Context, g Group, users []ID) error {
 	pairs := make([]storage.Pair, len(users))
 	for i, u := range users {
 		pairs[i] = storage.Pair{Group: g.ID, User: u}
@@ -118,9 +118,9 @@ func (w *Work) leaveGroup(ctx context.Context, g Group, users []ID) error {
 	if err != nil {
 		return err
 	}
-	changes, left := make([]storage.Change[Membership], len(ms)), make([]ID, len(ms))
+	changes, left := make([]storage.Write[Membership], len(ms)), make([]ID, len(ms))
 	for i, m := range ms {
-		changes[i], left[i] = storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true}, m.User
+		changes[i], left[i] = storage.Write[Membership]{Row: m, Was: m.Rev, Delete: true}, m.User
 	}
 	slices.Sort(left)
 	return w.writeMembers(ctx, KindMemberRemove, g, left, changes, nil)
@@ -199,7 +199,7 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 		return Run{}, err
 	}
 	op := Op{Kind: KindGroupDefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{p.Subject}}
-	return plain(s.admin.defaultGroups.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[defaultGroupRun]) error {
+	return plain(s.admin.defaultGroups.Apply(ctx, s, op, progress, func(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun]) error {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (s *Scope) ResumeDefaultGroup(ctx context.Context, run ID, progress func(Pr
 }
 
 // fillDefaultGroup adds one batch of members.
-func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun]) error {
+func fillDefaultGroup(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun]) error {
 	g, err := w.group(ctx, run.Data.Group)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -243,7 +243,7 @@ func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun])
 		return err
 	}
 	for batch := range slices.Chunk(ids, MaxBatch) {
-		w.Record(KindMemberAdd, append([]ID{g.ID}, batch...), nil, nil)
+		w.Audit(KindMemberAdd, append([]ID{g.ID}, batch...), nil, nil)
 	}
 	run.Done += int64(len(ids))
 	if run.Data.After = next; next == "" {
@@ -257,7 +257,7 @@ func fillDefaultGroup(ctx context.Context, w *Work, run *RunOf[defaultGroupRun])
 // FeatureDefaultGroups.
 func (s *Scope) UnmarkDefaultGroup(ctx context.Context, group ID) (Group, error) {
 	var g Group
-	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+	err := s.Change(ctx, Op{Kind: KindGroupUndefault, Need: PermDefault, Fence: storage.Exclusive, Targets: []ID{group}}, func(ctx context.Context, w *Writer) (err error) {
 		if err := s.admin.o.Features.Require(w.Settings.Subscription, FeatureDefaultGroups); err != nil {
 			return err
 		}

@@ -46,12 +46,12 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	var d Domain
 	var admin User
 	create := func(ctx context.Context, tx storage.Tx) (err error) {
-		w := &Work{Tx: tx, scope: s, mode: storage.NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
+		w := &Writer{Tx: tx, scope: s, mode: storage.NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
 			ids: func(n int) ID { return ID(fmt.Sprintf("%s-%d", event, n)) }}
 		if d, err = w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set); err != nil {
 			return err
 		}
-		w.Record(KindDomainCreate, []ID{s.domain}, map[ID][]FieldChange{s.domain: change("name", "", n.Name)}, nil)
+		w.Audit(KindDomainCreate, []ID{s.domain}, map[ID][]FieldChange{s.domain: change("name", "", n.Name)}, nil)
 		if err := w.shipGroups(ctx, groupIDs, n.DefaultGroups); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 // everybody, and one in which only admins post.
 var shippedNames = [2]string{"All Of Us", "Admin Announcements"}
 
-func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
+func (w *Writer) putDomain(ctx context.Context, d Domain, set Settings) (Domain, error) {
 	was, before := d.Rev, len(d.Data)
 	var err error
 	if d.Data, err = json.Marshal(set); err != nil {
@@ -146,16 +146,16 @@ func (w *Work) putDomain(ctx context.Context, d Domain, set Settings) (Domain, e
 	if d.Rev, err = w.NextRev(was); err != nil {
 		return Domain{}, err
 	}
-	return d, noConflict(w.ChangeDomains(ctx, []storage.Change[Domain]{{Row: d, Was: was}}))
+	return d, noConflict(w.ChangeDomains(ctx, []storage.Write[Domain]{{Row: d, Was: was}}))
 }
 
-func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error {
+func (w *Writer) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error {
 	posting := [2]Posting{EverybodyPosts, AdminsPost}
 	rev, err := w.NextRev()
 	if err != nil {
 		return err
 	}
-	groups := make([]storage.Change[Group], 2)
+	groups := make([]storage.Write[Group], 2)
 	for i, id := range ids {
 		g := Group{ID: id, Domain: w.scope.domain, Rev: rev, Default: true, Shipped: true}
 		if err := renameGroup(&g, names[i]); err != nil {
@@ -165,7 +165,7 @@ func (w *Work) shipGroups(ctx context.Context, ids [2]ID, names [2]string) error
 			return err
 		}
 		groups[i].Row = g
-		w.Record(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
+		w.Audit(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
 	}
 	return noConflict(w.ChangeGroups(ctx, groups))
 }
@@ -201,7 +201,7 @@ func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Se
 	if f == nil {
 		return Settings{}, missing("a function that changes the settings")
 	}
-	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
+	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		roles := slices.Clone(set.Roles)
 		if err := f(set); err != nil {
 			return nil, err
@@ -213,9 +213,9 @@ func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Se
 
 // changeSettings changes the settings in one transaction. f may say what
 // changed in its own words; otherwise the settings are compared as JSON.
-func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Work, *Settings) ([]FieldChange, error)) (Settings, error) {
+func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Writer, *Settings) ([]FieldChange, error)) (Settings, error) {
 	var set Settings
-	run := func(ctx context.Context, w *Work) error {
+	run := func(ctx context.Context, w *Writer) error {
 		set = w.Settings
 		set.Roles = slices.Clone(set.Roles)
 		set.Modules = slices.Clone(set.Modules)
@@ -253,7 +253,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		if diff == nil {
 			diff = change("settings", string(before), string(d.Data))
 		}
-		w.Record(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
+		w.Audit(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
 		return nil
 	}
 	// Exclusive: what a batch in flight has read (roles, who joins default
@@ -270,7 +270,7 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 // actor's.
 func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
 	r.ID = Fold(r.Name)
-	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {
+	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		if err := wrongFields(r.faults()); err != nil {
 			return nil, err
 		}
@@ -294,7 +294,7 @@ func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
 
 // DeleteRole deletes a custom role that nobody has. It needs PermRoles.
 func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
-	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Work, set *Settings) ([]FieldChange, error) {
+	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
 		if i < 0 {
 			return nil, fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)

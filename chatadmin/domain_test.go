@@ -159,7 +159,7 @@ func TestPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "owned"}})
 	set := func(s *chatadmin.Scope, value string) error {
-		return s.SetPolicy(ctx, "owned.set", chatadmin.PermTwoFactor, "owned", func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		return s.SetPolicy(ctx, "owned.set", chatadmin.PermTwoFactor, "owned", func(_ *chatadmin.Writer, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 			return json.RawMessage(value), []chatadmin.FieldChange{{Field: "owned", Before: string(was), After: value}}, nil
 		})
 	}

@@ -127,13 +127,13 @@ type Ending struct {
 // EndFunc runs inside a transaction that ends something, for at most MaxBatch
 // users, after their rows were written. An error keeps everything as it was.
 // It may be called twice for a user in one transaction.
-type EndFunc func(context.Context, *Work, []Ending) error
+type EndFunc func(context.Context, *Writer, []Ending) error
 
 // End does what a cause ends, for at most MaxBatch users, or with none for
 // everybody in the domain. It is for causes that WriteUsers does not see: a
 // password, a second factor, a domain. Sessions that began before at end; the
 // zero time is now. For CausePassword the Work needs the Shared fence at least.
-func (w *Work) End(ctx context.Context, c Cause, at time.Time, users ...ID) error {
+func (w *Writer) End(ctx context.Context, c Cause, at time.Time, users ...ID) error {
 	if len(users) == 0 {
 		return w.end(ctx, []Ending{{"", c, at, c.Consequences()}}, nil)
 	}
@@ -153,7 +153,7 @@ func (w *Work) End(ctx context.Context, c Cause, at time.Time, users ...ID) erro
 
 // end ends links, those of some users with their invitations, and lets the
 // extensions end the rest.
-func (w *Work) end(ctx context.Context, endings []Ending, invitations map[ID]bool) error {
+func (w *Writer) end(ctx context.Context, endings []Ending, invitations map[ID]bool) error {
 	if len(endings) == 0 {
 		return nil
 	}
@@ -176,7 +176,7 @@ func (w *Work) end(ctx context.Context, endings []Ending, invitations map[ID]boo
 
 // causes are what of the table a change of a user is. Who had no access had
 // lost everything before, but for what a deletion wipes.
-func (w *Work) causes(c *UserChange) (causes []Cause) {
+func (w *Writer) causes(c *UserChange) (causes []Cause) {
 	was, now := &c.Was, &c.Now
 	add := func(is bool, cause Cause) {
 		if is {
@@ -205,7 +205,7 @@ func (w *Work) causes(c *UserChange) (causes []Cause) {
 
 // endings sets UserChange.Ends of each change, and returns what is to be ended,
 // and for whom the invitation as well.
-func (w *Work) endings(changes []UserChange) (endings []Ending, invitations map[ID]bool) {
+func (w *Writer) endings(changes []UserChange) (endings []Ending, invitations map[ID]bool) {
 	for i := range changes {
 		c := &changes[i]
 		for _, cause := range w.causes(c) {
@@ -231,14 +231,14 @@ func (w *Work) endings(changes []UserChange) (endings []Ending, invitations map[
 // Package password does it by itself.
 func (a *Admin) PasswordChanged(ctx context.Context, domain, user ID) error {
 	op := Op{Kind: KindUserPassword, Fence: storage.Shared, Targets: []ID{user}}
-	return a.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *Work) error {
+	return a.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *Writer) error {
 		if _, err := w.usersInOrder(ctx, op.Targets); err != nil {
 			return err
 		}
 		if err := w.End(ctx, CausePassword, time.Time{}, user); err != nil {
 			return err
 		}
-		w.Record(KindUserPassword, op.Targets, nil, nil)
+		w.Audit(KindUserPassword, op.Targets, nil, nil)
 		return nil
 	})
 }

@@ -124,7 +124,7 @@ func (a *access) mode(m twofa.Mode) {
 	}
 	plan, err := a.second.Plan(ctx, a.host, p)
 	require.NoError(a.t, err)
-	require.NoError(a.t, a.second.SetPolicy(ctx, a.host, plan))
+	require.NoError(a.t, a.second.Apply(ctx, a.host, plan))
 }
 
 // signIn is Ann at a browser.
@@ -241,7 +241,7 @@ func (a *access) state(state chatadmin.DomainState) error {
 }
 
 func (a *access) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
-	return a.host.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
+	return a.host.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Writer) error {
 		us, err := w.Users(ctx, a.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

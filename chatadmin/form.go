@@ -92,7 +92,7 @@ func (s *Settings) fillIn(u *User, parts []UserPart) (PreparedUser, []*FieldErro
 // returns them as written. All that is wrong with the fields comes at once:
 // what the domain's rules and the parts of the form say of them, a login that
 // is taken or cannot change, and the manager.
-func (w *Work) writeForm(ctx context.Context, kind string, was, given User, parts []UserPart) (User, error) {
+func (w *Writer) writeForm(ctx context.Context, kind string, was, given User, parts []UserPart) (User, error) {
 	now := given
 	p, wrong, err := w.Settings.fillIn(&now, parts)
 	if err == nil {
@@ -113,7 +113,7 @@ func (w *Work) writeForm(ctx context.Context, kind string, was, given User, part
 
 // allFaults adds to what is wrong with some fields what is wrong with others
 // that the refused attempt did not come to. Other errors stay as they are.
-func (w *Work) allFaults(ctx context.Context, was, given *User, err error) error {
+func (w *Writer) allFaults(ctx context.Context, was, given *User, err error) error {
 	var wrong []*FieldError
 	var many *FieldErrors
 	var one *FieldError
@@ -141,7 +141,7 @@ func (w *Work) allFaults(ctx context.Context, was, given *User, err error) error
 }
 
 // loginFault says whether a login cannot be changed, or is somebody else's.
-func (w *Work) loginFault(ctx context.Context, was, given *User) (*FieldError, error) {
+func (w *Writer) loginFault(ctx context.Context, was, given *User) (*FieldError, error) {
 	login := strings.TrimSpace(given.Login)
 	if login == "" && w.Settings.Login.IsEmail {
 		login = strings.TrimSpace(given.Email)
@@ -170,7 +170,7 @@ func takenLogin(login string) *FieldError {
 
 // managerFault says whether a new manager is nobody, or stands below the user.
 // It only looks: checkManagers is what keeps circles out.
-func (w *Work) managerFault(ctx context.Context, was, given *User) (*FieldError, error) {
+func (w *Writer) managerFault(ctx context.Context, was, given *User) (*FieldError, error) {
 	if given.Manager == "" || given.Manager == was.Manager {
 		return nil, nil
 	}

@@ -62,7 +62,7 @@ func groupName(name string) bool { return Fold(name) != "" && len(name) <= maxTe
 func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	id := s.admin.NewID()
 	var g Group
-	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindGroupCreate, Need: PermGroupCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Writer) error {
 		if err := w.countGroup(ctx); err != nil {
 			return err
 		}
@@ -77,16 +77,16 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 		if err := w.claimGroupName(ctx, &g); err != nil {
 			return err
 		}
-		if err := noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: g}})); err != nil {
+		if err := noConflict(w.ChangeGroups(ctx, []storage.Write[Group]{{Row: g}})); err != nil {
 			return err
 		}
 		if g.Creator != "" {
 			m := Membership{Domain: s.domain, Group: id, User: g.Creator, Rev: rev, Admin: true}
-			if err := noConflict(w.ChangeMemberships(ctx, []storage.Change[Membership]{{Row: m}})); err != nil {
+			if err := noConflict(w.ChangeMemberships(ctx, []storage.Write[Membership]{{Row: m}})); err != nil {
 				return err
 			}
 		}
-		w.Record(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
+		w.Audit(KindGroupCreate, []ID{id}, map[ID][]FieldChange{id: change("name", "", g.Name)}, nil)
 		return nil
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 // stays what it is. A name that another group has is ErrExists. It needs
 // PermGroups or to be an admin of the group.
 func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
-	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Work, g *Group) ([]FieldChange, error) {
+	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Writer, g *Group) ([]FieldChange, error) {
 		was := *g
 		if err := renameGroup(g, name); err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 	if p != EverybodyPosts && p != AdminsPost {
 		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
 	}
-	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Work, g *Group) ([]FieldChange, error) {
+	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Writer, g *Group) ([]FieldChange, error) {
 		set, err := GroupSettingsOf(*g)
 		if err != nil {
 			set = GroupSettings{} // all of it is written anew
@@ -133,9 +133,9 @@ func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, err
 
 // changeGroup changes one group that the actor administers; f returns what it
 // changed, nothing for nothing.
-func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(context.Context, *Work, *Group) ([]FieldChange, error)) (Group, error) {
+func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(context.Context, *Writer, *Group) ([]FieldChange, error)) (Group, error) {
 	var g Group
-	err := s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: []ID{group}}, func(ctx context.Context, w *Work) (err error) {
+	err := s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: []ID{group}}, func(ctx context.Context, w *Writer) (err error) {
 		if g, err = w.administered(ctx, group); err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *Scope) changeGroup(ctx context.Context, kind string, group ID, f func(c
 	return g, nil
 }
 
-func (w *Work) writeGroup(ctx context.Context, kind string, g *Group, f func(*Group) ([]FieldChange, error)) error {
+func (w *Writer) writeGroup(ctx context.Context, kind string, g *Group, f func(*Group) ([]FieldChange, error)) error {
 	was := g.Rev
 	changed, err := f(g)
 	if err != nil || len(changed) == 0 {
@@ -156,15 +156,15 @@ func (w *Work) writeGroup(ctx context.Context, kind string, g *Group, f func(*Gr
 	if g.Rev, err = w.NextRev(was); err != nil {
 		return err
 	}
-	if err := noConflict(w.ChangeGroups(ctx, []storage.Change[Group]{{Row: *g, Was: was}})); err != nil {
+	if err := noConflict(w.ChangeGroups(ctx, []storage.Write[Group]{{Row: *g, Was: was}})); err != nil {
 		return err
 	}
-	w.Record(kind, []ID{g.ID}, map[ID][]FieldChange{g.ID: changed}, nil)
+	w.Audit(kind, []ID{g.ID}, map[ID][]FieldChange{g.ID: changed}, nil)
 	return nil
 }
 
 // group reads a group that is not being deleted.
-func (w *Work) group(ctx context.Context, id ID) (Group, error) {
+func (w *Writer) group(ctx context.Context, id ID) (Group, error) {
 	return readGroup(ctx, w, w.scope.domain, id)
 }
 
@@ -176,7 +176,7 @@ func readGroup(ctx context.Context, r storage.Reader, domain, id ID) (Group, err
 
 // administered reads a group and refuses an actor who neither has PermGroups
 // nor is its admin.
-func (w *Work) administered(ctx context.Context, id ID) (Group, error) {
+func (w *Writer) administered(ctx context.Context, id ID) (Group, error) {
 	g, err := w.group(ctx, id)
 	if err == nil {
 		err = w.administers(ctx, g)
@@ -184,7 +184,7 @@ func (w *Work) administered(ctx context.Context, id ID) (Group, error) {
 	return g, err
 }
 
-func (w *Work) administers(ctx context.Context, g Group) error {
+func (w *Writer) administers(ctx context.Context, g Group) error {
 	if w.Role.May(PermGroups) {
 		return nil
 	}

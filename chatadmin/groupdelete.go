@@ -24,7 +24,7 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 	}
 	var p *Plan
 	err := s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: storage.NoFence}, func(ctx context.Context, tx storage.Tx) error {
-		w := &Work{Tx: tx, scope: s, now: s.admin.Now()}
+		w := &Writer{Tx: tx, scope: s, now: s.admin.Now()}
 		if err := w.enter(ctx, ""); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 }
 
 // deletable reads a group and refuses what stands in the way of its deletion.
-func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
+func (w *Writer) deletable(ctx context.Context, id ID) (Group, error) {
 	g, err := w.administered(ctx, id)
 	if errors.Is(err, ErrNotFound) && w.Role.May(PermDomain) {
 		g, err = w.orphan(ctx, id, err)
@@ -69,7 +69,7 @@ func (w *Work) deletable(ctx context.Context, id ID) (Group, error) {
 
 // orphan reads a group that is being deleted, but by no run any more. gone is
 // the error where there is none.
-func (w *Work) orphan(ctx context.Context, id ID, gone error) (Group, error) {
+func (w *Writer) orphan(ctx context.Context, id ID, gone error) (Group, error) {
 	gs, err := w.Groups(ctx, w.scope.domain, []ID{id})
 	if err != nil || len(gs) == 0 {
 		return Group{}, cmp.Or(err, gone)
@@ -99,7 +99,7 @@ func (w *Work) orphan(ctx context.Context, id ID, gone error) (Group, error) {
 // GroupDeleteFunc runs inside the transaction that begins the deletion of
 // groups (at most MaxBatch), so that what hangs on them ends with it. An error
 // keeps the groups.
-type GroupDeleteFunc func(context.Context, *Work, []Group) error
+type GroupDeleteFunc func(context.Context, *Writer, []Group) error
 
 // groupDeletion is what a run that deletes a group keeps.
 type groupDeletion struct {
@@ -119,7 +119,7 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 			}
 			return nil
 		},
-		May: func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
+		May: func(ctx context.Context, w *Writer, run *RunOf[groupDeletion]) error {
 			gs, err := w.Groups(ctx, w.scope.domain, []ID{run.Data.Group})
 			if err != nil || len(gs) == 0 {
 				return err
@@ -128,7 +128,7 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 		},
 		Step: func(_ context.Context, _ *Scope, run *RunOf[groupDeletion], rows int) (RunStep[groupDeletion], error) {
 			op := Op{Kind: KindGroupDelete, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
-			return RunStep[groupDeletion]{op, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
+			return RunStep[groupDeletion]{op, func(ctx context.Context, w *Writer, run *RunOf[groupDeletion]) error {
 				n, gone, err := w.deleteGroupBatch(ctx, run.Data.Group, rows)
 				if run.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
 					run.State = RunDone
@@ -155,7 +155,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		return Run{}, err
 	}
 	op := Op{Kind: KindGroupDelete, Fence: storage.Exclusive, Targets: []ID{p.Subject}}
-	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Work, run *RunOf[groupDeletion]) error {
+	return plain(s.admin.groupDeletions.Apply(ctx, s, op, progress, func(ctx context.Context, w *Writer, run *RunOf[groupDeletion]) error {
 		g, err := w.deletable(ctx, p.Subject)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		}
 		run.Data.Group, run.Total = g.ID, p.Counts["members"]+p.Counts["messages"]+p.Counts["files"]
 		if g.Deleting { // it begins anew
-			w.Record(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
+			w.Audit(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
 			return nil
 		}
 		return w.BeginGroupDeletion(ctx, []Group{g})
@@ -178,7 +178,7 @@ func (s *Scope) ResumeDeleteGroup(ctx context.Context, run ID, progress func(Pro
 }
 
 // deleteGroupBatch deletes the next batch of what is left of a group.
-func (w *Work) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Removed, gone bool, err error) {
+func (w *Writer) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Removed, gone bool, err error) {
 	gs, err := w.Groups(ctx, w.scope.domain, []ID{group})
 	if err != nil || len(gs) == 0 {
 		return n, err == nil, err
@@ -194,16 +194,16 @@ func (w *Work) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Remo
 // exclusive fence: they are hidden, default no longer, and nothing new gets in.
 // One event names them all. Who may, and whether a hold forbids it, is the
 // caller's to know.
-func (w *Work) BeginGroupDeletion(ctx context.Context, groups []Group) error {
+func (w *Writer) BeginGroupDeletion(ctx context.Context, groups []Group) error {
 	if w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
 	}
 	if len(groups) == 0 {
 		return nil
 	}
-	changes, targets, was := make([]storage.Change[Group], len(groups)), make([]ID, len(groups)), make([]storage.Rev, len(groups))
+	changes, targets, was := make([]storage.Write[Group], len(groups)), make([]ID, len(groups)), make([]storage.Rev, len(groups))
 	for i, g := range groups {
-		changes[i], targets[i], was[i] = storage.Change[Group]{Row: g, Was: g.Rev}, g.ID, g.Rev
+		changes[i], targets[i], was[i] = storage.Write[Group]{Row: g, Was: g.Rev}, g.ID, g.Rev
 	}
 	rev, err := w.NextRev(was...)
 	if err != nil {
@@ -243,19 +243,19 @@ func (r Removed) Rows() int64 {
 // records, their memberships and, when nothing else is left, the groups
 // themselves; then Removed.Groups is their number. Keys of file contents are
 // queued for ReleaseBlobs. A group that is not being deleted is ErrTransition.
-func (w *Work) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
+func (w *Writer) DeleteGroups(ctx context.Context, groups []Group, limit int) (Removed, error) {
 	return w.deleteGroups(ctx, groups, "", limit)
 }
 
 // deleteGroups keeps the membership of one user to the end: it may be what says
 // that they may go on.
-func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
-	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]storage.Change[Group], len(groups))
+func (w *Writer) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
+	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]storage.Write[Group], len(groups))
 	for i, g := range groups {
 		if !g.Deleting {
 			return n, fmt.Errorf("group %q is not being deleted: %w", Cut(g.Name), ErrTransition)
 		}
-		ids[i], rows[i] = g.ID, storage.Change[Group]{Row: g, Was: g.Rev, Delete: true}
+		ids[i], rows[i] = g.ID, storage.Write[Group]{Row: g, Was: g.Rev, Delete: true}
 	}
 	held, err := HeldBack(ctx, w, domain, nil, ids)
 	if err != nil {
@@ -282,7 +282,7 @@ func (w *Work) deleteGroups(ctx context.Context, groups []Group, keep ID, limit 
 // DeleteContent deletes a page of q, queues the keys of file contents for
 // ReleaseBlobs, and returns how many rows went, and where the next page begins.
 // It takes the place of the method of Tx, which would lose the keys.
-func (w *Work) DeleteContent(ctx context.Context, q storage.ContentQuery, p Page) (storage.ContentCount, Cursor, error) {
+func (w *Writer) DeleteContent(ctx context.Context, q storage.ContentQuery, p Page) (storage.ContentCount, Cursor, error) {
 	for {
 		n, blobs, next, err := w.Tx.DeleteContent(ctx, q, p)
 		if err != nil {
@@ -297,15 +297,15 @@ func (w *Work) DeleteContent(ctx context.Context, q storage.ContentQuery, p Page
 
 // DeleteRecords deletes about limit records of q, and returns how many and
 // whether there may be more.
-func (w *Work) DeleteRecords(ctx context.Context, q storage.RecordQuery, limit int) (n int64, more bool, err error) {
+func (w *Writer) DeleteRecords(ctx context.Context, q storage.RecordQuery, limit int) (n int64, more bool, err error) {
 	for more = true; more && n < int64(limit); {
 		rows, next, err := storage.FirstPage(ctx, w.ListRecords, q, MaxBatch)
 		if err != nil {
 			return n, true, err
 		}
-		changes := make([]storage.Change[storage.Record], len(rows))
+		changes := make([]storage.Write[storage.Record], len(rows))
 		for i, r := range rows {
-			changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
+			changes[i] = storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 		}
 		if err := noConflict(w.ChangeRecords(ctx, changes)); err != nil {
 			return n, true, err
@@ -317,20 +317,20 @@ func (w *Work) DeleteRecords(ctx context.Context, q storage.RecordQuery, limit i
 
 // DeleteMemberships deletes about limit memberships of q, and returns how many
 // and whether there may be more.
-func (w *Work) DeleteMemberships(ctx context.Context, q storage.MemberQuery, limit int) (n int64, more bool, err error) {
+func (w *Writer) DeleteMemberships(ctx context.Context, q storage.MemberQuery, limit int) (n int64, more bool, err error) {
 	return w.deleteMemberships(ctx, q, "", limit)
 }
 
-func (w *Work) deleteMemberships(ctx context.Context, q storage.MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
-	var last []storage.Change[Membership]
+func (w *Writer) deleteMemberships(ctx context.Context, q storage.MemberQuery, keep ID, limit int) (n int64, more bool, err error) {
+	var last []storage.Write[Membership]
 	for p := (Page{Limit: MaxBatch}); ; {
 		rows, next, err := w.ListMemberships(ctx, q, p)
 		if err != nil {
 			return n, true, err
 		}
-		var changes []storage.Change[Membership]
+		var changes []storage.Write[Membership]
 		for _, m := range rows {
-			if c := (storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true}); m.User == keep {
+			if c := (storage.Write[Membership]{Row: m, Was: m.Rev, Delete: true}); m.User == keep {
 				last = append(last, c)
 			} else {
 				changes = append(changes, c)

@@ -153,7 +153,7 @@ func TestGroupDeletionLost(t *testing.T) {
 func TestOldGroupDeletionIsNotLost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.group("G")
-	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
 		gs, err := work.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
 		if err != nil {
 			return err

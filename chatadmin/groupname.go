@@ -33,7 +33,7 @@ func groupNameGuard(domain ID, key string) storage.Key {
 // claimGroupName refuses the name of a group that another one has, which is
 // ErrExists, and otherwise sees to it that nobody else gets it at the same
 // time.
-func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
+func (w *Writer) claimGroupName(ctx context.Context, g *Group) error {
 	guard := groupNameGuard(w.scope.domain, g.NameKey)
 	rs, err := w.Records(ctx, []storage.Key{guard}) // before looking: what is committed in between moves it
 	if err != nil {
@@ -46,11 +46,11 @@ func (w *Work) claimGroupName(ctx context.Context, g *Group) error {
 	if other != "" {
 		return &FieldErrors{[]*FieldError{{"name", Cut(g.Name), CodeTaken, "another group has this name: choose a different one"}}}
 	}
-	c := storage.Change[storage.Record]{Row: storage.Record{Key: guard, Data: guardData}}
+	c := storage.Write[storage.Record]{Row: storage.Record{Key: guard, Data: guardData}}
 	if len(rs) > 0 {
 		c.Was = rs[0].Rev
 	}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{c})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{c})
 }
 
 // groupNamed finds a group with the key, other than one; "" says that there is

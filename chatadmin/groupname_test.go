@@ -65,7 +65,7 @@ func TestTwinGroupsOfBefore(t *testing.T) {
 	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		twin := b
 		twin.Name, twin.NameKey, twin.Rev = a.Name, a.NameKey, b.Rev+1
-		conflicts, err := tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{{Row: twin, Was: b.Rev}})
+		conflicts, err := tx.ChangeGroups(ctx, []storage.Write[chatadmin.Group]{{Row: twin, Was: b.Rev}})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -48,7 +48,7 @@ func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 		})
 	}
 	for _, mode := range []storage.Mode{storage.Shared, storage.Exclusive} {
-		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Work) error { return nil })
+		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Writer) error { return nil })
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
 }

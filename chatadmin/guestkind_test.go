@@ -24,7 +24,7 @@ func turn() map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) 
 		},
 		"WriteUsers": func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {
 			op := chatadmin.Op{Kind: "host.write", Need: chatadmin.PermUsersEdit, Fence: storage.Shared, Targets: users}
-			return w.s.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
+			return w.s.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
 				us, err := work.Users(ctx, w.domain, users)
 				if err != nil {
 					return err

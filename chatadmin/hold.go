@@ -67,7 +67,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	h.ID, h.By = s.admin.NewID(), s.actor
 	// Exclusive: each batch of a deletion is behind the shared fence, and has
 	// seen the hold, or was committed before it.
-	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Writer) error {
 		// The subject owns the record, so that it is known even if the record
 		// cannot be read. Users who are being deleted can own none.
 		owner := h.Subject()
@@ -87,7 +87,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 		if err := holds.Put(ctx, w, &e); err != nil {
 			return err
 		}
-		w.Record(KindHoldAdd, []ID{h.Subject()}, nil, map[string]string{"hold": string(h.ID), "reason": h.Reason})
+		w.Audit(KindHoldAdd, []ID{h.Subject()}, nil, map[string]string{"hold": string(h.ID), "reason": h.Reason})
 		return nil
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 // be read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
-	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Writer) error {
 		e, err := holds.Get(ctx, w, s.domain, string(id))
 		if err != nil && e.Damaged == nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 		if err := holds.Delete(ctx, w, &e); err != nil {
 			return err
 		}
-		w.Record(KindHoldRelease, []ID{subject}, nil, map[string]string{"hold": string(id)})
+		w.Audit(KindHoldRelease, []ID{subject}, nil, map[string]string{"hold": string(id)})
 		return nil
 	})
 	if err != nil {

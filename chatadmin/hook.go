@@ -17,7 +17,7 @@ type Preference struct {
 // at most MaxBatch. It queues what it sends in another way than by the mailed
 // link, and returns the other users and how many it has queued. The same
 // release, unless it is "", never invites a user twice.
-type InviteFunc func(ctx context.Context, w *Work, users []User, release string) (rest []User, queued int, err error)
+type InviteFunc func(ctx context.Context, w *Writer, users []User, release string) (rest []User, queued int, err error)
 
 // DeviceRegistration is a device that a user registers.
 type DeviceRegistration struct {
@@ -30,11 +30,11 @@ type DeviceRegistration struct {
 // DeviceFunc runs in the transaction in which a device registers, before it is
 // written. An error refuses the registration. It is not called for a device
 // that stays shut out.
-type DeviceFunc func(context.Context, *Work, DeviceRegistration) error
+type DeviceFunc func(context.Context, *Writer, DeviceRegistration) error
 
 // DeviceRegistered calls what packages do when a device registers. Package
 // devices calls it.
-func (w *Work) DeviceRegistered(ctx context.Context, r DeviceRegistration) error {
+func (w *Writer) DeviceRegistered(ctx context.Context, r DeviceRegistration) error {
 	for _, f := range w.scope.admin.onDevice {
 		if err := f(ctx, w, r); err != nil {
 			return err

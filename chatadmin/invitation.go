@@ -71,12 +71,12 @@ const (
 // invitation since a mail of it was tried; "" invites anew each time. The
 // latest release of each user is remembered. A new invitation replaces an open
 // one.
-func (w *Work) QueueInvitations(ctx context.Context, users []User, release string) error {
+func (w *Writer) QueueInvitations(ctx context.Context, users []User, release string) error {
 	_, err := w.queueInvitations(ctx, users, release)
 	return err
 }
 
-func (w *Work) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
+func (w *Writer) queueInvitations(ctx context.Context, users []User, release string) (int, error) {
 	others := 0
 	for _, f := range w.scope.admin.onInvite {
 		rest, n, err := f(ctx, w, users, release)
@@ -112,7 +112,7 @@ func (w *Work) queueInvitations(ctx context.Context, users []User, release strin
 }
 
 // invitations reads the invitations of users. It logs what cannot be read.
-func (w *Work) invitations(ctx context.Context, ids ...string) (map[string]Entry[Invitation], error) {
+func (w *Writer) invitations(ctx context.Context, ids ...string) (map[string]Entry[Invitation], error) {
 	found, err := invitations.GetMany(ctx, w, w.scope.domain, ids...)
 	for id, e := range found {
 		if e.Damaged != nil {
@@ -126,7 +126,7 @@ func (w *Work) invitations(ctx context.Context, ids ...string) (map[string]Entry
 // changed their address, the invitation ends with its link. For the others an
 // invitation that waits to be sent gets a link then, and one whose link sets a
 // password just now is used up by it.
-func (w *Work) endLinks(ctx context.Context, users []ID, all map[ID]bool) error {
+func (w *Writer) endLinks(ctx context.Context, users []ID, all map[ID]bool) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -167,7 +167,7 @@ const (
 )
 
 // endLink ends the link of an invitation alone.
-func (w *Work) endLink(e *Entry[Invitation]) entryEnd {
+func (w *Writer) endLink(e *Entry[Invitation]) entryEnd {
 	inv := &e.Value
 	switch {
 	case e.Damaged != nil:
@@ -269,7 +269,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 		tokens[string(id)], ids[i] = t, string(id)
 	}
 	var letters []letter
-	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: storage.Shared, Targets: due}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserInvite, Fence: storage.Shared, Targets: due}, func(ctx context.Context, w *Writer) error {
 		letters = nil
 		if w.Settings.State != DomainActive {
 			return ErrSuspended
@@ -293,7 +293,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 			byID[u.ID] = u
 		}
 		var put, gone []*Entry[Invitation]
-		var aside []storage.Change[storage.Record]
+		var aside []storage.Write[storage.Record]
 		var invited []ID
 		for i := range queued {
 			e := &queued[i]
@@ -327,7 +327,7 @@ func (s *Scope) claimInvitations(ctx context.Context, due []ID) ([]letter, error
 			return err
 		}
 		if len(invited) > 0 {
-			w.Record(KindUserInvite, invited, nil, nil)
+			w.Audit(KindUserInvite, invited, nil, nil)
 		}
 		return nil
 	})
@@ -343,7 +343,7 @@ func recordIDs(rs []storage.Record) []ID {
 }
 
 // letter writes down that an invitation is being sent, and composes its mails.
-func (w *Work) letter(e *Entry[Invitation], u User, t Token) letter {
+func (w *Writer) letter(e *Entry[Invitation], u User, t Token) letter {
 	inv, due := &e.Value, e.Due
 	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
@@ -355,7 +355,7 @@ func (w *Work) letter(e *Entry[Invitation], u User, t Token) letter {
 
 // invitationMails are the mails of an invitation. The last one has the link;
 // its ID is new with each link, those of the others stay.
-func (w *Work) invitationMails(u User, t Token, inv Invitation, id string) []Mail {
+func (w *Writer) invitationMails(u User, t Token, inv Invitation, id string) []Mail {
 	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
 	link := w.scope.admin.Link("activate", t)
 	if !w.Settings.Login.SeparateMails {
@@ -422,7 +422,7 @@ func (s *Scope) sendInvitation(ctx context.Context, l *letter) (known bool) {
 // meanwhile was ended or queued anew, or written down already: that counts.
 func (s *Scope) settle(ctx context.Context, settled []*Entry[Invitation]) (err error) {
 	for range maxTries {
-		err = s.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+		err = s.admin.Bookkeep(ctx, s.domain, func(ctx context.Context, w *Writer) error {
 			again := make([]*Entry[Invitation], len(settled))
 			for i, e := range settled {
 				copied := *e // with the revision that was read, however often this runs

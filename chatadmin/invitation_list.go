@@ -162,7 +162,7 @@ func (s *Scope) InviteUsers(ctx context.Context, users ...ID) (invited []ID, err
 	for batch := range slices.Chunk(unique(users), MaxBatch) {
 		var did []ID
 		op := Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: batch}
-		err := s.Change(ctx, op, func(ctx context.Context, w *Work) (err error) {
+		err := s.Change(ctx, op, func(ctx context.Context, w *Writer) (err error) {
 			did, err = w.inviteUsers(ctx, batch)
 			return err
 		})
@@ -175,7 +175,7 @@ func (s *Scope) InviteUsers(ctx context.Context, users ...ID) (invited []ID, err
 }
 
 // inviteUsers queues the invitations of one batch.
-func (w *Work) inviteUsers(ctx context.Context, ids []ID) ([]ID, error) {
+func (w *Writer) inviteUsers(ctx context.Context, ids []ID) ([]ID, error) {
 	us, err := w.usersInOrder(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -211,13 +211,13 @@ func (w *Work) inviteUsers(ctx context.Context, ids []ID) ([]ID, error) {
 	for i := range open {
 		invited[i] = open[i].ID
 	}
-	w.Record(KindUserResend, invited, nil, nil)
+	w.Audit(KindUserResend, invited, nil, nil)
 	return invited, nil
 }
 
 // notThrottled counts one more link to each of some users, and leaves out those
 // to whom none may be sent now.
-func (w *Work) notThrottled(ctx context.Context, users []User) ([]User, error) {
+func (w *Writer) notThrottled(ctx context.Context, users []User) ([]User, error) {
 	keys := make([]string, len(users))
 	for i := range users {
 		keys[i] = string(users[i].ID)

@@ -236,12 +236,12 @@ func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Record]{Row: storage.Record{Key: k, Due: due, Data: []byte(data)}}
+		c := storage.Write[storage.Record]{Row: storage.Record{Key: k, Due: due, Data: []byte(data)}}
 		if len(rs) > 0 {
 			c.Was, c.Row.Owner = rs[0].Rev, rs[0].Owner
 		}
 		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
-		cs, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
+		cs, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
 		if len(cs) > 0 {
 			return fmt.Errorf("%v", cs)
 		}
@@ -431,7 +431,7 @@ func TestReleaseInvitesOnce(t *testing.T) {
 // queue queues an invitation as a release does.
 func (w *world) queue(id chatadmin.ID, release string) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		us, err := k.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

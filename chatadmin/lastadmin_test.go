@@ -28,7 +28,7 @@ func removals() map[string]func(*chatadmin.Scope, chatadmin.ID) error {
 			return err
 		},
 		"delete": func(s *chatadmin.Scope, id chatadmin.ID) error {
-			return s.Change(ctx, chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Work) error {
+			return s.Change(ctx, chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive, Targets: []chatadmin.ID{id}}, func(ctx context.Context, w *chatadmin.Writer) error {
 				us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{id})
 				if err != nil || len(us) == 0 {
 					return errors.Join(err, chatadmin.ErrNotFound)

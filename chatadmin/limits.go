@@ -87,7 +87,7 @@ const limitDay = 24 * time.Hour
 
 // countGroup counts one more group of the actor, or refuses it with a
 // *LimitError. Actors with PermGroups are not counted.
-func (w *Work) countGroup(ctx context.Context) error {
+func (w *Writer) countGroup(ctx context.Context) error {
 	if w.Role.May(PermGroups) {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (w *Work) countGroup(ctx context.Context) error {
 }
 
 // countCreated counts the groups that the actor has created, up to most.
-func (w *Work) countCreated(ctx context.Context, most int) (n int, err error) {
+func (w *Writer) countCreated(ctx context.Context, most int) (n int, err error) {
 	for p := (Page{Limit: min(most, MaxBatch)}); ; {
 		gs, next, err := w.ListGroups(ctx, GroupQuery{Domain: w.scope.domain, Creator: w.Actor.ID}, p)
 		if err != nil {

@@ -13,19 +13,19 @@ import (
 // were not yet. It needs PermGroups or to be an admin of the group.
 func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	added := 0
-	err := s.changeMembers(ctx, KindMemberAdd, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
+	err := s.changeMembers(ctx, KindMemberAdd, group, users, func(ctx context.Context, w *Writer, g Group, us []User, have map[ID]Membership) error {
 		rev, err := w.NextRev()
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[Membership]
+		var changes []storage.Write[Membership]
 		var targets []ID
 		for _, u := range us {
 			if u.Deleting {
 				return fmt.Errorf("user %q is being deleted: %w", Cut(u.Login), ErrTransition)
 			}
 			if _, ok := have[u.ID]; !ok {
-				changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
+				changes = append(changes, storage.Write[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
 				targets = append(targets, u.ID)
 			}
 		}
@@ -42,8 +42,8 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 // group.
 func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, error) {
 	removed := 0
-	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
-		var changes []storage.Change[Membership]
+	err := s.changeMembers(ctx, KindMemberRemove, group, users, func(ctx context.Context, w *Writer, g Group, us []User, have map[ID]Membership) error {
+		var changes []storage.Write[Membership]
 		var targets []ID
 		for _, u := range us {
 			if g.Default && w.Settings.meant(&u) {
@@ -53,7 +53,7 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 				if err := w.MayActOn(&u); err != nil {
 					return err
 				}
-				changes = append(changes, storage.Change[Membership]{Row: m, Was: m.Rev, Delete: true})
+				changes = append(changes, storage.Write[Membership]{Row: m, Was: m.Rev, Delete: true})
 				targets = append(targets, u.ID)
 			}
 		}
@@ -67,8 +67,8 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 // Neither is done to a member whose role stands above the actor's:
 // ErrForbidden. It needs PermGroups or to be an admin of the group.
 func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users ...ID) error {
-	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Work, g Group, us []User, have map[ID]Membership) error {
-		var changes []storage.Change[Membership]
+	return s.changeMembers(ctx, KindMemberAdmin, group, users, func(ctx context.Context, w *Writer, g Group, us []User, have map[ID]Membership) error {
+		var changes []storage.Write[Membership]
 		var targets []ID
 		for _, u := range us {
 			m, ok := have[u.ID]
@@ -87,7 +87,7 @@ func (s *Scope) SetGroupAdmin(ctx context.Context, group ID, admin bool, users .
 				return err
 			}
 			m.Admin = admin
-			changes = append(changes, storage.Change[Membership]{Row: m, Was: was})
+			changes = append(changes, storage.Write[Membership]{Row: m, Was: was})
 			targets = append(targets, u.ID)
 		}
 		return w.writeMembers(ctx, KindMemberAdmin, g, targets, changes, map[string]string{"admin": yes(admin)})
@@ -100,7 +100,7 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 	if s.actor == HostActor {
 		return fmt.Errorf("the host is in no group: %w", ErrInvalid)
 	}
-	return s.Change(ctx, Op{Kind: KindMemberLeave, Fence: storage.Shared, Targets: []ID{s.actor}}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: KindMemberLeave, Fence: storage.Shared, Targets: []ID{s.actor}}, func(ctx context.Context, w *Writer) error {
 		g, err := w.group(ctx, group)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 		if g.Default && w.Settings.meant(&w.Actor) {
 			return fmt.Errorf("group %q: nobody leaves it: %w", g.Name, ErrDefaultGroup)
 		}
-		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []storage.Change[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
+		return w.writeMembers(ctx, KindMemberLeave, g, []ID{s.actor}, []storage.Write[Membership]{{Row: ms[0], Was: ms[0].Rev, Delete: true}}, nil)
 	})
 }
 
@@ -120,7 +120,7 @@ func (s *Scope) Leave(ctx context.Context, group ID) error {
 // the shared fence; whoever is a member already stays one. It records one event
 // for each group. A group that does not exist is ErrNotFound, and one whose
 // members the actor may not add is ErrForbidden.
-func (w *Work) JoinGroups(ctx context.Context, joins []storage.Pair) error {
+func (w *Writer) JoinGroups(ctx context.Context, joins []storage.Pair) error {
 	byGroup := map[ID][]ID{}
 	for _, p := range joins {
 		byGroup[p.Group] = append(byGroup[p.Group], p.User)
@@ -140,7 +140,7 @@ func (w *Work) JoinGroups(ctx context.Context, joins []storage.Pair) error {
 }
 
 // joinGroup adds those of at most MaxBatch users who are not in the group.
-func (w *Work) joinGroup(ctx context.Context, g Group, users []ID) error {
+func (w *Writer) joinGroup(ctx context.Context, g Group, users []ID) error {
 	pairs := make([]storage.Pair, len(users))
 	for i, u := range users {
 		pairs[i] = storage.Pair{Group: g.ID, User: u}
@@ -157,23 +157,23 @@ func (w *Work) joinGroup(ctx context.Context, g Group, users []ID) error {
 	if err != nil {
 		return err
 	}
-	var changes []storage.Change[Membership]
+	var changes []storage.Write[Membership]
 	var added []ID
 	for _, u := range users {
 		if !in[u] {
-			changes = append(changes, storage.Change[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
+			changes = append(changes, storage.Write[Membership]{Row: Membership{Domain: w.scope.domain, Group: g.ID, User: u, Rev: rev}})
 			added = append(added, u)
 		}
 	}
 	return w.writeMembers(ctx, KindMemberAdd, g, added, changes, nil)
 }
 
-func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users []ID, f func(context.Context, *Work, Group, []User, map[ID]Membership) error) error {
+func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users []ID, f func(context.Context, *Writer, Group, []User, map[ID]Membership) error) error {
 	if len(users) == 0 || len(users) > MaxBatch {
 		return fmt.Errorf("%s: give 1 to %d users: %w", kind, MaxBatch, ErrInvalid)
 	}
 	users = unique(users)
-	return s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: users}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: kind, Fence: storage.Shared, Targets: users}, func(ctx context.Context, w *Writer) error {
 		g, err := w.administered(ctx, group)
 		if err != nil {
 			return err
@@ -200,7 +200,7 @@ func (s *Scope) changeMembers(ctx context.Context, kind string, group ID, users 
 
 // writeMembers writes memberships and one event that names the group and the
 // users.
-func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []storage.Change[Membership], note map[string]string) error {
+func (w *Writer) writeMembers(ctx context.Context, kind string, g Group, users []ID, changes []storage.Write[Membership], note map[string]string) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -215,6 +215,6 @@ func (w *Work) writeMembers(ctx context.Context, kind string, g Group, users []I
 		// the event comes after the change before, also where a membership ends
 		return err
 	}
-	w.Record(kind, append([]ID{g.ID}, users...), nil, note)
+	w.Audit(kind, append([]ID{g.ID}, users...), nil, note)
 	return nil
 }

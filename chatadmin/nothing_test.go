@@ -18,7 +18,7 @@ func TestNothingGiven(t *testing.T) {
 	g := w.group("G")
 	writes := func(x chatadmin.UserWrite) error {
 		op := chatadmin.Op{Kind: "host.write", Fence: storage.Exclusive}
-		return w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
+		return w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
 			return work.WriteUsers(ctx, "host.write", []chatadmin.UserWrite{x})
 		})
 	}
@@ -36,12 +36,12 @@ func TestNothingGiven(t *testing.T) {
 		"ChangeSettings":         func() error { return second(w.s.ChangeSettings(ctx, nil)) },
 		"SetPolicy":              func() error { return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "acme", nil) },
 		"SetPolicy, name": func() error {
-			return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "", func(*chatadmin.Work, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+			return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "", func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 				return []byte("1"), nil, nil
 			})
 		},
 		"Change":            func() error { return w.s.Change(ctx, chatadmin.Op{}, nil) },
-		"Keep":              func() error { return w.admin.Keep(ctx, w.domain, nil) },
+		"Keep":              func() error { return w.admin.Bookkeep(ctx, w.domain, nil) },
 		"AcceptInvitation":  func() error { return second(w.admin.AcceptInvitation(ctx, "", nil)) },
 		"DeliverEvents":     func() error { return w.admin.DeliverEvents(ctx, nil) },
 		"NewToken":          func() error { return second(w.admin.NewToken("", "")) },
@@ -160,7 +160,7 @@ func TestDamagedDefaultGroupRun(t *testing.T) {
 			if row.Data, err = json.Marshal(run); err != nil {
 				return err
 			}
-			_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: rs[0].Rev}})
+			_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: rs[0].Rev}})
 			return err
 		}))
 		done, err := w.s.ResumeDefaultGroup(ctx, job.ID, nil)

@@ -56,7 +56,7 @@ const (
 // Tell queues a notice for at most MaxBatch users, at the addresses given, for
 // Admin.SendNotices. Users without an address are not told, and without
 // Options.Mailer nobody is.
-func (w *Work) Tell(ctx context.Context, n Notice, users ...User) error {
+func (w *Writer) Tell(ctx context.Context, n Notice, users ...User) error {
 	if w.scope.admin.o.Mailer == nil {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (w *Work) Tell(ctx context.Context, n Notice, users ...User) error {
 
 // tellAddresses tells users at their old address that it was changed. Who has
 // never signed in is told nothing: a wrong address may be somebody else's.
-func (w *Work) tellAddresses(ctx context.Context, changes []UserChange) error {
+func (w *Writer) tellAddresses(ctx context.Context, changes []UserChange) error {
 	var told []User
 	for i := range changes {
 		if was, now := &changes[i].Was, &changes[i].Now; was.Status == Active && now.ID != "" && !EqualASCII(was.Email, now.Email) {
@@ -144,7 +144,7 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Recor
 		ids[i], owners[i] = r.ID, r.Owner
 	}
 	var claimed []claimedNotice
-	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error {
+	err := a.Bookkeep(ctx, domain, func(ctx context.Context, w *Writer) error {
 		claimed = nil
 		found, err := notices.GetMany(ctx, w, domain, ids...)
 		if err != nil {
@@ -163,7 +163,7 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Recor
 			byID[users[i].ID] = &users[i]
 		}
 		var put, gone []*Entry[notice]
-		var aside []storage.Change[storage.Record]
+		var aside []storage.Write[storage.Record]
 		for _, id := range ids {
 			e, ok := found[id]
 			if !ok || !isDue(e.Due, w.now, noticeQuiet) {
@@ -215,7 +215,7 @@ func (a *Admin) sendNotice(ctx context.Context, domain ID, c *claimedNotice) (se
 	}
 	sent = err == nil || errors.Is(err, ErrMailUnknown)
 	settled := sent || errors.Is(err, ErrMailRefused) || errors.Is(err, ErrInvalid) || n.Tries >= maxTries
-	err = a.Keep(context.WithoutCancel(ctx), domain, func(ctx context.Context, w *Work) error {
+	err = a.Bookkeep(context.WithoutCancel(ctx), domain, func(ctx context.Context, w *Writer) error {
 		e := c.Entry
 		var err error
 		switch { // who was faster has the lease now

@@ -19,7 +19,7 @@ func (w *world) active(login string) chatadmin.User {
 	w.t.Helper()
 	u := w.user(login)
 	var now chatadmin.User
-	require.NoError(w.t, w.as(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.as(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
 		write, err := chatadmin.TransitionWrite(u, chatadmin.SignedIn)
 		if err != nil {
 			return err

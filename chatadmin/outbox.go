@@ -86,18 +86,18 @@ var damagedEvents = DamageSource{
 			}
 		}
 	},
-	Repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+	Repair: func(ctx context.Context, w *Writer, id string) (bool, error) {
 		k := lane(w.scope.domain)
 		rs, err := w.Records(ctx, []storage.Key{{Kind: unreadable + k.Name, Domain: w.scope.domain, ID: id}})
 		rec, err := one(rs, err, "outbox event", id)
 		if err != nil {
 			return false, err
 		}
-		changes := []storage.Change[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}}
+		changes := []storage.Write[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}}
 		if asideEvent(&k, rec).Why == readableAgain {
 			again := rec
 			again.Kind = k.Name
-			changes = append(changes, storage.Change[storage.Record]{Row: again})
+			changes = append(changes, storage.Write[storage.Record]{Row: again})
 		}
 		return true, w.PutRecords(ctx, changes)
 	},
@@ -169,19 +169,19 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 		return false, err
 	}
 	events := outboxKind(kind)
-	var sent []storage.Change[storage.Record]
+	var sent []storage.Write[storage.Record]
 	var failed error
 	for _, r := range queue {
 		if e, _ := events.entry(r); e.Damaged != nil { // many domains share the lane: it goes on
 			a.o.Logger.ErrorContext(ctx, "an event cannot be read and is put aside undelivered", "domain", r.Domain, "event", r.ID, "kind", unreadable+kind, "why", e.Damaged.Why)
 			aside := r
 			aside.Kind = unreadable + kind
-			sent = append(sent, storage.Change[storage.Record]{Row: aside})
+			sent = append(sent, storage.Write[storage.Record]{Row: aside})
 		} else if err := deliver(ctx, e.Value); err != nil {
 			failed = fmt.Errorf("event %s: %w", r.ID, err)
 			break
 		}
-		sent = append(sent, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+		sent = append(sent, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		if !lasts(lease.Due.Add(-leaseLife), leaseLife/2, a.Now()) {
 			// the lease runs out, or the clock was put right: keep what is done
 			// and take a new one
@@ -191,7 +191,7 @@ func (a *Admin) deliverLane(ctx context.Context, kind string, deliver func(conte
 	// What cannot be forgotten now (the process dies, the lease was lost) is
 	// delivered again: at least once.
 	err = a.store.Update(context.WithoutCancel(ctx), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		if err := noConflict(tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
+		if err := noConflict(tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: lease, Was: lease.Rev, Delete: true}})); err != nil {
 			return errLeaseLost
 		}
 		_, err := tx.ChangeRecords(ctx, sent)
@@ -238,7 +238,7 @@ func (a *Admin) lease(ctx context.Context, kind string) (storage.Record, error) 
 			return storage.Record{}, err
 		}
 		lease := storage.Record{Key: held.Key, Due: now.Add(leaseLife), Rev: rev, Data: data}
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: lease, Was: held.rev}})
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: lease, Was: held.rev}})
 		if err != nil || len(conflicts) > 0 {
 			return storage.Record{}, err
 		}

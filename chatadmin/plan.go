@@ -82,7 +82,7 @@ func (p *Plan) check(s *Scope, kind string, counts ...string) error {
 
 // planned reads the group a plan is about and refuses a plan that is out of
 // date.
-func (w *Work) planned(ctx context.Context, p *Plan) (Group, error) {
+func (w *Writer) planned(ctx context.Context, p *Plan) (Group, error) {
 	g, err := w.group(ctx, p.Subject)
 	if err != nil {
 		return Group{}, err

@@ -98,11 +98,11 @@ func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) (wrong fau
 // refuses, and the name of a package of the library that the program does not
 // use, are ErrInvalid.
 func (s *Scope) SetPolicy(ctx context.Context, kind string, need Permission, name string,
-	f func(w *Work, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
+	f func(w *Writer, was json.RawMessage) (json.RawMessage, []FieldChange, error)) error {
 	if f == nil {
 		return missing("a function that changes the policy")
 	}
-	_, err := s.changeSettings(ctx, kind, need, func(w *Work, set *Settings) ([]FieldChange, error) {
+	_, err := s.changeSettings(ctx, kind, need, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		policy, diff, err := f(w, set.Policies[name])
 		if err != nil {
 			return nil, err
@@ -131,7 +131,7 @@ func (s *Settings) setPolicy(name string, policy json.RawMessage) {
 // ErrTransition: it has a call of its own. Only the host can call it, in a
 // program that uses the package.
 func (a *Admin) RepairPolicy(ctx context.Context, domain ID, name string, policy json.RawMessage) error {
-	_, err := a.AsHost(domain).changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Work, set *Settings) ([]FieldChange, error) {
+	_, err := a.AsHost(domain).changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		was, ok := set.Policies[name]
 		if !ok {
 			return nil, fmt.Errorf("policy %q: %w", Cut(name), ErrNotFound)

@@ -15,7 +15,7 @@ import (
 
 // setPolicy writes a policy as a package does.
 func setPolicy(s *chatadmin.Scope, name, value string) error {
-	return s.SetPolicy(ctx, "policy.set", chatadmin.PermDomain, name, func(*chatadmin.Work, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, "policy.set", chatadmin.PermDomain, name, func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		return json.RawMessage(value), nil, nil
 	})
 }

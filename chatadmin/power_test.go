@@ -39,7 +39,7 @@ func actsOnUser() map[string]func(s *chatadmin.Scope, group, user chatadmin.ID) 
 		},
 		"WriteUsers": func(s *chatadmin.Scope, _, user chatadmin.ID) error { // of a host
 			op := chatadmin.Op{Kind: "host.write", Fence: storage.Exclusive, Targets: []chatadmin.ID{user}}
-			return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+			return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 				us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{user})
 				if err != nil {
 					return err

@@ -77,7 +77,7 @@ func (a *Admin) pruneEvents(ctx context.Context, domain ID) (total int, err erro
 	s := a.AsHost(domain)
 	for {
 		n, before := 0, time.Time{}
-		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
+		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Writer) error {
 			n = 0
 			days := a.pruning(w.Settings).AuditDays
 			if days <= 0 {
@@ -89,15 +89,15 @@ func (a *Admin) pruneEvents(ctx context.Context, domain ID) (total int, err erro
 			if err != nil || len(old) == 0 {
 				return err
 			}
-			changes := make([]storage.Change[Event], len(old))
+			changes := make([]storage.Write[Event], len(old))
 			for i, e := range old {
-				changes[i] = storage.Change[Event]{Row: e, Was: e.Rev, Delete: true}
+				changes[i] = storage.Write[Event]{Row: e, Was: e.Rev, Delete: true}
 			}
 			if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
 				return err
 			}
 			n = len(old)
-			w.Record(KindPrune, []ID{domain}, nil, map[string]string{"before": before.Format(time.RFC3339), "events": strconv.Itoa(n)})
+			w.Audit(KindPrune, []ID{domain}, nil, map[string]string{"before": before.Format(time.RFC3339), "events": strconv.Itoa(n)})
 			return nil
 		})
 		if errors.Is(err, ErrNotFound) { // the domain is gone
@@ -177,20 +177,20 @@ func (a *Admin) pruneDomain(ctx context.Context, domain ID, p Pruning) (n int, e
 // pruneUnreadable deletes those records of q that were written before a time
 // and are unreadable.
 func (a *Admin) pruneUnreadable(ctx context.Context, q storage.RecordQuery, before time.Time, unreadable func(storage.Record) bool) (n int, err error) {
-	var old []storage.Change[storage.Record]
+	var old []storage.Write[storage.Record]
 	for rec, err := range eachRecord(ctx, a.store, q) {
 		if err != nil {
 			return 0, err
 		}
 		if rec.Rev.Made().Before(before) && unreadable(rec) && len(old) < MaxBatch { // the others tomorrow
-			old = append(old, storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true})
+			old = append(old, storage.Write[storage.Record]{Row: rec, Was: rec.Rev, Delete: true})
 		}
 	}
 	if len(old) == 0 {
 		return 0, nil
 	}
-	err = a.AsHost(q.Domain).Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
-		w.Record(KindPrune, []ID{q.Domain}, nil, map[string]string{"before": before.Format(time.RFC3339), q.Kind: strconv.Itoa(len(old))})
+	err = a.AsHost(q.Domain).Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Writer) error {
+		w.Audit(KindPrune, []ID{q.Domain}, nil, map[string]string{"before": before.Format(time.RFC3339), q.Kind: strconv.Itoa(len(old))})
 		return w.PutRecords(ctx, slices.Clone(old))
 	})
 	return len(old), err
@@ -199,7 +199,7 @@ func (a *Admin) pruneUnreadable(ctx context.Context, q storage.RecordQuery, befo
 // movePruning notes how far the walk through the domains is. It returns false
 // if another process walks, too.
 func (a *Admin) movePruning(ctx context.Context, at Entry[pruneRound], next Cursor) (moved bool, err error) {
-	err = a.Keep(ctx, "", func(ctx context.Context, w *Work) error {
+	err = a.Bookkeep(ctx, "", func(ctx context.Context, w *Writer) error {
 		e, err := pruneRounds.Get(ctx, w, "", "audit")
 		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
 			return err

@@ -67,7 +67,7 @@ type RecordKind[T any] struct {
 	Old func(version int, data []byte) (T, error)
 	// Repair is called by [Scope.Repair] to replace or delete a damaged record.
 	// nil deletes it.
-	Repair func(context.Context, *Work, storage.Record) error
+	Repair func(context.Context, *Writer, storage.Record) error
 	// Page is how many records Each reads at a time; 0 means MaxBatch. Kinds
 	// with large values read fewer.
 	Page int
@@ -96,8 +96,8 @@ func (k *RecordKind[T]) New(domain ID, id string, owner ID, v T) Entry[T] {
 
 // aside is the change that puts an entry off that cannot be read, and keeps its
 // data; a zero time is for ever.
-func (e *Entry[T]) aside(due time.Time) storage.Change[storage.Record] {
-	return storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: due, Data: e.data}, Was: e.rev}
+func (e *Entry[T]) aside(due time.Time) storage.Write[storage.Record] {
+	return storage.Write[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: due, Data: e.data}, Was: e.rev}
 }
 
 // Stored reports whether the entry was read from the store or written to it.
@@ -290,7 +290,7 @@ func (k *RecordKind[T]) Each(ctx context.Context, r storage.Reader, q storage.Re
 // Put writes entries, new ones and those read in this transaction. It loses
 // the race (ErrRetry) if one was changed meanwhile, and returns ErrNotFound if
 // an owner is missing.
-func (k *RecordKind[T]) Put(ctx context.Context, w *Work, entries ...*Entry[T]) error {
+func (k *RecordKind[T]) Put(ctx context.Context, w *Writer, entries ...*Entry[T]) error {
 	changes, err := k.changes(entries)
 	if err != nil {
 		return err
@@ -307,7 +307,7 @@ func (k *RecordKind[T]) Put(ctx context.Context, w *Work, entries ...*Entry[T]) 
 // TryPut is Put for callers for whom a lost race is no error. It returns how
 // many of at most MaxBatch entries were written; the others have changed
 // meanwhile, are there already, or their owner is gone.
-func (k *RecordKind[T]) TryPut(ctx context.Context, w *Work, entries ...*Entry[T]) (int, error) {
+func (k *RecordKind[T]) TryPut(ctx context.Context, w *Writer, entries ...*Entry[T]) (int, error) {
 	changes, err := k.changes(entries)
 	if err != nil {
 		return 0, err
@@ -316,39 +316,39 @@ func (k *RecordKind[T]) TryPut(ctx context.Context, w *Work, entries ...*Entry[T
 }
 
 // Delete deletes entries that were read in this transaction.
-func (k *RecordKind[T]) Delete(ctx context.Context, w *Work, entries ...*Entry[T]) error {
+func (k *RecordKind[T]) Delete(ctx context.Context, w *Writer, entries ...*Entry[T]) error {
 	return w.PutRecords(ctx, deletions(entries))
 }
 
 // TryDelete is Delete for callers for whom a lost race is no error. It returns
 // how many of at most MaxBatch entries were deleted.
-func (k *RecordKind[T]) TryDelete(ctx context.Context, w *Work, entries ...*Entry[T]) (int, error) {
+func (k *RecordKind[T]) TryDelete(ctx context.Context, w *Writer, entries ...*Entry[T]) (int, error) {
 	return k.try(ctx, w, deletions(entries), entries)
 }
 
 // changes are the changes that write entries.
-func (k *RecordKind[T]) changes(entries []*Entry[T]) ([]storage.Change[storage.Record], error) {
-	changes := make([]storage.Change[storage.Record], len(entries))
+func (k *RecordKind[T]) changes(entries []*Entry[T]) ([]storage.Write[storage.Record], error) {
+	changes := make([]storage.Write[storage.Record], len(entries))
 	for i, e := range entries {
 		data, err := k.Encode(&e.Value)
 		if err != nil {
 			return nil, err
 		}
-		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
+		changes[i] = storage.Write[storage.Record]{Row: storage.Record{Key: e.Key, Owner: e.Owner, Due: e.Due, Data: data}, Was: e.rev}
 	}
 	return changes, nil
 }
 
-func deletions[T any](entries []*Entry[T]) []storage.Change[storage.Record] {
-	changes := make([]storage.Change[storage.Record], len(entries))
+func deletions[T any](entries []*Entry[T]) []storage.Write[storage.Record] {
+	changes := make([]storage.Write[storage.Record], len(entries))
 	for i, e := range entries {
-		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
+		changes[i] = storage.Write[storage.Record]{Row: storage.Record{Key: e.Key, Rev: e.rev}, Was: e.rev, Delete: true}
 	}
 	return changes
 }
 
 // try makes those changes that are in no conflict.
-func (k *RecordKind[T]) try(ctx context.Context, w *Work, changes []storage.Change[storage.Record], entries []*Entry[T]) (int, error) {
+func (k *RecordKind[T]) try(ctx context.Context, w *Writer, changes []storage.Write[storage.Record], entries []*Entry[T]) (int, error) {
 	if len(changes) == 0 {
 		return 0, nil
 	}
@@ -390,7 +390,7 @@ func (k *RecordKind[T]) damage() DamageSource {
 				}
 			}
 		},
-		Repair: func(ctx context.Context, w *Work, id string) (bool, error) {
+		Repair: func(ctx context.Context, w *Writer, id string) (bool, error) {
 			e, err := k.Get(ctx, w, w.scope.domain, id)
 			switch {
 			case err == nil:
@@ -446,7 +446,7 @@ func (s *Scope) Repair(ctx context.Context, kind, id string) error {
 	}
 	src := s.admin.damageable[i]
 	op := Op{Kind: KindRepair, Need: PermDomain, Fence: storage.Exclusive, Targets: []ID{s.domain}}
-	return s.Change(ctx, op, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *Writer) error {
 		if src.Need != "" {
 			if err := w.Require(src.Need); err != nil {
 				return err
@@ -454,7 +454,7 @@ func (s *Scope) Repair(ctx context.Context, kind, id string) error {
 		}
 		repaired, err := src.Repair(ctx, w, id)
 		if repaired {
-			w.Record(KindRepair, []ID{s.domain}, nil, map[string]string{"kind": kind, "id": Cut(id)})
+			w.Audit(KindRepair, []ID{s.domain}, nil, map[string]string{"kind": kind, "id": Cut(id)})
 		}
 		return err
 	})

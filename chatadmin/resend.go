@@ -28,7 +28,7 @@ var resent = RecordKind[resends]{Name: "resend", Need: PermUsersEdit}
 // ErrThrottled is returned beyond that. ErrTransition is returned if the user
 // has signed in already, has no access, or has no e-mail address.
 func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
-	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: []ID{user}}, func(ctx context.Context, w *Work) error {
+	return s.Change(ctx, Op{Kind: KindUserResend, Need: PermUsersEdit, Fence: storage.Shared, Targets: []ID{user}}, func(ctx context.Context, w *Writer) error {
 		us, err := w.usersInOrder(ctx, []ID{user})
 		if err != nil {
 			return err
@@ -52,13 +52,13 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 		} else if n == 0 {
 			return refuse("has no e-mail address: add one first")
 		}
-		w.Record(KindUserResend, []ID{user}, nil, nil)
+		w.Audit(KindUserResend, []ID{user}, nil, nil)
 		return nil
 	})
 }
 
 // throttle counts one more link to a user.
-func (w *Work) throttle(ctx context.Context, u *User) error {
+func (w *Writer) throttle(ctx context.Context, u *User) error {
 	e, err := resent.Get(ctx, w, w.scope.domain, string(u.ID))
 	if err != nil && e.Damaged == nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -73,7 +73,7 @@ func (w *Work) throttle(ctx context.Context, u *User) error {
 // countResend counts one more link in the entry of a user, or returns
 // ErrThrottled. Where the entry cannot be read counting begins anew: else the
 // user could never be sent a link again.
-func (w *Work) countResend(ctx context.Context, u *User, e *Entry[resends]) error {
+func (w *Writer) countResend(ctx context.Context, u *User, e *Entry[resends]) error {
 	if e.Damaged != nil {
 		w.scope.admin.o.Logger.WarnContext(ctx, "when a user was sent links cannot be read: counting begins anew",
 			"domain", w.scope.domain, "user", u.ID, "error", e.Damaged)

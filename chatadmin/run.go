@@ -68,7 +68,7 @@ type RunOf[T any] struct {
 // committed last.
 type RunStep[T any] struct {
 	Op Op
-	Do func(ctx context.Context, w *Work, run *RunOf[T]) error
+	Do func(ctx context.Context, w *Writer, run *RunOf[T]) error
 }
 
 // ErrStepAgain is returned by RunStep.Do to have the step prepared anew.
@@ -86,7 +86,7 @@ type RunKind[T any] struct {
 	See Permission
 	// May refuses actors who may not continue, take over or cancel this run,
 	// beside those who lack Need. nil refuses nobody.
-	May func(context.Context, *Work, *RunOf[T]) error
+	May func(context.Context, *Writer, *RunOf[T]) error
 	// Check refuses data that no run of the kind has. nil refuses none.
 	Check func(*T) error
 	// Step prepares the next transaction of a run that is running, or scheduled
@@ -97,10 +97,10 @@ type RunKind[T any] struct {
 	Step func(ctx context.Context, s *Scope, run *RunOf[T], rows int) (RunStep[T], error)
 	// Cancel undoes what the run has done so far, or refuses. It runs behind
 	// the shared fence. nil: a run of this kind cannot be cancelled.
-	Cancel func(context.Context, *Work, *RunOf[T]) error
+	Cancel func(context.Context, *Writer, *RunOf[T]) error
 	// TakeOver refuses actors who may not take this run over, beside those whom
 	// May refuses, and may add audit events. nil refuses nobody.
-	TakeOver func(context.Context, *Work, *RunOf[T]) error
+	TakeOver func(context.Context, *Writer, *RunOf[T]) error
 	// Due reports whether a worker begins a scheduled run now. Workers ask when
 	// its time has come, and before if a clock that was wrong seems to have
 	// scheduled it: in the future, or more than a year ahead. Due may change
@@ -113,7 +113,7 @@ type RunKind[T any] struct {
 	Adopt bool
 	// Prune deletes up to limit rows of what the kind keeps beside the run, and
 	// reports whether more are left. nil: it keeps nothing else.
-	Prune func(ctx context.Context, w *Work, run *RunOf[T], limit int) (more bool, err error)
+	Prune func(ctx context.Context, w *Writer, run *RunOf[T], limit int) (more bool, err error)
 	// Forever keeps runs that have ended for ever, where neither the domain nor
 	// the host has set Pruning.RunDays.
 	Forever bool
@@ -222,7 +222,7 @@ func (r *Runs[T]) decode(rec storage.Record) (*RunOf[T], error) {
 }
 
 // put writes a run. due tells workers when to look at it.
-func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time) error {
+func (r *Runs[T]) put(ctx context.Context, w *Writer, run *RunOf[T], due time.Time) error {
 	data, err := r.rec.Encode(&stored[T]{run.Run, run.Data})
 	if err != nil {
 		return err
@@ -231,10 +231,10 @@ func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time
 	if !run.Open() {
 		key.Kind = endedRun
 	}
-	changes := []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Due: due, Data: data}, Was: run.rev}}
+	changes := []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Due: due, Data: data}, Was: run.rev}}
 	if run.rev != 0 && run.stored != key { // it ends now
 		changes[0].Was = 0
-		changes = append(changes, storage.Change[storage.Record]{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true})
+		changes = append(changes, storage.Write[storage.Record]{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true})
 	}
 	if err := w.PutRecords(ctx, changes); err != nil {
 		return err
@@ -244,12 +244,12 @@ func (r *Runs[T]) put(ctx context.Context, w *Work, run *RunOf[T], due time.Time
 }
 
 // drop deletes a run.
-func (r *Runs[T]) drop(ctx context.Context, w *Work, run *RunOf[T]) error {
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true}})
+func (r *Runs[T]) drop(ctx context.Context, w *Writer, run *RunOf[T]) error {
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: run.stored}, Was: run.rev, Delete: true}})
 }
 
 // due is when a worker looks at a run next.
-func (r *Runs[T]) due(w *Work, run *RunOf[T]) time.Time {
+func (r *Runs[T]) due(w *Writer, run *RunOf[T]) time.Time {
 	switch {
 	case run.State == RunScheduled:
 		return run.Due
@@ -262,7 +262,7 @@ func (r *Runs[T]) due(w *Work, run *RunOf[T]) time.Time {
 }
 
 // pruneAt is when a run that has ended is deleted; the zero time is never.
-func (r *Runs[T]) pruneAt(w *Work, run *RunOf[T]) time.Time {
+func (r *Runs[T]) pruneAt(w *Writer, run *RunOf[T]) time.Time {
 	if r.kind.Forever && cmp.Or(w.Settings.Pruning.RunDays, r.admin.o.Pruning.RunDays) == 0 {
 		return time.Time{}
 	}
@@ -273,10 +273,10 @@ func (r *Runs[T]) pruneAt(w *Work, run *RunOf[T]) time.Time {
 // fills run.Data and run.Total, and may schedule the run by setting State and
 // Due. The run's ID is known to f, and comes with the error if it is unknown
 // whether the run has begun (ErrCommitUnknown).
-func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context.Context, w *Work, run *RunOf[T]) error) (*RunOf[T], error) {
+func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context.Context, w *Writer, run *RunOf[T]) error) (*RunOf[T], error) {
 	id := s.admin.NewID()
 	var run *RunOf[T]
-	err := s.Change(ctx, op, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, op, func(ctx context.Context, w *Writer) error {
 		run = &RunOf[T]{Run: Run{ID: id, Kind: r.kind.Name, Domain: s.domain, By: s.actor, State: RunRunning, Asked: w.now}}
 		if err := f(ctx, w, run); err != nil {
 			return err

@@ -70,7 +70,7 @@ func (r *Runs[T]) leave(ctx context.Context, s *Scope, id ID) (*RunOf[T], error)
 	if err := r.mayDrive(s, run); err != nil {
 		return run, err
 	}
-	err = r.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+	err = r.admin.Bookkeep(ctx, s.domain, func(ctx context.Context, w *Writer) error {
 		if run, err = r.get(ctx, w, s.domain, id); err != nil || run.State != RunRunning || run.By != s.actor {
 			return err
 		}
@@ -82,7 +82,7 @@ func (r *Runs[T]) leave(ctx context.Context, s *Scope, id ID) (*RunOf[T], error)
 // Apply begins a run and carries it to its end: Begin and then Resume. With an
 // error it returns the run as it was committed last, if it has begun, or nil.
 // With a detached scope it only begins the run.
-func (r *Runs[T]) Apply(ctx context.Context, s *Scope, op Op, progress func(Progress), f func(ctx context.Context, w *Work, run *RunOf[T]) error) (*RunOf[T], error) {
+func (r *Runs[T]) Apply(ctx context.Context, s *Scope, op Op, progress func(Progress), f func(ctx context.Context, w *Writer, run *RunOf[T]) error) (*RunOf[T], error) {
 	begun, err := r.Begin(ctx, s, op, f)
 	if err != nil || begun.State == RunScheduled || s.detached && r.kind.Step != nil {
 		return begun, err
@@ -160,7 +160,7 @@ func (r *Runs[T]) mayDrive(s *Scope, run *RunOf[T]) error {
 // step makes one transaction of a run, and returns the run as it stands then.
 func (r *Runs[T]) step(ctx context.Context, s *Scope, run *RunOf[T], step RunStep[T]) (*RunOf[T], error) {
 	var done *RunOf[T]
-	err := s.Change(ctx, step.Op, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, step.Op, func(ctx context.Context, w *Writer) error {
 		now, err := r.get(ctx, w, s.domain, run.ID)
 		if err != nil {
 			return err
@@ -194,7 +194,7 @@ func (r *Runs[T]) step(ctx context.Context, s *Scope, run *RunOf[T], step RunSte
 }
 
 // moved sets what every step of a run changes.
-func (r *Runs[T]) moved(w *Work, run *RunOf[T]) {
+func (r *Runs[T]) moved(w *Writer, run *RunOf[T]) {
 	run.Steps, run.Active, run.Problem = run.Steps+1, w.now, ""
 	if run.State != RunScheduled && run.Begun.IsZero() {
 		run.Begun = w.now
@@ -208,7 +208,7 @@ func (r *Runs[T]) moved(w *Work, run *RunOf[T]) {
 // continues it then. It is the way on where its actor may not continue it any
 // more. It needs the permission of the kind.
 func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
-	return r.change(ctx, s, KindRunTakeOver, id, storage.NoFence, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
+	return r.change(ctx, s, KindRunTakeOver, id, storage.NoFence, func(ctx context.Context, w *Writer, run *RunOf[T]) (map[string]string, error) {
 		if !run.Open() || run.By == s.actor {
 			return nil, nil
 		}
@@ -226,7 +226,7 @@ func (r *Runs[T]) TakeOver(ctx context.Context, s *Scope, id ID) (*RunOf[T], err
 // Cancel ends a run that has not ended, where its kind can undo what it has
 // done. It needs the permission of the kind.
 func (r *Runs[T]) Cancel(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) {
-	return r.change(ctx, s, KindRunCancel, id, storage.Shared, func(ctx context.Context, w *Work, run *RunOf[T]) (map[string]string, error) {
+	return r.change(ctx, s, KindRunCancel, id, storage.Shared, func(ctx context.Context, w *Writer, run *RunOf[T]) (map[string]string, error) {
 		switch {
 		case run.State == RunCancelled:
 			return nil, nil
@@ -245,7 +245,7 @@ func (r *Runs[T]) Cancel(ctx context.Context, s *Scope, id ID) (*RunOf[T], error
 
 // Amend changes what the kind keeps of a run, ended or not, as a part of the
 // transaction w. Whether the actor may is the caller's to know.
-func (r *Runs[T]) Amend(ctx context.Context, w *Work, id ID, f func(*RunOf[T]) error) (*RunOf[T], error) {
+func (r *Runs[T]) Amend(ctx context.Context, w *Writer, id ID, f func(*RunOf[T]) error) (*RunOf[T], error) {
 	run, err := r.get(ctx, w, w.scope.domain, id)
 	if err != nil {
 		return nil, err
@@ -259,14 +259,14 @@ func (r *Runs[T]) Amend(ctx context.Context, w *Work, id ID, f func(*RunOf[T]) e
 // change changes a run outside its steps. f returns the note of the audit
 // event, or nil if nothing changes.
 func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fence storage.Mode,
-	f func(context.Context, *Work, *RunOf[T]) (map[string]string, error),
+	f func(context.Context, *Writer, *RunOf[T]) (map[string]string, error),
 ) (*RunOf[T], error) {
 	if _, err := r.find(ctx, s, id); err != nil {
 		return nil, err
 	}
 	var run *RunOf[T]
 	op := Op{Kind: kind, Need: r.kind.Need, Fence: fence, Targets: []ID{id}}
-	err := s.Change(ctx, op, func(ctx context.Context, w *Work) (err error) {
+	err := s.Change(ctx, op, func(ctx context.Context, w *Writer) (err error) {
 		if run, err = r.get(ctx, w, s.domain, id); err != nil {
 			return err
 		}
@@ -282,7 +282,7 @@ func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fenc
 		if err := r.put(ctx, w, run, r.due(w, run)); err != nil {
 			return err
 		}
-		w.Record(kind, []ID{id}, nil, note)
+		w.Audit(kind, []ID{id}, nil, note)
 		return nil
 	})
 	if err != nil {

@@ -206,7 +206,7 @@ func (r *Runs[T]) All(ctx context.Context, s *Scope) iter.Seq2[*RunOf[T], error]
 }
 
 // Open lists the open runs of the kind in a domain as rd sees them, which is a
-// store or the *Work of a transaction. It asks for no permission. A run that
+// store or the *Writer of a transaction. It asks for no permission. A run that
 // cannot be read is yielded with a *DamagedError, and the list goes on; any
 // other error ends it.
 func (r *Runs[T]) Open(ctx context.Context, rd storage.Reader, domain ID) iter.Seq2[*RunOf[T], error] {

@@ -40,7 +40,7 @@ const oldJobKind = "job"
 // oldRun is an OldRun whatever its type.
 type oldRun interface {
 	oldKinds() (job, record string)
-	upgrade(ctx context.Context, w *Work, job *OldJob, report *storage.Record) error
+	upgrade(ctx context.Context, w *Writer, job *OldJob, report *storage.Record) error
 }
 
 // upgradeRuns turns what earlier versions kept in a domain into runs. It does
@@ -90,7 +90,7 @@ func (s *Scope) upgradeRuns(ctx context.Context) error {
 // cannot be read, or belongs to a package that this program does not use, stays
 // as it is.
 func (a *Admin) upgradeRun(ctx context.Context, domain ID, key storage.Key) error {
-	err := a.Keep(ctx, domain, func(ctx context.Context, w *Work) error { return a.upgradeIn(ctx, w, domain, key) })
+	err := a.Bookkeep(ctx, domain, func(ctx context.Context, w *Writer) error { return a.upgradeIn(ctx, w, domain, key) })
 	if errors.Is(err, ErrCommitUnknown) {
 		return nil // it is there, or is upgraded the next time
 	}
@@ -98,7 +98,7 @@ func (a *Admin) upgradeRun(ctx context.Context, domain ID, key storage.Key) erro
 }
 
 // upgradeIn is upgradeRun as a part of a transaction.
-func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key storage.Key) error {
+func (a *Admin) upgradeIn(ctx context.Context, w *Writer, domain ID, key storage.Key) error {
 	jobs, err := w.Records(ctx, []storage.Key{{Kind: oldJobKind, Domain: domain, ID: key.ID}})
 	if err != nil {
 		return err
@@ -134,9 +134,9 @@ func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key storage.K
 		a.o.Logger.WarnContext(ctx, "a job of an earlier version cannot be read", "domain", domain, "job", key.ID, "error", err)
 		return nil
 	}
-	changes := make([]storage.Change[storage.Record], len(old))
+	changes := make([]storage.Write[storage.Record], len(old))
 	for i, rec := range old {
-		changes[i] = storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
+		changes[i] = storage.Write[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
 	}
 	return w.PutRecords(ctx, changes)
 }
@@ -144,7 +144,7 @@ func (a *Admin) upgradeIn(ctx context.Context, w *Work, domain ID, key storage.K
 // upgradeOpen turns into runs what earlier versions kept of the kind's open
 // runs, before they are listed; within a transaction, as a part of it.
 func (r *Runs[T]) upgradeOpen(ctx context.Context, rd storage.Reader, domain ID) error {
-	w, within := rd.(*Work)
+	w, within := rd.(*Writer)
 	if !within {
 		return r.admin.upgradeRuns(ctx, domain)
 	}
@@ -179,7 +179,7 @@ func (a *Admin) oldKind(job *OldJob, record string) (runKind, string) {
 
 func (r *Runs[T]) oldKinds() (job, record string) { return r.kind.Old.Job, r.kind.Old.Record }
 
-func (r *Runs[T]) upgrade(ctx context.Context, w *Work, job *OldJob, report *storage.Record) error {
+func (r *Runs[T]) upgrade(ctx context.Context, w *Writer, job *OldJob, report *storage.Record) error {
 	run := &RunOf[T]{Run: Run{Kind: r.kind.Name, Domain: w.scope.domain, State: RunRunning}}
 	if job != nil {
 		run.ID, run.By, run.Done, run.Total = job.ID, job.Actor, job.Done, job.Total

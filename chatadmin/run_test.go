@@ -58,7 +58,7 @@ func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
 				return chatadmin.RunStep[counted]{}, c.fail
 			}
 			op := chatadmin.Op{Kind: "count.step", Need: chatadmin.PermDomain}
-			return chatadmin.RunStep[counted]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+			return chatadmin.RunStep[counted]{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 				if run.State == chatadmin.RunScheduled {
 					run.State = chatadmin.RunRunning
 					return nil
@@ -68,22 +68,22 @@ func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
 					run.State = chatadmin.RunDone
 				}
 				rec := storage.Record{Key: tally(s.Domain(), run.ID, run.Data.N), Data: []byte("{}")}
-				return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec}})
+				return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rec}})
 			}}, nil
 		},
-		Cancel: func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+		Cancel: func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 			if run.State == chatadmin.RunRunning {
 				return fmt.Errorf("it has begun: %w", chatadmin.ErrTransition)
 			}
 			return nil
 		},
-		Prune: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[counted], _ int) (bool, error) {
+		Prune: func(ctx context.Context, w *chatadmin.Writer, run *chatadmin.RunOf[counted], _ int) (bool, error) {
 			run.Data.N--
 			rs, err := w.Records(ctx, []storage.Key{tally(w.Domain.ID, run.ID, run.Data.N+1)})
 			if err != nil || len(rs) == 0 {
 				return false, err
 			}
-			return run.Data.N > 0, w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+			return run.Data.N > 0, w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 		},
 		Old: chatadmin.OldRun[counted]{Job: "old count", Record: "old report", Read: func(run *chatadmin.RunOf[counted], job *chatadmin.OldJob, report []byte) error {
 			if job == nil {
@@ -96,7 +96,7 @@ func (c *counting) declare(admin *chatadmin.Admin) *chatadmin.Runs[counted] {
 }
 
 func (c *counting) begin(s *chatadmin.Scope, due time.Time) (*chatadmin.RunOf[counted], error) {
-	return c.runs.Begin(ctx, s, chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}, func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+	return c.runs.Begin(ctx, s, chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}, func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 		run.Total, run.Data.Label = countTo, "ten"
 		if !due.IsZero() {
 			run.State, run.Due = chatadmin.RunScheduled, due
@@ -293,7 +293,7 @@ func TestWorkersContinueRuns(t *testing.T) {
 func TestDetachedRun(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	op := chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}
-	run, err := c.runs.Apply(ctx, c.s.Detached(), op, nil, func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+	run, err := c.runs.Apply(ctx, c.s.Detached(), op, nil, func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 		run.Total, run.Data.Label = countTo, "ten"
 		return nil
 	})
@@ -442,12 +442,12 @@ func (w *world) putRecord(r storage.Record) error {
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Record]{Row: r}
+		c := storage.Write[storage.Record]{Row: r}
 		if len(was) > 0 {
 			c.Was = was[0].Rev
 		}
 		c.Row.Rev = c.Was + 1
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}
@@ -462,7 +462,7 @@ func (w *world) forget(key storage.Key) error {
 		if err != nil || len(was) == 0 {
 			return err
 		}
-		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: was[0], Was: was[0].Rev, Delete: true}})
+		_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: was[0], Was: was[0].Rev, Delete: true}})
 		return err
 	})
 }
@@ -624,14 +624,14 @@ func TestRunDueHook(t *testing.T) {
 			return answer, fail
 		},
 		Step: func(context.Context, *chatadmin.Scope, *chatadmin.RunOf[counted], int) (chatadmin.RunStep[counted], error) {
-			return chatadmin.RunStep[counted]{Op: chatadmin.Op{Kind: "hooked.step"}, Do: func(_ context.Context, _ *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+			return chatadmin.RunStep[counted]{Op: chatadmin.Op{Kind: "hooked.step"}, Do: func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 				run.State = chatadmin.RunDone
 				return nil
 			}}, nil
 		},
 	})
 	schedule := func(after time.Duration) chatadmin.ID {
-		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "hooked.begin"}, func(_ context.Context, work *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "hooked.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 			run.State, run.Due = chatadmin.RunScheduled, work.Now().Add(after)
 			return nil
 		})
@@ -683,7 +683,7 @@ func TestRunForever(t *testing.T) {
 		_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Pruning.RunDays = days; return nil })
 		require.NoError(t, err)
 		runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "kept", Need: chatadmin.PermDomain, Forever: true})
-		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "kept.begin"}, func(_ context.Context, work *chatadmin.Work, run *chatadmin.RunOf[counted]) error {
+		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "kept.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 			run.State, run.Ended = chatadmin.RunDone, work.Now()
 			return nil
 		})
@@ -705,13 +705,13 @@ func TestRunTakeOverHook(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	no := errors.New("not you")
 	runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "guarded", Need: chatadmin.PermDomain,
-		TakeOver: func(_ context.Context, work *chatadmin.Work, _ *chatadmin.RunOf[counted]) error {
+		TakeOver: func(_ context.Context, work *chatadmin.Writer, _ *chatadmin.RunOf[counted]) error {
 			if work.Actor.ID != "" {
 				return no
 			}
 			return nil
 		}})
-	run, err := runs.Begin(ctx, w.host, chatadmin.Op{Kind: "guarded.begin"}, func(context.Context, *chatadmin.Work, *chatadmin.RunOf[counted]) error { return nil })
+	run, err := runs.Begin(ctx, w.host, chatadmin.Op{Kind: "guarded.begin"}, func(context.Context, *chatadmin.Writer, *chatadmin.RunOf[counted]) error { return nil })
 	require.NoError(t, err)
 	_, err = runs.TakeOver(ctx, w.s, run.ID)
 	require.ErrorIs(t, err, no)

@@ -159,7 +159,7 @@ func (r *Runs[T]) Continue(ctx context.Context, domain ID) (ended []*RunOf[T], e
 // claim keeps other workers from a run for as long as a step may take.
 func (r *Runs[T]) claim(ctx context.Context, s *Scope, run *RunOf[T]) (bool, error) {
 	mine := false
-	err := r.admin.Keep(ctx, s.domain, func(ctx context.Context, w *Work) error {
+	err := r.admin.Bookkeep(ctx, s.domain, func(ctx context.Context, w *Writer) error {
 		mine = false
 		now, err := r.get(ctx, w, s.domain, run.ID)
 		if errors.Is(err, ErrNotFound) || err == nil && now.rev != run.rev {
@@ -179,7 +179,7 @@ func (r *Runs[T]) claim(ctx context.Context, s *Scope, run *RunOf[T]) (bool, err
 
 // postpone notes why a run could not be continued.
 func (r *Runs[T]) postpone(ctx context.Context, domain, id ID, problem error) error {
-	return r.admin.Keep(ctx, domain, func(ctx context.Context, w *Work) error {
+	return r.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *Writer) error {
 		now, err := r.get(ctx, w, domain, id)
 		if err != nil || !now.Open() {
 			return err
@@ -205,7 +205,7 @@ func (r *Runs[T]) pruneRun(ctx context.Context, run *RunOf[T]) (bool, error) {
 	s := r.admin.AsHost(run.Domain)
 	gone := false
 	for !gone {
-		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Work) error {
+		err := s.Change(ctx, Op{Kind: KindPrune}, func(ctx context.Context, w *Writer) error {
 			gone = true
 			now, err := r.get(ctx, w, s.domain, run.ID)
 			if errors.Is(err, ErrNotFound) {
@@ -256,12 +256,12 @@ func (a *Admin) damagedRuns() DamageSource {
 			}
 		}
 	}
-	src.Repair = func(ctx context.Context, w *Work, id string) (bool, error) {
+	src.Repair = func(ctx context.Context, w *Writer, id string) (bool, error) {
 		rec, err := readRun(ctx, w, w.scope.domain, ID(id))
 		if err != nil || a.runDamage(rec) == nil {
 			return false, err
 		}
-		return true, w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}})
+		return true, w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rec, Was: rec.Rev, Delete: true}})
 	}
 	return src
 }

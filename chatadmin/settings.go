@@ -144,7 +144,7 @@ func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) err
 		if w.Domain, err = w.putDomain(ctx, d, set); err != nil {
 			return err
 		}
-		w.Record(KindDomainEdit, []ID{domain}, map[ID][]FieldChange{domain: change("settings", was, string(w.Domain.Data))}, nil)
+		w.Audit(KindDomainEdit, []ID{domain}, map[ID][]FieldChange{domain: change("settings", was, string(w.Domain.Data))}, nil)
 		return w.flush(ctx)
 	})
 	if errors.Is(err, storage.ErrNoDomain) {

@@ -26,7 +26,7 @@ func TestDamagedSettings(t *testing.T) {
 			}
 			row := ds[0]
 			row.Rev, row.Data = row.Rev+1, []byte(damage)
-			_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{{Row: row, Was: ds[0].Rev}})
+			_, err = tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{{Row: row, Was: ds[0].Rev}})
 			return err
 		}))
 		for _, s := range []*chatadmin.Scope{w.s, w.host} {

@@ -108,4 +108,4 @@ func (c *UserChange) GainsAccess() bool {
 // UserChangeFunc runs inside a transaction, after the users of one call (at
 // most MaxBatch) were written, so that other state changes with them. An error
 // keeps the users as they were. It works in batches, not user by user.
-type UserChangeFunc func(context.Context, *Work, []UserChange) error
+type UserChangeFunc func(context.Context, *Writer, []UserChange) error

@@ -82,7 +82,7 @@ func TestUserChangeFunctions(t *testing.T) {
 	var seen []chatadmin.UserChange
 	var fail error
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
-		o.OnUserChange = []chatadmin.UserChangeFunc{func(_ context.Context, _ *chatadmin.Work, c []chatadmin.UserChange) error {
+		o.OnUserChange = []chatadmin.UserChangeFunc{func(_ context.Context, _ *chatadmin.Writer, c []chatadmin.UserChange) error {
 			seen = append(seen, c...)
 			return fail
 		}}

@@ -30,7 +30,7 @@ type NewUser struct {
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	id := s.admin.NewID()
 	var created User
-	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Work) error {
+	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Writer) error {
 		given, err := w.newUser(id, n)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
 }
 
 // newUser is the user that was asked for, not checked yet.
-func (w *Work) newUser(id ID, n NewUser) (User, error) {
+func (w *Writer) newUser(id ID, n NewUser) (User, error) {
 	if n.Role != "" && n.Role != RoleMember {
 		if err := w.Require(PermRoles); err != nil {
 			return User{}, err
@@ -84,7 +84,7 @@ type UserEdit struct {
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 	op := Op{Kind: KindUserEdit, Need: PermUsersEdit, Targets: []ID{id}}
 	var edited User
-	err := s.changeUnder(ctx, op, func(ctx context.Context, w *Work) error {
+	err := s.changeUnder(ctx, op, func(ctx context.Context, w *Writer) error {
 		us, err := w.usersInOrder(ctx, []ID{id})
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
 	return edited, nil
 }
 
-func (e UserEdit) apply(w *Work, u User) (User, error) {
+func (e UserEdit) apply(w *Writer, u User) (User, error) {
 	if e.DisplayName == nil && nameDerived(&u) {
 		u.DisplayName = "" // it follows
 	}
@@ -148,7 +148,7 @@ func (e UserEdit) apply(w *Work, u User) (User, error) {
 // AssignRole gives users a role, by its ID or name. It needs PermRoles; neither
 // the role nor a user may stand above the actor.
 func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]User, error) {
-	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Work, u User) (UserWrite, error) {
+	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Writer, u User) (UserWrite, error) {
 		r, ok := w.Settings.Role(role)
 		if !ok {
 			return UserWrite{}, fmt.Errorf("role %q: %w", Cut(role), ErrNotFound)
@@ -183,30 +183,30 @@ func (s *Scope) DenyAccess(ctx context.Context, users ...ID) ([]User, error) {
 // GrantAccess lifts a denial and, where package signin is in use, a lock as
 // well, all in one transaction. It needs PermUsersAccess.
 func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
-	grant := func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, GrantAccess) }
+	grant := func(_ *Writer, u User) (UserWrite, error) { return TransitionWrite(u, GrantAccess) }
 	return s.changeUsers(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, grant, s.admin.onGrant...)
 }
 
 // GrantFunc lifts what else keeps users out, when access is granted to them:
 // also to those to whom it was never denied.
-type GrantFunc func(context.Context, *Work, []User) error
+type GrantFunc func(context.Context, *Writer, []User) error
 
 func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
-	return s.changeUsers(ctx, op, users, func(_ *Work, u User) (UserWrite, error) { return TransitionWrite(u, e) })
+	return s.changeUsers(ctx, op, users, func(_ *Writer, u User) (UserWrite, error) { return TransitionWrite(u, e) })
 }
 
 // changeUsers reads up to MaxBatch users, changes each, and writes them in one
 // transaction: all or none. It returns all of them, changed or not, in the
 // order given. It runs under the shared fence, and once more under the
 // exclusive one where an admin goes or a manager changes.
-func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, User) (UserWrite, error), after ...GrantFunc) ([]User, error) {
+func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Writer, User) (UserWrite, error), after ...GrantFunc) ([]User, error) {
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
 	}
 	ids = unique(ids)
 	op.Targets = ids
 	var users []User
-	run := func(ctx context.Context, w *Work) error {
+	run := func(ctx context.Context, w *Writer) error {
 		was, err := w.usersInOrder(ctx, ids)
 		if err != nil {
 			return err
@@ -244,7 +244,7 @@ func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Work, 
 
 // changeUnder runs a change of users under the shared fence, and once more
 // under the exclusive one where an admin goes or a manager changes.
-func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Work) error) error {
+func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context, *Writer) error) error {
 	op.Fence = storage.Shared
 	err := s.Change(ctx, op, run)
 	if errors.Is(err, ErrNeedsExclusive) {
@@ -255,7 +255,7 @@ func (s *Scope) changeUnder(ctx context.Context, op Op, run func(context.Context
 }
 
 // rewrite is the write of fields, checked against the domain's rules.
-func (w *Work) rewrite(was, now User) (UserWrite, error) {
+func (w *Writer) rewrite(was, now User) (UserWrite, error) {
 	p, err := prepared(w.Settings.Prepare(now))
 	return UserWrite{was, p}, err
 }
@@ -272,7 +272,7 @@ func unique(ids []ID) []ID {
 
 // usersInOrder reads users by ID; one that is missing is ErrNotFound, and so is
 // one who is being deleted, unless the actor may delete users.
-func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
+func (w *Writer) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	users, err := w.anyUsersInOrder(ctx, ids)
 	if err != nil || w.Role.May(PermUsersDelete) {
 		return users, err
@@ -288,7 +288,7 @@ func (w *Work) usersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 func noUser(id ID) error { return fmt.Errorf("user %q: %w", Cut(string(id)), ErrNotFound) }
 
 // anyUsersInOrder is usersInOrder with users who are being deleted.
-func (w *Work) anyUsersInOrder(ctx context.Context, ids []ID) ([]User, error) {
+func (w *Writer) anyUsersInOrder(ctx context.Context, ids []ID) ([]User, error) {
 	found, err := w.Users(ctx, w.scope.domain, ids)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ var ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the e
 // is a *TakenError, managers that cannot be so are a *ManagerError, and with
 // the latter nothing was written yet; a user changed since it was read is
 // ErrRetry.
-func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
+func (w *Writer) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
 	// rows are large: they are passed by reference wherever a thousand of them
 	// go
 	changed := make([]*UserWrite, 0, len(writes))
@@ -62,7 +62,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 	if err != nil {
 		return err
 	}
-	rows := make([]storage.Change[User], len(changed))
+	rows := make([]storage.Write[User], len(changed))
 	targets := make([]ID, len(changed))
 	for i, x := range changed {
 		x.Now.user.Rev = rev
@@ -86,7 +86,7 @@ func (w *Work) WriteUsers(ctx context.Context, kind string, writes []UserWrite) 
 }
 
 // mayChange authorises one write.
-func (w *Work) mayChange(x *UserWrite) error {
+func (w *Writer) mayChange(x *UserWrite) error {
 	was, now := &x.Was, &x.Now.user
 	if now.ID == "" || was.ID != "" && was.ID != now.ID {
 		return fmt.Errorf("the user %q is written without an ID, or with another one's: %w", Cut(now.Login), ErrInvalid)
@@ -112,7 +112,7 @@ func (w *Work) mayChange(x *UserWrite) error {
 	return nil
 }
 
-func userConflict(rows []storage.Change[User], cs []storage.Conflict) error {
+func userConflict(rows []storage.Write[User], cs []storage.Conflict) error {
 	var taken *TakenError
 	for _, c := range cs {
 		u := &rows[c.Index].Row
@@ -156,7 +156,7 @@ func (e *TakenError) Unwrap() []error { return []error{e.FieldError, ErrExists} 
 const CodeTaken = "taken"
 
 // afterUsers does what follows from users that have just been written.
-func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
+func (w *Writer) afterUsers(ctx context.Context, changed []*UserWrite) error {
 	joined := make([]ID, 0, len(changed))
 	var left []ID
 	changes := make([]UserChange, len(changed))
@@ -198,7 +198,7 @@ func (w *Work) afterUsers(ctx context.Context, changed []*UserWrite) error {
 // keepAdmin refuses a transaction after which nobody administers the domain.
 // Under a weaker fence two transactions could each leave the other's admin as
 // the last.
-func (w *Work) keepAdmin(ctx context.Context) error {
+func (w *Writer) keepAdmin(ctx context.Context) error {
 	if w.mode != storage.Exclusive {
 		return ErrNeedsExclusive
 	}
@@ -211,7 +211,7 @@ func (w *Work) keepAdmin(ctx context.Context) error {
 
 // AdminsInForce lists the domain's admins in force, at most the first MaxBatch
 // of them.
-func (w *Work) AdminsInForce(ctx context.Context) ([]ID, error) {
+func (w *Writer) AdminsInForce(ctx context.Context) ([]ID, error) {
 	return adminsInForce(ctx, w.Tx, w.scope.domain)
 }
 
@@ -242,7 +242,7 @@ const maxManagers = 1000
 // store reports to users who are being created, so for them only the chain
 // within this call is walked; for others the whole chain above, all of them one
 // step at a time, under the exclusive fence.
-func (w *Work) checkManagers(ctx context.Context, changed []*UserWrite) error {
+func (w *Writer) checkManagers(ctx context.Context, changed []*UserWrite) error {
 	// who is asked about next: manager -> whose chains stand there
 	frontier := map[ID][]ID{}
 	moved := false
@@ -308,7 +308,7 @@ func (e *ManagerError) Unwrap() error { return e.FieldError }
 
 // managersOf returns the manager of each user in the frontier, as it will be
 // after this call.
-func (w *Work) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*User) (map[ID]ID, error) {
+func (w *Writer) managersOf(ctx context.Context, frontier map[ID][]ID, own map[ID]*User) (map[ID]ID, error) {
 	above := make(map[ID]ID, len(frontier))
 	var ask []ID
 	for id := range frontier {
@@ -363,7 +363,7 @@ func AttributesWrite(u User, e StatusEvent, set func(*Attributes) error) (UserWr
 // SetDepartment gives at most MaxBatch users a department, because theirs is
 // renamed or emptied: whatever their role. One event of the kind names them
 // all.
-func (w *Work) SetDepartment(ctx context.Context, kind string, users []User, department string) error {
+func (w *Writer) SetDepartment(ctx context.Context, kind string, users []User, department string) error {
 	return w.rewriteUsers(ctx, kind, users, func(now *User) []FieldChange {
 		was := now.Department
 		now.Department = department
@@ -374,7 +374,7 @@ func (w *Work) SetDepartment(ctx context.Context, kind string, users []User, dep
 // ClearManagers takes their manager from at most MaxBatch users, because that
 // manager is being deleted: whatever their role, and even where they are being
 // deleted themselves. One event of the kind names them all.
-func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) error {
+func (w *Writer) ClearManagers(ctx context.Context, kind string, users []User) error {
 	return w.rewriteUsers(ctx, kind, users, func(now *User) []FieldChange {
 		was := now.Manager
 		now.Manager = ""
@@ -384,11 +384,11 @@ func (w *Work) ClearManagers(ctx context.Context, kind string, users []User) err
 
 // rewriteUsers changes at most MaxBatch users, whoever they are. set changes
 // one, and says what has changed.
-func (w *Work) rewriteUsers(ctx context.Context, kind string, users []User, set func(*User) []FieldChange) error {
+func (w *Writer) rewriteUsers(ctx context.Context, kind string, users []User, set func(*User) []FieldChange) error {
 	if len(users) == 0 {
 		return nil
 	}
-	rows, targets, changed, was := make([]storage.Change[User], len(users)), make([]ID, len(users)), make([]*UserWrite, len(users)), make([]storage.Rev, len(users))
+	rows, targets, changed, was := make([]storage.Write[User], len(users)), make([]ID, len(users)), make([]*UserWrite, len(users)), make([]storage.Rev, len(users))
 	for i, u := range users {
 		was[i] = u.Rev
 	}
@@ -401,7 +401,7 @@ func (w *Work) rewriteUsers(ctx context.Context, kind string, users []User, set 
 		now := u
 		diffs[i] = set(&now)
 		now.Rev = rev
-		rows[i], targets[i], changed[i] = storage.Change[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
+		rows[i], targets[i], changed[i] = storage.Write[User]{Row: now, Was: u.Rev}, u.ID, &UserWrite{u, PreparedUser{now}}
 	}
 	if err := noConflict(w.ChangeUsers(ctx, rows)); err != nil {
 		return err

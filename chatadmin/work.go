@@ -28,7 +28,7 @@ type Op struct {
 // decided, and what the actor may do. Packages with further policies write
 // through it, so that no change goes without authorisation, veto, audit and
 // outbox.
-type Work struct {
+type Writer struct {
 	storage.Tx
 	Domain   Domain
 	Settings Settings
@@ -53,7 +53,7 @@ type Work struct {
 // as it is and nothing is kept. A commit that the store did not confirm is
 // looked up by its audit event, or by a record it wrote, and, where it did not
 // happen, tried again.
-func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work) error) error {
+func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Writer) error) error {
 	if f == nil {
 		return missing("a function that makes the change")
 	}
@@ -61,7 +61,7 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 		return err
 	}
 	begin := s.begin(op.Fence)
-	var did *Work
+	var did *Writer
 	run := func(ctx context.Context, tx storage.Tx) error {
 		w := begin(tx)
 		if op.Settings != nil && op.Fence == storage.NoFence && s.actor == HostActor {
@@ -99,7 +99,7 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Work
 // of the host. It must not change users or groups. A commit that was not
 // confirmed is ErrCommitUnknown: the caller looks for what it wrote, or runs it
 // again where that is safe.
-func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Work) error) error {
+func (a *Admin) Bookkeep(ctx context.Context, domain ID, f func(context.Context, *Writer) error) error {
 	if f == nil {
 		return missing("a function that makes the change")
 	}
@@ -115,10 +115,10 @@ func (a *Admin) Keep(ctx context.Context, domain ID, f func(context.Context, *Wo
 
 // begin makes the Work of each run of one change: all of them have one time and
 // one set of event IDs.
-func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Work {
+func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Writer {
 	first, now := s.admin.NewID(), s.admin.Now()
-	return func(tx storage.Tx) *Work {
-		return &Work{Tx: tx, scope: s, mode: mode, now: now, ids: func(n int) ID {
+	return func(tx storage.Tx) *Writer {
+		return &Writer{Tx: tx, scope: s, mode: mode, now: now, ids: func(n int) ID {
 			if n == 0 {
 				return first
 			}
@@ -130,7 +130,7 @@ func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Work {
 // kept looks whether a transaction was committed. Running f again where it was
 // not is safe even if the lost commit still arrives: revisions, unique keys and
 // the event's ID let only one of the two through.
-func (s *Scope) kept(ctx context.Context, w *Work) (bool, error) {
+func (s *Scope) kept(ctx context.Context, w *Writer) (bool, error) {
 	if len(w.events) == 0 {
 		if w.wrote.Rev == 0 {
 			return false, nil
@@ -162,37 +162,37 @@ func (s *Scope) veto(ctx context.Context, kind string, targets []ID) error {
 }
 
 // enter reads the domain and the actor and authorises them.
-func (w *Work) enter(ctx context.Context, need Permission) (err error) {
+func (w *Writer) enter(ctx context.Context, need Permission) (err error) {
 	w.Domain, w.Settings, w.Actor, w.Role, err = w.scope.authorize(ctx, w.Tx, need)
 	return err
 }
 
 // Require refuses with ErrForbidden where the actor lacks a further permission.
-func (w *Work) Require(p Permission) error { return require(w.Role, p) }
+func (w *Writer) Require(p Permission) error { return require(w.Role, p) }
 
 // Now is the time of this change.
-func (w *Work) Now() time.Time { return w.now }
+func (w *Writer) Now() time.Time { return w.now }
 
 // Mode is the fence of this transaction.
-func (w *Work) Mode() storage.Mode { return w.mode }
+func (w *Writer) Mode() storage.Mode { return w.mode }
 
 // NextRev makes a revision for rows whose stored revisions are was, greater
 // than every other one given out in this transaction. An event has the revision
 // made last before Record was called: so the events about a row leave in the
 // order of its changes.
-func (w *Work) NextRev(was ...storage.Rev) (storage.Rev, error) {
+func (w *Writer) NextRev(was ...storage.Rev) (storage.Rev, error) {
 	var err error
 	w.rev, err = w.scope.admin.nextRev(slices.Max(append(was, w.rev)), w.now)
 	return w.rev, err
 }
 
 // flush writes the events gathered and queues them for delivery.
-func (w *Work) flush(ctx context.Context) error {
+func (w *Writer) flush(ctx context.Context) error {
 	if len(w.events) == 0 {
 		return nil
 	}
-	changes := make([]storage.Change[Event], len(w.events))
-	var queued []storage.Change[storage.Record]
+	changes := make([]storage.Write[Event], len(w.events))
+	var queued []storage.Write[storage.Record]
 	for i, e := range w.events {
 		if e.Rev == 0 { // nothing was written before it
 			var err error
@@ -202,7 +202,7 @@ func (w *Work) flush(ctx context.Context) error {
 		}
 		changes[i].Row = e
 		if w.scope.admin.o.Outbox {
-			queued = append(queued, storage.Change[storage.Record]{Row: outboxRecord(e)})
+			queued = append(queued, storage.Write[storage.Record]{Row: outboxRecord(e)})
 		}
 	}
 	if err := noConflict(w.ChangeEvents(ctx, changes)); err != nil {
@@ -214,7 +214,7 @@ func (w *Work) flush(ctx context.Context) error {
 // PutRecords writes records in as many calls as needed, gives those without a
 // Rev a new one, and loses the race (ErrRetry) on any conflict but a missing
 // owner, which is ErrNotFound.
-func (w *Work) PutRecords(ctx context.Context, c []storage.Change[storage.Record]) error {
+func (w *Writer) PutRecords(ctx context.Context, c []storage.Write[storage.Record]) error {
 	for batch := range slices.Chunk(c, MaxBatch) {
 		if err := w.newRevs(batch); err != nil {
 			return err
@@ -230,7 +230,7 @@ func (w *Work) PutRecords(ctx context.Context, c []storage.Change[storage.Record
 }
 
 // newRevs gives records without a new revision one.
-func (w *Work) newRevs(c []storage.Change[storage.Record]) (err error) {
+func (w *Writer) newRevs(c []storage.Write[storage.Record]) (err error) {
 	for i := range c {
 		if row := &c[i].Row; row.Rev == 0 || row.Rev == c[i].Was {
 			if row.Rev, err = w.NextRev(c[i].Was); err != nil {
@@ -242,7 +242,7 @@ func (w *Work) newRevs(c []storage.Change[storage.Record]) (err error) {
 }
 
 // wroteFirst remembers the first record that the transaction writes.
-func (w *Work) wroteFirst(c *storage.Change[storage.Record]) {
+func (w *Writer) wroteFirst(c *storage.Write[storage.Record]) {
 	if w.wrote.Rev == 0 && !c.Delete {
 		w.wrote = c.Row
 	}

@@ -26,7 +26,7 @@ func TestSettingsReadBefore(t *testing.T) {
 		country string
 	}{{"the host", w.host, storage.NoFence, "XX"}, {"the host behind a fence", w.host, storage.Shared, ""}, {"the host alone in the domain", w.host, storage.Exclusive, ""}, {"a user", w.s, storage.NoFence, ""}} {
 		t.Run(c.name, func(t *testing.T) {
-			err := c.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: c.fence, Settings: &read}, func(_ context.Context, w *chatadmin.Work) error {
+			err := c.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: c.fence, Settings: &read}, func(_ context.Context, w *chatadmin.Writer) error {
 				require.Equal(t, c.country, w.Settings.DefaultCountry)
 				require.NoError(t, w.Require(chatadmin.PermTwoFactor))
 				return nil
@@ -34,6 +34,6 @@ func TestSettingsReadBefore(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-	err = w.admin.As(w.domain, ann.ID).Change(ctx, chatadmin.Op{Kind: "test", Need: chatadmin.PermTwoFactor, Settings: &read}, func(context.Context, *chatadmin.Work) error { return nil })
+	err = w.admin.As(w.domain, ann.ID).Change(ctx, chatadmin.Op{Kind: "test", Need: chatadmin.PermTwoFactor, Settings: &read}, func(context.Context, *chatadmin.Writer) error { return nil })
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }

@@ -149,10 +149,10 @@ func (w *world) write(id chatadmin.ID, f func(*chatadmin.User)) {
 		if err != nil || len(us) == 0 {
 			return fmt.Errorf("no user: %w", err)
 		}
-		c := storage.Change[chatadmin.User]{Row: us[0], Was: us[0].Rev}
+		c := storage.Write[chatadmin.User]{Row: us[0], Was: us[0].Rev}
 		c.Row.Rev++
 		f(&c.Row)
-		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{c})
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -78,7 +78,7 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 			file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
 			var id chatadmin.ID
 			run := func() error {
-				_, err := csvimport.ImportsOf(w.s).Import(c2, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
+				_, err := csvimport.ImportsOf(w.s).Import(c2, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
 					id = i
 					if c.do != nil {
 						file.do = func() error { return c.do(cancel) }
@@ -112,7 +112,7 @@ func TestReadingAheadEndsTheGoroutine(t *testing.T) {
 	returned, ended := false, make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) {
+		_, _ = csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) {
 			file.do = func() error {
 				runtime.Goexit()
 				return nil

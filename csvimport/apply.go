@@ -60,16 +60,16 @@ func New(admin *chatadmin.Admin) *Imports {
 	return x
 }
 
-func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *ImportOptions) (*Result, error) {
 	if p.Settings.AllOrNothing && p.Counts.Failed > 0 {
 		return p.refuse()
 	}
 	o.planned(p)
 	op := chatadmin.Op{Kind: KindImportBegin, Need: chatadmin.PermUsersImport}
-	run, err := x.runs.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+	run, err := x.runs.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Writer, run *importRun) error {
 		run.Total, run.Data.params = p.Counts.Rows, params{p.Settings, p.File, p.Warnings}
 		run.Data.At, run.Data.Counts = cursor{Phase: phaseRows}, Counts{Warnings: int64(len(p.Warnings))}
-		w.Record(KindImportBegin, []chatadmin.ID{run.ID}, nil, map[string]string{"mode": string(p.Settings.Mode), "file": p.Settings.FileName})
+		w.Audit(KindImportBegin, []chatadmin.ID{run.ID}, nil, map[string]string{"mode": string(p.Settings.Mode), "file": p.Settings.FileName})
 		return nil
 	})
 	if err != nil {
@@ -92,7 +92,7 @@ func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 // Another administrator can resume an import that was silent for ten minutes,
 // and owns it from then on. Before that it is chatadmin.ErrForbidden; see
 // chatadmin.Scope.TakeOverRun.
-func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, file io.ReadSeeker, o *ImportOptions) (*Result, error) {
 	if err := givenFile(s, file); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (x *Imports) Resume(ctx context.Context, s *chatadmin.Scope, importID chata
 }
 
 // drive carries the import to its end from where it stands.
-func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) drive(ctx context.Context, s *chatadmin.Scope, run *importRun, p *Plan, file io.ReadSeeker, o *ImportOptions) (*Result, error) {
 	im := &importer{scope: s, id: run.ID, run: run, plan: p, file: file, committed: run.Data.At.Rows, again: -1}
 	defer im.close()
 	end, err := x.runs.Drive(ctx, s, run.ID, im.next, o.progress())
@@ -203,7 +203,7 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 	for i := range ids {
 		ids[i] = im.scope.Admin().NewID()
 	}
-	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *importRun) error {
 		err := im.commitRows(ctx, w, run, ids)
 		if err != nil && im.avoid(err) {
 			return chatadmin.ErrStepAgain
@@ -287,7 +287,7 @@ func (im *importer) close() {
 
 // turn goes on to the managers when all rows are in, or ends the import where
 // none is left to be set.
-func (im *importer) turn(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+func (im *importer) turn(ctx context.Context, w *chatadmin.Writer, run *importRun) error {
 	if run.Data.At.Open == 0 {
 		return im.end(ctx, w, run)
 	}
@@ -296,8 +296,8 @@ func (im *importer) turn(ctx context.Context, w *chatadmin.Work, run *importRun)
 }
 
 // end makes the run done.
-func (im *importer) end(_ context.Context, w *chatadmin.Work, run *importRun) error {
+func (im *importer) end(_ context.Context, w *chatadmin.Writer, run *importRun) error {
 	run.State = chatadmin.RunDone
-	w.Record(KindImportEnd, []chatadmin.ID{im.id}, nil, nil)
+	w.Audit(KindImportEnd, []chatadmin.ID{im.id}, nil, nil)
 	return nil
 }

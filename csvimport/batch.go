@@ -13,7 +13,7 @@ import (
 // batchWriter decides the rows of one batch within a transaction.
 type batchWriter struct {
 	im   *importer
-	w    *chatadmin.Work
+	w    *chatadmin.Writer
 	base int            // number of the first row
 	ids  []chatadmin.ID // for users who are created, made before the transaction
 
@@ -181,7 +181,7 @@ func (im *importer) deactivations(ctx context.Context) error {
 
 // commitRows decides the rows of a batch once more, in the transaction, and
 // writes what comes of it.
-func (im *importer) commitRows(ctx context.Context, w *chatadmin.Work, run *importRun, ids []chatadmin.ID) error {
+func (im *importer) commitRows(ctx context.Context, w *chatadmin.Writer, run *importRun, ids []chatadmin.ID) error {
 	needed, err := permissions(im.plan.Settings.Mode)
 	if err != nil {
 		return err

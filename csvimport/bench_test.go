@@ -70,7 +70,7 @@ func plan(t testing.TB, f *os.File, rows int) *csvimport.Plan {
 }
 
 func run(t testing.TB, s *chatadmin.Scope, f *os.File, rows int, progress func(chatadmin.Progress)) {
-	r, err := csvimport.ImportsOf(s).Import(context.Background(), s, f, csvimport.SkipExisting, &csvimport.Options{Progress: progress})
+	r, err := csvimport.ImportsOf(s).Import(context.Background(), s, f, csvimport.SkipExisting, &csvimport.ImportOptions{Progress: progress})
 	require.NoError(t, err)
 	require.EqualValues(t, rows, r.Counts.Created)
 }

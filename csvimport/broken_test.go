@@ -18,7 +18,7 @@ import (
 // Lines that spreadsheets leave behind, and names of columns.
 func TestSpreadsheets(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	r, lines := w.run(w.s, "sep=;\r\nlogin;name;;\r\nann@acme.example;Ann;;\r\n;;;\r\n;;;\r\n", csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	r, lines := w.run(w.s, "sep=;\r\nlogin;name;;\r\nann@acme.example;Ann;;\r\n;;;\r\n;;;\r\n", csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.Equal(t, []string{"3 created"}, lines)
 	require.Empty(t, r.Warnings)
 	r, lines = w.run(w.s, "\ufefflogin,name\nzoe@acme.example,Zoë\neve@acme.example,\xc8ve\nbob\xe9@acme.example,Bob\n", csvimport.SkipExisting, nil)

@@ -16,7 +16,7 @@ import (
 
 // fileCase is what importing a file of testdata/cases comes to.
 type fileCase struct {
-	options csvimport.Options
+	options csvimport.ImportOptions
 	lines   []string // "line status codes"
 	// "login|name|first|last|title|mobile|manager|department"; all but the boss
 	users  []string
@@ -47,7 +47,7 @@ var fileCases = map[string]fileCase{
 		users: []string{"ann@acme.example|Ann||||||", "jose@acme.example|José Müller||||||", "zoe@acme.example|Zoë Brontë||||||"}},
 	"04-fffd-stored": {lines: []string{"2 failed bad_encoding", "3 failed bad_encoding"}},
 	"05-msdos-850":   {lines: []string{"2 failed bad_encoding", "3 failed bad_encoding"}},
-	"05-msdos-850 named": {options: csvimport.Options{Encoding: "cp850"}, lines: []string{"2 created", "3 created"},
+	"05-msdos-850 named": {options: csvimport.ImportOptions{Encoding: "cp850"}, lines: []string{"2 created", "3 created"},
 		users: []string{"andre@acme.example|André Bär||||||", "jose@acme.example|José Müller||||||"}},
 	"07-username-and-email": {lines: []string{"2 created", "3 created"}, warned: []string{`"Username" is not read, since "Email"`},
 		users: []string{"ben@acme.example|Ben Best|Ben|Best||||", "rhea@acme.example|Rhea Stone|Rhea|Stone|Associate|||"}},
@@ -64,7 +64,7 @@ var fileCases = map[string]fileCase{
 		warned: []string{`"Title" is not read, since "Job Title"`, `"Middle Name", "E-mail 2 Address", "Home Phone", "Business Phone", "Company" and "Manager's Name"`}},
 	"17-short-rows": {lines: []string{"2 created", "3 created missing_cells", "4 created missing_cells"},
 		users: []string{"ann@acme.example|Ann|||Sales|+31612345678||", "bob@acme.example|Bob|||Sales|||", "cy@acme.example|Cy||||||"}},
-	"17-short-rows clearing": {options: csvimport.Options{ClearBlanks: true}, lines: []string{"2 created", "3 failed field_count", "4 failed field_count"},
+	"17-short-rows clearing": {options: csvimport.ImportOptions{ClearBlanks: true}, lines: []string{"2 created", "3 failed field_count", "4 failed field_count"},
 		users: []string{"ann@acme.example|Ann|||Sales|+31612345678||"}},
 	"18-long-rows-empty": {lines: []string{"2 created", "3 created"}, users: []string{"ann@acme.example|Ann||||||", "bob@acme.example|Bob||||||"}},
 	"19-phone-bidi": {lines: []string{"2 created", "3 created", "4 created"},
@@ -91,7 +91,7 @@ var fileCases = map[string]fileCase{
 	"37-german-headers":  {lines: []string{"2 created", "3 skipped not_created"}, users: []string{"ann@acme.example|Ann Smith|Ann|Smith||+31612345678||"}},
 	"38-double-encoded":  {lines: []string{"2 unchanged decoded_twice", "3 unchanged decoded_twice"}, users: []string{"jose@acme.example|José Müller||||||", "zoe@acme.example|Zoë Brontë||||||"}, warned: []string{"decoded twice"}},
 	"39-ansi-1251":       {lines: []string{"2 created"}, users: []string{"ivan@acme.example|Èâàí Ïåòðîâ||||||"}, warned: []string{`"Èâàí Ïåòðîâ"`}},
-	"39-ansi-1251 named": {options: csvimport.Options{Encoding: "windows-1251"}, lines: []string{"2 created"}, users: []string{"ivan@acme.example|Иван Петров||||||"}},
+	"39-ansi-1251 named": {options: csvimport.ImportOptions{Encoding: "windows-1251"}, lines: []string{"2 created"}, users: []string{"ivan@acme.example|Иван Петров||||||"}},
 	"45-phone-excel": {lines: []string{"2 created ruined", "3 created", "4 created", "5 created ruined", "6 created ruined", "7 created"},
 		users: []string{"ann@acme.example|Ann||||||", "bob@acme.example|Bob||||31612345678||", "cy@acme.example|Cy||||612345678||", "di@acme.example|Di||||||", "ed@acme.example|Ed||||||", "fi@acme.example|Fi||||see HR||"}},
 	"46-excel-text-formula": {lines: []string{"2 created", "3 created"}, users: []string{"ann@acme.example|Ann||||0612345678||", "bob@acme.example|Bob||||0612345678||"}},

@@ -25,7 +25,7 @@ func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mod
 	c, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := false
-	r, err := csvimport.ImportsOf(s).Import(c, s, strings.NewReader(file), mode, &csvimport.Options{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(s).Import(c, s, strings.NewReader(file), mode, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 		switch {
 		case stops:
 			cancel()
@@ -131,7 +131,7 @@ func TestManagersOfAFunctionThatIsRunAgain(t *testing.T) {
 			fmt.Fprintf(&b, "n%d@acme.example,\n", i)
 		}
 		b.WriteString(last)
-		r, err := w.meanwhile(w.s, b.String(), csvimport.UpdateExisting, csvimport.Options{}, func() {
+		r, err := w.meanwhile(w.s, b.String(), csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
 			store.between = func() {
 				to := "robert@acme.example"
 				_, err := w.host.EditUser(ctx, bob.ID, chatadmin.UserEdit{Login: &to, Email: &to})

@@ -34,7 +34,7 @@ func (o *office) overwrite(t *testing.T, k storage.Key, data string) {
 		}
 		now := rs[0]
 		now.Data, now.Rev = []byte(data), now.Rev+1
-		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: now, Was: rs[0].Rev}})
+		_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: now, Was: rs[0].Rev}})
 		return err
 	}))
 }
@@ -57,7 +57,7 @@ func TestDamagedRows(t *testing.T) {
 			o := newOffice(t)
 			x, ctx := ImportsOf(o.clerk), t.Context()
 			stopped, stop := context.WithCancel(ctx)
-			r, err := x.Import(stopped, o.clerk, strings.NewReader(many("u")), SkipExisting, &Options{Progress: func(chatadmin.Progress) { stop() }})
+			r, err := x.Import(stopped, o.clerk, strings.NewReader(many("u")), SkipExisting, &ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 			require.ErrorIs(t, err, context.Canceled)
 			k := chunkKey(chunkKind, o.host.Domain(), r.ImportID, 0)
 			o.overwrite(t, k, data)

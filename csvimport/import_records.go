@@ -60,7 +60,7 @@ func readOldImport(run *importRun, job *chatadmin.OldJob, notice []byte) error {
 }
 
 // prune deletes what became of the rows of an import that is pruned itself.
-func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more bool, err error) {
+func prune(ctx context.Context, w *chatadmin.Writer, run *importRun, _ int) (more bool, err error) {
 	const batches = 100
 	left := run.Data.At.Rows - run.Data.At.Pruned
 	from := max(0, left-batches)
@@ -72,9 +72,9 @@ func prune(ctx context.Context, w *chatadmin.Work, run *importRun, _ int) (more 
 	if err != nil {
 		return false, err
 	}
-	changes := make([]storage.Change[storage.Record], len(rs))
+	changes := make([]storage.Write[storage.Record], len(rs))
 	for i, r := range rs {
-		changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
+		changes[i] = storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	}
 	run.Data.At.Pruned = run.Data.At.Rows - from
 	return from > 0, w.PutRecords(ctx, changes)

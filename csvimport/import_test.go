@@ -137,7 +137,7 @@ func outcomes(t testing.TB, list func(context.Context, *chatadmin.Scope, io.Read
 
 // run plans an import, imports, checks that the plan had told exactly what
 // happened, and returns the outcomes.
-func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, []string) {
+func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.ImportOptions) (*csvimport.Result, []string) {
 	w.t.Helper()
 	before, events := w.dump(), w.eventCount("")
 	p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), mode, o)
@@ -233,7 +233,7 @@ func TestEnabled(t *testing.T) {
 // signIn makes a user active, as the first sign-in does.
 func (w *world) signIn(id chatadmin.ID) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
@@ -285,7 +285,7 @@ func TestUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			before(w)
-			o := &csvimport.Options{ClearBlanks: c.clear}
+			o := &csvimport.ImportOptions{ClearBlanks: c.clear}
 			r, lines := w.run(w.s, c.file, csvimport.UpdateExisting, o)
 			u := w.is("ann@acme.example")
 			manager := ""
@@ -335,7 +335,7 @@ func TestImportIsAudited(t *testing.T) {
 		fmt.Fprintf(&file, "user%d@acme.example,T%d\n", n, n)
 	}
 	var progress []int64
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.Options{FileName: "users.csv",
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "users.csv",
 		Progress: func(p chatadmin.Progress) { progress = append(progress, p.Done); require.EqualValues(t, 2500, p.Total) }})
 	require.NoError(t, err)
 	require.EqualValues(t, 2500, r.Counts.Created)

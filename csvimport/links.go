@@ -94,7 +94,7 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 	}
 	if len(im.links.links) == 0 {
 		op.Fence = storage.Shared
-		return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+		return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *importRun) error {
 			if len(at.Again) > 0 && at.Set {
 				run.Data.At = cursor{Phase: phaseLinks, Rows: at.Rows, Pass: at.Pass + 1, Only: at.Again}
 				return nil
@@ -109,7 +109,7 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 		}}, nil
 	}
 	at.Batch = im.links.next
-	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *importRun) error {
+	return importStep{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *importRun) error {
 		return im.commitLinks(ctx, w, run, at)
 	}}, nil
 }
@@ -118,7 +118,7 @@ func (im *importer) nextLinks(ctx context.Context, at cursor) (importStep, error
 // than that, each against the order of its lines, gets warnings for the rest.
 const mostAgain = 1000
 
-func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *importRun, at cursor) error {
+func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Writer, run *importRun, at cursor) error {
 	needed, err := permissions(im.plan.Settings.Mode)
 	if err != nil {
 		return err
@@ -185,7 +185,7 @@ func (im *importer) commitLinks(ctx context.Context, w *chatadmin.Work, run *imp
 
 // writeLinks writes users with their new managers, but for those who cannot
 // have them.
-func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserWrite) (written int, refused []chatadmin.ID, err error) {
+func writeLinks(ctx context.Context, w *chatadmin.Writer, writes []chatadmin.UserWrite) (written int, refused []chatadmin.ID, err error) {
 	for {
 		err := w.WriteUsers(ctx, KindImport, writes)
 		var bad *chatadmin.ManagerError
@@ -207,7 +207,7 @@ func writeLinks(ctx context.Context, w *chatadmin.Work, writes []chatadmin.UserW
 
 // warn adds a warning about the manager to what became of rows, which are in
 // file order.
-func (im *importer) warn(ctx context.Context, w *chatadmin.Work, rows []uint32, code string) error {
+func (im *importer) warn(ctx context.Context, w *chatadmin.Writer, rows []uint32, code string) error {
 	var changed []*chatadmin.Entry[chunk]
 	for len(rows) > 0 {
 		batch := int(rows[0]) / batchRows

@@ -108,7 +108,7 @@ func TestReorganisations(t *testing.T) {
 		// steps until it is interrupted, those that are prepared anew among
 		// them
 		left := 6 + round
-		o := &csvimport.Options{Progress: func(chatadmin.Progress) {
+		o := &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 			if left--; left == 0 {
 				stop()
 			}
@@ -154,7 +154,7 @@ func TestCircleMeanwhile(t *testing.T) {
 	w.user("below@acme.example")
 	file := "login,manager\nbelow@acme.example,x@acme.example\nx@acme.example,y@acme.example\n"
 	for range 10 { // whichever of them is looked at first
-		r, err := w.meanwhile(w.s, file, csvimport.UpdateExisting, csvimport.Options{}, func() {
+		r, err := w.meanwhile(w.s, file, csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
 			_, err := w.host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
 			require.NoError(t, err)
 		})

@@ -27,7 +27,7 @@ func (w *world) importer() *chatadmin.Scope {
 
 // meanwhile runs an import during which something happens when it has been
 // planned and begun.
-func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.Options, happens func()) (*csvimport.Result, error) {
+func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, o csvimport.ImportOptions, happens func()) (*csvimport.Result, error) {
 	o.Begun = func(chatadmin.ID) { happens() }
 	return csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), mode, &o)
 }
@@ -52,7 +52,7 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 
 	file := "login,title,manager\nann@acme.example,B,boss@acme.example\n"
 	for _, file := range []string{file, strings.Replace(file, ",B,", ",,", 1)} {
-		r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.Options{}, w.promote(ann))
+		r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.ImportOptions{}, w.promote(ann))
 		require.NoError(t, err, "the row fails by itself")
 		require.Equal(t, []string{"2 failed forbidden"}, outcomes(t, r.Outcomes, s, file))
 		again, err := csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
@@ -71,7 +71,7 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 	s := w.importer()
 	ann := w.user("ann@acme.example")
 	file := "login,title\nnew@acme.example,A\nann@acme.example,B\n"
-	r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.Options{AllOrNothing: true}, w.promote(ann))
+	r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.ImportOptions{AllOrNothing: true}, w.promote(ann))
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 	require.ErrorContains(t, err, "line 3")
 	require.Zero(t, r.Counts.Created)
@@ -89,7 +89,7 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 func TestSkippedMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,manager\nann@acme.example,boss@acme.example\n"
-	r, err := w.meanwhile(w.s, file, csvimport.SkipExisting, csvimport.Options{}, func() { w.user("ann@acme.example") })
+	r, err := w.meanwhile(w.s, file, csvimport.SkipExisting, csvimport.ImportOptions{}, func() { w.user("ann@acme.example") })
 	require.NoError(t, err)
 	require.Equal(t, []string{"2 skipped exists"}, outcomes(t, r.Outcomes, w.s, file))
 	require.Empty(t, w.is("ann@acme.example").Manager)
@@ -112,13 +112,13 @@ func TestPlanIsStaleByFields(t *testing.T) {
 func TestApplyIsAskedForMore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login\nann@acme.example\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.NoError(t, err)
-	for _, o := range []csvimport.Options{{SendInvitations: true}, {ClearBlanks: true}} {
+	for _, o := range []csvimport.ImportOptions{{SendInvitations: true}, {ClearBlanks: true}} {
 		_, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.Options{AllOrNothing: true, FileName: "x.csv"})
+	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.ImportOptions{AllOrNothing: true, FileName: "x.csv"})
 	require.NoError(t, err)
 }
 
@@ -127,7 +127,7 @@ func TestCancelledAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	c, cancel := context.WithCancel(ctx)
 	file := "login\nann@acme.example\n"
-	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
+	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
 	require.ErrorIs(t, err, context.Canceled)
 	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ type uniqueTx struct {
 	s *unique
 }
 
-func (x uniqueTx) ChangeUsers(ctx context.Context, c []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+func (x uniqueTx) ChangeUsers(ctx context.Context, c []storage.Write[chatadmin.User]) ([]storage.Conflict, error) {
 	var conflicts []storage.Conflict
 	for i := range c {
 		if x.s.taken(c[i].Row) {
@@ -177,7 +177,7 @@ func TestUniqueColumnOfTheHost(t *testing.T) {
 	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken"}, outcomes(t, r.Outcomes, w.s, file))
-	_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{AllOrNothing: true})
+	_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 }
 
@@ -187,7 +187,7 @@ func TestHostRefusesUsers(t *testing.T) {
 	refusal := error(nil)
 	calls := 0
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
-		o.OnUserChange = []chatadmin.UserChangeFunc{func(context.Context, *chatadmin.Work, []chatadmin.UserChange) error {
+		o.OnUserChange = []chatadmin.UserChangeFunc{func(context.Context, *chatadmin.Writer, []chatadmin.UserChange) error {
 			calls++
 			return refusal
 		}}

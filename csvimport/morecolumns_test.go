@@ -63,9 +63,9 @@ func TestGroupsColumn(t *testing.T) {
 	_, err = csvimport.Export(ctx, w.host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Groups: true})
 	require.NoError(t, err)
 	require.Contains(t, out.String(), ",Ops Team;Sales\n")
-	r, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
+	r, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.EqualValues(t, r.Counts.Rows, r.Counts.Unchanged)
-	_, lines = w.run(w.s, "login,groups\nold@acme.example,Ops Team\n", csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
+	_, lines = w.run(w.s, "login,groups\nold@acme.example,Ops Team\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated"}, lines)
 	require.Equal(t, []string{"Ops Team", "Sales", "Émile"}, w.in("old@acme.example"), "nobody leaves a group")
 	_, lines = w.run(w.s, "login,groups\nkept@acme.example,Sales\n", csvimport.SkipExisting, nil)
@@ -101,7 +101,7 @@ func TestGroupGoesMeanwhile(t *testing.T) {
 		fmt.Fprintf(&file, "u%d@acme.example,Sales\n", i)
 	}
 	gone := false
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 		if !gone {
 			gone = true
 			for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{Prefix: "Sales"}) {
@@ -136,7 +136,7 @@ func TestLanguageColumn(t *testing.T) {
 	r, lines := w.run(w.s, "login,language\na@acme.example,\nb@acme.example,fr\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 updated", "4 unchanged bad_language"}, lines)
 	require.EqualValues(t, 1, r.Counts.KeptBlanks)
-	_, lines = w.run(w.s, "login,language\na@acme.example,\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
+	_, lines = w.run(w.s, "login,language\na@acme.example,\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated", "3 unchanged bad_language"}, lines)
 	require.Empty(t, attributes(t, w.is("a@acme.example")).Language)
 	require.Equal(t, "en", attributes(t, w.is("c@acme.example")).Language)
@@ -146,7 +146,7 @@ func TestLanguageColumn(t *testing.T) {
 // and come back from an export.
 func TestHostFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	o := &csvimport.Options{Fields: []string{"Cost centre", "Badge"}, Aliases: map[string]string{"KST": "cost centre"}}
+	o := &csvimport.ImportOptions{Fields: []string{"Cost centre", "Badge"}, Aliases: map[string]string{"KST": "cost centre"}}
 	file := "login,KST,badge,Shoe size\nann@acme.example,4711,=cmd,44\nbob@acme.example,,,\ncy@acme.example," + strings.Repeat("x", 251) + ",,\n"
 	r, lines := w.run(w.s, file, csvimport.UpdateExisting, o)
 	require.Equal(t, []string{"2 created", "3 created", "4 failed too_long"}, lines)
@@ -161,15 +161,15 @@ func TestHostFields(t *testing.T) {
 	var out strings.Builder
 	_, err = csvimport.Export(ctx, w.host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Fields: o.Fields, Groups: true})
 	require.NoError(t, err)
-	_, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.Options{Fields: o.Fields, ClearBlanks: true})
+	_, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: o.Fields, ClearBlanks: true})
 	require.Equal(t, state, w.everybody())
 
-	_, lines = w.run(w.s, "login,KST,badge\nann@acme.example,JosÃ©,\n", csvimport.UpdateExisting, &csvimport.Options{Columns: map[string]string{"KST": "Cost centre"}, Fields: o.Fields, ClearBlanks: true})
+	_, lines = w.run(w.s, "login,KST,badge\nann@acme.example,JosÃ©,\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Columns: map[string]string{"KST": "Cost centre"}, Fields: o.Fields, ClearBlanks: true})
 	require.Equal(t, []string{"2 updated decoded_twice"}, lines)
 	require.Equal(t, map[string]string{"Cost centre": "4711"}, attributes(t, w.is("ann@acme.example")).Fields)
 
 	for _, fields := range [][]string{{"title"}, {"New Login"}, {""}, {"_x"}, {"a", "A"}, {"***"}, {"a\nb"}, {strings.Repeat("x", 65)}, make([]string, 33)} {
-		_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.Options{Fields: fields})
+		_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: fields})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%q", fields)
 	}
 }
@@ -296,7 +296,7 @@ func TestPlanColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann@acme.example")
 	file := "Username,E-Mail *,Telefon,Mobil,Block sign in,Shoe size,_line,Badge\nx,ann@acme.example,1,2,,44,3,7\n"
-	o := csvimport.Options{Fields: []string{"badge"}}
+	o := csvimport.ImportOptions{Fields: []string{"badge"}}
 	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &o)
 	require.NoError(t, err)
 	require.Equal(t, []csvimport.PlanColumn{{"Username", "-"}, {"E-Mail *", "email/login"}, {"Telefon", "-"}, {"Mobil", "mobile"}, {"Block sign in", "blocked"},
@@ -328,7 +328,7 @@ func TestNewLoginIsTakenMeanwhile(t *testing.T) {
 	}
 	file.WriteString("ann,First,Last,zoe\nbob,First,Last,\n")
 	taken := false
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 		if !taken {
 			taken = true
 			w.user("zoe", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
@@ -346,7 +346,7 @@ func TestNewLoginIsTakenMeanwhile(t *testing.T) {
 func TestAttributesAreAudited(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann@acme.example")
-	w.run(w.s, "login,language,Badge\nann@acme.example,fr,7\n", csvimport.UpdateExisting, &csvimport.Options{Fields: []string{"Badge"}})
+	w.run(w.s, "login,language,Badge\nann@acme.example,fr,7\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: []string{"Badge"}})
 	said := ""
 	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
 		require.NoError(t, err)

@@ -29,7 +29,7 @@ func (m Mode) check() error {
 
 // Options of an import. The zero value imports the rows that are right, keeps
 // blank cells from changing anything, and invites nobody.
-type Options struct {
+type ImportOptions struct {
 	// AllOrNothing changes nothing if one row fails. If users are changed after
 	// planning, a row may fail when its batch is committed: that stops the
 	// import. The batches before it stand; Resume continues when the cause is
@@ -86,9 +86,9 @@ type settings struct {
 	Added []addedColumn `json:"added,omitempty"` // by packages
 }
 
-func (o *Options) settings(m Mode) settings {
+func (o *ImportOptions) settings(m Mode) settings {
 	if o == nil {
-		o = &Options{}
+		o = &ImportOptions{}
 	}
 	return settings{m, o.AllOrNothing, o.SendInvitations, o.ClearBlanks, chatadmin.Cut(o.FileName), maps.Clone(o.Columns), maps.Clone(o.Aliases), slices.Clone(o.Fields), o.Encoding, nil}
 }
@@ -101,13 +101,13 @@ func (s settings) has(more settings) bool {
 		(len(more.Fields) == 0 || slices.Equal(more.Fields, s.Fields))
 }
 
-func (o *Options) planned(p *Plan) {
+func (o *ImportOptions) planned(p *Plan) {
 	if o != nil && o.Planned != nil {
 		o.Planned(p)
 	}
 }
 
-func (o *Options) progress() func(chatadmin.Progress) {
+func (o *ImportOptions) progress() func(chatadmin.Progress) {
 	if o == nil {
 		return nil
 	}

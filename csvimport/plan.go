@@ -47,7 +47,7 @@ type chunk struct {
 // code as the import, and writes nothing. A file that is wrong as a whole is a
 // *FileError. It needs chatadmin.PermUsersImport and PermUsersCreate, and
 // PermUsersEdit with UpdateExisting.
-func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Plan, error) {
+func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *ImportOptions) (*Plan, error) {
 	if err := mode.check(); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (x *Imports) Plan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeek
 // file is ErrOtherFile. Only Begun and Progress of o count: the plan has
 // decided the rest. Asking for an option that the plan was made without is
 // chatadmin.ErrInvalid.
-func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *Options) (*Result, error) {
+func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *ImportOptions) (*Result, error) {
 	if err := errors.Join(given("plan", p), givenFile(s, file)); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (x *Imports) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, file i
 }
 
 // Import plans and imports at once, without a review in between.
-func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *Options) (*Result, error) {
+func (x *Imports) Import(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode Mode, o *ImportOptions) (*Result, error) {
 	p, err := x.Plan(ctx, s, file, mode, o)
 	if err != nil {
 		return nil, err

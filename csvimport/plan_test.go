@@ -211,7 +211,7 @@ func TestDamagedRecords(t *testing.T) {
 			}
 			file := b.String()
 			stopped, stop := context.WithCancel(t.Context())
-			r, err := ImportsOf(o.clerk).Import(stopped, o.clerk, strings.NewReader(file), SkipExisting, &Options{Progress: func(chatadmin.Progress) { stop() }})
+			r, err := ImportsOf(o.clerk).Import(stopped, o.clerk, strings.NewReader(file), SkipExisting, &ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 			require.ErrorIs(t, err, context.Canceled)
 			o.damage(t, r.ImportID, c.part, c.data)
 			before, _ := o.users(t)
@@ -254,7 +254,7 @@ func (o *office) damage(t *testing.T, id chatadmin.ID, part, data string) {
 				return err
 			}
 		}
-		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: now, Was: rs[0].Rev}})
+		_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: now, Was: rs[0].Rev}})
 		return err
 	}))
 }
@@ -301,7 +301,7 @@ func TestNothingGiven(t *testing.T) {
 		"Export, no writer":      func() error { _, err := Export(ctx, o.host, nil, ImportFormat, nil); return err },
 		"Export, nil writer":     func() error { _, err := Export(ctx, o.host, noBuilder, ImportFormat, nil); return err },
 		"Export, no scope":       func() error { _, err := Export(ctx, nil, io.Discard, ImportFormat, nil); return err },
-		"Held, no scope":         func() error { _, _, err := ImportsOf(nil).Held(ctx, nil, "x"); return err },
+		"Held, no scope":         func() error { _, _, err := ImportsOf(nil).Unsent(ctx, nil, "x"); return err },
 		"Release, no scope":      func() error { _, err := ImportsOf(nil).Release(ctx, nil, "x"); return err },
 	} {
 		t.Run(name, func(t *testing.T) {

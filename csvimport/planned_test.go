@@ -18,7 +18,7 @@ func TestPlannedIsCalledFirst(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var id chatadmin.ID
 	var plans []*Plan
-	opts := &Options{
+	opts := &ImportOptions{
 		Planned: func(p *Plan) {
 			_, created := o.users(t)
 			require.Empty(t, created)

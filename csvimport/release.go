@@ -68,7 +68,7 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 	}
 	held := !par.Settings.SendInvitations && r.Counts.Created > 0
 	var mail *chatadmin.Mail
-	err = x.amend(ctx, s, KindImportEnd, r.ImportID, func(w *chatadmin.Work, run *importRun) error {
+	err = x.amend(ctx, s, KindImportEnd, r.ImportID, func(w *chatadmin.Writer, run *importRun) error {
 		mail = nil
 		o := &run.Data.Owed
 		if o.Mailed || o.Release != "" || run.By != s.Actor() || w.Actor.Email == "" {
@@ -97,22 +97,22 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 	if err := x.admin.SendMail(ctx, *mail); err != nil && !errors.Is(err, chatadmin.ErrMailUnknown) {
 		return err
 	}
-	return x.amend(ctx, s, KindImportEnd, r.ImportID, func(_ *chatadmin.Work, run *importRun) error {
+	return x.amend(ctx, s, KindImportEnd, r.ImportID, func(_ *chatadmin.Writer, run *importRun) error {
 		run.Data.Owed.Mailed = true
 		return nil
 	})
 }
 
 // amend changes what a run of an import keeps, in a transaction of its own.
-func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Work, *importRun) error) error {
+func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Writer, *importRun) error) error {
 	op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		_, err := x.runs.Amend(ctx, w, id, func(run *importRun) error { return f(w, run) })
 		return err
 	})
 }
 
-func summaryMail(w *chatadmin.Work, r *Result, par params) chatadmin.Mail {
+func summaryMail(w *chatadmin.Writer, r *Result, par params) chatadmin.Mail {
 	c := r.Counts
 	file := chatadmin.Cut(par.Settings.FileName)
 	if file == "" {
@@ -129,7 +129,7 @@ func summaryMail(w *chatadmin.Work, r *Result, par params) chatadmin.Mail {
 // sends nothing. The actor must be the admin to whom the link was mailed. An
 // unknown link is chatadmin.ErrNotFound; see ErrLinkUsed and ErrLinkExpired. It
 // needs chatadmin.PermUsersImport.
-func (x *Imports) Held(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
+func (x *Imports) Unsent(ctx context.Context, s *chatadmin.Scope, token string) (importID chatadmin.ID, created int64, err error) {
 	t, run, err := x.linked(ctx, s, token)
 	if err != nil {
 		return "", 0, err
@@ -215,7 +215,7 @@ func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importI
 func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, check func(*importRun, time.Time) error) (int, error) {
 	var before chatadmin.ID // the run that was begun for the same import
 	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{importID}}
-	run, err := x.releases.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
+	run, err := x.releases.Begin(ctx, s, op, func(ctx context.Context, w *chatadmin.Writer, run *chatadmin.RunOf[released]) error {
 		run.Data.Import = importID
 		im, err := x.runs.Amend(ctx, w, importID, func(im *importRun) error {
 			before = im.Data.Owed.Release
@@ -229,7 +229,7 @@ func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chat
 			return err
 		}
 		run.Total = im.Data.Counts.Created
-		w.Record(KindImportRelease, []chatadmin.ID{importID}, nil, nil)
+		w.Audit(KindImportRelease, []chatadmin.ID{importID}, nil, nil)
 		return nil
 	})
 	used := errors.Is(err, ErrLinkUsed)
@@ -270,7 +270,7 @@ func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chat
 		return chatadmin.RunStep[released]{}, err
 	}
 	op := chatadmin.Op{Kind: KindImportRelease, Need: chatadmin.PermUsersImport, Fence: storage.Shared, Targets: []chatadmin.ID{run.Data.Import}}
-	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released]) error {
+	return chatadmin.RunStep[released]{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *chatadmin.RunOf[released]) error {
 		e, err := createdRecords.Get(ctx, w, s.Domain(), chunkID(run.Data.Import, run.Data.Batch))
 		switch {
 		case errors.Is(err, chatadmin.ErrNotFound) && run.Data.Batch >= batches:
@@ -288,7 +288,7 @@ func (x *Imports) releaseStep(ctx context.Context, s *chatadmin.Scope, run *chat
 }
 
 // invite queues the invitations of the users whom a batch has created.
-func invite(ctx context.Context, w *chatadmin.Work, run *chatadmin.RunOf[released], created []chatadmin.ID) error {
+func invite(ctx context.Context, w *chatadmin.Writer, run *chatadmin.RunOf[released], created []chatadmin.ID) error {
 	if len(created) > 0 {
 		users, err := w.Users(ctx, w.Domain.ID, created)
 		if err != nil {

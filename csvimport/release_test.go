@@ -41,7 +41,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { return nil })
 	require.NoError(t, err)
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{FileName: "people.csv"})
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "people.csv"})
 	require.NoError(t, err)
 	require.Zero(t, r.Invited)
 	require.Len(t, w.mail.Mails(), 1)
@@ -52,7 +52,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 	token := w.token()
 	before := w.eventCount("")
 	for range 3 { // a mail scanner opens the link
-		id, n, err := csvimport.ImportsOf(w.s).Held(ctx, w.s, token)
+		id, n, err := csvimport.ImportsOf(w.s).Unsent(ctx, w.s, token)
 		require.NoError(t, err)
 		require.Equal(t, r.ImportID, id)
 		require.EqualValues(t, 1200, n)
@@ -73,7 +73,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 
 	_, err = csvimport.ImportsOf(w.s).Release(ctx, w.s, token)
 	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
-	_, _, err = csvimport.ImportsOf(w.s).Held(ctx, w.s, token)
+	_, _, err = csvimport.ImportsOf(w.s).Unsent(ctx, w.s, token)
 	require.ErrorIs(t, err, csvimport.ErrLinkUsed)
 	require.Len(t, w.mail.Mails(), 1199)
 }
@@ -106,7 +106,7 @@ func TestReleaseLinkIsBound(t *testing.T) {
 	} {
 		_, err := csvimport.ImportsOf(c.s).Release(ctx, c.s, c.token)
 		require.ErrorIs(t, err, c.want, name)
-		_, _, err = csvimport.ImportsOf(c.s).Held(ctx, c.s, c.token)
+		_, _, err = csvimport.ImportsOf(c.s).Unsent(ctx, c.s, c.token)
 		require.ErrorIs(t, err, c.want, name)
 		if err != nil && len(c.token) > 50 && len(c.token) < 1000 {
 			require.NotContains(t, err.Error(), c.token[len(c.token)-40:], "no secret in an error")
@@ -184,7 +184,7 @@ func TestReleaseAfterCrash(t *testing.T) {
 func TestInvitationsAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("user1@acme.example")
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.Options{SendInvitations: true})
+	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.ImportOptions{SendInvitations: true})
 	require.NoError(t, err)
 	require.Equal(t, 1199, r.Invited)
 	require.Empty(t, w.mail.To("user1@acme.example"))

@@ -70,7 +70,7 @@ func TestOutcomesOfAnotherFile(t *testing.T) {
 func TestPlanIsSerialisable(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	text := file(1500)
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(text), csvimport.SkipExisting, &csvimport.Options{FileName: "x.csv"})
+	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(text), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "x.csv"})
 	require.NoError(t, err)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)

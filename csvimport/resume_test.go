@@ -76,21 +76,21 @@ func TestResumeAtEveryStep(t *testing.T) {
 
 	w := newWorld(t, chatadmin.OfficeChat)
 	prepare(w)
-	stopped := func(f func(context.Context, *csvimport.Options) (*csvimport.Result, error)) (*csvimport.Result, bool) {
+	stopped := func(f func(context.Context, *csvimport.ImportOptions) (*csvimport.Result, error)) (*csvimport.Result, bool) {
 		c, cancel := context.WithCancel(ctx)
 		defer cancel()
-		r, err := f(c, &csvimport.Options{Progress: func(chatadmin.Progress) { cancel() }})
+		r, err := f(c, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { cancel() }})
 		if err != nil {
 			require.ErrorIs(t, err, context.Canceled)
 		}
 		return r, err == nil
 	}
-	r, done := stopped(func(c context.Context, o *csvimport.Options) (*csvimport.Result, error) {
+	r, done := stopped(func(c context.Context, o *csvimport.ImportOptions) (*csvimport.Result, error) {
 		return csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
 	})
 	id, steps := r.ImportID, 1
 	for !done {
-		r, done = stopped(func(c context.Context, o *csvimport.Options) (*csvimport.Result, error) {
+		r, done = stopped(func(c context.Context, o *csvimport.ImportOptions) (*csvimport.Result, error) {
 			return csvimport.ImportsOf(w.s).Resume(c, w.s, id, strings.NewReader(file), o)
 		})
 		steps++
@@ -159,7 +159,7 @@ func TestImportsAtOnce(t *testing.T) {
 			s = other
 		}
 		wg.Go(func() {
-			r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
+			r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{SendInvitations: true})
 			for errors.Is(err, chatadmin.ErrBusy) {
 				r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file.String()), nil)
 			}
@@ -277,7 +277,7 @@ func TestImporterDemoted(t *testing.T) {
 			file += fmt.Sprintf("u%d@acme.example\n", n)
 		}
 		steps := 0
-		r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) {
+		r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 			if steps++; steps == 1 {
 				require.NoError(t, end(w, importer.ID))
 			}
@@ -309,7 +309,7 @@ func TestResumedByAnother(t *testing.T) {
 	importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))
 	s, file := w.admin.As(w.domain, importer.ID), file(3000)
 	stopped, stop := context.WithCancel(ctx)
-	r, err := csvimport.ImportsOf(s).Import(stopped, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.Options{Progress: func(chatadmin.Progress) { stop() }})
+	r, err := csvimport.ImportsOf(s).Import(stopped, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = w.s.AssignRole(ctx, chatadmin.RoleMember, importer.ID)
 	require.NoError(t, err)
@@ -365,7 +365,7 @@ func TestFileThatChangesUnderTheImport(t *testing.T) {
 		w := newWorld(t, chatadmin.OfficeChat)
 		file := &struct{ *strings.Reader }{strings.NewReader(lines(1500))}
 		var id chatadmin.ID
-		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.Options{Begun: func(i chatadmin.ID) {
+		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
 			id, file.Reader = i, strings.NewReader(lines(then))
 		}})
 		require.ErrorIs(t, err, csvimport.ErrOtherFile, name)

@@ -74,7 +74,7 @@ func TestRoundTrip(t *testing.T) {
 			text := w.export(csvimport.ImportFormat, &o)
 			for name, e := range encodings {
 				file := []byte(text)
-				io := &csvimport.Options{ClearBlanks: o.Excel}
+				io := &csvimport.ImportOptions{ClearBlanks: o.Excel}
 				if e != nil {
 					var err error
 					file, err = encoding.ReplaceUnsupported(e.NewEncoder()).Bytes([]byte(strings.TrimPrefix(text, "\ufeff")))
@@ -164,7 +164,7 @@ func TestDamagedTextOverwritesNothing(t *testing.T) {
 			})
 			before := w.is("ann@acme.example")
 			file := "login,name,firstname,lastname,title,mobile,department\nann@acme.example" + strings.Repeat(","+cell, 6) + "\n"
-			p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: clearing})
+			p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: clearing})
 			require.NoError(t, err)
 			marked := map[string]bool{}
 			require.NoError(t, p.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {

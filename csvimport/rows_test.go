@@ -92,7 +92,7 @@ func TestAllOrNothing(t *testing.T) {
 	good := "login,title,enabled,manager\nnew@acme.example,,,nobody@acme.example\nold@acme.example,Chief,,\naway@acme.example,,TRUE,\non@acme.example,,FALSE,\nboss@acme.example,,,\nnone@acme.example,,FALSE,\n"
 	file := good + "bad,,,\n"
 	before, events := w.dump(), w.eventCount("")
-	o := &csvimport.Options{AllOrNothing: true}
+	o := &csvimport.ImportOptions{AllOrNothing: true}
 	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
 	require.NoError(t, err)
 	ran, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
@@ -328,7 +328,7 @@ func TestRowOfAUserBeingDeleted(t *testing.T) {
 	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		now := u
 		now.Deleting, now.Rev = true, u.Rev+1
-		_, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: now, Was: u.Rev}})
+		_, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: now, Was: u.Rev}})
 		return err
 	}))
 	_, lines := w.run(w.s, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)

@@ -22,15 +22,15 @@ func TestInvitationsInASentence(t *testing.T) {
 	for name, c := range map[string]struct {
 		file   string
 		change func(*chatadmin.Options)
-		o      csvimport.Options
+		o      csvimport.ImportOptions
 		host   bool
 		want   string
 	}{
 		"held back": {file: file(2), want: "2 people were created and are not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 8 March 2026, 09:00 UTC."},
 		"one":       {file: file(1), want: "1 person was created and is not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 8 March 2026, 09:00 UTC."},
-		"invited":   {file: file(2), o: csvimport.Options{SendInvitations: true}, want: "2 people were created; their invitations go out by mail."},
+		"invited":   {file: file(2), o: csvimport.ImportOptions{SendInvitations: true}, want: "2 people were created; their invitations go out by mail."},
 		"nobody":    {file: "login\nboss@acme.example\n", want: "Nobody was created, so nobody is invited."},
-		"no mailer": {file: file(2), change: func(o *chatadmin.Options) { o.Mailer = nil }, o: csvimport.Options{SendInvitations: true},
+		"no mailer": {file: file(2), change: func(o *chatadmin.Options) { o.Mailer = nil }, o: csvimport.ImportOptions{SendInvitations: true},
 			want: "2 people were created and not invited: no mailer is set up, so that no mail and no link went out."},
 		"the host": {file: file(2), host: true, want: "2 people were created and are not invited yet: no link was mailed"},
 		"refused":  {file: file(2), change: func(o *chatadmin.Options) { o.Mailer = refusing{} }, want: "2 people were created and are not invited yet: no link was mailed"},

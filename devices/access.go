@@ -27,7 +27,7 @@ func Of(users ...chatadmin.ID) Selection { return Selection{Users: users} }
 // device that its user has disabled does not count against Options.MaxPerUser.
 // It returns the devices as they are afterwards.
 func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selection) ([]Device, error) {
-	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Work, h *held) error {
+	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Writer, h *held) error {
 		if h.user == w.Actor.ID {
 			return h.apply(DisableOwn)
 		}
@@ -48,7 +48,7 @@ type EnableOptions struct {
 // wipe, ErrState if a user has no access, and an error that wraps
 // chatadmin.ErrDamaged for a device whose data cannot be read.
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
-	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Work, h *held) error {
+	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Writer, h *held) error {
 		if o != nil && o.CancelWipe && h.state() == Requested {
 			if err := mayCancel(ctx, w, h); err != nil {
 				return err
@@ -69,7 +69,7 @@ func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection
 //
 // It needs chatadmin.PermDevices. Options.Before of the Admin may refuse it.
 func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
-	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Work, h *held) error { return h.ask(w, r.admin.NewID()) })
+	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Writer, h *held) error { return h.ask(w, r.admin.NewID()) })
 }
 
 // CancelWipe takes back a wipe that is not delivered yet; after that it returns
@@ -81,7 +81,7 @@ func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmi
 // for, or a user who was deleted since, can be taken back by the host and
 // domain admins only.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
-	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Work, h *held) error {
+	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Writer, h *held) error {
 		if h.state() == Requested {
 			if err := mayCancel(ctx, w, h); err != nil {
 				return err
@@ -93,14 +93,14 @@ func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device ch
 
 // mayCancel refuses to take back a wipe if the actor may not act on the user
 // who asked for it.
-func mayCancel(ctx context.Context, w *chatadmin.Work, h *held) error {
+func mayCancel(ctx context.Context, w *chatadmin.Writer, h *held) error {
 	return mayStandIn(ctx, w, h.command.AskedBy)
 }
 
 // mayStandIn refuses a decision about a request if the actor may not act on the
 // user who made it. If the host made it, or a user who is gone, only the host
 // and domain admins may decide.
-func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) error {
+func mayStandIn(ctx context.Context, w *chatadmin.Writer, asker chatadmin.ID) error {
 	if w.Role.ID == chatadmin.RoleAdmin { // the host has it too
 		return nil
 	}
@@ -119,14 +119,14 @@ func mayStandIn(ctx context.Context, w *chatadmin.Work, asker chatadmin.ID) erro
 // registers again before that, the device is back on the list and not let in.
 // It needs chatadmin.PermDevices.
 func (r *Registry) Remove(ctx context.Context, s *chatadmin.Scope, sel Selection) error {
-	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Work, h *held) error {
+	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Writer, h *held) error {
 		h.remove = true
 		return nil
 	})
 	return err
 }
 
-func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Work, *held) error) (Device, error) {
+func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Writer, *held) error) (Device, error) {
 	ds, err := r.change(ctx, s, kind, These(id), false, f)
 	if err != nil {
 		return Device{}, err
@@ -137,7 +137,7 @@ func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind strin
 // change changes devices in one transaction: all or none. Only what the user
 // may do to own devices goes without the permission. Where those of users are
 // selected, one that goes meanwhile is no error: it looks again.
-func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
+func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *held) error) ([]Device, error) {
 	for attempt := 1; ; attempt++ {
 		out, err := r.changeSelected(ctx, s, kind, sel, own, f)
 		if attempt == 4 || len(sel.Devices) > 0 || !errors.Is(err, chatadmin.ErrNotFound) {
@@ -146,13 +146,13 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 	}
 }
 
-func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Work, *held) error) ([]Device, error) {
+func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *held) error) ([]Device, error) {
 	ids, err := r.selected(ctx, s, sel, own)
 	if err != nil {
 		return nil, err
 	}
 	var out []Device
-	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
 		hs, err := heldAll(ctx, w, ids, kind == KindCancelWipe)
 		if err != nil {
 			return err
@@ -276,7 +276,7 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 
 // heldAll holds devices that must all have a row or, where that will do, a wipe
 // that has outlived it.
-func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlived bool) ([]*held, error) {
+func heldAll(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID, outlived bool) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, ids)
 	if err != nil {
 		return nil, err
@@ -295,7 +295,7 @@ func heldAll(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID, outlive
 
 // mayActOn refuses devices of users on whom the actor may not act and, without
 // the permission, devices of others.
-func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) error {
+func mayActOn(ctx context.Context, w *chatadmin.Writer, hs []*held, own bool) error {
 	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
 		if err := w.Require(chatadmin.PermDevices); err != nil {
@@ -316,7 +316,7 @@ func mayActOn(ctx context.Context, w *chatadmin.Work, hs []*held, own bool) erro
 
 // above finds the users on whom the actor may not act, with the refusal for
 // each.
-func above(ctx context.Context, w *chatadmin.Work, hs []*held) (map[chatadmin.ID]error, error) {
+func above(ctx context.Context, w *chatadmin.Writer, hs []*held) (map[chatadmin.ID]error, error) {
 	users := usersOf(hs)
 	if len(users) == 0 {
 		return nil, nil
@@ -350,8 +350,8 @@ func usersOf(hs []*held) []chatadmin.ID {
 
 // dropHistory deletes what belongs to a device: few records, since each has
 // cost an administrator a call.
-func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) error {
-	var changes []storage.Change[storage.Record]
+func dropHistory(ctx context.Context, w *chatadmin.Writer, device chatadmin.ID) error {
+	var changes []storage.Write[storage.Record]
 	for r, err := range pages(func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
 		return w.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owner: device}, p)
 	}) {
@@ -359,7 +359,7 @@ func dropHistory(ctx context.Context, w *chatadmin.Work, device chatadmin.ID) er
 			return err
 		}
 		if r.Kind != commandKind { // write deletes that one, if it has ended
-			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 	}
 	return w.PutRecords(ctx, changes)

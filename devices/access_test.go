@@ -135,9 +135,9 @@ func TestStatusWrittenByTheHost(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Device]{Row: rows[0], Was: rows[0].Rev}
+		c := storage.Write[storage.Device]{Row: rows[0], Was: rows[0].Rev}
 		c.Row.Rev, c.Row.Status = c.Was+1, uint8(disabled)
-		_, err = tx.ChangeDevices(ctx, []storage.Change[storage.Device]{c})
+		_, err = tx.ChangeDevices(ctx, []storage.Write[storage.Device]{c})
 		return err
 	}))
 	require.False(t, w.authorized(out))

@@ -86,19 +86,19 @@ func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 // event; where it loses a race, what won it counts. A time far ahead comes from
 // a clock that was wrong, too, and makes way for an earlier one.
 func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID, seen map[noted]time.Time) (n int, err error) {
-	err = r.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: "device.seen", Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = r.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: "device.seen", Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
 		rows, err := w.Devices(ctx, domain, ids)
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Device]
+		var changes []storage.Write[storage.Device]
 		for _, d := range rows {
 			at := seen[noted{domain, d.ID}]
 			if at.After(w.Now()) { // noted by a clock that was wrong
 				at = w.Now()
 			}
 			if at.After(d.LastSeen) || d.LastSeen.Sub(w.Now()) >= r.o.SeenEvery {
-				c := storage.Change[storage.Device]{Row: d, Was: d.Rev}
+				c := storage.Write[storage.Device]{Row: d, Was: d.Rev}
 				if c.Row.Rev, err = w.NextRev(d.Rev); err != nil {
 					return err
 				}

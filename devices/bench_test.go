@@ -26,14 +26,14 @@ func BenchmarkAuthorize(b *testing.B) {
 	require.NoError(b, err)
 	tokens := make([]string, *manyDevices)
 	for from := 0; from < len(tokens); from += chatadmin.MaxBatch {
-		var changes []storage.Change[storage.Device]
+		var changes []storage.Write[storage.Device]
 		for i := from; i < min(from+chatadmin.MaxBatch, len(tokens)); i++ {
 			d := rows[0]
 			d.ID, d.Key = w.admin.NewID(), fmt.Sprint("bench", i)
 			t, err := w.admin.NewToken(w.domain, d.ID)
 			require.NoError(b, err)
 			d.Secret, tokens[i] = t.Hash("device session"), t.Plain()
-			changes = append(changes, storage.Change[storage.Device]{Row: d})
+			changes = append(changes, storage.Write[storage.Device]{Row: d})
 		}
 		require.NoError(b, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			_, err := tx.ChangeDevices(ctx, changes)

@@ -30,7 +30,7 @@ func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, er
 		return nil, nil
 	}
 	var out []Command
-	err = r.admin.AsHost(t.Domain).Change(ctx, chatadmin.Op{Kind: KindDeliverWipe, Targets: []chatadmin.ID{t.Subject}}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = r.admin.AsHost(t.Domain).Change(ctx, chatadmin.Op{Kind: KindDeliverWipe, Targets: []chatadmin.ID{t.Subject}}, func(ctx context.Context, w *chatadmin.Writer) error {
 		out = nil
 		h, err := reopen(ctx, w, t)
 		if err != nil || !h.state().Pending() {
@@ -77,7 +77,7 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 	}
 	var out Command
 	op := chatadmin.Op{Kind: KindAnswerWipe, Fence: storage.Shared, Targets: []chatadmin.ID{t.Subject}}
-	err = r.admin.AsHost(t.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err = r.admin.AsHost(t.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		h, err := reopen(ctx, w, t)
 		if err != nil {
 			return err

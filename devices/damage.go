@@ -64,7 +64,7 @@ func damagedRows(ctx context.Context, r storage.Reader, domain chatadmin.ID) ite
 
 // repairRow resets a device whose data cannot be read: it is disabled, as by an
 // administrator. A pending wipe stays pending.
-func repairRow(ctx context.Context, w *chatadmin.Work, id string) (bool, error) {
+func repairRow(ctx context.Context, w *chatadmin.Writer, id string) (bool, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(id)})
 	if err != nil {
 		return false, err
@@ -96,19 +96,19 @@ func repairRow(ctx context.Context, w *chatadmin.Work, id string) (bool, error) 
 
 // repairCommand puts a readable command in the place of one that cannot be
 // read, if it may be pending, and else deletes it.
-func repairCommand(ctx context.Context, w *chatadmin.Work, rec storage.Record) error {
+func repairCommand(ctx context.Context, w *chatadmin.Writer, rec storage.Record) error {
 	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(rec.ID)})
 	if err != nil {
 		return err
 	}
-	c := storage.Change[storage.Record]{Row: storage.Record{Key: rec.Key}, Was: rec.Rev, Delete: true}
+	c := storage.Write[storage.Record]{Row: storage.Record{Key: rec.Key}, Was: rec.Rev, Delete: true}
 	if len(hs) > 0 && hs[0].command.ID != "" {
 		c.Delete = false
 		if c.Row, err = hs[0].command.record(w.Domain.ID); err != nil {
 			return err
 		}
 	}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{c})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{c})
 }
 
 // letsIn reports whether the data of a row gives no reason against the device.

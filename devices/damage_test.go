@@ -210,9 +210,9 @@ func (x spoilt) spoil(w *ward, damage func(string) string) {
 		if err != nil || len(ds) != 1 {
 			return errors.Join(err, chatadmin.ErrNotFound)
 		}
-		c := storage.Change[storage.Device]{Row: ds[0], Was: ds[0].Rev}
+		c := storage.Write[storage.Device]{Row: ds[0], Was: ds[0].Rev}
 		c.Row.Data, c.Row.Rev = []byte(damage(string(ds[0].Data))), storage.NextRev(c.Was, w.clock.Now(), 1)
-		cs, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{c})
+		cs, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{c})
 		if err == nil && len(cs) > 0 {
 			err = fmt.Errorf("%v", cs)
 		}

@@ -58,7 +58,7 @@
 // # Who may do what
 //
 // A call needs the permission in its line, and power over the users whose
-// devices it changes: see chatadmin.Work.MayActOn. Taking back a wipe needs
+// devices it changes: see chatadmin.Writer.MayActOn. Taking back a wipe needs
 // power over the user who asked for it, too. If the host asked for it, or a
 // user who was deleted since, only the host and domain admins can take it back.
 // An ID of another domain behaves like one that does not exist.

@@ -108,7 +108,7 @@ func (h *held) name() string {
 }
 
 // ask makes a wipe requested, by a new command unless there is one.
-func (h *held) ask(w *chatadmin.Work, command chatadmin.ID) error {
+func (h *held) ask(w *chatadmin.Writer, command chatadmin.ID) error {
 	before := h.state()
 	h.asked = true
 	if err := h.apply(AskWipe); err != nil || before.Pending() || before == Acknowledged {
@@ -120,7 +120,7 @@ func (h *held) ask(w *chatadmin.Work, command chatadmin.ID) error {
 }
 
 // end ends the command.
-func (h *held) end(w *chatadmin.Work, e Event, by chatadmin.ID, failure string) error {
+func (h *held) end(w *chatadmin.Writer, e Event, by chatadmin.ID, failure string) error {
 	before := h.state()
 	if err := h.apply(e); err != nil || h.state() == before {
 		return err
@@ -129,7 +129,7 @@ func (h *held) end(w *chatadmin.Work, e Event, by chatadmin.ID, failure string) 
 	return nil
 }
 
-func actor(w *chatadmin.Work) chatadmin.ID {
+func actor(w *chatadmin.Writer) chatadmin.ID {
 	if w.Actor.ID == "" {
 		return chatadmin.HostActor
 	}

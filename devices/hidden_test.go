@@ -31,7 +31,7 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 		}
 		row := us[0]
 		row.Rev, row.Deleting = row.Rev+1, true
-		_, err = tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: row, Was: us[0].Rev}})
+		_, err = tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: row, Was: us[0].Rev}})
 		return err
 	}))
 	for _, q := range []devices.Query{{}, {User: w.ann.ID}, {Search: "anne"}, {Key: "annes-phone"}} {

@@ -17,7 +17,7 @@ func TestRegistrationHooks(t *testing.T) {
 	w := newWorld(t)
 	var told []chatadmin.DeviceRegistration
 	var refuse error
-	w.admin.Extend(chatadmin.Extension{OnDevice: func(_ context.Context, x *chatadmin.Work, r chatadmin.DeviceRegistration) error {
+	w.admin.Extend(chatadmin.Extension{OnDevice: func(_ context.Context, x *chatadmin.Writer, r chatadmin.DeviceRegistration) error {
 		told = append(told, r)
 		x.Record("radio.seen", []chatadmin.ID{r.User.ID}, nil, nil)
 		return refuse
@@ -36,7 +36,7 @@ func TestRegistrationHooks(t *testing.T) {
 	before := events()
 
 	no := errors.New("no")
-	require.ErrorIs(t, register(func(_ context.Context, _ *chatadmin.Work, r chatadmin.DeviceRegistration) error {
+	require.ErrorIs(t, register(func(_ context.Context, _ *chatadmin.Writer, r chatadmin.DeviceRegistration) error {
 		require.Equal(t, w.ann, r.User)
 		return no
 	}), no)
@@ -50,7 +50,7 @@ func TestRegistrationHooks(t *testing.T) {
 
 	refuse, told = nil, nil
 	proved := 0
-	require.NoError(t, register(func(context.Context, *chatadmin.Work, chatadmin.DeviceRegistration) error { proved++; return nil }))
+	require.NoError(t, register(func(context.Context, *chatadmin.Writer, chatadmin.DeviceRegistration) error { proved++; return nil }))
 	require.Equal(t, 1, proved)
 	all, _, err = w.r.List(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func TestOldData(t *testing.T) {
 		for i := range rows {
 			d := &rows[i]
 			d.Domain, d.User, d.Key, d.Type, d.Generation, d.Rev = w.domain, w.ann.ID, string(d.ID), 1, 1, storage.NextRev(0, w.clock.Now(), uint16(i))
-			cs, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: *d}})
+			cs, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: *d}})
 			if err != nil || len(cs) > 0 {
 				return fmt.Errorf("%v %w", cs, err)
 			}

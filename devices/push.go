@@ -93,7 +93,7 @@ func (p *push) check() error {
 	return nil
 }
 
-func newPush(w *chatadmin.Work, c Command) (storage.Record, error) {
+func newPush(w *chatadmin.Writer, c Command) (storage.Record, error) {
 	text, err := pushes.Encode(&push{Device: c.Device})
 	return storage.Record{Key: pushes.Key(w.Domain.ID, string(c.ID)), Owner: c.Device, Due: w.Now(), Data: text}, err
 }
@@ -167,10 +167,10 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []st
 	if err := r.mayPush(ctx, domain, targets); err != nil {
 		return 0, err
 	}
-	changes := make([]storage.Change[storage.Record], len(due))
+	changes := make([]storage.Write[storage.Record], len(due))
 	for i, rec := range due {
 		c, p := &changes[i], &waiting[i]
-		*c = storage.Change[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
+		*c = storage.Write[storage.Record]{Row: rec, Was: rec.Rev, Delete: true}
 		h := of[p.Device]
 		switch {
 		case p.Device == "": // it cannot be read: a newer version may
@@ -191,7 +191,7 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []st
 }
 
 // send hands one push over, or makes c put it off.
-func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *storage.Change[storage.Record]) (sent bool, err error) {
+func (r *Registry) send(ctx context.Context, domain chatadmin.ID, token string, p *push, c *storage.Write[storage.Record]) (sent bool, err error) {
 	if err = r.o.Pusher.Push(ctx, chatadmin.Push{Token: secret.Hide(token), Kind: KindWipe}); err == nil {
 		return true, nil
 	}
@@ -224,9 +224,9 @@ func (r *Registry) mayPush(ctx context.Context, domain chatadmin.ID, devices []c
 // pushed writes down what became of pushes. To do so again where the commit was
 // not confirmed is harmless: one that changed meanwhile was sent by another
 // worker too, or went with its device.
-func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []storage.Change[storage.Record]) error {
+func (r *Registry) pushed(ctx context.Context, domain chatadmin.ID, changes []storage.Write[storage.Record]) error {
 	for n := 1; ; n++ {
-		err := r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+		err := r.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 			for i := range changes {
 				var err error
 				if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {

@@ -45,7 +45,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 	}
 	id := r.admin.NewID()
 	var out Registered
-	err := s.Change(ctx, chatadmin.Op{Kind: KindRegister, Fence: storage.Shared, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
+	err := s.Change(ctx, chatadmin.Op{Kind: KindRegister, Fence: storage.Shared, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Writer) error {
 		if w.Actor.ID != "" && w.Actor.ID != user {
 			return fmt.Errorf("users register their own devices alone: %w", chatadmin.ErrForbidden)
 		}
@@ -88,7 +88,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 // place finds the user's device with a key, or makes room for it: surplus are
 // the devices that go. Adding a device and taking the user's access both write
 // the user's record: of two at once, one loses its race and sees the other.
-func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
+func (r *Registry) place(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
 	is, err := registered(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +118,7 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Work, user chatadmin.
 
 // mayRegister reads a user, and refuses those who do not exist or have no
 // access.
-func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) (u chatadmin.User, err error) {
+func mayRegister(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID) (u chatadmin.User, err error) {
 	unknown := fmt.Errorf("user %s: %w", chatadmin.Cut(string(user)), chatadmin.ErrNotFound)
 	if !opaque(user) {
 		return u, unknown
@@ -143,7 +143,7 @@ func mayRegister(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) (u c
 // room refuses a user who has as many devices as they may, and finds the
 // devices that go off the list: else somebody could disable and register for
 // ever.
-func (r *Registry) room(ctx context.Context, w *chatadmin.Work, user chatadmin.ID) ([]*held, error) {
+func (r *Registry) room(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID) ([]*held, error) {
 	var own []storage.Device
 	count := 0
 	q := storage.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
@@ -191,7 +191,7 @@ func registered(ctx context.Context, r storage.Reader, domain, user chatadmin.ID
 
 // guard writes the records of users: see place. Under the exclusive fence
 // nobody registers meanwhile.
-func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
+func guard(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID) error {
 	if w.Mode() == storage.Exclusive {
 		return nil
 	}
@@ -211,16 +211,16 @@ func guard(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
 	if err != nil {
 		return err
 	}
-	changes := make([]storage.Change[storage.Record], len(ids))
+	changes := make([]storage.Write[storage.Record], len(ids))
 	for i, k := range keys {
-		changes[i] = storage.Change[storage.Record]{Row: storage.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
+		changes[i] = storage.Write[storage.Record]{Row: storage.Record{Key: k, Owner: ids[i], Data: text}, Was: was[k]}
 	}
 	return w.PutRecords(ctx, changes)
 }
 
 // register writes down what the client says of its device, and makes its
 // credentials.
-func (h *held) register(w *chatadmin.Work, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
+func (h *held) register(w *chatadmin.Writer, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
 	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push.Reveal()
 	if out.WipeToken, err = admin.NewToken(w.Domain.ID, h.id); err != nil {
 		return out, err

@@ -11,7 +11,7 @@ import (
 // must sign in again. The devices stay as they are otherwise, and register
 // again; what can fetch a wipe goes on working. A device that registers at the
 // same time loses its race or comes after.
-func (r *Registry) signOut(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
+func (r *Registry) signOut(ctx context.Context, w *chatadmin.Writer, endings []chatadmin.Ending) error {
 	var users []chatadmin.ID
 	for i := range endings {
 		if e := &endings[i]; e.User != "" && e.Devices == chatadmin.DevicesSignedOut {

@@ -33,7 +33,7 @@ func trailID(user chatadmin.ID, deviceKey string) string { return string(user) +
 // leaveTrail makes a device that is being removed found again, if its wipe is
 // pending. A user who is being deleted does not register again, and gets no
 // record any more.
-func leaveTrail(ctx context.Context, w *chatadmin.Work, h *held) error {
+func leaveTrail(ctx context.Context, w *chatadmin.Writer, h *held) error {
 	if !h.state().Pending() {
 		return nil
 	}
@@ -68,7 +68,7 @@ func followTrail(ctx context.Context, r storage.Reader, domain, user chatadmin.I
 
 // takeBack makes a device whose wipe has outlived it a device again, of the
 // same generation, which has yet to answer. It is nil where there is none.
-func takeBack(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, deviceKey string) (*held, error) {
+func takeBack(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string) (*held, error) {
 	h, e, err := followTrail(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total 
 			return total, err
 		}
 		n := 0
-		err = r.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
+		err = r.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) (err error) {
 			n, err = lookAtTrails(ctx, w, domain, due)
 			return err
 		})
@@ -110,7 +110,7 @@ func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total 
 }
 
 // lookAtTrails deletes those of the trails whose wipe was answered.
-func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, due []storage.Record) (n int, err error) {
+func lookAtTrails(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, due []storage.Record) (n int, err error) {
 	leads := make([]chatadmin.ID, len(due)) // "" where it cannot be read
 	var ids []chatadmin.ID
 	for i, r := range due {
@@ -127,9 +127,9 @@ func lookAtTrails(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, d
 	for _, h := range hs {
 		keep[h.id] = h.state().Pending()
 	}
-	changes := make([]storage.Change[storage.Record], len(due))
+	changes := make([]storage.Write[storage.Record], len(due))
 	for i, r := range due {
-		changes[i] = storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
+		changes[i] = storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
 		if changes[i].Row.Due = w.Now().Add(trailLook); changes[i].Delete {
 			n++
 		}

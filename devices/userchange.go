@@ -12,7 +12,7 @@ import (
 // user is out: after the commit the next request is refused. What one call has
 // to change is bounded by Options.MaxPerUser; users who keep their access, as
 // nearly all of an import do, cost nothing.
-func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Writer, changes []chatadmin.UserChange) error {
 	var out, in, end, racing []chatadmin.ID
 	for i := range changes {
 		c := &changes[i]
@@ -48,7 +48,7 @@ func (r *Registry) usersChanged(ctx context.Context, w *chatadmin.Work, changes 
 }
 
 // follow lets an event happen to all devices of users, page by page.
-func (r *Registry) follow(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID, e Event, kind string, wipe bool) error {
+func (r *Registry) follow(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID, e Event, kind string, wipe bool) error {
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		rows, next, err := w.ListDevices(ctx, storage.DeviceQuery{Domain: w.Domain.ID, Users: users}, p)
 		if err != nil {

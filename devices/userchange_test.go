@@ -74,7 +74,7 @@ func TestUserAccessTwice(t *testing.T) {
 // remove marks a user as being deleted, or not, as deleting users does.
 func (w *world) deleting(id chatadmin.ID, e chatadmin.StatusEvent) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil || len(us) == 0 {
 			return errors.Join(err, chatadmin.ErrNotFound)
@@ -98,7 +98,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 	require.NoError(w.t, store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		for _, d := range rows {
 			owners = append(owners, d.ID)
-			if _, err := tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: d, Was: d.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: d, Was: d.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
@@ -108,7 +108,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 				return err
 			}
 			for _, r := range rs {
-				if _, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+				if _, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
 					return err
 				}
 			}
@@ -117,7 +117,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
+		_, err = tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
 		return err
 	}))
 }
@@ -203,7 +203,7 @@ func (c *counting) Update(ctx context.Context, fence storage.Fence, f func(conte
 	})
 }
 
-func (x countingTx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (x countingTx) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	x.c.calls++
 	return x.Tx.ChangeDevices(ctx, c)
 }

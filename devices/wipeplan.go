@@ -133,7 +133,7 @@ func (r *Registry) ApplyWipe(ctx context.Context, s *chatadmin.Scope, p *WipePla
 		return nil, err
 	}
 	op := chatadmin.Op{Kind: KindWipe, Need: chatadmin.PermDevices, Targets: idsOf(p.Devices)}
-	return r.wipes.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *WipeRun) error {
+	return r.wipes.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Writer, run *WipeRun) error {
 		if err := p.Stale(planBasis(w.Domain), "the domain's settings"); err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func checkPlanned(planned []PlannedWipe) error {
 }
 
 // stillAs refuses a plan if one of its devices has changed.
-func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) error {
+func stillAs(ctx context.Context, w *chatadmin.Writer, planned []PlannedWipe) error {
 	for len(planned) > 0 {
 		part := planned[:min(len(planned), chatadmin.MaxBatch)]
 		planned = planned[len(part):]
@@ -213,7 +213,7 @@ func stillAs(ctx context.Context, w *chatadmin.Work, planned []PlannedWipe) erro
 
 // heldOf holds planned devices; nil stands for one that is gone or another
 // generation.
-func heldOf(ctx context.Context, w *chatadmin.Work, part []PlannedWipe) ([]*held, error) {
+func heldOf(ctx context.Context, w *chatadmin.Writer, part []PlannedWipe) ([]*held, error) {
 	hs, err := hold(ctx, w, w.Domain.ID, idsOf(part))
 	if err != nil {
 		return nil, err

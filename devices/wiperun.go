@@ -32,7 +32,7 @@ func (r *Registry) wipeKind() chatadmin.RunKind[WipeResult] {
 	return chatadmin.RunKind[WipeResult]{
 		Name: "wipe",
 		Need: chatadmin.PermDevices,
-		May: func(ctx context.Context, w *chatadmin.Work, run *WipeRun) error {
+		May: func(ctx context.Context, w *chatadmin.Writer, run *WipeRun) error {
 			if run.By == w.Actor.ID {
 				return nil
 			}
@@ -41,7 +41,7 @@ func (r *Registry) wipeKind() chatadmin.RunKind[WipeResult] {
 		Check: (*WipeResult).check,
 		Step:  r.wipeStep,
 		// What was asked for stays so: each wipe can be cancelled by itself.
-		Cancel: func(context.Context, *chatadmin.Work, *WipeRun) error { return nil },
+		Cancel: func(context.Context, *chatadmin.Writer, *WipeRun) error { return nil },
 		Old:    chatadmin.OldRun[WipeResult]{Job: "wipe devices", Read: readOldWipe},
 	}
 }
@@ -130,7 +130,7 @@ func (x *WipeResult) next() []PlannedWipe {
 	return left[:min(len(left), batch)]
 }
 
-func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Work, run *WipeRun) error {
+func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Writer, run *WipeRun) error {
 	result := &run.Data
 	part := result.next()
 	found, err := heldOf(ctx, w, part)

@@ -148,12 +148,12 @@ func (w *world) put(r storage.Record) {
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Record]{Row: r}
+		c := storage.Write[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
 		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
 		if err == nil && len(conflicts) > 0 {
 			err = fmt.Errorf("%v", conflicts)
 		}

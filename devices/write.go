@@ -43,9 +43,9 @@ func (h *held) commandChanged() bool {
 // happened to is left alone; with nothing to write there is no event. The rows
 // come last and share one revision, which the event has too: so the events
 // about a device are in the order of its changes.
-func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) error {
+func write(ctx context.Context, w *chatadmin.Writer, kind string, all []*held) error {
 	var changed []*held
-	var records []storage.Change[storage.Record]
+	var records []storage.Write[storage.Record]
 	for _, h := range all {
 		if !h.changed() {
 			continue
@@ -80,8 +80,8 @@ func write(ctx context.Context, w *chatadmin.Work, kind string, all []*held) err
 	return nil
 }
 
-func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
-	var rows []storage.Change[storage.Device]
+func writeRows(ctx context.Context, w *chatadmin.Writer, changed []*held) error {
+	var rows []storage.Write[storage.Device]
 	var was []storage.Rev
 	for _, h := range changed {
 		if !h.there() {
@@ -94,7 +94,7 @@ func writeRows(ctx context.Context, w *chatadmin.Work, changed []*held) error {
 			}
 			h.row.Data = text
 		}
-		rows = append(rows, storage.Change[storage.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
+		rows = append(rows, storage.Write[storage.Device]{Row: h.row, Was: h.was.Rev, Delete: h.remove})
 		was = append(was, h.was.Rev)
 	}
 	if len(rows) == 0 {
@@ -121,13 +121,13 @@ func lost(cs []storage.Conflict, err error) error {
 	return storage.ErrRetry
 }
 
-func (h *held) recordChanges(w *chatadmin.Work) ([]storage.Change[storage.Record], error) {
-	var all []storage.Change[storage.Record]
+func (h *held) recordChanges(w *chatadmin.Writer) ([]storage.Write[storage.Record], error) {
+	var all []storage.Write[storage.Record]
 	gone := !h.there() || h.remove
 	switch {
 	case gone && h.commandRev != 0 && !h.command.State.Pending():
 		// nothing is left to be done, and nobody to look at it
-		return append(all, storage.Change[storage.Record]{Row: storage.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
+		return append(all, storage.Write[storage.Record]{Row: storage.Record{Key: key(commandKind, w.Domain.ID, h.id)}, Was: h.commandRev, Delete: true}), nil
 	case !h.commandChanged():
 		return nil, nil
 	}
@@ -135,18 +135,18 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]storage.Change[storage.Record
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, storage.Change[storage.Record]{Row: r, Was: h.commandRev})
+	all = append(all, storage.Write[storage.Record]{Row: r, Was: h.commandRev})
 	if !h.command.State.Pending() {
 		if r, err = h.command.history(w.Domain.ID); err != nil {
 			return nil, err
 		}
-		all = append(all, storage.Change[storage.Record]{Row: r})
+		all = append(all, storage.Write[storage.Record]{Row: r})
 	}
 	if h.push {
 		if r, err = newPush(w, h.command.Command); err != nil {
 			return nil, err
 		}
-		all = append(all, storage.Change[storage.Record]{Row: r})
+		all = append(all, storage.Write[storage.Record]{Row: r})
 	}
 	return all, nil
 }
@@ -155,7 +155,7 @@ func (h *held) recordChanges(w *chatadmin.Work) ([]storage.Change[storage.Record
 const maxHistory = 100
 
 // trimHistory deletes the oldest commands of devices that were given too many.
-func trimHistory(ctx context.Context, w *chatadmin.Work, written []storage.Change[storage.Record]) error {
+func trimHistory(ctx context.Context, w *chatadmin.Writer, written []storage.Write[storage.Record]) error {
 	var owners []chatadmin.ID
 	for _, c := range written {
 		if c.Row.Kind == historyKind && !c.Delete {
@@ -178,14 +178,14 @@ func trimHistory(ctx context.Context, w *chatadmin.Work, written []storage.Chang
 		c, _ := histories.Decode(r)
 		of[r.Owner] = append(of[r.Owner], line{r, c.Asked})
 	}
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for _, lines := range of {
 		if len(lines) <= maxHistory {
 			continue
 		}
 		slices.SortStableFunc(lines, func(a, b line) int { return a.asked.Compare(b.asked) })
 		for _, l := range lines[:len(lines)-maxHistory] {
-			changes = append(changes, storage.Change[storage.Record]{Row: l.rec, Was: l.rec.Rev, Delete: true})
+			changes = append(changes, storage.Write[storage.Record]{Row: l.rec, Was: l.rec.Rev, Delete: true})
 		}
 	}
 	return w.PutRecords(ctx, changes)
@@ -194,7 +194,7 @@ func trimHistory(ctx context.Context, w *chatadmin.Work, written []storage.Chang
 // record adds one event about devices and their users. What is personal, the
 // device's own id and name, stands under the user, where the user's deletion
 // blanks it.
-func record(w *chatadmin.Work, kind string, part []*held) {
+func record(w *chatadmin.Writer, kind string, part []*held) {
 	changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(part))
 	targets := make([]chatadmin.ID, 0, 2*len(part))
 	seen := map[chatadmin.ID]bool{"": true}
@@ -209,7 +209,7 @@ func record(w *chatadmin.Work, kind string, part []*held) {
 			changes[h.user] = append(changes[h.user], chatadmin.FieldChange{Field: "device " + string(h.id), Before: before, After: after})
 		}
 	}
-	w.Record(kind, targets, changes, nil)
+	w.Audit(kind, targets, changes, nil)
 }
 
 func label(d *storage.Device) string {

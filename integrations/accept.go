@@ -109,7 +109,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 		return err
 	}
 	host := x.admin.AsHost(c.Domain)
-	return host.Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+	return host.Change(ctx, chatadmin.Op{Kind: KindTraffic, Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}, func(ctx context.Context, w *chatadmin.Writer) error {
 		if w.Settings.State != chatadmin.DomainActive {
 			return errNoHook
 		}
@@ -139,7 +139,7 @@ func (x *Integrations) keep(ctx context.Context, c *Connection, acc Accepted) er
 
 // accepted makes the records; covers are the IDs of those that only say that an
 // event is superfluous.
-func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []storage.Change[storage.Record], covers map[string]bool, err error) {
+func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []storage.Write[storage.Record], covers map[string]bool, err error) {
 	now := x.saw()
 	add := func(key string, owner chatadmin.ID, due time.Time, d inData) error {
 		r, err := row(&inRecords, inKey(c.Domain, c.of(), key), owner, &d)
@@ -147,7 +147,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []storage.
 			err = fmt.Errorf("event %q of %s has no usable key, or is too large", chatadmin.Cut(key), c.service)
 		}
 		r.Due = due
-		changes = append(changes, storage.Change[storage.Record]{Row: r})
+		changes = append(changes, storage.Write[storage.Record]{Row: r})
 		return err
 	}
 	covers = map[string]bool{}
@@ -179,7 +179,7 @@ func (x *Integrations) accepted(c *Connection, acc Accepted) (changes []storage.
 
 // cover marks events that came before the one that makes them superfluous, if
 // they still wait.
-func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []storage.Key) error {
+func (x *Integrations) cover(ctx context.Context, w *chatadmin.Writer, late []storage.Key) error {
 	if len(late) == 0 {
 		return nil
 	}
@@ -187,10 +187,10 @@ func (x *Integrations) cover(ctx context.Context, w *chatadmin.Work, late []stor
 	if err != nil {
 		return err
 	}
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for _, r := range rs {
 		if !isDone(r) {
-			changes = append(changes, storage.Change[storage.Record]{Row: done(r, w.Now()), Was: r.Rev})
+			changes = append(changes, storage.Write[storage.Record]{Row: done(r, w.Now()), Was: r.Rev})
 		}
 	}
 	return w.PutRecords(ctx, changes)

@@ -50,17 +50,17 @@ func readCheck(ctx context.Context, r storage.Reader, domain chatadmin.ID, of Of
 }
 
 // checkAt is the change that makes a connection be compared at a time.
-func checkAt(domain chatadmin.ID, of Of, d checkData, was storage.Rev, due time.Time) (storage.Change[storage.Record], error) {
+func checkAt(domain chatadmin.ID, of Of, d checkData, was storage.Rev, due time.Time) (storage.Write[storage.Record], error) {
 	r, err := row(&checkRecords, checkKey(domain, of), of.Owner, &d)
 	r.Due = due
-	return storage.Change[storage.Record]{Row: r, Was: was}, err
+	return storage.Write[storage.Record]{Row: r, Was: was}, err
 }
 
 // agreed is the change that notes that a provider and the settings agree now.
-func agreed(ctx context.Context, w *chatadmin.Work, c *Connection) (storage.Change[storage.Record], error) {
+func agreed(ctx context.Context, w *chatadmin.Writer, c *Connection) (storage.Write[storage.Record], error) {
 	_, rev, err := readCheck(ctx, w, c.Domain, c.of())
 	if err != nil {
-		return storage.Change[storage.Record]{}, err
+		return storage.Write[storage.Record]{}, err
 	}
 	return checkAt(c.Domain, c.of(), checkData{At: w.Now()}, rev, w.Now().Add(day))
 }
@@ -98,7 +98,7 @@ func (x *Integrations) check(ctx context.Context, r storage.Record) error {
 	if r.Data, err = checkRecords.Encode(&d); err != nil {
 		return err
 	}
-	changes := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
+	changes := []storage.Write[storage.Record]{{Row: r, Was: r.Rev}}
 	if told && was == "" {
 		text := k.svc.Info().Title + " and the settings of the integration do not agree: " + d.Problem + ". Look at the settings and save them again."
 		changes = append(changes, x.notice(r.Domain, of, text))
@@ -176,15 +176,15 @@ func (c *Connection) hookState() map[string]Hook {
 // putChecked writes a connection that a comparison has changed.
 func (x *Integrations) putChecked(ctx context.Context, svc Service, c *Connection) error {
 	op := chatadmin.Op{Kind: KindMend, Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}
-	return x.write(ctx, x.admin.AsHost(c.Domain), svc, c, op, func(_ context.Context, w *chatadmin.Work) error {
-		w.Record(KindMend, op.Targets, nil, map[string]string{"service": c.service})
+	return x.write(ctx, x.admin.AsHost(c.Domain), svc, c, op, func(_ context.Context, w *chatadmin.Writer) error {
+		w.Audit(KindMend, op.Targets, nil, map[string]string{"service": c.service})
 		return nil
 	})
 }
 
 // checkAll makes all connections of a service in a domain due to be compared.
 func (x *Integrations) checkAll(ctx context.Context, domain chatadmin.ID, service string) error {
-	return x.eachConn(ctx, domain, func(ctx context.Context, w *chatadmin.Work, c Of, d *connData) (bool, error) {
+	return x.eachConn(ctx, domain, func(ctx context.Context, w *chatadmin.Writer, c Of, d *connData) (bool, error) {
 		return c.Service == service && d.State == saved, nil
 	}, func(now time.Time, _ Of) time.Time { return now })
 }
@@ -192,7 +192,7 @@ func (x *Integrations) checkAll(ctx context.Context, domain chatadmin.ID, servic
 // adopt makes connections that earlier versions have saved take part in what
 // they did not know: comparisons, at some time of the next day, and routes.
 func (x *Integrations) adopt(ctx context.Context) error {
-	return x.eachConn(ctx, "", func(ctx context.Context, w *chatadmin.Work, of Of, d *connData) (bool, error) {
+	return x.eachConn(ctx, "", func(ctx context.Context, w *chatadmin.Writer, of Of, d *connData) (bool, error) {
 		if d.State != saved {
 			return false, nil
 		}
@@ -207,7 +207,7 @@ func (x *Integrations) adopt(ctx context.Context) error {
 
 // eachConn goes through connections, and makes those due to be compared that f
 // wants.
-func (x *Integrations) eachConn(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
+func (x *Integrations) eachConn(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Writer, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
 	var failed problems
 	q := storage.RecordQuery{Kind: kindConn, Domain: domain}
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
@@ -224,14 +224,14 @@ func (x *Integrations) eachConn(ctx context.Context, domain chatadmin.ID, f func
 	}
 }
 
-func (x *Integrations) dueCheck(ctx context.Context, r storage.Record, f func(context.Context, *chatadmin.Work, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
+func (x *Integrations) dueCheck(ctx context.Context, r storage.Record, f func(context.Context, *chatadmin.Writer, Of, *connData) (bool, error), due func(time.Time, Of) time.Time) error {
 	of := ofItem(r)
 	d, err := connRecords.Decode(r)
 	svc := x.byName[of.Service]
 	if err != nil || svc == nil || d.State != saved {
 		return nil // Scope.Damaged lists it, or there is nothing to compare
 	}
-	err = x.admin.AsHost(r.Domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
+	err = x.admin.AsHost(r.Domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Writer) error {
 		wanted, err := f(ctx, w, of, &d)
 		if err != nil || !wanted {
 			return err
@@ -244,7 +244,7 @@ func (x *Integrations) dueCheck(ctx context.Context, r storage.Record, f func(co
 		if err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []storage.Change[storage.Record]{change})
+		return w.PutRecords(ctx, []storage.Write[storage.Record]{change})
 	})
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil // its owner goes

@@ -84,18 +84,18 @@ func (x *Integrations) rectifyPage(ctx context.Context, rs []storage.Record) err
 		}
 	}
 	for domain, listed := range byDomain {
-		failed.add(x.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+		failed.add(x.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 			rs, err := again(ctx, w, listed)
 			if err != nil {
 				return err
 			}
-			var changes []storage.Change[storage.Record]
+			var changes []storage.Write[storage.Record]
 			for _, r := range rs {
 				fixed, wrong := rectified(r, w.Now())
 				if !wrong {
 					continue
 				}
-				changes = append(changes, storage.Change[storage.Record]{Row: fixed, Was: r.Rev, Delete: r.Kind == kindLine})
+				changes = append(changes, storage.Write[storage.Record]{Row: fixed, Was: r.Rev, Delete: r.Kind == kindLine})
 				if r.Kind == kindLine {
 					kind, rest, _ := strings.Cut(r.ID, "/")
 					first, err := x.waiting(ctx, w, domain, kind, ofItem(storage.Record{Key: storage.Key{ID: rest}}), 1)

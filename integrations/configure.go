@@ -29,7 +29,7 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 		return Status{}, err
 	}
 	op := chatadmin.Op{Kind: KindConfigure, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
@@ -44,10 +44,10 @@ func (x *Integrations) Draft(ctx context.Context, s *chatadmin.Scope, of Of) (St
 		if err != nil {
 			return err
 		}
-		if err := w.PutRecords(ctx, []storage.Change[storage.Record]{change}); err != nil {
+		if err := w.PutRecords(ctx, []storage.Write[storage.Record]{change}); err != nil {
 			return err
 		}
-		w.Record(KindConfigure, op.Targets, nil, map[string]string{"service": of.Service, "state": draft})
+		w.Audit(KindConfigure, op.Targets, nil, map[string]string{"service": of.Service, "state": draft})
 		return nil
 	})
 	if err != nil {
@@ -123,12 +123,12 @@ var errMoved = errors.New("the integration was changed by somebody else meanwhil
 // event.
 func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, kind string, diff []chatadmin.FieldChange, note map[string]string) error {
 	op := chatadmin.Op{Kind: orElse(kind, KindConfigure), Fence: storage.Shared, Targets: []chatadmin.ID{c.Owner}}
-	return x.write(ctx, s, svc, c, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return x.write(ctx, s, svc, c, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, c.Owner); err != nil {
 			return err
 		}
 		if kind != "" {
-			w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
+			w.Audit(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{c.Owner: diff}, note)
 		}
 		return nil
 	})
@@ -137,10 +137,10 @@ func (x *Integrations) put(ctx context.Context, s *chatadmin.Scope, svc Service,
 // write writes a connection with its routes and, if its settings are in force,
 // when it is compared with the provider next. It returns errMoved if somebody
 // else has changed the connection since it was loaded.
-func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, op chatadmin.Op, allow func(context.Context, *chatadmin.Work) error) error {
+func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Service, c *Connection, op chatadmin.Op, allow func(context.Context, *chatadmin.Writer) error) error {
 	var rev storage.Rev
 	had := c.data.Routes
-	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := allow(ctx, w); err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (x *Integrations) write(ctx context.Context, s *chatadmin.Scope, svc Servic
 		if err != nil {
 			return err
 		}
-		changes := slices.Concat([]storage.Change[storage.Record]{change}, c.also, more)
+		changes := slices.Concat([]storage.Write[storage.Record]{change}, c.also, more)
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 		return err
 	}
 	op := chatadmin.Op{Kind: KindDisconnect, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
@@ -205,11 +205,11 @@ func (x *Integrations) Disconnect(ctx context.Context, s *chatadmin.Scope, of Of
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		found := false
 		for _, r := range rs {
 			if r.Kind == kindStep {
-				changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+				changes = append(changes, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 				continue
 			}
 			found = true

@@ -104,12 +104,12 @@ func (x *Integrations) Connect(ctx context.Context, s *chatadmin.Scope, of Of, a
 		return Next{}, err
 	}
 	op := chatadmin.Op{Kind: KindConnect, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, of.Owner); err != nil {
 			return err
 		}
 		state.Due = w.Now().Add(stateLife)
-		return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: state}})
+		return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: state}})
 	})
 	if err != nil {
 		return Next{}, err
@@ -129,7 +129,7 @@ func (x *Integrations) step(ctx context.Context, s *chatadmin.Scope, svc Service
 	if err != nil {
 		return Next{}, err
 	}
-	change := storage.Change[storage.Record]{Row: kept, Was: kept.Rev}
+	change := storage.Write[storage.Record]{Row: kept, Was: kept.Rev}
 	switch {
 	case next.Grant != nil:
 		if change.Delete = true; kept.Rev != 0 {
@@ -278,7 +278,7 @@ func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service,
 	if err != nil {
 		return err
 	}
-	return s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: storage.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, chatadmin.Op{Kind: KindConnect, Fence: storage.Shared, Targets: []chatadmin.ID{st.Owner}}, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := x.authorise(ctx, w, s, w.Role, svc, st.Owner); err != nil {
 			return err
 		}
@@ -289,7 +289,7 @@ func (x *Integrations) use(ctx context.Context, s *chatadmin.Scope, svc Service,
 		if len(now) == 0 || now[0].Rev != r.Rev {
 			return errState
 		}
-		one := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
+		one := []storage.Write[storage.Record]{{Row: r, Was: r.Rev}}
 		one[0].Row.Data = data
 		return w.PutRecords(ctx, one)
 	})

@@ -39,7 +39,7 @@ type Connection struct {
 	service string
 	data    connData
 	rev     storage.Rev
-	also    []storage.Change[storage.Record] // written together with it
+	also    []storage.Write[storage.Record] // written together with it
 	agreed  bool                             // the provider agrees with what is written
 	ignored []string                         // what was not carried while it was worked with
 }
@@ -233,25 +233,25 @@ func (c *Connection) OwnHook(address string) bool {
 
 // reset takes the account away, as a change. Where the address was lost with
 // the secrets, there is a new one.
-func (c *Connection) reset(svc Service, problem string) (storage.Change[storage.Record], error) {
+func (c *Connection) reset(svc Service, problem string) (storage.Write[storage.Record], error) {
 	name := svc.Info().Hook
 	c.erase(name, problem)
 	if h := c.Hooks[name]; name != "" && (h == nil || h.token.IsZero()) {
 		delete(c.Hooks, name)
 		if _, err := c.AddHook(name); err != nil {
-			return storage.Change[storage.Record]{}, err
+			return storage.Write[storage.Record]{}, err
 		}
 	}
 	return c.change()
 }
 
 // change is the connection as a change.
-func (c *Connection) change() (storage.Change[storage.Record], error) {
+func (c *Connection) change() (storage.Write[storage.Record], error) {
 	if err := c.encode(c.words()); err != nil {
-		return storage.Change[storage.Record]{}, err
+		return storage.Write[storage.Record]{}, err
 	}
 	r, err := row(&connRecords, c.of().record(c.Domain), c.Owner, &c.data)
-	return storage.Change[storage.Record]{Row: r, Was: c.rev}, err
+	return storage.Write[storage.Record]{Row: r, Was: c.rev}, err
 }
 
 // erase takes the account away: the token, what is known of it, and the

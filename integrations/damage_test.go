@@ -20,18 +20,18 @@ import (
 func damage(t testing.TB, w *integrationstest.World, kind string, owner chatadmin.ID, data string) int {
 	t.Helper()
 	n := 0
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		n = 0
 		rs, _, err := k.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
 			if r.Owner == owner {
 				was := r.Rev
 				r.Data = []byte(data)
-				changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
+				changes = append(changes, storage.Write[storage.Record]{Row: r, Was: was})
 			}
 		}
 		n = len(changes)

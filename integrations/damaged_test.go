@@ -31,17 +31,17 @@ func damagedOf(t *testing.T, w *integrationstest.World) map[string][]string {
 // put writes a record as it is.
 func put(t *testing.T, w *integrationstest.World, r storage.Record) {
 	t.Helper()
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		r.Domain = w.Domain
 		rs, err := k.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Record]{Row: r}
+		c := storage.Write[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
-		return k.PutRecords(ctx, []storage.Change[storage.Record]{c})
+		return k.PutRecords(ctx, []storage.Write[storage.Record]{c})
 	}))
 }
 

@@ -50,7 +50,7 @@ type DeadLetter struct {
 
 // bury makes the changes that give a record up. What came in stays remembered
 // against repetition.
-func (x *Integrations) bury(ctx context.Context, r storage.Record, why string) []storage.Change[storage.Record] {
+func (x *Integrations) bury(ctx context.Context, r storage.Record, why string) []storage.Write[storage.Record] {
 	of, now := ofItem(r), x.admin.Now()
 	x.admin.Options().Logger.WarnContext(ctx, "integration: a message was given up", "service", of.Service, "owner", of.Owner, "queue", r.Kind, "record", r.ID, "problem", why)
 	kept := json.RawMessage(r.Data)
@@ -58,12 +58,12 @@ func (x *Integrations) bury(ctx context.Context, r storage.Record, why string) [
 		kept = []byte("{}")
 	}
 	data, _ := deadRecords.Encode(&deadData{of.Service, r.Kind, r.ID, kept, now, why, 0}) // valid JSON cannot fail
-	end := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
+	end := storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	if r.Kind == kindIn {
-		end = storage.Change[storage.Record]{Row: done(r, now), Was: r.Rev}
+		end = storage.Write[storage.Record]{Row: done(r, now), Was: r.Rev}
 	}
 	letter := storage.Record{Key: storage.Key{Kind: kindDead, Domain: r.Domain, ID: string(x.admin.NewID())}, Owner: of.Owner, Due: now.Add(day), Data: data}
-	return []storage.Change[storage.Record]{end, {Row: letter}}
+	return []storage.Write[storage.Record]{end, {Row: letter}}
 }
 
 // age counts another day of letters, and deletes those that were kept for long
@@ -193,7 +193,7 @@ func (x *Integrations) ofGroups() (Service, error) {
 
 func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, again func(deadData, time.Time) (*storage.Record, error)) error {
 	op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		rs, err := w.Records(ctx, []storage.Key{{Kind: kindDead, Domain: s.Domain(), ID: string(id)}})
 		if err != nil {
 			return err
@@ -214,7 +214,7 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 		if err := x.authorise(ctx, w, s, w.Role, svc, rs[0].Owner); err != nil {
 			return err
 		}
-		changes := []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}
+		changes := []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}}
 		r, err := again(d, w.Now())
 		if err != nil {
 			return err
@@ -224,7 +224,7 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 			if err != nil {
 				return err
 			}
-			c := storage.Change[storage.Record]{Row: *r}
+			c := storage.Write[storage.Record]{Row: *r}
 			if c.Row.Owner = rs[0].Owner; len(old) > 0 {
 				c.Was = old[0].Rev
 			}
@@ -233,7 +233,7 @@ func (x *Integrations) endLetter(ctx context.Context, s *chatadmin.Scope, kind s
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
-		w.Record(kind, []chatadmin.ID{rs[0].Owner}, nil, map[string]string{"service": d.Service})
+		w.Audit(kind, []chatadmin.ID{rs[0].Owner}, nil, map[string]string{"service": d.Service})
 		return nil
 	})
 }

@@ -79,7 +79,7 @@ type sizedTx struct {
 	s *sized
 }
 
-func (s sizedTx) ChangeRecords(ctx context.Context, cs []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (s sizedTx) ChangeRecords(ctx context.Context, cs []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	for _, c := range cs {
 		s.s.most = max(s.s.most, len(c.Row.Data))
 	}

@@ -61,7 +61,7 @@ func (x *Integrations) deliver(ctx context.Context, most time.Duration) (n int, 
 
 // handle deals with one queued record and returns the changes that end it,
 // first the one without which nothing is to be kept.
-type handle func(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error)
+type handle func(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Write[storage.Record], error)
 
 // drain works at the lines in which a record of a kind is due, until a whole
 // round does nothing, or until an end that is not zero. A line that fails is

@@ -63,8 +63,8 @@ func soon(t *testing.T, x *integrations.Integrations) error {
 // update: it is left alone, and stays for the process that can read it.
 func TestDeliverEndsOverNewerRecord(t *testing.T) {
 	w, _, _ := slackWorld(t, nil)
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test"}, func(ctx context.Context, k *chatadmin.Work) error {
-		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration.release", Domain: w.Domain, ID: "x"}, Due: k.Now(), Data: []byte(`{"v":2}`)}}})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test"}, func(ctx context.Context, k *chatadmin.Writer) error {
+		return k.PutRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration.release", Domain: w.Domain, ID: "x"}, Due: k.Now(), Data: []byte(`{"v":2}`)}}})
 	}))
 	require.NoError(t, soon(t, w.X))
 	require.Len(t, records(t, w, "integration.release"), 1)
@@ -78,7 +78,7 @@ func TestStatesOfADeletedDomain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{{Row: ds[0], Was: ds[0].Rev, Delete: true}})
+		_, err = tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{{Row: ds[0], Was: ds[0].Rev, Delete: true}})
 		return err
 	}))
 	w.Clock.Advance(time.Hour)
@@ -125,14 +125,14 @@ func TestOneBrokenConnection(t *testing.T) {
 		w.Clock.Advance(time.Second)
 	}
 	// damage the first
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		rs, err := k.Records(ctx, []storage.Key{{Kind: "integration", Domain: w.Domain, ID: "pager/" + string(groups[0])}})
 		if err != nil {
 			return err
 		}
 		was := rs[0].Rev
 		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"sealed":"`), []byte(`"sealed":"AAAA`), 1)
-		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: was}})
+		return k.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: was}})
 	}))
 	t.Run("others go on", func(t *testing.T) {
 		w.Deliver()

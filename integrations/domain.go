@@ -112,7 +112,7 @@ func (x *Integrations) DisableService(ctx context.Context, s *chatadmin.Scope, n
 
 func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, kind, name string, on bool, settings json.RawMessage) error {
 	op := chatadmin.Op{Kind: kind, Need: chatadmin.PermServices, Fence: storage.NoFence, Targets: []chatadmin.ID{s.Domain()}}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		svc, err := x.service(name)
 		if err != nil {
 			return err
@@ -137,7 +137,7 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		if err != nil {
 			return err
 		}
-		changes := []storage.Change[storage.Record]{{Row: changed, Was: was.rev}}
+		changes := []storage.Write[storage.Record]{{Row: changed, Was: was.rev}}
 		if on { // providers remove webhooks that do not answer
 			_, rev, err := readCheck(ctx, w, s.Domain(), Of{Service: name})
 			if err != nil {
@@ -152,7 +152,7 @@ func (x *Integrations) switchService(ctx context.Context, s *chatadmin.Scope, ki
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
 		}
-		w.Record(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})
+		w.Audit(kind, op.Targets, map[chatadmin.ID][]chatadmin.FieldChange{s.Domain(): diff("settings", was.Settings, now.Settings)}, map[string]string{"service": name})
 		return nil
 	})
 }

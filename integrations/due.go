@@ -70,13 +70,13 @@ func (x *Integrations) each(ctx context.Context, kind string, lease time.Duratio
 // it. It reports false if that is another one, or was.
 func (x *Integrations) claim(ctx context.Context, r storage.Record, lease time.Duration) (storage.Record, bool, error) {
 	mine := false
-	err := x.admin.AsHost(r.Domain).Change(ctx, traffic(Of{Owner: r.Owner}), func(ctx context.Context, w *chatadmin.Work) error {
+	err := x.admin.AsHost(r.Domain).Change(ctx, traffic(Of{Owner: r.Owner}), func(ctx context.Context, w *chatadmin.Writer) error {
 		mine = false
 		rs, err := w.Records(ctx, []storage.Key{r.Key})
 		if err != nil || len(rs) == 0 || rs[0].Due.After(w.Now()) {
 			return err
 		}
-		one := []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev}}
+		one := []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev}}
 		one[0].Row.Due = w.Now().Add(lease)
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err
@@ -95,7 +95,7 @@ func (x *Integrations) claim(ctx context.Context, r storage.Record, lease time.D
 
 // settle ends a claimed record, or writes it as it is now.
 func (x *Integrations) settle(ctx context.Context, r storage.Record, del bool) error {
-	return (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []storage.Change[storage.Record]{{Row: r, Was: r.Rev, Delete: del}})
+	return (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []storage.Write[storage.Record]{{Row: r, Was: r.Rev, Delete: del}})
 }
 
 // forget deletes what is due of records that are of no more use: sign-ins that
@@ -127,14 +127,14 @@ func (x *Integrations) keepBooks(ctx context.Context, rs []storage.Record, f fun
 		byDomain[r.Domain] = append(byDomain[r.Domain], r)
 	}
 	for domain, listed := range byDomain {
-		err := x.admin.Keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
-			changes := make([]storage.Change[storage.Record], len(listed))
+		err := x.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
+			changes := make([]storage.Write[storage.Record], len(listed))
 			for i, r := range listed {
 				next, del, err := f(r, w.Now())
 				if err != nil {
 					return err
 				}
-				changes[i] = storage.Change[storage.Record]{Row: next, Was: r.Rev, Delete: del}
+				changes[i] = storage.Write[storage.Record]{Row: next, Was: r.Rev, Delete: del}
 			}
 			_, err := changeRecords(ctx, w, changes)
 			return err

@@ -146,7 +146,7 @@ func TestAuthoriserDeleted(t *testing.T) {
 
 func beginDeletion(t testing.TB, s *chatadmin.Scope, user chatadmin.ID) {
 	t.Helper()
-	require.NoError(t, s.Change(t.Context(), chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Work) error {
+	require.NoError(t, s.Change(t.Context(), chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Writer) error {
 		us, err := w.Users(ctx, s.Domain(), []chatadmin.ID{user})
 		if err != nil {
 			return err
@@ -205,8 +205,8 @@ func TestKeyGone(t *testing.T) {
 func TestNewerConnection(t *testing.T) {
 	w, _ := savedSlack(t, nil)
 	other := w.NewGroup("Other")
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
-		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(other)}, Owner: other, Data: []byte(`{"v":2}`)}}})
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
+		return k.PutRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(other)}, Owner: other, Data: []byte(`{"v":2}`)}}})
 	}))
 	beginDeletion(t, w.Host, w.User("bob@acme.example").ID)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // receive carries one event into the group.
-func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Write[storage.Record], error) {
 	d, err := inRecords.Decode(*r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
@@ -22,7 +22,7 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 	if err != nil {
 		return nil, err
 	}
-	changes := []storage.Change[storage.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
+	changes := []storage.Write[storage.Record]{{Row: done(*r, x.admin.Now()), Was: r.Rev}}
 	if len(effects) == 0 {
 		c.ignored = append(c.ignored, whyUnchosen)
 	}
@@ -38,7 +38,7 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 
 // apply does one effect. What the map of messages says decides: a message that
 // is there already came before, or is the echo of one of the group's own.
-func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]storage.Write[storage.Record], error) {
 	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
 	if err != nil {
 		return nil, err
@@ -135,14 +135,14 @@ func (x *Integrations) mapped(ctx context.Context, c *Connection, side string, i
 }
 
 // pair makes both records of a pair, where neither is there yet.
-func (c *Connection) pair(message, provider, from string) []storage.Change[storage.Record] {
-	return []storage.Change[storage.Record]{c.mapping(groupSide, message, mapData{Other: provider, From: from}), c.mapping(providerSide, provider, mapData{Other: message, From: from})}
+func (c *Connection) pair(message, provider, from string) []storage.Write[storage.Record] {
+	return []storage.Write[storage.Record]{c.mapping(groupSide, message, mapData{Other: provider, From: from}), c.mapping(providerSide, provider, mapData{Other: message, From: from})}
 }
 
-func (c *Connection) mapping(side, id string, m mapData) storage.Change[storage.Record] {
+func (c *Connection) mapping(side, id string, m mapData) storage.Write[storage.Record] {
 	if m.Other != "" {
 		m.Account = c.data.ID
 	}
 	r, _ := row(&mapRecords, c.mapKey(side, id), c.Owner, &m) // strings cannot fail
-	return storage.Change[storage.Record]{Row: r}
+	return storage.Write[storage.Record]{Row: r}
 }

@@ -99,9 +99,9 @@ func (x *Integrations) readLine(ctx context.Context, r storage.Reader, domain ch
 }
 
 // change writes the line, or deletes it where it says nothing.
-func (l *lineData) change(domain chatadmin.ID, kind string, of Of) storage.Change[storage.Record] {
+func (l *lineData) change(domain chatadmin.ID, kind string, of Of) storage.Write[storage.Record] {
 	r, _ := row(&lineRecords, lineKey(domain, kind, of), of.Owner, l) // times and strings cannot fail
-	return storage.Change[storage.Record]{Row: r, Was: l.rev,
+	return storage.Write[storage.Record]{Row: r, Was: l.rev,
 		Delete: l.rev != 0 && l.Leased.IsZero() && l.Paused.IsZero() && l.Tries == 0}
 }
 
@@ -116,8 +116,8 @@ func (l *lineData) pause(now time.Time, after time.Duration) {
 // resume lifts the pauses of a connection, because somebody has authenticated
 // again: what waits goes on with the next Deliver.
 func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) error {
-	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
-		var changes []storage.Change[storage.Record]
+	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Writer) error {
+		var changes []storage.Write[storage.Record]
 		for _, kind := range []string{kindIn, kindOut} {
 			l, err := x.readLine(ctx, w, domain, kind, of)
 			if err != nil {
@@ -140,13 +140,13 @@ func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) e
 
 // wake makes the first of what waits in a line due, which is enough: a worker
 // takes the whole line.
-func wake(items []storage.Record, now time.Time) []storage.Change[storage.Record] {
+func wake(items []storage.Record, now time.Time) []storage.Write[storage.Record] {
 	if len(items) == 0 || !items[0].Due.After(now) {
 		return nil
 	}
-	c := storage.Change[storage.Record]{Row: items[0], Was: items[0].Rev}
+	c := storage.Write[storage.Record]{Row: items[0], Was: items[0].Rev}
 	c.Row.Due = now
-	return []storage.Change[storage.Record]{c}
+	return []storage.Write[storage.Record]{c}
 }
 
 // waiting reads what waits in a line, in its order, whether it is due or was

@@ -204,7 +204,7 @@ func TestAnotherAccountForgetsTheMap(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	w.Say("m1", "", "in the old one")
 	w.Deliver()
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		rs, err := k.Records(ctx, []storage.Key{{Kind: "integration", Domain: w.Domain, ID: "slack/" + string(w.Group)}})
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func TestAnotherAccountForgetsTheMap(t *testing.T) {
 		was := rs[0].Rev
 		// as if it had been connected to another one
 		rs[0].Data = bytes.Replace(rs[0].Data, []byte(`"id":"`+slacktest.Team), []byte(`"id":"T0OTHER`), 1)
-		return k.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: was}})
+		return k.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: was}})
 	}))
 	_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Edited, Group: w.Group, ID: "m1", Text: "edited"})
 	require.NoError(t, err)

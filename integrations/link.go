@@ -36,7 +36,7 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	var known mapData
 	var rev storage.Rev
 	op := chatadmin.Op{Kind: KindLink, Fence: storage.Shared, Targets: []chatadmin.ID{of.Owner}}
-	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err = s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		known, rev = mapData{}, 0
 		rs, err := w.Records(ctx, []storage.Key{mapping.Row.Key})
 		if err != nil {
@@ -46,12 +46,12 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 			known, err = mapRecords.Decode(rs[0])
 			return err
 		}
-		one := []storage.Change[storage.Record]{mapping}
+		one := []storage.Write[storage.Record]{mapping}
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err
 		}
 		rev = one[0].Row.Rev
-		w.Record(KindLink, op.Targets, nil, map[string]string{"service": of.Service})
+		w.Audit(KindLink, op.Targets, nil, map[string]string{"service": of.Service})
 		return nil
 	})
 	switch {
@@ -67,11 +67,11 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 	if err != nil {
 		if !errors.Is(err, ErrUnsure) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			mapping.Was, mapping.Delete = rev, true // it has certainly not arrived: it may be tried again
-			err = errors.Join(err, k.commit(ctx, []storage.Change[storage.Record]{mapping}))
+			err = errors.Join(err, k.commit(ctx, []storage.Write[storage.Record]{mapping}))
 		}
 		return "", err
 	}
 	mapping = c.mapping(groupSide, key, mapData{Other: sent.ID, From: fromGroup})
 	mapping.Was = rev
-	return sent.ID, k.commit(ctx, []storage.Change[storage.Record]{mapping})
+	return sent.ID, k.commit(ctx, []storage.Write[storage.Record]{mapping})
 }

@@ -17,11 +17,11 @@ type noticeData struct {
 
 // notice makes the record by which Deliver tells the admins of a group, or a
 // user.
-func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) storage.Change[storage.Record] {
+func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) storage.Write[storage.Record] {
 	key := storage.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
 	r, _ := row(&noticeRecords, key, of.Owner, &noticeData{of.Service, text}) // strings cannot fail
 	r.Due = x.admin.Now()
-	return storage.Change[storage.Record]{Row: r}
+	return storage.Write[storage.Record]{Row: r}
 }
 
 // tellAdmins sends by mail what admins are to know. A mail that cannot be sent

@@ -53,7 +53,7 @@ func queued(r storage.Record) time.Time {
 
 // send carries one message to the provider. Before the first attempt it is
 // marked, so that after a crash the next one looks whether it has arrived.
-func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *storage.Record) ([]storage.Write[storage.Record], error) {
 	d, err := decodeOut(r.Data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", chatadmin.ErrInvalid, err)
@@ -66,7 +66,7 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 		return nil, err
 	}
 	m := known[string(d.Message)]
-	end := []storage.Change[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	end := []storage.Write[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
 	if m.From == fromGroup && d.Op != Posted && m.Other == "" {
 		c.ignored = append(c.ignored, whyNotThere)
 	}
@@ -96,7 +96,7 @@ func (x *Integrations) send(ctx context.Context, svc Service, c *Connection, r *
 		}
 		return nil, err
 	}
-	end = []storage.Change[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
+	end = []storage.Write[storage.Record]{{Row: *r, Was: r.Rev, Delete: true}}
 	if d.Op != Posted || sent.ID == "" {
 		return end, nil
 	}
@@ -133,7 +133,7 @@ func (x *Integrations) mark(ctx context.Context, r *storage.Record, d *outData) 
 		return err
 	}
 	var now storage.Record
-	err = x.admin.AsHost(r.Domain).Change(ctx, traffic(ofItem(*r)), func(ctx context.Context, w *chatadmin.Work) error {
+	err = x.admin.AsHost(r.Domain).Change(ctx, traffic(ofItem(*r)), func(ctx context.Context, w *chatadmin.Writer) error {
 		rs, err := w.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func (x *Integrations) mark(ctx context.Context, r *storage.Record, d *outData) 
 		if len(rs) == 0 || rs[0].Rev != r.Rev {
 			return errGone
 		}
-		one := []storage.Change[storage.Record]{{Row: *r, Was: r.Rev}}
+		one := []storage.Write[storage.Record]{{Row: *r, Was: r.Rev}}
 		one[0].Row.Data = data
 		if err := w.PutRecords(ctx, one); err != nil {
 			return err

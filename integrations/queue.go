@@ -53,7 +53,7 @@ func (k *work) run(ctx context.Context, due []storage.Record, f handle) (int, er
 		if err != nil || failed != nil || !on {
 			break
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		delivered := false
 		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
 		place := placeOf(k.items[0])
@@ -89,7 +89,7 @@ func (k *work) run(ctx context.Context, due []storage.Record, f handle) (int, er
 // take leases the line. While it is paused or the service is off, what is due
 // of it is put off, so that it is in nobody's way.
 func (k *work) take(ctx context.Context, due []storage.Record) (did int, mine bool, err error) {
-	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
 		k.lost = 0
 		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
 		d, err := decided(ctx, w, k.domain, k.of.Service)
@@ -112,7 +112,7 @@ func (k *work) take(ctx context.Context, due []storage.Record) (did int, mine bo
 		}
 		mine = true
 		k.line.Leased, k.line.Paused, k.line.Since = k.until, time.Time{}, time.Time{}
-		return w.PutRecords(ctx, []storage.Change[storage.Record]{k.line.change(k.domain, k.kind, k.of)})
+		return w.PutRecords(ctx, []storage.Write[storage.Record]{k.line.change(k.domain, k.kind, k.of)})
 	})
 	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
 		// another worker was faster, or the owner is gone, with the queue
@@ -143,13 +143,13 @@ func (k *work) reload(ctx context.Context) (on bool, err error) {
 // putOff makes what is due before a time due then, or gives up what has waited
 // for a day. It reads the items again, since a deletion may have taken some out
 // of the queue.
-func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []storage.Record, until time.Time) (int, error) {
+func (k *work) putOff(ctx context.Context, w *chatadmin.Writer, items []storage.Record, until time.Time) (int, error) {
 	rs, err := again(ctx, w, items)
 	if err != nil {
 		return 0, err
 	}
 	slices.SortFunc(rs, func(a, b storage.Record) int { return strings.Compare(a.ID, b.ID) })
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for i, r := range rs {
 		switch {
 		case isDone(r):
@@ -168,7 +168,7 @@ func (k *work) putOff(ctx context.Context, w *chatadmin.Work, items []storage.Re
 					return 0, err
 				}
 			}
-			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: was})
 		}
 	}
 	return len(changes), w.PutRecords(ctx, changes)
@@ -196,7 +196,7 @@ func orElse(s, other string) string {
 // failed decides what a failure means: nil and changes, if it concerns this one
 // message, which is given up; else the failure, which stops the line for a
 // while.
-func (k *work) failed(ctx context.Context, r storage.Record, err error) ([]storage.Change[storage.Record], error) {
+func (k *work) failed(ctx context.Context, r storage.Record, err error) ([]storage.Write[storage.Record], error) {
 	var p *ProviderError
 	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
 	if errors.As(err, &p) {
@@ -233,8 +233,8 @@ func sentence(err error) string {
 
 // commit writes what ends a record. If the first change is in conflict somebody
 // else has ended it, and nothing is kept.
-func (k *work) commit(ctx context.Context, changes []storage.Change[storage.Record]) error {
-	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+func (k *work) commit(ctx context.Context, changes []storage.Write[storage.Record]) error {
+	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
 		conflicts, err := changeRecords(ctx, w, changes)
 		if err == nil && len(conflicts) > 0 && conflicts[0].Index == 0 {
 			err = errGone
@@ -247,7 +247,7 @@ func (k *work) commit(ctx context.Context, changes []storage.Change[storage.Reco
 	return err
 }
 
-func changeRecords(ctx context.Context, w *chatadmin.Work, changes []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func changeRecords(ctx context.Context, w *chatadmin.Writer, changes []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	for i := range changes {
 		var err error
 		if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
@@ -276,14 +276,14 @@ func (k *work) giveBack(ctx context.Context, failed error) error {
 		k.x.admin.Options().Logger.WarnContext(ctx, "integration: waiting", "service", k.of.Service, "queue", k.kind, "until", k.line.Paused, "problem", k.line.Problem)
 	}
 	k.line.Leased = time.Time{}
-	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Work) error {
+	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
 		k.lost = 0
 		l, err := k.x.readLine(ctx, w, k.domain, k.kind, k.of)
 		if err != nil || !l.Leased.Equal(k.until) {
 			return err
 		}
 		k.line.rev = l.rev
-		changes := []storage.Change[storage.Record]{k.line.change(k.domain, k.kind, k.of)}
+		changes := []storage.Write[storage.Record]{k.line.change(k.domain, k.kind, k.of)}
 		if tell != "" {
 			changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
 		}

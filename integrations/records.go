@@ -87,8 +87,8 @@ func row[T any](k *chatadmin.RecordKind[T], key storage.Key, owner chatadmin.ID,
 // repairConnection puts a draft without an account in the place of a connection
 // that cannot be read. What it was connected to must be ended at the provider
 // by hand.
-func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
-	change := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
+func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Writer, r storage.Record) error {
+	change := storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 	of := ofItem(r)
 	if svc := x.byName[of.Service]; svc != nil && r.Owner == of.Owner {
 		c, err := x.fresh(svc, w.Domain.ID, of, r.Rev)
@@ -99,11 +99,11 @@ func (x *Integrations) repairConnection(ctx context.Context, w *chatadmin.Work, 
 			return err
 		}
 	}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{change})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{change})
 }
 
-func repairTurn(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
-	one := []storage.Change[storage.Record]{{Row: r, Was: r.Rev}}
+func repairTurn(ctx context.Context, w *chatadmin.Writer, r storage.Record) error {
+	one := []storage.Write[storage.Record]{{Row: r, Was: r.Rev}}
 	one[0].Row.Data = turnRow
 	return w.PutRecords(ctx, one)
 }

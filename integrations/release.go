@@ -41,7 +41,7 @@ func releaseWords(k storage.Key) []string {
 
 // release makes the record that ends a connection at the provider. The
 // connection is as it was.
-func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([]storage.Write[storage.Record], error) {
 	key := releaseKey(c.Domain, id)
 	copied := *c
 	if err := copied.encode(releaseWords(key)); err != nil {
@@ -49,7 +49,7 @@ func (x *Integrations) release(c *Connection, id chatadmin.ID, now time.Time) ([
 	}
 	r, err := row(&releaseRecords, key, "", &releaseData{Service: c.service, Owner: c.Owner, At: now, Conn: copied.data})
 	r.Due = now
-	return []storage.Change[storage.Record]{{Row: r}}, err
+	return []storage.Write[storage.Record]{{Row: r}}, err
 }
 
 // runRelease ends a connection at the provider, and deletes the record; after
@@ -150,7 +150,7 @@ func (x *Integrations) connectedElsewhere(ctx context.Context, service, id strin
 var errGone = errors.New("another worker has it")
 
 // groupsDeleted ends the integrations of groups whose deletion begins.
-func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Work, groups []chatadmin.Group) error {
+func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Writer, groups []chatadmin.Group) error {
 	var ofs []Of
 	for _, g := range groups {
 		for _, svc := range x.services {
@@ -164,7 +164,7 @@ func (x *Integrations) groupsDeleted(ctx context.Context, w *chatadmin.Work, gro
 
 // end ends connections whose owner goes: it is released at the provider, and
 // deleted here at once.
-func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) error {
+func (x *Integrations) end(ctx context.Context, w *chatadmin.Writer, ofs []Of) error {
 	for batch := range slices.Chunk(ofs, chatadmin.MaxBatch) {
 		keys := make([]storage.Key, len(batch))
 		for i, of := range batch {
@@ -174,13 +174,13 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
 			more, err := x.part(ctx, w, r)
 			if err != nil {
 				return err
 			}
-			changes = append(append(changes, more...), storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(append(changes, more...), storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 		if err := w.PutRecords(ctx, changes); err != nil {
 			return err
@@ -192,12 +192,12 @@ func (x *Integrations) end(ctx context.Context, w *chatadmin.Work, ofs []Of) err
 // part makes the changes that end a connection at its provider, and records it.
 // What cannot be opened cannot be ended there either: that is logged, and keeps
 // nobody from going.
-func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r storage.Record) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) part(ctx context.Context, w *chatadmin.Writer, r storage.Record) ([]storage.Write[storage.Record], error) {
 	c, _, err := x.decodeBoth([]storage.Record{r}, w.Domain.ID, ofItem(r))
 	if err == nil && c.Token.IsZero() {
 		return nil, nil
 	}
-	w.Record(KindDisconnect, []chatadmin.ID{r.Owner}, nil, map[string]string{"service": ofItem(r).Service})
+	w.Audit(KindDisconnect, []chatadmin.ID{r.Owner}, nil, map[string]string{"service": ofItem(r).Service})
 	if err != nil {
 		x.admin.Options().Logger.ErrorContext(ctx, "integration: not ended at the provider: end it there", "service", ofItem(r).Service, "owner", r.Owner, "error", err)
 		return nil, nil
@@ -209,7 +209,7 @@ func (x *Integrations) part(ctx context.Context, w *chatadmin.Work, r storage.Re
 // accounts, and those of groups that they authorised. The admins of the groups
 // are told. What they wrote and is still on its way, or was given up, goes with
 // them.
-func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, users []chatadmin.UserChange) error {
+func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Writer, users []chatadmin.UserChange) error {
 	gone := map[chatadmin.ID]bool{}
 	var own []Of
 	for i := range users {
@@ -242,7 +242,7 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
 			more, err := x.orphaned(ctx, w, r, gone)
 			if err != nil {
@@ -260,7 +260,7 @@ func (x *Integrations) usersChanged(ctx context.Context, w *chatadmin.Work, user
 }
 
 // orphaned takes the account from a connection whose authoriser goes.
-func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Work, r storage.Record, gone map[chatadmin.ID]bool) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Writer, r storage.Record, gone map[chatadmin.ID]bool) ([]storage.Write[storage.Record], error) {
 	var d struct {
 		By chatadmin.ID `json:"by"`
 	}

@@ -166,7 +166,7 @@ func (x *Integrations) spread(ctx context.Context, c *Connection) {
 // putToken writes the token of a connection to one with the same account.
 func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of, from *Connection) error {
 	var rev storage.Rev
-	err := x.admin.AsHost(domain).Change(ctx, traffic(to), func(ctx context.Context, w *chatadmin.Work) error {
+	err := x.admin.AsHost(domain).Change(ctx, traffic(to), func(ctx context.Context, w *chatadmin.Writer) error {
 		c, _, err := x.load(ctx, w, domain, to)
 		if err != nil || !c.data.Connected || c.data.ID != from.data.ID {
 			return err
@@ -176,7 +176,7 @@ func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of,
 		if err != nil {
 			return err
 		}
-		one := []storage.Change[storage.Record]{change}
+		one := []storage.Write[storage.Record]{change}
 		err = w.PutRecords(ctx, one)
 		rev = one[0].Row.Rev
 		return err
@@ -193,20 +193,20 @@ func (x *Integrations) putToken(ctx context.Context, domain chatadmin.ID, to Of,
 // leaseRenewal reports whether this process may renew the tokens of an account.
 func (x *Integrations) leaseRenewal(ctx context.Context, c *Connection) (mine bool, err error) {
 	key := renewalKey(c.service, c.data.ID)
-	err = x.admin.Keep(ctx, "", func(ctx context.Context, w *chatadmin.Work) error {
+	err = x.admin.Bookkeep(ctx, "", func(ctx context.Context, w *chatadmin.Writer) error {
 		mine = false
 		rs, err := w.Records(ctx, []storage.Key{key})
 		if err != nil {
 			return err
 		}
-		change := storage.Change[storage.Record]{Row: storage.Record{Key: key, Data: turnRow, Due: w.Now().Add(leaseLife)}}
+		change := storage.Write[storage.Record]{Row: storage.Record{Key: key, Data: turnRow, Due: w.Now().Add(leaseLife)}}
 		for _, r := range rs {
 			if w.Now().Before(r.Due) && !r.Due.After(w.Now().Add(leaseLife+drift)) {
 				return nil
 			}
 			change.Was = r.Rev
 		}
-		conflicts, err := changeRecords(ctx, w, []storage.Change[storage.Record]{change})
+		conflicts, err := changeRecords(ctx, w, []storage.Write[storage.Record]{change})
 		mine = err == nil && len(conflicts) == 0
 		return err
 	})

@@ -38,7 +38,7 @@ type ResealRun = chatadmin.RunOf[Resealed]
 func (x *Integrations) resealKind() chatadmin.RunKind[Resealed] {
 	return chatadmin.RunKind[Resealed]{
 		Name: "re-sealing of integration secrets",
-		May: func(_ context.Context, w *chatadmin.Work, _ *ResealRun) error {
+		May: func(_ context.Context, w *chatadmin.Writer, _ *ResealRun) error {
 			return onlyHost(w.Actor.ID == "")
 		},
 		Check: func(d *Resealed) error { return must(d.Kind == "" || slices.Contains(resealed, d.Kind)) },
@@ -71,9 +71,9 @@ func (x *Integrations) Reseal(ctx context.Context, s *chatadmin.Scope, progress 
 	if err := hostScope(ctx, s); err != nil {
 		return nil, err
 	}
-	return x.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *ResealRun) error {
+	return x.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Writer, run *ResealRun) error {
 		run.Data.Kind = resealed[0]
-		w.Record(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
+		w.Audit(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
 		return nil
 	})
 }
@@ -99,7 +99,7 @@ func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *
 		return step, err
 	}
 	step.Op = chatadmin.Op{Kind: KindReseal}
-	step.Do = func(ctx context.Context, w *chatadmin.Work, run *ResealRun) error {
+	step.Do = func(ctx context.Context, w *chatadmin.Writer, run *ResealRun) error {
 		if err := x.resealBatch(ctx, w, &run.Data, listed); err != nil {
 			return err
 		}
@@ -116,12 +116,12 @@ func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *
 	return step, nil
 }
 
-func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Resealed, listed []storage.Record) error {
+func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Writer, n *Resealed, listed []storage.Record) error {
 	rs, err := again(ctx, w, listed)
 	if err != nil {
 		return err
 	}
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for _, r := range rs {
 		data, err := x.reseal(r)
 		switch {
@@ -133,7 +133,7 @@ func (x *Integrations) resealBatch(ctx context.Context, w *chatadmin.Work, n *Re
 			n.Sealed++
 			was := r.Rev
 			r.Data = data
-			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: was})
 		}
 	}
 	return w.PutRecords(ctx, changes)

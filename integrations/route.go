@@ -46,7 +46,7 @@ func routeKind(service, key string) string {
 // reroute makes the changes by which the routes of a connection are those of
 // its settings; a draft has none. The connection is written in the same
 // transaction.
-func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection) ([]storage.Change[storage.Record], error) {
+func reroute(ctx context.Context, w *chatadmin.Writer, svc Service, c *Connection) ([]storage.Write[storage.Record], error) {
 	want, err := routesOf(svc, c)
 	if err != nil {
 		return nil, err
@@ -71,14 +71,14 @@ func reroute(ctx context.Context, w *chatadmin.Work, svc Service, c *Connection)
 	for _, r := range rs {
 		there[r.Key] = r
 	}
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for _, k := range keys {
 		r, ok := there[k]
 		switch wanted := slices.ContainsFunc(want, func(route string) bool { return key(route) == k }); {
 		case wanted && !ok:
-			changes = append(changes, storage.Change[storage.Record]{Row: storage.Record{Key: k, Owner: c.Owner, Data: turnRow}})
+			changes = append(changes, storage.Write[storage.Record]{Row: storage.Record{Key: k, Owner: c.Owner, Data: turnRow}})
 		case !wanted && ok:
-			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 		}
 	}
 	return changes, nil

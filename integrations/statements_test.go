@@ -71,7 +71,7 @@ func (t countingTx) ListRecords(ctx context.Context, q storage.RecordQuery, p ch
 	return t.Tx.ListRecords(ctx, q, p)
 }
 
-func (t countingTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (t countingTx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	t.c.count()
 	return t.Tx.ChangeRecords(ctx, c)
 }

@@ -63,7 +63,7 @@ func (x *Integrations) tally(ctx context.Context, domain chatadmin.ID, of Of, wh
 }
 
 func (x *Integrations) countReasons(ctx context.Context, domain chatadmin.ID, of Of, why []string) error {
-	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Work) error {
+	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Writer) error {
 		row := storage.Record{Key: tallyKey(domain, of), Owner: of.Owner}
 		rs, err := w.Records(ctx, []storage.Key{row.Key})
 		if err != nil {
@@ -84,7 +84,7 @@ func (x *Integrations) countReasons(ctx context.Context, domain chatadmin.ID, of
 		if row.Data, err = tallyRecords.Encode(&d); err != nil {
 			return err
 		}
-		return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: was}})
+		return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: was}})
 	})
 }
 

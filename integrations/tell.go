@@ -87,7 +87,7 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []targ
 	if len(data) > mostOut {
 		return fmt.Errorf("message %s: its text has too many control characters to be kept: %w", chatadmin.Cut(string(m.ID)), chatadmin.ErrInvalid)
 	}
-	return x.admin.AsHost(domain).Change(ctx, traffic(Of{Owner: m.Group}), func(ctx context.Context, w *chatadmin.Work) error {
+	return x.admin.AsHost(domain).Change(ctx, traffic(Of{Owner: m.Group}), func(ctx context.Context, w *chatadmin.Writer) error {
 		active := w.Settings.State == chatadmin.DomainActive
 		for _, c := range to {
 			if !active && m.Op != Deleted {
@@ -109,7 +109,7 @@ func (x *Integrations) queue(ctx context.Context, domain chatadmin.ID, to []targ
 // serves: its place is the new revision of a record of the connection that each
 // of them writes. What is known of the message decides whether there is
 // anything to send.
-func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m Message, data []byte) ([]storage.Change[storage.Record], error) {
+func (x *Integrations) place(ctx context.Context, w *chatadmin.Writer, c target, m Message, data []byte) ([]storage.Write[storage.Record], error) {
 	turn := storage.Record{Key: storage.Key{Kind: kindTurn, Domain: c.Domain, ID: c.of().key()}, Owner: m.Group, Data: turnRow}
 	rs, err := w.Records(ctx, []storage.Key{turn.Key, c.mapKey(groupSide, string(m.ID))})
 	if err != nil {
@@ -155,7 +155,7 @@ func (x *Integrations) place(ctx context.Context, w *chatadmin.Work, c target, m
 		return nil, err
 	}
 	place := fmt.Sprintf("%016x", int64(turn.Rev))
-	changes := []storage.Change[storage.Record]{{Row: turn, Was: was},
+	changes := []storage.Write[storage.Record]{{Row: turn, Was: was},
 		{Row: storage.Record{Key: c.outKey(place), Owner: m.Group, Due: w.Now(), Data: data}}}
 	if m.Op == Posted { // the map remembers that it was told of
 		changes = append(changes, c.mapping(groupSide, string(m.ID), mapData{From: fromGroup, Place: place}))
@@ -170,7 +170,7 @@ func (c *Connection) outKey(place string) storage.Key {
 // withdraw takes a message that was deleted from among the dead letters and,
 // where it certainly has not arrived, out of the queue. It reports whether the
 // provider need not be told.
-func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Connection, m Message, known mapData) (bool, []storage.Change[storage.Record], error) {
+func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Writer, c *Connection, m Message, known mapData) (bool, []storage.Write[storage.Record], error) {
 	changes, err := x.letters(ctx, w, storage.RecordQuery{Kind: kindDead, Domain: c.Domain, Owner: c.Owner}, func(of Of, d *outData) bool { return of == c.of() && d.Message == m.ID })
 	if err != nil || known.Other != "" {
 		return false, changes, err
@@ -183,14 +183,14 @@ func (x *Integrations) withdraw(ctx context.Context, w *chatadmin.Work, c *Conne
 		if d, err := decodeOut(r.Data); err != nil || d.Tried {
 			return false, changes, err
 		}
-		changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+		changes = append(changes, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 	}
 	return true, changes, nil
 }
 
 // letters finds messages on their way to a provider, waiting or given up, and
 // makes the changes that delete them.
-func (x *Integrations) letters(ctx context.Context, r storage.Reader, q storage.RecordQuery, which func(Of, *outData) bool) (changes []storage.Change[storage.Record], err error) {
+func (x *Integrations) letters(ctx context.Context, r storage.Reader, q storage.RecordQuery, which func(Of, *outData) bool) (changes []storage.Write[storage.Record], err error) {
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
 		rs, next, err := r.ListRecords(ctx, q, p)
 		if err != nil {
@@ -206,7 +206,7 @@ func (x *Integrations) letters(ctx context.Context, r storage.Reader, q storage.
 				of, data = Of{dead.Service, r.Owner}, dead.Data
 			}
 			if d, err := decodeOut(data); err == nil && which(of, &d) {
-				changes = append(changes, storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true})
+				changes = append(changes, storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true})
 			}
 		}
 		if p.After = next; next == "" {

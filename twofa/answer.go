@@ -90,7 +90,7 @@ type answering struct {
 }
 
 // run is the transaction.
-func (n *answering) run(ctx context.Context, w *chatadmin.Work) error {
+func (n *answering) run(ctx context.Context, w *chatadmin.Writer) error {
 	n.answer = signin.Answer{}
 	p, err := decodePolicy(w.Settings.Policies[policyName])
 	if err != nil {
@@ -164,7 +164,7 @@ func (st *state) malformed(i int) bool {
 }
 
 // right checks the code, and uses it up.
-func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) (bool, error) {
+func (n *answering) right(w *chatadmin.Writer, p stored, st *state, c *challenge) (bool, error) {
 	switch {
 	case c.Kind == Email:
 		key, _, err := n.t.unseal(c.Key, "mail", n.o.Domain, n.o.User, st.Generation)
@@ -179,7 +179,7 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 		}
 		st.Recovery = slices.Delete(st.Recovery, i, i+1)
 		st.tell(hex.EncodeToString(c.Hash[:8]), recoveryUsed, w.Now())
-		w.Record(KindRecoveryUse, []chatadmin.ID{n.o.User}, nil, map[string]string{"left": fmt.Sprint(len(st.Recovery))})
+		w.Audit(KindRecoveryUse, []chatadmin.ID{n.o.User}, nil, map[string]string{"left": fmt.Sprint(len(st.Recovery))})
 		return true, nil
 	}
 	seed, old, err := n.t.unseal(st.Seed, "seed", n.o.Domain, n.o.User, st.Generation)
@@ -200,7 +200,7 @@ func (n *answering) right(w *chatadmin.Work, p stored, st *state, c *challenge) 
 // enrol makes the seed that a code confirms the user's authenticator. Every
 // other seed that was shown is dead: find looks at none once there is an
 // authenticator.
-func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, error) {
+func (n *answering) enrol(w *chatadmin.Writer, st *state, c *challenge) (bool, error) {
 	seed, _, err := n.t.unseal(c.Seed, "enrolment", n.o.Domain, n.o.User, st.Generation)
 	if err != nil {
 		return false, err
@@ -214,12 +214,12 @@ func (n *answering) enrol(w *chatadmin.Work, st *state, c *challenge) (bool, err
 	}
 	st.Step, st.Enrolled, st.Recovery = step, w.Now(), nil
 	st.tell(hex.EncodeToString(c.Hash[:8]), enrolled, w.Now())
-	w.Record(KindEnrol, []chatadmin.ID{n.o.User}, nil, nil)
+	w.Audit(KindEnrol, []chatadmin.ID{n.o.User}, nil, nil)
 	return true, nil
 }
 
 // grant remembers the client.
-func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) error {
+func (n *answering) grant(w *chatadmin.Writer, p stored, st *state, c *challenge) error {
 	tok, err := newToken(n.t.admin.Options().Rand, "")
 	if err != nil {
 		return err
@@ -236,7 +236,7 @@ func (n *answering) grant(w *chatadmin.Work, p stored, st *state, c *challenge) 
 	}
 	st.Remembered = append(st.Remembered, r)
 	st.tell(tok.selector, newRemembered, now)
-	w.Record(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
+	w.Audit(KindRemember, []chatadmin.ID{n.o.User}, nil, map[string]string{"client": string(c.Client), "id": tok.selector})
 	n.answer.Trust = secret.Hide(tok.plain())
 	return nil
 }
@@ -256,7 +256,7 @@ func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (s
 	}
 	var mail *codeMail
 	var sent signin.Challenge
-	err = t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}, func(ctx context.Context, w *chatadmin.Writer) error {
 		p, err := decodePolicy(w.Settings.Policies[policyName])
 		if err != nil {
 			return err

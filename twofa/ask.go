@@ -158,7 +158,7 @@ func (t *Service) sendCode(ctx context.Context, domain, user chatadmin.ID, m cod
 		err = fmt.Errorf("%w: %w", ErrNoAddress, err)
 	}
 	op := chatadmin.Op{Kind: KindAsk, Targets: []chatadmin.ID{user}}
-	back := t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), op, func(ctx context.Context, w *chatadmin.Work) error {
+	back := t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), op, func(ctx context.Context, w *chatadmin.Writer) error {
 		return change(ctx, w, user, func(st *state) (bool, error) {
 			i := slices.IndexFunc(st.Mails, m.at.Equal)
 			if i < 0 {
@@ -223,12 +223,12 @@ func (k *asking) recall(st *state, p stored, now time.Time) (int, verdict) {
 func (t *Service) withinGrace(ago time.Duration) bool { return ago >= 0 && ago < t.o.TrustGrace }
 
 // begin is the transaction that gives a user a state.
-func (k *asking) begin(ctx context.Context, w *chatadmin.Work) error {
+func (k *asking) begin(ctx context.Context, w *chatadmin.Writer) error {
 	return change(ctx, w, k.user.ID, func(*state) (bool, error) { return true, nil })
 }
 
 // run is the transaction.
-func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
+func (k *asking) run(ctx context.Context, w *chatadmin.Writer) error {
 	k.asked, k.mail, k.refused = signin.Asked{}, nil, nil
 	p, err := decodePolicy(w.Settings.Policies[policyName])
 	if err != nil || Decide(p.policy(), k.attempt.Client, k.attempt.Method) != RuleAsked {
@@ -253,7 +253,7 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 		case outdated:
 			st.Remembered = slices.Delete(st.Remembered, i, i+1)
 			st.tell(k.token.selector, replayed, w.Now())
-			w.Record(KindReplay, []chatadmin.ID{k.user.ID}, nil, map[string]string{"client": string(k.attempt.Client)})
+			w.Audit(KindReplay, []chatadmin.ID{k.user.ID}, nil, map[string]string{"client": string(k.attempt.Client)})
 		}
 		again, err := k.again(w, p, st)
 		if err != nil || again {
@@ -270,7 +270,7 @@ func (k *asking) run(ctx context.Context, w *chatadmin.Work) error {
 func (k *asking) rand() io.Reader { return k.t.admin.Options().Rand }
 
 // open opens a challenge.
-func (k *asking) open(ctx context.Context, w *chatadmin.Work, p stored, st *state) error {
+func (k *asking) open(ctx context.Context, w *chatadmin.Writer, p stored, st *state) error {
 	if err := st.mayAnswer(w.Now()); err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func (k *asking) open(ctx context.Context, w *chatadmin.Work, p stored, st *stat
 // again asks the open challenge that the client holds once more, if there is
 // one. It is named by its secret: somebody else who has the password too is not
 // shown what this client is setting up.
-func (k *asking) again(w *chatadmin.Work, p stored, st *state) (bool, error) {
+func (k *asking) again(w *chatadmin.Writer, p stored, st *state) (bool, error) {
 	id := k.attempt.Challenge
 	if user, err := parseChallenge(id); err != nil || user != k.user.ID {
 		return false, nil
@@ -410,7 +410,7 @@ func (st *state) prune(p stored, now time.Time) {
 
 // mailCode gives a challenge a new code, and composes the mail to the user's
 // present address. An earlier code of the challenge is dead.
-func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c *challenge, user chatadmin.ID, id string) (*codeMail, error) {
+func (t *Service) mailCode(ctx context.Context, w *chatadmin.Writer, st *state, c *challenge, user chatadmin.ID, id string) (*codeMail, error) {
 	now := w.Now()
 	if err := st.mayMail(now); err != nil {
 		return nil, err
@@ -448,7 +448,7 @@ func (t *Service) mailCode(ctx context.Context, w *chatadmin.Work, st *state, c 
 }
 
 // enrolment makes the seed that the user has to confirm.
-func (t *Service) enrolment(w *chatadmin.Work, st *state, c *challenge, u chatadmin.User) (*signin.Enrolment, error) {
+func (t *Service) enrolment(w *chatadmin.Writer, st *state, c *challenge, u chatadmin.User) (*signin.Enrolment, error) {
 	seed, err := newSeed(t.admin.Options().Rand)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func TestModeThatShutsOut(t *testing.T) {
 			}
 			require.Equal(t, c.want, codes)
 			plan.Blockers = nil // whoever takes them out of the plan gains nothing
-			err = f.SetPolicy(ctx, host, plan)
+			err = f.Apply(ctx, host, plan)
 			if c.want == nil {
 				require.NoError(t, err)
 			} else {
@@ -89,11 +89,11 @@ func TestModeWithAnUnreadableAdministrator(t *testing.T) {
 			plan := w.plan(w.host, p)
 			require.Equal(t, []int64{1, 1, 1}, []int64{plan.Counts["cannot_pass"], plan.Counts["administrators"], plan.Counts["administrators_out"]}, data)
 			require.Len(t, plan.Blockers, 1)
-			require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.host, plan), chatadmin.ErrLastAdmin)
+			require.ErrorIs(t, w.twofa.Apply(ctx, w.host, plan), chatadmin.ErrLastAdmin)
 		}
 		off := w.plan(w.host, twofa.Policy{Mode: twofa.Off})
 		require.Empty(t, off.Blockers)
-		require.NoError(t, w.twofa.SetPolicy(ctx, w.host, off))
+		require.NoError(t, w.twofa.Apply(ctx, w.host, off))
 	}
 }
 
@@ -141,23 +141,23 @@ func TestForgedModePlan(t *testing.T) {
 		"a huge count":           count("network", int64(math.MinInt64)),
 		"too many names":         func(p map[string]any) { p["cannot_pass"] = make([]string, 101) },
 	} {
-		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forge(change)), chatadmin.ErrInvalid, name)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forge(change)), chatadmin.ErrInvalid, name)
 	}
 	for name, change := range map[string]func(map[string]any){
 		"policy before": policy("was", "mode", "authenticator"),
 		"an older one":  func(p map[string]any) { p["basis"] = "7" },
 		"no basis":      func(p map[string]any) { delete(p, "basis") },
 	} {
-		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forge(change)), chatadmin.ErrPlanStale, name)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forge(change)), chatadmin.ErrPlanStale, name)
 	}
 	other := forge(func(p map[string]any) { p["domain"] = "other" })
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, other), chatadmin.ErrNotFound, "another domain looks like none")
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &twofa.Plan{}), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, other), chatadmin.ErrNotFound, "another domain looks like none")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, nil), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, &twofa.Plan{}), chatadmin.ErrInvalid)
 	now, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, twofa.Off, now.Mode)
-	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, forge(func(map[string]any) {})), "as it was made")
+	require.NoError(t, w.twofa.Apply(ctx, w.s, forge(func(map[string]any) {})), "as it was made")
 }
 
 // A stored policy with values that no policy has lets nobody in without a code:

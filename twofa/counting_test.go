@@ -60,12 +60,12 @@ func (x *countingTx) Records(ctx context.Context, keys []storage.Key) ([]storage
 	return x.Tx.Records(ctx, keys)
 }
 
-func (x *countingTx) ChangeRecords(ctx context.Context, ch []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x *countingTx) ChangeRecords(ctx context.Context, ch []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	x.c.calls = append(x.c.calls, fmt.Sprintf("tx: write %d record", len(ch)))
 	return x.Tx.ChangeRecords(ctx, ch)
 }
 
-func (x *countingTx) ChangeEvents(ctx context.Context, ch []storage.Change[chatadmin.Event]) ([]storage.Conflict, error) {
+func (x *countingTx) ChangeEvents(ctx context.Context, ch []storage.Write[chatadmin.Event]) ([]storage.Conflict, error) {
 	x.c.calls = append(x.c.calls, "tx: write event")
 	return x.Tx.ChangeEvents(ctx, ch)
 }

@@ -122,7 +122,7 @@
 //	host                        Ask, Open, Answer, Challenge, Resend
 //	host                        TwoFactorEnabled
 //
-// Nobody acts on a user on whom chatadmin.Work.MayActOn refuses to act.
+// Nobody acts on a user on whom chatadmin.Writer.MayActOn refuses to act.
 // ChangeSettings cannot change the policy.
 //
 // # Changing the key

@@ -32,7 +32,7 @@ func Example() {
 
 	plan, _ := second.Plan(ctx, s, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour})
 	fmt.Println("to set up:", plan.Counts["to_enrol"], "cannot pass:", plan.Counts["cannot_pass"])
-	_ = second.SetPolicy(ctx, s, plan)
+	_ = second.Apply(ctx, s, plan)
 
 	// What follows is done by the sign-in gate: after the password was right,
 	// and when the code comes.
@@ -63,7 +63,7 @@ func ExampleService_Explain() {
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
 	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Email})
-	_ = second.SetPolicy(ctx, host, plan)
+	_ = second.Apply(ctx, host, plan)
 	for _, a := range []signin.Attempt{{Client: signin.Web}, {Client: signin.IOS}, {Client: signin.Web, Method: signin.SAML}} {
 		e, _ := second.Explain(ctx, host, boss.ID, a.Client, a.Method)
 		fmt.Println(e.Asks, e.Rule)
@@ -85,7 +85,7 @@ func ExampleService_Reset() {
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
 	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Authenticator})
-	_ = second.SetPolicy(ctx, host, plan)
+	_ = second.Apply(ctx, host, plan)
 	_, set, _ := host.View(ctx, "")
 	asked, _ := second.Ask(ctx, &set, boss, signin.Attempt{Client: signin.Web})
 

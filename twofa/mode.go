@@ -251,7 +251,7 @@ func cannotPassWarning(m Mode, n int64) string {
 // before the domain's settings changed, or before administrators lost the way
 // to a code; and a *BlockedError if no administrator could then sign in, or if
 // this program has no Mailer and the mode needs one.
-func (t *Service) SetPolicy(ctx context.Context, s *chatadmin.Scope, plan *Plan) error {
+func (t *Service) Apply(ctx context.Context, s *chatadmin.Scope, plan *Plan) error {
 	if err := scoped(s); err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (t *Service) SetPolicy(ctx context.Context, s *chatadmin.Scope, plan *Plan)
 		return err
 	}
 	p := plan.Now
-	return s.SetPolicy(ctx, KindMode, chatadmin.PermTwoFactor, policyName, func(w *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, KindMode, chatadmin.PermTwoFactor, policyName, func(w *chatadmin.Writer, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		before, err := decodePolicy(was)
 		if err != nil || before.policy() == p {
 			return was, nil, err
@@ -318,7 +318,7 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 
 // stillPass refuses a plan if more administrators would be shut out than it
 // counted, or all of them: nobody might be left to take it back.
-func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *Plan) error {
+func (t *Service) stillPass(ctx context.Context, w *chatadmin.Writer, p *Plan) error {
 	if p.Now.Mode == Off {
 		return nil
 	}
@@ -352,7 +352,7 @@ func (t *Service) stillPass(ctx context.Context, w *chatadmin.Work, p *Plan) err
 
 // brokenStates finds those of at most chatadmin.MaxBatch users whose state
 // cannot be read.
-func brokenStates(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) (map[chatadmin.ID]bool, error) {
+func brokenStates(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID) (map[chatadmin.ID]bool, error) {
 	broken := map[chatadmin.ID]bool{}
 	if len(users) == 0 {
 		return broken, nil

@@ -97,7 +97,7 @@ func TestPlanCountsWhatEnds(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int64{c.forgotten, c.interrupted}, []int64{p.Counts["forgotten"], p.Counts["interrupted"]}, "%+v", c.p)
 	}
-	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
+	require.NoError(t, w.twofa.Apply(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
 	for u, n := range map[chatadmin.ID]int{ann.ID: 0, bob.ID: 1} {
 		cs, err := w.twofa.Trusted(ctx, w.s, u)
 		require.NoError(t, err)
@@ -120,16 +120,16 @@ func TestSetMode(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)
 		forged := w.plan(w.s, byApp)
 		forged.Now = bad
-		require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
 	}
 	p := w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days, Recovery: true})
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, nil), chatadmin.ErrInvalid)
 	other := *p
 	other.Kind = chatadmin.KindGroupDefault
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, &other), chatadmin.ErrInvalid)
-	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, p))
-	require.NoError(t, w.twofa.SetPolicy(ctx, w.s, p), "again: nothing to do")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, &other), chatadmin.ErrInvalid)
+	require.NoError(t, w.twofa.Apply(ctx, w.s, p))
+	require.NoError(t, w.twofa.Apply(ctx, w.s, p), "again: nothing to do")
 	got, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, p.Now, got)
@@ -140,7 +140,7 @@ func TestSetMode(t *testing.T) {
 	stale := w.plan(w.s, byMail)
 	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, w.s, stale), chatadmin.ErrPlanStale)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, stale), chatadmin.ErrPlanStale)
 }
 
 // Between the plan and its use administrators lose their addresses: what was
@@ -165,18 +165,18 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 	require.EqualValues(t, 3, p.Counts["administrators"])
 	require.EqualValues(t, 1, p.Counts["administrators_out"])
 	address(boss, &none)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
+	require.ErrorIs(t, w.twofa.Apply(ctx, s, p), chatadmin.ErrPlanStale, "two instead of one")
 	_, err = s.DeactivateUsers(ctx, second.ID, third.ID)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
+	require.ErrorIs(t, w.twofa.Apply(ctx, s, p), chatadmin.ErrPlanStale, "one of one instead of three")
 	address(boss, &some)
-	require.NoError(t, w.twofa.SetPolicy(ctx, s, p))
+	require.NoError(t, w.twofa.Apply(ctx, s, p))
 
 	address(boss, &none)
-	require.NoError(t, w.twofa.SetPolicy(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
+	require.NoError(t, w.twofa.Apply(ctx, s, w.plan(s, twofa.Policy{Mode: twofa.Off})))
 	p = w.plan(s, byMail)
 	require.Len(t, p.Blockers, 1)
-	require.ErrorIs(t, w.twofa.SetPolicy(ctx, s, p), chatadmin.ErrLastAdmin, "nobody could take it back")
+	require.ErrorIs(t, w.twofa.Apply(ctx, s, p), chatadmin.ErrLastAdmin, "nobody could take it back")
 }
 
 // Who is denied access cannot come in, and is counted when they can.
@@ -275,7 +275,7 @@ func TestVeto(t *testing.T) {
 	host := admin.AsHost(w.domain)
 	p, err := f.Plan(ctx, host, byMail)
 	require.NoError(t, err)
-	require.ErrorIs(t, f.SetPolicy(ctx, host, p), chatadmin.ErrVetoed)
+	require.ErrorIs(t, f.Apply(ctx, host, p), chatadmin.ErrVetoed)
 	require.ErrorIs(t, f.Reset(ctx, host, w.boss.ID), chatadmin.ErrVetoed)
 	_, err = answer(f, w.domain, c.ID, w.code(secret))
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)

@@ -19,7 +19,7 @@ func TestNothingGiven(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"Plan":             func() error { _, err := f.Plan(ctx, s, byMail); return err },
 			"Policy":           func() error { _, err := f.Policy(ctx, s); return err },
-			"SetPolicy":        func() error { return f.SetPolicy(ctx, s, w.plan(w.s, byMail)) },
+			"SetPolicy":        func() error { return f.Apply(ctx, s, w.plan(w.s, byMail)) },
 			"Reset":            func() error { return f.Reset(ctx, s, w.boss.ID) },
 			"Explain":          func() error { _, err := f.Explain(ctx, s, w.boss.ID, signin.Web, signin.Password); return err },
 			"Trusted":          func() error { _, err := f.Trusted(ctx, s, w.boss.ID); return err },
@@ -33,7 +33,7 @@ func TestNothingGiven(t *testing.T) {
 		}
 	}
 	require.NotPanics(t, func() {
-		require.ErrorIs(t, f.SetPolicy(ctx, w.s, nil), chatadmin.ErrInvalid)
+		require.ErrorIs(t, f.Apply(ctx, w.s, nil), chatadmin.ErrInvalid)
 		_, err := f.Ask(ctx, nil, w.boss, signin.Attempt{})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 		_, err = f.Ask(ctx, w.settings(), chatadmin.User{}, signin.Attempt{})

@@ -184,7 +184,7 @@ func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []s
 		keys[i], ids[i] = r.Key, chatadmin.ID(r.ID)
 	}
 	var letters []letter
-	err := t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: kindNotice, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+	err := t.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: kindNotice, Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
 		letters = nil
 		users, err := w.Users(ctx, domain, ids)
 		if err != nil {
@@ -254,7 +254,7 @@ func (t *Service) sendNotices(ctx context.Context, domain chatadmin.ID, letters 
 			keys = append(keys, key)
 		}
 	}
-	err = t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), chatadmin.Op{Kind: kindNotice}, func(ctx context.Context, w *chatadmin.Work) error {
+	err = t.admin.AsHost(domain).Change(context.WithoutCancel(ctx), chatadmin.Op{Kind: kindNotice}, func(ctx context.Context, w *chatadmin.Writer) error {
 		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
 			if st.Lost {
 				return false, nil

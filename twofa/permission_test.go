@@ -38,7 +38,7 @@ func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string
 				return err
 			}
 			p.Actor = s.Actor()
-			return (*f).SetPolicy(ctx, s, p)
+			return (*f).Apply(ctx, s, p)
 		}},
 		"Policy": {NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
 			_, err := (*f).Policy(ctx, s)

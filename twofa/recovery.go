@@ -28,7 +28,7 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 	}
 	id := t.admin.NewID()
 	op := chatadmin.Op{Kind: KindRecoveryMake, Need: need(s, user), Targets: []chatadmin.ID{user}}
-	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	err := s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 				st.Recovery = append(st.Recovery, recoveryHash(bare, w.Domain.ID, user, st.Generation))
 			}
 			st.tell(string(id), recoveryMade, w.Now())
-			w.Record(KindRecoveryMake, op.Targets, nil, nil)
+			w.Audit(KindRecoveryMake, op.Targets, nil, nil)
 			return true, nil
 		})
 	})

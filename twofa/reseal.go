@@ -33,7 +33,7 @@ type ResealRun = chatadmin.RunOf[Resealed]
 func (t *Service) resealKind() chatadmin.RunKind[Resealed] {
 	return chatadmin.RunKind[Resealed]{
 		Name: "re-sealing of two-factor secrets",
-		May: func(_ context.Context, w *chatadmin.Work, _ *ResealRun) error {
+		May: func(_ context.Context, w *chatadmin.Writer, _ *ResealRun) error {
 			return hostActs(w.Actor.ID == "")
 		},
 		Check: func(r *Resealed) error {
@@ -74,9 +74,9 @@ func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(
 	if err != nil {
 		return nil, err
 	}
-	return t.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Work, run *ResealRun) error {
+	return t.reseals.Apply(ctx, s, chatadmin.Op{Kind: KindReseal}, progress, func(_ context.Context, w *chatadmin.Writer, run *ResealRun) error {
 		run.Total = total
-		w.Record(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
+		w.Audit(KindReseal, []chatadmin.ID{s.Domain()}, nil, nil)
 		return nil
 	})
 }
@@ -126,7 +126,7 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *Resea
 	for i, r := range page {
 		keys[i] = r.Key
 	}
-	return chatadmin.RunStep[Resealed]{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Work, run *ResealRun) error {
+	return chatadmin.RunStep[Resealed]{Op: chatadmin.Op{Kind: KindReseal}, Do: func(ctx context.Context, w *chatadmin.Writer, run *ResealRun) error {
 		if err := t.resealBatch(ctx, w, &run.Data, keys); err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *Resea
 	}}, nil
 }
 
-func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Work, r *Resealed, keys []storage.Key) error {
+func (t *Service) resealBatch(ctx context.Context, w *chatadmin.Writer, r *Resealed, keys []storage.Key) error {
 	if len(keys) == 0 {
 		return nil
 	}

@@ -122,7 +122,7 @@ func TestResealOddities(t *testing.T) {
 	require.True(t, a.Right)
 
 	others := chatadmin.NewRuns(admin, chatadmin.RunKind[struct{}]{Name: "something else"})
-	other, err := others.Begin(ctx, admin.AsHost(w.domain), chatadmin.Op{Kind: "x"}, func(context.Context, *chatadmin.Work, *chatadmin.RunOf[struct{}]) error {
+	other, err := others.Begin(ctx, admin.AsHost(w.domain), chatadmin.Op{Kind: "x"}, func(context.Context, *chatadmin.Writer, *chatadmin.RunOf[struct{}]) error {
 		return nil
 	})
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 // told by mail. Users who have nothing stay as they are.
 //
 // It needs chatadmin.PermTwoFactor, and power over all of the users: see
-// chatadmin.Work.MayActOn.
+// chatadmin.Writer.MayActOn.
 func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) error {
 	if err := scoped(s); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 	for i, id := range ids {
 		keys[i] = stateKey(s.Domain(), id)
 	}
-	return s.Change(ctx, chatadmin.Op{Kind: KindReset, Need: chatadmin.PermTwoFactor, Targets: ids}, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, chatadmin.Op{Kind: KindReset, Need: chatadmin.PermTwoFactor, Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := mayActOn(ctx, w, ids); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (t *Service) Reset(ctx context.Context, s *chatadmin.Scope, users ...chatad
 		if err != nil || len(reset) == 0 {
 			return err
 		}
-		w.Record(KindReset, reset, nil, nil)
+		w.Audit(KindReset, reset, nil, nil)
 		return w.End(ctx, chatadmin.CauseTwoFactorReset, time.Time{}, reset...)
 	})
 }
@@ -59,7 +59,7 @@ func (st *state) reset(user chatadmin.ID, now time.Time) {
 
 // repairState resets a user whose state cannot be read. One on whom the actor
 // may not act is refused.
-func repairState(ctx context.Context, w *chatadmin.Work, r storage.Record) error {
+func repairState(ctx context.Context, w *chatadmin.Writer, r storage.Record) error {
 	user := chatadmin.ID(r.ID)
 	if err := mayActOn(ctx, w, []chatadmin.ID{user}); err != nil {
 		return err
@@ -71,6 +71,6 @@ func repairState(ctx context.Context, w *chatadmin.Work, r storage.Record) error
 	if err != nil {
 		return err
 	}
-	w.Record(KindReset, []chatadmin.ID{user}, nil, nil)
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: was}})
+	w.Audit(KindReset, []chatadmin.ID{user}, nil, nil)
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: r, Was: was}})
 }

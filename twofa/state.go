@@ -177,7 +177,7 @@ func read(ctx context.Context, r storage.Reader, domain, user chatadmin.ID) (sto
 
 // change runs f on the state of one user within a transaction and writes it
 // where f says so. A state that is new needs the shared fence.
-func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*state) (write bool, err error)) error {
+func change(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, f func(*state) (write bool, err error)) error {
 	rec, st, err := read(ctx, w, w.Domain.ID, user)
 	if err != nil {
 		return err
@@ -190,18 +190,18 @@ func change(ctx context.Context, w *chatadmin.Work, user chatadmin.ID, f func(*s
 	if rec, err = st.encode(rec); err != nil {
 		return err
 	}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rec, Was: was}})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rec, Was: was}})
 }
 
 // changeStates is change for those of at most chatadmin.MaxBatch users who have
 // a state. One that cannot be read does not keep others from being changed: f
 // gets it as lost.
-func changeStates(ctx context.Context, w *chatadmin.Work, keys []storage.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
+func changeStates(ctx context.Context, w *chatadmin.Writer, keys []storage.Key, f func(chatadmin.ID, *state) (write bool, err error)) error {
 	rs, err := w.Records(ctx, keys)
 	if err != nil {
 		return err
 	}
-	var changes []storage.Change[storage.Record]
+	var changes []storage.Write[storage.Record]
 	for _, r := range rs {
 		st, _ := decodeState(r)
 		write, err := f(chatadmin.ID(r.ID), &st)
@@ -215,7 +215,7 @@ func changeStates(ctx context.Context, w *chatadmin.Work, keys []storage.Key, f 
 		if err != nil {
 			return err
 		}
-		changes = append(changes, storage.Change[storage.Record]{Row: row, Was: r.Rev})
+		changes = append(changes, storage.Write[storage.Record]{Row: row, Was: r.Rev})
 	}
 	return w.PutRecords(ctx, changes)
 }

@@ -94,12 +94,12 @@ func (t *Service) RevokeTrusted(ctx context.Context, s *chatadmin.Scope, user ch
 // until a reset. It needs chatadmin.PermTwoFactor; users need no permission for
 // themselves.
 func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID) error {
-	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Writer) error {
 		keys := []storage.Key{stateKey(s.Domain(), user)}
 		return changeStates(ctx, w, keys, func(_ chatadmin.ID, st *state) (bool, error) {
 			gone, open := len(st.Remembered), len(st.Challenges)
 			if st.Remembered, st.Challenges = nil, nil; gone > 0 || st.Lost {
-				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+				w.Audit(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
 			}
 			return gone > 0 || open > 0 || st.Lost, nil
 		})
@@ -108,7 +108,7 @@ func (t *Service) RevokeAllTrusted(ctx context.Context, s *chatadmin.Scope, user
 
 // forget leaves of the remembered clients of a user those that keep returns.
 func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, keep func(*state) ([]remembered, error)) error {
-	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Work) error {
+	return t.onUser(ctx, s, user, func(ctx context.Context, w *chatadmin.Writer) error {
 		return change(ctx, w, user, func(st *state) (bool, error) {
 			kept, err := keep(st)
 			if err != nil {
@@ -117,7 +117,7 @@ func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin
 			gone := len(st.Remembered) - len(kept)
 			if gone > 0 {
 				st.Remembered = kept
-				w.Record(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
+				w.Audit(KindForget, []chatadmin.ID{user}, nil, map[string]string{"clients": fmt.Sprint(gone)})
 			}
 			return gone > 0, nil
 		})
@@ -125,12 +125,12 @@ func (t *Service) forget(ctx context.Context, s *chatadmin.Scope, user chatadmin
 }
 
 // onUser runs f as a change of what is remembered of a user, for whoever may.
-func (t *Service) onUser(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
+func (t *Service) onUser(ctx context.Context, s *chatadmin.Scope, user chatadmin.ID, f func(context.Context, *chatadmin.Writer) error) error {
 	if err := scoped(s); err != nil {
 		return err
 	}
 	op := chatadmin.Op{Kind: KindForget, Need: need(s, user), Targets: []chatadmin.ID{user}}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		if err := mayActOn(ctx, w, op.Targets); err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 // users. An enrolled authenticator stays. What is about the whole domain ends
 // by the policy. A state that cannot be read is replaced by one that a reset
 // has to end, so that it keeps nothing from ending.
-func (t *Service) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
+func (t *Service) end(ctx context.Context, w *chatadmin.Writer, endings []chatadmin.Ending) error {
 	ends := make(map[chatadmin.ID]*chatadmin.Ending, len(endings))
 	var keys []storage.Key
 	for i := range endings {
@@ -195,7 +195,7 @@ func need(s *chatadmin.Scope, user chatadmin.ID) chatadmin.Permission {
 
 // mayActOn refuses users on whom the actor may not act; one that is missing is
 // chatadmin.ErrNotFound.
-func mayActOn(ctx context.Context, w *chatadmin.Work, ids []chatadmin.ID) error {
+func mayActOn(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID) error {
 	users, err := w.Users(ctx, w.Domain.ID, ids)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func TestImportEndsTrust(t *testing.T) {
 // transition brings a user into a state by the one function that serves every
 // path.
 func (w *world) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
-	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: storage.Exclusive}, func(ctx context.Context, wk *chatadmin.Work) error {
+	return w.host.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserEdit, Fence: storage.Exclusive}, func(ctx context.Context, wk *chatadmin.Writer) error {
 		us, err := wk.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err

@@ -91,7 +91,7 @@ func (w *world) mode(p twofa.Policy) {
 	w.t.Helper()
 	plan, err := w.twofa.Plan(ctx, w.host, p)
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.twofa.SetPolicy(ctx, w.host, plan))
+	require.NoError(w.t, w.twofa.Apply(ctx, w.host, plan))
 }
 
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
@@ -243,12 +243,12 @@ func (w *world) put(r storage.Record) {
 		if err != nil {
 			return err
 		}
-		c := storage.Change[storage.Record]{Row: r}
+		c := storage.Write[storage.Record]{Row: r}
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
 		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{c})
+		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
 		}

@@ -21,7 +21,7 @@ func CheckPolicy(t *testing.T, admin *chatadmin.Admin, store chatadmin.Store, do
 	for i, policy := range bad {
 		if policy != "" {
 			// nothing takes the policy away: that is a call of the package
-			require.ErrorIs(t, host.SetPolicy(ctx, "policy.set", "", name, func(*chatadmin.Work, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+			require.ErrorIs(t, host.SetPolicy(ctx, "policy.set", "", name, func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 				return json.RawMessage(policy), nil, nil
 			}), chatadmin.ErrInvalid, policy)
 		}

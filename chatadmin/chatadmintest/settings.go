@@ -30,12 +30,12 @@ func PutSettings(t testing.TB, store chatadmin.Store, domain chatadmin.ID, chang
 			set.Policies = map[string]json.RawMessage{}
 		}
 		change(&set)
-		c := storage.Change[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
+		c := storage.Write[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 		c.Row.Rev++
 		if c.Row.Data, err = json.Marshal(set); err != nil {
 			return err
 		}
-		conflicts, err := tx.ChangeDomains(ctx, []storage.Change[chatadmin.Domain]{c})
+		conflicts, err := tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{c})
 		if len(conflicts) > 0 {
 			return storage.ErrRetry
 		}

@@ -37,7 +37,7 @@ func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reas
 	if p.Grace > 0 {
 		op.Kind = KindSchedule
 	}
-	return d.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	return d.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 		v := survey{r: w, d: d, actor: s.Actor(), domain: w.Domain, settings: w.Settings, role: w.Role, choice: p.Choice}
 		grace, err := d.admit(ctx, w, &v, ids)
 		if err != nil {
@@ -70,7 +70,7 @@ func (d *Deletions) Resume(ctx context.Context, s *chatadmin.Scope, id chatadmin
 }
 
 // admit reads what a deletion is about and refuses what stands in its way.
-func (d *Deletions) admit(ctx context.Context, w *chatadmin.Work, v *survey,
+func (d *Deletions) admit(ctx context.Context, w *chatadmin.Writer, v *survey,
 	ids []chatadmin.ID) (grace time.Duration, err error) {
 	if err := v.read(ctx, ids); err != nil {
 		return 0, err
@@ -106,7 +106,7 @@ const firstGroups = 2 * chatadmin.MaxBatch
 
 // begin is the transaction from which on there is no way back: the users and
 // their groups are being deleted.
-func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, run *Run) error {
+func (d *Deletions) begin(ctx context.Context, w *chatadmin.Writer, v *survey, run *Run) error {
 	w.Note = map[string]string{"deletion": string(run.ID), "reason": run.Data.Reason}
 	first := unmarked(v.vanish)
 	first = first[:min(len(first), firstGroups)]
@@ -127,7 +127,7 @@ func (d *Deletions) begin(ctx context.Context, w *chatadmin.Work, v *survey, run
 		return err
 	}
 	if v.orphans() { // nobody changes, but it begins anew
-		w.Record(KindDelete, v.ids, nil, nil)
+		w.Audit(KindDelete, v.ids, nil, nil)
 	}
 	for batch := range slices.Chunk(first, chatadmin.MaxBatch) {
 		if err := w.BeginGroupDeletion(ctx, batch); err != nil {
@@ -153,7 +153,7 @@ func unmarked(groups []chatadmin.Group) []chatadmin.Group {
 }
 
 // transfer makes the heirs of the groups that stay their creators and admins.
-func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) error {
+func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Writer, v *survey) error {
 	for batch := range slices.Chunk(v.stay, chatadmin.MaxBatch) {
 		was := make([]storage.Rev, len(batch))
 		pairs := make([]storage.Pair, len(batch))
@@ -173,14 +173,14 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 		if err != nil {
 			return err
 		}
-		groups := make([]storage.Change[chatadmin.Group], len(batch))
-		members := make([]storage.Change[chatadmin.Membership], len(batch))
+		groups := make([]storage.Write[chatadmin.Group], len(batch))
+		members := make([]storage.Write[chatadmin.Membership], len(batch))
 		changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(batch))
 		for i, g := range batch {
 			to := v.heir(g)
-			groups[i] = storage.Change[chatadmin.Group]{Row: g, Was: g.Rev}
+			groups[i] = storage.Write[chatadmin.Group]{Row: g, Was: g.Rev}
 			groups[i].Row.Creator, groups[i].Row.Rev = to, rev
-			members[i] = storage.Change[chatadmin.Membership]{
+			members[i] = storage.Write[chatadmin.Membership]{
 				Row: chatadmin.Membership{Domain: v.domain.ID, Group: g.ID, User: to, Rev: rev, Admin: true}, Was: have[g.ID].Rev,
 			}
 			changes[g.ID] = []chatadmin.FieldChange{{Field: "creator", Before: string(g.Creator), After: string(to)}}
@@ -191,7 +191,7 @@ func (d *Deletions) transfer(ctx context.Context, w *chatadmin.Work, v *survey) 
 		if err := kept(w.ChangeMemberships(ctx, members)); err != nil {
 			return err
 		}
-		w.Record(chatadmin.KindGroupEdit, groupIDs(batch), changes, nil)
+		w.Audit(chatadmin.KindGroupEdit, groupIDs(batch), changes, nil)
 	}
 	return nil
 }

@@ -51,8 +51,8 @@ func TestAuditBlanked(t *testing.T) {
 			other, err := w.host.UserByLogin(ctx, "user300@acme.example")
 			require.NoError(t, err)
 			device := w.device(chatadmin.User{ID: ids[0]})
-			require.NoError(t, w.host.Change(ctx, chatadmin.Op{Kind: "device.rename", Need: chatadmin.PermDevices}, func(_ context.Context, x *chatadmin.Work) error {
-				x.Record("device.rename", []chatadmin.ID{device}, map[chatadmin.ID][]chatadmin.FieldChange{device: {{Field: "name", Before: "Ann's phone", After: "x"}}}, nil)
+			require.NoError(t, w.host.Change(ctx, chatadmin.Op{Kind: "device.rename", Need: chatadmin.PermDevices}, func(_ context.Context, x *chatadmin.Writer) error {
+				x.Audit("device.rename", []chatadmin.ID{device}, map[chatadmin.ID][]chatadmin.FieldChange{device: {{Field: "name", Before: "Ann's phone", After: "x"}}}, nil)
 				return nil
 			}))
 			before := w.events(chatadmin.EventQuery{})

@@ -19,10 +19,10 @@ import (
 func TestManyGroups(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")
-	var rows []storage.Change[chatadmin.Group]
+	var rows []storage.Write[chatadmin.Group]
 	for n := range 3500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
@@ -88,7 +88,7 @@ func TestManyUsers(t *testing.T) {
 // is made then for somebody else stays.
 func TestHooks(t *testing.T) {
 	w := newWorld(t, memory(), func(o *chatadmin.Options) {
-		o.OnUserChange = append(o.OnUserChange, func(ctx context.Context, x *chatadmin.Work, changes []chatadmin.UserChange) error {
+		o.OnUserChange = append(o.OnUserChange, func(ctx context.Context, x *chatadmin.Writer, changes []chatadmin.UserChange) error {
 			for _, c := range changes {
 				if !c.LosesAccess() {
 					continue
@@ -97,7 +97,7 @@ func TestHooks(t *testing.T) {
 					return err
 				}
 				tombstone := storage.Record{Key: storage.Key{Kind: "tombstone", Domain: c.Now.Domain, ID: string(x.Now().Format("150405"))}, Data: []byte("{}")}
-				if err := x.PutRecords(ctx, []storage.Change[storage.Record]{{Row: tombstone}}); err != nil {
+				if err := x.PutRecords(ctx, []storage.Write[storage.Record]{{Row: tombstone}}); err != nil {
 					return err
 				}
 			}
@@ -194,9 +194,9 @@ func hesitate[Q, T any](ctx context.Context, list func(context.Context, Q, chata
 func TestHesitantStore(t *testing.T) {
 	w := newWorld(t, hesitant{memory()})
 	ann := w.crowd()
-	var rows []storage.Change[chatadmin.Group]
+	var rows []storage.Write[chatadmin.Group]
 	for range 2100 {
-		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })

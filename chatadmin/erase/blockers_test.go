@@ -134,7 +134,7 @@ func TestDefaultGroups(t *testing.T) {
 	// A shipped group that somebody is the creator of, as a host may have it.
 	cat := w.user("cat")
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeGroups(ctx, []storage.Change[chatadmin.Group]{{Row: chatadmin.Group{ID: "shipped", Domain: w.domain, Creator: cat.ID, Rev: 1, Name: "Shipped", NameKey: "shipped", Default: true, Shipped: true}}})
+		return tx.ChangeGroups(ctx, []storage.Write[chatadmin.Group]{{Row: chatadmin.Group{ID: "shipped", Domain: w.domain, Creator: cat.ID, Rev: 1, Name: "Shipped", NameKey: "shipped", Default: true, Shipped: true}}})
 	})
 	w.blocked(w.s, &erase.Choice{DeleteDefault: true}, "shipped_group", chatadmin.ErrShippedGroup, cat.ID)
 	p, err = w.d.Plan(ctx, w.s, []chatadmin.ID{cat.ID}, &erase.Choice{TransferTo: second.ID})

@@ -207,7 +207,7 @@ func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 	row.Data, err = json.Marshal(e)
 	require.NoError(w.t, err)
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: rs[0].Rev}})
+		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: rs[0].Rev}})
 	})
 }
 

@@ -70,7 +70,7 @@
 //
 // Applying a plan that deletes default groups, and taking such a deletion over,
 // needs groups.default as well. Apply, Cancel and TakeOver need an actor who
-// may act on each of the users (chatadmin.Work.MayActOn). A deletion continues
+// may act on each of the users (chatadmin.Writer.MayActOn). A deletion continues
 // in the name of its actor, who asked for it or has taken it over, and stops at
 // the next batch if they may not any more. RunDue is for the host alone.
 package erase

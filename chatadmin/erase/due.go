@@ -113,7 +113,7 @@ func (d *Deletions) believe(ctx context.Context, domain chatadmin.ID) error {
 			return nil
 		}
 	}
-	return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error { return move(ctx, w, domain, now) })
+	return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error { return move(ctx, w, domain, now) })
 }
 
 // later has the worker look at the domain again after a while, or no more if
@@ -128,7 +128,7 @@ func (d *Deletions) later(ctx context.Context, domain chatadmin.ID) error {
 			return err
 		}
 		if err == nil && run.State == chatadmin.RunScheduled {
-			return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+			return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 				m, err := clockmark.Read(ctx, w, domain, clockTask)
 				if err != nil {
 					return err
@@ -137,14 +137,14 @@ func (d *Deletions) later(ctx context.Context, domain chatadmin.ID) error {
 			})
 		}
 	}
-	return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+	return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		return mark.Forget(ctx, w, domain, clockTask)
 	})
 }
 
 func (d *Deletions) keep(ctx context.Context, domain chatadmin.ID,
-	f func(context.Context, *chatadmin.Work) error) error {
-	err := d.admin.Keep(ctx, domain, f)
+	f func(context.Context, *chatadmin.Writer) error) error {
+	err := d.admin.Bookkeep(ctx, domain, f)
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return nil // the next round writes it
 	}
@@ -152,7 +152,7 @@ func (d *Deletions) keep(ctx context.Context, domain chatadmin.ID,
 }
 
 // move writes that the clock was believed at a time.
-func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at time.Time) error {
+func move(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, at time.Time) error {
 	m, err := clockmark.Read(ctx, w, domain, clockTask)
 	if err != nil {
 		return err
@@ -164,14 +164,14 @@ func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at time.T
 // clock that was ahead.
 func (d *Deletions) again(ctx context.Context, domain, id chatadmin.ID) error {
 	op := chatadmin.Op{Kind: KindSchedule, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
-	return d.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return d.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		_, err := d.runs.Amend(ctx, w, id, func(run *Run) error {
 			if run.State != chatadmin.RunScheduled || !run.Asked.After(w.Now().Add(skew)) {
 				return nil
 			}
 			run.Asked, run.Due = w.Now(), w.Now().Add(run.Due.Sub(run.Asked))
 			note := map[string]string{"deletion": string(id), "due": run.Due.Format(time.RFC3339), "reason": clockAhead}
-			w.Record(KindSchedule, run.Data.Users, nil, note)
+			w.Audit(KindSchedule, run.Data.Users, nil, note)
 			return nil
 		})
 		return err
@@ -184,7 +184,7 @@ const clockAhead = "the clock was ahead when it was scheduled"
 func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 	op := chatadmin.Op{Kind: KindDelete, Need: chatadmin.PermUsersDelete, Fence: storage.Exclusive,
 		Targets: run.Data.Users}
-	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 		if run.State != chatadmin.RunScheduled {
 			return chatadmin.ErrStepAgain
 		}
@@ -199,7 +199,7 @@ func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 			return err
 		}
 		if len(left) == 0 {
-			w.Record(KindCancel, run.Data.Users, nil, map[string]string{"deletion": string(run.ID), "reason": activatedAgain})
+			w.Audit(KindCancel, run.Data.Users, nil, map[string]string{"deletion": string(run.ID), "reason": activatedAgain})
 			run.State, run.Data.Deactivated = chatadmin.RunCancelled, nil
 			return nil
 		}
@@ -215,7 +215,7 @@ func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 
 // vouch moves the mark of the clock where a worker would doubt it: then it is a
 // person who begins the deletion.
-func vouch(ctx context.Context, w *chatadmin.Work, run *Run) error {
+func vouch(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 	mark, err := clockmark.Read(ctx, w, w.Domain.ID, clockTask)
 	if err != nil || !doubted(mark, w.Now(), run) {
 		return err
@@ -224,7 +224,7 @@ func vouch(ctx context.Context, w *chatadmin.Work, run *Run) error {
 }
 
 // still are those of the users who are deactivated.
-func still(ctx context.Context, w *chatadmin.Work, run *Run) (left []chatadmin.ID, err error) {
+func still(ctx context.Context, w *chatadmin.Writer, run *Run) (left []chatadmin.ID, err error) {
 	found, err := w.Users(ctx, w.Domain.ID, run.Data.Users)
 	for _, u := range found {
 		if u.Status == chatadmin.Deactivated && !u.Deleting {

@@ -165,7 +165,7 @@ func (d *Deletions) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy)
 		return err
 	}
 	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(
-		_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		_ *chatadmin.Writer, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		return data, []chatadmin.FieldChange{{Field: policyName, Before: string(was), After: string(data)}}, nil
 	})
 }

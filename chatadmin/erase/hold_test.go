@@ -129,7 +129,7 @@ func TestDamagedHold(t *testing.T) {
 		left := w.interrupted("left")
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
 			key := storage.Key{Kind: "hold", Domain: w.domain, ID: "h"}
-			return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+			return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
 		})
 		w.blocked(w.s, nil, "hold", chatadmin.ErrHeld, ann.ID)
 		_, err := w.d.Resume(ctx, w.host, left, nil)

@@ -17,7 +17,7 @@ func (w *world) old(kind string, id chatadmin.ID, due time.Time, data string, ar
 	w.t.Helper()
 	rec := storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: string(id)}, Due: due, Rev: 1, Data: fmt.Appendf(nil, data, args...)}
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: rec}})
+		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rec}})
 	})
 }
 
@@ -92,7 +92,7 @@ func TestOldRunning(t *testing.T) {
 	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(id)}})
 	require.NoError(t, err)
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 	})
 	at := w.clock.Now().Format(time.RFC3339Nano)
 	w.old("erasure", id, w.clock.Now().Add(10*time.Minute), `{"v":1,"id":%q,"state":"running","users":[%q],"by":"host","reason":"left","asked":%q,"begun":%q,"total":30}`, id, ann.ID, at, at)

@@ -11,7 +11,7 @@ import (
 )
 
 // rows carries out one stage after the other until the batch is full.
-func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
+func (b *batch) rows(ctx context.Context, w *chatadmin.Writer, _ *Run) error {
 	if err := b.held(ctx, w, w.Domain.ID, nil); err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (b *batch) rows(ctx context.Context, w *chatadmin.Work, _ *Run) error {
 		if left <= 0 {
 			return nil
 		}
-		do := map[stage]func(context.Context, *chatadmin.Work, int) (bool, error){chats: b.chats, written: b.written,
+		do := map[stage]func(context.Context, *chatadmin.Writer, int) (bool, error){chats: b.chats, written: b.written,
 			groups: b.groups, memberships: b.memberships, events: b.events,
 			devices: b.devices, records: b.records}[b.At.Stage]
 		more, err := do(ctx, w, left)
@@ -42,15 +42,15 @@ func (b *batch) held(ctx context.Context, reader storage.Reader, domain chatadmi
 	return err
 }
 
-func (b *batch) chats(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) chats(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
 }
 
-func (b *batch) written(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) written(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
 }
 
-func (b *batch) content(ctx context.Context, w *chatadmin.Work, q storage.ContentQuery, limit int) (bool, error) {
+func (b *batch) content(ctx context.Context, w *chatadmin.Writer, q storage.ContentQuery, limit int) (bool, error) {
 	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
 	addContent(b.Removed, n)
 	return next != "", err
@@ -58,7 +58,7 @@ func (b *batch) content(ctx context.Context, w *chatadmin.Work, q storage.Conten
 
 // groups deletes groups of one user after the other, as many together as one
 // call takes.
-func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) groups(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		q := chatadmin.GroupQuery{Domain: w.Domain.ID, Creator: b.Users[b.At.N], WithDeleting: true}
 		page, _, err := storage.FirstPage(ctx, w.ListGroups, q, chatadmin.MaxBatch)
@@ -78,7 +78,7 @@ func (b *batch) groups(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 	return false, nil
 }
 
-func (b *batch) memberships(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) memberships(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		n, more, err := w.DeleteMemberships(ctx, storage.MemberQuery{Domain: w.Domain.ID, User: b.Users[b.At.N]}, limit)
 		b.Removed[Memberships] += n
@@ -100,7 +100,7 @@ const onePass = 1000
 
 // events blanks what the audit log says about the users and their devices. The
 // store finds the events of all of them in one pass, or of MaxBatch at a time.
-func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) events(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	own, err := owned(ctx, w, w.Domain.ID, b.Users, nil)
 	if err != nil {
 		return false, err
@@ -136,7 +136,7 @@ func (b *batch) events(ctx context.Context, w *chatadmin.Work, limit int) (bool,
 }
 
 // devices deletes devices with their records.
-func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) devices(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		q := storage.DeviceQuery{Domain: w.Domain.ID, Users: b.Users[b.At.N : b.At.N+1]}
 		page, next, err := storage.FirstPage(ctx, w.ListDevices, q, chatadmin.MaxBatch)
@@ -146,9 +146,9 @@ func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool
 		if len(page) == 0 {
 			continue
 		}
-		ids, rows := make([]chatadmin.ID, len(page)), make([]storage.Change[storage.Device], len(page))
+		ids, rows := make([]chatadmin.ID, len(page)), make([]storage.Write[storage.Device], len(page))
 		for i, dev := range page {
-			ids[i], rows[i] = dev.ID, storage.Change[storage.Device]{Row: dev, Was: dev.Rev, Delete: true}
+			ids[i], rows[i] = dev.ID, storage.Write[storage.Device]{Row: dev, Was: dev.Rev, Delete: true}
 		}
 		n, more, err := w.DeleteRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owners: ids}, limit)
 		if b.Removed[Records] += n; err != nil || more {
@@ -165,7 +165,7 @@ func (b *batch) devices(ctx context.Context, w *chatadmin.Work, limit int) (bool
 	return false, nil
 }
 
-func (b *batch) records(ctx context.Context, w *chatadmin.Work, limit int) (bool, error) {
+func (b *batch) records(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	n, more, err := w.DeleteRecords(ctx, storage.RecordQuery{Domain: w.Domain.ID, Owners: b.Users}, limit)
 	b.Removed[Records] += n
 	return more, err
@@ -220,7 +220,7 @@ func first(a, b error) error {
 }
 
 // users deletes the users themselves, and completes the receipt.
-func (b *batch) users(ctx context.Context, w *chatadmin.Work, run *Run) error {
+func (b *batch) users(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 	if err := b.held(ctx, w, w.Domain.ID, nil); err != nil {
 		return err
 	}
@@ -228,12 +228,12 @@ func (b *batch) users(ctx context.Context, w *chatadmin.Work, run *Run) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]storage.Change[chatadmin.User], len(found))
+	rows := make([]storage.Write[chatadmin.User], len(found))
 	for i, u := range found {
 		if !u.Deleting {
 			return fmt.Errorf("user %s is not being deleted any more: %w", u.ID, chatadmin.ErrTransition)
 		}
-		rows[i] = storage.Change[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
+		rows[i] = storage.Write[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
 	}
 	if err := kept(w.ChangeUsers(ctx, rows)); err != nil {
 		return err
@@ -243,7 +243,7 @@ func (b *batch) users(ctx context.Context, w *chatadmin.Work, run *Run) error {
 	for kind, n := range b.Removed {
 		note[kind] = fmt.Sprint(n)
 	}
-	w.Record(KindDeleted, b.Users, nil, note)
+	w.Audit(KindDeleted, b.Users, nil, note)
 	run.State, b.At = chatadmin.RunDone, place{}
 	return nil
 }

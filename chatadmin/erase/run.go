@@ -66,7 +66,7 @@ func (b *batch) next() { b.to(b.At.Stage+1, 0) }
 func (b *batch) to(s stage, n int) { b.At = place{Stage: s, N: n, Seen: b.At.Seen} }
 
 // action makes the changes of a step.
-type action func(*batch, context.Context, *chatadmin.Work, *Run) error
+type action func(*batch, context.Context, *chatadmin.Writer, *Run) error
 
 // step prepares the next transaction.
 func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit int) (step, error) {
@@ -90,7 +90,7 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, run *Run, limi
 	if err != nil {
 		return step{}, err
 	}
-	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 		b := d.batch(run, limit)
 		w.Note = map[string]string{"deletion": string(run.ID), "reason": b.Reason}
 		if err := do(b, ctx, w, run); err != nil {
@@ -114,7 +114,7 @@ func (b *batch) last(ctx context.Context, domain chatadmin.ID) (action, error) {
 	if err := b.stuck(left); err != nil {
 		return nil, err
 	}
-	return func(b *batch, _ context.Context, _ *chatadmin.Work, _ *Run) error {
+	return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
 		b.to(hostStage, 0)
 		b.At.Seen = 1 + b.removed()
 		return nil
@@ -143,7 +143,7 @@ func (b *batch) stuck(left []string) error {
 }
 
 // markGroups marks the next of the groups that the first transaction left.
-func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error {
+func (b *batch) markGroups(ctx context.Context, w *chatadmin.Writer, _ *Run) error {
 	for ; b.At.N < len(b.Users); b.At.N++ {
 		v := survey{r: w, domain: w.Domain, choice: b.Choice, ids: b.Users}
 		if err := v.readHeirs(ctx); err != nil {
@@ -192,7 +192,7 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Work, _ *Run) error
 // writes that down.
 func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, error) {
 	if b.At.N >= len(b.d.hosts) {
-		return func(b *batch, _ context.Context, _ *chatadmin.Work, _ *Run) error {
+		return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
 			b.next()
 			return nil
 		}, nil
@@ -210,7 +210,7 @@ func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, err
 	if err != nil {
 		return nil, err
 	}
-	return func(b *batch, _ context.Context, _ *chatadmin.Work, _ *Run) error {
+	return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
 		switch {
 		case n == 0: // what a crash kept from being counted had been found
 			b.Removed[HostKind(k.name)] += max(b.At.Found, b.At.Gone)
@@ -225,7 +225,7 @@ func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, err
 }
 
 // reports takes the manager from those who stay.
-func (b *batch) reports(ctx context.Context, w *chatadmin.Work, _ *Run) error {
+func (b *batch) reports(ctx context.Context, w *chatadmin.Writer, _ *Run) error {
 	for ; b.At.N < len(b.Users); b.to(reports, b.At.N+1) {
 		q := chatadmin.UserQuery{Domain: w.Domain.ID, Manager: b.Users[b.At.N], WithDeleting: true}
 		page, next, err := w.ListUsers(ctx, q, chatadmin.Page{After: b.At.After, Limit: chatadmin.MaxBatch})

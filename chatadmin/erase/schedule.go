@@ -12,7 +12,7 @@ import (
 )
 
 // schedule deactivates the users until the deletion is due.
-func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, run *Run, grace time.Duration) error {
+func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Writer, v *survey, run *Run, grace time.Duration) error {
 	run.State, run.Due = chatadmin.RunScheduled, w.Now().Add(grace)
 	w.Note = map[string]string{"deletion": string(run.ID), "reason": run.Data.Reason, "due": run.Due.Format(time.RFC3339)}
 	writes := make([]chatadmin.UserWrite, len(v.users))
@@ -29,14 +29,14 @@ func (d *Deletions) schedule(ctx context.Context, w *chatadmin.Work, v *survey, 
 		return err
 	}
 	if len(run.Data.Deactivated) == 0 { // they were all deactivated before
-		w.Record(KindSchedule, v.ids, nil, nil)
+		w.Audit(KindSchedule, v.ids, nil, nil)
 	}
 	return clockmark.Announce(ctx, w, v.domain.ID, clockTask)
 }
 
 // activated takes users who are activated again out of deletions that are
 // scheduled: should they be deactivated later, that is for another reason.
-func (d *Deletions) activated(ctx context.Context, w *chatadmin.Work, changes []chatadmin.UserChange) error {
+func (d *Deletions) activated(ctx context.Context, w *chatadmin.Writer, changes []chatadmin.UserChange) error {
 	back := map[chatadmin.ID]bool{}
 	for i := range changes {
 		if c := &changes[i]; c.Was.Status == chatadmin.Deactivated && c.Now.Status != chatadmin.Deactivated {
@@ -64,7 +64,7 @@ func (d *Deletions) activated(ctx context.Context, w *chatadmin.Work, changes []
 				run.Data.Users, run.Data.Deactivated = left, slices.DeleteFunc(run.Data.Deactivated, goes)
 				return nil
 			}
-			w.Record(KindCancel, run.Data.Users, nil, map[string]string{"deletion": string(run.ID), "reason": activatedAgain})
+			w.Audit(KindCancel, run.Data.Users, nil, map[string]string{"deletion": string(run.ID), "reason": activatedAgain})
 			run.State, run.Ended, run.Data.Deactivated = chatadmin.RunCancelled, w.Now(), nil
 			return nil
 		})
@@ -91,7 +91,7 @@ func (d *Deletions) Cancel(ctx context.Context, s *chatadmin.Scope, id chatadmin
 }
 
 // cancel activates the users whom the scheduling has deactivated.
-func cancel(ctx context.Context, w *chatadmin.Work, run *Run) error {
+func cancel(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 	if run.State != chatadmin.RunScheduled {
 		return fmt.Errorf("deletion %s has begun, there is no way back: %w", run.ID, chatadmin.ErrTransition)
 	}
@@ -113,14 +113,14 @@ func cancel(ctx context.Context, w *chatadmin.Work, run *Run) error {
 		return err
 	}
 	if !slices.ContainsFunc(writes, func(x chatadmin.UserWrite) bool { return x.Changes() }) {
-		w.Record(KindCancel, run.Data.Users, nil, nil)
+		w.Audit(KindCancel, run.Data.Users, nil, nil)
 	}
 	return nil
 }
 
 // mayChange refuses an actor who may not act on one of the users. Users who are
 // gone stand in nobody's way.
-func mayChange(ctx context.Context, w *chatadmin.Work, run *Run) error {
+func mayChange(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 	users, err := w.Users(ctx, w.Domain.ID, run.Data.Users)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (d *Deletions) TakeOver(ctx context.Context, s *chatadmin.Scope, id chatadm
 }
 
 // takeOver refuses an actor who could not begin the deletion.
-func takeOver(_ context.Context, w *chatadmin.Work, run *Run) error {
+func takeOver(_ context.Context, w *chatadmin.Writer, run *Run) error {
 	if slices.Contains(run.Data.Users, w.Actor.ID) {
 		return fmt.Errorf("nobody deletes themselves: %w", chatadmin.ErrInvalid)
 	}
@@ -156,6 +156,6 @@ func takeOver(_ context.Context, w *chatadmin.Work, run *Run) error {
 			return err
 		}
 	}
-	w.Record(KindTakeOver, run.Data.Users, nil, map[string]string{"deletion": string(run.ID)})
+	w.Audit(KindTakeOver, run.Data.Users, nil, map[string]string{"deletion": string(run.ID)})
 	return nil
 }

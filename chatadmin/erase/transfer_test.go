@@ -220,10 +220,10 @@ func TestHandOverHeirGone(t *testing.T) {
 func TestHandOverMany(t *testing.T) {
 	w := newWorld(t, memory())
 	ann, bob := w.user("ann"), w.user("bob")
-	var rows []storage.Change[chatadmin.Group]
+	var rows []storage.Write[chatadmin.Group]
 	for n := range 2500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })

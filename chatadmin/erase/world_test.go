@@ -145,7 +145,7 @@ func (w *world) device(u chatadmin.User) chatadmin.ID {
 	w.t.Helper()
 	id := w.id("device")
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
+		return tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
 	})
 	return id
 }
@@ -154,7 +154,7 @@ func (w *world) record(owner chatadmin.ID) {
 	w.t.Helper()
 	key := storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.id("thing"))}
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Owner: owner, Rev: 1, Data: []byte("{}")}}})
+		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Owner: owner, Rev: 1, Data: []byte("{}")}}})
 	})
 }
 

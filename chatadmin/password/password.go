@@ -224,7 +224,7 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 		return err
 	}
 	op := chatadmin.Op{Kind: KindSet, Fence: storage.Shared, Targets: []chatadmin.ID{u.ID}}
-	return p.admin.AsHost(u.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return p.admin.AsHost(u.Domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		e, err := records.Get(ctx, w, u.Domain, string(u.ID))
 		if err != nil && e.Damaged == nil && !errors.Is(err, chatadmin.ErrNotFound) {
 			return err
@@ -236,7 +236,7 @@ func (p *Passwords) Set(ctx context.Context, u chatadmin.User, password string) 
 		if err := w.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 			return err
 		}
-		w.Record(KindSet, []chatadmin.ID{u.ID}, nil, nil)
+		w.Audit(KindSet, []chatadmin.ID{u.ID}, nil, nil)
 		return nil
 	})
 }
@@ -266,7 +266,7 @@ func (p *Passwords) renew(ctx context.Context, e chatadmin.Entry[stored], text [
 	if err != nil {
 		return err
 	}
-	err = p.admin.Keep(ctx, e.Domain, func(ctx context.Context, w *chatadmin.Work) error {
+	err = p.admin.Bookkeep(ctx, e.Domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		next := e
 		next.Value = hash
 		_, err := records.TryPut(ctx, w, &next)

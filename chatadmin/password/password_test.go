@@ -251,13 +251,13 @@ func (w *world) put(hash string) {
 	data, err := json.Marshal(map[string]any{"v": 1, "hash": hash})
 	require.NoError(w.t, err)
 	key := storage.Key{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}
-	require.NoError(w.t, w.admin.Keep(ctx, w.user.Domain, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.admin.Bookkeep(ctx, w.user.Domain, func(ctx context.Context, work *chatadmin.Writer) error {
 		rs, err := work.Records(ctx, []storage.Key{key})
 		if err != nil || len(rs) == 0 {
 			return fmt.Errorf("no record: %w", err)
 		}
-		c := storage.Change[storage.Record]{Row: rs[0], Was: rs[0].Rev}
+		c := storage.Write[storage.Record]{Row: rs[0], Was: rs[0].Rev}
 		c.Row.Data = data
-		return work.PutRecords(ctx, []storage.Change[storage.Record]{c})
+		return work.PutRecords(ctx, []storage.Write[storage.Record]{c})
 	}))
 }

@@ -50,7 +50,7 @@ func jumped(m clockmark.Mark, now time.Time, days int) bool {
 
 // believe writes down that a worker has run and that nothing was due.
 func (r *Retention) believe(ctx context.Context, domain chatadmin.ID, at, before time.Time) error {
-	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		return move(ctx, w, domain, at, before)
 	})
 }
@@ -58,7 +58,7 @@ func (r *Retention) believe(ctx context.Context, domain chatadmin.ID, at, before
 // later has the worker look at the domain again after a while, whatever came of
 // this time.
 func (r *Retention) later(ctx context.Context, domain chatadmin.ID) error {
-	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Work) error {
+	return r.note(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		m, err := clockmark.Read(ctx, w, domain, clockTask)
 		if err != nil || !m.Known() {
 			return err
@@ -68,15 +68,15 @@ func (r *Retention) later(ctx context.Context, domain chatadmin.ID) error {
 }
 
 func (r *Retention) note(ctx context.Context, domain chatadmin.ID,
-	f func(context.Context, *chatadmin.Work) error) error {
-	err := r.admin.Keep(ctx, domain, f)
+	f func(context.Context, *chatadmin.Writer) error) error {
+	err := r.admin.Bookkeep(ctx, domain, f)
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
 		return nil // the next round writes it
 	}
 	return err
 }
 
-func move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, at, before time.Time) error {
+func move(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, at, before time.Time) error {
 	m, err := clockmark.Read(ctx, w, domain, clockTask)
 	if err != nil {
 		return err

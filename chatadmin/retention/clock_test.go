@@ -127,9 +127,9 @@ func TestNoLastRun(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			c := storage.Change[storage.Record]{Row: rs[0], Was: rs[0].Rev, Delete: data == ""}
+			c := storage.Write[storage.Record]{Row: rs[0], Was: rs[0].Rev, Delete: data == ""}
 			c.Row.Rev, c.Row.Data = rs[0].Rev+1, []byte(data)
-			_, err = tx.ChangeRecords(c2, []storage.Change[storage.Record]{c})
+			_, err = tx.ChangeRecords(c2, []storage.Write[storage.Record]{c})
 			return err
 		}))
 	}

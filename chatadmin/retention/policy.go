@@ -155,7 +155,7 @@ func checkDays(days int) error {
 
 func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) error) error {
 	return s.SetPolicy(ctx, kind, chatadmin.PermHolds, policyName, func(
-		w *chatadmin.Work, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+		w *chatadmin.Writer, data json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		is, err := decodePolicy(data)
 		if err != nil {
 			return nil, nil, err

@@ -256,7 +256,7 @@ func TestDamagedHold(t *testing.T) {
 		before := w.all()
 		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			key := storage.Key{Kind: "hold", Domain: w.domain, ID: "h"}
-			_, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
+			_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
 			return err
 		}))
 		_, err := w.r.Plan(ctx, w.s, 0)

@@ -46,7 +46,7 @@ func (r *Retention) kind() chatadmin.RunKind[Report] {
 			// covers, or comes after it.
 			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared,
 				Targets: []chatadmin.ID{run.ID}}
-			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 				return batch(ctx, w, run, rows)
 			}}, nil
 		},
@@ -96,7 +96,7 @@ func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 		return nil, err
 	}
 	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared}
-	run, err := r.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Work, run *Run) error {
+	run, err := r.runs.Apply(ctx, s, op, progress, func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 		at := w.Now()
 		if worker {
 			at = p.Made
@@ -111,7 +111,7 @@ func (r *Retention) apply(ctx context.Context, s *chatadmin.Scope, p *Plan, prog
 
 // begin is the first transaction: nothing goes by it yet, but from now on the
 // run is known.
-func begin(ctx context.Context, w *chatadmin.Work, p *Plan, run *Run) error {
+func begin(ctx context.Context, w *chatadmin.Writer, p *Plan, run *Run) error {
 	is, err := policy(w.Settings)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func begin(ctx context.Context, w *chatadmin.Work, p *Plan, run *Run) error {
 	if err := p.Stale(basis(q), "the legal holds"); err != nil {
 		return err
 	}
-	w.Record(KindBegin, []chatadmin.ID{run.ID}, nil, run.Data.note(p.Counts))
+	w.Audit(KindBegin, []chatadmin.ID{run.ID}, nil, run.Data.note(p.Counts))
 	return nil
 }
 
@@ -167,7 +167,7 @@ func stopped(run *Run, err error) (*Run, error) {
 }
 
 // batch deletes the next rows, by the policy and the holds as they are now.
-func batch(ctx context.Context, w *chatadmin.Work, run *Run, limit int) error {
+func batch(ctx context.Context, w *chatadmin.Writer, run *Run, limit int) error {
 	r := &run.Data
 	is, err := policy(w.Settings)
 	if err != nil {
@@ -175,7 +175,7 @@ func batch(ctx context.Context, w *chatadmin.Work, run *Run, limit int) error {
 	}
 	if is.Days == 0 || is.Days > r.Days {
 		run.State = chatadmin.RunStopped
-		w.Record(KindStop, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
+		w.Audit(KindStop, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
 		return nil
 	}
 	// A clock that was ahead when the run began deletes no more when it was put
@@ -194,7 +194,7 @@ func batch(ctx context.Context, w *chatadmin.Work, run *Run, limit int) error {
 	r.Removed, r.After = r.Removed.plus(n), next
 	if run.Done = r.Removed.sum(); next == "" {
 		run.State = chatadmin.RunDone
-		w.Record(KindDone, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
+		w.Audit(KindDone, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
 	}
 	return nil
 }

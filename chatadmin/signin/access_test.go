@@ -237,7 +237,7 @@ func TestLoginUsedAgain(t *testing.T) {
 		}
 		require.NotEmpty(t, rs, "what is counted belongs to the user, and is erased with them")
 		for _, r := range rs {
-			if _, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: r, Was: r.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
@@ -246,7 +246,7 @@ func TestLoginUsedAgain(t *testing.T) {
 			return err
 		}
 		for _, m := range ms {
-			if _, err := tx.ChangeMemberships(ctx, []storage.Change[chatadmin.Membership]{{Row: m, Was: m.Rev, Delete: true}}); err != nil {
+			if _, err := tx.ChangeMemberships(ctx, []storage.Write[chatadmin.Membership]{{Row: m, Was: m.Rev, Delete: true}}); err != nil {
 				return err
 			}
 		}
@@ -254,7 +254,7 @@ func TestLoginUsedAgain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: us[0], Was: us[0].Rev, Delete: true}})
 		require.Empty(t, conflicts)
 		return err
 	}))

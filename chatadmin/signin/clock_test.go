@@ -129,12 +129,12 @@ func TestPasswordChangedWhileVerifying(t *testing.T) {
 	// after.
 	begun := 0
 	op := chatadmin.Op{Kind: "test", Fence: storage.Shared}
-	require.NoError(t, w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(t, w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
 		if begun++; begun == 1 {
 			if err := work.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 				return err
 			}
-			work.Record("test", []chatadmin.ID{u.ID}, nil, nil)
+			work.Audit("test", []chatadmin.ID{u.ID}, nil, nil)
 			return storage.ErrRetry
 		}
 		return work.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID)

@@ -33,9 +33,9 @@ func (w *world) damage(kind string, owner chatadmin.ID, how func([]byte) []byte)
 			return err
 		}
 		ids = nil
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
-			c := storage.Change[storage.Record]{Row: r, Was: r.Rev}
+			c := storage.Write[storage.Record]{Row: r, Was: r.Rev}
 			c.Row.Rev, c.Row.Data = r.Rev+1, how(r.Data)
 			changes = append(changes, c)
 			ids = append(ids, r.ID)

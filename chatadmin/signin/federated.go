@@ -114,7 +114,7 @@ func (g *Gate) readLink(ctx context.Context, r storage.Reader, domain chatadmin.
 
 // link links the account of an assertion to its user, in the transaction that
 // lets the user in.
-func (g *Gate) link(ctx context.Context, w *chatadmin.Work, t *Try) error {
+func (g *Gate) link(ctx context.Context, w *chatadmin.Writer, t *Try) error {
 	l := linked{t.user.ID, t.attempt.account(), w.Now()}
 	var put []*chatadmin.Entry[linked]
 	for _, id := range []string{accountID(l.Account), userLinkID(t.user.ID, &t.attempt)} {
@@ -135,7 +135,7 @@ func (g *Gate) link(ctx context.Context, w *chatadmin.Work, t *Try) error {
 	if err := links.Put(ctx, w, put...); err != nil {
 		return err
 	}
-	w.Record(KindUserLink, []chatadmin.ID{t.user.ID}, nil, map[string]string{"method": string(t.attempt.Method)})
+	w.Audit(KindUserLink, []chatadmin.ID{t.user.ID}, nil, map[string]string{"method": string(t.attempt.Method)})
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (g *Gate) Unlink(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 		return err
 	}
 	op := chatadmin.Op{Kind: KindUserUnlink, Need: chatadmin.PermUsersAccess, Targets: users}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		found, err := usersOf(ctx, w, s, users)
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (g *Gate) Unlink(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 		if err := links.Delete(ctx, w, gone...); err != nil {
 			return err
 		}
-		w.Record(KindUserUnlink, owners, nil, nil)
+		w.Audit(KindUserUnlink, owners, nil, nil)
 		return nil
 	})
 }

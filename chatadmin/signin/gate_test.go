@@ -126,7 +126,7 @@ func (w *world) erase(id chatadmin.ID) {
 
 func (w *world) change(id chatadmin.ID, kind string, f func(chatadmin.User) (chatadmin.User, error)) {
 	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Work) error {
+	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
 		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
@@ -238,7 +238,7 @@ func TestFirstSignInFails(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
 	var fail error
-	w.admin.Extend(chatadmin.Extension{OnUserChange: func(context.Context, *chatadmin.Work, []chatadmin.UserChange) error { return fail }})
+	w.admin.Extend(chatadmin.Extension{OnUserChange: func(context.Context, *chatadmin.Writer, []chatadmin.UserChange) error { return fail }})
 	fail = errDown
 	for range 5 {
 		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))

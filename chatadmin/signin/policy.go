@@ -129,7 +129,7 @@ func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) erro
 	if err != nil {
 		return err
 	}
-	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(_ *chatadmin.Work, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+	return s.SetPolicy(ctx, chatadmin.KindDomainEdit, chatadmin.PermDomain, policyName, func(_ *chatadmin.Writer, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 		return raw, []chatadmin.FieldChange{{Field: policyName, Before: string(was), After: string(raw)}}, nil
 	})
 }

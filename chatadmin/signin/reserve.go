@@ -263,7 +263,7 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	}
 	var written entry
 	ok := false
-	err := g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) (err error) {
+	err := g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Writer) (err error) {
 		written = e
 		if ok, err = write(ctx, w, &written); err == nil && ok && at == locked {
 			return t.locked(ctx, w, written.Value)
@@ -282,7 +282,7 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 
 // write writes a state; nothing to count needs no record. It returns false if
 // somebody was faster.
-func write(ctx context.Context, w *chatadmin.Work, e *entry) (bool, error) {
+func write(ctx context.Context, w *chatadmin.Writer, e *entry) (bool, error) {
 	put := locks.TryPut
 	if e.Value.empty() {
 		if put = locks.TryDelete; !e.Stored() {
@@ -294,7 +294,7 @@ func write(ctx context.Context, w *chatadmin.Work, e *entry) (bool, error) {
 }
 
 // locked tells the audit log, and the user, that the user was locked.
-func (t *Try) locked(ctx context.Context, w *chatadmin.Work, s state) error {
+func (t *Try) locked(ctx context.Context, w *chatadmin.Writer, s state) error {
 	owner := t.place.entry.Owner
 	if owner == "" {
 		return nil
@@ -303,15 +303,15 @@ func (t *Try) locked(ctx context.Context, w *chatadmin.Work, s state) error {
 	if lifts := s.lifts(t.user.Admin); !lifts.IsZero() {
 		until = lifts.Format(time.RFC3339)
 	}
-	w.Record(KindUserLock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", After: until}}}, nil)
+	w.Audit(KindUserLock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", After: until}}}, nil)
 	return w.Tell(ctx, chatadmin.NoticeLock, t.user)
 }
 
 // unlocked tells the audit log that a lock was lifted since an attempt that had
 // counted as a failure was none.
-func (t *Try) unlocked(w *chatadmin.Work) {
+func (t *Try) unlocked(w *chatadmin.Writer) {
 	if owner := t.place.entry.Owner; owner != "" {
-		w.Record(KindUserUnlock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", Before: "true", After: "false"}}},
+		w.Audit(KindUserUnlock, []chatadmin.ID{owner}, map[chatadmin.ID][]chatadmin.FieldChange{owner: {{Field: "locked", Before: "true", After: "false"}}},
 			map[string]string{"reason": "an attempt that took too long was no failure"})
 	}
 }
@@ -350,7 +350,7 @@ func (g *Gate) turnAway(ctx context.Context, t *Try, reason Reason) error {
 func (g *Gate) pretend(ctx context.Context, t *Try) error {
 	e := locks.New(t.domain, "pretended."+t.place.bucket, "", state{Held: []hold{{ID: t.place.id}}})
 	t.place = place{entry: e, id: t.place.id, until: g.admin.Now().Add(g.o.Hold), pretended: true}
-	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Work) error {
+	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		t.place.entry = e
 		_, err := write(ctx, w, &t.place.entry)
 		return err
@@ -359,9 +359,9 @@ func (g *Gate) pretend(ctx context.Context, t *Try) error {
 
 // keep runs f to the end: what it does is safe to repeat, since a place is
 // recognised by its ID.
-func (g *Gate) keep(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Work) error) error {
+func (g *Gate) keep(ctx context.Context, domain chatadmin.ID, f func(context.Context, *chatadmin.Writer) error) error {
 	for n := 1; ; n++ {
-		if err := g.admin.Keep(ctx, domain, f); !errors.Is(err, chatadmin.ErrCommitUnknown) || n == 8 {
+		if err := g.admin.Bookkeep(ctx, domain, f); !errors.Is(err, chatadmin.ErrCommitUnknown) || n == 8 {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ var AllSessions = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 // end is a chatadmin.EndFunc: sessions end after the commit of what ends them,
 // and never without it. Attempts under way while a password changes let nobody
 // in, since they may have seen the old one.
-func (g *Gate) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.Ending) error {
+func (g *Gate) end(ctx context.Context, w *chatadmin.Writer, endings []chatadmin.Ending) error {
 	var users, passwords []chatadmin.ID
 	everyone, at := false, time.Time{}
 	for i := range endings {
@@ -77,7 +77,7 @@ func (g *Gate) end(ctx context.Context, w *chatadmin.Work, endings []chatadmin.E
 	return g.queueSessions(ctx, w, ended{Users: users, Everyone: everyone, Before: at})
 }
 
-func (g *Gate) queueSessions(ctx context.Context, w *chatadmin.Work, e ended) error {
+func (g *Gate) queueSessions(ctx context.Context, w *chatadmin.Writer, e ended) error {
 	if g.o.Sessions == nil {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (g *Gate) queueSessions(ctx context.Context, w *chatadmin.Work, e ended) er
 // The record of each is written in any case: an attempt that begins meanwhile
 // loses its race against it, or begins after it. It returns which of the users
 // may have sessions: nobody has who is pending.
-func (g *Gate) voidAttempts(ctx context.Context, w *chatadmin.Work, users []chatadmin.ID) ([]chatadmin.ID, error) {
+func (g *Gate) voidAttempts(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID) ([]chatadmin.ID, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -188,7 +188,7 @@ func (g *Gate) endSessions(ctx context.Context, e *chatadmin.Entry[ended]) (int,
 	}
 	// What cannot be written down now is told again; another worker may have
 	// been faster.
-	return n, g.admin.Keep(context.WithoutCancel(ctx), e.Domain, func(ctx context.Context, w *chatadmin.Work) error {
+	return n, g.admin.Bookkeep(context.WithoutCancel(ctx), e.Domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		next := *e
 		if e.Value.Again {
 			_, err := endings.TryDelete(ctx, w, &next)

@@ -30,7 +30,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	var reason Reason
 	var user chatadmin.User
 	first, link := false, false
-	run := func(ctx context.Context, w *chatadmin.Work) error {
+	run := func(ctx context.Context, w *chatadmin.Writer) error {
 		reason, first, link = "", false, false
 		us, err := w.Users(ctx, t.domain, []chatadmin.ID{t.user.ID}) // of nobody too, for the clock
 		if err != nil {
@@ -87,7 +87,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 
 // welcome does what a first sign-in does: it makes a pending user active, and
 // links the account of an assertion.
-func (g *Gate) welcome(ctx context.Context, w *chatadmin.Work, t *Try, user *chatadmin.User, first, link bool) error {
+func (g *Gate) welcome(ctx context.Context, w *chatadmin.Writer, t *Try, user *chatadmin.User, first, link bool) error {
 	if link {
 		if err := g.link(ctx, w, t); err != nil {
 			return err
@@ -115,7 +115,7 @@ func refusal(err error) Reason {
 }
 
 // activate makes a pending user active.
-func activate(ctx context.Context, w *chatadmin.Work, user *chatadmin.User) error {
+func activate(ctx context.Context, w *chatadmin.Writer, user *chatadmin.User) error {
 	write, err := chatadmin.TransitionWrite(*user, chatadmin.SignedIn)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func activate(ctx context.Context, w *chatadmin.Work, user *chatadmin.User) erro
 }
 
 // leave writes the state without the attempt's place.
-func (g *Gate) leave(ctx context.Context, w *chatadmin.Work, t *Try, end ending) (Reason, error) {
+func (g *Gate) leave(ctx context.Context, w *chatadmin.Writer, t *Try, end ending) (Reason, error) {
 	p := &t.place
 	e := p.entry
 	if p.pretended {

@@ -74,7 +74,7 @@ func (g *Gate) Unlock(ctx context.Context, s *chatadmin.Scope, users ...chatadmi
 		return err
 	}
 	op := chatadmin.Op{Kind: KindUserUnlock, Need: chatadmin.PermUsersAccess, Targets: users}
-	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Work) error {
+	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		found, err := usersOf(ctx, w, s, users)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (g *Gate) statesOf(ctx context.Context, r storage.Reader, users []chatadmin
 
 // lift is a chatadmin.GrantFunc. Attempts under way keep their places, but for
 // those of a clock that was wrong.
-func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.User) error {
+func (g *Gate) lift(ctx context.Context, w *chatadmin.Writer, users []chatadmin.User) error {
 	states, err := g.statesOf(ctx, w, users)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (g *Gate) lift(ctx context.Context, w *chatadmin.Work, users []chatadmin.Us
 		changes[u.ID] = []chatadmin.FieldChange{{Field: "failures", Before: strconv.Itoa(s.Failures), After: "0"}, {Field: "locked", Before: strconv.FormatBool(s.Locked), After: "false"}}
 	}
 	if len(unlocked) > 0 {
-		w.Record(KindUserUnlock, unlocked, changes, nil)
+		w.Audit(KindUserUnlock, unlocked, changes, nil)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func newWired(t *testing.T, mode twofa.Mode) *wired {
 	require.NoError(t, err)
 	plan, err := w.second.Plan(ctx, w.host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})
 	require.NoError(t, err)
-	require.NoError(t, w.second.SetPolicy(ctx, w.host, plan))
+	require.NoError(t, w.second.Apply(ctx, w.host, plan))
 	return w
 }
 

@@ -163,18 +163,18 @@ type Tx interface {
 	Reader
 
 	// unique: ID. Domain.Fence is the store's own
-	ChangeDomains(ctx context.Context, c []Change[Domain]) ([]Conflict, error)
+	ChangeDomains(ctx context.Context, c []Write[Domain]) ([]Conflict, error)
 	// unique: ID; Domain + LoginKey. Parent: domain
-	ChangeUsers(ctx context.Context, c []Change[User]) ([]Conflict, error)
-	ChangeGroups(ctx context.Context, c []Change[Group]) ([]Conflict, error) // unique: ID. Parent: domain
+	ChangeUsers(ctx context.Context, c []Write[User]) ([]Conflict, error)
+	ChangeGroups(ctx context.Context, c []Write[Group]) ([]Conflict, error) // unique: ID. Parent: domain
 	// unique: Group + User. Parents: both
-	ChangeMemberships(ctx context.Context, c []Change[Membership]) ([]Conflict, error)
+	ChangeMemberships(ctx context.Context, c []Write[Membership]) ([]Conflict, error)
 	// unique: ID; Domain + User + Key. Parent: user
-	ChangeDevices(ctx context.Context, c []Change[Device]) ([]Conflict, error)
+	ChangeDevices(ctx context.Context, c []Write[Device]) ([]Conflict, error)
 	// unique: Key. Parent: the owner, where there is one
-	ChangeRecords(ctx context.Context, c []Change[Record]) ([]Conflict, error)
+	ChangeRecords(ctx context.Context, c []Write[Record]) ([]Conflict, error)
 	// unique: ID. Only Data of an event is ever rewritten
-	ChangeEvents(ctx context.Context, c []Change[Event]) ([]Conflict, error)
+	ChangeEvents(ctx context.Context, c []Write[Event]) ([]Conflict, error)
 
 	// AddMembers goes through the next users of q, by ID, and makes up to
 	// p.Limit of them (1 to MaxBulk) members of m.Group with the rest of m as
@@ -197,7 +197,7 @@ type Tx interface {
 
 // Change writes Row, whose Rev is new, or deletes it, if the stored revision is
 // Was (0: it must not exist).
-type Change[T any] struct {
+type Write[T any] struct {
 	Row T
 	Was Rev
 	// Row needs its key only (ID and Domain; Group, User and Domain; Key)

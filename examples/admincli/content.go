@@ -200,18 +200,18 @@ func (c *cli) seedChats(ctx context.Context, n *seed, everybody []chatadmin.ID) 
 func (c *cli) seedGroups(ctx context.Context, n *seed) error {
 	run := c.admin.NewID()
 	for at := 0; at < n.groups; at += 100 {
-		var groups []storage.Change[chatadmin.Group]
-		var members []storage.Change[chatadmin.Membership]
+		var groups []storage.Write[chatadmin.Group]
+		var members []storage.Write[chatadmin.Membership]
 		for i := at; i < min(at+100, n.groups); i++ {
 			id := c.admin.NewID()
 			name := fmt.Sprintf("Seeded %s-%d", run[len(run)-4:], i+1)
 			creator := n.authors[i%len(n.authors)]
-			groups = append(groups, storage.Change[chatadmin.Group]{Row: chatadmin.Group{ID: id,
+			groups = append(groups, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: id,
 				Domain: n.domain, Rev: 1, Creator: creator, Name: name, NameKey: chatadmin.Fold(name)}})
 			for k := range min(len(n.authors), 10) {
 				user := n.authors[(i+k)%len(n.authors)]
 				members = append(members,
-					storage.Change[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
+					storage.Write[chatadmin.Membership]{Row: chatadmin.Membership{Domain: n.domain, Group: id,
 						User: user, Rev: 1, Admin: user == creator}})
 			}
 			n.containers = append(n.containers, []chatadmin.ID{id})

@@ -43,7 +43,7 @@ func (r *report) planned(p *csvimport.Plan) {
 }
 
 func (c *cli) importCommand() *cobra.Command {
-	var o csvimport.Options
+	var o csvimport.ImportOptions
 	var mode csvimport.Mode
 	var result, resume string
 	var dry, rows bool
@@ -115,7 +115,7 @@ type importCall struct {
 	dry, rows bool
 	result    *os.File // or nil
 	resume    chatadmin.ID
-	o         *csvimport.Options
+	o         *csvimport.ImportOptions
 }
 
 func (c *cli) importFile(ctx context.Context, s *chatadmin.Scope, file *os.File, call importCall) error {

@@ -215,11 +215,11 @@ func (s *session) damage(kind string) {
 	require.NoError(s.t, err)
 	require.NotEmpty(s.t, rs)
 	err = s.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
 			was := r.Rev
 			r.Rev, r.Data = was+1, r.Data[:len(r.Data)/2]
-			changes = append(changes, storage.Change[storage.Record]{Row: r, Was: was})
+			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: was})
 		}
 		_, err := tx.ChangeRecords(ctx, changes)
 		return err

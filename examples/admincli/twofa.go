@@ -178,7 +178,7 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 		return err
 	}
 	if !planOnly {
-		if err := c.twofa.SetPolicy(ctx, s, plan); err != nil {
+		if err := c.twofa.Apply(ctx, s, plan); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,7 @@ func (h *host) me(ctx context.Context, s *chatadmin.Scope, _ *http.Request) (any
 }
 
 func (h *host) held(ctx context.Context, s *chatadmin.Scope, r *http.Request) (any, error) {
-	id, n, err := h.imports.Held(ctx, s, r.FormValue("token"))
+	id, n, err := h.imports.Unsent(ctx, s, r.FormValue("token"))
 	return object{"run": id, "created": n}, err
 }
 

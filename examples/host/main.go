@@ -179,7 +179,7 @@ func (h *host) found(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return h.second.SetPolicy(ctx, s, plan)
+	return h.second.Apply(ctx, s, plan)
 }
 
 // openRing reads the key that seals the secrets of authenticators, or makes

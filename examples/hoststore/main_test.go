@@ -75,7 +75,7 @@ func TestHostsOwnChanges(t *testing.T) {
 	require.Equal(t, fence, same)
 	before.Rev++
 	require.NoError(t, s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		conflicts, err := tx.ChangeUsers(ctx, []storage.Change[chatadmin.User]{{Row: before, Was: before.Rev - 1}})
+		conflicts, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: before, Was: before.Rev - 1}})
 		require.Equal(t, []storage.Conflict{{Reason: storage.Stale}}, conflicts)
 		return err
 	}))

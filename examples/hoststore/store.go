@@ -79,7 +79,7 @@ type tx struct {
 // ChangeUsers implements storage.Tx. SQLite lets one transaction write at a
 // time, so the order of the rows does not matter; another database would want
 // them sorted by key.
-func (t *tx) ChangeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+func (t *tx) ChangeUsers(ctx context.Context, changes []storage.Write[chatadmin.User]) ([]storage.Conflict, error) {
 	conflicts, err := t.changeUsers(ctx, changes)
 	if err != nil && t.failed == nil {
 		t.failed = err
@@ -87,7 +87,7 @@ func (t *tx) ChangeUsers(ctx context.Context, changes []storage.Change[chatadmin
 	return conflicts, err
 }
 
-func (t *tx) changeUsers(ctx context.Context, changes []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+func (t *tx) changeUsers(ctx context.Context, changes []storage.Write[chatadmin.User]) ([]storage.Conflict, error) {
 	if len(changes) > chatadmin.MaxBatch {
 		return nil, storage.ErrBatch
 	}
@@ -125,7 +125,7 @@ const (
 
 // changeUser writes one change where it may be written, and tells the first
 // reason where not.
-func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Change[chatadmin.User], domain bool) (storage.Conflict, error) {
+func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Write[chatadmin.User], domain bool) (storage.Conflict, error) {
 	u := &c.Row
 	row := []any{u.Rev, u.LoginKey, u.NameKey, u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Department, u.Phone, u.PhoneE164, u.Role, u.Manager,
 		u.Kind, u.Status, u.Admin, u.Denied, u.Deleting, append([]byte{}, u.Attrs...), u.Created.UnixMilli(), u.ID, u.Domain}

@@ -101,5 +101,5 @@ func newServer(ctx context.Context, now func() time.Time, users map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	return s, second.SetPolicy(ctx, host, plan)
+	return s, second.Apply(ctx, host, plan)
 }

@@ -58,7 +58,7 @@ func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 
 	// 3. The plan: what would happen, row by row. Nothing has changed yet.
 	imports := csvimport.New(admin)
-	plan, err := imports.Plan(ctx, acme, file, csvimport.UpdateExisting, &csvimport.Options{FileName: "users.csv"})
+	plan, err := imports.Plan(ctx, acme, file, csvimport.UpdateExisting, &csvimport.ImportOptions{FileName: "users.csv"})
 	if err != nil {
 		return err
 	}

@@ -144,14 +144,14 @@ func TestRequestURLRefuses(t *testing.T) {
 // compared, within a day.
 func TestRoutesOfEarlierVersions(t *testing.T) {
 	w := newWorld(t, nil)
-	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Work) error {
+	require.NoError(t, w.Host.Change(t.Context(), chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
 		rs, _, err := k.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 		if err != nil {
 			return err
 		}
-		var changes []storage.Change[storage.Record]
+		var changes []storage.Write[storage.Record]
 		for _, r := range rs {
-			c := storage.Change[storage.Record]{Row: r, Was: r.Rev, Delete: true}
+			c := storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: true}
 			switch {
 			case r.Kind == "integration":
 				c.Delete = false

@@ -70,7 +70,7 @@ func Read(ctx context.Context, r storage.Reader, domain chatadmin.ID, task strin
 
 // Move writes that the clock was believed at a time, and up to which age things
 // go. A worker looks at the domain again when the mark is stale.
-func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string,
+func (m *Mark) Move(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, task string,
 	at, before time.Time) error {
 	m.At, m.Before, m.Announced = at, before, false
 	return m.Postpone(ctx, w, domain, task, at.Add(Coarse))
@@ -78,7 +78,7 @@ func (m *Mark) Move(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID,
 
 // Announce has the worker of a task look at the domain soon. It does not say
 // that the clock is right.
-func Announce(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string) error {
+func Announce(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, task string) error {
 	m, err := Read(ctx, w, domain, task)
 	if err != nil {
 		return err
@@ -89,23 +89,23 @@ func Announce(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task 
 
 // Forget deletes the mark, if it has not been written since it was read: the
 // worker no longer looks at the domain.
-func (m *Mark) Forget(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string) error {
+func (m *Mark) Forget(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, task string) error {
 	rs, err := w.Records(ctx, []storage.Key{key(domain, task)})
 	if err != nil || len(rs) == 0 || rs[0].Rev != m.rev {
 		return err
 	}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 }
 
 // Postpone writes when a worker looks at the domain again.
-func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Work, domain chatadmin.ID, task string, due time.Time) error {
+func (m *Mark) Postpone(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, task string, due time.Time) error {
 	m.Version = version
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	row := storage.Record{Key: key(domain, task), Due: due, Data: data}
-	return w.PutRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: m.rev}})
+	return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: m.rev}})
 }
 
 // Due yields the domains at which the worker of a task is to look. One whose

@@ -39,7 +39,7 @@ func (b *bucket) Delete(ctx context.Context, keys []string) error {
 // called before the transaction commits.
 func (w *world) deleteIn(n int, group chatadmin.ID, meet func()) error {
 	op := chatadmin.Op{Kind: "race.delete", Fence: storage.Shared, Targets: []chatadmin.ID{group}}
-	return w.host(n).Change(w.Context(), op, func(ctx context.Context, work *chatadmin.Work) error {
+	return w.host(n).Change(w.Context(), op, func(ctx context.Context, work *chatadmin.Writer) error {
 		_, _, err := work.DeleteContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{group}}, chatadmin.Page{Limit: storage.MaxBulk})
 		meet()
 		return err

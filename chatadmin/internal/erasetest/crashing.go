@@ -62,27 +62,27 @@ type crashingTx struct {
 	c *Crashing
 }
 
-func (x crashingTx) ChangeUsers(ctx context.Context, c []storage.Change[chatadmin.User]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeUsers(ctx context.Context, c []storage.Write[chatadmin.User]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
 }
 
-func (x crashingTx) ChangeGroups(ctx context.Context, c []storage.Change[chatadmin.Group]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeGroups(ctx context.Context, c []storage.Write[chatadmin.Group]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeGroups(ctx, c) })
 }
 
-func (x crashingTx) ChangeMemberships(ctx context.Context, c []storage.Change[chatadmin.Membership]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeMemberships(ctx context.Context, c []storage.Write[chatadmin.Membership]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeMemberships(ctx, c) })
 }
 
-func (x crashingTx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeDevices(ctx, c) })
 }
 
-func (x crashingTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeRecords(ctx, c) })
 }
 
-func (x crashingTx) ChangeEvents(ctx context.Context, c []storage.Change[chatadmin.Event]) ([]storage.Conflict, error) {
+func (x crashingTx) ChangeEvents(ctx context.Context, c []storage.Write[chatadmin.Event]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeEvents(ctx, c) })
 }
 

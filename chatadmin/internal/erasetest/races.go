@@ -132,11 +132,11 @@ func raceChildren(w *world) {
 	chat, device := w.admins[0].NewID(), w.admins[0].NewID()
 	require.NoError(w, w.content(0, storage.Content{ID: chat, Author: ann.ID, Peer: bob.ID, Kind: storage.Chat}))
 	require.NoError(w, w.write(0, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: device, Domain: w.domain, User: ann.ID, Rev: 1, Key: "first"}}})
+		return tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: storage.Device{ID: device, Domain: w.domain, User: ann.ID, Rev: 1, Key: "first"}}})
 	}))
 	record := func(n int, owner chatadmin.ID) error {
 		return w.write(n, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
-			return tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.admins[0].NewID())}, Owner: owner, Rev: 1, Data: []byte("{}")}}})
+			return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.admins[0].NewID())}, Owner: owner, Rev: 1, Data: []byte("{}")}}})
 		})
 	}
 	children := []func(n int) error{
@@ -166,7 +166,7 @@ func raceChildren(w *world) {
 		func(n int) error {
 			return w.write(n, func(ctx context.Context, tx storage.Tx) ([]storage.Conflict, error) {
 				id := w.admins[0].NewID()
-				return tx.ChangeDevices(ctx, []storage.Change[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: ann.ID, Rev: 1, Key: string(id)}}})
+				return tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: ann.ID, Rev: 1, Key: string(id)}}})
 			})
 		},
 		func(n int) error {

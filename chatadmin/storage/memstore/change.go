@@ -23,7 +23,7 @@ type rules[K comparable, T any] struct {
 
 // change applies one call, item by item: conflicts are in the order of the
 // items, and an item sees those before it.
-func change[K comparable, T any](ctx context.Context, x *tx, c []storage.Change[T], r rules[K, T]) ([]storage.Conflict, error) {
+func change[K comparable, T any](ctx context.Context, x *tx, c []storage.Write[T], r rules[K, T]) ([]storage.Conflict, error) {
 	if err := x.writable(ctx, len(c)); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (r rules[K, T]) follow(was, now *T) {
 	}
 }
 
-func (x *tx) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
+func (x *tx) ChangeDomains(ctx context.Context, c []storage.Write[storage.Domain]) ([]storage.Conflict, error) {
 	return change(ctx, x, c, rules[storage.ID, storage.Domain]{table: &x.data.domains,
 		key:    func(d *storage.Domain) storage.ID { return d.ID },
 		domain: func(d *storage.Domain) storage.ID { return d.ID },
@@ -100,7 +100,7 @@ func (x *tx) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domai
 		}})
 }
 
-func (x *tx) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x *tx) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	d := x.data
 	return change(ctx, x, c, rules[storage.ID, storage.User]{table: &d.users,
 		key:    func(u *storage.User) storage.ID { return u.ID },
@@ -141,7 +141,7 @@ func (x *tx) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) 
 		}})
 }
 
-func (x *tx) ChangeGroups(ctx context.Context, c []storage.Change[storage.Group]) ([]storage.Conflict, error) {
+func (x *tx) ChangeGroups(ctx context.Context, c []storage.Write[storage.Group]) ([]storage.Conflict, error) {
 	return change(ctx, x, c, rules[storage.ID, storage.Group]{table: &x.data.groups,
 		key:    func(g *storage.Group) storage.ID { return g.ID },
 		domain: func(g *storage.Group) storage.ID { return g.Domain },
@@ -149,7 +149,7 @@ func (x *tx) ChangeGroups(ctx context.Context, c []storage.Change[storage.Group]
 		parent: func(g *storage.Group) string { return x.lacksDomain(g.Domain) }})
 }
 
-func (x *tx) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func (x *tx) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	return change(ctx, x, c, x.memberships())
 }
 
@@ -171,7 +171,7 @@ func (x *tx) memberships() rules[storage.Pair, storage.Membership] {
 		}}
 }
 
-func (x *tx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (x *tx) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	d := x.data
 	return change(ctx, x, c, rules[storage.ID, storage.Device]{table: &d.devices,
 		key:    func(r *storage.Device) storage.ID { return r.ID },
@@ -199,7 +199,7 @@ func (x *tx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Devic
 		}})
 }
 
-func (x *tx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x *tx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	return change(ctx, x, c, rules[storage.Key, storage.Record]{table: &x.data.records,
 		key:    func(r *storage.Record) storage.Key { return r.Key },
 		domain: func(r *storage.Record) storage.ID { return r.Domain },
@@ -215,7 +215,7 @@ func (x *tx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Recor
 		}})
 }
 
-func (x *tx) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (x *tx) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	return change(ctx, x, c, rules[storage.ID, storage.Event]{table: &x.data.events,
 		key:    func(e *storage.Event) storage.ID { return e.ID },
 		domain: func(e *storage.Event) storage.ID { return e.Domain },

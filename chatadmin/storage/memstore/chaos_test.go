@@ -15,7 +15,7 @@ import (
 var ctx = context.Background()
 
 func put(ctx context.Context, tx storage.Tx, k storage.Key) error {
-	_, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: k, Rev: 1, Data: []byte("{}")}}})
+	_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: k, Rev: 1, Data: []byte("{}")}}})
 	return err
 }
 

@@ -129,7 +129,7 @@ func (r reader) BlobsInUse(ctx context.Context, keys []string) ([]string, error)
 
 // InsertContent implements storage.Tx.
 func (x *tx) InsertContent(ctx context.Context, c []storage.Content) ([]storage.Conflict, error) {
-	changes := make([]storage.Change[storage.Content], len(c))
+	changes := make([]storage.Write[storage.Content], len(c))
 	for i := range c {
 		changes[i].Row = c[i]
 	}

@@ -16,7 +16,7 @@ import (
 // written one by one to learn which of them conflict. Deletions come last and
 // no update of a batch moves a unique key, so that nothing succeeds here which
 // would be a conflict in the order of the call.
-func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T], lacks parents) (done bool, err error) {
+func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T], lacks parents) (done bool, err error) {
 	type item struct {
 		change int
 		fields []any // those of the table, and the revision that was

@@ -15,7 +15,7 @@ type parents func(i int) (field string)
 // change applies one call. On PostgreSQL the whole batch is tried at once;
 // where that does not come out as expected, and on SQLite always, it goes row
 // by row, in the order of the call, so that a row sees those before it.
-func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T], lookup func(context.Context, []int) (parents, error)) ([]storage.Conflict, error) {
+func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T], lookup func(context.Context, []int) (parents, error)) ([]storage.Conflict, error) {
 	if err := x.writable(ctx, len(c)); err != nil || len(c) == 0 {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Change[T
 
 // note remembers what was written that others may belong to: their members and
 // devices are mostly written next, in the same transaction.
-func note[T any](x *tx, t *table[T], c *storage.Change[T]) {
+func note[T any](x *tx, t *table[T], c *storage.Write[T]) {
 	if t.parent == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func note[T any](x *tx, t *table[T], c *storage.Change[T]) {
 	}
 }
 
-func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *storage.Change[T], i int, lacks parents) (storage.Conflict, error) {
+func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *storage.Write[T], i int, lacks parents) (storage.Conflict, error) {
 	var none storage.Conflict
 	args := t.args(&c.Row)
 	switch {

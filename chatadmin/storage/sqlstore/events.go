@@ -43,7 +43,7 @@ func targetRows(e *storage.Event) []targetRow {
 const maxTargetRows = 10000
 
 // ChangeEvents implements storage.Tx.
-func (x *tx) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (x *tx) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	stored, err := x.deletedEvents(ctx, c)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (x *tx) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]
 }
 
 // deletedEvents finds the targets of events that a call deletes.
-func (x *tx) deletedEvents(ctx context.Context, c []storage.Change[storage.Event]) (map[storage.ID][]targetRow, error) {
+func (x *tx) deletedEvents(ctx context.Context, c []storage.Write[storage.Event]) (map[storage.ID][]targetRow, error) {
 	stored := map[storage.ID][]targetRow{}
 	var ids []string
 	for i := range c {

@@ -9,9 +9,9 @@ import (
 )
 
 // ChangeDomains implements storage.Tx.
-func (x *tx) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
+func (x *tx) ChangeDomains(ctx context.Context, c []storage.Write[storage.Domain]) ([]storage.Conflict, error) {
 	x.fenced = nil
-	made := make([]storage.Change[storage.Domain], len(c))
+	made := make([]storage.Write[storage.Domain], len(c))
 	for i := range c {
 		// a new domain begins with a fence of its own; updates leave it alone
 		made[i] = c[i]
@@ -21,14 +21,14 @@ func (x *tx) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domai
 }
 
 // ChangeUsers implements storage.Tx.
-func (x *tx) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x *tx) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	return change(ctx, x, userRows, c, func(ctx context.Context, new []int) (parents, error) {
 		return x.inDomain(ctx, new, func(i int) storage.ID { return c[i].Row.Domain })
 	})
 }
 
 // ChangeGroups implements storage.Tx.
-func (x *tx) ChangeGroups(ctx context.Context, c []storage.Change[storage.Group]) ([]storage.Conflict, error) {
+func (x *tx) ChangeGroups(ctx context.Context, c []storage.Write[storage.Group]) ([]storage.Conflict, error) {
 	return change(ctx, x, groupRows, c, func(ctx context.Context, new []int) (parents, error) {
 		return x.inDomain(ctx, new, func(i int) storage.ID { return c[i].Row.Domain })
 	})
@@ -68,7 +68,7 @@ func missing(there map[storage.ID]storage.ID, domain, id storage.ID, field strin
 }
 
 // ChangeMemberships implements storage.Tx.
-func (x *tx) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func (x *tx) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	return change(ctx, x, memberRows, c, func(ctx context.Context, new []int) (parents, error) {
 		groups, err := x.lookup(ctx, "groups", new, func(i int) storage.ID { return c[i].Row.Group })
 		if err != nil {
@@ -86,7 +86,7 @@ func (x *tx) ChangeMemberships(ctx context.Context, c []storage.Change[storage.M
 }
 
 // ChangeDevices implements storage.Tx.
-func (x *tx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (x *tx) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	return change(ctx, x, deviceRows, c, func(ctx context.Context, new []int) (parents, error) {
 		users, err := x.lookup(ctx, "users", new, func(i int) storage.ID { return c[i].Row.User })
 		return func(i int) string { return missing(users, c[i].Row.Domain, c[i].Row.User, "user") }, err
@@ -94,7 +94,7 @@ func (x *tx) ChangeDevices(ctx context.Context, c []storage.Change[storage.Devic
 }
 
 // ChangeRecords implements storage.Tx.
-func (x *tx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x *tx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	if len(c) == 1 && c[0].Was == 0 && !c[0].Delete && c[0].Row.Owner != "" {
 		if conflicts, done, err := x.insertOwned(ctx, &c[0].Row); done || err != nil {
 			return conflicts, err

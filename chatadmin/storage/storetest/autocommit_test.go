@@ -22,31 +22,31 @@ func alone[T any](a autocommit, ctx context.Context, f func(storage.Tx) (T, erro
 	return v, err
 }
 
-func (a autocommit) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeDomains(ctx context.Context, c []storage.Write[storage.Domain]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeDomains(ctx, c) })
 }
 
-func (a autocommit) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeUsers(ctx, c) })
 }
 
-func (a autocommit) ChangeGroups(ctx context.Context, c []storage.Change[storage.Group]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeGroups(ctx context.Context, c []storage.Write[storage.Group]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, c) })
 }
 
-func (a autocommit) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeMemberships(ctx, c) })
 }
 
-func (a autocommit) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeDevices(ctx, c) })
 }
 
-func (a autocommit) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeRecords(ctx, c) })
 }
 
-func (a autocommit) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (a autocommit) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	return alone(a, ctx, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeEvents(ctx, c) })
 }
 

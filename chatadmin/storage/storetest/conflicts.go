@@ -94,16 +94,16 @@ func testParents(w *world) {
 	change(w, users, put(dead, 1))
 	change(w, groups, put(deadGroup, 1))
 
-	m := func(g, u storage.ID) storage.Change[storage.Membership] {
+	m := func(g, u storage.ID) storage.Write[storage.Membership] {
 		return put(storage.Membership{Domain: w.a, Group: g, User: u, Rev: 1}, 0)
 	}
 	require.Equal(w, []storage.Conflict{orphan(0, "group"), orphan(1, "user"), orphan(2, "group"), orphan(3, "user"), orphan(4, "group"), orphan(5, "user")},
 		conflicts(w, members, m("none", u.ID), m(g.ID, "none"), m(deadGroup.ID, u.ID), m(g.ID, dead.ID), m(farGroup.ID, u.ID), m(g.ID, far.ID)), "members of what is not there")
-	d := func(u storage.ID) storage.Change[storage.Device] {
+	d := func(u storage.ID) storage.Write[storage.Device] {
 		return put(storage.Device{ID: w.id("device"), Domain: w.a, User: u, Rev: 1, Key: "n"}, 0)
 	}
 	require.Equal(w, []storage.Conflict{orphan(0, "user"), orphan(1, "user"), orphan(2, "user")}, conflicts(w, devices, d("none"), d(dead.ID), d(far.ID)))
-	r := func(id string, owner storage.ID) storage.Change[storage.Record] {
+	r := func(id string, owner storage.ID) storage.Write[storage.Record] {
 		return put(storage.Record{Key: storage.Key{Kind: "k", Domain: w.a, ID: id}, Owner: owner, Rev: 1, Data: []byte("{}")}, 0)
 	}
 	require.Equal(w, []storage.Conflict{orphan(0, "owner"), orphan(1, "owner"), orphan(2, "owner"), orphan(3, "owner")},
@@ -113,14 +113,14 @@ func testParents(w *world) {
 		// same way
 		here, there, gone := storage.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "here"}, storage.User{ID: w.id("user"), Domain: w.b, Rev: 1, LoginKey: "there"},
 			storage.User{ID: w.id("user"), Domain: w.a, Rev: 1, LoginKey: "gone", Deleting: true}
-		cs, err := tx.ChangeUsers(w.ctx, []storage.Change[storage.User]{put(here, 0), put(there, 0), put(gone, 0)})
+		cs, err := tx.ChangeUsers(w.ctx, []storage.Write[storage.User]{put(here, 0), put(there, 0), put(gone, 0)})
 		require.NoError(w, err)
 		require.Empty(w, cs)
-		cs, err = tx.ChangeRecords(w.ctx, []storage.Change[storage.Record]{r("9", here.ID), r("10", there.ID), r("11", gone.ID)})
+		cs, err = tx.ChangeRecords(w.ctx, []storage.Write[storage.Record]{r("9", here.ID), r("10", there.ID), r("11", gone.ID)})
 		require.NoError(w, err)
 		require.Equal(w, []storage.Conflict{orphan(1, "owner"), orphan(2, "owner")}, cs, "owners of the same transaction")
 		for id, owner := range map[string]storage.ID{"12": there.ID, "13": gone.ID} { // one alone
-			cs, err = tx.ChangeRecords(w.ctx, []storage.Change[storage.Record]{r(id, owner)})
+			cs, err = tx.ChangeRecords(w.ctx, []storage.Write[storage.Record]{r(id, owner)})
 			require.NoError(w, err)
 			require.Equal(w, []storage.Conflict{orphan(0, "owner")}, cs, "owners of the same transaction")
 		}

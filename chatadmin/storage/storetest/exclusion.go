@@ -52,7 +52,7 @@ func testExclusion(w *world) {
 						}
 					}
 					r := storage.Record{Key: storage.Key{Kind: kind, Domain: w.a, ID: string(rune('a' + n))}, Rev: 1, Data: []byte("{}")}
-					_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{put(r, 0)})
+					_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{put(r, 0)})
 					return err
 				})
 				assert.NoError(w, err)

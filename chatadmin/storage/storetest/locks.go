@@ -61,7 +61,7 @@ func addOne(ctx context.Context, tx storage.Tx, key storage.Key) error {
 	}
 	now := rs[0]
 	now.Rev, now.Data = now.Rev+1, []byte(fmt.Sprint(n+1))
-	conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{put(now, rs[0].Rev)})
+	conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{put(now, rs[0].Rev)})
 	if err == nil && len(conflicts) > 0 {
 		err = storage.ErrRetry
 	}
@@ -190,10 +190,10 @@ func first[T any](rows []T, fresh T, err error) (T, error) {
 }
 
 // writer reads rows one by one and writes them by one call.
-func writer[T any](table func(storage.Tx) func(context.Context, []storage.Change[T]) ([]storage.Conflict, error),
+func writer[T any](table func(storage.Tx) func(context.Context, []storage.Write[T]) ([]storage.Conflict, error),
 	read func(context.Context, storage.Reader, int) (T, error), rev func(*T) *storage.Rev) writeRows {
 	return func(ctx context.Context, tx storage.Tx, rows ...int) error {
-		changes := make([]storage.Change[T], len(rows))
+		changes := make([]storage.Write[T], len(rows))
 		for i, n := range rows {
 			row, err := read(ctx, tx, n)
 			if err != nil {

@@ -66,7 +66,7 @@ func raceLastAdmin(w *world) {
 			}
 			was := u.Rev
 			u.Rev, u.Admin = was+1, false
-			c, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(u, was)})
+			c, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(u, was)})
 			if err == nil && len(c) > 0 {
 				err = storage.ErrRetry
 			}
@@ -104,7 +104,7 @@ func raceCounter(w *world) {
 				}
 				now := rs[0]
 				now.Rev, now.Data = rs[0].Rev+1, []byte(fmt.Sprint(n+1))
-				c, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{put(now, rs[0].Rev)})
+				c, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{put(now, rs[0].Rev)})
 				won = len(c) == 0
 				return err
 			})
@@ -131,7 +131,7 @@ func raceLogin(w *world) {
 		var conflicts []storage.Conflict
 		err := s.Update(w.ctx, storage.Fence{Domain: w.a, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) (err error) {
 			u := storage.User{ID: storage.ID(fmt.Sprintf("one-%03d", i)), Domain: w.a, Rev: 1, LoginKey: "one"}
-			conflicts, err = tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(u, 0)})
+			conflicts, err = tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(u, 0)})
 			return err
 		})
 		if assert.NoError(w, err) && len(conflicts) == 0 {
@@ -169,11 +169,11 @@ func raceDefaultGroup(w *world) {
 					if err != nil {
 						return err
 					}
-					if _, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(storage.User{ID: id, Domain: w.a, Rev: 1, LoginKey: string(id)}, 0)}); err != nil {
+					if _, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(storage.User{ID: id, Domain: w.a, Rev: 1, LoginKey: string(id)}, 0)}); err != nil {
 						return err
 					}
 					if gs[0].Default {
-						_, err = tx.ChangeMemberships(ctx, []storage.Change[storage.Membership]{put(storage.Membership{Domain: w.a, Group: g.ID, User: id, Rev: 1}, 0)})
+						_, err = tx.ChangeMemberships(ctx, []storage.Write[storage.Membership]{put(storage.Membership{Domain: w.a, Group: g.ID, User: id, Rev: 1}, 0)})
 					}
 					return err
 				})
@@ -196,7 +196,7 @@ func raceDefaultGroup(w *world) {
 		err := w.other.Update(w.ctx, storage.Fence{Domain: w.a, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 			now := g
 			now.Rev, now.Default = g.Rev+1, round == rounds-1
-			_, err := tx.ChangeGroups(ctx, []storage.Change[storage.Group]{put(now, g.Rev)})
+			_, err := tx.ChangeGroups(ctx, []storage.Write[storage.Group]{put(now, g.Rev)})
 			return err
 		})
 		if !assert.NoError(w, err) {
@@ -237,7 +237,7 @@ func raceParent(w *world) {
 	w.parallel(goroutines, func(i int, s storage.Store) {
 		if i != goroutines/2 {
 			_ = s.Update(w.ctx, storage.Fence{Domain: w.a, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
-				_, err := tx.ChangeMemberships(ctx, []storage.Change[storage.Membership]{put(storage.Membership{Domain: w.a, Group: g.ID, User: u[i].ID, Rev: 1}, 0)})
+				_, err := tx.ChangeMemberships(ctx, []storage.Write[storage.Membership]{put(storage.Membership{Domain: w.a, Group: g.ID, User: u[i].ID, Rev: 1}, 0)})
 				return err
 			})
 			return
@@ -245,7 +245,7 @@ func raceParent(w *world) {
 		assert.NoError(w, s.Update(w.ctx, storage.Fence{Domain: w.a, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 			now := g
 			now.Rev, now.Deleting = 2, true
-			_, err := tx.ChangeGroups(ctx, []storage.Change[storage.Group]{put(now, 1)})
+			_, err := tx.ChangeGroups(ctx, []storage.Write[storage.Group]{put(now, 1)})
 			return err
 		}))
 		assert.NoError(w, s.Update(w.ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
@@ -253,14 +253,14 @@ func raceParent(w *world) {
 			if err != nil {
 				return err
 			}
-			var c []storage.Change[storage.Membership]
+			var c []storage.Write[storage.Membership]
 			for _, m := range ms {
 				c = append(c, del(m, m.Rev))
 			}
 			if _, err = tx.ChangeMemberships(ctx, c); err != nil {
 				return err
 			}
-			_, err = tx.ChangeGroups(ctx, []storage.Change[storage.Group]{del(g, 2)})
+			_, err = tx.ChangeGroups(ctx, []storage.Write[storage.Group]{del(g, 2)})
 			return err
 		}))
 	})

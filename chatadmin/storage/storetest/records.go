@@ -150,7 +150,7 @@ func testEvents(w *world) {
 	w.update(func(tx storage.Tx) { // a call sees what it has written before
 		short := e
 		short.ID, short.Targets = "e6", []storage.ID{"u3"}
-		conflicts, err := tx.ChangeEvents(w.ctx, []storage.Change[storage.Event]{put(e, 0), put(short, 0), del(short, 2), del(e, 9)})
+		conflicts, err := tx.ChangeEvents(w.ctx, []storage.Write[storage.Event]{put(e, 0), put(short, 0), del(short, 2), del(e, 9)})
 		require.NoError(w, err)
 		require.Equal(w, []storage.Conflict{stale(3)}, conflicts)
 		require.Equal(w, []storage.ID{"e1"}, about(tx, "u3"), "its own deletions")
@@ -165,7 +165,7 @@ func eventID(e storage.Event) storage.ID { return e.ID }
 // testEventsAbout: the events of targets come page by page, each once, however
 // many of the targets it has and whatever else narrows the list.
 func testEventsAbout(w *world) {
-	var rows []storage.Change[storage.Event]
+	var rows []storage.Write[storage.Event]
 	var about, edits []storage.ID
 	for n := range 300 {
 		e := storage.Event{ID: storage.ID(fmt.Sprintf("e%03d", n)), Domain: w.a, Actor: "x", Rev: 1, Kind: "user.edit", At: date(n / 7), Data: []byte("{}")}

@@ -31,7 +31,7 @@ func testDomains(w *world) {
 		require.NoError(w, err)
 		again := ds[0]
 		again.Rev, again.Name = 8, "renamed again"
-		cs, err := tx.ChangeDomains(w.ctx, []storage.Change[storage.Domain]{put(again, 7)})
+		cs, err := tx.ChangeDomains(w.ctx, []storage.Write[storage.Domain]{put(again, 7)})
 		require.NoError(w, err)
 		require.Empty(w, cs)
 		ds, err = tx.Domains(w.ctx, []storage.ID{was.ID})

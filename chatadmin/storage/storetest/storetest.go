@@ -148,13 +148,13 @@ func (w *world) fenced(fence storage.Fence, f func(storage.Tx)) {
 }
 
 // change applies changes and wants no conflict.
-func change[T any](w *world, f func(storage.Tx) func(context.Context, []storage.Change[T]) ([]storage.Conflict, error), c ...storage.Change[T]) {
+func change[T any](w *world, f func(storage.Tx) func(context.Context, []storage.Write[T]) ([]storage.Conflict, error), c ...storage.Write[T]) {
 	w.Helper()
 	require.Empty(w, conflicts(w, f, c...))
 }
 
 // conflicts applies changes and returns the conflicts.
-func conflicts[T any](w *world, f func(storage.Tx) func(context.Context, []storage.Change[T]) ([]storage.Conflict, error), c ...storage.Change[T]) []storage.Conflict {
+func conflicts[T any](w *world, f func(storage.Tx) func(context.Context, []storage.Write[T]) ([]storage.Conflict, error), c ...storage.Write[T]) []storage.Conflict {
 	w.Helper()
 	var out []storage.Conflict
 	w.update(func(tx storage.Tx) {
@@ -166,40 +166,40 @@ func conflicts[T any](w *world, f func(storage.Tx) func(context.Context, []stora
 }
 
 // Which table a change goes to.
-func domains(tx storage.Tx) func(context.Context, []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
+func domains(tx storage.Tx) func(context.Context, []storage.Write[storage.Domain]) ([]storage.Conflict, error) {
 	return tx.ChangeDomains
 }
 
-func users(tx storage.Tx) func(context.Context, []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func users(tx storage.Tx) func(context.Context, []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	return tx.ChangeUsers
 }
 
-func groups(tx storage.Tx) func(context.Context, []storage.Change[storage.Group]) ([]storage.Conflict, error) {
+func groups(tx storage.Tx) func(context.Context, []storage.Write[storage.Group]) ([]storage.Conflict, error) {
 	return tx.ChangeGroups
 }
 
-func members(tx storage.Tx) func(context.Context, []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func members(tx storage.Tx) func(context.Context, []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	return tx.ChangeMemberships
 }
 
-func devices(tx storage.Tx) func(context.Context, []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func devices(tx storage.Tx) func(context.Context, []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	return tx.ChangeDevices
 }
 
-func records(tx storage.Tx) func(context.Context, []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func records(tx storage.Tx) func(context.Context, []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	return tx.ChangeRecords
 }
 
-func events(tx storage.Tx) func(context.Context, []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func events(tx storage.Tx) func(context.Context, []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	return tx.ChangeEvents
 }
 
-func put[T any](row T, was storage.Rev) storage.Change[T] {
-	return storage.Change[T]{Row: row, Was: was}
+func put[T any](row T, was storage.Rev) storage.Write[T] {
+	return storage.Write[T]{Row: row, Was: was}
 }
 
-func del[T any](row T, was storage.Rev) storage.Change[T] {
-	return storage.Change[T]{Row: row, Was: was, Delete: true}
+func del[T any](row T, was storage.Rev) storage.Write[T] {
+	return storage.Write[T]{Row: row, Was: was, Delete: true}
 }
 
 func (w *world) domain(d storage.Domain) { w.Helper(); change(w, domains, put(d, 0)) }

@@ -68,31 +68,31 @@ func testSwallowed(w *world) {
 		},
 		"BlobsInUse": func(ctx context.Context, tx storage.Tx) error { _, err := tx.BlobsInUse(ctx, keys); return err },
 		"ChangeDomains": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeDomains(ctx, make([]storage.Change[storage.Domain], many))
+			_, err := tx.ChangeDomains(ctx, make([]storage.Write[storage.Domain], many))
 			return err
 		},
 		"ChangeUsers": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeUsers(ctx, make([]storage.Change[storage.User], many))
+			_, err := tx.ChangeUsers(ctx, make([]storage.Write[storage.User], many))
 			return err
 		},
 		"ChangeGroups": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeGroups(ctx, make([]storage.Change[storage.Group], many))
+			_, err := tx.ChangeGroups(ctx, make([]storage.Write[storage.Group], many))
 			return err
 		},
 		"ChangeMemberships": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeMemberships(ctx, make([]storage.Change[storage.Membership], many))
+			_, err := tx.ChangeMemberships(ctx, make([]storage.Write[storage.Membership], many))
 			return err
 		},
 		"ChangeDevices": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeDevices(ctx, make([]storage.Change[storage.Device], many))
+			_, err := tx.ChangeDevices(ctx, make([]storage.Write[storage.Device], many))
 			return err
 		},
 		"ChangeRecords": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeRecords(ctx, make([]storage.Change[storage.Record], many))
+			_, err := tx.ChangeRecords(ctx, make([]storage.Write[storage.Record], many))
 			return err
 		},
 		"ChangeEvents": func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeEvents(ctx, make([]storage.Change[storage.Event], many))
+			_, err := tx.ChangeEvents(ctx, make([]storage.Write[storage.Event], many))
 			return err
 		},
 		"AddMembers": func(ctx context.Context, tx storage.Tx) error {
@@ -112,7 +112,7 @@ func testSwallowed(w *world) {
 		err := w.s.Update(w.ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			now := u
 			now.Rev, now.Title = 2, name
-			_, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(now, 1)})
+			_, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(now, 1)})
 			if err == nil {
 				swallowed = call(ctx, tx)
 			}

@@ -74,7 +74,7 @@ func testLimits(w *world) {
 	_, err = w.s.CountMembers(w.ctx, w.a, many)
 	require.ErrorIs(w, err, storage.ErrBatch)
 	err = w.s.Update(w.ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		_, err := tx.ChangeUsers(ctx, make([]storage.Change[storage.User], storage.MaxBatch+1))
+		_, err := tx.ChangeUsers(ctx, make([]storage.Write[storage.User], storage.MaxBatch+1))
 		return err
 	})
 	require.ErrorIs(w, err, storage.ErrBatch)
@@ -87,8 +87,8 @@ func testLimits(w *world) {
 	// A full batch, twice in one transaction, and a full page.
 	w.update(func(tx storage.Tx) {
 		for half := range 2 {
-			us := make([]storage.Change[storage.User], storage.MaxBatch)
-			ms := make([]storage.Change[storage.Membership], storage.MaxBatch)
+			us := make([]storage.Write[storage.User], storage.MaxBatch)
+			ms := make([]storage.Write[storage.Membership], storage.MaxBatch)
 			for i := range us {
 				id := storage.ID(fmt.Sprintf("bulk-%d-%04d", half, (i*617)%storage.MaxBatch)) // any order
 				us[i] = put(storage.User{ID: id, Domain: w.a, Rev: 1, LoginKey: string(id)}, 0)
@@ -151,13 +151,13 @@ func testRollback(w *world) {
 	mess := func(ctx context.Context, tx storage.Tx) {
 		now := u
 		now.Rev, now.LoginKey = 2, "other"
-		_, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(now, 1), put(storage.User{ID: "new", Domain: w.a, Rev: 1, LoginKey: "new"}, 0)})
+		_, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(now, 1), put(storage.User{ID: "new", Domain: w.a, Rev: 1, LoginKey: "new"}, 0)})
 		require.NoError(w, err)
-		_, err = tx.ChangeMemberships(ctx, []storage.Change[storage.Membership]{del(m, 1)})
+		_, err = tx.ChangeMemberships(ctx, []storage.Write[storage.Membership]{del(m, 1)})
 		require.NoError(w, err)
-		_, err = tx.ChangeRecords(ctx, []storage.Change[storage.Record]{put(storage.Record{Key: storage.Key{Kind: "k", ID: "1"}, Rev: 1, Data: []byte("{}")}, 0)})
+		_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{put(storage.Record{Key: storage.Key{Kind: "k", ID: "1"}, Rev: 1, Data: []byte("{}")}, 0)})
 		require.NoError(w, err)
-		_, err = tx.ChangeEvents(ctx, []storage.Change[storage.Event]{put(storage.Event{ID: "e", Domain: w.a, Actor: "x", Rev: 1, Kind: "k", At: date(1), Data: []byte("{}")}, 0)})
+		_, err = tx.ChangeEvents(ctx, []storage.Write[storage.Event]{put(storage.Event{ID: "e", Domain: w.a, Actor: "x", Rev: 1, Kind: "k", At: date(1), Data: []byte("{}")}, 0)})
 		require.NoError(w, err)
 		_, _, _, err = tx.DeleteContent(ctx, storage.ContentQuery{Domain: w.a, Authors: []storage.ID{u.ID}}, storage.Page{Limit: 10})
 		require.NoError(w, err)
@@ -205,7 +205,7 @@ func testRetry(w *world) {
 		require.NoError(w, err)
 		require.Equal(w, u, us[0], "run %d begins anew", runs)
 		us[0].Rev, us[0].Title = storage.Rev(10+runs), "changed"
-		_, err = tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(us[0], u.Rev)})
+		_, err = tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(us[0], u.Rev)})
 		require.NoError(w, err)
 		if runs < 3 {
 			return fmt.Errorf("wrapped: %w", storage.ErrRetry)
@@ -244,7 +244,7 @@ func testNested(w *world) {
 func testCancel(w *world) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	err := w.s.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		_, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{put(storage.User{ID: "late", Domain: w.a, Rev: 1, LoginKey: "late"}, 0)})
+		_, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{put(storage.User{ID: "late", Domain: w.a, Rev: 1, LoginKey: "late"}, 0)})
 		cancel()
 		return err
 	})

@@ -110,7 +110,7 @@ type rewritten struct {
 	file   func(*storage.Content)
 }
 
-func rewrite[T any](ctx context.Context, c []storage.Change[T], f func(*T), write func(context.Context, []storage.Change[T]) ([]storage.Conflict, error)) ([]storage.Conflict, error) {
+func rewrite[T any](ctx context.Context, c []storage.Write[T], f func(*T), write func(context.Context, []storage.Write[T]) ([]storage.Conflict, error)) ([]storage.Conflict, error) {
 	c = slices.Clone(c)
 	for i := range c {
 		if f != nil {
@@ -120,27 +120,27 @@ func rewrite[T any](ctx context.Context, c []storage.Change[T], f func(*T), writ
 	return write(ctx, c)
 }
 
-func (x rewritten) ChangeDomains(ctx context.Context, c []storage.Change[storage.Domain]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeDomains(ctx context.Context, c []storage.Write[storage.Domain]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.domain, x.Tx.ChangeDomains)
 }
 
-func (x rewritten) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.user, x.Tx.ChangeUsers)
 }
 
-func (x rewritten) ChangeGroups(ctx context.Context, c []storage.Change[storage.Group]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeGroups(ctx context.Context, c []storage.Write[storage.Group]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.group, x.Tx.ChangeGroups)
 }
 
-func (x rewritten) ChangeDevices(ctx context.Context, c []storage.Change[storage.Device]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeDevices(ctx context.Context, c []storage.Write[storage.Device]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.device, x.Tx.ChangeDevices)
 }
 
-func (x rewritten) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.record, x.Tx.ChangeRecords)
 }
 
-func (x rewritten) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (x rewritten) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	return rewrite(ctx, c, x.event, x.Tx.ChangeEvents)
 }
 

@@ -79,7 +79,7 @@ type lockingTx struct {
 	was   []storage.Record
 }
 
-func (x *lockingTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x *lockingTx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	keys := make([]storage.Key, len(c))
 	for i := range c {
 		keys[i] = c[i].Row.Key
@@ -114,7 +114,7 @@ func (x *lockingTx) undo(ctx context.Context) {
 	for _, was := range slices.Backward(x.was) {
 		rs, err := x.Records(ctx, []storage.Key{was.Key})
 		if err == nil && len(rs) == 1 && rs[0].Rev != was.Rev {
-			_, _ = x.autocommit.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: was, Was: rs[0].Rev}})
+			_, _ = x.autocommit.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: was, Was: rs[0].Rev}})
 		}
 	}
 }
@@ -127,7 +127,7 @@ func locking(unsorted, tells bool) func(*mutant) {
 // forgiving refuses calls that are too large without failing the transaction.
 type forgiving struct{ storage.Tx }
 
-func (x forgiving) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x forgiving) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	if len(c) > storage.MaxBatch {
 		return nil, storage.ErrBatch
 	}

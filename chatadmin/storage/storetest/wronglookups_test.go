@@ -48,9 +48,9 @@ func (r firstTarget) ListEvents(ctx context.Context, q storage.EventQuery, p sto
 }
 
 // ChangeEvents leaves an event that one call makes and deletes.
-func (x staleTargets) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (x staleTargets) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	if len(c) == 4 {
-		conflicts, err := x.Tx.ChangeEvents(ctx, append(append([]storage.Change[storage.Event](nil), c[:2]...), c[3]))
+		conflicts, err := x.Tx.ChangeEvents(ctx, append(append([]storage.Write[storage.Event](nil), c[:2]...), c[3]))
 		for i := range conflicts {
 			conflicts[i].Index = 3
 		}

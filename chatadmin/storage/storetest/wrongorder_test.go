@@ -161,8 +161,8 @@ func (x chatsFirst) DeleteContent(ctx context.Context, q storage.ContentQuery, p
 }
 
 // ChangeMemberships does not mind that a group is being deleted.
-func (x deadParents) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
-	var alive, dead []storage.Change[storage.Group]
+func (x deadParents) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
+	var alive, dead []storage.Write[storage.Group]
 	seen := map[storage.ID]bool{}
 	for _, m := range c {
 		gs, err := x.Groups(ctx, m.Row.Domain, []storage.ID{m.Row.Group})
@@ -173,8 +173,8 @@ func (x deadParents) ChangeMemberships(ctx context.Context, c []storage.Change[s
 			seen[gs[0].ID] = true
 			as := gs[0]
 			as.Deleting = false
-			alive = append(alive, storage.Change[storage.Group]{Row: as, Was: as.Rev})
-			dead = append(dead, storage.Change[storage.Group]{Row: gs[0], Was: gs[0].Rev})
+			alive = append(alive, storage.Write[storage.Group]{Row: as, Was: as.Rev})
+			dead = append(dead, storage.Write[storage.Group]{Row: gs[0], Was: gs[0].Rev})
 		}
 	}
 	_, err1 := x.ChangeGroups(ctx, alive)
@@ -184,7 +184,7 @@ func (x deadParents) ChangeMemberships(ctx context.Context, c []storage.Change[s
 }
 
 // ChangeUsers lets a login be there once for all domains.
-func (x oneLogin) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x oneLogin) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	for i, u := range c {
 		for _, d := range []storage.ID{"domain-a", "domain-b"} {
 			us, err := x.UsersByLogin(ctx, d, []string{u.Row.LoginKey})
@@ -199,7 +199,7 @@ func (x oneLogin) ChangeUsers(ctx context.Context, c []storage.Change[storage.Us
 	return x.Tx.ChangeUsers(ctx, c)
 }
 
-func (x poisoned) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x poisoned) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	conflicts, err := x.Tx.ChangeUsers(ctx, c)
 	*x.conflict = *x.conflict || len(conflicts) > 0
 	return conflicts, err

@@ -28,8 +28,8 @@ type (
 	keptEnds     struct{ storage.Tx }
 )
 
-func (x noRevision) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
-	c = append([]storage.Change[storage.User](nil), c...)
+func (x noRevision) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
+	c = append([]storage.Write[storage.User](nil), c...)
 	for i := range c {
 		if is, err := x.Users(ctx, c[i].Row.Domain, []storage.ID{c[i].Row.ID}); err == nil && len(is) == 1 && c[i].Was != 0 {
 			c[i].Was = is[0].Rev
@@ -38,8 +38,8 @@ func (x noRevision) ChangeUsers(ctx context.Context, c []storage.Change[storage.
 	return x.Tx.ChangeUsers(ctx, c)
 }
 
-func (x noRecordRev) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
-	c = append([]storage.Change[storage.Record](nil), c...)
+func (x noRecordRev) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
+	c = append([]storage.Write[storage.Record](nil), c...)
 	for i := range c {
 		if is, err := x.Records(ctx, []storage.Key{c[i].Row.Key}); err == nil && len(is) == 1 && c[i].Was != 0 {
 			c[i].Was = is[0].Rev
@@ -48,23 +48,23 @@ func (x noRecordRev) ChangeRecords(ctx context.Context, c []storage.Change[stora
 	return x.Tx.ChangeRecords(ctx, c)
 }
 
-func (x foldingWrite) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
-	c = append([]storage.Change[storage.User](nil), c...)
+func (x foldingWrite) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
+	c = append([]storage.Write[storage.User](nil), c...)
 	for i := range c {
 		c[i].Row.LoginKey = strings.ToLower(c[i].Row.LoginKey)
 	}
 	return x.Tx.ChangeUsers(ctx, c)
 }
 
-func (x ownRevisions) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
-	c = append([]storage.Change[storage.User](nil), c...)
+func (x ownRevisions) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
+	c = append([]storage.Write[storage.User](nil), c...)
 	for i := range c {
 		c[i].Row.Rev = c[i].Was + 1
 	}
 	return x.Tx.ChangeUsers(ctx, c)
 }
 
-func (x noParents) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func (x noParents) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	cs, err := x.Tx.ChangeMemberships(ctx, c)
 	var kept []storage.Conflict
 	for _, conflict := range cs {
@@ -75,7 +75,7 @@ func (x noParents) ChangeMemberships(ctx context.Context, c []storage.Change[sto
 	return kept, err
 }
 
-func (x wrongIndex) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x wrongIndex) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	cs, err := x.Tx.ChangeUsers(ctx, c)
 	for i := range cs {
 		cs[i].Index = i
@@ -83,7 +83,7 @@ func (x wrongIndex) ChangeUsers(ctx context.Context, c []storage.Change[storage.
 	return cs, err
 }
 
-func (x stopsEarly) ChangeUsers(ctx context.Context, c []storage.Change[storage.User]) ([]storage.Conflict, error) {
+func (x stopsEarly) ChangeUsers(ctx context.Context, c []storage.Write[storage.User]) ([]storage.Conflict, error) {
 	for i := range c {
 		if cs, err := x.Tx.ChangeUsers(ctx, c[i:i+1]); err != nil || len(cs) > 0 {
 			for j := range cs {
@@ -95,8 +95,8 @@ func (x stopsEarly) ChangeUsers(ctx context.Context, c []storage.Change[storage.
 	return nil, nil
 }
 
-func (x wholeSeconds) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
-	c = append([]storage.Change[storage.Record](nil), c...)
+func (x wholeSeconds) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
+	c = append([]storage.Write[storage.Record](nil), c...)
 	for i := range c {
 		c[i].Row.Due = c[i].Row.Due.Round(time.Second)
 	}
@@ -111,7 +111,7 @@ func (x overwriting) AddMembers(ctx context.Context, q storage.UserQuery, m stor
 	for _, old := range is {
 		now := old
 		now.Rev, now.Admin = m.Rev, m.Admin
-		if _, err := x.ChangeMemberships(ctx, []storage.Change[storage.Membership]{{Row: now, Was: old.Rev}}); err != nil {
+		if _, err := x.ChangeMemberships(ctx, []storage.Write[storage.Membership]{{Row: now, Was: old.Rev}}); err != nil {
 			return nil, "", err
 		}
 	}
@@ -123,7 +123,7 @@ func (x byLogin) AddMembers(ctx context.Context, q storage.UserQuery, m storage.
 	var added []storage.ID
 	for _, u := range us {
 		m.User = u.ID
-		if cs, err := x.ChangeMemberships(ctx, []storage.Change[storage.Membership]{{Row: m}}); err != nil {
+		if cs, err := x.ChangeMemberships(ctx, []storage.Write[storage.Membership]{{Row: m}}); err != nil {
 			return nil, "", err
 		} else if len(cs) == 0 {
 			added = append(added, u.ID)
@@ -132,22 +132,22 @@ func (x byLogin) AddMembers(ctx context.Context, q storage.UserQuery, m storage.
 	return added, next, err
 }
 
-func (x rewriting) ChangeEvents(ctx context.Context, c []storage.Change[storage.Event]) ([]storage.Conflict, error) {
+func (x rewriting) ChangeEvents(ctx context.Context, c []storage.Write[storage.Event]) ([]storage.Conflict, error) {
 	for _, e := range c {
 		if e.Was != 0 && !e.Delete {
-			if cs, err := x.Tx.ChangeEvents(ctx, []storage.Change[storage.Event]{{Row: e.Row, Was: e.Was, Delete: true}}); err != nil || len(cs) > 0 {
+			if cs, err := x.Tx.ChangeEvents(ctx, []storage.Write[storage.Event]{{Row: e.Row, Was: e.Was, Delete: true}}); err != nil || len(cs) > 0 {
 				return cs, err
 			}
 			e.Was = 0
 		}
-		if cs, err := x.Tx.ChangeEvents(ctx, []storage.Change[storage.Event]{e}); err != nil || len(cs) > 0 {
+		if cs, err := x.Tx.ChangeEvents(ctx, []storage.Write[storage.Event]{e}); err != nil || len(cs) > 0 {
 			return cs, err
 		}
 	}
 	return nil, nil
 }
 
-func (x onePerCall) ChangeMemberships(ctx context.Context, c []storage.Change[storage.Membership]) ([]storage.Conflict, error) {
+func (x onePerCall) ChangeMemberships(ctx context.Context, c []storage.Write[storage.Membership]) ([]storage.Conflict, error) {
 	return x.Tx.ChangeMemberships(ctx, c[:min(1, len(c))])
 }
 

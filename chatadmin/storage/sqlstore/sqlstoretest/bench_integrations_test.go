@@ -24,7 +24,7 @@ func BenchmarkWebhook(b *testing.B) {
 			begin := time.Now()
 			for n := range floor {
 				err := w.Store.Update(b.Context(), storage.Fence{Domain: w.Domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
-					_, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "floor", Domain: w.Domain, ID: fmt.Sprint(n)}, Rev: 1, Due: time.Unix(1788000000, 0), Data: data}}})
+					_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "floor", Domain: w.Domain, ID: fmt.Sprint(n)}, Rev: 1, Due: time.Unix(1788000000, 0), Data: data}}})
 					return err
 				})
 				require.NoError(b, err)

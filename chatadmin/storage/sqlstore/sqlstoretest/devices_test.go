@@ -311,7 +311,7 @@ func (f *fleet) fill(n int, users []storage.ID) {
 	rows, err := store.Devices(f.t.Context(), f.domain, []storage.ID{out.Device.ID})
 	require.NoError(f.t, err)
 	for from := 0; from < n; from += storage.MaxBatch {
-		changes := make([]storage.Change[storage.Device], min(storage.MaxBatch, n-from))
+		changes := make([]storage.Write[storage.Device], min(storage.MaxBatch, n-from))
 		for i := range changes {
 			d := rows[0]
 			d.ID, d.Key, d.User = f.s[0].Admin().NewID(), fmt.Sprintf("%07d", (from+i)*7919%n), users[(from+i)/3%len(users)]
@@ -332,7 +332,7 @@ func (f *fleet) commands(n int) {
 	f.t.Helper()
 	store := f.db.open(f.t)
 	for from := 0; from < n; from += storage.MaxBatch {
-		changes := make([]storage.Change[storage.Record], storage.MaxBatch)
+		changes := make([]storage.Write[storage.Record], storage.MaxBatch)
 		for i := range changes {
 			changes[i].Row = storage.Record{Key: storage.Key{Kind: "device.command", Domain: f.domain, ID: fmt.Sprint("c", from+i)}, Rev: 1, Due: time.Now().Add(time.Duration(from+i) * time.Minute),
 				Data: []byte(`{"v":1,"state":"requested"}`)}

@@ -114,7 +114,7 @@ func TestCancelledImport(t *testing.T) {
 		}
 		for looks := 3; !finished; looks += 1 + looks/steps { // after so many looks at the context it is cancelled
 			ctx := &counting{Context: t.Context(), left: looks, done: make(chan struct{})}
-			o := &csvimport.Options{Begun: func(i storage.ID) { id = i }}
+			o := &csvimport.ImportOptions{Begun: func(i storage.ID) { id = i }}
 			var err error
 			if id == "" {
 				_, err = importFile(ctx, c.scope(c.store, 0), f, csvimport.UpdateExisting, o)

@@ -27,9 +27,9 @@ func nothing(context.Context, storage.Tx) error { return nil }
 func makeDomains(t *testing.T, s storage.Store, ids ...storage.ID) {
 	t.Helper()
 	require.NoError(t, s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		var c []storage.Change[storage.Domain]
+		var c []storage.Write[storage.Domain]
 		for _, id := range ids {
-			c = append(c, storage.Change[storage.Domain]{Row: storage.Domain{ID: id, Rev: 1}})
+			c = append(c, storage.Write[storage.Domain]{Row: storage.Domain{ID: id, Rev: 1}})
 		}
 		_, err := tx.ChangeDomains(ctx, c)
 		return err

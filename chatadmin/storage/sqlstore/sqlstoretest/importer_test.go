@@ -70,7 +70,7 @@ func importer(args []string) int {
 			return err
 		}
 		s := chatadmin.New(store, nil).As(storage.ID(args[3]), storage.ID(args[4]))
-		o := &csvimport.Options{Begun: func(id storage.ID) { fmt.Println("begun", id) }}
+		o := &csvimport.ImportOptions{Begun: func(id storage.ID) { fmt.Println("begun", id) }}
 		var r *csvimport.Result
 		if args[5] != "" {
 			r, err = resumeFile(ctx, s, storage.ID(args[5]), file, o)
@@ -265,7 +265,7 @@ func TestServerCrash(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
 	crashes := 0
-	o := &csvimport.Options{Progress: func(p chatadmin.Progress) {
+	o := &csvimport.ImportOptions{Progress: func(p chatadmin.Progress) {
 		if p.Done-p.Before > 1000 && crashes < 3 {
 			crashes++
 			require.NoError(t, shared.crash())

@@ -26,10 +26,10 @@ func importsOf(s *chatadmin.Scope) *csvimport.Imports {
 	return imports[s.Admin()]
 }
 
-func importFile(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode csvimport.Mode, o *csvimport.Options) (*csvimport.Result, error) {
+func importFile(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, mode csvimport.Mode, o *csvimport.ImportOptions) (*csvimport.Result, error) {
 	return importsOf(s).Import(ctx, s, file, mode, o)
 }
 
-func resumeFile(ctx context.Context, s *chatadmin.Scope, id storage.ID, file io.ReadSeeker, o *csvimport.Options) (*csvimport.Result, error) {
+func resumeFile(ctx context.Context, s *chatadmin.Scope, id storage.ID, file io.ReadSeeker, o *csvimport.ImportOptions) (*csvimport.Result, error) {
 	return importsOf(s).Resume(ctx, s, id, file, o)
 }

@@ -132,7 +132,7 @@ func TestConn(t *testing.T) {
 			require.NoError(t, err, "a statement that fails leaves a transaction of SQLite as it was")
 			require.Equal(t, 2, count())
 		}
-		require.NoError(t, c.scope(c.store, 0).Change(t.Context(), chatadmin.Op{Kind: "host.insert"}, func(ctx context.Context, w *chatadmin.Work) error {
+		require.NoError(t, c.scope(c.store, 0).Change(t.Context(), chatadmin.Op{Kind: "host.insert"}, func(ctx context.Context, w *chatadmin.Writer) error {
 			q, err := sqlstore.Conn(w.Tx)
 			require.NoError(t, err)
 			_, err = q.ExecContext(ctx, db.sql("DELETE FROM {{p}}host"))

@@ -221,7 +221,7 @@ func TestPrefixes(t *testing.T) {
 		stores := [2]*sqlstore.Store{one.open(t), other.open(t)}
 		acme := func(name string) func(context.Context, storage.Tx) error {
 			return func(ctx context.Context, tx storage.Tx) error {
-				_, err := tx.ChangeDomains(ctx, []storage.Change[storage.Domain]{{Row: storage.Domain{ID: "acme", Rev: 1, Name: name}}})
+				_, err := tx.ChangeDomains(ctx, []storage.Write[storage.Domain]{{Row: storage.Domain{ID: "acme", Rev: 1, Name: name}}})
 				return err
 			}
 		}

@@ -50,7 +50,7 @@ func TestPageTrigger(t *testing.T) {
 		want []storage.Conflict
 	}{{before.Rev, []storage.Conflict{{Reason: storage.Stale}}}, {now.Rev, nil}} {
 		require.NoError(t, c.store.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			conflicts, err := tx.ChangeUsers(ctx, []storage.Change[storage.User]{{Row: mine, Was: change.was}})
+			conflicts, err := tx.ChangeUsers(ctx, []storage.Write[storage.User]{{Row: mine, Was: change.was}})
 			require.Equal(t, change.want, conflicts)
 			return err
 		}))

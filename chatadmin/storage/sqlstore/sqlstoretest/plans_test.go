@@ -233,9 +233,9 @@ func lookups() map[string]lookup {
 // pruned deletes events, and with them what leads to them.
 func pruned(ctx context.Context, s storage.Store) error {
 	return s.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		var c []storage.Change[storage.Event]
+		var c []storage.Write[storage.Event]
 		for _, id := range several("event", 1000001, 1000002, 1000003, 1040000, 1050000) {
-			c = append(c, storage.Change[storage.Event]{Row: storage.Event{ID: id, Domain: "big"}, Was: 1, Delete: true})
+			c = append(c, storage.Write[storage.Event]{Row: storage.Event{ID: id, Domain: "big"}, Was: 1, Delete: true})
 		}
 		conflicts, err := tx.ChangeEvents(ctx, c)
 		if err == nil && len(conflicts) > 0 {

@@ -204,7 +204,7 @@ func TestImportRace(t *testing.T) {
 				return err
 			}
 			s := r.admins[n%2].As(r.domain, r.company.admins[n%2])
-			res, err := importFile(t.Context(), s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.Options{SendInvitations: true})
+			res, err := importFile(t.Context(), s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{SendInvitations: true})
 			for errors.Is(err, storage.ErrBusy) && res != nil {
 				res, err = resumeFile(t.Context(), s, res.ImportID, strings.NewReader(file.String()), nil)
 			}

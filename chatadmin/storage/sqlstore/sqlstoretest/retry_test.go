@@ -40,7 +40,7 @@ func increment(ctx context.Context, tx storage.Tx, id string) error {
 	}
 	was := rec.Rev
 	rec.Rev, rec.Data = was+1, []byte(fmt.Sprint(n+1))
-	conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: rec, Was: was}})
+	conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rec, Was: was}})
 	if err == nil && len(conflicts) > 0 {
 		err = storage.ErrRetry
 	}
@@ -218,7 +218,7 @@ func TestCancelledUpdate(t *testing.T) {
 		s, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
 		require.NoError(t, err)
 		require.NoError(t, s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeDomains(ctx, []storage.Change[storage.Domain]{{Row: storage.Domain{ID: "acme", Rev: 1}}})
+			_, err := tx.ChangeDomains(ctx, []storage.Write[storage.Domain]{{Row: storage.Domain{ID: "acme", Rev: 1}}})
 			return err
 		}))
 		on := func(text string, nth int) (context.Context, func()) {

@@ -261,7 +261,7 @@ func BenchmarkSignIn(b *testing.B) {
 				}
 				err := g.stores[0].Update(b.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 					row := storage.Record{Key: storage.Key{Kind: "floor", Domain: g.domain, ID: "row"}, Rev: rev + 1, Data: []byte("{}")}
-					conflicts, err := tx.ChangeRecords(ctx, []storage.Change[storage.Record]{{Row: row, Was: rev}})
+					conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: rev}})
 					if len(conflicts) > 0 {
 						b.Fatal(conflicts)
 					}

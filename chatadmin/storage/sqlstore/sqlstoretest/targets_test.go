@@ -81,7 +81,7 @@ func TestStatementsOfTargets(t *testing.T) {
 			return w.during(func() {
 				require.NoError(t, s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 					e := storage.Event{ID: id, Domain: c.domain, Actor: "host", Rev: 1, Kind: "test", Targets: about, Data: []byte("{}")}
-					_, err := tx.ChangeEvents(ctx, []storage.Change[storage.Event]{{Row: e}})
+					_, err := tx.ChangeEvents(ctx, []storage.Write[storage.Event]{{Row: e}})
 					return err
 				}))
 			})

@@ -46,7 +46,7 @@ func newHouse(t *testing.T, db database, p twofa.Policy) *house {
 	require.NoError(t, err)
 	plan, err := h.both[0].Plan(t.Context(), host, p)
 	require.NoError(t, err)
-	require.NoError(t, h.both[0].SetPolicy(t.Context(), host, plan))
+	require.NoError(t, h.both[0].Apply(t.Context(), host, plan))
 	_, set, err := host.View(t.Context(), "")
 	require.NoError(t, err)
 	h.set = &set
@@ -232,7 +232,7 @@ func (x *beforeWriteTx) Users(ctx context.Context, domain storage.ID, ids []stor
 	return x.Tx.Users(ctx, domain, ids)
 }
 
-func (x *beforeWriteTx) ChangeRecords(ctx context.Context, c []storage.Change[storage.Record]) ([]storage.Conflict, error) {
+func (x *beforeWriteTx) ChangeRecords(ctx context.Context, c []storage.Write[storage.Record]) ([]storage.Conflict, error) {
 	if do := x.s.do; do != nil && x.users {
 		x.s.do = nil
 		do()
