@@ -61,8 +61,8 @@ type eventData struct {
 	Note    map[string]string           `json:"note,omitempty"`
 }
 
-// Record adds an audit event to the transaction; it is written when f has
-// returned. Call it after the changes it tells of.
+// Audit adds an event to the transaction; it is written when f has returned.
+// Call it after the changes that it tells of.
 func (w *Writer) Audit(kind string, targets []ID, changes map[ID][]FieldChange, note map[string]string) {
 	w.record(kind, targets, len(changes), func(i int) []FieldChange { return changes[targets[i]] }, note)
 }

@@ -176,7 +176,7 @@
 //	deleting users and groups       exclusive fence sets Deleting, then no child row is accepted;
 //	                                CountContent, DeleteContent in batches; ChangeEvents
 //	legal holds, retention          Records; ContentQuery.Before with ExceptContainers, ExceptUsers
-//	provisioning rules              Settings.Policies; ListUsers by Department; Work.WriteUsers
+//	provisioning rules              Settings.Policies; ListUsers by Department; Writer.WriteUsers
 //	integrations                    Records: settings and tokens by owner, OAuth state with Due,
 //	                                message maps by key, dead letters by kind
 //	webhook replays                 Record with the delivery as its key: the second insert fails

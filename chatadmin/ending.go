@@ -115,7 +115,7 @@ func (c Consequences) and(o Consequences) Consequences {
 // everybody in the domain.
 type Ending struct {
 	User ID
-	// Cause is what Work.End was called for; 0 for changes of users, which may
+	// Cause is what Writer.End was called for; 0 for changes of users, which may
 	// have several causes.
 	Cause Cause
 	// At is when the cause took effect: sessions that began earlier end. The
@@ -132,7 +132,7 @@ type EndFunc func(context.Context, *Writer, []Ending) error
 // End does what a cause ends, for at most MaxBatch users, or with none for
 // everybody in the domain. It is for causes that WriteUsers does not see: a
 // password, a second factor, a domain. Sessions that began before at end; the
-// zero time is now. For CausePassword the Work needs the Shared fence at least.
+// zero time is now. For CausePassword the Writer needs the Shared fence at least.
 func (w *Writer) End(ctx context.Context, c Cause, at time.Time, users ...ID) error {
 	if len(users) == 0 {
 		return w.end(ctx, []Ending{{"", c, at, c.Consequences()}}, nil)

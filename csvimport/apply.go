@@ -155,7 +155,7 @@ type importer struct {
 	file  io.ReadSeeker
 
 	src       *source
-	ahead     *ahead // of src
+	ahead     *readahead // of src
 	phase     string
 	pass      int
 	rows      []entry // of the batch read last

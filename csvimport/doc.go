@@ -100,7 +100,7 @@
 //
 // With Options.SendInvitations, users are invited when their rows are
 // committed. Otherwise nobody is invited, and the importer gets one mail with a
-// summary and a link. The page behind the link calls [Imports.Held] to show
+// summary and a link. The page behind the link calls [Imports.Unsent] to show
 // what it would do, and [Imports.Release] when the admin has confirmed.
 // Result.Invitations says in a sentence who was invited, or where the link
 // went.

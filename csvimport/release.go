@@ -123,9 +123,9 @@ func summaryMail(w *chatadmin.Writer, r *Result, par params) chatadmin.Mail {
 	return chatadmin.Mail{ID: "import-" + string(r.ImportID), To: w.Actor.Email, Subject: "Your import into " + w.Domain.Name + " is complete", Text: text}
 }
 
-// Held returns the import that a release link belongs to, and how many users it
-// created. A page shows that when the link is opened, before the admin
-// confirms. Held changes nothing, so that a mail scanner that opens the link
+// Unsent returns the import that a release link belongs to, and how many users
+// it created. A page shows that when the link is opened, before the admin
+// confirms. Unsent changes nothing, so that a mail scanner that opens the link
 // sends nothing. The actor must be the admin to whom the link was mailed. An
 // unknown link is chatadmin.ErrNotFound; see ErrLinkUsed and ErrLinkExpired. It
 // needs chatadmin.PermUsersImport.

@@ -27,7 +27,7 @@ func Of(users ...chatadmin.ID) Selection { return Selection{Users: users} }
 // device that its user has disabled does not count against Options.MaxPerUser.
 // It returns the devices as they are afterwards.
 func (r *Registry) Disable(ctx context.Context, s *chatadmin.Scope, sel Selection) ([]Device, error) {
-	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Writer, h *held) error {
+	return r.change(ctx, s, KindDisable, sel, true, func(w *chatadmin.Writer, h *entry) error {
 		if h.user == w.Actor.ID {
 			return h.apply(DisableOwn)
 		}
@@ -48,7 +48,7 @@ type EnableOptions struct {
 // wipe, ErrState if a user has no access, and an error that wraps
 // chatadmin.ErrDamaged for a device whose data cannot be read.
 func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection, o *EnableOptions) ([]Device, error) {
-	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Writer, h *held) error {
+	return r.change(ctx, s, KindEnable, sel, false, func(w *chatadmin.Writer, h *entry) error {
 		if o != nil && o.CancelWipe && h.state() == Requested {
 			if err := mayCancel(ctx, w, h); err != nil {
 				return err
@@ -69,7 +69,7 @@ func (r *Registry) Enable(ctx context.Context, s *chatadmin.Scope, sel Selection
 //
 // It needs chatadmin.PermDevices. Options.Before of the Admin may refuse it.
 func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
-	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Writer, h *held) error { return h.ask(w, r.admin.NewID()) })
+	return r.changeOne(ctx, s, KindWipe, device, func(w *chatadmin.Writer, h *entry) error { return h.ask(w, r.admin.NewID()) })
 }
 
 // CancelWipe takes back a wipe that is not delivered yet; after that it returns
@@ -81,7 +81,7 @@ func (r *Registry) Wipe(ctx context.Context, s *chatadmin.Scope, device chatadmi
 // for, or a user who was deleted since, can be taken back by the host and
 // domain admins only.
 func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device chatadmin.ID) (Device, error) {
-	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Writer, h *held) error {
+	return r.changeOne(ctx, s, KindCancelWipe, device, func(w *chatadmin.Writer, h *entry) error {
 		if h.state() == Requested {
 			if err := mayCancel(ctx, w, h); err != nil {
 				return err
@@ -93,7 +93,7 @@ func (r *Registry) CancelWipe(ctx context.Context, s *chatadmin.Scope, device ch
 
 // mayCancel refuses to take back a wipe if the actor may not act on the user
 // who asked for it.
-func mayCancel(ctx context.Context, w *chatadmin.Writer, h *held) error {
+func mayCancel(ctx context.Context, w *chatadmin.Writer, h *entry) error {
 	return mayStandIn(ctx, w, h.command.AskedBy)
 }
 
@@ -119,14 +119,14 @@ func mayStandIn(ctx context.Context, w *chatadmin.Writer, asker chatadmin.ID) er
 // registers again before that, the device is back on the list and not let in.
 // It needs chatadmin.PermDevices.
 func (r *Registry) Remove(ctx context.Context, s *chatadmin.Scope, sel Selection) error {
-	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Writer, h *held) error {
+	_, err := r.change(ctx, s, KindRemove, sel, false, func(_ *chatadmin.Writer, h *entry) error {
 		h.remove = true
 		return nil
 	})
 	return err
 }
 
-func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Writer, *held) error) (Device, error) {
+func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind string, id chatadmin.ID, f func(*chatadmin.Writer, *entry) error) (Device, error) {
 	ds, err := r.change(ctx, s, kind, These(id), false, f)
 	if err != nil {
 		return Device{}, err
@@ -137,7 +137,7 @@ func (r *Registry) changeOne(ctx context.Context, s *chatadmin.Scope, kind strin
 // change changes devices in one transaction: all or none. Only what the user
 // may do to own devices goes without the permission. Where those of users are
 // selected, one that goes meanwhile is no error: it looks again.
-func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *held) error) ([]Device, error) {
+func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *entry) error) ([]Device, error) {
 	for attempt := 1; ; attempt++ {
 		out, err := r.changeSelected(ctx, s, kind, sel, own, f)
 		if attempt == 4 || len(sel.Devices) > 0 || !errors.Is(err, chatadmin.ErrNotFound) {
@@ -146,14 +146,14 @@ func (r *Registry) change(ctx context.Context, s *chatadmin.Scope, kind string, 
 	}
 }
 
-func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *held) error) ([]Device, error) {
+func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind string, sel Selection, own bool, f func(*chatadmin.Writer, *entry) error) ([]Device, error) {
 	ids, err := r.selected(ctx, s, sel, own)
 	if err != nil {
 		return nil, err
 	}
 	var out []Device
 	err = s.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
-		hs, err := heldAll(ctx, w, ids, kind == KindCancelWipe)
+		hs, err := loadAll(ctx, w, ids, kind == KindCancelWipe)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (r *Registry) changeSelected(ctx context.Context, s *chatadmin.Scope, kind 
 				if err := dropHistory(ctx, w, h.id); err != nil {
 					return err
 				}
-				if err := leaveTrail(ctx, w, h); err != nil {
+				if err := leaveTombstone(ctx, w, h); err != nil {
 					return err
 				}
 			}
@@ -215,12 +215,12 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if err != nil || may {
 		return ids, err
 	}
-	hs, err := hold(ctx, r.admin.Store(), s.Domain(), ids)
+	hs, err := load(ctx, r.admin.Store(), s.Domain(), ids)
 	if err != nil {
 		return nil, err
 	}
 	if len(sel.Devices) == 0 { // what is missing went meanwhile
-		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.there() })
+		hs = slices.DeleteFunc(hs, func(h *entry) bool { return !h.there() })
 		if ids = nil; len(hs) == 0 {
 			return nil, errNoDevices
 		}
@@ -228,7 +228,7 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 			ids = append(ids, h.id)
 		}
 	}
-	if len(hs) < len(ids) || slices.ContainsFunc(hs, func(h *held) bool { return h.user != s.Actor() }) {
+	if len(hs) < len(ids) || slices.ContainsFunc(hs, func(h *entry) bool { return h.user != s.Actor() }) {
 		return nil, forbidden
 	}
 	return ids, nil
@@ -274,10 +274,10 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 	return ids, nil
 }
 
-// heldAll holds devices that must all have a row or, where that will do, a wipe
+// loadAll loads devices that must all have a row or, where that will do, a wipe
 // that has outlived it.
-func heldAll(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID, outlived bool) ([]*held, error) {
-	hs, err := hold(ctx, w, w.Domain.ID, ids)
+func loadAll(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID, outlived bool) ([]*entry, error) {
+	hs, err := load(ctx, w, w.Domain.ID, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -295,7 +295,7 @@ func heldAll(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID, outli
 
 // mayActOn refuses devices of users on whom the actor may not act and, without
 // the permission, devices of others.
-func mayActOn(ctx context.Context, w *chatadmin.Writer, hs []*held, own bool) error {
+func mayActOn(ctx context.Context, w *chatadmin.Writer, hs []*entry, own bool) error {
 	users := usersOf(hs)
 	if !own || len(users) > 1 || len(users) == 1 && users[0] != w.Actor.ID {
 		if err := w.Require(chatadmin.PermDevices); err != nil {
@@ -316,7 +316,7 @@ func mayActOn(ctx context.Context, w *chatadmin.Writer, hs []*held, own bool) er
 
 // above finds the users on whom the actor may not act, with the refusal for
 // each.
-func above(ctx context.Context, w *chatadmin.Writer, hs []*held) (map[chatadmin.ID]error, error) {
+func above(ctx context.Context, w *chatadmin.Writer, hs []*entry) (map[chatadmin.ID]error, error) {
 	users := usersOf(hs)
 	if len(users) == 0 {
 		return nil, nil
@@ -336,7 +336,7 @@ func above(ctx context.Context, w *chatadmin.Writer, hs []*held) (map[chatadmin.
 
 // usersOf lists the users of devices, each once. The user of a removed device
 // is not known any more.
-func usersOf(hs []*held) []chatadmin.ID {
+func usersOf(hs []*entry) []chatadmin.ID {
 	var users []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}
 	for _, h := range hs {

@@ -113,7 +113,7 @@ func (r *Registry) DeviceAllowed(ctx context.Context, domain, user chatadmin.ID,
 		return false, err
 	}
 	if d == nil {
-		left, _, err := followTrail(ctx, r.admin.Store(), domain, user, deviceKey)
+		left, _, err := findTombstone(ctx, r.admin.Store(), domain, user, deviceKey)
 		if errors.Is(err, chatadmin.ErrDamaged) { // it may lead to a pending wipe
 			r.unread(ctx, err)
 			return false, nil

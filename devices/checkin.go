@@ -43,7 +43,7 @@ func (r *Registry) CheckIn(ctx context.Context, wipeToken string) ([]Command, er
 			h.command.Delivered = w.Now()
 		}
 		out = []Command{h.command.Command}
-		return write(ctx, w, KindDeliverWipe, []*held{h})
+		return write(ctx, w, KindDeliverWipe, []*entry{h})
 	})
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 			return err
 		}
 		out = h.command.Command
-		return write(ctx, w, KindAnswerWipe, []*held{h})
+		return write(ctx, w, KindAnswerWipe, []*entry{h})
 	})
 	if err != nil {
 		return Command{}, err
@@ -99,7 +99,7 @@ func (r *Registry) Acknowledge(ctx context.Context, wipeToken string, command ch
 
 // answers refuses what is not the device's last command in its present
 // generation.
-func (h *held) answers(command chatadmin.ID) error {
+func (h *entry) answers(command chatadmin.ID) error {
 	if h.state() == None || h.command.ID != command {
 		return ErrStale
 	}
@@ -107,7 +107,7 @@ func (h *held) answers(command chatadmin.ID) error {
 }
 
 // open finds the device of a wipe credential.
-func (r *Registry) open(ctx context.Context, wipeToken string) (*held, chatadmin.Token, error) {
+func (r *Registry) open(ctx context.Context, wipeToken string) (*entry, chatadmin.Token, error) {
 	t, ok := parseToken(wipeToken)
 	if !ok {
 		return nil, t, ErrRefused
@@ -116,8 +116,8 @@ func (r *Registry) open(ctx context.Context, wipeToken string) (*held, chatadmin
 	return h, t, err
 }
 
-func reopen(ctx context.Context, r storage.Reader, t chatadmin.Token) (*held, error) {
-	hs, err := hold(ctx, r, t.Domain, []chatadmin.ID{t.Subject})
+func reopen(ctx context.Context, r storage.Reader, t chatadmin.Token) (*entry, error) {
+	hs, err := load(ctx, r, t.Domain, []chatadmin.ID{t.Subject})
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,8 @@ const (
 	commandKind = "device.command" // by device: its last command. Due since when it is pending
 	historyKind = "device.history" // by command: those that have ended. Owner: the device
 	pushKind    = "device.push"    // by command: a push to be sent. Owner: the device
-	// by user and the client's own device id: see trail. Owner: the user
-	trailKind = "device.removed"
+	// by user and the client's own device id: see tombstone. Owner: the user
+	tombstoneKind = "device.removed"
 	// by user: written by whatever adds devices to a user or takes their
 	// access. Owner: the user
 	userKind = "device.user"
@@ -57,7 +57,7 @@ var (
 	commands  = chatadmin.RecordKind[stored]{Name: commandKind, Check: (*stored).check}
 	histories = chatadmin.RecordKind[stored]{Name: historyKind, Check: (*stored).check}
 	pushes    = chatadmin.RecordKind[push]{Name: pushKind, Check: (*push).check}
-	trails    = chatadmin.RecordKind[trail]{Name: trailKind, Check: (*trail).check}
+	trails    = chatadmin.RecordKind[tombstone]{Name: tombstoneKind, Check: (*tombstone).check}
 	guards    = chatadmin.RecordKind[struct{}]{Name: userKind}
 )
 

@@ -16,7 +16,7 @@ import (
 // pending, it is: the device is told to wipe itself, by a command of another
 // ID. Otherwise there is none. The host counts as its asker, so that domain
 // admins alone can cancel it.
-func (h *held) standIn(rec *storage.Record) {
+func (h *entry) standIn(rec *storage.Record) {
 	if rec.Owner != "" && h.data.Reasons&ByWipe == 0 { // only what is pending has no owner
 		h.command = stored{}
 		return
@@ -37,7 +37,7 @@ func (h *held) standIn(rec *storage.Record) {
 
 // shut keeps a device out if its data cannot be read. The credential and a
 // pending wipe in its command count.
-func (h *held) shut() {
+func (h *entry) shut() {
 	if !h.state().Pending() {
 		return
 	}
@@ -65,7 +65,7 @@ func damagedRows(ctx context.Context, r storage.Reader, domain chatadmin.ID) ite
 // repairRow resets a device whose data cannot be read: it is disabled, as by an
 // administrator. A pending wipe stays pending.
 func repairRow(ctx context.Context, w *chatadmin.Writer, id string) (bool, error) {
-	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(id)})
+	hs, err := load(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(id)})
 	if err != nil {
 		return false, err
 	}
@@ -97,7 +97,7 @@ func repairRow(ctx context.Context, w *chatadmin.Writer, id string) (bool, error
 // repairCommand puts a readable command in the place of one that cannot be
 // read, if it may be pending, and else deletes it.
 func repairCommand(ctx context.Context, w *chatadmin.Writer, rec storage.Record) error {
-	hs, err := hold(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(rec.ID)})
+	hs, err := load(ctx, w, w.Domain.ID, []chatadmin.ID{chatadmin.ID(rec.ID)})
 	if err != nil {
 		return err
 	}

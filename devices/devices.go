@@ -109,7 +109,7 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 		Records:      r.damageable(),
 		Workers: []chatadmin.Worker{
 			{Name: "device activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return r.FlushActivity(ctx) }},
-			{Name: "removed devices", Due: admin.DueDomains(trailKind), Do: r.pruneTrails},
+			{Name: "removed devices", Due: admin.DueDomains(tombstoneKind), Do: r.pruneTombstones},
 		},
 	}
 	if r.o.Pusher != nil {

@@ -190,7 +190,7 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 
 // named adds the users. hide leaves out the devices of users who are being
 // deleted.
-func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*held, hide bool) ([]Device, error) {
+func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*entry, hide bool) ([]Device, error) {
 	var ids []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}
 	for _, h := range hs {
@@ -245,12 +245,12 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 		for i, rec := range rs {
 			ids[i] = chatadmin.ID(rec.ID)
 		}
-		hs, err := hold(ctx, r.admin.Store(), s.Domain(), ids)
+		hs, err := load(ctx, r.admin.Store(), s.Domain(), ids)
 		if err != nil {
 			return nil, "", err
 		}
-		hs = slices.DeleteFunc(hs, func(h *held) bool { return !h.state().Pending() }) // answered meanwhile
-		out, err := r.named(ctx, s.Domain(), hs, false)                                // a wipe outlives its user
+		hs = slices.DeleteFunc(hs, func(h *entry) bool { return !h.state().Pending() }) // answered meanwhile
+		out, err := r.named(ctx, s.Domain(), hs, false)                                 // a wipe outlives its user
 		return out, next, err
 	})
 }
@@ -268,7 +268,7 @@ func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chata
 		return nil, err
 	}
 	store := r.admin.Store()
-	hs, err := hold(ctx, store, s.Domain(), []chatadmin.ID{device})
+	hs, err := load(ctx, store, s.Domain(), []chatadmin.ID{device})
 	if err == nil && len(hs) == 0 {
 		err = fmt.Errorf("device %s: %w", chatadmin.Cut(string(device)), chatadmin.ErrNotFound)
 	}

@@ -153,11 +153,11 @@ func (r *Registry) sendPushes(ctx context.Context, domain chatadmin.ID, due []st
 		ids = append(ids, waiting[i].Device)
 	}
 	slices.Sort(ids) // a device may have one for each of several commands
-	hs, err := hold(ctx, r.admin.Store(), domain, slices.Compact(ids))
+	hs, err := load(ctx, r.admin.Store(), domain, slices.Compact(ids))
 	if err != nil {
 		return 0, err
 	}
-	of, targets := map[chatadmin.ID]*held{}, []chatadmin.ID(nil)
+	of, targets := map[chatadmin.ID]*entry{}, []chatadmin.ID(nil)
 	for _, h := range hs {
 		if h.state() == Requested && h.data.Push != "" {
 			of[h.id] = h

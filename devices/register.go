@@ -77,7 +77,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 		if err := write(ctx, w, KindRemove, surplus); err != nil {
 			return err
 		}
-		return write(ctx, w, KindRegister, []*held{h})
+		return write(ctx, w, KindRegister, []*entry{h})
 	})
 	if err != nil {
 		return Registered{}, err
@@ -88,7 +88,7 @@ func (r *Registry) Register(ctx context.Context, s *chatadmin.Scope, user chatad
 // place finds the user's device with a key, or makes room for it: surplus are
 // the devices that go. Adding a device and taking the user's access both write
 // the user's record: of two at once, one loses its race and sees the other.
-func (r *Registry) place(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *held, surplus []*held, err error) {
+func (r *Registry) place(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string, id chatadmin.ID) (h *entry, surplus []*entry, err error) {
 	is, err := registered(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +110,7 @@ func (r *Registry) place(ctx context.Context, w *chatadmin.Writer, user chatadmi
 		if surplus, err = r.room(ctx, w, user); err != nil {
 			return nil, nil, err
 		}
-		h = &held{id: id, row: storage.Device{ID: id}}
+		h = &entry{id: id, row: storage.Device{ID: id}}
 	}
 	h.user, h.row.Domain, h.row.User, h.row.Key = user, w.Domain.ID, user, deviceKey
 	return h, surplus, nil
@@ -143,7 +143,7 @@ func mayRegister(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID) (u
 // room refuses a user who has as many devices as they may, and finds the
 // devices that go off the list: else somebody could disable and register for
 // ever.
-func (r *Registry) room(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID) ([]*held, error) {
+func (r *Registry) room(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID) ([]*entry, error) {
 	var own []storage.Device
 	count := 0
 	q := storage.DeviceQuery{Domain: w.Domain.ID, Users: []chatadmin.ID{user}}
@@ -220,7 +220,7 @@ func guard(ctx context.Context, w *chatadmin.Writer, ids []chatadmin.ID) error {
 
 // register writes down what the client says of its device, and makes its
 // credentials.
-func (h *held) register(w *chatadmin.Writer, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
+func (h *entry) register(w *chatadmin.Writer, admin *chatadmin.Admin, n Registration) (out Registered, err error) {
 	h.row.Name, h.row.Version, h.row.Type, h.row.LastSeen, h.data.Push = n.Name, n.Version, uint8(n.Type), w.Now(), n.Push.Reveal()
 	if out.WipeToken, err = admin.NewToken(w.Domain.ID, h.id); err != nil {
 		return out, err

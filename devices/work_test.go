@@ -69,7 +69,7 @@ func TestPushOfAWrongClock(t *testing.T) {
 	require.Equal(t, 1, did["device pushes"])
 }
 
-// trails counts the records of removed devices.
+// tombstones counts the records of removed devices.
 func (w *world) trails() int {
 	w.t.Helper()
 	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 1000})

@@ -14,26 +14,26 @@ import (
 )
 
 // changed reports whether there is anything to write.
-func (h *held) changed() bool { return h.remove || h.rowChanged() || h.commandChanged() }
+func (h *entry) changed() bool { return h.remove || h.rowChanged() || h.commandChanged() }
 
 // rowChanged reports whether the row is to be written. A change of the command
 // alone changes the row's revision too, so that everything about one device
 // comes one after the other.
-func (h *held) rowChanged() bool {
+func (h *entry) rowChanged() bool {
 	r, w := &h.row, &h.was
 	return h.repaired || r.Name != w.Name || r.Version != w.Version || r.Type != w.Type || r.Status != w.Status || r.Generation != w.Generation || !r.LastSeen.Equal(w.LastSeen) ||
 		!bytes.Equal(r.Secret, w.Secret) || h.damaged == nil && h.dataChanged() ||
 		h.was.Rev != 0 && h.commandChanged()
 }
 
-func (h *held) dataChanged() bool {
+func (h *entry) dataChanged() bool {
 	return h.data.Reasons != h.wasData.Reasons || h.data.Push != h.wasData.Push || !bytes.Equal(h.data.Wipe, h.wasData.Wipe)
 }
 
 // commandChanged reports whether the command is to be written. What stands in
 // for one that cannot be read is written as soon as the row may go: the row
 // knows the credential.
-func (h *held) commandChanged() bool {
+func (h *entry) commandChanged() bool {
 	return h.command.ID != h.wasCommand.ID || h.command.State != h.wasCommand.State || !bytes.Equal(h.command.Hash, h.wasCommand.Hash) ||
 		h.lost != nil && h.command.State.Pending() && (h.asked || h.remove)
 }
@@ -43,8 +43,8 @@ func (h *held) commandChanged() bool {
 // happened to is left alone; with nothing to write there is no event. The rows
 // come last and share one revision, which the event has too: so the events
 // about a device are in the order of its changes.
-func write(ctx context.Context, w *chatadmin.Writer, kind string, all []*held) error {
-	var changed []*held
+func write(ctx context.Context, w *chatadmin.Writer, kind string, all []*entry) error {
+	var changed []*entry
 	var records []storage.Write[storage.Record]
 	for _, h := range all {
 		if !h.changed() {
@@ -80,7 +80,7 @@ func write(ctx context.Context, w *chatadmin.Writer, kind string, all []*held) e
 	return nil
 }
 
-func writeRows(ctx context.Context, w *chatadmin.Writer, changed []*held) error {
+func writeRows(ctx context.Context, w *chatadmin.Writer, changed []*entry) error {
 	var rows []storage.Write[storage.Device]
 	var was []storage.Rev
 	for _, h := range changed {
@@ -121,7 +121,7 @@ func lost(cs []storage.Conflict, err error) error {
 	return storage.ErrRetry
 }
 
-func (h *held) recordChanges(w *chatadmin.Writer) ([]storage.Write[storage.Record], error) {
+func (h *entry) recordChanges(w *chatadmin.Writer) ([]storage.Write[storage.Record], error) {
 	var all []storage.Write[storage.Record]
 	gone := !h.there() || h.remove
 	switch {
@@ -194,7 +194,7 @@ func trimHistory(ctx context.Context, w *chatadmin.Writer, written []storage.Wri
 // record adds one event about devices and their users. What is personal, the
 // device's own id and name, stands under the user, where the user's deletion
 // blanks it.
-func record(w *chatadmin.Writer, kind string, part []*held) {
+func record(w *chatadmin.Writer, kind string, part []*entry) {
 	changes := make(map[chatadmin.ID][]chatadmin.FieldChange, len(part))
 	targets := make([]chatadmin.ID, 0, 2*len(part))
 	seen := map[chatadmin.ID]bool{"": true}
@@ -219,7 +219,7 @@ func label(d *storage.Device) string {
 	return d.Key + " " + d.Name
 }
 
-func (h *held) diff() []chatadmin.FieldChange {
+func (h *entry) diff() []chatadmin.FieldChange {
 	var all []chatadmin.FieldChange
 	generation := func(g int64) string {
 		if g == 0 {
@@ -229,14 +229,14 @@ func (h *held) diff() []chatadmin.FieldChange {
 	}
 	before, after := *h, *h
 	before.row, before.data, before.command = h.was, h.wasData, h.wasCommand
-	status := func(d *held) string {
+	status := func(d *entry) string {
 		if !d.there() || d.remove {
 			return ""
 		}
 		return Status(d.row.Status).String()
 	}
 	before.remove = false
-	typed := func(d *held) string {
+	typed := func(d *entry) string {
 		if d.row.Type == 0 {
 			return ""
 		}

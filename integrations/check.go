@@ -78,7 +78,7 @@ func (x *Integrations) check(ctx context.Context, r storage.Record) error {
 		}
 		return x.settle(ctx, r, true)
 	}
-	k := &work{x: x, domain: r.Domain, of: of, svc: x.byName[of.Service]}
+	k := &queueWork{x: x, domain: r.Domain, of: of, svc: x.byName[of.Service]}
 	on, err := k.reload(ctx)
 	switch {
 	case unreadable(err), err == nil && (!on || k.svc == nil): // enabling brings it forward
@@ -122,7 +122,7 @@ func (d *checkData) outcome(err error, now time.Time) (problem bool, due time.Ti
 		if p != nil {
 			after = p.After
 		}
-		l := lineData{Tries: d.Tries}
+		l := queueData{Tries: d.Tries}
 		l.pause(now, after)
 		if d.Tries = l.Tries; d.Tries >= checkTries {
 			d.Problem = sentence(err)

@@ -122,12 +122,12 @@ var mostAhead = map[string]time.Duration{
 }
 
 // rectified is a record whose times lie no further ahead than its kind allows,
-// and whether that changes anything. A line that was paused by a clock ahead
+// and whether that changes anything. A queue that was paused by a clock ahead
 // says nothing any more, and is deleted.
 func rectified(r storage.Record, now time.Time) (storage.Record, bool) {
 	switch r.Kind {
 	case kindLine:
-		l, err := decodeLine(r)
+		l, err := decodeQueue(r)
 		return r, err == nil && !l.held(now) && now.Before(l.Paused) && l.pausedUntil(now).IsZero()
 	case kindIn, kindOut:
 		return rectifiedItem(r, now)

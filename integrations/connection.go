@@ -40,8 +40,8 @@ type Connection struct {
 	data    connData
 	rev     storage.Rev
 	also    []storage.Write[storage.Record] // written together with it
-	agreed  bool                             // the provider agrees with what is written
-	ignored []string                         // what was not carried while it was worked with
+	agreed  bool                            // the provider agrees with what is written
+	ignored []string                        // what was not carried while it was worked with
 }
 
 // Hook is an address of a connection, for requests from the provider. Its path

@@ -136,7 +136,7 @@ func (m *midst) Records(ctx context.Context, keys []storage.Key) ([]storage.Reco
 	return rs, err
 }
 
-// A message, or its author, is deleted while a worker is at it: the line goes
+// A message, or its author, is deleted while a worker is at it: the queue goes
 // on, nothing is left of it, and what has arrived is known.
 func TestDeletedInTheMidst(t *testing.T) {
 	st := &midst{Store: memstore.New(nil)}

@@ -78,11 +78,11 @@ func (x *Integrations) drain(ctx context.Context, kind string, end time.Time, f 
 			}
 			for _, due := range lines {
 				of := ofItem(due[0])
-				key := lineKey(due[0].Domain, kind, of)
+				key := queueKey(due[0].Domain, kind, of)
 				if bad[key] {
 					continue
 				}
-				n, err := (&work{x: x, kind: kind, domain: key.Domain, of: of}).run(ctx, due, f)
+				n, err := (&queueWork{x: x, kind: kind, domain: key.Domain, of: of}).run(ctx, due, f)
 				if err != nil {
 					bad[key] = true
 					failed.add(err)
@@ -107,7 +107,7 @@ func byLine(kind string, rs []storage.Record) (old []storage.Record, lines [][]s
 			old = append(old, r)
 			continue
 		}
-		key := lineKey(r.Domain, kind, ofItem(r))
+		key := queueKey(r.Domain, kind, ofItem(r))
 		i, ok := at[key]
 		if !ok {
 			i, at[key] = len(lines), len(lines)

@@ -95,7 +95,7 @@ func (x *Integrations) claim(ctx context.Context, r storage.Record, lease time.D
 
 // settle ends a claimed record, or writes it as it is now.
 func (x *Integrations) settle(ctx context.Context, r storage.Record, del bool) error {
-	return (&work{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []storage.Write[storage.Record]{{Row: r, Was: r.Rev, Delete: del}})
+	return (&queueWork{x: x, domain: r.Domain, of: Of{Owner: r.Owner}}).commit(ctx, []storage.Write[storage.Record]{{Row: r, Was: r.Rev, Delete: del}})
 }
 
 // forget deletes what is due of records that are of no more use: sign-ins that

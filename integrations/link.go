@@ -63,7 +63,7 @@ func (x *Integrations) Link(ctx context.Context, s *chatadmin.Scope, of Of, key 
 		return "", fmt.Errorf("this message: %w: look there before linking it again", ErrUnsure)
 	}
 	sent, err := svc.Send(ctx, c, Outgoing{Op: Posted, Key: key, Text: m.Text, Author: m.Author, Fields: fields, Queued: x.admin.Now()})
-	k := &work{x: x, domain: c.Domain, of: of}
+	k := &queueWork{x: x, domain: c.Domain, of: of}
 	if err != nil {
 		if !errors.Is(err, ErrUnsure) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			mapping.Was, mapping.Delete = rev, true // it has certainly not arrived: it may be tried again

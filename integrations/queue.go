@@ -2,307 +2,186 @@ package integrations
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// work is one worker at one queue of one connection.
-type work struct {
-	x      *Integrations
-	kind   string
-	domain chatadmin.ID
-	of     Of
+const (
+	leaseLife  = time.Minute
+	firstPause = time.Second
+	mostPause  = 15 * time.Minute
+	// giveUp is how long a message is tried before it goes to the dead letters.
+	giveUp = 24 * time.Hour
+)
 
-	svc   Service
-	conn  *Connection
-	line  lineData
-	items []storage.Record
-	until time.Time // of the lease
-	off   bool      // the service is disabled, or the domain is not active
-	// lost is how many messages the transaction under way gives up for their
-	// age.
-	lost int
+// queueData is the state of one queue of one connection: one worker at a time
+// takes from it, in the order of the records' IDs, and after a failure nobody
+// does for a while. It exists only while there is something to say. When a
+// record is due says only when somebody has to look at the queue: it has no part
+// in the order.
+type queueData struct {
+	Leased  time.Time `json:"leased,omitzero"` // to a worker, until
+	Paused  time.Time `json:"paused,omitzero"` // until
+	Tries   int       `json:"tries,omitempty"`
+	Problem string    `json:"problem,omitempty"`
+	Told    bool      `json:"told,omitempty"` // the admins know that somebody must authenticate again
+	// Since is when Paused was set. A pause that was set in the future is not
+	// believed: the clock was ahead then.
+	Since time.Time `json:"since,omitzero"`
+	// Moved is when the queue last delivered something. Messages behind it are
+	// given up a day after that, not a day after they came.
+	Moved time.Time `json:"moved,omitzero"`
+
+	rev storage.Rev
 }
 
-// run takes the line, handles what waits in it, and gives it back. It returns
-// how much was done or put off.
-func (k *work) run(ctx context.Context, due []storage.Record, f handle) (int, error) {
-	did, mine, err := k.take(ctx, due)
-	if err != nil || !mine {
-		return did, err
+// drift is how far the clocks of two processes may lie apart. A time of ours
+// that lies further ahead comes from a clock that was wrong.
+const drift = 2 * leaseLife
+
+// pausedUntil is the time until which nobody works at the queue, or the zero
+// time. It is at most a day ahead, and zero if the pause was set by a clock
+// that was ahead of ours.
+func (l *queueData) pausedUntil(now time.Time) time.Time {
+	if !now.Before(l.Paused) || l.Since.After(now.Add(drift)) || l.Paused.After(now.Add(giveUp+drift)) {
+		return time.Time{}
 	}
-	var failed error
-	for failed == nil && ctx.Err() == nil {
-		if len(k.items) == 0 {
-			if k.items, err = k.x.waiting(ctx, k.x.admin.Store(), k.domain, k.kind, k.of, deliverBatch); len(k.items) == 0 {
-				break
-			}
-		}
-		if !k.x.admin.Now().Before(k.until.Add(-2 * requestTimeout)) {
-			break
-		}
-		var on bool
-		if on, err = k.reload(ctx); unreadable(err) {
-			failed, err = err, nil
-		}
-		if err != nil || failed != nil || !on {
-			break
-		}
+	return l.Paused
+}
+
+// moved notes that a message was delivered. What fails after it is a new
+// failure, with the shortest pause.
+func (l *queueData) moved(now time.Time) {
+	l.Tries, l.Problem, l.Told, l.Moved = 0, "", false, now
+}
+
+// expired reports whether a message that waits since a time has waited for a
+// day in which the queue did not move. A time from a clock that was ahead is
+// not believed.
+func (l *queueData) expired(since, now time.Time) bool {
+	if l.Moved.After(since) && !l.Moved.After(now.Add(drift)) {
+		since = l.Moved
+	}
+	return since.Before(now.Add(-giveUp))
+}
+
+// held reports whether a worker has the queue. A lease from a clock that is far
+// ahead of ours counts for nothing, else it would hold for as long as that
+// clock is ahead.
+func (l *queueData) held(now time.Time) bool {
+	return now.Before(l.Leased) && l.Leased.Before(now.Add(drift))
+}
+
+func queueKey(domain chatadmin.ID, kind string, of Of) storage.Key {
+	return storage.Key{Kind: kindLine, Domain: domain, ID: kind + "/" + of.key()}
+}
+
+func decodeQueue(r storage.Record) (queueData, error) {
+	l, err := lineRecords.Decode(r)
+	l.rev = r.Rev
+	return l, err
+}
+
+func (x *Integrations) readLine(ctx context.Context, r storage.Reader, domain chatadmin.ID, kind string, of Of) (queueData, error) {
+	rs, err := r.Records(ctx, []storage.Key{queueKey(domain, kind, of)})
+	if err != nil || len(rs) == 0 {
+		return queueData{}, err
+	}
+	l, err := decodeQueue(rs[0])
+	if errors.Is(err, chatadmin.ErrDamaged) { // it holds nothing that would be missed
+		l, err = queueData{rev: rs[0].Rev}, nil
+	}
+	return l, err
+}
+
+// change writes the queue, or deletes it where it says nothing.
+func (l *queueData) change(domain chatadmin.ID, kind string, of Of) storage.Write[storage.Record] {
+	r, _ := row(&lineRecords, queueKey(domain, kind, of), of.Owner, l) // times and strings cannot fail
+	return storage.Write[storage.Record]{Row: r, Was: l.rev,
+		Delete: l.rev != 0 && l.Leased.IsZero() && l.Paused.IsZero() && l.Tries == 0}
+}
+
+// pause is how long the next try waits: twice as long each time, or as long as
+// the provider wishes.
+func (l *queueData) pause(now time.Time, after time.Duration) {
+	wait := min(firstPause<<min(l.Tries, 20), mostPause)
+	l.Tries++
+	l.Since, l.Paused = now, now.Add(max(wait, min(after, giveUp)))
+}
+
+// resume lifts the pauses of a connection, because somebody has authenticated
+// again: what waits goes on with the next Deliver.
+func (x *Integrations) resume(ctx context.Context, domain chatadmin.ID, of Of) error {
+	return x.admin.AsHost(domain).Change(ctx, traffic(of), func(ctx context.Context, w *chatadmin.Writer) error {
 		var changes []storage.Write[storage.Record]
-		delivered := false
-		one, cancel := context.WithTimeout(ctx, 2*requestTimeout) // so that the lease outlives it
-		place := placeOf(k.items[0])
-		if failed = k.x.renew(one, k.svc, k.conn); failed == nil {
-			changes, failed = f(one, k.svc, k.conn, &k.items[0])
-		}
-		if cancel(); failed == nil {
-			delivered = true
-		} else if !errors.Is(failed, errGone) {
-			if now := placeOf(k.items[0]); now != "" && now != place {
-				k.line.Tries = 0 // the look-up has gone on
-			}
-			if changes, failed = k.failed(ctx, k.items[0], failed); failed != nil {
-				break
-			}
-			k.conn.ignored = []string{whyGivenUp}
-		}
-		if failed == nil {
-			if err = k.commit(ctx, changes); err != nil {
-				break
-			}
-			if delivered {
-				k.line.moved(k.x.admin.Now())
-			}
-			k.x.tally(context.WithoutCancel(ctx), k.domain, k.of, k.conn.ignored)
-		}
-		failed, k.items = nil, k.items[1:]
-		did++
-	}
-	return did, errors.Join(err, k.giveBack(context.WithoutCancel(ctx), failed), ctx.Err())
-}
-
-// take leases the line. While it is paused or the service is off, what is due
-// of it is put off, so that it is in nobody's way.
-func (k *work) take(ctx context.Context, due []storage.Record) (did int, mine bool, err error) {
-	err = k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
-		k.lost = 0
-		did, mine, k.svc, k.until = 0, false, k.x.byName[k.of.Service], w.Now().Add(leaseLife)
-		d, err := decided(ctx, w, k.domain, k.of.Service)
-		if err != nil {
-			return err
-		}
-		if k.line, err = k.x.readLine(ctx, w, k.domain, k.kind, k.of); err != nil {
-			return err
-		}
-		if k.line.held(w.Now()) {
-			return nil
-		}
-		until := k.line.pausedUntil(w.Now())
-		if k.off = k.svc == nil || !d.On || w.Settings.State != chatadmin.DomainActive; k.off {
-			until = w.Now().Add(time.Minute)
-		}
-		if w.Now().Before(until) {
-			did, err = k.putOff(ctx, w, due, until)
-			return err
-		}
-		mine = true
-		k.line.Leased, k.line.Paused, k.line.Since = k.until, time.Time{}, time.Time{}
-		return w.PutRecords(ctx, []storage.Write[storage.Record]{k.line.change(k.domain, k.kind, k.of)})
-	})
-	if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrNotFound) {
-		// another worker was faster, or the owner is gone, with the queue
-		mine, err = false, nil
-	} else if err == nil {
-		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
-	}
-	return did, mine, err
-}
-
-// reload reads the connection again, before each message: what an admin
-// disables or changes meanwhile counts at once.
-func (k *work) reload(ctx context.Context) (on bool, err error) {
-	st := k.x.admin.Store()
-	c, d, err := k.x.load(ctx, st, k.domain, k.of)
-	if err != nil {
-		return false, err
-	}
-	ds, err := st.Domains(ctx, []chatadmin.ID{k.domain})
-	if err != nil || len(ds) == 0 {
-		return false, err
-	}
-	set, err := chatadmin.SettingsOf(ds[0])
-	k.conn = c
-	return d.On && set.State == chatadmin.DomainActive, err
-}
-
-// putOff makes what is due before a time due then, or gives up what has waited
-// for a day. It reads the items again, since a deletion may have taken some out
-// of the queue.
-func (k *work) putOff(ctx context.Context, w *chatadmin.Writer, items []storage.Record, until time.Time) (int, error) {
-	rs, err := again(ctx, w, items)
-	if err != nil {
-		return 0, err
-	}
-	slices.SortFunc(rs, func(a, b storage.Record) int { return strings.Compare(a.ID, b.ID) })
-	var changes []storage.Write[storage.Record]
-	for i, r := range rs {
-		switch {
-		case isDone(r):
-		case k.expired(r, w.Now()):
-			k.lost++
-			changes = append(changes, k.x.bury(ctx, r, "it has waited for a day: "+orElse(k.line.Problem, "the service is disabled"))...)
-		case r.Due.Before(until) || i == 0 && r.Due.After(until) || queued(r).After(w.Now().Add(drift)):
-			was := r.Rev
-			if r.Due = until; i > 0 {
-				// the first one is enough: whoever deals with it takes the
-				// whole line
-				r.Due = until.Add(time.Minute)
-			}
-			if queued(r).After(w.Now().Add(drift)) { // told by a clock that was ahead
-				if r.Data, err = requeued(r.Data, w.Now()); err != nil {
-					return 0, err
-				}
-			}
-			changes = append(changes, storage.Write[storage.Record]{Row: r, Was: was})
-		}
-	}
-	return len(changes), w.PutRecords(ctx, changes)
-}
-
-// again reads records as they are now.
-func again(ctx context.Context, r storage.Reader, items []storage.Record) ([]storage.Record, error) {
-	if len(items) == 0 {
-		return nil, nil
-	}
-	keys := make([]storage.Key, len(items))
-	for i, r := range items {
-		keys[i] = r.Key
-	}
-	return r.Records(ctx, keys)
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// failed decides what a failure means: nil and changes, if it concerns this one
-// message, which is given up; else the failure, which stops the line for a
-// while.
-func (k *work) failed(ctx context.Context, r storage.Record, err error) ([]storage.Write[storage.Record], error) {
-	var p *ProviderError
-	again := !errors.Is(err, chatadmin.ErrInvalid) && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, ErrHost)
-	if errors.As(err, &p) {
-		again = p.Again || p.SignIn || p.Unsure
-	}
-	if again && (!k.expired(r, k.x.admin.Now()) || errors.Is(err, context.Canceled)) {
-		return nil, err
-	}
-	return k.x.bury(ctx, r, sentence(err)), nil
-}
-
-// expired reports whether a record has waited long enough to be given up. While
-// the service is disabled that is a day; otherwise a day in which its queue
-// delivered nothing.
-func (k *work) expired(r storage.Record, now time.Time) bool {
-	if k.off {
-		return queued(r).Before(now.Add(-giveUp))
-	}
-	return k.line.expired(queued(r), now)
-}
-
-// sentence is what an admin may read of a failure.
-func sentence(err error) string {
-	var p *ProviderError
-	switch {
-	case errors.As(err, &p):
-		return p.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return "there was no answer in time"
-	}
-	text := err.Error()
-	return text[:min(len(text), 512)]
-}
-
-// commit writes what ends a record. If the first change is in conflict somebody
-// else has ended it, and nothing is kept.
-func (k *work) commit(ctx context.Context, changes []storage.Write[storage.Record]) error {
-	err := k.x.admin.AsHost(k.domain).Change(context.WithoutCancel(ctx), traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
-		conflicts, err := changeRecords(ctx, w, changes)
-		if err == nil && len(conflicts) > 0 && conflicts[0].Index == 0 {
-			err = errGone
-		}
-		return err
-	})
-	if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, errGone) {
-		return nil
-	}
-	return err
-}
-
-func changeRecords(ctx context.Context, w *chatadmin.Writer, changes []storage.Write[storage.Record]) ([]storage.Conflict, error) {
-	for i := range changes {
-		var err error
-		if changes[i].Row.Rev, err = w.NextRev(changes[i].Was); err != nil {
-			return nil, err
-		}
-	}
-	return w.ChangeRecords(ctx, changes)
-}
-
-// giveBack ends the lease, unless another worker has taken it over. After a
-// failure the line pauses, and what is in hand of it is put off; otherwise the
-// first of that is left due.
-func (k *work) giveBack(ctx context.Context, failed error) error {
-	now := k.x.admin.Now()
-	tell := ""
-	if failed == nil {
-		k.line.Tries, k.line.Problem, k.line.Told = 0, "", false
-	} else if !errors.Is(failed, context.Canceled) {
-		p := &ProviderError{}
-		errors.As(failed, &p)
-		k.line.Problem = sentence(failed)
-		k.line.pause(now, p.After)
-		if p.SignIn && !k.line.Told {
-			k.line.Told, tell = true, k.line.Problem
-		}
-		k.x.admin.Options().Logger.WarnContext(ctx, "integration: waiting", "service", k.of.Service, "queue", k.kind, "until", k.line.Paused, "problem", k.line.Problem)
-	}
-	k.line.Leased = time.Time{}
-	err := k.x.admin.AsHost(k.domain).Change(ctx, traffic(k.of), func(ctx context.Context, w *chatadmin.Writer) error {
-		k.lost = 0
-		l, err := k.x.readLine(ctx, w, k.domain, k.kind, k.of)
-		if err != nil || !l.Leased.Equal(k.until) {
-			return err
-		}
-		k.line.rev = l.rev
-		changes := []storage.Write[storage.Record]{k.line.change(k.domain, k.kind, k.of)}
-		if tell != "" {
-			changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
-		}
-		if k.line.Paused.IsZero() {
-			first, err := again(ctx, w, k.items[:min(1, len(k.items))])
+		for _, kind := range []string{kindIn, kindOut} {
+			l, err := x.readLine(ctx, w, domain, kind, of)
 			if err != nil {
 				return err
 			}
-			changes = append(changes, wake(first, now)...)
-		} else if _, err := k.putOff(ctx, w, k.items, k.line.Paused); err != nil {
-			return err
+			if l.rev == 0 {
+				continue
+			}
+			l.Paused, l.Since, l.Tries, l.Problem, l.Told = time.Time{}, time.Time{}, 0, "", false
+			changes = append(changes, l.change(domain, kind, of))
+			first, err := x.waiting(ctx, w, domain, kind, of, 1)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, wake(first, w.Now())...)
 		}
 		return w.PutRecords(ctx, changes)
 	})
-	if errors.Is(err, chatadmin.ErrNotFound) {
+}
+
+// wake makes the first of what waits in a line due, which is enough: a worker
+// takes the whole line.
+func wake(items []storage.Record, now time.Time) []storage.Write[storage.Record] {
+	if len(items) == 0 || !items[0].Due.After(now) {
 		return nil
 	}
-	if err == nil {
-		k.x.tally(ctx, k.domain, k.of, slices.Repeat([]string{whyGivenUp}, k.lost))
+	c := storage.Write[storage.Record]{Row: items[0], Was: items[0].Rev}
+	c.Row.Due = now
+	return []storage.Write[storage.Record]{c}
+}
+
+// waiting reads what waits in a line, in its order, whether it is due or was
+// put off; but not what still waits for an event that may cover it.
+func (x *Integrations) waiting(ctx context.Context, r storage.Reader, domain chatadmin.ID, kind string, of Of, most int) ([]storage.Record, error) {
+	var items []storage.Record
+	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
+		rs, next, err := r.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain, Owner: of.Owner}, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			if ofItem(r) == of && !x.early(r) && len(items) < most {
+				items = append(items, r)
+			}
+		}
+		if p.After = next; next == "" || len(items) == most {
+			return items, nil
+		}
 	}
-	return err
+}
+
+// early reports whether an event is not to be handed on yet. A time further
+// ahead than an event may wait comes from a clock that was wrong.
+func (x *Integrations) early(r storage.Record) bool {
+	var d inData
+	now := x.admin.Now()
+	return r.Kind == kindIn && json.Unmarshal(r.Data, &d) == nil && now.Before(d.From) && !d.From.After(now.Add(mostWait+drift))
+}
+
+// traffic is a change that carries a message, or keeps the books of that.
+func traffic(of Of) chatadmin.Op {
+	op := chatadmin.Op{Kind: KindTraffic, Fence: storage.Shared}
+	if of.Owner != "" {
+		op.Targets = []chatadmin.ID{of.Owner}
+	}
+	return op
 }

@@ -54,8 +54,8 @@ var (
 	// queue go up.
 	turnRecords = chatadmin.RecordKind[struct{}]{Name: kindTurn, Need: chatadmin.PermServices,
 		Old: func(int, []byte) (struct{}, error) { return struct{}{}, nil }, Repair: repairTurn}
-	lineRecords = chatadmin.RecordKind[lineData]{Name: kindLine, Need: chatadmin.PermServices,
-		Check: func(d *lineData) error { return must(d.Tries >= 0) }}
+	lineRecords = chatadmin.RecordKind[queueData]{Name: kindLine, Need: chatadmin.PermServices,
+		Check: func(d *queueData) error { return must(d.Tries >= 0) }}
 	mapRecords     = chatadmin.RecordKind[mapData]{Name: kindMap, Need: chatadmin.PermServices, Check: (*mapData).check}
 	deadRecords    = chatadmin.RecordKind[deadData]{Name: kindDead, Need: chatadmin.PermServices, Check: (*deadData).check}
 	releaseRecords = chatadmin.RecordKind[releaseData]{Name: kindRelease, Need: chatadmin.PermServices,

@@ -85,7 +85,7 @@ func (x *Integrations) runRelease(ctx context.Context, r storage.Record) error {
 		return x.settle(ctx, r, true)
 	}
 	x.admin.Options().Logger.WarnContext(ctx, "integration: could not be ended at the provider yet", "service", d.Service, "error", sentence(failed))
-	l := lineData{Tries: d.Tries}
+	l := queueData{Tries: d.Tries}
 	after := time.Duration(0)
 	if p != nil {
 		after = p.After

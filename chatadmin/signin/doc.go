@@ -93,7 +93,7 @@
 //
 // # Late is busy
 //
-// The context of verify ends when a tenth of Options.Hold is left. If verify
+// The context of verify ends when a tenth of Options.ReservationLife is left. If verify
 // gives up then, or says chatadmin.ErrBusy, or the first factor turns out to
 // hold when the place is gone, the attempt is refused as busy, and is no
 // failure: a flood of guesses at other logins locks nobody who knows the

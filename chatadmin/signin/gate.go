@@ -24,11 +24,11 @@ type Options struct {
 	Sessions Sessions
 	// Policy holds where a domain has set none.
 	Policy Policy
-	// Hold is how long an attempt keeps its place; default 1 minute. SignIn
+	// ReservationLife is how long an attempt keeps its place; default 1 minute. SignIn
 	// ends the context of verify when a tenth of it is left. One that is begun
 	// and not settled by then was abandoned, which counts as a failure, until
 	// it turns out to be none.
-	Hold time.Duration
+	ReservationLife time.Duration
 	// Wait is how long an attempt waits while as many are under way as may
 	// still fail; default 10 seconds. Then it is refused as Busy, and does not
 	// count.
@@ -41,9 +41,9 @@ type Options struct {
 // Gate decides every sign-in of the domains of one Admin. It is safe for many
 // goroutines and starts none.
 type Gate struct {
-	admin *chatadmin.Admin
-	o     Options
-	doors doors
+	admin  *chatadmin.Admin
+	o      Options
+	queues queues
 }
 
 // New returns the gate over an Admin. It makes granting access lift locks too,
@@ -68,7 +68,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	for _, d := range []struct {
 		value *time.Duration
 		usual time.Duration
-	}{{&g.o.Hold, time.Minute}, {&g.o.Wait, 10 * time.Second}} {
+	}{{&g.o.ReservationLife, time.Minute}, {&g.o.Wait, 10 * time.Second}} {
 		if *d.value < 0 {
 			return nil, fmt.Errorf("a gate cannot wait for %s: %w", *d.value, chatadmin.ErrInvalid)
 		}
@@ -79,7 +79,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 	if g.o.Queue <= 0 {
 		g.o.Queue = 256
 	}
-	g.doors.most = g.o.Queue
+	g.queues.most = g.o.Queue
 	if g.o.SecondFactor == nil && admin.Options().TwoFactor != nil {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
@@ -120,7 +120,7 @@ type Verify func(ctx context.Context, u chatadmin.User) (bool, error)
 // not exist is chatadmin.ErrNotFound.
 //
 // ctx bounds the waiting and is handed to verify, which has a little less than
-// Options.Hold. If verify gives up because its time is over, or its error is
+// Options.ReservationLife. If verify gives up because its time is over, or its error is
 // chatadmin.ErrBusy, the attempt is refused as Busy. That is never counted as a
 // failure, and neither is a password that turns out to be right too late. If
 // verify panics the attempt counts as nothing.
@@ -133,7 +133,7 @@ func (g *Gate) SignIn(ctx context.Context, domain chatadmin.ID, a Attempt, verif
 		return Decision{}, err
 	}
 	defer g.giveBack(ctx, t)
-	verifying, cancel := context.WithTimeout(ctx, t.place.until.Sub(g.admin.Now())-g.o.Hold/10)
+	verifying, cancel := context.WithTimeout(ctx, t.place.until.Sub(g.admin.Now())-g.o.ReservationLife/10)
 	defer cancel()
 	held, err := verify(verifying, t.User)
 	switch {
@@ -187,7 +187,7 @@ var ErrOver = chatadmin.ErrState.New("attempt_over", "this attempt to sign in is
 // attempts of the user are under way as may still fail. Whether there is such a
 // user is not told: verify in any case, then call Finish, or Cancel if
 // verifying was not possible. A Try that is abandoned counts as a failure after
-// Options.Hold.
+// Options.ReservationLife.
 func (g *Gate) Begin(ctx context.Context, domain chatadmin.ID, a Attempt) (*Try, error) {
 	switch a.Client {
 	case Web, Desktop, Mac, IOS, Android:

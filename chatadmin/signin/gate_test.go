@@ -440,7 +440,7 @@ func TestLog(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	for _, o := range []signin.Options{{Hold: -1}, {Wait: -time.Second}, {Policy: signin.Policy{Limit: -1}}, {Policy: signin.Policy{Limit: 101}}, {Policy: signin.Policy{UnlockAfter: time.Millisecond}},
+	for _, o := range []signin.Options{{ReservationLife: -1}, {Wait: -time.Second}, {Policy: signin.Policy{Limit: -1}}, {Policy: signin.Policy{Limit: 101}}, {Policy: signin.Policy{UnlockAfter: time.Millisecond}},
 		{Policy: signin.Policy{UnlockAfter: -2}}, {Policy: signin.Policy{UnlockAfter: 400 * 24 * time.Hour}}} {
 		_, err := signin.New(w.admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", o)

@@ -32,7 +32,7 @@ var endings = chatadmin.RecordKind[ended]{Name: "session-end", Check: func(e *en
 }}
 
 const (
-	// afterglow is when the host is told once more, or after Options.Hold if
+	// afterglow is when the host is told once more, or after Options.ReservationLife if
 	// that is longer: a session that was being made meanwhile is there by then.
 	afterglow = time.Minute
 )
@@ -171,7 +171,7 @@ func (g *Gate) endIn(ctx context.Context, domain chatadmin.ID) (total int, err e
 	return total, errors.Join(errs...)
 }
 
-func (g *Gate) afterglow() time.Duration { return max(afterglow, g.o.Hold) }
+func (g *Gate) afterglow() time.Duration { return max(afterglow, g.o.ReservationLife) }
 
 // endSessions tells the host of one record.
 func (g *Gate) endSessions(ctx context.Context, e *chatadmin.Entry[ended]) (int, error) {

@@ -60,7 +60,7 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 			standings[u.ID] = Lock{Locked: true}
 			continue
 		}
-		st.lapse(g.admin.Now(), p, u.Admin, g.o.Hold)
+		st.lapse(g.admin.Now(), p, u.Admin, g.o.ReservationLife)
 		standings[u.ID] = Lock{st.Failures, st.Locked, st.lifts(u.Admin)}
 	}
 	return standings, nil
@@ -149,7 +149,7 @@ func (g *Gate) lift(ctx context.Context, w *chatadmin.Writer, users []chatadmin.
 	for _, u := range users {
 		e := states[u.ID]
 		s := e.Value
-		places := slices.DeleteFunc(slices.Clone(s.Held), func(h hold) bool { return h.Doubt || h.Until.After(w.Now().Add(2*g.o.Hold)) })
+		places := slices.DeleteFunc(slices.Clone(s.Held), func(h reservation) bool { return h.Doubt || h.Until.After(w.Now().Add(2*g.o.ReservationLife)) })
 		if s.Failures == 0 && !s.Locked && len(places) == len(s.Held) {
 			continue
 		}

@@ -195,7 +195,7 @@ type Tx interface {
 	DeleteContent(ctx context.Context, q ContentQuery, p Page) (ContentCount, []string, Cursor, error)
 }
 
-// Change writes Row, whose Rev is new, or deletes it, if the stored revision is
+// Write writes Row, whose Rev is new, or deletes it, if the stored revision is
 // Was (0: it must not exist).
 type Write[T any] struct {
 	Row T

@@ -18,7 +18,7 @@ type Querier interface {
 // Conn lets a host that wraps a store of this package write tables of its own
 // in the same transaction. t is the Tx that the store gave to the function of
 // Update, and what Conn returns is for that function, until it returns. Within
-// a change of the library Work.Tx serves as well. Errors must be returned from
+// a change of the library Writer.Tx serves as well. Errors must be returned from
 // it: on PostgreSQL a statement that fails ends the transaction, and Update
 // then fails whatever the function says. The Tx of another store is ErrNoConn.
 func Conn(t storage.Tx) (Querier, error) {

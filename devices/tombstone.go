@@ -9,39 +9,39 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// trail leads from a user and the client's own device id to the device that was
+// tombstone leads from a user and the client's own device id to the device that was
 // taken off the list while its wipe was pending. It belongs to the user and
 // goes with them: the command, which outlives both, does not say whose device
 // it was.
-type trail struct {
+type tombstone struct {
 	Device chatadmin.ID `json:"device"`
 }
 
-func (t *trail) check() error {
+func (t *tombstone) check() error {
 	if t.Device == "" || notOpaque(t.Device) {
 		return errors.New("it names no device")
 	}
 	return nil
 }
 
-// trailLook is when it is looked whether the wipe at the end of a trail was
-// answered, and then as often: such a trail is not needed any more.
-const trailLook = 30 * 24 * time.Hour
+// tombstoneLook is when it is looked whether the wipe at the end of a tombstone was
+// answered, and then as often: such a tombstone is not needed any more.
+const tombstoneLook = 30 * 24 * time.Hour
 
-func trailID(user chatadmin.ID, deviceKey string) string { return string(user) + "." + deviceKey }
+func tombstoneID(user chatadmin.ID, deviceKey string) string { return string(user) + "." + deviceKey }
 
 // leaveTrail makes a device that is being removed found again, if its wipe is
 // pending. A user who is being deleted does not register again, and gets no
 // record any more.
-func leaveTrail(ctx context.Context, w *chatadmin.Writer, h *held) error {
+func leaveTombstone(ctx context.Context, w *chatadmin.Writer, h *entry) error {
 	if !h.state().Pending() {
 		return nil
 	}
-	e, err := trails.Get(ctx, w, w.Domain.ID, trailID(h.user, h.row.Key))
+	e, err := trails.Get(ctx, w, w.Domain.ID, tombstoneID(h.user, h.row.Key))
 	if err != nil && !errors.Is(err, chatadmin.ErrNotFound) && !errors.Is(err, chatadmin.ErrDamaged) {
 		return err
 	}
-	e.Owner, e.Due, e.Value = h.user, w.Now().Add(trailLook), trail{Device: h.id}
+	e.Owner, e.Due, e.Value = h.user, w.Now().Add(tombstoneLook), tombstone{Device: h.id}
 	if err := trails.Put(ctx, w, &e); !errors.Is(err, chatadmin.ErrNotFound) {
 		return err
 	}
@@ -49,17 +49,17 @@ func leaveTrail(ctx context.Context, w *chatadmin.Writer, h *held) error {
 }
 
 // followTrail finds what is left of a user's device that was removed while its
-// wipe was pending, or nil, and the trail to it, if any. A trail that cannot be
+// wipe was pending, or nil, and the tombstone to it, if any. A tombstone that cannot be
 // read is an error: it may lead to a wipe.
-func followTrail(ctx context.Context, r storage.Reader, domain, user chatadmin.ID, deviceKey string) (*held, *chatadmin.Entry[trail], error) {
-	e, err := trails.Get(ctx, r, domain, trailID(user, deviceKey))
+func findTombstone(ctx context.Context, r storage.Reader, domain, user chatadmin.ID, deviceKey string) (*entry, *chatadmin.Entry[tombstone], error) {
+	e, err := trails.Get(ctx, r, domain, tombstoneID(user, deviceKey))
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	hs, err := hold(ctx, r, domain, []chatadmin.ID{e.Value.Device})
+	hs, err := load(ctx, r, domain, []chatadmin.ID{e.Value.Device})
 	if err != nil || len(hs) == 0 || !hs[0].state().Pending() {
 		return nil, &e, err
 	}
@@ -68,8 +68,8 @@ func followTrail(ctx context.Context, r storage.Reader, domain, user chatadmin.I
 
 // takeBack makes a device whose wipe has outlived it a device again, of the
 // same generation, which has yet to answer. It is nil where there is none.
-func takeBack(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string) (*held, error) {
-	h, e, err := followTrail(ctx, w, w.Domain.ID, user, deviceKey)
+func takeBack(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, deviceKey string) (*entry, error) {
+	h, e, err := findTombstone(ctx, w, w.Domain.ID, user, deviceKey)
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func takeBack(ctx context.Context, w *chatadmin.Writer, user chatadmin.ID, devic
 	return h, nil
 }
 
-// pruneTrails deletes the trails of a domain that lead to no pending wipe any
+// pruneTombstones deletes the tombstones of a domain that lead to no pending wipe any
 // more, and returns how many. The others are looked at again later.
-func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total int, err error) {
-	q := storage.RecordQuery{Kind: trailKind, Domain: domain, DueBy: r.admin.Now()}
+func (r *Registry) pruneTombstones(ctx context.Context, domain chatadmin.ID) (total int, err error) {
+	q := storage.RecordQuery{Kind: tombstoneKind, Domain: domain, DueBy: r.admin.Now()}
 	for p := (chatadmin.Page{Limit: batch}); ; {
 		due, next, err := r.admin.Store().ListRecords(ctx, q, p)
 		if err != nil {
@@ -96,7 +96,7 @@ func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total 
 		}
 		n := 0
 		err = r.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) (err error) {
-			n, err = lookAtTrails(ctx, w, domain, due)
+			n, err = pruneTombstones(ctx, w, domain, due)
 			return err
 		})
 		if err != nil && !errors.Is(err, chatadmin.ErrCommitUnknown) { // the next round finds out
@@ -109,8 +109,8 @@ func (r *Registry) pruneTrails(ctx context.Context, domain chatadmin.ID) (total 
 	}
 }
 
-// lookAtTrails deletes those of the trails whose wipe was answered.
-func lookAtTrails(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, due []storage.Record) (n int, err error) {
+// pruneTombstones deletes those of the tombstones whose wipe was answered.
+func pruneTombstones(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID, due []storage.Record) (n int, err error) {
 	leads := make([]chatadmin.ID, len(due)) // "" where it cannot be read
 	var ids []chatadmin.ID
 	for i, r := range due {
@@ -119,7 +119,7 @@ func lookAtTrails(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID,
 			ids = append(ids, t.Device)
 		}
 	}
-	hs, err := hold(ctx, w, domain, ids)
+	hs, err := load(ctx, w, domain, ids)
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +130,7 @@ func lookAtTrails(ctx context.Context, w *chatadmin.Writer, domain chatadmin.ID,
 	changes := make([]storage.Write[storage.Record], len(due))
 	for i, r := range due {
 		changes[i] = storage.Write[storage.Record]{Row: r, Was: r.Rev, Delete: !keep[leads[i]]}
-		if changes[i].Row.Due = w.Now().Add(trailLook); changes[i].Delete {
+		if changes[i].Row.Due = w.Now().Add(tombstoneLook); changes[i].Delete {
 			n++
 		}
 	}

@@ -19,12 +19,12 @@ type Op struct {
 	Targets []ID // shown to Options.Before
 	// Settings, where the host acts without a fence, are what it has read of
 	// the domain a moment before: the transaction decides by them, reads the
-	// domain no more, and of Work.Domain only the ID is known. Otherwise they
+	// domain no more, and of Writer.Domain only the ID is known. Otherwise they
 	// are not looked at.
 	Settings *Settings
 }
 
-// Work is one transaction of one actor: the store's Tx, what the domain has
+// Writer is one transaction of one actor: the store's Tx, what the domain has
 // decided, and what the actor may do. Packages with further policies write
 // through it, so that no change goes without authorisation, veto, audit and
 // outbox.
@@ -92,12 +92,12 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Writ
 	}
 }
 
-// Keep runs f as one transaction without a fence in which nobody acts: for what
-// the library itself counts, claims and keeps in records, such as failed
-// sign-ins. Nothing is authorised or shown to Options.Before, and neither
-// Domain nor Settings are read; events that f records are written, in the name
-// of the host. It must not change users or groups. A commit that was not
-// confirmed is ErrCommitUnknown: the caller looks for what it wrote, or runs it
+// Bookkeep runs f in one unfenced transaction on the library's own behalf: for
+// what it counts, claims and stores in records, such as failed sign-ins.
+// Nothing is authorised or shown to Options.Before, and neither Domain nor
+// Settings are read. Events of f are written in the name of the host. f must
+// not change users or groups. If the store does not confirm the commit,
+// Bookkeep returns ErrCommitUnknown: look for what was written, or call it
 // again where that is safe.
 func (a *Admin) Bookkeep(ctx context.Context, domain ID, f func(context.Context, *Writer) error) error {
 	if f == nil {
@@ -113,7 +113,7 @@ func (a *Admin) Bookkeep(ctx context.Context, domain ID, f func(context.Context,
 	})
 }
 
-// begin makes the Work of each run of one change: all of them have one time and
+// begin makes the Writer of each run of one change: all of them have one time and
 // one set of event IDs.
 func (s *Scope) begin(mode storage.Mode) func(storage.Tx) *Writer {
 	first, now := s.admin.NewID(), s.admin.Now()

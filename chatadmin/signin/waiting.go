@@ -9,32 +9,32 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// doors is where attempts of this process wait for a place: one line for each
+// queues is where attempts of this process wait for a place: one queue for each
 // user, of which the first alone looks whether there is one, so that a hundred
 // attempts at once ask the store no more often than one. Attempts that wait in
 // other processes are not known here; hence the first one looks again from time
 // to time, too.
-type doors struct {
+type queues struct {
 	mu   sync.Mutex
-	at   map[storage.Key]*door
+	at   map[storage.Key]*queueHead
 	most int
 }
 
-type door struct {
+type queueHead struct {
 	waiting int
 	first   chan struct{} // holds one token: who has put it in is first
 	freed   chan struct{} // gets one when a place was freed by this process
 }
 
-// line is one attempt's place in a line.
-type line struct {
-	doors *doors
-	key   storage.Key
-	door  *door
-	outer context.Context
-	ctx   context.Context // ends when the attempt has waited long enough
-	stop  context.CancelFunc
-	pause time.Duration
+// waiter is one attempt's place in a queue.
+type waiter struct {
+	queues *queues
+	key    storage.Key
+	head   *queueHead
+	outer  context.Context
+	ctx    context.Context // ends when the attempt has waited long enough
+	stop   context.CancelFunc
+	pause  time.Duration
 }
 
 const (
@@ -45,16 +45,16 @@ const (
 var errBusy = errors.New("waited long enough for a place")
 
 // join waits until the attempt is the first in its line, at most for wait. It
-// is errBusy where that was not enough or the line is too long. Whoever was
+// is errBusy where that was not enough or the queue is too long. Whoever was
 // first leaves.
-func (d *doors) join(ctx context.Context, key storage.Key, wait time.Duration) (*line, error) {
+func (d *queues) join(ctx context.Context, key storage.Key, wait time.Duration) (*waiter, error) {
 	d.mu.Lock()
 	at := d.at[key]
 	if at == nil {
 		if d.at == nil {
-			d.at = map[storage.Key]*door{}
+			d.at = map[storage.Key]*queueHead{}
 		}
-		at = &door{first: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
+		at = &queueHead{first: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
 		d.at[key] = at
 	}
 	if at.waiting >= d.most {
@@ -63,7 +63,7 @@ func (d *doors) join(ctx context.Context, key storage.Key, wait time.Duration) (
 	}
 	at.waiting++
 	d.mu.Unlock()
-	l := &line{doors: d, key: key, door: at, outer: ctx, pause: shortPause}
+	l := &waiter{queues: d, key: key, head: at, outer: ctx, pause: shortPause}
 	l.ctx, l.stop = context.WithTimeout(ctx, wait)
 	select {
 	case at.first <- struct{}{}:
@@ -75,11 +75,11 @@ func (d *doors) join(ctx context.Context, key storage.Key, wait time.Duration) (
 }
 
 // wait waits until a place was freed, or may have been.
-func (l *line) wait() error {
+func (l *waiter) wait() error {
 	timer := time.NewTimer(l.pause)
 	defer timer.Stop()
 	select {
-	case <-l.door.freed:
+	case <-l.head.freed:
 		l.pause = shortPause
 		return nil
 	case <-timer.C:
@@ -90,7 +90,7 @@ func (l *line) wait() error {
 	}
 }
 
-func (l *line) late() error {
+func (l *waiter) late() error {
 	if err := l.outer.Err(); err != nil {
 		return err
 	}
@@ -98,22 +98,22 @@ func (l *line) late() error {
 }
 
 // leave lets the next one look.
-func (l *line) leave() {
-	<-l.door.first
+func (l *waiter) leave() {
+	<-l.head.first
 	l.quit()
 }
 
-func (l *line) quit() {
+func (l *waiter) quit() {
 	l.stop()
-	l.doors.mu.Lock()
-	defer l.doors.mu.Unlock()
-	if l.door.waiting--; l.door.waiting == 0 {
-		delete(l.doors.at, l.key)
+	l.queues.mu.Lock()
+	defer l.queues.mu.Unlock()
+	if l.head.waiting--; l.head.waiting == 0 {
+		delete(l.queues.at, l.key)
 	}
 }
 
-// free tells the first in the line that a place was freed.
-func (d *doors) free(key storage.Key) {
+// free tells the first in the queue that a place was freed.
+func (d *queues) free(key storage.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at := d.at[key]; at != nil {

@@ -29,7 +29,7 @@ func (r *Registry) signOut(ctx context.Context, w *chatadmin.Writer, endings []c
 		if err != nil {
 			return err
 		}
-		hs := holdRows(rows)
+		hs := loadRows(rows)
 		for _, h := range hs {
 			h.row.Secret = nil
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // turn are the ways in which the kind of users changes: all of them write users
-// by Work.WriteUsers, as an import does.
+// by Writer.WriteUsers, as an import does.
 func turn() map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {
 	return map[string]func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error{
 		"EditUser": func(w *world, to chatadmin.Kind, users ...chatadmin.ID) error {

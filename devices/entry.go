@@ -14,9 +14,9 @@ import (
 // records, and its event names the user too.
 const batch = 500
 
-// held is one device in a transaction: its row and its last command, as read
+// entry is one device in a transaction: its row and its last command, as read
 // and as they shall be. Either may be missing: a wipe outlives the row.
-type held struct {
+type entry struct {
 	id, user chatadmin.ID
 	row      storage.Device
 	data     data
@@ -37,11 +37,11 @@ type held struct {
 
 // there reports whether the device has a row, or gets one: otherwise a pending
 // wipe is all that is left of it.
-func (h *held) there() bool { return h.row.Key != "" }
+func (h *entry) there() bool { return h.row.Key != "" }
 
 // state is how far the wipe of the present generation has come: commands of
 // earlier ones are history.
-func (h *held) state() Wipe {
+func (h *entry) state() Wipe {
 	if h.command.ID == "" || h.there() && h.command.Generation != h.row.Generation {
 		return None
 	}
@@ -50,10 +50,10 @@ func (h *held) state() Wipe {
 
 // wiping reports whether the device is kept out by a wipe, pending or done:
 // then there is nothing to ask for.
-func (h *held) wiping() bool { return h.data.Reasons&(ByWipe|Wiped) != 0 }
+func (h *entry) wiping() bool { return h.data.Reasons&(ByWipe|Wiped) != 0 }
 
 // device is the device as everybody sees it.
-func (h *held) device() Device {
+func (h *entry) device() Device {
 	d := Device{ID: h.id, User: h.user, Key: h.row.Key, Name: h.row.Name, Version: h.row.Version, Type: Type(h.row.Type), Status: Status(h.row.Status), Reasons: h.data.Reasons,
 		Generation: h.row.Generation, LastSeen: h.row.LastSeen, Wipe: h.state()}
 	if !h.there() { // what is left of it
@@ -70,7 +70,7 @@ func (h *held) device() Device {
 
 // opens reports whether a token is the credential for fetching and answering
 // commands: of the present registration, or of a wipe that has outlived it.
-func (h *held) opens(t chatadmin.Token) bool {
+func (h *entry) opens(t chatadmin.Token) bool {
 	if h.there() {
 		return t.Matches(wipePurpose, h.data.Wipe)
 	}
@@ -79,7 +79,7 @@ func (h *held) opens(t chatadmin.Token) bool {
 
 // apply lets an event happen to the device. One that cannot be read is not let
 // in by any.
-func (h *held) apply(e Event) error {
+func (h *entry) apply(e Event) error {
 	if h.damaged != nil && (e == Register || e == Enable) {
 		return fmt.Errorf("device %q: %w", chatadmin.Cut(h.name()), h.damaged)
 	}
@@ -100,7 +100,7 @@ func (h *held) apply(e Event) error {
 	return nil
 }
 
-func (h *held) name() string {
+func (h *entry) name() string {
 	if h.row.Key != "" {
 		return h.row.Key
 	}
@@ -108,7 +108,7 @@ func (h *held) name() string {
 }
 
 // ask makes a wipe requested, by a new command unless there is one.
-func (h *held) ask(w *chatadmin.Writer, command chatadmin.ID) error {
+func (h *entry) ask(w *chatadmin.Writer, command chatadmin.ID) error {
 	before := h.state()
 	h.asked = true
 	if err := h.apply(AskWipe); err != nil || before.Pending() || before == Acknowledged {
@@ -120,7 +120,7 @@ func (h *held) ask(w *chatadmin.Writer, command chatadmin.ID) error {
 }
 
 // end ends the command.
-func (h *held) end(w *chatadmin.Writer, e Event, by chatadmin.ID, failure string) error {
+func (h *entry) end(w *chatadmin.Writer, e Event, by chatadmin.ID, failure string) error {
 	before := h.state()
 	if err := h.apply(e); err != nil || h.state() == before {
 		return err
@@ -138,7 +138,7 @@ func actor(w *chatadmin.Writer) chatadmin.ID {
 
 // hold reads devices by ID with their last commands, in the order given. One of
 // which neither is there is left out, and so is what cannot be an ID.
-func hold(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*held, error) {
+func load(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID) ([]*entry, error) {
 	if slices.ContainsFunc(ids, notOpaque) {
 		ids = slices.DeleteFunc(slices.Clone(ids), notOpaque)
 	}
@@ -150,7 +150,7 @@ func hold(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chat
 }
 
 // withCommands holds devices whose rows are read already.
-func withCommands(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID, rows []storage.Device) ([]*held, error) {
+func withCommands(ctx context.Context, r storage.Reader, domain chatadmin.ID, ids []chatadmin.ID, rows []storage.Device) ([]*entry, error) {
 	keys := make([]storage.Key, len(ids))
 	for i, id := range ids {
 		keys[i] = key(commandKind, domain, id)
@@ -167,12 +167,12 @@ func withCommands(ctx context.Context, r storage.Reader, domain chatadmin.ID, id
 	for i := range rows {
 		byID[rows[i].ID] = &rows[i]
 	}
-	var all []*held
+	var all []*entry
 	for _, id := range ids {
 		if byID[id] == nil && last[id] == nil {
 			continue
 		}
-		all = append(all, newHeld(id, byID[id], last[id]))
+		all = append(all, newEntry(id, byID[id], last[id]))
 	}
 	return all, nil
 }
@@ -187,8 +187,8 @@ func rowIDs(rows []storage.Device) []chatadmin.ID {
 
 // newHeld holds a row and a command, either of which may be missing. What
 // cannot be read protects as much as it could have.
-func newHeld(id chatadmin.ID, row *storage.Device, command *storage.Record) *held {
-	h := &held{id: id}
+func newEntry(id chatadmin.ID, row *storage.Device, command *storage.Record) *entry {
+	h := &entry{id: id}
 	if row != nil {
 		h.row, h.user = *row, row.User
 		h.data, h.damaged = decodeData(row)
@@ -209,10 +209,10 @@ func newHeld(id chatadmin.ID, row *storage.Device, command *storage.Record) *hel
 
 // holdRows holds rows that were listed, without their commands, which the
 // events of users do not need.
-func holdRows(rows []storage.Device) []*held {
-	all := make([]*held, len(rows))
+func loadRows(rows []storage.Device) []*entry {
+	all := make([]*entry, len(rows))
 	for i := range rows {
-		all[i] = newHeld(rows[i].ID, &rows[i], nil)
+		all[i] = newEntry(rows[i].ID, &rows[i], nil)
 	}
 	return all
 }

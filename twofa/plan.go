@@ -241,7 +241,7 @@ func cannotPassWarning(m Mode, n int64) string {
 	return fmt.Sprintf("%d %s %s a two-factor state that cannot be read, and could not sign in by password: reset it", n, who, have)
 }
 
-// SetPolicy puts a plan in force. What is outstanding ends in the same
+// Apply puts a plan in force. What is outstanding ends in the same
 // transaction: challenges of another mode, and remembered clients that the new
 // mode or validity period would not have. Enrolled authenticators stay, for
 // when the domain returns to them. It needs chatadmin.PermTwoFactor.

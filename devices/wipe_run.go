@@ -139,8 +139,8 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Writer, run *Wipe
 	}
 	// one device in a batch twice would change its row against itself, again
 	// and again
-	seen := map[*held]bool{nil: true}
-	hs := slices.DeleteFunc(found, func(h *held) bool {
+	seen := map[*entry]bool{nil: true}
+	hs := slices.DeleteFunc(found, func(h *entry) bool {
 		again := seen[h]
 		seen[h] = true
 		return again
@@ -149,7 +149,7 @@ func (r *Registry) wipeBatch(ctx context.Context, w *chatadmin.Writer, run *Wipe
 	if err != nil {
 		return err
 	}
-	hs = slices.DeleteFunc(hs, func(h *held) bool { return risen[h.user] != nil })
+	hs = slices.DeleteFunc(hs, func(h *entry) bool { return risen[h.user] != nil })
 	for _, h := range hs {
 		if err := h.ask(w, r.admin.NewID()); err != nil {
 			return err

@@ -24,9 +24,9 @@ const (
 // guess counts even if the guesser hangs up.
 func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	t.settled = true
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.Hold)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.ReservationLife)
 	defer cancel()
-	defer g.doors.free(t.place.entry.Key)
+	defer g.queues.free(t.place.entry.Key)
 	var reason Reason
 	var user chatadmin.User
 	first, link := false, false

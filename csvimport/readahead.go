@@ -5,11 +5,11 @@ import (
 	"runtime"
 )
 
-// ahead reads a source in a goroutine of its own, one batch further than the
+// readahead reads a source in a goroutine of its own, one batch further than the
 // one that is worked on: to read a batch takes as long as to decide it, and to
 // store it is mostly waiting for a database. The source, and the file, belong
 // to that goroutine until close has returned.
-type ahead struct {
+type readahead struct {
 	batches chan batch
 	stop    context.CancelFunc
 	next    int  // number of the batch that read returns next
@@ -26,9 +26,9 @@ type batch struct {
 	panic any
 }
 
-func readAhead(ctx context.Context, src *source) *ahead {
+func readAhead(ctx context.Context, src *source) *readahead {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends by close, or else by the end of the file
-	a := &ahead{batches: make(chan batch), stop: stop, next: src.next}
+	a := &readahead{batches: make(chan batch), stop: stop, next: src.next}
 	go func() {
 		defer close(a.batches)
 		for more := true; more; {
@@ -52,7 +52,7 @@ func (s *source) tryRead(ctx context.Context) (b batch) {
 }
 
 // read returns the next batch; it is empty at the end of the file.
-func (a *ahead) read(ctx context.Context) (batch, error) {
+func (a *readahead) read(ctx context.Context) (batch, error) {
 	select {
 	case <-ctx.Done():
 		return batch{}, ctx.Err()
@@ -72,7 +72,7 @@ func (a *ahead) read(ctx context.Context) (batch, error) {
 }
 
 // close ends the reading. It may be called more than once.
-func (a *ahead) close() {
+func (a *readahead) close() {
 	a.stop()
 	for range a.batches {
 	}

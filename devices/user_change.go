@@ -54,11 +54,11 @@ func (r *Registry) follow(ctx context.Context, w *chatadmin.Writer, users []chat
 		if err != nil {
 			return err
 		}
-		var hs []*held
+		var hs []*entry
 		if wipe {
 			hs, err = withCommands(ctx, w, w.Domain.ID, rowIDs(rows), rows)
 		} else {
-			hs = holdRows(rows)
+			hs = loadRows(rows)
 		}
 		if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	for len(ids) > 0 {
 		part := ids[:min(len(ids), chatadmin.MaxBatch)]
 		ids = ids[len(part):]
-		hs, err := hold(ctx, r.admin.Store(), s.Domain(), part)
+		hs, err := load(ctx, r.admin.Store(), s.Domain(), part)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 }
 
 // count adds a device to the plan, unless it is left alone.
-func (p *WipePlan) count(h *held) (wiped bool) {
+func (p *WipePlan) count(h *entry) (wiped bool) {
 	for _, name := range []string{"enabled", "without_push", "left_alone"} {
 		p.Counts[name] += 0
 	}
@@ -213,16 +213,16 @@ func stillAs(ctx context.Context, w *chatadmin.Writer, planned []PlannedWipe) er
 
 // heldOf holds planned devices; nil stands for one that is gone or another
 // generation.
-func heldOf(ctx context.Context, w *chatadmin.Writer, part []PlannedWipe) ([]*held, error) {
-	hs, err := hold(ctx, w, w.Domain.ID, idsOf(part))
+func heldOf(ctx context.Context, w *chatadmin.Writer, part []PlannedWipe) ([]*entry, error) {
+	hs, err := load(ctx, w, w.Domain.ID, idsOf(part))
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[chatadmin.ID]*held, len(hs))
+	byID := make(map[chatadmin.ID]*entry, len(hs))
 	for _, h := range hs {
 		byID[h.id] = h
 	}
-	found := make([]*held, len(part))
+	found := make([]*entry, len(part))
 	for i, p := range part {
 		if h := byID[p.ID]; h != nil && h.there() && h.row.Generation == p.Generation {
 			found[i] = h

@@ -15,11 +15,11 @@ import (
 // state is what is counted about one user: a Record owned by the user. There is
 // none while there is nothing to count.
 type state struct {
-	Failures int       `json:"failures,omitempty"` // since the last success
-	Locked   bool      `json:"locked,omitempty"`
-	Since    time.Time `json:"since,omitzero"`
-	Until    time.Time `json:"until,omitzero"` // when the lock lifts by itself; zero: never
-	Held     []hold    `json:"held,omitempty"` // the places of attempts under way
+	Failures int           `json:"failures,omitempty"` // since the last success
+	Locked   bool          `json:"locked,omitempty"`
+	Since    time.Time     `json:"since,omitzero"`
+	Until    time.Time     `json:"until,omitzero"` // when the lock lifts by itself; zero: never
+	Held     []reservation `json:"held,omitempty"` // the places of attempts under way
 	// Lapsed are the places that have expired and count among Failures. An
 	// attempt that turns out to be none takes its failure back.
 	Lapsed []chatadmin.ID `json:"lapsed,omitempty"`
@@ -30,7 +30,7 @@ type state struct {
 
 // hold is the place of one attempt. One that expires was abandoned, which
 // counts as a failure: else whoever breaks off in time could guess for ever.
-type hold struct {
+type reservation struct {
 	ID    chatadmin.ID `json:"id"`
 	Until time.Time    `json:"until"`
 	// Doubt marks a place that was taken by a clock that was wrong. It keeps
@@ -63,7 +63,7 @@ type entry = chatadmin.Entry[state]
 func unreadable(now time.Time) state { return state{Locked: true, Since: now} }
 
 func (s *state) find(id chatadmin.ID) int {
-	return slices.IndexFunc(s.Held, func(h hold) bool { return h.ID == id })
+	return slices.IndexFunc(s.Held, func(h reservation) bool { return h.ID == id })
 }
 
 func (s *state) empty() bool {
@@ -127,7 +127,7 @@ const skew = 5 * time.Minute
 // allows was written by a clock that was wrong and is put right by now: it is
 // not believed.
 func (s *state) lapse(now time.Time, p Policy, admin bool, life time.Duration) {
-	var held []hold
+	var held []reservation
 	for _, h := range s.Held {
 		switch {
 		case h.Until.After(now.Add(2 * life)):
@@ -193,7 +193,7 @@ const (
 // enter finds out whom an attempt is about, and takes a place. Who cannot come
 // in anyway gets none, but does the same work.
 func (g *Gate) enter(ctx context.Context, t *Try) error {
-	var in *line
+	var in *waiter
 	defer func() {
 		if in != nil {
 			in.leave()
@@ -215,7 +215,7 @@ func (g *Gate) enter(ctx context.Context, t *Try) error {
 		case at == locked:
 			return g.turnAway(ctx, t, Locked)
 		case in == nil:
-			in, err = g.doors.join(ctx, t.place.entry.Key, g.o.Wait)
+			in, err = g.queues.join(ctx, t.place.entry.Key, g.o.Wait)
 		default:
 			err = in.wait()
 		}
@@ -248,7 +248,7 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	}
 	s := &e.Value
 	now, before := g.admin.Now(), s.Locked
-	s.lapse(now, t.policy, t.user.Admin, g.o.Hold)
+	s.lapse(now, t.policy, t.user.Admin, g.o.ReservationLife)
 	at := taken
 	switch {
 	case s.Locked && before:
@@ -258,8 +258,8 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 	case s.Failures+s.underWay() >= t.policy.Limit:
 		return full, nil
 	default:
-		p.until = now.Add(g.o.Hold)
-		s.Held = append(s.Held, hold{ID: p.id, Until: p.until})
+		p.until = now.Add(g.o.ReservationLife)
+		s.Held = append(s.Held, reservation{ID: p.id, Until: p.until})
 	}
 	var written entry
 	ok := false
@@ -348,8 +348,8 @@ func (g *Gate) turnAway(ctx context.Context, t *Try, reason Reason) error {
 
 // pretend writes as much as taking a place does.
 func (g *Gate) pretend(ctx context.Context, t *Try) error {
-	e := locks.New(t.domain, "pretended."+t.place.bucket, "", state{Held: []hold{{ID: t.place.id}}})
-	t.place = place{entry: e, id: t.place.id, until: g.admin.Now().Add(g.o.Hold), pretended: true}
+	e := locks.New(t.domain, "pretended."+t.place.bucket, "", state{Held: []reservation{{ID: t.place.id}}})
+	t.place = place{entry: e, id: t.place.id, until: g.admin.Now().Add(g.o.ReservationLife), pretended: true}
 	return g.keep(ctx, t.domain, func(ctx context.Context, w *chatadmin.Writer) error {
 		t.place.entry = e
 		_, err := write(ctx, w, &t.place.entry)
