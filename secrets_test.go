@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -85,7 +86,7 @@ func samples(t *testing.T) []sample {
 
 // try is an attempt to sign in that is under way.
 func try(t *testing.T, trust secret.Value) *signin.Try {
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 	d, _, err := admin.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	gate, err := signin.New(admin, nil)

@@ -198,11 +198,11 @@ type Intent struct {
 // HostActor stands for the host application in audit events.
 const HostActor ID = "host"
 
-// New returns the library over a store. o may be nil. Without a store every
-// call is ErrInvalid.
-func New(store Store, o *Options) *Admin {
+// New returns the library over a store. A nil o means the defaults. It returns
+// ErrInvalid if there is no store.
+func New(store Store, o *Options) (*Admin, error) {
 	if store == nil {
-		store = noStore{}
+		return nil, missing("a store to New")
 	}
 	a := &Admin{store: guard(store)}
 	if o != nil {
@@ -233,7 +233,7 @@ func New(store Store, o *Options) *Admin {
 		damagedEvents, damagedUsers, damagedGroups, damagedAudit, a.damagedPolicies()}})
 	a.defaultGroups = NewRuns(a, a.defaultGroupKind())
 	a.groupDeletions = NewRuns(a, a.groupDeletionKind())
-	return a
+	return a, nil
 }
 
 // Scope is the library as one actor sees one domain: every call is made,

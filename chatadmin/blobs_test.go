@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
@@ -132,7 +133,7 @@ func TestSharedBlobRace(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Empty(t, used, "nothing goes that a row names")
 	}
-	admins := []*chatadmin.Admin{w.admin, chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: b})}
+	admins := []*chatadmin.Admin{w.admin, chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: b}))}
 	var plans []*chatadmin.Plan
 	for n := range 100 {
 		g := w.group(fmt.Sprint("G", n))

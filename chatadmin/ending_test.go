@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/secret"
@@ -82,7 +83,7 @@ func newAccess(t *testing.T) *access {
 	a := &access{world: newWorld(t, chatadmin.ESChat), sessions: &sessions{}}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes([]byte("thirty-two bytes of a secret key"))})
 	require.NoError(t, err)
-	a.second, a.devices = twofa.New(a.admin, ring, nil), devices.New(a.admin, nil)
+	a.second, a.devices = chatadmintest.Must(twofa.New(a.admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(a.admin, nil))
 	a.passwords, err = password.New(a.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
 	require.NoError(t, err)
 	a.gate, err = signin.New(a.admin, &signin.Options{Sessions: a.sessions, SecondFactor: a.second, Devices: a.devices})

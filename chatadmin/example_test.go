@@ -13,7 +13,7 @@ import (
 // A domain, a user, and what a user sees of it.
 func Example() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss"}})
 	if err != nil {
@@ -106,7 +106,7 @@ func ExampleScope_Events() {
 func ExampleAdmin_SendInvitations() {
 	ctx := context.Background()
 	var mails chatadmintest.Mailbox
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: &mails, LinkBase: "https://chat.acme.example/admin"})
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: &mails, LinkBase: "https://chat.acme.example/admin"})
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	_, _ = admin.As(domain.ID, boss.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
@@ -121,7 +121,7 @@ func ExampleAdmin_SendInvitations() {
 // exampleDomain is a domain with an admin, in whose name the scope acts, and
 // one user.
 func exampleDomain(ctx context.Context) *chatadmin.Scope {
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	if err != nil {
 		panic(err)

@@ -182,7 +182,7 @@ func TestNobodyLeavesADefaultGroup(t *testing.T) {
 func TestMarkingWhileUsersJoin(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)
 	var away, guests []chatadmin.ID
 	for n := range 25 {
 		away = append(away, w.user(fmt.Sprintf("away%d@acme.example", n)).ID)
@@ -284,7 +284,7 @@ func TestMarkingByTwoProcesses(t *testing.T) {
 	c, cancel := context.WithCancel(ctx)
 	j, err := w.s.ApplyDefaultGroup(c, p, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
-	second := chatadmin.New(store.Handle(nil), nil).As(w.domain, w.boss.ID)
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.domain, w.boss.ID)
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		s := w.s
 		if n%2 == 0 {

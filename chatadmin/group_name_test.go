@@ -89,7 +89,7 @@ func TestGroupNameRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	chaos := &memstore.Options{Chaos: &memstore.Chaos{Rerun: 0.2, ShortPage: 0.2, UnknownKept: 0.1, UnknownLost: 0.1, Seed: 3}}
-	admins := [2]*chatadmin.Admin{w.admin, chatadmin.New(store.Handle(chaos), nil)}
+	admins := [2]*chatadmin.Admin{w.admin, chatadmintest.Must(chatadmin.New(store.Handle(chaos), nil))}
 	won := 0
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		_, err := admins[n%2].AsHost(w.domain).CreateGroup(ctx, []string{"Sales", "SALES"}[n/2%2])

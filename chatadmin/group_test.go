@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -215,7 +216,7 @@ func TestGroupJobInterrupted(t *testing.T) {
 				p, err := job.plan(w.s, ctx, g.ID)
 				require.NoError(t, err)
 				cut, cancel := context.WithCancel(ctx)
-				admin := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return unconfirmed }}, &chatadmin.Options{Now: w.clock.Now})
+				admin := chatadmintest.Must(chatadmin.New(&afterCommit{w.store, func() error { cancel(); return unconfirmed }}, &chatadmin.Options{Now: w.clock.Now}))
 				begun, err := job.apply(admin.As(w.domain, w.boss.ID), cut, p, nil)
 				require.ErrorIs(t, err, context.Canceled)
 				done, err := job.resume(w.s, ctx, begun.ID, nil)

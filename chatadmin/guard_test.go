@@ -9,13 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
+// unasked is a store that panics whatever it is asked.
+type unasked struct{ storage.Store }
+
 // Whatever is asked with a text that no row can have finds nothing, and the
-// store is not asked: there is none.
+// store is not asked.
 func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
-	reader := reflect.ValueOf(chatadmin.New(nil, nil).Store())
+	admin := chatadmintest.Must(chatadmin.New(unasked{}, nil))
+	reader := reflect.ValueOf(admin.Store())
 	contract := reflect.TypeFor[storage.Reader]()
 	for n := range contract.NumMethod() {
 		m := contract.Method(n)
@@ -48,7 +53,7 @@ func TestStoreIsNotAskedForTheImpossible(t *testing.T) {
 		})
 	}
 	for _, mode := range []storage.Mode{storage.Shared, storage.Exclusive} {
-		err := chatadmin.New(nil, nil).AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Writer) error { return nil })
+		err := admin.AsHost("a\x00b").Change(ctx, chatadmin.Op{Kind: "test", Fence: mode}, func(context.Context, *chatadmin.Writer) error { return nil })
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
 }

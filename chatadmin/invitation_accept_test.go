@@ -175,7 +175,7 @@ func TestAcceptRace(t *testing.T) {
 	var admins [2]*chatadmin.Admin
 	for n := range admins {
 		handle := store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: uint64(n), Rerun: 0.2, UnknownKept: 0.2, UnknownLost: 0.05}})
-		admins[n] = chatadmin.New(handle, &chatadmin.Options{Now: w.clock.Now})
+		admins[n] = chatadmintest.Must(chatadmin.New(handle, &chatadmin.Options{Now: w.clock.Now}))
 	}
 	var set, done atomic.Int64
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {

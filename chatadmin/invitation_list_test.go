@@ -114,7 +114,7 @@ func TestInviteMany(t *testing.T) {
 func TestInviteUsersRace(t *testing.T) {
 	w := newWorldOn(t, memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: 3, Rerun: 0.2}}), chatadmin.OfficeChat)
 	ids := w.users(20)
-	other := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example"})
+	other := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example"}))
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		admin := []*chatadmin.Admin{w.admin, other}[n%2]
 		if _, err := admin.As(w.domain, w.boss.ID).InviteUsers(ctx, ids...); err != nil {

@@ -166,7 +166,7 @@ func TestInvitationRace(t *testing.T) {
 	for n := range 120 {
 		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
 	}
-	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		a := w.admin
 		if n%2 == 0 {
@@ -193,7 +193,7 @@ func TestInvitationRace(t *testing.T) {
 func TestInvitationCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	id := w.newcomer("ann@acme.example")
-	dying := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { panic("the process dies") })})
+	dying := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { panic("the process dies") })}))
 	func() {
 		defer func() { require.NotNil(t, recover()) }()
 		_, _ = dying.SendInvitations(ctx, w.domain)
@@ -300,13 +300,13 @@ func TestInvitationStale(t *testing.T) {
 	for n := range 10 {
 		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
 	}
-	a := chatadmin.New(&meddling{w.store, func() { _, err := w.s.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	a := chatadmintest.Must(chatadmin.New(&meddling{w.store, func() { _, err := w.s.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
 	n, err := a.SendInvitations(ctx, w.domain)
 	require.NoError(t, err)
 	require.Equal(t, 10, n)
 
 	w.newcomer("bob@acme.example")
-	a = chatadmin.New(&meddling{w.store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	a = chatadmintest.Must(chatadmin.New(&meddling{w.store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
 	n, err = a.SendInvitations(ctx, w.domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
@@ -336,7 +336,7 @@ func TestInvitationSettled(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.newcomer("ann@acme.example")
 	w.mail.FailNext(errors.New("try later"))
-	a := chatadmin.New(&failing{w.store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	a := chatadmintest.Must(chatadmin.New(&failing{w.store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
 	n, err := a.SendInvitations(ctx, w.domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
@@ -354,11 +354,11 @@ func TestInvitationsInterrupted(t *testing.T) {
 	}
 	handed := map[string]int{}
 	var stop context.CancelFunc
-	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+	a := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
 		handed[m.To]++
 		stop()
 		return errors.New("connection broke")
-	})})
+	})}))
 	for run := range 24 { // eight for each of them
 		require.Len(t, handed, min(run, 3))
 		c, cancel := context.WithCancel(ctx)
@@ -374,7 +374,7 @@ func TestInvitationsInterrupted(t *testing.T) {
 	bob := w.newcomer("bob@acme.example")
 	c, cancel := context.WithCancel(ctx)
 	eve := w.newcomer("eve@acme.example")
-	a = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })})
+	a = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })}))
 	n, err := a.SendInvitations(c, w.domain)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, n)
@@ -448,13 +448,13 @@ func TestSeparateMailsOnce(t *testing.T) {
 	require.NoError(t, err)
 	var tried []chatadmin.Mail
 	fail := []bool{true, false, true, true, false}
-	a := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+	a := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
 		tried = append(tried, m)
 		if fail[len(tried)-1] {
 			return errors.New("try later")
 		}
 		return nil
-	})})
+	})}))
 	for range 4 {
 		_, err := a.SendInvitations(ctx, w.domain)
 		require.NoError(t, err)

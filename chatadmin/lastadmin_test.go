@@ -83,7 +83,7 @@ func TestLastAdminInOneCall(t *testing.T) {
 func TestLastAdminRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	scopes := [2]*chatadmin.Scope{w.host, chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)}
+	scopes := [2]*chatadmin.Scope{w.host, chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)}
 	ids := append(w.users(99), w.boss.ID)
 	_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, ids...)
 	require.NoError(t, err)

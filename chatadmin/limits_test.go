@@ -77,7 +77,7 @@ func TestGroupLimitsRace(t *testing.T) {
 	for _, l := range []chatadmin.Limits{{Groups: 5, GroupsPerDay: chatadmin.Unlimited}, {Groups: chatadmin.Unlimited, GroupsPerDay: 5}} {
 		w := newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Limits = l })
 		ann := w.user("ann@acme.example")
-		other := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Limits: l})
+		other := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Limits: l}))
 		created := 0
 		for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 			return second([]*chatadmin.Admin{w.admin, other}[n%2].As(w.domain, ann.ID).CreateGroup(ctx, fmt.Sprintf("G %d", n)))

@@ -151,7 +151,7 @@ func TestNoticesRace(t *testing.T) {
 	for n, id := range w.users(30) {
 		require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, id), "%d", n)
 	}
-	admins := []*chatadmin.Admin{w.admin, chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})}
+	admins := []*chatadmin.Admin{w.admin, chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))}
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error { return errOf(admins[n%2].SendNotices(ctx, w.domain)) }) {
 		require.NoError(t, err)
 	}

@@ -110,7 +110,7 @@ func TestOutboxWorkers(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
 	ids := w.users(20)
-	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Outbox: true})
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Outbox: true}))
 	var mu sync.Mutex
 	got := map[chatadmin.ID][]chatadmin.OutboxEvent{}
 	seen := map[chatadmin.ID]bool{}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -48,13 +49,13 @@ type everything struct {
 // start begins a new process over the store.
 func (w *everything) start() program {
 	w.t.Helper()
-	p := program{admin: chatadmin.New(w.crash, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})}
+	p := program{admin: chatadmintest.Must(chatadmin.New(w.crash, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes([]byte("thirty-two bytes of a secret key"))})
 	require.NoError(w.t, err)
 	p.erase, err = erase.New(p.admin, nil)
 	require.NoError(w.t, err)
-	p.retain, p.imports, p.devices = retention.New(p.admin), csvimport.New(p.admin), devices.New(p.admin, nil)
-	p.second = twofa.New(p.admin, ring, nil)
+	p.retain, p.imports, p.devices = chatadmintest.Must(retention.New(p.admin, nil)), chatadmintest.Must(csvimport.New(p.admin, nil)), chatadmintest.Must(devices.New(p.admin, nil))
+	p.second = chatadmintest.Must(twofa.New(p.admin, &twofa.Options{Keys: ring}))
 	return p
 }
 

@@ -272,7 +272,7 @@ func TestWorkersContinueRuns(t *testing.T) {
 	c.clock.Advance(11 * time.Minute)
 	var admins []*chatadmin.Admin
 	for range 2 {
-		a := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})
+		a := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}))
 		c.declare(a)
 		admins = append(admins, a)
 	}
@@ -329,8 +329,8 @@ func TestHundredResumesOfOneRun(t *testing.T) {
 	store := memstore.New(nil)
 	c := newCounting(t, store, false)
 	id := c.begun(c.s)
-	other := c.declare(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}))
-	second := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}).As(c.domain, c.boss.ID)
+	other := c.declare(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})))
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})).As(c.domain, c.boss.ID)
 	_ = other
 	runs := []*chatadmin.Runs[counted]{c.runs, c.declare(second.Admin())}
 	scopes := []*chatadmin.Scope{c.s, second}

@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // A token that is printed shows nothing of its secret, whatever the verb, also
 // as a part of something else.
 func TestTokenPrinted(t *testing.T) {
-	token, err := chatadmin.New(memstore.New(nil), nil).NewToken("acme", "ann")
+	token, err := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil)).NewToken("acme", "ann")
 	require.NoError(t, err)
 	secret := token.Plain()[strings.LastIndex(token.Plain(), ".")+1:]
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

@@ -128,7 +128,7 @@ func TestManagers(t *testing.T) {
 func TestManagerRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)
 	ids := w.users(10)
 	refused := 0
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
@@ -159,7 +159,7 @@ func TestManagerRace(t *testing.T) {
 func TestCreateRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmin.New(store.Handle(nil), nil).As(w.domain, w.boss.ID)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.domain, w.boss.ID)
 	created := 0
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		s := w.s

@@ -45,7 +45,7 @@ func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, o 
 	for _, f := range o {
 		f(options)
 	}
-	w.admin = chatadmin.New(store, options)
+	w.admin = chatadmintest.Must(chatadmin.New(store, options))
 	w.domain, w.boss = w.open("Acme", preset)
 	w.host, w.s = w.admin.AsHost(w.domain), w.admin.As(w.domain, w.boss.ID)
 	return w

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -40,8 +41,14 @@ type Imports struct {
 	releases *chatadmin.Runs[released]
 }
 
-// New returns the imports of an Admin.
-func New(admin *chatadmin.Admin) *Imports {
+// Options configure New. There are none yet: nil is as good.
+type Options struct{}
+
+// New returns the imports of an Admin. Call it once, while setting up.
+func New(admin *chatadmin.Admin, _ *Options) (*Imports, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("imports need an Admin: %w", chatadmin.ErrInvalid)
+	}
 	x := &Imports{admin: admin}
 	admin.Extend(chatadmin.Extension{Records: []chatadmin.Damageable{&chunkRecords, &createdRecords}})
 	x.runs = chatadmin.NewRuns(admin, chatadmin.RunKind[imported]{
@@ -57,7 +64,7 @@ func New(admin *chatadmin.Admin) *Imports {
 		Step: x.releaseStep,
 		Old:  chatadmin.OldRun[released]{Job: "release invitations", Read: readOldRelease},
 	})
-	return x
+	return x, nil
 }
 
 func (x *Imports) begin(ctx context.Context, s *chatadmin.Scope, p *Plan, file io.ReadSeeker, o *ImportOptions) (*Result, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -21,7 +22,7 @@ var benchRows = flag.Int("rows", 20000, "rows of the file that benchmarks import
 
 func newDomain(t testing.TB, store chatadmin.Store, o *chatadmin.Options) *chatadmin.Scope {
 	t.Helper()
-	a := chatadmin.New(store, o)
+	a := chatadmintest.Must(chatadmin.New(store, o))
 	d, admin, err := a.CreateDomain(context.Background(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)

@@ -81,7 +81,7 @@ func ExampleExport() {
 
 // exampleDomain is a domain with an admin, in whose name the scope acts.
 func exampleDomain(ctx context.Context) *chatadmin.Scope {
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss"}})
 	if err != nil {

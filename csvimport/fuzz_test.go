@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
@@ -91,7 +92,7 @@ func FuzzImport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, file []byte, update bool) {
 		ctx := t.Context()
-		a := chatadmin.New(memstore.New(nil), nil)
+		a := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 		d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 		require.NoError(t, err)
 		s, mode := a.As(d.ID, boss.ID), SkipExisting

@@ -44,7 +44,7 @@ func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, o 
 	for _, f := range o {
 		f(options)
 	}
-	w.admin = chatadmin.New(store, options)
+	w.admin = chatadmintest.Must(chatadmin.New(store, options))
 	login := "boss@acme.example"
 	if preset != chatadmin.OfficeChat {
 		login = "boss"

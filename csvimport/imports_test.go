@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 )
 
 var (
@@ -20,7 +21,7 @@ func ImportsOf(s *chatadmin.Scope) *Imports {
 	making.Lock()
 	defer making.Unlock()
 	if made[s.Admin()] == nil {
-		made[s.Admin()] = New(s.Admin())
+		made[s.Admin()] = chatadmintest.Must(New(s.Admin(), nil))
 	}
 	return made[s.Admin()]
 }

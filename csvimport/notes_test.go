@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
@@ -65,7 +66,7 @@ func TestManyFaults(t *testing.T) {
 		fmt.Fprintf(&b, "bad%d,%s,%s,%s,maybe,nothing\n", n, long, long, long)
 	}
 	file := b.String()
-	a := chatadmin.New(memstore.New(nil), nil)
+	a := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 	d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	s := a.As(d.ID, boss.ID)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
@@ -29,7 +30,7 @@ func newOffice(t testing.TB) *office {
 	t.Helper()
 	ctx := t.Context()
 	store := memstore.New(nil)
-	a := chatadmin.New(store, nil)
+	a := chatadmintest.Must(chatadmin.New(store, nil))
 	d, _, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	host := a.AsHost(d.ID)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -126,7 +127,7 @@ func TestReleaseRace(t *testing.T) {
 	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(130)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	token := w.token()
-	other := chatadmin.New(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 3, Rerun: 0.2, UnknownKept: 0.2}}), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
+	other := chatadmintest.Must(chatadmin.New(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: 3, Rerun: 0.2, UnknownKept: 0.2}}), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
 	done := make(chan error, 100)
 	for n := range 100 {
 		a := w.admin
@@ -161,12 +162,12 @@ func TestReleaseAfterCrash(t *testing.T) {
 	for n := range 4 { // it is cut off behind each of its transactions
 		c, cancel := context.WithCancel(ctx)
 		calls := 0
-		dying := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, Before: func(_ context.Context, i chatadmin.Intent) error {
+		dying := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, Before: func(_ context.Context, i chatadmin.Intent) error {
 			if calls++; calls > n+1 {
 				cancel()
 			}
 			return c.Err()
-		}})
+		}}))
 		_, err := csvimport.ImportsOf(dying.As(w.domain, w.boss.ID)).Release(c, dying.As(w.domain, w.boss.ID), token)
 		require.Error(t, err)
 		cancel()

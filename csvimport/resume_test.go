@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -125,7 +126,7 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 		w := newWorldOn(t, good, chatadmin.OfficeChat)
 		prepare(w)
 		chaos := good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.3, UnknownLost: 0.3}})
-		s := chatadmin.New(chaos, &chatadmin.Options{Now: w.clock.Now}).As(w.domain, w.boss.ID)
+		s := chatadmintest.Must(chatadmin.New(chaos, &chatadmin.Options{Now: w.clock.Now})).As(w.domain, w.boss.ID)
 		p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		r, err := csvimport.ImportsOf(s).Apply(ctx, s, p, strings.NewReader(file), nil)
@@ -145,7 +146,7 @@ func TestImportsAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	other := chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}).As(w.domain, second.ID)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})).As(w.domain, second.ID)
 	var file strings.Builder
 	file.WriteString("login,manager\n")
 	for i := range 1300 {
@@ -186,7 +187,7 @@ func TestImportsAtOnce(t *testing.T) {
 func TestMarkingWhileImporting(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmin.New(store.Handle(nil), nil).As(w.domain, w.boss.ID)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.domain, w.boss.ID)
 	var groups []chatadmin.ID
 	for n := range 10 {
 		g, err := w.host.CreateGroup(ctx, fmt.Sprintf("G%d", n))
@@ -229,7 +230,7 @@ func TestMarkingWhileImporting(t *testing.T) {
 func TestImportsRemoveAdmins(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmin.New(store.Handle(nil), nil).AsHost(w.domain)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)
 	for n := range 99 {
 		w.user(fmt.Sprintf("admin%d@acme.example", n), withRole(chatadmin.RoleAdmin))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
@@ -166,7 +167,7 @@ func TestImport(t *testing.T) {
 		row    string
 		status devices.Status
 	}{{"ann@acme.example,FALSE", disabled}, {"ann@acme.example,TRUE", enabled}} {
-		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
+		_, err := chatadmintest.Must(csvimport.New(w.admin, nil)).Import(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.status, w.device(out.Device.ID).Status)
 		require.False(t, w.authorized(out), "credentials that were revoked do not come back")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -38,8 +39,8 @@ func TestClockAheadAndWipes(t *testing.T) {
 
 			require.Len(t, w.pending(0), 2)
 			if restarted {
-				w.admin = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
-				w.r = devices.New(w.admin, &devices.Options{Pusher: w.push})
+				w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
+				w.r = chatadmintest.Must(devices.New(w.admin, &devices.Options{Pusher: w.push}))
 			}
 			require.Equal(t, 2, send(), "%s", by)
 			require.Zero(t, send())

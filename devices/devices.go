@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -88,7 +89,10 @@ var _ signin.Devices = (*Registry)(nil)
 // New returns the registry over an Admin, and makes the Admin disable and wipe
 // devices with their users. Call it once for each Admin while setting up, in
 // every process that changes users. With nil options the defaults hold.
-func New(admin *chatadmin.Admin, o *Options) *Registry {
+func New(admin *chatadmin.Admin, o *Options) (*Registry, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("a Registry needs an Admin: %w", chatadmin.ErrInvalid)
+	}
 	r := &Registry{admin: admin}
 	if o != nil {
 		r.o = *o
@@ -116,5 +120,5 @@ func New(admin *chatadmin.Admin, o *Options) *Registry {
 		e.Workers = append(e.Workers, chatadmin.Worker{Name: "device pushes", Due: r.pushDomains, Do: r.SendPushes})
 	}
 	admin.Extend(e)
-	return r
+	return r, nil
 }

@@ -12,8 +12,8 @@ import (
 
 // exampleRegistry is a registry, the scope of an admin, and Ann.
 func exampleRegistry(ctx context.Context) (*devices.Registry, *chatadmin.Scope, chatadmin.User) {
-	admin := chatadmin.New(memstore.New(nil), nil)
-	registry := devices.New(admin, nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
+	registry, _ := devices.New(admin, nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	if err != nil {
 		panic(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
@@ -100,8 +101,8 @@ func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.
 		id, w.boss.ID, done, total, params, result)})
 	// What a process has taken over of earlier versions it does not look for
 	// again.
-	admin := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
-	w.admin, w.r = admin, devices.New(admin, nil)
+	admin := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
+	w.admin, w.r = admin, chatadmintest.Must(devices.New(admin, nil))
 	w.host, w.s = admin.AsHost(w.domain), admin.As(w.domain, w.boss.ID)
 	return id
 }
@@ -246,8 +247,8 @@ func TestWipeRunOfSomebodyElse(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, plan.Devices, 100)
 		cut, cancel := context.WithCancel(ctx)
-		admin := chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now})
-		run, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, second.ID), plan, nil)
+		admin := chatadmintest.Must(chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now}))
+		run, err := chatadmintest.Must(devices.New(admin, nil)).ApplyWipe(cut, admin.As(w.domain, second.ID), plan, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		return run.ID
 	}()

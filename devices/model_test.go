@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
@@ -83,8 +84,8 @@ func (m *model) restart() {
 		m.chaos.Seed++
 	}
 	m.store = m.right.Handle(&memstore.Options{Chaos: m.chaos})
-	m.admin = chatadmin.New(m.store, &chatadmin.Options{Now: m.clock.Now})
-	m.r = devices.New(m.admin, &devices.Options{Pusher: m.push})
+	m.admin = chatadmintest.Must(chatadmin.New(m.store, &chatadmin.Options{Now: m.clock.Now}))
+	m.r = chatadmintest.Must(devices.New(m.admin, &devices.Options{Pusher: m.push}))
 	m.host, m.s = m.admin.AsHost(m.domain), m.admin.As(m.domain, m.boss.ID)
 }
 

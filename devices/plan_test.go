@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
@@ -233,8 +234,8 @@ func TestInterruptedApply(t *testing.T) {
 			plan, err := w.r.PlanWipe(ctx, w.s, devices.These(out.Device.ID))
 			require.NoError(t, err)
 			cut, cancel := context.WithCancel(ctx)
-			admin := chatadmin.New(&afterCommit{w.store, func() error { return c(cancel) }}, &chatadmin.Options{Now: w.clock.Now})
-			run, err := devices.New(admin, nil).ApplyWipe(cut, admin.As(w.domain, w.boss.ID), plan, nil)
+			admin := chatadmintest.Must(chatadmin.New(&afterCommit{w.store, func() error { return c(cancel) }}, &chatadmin.Options{Now: w.clock.Now}))
+			run, err := chatadmintest.Must(devices.New(admin, nil)).ApplyWipe(cut, admin.As(w.domain, w.boss.ID), plan, nil)
 			require.ErrorIs(t, err, context.Canceled)
 			require.Empty(t, w.pending(0))
 			run, err = w.r.ResumeWipe(ctx, w.s, run.ID, nil)

@@ -23,8 +23,8 @@ import (
 func twoHandles(t *testing.T, c *memstore.Chaos) (*world, *devices.Registry, *chatadmin.Scope) {
 	right := memstore.New(nil)
 	w := newWorldOn(t, right)
-	admin := chatadmin.New(right.Handle(&memstore.Options{Chaos: c}), &chatadmin.Options{Now: w.clock.Now})
-	return w, devices.New(admin, nil), admin.As(w.domain, w.boss.ID)
+	admin := chatadmintest.Must(chatadmin.New(right.Handle(&memstore.Options{Chaos: c}), &chatadmin.Options{Now: w.clock.Now}))
+	return w, chatadmintest.Must(devices.New(admin, nil)), admin.As(w.domain, w.boss.ID)
 }
 
 // A hundred answers at once, over two handles: one transition, one event.

@@ -260,8 +260,8 @@ func TestThousandUsers(t *testing.T) {
 func TestRaceRegisterDeactivate(t *testing.T) {
 	one := memstore.New(nil)
 	w := newWorldOn(t, one)
-	admin := chatadmin.New(one.Handle(nil), &chatadmin.Options{Now: w.clock.Now})
-	second := devices.New(admin, nil)
+	admin := chatadmintest.Must(chatadmin.New(one.Handle(nil), &chatadmin.Options{Now: w.clock.Now}))
+	second := chatadmintest.Must(devices.New(admin, nil))
 	for round := range 20 {
 		u := w.user(fmt.Sprintf("racer%d@acme.example", round))
 		outs := make([]devices.Registered, 100)

@@ -44,8 +44,8 @@ func newWorldOn(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Option
 	for _, f := range o {
 		f(ao, do)
 	}
-	w.admin = chatadmin.New(store, ao)
-	w.r = devices.New(w.admin, do)
+	w.admin = chatadmintest.Must(chatadmin.New(store, ao))
+	w.r = chatadmintest.Must(devices.New(w.admin, do))
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	w.domain, w.boss = d.ID, boss

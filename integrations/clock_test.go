@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
@@ -63,7 +64,7 @@ func TestClockAhead(t *testing.T) {
 					if again {
 						svc, err := slack.New(srv.Options())
 						require.NoError(t, err)
-						x = w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
+						x = w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), svc)
 					}
 					for range 4 {
 						require.NoError(t, x.Deliver(t.Context()))

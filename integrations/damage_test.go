@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
@@ -167,7 +168,7 @@ func TestDamagedService(t *testing.T) {
 func TestReleaseOfUnknownService(t *testing.T) {
 	w, srv := savedSlack(t, nil)
 	require.NoError(t, w.X.Disconnect(t.Context(), w.Ann, w.Of("slack")))
-	x := w.Integrations(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}))
+	x := w.Integrations(chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now})))
 	require.NoError(t, x.Deliver(t.Context()))
 	require.Len(t, records(t, w, "integration.release"), 1)
 	w.Clock.Advance(time.Minute)

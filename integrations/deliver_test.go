@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -172,7 +173,7 @@ func TestChaos(t *testing.T) {
 			w, srv := savedSlack(t, &integrationstest.Options{Store: store})
 			svc, err := slack.New(srv.Options())
 			require.NoError(t, err)
-			admin := chatadmin.New(c(store), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail})
+			admin := chatadmintest.Must(chatadmin.New(c(store), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))
 			x := w.Integrations(admin, svc)
 			ann := admin.As(w.Domain, w.Ann.Actor())
 			deliver := func(t *testing.T) { require.NoError(t, soon(t, x)) }
@@ -273,7 +274,7 @@ func TestEmptyPages(t *testing.T) {
 	w, srv := savedSlack(t, &integrationstest.Options{Store: store})
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	x := w.Integrations(chatadmin.New(hesitant{store}, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}), svc)
+	x := w.Integrations(chatadmintest.Must(chatadmin.New(hesitant{store}, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail})), svc)
 	journey(t, w, srv)
 	w.Say("m1", "", "hello")
 	st, err := x.Status(t.Context(), w.Ann, w.Of("slack"))

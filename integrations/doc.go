@@ -7,10 +7,13 @@
 //
 //	sl, err := slack.New(&slack.Options{ClientID: id, ClientSecret: secret,
 //		SigningSecret: signing})
-//	x, err := integrations.New(admin, ring, groups, &integrations.Options{
+//	x, err := integrations.New(admin, &integrations.Options{
+//		Keys:      ring,
+//		Groups:    groups,
+//		Services:  []integrations.Service{sl},
 //		PublicURL: "https://chat.example.com/integrations",
 //		SignedIn:  session,
-//	}, sl)
+//	})
 //	mux.Handle("/integrations/", x.Handler())
 //
 //	// In a worker, every minute or so. It does everything periodic.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -194,8 +195,9 @@ func TestKeyGone(t *testing.T) {
 	ready(t, w)
 	ring, err := keyring.New(strings.NewReader(strings.Repeat("x", 1000)), keyring.Key{ID: "new", Secret: secret.HideBytes(bytes.Repeat([]byte("n"), keyring.KeySize))})
 	require.NoError(t, err)
-	admin := chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})
-	_, err = integrations.New(admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, pager)
+	admin := chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now}))
+	_, err = integrations.New(admin, &integrations.Options{Keys: ring, Groups: w.Groups, Services: []integrations.Service{pager},
+		PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn})
 	require.NoError(t, err)
 	beginDeletion(t, admin.AsHost(w.Domain), w.Ann.Actor())
 }

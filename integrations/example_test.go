@@ -20,7 +20,7 @@ import (
 // A service from the domain admin's switch to the first message in the group.
 func Example() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	pager, err := NewPager("")
 	if err != nil {
 		fmt.Println(err)
@@ -29,7 +29,8 @@ func Example() {
 	key := bytes.Repeat([]byte{1}, keyring.KeySize) // from the host's secret store
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(key)})
 	groups := &integrationstest.Groups{} // the host's own message tables
-	x, err := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com/integrations"}, pager)
+	x, err := integrations.New(admin, &integrations.Options{Keys: ring, Groups: groups, Services: []integrations.Service{pager},
+		PublicURL: "https://chat.example.com/integrations"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -85,10 +86,11 @@ func ExampleIntegrations_Tell() {
 	fake := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.Method, r.URL.Path) }))
 	defer fake.Close()
 	pager, _ := NewPager(fake.URL)
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
-	x, _ := integrations.New(admin, ring, groups, &integrations.Options{PublicURL: "https://chat.example.com"}, pager)
+	x, _ := integrations.New(admin, &integrations.Options{Keys: ring, Groups: groups, Services: []integrations.Service{pager},
+		PublicURL: "https://chat.example.com"})
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 	group, _ := s.CreateGroup(ctx, "Operations")

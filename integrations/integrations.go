@@ -2,7 +2,6 @@ package integrations
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -34,8 +33,14 @@ type Integrations struct {
 	adopted   bool      // whether it was seen to connections of earlier versions
 }
 
-// Options configure New. PublicURL is required.
+// Options configure New. Keys, Groups and PublicURL are required.
 type Options struct {
+	// Keys seal tokens and secrets.
+	Keys *keyring.Ring
+	// Groups are the host's groups, in which messages are posted.
+	Groups Groups
+	// Services are what can be connected, such as slack.New returns.
+	Services []Service
 	// PublicURL is the address of the Handler as seen from outside, such as
 	// "https://chat.example.com/integrations". It is required.
 	PublicURL string
@@ -54,21 +59,21 @@ type Options struct {
 
 const mostBody = 512 << 10
 
-// New returns the integrations of an Admin with the given services. It extends
+// New returns the integrations of an Admin with the services of o. It extends
 // the Admin: deleting a user or group ends their connections, Admin.Work
-// delivers, and Scope.Damaged lists this package's records. ring seals tokens
-// and secrets. Call New once, while setting up.
-func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o *Options, services ...Service) (*Integrations, error) {
+// delivers, and Scope.Damaged lists this package's records. Call New once,
+// while setting up.
+func New(admin *chatadmin.Admin, o *Options) (*Integrations, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	x := &Integrations{admin: admin, ring: ring, groups: groups, o: *o, services: slices.Clone(services), byName: map[string]Service{}}
-	if admin == nil || ring == nil || groups == nil || slices.Contains(services, nil) {
-		return nil, errors.New("integrations need an Admin, a key ring, the host's groups and services that are not nil")
+	x := &Integrations{admin: admin, ring: o.Keys, groups: o.Groups, o: *o, services: slices.Clone(o.Services), byName: map[string]Service{}}
+	if admin == nil || o.Keys == nil || o.Groups == nil || slices.Contains(o.Services, nil) {
+		return nil, fmt.Errorf("integrations need an Admin, Keys, Groups, and Services that are not nil: %w", chatadmin.ErrInvalid)
 	}
 	u, err := url.Parse(o.PublicURL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("integrations need a PublicURL such as https://chat.example.com/integrations")
+		return nil, fmt.Errorf("integrations need a PublicURL such as https://chat.example.com/integrations: %w", chatadmin.ErrInvalid)
 	}
 	x.o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
 	if o.MaxBody == 0 {
@@ -77,7 +82,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, groups Groups, o *Options, 
 	if x.o.MaxBody < 0 || x.o.MaxBody > mostBody {
 		return nil, fmt.Errorf("MaxBody lies between 1 byte and %d", mostBody)
 	}
-	for _, s := range services {
+	for _, s := range x.services {
 		i := s.Info()
 		if !regexp.MustCompile(`^[a-z0-9-]{1,16}$`).MatchString(i.Name) || i.Title == "" || x.byName[i.Name] != nil {
 			return nil, fmt.Errorf("service %q: give it a title, and a name of its own of 1 to 16 letters a-z, digits and hyphens", i.Name)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -268,15 +269,23 @@ func TestSecretsStaySecret(t *testing.T) {
 }
 
 func TestNewRefusesNothing(t *testing.T) {
-	admin, ring, groups := chatadmin.New(memstore.New(nil), nil), newRing(t), &integrationstest.Groups{}
-	o := &integrations.Options{PublicURL: "https://chat.example.com"}
-	for name, f := range map[string]func() error{
-		"no admin":      func() error { return second(integrations.New(nil, ring, groups, o)) },
-		"no ring":       func() error { return second(integrations.New(admin, nil, groups, o)) },
-		"no groups":     func() error { return second(integrations.New(admin, ring, nil, o)) },
-		"a nil service": func() error { return second(integrations.New(admin, ring, groups, o, nil)) },
-		"no options":    func() error { return second(integrations.New(admin, ring, groups, nil)) },
+	admin, ring, groups := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil)), newRing(t), &integrationstest.Groups{}
+	whole := integrations.Options{Keys: ring, Groups: groups, PublicURL: "https://chat.example.com"}
+	_, err := integrations.New(admin, &whole)
+	require.NoError(t, err)
+	_, err = integrations.New(nil, &whole)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	_, err = integrations.New(admin, nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	for name, without := range map[string]func(*integrations.Options){
+		"no keys":       func(o *integrations.Options) { o.Keys = nil },
+		"no groups":     func(o *integrations.Options) { o.Groups = nil },
+		"a nil service": func(o *integrations.Options) { o.Services = []integrations.Service{nil} },
+		"no address":    func(o *integrations.Options) { o.PublicURL = "" },
 	} {
-		require.Error(t, f(), name)
+		o := whole
+		without(&o)
+		_, err := integrations.New(admin, &o)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations/integrationstest"
 	"chatadmin.example/sdk/integrations/slack"
@@ -22,7 +23,7 @@ func TestNoticeOnce(t *testing.T) {
 	require.Equal(t, 200, code)
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}), svc)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail})), svc)
 	bob := w.User("bob@acme.example")
 	_, err = w.Ann.AddMembers(t.Context(), w.Group, bob.ID)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
@@ -96,7 +97,7 @@ func TestOrderOverTwoClocks(t *testing.T) {
 	w, srv := savedSlack(t, &integrationstest.Options{Store: store})
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: func() time.Time { return w.Clock.Now().Add(-200 * time.Millisecond) }}), svc)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: func() time.Time { return w.Clock.Now().Add(-200 * time.Millisecond) }})), svc)
 	w.Say("m1", "", "oops")
 	w.Clock.Advance(100 * time.Millisecond)
 	_, err = second.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Deleted, Group: w.Group, ID: "m1"})
@@ -124,7 +125,7 @@ func TestLeaseOfAWrongClock(t *testing.T) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(t, err)
 	w := integrationstest.New(t, &integrationstest.Options{Store: store}, pager)
-	ahead := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: func() time.Time { return w.Clock.Now().Add(20 * time.Hour) }}), pager)
+	ahead := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: func() time.Time { return w.Clock.Now().Add(20 * time.Hour) }})), pager)
 	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
 	ready(t, w)
 	require.Equal(t, 200, postAlarm(t, w, "1"))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -38,7 +39,7 @@ func TestOneWorkerAtATime(t *testing.T) {
 	pager, err := NewPager(fake.URL)
 	require.NoError(t, err)
 	w = integrationstest.New(t, &integrationstest.Options{Store: store}, pager)
-	second = w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), pager)
+	second = w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), pager)
 	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
 	ready(t, w)
 	require.Equal(t, 200, postAlarm(t, w, "1"))
@@ -134,7 +135,7 @@ func TestListOutOfDate(t *testing.T) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(t, err)
 	w := integrationstest.New(t, &integrationstest.Options{Store: first}, pager)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), pager)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), pager)
 	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
 	ready(t, w)
 	require.Equal(t, 200, postAlarm(t, w, "1"))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/integrations"
@@ -33,8 +34,9 @@ func resealWorld(t *testing.T) (w *integrationstest.World, srv *slacktest.Server
 	open = func(current keyring.Key, others ...keyring.Key) *integrations.Integrations {
 		ring, err := keyring.New(rand.Reader, current, others...)
 		require.NoError(t, err)
-		admin := chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now})
-		x, err := integrations.New(admin, ring, w.Groups, &integrations.Options{PublicURL: w.HTTP.URL, SignedIn: integrationstest.SignedIn}, svc)
+		admin := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}))
+		x, err := integrations.New(admin, &integrations.Options{Keys: ring, Groups: w.Groups, Services: []integrations.Service{svc},
+			PublicURL: w.HTTP.URL, SignedIn: integrationstest.SignedIn})
 		require.NoError(t, err)
 		w.Host = admin.AsHost(w.Domain)
 		return x

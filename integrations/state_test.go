@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -59,7 +60,7 @@ func TestStateWorksOnce(t *testing.T) {
 	w, srv, back := slackWorld(t, &integrationstest.Options{Store: store})
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), svc)
 	var mu sync.Mutex
 	codes := map[int]int{}
 	var wg sync.WaitGroup
@@ -174,13 +175,16 @@ func TestSignedInIsNeeded(t *testing.T) {
 	require.NoError(t, err)
 	w := pagerWorld(t)
 	ring := newRing(t)
-	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example"}, svc)
+	_, err = integrations.New(w.Admin, &integrations.Options{Keys: ring, Groups: w.Groups, Services: []integrations.Service{svc},
+		PublicURL: "https://chat.example"})
 	require.ErrorContains(t, err, "SignedIn")
 	for _, address := range []string{"", "chat.example", "ftp://chat.example", "https://chat.example?x=1"} {
-		_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: address, SignedIn: integrationstest.SignedIn}, svc)
+		_, err = integrations.New(w.Admin, &integrations.Options{Keys: ring, Groups: w.Groups, Services: []integrations.Service{svc},
+			PublicURL: address, SignedIn: integrationstest.SignedIn})
 		require.ErrorContains(t, err, "PublicURL")
 	}
-	_, err = integrations.New(w.Admin, ring, w.Groups, &integrations.Options{PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn}, svc, svc)
+	_, err = integrations.New(w.Admin, &integrations.Options{Keys: ring, Groups: w.Groups, Services: []integrations.Service{svc, svc},
+		PublicURL: "https://chat.example", SignedIn: integrationstest.SignedIn})
 	require.ErrorContains(t, err, "a name of its own")
 }
 
@@ -192,7 +196,7 @@ func TestStateUnderUnknownCommit(t *testing.T) {
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
 	st := &unsure{Store: store}
-	second := w.Integrations(chatadmin.New(st, &chatadmin.Options{Now: w.Clock.Now}), svc)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(st, &chatadmin.Options{Now: w.Clock.Now})), svc)
 	st.times = 1
 	rec := browse(second, w.Ann, back)
 	require.Equal(t, 200, rec.Code, rec.Body.String())
@@ -217,10 +221,11 @@ func TestSignedInFails(t *testing.T) {
 	w, srv, back := slackWorld(t, nil)
 	svc, err := slack.New(srv.Options())
 	require.NoError(t, err)
-	x, err := integrations.New(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}), newRing(t), w.Groups, &integrations.Options{PublicURL: "https://chat.example",
+	x, err := integrations.New(chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now})), &integrations.Options{Keys: newRing(t), Groups: w.Groups, Services: []integrations.Service{svc},
+		PublicURL: "https://chat.example",
 		SignedIn: func(*http.Request) (chatadmin.ID, chatadmin.ID, error) {
 			return "", "", errors.New("session store down")
-		}}, svc)
+		}})
 	require.NoError(t, err)
 	rec := browse(x, w.Ann, back)
 	require.Equal(t, http.StatusBadRequest, rec.Code)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -112,7 +113,7 @@ func TestAcceptingAtOnce(t *testing.T) {
 	pager, err := NewPager("http://127.0.0.1:1")
 	require.NoError(t, err)
 	w := integrationstest.New(t, &integrationstest.Options{Store: store}, pager)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), pager)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), pager)
 	require.NoError(t, w.X.EnableService(t.Context(), w.Boss, "pager", nil))
 	ready(t, w)
 	st, err := w.X.Status(t.Context(), w.Ann, w.Of("pager"))

@@ -65,7 +65,7 @@ func (t *Service) Open(ctx context.Context, domain chatadmin.ID, id string) (sig
 // between the two comes after this sign-in, and forgets a client that this
 // sign-in remembers.
 func (t *Service) Answer(ctx context.Context, o signin.Open, code string, remember bool) (signin.Answer, error) {
-	if t.ring == nil {
+	if t.o.Keys == nil {
 		return signin.Answer{}, ErrNoKeys
 	}
 	code = typed(code)
@@ -192,7 +192,7 @@ func (n *answering) right(w *chatadmin.Writer, p stored, st *state, c *challenge
 	}
 	st.Step = step
 	if old { // it is written anyway
-		st.Seed, err = n.t.ring.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...)
+		st.Seed, err = n.t.o.Keys.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...)
 	}
 	return true, err
 }
@@ -209,7 +209,7 @@ func (n *answering) enrol(w *chatadmin.Writer, st *state, c *challenge) (bool, e
 	if !ok {
 		return false, nil
 	}
-	if st.Seed, err = n.t.ring.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...); err != nil {
+	if st.Seed, err = n.t.o.Keys.Seal([]byte(seed), belongs("seed", n.o.Domain, n.o.User, st.Generation)...); err != nil {
 		return false, err
 	}
 	st.Step, st.Enrolled, st.Recovery = step, w.Now(), nil
@@ -247,7 +247,7 @@ func (n *answering) grant(w *chatadmin.Writer, p stored, st *state, c *challenge
 // the weaker way, and ErrTooMany if the user was sent too many codes, over all
 // challenges.
 func (t *Service) Resend(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
-	if t.ring == nil {
+	if t.o.Keys == nil {
 		return signin.Challenge{}, ErrNoKeys
 	}
 	user, err := parseChallenge(id)

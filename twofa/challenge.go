@@ -75,7 +75,7 @@ func (t *Service) ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 	if err != nil || Decide(p.policy(), a.Client, a.Method) != RuleAsked {
 		return signin.Asked{}, err
 	}
-	if t.ring == nil {
+	if t.o.Keys == nil {
 		return signin.Asked{}, ErrNoKeys
 	}
 	if err := checkAttempt(a); err != nil {
@@ -339,7 +339,7 @@ func (t *Service) shown(domainName string, u chatadmin.User, st *state, c *chall
 // is the secret by which the client proves that the challenge is its own. A
 // challenge that is over is chatadmin.ErrNotFound.
 func (t *Service) Challenge(ctx context.Context, domain chatadmin.ID, id string) (signin.Challenge, error) {
-	if t.ring == nil {
+	if t.o.Keys == nil {
 		return signin.Challenge{}, ErrNoKeys
 	}
 	user, err := parseChallenge(id)
@@ -432,7 +432,7 @@ func (t *Service) mailCode(ctx context.Context, w *chatadmin.Writer, st *state, 
 	if err != nil {
 		return nil, err
 	}
-	if c.Key, err = t.ring.Seal([]byte(key), belongs("mail", w.Domain.ID, user, st.Generation)...); err != nil {
+	if c.Key, err = t.o.Keys.Seal([]byte(key), belongs("mail", w.Domain.ID, user, st.Generation)...); err != nil {
 		return nil, err
 	}
 	if c.Code, c.Expires = keyedHash([]byte(key), id, code), now.Add(codeLife); c.Latest.IsZero() {
@@ -453,7 +453,7 @@ func (t *Service) enrolment(w *chatadmin.Writer, st *state, c *challenge, u chat
 	if err != nil {
 		return nil, err
 	}
-	if c.Seed, err = t.ring.Seal([]byte(seed), belongs("enrolment", w.Domain.ID, u.ID, st.Generation)...); err != nil {
+	if c.Seed, err = t.o.Keys.Seal([]byte(seed), belongs("enrolment", w.Domain.ID, u.ID, st.Generation)...); err != nil {
 		return nil, err
 	}
 	return t.enrolmentOf(w.Domain.Name, u, seed)
@@ -474,7 +474,7 @@ func (t *Service) enrolmentOf(domainName string, u chatadmin.User, seed string) 
 // anybody in, and is worth an alarm: a key is missing, or the row was tampered
 // with.
 func (t *Service) unseal(sealed []byte, purpose string, domain, user chatadmin.ID, generation int64) (secret string, old bool, err error) {
-	b, old, err := t.ring.Open(sealed, belongs(purpose, domain, user, generation)...)
+	b, old, err := t.o.Keys.Open(sealed, belongs(purpose, domain, user, generation)...)
 	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrOpen) {
 		err = fmt.Errorf("two-factor secret of user %s: %w", user, err)
 	}

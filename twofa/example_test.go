@@ -23,10 +23,10 @@ import (
 func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
 	// from the host's secret store
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
-	second := twofa.New(admin, ring, nil)
+	second, _ := twofa.New(admin, &twofa.Options{Keys: ring})
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	s := admin.As(domain.ID, boss.ID)
 
@@ -58,8 +58,8 @@ func Example() {
 // What would be asked of somebody, and why.
 func ExampleService_Explain() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: &chatadmintest.Mailbox{}})
-	second := twofa.New(admin, nil, nil) // looking needs no keys
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: &chatadmintest.Mailbox{}})
+	second, _ := twofa.New(admin, nil) // looking needs no keys
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
 	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Email})
@@ -79,9 +79,9 @@ func ExampleService_Explain() {
 func ExampleService_Reset() {
 	ctx := context.Background()
 	mails := &chatadmintest.Mailbox{}
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mails})
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mails})
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
-	second := twofa.New(admin, ring, nil)
+	second, _ := twofa.New(admin, &twofa.Options{Keys: ring})
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	host := admin.AsHost(domain.ID)
 	plan, _ := second.Plan(ctx, host, twofa.Policy{Mode: twofa.Authenticator})

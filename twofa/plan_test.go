@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/twofa"
@@ -71,8 +72,8 @@ func TestPlanMode(t *testing.T) {
 	email := "boss@acme.example"
 	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
-	silent := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now})
-	p, err = twofa.New(silent, nil, nil).Plan(ctx, silent.AsHost(d.ID), byMail)
+	silent := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
+	p, err = chatadmintest.Must(twofa.New(silent, nil)).Plan(ctx, silent.AsHost(d.ID), byMail)
 	require.NoError(t, err)
 	require.Len(t, p.Warnings, 1)
 	require.Equal(t, "no_mailer", p.Blockers[0].Code)

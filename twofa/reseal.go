@@ -91,7 +91,7 @@ func (t *Service) hostOnly(ctx context.Context, s *chatadmin.Scope) error {
 	if err := hostActs(s.Actor() == chatadmin.HostActor); err != nil {
 		return err
 	}
-	if t.ring == nil {
+	if t.o.Keys == nil {
 		return ErrNoKeys
 	}
 	return nil
@@ -191,7 +191,7 @@ func (t *Service) reseal(st *state, domain, user chatadmin.ID) (changed bool, er
 		if !old {
 			continue
 		}
-		if *x.at, err = t.ring.Seal([]byte(secret), belongs(x.purpose, domain, user, st.Generation)...); err != nil {
+		if *x.at, err = t.o.Keys.Seal([]byte(secret), belongs(x.purpose, domain, user, st.Generation)...); err != nil {
 			return false, err
 		}
 		changed = true

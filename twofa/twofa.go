@@ -17,7 +17,6 @@ import (
 // goroutines and starts none.
 type Service struct {
 	admin *chatadmin.Admin
-	ring  *keyring.Ring
 	o     Options
 
 	reseals *chatadmin.Runs[Resealed]
@@ -33,6 +32,9 @@ var _ interface {
 // Options configure a Service. The zero value of each field is a working
 // default.
 type Options struct {
+	// Keys seal the secrets of users. Without them the program signs nobody in,
+	// but may look, plan and reset.
+	Keys *keyring.Ring
 	// Issuer is the name under which authenticator apps show the account;
 	// default: the name of the domain. Colons are left out of it.
 	Issuer string
@@ -82,11 +84,13 @@ var (
 // New returns the service and makes it part of admin: changes of users end
 // their challenges and remembered clients, exports tell who has it on,
 // ChangeSettings leaves the policy alone, and Admin.Work sends the notices.
-// Call it once for each Admin, in every program that changes users. ring seals
-// the secrets; it may be nil in a program that signs nobody in. With nil
-// options the defaults hold.
-func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
-	t := &Service{admin: admin, ring: ring}
+// Call it once for each Admin, in every program that changes users. A nil o
+// means the defaults. It returns chatadmin.ErrInvalid without an Admin.
+func New(admin *chatadmin.Admin, o *Options) (*Service, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("two-factor authentication needs an Admin: %w", chatadmin.ErrInvalid)
+	}
+	t := &Service{admin: admin}
 	if o != nil {
 		t.o = *o
 	}
@@ -102,7 +106,7 @@ func New(admin *chatadmin.Admin, ring *keyring.Ring, o *Options) *Service {
 		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: t.noticeDomains, Do: t.SendNotices}}
 	}
 	admin.Extend(e)
-	return t
+	return t, nil
 }
 
 // end is a chatadmin.EndFunc: it ends open challenges and remembered clients of

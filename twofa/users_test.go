@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
@@ -56,7 +57,7 @@ func TestImportEndsTrust(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	c := w.challenged(ann)
 	for _, enabled := range []string{"FALSE", "TRUE"} {
-		_, err := csvimport.New(w.admin).Import(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
+		_, err := chatadmintest.Must(csvimport.New(w.admin, nil)).Import(ctx, w.s, strings.NewReader("login,enabled\nann@acme.example,"+enabled+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		w.wrong(c.ID, w.code(secret))
 	}

@@ -67,8 +67,13 @@ func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Opti
 	for _, f := range more {
 		f(options)
 	}
-	admin := chatadmin.New(store, options)
-	return admin, twofa.New(admin, ring, o)
+	var with twofa.Options
+	if o != nil {
+		with = *o
+	}
+	with.Keys = ring
+	admin := chatadmintest.Must(chatadmin.New(store, options))
+	return admin, chatadmintest.Must(twofa.New(admin, &with))
 }
 
 func key(id string) keyring.Key {

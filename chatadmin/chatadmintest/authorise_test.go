@@ -14,7 +14,7 @@ import (
 func TestAuthorise(t *testing.T) {
 	var group chatadmin.ID
 	open := func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
-		a := chatadmin.New(memstore.New(nil), nil)
+		a := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 		d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 		if err != nil {
 			t.Fatal(err)

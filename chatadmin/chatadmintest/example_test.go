@@ -17,7 +17,7 @@ func Example() {
 	ctx := context.Background()
 	clock := chatadmintest.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	mails := &chatadmintest.Mailbox{}
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now, Mailer: mails})
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now, Mailer: mails})
 	domain, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true}})
 	if err != nil {

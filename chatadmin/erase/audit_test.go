@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -34,7 +35,7 @@ func TestAuditBlanked(t *testing.T) {
 			for n := range 400 {
 				fmt.Fprintf(&file, "user%d@acme.example,Secret title %d\n", n, n)
 			}
-			_, err := csvimport.New(w.admin).Import(ctx, w.host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
+			_, err := chatadmintest.Must(csvimport.New(w.admin, nil)).Import(ctx, w.host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 			var ids []chatadmin.ID
 			for n := range extra + 1 {

@@ -12,7 +12,7 @@ import (
 // A user is deleted: plan, look at it, apply, and the receipt says what went.
 func Example() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	if err != nil {
 		panic(err)

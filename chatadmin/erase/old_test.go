@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -24,7 +25,7 @@ func (w *world) old(kind string, id chatadmin.ID, due time.Time, data string, ar
 // restart makes a new process of the host's.
 func (w *world) restart() {
 	w.t.Helper()
-	w.admin = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs})
+	w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
 	w.d = w.deletions(w.admin, w.posts)
 	w.s, w.host = w.admin.As(w.domain, w.boss.ID), w.admin.AsHost(w.domain)
 }

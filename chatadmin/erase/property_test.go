@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -85,7 +86,7 @@ func (g *game) step() {
 		for range 1 + g.rnd.IntN(8) {
 			fmt.Fprintf(&rows, "n%d@acme.example,T%d,%s,%s\n", g.rnd.IntN(80), g.rnd.IntN(9), u.Login, []string{"TRUE", "TRUE", "FALSE", ""}[g.rnd.IntN(4)])
 		}
-		_, err := csvimport.New(g.admin).Import(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
+		_, err := chatadmintest.Must(csvimport.New(g.admin, nil)).Import(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
 		require.NoError(g.t, err)
 	case 3:
 		_, _ = g.host.DeactivateUsers(ctx, u.ID)

@@ -26,7 +26,7 @@ func TestManyWorkersBegin(t *testing.T) {
 	require.NoError(t, err)
 	w.daily(2)
 	w.clock.Advance(days)
-	other := chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs})
+	other := chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
 	admins, ds := [2]*chatadmin.Admin{w.admin, other}, [2]*erase.Deletions{w.d, w.deletions(other, w.posts)}
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n%4 < 2 {

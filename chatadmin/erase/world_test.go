@@ -46,7 +46,7 @@ func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)
 	for _, f := range o {
 		f(options)
 	}
-	w.admin = chatadmin.New(store, options)
+	w.admin = chatadmintest.Must(chatadmin.New(store, options))
 	w.d = w.deletions(w.admin, w.posts)
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 func TestSettingEndsLinks(t *testing.T) {
 	mail := &chatadmintest.Mailbox{}
 	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mail, Now: clock.Now})
+	admin := chatadmintest.Must(chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mail, Now: clock.Now}))
 	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	passwords, err := password.New(admin, &password.Options{Params: cheap})

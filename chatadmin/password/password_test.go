@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -35,7 +36,7 @@ type world struct {
 func newWorld(t *testing.T, o *password.Options) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(nil)}
-	w.admin = chatadmin.New(w.store, nil)
+	w.admin = chatadmintest.Must(chatadmin.New(w.store, nil))
 	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	w.user, err = w.admin.AsHost(d.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})

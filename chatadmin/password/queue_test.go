@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
@@ -15,7 +16,7 @@ import (
 // whoever gives up waiting leaves the queue.
 func TestQueue(t *testing.T) {
 	ctx := t.Context()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 	_, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	p, err := New(admin, &Options{Params: Params{Memory: 8, Time: 1, Threads: 1}, Concurrent: 2, Queue: 3})

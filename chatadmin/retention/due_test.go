@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -262,8 +263,8 @@ func TestUnreliableStore(t *testing.T) {
 		w := newWorld(t, m)
 		w.crowd()
 		w.days(90)
-		w.admin = chatadmin.New(m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.1}}), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs})
-		w.r = retention.New(w.admin)
+		w.admin = chatadmintest.Must(chatadmin.New(m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.1}}), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
+		w.r = chatadmintest.Must(retention.New(w.admin, nil))
 		all := w.runDue()
 		require.Len(t, all, 1)
 		require.Equal(t, old, all[0].Data.Removed)

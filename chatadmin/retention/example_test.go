@@ -16,8 +16,8 @@ import (
 func Example() {
 	ctx := context.Background()
 	store := memstore.New(nil)
-	admin := chatadmin.New(store, nil)
-	r := retention.New(admin)
+	admin, _ := chatadmin.New(store, nil)
+	r, _ := retention.New(admin, nil)
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	if err != nil {
 		panic(err)

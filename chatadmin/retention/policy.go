@@ -45,17 +45,23 @@ type Retention struct {
 	runs  *chatadmin.Runs[Report]
 }
 
+// Options configure New. There are none yet: nil is as good.
+type Options struct{}
+
 // New returns the retention of an Admin. It makes chatadmin.Admin.Work carry
 // out the policies of domains, and lets only SetDays and SetLimit change them.
 // So every program that changes settings calls New, before it uses the Admin.
-func New(admin *chatadmin.Admin) *Retention {
+func New(admin *chatadmin.Admin, _ *Options) (*Retention, error) {
+	if admin == nil {
+		return nil, fmt.Errorf("retention needs an Admin: %w", chatadmin.ErrInvalid)
+	}
 	r := &Retention{admin: admin}
 	r.runs = chatadmin.NewRuns(admin, r.kind())
 	admin.Extend(chatadmin.Extension{
 		Policy:  chatadmin.Policy{Name: policyName, Check: checkPolicy},
 		Workers: []chatadmin.Worker{{Name: "retention", Due: clockmark.Due(admin, clockTask), Do: r.work}},
 	})
-	return r
+	return r, nil
 }
 
 // Policy reads the policy of the scope's domain. It needs chatadmin.PermHolds.

@@ -173,7 +173,7 @@ func TestHoldRace(t *testing.T) {
 	}
 	w.days(90)
 	rep := w.interrupted(w.s, 0)
-	other := retention.New(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.admin.Options().Now}))
+	other := chatadmintest.Must(retention.New(chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.admin.Options().Now})), nil))
 	var covered [100]retention.Counts
 	count := func(id chatadmin.ID) (retention.Counts, error) {
 		n, err := m.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{id}})
@@ -236,7 +236,7 @@ func TestManyWorkers(t *testing.T) {
 	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
 	require.NoError(t, err)
 	w.clock.Advance(day)
-	other := retention.New(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now}))
+	other := chatadmintest.Must(retention.New(chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now})), nil))
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		_, err := []*retention.Retention{w.r, other}[n%2].RunDue(context.Background(), w.domain)
 		return err

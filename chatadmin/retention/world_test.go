@@ -52,8 +52,8 @@ func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)
 	for _, f := range o {
 		f(options)
 	}
-	w.admin = chatadmin.New(store, options)
-	w.r = retention.New(w.admin)
+	w.admin = chatadmintest.Must(chatadmin.New(store, options))
+	w.r = chatadmintest.Must(retention.New(w.admin, nil))
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	w.domain, w.s, w.host = d.ID, w.admin.As(d.ID, boss.ID), w.admin.AsHost(d.ID)

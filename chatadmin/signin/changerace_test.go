@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -25,14 +26,14 @@ func TestPasswordChangesUnderAttempts(t *testing.T) {
 		var err error
 		// Every look at the clock is later than the one before.
 		ticking := func() time.Time { w.clock.Advance(time.Millisecond); return w.clock.Now() }
-		w.admin = chatadmin.New(store, &chatadmin.Options{Now: ticking})
+		w.admin = chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: ticking}))
 		w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions})
 		require.NoError(t, err)
 		passwords, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
 		require.NoError(t, err)
 		require.NoError(t, passwords.Set(ctx, u, "old horse battery"))
 		w.try(u.Login, "right", "")
-		second, err := signin.New(chatadmin.New(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3}}), &chatadmin.Options{Now: ticking}), nil)
+		second, err := signin.New(chatadmintest.Must(chatadmin.New(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3}}), &chatadmin.Options{Now: ticking})), nil)
 		require.NoError(t, err)
 		gates := [2]*signin.Gate{w.gate, second}
 		var mu sync.Mutex

@@ -17,7 +17,7 @@ import (
 // refusal, what the log sees is not.
 func ExampleGate_SignIn() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	gate, err := signin.New(admin, nil)
 	if err != nil {
 		fmt.Println(err)
@@ -63,7 +63,7 @@ func ExampleGate_SignIn() {
 // A domain that is stricter than usual.
 func ExampleGate_SetPolicy() {
 	ctx := context.Background()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	gate, err := signin.New(admin, nil)
 	if err != nil {
 		fmt.Println(err)
@@ -97,7 +97,7 @@ func (endings) EndSessions(_ context.Context, _ chatadmin.ID, users []chatadmin.
 func Example() {
 	ctx := context.Background()
 	mail := &chatadmintest.Mailbox{}
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mail})
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mail})
 	gate, err := signin.New(admin, &signin.Options{Sessions: endings{}})
 	if err != nil {
 		fmt.Println(err)

@@ -274,12 +274,12 @@ func TestHangingUpCounts(t *testing.T) {
 func TestVeto(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	veto := true
-	admin := chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Before: func(_ context.Context, i chatadmin.Intent) error {
+	admin := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Before: func(_ context.Context, i chatadmin.Intent) error {
 		if veto && i.Kind == signin.KindUserSignIn {
 			return errDown
 		}
 		return nil
-	}})
+	}}))
 	gate, err := signin.New(admin, nil)
 	require.NoError(t, err)
 	w.user("ann")
@@ -425,7 +425,7 @@ func TestSecondFactor(t *testing.T) {
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin = chatadmin.New(w.store, &chatadmin.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	var err error
 	w.gate, err = signin.New(w.admin, nil)
 	require.NoError(t, err)

@@ -146,7 +146,7 @@ func TestGuessingAtOnce(t *testing.T) {
 }
 
 func (w *world) second(store chatadmin.Store) *signin.Gate {
-	g, err := signin.New(chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now}), nil)
+	g, err := signin.New(chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now})), nil)
 	require.NoError(w.t, err)
 	return g
 }

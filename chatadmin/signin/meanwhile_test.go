@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -59,7 +60,7 @@ func TestExpiredByAnotherClock(t *testing.T) {
 			require.NoError(t, err)
 			ahead := w.gate
 			if back == 0 {
-				ahead, err = signin.New(chatadmin.New(w.store, &chatadmin.Options{Now: func() time.Time { return w.clock.Now().Add(61 * time.Second) }}), nil)
+				ahead, err = signin.New(chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: func() time.Time { return w.clock.Now().Add(61 * time.Second) }})), nil)
 				require.NoError(t, err)
 			}
 			w.clock.Advance(-back)

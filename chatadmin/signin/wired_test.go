@@ -31,7 +31,7 @@ func newWired(t *testing.T, mode twofa.Mode) *wired {
 	w := &wired{world: newWorld(t, chatadmin.OfficeChat)}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(t, err)
-	w.second, w.devices = twofa.New(w.admin, ring, nil), devices.New(w.admin, nil)
+	w.second, w.devices = chatadmintest.Must(twofa.New(w.admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(w.admin, nil))
 	w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions, SecondFactor: w.second, Devices: w.devices})
 	require.NoError(t, err)
 	plan, err := w.second.Plan(ctx, w.host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})

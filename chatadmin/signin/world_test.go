@@ -45,7 +45,7 @@ func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, ch
 	t.Helper()
 	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}, sessions: &sessions{},
 		verified: map[chatadmin.ID]int{}}
-	w.admin = chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example"})
+	w.admin = chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example"}))
 	o := &signin.Options{Sessions: w.sessions}
 	for _, f := range change {
 		f(o)

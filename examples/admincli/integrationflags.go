@@ -197,8 +197,9 @@ func (c *cli) newIntegrations(signedIn func(*http.Request) (chatadmin.ID, chatad
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	x, err := integrations.New(c.admin, ring, groups, &integrations.Options{PublicURL: f.public,
-		SignedIn: signedIn}, sl, mc, af)
+	x, err := integrations.New(c.admin, &integrations.Options{Keys: ring, Groups: groups, Services: []integrations.Service{sl, mc, af},
+		PublicURL: f.public,
+		SignedIn:  signedIn})
 	if err != nil {
 		return nil, usage("%s", err)
 	}

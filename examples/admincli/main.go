@@ -156,7 +156,10 @@ func (c *cli) openLibrary(subject string) error {
 	if err := c.openMail(o); err != nil {
 		return err
 	}
-	c.admin = chatadmin.New(c.store, o)
+	var err error
+	if c.admin, err = chatadmin.New(c.store, o); err != nil {
+		return err
+	}
 	if err := c.policies(subject); err != nil {
 		return err
 	}

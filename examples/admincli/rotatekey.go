@@ -34,8 +34,14 @@ func (c *cli) rotateKey(ctx context.Context, s *chatadmin.Scope, _ []string) err
 	if err != nil {
 		return err
 	}
-	admin := chatadmin.New(c.store, nil)
-	sweep := twofa.New(admin, ring, nil)
+	admin, err := chatadmin.New(c.store, nil)
+	if err != nil {
+		return err
+	}
+	sweep, err := twofa.New(admin, &twofa.Options{Keys: ring})
+	if err != nil {
+		return err
+	}
 	x, err := c.newIntegrations(signedInAs(s), &integrationFlags{}, &printed{c: c, keep: true})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -207,7 +208,7 @@ func (s *session) damage(kind string) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	var domain chatadmin.ID
-	for d, err := range chatadmin.New(s.store, nil).Domains(ctx) {
+	for d, err := range chatadmintest.Must(chatadmin.New(s.store, nil)).Domains(ctx) {
 		require.NoError(s.t, err)
 		domain = d.ID
 	}

@@ -26,12 +26,18 @@ func (c *cli) policies(command string) (err error) {
 	if err := c.openTwoFactor(command); err != nil {
 		return err
 	}
-	c.imports = csvimport.New(c.admin)
-	c.registry = devices.New(c.admin, nil)
+	if c.imports, err = csvimport.New(c.admin, nil); err != nil {
+		return err
+	}
+	if c.registry, err = devices.New(c.admin, nil); err != nil {
+		return err
+	}
 	if c.eraser, err = erase.New(c.admin, nil); err != nil {
 		return err
 	}
-	c.retain = retention.New(c.admin)
+	if c.retain, err = retention.New(c.admin, nil); err != nil {
+		return err
+	}
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})
 	return err
 }

@@ -22,14 +22,14 @@ import (
 // or go on with a change of keys, need the keys.
 func (c *cli) openTwoFactor(command string) error {
 	var ring *keyring.Ring
+	var err error
 	if command == "signin" || command == "2fa" || (command == "work" || command == "runs") && c.hasKeys() {
-		var err error
 		if ring, err = c.keys(); err != nil {
 			return err
 		}
 	}
-	c.twofa = twofa.New(c.admin, ring, nil)
-	return nil
+	c.twofa, err = twofa.New(c.admin, &twofa.Options{Keys: ring})
+	return err
 }
 
 func (c *cli) twoFactorCommands() *cobra.Command {

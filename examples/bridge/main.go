@@ -128,7 +128,10 @@ func run(ctx context.Context, out io.Writer) error {
 
 // open makes the domain, the group and the integrations.
 func (b *bridge) open(ctx context.Context) error {
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, err := chatadmin.New(memstore.New(nil), nil)
+	if err != nil {
+		return err
+	}
 	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "ann@acme.example"}})
 	if err != nil {
 		return err
@@ -157,7 +160,8 @@ func (b *bridge) open(ctx context.Context) error {
 	}
 	// a real host looks at the session
 	signedIn := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return d.ID, boss.ID, nil }
-	b.x, err = integrations.New(admin, ring, &room{b.out, map[string]chatadmin.ID{}}, &integrations.Options{PublicURL: b.web.URL + "/integrations", SignedIn: signedIn}, sl, mc)
+	b.x, err = integrations.New(admin, &integrations.Options{Keys: ring, Groups: &room{b.out, map[string]chatadmin.ID{}}, Services: []integrations.Service{sl, mc},
+		PublicURL: b.web.URL + "/integrations", SignedIn: signedIn})
 	return err
 }
 

@@ -164,8 +164,14 @@ type host struct {
 }
 
 func newHost(ctx context.Context) (*host, error) {
-	h := &host{admin: chatadmin.New(memstore.New(nil), nil)}
-	h.registry = devices.New(h.admin, nil)
+	admin, err := chatadmin.New(memstore.New(nil), nil)
+	if err != nil {
+		return nil, err
+	}
+	h := &host{admin: admin}
+	if h.registry, err = devices.New(h.admin, nil); err != nil {
+		return nil, err
+	}
 	domain, boss, err := h.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	if err != nil {
 		return nil, err

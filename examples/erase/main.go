@@ -43,7 +43,10 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	}
 
 	// 1. The library, and deletions that know the host's own kinds.
-	admin := chatadmin.New(store, &chatadmin.Options{Blobs: files{out}})
+	admin, err := chatadmin.New(store, &chatadmin.Options{Blobs: files{out}})
+	if err != nil {
+		return err
+	}
 	publications := &publications{}
 	deletions, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
 	if err != nil {

@@ -144,10 +144,18 @@ func (h *host) construct(ctx context.Context, public string, mailer chatadmin.Ma
 	if err != nil {
 		return err
 	}
-	h.admin = chatadmin.New(store, &chatadmin.Options{Mailer: mailer, LinkBase: public, Logger: slog.Default()})
-	h.second = twofa.New(h.admin, ring, nil)
-	h.registry = devices.New(h.admin, nil)
-	h.imports = csvimport.New(h.admin)
+	if h.admin, err = chatadmin.New(store, &chatadmin.Options{Mailer: mailer, LinkBase: public, Logger: slog.Default()}); err != nil {
+		return err
+	}
+	if h.second, err = twofa.New(h.admin, &twofa.Options{Keys: ring}); err != nil {
+		return err
+	}
+	if h.registry, err = devices.New(h.admin, nil); err != nil {
+		return err
+	}
+	if h.imports, err = csvimport.New(h.admin, nil); err != nil {
+		return err
+	}
 	o := &signin.Options{SecondFactor: h.second, Devices: h.registry, Sessions: &h.sessions}
 	if h.gate, err = signin.New(h.admin, o); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/uuid"
 	_ "modernc.org/sqlite"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -55,7 +56,10 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	admin := chatadmin.New(store, &chatadmin.Options{NewID: ids()})
+	admin, err := chatadmin.New(store, &chatadmin.Options{NewID: ids()})
+	if err != nil {
+		return err
+	}
 	_, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss", NoInvitation: true}})
 	if err != nil {
 		return err
@@ -64,7 +68,11 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	if err := adopt(ctx, acme, store, db); err != nil {
 		return err
 	}
-	result, err := csvimport.New(admin).Import(ctx, acme, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	imports, err := csvimport.New(admin, nil)
+	if err != nil {
+		return err
+	}
+	result, err := imports.Import(ctx, acme, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	if err != nil {
 		return err
 	}
@@ -140,14 +148,13 @@ func strangers(ctx context.Context, db *sql.DB, company chatadmin.ID) ([]chatadm
 // ids makes the host's own number of the company the ID of the domain, which is
 // the first thing made, and leaves the rest to the library.
 func ids() func() chatadmin.ID {
-	made := chatadmin.New(nil, nil).NewID
 	first := true
 	return func() chatadmin.ID {
 		if first {
 			first = false
 			return "acme"
 		}
-		return made()
+		return chatadmin.ID(uuid.Must(uuid.NewV7()).String())
 	}
 }
 

@@ -68,7 +68,10 @@ func run(ctx context.Context, at net.Listener, public string) error {
 // newServer makes a domain with these users, in which an authenticator is asked
 // for and a browser remembered for 30 days.
 func newServer(ctx context.Context, now func() time.Time, users map[string]string) (*server, error) {
-	admin := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: now})
+	admin, err := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: now})
+	if err != nil {
+		return nil, err
+	}
 	key := make([]byte, keyring.KeySize) // a real host keeps it in its secret store
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
@@ -77,7 +80,10 @@ func newServer(ctx context.Context, now func() time.Time, users map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	second := twofa.New(admin, ring, nil)
+	second, err := twofa.New(admin, &twofa.Options{Keys: ring})
+	if err != nil {
+		return nil, err
+	}
 	s := &server{admin: admin, passwords: map[chatadmin.ID]string{}, sessions: &sessions{}}
 	s.gate, err = signin.New(admin, &signin.Options{SecondFactor: second, Sessions: s.sessions})
 	if err != nil {

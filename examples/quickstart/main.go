@@ -42,7 +42,10 @@ func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 	if err != nil {
 		return err
 	}
-	admin := chatadmin.New(store, nil)
+	admin, err := chatadmin.New(store, nil)
+	if err != nil {
+		return err
+	}
 	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat,
 		Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss"}})
 	if err != nil {
@@ -57,7 +60,10 @@ func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
 	}
 
 	// 3. The plan: what would happen, row by row. Nothing has changed yet.
-	imports := csvimport.New(admin)
+	imports, err := csvimport.New(admin, nil)
+	if err != nil {
+		return err
+	}
 	plan, err := imports.Plan(ctx, acme, file, csvimport.UpdateExisting, &csvimport.ImportOptions{FileName: "users.csv"})
 	if err != nil {
 		return err

@@ -77,8 +77,10 @@ type site struct {
 // in front of this program ends TLS.
 func newSite(base string, mailer chatadmin.Mailer, o *password.Options) (*site, error) {
 	s := &site{sessions: &sessions{}, secure: strings.HasPrefix(base, "https://")}
-	s.admin = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mailer, LinkBase: base})
 	var err error
+	if s.admin, err = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: mailer, LinkBase: base}); err != nil {
+		return nil, err
+	}
 	if s.gate, err = signin.New(s.admin, &signin.Options{Sessions: s.sessions}); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@
 // connects an account of their own.
 //
 //	service, err := afas.New(nil)
-//	x, err := integrations.New(admin, ring, groups, options, service)
+//	x, err := integrations.New(admin, &integrations.Options{Services: []integrations.Service{service}, …})
 //	err = x.EnableService(ctx, boss, "afas",
 //		[]byte(`{"environment": "12345", "kind": "production"}`))
 //

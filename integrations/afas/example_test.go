@@ -27,9 +27,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
-	x, err := integrations.New(admin, ring, &integrationstest.Groups{}, &integrations.Options{PublicURL: "https://chat.example.com"}, service)
+	x, err := integrations.New(admin, &integrations.Options{Keys: ring, Groups: &integrationstest.Groups{}, Services: []integrations.Service{service},
+		PublicURL: "https://chat.example.com"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -154,7 +154,7 @@ func New(t testing.TB, o *Options, services ...integrations.Service) *World {
 	if o.Admin != nil {
 		o.Admin(ao)
 	}
-	w.Admin = chatadmin.New(w.Store, ao)
+	w.Admin = chatadmintest.Must(chatadmin.New(w.Store, ao))
 	var handler http.Handler
 	w.HTTP = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	t.Cleanup(w.HTTP.Close)
@@ -178,7 +178,8 @@ func (w *World) Integrations(a *chatadmin.Admin, services ...integrations.Servic
 	copy(key, "integrationstest")
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "test", Secret: secret.HideBytes(key)})
 	w.must(err)
-	x, err := integrations.New(a, ring, w.Groups, &integrations.Options{PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn}, services...)
+	x, err := integrations.New(a, &integrations.Options{Keys: ring, Groups: w.Groups, Services: services,
+		PublicURL: w.HTTP.URL + "/chat/integrations", SignedIn: SignedIn})
 	w.must(err)
 	return x
 }

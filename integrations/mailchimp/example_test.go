@@ -31,13 +31,14 @@ func Example() {
 	var x *integrations.Integrations
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.Handler().ServeHTTP(w, r) }))
 	defer host.Close()
-	admin := chatadmin.New(memstore.New(nil), nil)
+	admin, _ := chatadmin.New(memstore.New(nil), nil)
 	domain, boss, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	// the host's own
 	session := func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return domain.ID, boss.ID, nil }
 	ring, _ := keyring.New(rand.Reader, keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	groups := &integrationstest.Groups{}
-	x, err = integrations.New(admin, ring, groups, &integrations.Options{PublicURL: host.URL, SignedIn: session}, service)
+	x, err = integrations.New(admin, &integrations.Options{Keys: ring, Groups: groups, Services: []integrations.Service{service},
+		PublicURL: host.URL, SignedIn: session})
 	if err != nil {
 		fmt.Println(err)
 		return

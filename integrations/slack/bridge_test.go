@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/integrationstest"
@@ -42,7 +43,7 @@ func TestBridgeUnderFaults(t *testing.T) {
 	w.slack.Webhook(w.hook, "C0GENERAL", "aaaaBBBBcccc111122223333") // both forms at once for one of them
 	svc, err := slack.New(w.slack.Options())
 	require.NoError(t, err)
-	second := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
+	second := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), svc)
 
 	quiet := false
 	w.slack.SetFault(func(method string) slacktest.Fault {

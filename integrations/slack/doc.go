@@ -3,7 +3,7 @@
 //
 //	service, err := slack.New(&slack.Options{ClientID: id,
 //		ClientSecret: secret, SigningSecret: signing})
-//	x, err := integrations.New(admin, ring, groups, options, service)
+//	x, err := integrations.New(admin, &integrations.Options{Services: []integrations.Service{service}, …})
 //
 // # The app
 //

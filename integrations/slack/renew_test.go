@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -82,7 +83,7 @@ func TestOneProcessRenews(t *testing.T) {
 	w.bridge("Random", "random")
 	svc, err := slack.New(w.slack.Options())
 	require.NoError(t, err)
-	other := w.Integrations(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}), svc)
+	other := w.Integrations(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now})), svc)
 	w.Clock.Advance(13 * time.Hour)
 	before := w.slack.Calls("oauth.v2.access")
 	errs := make([]error, 50)

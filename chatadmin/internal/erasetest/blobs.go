@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -51,7 +52,7 @@ func (w *world) deleteIn(n int, group chatadmin.ID, meet func()) error {
 func raceBlobs(w *world) {
 	b := &bucket{T: w.T, store: w.stores[0]}
 	for i := range w.admins {
-		w.admins[i] = chatadmin.New(w.stores[i], &chatadmin.Options{Blobs: b})
+		w.admins[i] = chatadmintest.Must(chatadmin.New(w.stores[i], &chatadmin.Options{Blobs: b}))
 	}
 	group := func(key string) chatadmin.ID {
 		g, err := w.host(0).CreateGroup(w.Context(), string(w.admins[0].NewID()))

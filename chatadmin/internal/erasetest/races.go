@@ -38,7 +38,7 @@ type world struct {
 func newWorld(t *testing.T, stores [2]chatadmin.Store) *world {
 	w := &world{T: t, stores: stores}
 	for i, s := range stores {
-		w.admins[i] = chatadmin.New(s, nil)
+		w.admins[i] = chatadmintest.Must(chatadmin.New(s, nil))
 		d, err := erase.New(w.admins[i], nil)
 		require.NoError(t, err)
 		w.d[i] = d

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
@@ -50,7 +51,7 @@ func TestRerunIsUndone(t *testing.T) {
 // order, in every list, and come the same again under the same seed.
 func TestShortPages(t *testing.T) {
 	right := memstore.New(nil)
-	a := chatadmin.New(right, nil)
+	a := chatadmintest.Must(chatadmin.New(right, nil))
 	d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	host := a.AsHost(d.ID)

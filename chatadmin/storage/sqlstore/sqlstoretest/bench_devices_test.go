@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -19,8 +20,8 @@ func BenchmarkDevicesAuthorize(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			db := open(b)
 			pool := db.pool(b)
-			admin := chatadmin.New(db.open(b), nil)
-			registry := devices.New(admin, nil)
+			admin := chatadmintest.Must(chatadmin.New(db.open(b), nil))
+			registry := chatadmintest.Must(devices.New(admin, nil))
 			d, boss, err := admin.CreateDomain(b.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 			require.NoError(b, err)
 			out, err := registry.Register(b.Context(), admin.AsHost(d.ID), boss.ID, devices.Registration{Key: "phone", Type: devices.IOS})

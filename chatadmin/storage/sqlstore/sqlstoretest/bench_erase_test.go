@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
@@ -53,7 +54,7 @@ type hoard struct {
 func newHoard(b testing.TB, db database) *hoard {
 	b.Helper()
 	h := &hoard{db: db, pool: db.pool(b), store: db.open(b)}
-	a := chatadmin.New(h.store, nil)
+	a := chatadmintest.Must(chatadmin.New(h.store, nil))
 	d, boss, err := a.CreateDomain(b.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(b, err)
 	h.s = a.As(d.ID, boss.ID)
@@ -162,7 +163,7 @@ func (h *hoard) deleteBatches(b *testing.B) {
 func (h *hoard) erase(b *testing.B, once, batches time.Duration) {
 	ctx := context.Background()
 	s := &slowest{Store: h.store}
-	a := chatadmin.New(s, nil)
+	a := chatadmintest.Must(chatadmin.New(s, nil))
 	scope := a.As(h.s.Domain(), h.s.Actor())
 	d, err := erase.New(a, nil)
 	require.NoError(b, err)

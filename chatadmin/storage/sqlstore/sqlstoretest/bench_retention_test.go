@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/retention"
 )
 
@@ -42,9 +43,9 @@ func (h *hoard) retain(b *testing.B, before time.Time, held bool, once time.Dura
 	ctx := context.Background()
 	s := &slowest{Store: h.store}
 	began := time.Now()
-	a := chatadmin.New(s, &chatadmin.Options{Now: func() time.Time { return before.AddDate(0, 0, 7).Add(time.Since(began)) }})
+	a := chatadmintest.Must(chatadmin.New(s, &chatadmin.Options{Now: func() time.Time { return before.AddDate(0, 0, 7).Add(time.Since(began)) }}))
 	scope := a.AsHost(h.s.Domain())
-	r := retention.New(a)
+	r := chatadmintest.Must(retention.New(a, nil))
 	require.NoError(b, r.SetDays(ctx, scope, 7))
 	if held {
 		_, err := scope.AddHold(ctx, chatadmin.Hold{User: h.other, Reason: "benchmark"})

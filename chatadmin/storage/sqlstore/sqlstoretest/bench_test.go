@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -122,7 +123,7 @@ func (w *world) importFirst(b *testing.B) float64 {
 	var err error
 	w.store, err = sqlstore.Open(ctx, w.pool, w.db.d, &w.db.options)
 	require.NoError(b, err)
-	a := chatadmin.New(w.store, nil)
+	a := chatadmintest.Must(chatadmin.New(w.store, nil))
 	d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(b, err)
 	w.scope = a.As(d.ID, boss.ID)

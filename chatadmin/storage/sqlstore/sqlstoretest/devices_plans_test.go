@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/devices"
@@ -29,8 +30,8 @@ func TestDevicesPlans(t *testing.T) {
 		require.NoError(t, err)
 		_, err = pool.Exec("ANALYZE")
 		require.NoError(t, err)
-		admin := chatadmin.New(store, nil)
-		registry, s := devices.New(admin, nil), admin.AsHost(f.domain)
+		admin := chatadmintest.Must(chatadmin.New(store, nil))
+		registry, s := chatadmintest.Must(devices.New(admin, nil)), admin.AsHost(f.domain)
 		out, err := f.register(0, f.ann.ID, "mine")
 		require.NoError(t, err)
 		_, err = registry.Authorize(t.Context(), out.Token.Plain()) // looks at the domain, too

@@ -33,11 +33,11 @@ type fleet struct {
 func newFleet(t *testing.T, db database) *fleet {
 	t.Helper()
 	f := &fleet{t: t, db: db}
-	first := chatadmin.New(db.open(t), nil)
+	first := chatadmintest.Must(chatadmin.New(db.open(t), nil))
 	d, boss, err := first.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	f.domain, f.boss = d.ID, boss
-	f.r[0], f.s[0] = devices.New(first, nil), first.As(d.ID, boss.ID)
+	f.r[0], f.s[0] = chatadmintest.Must(devices.New(first, nil)), first.As(d.ID, boss.ID)
 	f.restart(1)
 	f.ann = f.user("ann@acme.example")
 	return f
@@ -45,8 +45,8 @@ func newFleet(t *testing.T, db database) *fleet {
 
 // restart opens the database anew for one of the two.
 func (f *fleet) restart(n int) {
-	a := chatadmin.New(f.db.open(f.t), nil)
-	f.r[n], f.s[n] = devices.New(a, nil), a.As(f.domain, f.boss.ID)
+	a := chatadmintest.Must(chatadmin.New(f.db.open(f.t), nil))
+	f.r[n], f.s[n] = chatadmintest.Must(devices.New(a, nil)), a.As(f.domain, f.boss.ID)
 }
 
 func (f *fleet) user(login string) storage.User {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -48,7 +49,7 @@ func eraser(args []string) int {
 		}
 		ctx := context.Background()
 		now := time.Now()
-		a := chatadmin.New(store, &chatadmin.Options{Now: func() time.Time { now = now.Add(250 * time.Millisecond); return now }})
+		a := chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: func() time.Time { now = now.Add(250 * time.Millisecond); return now }}))
 		s := a.As(storage.ID(args[3]), storage.ID(args[4]))
 		d, err := erase.New(a, nil)
 		if err != nil {
@@ -88,9 +89,9 @@ func TestKilledErase(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		t.Parallel()
 		h := newHoard(t, db)
-		d, err := erase.New(chatadmin.New(h.store, nil), nil)
+		d, err := erase.New(chatadmintest.Must(chatadmin.New(h.store, nil)), nil)
 		require.NoError(t, err)
-		s := chatadmin.New(h.store, nil).As(h.s.Domain(), h.s.Actor())
+		s := chatadmintest.Must(chatadmin.New(h.store, nil)).As(h.s.Domain(), h.s.Actor())
 		p, err := d.Plan(t.Context(), s, []storage.ID{h.user}, nil)
 		require.NoError(t, err)
 		self, err := os.Executable()

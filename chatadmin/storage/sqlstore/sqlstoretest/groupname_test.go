@@ -90,7 +90,7 @@ func TestGroupNameMeets(t *testing.T) {
 	m := meeting{met: &atomic.Int32{}, both: make(chan struct{})}
 	var admins [2]*chatadmin.Admin
 	for i := range admins {
-		admins[i] = chatadmin.New(&meeting{db.open(t), m.met, m.both}, nil)
+		admins[i] = chatadmintest.Must(chatadmin.New(&meeting{db.open(t), m.met, m.both}, nil))
 	}
 	errs := chatadmintest.AtOnce(2, func(n int) error {
 		_, err := admins[n].AsHost(c.domain).CreateGroup(t.Context(), "Sales")

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
@@ -69,7 +70,7 @@ func importer(args []string) int {
 		if err != nil {
 			return err
 		}
-		s := chatadmin.New(store, nil).As(storage.ID(args[3]), storage.ID(args[4]))
+		s := chatadmintest.Must(chatadmin.New(store, nil)).As(storage.ID(args[3]), storage.ID(args[4]))
 		o := &csvimport.ImportOptions{Begun: func(id storage.ID) { fmt.Println("begun", id) }}
 		var r *csvimport.Result
 		if args[5] != "" {
@@ -102,7 +103,7 @@ type company struct {
 func newCompany(t *testing.T, db database, rows int) *company {
 	t.Helper()
 	c := &company{db: db, store: db.open(t)}
-	a := chatadmin.New(c.store, nil)
+	a := chatadmintest.Must(chatadmin.New(c.store, nil))
 	d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	second, err := a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
@@ -128,7 +129,7 @@ func newCompany(t *testing.T, db database, rows int) *company {
 
 // scope is that of an admin, over a store.
 func (c *company) scope(s storage.Store, admin int) *chatadmin.Scope {
-	return chatadmin.New(s, nil).As(c.domain, c.admins[admin])
+	return chatadmintest.Must(chatadmin.New(s, nil)).As(c.domain, c.admins[admin])
 }
 
 // describe tells the state of every user, and how many members each group has.
@@ -157,7 +158,7 @@ func describe(t *testing.T, s *chatadmin.Scope) []string {
 // clean is the state after one undisturbed import into memory.
 func (c *company) clean(t *testing.T, rows int) []string {
 	t.Helper()
-	a := chatadmin.New(memstore.New(nil), nil)
+	a := chatadmintest.Must(chatadmin.New(memstore.New(nil), nil))
 	d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	_, err = a.AsHost(d.ID).CreateUser(t.Context(), chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -21,7 +22,7 @@ func importsOf(s *chatadmin.Scope) *csvimport.Imports {
 	making.Lock()
 	defer making.Unlock()
 	if imports[s.Admin()] == nil {
-		imports[s.Admin()] = csvimport.New(s.Admin())
+		imports[s.Admin()] = chatadmintest.Must(csvimport.New(s.Admin(), nil))
 	}
 	return imports[s.Admin()]
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/integrations"
@@ -43,7 +44,7 @@ func newBridged(t testing.TB, db database) *bridged {
 	st, err := w.X.Save(t.Context(), w.Ann, w.Of("slack"), []byte(`{"channel":"general"}`))
 	require.NoError(t, err)
 	over := func(store storage.Store) *integrations.Integrations {
-		return w.Integrations(chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now}), svc)
+		return w.Integrations(chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})), svc)
 	}
 	return &bridged{w, srv, over, over(db.open(t)), st.Webhook.Reveal()}
 }
@@ -164,7 +165,7 @@ func TestIntegrationDisconnectJoined(t *testing.T) {
 			require.NoError(t, err)
 			store, err := sqlstore.Join(tx, db.d, &db.options)
 			require.NoError(t, err)
-			admin := chatadmin.New(store, &chatadmin.Options{Now: b.Clock.Now})
+			admin := chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: b.Clock.Now}))
 			svc, err := slack.New(b.slack.Options())
 			require.NoError(t, err)
 			require.NoError(t, b.Integrations(admin, svc).Disconnect(t.Context(), admin.As(b.Domain, b.Ann.Actor()), b.Of("slack")))

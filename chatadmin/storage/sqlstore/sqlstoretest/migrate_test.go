@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore/internal/schema"
@@ -153,7 +154,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 				db.seed(t, pool, latest(t))
 			}
 			seeded(t, s)
-			admin := chatadmin.New(s, nil)
+			admin := chatadmintest.Must(chatadmin.New(s, nil))
 			set, err := chatadmin.NewSettings(chatadmin.ESChat)
 			require.NoError(t, err)
 			set.Login = chatadmin.LoginPolicy{MaxLength: 100}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -24,10 +25,10 @@ import (
 func TestTextThatNoRowHas(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		ctx := t.Context()
-		a := chatadmin.New(db.open(t), nil)
+		a := chatadmintest.Must(chatadmin.New(db.open(t), nil))
 		ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 		require.NoError(t, err)
-		second := twofa.New(a, ring, nil)
+		second := chatadmintest.Must(twofa.New(a, &twofa.Options{Keys: ring}))
 		gate, err := signin.New(a, &signin.Options{SecondFactor: second})
 		require.NoError(t, err)
 		d, boss, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})

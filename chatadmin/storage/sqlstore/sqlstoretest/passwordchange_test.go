@@ -36,7 +36,7 @@ func TestPasswordChangeRace(t *testing.T) {
 		var gates [2]*signin.Gate
 		for n := range gates {
 			var err error
-			admins[n] = chatadmin.New(db.open(t), &chatadmin.Options{Now: ticking})
+			admins[n] = chatadmintest.Must(chatadmin.New(db.open(t), &chatadmin.Options{Now: ticking}))
 			gates[n], err = signin.New(admins[n], &signin.Options{Sessions: sessions, Wait: time.Minute})
 			require.NoError(t, err)
 		}

@@ -28,7 +28,7 @@ func rivals(t *testing.T, f func(t *testing.T, r *rival)) {
 		db := open(t)
 		r := &rival{company: newCompany(t, db, 0), mail: &chatadmintest.Mailbox{}}
 		for i := range r.admins {
-			r.admins[i] = chatadmin.New(db.open(t), &chatadmin.Options{Mailer: r.mail})
+			r.admins[i] = chatadmintest.Must(chatadmin.New(db.open(t), &chatadmin.Options{Mailer: r.mail}))
 		}
 		f(t, r)
 	})

@@ -66,12 +66,12 @@ func newAged(t *testing.T, db database, users, minutes int) *aged {
 			return err
 		}))
 	}
-	require.NoError(t, retention.New(host.Admin()).SetDays(t.Context(), host, 90))
+	require.NoError(t, chatadmintest.Must(retention.New(host.Admin(), nil)).SetDays(t.Context(), host, 90))
 	return a
 }
 
 func (a *aged) host(s storage.Store) *chatadmin.Scope {
-	return chatadmin.New(s, nil).AsHost(a.domain)
+	return chatadmintest.Must(chatadmin.New(s, nil)).AsHost(a.domain)
 }
 
 // hasty is a clock that runs so fast that batches seem slow and become small.
@@ -100,8 +100,8 @@ func TestRetentionHoldRace(t *testing.T) {
 		var admins [2]*chatadmin.Admin
 		stores := [2]storage.Store{a.store, db.open(t)}
 		for i, s := range stores {
-			admins[i] = chatadmin.New(s, &chatadmin.Options{Now: hasty()})
-			r[i] = retention.New(admins[i])
+			admins[i] = chatadmintest.Must(chatadmin.New(s, &chatadmin.Options{Now: hasty()}))
+			r[i] = chatadmintest.Must(retention.New(admins[i], nil))
 		}
 		boss := func(n int) *chatadmin.Scope { return admins[n%2].As(a.domain, a.admins[0]) }
 		p, err := r[0].Plan(t.Context(), boss(0), 0)
@@ -140,7 +140,7 @@ func TestRetentionHoldRace(t *testing.T) {
 			}
 			require.NoError(t, err, "%d", n)
 		}
-		last := retention.New(chatadmin.New(stores[1], &chatadmin.Options{Now: func() time.Time { return time.Now().AddDate(0, 0, 1) }}))
+		last := chatadmintest.Must(retention.New(chatadmintest.Must(chatadmin.New(stores[1], &chatadmin.Options{Now: func() time.Time { return time.Now().AddDate(0, 0, 1) }})), nil))
 		_, err = last.RunDue(t.Context(), a.domain)
 		require.NoError(t, err)
 		kept, gone := retention.Counts{}, retention.Counts{}
@@ -174,8 +174,8 @@ func retainer(args []string) int {
 			return err
 		}
 		ctx := context.Background()
-		a := chatadmin.New(store, &chatadmin.Options{Now: hasty()})
-		s, r := a.As(storage.ID(args[3]), storage.ID(args[4])), retention.New(a)
+		a := chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: hasty()}))
+		s, r := a.As(storage.ID(args[3]), storage.ID(args[4])), chatadmintest.Must(retention.New(a, nil))
 		for rep, err := range r.Runs(ctx, s) {
 			if err == nil {
 				rep, err = r.Resume(ctx, s, rep.ID, nil)
@@ -214,7 +214,7 @@ func TestKilledRetention(t *testing.T) {
 		}
 		a := newAged(t, db, 4, minutes)
 		s := a.scope(a.store, 0)
-		r := retention.New(s.Admin())
+		r := chatadmintest.Must(retention.New(s.Admin(), nil))
 		_, err := s.AddHold(t.Context(), chatadmin.Hold{User: a.users[0], Reason: "lawsuit"})
 		require.NoError(t, err)
 		p, err := r.Plan(t.Context(), s, 0)

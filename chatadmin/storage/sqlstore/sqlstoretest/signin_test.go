@@ -37,7 +37,7 @@ func newGatehouse(t testing.TB, db database) *gatehouse {
 	g := &gatehouse{t: t, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}}
 	for n := range g.gates {
 		g.stores[n] = db.open(t)
-		g.admins[n] = chatadmin.New(g.stores[n], &chatadmin.Options{Now: g.clock.Now, Mailer: g.mail})
+		g.admins[n] = chatadmintest.Must(chatadmin.New(g.stores[n], &chatadmin.Options{Now: g.clock.Now, Mailer: g.mail}))
 		var err error
 		g.gates[n], err = signin.New(g.admins[n], &signin.Options{Wait: time.Minute})
 		require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestSignInRace(t *testing.T) {
 			require.Equal(t, want, n, kind)
 		}
 		// Opening the store anew forgets nothing; granting access does.
-		again, err := signin.New(chatadmin.New(db.open(t), &chatadmin.Options{Now: g.clock.Now}), nil)
+		again, err := signin.New(chatadmintest.Must(chatadmin.New(db.open(t), &chatadmin.Options{Now: g.clock.Now})), nil)
 		require.NoError(t, err)
 		locks, err := again.Locks(t.Context(), g.host(), id)
 		require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestSignInStatements(t *testing.T) {
 		pool, watch := db.watched(t, nil)
 		store, err := sqlstore.Open(t.Context(), pool, db.d, &db.options)
 		require.NoError(t, err)
-		gate, err := signin.New(chatadmin.New(store, nil), nil)
+		gate, err := signin.New(chatadmintest.Must(chatadmin.New(store, nil)), nil)
 		require.NoError(t, err)
 		attempt := func(login string, right bool, want signin.Reason) (verbs []string) {
 			all := watch.during(func() {

@@ -58,8 +58,13 @@ func (h *house) process(db database, o *twofa.Options) (*chatadmin.Admin, *twofa
 	h.t.Helper()
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "k", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(h.t, err)
-	admin := chatadmin.New(db.open(h.t), &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail})
-	return admin, twofa.New(admin, ring, o)
+	var with twofa.Options
+	if o != nil {
+		with = *o
+	}
+	with.Keys = ring
+	admin := chatadmintest.Must(chatadmin.New(db.open(h.t), &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail}))
+	return admin, chatadmintest.Must(twofa.New(admin, &with))
 }
 
 func (h *house) ask(f *twofa.Service, trust string) signin.Asked {
@@ -260,7 +265,7 @@ func TestAddressChangesWhileAsking(t *testing.T) {
 				_, err := h.admins[1].AsHost(h.domain).EditUser(t.Context(), h.ann.ID, chatadmin.UserEdit{Email: &to})
 				require.NoError(t, err)
 			}}
-			slow := twofa.New(chatadmin.New(s, &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail}), ring, nil)
+			slow := chatadmintest.Must(twofa.New(chatadmintest.Must(chatadmin.New(s, &chatadmin.Options{Now: h.clock.Now, Mailer: h.mail})), &twofa.Options{Keys: ring}))
 			asked, err := slow.Ask(t.Context(), h.set, h.ann, signin.Attempt{Client: signin.Web})
 			require.NoError(t, err)
 			require.Nil(t, s.do, "the address has changed meanwhile")
