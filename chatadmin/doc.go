@@ -12,7 +12,7 @@
 // for a user whom the host has authenticated, and [Admin.AsHost] makes one for
 // the host itself. A scope has all the calls that an administrator makes.
 //
-//	admin := chatadmin.New(store, &chatadmin.Options{Mailer: mailer})
+//	admin, err := chatadmin.New(store, &chatadmin.Options{Mailer: mailer})
 //	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{
 //		Name:   "Acme",
 //		Preset: chatadmin.OfficeChat,

@@ -5,9 +5,9 @@
 //
 // # Wiring
 //
-//	admin := chatadmin.New(store, &chatadmin.Options{…})
+//	admin, err := chatadmin.New(store, &chatadmin.Options{…})
 //	// From now on devices follow their users.
-//	registry := devices.New(admin, &devices.Options{Pusher: pusher})
+//	registry, err := devices.New(admin, &devices.Options{Pusher: pusher})
 //	handler := registry.Handler(whoIsIt, nil)
 //	http.Handle("/devices/", http.StripPrefix("/devices", handler))
 //

@@ -9,7 +9,7 @@
 //	key := keyring.Key{ID: "2026", Secret: secret.HideBytes(bytes)}
 //	ring, err := keyring.New(rand.Reader, key)
 //	// In every program that changes users; ring is nil where nobody signs in.
-//	second := twofa.New(admin, ring, nil)
+//	second, err := twofa.New(admin, &twofa.Options{Keys: ring})
 //	gate, err := signin.New(admin, &signin.Options{SecondFactor: second})
 //
 //	// An administrator switches it on, after a look at the plan:

@@ -1,7 +1,7 @@
 // Package retention deletes messages and files when they are older than a
 // domain wants to keep them. Nothing goes that a legal hold covers.
 //
-//	r := retention.New(admin)
+//	r, err := retention.New(admin, nil)
 //	err := r.SetDays(ctx, s, 90)              // the domain's policy
 //	plan, err := r.Plan(ctx, s, 0)            // what would go by it: show it
 //	run, err := r.Apply(ctx, s, plan, nil)    // after a crash: r.Resume(ctx, s, run.ID, nil)

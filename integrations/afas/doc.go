@@ -3,7 +3,7 @@
 // connects an account of their own.
 //
 //	service, err := afas.New(nil)
-//	x, err := integrations.New(admin, &integrations.Options{Services: []integrations.Service{service}, …})
+//	x, err := integrations.New(admin, options) // service is one of its Services
 //	err = x.EnableService(ctx, boss, "afas",
 //		[]byte(`{"environment": "12345", "kind": "production"}`))
 //

@@ -5,7 +5,7 @@
 //
 //	service, err := mailchimp.New(&mailchimp.Options{ClientID: id,
 //		ClientSecret: secret})
-//	x, err := integrations.New(admin, &integrations.Options{Services: []integrations.Service{service}, …})
+//	x, err := integrations.New(admin, options) // service is one of its Services
 //
 // An admin of a group authenticates by OAuth 2, chooses at least one audience,
 // and saves. Saving makes a webhook at each audience, with an address of its

@@ -3,7 +3,7 @@
 //
 //	service, err := slack.New(&slack.Options{ClientID: id,
 //		ClientSecret: secret, SigningSecret: signing})
-//	x, err := integrations.New(admin, &integrations.Options{Services: []integrations.Service{service}, …})
+//	x, err := integrations.New(admin, options) // service is one of its Services
 //
 // # The app
 //
