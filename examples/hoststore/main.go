@@ -13,7 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/uuid"
+	"crypto/rand"
+
 	_ "modernc.org/sqlite"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -154,7 +155,7 @@ func ids() func() chatadmin.ID {
 			first = false
 			return "acme"
 		}
-		return chatadmin.ID(uuid.Must(uuid.NewV7()).String())
+		return chatadmin.ID(rand.Text())
 	}
 }
 
