@@ -17,6 +17,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/class"
+	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
@@ -49,6 +50,7 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ErrDefaultGroup":      {chatadmin.ErrDefaultGroup, class.State},
 	"chatadmin.ErrShippedGroup":      {chatadmin.ErrShippedGroup, class.State},
 	"chatadmin.ErrSuspended":         {chatadmin.ErrSuspended, class.State},
+	"chatadmin.ErrClosing":           {chatadmin.ErrClosing, class.State},
 	"chatadmin.ErrPlanStale":         {chatadmin.ErrPlanStale, class.State},
 	"chatadmin.ErrTransition":        {chatadmin.ErrTransition, class.State},
 	"chatadmin.ErrVetoed":            {chatadmin.ErrVetoed, class.Forbidden},
@@ -79,8 +81,9 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ClockError":           {&chatadmin.ClockError{}, class.State},
 	"class.Class":                    {class.Invalid, class.Invalid},
 
-	"erase.EraserError":  {&erase.EraserError{}, class.Invalid},
-	"erase.BlockedError": {&erase.BlockedError{Blockers: []erase.Blocker{{Code: "hold"}}}, class.Held},
+	"closing.BlockedError": {&closing.BlockedError{Blockers: []closing.Blocker{{Code: "hold"}}}, class.Held},
+	"erase.EraserError":    {&erase.EraserError{}, class.Invalid},
+	"erase.BlockedError":   {&erase.BlockedError{Blockers: []erase.Blocker{{Code: "hold"}}}, class.Held},
 
 	"keyring.ErrKey":        {keyring.ErrKey, class.Invalid},
 	"keyring.ErrUnknownKey": {keyring.ErrUnknownKey, class.Unavailable},

@@ -295,7 +295,7 @@ func (a *Admin) ForgetBlobs(ctx context.Context, domain ID, ids ...ID) (n int, e
 	for _, id := range unique(ids) {
 		records = append(records, string(id))
 	}
-	err = a.AsHost(domain).Change(ctx, Op{Kind: KindBlobsForget, Targets: ids}, func(ctx context.Context, w *Writer) error {
+	err = a.AsHost(domain).Change(ctx, Op{Kind: KindBlobsForget, Targets: ids, closes: true}, func(ctx context.Context, w *Writer) error {
 		found, err := blobRecords.GetMany(ctx, w, domain, records...)
 		if err != nil {
 			return err

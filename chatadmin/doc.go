@@ -62,7 +62,7 @@
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
 //	groups          SetGroupAdmin (or an admin of the group)
 //	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
-//	domain          ChangeSettings; Damaged, Repair
+//	domain          ChangeSettings, RenameDomain; Damaged, Repair
 //	holds           AddHold, ReleaseHold, Holds
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events

@@ -89,9 +89,7 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 // returns its settings and its first admin.
 func (a *Admin) checkNewDomain(n *NewDomain) (Settings, PreparedUser, error) {
 	var wrong faults
-	if Fold(n.Name) == "" || len(n.Name) > maxText || !visible(n.Name) {
-		wrong.add("domain_name", n.Name, CodeBadText, "a domain's name has 1 to %d bytes and no control characters", maxText)
-	}
+	wrong = append(wrong, domainNameFaults(n.Name)...)
 	set, err := NewSettings(n.Preset)
 	if err != nil {
 		wrong.add("preset", string(n.Preset), CodeBadPreset, "choose officechat, eschat or engage")
@@ -193,7 +191,8 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 }
 
 // ChangeSettings changes what a domain has decided. It needs PermDomain; the
-// state, the subscription and the modules are the host's to change. Roles have
+// state, the subscription and the modules are the host's to change; DomainClosing
+// is nobody's. Roles have
 // calls of their own, and so have the policies of the library's packages and of
 // others that said so in Extension.Policy. Settings of more than MaxSettings
 // are ErrInvalid.
@@ -226,6 +225,9 @@ func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission
 		}
 		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription || !slices.Equal(set.Modules, w.Settings.Modules)) {
 			return fmt.Errorf("only the application itself changes a domain's state, subscription or modules: %w", ErrForbidden)
+		}
+		if set.State != w.Settings.State && set.State == DomainClosing {
+			return fmt.Errorf("a domain is not closed by its settings, but by a plan that is applied: %w", ErrTransition)
 		}
 		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
 			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)

@@ -29,6 +29,7 @@ var (
 	ErrDefaultGroup = ErrState.New("default_group", "this is a default group of the domain")
 	ErrShippedGroup = ErrState.New("shipped_group", "this group belongs to the product and cannot be deleted")
 	ErrSuspended    = ErrState.New("suspended", "the domain is suspended")
+	ErrClosing      = ErrState.New("closing", "the domain is being deleted")
 	ErrPlanStale    = ErrState.New("plan_stale", "the plan is out of date: make it again and look at it before applying it")
 	ErrTransition   = ErrState.New("transition", "not possible in its present state")
 	ErrVetoed       = ErrForbidden.New("vetoed", "refused by the application")

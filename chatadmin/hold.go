@@ -67,7 +67,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	h.ID, h.By = s.admin.NewID(), s.actor
 	// Exclusive: each batch of a deletion is behind the shared fence, and has
 	// seen the hold, or was committed before it.
-	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}}, func(ctx context.Context, w *Writer) error {
+	err := s.Change(ctx, Op{Kind: KindHoldAdd, Need: PermHolds, Fence: storage.Exclusive, Targets: []ID{h.Subject()}, closes: true}, func(ctx context.Context, w *Writer) error {
 		// The subject owns the record, so that it is known even if the record
 		// cannot be read. Users who are being deleted can own none.
 		owner := h.Subject()
@@ -100,7 +100,7 @@ func (s *Scope) AddHold(ctx context.Context, h Hold) (Hold, error) {
 // be read is released as well: of the one returned only the ID is known.
 func (s *Scope) ReleaseHold(ctx context.Context, id ID) (Hold, error) {
 	var h Hold
-	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Writer) error {
+	err := s.Change(ctx, Op{Kind: KindHoldRelease, Need: PermHolds, Fence: storage.Shared, Targets: []ID{id}, closes: true}, func(ctx context.Context, w *Writer) error {
 		e, err := holds.Get(ctx, w, s.domain, string(id))
 		if err != nil && e.Damaged == nil {
 			return err

@@ -179,6 +179,10 @@ func matrix() map[string]call {
 			_, err := s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
 			return err
 		}},
+		"RenameDomain": {need: chatadmin.PermDomain, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.RenameDomain(ctx, "Acme Ltd")
+			return err
+		}},
 		"Events": {need: chatadmin.PermAudit, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
 			_, err := all(s.Events(ctx, chatadmin.EventQuery{}))
 			return err

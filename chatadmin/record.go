@@ -445,7 +445,7 @@ func (s *Scope) Repair(ctx context.Context, kind, id string) error {
 		return fmt.Errorf("kind %q of records: %w", Cut(kind), ErrNotFound)
 	}
 	src := s.admin.damageable[i]
-	op := Op{Kind: KindRepair, Need: PermDomain, Fence: storage.Exclusive, Targets: []ID{s.domain}}
+	op := Op{Kind: KindRepair, Need: PermDomain, Fence: storage.Exclusive, Targets: []ID{s.domain}, closes: true}
 	return s.Change(ctx, op, func(ctx context.Context, w *Writer) error {
 		if src.Need != "" {
 			if err := w.Require(src.Need); err != nil {

@@ -111,6 +111,10 @@ type RunKind[T any] struct {
 	// may not any more. Otherwise an actor with the permission must take it
 	// over.
 	Adopt bool
+	// Closes says that a run of the kind deletes its domain. Such runs go on in
+	// a domain that is closing, which nothing else changes any more, and the
+	// record of one that is done is deleted with the domain.
+	Closes bool
 	// Prune deletes up to limit rows of what the kind keeps beside the run, and
 	// reports whether more are left. nil: it keeps nothing else.
 	Prune func(ctx context.Context, w *Writer, run *RunOf[T], limit int) (more bool, err error)
@@ -276,6 +280,7 @@ func (r *Runs[T]) pruneAt(w *Writer, run *RunOf[T]) time.Time {
 func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context.Context, w *Writer, run *RunOf[T]) error) (*RunOf[T], error) {
 	id := s.admin.NewID()
 	var run *RunOf[T]
+	op.closes = r.kind.Closes
 	err := s.Change(ctx, op, func(ctx context.Context, w *Writer) error {
 		run = &RunOf[T]{Run: Run{ID: id, Kind: r.kind.Name, Domain: s.domain, By: s.actor, State: RunRunning, Asked: w.now}}
 		if err := f(ctx, w, run); err != nil {

@@ -160,6 +160,7 @@ func (r *Runs[T]) mayDrive(s *Scope, run *RunOf[T]) error {
 // step makes one transaction of a run, and returns the run as it stands then.
 func (r *Runs[T]) step(ctx context.Context, s *Scope, run *RunOf[T], step RunStep[T]) (*RunOf[T], error) {
 	var done *RunOf[T]
+	step.Op.closes = r.kind.Closes
 	err := s.Change(ctx, step.Op, func(ctx context.Context, w *Writer) error {
 		now, err := r.get(ctx, w, s.domain, run.ID)
 		if err != nil {
@@ -172,7 +173,9 @@ func (r *Runs[T]) step(ctx context.Context, s *Scope, run *RunOf[T], step RunSte
 			return err
 		}
 		r.moved(w, now)
-		done = now
+		if done = now; r.kind.Closes && now.State == RunDone {
+			return r.drop(ctx, w, now)
+		}
 		return r.put(ctx, w, now, r.due(w, now))
 	})
 	switch {
@@ -265,7 +268,7 @@ func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fenc
 		return nil, err
 	}
 	var run *RunOf[T]
-	op := Op{Kind: kind, Need: r.kind.Need, Fence: fence, Targets: []ID{id}}
+	op := Op{Kind: kind, Need: r.kind.Need, Fence: fence, Targets: []ID{id}, closes: r.kind.Closes}
 	err := s.Change(ctx, op, func(ctx context.Context, w *Writer) (err error) {
 		if run, err = r.get(ctx, w, s.domain, id); err != nil {
 			return err

@@ -26,7 +26,7 @@ func (a *Admin) workRuns(ctx context.Context) (n int, err error) {
 				return n, errors.Join(append(errs, err)...)
 			}
 			did, err := a.workRun(ctx, rec)
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrClosing) {
 				errs = append(errs, fmt.Errorf("domain %s: run %s: %w", rec.Domain, Cut(rec.ID), err))
 			}
 			if did {

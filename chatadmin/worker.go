@@ -110,6 +110,9 @@ func (a *Admin) work(ctx context.Context, w Worker, did map[string]int) error {
 		if n > 0 {
 			did[w.Name] += n
 		}
+		if errors.Is(err, ErrClosing) { // what it was to do goes with the domain
+			continue
+		}
 		if err != nil && domain != "" {
 			err = fmt.Errorf("domain %s: %w", domain, err)
 		}

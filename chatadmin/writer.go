@@ -22,6 +22,9 @@ type Op struct {
 	// domain no more, and of Writer.Domain only the ID is known. Otherwise they
 	// are not looked at.
 	Settings *Settings
+
+	// closes: goes on in a domain that is closing
+	closes bool
 }
 
 // Writer is one transaction of one actor: the store's Tx, what the domain has
@@ -38,6 +41,7 @@ type Writer struct {
 
 	scope  *Scope
 	mode   storage.Mode
+	closes bool // of Op
 	now    time.Time
 	rev    storage.Rev // the highest given out
 	events []Event
@@ -52,7 +56,8 @@ type Writer struct {
 // results in variables that it sets anew each time. An error of f is returned
 // as it is and nothing is kept. A commit that the store did not confirm is
 // looked up by its audit event, or by a record it wrote, and, where it did not
-// happen, tried again.
+// happen, tried again. A domain that is closing is changed by nothing else:
+// ErrClosing.
 func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Writer) error) error {
 	if f == nil {
 		return missing("a function that makes the change")
@@ -68,6 +73,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Writ
 			w.Domain, w.Settings, w.Role = Domain{ID: s.domain}, *op.Settings, hostRole()
 		} else if err := w.enter(ctx, op.Need); err != nil {
 			return err
+		}
+		if w.closes = op.closes; w.Settings.State == DomainClosing && !op.closes {
+			return fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrClosing)
 		}
 		if err := f(ctx, w); err != nil {
 			return err
