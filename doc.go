@@ -6,6 +6,7 @@
 //   - chatadmin/signin: decides every sign-in, and locks out those who guess
 //   - chatadmin/password: argon2id passwords, for hosts without a table of them
 //   - chatadmin/erase: deletes users for good, with a plan and a receipt
+//   - chatadmin/closing: closes domains, and deletes all that is in them
 //   - chatadmin/retention: deletes messages and files by age
 //   - chatadmin/smtpmail: sends mail through an SMTP server, or into a folder
 //   - chatadmin/keyring: seals secrets before they are stored

@@ -23,6 +23,7 @@ func Races(t *testing.T, open func(*testing.T) [2]chatadmin.Store) {
 	t.Run("many workers", func(t *testing.T) { raceWorkers(newWorld(t, open(t))) })
 	t.Run("shared contents", func(t *testing.T) { raceBlobs(newWorld(t, open(t))) })
 	t.Run("shared chats", func(t *testing.T) { raceShared(newWorld(t, open(t))) })
+	t.Run("closing", func(t *testing.T) { raceClosing(t, open(t)) })
 }
 
 // world is a domain, seen by two processes.

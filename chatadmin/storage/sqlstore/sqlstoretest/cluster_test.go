@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == eraserArg {
 		os.Exit(eraser(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == closerArg {
+		os.Exit(closer(os.Args[2:]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == retainerArg {
 		os.Exit(retainer(os.Args[2:]))
 	}
