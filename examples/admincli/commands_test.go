@@ -106,6 +106,7 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "groups|default|Support|--plan"}, {0, "groups|default|Support"}, {0, "groups|undefault|Support"},
 		{0, "groups|remove|Support|bob@acme.example"}, {0, "--as|ann@acme.example|groups|leave|Support"}, {0, "groups|delete|Support"},
 		{0, "domain|show"}, {0, "domain|settings|default_country=NL"}, {0, "domain|suspend"}, {0, "domain|resume"},
+		{0, "domain|rename|Acme"}, {1, "domain|rename|Other"}, {0, "domain|close|--plan"}, {1, "domain|close|--resume|nonsense"}, {0, "domain|closed"},
 		{0, "signin|ann@acme.example|--client|web"},
 		{0, "2fa|show"}, {0, "2fa|mode|authenticator|--validity|30d|--recovery"}, {0, "2fa|explain|ann@acme.example"}, {1, "2fa|recovery|ann@acme.example"},
 		{0, "2fa|trusted|ann@acme.example"}, {0, "2fa|revoke-trusted|ann@acme.example"}, {0, "2fa|reset|ann@acme.example"}, {0, "2fa|rotate-key"},

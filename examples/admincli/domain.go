@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -39,13 +38,8 @@ func (c *cli) initCommand() *cobra.Command {
 }
 
 func (c *cli) createDomain(ctx context.Context, n chatadmin.NewDomain) error {
-	for d, err := range c.admin.Domains(ctx) {
-		if err != nil {
-			return err
-		}
-		if d.Name == n.Name {
-			return fmt.Errorf("domain %q: %w", n.Name, chatadmin.ErrExists)
-		}
+	if err := c.nameIsFree(ctx, "", n.Name); err != nil {
+		return err
 	}
 	d, admin, err := c.admin.CreateDomain(ctx, n)
 	if err != nil {
@@ -63,8 +57,23 @@ func (c *cli) createDomain(ctx context.Context, n chatadmin.NewDomain) error {
 func (c *cli) domainCommands() *cobra.Command {
 	return c.group("domain", "The domain as a whole",
 		c.command("show", "Show what the domain has decided", c.showDomain),
-		c.command("suspend", "Let nobody in; the data is kept", c.setState(chatadmin.DomainSuspended)),
-		c.command("resume", "Let everybody in again", c.setState(chatadmin.DomainActive)),
+		c.renameCommand(),
+		c.hostOnly(c.command("suspend", "Let nobody in; the data is kept (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				if err := c.admin.SuspendDomain(ctx, s.Domain()); err != nil {
+					return err
+				}
+				return c.done("the domain is suspended")
+			})),
+		c.hostOnly(c.command("resume", "Let everybody in again (without --as)",
+			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+				if err := c.admin.ResumeDomain(ctx, s.Domain()); err != nil {
+					return err
+				}
+				return c.done("the domain is active")
+			})),
+		c.closeCommand(),
+		c.closedCommand(),
 		c.settingsCommand())
 }
 
@@ -85,19 +94,6 @@ func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope, _ []string) er
 		row(w, "audit_days", keptFor(set.Pruning.AuditDays))
 		row(w, "run_days", keptFor(set.Pruning.RunDays))
 	})
-}
-
-func (c *cli) setState(state chatadmin.DomainState) action {
-	return func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-		_, err := s.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
-			set.State = state
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return c.done("the domain is " + string(state))
-	}
 }
 
 func (c *cli) settingsCommand() *cobra.Command {

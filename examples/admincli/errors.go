@@ -25,6 +25,7 @@ var codes = []struct {
 	{"shipped_group", chatadmin.ErrShippedGroup},
 	{"not_in_subscription", chatadmin.ErrNotInSubscription},
 	{"suspended", chatadmin.ErrSuspended},
+	{"closing", chatadmin.ErrClosing},
 	{"plan_stale", chatadmin.ErrPlanStale},
 	{"throttled", chatadmin.ErrThrottled},
 	{"link_busy", chatadmin.ErrLinkBusy},

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/retention"
@@ -51,6 +52,7 @@ type cli struct {
 	gate     *signin.Gate
 	registry *devices.Registry
 	eraser   *erase.Deletions
+	closings *closing.Closings
 	retain   *retention.Retention
 	twofa    *twofa.Service
 	imports  *csvimport.Imports
@@ -145,7 +147,7 @@ func (c *cli) open(ctx context.Context, subject string) (closeStore func(), err 
 }
 
 func (c *cli) openLibrary(subject string) error {
-	o := &chatadmin.Options{}
+	o := &chatadmin.Options{Blobs: seededFiles{}}
 	if c.now != "" {
 		at, err := time.Parse(time.RFC3339, c.now)
 		if err != nil {

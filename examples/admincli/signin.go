@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/retention"
@@ -33,6 +34,9 @@ func (c *cli) policies(command string) (err error) {
 		return err
 	}
 	if c.eraser, err = erase.New(c.admin, nil); err != nil {
+		return err
+	}
+	if c.closings, err = closing.New(c.admin, nil); err != nil {
 		return err
 	}
 	if c.retain, err = retention.New(c.admin, nil); err != nil {
