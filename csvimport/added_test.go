@@ -144,7 +144,7 @@ func TestAddedColumns(t *testing.T) {
 
 	_, lines = w.run(w.s, "login,Ausweis\nann,\nemil,B9\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 updated"}, lines, "a blank cell keeps the badge")
-	r, lines = w.run(w.s, "login,badge\nann,\nfay,B2\n", csvimport.UpdateExisting, &csvimport.Options{ClearBlanks: true})
+	r, lines = w.run(w.s, "login,badge\nann,\nfay,B2\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated", "3 updated"}, lines)
 	require.Zero(t, r.Counts.KeptBlanks)
 	require.Equal(t, badgeOf{"", "9"}, readBadge(new(w.is("ann"))))
@@ -180,7 +180,7 @@ func TestAddedHeadings(t *testing.T) {
 
 	w = newWorld(t, chatadmin.ESChat)
 	wearBadges(w)
-	o := &csvimport.Options{Fields: []string{"floor"}, Columns: map[string]string{"no.": "badge number"}}
+	o := &csvimport.ImportOptions{Fields: []string{"floor"}, Columns: map[string]string{"no.": "badge number"}}
 	p, err = csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader("login,first name,last name,No.,floor\nann,Ann,Smith,X,9\n"), csvimport.UpdateExisting, o)
 	require.NoError(t, err)
 	require.Equal(t, "badge number", p.Columns[3].Field)
@@ -208,7 +208,7 @@ func TestAddedColumnsOverBatches(t *testing.T) {
 		fmt.Fprintf(&b, "user.%d,A,Smith,B%d\n", i, i%1050)
 	}
 	stopped, stop := context.WithCancel(ctx)
-	r, err := csvimport.ImportsOf(w.s).Import(stopped, w.s, strings.NewReader(b.String()), csvimport.UpdateExisting, &csvimport.Options{Progress: func(chatadmin.Progress) { stop() }})
+	r, err := csvimport.ImportsOf(w.s).Import(stopped, w.s, strings.NewReader(b.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 	require.ErrorIs(t, err, context.Canceled)
 	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(b.String()), nil)
 	require.NoError(t, err)

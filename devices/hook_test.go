@@ -19,7 +19,7 @@ func TestRegistrationHooks(t *testing.T) {
 	var refuse error
 	w.admin.Extend(chatadmin.Extension{OnDevice: func(_ context.Context, x *chatadmin.Writer, r chatadmin.DeviceRegistration) error {
 		told = append(told, r)
-		x.Record("radio.seen", []chatadmin.ID{r.User.ID}, nil, nil)
+		x.Audit("radio.seen", []chatadmin.ID{r.User.ID}, nil, nil)
 		return refuse
 	}})
 	register := func(proof chatadmin.DeviceFunc) error {
