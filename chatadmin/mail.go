@@ -9,12 +9,14 @@ import (
 )
 
 // Mail is one e-mail to one person, as plain text. The sender is the Mailer's
-// affair.
+// affair, unless From is set.
 type Mail struct {
 	// stable: becomes the Message-ID, so that what is sent twice can be
 	// recognised
 	ID      string
 	To      string // one bare address such as ann@example.com
+	From    string // in place of the Mailer's own address; one that it may send from
+	ReplyTo string // the address to which answers go; "" is the sender
 	Subject string // one line
 	Text    string // lines end in \n
 }
@@ -43,12 +45,20 @@ var (
 )
 
 // Check refuses what could smuggle in a header or a second recipient: a line
-// break or other control character in ID or Subject, and an address that is not
-// exactly one bare address. The library checks each mail before it calls the
+// break or other control character in ID or Subject, and addresses that are not
+// exactly one bare address each. The library checks each mail before it calls the
 // Mailer, and a Mailer may do it again.
 func (m Mail) Check() error {
 	if err := CheckEmail(m.To); err != nil {
 		return fmt.Errorf("mail to %q: %w", m.To, err)
+	}
+	for name, addr := range map[string]string{"sender": m.From, "address for answers": m.ReplyTo} {
+		if addr == "" {
+			continue
+		}
+		if err := CheckEmail(addr); err != nil {
+			return fmt.Errorf("mail to %q: the %s %q: %w", m.To, name, addr, err)
+		}
 	}
 	for name, s := range map[string]string{"subject": m.Subject, "id": m.ID} {
 		if strings.ContainsFunc(s, unicode.IsControl) {

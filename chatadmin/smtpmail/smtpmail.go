@@ -3,6 +3,7 @@
 package smtpmail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -166,11 +167,13 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	if err := bare(m.To); err != nil {
-		return nil, err
+	for _, addr := range []string{m.To, cmp.Or(m.From, m.To), cmp.Or(m.ReplyTo, m.To)} {
+		if err := bare(addr); err != nil {
+			return nil, err
+		}
 	}
 	msg := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(&mail.Address{Name: s.name, Address: s.addr})
+	msg.FromMailAddress(&mail.Address{Name: s.name, Address: cmp.Or(m.From, s.addr)})
 	if err := msg.To(m.To); err != nil {
 		return nil, fmt.Errorf("composing the mail: %w", err)
 	}
@@ -179,7 +182,11 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 	if m.ID != "" {
 		msg.SetMessageIDWithValue(messageID(m.ID) + "@" + s.domain)
 	}
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // nobody's out-of-office notice shall answer
+	if m.ReplyTo == "" {
+		msg.SetGenHeader("Auto-Submitted", "auto-generated") // nobody's out-of-office notice shall answer
+	} else if err := msg.ReplyTo(m.ReplyTo); err != nil {
+		return nil, fmt.Errorf("composing the mail: %w", err)
+	}
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	return msg, nil
 }

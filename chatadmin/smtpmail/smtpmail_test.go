@@ -3,6 +3,7 @@ package smtpmail_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -209,6 +210,26 @@ func TestFromName(t *testing.T) {
 	}
 }
 
+// A mail that somebody answers is not called automatic; one from another address
+// leaves with that address in its envelope as well.
+func TestSenderAndAnswers(t *testing.T) {
+	s := serve(t, smtpmail.StartTLS, nil)
+	m := s.mailer(t, smtpmail.Options{FromName: "Acme"})
+	for _, c := range []struct{ from, replyTo, auto string }{{"", "ann@acme.example", ""}, {"noreply@chat.example", "", "auto-generated"}} {
+		x := letter
+		x.From, x.ReplyTo = c.from, c.replyTo
+		require.NoError(t, m.Send(context.Background(), x))
+		got := <-s.got
+		msg, err := mail.ReadMessage(strings.NewReader(got.data))
+		require.NoError(t, err)
+		from := cmp.Or(c.from, "admin@chat.example")
+		require.Contains(t, got.from, from)
+		require.Equal(t, `"Acme" <`+from+">", msg.Header.Get("From"))
+		require.Equal(t, c.auto, msg.Header.Get("Auto-Submitted"))
+		require.Equal(t, c.replyTo, strings.Trim(msg.Header.Get("Reply-To"), "<>"))
+	}
+}
+
 func check(t *testing.T, data, name string) {
 	msg, err := mail.ReadMessage(strings.NewReader(data))
 	require.NoError(t, err)
@@ -367,6 +388,10 @@ func TestSmuggling(t *testing.T) {
 		func(m *chatadmin.Mail) { m.Subject = "hello\r\nBcc: eve@example.com" },
 		func(m *chatadmin.Mail) { m.Subject = "hello\nX: y" },
 		func(m *chatadmin.Mail) { m.ID = "a\r\nX: y" },
+		func(m *chatadmin.Mail) { m.From = "Eve <eve@example.com>" },
+		func(m *chatadmin.Mail) { m.From = "eve@example.com\r\nX: y" },
+		func(m *chatadmin.Mail) { m.ReplyTo = "eve@example.com, bob@example.com" },
+		func(m *chatadmin.Mail) { m.ReplyTo = "eve@example.com\r\nBcc: bob@example.com" },
 	} {
 		bad := letter
 		change(&bad)
