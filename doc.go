@@ -8,6 +8,8 @@
 //   - chatadmin/erase: deletes users for good, with a plan and a receipt
 //   - chatadmin/closing: closes domains, and deletes all that is in them
 //   - chatadmin/retention: deletes messages and files by age
+//   - chatadmin/fields: fields that a company declares for its users
+//   - chatadmin/preferences: what users of a help desk prefer
 //   - chatadmin/smtpmail: sends mail through an SMTP server, or into a folder
 //   - chatadmin/keyring: seals secrets before they are stored
 //   - chatadmin/secret: holds secrets in memory so that nothing prints them

@@ -21,6 +21,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
@@ -54,6 +55,7 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ErrPlanStale":         {chatadmin.ErrPlanStale, class.State},
 	"chatadmin.ErrTransition":        {chatadmin.ErrTransition, class.State},
 	"chatadmin.ErrVetoed":            {chatadmin.ErrVetoed, class.Forbidden},
+	"preferences.ErrChooseAccount":   {preferences.ErrChooseAccount, class.Invalid},
 	"storage.ErrRetry":               {storage.ErrRetry, class.Unavailable},
 	"storage.ErrBusy":                {storage.ErrBusy, class.Unavailable},
 	"storage.ErrCommitUnknown":       {storage.ErrCommitUnknown, class.Unavailable},

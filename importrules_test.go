@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"/chatadmin/chatadmintest":              {"/chatadmin/storage", "/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/closing":                    {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/erase":                      {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
+	"/chatadmin/fields":                     {"/chatadmin/storage", "/chatadmin"},
+	"/chatadmin/preferences":                {"/chatadmin/storage", "/chatadmin", "golang.org/x/text/"},
 	"/chatadmin/internal/clockmark":         {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/internal/erasetest":         {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/closing", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
 	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},

@@ -192,11 +192,12 @@ func (d *decider) accepted() {
 	}
 }
 
-// addedField finds the column of a package that a field came from.
+// addedField finds the column of the host or of a package that a field came
+// from.
 func (h *header) addedField(field string) (column, bool) {
-	for i, c := range h.added {
-		if field == strings.ReplaceAll(c.Name, " ", "_") {
-			return firstField + column(h.hosts+i), true
+	for i, name := range h.fields {
+		if field == strings.ReplaceAll(name, " ", "_") {
+			return firstField + column(i), true
 		}
 	}
 	return columns, false

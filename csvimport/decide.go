@@ -247,6 +247,8 @@ func columnOf(field string, h *header) column {
 		return colDepartment
 	case "kind":
 		return colKind
+	case "language":
+		return colLanguage
 	}
 	if c, ok := h.addedField(field); ok {
 		return c
