@@ -123,6 +123,14 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{1, "integrations|discard|x"}, {1, "integrations|disconnect|slack"}, {1, "integrations|say|--group|Nowhere|hello"}, {1, "integrations|link|slack|hello"},
 		{0, "integrations|deliver"},
 		{0, "audit|list"},
+		{0, "preferences|show|ann@acme.example"}, {0, "preferences|set|ann@acme.example|language=nl|suffix.twitter=^A"}, {1, "preferences|set|ann@acme.example|language=sv"},
+		{0, "preferences|defaults|account.twitter=@acme"}, {0, "preferences|notify|ann@acme.example|assigned"},
+		{0, "preferences|reply|ann@acme.example|Hello|--platform|twitter"}, {1, "preferences|reply|ann@acme.example|Hello|--platform|facebook"},
+		{0, "preferences|forward|ann@acme.example|--to|x@acme.example|--link|https://desk.example/7"}, {1, "preferences|forward|ann@acme.example|--link|nowhere"},
+		{0, "fields|declare|Cost centre|--kind|number"}, {0, "fields|declare|Cost centre|--kind|number"}, {1, "fields|declare|Title"}, {0, "fields|list"},
+		{0, "users|edit|ann@acme.example|--field|cost centre=007|--preference|availability=online"}, {1, "users|edit|ann@acme.example|--field|cost centre=many"},
+		{0, "fields|find|Cost centre|7"}, {0, "fields|remove|Cost centre|--plan"}, {0, "fields|remove|Cost centre|--apply"}, {1, "fields|remove|Cost centre|--apply"},
+		{1, "fields|resume|nonsense"},
 		{0, "runs|list"}, {0, "runs|list|--kind|import|--state|done"}, {1, "runs|list|--kind|flight"}, {1, "runs|show|nonsense"}, {1, "runs|resume|nonsense"},
 		{1, "runs|take-over|nonsense"}, {1, "runs|cancel|nonsense"},
 		{0, "work"}, {0, "work|--slack-api|http://127.0.0.1:1"}, {1, "--as|ann@acme.example|work"},
@@ -188,7 +196,8 @@ func TestForeignFlags(t *testing.T) {
 		"delete ann@acme.example --plan --take-over", "delete --receipt x --reason y", "delete --run-due --delete-default", "import --mode skip --resume x --dry-run f",
 		"import --mode skip --map login f", "import --mode skip --map =login f", "import --mode skip --map login= f", "import --mode skip --map a=login --map a=- f",
 		"export --separator xy", "export --separator a", "export --separator= f", "invitations release", "runs list --state asleep", "records repair hold", "records repair /x",
-		"domain settings run_days=long", "runs show x --kind import", "work --domain Acme now", "invitations list --import x",
+		"domain settings run_days=long", "preferences set ann@acme.example language", "preferences reply ann@acme.example hi",
+		"fields remove Team", "fields remove Team --plan --apply", "fields declare Team --kind float", "preferences defaults =x", "runs show x --kind import", "work --domain Acme now", "invitations list --import x",
 	} {
 		code, out, errs := s.run(strings.Fields(call)...)
 		require.Equal(t, 2, code, "%s: %s%s", call, out, errs)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -83,11 +84,11 @@ func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope, _ []string) er
 		return err
 	}
 	v := map[string]any{"domain": d.Name, "id": d.ID, "state": set.State, "preset": set.Preset,
-		"subscription": set.Subscription.Plan, "annual": set.Subscription.Annual,
+		"subscription": set.Subscription.Plan, "modules": append([]string{}, set.Modules...), "annual": set.Subscription.Annual,
 		"default_country": set.DefaultCountry, "guests_in_default_groups": set.GuestsInDefaultGroups,
 		"audit_days": set.Pruning.AuditDays, "run_days": set.Pruning.RunDays}
 	return c.say(v, func(w *tabwriter.Writer) {
-		for _, name := range []string{"domain", "id", "state", "preset", "subscription", "default_country",
+		for _, name := range []string{"domain", "id", "state", "preset", "subscription", "modules", "default_country",
 			"guests_in_default_groups"} {
 			row(w, name, v[name])
 		}
@@ -112,6 +113,7 @@ func (c *cli) settingsCommand() *cobra.Command {
   default_country           two letters, for phone numbers without "+"
   guests_in_default_groups  true or false
   subscription              free, business or enterprise
+  modules                   what was bought besides, such as webcare,publishing
   audit_days, run_days      how many days the audit log, and runs that have
                             ended, are kept: a number, forever or default`
 	return checked(x, func(args []string) error { return assign(&chatadmin.Settings{}, args) })
@@ -133,6 +135,8 @@ func assign(set *chatadmin.Settings, args []string) error {
 				return usage("%s: give true or false", key)
 			}
 			set.GuestsInDefaultGroups = yes
+		case "modules":
+			set.Modules = slices.DeleteFunc(strings.Split(value, ","), func(m string) bool { return m == "" })
 		case "subscription":
 			set.Subscription.Plan = chatadmin.SubscriptionPlan(value)
 		case "audit_days", "run_days":

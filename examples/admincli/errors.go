@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/twofa"
@@ -45,6 +46,8 @@ var codes = []struct {
 	{"not_found", chatadmin.ErrNotFound},
 	{"state", chatadmin.ErrTransition},
 	{"state", devices.ErrState},
+	{"state", chatadmin.ErrState},
+	{"choose_account", preferences.ErrChooseAccount},
 	{"invalid", chatadmin.ErrInvalid},
 }
 

@@ -108,7 +108,8 @@ func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, logins []string) e
 	}
 	switch {
 	case len(ids) == 1 && sent == 1:
-		return c.done("a new link is on its way to " + logins[0])
+		return c.done("a new link is on its way to " + logins[0] +
+			"; if it does not arrive, look among the spam, and ask the network administrator whether such mails are blocked")
 	case len(ids) == 1:
 		return c.done("a new link for " + logins[0] + " is queued; no mail has left yet")
 	}

@@ -19,7 +19,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/csvimport"
@@ -54,6 +56,8 @@ type cli struct {
 	eraser   *erase.Deletions
 	closings *closing.Closings
 	retain   *retention.Retention
+	custom   *fields.Fields
+	prefer   *preferences.Preferences
 	twofa    *twofa.Service
 	imports  *csvimport.Imports
 	ring     *keyring.Ring    // with memory: there is no file
@@ -68,7 +72,7 @@ func (c *cli) root() *cobra.Command {
 		c.usersCommands(), c.rolesCommands(), c.groupsCommands(),
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
-		c.integrationsCommands(), c.auditCommands(),
+		c.integrationsCommands(), c.auditCommands(), c.preferencesCommands(), c.fieldsCommands(),
 		c.runsCommands(), c.workCommand(), c.recordsCommands(),
 		c.scriptCommand(), c.versionCommand(), c.completionCommand())
 	x.Long = "admincli administers a chat product's domains from the command line."

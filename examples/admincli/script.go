@@ -46,7 +46,7 @@ func (c *cli) script(ctx context.Context, name string, keepGoing bool) error {
 	failed := 0
 	lines := bufio.NewScanner(file)
 	for n := 1; lines.Scan(); n++ {
-		words, err := fields(lines.Text())
+		words, err := splitLine(lines.Text())
 		if err != nil {
 			return usage("script, line %d: %s", n, err)
 		}
@@ -73,9 +73,9 @@ func (c *cli) script(ctx context.Context, name string, keepGoing bool) error {
 	return lines.Err()
 }
 
-// fields splits a line as a shell does: by spaces, with '…', "…" and \ to keep
+// splitLine splits a line as a shell does: by spaces, with '…', "…" and \ to keep
 // them.
-func fields(line string) ([]string, error) {
+func splitLine(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	quote, open, escaped := rune(0), false, false

@@ -13,7 +13,9 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -40,6 +42,12 @@ func (c *cli) policies(command string) (err error) {
 		return err
 	}
 	if c.retain, err = retention.New(c.admin, nil); err != nil {
+		return err
+	}
+	if c.custom, err = fields.New(c.admin, nil); err != nil {
+		return err
+	}
+	if c.prefer, err = preferences.New(c.admin, helpDesk()); err != nil {
 		return err
 	}
 	c.gate, err = signin.New(c.admin, &signin.Options{SecondFactor: c.twofa, Devices: c.registry})

@@ -10,7 +10,30 @@ import (
 )
 
 // userFields are the flags of a user's fields.
-type userFields struct{ flags *pflag.FlagSet }
+type userFields struct {
+	flags             *pflag.FlagSet
+	preferred, custom *[]string
+}
+
+// parts are the preferences and the domain's own fields.
+func (f userFields) parts(c *cli) ([]chatadmin.UserPart, error) {
+	var parts []chatadmin.UserPart
+	if len(*f.preferred) > 0 {
+		set, err := setter(*f.preferred)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, c.prefer.Part(set))
+	}
+	if len(*f.custom) > 0 {
+		values, err := fieldValues(*f.custom)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, c.custom.Part(values))
+	}
+	return parts, nil
+}
 
 func addFields(x *cobra.Command) userFields {
 	for name, help := range map[string]string{"email": "the e-mail `address`", "name": "the display `name`",
@@ -19,7 +42,10 @@ func addFields(x *cobra.Command) userFields {
 		"manager": "the `login` of the manager"} {
 		x.Flags().String(name, "", help)
 	}
-	return userFields{x.Flags()}
+	f := userFields{x.Flags(), new([]string), new([]string)}
+	x.Flags().StringArrayVar(f.preferred, "preference", nil, "a preference, as `KEY=VALUE`; see preferences set")
+	x.Flags().StringArrayVar(f.custom, "field", nil, "a field that the domain has declared, as `NAME=VALUE`")
+	return f
 }
 
 // given is nil if a field was not given, so that it is left as it is.
@@ -47,6 +73,9 @@ func (c *cli) createUserCommand() *cobra.Command {
 			n.Title, n.Phone, n.Department = f.text("title"), f.text("mobile"), f.text("department")
 			if guest {
 				n.Kind = chatadmin.Guest
+			}
+			if n.Parts, err = f.parts(c); err != nil {
+				return err
 			}
 			if m := f.text("manager"); m != "" {
 				if n.Manager, err = c.id(ctx, s, m); err != nil {
@@ -101,6 +130,9 @@ func (c *cli) editUserCommand() *cobra.Command {
 			if guest {
 				*e.Kind = chatadmin.Guest
 			}
+		}
+		if e.Parts, err = f.parts(c); err != nil {
+			return err
 		}
 		u, err := s.EditUser(ctx, id, e)
 		if err != nil {

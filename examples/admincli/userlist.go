@@ -27,6 +27,8 @@ type user struct {
 	Kind    string   `json:"kind"`
 	Role    string   `json:"role"`
 	Groups  []string `json:"groups,omitempty"`
+	// of the domain's own
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
 // userFilter is what users list is asked for.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -100,6 +101,13 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) e
 	if err := c.locked(ctx, s, []chatadmin.ID{u.ID}, func(int) { v.Locked = true }); err != nil {
 		return err
 	}
+	_, set, err := s.View(ctx, "")
+	if err != nil {
+		return err
+	}
+	if v.Fields, err = c.custom.Values(&set, &u); err != nil && !c.skips(err) {
+		return err
+	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, f := range [][2]any{{"login", v.Login}, {"e-mail", v.Email}, {"name", v.Name}, {"first name",
 			v.First}, {"last name", v.Last}, {"title", v.Title},
@@ -107,6 +115,9 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) e
 				v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
 			{"groups", strings.Join(v.Groups, ", ")}} {
 			row(w, f[0], f[1])
+		}
+		for _, name := range slices.Sorted(maps.Keys(v.Fields)) {
+			row(w, name, v.Fields[name])
 		}
 	})
 }
