@@ -50,7 +50,7 @@ func TestNothingGiven(t *testing.T) {
 			})
 		},
 		"Change":            func() error { return w.s.Change(ctx, chatadmin.Op{}, nil) },
-		"Keep":              func() error { return w.admin.Bookkeep(ctx, w.domain, nil) },
+		"Bookkeep":          func() error { return w.admin.Bookkeep(ctx, w.domain, nil) },
 		"AcceptInvitation":  func() error { return second(w.admin.AcceptInvitation(ctx, "", nil)) },
 		"DeliverEvents":     func() error { return w.admin.DeliverEvents(ctx, nil) },
 		"NewToken":          func() error { return second(w.admin.NewToken("", "")) },

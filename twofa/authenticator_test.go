@@ -22,17 +22,17 @@ import (
 // confirmed it; the code that did is used up, and nothing is shown again.
 func TestEnrolment(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	c := w.challenged(ann)
 	require.Equal(t, "authenticator", c.Kind)
-	require.Equal(t, w.clock.Now().Add(10*time.Minute), c.Expires)
+	require.Equal(t, w.Clock.Now().Add(10*time.Minute), c.Expires)
 	e := c.Enrolment
 	require.NotNil(t, e)
 	require.Len(t, e.Secret.Reveal(), 32, "20 bytes in base32")
 	require.Contains(t, e.URI.Reveal(), "otpauth://totp/Acme:ann@acme.example?secret="+e.Secret.Reveal())
 	require.True(t, strings.HasPrefix(e.QR.Reveal(), "\x89PNG"))
 	enrolled := func() bool {
-		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{w.boss, ann})
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.Domain, []chatadmin.User{w.Boss, ann})
 		require.NoError(t, err)
 		require.False(t, on[0])
 		return on[1]
@@ -45,14 +45,14 @@ func TestEnrolment(t *testing.T) {
 	require.NotEqual(t, e.Secret.Reveal(), again.Enrolment.Secret.Reveal())
 	w.right(c.ID, w.code(e.Secret.Reveal()))
 	require.True(t, enrolled())
-	require.Len(t, w.events(twofa.KindEnrol), 1)
+	require.Len(t, w.Events(twofa.KindEnrol), 1)
 
 	w.wrong(again.ID, w.code(again.Enrolment.Secret.Reveal())) // the other QR code is dead
 	next := w.challenged(ann)
 	require.Nil(t, next.Enrolment, "never shown again")
 	a := w.wrong(next.ID, w.code(e.Secret.Reveal()))
 	require.False(t, a.Dead, "the confirming code is used up")
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	w.right(next.ID, w.code(e.Secret.Reveal()))
 }
 
@@ -61,7 +61,7 @@ func TestTwoEnrolmentsAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, byApp, nil, nil)
 	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	cs := make([]*signin.Challenge, 10)
 	for i := range cs {
 		cs[i] = w.challenged(ann)
@@ -71,14 +71,14 @@ func TestTwoEnrolmentsAtOnce(t *testing.T) {
 	race(func(n int) {
 		f := []signin.SecondFactor{w.twofa, other}[n%2]
 		c := cs[n%len(cs)]
-		a, err := answer(f, w.domain, c.ID, w.code(c.Enrolment.Secret.Reveal()))
+		a, err := answer(f, w.Domain, c.ID, w.code(c.Enrolment.Secret.Reveal()))
 		if err == nil && a.Right {
 			right.Add(1)
 			winner.Store(c.Enrolment.Secret.Reveal())
 		}
 	})
 	require.EqualValues(t, 1, right.Load())
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	for _, c := range cs {
 		next := w.challenged(ann)
 		if secret := c.Enrolment.Secret.Reveal(); secret == winner.Load() {
@@ -95,7 +95,7 @@ func TestCodeWorksOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, byApp, nil, nil)
 	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	for range 3 {
 		code := w.code(secret)
@@ -105,32 +105,32 @@ func TestCodeWorksOnce(t *testing.T) {
 		}
 		var right atomic.Int64
 		race(func(n int) {
-			a, err := answer([]signin.SecondFactor{w.twofa, other}[n%2], w.domain, cs[n%len(cs)].ID, code)
+			a, err := answer([]signin.SecondFactor{w.twofa, other}[n%2], w.Domain, cs[n%len(cs)].ID, code)
 			if err == nil && a.Right {
 				right.Add(1)
 			}
 		})
 		require.EqualValues(t, 1, right.Load())
 		// the ninety-nine were wrong codes, after which there is a pause
-		w.clock.Advance(days)
+		w.Clock.Advance(days)
 		w.right(w.challenged(ann).ID, w.code(secret))
-		w.clock.Advance(30 * time.Second)
+		w.Clock.Advance(30 * time.Second)
 	}
 	c, code := w.challenged(ann), w.code(secret)
 	w.right(w.challenged(ann).ID, code)
 	_, restarted := w.process(store, ringOf(t, "k1"), nil)
-	a, err := answer(restarted, w.domain, c.ID, code)
+	a, err := answer(restarted, w.Domain, c.ID, code)
 	require.NoError(t, err)
 	require.False(t, a.Right, "after a restart")
-	w.clock.Advance(30 * time.Second)
-	used := w.clock.Now()
+	w.Clock.Advance(30 * time.Second)
+	used := w.Clock.Now()
 	w.right(w.challenged(ann).ID, w.code(secret))
 	for _, back := range []time.Duration{time.Second, 30 * time.Second, time.Minute, time.Hour, 400 * days} {
-		w.clock.Advance(used.Add(-back).Sub(w.clock.Now()))
+		w.Clock.Advance(used.Add(-back).Sub(w.Clock.Now()))
 		w.wrong(w.challenged(ann).ID, w.code(secret))
 		w.wrong(w.challenged(ann).ID, codeAt(t, secret, used))
 	}
-	w.clock.Advance(used.Add(30 * time.Second).Sub(w.clock.Now()))
+	w.Clock.Advance(used.Add(30 * time.Second).Sub(w.Clock.Now()))
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
@@ -138,10 +138,10 @@ func TestCodeWorksOnce(t *testing.T) {
 // was another one.
 func TestOlderCodeAfterNewer(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
-	w.clock.Advance(time.Minute)
-	now := w.clock.Now()
+	w.Clock.Advance(time.Minute)
+	now := w.Clock.Now()
 	before, current, next := codeAt(t, secret, now.Add(-30*time.Second)), codeAt(t, secret, now), codeAt(t, secret, now.Add(30*time.Second))
 	w.right(w.challenged(ann).ID, before)
 	w.right(w.challenged(ann).ID, current)
@@ -149,10 +149,10 @@ func TestOlderCodeAfterNewer(t *testing.T) {
 	w.right(w.challenged(ann).ID, next)
 	w.wrong(w.challenged(ann).ID, current)
 	w.wrong(w.challenged(ann).ID, next)
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	// its step is now, and used: "now" was not stored in its place
 	w.wrong(w.challenged(ann).ID, next)
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
 
@@ -160,7 +160,7 @@ func TestOlderCodeAfterNewer(t *testing.T) {
 // each pause is longer than the one before, and a right code ends it.
 func TestGuessesAreLimited(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	guess := func() (tried int) {
 		for range 40 {
@@ -183,24 +183,24 @@ func TestGuessesAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "five wrong answers end a challenge")
 	open := w.challenged(ann)
 	require.Equal(t, 5, guess(), "ten in a row, whichever challenges they are for")
-	_, err = w.twofa.Answer(ctx, signin.Open{Challenge: open.ID, Domain: w.domain, User: ann.ID, Rev: 1}, w.code(secret), false)
+	_, err = w.twofa.Answer(ctx, signin.Open{Challenge: open.ID, Domain: w.Domain, User: ann.ID, Rev: 1}, w.code(secret), false)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "during the pause no code is looked at")
-	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	e, err := w.twofa.Explain(ctx, w.S, ann.ID, signin.Web, signin.Password)
 	require.NoError(t, err)
 	require.ErrorIs(t, e.CannotPass, twofa.ErrTooMany)
-	w.clock.Advance(15*time.Minute - time.Second)
+	w.Clock.Advance(15*time.Minute - time.Second)
 	require.Zero(t, guess())
-	w.clock.Advance(time.Second)
+	w.Clock.Advance(time.Second)
 	require.Equal(t, 10, guess())
-	w.clock.Advance(30*time.Minute - time.Second)
+	w.Clock.Advance(30*time.Minute - time.Second)
 	require.Zero(t, guess(), "the second pause is twice as long")
-	w.clock.Advance(time.Second)
+	w.Clock.Advance(time.Second)
 	w.right(w.challenged(ann).ID, w.code(secret))
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	require.Equal(t, 10, guess(), "a right code starts over")
 
 	// At once: a hundred answers to ten challenges are at most ten guesses.
-	w.clock.Advance(days)
+	w.Clock.Advance(days)
 	cs := make([]*signin.Challenge, 10)
 	for i := range cs {
 		cs[i] = w.challenged(ann)
@@ -216,13 +216,13 @@ func TestGuessesAreLimited(t *testing.T) {
 func TestOddDevices(t *testing.T) {
 	for _, p := range []twofa.Policy{byApp, byMail} {
 		w := newWorld(t, p)
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		ask := func(a signin.Attempt) error {
 			asked, err := w.twofa.Ask(ctx, w.settings(), ann, a)
 			if err != nil {
 				return err
 			}
-			o, err := w.twofa.Open(ctx, w.domain, asked.Challenge.ID)
+			o, err := w.twofa.Open(ctx, w.Domain, asked.Challenge.ID)
 			require.NoError(t, err)
 			require.Equal(t, []string{a.Device, string(a.Client), string(a.Method)}, []string{o.Device, string(o.Client), string(o.Method)})
 			return nil
@@ -242,7 +242,7 @@ func TestOddDevices(t *testing.T) {
 // their user and domain.
 func TestChallenges(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 	secret := w.enrol(ann)
 	w.enrol(bob)
 	first := w.challenged(ann)
@@ -251,12 +251,12 @@ func TestChallenges(t *testing.T) {
 	}
 	w.wrong(first.ID, w.code(secret))
 	c := w.challenged(ann)
-	o, err := w.twofa.Open(ctx, w.domain, c.ID)
+	o, err := w.twofa.Open(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
-	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev, Settings: w.settings()}, o)
-	other, err := w.admin.AsHost(w.domain).Admin().NewToken("x", "y")
+	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev, Settings: w.settings()}, o)
+	other, err := w.Admin.AsHost(w.Domain).Admin().NewToken("x", "y")
 	require.NoError(t, err)
-	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
+	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
 	require.NoError(t, err)
 	forBob := o
 	forBob.User = bob.ID
@@ -265,7 +265,7 @@ func TestChallenges(t *testing.T) {
 	elsewhere.Domain = d2.ID
 	stale := o
 	stale.Rev++
-	for name, o := range map[string]signin.Open{"another user": forBob, "another domain": elsewhere, "another state": stale, "a user beside the challenge": {Challenge: c.ID, Domain: w.domain, User: bob.ID, Rev: o.Rev}} {
+	for name, o := range map[string]signin.Open{"another user": forBob, "another domain": elsewhere, "another state": stale, "a user beside the challenge": {Challenge: c.ID, Domain: w.Domain, User: bob.ID, Rev: o.Rev}} {
 		a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
 		require.False(t, a.Right, name)
 		if err != nil {
@@ -273,13 +273,13 @@ func TestChallenges(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", ".", c.ID + "x", c.ID[1:], other.Plain(), string(ann.ID), strings.Repeat("a", 1<<20), c.ID + "\n"} {
-		_, err := w.twofa.Open(ctx, w.domain, id)
+		_, err := w.twofa.Open(ctx, w.Domain, id)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%.40q", id)
 	}
 	_, err = w.twofa.Open(ctx, "nowhere", c.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	w.clock.Advance(10 * time.Minute)
-	_, err = w.twofa.Open(ctx, w.domain, c.ID)
+	w.Clock.Advance(10 * time.Minute)
+	_, err = w.twofa.Open(ctx, w.Domain, c.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	_, err = w.twofa.Answer(ctx, o, w.code(secret), true)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "over since Open: not looked at, and no failure")
@@ -289,13 +289,13 @@ func TestChallenges(t *testing.T) {
 // bring an old one back.
 func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann, eve := w.user("ann@acme.example"), w.user("eve@acme.example")
+	ann, eve := w.User("ann@acme.example"), w.User("eve@acme.example")
 	w.enrol(ann)
 	secret := w.enrol(eve)
 	before := w.record(ann)
 	swap := before
 	swap.Data = w.record(eve).Data // eve's authenticator for ann's account
-	w.put(swap)
+	w.PutRecord(swap)
 	c := w.challenged(ann)
 	a, err := w.answer(c.ID, w.code(secret))
 	require.ErrorIs(t, err, keyring.ErrOpen)
@@ -303,15 +303,15 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	require.Equal(t, signin.Answer{}, a)
 
 	// The same of another domain.
-	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
+	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
 	require.NoError(t, err)
-	host := w.admin.AsHost(d2.ID)
+	host := w.Admin.AsHost(d2.ID)
 	twin, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "eve@acme.example", NoInvitation: true})
 	require.NoError(t, err)
 	rec := w.record(eve)
 	rec.Domain, rec.ID, rec.Owner = d2.ID, string(twin.ID), twin.ID
-	w.put(rec)
+	w.PutRecord(rec)
 	asked, err := w.twofa.Ask(ctx, w.settings(), twin, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
 	require.Nil(t, asked.Challenge.Enrolment)
@@ -324,13 +324,13 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 		return all
 	}
 	old := seed(w.record(eve))["seed"]
-	require.NoError(t, w.twofa.Reset(ctx, w.s, eve.ID))
+	require.NoError(t, w.twofa.Reset(ctx, w.S, eve.ID))
 	now := w.record(eve)
 	all := seed(now)
 	all["seed"] = old
 	now.Data, err = json.Marshal(all)
 	require.NoError(t, err)
-	w.put(now)
+	w.PutRecord(now)
 	c = w.challenged(eve)
 	require.Nil(t, c.Enrolment)
 	_, err = w.answer(c.ID, w.code(secret))
@@ -340,12 +340,12 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 // A user of the authenticator mode gets no code by mail, whatever they ask.
 func TestNoDowngrade(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	c := w.challenged(ann)
-	_, err := w.twofa.Resend(ctx, w.domain, c.ID)
+	_, err := w.twofa.Resend(ctx, w.Domain, c.ID)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	require.Empty(t, w.mail.To(ann.Email))
+	require.Empty(t, w.Mail.To(ann.Email))
 
 	// A challenge that was opened under the mode by mail is dead under the
 	// other one, and the other way round.
@@ -354,7 +354,7 @@ func TestNoDowngrade(t *testing.T) {
 	code := w.mailed(ann)
 	w.mode(byApp)
 	w.wrong(mailed.ID, code)
-	_, err = w.twofa.Resend(ctx, w.domain, mailed.ID)
+	_, err = w.twofa.Resend(ctx, w.Domain, mailed.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	w.wrong(c.ID, w.code(secret))
 	w.mode(byMail)
@@ -365,16 +365,16 @@ func TestNoDowngrade(t *testing.T) {
 	w.right(next.ID, w.code(secret))
 
 	// Settings are no second way to switch it off.
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { delete(s.Policies, "twofa"); return nil })
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { delete(s.Policies, "twofa"); return nil })
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Policies["twofa"] = []byte(`{"v":1,"mode":"off"}`); return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Policies["twofa"] = []byte(`{"v":1,"mode":"off"}`); return nil })
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
 // A name with a colon keeps nobody out.
 func TestAwkwardNames(t *testing.T) {
 	w := newWorld(t, byApp)
-	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme: R&D = 50% + ü", Preset: chatadmin.Engage,
 		Admin:    chatadmin.NewUser{Login: "boss:one", Email: "b@acme.example", FirstName: "B", LastName: "Oss", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
@@ -392,15 +392,15 @@ func TestAwkwardNames(t *testing.T) {
 func TestWithRealPrograms(t *testing.T) {
 	oathtool := tool(t, "oathtool", "oathtool")
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	c := w.challenged(ann)
 	show := func() string {
-		out, err := exec.Command(oathtool, "--totp", "-b", "-N", w.clock.Now().Format("2006-01-02 15:04:05 UTC"), scan(t, c.Enrolment.QR.Bytes())).Output()
+		out, err := exec.Command(oathtool, "--totp", "-b", "-N", w.Clock.Now().Format("2006-01-02 15:04:05 UTC"), scan(t, c.Enrolment.QR.Bytes())).Output()
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}
 	w.right(c.ID, show())
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	w.right(w.challenged(ann).ID, show())
 	w.wrong(w.challenged(ann).ID, show())
 }
@@ -408,18 +408,18 @@ func TestWithRealPrograms(t *testing.T) {
 // Without a key ring nobody gets in, and what needs none works.
 func TestWithoutKeys(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	c := w.challenged(ann)
-	admin, f := w.process(w.store, nil, nil)
+	admin, f := w.process(w.Store, nil, nil)
 	_, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{})
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
-	_, err = f.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Rev: 1}, "123456", false)
+	_, err = f.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Rev: 1}, "123456", false)
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
-	_, err = f.Resend(ctx, w.domain, c.ID)
+	_, err = f.Resend(ctx, w.Domain, c.ID)
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
-	_, err = f.Reseal(ctx, admin.AsHost(w.domain), nil)
+	_, err = f.Reseal(ctx, admin.AsHost(w.Domain), nil)
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
-	_, err = admin.AsHost(w.domain).DeactivateUsers(ctx, ann.ID)
+	_, err = admin.AsHost(w.Domain).DeactivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
 	w.wrong(c.ID, w.code(c.Enrolment.Secret.Reveal()))
 }

@@ -17,17 +17,17 @@ import (
 // by the host.
 func TestModeThatShutsOut(t *testing.T) {
 	w, _ := gated(t, twofa.Policy{})
-	second, err := w.host.CreateUser(ctx, func() chatadmin.NewUser {
+	second, err := w.Host.CreateUser(ctx, func() chatadmin.NewUser {
 		u := radio("second", "second@radio.example")
 		u.Role = chatadmin.RoleAdmin
 		return u
 	}())
 	require.NoError(t, err)
 	address := func(u chatadmin.User, email string) {
-		_, err := w.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
+		_, err := w.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
 		require.NoError(t, err)
 	}
-	silent, silently := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) { o.Mailer = nil })
+	silent, silently := w.process(w.Store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) { o.Mailer = nil })
 	for name, c := range map[string]struct {
 		addresses int // of the two administrators
 		mode      twofa.Mode
@@ -43,11 +43,11 @@ func TestModeThatShutsOut(t *testing.T) {
 		"app, no Mailer":    {0, twofa.Authenticator, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address(w.boss, map[bool]string{true: "boss@radio.example"}[c.addresses > 0])
+			address(w.Boss, map[bool]string{true: "boss@radio.example"}[c.addresses > 0])
 			address(second, map[bool]string{true: "second@radio.example"}[c.addresses > 1])
-			f, host := w.twofa, w.host
+			f, host := w.twofa, w.Host
 			if !c.mailer {
-				f, host = silently, silent.AsHost(w.domain)
+				f, host = silently, silent.AsHost(w.Domain)
 			}
 			plan, err := f.Plan(ctx, host, twofa.Policy{Mode: c.mode})
 			require.NoError(t, err)
@@ -81,19 +81,19 @@ func TestModeThatShutsOut(t *testing.T) {
 func TestModeWithAnUnreadableAdministrator(t *testing.T) {
 	for _, data := range []string{`{"v":2}`, `{`, `{}`, `null`, `{"v":1,"lost":true}`} {
 		w := newWorld(t, byApp)
-		w.enrol(w.boss)
-		bad := w.record(w.boss)
+		w.enrol(w.Boss)
+		bad := w.record(w.Boss)
 		bad.Data = []byte(data)
-		w.put(bad)
+		w.PutRecord(bad)
 		for _, p := range []twofa.Policy{byMail, {Mode: twofa.Authenticator, Validity: days}} {
-			plan := w.plan(w.host, p)
+			plan := w.plan(w.Host, p)
 			require.Equal(t, []int64{1, 1, 1}, []int64{plan.Counts["cannot_pass"], plan.Counts["administrators"], plan.Counts["administrators_out"]}, data)
 			require.Len(t, plan.Blockers, 1)
-			require.ErrorIs(t, w.twofa.Apply(ctx, w.host, plan), chatadmin.ErrLastAdmin)
+			require.ErrorIs(t, w.twofa.Apply(ctx, w.Host, plan), chatadmin.ErrLastAdmin)
 		}
-		off := w.plan(w.host, twofa.Policy{Mode: twofa.Off})
+		off := w.plan(w.Host, twofa.Policy{Mode: twofa.Off})
 		require.Empty(t, off.Blockers)
-		require.NoError(t, w.twofa.Apply(ctx, w.host, off))
+		require.NoError(t, w.twofa.Apply(ctx, w.Host, off))
 	}
 }
 
@@ -101,7 +101,7 @@ func TestModeWithAnUnreadableAdministrator(t *testing.T) {
 // refused, and what it says of users is not believed.
 func TestForgedModePlan(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	good, err := json.Marshal(w.plan(w.s, byApp))
+	good, err := json.Marshal(w.plan(w.S, byApp))
 	require.NoError(t, err)
 	forge := func(change func(p map[string]any)) *twofa.Plan {
 		var p map[string]any
@@ -141,23 +141,23 @@ func TestForgedModePlan(t *testing.T) {
 		"a huge count":           count("network", int64(math.MinInt64)),
 		"too many names":         func(p map[string]any) { p["cannot_pass"] = make([]string, 101) },
 	} {
-		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forge(change)), chatadmin.ErrInvalid, name)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.S, forge(change)), chatadmin.ErrInvalid, name)
 	}
 	for name, change := range map[string]func(map[string]any){
 		"policy before": policy("was", "mode", "authenticator"),
 		"an older one":  func(p map[string]any) { p["basis"] = "7" },
 		"no basis":      func(p map[string]any) { delete(p, "basis") },
 	} {
-		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forge(change)), chatadmin.ErrPlanStale, name)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.S, forge(change)), chatadmin.ErrPlanStale, name)
 	}
 	other := forge(func(p map[string]any) { p["domain"] = "other" })
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, other), chatadmin.ErrNotFound, "another domain looks like none")
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, nil), chatadmin.ErrInvalid)
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, &twofa.Plan{}), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, other), chatadmin.ErrNotFound, "another domain looks like none")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, nil), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, &twofa.Plan{}), chatadmin.ErrInvalid)
 	now, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, twofa.Off, now.Mode)
-	require.NoError(t, w.twofa.Apply(ctx, w.s, forge(func(map[string]any) {})), "as it was made")
+	require.NoError(t, w.twofa.Apply(ctx, w.S, forge(func(map[string]any) {})), "as it was made")
 }
 
 // A stored policy with values that no policy has lets nobody in without a code:
@@ -173,6 +173,6 @@ func TestForgedPolicy(t *testing.T) {
 	_, err := twofa.PolicyOf(nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	w := newWorld(t, byApp)
-	_, err = w.twofa.Ask(ctx, nil, w.boss, attempt(""))
+	_, err = w.twofa.Ask(ctx, nil, w.Boss, attempt(""))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }

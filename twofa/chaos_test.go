@@ -68,7 +68,7 @@ func TestStoreFailsWhileACodeIsUsed(t *testing.T) {
 	}{"before the commit": {lossy{}, false}, "after the commit": {lossy{after: true}, true}, "commit unknown": {lossy{unknown: true}, true}} {
 		for _, mode := range []twofa.Mode{twofa.Email, twofa.Authenticator} {
 			w := newWorld(t, twofa.Policy{Mode: mode, Validity: days})
-			ann := w.user("ann@acme.example")
+			ann := w.User("ann@acme.example")
 			seed := ""
 			if mode == twofa.Authenticator {
 				seed = w.enrol(ann)
@@ -81,9 +81,9 @@ func TestStoreFailsWhileACodeIsUsed(t *testing.T) {
 				code = w.code(seed)
 			}
 			failing := c.lossy
-			failing.Store, failing.failFrom = w.store, 1
+			failing.Store, failing.failFrom = w.Store, 1
 			_, f := w.process(&failing, ringOf(t, "k1"), nil)
-			o, err := w.twofa.Open(ctx, w.domain, c1.ID)
+			o, err := w.twofa.Open(ctx, w.Domain, c1.ID)
 			require.NoError(t, err)
 			a, err := f.Answer(ctx, o, code, true)
 			require.Error(t, err, name)
@@ -100,7 +100,7 @@ func TestChaos(t *testing.T) {
 	for seed := range uint64(6) {
 		good := memstore.New(nil)
 		w := newWorldOn(t, good, monthly, nil, nil)
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		enrolled := w.enrol(ann)
 		_, f := w.process(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.4, UnknownKept: 0.3, UnknownLost: 0.1}}), ringOf(t, "k1"), nil)
 		cs := make([]string, 10)
@@ -112,7 +112,7 @@ func TestChaos(t *testing.T) {
 		var right atomic.Int64
 		tokens := make(chan string, 100)
 		race(func(n int) {
-			a, err := answer(f, w.domain, cs[n%10], w.code(enrolled), true)
+			a, err := answer(f, w.Domain, cs[n%10], w.code(enrolled), true)
 			if err == nil && a.Right {
 				right.Add(1)
 				tokens <- a.Trust.Reveal()
@@ -120,7 +120,7 @@ func TestChaos(t *testing.T) {
 		})
 		close(tokens)
 		require.LessOrEqual(t, right.Load(), int64(1), "seed %d", seed)
-		w.clock.Advance(days / 2)
+		w.Clock.Advance(days / 2)
 		for token := range tokens {
 			var rotated atomic.Int64
 			race(func(int) {
@@ -132,10 +132,10 @@ func TestChaos(t *testing.T) {
 		}
 		let := false
 		for range 5 {
-			w.clock.Advance(days)
+			w.Clock.Advance(days)
 			asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web})
 			require.NoError(t, err)
-			a, err := answer(f, w.domain, asked.Challenge.ID, w.code(enrolled))
+			a, err := answer(f, w.Domain, asked.Challenge.ID, w.code(enrolled))
 			let = let || err == nil && a.Right
 		}
 		require.True(t, let)

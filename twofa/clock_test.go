@@ -16,10 +16,10 @@ var aheads = []time.Duration{time.Hour, days, 400 * days, 70 * 365 * days}
 
 // whileAhead runs f by a clock that is ahead, and puts it right again.
 func (w *world) whileAhead(by time.Duration, f func()) {
-	w.clock.Advance(by)
-	begin := w.clock.Now()
+	w.Clock.Advance(by)
+	begin := w.Clock.Now()
 	f()
-	w.clock.Advance(begin.Add(-by).Add(time.Minute).Sub(w.clock.Now()))
+	w.Clock.Advance(begin.Add(-by).Add(time.Minute).Sub(w.Clock.Now()))
 }
 
 // A clock that was ahead and is put right keeps nobody out: neither a pause
@@ -28,7 +28,7 @@ func TestClockAheadKeepsNobodyOut(t *testing.T) {
 	for _, by := range aheads {
 		t.Run(by.String(), func(t *testing.T) {
 			w := newWorld(t, byMail)
-			ann := w.user("ann@acme.example")
+			ann := w.User("ann@acme.example")
 			w.whileAhead(by, func() {
 				for range 2 {
 					c := w.challenged(ann)
@@ -46,7 +46,7 @@ func TestClockAheadKeepsNobodyOut(t *testing.T) {
 					w.challenged(ann)
 				}
 			})
-			e, err := w.twofa.Explain(ctx, w.s, ann.ID, "web", "password")
+			e, err := w.twofa.Explain(ctx, w.S, ann.ID, "web", "password")
 			require.NoError(t, err)
 			require.NoError(t, e.CannotPass)
 			w.right(w.challenged(ann).ID, w.mailed(ann))
@@ -58,7 +58,7 @@ func TestClockAheadKeepsNobodyOut(t *testing.T) {
 // is: the sixteen hours of the last one are believed.
 func TestPausesAreBelieved(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	burn := func() {
 		for range 2 {
@@ -72,15 +72,15 @@ func TestPausesAreBelieved(t *testing.T) {
 		burn()
 		pause := min(15*time.Minute<<n, 16*time.Hour)
 		for _, back := range []time.Duration{0, time.Second, 4 * time.Minute} {
-			w.clock.Advance(-back)
+			w.Clock.Advance(-back)
 			_, err := w.ask(ann, "")
 			require.ErrorIs(t, err, twofa.ErrTooMany, "%d", n)
-			w.clock.Advance(back)
+			w.Clock.Advance(back)
 		}
-		w.clock.Advance(pause - time.Second)
+		w.Clock.Advance(pause - time.Second)
 		_, err := w.ask(ann, "")
 		require.ErrorIs(t, err, twofa.ErrTooMany)
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 	}
 	w.right(w.challenged(ann).ID, w.code(secret))
 }
@@ -91,19 +91,19 @@ func TestPausesAreBelieved(t *testing.T) {
 func TestClockAheadProlongsNothing(t *testing.T) {
 	for _, by := range aheads[:3] {
 		w := newWorld(t, monthly)
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		secret := w.enrol(ann)
 		var challenge, trust string
 		w.whileAhead(by, func() {
 			challenge = w.challenged(ann).ID
 			trust = w.right(w.challenged(ann).ID, w.code(secret), true)
 		})
-		_, err := w.twofa.Open(ctx, w.domain, challenge)
+		_, err := w.twofa.Open(ctx, w.Domain, challenge)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%s", by)
 		asked, err := w.ask(ann, trust)
 		require.NoError(t, err)
 		require.NotNil(t, asked.Challenge, "%s", by)
-		w.clock.Advance(by)
+		w.Clock.Advance(by)
 		asked, err = w.ask(ann, trust)
 		require.NoError(t, err)
 		require.NotNil(t, asked.Challenge, "%s: that time has come", by)
@@ -116,27 +116,27 @@ func TestClockAheadDelaysNoNotice(t *testing.T) {
 	for _, by := range []time.Duration{12 * time.Hour, 400 * days} {
 		for _, restarted := range []bool{false, true} {
 			w := newWorld(t, byApp)
-			ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+			ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 			w.enrol(ann)
 			require.Equal(t, 1, w.notices())
 			w.whileAhead(by, func() {
 				w.enrol(bob)
-				w.mail.FailNext(errors.New("away"))
+				w.Mail.FailNext(errors.New("away"))
 				require.Zero(t, w.notices())
 			})
 			if restarted {
-				w.admin, w.twofa = w.process(w.store, nil, nil)
+				w.Admin, w.twofa = w.process(w.Store, nil, nil)
 			}
 			require.Equal(t, 1, w.notices(), "%s", by)
-			require.Len(t, w.mail.To(bob.Email), 1)
+			require.Len(t, w.Mail.To(bob.Email), 1)
 			require.Zero(t, w.notices())
 			require.True(t, w.record(bob).Due.IsZero())
 
-			w.mail.FailNext(errors.New("away"))
-			require.NoError(t, w.twofa.Reset(ctx, w.admin.AsHost(w.domain), bob.ID))
+			w.Mail.FailNext(errors.New("away"))
+			require.NoError(t, w.twofa.Reset(ctx, w.Admin.AsHost(w.Domain), bob.ID))
 			require.Zero(t, w.notices())
 			require.Zero(t, w.notices(), "what waits plausibly waits")
-			w.clock.Advance(2 * time.Minute)
+			w.Clock.Advance(2 * time.Minute)
 			require.Equal(t, 1, w.notices())
 		}
 	}
@@ -146,11 +146,11 @@ func TestClockAheadDelaysNoNotice(t *testing.T) {
 // goes down.
 func TestClockAheadReopensNoCode(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	used := w.code(secret)
 	w.right(w.challenged(ann).ID, used)
 	w.whileAhead(days, func() { w.right(w.challenged(ann).ID, w.code(secret)) })
-	w.clock.Advance(-time.Minute)
+	w.Clock.Advance(-time.Minute)
 	w.wrong(w.challenged(ann).ID, used)
 }

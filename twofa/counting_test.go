@@ -77,19 +77,19 @@ func (x *countingTx) ChangeEvents(ctx context.Context, ch []storage.Write[chatad
 // long.
 func TestStatements(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days})
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	enrolled := w.enrol(ann)
 	set := w.settings()
 	c := w.challenged(ann)
 	wrong, right := w.challenged(ann), w.challenged(ann)
-	counted := &counting{Store: w.store}
+	counted := &counting{Store: w.Store}
 	_, f := w.process(counted, ringOf(t, "k1"), &twofa.Options{TrustGrace: time.Minute})
 	calls := func() []string {
 		got := counted.calls
 		counted.calls = nil
 		return got
 	}
-	o, err := f.Open(ctx, w.domain, c.ID)
+	o, err := f.Open(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{"read domain", "read record"}, calls())
 	a, err := f.Answer(ctx, o, "12345 ", false)
@@ -100,7 +100,7 @@ func TestStatements(t *testing.T) {
 		challenge, code string
 		right           bool
 	}{{wrong.ID, another(w.code(enrolled)), false}, {right.ID, w.code(enrolled), true}} {
-		o, err := f.Open(ctx, w.domain, x.challenge)
+		o, err := f.Open(ctx, w.Domain, x.challenge)
 		require.NoError(t, err)
 		calls()
 		a, err := f.Answer(ctx, o, x.code, false)
@@ -109,7 +109,7 @@ func TestStatements(t *testing.T) {
 		require.Equal(t, []string{"tx: read record", "tx: write 1 record"}, calls())
 	}
 
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	trust := w.right(c.ID, w.code(enrolled), true)
 	asked, err := f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(trust)})
 	require.NoError(t, err)

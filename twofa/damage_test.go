@@ -47,18 +47,18 @@ type broken struct {
 
 func newBroken(t *testing.T, damage func(string) string) *broken {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days, Recovery: true})
-	b := &broken{world: w, ann: w.user("ann@acme.example"), bob: w.user("bob@acme.example")}
+	b := &broken{world: w, ann: w.User("ann@acme.example"), bob: w.User("bob@acme.example")}
 	b.annSecret, b.bobSecret = w.enrol(b.ann), w.enrol(b.bob)
 	b.token = w.right(w.challenged(b.ann).ID, w.code(b.annSecret), true)
 	w.right(w.challenged(b.bob).ID, w.code(b.bobSecret), true)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	b.challenge = *w.challenged(b.ann)
 	var err error
-	b.asked, err = w.twofa.Open(ctx, w.domain, b.challenge.ID)
+	b.asked, err = w.twofa.Open(ctx, w.Domain, b.challenge.ID)
 	require.NoError(t, err)
 	bad := w.record(b.ann)
 	bad.Data = []byte(damage(string(bad.Data)))
-	w.put(bad)
+	w.PutRecord(bad)
 	return b
 }
 
@@ -127,14 +127,14 @@ func TestDamagedState(t *testing.T) {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				c := calls[what]
 				b := newBroken(t, damage)
-				err := c.do(b, b.s, b.ann)
+				err := c.do(b, b.S, b.ann)
 				if c.goes {
 					require.NoError(t, err)
 				} else {
 					require.ErrorIs(t, err, chatadmin.ErrDamaged)
 				}
 				b.shut(t)
-				require.NoError(t, c.do(b, b.s, b.bob))
+				require.NoError(t, c.do(b, b.S, b.bob))
 				b.shut(t)
 			})
 		}
@@ -148,28 +148,28 @@ func TestDamagedStateInTheDomain(t *testing.T) {
 			b := newBroken(t, damage)
 			require.Equal(t, []string{"twofa " + string(b.ann.ID)}, b.damaged())
 			for _, call := range []func() error{
-				func() error { _, err := b.twofa.Open(ctx, b.domain, b.challenge.ID); return err },
-				func() error { _, err := b.twofa.Challenge(ctx, b.domain, b.challenge.ID); return err },
-				func() error { _, err := b.twofa.Resend(ctx, b.domain, b.challenge.ID); return err },
+				func() error { _, err := b.twofa.Open(ctx, b.Domain, b.challenge.ID); return err },
+				func() error { _, err := b.twofa.Challenge(ctx, b.Domain, b.challenge.ID); return err },
+				func() error { _, err := b.twofa.Resend(ctx, b.Domain, b.challenge.ID); return err },
 			} {
 				require.ErrorIs(t, call(), chatadmin.ErrDamaged)
 			}
-			on, err := b.twofa.TwoFactorEnabled(ctx, b.domain, []chatadmin.User{b.ann, b.bob})
+			on, err := b.twofa.TwoFactorEnabled(ctx, b.Domain, []chatadmin.User{b.ann, b.bob})
 			require.NoError(t, err)
 			require.Equal(t, []bool{false, true}, on)
-			require.EqualValues(t, 1, b.plan(b.host, byMail).Counts["cannot_pass"])
-			run, err := b.twofa.Reseal(ctx, b.host, nil)
+			require.EqualValues(t, 1, b.plan(b.Host, byMail).Counts["cannot_pass"])
+			run, err := b.twofa.Reseal(ctx, b.Host, nil)
 			require.NoError(t, err)
 			require.Equal(t, []chatadmin.ID{b.ann.ID}, run.Data.Reset)
-			did, err := b.admin.Work(ctx)
+			did, err := b.Admin.Work(ctx)
 			require.NoError(t, err)
 			require.Equal(t, 2, did["two-factor notices"], "those of bob")
 			b.mode(byMail)
 			b.mode(byApp)
 			b.shut(t)
-			_, err = b.host.DeactivateUsers(ctx, b.ann.ID, b.bob.ID)
+			_, err = b.Host.DeactivateUsers(ctx, b.ann.ID, b.bob.ID)
 			require.NoError(t, err)
-			_, err = b.host.ActivateUsers(ctx, b.ann.ID, b.bob.ID)
+			_, err = b.Host.ActivateUsers(ctx, b.ann.ID, b.bob.ID)
 			require.NoError(t, err)
 			b.shut(t)
 		})
@@ -186,15 +186,15 @@ func TestDamagedStateIsRepaired(t *testing.T) {
 		for name, damage := range damages {
 			t.Run(how+"/"+name, func(t *testing.T) {
 				b := newBroken(t, damage)
-				require.NoError(t, mend(b, b.s))
+				require.NoError(t, mend(b, b.S))
 				require.Empty(t, b.damaged())
-				require.Contains(t, b.events(twofa.KindReset)[0].Targets, b.ann.ID)
+				require.Contains(t, b.Events(twofa.KindReset)[0].Targets, b.ann.ID)
 				asked, err := b.ask(b.ann, b.token)
 				require.NoError(t, err)
 				require.NotNil(t, asked.Challenge, "the remembered client is asked")
 				require.NotNil(t, asked.Challenge.Enrolment, "the authenticator of before is dead")
 				b.enrol(b.ann)
-				require.NoError(t, mend(b, b.s), "again")
+				require.NoError(t, mend(b, b.S), "again")
 			})
 		}
 	}
@@ -204,20 +204,20 @@ func TestDamagedStateIsRepaired(t *testing.T) {
 // can be read is left alone.
 func TestRepairOfAStateNeedsPower(t *testing.T) {
 	b := newBroken(t, damages["null"])
-	role, err := b.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermTwoFactor}})
+	role, err := b.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermTwoFactor}})
 	require.NoError(t, err)
-	lesser, err := b.host.SetRole(ctx, chatadmin.Role{Name: "no factor", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	lesser, err := b.Host.SetRole(ctx, chatadmin.Role{Name: "no factor", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
-	clerk, other := b.user("clerk@acme.example"), b.user("other@acme.example")
+	clerk, other := b.User("clerk@acme.example"), b.User("other@acme.example")
 	for id, r := range map[chatadmin.ID]string{clerk.ID: role.ID, other.ID: lesser.ID, b.ann.ID: chatadmin.RoleAdmin} {
-		_, err := b.host.AssignRole(ctx, r, id)
+		_, err := b.Host.AssignRole(ctx, r, id)
 		require.NoError(t, err)
 	}
-	require.ErrorIs(t, b.admin.As(b.domain, clerk.ID).Repair(ctx, "twofa", string(b.ann.ID)), chatadmin.ErrForbidden, "she stands above")
-	require.ErrorIs(t, b.admin.As(b.domain, other.ID).Repair(ctx, "twofa", string(b.ann.ID)), chatadmin.ErrForbidden, "without the permission")
-	require.ErrorIs(t, b.host.Repair(ctx, "twofa", "none"), chatadmin.ErrNotFound)
+	require.ErrorIs(t, b.Admin.As(b.Domain, clerk.ID).Repair(ctx, "twofa", string(b.ann.ID)), chatadmin.ErrForbidden, "she stands above")
+	require.ErrorIs(t, b.Admin.As(b.Domain, other.ID).Repair(ctx, "twofa", string(b.ann.ID)), chatadmin.ErrForbidden, "without the permission")
+	require.ErrorIs(t, b.Host.Repair(ctx, "twofa", "none"), chatadmin.ErrNotFound)
 	was := b.record(b.bob)
-	require.NoError(t, b.host.Repair(ctx, "twofa", string(b.bob.ID)))
+	require.NoError(t, b.Host.Repair(ctx, "twofa", string(b.bob.ID)))
 	require.Equal(t, was, b.record(b.bob))
 	b.shut(t)
 }
@@ -227,17 +227,17 @@ func TestRepairOfAStateNeedsPower(t *testing.T) {
 func TestNoticesByWork(t *testing.T) {
 	store := &reads{}
 	w := newWorld(t, byApp)
-	store.Store = w.store
+	store.Store = w.Store
 	admin, _ := w.process(store, ringOf(t, "k1"), nil)
 	for n := range 30 {
 		_, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: fmt.Sprint("Domain ", n), Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 		require.NoError(t, err)
 	}
-	w.enrol(w.user("ann@acme.example"))
+	w.enrol(w.User("ann@acme.example"))
 	did, err := admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["two-factor notices"])
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	store.lists = map[string]int{}
 	did, err = admin.Work(ctx)
 	require.NoError(t, err)
@@ -262,13 +262,13 @@ func (r *reads) ListRecords(ctx context.Context, q storage.RecordQuery, p chatad
 // is sent by Work too, although nothing else is due in its domain.
 func TestNoticeOfAWrongClock(t *testing.T) {
 	w := newWorld(t, byApp)
-	w.enrol(w.user("ann@acme.example"))
-	w.mail.FailNext(fmt.Errorf("not now"))
-	w.clock.Advance(10 * 365 * days)
-	_, err := w.admin.Work(ctx)
+	w.enrol(w.User("ann@acme.example"))
+	w.Mail.FailNext(fmt.Errorf("not now"))
+	w.Clock.Advance(10 * 365 * days)
+	_, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
-	w.clock.Advance(-10 * 365 * days)
-	did, err := w.admin.Work(ctx)
+	w.Clock.Advance(-10 * 365 * days)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["two-factor notices"])
 }
@@ -276,16 +276,16 @@ func TestNoticeOfAWrongClock(t *testing.T) {
 // What earlier versions have written of a user, letter by letter, is read.
 func TestOldState(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
-	sealed, err := ringOf(t, "k1").Seal([]byte(secretOf(1)), "twofa/seed", string(w.domain), string(ann.ID), "3")
+	ann := w.User("ann@acme.example")
+	sealed, err := ringOf(t, "k1").Seal([]byte(secretOf(1)), "twofa/seed", string(w.Domain), string(ann.ID), "3")
 	require.NoError(t, err)
-	w.put(storage.Record{Key: storage.Key{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}, Owner: ann.ID, Due: w.clock.Now(), Data: fmt.Appendf(nil,
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: "twofa", Domain: w.Domain, ID: string(ann.ID)}, Owner: ann.ID, Due: w.Clock.Now(), Data: fmt.Appendf(nil,
 		`{"v":1,"gen":3,"seed":%q,"step":55,"enrolled":"2026-01-02T03:04:05Z","recovery":["AAAA"],"recovery_epoch":1,"wrong":2,"mails":["2026-01-02T03:04:05Z"],`+
 			`"challenges":[{"hash":"AAAA","kind":"authenticator","epoch":1,"client":"web","method":"password","expires":"2026-01-02T03:14:05Z","n":1,"tries":1}],`+
 			`"remembered":[{"id":"x","hash":"AAAA","client":"web","epoch":1,"since":"2026-01-02T03:04:05Z","used":"2026-01-02T03:04:05Z","expires":"2026-02-02T03:04:05Z"}],`+
 			`"notices":[{"id":"twofa-enrolled-1","what":"enrolled","at":"2026-01-02T03:04:05Z","due":"2026-01-02T03:04:05Z"}]}`, base64.StdEncoding.EncodeToString(sealed))})
 	require.Empty(t, w.damaged())
-	did, err := w.admin.Work(ctx)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["two-factor notices"])
 	w.right(w.challenged(ann).ID, w.code(secretOf(1)))

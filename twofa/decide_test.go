@@ -48,7 +48,7 @@ func TestWholeMatrix(t *testing.T) {
 		if mode != twofa.Off {
 			w.mode(twofa.Policy{Mode: mode})
 		}
-		people := map[string]chatadmin.User{"network": w.user("ann@acme.example"), "guest": w.user("gus@guest.example", guest)}
+		people := map[string]chatadmin.User{"network": w.User("ann@acme.example"), "guest": w.User("gus@guest.example", guest)}
 		for i, client := range clients {
 			for j, method := range methods {
 				rule := twofa.Rule(rows[i][j])
@@ -59,12 +59,12 @@ func TestWholeMatrix(t *testing.T) {
 					asked, err := w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Client: client, Method: method})
 					if rule == twofa.RuleAsked && mode == twofa.Email && err != nil {
 						require.ErrorIs(t, err, twofa.ErrTooMany) // so many mails in no time
-						w.clock.Advance(days)
+						w.Clock.Advance(days)
 						asked, err = w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Client: client, Method: method})
 					}
 					require.NoError(t, err)
 					require.Equal(t, rule == twofa.RuleAsked, asked.Challenge != nil, "%s, a %s with %q by %q", mode, who, client, method)
-					e, err := w.twofa.Explain(ctx, w.s, u.ID, client, method)
+					e, err := w.twofa.Explain(ctx, w.S, u.ID, client, method)
 					require.NoError(t, err)
 					require.Equal(t, rule, e.Rule)
 				}
@@ -86,10 +86,10 @@ func cellsOf(table string) [][]string {
 func TestOffAsksTheStoreNothing(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	set := w.settings()
-	counted := &counting{Store: w.store}
+	counted := &counting{Store: w.Store}
 	_, f := w.process(counted, ringOf(t, "k1"), nil)
 	for _, c := range []signin.Client{signin.Web, signin.IOS, signin.UnknownClient} {
-		asked, err := f.Ask(ctx, set, w.boss, signin.Attempt{Client: c})
+		asked, err := f.Ask(ctx, set, w.Boss, signin.Attempt{Client: c})
 		require.NoError(t, err)
 		require.Equal(t, signin.Asked{}, asked)
 	}
@@ -102,7 +102,7 @@ func TestBrokenPolicyDenies(t *testing.T) {
 	for _, p := range []string{`{"v":1,"mode":"none"}`, `{"v":2,"mode":"email"}`, `[]`, `{"v":1,"mode":"email","validity":-1}`, `{"v":1,"mode":"email","validity":99999999}`} {
 		set := *w.settings()
 		set.Policies = map[string]json.RawMessage{"twofa": json.RawMessage(p)}
-		_, err := w.twofa.Ask(ctx, &set, w.boss, signin.Attempt{Client: signin.Web})
+		_, err := w.twofa.Ask(ctx, &set, w.Boss, signin.Attempt{Client: signin.Web})
 		require.Error(t, err, p)
 	}
 	for _, r := range []twofa.Rule{twofa.RuleOff, twofa.RuleFederated, twofa.RuleMobile, twofa.RuleTrusted, twofa.RuleAsked} {

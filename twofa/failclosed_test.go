@@ -32,13 +32,13 @@ func (d *drying) Read(p []byte) (int, error) {
 func TestRandomnessEnds(t *testing.T) {
 	for _, mode := range []twofa.Mode{twofa.Email, twofa.Authenticator} {
 		w := newWorld(t, twofa.Policy{Mode: mode, Validity: days})
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		failures := 0
 		for left := 0; ; left++ {
 			d := &drying{left}
 			ring, err := keyring.New(d, key("k1"))
 			require.NoError(t, err)
-			_, f := w.process(w.store, ring, nil, func(o *chatadmin.Options) { o.Rand = d })
+			_, f := w.process(w.Store, ring, nil, func(o *chatadmin.Options) { o.Rand = d })
 			asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web})
 			if err == nil {
 				require.NotNil(t, asked.Challenge)
@@ -47,14 +47,14 @@ func TestRandomnessEnds(t *testing.T) {
 			failures++
 			require.ErrorContains(t, err, "randomness")
 			require.Equal(t, signin.Asked{}, asked)
-			rs, err := w.store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: w.domain, ID: string(ann.ID)}})
+			rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: w.Domain, ID: string(ann.ID)}})
 			require.NoError(t, err)
 			if mode == twofa.Email && len(rs) > 0 { // the state is put there first, without anything in it
 				require.JSONEq(t, `{"v":1,"gen":0}`, string(rs[0].Data))
 				rs = nil
 			}
 			require.Empty(t, rs)
-			require.Empty(t, w.mail.Mails())
+			require.Empty(t, w.Mail.Mails())
 		}
 		require.Greater(t, failures, 40)
 	}
@@ -64,13 +64,13 @@ func TestRandomnessEnds(t *testing.T) {
 // and the code is not used up.
 func TestRandomnessEndsWhileAnswering(t *testing.T) {
 	w := newWorld(t, monthly)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	c := w.challenged(ann)
-	o, err := w.twofa.Open(ctx, w.domain, c.ID)
+	o, err := w.twofa.Open(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
 	for left := range 10 + 24 + 2 { // selector, verifier, revision
-		_, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) { o.Rand = &drying{left} })
+		_, f := w.process(w.Store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) { o.Rand = &drying{left} })
 		a, err := f.Answer(ctx, o, w.code(secret), true)
 		require.Error(t, err, "%d bytes", left)
 		require.Equal(t, signin.Answer{}, a)
@@ -82,7 +82,7 @@ func TestRandomnessEndsWhileAnswering(t *testing.T) {
 // nobody in by any way.
 func TestBrokenStateDenies(t *testing.T) {
 	w := newWorld(t, monthly)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	token := w.right(w.challenged(ann).ID, w.code(secret), true)
 	c := w.challenged(ann)
@@ -90,20 +90,20 @@ func TestBrokenStateDenies(t *testing.T) {
 	for _, data := range []string{"", "{", `[]`, strings.Replace(string(good.Data), `"v":1`, `"v":2`, 1), `{"v":1,"seed":"not base64!"}`} {
 		bad := good
 		bad.Data = []byte(data)
-		w.put(bad)
+		w.PutRecord(bad)
 		asked, err := w.ask(ann, token)
 		require.Error(t, err, data)
 		require.Equal(t, signin.Asked{}, asked)
-		_, err = w.twofa.Open(ctx, w.domain, c.ID)
+		_, err = w.twofa.Open(ctx, w.Domain, c.ID)
 		require.Error(t, err, data)
-		a, err := w.twofa.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.domain, User: ann.ID, Rev: 1}, w.code(secret), true)
+		a, err := w.twofa.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Rev: 1}, w.code(secret), true)
 		require.Error(t, err, data)
 		require.Equal(t, signin.Answer{}, a)
-		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann})
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.Domain, []chatadmin.User{ann})
 		require.NoError(t, err, data)
 		require.Equal(t, []bool{false}, on, "it is told as not set up")
 	}
-	w.put(good)
+	w.PutRecord(good)
 	ok, _ := w.passes(ann, token)
 	require.True(t, ok)
 }
@@ -114,46 +114,46 @@ func TestBrokenStateDenies(t *testing.T) {
 func TestBrokenStateStopsNobodyElse(t *testing.T) {
 	for _, data := range []string{`{"v":2,"gen":0}`, `{"v":`} {
 		w := newWorld(t, monthly)
-		ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+		ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 		w.enrol(ann)
-		require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID)) // what was sealed is of the second generation
+		require.NoError(t, w.twofa.Reset(ctx, w.Host, ann.ID)) // what was sealed is of the second generation
 		secret := w.enrol(ann)
 		token := w.right(w.challenged(ann).ID, w.code(secret), true)
 		w.enrol(bob)
 		good := w.record(ann)
 		bad := good
 		bad.Data = []byte(data)
-		w.put(bad)
+		w.PutRecord(bad)
 
 		require.Equal(t, 1, w.notices())
-		require.Len(t, w.mail.To(bob.Email), 1)
+		require.Len(t, w.Mail.To(bob.Email), 1)
 		require.Equal(t, data, string(w.record(ann).Data), "a newer version may understand it")
-		require.True(t, w.record(ann).Due.After(w.clock.Now()), "it is not met again at once")
-		p := w.plan(w.host, twofa.Policy{Mode: twofa.Authenticator})
+		require.True(t, w.record(ann).Due.After(w.Clock.Now()), "it is not met again at once")
+		p := w.plan(w.Host, twofa.Policy{Mode: twofa.Authenticator})
 		require.EqualValues(t, 2, p.Counts["to_enrol"], "the boss and ann")
-		w.plan(w.host, twofa.Policy{Mode: twofa.Off})
-		on, err := w.twofa.TwoFactorEnabled(ctx, w.domain, []chatadmin.User{ann, bob})
+		w.plan(w.Host, twofa.Policy{Mode: twofa.Off})
+		on, err := w.twofa.TwoFactorEnabled(ctx, w.Domain, []chatadmin.User{ann, bob})
 		require.NoError(t, err)
 		require.Equal(t, []bool{false, true}, on)
-		j, err := w.twofa.Reseal(ctx, w.host, nil)
+		j, err := w.twofa.Reseal(ctx, w.Host, nil)
 		require.NoError(t, err)
 		require.Equal(t, chatadmin.RunDone, j.State)
 		require.EqualValues(t, 1, j.Data.Unopened)
 
-		_, err = w.host.DeactivateUsers(ctx, ann.ID, bob.ID)
+		_, err = w.Host.DeactivateUsers(ctx, ann.ID, bob.ID)
 		require.NoError(t, err)
-		_, err = w.host.ActivateUsers(ctx, ann.ID, bob.ID)
+		_, err = w.Host.ActivateUsers(ctx, ann.ID, bob.ID)
 		require.NoError(t, err)
 		for range 2 {
 			_, err = w.ask(ann, token)
 			require.ErrorContains(t, err, "reset", "nobody sets up an authenticator because a row was spoilt")
-			_, err = w.host.DenyAccess(ctx, ann.ID)
+			_, err = w.Host.DenyAccess(ctx, ann.ID)
 			require.NoError(t, err)
-			_, err = w.host.GrantAccess(ctx, ann.ID)
+			_, err = w.Host.GrantAccess(ctx, ann.ID)
 			require.NoError(t, err)
 		}
-		w.put(bad)
-		require.NoError(t, w.twofa.Reset(ctx, w.host, ann.ID, bob.ID))
+		w.PutRecord(bad)
+		require.NoError(t, w.twofa.Reset(ctx, w.Host, ann.ID, bob.ID))
 		ok, _ := w.passes(ann, token)
 		require.False(t, ok)
 		w.enrol(ann)
@@ -167,7 +167,7 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 		mixed := w.record(ann)
 		mixed.Data, err = json.Marshal(now)
 		require.NoError(t, err)
-		w.put(mixed)
+		w.PutRecord(mixed)
 		_, err = w.answer(w.challenged(ann).ID, "123456")
 		require.ErrorIs(t, err, keyring.ErrOpen)
 	}
@@ -177,13 +177,13 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 // the challenge is written.
 func TestModeChangesWhileAsking(t *testing.T) {
 	w := newWorld(t, byMail)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	before := w.settings()
 	w.mode(byApp)
 	asked, err := w.twofa.Ask(ctx, before, ann, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
 	require.Equal(t, "authenticator", asked.Challenge.Kind)
-	require.Empty(t, w.mail.Mails())
+	require.Empty(t, w.Mail.Mails())
 	w.mode(twofa.Policy{Mode: twofa.Off})
 	asked, err = w.twofa.Ask(ctx, before, ann, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
@@ -196,22 +196,22 @@ func TestModeChangesWhileAsking(t *testing.T) {
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	w.mode(byApp)
-	bob := w.user("bob@acme.example")
+	bob := w.User("bob@acme.example")
 	require.NoError(t, w.transition(bob.ID, chatadmin.BeginDeletion))
 	_, err = w.ask(bob, "")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "no row for somebody who is being deleted")
 	for _, id := range []chatadmin.ID{"", "nobody", chatadmin.ID(strings.Repeat("x", 65))} {
-		_, err = w.ask(chatadmin.User{ID: id, Domain: w.domain}, "")
+		_, err = w.ask(chatadmin.User{ID: id, Domain: w.Domain}, "")
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
-	require.Empty(t, w.mail.Mails())
+	require.Empty(t, w.Mail.Mails())
 }
 
 // A notice for somebody whose address went is dropped, and does not come back
 // as an address does.
 func TestNoticeWithoutAddress(t *testing.T) {
 	w := newWorld(t, byApp)
-	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
 	require.NoError(t, err)
@@ -231,5 +231,5 @@ func TestNoticeWithoutAddress(t *testing.T) {
 		_, err = host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
 		require.NoError(t, err)
 	}
-	require.Empty(t, w.mail.Mails())
+	require.Empty(t, w.Mail.Mails())
 }

@@ -18,12 +18,12 @@ func gated(t *testing.T, p twofa.Policy) (*world, *signin.Gate) {
 	t.Helper()
 	w := newWorld(t, p)
 	set := w.settings()
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat,
+	d, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat,
 		Admin:    chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = set.Policies }})
 	require.NoError(t, err)
-	w.domain, w.boss, w.host, w.s = d.ID, boss, w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
-	g, err := signin.New(w.admin, &signin.Options{SecondFactor: w.twofa})
+	w.Domain, w.Boss, w.Host, w.S = d.ID, boss, w.Admin.AsHost(d.ID), w.Admin.As(d.ID, boss.ID)
+	g, err := signin.New(w.Admin, &signin.Options{SecondFactor: w.twofa})
 	require.NoError(t, err)
 	return w, g
 }
@@ -37,7 +37,7 @@ func right(context.Context, chatadmin.User) (bool, error) { return true, nil }
 // failures are the failed sign-ins that are counted for a user.
 func failures(t *testing.T, g *signin.Gate, w *world, u chatadmin.User) int {
 	t.Helper()
-	l, err := g.Locks(ctx, w.host, u.ID)
+	l, err := g.Locks(ctx, w.Host, u.ID)
 	require.NoError(t, err)
 	return l[u.ID].Failures
 }
@@ -47,12 +47,12 @@ func failures(t *testing.T, g *signin.Gate, w *world, u chatadmin.User) int {
 // password.
 func TestGateDecidesForWhatAUserLacks(t *testing.T) {
 	w, g := gated(t, byMail)
-	none, err := w.host.CreateUser(ctx, radio("none", ""))
+	none, err := w.Host.CreateUser(ctx, radio("none", ""))
 	require.NoError(t, err)
-	some, err := w.host.CreateUser(ctx, radio("some", "some@radio.example"))
+	some, err := w.Host.CreateUser(ctx, radio("some", "some@radio.example"))
 	require.NoError(t, err)
 	sign := func(u chatadmin.User) signin.Decision {
-		d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login, Client: signin.Web}, right)
+		d, err := g.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login, Client: signin.Web}, right)
 		require.NoError(t, err)
 		return d
 	}
@@ -66,19 +66,19 @@ func TestGateDecidesForWhatAUserLacks(t *testing.T) {
 	for range 5 {
 		refused(none, signin.NoAddress)
 	}
-	w.mail.FailNext(chatadmin.ErrMailRefused)
+	w.Mail.FailNext(chatadmin.ErrMailRefused)
 	refused(some, signin.NoAddress)
 
 	for range 5 {
 		require.Equal(t, signin.Challenged, sign(some).Outcome)
 	}
 	refused(some, signin.TooManyCodes)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	require.Equal(t, signin.Challenged, sign(some).Outcome)
 
 	// Whoever is being deleted meanwhile does not come in, and that is no fault
 	// of the service either.
-	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: some.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
+	d, err := g.SignIn(ctx, w.Domain, signin.Attempt{Login: some.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
 		return true, w.transition(some.ID, chatadmin.BeginDeletion)
 	})
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestGateDecidesForWhatAUserLacks(t *testing.T) {
 // Too many wrong codes are a decision too.
 func TestGateDecidesDuringAPause(t *testing.T) {
 	w, g := gated(t, byApp)
-	ann, err := w.host.CreateUser(ctx, radio("ann", ""))
+	ann, err := w.Host.CreateUser(ctx, radio("ann", ""))
 	require.NoError(t, err)
 	for range 2 {
 		c := w.challenged(ann)
@@ -96,7 +96,7 @@ func TestGateDecidesDuringAPause(t *testing.T) {
 			w.wrong(c.ID, another(w.code(c.Enrolment.Secret.Reveal())))
 		}
 	}
-	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
+	d, err := g.SignIn(ctx, w.Domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
 	require.NoError(t, err)
 	require.Equal(t, signin.TooManyCodes, d.Reason())
 }
@@ -105,23 +105,23 @@ func TestGateDecidesDuringAPause(t *testing.T) {
 // is over after ten.
 func TestGateDoesNotCountNoCodes(t *testing.T) {
 	w, g := gated(t, byApp)
-	ann, err := w.host.CreateUser(ctx, radio("ann", ""))
+	ann, err := w.Host.CreateUser(ctx, radio("ann", ""))
 	require.NoError(t, err)
 	secret := w.enrol(ann)
-	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
+	d, err := g.SignIn(ctx, w.Domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, right)
 	require.NoError(t, err)
 	for n := range 10 {
-		odd, err := g.Complete(ctx, w.domain, d.Challenge.ID, w.code(secret)+"0", false)
+		odd, err := g.Complete(ctx, w.Domain, d.Challenge.ID, w.code(secret)+"0", false)
 		require.NoError(t, err)
 		require.Equal(t, []any{signin.Denied, signin.NotACode, n < 9}, []any{odd.Outcome, odd.Reason(), odd.Retry})
 	}
 	require.Zero(t, failures(t, g, w, ann))
-	over, err := g.Complete(ctx, w.domain, d.Challenge.ID, w.code(secret), false)
+	over, err := g.Complete(ctx, w.Domain, d.Challenge.ID, w.code(secret), false)
 	require.NoError(t, err)
 	require.Equal(t, signin.NoChallenge, over.Reason())
-	d, err = g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web, Challenge: d.Challenge.ID}, right)
+	d, err = g.SignIn(ctx, w.Domain, signin.Attempt{Login: ann.Login, Client: signin.Web, Challenge: d.Challenge.ID}, right)
 	require.NoError(t, err)
-	d, err = g.Complete(ctx, w.domain, d.Challenge.ID, w.code(secret)[:3]+" "+w.code(secret)[3:]+"\n", false)
+	d, err = g.Complete(ctx, w.Domain, d.Challenge.ID, w.code(secret)[:3]+" "+w.code(secret)[3:]+"\n", false)
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 }
@@ -130,16 +130,16 @@ func TestGateDoesNotCountNoCodes(t *testing.T) {
 // secret.
 func TestGateReloadsTheEnrolment(t *testing.T) {
 	w, g := gated(t, byApp)
-	ann, err := w.host.CreateUser(ctx, radio("ann", ""))
+	ann, err := w.Host.CreateUser(ctx, radio("ann", ""))
 	require.NoError(t, err)
 	a := signin.Attempt{Login: ann.Login, Client: signin.Web}
-	first, err := g.SignIn(ctx, w.domain, a, right)
+	first, err := g.SignIn(ctx, w.Domain, a, right)
 	require.NoError(t, err)
 	a.Challenge = first.Challenge.ID
-	second, err := g.SignIn(ctx, w.domain, a, right)
+	second, err := g.SignIn(ctx, w.Domain, a, right)
 	require.NoError(t, err)
 	require.Equal(t, first.Challenge, second.Challenge)
-	d, err := g.Complete(ctx, w.domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret.Reveal()), false)
+	d, err := g.Complete(ctx, w.Domain, second.Challenge.ID, w.code(first.Challenge.Enrolment.Secret.Reveal()), false)
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 }

@@ -57,7 +57,7 @@ func TestNothingLeaks(t *testing.T) {
 		}
 	}
 	fail := func(c *signin.Challenge, code string) {
-		o, err := w.twofa.Open(ctx, w.domain, c.ID)
+		o, err := w.twofa.Open(ctx, w.Domain, c.ID)
 		if err != nil {
 			show(err)
 			return
@@ -66,7 +66,7 @@ func TestNothingLeaks(t *testing.T) {
 		show(err)
 		require.False(t, a.Right)
 	}
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 
 	// Authenticator: enrolment, wrong and right codes, remembering, replay,
 	// recovery codes.
@@ -85,7 +85,7 @@ func TestNothingLeaks(t *testing.T) {
 	replayed, err := w.ask(ann, token)
 	require.NoError(t, err)
 	keepChallenge(replayed.Challenge)
-	recovery, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	recovery, err := w.twofa.RecoveryCodes(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	keep("recovery", recovery...)
 	for _, r := range recovery {
@@ -98,28 +98,28 @@ func TestNothingLeaks(t *testing.T) {
 
 	// What is broken or missing: rows of other people, other keys, a store that
 	// fails.
-	bob := w.user("bob@acme.example")
+	bob := w.User("bob@acme.example")
 	keep("seed", w.enrol(bob))
 	mine := w.record(ann)
 	stolen := mine
 	stolen.Data = w.record(bob).Data
-	w.put(stolen)
+	w.PutRecord(stolen)
 	c = w.challenged(ann)
 	keepChallenge(c)
 	fail(c, w.code(enrolled))
 	keep("code", w.code(enrolled))
-	w.put(mine)
+	w.PutRecord(mine)
 	_, other := w.process(&lossy{Store: store, failFrom: 1}, ringOf(t, "k9"), nil)
 	_, err = other.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(next)})
 	require.Error(t, err)
 	show(err)
 	for _, id := range []string{c.ID + "x", next, token, enrolled} {
-		_, err := w.twofa.Open(ctx, w.domain, id)
+		_, err := w.twofa.Open(ctx, w.Domain, id)
 		show(err)
-		_, err = w.twofa.Resend(ctx, w.domain, id)
+		_, err = w.twofa.Resend(ctx, w.Domain, id)
 		show(err)
 	}
-	require.Error(t, w.twofa.RevokeTrusted(ctx, w.s, ann.ID, "nobody"))
+	require.Error(t, w.twofa.RevokeTrusted(ctx, w.S, ann.ID, "nobody"))
 
 	// By mail: sent, sent anew, refused by the mail server.
 	w.mode(twofa.Policy{Mode: twofa.Email, Validity: 30 * days})
@@ -127,39 +127,39 @@ func TestNothingLeaks(t *testing.T) {
 	keepChallenge(c)
 	keep("mailed", w.mailed(ann))
 	fail(c, another(w.mailed(ann)))
-	_, err = w.twofa.Resend(ctx, w.domain, c.ID)
+	_, err = w.twofa.Resend(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
 	keep("mailed", w.mailed(ann))
 	keep("trust", verifier(w.right(c.ID, w.mailed(ann), true)))
-	w.mail.FailNext(errors.New("refused"))
+	w.Mail.FailNext(errors.New("refused"))
 	_, err = w.ask(ann, "")
 	require.Error(t, err)
 	show(err)
 
 	// Administration.
-	plan, err := w.twofa.Plan(ctx, w.s, twofa.Policy{Mode: twofa.Off})
+	plan, err := w.twofa.Plan(ctx, w.S, twofa.Policy{Mode: twofa.Off})
 	require.NoError(t, err)
 	show(plan)
-	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	e, err := w.twofa.Explain(ctx, w.S, ann.ID, signin.Web, signin.Password)
 	require.NoError(t, err)
-	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err := w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Len(t, cs, 1)
 	show(e, cs, w.twofa)
-	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID))
-	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID, bob.ID))
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.S, ann.ID))
+	require.NoError(t, w.twofa.Reset(ctx, w.S, ann.ID, bob.ID))
 	admin, resealing := w.process(store, ringOf(t, "k2", "k1"), nil)
-	j, err := resealing.Reseal(ctx, admin.AsHost(w.domain), nil)
+	j, err := resealing.Reseal(ctx, admin.AsHost(w.Domain), nil)
 	require.NoError(t, err)
 	show(j)
-	_, err = csvimport.Export(ctx, w.s, &out, csvimport.Overview, nil)
+	_, err = csvimport.Export(ctx, w.S, &out, csvimport.Overview, nil)
 	require.NoError(t, err)
 
 	// Everything that is stored, and everything that goes to the host or by
 	// mail as a notice.
-	_, err = w.twofa.SendNotices(ctx, w.domain)
+	_, err = w.twofa.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
-	for _, m := range w.mail.Mails() {
+	for _, m := range w.Mail.Mails() {
 		// the one place where a code belongs: cut out of the body, nowhere else
 		if strings.HasPrefix(m.ID, "twofa-code-") {
 			m.Text = sixDigits.ReplaceAllString(m.Text, "")
@@ -167,13 +167,13 @@ func TestNothingLeaks(t *testing.T) {
 		show(m)
 		out.WriteString(m.Text)
 	}
-	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { show(e); return nil }))
-	for _, ev := range w.events("") {
+	require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { show(e); return nil }))
+	for _, ev := range w.Events("") {
 		show(ev)
 		out.Write(ev.Data)
 	}
 	records := 0
-	for _, q := range []storage.RecordQuery{{Domain: w.domain}} {
+	for _, q := range []storage.RecordQuery{{Domain: w.Domain}} {
 		rs, _, err := store.ListRecords(ctx, q, chatadmin.Page{Limit: 1000})
 		require.NoError(t, err)
 		for _, r := range rs {

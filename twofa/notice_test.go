@@ -17,9 +17,9 @@ import (
 )
 
 func (w *world) notices() int {
-	w.t.Helper()
-	n, err := w.twofa.SendNotices(ctx, w.domain)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	n, err := w.twofa.SendNotices(ctx, w.Domain)
+	require.NoError(w.T, err)
 	return n
 }
 
@@ -27,49 +27,49 @@ func (w *world) notices() int {
 // again under the same ID.
 func TestNotices(t *testing.T) {
 	w := newWorld(t, monthly)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	w.enrol(ann)
-	require.Empty(t, w.mail.Mails(), "a worker sends them")
+	require.Empty(t, w.Mail.Mails(), "a worker sends them")
 	require.Equal(t, 1, w.notices())
 	require.Zero(t, w.notices())
-	m := w.mail.To(ann.Email)[0]
+	m := w.Mail.To(ann.Email)[0]
 	require.Equal(t, "An authenticator was set up: Acme", m.Subject)
 	require.Contains(t, m.Text, "1 March 2026, 09:00 UTC")
 
-	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
-	w.mail.FailNext(errors.New("away"), errors.New("away"))
+	require.NoError(t, w.twofa.Reset(ctx, w.S, ann.ID))
+	w.Mail.FailNext(errors.New("away"), errors.New("away"))
 	require.Zero(t, w.notices())
 	require.Zero(t, w.notices(), "not before it is due again")
-	w.clock.Advance(2 * time.Minute)
+	w.Clock.Advance(2 * time.Minute)
 	require.Zero(t, w.notices())
-	w.clock.Advance(4 * time.Minute)
+	w.Clock.Advance(4 * time.Minute)
 	require.Equal(t, 1, w.notices())
-	require.Len(t, w.mail.To(ann.Email), 2)
+	require.Len(t, w.Mail.To(ann.Email), 2)
 
 	// One that waits for its next try does not go with one that is new.
-	bob := w.user("bob@acme.example")
+	bob := w.User("bob@acme.example")
 	w.enrol(bob)
-	w.mail.FailNext(errors.New("away"))
+	w.Mail.FailNext(errors.New("away"))
 	require.Zero(t, w.notices())
-	require.NoError(t, w.twofa.Reset(ctx, w.s, bob.ID))
+	require.NoError(t, w.twofa.Reset(ctx, w.S, bob.ID))
 	require.Equal(t, 1, w.notices())
-	require.Contains(t, w.mail.To(bob.Email)[0].Subject, "reset")
-	w.clock.Advance(2 * time.Minute)
+	require.Contains(t, w.Mail.To(bob.Email)[0].Subject, "reset")
+	w.Clock.Advance(2 * time.Minute)
 	require.Equal(t, 1, w.notices())
-	require.Contains(t, w.mail.To(bob.Email)[1].Subject, "set up")
+	require.Contains(t, w.Mail.To(bob.Email)[1].Subject, "set up")
 
 	// Refused for good, and refused too often: dropped.
 	w.enrol(ann)
-	w.mail.FailNext(chatadmin.ErrMailRefused)
+	w.Mail.FailNext(chatadmin.ErrMailRefused)
 	require.Zero(t, w.notices())
-	require.NoError(t, w.twofa.Reset(ctx, w.s, ann.ID))
+	require.NoError(t, w.twofa.Reset(ctx, w.S, ann.ID))
 	for range 12 {
-		w.mail.FailNext(errors.New("away"))
+		w.Mail.FailNext(errors.New("away"))
 		w.notices()
-		w.clock.Advance(days)
+		w.Clock.Advance(days)
 	}
-	require.Len(t, w.mail.To(ann.Email), 2)
-	w.mail.FailNext(nil) // what is left of the failures is for nobody
+	require.Len(t, w.Mail.To(ann.Email), 2)
+	w.Mail.FailNext(nil) // what is left of the failures is for nobody
 	require.Zero(t, w.notices())
 }
 
@@ -77,18 +77,18 @@ func TestNotices(t *testing.T) {
 // sent again later, with the ID by which it is recognised.
 func TestNoticeAfterCrash(t *testing.T) {
 	w := newWorld(t, monthly)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	w.enrol(ann)
-	dying := &lossy{Store: w.store}
+	dying := &lossy{Store: w.Store}
 	_, f := w.process(dying, nil, nil)
 	dying.failFrom = 2
-	_, err := f.SendNotices(ctx, w.domain)
+	_, err := f.SendNotices(ctx, w.Domain)
 	require.Error(t, err)
-	require.Len(t, w.mail.To(ann.Email), 1)
+	require.Len(t, w.Mail.To(ann.Email), 1)
 	require.Zero(t, w.notices(), "another worker may still be at it")
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	require.Equal(t, 1, w.notices())
-	mails := w.mail.To(ann.Email)
+	mails := w.Mail.To(ann.Email)
 	require.Len(t, mails, 2)
 	require.Equal(t, mails[0].ID, mails[1].ID)
 	require.Zero(t, w.notices())
@@ -101,7 +101,7 @@ func TestNoticesRace(t *testing.T) {
 	_, other := w.process(store.Handle(nil), nil, nil)
 	var users []chatadmin.User
 	for i := range 70 {
-		u := w.user("u" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + "@acme.example")
+		u := w.User("u" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + "@acme.example")
 		w.enrol(u)
 		users = append(users, u)
 	}
@@ -110,12 +110,12 @@ func TestNoticesRace(t *testing.T) {
 		if n%2 == 0 {
 			f = other
 		}
-		if _, err := f.SendNotices(ctx, w.domain); err != nil {
+		if _, err := f.SendNotices(ctx, w.Domain); err != nil {
 			t.Error(err)
 		}
 	})
 	for _, u := range users {
-		require.Len(t, w.mail.To(u.Email), 1)
+		require.Len(t, w.Mail.To(u.Email), 1)
 	}
 }
 
@@ -123,10 +123,10 @@ func TestNoticesRace(t *testing.T) {
 // nothing is kept for them.
 func TestNoticesWait(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	w.enrol(ann)
-	_, silent := w.process(w.store, nil, nil, func(o *chatadmin.Options) { o.Mailer = nil })
-	n, err := silent.SendNotices(ctx, w.domain)
+	_, silent := w.process(w.Store, nil, nil, func(o *chatadmin.Options) { o.Mailer = nil })
+	n, err := silent.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.Equal(t, 1, w.notices())
@@ -136,16 +136,16 @@ func TestNoticesWait(t *testing.T) {
 // right, and not met again.
 func TestDueWithoutNotice(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	w.enrol(ann)
 	require.Equal(t, 1, w.notices())
 	r := w.record(ann)
-	r.Due = w.clock.Now()
-	w.put(r)
-	counted := &counting{Store: w.store}
+	r.Due = w.Clock.Now()
+	w.PutRecord(r)
+	counted := &counting{Store: w.Store}
 	_, f := w.process(counted, nil, nil)
 	for range 2 {
-		n, err := f.SendNotices(ctx, w.domain)
+		n, err := f.SendNotices(ctx, w.Domain)
 		require.NoError(t, err)
 		require.Zero(t, n)
 	}
@@ -175,9 +175,9 @@ func (s emptyFirst) ListRecords(ctx context.Context, q storage.RecordQuery, p ch
 
 func TestNoticesBehindAnEmptyPage(t *testing.T) {
 	w := newWorld(t, byApp)
-	w.enrol(w.user("ann@acme.example"))
-	_, f := w.process(emptyFirst{w.store}, nil, nil)
-	n, err := f.SendNotices(ctx, w.domain)
+	w.enrol(w.User("ann@acme.example"))
+	_, f := w.process(emptyFirst{w.Store}, nil, nil)
+	n, err := f.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
@@ -194,17 +194,17 @@ func TestNoticesOfASlowServer(t *testing.T) {
 	for _, each := range []time.Duration{10 * time.Second, 40 * time.Second} {
 		w := newWorld(t, byApp)
 		for i := range 50 {
-			w.enrol(w.user(fmt.Sprintf("u%02d@acme.example", i)))
+			w.enrol(w.User(fmt.Sprintf("u%02d@acme.example", i)))
 		}
 		var other *twofa.Service
 		sent, n := map[string]int{}, 0
 		slow := mailer(func(_ context.Context, m chatadmin.Mail) error {
 			sent[m.ID]++
-			w.clock.Advance(each)
+			w.Clock.Advance(each)
 			if n++; n%7 == 0 {
 				if f := other; f != nil {
 					other = nil // it does not call itself
-					_, err := f.SendNotices(ctx, w.domain)
+					_, err := f.SendNotices(ctx, w.Domain)
 					require.NoError(t, err)
 					other = f
 				}
@@ -212,10 +212,10 @@ func TestNoticesOfASlowServer(t *testing.T) {
 			return nil
 		})
 		with := func(o *chatadmin.Options) { o.Mailer = slow }
-		_, a := w.process(w.store, nil, nil, with)
-		_, other = w.process(w.store, nil, nil, with)
+		_, a := w.process(w.Store, nil, nil, with)
+		_, other = w.process(w.Store, nil, nil, with)
 		for range 15 {
-			_, err := a.SendNotices(ctx, w.domain)
+			_, err := a.SendNotices(ctx, w.Domain)
 			require.NoError(t, err)
 		}
 		require.Len(t, sent, 50)
@@ -229,23 +229,23 @@ func TestNoticesOfASlowServer(t *testing.T) {
 // it waits for the next run, however often that happens.
 func TestNoticesOfShortRuns(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 	w.enrol(ann)
 	w.enrol(bob)
 	for range 8 {
 		short, cancel := context.WithCancel(ctx)
-		_, f := w.process(w.store, nil, nil, func(o *chatadmin.Options) {
+		_, f := w.process(w.Store, nil, nil, func(o *chatadmin.Options) {
 			o.Mailer = mailer(func(ctx context.Context, _ chatadmin.Mail) error {
 				require.NoError(t, ctx.Err(), "handed over when it was over")
 				cancel()
 				return errors.New("away")
 			})
 		})
-		_, err := f.SendNotices(short, w.domain)
+		_, err := f.SendNotices(short, w.Domain)
 		require.ErrorIs(t, err, context.Canceled)
-		w.clock.Advance(days)
+		w.Clock.Advance(days)
 	}
 	require.Equal(t, 2, w.notices())
-	require.Len(t, w.mail.To(ann.Email), 1)
-	require.Len(t, w.mail.To(bob.Email), 1)
+	require.Len(t, w.Mail.To(ann.Email), 1)
+	require.Len(t, w.Mail.To(bob.Email), 1)
 }

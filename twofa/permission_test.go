@@ -32,7 +32,7 @@ func calls(f **twofa.Service, ann *chatadmin.User, job *chatadmin.ID) map[string
 			_, err := (*f).Plan(ctx, s, byMail)
 			return err
 		}},
-		"SetPolicy": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+		"Apply": {Need: chatadmin.PermTwoFactor, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
 			p, err := (*f).Plan(ctx, s.Admin().AsHost(s.Domain()), byMail)
 			if err != nil {
 				return err
@@ -76,14 +76,14 @@ func TestPermissions(t *testing.T) {
 	var job chatadmin.ID
 	open := func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 		w := newWorldOn(t, memstore.New(nil), twofa.Policy{Mode: twofa.Authenticator, Validity: days, Recovery: true}, nil, nil)
-		f, ann = w.twofa, w.user("ann@acme.example")
+		f, ann = w.twofa, w.User("ann@acme.example")
 		secret := w.enrol(ann)
 		w.right(w.challenged(ann).ID, w.code(secret), true)
-		w.clock.Advance(30 * time.Second)
-		j, err := f.Reseal(ctx, w.host, nil)
+		w.Clock.Advance(30 * time.Second)
+		j, err := f.Reseal(ctx, w.Host, nil)
 		require.NoError(t, err)
 		job = j.ID
-		return w.admin, w.domain
+		return w.Admin, w.Domain
 	}
 	matrix := calls(&f, &ann, &job)
 	service := reflect.TypeFor[*twofa.Service]()

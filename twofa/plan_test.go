@@ -21,7 +21,7 @@ import (
 // what is applied is what was planned.
 func TestPlanMode(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	admin, f := w.process(w.store, ringOf(t, "k1"), nil)
+	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true}})
 	require.NoError(t, err)
 	host := admin.AsHost(d.ID)
@@ -42,7 +42,7 @@ func TestPlanMode(t *testing.T) {
 	}
 	_, err = host.DeactivateUsers(ctx, without[0])
 	require.NoError(t, err)
-	events := len(w.events(""))
+	events := len(w.Events(""))
 	p, err := f.Plan(ctx, host, byMail)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "administrators": 1, "administrators_out": 1, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
@@ -51,7 +51,7 @@ func TestPlanMode(t *testing.T) {
 	require.Contains(t, p.Warnings[0], "401 users")
 	require.Len(t, p.Blockers, 1)
 	require.Contains(t, p.Blockers[0].Message, "no administrator")
-	require.Len(t, w.events(""), events)
+	require.Len(t, w.Events(""), events)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
 	var kept twofa.Plan
@@ -72,7 +72,7 @@ func TestPlanMode(t *testing.T) {
 	email := "boss@acme.example"
 	_, err = host.EditUser(ctx, boss.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
-	silent := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
+	silent := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}))
 	p, err = chatadmintest.Must(twofa.New(silent, nil)).Plan(ctx, silent.AsHost(d.ID), byMail)
 	require.NoError(t, err)
 	require.Len(t, p.Warnings, 1)
@@ -83,10 +83,10 @@ func TestPlanMode(t *testing.T) {
 // What a change would end is counted, and ends with it.
 func TestPlanCountsWhatEnds(t *testing.T) {
 	w := newWorld(t, monthly)
-	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 	sa, sb := w.enrol(ann), w.enrol(bob)
 	w.right(w.challenged(ann).ID, w.code(sa), true)
-	w.clock.Advance(5 * days)
+	w.Clock.Advance(5 * days)
 	w.right(w.challenged(bob).ID, w.code(sb), true)
 	w.challenged(ann)
 	for _, c := range []struct {
@@ -94,22 +94,22 @@ func TestPlanCountsWhatEnds(t *testing.T) {
 		forgotten   int64
 		interrupted int64
 	}{{monthly, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days}, 0, 0}, {twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days}, 1, 0}, {byApp, 2, 1}, {byMail, 2, 1}, {twofa.Policy{Mode: twofa.Off}, 2, 1}} {
-		p, err := w.twofa.Plan(ctx, w.s, c.p)
+		p, err := w.twofa.Plan(ctx, w.S, c.p)
 		require.NoError(t, err)
 		require.Equal(t, []int64{c.forgotten, c.interrupted}, []int64{p.Counts["forgotten"], p.Counts["interrupted"]}, "%+v", c.p)
 	}
-	require.NoError(t, w.twofa.Apply(ctx, w.s, w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
+	require.NoError(t, w.twofa.Apply(ctx, w.S, w.plan(w.S, twofa.Policy{Mode: twofa.Authenticator, Validity: 5 * days})))
 	for u, n := range map[chatadmin.ID]int{ann.ID: 0, bob.ID: 1} {
-		cs, err := w.twofa.Trusted(ctx, w.s, u)
+		cs, err := w.twofa.Trusted(ctx, w.S, u)
 		require.NoError(t, err)
 		require.Len(t, cs, n)
 	}
 }
 
 func (w *world) plan(s *chatadmin.Scope, p twofa.Policy) *twofa.Plan {
-	w.t.Helper()
+	w.T.Helper()
 	plan, err := w.twofa.Plan(ctx, s, p)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return plan
 }
 
@@ -117,31 +117,31 @@ func TestSetMode(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
 	for _, bad := range []twofa.Policy{{}, {Mode: "sms"}, {Mode: twofa.Email, Validity: -time.Second}, {Mode: twofa.Email, Validity: 90*days + time.Second}, {Mode: twofa.Email, Validity: time.Millisecond},
 		{Mode: twofa.Email, Recovery: true}, {Mode: twofa.Off, Recovery: true}} {
-		_, err := w.twofa.Plan(ctx, w.s, bad)
+		_, err := w.twofa.Plan(ctx, w.S, bad)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)
-		forged := w.plan(w.s, byApp)
+		forged := w.plan(w.S, byApp)
 		forged.Now = bad
-		require.ErrorIs(t, w.twofa.Apply(ctx, w.s, forged), chatadmin.ErrInvalid, "%+v", bad)
+		require.ErrorIs(t, w.twofa.Apply(ctx, w.S, forged), chatadmin.ErrInvalid, "%+v", bad)
 	}
-	p := w.plan(w.s, twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days, Recovery: true})
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.host, p), chatadmin.ErrInvalid, "of another actor")
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, nil), chatadmin.ErrInvalid)
+	p := w.plan(w.S, twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days, Recovery: true})
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.Host, p), chatadmin.ErrInvalid, "of another actor")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, nil), chatadmin.ErrInvalid)
 	other := *p
 	other.Kind = chatadmin.KindGroupDefault
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, &other), chatadmin.ErrInvalid)
-	require.NoError(t, w.twofa.Apply(ctx, w.s, p))
-	require.NoError(t, w.twofa.Apply(ctx, w.s, p), "again: nothing to do")
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, &other), chatadmin.ErrInvalid)
+	require.NoError(t, w.twofa.Apply(ctx, w.S, p))
+	require.NoError(t, w.twofa.Apply(ctx, w.S, p), "again: nothing to do")
 	got, err := twofa.PolicyOf(w.settings())
 	require.NoError(t, err)
 	require.Equal(t, p.Now, got)
-	es := w.events(twofa.KindMode)
+	es := w.Events(twofa.KindMode)
 	require.Len(t, es, 1)
-	require.Equal(t, []chatadmin.FieldChange{{Field: "mode", Before: "off", After: "authenticator"}, {Field: "recovery", Before: "false", After: "true"}, {Field: "validity", Before: "0s", After: "2160h0m0s"}}, es[0].Changes[w.domain])
+	require.Equal(t, []chatadmin.FieldChange{{Field: "mode", Before: "off", After: "authenticator"}, {Field: "recovery", Before: "false", After: "true"}, {Field: "validity", Before: "0s", After: "2160h0m0s"}}, es[0].Changes[w.Domain])
 
-	stale := w.plan(w.s, byMail)
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	stale := w.plan(w.S, byMail)
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
-	require.ErrorIs(t, w.twofa.Apply(ctx, w.s, stale), chatadmin.ErrPlanStale)
+	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, stale), chatadmin.ErrPlanStale)
 }
 
 // Between the plan and its use administrators lose their addresses: what was
@@ -149,9 +149,9 @@ func TestSetMode(t *testing.T) {
 // out is no reason to refuse.
 func TestPlanIsStaleForAdministrators(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
+	d, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
 	require.NoError(t, err)
-	s := w.admin.AsHost(d.ID)
+	s := w.Admin.AsHost(d.ID)
 	second, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "second", FirstName: "The", LastName: "Second", Role: boss.Role, NoInvitation: true})
 	require.NoError(t, err)
 	third, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "third", Email: "third@radio.example", FirstName: "The", LastName: "Third", Role: boss.Role, NoInvitation: true})
@@ -183,13 +183,13 @@ func TestPlanIsStaleForAdministrators(t *testing.T) {
 // Who is denied access cannot come in, and is counted when they can.
 func TestPlanLeavesOutDenied(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	ann := w.user("ann@acme.example")
-	_, err := w.host.DenyAccess(ctx, ann.ID)
+	ann := w.User("ann@acme.example")
+	_, err := w.Host.DenyAccess(ctx, ann.ID)
 	require.NoError(t, err)
 	for want := range int64(2) {
-		p := w.plan(w.host, byApp)
+		p := w.plan(w.Host, byApp)
 		require.Equal(t, []int64{1 + want, 1 + want, 1 + want}, []int64{p.Counts["network"], p.Counts["affected"], p.Counts["to_enrol"]})
-		_, _ = w.host.GrantAccess(ctx, ann.ID)
+		_, _ = w.Host.GrantAccess(ctx, ann.ID)
 	}
 }
 
@@ -199,32 +199,32 @@ func TestPlanLeavesOutDenied(t *testing.T) {
 func TestSetModeWhileACodeIsOnItsWay(t *testing.T) {
 	byAppFor := twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days}
 	w := newWorld(t, byAppFor)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	first, second := w.challenged(ann), w.challenged(ann)
-	o, err := w.twofa.Open(ctx, w.domain, first.ID)
+	o, err := w.twofa.Open(ctx, w.Domain, first.ID)
 	require.NoError(t, err)
-	late, err := w.twofa.Open(ctx, w.domain, second.ID)
+	late, err := w.twofa.Open(ctx, w.Domain, second.ID)
 	require.NoError(t, err)
 	w.mode(byMail)
 	a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
 	require.NoError(t, err)
 	require.True(t, a.Right)
 	require.False(t, a.Trust.IsZero())
-	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err := w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Empty(t, cs, "remembered by the policy before")
 	asked, err := w.ask(ann, a.Trust.Reveal())
 	require.NoError(t, err)
 	require.NotNil(t, asked.Challenge)
 	w.mode(byAppFor)
-	cs, err = w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err = w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Empty(t, cs, "nothing brings it back")
 
-	w.clock.Advance(time.Minute)
-	_, err = w.twofa.Open(ctx, w.domain, second.ID)
+	w.Clock.Advance(time.Minute)
+	_, err = w.twofa.Open(ctx, w.Domain, second.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	late.Settings = nil
 	_, err = w.twofa.Answer(ctx, late, w.code(secret), true)
@@ -234,11 +234,11 @@ func TestSetModeWhileACodeIsOnItsWay(t *testing.T) {
 // Exports tell who has it.
 func TestExportTellsWhoHasIt(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	ann := w.user("ann@acme.example")
-	w.user("bob@acme.example")
+	ann := w.User("ann@acme.example")
+	w.User("bob@acme.example")
 	column := func() map[string]string {
 		var b bytes.Buffer
-		_, err := csvimport.Export(ctx, w.s, &b, csvimport.Overview, nil)
+		_, err := csvimport.Export(ctx, w.S, &b, csvimport.Overview, nil)
 		require.NoError(t, err)
 		got := map[string]string{}
 		for _, line := range bytes.Split(bytes.TrimSpace(b.Bytes()), []byte("\n"))[1:] {
@@ -261,11 +261,11 @@ func TestExportTellsWhoHasIt(t *testing.T) {
 // up then.
 func TestVeto(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	c := w.challenged(ann)
-	admin, f := w.process(w.store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
+	admin, f := w.process(w.Store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
 		o.Before = func(_ context.Context, i chatadmin.Intent) error {
 			if i.Kind == twofa.KindMode || i.Kind == twofa.KindReset || i.Kind == twofa.KindAnswer {
 				return fmt.Errorf("not today")
@@ -273,12 +273,12 @@ func TestVeto(t *testing.T) {
 			return nil
 		}
 	})
-	host := admin.AsHost(w.domain)
+	host := admin.AsHost(w.Domain)
 	p, err := f.Plan(ctx, host, byMail)
 	require.NoError(t, err)
 	require.ErrorIs(t, f.Apply(ctx, host, p), chatadmin.ErrVetoed)
-	require.ErrorIs(t, f.Reset(ctx, host, w.boss.ID), chatadmin.ErrVetoed)
-	_, err = answer(f, w.domain, c.ID, w.code(secret))
+	require.ErrorIs(t, f.Reset(ctx, host, w.Boss.ID), chatadmin.ErrVetoed)
+	_, err = answer(f, w.Domain, c.ID, w.code(secret))
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	a, err := w.answer(c.ID, w.code(secret))
 	require.NoError(t, err)
@@ -289,11 +289,11 @@ func TestVeto(t *testing.T) {
 // asked for.
 func TestSwitchedOnWhileVerifying(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	ann := w.user("ann@acme.example")
-	g, err := signin.New(w.admin, &signin.Options{SecondFactor: w.twofa})
+	ann := w.User("ann@acme.example")
+	g, err := signin.New(w.Admin, &signin.Options{SecondFactor: w.twofa})
 	require.NoError(t, err)
-	d, err := g.SignIn(ctx, w.domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
-		w.clock.Advance(2 * time.Second)
+	d, err := g.SignIn(ctx, w.Domain, signin.Attempt{Login: ann.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
+		w.Clock.Advance(2 * time.Second)
 		w.mode(byMail)
 		return true, nil
 	})

@@ -12,9 +12,9 @@ import (
 func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, byMail)
 	bad := []string{`{"v":1}`, `{"v":1,"mode":"none"}`, `{"v":1,"mode":"email","validity":-1}`, `{"v":1,"mode":"email","validity":99999999}`, `{"mode":"off"}`}
-	chatadmintest.CheckPolicy(t, w.admin, w.store, w.domain, "twofa", `{"v":1,"mode":"email"}`, bad, func() error {
-		w.clock.Advance(time.Hour) // codes go out at a limited rate
-		_, err := w.ask(w.boss, "")
+	chatadmintest.CheckPolicy(t, w.Admin, w.Store, w.Domain, "twofa", `{"v":1,"mode":"email"}`, bad, func() error {
+		w.Clock.Advance(time.Hour) // codes go out at a limited rate
+		_, err := w.ask(w.Boss, "")
 		return err
 	})
 }

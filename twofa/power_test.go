@@ -21,14 +21,14 @@ func TestPowerOverUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true, Validity: days})
-			clerk, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
+			clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
 			require.NoError(t, err)
 			target.Name = "target"
-			role, err := w.host.SetRole(ctx, target)
+			role, err := w.Host.SetRole(ctx, target)
 			require.NoError(t, err)
-			u := w.user("bob@acme.example", func(n *chatadmin.NewUser) { n.Role = role.ID })
+			u := w.User("bob@acme.example", func(n *chatadmin.NewUser) { n.Role = role.ID })
 			w.enrol(u)
-			s := w.admin.As(w.domain, w.user("clerk@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID }).ID)
+			s := w.Admin.As(w.Domain, w.User("clerk@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID }).ID)
 			may := name == "below" || name == "the same"
 			for n, err := range []error{
 				func() error { _, err := w.twofa.RecoveryCodes(ctx, s, u.ID); return err }(),

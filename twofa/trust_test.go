@@ -21,19 +21,19 @@ var monthly = twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days}
 // trusted is a world with a user whose browser is remembered.
 func trusted(t *testing.T, store chatadmin.Store, o *twofa.Options) (w *world, ann chatadmin.User, secret, trust string) {
 	w = newWorldOn(t, store, monthly, nil, o)
-	ann = w.user("ann@acme.example")
+	ann = w.User("ann@acme.example")
 	secret = w.enrol(ann)
 	trust = w.right(w.challenged(ann).ID, w.code(secret), true)
 	require.NotEmpty(t, trust)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	return w, ann, secret, trust
 }
 
 // passes reports whether a token lets its client in, and what takes its place.
 func (w *world) passes(u chatadmin.User, trust string) (bool, string) {
-	w.t.Helper()
+	w.T.Helper()
 	asked, err := w.ask(u, trust)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return asked.Challenge == nil, asked.Trust.Reveal()
 }
 
@@ -42,32 +42,32 @@ func (w *world) passes(u chatadmin.User, trust string) (bool, string) {
 func TestRememberedUntil(t *testing.T) {
 	w, ann, _, token := trusted(t, memstore.New(nil), nil)
 	seen := map[string]bool{token: true}
-	since := w.clock.Now().Add(-time.Hour)
+	since := w.Clock.Now().Add(-time.Hour)
 	for range 10 {
 		ok, next := w.passes(ann, token)
 		require.True(t, ok)
 		require.False(t, seen[next])
 		seen[next], token = true, next
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 	}
-	cs, err := w.twofa.Trusted(ctx, w.admin.As(w.domain, ann.ID), ann.ID)
+	cs, err := w.twofa.Trusted(ctx, w.Admin.As(w.Domain, ann.ID), ann.ID)
 	require.NoError(t, err)
-	require.Equal(t, []twofa.Client{{ID: strings.Split(token, ".")[0], Client: signin.Web, Since: since, Used: w.clock.Now().Add(-time.Hour), Until: since.Add(30 * days)}}, cs)
-	e, err := w.twofa.Explain(ctx, w.s, ann.ID, signin.Web, signin.Password)
+	require.Equal(t, []twofa.Client{{ID: strings.Split(token, ".")[0], Client: signin.Web, Since: since, Used: w.Clock.Now().Add(-time.Hour), Until: since.Add(30 * days)}}, cs)
+	e, err := w.twofa.Explain(ctx, w.S, ann.ID, signin.Web, signin.Password)
 	require.NoError(t, err)
 	require.Equal(t, twofa.Explanation{Asks: true, Rule: twofa.RuleTrusted, Kind: twofa.Authenticator, Enrolled: true, TrustedUntil: since.Add(30 * days)}, e)
-	e, err = w.twofa.Explain(ctx, w.s, ann.ID, signin.Desktop, signin.Password)
+	e, err = w.twofa.Explain(ctx, w.S, ann.ID, signin.Desktop, signin.Password)
 	require.NoError(t, err)
 	require.Equal(t, twofa.RuleAsked, e.Rule)
 
-	w.clock.Advance(since.Add(30*days - time.Millisecond).Sub(w.clock.Now()))
+	w.Clock.Advance(since.Add(30*days - time.Millisecond).Sub(w.Clock.Now()))
 	ok, next := w.passes(ann, token)
 	require.True(t, ok)
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	ok, next = w.passes(ann, next)
 	require.False(t, ok, "using it does not prolong it")
 	require.Empty(t, next)
-	cs, err = w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err = w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Empty(t, cs)
 }
@@ -83,7 +83,7 @@ func TestWhoIsRemembered(t *testing.T) {
 	}{{signin.Web, true, days, true}, {signin.Desktop, true, days, true}, {signin.Mac, true, days, true}, {signin.UnknownClient, true, days, false}, {"", true, days, false},
 		{"toaster", true, days, false}, {signin.Web, false, days, false}, {signin.Web, true, 0, false}} {
 		w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: c.validity})
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		secret := w.enrol(ann)
 		asked, err := w.twofa.Ask(ctx, w.settings(), ann, signin.Attempt{Client: c.client})
 		require.NoError(t, err)
@@ -95,12 +95,12 @@ func TestWhoIsRemembered(t *testing.T) {
 // A token serves its user, domain and kind of client alone.
 func TestCopiedToken(t *testing.T) {
 	w, ann, _, token := trusted(t, memstore.New(nil), nil)
-	bob := w.user("bob@acme.example")
+	bob := w.User("bob@acme.example")
 	w.enrol(bob)
-	d2, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
+	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
 	require.NoError(t, err)
-	twin, err := w.admin.AsHost(d2.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true})
+	twin, err := w.Admin.AsHost(d2.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true})
 	require.NoError(t, err)
 	for name, a := range map[string]struct {
 		u      chatadmin.User
@@ -119,7 +119,7 @@ func TestCopiedToken(t *testing.T) {
 	// generation's.
 	rec := w.record(bob)
 	rec.Data = w.record(ann).Data
-	w.put(rec)
+	w.PutRecord(rec)
 	ok, _ := w.passes(bob, token)
 	require.False(t, ok)
 	ok, _ = w.passes(ann, token)
@@ -136,10 +136,10 @@ func TestReplayRevokes(t *testing.T) {
 	require.False(t, ok)
 	ok, _ = w.passes(ann, next)
 	require.False(t, ok, "the family is revoked")
-	require.Len(t, w.events(twofa.KindReplay), 1)
-	_, err := w.twofa.SendNotices(ctx, w.domain)
+	require.Len(t, w.Events(twofa.KindReplay), 1)
+	_, err := w.twofa.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
-	require.Contains(t, w.mail.To(ann.Email)[len(w.mail.To(ann.Email))-1].Subject, "forgotten")
+	require.Contains(t, w.Mail.To(ann.Email)[len(w.Mail.To(ann.Email))-1].Subject, "forgotten")
 
 	// Right selector, wrong verifier: the same.
 	w, ann, _, token := trusted(t, memstore.New(nil), nil)
@@ -154,20 +154,20 @@ func TestReplayRevokes(t *testing.T) {
 func TestReplayAfterClockSetBack(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		w, ann, _, old := trusted(t, memstore.New(nil), &twofa.Options{TrustGrace: grace})
-		w.clock.Advance(days)
+		w.Clock.Advance(days)
 		ok, _ := w.passes(ann, old)
 		require.True(t, ok)
-		w.clock.Advance(-2 * time.Second)
+		w.Clock.Advance(-2 * time.Second)
 		ok, _ = w.passes(ann, old)
 		require.False(t, ok, "grace %s", grace)
-		require.Len(t, w.events(twofa.KindReplay), 1)
+		require.Len(t, w.Events(twofa.KindReplay), 1)
 	}
 }
 
 // A replay is punished even while the user is asked too much to be asked again.
 func TestReplayDuringPause(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Email, Validity: days})
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	old := w.right(w.challenged(ann).ID, w.mailed(ann), true)
 	_, next := w.passes(ann, old)
 	for range 4 {
@@ -215,7 +215,7 @@ func TestRotationRace(t *testing.T) {
 		require.EqualValues(t, 100, passed.Load())
 		ok, _ := w.passes(ann, next)
 		require.True(t, ok)
-		w.clock.Advance(grace)
+		w.Clock.Advance(grace)
 		ok, _ = w.passes(ann, token)
 		require.False(t, ok, "the grace is over")
 	}
@@ -263,7 +263,7 @@ func TestPeriodChanges(t *testing.T) {
 	} {
 		w, ann, _, token := trusted(t, memstore.New(nil), nil)
 		for _, p := range c.steps {
-			w.clock.Advance(days)
+			w.Clock.Advance(days)
 			w.mode(p)
 		}
 		ok, _ := w.passes(ann, token)
@@ -272,10 +272,10 @@ func TestPeriodChanges(t *testing.T) {
 	// A longer period does not prolong what was promised.
 	w, ann, _, token := trusted(t, memstore.New(nil), nil)
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days})
-	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err := w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Equal(t, cs[0].Since.Add(30*days), cs[0].Until)
-	w.clock.Advance(30 * days)
+	w.Clock.Advance(30 * days)
 	ok, _ := w.passes(ann, token)
 	require.False(t, ok)
 }
@@ -283,7 +283,7 @@ func TestPeriodChanges(t *testing.T) {
 // In the same moment as the change of the mode: what comes after it counts.
 func TestRememberedInTheMomentOfTheChange(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	w.mode(monthly)
 	token := w.right(w.challenged(ann).ID, w.code(secret), true)
@@ -296,26 +296,26 @@ func TestRememberedInTheMomentOfTheChange(t *testing.T) {
 // before stays forgotten.
 func TestPolicyOfAWrongClock(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 4 * days})
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	before := w.right(w.challenged(ann).ID, w.code(secret), true)
-	w.clock.Advance(365 * days)
+	w.Clock.Advance(365 * days)
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 3 * days})
-	w.clock.Advance(-364 * days)
+	w.Clock.Advance(-364 * days)
 	token := w.right(w.challenged(ann).ID, w.code(secret), true)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	ok, token := w.passes(ann, token)
 	require.True(t, ok, "it was given out, so it is worth something")
 	ok, _ = w.passes(ann, before)
 	require.False(t, ok)
 
-	w.clock.Advance(2 * days)
+	w.Clock.Advance(2 * days)
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: days})
 	w.mode(twofa.Policy{Mode: twofa.Authenticator, Validity: 90 * days})
 	ok, _ = w.passes(ann, token)
 	require.False(t, ok, "too old for a period that was in force")
 	token = w.right(w.challenged(ann).ID, w.code(secret), true)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	ok, _ = w.passes(ann, token)
 	require.True(t, ok)
 }
@@ -323,7 +323,7 @@ func TestPolicyOfAWrongClock(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	w, ann, secret, token := trusted(t, memstore.New(nil), nil)
 	second := w.right(w.challenged(ann).ID, w.code(secret), true)
-	self := w.admin.As(w.domain, ann.ID)
+	self := w.Admin.As(w.Domain, ann.ID)
 	id := func(token string) string { return strings.Split(token, ".")[0] }
 	require.ErrorIs(t, w.twofa.RevokeTrusted(ctx, self, ann.ID, id(token), "nobody"), chatadmin.ErrNotFound)
 	ok, token := w.passes(ann, token)
@@ -339,24 +339,24 @@ func TestRevoke(t *testing.T) {
 	require.True(t, ok, "a selection with nothing in it is not everything")
 	begun := w.challenged(ann)
 	require.NoError(t, w.twofa.RevokeTrusted(ctx, self, ann.ID, id(second)))
-	_, err := w.twofa.Open(ctx, w.domain, begun.ID)
+	_, err := w.twofa.Open(ctx, w.Domain, begun.ID)
 	require.NoError(t, err)
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	second = w.right(w.challenged(ann).ID, w.code(secret), true)
-	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID), "as when the password has changed")
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.S, ann.ID), "as when the password has changed")
 	ok, _ = w.passes(ann, second)
 	require.False(t, ok)
-	_, err = w.twofa.Open(ctx, w.domain, begun.ID)
+	_, err = w.twofa.Open(ctx, w.Domain, begun.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "begun with the password of before")
-	require.Len(t, w.events(twofa.KindForget), 3)
+	require.Len(t, w.Events(twofa.KindForget), 3)
 	begun = w.challenged(ann)
-	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID))
-	_, err = w.twofa.Open(ctx, w.domain, begun.ID)
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.S, ann.ID))
+	_, err = w.twofa.Open(ctx, w.Domain, begun.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "also where nothing is remembered")
-	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, ann.ID), "nothing left is no error")
-	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.s, w.boss.ID))
-	require.Len(t, w.events(twofa.KindForget), 3)
-	require.NotContains(t, w.events(twofa.KindForget)[0].Note, second)
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.S, ann.ID), "nothing left is no error")
+	require.NoError(t, w.twofa.RevokeAllTrusted(ctx, w.S, w.Boss.ID))
+	require.Len(t, w.Events(twofa.KindForget), 3)
+	require.NotContains(t, w.Events(twofa.KindForget)[0].Note, second)
 }
 
 // Twenty clients are remembered; a further one takes the place of the oldest.
@@ -365,13 +365,13 @@ func TestManyClients(t *testing.T) {
 	var last string
 	for range 20 {
 		last = w.right(w.challenged(ann).ID, w.code(secret), true)
-		w.clock.Advance(30 * time.Second)
+		w.Clock.Advance(30 * time.Second)
 	}
 	ok, _ := w.passes(ann, first)
 	require.False(t, ok)
 	ok, _ = w.passes(ann, last)
 	require.True(t, ok)
-	cs, err := w.twofa.Trusted(ctx, w.s, ann.ID)
+	cs, err := w.twofa.Trusted(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	require.Len(t, cs, 20)
 }

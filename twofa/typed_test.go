@@ -42,10 +42,10 @@ func TestCodesAsTyped(t *testing.T) {
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, byApp)
-			ann := w.user("ann@acme.example")
+			ann := w.User("ann@acme.example")
 			c := w.challenged(ann)
 			w.right(c.ID, form(w.code(c.Enrolment.Secret.Reveal())))
-			w.clock.Advance(30e9)
+			w.Clock.Advance(30e9)
 			w.right(w.challenged(ann).ID, form(w.code(c.Enrolment.Secret.Reveal())))
 			w.mode(byMail)
 			w.right(w.challenged(ann).ID, form(w.mailed(ann)))
@@ -56,9 +56,9 @@ func TestCodesAsTyped(t *testing.T) {
 // Recovery codes too.
 func TestRecoveryCodesAsTyped(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	w.enrol(ann)
-	codes, err := w.twofa.RecoveryCodes(ctx, w.s, ann.ID)
+	codes, err := w.twofa.RecoveryCodes(ctx, w.S, ann.ID)
 	require.NoError(t, err)
 	for i, form := range []func(string) string{
 		func(c string) string { return c + "\n" },
@@ -80,13 +80,13 @@ func TestRecoveryCodesAsTyped(t *testing.T) {
 func TestNoCodeIsNoGuess(t *testing.T) {
 	for _, p := range []twofa.Policy{byApp, byMail} {
 		w := newWorld(t, p)
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		secret := ""
 		if p == byApp {
 			secret = w.enrol(ann)
 		}
 		for name, bad := range noCodes("123456") {
-			w.clock.Advance(20 * 60e9)
+			w.Clock.Advance(20 * 60e9)
 			c := w.challenged(ann)
 			a, err := w.answer(c.ID, bad)
 			require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestNoCodeIsNoGuess(t *testing.T) {
 func TestRecoveryCodeInTheWrongPlace(t *testing.T) {
 	for name, p := range map[string]twofa.Policy{"by mail": byMail, "none in this domain": byApp, "at the enrolment": {Mode: twofa.Authenticator, Recovery: true}} {
 		w := newWorld(t, p)
-		ann := w.user("ann@acme.example")
+		ann := w.User("ann@acme.example")
 		if name == "none in this domain" {
 			w.enrol(ann)
 		}
@@ -119,7 +119,7 @@ func TestRecoveryCodeInTheWrongPlace(t *testing.T) {
 // goes on with the next one.
 func TestNoCodesAreBounded(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	c := w.challenged(ann)
 	for n := range 10 {
@@ -151,10 +151,10 @@ func TestNoCodesAreBounded(t *testing.T) {
 // meanwhile.
 func TestNoCodeLeavesTheChallenge(t *testing.T) {
 	w := newWorld(t, byApp)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	secret := w.enrol(ann)
 	c := w.challenged(ann)
-	o, err := w.twofa.Open(ctx, w.domain, c.ID)
+	o, err := w.twofa.Open(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
 	_, err = w.answer(c.ID, "12345")
 	require.NoError(t, err)

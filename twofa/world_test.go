@@ -27,16 +27,8 @@ var ctx = context.Background()
 // world is a domain with two-factor authentication, and everything that is
 // faked around it.
 type world struct {
-	t      testing.TB
-	store  chatadmin.Store
-	admin  *chatadmin.Admin
-	twofa  *twofa.Service
-	clock  *chatadmintest.Clock
-	mail   *chatadmintest.Mailbox
-	domain chatadmin.ID
-	boss   chatadmin.User
-	host   *chatadmin.Scope
-	s      *chatadmin.Scope // of the boss
+	*chatadmintest.World
+	twofa *twofa.Service
 }
 
 func newWorld(t testing.TB, p twofa.Policy) *world {
@@ -45,15 +37,24 @@ func newWorld(t testing.TB, p twofa.Policy) *world {
 
 func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}}
 	if ring == nil {
 		ring = ringOf(t, "k1")
 	}
-	w.admin, w.twofa = w.process(store, ring, o, more...)
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss = d.ID, boss
-	w.host, w.s = w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
+	var with twofa.Options
+	if o != nil {
+		with = *o
+	}
+	with.Keys = ring
+	w := &world{}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{
+		Store: store,
+		Admin: func(o *chatadmin.Options) {
+			for _, f := range more {
+				f(o)
+			}
+		},
+		Extend: func(a *chatadmin.Admin) { w.twofa = chatadmintest.Must(twofa.New(a, &with)) },
+	})
 	if p != (twofa.Policy{}) {
 		w.mode(p)
 	}
@@ -63,7 +64,7 @@ func newWorldOn(t testing.TB, store chatadmin.Store, p twofa.Policy, ring *keyri
 // process is what a program sets up that works on the store: another one, or
 // the same after a restart.
 func (w *world) process(store chatadmin.Store, ring *keyring.Ring, o *twofa.Options, more ...func(*chatadmin.Options)) (*chatadmin.Admin, *twofa.Service) {
-	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}
+	options := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}
 	for _, f := range more {
 		f(options)
 	}
@@ -93,49 +94,38 @@ func ringOf(t testing.TB, current string, old ...string) *keyring.Ring {
 
 // mode puts a policy in force.
 func (w *world) mode(p twofa.Policy) {
-	w.t.Helper()
-	plan, err := w.twofa.Plan(ctx, w.host, p)
-	require.NoError(w.t, err)
-	require.NoError(w.t, w.twofa.Apply(ctx, w.host, plan))
-}
-
-func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
-	w.t.Helper()
-	n := chatadmin.NewUser{Login: login, NoInvitation: true}
-	for _, f := range change {
-		f(&n)
-	}
-	u, err := w.host.CreateUser(ctx, n)
-	require.NoError(w.t, err)
-	return u
+	w.T.Helper()
+	plan, err := w.twofa.Plan(ctx, w.Host, p)
+	require.NoError(w.T, err)
+	require.NoError(w.T, w.twofa.Apply(ctx, w.Host, plan))
 }
 
 // settings are the domain's, as the gate reads them.
 func (w *world) settings() *chatadmin.Settings {
-	w.t.Helper()
-	_, set, err := w.admin.AsHost(w.domain).View(ctx, "")
-	require.NoError(w.t, err)
+	w.T.Helper()
+	_, set, err := w.Admin.AsHost(w.Domain).View(ctx, "")
+	require.NoError(w.T, err)
 	return &set
 }
 
 // ask is a sign-in whose password was right.
 func (w *world) ask(u chatadmin.User, trust string) (signin.Asked, error) {
-	w.t.Helper()
+	w.T.Helper()
 	return w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: secret.Hide(trust)})
 }
 
 // challenged is a sign-in that is asked for a code.
 func (w *world) challenged(u chatadmin.User) *signin.Challenge {
-	w.t.Helper()
+	w.T.Helper()
 	asked, err := w.ask(u, "")
-	require.NoError(w.t, err)
-	require.NotNil(w.t, asked.Challenge)
+	require.NoError(w.T, err)
+	require.NotNil(w.T, asked.Challenge)
 	return asked.Challenge
 }
 
 // answer answers a challenge as the gate does.
 func (w *world) answer(challenge, code string, remember ...bool) (signin.Answer, error) {
-	return answer(w.twofa, w.domain, challenge, code, remember...)
+	return answer(w.twofa, w.Domain, challenge, code, remember...)
 }
 
 func answer(f signin.SecondFactor, domain chatadmin.ID, challenge, code string, remember ...bool) (signin.Answer, error) {
@@ -149,38 +139,38 @@ func answer(f signin.SecondFactor, domain chatadmin.ID, challenge, code string, 
 // right answers a challenge, which must let the user in, and returns the trust
 // token.
 func (w *world) right(challenge, code string, remember ...bool) string {
-	w.t.Helper()
+	w.T.Helper()
 	a, err := w.answer(challenge, code, remember...)
-	require.NoError(w.t, err)
-	require.True(w.t, a.Right)
+	require.NoError(w.T, err)
+	require.True(w.T, a.Right)
 	return a.Trust.Reveal()
 }
 
 // wrong answers a challenge, which must not let the user in.
 func (w *world) wrong(challenge, code string) signin.Answer {
-	w.t.Helper()
+	w.T.Helper()
 	a, err := w.answer(challenge, code)
 	if err != nil {
-		require.ErrorIs(w.t, err, chatadmin.ErrNotFound)
+		require.ErrorIs(w.T, err, chatadmin.ErrNotFound)
 	}
-	require.False(w.t, a.Right)
-	require.True(w.t, a.Trust.IsZero())
+	require.False(w.T, a.Right)
+	require.True(w.T, a.Trust.IsZero())
 	return a
 }
 
 // enrol sets up an authenticator for a user and returns its secret. The clock
 // moves on, so that the next code is another one.
 func (w *world) enrol(u chatadmin.User) string {
-	w.t.Helper()
+	w.T.Helper()
 	c := w.challenged(u)
-	require.NotNil(w.t, c.Enrolment)
+	require.NotNil(w.T, c.Enrolment)
 	w.right(c.ID, w.code(c.Enrolment.Secret.Reveal()))
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	return c.Enrolment.Secret.Reveal()
 }
 
 // code is what an authenticator shows now.
-func (w *world) code(secret string) string { return codeAt(w.t, secret, w.clock.Now()) }
+func (w *world) code(secret string) string { return codeAt(w.T, secret, w.Clock.Now()) }
 
 func codeAt(t testing.TB, secret string, at time.Time) string {
 	t.Helper()
@@ -201,64 +191,31 @@ var sixDigits = regexp.MustCompile(`(?m)^(\d{6})$`)
 
 // mailed is the code in the newest mail to a user.
 func (w *world) mailed(u chatadmin.User) string {
-	w.t.Helper()
-	mails := w.mail.To(u.Email)
-	require.NotEmpty(w.t, mails)
+	w.T.Helper()
+	mails := w.Mail.To(u.Email)
+	require.NotEmpty(w.T, mails)
 	m := sixDigits.FindStringSubmatch(mails[len(mails)-1].Text)
-	require.NotNil(w.t, m, mails[len(mails)-1].Text)
+	require.NotNil(w.T, m, mails[len(mails)-1].Text)
 	return m[1]
-}
-
-// events are the audit events of a kind, newest first.
-func (w *world) events(kind string) []chatadmin.AuditEvent {
-	w.t.Helper()
-	var all []chatadmin.AuditEvent
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
-		require.NoError(w.t, err)
-		all = append(all, e)
-	}
-	return all
 }
 
 // record is the state of a user as stored.
 func (w *world) record(u chatadmin.User) storage.Record {
-	w.t.Helper()
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: u.Domain, ID: string(u.ID)}})
-	require.NoError(w.t, err)
-	require.Len(w.t, rs, 1)
+	w.T.Helper()
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "twofa", Domain: u.Domain, ID: string(u.ID)}})
+	require.NoError(w.T, err)
+	require.Len(w.T, rs, 1)
 	return rs[0]
 }
 
 // damaged lists what cannot be read in the domain, by kind and ID.
 func (w *world) damaged() (found []string) {
-	w.t.Helper()
-	for bad, err := range w.host.Damaged(ctx) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for bad, err := range w.Host.Damaged(ctx) {
+		require.NoError(w.T, err)
 		found = append(found, bad.Kind+" "+bad.ID)
 	}
 	return found
-}
-
-// put writes a record past the library, as somebody with access to the database
-// could.
-func (w *world) put(r storage.Record) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		rs, err := tx.Records(ctx, []storage.Key{r.Key})
-		if err != nil {
-			return err
-		}
-		c := storage.Write[storage.Record]{Row: r}
-		if len(rs) > 0 {
-			c.Was = rs[0].Rev
-		}
-		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
-		if len(conflicts) > 0 {
-			return fmt.Errorf("%v", conflicts)
-		}
-		return err
-	}))
 }
 
 // race runs f a hundred times at once, each with its number.

@@ -27,7 +27,7 @@ func TestPermissions(t *testing.T) {
 		w := newWorld(t, chatadmin.OfficeChat)
 		gate, user = w.gate, w.user("target").ID
 		w.try("target@acme.example", "wrong", signin.Wrong)
-		return w.admin, w.domain
+		return w.Admin, w.Domain
 	}
 	calls := map[string]chatadmintest.Call{
 		"Unlock": {Need: chatadmin.PermUsersAccess, Do: func(ctx context.Context, s *chatadmin.Scope) error { return gate.Unlock(ctx, s, user) }},
@@ -73,41 +73,41 @@ func TestUnlockAndGrant(t *testing.T) {
 	}
 	lock("ann", "bob")
 	w.try("eve@acme.example", "wrong", signin.Wrong)
-	_, err := w.host.DenyAccess(ctx, bob.ID, eve.ID)
+	_, err := w.Host.DenyAccess(ctx, bob.ID, eve.ID)
 	require.NoError(t, err)
-	require.NoError(t, w.gate.Unlock(ctx, w.host, ann.ID, bob.ID))
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, ann.ID, bob.ID))
 	w.try("ann@acme.example", "right", "")
 	w.try("bob@acme.example", "right", signin.NoAccess)
-	events := w.events(signin.KindUserUnlock)
+	events := w.Events(signin.KindUserUnlock)
 	require.Len(t, events, 1)
 	require.ElementsMatch(t, []chatadmin.ID{ann.ID, bob.ID}, events[0].Targets)
-	require.NoError(t, w.gate.Unlock(ctx, w.host, ann.ID))
-	require.Len(t, w.events(signin.KindUserUnlock), 1, "unlocking nobody leaves no trace")
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, ann.ID))
+	require.Len(t, w.Events(signin.KindUserUnlock), 1, "unlocking nobody leaves no trace")
 
 	lock("ann")
-	_, err = w.host.GrantAccess(ctx, ann.ID, bob.ID, eve.ID)
+	_, err = w.Host.GrantAccess(ctx, ann.ID, bob.ID, eve.ID)
 	require.NoError(t, err)
 	for _, name := range []string{"ann", "bob", "eve"} {
 		w.try(name+"@acme.example", "right", "")
 	}
-	require.Equal(t, []chatadmin.ID{bob.ID, eve.ID}, w.events(chatadmin.KindUserGrant)[0].Targets)
-	require.ElementsMatch(t, []chatadmin.ID{ann.ID, eve.ID}, w.events(signin.KindUserUnlock)[0].Targets)
+	require.Equal(t, []chatadmin.ID{bob.ID, eve.ID}, w.Events(chatadmin.KindUserGrant)[0].Targets)
+	require.ElementsMatch(t, []chatadmin.ID{ann.ID, eve.ID}, w.Events(signin.KindUserUnlock)[0].Targets)
 	require.Zero(t, w.records())
 
 	lock("boss")
-	clerk, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersAccess}})
+	clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersAccess}})
 	require.NoError(t, err)
-	_, err = w.host.AssignRole(ctx, clerk.ID, ann.ID)
+	_, err = w.Host.AssignRole(ctx, clerk.ID, ann.ID)
 	require.NoError(t, err)
-	s := w.admin.As(w.domain, ann.ID)
-	require.ErrorIs(t, w.gate.Unlock(ctx, s, w.boss.ID), chatadmin.ErrForbidden)
-	_, err = s.GrantAccess(ctx, w.boss.ID)
+	s := w.Admin.As(w.Domain, ann.ID)
+	require.ErrorIs(t, w.gate.Unlock(ctx, s, w.Boss.ID), chatadmin.ErrForbidden)
+	_, err = s.GrantAccess(ctx, w.Boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	require.True(t, w.lock(w.boss.ID).Locked)
-	require.NoError(t, w.gate.Unlock(ctx, w.host, w.boss.ID), "the host may, for whom nobody else can")
+	require.True(t, w.lock(w.Boss.ID).Locked)
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, w.Boss.ID), "the host may, for whom nobody else can")
 	for _, ids := range [][]chatadmin.ID{nil, make([]chatadmin.ID, 1001)} {
-		require.ErrorIs(t, w.gate.Unlock(ctx, w.host, ids...), chatadmin.ErrInvalid)
-		_, err := w.gate.Locks(ctx, w.host, ids...)
+		require.ErrorIs(t, w.gate.Unlock(ctx, w.Host, ids...), chatadmin.ErrInvalid)
+		_, err := w.gate.Locks(ctx, w.Host, ids...)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -117,9 +117,9 @@ func TestUnlockDuringAttempts(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
 	w.try("ann@acme.example", "wrong", signin.Wrong)
-	try, err := w.gate.Begin(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"})
+	try, err := w.gate.Begin(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"})
 	require.NoError(t, err)
-	require.NoError(t, w.gate.Unlock(ctx, w.host, u.ID))
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, u.ID))
 	require.Zero(t, w.lock(u.ID))
 	d, err := w.gate.Finish(ctx, try, false)
 	require.NoError(t, err)
@@ -127,9 +127,9 @@ func TestUnlockDuringAttempts(t *testing.T) {
 	require.Equal(t, 1, w.lock(u.ID).Failures)
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n%2 == 0 {
-			return w.gate.Unlock(ctx, w.host, u.ID)
+			return w.gate.Unlock(ctx, w.Host, u.ID)
 		}
-		_, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("wrong"))
+		_, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("wrong"))
 		return err
 	}) {
 		require.NoError(t, err)
@@ -149,14 +149,14 @@ func TestSessions(t *testing.T) {
 		require.Equal(t, want, n)
 	}
 	end(0)
-	_, err := w.host.DenyAccess(ctx, ann.ID)
+	_, err := w.Host.DenyAccess(ctx, ann.ID)
 	require.NoError(t, err)
-	_, err = w.host.DeactivateUsers(ctx, ann.ID, w.boss.ID)
+	_, err = w.Host.DeactivateUsers(ctx, ann.ID, w.Boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
-	w.clock.Advance(time.Second)
-	_, err = w.host.DeactivateUsers(ctx, bob.ID, ann.ID)
+	w.Clock.Advance(time.Second)
+	_, err = w.Host.DeactivateUsers(ctx, bob.ID, ann.ID)
 	require.NoError(t, err)
-	w.clock.Advance(time.Second)
+	w.Clock.Advance(time.Second)
 	w.erase(eve.ID)
 	require.Empty(t, w.sessions.ended, "not within the transaction")
 
@@ -167,22 +167,22 @@ func TestSessions(t *testing.T) {
 	end(3)
 	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID, eve.ID}, w.sessions.ended, "in order; what was refused, or took nothing away, ended nothing")
 	end(0)
-	_, err = w.host.ActivateUsers(ctx, bob.ID)
+	_, err = w.Host.ActivateUsers(ctx, bob.ID)
 	require.NoError(t, err)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	told := len(w.sessions.told)
 	end(3)
 	for _, c := range w.sessions.told[told:] {
 		require.Equal(t, !slices.Contains(c.users, bob.ID), c.before.Equal(signin.AllSessions), "who has access again keeps the sessions made since")
 	}
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	end(0)
 
 	// A gate without Sessions queues nothing that nobody would deliver.
 	other := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Sessions = nil })
-	_, err = other.host.DenyAccess(ctx, other.user("ann").ID)
+	_, err = other.Host.DenyAccess(ctx, other.user("ann").ID)
 	require.NoError(t, err)
-	rs, _, err := other.store.ListRecords(ctx, storage.RecordQuery{Kind: "session-end"}, chatadmin.Page{Limit: 10})
+	rs, _, err := other.Store.ListRecords(ctx, storage.RecordQuery{Kind: "session-end"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 	n, err := other.gate.EndSessions(ctx)
@@ -200,7 +200,7 @@ func TestSessionsAtLeastOnce(t *testing.T) {
 		ids = append(ids, w.user(fmt.Sprintf("user%d", n)).ID)
 	}
 	for part := range slices.Chunk(ids, 7) {
-		_, err := w.host.DeactivateUsers(ctx, part...)
+		_, err := w.Host.DeactivateUsers(ctx, part...)
 		require.NoError(t, err)
 	}
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
@@ -230,8 +230,8 @@ func TestLoginUsedAgain(t *testing.T) {
 		w.try("ann@acme.example", "wrong", signin.Wrong)
 	}
 	w.erase(u.ID)
-	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
-		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: u.ID}, chatadmin.Page{Limit: 10})
+	require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: u.ID}, chatadmin.Page{Limit: 10})
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func TestLoginUsedAgain(t *testing.T) {
 				return err
 			}
 		}
-		ms, _, err := tx.ListMemberships(ctx, storage.MemberQuery{Domain: w.domain, User: u.ID}, chatadmin.Page{Limit: 10})
+		ms, _, err := tx.ListMemberships(ctx, storage.MemberQuery{Domain: w.Domain, User: u.ID}, chatadmin.Page{Limit: 10})
 		if err != nil {
 			return err
 		}
@@ -250,7 +250,7 @@ func TestLoginUsedAgain(t *testing.T) {
 				return err
 			}
 		}
-		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{u.ID})
+		us, err := tx.Users(ctx, w.Domain, []chatadmin.ID{u.ID})
 		if err != nil {
 			return err
 		}

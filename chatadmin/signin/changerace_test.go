@@ -25,11 +25,11 @@ func TestPasswordChangesUnderAttempts(t *testing.T) {
 		u := w.user("ann")
 		var err error
 		// Every look at the clock is later than the one before.
-		ticking := func() time.Time { w.clock.Advance(time.Millisecond); return w.clock.Now() }
-		w.admin = chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: ticking}))
-		w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions})
+		ticking := func() time.Time { w.Clock.Advance(time.Millisecond); return w.Clock.Now() }
+		w.Admin = chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: ticking}))
+		w.gate, err = signin.New(w.Admin, &signin.Options{Sessions: w.sessions})
 		require.NoError(t, err)
-		passwords, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
+		passwords, err := password.New(w.Admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
 		require.NoError(t, err)
 		require.NoError(t, passwords.Set(ctx, u, "old horse battery"))
 		w.try(u.Login, "right", "")
@@ -54,7 +54,7 @@ func TestPasswordChangesUnderAttempts(t *testing.T) {
 				}
 				return ok, err
 			}
-			d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, verify)
+			d, err := gates[n%2].SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login}, verify)
 			if err != nil {
 				t.Error(err)
 			}
@@ -72,9 +72,9 @@ func TestPasswordChangesUnderAttempts(t *testing.T) {
 		for _, at := range began {
 			require.True(t, at.Before(last.before))
 		}
-		w.clock.Advance(time.Second)
-		require.NoError(t, w.gate.Unlock(ctx, w.host, u.ID))
-		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, passwords.Verifier("new horse battery"))
+		w.Clock.Advance(time.Second)
+		require.NoError(t, w.gate.Unlock(ctx, w.Host, u.ID))
+		d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login}, passwords.Verifier("new horse battery"))
 		require.NoError(t, err)
 		require.True(t, d.Allowed())
 		require.False(t, d.Began.Before(last.before))
@@ -93,24 +93,24 @@ func TestLockIsTold(t *testing.T) {
 			w.try(u.Login, "wrong", signin.Wrong)
 		}
 		require.True(t, w.lock(u.ID).Locked)
-		_, err := w.admin.SendNotices(ctx, w.domain)
+		_, err := w.Admin.SendNotices(ctx, w.Domain)
 		require.NoError(t, err)
 	}
 	lock()
-	require.Len(t, w.mail.To(u.Email), 1)
-	require.Equal(t, "Your account is locked for now: Acme", w.mail.To(u.Email)[0].Subject)
+	require.Len(t, w.Mail.To(u.Email), 1)
+	require.Equal(t, "Your account is locked for now: Acme", w.Mail.To(u.Email)[0].Subject)
 	for range 5 {
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 		lock()
 	}
-	require.Len(t, w.mail.To(u.Email), 1)
-	w.clock.Advance(24 * time.Hour)
-	_, err := w.admin.SendNotices(ctx, w.domain)
+	require.Len(t, w.Mail.To(u.Email), 1)
+	w.Clock.Advance(24 * time.Hour)
+	_, err := w.Admin.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
 	lock()
-	require.Len(t, w.mail.To(u.Email), 2)
+	require.Len(t, w.Mail.To(u.Email), 2)
 	for range 3 {
 		w.try("nobody@acme.example", "wrong", signin.Unknown)
 	}
-	require.Len(t, w.mail.Mails(), 2)
+	require.Len(t, w.Mail.Mails(), 2)
 }

@@ -20,8 +20,8 @@ var aheads = map[string]time.Duration{"an hour": time.Hour, "a month": 31 * 24 *
 func TestClockPutRight(t *testing.T) {
 	begin := func(w *world) {
 		for range 3 {
-			_, err := w.gate.Begin(ctx, w.domain, signin.Attempt{Login: "boss@acme.example"})
-			require.NoError(w.t, err)
+			_, err := w.gate.Begin(ctx, w.Domain, signin.Attempt{Login: "boss@acme.example"})
+			require.NoError(w.T, err)
 		}
 	}
 	wrong := func(w *world) {
@@ -31,25 +31,25 @@ func TestClockPutRight(t *testing.T) {
 	}
 	for name, ahead := range aheads {
 		for state, write := range map[string]func(*world){"abandoned places": begin, "locked": wrong, "locked, never lifts": func(w *world) {
-			require.NoError(w.t, w.gate.SetPolicy(ctx, w.host, signin.Policy{UnlockAfter: signin.Never}))
+			require.NoError(w.T, w.gate.SetPolicy(ctx, w.Host, signin.Policy{UnlockAfter: signin.Never}))
 			wrong(w)
 		}, "locked for a year": func(w *world) {
-			require.NoError(w.t, w.gate.SetPolicy(ctx, w.host, signin.Policy{UnlockAfter: 365 * 24 * time.Hour}))
+			require.NoError(w.T, w.gate.SetPolicy(ctx, w.Host, signin.Policy{UnlockAfter: 365 * 24 * time.Hour}))
 			wrong(w)
 		}} {
 			t.Run(state+", "+name, func(t *testing.T) {
 				w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Wait = time.Millisecond })
-				w.clock.Advance(ahead)
+				w.Clock.Advance(ahead)
 				write(w)
-				w.clock.Advance(-ahead)
-				require.False(t, w.lock(w.boss.ID).Locked)
+				w.Clock.Advance(-ahead)
+				require.False(t, w.lock(w.Boss.ID).Locked)
 				w.try("boss@acme.example", "right", "")
 
-				w.clock.Advance(ahead)
+				w.Clock.Advance(ahead)
 				write(w)
-				w.clock.Advance(-ahead)
-				require.NoError(t, w.gate.Unlock(ctx, w.host, w.boss.ID))
-				require.Zero(t, w.lock(w.boss.ID))
+				w.Clock.Advance(-ahead)
+				require.NoError(t, w.gate.Unlock(ctx, w.Host, w.Boss.ID))
+				require.Zero(t, w.lock(w.Boss.ID))
 				require.Zero(t, w.records())
 			})
 		}
@@ -60,26 +60,26 @@ func TestClockPutRight(t *testing.T) {
 // before the next one, and an attempt of the wrong clock counts when it ends.
 func TestClockPutRightStillCounts(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	for range 3 {
 		w.try("boss@acme.example", "wrong", signin.Wrong)
 	}
-	w.clock.Advance(-time.Hour)
+	w.Clock.Advance(-time.Hour)
 	w.try("boss@acme.example", "wrong", signin.Wrong)
 	w.try("boss@acme.example", "right", signin.Locked)
-	require.Equal(t, w.clock.Now().Add(15*time.Minute), w.lock(w.boss.ID).Until)
+	require.Equal(t, w.Clock.Now().Add(15*time.Minute), w.lock(w.Boss.ID).Until)
 
 	w.user("ann")
-	w.clock.Advance(time.Hour)
-	try, err := w.gate.Begin(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"})
+	w.Clock.Advance(time.Hour)
+	try, err := w.gate.Begin(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"})
 	require.NoError(t, err)
-	w.clock.Advance(-time.Hour)
+	w.Clock.Advance(-time.Hour)
 	ann := try.User.ID
 	w.try("ann@acme.example", "wrong", signin.Wrong)
 	_, err = w.gate.Finish(ctx, try, false)
 	require.NoError(t, err)
 	require.Equal(t, 2, w.lock(ann).Failures)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	require.Equal(t, 2, w.lock(ann).Failures)
 }
 
@@ -89,18 +89,18 @@ func TestSessionsOfAClockAhead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			u := w.user("ann")
-			w.clock.Advance(ahead)
-			_, err := w.host.DenyAccess(ctx, u.ID)
+			w.Clock.Advance(ahead)
+			_, err := w.Host.DenyAccess(ctx, u.ID)
 			require.NoError(t, err)
-			w.clock.Advance(-ahead)
+			w.Clock.Advance(-ahead)
 			n, err := w.gate.EndSessions(ctx)
 			require.NoError(t, err)
 			require.Equal(t, 1, n)
-			w.clock.Advance(time.Minute)
+			w.Clock.Advance(time.Minute)
 			n, err = w.gate.EndSessions(ctx)
 			require.NoError(t, err)
 			require.Equal(t, 1, n, "once more")
-			w.clock.Advance(ahead)
+			w.Clock.Advance(ahead)
 			n, err = w.gate.EndSessions(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n)
@@ -114,22 +114,22 @@ func TestPasswordChangedWhileVerifying(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
 	w.try(u.Login, "right", "")
-	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, func(context.Context, chatadmin.User) (bool, error) {
-		return true, w.admin.PasswordChanged(ctx, w.domain, u.ID)
+	d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login}, func(context.Context, chatadmin.User) (bool, error) {
+		return true, w.Admin.PasswordChanged(ctx, w.Domain, u.ID)
 	})
 	require.NoError(t, err)
 	require.Equal(t, signin.Changed, d.Reason())
 	require.Zero(t, w.lock(u.ID), "which is no failure")
-	w.clock.Advance(time.Second)
+	w.Clock.Advance(time.Second)
 	d = w.try(u.Login, "right", "")
 	require.Zero(t, w.records())
-	require.Equal(t, w.clock.Now(), d.Began)
+	require.Equal(t, w.Clock.Now(), d.Began)
 
 	// One that begins in the middle of the change loses its race, or comes
 	// after.
 	begun := 0
 	op := chatadmin.Op{Kind: "test", Fence: storage.Shared}
-	require.NoError(t, w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
+	require.NoError(t, w.Host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
 		if begun++; begun == 1 {
 			if err := work.End(ctx, chatadmin.CausePassword, time.Time{}, u.ID); err != nil {
 				return err
@@ -142,7 +142,7 @@ func TestPasswordChangedWhileVerifying(t *testing.T) {
 	_, err = w.gate.EndSessions(ctx)
 	require.NoError(t, err)
 	last := w.sessions.told[len(w.sessions.told)-1]
-	require.Equal(t, told{[]chatadmin.ID{u.ID}, w.clock.Now().Add(time.Millisecond)}, last)
+	require.Equal(t, told{[]chatadmin.ID{u.ID}, w.Clock.Now().Add(time.Millisecond)}, last)
 }
 
 // Whatever is missing is refused, and never a panic.
@@ -151,12 +151,12 @@ func TestNil(t *testing.T) {
 	u := w.user("ann")
 	_, err := signin.New(nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = signin.New(w.admin, &signin.Options{Sessions: (*sessions)(nil)})
+	_, err = signin.New(w.Admin, &signin.Options{Sessions: (*sessions)(nil)})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = signin.New(w.admin, &signin.Options{SecondFactor: (*codes)(nil)})
+	_, err = signin.New(w.Admin, &signin.Options{SecondFactor: (*codes)(nil)})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	for _, login := range []string{u.Login, "nobody"} {
-		_, err = w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: login}, nil)
+		_, err = w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login}, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 	require.Zero(t, w.records(), "no place was taken")

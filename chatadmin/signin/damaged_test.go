@@ -26,9 +26,9 @@ var waysToDamage = map[string]func(good []byte) []byte{
 
 // damage damages every record of a kind that a user owns, or that nobody owns.
 func (w *world) damage(kind string, owner chatadmin.ID, how func([]byte) []byte) (ids []string) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
+	w.T.Helper()
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.Domain, Owner: owner}, chatadmin.Page{Limit: 100})
 		if err != nil {
 			return err
 		}
@@ -50,9 +50,9 @@ func (w *world) damage(kind string, owner chatadmin.ID, how func([]byte) []byte)
 }
 
 func (w *world) damaged() (ids []string) {
-	w.t.Helper()
-	for bad, err := range w.host.Damaged(ctx) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for bad, err := range w.Host.Damaged(ctx) {
+		require.NoError(w.T, err)
 		ids = append(ids, bad.ID)
 	}
 	return ids
@@ -63,9 +63,9 @@ func (w *world) damaged() (ids []string) {
 func TestDamagedLock(t *testing.T) {
 	for name, how := range waysToDamage {
 		lifts := map[string]func(w *world, u chatadmin.User) error{
-			"unlock": func(w *world, u chatadmin.User) error { return w.gate.Unlock(ctx, w.host, u.ID) },
-			"grant":  func(w *world, u chatadmin.User) error { _, err := w.host.GrantAccess(ctx, u.ID); return err },
-			"repair": func(w *world, u chatadmin.User) error { return w.host.Repair(ctx, "lock", string(u.ID)) },
+			"unlock": func(w *world, u chatadmin.User) error { return w.gate.Unlock(ctx, w.Host, u.ID) },
+			"grant":  func(w *world, u chatadmin.User) error { _, err := w.Host.GrantAccess(ctx, u.ID); return err },
+			"repair": func(w *world, u chatadmin.User) error { return w.Host.Repair(ctx, "lock", string(u.ID)) },
 		}
 		for lift, call := range lifts {
 			t.Run(name+"/"+lift, func(t *testing.T) {
@@ -75,11 +75,11 @@ func TestDamagedLock(t *testing.T) {
 				require.Equal(t, []string{string(ann.ID)}, w.damage("lock", ann.ID, how))
 				require.Equal(t, []string{string(ann.ID)}, w.damaged())
 				w.try(ann.Login, "right", signin.Locked)
-				w.clock.Advance(1000 * time.Hour)
+				w.Clock.Advance(1000 * time.Hour)
 				w.try(ann.Login, "right", signin.Locked)
 				require.Equal(t, 1, w.looked(ann.ID), "by the first attempt alone")
 				w.try(bob.Login, "right", "")
-				locks, err := w.gate.Locks(ctx, w.host, ann.ID, bob.ID)
+				locks, err := w.gate.Locks(ctx, w.Host, ann.ID, bob.ID)
 				require.NoError(t, err)
 				require.Equal(t, map[chatadmin.ID]signin.Lock{ann.ID: {Locked: true}, bob.ID: {}}, locks)
 
@@ -94,15 +94,15 @@ func TestDamagedLock(t *testing.T) {
 			w.try(ann.Login, "wrong", signin.Wrong)
 			w.damage("lock", ann.ID, how)
 			for _, change := range []func() error{
-				func() error { return w.admin.PasswordChanged(ctx, w.domain, ann.ID) },
-				func() error { _, err := w.host.DenyAccess(ctx, ann.ID, bob.ID); return err },
-				func() error { _, err := w.host.DeactivateUsers(ctx, ann.ID, bob.ID); return err },
-				func() error { _, err := w.host.ActivateUsers(ctx, ann.ID, bob.ID); return err },
+				func() error { return w.Admin.PasswordChanged(ctx, w.Domain, ann.ID) },
+				func() error { _, err := w.Host.DenyAccess(ctx, ann.ID, bob.ID); return err },
+				func() error { _, err := w.Host.DeactivateUsers(ctx, ann.ID, bob.ID); return err },
+				func() error { _, err := w.Host.ActivateUsers(ctx, ann.ID, bob.ID); return err },
 			} {
 				require.NoError(t, change())
 			}
 			require.True(t, w.lock(ann.ID).Locked, "a new password lifts no lock")
-			_, err := w.host.GrantAccess(ctx, ann.ID, bob.ID)
+			_, err := w.Host.GrantAccess(ctx, ann.ID, bob.ID)
 			require.NoError(t, err)
 			w.try(ann.Login, "right", "")
 		})
@@ -127,11 +127,11 @@ func TestDamagedLink(t *testing.T) {
 			}
 			require.True(t, w.assert(w.gate, at(bob, "b")).Allowed())
 			w.try(ann.Login, "right", "")
-			require.NoError(t, w.gate.Unlink(ctx, w.host, ann.ID))
+			require.NoError(t, w.gate.Unlink(ctx, w.Host, ann.ID))
 			require.Empty(t, w.damaged())
 			require.True(t, w.assert(w.gate, at(ann, "a")).Allowed())
 			for _, id := range w.damage("federated", ann.ID, how) {
-				require.NoError(t, w.host.Repair(ctx, "federated", id))
+				require.NoError(t, w.Host.Repair(ctx, "federated", id))
 			}
 			require.True(t, w.assert(w.gate, at(ann, "a")).Allowed())
 		})
@@ -147,19 +147,19 @@ func TestDamagedSessionEnd(t *testing.T) {
 			ann, bob := w.user("ann"), w.user("bob")
 			w.try(ann.Login, "right", "")
 			w.try(bob.Login, "right", "")
-			_, err := w.host.DenyAccess(ctx, ann.ID)
+			_, err := w.Host.DenyAccess(ctx, ann.ID)
 			require.NoError(t, err)
 			w.damage("session-end", "", how)
 			require.Len(t, w.damaged(), 1)
-			_, err = w.host.DenyAccess(ctx, bob.ID)
+			_, err = w.Host.DenyAccess(ctx, bob.ID)
 			require.NoError(t, err)
 			n, err := w.gate.EndSessions(ctx)
 			require.NoError(t, err)
 			require.Equal(t, 2, n)
 			require.Empty(t, w.damaged())
 			require.Contains(t, w.sessions.ended, bob.ID)
-			require.Contains(t, w.sessions.told, told{nil, w.clock.Now()})
-			w.clock.Advance(time.Hour)
+			require.Contains(t, w.sessions.told, told{nil, w.Clock.Now()})
+			w.Clock.Advance(time.Hour)
 			_, err = w.gate.EndSessions(ctx)
 			require.NoError(t, err)
 			n, err = w.gate.EndSessions(ctx)
@@ -175,14 +175,14 @@ func TestDamagedPassword(t *testing.T) {
 	for name, how := range waysToDamage {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
-			passwords, err := password.New(w.admin, &password.Options{Params: password.Params{Time: 1, Memory: 64, Threads: 1}})
+			passwords, err := password.New(w.Admin, &password.Options{Params: password.Params{Time: 1, Memory: 64, Threads: 1}})
 			require.NoError(t, err)
 			ann, bob := w.user("ann"), w.user("bob")
 			for _, u := range []chatadmin.User{ann, bob} {
 				require.NoError(t, passwords.Set(ctx, u, "correct horse"))
 			}
 			signIn := func(u chatadmin.User) (signin.Decision, error) {
-				return w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login, Client: signin.Web}, passwords.Verifier("correct horse"))
+				return w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login, Client: signin.Web}, passwords.Verifier("correct horse"))
 			}
 			w.damage("password", ann.ID, how)
 			require.Equal(t, []string{string(ann.ID)}, w.damaged())
@@ -195,16 +195,16 @@ func TestDamagedPassword(t *testing.T) {
 			d, err := signIn(bob)
 			require.NoError(t, err)
 			require.True(t, d.Allowed())
-			_, err = w.host.DeactivateUsers(ctx, ann.ID)
+			_, err = w.Host.DeactivateUsers(ctx, ann.ID)
 			require.NoError(t, err)
-			_, err = w.host.ActivateUsers(ctx, ann.ID)
+			_, err = w.Host.ActivateUsers(ctx, ann.ID)
 			require.NoError(t, err)
 			require.NoError(t, passwords.Set(ctx, ann, "correct horse"))
 			d, err = signIn(ann)
 			require.NoError(t, err)
 			require.True(t, d.Allowed())
 			w.damage("password", ann.ID, how)
-			require.NoError(t, w.host.Repair(ctx, "password", string(ann.ID)))
+			require.NoError(t, w.Host.Repair(ctx, "password", string(ann.ID)))
 			d, err = signIn(ann)
 			require.NoError(t, err)
 			require.Equal(t, signin.Wrong, d.Reason())

@@ -13,8 +13,8 @@ import (
 
 // assert signs in by an assertion, which the host has verified.
 func (w *world) assert(gate *signin.Gate, a signin.Attempt) signin.Decision {
-	d, err := gate.SignIn(ctx, w.domain, a, w.verify("right"))
-	require.NoError(w.t, err)
+	d, err := gate.SignIn(ctx, w.Domain, a, w.verify("right"))
+	require.NoError(w.T, err)
 	return d
 }
 
@@ -47,7 +47,7 @@ func TestAssertedAddress(t *testing.T) {
 		for _, method := range []signin.Method{signin.Google, signin.SAML} {
 			t.Run(c.user+" "+c.asserted+" "+string(method), func(t *testing.T) {
 				w := newWorld(t, chatadmin.OfficeChat)
-				u, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: c.user, NoInvitation: true})
+				u, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: c.user, NoInvitation: true})
 				require.NoError(t, err)
 				for _, subject := range []string{"", "7"} {
 					a := signin.Attempt{Login: c.asserted, Method: method, Subject: subject, Issuer: "https://idp.example"}
@@ -72,9 +72,9 @@ func TestLinkedAccount(t *testing.T) {
 		return w.assert(w.gate, signin.Attempt{Login: address, Method: signin.Google, Subject: subject})
 	}
 	require.True(t, by("ann@acme.example", "1").Allowed())
-	require.Len(t, w.events(signin.KindUserLink), 1)
+	require.Len(t, w.Events(signin.KindUserLink), 1)
 	require.True(t, by("ann@acme.example", "1").Allowed())
-	require.Len(t, w.events(signin.KindUserLink), 1, "once")
+	require.Len(t, w.Events(signin.KindUserLink), 1, "once")
 
 	d := by("somebody@else.example", "1")
 	require.True(t, d.Allowed())
@@ -86,22 +86,22 @@ func TestLinkedAccount(t *testing.T) {
 	require.True(t, w.assert(w.gate, signin.Attempt{Login: "bob@acme.example", Method: signin.SAML, Issuer: "b", Subject: "2"}).Allowed(), "an ID is the provider's own")
 
 	renamed := "before@acme.example"
-	_, err := w.host.EditUser(ctx, ann.ID, chatadmin.UserEdit{Login: &renamed})
+	_, err := w.Host.EditUser(ctx, ann.ID, chatadmin.UserEdit{Login: &renamed})
 	require.NoError(t, err)
 	require.Equal(t, ann.ID, by("ann@acme.example", "1").User.ID, "the address has changed here")
-	_, err = w.host.DeactivateUsers(ctx, ann.ID)
+	_, err = w.Host.DeactivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
 	require.Equal(t, signin.Deactivated, by("ann@acme.example", "1").Reason())
-	_, err = w.host.ActivateUsers(ctx, ann.ID)
+	_, err = w.Host.ActivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
 
-	require.NoError(t, w.gate.Unlink(ctx, w.host, ann.ID, bob.ID))
-	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID}, w.events(signin.KindUserUnlink)[0].Targets)
+	require.NoError(t, w.gate.Unlink(ctx, w.Host, ann.ID, bob.ID))
+	require.Equal(t, []chatadmin.ID{ann.ID, bob.ID}, w.Events(signin.KindUserUnlink)[0].Targets)
 	require.Equal(t, signin.Unknown, by("ann@acme.example", "1").Reason())
 	require.True(t, by(renamed, "2").Allowed())
 	require.Zero(t, w.lock(ann.ID))
 
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "federated", Domain: w.domain}, chatadmin.Page{Limit: 10})
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "federated", Domain: w.Domain}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.Equal(t, ann.ID, r.Owner, "goes with the user")
@@ -121,7 +121,7 @@ func TestAssertionsRefused(t *testing.T) {
 		"long subject":          {Login: "ann@acme.example", Method: signin.Google, Subject: string(long)},
 		"long issuer":           {Login: "ann@acme.example", Method: signin.Google, Issuer: string(long)},
 	} {
-		_, err := w.gate.SignIn(ctx, w.domain, a, w.verify("right"))
+		_, err := w.gate.SignIn(ctx, w.Domain, a, w.verify("right"))
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
 }
@@ -138,13 +138,13 @@ func TestLinkingRace(t *testing.T) {
 		gates[n] = w.second(store.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: uint64(n), Rerun: 0.3, UnknownKept: 0.08, UnknownLost: 0.03}}))
 	}
 	reasons := tally(func(n int) signin.Reason {
-		d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Method: signin.Google, Subject: []string{"1", "2"}[n/2%2]}, w.verify("right"))
+		d, err := gates[n%2].SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example", Method: signin.Google, Subject: []string{"1", "2"}[n/2%2]}, w.verify("right"))
 		if err != nil {
 			t.Error(err)
 		}
 		return d.Reason()
 	})
 	require.Equal(t, map[signin.Reason]int{"": 50, signin.OtherAccount: 50}, reasons)
-	require.Len(t, w.events(signin.KindUserLink), 1)
+	require.Len(t, w.Events(signin.KindUserLink), 1)
 	require.Zero(t, w.lock(u.ID))
 }

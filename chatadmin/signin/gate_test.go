@@ -24,19 +24,19 @@ import (
 func TestDecisions(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage, func(o *signin.Options) { o.Devices = doorman{} })
 	create := func(name string) chatadmin.ID {
-		u, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: name, Email: name + "@acme.example", FirstName: "A", LastName: "B", NoInvitation: true})
+		u, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: name, Email: name + "@acme.example", FirstName: "A", LastName: "B", NoInvitation: true})
 		require.NoError(t, err)
 		return u.ID
 	}
 	require.NotEmpty(t, create("Ann"))
 	deactivated, denied, deleting := create("deactivated"), create("denied"), create("deleting")
-	_, err := w.host.DeactivateUsers(ctx, deactivated)
+	_, err := w.Host.DeactivateUsers(ctx, deactivated)
 	require.NoError(t, err)
-	_, err = w.host.DenyAccess(ctx, denied)
+	_, err = w.Host.DenyAccess(ctx, denied)
 	require.NoError(t, err)
 	w.erase(deleting)
-	other, _ := w.open("Other", chatadmin.Engage)
-	_, err = w.admin.AsHost(other).CreateUser(ctx, chatadmin.NewUser{Login: "theirs", Email: "t@other.example", FirstName: "A", LastName: "B", NoInvitation: true})
+	other, _ := w.Open("Other", chatadmin.Engage)
+	_, err = w.Admin.AsHost(other).CreateUser(ctx, chatadmin.NewUser{Login: "theirs", Email: "t@other.example", FirstName: "A", LastName: "B", NoInvitation: true})
 	require.NoError(t, err)
 	locked := create("locked")
 	for range 3 {
@@ -64,7 +64,7 @@ func TestDecisions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s, %s, %s", chatadmin.Cut(c.login), c.password, c.device), func(t *testing.T) {
 			before, calls := w.failures("Ann"), 0
-			d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: c.login, Client: signin.IOS, Device: c.device}, func(_ context.Context, u chatadmin.User) (bool, error) {
+			d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: c.login, Client: signin.IOS, Device: c.device}, func(_ context.Context, u chatadmin.User) (bool, error) {
 				calls++
 				switch c.want {
 				case "", signin.Wrong, signin.NoDevice:
@@ -99,35 +99,35 @@ func TestDecisions(t *testing.T) {
 	}
 	require.Equal(t, locked, w.try("locked", "right", signin.Locked).Subject())
 
-	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
 	require.NoError(t, err)
 	w.try("Ann", "right", signin.NoDomain)
 	_, err = w.gate.SignIn(ctx, "no-such-domain", signin.Attempt{Login: "Ann"}, w.verify("right"))
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	require.ErrorContains(t, err, "no-such-domain")
-	_, err = w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "Ann", Method: "magic"}, w.verify("right"))
+	_, err = w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "Ann", Method: "magic"}, w.verify("right"))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	require.ErrorContains(t, err, "google or saml")
 }
 
 func (w *world) failures(login string) int {
-	us, err := w.store.UsersByLogin(ctx, w.domain, []string{chatadmin.Fold(login)})
-	require.NoError(w.t, err)
+	us, err := w.Store.UsersByLogin(ctx, w.Domain, []string{chatadmin.Fold(login)})
+	require.NoError(w.T, err)
 	return w.lock(us[0].ID).Failures
 }
 
 // erase begins the deletion of a user.
 func (w *world) erase(id chatadmin.ID) {
-	w.t.Helper()
+	w.T.Helper()
 	w.change(id, "test.delete", func(u chatadmin.User) (chatadmin.User, error) {
 		return chatadmin.Transition(u, chatadmin.BeginDeletion)
 	})
 }
 
 func (w *world) change(id chatadmin.ID, kind string, f func(chatadmin.User) (chatadmin.User, error)) {
-	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
-		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
+	w.T.Helper()
+	require.NoError(w.T, w.Host.Change(ctx, chatadmin.Op{Kind: kind, Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
+		us, err := work.Users(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (w *world) change(id chatadmin.ID, kind string, f func(chatadmin.User) (cha
 			return err
 		}
 		p, wrong := work.Settings.Prepare(now)
-		require.Empty(w.t, wrong)
+		require.Empty(w.T, wrong)
 		return work.WriteUsers(ctx, kind, []chatadmin.UserWrite{{Was: us[0], Now: p}})
 	}))
 }
@@ -147,9 +147,9 @@ func TestFirstSignIn(t *testing.T) {
 	u := w.user("ann")
 	require.Equal(t, chatadmin.Pending, u.Status)
 	w.try("ann@acme.example", "wrong", signin.Wrong)
-	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
+	require.Equal(t, chatadmin.Pending, w.Row(u.ID).Status)
 	for _, err := range chatadmintest.AtOnce(100, func(int) error {
-		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ANN@acme.example"}, w.verify("right"))
+		d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ANN@acme.example"}, w.verify("right"))
 		if err == nil && (!d.Allowed() || d.User.Status != chatadmin.Active) {
 			err = fmt.Errorf("%s, %s", d.Reason(), d.User.Status)
 		}
@@ -157,7 +157,7 @@ func TestFirstSignIn(t *testing.T) {
 	}) {
 		require.NoError(t, err)
 	}
-	events := w.events(signin.KindUserSignIn)
+	events := w.Events(signin.KindUserSignIn)
 	require.Len(t, events, 1)
 	require.Equal(t, u.ID, events[0].Actor)
 	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "pending", After: "active"}}, events[0].Changes[u.ID])
@@ -170,8 +170,8 @@ func TestAccessEndsDuringVerification(t *testing.T) {
 		end  func(*world, chatadmin.ID) error
 		want signin.Reason
 	}{
-		"deactivated": {func(w *world, id chatadmin.ID) error { _, err := w.host.DeactivateUsers(ctx, id); return err }, signin.Deactivated},
-		"denied":      {func(w *world, id chatadmin.ID) error { _, err := w.host.DenyAccess(ctx, id); return err }, signin.NoAccess},
+		"deactivated": {func(w *world, id chatadmin.ID) error { _, err := w.Host.DeactivateUsers(ctx, id); return err }, signin.Deactivated},
+		"denied":      {func(w *world, id chatadmin.ID) error { _, err := w.Host.DenyAccess(ctx, id); return err }, signin.NoAccess},
 		"deleting":    {func(w *world, id chatadmin.ID) error { w.erase(id); return nil }, signin.Deleting},
 	} {
 		for _, status := range []chatadmin.Status{chatadmin.Pending, chatadmin.Active} {
@@ -180,14 +180,14 @@ func TestAccessEndsDuringVerification(t *testing.T) {
 			if status == chatadmin.Active {
 				w.try("ann@acme.example", "right", "")
 			}
-			d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, func(context.Context, chatadmin.User) (bool, error) {
+			d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, func(context.Context, chatadmin.User) (bool, error) {
 				return true, c.end(w, u.ID)
 			})
 			require.NoError(t, err)
 			require.False(t, d.Allowed(), "%s, %s", name, status)
 			require.Equal(t, c.want, d.Reason())
 			if status == chatadmin.Pending {
-				require.NotEqual(t, chatadmin.Active, w.row(u.ID).Status)
+				require.NotEqual(t, chatadmin.Active, w.Row(u.ID).Status)
 			}
 			require.Zero(t, w.records(), "the place was given back")
 		}
@@ -203,32 +203,32 @@ func TestErrorsDecideNothing(t *testing.T) {
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Device: "own"}
 	for range 5 {
-		got, err := w.gate.SignIn(ctx, w.domain, attempt, func(context.Context, chatadmin.User) (bool, error) { return true, errDown })
+		got, err := w.gate.SignIn(ctx, w.Domain, attempt, func(context.Context, chatadmin.User) (bool, error) { return true, errDown })
 		require.ErrorIs(t, err, errDown)
 		require.False(t, got.Allowed())
 	}
 	d.err = errDown
-	got, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+	got, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 	require.ErrorIs(t, err, errDown)
 	require.Equal(t, signin.Failed, got.Reason())
 	d.err, second.fail = nil, errDown
-	_, err = w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+	_, err = w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 	require.ErrorIs(t, err, errDown)
 	second.fail = nil
-	got, err = w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+	got, err = w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 	require.NoError(t, err)
 	second.fail = errDown
-	got, err = w.gate.Complete(ctx, w.domain, got.Challenge.ID, "123456", true)
+	got, err = w.gate.Complete(ctx, w.Domain, got.Challenge.ID, "123456", true)
 	require.ErrorIs(t, err, errDown, "a code that could not be consumed lets nobody in")
 	require.False(t, got.Allowed())
 	require.True(t, got.Trust.IsZero())
 	require.Equal(t, signin.Lock{}, w.lock(u.ID))
 	require.Zero(t, w.records())
-	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
+	require.Equal(t, chatadmin.Pending, w.Row(u.ID).Status)
 
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err = w.gate.SignIn(gone, w.domain, attempt, w.verify("right"))
+	_, err = w.gate.SignIn(gone, w.Domain, attempt, w.verify("right"))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -238,18 +238,18 @@ func TestFirstSignInFails(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	u := w.user("ann")
 	var fail error
-	w.admin.Extend(chatadmin.Extension{OnUserChange: func(context.Context, *chatadmin.Writer, []chatadmin.UserChange) error { return fail }})
+	w.Admin.Extend(chatadmin.Extension{OnUserChange: func(context.Context, *chatadmin.Writer, []chatadmin.UserChange) error { return fail }})
 	fail = errDown
 	for range 5 {
-		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+		d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
 		require.ErrorIs(t, err, errDown)
 		require.Equal(t, signin.Failed, d.Reason())
 	}
-	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status)
+	require.Equal(t, chatadmin.Pending, w.Row(u.ID).Status)
 	require.Zero(t, w.records())
 	fail = nil
 	w.try("ann@acme.example", "right", "")
-	require.Equal(t, chatadmin.Active, w.row(u.ID).Status)
+	require.Equal(t, chatadmin.Active, w.Row(u.ID).Status)
 }
 
 // Hanging up does not take a wrong guess back.
@@ -258,7 +258,7 @@ func TestHangingUpCounts(t *testing.T) {
 	u := w.user("ann")
 	for n := range 3 {
 		c, cancel := context.WithCancel(ctx)
-		d, err := w.gate.SignIn(c, w.domain, signin.Attempt{Login: "ann@acme.example"}, func(context.Context, chatadmin.User) (bool, error) {
+		d, err := w.gate.SignIn(c, w.Domain, signin.Attempt{Login: "ann@acme.example"}, func(context.Context, chatadmin.User) (bool, error) {
 			cancel()
 			return false, nil
 		})
@@ -274,7 +274,7 @@ func TestHangingUpCounts(t *testing.T) {
 func TestVeto(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	veto := true
-	admin := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Before: func(_ context.Context, i chatadmin.Intent) error {
+	admin := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Before: func(_ context.Context, i chatadmin.Intent) error {
 		if veto && i.Kind == signin.KindUserSignIn {
 			return errDown
 		}
@@ -283,12 +283,12 @@ func TestVeto(t *testing.T) {
 	gate, err := signin.New(admin, nil)
 	require.NoError(t, err)
 	w.user("ann")
-	d, err := gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+	d, err := gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
 	require.NoError(t, err)
 	require.Equal(t, signin.Vetoed, d.Reason())
 	require.Zero(t, w.records())
 	veto = false
-	d, err = gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+	d, err = gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 }
@@ -299,7 +299,7 @@ func TestBeginFinish(t *testing.T) {
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: "a strange one"}
 	for _, held := range []bool{false, true} {
-		try, err := w.gate.Begin(ctx, w.domain, attempt)
+		try, err := w.gate.Begin(ctx, w.Domain, attempt)
 		require.NoError(t, err)
 		require.Equal(t, u.ID, try.User.ID)
 		d, err := w.gate.Finish(ctx, try, held)
@@ -311,7 +311,7 @@ func TestBeginFinish(t *testing.T) {
 		require.False(t, d.Allowed())
 		require.ErrorIs(t, w.gate.Cancel(ctx, try), signin.ErrOver)
 	}
-	try, err := w.gate.Begin(ctx, w.domain, signin.Attempt{Login: "nobody@acme.example"})
+	try, err := w.gate.Begin(ctx, w.Domain, signin.Attempt{Login: "nobody@acme.example"})
 	require.NoError(t, err)
 	require.Zero(t, try.User)
 	d, err := w.gate.Finish(ctx, try, true)
@@ -340,7 +340,7 @@ func TestSecondFactor(t *testing.T) {
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Desktop}
 	ask := func() string {
-		d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+		d, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 		require.NoError(t, err)
 		require.Equal(t, "challenge", d.String())
 		require.False(t, d.Allowed())
@@ -348,8 +348,8 @@ func TestSecondFactor(t *testing.T) {
 		return d.Challenge.ID
 	}
 	id := ask()
-	require.Equal(t, chatadmin.Pending, w.row(u.ID).Status, "half a sign-in is none")
-	other, _ := w.open("Other", chatadmin.OfficeChat)
+	require.Equal(t, chatadmin.Pending, w.Row(u.ID).Status, "half a sign-in is none")
+	other, _ := w.Open("Other", chatadmin.OfficeChat)
 	for _, c := range []struct {
 		domain    chatadmin.ID
 		challenge string
@@ -357,11 +357,11 @@ func TestSecondFactor(t *testing.T) {
 		want      signin.Reason
 		retry     bool
 	}{
-		{w.domain, "nonsense", "123456", signin.NoChallenge, false},
+		{w.Domain, "nonsense", "123456", signin.NoChallenge, false},
 		{other, id, "123456", signin.NoChallenge, false},
-		{w.domain, id, "000000", signin.WrongCode, true},
-		{w.domain, id, "123456", "", false},
-		{w.domain, id, "123456", signin.NoChallenge, false},
+		{w.Domain, id, "000000", signin.WrongCode, true},
+		{w.Domain, id, "123456", "", false},
+		{w.Domain, id, "123456", signin.NoChallenge, false},
 	} {
 		d, err := w.gate.Complete(ctx, c.domain, c.challenge, c.code, true)
 		require.NoError(t, err)
@@ -374,7 +374,7 @@ func TestSecondFactor(t *testing.T) {
 		}
 	}
 	attempt.Trust = secret.Hide("trusted")
-	d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+	d, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 	require.Equal(t, "rotated", d.Trust.Reveal())
@@ -385,37 +385,37 @@ func TestSecondFactor(t *testing.T) {
 	for reason, change := range map[signin.Reason]func(on bool) error{
 		signin.NoAccess: func(on bool) error {
 			if on {
-				_, err := w.host.DenyAccess(ctx, u.ID)
+				_, err := w.Host.DenyAccess(ctx, u.ID)
 				return err
 			}
-			_, err := w.host.GrantAccess(ctx, u.ID)
+			_, err := w.Host.GrantAccess(ctx, u.ID)
 			return err
 		},
 		signin.Deactivated: func(on bool) error {
 			if on {
-				_, err := w.host.DeactivateUsers(ctx, u.ID)
+				_, err := w.Host.DeactivateUsers(ctx, u.ID)
 				return err
 			}
-			_, err := w.host.ActivateUsers(ctx, u.ID)
+			_, err := w.Host.ActivateUsers(ctx, u.ID)
 			return err
 		},
 	} {
 		id := ask()
 		require.NoError(t, change(true))
 		answers := second.answers
-		d, err := w.gate.Complete(ctx, w.domain, id, "123456", true)
+		d, err := w.gate.Complete(ctx, w.Domain, id, "123456", true)
 		require.NoError(t, err)
 		require.Equal(t, reason, d.Reason())
 		require.Equal(t, answers, second.answers, "the code is not even looked at")
 		require.NoError(t, change(false))
 	}
 	id = ask()
-	second.open[id] = signin.Open{Challenge: id, Domain: w.domain, User: u.ID, Device: "stolen"}
-	d, err = w.gate.Complete(ctx, w.domain, id, "123456", true)
+	second.open[id] = signin.Open{Challenge: id, Domain: w.Domain, User: u.ID, Device: "stolen"}
+	d, err = w.gate.Complete(ctx, w.Domain, id, "123456", true)
 	require.NoError(t, err)
 	require.Equal(t, signin.NoDevice, d.Reason())
 	none := newWorld(t, chatadmin.OfficeChat)
-	d, err = none.gate.Complete(ctx, none.domain, id, "123456", true)
+	d, err = none.gate.Complete(ctx, none.Domain, id, "123456", true)
 	require.NoError(t, err)
 	require.Equal(t, signin.NoChallenge, d.Reason())
 }
@@ -425,9 +425,9 @@ func TestSecondFactor(t *testing.T) {
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+	w.Admin = chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	var err error
-	w.gate, err = signin.New(w.admin, nil)
+	w.gate, err = signin.New(w.Admin, nil)
 	require.NoError(t, err)
 	w.try("my-pa55word-by-mistake", "secret", signin.Unknown)
 	u := w.user("ann")
@@ -442,7 +442,7 @@ func TestOptions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, o := range []signin.Options{{ReservationLife: -1}, {Wait: -time.Second}, {Policy: signin.Policy{Limit: -1}}, {Policy: signin.Policy{Limit: 101}}, {Policy: signin.Policy{UnlockAfter: time.Millisecond}},
 		{Policy: signin.Policy{UnlockAfter: -2}}, {Policy: signin.Policy{UnlockAfter: 400 * 24 * time.Hour}}} {
-		_, err := signin.New(w.admin, &o)
+		_, err := signin.New(w.Admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", o)
 	}
 	require.Equal(t, "enrolment (secret)", fmt.Sprint(signin.Enrolment{Secret: secret.Hide("JBSWY3DP")}))

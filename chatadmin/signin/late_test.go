@@ -29,7 +29,7 @@ func TestVerifyGivesUp(t *testing.T) {
 		for range 5 {
 			for _, login := range []string{"ann@acme.example", "nobody@acme.example"} {
 				begin := time.Now()
-				d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: login}, until)
+				d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login}, until)
 				require.NoError(t, err)
 				require.Equal(t, signin.Busy, d.Reason())
 				require.Equal(t, 54*time.Second, time.Since(begin))
@@ -41,7 +41,7 @@ func TestVerifyGivesUp(t *testing.T) {
 		// Whoever asks has hung up: no decision, and no failure either.
 		short, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_, err := w.gate.SignIn(short, w.domain, signin.Attempt{Login: "ann@acme.example"}, until)
+		_, err := w.gate.SignIn(short, w.Domain, signin.Attempt{Login: "ann@acme.example"}, until)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Zero(t, w.records())
 	})
@@ -54,23 +54,23 @@ func TestVerifyFails(t *testing.T) {
 	u := w.user("ann")
 	for _, login := range []string{"ann@acme.example", "nobody@acme.example"} {
 		for range 5 {
-			d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) {
+			d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) {
 				return true, fmt.Errorf("hashing: %w", chatadmin.ErrBusy)
 			})
 			require.NoError(t, err)
 			require.Equal(t, signin.Busy, d.Reason())
-			_, err = w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) {
-				w.clock.Advance(2 * time.Minute)
+			_, err = w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) {
+				w.Clock.Advance(2 * time.Minute)
 				return false, errDown
 			})
 			require.ErrorIs(t, err, errDown)
 		}
 	}
 	require.Zero(t, w.lock(u.ID))
-	require.Empty(t, w.events(signin.KindUserLock))
+	require.Empty(t, w.Events(signin.KindUserLock))
 	for range 2 { // but a wrong one is a failure, however late
-		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, func(context.Context, chatadmin.User) (bool, error) {
-			w.clock.Advance(2 * time.Minute)
+		d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login}, func(context.Context, chatadmin.User) (bool, error) {
+			w.Clock.Advance(2 * time.Minute)
 			return false, nil
 		})
 		require.NoError(t, err)
@@ -86,7 +86,7 @@ func TestOverload(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	ann, bob := w.user("ann"), w.user("bob")
-	passwords, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 1 << 10, Time: 1, Threads: 1}, Concurrent: 1, Queue: 2})
+	passwords, err := password.New(w.Admin, &password.Options{Params: password.Params{Memory: 1 << 10, Time: 1, Threads: 1}, Concurrent: 1, Queue: 2})
 	require.NoError(t, err)
 	require.NoError(t, passwords.Set(ctx, ann, "correct horse"))
 	for range 3 {
@@ -94,7 +94,7 @@ func TestOverload(t *testing.T) {
 	}
 	gates := [2]*signin.Gate{w.gate, w.second(store.Handle(nil))}
 	sign := func(n int, login, typed string) signin.Reason {
-		d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: login}, passwords.Verifier(typed))
+		d, err := gates[n%2].SignIn(ctx, w.Domain, signin.Attempt{Login: login}, passwords.Verifier(typed))
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}

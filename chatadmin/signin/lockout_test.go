@@ -29,7 +29,7 @@ func TestLockOut(t *testing.T) {
 	for _, s := range spellings {
 		w.try(s, "wrong", signin.Wrong)
 	}
-	require.Equal(t, signin.Lock{Failures: 3, Locked: true, Until: w.clock.Now().Add(15 * time.Minute)}, w.lock(u.ID))
+	require.Equal(t, signin.Lock{Failures: 3, Locked: true, Until: w.Clock.Now().Add(15 * time.Minute)}, w.lock(u.ID))
 	looked := w.looked(u.ID)
 	for range 10 {
 		w.try(spellings[0], "right", signin.Locked)
@@ -37,14 +37,14 @@ func TestLockOut(t *testing.T) {
 	require.Equal(t, looked, w.looked(u.ID), "the password of somebody who is locked is not looked at")
 	w.try("bob@acme.example", "right", "")
 	require.Zero(t, w.lock(other.ID))
-	events := w.events(signin.KindUserLock)
+	events := w.Events(signin.KindUserLock)
 	require.Len(t, events, 1)
 	require.Equal(t, []chatadmin.ID{u.ID}, events[0].Targets)
 	require.Equal(t, "2026-03-01T09:15:00Z", events[0].Changes[u.ID][0].After)
 
-	w.clock.Advance(15*time.Minute - time.Millisecond)
+	w.Clock.Advance(15*time.Minute - time.Millisecond)
 	w.try(spellings[0], "right", signin.Locked)
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	require.Zero(t, w.lock(u.ID))
 	w.try(spellings[0], "wrong", signin.Wrong)
 	require.Equal(t, 1, w.lock(u.ID).Failures, "counted anew")
@@ -53,12 +53,12 @@ func TestLockOut(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Policy.Limit = 5 })
-	s := w.admin.As(w.domain, w.boss.ID)
+	s := w.Admin.As(w.Domain, w.Boss.ID)
 	p, err := w.gate.Policy(ctx, s)
 	require.NoError(t, err)
 	require.Equal(t, signin.Policy{Limit: 5, UnlockAfter: 15 * time.Minute}, p)
 	for _, p := range []signin.Policy{{Limit: 2, UnlockAfter: signin.Never}, {Limit: 1}, {UnlockAfter: time.Hour}, {Limit: 100, UnlockAfter: 24 * time.Hour}} {
-		_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
+		_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
 		require.NoError(t, err)
 		require.NoError(t, w.gate.SetPolicy(ctx, s, p))
 		if p.Limit == 0 {
@@ -77,7 +77,7 @@ func TestPolicies(t *testing.T) {
 	u := w.user("ann")
 	w.try("ann@acme.example", "wrong", signin.Wrong)
 	w.try("ann@acme.example", "wrong", signin.Wrong)
-	w.clock.Advance(1000 * time.Hour)
+	w.Clock.Advance(1000 * time.Hour)
 	w.try("ann@acme.example", "right", signin.Locked)
 	require.Equal(t, signin.Lock{Failures: 2, Locked: true}, w.lock(u.ID))
 
@@ -87,10 +87,10 @@ func TestPolicies(t *testing.T) {
 		w.try("boss@acme.example", "wrong", signin.Wrong)
 	}
 	w.try("boss@acme.example", "right", signin.Locked)
-	require.Equal(t, w.clock.Now().Add(15*time.Minute), w.lock(w.boss.ID).Until)
-	w.clock.Advance(15 * time.Minute)
+	require.Equal(t, w.Clock.Now().Add(15*time.Minute), w.lock(w.Boss.ID).Until)
+	w.Clock.Advance(15 * time.Minute)
 	w.try("boss@acme.example", "right", "")
-	_, err = w.host.AssignRole(ctx, chatadmin.RoleAdmin, u.ID)
+	_, err = w.Host.AssignRole(ctx, chatadmin.RoleAdmin, u.ID)
 	require.NoError(t, err)
 	w.try("ann@acme.example", "right", "")
 
@@ -102,11 +102,11 @@ func TestPolicies(t *testing.T) {
 	}
 	require.NoError(t, w.gate.SetPolicy(ctx, s, signin.Policy{Limit: 3}))
 	w.try("ann@acme.example", "right", signin.Locked)
-	require.Len(t, w.events(signin.KindUserLock), 3)
+	require.Len(t, w.Events(signin.KindUserLock), 3)
 
 	for _, bad := range []string{`{"limit":-4}`, `{"limit":"three"}`, `{"unlock_after":-7}`} {
-		chatadmintest.PutSettings(t, w.store, w.domain, func(set *chatadmin.Settings) { set.Policies["signin"] = []byte(bad) })
-		_, err = w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+		chatadmintest.PutSettings(t, w.Store, w.Domain, func(set *chatadmin.Settings) { set.Policies["signin"] = []byte(bad) })
+		_, err = w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
 		require.Error(t, err, "a policy that cannot be read lets nobody in")
 	}
 }
@@ -122,7 +122,7 @@ func TestGuessingAtOnce(t *testing.T) {
 	gates := [2]*signin.Gate{w.gate, w.second(store.Handle(nil))}
 	spell := []string{"ann@acme.example", "ANN@acme.example", " Ann@Acme.Example"}
 	attempt := func(n int, password string) signin.Reason {
-		d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: spell[n%3]}, w.verify(password))
+		d, err := gates[n%2].SignIn(ctx, w.Domain, signin.Attempt{Login: spell[n%3]}, w.verify(password))
 		require.NoError(t, err)
 		return d.Reason()
 	}
@@ -137,17 +137,17 @@ func TestGuessingAtOnce(t *testing.T) {
 	require.Equal(t, map[signin.Reason]int{signin.Wrong: 3, signin.Locked: 97}, reasons)
 	require.Equal(t, 3, w.looked(u.ID)-looked)
 	require.Equal(t, 97, w.looked("")-nobody, "the others make the same work")
-	require.Len(t, w.events(signin.KindUserLock), 1)
+	require.Len(t, w.Events(signin.KindUserLock), 1)
 
-	require.NoError(t, w.gate.Unlock(ctx, w.host, u.ID))
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, u.ID))
 	reasons = tally(func(n int) signin.Reason { return attempt(n, []string{"right", "wrong"}[n/2%2]) })
 	require.Zero(t, reasons[signin.Busy])
 	require.LessOrEqual(t, reasons[signin.Wrong], 50)
 }
 
 func (w *world) second(store chatadmin.Store) *signin.Gate {
-	g, err := signin.New(chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now})), nil)
-	require.NoError(w.t, err)
+	g, err := signin.New(chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.Clock.Now})), nil)
+	require.NoError(w.T, err)
 	return g
 }
 
@@ -176,16 +176,16 @@ func TestGuessingUnreliable(t *testing.T) {
 		}
 		gates := [2]*signin.Gate{handle(0), handle(1)}
 		attempt := func(n int, password string) signin.Reason {
-			d, err := gates[n%2].SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify(password))
+			d, err := gates[n%2].SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify(password))
 			require.NoError(t, err)
 			return d.Reason()
 		}
 		require.Equal(t, map[signin.Reason]int{"": 100}, tally(func(n int) signin.Reason { return attempt(n, "right") }))
-		require.Len(t, w.events(signin.KindUserSignIn), 1)
+		require.Len(t, w.Events(signin.KindUserSignIn), 1)
 		looked := w.looked(u.ID)
 		require.Equal(t, map[signin.Reason]int{signin.Wrong: 3, signin.Locked: 97}, tally(func(n int) signin.Reason { return attempt(n, "wrong") }))
 		require.Equal(t, 3, w.looked(u.ID)-looked)
-		require.Len(t, w.events(signin.KindUserLock), 1)
+		require.Len(t, w.Events(signin.KindUserLock), 1)
 	}
 }
 
@@ -196,13 +196,13 @@ func TestWrongCodesLock(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
 	u := w.user("ann")
 	ask := func() (signin.Decision, error) {
-		return w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
+		return w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example"}, w.verify("right"))
 	}
 	for n := range 3 {
 		d, err := ask()
 		require.NoError(t, err)
 		require.Equal(t, signin.Challenged, d.Outcome, "attempt %d", n)
-		d, err = w.gate.Complete(ctx, w.domain, d.Challenge.ID, "000000", false)
+		d, err = w.gate.Complete(ctx, w.Domain, d.Challenge.ID, "000000", false)
 		require.NoError(t, err)
 		require.Equal(t, signin.WrongCode, d.Reason())
 		require.Equal(t, n+1, w.lock(u.ID).Failures)
@@ -210,23 +210,23 @@ func TestWrongCodesLock(t *testing.T) {
 	d, err := ask()
 	require.NoError(t, err)
 	require.Equal(t, signin.Locked, d.Reason())
-	require.NoError(t, w.gate.Unlock(ctx, w.host, u.ID))
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, u.ID))
 
 	d, err = ask()
 	require.NoError(t, err)
 	id, before := d.Challenge.ID, second.answers
 	reasons := tally(func(int) signin.Reason {
-		d, err := w.gate.Complete(ctx, w.domain, id, "000000", false)
+		d, err := w.gate.Complete(ctx, w.Domain, id, "000000", false)
 		require.NoError(t, err)
 		return d.Reason()
 	})
 	require.Equal(t, map[signin.Reason]int{signin.WrongCode: 3, signin.Locked: 97}, reasons)
 	require.Equal(t, 3, second.answers-before)
-	d, err = w.gate.Complete(ctx, w.domain, id, "123456", false)
+	d, err = w.gate.Complete(ctx, w.Domain, id, "123456", false)
 	require.NoError(t, err)
 	require.Equal(t, signin.Locked, d.Reason(), "locked after the challenge was opened")
-	w.clock.Advance(15 * time.Minute)
-	d, err = w.gate.Complete(ctx, w.domain, id, "123456", false)
+	w.Clock.Advance(15 * time.Minute)
+	d, err = w.gate.Complete(ctx, w.Domain, id, "123456", false)
 	require.NoError(t, err)
 	require.True(t, d.Allowed())
 	require.Zero(t, w.lock(u.ID))
@@ -240,7 +240,7 @@ func TestAbandonedAttempts(t *testing.T) {
 	u := w.user("ann")
 	attempt := signin.Attempt{Login: "ann@acme.example"}
 	begin := func() *signin.Try {
-		try, err := w.gate.Begin(ctx, w.domain, attempt)
+		try, err := w.gate.Begin(ctx, w.Domain, attempt)
 		require.NoError(t, err)
 		return try
 	}
@@ -252,7 +252,7 @@ func TestAbandonedAttempts(t *testing.T) {
 	}
 	first, second := begin(), begin()
 	require.Zero(t, w.lock(u.ID), "under way")
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	require.Equal(t, 2, w.lock(u.ID).Failures)
 	third := begin() // writes down that the others have lapsed
 	finish(first, true, signin.Busy)
@@ -260,12 +260,12 @@ func TestAbandonedAttempts(t *testing.T) {
 	finish(second, false, signin.Wrong)
 	require.Equal(t, 1, w.lock(u.ID).Failures, "not counted twice")
 	fourth := begin()
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	w.try("ann@acme.example", "right", signin.Locked)
-	require.Len(t, w.events(signin.KindUserLock), 1, "locked by abandoned attempts, and written down once")
+	require.Len(t, w.Events(signin.KindUserLock), 1, "locked by abandoned attempts, and written down once")
 	require.NoError(t, w.gate.Cancel(ctx, third))
 	require.False(t, w.lock(u.ID).Locked, "what could not be verified was no failure")
-	require.Len(t, w.events(signin.KindUserUnlock), 1)
+	require.Len(t, w.Events(signin.KindUserUnlock), 1)
 	finish(fourth, true, signin.Busy)
 	require.Equal(t, 1, w.lock(u.ID).Failures)
 	w.try("ann@acme.example", "right", "")
@@ -284,9 +284,9 @@ func TestUnknownLogins(t *testing.T) {
 	require.LessOrEqual(t, w.records(), 65)
 	require.Equal(t, 1, w.lock(u.ID).Failures, "flooding the gate forgets nobody")
 	w.try("ann@acme.example", "right", "")
-	require.Empty(t, w.events(signin.KindUserLock))
+	require.Empty(t, w.Events(signin.KindUserLock))
 	require.Equal(t, map[signin.Reason]int{signin.Unknown: 100}, tally(func(int) signin.Reason {
-		d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "nobody@acme.example"}, w.verify("right"))
+		d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "nobody@acme.example"}, w.verify("right"))
 		require.NoError(t, err)
 		return d.Reason()
 	}))
@@ -301,7 +301,7 @@ func TestWaiting(t *testing.T) {
 		attempt := signin.Attempt{Login: "ann@acme.example"}
 		var tries []*signin.Try
 		for range 3 {
-			try, err := w.gate.Begin(ctx, w.domain, attempt)
+			try, err := w.gate.Begin(ctx, w.Domain, attempt)
 			require.NoError(t, err)
 			tries = append(tries, try)
 		}
@@ -313,7 +313,7 @@ func TestWaiting(t *testing.T) {
 		begin = time.Now()
 		short, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_, err := w.gate.SignIn(short, w.domain, attempt, w.verify("right"))
+		_, err := w.gate.SignIn(short, w.Domain, attempt, w.verify("right"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, time.Second, time.Since(begin))
 
@@ -322,7 +322,7 @@ func TestWaiting(t *testing.T) {
 		found := map[signin.Reason]int{}
 		for range 8 {
 			go func() {
-				d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+				d, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 				require.NoError(t, err)
 				mu.Lock()
 				defer mu.Unlock()
@@ -340,11 +340,11 @@ func TestWaiting(t *testing.T) {
 
 		// A place that another process frees is found by looking from time to
 		// time.
-		_, err = w.gate.Begin(ctx, w.domain, attempt)
+		_, err = w.gate.Begin(ctx, w.Domain, attempt)
 		require.NoError(t, err)
 		go func() {
 			time.Sleep(3 * time.Second)
-			_, _ = w.second(w.store).Finish(ctx, tries[1], true)
+			_, _ = w.second(w.Store).Finish(ctx, tries[1], true)
 		}()
 		begin = time.Now()
 		w.try("ann@acme.example", "right", "")
@@ -361,17 +361,17 @@ func TestPanics(t *testing.T) {
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Web}
 	for range 5 {
 		require.PanicsWithValue(t, "verify", func() {
-			_, _ = w.gate.SignIn(ctx, w.domain, attempt, func(context.Context, chatadmin.User) (bool, error) { panic("verify") })
+			_, _ = w.gate.SignIn(ctx, w.Domain, attempt, func(context.Context, chatadmin.User) (bool, error) { panic("verify") })
 		})
 		require.Zero(t, w.records())
 		second.in = "ask"
-		require.PanicsWithValue(t, "ask", func() { _, _ = w.gate.SignIn(ctx, w.domain, attempt, w.verify("right")) })
+		require.PanicsWithValue(t, "ask", func() { _, _ = w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right")) })
 		require.Zero(t, w.records())
 		second.in = ""
-		d, err := w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+		d, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 		require.NoError(t, err)
 		second.in = "answer"
-		require.PanicsWithValue(t, "answer", func() { _, _ = w.gate.Complete(ctx, w.domain, d.Challenge.ID, "123456", false) })
+		require.PanicsWithValue(t, "answer", func() { _, _ = w.gate.Complete(ctx, w.Domain, d.Challenge.ID, "123456", false) })
 		require.Zero(t, w.records())
 		second.in = ""
 	}

@@ -21,14 +21,14 @@ func TestChangedWhileVerifying(t *testing.T) {
 	}{
 		"nothing": {func(*world, chatadmin.User) error { return nil }, ""},
 		"suspended": {func(w *world, _ chatadmin.User) error {
-			_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
+			_, err := w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
 			return err
 		}, signin.NoDomain},
 		"the login becomes somebody else's": {func(w *world, u chatadmin.User) error {
 			renamed := "before@acme.example"
-			_, err := w.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &renamed})
+			_, err := w.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &renamed})
 			if err == nil {
-				_, err = w.host.CreateUser(ctx, chatadmin.NewUser{Login: u.Login, NoInvitation: true})
+				_, err = w.Host.CreateUser(ctx, chatadmin.NewUser{Login: u.Login, NoInvitation: true})
 			}
 			return err
 		}, signin.Unknown},
@@ -37,8 +37,8 @@ func TestChangedWhileVerifying(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			u := w.user("ann")
 			w.try(u.Login, "right", "") // the first sign-in, which is authorised by itself
-			d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
-				w.clock.Advance(2 * time.Second)
+			d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) {
+				w.Clock.Advance(2 * time.Second)
 				return true, c.change(w, u)
 			})
 			require.NoError(t, err)
@@ -56,20 +56,20 @@ func TestExpiredByAnotherClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			u := w.user("ann")
-			a, err := w.gate.Begin(ctx, w.domain, signin.Attempt{Login: u.Login})
+			a, err := w.gate.Begin(ctx, w.Domain, signin.Attempt{Login: u.Login})
 			require.NoError(t, err)
 			ahead := w.gate
 			if back == 0 {
-				ahead, err = signin.New(chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: func() time.Time { return w.clock.Now().Add(61 * time.Second) }})), nil)
+				ahead, err = signin.New(chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: func() time.Time { return w.Clock.Now().Add(61 * time.Second) }})), nil)
 				require.NoError(t, err)
 			}
-			w.clock.Advance(-back)
+			w.Clock.Advance(-back)
 			for range 2 {
-				d, err := ahead.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login}, w.verify("wrong"))
+				d, err := ahead.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login}, w.verify("wrong"))
 				require.NoError(t, err)
 				require.False(t, d.Allowed())
 			}
-			w.clock.Advance(back)
+			w.Clock.Advance(back)
 			d, err := w.gate.Finish(ctx, a, true)
 			require.NoError(t, err)
 			require.Equal(t, signin.Busy, d.Reason())

@@ -14,8 +14,8 @@ func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	bad := []string{`{"v":1,"limit":-4}`, `{"v":1,"limit":101}`, `{"v":1,"limit":"three"}`, `{"v":1,"unlock_after":-7}`,
 		`{"v":1,"unlock_after":9223372037}`, `{"v":1,"unlock_after":18446744074}`, `{"v":1,"unlock_after":1e6}`, `{"v":1,"unlock_after":999999999999}`}
-	chatadmintest.CheckPolicy(t, w.admin, w.store, w.domain, "signin", `{"v":1,"limit":5}`, bad, func() error {
-		_, err := w.gate.SignIn(t.Context(), w.domain, signin.Attempt{Login: "boss@acme.example"}, w.verify("right"))
+	chatadmintest.CheckPolicy(t, w.Admin, w.Store, w.Domain, "signin", `{"v":1,"limit":5}`, bad, func() error {
+		_, err := w.gate.SignIn(t.Context(), w.Domain, signin.Attempt{Login: "boss@acme.example"}, w.verify("right"))
 		return err
 	})
 }

@@ -22,7 +22,7 @@ type slow struct {
 }
 
 func (s *slow) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.User, a signin.Attempt) (signin.Asked, error) {
-	s.w.clock.Advance(61 * time.Second)
+	s.w.Clock.Advance(61 * time.Second)
 	if s.err != nil {
 		return signin.Asked{}, s.err
 	}
@@ -39,7 +39,7 @@ func TestSlowSecondFactor(t *testing.T) {
 	attempt := signin.Attempt{Login: "ann@acme.example", Client: signin.Web}
 	sign := func(trust string) (signin.Decision, error) {
 		attempt.Trust = secret.Hide(trust)
-		return w.gate.SignIn(ctx, w.domain, attempt, w.verify("right"))
+		return w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
 	}
 	for range 20 {
 		d, err := sign("")
@@ -53,16 +53,16 @@ func TestSlowSecondFactor(t *testing.T) {
 		require.ErrorIs(t, err, second.err)
 		second.err = nil
 	}
-	require.Empty(t, w.events(signin.KindUserLock))
+	require.Empty(t, w.Events(signin.KindUserLock))
 	for range 20 { // nor is a password that is right too late a failure
-		d, err := w.gate.SignIn(ctx, w.domain, attempt, func(context.Context, chatadmin.User) (bool, error) {
-			w.clock.Advance(61 * time.Second)
+		d, err := w.gate.SignIn(ctx, w.Domain, attempt, func(context.Context, chatadmin.User) (bool, error) {
+			w.Clock.Advance(61 * time.Second)
 			return true, nil
 		})
 		require.NoError(t, err)
 		require.Equal(t, signin.Busy, d.Reason())
 	}
-	require.Empty(t, w.events(signin.KindUserLock))
+	require.Empty(t, w.Events(signin.KindUserLock))
 	require.Zero(t, w.records())
 }
 
@@ -73,10 +73,10 @@ func TestDeniedWithToken(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.SecondFactor = second })
 	u := w.user("ann")
 	second.before = func() {
-		_, err := w.host.DenyAccess(ctx, u.ID)
+		_, err := w.Host.DenyAccess(ctx, u.ID)
 		require.NoError(t, err)
 	}
-	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web, Trust: secret.Hide("trusted")}, w.verify("right"))
+	d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web, Trust: secret.Hide("trusted")}, w.verify("right"))
 	require.NoError(t, err)
 	require.Equal(t, signin.NoAccess, d.Reason())
 	require.Equal(t, "rotated", d.Trust.Reveal())
@@ -95,10 +95,10 @@ func (s *denying) Ask(ctx context.Context, set *chatadmin.Settings, u chatadmin.
 // A program that has two-factor authentication does not have a gate without.
 func TestGateWithoutItsFactor(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin.Extend(chatadmin.Extension{TwoFactor: on{}})
-	_, err := signin.New(w.admin, nil)
+	w.Admin.Extend(chatadmin.Extension{TwoFactor: on{}})
+	_, err := signin.New(w.Admin, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = signin.New(w.admin, &signin.Options{SecondFactor: &codes{}})
+	_, err = signin.New(w.Admin, &signin.Options{SecondFactor: &codes{}})
 	require.NoError(t, err)
 }
 

@@ -31,36 +31,36 @@ func newWired(t *testing.T, mode twofa.Mode) *wired {
 	w := &wired{world: newWorld(t, chatadmin.OfficeChat)}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
 	require.NoError(t, err)
-	w.second, w.devices = chatadmintest.Must(twofa.New(w.admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(w.admin, nil))
-	w.gate, err = signin.New(w.admin, &signin.Options{Sessions: w.sessions, SecondFactor: w.second, Devices: w.devices})
+	w.second, w.devices = chatadmintest.Must(twofa.New(w.Admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(w.Admin, nil))
+	w.gate, err = signin.New(w.Admin, &signin.Options{Sessions: w.sessions, SecondFactor: w.second, Devices: w.devices})
 	require.NoError(t, err)
-	plan, err := w.second.Plan(ctx, w.host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})
+	plan, err := w.second.Plan(ctx, w.Host, twofa.Policy{Mode: mode, Validity: 24 * time.Hour})
 	require.NoError(t, err)
-	require.NoError(t, w.second.Apply(ctx, w.host, plan))
+	require.NoError(t, w.second.Apply(ctx, w.Host, plan))
 	return w
 }
 
 func (w *wired) signIn(a signin.Attempt) signin.Decision {
-	w.t.Helper()
-	d, err := w.gate.SignIn(ctx, w.domain, a, w.verify("right"))
-	require.NoError(w.t, err)
+	w.T.Helper()
+	d, err := w.gate.SignIn(ctx, w.Domain, a, w.verify("right"))
+	require.NoError(w.T, err)
 	return d
 }
 
 func (w *wired) complete(challenge, code string) signin.Decision {
-	w.t.Helper()
-	d, err := w.gate.Complete(ctx, w.domain, challenge, code, true)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	d, err := w.gate.Complete(ctx, w.Domain, challenge, code, true)
+	require.NoError(w.T, err)
 	return d
 }
 
 // mailed is the last code that was mailed.
 func (w *wired) mailed() string {
-	w.t.Helper()
-	mails := w.mail.To("ann@acme.example")
-	require.NotEmpty(w.t, mails)
+	w.T.Helper()
+	mails := w.Mail.To("ann@acme.example")
+	require.NotEmpty(w.T, mails)
 	m := regexp.MustCompile(`(?m)^\d{6}$`).FindString(mails[len(mails)-1].Text)
-	require.NotEmpty(w.t, m)
+	require.NotEmpty(w.T, m)
 	return m
 }
 
@@ -93,15 +93,15 @@ func TestMailedCodes(t *testing.T) {
 	require.Equal(t, signin.WrongCode, third.Reason())
 	require.True(t, w.lock(u.ID).Locked)
 	require.Equal(t, signin.Locked, w.complete(d.Challenge.ID, code).Reason())
-	require.NoError(t, w.gate.Unlock(ctx, w.host, u.ID))
+	require.NoError(t, w.gate.Unlock(ctx, w.Host, u.ID))
 
-	w.clock.Advance(16 * time.Minute)
+	w.Clock.Advance(16 * time.Minute)
 	id := w.signIn(web).Challenge.ID
 	code = w.mailed()
 	var mu sync.Mutex
 	var allowed []signin.Decision
 	chatadmintest.AtOnce(100, func(int) error {
-		d, err := w.gate.Complete(ctx, w.domain, id, code, true)
+		d, err := w.gate.Complete(ctx, w.Domain, id, code, true)
 		require.NoError(t, err)
 		if d.Allowed() {
 			mu.Lock()
@@ -119,10 +119,10 @@ func TestMailedCodes(t *testing.T) {
 	require.True(t, d.Allowed())
 	require.NotEqual(t, web.Trust.Reveal(), d.Trust.Reveal(), "rotated")
 	web.Trust = d.Trust
-	_, err := w.host.DeactivateUsers(ctx, u.ID)
+	_, err := w.Host.DeactivateUsers(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, signin.Deactivated, w.signIn(web).Reason())
-	_, err = w.host.ActivateUsers(ctx, u.ID)
+	_, err = w.Host.ActivateUsers(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, signin.Challenged, w.signIn(web).Outcome, "who was shut out is remembered no more")
 }
@@ -152,16 +152,16 @@ func TestDisabledDevices(t *testing.T) {
 	u := w.user("ann")
 	phone := signin.Attempt{Login: "ann@acme.example", Client: signin.Android, Device: "phone-1"}
 	require.True(t, w.signIn(phone).Allowed())
-	_, err := w.devices.Register(ctx, w.admin.As(w.domain, u.ID), u.ID, devices.Registration{Key: "phone-1", Type: devices.Android, Name: "Ann's phone"})
+	_, err := w.devices.Register(ctx, w.Admin.As(w.Domain, u.ID), u.ID, devices.Registration{Key: "phone-1", Type: devices.Android, Name: "Ann's phone"})
 	require.NoError(t, err)
 	require.True(t, w.signIn(phone).Allowed())
-	_, err = w.host.DeactivateUsers(ctx, u.ID)
+	_, err = w.Host.DeactivateUsers(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, signin.Deactivated, w.signIn(phone).Reason())
-	_, err = w.host.ActivateUsers(ctx, u.ID)
+	_, err = w.Host.ActivateUsers(ctx, u.ID)
 	require.NoError(t, err)
 	require.True(t, w.signIn(phone).Allowed())
-	_, err = w.devices.Disable(ctx, w.host, devices.Of(u.ID))
+	_, err = w.devices.Disable(ctx, w.Host, devices.Of(u.ID))
 	require.NoError(t, err)
 	require.Equal(t, signin.NoDevice, w.signIn(phone).Reason())
 	require.Zero(t, w.lock(u.ID), "which counts as nothing")

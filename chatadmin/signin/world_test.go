@@ -22,16 +22,9 @@ var ctx = context.Background()
 
 // world is a domain behind a gate. Everybody's password is "right".
 type world struct {
-	t        testing.TB
-	store    chatadmin.Store
-	clock    *chatadmintest.Clock
-	mail     *chatadmintest.Mailbox
-	admin    *chatadmin.Admin
+	*chatadmintest.World
 	gate     *signin.Gate
 	sessions *sessions
-	domain   chatadmin.ID
-	boss     chatadmin.User
-	host     *chatadmin.Scope
 	mu       sync.Mutex
 	// how often somebody's password was looked at; "" is nobody's
 	verified map[chatadmin.ID]int
@@ -43,50 +36,23 @@ func newWorld(t testing.TB, preset chatadmin.Preset, change ...func(*signin.Opti
 
 func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, change ...func(*signin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}, sessions: &sessions{},
-		verified: map[chatadmin.ID]int{}}
-	w.admin = chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example"}))
+	w := &world{sessions: &sessions{}, verified: map[chatadmin.ID]int{}}
 	o := &signin.Options{Sessions: w.sessions}
 	for _, f := range change {
 		f(o)
 	}
-	var err error
-	w.gate, err = signin.New(w.admin, o)
-	require.NoError(t, err)
-	w.domain, w.boss = w.open("Acme", preset)
-	w.host = w.admin.AsHost(w.domain)
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Preset: preset, Extend: func(a *chatadmin.Admin) {
+		w.gate = chatadmintest.Must(signin.New(a, o))
+	}})
 	return w
-}
-
-func (w *world) open(name string, preset chatadmin.Preset) (chatadmin.ID, chatadmin.User) {
-	w.t.Helper()
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: name, Preset: preset,
-		Admin: chatadmin.NewUser{Login: login(preset, "boss"), Email: "boss@acme.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
-	require.NoError(w.t, err)
-	return d.ID, boss
-}
-
-func login(preset chatadmin.Preset, name string) string {
-	if preset == chatadmin.OfficeChat {
-		return name + "@acme.example"
-	}
-	return name
 }
 
 // user creates a user of an OfficeChat domain.
 func (w *world) user(name string) chatadmin.User {
-	w.t.Helper()
-	u, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: name + "@acme.example", NoInvitation: true})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	u, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: name + "@acme.example", NoInvitation: true})
+	require.NoError(w.T, err)
 	return u
-}
-
-func (w *world) row(id chatadmin.ID) chatadmin.User {
-	w.t.Helper()
-	us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{id})
-	require.NoError(w.t, err)
-	require.Len(w.t, us, 1)
-	return us[0]
 }
 
 // verify compares a password.
@@ -107,38 +73,28 @@ func (w *world) looked(id chatadmin.ID) int {
 
 // try signs in, and wants a reason; "" is in.
 func (w *world) try(login, password string, want signin.Reason) signin.Decision {
-	w.t.Helper()
-	d, err := w.gate.SignIn(ctx, w.domain, signin.Attempt{Login: login, Client: signin.Web}, w.verify(password))
-	require.NoError(w.t, err)
-	require.Equal(w.t, want, d.Reason())
-	require.Equal(w.t, want == "", d.Allowed())
+	w.T.Helper()
+	d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login, Client: signin.Web}, w.verify(password))
+	require.NoError(w.T, err)
+	require.Equal(w.T, want, d.Reason())
+	require.Equal(w.T, want == "", d.Allowed())
 	return d
 }
 
 func (w *world) lock(id chatadmin.ID) signin.Lock {
-	w.t.Helper()
-	ls, err := w.gate.Locks(ctx, w.host, id)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	ls, err := w.gate.Locks(ctx, w.Host, id)
+	require.NoError(w.T, err)
 	return ls[id]
-}
-
-func (w *world) events(kind string) []chatadmin.AuditEvent {
-	w.t.Helper()
-	var all []chatadmin.AuditEvent
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
-		require.NoError(w.t, err)
-		all = append(all, e)
-	}
-	return all
 }
 
 // records counts what is kept about sign-ins in the domain.
 func (w *world) records() int {
-	w.t.Helper()
+	w.T.Helper()
 	n := 0
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		rs, next, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "lock", Domain: w.domain}, p)
-		require.NoError(w.t, err)
+		rs, next, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "lock", Domain: w.Domain}, p)
+		require.NoError(w.T, err)
 		n += len(rs)
 		if p.After = next; next == "" {
 			return n
