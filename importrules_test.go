@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"":                                      {},
 	"/chatadmin/class":                      {},
 	"/chatadmin":                            {"/chatadmin/storage", "/chatadmin/class", "github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
-	"/chatadmin/chatadmintest":              {"/chatadmin/storage", "/chatadmin", "github.com/stretchr/testify/"},
+	"/chatadmin/chatadmintest":              {"/chatadmin/storage", "/chatadmin/storage/memstore", "/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/closing":                    {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/erase":                      {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/fields":                     {"/chatadmin/storage", "/chatadmin"},
