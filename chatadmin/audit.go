@@ -203,6 +203,22 @@ func (s *Scope) Events(ctx context.Context, q EventQuery) iter.Seq2[AuditEvent, 
 	}
 }
 
+// EventsPage returns one page of Events, at most p.Limit (see CheckPage), and
+// the cursor of the next one; "" is the end. A page may be short although more
+// follow. An event whose data cannot be read comes without its changes.
+func (s *Scope) EventsPage(ctx context.Context, q EventQuery, p Page) ([]AuditEvent, Cursor, error) {
+	q.Domain = s.domain
+	l := listing[Event]{s.holds(PermAudit), func(ctx context.Context, p Page) ([]Event, Cursor, error) {
+		return s.admin.store.ListEvents(ctx, q, p)
+	}}
+	events, next, err := l.one(ctx, p)
+	page := make([]AuditEvent, len(events))
+	for i, e := range events {
+		page[i], _ = decodeEvent(e) // what is damaged has no changes
+	}
+	return page, next, err
+}
+
 // Records lists records of the scope's domain, for packages that keep theirs
 // there; q.Domain is set by the scope. It needs what the package says, anew for
 // each page.
@@ -229,31 +245,9 @@ func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKin
 	}
 }
 
-// each walks a list page by page, and authorises the actor anew for each page.
+// each walks a list of the store.
 func each[T, Q any](ctx context.Context, s *Scope, may func(context.Context) error, q Q, list func(storage.Reader, context.Context, Q, Page) ([]T, Cursor, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		for p := (Page{Limit: MaxBatch}); ; {
-			if err := may(ctx); err != nil {
-				yield(zero, err)
-				return
-			}
-			rows, next, err := list(s.admin.store, ctx, q, p)
-			if err != nil {
-				yield(zero, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
-			p.After = next
-		}
-	}
+	return listing[T]{may, func(ctx context.Context, p Page) ([]T, Cursor, error) { return list(s.admin.store, ctx, q, p) }}.all(ctx)
 }
 
 func change(field, before, after string) []FieldChange {

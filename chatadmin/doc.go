@@ -48,14 +48,14 @@
 // exist. So does the ID of a user who is being deleted, unless the actor has
 // users.delete.
 //
-//	users.read      User (other users), UserByLogin, Users, Invitation; csvimport.Export
-//	users.read      Group, Members and CountMembers (groups of others), Groups
+//	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
+//	users.read      Group, Members, MembersPage, CountMembers (groups of others); Groups, GroupsPage
 //	users.read      GroupsOf (other users); Invitations, InvitationsPage
 //	users.create    CreateUser
 //	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
-//	groups.default  Run, Runs, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)
+//	groups.default  Run, Runs, RunsPage, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)
 //	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Held, Release, ReleaseImport
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
@@ -65,7 +65,7 @@
 //	domain          ChangeSettings, RenameDomain; Damaged, Repair
 //	holds           AddHold, ReleaseHold, Holds
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
-//	audit.read      Events
+//	audit.read      Events, EventsPage
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // An import needs users.create too, and users.edit if it updates users. A

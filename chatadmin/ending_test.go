@@ -347,7 +347,7 @@ func (a *access) checkDevice(want chatadmin.Consequences) {
 		return ok
 	}
 	wipes := 0
-	for d, err := range a.devices.All(ctx, a.host, devices.Query{}) {
+	for d, err := range a.devices.Devices(ctx, a.host, devices.Query{}) {
 		require.NoError(a.t, err)
 		if d.Wipe.Pending() {
 			wipes++

@@ -65,13 +65,14 @@ func (s *Scope) Invitations(ctx context.Context, q InvitationQuery) iter.Seq2[In
 	}
 }
 
-// InvitationsPage returns a page of Invitations, of at most p.Limit users (1 to
-// MaxBatch), and the cursor of the next page; "" is the end. A page may have
-// fewer users although more follow. A user whose invitation cannot be read has
-// the State "".
+// InvitationsPage returns one page of Invitations, at most p.Limit (see
+// CheckPage), and the cursor of the next one; "" is the end. A page may be short
+// although more follow. A user whose invitation cannot be read has the State "".
 func (s *Scope) InvitationsPage(ctx context.Context, q InvitationQuery, p Page) ([]InvitedUser, Cursor, error) {
-	page, _, next, err := s.invitationsPage(ctx, q, p)
-	return page, next, err
+	return FillPage(p, func(p Page) ([]InvitedUser, Cursor, error) {
+		page, _, next, err := s.invitationsPage(ctx, q, p)
+		return page, next, err
+	})
 }
 
 func (s *Scope) invitationsPage(ctx context.Context, q InvitationQuery, p Page) ([]InvitedUser, map[ID]*DamagedError, Cursor, error) {

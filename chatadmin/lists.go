@@ -47,19 +47,32 @@ func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
 // out unless q asks for them, which needs PermUsersDelete. It needs
 // PermUsersRead.
 func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
+	return s.users(q).all(ctx)
+}
+
+// UsersPage returns one page of Users, at most p.Limit (see CheckPage), and the
+// cursor of the next one; "" is the end. A page may be short although more
+// follow.
+func (s *Scope) UsersPage(ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error) {
+	return s.users(q).one(ctx, p)
+}
+
+func (s *Scope) users(q UserQuery) listing[User] {
 	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
 	var role Role
-	may := func(ctx context.Context) (err error) {
-		if _, _, _, role, err = s.authorize(ctx, s.admin.store, PermUsersRead); err == nil && q.WithDeleting {
-			err = require(role, PermUsersDelete)
-		}
-		return err
+	return listing[User]{
+		func(ctx context.Context) (err error) {
+			if _, _, _, role, err = s.authorize(ctx, s.admin.store, PermUsersRead); err == nil && q.WithDeleting {
+				err = require(role, PermUsersDelete)
+			}
+			return err
+		},
+		func(ctx context.Context, p Page) ([]User, Cursor, error) {
+			us, next, err := s.admin.store.ListUsers(ctx, q, p)
+			us, err = s.visibleUsers(ctx, role, us, err)
+			return us, next, err
+		},
 	}
-	return each(ctx, s, may, q, func(r storage.Reader, ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error) {
-		us, next, err := r.ListUsers(ctx, q, p)
-		us, err = s.visibleUsers(ctx, role, us, err)
-		return us, next, err
-	})
 }
 
 // foldPrefix folds the beginning of a name or login. A blank at its end is the
@@ -133,22 +146,51 @@ func (s *Scope) seen(ctx context.Context, role Role, user ID) error {
 // deleted are left out unless q asks for them, which needs PermGroups. It needs
 // PermUsersRead.
 func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
+	return s.groups(q).all(ctx)
+}
+
+// GroupsPage returns one page of Groups, at most p.Limit (see CheckPage), and
+// the cursor of the next one; "" is the end. A page may be short although more
+// follow.
+func (s *Scope) GroupsPage(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error) {
+	return s.groups(q).one(ctx, p)
+}
+
+func (s *Scope) groups(q GroupQuery) listing[Group] {
 	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
-	may := func(ctx context.Context) error {
-		_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)
-		if err == nil && q.WithDeleting {
-			err = require(role, PermGroups)
-		}
-		return err
+	return listing[Group]{
+		func(ctx context.Context) error {
+			_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)
+			if err == nil && q.WithDeleting {
+				err = require(role, PermGroups)
+			}
+			return err
+		},
+		func(ctx context.Context, p Page) ([]Group, Cursor, error) { return s.admin.store.ListGroups(ctx, q, p) },
 	}
-	return each(ctx, s, may, q, storage.Reader.ListGroups)
 }
 
 // Members lists who is in a group, by user ID, but for users who are being
 // deleted. Every member may; others need PermUsersRead.
 func (s *Scope) Members(ctx context.Context, group ID) iter.Seq2[Membership, error] {
-	may := func(ctx context.Context) error { return s.viewGroup(ctx, group) }
-	return each(ctx, s, may, storage.MemberQuery{Domain: s.domain, Group: group}, s.presentMembers)
+	return s.members(group).all(ctx)
+}
+
+// MembersPage returns one page of Members, at most p.Limit (see CheckPage), and
+// the cursor of the next one; "" is the end. A page may be short although more
+// follow.
+func (s *Scope) MembersPage(ctx context.Context, group ID, p Page) ([]Membership, Cursor, error) {
+	return s.members(group).one(ctx, p)
+}
+
+func (s *Scope) members(group ID) listing[Membership] {
+	q := storage.MemberQuery{Domain: s.domain, Group: group}
+	return listing[Membership]{
+		func(ctx context.Context) error { return s.viewGroup(ctx, group) },
+		func(ctx context.Context, p Page) ([]Membership, Cursor, error) {
+			return s.presentMembers(s.admin.store, ctx, q, p)
+		},
+	}
 }
 
 // presentMembers is a page of memberships without those of users who are being

@@ -91,6 +91,10 @@ func matrix() map[string]call {
 			_, err := all(s.Users(ctx, chatadmin.UserQuery{}))
 			return err
 		}},
+		"UsersPage": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, _, err := s.UsersPage(ctx, chatadmin.UserQuery{}, chatadmin.Page{})
+			return err
+		}},
 		"AdminsInForce": {noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
 			_, err := s.AdminsInForce(ctx)
 			return err
@@ -145,8 +149,16 @@ func matrix() map[string]call {
 			_, err := all(s.Groups(ctx, chatadmin.GroupQuery{}))
 			return err
 		}},
+		"GroupsPage": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, _, err := s.GroupsPage(ctx, chatadmin.GroupQuery{}, chatadmin.Page{})
+			return err
+		}},
 		"Members": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
 			ms, err := all(s.Members(ctx, on.group))
+			return found(len(ms), err)
+		}},
+		"MembersPage": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
+			ms, _, err := s.MembersPage(ctx, on.group, chatadmin.Page{})
 			return found(len(ms), err)
 		}},
 		"GroupsOf": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
@@ -187,6 +199,10 @@ func matrix() map[string]call {
 			_, err := all(s.Events(ctx, chatadmin.EventQuery{}))
 			return err
 		}},
+		"EventsPage": {need: chatadmin.PermAudit, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, _, err := s.EventsPage(ctx, chatadmin.EventQuery{}, chatadmin.Page{})
+			return err
+		}},
 		"AddHold": {need: chatadmin.PermHolds, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.AddHold(ctx, chatadmin.Hold{User: on.user, Reason: "lawsuit"})
 			return err
@@ -210,6 +226,13 @@ func matrix() map[string]call {
 			runs, err := all(s.Runs(ctx, chatadmin.RunQuery{}))
 			if err == nil && len(runs) == 0 {
 				return chatadmin.ErrForbidden // they are left out of the list
+			}
+			return err
+		}},
+		"RunsPage": {need: chatadmin.PermDefault, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			runs, _, err := s.RunsPage(ctx, chatadmin.RunQuery{}, chatadmin.Page{})
+			if err == nil && len(runs) == 0 {
+				return chatadmin.ErrForbidden // they are left out of the page
 			}
 			return err
 		}},

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -47,6 +48,51 @@ func (s *Scope) Runs(ctx context.Context, q RunQuery) iter.Seq2[Run, error] {
 			}
 		}
 	}
+}
+
+// RunsPage returns one page of Runs, at most p.Limit (see CheckPage), and the
+// cursor of the next one; "" is the end. A page may be short although more
+// follow. Runs that cannot be read are left out; [Scope.Damaged] lists them.
+func (s *Scope) RunsPage(ctx context.Context, q RunQuery, p Page) ([]Run, Cursor, error) {
+	role, err := s.role(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.admin.upgradeRuns(ctx, s.domain); err != nil {
+		return nil, "", err
+	}
+	return FillPage(p, func(p Page) ([]Run, Cursor, error) { return s.runsPage(ctx, role, &q, p) })
+}
+
+// runsPage is a page of the store. Its cursor is that of the store behind the
+// kind of records that it leads through.
+func (s *Scope) runsPage(ctx context.Context, role Role, q *RunQuery, p Page) ([]Run, Cursor, error) {
+	kinds := q.recordKinds()
+	at := 0
+	if p.After != "" {
+		kind, after, found := strings.Cut(string(p.After), ":")
+		if at = slices.Index(kinds, kind); !found || at < 0 {
+			return nil, "", fmt.Errorf("this is no cursor of this list: %w", ErrInvalid)
+		}
+		p.After = Cursor(after)
+	}
+	recs, next, err := s.admin.store.ListRecords(ctx, storage.RecordQuery{Kind: kinds[at], Domain: s.domain}, p)
+	if err != nil {
+		return nil, "", err
+	}
+	var runs []Run
+	for _, rec := range recs {
+		if run, err := readHead(rec); err == nil && q.matches(&run) && s.maySeeRun(role, &run) == nil {
+			runs = append(runs, run)
+		}
+	}
+	switch {
+	case next != "":
+		return runs, Cursor(kinds[at]) + ":" + next, nil
+	case at+1 < len(kinds):
+		return runs, Cursor(kinds[at+1]) + ":", nil
+	}
+	return runs, "", nil
 }
 
 // runRecord is a run of any kind with its record.

@@ -239,7 +239,7 @@ var onUsers = map[string]func(w *ward, u chatadmin.User, key string, id chatadmi
 		return err
 	},
 	"List": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, _, err := w.r.List(ctx, w.admin.As(w.domain, u.ID), devices.Query{User: u.ID}, chatadmin.Page{Limit: 10})
+		_, _, err := w.r.DevicesPage(ctx, w.admin.As(w.domain, u.ID), devices.Query{User: u.ID}, chatadmin.Page{Limit: 10})
 		return err
 	},
 	"Enable": func(w *ward, _ chatadmin.User, _ string, id chatadmin.ID) error {
@@ -332,7 +332,7 @@ func TestDamageIsRepaired(t *testing.T) {
 				kind, id := x.name(w)
 				x.spoil(w, damage)
 				require.Equal(t, []string{kind + " " + id}, w.damaged())
-				listed, err := all(w.r.All(ctx, w.s, devices.Query{}))
+				listed, err := all(w.r.Devices(ctx, w.s, devices.Query{}))
 				require.NoError(t, err)
 				require.Len(t, listed, 5)
 				require.Len(t, w.pending(0), 3)

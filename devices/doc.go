@@ -21,7 +21,7 @@
 //	// In the admin pages, in the name of the user who is signed in:
 //	s := admin.As(domain, boss)
 //	q, p := devices.Query{Search: "ann"}, chatadmin.Page{Limit: 50}
-//	page, next, err := registry.List(ctx, s, q, p)
+//	page, next, err := registry.DevicesPage(ctx, s, q, p)
 //	registry.Wipe(ctx, s, page[0].ID)
 //
 // The sign-in gate asks a Registry about devices, too: see
@@ -63,10 +63,11 @@
 // user who was deleted since, only the host and domain admins can take it back.
 // An ID of another domain behaves like one that does not exist.
 //
-//	devices   List, All, Pending, History, Disable, Enable, Wipe, CancelWipe,
-//	          Remove, PlanWipe, ApplyWipe, ResumeWipe, WipeRun, WipeRuns
-//	(none)    List, All and Disable for one's own devices; Register for oneself
-//	          or by the host; WipeRun for one's own runs
+//	devices   Devices, DevicesPage, Pending, History, Disable, Enable, Wipe,
+//	          CancelWipe, Remove, PlanWipe, ApplyWipe, ResumeWipe, WipeRun,
+//	          WipeRuns
+//	(none)    Devices, DevicesPage and Disable for one's own devices; Register
+//	          for oneself or by the host; WipeRun for one's own runs
 //
 // A run continues in the name of the actor who began it. An actor with the
 // permission takes it over, or cancels it, by chatadmin.Scope.TakeOverRun and

@@ -36,7 +36,7 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 	}))
 	for _, q := range []devices.Query{{}, {User: w.ann.ID}, {Search: "anne"}, {Key: "annes-phone"}} {
 		for s, want := range map[*chatadmin.Scope]bool{keeper: false, eraser: true, w.host: true} {
-			ds, _, err := w.r.List(t.Context(), s, q, chatadmin.Page{Limit: 100})
+			ds, _, err := w.r.DevicesPage(t.Context(), s, q, chatadmin.Page{Limit: 100})
 			require.NoError(t, err)
 			found := false
 			for _, d := range ds {

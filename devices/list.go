@@ -26,16 +26,25 @@ type Query struct {
 	Type   Type
 }
 
-// List returns a page of at most p.Limit devices (1 to chatadmin.MaxBatch), and
-// the cursor of the next page; "" is the end. A page may have fewer devices
-// although more follow.
+// DevicesPage returns one page of devices, at most p.Limit (see
+// chatadmin.CheckPage), and the cursor of the next one; "" is the end. A page
+// may be short although more follow.
 //
 // Devices are ordered by their device id. Those of users who are being deleted
 // are shown to actors alone who may delete users. A search returns matches of
 // the device id first, then those of the login of the user, then those of the
-// name. List needs chatadmin.PermDevices; users need no permission for their
+// name. It needs chatadmin.PermDevices; users need no permission for their
 // own devices (Query.User is the actor).
-func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+func (r *Registry) DevicesPage(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
+	return chatadmin.FillPage(p, func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.devicesPage(ctx, s, q, p) })
+}
+
+// Devices lists devices page by page, as DevicesPage does.
+func (r *Registry) Devices(ctx context.Context, s *chatadmin.Scope, q Query) iter.Seq2[Device, error] {
+	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.devicesPage(ctx, s, q, p) })
+}
+
+func (r *Registry) devicesPage(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	if err := scoped(s); err != nil {
 		return nil, "", err
 	}
@@ -73,11 +82,6 @@ func (r *Registry) List(ctx context.Context, s *chatadmin.Scope, q Query, p chat
 	}
 	out, err := r.named(ctx, s.Domain(), hs, !role.May(chatadmin.PermUsersDelete))
 	return out, next, err
-}
-
-// All lists devices page by page, as List does.
-func (r *Registry) All(ctx context.Context, s *chatadmin.Scope, q Query) iter.Seq2[Device, error] {
-	return pages(func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.List(ctx, s, q, p) })
 }
 
 func pages[T any](list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter.Seq2[T, error] {

@@ -20,7 +20,7 @@ func (w *world) keys(q devices.Query, limit int) []string {
 	w.t.Helper()
 	var keys []string
 	for p := (chatadmin.Page{Limit: limit}); ; {
-		ds, next, err := w.r.List(ctx, w.s, q, p)
+		ds, next, err := w.r.DevicesPage(ctx, w.s, q, p)
 		require.NoError(w.t, err)
 		require.LessOrEqual(w.t, len(ds), limit)
 		for _, d := range ds {
@@ -78,15 +78,13 @@ func TestList(t *testing.T) {
 			require.Equal(t, c.want, w.keys(c.q, limit), "%s by pages of %d", name, limit)
 		}
 	}
-	ds, _, err := w.r.List(ctx, w.s, devices.Query{User: mary.ID}, chatadmin.Page{Limit: 1})
+	ds, _, err := w.r.DevicesPage(ctx, w.s, devices.Query{User: mary.ID}, chatadmin.Page{Limit: 1})
 	require.NoError(t, err)
 	require.Equal(t, []any{"mary@acme.example", "Mary Jones", "a-3", devices.IOS, "2", "N", w.clock.Now()}, []any{ds[0].Login, ds[0].UserName, ds[0].Key, ds[0].Type, ds[0].Version, ds[0].Name, ds[0].LastSeen})
-	for _, limit := range []int{0, -1, 1001} {
-		_, _, err := w.r.List(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: limit})
-		require.ErrorIs(t, err, storage.ErrBatch)
-	}
+	_, _, err = w.r.DevicesPage(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: -1})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	for _, cursor := range []chatadmin.Cursor{"x", "e30x", "eyJsIjo5fQ"} {
-		_, _, err := w.r.List(ctx, w.s, devices.Query{Search: "x"}, chatadmin.Page{After: cursor, Limit: 1})
+		_, _, err := w.r.DevicesPage(ctx, w.s, devices.Query{Search: "x"}, chatadmin.Page{After: cursor, Limit: 1})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -222,7 +220,7 @@ func TestOddText(t *testing.T) {
 		for _, q := range []devices.Query{{Search: odd}, {Key: odd}, {User: id}, {User: w.ann.ID, Search: odd}} {
 			require.Empty(t, w.keys(q, 10), "%+v", q)
 		}
-		_, _, err := w.r.List(ctx, w.admin.As(w.domain, w.ann.ID), devices.Query{Search: odd}, chatadmin.Page{Limit: 1})
+		_, _, err := w.r.DevicesPage(ctx, w.admin.As(w.domain, w.ann.ID), devices.Query{Search: odd}, chatadmin.Page{Limit: 1})
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "authorised all the same")
 		for _, c := range []struct{ user, key string }{{string(w.ann.ID), odd}, {odd, "phone"}, {string(w.ann.ID), strings.Repeat("x", 129)}} {
 			ok, err := w.r.DeviceAllowed(ctx, w.domain, chatadmin.ID(c.user), c.key)

@@ -322,7 +322,7 @@ func (m *model) stepPhone(p *phone) string {
 // check compares everything that can be seen with the model.
 func (m *model) check(what string) {
 	m.t.Helper()
-	listed, err := all(m.r.All(ctx, m.host, devices.Query{}))
+	listed, err := all(m.r.Devices(ctx, m.host, devices.Query{}))
 	require.NoError(m.t, err)
 	byID := map[chatadmin.ID]devices.Device{}
 	for _, d := range listed {

@@ -21,8 +21,11 @@ func TestNothingGiven(t *testing.T) {
 				_, err := w.r.Register(ctx, s, w.ann.ID, devices.Registration{Key: "x", Type: devices.IOS})
 				return err
 			},
-			"List":       func() error { _, _, err := w.r.List(ctx, s, devices.Query{}, chatadmin.Page{Limit: 1}); return err },
-			"All":        func() error { _, err := all(w.r.All(ctx, s, devices.Query{User: w.ann.ID})); return err },
+			"DevicesPage": func() error {
+				_, _, err := w.r.DevicesPage(ctx, s, devices.Query{}, chatadmin.Page{Limit: 1})
+				return err
+			},
+			"Devices":    func() error { _, err := all(w.r.Devices(ctx, s, devices.Query{User: w.ann.ID})); return err },
 			"Pending":    func() error { _, err := all(w.r.Pending(ctx, s, 0)); return err },
 			"History":    func() error { _, err := w.r.History(ctx, s, id); return err },
 			"Disable":    func() error { _, err := w.r.Disable(ctx, s, sel); return err },

@@ -43,12 +43,12 @@ var matrix = map[string]struct {
 		_, err := x.w.r.Register(ctx, s, x.w.ann.ID, devices.Registration{Key: "new", Type: devices.Android})
 		return err
 	}},
-	"List": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
-		_, _, err := x.w.r.List(ctx, s, devices.Query{}, chatadmin.Page{Limit: 10})
+	"DevicesPage": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
+		_, _, err := x.w.r.DevicesPage(ctx, s, devices.Query{}, chatadmin.Page{Limit: 10})
 		return err
 	}},
-	"All": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
-		_, err := all(x.w.r.All(ctx, s, devices.Query{User: x.w.ann.ID}))
+	"Devices": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
+		_, err := all(x.w.r.Devices(ctx, s, devices.Query{User: x.w.ann.ID}))
 		return err
 	}},
 	"Pending": {chatadmintest.Call{Need: chatadmin.PermDevices, NoTarget: true}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
@@ -155,7 +155,7 @@ func TestOwnDevices(t *testing.T) {
 	bob := w.user("bob@acme.example")
 	mine, theirs := w.register(w.ann, "mine"), w.register(bob, "theirs")
 	me := w.admin.As(w.domain, w.ann.ID)
-	ds, _, err := w.r.List(ctx, me, devices.Query{User: w.ann.ID}, chatadmin.Page{Limit: 10})
+	ds, _, err := w.r.DevicesPage(ctx, me, devices.Query{User: w.ann.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, ds, 1)
 	_, err = w.r.Register(ctx, me, w.ann.ID, devices.Registration{Key: "second", Type: devices.Mac})
@@ -176,7 +176,7 @@ func TestOwnDevices(t *testing.T) {
 		func() error { _, err := w.r.History(ctx, me, mine.Device.ID); return err }(),
 		func() error { return w.r.Remove(ctx, me, devices.These(mine.Device.ID)) }(),
 		func() error {
-			_, _, err := w.r.List(ctx, me, devices.Query{User: bob.ID}, chatadmin.Page{Limit: 1})
+			_, _, err := w.r.DevicesPage(ctx, me, devices.Query{User: bob.ID}, chatadmin.Page{Limit: 1})
 			return err
 		}(),
 	} {

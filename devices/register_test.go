@@ -118,7 +118,7 @@ func TestRaceLimit(t *testing.T) {
 			require.True(t, errors.Is(err, devices.ErrTooMany) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
 		}
 	}
-	ds, err := all(w.r.All(ctx, w.host, devices.Query{}))
+	ds, err := all(w.r.Devices(ctx, w.host, devices.Query{}))
 	require.NoError(t, err)
 	require.Len(t, ds, done)
 	require.LessOrEqual(t, done, 5)

@@ -27,7 +27,7 @@ func (w *world) tryRegister(key string) error {
 // ofAnn are the devices of a user, by the client's own device id.
 func (w *world) ofAnn() map[string]devices.Device {
 	w.t.Helper()
-	ds, err := all(w.r.All(ctx, w.host, devices.Query{User: w.ann.ID}))
+	ds, err := all(w.r.Devices(ctx, w.host, devices.Query{User: w.ann.ID}))
 	require.NoError(w.t, err)
 	byKey := map[string]devices.Device{}
 	for _, d := range ds {

@@ -249,7 +249,7 @@ func TestThousandUsers(t *testing.T) {
 	_, err = w.s.ActivateUsers(ctx, ids...)
 	require.NoError(t, err)
 	require.LessOrEqual(t, store.most, 10)
-	enabledNow, err := all(w.r.All(ctx, w.host, devices.Query{Status: enabled}))
+	enabledNow, err := all(w.r.Devices(ctx, w.host, devices.Query{Status: enabled}))
 	require.NoError(t, err)
 	require.Len(t, enabledNow, 3000)
 	require.Len(t, w.events(devices.KindDisable), 6, "each names five hundred devices and their users")

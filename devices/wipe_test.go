@@ -173,7 +173,7 @@ func TestRemove(t *testing.T) {
 	out = w.register(w.ann, "phone")
 	command := w.wipe(out.Device.ID)
 	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
-	ds, err := all(w.r.All(ctx, w.host, devices.Query{}))
+	ds, err := all(w.r.Devices(ctx, w.host, devices.Query{}))
 	require.NoError(t, err)
 	require.Empty(t, ds)
 	removed := w.events(devices.KindRemove)[0]

@@ -85,7 +85,7 @@ func (w *world) authorized(out devices.Registered) bool {
 // device is a device as the list shows it.
 func (w *world) device(id chatadmin.ID) devices.Device {
 	w.t.Helper()
-	for d, err := range w.r.All(ctx, w.host, devices.Query{}) {
+	for d, err := range w.r.Devices(ctx, w.host, devices.Query{}) {
 		require.NoError(w.t, err)
 		if d.ID == id {
 			return d

@@ -23,7 +23,7 @@ func (c *cli) findDevice(ctx context.Context, s *chatadmin.Scope, user, id strin
 		}
 	}
 	var found devices.Device
-	for d, err := range c.registry.All(ctx, c.admin.AsHost(s.Domain()), q) {
+	for d, err := range c.registry.Devices(ctx, c.admin.AsHost(s.Domain()), q) {
 		if err == nil && found.ID != "" {
 			err = fmt.Errorf("several users have a device %q: name one by --user: %w", chatadmin.Cut(id),
 				chatadmin.ErrInvalid)

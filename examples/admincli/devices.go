@@ -86,7 +86,7 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 		if x.Flags().Changed("wipe-pending-days") {
 			return c.sayDevices(c.registry.Pending(ctx, s, time.Duration(days)*24*time.Hour))
 		}
-		return c.sayDevices(c.registry.All(ctx, s, q))
+		return c.sayDevices(c.registry.Devices(ctx, s, q))
 	})
 	f := x.Flags()
 	f.StringVar(&q.Search, "search", "", "only devices whose user or device id begins with `text`")

@@ -51,7 +51,7 @@ func run(ctx context.Context, out io.Writer) error {
 
 	// 2. The phone is offline when Ann loses it. An administrator asks for the wipe: it waits.
 	_, _ = fmt.Fprintln(out, "\nThe phone is lost, and offline.")
-	page, _, err := h.registry.List(ctx, h.boss, devices.Query{Search: "ann"}, chatadmin.Page{Limit: 10})
+	page, _, err := h.registry.DevicesPage(ctx, h.boss, devices.Query{Search: "ann"}, chatadmin.Page{Limit: 10})
 	if err != nil || len(page) != 1 {
 		return fmt.Errorf("found %d devices: %w", len(page), err)
 	}

@@ -75,7 +75,7 @@ func TestDevicesPlans(t *testing.T) {
 
 func list(r *devices.Registry, s *chatadmin.Scope, q devices.Query) func() error {
 	return func() error {
-		_, _, err := r.List(context.Background(), s, q, storage.Page{Limit: 50})
+		_, _, err := r.DevicesPage(context.Background(), s, q, storage.Page{Limit: 50})
 		return err
 	}
 }

@@ -167,7 +167,7 @@ func TestDevicesRaceAdmins(t *testing.T) {
 			}
 			require.False(t, now["status"] == "enabled" && (now["wipe"] == "requested" || now["wipe"] == "delivered"), e.Kind)
 		}
-		ds, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{}, storage.Page{Limit: 10})
+		ds, _, err := f.r[0].DevicesPage(t.Context(), f.s[0], devices.Query{}, storage.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Equal(t, []string{ds[0].Status.String(), ds[0].Wipe.String(), ds[0].Reasons.String()}, []string{now["status"], now["wipe"], now["disabled_by"]})
 	})
@@ -203,10 +203,10 @@ func TestDevicesRaceRegister(t *testing.T) {
 				_, err := f.r[0].Authorize(t.Context(), out.Token.Plain())
 				require.ErrorIs(t, err, devices.ErrRefused)
 			}
-			enabled, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{User: u.ID, Status: devices.Enabled}, storage.Page{Limit: 100})
+			enabled, _, err := f.r[0].DevicesPage(t.Context(), f.s[0], devices.Query{User: u.ID, Status: devices.Enabled}, storage.Page{Limit: 100})
 			require.NoError(t, err)
 			require.Empty(t, enabled)
-			listed, _, err := f.r[0].List(t.Context(), f.s[0], devices.Query{User: u.ID}, storage.Page{Limit: 100})
+			listed, _, err := f.r[0].DevicesPage(t.Context(), f.s[0], devices.Query{User: u.ID}, storage.Page{Limit: 100})
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(listed), 20)
 		}
@@ -285,7 +285,7 @@ func TestDevicesOddText(t *testing.T) {
 		f := newFleet(t, db)
 		for _, odd := range []string{"a\x00", "a\xff"} {
 			for _, q := range []devices.Query{{Search: odd}, {Key: odd}, {User: storage.ID(odd)}} {
-				found, _, err := f.r[0].List(t.Context(), f.s[0], q, storage.Page{Limit: 10})
+				found, _, err := f.r[0].DevicesPage(t.Context(), f.s[0], q, storage.Page{Limit: 10})
 				require.NoError(t, err)
 				require.Empty(t, found)
 			}
@@ -372,7 +372,7 @@ func TestDevicesThousandUsers(t *testing.T) {
 		require.ErrorIs(t, err, devices.ErrRefused)
 		for status, want := range map[devices.Status]int{devices.Disabled: 3001, devices.Enabled: 1} {
 			n := 0
-			for _, err := range f.r[0].All(t.Context(), f.s[0], devices.Query{Status: status}) {
+			for _, err := range f.r[0].Devices(t.Context(), f.s[0], devices.Query{Status: status}) {
 				require.NoError(t, err)
 				n++
 			}
