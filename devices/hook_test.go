@@ -44,7 +44,7 @@ func TestRegistrationHooks(t *testing.T) {
 	refuse = no
 	require.ErrorIs(t, register(nil), no)
 	require.Equal(t, before, events(), "a refused registration leaves nothing")
-	all, _, err := w.r.List(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
+	all, _, err := w.r.DevicesPage(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, all)
 
@@ -52,7 +52,7 @@ func TestRegistrationHooks(t *testing.T) {
 	proved := 0
 	require.NoError(t, register(func(context.Context, *chatadmin.Writer, chatadmin.DeviceRegistration) error { proved++; return nil }))
 	require.Equal(t, 1, proved)
-	all, _, err = w.r.List(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
+	all, _, err = w.r.DevicesPage(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.DeviceRegistration{{User: w.ann, Device: all[0].ID, Name: "radio", Type: "android"}}, told)
 
