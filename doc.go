@@ -7,6 +7,8 @@
 //   - chatadmin/password: argon2id passwords, for hosts without a table of them
 //   - chatadmin/erase: deletes users for good, with a plan and a receipt
 //   - chatadmin/closing: closes domains, and deletes all that is in them
+//   - chatadmin/provisioning, chatadmin/floor: push-to-talk users, and who of them
+//     may speak
 //   - chatadmin/retention: deletes messages and files by age
 //   - chatadmin/fields: fields that a company declares for its users
 //   - chatadmin/preferences: what users of a help desk prefer

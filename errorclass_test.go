@@ -22,6 +22,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
@@ -122,6 +123,13 @@ var exportedErrors = map[string]struct {
 	"devices.ErrStale":       {devices.ErrStale, class.State},
 	"devices.ErrTooMany":     {devices.ErrTooMany, class.Limited},
 	"devices.Error":          {&devices.Error{Status: http.StatusConflict}, class.State},
+
+	"provisioning.ErrNotServed":      {provisioning.ErrNotServed, class.State},
+	"provisioning.ErrNotEmpty":       {provisioning.ErrNotEmpty, class.State},
+	"provisioning.ErrDepartmentBusy": {provisioning.ErrDepartmentBusy, class.State},
+	"provisioning.ErrSameName":       {provisioning.ErrSameName, class.State},
+	"provisioning.ErrCode":           {provisioning.ErrCode, class.NotFound},
+	"provisioning.ErrGateway":        {provisioning.ErrGateway, class.Forbidden},
 
 	"twofa.ErrTooMany":     {twofa.ErrTooMany, class.Limited},
 	"twofa.ErrNoAddress":   {twofa.ErrNoAddress, class.State},

@@ -35,6 +35,8 @@ var mayImport = map[string][]string{
 	"/chatadmin/storage":                    {"/chatadmin/class"},
 	"/chatadmin/storage/memstore":           {"/chatadmin/storage", "github.com/google/btree"},
 	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
+	"/chatadmin/floor":                      {},
+	"/chatadmin/provisioning":               {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/retention":                  {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/secret":                     {},
 	"/chatadmin/signin":                     {"/chatadmin/storage", "/chatadmin", "/chatadmin/secret"},

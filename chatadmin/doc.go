@@ -51,8 +51,9 @@
 //	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
 //	users.read      Group, Members, MembersPage, CountMembers (groups of others); Groups, GroupsPage
 //	users.read      GroupsOf (other users); Invitations, InvitationsPage
-//	users.create    CreateUser
-//	users.edit      EditUser, ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
+//	users.create    CreateUser, CreateUserBy (or as the package says); provisioning.Provisioning: CreateUser
+//	users.edit      EditUser, EditUserBy (or as the package says)
+//	users.edit      ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	groups.default  Run, Runs, RunsPage, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)
@@ -64,6 +65,7 @@
 //	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
 //	domain          ChangeSettings, RenameDomain; Damaged, Repair
 //	holds           AddHold, ReleaseHold, Holds
+//	users.edit      provisioning.Provisioning: EditUser, departments, ResendActivation (see its page)
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events, EventsPage
 //	(none)          Leave, for oneself; AdminsInForce; View

@@ -91,10 +91,16 @@ func (s *Settings) fillIn(u *User, parts []UserPart) (PreparedUser, []*FieldErro
 // writeForm writes one user as given by somebody who fills in a form, and
 // returns them as written. All that is wrong with the fields comes at once:
 // what the domain's rules and the parts of the form say of them, a login that
-// is taken or cannot change, and the manager.
-func (w *Writer) writeForm(ctx context.Context, kind string, was, given User, parts []UserPart) (User, error) {
+// is taken or cannot change, and the manager. faults are those that a package
+// has found.
+func (w *Writer) writeForm(ctx context.Context, kind string, was, given User, parts []UserPart, faults ...*FieldError) (User, error) {
 	now := given
 	p, wrong, err := w.Settings.fillIn(&now, parts)
+	for _, f := range faults {
+		if !slices.ContainsFunc(wrong, func(is *FieldError) bool { return is.Field == f.Field }) {
+			wrong = append(wrong, f)
+		}
+	}
 	if err == nil {
 		err = wrongFields(wrong)
 	}

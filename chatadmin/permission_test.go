@@ -45,6 +45,14 @@ func matrix() map[string]call {
 			_, err := s.EditUser(ctx, on.user, chatadmin.UserEdit{Title: &title})
 			return err
 		}},
+		"CreateUserBy": {need: chatadmin.PermUsersCreate, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.CreateUserBy(ctx, chatadmin.NewUser{Login: "new@acme.example"}, chatadmin.UserForm{})
+			return err
+		}},
+		"EditUserBy": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.EditUserBy(ctx, on.user, chatadmin.UserEdit{Title: &title}, chatadmin.UserForm{})
+			return err
+		}},
 		"ActivateUsers": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.ActivateUsers(ctx, on.user)
 			return err

@@ -101,3 +101,16 @@ var phoneRules = sync.OnceValue(func() *[1000]phoneRule {
 	}
 	return rules
 })
+
+// PhoneIn reports whether a number in E.164 belongs to a country, an ISO 3166
+// code such as "NL". Countries that share a calling code, such as the United
+// States and Canada, are told apart where the number is in use there.
+func PhoneIn(e164, region string) bool {
+	region = strings.ToUpper(region)
+	n, err := phonenumbers.Parse(e164, "")
+	if err != nil || region == "" || int(n.GetCountryCode()) != phonenumbers.GetCountryCodeForRegion(region) {
+		return false
+	}
+	is := phonenumbers.GetRegionCodeForNumber(n)
+	return is == region || is == "" || is == "ZZ"
+}

@@ -28,25 +28,7 @@ type NewUser struct {
 // for SendInvitations. It needs PermUsersCreate, and PermRoles for any role but
 // member. All that is wrong with the fields comes at once: see FieldErrors.
 func (s *Scope) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	id := s.admin.NewID()
-	var created User
-	err := s.Change(ctx, Op{Kind: KindUserCreate, Need: PermUsersCreate, Fence: storage.Shared, Targets: []ID{id}}, func(ctx context.Context, w *Writer) error {
-		given, err := w.newUser(id, n)
-		if err != nil {
-			return err
-		}
-		if created, err = w.writeForm(ctx, KindUserCreate, User{}, given, n.Parts); err != nil {
-			return err
-		}
-		if n.NoInvitation {
-			return nil
-		}
-		return w.QueueInvitations(ctx, []User{created}, "")
-	})
-	if err != nil {
-		return User{}, err
-	}
-	return created, nil
+	return s.CreateUserBy(ctx, n, UserForm{})
 }
 
 // newUser is the user that was asked for, not checked yet.
@@ -82,27 +64,7 @@ type UserEdit struct {
 // that follows from first and last name, or from the login, changes with them
 // unless e gives one. Role, status and access have calls of their own.
 func (s *Scope) EditUser(ctx context.Context, id ID, e UserEdit) (User, error) {
-	op := Op{Kind: KindUserEdit, Need: PermUsersEdit, Targets: []ID{id}}
-	var edited User
-	err := s.changeUnder(ctx, op, func(ctx context.Context, w *Writer) error {
-		us, err := w.usersInOrder(ctx, []ID{id})
-		if err != nil {
-			return err
-		}
-		if err := w.MayActOn(&us[0]); err != nil { // also where nothing would change
-			return err
-		}
-		now, err := e.apply(w, us[0])
-		if err != nil {
-			return err
-		}
-		edited, err = w.writeForm(ctx, KindUserEdit, us[0], now, e.Parts)
-		return err
-	})
-	if err != nil {
-		return User{}, err
-	}
-	return edited, nil
+	return s.EditUserBy(ctx, id, e, UserForm{})
 }
 
 func (e UserEdit) apply(w *Writer, u User) (User, error) {
