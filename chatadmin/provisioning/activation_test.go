@@ -154,7 +154,7 @@ func TestProofs(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, in)
-	all, _, err := w.devices.List(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: 200})
+	all, _, err := w.devices.DevicesPage(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: 200})
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 }
