@@ -422,9 +422,10 @@ type (
 		Kind                  string    // exactly; or, ending in ".", the beginning
 		From, To              time.Time // From ≤ At < To
 	}
-	// ContentQuery sets at least one of Containers, Authors, ChatsOf and
-	// Before, else ErrBatch: nothing deletes a whole domain by accident. The
-	// slices hold at most MaxBatch IDs, the exceptions MaxBulk.
+	// ContentQuery sets at least one of Containers, Authors, ChatsOf, Before and
+	// All, else ErrBatch: nothing deletes a whole domain by accident. The slices
+	// hold at most MaxBatch IDs, the exceptions MaxBulk. It selects from the
+	// store's content, and from what hosts keep of their own: see Source.
 	ContentQuery struct {
 		Domain ID
 		// what lies in them (a chat lies in itself); what they wrote (a chat
@@ -434,7 +435,9 @@ type (
 		ChatsOf []ID
 		// messages and files with an earlier At, but no chats: those may hold
 		// later ones
-		Before           time.Time
+		Before time.Time
+		// everything of the domain, unless another field narrows it
+		All              bool
 		ExceptContainers []ID // legal holds: nothing that lies in them
 		// legal holds: nothing that they wrote, and nothing of chats with one
 		// of them on either side

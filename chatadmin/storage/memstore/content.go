@@ -45,7 +45,7 @@ func (r reader) eachContent(ctx context.Context, q storage.ContentQuery, yield f
 			return fmt.Errorf("%d IDs in a query: %w", len(ids), storage.ErrBatch)
 		}
 	}
-	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() ||
+	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() && !q.All ||
 		len(q.ExceptContainers) > storage.MaxBulk || len(q.ExceptUsers) > storage.MaxBulk {
 		return fmt.Errorf("a query for content: %w", storage.ErrBatch)
 	}
@@ -76,6 +76,15 @@ func (r reader) eachContent(ctx context.Context, q storage.ContentQuery, yield f
 		}
 	case len(q.ChatsOf) > 0:
 		walkAll(r.data.contentContainer, r.chatsOf(q))
+	case q.Before.IsZero():
+		for _, chats := range []bool{false, true} {
+			r.data.contentAt.walk(within(string(q.Domain)), nil, func(_ sortKey, c *storage.Content) bool {
+				if more && (c.Kind == storage.Chat) == chats {
+					visit(sortKey{}, c)
+				}
+				return more
+			})
+		}
 	default:
 		r.data.contentAt.walk(within(string(q.Domain)), nil, func(_ sortKey, c *storage.Content) bool {
 			return c.At.Before(q.Before) && visit(sortKey{}, c)

@@ -91,7 +91,7 @@ func checked(q storage.ContentQuery) error {
 			return fmt.Errorf("%d IDs in a query: %w", len(ids), storage.ErrBatch)
 		}
 	}
-	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() || len(q.ExceptContainers) > storage.MaxBulk || len(q.ExceptUsers) > storage.MaxBulk {
+	if len(q.Containers)+len(q.Authors)+len(q.ChatsOf) == 0 && q.Before.IsZero() && !q.All || len(q.ExceptContainers) > storage.MaxBulk || len(q.ExceptUsers) > storage.MaxBulk {
 		return fmt.Errorf("a query for content: %w", storage.ErrBatch)
 	}
 	return nil
@@ -193,7 +193,11 @@ func (x *tx) DeleteContent(ctx context.Context, cq storage.ContentQuery, p stora
 	}
 	r := removal{tx: x, left: p.Limit}
 	if len(cq.Containers)+len(cq.Authors)+len(cq.ChatsOf) == 0 {
-		next, err = r.aged(ctx, cq, p.After)
+		if cq.Before.IsZero() {
+			next, err = r.all(ctx, cq, p.After)
+		} else {
+			next, err = r.aged(ctx, cq, p.After)
+		}
 		return r.n, r.blobs, next, err
 	}
 	plain := len(cq.Containers)+len(cq.Authors)+len(cq.ExceptContainers)+len(cq.ExceptUsers) == 0 && cq.Before.IsZero()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -95,6 +96,38 @@ func (r *removal) place() (column, from, to string) {
 		return "id", "= ANY(ARRAY(", "))"
 	}
 	return "ctid", "= ANY(ARRAY(", "))"
+}
+
+// chatsLeft is the cursor of a deletion of everything that has come to the
+// chats.
+const chatsLeft storage.Cursor = "chats"
+
+// all deletes everything of a domain: messages and files, the oldest first, and
+// then the chats, which are empty.
+func (r *removal) all(ctx context.Context, cq storage.ContentQuery, after storage.Cursor) (storage.Cursor, error) {
+	if after != chatsLeft {
+		lying := cq
+		lying.Before = time.UnixMilli(1 << 60)
+		next, err := r.aged(ctx, lying, after)
+		if err != nil || next != "" {
+			return next, err
+		}
+	}
+	for more := true; more && r.left > 0; {
+		n, err := r.batch(ctx, cq, storage.Chat)
+		if err != nil {
+			return "", err
+		}
+		r.n.Chats += n
+		r.left -= int(n)
+		if more, err = r.remain(ctx, cq, storage.Chat); err != nil {
+			return "", err
+		}
+	}
+	if r.left == 0 {
+		return chatsLeft, nil
+	}
+	return "", nil
 }
 
 // aged deletes what is older than a time, the oldest first, and returns how far

@@ -13,6 +13,12 @@ import (
 func chats(w *world) (u, v storage.User, g storage.Group, chat storage.ID) {
 	u, v, g = w.user(w.a, "u"), w.user(w.a, "v"), w.group(w.a, "g")
 	chat = w.id("chat")
+	written(w, u, v, g, chat)
+	return u, v, g, chat
+}
+
+// written makes what chats says.
+func written(w *world, u, v storage.User, g storage.Group, chat storage.ID) {
 	content(w, storage.Content{ID: chat, Author: u.ID, Peer: v.ID, Kind: storage.Chat, At: date(1)})
 	content(w,
 		storage.Content{ID: "c1", Container: chat, Author: u.ID, Kind: storage.Message, At: date(2)},
@@ -21,7 +27,6 @@ func chats(w *world) (u, v storage.User, g storage.Group, chat storage.ID) {
 		storage.Content{ID: "c4", Container: g.ID, Author: u.ID, Kind: storage.Message, At: date(5)},
 		storage.Content{ID: "c5", Container: g.ID, Author: u.ID, Kind: storage.File, At: date(6), Blob: "blob-c5"},
 		storage.Content{ID: "c6", Container: g.ID, Author: v.ID, Kind: storage.Message, At: date(7)})
-	return u, v, g, chat
 }
 
 func content(w *world, cs ...storage.Content) {
@@ -63,6 +68,10 @@ func testContent(w *world) {
 		"chats of u but v":    {storage.ContentQuery{ChatsOf: one(u.ID), ExceptUsers: one(v.ID)}, count(0, 0, 0)},
 		"of u but v":          {storage.ContentQuery{Authors: one(u.ID), ExceptUsers: one(v.ID)}, count(0, 1, 1)},
 		"author but the chat": {storage.ContentQuery{Authors: one(u.ID), ExceptContainers: one(chat)}, count(0, 1, 1)},
+		"all":                 {storage.ContentQuery{All: true}, count(1, 4, 2)},
+		"all, but a group":    {storage.ContentQuery{All: true, ExceptContainers: one(g.ID)}, count(1, 2, 1)},
+		"all of v":            {storage.ContentQuery{All: true, Authors: one(v.ID)}, count(0, 2, 1)},
+		"all before":          {storage.ContentQuery{All: true, Before: date(5)}, count(0, 2, 1)},
 		"nobody":              {storage.ContentQuery{Authors: one("nobody")}, count(0, 0, 0)},
 	} {
 		q := c.q
@@ -130,6 +139,38 @@ func testDeleteContent(w *world) {
 		require.Equal(w, count(0, 1, 1), n)
 		require.Equal(w, []string{"blob-c5"}, keys)
 	})
+}
+
+// A whole domain is emptied in pages of any size, what lies in chats before the
+// chats, and nothing but what is held is left.
+func testDeleteContentOfDomain(w *world) {
+	u, v, g, chat := chats(w)
+	for i, limit := range []int{1, 4, 100} {
+		if i > 0 {
+			written(w, u, v, g, chat)
+		}
+		for _, c := range []struct {
+			except []storage.ID
+			want   storage.ContentCount
+		}{{[]storage.ID{g.ID}, count(1, 2, 1)}, {nil, count(0, 2, 1)}} {
+			q := storage.ContentQuery{Domain: w.a, All: true, ExceptContainers: c.except}
+			sum := storage.ContentCount{}
+			for p, more := (storage.Page{Limit: limit}), true; more; more = p.After != "" {
+				w.update(func(tx storage.Tx) {
+					n, _, next, err := tx.DeleteContent(w.ctx, q, p)
+					require.NoError(w, err)
+					require.LessOrEqual(w, n.Chats+n.Messages+n.Files, int64(limit))
+					require.True(w, n.Chats == 0 || sum.Messages+n.Messages == 2, "what lies in a chat goes before the chat")
+					sum.Chats, sum.Messages, sum.Files = sum.Chats+n.Chats, sum.Messages+n.Messages, sum.Files+n.Files
+					p.After = next
+				})
+			}
+			require.Equal(w, c.want, sum, "everything of a domain, pages of %d", limit)
+		}
+		n, err := w.other.CountContent(w.ctx, storage.ContentQuery{Domain: w.a, Containers: []storage.ID{chat, g.ID}, Authors: []storage.ID{u.ID}})
+		require.NoError(w, err)
+		require.Zero(w, n)
+	}
 }
 
 // What users have written goes in pages of every size: messages and files that

@@ -80,6 +80,7 @@ var suite = []test{
 	{"DeleteContent", testDeleteContent},
 	{"DeleteContentOfUsers", testDeleteContentOfUsers},
 	{"DeleteContentByAge", testDeleteContentByAge},
+	{"DeleteContentOfDomain", testDeleteContentOfDomain},
 	{"Conflicts", testConflicts},
 	{"Parents", testParents},
 	{"Isolation", testIsolation},
