@@ -82,10 +82,10 @@ var exportedErrors = map[string]struct {
 	"chatadmin.DamagedError":         {&chatadmin.DamagedError{}, class.Unavailable},
 	"chatadmin.BehindError":          {&chatadmin.BehindError{}, class.Unavailable},
 	"chatadmin.ClockError":           {&chatadmin.ClockError{}, class.State},
+	"chatadmin.SourceError":          {&chatadmin.SourceError{}, class.Invalid},
 	"class.Class":                    {class.Invalid, class.Invalid},
 
 	"closing.BlockedError": {&closing.BlockedError{Blockers: []closing.Blocker{{Code: "hold"}}}, class.Held},
-	"erase.EraserError":    {&erase.EraserError{}, class.Invalid},
 	"erase.BlockedError":   {&erase.BlockedError{Blockers: []erase.Blocker{{Code: "hold"}}}, class.Held},
 
 	"keyring.ErrKey":        {keyring.ErrKey, class.Invalid},

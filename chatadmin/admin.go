@@ -37,6 +37,7 @@ type Admin struct {
 	onInvite      []InviteFunc
 	onDevice      []DeviceFunc
 
+	sources        sources
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
 	// kinds of records, and when DueDomains has looked far ahead for them
@@ -90,6 +91,14 @@ type Options struct {
 	// Blobs deletes file contents after their rows are gone; without it their
 	// keys wait in the store.
 	Blobs Blobs
+	// Sources are what the host keeps of its own, such as messages in its own
+	// tables. Deletions, legal holds and retention go through all of them, in
+	// this order: name what lies in private chats before the chats. Every
+	// process must have the same.
+	Sources []storage.Source
+	// NoContent leaves the store's table of content alone, and out of counts:
+	// for a host whose messages, files and private chats all lie in Sources.
+	NoContent bool
 }
 
 // Extension is how a further policy takes part in what the library does. Nil
@@ -199,7 +208,8 @@ type Intent struct {
 const HostActor ID = "host"
 
 // New returns the library over a store. A nil o means the defaults. It returns
-// ErrInvalid if there is no store.
+// ErrInvalid if there is no store, and a *SourceError for a source that cannot
+// be used.
 func New(store Store, o *Options) (*Admin, error) {
 	if store == nil {
 		return nil, missing("a store to New")
@@ -207,6 +217,10 @@ func New(store Store, o *Options) (*Admin, error) {
 	a := &Admin{store: guard(store)}
 	if o != nil {
 		a.o = *o
+	}
+	var err error
+	if a.sources, err = newSources(&a.o); err != nil {
+		return nil, err
 	}
 	a.o.OnUserChange = slices.DeleteFunc(slices.Clone(a.o.OnUserChange), func(f UserChangeFunc) bool { return f == nil })
 	if a.o.Now == nil {

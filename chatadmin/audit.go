@@ -35,6 +35,7 @@ const (
 	KindGroupDefault   = "group.default"
 	KindGroupUndefault = "group.undefault"
 	KindGroupDelete    = "group.delete"
+	KindGroupDeleted   = "group.delete.done" // with what went, by kind
 	KindMemberAdd      = "group.member.add"
 	KindMemberRemove   = "group.member.remove"
 	KindMemberLeave    = "group.member.leave"

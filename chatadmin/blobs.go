@@ -23,8 +23,8 @@ import (
 // row for a key that exists must make sure that its bytes stay: it reads a row
 // that names the key in the transaction that adds the new one, and has Delete
 // and that transaction exclude each other, or it copies the bytes to a new key.
-// Rows that a host keeps outside the library's store are unknown here: Delete
-// must spare what they name.
+// The rows of Options.Sources are looked at as those of the store are. Rows in
+// other places are unknown here: Delete must spare what they name.
 type Blobs interface {
 	Delete(ctx context.Context, keys []string) error
 }
@@ -223,7 +223,7 @@ func (t *blobTry) delete(ctx context.Context, keys []string) error {
 		t.kept = append(t.kept, keys...)
 		return nil
 	}
-	used, err := t.c.admin.store.BlobsInUse(ctx, keys)
+	used, err := t.c.admin.blobsInUse(ctx, keys)
 	if err != nil {
 		return err
 	}

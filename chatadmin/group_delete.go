@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// PlanDeleteGroup counts what deleting a group would remove: "members",
-// "messages" and "files". It returns ErrShippedGroup for a shipped group, and
+// PlanDeleteGroup counts what deleting a group would remove: "members", and
+// each of DataKinds but private chats. It returns ErrShippedGroup for a shipped group, and
 // ErrDefaultGroup for a default one: unmark it first. It needs PermGroups or to
 // be an admin of the group.
 //
@@ -23,11 +25,7 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 		return nil, err
 	}
 	var p *Plan
-	err := s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: storage.NoFence}, func(ctx context.Context, tx storage.Tx) error {
-		w := &Writer{Tx: tx, scope: s, now: s.admin.Now()}
-		if err := w.enter(ctx, ""); err != nil {
-			return err
-		}
+	err := s.look(ctx, func(ctx context.Context, w *Writer) error {
 		g, err := w.deletable(ctx, group)
 		if err != nil {
 			return err
@@ -36,14 +34,28 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 		if p.Counts["members"], err = w.CountMemberships(ctx, storage.MemberQuery{Domain: s.domain, Group: group}); err != nil {
 			return err
 		}
-		n, err := w.CountContent(ctx, storage.ContentQuery{Domain: s.domain, Containers: []ID{group}})
-		p.Counts["messages"], p.Counts["files"] = n.Messages, n.Files
+		n, err := s.admin.CountData(ctx, w, inGroup(s.domain, group))
+		AddCounts(p.Counts, n)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	n, err := s.admin.CountOutside(ctx, inGroup(s.domain, group))
+	AddCounts(p.Counts, n)
+	delete(p.Counts, CountedChats)
+	return p, err
+}
+
+// groupKinds are what a plan to delete a group counts.
+func (a *Admin) groupKinds() []string {
+	kinds := slices.DeleteFunc(a.DataKinds(), func(kind string) bool { return kind == CountedChats })
+	return append(kinds, "members")
+}
+
+// inGroup selects all that lies in a group.
+func inGroup(domain, group ID) storage.ContentQuery {
+	return storage.ContentQuery{Domain: domain, Containers: []ID{group}}
 }
 
 // deletable reads a group and refuses what stands in the way of its deletion.
@@ -60,11 +72,7 @@ func (w *Writer) deletable(ctx context.Context, id ID) (Group, error) {
 	case g.Default:
 		return Group{}, fmt.Errorf("group %q: unmark it first: %w", g.Name, ErrDefaultGroup)
 	}
-	held, err := HeldBack(ctx, w, w.scope.domain, nil, []ID{id})
-	if err == nil && len(held) > 0 {
-		err = fmt.Errorf("%s: %w", held[0], ErrHeld)
-	}
-	return g, err
+	return g, w.notHeld(ctx, []ID{id})
 }
 
 // orphan reads a group that is being deleted, but by no run any more. gone is
@@ -103,7 +111,19 @@ type GroupDeleteFunc func(context.Context, *Writer, []Group) error
 
 // groupDeletion is what a run that deletes a group keeps.
 type groupDeletion struct {
-	Group ID `json:"group"`
+	Group   ID               `json:"group"`
+	Removed map[string]int64 `json:"removed,omitempty"` // by kind
+	Emptied bool             `json:"emptied,omitempty"` // of what lies inside the store's database
+	Outside OutsidePlace     `json:"outside,omitzero"`
+}
+
+// count adds what a step has removed.
+func (d *groupDeletion) count(n map[string]int64) {
+	d.Removed = maps.Clone(d.Removed)
+	if d.Removed == nil {
+		d.Removed = map[string]int64{}
+	}
+	AddCounts(d.Removed, n)
 }
 
 const runGroupDeletion = "group deletion"
@@ -126,20 +146,88 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 			}
 			return w.administers(ctx, gs[0])
 		},
-		Step: func(_ context.Context, _ *Scope, run *RunOf[groupDeletion], rows int) (RunStep[groupDeletion], error) {
-			op := Op{Kind: KindGroupDelete, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
-			return RunStep[groupDeletion]{op, func(ctx context.Context, w *Writer, run *RunOf[groupDeletion]) error {
-				n, gone, err := w.deleteGroupBatch(ctx, run.Data.Group, rows)
-				if run.Done += n.Content.Messages + n.Content.Files + n.Memberships; gone {
-					run.State = RunDone
-				}
-				return err
-			}}, nil
-		},
+		Step: groupDeletionStep,
 		Old: OldRun[groupDeletion]{Job: "delete group", Read: func(run *RunOf[groupDeletion], job *OldJob, _ []byte) error {
 			return json.Unmarshal(job.Params, &run.Data.Group)
 		}},
 	}
+}
+
+// groupDeletionStep prepares the next transaction: what lies inside the store's
+// database goes first, then what lies outside, and the group last.
+func groupDeletionStep(ctx context.Context, s *Scope, run *RunOf[groupDeletion], rows int) (RunStep[groupDeletion], error) {
+	op := Op{Kind: KindGroupDelete, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
+	if s.admin.HasOutside() && run.Data.Emptied && !run.Data.Outside.Done {
+		if err := s.mayGoOn(ctx, run.Data.Group); err != nil {
+			return RunStep[groupDeletion]{}, err
+		}
+		n, at, err := s.admin.DeleteOutside(ctx, inGroup(s.domain, run.Data.Group), run.Data.Outside, rows)
+		return RunStep[groupDeletion]{op, func(_ context.Context, _ *Writer, run *RunOf[groupDeletion]) error {
+			run.Data.Outside = at
+			run.Data.count(n)
+			run.Done += SumCounts(n)
+			return nil
+		}}, err
+	}
+	last := !s.admin.HasOutside() || run.Data.Outside.Done
+	return RunStep[groupDeletion]{op, func(ctx context.Context, w *Writer, run *RunOf[groupDeletion]) error {
+		d := &run.Data
+		n, emptied, err := w.deleteGroupBatch(ctx, d.Group, rows, last)
+		if err != nil {
+			return err
+		}
+		d.count(n.Data)
+		d.count(map[string]int64{"members": n.Memberships})
+		run.Done += SumCounts(n.Data) + n.Memberships
+		if d.Emptied = emptied; emptied && last {
+			run.State = RunDone
+			w.Audit(KindGroupDeleted, []ID{d.Group}, nil, countsNote(d.Removed))
+		}
+		return nil
+	}}, nil
+}
+
+// countsNote is what an audit event says of counts.
+func countsNote(n map[string]int64) map[string]string {
+	note := make(map[string]string, len(n))
+	for kind, count := range n {
+		note[kind] = fmt.Sprint(count)
+	}
+	return note
+}
+
+// mayGoOn refuses an actor who may not delete a group, or where a hold has come.
+func (s *Scope) mayGoOn(ctx context.Context, group ID) error {
+	return s.look(ctx, func(ctx context.Context, w *Writer) error {
+		gs, err := w.Groups(ctx, s.domain, []ID{group})
+		if err != nil || len(gs) == 0 {
+			return err
+		}
+		if err := w.administers(ctx, gs[0]); err != nil {
+			return err
+		}
+		return w.notHeld(ctx, []ID{group})
+	})
+}
+
+// notHeld refuses where a legal hold forbids to delete groups.
+func (w *Writer) notHeld(ctx context.Context, groups []ID) error {
+	held, err := w.scope.admin.HeldBack(ctx, w, w.scope.domain, nil, groups)
+	if err == nil && len(held) > 0 {
+		err = fmt.Errorf("%s: %w", held[0], ErrHeld)
+	}
+	return err
+}
+
+// look runs f as a transaction that changes nothing, for whoever has access.
+func (s *Scope) look(ctx context.Context, f func(context.Context, *Writer) error) error {
+	return s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: storage.NoFence}, func(ctx context.Context, tx storage.Tx) error {
+		w := &Writer{Tx: tx, scope: s, now: s.admin.Now()}
+		if err := w.enter(ctx, ""); err != nil {
+			return err
+		}
+		return f(ctx, w)
+	})
 }
 
 // ApplyDeleteGroup deletes the group of a plan. With the first transaction it
@@ -148,7 +236,7 @@ func (a *Admin) groupDeletionKind() RunKind[groupDeletion] {
 // ResumeDeleteGroup continues it. File contents go to ReleaseBlobs. progress
 // may be nil.
 func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Progress)) (Run, error) {
-	if err := p.check(s, KindGroupDelete, "members", "messages", "files"); err != nil {
+	if err := p.check(s, KindGroupDelete, s.admin.groupKinds()...); err != nil {
 		return Run{}, err
 	}
 	if err := s.upgradeRuns(ctx); err != nil {
@@ -163,7 +251,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		if err := p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name)); err != nil {
 			return err
 		}
-		run.Data.Group, run.Total = g.ID, p.Counts["members"]+p.Counts["messages"]+p.Counts["files"]
+		run.Data.Group, run.Total = g.ID, SumCounts(p.Counts)
 		if g.Deleting { // it begins anew
 			w.Audit(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
 			return nil
@@ -177,14 +265,18 @@ func (s *Scope) ResumeDeleteGroup(ctx context.Context, run ID, progress func(Pro
 	return plain(s.admin.groupDeletions.Resume(ctx, s, run, progress))
 }
 
-// deleteGroupBatch deletes the next batch of what is left of a group.
-func (w *Writer) deleteGroupBatch(ctx context.Context, group ID, rows int) (n Removed, gone bool, err error) {
+// deleteGroupBatch deletes the next batch of what is left of a group, and
+// reports whether nothing is left; the group itself goes if it is the last.
+func (w *Writer) deleteGroupBatch(ctx context.Context, group ID, rows int, last bool) (n Removed, emptied bool, err error) {
 	gs, err := w.Groups(ctx, w.scope.domain, []ID{group})
 	if err != nil || len(gs) == 0 {
 		return n, err == nil, err
 	}
 	if err := w.administers(ctx, gs[0]); err != nil {
 		return n, false, err
+	}
+	if !last {
+		return w.emptyGroups(ctx, gs, rows)
 	}
 	n, err = w.deleteGroups(ctx, gs, w.scope.actor, rows)
 	return n, n.Groups > 0, err
@@ -229,14 +321,12 @@ func (w *Writer) BeginGroupDeletion(ctx context.Context, groups []Group) error {
 
 // Removed counts the rows that a batch of a deletion removed.
 type Removed struct {
-	Content                      storage.ContentCount
+	Data                         map[string]int64 // by kind; see Admin.DataKinds
 	Groups, Memberships, Records int64
 }
 
 // Rows is how many rows that were.
-func (r Removed) Rows() int64 {
-	return r.Content.Chats + r.Content.Messages + r.Content.Files + r.Groups + r.Memberships + r.Records
-}
+func (r Removed) Rows() int64 { return SumCounts(r.Data) + r.Groups + r.Memberships + r.Records }
 
 // DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at
 // most MaxBatch groups that are being deleted: what lies in them, their
@@ -249,37 +339,52 @@ func (w *Writer) DeleteGroups(ctx context.Context, groups []Group, limit int) (R
 
 // deleteGroups keeps the membership of one user to the end: it may be what says
 // that they may go on.
-func (w *Writer) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (n Removed, err error) {
-	domain, ids, rows := w.scope.domain, make([]ID, len(groups)), make([]storage.Write[Group], len(groups))
+func (w *Writer) deleteGroups(ctx context.Context, groups []Group, keep ID, limit int) (Removed, error) {
+	n, emptied, err := w.emptyGroups(ctx, groups, limit)
+	if err != nil || !emptied {
+		return n, err
+	}
+	ids, rows := make([]ID, len(groups)), make([]storage.Write[Group], len(groups))
 	for i, g := range groups {
-		if !g.Deleting {
-			return n, fmt.Errorf("group %q is not being deleted: %w", Cut(g.Name), ErrTransition)
-		}
 		ids[i], rows[i] = g.ID, storage.Write[Group]{Row: g, Was: g.Rev, Delete: true}
 	}
-	held, err := HeldBack(ctx, w, domain, nil, ids)
-	if err != nil {
-		return n, err
-	}
-	if len(held) > 0 {
-		return n, fmt.Errorf("%s: %w", held[0], ErrHeld)
-	}
 	var more bool
-	var next Cursor
-	if n.Content, next, err = w.DeleteContent(ctx, storage.ContentQuery{Domain: domain, Containers: ids}, Page{Limit: limit}); err != nil || next != "" {
+	if n.Records, more, err = w.DeleteRecords(ctx, storage.RecordQuery{Domain: w.scope.domain, Owners: ids}, limit); err != nil || more {
 		return n, err
 	}
-	if n.Records, more, err = w.DeleteRecords(ctx, storage.RecordQuery{Domain: domain, Owners: ids}, limit); err != nil || more {
-		return n, err
-	}
-	if n.Memberships, more, err = w.deleteMemberships(ctx, storage.MemberQuery{Domain: domain, Groups: ids}, keep, limit); err != nil || more {
+	if n.Memberships, more, err = w.deleteMemberships(ctx, storage.MemberQuery{Domain: w.scope.domain, Groups: ids}, keep, limit); err != nil || more {
 		return n, err
 	}
 	n.Groups = int64(len(groups))
 	return n, noConflict(w.ChangeGroups(ctx, rows))
 }
 
-// DeleteContent deletes a page of q, queues the keys of file contents for
+// emptyGroups deletes the next rows of what lies in groups inside the store's
+// database, and reports whether a last look has found nothing there.
+func (w *Writer) emptyGroups(ctx context.Context, groups []Group, limit int) (n Removed, emptied bool, err error) {
+	q := storage.ContentQuery{Domain: w.scope.domain}
+	for _, g := range groups {
+		if !g.Deleting {
+			return n, false, fmt.Errorf("group %q is not being deleted: %w", Cut(g.Name), ErrTransition)
+		}
+		q.Containers = append(q.Containers, g.ID)
+	}
+	if err := w.notHeld(ctx, q.Containers); err != nil {
+		return n, false, err
+	}
+	var next Cursor
+	if n.Data, next, err = w.DeleteData(ctx, q, Page{Limit: limit}); err != nil || next != "" {
+		return n, false, err
+	}
+	left, err := w.scope.admin.CountData(ctx, w, q)
+	if err == nil && SumCounts(left) > 0 && SumCounts(n.Data) == 0 {
+		err = w.scope.admin.unfinished(left)
+	}
+	return n, SumCounts(left) == 0, err
+}
+
+// DeleteContent deletes a page of q from the store's table of content alone, to
+// which DeleteData adds the host's sources; it queues the keys of file contents for
 // ReleaseBlobs, and returns how many rows went, and where the next page begins.
 // It takes the place of the method of Tx, which would lose the keys.
 func (w *Writer) DeleteContent(ctx context.Context, q storage.ContentQuery, p Page) (storage.ContentCount, Cursor, error) {

@@ -188,12 +188,16 @@ func (g guardedReader) ListEvents(ctx context.Context, q EventQuery, p Page) ([]
 }
 
 func (g guardedReader) CountContent(ctx context.Context, q storage.ContentQuery) (storage.ContentCount, error) {
-	if !storable(q.Domain) || !keep(&q.Containers, storableID) || !keep(&q.Authors, storableID) || !keep(&q.ChatsOf, storableID) {
+	if !contentQueryPossible(&q) {
 		return storage.ContentCount{}, nil
 	}
+	return g.r.CountContent(ctx, q)
+}
+
+func contentQueryPossible(q *storage.ContentQuery) bool {
 	keep(&q.ExceptContainers, storableID)
 	keep(&q.ExceptUsers, storableID)
-	return g.r.CountContent(ctx, q)
+	return storable(q.Domain) && keep(&q.Containers, storableID) && keep(&q.Authors, storableID) && keep(&q.ChatsOf, storableID)
 }
 
 func (g guardedReader) BlobsInUse(ctx context.Context, keys []string) ([]string, error) {

@@ -153,6 +153,18 @@ func unreadableHold(e *Entry[Hold]) error {
 		Cut(e.ID), covers, ErrHeld, e.Damaged)
 }
 
+// ExceptHeld returns q with the exceptions that the legal holds in force ask
+// for. More than MaxBulk users or groups under holds are ErrHeld.
+func ExceptHeld(ctx context.Context, r storage.Reader, q storage.ContentQuery) (storage.ContentQuery, error) {
+	users, groups, err := Held(ctx, r, q.Domain)
+	if err == nil && max(len(users), len(groups)) > storage.MaxBulk {
+		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w",
+			storage.MaxBulk, ErrHeld)
+	}
+	q.ExceptUsers, q.ExceptContainers = users, groups
+	return q, err
+}
+
 // Held returns the users and groups of a domain that are under a legal hold,
 // for ContentQuery.ExceptUsers and ExceptContainers of a deletion by age. A
 // hold that cannot be read holds its owner, as a user and as a group; if it has
@@ -195,8 +207,10 @@ func held(ctx context.Context, r storage.Reader, domain ID) (all heldIn, err err
 
 // HeldBack returns a sentence for each legal hold that forbids to delete users
 // (at most MaxBatch) with all they have written and their chats, and groups
-// with all that lies in them. A hold that cannot be read forbids everything.
-func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []ID) (why []string, err error) {
+// with all that lies in them, in the store and in sources inside its database.
+// r is the store or a transaction of it. A hold that cannot be read forbids
+// everything.
+func (a *Admin) HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []ID) (why []string, err error) {
 	all, err := held(ctx, r, domain)
 	for i := range all.anything {
 		why = append(why, unreadableHold(&all.anything[i]).Error())
@@ -232,9 +246,9 @@ func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []
 	// What the users have written in held groups, what held users have written
 	// in the groups, and the chats between the ones and the others.
 	overlaps := func(ones, others []ID, count func(ones, others []ID) (int64, error), sentence string) error {
-		for a := range slices.Chunk(ones, MaxBatch) {
-			for b := range slices.Chunk(others, MaxBatch) {
-				n, err := count(a, b)
+		for one := range slices.Chunk(ones, MaxBatch) {
+			for other := range slices.Chunk(others, MaxBatch) {
+				n, err := count(one, other)
 				if err != nil {
 					return err
 				}
@@ -247,8 +261,8 @@ func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []
 		return nil
 	}
 	written := func(authors, containers []ID) (int64, error) {
-		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, Authors: authors, Containers: containers})
-		return n.Messages + n.Files, err
+		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, Authors: authors, Containers: containers})
+		return SumCounts(n), err
 	}
 	if err := overlaps(users, heldGroups, written, "they have written in a group that is under a legal hold"); err != nil {
 		return nil, err
@@ -257,8 +271,8 @@ func HeldBack(ctx context.Context, r storage.Reader, domain ID, users, groups []
 		return nil, err
 	}
 	chats := func(ids ...ID) (int64, error) {
-		n, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, ChatsOf: ids})
-		return n.Chats, err
+		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, ChatsOf: ids})
+		return SumCounts(n), err
 	}
 	for half := range slices.Chunk(users, MaxBatch/2) {
 		// a chat of two of them is counted once where both are asked for, and

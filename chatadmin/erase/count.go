@@ -2,6 +2,7 @@ package erase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,11 +17,16 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	n := d.none()
 	n[Users], n[Groups] = int64(len(v.users)), int64(len(v.vanish))
 	p.Counts = n
-	content, err := v.content(ctx)
+	inside, err := v.data(func(q storage.ContentQuery) (map[string]int64, error) { return d.admin.CountData(ctx, v.r, q) })
 	if err != nil {
 		return err
 	}
-	addContent(n, content)
+	outside, err := v.data(func(q storage.ContentQuery) (map[string]int64, error) { return d.admin.CountOutside(ctx, q) })
+	if err != nil {
+		return err
+	}
+	chatadmin.AddCounts(n, inside)
+	chatadmin.AddCounts(n, outside)
 	members := map[chatadmin.ID]int64{}
 	for batch := range slices.Chunk(groupIDs(slices.Concat(v.vanish, v.stay)), chatadmin.MaxBatch) {
 		counts, err := v.r.CountMembers(ctx, v.domain.ID, batch)
@@ -55,14 +61,14 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 		}
 		n[Reports] += reports
 	}
-	for _, k := range d.hosts {
-		count, err := k.count(ctx, v.domain.ID, v.ids)
-		if err != nil {
-			return err
-		}
-		if n[HostKind(k.name)] = count; count > 0 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%d %s of theirs go, too, and what they were to do does not happen",
-				count, k.name))
+	for _, src := range d.admin.Options().Sources {
+		switch count := n[src.Kind()]; {
+		case count == 0:
+		case src.Outside != nil:
+			p.Warnings = append(p.Warnings,
+				fmt.Sprintf("%d of %s lie outside the database: the receipt will tell what was confirmed there", count, src.Name))
+		case src.Marks:
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%d of %s are marked as deleted, and stay in their table", count, src.Name))
 		}
 	}
 	p.Alternative.Keeps = map[string]int64{}
@@ -115,31 +121,26 @@ func days(d time.Duration) string {
 	return counted(int64(d/day), "day", "days")
 }
 
-func addContent(n map[string]int64, c storage.ContentCount) {
-	n[Chats] += c.Chats
-	n[Messages] += c.Messages
-	n[Files] += c.Files
-}
-
-// content counts what lies in the users' chats, or in groups that vanish, or
-// was written by them: the three overlap only in what they wrote.
-func (v *survey) content(ctx context.Context) (sum storage.ContentCount, err error) {
-	count := func(sign int64, q storage.ContentQuery) {
-		if err != nil {
-			return
-		}
-		var n storage.ContentCount
+// data counts what lies in the users' chats, or in groups that vanish, or was
+// written by them: the three overlap only in what they wrote.
+func (v *survey) data(count func(storage.ContentQuery) (map[string]int64, error)) (map[string]int64, error) {
+	sum := map[string]int64{}
+	add := func(sign int64, q storage.ContentQuery) error {
 		q.Domain = v.domain.ID
-		if n, err = v.r.CountContent(ctx, q); err == nil {
-			sum.Chats, sum.Messages, sum.Files = sum.Chats+sign*n.Chats, sum.Messages+sign*n.Messages, sum.Files+sign*n.Files
+		n, err := count(q)
+		for kind, count := range n {
+			sum[kind] += sign * count
 		}
+		return err
 	}
-	count(1, storage.ContentQuery{ChatsOf: v.ids})
-	count(1, storage.ContentQuery{Authors: v.ids})
-	count(-1, storage.ContentQuery{Authors: v.ids, ChatsOf: v.ids})
+	err := errors.Join(add(1, storage.ContentQuery{ChatsOf: v.ids}),
+		add(1, storage.ContentQuery{Authors: v.ids}),
+		add(-1, storage.ContentQuery{Authors: v.ids, ChatsOf: v.ids}))
 	for batch := range slices.Chunk(groupIDs(v.vanish), chatadmin.MaxBatch) {
-		count(1, storage.ContentQuery{Containers: batch})
-		count(-1, storage.ContentQuery{Authors: v.ids, Containers: batch})
+		if err == nil {
+			err = errors.Join(add(1, storage.ContentQuery{Containers: batch}),
+				add(-1, storage.ContentQuery{Authors: v.ids, Containers: batch}))
+		}
 	}
 	return sum, err
 }

@@ -2,7 +2,7 @@
 // what would go. Applying it removes that in batches, whatever interrupts it. A
 // receipt says what went.
 //
-//	d, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+//	d, err := erase.New(admin, nil)
 //	plan, err := d.Plan(ctx, s, []chatadmin.ID{ann.ID}, nil)
 //	// show its counts, blockers and warnings
 //	run, err := d.Apply(ctx, s, plan, "left the company", nil)
@@ -25,8 +25,8 @@
 //	                           settings, connections to services
 //	the account                goes last, with preferences and avatar; login and e-mail address
 //	                           are free again; their next owner inherits nothing
-//	the host's own kinds       go through Eraser, first of all; they are counted as "host." and
-//	                           their name
+//	what the host keeps        goes with the chats, groups and users that it belongs to, through
+//	of its own                 chatadmin.Options.Sources; storage.Source.Kind is what counts it
 //	contents of files          are released through chatadmin.Admin.ReleaseBlobs, at least once,
 //	                           after their rows are gone
 //	reports                    stay, without manager
@@ -48,7 +48,8 @@
 // go before parents. In the end everything is looked through once more, and if
 // something is left, it goes round again. The last transaction deletes the
 // users and ends the run. The receipt counts the rows that the batches have
-// deleted.
+// deleted. What lies outside the store's database goes first, and is asked for
+// once more in the end; of that the receipt tells what was confirmed.
 //
 // The last administrator, oneself, a default group and a legal hold
 // (chatadmin.Scope.AddHold) stand in the way: see Blocker. A hold that comes

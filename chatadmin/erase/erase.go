@@ -21,11 +21,12 @@ const (
 	KindTakeOver = "user.delete.takeover" // it goes on in the name of somebody else
 )
 
-// The kinds that are counted, beside those of the host: see HostKind.
+// The kinds that are counted, beside those of the host's sources: see
+// storage.Source.Kind.
 const (
-	Chats       = "private_chats"
-	Messages    = "messages"
-	Files       = "files"
+	Chats       = chatadmin.CountedChats
+	Messages    = chatadmin.CountedMessages
+	Files       = chatadmin.CountedFiles
 	Groups      = "groups"
 	Memberships = "memberships"
 	Devices     = "devices"
@@ -38,20 +39,14 @@ const (
 // none counts nothing of every kind.
 func (d *Deletions) none() map[string]int64 {
 	n := map[string]int64{}
-	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Reports, Users} {
+	for _, kind := range append(d.admin.DataKinds(), Groups, Memberships, Devices, Records, Reports, Users) {
 		n[kind] = 0
-	}
-	for _, k := range d.hosts {
-		n[HostKind(k.name)] = 0
 	}
 	return n
 }
 
 // Options configure deletions. The zero value is a working default.
 type Options struct {
-	// Erasers are the host's own kinds. Every process that applies, resumes or
-	// calls Admin.Work must have the same.
-	Erasers []Eraser
 	// Grace is the grace period of domains that have no Policy of their own, at
 	// most 365 days.
 	Grace time.Duration
@@ -63,7 +58,6 @@ type Deletions struct {
 	admin *chatadmin.Admin
 	runs  *chatadmin.Runs[Receipt]
 	o     Options
-	hosts []hostKind
 }
 
 // New returns the deletions of an Admin. It makes chatadmin.Admin.Work carry
@@ -71,9 +65,8 @@ type Deletions struct {
 // So every program that changes users calls New, before it uses the Admin. o
 // may be nil.
 //
-// It returns an *EraserError for an Eraser that is nil, or whose name is not
-// valid or not its own, and chatadmin.ErrInvalid without an Admin and for a
-// grace period that is not possible.
+// It returns chatadmin.ErrInvalid without an Admin and for a grace period that
+// is not possible.
 func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if admin == nil {
 		return nil, fmt.Errorf("deletions need an Admin: %w", chatadmin.ErrInvalid)
@@ -85,10 +78,6 @@ func New(admin *chatadmin.Admin, o *Options) (*Deletions, error) {
 	if d.o.Grace < 0 || d.o.Grace > maxGraceDays*24*time.Hour {
 		return nil, fmt.Errorf("the program's grace period of %s: give 0 to %d days: %w", d.o.Grace, maxGraceDays,
 			chatadmin.ErrInvalid)
-	}
-	var err error
-	if d.hosts, err = hostKinds(d.o.Erasers); err != nil {
-		return nil, err
 	}
 	d.runs = chatadmin.NewRuns(admin, d.kind())
 	admin.Extend(chatadmin.Extension{

@@ -43,7 +43,7 @@ func TestDelete(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, p.Blockers)
 	require.Equal(t, map[string]int64{erase.Users: 1, erase.Chats: 2, erase.Messages: 6 + 4 + 2 + 1 + 1, erase.Files: 2 + 1 + 1, erase.Groups: 1, erase.Memberships: 3 + 2 + 1, erase.Devices: 2,
-		erase.Records: 7, erase.Reports: 2, erase.HostKind("scheduled_publications"): 3}, p.Counts)
+		erase.Records: 7, erase.Reports: 2, publications: 3}, p.Counts)
 	require.Equal(t, []erase.PlannedGroup{{ID: p.Groups[0].ID, Name: "Hers", Members: 3}}, p.Groups)
 	require.Len(t, p.Warnings, 5)
 	require.EqualValues(t, 14, p.Alternative.Keeps[erase.Messages])

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -20,14 +19,6 @@ func (w *world) old(kind string, id chatadmin.ID, due time.Time, data string, ar
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
 		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rec}})
 	})
-}
-
-// restart makes a new process of the host's.
-func (w *world) restart() {
-	w.t.Helper()
-	w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
-	w.d = w.deletions(w.admin, w.posts)
-	w.s, w.host = w.admin.As(w.domain, w.boss.ID), w.admin.AsHost(w.domain)
 }
 
 // oldLeft checks how many records of earlier versions are left.
@@ -99,7 +90,7 @@ func TestOldRunning(t *testing.T) {
 	w.old("erasure", id, w.clock.Now().Add(10*time.Minute), `{"v":1,"id":%q,"state":"running","users":[%q],"by":"host","reason":"left","asked":%q,"begun":%q,"total":30}`, id, ann.ID, at, at)
 	w.old("job", id, time.Time{}, `{"v":1,"id":%q,"kind":"delete users","actor":"host","state":"running","done":5,"total":30,"started":%q,"params":{"users":[%q],"reason":"left"},"cursor":{"stage":%d},"result":{"messages":5,"records":%d}}`,
 		id, at, ann.ID, run.Data.At.Stage, run.Data.Removed[erase.Records])
-	w.restart()
+	w.process()
 	w.blocked(w.s, nil, "deleting", chatadmin.ErrTransition, ann.ID)
 	got, err := w.d.Run(ctx, w.s, id)
 	require.NoError(t, err)

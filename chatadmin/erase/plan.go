@@ -124,6 +124,13 @@ func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatad
 	if p.Blockers, err = look.blockers(ctx); err != nil {
 		return nil, err
 	}
+	held, err := d.admin.HeldOutside(ctx, p.Domain, ids, groupIDs(look.vanish))
+	if err != nil {
+		return nil, err
+	}
+	for _, why := range held {
+		p.Blockers = append(p.Blockers, Blocker{"hold", "", why + ": release the hold first"})
+	}
 	p.Basis = look.basis()
 	for _, u := range look.users {
 		p.Users = append(p.Users, PlannedUser{u.ID, u.Login})
@@ -243,7 +250,7 @@ func (v *survey) blockers(ctx context.Context) (all []Blocker, err error) {
 	if err := v.groups(add); err != nil {
 		return nil, err
 	}
-	held, err := chatadmin.HeldBack(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
+	held, err := v.d.admin.HeldBack(ctx, v.r, v.domain.ID, v.ids, groupIDs(v.vanish))
 	for _, why := range held {
 		add("hold", "", "%s: release the hold first", why)
 	}

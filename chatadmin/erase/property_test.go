@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/internal/erasetest"
+	"chatadmin.example/sdk/chatadmin/internal/hostrows"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
@@ -29,7 +30,7 @@ func TestProperties(t *testing.T) {
 	for seed := range uint64(14) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c := &erasetest.Crashing{Store: memory()}
-			g := &game{world: newWorld(t, c, hasty), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
+			g := &game{world: newWorld(t, c, hasty, withRows), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
 			_, err := g.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
 			require.NoError(t, err)
 			for n := range 270 {
@@ -104,6 +105,7 @@ func (g *game) step() {
 		if made, err := g.as(u).CreateGroup(ctx, fmt.Sprintf("G%d", g.groups)); err == nil {
 			_, _ = g.host.AddMembers(ctx, made.ID, other.ID, g.any().ID)
 			g.insert(g.message(made.ID, other), g.file(made.ID, u), g.message(made.ID, g.any()))
+			g.put(hostrows.Row{Container: made.ID, Author: other.ID}, hostrows.Row{Container: made.ID, Author: u.ID, Blob: "b"})
 			g.record(made.ID)
 		}
 	case 9:
@@ -114,6 +116,9 @@ func (g *game) step() {
 		_, _ = g.host.UnmarkDefaultGroup(ctx, g.anyGroup().ID)
 	case 11:
 		g.chat(u, other, g.rnd.IntN(5))
+		talk := g.id("talk")
+		g.put(hostrows.Row{ID: talk, Author: u.ID, Peer: other.ID}, hostrows.Row{Container: talk, Author: u.ID}, hostrows.Row{Container: talk, Author: other.ID},
+			hostrows.Row{Container: g.anyGroup().ID, Author: g.any().ID})
 		g.insert(g.message(g.anyGroup().ID, u))
 		g.record(u.ID)
 		g.record(g.device(u))
@@ -171,10 +176,10 @@ func (g *game) delete(ids ...chatadmin.ID) {
 		g.c.In([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
 	})
 	g.c.In(0)
-	require.Equal(g.t, p.Counts, r.Data.Removed, "as planned: nothing else went on")
+	confirmed(g.t, p.Counts, r.Data.Removed, "as planned: nothing else went on")
 	want := maps.Clone(r.Data.Removed)
 	want[erase.Memberships] -= joins
-	require.Equal(g.t, some(want), g.gone(before), "as told")
+	confirmed(g.t, g.gone(before), want, "as told")
 	g.handedOver(p)
 	for _, u := range p.Users {
 		g.deleted = append(g.deleted, u.ID)
@@ -234,6 +239,20 @@ func (g *game) invariants() {
 		require.Empty(g.t, us)
 	}
 	g.noTrace(g.deleted...)
+	rows, err := hostrows.All(ctx, g.store, g.domain)
+	require.NoError(g.t, err)
+	there := map[chatadmin.ID]bool{}
+	for _, gr := range erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain}, g.store.ListGroups) {
+		there[gr.ID] = true
+	}
+	for _, r := range rows {
+		there[r.ID] = r.Peer != ""
+	}
+	for _, r := range rows {
+		require.NotContains(g.t, g.deleted, r.Author)
+		require.NotContains(g.t, g.deleted, r.Peer)
+		require.True(g.t, r.Peer != "" || there[r.Container], "a row lies in what is gone")
+	}
 }
 
 func TestRaces(t *testing.T) {

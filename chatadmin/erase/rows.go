@@ -2,6 +2,7 @@ package erase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,7 +36,7 @@ func (b *batch) rows(ctx context.Context, w *chatadmin.Writer, _ *Run) error {
 // held refuses to go on where a hold was placed since the deletion began, on
 // the users or on groups.
 func (b *batch) held(ctx context.Context, reader storage.Reader, domain chatadmin.ID, groups []chatadmin.ID) error {
-	held, err := chatadmin.HeldBack(ctx, reader, domain, b.Users, groups)
+	held, err := b.d.admin.HeldBack(ctx, reader, domain, b.Users, groups)
 	if err == nil && len(held) > 0 {
 		err = fmt.Errorf("%s: deletion %s waits: %w", held[0], b.id, chatadmin.ErrHeld)
 	}
@@ -43,16 +44,18 @@ func (b *batch) held(ctx context.Context, reader storage.Reader, domain chatadmi
 }
 
 func (b *batch) chats(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
-	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
+	return b.data(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, ChatsOf: b.Users}, limit)
 }
 
 func (b *batch) written(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
-	return b.content(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
+	return b.data(ctx, w, storage.ContentQuery{Domain: w.Domain.ID, Authors: b.Users}, limit)
 }
 
-func (b *batch) content(ctx context.Context, w *chatadmin.Writer, q storage.ContentQuery, limit int) (bool, error) {
-	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
-	addContent(b.Removed, n)
+// data deletes a page of what lies inside the store's database.
+func (b *batch) data(ctx context.Context, w *chatadmin.Writer, q storage.ContentQuery, limit int) (bool, error) {
+	n, next, err := w.DeleteData(ctx, q, chatadmin.Page{After: b.At.After, Limit: limit})
+	chatadmin.AddCounts(b.Removed, n)
+	b.At.After = next
 	return next != "", err
 }
 
@@ -69,7 +72,7 @@ func (b *batch) groups(ctx context.Context, w *chatadmin.Writer, limit int) (boo
 			continue
 		}
 		n, err := w.DeleteGroups(ctx, page, limit)
-		addContent(b.Removed, n.Content)
+		chatadmin.AddCounts(b.Removed, n.Data)
 		b.Removed[Groups] += n.Groups
 		b.Removed[Memberships] += n.Memberships
 		b.Removed[Records] += n.Records
@@ -182,10 +185,12 @@ func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, e
 	}
 	for _, q := range []storage.ContentQuery{{ChatsOf: ids}, {Authors: ids}} {
 		q.Domain = domain
-		n, err := st.CountContent(ctx, q)
-		count(Chats, n.Chats, err)
-		count(Messages, n.Messages, nil)
-		count(Files, n.Files, nil)
+		inside, insideErr := b.d.admin.CountData(ctx, st, q)
+		outside, outsideErr := b.d.admin.CountOutside(ctx, q)
+		count("", 0, errors.Join(insideErr, outsideErr))
+		for _, kind := range b.d.admin.DataKinds() {
+			count(kind, inside[kind]+outside[kind], nil)
+		}
 	}
 	own, ownErr := owned(ctx, st, domain, ids, nil)
 	count(Devices, own.devices, ownErr)
@@ -204,10 +209,6 @@ func (b *batch) scan(ctx context.Context, domain chatadmin.ID) (left []string, e
 			}
 		}
 		count(Reports, n, err)
-	}
-	for _, k := range b.d.hosts {
-		n, err := k.count(ctx, domain, ids)
-		count(HostKind(k.name), n, err)
 	}
 	return left, err
 }

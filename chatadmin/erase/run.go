@@ -2,6 +2,7 @@ package erase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,14 +12,14 @@ import (
 
 // place is how far a deletion is.
 type place struct {
-	Stage stage            `json:"stage"`
-	N     int              `json:"n,omitempty"`     // which user, which of the host's kinds, or whose events
-	After chatadmin.Cursor `json:"after,omitempty"` // within a list
-	Found int64            `json:"found,omitempty"` // of the host's kind, before anything of it went
-	Gone  int64            `json:"gone,omitempty"`  // of it, so far
+	Stage   stage                  `json:"stage"`
+	N       int                    `json:"n,omitempty"`     // which user, which part of a stage, or whose events
+	After   chatadmin.Cursor       `json:"after,omitempty"` // within a list
+	Outside chatadmin.OutsidePlace `json:"outside,omitzero"`
 	// Seen is 1 and what was gone when the last look found something left; 0:
-	// none did.
-	Seen int64 `json:"seen,omitempty"`
+	// none did. Looks counts those that did.
+	Seen  int64 `json:"seen,omitempty"`
+	Looks int   `json:"looks,omitempty"`
 }
 
 // stage is a part of a deletion. Children go before their parents, and the
@@ -27,7 +28,7 @@ type stage int
 
 const (
 	markGroups  stage = iota // those that were too many for the first transaction
-	hostStage                // the host's own kinds
+	outside                  // what the host keeps outside the store's database
 	reports                  // lose their manager
 	chats                    // with all that lies in them
 	written                  // by the users, elsewhere
@@ -36,7 +37,7 @@ const (
 	events                   // are blanked
 	devices
 	records
-	users // if nothing is left; else once more from hostStage
+	users // if nothing is left; else once more from outside
 )
 
 // batch is one step of a deletion: what it reads and changes of the run.
@@ -53,9 +54,6 @@ func (d *Deletions) batch(run *Run, limit int) *batch {
 	for _, id := range b.Users {
 		b.going[id] = true
 	}
-	if b.At.Found < 0 || b.At.Gone < 0 { // an Eraser was believed: its kind is counted anew
-		b.At.Found, b.At.Gone = 0, 0
-	}
 	return b
 }
 
@@ -63,7 +61,7 @@ func (d *Deletions) batch(run *Run, limit int) *batch {
 func (b *batch) next() { b.to(b.At.Stage+1, 0) }
 
 // to goes to the beginning of a part of a stage.
-func (b *batch) to(s stage, n int) { b.At = place{Stage: s, N: n, Seen: b.At.Seen} }
+func (b *batch) to(s stage, n int) { b.At = place{Stage: s, N: n, Seen: b.At.Seen, Looks: b.At.Looks} }
 
 // action makes the changes of a step.
 type action func(*batch, context.Context, *chatadmin.Writer, *Run) error
@@ -80,8 +78,8 @@ func (d *Deletions) step(ctx context.Context, s *chatadmin.Scope, run *Run, limi
 	switch now.At.Stage {
 	case markGroups:
 		op.Fence, do = storage.Exclusive, (*batch).markGroups
-	case hostStage:
-		do, err = now.hostKinds(ctx, s.Domain())
+	case outside:
+		do, err = now.outside(ctx, s)
 	case reports:
 		do = (*batch).reports
 	case users:
@@ -112,11 +110,11 @@ func (b *batch) last(ctx context.Context, domain chatadmin.ID) (action, error) {
 		return (*batch).users, nil
 	}
 	if err := b.stuck(left); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.d.roundAgain(ctx, domain, b.id))
 	}
 	return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
-		b.to(hostStage, 0)
-		b.At.Seen = 1 + b.removed()
+		b.to(outside, 0)
+		b.At.Seen, b.At.Looks = 1+b.removed(), b.At.Looks+1
 		return nil
 	}, nil
 }
@@ -129,17 +127,35 @@ func (b *batch) removed() (n int64) {
 	return n
 }
 
-// stuck refuses another round where the last one has removed nothing.
+// maxLooks is how often something may be left at the end. Rows that came while
+// the deletion began are found by the first look.
+const maxLooks = 20
+
+// stuck refuses another round where the last one has removed nothing, or where
+// each removes something and yet it does not come to an end.
 func (b *batch) stuck(left []string) error {
-	if b.At.Seen != 1+b.removed() {
+	if b.At.Seen != 1+b.removed() && b.At.Looks < maxLooks {
 		return nil
 	}
-	for _, k := range b.d.hosts {
-		if left[0] == HostKind(k.name) {
-			return &EraserError{k.name, fmt.Sprintf("deletion %s finds some left at the end, but none to erase", b.id)}
-		}
+	if name, ok := strings.CutPrefix(left[0], "host."); ok {
+		return &chatadmin.SourceError{Name: strings.TrimSuffix(name, ".marked"),
+			Reason: fmt.Sprintf("deletion %s finds some left at the end, but none to delete", b.id)}
 	}
 	return fmt.Errorf("deletion %s: %s are left, and another round has removed none", b.id, strings.Join(left, ", "))
+}
+
+// roundAgain has the next Resume of a deletion that is stuck go round once more:
+// whatever was in its way may be mended then.
+func (d *Deletions) roundAgain(ctx context.Context, domain, id chatadmin.ID) error {
+	return d.keep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
+		_, err := d.runs.Amend(ctx, w, id, func(run *Run) error {
+			if run.Data.At.Stage == users {
+				run.Data.At = place{Stage: outside}
+			}
+			return nil
+		})
+		return err
+	})
 }
 
 // markGroups marks the next of the groups that the first transaction left.
@@ -188,37 +204,60 @@ func (b *batch) markGroups(ctx context.Context, w *chatadmin.Writer, _ *Run) err
 	return nil
 }
 
-// hostKinds erases the next batch of what the host keeps, and returns what
-// writes that down.
-func (b *batch) hostKinds(ctx context.Context, domain chatadmin.ID) (action, error) {
-	if b.At.N >= len(b.d.hosts) {
+// outside deletes the next page of what lies outside the store's database, and
+// returns what writes that down: first the users' chats, then what they have
+// written, then what lies in the groups of one user after the other.
+func (b *batch) outside(ctx context.Context, s *chatadmin.Scope) (action, error) {
+	if !b.d.admin.HasOutside() || b.At.N >= 2+len(b.Users) {
 		return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
 			b.next()
 			return nil
 		}, nil
 	}
+	if _, _, err := s.View(ctx, chatadmin.PermUsersDelete); err != nil {
+		return nil, err
+	}
+	st := b.d.admin.Store()
 	// What is under way when a hold is placed may still go.
-	if err := b.held(ctx, b.d.admin.Store(), domain, nil); err != nil {
+	if err := b.held(ctx, st, s.Domain(), nil); err != nil {
 		return nil, err
 	}
-	k := b.d.hosts[b.At.N]
-	n, err := k.count(ctx, domain, b.Users)
-	var gone int64
-	if err == nil && n > 0 && b.At.Found > 0 {
-		gone, err = k.erase(ctx, domain, b.Users, n)
+	q, after := storage.ContentQuery{Domain: s.Domain()}, chatadmin.Cursor("")
+	switch b.At.N {
+	case 0:
+		q.ChatsOf = b.Users
+	case 1:
+		q.Authors = b.Users
+	default:
+		theirs := chatadmin.GroupQuery{Domain: s.Domain(), Creator: b.Users[b.At.N-2], WithDeleting: true}
+		page, next, err := st.ListGroups(ctx, theirs, chatadmin.Page{After: b.At.After, Limit: chatadmin.MaxBatch})
+		if err != nil {
+			return nil, err
+		}
+		after = next
+		for _, g := range page {
+			if g.Deleting {
+				q.Containers = append(q.Containers, g.ID)
+			}
+		}
 	}
-	if err != nil {
-		return nil, err
+	var n map[string]int64
+	at := chatadmin.OutsidePlace{Done: true}
+	if len(q.ChatsOf)+len(q.Authors)+len(q.Containers) > 0 {
+		var err error
+		if n, at, err = b.d.admin.DeleteOutside(ctx, q, b.At.Outside, b.limit); err != nil {
+			return nil, err
+		}
 	}
 	return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
+		chatadmin.AddCounts(b.Removed, n)
 		switch {
-		case n == 0: // what a crash kept from being counted had been found
-			b.Removed[HostKind(k.name)] += max(b.At.Found, b.At.Gone)
-			b.to(hostStage, b.At.N+1)
-		case b.At.Found == 0:
-			b.At.Found = n
+		case !at.Done:
+			b.At.Outside = at
+		case after != "":
+			b.At.Outside, b.At.After = chatadmin.OutsidePlace{}, after
 		default:
-			b.At.Gone += gone
+			b.to(outside, b.At.N+1)
 		}
 		return nil
 	}, nil

@@ -26,8 +26,10 @@ func TestManyWorkersBegin(t *testing.T) {
 	require.NoError(t, err)
 	w.daily(2)
 	w.clock.Advance(days)
-	other := chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
-	admins, ds := [2]*chatadmin.Admin{w.admin, other}, [2]*erase.Deletions{w.d, w.deletions(other, w.posts)}
+	admins, ds := [2]*chatadmin.Admin{w.admin}, [2]*erase.Deletions{w.d}
+	w.store = m.Handle(nil)
+	w.process()
+	admins[1], ds[1] = w.admin, w.d
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 		if n%4 < 2 {
 			_, err := ds[n%2].RunDue(ctx, w.domain)

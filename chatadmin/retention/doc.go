@@ -13,8 +13,9 @@
 // Messages and files go that are older than the policy says, wherever they lie.
 // The oldest go first. Contents of files are released through
 // chatadmin.Admin.ReleaseBlobs, after their rows are gone. Private chats and
-// groups stay, even if nothing is left in them. The audit log stays, and so
-// does everything else that the host keeps.
+// groups stay, even if nothing is left in them. The audit log stays. What the
+// host keeps of its own goes by its age too, through chatadmin.Options.Sources:
+// first what lies in the store's database, then what lies outside.
 //
 // A legal hold (chatadmin.Scope.AddHold) keeps what it covers, however old it
 // is: what a held user has written, what anybody has written in a chat with

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,20 +29,43 @@ type Plan struct {
 	Warnings []string  `json:"warnings,omitempty"`
 }
 
-// Counts are how many messages and files.
+// Counts are how many messages and files, in the store and, by the Kind of each
+// source, of what the host keeps of its own.
 type Counts struct {
-	Messages int64 `json:"messages"`
-	Files    int64 `json:"files"`
+	Messages int64            `json:"messages"`
+	Files    int64            `json:"files"`
+	Sources  map[string]int64 `json:"sources,omitempty"`
 }
 
-func (c Counts) sum() int64 { return c.Messages + c.Files }
+func (c Counts) sum() int64 { return c.Messages + c.Files + chatadmin.SumCounts(c.Sources) }
 
 func (c Counts) possible() bool {
-	return c.Messages >= 0 && c.Files >= 0 && c.Messages <= chatadmin.MaxCount && c.Files <= chatadmin.MaxCount
+	possible := func(n int64) bool { return n >= 0 && n <= chatadmin.MaxCount }
+	for _, n := range c.Sources {
+		if !possible(n) {
+			return false
+		}
+	}
+	return possible(c.Messages) && possible(c.Files)
 }
 
-func (c Counts) plus(n storage.ContentCount) Counts {
-	return Counts{c.Messages + n.Messages, c.Files + n.Files}
+// plus adds counts by kind.
+func (c Counts) plus(n map[string]int64) Counts {
+	c.Sources = maps.Clone(c.Sources)
+	for kind, count := range n {
+		switch {
+		case kind == chatadmin.CountedMessages:
+			c.Messages += count
+		case kind == chatadmin.CountedFiles:
+			c.Files += count
+		case kind == chatadmin.CountedChats: // have no age
+		case c.Sources == nil:
+			c.Sources = map[string]int64{kind: count}
+		default:
+			c.Sources[kind] += count
+		}
+	}
+	return c
 }
 
 // Plan counts what would go by the domain's policy (days of 0), or by another
@@ -74,18 +98,20 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 		return nil, err
 	}
 	p.Basis = basis(q)
-	n, err := st.CountContent(ctx, q)
+	n, err := r.count(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	p.Counts = p.Counts.plus(n)
 	if len(q.ExceptUsers)+len(q.ExceptContainers) > 0 {
-		all, err := st.CountContent(ctx, storage.ContentQuery{Domain: p.Domain, Before: p.Before})
+		all, err := r.count(ctx, storage.ContentQuery{Domain: p.Domain, Before: p.Before})
 		if err != nil {
 			return nil, err
 		}
-		// What came between the two is in the second alone.
-		p.Held = Counts{max(0, all.Messages-n.Messages), max(0, all.Files-n.Files)}
+		for kind := range all { // what came between the two is in the second alone
+			all[kind] = max(0, all[kind]-n[kind])
+		}
+		p.Held = p.Held.plus(all)
 	}
 	last, err := clockmark.Read(ctx, st, p.Domain, clockTask)
 	if err != nil {
@@ -105,15 +131,21 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 
 var errNone = fmt.Errorf("this domain keeps messages and files for ever: set after how many days they are deleted: %w", chatadmin.ErrInvalid)
 
+// count counts what a query selects, in the store and in all sources.
+func (r *Retention) count(ctx context.Context, q storage.ContentQuery) (map[string]int64, error) {
+	n, err := r.admin.CountData(ctx, r.admin.Store(), q)
+	if err != nil {
+		return nil, err
+	}
+	outside, err := r.admin.CountOutside(ctx, q)
+	chatadmin.AddCounts(n, outside)
+	return n, err
+}
+
 // selected is the query for what was written before a time and is not held.
 func selected(ctx context.Context, r storage.Reader, domain chatadmin.ID,
 	before time.Time) (storage.ContentQuery, error) {
-	users, groups, err := chatadmin.Held(ctx, r, domain)
-	if err == nil && max(len(users), len(groups)) > storage.MaxBulk {
-		err = fmt.Errorf("more than %d users or groups are under legal holds, which is more than a deletion can spare: %w",
-			storage.MaxBulk, chatadmin.ErrHeld)
-	}
-	return storage.ContentQuery{Domain: domain, Before: before, ExceptUsers: users, ExceptContainers: groups}, err
+	return chatadmin.ExceptHeld(ctx, r, storage.ContentQuery{Domain: domain, Before: before})
 }
 
 // basis names the legal holds.

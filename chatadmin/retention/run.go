@@ -24,7 +24,9 @@ type Report struct {
 	Planned Counts `json:"planned"`
 	Removed Counts `json:"removed"`
 
-	After chatadmin.Cursor `json:"after,omitempty"` // how far the run is
+	After   chatadmin.Cursor       `json:"after,omitempty"`   // how far the run is
+	Emptied bool                   `json:"emptied,omitempty"` // nothing is left inside the store's database
+	Outside chatadmin.OutsidePlace `json:"outside,omitzero"`
 }
 
 // check refuses what no version of the library writes.
@@ -41,15 +43,7 @@ func (r *Retention) kind() chatadmin.RunKind[Report] {
 		Name:  "retention",
 		Need:  chatadmin.PermHolds,
 		Check: (*Report).check,
-		Step: func(_ context.Context, _ *chatadmin.Scope, run *Run, rows int) (step, error) {
-			// Shared: a hold has come before this batch, which spares what it
-			// covers, or comes after it.
-			op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared,
-				Targets: []chatadmin.ID{run.ID}}
-			return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
-				return batch(ctx, w, run, rows)
-			}}, nil
-		},
+		Step:  r.step,
 		Adopt: true, // the policy would delete the same again
 		Old:   chatadmin.OldRun[Report]{Job: "retention", Record: "retention", Read: readOld},
 	}
@@ -166,44 +160,118 @@ func stopped(run *Run, err error) (*Run, error) {
 	return run, err
 }
 
-// batch deletes the next rows, by the policy and the holds as they are now.
-func batch(ctx context.Context, w *chatadmin.Writer, run *Run, limit int) error {
-	r := &run.Data
-	is, err := policy(w.Settings)
-	if err != nil {
-		return err
+// step prepares the next transaction. What lies inside the store's database goes
+// first.
+func (r *Retention) step(ctx context.Context, s *chatadmin.Scope, run *Run, rows int) (step, error) {
+	// Shared: a hold has come before this batch, which spares what it covers,
+	// or comes after it.
+	op := chatadmin.Op{Kind: KindBegin, Need: chatadmin.PermHolds, Fence: storage.Shared, Targets: []chatadmin.ID{run.ID}}
+	if !run.Data.Emptied {
+		return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
+			return r.batch(ctx, w, run, rows)
+		}}, nil
 	}
-	if is.Days == 0 || is.Days > r.Days {
-		run.State = chatadmin.RunStopped
-		w.Audit(KindStop, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
+	n, at, err := r.outside(ctx, s, run, rows)
+	return step{Op: op, Do: func(_ context.Context, w *chatadmin.Writer, run *Run) error {
+		removed(run, n)
+		run.Data.Outside = at
+		if stop, err := stops(w, run); stop || err != nil {
+			return err
+		}
+		if at.Done {
+			done(w, run)
+		}
 		return nil
+	}}, err
+}
+
+// batch deletes the next rows inside the store's database, by the policy and
+// the holds as they are now.
+func (r *Retention) batch(ctx context.Context, w *chatadmin.Writer, run *Run, limit int) error {
+	if stop, err := stops(w, run); stop || err != nil {
+		return err
 	}
-	// A clock that was ahead when the run began deletes no more when it was put
-	// right.
-	if now := before(w.Now(), r.Days); r.Before.After(now.Add(skew)) {
-		r.Before = now
-	}
-	q, err := selected(ctx, w, w.Domain.ID, r.Before)
+	data := &run.Data
+	data.Before = data.before(w.Now())
+	q, err := selected(ctx, w, w.Domain.ID, data.Before)
 	if err != nil {
 		return err
 	}
-	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{After: r.After, Limit: limit})
+	n, next, err := w.DeleteData(ctx, q, chatadmin.Page{After: data.After, Limit: limit})
 	if err != nil {
 		return err
 	}
-	r.Removed, r.After = r.Removed.plus(n), next
-	if run.Done = r.Removed.sum(); next == "" {
-		run.State = chatadmin.RunDone
-		w.Audit(KindDone, []chatadmin.ID{run.ID}, nil, r.note(r.Removed))
+	removed(run, n)
+	data.After = next
+	if data.Emptied = next == ""; data.Emptied && !r.admin.HasOutside() {
+		done(w, run)
 	}
 	return nil
+}
+
+// outside deletes the next page of what lies outside, by the policy and the
+// holds as they are now.
+func (r *Retention) outside(ctx context.Context, s *chatadmin.Scope, run *Run,
+	limit int) (map[string]int64, chatadmin.OutsidePlace, error) {
+	at := run.Data.Outside
+	_, set, err := s.View(ctx, chatadmin.PermHolds)
+	if err != nil {
+		return nil, at, err
+	}
+	if is, err := policy(set); err != nil || is.longer(run.Data.Days) {
+		return nil, at, err
+	}
+	q, err := selected(ctx, r.admin.Store(), s.Domain(), run.Data.before(r.admin.Now()))
+	if err != nil {
+		return nil, at, err
+	}
+	return r.admin.DeleteOutside(ctx, q, at, limit)
+}
+
+// longer reports whether a domain keeps things for longer than a run was to.
+func (p Policy) longer(days int) bool { return p.Days == 0 || p.Days > days }
+
+// before is from when on things stay. A clock that was ahead when the run began
+// deletes no more when it was put right.
+func (r *Report) before(now time.Time) time.Time {
+	if now := before(now, r.Days); r.Before.After(now.Add(skew)) {
+		return now
+	}
+	return r.Before
+}
+
+// stops reports whether a run ends here, since the domain keeps things for
+// longer now.
+func stops(w *chatadmin.Writer, run *Run) (bool, error) {
+	is, err := policy(w.Settings)
+	if err != nil || !is.longer(run.Data.Days) {
+		return false, err
+	}
+	run.State = chatadmin.RunStopped
+	w.Audit(KindStop, []chatadmin.ID{run.ID}, nil, run.Data.note(run.Data.Removed))
+	return true, nil
+}
+
+// removed counts what has gone.
+func removed(run *Run, n map[string]int64) {
+	run.Data.Removed = run.Data.Removed.plus(n)
+	run.Done = run.Data.Removed.sum()
+}
+
+func done(w *chatadmin.Writer, run *Run) {
+	run.State, run.Data.Emptied, run.Data.Outside = chatadmin.RunDone, false, chatadmin.OutsidePlace{}
+	w.Audit(KindDone, []chatadmin.ID{run.ID}, nil, run.Data.note(run.Data.Removed))
 }
 
 // note is what an audit event says about a run: what it was to do, and some
 // counts.
 func (r *Report) note(n Counts) map[string]string {
-	return map[string]string{"days": fmt.Sprint(r.Days), "before": r.Before.Format(time.RFC3339),
+	note := map[string]string{"days": fmt.Sprint(r.Days), "before": r.Before.Format(time.RFC3339),
 		"messages": fmt.Sprint(n.Messages), "files": fmt.Sprint(n.Files)}
+	for kind, count := range n.Sources {
+		note[kind] = fmt.Sprint(count)
+	}
+	return note
 }
 
 // Run reads one run. It needs chatadmin.PermHolds.

@@ -153,7 +153,7 @@ func (w *world) everything() map[place]retention.Counts {
 	for _, in := range []chatadmin.ID{w.sales, w.news, w.annBob, w.bobCat} {
 		for _, by := range []chatadmin.ID{w.ann, w.bob, w.cat} {
 			n := w.count(storage.ContentQuery{Containers: []chatadmin.ID{in}, Authors: []chatadmin.ID{by}, Before: forever})
-			if n != (retention.Counts{}) {
+			if n.Messages+n.Files > 0 {
 				counts[place{in, by}] = n
 			}
 		}

@@ -1,5 +1,5 @@
 // Command erase shows how a user is deleted for good: plan, look at it, apply,
-// keep the receipt. A host's own kind of things goes with the user.
+// keep the receipt. What the host keeps elsewhere goes with the user.
 package main
 
 import (
@@ -42,13 +42,14 @@ func run(ctx context.Context, out io.Writer, path string) error {
 		return err
 	}
 
-	// 1. The library, and deletions that know the host's own kinds.
-	admin, err := chatadmin.New(store, &chatadmin.Options{Blobs: files{out}})
+	// 1. The library, which knows what the host keeps elsewhere, and deletions.
+	publications := &publications{}
+	admin, err := chatadmin.New(store, &chatadmin.Options{Blobs: files{out},
+		Sources: []storage.Source{{Name: "scheduled_publications", Outside: publications}}})
 	if err != nil {
 		return err
 	}
-	publications := &publications{}
-	deletions, err := erase.New(admin, &erase.Options{Erasers: []erase.Eraser{publications}})
+	deletions, err := erase.New(admin, nil)
 	if err != nil {
 		return err
 	}
@@ -139,25 +140,38 @@ func open(ctx context.Context, admin *chatadmin.Admin, store chatadmin.Store) (*
 	})
 }
 
-// publications is what this host schedules for its users.
+// publications is what this host schedules for its users. It is no message: it
+// lies in no group or chat, and has no age.
 type publications struct{ scheduled map[chatadmin.ID]int64 }
 
-func (p *publications) Name() string { return "scheduled_publications" }
+// mine are the users of a query whose publications it selects.
+func mine(q storage.ContentQuery) []chatadmin.ID {
+	if len(q.Containers)+len(q.ChatsOf) > 0 || !q.Before.IsZero() {
+		return nil
+	}
+	held := func(id chatadmin.ID) bool { return slices.Contains(q.ExceptUsers, id) }
+	return slices.DeleteFunc(slices.Clone(q.Authors), held)
+}
 
-func (p *publications) Count(_ context.Context, _ chatadmin.ID, users []chatadmin.ID) (n int64, _ error) {
-	for _, id := range users {
+func (p *publications) Count(_ context.Context, q storage.ContentQuery) (n int64, _ error) {
+	for _, id := range mine(q) {
 		n += p.scheduled[id]
 	}
 	return n, nil
 }
 
-func (p *publications) Erase(_ context.Context, _ chatadmin.ID, users []chatadmin.ID, _ int) (n int64, _ error) {
-	for _, id := range users {
-		n += p.scheduled[id]
-		delete(p.scheduled, id)
+func (p *publications) Delete(_ context.Context, q storage.ContentQuery, page storage.Page) (n int64, next storage.Cursor, _ error) {
+	for _, id := range mine(q) {
+		gone := min(p.scheduled[id], int64(page.Limit)-n)
+		p.scheduled[id] -= gone
+		if n += gone; p.scheduled[id] > 0 {
+			return n, "more", nil // the next page begins at the start again
+		}
 	}
-	return n, nil
+	return n, "", nil
 }
+
+func (p *publications) BlobsInUse(context.Context, []string) ([]string, error) { return nil, nil }
 
 // files deletes the contents of files.
 type files struct{ out io.Writer }
