@@ -35,6 +35,9 @@ type bare struct{ storage.Tx }
 // besides.
 func (t guardedTx) Unwrap() storage.Tx { return t.Tx }
 
+// Unwrap is the store itself.
+func (g guardedStore) Unwrap() storage.Store { return g.store }
+
 func guard(s Store) guardedStore { return guardedStore{guardedReader{s}, s} }
 
 // Update implements Store.

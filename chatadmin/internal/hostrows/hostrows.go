@@ -258,3 +258,29 @@ func (Chats) Delete(ctx context.Context, tx storage.Tx, q storage.ContentQuery, 
 
 // BlobsInUse implements storage.Inside.
 func (Chats) BlobsInUse(context.Context, storage.Reader, []string) ([]string, error) { return nil, nil }
+
+// FirstOnly is Delete of a source that looks at the first rows of the domain
+// alone, whether the query selects them or not, and always begins at the start:
+// it does not get past what is held.
+func FirstOnly(ctx context.Context, tx storage.Tx, q storage.ContentQuery, limit int) (int64, []string, storage.Cursor, error) {
+	all, err := find(ctx, tx, rowKind, storage.ContentQuery{Domain: q.Domain, All: true})
+	if err != nil {
+		return 0, nil, "", err
+	}
+	if len(all) <= limit {
+		return remove(ctx, tx, rowKind, q, storage.Page{Limit: limit})
+	}
+	mine, err := find(ctx, tx, rowKind, q)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	n := 0
+	for n < limit && n < len(mine) && n < len(all) && mine[n].ID == all[n].ID {
+		n++
+	}
+	if n == 0 {
+		return 0, nil, "more", nil
+	}
+	gone, blobs, _, err := remove(ctx, tx, rowKind, q, storage.Page{Limit: n})
+	return gone, blobs, "more", err
+}

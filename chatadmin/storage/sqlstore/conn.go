@@ -15,22 +15,32 @@ type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Conn lets a host that wraps a store of this package write tables of its own
-// in the same transaction. t is the Tx that the store gave to the function of
-// Update, and what Conn returns is for that function, until it returns. Within
-// a change of the library Writer.Tx serves as well. Errors must be returned from
-// it: on PostgreSQL a statement that fails ends the transaction, and Update
-// then fails whatever the function says. The Tx of another store is ErrNoConn.
-func Conn(t storage.Tx) (Querier, error) {
-	if w, ok := t.(interface{ Unwrap() storage.Tx }); ok { // the library's own, around that of the store
-		t = w.Unwrap()
+// Conn gives a host the connection of the library's store or transaction, for
+// tables of its own in the same database: to a source (storage.Inside), and to a
+// host that wraps a store of this package. Of a transaction it is for the
+// function of Update, until that returns; within a change of the library
+// Writer.Tx serves as well. Errors must be returned from it: on PostgreSQL a
+// statement that fails ends the transaction, and Update then fails whatever the
+// function says. Of a store it is the pool. What belongs to another store is
+// ErrNoConn.
+func Conn(r storage.Reader) (Querier, error) {
+	switch r := r.(type) {
+	case *tx:
+		if r.over {
+			return nil, ErrNoConn
+		}
+		r.lent = true
+		return r.c.(Querier), nil // a *sql.Conn, or a *sql.Tx
+	case *Store:
+		return r.db, nil
+	case *joinedStore:
+		return r.tx, nil
+	case interface{ Unwrap() storage.Tx }: // the library's own, around that of the store
+		return Conn(r.Unwrap())
+	case interface{ Unwrap() storage.Store }:
+		return Conn(r.Unwrap())
 	}
-	x, ok := t.(*tx)
-	if !ok || x.over {
-		return nil, ErrNoConn
-	}
-	x.lent = true
-	return x.c.(Querier), nil // a *sql.Conn, or a *sql.Tx
+	return nil, ErrNoConn
 }
 
 // ErrNoConn: what Conn was given is not a transaction of this package that is
