@@ -107,6 +107,7 @@ var exportedErrors = map[string]struct {
 	"sqlstore.ErrReadOnly":   {sqlstore.ErrReadOnly, class.Unavailable},
 	"sqlstore.ErrClosed":     {sqlstore.ErrClosed, class.Unavailable},
 	"sqlstore.ErrConstraint": {sqlstore.ErrConstraint, class.State},
+	"sqlstore.ErrMapping":    {sqlstore.ErrMapping, class.Invalid},
 	"sqlstore.ErrNoConn":     {sqlstore.ErrNoConn, class.Invalid},
 	"sqlstore.ErrIsolation":  {sqlstore.ErrIsolation, class.Invalid},
 	"sqlstore.ErrNoFence":    {sqlstore.ErrNoFence, class.Unavailable},

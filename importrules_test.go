@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/preferences":                {"/chatadmin/storage", "/chatadmin", "golang.org/x/text/"},
 	"/chatadmin/internal/clockmark":         {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/internal/erasetest":         {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/closing", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
+	"/chatadmin/internal/hostrows":          {"/chatadmin/storage"},
 	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
 	"/chatadmin/storage":                    {"/chatadmin/class"},
 	"/chatadmin/storage/memstore":           {"/chatadmin/storage", "github.com/google/btree"},
