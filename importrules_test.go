@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
 	"/chatadmin/storage":                    {"/chatadmin/class"},
 	"/chatadmin/storage/memstore":           {"/chatadmin/storage", "github.com/google/btree"},
+	"/chatadmin/portal":                     {"/chatadmin/storage", "/chatadmin", "/chatadmin/class", "/chatadmin/erase", "/chatadmin/secret", "/chatadmin/signin", "/csvimport", "/devices", "/twofa", "golang.org/x/text/"},
 	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/floor":                      {},
 	"/chatadmin/provisioning":               {"/chatadmin/storage", "/chatadmin"},

@@ -1,0 +1,85 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/class"
+)
+
+// failure is the page of an error.
+type failure struct {
+	*view
+	Heading string
+	Message string
+	Back    string
+}
+
+// fail answers with an error. An error of the server is logged, and its text is
+// not shown.
+func (v *view) fail(err error) {
+	ctx := v.r.Context()
+	status := chatadmin.HTTPStatus(err)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return // the browser has gone
+	case errors.As(err, &tooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errSignIn) && v.r.Method == http.MethodGet && v.signInPage() != "":
+		http.Redirect(v.w, v.r, v.signInPage()+"?"+url.Values{"next": {v.r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+		return
+	case status >= http.StatusInternalServerError:
+		v.p.o.Logger.ErrorContext(ctx, "a page of the portal failed", "page", v.r.Pattern, "error", err)
+	}
+	page := failure{view: v, Heading: v.T("error.heading"), Message: v.sentence(err), Back: v.p.o.Path + v.back}
+	if status == http.StatusRequestEntityTooLarge {
+		page.Message = v.T("error.too_large")
+	}
+	if status == http.StatusUnauthorized && v.signInPage() != "" {
+		page.Back = v.signInPage()
+	}
+	if err := v.renderStatus(status, "failure", page); err != nil {
+		v.p.o.Logger.ErrorContext(ctx, "the page of an error failed", "error", err)
+		http.Error(v.w, v.T("error.heading"), http.StatusInternalServerError)
+	}
+}
+
+// signInPage is where people sign in, or "".
+func (v *view) signInPage() string {
+	if v.p.o.SignInURL == "" && v.p.o.SignIn != nil {
+		return v.Path("signin")
+	}
+	return v.p.o.SignInURL
+}
+
+// sentence is an error in words for the reader: the text of the catalogue for
+// its code, or what the library says. Errors of the server say only that they
+// are.
+func (v *view) sentence(err error) string {
+	if is := class.Of(err); is == class.Internal {
+		return v.T("error.internal")
+	}
+	if key := "error." + chatadmin.Code(err); v.Has(key) {
+		return v.T(key)
+	}
+	return capital(err.Error())
+}
+
+// capital makes the first letter of a sentence a capital one, and ends it with
+// a full stop.
+func capital(s string) string {
+	if first, n := utf8.DecodeRuneInString(s); n > 0 && first != utf8.RuneError {
+		s = string(unicode.ToUpper(first)) + s[n:]
+	}
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
+}

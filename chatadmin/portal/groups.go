@@ -1,0 +1,358 @@
+package portal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/storage"
+)
+
+func (p *Portal) groupRoutes() []route {
+	return []route{
+		{pattern: "GET /groups", need: chatadmin.PermUsersRead, serve: (*view).groups},
+		{pattern: "GET /groups/new", need: chatadmin.PermGroupCreate, serve: func(v *view) error { return v.showNewGroup(nil, nil) }},
+		{pattern: "POST /groups/new", need: chatadmin.PermGroupCreate, serve: (*view).createGroup},
+		{pattern: "GET /groups/{id}", serve: (*view).group},
+		{pattern: "POST /groups/{id}/settings", serve: (*view).saveGroup},
+		{pattern: "POST /groups/{id}/members", serve: (*view).addMember},
+		{pattern: "POST /groups/{id}/members/remove", serve: (*view).removeMembers},
+		{pattern: "POST /groups/{id}/members/admin", serve: func(v *view) error { return v.setGroupAdmin(true) }},
+		{pattern: "POST /groups/{id}/members/member", serve: func(v *view) error { return v.setGroupAdmin(false) }},
+		{pattern: "GET /groups/{id}/default", need: chatadmin.PermDefault, serve: (*view).reviewDefault},
+		{pattern: "POST /groups/{id}/default", need: chatadmin.PermDefault, serve: (*view).makeDefault},
+		{pattern: "POST /groups/{id}/undefault", need: chatadmin.PermDefault, serve: (*view).unmakeDefault},
+		{pattern: "GET /groups/{id}/delete", serve: (*view).reviewDeleteGroup},
+		{pattern: "POST /groups/{id}/delete", serve: (*view).deleteGroup},
+	}
+}
+
+// groupsPageData is the list of groups.
+type groupsPageData struct {
+	*view
+	paging
+	Rows     []groupRow
+	Search   string
+	Defaults bool
+}
+
+type groupRow struct {
+	Group   chatadmin.Group
+	Members string
+	Badges  []badge
+}
+
+func (v *view) groups() error {
+	ctx := v.r.Context()
+	q := chatadmin.GroupQuery{Prefix: v.query("q"), DefaultOnly: v.query("default") != ""}
+	gs, next, err := groupsPage(ctx, v.s, q, v.page(pageSize))
+	if err != nil {
+		return err
+	}
+	ids := make([]chatadmin.ID, len(gs))
+	for i := range gs {
+		ids[i] = gs[i].ID
+	}
+	members := map[chatadmin.ID]int64{}
+	if len(ids) > 0 {
+		if members, err = v.p.admin.Store().CountMembers(ctx, v.s.Domain(), ids); err != nil {
+			return err
+		}
+	}
+	data := groupsPageData{view: v, paging: v.paging(next), Search: v.query("q"), Defaults: q.DefaultOnly}
+	for _, g := range gs {
+		data.Rows = append(data.Rows, groupRow{g, v.printer.Sprintf("%d", members[g.ID]), v.groupBadges(&g)})
+	}
+	return v.render("groups", data)
+}
+
+func (v *view) groupBadges(g *chatadmin.Group) (all []badge) {
+	if g.Default {
+		all = append(all, badge{v.T("groups.default"), "good"})
+	}
+	if g.Shipped {
+		all = append(all, badge{v.T("groups.shipped"), "mute"})
+	}
+	if set, err := chatadmin.GroupSettingsOf(*g); err != nil || set.Posting == chatadmin.AdminsPost {
+		all = append(all, badge{v.T("groups.admins_post"), "mute"})
+	}
+	return all
+}
+
+// newGroup is the form of a new group.
+type newGroup struct {
+	*view
+	Name    field
+	Problem string
+}
+
+func (v *view) showNewGroup(f url.Values, err error) error {
+	fields := []field{{Name: "name", Label: v.T("groups.name"), Type: "text", Value: f.Get("name"), Required: true, Max: 250, Autocomplete: "off"}}
+	problem := v.complain(fields, err)
+	return v.renderStatus(formStatus(err), "groupnew", newGroup{v, fields[0], problem})
+}
+
+func (v *view) createGroup() error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	g, err := v.s.CreateGroup(v.r.Context(), f.Get("name"))
+	if err != nil {
+		return v.again(err, func() error { return v.showNewGroup(f, err) })
+	}
+	return v.done("/groups/"+string(g.ID), "groups.created", g.Name)
+}
+
+// groupPage is everything known of one group.
+type groupPage struct {
+	*view
+	paging
+	Group     chatadmin.Group
+	Badges    []badge
+	Count     string
+	Creator   string
+	Posting   chatadmin.Posting
+	Members   []memberRow
+	Manages   bool // the reader administers the group
+	Defaults  bool // the reader marks default groups
+	Deletable bool
+}
+
+type memberRow struct {
+	User  chatadmin.User
+	Admin bool
+}
+
+func (v *view) group() error {
+	ctx := v.r.Context()
+	v.back = "/groups"
+	g, err := v.s.Group(ctx, chatadmin.ID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	ms, next, err := membersPage(ctx, v.s, g.ID, v.page(pageSize))
+	if err != nil {
+		return err
+	}
+	n, err := v.s.CountMembers(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	mine, err := v.p.admin.Store().Memberships(ctx, v.s.Domain(), []storage.Pair{{Group: g.ID, User: v.s.Actor()}})
+	if err != nil {
+		return err
+	}
+	page := groupPage{view: v, paging: v.paging(next), Group: g, Badges: v.groupBadges(&g), Count: v.T("groups.members_n", n),
+		Posting: chatadmin.AdminsPost, Defaults: v.May(chatadmin.PermDefault)}
+	page.Manages = v.May(chatadmin.PermGroups) || len(mine) > 0 && mine[0].Admin
+	page.Deletable = page.Manages && !g.Default && !g.Shipped
+	if set, err := chatadmin.GroupSettingsOf(g); err == nil {
+		page.Posting = set.Posting
+	}
+	ids := []chatadmin.ID{g.Creator}
+	for _, m := range ms {
+		ids = append(ids, m.User)
+	}
+	// Members may see who is in their groups, but names are for readers of the
+	// list of users.
+	us := map[chatadmin.ID]chatadmin.User{}
+	if v.May(chatadmin.PermUsersRead) {
+		if us, err = v.people(ids...); err != nil {
+			return err
+		}
+	}
+	page.Creator = us[g.Creator].DisplayName
+	for _, m := range ms {
+		if u, ok := us[m.User]; ok {
+			page.Members = append(page.Members, memberRow{u, m.Admin})
+		}
+	}
+	return v.render("group", page)
+}
+
+// onGroup reads the form of an action on a group. Errors lead back to it.
+func (v *view) onGroup() (chatadmin.ID, url.Values, error) {
+	id := chatadmin.ID(v.r.PathValue("id"))
+	v.back = "/groups/" + url.PathEscape(string(id))
+	f, err := v.form()
+	return id, f, err
+}
+
+// saveGroup renames a group and says who may post.
+func (v *view) saveGroup() error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	if _, err := v.s.RenameGroup(v.r.Context(), id, f.Get("name")); err != nil {
+		return err
+	}
+	if _, err := v.s.SetPosting(v.r.Context(), id, chatadmin.Posting(f.Get("posting"))); err != nil {
+		return err
+	}
+	return v.done(v.back, "groups.saved")
+}
+
+// addMember adds the user whose login the form has.
+func (v *view) addMember() error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	if _, err := v.s.Group(v.r.Context(), id); err != nil {
+		return err
+	}
+	u, err := v.s.UserByLogin(v.r.Context(), f.Get("login"))
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		return fmt.Errorf("%s %w", v.T("groups.no_such_user"), err)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := v.s.AddMembers(v.r.Context(), id, u.ID); err != nil {
+		return err
+	}
+	return v.done(v.back, "groups.added", u.DisplayName)
+}
+
+func (v *view) removeMembers() error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	chosen := ids(f["user"])
+	if len(chosen) == 0 {
+		return v.done(v.back, "tools.nobody")
+	}
+	n, err := v.s.RemoveMembers(v.r.Context(), id, chosen...)
+	if err != nil {
+		return err
+	}
+	return v.done(v.back, "groups.removed", n)
+}
+
+func (v *view) setGroupAdmin(admin bool) error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	chosen := ids(f["user"])
+	if len(chosen) == 0 {
+		return v.done(v.back, "tools.nobody")
+	}
+	if err := v.s.SetGroupAdmin(v.r.Context(), id, admin, chosen...); err != nil {
+		return err
+	}
+	return v.done(v.back, "groups.saved")
+}
+
+// groupReview is the plan of a change of a group, to be confirmed.
+type groupReview struct {
+	*view
+	Plan     *chatadmin.Plan
+	JSON     string
+	Counts   []count
+	Warnings messages
+	Heading  string
+	About    string
+	Action   string // the last part of the address that applies it
+	Button   string
+	Danger   bool
+}
+
+// reviewGroup shows the plan of what a page does with a group.
+func (v *view) reviewGroup(plan *chatadmin.Plan, action string, danger bool) error {
+	data, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	return v.render("groupreview", groupReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts),
+		Warnings: messages{v.T("plan.warnings"), "warn", plan.Warnings}, Heading: v.T("groups." + action),
+		About: v.T("groups.about_" + action), Action: action, Button: v.T("groups." + action), Danger: danger})
+}
+
+// groupPlan is the plan that a review sends back.
+func groupPlan(id chatadmin.ID, f url.Values) (*chatadmin.Plan, error) {
+	var plan chatadmin.Plan
+	if err := json.Unmarshal([]byte(f.Get("plan")), &plan); err != nil {
+		return nil, fmt.Errorf("the plan cannot be read: %w", chatadmin.ErrInvalid)
+	}
+	if plan.Subject != id {
+		return nil, fmt.Errorf("the plan is about another group: %w", chatadmin.ErrInvalid)
+	}
+	return &plan, nil
+}
+
+func (v *view) reviewDefault() error {
+	id, _, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	plan, err := v.s.PlanDefaultGroup(v.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return v.reviewGroup(plan, "default", false)
+}
+
+func (v *view) makeDefault() error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	plan, err := groupPlan(id, f)
+	if err != nil {
+		return err
+	}
+	run, err := v.s.Detached().ApplyDefaultGroup(v.r.Context(), plan, nil)
+	if err != nil {
+		return err
+	}
+	v.p.o.Wake()
+	return v.done("/runs/"+string(run.ID), "groups.made_default", plan.Name)
+}
+
+func (v *view) unmakeDefault() error {
+	id, _, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	g, err := v.s.UnmarkDefaultGroup(v.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return v.done(v.back, "groups.unmade_default", g.Name)
+}
+
+func (v *view) reviewDeleteGroup() error {
+	id, _, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	plan, err := v.s.PlanDeleteGroup(v.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return v.reviewGroup(plan, "delete", true)
+}
+
+func (v *view) deleteGroup() error {
+	id, f, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	plan, err := groupPlan(id, f)
+	if err != nil {
+		return err
+	}
+	v.back = "/groups"
+	run, err := v.s.Detached().ApplyDeleteGroup(v.r.Context(), plan, nil)
+	if err != nil {
+		return err
+	}
+	v.p.o.Wake()
+	return v.done("/runs/"+string(run.ID), "groups.deletes", plan.Name)
+}

@@ -1,0 +1,337 @@
+package portal_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/portal"
+	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
+)
+
+const people = "name,email/login,title,Enabled\nAnn,ann@acme.example,Head,\nBen,ben@acme.example,,TRUE\nNobody,not an address,,\n"
+
+// uploaded sends a file as the boss and returns the page of its review.
+func (w *world) uploaded(file string, fields ...string) string {
+	w.t.Helper()
+	a := w.upload(w.boss.ID, "people.csv", file, append([]string{"mode", "update"}, fields...)...)
+	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s", plain(a.text))
+	return strings.TrimPrefix(a.Header().Get("Location"), "/admin")
+}
+
+func (w *world) start(at string) {
+	w.t.Helper()
+	require.Equal(w.t, at, w.post(at+"/start", "plan", w.get(at).hidden(w.t, "plan")))
+}
+
+func (w *world) spooled() []os.DirEntry {
+	w.t.Helper()
+	files, err := os.ReadDir(w.dir)
+	require.NoError(w.t, err)
+	return files
+}
+
+// The way of the help page, from the file to the invited people.
+func TestImport(t *testing.T) {
+	w := newWorld(t)
+	form := plain(w.get("/imports").text)
+	for _, want := range []string{"Skip existing users", "Update existing users", "Auto send invites to all newly created users", "Choose file"} {
+		require.Contains(t, form, want)
+	}
+	at := w.uploaded(people)
+	review := w.get(at)
+	for _, want := range []string{"3 rows", "2 created", "1 failed", "Import Now", "line 4", "email/login"} {
+		require.Contains(t, plain(review.text), want)
+	}
+	_, err := w.s.UserByLogin(ctx, "ann@acme.example")
+	require.ErrorIs(t, err, chatadmin.ErrNotFound, "a review changes nothing")
+
+	w.start(at)
+	require.Contains(t, plain(w.get(at).text), "begins in a moment")
+	require.Equal(t, at, w.post(at+"/start", "plan", ""), "a second click")
+	w.work()
+	done := w.get(at)
+	require.Contains(t, plain(done.text), "The import is done.")
+	require.Contains(t, plain(done.text), "2 created")
+	result := w.get(at + "/result")
+	require.Contains(t, result.text, "_status")
+	require.Contains(t, result.text, "created")
+	require.Empty(t, w.mails.To("ann@acme.example"), "nobody is invited without being asked for")
+	require.Len(t, w.spooled(), 1, "the uploaded file is removed")
+	info, err := w.spooled()[0].Info()
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode())
+
+	mail := w.mails.To("boss@acme.example")
+	link := regexp.MustCompile(`https://chat\.example(/admin/import\?token=\S+)`).FindStringSubmatch(mail[len(mail)-1].Text)
+	require.NotNil(t, link, mail[len(mail)-1].Text)
+	held := w.get(strings.TrimPrefix(link[1], "/admin"))
+	require.Contains(t, plain(held.text), "2 users were created by the import")
+	require.Empty(t, w.mails.To("ann@acme.example"), "opening the link sends nothing")
+	require.Equal(t, "/users", w.post("/import", "token", held.hidden(t, "token")))
+	w.work()
+	require.Len(t, w.mails.To("ann@acme.example"), 1)
+	used := w.do(w.boss.ID, http.MethodPost, "/admin/import", values("token", held.hidden(t, "token")))
+	require.Equal(t, http.StatusConflict, used.Code)
+
+	require.Equal(t, "/imports", w.post(at+"/discard"))
+	require.Empty(t, w.spooled())
+	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+}
+
+// With the box for it, created users are invited at once. The button of the
+// result invites them later.
+func TestImportInvites(t *testing.T) {
+	w := newWorld(t)
+	at := w.uploaded(people, "invite", "1")
+	require.Contains(t, plain(w.get(at).text), "invited when their rows are saved")
+	w.start(at)
+	w.work()
+	require.Len(t, w.mails.To("ann@acme.example"), 1)
+	require.NotContains(t, w.get(at).text, "/invite")
+
+	at = w.uploaded("email/login\ncid@acme.example\n")
+	w.start(at)
+	w.work()
+	require.Contains(t, plain(w.get(at).text), "Invite 1 created user")
+	w.post(at + "/invite")
+	w.work()
+	require.Len(t, w.mails.To("cid@acme.example"), 1)
+}
+
+// What is missing in the form is told, and the rest of it is kept.
+func TestImportForm(t *testing.T) {
+	w := newWorld(t)
+	a := w.upload(w.boss.ID, "people.csv", people, "invite", "1")
+	require.Equal(t, http.StatusBadRequest, a.Code)
+	require.Contains(t, plain(a.text), "Choose whether existing users are skipped or updated.")
+	require.Contains(t, a.text, `name="invite" value="1" checked`)
+	a = w.upload(w.boss.ID, "", "", "mode", "skip")
+	require.Equal(t, http.StatusBadRequest, a.Code)
+	require.Contains(t, plain(a.text), "Choose a file.")
+	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin/imports", values("mode", "skip")).Code)
+	require.Empty(t, w.spooled())
+}
+
+// The meaning of columns and the encoding are corrected on the review.
+func TestImportColumns(t *testing.T) {
+	w := newWorld(t)
+	at := w.uploaded("Mail,Wer,Schuhgröße\nann@acme.example,Ann,39\n")
+	review := w.get(at)
+	require.Contains(t, plain(review.text), "Schuhgröße")
+	require.Contains(t, review.text, `<option value="" selected>unknown</option>`)
+	require.Equal(t, at, w.post(at+"/plan", "columns", "1", "encoding", "", "column0", "email/login", "column1", "name", "column2", "title"))
+	w.start(at)
+	w.work()
+	u, err := w.s.UserByLogin(ctx, "ann@acme.example")
+	require.NoError(t, err)
+	require.Equal(t, []string{"Ann", "39"}, []string{u.DisplayName, u.Title})
+
+	at = w.uploaded("email/login,title\nben@acme.example,\xc4\xee\xec\n", "encoding", "")
+	w.post(at+"/plan", "encoding", "windows-1251")
+	require.Contains(t, plain(w.get(at).text), "Дом")
+
+	at = w.uploaded("no heading here\n")
+	refused := w.get(at)
+	require.Contains(t, refused.text, `role="alert"`)
+	require.NotContains(t, refused.text, "Import Now")
+	require.Equal(t, at, w.post(at+"/resume"), "there is nothing to resume")
+}
+
+// What was reviewed is what is imported: another plan made meanwhile, or users
+// changed meanwhile, are told.
+func TestImportStale(t *testing.T) {
+	w := newWorld(t)
+	at := w.uploaded(people)
+	reviewed := w.get(at).hidden(t, "plan")
+	w.post(at+"/plan", "columns", "1", "column2", "-")
+	stale := w.do(w.boss.ID, http.MethodPost, "/admin"+at+"/start", values("plan", reviewed))
+	require.Equal(t, http.StatusConflict, stale.Code)
+
+	w.start(at)
+	w.user("ann@acme.example")
+	w.work()
+	failed := w.get(at)
+	require.Contains(t, failed.text, `role="alert"`)
+	w.post(at + "/plan")
+	require.Contains(t, plain(w.get(at).text), "1 created")
+	w.start(at)
+	w.work()
+	require.Contains(t, plain(w.get(at).text), "The import is done.")
+}
+
+// An upload belongs to whoever has made it.
+func TestImportOfSomebodyElse(t *testing.T) {
+	w := newWorld(t)
+	at := w.uploaded(people)
+	other := w.user("other@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
+	for _, path := range []string{"", "/result"} {
+		require.Equal(t, http.StatusNotFound, w.do(other.ID, "GET", "/admin"+at+path, nil).Code)
+	}
+	for _, path := range []string{"/plan", "/start", "/resume", "/discard", "/invite"} {
+		require.Equal(t, http.StatusNotFound, w.do(other.ID, "POST", "/admin"+at+path, values("plan", "")).Code, path)
+	}
+	require.NotContains(t, w.do(other.ID, "GET", "/admin/imports", nil).text, "people.csv")
+}
+
+// A file that is too large is refused and removed, and so is one whose upload
+// breaks off. Nobody fills the spool.
+func TestImportBounds(t *testing.T) {
+	w := newWorld(t)
+	w.options.MaxUpload = 1000
+	w.construct(w.store)
+	a := w.upload(w.boss.ID, "people.csv", "email/login\n"+strings.Repeat("ann@acme.example\n", 100), "mode", "skip")
+	require.Equal(t, http.StatusRequestEntityTooLarge, a.Code)
+	require.Empty(t, w.spooled())
+
+	broken := strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"mode\"\r\n\r\nskip\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nemail/login\nann@")
+	r, err := http.NewRequest(http.MethodPost, "/admin/imports", broken)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	require.Equal(t, http.StatusBadRequest, w.send(w.boss.ID, r).Code)
+	require.Empty(t, w.spooled())
+
+	for range 20 {
+		w.uploaded(people)
+	}
+	require.Equal(t, http.StatusTooManyRequests, w.upload(w.boss.ID, "people.csv", people, "mode", "skip").Code)
+	require.Len(t, w.spooled(), 20)
+	w.clock.Advance(8 * 24 * time.Hour)
+	w.work()
+	require.Empty(t, w.spooled(), "files that nobody imports are removed")
+	w.uploaded(people)
+}
+
+// crashing is a store that fails after some transactions.
+type crashing struct {
+	chatadmin.Store
+	left int // transactions; negative is no end
+	died bool
+}
+
+var errCrash = errors.New("the process has died")
+
+func (c *crashing) Update(ctx context.Context, f storage.Fence, do func(context.Context, storage.Tx) error) error {
+	if c.left == 0 {
+		c.died = true
+		return errCrash
+	}
+	c.left--
+	return c.Store.Update(ctx, f, do)
+}
+
+// Wherever the worker dies, the next one goes on, and the import is as one that
+// was not interrupted: each user is there once, with one invitation.
+func TestImportAfterCrash(t *testing.T) {
+	var file strings.Builder
+	file.WriteString("name,email/login\n")
+	for i := range 1500 {
+		fmt.Fprintf(&file, "P%d,p%d@acme.example\n", i, i)
+	}
+	for crash := 0; ; crash++ {
+		store := &crashing{Store: memstore.New(nil), left: -1}
+		w := newWorldOn(t, store, chatadmin.OfficeChat)
+		at := w.uploaded(file.String())
+		w.start(at)
+		store.left = crash
+		_, err := w.admin.Work(ctx)
+		died := store.died
+		store.left = -1
+		w.construct(store) // the program starts again
+		w.s = w.admin.As(w.domain, w.boss.ID)
+		if died {
+			require.Error(t, err, "after %d transactions", crash)
+			w.clock.Advance(11 * time.Minute)
+			w.work()
+		}
+		require.Contains(t, plain(w.get(at).text), "The import is done.", "after %d transactions", crash)
+		n := 0
+		for _, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+			require.NoError(t, err)
+			n++
+		}
+		require.Equal(t, 1501, n)
+		runs := 0
+		for run, err := range w.s.Runs(ctx, chatadmin.RunQuery{Kind: "import"}) {
+			require.NoError(t, err)
+			require.Equal(t, chatadmin.RunDone, run.State, "after %d transactions", crash)
+			runs++
+		}
+		require.Equal(t, 1, runs, "after %d transactions", crash)
+		if !died {
+			require.Greater(t, crash, 5)
+			return
+		}
+	}
+}
+
+// A second program that works at the same time doubles nothing.
+func TestImportByTwoWorkers(t *testing.T) {
+	store := memstore.New(nil)
+	w := newWorldOn(t, store, chatadmin.OfficeChat)
+	at := w.uploaded(people)
+	w.start(at)
+	for _, err := range chatadmintest.AtOnce(8, func(int) error { _, err := w.admin.Work(ctx); return err }) {
+		require.NoError(t, err)
+	}
+	w.work()
+	require.Contains(t, plain(w.get(at).text), "2 created")
+}
+
+// Whoever was demoted while their import waits imports nothing. Another
+// administrator takes the run over.
+func TestImportOfTheDemoted(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann2@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
+	a := w.upload(ann.ID, "people.csv", people, "mode", "update")
+	at := a.Header().Get("Location")
+	page := w.do(ann.ID, "GET", at, nil)
+	require.Equal(t, http.StatusSeeOther, w.do(ann.ID, "POST", at+"/start", values("plan", page.hidden(t, "plan"))).Code)
+	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+	require.NoError(t, err)
+	w.work()
+	_, err = w.s.UserByLogin(ctx, "ann@acme.example")
+	require.ErrorIs(t, err, chatadmin.ErrNotFound)
+	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", at, nil).Code)
+}
+
+// A Dir takes no name that leads out of its folder, and removing twice is once.
+func TestDir(t *testing.T) {
+	dir, err := portal.NewDir(t.TempDir() + "/a/b")
+	require.NoError(t, err)
+	for _, name := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", ".hidden", strings.Repeat("a", 101)} {
+		_, err := dir.Create(ctx, name)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%q", name)
+		_, err = dir.Open(ctx, name)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
+		require.ErrorIs(t, dir.Remove(ctx, name), chatadmin.ErrInvalid)
+	}
+	out, err := dir.Create(ctx, "a.csv")
+	require.NoError(t, err)
+	_, err = out.Write([]byte("one"))
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	in, err := dir.Open(ctx, "a.csv")
+	require.NoError(t, err)
+	data, err := io.ReadAll(in)
+	require.NoError(t, errors.Join(err, in.Close()))
+	require.True(t, bytes.Equal([]byte("one"), data))
+	require.NoError(t, dir.Remove(ctx, "a.csv"))
+	require.NoError(t, dir.Remove(ctx, "a.csv"))
+	_, err = dir.Open(ctx, "a.csv")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}

@@ -1,0 +1,268 @@
+package portal_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/portal"
+	"chatadmin.example/sdk/twofa"
+)
+
+// target is what the actions of the matrix are about.
+type target struct {
+	user, group, device, run, upload string
+	plan                             map[string]string // by pattern
+}
+
+// target makes something for each action, in the domain of the boss.
+func (w *world) target() target {
+	w.t.Helper()
+	w.targets++
+	n := w.targets
+	ann := w.user(fmt.Sprintf("target%d@acme.example", n))
+	group := strings.TrimPrefix(w.post("/groups/new", "name", fmt.Sprintf("Target %d", n)), "/groups/")
+	w.post("/groups/"+group+"/members", "login", ann.Login)
+	d := w.device(ann.ID, fmt.Sprintf("T%d", n))
+	on := target{user: string(ann.ID), group: group, device: string(d.ID), plan: map[string]string{}}
+	on.upload = strings.TrimPrefix(w.uploaded(people), "/imports/")
+	on.plan["POST /users/tools/delete"] = w.get("/users/tools?tool=delete&user="+on.user).hidden(w.t, "plan")
+	on.plan["POST /groups/{id}/default"] = w.get("/groups/"+group+"/default").hidden(w.t, "plan")
+	on.plan["POST /groups/{id}/delete"] = w.get("/groups/"+group+"/delete").hidden(w.t, "plan")
+	on.plan["POST /security/devices/wipe"] = w.get("/security/devices/wipe?device="+on.device).hidden(w.t, "plan")
+	on.plan["POST /security/browser"] = w.get("/security/browser/review?mode=off&days=1").hidden(w.t, "plan")
+	on.plan["POST /imports/{id}/start"] = w.get("/imports/"+on.upload).hidden(w.t, "plan")
+	plan, err := w.options.Deletions.Plan(ctx, w.s, []chatadmin.ID{w.user(fmt.Sprintf("gone%d@acme.example", n)).ID}, nil)
+	require.NoError(w.t, err)
+	run, err := w.options.Deletions.Apply(ctx, w.s.Detached(), plan, "left", nil)
+	require.NoError(w.t, err)
+	on.run = string(run.ID)
+	return on
+}
+
+// request makes the request of a route about a target.
+func (on target) request(pattern string) (method, path string, form url.Values) {
+	method, path, _ = strings.Cut(pattern, " ")
+	id := on.user
+	switch {
+	case strings.HasPrefix(path, "/groups/"):
+		id = on.group
+	case strings.HasPrefix(path, "/runs/"):
+		id = on.run
+	case strings.HasPrefix(path, "/imports/"):
+		id = on.upload
+	}
+	path = strings.NewReplacer("{id}", id, "{$}", "").Replace(path)
+	fields := values("user", on.user, "device", on.device, "plan", on.plan[pattern], "reason", "left", "role", chatadmin.RoleAdmin, "name", "Another "+on.group,
+		"posting", "admins", "login", "new@acme.example", "kind", "network", "id", "help", "level", "1", "title", "Head", "token", "x")
+	if strings.HasSuffix(pattern, "/members") {
+		fields.Set("login", "boss@acme.example")
+	}
+	if strings.HasSuffix(pattern, "/edit") {
+		fields.Del("login")
+	}
+	if method == http.MethodGet {
+		q := url.Values{"user": {on.user}, "device": {on.device}, "tool": {"deny"}, "mode": {string(twofa.Off)}, "days": {"1"}, "id": {"member"}, "token": {"x"}}
+		return method, "/admin" + path + "?" + q.Encode(), nil
+	}
+	return method, "/admin" + path, fields
+}
+
+// needs is the permission that the library asks for, where the route does not
+// say it itself: those that a group's admin, the user or the owner of a run
+// have as well.
+var needs = map[string]chatadmin.Permission{
+	"POST /groups/{id}/settings":       chatadmin.PermGroups,
+	"POST /groups/{id}/members":        chatadmin.PermGroups,
+	"POST /groups/{id}/members/remove": chatadmin.PermGroups,
+	"POST /groups/{id}/members/admin":  chatadmin.PermGroups,
+	"POST /groups/{id}/members/member": chatadmin.PermGroups,
+	"GET /groups/{id}":                 chatadmin.PermUsersRead,
+	"GET /groups/{id}/delete":          chatadmin.PermGroups,
+	"POST /groups/{id}/delete":         chatadmin.PermGroups,
+	"GET /users/{id}":                  chatadmin.PermUsersRead,
+	"GET /runs/{id}":                   chatadmin.PermUsersDelete,
+	"POST /runs/{id}/resume":           chatadmin.PermUsersDelete,
+	"POST /runs/{id}/takeover":         chatadmin.PermUsersDelete,
+	"POST /runs/{id}/cancel":           chatadmin.PermUsersDelete,
+}
+
+// free are pages for everybody who is signed in: they show what the reader may
+// see.
+var free = []string{"GET /{$}", "GET /runs"}
+
+// Every page and action is made by an actor with each single permission and by
+// others, and is refused without a trace to everybody who lacks the right one.
+// Nothing is done by GET.
+func TestMatrix(t *testing.T) {
+	w := newWorld(t)
+	actors := map[string]chatadmin.ID{"nobody": ""}
+	has := map[string]chatadmin.Permission{}
+	for _, p := range chatadmin.Permissions() {
+		name := "only " + string(p)
+		actors[name], has[name] = w.withRole(strings.ReplaceAll(string(p), ".", "-"), 50, p).ID, p
+	}
+	member, guest := w.user("member@acme.example"), w.user("guest@else.example", func(n *chatadmin.NewUser) { n.Kind = chatadmin.Guest })
+	out := w.user("out@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
+	denied := w.user("denied@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
+	actors["member"], actors["guest"], actors["deactivated admin"], actors["denied admin"] = member.ID, guest.ID, out.ID, denied.ID
+	actors["stranger"] = "01a22ad9-0000-7000-8000-000000000000"
+	has["member"] = chatadmin.PermGroupCreate
+	_, err := w.s.DeactivateUsers(ctx, out.ID)
+	require.NoError(t, err)
+	_, err = w.s.DenyAccess(ctx, denied.ID)
+	require.NoError(t, err)
+	on := w.target()
+
+	events := func() int {
+		n := 0
+		for _, err := range w.s.Events(ctx, chatadmin.EventQuery{}) {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	for _, r := range portal.Routes(w.portal) {
+		method, path, form := on.request(r.Pattern)
+		if r.Open {
+			continue // for people who are not signed in
+		}
+		need := r.Need
+		if need == "" {
+			need = needs[r.Pattern]
+		}
+		for name, actor := range actors {
+			before := events()
+			a := w.do(actor, method, path, form)
+			switch {
+			case name == "nobody" && method == http.MethodGet:
+				require.Equal(t, http.StatusSeeOther, a.Code, "%s by %s", r.Pattern, name)
+			case name == "nobody", name == "deactivated admin", name == "denied admin", name == "stranger":
+				require.Equal(t, http.StatusUnauthorized, a.Code, "%s by %s", r.Pattern, name)
+			case need == "" && contains(free, r.Pattern):
+				require.Less(t, a.Code, 400, "%s by %s", r.Pattern, name)
+			case need == "":
+				t.Errorf("%s: the matrix does not know who may", r.Pattern)
+			case has[name] != need:
+				refusal := http.StatusForbidden
+				if r.Pattern == "POST /groups/{id}/delete" { // the plan is the boss's
+					refusal = http.StatusBadRequest
+				}
+				require.Equal(t, refusal, a.Code, "%s by %s: %s", r.Pattern, name, plain(a.text))
+			}
+			if has[name] != need || method == http.MethodGet {
+				require.Equal(t, before, events(), "%s by %s left a trace", r.Pattern, name)
+			}
+		}
+	}
+}
+
+// Whoever has all permissions can use every page and every action.
+func TestEverythingWorks(t *testing.T) {
+	w := newWorld(t)
+	for _, r := range portal.Routes(w.portal) {
+		if r.Open || strings.HasPrefix(r.Pattern, "GET /import") && !strings.Contains(r.Pattern, "imports") || r.Pattern == "POST /import" || r.Pattern == "POST /imports" {
+			continue // links of mails, and uploads, have tests of their own
+		}
+		_, err := w.s.SetRole(ctx, chatadmin.Role{Name: "help", Level: 1})
+		require.NoError(t, err)
+		on := w.target()
+		switch r.Pattern {
+		case "GET /imports/{id}/result", "POST /imports/{id}/invite":
+			w.work() // the deletion changes the domain
+			w.post("/imports/" + on.upload + "/plan")
+			w.start("/imports/" + on.upload)
+			w.work()
+			require.Contains(t, plain(w.get("/imports/"+on.upload).text), "The import is done.")
+		case "POST /runs/{id}/cancel": // only what is scheduled is cancelled
+			continue
+		case "POST /groups/{id}/undefault":
+			w.post("/groups/"+on.group+"/default", "plan", on.plan["POST /groups/{id}/default"])
+			w.work()
+		case "POST /security/devices/cancel":
+			w.post("/security/devices/wipe", "plan", on.plan["POST /security/devices/wipe"])
+			w.work()
+		}
+		method, path, form := on.request(r.Pattern)
+		a := w.do(w.boss.ID, method, path, form)
+		require.Less(t, a.Code, 400, "%s: %s", r.Pattern, plain(a.text))
+		require.NotContains(t, a.text, "%!", r.Pattern)
+		w.do(w.boss.ID, http.MethodPost, "/admin/imports/"+on.upload+"/discard", nil) // there may be 20 at a time
+	}
+}
+
+// An ID of another domain gives what an ID gives that does not exist, in every
+// parameter of every page and action.
+func TestOtherDomain(t *testing.T) {
+	w := newWorld(t)
+	theirs := w.target()
+	other, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	require.NoError(t, err)
+	none := theirs
+	none.plan = map[string]string{}
+	for _, id := range []*string{&none.user, &none.group, &none.device, &none.run, &none.upload} {
+		*id = "01a22ad9-0000-7000-8000-" + (*id)[len(*id)-12:]
+	}
+	for pattern, plan := range theirs.plan {
+		none.plan[pattern] = strings.NewReplacer(theirs.user, none.user, theirs.group, none.group, theirs.device, none.device).Replace(plan)
+	}
+	mine := w.domain
+	w.domain = other.ID // of the session
+	for _, r := range portal.Routes(w.portal) {
+		if r.Open || !strings.Contains(r.Pattern, "{id}") && !strings.Contains(r.Pattern, "tools") && !strings.Contains(r.Pattern, "devices") {
+			continue
+		}
+		method, path, form := theirs.request(r.Pattern)
+		_, nonePath, noneForm := none.request(r.Pattern)
+		a, b := w.do(boss.ID, method, path, form), w.do(boss.ID, method, nonePath, noneForm)
+		require.Equal(t, b.Code, a.Code, r.Pattern)
+		hide := func(s string) string {
+			return strings.NewReplacer(theirs.user, "ID", theirs.group, "ID", theirs.device, "ID", theirs.run, "ID", theirs.upload, "ID",
+				none.user, "ID", none.group, "ID", none.device, "ID", none.run, "ID", none.upload, "ID").Replace(s)
+		}
+		if form.Get("plan") == "" {
+			require.Equal(t, hide(b.text), hide(a.text), r.Pattern)
+		}
+		require.NotContains(t, a.text, "Target", r.Pattern)
+		if method == http.MethodPost {
+			require.GreaterOrEqual(t, a.Code, 300, r.Pattern)
+		}
+	}
+	w.domain = mine
+	u, err := w.s.User(ctx, chatadmin.ID(theirs.user))
+	require.NoError(t, err)
+	require.Equal(t, []any{chatadmin.Pending, false, false}, []any{u.Status, u.Denied, u.Admin})
+	require.Contains(t, plain(w.get("/groups/"+theirs.group).text), "2 members")
+}
+
+func contains(all []string, s string) bool {
+	for _, one := range all {
+		if one == s {
+			return true
+		}
+	}
+	return false
+}
+
+// An admin of a group administers it without any permission, and nothing else.
+func TestGroupAdmin(t *testing.T) {
+	w := newWorld(t)
+	ann := w.withRole("reader", 5, chatadmin.PermUsersRead)
+	at := w.post("/groups/new", "name", "Chess")
+	w.post(at+"/members", "login", ann.Login)
+	save := func() int {
+		return w.do(ann.ID, "POST", "/admin"+at+"/settings", values("name", "Go", "posting", "admins")).Code
+	}
+	require.Equal(t, http.StatusForbidden, save())
+	require.NotContains(t, w.do(ann.ID, "GET", "/admin"+at, nil).text, at+"/settings")
+	w.post(at+"/members/admin", "user", string(ann.ID))
+	require.Equal(t, http.StatusSeeOther, save())
+	require.Contains(t, w.do(ann.ID, "GET", "/admin"+at, nil).text, at+"/settings")
+	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "POST", "/admin"+at+"/members/member", values("user", string(w.boss.ID))).Code, "a domain admin stands above")
+	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", "/admin"+at+"/default", nil).Code)
+}

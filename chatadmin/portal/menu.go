@@ -1,0 +1,62 @@
+package portal
+
+import "chatadmin.example/sdk/chatadmin"
+
+// MenuEntry is an entry of the menu on the left-hand side.
+type MenuEntry struct {
+	Name  string
+	URL   string // "" is the heading of those below
+	Here  bool   // it leads to this page
+	Below []MenuEntry
+}
+
+// Menu is what the reader may open, in the order of the help pages.
+func (v *view) Menu() []MenuEntry {
+	o := &v.p.o
+	entry := func(key, at string, below ...MenuEntry) MenuEntry {
+		e := MenuEntry{Name: v.T(key), Below: below}
+		if at != "" {
+			e.URL, e.Here = o.Path+at, v.At(at)
+		}
+		return e
+	}
+	var menu, security []MenuEntry
+	if v.May(chatadmin.PermUsersRead) {
+		users := entry("users.title", "/users")
+		users.Here = users.Here || v.At("/imports")
+		menu = append(menu, users, entry("groups.title", "/groups"))
+	}
+	if o.Devices != nil && v.May(chatadmin.PermDevices) {
+		security = append(security, entry("devices.title", "/security/devices"))
+	}
+	if o.TwoFactor != nil && v.May(chatadmin.PermTwoFactor) {
+		security = append(security, entry("browser.title", "/security/browser"))
+	}
+	if len(security) > 0 {
+		menu = append(menu, entry("security.title", "", security...))
+	}
+	if v.May(chatadmin.PermRoles) {
+		menu = append(menu, entry("roles.title", "/roles"))
+	}
+	if v.runsOthers() {
+		menu = append(menu, entry("runs.title", "/runs"))
+	}
+	if v.May(chatadmin.PermAudit) {
+		menu = append(menu, entry("audit.title", "/audit"))
+	}
+	for _, link := range o.Menu {
+		menu = append(menu, MenuEntry{Name: link.Name, URL: link.URL})
+	}
+	return menu
+}
+
+// runsOthers reports whether the reader may begin or see long operations.
+func (v *view) runsOthers() bool {
+	for _, need := range []chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersDelete, chatadmin.PermDevices,
+		chatadmin.PermDefault, chatadmin.PermGroups, chatadmin.PermHolds, chatadmin.PermAudit} {
+		if v.May(need) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,213 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// userForm is the form that creates or edits a user.
+type userForm struct {
+	*view
+	User    *chatadmin.User // nil to create one
+	Problem string
+	Fields  []field
+	Imports bool
+}
+
+// personFields are the fields of a user, as the login rules of the domain want
+// them.
+func (v *view) personFields(u *chatadmin.User, f url.Values) []field {
+	rules := v.settings.Login
+	value := func(name, was string) string {
+		if f != nil {
+			return f.Get(name)
+		}
+		return was
+	}
+	if u == nil {
+		u = &chatadmin.User{Kind: chatadmin.Network}
+	}
+	login := field{Name: "login", Label: v.T("user.login"), Value: value("login", u.Login), Required: true, Max: 254, Autocomplete: "off"}
+	if rules.IsEmail {
+		login.Label, login.Type = v.T("user.login_email"), "email"
+	}
+	var out []field
+	if !(rules.Immutable && u.ID != "") {
+		if rules.Immutable {
+			login.Help = v.T("user.login_immutable")
+		}
+		out = append(out, login)
+	}
+	if !rules.IsEmail {
+		out = append(out, field{Name: "email", Label: v.T("user.email"), Type: "email", Value: value("email", u.Email), Required: rules.EmailRequired, Max: 254, Autocomplete: "off"})
+	}
+	given := u.DisplayName
+	if u.ID != "" && given == chatadmin.DerivedName(u) {
+		given = ""
+	}
+	return append(out,
+		field{Name: "first_name", Label: v.T("user.first_name"), Value: value("first_name", u.FirstName), Required: rules.MinFirstName > 0, Max: 250, Autocomplete: "off"},
+		field{Name: "last_name", Label: v.T("user.last_name"), Value: value("last_name", u.LastName), Required: rules.MinLastName > 0, Max: 250, Autocomplete: "off"},
+		field{Name: "display_name", Label: v.T("user.name"), Help: v.T("user.name_help"), Value: value("display_name", given), Max: 250, Autocomplete: "off"},
+		field{Name: "title", Label: v.T("user.title"), Value: value("title", u.Title), Max: 250, Autocomplete: "off"},
+		field{Name: "department", Label: v.T("user.department"), Value: value("department", u.Department), Max: 250, Autocomplete: "off"},
+		field{Name: "phone", Label: v.T("user.phone"), Type: "tel", Value: value("phone", u.Phone), Max: 64, Autocomplete: "off"},
+		field{Name: "kind", Label: v.T("user.kind"), Value: value("kind", u.Kind.String()), Options: []option{{"network", v.T("kind.network")}, {"guest", v.T("kind.guest")}}},
+	)
+}
+
+// managerField asks for a manager by login.
+func (v *view) managerField(login string) field {
+	return field{Name: "manager", Label: v.T("user.manager"), Help: v.T("user.manager_help"), Value: login, Max: 254, Autocomplete: "off"}
+}
+
+// manager finds the manager whose login a form gives.
+func (v *view) manager(login string) (chatadmin.ID, error) {
+	if login == "" {
+		return "", nil
+	}
+	u, err := v.s.UserByLogin(v.r.Context(), login)
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		return "", &chatadmin.FieldError{Field: "manager", Value: chatadmin.Cut(login), Code: chatadmin.CodeBadManager, Reason: "nobody has this login"}
+	}
+	return u.ID, err
+}
+
+func (v *view) newUser() error { return v.showNewUser(nil, nil) }
+
+func (v *view) showNewUser(f url.Values, err error) error {
+	fields := v.personFields(nil, f)
+	value := func(name, unset string) string {
+		if f == nil {
+			return unset
+		}
+		return f.Get(name)
+	}
+	fields = append(fields, v.managerField(value("manager", "")))
+	if v.May(chatadmin.PermRoles) {
+		fields = append(fields, field{Name: "role", Label: v.T("user.role"), Value: value("role", chatadmin.RoleMember), Options: v.roleOptions()})
+	}
+	fields = append(fields, field{Name: "invite", Label: v.T("user.send_invitation"), Type: "checkbox", Value: value("invite", "1")})
+	for i := range fields {
+		if fields[i].Type == "" {
+			fields[i].Type = "text"
+		}
+	}
+	form := userForm{view: v, Fields: fields, Imports: v.p.o.Imports != nil && v.May(chatadmin.PermUsersImport)}
+	form.Problem = v.complain(form.Fields, err)
+	return v.renderStatus(formStatus(err), "useredit", &form)
+}
+
+// formStatus is the status of a form that is shown again for an error.
+func formStatus(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	return chatadmin.HTTPStatus(err)
+}
+
+func (v *view) createUser() error {
+	v.back = "/users/invite"
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	n := chatadmin.NewUser{Login: f.Get("login"), Email: f.Get("email"), DisplayName: f.Get("display_name"), FirstName: f.Get("first_name"),
+		LastName: f.Get("last_name"), Title: f.Get("title"), Department: f.Get("department"), Phone: f.Get("phone"), Role: f.Get("role"),
+		Kind: kinds[f.Get("kind")], NoInvitation: f.Get("invite") == ""}
+	var u chatadmin.User
+	if n.Manager, err = v.manager(f.Get("manager")); err == nil {
+		u, err = v.s.CreateUser(v.r.Context(), n)
+	}
+	if err != nil {
+		return v.again(err, func() error { return v.showNewUser(f, err) })
+	}
+	v.p.o.Wake()
+	key := "user.created_invited"
+	if n.NoInvitation {
+		key = "user.created_only"
+	}
+	return v.done("/users/"+string(u.ID), key, u.DisplayName)
+}
+
+// again shows a form again with what is wrong in it. Errors that are not about
+// the input have a page of their own.
+func (v *view) again(err error, show func() error) error {
+	if errors.Is(err, chatadmin.ErrInvalid) || errors.Is(err, chatadmin.ErrExists) || errors.Is(err, chatadmin.ErrState) {
+		return show()
+	}
+	return err
+}
+
+func (v *view) editUser() error {
+	u, err := v.s.User(v.r.Context(), chatadmin.ID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return v.showEditUser(&u, nil, nil)
+}
+
+func (v *view) showEditUser(u *chatadmin.User, f url.Values, err error) error {
+	fields := v.personFields(u, f)
+	manager := f.Get("manager")
+	if f == nil {
+		managers, err := v.people(u.Manager)
+		if err != nil {
+			return err
+		}
+		manager = managers[u.Manager].Login
+	}
+	fields = append(fields, v.managerField(manager))
+	for i := range fields {
+		if fields[i].Type == "" {
+			fields[i].Type = "text"
+		}
+	}
+	form := userForm{view: v, User: u, Fields: fields}
+	form.Problem = v.complain(form.Fields, err)
+	return v.renderStatus(formStatus(err), "useredit", &form)
+}
+
+func (v *view) saveUser() error {
+	id := chatadmin.ID(v.r.PathValue("id"))
+	v.back = "/users"
+	u, err := v.s.User(v.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	// A field that the form does not have stays as it is.
+	given := func(name string) *string {
+		if !f.Has(name) {
+			return nil
+		}
+		s := f.Get(name)
+		return &s
+	}
+	edit := chatadmin.UserEdit{Login: given("login"), Email: given("email"), DisplayName: given("display_name"), FirstName: given("first_name"),
+		LastName: given("last_name"), Title: given("title"), Department: given("department"), Phone: given("phone")}
+	if kind, ok := kinds[f.Get("kind")]; ok {
+		edit.Kind = &kind
+	}
+	if f.Has("manager") {
+		m, managerErr := v.manager(f.Get("manager"))
+		edit.Manager, err = &m, managerErr
+	}
+	if err == nil {
+		u, err = v.s.EditUser(v.r.Context(), id, edit)
+	}
+	if err != nil {
+		return v.again(err, func() error { return v.showEditUser(&u, f, err) })
+	}
+	v.p.o.Wake()
+	return v.done("/users/"+string(id), "user.saved", u.DisplayName)
+}
+
+// Immutable reports whether the login of a user cannot be changed.
+func (f *userForm) Immutable() bool { return f.settings.Login.Immutable }

@@ -1,0 +1,241 @@
+package portal_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/keyring"
+	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/portal"
+	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/csvimport"
+	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/twofa"
+)
+
+var ctx = context.Background()
+
+// world is a company with a portal that has everything.
+type world struct {
+	t         *testing.T
+	admin     *chatadmin.Admin
+	portal    *portal.Portal
+	options   portal.Options
+	clock     *chatadmintest.Clock
+	mails     *chatadmintest.Mailbox
+	domain    chatadmin.ID
+	boss      chatadmin.User
+	s         *chatadmin.Scope // of the boss
+	passwords *password.Passwords
+	store     chatadmin.Store
+	dir       string       // of the spool
+	targets   int          // made so far
+	failing   bool         // who is signed in cannot be found out
+	session   chatadmin.ID // who has signed in on the page of the portal
+}
+
+func newWorld(t *testing.T) *world { return newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat) }
+
+func newWorldOn(t *testing.T, store chatadmin.Store, preset chatadmin.Preset) *world {
+	t.Helper()
+	w := &world{t: t, clock: chatadmintest.NewClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), mails: &chatadmintest.Mailbox{}}
+	w.construct(store)
+	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset, Admin: chatadmin.NewUser{
+		Login: "boss@acme.example", Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
+	require.NoError(t, err)
+	w.domain, w.boss, w.s = d.ID, boss, w.admin.As(d.ID, boss.ID)
+	return w
+}
+
+// construct makes everything over a store, as a program does when it starts.
+func (w *world) construct(store chatadmin.Store) {
+	t := w.t
+	w.store = store
+	var err error
+	w.admin, err = chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mails, LinkBase: "https://chat.example/admin"})
+	require.NoError(t, err)
+	ring, err := keyring.New(chatadmintest.NewRand(1), keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
+	require.NoError(t, err)
+	o := &w.options
+	o.TwoFactor, err = twofa.New(w.admin, &twofa.Options{Keys: ring})
+	require.NoError(t, err)
+	o.Devices, err = devices.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Gate, err = signin.New(w.admin, &signin.Options{SecondFactor: o.TwoFactor, Devices: o.Devices})
+	require.NoError(t, err)
+	o.Deletions, err = erase.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Imports, err = csvimport.New(w.admin, nil)
+	require.NoError(t, err)
+	w.passwords, err = password.New(w.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
+	require.NoError(t, err)
+	if o.Spool == nil {
+		w.dir = t.TempDir()
+		o.Spool, err = portal.NewDir(w.dir)
+		require.NoError(t, err)
+	}
+	o.SetPassword = w.passwords.Setter
+	o.SignOutURL = "/logout"
+	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	o.SignIn = &portal.SignIn{
+		Domain: func(*http.Request) (chatadmin.ID, error) { return w.domain, nil },
+		Verify: w.passwords.Verifier,
+		Begin: func(_ http.ResponseWriter, _ *http.Request, d signin.Decision) error {
+			w.session = d.User.ID
+			return nil
+		},
+	}
+	o.Authenticate = func(r *http.Request) (chatadmin.ID, chatadmin.ID, error) {
+		switch user := r.Header.Get("X-User"); {
+		case w.failing:
+			return "", "", errors.New("the table of sessions is gone")
+		case user == "":
+			return "", "", chatadmin.ErrForbidden
+		default:
+			return w.domain, chatadmin.ID(user), nil
+		}
+	}
+	w.rebuild()
+}
+
+// rebuild makes the portal by the options as they are now.
+func (w *world) rebuild() {
+	w.t.Helper()
+	var err error
+	w.portal, err = portal.New(w.admin, &w.options)
+	require.NoError(w.t, err)
+}
+
+// answer is what a request got.
+type answer struct {
+	*httptest.ResponseRecorder
+	text string
+}
+
+// do makes a request as a user; "" is nobody.
+func (w *world) do(as chatadmin.ID, method, target string, form url.Values) answer {
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r := httptest.NewRequestWithContext(w.t.Context(), method, target, body)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return w.send(as, r)
+}
+
+func (w *world) send(as chatadmin.ID, r *http.Request) answer {
+	if as != "" {
+		r.Header.Set("X-User", string(as))
+	}
+	rec := httptest.NewRecorder()
+	w.portal.ServeHTTP(rec, r)
+	return answer{rec, rec.Body.String()}
+}
+
+// get reads a page as the boss.
+func (w *world) get(path string) answer {
+	w.t.Helper()
+	a := w.do(w.boss.ID, http.MethodGet, "/admin"+path, nil)
+	require.Equal(w.t, http.StatusOK, a.Code, "%s: %s", path, plain(a.text))
+	return a
+}
+
+// post does something as the boss, and returns the path that it leads to.
+func (w *world) post(path string, fields ...string) string {
+	w.t.Helper()
+	a := w.do(w.boss.ID, http.MethodPost, "/admin"+path, values(fields...))
+	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s: %s", path, plain(a.text))
+	return strings.TrimPrefix(a.Header().Get("Location"), "/admin")
+}
+
+func values(fields ...string) url.Values {
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return form
+}
+
+// upload sends a file to "Import Users" as a user.
+func (w *world) upload(as chatadmin.ID, name, file string, fields ...string) answer {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for i := 0; i < len(fields); i += 2 {
+		_ = form.WriteField(fields[i], fields[i+1])
+	}
+	part, _ := form.CreateFormFile("file", name)
+	_, _ = io.WriteString(part, file)
+	_ = form.Close()
+	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, "/admin/imports", &body)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	return w.send(as, r)
+}
+
+// work lets the worker do everything that is due.
+func (w *world) work() {
+	w.t.Helper()
+	chatadmintest.Quiesce(w.t, w.admin)
+}
+
+// user creates a user who has signed in.
+func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
+	w.t.Helper()
+	n := chatadmin.NewUser{Login: login, NoInvitation: true}
+	for _, f := range change {
+		f(&n)
+	}
+	u, err := w.s.CreateUser(ctx, n)
+	require.NoError(w.t, err)
+	return u
+}
+
+// role makes a custom role and returns a user who has it.
+func (w *world) withRole(name string, level int, ps ...chatadmin.Permission) chatadmin.User {
+	w.t.Helper()
+	r, err := w.s.SetRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
+	require.NoError(w.t, err)
+	return w.user(name+"@acme.example", func(n *chatadmin.NewUser) { n.Role = r.ID })
+}
+
+func (w *world) device(user chatadmin.ID, key string) devices.Device {
+	w.t.Helper()
+	r, err := w.options.Devices.Register(ctx, w.admin.AsHost(w.domain), user, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone"})
+	require.NoError(w.t, err)
+	return r.Device
+}
+
+var (
+	tags   = regexp.MustCompile(`(?s)<head>.*?</head>|<[^>]*>`)
+	blanks = regexp.MustCompile(`\s+`)
+)
+
+// plain is the text of a page.
+func plain(html string) string { return blanks.ReplaceAllString(tags.ReplaceAllString(html, " "), " ") }
+
+// hidden is the value of a hidden field of a page.
+func (a answer) hidden(t *testing.T, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(a.text)
+	require.NotNil(t, m, "no field %s in %s", name, plain(a.text))
+	return strings.NewReplacer("&#34;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">", "&#39;", "'", "&#43;", "+").Replace(m[1])
+}
