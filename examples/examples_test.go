@@ -56,5 +56,5 @@ func TestServersHaveTimeouts(t *testing.T) {
 			return true
 		})
 	}
-	require.Equal(t, 5, found, "admincli, device, host, login2fa, signin")
+	require.Equal(t, 6, found, "admincli, device, host, login2fa, portal, signin")
 }
