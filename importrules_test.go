@@ -111,7 +111,8 @@ func TestDependenciesHaveReasons(t *testing.T) {
 	for dir, heading := range map[string]string{
 		".": "The library",
 		"chatadmin/storage/sqlstore/sqlstoretest": "The tests of the SQL stores",
-		"examples": "The examples",
+		"chatadmin/portal/portaltest":             "The tests of the portal in a browser",
+		"examples":                                "The examples",
 	} {
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		require.NoError(t, err)

@@ -64,7 +64,7 @@ func (v *view) reviewBrowserAccess() error {
 		return err
 	}
 	review := browserReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts),
-		Warnings: messages{v.T("plan.warnings"), "warn", plan.Warnings}, Blockers: messages{Heading: v.T("plan.blockers"), Tone: "bad"}}
+		Warnings: v.warnings(plan.Warnings), Blockers: messages{Heading: v.T("plan.blockers"), Tone: "bad"}}
 	for _, b := range plan.Blockers {
 		review.Blockers.List = append(review.Blockers.List, capital(b.Message))
 	}

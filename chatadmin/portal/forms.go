@@ -79,6 +79,15 @@ type messages struct {
 	List          []string
 }
 
+// warnings are what a plan says beside its counts.
+func (v *view) warnings(of []string) messages {
+	m := messages{Heading: v.T("plan.warnings"), Tone: "warn"}
+	for _, w := range of {
+		m.List = append(m.List, capital(w))
+	}
+	return m
+}
+
 // number reads a whole number of a form.
 func number(s string) int {
 	n, err := strconv.Atoi(s)

@@ -270,7 +270,7 @@ func (v *view) reviewGroup(plan *chatadmin.Plan, action string, danger bool) err
 		return err
 	}
 	return v.render("groupreview", groupReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts),
-		Warnings: messages{v.T("plan.warnings"), "warn", plan.Warnings}, Heading: v.T("groups." + action),
+		Warnings: v.warnings(plan.Warnings), Heading: v.T("groups." + action),
 		About: v.T("groups.about_" + action), Action: action, Button: v.T("groups." + action), Danger: danger})
 }
 

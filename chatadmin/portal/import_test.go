@@ -239,7 +239,7 @@ func (c *crashing) Update(ctx context.Context, f storage.Fence, do func(context.
 func TestImportAfterCrash(t *testing.T) {
 	var file strings.Builder
 	file.WriteString("name,email/login\n")
-	for i := range 1500 {
+	for i := range 1100 {
 		fmt.Fprintf(&file, "P%d,p%d@acme.example\n", i, i)
 	}
 	for crash := 0; ; crash++ {
@@ -264,7 +264,7 @@ func TestImportAfterCrash(t *testing.T) {
 			require.NoError(t, err)
 			n++
 		}
-		require.Equal(t, 1501, n)
+		require.Equal(t, 1101, n)
 		runs := 0
 		for run, err := range w.s.Runs(ctx, chatadmin.RunQuery{Kind: "import"}) {
 			require.NoError(t, err)

@@ -171,7 +171,7 @@ func (v *view) reviewWipe() error {
 	if err != nil {
 		return err
 	}
-	return v.render("wipe", wipeReview{v, plan, string(data), v.counts(plan.Counts), messages{v.T("plan.warnings"), "warn", plan.Warnings}})
+	return v.render("wipe", wipeReview{v, plan, string(data), v.counts(plan.Counts), v.warnings(plan.Warnings)})
 }
 
 func (v *view) wipeDevices() error {

@@ -54,7 +54,7 @@ func (v *view) reviewDeletion(us []chatadmin.User) error {
 		return err
 	}
 	review := deletionReview{view: v, Plan: plan, JSON: string(data), Users: us, Grace: int(plan.Grace.Hours() / 24),
-		Counts: v.counts(plan.Counts), Keeps: v.counts(plan.Alternative.Keeps), Warnings: messages{v.T("plan.warnings"), "warn", plan.Warnings},
+		Counts: v.counts(plan.Counts), Keeps: v.counts(plan.Alternative.Keeps), Warnings: v.warnings(plan.Warnings),
 		Transfer: field{Name: "transfer", Label: v.T("delete.transfer"), Help: v.T("delete.transfer_help"), Value: heir, Error: problem},
 		Reason:   field{Name: "reason", Label: v.T("delete.reason"), Help: v.T("delete.reason_help"), Type: "textarea", Required: true, Max: 1000}}
 	review.Blockers = messages{Heading: v.T("plan.blockers"), Tone: "bad"}

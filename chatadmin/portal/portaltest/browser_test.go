@@ -1,0 +1,176 @@
+package portaltest
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+//go:embed testdata/axe-4.14.1.min.js
+var axe string
+
+// browser is a tab of Chromium. What its console says fails the test.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	problems []string
+}
+
+type action = chromedp.Action[chromedp.Void]
+
+var chromium = sync.OnceValues(func() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if at, err := exec.LookPath(name); err == nil {
+			return at, nil
+		}
+	}
+	return "", errors.New("a browser is needed: apt-get install chromium")
+})
+
+// openBrowser opens a tab in a browser of its own.
+func openBrowser(t *testing.T) *browser {
+	t.Helper()
+	at, err := chromium()
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(at), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(2*time.Minute))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx}
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of its first call
+	console := chromedp.Console(ctx)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		for m, err := range console {
+			if err != nil {
+				return
+			}
+			b.hear(m)
+		}
+	})
+	t.Cleanup(func() { cancel(); listening.Wait() })
+	return b
+}
+
+// hear keeps what should not be in a console: errors, exceptions, and
+// violations of the Content-Security-Policy.
+func (b *browser) hear(m chromedp.ConsoleMessage) {
+	switch m.Type {
+	case "error", "warning", chromedp.ConsoleException:
+	default:
+		return
+	}
+	if strings.Contains(m.URL, "favicon.ico") {
+		return
+	}
+	b.mu.Lock()
+	b.problems = append(b.problems, fmt.Sprintf("%s %s %s %s", m.Type, m.Source, m.Text, m.URL))
+	b.mu.Unlock()
+}
+
+// quiet fails the test if the console has said something.
+func (b *browser) quiet(where string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(b.t, b.problems, where)
+}
+
+// run runs an action that returns a value, for a minute at most.
+func run[T any](b *browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	if err != nil {
+		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+		defer cancel()
+		text, _ := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
+		b.t.Fatalf("%v; the page says: %s", err, strings.Join(strings.Fields(text), " "))
+	}
+	return v
+}
+
+// do runs actions, each for a minute at most.
+func (b *browser) do(actions ...action) {
+	b.t.Helper()
+	for _, a := range actions {
+		run(b, a)
+	}
+}
+
+// sees waits until the page says something.
+func (b *browser) sees(text string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.Search(fmt.Sprintf("//main//*[contains(normalize-space(.), %q)]", text))))
+}
+
+// click clicks a link or button by what it says.
+func (b *browser) click(text string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.Search(fmt.Sprintf("//main//a[normalize-space(.)=%[1]q] | //main//button[normalize-space(.)=%[1]q] | //main//summary[normalize-space(.)=%[1]q]", text)), chromedp.NodeVisible))
+}
+
+// look sets the window and the theme.
+func (b *browser) look(width, height int64, theme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
+	require.NoError(b.t, err)
+	_, err = chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+	require.NoError(b.t, err)
+}
+
+// violation is what axe-core has found.
+type violation struct {
+	ID    string
+	Help  string
+	Nodes []string
+}
+
+// accessible has axe-core look at the page.
+func (b *browser) accessible(where string) {
+	b.t.Helper()
+	run(b, chromedp.Evaluate[int](axe+";0"))
+	found := run(b, chromedp.Evaluate[[]violation](`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " " + n.failureSummary)})))`, chromedp.EvalAwaitPromise))
+	for _, v := range found {
+		for _, n := range v.Nodes {
+			b.t.Errorf("%s: axe-core: %s (%s): %s", where, v.Help, v.ID, n)
+		}
+	}
+}
+
+// fits fails the test if the page is wider than its window.
+func (b *browser) fits(where string) {
+	b.t.Helper()
+	if over := run(b, chromedp.Evaluate[int]("document.documentElement.scrollWidth - document.documentElement.clientWidth")); over > 0 {
+		b.t.Errorf("%s is %d pixels wider than the window", where, over)
+	}
+}
+
+// shoot keeps a picture of the page in the folder that the environment names,
+// for people to look at.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	if dir := os.Getenv("PORTAL_SCREENSHOTS"); dir != "" {
+		require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), run(b, chromedp.FullScreenshot(100)), 0o600))
+	}
+}
