@@ -56,7 +56,8 @@ func openBrowser(t *testing.T) *browser {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
-	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of its first call
+	// The browser lives as long as the context of its first call.
+	require.NoError(t, chromedp.Do(ctx))
 	console := chromedp.Console(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
