@@ -58,7 +58,7 @@ func (v *view) audit() error {
 		{Name: "to", Label: v.T("audit.to"), Type: "date", Value: v.query("to")},
 	}
 	if problem == "" {
-		events, next, err := eventsPage(v.r.Context(), v.s, q, v.page(pageSize))
+		events, next, err := v.s.EventsPage(v.r.Context(), q, v.page(pageSize))
 		if err != nil {
 			return err
 		}

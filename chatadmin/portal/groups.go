@@ -47,7 +47,7 @@ type groupRow struct {
 func (v *view) groups() error {
 	ctx := v.r.Context()
 	q := chatadmin.GroupQuery{Prefix: v.query("q"), DefaultOnly: v.query("default") != ""}
-	gs, next, err := groupsPage(ctx, v.s, q, v.page(pageSize))
+	gs, next, err := v.s.GroupsPage(ctx, q, v.page(pageSize))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (v *view) group() error {
 	if err != nil {
 		return err
 	}
-	ms, next, err := membersPage(ctx, v.s, g.ID, v.page(pageSize))
+	ms, next, err := v.s.MembersPage(ctx, g.ID, v.page(pageSize))
 	if err != nil {
 		return err
 	}

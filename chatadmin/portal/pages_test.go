@@ -378,3 +378,16 @@ func TestStoreCalls(t *testing.T) {
 		}
 	}
 }
+
+// The audit log goes on page by page, to its beginning.
+func TestAuditPages(t *testing.T) {
+	w := newWorld(t)
+	for i := range 60 {
+		w.user(fmt.Sprintf("u%d@acme.example", i))
+	}
+	page := w.get("/audit").text
+	require.NotContains(t, page, "Domain created")
+	next := w.get(strings.ReplaceAll(between(t, page, `<a href="/admin`, `" rel="next"`), "&amp;", "&"))
+	require.Contains(t, next.text, "Domain created")
+	require.NotContains(t, next.text, `rel="next"`)
+}

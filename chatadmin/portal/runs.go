@@ -45,7 +45,7 @@ func (v *view) runs() error {
 			q.States = []chatadmin.RunState{s}
 		}
 	}
-	all, next, err := runsPage(v.r.Context(), v.s, q, v.page(pageSize))
+	all, next, err := v.s.RunsPage(v.r.Context(), q, v.page(pageSize))
 	if err != nil {
 		return err
 	}

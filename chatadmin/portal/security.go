@@ -55,7 +55,7 @@ func (v *view) devices() error {
 			return err
 		}
 	}
-	rows, next, err := v.p.o.Devices.List(v.r.Context(), v.s, q, v.page(pageSize))
+	rows, next, err := v.p.o.Devices.DevicesPage(v.r.Context(), v.s, q, v.page(pageSize))
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (v *view) user() error {
 		}
 	}
 	if d := v.p.o.Devices; d != nil && (v.May(chatadmin.PermDevices) || u.ID == v.me.ID) {
-		page.Devices, _, err = d.List(ctx, v.s, devices.Query{User: u.ID}, chatadmin.Page{Limit: maxOnPage})
+		page.Devices, _, err = d.DevicesPage(ctx, v.s, devices.Query{User: u.ID}, chatadmin.Page{Limit: maxOnPage})
 		if err != nil {
 			return err
 		}

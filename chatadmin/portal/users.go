@@ -46,7 +46,7 @@ func (v *view) users() error {
 	if kind := v.query("kind"); kind != "" {
 		q.Kinds = []chatadmin.Kind{kinds[kind]}
 	}
-	us, next, err := usersPage(v.r.Context(), v.s, q, v.page(pageSize))
+	us, next, err := v.s.UsersPage(v.r.Context(), q, v.page(pageSize))
 	if err != nil {
 		return err
 	}

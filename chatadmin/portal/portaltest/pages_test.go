@@ -70,7 +70,7 @@ func TestPages(t *testing.T) {
 
 func device(t *testing.T, s *site, user chatadmin.ID) chatadmin.ID {
 	t.Helper()
-	for d, err := range s.o.Devices.All(t.Context(), s.s, devices.Query{User: user}) {
+	for d, err := range s.o.Devices.Devices(t.Context(), s.s, devices.Query{User: user}) {
 		require.NoError(t, err)
 		return d.ID
 	}
