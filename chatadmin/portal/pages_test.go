@@ -374,7 +374,7 @@ func TestStoreCalls(t *testing.T) {
 	few, many := calls(5), calls(120)
 	for path, n := range few {
 		if !strings.Contains(path, "-") { // IDs differ
-			require.InDelta(t, n, many[path], 1, path) // the second page of a list is asked for where there is one
+			require.LessOrEqual(t, many[path], n+1, path)
 		}
 	}
 }
