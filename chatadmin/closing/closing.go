@@ -18,11 +18,12 @@ const (
 	KindClosed   = "domain.close.done"     // nothing of the domain is left
 )
 
-// The kinds of rows that are counted.
+// The kinds of rows that are counted, beside those of the host's sources: see
+// storage.Source.Kind.
 const (
-	Chats       = "private_chats"
-	Messages    = "messages"
-	Files       = "files"
+	Chats       = chatadmin.CountedChats
+	Messages    = chatadmin.CountedMessages
+	Files       = chatadmin.CountedFiles
 	Groups      = "groups"
 	Memberships = "memberships"
 	Devices     = "devices"
@@ -34,7 +35,7 @@ const (
 // none counts nothing of every kind.
 func (c *Closings) none() map[string]int64 {
 	n := map[string]int64{}
-	for _, kind := range []string{Chats, Messages, Files, Groups, Memberships, Devices, Records, Users, Events} {
+	for _, kind := range append(c.admin.DataKinds(), Groups, Memberships, Devices, Records, Users, Events) {
 		n[kind] = 0
 	}
 	return n

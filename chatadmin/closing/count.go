@@ -3,16 +3,12 @@ package closing
 import (
 	"context"
 	"errors"
-	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 func isHeld(err error) bool { return errors.Is(err, chatadmin.ErrHeld) }
-
-// forever is later than everything that is written.
-var forever = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Pages of rows that may be large: a record has up to a megabyte, an event of
 // an import up to eight.
@@ -24,21 +20,23 @@ const (
 // count counts all rows of a domain.
 func (c *Closings) count(ctx context.Context, domain chatadmin.ID) (map[string]int64, error) {
 	n, r := c.none(), c.admin.Store()
-	content, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, Before: forever})
+	inside, err := c.admin.CountData(ctx, r, all(domain))
 	if err != nil {
 		return nil, err
 	}
-	n[Messages], n[Files] = content.Messages, content.Files
+	outside, err := c.admin.CountOutside(ctx, all(domain))
+	if err != nil {
+		return nil, err
+	}
+	chatadmin.AddCounts(n, inside)
+	chatadmin.AddCounts(n, outside)
 	if n[Memberships], err = r.CountMemberships(ctx, storage.MemberQuery{Domain: domain}); err != nil {
 		return nil, err
 	}
-	err = pages(ctx, chatadmin.UserQuery{Domain: domain, WithDeleting: true}, chatadmin.MaxBatch, r.ListUsers, func(us []chatadmin.User) error {
-		n[Users] += int64(len(us))
-		theirs, err := r.CountContent(ctx, storage.ContentQuery{Domain: domain, Authors: userIDs(us)})
-		n[Chats] += theirs.Chats // each chat was written by one author
-		return err
-	})
 	for _, list := range []func() error{
+		func() error {
+			return tally(ctx, chatadmin.UserQuery{Domain: domain, WithDeleting: true}, chatadmin.MaxBatch, r.ListUsers, n, Users)
+		},
 		func() error {
 			return tally(ctx, chatadmin.GroupQuery{Domain: domain, WithDeleting: true}, chatadmin.MaxBatch, r.ListGroups, n, Groups)
 		},
@@ -80,14 +78,6 @@ func tally[T, Q any](ctx context.Context, q Q, limit int, list lister[T, Q], n m
 		n[kind] += int64(len(rows))
 		return nil
 	})
-}
-
-func userIDs(us []chatadmin.User) []chatadmin.ID {
-	ids := make([]chatadmin.ID, len(us))
-	for i, u := range us {
-		ids[i] = u.ID
-	}
-	return ids
 }
 
 func sum(counts map[string]int64) (n int64) {

@@ -7,36 +7,19 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-func (b *batch) content(ctx context.Context, w *chatadmin.Writer, q storage.ContentQuery, limit int) (bool, error) {
-	n, next, err := w.DeleteContent(ctx, q, chatadmin.Page{Limit: limit})
-	b.gone(Chats, n.Chats)
-	b.gone(Messages, n.Messages)
-	b.gone(Files, n.Files)
+// data deletes a page of what is written, in the store and in the host's sources
+// inside its database.
+func (b *batch) data(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
+	n, next, err := w.DeleteData(ctx, all(b.domain), chatadmin.Page{Limit: limit})
+	for kind, count := range n {
+		b.gone(kind, count)
+	}
 	return next != "", err
 }
 
-// users deletes users, and their private chats before them: chats have no age,
-// and nothing but their people tells of them.
 func (b *batch) users(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	q := chatadmin.UserQuery{Domain: b.domain, WithDeleting: true}
-	page, next, err := storage.FirstPage(ctx, w.ListUsers, q, min(limit, chatadmin.MaxBatch))
-	if err != nil || len(page) == 0 {
-		return false, err
-	}
-	before := b.rows
-	more, err := b.content(ctx, w, storage.ContentQuery{Domain: b.domain, ChatsOf: userIDs(page)}, limit)
-	if err != nil || more || b.rows-before >= limit {
-		return true, err
-	}
-	rows := make([]storage.Write[chatadmin.User], len(page))
-	for i, u := range page {
-		rows[i] = storage.Write[chatadmin.User]{Row: u, Was: u.Rev, Delete: true}
-	}
-	if err := kept(w.ChangeUsers(ctx, rows)); err != nil {
-		return true, err
-	}
-	b.gone(Users, int64(len(page)))
-	return next != "", nil
+	return deleted(ctx, b, Users, q, min(limit, chatadmin.MaxBatch), w.ListUsers, w.ChangeUsers, func(u chatadmin.User) storage.Rev { return u.Rev })
 }
 
 // groups deletes groups with their memberships, a few at a time.
@@ -125,9 +108,10 @@ func kept(cs []storage.Conflict, err error) error {
 	return err
 }
 
-// left looks through every table, and names the kinds of which there is
-// something, but for the record of the run.
-func (b *batch) left(ctx context.Context, w *chatadmin.Writer) (kinds []string, err error) {
+// left looks through every table and source, and names the kinds of which there
+// is something, but for the record of the run. outside is what was counted
+// outside the database before.
+func (c *Closings) left(ctx context.Context, w *chatadmin.Writer, b *batch, outside map[string]int64) (kinds []string, err error) {
 	look := func(kind string, n int64, failed error) {
 		if failed != nil && err == nil {
 			err = failed
@@ -136,9 +120,11 @@ func (b *batch) left(ctx context.Context, w *chatadmin.Writer) (kinds []string, 
 			kinds = append(kinds, kind)
 		}
 	}
-	n, e := w.CountContent(ctx, storage.ContentQuery{Domain: b.domain, Before: forever})
-	look(Messages, n.Messages, e)
-	look(Files, n.Files, nil)
+	n, e := c.admin.CountData(ctx, w, all(b.domain))
+	look("", 0, e)
+	for _, kind := range c.admin.DataKinds() {
+		look(kind, n[kind]+outside[kind], nil)
+	}
 	members, e := w.CountMemberships(ctx, storage.MemberQuery{Domain: b.domain})
 	look(Memberships, members, e)
 	gs, _, e := storage.FirstPage(ctx, w.ListGroups, chatadmin.GroupQuery{Domain: b.domain, WithDeleting: true}, 1)

@@ -11,7 +11,8 @@ import (
 
 // place is how far a closing is.
 type place struct {
-	Stage stage `json:"stage"`
+	Stage   stage                  `json:"stage"`
+	Outside chatadmin.OutsidePlace `json:"outside,omitzero"` // what the host keeps outside the database
 	// Seen is 1 and what was gone when the last look found something left; 0:
 	// none did.
 	Seen int64 `json:"seen,omitempty"`
@@ -21,13 +22,13 @@ type place struct {
 type stage int
 
 const (
-	written stage = iota // messages and files
+	written stage = iota // messages, files, chats, and what the host keeps
 	blobs                // contents of files are released
 	groups               // with their memberships
 	devices
 	queued // events for the host become the host's own
 	records
-	users // with their private chats
+	users
 	auditEvents
 	last // the domain, if nothing is left; else once more from the first
 )
@@ -52,6 +53,16 @@ func (c *Closings) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit
 	}
 	if run.Data.At.Stage == blobs {
 		if _, err := c.admin.ReleaseBlobs(ctx, s.Domain()); err != nil {
+			return step{}, err
+		}
+	}
+	if c.admin.HasOutside() && run.Data.At.Stage == written && !run.Data.At.Outside.Done {
+		return c.outside(ctx, s, run, limit)
+	}
+	outside := map[string]int64{} // that is left at the end
+	if run.Data.At.Stage == last {
+		var err error
+		if outside, err = c.admin.CountOutside(ctx, all(s.Domain())); err != nil {
 			return step{}, err
 		}
 	}
@@ -81,8 +92,31 @@ func (c *Closings) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit
 		if at.Stage < last || b.rows > 0 {
 			return nil
 		}
-		return c.end(ctx, w, b, run)
+		return c.end(ctx, w, b, run, outside)
 	}}, nil
+}
+
+// all selects everything that is written in a domain.
+func all(domain chatadmin.ID) storage.ContentQuery {
+	return storage.ContentQuery{Domain: domain, All: true}
+}
+
+// outside deletes the next page of what the host keeps outside the database,
+// and returns the step that writes that down.
+func (c *Closings) outside(ctx context.Context, s *chatadmin.Scope, run *Run, limit int) (step, error) {
+	if _, _, err := c.view(ctx, s); err != nil {
+		return step{}, err
+	}
+	if err := unheld(ctx, c.admin.Store(), s.Domain()); err != nil {
+		return step{}, fmt.Errorf("closing %s waits: %w", run.ID, err)
+	}
+	n, at, err := c.admin.DeleteOutside(ctx, all(s.Domain()), run.Data.At.Outside, limit)
+	op := chatadmin.Op{Kind: KindClose, Fence: storage.Exclusive, Targets: []chatadmin.ID{s.Domain()}}
+	return step{Op: op, Do: func(_ context.Context, _ *chatadmin.Writer, run *Run) error {
+		chatadmin.AddCounts(run.Data.Removed, n)
+		run.Data.At.Outside, run.Done = at, sum(run.Data.Removed)
+		return nil
+	}}, err
 }
 
 // stage deletes about limit rows of a stage, and reports whether more may be
@@ -90,7 +124,7 @@ func (c *Closings) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit
 func (c *Closings) stage(ctx context.Context, w *chatadmin.Writer, b *batch, at stage, limit int) (bool, error) {
 	switch at {
 	case written:
-		return b.content(ctx, w, storage.ContentQuery{Domain: b.domain, Before: forever}, limit)
+		return b.data(ctx, w, limit)
 	case blobs:
 		return false, c.released(ctx, w)
 	case groups:
@@ -125,8 +159,8 @@ func (c *Closings) released(ctx context.Context, w *chatadmin.Writer) error {
 
 // end looks through all tables once more. If nothing is left, it deletes the
 // domain itself and writes the receipt. Otherwise it goes round again.
-func (c *Closings) end(ctx context.Context, w *chatadmin.Writer, b *batch, run *Run) error {
-	left, err := b.left(ctx, w)
+func (c *Closings) end(ctx context.Context, w *chatadmin.Writer, b *batch, run *Run, outside map[string]int64) error {
+	left, err := c.left(ctx, w, b, outside)
 	if err != nil {
 		return err
 	}
