@@ -33,8 +33,8 @@ func NewDir(path, from string, now func() time.Time) (*Dir, error) {
 }
 
 // Send implements chatadmin.Mailer.
-func (d *Dir) Send(_ context.Context, m chatadmin.Mail) error {
-	msg, err := d.from.message(m)
+func (d *Dir) Send(ctx context.Context, m chatadmin.Mail) error {
+	msg, err := d.from.message(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@
 package smtpmail
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/mail"
@@ -163,7 +165,7 @@ var encryptedAuth = []gomail.SMTPAuthType{gomail.SMTPAuthSCRAMSHA256PLUS, gomail
 	gomail.SMTPAuthNTLM, gomail.SMTPAuthCramMD5, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin}
 
 // message composes one mail.
-func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
+func (s sender) message(ctx context.Context, m chatadmin.Mail) (*gomail.Msg, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
@@ -188,7 +190,32 @@ func (s sender) message(m chatadmin.Mail) (*gomail.Msg, error) {
 		return nil, fmt.Errorf("composing the mail: %w", err)
 	}
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	for _, a := range m.Attachments {
+		content, err := read(ctx, a)
+		if err != nil {
+			return nil, fmt.Errorf("attachment %q: %w", a.Name, err)
+		}
+		msg.AttachReadSeeker(a.Name, bytes.NewReader(content), gomail.WithFileContentType(gomail.ContentType(a.Type)))
+	}
 	return msg, nil
+}
+
+// read reads an attachment before anything is sent: a mail whose attachment
+// failed halfway would be delivered without the rest of it.
+func read(ctx context.Context, a chatadmin.Attachment) ([]byte, error) {
+	r, err := a.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, a.Size)
+	_, err = io.ReadFull(r, content)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = fmt.Errorf("it has fewer than the %d bytes that were announced: %w", a.Size, chatadmin.ErrInvalid)
+	}
+	if n, _ := r.Read(make([]byte, 1)); err == nil && n > 0 {
+		err = fmt.Errorf("it has more than the %d bytes that were announced: %w", a.Size, chatadmin.ErrInvalid)
+	}
+	return content, errors.Join(err, r.Close())
 }
 
 // messageID keeps what may stand in a Message-ID.
@@ -207,7 +234,7 @@ func messageID(id string) string {
 // chatadmin.ErrMailUnknown. Every other error means that the mail was not
 // accepted and may be tried again. When ctx ends, Send does, too.
 func (s *Mailer) Send(ctx context.Context, m chatadmin.Mail) error {
-	msg, err := s.from.message(m)
+	msg, err := s.from.message(ctx, m)
 	if err != nil {
 		return err
 	}

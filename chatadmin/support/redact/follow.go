@@ -177,10 +177,9 @@ func (s *scanner) value(at int, n name, sep separator, r run) (decision, bool) {
 	if c.width == 0 {
 		return decision{}, false
 	}
-	if s.has(at, Mark) {
-		if next := s.char(at + len(Mark)); classes[next.c]&word == 0 {
-			return stays(at + len(Mark) - s.at), true
-		}
+	marked := s.has(at, Mark)
+	if marked && classes[s.char(at+len(Mark)).c]&word == 0 {
+		return stays(at + len(Mark) - s.at), true
 	}
 	m := mode{percent: sep.percent, colon: sep.colon}
 	from := at
@@ -195,7 +194,7 @@ func (s *scanner) value(at int, n name, sep separator, r run) (decision, bool) {
 		m.ends = endOfElement
 	case sep.part:
 		m.ends = endOfLine
-	case c.c == '[' || c.c == '{':
+	case !marked && (c.c == '[' || c.c == '{'):
 		from += c.width
 		m.ends = endOfBrackets
 	case c.c <= ' ' || c.c == '&' || c.c == ',' || c.c == ';' || closes(c.c):
