@@ -26,6 +26,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
@@ -131,6 +132,11 @@ var exportedErrors = map[string]struct {
 	"provisioning.ErrSameName":       {provisioning.ErrSameName, class.State},
 	"provisioning.ErrCode":           {provisioning.ErrCode, class.NotFound},
 	"provisioning.ErrGateway":        {provisioning.ErrGateway, class.Forbidden},
+
+	"support.ErrTooLarge":    {support.ErrTooLarge, class.Invalid},
+	"support.ErrNoRecipient": {support.ErrNoRecipient, class.Unavailable},
+	"support.ErrNoMailer":    {support.ErrNoMailer, class.Unavailable},
+	"support.ErrState":       {support.ErrState, class.State},
 
 	"twofa.ErrTooMany":     {twofa.ErrTooMany, class.Limited},
 	"twofa.ErrNoAddress":   {twofa.ErrNoAddress, class.State},

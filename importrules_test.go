@@ -39,6 +39,8 @@ var mayImport = map[string][]string{
 	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/floor":                      {},
 	"/chatadmin/provisioning":               {"/chatadmin/storage", "/chatadmin"},
+	"/chatadmin/support":                    {"/chatadmin/storage", "/chatadmin"},
+	"/chatadmin/support/redact":             {"/chatadmin/class", "golang.org/x/text/"},
 	"/chatadmin/retention":                  {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/secret":                     {},
 	"/chatadmin/signin":                     {"/chatadmin/storage", "/chatadmin", "/chatadmin/secret"},

@@ -68,6 +68,8 @@
 //	users.edit      provisioning.Provisioning: EditUser, departments, ResendActivation (see its page)
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events, EventsPage
+//	support         support.Support: SetLevel, Acknowledge, SetState
+//	support         support.Support: SetClientLevel, Level, Prepare, Send, Report, Reports (of other users)
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // An import needs users.create too, and users.edit if it updates users. A

@@ -30,12 +30,13 @@ const (
 	PermServices    Permission = "integrations"   // enable and disable services for the domain
 	PermHolds       Permission = "holds"          // legal holds and retention
 	PermAudit       Permission = "audit.read"
+	PermSupport     Permission = "support" // problem reports and reporting levels of others
 )
 
 // Permissions lists every permission, in the order of the documentation.
 func Permissions() []Permission {
 	return []Permission{PermUsersRead, PermUsersCreate, PermUsersEdit, PermUsersAccess, PermUsersImport, PermUsersDelete, PermTwoFactor, PermDevices,
-		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit}
+		PermRoles, PermGroupCreate, PermGroups, PermDefault, PermDomain, PermServices, PermHolds, PermAudit, PermSupport}
 }
 
 // Role is a level and a set of permissions. Nobody grants a role above their

@@ -65,3 +65,19 @@ func utf16Of(head []byte) (endian unicode.Endianness, ok bool) {
 	}
 	return endian, false
 }
+
+// packed is how files begin that are compressed, or hold other files.
+var packed = [][]byte{[]byte("PK\x03\x04"), []byte("PK\x05\x06"), {0x1f, 0x8b}, []byte("BZh"), []byte("\xfd7zXZ"), []byte("7z\xbc\xaf"), {0x28, 0xb5, 0x2f, 0xfd}, []byte("Rar!"), {0x04, 0x22, 0x4d, 0x18}}
+
+// IsText reports whether a file that begins with head, its first 512 bytes, is
+// text from which secrets can be taken. It is false for files that are
+// compressed or have zero bytes, except UTF-16.
+func IsText(head []byte) bool {
+	for _, p := range packed {
+		if bytes.HasPrefix(head, p) {
+			return false
+		}
+	}
+	_, wide := utf16Of(head)
+	return wide || bytes.IndexByte(head, 0) < 0
+}
