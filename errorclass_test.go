@@ -69,6 +69,7 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ErrDamaged":           {chatadmin.ErrDamaged, class.Unavailable},
 	"chatadmin.ErrNeedsExclusive":    {chatadmin.ErrNeedsExclusive, class.State},
 	"chatadmin.ErrStepAgain":         {chatadmin.ErrStepAgain, class.State},
+	"chatadmin.ErrJoined":            {chatadmin.ErrJoined, class.Invalid},
 	"chatadmin.ErrLink":              {chatadmin.ErrLink, class.NotFound},
 	"chatadmin.ErrLinkExpired":       {chatadmin.ErrLinkExpired, class.NotFound},
 	"chatadmin.ErrLinkBusy":          {chatadmin.ErrLinkBusy, class.State},

@@ -24,7 +24,23 @@ import (
 type Admin struct {
 	store Store
 	o     Options
+	extended
 
+	// kinds of records, and when DueDomains has looked far ahead for them
+	swept    sync.Map
+	upgraded sync.Map // domains whose runs of earlier versions were taken over
+
+	// the highest revision made here: one process makes them in ascending
+	// order, even if its clock is set back
+	last atomic.Int64
+
+	joined  bool // within a transaction of the host's: see Join
+	misused bool // and a package was constructed over it
+}
+
+// extended is what packages have added with Extend and NewRuns. Join takes it
+// over as a whole.
+type extended struct {
 	onGroupDelete []GroupDeleteFunc
 	onGrant       []GrantFunc
 	onEnd         []EndFunc
@@ -40,13 +56,6 @@ type Admin struct {
 	sources        sources
 	defaultGroups  *Runs[defaultGroupRun]
 	groupDeletions *Runs[groupDeletion]
-	// kinds of records, and when DueDomains has looked far ahead for them
-	swept    sync.Map
-	upgraded sync.Map // domains whose runs of earlier versions were taken over
-
-	// the highest revision made here: one process makes them in ascending
-	// order, even if its clock is set back
-	last atomic.Int64
 }
 
 // Options configure an Admin. The zero value of each field is a working
@@ -134,8 +143,13 @@ type Extension struct {
 
 // Extend adds an extension. The constructors of the packages that hold further
 // policies call it, so that no host can forget to; call it while setting up,
-// before the Admin is used.
+// before the Admin is used. An Admin of [Admin.Join] is not extended: from then
+// on it changes nothing any more.
 func (a *Admin) Extend(e Extension) {
+	if a.joined { // it would take no part in the host's other transactions
+		a.misused = true
+		return
+	}
 	if e.OnUserChange != nil {
 		a.o.OnUserChange = append(slices.Clip(a.o.OnUserChange), e.OnUserChange)
 	}
@@ -208,11 +222,14 @@ type Intent struct {
 const HostActor ID = "host"
 
 // New returns the library over a store. A nil o means the defaults. It returns
-// ErrInvalid if there is no store, and a *SourceError for a source that cannot
-// be used.
+// ErrInvalid if there is no store, ErrJoined for one that sqlstore.Join has made
+// (see [Admin.Join]), and a *SourceError for a source that cannot be used.
 func New(store Store, o *Options) (*Admin, error) {
 	if store == nil {
 		return nil, missing("a store to New")
+	}
+	if isJoined(store) {
+		return nil, fmt.Errorf("make the Admin over the store itself, construct the packages over it, and call its Join: %w", ErrJoined)
 	}
 	a := &Admin{store: guard(store)}
 	if o != nil {

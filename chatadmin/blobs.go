@@ -85,6 +85,9 @@ func (w *Writer) queueBlobs(ctx context.Context, keys []string) error {
 // day; the error counts those refused in this call and wraps the first refusal.
 // A record of contents that cannot be read is such an error as well.
 func (a *Admin) ReleaseBlobs(ctx context.Context, domain ID) (int, error) {
+	if err := a.alone("file contents cannot be released"); err != nil {
+		return 0, err
+	}
 	if a.o.Blobs == nil {
 		return 0, nil
 	}

@@ -226,6 +226,9 @@ func (s *Scope) Invitation(ctx context.Context, user ID) (Invitation, error) {
 // queues invitations. Without a Mailer it does nothing, and nothing as long as
 // the domain is not active: what is queued waits.
 func (a *Admin) SendInvitations(ctx context.Context, domain ID) (int, error) {
+	if err := a.alone("mails cannot be sent"); err != nil {
+		return 0, err
+	}
 	if a.o.Mailer == nil {
 		return 0, nil
 	}

@@ -96,6 +96,9 @@ func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age 
 // one: if the process dies or the store fails after it, the link works again in
 // a minute, and the password is set once more. Only the host can call it.
 func (a *Admin) AcceptInvitation(ctx context.Context, token string, setPassword func(context.Context, User) error) (User, error) {
+	if err := a.alone("an invitation cannot be accepted"); err != nil {
+		return User{}, err
+	}
 	if setPassword == nil {
 		return User{}, missing("a function that sets the password")
 	}

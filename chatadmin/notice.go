@@ -102,6 +102,9 @@ func (w *Writer) tellAddresses(ctx context.Context, changes []UserChange) error 
 // tried again, up to 8 times. Call it from a worker of the host. Without
 // Options.Mailer it does nothing.
 func (a *Admin) SendNotices(ctx context.Context, domain ID) (int, error) {
+	if err := a.alone("mails cannot be sent"); err != nil {
+		return 0, err
+	}
 	if a.o.Mailer == nil {
 		return 0, nil
 	}

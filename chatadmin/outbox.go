@@ -132,6 +132,9 @@ func asideEvent(k *RecordKind[OutboxEvent], rec storage.Record) *DamagedError {
 // swallowed by deliver. One call of deliver should take well under half a
 // minute, for so long a lane is leased.
 func (a *Admin) DeliverEvents(ctx context.Context, deliver func(context.Context, OutboxEvent) error) error {
+	if err := a.alone("events cannot be delivered"); err != nil {
+		return err
+	}
 	if deliver == nil {
 		return missing("a function that delivers")
 	}

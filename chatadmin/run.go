@@ -166,6 +166,10 @@ const (
 func NewRuns[T any](a *Admin, k RunKind[T]) *Runs[T] {
 	r := &Runs[T]{admin: a, kind: k}
 	r.rec = &RecordKind[stored[T]]{Name: openRun, Check: r.check}
+	if a.joined {
+		a.misused = true
+		return r
+	}
 	if a.runKinds == nil {
 		a.runKinds = map[string]runKind{}
 	}
@@ -278,6 +282,9 @@ func (r *Runs[T]) pruneAt(w *Writer, run *RunOf[T]) time.Time {
 // Due. The run's ID is known to f, and comes with the error if it is unknown
 // whether the run has begun (ErrCommitUnknown).
 func (r *Runs[T]) Begin(ctx context.Context, s *Scope, op Op, f func(ctx context.Context, w *Writer, run *RunOf[T]) error) (*RunOf[T], error) {
+	if err := s.admin.alone("a run cannot begin"); err != nil {
+		return nil, err
+	}
 	id := s.admin.NewID()
 	var run *RunOf[T]
 	op.closes = r.kind.Closes

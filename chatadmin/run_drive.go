@@ -97,6 +97,9 @@ func (r *Runs[T]) Apply(ctx context.Context, s *Scope, op Op, progress func(Prog
 // Drive is Resume with the steps made by next, for kinds that need something
 // the store does not hold.
 func (r *Runs[T]) Drive(ctx context.Context, s *Scope, id ID, next func(context.Context, *RunOf[T]) (RunStep[T], error), progress func(Progress)) (*RunOf[T], error) {
+	if err := s.admin.alone("a run cannot go on"); err != nil {
+		return nil, err
+	}
 	run, err := r.find(ctx, s, id)
 	if err != nil {
 		return nil, err
@@ -264,6 +267,9 @@ func (r *Runs[T]) Amend(ctx context.Context, w *Writer, id ID, f func(*RunOf[T])
 func (r *Runs[T]) change(ctx context.Context, s *Scope, kind string, id ID, fence storage.Mode,
 	f func(context.Context, *Writer, *RunOf[T]) (map[string]string, error),
 ) (*RunOf[T], error) {
+	if err := s.admin.alone("a run cannot be changed"); err != nil {
+		return nil, err
+	}
 	if _, err := r.find(ctx, s, id); err != nil {
 		return nil, err
 	}

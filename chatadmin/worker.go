@@ -73,6 +73,9 @@ func (a *Admin) DueDomains(kinds ...string) func(context.Context) iter.Seq2[ID, 
 // not keep the rest from being done; the errors are joined. It ends early when
 // ctx does.
 func (a *Admin) Work(ctx context.Context) (map[string]int, error) {
+	if err := a.alone("Work cannot run"); err != nil {
+		return nil, err
+	}
 	did := map[string]int{}
 	var errs []error
 	for _, w := range append(a.ownWorkers(), a.workers...) {

@@ -62,6 +62,9 @@ func (s *Scope) Change(ctx context.Context, op Op, f func(context.Context, *Writ
 	if f == nil {
 		return missing("a function that makes the change")
 	}
+	if err := s.admin.checkUse(); err != nil {
+		return err
+	}
 	if err := s.veto(ctx, op.Kind, op.Targets); err != nil {
 		return err
 	}

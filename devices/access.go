@@ -211,11 +211,11 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	if !may && slices.ContainsFunc(sel.Users, func(u chatadmin.ID) bool { return u != s.Actor() }) {
 		return nil, forbidden
 	}
-	ids, err := r.resolve(ctx, s.Domain(), sel, batch)
+	ids, err := resolve(ctx, s.Admin().Store(), s.Domain(), sel, batch)
 	if err != nil || may {
 		return ids, err
 	}
-	hs, err := load(ctx, r.admin.Store(), s.Domain(), ids)
+	hs, err := load(ctx, s.Admin().Store(), s.Domain(), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ func (r *Registry) selected(ctx context.Context, s *chatadmin.Scope, sel Selecti
 var errNoDevices = fmt.Errorf("these users have no devices: %w", chatadmin.ErrNotFound)
 
 // resolve lists what a selection selects, at most so many, each device once.
-func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
+func resolve(ctx context.Context, store storage.Reader, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
 	if len(sel.Devices) == 0 && len(sel.Users) == 0 || len(sel.Users) > chatadmin.MaxBatch || len(sel.Devices) > most {
 		return nil, fmt.Errorf("select up to %d devices, or the devices of up to %d users: %w", most, chatadmin.MaxBatch, chatadmin.ErrInvalid)
 	}
@@ -258,7 +258,7 @@ func (r *Registry) resolve(ctx context.Context, domain chatadmin.ID, sel Selecti
 	if len(sel.Users) > 0 {
 		q := storage.DeviceQuery{Domain: domain, Users: sel.Users}
 		for d, err := range pages(func(p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
-			return r.admin.Store().ListDevices(ctx, q, p)
+			return store.ListDevices(ctx, q, p)
 		}) {
 			if err != nil {
 				return nil, err

@@ -69,18 +69,18 @@ func (r *Registry) devicesPage(ctx context.Context, s *chatadmin.Scope, q Query,
 	if q.Search == "" || q.Key != "" || q.User != "" {
 		// a search among the devices of one user is for the device id
 		base.Prefix = q.Search
-		rows, next, err = r.admin.Store().ListDevices(ctx, base, p)
+		rows, next, err = s.Admin().Store().ListDevices(ctx, base, p)
 	} else {
-		rows, next, err = r.search(ctx, base, q.Search, p)
+		rows, next, err = search(ctx, s.Admin().Store(), base, q.Search, p)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	hs, err := withCommands(ctx, r.admin.Store(), s.Domain(), rowIDs(rows), rows)
+	hs, err := withCommands(ctx, s.Admin().Store(), s.Domain(), rowIDs(rows), rows)
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := r.named(ctx, s.Domain(), hs, !role.May(chatadmin.PermUsersDelete))
+	out, err := withUsers(ctx, s.Admin().Store(), s.Domain(), hs, !role.May(chatadmin.PermUsersDelete))
 	return out, next, err
 }
 
@@ -119,12 +119,12 @@ type place struct {
 // returns what it has found, if anything.
 const searchPages = 10
 
-func (r *Registry) search(ctx context.Context, q storage.DeviceQuery, text string, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
+func search(ctx context.Context, store storage.Reader, q storage.DeviceQuery, text string, p chatadmin.Page) ([]storage.Device, chatadmin.Cursor, error) {
 	at, err := parsePlace(p.After)
 	if err != nil {
 		return nil, "", err
 	}
-	store, folded := r.admin.Store(), chatadmin.Fold(text)
+	folded := chatadmin.Fold(text)
 	var found []storage.Device
 	for range searchPages {
 		page := chatadmin.Page{After: at.Devices, Limit: p.Limit}
@@ -192,9 +192,9 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 	return p, nil
 }
 
-// named adds the users. hide leaves out the devices of users who are being
+// withUsers adds the users. hide leaves out the devices of users who are being
 // deleted.
-func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*entry, hide bool) ([]Device, error) {
+func withUsers(ctx context.Context, store storage.Reader, domain chatadmin.ID, hs []*entry, hide bool) ([]Device, error) {
 	var ids []chatadmin.ID
 	seen := map[chatadmin.ID]bool{"": true}
 	for _, h := range hs {
@@ -203,7 +203,7 @@ func (r *Registry) named(ctx context.Context, domain chatadmin.ID, hs []*entry, 
 			ids = append(ids, h.user)
 		}
 	}
-	us, err := r.admin.Store().Users(ctx, domain, ids)
+	us, err := store.Users(ctx, domain, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 		if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 			return nil, "", err
 		}
-		rs, next, err := r.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: commandKind, Domain: s.Domain(), DueBy: by}, p)
+		rs, next, err := s.Admin().Store().ListRecords(ctx, storage.RecordQuery{Kind: commandKind, Domain: s.Domain(), DueBy: by}, p)
 		if err != nil {
 			return nil, "", err
 		}
@@ -249,12 +249,12 @@ func (r *Registry) Pending(ctx context.Context, s *chatadmin.Scope, atLeast time
 		for i, rec := range rs {
 			ids[i] = chatadmin.ID(rec.ID)
 		}
-		hs, err := load(ctx, r.admin.Store(), s.Domain(), ids)
+		hs, err := load(ctx, s.Admin().Store(), s.Domain(), ids)
 		if err != nil {
 			return nil, "", err
 		}
 		hs = slices.DeleteFunc(hs, func(h *entry) bool { return !h.state().Pending() }) // answered meanwhile
-		out, err := r.named(ctx, s.Domain(), hs, false)                                 // a wipe outlives its user
+		out, err := withUsers(ctx, s.Admin().Store(), s.Domain(), hs, false)            // a wipe outlives its user
 		return out, next, err
 	})
 }
@@ -271,7 +271,7 @@ func (r *Registry) History(ctx context.Context, s *chatadmin.Scope, device chata
 	if _, _, err := s.View(ctx, chatadmin.PermDevices); err != nil {
 		return nil, err
 	}
-	store := r.admin.Store()
+	store := s.Admin().Store()
 	hs, err := load(ctx, store, s.Domain(), []chatadmin.ID{device})
 	if err == nil && len(hs) == 0 {
 		err = fmt.Errorf("device %s: %w", chatadmin.Cut(string(device)), chatadmin.ErrNotFound)

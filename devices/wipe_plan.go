@@ -44,7 +44,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 		return nil, err
 	}
 	p := &WipePlan{PlanHeader: s.PlanHeader(KindWipe, planBasis(d)), Counts: map[string]int64{}}
-	ids, err := r.resolve(ctx, s.Domain(), sel, MaxPlan)
+	ids, err := resolve(ctx, s.Admin().Store(), s.Domain(), sel, MaxPlan)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	for len(ids) > 0 {
 		part := ids[:min(len(ids), chatadmin.MaxBatch)]
 		ids = ids[len(part):]
-		hs, err := load(ctx, r.admin.Store(), s.Domain(), part)
+		hs, err := load(ctx, s.Admin().Store(), s.Domain(), part)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 		if there < len(part) {
 			return nil, fmt.Errorf("%d of the devices: %w", len(part)-there, chatadmin.ErrNotFound)
 		}
-		us, err := r.admin.Store().Users(ctx, s.Domain(), usersOf(hs))
+		us, err := s.Admin().Store().Users(ctx, s.Domain(), usersOf(hs))
 		if err != nil {
 			return nil, err
 		}

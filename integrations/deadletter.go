@@ -113,7 +113,7 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 	}
 	list := []DeadLetter{}
 	for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); len(list) < chatadmin.MaxBatch; {
-		rs, next, err := x.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: kindDead, Domain: s.Domain(), Owner: of.Owner}, p)
+		rs, next, err := s.Admin().Store().ListRecords(ctx, storage.RecordQuery{Kind: kindDead, Domain: s.Domain(), Owner: of.Owner}, p)
 		if err != nil {
 			return nil, err
 		}

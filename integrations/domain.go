@@ -70,7 +70,7 @@ func (x *Integrations) Services(ctx context.Context, s *chatadmin.Scope) ([]Serv
 	}
 	var rs []storage.Record
 	if len(keys) > 0 {
-		if rs, err = x.admin.Store().Records(ctx, keys); err != nil {
+		if rs, err = s.Admin().Store().Records(ctx, keys); err != nil {
 			return nil, err
 		}
 	}

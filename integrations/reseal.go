@@ -94,7 +94,7 @@ func (x *Integrations) resealStep(ctx context.Context, s *chatadmin.Scope, run *
 	}
 	at := max(slices.Index(resealed, run.Data.Kind), 0)
 	q := storage.RecordQuery{Kind: resealed[at], Domain: s.Domain()}
-	listed, next, err := x.admin.Store().ListRecords(ctx, q, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
+	listed, next, err := s.Admin().Store().ListRecords(ctx, q, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
 	if err != nil {
 		return step, err
 	}

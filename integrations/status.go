@@ -41,7 +41,7 @@ func (x *Integrations) view(ctx context.Context, s *chatadmin.Scope, of Of) (Ser
 	if err != nil {
 		return nil, nil, serviceData{}, err
 	}
-	c, d, err := x.load(ctx, x.admin.Store(), s.Domain(), of)
+	c, d, err := x.load(ctx, s.Admin().Store(), s.Domain(), of)
 	return svc, c, d, err
 }
 
@@ -53,7 +53,7 @@ func (x *Integrations) permit(ctx context.Context, s *chatadmin.Scope, of Of) (S
 	}
 	_, _, role, err := s.ViewAs(ctx, "")
 	if err == nil {
-		err = x.authorise(ctx, x.admin.Store(), s, role, svc, of.Owner)
+		err = x.authorise(ctx, s.Admin().Store(), s, role, svc, of.Owner)
 	}
 	return svc, err
 }
@@ -65,7 +65,7 @@ func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Se
 	case err != nil:
 		return nil, nil, err
 	case !d.On:
-		return nil, nil, x.off(ctx, x.admin.Store(), s.Domain(), svc)
+		return nil, nil, x.off(ctx, s.Admin().Store(), s.Domain(), svc)
 	case c.rev == 0:
 		return nil, nil, fmt.Errorf("%s is not enabled here yet: enable it first: %w", svc.Info().Title, chatadmin.ErrNotFound)
 	}
@@ -82,7 +82,7 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 	}
 	if c.rev == 0 {
 		if !d.On {
-			return Status{}, x.off(ctx, x.admin.Store(), s.Domain(), svc)
+			return Status{}, x.off(ctx, s.Admin().Store(), s.Domain(), svc)
 		}
 		return Status{}, fmt.Errorf("%s has no settings here yet: %w", svc.Info().Title, chatadmin.ErrNotFound)
 	}
@@ -91,7 +91,7 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 		st.Webhook = h.URL
 	}
 	for _, kind := range []string{kindIn, kindOut} {
-		line, err := x.readLine(ctx, x.admin.Store(), s.Domain(), kind, of)
+		line, err := x.readLine(ctx, s.Admin().Store(), s.Domain(), kind, of)
 		if err != nil {
 			return Status{}, err
 		}
@@ -99,7 +99,7 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 			st.Problem = line.Problem
 		}
 	}
-	check, _, err := readCheck(ctx, x.admin.Store(), s.Domain(), of)
+	check, _, err := readCheck(ctx, s.Admin().Store(), s.Domain(), of)
 	if err != nil {
 		return Status{}, err
 	}

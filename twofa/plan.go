@@ -122,9 +122,9 @@ func (t *Service) Plan(ctx context.Context, s *chatadmin.Scope, p Policy) (*Plan
 	c := counting{plan: plan, was: was, now: was.become(p, plan.Made)}
 	q := chatadmin.UserQuery{Domain: s.Domain(), Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}
 	for page := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-		users, next, err := t.admin.Store().ListUsers(ctx, q, page)
+		users, next, err := s.Admin().Store().ListUsers(ctx, q, page)
 		if err == nil {
-			err = c.users(ctx, t.admin.Store(), users)
+			err = c.users(ctx, s.Admin().Store(), users)
 		}
 		if err != nil {
 			return nil, err

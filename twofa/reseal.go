@@ -70,7 +70,7 @@ func (t *Service) Reseal(ctx context.Context, s *chatadmin.Scope, progress func(
 	if err := t.hostOnly(ctx, s); err != nil {
 		return nil, err
 	}
-	total, err := t.admin.Store().CountUsers(ctx, chatadmin.UserQuery{Domain: s.Domain(), WithDeleting: true})
+	total, err := s.Admin().Store().CountUsers(ctx, chatadmin.UserQuery{Domain: s.Domain(), WithDeleting: true})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (t *Service) resealStep(ctx context.Context, s *chatadmin.Scope, run *Resea
 	if err := t.hostOnly(ctx, s); err != nil {
 		return chatadmin.RunStep[Resealed]{}, err
 	}
-	page, next, err := t.admin.Store().ListRecords(ctx, storage.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
+	page, next, err := s.Admin().Store().ListRecords(ctx, storage.RecordQuery{Kind: stateKind, Domain: s.Domain()}, chatadmin.Page{After: run.Data.After, Limit: resealBatch})
 	if err != nil {
 		return chatadmin.RunStep[Resealed]{}, err
 	}

@@ -51,7 +51,7 @@ func (t *Service) look(ctx context.Context, s *chatadmin.Scope, user chatadmin.I
 	if v.policy, err = decodePolicy(set.Policies[policyName]); err != nil {
 		return view{}, err
 	}
-	users, err := t.admin.Store().Users(ctx, s.Domain(), []chatadmin.ID{user})
+	users, err := s.Admin().Store().Users(ctx, s.Domain(), []chatadmin.ID{user})
 	if err != nil {
 		return view{}, err
 	}
@@ -59,7 +59,7 @@ func (t *Service) look(ctx context.Context, s *chatadmin.Scope, user chatadmin.I
 		return view{}, errNoUser(user)
 	}
 	v.user = users[0]
-	_, v.state, err = read(ctx, t.admin.Store(), s.Domain(), user)
+	_, v.state, err = read(ctx, s.Admin().Store(), s.Domain(), user)
 	return v, err
 }
 

@@ -94,7 +94,7 @@ func (c *Closings) due(ctx context.Context, s *chatadmin.Scope, run *Run) (bool,
 	case run.Due.After(now):
 		return false, nil
 	}
-	mark, err := clockmark.Read(ctx, c.admin.Store(), s.Domain(), clockTask)
+	mark, err := clockmark.Read(ctx, s.Admin().Store(), s.Domain(), clockTask)
 	if err != nil {
 		return false, err
 	}

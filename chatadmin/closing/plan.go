@@ -85,7 +85,7 @@ func (c *Closings) Plan(ctx context.Context, s *chatadmin.Scope, grace time.Dura
 	if p.Counts, err = c.count(ctx, d.ID); err != nil {
 		return nil, err
 	}
-	if p.Blockers, err = c.blockers(ctx, c.admin.Store(), d.ID, p.Counts[Files]); err != nil {
+	if p.Blockers, err = c.blockers(ctx, s.Admin().Store(), d.ID, p.Counts[Files]); err != nil {
 		return nil, err
 	}
 	p.warn()

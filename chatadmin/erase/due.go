@@ -69,7 +69,7 @@ func (d *Deletions) due(ctx context.Context, s *chatadmin.Scope, run *Run) (bool
 	case run.Due.After(now):
 		return false, nil
 	}
-	mark, err := clockmark.Read(ctx, d.admin.Store(), s.Domain(), clockTask)
+	mark, err := clockmark.Read(ctx, s.Admin().Store(), s.Domain(), clockTask)
 	if err != nil {
 		return false, err
 	}

@@ -114,7 +114,7 @@ func (d *Deletions) Plan(ctx context.Context, s *chatadmin.Scope, users []chatad
 	if c != nil {
 		p.Choice = *c
 	}
-	look := survey{r: d.admin.Store(), d: d, actor: s.Actor(), domain: dom, settings: set, role: role, choice: p.Choice}
+	look := survey{r: s.Admin().Store(), d: d, actor: s.Actor(), domain: dom, settings: set, role: role, choice: p.Choice}
 	if err := look.read(ctx, ids); err != nil {
 		return nil, err
 	}

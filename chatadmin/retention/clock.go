@@ -25,7 +25,7 @@ func longestPause(days int) time.Duration {
 // lastRun reads when the clock was believed last. Where no worker has written
 // it yet, it is the beginning of the newest run.
 func (r *Retention) lastRun(ctx context.Context, s *chatadmin.Scope) (clockmark.Mark, error) {
-	m, err := clockmark.Read(ctx, r.admin.Store(), s.Domain(), clockTask)
+	m, err := clockmark.Read(ctx, s.Admin().Store(), s.Domain(), clockTask)
 	if err != nil || m.Known() {
 		return m, err
 	}

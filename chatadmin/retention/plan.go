@@ -92,7 +92,7 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 	}
 	p := &Plan{PlanHeader: s.PlanHeader(KindBegin, ""), Days: days}
 	p.Before = before(p.Made, days)
-	st := r.admin.Store()
+	st := s.Admin().Store()
 	q, err := selected(ctx, st, p.Domain, p.Before)
 	if err != nil {
 		return nil, err

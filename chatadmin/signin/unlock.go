@@ -44,11 +44,11 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 	if err != nil {
 		return nil, err
 	}
-	found, err := usersOf(ctx, g.admin.Store(), s, users)
+	found, err := usersOf(ctx, s.Admin().Store(), s, users)
 	if err != nil {
 		return nil, err
 	}
-	states, err := g.statesOf(ctx, g.admin.Store(), found)
+	states, err := g.statesOf(ctx, s.Admin().Store(), found)
 	if err != nil {
 		return nil, err
 	}

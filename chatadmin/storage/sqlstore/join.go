@@ -22,8 +22,9 @@ type joinedStore struct {
 	tx *sql.Tx
 }
 
-// Join makes a store of the host's own transaction: what the library changes
-// through it is committed or undone together with the rest, by the host. Do not
+// Join makes a store of the host's own transaction, for chatadmin.Admin.Join:
+// what the library changes through it is committed or undone together with the
+// rest, by the host. Do not
 // use it for what must be kept though the host rolls back, such as counting
 // failed sign-ins. On PostgreSQL the transaction must be at READ COMMITTED
 // where a fence is needed; the fence is held until the transaction ends. On
@@ -38,6 +39,10 @@ func Join(tx *sql.Tx, d Dialect, o *Options) (storage.Store, error) {
 	s.reader.c = tx
 	return &joinedStore{reader{s: s, c: tx}, tx}, nil
 }
+
+// Joined reports that the store is one of a transaction: chatadmin.New refuses
+// it, since no package would take part. See chatadmin.Admin.Join.
+func (*joinedStore) Joined() bool { return true }
 
 // Update implements storage.Store, within a savepoint.
 func (j *joinedStore) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {

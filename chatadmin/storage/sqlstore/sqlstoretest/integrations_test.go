@@ -165,10 +165,9 @@ func TestIntegrationDisconnectJoined(t *testing.T) {
 			require.NoError(t, err)
 			store, err := sqlstore.Join(tx, db.d, &db.options)
 			require.NoError(t, err)
-			admin := chatadmintest.Must(chatadmin.New(store, &chatadmin.Options{Now: b.Clock.Now}))
-			svc, err := slack.New(b.slack.Options())
+			admin, err := b.Admin.Join(store)
 			require.NoError(t, err)
-			require.NoError(t, b.Integrations(admin, svc).Disconnect(t.Context(), admin.As(b.Domain, b.Ann.Actor()), b.Of("slack")))
+			require.NoError(t, b.X.Disconnect(t.Context(), admin.As(b.Domain, b.Ann.Actor()), b.Of("slack")))
 			require.NoError(t, end(tx))
 			b.Deliver()
 		}

@@ -29,7 +29,7 @@ func TestJoin(t *testing.T) {
 			require.NoError(t, err)
 			store, err := sqlstore.Join(tx, db.d, &db.options)
 			require.NoError(t, err)
-			s := c.scope(store, 0)
+			s := c.joined(t, store)
 			if _, err := s.CreateUser(t.Context(), chatadmin.NewUser{Login: login, NoInvitation: true}); err != nil {
 				_ = tx.Rollback()
 				return err
@@ -80,7 +80,7 @@ func TestJoinIsolation(t *testing.T) {
 		require.NoError(t, err)
 		store, err := sqlstore.Join(tx, db.d, &db.options)
 		require.NoError(t, err)
-		_, err = c.scope(store, 0).CreateUser(t.Context(), chatadmin.NewUser{Login: "x@acme.example", NoInvitation: true})
+		_, err = c.joined(t, store).CreateUser(t.Context(), chatadmin.NewUser{Login: "x@acme.example", NoInvitation: true})
 		require.ErrorIs(t, err, want)
 		require.NoError(t, tx.Rollback())
 	}
@@ -149,4 +149,12 @@ func TestConn(t *testing.T) {
 			return nil
 		}))
 	})
+}
+
+// joined is the scope of an administrator within a transaction of the host.
+func (c *company) joined(t testing.TB, store storage.Store) *chatadmin.Scope {
+	t.Helper()
+	admin, err := c.scope(c.store, 0).Admin().Join(store)
+	require.NoError(t, err)
+	return admin.As(c.domain, c.admins[0])
 }
