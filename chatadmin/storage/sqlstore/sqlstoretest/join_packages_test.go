@@ -66,7 +66,7 @@ func TestJoinTakesPackagesAlong(t *testing.T) {
 			if db.d == sqlstore.PostgreSQL {
 				require.NoError(t, err, "not committed yet")
 			}
-			ds, _, err := registry.List(t.Context(), s, devices.Query{}, chatadmin.Page{Limit: 10})
+			ds, _, err := registry.DevicesPage(t.Context(), s, devices.Query{}, chatadmin.Page{Limit: 10})
 			require.NoError(t, err)
 			require.Equal(t, devices.Disabled, ds[0].Status, "the packages read what the transaction has written")
 		}
