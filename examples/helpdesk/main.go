@@ -1,6 +1,6 @@
 // Command helpdesk shows what a help desk asks the library: how an agent hears
-// of a message, by which account and with which words they answer it, and how
-// they forward it.
+// of a message, by which account and with which words they answer it, how they
+// forward it, and what becomes of their scheduled publications when they leave.
 package main
 
 import (
@@ -10,8 +10,10 @@ import (
 	"os"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 )
@@ -25,16 +27,19 @@ func main() {
 
 // desk is the host: what it has of the library, and of its own.
 type desk struct {
-	out     io.Writer
-	mailer  printer
-	prefer  *preferences.Preferences
-	custom  *fields.Fields
-	company *chatadmin.Scope // as its administrator sees it
+	out          io.Writer
+	mailer       printer
+	prefer       *preferences.Preferences
+	custom       *fields.Fields
+	deletions    *erase.Deletions
+	publications *publications
+	company      *chatadmin.Scope // as its administrator sees it
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	d := &desk{out: out, mailer: printer{out}}
-	admin, err := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: d.mailer, LinkBase: "https://desk.example"})
+	d := &desk{out: out, mailer: printer{out}, publications: &publications{}}
+	admin, err := chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: d.mailer, LinkBase: "https://desk.example",
+		Sources: []storage.Source{{Name: "scheduled_publications", Outside: d.publications}}})
 	if err != nil {
 		return err
 	}
@@ -61,7 +66,10 @@ func run(ctx context.Context, out io.Writer) error {
 	if err := d.access(ctx, ann); err != nil {
 		return err
 	}
-	return d.download(ctx)
+	if err := d.download(ctx); err != nil {
+		return err
+	}
+	return d.leave(ctx, ann)
 }
 
 // setUp makes the packages, before anything is done with the Admin.
@@ -73,7 +81,10 @@ func (d *desk) setUp(admin *chatadmin.Admin) (err error) {
 	if err != nil {
 		return err
 	}
-	d.custom, err = fields.New(admin, nil)
+	if d.custom, err = fields.New(admin, nil); err != nil {
+		return err
+	}
+	d.deletions, err = erase.New(admin, nil)
 	return err
 }
 
@@ -167,4 +178,25 @@ func (d *desk) access(ctx context.Context, ann chatadmin.User) error {
 func (d *desk) download(ctx context.Context) error {
 	_, err := csvimport.Export(ctx, d.company, d.out, csvimport.Overview, nil)
 	return err
+}
+
+// leave deletes Ann, who had scheduled two publications.
+func (d *desk) leave(ctx context.Context, ann chatadmin.User) error {
+	d.publications.scheduled = map[string]chatadmin.ID{"spring sale": ann.ID, "summer sale": ann.ID}
+	plan, err := d.deletions.Plan(ctx, d.company, []chatadmin.ID{ann.ID}, nil)
+	if err != nil {
+		return err
+	}
+	// The plan counts them, and the host knows their names.
+	_, _ = fmt.Fprintf(d.out, "would not be published: %d, %q\n", plan.Counts["host.scheduled_publications"],
+		d.publications.selected(storage.ContentQuery{Domain: d.company.Domain(), Authors: []chatadmin.ID{ann.ID}}))
+	for _, text := range plan.Warnings {
+		_, _ = fmt.Fprintln(d.out, "warning:", text)
+	}
+	run, err := d.deletions.Apply(ctx, d.company, plan, "left the company", nil)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(d.out, "deleted: %s, publications left: %d\n", run.State, len(d.publications.scheduled))
+	return nil
 }

@@ -21,6 +21,8 @@ func TestHelpDesk(t *testing.T) {
 		"to open: mailto:logistics@acme.example?subject=Doorgestuurd",
 		"Ann has access: false\nAnn has access: true\n",
 		"Ann,Ann,Ames,ann@acme.example,06 12345678,inactive,Member,0,no\n",
+		`would not be published: 2, ["spring sale" "summer sale"]`, "warning: deleting cannot be undone",
+		"deleted: done, publications left: 0\n",
 	} {
 		require.Contains(t, out.String(), part)
 	}
