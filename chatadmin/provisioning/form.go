@@ -25,7 +25,8 @@ type UserEdit struct {
 // NoInvitation is set. The department may be left out if the domain has one
 // alone. It needs chatadmin.PermUsersCreate; an admin of a department may create
 // members in it. All that is wrong with the fields comes at once: see
-// chatadmin.FieldErrors.
+// chatadmin.FieldErrors. In domains of other presets it is
+// chatadmin.Scope.CreateUser, and fields of this package are ErrNotServed.
 func (p *Provisioning) CreateUser(ctx context.Context, s *chatadmin.Scope, n NewUser) (chatadmin.User, error) {
 	return s.CreateUserBy(ctx, n.NewUser, chatadmin.UserForm{
 		May: func(ctx context.Context, w *chatadmin.Writer, _, given *chatadmin.User) error {
@@ -53,6 +54,9 @@ func (p *Provisioning) EditUser(ctx context.Context, s *chatadmin.Scope, id chat
 // fill applies the rules to one user.
 func fill(ctx context.Context, w *chatadmin.Writer, was, given *chatadmin.User, f Fields, invite bool) ([]*chatadmin.FieldError, error) {
 	if err := served(&w.Settings); err != nil {
+		if f == (Fields{}) {
+			err = nil
+		}
 		return nil, err
 	}
 	var imeis []string

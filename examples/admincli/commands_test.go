@@ -137,6 +137,9 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "records|damaged"}, {1, "records|repair|hold|nonsense"}, {1, "records|repair|hold/nonsense"}, {1, "records|repair|nothing|nonsense"},
 		{0, "export|--separator|;|--excel|" + out}, {1, "invitations|release|--import|nonsense"}, {0, "import|--mode|skip|--encoding|utf-8|--map|login=login|" + people},
 		{1, "import|--mode|skip|--encoding|martian|" + people}, {1, "import|--mode|skip|--map|Nowhere=login|" + people},
+		{0, "departments|list"}, {1, "departments|create|Buses"}, {1, "departments|rename|Buses|Trams"}, {1, "departments|empty|Buses"},
+		{1, "departments|delete|Buses"}, {1, "departments|admin|ann@acme.example"}, {0, "departments|policy|--accept-texts"},
+		{1, "contacts|ann@acme.example"}, {1, "floor|ask|ann@acme.example"},
 		{0, "domain|settings|audit_days=730|run_days=forever"}, {1, "domain|settings|run_days=3"},
 	} {
 		args := append([]string{"--json", "--domain", "Acme"}, strings.Split(c.args, "|")...)
@@ -197,7 +200,7 @@ func TestForeignFlags(t *testing.T) {
 		"import --mode skip --map login f", "import --mode skip --map =login f", "import --mode skip --map login= f", "import --mode skip --map a=login --map a=- f",
 		"export --separator xy", "export --separator a", "export --separator= f", "invitations release", "runs list --state asleep", "records repair hold", "records repair /x",
 		"domain settings run_days=long", "preferences set ann@acme.example language", "preferences reply ann@acme.example hi",
-		"fields remove Team", "fields remove Team --plan --apply", "fields declare Team --kind float", "preferences defaults =x", "runs show x --kind import", "work --domain Acme now", "invitations list --import x",
+		"fields remove Team", "fields remove Team --plan --apply", "fields declare Team --kind float", "preferences defaults =x", "runs show x --kind import", "users create x --priority high", "users create x --send-text=perhaps", "devices register x --device-id D --type ios --code C --imei 1", "work --domain Acme now", "invitations list --import x",
 	} {
 		code, out, errs := s.run(strings.Fields(call)...)
 		require.Equal(t, 2, code, "%s: %s%s", call, out, errs)

@@ -133,15 +133,27 @@ func (c *cli) sayDevices(found iter.Seq2[devices.Device, error]) error {
 
 func (c *cli) registerDeviceCommand() *cobra.Command {
 	var n devices.Registration
-	var typ string
+	var typ, activation, imei string
 	x := c.command("register LOGIN", "Register a device, as its user does",
-		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
+		func(ctx context.Context, s *chatadmin.Scope, args []string) (err error) {
+			switch {
+			case activation != "":
+				_, n.Proof, err = c.radios.ByCode(ctx, s.Domain(), args[0], activation)
+			case imei != "":
+				_, n.Proof, err = c.radios.ByIMEI(ctx, s.Domain(), imei)
+			}
+			if err != nil {
+				return err
+			}
 			return c.registerDevice(ctx, s, args[0], n)
 		})
 	x.Flags().StringVar(&n.Key, "device-id", "", "the `ID` that the device has")
 	x.Flags().StringVar(&typ, "type", "", "the `type`: ios, android, windows, mac, linux or other")
 	x.Flags().StringVar(&n.Name, "name", "", "the `name` of the device")
 	x.Flags().StringVar(&n.Version, "app-version", "", "the `version` of the app")
+	x.Flags().StringVar(&activation, "code", "", "activate the user by the `code` that was sent")
+	x.Flags().StringVar(&imei, "imei", "", "activate the user by the `IMEI` of the phone")
+	exclusive(x, "code", "imei")
 	needed(x, "device-id", "type")
 	return checked(c.phonesFlag(x), func([]string) (err error) {
 		if n.Type, err = devices.ParseType(typ); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 )
 
 func (c *cli) invitationsCommands() *cobra.Command {
@@ -88,7 +89,7 @@ func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, logins []string) e
 		return err
 	}
 	for _, id := range ids {
-		if err := s.ResendInvitation(ctx, id); err != nil {
+		if err := c.radios.ResendActivation(ctx, s, id); err != nil {
 			return err
 		}
 	}
@@ -102,7 +103,11 @@ func (c *cli) resend(ctx context.Context, s *chatadmin.Scope, logins []string) e
 		if err != nil {
 			return err
 		}
-		if inv.State == chatadmin.InvitationSent {
+		code, err := c.radios.Activation(ctx, c.admin.AsHost(s.Domain()), id)
+		if err != nil {
+			return err
+		}
+		if inv.State == chatadmin.InvitationSent || code.State == provisioning.ActivationSent {
 			sent++
 		}
 	}

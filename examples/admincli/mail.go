@@ -93,6 +93,11 @@ func (c *cli) sendMail(ctx context.Context, s *chatadmin.Scope) (sent int, err e
 	if sent, err = c.admin.SendInvitations(ctx, s.Domain()); err != nil {
 		return sent, err
 	}
+	codes, err := c.radios.SendActivations(ctx, s.Domain())
+	if err != nil {
+		return sent, err
+	}
+	sent += codes
 	notices, err := c.twofa.SendNotices(ctx, s.Domain())
 	return sent + notices, err
 }

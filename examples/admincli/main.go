@@ -22,6 +22,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/csvimport"
@@ -58,6 +59,7 @@ type cli struct {
 	retain   *retention.Retention
 	custom   *fields.Fields
 	prefer   *preferences.Preferences
+	radios   *provisioning.Provisioning
 	twofa    *twofa.Service
 	imports  *csvimport.Imports
 	ring     *keyring.Ring    // with memory: there is no file
@@ -70,6 +72,7 @@ func (c *cli) root() *cobra.Command {
 		c.initCommand(), c.domainCommands(), c.importCommand(), c.exportCommand(), c.inviteCommand(),
 		c.invitationsCommands(),
 		c.usersCommands(), c.rolesCommands(), c.groupsCommands(),
+		c.departmentsCommands(), c.contactsCommand(), c.floorCommands(),
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
 		c.integrationsCommands(), c.auditCommands(), c.preferencesCommands(), c.fieldsCommands(),

@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -33,6 +34,9 @@ func (c *cli) policies(command string) (err error) {
 		return err
 	}
 	if c.registry, err = devices.New(c.admin, nil); err != nil {
+		return err
+	}
+	if c.radios, err = provisioning.New(c.admin, &provisioning.Options{SMS: c.texts()}); err != nil {
 		return err
 	}
 	if c.eraser, err = erase.New(c.admin, nil); err != nil {

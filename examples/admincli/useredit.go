@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 )
 
 // userFields are the flags of a user's fields.
@@ -65,6 +66,7 @@ func (f userFields) text(name string) string {
 func (c *cli) createUserCommand() *cobra.Command {
 	var f userFields
 	var n chatadmin.NewUser
+	var radio radioFlags
 	guest := false
 	x := c.command("create LOGIN", "Create a user, who is invited by mail",
 		func(ctx context.Context, s *chatadmin.Scope, args []string) (err error) {
@@ -82,17 +84,17 @@ func (c *cli) createUserCommand() *cobra.Command {
 					return err
 				}
 			}
-			return c.createUser(ctx, s, n)
+			return c.createUser(ctx, s, provisioning.NewUser{NewUser: n, Fields: radio.fields})
 		})
 	f = addFields(x)
 	x.Flags().BoolVar(&guest, "guest", false, "a guest of the company")
 	x.Flags().StringVar(&n.Role, "role", "", "the `role` (default member)")
 	x.Flags().BoolVar(&n.NoInvitation, "no-welcome", false, "do not invite the user")
-	return x
+	return radio.add(x)
 }
 
-func (c *cli) createUser(ctx context.Context, s *chatadmin.Scope, n chatadmin.NewUser) error {
-	u, err := s.CreateUser(ctx, n)
+func (c *cli) createUser(ctx context.Context, s *chatadmin.Scope, n provisioning.NewUser) error {
+	u, err := c.radios.CreateUser(ctx, s, n)
 	if err != nil {
 		return err
 	}
@@ -108,6 +110,7 @@ func (c *cli) createUser(ctx context.Context, s *chatadmin.Scope, n chatadmin.Ne
 func (c *cli) editUserCommand() *cobra.Command {
 	var f userFields
 	guest, member := false, false
+	var radio radioFlags
 	x := c.command("edit LOGIN", `Change fields of a user; "" clears one`, func(ctx context.Context,
 		s *chatadmin.Scope, args []string) error {
 		id, err := c.id(ctx, s, args[0])
@@ -134,7 +137,7 @@ func (c *cli) editUserCommand() *cobra.Command {
 		if e.Parts, err = f.parts(c); err != nil {
 			return err
 		}
-		u, err := s.EditUser(ctx, id, e)
+		u, err := c.radios.EditUser(ctx, s, id, provisioning.UserEdit{UserEdit: e, Fields: radio.fields})
 		if err != nil {
 			return err
 		}
@@ -145,5 +148,5 @@ func (c *cli) editUserCommand() *cobra.Command {
 	x.Flags().BoolVar(&guest, "guest", false, "make the user a guest")
 	x.Flags().BoolVar(&member, "member", false, "make the user a network user")
 	exclusive(x, "guest", "member")
-	return x
+	return radio.add(x)
 }

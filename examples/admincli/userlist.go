@@ -29,6 +29,9 @@ type user struct {
 	Groups  []string `json:"groups,omitempty"`
 	// of the domain's own
 	Fields map[string]string `json:"fields,omitempty"`
+
+	Department string `json:"department,omitempty"`
+	Radio      *radio `json:"radio,omitempty"`
 }
 
 // userFilter is what users list is asked for.
@@ -134,7 +137,7 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Use
 func shown(u chatadmin.User) user {
 	return user{Login: u.Login, Email: u.Email, Name: u.DisplayName, First: u.FirstName, Last: u.LastName,
 		Title: u.Title, Mobile: u.Phone, E164: u.PhoneE164,
-		Status: u.Status.String(), Denied: u.Denied, Kind: u.Kind.String(), Role: u.Role}
+		Status: u.Status.String(), Denied: u.Denied, Kind: u.Kind.String(), Role: u.Role, Department: u.Department}
 }
 
 // locked calls mark for each user who is locked.

@@ -108,16 +108,20 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) e
 	if v.Fields, err = c.custom.Values(&set, &u); err != nil && !c.skips(err) {
 		return err
 	}
+	if v.Radio, err = c.radio(ctx, s, u); err != nil {
+		return err
+	}
 	return c.say(v, func(w *tabwriter.Writer) {
 		for _, f := range [][2]any{{"login", v.Login}, {"e-mail", v.Email}, {"name", v.Name}, {"first name",
 			v.First}, {"last name", v.Last}, {"title", v.Title},
 			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status",
 				v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
-			{"groups", strings.Join(v.Groups, ", ")}} {
+			{"department", v.Department}, {"groups", strings.Join(v.Groups, ", ")}} {
 			row(w, f[0], f[1])
 		}
 		for _, name := range slices.Sorted(maps.Keys(v.Fields)) {
 			row(w, name, v.Fields[name])
 		}
+		v.Radio.rows(w)
 	})
 }
