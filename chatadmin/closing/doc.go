@@ -29,14 +29,15 @@
 // batch.
 //
 // Batches of at most 10,000 rows go, each in a transaction behind the exclusive
-// fence of the domain: messages and files, then groups with their memberships,
-// devices, records, users with their private chats, the audit log. The contents
+// fence of the domain: messages, files and private chats, then groups with their
+// memberships, devices, records, users, the audit log. What the host keeps of
+// its own (chatadmin.Options.Sources) goes before everything else. The contents
 // of files are released through chatadmin.Options.Blobs before the records that
 // name them; contents that are refused keep the domain waiting. Events that
 // wait for the host (chatadmin.Options.Outbox) become the host's own and are
 // delivered as ever.
 //
-// In the end every table is looked through once more. If something is left, it
+// In the end every table and every source is looked through once more. If something is left, it
 // goes round again. The last transaction deletes the row of the domain, writes
 // the receipt, and tells the host with an event of KindClosed.
 //

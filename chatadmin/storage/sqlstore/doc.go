@@ -112,6 +112,7 @@
 //
 // [Join] makes a Store of a *sql.Tx, so that calls of the library are committed
 // together with the host's own changes. [Conn] is the other way round: a host
-// that wraps a Store writes to its own tables in the transaction of the
-// library.
+// that wraps a Store, or a source of its data, works on its own tables in the
+// transaction of the library. [Store.Map] makes sources of such tables by their
+// names: deletions, legal holds and retention then go through them.
 package sqlstore
