@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/internal/erasetest":         {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/closing", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
 	"/chatadmin/internal/hostrows":          {"/chatadmin/storage"},
 	"/chatadmin/keyring":                    {"/chatadmin/class", "/chatadmin/secret"},
-	"/chatadmin/storage":                    {"/chatadmin/class"},
+	"/chatadmin/storage":                    {"/chatadmin/class", "golang.org/x/text/"},
 	"/chatadmin/storage/memstore":           {"/chatadmin/storage", "github.com/google/btree"},
 	"/chatadmin/portal":                     {"/chatadmin/storage", "/chatadmin", "/chatadmin/class", "/chatadmin/erase", "/chatadmin/secret", "/chatadmin/signin", "/csvimport", "/devices", "/twofa", "golang.org/x/text/"},
 	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},

@@ -123,7 +123,7 @@ type Reader interface {
 	Records(ctx context.Context, keys []Key) ([]Record, error)          // kinds and domains may be mixed
 
 	ListDomains(ctx context.Context, p Page) ([]Domain, Cursor, error) // by ID
-	// by LoginKey, or by NameKey
+	// by LoginKey, by NameKey, or the newest first
 	ListUsers(ctx context.Context, q UserQuery, p Page) ([]User, Cursor, error)
 	ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error) // by NameKey
 	// by the ID that q leaves open; by group, then user, with Groups
@@ -380,15 +380,23 @@ const (
 // no rows, so that nothing is found.
 type (
 	UserQuery struct {
-		Domain, Manager, NotMemberOf ID // NotMemberOf: of this group
+		Domain, Manager ID
+		// members of this group; users who are no members of this group
+		MemberOf, NotMemberOf ID
+		// User.SearchText contains it; the library folds it by FoldSearch
+		Search string
 		// of the key that the list is ordered by (counting: of LoginKey)
 		Prefix           string
 		Department, Role string
 		ByName           bool // order by NameKey, and Prefix is of it
-		AdminOnly        bool
-		WithDeleting     bool // otherwise users whose deletion has begun are left out
-		Kinds            []Kind
-		Statuses         []Status
+		// order by Created, the newest first, then by ID, descending; Prefix is
+		// of LoginKey
+		Newest       bool
+		AdminOnly    bool
+		DeniedOnly   bool
+		WithDeleting bool // otherwise users whose deletion has begun are left out
+		Kinds        []Kind
+		Statuses     []Status
 	}
 	GroupQuery struct {
 		Domain, Creator           ID

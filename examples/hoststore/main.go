@@ -103,8 +103,8 @@ func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) er
 				return fmt.Errorf("%s: %w", u.Login, wrong[0])
 			}
 			u = p.User()
-			if _, err := db.ExecContext(ctx, "UPDATE people SET chat_rev = ?, chat_login_key = ?, chat_name_key = ?, chat_phone = ?, chat_role = ?, chat_kind = ?, chat_status = ? WHERE person_id = ? AND chat_rev = 0",
-				storage.NextRev(0, s.Admin().Now(), 0), u.LoginKey, u.NameKey, u.PhoneE164, u.Role, u.Kind, u.Status, u.ID); err != nil {
+			if _, err := db.ExecContext(ctx, "UPDATE people SET chat_rev = ?, chat_login_key = ?, chat_name_key = ?, chat_phone = ?, chat_role = ?, chat_kind = ?, chat_status = ?, chat_search = ? WHERE person_id = ? AND chat_rev = 0",
+				storage.NextRev(0, s.Admin().Now(), 0), u.LoginKey, u.NameKey, u.PhoneE164, u.Role, u.Kind, u.Status, u.SearchText(), u.ID); err != nil {
 				return err
 			}
 		}

@@ -118,9 +118,9 @@ func (t *tx) changeUsers(ctx context.Context, changes []storage.Write[chatadmin.
 
 const (
 	insertPerson = `INSERT INTO people (chat_rev, chat_login_key, chat_name_key, username, mail, full_name, given_name, surname, job, division, phone, chat_phone, chat_role, boss,
-		chat_kind, chat_status, chat_admin, chat_denied, chat_deleting, chat_attrs, hired, person_id, company) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+		chat_kind, chat_status, chat_admin, chat_denied, chat_deleting, chat_attrs, hired, chat_search, person_id, company) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 	updatePerson = `UPDATE OR IGNORE people SET chat_rev=?, chat_login_key=?, chat_name_key=?, username=?, mail=?, full_name=?, given_name=?, surname=?, job=?, division=?, phone=?, chat_phone=?, chat_role=?,
-		boss=?, chat_kind=?, chat_status=?, chat_admin=?, chat_denied=?, chat_deleting=?, chat_attrs=?, hired=? WHERE person_id=? AND company=? AND chat_rev=?`
+		boss=?, chat_kind=?, chat_status=?, chat_admin=?, chat_denied=?, chat_deleting=?, chat_attrs=?, hired=?, chat_search=? WHERE person_id=? AND company=? AND chat_rev=?`
 )
 
 // changeUser writes one change where it may be written, and tells the first
@@ -128,7 +128,7 @@ const (
 func changeUser(ctx context.Context, db sqlstore.Querier, c storage.Write[chatadmin.User], domain bool) (storage.Conflict, error) {
 	u := &c.Row
 	row := []any{u.Rev, u.LoginKey, u.NameKey, u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Department, u.Phone, u.PhoneE164, u.Role, u.Manager,
-		u.Kind, u.Status, u.Admin, u.Denied, u.Deleting, append([]byte{}, u.Attrs...), u.Created.UnixMilli(), u.ID, u.Domain}
+		u.Kind, u.Status, u.Admin, u.Denied, u.Deleting, append([]byte{}, u.Attrs...), u.Created.UnixMilli(), u.SearchText(), u.ID, u.Domain}
 	switch {
 	case c.Was == 0 && c.Delete:
 		return storage.Conflict{Reason: storage.Stale}, nil

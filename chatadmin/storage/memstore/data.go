@@ -32,6 +32,7 @@ type data struct {
 	domainOrder                              *order[storage.Domain]
 	userID, userLogin, userName, userManager *order[storage.User]
 	userAdmin                                *order[storage.User] // admins alone, by login
+	userCreated                              *order[storage.User] // the newest first
 	groupName                                *order[storage.Group]
 	memberUser, memberGroup                  *order[storage.Membership] // who is in a group; where a user is
 	deviceOrder, deviceUser                  *order[storage.Device]
@@ -84,6 +85,8 @@ func newData() *data {
 	d.userID = newOrder(&d.users, func(u *storage.User) sortKey { return sortKey{string(u.Domain), string(u.ID)} })
 	d.userLogin = newOrder(&d.users, func(u *storage.User) sortKey { return sortKey{string(u.Domain), u.LoginKey, string(u.ID)} })
 	d.userName = newOrder(&d.users, func(u *storage.User) sortKey { return sortKey{string(u.Domain), u.NameKey, string(u.ID)} })
+	d.userCreated = newOrder(&d.users, func(u *storage.User) sortKey { return sortKey{string(u.Domain), sortTime(u.Created), string(u.ID)} })
+	d.userCreated.desc = true
 	d.userAdmin = newOrder(&d.users, func(u *storage.User) sortKey {
 		if !u.Admin {
 			return sortKey{}

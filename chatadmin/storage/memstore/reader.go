@@ -120,6 +120,8 @@ func count[T any](ctx context.Context, o *order[T], in span, match func(*T) bool
 func (r reader) users(q storage.UserQuery) (*order[storage.User], span, func(*storage.User) bool) {
 	o, in := r.data.userLogin, span{[]string{string(q.Domain)}, q.Prefix}
 	switch {
+	case q.Newest:
+		o, in = r.data.userCreated, within(string(q.Domain))
 	case q.ByName:
 		o = r.data.userName
 	case q.AdminOnly:
@@ -130,12 +132,17 @@ func (r reader) users(q storage.UserQuery) (*order[storage.User], span, func(*st
 	return o, in, func(u *storage.User) bool { return r.isUser(q, u) }
 }
 
-// isUser says whether a user of the domain fits a query, but for its prefix.
+// isUser says whether a user of the domain fits a query, but for a prefix of
+// the key that the list is ordered by.
 func (r reader) isUser(q storage.UserQuery, u *storage.User) bool {
-	if q.NotMemberOf != "" {
-		if r.data.memberships.get(storage.Pair{Group: q.NotMemberOf, User: u.ID}) != nil {
-			return false
-		}
+	member := func(group storage.ID) bool {
+		return r.data.memberships.get(storage.Pair{Group: group, User: u.ID}) != nil
+	}
+	switch {
+	case q.NotMemberOf != "" && member(q.NotMemberOf), q.MemberOf != "" && !member(q.MemberOf),
+		q.Newest && !strings.HasPrefix(u.LoginKey, q.Prefix), q.DeniedOnly && !u.Denied,
+		q.Search != "" && !strings.Contains(u.SearchText(), q.Search):
+		return false
 	}
 	return (q.WithDeleting || !u.Deleting) && (!q.AdminOnly || u.Admin) && (q.Manager == "" || u.Manager == q.Manager) &&
 		(q.Department == "" || u.Department == q.Department) && (q.Role == "" || u.Role == q.Role) &&

@@ -19,6 +19,8 @@ type listing struct {
 	// narrows it by what no index serves: each page then looks through
 	// searchRows rows at most
 	search func(*query)
+	// the rows are few, and read by another index than that of the order
+	few bool
 }
 
 // searchRows is how many rows one page looks through where no index serves the
@@ -39,43 +41,71 @@ func list[T any](ctx context.Context, r reader, t *table[T], l listing, p storag
 			return nil, "", r.fail(ctx, what, err)
 		}
 	}
-	q := l.query(r, t.selects, after)
-	var end storage.Cursor
-	if l.search != nil {
-		last, err := fetch(ctx, r, what, l.query(r, t.selects, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1), t.dest)
-		if err != nil {
-			return nil, "", err
-		}
-		if len(last) > 0 {
-			values := t.pick(t.args(&last[0]), l.order)
-			end = cursor(values)
-			_, upTo := l.compare()
-			l.bound(q, upTo, values)
-		}
-		l.search(q)
+	full := func(rows []T) ([]T, storage.Cursor) {
+		rows = rows[:p.Limit]
+		return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order))
 	}
+	if l.search == nil {
+		q := l.query(r, t, t.reads, after)
+		if l.few {
+			// what has an OFFSET is read by itself, whatever the order and the
+			// place outside
+			fence := map[Dialect]string{PostgreSQL: " OFFSET 0) w WHERE true", SQLite: " LIMIT -1 OFFSET 0) w WHERE true"}[r.s.d]
+			q = r.where("SELECT " + t.reads + " FROM (").append(l.query(r, t, "*", nil)).add(fence)
+			l.behind(q, after)
+		}
+		rows, err := fetch(ctx, r, what, q.add(l.by()+" LIMIT ?", p.Limit+1), t.dest)
+		if err == nil && len(rows) > p.Limit {
+			rows, next := full(rows)
+			return rows, next, nil
+		}
+		return rows, "", err
+	}
+	// The inner query has the rows that are looked through, and is read only
+	// until the page is full.
+	q := r.where("SELECT "+t.reads+" FROM (").append(l.query(r, t, "*", after)).add(l.by()+" LIMIT ?) w WHERE true", searchRows)
+	l.search(q)
 	rows, err := fetch(ctx, r, what, q.add(l.by()+" LIMIT ?", p.Limit+1), t.dest)
-	if err != nil || len(rows) <= p.Limit {
-		return rows, end, err
+	if err == nil && len(rows) > p.Limit {
+		rows, next := full(rows)
+		return rows, next, nil
 	}
-	rows = rows[:p.Limit]
-	return rows, cursor(t.pick(t.args(&rows[p.Limit-1]), l.order)), nil
+	if err != nil {
+		return nil, "", err
+	}
+	// Otherwise the page is up to a place that is found first: rows may come
+	// and go between two statements.
+	last, err := fetch(ctx, r, what, l.query(r, t, t.reads, after).add(l.by()+" LIMIT 1 OFFSET ?", searchRows-1), t.dest)
+	if err != nil {
+		return nil, "", err
+	}
+	var end storage.Cursor
+	q = l.query(r, t, t.reads, after)
+	if len(last) > 0 {
+		values := t.pick(t.args(&last[0]), l.order)
+		end = cursor(values)
+		l.bound(q, map[bool]string{false: " <= ", true: " >= "}[l.desc], values)
+	}
+	l.search(q)
+	rows, err = fetch(ctx, r, what, q.add(l.by()+" LIMIT ?", p.Limit+1), t.dest)
+	if err == nil && len(rows) > p.Limit {
+		rows, end = full(rows)
+	}
+	return rows, end, err
 }
 
 // query selects the rows behind a place.
-func (l listing) query(r reader, selects string, after []any) *query {
-	q := r.where(selects + " WHERE ").append(l.where)
-	if behind, _ := l.compare(); after != nil {
-		l.bound(q, behind, after)
-	}
-	return q
+func (l listing) query(r reader, t interface{ from() string }, columns string, after []any) *query {
+	q := r.where("SELECT " + columns + " FROM " + t.from() + " WHERE ").append(l.where)
+	return l.behind(q, after)
 }
 
-func (l listing) compare() (behind, upTo string) {
-	if l.desc {
-		return " < ", " >= "
+// behind narrows a query by the place that a page begins behind, if any.
+func (l listing) behind(q *query, after []any) *query {
+	if after != nil {
+		l.bound(q, map[bool]string{false: " > ", true: " < "}[l.desc], after)
 	}
-	return " > ", " <= "
+	return q
 }
 
 // bound narrows a query by a place in the order.
@@ -150,41 +180,12 @@ func (r reader) ListDomains(ctx context.Context, p storage.Page) ([]storage.Doma
 	return list(ctx, r, domainRows, listing{where: r.where("1 = 1"), order: []string{"id"}}, p)
 }
 
-func (r reader) users(q storage.UserQuery) *query {
-	w := r.where("domain = ?", string(q.Domain)).and(q.Manager != "", "manager <> '' AND manager = ?", string(q.Manager)).
-		and(q.Department != "", "department <> '' AND department = ?", q.Department).and(q.Role != "", "role = ?", q.Role).and(q.AdminOnly, "admin = true").and(!q.WithDeleting, "NOT deleting").
-		and(q.NotMemberOf != "", "NOT EXISTS (SELECT 1 FROM {{p}}memberships m WHERE m.grp = ? AND m.usr = {{p}}users.id)", string(q.NotMemberOf))
-	if len(q.Kinds) > 0 {
-		w.add(" AND kind IN (" + numbers(q.Kinds) + ")")
-	}
-	if len(q.Statuses) > 0 {
-		w.add(" AND status IN (" + numbers(q.Statuses) + ")")
-	}
-	if q.Prefix != "" {
-		column := "login_key"
-		if q.ByName {
-			column = "name_key"
-		}
-		w.add(" AND ").prefix(column, q.Prefix)
-	}
-	return w
-}
-
 func numbers[T ~uint8](vs []T) string {
 	texts := make([]string, len(vs))
 	for i, v := range vs {
 		texts[i] = fmt.Sprintf("%d", uint8(v))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// ListUsers implements storage.Reader.
-func (r reader) ListUsers(ctx context.Context, q storage.UserQuery, p storage.Page) ([]storage.User, storage.Cursor, error) {
-	order := []string{"login_key"} // unique in a domain
-	if q.ByName {
-		order = []string{"name_key", "id"}
-	}
-	return list(ctx, r, userRows, listing{where: r.users(q), order: order}, p)
 }
 
 // CountUsers implements storage.Reader.

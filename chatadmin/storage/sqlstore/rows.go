@@ -22,11 +22,13 @@ type table[T any] struct {
 	domain string                // the column of the domain; "" where it is the key itself
 	// the columns that an update writes; nil: all but the keys and the domain
 	writes []string
-	parent func(*T) (domain, id storage.ID, alive bool) // of what others belong to
+	// how many columns at the end follow from the others, and are not read
+	derived int
+	parent  func(*T) (domain, id storage.ID, alive bool) // of what others belong to
 
 	// the columns by which a row is found: the key and the domain
-	own                             []string
-	selects, insert, update, delete string
+	own                                    []string
+	reads, selects, insert, update, delete string
 }
 
 // prepared fills in what follows from the rest.
@@ -37,12 +39,15 @@ func prepared[T any](t table[T]) *table[T] {
 	if t.writes == nil {
 		t.writes = slices.DeleteFunc(slices.Clone(t.names), func(name string) bool { return slices.Contains(t.own, name) })
 	}
-	t.selects = "SELECT " + strings.Join(t.names, ", ") + " FROM {{p}}" + t.name
+	t.reads = strings.Join(t.names[:len(t.names)-t.derived], ", ")
+	t.selects = "SELECT " + t.reads + " FROM {{p}}" + t.name
 	t.insert = fmt.Sprintf("INSERT INTO {{p}}%s (%s) VALUES (?%s) ON CONFLICT DO NOTHING", t.name, strings.Join(t.names, ", "), strings.Repeat(",?", len(t.names)-1))
 	t.update = fmt.Sprintf(" {{p}}%s SET %s = ? WHERE %s AND rev = ?", t.name, strings.Join(t.writes, " = ?, "), equal(t.own))
 	t.delete = fmt.Sprintf("DELETE FROM {{p}}%s WHERE %s AND rev = ?", t.name, equal(t.own))
 	return &t
 }
+
+func (t *table[T]) from() string { return "{{p}}" + t.name }
 
 // equal is "a = ? AND b = ?".
 func equal(names []string) string { return strings.Join(names, " = ? AND ") + " = ?" }
@@ -59,6 +64,7 @@ func (t *table[T]) args(row *T) []any {
 // dest are the places that a row is scanned into.
 func (t *table[T]) dest(row *T) []any {
 	dest := t.fields(row, make([]any, 0, len(t.names)))
+	dest = dest[:len(dest)-t.derived]
 	for i, field := range dest {
 		switch p := field.(type) {
 		case *[]byte:
@@ -117,10 +123,12 @@ var domainRows = prepared(table[storage.Domain]{
 
 var userRows = prepared(table[storage.User]{
 	name: "users", what: "users", keys: 1, domain: "domain", unique: []string{"domain", "login_key"}, field: "login_key",
-	names: strings.Fields("id domain rev login_key name_key login email display_name first_name last_name title department phone phone_e164 role manager kind status admin denied deleting attrs created"),
+	names:   strings.Fields("id domain rev login_key name_key login email display_name first_name last_name title department phone phone_e164 role manager kind status admin denied deleting attrs created search"),
+	derived: 1,
 	fields: func(u *storage.User, f []any) []any {
+		search := u.SearchText()
 		return append(f, (*string)(&u.ID), (*string)(&u.Domain), (*int64)(&u.Rev), &u.LoginKey, &u.NameKey, &u.Login, &u.Email, &u.DisplayName, &u.FirstName, &u.LastName, &u.Title,
-			&u.Department, &u.Phone, &u.PhoneE164, &u.Role, (*string)(&u.Manager), (*uint8)(&u.Kind), (*uint8)(&u.Status), &u.Admin, &u.Denied, &u.Deleting, &u.Attrs, &u.Created)
+			&u.Department, &u.Phone, &u.PhoneE164, &u.Role, (*string)(&u.Manager), (*uint8)(&u.Kind), (*uint8)(&u.Status), &u.Admin, &u.Denied, &u.Deleting, &u.Attrs, &u.Created, &search)
 	},
 	parent: func(u *storage.User) (storage.ID, storage.ID, bool) { return u.Domain, u.ID, !u.Deleting },
 })

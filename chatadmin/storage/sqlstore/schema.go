@@ -2,15 +2,17 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore/internal/schema"
 )
 
 // steps lead to the tables that this package works with.
 func (s *Store) steps() schema.Steps {
-	steps := schema.Steps{Files: schema.Files, Dialect: s.d.String(), Prefix: s.prefix, Begin: "BEGIN IMMEDIATE"}
+	steps := schema.Steps{Files: schema.Files, Dialect: s.d.String(), Prefix: s.prefix, Begin: "BEGIN IMMEDIATE", Fill: s.fillSearch, Lacks: s.d.lacks}
 	if s.d == PostgreSQL {
 		steps.Begin = "BEGIN ISOLATION LEVEL READ COMMITTED" // no snapshot is older than the lock
 		steps.Plain = s.serializable
@@ -66,6 +68,68 @@ func (s *Store) Check(ctx context.Context) error {
 		return &SchemaError{found, known}
 	}
 	return nil
+}
+
+// lacks reports whether an error means that the database does not have, or does
+// not permit, what an index for searching needs.
+func (d Dialect) lacks(err error) bool {
+	if d == SQLite {
+		return d.says(err, "no such module") || d.says(err, "tokenizer")
+	}
+	switch code := state(err); {
+	case code == "42501", code == "42704", code == "58P01", code == "0A000": // privilege, operator class, extension file, feature
+		return true
+	}
+	return false
+}
+
+// fillRows is how many users one transaction of fillSearch goes through.
+const fillRows = 1000
+
+// fillSearch writes what the users of an earlier version are searched by. It
+// goes through fillRows of them, and at the end through those that an earlier
+// release has written meanwhile.
+func (s *Store) fillSearch(ctx context.Context, c *sql.Conn) (more bool, err error) {
+	r := reader{s: s, c: c}
+	const columns = "SELECT id, name_key, login_key, email FROM {{p}}users WHERE "
+	dest := func(u *storage.User) []any { return []any{(*string)(&u.ID), &u.NameKey, &u.LoginKey, &u.Email} }
+	us, err := fetch(ctx, r, "migrating users", r.where(columns+"id > (SELECT upto FROM {{p}}user_fill) ORDER BY id LIMIT ?", fillRows), dest)
+	if err != nil {
+		return false, err
+	}
+	if more = len(us) > 0; more {
+		_, err = c.ExecContext(ctx, s.sql("UPDATE {{p}}user_fill SET upto = ?"), string(us[len(us)-1].ID))
+	} else {
+		us, err = fetch(ctx, r, "migrating users", r.where(columns+"search = ''"), dest)
+	}
+	for i := range us {
+		if err == nil {
+			_, err = c.ExecContext(ctx, s.sql("UPDATE {{p}}users SET search = ? WHERE id = ?"), us[i].SearchText(), string(us[i].ID))
+		}
+	}
+	return more, err
+}
+
+// search is what there is to search by: whether there is an index, and whether
+// it knows letters beyond ASCII.
+type search struct{ index, letters bool }
+
+// searching asks the database what there is to search by, once.
+func (r reader) searching(ctx context.Context) (search, error) {
+	if known := r.s.search.Load(); known != nil {
+		return *known, nil
+	}
+	// a host's view in place of the table is not followed by the triggers
+	q := r.where("SELECT count(*) = 2, true FROM sqlite_master WHERE type = 'table' AND name IN ('{{p}}users_search', '{{p}}users')")
+	if r.s.d == PostgreSQL {
+		q = r.where("SELECT to_regclass('{{p}}users_search') IS NOT NULL, 'ж' ~ '[[:alpha:]]'")
+	}
+	rows, err := fetch(ctx, r, "looking for an index", q, func(f *search) []any { return []any{&f.index, &f.letters} })
+	if err != nil {
+		return search{}, err
+	}
+	r.s.search.Store(&rows[0])
+	return rows[0], nil
 }
 
 var errPrefix = errors.New("a prefix of table names has at most 30 letters, digits and underscores, and no digit first")

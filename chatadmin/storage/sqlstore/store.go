@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -47,6 +48,7 @@ type Store struct {
 	attempts      int
 	now           func() time.Time
 	growth        growth
+	search        atomic.Pointer[search] // nil until somebody searches
 	commitTimeout time.Duration
 	turns         queues // of transactions, before they take a connection
 	// PostgreSQL: of those with a connection, for the locks of other processes

@@ -67,6 +67,7 @@ var suite = []test{
 	{"Users", testUsers},
 	{"UserKeys", testUserKeys},
 	{"UserLists", testUserLists},
+	{"Search", testSearch},
 	{"Groups", testGroups},
 	{"Memberships", testMemberships},
 	{"AddMembers", testAddMembers},

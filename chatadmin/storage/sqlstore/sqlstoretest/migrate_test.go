@@ -26,6 +26,7 @@ import (
 // steps are those of a database, up to a version.
 func (db database) steps(files fs.FS) schema.Steps {
 	s := schema.Steps{Files: files, Dialect: db.d.String(), Prefix: db.sql("{{p}}"), Begin: "BEGIN IMMEDIATE"}
+	s.Fill = func(context.Context, *sql.Conn) (bool, error) { return false, nil } // the tables are empty
 	if db.d == sqlstore.PostgreSQL {
 		s.Begin, s.Lock = "BEGIN", "SELECT pg_advisory_xact_lock(1)"
 	}
@@ -101,6 +102,11 @@ func seeded(t *testing.T, s storage.Store) {
 	require.Equal(t, []storage.User{{ID: "ann", Domain: "acme", Rev: 3, LoginKey: "ann", NameKey: "ann a", Login: "Ann", Email: "ann@acme.example", DisplayName: "Ann A", FirstName: "Ann", LastName: "A",
 		Title: "Boss", Department: "Sales", Phone: "0600", PhoneE164: "+31600", Role: "member", Kind: 1, Status: 2, Admin: true, Attrs: []byte("{}"), Created: ms(0)}}, us)
 	p := storage.Page{Limit: 10}
+	for _, part := range []string{"ann a", "n@acme", "a"} {
+		found, _, err := s.ListUsers(t.Context(), storage.UserQuery{Domain: "acme", Search: part}, p)
+		require.NoError(t, err)
+		require.Equal(t, us, found, "users of before are found by any part")
+	}
 	gs, _, err := s.ListGroups(t.Context(), storage.GroupQuery{Domain: "acme"}, p)
 	require.NoError(t, err)
 	require.Equal(t, []storage.Group{{ID: "all", Domain: "acme", Rev: 4, Creator: "ann", Name: "All", NameKey: "all", Default: true, Shipped: true, Data: []byte("{}")}}, gs)

@@ -28,9 +28,9 @@ var fill = []struct {
 	{20, "INSERT INTO {{p}}domains SELECT 'small-' || n, 1, 1, 'Small', '{}' FROM {{n}}"},
 	{1, "INSERT INTO {{p}}domains VALUES ('big', 1, 1, 'Big', '{}')"},
 	{50000, "INSERT INTO {{p}}users SELECT 'user-' || (1000000 + n), 'big', 1, 'login' || (1000000 + n), 'name' || (1000000 + (n * 7919) % 50000), '', '', '', '', '', '', 'department' || (n % 40), " +
-		"'', '', 'member', 'user-' || (1000000 + n % 500), 1, 1 + n % 2, n % 1000 = 0, n < 0, n % 5000 = 0, '{}', 0 FROM {{n}}"},
+		"'', '', CASE WHEN n % 5000 = 3 THEN 'helper' ELSE 'member' END, 'user-' || (1000000 + n % 500), CASE WHEN n % 4000 = 7 THEN 2 ELSE 1 END, 1 + n % 2, n % 1000 = 0, n % 3000 = 1, n % 5000 = 0, '{}', 1700000000000 + n, 'name' || (1000000 + (n * 7919) % 50000) || '{{nl}}login' || (1000000 + n) FROM {{n}}"},
 	{10000, "INSERT INTO {{p}}users SELECT 'other-' || (1000000 + n), 'small-' || (1 + n % 20), 1, 'login' || (1000000 + n), 'name' || (1000000 + n), '', '', '', '', '', '', '', '', '', 'member', '', 1, 1, " +
-		"n % 500 < 20, n < 0, n < 0, '{}', 0 FROM {{n}}"},
+		"n % 500 < 20, n < 0, n < 0, '{}', 0, 'name' || (1000000 + n) || '{{nl}}login' || (1000000 + n) FROM {{n}}"},
 	{5000, "INSERT INTO {{p}}groups SELECT 'group-' || (1000000 + n), 'big', 1, 'user-' || (1000000 + n % 2500), '', 'group' || (1000000 + (n * 7919) % 5000), n % 2500 = 0, n < 0, n < 0, '{}' FROM {{n}}"},
 	{50000, "INSERT INTO {{p}}memberships SELECT 'group-1000001', 'user-' || (1000000 + n), 'big', 1, n % 10000 = 0 FROM {{n}}"},
 	{50000, "INSERT INTO {{p}}memberships SELECT 'group-' || (1000002 + n % 4000), 'user-' || (1000000 + n), 'big', 1, n < 0 FROM {{n}}"},
@@ -169,10 +169,28 @@ func lookups() map[string]lookup {
 		"users by login, searched":    {120, "users_login", false, users(storage.UserQuery{Domain: "big", Prefix: "login10123"})},
 		"users by login, one found":   {2, "users_login", false, users(storage.UserQuery{Domain: "big", Prefix: "login1012345"})},
 		"users by name, searched":     {120, "users_name", false, users(storage.UserQuery{Domain: "big", Prefix: "name1012", ByName: true})},
-		"active users":                {250, "users_login", false, users(storage.UserQuery{Domain: "big", Statuses: []storage.Status{storage.Active}})},
+		"active users":                {250, "users_login", true, users(storage.UserQuery{Domain: "big", Statuses: []storage.Status{storage.Active}})},
 		"admins":                      {110, "users_admin", false, users(storage.UserQuery{Domain: "big", AdminOnly: true})},
 		"a manager's people":          {110, "users_manager", false, users(storage.UserQuery{Domain: "big", Manager: "user-1000007"})},
 		"a department":                {110, "users_department", false, users(storage.UserQuery{Domain: "big", Department: "department7"})},
+		"newest users":                {110, "users_created", false, users(storage.UserQuery{Domain: "big", Newest: true})},
+		"pending users":               {250, "users_inactive", false, users(storage.UserQuery{Domain: "big", Statuses: []storage.Status{storage.Pending}})},
+		"denied users":                {20, "users_denied", false, users(storage.UserQuery{Domain: "big", DeniedOnly: true})},
+		"denied users by name":        {20, "users_denied", true, users(storage.UserQuery{Domain: "big", DeniedOnly: true, ByName: true})},
+		"guests":                      {20, "users_guest", false, users(storage.UserQuery{Domain: "big", Kinds: []storage.Kind{storage.Guest}})},
+		"guests, the newest first":    {20, "users_guest", true, users(storage.UserQuery{Domain: "big", Kinds: []storage.Kind{storage.Guest}, Newest: true})},
+		"a role":                      {20, "users_role", false, users(storage.UserQuery{Domain: "big", Role: "helper"})},
+		"guests of a department":      {1300, "users_guest|users_department", true, users(storage.UserQuery{Domain: "big", Kinds: []storage.Kind{storage.Guest}, Department: "department7"})},
+		"a department by name":        {1300, "users_department", true, users(storage.UserQuery{Domain: "big", Department: "department7", ByName: true})},
+		"members by login":            {40, "memberships", true, users(storage.UserQuery{Domain: "big", MemberOf: "group-1000009"})},
+		"members of a large group":    {10010, "memberships|users_login", true, users(storage.UserQuery{Domain: "big", MemberOf: "group-1000001"})},
+		"a search":                    {10, "VIRTUAL TABLE", true, users(storage.UserQuery{Domain: "big", Search: "ogin1012345"})},
+		"a search by name":            {250, "VIRTUAL TABLE", true, users(storage.UserQuery{Domain: "big", Search: "me10123", ByName: true})},
+		"a search, the newest first":  {250, "VIRTUAL TABLE", true, users(storage.UserQuery{Domain: "big", Search: "me10123", Newest: true})},
+		"a search of the denied":      {30, "users_denied", true, users(storage.UserQuery{Domain: "big", Search: "ogin1012", DeniedOnly: true})},
+		"a search that many fit":      {10010, "VIRTUAL TABLE|users_login", true, users(storage.UserQuery{Domain: "big", Search: "login"})},
+		"a search by two letters":     {2010, "users_login", true, users(storage.UserQuery{Domain: "big", Search: "n1"})},
+		"a search in a small domain":  {1010, "VIRTUAL TABLE|users_login", true, users(storage.UserQuery{Domain: "small-7", Search: "login10"})},
 		"groups":                      {110, "groups_name", false, groups(storage.GroupQuery{Domain: "big"})},
 		"groups, searched":            {110, "groups_name", false, groups(storage.GroupQuery{Domain: "big", Prefix: "group10012"})},
 		"default groups":              {2, "groups_default", false, groups(storage.GroupQuery{Domain: "big", DefaultOnly: true})},
@@ -312,6 +330,9 @@ func planned(t *testing.T, db database, explain func(t *testing.T, c *sql.Conn, 
 			})
 			n := 0
 			for _, s := range all {
+				if strings.Contains(s.text, "sqlite_master") || strings.Contains(s.text, "to_regclass") {
+					continue
+				}
 				if strings.HasPrefix(s.text, "SELECT") || strings.HasPrefix(s.text, "WITH") || strings.HasPrefix(s.text, "DELETE") {
 					n++
 					explain(t, c, s, l)
@@ -406,7 +427,8 @@ func (n node) read(t *testing.T) float64 {
 	total := 0.0
 	if strings.HasSuffix(n.Type, "Scan") && n.Table != "" {
 		total = (n.Rows + n.Removed + n.Recheck) * n.Loops
-		require.False(t, n.Type == "Seq Scan" && !strings.HasSuffix(n.Table, "_domains"), "a scan of the whole of %s", n.Table)
+		ended := n.Loops == 1 && total <= 10001 // by a LIMIT, since many fit
+		require.False(t, n.Type == "Seq Scan" && !ended && !strings.HasSuffix(n.Table, "_domains"), "a scan of the whole of %s", n.Table)
 	}
 	for _, p := range n.Plans {
 		total += p.read(t)

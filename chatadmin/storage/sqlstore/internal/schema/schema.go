@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -29,8 +30,13 @@ type Steps struct {
 	// Begin does not
 	Lock string
 	// without what some databases that speak PostgreSQL's protocol refuse: how
-	// a column is stored
+	// a column is stored, and optional steps
 	Plain bool
+	// does a part of what SQL cannot, and reports whether more is left to do
+	Fill func(ctx context.Context, c *sql.Conn) (more bool, err error)
+	// reports whether an error means that the database cannot do an optional
+	// step, and that the step is to be left out
+	Lacks func(error) bool
 }
 
 func (s Steps) read(version int) ([]byte, error) {
@@ -57,10 +63,28 @@ func (s Steps) sql(text string) string { return strings.ReplaceAll(text, "{{p}}"
 // where it was interrupted.
 const repeatWhile = "-- repeat while "
 
+// fill begins a line at which Fill is called. While it reports that more is
+// left, the step is committed and done once more, as by repeatWhile.
+const fill = "-- fill "
+
+// optional begins a step that is left out where the database cannot do it.
+const optional = "-- optional\n"
+
 // Step goes to the next version, or a part of the way, in one transaction,
 // while others wait. It returns the version that the tables have then; one
 // above Version means that a newer release has made them.
 func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
+	version, err = s.step(ctx, c, false)
+	if errors.Is(err, errLacking) {
+		return s.step(ctx, c, true)
+	}
+	return version, err
+}
+
+var errLacking = errors.New("the database cannot do an optional step")
+
+// step is Step. With without an optional step is left out.
+func (s Steps) step(ctx context.Context, c *sql.Conn, without bool) (version int, err error) {
 	done := false
 	defer func() {
 		if !done {
@@ -86,25 +110,35 @@ func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for statement := range strings.SplitSeq(strings.TrimSpace(s.sql(string(text))), ";\n") {
+	statements, may := strings.CutPrefix(s.sql(string(text)), optional)
+	if may && (without || s.Plain) {
+		statements = ""
+	}
+	for statement := range strings.SplitSeq(strings.TrimSpace(statements), ";\n") {
+		if statement == "" {
+			continue
+		}
 		if s.Plain && strings.Contains(statement, " SET STORAGE ") {
 			continue
 		}
-		if question, ok := strings.CutPrefix(statement, repeatWhile); ok {
-			var more bool
-			if err := c.QueryRowContext(ctx, question).Scan(&more); err != nil {
-				return 0, fmt.Errorf("version %d: %w", found+1, err)
-			}
-			if !more {
-				continue
-			}
+		statement, more, err := s.repeats(ctx, c, statement)
+		if err != nil {
+			return 0, fmt.Errorf("version %d: %w", found+1, err)
+		}
+		if more {
 			if _, err := c.ExecContext(ctx, "COMMIT"); err != nil {
 				return 0, err
 			}
 			done = true
 			return found, nil
 		}
+		if statement == "" {
+			continue
+		}
 		if _, err := c.ExecContext(ctx, strings.TrimSuffix(statement, ";")); err != nil {
+			if may && s.Lacks != nil && s.Lacks(err) {
+				return 0, errLacking
+			}
 			return 0, fmt.Errorf("version %d: %s: %w", found+1, strings.SplitN(statement, "(", 2)[0], err)
 		}
 	}
@@ -116,6 +150,21 @@ func (s Steps) Step(ctx context.Context, c *sql.Conn) (version int, err error) {
 	}
 	done = true
 	return found + 1, nil
+}
+
+// repeats handles what a statement begins with that is no SQL. It reports
+// whether the step is to be done once more, and returns the rest.
+func (s Steps) repeats(ctx context.Context, c *sql.Conn, statement string) (rest string, more bool, err error) {
+	if question, ok := strings.CutPrefix(statement, repeatWhile); ok {
+		err = c.QueryRowContext(ctx, question).Scan(&more)
+		return "", more, err
+	}
+	if line, ok := strings.CutPrefix(statement, fill); ok {
+		_, rest, _ = strings.Cut(line, "\n")
+		more, err = s.Fill(ctx, c)
+		return rest, more, err
+	}
+	return statement, false, nil
 }
 
 // queryer is a pool or a connection.
