@@ -42,10 +42,11 @@ func (s *Scope) UserByLogin(ctx context.Context, login string) (User, error) {
 	return one(us, err, "user", login)
 }
 
-// Users lists users; q.Domain is set by the scope. Case, Unicode variants and
-// leading space of q.Prefix do not matter. Users who are being deleted are left
-// out unless q asks for them, which needs PermUsersDelete. It needs
-// PermUsersRead.
+// Users lists users; q.Domain is set by the scope. q.Search finds any part of
+// name, login and e-mail address; case, accents and repeated spaces do not
+// matter. Case, Unicode variants and leading space of q.Prefix do not matter.
+// Users who are being deleted are left out unless q asks for them, which needs
+// PermUsersDelete. It needs PermUsersRead.
 func (s *Scope) Users(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
 	return s.users(q).all(ctx)
 }
@@ -58,7 +59,7 @@ func (s *Scope) UsersPage(ctx context.Context, q UserQuery, p Page) ([]User, Cur
 }
 
 func (s *Scope) users(q UserQuery) listing[User] {
-	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
+	q.Domain, q.Prefix, q.Search = s.domain, foldPrefix(q.Prefix), storage.FoldSearch(q.Search)
 	var role Role
 	return listing[User]{
 		func(ctx context.Context) (err error) {

@@ -36,9 +36,9 @@ type user struct {
 
 // userFilter is what users list is asked for.
 type userFilter struct {
-	search, department, role, kind, status, sort string
-	guest                                        bool
-	limit                                        int
+	search, department, role, kind, status, sort, after string
+	guest, denied                                       bool
+	limit                                               int
 }
 
 func (c *cli) listUsersCommand() *cobra.Command {
@@ -50,14 +50,16 @@ func (c *cli) listUsersCommand() *cobra.Command {
 		}
 		return c.listUsers(ctx, s, q, f)
 	})
-	x.Flags().StringVar(&f.search, "search", "", "only users whose login or name begins with `text`")
+	x.Flags().StringVar(&f.search, "search", "", "only users with this `text` in name, login or e-mail")
 	x.Flags().StringVar(&f.department, "department", "", "only users of this `department`")
 	x.Flags().StringVar(&f.role, "role", "", "only users with this `role`")
 	x.Flags().BoolVar(&f.guest, "guest", false, "the same as --kind guest")
-	x.Flags().IntVar(&f.limit, "limit", 0, "at most so many; 0: all")
+	x.Flags().BoolVar(&f.denied, "denied", false, "only users whose access is denied")
+	x.Flags().IntVar(&f.limit, "limit", 0, "one page of at most so many; 0: all users")
+	x.Flags().StringVar(&f.after, "after", "", "the page behind this `cursor`, the one that the page before said")
 	choose(x, &f.status, "status", "only users of this status", "pending", "active", "deactivated")
 	choose(x, &f.kind, "kind", "only users of this kind", "network", "guest")
-	choose(x, &f.sort, "sort", "the order (default login)", "login", "name")
+	choose(x, &f.sort, "sort", "the order (default login); created: the newest first", "login", "name", "created")
 	exclusive(x, "guest", "kind")
 	return checked(x, func([]string) error {
 		if f.limit < 0 {
@@ -69,7 +71,8 @@ func (c *cli) listUsersCommand() *cobra.Command {
 
 // query is the filter as the library understands it.
 func (f userFilter) query(ctx context.Context, s *chatadmin.Scope) (chatadmin.UserQuery, error) {
-	q := chatadmin.UserQuery{Prefix: chatadmin.Fold(f.search), Department: f.department, ByName: f.sort == "name"}
+	q := chatadmin.UserQuery{Search: f.search, Department: f.department, ByName: f.sort == "name",
+		Newest: f.sort == "created", DeniedOnly: f.denied}
 	for _, status := range []chatadmin.Status{chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated} {
 		if status.String() == f.status {
 			q.Statuses = []chatadmin.Status{status}
@@ -95,26 +98,28 @@ func (f userFilter) query(ctx context.Context, s *chatadmin.Scope) (chatadmin.Us
 }
 
 func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.UserQuery, f userFilter) error {
-	found := map[chatadmin.ID]bool{}
 	var ids, managers []chatadmin.ID
 	users := []user{}
-	for range 2 { // a search finds by login and by name
+	add := func(u chatadmin.User) {
+		users, ids, managers = append(users, shown(u)), append(ids, u.ID), append(managers, u.Manager)
+	}
+	var next chatadmin.Cursor
+	if f.limit > 0 || f.after != "" {
+		page, after, err := s.UsersPage(ctx, q, chatadmin.Page{After: chatadmin.Cursor(f.after), Limit: f.limit})
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			add(u)
+		}
+		next = after
+	} else {
 		for u, err := range s.Users(ctx, q) {
 			if err != nil {
 				return err
 			}
-			if f.limit > 0 && len(users) == f.limit {
-				break
-			}
-			if !found[u.ID] {
-				found[u.ID] = true
-				users, ids, managers = append(users, shown(u)), append(ids, u.ID), append(managers, u.Manager)
-			}
+			add(u)
 		}
-		if f.search == "" {
-			break
-		}
-		q.ByName = !q.ByName
 	}
 	name, err := c.names(ctx, s, managers)
 	if err != nil {
@@ -126,10 +131,17 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Use
 	if err := c.locked(ctx, s, ids, func(i int) { users[i].Locked = true }); err != nil {
 		return err
 	}
-	return c.say(map[string]any{"users": users}, func(w *tabwriter.Writer) {
+	v := map[string]any{"users": users}
+	if next != "" {
+		v["next"] = next
+	}
+	return c.say(v, func(w *tabwriter.Writer) {
 		row(w, "LOGIN", "NAME", "STATUS", "ROLE", "KIND")
 		for _, u := range users {
 			row(w, u.Login, u.Name, u.Status, u.Role, u.Kind)
+		}
+		if next != "" {
+			row(w, "more:", "--after "+string(next))
 		}
 	})
 }

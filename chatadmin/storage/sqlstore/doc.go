@@ -64,6 +64,23 @@
 // hundred in a transaction: some minutes for some millions. Stop the processes
 // of an earlier release before, since they do not write it.
 //
+// # Searching
+//
+// Users are searched by any part of name, login and e-mail address. An index
+// serves three characters and more: of pg_trgm on PostgreSQL, of FTS5 with the
+// trigram tokenizer on SQLite. Whether there is one is decided when the tables
+// are made. Without the extension, the permission to create it, or the module,
+// and with Options.Serializable, there is none: searching finds the same, and
+// looks through at most 2,000 users for each page. On PostgreSQL the index can
+// be added later; stores that are opened afterwards use it:
+//
+//	CREATE EXTENSION pg_trgm;
+//	CREATE INDEX CONCURRENTLY chatadmin_users_search ON chatadmin_users
+//		USING gin (search gin_trgm_ops);
+//
+// In a database with the locale C, pg_trgm knows no letters beyond ASCII, and
+// texts with others are looked for without it.
+//
 // # Databases that speak PostgreSQL's protocol
 //
 // Where only SERIALIZABLE is to be had, Options.Serializable must be set.
