@@ -15,7 +15,7 @@
 //	// An administrator switches it on, after a look at the plan:
 //	policy := twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * 24 * time.Hour}
 //	plan, err := second.Plan(ctx, s, policy)
-//	err = second.SetPolicy(ctx, s, plan)
+//	err = second.Apply(ctx, s, plan)
 //
 //	// The gate's decision holds the challenge. The page shows its QR code or
 //	// asks for the code.
@@ -48,7 +48,7 @@
 //
 // A mode cannot be switched on if no administrator could then sign in, or if it
 // sends codes and the program has no Mailer. These are blockers of the plan,
-// and SetPolicy refuses with a [BlockedError]. A user who lacks what the mode
+// and Apply refuses with a [BlockedError]. A user who lacks what the mode
 // needs is refused by a decision of the gate, with the reason signin.NoAddress
 // or signin.TooManyCodes.
 //
@@ -116,7 +116,7 @@
 //
 //	twofactor, or for oneself   Explain, Trusted, RevokeTrusted
 //	twofactor, or for oneself   RevokeAllTrusted, RecoveryCodes
-//	twofactor                   Plan, SetPolicy, Reset
+//	twofactor                   Plan, Apply, Reset
 //	everybody                   Policy
 //	host                        Reseal, ResumeReseal, SendNotices
 //	host                        Ask, Open, Answer, Challenge, Resend

@@ -32,7 +32,7 @@ type Plan struct {
 	Now      Policy           `json:"now"`
 	// CannotPass names the first hundred users who could not pass.
 	CannotPass []chatadmin.ID `json:"cannot_pass,omitempty"`
-	// Blockers stand in the way: SetPolicy refuses while there are any.
+	// Blockers stand in the way: Apply refuses while there are any.
 	Blockers []Blocker `json:"blockers,omitempty"`
 }
 
@@ -42,7 +42,7 @@ type Blocker struct {
 	Message string `json:"message"`
 }
 
-// BlockedError is the error of SetPolicy for a policy that would shut the
+// BlockedError is the error of Apply for a policy that would shut the
 // domain out. errors.Is finds chatadmin.ErrLastAdmin in it if no administrator
 // could sign in any more, and ErrNoMailer if this program has no Mailer for the
 // codes.
