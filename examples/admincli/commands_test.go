@@ -118,6 +118,8 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "delete|bob@acme.example|--plan"}, {0, "delete|bob@acme.example|--apply"}, {1, "delete|ann@acme.example|--apply"},
 		{0, "retention|set|90"}, {0, "retention|show"}, {0, "retention|plan"}, {0, "retention|apply"}, {1, "retention|resume|nonsense"},
 		{0, "retention|list"}, {0, "retention|limit|0"}, {0, "retention|run-due"},
+		{0, "support|levels"}, {0, "support|levels|ios|none"}, {1, "support|levels|android|debug"}, {0, "support|report|--platform|windows|--user|ann@acme.example|--log|" + people + "|--preview"},
+		{1, "support|report|--platform|mac"}, {0, "support|list|--state|sent"}, {1, "support|acknowledge|nonsense"}, {1, "support|state|nonsense|solved"},
 		{0, "integrations|services"}, {0, "integrations|enable|slack"}, {0, "integrations|disable|slack"}, {1, "integrations|configure|slack|--group|Nowhere"},
 		{1, "--as|ann@acme.example|integrations|connect|slack"}, {1, "integrations|choices|slack"}, {1, "integrations|show|slack"}, {1, "integrations|retry|x"},
 		{1, "integrations|discard|x"}, {1, "integrations|disconnect|slack"}, {1, "integrations|say|--group|Nowhere|hello"}, {1, "integrations|link|slack|hello"},

@@ -6,6 +6,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/twofa"
@@ -40,6 +41,9 @@ var codes = []struct {
 	{"service_off", integrations.ErrServiceOff},
 	{"not_connected", integrations.ErrNotConnected},
 	{"unsure", integrations.ErrUnsure},
+	{"no_mailer", support.ErrNoMailer},
+	{"no_recipient", support.ErrNoRecipient},
+	{"too_large", support.ErrTooLarge},
 	{"damaged", chatadmin.ErrDamaged},
 	{"forbidden", chatadmin.ErrForbidden},
 	{"exists", chatadmin.ErrExists},
@@ -48,6 +52,7 @@ var codes = []struct {
 	{"state", devices.ErrState},
 	{"state", chatadmin.ErrState},
 	{"choose_account", preferences.ErrChooseAccount},
+	{"state", support.ErrState},
 	{"invalid", chatadmin.ErrInvalid},
 }
 

@@ -25,6 +25,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -60,8 +61,10 @@ type cli struct {
 	custom   *fields.Fields
 	prefer   *preferences.Preferences
 	radios   *provisioning.Provisioning
+	support  *support.Support
 	twofa    *twofa.Service
 	imports  *csvimport.Imports
+	helpdesk string           // where problem reports go, if not to that of Office Chat
 	ring     *keyring.Ring    // with memory: there is no file
 	services integrationFlags // where work finds the services of integrations
 }
@@ -75,7 +78,7 @@ func (c *cli) root() *cobra.Command {
 		c.departmentsCommands(), c.contactsCommand(), c.floorCommands(),
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
-		c.integrationsCommands(), c.auditCommands(), c.preferencesCommands(), c.fieldsCommands(),
+		c.integrationsCommands(), c.auditCommands(), c.preferencesCommands(), c.fieldsCommands(), c.supportCommands(),
 		c.runsCommands(), c.workCommand(), c.recordsCommands(),
 		c.scriptCommand(), c.versionCommand(), c.completionCommand())
 	x.Long = "admincli administers a chat product's domains from the command line."

@@ -48,6 +48,9 @@ func (c *cli) policies(command string) (err error) {
 	if c.retain, err = retention.New(c.admin, nil); err != nil {
 		return err
 	}
+	if err := c.openSupport(); err != nil {
+		return err
+	}
 	if c.custom, err = fields.New(c.admin, nil); err != nil {
 		return err
 	}
