@@ -22,7 +22,6 @@ type world struct {
 	domain  chatadmin.ID
 	s, host *chatadmin.Scope
 	ann     chatadmin.ID
-	n       int
 }
 
 func newWorld(t testing.TB) *world {

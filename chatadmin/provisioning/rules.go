@@ -102,7 +102,7 @@ func (x *rules) apply(was, now *chatadmin.User, f Fields, invite bool) []*chatad
 	if len(wrong) > 0 || kept && p == before || !kept && p == (Profile{}) && was != nil {
 		return wrong
 	}
-	if err := putProfile(&a, p); err == nil {
+	if err = putProfile(&a, p); err == nil {
 		err = chatadmin.SetAttributes(now, a)
 	}
 	if err != nil {

@@ -160,7 +160,10 @@ func (r reader) ListUsers(ctx context.Context, q storage.UserQuery, p storage.Pa
 	if len(rest) == 0 {
 		return list(ctx, r, userRows, l, p)
 	}
-	for i := range all {
+	// An index that has the list in its order is not sorted for conditions that
+	// only narrow it.
+	narrower := slices.ContainsFunc(rest, func(c condition) bool { return c.index != "" || c.find != nil })
+	for i := 0; narrower && i < len(all); i++ {
 		few, err := r.few(ctx, q.Domain, &all[i])
 		if err != nil {
 			return nil, "", err
