@@ -71,15 +71,17 @@ func TestSearchWithoutIndex(t *testing.T) {
 	owner, err := sql.Open("pgx", postgres(t).dsn())
 	require.NoError(t, err)
 	defer func() { _ = owner.Close() }()
-	for _, statement := range []string{"CREATE ROLE tenant LOGIN", "CREATE DATABASE plain TEMPLATE template0 LC_CTYPE 'C.UTF-8'"} {
+	n := number.Add(1)
+	tenant, name := fmt.Sprintf("tenant%d", n), fmt.Sprintf("plain%d", n)
+	for _, statement := range []string{"CREATE ROLE " + tenant + " LOGIN", "CREATE DATABASE " + name + " TEMPLATE template0 LC_CTYPE 'C.UTF-8'"} {
 		_, err := owner.Exec(statement)
 		require.NoError(t, err)
 	}
-	plain := strings.Replace(postgres(t).dsn(), "dbname=postgres", "dbname=plain", 1)
+	plain := strings.Replace(postgres(t).dsn(), "dbname=postgres", "dbname="+name, 1)
 	inside, err := sql.Open("pgx", plain)
 	require.NoError(t, err)
 	defer func() { _ = inside.Close() }()
-	_, err = inside.Exec("GRANT CREATE ON SCHEMA public TO tenant")
+	_, err = inside.Exec("GRANT CREATE ON SCHEMA public TO " + tenant)
 	require.NoError(t, err)
 
 	indexed := func(db database) (found bool) {
@@ -87,7 +89,7 @@ func TestSearchWithoutIndex(t *testing.T) {
 		return found
 	}
 	// in this order: the second makes the extension, which the first would find
-	for _, user := range []string{"tenant", "chatadmin"} {
+	for _, user := range []string{tenant, "chatadmin"} {
 		want := user == "chatadmin"
 		t.Run(user, func(t *testing.T) {
 			storetest.RunOnly(t, func(t *testing.T) storetest.Backend {
