@@ -52,7 +52,8 @@ func BenchmarkContacts(b *testing.B) {
 							b.Fatal(err, len(page), n)
 						}
 					}
-					slices.Sort(ours) // medians: a busy machine interrupts one as often as the other
+					// medians: a busy machine interrupts one as often as the other
+					slices.Sort(ours)
 					slices.Sort(floor)
 					b.ReportMetric(float64(ours[len(ours)/2])/float64(floor[len(floor)/2]), "ratio")
 				})
