@@ -31,6 +31,25 @@ var imeiRecords = chatadmin.RecordKind[imeiUse]{
 	},
 }
 
+// repairableIMEIs are the records of IMEIs, which know how they are repaired:
+// the IMEI stays with its user, whose profile names it, and the phone has to be
+// activated anew.
+func repairableIMEIs() *chatadmin.RecordKind[imeiUse] {
+	k := imeiRecords
+	k.Repair = func(ctx context.Context, w *chatadmin.Writer, r storage.Record) error {
+		now := storage.Record{Key: r.Key, Owner: r.Owner}
+		var err error
+		if r.Owner != "" {
+			now.Data, err = imeiRecords.Encode(&imeiUse{User: r.Owner})
+		}
+		if err != nil {
+			return err
+		}
+		return w.PutRecords(ctx, []storage.Write[storage.Record]{{Row: now, Was: r.Rev, Delete: r.Owner == ""}})
+	}
+	return &k
+}
+
 // cleanIMEI drops what people write between the digits.
 func cleanIMEI(typed string) string {
 	return strings.Map(func(r rune) rune {

@@ -85,7 +85,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Provisioning, error) {
 		OnInvite:     p.invite,
 		OnDevice:     p.deviceRegistered,
 		OnEnd:        p.ended,
-		Records:      []chatadmin.Damageable{&departmentRecords, &nameRecords, &imeiRecords, &activationRecords},
+		Records:      []chatadmin.Damageable{&departmentRecords, &nameRecords, repairableIMEIs(), &activationRecords},
 		Workers:      []chatadmin.Worker{{Name: "activations", Due: admin.DueDomains(activationRecords.Name), Do: p.SendActivations}},
 		Policy:       chatadmin.Policy{Name: policyName, Check: checkPolicy},
 		Preference:   chatadmin.Preference{Name: profileName, Diff: diffProfile},
