@@ -134,7 +134,7 @@ func userQueryPossible(q *UserQuery) bool {
 	if !storable(q.NotMemberOf) {
 		q.NotMemberOf = "" // nobody is in a group that there cannot be
 	}
-	return storable(q.Domain, q.Manager) && storable(q.Prefix, q.Department, q.Role)
+	return storable(q.Domain, q.Manager, q.MemberOf) && storable(q.Prefix, q.Department, q.Role, q.Search)
 }
 
 func (g guardedReader) ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error) {

@@ -160,7 +160,7 @@ var sourceMutants = map[string]struct {
 		if len(q.ChatsOf) > 0 {
 			q.Authors = []storage.ID{"nobody"}
 		}
-	}), "Count", "chats of"},
+	}), "Count", "chats"},
 	"age ignored": {asked(func(q *storage.ContentQuery) {
 		if !q.Before.IsZero() {
 			q.Before, q.All = q.Before.AddDate(100, 0, 0), true
