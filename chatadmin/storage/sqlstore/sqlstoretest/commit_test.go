@@ -2,6 +2,7 @@ package sqlstoretest
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,14 +36,22 @@ func TestCommitWaitsForTheStandby(t *testing.T) {
 	}
 	standby("gone")
 	done := make(chan error, 1)
+	// The server heeds the setting a moment after it shows it: commits are made
+	// until one waits.
+	var waits atomic.Bool
 	go func() {
-		done <- s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error { return increment(ctx, tx, "waits") })
+		var err error
+		for err == nil && !waits.Load() {
+			err = s.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error { return increment(ctx, tx, "waits") })
+		}
+		done <- err
 	}()
 	require.Eventually(t, func() bool {
 		n := 0
 		err := pool.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").Scan(&n)
 		return err == nil && n > 0
 	}, 10*time.Second, 10*time.Millisecond)
+	waits.Store(true)
 	db.options.CommitTimeout = 100 * time.Millisecond
 	db.options.NoMigrate = true
 	err = db.open(t).Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error { return increment(ctx, tx, "limited") })

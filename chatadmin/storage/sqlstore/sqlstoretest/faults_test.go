@@ -219,7 +219,7 @@ func TestHostsOwnRows(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 
 		_, err = pool.Exec(db.sql("INSERT INTO {{p}}users SELECT 'by-hand', domain, rev, 'hand@acme.example', name_key, 'hand@acme.example', 'hand@acme.example', display_name, first_name, last_name, " +
-			"'', department, phone, phone_e164, role, manager, kind, status, admin, denied, deleting, attrs, created FROM {{p}}users WHERE login_key = 'bob@acme.example'"))
+			"'', department, phone, phone_e164, role, manager, kind, status, admin, denied, deleting, attrs, created, search FROM {{p}}users WHERE login_key = 'bob@acme.example'"))
 		require.NoError(t, err)
 		_, err = s.CreateUser(t.Context(), chatadmin.NewUser{Login: "hand@acme.example", NoInvitation: true})
 		require.ErrorIs(t, err, chatadmin.ErrExists)
