@@ -51,13 +51,15 @@
 //	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
 //	users.read      Group, Members, MembersPage, CountMembers (groups of others); Groups, GroupsPage
 //	users.read      GroupsOf (other users); Invitations, InvitationsPage
-//	users.create    CreateUser, CreateUserBy (or as the package says); provisioning.Provisioning: CreateUser
+//	users.create    CreateUser, CreateUserBy (or as the package says)
+//	users.create    provisioning.Provisioning: CreateUser
 //	users.edit      EditUser, EditUserBy (or as the package says)
 //	users.edit      ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
-//	groups.default  Run, Runs, RunsPage, ResumeRun, TakeOverRun, CancelRun (runs of other kinds: their own)
-//	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Held, Release, ReleaseImport
+//	groups.default  Run, Runs, RunsPage, ResumeRun (runs of other kinds: their own)
+//	groups.default  TakeOverRun, CancelRun (likewise)
+//	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Unsent, Release, ReleaseImport
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
@@ -69,7 +71,8 @@
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events, EventsPage
 //	support         support.Support: SetLevel, Acknowledge, SetState
-//	support         support.Support: SetClientLevel, Level, Prepare, Send, Report, Reports (of other users)
+//	support         support.Support: SetClientLevel, Level, Prepare (of other users)
+//	support         support.Support: Send, Report, Reports (of other users)
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // An import needs users.create too, and users.edit if it updates users. A

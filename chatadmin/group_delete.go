@@ -219,7 +219,8 @@ func (w *Writer) notHeld(ctx context.Context, groups []ID) error {
 	return err
 }
 
-// look runs f as a transaction that changes nothing, for whoever has access.
+// look runs f as a transaction that changes nothing. The actor needs access, and
+// no permission.
 func (s *Scope) look(ctx context.Context, f func(context.Context, *Writer) error) error {
 	return s.admin.store.Update(ctx, storage.Fence{Domain: s.domain, Mode: storage.NoFence}, func(ctx context.Context, tx storage.Tx) error {
 		w := &Writer{Tx: tx, scope: s, now: s.admin.Now()}

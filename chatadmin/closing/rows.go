@@ -44,7 +44,7 @@ func (b *batch) groups(ctx context.Context, w *chatadmin.Writer, limit int) (boo
 	return next != "", nil
 }
 
-// records deletes all records but that of the run, whoever owns them.
+// records deletes all records except that of the run, with an owner or without.
 func (b *batch) records(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
 	for p := (chatadmin.Page{Limit: recordPage}); ; {
 		page, next, err := w.ListRecords(ctx, storage.RecordQuery{Domain: b.domain}, p)

@@ -66,8 +66,8 @@ func (c *Closings) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit
 			return step{}, err
 		}
 	}
-	// Exclusive: whoever adds a row has done so before this transaction, which
-	// sees it, or finds the parent gone.
+	// Exclusive: a row is added before this transaction, which sees it, or later,
+	// when its parent is gone.
 	op := chatadmin.Op{Kind: KindClose, Fence: storage.Exclusive, Targets: []chatadmin.ID{s.Domain()}}
 	return step{Op: op, Do: func(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 		if err := unheld(ctx, w, s.Domain()); err != nil {

@@ -47,7 +47,7 @@ func (d Decision) String() string {
 	return fmt.Sprintf("decision %d", uint8(d))
 }
 
-// May reports whether whoever asked may speak now.
+// May reports whether the user who asked may speak now.
 func (d Decision) May() bool { return d != Busy }
 
 // Party is an active participant.
@@ -87,9 +87,9 @@ func (f *Floor[K]) Leave(key K) (ended bool) {
 	return f.Release(key)
 }
 
-// Ask asks for the floor. Whoever gets it is an active participant from then on;
-// whoever does not, and was none, stays outside. An interrupted speaker stays a
-// participant.
+// Ask asks for the floor. A user who gets it is an active participant from then
+// on. A user who is refused stays what they were: a participant or none. An
+// interrupted speaker stays a participant.
 func (f *Floor[K]) Ask(key K, priority int) Decision {
 	d := Decide(f.parties, f.speaker, f.held, Party[K]{key, priority})
 	if d == Granted || d == Interrupts {
@@ -109,7 +109,7 @@ func (f *Floor[K]) Release(key K) (ended bool) {
 	return true
 }
 
-// Stop ends the turn of whoever speaks, such as one who has spoken for too long.
+// Stop ends the turn of the speaker, for example after too long a turn.
 func (f *Floor[K]) Stop() {
 	var nobody K
 	f.speaker, f.held = nobody, false

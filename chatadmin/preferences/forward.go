@@ -44,7 +44,7 @@ type Forwarded struct {
 //	mode         From                 Reply-To         what is sent
 //	can_respond  the Mailer's sender  the user         comment, message and link
 //	no_reply     Options.NoReply      -                comment, message and link
-//	own_client   the user             the user's       a link to open, with comment and link to the message
+//	own_client   the user             the user's       a mailto link that holds comment and link
 //
 // The words are in the user's language. All that is wrong with m comes at once,
 // as *chatadmin.FieldErrors. No line of m becomes a header.

@@ -5,7 +5,8 @@
 //	p, err := provisioning.New(admin, &provisioning.Options{SMS: sms})
 //	buses, err := p.CreateDepartment(ctx, s, "Buses")
 //	user, err := p.CreateUser(ctx, s, provisioning.NewUser{
-//		NewUser: chatadmin.NewUser{Login: "Bus.57", FirstName: "John", LastName: "Smith", Phone: "06 12345678"},
+//		NewUser: chatadmin.NewUser{Login: "Bus.57", FirstName: "John",
+//			LastName: "Smith", Phone: "06 12345678"},
 //		Fields:  provisioning.Fields{Priority: &two, SendText: &yes},
 //	})
 //	contacts, next, err := p.ContactsPage(ctx, s, user.ID, chatadmin.Page{Limit: 100})
@@ -51,7 +52,8 @@
 // code one comes in.
 //
 //	user, proof, err := p.ByCode(ctx, domain, login, code)
-//	out, err := registry.Register(ctx, admin.AsHost(domain), user.ID, devices.Registration{Key: key, Type: devices.Android, Proof: proof})
+//	out, err := registry.Register(ctx, admin.AsHost(domain), user.ID,
+//		devices.Registration{Key: key, Type: devices.Android, Proof: proof})
 //
 // With an IMEI of 13 or 15 digits nothing is sent. The first device that shows
 // it, by ByIMEI, is activated. An IMEI belongs to one user of a domain.
