@@ -273,3 +273,25 @@ func TestSending(t *testing.T) {
 	}
 	require.Len(t, w.phones.Messages(), sent+1)
 }
+
+// A call that knows nothing of the form cannot give a user the phone of another
+// one either: it copies a profile from one to the other.
+func TestIMEIOfAnotherByOtherCalls(t *testing.T) {
+	const imei = "490154203237518"
+	w := newWorld(t)
+	john, mary := w.user("john", func(n *provisioning.NewUser) { n.IMEI = to(imei) }), w.user("mary")
+	profile, err := chatadmin.AttributesOf(w.is(john.ID))
+	require.NoError(t, err)
+	stolen := func(_ *chatadmin.Settings, _ *chatadmin.User, a *chatadmin.Attributes) []*chatadmin.FieldError {
+		a.Preferences = profile.Preferences
+		return nil
+	}
+	_, err = w.s.EditUser(ctx, mary.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{stolen}})
+	require.ErrorIs(t, err, chatadmin.ErrExists)
+	_, err = w.s.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "Eve", LastName: "Ash", NoInvitation: true, Parts: []chatadmin.UserPart{stolen}})
+	require.ErrorIs(t, err, chatadmin.ErrExists)
+	require.NoError(t, w.byIMEI("radio", imei))
+	u, _, err := w.p.ByIMEI(ctx, w.domain, imei)
+	require.NoError(t, err)
+	require.Equal(t, john.ID, u.ID)
+}
