@@ -47,7 +47,7 @@ const (
 	// AtOnce is no grace period at all: a closing that is applied begins.
 	AtOnce time.Duration = -1
 
-	longestGrace = 365 * 24 * time.Hour
+	longestGrace = clockmark.LongestGrace
 )
 
 // Options configure closings. The zero value is a working default.

@@ -11,15 +11,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-const (
-	clockTask = "closing"
+const clockTask = "closing"
 
-	// longestPause is how long a worker may not have run and still believes its
-	// clock.
-	longestPause = 7 * 24 * time.Hour
-	// skew is by how much the clocks of a host's machines may differ.
-	skew = time.Hour
-)
+var scheduling = clockmark.Scheduling{Task: clockTask, What: "closing", Doing: "the closing of a domain"}
 
 // RunDue begins the scheduled closing of a domain if it is due, and continues
 // one that was interrupted ten minutes ago. chatadmin.Admin.Work does the same
@@ -60,7 +54,7 @@ func (c *Closings) tick(ctx context.Context, domain chatadmin.ID) error {
 		case err != nil:
 			return err
 		case run.State == chatadmin.RunScheduled:
-			scheduled, doubt = true, doubted(mark, now, run)
+			scheduled, doubt = true, mark.Doubted(now, &run.Run)
 		}
 	}
 	err = c.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
@@ -84,40 +78,7 @@ func (c *Closings) tick(ctx context.Context, domain chatadmin.ID) error {
 
 // due reports whether a worker begins a scheduled closing.
 func (c *Closings) due(ctx context.Context, s *chatadmin.Scope, run *Run) (bool, error) {
-	if err := timely(run); err != nil {
-		return false, err
-	}
-	now := c.admin.Now()
-	switch {
-	case run.Asked.After(now.Add(skew)):
-		return false, c.again(ctx, s, run.ID)
-	case run.Due.After(now):
-		return false, nil
-	}
-	mark, err := clockmark.Read(ctx, s.Admin().Store(), s.Domain(), clockTask)
-	if err != nil {
-		return false, err
-	}
-	if doubted(mark, now, run) {
-		return false, &chatadmin.ClockError{Task: "the closing of a domain", Last: mark.At, Now: now,
-			Do: "resume closing " + string(run.ID) + " yourself"}
-	}
-	return true, nil
-}
-
-// timely refuses a closing whose time cannot be.
-func timely(run *Run) error {
-	if grace := run.Due.Sub(run.Asked); grace < 0 || grace > longestGrace+time.Hour {
-		return fmt.Errorf("closing %s is due %s, but was asked for %s, and no grace period is as long: cancel it and schedule it anew: %w",
-			run.ID, run.Due.Format(time.RFC3339), run.Asked.Format(time.RFC3339), chatadmin.ErrInvalid)
-	}
-	return nil
-}
-
-// doubted reports whether a person must say that the clock is right before a
-// closing begins that is due.
-func doubted(m clockmark.Mark, now time.Time, run *Run) bool {
-	return m.Jumped(now, longestPause) || !m.Known() && now.Sub(run.Due) > longestPause
+	return scheduling.Begins(ctx, s, &run.Run, func() error { return c.again(ctx, s, run.ID) })
 }
 
 // again begins the grace period anew of a closing that was scheduled by a clock
@@ -126,10 +87,9 @@ func (c *Closings) again(ctx context.Context, s *chatadmin.Scope, id chatadmin.I
 	op := chatadmin.Op{Kind: KindSchedule, Fence: storage.Shared, Targets: []chatadmin.ID{s.Domain()}}
 	return s.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		_, err := c.runs.Amend(ctx, w, id, func(run *Run) error {
-			if run.State != chatadmin.RunScheduled || !run.Asked.After(w.Now().Add(skew)) {
+			if !clockmark.Restart(&run.Run, w.Now()) {
 				return nil
 			}
-			run.Asked, run.Due = w.Now(), w.Now().Add(run.Due.Sub(run.Asked))
 			w.Audit(KindSchedule, []chatadmin.ID{s.Domain()}, nil, map[string]string{"closing": string(id),
 				"due": run.Due.Format(time.RFC3339), "reason": "the clock was ahead when it was scheduled"})
 			return nil
@@ -145,14 +105,14 @@ func (c *Closings) start(s *chatadmin.Scope) step {
 		if run.State != chatadmin.RunScheduled {
 			return chatadmin.ErrStepAgain
 		}
-		if err := timely(run); err != nil {
+		if err := scheduling.Timely(&run.Run); err != nil {
 			return err
 		}
 		mark, err := clockmark.Read(ctx, w, s.Domain(), clockTask)
 		if err != nil {
 			return err
 		}
-		if doubted(mark, w.Now(), run) { // a person begins it, and vouches for the clock
+		if mark.Doubted(w.Now(), &run.Run) { // a person begins it, and vouches for the clock
 			if err := mark.Move(ctx, w, s.Domain(), clockTask, w.Now(), time.Time{}); err != nil {
 				return err
 			}

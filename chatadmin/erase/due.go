@@ -3,7 +3,6 @@ package erase
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,18 +11,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-const (
-	clockTask = "erase"
+const clockTask = "erase"
 
-	// longestPause is how long a worker may not have run and still believes its
-	// clock.
-	longestPause = 7 * 24 * time.Hour
-	// skew is by how much the clocks of a host's machines may differ.
-	skew = time.Hour
-	// longestGrace is that of any policy, and an hour for the end of daylight
-	// saving time.
-	longestGrace = 365*24*time.Hour + time.Hour
-)
+var scheduling = clockmark.Scheduling{Task: clockTask, What: "deletion", Doing: "deletions that are due"}
 
 // RunDue carries out the scheduled deletions of a domain that are due, each in
 // the name of its actor, and continues those that have been interrupted, after
@@ -59,40 +49,7 @@ func (d *Deletions) work(ctx context.Context, domain chatadmin.ID) (int, error) 
 
 // due reports whether a worker begins a scheduled deletion.
 func (d *Deletions) due(ctx context.Context, s *chatadmin.Scope, run *Run) (bool, error) {
-	if err := timely(run); err != nil {
-		return false, err
-	}
-	now := d.admin.Now()
-	switch {
-	case run.Asked.After(now.Add(skew)):
-		return false, d.again(ctx, s.Domain(), run.ID)
-	case run.Due.After(now):
-		return false, nil
-	}
-	mark, err := clockmark.Read(ctx, s.Admin().Store(), s.Domain(), clockTask)
-	if err != nil {
-		return false, err
-	}
-	if doubted(mark, now, run) {
-		return false, &chatadmin.ClockError{Task: "deletions that are due", Last: mark.At, Now: now,
-			Do: "resume deletion " + string(run.ID) + " yourself"}
-	}
-	return true, nil
-}
-
-// timely refuses a deletion whose time cannot be.
-func timely(run *Run) error {
-	if grace := run.Due.Sub(run.Asked); grace < 0 || grace > longestGrace {
-		return fmt.Errorf("deletion %s is due %s, but was asked for %s, and no grace period is as long: cancel it and schedule it anew: %w",
-			run.ID, run.Due.Format(time.RFC3339), run.Asked.Format(time.RFC3339), chatadmin.ErrInvalid)
-	}
-	return nil
-}
-
-// doubted reports whether a person must say that the clock is right before a
-// deletion begins that is due.
-func doubted(m clockmark.Mark, now time.Time, run *Run) bool {
-	return m.Jumped(now, longestPause) || !m.Known() && now.Sub(run.Due) > longestPause
+	return scheduling.Begins(ctx, s, &run.Run, func() error { return d.again(ctx, s.Domain(), run.ID) })
 }
 
 // believe writes down that the clock is right, unless it has jumped over
@@ -109,7 +66,7 @@ func (d *Deletions) believe(ctx context.Context, domain chatadmin.ID) error {
 		case err != nil:
 			return err
 		case run.State != chatadmin.RunScheduled:
-		case mark.Jumped(now, longestPause), timely(run) == nil && doubted(mark, now, run):
+		case mark.Jumped(now, clockmark.LongestPause), scheduling.Timely(&run.Run) == nil && mark.Doubted(now, &run.Run):
 			return nil
 		}
 	}
@@ -166,10 +123,9 @@ func (d *Deletions) again(ctx context.Context, domain, id chatadmin.ID) error {
 	op := chatadmin.Op{Kind: KindSchedule, Fence: storage.Shared, Targets: []chatadmin.ID{id}}
 	return d.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		_, err := d.runs.Amend(ctx, w, id, func(run *Run) error {
-			if run.State != chatadmin.RunScheduled || !run.Asked.After(w.Now().Add(skew)) {
+			if !clockmark.Restart(&run.Run, w.Now()) {
 				return nil
 			}
-			run.Asked, run.Due = w.Now(), w.Now().Add(run.Due.Sub(run.Asked))
 			note := map[string]string{"deletion": string(id), "due": run.Due.Format(time.RFC3339), "reason": clockAhead}
 			w.Audit(KindSchedule, run.Data.Users, nil, note)
 			return nil
@@ -188,7 +144,7 @@ func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 		if run.State != chatadmin.RunScheduled {
 			return chatadmin.ErrStepAgain
 		}
-		if err := timely(run); err != nil {
+		if err := scheduling.Timely(&run.Run); err != nil {
 			return err
 		}
 		if err := vouch(ctx, w, run); err != nil {
@@ -217,7 +173,7 @@ func (d *Deletions) start(s *chatadmin.Scope, run *Run) step {
 // person who begins the deletion.
 func vouch(ctx context.Context, w *chatadmin.Writer, run *Run) error {
 	mark, err := clockmark.Read(ctx, w, w.Domain.ID, clockTask)
-	if err != nil || !doubted(mark, w.Now(), run) {
+	if err != nil || !mark.Doubted(w.Now(), &run.Run) {
 		return err
 	}
 	return move(ctx, w, w.Domain.ID, w.Now())

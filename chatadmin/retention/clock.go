@@ -9,11 +9,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 )
 
-const (
-	clockTask = "retention"
-	// skew is by how much the clocks of a host's machines may differ.
-	skew = time.Hour
-)
+const clockTask = "retention"
 
 // longestPause is how long a worker may not have run and still believes its
 // clock, by the days of the policy: half of them, but at least two days and at

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -234,7 +235,7 @@ func (p Policy) longer(days int) bool { return p.Days == 0 || p.Days > days }
 // before is from when on things stay. A clock that was ahead when the run began
 // deletes no more when it was put right.
 func (r *Report) before(now time.Time) time.Time {
-	if now := before(now, r.Days); r.Before.After(now.Add(skew)) {
+	if now := before(now, r.Days); r.Before.After(now.Add(clockmark.Skew)) {
 		return now
 	}
 	return r.Before
