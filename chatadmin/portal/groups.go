@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -299,6 +300,12 @@ func (v *view) reviewDefault() error {
 }
 
 func (v *view) makeDefault() error {
+	return v.applyGroup(v.s.Detached().ApplyDefaultGroup, "", "groups.made_default")
+}
+
+// applyGroup begins what a review of a group was about. back is where a refusal
+// leads to; "" is the page of the group.
+func (v *view) applyGroup(apply func(context.Context, *chatadmin.Plan, func(chatadmin.Progress)) (chatadmin.Run, error), back, text string) error {
 	id, f, err := v.onGroup()
 	if err != nil {
 		return err
@@ -307,12 +314,15 @@ func (v *view) makeDefault() error {
 	if err != nil {
 		return err
 	}
-	run, err := v.s.Detached().ApplyDefaultGroup(v.r.Context(), plan, nil)
+	if back != "" {
+		v.back = back
+	}
+	run, err := apply(v.r.Context(), plan, nil)
 	if err != nil {
 		return err
 	}
 	v.p.o.Wake()
-	return v.done("/runs/"+string(run.ID), "groups.made_default", plan.Name)
+	return v.done("/runs/"+string(run.ID), text, plan.Name)
 }
 
 func (v *view) unmakeDefault() error {
@@ -340,19 +350,5 @@ func (v *view) reviewDeleteGroup() error {
 }
 
 func (v *view) deleteGroup() error {
-	id, f, err := v.onGroup()
-	if err != nil {
-		return err
-	}
-	plan, err := groupPlan(id, f)
-	if err != nil {
-		return err
-	}
-	v.back = "/groups"
-	run, err := v.s.Detached().ApplyDeleteGroup(v.r.Context(), plan, nil)
-	if err != nil {
-		return err
-	}
-	v.p.o.Wake()
-	return v.done("/runs/"+string(run.ID), "groups.deletes", plan.Name)
+	return v.applyGroup(v.s.Detached().ApplyDeleteGroup, "/groups", "groups.deletes")
 }
