@@ -1,15 +1,10 @@
 package sqlstoretest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,32 +102,13 @@ func TestKilledClosing(t *testing.T) {
 			planned += n
 		}
 		require.Equal(t, planned, h.rows(t, domain), "the plan counts every row of every table")
-		self, err := os.Executable()
-		require.NoError(t, err)
-		done, kills, steps := storage.ID(""), 0, 25
+		steps := 25
 		if db.d == sqlstore.SQLite {
 			if steps = 6; slow {
 				steps = 2
 			}
 		}
-		for n := 10; done == ""; n += 1 + n/steps {
-			cmd := exec.Command(self, closerArg, db.d.String(), db.dsn, db.options.Prefix, string(domain), strconv.Itoa(n))
-			out, err := cmd.StdoutPipe()
-			require.NoError(t, err)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			require.NoError(t, cmd.Start())
-			for lines := bufio.NewScanner(out); lines.Scan(); {
-				if id, ok := strings.CutPrefix(lines.Text(), "done "); ok {
-					done = storage.ID(id)
-				}
-			}
-			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
-				t.Fatalf("%v: %s", err, errs.String())
-			} else if err != nil {
-				kills++
-			}
-		}
+		done, kills := db.killed(t, 10, func(n int) int { return n + 1 + n/steps }, closerArg, domain)
 		require.Greater(t, kills, 5)
 		require.Zero(t, h.rows(t, domain))
 		require.Zero(t, h.rowsOf(t, "event_targets", "domain", domain), "the index of the audit log")

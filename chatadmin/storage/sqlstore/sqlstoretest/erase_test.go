@@ -1,13 +1,9 @@
 package sqlstoretest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -94,32 +90,13 @@ func TestKilledErase(t *testing.T) {
 		s := chatadmintest.Must(chatadmin.New(h.store, nil)).As(h.s.Domain(), h.s.Actor())
 		p, err := d.Plan(t.Context(), s, []storage.ID{h.user}, nil)
 		require.NoError(t, err)
-		self, err := os.Executable()
-		require.NoError(t, err)
-		done, kills, steps := storage.ID(""), 0, 60
+		steps := 60
 		if db.d == sqlstore.SQLite {
 			if steps = 8; slow {
 				steps = 2
 			}
 		}
-		for n := 10; done == ""; n += 1 + n/steps {
-			cmd := exec.Command(self, eraserArg, db.d.String(), db.dsn, db.options.Prefix, string(h.s.Domain()), string(h.s.Actor()), string(h.user), strconv.Itoa(n))
-			out, err := cmd.StdoutPipe()
-			require.NoError(t, err)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			require.NoError(t, cmd.Start())
-			for lines := bufio.NewScanner(out); lines.Scan(); {
-				if id, ok := strings.CutPrefix(lines.Text(), "done "); ok {
-					done = storage.ID(id)
-				}
-			}
-			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
-				t.Fatalf("%v: %s", err, errs.String())
-			} else if err != nil {
-				kills++
-			}
-		}
+		done, kills := db.killed(t, 10, func(n int) int { return n + 1 + n/steps }, eraserArg, h.s.Domain(), h.s.Actor(), h.user)
 		require.Greater(t, kills, 5)
 		r, err := d.Run(t.Context(), s, done)
 		require.NoError(t, err)

@@ -1,16 +1,11 @@
 package sqlstoretest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -220,29 +215,9 @@ func TestKilledRetention(t *testing.T) {
 		p, err := r.Plan(t.Context(), s, 0)
 		require.NoError(t, err)
 		require.EqualValues(t, 3*minutes, p.Counts.Messages+p.Counts.Files)
-		self, err := os.Executable()
-		require.NoError(t, err)
-		done, kills := storage.ID(""), 0
-		for n := 3; done == ""; n++ {
-			// each gets a little further, and those behind the first ones as
-			// far as one batch
-			cmd := exec.Command(self, retainerArg, db.d.String(), db.dsn, db.options.Prefix, string(a.domain), string(s.Actor()), strconv.Itoa(n))
-			out, err := cmd.StdoutPipe()
-			require.NoError(t, err)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			require.NoError(t, cmd.Start())
-			for lines := bufio.NewScanner(out); lines.Scan(); {
-				if id, ok := strings.CutPrefix(lines.Text(), "done "); ok {
-					done = storage.ID(id)
-				}
-			}
-			if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "killed") {
-				t.Fatalf("%v: %s", err, errs.String())
-			} else if err != nil {
-				kills++
-			}
-		}
+		// each gets a little further, and those behind the first ones as far as
+		// one batch
+		done, kills := db.killed(t, 3, func(n int) int { return n + 1 }, retainerArg, a.domain, s.Actor())
 		t.Logf("killed %d times", kills)
 		require.Greater(t, kills, 5)
 		rep, err := r.Run(t.Context(), s, done)
