@@ -265,7 +265,15 @@ type groupReview struct {
 }
 
 // reviewGroup shows the plan of what a page does with a group.
-func (v *view) reviewGroup(plan *chatadmin.Plan, action string, danger bool) error {
+func (v *view) reviewGroup(makePlan func(context.Context, chatadmin.ID) (*chatadmin.Plan, error), action string, danger bool) error {
+	id, _, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	plan, err := makePlan(v.r.Context(), id)
+	if err != nil {
+		return err
+	}
 	data, err := json.Marshal(plan)
 	if err != nil {
 		return err
@@ -288,15 +296,7 @@ func groupPlan(id chatadmin.ID, f url.Values) (*chatadmin.Plan, error) {
 }
 
 func (v *view) reviewDefault() error {
-	id, _, err := v.onGroup()
-	if err != nil {
-		return err
-	}
-	plan, err := v.s.PlanDefaultGroup(v.r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return v.reviewGroup(plan, "default", false)
+	return v.reviewGroup(v.s.PlanDefaultGroup, "default", false)
 }
 
 func (v *view) makeDefault() error {
@@ -338,15 +338,7 @@ func (v *view) unmakeDefault() error {
 }
 
 func (v *view) reviewDeleteGroup() error {
-	id, _, err := v.onGroup()
-	if err != nil {
-		return err
-	}
-	plan, err := v.s.PlanDeleteGroup(v.r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return v.reviewGroup(plan, "delete", true)
+	return v.reviewGroup(v.s.PlanDeleteGroup, "delete", true)
 }
 
 func (v *view) deleteGroup() error {
