@@ -174,7 +174,7 @@ func TestImportStale(t *testing.T) {
 	require.Contains(t, plain(w.get(at).text), "The import is done.")
 }
 
-// An upload belongs to whoever has made it.
+// An upload belongs to the user who made it.
 func TestImportOfSomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	at := w.uploaded(people)

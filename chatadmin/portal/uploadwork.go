@@ -94,8 +94,8 @@ func (p *Portal) keepUpload(ctx context.Context, domain, id chatadmin.ID, f func
 	})
 }
 
-// runImport carries an import on, in the name of whoever began it or has taken
-// it over, until it has ended.
+// runImport continues an import until it has ended, in the name of the user who
+// began it or took it over.
 func (p *Portal) runImport(ctx context.Context, domain chatadmin.ID, u upload, again bool) error {
 	s := p.admin.As(domain, u.By)
 	file, err := p.o.Spool.Open(ctx, u.fileName())

@@ -121,7 +121,7 @@ func (v *view) Logo() string { return v.p.o.Logo }
 // SignOut is where the button posts to.
 func (v *view) SignOut() string { return v.p.o.SignOutURL }
 
-// Me is whoever is signed in, or nil.
+// Me is the user who is signed in, or nil.
 func (v *view) Me() *chatadmin.User {
 	if v.me.ID == "" {
 		return nil

@@ -275,10 +275,10 @@ func (p *Provisioning) Activation(ctx context.Context, s *chatadmin.Scope, user 
 	return e.Value, nil
 }
 
-// ByCode finds the user whom a code activates. The proof goes into
-// devices.Registration: registering uses the code up, in one transaction.
-// Anything else is ErrCode. Only the host can call it, for whoever typed in the
-// login and the code.
+// ByCode finds the user that a code activates. The proof goes into
+// devices.Registration: registering uses the code up, in one transaction. It
+// returns ErrCode for everything else. It is for the host, which has asked a
+// person for login and code.
 func (p *Provisioning) ByCode(ctx context.Context, domain chatadmin.ID, login, code string) (chatadmin.User, chatadmin.DeviceFunc, error) {
 	us, err := p.admin.Store().UsersByLogin(ctx, domain, []string{chatadmin.Fold(login)})
 	if err != nil {

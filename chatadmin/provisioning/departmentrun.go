@@ -34,8 +34,8 @@ type Run = chatadmin.RunOf[Moved]
 
 type step = chatadmin.RunStep[Moved]
 
-// moves declares the runs. They are finished whoever has begun them: a
-// department must not have two names for ever.
+// moves declares the runs. A worker finishes them even if the user who began
+// them has lost the right: a department must not have two names for ever.
 func (p *Provisioning) moves() chatadmin.RunKind[Moved] {
 	return chatadmin.RunKind[Moved]{
 		Name:  "department",

@@ -102,7 +102,7 @@ func served(set *chatadmin.Settings) error {
 	return nil
 }
 
-// usersChanged keeps what must hold whoever has changed users: departments
+// usersChanged keeps what must hold after every change of users: departments
 // exist, and a phone has one user.
 func (p *Provisioning) usersChanged(ctx context.Context, w *chatadmin.Writer, changes []chatadmin.UserChange) error {
 	if w.Settings.Preset != chatadmin.ESChat {

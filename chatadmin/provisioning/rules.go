@@ -48,7 +48,7 @@ type Fields struct {
 }
 
 // rules decide about users of one domain. They are the only place where the
-// rules of the form are, whoever fills it in: a person or a file.
+// rules of the form are, for a form as for a file.
 type rules struct {
 	set    *chatadmin.Settings
 	policy Policy
