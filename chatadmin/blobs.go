@@ -121,10 +121,10 @@ func (c *blobRelease) run(ctx context.Context) error {
 			return err
 		}
 		for _, r := range page {
-			if !blobsDue(r, c.admin.Now()) {
+			e, _ := blobRecords.entry(r)
+			if (e.Damaged != nil || e.Value.Tries > 0) && !blobsDue(r, c.admin.Now()) {
 				continue
 			}
-			e, _ := blobRecords.entry(r)
 			if err := c.record(ctx, &e); err != nil {
 				return err
 			}
@@ -140,7 +140,8 @@ func (c *blobRelease) run(ctx context.Context) error {
 	}
 }
 
-// blobsDue reports whether a record is to be tried. A time further ahead than
+// blobsDue reports whether a record that was tried before, or could not be
+// read, is to be tried again: what was never refused waits for no clock. A time further ahead than
 // any pause was written by a clock that was wrong.
 func blobsDue(r storage.Record, now time.Time) bool {
 	return !r.Due.After(now) || r.Due.After(now.Add(maxBlobPause))

@@ -260,8 +260,8 @@ func TestBlobsAway(t *testing.T) {
 	require.Empty(t, w.refused(), "an end of the call is no refusal")
 }
 
-// A clock that was ahead when contents were refused or queued keeps them no
-// longer than a day.
+// A clock that was ahead when contents were refused keeps them no longer than a
+// day; when they were queued, not at all.
 func TestBlobsAndClock(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
@@ -279,6 +279,15 @@ func TestBlobsAndClock(t *testing.T) {
 	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
+
+	three := w.group("Three")
+	w.file(w.domain, three.ID, w.boss.ID, "queued ahead")
+	w.clock.Advance(time.Second)
+	w.deleteGroup(three.ID)
+	w.clock.Advance(-time.Second)
+	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
 }
 
 // The host gives up what is refused, and nothing else.
@@ -286,10 +295,10 @@ func TestForgetBlobs(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
 	w.put("blobs", w.domain, "damaged", `{}`, w.clock.Now())
-	w.put("blobs", w.domain, "waiting", `["a"]`, w.clock.Now().Add(time.Hour))
 	w.put("blobs", w.domain, "refused", `["b"]`, w.clock.Now())
 	_, err := w.admin.ReleaseBlobs(ctx, w.domain)
 	require.ErrorIs(t, err, errDenied)
+	w.put("blobs", w.domain, "waiting", `["a"]`, w.clock.Now())
 	for _, want := range []int{2, 0} { // twice is once
 		n, err := w.admin.ForgetBlobs(ctx, w.domain, "damaged", "waiting", "refused", "refused", "unknown")
 		require.NoError(t, err)

@@ -38,7 +38,7 @@ func TestClockPutRight(t *testing.T) {
 			wrong(w)
 		}} {
 			t.Run(state+", "+name, func(t *testing.T) {
-				w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Wait = time.Millisecond })
+				w := newWorld(t, chatadmin.OfficeChat, func(o *signin.Options) { o.Wait = time.Nanosecond })
 				w.Clock.Advance(ahead)
 				write(w)
 				w.Clock.Advance(-ahead)

@@ -45,8 +45,8 @@ const (
 var errBusy = errors.New("waited long enough for a place")
 
 // join waits until the attempt is the first in its line, at most for wait. It
-// is errBusy where that was not enough or the queue is too long. Whoever was
-// first leaves.
+// is errBusy where that was not enough or the queue is too long. Who finds it
+// empty looks once, however short the wait. Whoever was first leaves.
 func (d *queues) join(ctx context.Context, key storage.Key, wait time.Duration) (*waiter, error) {
 	d.mu.Lock()
 	at := d.at[key]
@@ -65,6 +65,11 @@ func (d *queues) join(ctx context.Context, key storage.Key, wait time.Duration) 
 	d.mu.Unlock()
 	l := &waiter{queues: d, key: key, head: at, outer: ctx, pause: shortPause}
 	l.ctx, l.stop = context.WithTimeout(ctx, wait)
+	select {
+	case at.first <- struct{}{}:
+		return l, nil
+	default:
+	}
 	select {
 	case at.first <- struct{}{}:
 		return l, nil
