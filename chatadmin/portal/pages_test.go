@@ -359,7 +359,7 @@ func TestStoreCalls(t *testing.T) {
 		require.NoError(t, err)
 		import1 := w.uploaded(people)
 		did := map[string]int{}
-		for _, path := range []string{"/users", "/users?q=u0", "/users?status=pending&kind=network", "/users/" + string(w.boss.ID), "/users/" + string(ids[0]) + "/edit",
+		for _, path := range []string{"/users", "/users?q=u0", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/users/invitations", "/users/" + string(w.boss.ID), "/users/" + string(ids[0]) + "/edit",
 			"/groups", "/groups/" + string(g.ID), "/security/devices", "/security/devices?q=D0", "/security/browser", "/roles", "/runs", "/audit", "/audit?kind=user.", "/imports", import1,
 			"/users/tools?tool=deny&user=" + string(ids[0]) + "&user=" + string(ids[1])} {
 			store.n = 0

@@ -14,6 +14,8 @@ func (p *Portal) userRoutes() []route {
 		{pattern: "GET /users/download", need: chatadmin.PermUsersRead, serve: (*view).download},
 		{pattern: "GET /users/invite", need: chatadmin.PermUsersCreate, serve: (*view).newUser},
 		{pattern: "POST /users/invite", need: chatadmin.PermUsersCreate, serve: (*view).createUser},
+		{pattern: "GET /users/invitations", need: chatadmin.PermUsersRead, serve: (*view).invitations},
+		{pattern: "POST /users/invitations", need: chatadmin.PermUsersEdit, serve: (*view).inviteUsers},
 		{pattern: "GET /users/{id}", serve: (*view).user},
 		{pattern: "GET /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).editUser},
 		{pattern: "POST /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).saveUser},
@@ -39,8 +41,12 @@ type userRow struct {
 }
 
 func (v *view) users() error {
-	q := chatadmin.UserQuery{Prefix: v.query("q"), ByName: v.query("sort") == "name", Role: v.query("role")}
-	if status := v.query("status"); status != "" {
+	q := chatadmin.UserQuery{Search: v.query("q"), ByName: v.query("sort") == "name", Newest: v.query("sort") == "newest", Role: v.query("role")}
+	switch status := v.query("status"); status {
+	case "":
+	case "denied":
+		q.DeniedOnly = true
+	default:
 		q.Statuses = []chatadmin.Status{statuses[status]}
 	}
 	if kind := v.query("kind"); kind != "" {
@@ -56,9 +62,11 @@ func (v *view) users() error {
 		return err
 	}
 	data.Filters = []field{
-		{Name: "sort", Label: v.T("users.sort"), Value: v.query("sort"), Options: []option{{"", v.T("user.login")}, {"name", v.T("user.name")}}},
+		{Name: "sort", Label: v.T("users.sort"), Value: v.query("sort"), Options: []option{{"", v.T("user.login")}, {"name", v.T("user.name")},
+			{"newest", v.T("users.newest")}}},
 		{Name: "status", Label: v.T("users.status"), Value: v.query("status"), Options: []option{{"", v.T("list.all")},
-			{"pending", v.T("status.pending")}, {"active", v.T("status.active")}, {"deactivated", v.T("status.deactivated")}}},
+			{"pending", v.T("status.pending")}, {"active", v.T("status.active")}, {"deactivated", v.T("status.deactivated")},
+			{"denied", v.T("users.denied")}}},
 		{Name: "kind", Label: v.T("user.kind"), Value: v.query("kind"), Options: []option{{"", v.T("list.all")},
 			{"network", v.T("kind.network")}, {"guest", v.T("kind.guest")}}},
 		{Name: "role", Label: v.T("user.role"), Value: v.query("role"), Options: append([]option{{"", v.T("list.all")}}, v.roleOptions()...)},

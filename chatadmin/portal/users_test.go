@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +32,13 @@ func TestUsers(t *testing.T) {
 
 	require.NotContains(t, w.get("/users?q=USER07").text, "user08@")
 	require.Contains(t, w.get("/users?q=USER07").text, "user07@")
-	require.Contains(t, w.get("/users?q=zoe+5&sort=name").text, "user00@")
+	require.Contains(t, w.get("/users?q=ER07@ac").text, "user07@", "any part of it")
+	require.Contains(t, w.get("/users?q=zoe+59&sort=name").text, "user00@")
+	require.Regexp(t, `(?s)guest@else.*user59@.*user58@`, w.get("/users?sort=newest").text)
+	_, err := w.s.DenyAccess(ctx, guest.ID)
+	require.NoError(t, err)
+	require.Contains(t, w.get("/users?status=denied").text, string(guest.ID))
+	require.NotContains(t, w.get("/users?status=denied").text, "user07@")
 	require.Contains(t, w.get("/users?kind=guest").text, string(guest.ID))
 	require.NotContains(t, w.get("/users?kind=guest").text, "user07@")
 	require.Contains(t, plain(w.get("/users?status=deactivated").text), "No users are found.")
@@ -47,6 +54,28 @@ func between(t *testing.T, s, from, to string) string {
 	i := strings.LastIndex(before, from)
 	require.True(t, ok && i >= 0, "%s…%s in %s", from, to, plain(s))
 	return before[i+len(from):]
+}
+
+// Who has not signed in is listed with their invitation, and invited anew if
+// they have no working link.
+func TestInvitations(t *testing.T) {
+	w := newWorld(t)
+	ann, ben := w.user("ann@acme.example"), w.user("ben@acme.example", func(n *chatadmin.NewUser) { n.NoInvitation = false })
+	w.work()
+	require.Contains(t, plain(w.get("/users/invitations").text), "ann@acme.example Not invited")
+	require.Contains(t, plain(w.get("/users/invitations").text), "ben@acme.example Sent 20")
+	require.NotContains(t, w.get("/users/invitations?state=none").text, "ben@")
+	require.Contains(t, plain(w.get("/users/invitations?state=expired").text), "Nobody is waiting.")
+	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin/users/invitations?state=x", nil).Code)
+	w.post("/users/invitations", "user", string(ann.ID), "user", string(ben.ID))
+	w.work()
+	require.Len(t, w.mails.To("ann@acme.example"), 1)
+	require.Len(t, w.mails.To("ben@acme.example"), 1, "the link before works")
+	w.clock.Advance(60 * 24 * time.Hour)
+	require.Contains(t, plain(w.get("/users/invitations?state=expired").text), "ben@acme.example The link has expired")
+	require.Equal(t, "/users/invitations", w.post("/users/invitations"))
+	reader := w.withRole("reader", 5, chatadmin.PermUsersRead)
+	require.NotContains(t, w.do(reader.ID, "GET", "/admin/users/invitations", nil).text, `name="user"`)
 }
 
 // Names that are markup, run from right to left or are long are shown as they
