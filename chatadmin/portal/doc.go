@@ -43,6 +43,7 @@
 // # Texts
 //
 // All texts are in files in the folder texts, one for each language, with the
-// plural forms of the language. The language of the user decides, then that of
-// the browser. Options.Texts adds languages and replaces texts.
+// plural forms of the language: English, French, German, Spanish and Dutch. The
+// language of the user decides, then that of the browser. Options.Texts adds
+// languages and replaces texts.
 package portal
