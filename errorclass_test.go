@@ -50,6 +50,7 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ErrHeld":              {chatadmin.ErrHeld, class.Held},
 	"chatadmin.ErrUnavailable":       {chatadmin.ErrUnavailable, class.Unavailable},
 	"chatadmin.ErrLastAdmin":         {chatadmin.ErrLastAdmin, class.State},
+	"chatadmin.ErrArchived":          {chatadmin.ErrArchived, class.State},
 	"chatadmin.ErrDefaultGroup":      {chatadmin.ErrDefaultGroup, class.State},
 	"chatadmin.ErrShippedGroup":      {chatadmin.ErrShippedGroup, class.State},
 	"chatadmin.ErrSuspended":         {chatadmin.ErrSuspended, class.State},

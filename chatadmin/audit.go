@@ -32,6 +32,8 @@ const (
 	KindUserPassword   = "user.password" // a password was set or reset
 	KindGroupCreate    = "group.create"
 	KindGroupEdit      = "group.edit"
+	KindGroupArchive   = "group.archive"
+	KindGroupUnarchive = "group.unarchive"
 	KindGroupDefault   = "group.default"
 	KindGroupUndefault = "group.undefault"
 	KindGroupDelete    = "group.delete"

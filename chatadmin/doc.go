@@ -50,7 +50,7 @@
 //
 //	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
 //	users.read      Group, Members, MembersPage, CountMembers (groups of others); Groups, GroupsPage
-//	users.read      GroupsOf (other users); Invitations, InvitationsPage
+//	users.read      GroupsOf, MayPost (other users); Invitations, InvitationsPage
 //	users.create    CreateUser, CreateUserBy (or as the package says)
 //	users.create    provisioning.Provisioning: CreateUser
 //	users.edit      EditUser, EditUserBy (or as the package says)
@@ -63,7 +63,7 @@
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
 //	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
-//	groups          SetGroupAdmin (or an admin of the group)
+//	groups          SetGroupAdmin, ArchiveGroup, UnarchiveGroup (or an admin of the group)
 //	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
 //	domain          ChangeSettings, RenameDomain; Damaged, Repair
 //	holds           AddHold, ReleaseHold, Holds

@@ -28,6 +28,7 @@ var (
 	ErrLastAdmin    = ErrState.New("last_admin", "the domain would be left without an administrator")
 	ErrDefaultGroup = ErrState.New("default_group", "this is a default group of the domain")
 	ErrShippedGroup = ErrState.New("shipped_group", "this group belongs to the product and cannot be deleted")
+	ErrArchived     = ErrState.New("archived", "this group is archived")
 	ErrSuspended    = ErrState.New("suspended", "the domain is suspended")
 	ErrClosing      = ErrState.New("closing", "the domain is being deleted")
 	ErrPlanStale    = ErrState.New("plan_stale", "the plan is out of date: make it again and look at it before applying it")

@@ -118,6 +118,30 @@ func ExampleAdmin_SendInvitations() {
 	// ann@acme.example – You are invited to Acme
 }
 
+// A host asks before it accepts a message. Nobody posts in an archived group.
+func ExampleScope_MayPost() {
+	ctx := context.Background()
+	s := exampleDomain(ctx)
+	ann, _ := s.UserByLogin(ctx, "ann@acme.example")
+	group, _ := s.CreateGroup(ctx, "Project X")
+	_, _ = s.AddMembers(ctx, group.ID, ann.ID)
+
+	host := s.Admin().AsHost(s.Domain())
+	may := func() {
+		d, err := host.MayPost(ctx, group.ID, ann.ID)
+		fmt.Println(d, err)
+	}
+	may()
+	_, _ = s.SetPosting(ctx, group.ID, chatadmin.AdminsPost)
+	may()
+	_, _ = s.ArchiveGroup(ctx, group.ID)
+	may()
+	// Output:
+	// allowed <nil>
+	// admins_only <nil>
+	// archived <nil>
+}
+
 // exampleDomain is a domain with an admin, in whose name the scope acts, and
 // one user.
 func exampleDomain(ctx context.Context) *chatadmin.Scope {

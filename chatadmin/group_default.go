@@ -128,8 +128,9 @@ func (w *Writer) leaveGroup(ctx context.Context, g Group, users []ID) error {
 
 // PlanDefaultGroup says whom marking a group as default would add: Counts has
 // "members" (now) and "added". Marking a group that is default already
-// completes it, for instance after GuestsInDefaultGroups was switched on. It
-// needs PermDefault and a subscription with FeatureDefaultGroups.
+// completes it, for instance after GuestsInDefaultGroups was switched on. An
+// archived group is ErrArchived. It needs PermDefault and a subscription with
+// FeatureDefaultGroups.
 func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 	d, set, err := s.View(ctx, PermDefault)
 	if err != nil {
@@ -139,6 +140,9 @@ func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 		return nil, err
 	}
 	g, err := readGroup(ctx, s.admin.store, s.domain, group)
+	if err == nil {
+		err = notArchived(g)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +208,9 @@ func (s *Scope) ApplyDefaultGroup(ctx context.Context, p *Plan, progress func(Pr
 			return err
 		}
 		g, err := w.planned(ctx, p)
+		if err == nil {
+			err = notArchived(g)
+		}
 		if err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func userQueryPossible(q *UserQuery) bool {
 }
 
 func (g guardedReader) ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group, Cursor, error) {
-	if !storable(string(q.Domain), string(q.Creator), q.Prefix) {
+	if !storable(string(q.Domain), string(q.Creator), q.Prefix, q.Search) {
 		return nil, "", nil
 	}
 	return g.r.ListGroups(ctx, q, p)

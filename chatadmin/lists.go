@@ -142,9 +142,11 @@ func (s *Scope) seen(ctx context.Context, role Role, user ID) error {
 	return err
 }
 
-// Groups lists groups by name; q.Domain is set by the scope. Case, Unicode
-// variants and leading space of q.Prefix do not matter. Groups that are being
-// deleted are left out unless q asks for them, which needs PermGroups. It needs
+// Groups lists groups by name; q.Domain is set by the scope. q.Search finds any
+// part of the name; case, accents and repeated spaces do not matter. Case,
+// Unicode variants and leading space of q.Prefix do not matter. Archived groups
+// are among them unless q leaves them out. Groups that are being deleted are
+// left out unless q asks for them, which needs PermGroups. It needs
 // PermUsersRead.
 func (s *Scope) Groups(ctx context.Context, q GroupQuery) iter.Seq2[Group, error] {
 	return s.groups(q).all(ctx)
@@ -158,7 +160,7 @@ func (s *Scope) GroupsPage(ctx context.Context, q GroupQuery, p Page) ([]Group, 
 }
 
 func (s *Scope) groups(q GroupQuery) listing[Group] {
-	q.Domain, q.Prefix = s.domain, foldPrefix(q.Prefix)
+	q.Domain, q.Prefix, q.Search = s.domain, foldPrefix(q.Prefix), storage.FoldSearch(q.Search)
 	return listing[Group]{
 		func(ctx context.Context) error {
 			_, _, _, role, err := s.authorize(ctx, s.admin.store, PermUsersRead)

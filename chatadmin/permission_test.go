@@ -123,6 +123,18 @@ func matrix() map[string]call {
 			_, err := s.SetPosting(ctx, on.group, chatadmin.AdminsPost)
 			return err
 		}},
+		"ArchiveGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.ArchiveGroup(ctx, on.group)
+			return err
+		}},
+		"UnarchiveGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.UnarchiveGroup(ctx, on.group)
+			return err
+		}},
+		"MayPost": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
+			_, err := s.MayPost(ctx, on.group, on.user)
+			return err
+		}},
 		"AddMembers": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.AddMembers(ctx, on.group, on.user)
 			return err

@@ -26,6 +26,10 @@ func (u *User) SearchText() string {
 	return text
 }
 
+// SearchText is what GroupQuery.Search looks through: the name, folded by
+// FoldSearch.
+func (g *Group) SearchText() string { return FoldSearch(g.NameKey) }
+
 // FoldSearch folds what is searched for, and what is searched. Case, accents,
 // compatibility forms and the number of spaces do not matter: "ＪＯＳÉ  Łuk" is
 // "jose luk". Folding twice changes nothing.

@@ -298,6 +298,7 @@ type (
 		Rev                        Rev
 		Name, NameKey              string
 		Default, Shipped, Deleting bool
+		Archived                   bool // nobody posts there
 		Data                       []byte
 	}
 
@@ -399,9 +400,12 @@ type (
 		Statuses     []Status
 	}
 	GroupQuery struct {
-		Domain, Creator           ID
+		Domain, Creator ID
+		// Group.SearchText contains it; the library folds it by FoldSearch
+		Search                    string
 		Prefix                    string // of NameKey
 		DefaultOnly, WithDeleting bool
+		ArchivedOnly, NotArchived bool
 	}
 	// MemberQuery names a Group (ordered by user), or Groups, at most MaxBatch,
 	// or a User (ordered by group), or none of them to count a whole domain.

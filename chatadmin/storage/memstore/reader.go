@@ -161,7 +161,8 @@ func (r reader) CountUsers(ctx context.Context, q storage.UserQuery) (int64, err
 
 func (r reader) ListGroups(ctx context.Context, q storage.GroupQuery, p storage.Page) ([]storage.Group, storage.Cursor, error) {
 	return listed(ctx, r.chaos, r.data.groupName, span{[]string{string(q.Domain)}, q.Prefix}, p, func(g *storage.Group) bool {
-		return (q.WithDeleting || !g.Deleting) && (!q.DefaultOnly || g.Default) && (q.Creator == "" || g.Creator == q.Creator)
+		return (q.WithDeleting || !g.Deleting) && (!q.DefaultOnly || g.Default) && (q.Creator == "" || g.Creator == q.Creator) &&
+			(!q.ArchivedOnly || g.Archived) && (!q.NotArchived || !g.Archived) && (q.Search == "" || strings.Contains(g.SearchText(), q.Search))
 	})
 }
 

@@ -193,15 +193,6 @@ func (r reader) CountUsers(ctx context.Context, q storage.UserQuery) (int64, err
 	return count(ctx, r, "users", r.users(q))
 }
 
-// ListGroups implements storage.Reader.
-func (r reader) ListGroups(ctx context.Context, q storage.GroupQuery, p storage.Page) ([]storage.Group, storage.Cursor, error) {
-	w := r.where("domain = ?", string(q.Domain)).and(q.Creator != "", "creator <> '' AND creator = ?", string(q.Creator)).and(q.DefaultOnly, "is_default").and(!q.WithDeleting, "NOT deleting")
-	if q.Prefix != "" {
-		w.add(" AND ").prefix("name_key", q.Prefix)
-	}
-	return list(ctx, r, groupRows, listing{where: w, order: []string{"name_key", "id"}}, p)
-}
-
 func (r reader) members(q storage.MemberQuery) *query {
 	w := r.where("domain = ?", string(q.Domain)).and(q.Group != "", "grp = ?", string(q.Group)).and(q.User != "", "usr = ?", string(q.User)).and(q.AdminOnly, "admin")
 	if len(q.Groups) > 0 {

@@ -135,9 +135,12 @@ var userRows = prepared(table[storage.User]{
 
 var groupRows = prepared(table[storage.Group]{
 	name: "groups", what: "groups", keys: 1, domain: "domain",
-	names: strings.Fields("id domain rev creator name name_key is_default shipped deleting data"),
+	names:   strings.Fields("id domain rev creator name name_key is_default shipped deleting data archived search"),
+	derived: 1,
 	fields: func(g *storage.Group, f []any) []any {
-		return append(f, (*string)(&g.ID), (*string)(&g.Domain), (*int64)(&g.Rev), (*string)(&g.Creator), &g.Name, &g.NameKey, &g.Default, &g.Shipped, &g.Deleting, &g.Data)
+		search := g.SearchText()
+		return append(f, (*string)(&g.ID), (*string)(&g.Domain), (*int64)(&g.Rev), (*string)(&g.Creator), &g.Name, &g.NameKey, &g.Default, &g.Shipped, &g.Deleting, &g.Data,
+			&g.Archived, &search)
 	},
 	parent: func(g *storage.Group) (storage.ID, storage.ID, bool) { return g.Domain, g.ID, !g.Deleting },
 })

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore/internal/schema"
@@ -83,28 +84,40 @@ func (d Dialect) lacks(err error) bool {
 	return false
 }
 
-// fillRows is how many users one transaction of fillSearch goes through.
+// fillRows is how many rows one transaction of fillSearch goes through.
 const fillRows = 1000
 
-// fillSearch writes what the users of an earlier version are searched by. It
-// goes through fillRows of them, and at the end through those that an earlier
-// release has written meanwhile.
-func (s *Store) fillSearch(ctx context.Context, c *sql.Conn) (more bool, err error) {
+// fillSearch writes what the rows of an earlier version are searched by; what
+// says of which table. It goes through fillRows of them, and at the end through
+// those that an earlier release has written meanwhile.
+func (s *Store) fillSearch(ctx context.Context, c *sql.Conn, what string) (more bool, err error) {
 	r := reader{s: s, c: c}
-	const columns = "SELECT id, name_key, login_key, email FROM {{p}}users WHERE "
-	dest := func(u *storage.User) []any { return []any{(*string)(&u.ID), &u.NameKey, &u.LoginKey, &u.Email} }
-	us, err := fetch(ctx, r, "migrating users", r.where(columns+"id > (SELECT upto FROM {{p}}user_fill) ORDER BY id LIMIT ?", fillRows), dest)
+	if strings.HasSuffix(what, "groups") {
+		return fillTexts(ctx, r, "group", "id, name_key", func(g *storage.Group) []any { return []any{(*string)(&g.ID), &g.NameKey} },
+			func(g *storage.Group) (storage.ID, string) { return g.ID, g.SearchText() })
+	}
+	return fillTexts(ctx, r, "user", "id, name_key, login_key, email", func(u *storage.User) []any { return []any{(*string)(&u.ID), &u.NameKey, &u.LoginKey, &u.Email} },
+		func(u *storage.User) (storage.ID, string) { return u.ID, u.SearchText() })
+}
+
+// fillTexts fills the column of one table. name is what one row of it is.
+func fillTexts[T any](ctx context.Context, r reader, name, columns string, dest func(*T) []any, text func(*T) (storage.ID, string)) (more bool, err error) {
+	what, table := "migrating "+name+"s", "{{p}}"+name+"s"
+	columns = "SELECT " + columns + " FROM " + table + " WHERE "
+	rows, err := fetch(ctx, r, what, r.where(columns+"id > (SELECT upto FROM {{p}}"+name+"_fill) ORDER BY id LIMIT ?", fillRows), dest)
 	if err != nil {
 		return false, err
 	}
-	if more = len(us) > 0; more {
-		_, err = c.ExecContext(ctx, s.sql("UPDATE {{p}}user_fill SET upto = ?"), string(us[len(us)-1].ID))
+	if more = len(rows) > 0; more {
+		last, _ := text(&rows[len(rows)-1])
+		_, err = r.c.ExecContext(ctx, r.s.sql("UPDATE {{p}}"+name+"_fill SET upto = ?"), string(last))
 	} else {
-		us, err = fetch(ctx, r, "migrating users", r.where(columns+"search = ''"), dest)
+		rows, err = fetch(ctx, r, what, r.where(columns+"search = ''"), dest)
 	}
-	for i := range us {
+	for i := range rows {
 		if err == nil {
-			_, err = c.ExecContext(ctx, s.sql("UPDATE {{p}}users SET search = ? WHERE id = ?"), us[i].SearchText(), string(us[i].ID))
+			id, found := text(&rows[i])
+			_, err = r.c.ExecContext(ctx, r.s.sql("UPDATE "+table+" SET search = ? WHERE id = ?"), found, string(id))
 		}
 	}
 	return more, err
@@ -114,21 +127,23 @@ func (s *Store) fillSearch(ctx context.Context, c *sql.Conn) (more bool, err err
 // it knows letters beyond ASCII.
 type search struct{ index, letters bool }
 
-// searching asks the database what there is to search by, once.
-func (r reader) searching(ctx context.Context) (search, error) {
-	if known := r.s.search.Load(); known != nil {
-		return *known, nil
+// searching asks the database what there is to search a table by, once.
+func (r reader) searching(ctx context.Context, t searched) (search, error) {
+	known := &r.s.search[t]
+	if is := known.Load(); is != nil {
+		return *is, nil
 	}
 	// a host's view in place of the table is not followed by the triggers
-	q := r.where("SELECT count(*) = 2, true FROM sqlite_master WHERE type = 'table' AND name IN ('{{p}}users_search', '{{p}}users')")
+	table := "{{p}}" + t.table()
+	q := r.where("SELECT count(*) = 2, true FROM sqlite_master WHERE type = 'table' AND name IN ('" + table + "_search', '" + table + "')")
 	if r.s.d == PostgreSQL {
-		q = r.where("SELECT to_regclass('{{p}}users_search') IS NOT NULL, 'ж' ~ '[[:alpha:]]'")
+		q = r.where("SELECT to_regclass('" + table + "_search') IS NOT NULL, 'ж' ~ '[[:alpha:]]'")
 	}
 	rows, err := fetch(ctx, r, "looking for an index", q, func(f *search) []any { return []any{&f.index, &f.letters} })
 	if err != nil {
 		return search{}, err
 	}
-	r.s.search.Store(&rows[0])
+	known.Store(&rows[0])
 	return rows[0], nil
 }
 

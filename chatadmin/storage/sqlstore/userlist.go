@@ -3,41 +3,14 @@ package sqlstore
 import (
 	"context"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A list of users is one of three, all in the same order and with the same
-// cursors, so that each page may be another one:
-//
-//   - If one condition alone narrows the list, and an index has it in the order
-//     of the list, the list is a part of that index.
-//   - If a condition with an index holds for few users, those are read by it,
-//     sorted, and narrowed by the other conditions.
-//   - Otherwise the list is looked through in its order, searchRows rows for
-//     each page. Where no condition holds for few, many of them fit.
-
-// fewUsers is how many users are read and sorted for one page.
-const fewUsers = 10000
-
-// condition is one condition of a query for users, and what finds those for
-// whom it holds, if anything does: an index of the table, or another table.
-type condition struct {
-	where *query // without the domain
-	index string // its name
-	// whether the index has them by login key
-	ordered bool
-	// what selects their IDs from another table, in all domains
-	find *query
-}
-
-// conditions are what a query asks for besides the domain and the deletion, but
+// userConditions are what a query asks for besides the domain and the deletion, but
 // for a prefix of the key that the list is ordered by. Those come first that
 // mostly hold for the fewest.
-func (r reader) conditions(q storage.UserQuery, by search) []condition {
+func (r reader) userConditions(q storage.UserQuery, by search) []condition {
 	var cs []condition
 	indexed := func(wanted bool, index string, ordered bool, text string, args ...any) {
 		if wanted {
@@ -52,7 +25,7 @@ func (r reader) conditions(q storage.UserQuery, by search) []condition {
 	guests := len(q.Kinds) == 1 && q.Kinds[0] == storage.Guest
 	indexed(guests, "users_guest", true, "kind = 2")
 	if q.Search != "" {
-		cs = append(cs, r.searched(q.Search, by))
+		cs = append(cs, r.searched(users, q.Search, by))
 	}
 	if q.MemberOf != "" {
 		cs = append(cs, condition{
@@ -77,47 +50,10 @@ func (r reader) conditions(q storage.UserQuery, by search) []condition {
 // use.
 const commonRole = "member"
 
-// minSearch is the shortest text that an index of trigrams finds.
-const minSearch = 3
-
-// searched finds users by a part of their text.
-func (r reader) searched(text string, by search) condition {
-	if r.s.d == SQLite {
-		c := condition{where: r.where("instr(search, ?) > 0", text)}
-		if by.index && utf8.RuneCountInString(text) >= minSearch {
-			phrase := `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-			c.find = r.where("SELECT m.usr FROM {{p}}users_search s JOIN {{p}}user_numbers m ON m.n = s.rowid WHERE s.search MATCH ?", phrase)
-		}
-		return c
-	}
-	c := condition{where: r.where("strpos(search, ?) > 0", text)}
-	if by.index && trigrams(text, by.letters) {
-		pattern := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
-		c.where, c.index = r.where("search LIKE ?", "%"+pattern+"%"), "users_search"
-	}
-	return c
-}
-
-// trigrams reports whether pg_trgm finds a trigram in a text that may stand
-// anywhere: three letters or digits in a row. In a database with the locale C
-// it knows none beyond ASCII.
-func trigrams(text string, letters bool) bool {
-	run := 0
-	for _, c := range text {
-		if run++; !unicode.IsLetter(c) && !unicode.IsDigit(c) || c >= utf8.RuneSelf && !letters {
-			run = 0
-		}
-		if run == minSearch {
-			return true
-		}
-	}
-	return false
-}
-
 // users are the conditions of a query as a whole.
 func (r reader) users(q storage.UserQuery) *query {
 	w := r.where("domain = ?", string(q.Domain)).and(!q.WithDeleting, "NOT deleting")
-	for _, c := range r.conditions(q, search{}) {
+	for _, c := range r.userConditions(q, search{}) {
 		w.add(" AND ").append(c.where)
 	}
 	if q.Prefix != "" && !q.Newest {
@@ -140,79 +76,15 @@ func userOrder(q storage.UserQuery) []string {
 
 // ListUsers implements storage.Reader.
 func (r reader) ListUsers(ctx context.Context, q storage.UserQuery, p storage.Page) ([]storage.User, storage.Cursor, error) {
-	l := listing{order: userOrder(q), desc: q.Newest}
-	l.where = r.where("domain = ?", string(q.Domain)).and(!q.WithDeleting, "NOT deleting")
-	if q.Prefix != "" && !q.Newest {
-		l.where.add(" AND ").prefix(l.order[0], q.Prefix)
+	n := narrowed{domain: q.Domain, deleting: q.WithDeleting, order: userOrder(q), desc: q.Newest}
+	// of several columns, no index of one condition has the list in its order
+	n.ordered = len(n.order) == 1
+	if !q.Newest {
+		n.prefix = q.Prefix
 	}
-	by, err := search{}, error(nil)
-	if q.Search != "" {
-		if by, err = r.searching(ctx); err != nil {
-			return nil, "", err
-		}
+	by, err := r.searchingFor(ctx, users, q.Search)
+	if err != nil {
+		return nil, "", err
 	}
-	all := r.conditions(q, by)
-	rest := all
-	if i := slices.IndexFunc(all, func(c condition) bool { return c.ordered }); i >= 0 && len(l.order) == 1 {
-		l.where.add(" AND ").append(all[i].where)
-		rest = slices.Delete(slices.Clone(all), i, i+1)
-	}
-	if len(rest) == 0 {
-		return list(ctx, r, userRows, l, p)
-	}
-	// An index that has the list in its order is not sorted for conditions that
-	// only narrow it.
-	narrower := slices.ContainsFunc(rest, func(c condition) bool { return c.index != "" || c.find != nil })
-	for i := 0; narrower && i < len(all); i++ {
-		few, err := r.few(ctx, q.Domain, &all[i])
-		if err != nil {
-			return nil, "", err
-		}
-		if few {
-			return list(ctx, r, userRows, r.fewListed(q, l, all, i), p)
-		}
-	}
-	l.search = func(w *query) {
-		for _, c := range rest {
-			w.add(" AND ").append(c.where)
-		}
-	}
-	return list(ctx, r, userRows, l, p)
-}
-
-// few reports whether a condition holds for at most fewUsers, as far as its
-// index tells.
-func (r reader) few(ctx context.Context, domain storage.ID, c *condition) (bool, error) {
-	q := r.where("SELECT count(*) FROM (")
-	switch {
-	case c.find != nil:
-		q.append(c.find)
-	case c.index != "":
-		q.add("SELECT 1 FROM {{p}}users WHERE domain = ? AND ", string(domain)).append(c.where)
-	default:
-		return false, nil
-	}
-	n, err := fetch(ctx, r, "listing users", q.add(" LIMIT ?) c", fewUsers+1), func(n *int64) []any { return []any{n} })
-	return err == nil && n[0] <= fewUsers, err
-}
-
-// fewListed is the list that reads all users of one condition, narrows them by
-// the others, and sorts them.
-func (r reader) fewListed(q storage.UserQuery, l listing, all []condition, by int) listing {
-	c := &all[by]
-	l.few = true
-	l.where = r.where("domain = ?", string(q.Domain))
-	if c.find != nil {
-		l.where = r.where("domain || '' = ? AND id IN (", string(q.Domain)).append(c.find).add(")") // by no index of the domain
-	}
-	l.where.and(!q.WithDeleting, "NOT deleting")
-	for i := range all {
-		if i != by || c.find == nil {
-			l.where.add(" AND ").append(all[i].where)
-		}
-	}
-	if q.Prefix != "" && !q.Newest {
-		l.where.add(" AND ").prefix(l.order[0]+" || ''", q.Prefix)
-	}
-	return l
+	return narrowedList(ctx, r, userRows, n, r.userConditions(q, by), p)
 }

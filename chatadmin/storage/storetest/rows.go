@@ -180,7 +180,7 @@ func testGroups(w *world) {
 		}
 	}
 	now := g
-	now.Rev, now.Default, now.Deleting, now.Name = 4, false, true, "x"
+	now.Rev, now.Default, now.Deleting, now.Archived, now.Name = 4, false, true, true, "x"
 	change(w, groups, put(now, 3))
 	got, err = w.other.Groups(w.ctx, w.a, []storage.ID{g.ID})
 	require.NoError(w, err)

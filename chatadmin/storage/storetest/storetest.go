@@ -69,6 +69,7 @@ var suite = []test{
 	{"UserLists", testUserLists},
 	{"Search", testSearch},
 	{"Groups", testGroups},
+	{"GroupSearch", testGroupSearch},
 	{"Memberships", testMemberships},
 	{"AddMembers", testAddMembers},
 	{"Devices", testDevices},

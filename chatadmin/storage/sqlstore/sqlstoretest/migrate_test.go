@@ -26,7 +26,7 @@ import (
 // steps are those of a database, up to a version.
 func (db database) steps(files fs.FS) schema.Steps {
 	s := schema.Steps{Files: files, Dialect: db.d.String(), Prefix: db.sql("{{p}}"), Begin: "BEGIN IMMEDIATE"}
-	s.Fill = func(context.Context, *sql.Conn) (bool, error) { return false, nil } // the tables are empty
+	s.Fill = func(context.Context, *sql.Conn, string) (bool, error) { return false, nil } // the tables are empty
 	if db.d == sqlstore.PostgreSQL {
 		s.Begin, s.Lock = "BEGIN", "SELECT pg_advisory_xact_lock(1)"
 	}
@@ -110,6 +110,11 @@ func seeded(t *testing.T, s storage.Store) {
 	gs, _, err := s.ListGroups(t.Context(), storage.GroupQuery{Domain: "acme"}, p)
 	require.NoError(t, err)
 	require.Equal(t, []storage.Group{{ID: "all", Domain: "acme", Rev: 4, Creator: "ann", Name: "All", NameKey: "all", Default: true, Shipped: true, Data: []byte("{}")}}, gs)
+	for _, part := range []string{"all", "l"} {
+		found, _, err := s.ListGroups(t.Context(), storage.GroupQuery{Domain: "acme", Search: part, NotArchived: true}, p)
+		require.NoError(t, err)
+		require.Equal(t, gs, found, "groups of before are found by any part, and are not archived")
+	}
 	members, _, err := s.ListMemberships(t.Context(), storage.MemberQuery{Domain: "acme", User: "ann"}, p)
 	require.NoError(t, err)
 	require.Equal(t, []storage.Membership{{Domain: "acme", Group: "all", User: "ann", Rev: 5, Admin: true}}, members)

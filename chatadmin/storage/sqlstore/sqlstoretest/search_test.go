@@ -16,8 +16,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/storetest"
 )
 
-// The users of an earlier version are found by any part of them, also if the
-// migration was interrupted, and each is written once.
+// The users and groups of an earlier version are found by any part of them, also
+// if the migration was interrupted, and each is written once.
 func TestMigrateFillsSearch(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
 		pool := db.pool(t)
@@ -29,6 +29,10 @@ func TestMigrateFillsSearch(t *testing.T) {
 		require.NoError(t, err)
 		for i := range n {
 			_, err := tx.Exec(db.sql(fmt.Sprintf("INSERT INTO {{p}}users VALUES ('u%04d', 'acme', 1, 'login%04d', 'josé %[1]d', '', 'J%04[1]d@Acme.Example', '', '', '', '', '', '', '', 'member', '', 1, 1, false, false, false, '{}', 0)", i, i)))
+			require.NoError(t, err)
+		}
+		for i := range n {
+			_, err := tx.Exec(db.sql(fmt.Sprintf("INSERT INTO {{p}}groups VALUES ('g%04d', 'acme', 1, '', '', 'café %[1]d', false, false, false, '{}')", i)))
 			require.NoError(t, err)
 		}
 		require.NoError(t, tx.Commit())
@@ -61,6 +65,11 @@ func TestMigrateFillsSearch(t *testing.T) {
 				}
 			}
 			require.EqualValues(t, found, listed, text)
+		}
+		for text, want := range map[string]int{"cafe": 700, "cafe 2499": 1, "e 249": 11} {
+			gs, _, err := s.ListGroups(t.Context(), storage.GroupQuery{Domain: "acme", Search: text}, storage.Page{Limit: 700})
+			require.NoError(t, err)
+			require.Len(t, gs, want, text)
 		}
 	})
 }
@@ -98,7 +107,7 @@ func TestSearchWithoutIndex(t *testing.T) {
 				s := db.open(t)
 				require.Equal(t, want, indexed(db))
 				return storetest.Backend{Store: s, Again: func() storage.Store { return db.open(t) }}
-			}, "UserLists", "Search")
+			}, "UserLists", "Search", "Groups", "GroupSearch")
 		})
 	}
 }

@@ -32,8 +32,9 @@ type Steps struct {
 	// without what some databases that speak PostgreSQL's protocol refuse: how
 	// a column is stored, and optional steps
 	Plain bool
-	// does a part of what SQL cannot, and reports whether more is left to do
-	Fill func(ctx context.Context, c *sql.Conn) (more bool, err error)
+	// does a part of what SQL cannot, and reports whether more is left to do;
+	// what is the rest of the line
+	Fill func(ctx context.Context, c *sql.Conn, what string) (more bool, err error)
 	// reports whether an error means that the database cannot do an optional
 	// step, and that the step is to be left out
 	Lacks func(error) bool
@@ -160,8 +161,8 @@ func (s Steps) repeats(ctx context.Context, c *sql.Conn, statement string) (rest
 		return "", more, err
 	}
 	if line, ok := strings.CutPrefix(statement, fill); ok {
-		_, rest, _ = strings.Cut(line, "\n")
-		more, err = s.Fill(ctx, c)
+		what, rest, _ := strings.Cut(line, "\n")
+		more, err = s.Fill(ctx, c, what)
 		return rest, more, err
 	}
 	return statement, false, nil
