@@ -45,6 +45,7 @@ type extended struct {
 	onGrant       []GrantFunc
 	onEnd         []EndFunc
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
+	policyChanges []policyChange
 	damageable    []DamageSource
 	runKinds      map[string]runKind
 	workers       []Worker
@@ -192,6 +193,9 @@ func (a *Admin) Extend(e Extension) {
 			// with several all must agree, so that none takes the place of
 			// another
 			a.policies[name] = append(a.policies[name], e.Policy.Check)
+		}
+		if e.Policy.Change != nil {
+			a.policyChanges = append(a.policyChanges, policyChange{name, e.Policy.Change})
 		}
 	}
 }

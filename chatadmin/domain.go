@@ -17,6 +17,9 @@ import (
 
 // NewDomain is a domain to be created, with its first admin.
 type NewDomain struct {
+	// ID is made by Admin.NewID, for a caller who repeats the call until it
+	// knows that the domain is there. "" makes one.
+	ID     ID
 	Name   string
 	Preset Preset
 	Admin  NewUser // Role and Kind are set
@@ -31,13 +34,14 @@ type NewDomain struct {
 
 // CreateDomain creates a domain with its first admin, who is invited as
 // CreateUser invites, and the two shipped default groups: one for everybody,
-// and one in which only admins post. Only the host can do this.
+// and one in which only admins post. It returns ErrExists if a domain has the
+// ID. Only the host can do this.
 func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, error) {
 	set, boss, err := a.checkNewDomain(&n)
 	if err != nil {
 		return Domain{}, User{}, err
 	}
-	s := a.AsHost(a.NewID())
+	s := a.AsHost(cmp.Or(n.ID, a.NewID()))
 	userID, event := a.NewID(), a.NewID()
 	groupIDs := [2]ID{a.NewID(), a.NewID()}
 	if err := s.veto(ctx, KindDomainCreate, []ID{s.domain}); err != nil {
@@ -48,6 +52,13 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 	create := func(ctx context.Context, tx storage.Tx) (err error) {
 		w := &Writer{Tx: tx, scope: s, mode: storage.NoFence, now: a.Now(), Settings: set, Role: Role{ID: RoleAdmin, Level: adminLevel + 1, Permissions: Permissions()},
 			ids: func(n int) ID { return ID(fmt.Sprintf("%s-%d", event, n)) }}
+		there, err := tx.Domains(ctx, []ID{s.domain})
+		switch {
+		case err != nil:
+			return err
+		case len(there) > 0:
+			return fmt.Errorf("domain %s: %w", Cut(string(s.domain)), ErrExists)
+		}
 		if d, err = w.putDomain(ctx, Domain{ID: s.domain, Name: n.Name}, set); err != nil {
 			return err
 		}
@@ -77,7 +88,7 @@ func (a *Admin) CreateDomain(ctx context.Context, n NewDomain) (Domain, User, er
 		}
 		there, lookErr := a.store.Domains(ctx, []ID{s.domain})
 		switch {
-		case len(there) > 0:
+		case len(there) > 0 && (n.ID == "" || there[0].Rev == d.Rev): // of an ID that was given, another call may have made it
 			return d, admin, nil
 		case lookErr != nil || attempt == 8:
 			return Domain{}, User{}, errors.Join(err, lookErr)

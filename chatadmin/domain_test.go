@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 )
 
 func TestCreateDomain(t *testing.T) {
@@ -43,6 +44,35 @@ func collectSettings(t *testing.T, w *world) chatadmin.Settings {
 	_, set, err := w.host.View(ctx, "")
 	require.NoError(t, err)
 	return set
+}
+
+// A domain whose ID was given is created once, however often and however many
+// ask for it.
+func TestCreateDomainOnce(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	n := chatadmin.NewDomain{ID: w.admin.NewID(), Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}}
+	errs := chatadmintest.AtOnce(20, func(int) error {
+		_, _, err := w.admin.CreateDomain(ctx, n)
+		return err
+	})
+	made := 0
+	for _, err := range errs {
+		if err == nil {
+			made++
+			continue
+		}
+		require.ErrorIs(t, err, chatadmin.ErrExists)
+	}
+	require.Equal(t, 1, made)
+	there, err := w.store.Domains(ctx, []chatadmin.ID{n.ID})
+	require.NoError(t, err)
+	require.Len(t, there, 1)
+	users := 0
+	for _, err := range w.admin.AsHost(n.ID).Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(t, err)
+		users++
+	}
+	require.Equal(t, 1, users)
 }
 
 func TestSettings(t *testing.T) {

@@ -18,6 +18,10 @@ type Policy struct {
 	// whatever call; nil takes any JSON. The package checks again what it
 	// reads.
 	Check func(json.RawMessage) error
+	// Change refuses to replace one policy by another, or to take it away; nil
+	// stands for none. Whatever call changes the policy, it is asked. Only where
+	// settings are repaired that cannot be read, nobody knows what was there.
+	Change func(was, now json.RawMessage) error
 }
 
 const (
@@ -27,6 +31,12 @@ const (
 
 	maxPolicyName = 64
 )
+
+// policyChange is what a package says to a change of its policy.
+type policyChange struct {
+	name    string
+	refuses func(was, now json.RawMessage) error
+}
 
 // ownPolicies are the names of the library's own packages. They are taken even
 // where a program does not use the package.
@@ -80,8 +90,18 @@ func (a *Admin) checkPolicy(name string, policy json.RawMessage) (wrong faults) 
 	return nil
 }
 
-// checkPolicies checks those policies that differ from before.
+// checkPolicies checks those policies that differ from before, and the change
+// itself.
 func (a *Admin) checkPolicies(now, before map[string]json.RawMessage) (wrong faults) {
+	for _, c := range a.policyChanges {
+		was, is := before[c.name], now[c.name]
+		if bytes.Equal(was, is) {
+			continue
+		}
+		if err := c.refuses(was, is); err != nil {
+			wrong.add("policies", c.name, CodeBadPolicy, "the policy %q stays: %s", Cut(c.name), err)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if was, ok := before[name]; !ok || !bytes.Equal(was, now[name]) {
 			wrong = append(wrong, a.checkPolicy(name, now[name])...)

@@ -90,6 +90,34 @@ func TestPolicyIsChecked(t *testing.T) {
 	require.NotContains(t, collectSettings(t, w).Policies, "signin")
 }
 
+// A package can refuse a change of its policy, by whatever call, and nothing
+// else is refused for it.
+func TestPolicyChange(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	var seen []string
+	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "signin", Change: func(was, now json.RawMessage) error {
+		seen = append(seen, string(was)+" to "+string(now))
+		if string(was) == "2" {
+			return errors.New("two is for good")
+		}
+		return nil
+	}}})
+	require.NoError(t, setPolicy(w.s, "signin", "1"))
+	require.NoError(t, setPolicy(w.s, "signin", "1"))
+	require.NoError(t, setPolicy(w.s, "signin", ""))
+	require.NoError(t, setPolicy(w.s, "signin", "2"))
+	require.NoError(t, setPolicy(w.s, "acme.colours", "1"))
+	require.Equal(t, []string{" to 1", "1 to ", " to 2"}, seen)
+	for _, s := range []*chatadmin.Scope{w.s, w.host} {
+		for _, now := range []string{"3", ""} {
+			err := setPolicy(s, "signin", now)
+			require.ErrorIs(t, err, chatadmin.ErrInvalid)
+			require.ErrorContains(t, err, "two is for good")
+		}
+	}
+	require.Equal(t, "2", string(collectSettings(t, w).Policies["signin"]))
+}
+
 // Settings have a size, whichever call makes them grow. Older ones that are
 // larger can shrink step by step.
 func TestSettingsHaveASize(t *testing.T) {

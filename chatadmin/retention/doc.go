@@ -41,5 +41,5 @@
 //
 // A run continues in the name of its actor, and halts at the next batch if they
 // may not any more. After ten minutes a worker continues it, in the name of the
-// host where its actor may not. RunDue and SetLimit are for the host alone.
+// host where its actor may not. RunDue, SetLimit and FixLimit are for the host alone.
 package retention

@@ -34,6 +34,9 @@ type Policy struct {
 	// agreements ask for it: seven days where messages hold medical records of
 	// the United States. 0 is no limit, and lets the domain keep everything.
 	Limit int `json:"limit,omitempty"`
+	// Final says that the limit can become shorter, but never longer: see
+	// FixLimit.
+	Final bool `json:"final,omitempty"`
 }
 
 const policyName = "retention"
@@ -49,7 +52,8 @@ type Retention struct {
 type Options struct{}
 
 // New returns the retention of an Admin. It makes chatadmin.Admin.Work carry
-// out the policies of domains, and lets only SetDays and SetLimit change them.
+// out the policies of domains, and lets only SetDays, SetLimit and FixLimit
+// change them.
 // So every program that changes settings calls New, before it uses the Admin.
 func New(admin *chatadmin.Admin, _ *Options) (*Retention, error) {
 	if admin == nil {
@@ -58,7 +62,7 @@ func New(admin *chatadmin.Admin, _ *Options) (*Retention, error) {
 	r := &Retention{admin: admin}
 	r.runs = chatadmin.NewRuns(admin, r.kind())
 	admin.Extend(chatadmin.Extension{
-		Policy:  chatadmin.Policy{Name: policyName, Check: checkPolicy},
+		Policy:  chatadmin.Policy{Name: policyName, Check: checkPolicy, Change: checkFinal},
 		Workers: []chatadmin.Worker{{Name: "retention", Due: clockmark.Due(admin, clockTask), Do: r.work}},
 	})
 	return r, nil
@@ -88,7 +92,9 @@ func decodePolicy(data json.RawMessage) (p Policy, err error) {
 	return p, nil
 }
 
-const policyVersion = 1
+// policyVersion is that of a policy with Final, which earlier versions of the
+// library do not know: they must not drop it. Others have version 1.
+const policyVersion = 2
 
 // check refuses what no call of this package writes.
 func (p Policy) check() error {
@@ -102,6 +108,8 @@ func (p Policy) check() error {
 	case !within(p.Days) || !within(p.Limit):
 		return fmt.Errorf("the domain's policy of retention has %d days and a limit of %d; each is 0 to %d: %w", p.Days,
 			p.Limit, MaxDays, chatadmin.ErrInvalid)
+	case p.Final && p.Limit == 0:
+		return fmt.Errorf("the domain's policy of retention has no limit, and says that it is final: %w", chatadmin.ErrInvalid)
 	case p.Limit > 0 && (p.Days == 0 || p.Days > p.Limit):
 		return fmt.Errorf("the domain's policy of retention has %d days, beyond its limit of %d: %w", p.Days, p.Limit,
 			chatadmin.ErrInvalid)
@@ -113,6 +121,33 @@ func (p Policy) check() error {
 func checkPolicy(data json.RawMessage) error {
 	_, err := decodePolicy(data)
 	return err
+}
+
+// checkFinal keeps a limit that is final from becoming longer.
+func checkFinal(was, now json.RawMessage) error {
+	is, err := decodePolicy(was)
+	if err != nil { // it is being repaired
+		return nil
+	}
+	p, err := decodePolicy(now)
+	if err != nil {
+		return err
+	}
+	if is.Final && (!p.Final || p.Limit > is.Limit) {
+		return errFinal(is.Limit)
+	}
+	return nil
+}
+
+func errFinal(limit int) error {
+	return fmt.Errorf("this domain keeps messages for at most %s for good: choose fewer: %w", number(limit), chatadmin.ErrForbidden)
+}
+
+func number(days int) string {
+	if days == 1 {
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", days)
 }
 
 // before is when what a policy of so many days deletes was written at the
@@ -128,7 +163,10 @@ func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) e
 		return err
 	}
 	return set(ctx, s, KindSet, func(p *Policy) error {
-		if p.Limit > 0 && (days == 0 || days > p.Limit) {
+		switch longer := p.Limit > 0 && (days == 0 || days > p.Limit); {
+		case longer && p.Final:
+			return errFinal(p.Limit)
+		case longer:
 			return fmt.Errorf("this domain keeps messages for at most %d days, and only the application itself changes that: %w", p.Limit, chatadmin.ErrForbidden)
 		}
 		p.Days = days
@@ -138,17 +176,46 @@ func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) e
 
 // SetLimit sets for how many days a domain may keep messages and files at most:
 // 1 to MaxDays, or 0 for no limit. A policy that is longer, or none, becomes as
-// long as the limit. A shorter one stays. Only the host can call it.
+// long as the limit. A shorter one stays. It returns chatadmin.ErrForbidden if
+// that would lengthen a limit that is final. Only the host can call it.
 func (r *Retention) SetLimit(ctx context.Context, domain chatadmin.ID, days int) error {
 	if err := checkDays(days); err != nil {
 		return err
 	}
 	return set(ctx, r.admin.AsHost(domain), KindLimit, func(p *Policy) error {
-		if p.Limit = days; days > 0 && (p.Days == 0 || p.Days > days) {
-			p.Days = days
+		if p.Final && (days == 0 || days > p.Limit) {
+			return errFinal(p.Limit)
 		}
+		p.limit(days)
 		return nil
 	})
+}
+
+// FixLimit sets a limit for good: 1 to MaxDays. From then on no call makes it
+// longer or takes it away, not even one of the host. A shorter limit that the
+// domain has stays, and is final. Only the host can call it.
+func (r *Retention) FixLimit(ctx context.Context, domain chatadmin.ID, days int) error {
+	if days == 0 {
+		return fmt.Errorf("a limit of no days: give 1 to %d: %w", MaxDays, chatadmin.ErrInvalid)
+	}
+	if err := checkDays(days); err != nil {
+		return err
+	}
+	return set(ctx, r.admin.AsHost(domain), KindLimit, func(p *Policy) error {
+		limit := days
+		if p.Limit > 0 {
+			limit = min(days, p.Limit)
+		}
+		p.limit(limit)
+		p.Final = true
+		return nil
+	})
+}
+
+func (p *Policy) limit(days int) {
+	if p.Limit = days; days > 0 && (p.Days == 0 || p.Days > days) {
+		p.Days = days
+	}
 }
 
 func checkDays(days int) error {
@@ -175,19 +242,28 @@ func set(ctx context.Context, s *chatadmin.Scope, kind string, f func(*Policy) e
 				return nil, nil, err
 			}
 		}
-		p.Version = 1
+		if p.Version = 1; p.Final {
+			p.Version = policyVersion
+		}
 		now, err := json.Marshal(p)
 		var diff []chatadmin.FieldChange
-		for _, f := range []struct {
-			name     string
-			was, now int
-		}{{"retention_days", is.Days, p.Days}, {"retention_limit", is.Limit, p.Limit}} {
+		for _, f := range []struct{ name, was, now string }{
+			{"retention_days", days(is.Days), days(p.Days)}, {"retention_limit", days(is.Limit), days(p.Limit)},
+			{"retention_limit_final", final(is.Final), final(p.Final)},
+		} {
 			if f.was != f.now {
-				diff = append(diff, chatadmin.FieldChange{Field: f.name, Before: days(f.was), After: days(f.now)})
+				diff = append(diff, chatadmin.FieldChange{Field: f.name, Before: f.was, After: f.now})
 			}
 		}
 		return now, diff, err
 	})
+}
+
+func final(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return ""
 }
 
 func days(n int) string {

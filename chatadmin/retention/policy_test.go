@@ -72,6 +72,47 @@ func TestLimit(t *testing.T) {
 	require.ErrorIs(t, w.r.SetLimit(ctx, "no-such-domain", 7), chatadmin.ErrNotFound)
 }
 
+// A final limit becomes shorter and never longer, by whatever call of whomever.
+func TestFinalLimit(t *testing.T) {
+	w := newWorld(t, memory())
+	require.ErrorIs(t, w.r.FixLimit(ctx, w.domain, 0), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.r.FixLimit(ctx, w.domain, retention.MaxDays+1), chatadmin.ErrInvalid)
+	require.ErrorIs(t, w.r.FixLimit(ctx, "no-such-domain", 7), chatadmin.ErrNotFound)
+	w.days(90)
+	require.NoError(t, w.r.FixLimit(ctx, w.domain, 7))
+	require.NoError(t, w.r.FixLimit(ctx, w.domain, 7))
+	final := retention.Policy{Version: 2, Days: 7, Limit: 7, Final: true}
+	require.Equal(t, final, w.policy())
+	events := w.events(chatadmin.EventQuery{Kind: retention.KindLimit})
+	require.Len(t, events, 1)
+	require.Contains(t, events[0].Changes[w.domain], chatadmin.FieldChange{Field: "retention_limit_final", Before: "", After: "yes"})
+
+	for _, days := range []int{0, 8, retention.MaxDays} {
+		for name, err := range map[string]error{"admin": w.r.SetDays(ctx, w.s, days), "host": w.r.SetDays(ctx, w.host, days), "limit": w.r.SetLimit(ctx, w.domain, days)} {
+			require.ErrorIs(t, err, chatadmin.ErrForbidden, "%s %d", name, days)
+			require.ErrorContains(t, err, "7 days for good", "%s %d", name, days)
+		}
+	}
+	for _, policy := range []string{``, `{"v":1,"days":0}`, `{"v":1,"days":7,"limit":7}`, `{"v":2,"days":8,"limit":8,"final":true}`} {
+		for _, s := range []*chatadmin.Scope{w.s, w.host} {
+			err := s.SetPolicy(ctx, "host.policy", chatadmin.PermHolds, "retention", func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+				return json.RawMessage(policy), nil, nil
+			})
+			require.ErrorIs(t, err, chatadmin.ErrInvalid, policy)
+			require.ErrorContains(t, err, "for good", policy)
+		}
+		require.ErrorIs(t, w.admin.RepairPolicy(ctx, w.domain, "retention", json.RawMessage(policy)), chatadmin.ErrTransition, policy)
+	}
+	require.Equal(t, final, w.policy())
+
+	require.NoError(t, w.r.FixLimit(ctx, w.domain, 30), "the shorter limit stays")
+	require.Equal(t, final, w.policy())
+	require.NoError(t, w.r.SetLimit(ctx, w.domain, 5))
+	w.days(2)
+	require.Equal(t, retention.Policy{Version: 2, Days: 2, Limit: 5, Final: true}, w.policy())
+	require.ErrorIs(t, w.r.SetLimit(ctx, w.domain, 7), chatadmin.ErrForbidden)
+}
+
 // Nobody goes round SetDays by changing the settings.
 func TestPolicyIsOwned(t *testing.T) {
 	w := newWorld(t, memory())
@@ -95,7 +136,7 @@ func TestPolicyIsOwned(t *testing.T) {
 // store nothing is deleted.
 func TestPolicyIsChecked(t *testing.T) {
 	w := newWorld(t, memory())
-	bad := []string{`{"v":1,"days":-1}`, `{"v":1,"days":36501}`, `{"v":1,"days":1000000}`, `{"v":1,"days":"ten"}`, `{"v":1,"days":0,"limit":7}`, `{"v":1,"days":8,"limit":7}`, `{"v":1,"limit":-7}`}
+	bad := []string{`{"v":1,"days":-1}`, `{"v":1,"days":36501}`, `{"v":1,"days":1000000}`, `{"v":1,"days":"ten"}`, `{"v":1,"days":0,"limit":7}`, `{"v":1,"days":8,"limit":7}`, `{"v":1,"limit":-7}`, `{"v":2,"final":true}`, `{"v":3}`}
 	chatadmintest.CheckPolicy(t, w.admin, w.store, w.domain, "retention", `{"v":1,"days":10}`, bad, func() error {
 		_, err := w.r.Plan(ctx, w.s, 0)
 		return err

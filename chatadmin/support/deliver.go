@@ -2,158 +2,55 @@ package support
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/internal/mailqueue"
 )
-
-const (
-	lease    = 5 * time.Minute // one worker sends a mail meanwhile
-	maxTries = 8
-	// longestWait is longer than any mail is put off. What is due later was
-	// written by a clock that was wrong.
-	longestWait = 24 * time.Hour
-)
-
-var farFuture = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func due(at, now time.Time) bool {
-	return !at.IsZero() && (!at.After(now) || at.After(now.Add(longestWait)))
-}
 
 // Deliver sends the reports of a domain that wait, and acknowledgements, and
-// returns how many mails it sent. chatadmin.Admin.Work calls it. A mail is sent
-// at least once, each time under the same Message-ID: one in flight when the
-// process dies is sent again after five minutes. What the mail server refuses
-// for now is tried again, up to 8 times within about four hours.
+// returns how many mails it sent. chatadmin.Admin.Work calls it. A process that
+// dies after the mail server has taken a mail, and before that was written
+// down, leaves it waiting: it is sent once more after five minutes, under the
+// same Message-ID. If the answer of the mail server is lost
+// (chatadmin.ErrMailUnknown), the mail counts as sent. What the mail server
+// refuses for now is tried again, up to 8 times within about four hours.
 func (x *Support) Deliver(ctx context.Context, domain chatadmin.ID) (sent int, err error) {
-	tried := map[string]bool{} // one that cannot be claimed keeps no other from being sent
-	for {
-		ids, err := x.due(ctx, domain, tried)
-		if err != nil || len(ids) == 0 {
-			return sent, err
-		}
-		for _, id := range ids {
-			tried[id] = true
-			ok, err := x.deliver(ctx, domain, id)
-			if ok {
-				sent++
+	q := mailqueue.Queue[report]{Admin: x.admin, Kind: &reports, Settle: settle, Tries: func(r *report) *int { return &r.Tries },
+		Mail: func(_ context.Context, e *chatadmin.Entry[report]) (chatadmin.Mail, error) {
+			if e.Value.State != Waiting {
+				return e.Value.acknowledgement(), nil
 			}
-			if err = errors.Join(err, ctx.Err()); err != nil {
-				return sent, err
-			}
-		}
-	}
+			return x.mail(domain, &e.Value), nil
+		}}
+	return q.Deliver(ctx, domain)
 }
 
-// due are some reports with a mail that is due, other than those tried.
-func (x *Support) due(ctx context.Context, domain chatadmin.ID, tried map[string]bool) (ids []string, err error) {
-	now := x.admin.Now()
-	for _, by := range []time.Time{now, farFuture} {
-		q := storage.RecordQuery{Domain: domain, DueBy: by}
-		for e, err := range reports.Each(ctx, x.admin.Store(), q) {
-			if err != nil && e.Damaged == nil {
-				return nil, err
-			}
-			if e.Damaged == nil && due(e.Due, now) && !tried[e.ID] {
-				ids = append(ids, e.ID)
-			}
-			if len(ids) == 20 {
-				return ids, nil
-			}
-		}
-		if len(ids) > 0 {
-			return ids, nil
-		}
-	}
-	return nil, nil
-}
-
-// deliver sends one mail that is due, unless another worker does.
-func (x *Support) deliver(ctx context.Context, domain chatadmin.ID, id string) (sent bool, err error) {
-	var claimed *chatadmin.Entry[report]
-	err = x.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
-		claimed = nil
-		e, err := reports.Get(ctx, w, domain, id)
-		if err != nil || !due(e.Due, w.Now()) {
-			return err
-		}
-		e.Value.Tries++
-		e.Due = w.Now().Add(lease)
-		n, err := reports.TryPut(ctx, w, &e)
-		if n == 1 {
-			claimed = &e
-		}
-		return err
-	})
-	switch {
-	case errors.Is(err, chatadmin.ErrNotFound), errors.Is(err, chatadmin.ErrDamaged), errors.Is(err, chatadmin.ErrCommitUnknown):
-		return false, nil // it is gone, or is due again after the lease
-	case err != nil || claimed == nil:
-		return false, err
-	}
-	r := &claimed.Value
-	mail := x.mail(domain, r)
+// settle notes that a report has left, or why not, and deletes its zip. There
+// is nothing to note of an acknowledgement.
+func settle(ctx context.Context, w *chatadmin.Writer, e *chatadmin.Entry[report], failure error) error {
+	r := &e.Value
 	if r.State != Waiting {
-		mail = r.acknowledgement()
+		return nil
 	}
-	failure := x.admin.SendMail(ctx, mail)
+	r.State, r.Changed = Sent, w.Now()
 	if failure != nil {
-		x.admin.Options().Logger.WarnContext(ctx, "mail about a problem report not sent", "domain", domain, "report", r.ID, "try", r.Tries, "error", failure)
+		r.State, r.Problem = Failed, chatadmin.Cut(failure.Error())
 	}
-	if err := x.settle(context.WithoutCancel(ctx), domain, claimed, failure); err != nil && !errors.Is(err, chatadmin.ErrCommitUnknown) {
-		return false, err
-	}
-	return failure == nil || errors.Is(failure, chatadmin.ErrMailUnknown), nil
-}
-
-// settle writes down what became of a mail. A worker that was slower than its
-// lease changes nothing.
-func (x *Support) settle(ctx context.Context, domain chatadmin.ID, claimed *chatadmin.Entry[report], failure error) error {
-	return x.admin.Bookkeep(ctx, domain, func(ctx context.Context, w *chatadmin.Writer) error {
-		e, err := reports.Get(ctx, w, domain, claimed.ID)
-		if errors.Is(err, chatadmin.ErrNotFound) || err == nil && !e.Due.Equal(claimed.Due) {
-			return nil
-		}
+	for n := range r.Pieces {
+		found, err := parts.GetMany(ctx, w, e.Domain, partID(r.ID, n))
 		if err != nil {
 			return err
 		}
-		r := &e.Value
-		sent := failure == nil || errors.Is(failure, chatadmin.ErrMailUnknown)
-		over := sent || errors.Is(failure, chatadmin.ErrMailRefused) || errors.Is(failure, chatadmin.ErrInvalid) || r.Tries >= maxTries
-		pieces := 0
-		switch {
-		case !over:
-			e.Due = w.Now().Add(time.Minute << r.Tries)
-		case r.State == Waiting:
-			r.State, r.Changed, e.Due = Sent, w.Now(), time.Time{}
-			if !sent {
-				r.State, r.Problem = Failed, chatadmin.Cut(failure.Error())
-			}
-			pieces, r.Pieces = r.Pieces, 0
-		default:
-			e.Due = time.Time{}
-		}
-		if n, err := reports.TryPut(ctx, w, &e); err != nil || n == 0 {
-			return err
-		}
-		for n := range pieces {
-			found, err := parts.GetMany(ctx, w, domain, partID(r.ID, n))
-			if err != nil {
+		for _, p := range found {
+			if _, err := parts.TryDelete(ctx, w, &p); err != nil {
 				return err
 			}
-			for _, p := range found {
-				if _, err := parts.TryDelete(ctx, w, &p); err != nil {
-					return err
-				}
-			}
 		}
-		return nil
-	})
+	}
+	r.Pieces = 0
+	return nil
 }
 
 // mail is the mail to support.
