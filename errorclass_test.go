@@ -18,6 +18,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/class"
 	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
@@ -87,6 +88,12 @@ var exportedErrors = map[string]struct {
 	"chatadmin.ClockError":           {&chatadmin.ClockError{}, class.State},
 	"chatadmin.SourceError":          {&chatadmin.SourceError{}, class.Invalid},
 	"class.Class":                    {class.Invalid, class.Invalid},
+
+	"compliance.ErrNoRecipient": {compliance.ErrNoRecipient, class.Unavailable},
+	"compliance.ErrOpen":        {compliance.ErrOpen, class.Exists},
+	"compliance.ErrStep":        {compliance.ErrStep, class.State},
+	"compliance.ErrUnderWay":    {compliance.ErrUnderWay, class.State},
+	"compliance.StepError":      {&compliance.StepError{}, class.State},
 
 	"closing.BlockedError": {&closing.BlockedError{Blockers: []closing.Blocker{{Code: "hold"}}}, class.Held},
 	"erase.BlockedError":   {&erase.BlockedError{Blockers: []erase.Blocker{{Code: "hold"}}}, class.Held},

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"/chatadmin":                            {"/chatadmin/storage", "/chatadmin/class", "github.com/google/uuid", "golang.org/x/text/", "github.com/nyaruka/phonenumbers"},
 	"/chatadmin/chatadmintest":              {"/chatadmin/storage", "/chatadmin/storage/memstore", "/chatadmin", "github.com/stretchr/testify/"},
 	"/chatadmin/closing":                    {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
+	"/chatadmin/compliance":                 {"/chatadmin/storage", "/chatadmin", "/chatadmin/closing", "/chatadmin/retention", "/chatadmin/internal/mailqueue"},
 	"/chatadmin/erase":                      {"/chatadmin/storage", "/chatadmin", "/chatadmin/internal/clockmark"},
 	"/chatadmin/fields":                     {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/preferences":                {"/chatadmin/storage", "/chatadmin", "golang.org/x/text/"},

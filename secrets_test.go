@@ -147,6 +147,7 @@ var open = map[string]string{
 	"storage.Device.Key":        "the device's own id",
 	"storage.DeviceQuery.Key":   "the device's own id",
 	"storage.Device.Secret":     "a hash",
+	"compliance.Effect.Key":     "names a step",
 	"devices.Device.Key":        "the device's own id",
 	"devices.Registration.Key":  "the device's own id",
 	"devices.Session.Key":       "the device's own id",

@@ -73,6 +73,8 @@
 //	support         support.Support: SetLevel, Acknowledge, SetState
 //	support         support.Support: SetClientLevel, Level, Prepare (of other users)
 //	support         support.Support: Send, Report, Reports (of other users)
+//	domain          compliance.Agreements: Form, Request, Agreement, Agreements
+//	domain          compliance.Agreements: Advance (steps of the customer)
 //	(none)          Leave, for oneself; AdminsInForce; View
 //
 // An import needs users.create too, and users.edit if it updates users. A
