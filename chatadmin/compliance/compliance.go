@@ -131,7 +131,8 @@ func New(admin *chatadmin.Admin, o *Options) (*Agreements, error) {
 		},
 	}
 	if admin.Options().Mailer != nil {
-		ext.Workers = append(ext.Workers, chatadmin.Worker{Name: "agreement mails", Due: admin.DueDomains(mails.Name), Do: x.mails.Deliver})
+		ext.Workers = append(ext.Workers, chatadmin.Worker{Name: "agreement mails", Due: admin.DueDomains(mails.Name),
+			Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return x.Deliver(ctx) }})
 	}
 	admin.Extend(ext)
 	return x, nil

@@ -85,7 +85,9 @@
 //	domain   Form, Request, Agreement, Agreements, AgreementsPage
 //	domain   Advance (of the steps of the customer)
 //	(host)   Advance (of the steps of the operator), Forget
-//	(none)   Prices
+//	(none)   Prices, Mail
+//
+// Deliver is for the host alone.
 //
 // Administrators see the agreements of their own domain, be it the old or the
 // new one. The host sees all of them with the scope AsHost(""), which is also

@@ -34,6 +34,17 @@ var mails = chatadmin.RecordKind[mail]{Name: "baa-mail", Check: func(m *mail) er
 	return nil
 }}
 
+// Deliver sends the requests that wait, of all domains, and returns how many
+// mails it sent. chatadmin.Admin.Work calls it. A process that dies after the
+// mail server has taken a mail, and before that was written down, leaves it
+// waiting: it is sent once more after five minutes, under the same Message-ID.
+// If the answer of the mail server is lost, the mail counts as sent. What the
+// mail server refuses for now is tried again, up to 8 times within about four
+// hours.
+func (x *Agreements) Deliver(ctx context.Context) (sent int, err error) {
+	return x.mails.Deliver(ctx, "")
+}
+
 // settled notes that a mail has left, or that it was given up.
 func settled(_ context.Context, _ *chatadmin.Writer, e *chatadmin.Entry[mail], failure error) error {
 	if e.Value.State = MailSent; failure != nil {

@@ -67,7 +67,7 @@ func matrix() map[string]line {
 }
 
 // elsewhere take no scope.
-var elsewhere = []string{"Prices", "Mail"}
+var elsewhere = []string{"Prices", "Mail", "Deliver"}
 
 func TestPermissions(t *testing.T) {
 	calls := matrix()

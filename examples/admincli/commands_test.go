@@ -120,6 +120,8 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "retention|list"}, {0, "retention|limit|0"}, {0, "retention|run-due"},
 		{0, "support|levels"}, {0, "support|levels|ios|none"}, {1, "support|levels|android|debug"}, {0, "support|report|--platform|windows|--user|ann@acme.example|--log|" + people + "|--preview"},
 		{1, "support|report|--platform|mac"}, {0, "support|list|--state|sent"}, {1, "support|acknowledge|nonsense"}, {1, "support|state|nonsense|solved"},
+		{1, "--as|ann@acme.example|baa|list"}, {1, "baa|request|--new-domain|Health"}, {0, "baa|request|--new-domain|Health|--admin-email|x@acme.example|--acknowledge|Yes"},
+		{0, "baa|list"}, {1, "baa|show|nonsense"}, {1, "baa|advance|nonsense|provision"},
 		{0, "integrations|services"}, {0, "integrations|enable|slack"}, {0, "integrations|disable|slack"}, {1, "integrations|configure|slack|--group|Nowhere"},
 		{1, "--as|ann@acme.example|integrations|connect|slack"}, {1, "integrations|choices|slack"}, {1, "integrations|show|slack"}, {1, "integrations|retry|x"},
 		{1, "integrations|discard|x"}, {1, "integrations|disconnect|slack"}, {1, "integrations|say|--group|Nowhere|hello"}, {1, "integrations|link|slack|hello"},

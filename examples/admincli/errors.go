@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/devices"
@@ -44,6 +45,10 @@ var codes = []struct {
 	{"no_mailer", support.ErrNoMailer},
 	{"no_recipient", support.ErrNoRecipient},
 	{"too_large", support.ErrTooLarge},
+	{"no_recipient", compliance.ErrNoRecipient},
+	{"agreement_open", compliance.ErrOpen},
+	{"agreement_step", compliance.ErrStep},
+	{"agreement_busy", compliance.ErrUnderWay},
 	{"damaged", chatadmin.ErrDamaged},
 	{"forbidden", chatadmin.ErrForbidden},
 	{"exists", chatadmin.ErrExists},

@@ -18,6 +18,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -48,23 +49,25 @@ type cli struct {
 	db, domain, as, mailDir, smtp, now, keyFile, phoneFile string
 	json                                                   bool
 
-	begun    bool // the call is right: what is wrong from now on is no usage
-	result   any  // what --json writes
-	bar      *progressbar.ProgressBar
-	post     *postman
-	admin    *chatadmin.Admin
-	gate     *signin.Gate
-	registry *devices.Registry
-	eraser   *erase.Deletions
-	closings *closing.Closings
-	retain   *retention.Retention
-	custom   *fields.Fields
-	prefer   *preferences.Preferences
-	radios   *provisioning.Provisioning
-	support  *support.Support
-	twofa    *twofa.Service
-	imports  *csvimport.Imports
-	helpdesk string           // where problem reports go, if not to that of Office Chat
+	begun      bool // the call is right: what is wrong from now on is no usage
+	result     any  // what --json writes
+	bar        *progressbar.ProgressBar
+	post       *postman
+	admin      *chatadmin.Admin
+	gate       *signin.Gate
+	registry   *devices.Registry
+	eraser     *erase.Deletions
+	closings   *closing.Closings
+	retain     *retention.Retention
+	agreements *compliance.Agreements
+	custom     *fields.Fields
+	prefer     *preferences.Preferences
+	radios     *provisioning.Provisioning
+	support    *support.Support
+	twofa      *twofa.Service
+	imports    *csvimport.Imports
+	// where problem reports and requests go, if not to Office Chat
+	helpdesk string
 	ring     *keyring.Ring    // with memory: there is no file
 	services integrationFlags // where work finds the services of integrations
 }
@@ -79,6 +82,7 @@ func (c *cli) root() *cobra.Command {
 		c.signinCommand(), c.activateLinkCommand(), c.twoFactorCommands(), c.devicesCommands(),
 		c.deleteCommand(), c.holdsCommands(), c.retentionCommands(), c.contentCommands(),
 		c.integrationsCommands(), c.auditCommands(), c.preferencesCommands(), c.fieldsCommands(), c.supportCommands(),
+		c.agreementCommands(),
 		c.runsCommands(), c.workCommand(), c.recordsCommands(),
 		c.scriptCommand(), c.versionCommand(), c.completionCommand())
 	x.Long = "admincli administers a chat product's domains from the command line."

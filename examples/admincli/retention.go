@@ -108,13 +108,16 @@ func (c *cli) showRetention(ctx context.Context, s *chatadmin.Scope, _ []string)
 	if err != nil {
 		return err
 	}
-	return c.say(map[string]int{"days": p.Days, "limit": p.Limit}, func(w *tabwriter.Writer) {
+	return c.say(map[string]any{"days": p.Days, "limit": p.Limit, "final": p.Final}, func(w *tabwriter.Writer) {
 		if p.Days == 0 {
 			row(w, "messages and files", "are kept")
 		} else {
 			row(w, "messages and files", "are deleted after "+count(p.Days, "day", "days"))
 		}
-		if p.Limit > 0 {
+		switch {
+		case p.Final:
+			row(w, "at most", count(p.Limit, "day", "days")+" for good")
+		case p.Limit > 0:
 			row(w, "at most", count(p.Limit, "day", "days"))
 		}
 	})

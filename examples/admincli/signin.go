@@ -51,6 +51,9 @@ func (c *cli) policies(command string) (err error) {
 	if err := c.openSupport(); err != nil {
 		return err
 	}
+	if err := c.openAgreements(); err != nil {
+		return err
+	}
 	if c.custom, err = fields.New(c.admin, nil); err != nil {
 		return err
 	}
