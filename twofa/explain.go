@@ -17,6 +17,7 @@ type Explanation struct {
 	Kind     Mode
 	Enrolled bool // the user has an authenticator
 	Recovery int  // recovery codes left that the domain allows
+	Codes    bool // the domain allows recovery codes: see RecoveryCodes
 	// CannotPass is why a user who is asked could not answer: ErrNoAddress,
 	// ErrTooMany, or nil.
 	CannotPass error
@@ -35,7 +36,7 @@ func (t *Service) Explain(ctx context.Context, s *chatadmin.Scope, user chatadmi
 		return Explanation{}, err
 	}
 	now := t.admin.Now()
-	e := Explanation{Rule: Decide(v.policy.policy(), client, method), Enrolled: v.state.enrolled(), Recovery: len(v.state.recovery(v.policy))}
+	e := Explanation{Rule: Decide(v.policy.policy(), client, method), Enrolled: v.state.enrolled(), Recovery: len(v.state.recovery(v.policy)), Codes: v.policy.policy().Recovery}
 	if e.Rule != RuleAsked {
 		return e, nil
 	}

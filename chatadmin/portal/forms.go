@@ -16,6 +16,14 @@ type field struct {
 	Max                int // bytes that it may have
 	Autocomplete       string
 	Options            []option // a choice
+	Checks             []check  // several choices, of the type "checks"
+	Heading            string   // above the field
+}
+
+// check is one of several choices.
+type check struct {
+	Value, Name string
+	Chosen      bool
 }
 
 // option is one entry of a choice.
@@ -46,7 +54,8 @@ func (v *view) complain(fields []field, err error) string {
 		found := false
 		for i := range fields {
 			// If logins are e-mail addresses, one field is both.
-			if fields[i].Name == w.Field || fields[i].Name == "login" && fields[i].Type == "email" && w.Field == "email" {
+			if fields[i].Name == w.Field || fields[i].Name == ownField+w.Field || fields[i].Name == "login" && fields[i].Type == "email" && w.Field == "email" ||
+				fields[i].Name == "phone" && w.Field == "mobile" {
 				fields[i].Error, found = text, true
 			}
 		}

@@ -120,6 +120,8 @@ type groupPage struct {
 	Manages   bool // the reader administers the group
 	Defaults  bool // the reader marks default groups
 	Deletable bool
+
+	Integrates bool // the reader configures its integrations
 }
 
 type memberRow struct {
@@ -142,13 +144,13 @@ func (v *view) group() error {
 	if err != nil {
 		return err
 	}
-	mine, err := v.p.admin.Store().Memberships(ctx, v.s.Domain(), []storage.Pair{{Group: g.ID, User: v.s.Actor()}})
+	manages, err := v.manages(g.ID)
 	if err != nil {
 		return err
 	}
 	page := groupPage{view: v, paging: v.paging(next), Group: g, Badges: v.groupBadges(&g), Count: v.T("groups.members_n", n),
-		Posting: chatadmin.AdminsPost, Defaults: v.May(chatadmin.PermDefault)}
-	page.Manages = v.May(chatadmin.PermGroups) || len(mine) > 0 && mine[0].Admin
+		Posting: chatadmin.AdminsPost, Manages: manages, Defaults: v.May(chatadmin.PermDefault)}
+	page.Integrates = page.Manages && v.p.o.Integrations != nil
 	page.Deletable = page.Manages && !g.Default && !g.Shipped
 	if set, err := chatadmin.GroupSettingsOf(g); err == nil {
 		page.Posting = set.Posting
@@ -172,6 +174,15 @@ func (v *view) group() error {
 		}
 	}
 	return v.render("group", page)
+}
+
+// manages reports whether the reader administers a group.
+func (v *view) manages(group chatadmin.ID) (bool, error) {
+	if v.May(chatadmin.PermGroups) {
+		return true, nil
+	}
+	mine, err := v.p.admin.Store().Memberships(v.r.Context(), v.s.Domain(), []storage.Pair{{Group: group, User: v.s.Actor()}})
+	return len(mine) > 0 && mine[0].Admin, err
 }
 
 // onGroup reads the form of an action on a group. Errors lead back to it.

@@ -2,22 +2,28 @@ package portal_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/portal"
+	"chatadmin.example/sdk/chatadmin/provisioning"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/twofa"
 )
 
 // target is what the actions of the matrix are about.
 type target struct {
-	user, group, device, run, upload string
-	plan                             map[string]string // by pattern
+	user, group, device, run, upload, department, report, field string
+	plan                                                        map[string]string // by pattern
 }
 
 // target makes something for each action, in the domain of the boss.
@@ -25,11 +31,37 @@ func (w *world) target() target {
 	w.t.Helper()
 	w.targets++
 	n := w.targets
+	var dept provisioning.Department
+	if w.preset == chatadmin.ESChat {
+		var err error
+		dept, err = w.options.Provisioning.CreateDepartment(ctx, w.s, fmt.Sprintf("Target %d", n))
+		require.NoError(w.t, err)
+		w.department = dept.Name
+	}
 	ann := w.user(fmt.Sprintf("target%d@acme.example", n))
 	group := strings.TrimPrefix(w.post("/groups/new", "name", fmt.Sprintf("Target %d", n)), "/groups/")
 	w.post("/groups/"+group+"/members", "login", ann.Login)
-	d := w.device(ann.ID, fmt.Sprintf("T%d", n))
-	on := target{user: string(ann.ID), group: group, device: string(d.ID), plan: map[string]string{}}
+	on := target{user: string(ann.ID), group: group, plan: map[string]string{}}
+	if w.preset != chatadmin.ESChat { // where a device activates its user
+		on.device = string(w.device(ann.ID, fmt.Sprintf("T%d", n)).ID)
+	}
+	require.NoError(w.t, w.options.Integrations.EnableService(ctx, w.s, "slack", nil))
+	require.NoError(w.t, w.options.Integrations.EnableService(ctx, w.s, "afas", []byte(`{"environment": "12345"}`)))
+	w.post("/groups/" + group + "/integrations/slack/enable")
+	w.post("/account/integrations/afas/enable")
+	on.field = fmt.Sprintf("Field %d", n)
+	w.post("/fields", "name", on.field, "kind", "text")
+	w.work()
+	on.plan["POST /fields/remove"] = w.get("/fields/remove?name="+url.QueryEscape(on.field)).hidden(w.t, "plan")
+	on.report = string(w.report(ann.ID).ID)
+	switch w.preset {
+	case chatadmin.Engage:
+		return on
+	case chatadmin.ESChat:
+		on.department = string(dept.ID)
+		on.plan["POST /departments/{id}/empty"] = w.get("/departments/"+on.department+"/empty").hidden(w.t, "plan")
+		return on
+	}
 	on.upload = strings.TrimPrefix(w.uploaded(people), "/imports/")
 	on.plan["POST /users/tools/delete"] = w.get("/users/tools?tool=delete&user="+on.user).hidden(w.t, "plan")
 	on.plan["POST /groups/{id}/default"] = w.get("/groups/"+group+"/default").hidden(w.t, "plan")
@@ -45,6 +77,20 @@ func (w *world) target() target {
 	return on
 }
 
+// report is a problem report of a user, which was sent.
+func (w *world) report(user chatadmin.ID) support.Report {
+	w.t.Helper()
+	b, err := w.options.Support.Prepare(ctx, w.s, support.Draft{Platform: support.IOS, User: user, From: "ann@acme.example", Description: "It hangs.", Ticket: "T-1",
+		Logs: []support.Log{{Name: "client.log", Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("password=hunter2\nstarted\n")), nil
+		}}}})
+	require.NoError(w.t, err)
+	r, err := w.options.Support.Send(ctx, w.s, b)
+	require.NoError(w.t, err)
+	w.work()
+	return r
+}
+
 // request makes the request of a route about a target.
 func (on target) request(pattern string) (method, path string, form url.Values) {
 	method, path, _ = strings.Cut(pattern, " ")
@@ -56,10 +102,25 @@ func (on target) request(pattern string) (method, path string, form url.Values) 
 		id = on.run
 	case strings.HasPrefix(path, "/imports/"):
 		id = on.upload
+	case strings.HasPrefix(path, "/departments/"):
+		id = on.department
+	case strings.HasPrefix(path, "/support/"):
+		id = on.report
 	}
-	path = strings.NewReplacer("{id}", id, "{$}", "").Replace(path)
+	service := "slack"
+	if strings.HasPrefix(path, "/account/") {
+		service = "afas"
+	}
+	path = strings.NewReplacer("{id}", id, "{service}", service, "{$}", "").Replace(path)
 	fields := values("user", on.user, "device", on.device, "plan", on.plan[pattern], "reason", "left", "role", chatadmin.RoleAdmin, "name", "Another "+on.group,
-		"posting", "admins", "login", "new@acme.example", "kind", "network", "id", "help", "level", "1", "title", "Head", "token", "x")
+		"posting", "admins", "login", "new@acme.example", "kind", "network", "id", "help", "level", "1", "title", "Head", "token", "x",
+		"environment", "1", "platform", "ios", "state", "in_work", "message", "none")
+	switch pattern {
+	case "POST /support/levels":
+		fields.Set("level", "debug")
+	case "POST /fields":
+		fields.Set("kind", "text")
+	}
 	if strings.HasSuffix(pattern, "/members") {
 		fields.Set("login", "boss@acme.example")
 	}
@@ -67,7 +128,7 @@ func (on target) request(pattern string) (method, path string, form url.Values) 
 		fields.Del("login")
 	}
 	if method == http.MethodGet {
-		q := url.Values{"user": {on.user}, "device": {on.device}, "tool": {"deny"}, "mode": {string(twofa.Off)}, "days": {"1"}, "id": {"member"}, "token": {"x"}}
+		q := url.Values{"user": {on.user}, "device": {on.device}, "tool": {"deny"}, "mode": {string(twofa.Off)}, "days": {"1"}, "id": {"member"}, "token": {"x"}, "name": {on.field}}
 		return method, "/admin" + path + "?" + q.Encode(), nil
 	}
 	return method, "/admin" + path, fields
@@ -90,17 +151,46 @@ var needs = map[string]chatadmin.Permission{
 	"POST /runs/{id}/resume":           chatadmin.PermUsersDelete,
 	"POST /runs/{id}/takeover":         chatadmin.PermUsersDelete,
 	"POST /runs/{id}/cancel":           chatadmin.PermUsersDelete,
+	"GET /groups/{id}/integrations":    chatadmin.PermGroups,
+	"GET /support/reports/{id}":        chatadmin.PermSupport,
+	"GET /users/{id}/contacts":         chatadmin.PermUsersRead,
+}
+
+func init() {
+	for _, action := range []string{"", "/enable", "/connect", "/save", "/disconnect", "/retry", "/discard"} {
+		method := "POST "
+		if action == "" {
+			method = "GET "
+		}
+		needs[method+"/groups/{id}/integrations/{service}"+action] = chatadmin.PermGroups
+	}
+}
+
+// of is the preset of the domains in which a page is.
+func of(pattern string) chatadmin.Preset {
+	switch {
+	case strings.Contains(pattern, "/departments"), strings.HasSuffix(pattern, "/contacts"), strings.HasSuffix(pattern, "/activation"):
+		return chatadmin.ESChat
+	case strings.HasSuffix(pattern, " /preferences"):
+		return chatadmin.Engage
+	}
+	return chatadmin.OfficeChat
 }
 
 // free are pages for everybody who is signed in: they show what the reader may
 // see.
-var free = []string{"GET /{$}", "GET /runs"}
+var free = []string{"GET /{$}", "GET /runs", "GET /account"}
 
 // Every page and action is made by an actor with each single permission and by
 // others, and is refused without a trace to everybody who lacks the right one.
 // Nothing is done by GET.
 func TestMatrix(t *testing.T) {
-	w := newWorld(t)
+	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
+		t.Run(string(preset), func(t *testing.T) { matrix(t, newWorldOn(t, memstore.New(nil), preset)) })
+	}
+}
+
+func matrix(t *testing.T, w *world) {
 	actors := map[string]chatadmin.ID{"nobody": ""}
 	has := map[string]chatadmin.Permission{}
 	for _, p := range chatadmin.Permissions() {
@@ -129,8 +219,8 @@ func TestMatrix(t *testing.T) {
 	}
 	for _, r := range portal.Routes(w.portal) {
 		method, path, form := on.request(r.Pattern)
-		if r.Open {
-			continue // for people who are not signed in
+		if r.Open || of(r.Pattern) != w.preset {
+			continue // for people who are not signed in, or of another product
 		}
 		need := r.Need
 		if need == "" {
@@ -146,12 +236,18 @@ func TestMatrix(t *testing.T) {
 				require.Equal(t, http.StatusUnauthorized, a.Code, "%s by %s", r.Pattern, name)
 			case need == "" && contains(free, r.Pattern):
 				require.Less(t, a.Code, 400, "%s by %s", r.Pattern, name)
+			case need == "" && strings.Contains(r.Pattern, " /account/"):
+				own(t, a, r.Pattern+" by "+name)
+				continue
 			case need == "":
 				t.Errorf("%s: the matrix does not know who may", r.Pattern)
 			case has[name] != need:
 				refusal := http.StatusForbidden
-				if r.Pattern == "POST /groups/{id}/delete" { // the plan is the boss's
+				switch {
+				case r.Pattern == "POST /groups/{id}/delete": // the plan is the boss's
 					refusal = http.StatusBadRequest
+				case strings.HasSuffix(r.Pattern, "{service}/retry"), strings.HasSuffix(r.Pattern, "{service}/discard"): // there is no such message
+					refusal = http.StatusNotFound
 				}
 				require.Equal(t, refusal, a.Code, "%s by %s: %s", r.Pattern, name, plain(a.text))
 			}
@@ -164,8 +260,22 @@ func TestMatrix(t *testing.T) {
 
 // Whoever has all permissions can use every page and every action.
 func TestEverythingWorks(t *testing.T) {
-	w := newWorld(t)
+	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
+		t.Run(string(preset), func(t *testing.T) { everything(t, newWorldOn(t, memstore.New(nil), preset)) })
+	}
+}
+
+// elsewhere are actions with tests of their own: they need a provider, or an
+// authenticator.
+var elsewhere = []string{"/connect", "/save", "/retry", "/discard", "/recovery"}
+
+func everything(t *testing.T, w *world) {
 	for _, r := range portal.Routes(w.portal) {
+		if of(r.Pattern) != w.preset || slices.ContainsFunc(elsewhere, func(action string) bool {
+			return strings.HasSuffix(r.Pattern, action) && strings.Contains(r.Pattern, "POST")
+		}) {
+			continue
+		}
 		if r.Open || strings.HasPrefix(r.Pattern, "GET /import") && !strings.Contains(r.Pattern, "imports") || r.Pattern == "POST /import" || r.Pattern == "POST /imports" {
 			continue // links of mails, and uploads, have tests of their own
 		}
@@ -179,6 +289,13 @@ func TestEverythingWorks(t *testing.T) {
 			w.start("/imports/" + on.upload)
 			w.work()
 			require.Contains(t, plain(w.get("/imports/"+on.upload).text), "The import is done.")
+		case "POST /support/reports/{id}/state":
+			w.post("/support/reports/" + on.report + "/acknowledge")
+		case "POST /departments/{id}/delete":
+			w.post("/departments/"+on.department+"/empty", "plan", on.plan["POST /departments/{id}/empty"])
+			w.work()
+		case "POST /users/{id}/activation":
+			w.clock.Advance(time.Hour)
 		case "POST /runs/{id}/cancel": // only what is scheduled is cancelled
 			continue
 		case "POST /groups/{id}/undefault":
@@ -192,6 +309,10 @@ func TestEverythingWorks(t *testing.T) {
 		a := w.do(w.boss.ID, method, path, form)
 		require.Less(t, a.Code, 400, "%s: %s", r.Pattern, plain(a.text))
 		require.NotContains(t, a.text, "%!", r.Pattern)
+		if r.Pattern != "POST /fields/remove" { // there may be 32
+			w.post("/fields/remove", "plan", on.plan["POST /fields/remove"])
+		}
+		w.work()
 		w.do(w.boss.ID, http.MethodPost, "/admin/imports/"+on.upload+"/discard", nil) // there may be 20 at a time
 	}
 }
@@ -205,7 +326,7 @@ func TestOtherDomain(t *testing.T) {
 	require.NoError(t, err)
 	none := theirs
 	none.plan = map[string]string{}
-	for _, id := range []*string{&none.user, &none.group, &none.device, &none.run, &none.upload} {
+	for _, id := range []*string{&none.user, &none.group, &none.device, &none.run, &none.upload, &none.report} {
 		*id = "01a22ad9-0000-7000-8000-" + (*id)[len(*id)-12:]
 	}
 	for pattern, plan := range theirs.plan {
@@ -222,7 +343,7 @@ func TestOtherDomain(t *testing.T) {
 		a, b := w.do(boss.ID, method, path, form), w.do(boss.ID, method, nonePath, noneForm)
 		require.Equal(t, b.Code, a.Code, r.Pattern)
 		hide := func(s string) string {
-			return strings.NewReplacer(theirs.user, "ID", theirs.group, "ID", theirs.device, "ID", theirs.run, "ID", theirs.upload, "ID",
+			return strings.NewReplacer(theirs.user, "ID", theirs.group, "ID", theirs.device, "ID", theirs.run, "ID", theirs.upload, "ID", theirs.report, "ID", none.report, "ID",
 				none.user, "ID", none.group, "ID", none.device, "ID", none.run, "ID", none.upload, "ID").Replace(s)
 		}
 		if form.Get("plan") == "" {
@@ -238,6 +359,14 @@ func TestOtherDomain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{chatadmin.Pending, false, false}, []any{u.Status, u.Denied, u.Admin})
 	require.Contains(t, plain(w.get("/groups/"+theirs.group).text), "2 members")
+}
+
+// own looks at an answer to what everybody may do with their own account: it is
+// refused for its input at most.
+func own(t *testing.T, a answer, what string) {
+	t.Helper()
+	require.NotContains(t, []int{http.StatusForbidden, http.StatusUnauthorized}, a.Code, what)
+	require.Less(t, a.Code, http.StatusInternalServerError, what)
 }
 
 func contains(all []string, s string) bool {

@@ -35,6 +35,21 @@ func (v *view) Menu() []MenuEntry {
 	if len(security) > 0 {
 		menu = append(menu, entry("security.title", "", security...))
 	}
+	if v.radios() && v.May(chatadmin.PermUsersRead) {
+		menu = append(menu, entry("departments.title", "/departments"))
+	}
+	if o.Integrations != nil && v.May(chatadmin.PermServices) {
+		menu = append(menu, entry("integrations.title", "", entry("services.title", "/integrations")))
+	}
+	if v.prefers() && v.May(chatadmin.PermDomain) {
+		menu = append(menu, entry("preferences.title", "/preferences"))
+	}
+	if o.Fields != nil && v.May(chatadmin.PermDomain) {
+		menu = append(menu, entry("fields.title", "/fields"))
+	}
+	if o.Support != nil && v.May(chatadmin.PermSupport) {
+		menu = append(menu, entry("support.title", "", entry("support.reports", "/support/reports"), entry("support.levels", "/support/levels")))
+	}
 	if v.May(chatadmin.PermRoles) {
 		menu = append(menu, entry("roles.title", "/roles"))
 	}

@@ -292,8 +292,8 @@ func TestMember(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann@acme.example")
 	home := w.do(ann.ID, "GET", "/admin/", nil)
-	require.Equal(t, http.StatusOK, home.Code)
-	require.Contains(t, plain(home.text), "Nothing to administer")
+	require.Equal(t, "/admin/account", home.Header().Get("Location"))
+	require.Contains(t, plain(w.do(ann.ID, "GET", "/admin/account", nil).text), "Your account Name ann@acme.example")
 	require.Equal(t, http.StatusOK, w.do(ann.ID, "GET", "/admin/users/"+string(ann.ID), nil).Code)
 	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", "/admin/users/"+string(w.boss.ID), nil).Code)
 	require.Equal(t, "/admin/users", w.do(w.boss.ID, "GET", "/admin/", nil).Header().Get("Location"))
@@ -358,10 +358,22 @@ func TestStoreCalls(t *testing.T) {
 		_, err = w.s.AddMembers(ctx, g.ID, ids...)
 		require.NoError(t, err)
 		import1 := w.uploaded(people)
+		w.post("/integrations/slack/enable")
+		w.post("/integrations/afas/enable", "environment", "1")
+		w.post("/groups/" + string(g.ID) + "/integrations/slack/enable")
+		w.post("/account/integrations/afas/enable")
+		w.post("/fields", "name", "Site", "kind", "text")
+		w.work()
+		for _, id := range ids[:5] {
+			w.post("/users/"+string(id)+"/edit", "own:Site", "North")
+		}
+		report := w.report(ids[0])
 		did := map[string]int{}
 		for _, path := range []string{"/users", "/users?q=u0", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/users/invitations", "/users/" + string(w.boss.ID), "/users/" + string(ids[0]) + "/edit",
 			"/groups", "/groups/" + string(g.ID), "/security/devices", "/security/devices?q=D0", "/security/browser", "/roles", "/runs", "/audit", "/audit?kind=user.", "/imports", import1,
-			"/users/tools?tool=deny&user=" + string(ids[0]) + "&user=" + string(ids[1])} {
+			"/users/tools?tool=deny&user=" + string(ids[0]) + "&user=" + string(ids[1]),
+			"/integrations", "/groups/" + string(g.ID) + "/integrations", "/groups/" + string(g.ID) + "/integrations/slack", "/account", "/account/integrations/afas",
+			"/fields", "/fields/find?field=Site&value=North", "/support/levels", "/support/reports", "/support/reports/" + string(report.ID)} {
 			store.n = 0
 			w.get(path)
 			did[strings.ReplaceAll(strings.ReplaceAll(path, string(ids[0]), "1"), import1, "import")] = store.n

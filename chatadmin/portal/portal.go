@@ -14,9 +14,14 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/fields"
+	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -58,6 +63,15 @@ type Options struct {
 	TwoFactor *twofa.Service
 	Devices   *devices.Registry
 	Gate      *signin.Gate
+	// Integrations are the services of groups and users. Give them
+	// Portal.Connected as integrations.Options.Done.
+	Integrations *integrations.Integrations
+	// Provisioning is for domains of the ESChat preset, Preferences for those of
+	// the Engage preset. The pages are shown in these alone.
+	Provisioning *provisioning.Provisioning
+	Preferences  *preferences.Preferences
+	Fields       *fields.Fields
+	Support      *support.Support
 
 	// SetPassword makes the function that sets a first password, such as the
 	// method Setter of package password. With it the portal has the page of the

@@ -23,6 +23,7 @@ func (p *Portal) routes() http.Handler {
 	for _, set := range [][]route{
 		p.homeRoutes(), p.userRoutes(), p.toolRoutes(), p.importRoutes(), p.groupRoutes(), p.securityRoutes(),
 		p.runRoutes(), p.auditRoutes(), p.roleRoutes(), p.peopleRoutes(),
+		p.integrationRoutes(), p.departmentRoutes(), p.preferenceRoutes(), p.fieldRoutes(), p.supportRoutes(), p.accountRoutes(),
 	} {
 		for _, r := range set {
 			p.actions = append(p.actions, r)
@@ -60,10 +61,12 @@ func secure(next http.Handler) http.Handler {
 func (p *Portal) homeRoutes() []route {
 	return []route{{pattern: "GET /{$}", serve: func(v *view) error {
 		for _, entry := range v.Menu() {
-			if entry.URL != "" {
-				return v.redirect(strings.TrimPrefix(entry.URL, p.o.Path))
+			for _, e := range append([]MenuEntry{entry}, entry.Below...) {
+				if at, own := strings.CutPrefix(e.URL, p.o.Path+"/"); own {
+					return v.redirect("/" + at)
+				}
 			}
 		}
-		return v.render("empty", nil)
+		return v.redirect("/account")
 	}}}
 }

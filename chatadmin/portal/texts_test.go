@@ -29,7 +29,8 @@ var (
 
 // made are the beginnings of keys that pages make of a value.
 var made = []string{"count.", "error.", "field.", "event.", "run.", "runs.", "permission.", "device.", "wipe.", "browser.", "invitation.", "audit.kind_",
-	"groups.about_", "groups.default", "groups.delete", "tools.about_", "tools.done_", "import.state_", "import.note_", "status.", "kind."}
+	"groups.about_", "groups.default", "groups.delete", "tools.about_", "tools.done_", "import.state_", "import.note_", "status.", "kind.",
+	"service.", "level.", "report.", "preference.", "client.", "fields.kind_"}
 
 // Each text that a page uses is there, and each text is used.
 func TestTextsAreUsed(t *testing.T) {

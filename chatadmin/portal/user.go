@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -29,6 +30,9 @@ type userPage struct {
 	More       bool // groups
 	Tools      []tool
 	Editable   bool
+	Radio      []count // of an ESChat domain
+	Pending    bool    // and not activated yet
+	Own        []count // fields that the domain has declared
 }
 
 func (v *view) user() error {
@@ -47,6 +51,9 @@ func (v *view) user() error {
 		if err := page.readOthers(); err != nil {
 			return err
 		}
+	}
+	if err := page.readParts(); err != nil {
+		return err
 	}
 	page.Badges = v.badges(&u, page.Locked.Locked)
 	if page.Groups, page.More, err = v.groupsOf(u.ID); err != nil {
@@ -69,6 +76,42 @@ func (v *view) user() error {
 		}
 	}
 	return v.render("user", &page)
+}
+
+// readParts reads what other packages know of the user.
+func (page *userPage) readParts() error {
+	v, u := page.view, &page.User
+	if v.radios() {
+		p, _, err := provisioning.ProfileOf(u)
+		if err != nil {
+			return err
+		}
+		yes := func(is bool) string {
+			if is {
+				return v.T("form.yes")
+			}
+			return v.T("form.no")
+		}
+		method := v.T("radio.automatic")
+		if p.Activation() == provisioning.Manual {
+			method = v.T("radio.manual") + " (" + p.IMEI + ")"
+		}
+		page.Radio = []count{{v.T("radio.trusted"), yes(p.Trusted)}, {v.T("radio.activation"), method}, {v.T("radio.send_text"), yes(p.SendText)},
+			{v.T("radio.priority"), v.printer.Sprintf("%d", p.Priority)}, {v.T("radio.client"), v.clientName(p.ClientType())}, {v.T("radio.contacts"), yes(!p.ContactsOff)}}
+		page.Pending = u.Status == chatadmin.Pending && page.Editable
+	}
+	if v.p.o.Fields != nil {
+		declared, err := v.declaredFields(u)
+		if err != nil {
+			return err
+		}
+		for _, f := range declared {
+			if f.Value != "" {
+				page.Own = append(page.Own, count{f.Label, f.Value})
+			}
+		}
+	}
+	return nil
 }
 
 // readOthers reads what readers of the list of users may see.
@@ -144,21 +187,20 @@ func (page *userPage) State() string {
 }
 
 // FactorState says in a sentence what the user is asked for in a browser.
-func (page *userPage) FactorState() string {
-	e := page.Factor
+func (v *view) FactorState(e *twofa.Explanation) string {
 	switch {
 	case e.Rule == twofa.RuleOff:
-		return page.T("factor.off")
+		return v.T("factor.off")
 	case e.CannotPass != nil:
-		return page.T("factor.cannot")
+		return v.T("factor.cannot")
 	case e.Kind == twofa.Email:
-		return page.T("factor.email")
+		return v.T("factor.email")
 	case e.Kind == twofa.Authenticator && e.Enrolled:
-		return page.T("factor.enrolled")
+		return v.T("factor.enrolled")
 	case e.Kind == twofa.Authenticator:
-		return page.T("factor.to_enrol")
+		return v.T("factor.to_enrol")
 	}
-	return page.T("factor.none")
+	return v.T("factor.none")
 }
 
 // Created is when the user was created; nil if it is not known.

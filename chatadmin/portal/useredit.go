@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 )
 
 // userForm is the form that creates or edits a user.
@@ -79,26 +80,56 @@ func (v *view) manager(login string) (chatadmin.ID, error) {
 func (v *view) newUser() error { return v.showNewUser(nil, nil) }
 
 func (v *view) showNewUser(f url.Values, err error) error {
-	fields := v.personFields(nil, f)
+	fields, problem := v.allFields(nil, f, f.Get("manager"))
+	if problem != nil {
+		return problem
+	}
 	value := func(name, unset string) string {
 		if f == nil {
 			return unset
 		}
 		return f.Get(name)
 	}
-	fields = append(fields, v.managerField(value("manager", "")))
 	if v.May(chatadmin.PermRoles) {
-		fields = append(fields, field{Name: "role", Label: v.T("user.role"), Value: value("role", chatadmin.RoleMember), Options: v.roleOptions()})
+		fields = append(fields, field{Name: "role", Heading: v.T("user.rights"), Label: v.T("user.role"), Value: value("role", chatadmin.RoleMember), Options: v.roleOptions()})
 	}
-	fields = append(fields, field{Name: "invite", Label: v.T("user.send_invitation"), Type: "checkbox", Value: value("invite", "1")})
-	for i := range fields {
-		if fields[i].Type == "" {
-			fields[i].Type = "text"
+	invite := field{Name: "invite", Label: v.T("user.send_invitation"), Type: "checkbox", Value: value("invite", "1")}
+	if v.prefers() {
+		invite.Label = v.T("user.send_login")
+	}
+	return v.showUserForm(&userForm{view: v, Fields: append(fields, invite), Imports: v.p.o.Imports != nil && v.May(chatadmin.PermUsersImport)}, err)
+}
+
+// allFields are those of a user, and what other packages add.
+func (v *view) allFields(u *chatadmin.User, f url.Values, manager string) ([]field, error) {
+	fields := append(v.personFields(u, f), v.managerField(manager))
+	if v.radios() {
+		departments, err := v.departmentOptions(v.T("form.choose"), "")
+		if err != nil {
+			return nil, err
+		}
+		for i := range departments[1:] { // users have them by name
+			departments[i+1].Value = departments[i+1].Name
+		}
+		for i := range fields {
+			if fields[i].Name == "department" && len(departments) < chatadmin.MaxBatch {
+				fields[i].Options = departments
+			}
 		}
 	}
-	form := userForm{view: v, Fields: fields, Imports: v.p.o.Imports != nil && v.May(chatadmin.PermUsersImport)}
+	more, err := v.partFields(u, f)
+	return append(fields, more...), err
+}
+
+// showUserForm shows the form with what is wrong in it.
+func (v *view) showUserForm(form *userForm, err error) error {
+	for i := range form.Fields {
+		if form.Fields[i].Type == "" {
+			form.Fields[i].Type = "text"
+		}
+	}
 	form.Problem = v.complain(form.Fields, err)
-	return v.renderStatus(formStatus(err), "useredit", &form)
+	return v.renderStatus(formStatus(err), "useredit", form)
 }
 
 // formStatus is the status of a form that is shown again for an error.
@@ -118,9 +149,10 @@ func (v *view) createUser() error {
 	n := chatadmin.NewUser{Login: f.Get("login"), Email: f.Get("email"), DisplayName: f.Get("display_name"), FirstName: f.Get("first_name"),
 		LastName: f.Get("last_name"), Title: f.Get("title"), Department: f.Get("department"), Phone: f.Get("phone"), Role: f.Get("role"),
 		Kind: kinds[f.Get("kind")], NoInvitation: f.Get("invite") == ""}
+	n.Parts = v.parts(f)
 	var u chatadmin.User
 	if n.Manager, err = v.manager(f.Get("manager")); err == nil {
-		u, err = v.s.CreateUser(v.r.Context(), n)
+		u, err = v.createBy(n, f)
 	}
 	if err != nil {
 		return v.again(err, func() error { return v.showNewUser(f, err) })
@@ -131,6 +163,30 @@ func (v *view) createUser() error {
 		key = "user.created_only"
 	}
 	return v.done("/users/"+string(u.ID), key, u.DisplayName)
+}
+
+// createBy creates a user by the form of the domain.
+func (v *view) createBy(n chatadmin.NewUser, f url.Values) (chatadmin.User, error) {
+	if !v.radios() {
+		return v.s.CreateUser(v.r.Context(), n)
+	}
+	radio, err := radioOf(f)
+	if err != nil {
+		return chatadmin.User{}, err
+	}
+	return v.p.o.Provisioning.CreateUser(v.r.Context(), v.s, provisioning.NewUser{NewUser: n, Fields: radio})
+}
+
+// editBy changes a user by the form of the domain.
+func (v *view) editBy(id chatadmin.ID, e chatadmin.UserEdit, f url.Values) (chatadmin.User, error) {
+	if !v.radios() {
+		return v.s.EditUser(v.r.Context(), id, e)
+	}
+	radio, err := radioOf(f)
+	if err != nil {
+		return chatadmin.User{}, err
+	}
+	return v.p.o.Provisioning.EditUser(v.r.Context(), v.s, id, provisioning.UserEdit{UserEdit: e, Fields: radio})
 }
 
 // again shows a form again with what is wrong in it. Errors that are not about
@@ -151,7 +207,6 @@ func (v *view) editUser() error {
 }
 
 func (v *view) showEditUser(u *chatadmin.User, f url.Values, err error) error {
-	fields := v.personFields(u, f)
 	manager := f.Get("manager")
 	if f == nil {
 		managers, err := v.people(u.Manager)
@@ -160,15 +215,11 @@ func (v *view) showEditUser(u *chatadmin.User, f url.Values, err error) error {
 		}
 		manager = managers[u.Manager].Login
 	}
-	fields = append(fields, v.managerField(manager))
-	for i := range fields {
-		if fields[i].Type == "" {
-			fields[i].Type = "text"
-		}
+	fields, problem := v.allFields(u, f, manager)
+	if problem != nil {
+		return problem
 	}
-	form := userForm{view: v, User: u, Fields: fields}
-	form.Problem = v.complain(form.Fields, err)
-	return v.renderStatus(formStatus(err), "useredit", &form)
+	return v.showUserForm(&userForm{view: v, User: u, Fields: fields}, err)
 }
 
 func (v *view) saveUser() error {
@@ -199,11 +250,13 @@ func (v *view) saveUser() error {
 		m, managerErr := v.manager(f.Get("manager"))
 		edit.Manager, err = &m, managerErr
 	}
+	edit.Parts = v.parts(f)
+	was := u
 	if err == nil {
-		u, err = v.s.EditUser(v.r.Context(), id, edit)
+		u, err = v.editBy(id, edit, f)
 	}
 	if err != nil {
-		return v.again(err, func() error { return v.showEditUser(&u, f, err) })
+		return v.again(err, func() error { return v.showEditUser(&was, f, err) })
 	}
 	v.p.o.Wake()
 	return v.done("/users/"+string(id), "user.saved", u.DisplayName)

@@ -20,14 +20,26 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/portal"
+	"chatadmin.example/sdk/chatadmin/preferences"
+	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
+	"chatadmin.example/sdk/integrations"
+	"chatadmin.example/sdk/integrations/afas"
+	"chatadmin.example/sdk/integrations/afas/afastest"
+	"chatadmin.example/sdk/integrations/integrationstest"
+	"chatadmin.example/sdk/integrations/mailchimp"
+	"chatadmin.example/sdk/integrations/mailchimp/mailchimptest"
+	"chatadmin.example/sdk/integrations/slack"
+	"chatadmin.example/sdk/integrations/slack/slacktest"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -50,6 +62,13 @@ type world struct {
 	targets   int          // made so far
 	failing   bool         // who is signed in cannot be found out
 	session   chatadmin.ID // who has signed in on the page of the portal
+
+	slack      *slacktest.Server
+	mailchimp  *mailchimptest.Server
+	afas       *afastest.Server
+	preset     chatadmin.Preset
+	department string // of users of an ESChat domain
+	hooks      string // where providers reach the integrations
 }
 
 func newWorld(t *testing.T) *world { return newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat) }
@@ -58,10 +77,14 @@ func newWorldOn(t *testing.T, store chatadmin.Store, preset chatadmin.Preset) *w
 	t.Helper()
 	w := &world{t: t, clock: chatadmintest.NewClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), mails: &chatadmintest.Mailbox{}}
 	w.construct(store)
+	login := "boss@acme.example"
+	if preset != chatadmin.OfficeChat {
+		login = "boss"
+	}
 	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset, Admin: chatadmin.NewUser{
-		Login: "boss@acme.example", Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
+		Login: login, Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
 	require.NoError(t, err)
-	w.domain, w.boss, w.s = d.ID, boss, w.admin.As(d.ID, boss.ID)
+	w.domain, w.boss, w.s, w.preset = d.ID, boss, w.admin.As(d.ID, boss.ID), preset
 	return w
 }
 
@@ -92,6 +115,16 @@ func (w *world) construct(store chatadmin.Store) {
 		o.Spool, err = portal.NewDir(w.dir)
 		require.NoError(t, err)
 	}
+	w.services(ring)
+	o.Provisioning, err = provisioning.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Preferences, err = preferences.New(w.admin, &preferences.Options{NoReply: "noreply@acme.example",
+		Pages: []preferences.Page{{Name: "home"}, {Name: "webcare", Module: "webcare"}}})
+	require.NoError(t, err)
+	o.Fields, err = fields.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Support, err = support.New(w.admin, &support.Options{Recipients: support.OfficeChatRecipients()})
+	require.NoError(t, err)
 	o.SetPassword = w.passwords.Setter
 	o.SignOutURL = "/logout"
 	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -114,6 +147,28 @@ func (w *world) construct(store chatadmin.Store) {
 		}
 	}
 	w.rebuild()
+}
+
+// services makes the integrations with a fake of each provider. What providers
+// send comes in at a server of its own.
+func (w *world) services(ring *keyring.Ring) {
+	w.slack, w.mailchimp, w.afas = slacktest.NewServer(), mailchimptest.NewServer(), afastest.NewServer()
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
+	w.t.Cleanup(func() { w.slack.Close(); w.mailchimp.Close(); w.afas.Close(); server.Close() })
+	w.hooks = server.URL
+	sl, err := slack.New(w.slack.Options())
+	require.NoError(w.t, err)
+	mc, err := mailchimp.New(w.mailchimp.Options())
+	require.NoError(w.t, err)
+	af, err := afas.New(&afas.Options{API: w.afas.URL})
+	require.NoError(w.t, err)
+	w.options.Integrations, err = integrations.New(w.admin, &integrations.Options{Keys: ring, Groups: &integrationstest.Groups{},
+		Services: []integrations.Service{sl, mc, af}, PublicURL: server.URL + "/integrations",
+		SignedIn: func(r *http.Request) (chatadmin.ID, chatadmin.ID, error) { return w.options.Authenticate(r) },
+		Done:     func(rw http.ResponseWriter, r *http.Request, c integrations.Callback) { w.portal.Connected(rw, r, c) }})
+	require.NoError(w.t, err)
+	handler = w.options.Integrations.Handler()
 }
 
 // rebuild makes the portal by the options as they are now.
@@ -201,6 +256,10 @@ func (w *world) work() {
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
 	w.t.Helper()
 	n := chatadmin.NewUser{Login: login, NoInvitation: true}
+	if w.preset != chatadmin.OfficeChat { // logins are no addresses, and names are mandatory
+		name, _, _ := strings.Cut(login, "@")
+		n.Login, n.Email, n.FirstName, n.LastName, n.Department = strings.NewReplacer("-", ".", " ", ".").Replace(name), login, "Ann", "Other", w.department
+	}
 	for _, f := range change {
 		f(&n)
 	}

@@ -175,6 +175,9 @@ type Page struct {
 	Module string
 }
 
+// Languages are those of the interface, as Options.Languages has them.
+func (p *Preferences) Languages() []language.Tag { return slices.Clone(p.o.Languages) }
+
 // Pages are the pages that the domain has.
 func (p *Preferences) Pages(set *chatadmin.Settings) []Page {
 	return slices.DeleteFunc(slices.Clone(p.o.Pages), func(page Page) bool {

@@ -238,6 +238,16 @@ func (p *Provisioning) DepartmentNamed(ctx context.Context, s *chatadmin.Scope, 
 	return d, nil
 }
 
+// Department reads a department. Everybody with access may. It is
+// chatadmin.ErrNotFound if there is none with this ID.
+func (p *Provisioning) Department(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) (Department, error) {
+	if _, _, err := s.View(ctx, ""); err != nil {
+		return Department{}, err
+	}
+	e, err := getDepartment(ctx, p.admin.Store(), s.Domain(), id)
+	return e.Value, err
+}
+
 // getDepartment reads a department in a transaction.
 func getDepartment(ctx context.Context, r storage.Reader, domain, id chatadmin.ID) (chatadmin.Entry[Department], error) {
 	if id == "" {

@@ -232,3 +232,25 @@ func (s *Service) Send(ctx context.Context, c *integrations.Connection, o integr
 	}
 	return integrations.Sent{ID: id}, nil
 }
+
+// Form implements integrations.Former.
+func (s *Service) Form() integrations.Form {
+	kinds := []integrations.Choice{{ID: "production", Name: "Production"}, {ID: "test", Name: "Test"}, {ID: "accept", Name: "Acceptance"}}
+	return integrations.Form{
+		Domain: []integrations.Setting{
+			{Name: "environment", Label: "Environment number", Kind: integrations.Line, Max: 10, Required: true},
+			{Name: "kind", Label: "Kind of environment", Kind: integrations.One, Choices: kinds},
+		},
+		Own: []integrations.Setting{{Name: "type", Label: "Type of dossier items", Kind: integrations.One}},
+		Steps: []integrations.Questions{
+			{Button: "Request code", Ask: []integrations.Setting{
+				{Name: AnswerAPIKey, Label: "API key", Kind: integrations.Hidden, Max: 128, Required: true},
+				{Name: AnswerEnvironmentKey, Label: "Environment key", Kind: integrations.Hidden, Max: 128, Required: true},
+				{Name: AnswerUser, Label: "User name or e-mail address at AFAS", Kind: integrations.Line, Max: 128, Required: true},
+			}},
+			{Button: "Request token", Ask: []integrations.Setting{
+				{Name: AnswerCode, Label: "Code", Kind: integrations.Line, Max: 32, Required: true},
+			}},
+		},
+	}
+}

@@ -255,3 +255,11 @@ func (s *Service) Receive(_ context.Context, c *integrations.Connection, data js
 	}
 	return receive(data, &set)
 }
+
+// Form implements integrations.Former.
+func (s *Service) Form() integrations.Form {
+	return integrations.Form{Own: []integrations.Setting{
+		{Name: "audiences", Label: "Lists", Kind: integrations.Several, Required: true},
+		{Name: "name", Label: "Customize Name", Kind: integrations.Line, Max: 80},
+	}}
+}

@@ -166,3 +166,12 @@ const (
 	// is mentioned beyond that, or after a failure, is shown without one.
 	lookups = 50
 )
+
+// Form implements integrations.Former.
+func (s *Service) Form() integrations.Form {
+	return integrations.Form{Own: []integrations.Setting{
+		{Name: "name", Label: "Customize Name", Kind: integrations.Line, Max: 80},
+		{Name: "channel", Label: "Channel", Kind: integrations.One, Required: true},
+		{Name: "bots", Label: "Messages of other apps", Kind: integrations.Switch},
+	}}
+}
