@@ -40,8 +40,11 @@ type host struct {
 	boss   chatadmin.ID
 	token  string // of the link that signs in
 
+	product   chatadmin.Preset
 	passwords *password.Passwords
 	registry  *devices.Registry
+	portal    portal.Options // what the pages were made with
+	fakes     *fakes         // of providers
 
 	mu       sync.Mutex
 	sessions map[string]chatadmin.ID
@@ -49,8 +52,8 @@ type host struct {
 
 // open opens the database, constructs every package over it, and seeds it if
 // it is empty.
-func open(ctx context.Context, dir, database, public string) (*host, error) {
-	h := &host{woken: make(chan struct{}, 1), public: public, token: rand.Text(), sessions: map[string]chatadmin.ID{}}
+func open(ctx context.Context, dir, database, public string, product chatadmin.Preset) (*host, error) {
+	h := &host{woken: make(chan struct{}, 1), public: public, token: rand.Text(), sessions: map[string]chatadmin.ID{}, product: product, fakes: newFakes()}
 	driver, dialect := "sqlite", sqlstore.SQLite
 	if strings.HasPrefix(database, "postgres") {
 		driver, dialect = "pgx", sqlstore.PostgreSQL
@@ -69,9 +72,14 @@ func open(ctx context.Context, dir, database, public string) (*host, error) {
 		err = h.found(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, h.db.Close())
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
+}
+
+func (h *host) close() error {
+	h.fakes.close()
+	return h.db.Close()
 }
 
 func (h *host) construct(store chatadmin.Store, dir string) error {
@@ -110,6 +118,9 @@ func (h *host) construct(store chatadmin.Store, dir string) error {
 	if o.Spool, err = portal.NewDir(filepath.Join(dir, "spool")); err != nil {
 		return err
 	}
+	if err := h.services(ring, &o); err != nil {
+		return err
+	}
 	o.SetPassword = h.passwords.Setter
 	o.SignIn = &portal.SignIn{
 		Domain: func(*http.Request) (chatadmin.ID, error) { return h.domain, nil },
@@ -119,6 +130,7 @@ func (h *host) construct(store chatadmin.Store, dir string) error {
 			return nil
 		},
 	}
+	h.portal = o
 	h.pages, err = portal.New(h.admin, &o)
 	return err
 }
@@ -130,6 +142,7 @@ func (h *host) link() string { return h.public + "/enter?token=" + h.token }
 func (h *host) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/admin/", h.pages)
+	mux.Handle("/integrations/", h.portal.Integrations.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler("/admin/", http.StatusSeeOther))
 	mux.HandleFunc("GET /enter", func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("token") != h.token {
@@ -143,7 +156,9 @@ func (h *host) handler() http.Handler {
 		h.leave(w, r)
 		http.Redirect(w, r, "/admin/signin", http.StatusSeeOther)
 	})
-	return http.NewCrossOriginProtection().Handler(mux)
+	protection := http.NewCrossOriginProtection()
+	protection.AddInsecureBypassPattern("/integrations/") // providers have secrets of their own
+	return protection.Handler(mux)
 }
 
 const sessionCookie = "session"

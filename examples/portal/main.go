@@ -3,6 +3,8 @@
 //
 //	go run ./examples/portal
 //	go run ./examples/portal --dir portal-data       # keeps its data
+//	go run ./examples/portal --product eschat        # departments and radios
+//	go run ./examples/portal --product engage        # preferences
 //	go run ./examples/portal --db postgres://localhost/chat
 package main
 
@@ -21,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 func main() {
@@ -28,14 +32,15 @@ func main() {
 	defer stop()
 	listen := flag.String("listen", "localhost:8080", "where to listen")
 	dir := flag.String("dir", "", "where the database, mails and uploaded files are kept; default a new folder that is removed at the end")
+	product := flag.String("product", "officechat", "the rules of the company: officechat, eschat or engage")
 	database := flag.String("db", "", "postgres://… for PostgreSQL; default SQLite in --dir")
 	flag.Parse()
-	if err := serve(ctx, *listen, *dir, *database); err != nil {
+	if err := serve(ctx, *listen, *dir, *database, chatadmin.Preset(*product)); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(ctx context.Context, listen, dir, database string) error {
+func serve(ctx context.Context, listen, dir, database string, product chatadmin.Preset) error {
 	if dir == "" {
 		temp, err := os.MkdirTemp("", "portal-")
 		if err != nil {
@@ -48,12 +53,12 @@ func serve(ctx context.Context, listen, dir, database string) error {
 	if err != nil {
 		return err
 	}
-	h, err := open(ctx, dir, cmp.Or(database, "file:"+filepath.Join(dir, "chat.db")), "http://"+at.Addr().String())
+	h, err := open(ctx, dir, cmp.Or(database, "file:"+filepath.Join(dir, "chat.db")), "http://"+at.Addr().String(), product)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("mails are in %s\nopen %s\n", filepath.Join(dir, "mail"), h.link())
-	return errors.Join(h.run(ctx, at), h.db.Close())
+	return errors.Join(h.run(ctx, at), h.close())
 }
 
 // run serves until ctx ends, and does the periodic work beside it.

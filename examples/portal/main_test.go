@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // The program serves a company, its link signs in, and with a folder of its own
@@ -18,7 +20,7 @@ func TestPortal(t *testing.T) {
 	for range 2 {
 		at, err := net.Listen("tcp", "localhost:0")
 		require.NoError(t, err)
-		h, err := open(t.Context(), dir, "file:"+dir+"/chat.db", "http://"+at.Addr().String())
+		h, err := open(t.Context(), dir, "file:"+dir+"/chat.db", "http://"+at.Addr().String(), chatadmin.OfficeChat)
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -51,7 +53,40 @@ func TestPortal(t *testing.T) {
 		require.Contains(t, text, "Sign in")
 		stop()
 		require.NoError(t, <-ended)
-		require.NoError(t, h.db.Close())
+		require.NoError(t, h.close())
+	}
+}
+
+// The companies of the other products are served with what is theirs.
+func TestProducts(t *testing.T) {
+	for product, page := range map[chatadmin.Preset][2]string{
+		chatadmin.ESChat: {"/departments", "Buses"}, chatadmin.Engage: {"/preferences", "Recipient can respond"},
+	} {
+		dir := t.TempDir()
+		at, err := net.Listen("tcp", "localhost:0")
+		require.NoError(t, err)
+		h, err := open(t.Context(), dir, "file:"+dir+"/chat.db", "http://"+at.Addr().String(), product)
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- h.run(ctx, at) }()
+		jar, err := cookiejar.New(nil)
+		require.NoError(t, err)
+		web := &http.Client{Jar: jar}
+		for _, url := range []string{h.link(), h.public + "/admin" + page[0]} {
+			res, err := web.Get(url)
+			require.NoError(t, err)
+			text, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, http.StatusOK, res.StatusCode)
+			if url != h.link() {
+				require.Contains(t, string(text), page[1])
+			}
+		}
+		stop()
+		require.NoError(t, <-ended)
+		require.NoError(t, h.close())
 	}
 }
 
@@ -60,6 +95,6 @@ func TestServe(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	require.ErrorIs(t, serve(ctx, "localhost:0", "", ""), context.Canceled)
-	require.ErrorContains(t, serve(t.Context(), "no such host:x", "", ""), "lookup")
+	require.ErrorIs(t, serve(ctx, "localhost:0", "", "", chatadmin.OfficeChat), context.Canceled)
+	require.ErrorContains(t, serve(t.Context(), "no such host:x", "", "", chatadmin.OfficeChat), "lookup")
 }

@@ -26,12 +26,22 @@ func (h *host) found(ctx context.Context) error {
 		}
 		return err
 	}
-	d, boss, err := h.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{
-		Login: "boss@acme.example", FirstName: "Bea", LastName: "Boss", Title: "Head of IT", NoInvitation: true}})
+	login := "boss@acme.example"
+	if h.product != chatadmin.OfficeChat {
+		login = "boss"
+	}
+	d, boss, err := h.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: h.product, Admin: chatadmin.NewUser{
+		Login: login, Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", Title: "Head of IT", NoInvitation: true}})
 	if err != nil {
 		return err
 	}
 	h.domain, h.boss = d.ID, boss.ID
+	switch s := h.admin.As(d.ID, boss.ID); h.product {
+	case chatadmin.ESChat:
+		return h.radios(ctx, s)
+	case chatadmin.Engage:
+		return h.desk(ctx, s)
+	}
 	return h.seed(ctx)
 }
 
@@ -71,10 +81,14 @@ func (h *host) seed(ctx context.Context) error {
 	if err := h.access(ctx, s, people); err != nil {
 		return err
 	}
+	var group chatadmin.ID
 	for i, name := range []string{"Sales", "Support", "Board games", "Summer party"} {
 		g, err := s.CreateGroup(ctx, name)
 		if err != nil {
 			return err
+		}
+		if i == 0 {
+			group = g.ID
 		}
 		var members []chatadmin.ID
 		for j := i; j < len(people); j += 4 {
@@ -85,6 +99,9 @@ func (h *host) seed(ctx context.Context) error {
 		}
 	}
 	if err := h.phones(ctx, s, people); err != nil {
+		return err
+	}
+	if err := h.extras(ctx, s, group, people); err != nil {
 		return err
 	}
 	return h.upload()
