@@ -101,7 +101,7 @@
 //
 // # Permissions
 //
-//	(none)        Services, which lists to others only the enabled ones
+//	(none)        Services, which lists to others only the enabled ones; Form
 //	integrations  EnableService, DisableService
 //	groups        Draft, Status, Choices, Connect, Save, Disconnect
 //	groups        DeadLetters, Retry, Discard

@@ -83,7 +83,7 @@
 //	users.read     Activation, Policy
 //	roles          SetDepartmentAdmin
 //	domain         SetPolicy
-//	(none)         Departments, DepartmentsPage, DepartmentNamed
+//	(none)         Departments, DepartmentsPage, Department, DepartmentNamed
 //
 // An admin of a department, made by SetDepartmentAdmin, may use CreateUser,
 // EditUser, Profile and Contacts for its members: not for those who stand above
