@@ -91,6 +91,10 @@ var matrix = map[string]struct {
 		_, _, err := x.w.p.DepartmentsPage(ctx, s, chatadmin.Page{Limit: 10})
 		return err
 	}},
+	"Department": {chatadmintest.Call{}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
+		_, err := x.w.p.Department(ctx, s, x.dept.ID)
+		return err
+	}},
 	"DepartmentNamed": {chatadmintest.Call{}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
 		_, err := x.w.p.DepartmentNamed(ctx, s, "Buses")
 		return err
