@@ -114,8 +114,9 @@ func (x *Agreements) claim(ctx context.Context, s *chatadmin.Scope, id chatadmin
 		switch now := w.Now(); {
 		case !again && !m.follows(r.State, r.Old != ""):
 			return &StepError{r.ID, r.State, m.step, next(r.State, r.Old != "")}
-		// A claim that lasts longer was written by a clock that was wrong.
-		case r.Doing != nil && r.Doing.Until.After(now) && !r.Doing.Until.After(now.Add(lease)):
+		// A claim that lasts longer was written by a clock that was wrong. This
+		// transaction may have waited for that of the claim, and clocks differ.
+		case r.Doing != nil && r.Doing.Until.After(now) && !r.Doing.Until.After(now.Add(2*lease)):
 			return fmt.Errorf("%q was begun at %s: %w", r.Doing.Step, r.Doing.Since.Format(time.RFC3339), ErrUnderWay)
 		default:
 			r.Doing = &doing{Doing: Doing{m.step, s.Actor(), now, now.Add(lease)}, Domain: s.Domain(), Attempt: attempt, Input: in}

@@ -108,6 +108,27 @@ func TestHostRefuses(t *testing.T) {
 	}
 }
 
+// A veto of the host comes before anything is done.
+func TestVeto(t *testing.T) {
+	w := newWorld(t)
+	a := w.in(compliance.StaffInvited, true)
+	v := &world{t: t, clock: w.clock, store: w.store, host: w.host}
+	reason := errors.New("not on a Friday")
+	v.open(w.mails, func(o *chatadmin.Options) {
+		o.Before = func(_ context.Context, i chatadmin.Intent) error {
+			if i.Kind == compliance.KindStep+"suspend" {
+				return reason
+			}
+			return nil
+		}
+	})
+	_, err := v.x.Advance(ctx, v.admin.AsHost(""), a.ID, compliance.Suspend, compliance.Input{})
+	require.ErrorIs(t, err, chatadmin.ErrVetoed)
+	require.ErrorIs(t, err, reason)
+	require.Zero(t, w.host.count(compliance.Suspend))
+	require.Equal(t, a, w.agreement(a.ID))
+}
+
 // The host gives the references of documents, and what it gives is checked.
 func TestDocuments(t *testing.T) {
 	w := newWorld(t)
@@ -251,6 +272,20 @@ func TestStepClock(t *testing.T) {
 	w.host.meet = nil
 	w.clock.Advance(-365 * 24 * time.Hour)
 	require.Equal(t, compliance.FundsSettled, w.advance(a.ID, compliance.Settle).State)
+}
+
+// A claim of a clock that is a little ahead is one.
+func TestStepClocksDiffer(t *testing.T) {
+	w := newWorld(t)
+	a := w.in(compliance.Delivered, true)
+	w.host.meet = func(compliance.Effect) {
+		w.host.meet = nil
+		w.clock.Advance(-time.Minute)
+		_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Settle, input(compliance.Settle))
+		require.ErrorIs(t, err, compliance.ErrUnderWay)
+	}
+	w.advance(a.ID, compliance.Settle)
+	require.Equal(t, 1, w.host.count(compliance.Settle))
 }
 
 // A closing that was cancelled is begun again by the same step, and one that a

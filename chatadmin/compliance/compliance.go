@@ -157,9 +157,12 @@ func load(ctx context.Context, r storage.Reader, s *chatadmin.Scope, id chatadmi
 	if operator(s) {
 		return e, err
 	}
-	// One that cannot be read belongs to the domains that name it.
-	_, named := links.Get(ctx, r, s.Domain(), string(id))
-	if err == nil && e.Value.Old != s.Domain() && e.Value.New != s.Domain() || e.Damaged != nil && named != nil {
+	own := e.Value.Old == s.Domain() || e.Value.New == s.Domain()
+	if e.Damaged != nil { // it belongs to the domains that name it
+		l, named := links.Get(ctx, r, s.Domain(), string(id))
+		own = named == nil || l.Damaged != nil
+	}
+	if !own && (err == nil || e.Damaged != nil) {
 		return chatadmin.Entry[request]{}, fmt.Errorf("agreement %q: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
 	}
 	return e, err

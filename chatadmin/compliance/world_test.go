@@ -75,7 +75,7 @@ func (h *host) count(step compliance.Step) (n int) {
 	return n
 }
 
-func newWorld(t testing.TB, o ...func(*compliance.Options)) *world {
+func newWorld(t testing.TB, o ...any) *world {
 	t.Helper()
 	w := &world{t: t, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mails: &chatadmintest.Mailbox{},
 		store: memstore.New(nil), letters: t.TempDir(), host: &host{}}
@@ -92,20 +92,28 @@ func newWorld(t testing.TB, o ...func(*compliance.Options)) *world {
 	return w
 }
 
-// open is a process over the store of the world.
-func (w *world) open(m chatadmin.Mailer, o ...func(*compliance.Options)) {
+// open is a process over the store of the world. Functions change the options
+// of the library or of the agreements.
+func (w *world) open(m chatadmin.Mailer, change ...any) {
 	w.t.Helper()
 	var err error
-	w.admin, err = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: m})
+	library := &chatadmin.Options{Now: w.clock.Now, Mailer: m}
+	options := &compliance.Options{Recipient: vendor, Host: w.host}
+	for _, f := range change {
+		switch f := f.(type) {
+		case func(*chatadmin.Options):
+			f(library)
+		case func(*compliance.Options):
+			f(options)
+		}
+	}
+	w.admin, err = chatadmin.New(w.store, library)
 	require.NoError(w.t, err)
 	w.retain, err = retention.New(w.admin, nil)
 	require.NoError(w.t, err)
 	w.closings, err = closing.New(w.admin, nil)
 	require.NoError(w.t, err)
-	options := &compliance.Options{Recipient: vendor, Retention: w.retain, Closings: w.closings, Host: w.host}
-	for _, f := range o {
-		f(options)
-	}
+	options.Retention, options.Closings = w.retain, w.closings
 	w.x, err = compliance.New(w.admin, options)
 	require.NoError(w.t, err)
 }

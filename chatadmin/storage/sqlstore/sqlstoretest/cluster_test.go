@@ -24,17 +24,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == importerArg {
-		os.Exit(importer(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == eraserArg {
-		os.Exit(eraser(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == closerArg {
-		os.Exit(closer(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == retainerArg {
-		os.Exit(retainer(os.Args[2:]))
+	// Processes that tests start, and kill.
+	roles := map[string]func(args []string) int{importerArg: importer, eraserArg: eraser, closerArg: closer, retainerArg: retainer,
+		reporterArg: reporter, vendorArg: walker}
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		os.Exit(roles[os.Args[1]](os.Args[2:]))
 	}
 	code := m.Run()
 	if pooler != nil {
