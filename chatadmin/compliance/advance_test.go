@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // An agreement from the request to the end, each step by whom it is for.
@@ -304,6 +305,9 @@ func TestCloseAgain(t *testing.T) {
 	a = w.advance(a.ID, compliance.Close)
 	_, err = w.closings.Cancel(ctx, old, a.Closing)
 	require.NoError(t, err)
+	w.clock.Advance(2 * time.Hour)
+	w.work()
+	require.Contains(t, w.agreement(a.ID).Problem, "was cancelled")
 	_, err = w.x.Advance(ctx, w.operator, a.ID, compliance.Finish, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
 	require.ErrorContains(t, err, "cancelled")
@@ -322,6 +326,69 @@ func TestCloseAgain(t *testing.T) {
 	a = b.advance(a.ID, compliance.Close)
 	require.Equal(t, run.ID, a.Closing)
 	require.Equal(t, compliance.OldClosed, b.advance(a.ID, compliance.Finish).State)
+
+	c := newWorld(t) // before it was to be suspended
+	a = c.in(compliance.StaffInvited, true)
+	s = c.admin.AsHost(c.domain)
+	p, err = c.closings.Plan(ctx, s, closing.AtOnce)
+	require.NoError(t, err)
+	_, err = c.closings.Apply(ctx, s, p, "by hand", nil)
+	require.NoError(t, err)
+	for a.Next != "" {
+		a = c.advance(a.ID, a.Next)
+	}
+	require.Equal(t, compliance.OldClosed, a.State)
+}
+
+// Whatever a store may do (run a function twice, lose a commit, keep one that it
+// reports as unknown), each step is made once.
+func TestChaos(t *testing.T) {
+	for seed := range uint64(10) {
+		w := newWorld(t)
+		w.store = memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.1, ShortPage: 0.2}})
+		w.open(w.mails)
+		w.operator = w.admin.AsHost("")
+		d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+		require.NoError(t, err)
+		again := func(do func() error) {
+			t.Helper()
+			for {
+				err := do()
+				if err == nil {
+					return
+				}
+				require.True(t, errors.Is(err, chatadmin.ErrCommitUnknown) || errors.Is(err, compliance.ErrUnderWay) || errors.Is(err, chatadmin.ErrTransition), "%v", err)
+				if w.clock.Advance(lease); errors.Is(err, chatadmin.ErrTransition) { // the grace period
+					w.clock.Advance(24 * time.Hour)
+				}
+				_, _ = w.admin.Work(ctx) // may fail likewise
+			}
+		}
+		s, f := w.admin.AsHost(d.ID), form()
+		f.AdminEmail = "boss@acme.example"
+		var a compliance.Agreement
+		again(func() error {
+			var err error
+			a, err = w.x.Request(ctx, s, f)
+			return err
+		})
+		for a.Next != "" {
+			step := a.Next
+			w.clock.Advance(24 * time.Hour)
+			again(func() error {
+				_, err := w.x.Advance(ctx, w.admin.AsHost(""), a.ID, step, input(step))
+				return err
+			})
+			a = w.agreement(a.ID)
+		}
+		require.Equal(t, compliance.OldClosed, a.State)
+		var made []compliance.Step
+		for _, m := range a.Steps {
+			made = append(made, m.Step)
+		}
+		require.Equal(t, compliance.Steps()[:11], made)
+		require.Len(t, w.log(a.New), 11)
+	}
 }
 
 // The new domain is made once, also where the host makes it, and must have the

@@ -42,22 +42,26 @@ func (x *Agreements) own(ctx context.Context, r *request) (closing chatadmin.ID,
 	case Send: // it may have been changed since
 		return closing, x.subscribed(ctx, r)
 	case Suspend:
-		return closing, x.admin.SuspendDomain(ctx, r.Old)
+		return closing, unlessGone(x.admin.SuspendDomain(ctx, r.Old))
 	case Close:
 		return x.close(ctx, r)
 	case Finish:
 		return closing, x.closed(ctx, r)
 	case Cancel:
-		if !r.has(Suspend) {
-			return closing, nil
+		if r.has(Suspend) {
+			err = unlessGone(x.admin.ResumeDomain(ctx, r.Old))
 		}
-		err := x.admin.ResumeDomain(ctx, r.Old)
-		if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, chatadmin.ErrClosing) { // the host has closed it
-			err = nil
-		}
-		return closing, err
 	}
-	return closing, nil
+	return closing, err
+}
+
+// unlessGone is the error of a change of the old domain, unless the host has
+// closed that by itself.
+func unlessGone(err error) error {
+	if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, chatadmin.ErrClosing) {
+		return nil
+	}
+	return err
 }
 
 // provision creates the new domain, unless it is there, and limits how long it
@@ -66,11 +70,10 @@ func (x *Agreements) provision(ctx context.Context, r *request) error {
 	if _, _, err := x.admin.CreateDomain(ctx, r.newDomain()); err != nil && !errors.Is(err, chatadmin.ErrExists) {
 		return err
 	}
-	if err := x.subscribed(ctx, r); err != nil {
+	if _, err := x.limit(ctx, r.New); err != nil {
 		return err
 	}
-	_, err := x.limit(ctx, r.New)
-	return err
+	return x.subscribed(ctx, r)
 }
 
 // subscribed refuses a new domain whose subscription has no agreements.
@@ -139,6 +142,9 @@ func (x *Agreements) receipt(ctx context.Context, domain chatadmin.ID) (chatadmi
 	return "", fmt.Errorf("domain %s: %w", domain, chatadmin.ErrNotFound)
 }
 
+// errStopped says that nobody deletes the old domain.
+var errStopped = fmt.Errorf("the closing of the old domain was cancelled: make the step %q again: %w", Close, chatadmin.ErrTransition)
+
 // closed refuses an old domain that is not gone.
 func (x *Agreements) closed(ctx context.Context, r *request) error {
 	_, err := x.o.Closings.Receipt(ctx, r.Closing)
@@ -150,7 +156,7 @@ func (x *Agreements) closed(ctx context.Context, r *request) error {
 	case err != nil:
 		return err
 	case run == "":
-		return fmt.Errorf("the closing of domain %s was cancelled: make the step %q again: %w", r.Old, Close, chatadmin.ErrTransition)
+		return errStopped
 	}
 	return fmt.Errorf("domain %s is being deleted by run %s, and is not gone yet: %w", r.Old, run, chatadmin.ErrTransition)
 }

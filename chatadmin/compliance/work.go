@@ -70,7 +70,7 @@ func (x *Agreements) proceed(ctx context.Context, r *request) (bool, error) {
 	if r.Doing != nil {
 		step = r.Doing.Step
 	} else if err := x.closed(ctx, r); errors.Is(err, chatadmin.ErrTransition) { // not yet
-		return false, x.later(ctx, r.ID)
+		return false, x.later(ctx, r.ID, errors.Is(err, errStopped))
 	}
 	var claimed *request
 	err := x.change(ctx, host, r.ID, step, func(ctx context.Context, w *chatadmin.Writer, e *chatadmin.Entry[request]) error {
@@ -98,14 +98,17 @@ func (x *Agreements) proceed(ctx context.Context, r *request) (bool, error) {
 	return err == nil, err
 }
 
-// later has a worker look at an agreement again after a while.
-func (x *Agreements) later(ctx context.Context, id chatadmin.ID) error {
+// later has a worker look again after a while whether the old domain is gone,
+// and notes that nobody deletes it any more.
+func (x *Agreements) later(ctx context.Context, id chatadmin.ID, stopped bool) error {
 	err := x.admin.Bookkeep(ctx, "", func(ctx context.Context, w *chatadmin.Writer) error {
 		e, err := requests.Get(ctx, w, "", string(id))
 		if err != nil || e.Value.Doing != nil {
 			return err
 		}
-		e.Due = e.Value.look(w.Now())
+		if e.Due = e.Value.look(w.Now()); stopped {
+			e.Value.Problem = chatadmin.Cut(errStopped.Error())
+		}
 		return requests.Put(ctx, w, &e)
 	})
 	if errors.Is(err, chatadmin.ErrCommitUnknown) {
@@ -127,7 +130,7 @@ func (x *Agreements) guard(ctx context.Context, domain chatadmin.ID) (did int, e
 		}
 		guards := e.Value.Guards
 		if e.Damaged != nil {
-			if guards, err = x.isNew(ctx, x.admin.Store(), domain, e.ID); err != nil {
+			if guards, err = x.isNew(ctx, domain, e.ID); err != nil {
 				return did, err
 			}
 		}
@@ -158,8 +161,8 @@ func (x *Agreements) guard(ctx context.Context, domain chatadmin.ID) (did int, e
 
 // isNew reports whether a domain is the new one of an agreement that can be
 // read.
-func (x *Agreements) isNew(ctx context.Context, r storage.Reader, domain chatadmin.ID, id string) (bool, error) {
-	e, err := requests.Get(ctx, r, "", id)
+func (x *Agreements) isNew(ctx context.Context, domain chatadmin.ID, id string) (bool, error) {
+	e, err := requests.Get(ctx, x.admin.Store(), "", id)
 	if e.Damaged != nil || errors.Is(err, chatadmin.ErrNotFound) {
 		err = nil
 	}
