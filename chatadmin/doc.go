@@ -55,6 +55,8 @@
 //	users.create    provisioning.Provisioning: CreateUser
 //	users.edit      EditUser, EditUserBy (or as the package says)
 //	users.edit      ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
+//	users.read      signin.Gate: SignIns, SignInsPage, Locks
+//	users.edit      signin.Gate: PlanIdle, ApplyIdle, ResumeIdle
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	groups.default  Run, Runs, RunsPage, ResumeRun (runs of other kinds: their own)

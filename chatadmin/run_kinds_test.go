@@ -18,6 +18,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
@@ -33,6 +34,7 @@ type program struct {
 	imports *csvimport.Imports
 	devices *devices.Registry
 	second  *twofa.Service
+	gate    *signin.Gate
 }
 
 // everything is a domain with something in it for every kind of run.
@@ -55,6 +57,7 @@ func (w *everything) start() program {
 	p.erase, err = erase.New(p.admin, nil)
 	require.NoError(w.t, err)
 	p.retain, p.imports, p.devices = chatadmintest.Must(retention.New(p.admin, nil)), chatadmintest.Must(csvimport.New(p.admin, nil)), chatadmintest.Must(devices.New(p.admin, nil))
+	p.gate = chatadmintest.Must(signin.New(p.admin, nil))
 	p.second = chatadmintest.Must(twofa.New(p.admin, &twofa.Options{Keys: ring}))
 	return p
 }
@@ -91,7 +94,9 @@ func (w *everything) count() string {
 	require.NoError(w.t, err)
 	content, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)})
 	require.NoError(w.t, err)
-	text := fmt.Sprintf("%d users, %d memberships, %+v", users, members, content)
+	gone, err := w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, Statuses: []chatadmin.Status{chatadmin.Deactivated}})
+	require.NoError(w.t, err)
+	text := fmt.Sprintf("%d users, %d deactivated, %d memberships, %+v", users, gone, members, content)
 	for _, q := range []storage.RecordQuery{{Kind: "invitation", Domain: w.domain}, {Kind: "device.command", Domain: w.domain}} {
 		n := 0
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
@@ -168,6 +173,22 @@ func kindsOfRuns() []kindOfRun {
 				p, err := x.devices.PlanWipe(ctx, s, devices.Of(w.people...))
 				must(w, err)
 				return func(ctx context.Context) error { return errOf(x.devices.ApplyWipe(ctx, s, p, nil)) }
+			}},
+		{name: "deactivation of idle users", resume: byID,
+			setUp: func(w *everything) {
+				for n := range 3 {
+					w.user(fmt.Sprintf("guest%d@acme.example", n), guest)
+				}
+				w.clock.Advance(40 * 24 * time.Hour)
+			},
+			stale: func(w *everything) {
+				must(w, errOf(w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
+			},
+			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
+				p, err := x.gate.PlanIdle(ctx, s, signin.Idle{For: 30 * 24 * time.Hour, Never: true, Kinds: []chatadmin.Kind{chatadmin.Guest}})
+				must(w, err)
+				require.Len(w.t, p.Users, 3)
+				return func(ctx context.Context) error { return errOf(x.gate.ApplyIdle(ctx, s, p, nil)) }
 			}},
 		{name: "re-sealing of two-factor secrets", host: true, resume: byID,
 			plan: func(_ *everything, x program, s *chatadmin.Scope) func(context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -86,12 +87,14 @@ func (r *Registry) FlushActivity(ctx context.Context) (int, error) {
 // event; where it loses a race, what won it counts. A time far ahead comes from
 // a clock that was wrong, too, and makes way for an earlier one.
 func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadmin.ID, seen map[noted]time.Time) (n int, err error) {
-	err = r.admin.AsHost(domain).Change(ctx, chatadmin.Op{Kind: "device.seen", Targets: ids}, func(ctx context.Context, w *chatadmin.Writer) error {
+	op := chatadmin.Op{Kind: "device.seen", Fence: storage.Shared, Targets: ids}
+	err = r.admin.AsHost(domain).Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
 		rows, err := w.Devices(ctx, domain, ids)
 		if err != nil {
 			return err
 		}
 		var changes []storage.Write[storage.Device]
+		users := map[chatadmin.ID]time.Time{}
 		for _, d := range rows {
 			at := seen[noted{domain, d.ID}]
 			if at.After(w.Now()) { // noted by a clock that was wrong
@@ -104,6 +107,9 @@ func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadm
 				}
 				c.Row.LastSeen = at
 				changes = append(changes, c)
+				if at.After(users[d.User]) {
+					users[d.User] = at
+				}
 			}
 		}
 		if n = 0; len(changes) == 0 {
@@ -111,6 +117,9 @@ func (r *Registry) flush(ctx context.Context, domain chatadmin.ID, ids []chatadm
 		}
 		conflicts, err := w.ChangeDevices(ctx, changes)
 		n = len(changes) - len(conflicts)
+		if err == nil {
+			_, err = signin.MarkActive(ctx, w, users) // who uses a device is not idle
+		}
 		return err
 	})
 	return n, err

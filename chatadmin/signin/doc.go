@@ -125,13 +125,28 @@
 // nobody in. When a domain is suspended, or two-factor authentication is
 // switched on, it is told of everybody in the domain at once.
 //
+// # Who came last, and who is idle
+//
+// Each sign-in is written down in the transaction that lets the user in: when,
+// from which kind of client, and by which method. SignIns lists that. A user is
+// idle who has neither signed in nor been active otherwise: the host calls Seen
+// for the requests of its sessions, and package devices notes those of devices.
+// Both are written at most once an hour for each user. Who has never signed in
+// is idle since they were created; who has not come since the library keeps
+// activity, since then.
+//
+// PlanIdle plans to deactivate users who have been idle for some days, and
+// ApplyIdle does it. Whoever comes in between stays active, and one
+// administrator always stays.
+//
 // # Who may do what
 //
-//	users.read     Locks
+//	users.read     Locks, SignIns, SignInsPage
+//	users.edit     PlanIdle, ApplyIdle, ResumeIdle, IdleRun
 //	users.access   Unlock, Unlink; chatadmin's GrantAccess lifts locks too
 //	domain         SetPolicy
 //	(none)         Policy
 //
-// SignIn, Begin, Finish, Cancel, Complete and EndSessions are called by the
-// host alone.
+// SignIn, Begin, Finish, Cancel, Complete, EndSessions, Seen and FlushActivity
+// are called by the host alone.
 package signin

@@ -13,6 +13,35 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
+// Users who have not come for a month are deactivated, after a look at the plan.
+func ExampleGate_PlanIdle() {
+	ctx := context.Background()
+	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
+	gate, _ := signin.New(admin, nil)
+	domain, _, _ := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+	host := admin.AsHost(domain.ID)
+	_, _ = host.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
+	comes := func(login string, client signin.Client) {
+		_, _ = gate.SignIn(ctx, domain.ID, signin.Attempt{Login: login, Client: client}, func(context.Context, chatadmin.User) (bool, error) { return true, nil })
+	}
+	comes("ann@acme.example", signin.IOS)
+	clock.Advance(40 * 24 * time.Hour)
+	comes("boss@acme.example", signin.Web)
+
+	for row, err := range gate.SignIns(ctx, host, signin.SignInQuery{IdleFor: 30 * 24 * time.Hour}) {
+		fmt.Println(row.Login, row.SignedIn.Format(time.DateOnly), row.Client, err)
+	}
+	plan, err := gate.PlanIdle(ctx, host, signin.Idle{For: 30 * 24 * time.Hour})
+	fmt.Println(plan.Counts["users"], err)
+	run, err := gate.ApplyIdle(ctx, host, plan, nil)
+	fmt.Println(run.State, run.Data.Deactivated, err)
+	// Output:
+	// ann@acme.example 2026-03-01 ios <nil>
+	// 1 <nil>
+	// done 1 <nil>
+}
+
 // The handler of a login page: what the person sees is the same for every
 // refusal, what the log sees is not.
 func ExampleGate_SignIn() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,9 @@ type Gate struct {
 	admin  *chatadmin.Admin
 	o      Options
 	queues queues
+	notes  notes
+	kept   sync.Map // chatadmin.ID -> whether it is known since when activity is kept
+	idle   *chatadmin.Runs[IdleResult]
 }
 
 // New returns the gate over an Admin. It makes granting access lift locks too,
@@ -84,10 +88,12 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
 	x := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy},
-		Records: []chatadmin.Damageable{&locks, &endings, &links}}
+		Records: []chatadmin.Damageable{&locks, &endings, &links, activities, &keeping}}
+	x.Workers = []chatadmin.Worker{{Name: "user activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return g.FlushActivity(ctx) }}}
 	if g.o.Sessions != nil {
-		x.Workers = []chatadmin.Worker{{Name: "ended sessions", Due: admin.DueDomains(endings.Name), Do: g.endIn}}
+		x.Workers = append(x.Workers, chatadmin.Worker{Name: "ended sessions", Due: admin.DueDomains(endings.Name), Do: g.endIn})
 	}
+	g.idle = chatadmin.NewRuns(admin, g.idleKind())
 	admin.Extend(x)
 	return g, nil
 }

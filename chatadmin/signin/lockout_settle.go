@@ -29,9 +29,9 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 	defer g.queues.free(t.place.entry.Key)
 	var reason Reason
 	var user chatadmin.User
-	first, link := false, false
+	first, link, fenced := false, false, false
 	run := func(ctx context.Context, w *chatadmin.Writer) error {
-		reason, first, link = "", false, false
+		reason, first, link, fenced = "", false, false, false
 		us, err := w.Users(ctx, t.domain, []chatadmin.ID{t.user.ID}) // of nobody too, for the clock
 		if err != nil {
 			return err
@@ -41,6 +41,7 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 			user = us[0]
 		}
 		end := end
+		var last chatadmin.Entry[lastActivity]
 		if end == passed {
 			if user.ID == "" {
 				reason = Deleting
@@ -51,22 +52,30 @@ func (g *Gate) settle(ctx context.Context, t *Try, end ending) (Reason, error) {
 				end = kept
 			} else {
 				first, link = user.Status == chatadmin.Pending, t.unlinked
-				if (first || link) && w.Mode() == storage.NoFence {
+				if last, err = readActivity(ctx, w, t.domain, user.ID); err != nil {
+					return err
+				}
+				if fenced = first || link || !last.Stored(); fenced && w.Mode() == storage.NoFence {
 					return nil // users, and what they own, are written behind a fence
 				}
 			}
 		}
 		why, err := g.leave(ctx, w, t, end)
 		if err != nil || why != "" {
-			reason, first, link = why, false, false
+			reason, first, link, fenced = why, false, false, false
 			return err
+		}
+		if end == passed {
+			if err := g.signedIn(ctx, w, t, &last); err != nil {
+				return err
+			}
 		}
 		return g.welcome(ctx, w, t, &user, first, link)
 	}
 	err := g.keep(ctx, t.domain, run)
-	if err == nil && (first || link) {
+	if err == nil && fenced {
 		kind := KindUserSignIn
-		if !first {
+		if !first && link {
 			kind = KindUserLink
 		}
 		op := chatadmin.Op{Kind: kind, Fence: storage.Shared, Targets: []chatadmin.ID{t.user.ID}}

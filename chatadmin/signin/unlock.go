@@ -19,6 +19,9 @@ const (
 	// an account of Google or a SAML provider was linked to the user
 	KindUserLink   = "user.link"
 	KindUserUnlink = "user.unlink" // and was taken off again
+	// no event: what Options.Before is shown where FlushActivity writes down
+	// who was active
+	KindUserActivity = "user.activity"
 )
 
 // Lock is where a user stands with failed sign-ins.
