@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Admin is the library over one store, and the only writer of what it keeps
@@ -24,6 +25,7 @@ import (
 type Admin struct {
 	store Store
 	o     Options
+	texts *texts.Catalogue
 	extended
 
 	// kinds of records, and when DueDomains has looked far ahead for them
@@ -53,6 +55,7 @@ type extended struct {
 	preferences   []Preference
 	onInvite      []InviteFunc
 	onDevice      []DeviceFunc
+	language      []func(*Settings) string
 
 	sources        sources
 	defaultGroups  *Runs[defaultGroupRun]
@@ -75,6 +78,12 @@ type Options struct {
 	// "https://chat.example.com/admin". It is never taken from a request.
 	// Without it mails carry the bare token.
 	LinkBase string
+	// Texts replace what the library says to people, and add languages; see
+	// package texts.
+	Texts []texts.Language
+	// Language is that of people who prefer none, in domains that have no
+	// default: a BCP 47 tag; default "en".
+	Language string
 	// InvitationLife is how long an invitation's link works; default 7 days.
 	InvitationLife time.Duration
 
@@ -140,6 +149,9 @@ type Extension struct {
 	OnInvite InviteFunc
 	// OnDevice runs in each transaction in which a device registers.
 	OnDevice DeviceFunc
+	// Language is the language of people in a domain who prefer none: a BCP 47
+	// tag, or "".
+	Language func(*Settings) string
 }
 
 // Extend adds an extension. The constructors of the packages that hold further
@@ -177,6 +189,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.OnDevice != nil {
 		a.onDevice = append(a.onDevice, e.OnDevice)
+	}
+	if e.Language != nil {
+		a.language = append(a.language, e.Language)
 	}
 	a.workers = append(a.workers, e.Workers...)
 	for _, k := range e.Records {
@@ -240,6 +255,9 @@ func New(store Store, o *Options) (*Admin, error) {
 		a.o = *o
 	}
 	var err error
+	if a.texts, err = texts.New(a.o.Texts); err != nil {
+		return nil, fmt.Errorf("Options.Texts: %w", err)
+	}
 	if a.sources, err = newSources(&a.o); err != nil {
 		return nil, err
 	}
@@ -329,6 +347,28 @@ func (a *Admin) Store() storage.Reader { return a.store }
 
 // Options are the options in force, defaults filled in.
 func (a *Admin) Options() Options { return a.o }
+
+// Texts are what the library says to people.
+func (a *Admin) Texts() *texts.Catalogue { return a.texts }
+
+// Language is the language of people in a domain who prefer none: the domain's
+// default, as package preferences keeps it, or Options.Language. Nil settings
+// have no default.
+func (a *Admin) Language(set *Settings) string {
+	for _, of := range a.language {
+		if set != nil && of(set) != "" {
+			return of(set)
+		}
+	}
+	return a.o.Language
+}
+
+// Speak returns what says texts to a user, in the language that they prefer, or
+// that of the domain.
+func (a *Admin) Speak(set *Settings, u *User) *texts.Printer {
+	own, _ := AttributesOf(*u) // what cannot be read prefers nothing
+	return a.texts.Printer(own.Language, a.Language(set))
+}
 
 // Link makes the link that a mail carries: a path under LinkBase with the
 // token, or the bare token.

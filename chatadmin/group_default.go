@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // joins reports whether u is to be in the default groups.
@@ -154,7 +155,7 @@ func (s *Scope) PlanDefaultGroup(ctx context.Context, group ID) (*Plan, error) {
 		return nil, err
 	}
 	if !g.Default {
-		p.Warnings = append(p.Warnings, "nobody will be able to leave the group, and everybody who joins the domain will be in it")
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.default_group"))
 	}
 	return p, nil
 }

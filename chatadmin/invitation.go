@@ -359,17 +359,18 @@ func (w *Writer) letter(e *Entry[Invitation], u User, t Token) letter {
 // invitationMails are the mails of an invitation. The last one has the link;
 // its ID is new with each link, those of the others stay.
 func (w *Writer) invitationMails(u User, t Token, inv Invitation, id string) []Mail {
-	name, until := w.Domain.Name, inv.Expires.Format("2 January 2006, 15:04 MST")
-	link := w.scope.admin.Link("activate", t)
+	name, link := w.Domain.Name, w.scope.admin.Link("activate", t)
+	words := w.scope.admin.Speak(&w.Settings, &u)
+	until := words.Time(inv.Expires)
 	if !w.Settings.Login.SeparateMails {
-		return []Mail{{ID: id, To: u.Email, Subject: "You are invited to " + name,
-			Text: fmt.Sprintf("Hello %s,\n\nyou are invited to join %s. Your login is %s.\n\nFollow this link to come in (it works once, until %s):\n\n%s\n", u.DisplayName, name, u.Login, until, link)}}
+		return []Mail{{ID: id, To: u.Email, Subject: words.Sprintf("invite.subject", name),
+			Text: words.Sprintf("invite.text", u.DisplayName, name, u.Login, until, link)}}
 	}
 	return []Mail{
-		{ID: inv.Series + "-1", To: u.Email, Subject: "Your username for " + name,
-			Text: fmt.Sprintf("Hello %s,\n\nan account was created for you in %s. Your username is:\n\n%s\n\nA second mail brings the link by which you set your password.\n", u.DisplayName, name, u.Login)},
-		{ID: id + "-2", To: u.Email, Subject: "Activate your account for " + name,
-			Text: fmt.Sprintf("Hello %s,\n\nfollow this link to activate your account and to set your password (it works once, until %s):\n\n%s\n", u.DisplayName, until, link)},
+		{ID: inv.Series + "-1", To: u.Email, Subject: words.Sprintf("welcome.subject", name),
+			Text: words.Sprintf("welcome.text", u.DisplayName, name, u.Login)},
+		{ID: id + "-2", To: u.Email, Subject: words.Sprintf("activate.subject", name),
+			Text: words.Sprintf("activate.text", u.DisplayName, until, link)},
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Notice is what a mail tells the owner of an account. Package twofa tells of
@@ -22,13 +24,6 @@ const (
 	NoticeLock Notice = "lock"
 )
 
-// noticeTexts are the subject and the text of each notice.
-var noticeTexts = map[Notice][2]string{
-	NoticePassword: {"Your password was changed", "a new password was set for your account. Browsers, apps and devices that were signed in must sign in again."},
-	NoticeAddress:  {"Your e-mail address was changed", "the e-mail address of your account was changed. Mails about it no longer go to this address."},
-	NoticeLock:     {"Your account is locked for now", "your account was locked because of failed attempts to sign in. Whoever is signed in stays so."},
-}
-
 // notice is a mail that waits to be sent: a Record that the user owns.
 type notice struct {
 	What Notice `json:"what"`
@@ -41,7 +36,7 @@ type notice struct {
 }
 
 var notices = RecordKind[notice]{Name: "notice", Need: PermUsersEdit, Check: func(n *notice) error {
-	if len(noticeTexts[n.What][0]) == 0 || n.To == "" {
+	if !slices.Contains([]Notice{NoticePassword, NoticeAddress, NoticeLock}, n.What) || n.To == "" {
 		return errors.New("it tells nothing, or nobody")
 	}
 	return nil
@@ -161,6 +156,7 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Recor
 		if err != nil || len(ds) == 0 {
 			return err
 		}
+		set, _ := SettingsOf(ds[0]) // what cannot be read has no default language
 		byID := make(map[ID]*User, len(users))
 		for i := range users {
 			byID[users[i].ID] = &users[i]
@@ -191,19 +187,19 @@ func (a *Admin) claimNotices(ctx context.Context, domain ID, due []storage.Recor
 			return err
 		}
 		for _, e := range put {
-			claimed = append(claimed, claimedNotice{*e, e.Value.mail(e.ID, byID[e.Owner], ds[0].Name)})
+			claimed = append(claimed, claimedNotice{*e, e.Value.mail(e.ID, byID[e.Owner], ds[0].Name, a.Speak(&set, byID[e.Owner]))})
 		}
 		return w.PutRecords(ctx, aside)
 	})
 	return claimed, err
 }
 
-func (n *notice) mail(record string, u *User, domain string) Mail {
+func (n *notice) mail(record string, u *User, domain string, words *texts.Printer) Mail {
 	id := strings.NewReplacer(".", "-").Replace(record)
 	id = fmt.Sprintf("notice-%s-%d", id, n.At.UnixMilli())
-	return Mail{ID: id, To: n.To, Subject: noticeTexts[n.What][0] + ": " + domain,
-		Text: fmt.Sprintf("Hello %s,\n\non %s %s\n\nIf this was not you, or not expected, tell an administrator of %s.\n",
-			cmp.Or(n.Name, u.DisplayName), n.At.Format("2 January 2006, 15:04 MST,"), noticeTexts[n.What][1], domain)}
+	key := "notice." + string(n.What)
+	return Mail{ID: id, To: n.To, Subject: words.Sprintf("notice.subject", words.Sprintf(key), domain),
+		Text: words.Sprintf("notice.text", cmp.Or(n.Name, u.DisplayName), words.Sprintf(key+"_text"), words.Time(n.At), domain)}
 }
 
 // sendNotice hands one mail over and writes down what became of it.

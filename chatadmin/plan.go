@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // PlanHeader is what every plan begins with. A plan says what a change would
@@ -54,7 +56,7 @@ type Plan struct {
 	Subject  ID               `json:"subject"` // the group
 	Name     string           `json:"name"`    // of the group, to show
 	Counts   map[string]int64 `json:"counts"`
-	Warnings []string         `json:"warnings,omitempty"`
+	Warnings []texts.Message  `json:"warnings,omitempty"`
 }
 
 // plan begins a plan about a group.

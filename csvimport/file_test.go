@@ -56,7 +56,7 @@ func TestUnknownColumns(t *testing.T) {
 	r, lines := w.run(w.s, "login,salary,_line,_status,title\nann@acme.example,1000000,7,failed,Head\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 created"}, lines)
 	require.Len(t, r.Warnings, 1)
-	require.Contains(t, r.Warnings[0], "salary")
+	require.Contains(t, r.Warnings[0].Text, "salary")
 	require.EqualValues(t, 1, r.Counts.Warnings)
 	require.Equal(t, "Head", w.is("ann@acme.example").Title)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // found lists the headings of the file for a message.
@@ -94,8 +95,7 @@ func distance(a, b string, most int) int {
 
 // warnings are those of the headings: one for each meaning that several columns
 // have, and one for all that are not known.
-func (h *header) warnings() []string {
-	var w []string
+func (h *header) warnings() (w []texts.Message) {
 	byWinner := map[string][]string{}
 	var order []string
 	for _, l := range h.losers {
@@ -105,26 +105,24 @@ func (h *header) warnings() []string {
 		byWinner[l.winner] = append(byWinner[l.winner], l.name)
 	}
 	for _, winner := range order {
-		w = append(w, fmt.Sprintf("%s not read, since %q says the same", listed(byWinner[winner]), chatadmin.Cut(winner)))
+		names := byWinner[winner]
+		w = append(w, texts.NewMessage("warn.csv_same", len(names), listed(names), chatadmin.Cut(winner)))
 	}
 	if len(h.unknown) > 0 {
-		w = append(w, listed(h.unknown)+" not known and not read")
+		w = append(w, texts.NewMessage("warn.csv_unknown", len(h.unknown), listed(h.unknown)))
 	}
 	return w
 }
 
-// listed names some columns, with the verb.
+// listed names some columns.
 func listed(names []string) string {
 	const most = 8
 	var quoted []string
 	for _, name := range names[:min(len(names), most)] {
 		quoted = append(quoted, fmt.Sprintf("%q", chatadmin.Cut(name)))
 	}
-	switch n := len(names); {
-	case n == 1:
-		return "the column " + quoted[0] + " is"
-	case n > most:
-		return fmt.Sprintf("the columns %s and %d more are", strings.Join(quoted, ", "), n-most)
+	if more := len(names) - most; more > 0 {
+		quoted = append(quoted, fmt.Sprintf("… (+%d)", more))
 	}
-	return "the columns " + strings.Join(quoted[:len(quoted)-1], ", ") + " and " + quoted[len(quoted)-1] + " are"
+	return strings.Join(quoted, ", ")
 }

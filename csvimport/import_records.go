@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // chunkRecords keep what became of the rows of each batch, and createdRecords
@@ -42,9 +43,9 @@ type imported struct {
 
 // params are what a run remembers of how the import was begun.
 type params struct {
-	Settings settings `json:"settings"`
-	File     []byte   `json:"file"`
-	Warnings []string `json:"warnings,omitempty"`
+	Settings settings        `json:"settings"`
+	File     []byte          `json:"file"`
+	Warnings []texts.Message `json:"warnings,omitempty"`
 }
 
 func readOldImport(run *importRun, job *chatadmin.OldJob, notice []byte) error {

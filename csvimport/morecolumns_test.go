@@ -54,7 +54,7 @@ func TestGroupsColumn(t *testing.T) {
 	require.Equal(t, []string{"Sales"}, w.in("bad@acme.example"))
 	found, err := r.Findings(ctx, w.s, strings.NewReader(file))
 	require.NoError(t, err)
-	require.Contains(t, found[0].Example.Message, "Nothing, None too")
+	require.Contains(t, found[0].Example.Message.Text, "Nothing, None too")
 	require.Equal(t, 3, w.eventCount(chatadmin.KindMemberAdd), "one event for each group")
 
 	_, lines = w.run(w.s, file, csvimport.UpdateExisting, nil)
@@ -150,7 +150,7 @@ func TestHostFields(t *testing.T) {
 	file := "login,KST,badge,Shoe size\nann@acme.example,4711,=cmd,44\nbob@acme.example,,,\ncy@acme.example," + strings.Repeat("x", 251) + ",,\n"
 	r, lines := w.run(w.s, file, csvimport.UpdateExisting, o)
 	require.Equal(t, []string{"2 created", "3 created", "4 failed too_long"}, lines)
-	require.Equal(t, []string{`the column "Shoe size" is not known and not read`}, r.Warnings[:1])
+	require.Equal(t, `the column "Shoe size" is not known and not read`, r.Warnings[0].Text)
 	require.Equal(t, map[string]string{"Cost centre": "4711", "Badge": "=cmd"}, attributes(t, w.is("ann@acme.example")).Fields)
 	require.Empty(t, w.is("bob@acme.example").Attrs)
 	found, err := r.Findings(ctx, w.s, strings.NewReader(file))

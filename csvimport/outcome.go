@@ -1,5 +1,7 @@
 package csvimport
 
+import "chatadmin.example/sdk/chatadmin/texts"
+
 // Status is what became, or would become, of a row.
 type Status string
 
@@ -35,9 +37,9 @@ type Outcome struct {
 type Note struct {
 	Code    string // stable; see the Code constants here and in chatadmin
 	Warning bool
-	Column  string // as the file spells its heading
-	Value   string // of the cell, cut
-	Message string // a sentence for the administrator
+	Column  string        // as the file spells its heading
+	Value   string        // of the cell, cut
+	Message texts.Message // for the administrator
 }
 
 // Codes of rows that are skipped.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
@@ -21,11 +22,11 @@ type Plan struct {
 	Settings settings `json:"settings"`
 	File     []byte   `json:"file"` // SHA-256
 	// Decisions is a SHA-256 over what becomes of each row.
-	Decisions []byte       `json:"decisions"`
-	Counts    Counts       `json:"counts"`
-	Warnings  []string     `json:"warnings,omitempty"` // of the file as a whole
-	Encoding  string       `json:"encoding,omitempty"` // of the file, by its WHATWG name
-	Columns   []PlanColumn `json:"columns"`            // of the file, in its order
+	Decisions []byte          `json:"decisions"`
+	Counts    Counts          `json:"counts"`
+	Warnings  []texts.Message `json:"warnings,omitempty"` // of the file as a whole
+	Encoding  string          `json:"encoding,omitempty"` // of the file, by its WHATWG name
+	Columns   []PlanColumn    `json:"columns"`            // of the file, in its order
 	// Samples are up to five cells that are not ASCII, as they would be stored.
 	Samples []string `json:"samples,omitempty"`
 
@@ -157,7 +158,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	p.Encoding, p.Samples = p.format.Encoding, sc.samples
 	p.Warnings = src.warnings(sc.sample())
 	if n := sc.damaged; n > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("text was decoded twice in %s, such as \"Ã©\" for \"é\": export the file anew as UTF-8", lines(n)))
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.csv_twice", n))
 	}
 	p.Counts.Warnings += int64(len(p.Warnings))
 	for _, c := range p.chunks {
@@ -189,11 +190,11 @@ func permissions(m Mode) ([]chatadmin.Permission, error) {
 type Result struct {
 	ImportID chatadmin.ID
 	Counts   Counts
-	Warnings []string // of the file as a whole
+	Warnings []texts.Message // of the file as a whole
 	// Invitations says in a sentence who was invited, or where the link went
-	// that invites them and until when it works. "" before the import has
-	// ended.
-	Invitations string
+	// that invites them and until when it works. It is empty before the import
+	// has ended.
+	Invitations texts.Message
 	// Invited counts the mails with invitations that went out at the end. Those
 	// to others who waited to be invited are among them.
 	Invited int
@@ -206,12 +207,4 @@ type Result struct {
 // refuse is the result of an all-or-nothing import in which rows are wrong.
 func (p *Plan) refuse() (*Result, error) {
 	return &Result{Counts: p.Counts, Warnings: p.Warnings, file: p.File, set: p.Settings, chunks: p.chunks}, fmt.Errorf("%w: nothing was changed", ErrRowsFailed)
-}
-
-// lines counts lines in words.
-func lines(n int) string {
-	if n == 1 {
-		return "1 line"
-	}
-	return fmt.Sprintf("%d lines", n)
 }

@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const purpose = "import release"
@@ -78,15 +79,15 @@ func (x *Imports) notify(ctx context.Context, s *chatadmin.Scope, r *Result, par
 			o.Hash = token.Hash(purpose)
 		}
 		o.To = w.Actor.Email
-		m := summaryMail(w, r, par)
+		words := x.admin.Speak(&w.Settings, &w.Actor)
+		m := summaryMail(words, w, r, par)
 		if !held {
-			m.Text += "\n" + invitationsOf(r.Counts.Created, par.Settings.SendInvitations, true, *o) + "\n"
+			m.Text += "\n" + words.Message(invitationsOf(r.Counts.Created, par.Settings.SendInvitations, true, *o)) + "\n"
 		} else {
 			// Made up for after a crash it is another mail, whose link is the
 			// one that works
 			m.ID += fmt.Sprintf("-%x", o.Hash[:8])
-			m.Text += fmt.Sprintf("\n%s not invited yet. Follow this link to invite them. It works once, until %s. Opening it sends nothing before you confirm.\n\n%s\n",
-				people(r.Counts.Created, "was created and is", "were created and are"), o.Expires.Format(linkTime), x.admin.Link("import", token))
+			m.Text += "\n" + words.Sprintf("import.link", r.Counts.Created, words.Time(o.Expires)) + "\n\n" + x.admin.Link("import", token) + "\n"
 		}
 		mail = &m
 		return nil
@@ -112,15 +113,24 @@ func (x *Imports) amend(ctx context.Context, s *chatadmin.Scope, kind string, id
 	})
 }
 
-func summaryMail(w *chatadmin.Writer, r *Result, par params) chatadmin.Mail {
+func summaryMail(words *texts.Printer, w *chatadmin.Writer, r *Result, par params) chatadmin.Mail {
 	c := r.Counts
 	file := chatadmin.Cut(par.Settings.FileName)
 	if file == "" {
-		file = "a CSV file"
+		file = words.Sprintf("import.a_file")
 	}
-	text := fmt.Sprintf("Hello %s,\n\nyour import of %s into %s is complete.\n\n%8d rows\n%8d created\n%8d updated (%d activated, %d deactivated)\n%8d unchanged\n%8d skipped\n%8d failed\n%8d warnings\n",
-		w.Actor.DisplayName, file, w.Domain.Name, c.Rows, c.Created, c.Updated, c.Activated, c.Deactivated, c.Unchanged, c.Skipped, c.Failed, c.Warnings)
-	return chatadmin.Mail{ID: "import-" + string(r.ImportID), To: w.Actor.Email, Subject: "Your import into " + w.Domain.Name + " is complete", Text: text}
+	text := words.Sprintf("import.text", w.Actor.DisplayName, file, w.Domain.Name) + "\n"
+	for _, line := range []struct {
+		n    int64
+		says string
+	}{
+		{c.Rows, words.Sprintf("import.rows")}, {c.Created, words.Sprintf("import.created")}, {c.Updated, words.Sprintf("import.updated", c.Activated, c.Deactivated)},
+		{c.Unchanged, words.Sprintf("import.unchanged")}, {c.Skipped, words.Sprintf("import.skipped")}, {c.Failed, words.Sprintf("import.failed")},
+		{c.Warnings, words.Sprintf("import.warnings")},
+	} {
+		text += fmt.Sprintf("%8s %s\n", words.Sprintf("%d", line.n), line.says)
+	}
+	return chatadmin.Mail{ID: "import-" + string(r.ImportID), To: w.Actor.Email, Subject: words.Sprintf("import.subject", w.Domain.Name), Text: text}
 }
 
 // Unsent returns the import that a release link belongs to, and how many users

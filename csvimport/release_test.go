@@ -47,7 +47,7 @@ func TestInvitationsHeldBack(t *testing.T) {
 	require.Zero(t, r.Invited)
 	require.Len(t, w.mail.Mails(), 1)
 	summary := w.mail.Mails()[0]
-	for _, part := range []string{"people.csv", "1200 rows", "1200 created", "0 failed"} {
+	for _, part := range []string{"people.csv", "1,200 rows", "1,200 created", "0 failed"} {
 		require.Contains(t, summary.Text, part)
 	}
 	token := w.token()

@@ -178,7 +178,7 @@ func asText(part []byte) string {
 func (o Outcome) Summary() (code, message string) {
 	var texts []string
 	for _, n := range o.Notes {
-		text := n.Message
+		text := n.Message.Text
 		if n.Column != "" {
 			text = n.Column + ": " + text
 		}

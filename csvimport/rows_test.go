@@ -73,10 +73,10 @@ func TestFaultyRows(t *testing.T) {
 	}
 	require.Equal(t, "email/login", byCode["bad_email"].Column)
 	require.Equal(t, "Bob <bob@acme.example>", byCode["bad_email"].Value)
-	require.Contains(t, byCode["duplicate_login"].Message, "line 2 ")
+	require.Contains(t, byCode["duplicate_login"].Message.Text, "line 2 ")
 	require.Equal(t, "ANN@Acme.example", byCode["duplicate_login"].Value)
 	require.Equal(t, "Enabled", byCode["bad_enabled"].Column)
-	require.Contains(t, byCode["field_count"].Message, "5 fields")
+	require.Contains(t, byCode["field_count"].Message.Text, "5 fields")
 }
 
 // With all or nothing one bad row keeps everything as it was, and nothing says

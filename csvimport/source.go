@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
@@ -198,14 +199,13 @@ func (s *source) skipTo(ctx context.Context, batch int) error {
 
 // warnings are those of the file as a whole. sample is a cell as it would be
 // stored, if there is one that shows whether the encoding is right.
-func (s *source) warnings(sample string) []string {
+func (s *source) warnings(sample string) []texts.Message {
 	w := s.header.warnings()
-	if f := s.file.Format(); f.Guessed {
-		text := "the file is not UTF-8; it was read as Windows-1252"
-		if sample != "" {
-			text += fmt.Sprintf(", so that it says %q", chatadmin.Cut(sample))
-		}
-		w = append(w, text+": if names look wrong, name the encoding of the file")
+	switch guessed := s.file.Format().Guessed; {
+	case guessed && sample != "":
+		w = append(w, texts.NewMessage("warn.csv_encoding_sample", chatadmin.Cut(sample)))
+	case guessed:
+		w = append(w, texts.NewMessage("warn.csv_encoding"))
 	}
 	return w
 }

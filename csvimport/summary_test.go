@@ -26,8 +26,8 @@ func TestInvitationsInASentence(t *testing.T) {
 		host   bool
 		want   string
 	}{
-		"held back": {file: file(2), want: "2 people were created and are not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 8 March 2026, 09:00 UTC."},
-		"one":       {file: file(1), want: "1 person was created and is not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 8 March 2026, 09:00 UTC."},
+		"held back": {file: file(2), want: "2 people were created and are not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 2026-03-08 09:00 UTC."},
+		"one":       {file: file(1), want: "1 person was created and is not invited yet: a link that invites them was mailed to boss@acme.example and works once, until 2026-03-08 09:00 UTC."},
 		"invited":   {file: file(2), o: csvimport.ImportOptions{SendInvitations: true}, want: "2 people were created; their invitations go out by mail."},
 		"nobody":    {file: "login\nboss@acme.example\n", want: "Nobody was created, so nobody is invited."},
 		"no mailer": {file: file(2), change: func(o *chatadmin.Options) { o.Mailer = nil }, o: csvimport.ImportOptions{SendInvitations: true},
@@ -47,7 +47,7 @@ func TestInvitationsInASentence(t *testing.T) {
 			}
 			r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(c.file), csvimport.SkipExisting, &c.o)
 			require.Equal(t, name == "refused", err != nil, "%v", err)
-			require.Contains(t, r.Invitations, c.want)
+			require.Contains(t, r.Invitations.Text, c.want)
 			if name == "invited" {
 				require.Contains(t, w.mail.To("boss@acme.example")[0].Text, c.want)
 			}
@@ -56,7 +56,7 @@ func TestInvitationsInASentence(t *testing.T) {
 				require.NoError(t, err)
 				again, err := csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(c.file), nil)
 				require.NoError(t, err)
-				require.Equal(t, "2 people were created and invited later.", again.Invitations)
+				require.Equal(t, "2 people were created and invited later.", again.Invitations.Text)
 			}
 		})
 	}

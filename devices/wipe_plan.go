@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // MaxPlan is how many devices one plan may wipe.
@@ -22,7 +23,7 @@ const MaxPlan = 10_000
 type WipePlan struct {
 	chatadmin.PlanHeader
 	Counts   map[string]int64 `json:"counts"`
-	Warnings []string         `json:"warnings,omitempty"`
+	Warnings []texts.Message  `json:"warnings,omitempty"`
 	Devices  []PlannedWipe    `json:"devices"`
 }
 
@@ -81,10 +82,10 @@ func (r *Registry) PlanWipe(ctx context.Context, s *chatadmin.Scope, sel Selecti
 	}
 	p.Counts["devices"], p.Counts["users"] = int64(len(p.Devices)), int64(len(users))
 	if n := p.Counts["without_push"]; n > 0 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d of the devices have no push token: they learn of the wipe when they next check in by themselves", n))
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.wipe_without_push", n))
 	}
 	if users[s.Actor()] {
-		p.Warnings = append(p.Warnings, "devices of your own are among them")
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.wipe_own"))
 	}
 	return p, nil
 }

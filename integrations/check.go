@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const (
@@ -100,7 +101,7 @@ func (x *Integrations) check(ctx context.Context, r storage.Record) error {
 	}
 	changes := []storage.Write[storage.Record]{{Row: r, Was: r.Rev}}
 	if told && was == "" {
-		text := k.svc.Info().Title + " and the settings of the integration do not agree: " + d.Problem + ". Look at the settings and save them again."
+		text := texts.NewMessage("integration.mismatch", k.svc.Info().Title, d.Problem)
 		changes = append(changes, x.notice(r.Domain, of, text))
 	}
 	return k.commit(ctx, changes)

@@ -7,17 +7,18 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // noticeData is something that the admins of a group are to know.
 type noticeData struct {
-	Service string `json:"service"`
-	Text    string `json:"text"`
+	Service string        `json:"service"`
+	Text    texts.Message `json:"text"`
 }
 
 // notice makes the record by which Deliver tells the admins of a group, or a
 // user.
-func (x *Integrations) notice(domain chatadmin.ID, of Of, text string) storage.Write[storage.Record] {
+func (x *Integrations) notice(domain chatadmin.ID, of Of, text texts.Message) storage.Write[storage.Record] {
 	key := storage.Key{Kind: kindNotice, Domain: domain, ID: string(x.admin.NewID())}
 	r, _ := row(&noticeRecords, key, of.Owner, &noticeData{of.Service, text}) // strings cannot fail
 	r.Due = x.admin.Now()
@@ -35,8 +36,17 @@ func (x *Integrations) tellAdmins(ctx context.Context, r storage.Record) error {
 	if err != nil {
 		return err
 	}
+	_, set, err := x.admin.AsHost(r.Domain).View(ctx, "")
+	if err != nil {
+		return err
+	}
 	for _, u := range us {
-		m := chatadmin.Mail{ID: fmt.Sprintf("integration-%s-%s", r.ID, u.ID), To: u.Email, Subject: "An integration of " + name + " needs you", Text: n.Text + "\n"}
+		words := x.admin.Speak(&set, &u)
+		subject := words.Sprintf("integration.subject_own")
+		if name != "" {
+			subject = words.Sprintf("integration.subject", name)
+		}
+		m := chatadmin.Mail{ID: fmt.Sprintf("integration-%s-%s", r.ID, u.ID), To: u.Email, Subject: subject, Text: words.Message(n.Text) + "\n"}
 		if err := x.admin.SendMail(ctx, m); err != nil {
 			x.admin.Options().Logger.WarnContext(ctx, "integration: an admin could not be told", "user", u.ID, "error", err)
 		}
@@ -44,9 +54,9 @@ func (x *Integrations) tellAdmins(ctx context.Context, r storage.Record) error {
 	return x.settle(ctx, r, true)
 }
 
-// concerned are whom a notice is for, and the name of what it is about: of a
-// user's account that user; of a group its admins or, where none of them can be
-// told, those of the domain.
+// concerned are whom a notice is for, and the name of the group that it is
+// about: of a user's account that user, without a name; of a group its admins
+// or, where none of them can be told, those of the domain.
 func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID) (string, []chatadmin.User, error) {
 	st := x.admin.Store()
 	gs, err := st.Groups(ctx, domain, []chatadmin.ID{owner})
@@ -55,7 +65,7 @@ func (x *Integrations) concerned(ctx context.Context, domain, owner chatadmin.ID
 	}
 	if len(gs) == 0 {
 		us, err := st.Users(ctx, domain, []chatadmin.ID{owner})
-		return "your account", reachable(us), err
+		return "", reachable(us), err
 	}
 	for p := (chatadmin.Page{Limit: deliverBatch}); ; {
 		ms, next, err := st.ListMemberships(ctx, storage.MemberQuery{Domain: domain, Group: owner, AdminOnly: true}, p)

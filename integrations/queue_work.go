@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // work is one worker at one queue of one connection.
@@ -285,7 +286,7 @@ func (k *queueWork) giveBack(ctx context.Context, failed error) error {
 		k.line.rev = l.rev
 		changes := []storage.Write[storage.Record]{k.line.change(k.domain, k.kind, k.of)}
 		if tell != "" {
-			changes = append(changes, k.x.notice(k.domain, k.of, tell+". Authenticate again in the settings of the integration; until then messages wait, at most a day."))
+			changes = append(changes, k.x.notice(k.domain, k.of, texts.NewMessage("integration.authenticate", tell)))
 		}
 		if k.line.Paused.IsZero() {
 			first, err := again(ctx, w, k.items[:min(1, len(k.items))])

@@ -61,7 +61,7 @@ var (
 	releaseRecords = chatadmin.RecordKind[releaseData]{Name: kindRelease, Need: chatadmin.PermServices,
 		Check: func(d *releaseData) error { return errors.Join(must(d.Service != "" && d.Tries >= 0), d.Conn.check()) }}
 	noticeRecords = chatadmin.RecordKind[noticeData]{Name: kindNotice, Need: chatadmin.PermServices,
-		Check: func(d *noticeData) error { return must(d.Text != "") }}
+		Check: func(d *noticeData) error { return must(d.Text.Text != "") }}
 	checkRecords = chatadmin.RecordKind[checkData]{Name: kindCheck, Need: chatadmin.PermServices,
 		Check: func(d *checkData) error { return must(d.Tries >= 0) }}
 	tallyRecords = chatadmin.RecordKind[tallyData]{Name: kindTally, Need: chatadmin.PermServices, Check: (*tallyData).check}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const (
@@ -286,6 +286,6 @@ func (x *Integrations) orphaned(ctx context.Context, w *chatadmin.Writer, r stor
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("%s no longer works in this group: the user who had authenticated it was deleted. Authenticate again in the settings of the integration and save them.", svc.Info().Title)
+	text := texts.NewMessage("integration.orphaned", svc.Info().Title)
 	return append(slices.Concat(changes, routes), change, x.notice(w.Domain.ID, c.of(), text)), nil
 }

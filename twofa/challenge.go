@@ -442,9 +442,10 @@ func (t *Service) mailCode(ctx context.Context, w *chatadmin.Writer, st *state, 
 		c.Expires = c.Latest
 	}
 	st.Mails = append(st.Mails, now)
-	return &codeMail{at: now, Mail: chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email, Subject: "Your code for " + w.Domain.Name,
-		Text: fmt.Sprintf("Hello %s,\n\nsomebody has signed in to your account at %s with your password. The code that lets them in is:\n\n%s\n\nIt works once, until %s. If this was not you, give it to nobody and change your password.\n",
-			users[0].DisplayName, w.Domain.Name, code, c.Expires.Format("15:04 MST"))}}, nil
+	words := t.admin.Speak(&w.Settings, &users[0])
+	return &codeMail{at: now, Mail: chatadmin.Mail{ID: fmt.Sprintf("twofa-code-%s-%d", hex.EncodeToString(c.Hash[:8]), c.Changed), To: users[0].Email,
+		Subject: words.Sprintf("twofa.subject", w.Domain.Name),
+		Text:    words.Sprintf("twofa.text", users[0].DisplayName, w.Domain.Name, code, c.Expires.Format("15:04 MST"))}}, nil
 }
 
 // enrolment makes the seed that the user has to confirm.

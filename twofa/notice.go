@@ -3,13 +3,13 @@ package twofa
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // notice is a mail that tells a user what has happened to their sign-in. It
@@ -34,15 +34,8 @@ const (
 	replayed      event = "replayed"
 )
 
-// told is the subject and the text of each event.
-var told = map[event][2]string{
-	enrolled:      {"An authenticator was set up", "an authenticator app was set up for your account. From now on its codes are asked for when you sign in."},
-	wasReset:      {"Your two-factor authentication was reset", "an administrator has reset your two-factor authentication. The old authenticator, recovery codes and remembered browsers do not work any more; the next time you sign in you set it up anew."},
-	recoveryMade:  {"New recovery codes", "new recovery codes were made for your account. Older ones do not work any more."},
-	recoveryUsed:  {"A recovery code was used", "one of your recovery codes was used to sign in. It does not work again."},
-	newRemembered: {"A new browser is remembered", "a browser or desktop client has signed in to your account, and will not be asked for a code for a while."},
-	replayed:      {"A remembered browser was forgotten", "a browser or desktop client presented an outdated proof of being remembered, as a copied one would. It was forgotten and must give a code again."},
-}
+// told are all events.
+var told = []event{enrolled, wasReset, recoveryMade, recoveryUsed, newRemembered, replayed}
 
 const (
 	noticeBatch = 50 // records that are listed at once
@@ -213,7 +206,7 @@ func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []s
 				}
 				n.Due, claimed = w.Now().Add(noticeLease), true
 				n.Tries++
-				letters = append(letters, letter{user, *n, noticeMail(w.Domain.Name, u, *n)})
+				letters = append(letters, letter{user, *n, noticeMail(w.Domain.Name, u, *n, t.admin.Speak(&w.Settings, u))})
 			}
 			return claimed, nil
 		})
@@ -221,9 +214,10 @@ func (t *Service) claimNotices(ctx context.Context, domain chatadmin.ID, due []s
 	return letters, err
 }
 
-func noticeMail(domain string, u *chatadmin.User, n notice) chatadmin.Mail {
-	return chatadmin.Mail{ID: n.ID, To: u.Email, Subject: told[n.What][0] + ": " + domain, Text: fmt.Sprintf("Hello %s,\n\non %s %s\n\nIf this was not you, or not expected, tell an administrator of %s.\n",
-		u.DisplayName, n.At.Format("2 January 2006, 15:04 MST,"), told[n.What][1], domain)}
+func noticeMail(domain string, u *chatadmin.User, n notice, words *texts.Printer) chatadmin.Mail {
+	key := "twofa." + string(n.What)
+	return chatadmin.Mail{ID: n.ID, To: u.Email, Subject: words.Sprintf("notice.subject", words.Sprintf(key), domain),
+		Text: words.Sprintf("notice.text", u.DisplayName, words.Sprintf(key+"_text"), words.Time(n.At), domain)}
 }
 
 // sendNotices hands the mails over and writes down what became of them, even if

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Plan says what a policy would do before it is in force. Counts are of users
@@ -27,7 +28,7 @@ import (
 type Plan struct {
 	chatadmin.PlanHeader
 	Counts   map[string]int64 `json:"counts"`
-	Warnings []string         `json:"warnings,omitempty"`
+	Warnings []texts.Message  `json:"warnings,omitempty"`
 	Was      Policy           `json:"was"`
 	Now      Policy           `json:"now"`
 	// CannotPass names the first hundred users who could not pass.
@@ -50,11 +51,11 @@ type BlockedError struct{ Blockers []Blocker }
 
 // Error implements error.
 func (e *BlockedError) Error() string {
-	texts := make([]string, len(e.Blockers))
+	all := make([]string, len(e.Blockers))
 	for i, b := range e.Blockers {
-		texts[i] = b.Message
+		all[i] = b.Message
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(all, "; ")
 }
 
 // Unwrap returns the errors of the blockers.
@@ -134,7 +135,11 @@ func (t *Service) Plan(ctx context.Context, s *chatadmin.Scope, p Policy) (*Plan
 		}
 	}
 	if n := plan.Counts["cannot_pass"]; n > 0 {
-		plan.Warnings = append(plan.Warnings, cannotPassWarning(p.Mode, n))
+		code := "warn.twofa_damaged"
+		if p.Mode == Email {
+			code = "warn.twofa_email"
+		}
+		plan.Warnings = append(plan.Warnings, texts.NewMessage(code, n))
 	}
 	plan.Blockers = t.blockers(p.Mode, plan.Counts["administrators"], plan.Counts["administrators_out"])
 	return plan, nil
@@ -228,17 +233,6 @@ func (c *counting) outstanding(st *state) {
 			}
 		}
 	}
-}
-
-func cannotPassWarning(m Mode, n int64) string {
-	who, have := "users", "have"
-	if n == 1 {
-		who, have = "user", "has"
-	}
-	if m == Email {
-		return fmt.Sprintf("%d %s %s no usable e-mail address, or a two-factor state that cannot be read, and could not sign in by password", n, who, have)
-	}
-	return fmt.Sprintf("%d %s %s a two-factor state that cannot be read, and could not sign in by password: reset it", n, who, have)
 }
 
 // Apply puts a plan in force. What is outstanding ends in the same

@@ -48,7 +48,7 @@ func TestPlanMode(t *testing.T) {
 	require.Equal(t, map[string]int64{"network": 1083, "guests": 120, "affected": 1203, "cannot_pass": 401, "administrators": 1, "administrators_out": 1, "to_enrol": 0, "forgotten": 0, "interrupted": 0}, p.Counts)
 	require.Len(t, p.CannotPass, 100)
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0], "401 users")
+	require.Contains(t, p.Warnings[0].Text, "401 users")
 	require.Len(t, p.Blockers, 1)
 	require.Contains(t, p.Blockers[0].Message, "no administrator")
 	require.Len(t, w.Events(""), events)

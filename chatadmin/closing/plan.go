@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Plan says what closing a domain would delete, before anything has happened.
@@ -19,7 +20,7 @@ type Plan struct {
 	Name     string           `json:"name"` // of the domain, to show
 	Counts   map[string]int64 `json:"counts"`
 	Blockers []Blocker        `json:"blockers,omitempty"` // Apply refuses while there are any
-	Warnings []string         `json:"warnings,omitempty"`
+	Warnings []texts.Message  `json:"warnings,omitempty"`
 	Grace    time.Duration    `json:"grace,omitempty"` // how long applying it merely suspends
 }
 
@@ -36,11 +37,11 @@ type Blocker struct {
 type BlockedError struct{ Blockers []Blocker }
 
 func (e *BlockedError) Error() string {
-	texts := make([]string, len(e.Blockers))
+	all := make([]string, len(e.Blockers))
 	for i, b := range e.Blockers {
-		texts[i] = b.Message
+		all[i] = b.Message
 	}
-	return "the closing is blocked: " + strings.Join(texts, "; ")
+	return "the closing is blocked: " + strings.Join(all, "; ")
 }
 
 // Unwrap gives the errors of the blockers.
@@ -140,17 +141,16 @@ func unheld(ctx context.Context, r storage.Reader, domain chatadmin.ID) error {
 }
 
 func (p *Plan) warn() {
+	warn := func(code string, values ...any) { p.Warnings = append(p.Warnings, texts.NewMessage(code, values...)) }
 	if n := p.Counts[Devices]; n > 0 {
-		p.Warnings = append(p.Warnings, number(n, "device keeps", "devices keep")+
-			" what it has received: wipe devices first, and leave time until they have answered")
+		warn("warn.closing_devices", n)
 	}
 	if p.Grace > 0 {
-		p.Warnings = append(p.Warnings, "until "+p.Made.Add(p.Grace).Format(time.RFC3339)+
-			" the domain is merely suspended, and the closing can be cancelled")
+		warn("warn.closing_grace", p.Made.Add(p.Grace))
 	} else {
-		p.Warnings = append(p.Warnings, "the deletion begins at once")
+		warn("warn.closing_now")
 	}
-	p.Warnings = append(p.Warnings, "closing cannot be undone; suspending keeps everybody out as well and keeps everything")
+	warn("warn.closing_final")
 }
 
 // number is a number with its noun.

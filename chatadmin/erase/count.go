@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // count fills in the counts of a plan, in as few statements as the store
@@ -65,10 +66,9 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 		switch count := n[src.Kind()]; {
 		case count == 0:
 		case src.Outside != nil:
-			p.Warnings = append(p.Warnings,
-				fmt.Sprintf("%d of %s lie outside the database: the receipt will tell what was confirmed there", count, src.Name))
+			p.warn("warn.erase_outside", count, src.Name)
 		case src.Marks:
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%d of %s are marked as deleted, and stay in their table", count, src.Name))
+			p.warn("warn.erase_marked", count, src.Name)
 		}
 	}
 	p.Alternative.Keeps = map[string]int64{}
@@ -77,30 +77,37 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 			p.Alternative.Keeps[kind] = count
 		}
 	}
-	p.warn(n)
+	p.warnOf(n)
 	return nil
 }
 
-func (p *Plan) warn(n map[string]int64) {
+func (p *Plan) warn(code string, values ...any) {
+	p.Warnings = append(p.Warnings, texts.NewMessage(code, values...))
+}
+
+func (p *Plan) warnOf(n map[string]int64) {
 	others := int64(0)
 	for _, g := range p.Groups {
 		others = max(others, g.Members)
 	}
 	if others > 1 {
-		p.Warnings = append(p.Warnings, counted(int64(len(p.Groups)), "group vanishes", "groups vanish")+
-			fmt.Sprintf(" with everything that anybody has written in them; the largest has %d members", others))
+		p.warn("warn.erase_groups", len(p.Groups), others)
 	}
 	if n[Chats] > 0 {
-		p.Warnings = append(p.Warnings, "private chats vanish for the other side, too")
+		p.warn("warn.erase_chats")
 	}
 	if n[Reports] > 0 {
-		p.Warnings = append(p.Warnings, counted(n[Reports], "person", "people")+" will have no manager")
+		p.warn("warn.erase_reports", n[Reports])
 	}
-	if p.Grace > 0 {
-		p.Warnings = append(p.Warnings,
-			"for "+days(p.Grace)+" they are merely deactivated, and the deletion can be cancelled")
+	const day = 24 * time.Hour
+	switch {
+	case p.Grace <= 0:
+	case p.Grace%day == 0:
+		p.warn("warn.erase_grace", int64(p.Grace/day))
+	default: // only a host can choose one that is not whole days
+		p.warn("warn.erase_grace_for", p.Grace.String())
 	}
-	p.Warnings = append(p.Warnings, "deleting cannot be undone; deactivating ends the access as well and keeps everything")
+	p.warn("warn.erase_final")
 }
 
 // counted is a number with its noun: "1 person", "2 people".

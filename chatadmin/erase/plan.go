@@ -12,6 +12,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Plan says what deleting users would remove, before anything has happened. It
@@ -27,7 +28,7 @@ type Plan struct {
 	Groups      []PlannedGroup   `json:"groups,omitempty"`      // that vanish, with everything in them by anybody
 	Transferred []PlannedGroup   `json:"transferred,omitempty"` // that stay
 	Blockers    []Blocker        `json:"blockers,omitempty"`    // Apply refuses while there are any
-	Warnings    []string         `json:"warnings,omitempty"`
+	Warnings    []texts.Message  `json:"warnings,omitempty"`
 	Alternative Alternative      `json:"alternative"`
 	Grace       time.Duration    `json:"grace,omitempty"` // how long applying it merely deactivates
 }

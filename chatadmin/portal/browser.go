@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -66,7 +67,7 @@ func (v *view) reviewBrowserAccess() error {
 	review := browserReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts),
 		Warnings: v.warnings(plan.Warnings), Blockers: messages{Heading: v.T("plan.blockers"), Tone: "bad"}}
 	for _, b := range plan.Blockers {
-		review.Blockers.List = append(review.Blockers.List, capital(b.Message))
+		review.Blockers.List = append(review.Blockers.List, v.Say(texts.Message{Code: "fault." + b.Code, Text: b.Message}))
 	}
 	if v.May(chatadmin.PermUsersRead) {
 		found, err := v.people(plan.CannotPass...)

@@ -44,6 +44,7 @@
 //
 // All texts are in files in the folder texts, one for each language, with the
 // plural forms of the language: English, French, German, Spanish and Dutch. The
-// language of the user decides, then that of the browser. Options.Texts adds
-// languages and replaces texts.
+// language of the user decides, then that of the browser, then that of the
+// domain. Options.Texts adds languages and replaces texts; what the library says
+// is in package texts.
 package portal

@@ -17,9 +17,6 @@ func Routes(p *Portal) (out []Route) {
 	return out
 }
 
-// OwnTexts are the texts of the portal by language.
-var OwnTexts = ownTexts
-
 // Local reports whether an address leads to a page of the same host.
 var Local = local
 

@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/class"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // failure is the page of an error.
@@ -59,18 +60,28 @@ func (v *view) signInPage() string {
 	return v.p.o.SignInURL
 }
 
-// sentence is an error in words for the reader: the text of the catalogue for
-// its code, or what the library says. Errors of the server say only that they
-// are.
-func (v *view) sentence(err error) string {
-	if is := class.Of(err); is == class.Internal {
-		return v.T("error.internal")
+// sentence is an error in words for the reader.
+func (v *view) sentence(err error) string { return v.Say(v.p.problem(err)) }
+
+// problem is an error as a message: the text of the portal for its code, or
+// what the library says, with the code or class by which that is said in other
+// languages than English. Errors of the server say only that they are.
+func (p *Portal) problem(err error) texts.Message {
+	words, is, code := p.texts.Printer(), class.Of(err), chatadmin.Code(err)
+	if is == class.Internal {
+		code = is.ErrorCode()
 	}
-	if key := "error." + chatadmin.Code(err); v.Has(key) {
-		return v.T(key)
+	switch own, said := "error."+code, "fault."+code; {
+	case words.Has(own):
+		return texts.Message{Code: own, Text: words.Sprintf(own)}
+	case words.Has(said):
+		return texts.Message{Code: said, Text: err.Error()}
 	}
-	return capital(err.Error())
+	return texts.Message{Code: "fault." + is.ErrorCode(), Text: err.Error()}
 }
+
+// Say is a message of the library, as a sentence.
+func (v *view) Say(m texts.Message) string { return capital(v.words.Message(m)) }
 
 // capital makes the first letter of a sentence a capital one, and ends it with
 // a full stop.

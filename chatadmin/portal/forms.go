@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // field is one field of a form, for the template "field".
@@ -47,10 +48,7 @@ func (v *view) complain(fields []field, err error) string {
 	}
 	rest := ""
 	for _, w := range wrong {
-		text := capital(w.Reason)
-		if key := "field." + w.Code; v.Has(key) {
-			text = v.T(key)
-		}
+		text := v.Say(texts.Message{Code: "fault." + w.Code, Text: w.Reason})
 		found := false
 		for i := range fields {
 			// If logins are e-mail addresses, one field is both.
@@ -79,7 +77,7 @@ type count struct {
 }
 
 func (v *view) count(key string, n int64) count {
-	return count{v.T(key), v.printer.Sprintf("%d", n)}
+	return count{v.T(key), v.words.Sprintf("%d", n)}
 }
 
 // messages are sentences in a box, with the tone of a badge.
@@ -89,10 +87,10 @@ type messages struct {
 }
 
 // warnings are what a plan says beside its counts.
-func (v *view) warnings(of []string) messages {
+func (v *view) warnings(of []texts.Message) messages {
 	m := messages{Heading: v.T("plan.warnings"), Tone: "warn"}
 	for _, w := range of {
-		m.List = append(m.List, capital(w))
+		m.List = append(m.List, v.Say(w))
 	}
 	return m
 }

@@ -64,7 +64,7 @@ func (v *view) groups() error {
 	}
 	data := groupsPageData{view: v, paging: v.paging(next), Search: v.query("q"), Defaults: q.DefaultOnly}
 	for _, g := range gs {
-		data.Rows = append(data.Rows, groupRow{g, v.printer.Sprintf("%d", members[g.ID]), v.groupBadges(&g)})
+		data.Rows = append(data.Rows, groupRow{g, v.words.Sprintf("%d", members[g.ID]), v.groupBadges(&g)})
 	}
 	return v.render("groups", data)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -249,11 +250,7 @@ func (v *view) finding(f csvimport.Finding) findingRow {
 	if f.Example.Column != "" {
 		where = v.T("import.line_column", f.Line, f.Example.Column)
 	}
-	text := capital(f.Example.Message)
-	if key := "import.note_" + f.Code; v.Has(key) {
-		text = v.T(key)
-	}
-	return findingRow{Text: text, Tone: tone, Where: where, Value: f.Example.Value, Count: v.printer.Sprintf("%d", f.Count)}
+	return findingRow{Text: v.Say(f.Example.Message), Tone: tone, Where: where, Value: f.Example.Value, Count: v.words.Sprintf("%d", f.Count)}
 }
 
 // importFields are what a column of a file may be taken for.
@@ -373,7 +370,7 @@ func (v *view) resumeImport() error {
 		return err
 	}
 	if e.Value.State == failed && e.Value.Import != "" {
-		if err := v.changeUpload(v.r.Context(), id, []uploadState{failed}, func(u *upload) { u.State, u.Problem = waiting, "" }); err != nil {
+		if err := v.changeUpload(v.r.Context(), id, []uploadState{failed}, func(u *upload) { u.State, u.Problem = waiting, texts.Message{} }); err != nil {
 			return err
 		}
 		v.p.o.Wake()

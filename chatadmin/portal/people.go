@@ -196,7 +196,7 @@ func (v *view) checkPassword() error {
 func (v *view) admit(d signin.Decision, next string, refuse func(string) error) error {
 	v.keepTrust(d)
 	if !d.Allowed() {
-		return refuse(d.Message())
+		return refuse(v.Say(d.Sentence()))
 	}
 	if err := v.p.o.SignIn.Begin(v.w, v.r, d); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/support"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
@@ -80,8 +81,10 @@ type Options struct {
 	// SignIn lets people sign in on a page of the portal. It needs Gate.
 	SignIn *SignIn
 
-	// Texts add languages, and replace texts of the portal.
-	Texts []Texts
+	// Texts add languages, and replace texts of the portal: those of the files
+	// in the folder texts. Mails and messages of the library are replaced by
+	// chatadmin.Options.Texts.
+	Texts []texts.Language
 	// Wake is called when there is something to do for chatadmin.Admin.Work. It
 	// must return at once.
 	Wake func()
@@ -99,7 +102,7 @@ type Link struct {
 type Portal struct {
 	admin   *chatadmin.Admin
 	o       Options
-	texts   *catalogue
+	texts   *texts.Catalogue
 	pages   map[string]*template.Template
 	assets  map[string]asset
 	handler http.Handler
@@ -120,7 +123,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Portal, error) {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
 	var err error
-	if p.texts, err = newCatalogue(p.o.Texts); err != nil {
+	if p.texts, err = p.newTexts(); err != nil {
 		return nil, err
 	}
 	if p.assets, err = newAssets(p.o.Accent); err != nil {

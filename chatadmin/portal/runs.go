@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 func (p *Portal) runRoutes() []route {
@@ -263,7 +264,7 @@ func (v *view) wakeImport(run chatadmin.ID) error {
 		if err != nil || e.Value.State == done {
 			return err
 		}
-		e.Value.By, e.Value.State, e.Value.Problem = v.s.Actor(), waiting, ""
+		e.Value.By, e.Value.State, e.Value.Problem = v.s.Actor(), waiting, texts.Message{}
 		e.Due = e.Value.due(w.Now())
 		return uploads.Put(ctx, w, &e)
 	})

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -31,15 +32,15 @@ type upload struct {
 	Plan         *csvimport.Plan     `json:"plan,omitempty"`
 	Findings     []csvimport.Finding `json:"findings,omitempty"`
 	Deactivates  []string            `json:"deactivates,omitempty"` // the first logins
-	Problem      string              `json:"problem,omitempty"`
+	Problem      texts.Message       `json:"problem,omitzero"`
 	Import       chatadmin.ID        `json:"import,omitempty"` // the run
 	Result       *uploadResult       `json:"result,omitempty"`
 }
 
 type uploadResult struct {
 	Counts      csvimport.Counts `json:"counts"`
-	Warnings    []string         `json:"warnings,omitempty"`
-	Invitations string           `json:"invitations"`
+	Warnings    []texts.Message  `json:"warnings,omitempty"`
+	Invitations texts.Message    `json:"invitations"`
 	Ended       time.Time        `json:"ended"`
 }
 
@@ -198,12 +199,12 @@ func (v *view) planUpload(ctx context.Context, u *upload) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	u.State, u.Problem, u.Plan, u.Findings, u.Deactivates = review, "", nil, nil, nil
+	u.State, u.Problem, u.Plan, u.Findings, u.Deactivates = review, texts.Message{}, nil, nil, nil
 	plan, err := v.p.o.Imports.Plan(ctx, v.s, file, u.Mode, u.options())
 	var wrong *csvimport.FileError
 	switch {
 	case errors.As(err, &wrong), errors.Is(err, chatadmin.ErrInvalid):
-		u.State, u.Problem = refused, v.sentence(err)
+		u.State, u.Problem = refused, v.p.problem(err)
 	case err != nil:
 		return err
 	default:

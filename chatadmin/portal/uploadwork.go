@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -181,13 +182,13 @@ func (p *Portal) endImport(ctx context.Context, s *chatadmin.Scope, u upload, r 
 	err := p.keepUpload(ctx, s.Domain(), u.ID, func(now *upload, due *time.Time) {
 		switch {
 		case problem == nil:
-			now.State, now.Problem, now.Plan, now.Findings, now.Deactivates = done, "", nil, nil, nil
+			now.State, now.Problem, now.Plan, now.Findings, now.Deactivates = done, texts.Message{}, nil, nil, nil
 			now.Import = r.ImportID
 			now.Result = &uploadResult{r.Counts, r.Warnings, r.Invitations, p.admin.Now()}
 		case fails:
-			now.State, now.Problem = failed, capital(problem.Error())
+			now.State, now.Problem = failed, p.problem(problem)
 		default:
-			now.Problem = capital(problem.Error())
+			now.Problem = p.problem(problem)
 			*due = p.admin.Now().Add(uploadRetry)
 			return
 		}

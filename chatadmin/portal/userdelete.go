@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // deletionReview is the plan of a deletion, to be confirmed.
@@ -59,7 +60,7 @@ func (v *view) reviewDeletion(us []chatadmin.User) error {
 		Reason:   field{Name: "reason", Label: v.T("delete.reason"), Help: v.T("delete.reason_help"), Type: "textarea", Required: true, Max: 1000}}
 	review.Blockers = messages{Heading: v.T("plan.blockers"), Tone: "bad"}
 	for _, b := range plan.Blockers {
-		review.Blockers.List = append(review.Blockers.List, capital(b.Message))
+		review.Blockers.List = append(review.Blockers.List, v.blocker(plan, b))
 	}
 	return v.render("userdelete", review)
 }
@@ -98,7 +99,19 @@ func (v *view) counts(of map[string]int64) (all []count) {
 		if v.Has("count." + kind) {
 			name = v.T("count." + kind)
 		}
-		all = append(all, count{name, v.printer.Sprintf("%d", of[kind])})
+		all = append(all, count{name, v.words.Sprintf("%d", of[kind])})
 	}
 	return all
+}
+
+// blocker says what stands in the way; in other languages than English with the
+// login of the user whom it is about.
+func (v *view) blocker(plan *erase.Plan, b erase.Blocker) string {
+	text := v.Say(texts.Message{Code: "fault." + b.Code, Text: b.Message})
+	for _, u := range plan.Users {
+		if u.ID == b.Subject && text != capital(b.Message) {
+			return u.Login + ": " + text
+		}
+	}
+	return text
 }

@@ -14,10 +14,8 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
-
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // maxForm is how many bytes a form may have, but for an uploaded file. The plan
@@ -37,10 +35,9 @@ type view struct {
 	role     chatadmin.Role
 	me       chatadmin.User
 
-	lang    language.Tag
-	printer *message.Printer
-	notice  *notice
-	back    string // the page that an error leads back to
+	words  *texts.Printer
+	notice *notice
+	back   string // the page that an error leads back to
 }
 
 // page serves one route.
@@ -97,20 +94,24 @@ func (v *view) enter(r route) error {
 	return nil
 }
 
-// speak chooses the language: that of the user, then that of the browser.
+// speak chooses the language: that of the user, then that of the browser, then
+// that of the domain.
 func (v *view) speak(user string) {
-	v.lang = v.p.texts.match(user, v.r.Header.Get("Accept-Language"))
-	v.printer = v.p.texts.printer(v.lang)
+	var domain *chatadmin.Settings
+	if v.s != nil {
+		domain = &v.settings
+	}
+	v.words = v.p.texts.Printer(user, v.r.Header.Get("Accept-Language"), v.p.admin.Language(domain))
 }
 
 // T is a text of the catalogue in the language of the reader.
-func (v *view) T(key string, args ...any) string { return v.printer.Sprintf(key, args...) }
+func (v *view) T(key string, args ...any) string { return v.words.Sprintf(key, args...) }
 
 // Has reports whether the catalogue has a text.
-func (v *view) Has(key string) bool { return v.p.texts.has(key) }
+func (v *view) Has(key string) bool { return v.words.Has(key) }
 
 // Lang is the language of the page, as a BCP 47 tag.
-func (v *view) Lang() string { return v.lang.String() }
+func (v *view) Lang() string { return v.words.Language().String() }
 
 // Title is the name of the portal.
 func (v *view) Title() string { return v.p.o.Title }

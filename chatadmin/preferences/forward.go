@@ -61,9 +61,9 @@ func (p *Preferences) Forward(v *Values, u *chatadmin.User, m Message) (Forwarde
 	if len(wrong) > 0 {
 		return Forwarded{}, &chatadmin.FieldErrors{Fields: wrong}
 	}
-	words := p.words(v)
+	words := p.admin.Texts().Printer(p.Speaks(v).String())
 	f := Forwarded{Mode: v.Forward}
-	subject := oneLine(fmt.Sprintf(words.Subject, m.Author, m.Platform))
+	subject := oneLine(words.Sprintf("forward.subject", m.Author, string(m.Platform)))
 	if v.Forward == OwnClient {
 		f.Mailto = Mailto(m.To, subject, joined(m.Comment, m.Link))
 		if len(f.Mailto) > mostMailto {
@@ -74,10 +74,10 @@ func (p *Preferences) Forward(v *Values, u *chatadmin.User, m Message) (Forwarde
 	}
 	from := chatadmin.Cut(u.DisplayName)
 	f.Mail = chatadmin.Mail{To: m.To, Subject: subject,
-		Text: joined(fmt.Sprintf(words.Intro, from), m.Comment, quoted(m.Text), m.Link)}
+		Text: joined(words.Sprintf("forward.intro", from), m.Comment, quoted(m.Text), m.Link)}
 	if v.Forward == NoReply {
 		f.Mail.From = p.o.NoReply
-		f.Mail.Text = joined(f.Mail.Text, words.NoReply)
+		f.Mail.Text = joined(f.Mail.Text, words.Sprintf("forward.no_reply"))
 	} else {
 		f.Mail.ReplyTo = u.Email
 	}

@@ -14,6 +14,8 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
+	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 func forwarded() preferences.Message {
@@ -75,7 +77,10 @@ func TestForwardWords(t *testing.T) {
 		require.True(t, strings.HasPrefix(f.Mail.Subject, subject), f.Mail.Subject)
 		require.NotContains(t, f.Mail.Subject+f.Mail.Text, "%!")
 	}
-	own, err := preferences.New(w.admin, &preferences.Options{Words: map[string]preferences.Words{"de": {Subject: "WG: %s (%s)", Intro: "von %s", NoReply: "-"}}})
+	more := []texts.Language{{Tag: "de", Texts: map[string]texts.Text{"forward.subject": {"": "WG: %[1]s (%[2]s)"}}}}
+	admin, err := chatadmin.New(memstore.New(nil), &chatadmin.Options{Texts: more})
+	require.NoError(t, err)
+	own, err := preferences.New(admin, nil)
 	require.NoError(t, err)
 	f, err := own.Forward(&preferences.Values{Forward: preferences.CanRespond, Language: "de"}, &u, forwarded())
 	require.NoError(t, err)

@@ -35,9 +35,6 @@ type Options struct {
 	// is one that the host's Mailer may send from. Without it NoReply cannot be
 	// chosen.
 	NoReply string
-	// Words are the texts of forwarded mails by the base language of an
-	// interface, such as "de". They replace those of the library.
-	Words map[string]Words
 }
 
 // Preferences are what the users of an Admin prefer. It is safe for many
@@ -74,6 +71,10 @@ func New(admin *chatadmin.Admin, o *Options) (*Preferences, error) {
 		Preference: chatadmin.Preference{Name: name, Diff: diffStored},
 		Columns:    p.columns(),
 		Records:    []chatadmin.Damageable{p.damaged()},
+		Language: func(set *chatadmin.Settings) string {
+			domain, _ := policyOf(set) // what cannot be read decides nothing
+			return domain.Defaults.Language
+		},
 	})
 	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Activating is what a user is sent.
@@ -17,16 +18,19 @@ type Activating struct {
 	User    chatadmin.User
 	Code    string
 	Expires time.Time
+	// Words says texts in the language of the user.
+	Words *texts.Printer
 }
 
-// DefaultMessage is the message in English. A text message has no subject, and
-// fits into one for most names (160 characters).
+// DefaultMessage is the message in the language of the user. A text message has
+// no subject, and fits into one for most names (160 characters).
 func DefaultMessage(a Activating) (subject, text string) {
+	words := a.Words
 	if a.Channel == ByText {
-		return "", fmt.Sprintf("%s: sign in as %s with the code %s until %s.", chatadmin.Cut(a.Domain), a.User.Login, a.Code, a.Expires.Format("2 January"))
+		return "", words.Sprintf("radio.sms", chatadmin.Cut(a.Domain), a.User.Login, a.Code, words.Day(a.Expires))
 	}
-	return "Your sign-in for " + chatadmin.Cut(a.Domain), fmt.Sprintf("Hello %s,\n\nopen the app on your device, and sign in with\n\n    login  %s\n    code   %s\n\n"+
-		"The code works once, until %s.\n", a.User.DisplayName, a.User.Login, a.Code, a.Expires.Format("2 January 2006, 15:04 MST"))
+	return words.Sprintf("radio.subject", chatadmin.Cut(a.Domain)),
+		words.Sprintf("radio.text", a.User.DisplayName, a.User.Login, a.Code, words.Time(a.Expires))
 }
 
 // SendActivations sends the queued activation codes of a domain, and returns
@@ -144,7 +148,7 @@ func (p *Provisioning) claim(ctx context.Context, domain, user chatadmin.ID, cod
 		*c = CodeState{State: ActivationSending, Channel: channel, Release: c.Release, Series: series, Tries: c.Tries + 1,
 			Hash: hashCode(user, code), Expires: w.Now().Add(p.o.CodeLife)}
 		e.Due = time.Time{}
-		a = &Activating{Channel: channel, Domain: w.Domain.Name, User: u, Code: code, Expires: c.Expires}
+		a = &Activating{Channel: channel, Domain: w.Domain.Name, User: u, Code: code, Expires: c.Expires, Words: p.admin.Speak(&w.Settings, &u)}
 		return activationRecords.Put(ctx, w, &e)
 	})
 	if err != nil {

@@ -86,7 +86,7 @@ func TestPersonGoesOn(t *testing.T) {
 	w.asks()
 	p := w.plan(w.s)
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0], "make sure that the clock is right")
+	require.Contains(t, p.Warnings[0].Text, "make sure that the clock is right")
 	rep, err := w.r.Apply(ctx, w.s, p, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, rep.Data.Removed.Messages)

@@ -13,6 +13,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Plan says what would go, before anything has happened. It can be kept as
@@ -22,11 +23,11 @@ import (
 // Before.
 type Plan struct {
 	chatadmin.PlanHeader
-	Days     int       `json:"days"`
-	Before   time.Time `json:"before"` // what was written earlier goes
-	Counts   Counts    `json:"counts"`
-	Held     Counts    `json:"held"` // is as old, but stays: legal holds cover it
-	Warnings []string  `json:"warnings,omitempty"`
+	Days     int             `json:"days"`
+	Before   time.Time       `json:"before"` // what was written earlier goes
+	Counts   Counts          `json:"counts"`
+	Held     Counts          `json:"held"` // is as old, but stays: legal holds cover it
+	Warnings []texts.Message `json:"warnings,omitempty"`
 }
 
 // Counts are how many messages and files, in the store and, by the Kind of each
@@ -118,13 +119,10 @@ func (r *Retention) Plan(ctx context.Context, s *chatadmin.Scope, days int) (*Pl
 		return nil, err
 	}
 	if last.Known() && jumped(last, p.Made, days) {
-		p.Warnings = append(p.Warnings,
-			fmt.Sprintf("the clock says %s, but the last run was at %s: make sure that the clock is right before applying this plan",
-				p.Made.Format(time.RFC3339), last.At.Format(time.RFC3339)))
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.retention_clock", p.Made, last.At))
 	}
 	if days != is.Days {
-		p.Warnings = append(p.Warnings,
-			fmt.Sprintf("the domain's policy is not %d days: set it before this plan can be applied", days))
+		p.Warnings = append(p.Warnings, texts.NewMessage("warn.retention_days", days))
 	}
 	return p, nil
 }

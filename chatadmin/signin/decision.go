@@ -6,6 +6,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/secret"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Outcome is what the gate decided.
@@ -67,18 +68,24 @@ func (d Decision) Allowed() bool { return d.Outcome == Allowed }
 // every reason but those that come after the first factor has held: no address
 // for a code, too many codes, and an answer that cannot be a code.
 func (d Decision) Message() string {
+	return d.Sentence().Text
+}
+
+// Sentence is Message with its code, to be said in another language; see
+// package texts.
+func (d Decision) Sentence() texts.Message {
 	if d.Outcome != Denied {
-		return ""
+		return texts.Message{}
 	}
 	switch d.reason { // the first factor has held: whoever knows it may know this
 	case NoAddress:
-		return "A code cannot be sent to you by e-mail. Ask your administrator for a working e-mail address."
+		return texts.NewMessage("signin.no_address")
 	case TooManyCodes:
-		return "Too many codes were sent or were wrong. Try again later."
+		return texts.NewMessage("signin.too_many_codes")
 	case NotACode:
-		return "That is not a code. Type the digits as they are shown."
+		return texts.NewMessage("signin.not_a_code")
 	}
-	return "That did not work. Check what you typed and try again; if it goes on, ask your administrator."
+	return texts.NewMessage("signin.failed")
 }
 
 // Reason is why somebody was refused, for logs and administrators alone.

@@ -2,11 +2,12 @@ package support
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/mailqueue"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Deliver sends the reports of a domain that wait, and acknowledgements, and
@@ -18,11 +19,15 @@ import (
 // refuses for now is tried again, up to 8 times within about four hours.
 func (x *Support) Deliver(ctx context.Context, domain chatadmin.ID) (sent int, err error) {
 	q := mailqueue.Queue[report]{Admin: x.admin, Kind: &reports, Settle: settle, Tries: func(r *report) *int { return &r.Tries },
-		Mail: func(_ context.Context, e *chatadmin.Entry[report]) (chatadmin.Mail, error) {
-			if e.Value.State != Waiting {
-				return e.Value.acknowledgement(), nil
+		Mail: func(ctx context.Context, e *chatadmin.Entry[report]) (chatadmin.Mail, error) {
+			if e.Value.State == Waiting {
+				return x.mail(domain, &e.Value), nil
 			}
-			return x.mail(domain, &e.Value), nil
+			words, err := x.words(ctx, domain, e.Owner)
+			if err != nil {
+				return chatadmin.Mail{}, err
+			}
+			return e.Value.acknowledgement(words), nil
 		}}
 	return q.Deliver(ctx, domain)
 }
@@ -64,23 +69,31 @@ func (x *Support) mail(domain chatadmin.ID, r *report) chatadmin.Mail {
 	return m
 }
 
+// words says texts to the user who reported.
+func (x *Support) words(ctx context.Context, domain, user chatadmin.ID) (*texts.Printer, error) {
+	s := x.admin.AsHost(domain)
+	_, set, err := s.View(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.User(ctx, user)
+	if err != nil && !errors.Is(err, chatadmin.ErrNotFound) { // gone meanwhile: in the domain's language
+		return nil, err
+	}
+	return x.admin.Speak(&set, &u), nil
+}
+
 // acknowledgement is the mail to the sender of a report.
-func (r *report) acknowledgement() chatadmin.Mail {
-	subject := "We have received your problem report"
+func (r *report) acknowledgement(words *texts.Printer) chatadmin.Mail {
+	subject, logs := words.Sprintf("report.subject"), ""
 	if r.Ticket != "" {
 		subject += " [" + r.Ticket + "]"
 	}
-	logs := "."
-	switch n := len(r.Files); n {
-	case 0:
-	case 1:
-		logs = ", with 1 log file."
-	default:
-		logs = fmt.Sprintf(", with %d log files.", n)
+	if n := len(r.Files); n > 0 {
+		logs = " " + words.Sprintf("report.logs", n)
 	}
-	return chatadmin.Mail{ID: "report-received-" + string(r.ID), To: r.From, Subject: subject, Text: fmt.Sprintf(
-		"Hello,\n\nyour report of %s about a problem on %s has arrived%s\nWe will investigate and fix the problem.\n\nReport: %s\n",
-		r.At.Format("2 January 2006, 15:04 MST"), r.Platform, logs, r.ID)}
+	return chatadmin.Mail{ID: "report-received-" + string(r.ID), To: r.From, Subject: subject,
+		Text: words.Sprintf("report.text", words.Time(r.At), r.Platform.String(), logs, string(r.ID))}
 }
 
 // partReader reads the zip of a report piece by piece.

@@ -70,7 +70,7 @@ func TestReport(t *testing.T) {
 	require.Equal(t, 1, w.work())
 	told := w.mails.To("ann@acme.example")
 	require.Len(t, told, 1)
-	require.Contains(t, told[0].Text, "has arrived, with 2 log files.\nWe will investigate and fix the problem.\n")
+	require.Contains(t, told[0].Text, "has arrived. It came with 2 log files.\nWe will investigate and fix the problem.\n")
 	require.Equal(t, "We have received your problem report [#42]", told[0].Subject)
 	for _, to := range []support.State{support.InWork, support.Solved, support.InWork, support.Received, support.Solved, support.Solved} {
 		r, err := w.x.SetState(ctx, w.desk, p.ID, to)

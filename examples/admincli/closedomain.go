@@ -12,6 +12,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // closed is how the closing of a domain is shown, before and after.
@@ -75,7 +76,7 @@ func (c *cli) closeDomain(ctx context.Context, s *chatadmin.Scope, f closeFlags)
 		if planErr != nil {
 			return planErr
 		}
-		v.Counts, v.Warnings = p.Counts, append(v.Warnings, p.Warnings...)
+		v.Counts, v.Warnings = p.Counts, append(v.Warnings, texts.Sentences(p.Warnings)...)
 		for _, b := range p.Blockers {
 			v.Blockers = append(v.Blockers, b.Code+": "+b.Message)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/erase"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // deletion is how a deletion is shown, before and after.
@@ -109,7 +110,7 @@ func (c *cli) deleteUsers(ctx context.Context, s *chatadmin.Scope, d *erase.Dele
 	if err != nil {
 		return err
 	}
-	v := deletion{Counts: p.Counts, Groups: vanish(p.Groups), Transferred: vanish(p.Transferred), Warnings: p.Warnings}
+	v := deletion{Counts: p.Counts, Groups: vanish(p.Groups), Transferred: vanish(p.Transferred), Warnings: texts.Sentences(p.Warnings)}
 	for _, b := range p.Blockers {
 		v.Blockers = append(v.Blockers, b.Code+": "+b.Message)
 	}

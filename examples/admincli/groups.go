@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 func (c *cli) groupsCommands() *cobra.Command {
@@ -169,7 +170,7 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 	if err != nil {
 		return err
 	}
-	v := map[string]any{"name": g.Name, "counts": p.Counts, "warnings": p.Warnings, "done": false}
+	v := map[string]any{"name": g.Name, "counts": p.Counts, "warnings": texts.Sentences(p.Warnings), "done": false}
 	if !only {
 		job, err := apply(ctx, p, c.progress(title))
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -156,7 +157,7 @@ func (c *cli) runImport(
 		if err != nil {
 			return report{}, nil, err
 		}
-		rep := report{DryRun: true, Counts: p.Counts, FileWarnings: p.Warnings}
+		rep := report{DryRun: true, Counts: p.Counts, FileWarnings: texts.Sentences(p.Warnings)}
 		rep.planned(p)
 		return rep, p, nil
 	}
@@ -182,7 +183,7 @@ func (c *cli) runImport(
 		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
 			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
-	rep.ImportID, rep.Counts, rep.FileWarnings = r.ImportID, r.Counts, r.Warnings
+	rep.ImportID, rep.Counts, rep.FileWarnings = r.ImportID, r.Counts, texts.Sentences(r.Warnings)
 	return rep, r, err
 }
 

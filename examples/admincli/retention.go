@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // retentionPlan is how a plan is shown.
@@ -136,7 +137,7 @@ func (c *cli) planRetention(ctx context.Context, s *chatadmin.Scope, days int) e
 	if err != nil {
 		return err
 	}
-	v := retentionPlan{p.Days, p.Before, p.Counts, p.Held, append([]string{}, p.Warnings...)}
+	v := retentionPlan{p.Days, p.Before, p.Counts, p.Held, texts.Sentences(p.Warnings)}
 	return c.say(v, func(w *tabwriter.Writer) {
 		row(w, "older than", v.Before.Format(time.RFC3339))
 		row(w, "messages", v.Counts.Messages)

@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -190,7 +191,7 @@ func (c *cli) setMode(ctx context.Context, s *chatadmin.Scope, p twofa.Policy, p
 	for _, id := range plan.CannotPass {
 		logins = append(logins, name(id))
 	}
-	warnings := append([]string{}, plan.Warnings...)
+	warnings := texts.Sentences(plan.Warnings)
 	blockers := append([]twofa.Blocker{}, plan.Blockers...)
 	return c.say(map[string]any{"mode": p.Mode, "validity": p.Validity.String(), "recovery": p.Recovery,
 		"applied": !planOnly, "counts": plan.Counts, "cannot_pass": logins, "warnings": warnings, "blockers": blockers},

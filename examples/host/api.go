@@ -15,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/twofa"
@@ -137,7 +138,7 @@ func (h *host) applyImport(ctx context.Context, s *chatadmin.Scope, r *http.Requ
 	if err != nil {
 		return nil, err
 	}
-	return object{"run": done.ImportID, "counts": done.Counts, "warnings": done.Warnings}, nil
+	return object{"run": done.ImportID, "counts": done.Counts, "warnings": texts.Sentences(done.Warnings)}, nil
 }
 
 func (h *host) planDeletion(ctx context.Context, s *chatadmin.Scope, r *http.Request) (any, error) {
