@@ -97,7 +97,7 @@ func (page *userPage) readParts() error {
 			method = v.T("radio.manual") + " (" + p.IMEI + ")"
 		}
 		page.Radio = []count{{v.T("radio.trusted"), yes(p.Trusted)}, {v.T("radio.activation"), method}, {v.T("radio.send_text"), yes(p.SendText)},
-			{v.T("radio.priority"), v.printer.Sprintf("%d", p.Priority)}, {v.T("radio.client"), v.clientName(p.ClientType())}, {v.T("radio.contacts"), yes(!p.ContactsOff)}}
+			{v.T("radio.priority"), v.words.Sprintf("%d", p.Priority)}, {v.T("radio.client"), v.clientName(p.ClientType())}, {v.T("radio.contacts"), yes(!p.ContactsOff)}}
 		page.Pending = u.Status == chatadmin.Pending && page.Editable
 	}
 	if v.p.o.Fields != nil {

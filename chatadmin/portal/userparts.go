@@ -68,7 +68,7 @@ func (v *view) prefers() bool {
 func (v *view) radioFields(p provisioning.Profile) []field {
 	priorities, clients := []option{}, []option{}
 	for n := provisioning.LowestPriority; n <= provisioning.HighestPriority; n++ {
-		priorities = append(priorities, option{strconv.Itoa(n), v.printer.Sprintf("%d", n)})
+		priorities = append(priorities, option{strconv.Itoa(n), v.words.Sprintf("%d", n)})
 	}
 	for _, c := range provisioning.Clients() {
 		clients = append(clients, option{string(c), v.clientName(c)})
