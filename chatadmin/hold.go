@@ -295,5 +295,17 @@ func (a *Admin) HeldBack(ctx context.Context, r storage.Reader, domain ID, users
 			}
 		}
 	}
-	return why, nil
+	// Whoever has written in a chat need not be on a side of it any more.
+	inChats := func(authors, sides []ID) (int64, error) {
+		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, Authors: authors, ChatsOf: sides})
+		return SumCounts(n), err
+	}
+	without := func(ids, others []ID) []ID {
+		return slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return slices.Contains(others, id) })
+	}
+	err = overlaps(without(users, heldUsers), heldUsers, inChats, "they have written in a private chat of somebody who is under a legal hold")
+	if err == nil {
+		err = overlaps(without(heldUsers, users), users, inChats, "somebody under a legal hold has written in a private chat that would be deleted")
+	}
+	return why, err
 }

@@ -261,3 +261,16 @@ func TestRaces(t *testing.T) {
 		return [2]chatadmin.Store{m, m.Handle(nil)}
 	})
 }
+
+// What a host keeps of its own, in records of the store in memory.
+func TestHosted(t *testing.T) {
+	erasetest.Hosted(t, func(*testing.T) erasetest.Host {
+		m := memstore.New(nil)
+		return erasetest.Host{Store: m, Sources: hostrows.Sources(),
+			Put: func(r hostrows.Row) (bool, error) {
+				n, err := hostrows.Insert(ctx, m, r.Domain, r)
+				return n == 1, err
+			},
+			All: func(domain chatadmin.ID) ([]hostrows.Row, error) { return hostrows.All(ctx, m, domain) }}
+	}, 4, 150)
+}

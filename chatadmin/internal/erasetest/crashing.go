@@ -57,10 +57,42 @@ func (c *Crashing) Records(ctx context.Context, keys []storage.Key) ([]storage.R
 	return call(c, func() ([]storage.Record, error) { return c.Store.Records(ctx, keys) })
 }
 
+// Unwrap is the store itself, for sources in its database.
+func (c *Crashing) Unwrap() storage.Store { return c.Store }
+
+// Source is a source inside the database that the process reads and deletes
+// from: its calls count, too.
+func (c *Crashing) Source(s storage.Source) storage.Source {
+	s.Inside = crashingSource{s.Inside, c}
+	return s
+}
+
+type crashingSource struct {
+	storage.Inside
+	c *Crashing
+}
+
+func (s crashingSource) Count(ctx context.Context, r storage.Reader, q storage.ContentQuery) (int64, error) {
+	return call(s.c, func() (int64, error) { return s.Inside.Count(ctx, r, q) })
+}
+
+// Delete may die before it deletes and behind it.
+func (s crashingSource) Delete(ctx context.Context, tx storage.Tx, q storage.ContentQuery, p storage.Page) (n int64, blobs []string, next storage.Cursor, err error) {
+	if err := s.c.alive(); err != nil {
+		return 0, nil, "", err
+	}
+	if n, blobs, next, err = s.Inside.Delete(ctx, tx, q, p); err == nil {
+		err = s.c.alive()
+	}
+	return n, blobs, next, err
+}
+
 type crashingTx struct {
 	storage.Tx
 	c *Crashing
 }
+
+func (x crashingTx) Unwrap() storage.Tx { return x.Tx }
 
 func (x crashingTx) ChangeUsers(ctx context.Context, c []storage.Write[chatadmin.User]) ([]storage.Conflict, error) {
 	return call(x.c, func() ([]storage.Conflict, error) { return x.Tx.ChangeUsers(ctx, c) })
