@@ -146,17 +146,10 @@ func (b *tableBatch) next() storage.Cursor {
 func (b *tableBatch) places(limit int) (*query, bool) {
 	t, cq := b.t, b.cq
 	q := &query{d: b.in.s.d}
-	var key column
-	var ids []storage.ID
-	switch {
-	case q.d == SQLite:
-	case len(cq.Containers) > 0 && t.Container != "":
-		key, ids, cq.Containers = t.column("m", t.Container), cq.Containers, nil
-	case len(cq.Authors) > 0 && t.Author != "":
-		key, ids, cq.Authors = t.column("m", t.Author), cq.Authors, nil
-	}
-	if ids == nil {
-		q.add("SELECT m." + t.place + " AS place FROM " + quoted(t.Table.Table) + " m WHERE ")
+	q.add("SELECT c.place FROM ")
+	column, possible := b.keys(q, &cq)
+	if column == "" {
+		q = (&query{d: b.in.s.d}).add("SELECT m." + t.place + " AS place FROM " + quoted(t.Table.Table) + " m WHERE ")
 		if !t.where(q, cq) {
 			return nil, false
 		}
@@ -168,16 +161,39 @@ func (b *tableBatch) places(limit int) (*query, bool) {
 		}
 		return q.add(" LIMIT ?", limit), true
 	}
-	values := key.possible(ids)
-	if len(values) == 0 {
+	q.add(" AS key(id), LATERAL (SELECT m." + t.place + " AS place FROM " + quoted(t.Table.Table) + " m WHERE ")
+	if !possible || !t.where(q, cq) {
 		return nil, false
 	}
-	q.add("SELECT c.place FROM unnest("+key.many()+") AS key(id), LATERAL (SELECT m."+t.place+" AS place FROM "+quoted(t.Table.Table)+" m WHERE ", values)
-	if !t.where(q, cq) {
-		return nil, false
-	}
-	q.add(fmt.Sprintf(" AND %s >= key.id AND %[1]s <= key.id ORDER BY %[1]s LIMIT ?) c LIMIT ?", key.name), limit, limit)
+	q.add(fmt.Sprintf(" AND %s >= key.id AND %[1]s <= key.id ORDER BY %[1]s LIMIT ?) c LIMIT ?", column), limit, limit)
 	return q, true
+}
+
+// keys appends the keys by which rows are found one after the other, takes them
+// out of the query, and returns the column that holds them: "" if there are
+// none. Not possible: no row has any of them.
+func (b *tableBatch) keys(q *query, cq *storage.ContentQuery) (name string, possible bool) {
+	t := b.t
+	var key column
+	var ids []storage.ID
+	switch {
+	case q.d == SQLite:
+		return "", true
+	case len(cq.Containers) > 0 && t.Container != "":
+		key, ids, cq.Containers = t.column("m", t.Container), cq.Containers, nil
+	case len(cq.Authors) > 0 && t.Author != "":
+		key, ids, cq.Authors = t.column("m", t.Author), cq.Authors, nil
+	case len(cq.ChatsOf) > 0 && t.chats != nil && cq.Before.IsZero():
+		t.chats.chatsOf(q.add("("), cq.Domain, cq.ChatsOf)
+		q.add(")")
+		cq.ChatsOf = nil
+		return t.column("m", t.Container).name, true
+	default:
+		return "", true
+	}
+	values := key.possible(ids)
+	q.add("unnest("+key.many()+")", values)
+	return key.name, len(values) > 0
 }
 
 // cursor is the time that a page has come to, as the column holds it.
