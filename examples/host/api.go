@@ -35,6 +35,7 @@ func (h *host) handler() http.Handler {
 	mux.Handle("POST /import", answer(h.as(h.release)))
 	mux.Handle("POST /imports/plan", answer(h.as(h.planImport)))
 	mux.Handle("POST /imports", answer(h.as(h.applyImport)))
+	mux.Handle("POST /groups/{id}/messages", answer(h.as(h.send)))
 	mux.Handle("POST /users/{id}/deletion", answer(h.as(h.planDeletion)))
 	mux.Handle("POST /deletions", answer(h.as(h.applyDeletion)))
 	mux.Handle("POST /users/{id}/wipe", answer(h.as(h.planWipe)))

@@ -1,6 +1,6 @@
 // Command host is a whole host of the library: a server over SQLite with
-// passwords, authenticators, remembered browsers, CSV upload, deletion, wipes
-// and a worker. It answers in JSON; pages are left to you.
+// passwords, authenticators, remembered browsers, CSV upload, messages in tables
+// of its own, deletion, wipes and a worker. It answers in JSON; pages are left to you.
 //
 //	go run ./examples/host --dir host-data
 package main
@@ -32,6 +32,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/password"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
@@ -113,6 +114,7 @@ type host struct {
 	passwords *password.Passwords
 	imports   *csvimport.Imports
 	deletions *erase.Deletions
+	retention *retention.Retention
 	sessions  sessions
 	domain    chatadmin.ID
 	secure    bool // cookies are sent over TLS alone
@@ -144,7 +146,12 @@ func (h *host) construct(ctx context.Context, public string, mailer chatadmin.Ma
 	if err != nil {
 		return err
 	}
-	if h.admin, err = chatadmin.New(store, &chatadmin.Options{Mailer: mailer, LinkBase: public, Logger: slog.Default()}); err != nil {
+	sources, err := h.sources(ctx, store)
+	if err != nil {
+		return err
+	}
+	if h.admin, err = chatadmin.New(store, &chatadmin.Options{Mailer: mailer, LinkBase: public, Logger: slog.Default(),
+		Sources: sources, NoContent: true}); err != nil {
 		return err
 	}
 	if h.second, err = twofa.New(h.admin, &twofa.Options{Keys: ring}); err != nil {
@@ -164,6 +171,9 @@ func (h *host) construct(ctx context.Context, public string, mailer chatadmin.Ma
 		return err
 	}
 	if h.deletions, err = erase.New(h.admin, nil); err != nil {
+		return err
+	}
+	if h.retention, err = retention.New(h.admin, nil); err != nil {
 		return err
 	}
 	for d, err := range h.admin.Domains(ctx) { // the company is there already

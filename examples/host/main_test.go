@@ -207,6 +207,60 @@ func TestDeletion(t *testing.T) {
 	v.json(http.StatusUnprocessableEntity, "/deletions", object{"reason": "without a plan"})
 }
 
+// Messages lie in a table of the host's: a legal hold keeps them, retention and
+// deletions count and delete them, and nobody who is being deleted adds one.
+func TestMessages(t *testing.T) {
+	v := visit(t)
+	v.enter()
+	s := v.h.admin.AsHost(v.h.domain)
+	ann, err := s.CreateUser(t.Context(), chatadmin.NewUser{Login: "ann@acme.example"})
+	require.NoError(t, err)
+	group, err := s.CreateGroup(t.Context(), "News")
+	require.NoError(t, err)
+	v.form(http.StatusOK, "/groups/"+string(group.ID)+"/messages", "body", "Good morning")
+	v.form(http.StatusNotFound, "/groups/none/messages", "body", "Good morning")
+	old := time.Now().AddDate(0, 0, -10).UnixMilli()
+	add := func(id string, author chatadmin.ID, at int64) error {
+		_, err := v.h.db.Exec("INSERT INTO messages VALUES (?, ?, ?, ?, ?, 'Hello')", id, v.h.domain, group.ID, author, at)
+		return err
+	}
+	left := func() (ids []string) {
+		rows, err := v.h.db.Query("SELECT id FROM messages WHERE body = 'Hello' ORDER BY id")
+		require.NoError(t, err)
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id string
+			require.NoError(t, rows.Scan(&id))
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	boss := v.user("boss@acme.example").ID
+	require.NoError(t, add("hers", ann.ID, old))
+	require.NoError(t, add("hers, new", ann.ID, time.Now().UnixMilli()))
+	require.NoError(t, add("old", boss, old))
+
+	hold, err := s.AddHold(t.Context(), chatadmin.Hold{User: ann.ID, Reason: "lawsuit"})
+	require.NoError(t, err)
+	require.NotEmpty(t, v.form(http.StatusOK, "/users/"+string(ann.ID)+"/deletion")["blockers"])
+	require.NoError(t, v.h.retention.SetDays(t.Context(), s, 7))
+	plan, err := v.h.retention.Plan(t.Context(), s, 0)
+	require.NoError(t, err)
+	run, err := v.h.retention.Apply(t.Context(), s, plan, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, run.Data.Removed.Sources["host.messages"])
+	require.Equal(t, []string{"hers", "hers, new"}, left())
+
+	_, err = s.ReleaseHold(t.Context(), hold.ID)
+	require.NoError(t, err)
+	deletion := v.form(http.StatusOK, "/users/"+string(ann.ID)+"/deletion")
+	require.EqualValues(t, 2, deletion["counts"].(map[string]any)["host.messages"])
+	done := v.json(http.StatusOK, "/deletions", object{"plan": deletion, "reason": "left the company"})
+	require.EqualValues(t, 2, done["receipt"].(map[string]any)["removed"].(map[string]any)["host.messages"])
+	require.Empty(t, left())
+	require.ErrorContains(t, add("late", ann.ID, old), "gone or being deleted")
+}
+
 // A device registers, is wiped, and answers.
 func TestWipe(t *testing.T) {
 	v := visit(t)
