@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/fields":             {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/preferences":        {"/chatadmin/storage", "/chatadmin", "golang.org/x/text/"},
 	"/chatadmin/internal/clockmark": {"/chatadmin/storage", "/chatadmin"},
-	"/chatadmin/internal/erasetest": {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/closing", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
+	"/chatadmin/internal/erasetest": {"/chatadmin/storage", "/chatadmin", "/chatadmin/erase", "/chatadmin/closing", "/chatadmin/retention", "/chatadmin/internal/hostrows", "/chatadmin/chatadmintest", "github.com/stretchr/testify/"},
 	"/chatadmin/internal/mailqueue": {"/chatadmin/storage", "/chatadmin"},
 	"/chatadmin/internal/hostrows":  {"/chatadmin/storage"},
 	"/chatadmin/keyring":            {"/chatadmin/class", "/chatadmin/secret"},
