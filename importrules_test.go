@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"/chatadmin/storage":            {"/chatadmin/class", "golang.org/x/text/"},
 	"/chatadmin/storage/memstore":   {"/chatadmin/storage", "github.com/google/btree"},
 	"/chatadmin/portal": {"/chatadmin/texts", "/chatadmin/storage", "/chatadmin", "/chatadmin/class", "/chatadmin/erase", "/chatadmin/secret", "/chatadmin/signin", "/csvimport", "/devices", "/twofa", "golang.org/x/text/",
-		"/chatadmin/fields", "/chatadmin/preferences", "/chatadmin/provisioning", "/chatadmin/support", "/integrations"},
+		"/chatadmin/closing", "/chatadmin/compliance", "/chatadmin/fields", "/chatadmin/preferences", "/chatadmin/provisioning", "/chatadmin/retention", "/chatadmin/support", "/integrations"},
 	"/chatadmin/password":                   {"/chatadmin/storage", "/chatadmin", "golang.org/x/crypto/argon2", "golang.org/x/text/"},
 	"/chatadmin/floor":                      {},
 	"/chatadmin/provisioning":               {"/chatadmin/texts", "/chatadmin/storage", "/chatadmin"},

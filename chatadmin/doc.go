@@ -49,7 +49,7 @@
 // users.delete.
 //
 //	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
-//	users.read      Group, Members, MembersPage, CountMembers (groups of others); Groups, GroupsPage
+//	users.read      Group, Members, MembersPage, GroupMembersPage, CountMembers (groups of others); Groups, GroupsPage
 //	users.read      GroupsOf, MayPost (other users); Invitations, InvitationsPage
 //	users.create    CreateUser, CreateUserBy (or as the package says)
 //	users.create    provisioning.Provisioning: CreateUser
@@ -64,11 +64,11 @@
 //	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Unsent, Release, ReleaseImport
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
-//	groups          RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
+//	groups          EditGroup, RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
 //	groups          SetGroupAdmin, ArchiveGroup, UnarchiveGroup (or an admin of the group)
 //	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
 //	domain          ChangeSettings, RenameDomain; Damaged, Repair
-//	holds           AddHold, ReleaseHold, Holds
+//	holds           AddHold, ReleaseHold, Holds, HoldsPage
 //	users.edit      provisioning.Provisioning: EditUser, departments, ResendActivation (see its page)
 //	holds           retention.Retention: Policy, SetDays, Plan, Apply, Resume
 //	audit.read      Events, EventsPage

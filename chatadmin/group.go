@@ -95,40 +95,76 @@ func (s *Scope) CreateGroup(ctx context.Context, name string) (Group, error) {
 	return g, nil
 }
 
+// GroupEdit says which fields of a group to change; nil leaves one as it is.
+type GroupEdit struct {
+	Name    *string
+	Posting *Posting
+}
+
+// EditGroup changes fields of a group in one transaction, as RenameGroup and
+// SetPosting do. It needs PermGroups or to be an admin of the group.
+func (s *Scope) EditGroup(ctx context.Context, group ID, e GroupEdit) (Group, error) {
+	if e.Posting != nil {
+		if err := e.Posting.check(); err != nil {
+			return Group{}, err
+		}
+	}
+	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Writer, g *Group) (changed []FieldChange, err error) {
+		if e.Name != nil {
+			if changed, err = w.renameGroup(ctx, g, *e.Name); err != nil {
+				return nil, err
+			}
+		}
+		if e.Posting != nil {
+			more, err := setPosting(g, *e.Posting)
+			return append(changed, more...), err
+		}
+		return changed, nil
+	})
+}
+
 // RenameGroup changes a group's name, nothing else: a shipped or default group
 // stays what it is. A name that another group has is ErrExists. It needs
 // PermGroups or to be an admin of the group.
 func (s *Scope) RenameGroup(ctx context.Context, group ID, name string) (Group, error) {
-	return s.changeGroup(ctx, KindGroupEdit, group, func(ctx context.Context, w *Writer, g *Group) ([]FieldChange, error) {
-		was := *g
-		if err := renameGroup(g, name); err != nil {
-			return nil, err
-		}
-		if g.NameKey != was.NameKey {
-			if err := w.claimGroupName(ctx, g); err != nil {
-				return nil, err
-			}
-		}
-		return change("name", was.Name, name), nil
-	})
+	return s.EditGroup(ctx, group, GroupEdit{Name: &name})
 }
 
 // SetPosting says who may post in a group. It needs PermGroups or to be an
 // admin of the group.
 func (s *Scope) SetPosting(ctx context.Context, group ID, p Posting) (Group, error) {
+	return s.EditGroup(ctx, group, GroupEdit{Posting: &p})
+}
+
+func (p Posting) check() error {
 	if p != EverybodyPosts && p != AdminsPost {
-		return Group{}, fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
+		return fmt.Errorf("posting %q: choose everybody or admins: %w", Cut(string(p)), ErrInvalid)
 	}
-	return s.changeGroup(ctx, KindGroupEdit, group, func(_ context.Context, _ *Writer, g *Group) ([]FieldChange, error) {
-		set, err := GroupSettingsOf(*g)
-		if err != nil {
-			set = GroupSettings{} // all of it is written anew
+	return nil
+}
+
+func (w *Writer) renameGroup(ctx context.Context, g *Group, name string) ([]FieldChange, error) {
+	was := *g
+	if err := renameGroup(g, name); err != nil {
+		return nil, err
+	}
+	if g.NameKey != was.NameKey {
+		if err := w.claimGroupName(ctx, g); err != nil {
+			return nil, err
 		}
-		was := set.Posting
-		set.Version, set.Posting = 1, p
-		g.Data, err = json.Marshal(set)
-		return change("posting", string(was), string(p)), err
-	})
+	}
+	return change("name", was.Name, name), nil
+}
+
+func setPosting(g *Group, p Posting) ([]FieldChange, error) {
+	set, err := GroupSettingsOf(*g)
+	if err != nil {
+		set = GroupSettings{} // all of it is written anew
+	}
+	was := set.Posting
+	set.Version, set.Posting = 1, p
+	g.Data, err = json.Marshal(set)
+	return change("posting", string(was), string(p)), err
 }
 
 // changeGroup changes one group that the actor administers; f returns what it

@@ -46,6 +46,52 @@ func TestMembers(t *testing.T) {
 
 // An admin of a group administers it, and has no power over a domain admin who
 // is in it.
+// Several fields of a group change together or not at all.
+func TestEditGroup(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	g, _ := w.group("Chess"), w.group("Go")
+	name, taken, posting, none := "Checkers", "GO", chatadmin.AdminsPost, chatadmin.Posting("nobody")
+	_, err := w.s.EditGroup(ctx, g.ID, chatadmin.GroupEdit{Name: &taken, Posting: &posting})
+	require.ErrorIs(t, err, chatadmin.ErrExists)
+	_, err = w.s.EditGroup(ctx, g.ID, chatadmin.GroupEdit{Name: &name, Posting: &none})
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+	same, err := w.s.Group(ctx, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, g, same)
+	edited, err := w.s.EditGroup(ctx, g.ID, chatadmin.GroupEdit{Name: &name, Posting: &posting})
+	require.NoError(t, err)
+	set, err := chatadmin.GroupSettingsOf(edited)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Checkers", "admins"}, []string{edited.Name, string(set.Posting)})
+	require.Len(t, w.events(chatadmin.KindGroupEdit)[0].Changes[g.ID], 2, "one event has both")
+	_, err = w.s.EditGroup(ctx, g.ID, chatadmin.GroupEdit{})
+	require.NoError(t, err)
+	require.Len(t, w.events(chatadmin.KindGroupEdit), 1)
+}
+
+// Members know the names of each other, without a permission for the list of
+// users.
+func TestGroupMembersPage(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	g, ann, ben := w.group("Chess"), w.user("ann@acme.example"), w.user("ben@acme.example")
+	_, err := w.s.AddMembers(ctx, g.ID, ann.ID)
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for p := (chatadmin.Page{Limit: 1}); ; {
+		ms, next, err := w.as(ann).GroupMembersPage(ctx, g.ID, p)
+		require.NoError(t, err)
+		for _, m := range ms {
+			names[m.Name] = m.Admin
+		}
+		if p.After = next; next == "" {
+			break
+		}
+	}
+	require.Equal(t, map[string]bool{w.boss.DisplayName: true, ann.DisplayName: false}, names)
+	_, _, err = w.as(ben).GroupMembersPage(ctx, g.ID, chatadmin.Page{})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
+
 func TestGroupAdminBelowDomainAdmin(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(3)

@@ -136,6 +136,29 @@ func (s *Scope) Holds(ctx context.Context) iter.Seq2[Hold, error] {
 	}
 }
 
+// HoldsPage returns one page of Holds, at most p.Limit (see CheckPage), and the
+// cursor of the next one; "" is the end. Of a hold that cannot be read only ID
+// and subject are known, the subject where its record names one.
+func (s *Scope) HoldsPage(ctx context.Context, p Page) ([]Hold, Cursor, error) {
+	p, err := CheckPage(p)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, _, err := s.View(ctx, PermHolds); err != nil {
+		return nil, "", err
+	}
+	rs, next, err := s.admin.store.ListRecords(ctx, storage.RecordQuery{Kind: holds.Name, Domain: s.domain}, p)
+	if err != nil {
+		return nil, "", err
+	}
+	page := make([]Hold, len(rs))
+	for i, rec := range rs {
+		e, _ := holds.entry(rec) // one that cannot be read stays in force
+		page[i] = holdOf(&e)
+	}
+	return page, next, nil
+}
+
 // holdOf is the hold of an entry. Its ID is known even if it cannot be read.
 func holdOf(e *Entry[Hold]) Hold {
 	h := e.Value

@@ -28,6 +28,12 @@ func TestHolds(t *testing.T) {
 	again, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 9"})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, collect(t, func() ([]chatadmin.Hold, error) { return all(w.s.Holds(ctx)) }))
+	first, next, err := w.s.HoldsPage(ctx, chatadmin.Page{Limit: 2})
+	require.NoError(t, err)
+	rest, last, err := w.s.HoldsPage(ctx, chatadmin.Page{After: next, Limit: 2})
+	require.NoError(t, err)
+	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, append(first, rest...))
+	require.Empty(t, last)
 	require.Equal(t, map[string]string{"hold": string(again.ID), "reason": "lawsuit 9"}, w.events(chatadmin.KindHoldAdd)[0].Note)
 
 	_, err = w.s.PlanDeleteGroup(ctx, g.ID)

@@ -186,6 +186,38 @@ func (s *Scope) MembersPage(ctx context.Context, group ID, p Page) ([]Membership
 	return s.members(group).one(ctx, p)
 }
 
+// GroupMember is a member of a group as the other members see them.
+type GroupMember struct {
+	Membership
+	Name string // User.DisplayName
+}
+
+// GroupMembersPage is MembersPage with the names of the members, which need no
+// further permission: the people of a group know each other.
+func (s *Scope) GroupMembersPage(ctx context.Context, group ID, p Page) ([]GroupMember, Cursor, error) {
+	ms, next, err := s.MembersPage(ctx, group, p)
+	if err != nil || len(ms) == 0 {
+		return nil, next, err
+	}
+	ids := make([]ID, len(ms))
+	for i, m := range ms {
+		ids[i] = m.User
+	}
+	us, err := s.admin.store.Users(ctx, s.domain, ids)
+	if err != nil {
+		return nil, "", err
+	}
+	names := map[ID]string{}
+	for _, u := range us {
+		names[u.ID] = u.DisplayName
+	}
+	page := make([]GroupMember, len(ms))
+	for i, m := range ms {
+		page[i] = GroupMember{m, names[m.User]}
+	}
+	return page, next, nil
+}
+
 func (s *Scope) members(group ID) listing[Membership] {
 	q := storage.MemberQuery{Domain: s.domain, Group: group}
 	return listing[Membership]{

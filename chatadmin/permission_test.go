@@ -115,6 +115,11 @@ func matrix() map[string]call {
 			_, err := s.CreateGroup(ctx, "New")
 			return err
 		}},
+		"EditGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
+			name := "Edited"
+			_, err := s.EditGroup(ctx, on.group, chatadmin.GroupEdit{Name: &name})
+			return err
+		}},
 		"RenameGroup": {need: chatadmin.PermGroups, groupAdmin: true, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.RenameGroup(ctx, on.group, "Renamed")
 			return err
@@ -181,6 +186,10 @@ func matrix() map[string]call {
 			ms, _, err := s.MembersPage(ctx, on.group, chatadmin.Page{})
 			return found(len(ms), err)
 		}},
+		"GroupMembersPage": {need: chatadmin.PermUsersRead, member: true, do: func(s *chatadmin.Scope, on target) error {
+			ms, _, err := s.GroupMembersPage(ctx, on.group, chatadmin.Page{})
+			return found(len(ms), err)
+		}},
 		"GroupsOf": {need: chatadmin.PermUsersRead, do: func(s *chatadmin.Scope, on target) error {
 			ms, err := all(s.GroupsOf(ctx, on.user))
 			return found(len(ms), err)
@@ -233,6 +242,10 @@ func matrix() map[string]call {
 		}},
 		"Holds": {need: chatadmin.PermHolds, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
 			_, err := all(s.Holds(ctx))
+			return err
+		}},
+		"HoldsPage": {need: chatadmin.PermHolds, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, _, err := s.HoldsPage(ctx, chatadmin.Page{})
 			return err
 		}},
 		"Run": {need: chatadmin.PermDefault, do: func(s *chatadmin.Scope, on target) error {

@@ -3,6 +3,7 @@ package compliance
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -162,7 +163,7 @@ func load(ctx context.Context, r storage.Reader, s *chatadmin.Scope, id chatadmi
 		l, named := links.Get(ctx, r, s.Domain(), string(id))
 		own = named == nil || l.Damaged != nil
 	}
-	if !own && (err == nil || e.Damaged != nil) {
+	if !own && (err == nil || e.Damaged != nil || errors.Is(err, chatadmin.ErrNotFound)) {
 		return chatadmin.Entry[request]{}, fmt.Errorf("agreement %q: %w", chatadmin.Cut(string(id)), chatadmin.ErrNotFound)
 	}
 	return e, err

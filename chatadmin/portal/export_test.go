@@ -7,12 +7,13 @@ type Route struct {
 	Pattern string
 	Need    chatadmin.Permission
 	Open    bool
+	Staff   bool
 }
 
 // Routes are those of a portal.
 func Routes(p *Portal) (out []Route) {
 	for _, r := range p.actions {
-		out = append(out, Route{r.pattern, r.need, r.open})
+		out = append(out, Route{r.pattern, r.need, r.open, r.staff})
 	}
 	return out
 }

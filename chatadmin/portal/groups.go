@@ -25,6 +25,8 @@ func (p *Portal) groupRoutes() []route {
 		{pattern: "GET /groups/{id}/default", need: chatadmin.PermDefault, serve: (*view).reviewDefault},
 		{pattern: "POST /groups/{id}/default", need: chatadmin.PermDefault, serve: (*view).makeDefault},
 		{pattern: "POST /groups/{id}/undefault", need: chatadmin.PermDefault, serve: (*view).unmakeDefault},
+		{pattern: "POST /groups/{id}/archive", serve: func(v *view) error { return v.archiveGroup((*chatadmin.Scope).ArchiveGroup, "groups.was_archived") }},
+		{pattern: "POST /groups/{id}/unarchive", serve: func(v *view) error { return v.archiveGroup((*chatadmin.Scope).UnarchiveGroup, "groups.was_unarchived") }},
 		{pattern: "GET /groups/{id}/delete", serve: (*view).reviewDeleteGroup},
 		{pattern: "POST /groups/{id}/delete", serve: (*view).deleteGroup},
 	}
@@ -37,6 +39,7 @@ type groupsPageData struct {
 	Rows     []groupRow
 	Search   string
 	Defaults bool
+	Show     field // archived groups
 }
 
 type groupRow struct {
@@ -47,7 +50,13 @@ type groupRow struct {
 
 func (v *view) groups() error {
 	ctx := v.r.Context()
-	q := chatadmin.GroupQuery{Prefix: v.query("q"), DefaultOnly: v.query("default") != ""}
+	q := chatadmin.GroupQuery{Search: v.query("q"), DefaultOnly: v.query("default") != ""}
+	switch v.query("show") {
+	case "archived":
+		q.ArchivedOnly = true
+	case "":
+		q.NotArchived = true
+	}
 	gs, next, err := v.s.GroupsPage(ctx, q, v.page(pageSize))
 	if err != nil {
 		return err
@@ -63,6 +72,8 @@ func (v *view) groups() error {
 		}
 	}
 	data := groupsPageData{view: v, paging: v.paging(next), Search: v.query("q"), Defaults: q.DefaultOnly}
+	data.Show = field{Name: "show", Label: v.T("groups.show"), Value: v.query("show"),
+		Options: []option{{"", v.T("groups.in_use")}, {"archived", v.T("groups.archived")}, {"all", v.T("list.all")}}}
 	for _, g := range gs {
 		data.Rows = append(data.Rows, groupRow{g, v.words.Sprintf("%d", members[g.ID]), v.groupBadges(&g)})
 	}
@@ -72,6 +83,9 @@ func (v *view) groups() error {
 func (v *view) groupBadges(g *chatadmin.Group) (all []badge) {
 	if g.Default {
 		all = append(all, badge{v.T("groups.default"), "good"})
+	}
+	if g.Archived {
+		all = append(all, badge{v.T("groups.archived"), "warn"})
 	}
 	if g.Shipped {
 		all = append(all, badge{v.T("groups.shipped"), "mute"})
@@ -136,7 +150,7 @@ func (v *view) group() error {
 	if err != nil {
 		return err
 	}
-	ms, next, err := v.s.MembersPage(ctx, g.ID, v.page(pageSize))
+	ms, next, err := v.s.GroupMembersPage(ctx, g.ID, v.page(pageSize))
 	if err != nil {
 		return err
 	}
@@ -159,8 +173,8 @@ func (v *view) group() error {
 	for _, m := range ms {
 		ids = append(ids, m.User)
 	}
-	// Members may see who is in their groups, but names are for readers of the
-	// list of users.
+	// Members see who is in their groups. Logins are for
+	// readers of the list of users.
 	us := map[chatadmin.ID]chatadmin.User{}
 	if v.May(chatadmin.PermUsersRead) {
 		if us, err = v.people(ids...); err != nil {
@@ -169,9 +183,11 @@ func (v *view) group() error {
 	}
 	page.Creator = us[g.Creator].DisplayName
 	for _, m := range ms {
-		if u, ok := us[m.User]; ok {
-			page.Members = append(page.Members, memberRow{u, m.Admin})
+		u, ok := us[m.User]
+		if !ok {
+			u = chatadmin.User{ID: m.User, DisplayName: m.Name}
 		}
+		page.Members = append(page.Members, memberRow{u, m.Admin})
 	}
 	return v.render("group", page)
 }
@@ -199,10 +215,8 @@ func (v *view) saveGroup() error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.s.RenameGroup(v.r.Context(), id, f.Get("name")); err != nil {
-		return err
-	}
-	if _, err := v.s.SetPosting(v.r.Context(), id, chatadmin.Posting(f.Get("posting"))); err != nil {
+	name, posting := f.Get("name"), chatadmin.Posting(f.Get("posting"))
+	if _, err := v.s.EditGroup(v.r.Context(), id, chatadmin.GroupEdit{Name: &name, Posting: &posting}); err != nil {
 		return err
 	}
 	return v.done(v.back, "groups.saved")
@@ -346,6 +360,19 @@ func (v *view) unmakeDefault() error {
 		return err
 	}
 	return v.done(v.back, "groups.unmade_default", g.Name)
+}
+
+// archiveGroup archives a group, or takes it out of the archive.
+func (v *view) archiveGroup(do func(*chatadmin.Scope, context.Context, chatadmin.ID) (chatadmin.Group, error), text string) error {
+	id, _, err := v.onGroup()
+	if err != nil {
+		return err
+	}
+	g, err := do(v.s, v.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return v.done(v.back, text, g.Name)
 }
 
 func (v *view) reviewDeleteGroup() error {

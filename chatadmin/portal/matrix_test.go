@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/portal"
 	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -22,8 +23,8 @@ import (
 
 // target is what the actions of the matrix are about.
 type target struct {
-	user, group, device, run, upload, department, report, field string
-	plan                                                        map[string]string // by pattern
+	user, group, device, run, upload, department, report, field, hold, agreement string
+	plan                                                                         map[string]string // by pattern
 }
 
 // target makes something for each action, in the domain of the boss.
@@ -54,6 +55,17 @@ func (w *world) target() target {
 	w.work()
 	on.plan["POST /fields/remove"] = w.get("/fields/remove?name="+url.QueryEscape(on.field)).hidden(w.t, "plan")
 	on.report = string(w.report(ann.ID).ID)
+	h, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprintf("held%d@acme.example", n)).ID, Reason: "a case"})
+	require.NoError(w.t, err)
+	on.hold = string(h.ID)
+	if w.agreement == "" {
+		a, err := w.options.Agreements.Request(ctx, w.s, compliance.Form{NewDomain: "Acme Health", AdminEmail: "boss@acme.example", Acknowledge: "Yes"})
+		require.NoError(w.t, err)
+		w.agreement = string(a.ID)
+	}
+	on.agreement = w.agreement
+	require.NoError(w.t, w.options.Retention.SetDays(ctx, w.s, 90))
+	on.plan["POST /compliance/retention/run"] = w.get("/compliance/retention/review?days=90").hidden(w.t, "plan")
 	switch w.preset {
 	case chatadmin.Engage:
 		return on
@@ -106,6 +118,8 @@ func (on target) request(pattern string) (method, path string, form url.Values) 
 		id = on.department
 	case strings.HasPrefix(path, "/support/"):
 		id = on.report
+	case strings.HasPrefix(path, "/compliance/"):
+		id = on.agreement
 	}
 	service := "slack"
 	if strings.HasPrefix(path, "/account/") {
@@ -114,12 +128,20 @@ func (on target) request(pattern string) (method, path string, form url.Values) 
 	path = strings.NewReplacer("{id}", id, "{service}", service, "{$}", "").Replace(path)
 	fields := values("user", on.user, "device", on.device, "plan", on.plan[pattern], "reason", "left", "role", chatadmin.RoleAdmin, "name", "Another "+on.group,
 		"posting", "admins", "login", "new@acme.example", "kind", "network", "id", "help", "level", "1", "title", "Head", "token", "x",
-		"environment", "1", "platform", "ios", "state", "in_work", "message", "none")
+		"environment", "1", "platform", "ios", "state", "in_work", "message", "none",
+		"days", "90", "hold", on.hold, "step", "cancel")
 	switch pattern {
 	case "POST /support/levels":
 		fields.Set("level", "debug")
 	case "POST /fields":
 		fields.Set("kind", "text")
+	case "POST /compliance/holds":
+		fields.Del("group")
+	case "POST /compliance/baa":
+		fields.Set("new_domain", "Acme Health")
+		fields.Set("admin_email", "boss@acme.example")
+		fields.Set("acknowledge", "Yes")
+		fields.Set("seats", "50")
 	}
 	if strings.HasSuffix(pattern, "/members") {
 		fields.Set("login", "boss@acme.example")
@@ -128,7 +150,7 @@ func (on target) request(pattern string) (method, path string, form url.Values) 
 		fields.Del("login")
 	}
 	if method == http.MethodGet {
-		q := url.Values{"user": {on.user}, "device": {on.device}, "tool": {"deny"}, "mode": {string(twofa.Off)}, "days": {"1"}, "id": {"member"}, "token": {"x"}, "name": {on.field}}
+		q := url.Values{"user": {on.user}, "device": {on.device}, "tool": {"deny"}, "mode": {string(twofa.Off)}, "days": {"90"}, "for": {"90"}, "id": {"member"}, "token": {"x"}, "name": {on.field}}
 		return method, "/admin" + path + "?" + q.Encode(), nil
 	}
 	return method, "/admin" + path, fields
@@ -152,6 +174,8 @@ var needs = map[string]chatadmin.Permission{
 	"POST /runs/{id}/takeover":         chatadmin.PermUsersDelete,
 	"POST /runs/{id}/cancel":           chatadmin.PermUsersDelete,
 	"GET /groups/{id}/integrations":    chatadmin.PermGroups,
+	"POST /groups/{id}/archive":        chatadmin.PermGroups,
+	"POST /groups/{id}/unarchive":      chatadmin.PermGroups,
 	"GET /support/reports/{id}":        chatadmin.PermSupport,
 	"GET /users/{id}/contacts":         chatadmin.PermUsersRead,
 }
@@ -219,7 +243,7 @@ func matrix(t *testing.T, w *world) {
 	}
 	for _, r := range portal.Routes(w.portal) {
 		method, path, form := on.request(r.Pattern)
-		if r.Open || of(r.Pattern) != w.preset {
+		if r.Open || r.Staff || of(r.Pattern) != w.preset {
 			continue // for people who are not signed in, or of another product
 		}
 		need := r.Need
@@ -271,7 +295,7 @@ var elsewhere = []string{"/connect", "/save", "/retry", "/discard", "/recovery"}
 
 func everything(t *testing.T, w *world) {
 	for _, r := range portal.Routes(w.portal) {
-		if of(r.Pattern) != w.preset || slices.ContainsFunc(elsewhere, func(action string) bool {
+		if r.Staff || of(r.Pattern) != w.preset || slices.ContainsFunc(elsewhere, func(action string) bool {
 			return strings.HasSuffix(r.Pattern, action) && strings.Contains(r.Pattern, "POST")
 		}) {
 			continue
@@ -289,6 +313,9 @@ func everything(t *testing.T, w *world) {
 			w.start("/imports/" + on.upload)
 			w.work()
 			require.Contains(t, plain(w.get("/imports/"+on.upload).text), "The import is done.")
+		case "POST /users/idle":
+			w.clock.Advance(100 * 24 * time.Hour)
+			on.plan[r.Pattern] = w.get("/users/idle?for=90&unused=1").hidden(t, "plan")
 		case "POST /support/reports/{id}/state":
 			w.post("/support/reports/" + on.report + "/acknowledge")
 		case "POST /departments/{id}/delete":
@@ -312,6 +339,9 @@ func everything(t *testing.T, w *world) {
 		if r.Pattern != "POST /fields/remove" { // there may be 32
 			w.post("/fields/remove", "plan", on.plan["POST /fields/remove"])
 		}
+		if strings.HasPrefix(r.Pattern, "POST /compliance/baa/") {
+			w.agreement = "" // it is cancelled
+		}
 		w.work()
 		w.do(w.boss.ID, http.MethodPost, "/admin/imports/"+on.upload+"/discard", nil) // there may be 20 at a time
 	}
@@ -326,7 +356,7 @@ func TestOtherDomain(t *testing.T) {
 	require.NoError(t, err)
 	none := theirs
 	none.plan = map[string]string{}
-	for _, id := range []*string{&none.user, &none.group, &none.device, &none.run, &none.upload, &none.report} {
+	for _, id := range []*string{&none.user, &none.group, &none.device, &none.run, &none.upload, &none.report, &none.agreement} {
 		*id = "01a22ad9-0000-7000-8000-" + (*id)[len(*id)-12:]
 	}
 	for pattern, plan := range theirs.plan {
@@ -335,7 +365,7 @@ func TestOtherDomain(t *testing.T) {
 	mine := w.domain
 	w.domain = other.ID // of the session
 	for _, r := range portal.Routes(w.portal) {
-		if r.Open || !strings.Contains(r.Pattern, "{id}") && !strings.Contains(r.Pattern, "tools") && !strings.Contains(r.Pattern, "devices") {
+		if r.Open || r.Staff || !strings.Contains(r.Pattern, "{id}") && !strings.Contains(r.Pattern, "tools") && !strings.Contains(r.Pattern, "devices") {
 			continue
 		}
 		method, path, form := theirs.request(r.Pattern)
@@ -343,7 +373,7 @@ func TestOtherDomain(t *testing.T) {
 		a, b := w.do(boss.ID, method, path, form), w.do(boss.ID, method, nonePath, noneForm)
 		require.Equal(t, b.Code, a.Code, r.Pattern)
 		hide := func(s string) string {
-			return strings.NewReplacer(theirs.user, "ID", theirs.group, "ID", theirs.device, "ID", theirs.run, "ID", theirs.upload, "ID", theirs.report, "ID", none.report, "ID",
+			return strings.NewReplacer(theirs.user, "ID", theirs.group, "ID", theirs.device, "ID", theirs.run, "ID", theirs.upload, "ID", theirs.report, "ID", none.report, "ID", theirs.agreement, "ID", none.agreement, "ID",
 				none.user, "ID", none.group, "ID", none.device, "ID", none.run, "ID", none.upload, "ID").Replace(s)
 		}
 		if form.Get("plan") == "" {
@@ -384,6 +414,13 @@ func TestGroupAdmin(t *testing.T) {
 	ann := w.withRole("reader", 5, chatadmin.PermUsersRead)
 	at := w.post("/groups/new", "name", "Chess")
 	w.post(at+"/members", "login", ann.Login)
+	chess := chatadmin.ID(strings.TrimPrefix(at, "/groups/"))
+	member := w.user("member@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Mia Member" })
+	_, err := w.s.AddMembers(ctx, chess, member.ID)
+	require.NoError(t, err)
+	seen := w.do(member.ID, "GET", "/admin"+at, nil).text
+	require.Contains(t, seen, "Mia Member", "members know each other")
+	require.NotContains(t, seen, "member@acme.example</bdi></td>", "logins are for readers of the list")
 	save := func() int {
 		return w.do(ann.ID, "POST", "/admin"+at+"/settings", values("name", "Go", "posting", "admins")).Code
 	}

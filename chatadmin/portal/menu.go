@@ -47,6 +47,19 @@ func (v *view) Menu() []MenuEntry {
 	if o.Fields != nil && v.May(chatadmin.PermDomain) {
 		menu = append(menu, entry("fields.title", "/fields"))
 	}
+	var compliance []MenuEntry
+	if o.Agreements != nil && v.May(chatadmin.PermDomain) {
+		compliance = append(compliance, entry("baa.title", "/compliance/baa"))
+	}
+	if v.May(chatadmin.PermHolds) {
+		if o.Retention != nil {
+			compliance = append(compliance, entry("retention.title", "/compliance/retention"))
+		}
+		compliance = append(compliance, entry("holds.title", "/compliance/holds"))
+	}
+	if len(compliance) > 0 {
+		menu = append(menu, entry("compliance.title", "", compliance...))
+	}
 	if o.Support != nil && v.May(chatadmin.PermSupport) {
 		menu = append(menu, entry("support.title", "", entry("support.reports", "/support/reports"), entry("support.levels", "/support/levels")))
 	}

@@ -36,6 +36,13 @@ func TestGroups(t *testing.T) {
 	w.post(at+"/settings", "name", "Checkers", "posting", "admins")
 	require.Contains(t, plain(w.get(at).text), "Checkers Group Tools")
 	require.Contains(t, plain(w.get("/groups?q=check").text), "Only admins post")
+	w.post(at + "/archive")
+	require.Contains(t, plain(w.get(at).text), "Archived")
+	require.NotContains(t, w.get("/groups?q=heck").text, "Checkers", "archived ones are not among those in use")
+	require.Contains(t, w.get("/groups?q=heck&show=archived").text, "Checkers")
+	require.Contains(t, w.get("/groups?show=all").text, "Checkers")
+	w.post(at + "/unarchive")
+	require.Contains(t, w.get("/groups?q=heck").text, "Checkers")
 	w.post(at+"/members/remove", "user", string(ann.ID))
 	require.NotContains(t, w.get(at).text, "ann@acme.example")
 	w.post(at + "/members/remove")
@@ -369,11 +376,11 @@ func TestStoreCalls(t *testing.T) {
 		}
 		report := w.report(ids[0])
 		did := map[string]int{}
-		for _, path := range []string{"/users", "/users?q=u0", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/users/invitations", "/users/" + string(w.boss.ID), "/users/" + string(ids[0]) + "/edit",
+		for _, path := range []string{"/users", "/users?q=u0", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/users/invitations", "/users/signins", "/users/" + string(w.boss.ID), "/users/" + string(ids[0]) + "/edit",
 			"/groups", "/groups/" + string(g.ID), "/security/devices", "/security/devices?q=D0", "/security/browser", "/roles", "/runs", "/audit", "/audit?kind=user.", "/imports", import1,
 			"/users/tools?tool=deny&user=" + string(ids[0]) + "&user=" + string(ids[1]),
 			"/integrations", "/groups/" + string(g.ID) + "/integrations", "/groups/" + string(g.ID) + "/integrations/slack", "/account", "/account/integrations/afas",
-			"/fields", "/fields/find?field=Site&value=North", "/support/levels", "/support/reports", "/support/reports/" + string(report.ID)} {
+			"/compliance/holds", "/compliance/retention", "/compliance/baa", "/fields", "/fields/find?field=Site&value=North", "/support/levels", "/support/reports", "/support/reports/" + string(report.ID)} {
 			store.n = 0
 			w.get(path)
 			did[strings.ReplaceAll(strings.ReplaceAll(path, string(ids[0]), "1"), import1, "import")] = store.n

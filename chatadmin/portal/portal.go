@@ -13,10 +13,13 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/provisioning"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/chatadmin/texts"
@@ -73,6 +76,15 @@ type Options struct {
 	Preferences  *preferences.Preferences
 	Fields       *fields.Fields
 	Support      *support.Support
+	Retention    *retention.Retention
+	Agreements   *compliance.Agreements
+	// Closings let the host's own staff close the domain, on the page "closing".
+	// It needs Staff: a domain that is suspended lets none of its people in.
+	Closings *closing.Closings
+	// Staff returns the domain that a request of the host's own staff is about.
+	// An error that is chatadmin.ErrForbidden means that it is from somebody
+	// else.
+	Staff func(r *http.Request) (domain chatadmin.ID, err error)
 
 	// SetPassword makes the function that sets a first password, such as the
 	// method Setter of package password. With it the portal has the page of the
@@ -168,6 +180,7 @@ func (p *Portal) complete() error {
 	}
 	refuse(o.Authenticate == nil, "Authenticate is not set")
 	refuse(o.Imports != nil && o.Spool == nil, "Imports need a Spool")
+	refuse(o.Closings != nil && o.Staff == nil, "Closings need Staff")
 	refuse(o.MaxUpload < 0, "MaxUpload is negative")
 	refuse(o.SignIn != nil && o.Gate == nil, "SignIn needs a Gate")
 	refuse(o.SignIn != nil && !o.SignIn.complete(), "SignIn lacks a function")

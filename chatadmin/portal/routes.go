@@ -13,6 +13,7 @@ type route struct {
 	pattern string
 	need    chatadmin.Permission // to see the page at all; "" is everybody who is signed in
 	open    bool                 // for people who are not signed in, too
+	staff   bool                 // for the host's own staff alone
 	serve   func(*view) error
 }
 
@@ -24,6 +25,7 @@ func (p *Portal) routes() http.Handler {
 		p.homeRoutes(), p.userRoutes(), p.toolRoutes(), p.importRoutes(), p.groupRoutes(), p.securityRoutes(),
 		p.runRoutes(), p.auditRoutes(), p.roleRoutes(), p.peopleRoutes(),
 		p.integrationRoutes(), p.departmentRoutes(), p.preferenceRoutes(), p.fieldRoutes(), p.supportRoutes(), p.accountRoutes(),
+		p.complianceRoutes(), p.agreementRoutes(), p.closingRoutes(), p.signInRoutes(),
 	} {
 		for _, r := range set {
 			p.actions = append(p.actions, r)

@@ -32,7 +32,8 @@ var (
 // made are the beginnings of keys that pages make of a value.
 var made = []string{"count.", "error.", "field.", "event.", "run.", "runs.", "permission.", "device.", "wipe.", "browser.", "invitation.", "audit.kind_",
 	"groups.about_", "groups.default", "groups.delete", "tools.about_", "tools.done_", "import.state_", "import.note_", "status.", "kind.",
-	"service.", "level.", "report.", "preference.", "client.", "fields.kind_"}
+	"service.", "level.", "report.", "preference.", "client.", "fields.kind_",
+	"signins.client_", "baa.state_", "baa.step_", "baa.mail_"}
 
 // ownTexts are the texts of the portal, by language.
 func ownTexts(t *testing.T) map[string]map[string]texts.Text {

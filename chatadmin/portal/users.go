@@ -31,6 +31,7 @@ type usersPageData struct {
 	Search  string
 	Tools   []tool
 	Invites bool // there is something to invite with
+	SignIns bool // sign-ins are known
 }
 
 // userRow is one user of the list.
@@ -57,7 +58,7 @@ func (v *view) users() error {
 		return err
 	}
 	data := usersPageData{view: v, paging: v.paging(next), Search: v.query("q"), Tools: v.tools(),
-		Invites: v.May(chatadmin.PermUsersCreate)}
+		Invites: v.May(chatadmin.PermUsersCreate), SignIns: v.p.o.Gate != nil}
 	if data.Rows, err = v.userRows(us); err != nil {
 		return err
 	}

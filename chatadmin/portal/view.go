@@ -64,6 +64,9 @@ var errSignIn = chatadmin.ErrActor.New("sign_in", "sign in first")
 
 // enter finds out who makes the request, and whether they may see the page.
 func (v *view) enter(r route) error {
+	if r.staff {
+		return v.enterStaff()
+	}
 	domain, user, err := v.p.o.Authenticate(v.r)
 	if r.open {
 		if err == nil {

@@ -19,6 +19,8 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
@@ -26,6 +28,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/portal"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/provisioning"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -44,6 +47,9 @@ import (
 )
 
 var ctx = context.Background()
+
+// staff is who works for the host, as a session.
+const staff = "staff"
 
 // world is a company with a portal that has everything.
 type world struct {
@@ -68,6 +74,7 @@ type world struct {
 	afas       *afastest.Server
 	preset     chatadmin.Preset
 	department string // of users of an ESChat domain
+	agreement  string // that is under way
 	hooks      string // where providers reach the integrations
 }
 
@@ -125,6 +132,21 @@ func (w *world) construct(store chatadmin.Store) {
 	require.NoError(t, err)
 	o.Support, err = support.New(w.admin, &support.Options{Recipients: support.OfficeChatRecipients()})
 	require.NoError(t, err)
+	o.Retention, err = retention.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Closings, err = closing.New(w.admin, nil)
+	require.NoError(t, err)
+	o.Agreements, err = compliance.New(w.admin, &compliance.Options{Recipient: "support@vendor.example", Retention: o.Retention, Closings: o.Closings})
+	require.NoError(t, err)
+	o.Staff = func(r *http.Request) (chatadmin.ID, error) {
+		switch r.Header.Get("X-User") {
+		case staff:
+			return w.domain, nil
+		case "broken":
+			return "", errors.New("the table of sessions is gone")
+		}
+		return "", chatadmin.ErrForbidden
+	}
 	o.SetPassword = w.passwords.Setter
 	o.SignOutURL = "/logout"
 	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))

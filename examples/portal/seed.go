@@ -82,13 +82,18 @@ func (h *host) seed(ctx context.Context) error {
 		return err
 	}
 	var group chatadmin.ID
-	for i, name := range []string{"Sales", "Support", "Board games", "Summer party"} {
+	for i, name := range []string{"Sales", "Support", "Board games", "Summer party", "Summer party 2025"} {
 		g, err := s.CreateGroup(ctx, name)
 		if err != nil {
 			return err
 		}
-		if i == 0 {
+		switch i {
+		case 0:
 			group = g.ID
+		case 4:
+			if _, err := s.ArchiveGroup(ctx, g.ID); err != nil {
+				return err
+			}
 		}
 		var members []chatadmin.ID
 		for j := i; j < len(people); j += 4 {

@@ -6,11 +6,14 @@ import (
 	"net/http"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/closing"
+	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/portal"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/provisioning"
+	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/afas"
@@ -73,8 +76,28 @@ func (h *host) services(ring *keyring.Ring, o *portal.Options) error {
 	if o.Fields, err = fields.New(h.admin, nil); err != nil {
 		return err
 	}
-	o.Support, err = support.New(h.admin, &support.Options{Recipients: support.OfficeChatRecipients()})
+	if o.Support, err = support.New(h.admin, &support.Options{Recipients: support.OfficeChatRecipients()}); err != nil {
+		return err
+	}
+	if o.Retention, err = retention.New(h.admin, nil); err != nil {
+		return err
+	}
+	if o.Closings, err = closing.New(h.admin, nil); err != nil {
+		return err
+	}
+	o.Staff = h.staff
+	o.Agreements, err = compliance.New(h.admin, &compliance.Options{Recipient: compliance.OfficeChatRecipient, Retention: o.Retention, Closings: o.Closings})
 	return err
+}
+
+// staff lets the administrator of the example be the host's staff as well. A
+// real host has people of its own for that, who sign in elsewhere.
+func (h *host) staff(r *http.Request) (chatadmin.ID, error) {
+	_, user, err := h.signedIn(r)
+	if err == nil && user != h.boss {
+		err = chatadmin.ErrForbidden
+	}
+	return h.domain, err
 }
 
 // extras seeds the pages of services, custom fields and support.
@@ -113,7 +136,16 @@ func (h *host) extras(ctx context.Context, s *chatadmin.Scope, group chatadmin.I
 			return err
 		}
 	}
-	_, err := o.Support.SetLevel(ctx, s, support.IOS, support.None)
+	if _, err := o.Support.SetLevel(ctx, s, support.IOS, support.None); err != nil {
+		return err
+	}
+	if err := o.Retention.SetDays(ctx, s, 365); err != nil {
+		return err
+	}
+	if _, err := s.AddHold(ctx, chatadmin.Hold{Group: group, Reason: "Case 104"}); err != nil {
+		return err
+	}
+	_, err := o.Agreements.Request(ctx, s, compliance.Form{NewDomain: "Acme Health", AdminEmail: "boss@acme.example", Seats: 80, Acknowledge: "Yes"})
 	return err
 }
 
