@@ -15,7 +15,7 @@ import (
 
 func (c *cli) groupsCommands() *cobra.Command {
 	return c.group("groups", "Groups, and the default groups that everybody is in",
-		c.command("list", "List the groups", c.listGroups),
+		c.listGroupsCommand(),
 		c.command("create NAME", "Create a group with the actor as its first member",
 			func(ctx context.Context, s *chatadmin.Scope, args []string) error {
 				g, err := s.CreateGroup(ctx, args[0])
@@ -61,6 +61,21 @@ func (c *cli) groupsCommands() *cobra.Command {
 				}
 				return c.done("posting in " + g.Name + ": " + args[0])
 			}),
+		c.groupCommand("archive NAME", "Let nobody post in a group any more; it can still be read",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if _, err := s.ArchiveGroup(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("archived: " + g.Name)
+			}),
+		c.groupCommand("unarchive NAME", "Take a group out of the archive",
+			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+				if _, err := s.UnarchiveGroup(ctx, g.ID); err != nil {
+					return err
+				}
+				return c.done("not archived any more: " + g.Name)
+			}),
+		c.groupCommand("may-post NAME LOGIN", "Say whether a user may post in a group, and if not, why", c.mayPost),
 		c.groupCommand("members NAME", "List the members of a group",
 			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
 				return c.listMembers(ctx, s, g, "members", func(chatadmin.Membership) bool { return true })
@@ -189,44 +204,6 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 			row(w, "warning:", text)
 		}
 		row(w, "done", v["done"])
-	})
-}
-
-func (c *cli) listGroups(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-	type group struct {
-		ID      chatadmin.ID `json:"id"`
-		Name    string       `json:"name"`
-		Default bool         `json:"default"`
-		Shipped bool         `json:"shipped"`
-		Creator string       `json:"creator"`
-		Members int64        `json:"members"`
-	}
-	groups := []group{}
-	var creators []chatadmin.ID
-	for g, err := range s.Groups(ctx, chatadmin.GroupQuery{}) {
-		if err != nil {
-			return err
-		}
-		n, err := s.CountMembers(ctx, g.ID)
-		if err != nil {
-			return err
-		}
-		v := group{ID: g.ID, Name: g.Name, Default: g.Default, Shipped: g.Shipped, Members: n}
-		creators = append(creators, g.Creator)
-		groups = append(groups, v)
-	}
-	name, err := c.names(ctx, s, creators)
-	if err != nil {
-		return err
-	}
-	for i := range groups {
-		groups[i].Creator = name(creators[i])
-	}
-	return c.say(map[string]any{"groups": groups}, func(w *tabwriter.Writer) {
-		row(w, "NAME", "DEFAULT", "SHIPPED", "CREATOR", "MEMBERS")
-		for _, g := range groups {
-			row(w, g.Name, g.Default, g.Shipped, g.Creator, g.Members)
-		}
 	})
 }
 

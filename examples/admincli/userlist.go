@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 )
 
 // user is how a user is shown.
@@ -37,8 +39,8 @@ type user struct {
 // userFilter is what users list is asked for.
 type userFilter struct {
 	search, department, role, kind, status, sort, after string
-	guest, denied                                       bool
-	limit                                               int
+	guest, denied, locked, invited                      bool
+	idleDays, limit                                     int
 }
 
 func (c *cli) listUsersCommand() *cobra.Command {
@@ -55,18 +57,20 @@ func (c *cli) listUsersCommand() *cobra.Command {
 	x.Flags().StringVar(&f.role, "role", "", "only users with this `role`")
 	x.Flags().BoolVar(&f.guest, "guest", false, "the same as --kind guest")
 	x.Flags().BoolVar(&f.denied, "denied", false, "only users whose access is denied")
-	x.Flags().IntVar(&f.limit, "limit", 0, "one page of at most so many; 0: all users")
-	x.Flags().StringVar(&f.after, "after", "", "the page behind this `cursor`, the one that the page before said")
+	x.Flags().BoolVar(&f.locked, "locked", false, "only users who are locked by failed sign-ins")
+	x.Flags().BoolVar(&f.invited, "invited", false, "only users who were invited and have not come yet")
+	x.Flags().IntVar(&f.idleDays, "idle-days", 0, "only users who have been idle for so many `days`")
 	choose(x, &f.status, "status", "only users of this status", "pending", "active", "deactivated")
 	choose(x, &f.kind, "kind", "only users of this kind", "network", "guest")
 	choose(x, &f.sort, "sort", "the order (default login); created: the newest first", "login", "name", "created")
 	exclusive(x, "guest", "kind")
-	return checked(x, func([]string) error {
-		if f.limit < 0 {
-			return usage("--limit is 0 or more")
+	checked(x, func([]string) error {
+		if f.idleDays < 0 || f.idleDays > 36500 {
+			return usage("--idle-days is a number of days, 0 to 36500")
 		}
 		return nil
 	})
+	return paged(x, &f.limit, &f.after, "users")
 }
 
 // query is the filter as the library understands it.
@@ -100,26 +104,16 @@ func (f userFilter) query(ctx context.Context, s *chatadmin.Scope) (chatadmin.Us
 func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.UserQuery, f userFilter) error {
 	var ids, managers []chatadmin.ID
 	users := []user{}
-	add := func(u chatadmin.User) {
-		users, ids, managers = append(users, shown(u)), append(ids, u.ID), append(managers, u.Manager)
+	found, next, err := rows(f.limit, f.after, s.Users(ctx, q),
+		func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) { return s.UsersPage(ctx, q, p) })
+	if err == nil {
+		found, err = c.narrowed(ctx, s, found, f)
 	}
-	var next chatadmin.Cursor
-	if f.limit > 0 || f.after != "" {
-		page, after, err := s.UsersPage(ctx, q, chatadmin.Page{After: chatadmin.Cursor(f.after), Limit: f.limit})
-		if err != nil {
-			return err
-		}
-		for _, u := range page {
-			add(u)
-		}
-		next = after
-	} else {
-		for u, err := range s.Users(ctx, q) {
-			if err != nil {
-				return err
-			}
-			add(u)
-		}
+	if err != nil {
+		return err
+	}
+	for _, u := range found {
+		users, ids, managers = append(users, shown(u)), append(ids, u.ID), append(managers, u.Manager)
 	}
 	name, err := c.names(ctx, s, managers)
 	if err != nil {
@@ -131,19 +125,50 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Use
 	if err := c.locked(ctx, s, ids, func(i int) { users[i].Locked = true }); err != nil {
 		return err
 	}
-	v := map[string]any{"users": users}
-	if next != "" {
-		v["next"] = next
-	}
-	return c.say(v, func(w *tabwriter.Writer) {
+	return c.sayPage("users", users, next, func(w *tabwriter.Writer) {
 		row(w, "LOGIN", "NAME", "STATUS", "ROLE", "KIND")
 		for _, u := range users {
 			row(w, u.Login, u.Name, u.Status, u.Role, u.Kind)
 		}
-		if next != "" {
-			row(w, "more:", "--after "+string(next))
-		}
 	})
+}
+
+// narrowed leaves of a page the users whom the filters leave that are not kept
+// with them.
+func (c *cli) narrowed(ctx context.Context, s *chatadmin.Scope, us []chatadmin.User, f userFilter) ([]chatadmin.User, error) {
+	if f.locked {
+		ids, locked := make([]chatadmin.ID, len(us)), map[chatadmin.ID]bool{}
+		for i, u := range us {
+			ids[i] = u.ID
+		}
+		if err := c.locked(ctx, s, ids, func(i int) { locked[ids[i]] = true }); err != nil {
+			return nil, err
+		}
+		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !locked[u.ID] })
+	}
+	if f.invited {
+		invited := map[chatadmin.ID]bool{}
+		for u, err := range s.Invitations(ctx, chatadmin.InvitationQuery{}) {
+			if err != nil && !c.skips(err) {
+				return nil, err
+			}
+			invited[u.User.ID] = u.State != chatadmin.InvitationNone
+		}
+		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !invited[u.ID] })
+	}
+	if f.idleDays > 0 {
+		idle := map[chatadmin.ID]bool{}
+		q := signin.SignInQuery{IdleFor: days(f.idleDays), Search: f.search,
+			Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated}}
+		for u, err := range c.gate.SignIns(ctx, s, q) {
+			if err != nil {
+				return nil, err
+			}
+			idle[u.User] = true
+		}
+		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !idle[u.ID] })
+	}
+	return us, nil
 }
 
 func shown(u chatadmin.User) user {

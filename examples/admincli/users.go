@@ -16,7 +16,7 @@ func (c *cli) usersCommands() *cobra.Command {
 	return c.group("users", "The users of the domain",
 		c.listUsersCommand(),
 		c.command("show LOGIN", "Show a user", c.showUser),
-		c.createUserCommand(), c.editUserCommand(),
+		c.createUserCommand(), c.editUserCommand(), c.signInsCommand(), c.deactivateIdleCommand(),
 		c.changeUsers("deactivate", "End all access of users, and keep their data", "deactivated",
 			func(s *chatadmin.Scope) changeUsers { return s.DeactivateUsers }),
 		c.changeUsers("activate", "Bring deactivated users back", "activated",

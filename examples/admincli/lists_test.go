@@ -1,0 +1,190 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// at is a command at a time.
+func at(day int, args string) []string {
+	when := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).AddDate(0, 0, day).Format(time.RFC3339)
+	return append([]string{"--now", when}, strings.Fields(args)...)
+}
+
+// names are the first parts of logins.
+func names(logins []string) string {
+	for i, login := range logins {
+		logins[i], _, _ = strings.Cut(login, "@")
+	}
+	return strings.Join(logins, " ")
+}
+
+func TestGroupListFilters(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok("users", "create", "ann@acme.example", "--no-welcome")
+	for _, name := range []string{"Café", "Old sales", "Sales"} {
+		s.ok("--as", "ann@acme.example", "groups", "create", name)
+	}
+	s.ok("groups", "create", "Board")
+	s.ok("groups", "archive", "Old sales")
+	for flags, want := range map[string]string{
+		"":                           "Admin Announcements, All Of Us, Board, Café, Old sales, Sales",
+		"--default":                  "Admin Announcements, All Of Us",
+		"--archived":                 "Old sales",
+		"--search SALES":             "Old sales, Sales",
+		"--search cafe":              "Café",
+		"--creator ann@acme.example": "Café, Old sales, Sales",
+		"--creator ann@acme.example --not-archived --search s": "Sales",
+		"--limit 2": "Admin Announcements, All Of Us",
+	} {
+		var list struct{ Groups []struct{ Name string } }
+		s.json(&list, append([]string{"groups", "list"}, strings.Fields(flags)...)...)
+		var got []string
+		for _, g := range list.Groups {
+			got = append(got, g.Name)
+		}
+		require.Equal(t, want, strings.Join(got, ", "), flags)
+	}
+	var got []string
+	for after := ""; ; {
+		var list struct {
+			Groups []struct{ Name string }
+			Next   string
+		}
+		s.json(&list, "groups", "list", "--limit", "4", "--after", after)
+		for _, g := range list.Groups {
+			got = append(got, g.Name)
+		}
+		if after = list.Next; after == "" {
+			break
+		}
+	}
+	require.Len(t, got, 6)
+}
+
+func TestMayPostCommand(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok("users", "create", "ann@acme.example", "--no-welcome")
+	s.ok("groups", "create", "Sales")
+	asks := func(want string) {
+		t.Helper()
+		var v struct {
+			May    bool `json:"may_post"`
+			Reason string
+		}
+		s.json(&v, "groups", "may-post", "Sales", "ann@acme.example")
+		require.Equal(t, want, v.Reason)
+		require.Equal(t, want == "allowed", v.May)
+	}
+	asks("not_member")
+	s.ok("groups", "add", "Sales", "ann@acme.example")
+	asks("allowed")
+	require.Contains(t, s.ok("groups", "may-post", "Sales", "ann@acme.example"), "may post in Sales")
+	s.ok("groups", "posting", "Sales", "admins")
+	asks("admins_only")
+	s.ok("groups", "archive", "Sales")
+	asks("archived")
+	require.Contains(t, s.ok("groups", "may-post", "Sales", "ann@acme.example"), "archived")
+	s.ok("users", "deny", "ann@acme.example")
+	asks("no_access")
+}
+
+func TestIdleUsersCommands(t *testing.T) {
+	s := newSession(t, "officechat")
+	for _, name := range []string{"ann", "bob", "eve"} {
+		s.ok(at(0, "users create "+name+"@acme.example --no-welcome")...)
+	}
+	s.ok(at(1, "signin ann@acme.example --client ios")...)
+	s.ok(at(20, "signin bob@acme.example --client web")...)
+	s.ok(at(39, "signin boss@acme.example --client web")...)
+	list := func(key, args string) string {
+		t.Helper()
+		var v map[string]any
+		s.json(&v, at(40, args)...)
+		var logins []string
+		for _, r := range v[key].([]any) {
+			logins = append(logins, r.(map[string]any)["login"].(string))
+		}
+		return names(logins)
+	}
+	for args, want := range map[string]string{
+		"":                          "ann bob boss eve",
+		"--idle-days 10":            "eve ann bob",
+		"--idle-days 10 --search n": "ann",
+		"--never":                   "eve",
+		"--client ios":              "ann",
+		"--limit 1":                 "ann",
+	} {
+		require.Equal(t, want, list("sign_ins", "users sign-ins "+args), args)
+	}
+	require.Equal(t, "ann eve", list("users", "users list --idle-days 30"))
+	require.Contains(t, s.ok(at(40, "users sign-ins")...), "2026-03-21T09:00:00Z")
+
+	var v struct {
+		Counts      map[string]int
+		Deactivated int
+		Done        bool
+	}
+	s.json(&v, at(40, "users deactivate-idle --days 30 --never --plan")...)
+	require.Equal(t, map[string]int{"users": 2, "never": 1, "guests": 0, "left_alone": 0}, v.Counts)
+	require.False(t, v.Done)
+	s.json(&v, at(40, "users deactivate-idle --days 30 --never --apply")...)
+	require.Equal(t, 2, v.Deactivated)
+	require.True(t, v.Done)
+	require.Equal(t, "ann eve", list("users", "users list --status deactivated"))
+	require.Contains(t, s.ok("runs", "list"), "deactivation of idle users")
+}
+
+func TestLockedAndInvited(t *testing.T) {
+	s := newSession(t, "officechat")
+	for _, name := range []string{"ann", "bob"} {
+		s.ok("--mail-dir", t.TempDir(), "users", "create", name+"@acme.example")
+	}
+	s.ok("users", "create", "eve@acme.example", "--no-welcome")
+	for range 3 {
+		s.run("signin", "bob@acme.example", "--client", "web", "--method", "password", "--password-ok=false")
+	}
+	for flags, want := range map[string]string{"--locked": "bob", "--invited": "ann bob", "--invited --locked": "bob", "--invited --search ann": "ann"} {
+		var list struct{ Users []user }
+		s.json(&list, append([]string{"users", "list"}, strings.Fields(flags)...)...)
+		var logins []string
+		for _, u := range list.Users {
+			logins = append(logins, u.Login)
+		}
+		require.Equal(t, want, names(logins), flags)
+	}
+}
+
+func TestAuditFilters(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok(at(0, "users create ann@acme.example --no-welcome")...)
+	s.ok(at(1, "--as ann@acme.example groups create Sales")...)
+	s.ok(at(2, "groups create Board")...)
+	kinds := func(args string) string {
+		t.Helper()
+		var v struct{ Events []struct{ Kind string } }
+		s.json(&v, append([]string{"audit", "list"}, strings.Fields(args)...)...)
+		var kinds []string
+		for _, e := range v.Events {
+			kinds = append(kinds, e.Kind)
+		}
+		return strings.Join(kinds, " ")
+	}
+	require.Equal(t, "group.create", kinds("--actor ann@acme.example"))
+	require.Equal(t, "group.create group.create", kinds("--kind group. --from 2026-03-02T00:00:00Z --to 2026-03-04T00:00:00Z"))
+	require.Equal(t, "group.create user.create", kinds("--from 2026-03-01T09:00:00Z --to 2026-03-03T00:00:00Z"))
+	var page struct {
+		Events []struct{ Kind string }
+		Next   string
+	}
+	s.json(&page, "audit", "list", "--limit", "1")
+	require.Len(t, page.Events, 1)
+	require.NotEmpty(t, page.Next)
+	first := page.Events[0]
+	s.json(&page, "audit", "list", "--limit", "1", "--after", page.Next)
+	require.NotEqual(t, "", first.Kind)
+	require.Len(t, page.Events, 1)
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"iter"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"chatadmin.example/sdk/chatadmin"
+)
+
+// paged adds the flags of a list that is shown page by page.
+func paged(x *cobra.Command, limit *int, after *string, what string) *cobra.Command {
+	x.Flags().IntVar(limit, "limit", *limit, "one page of at most so many; 0: all "+what)
+	x.Flags().StringVar(after, "after", "", "the page behind this `cursor`, the one that the page before said")
+	return checked(x, func([]string) error {
+		if *limit < 0 {
+			return usage("--limit is 0 or more")
+		}
+		return nil
+	})
+}
+
+// rows are a page of a list, and the cursor of the next one; all of it if
+// neither a limit nor a cursor is given.
+func rows[T any](limit int, after string, all iter.Seq2[T, error],
+	page func(chatadmin.Page) ([]T, chatadmin.Cursor, error),
+) (list []T, next chatadmin.Cursor, err error) {
+	if limit > 0 || after != "" {
+		return page(chatadmin.Page{After: chatadmin.Cursor(after), Limit: limit})
+	}
+	for v, err := range all {
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, v)
+	}
+	return list, "", nil
+}
+
+// sayPage says a page of a list, and where the next one begins.
+func (c *cli) sayPage(key string, list any, next chatadmin.Cursor, text func(*tabwriter.Writer)) error {
+	v := map[string]any{key: list}
+	if next != "" {
+		v["next"] = next
+	}
+	return c.say(v, func(w *tabwriter.Writer) {
+		text(w)
+		if next != "" {
+			row(w, "more:", "--after "+string(next))
+		}
+	})
+}
