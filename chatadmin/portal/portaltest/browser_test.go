@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -41,7 +42,37 @@ var chromium = sync.OnceValues(func() (string, error) {
 	return "", errors.New("a browser is needed: apt-get install chromium")
 })
 
-// openBrowser opens a tab in a browser of its own.
+// shared is the one browser of all tests.
+var shared = struct {
+	start sync.Once
+	ctx   context.Context
+	stop  func()
+	err   error
+}{stop: func() {}}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.stop()
+	os.Exit(code)
+}
+
+// startBrowser starts the browser. It lives as long as the context of its first
+// call.
+func startBrowser(path string) {
+	dir, err := os.MkdirTemp("", "portaltest-")
+	if err != nil {
+		shared.err = err
+		return
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(dir), chromedp.WSURLReadTimeout(2*time.Minute))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
+	shared.stop = func() { cancel(); stop(); _ = os.RemoveAll(dir) }
+}
+
+// openBrowser opens a tab with cookies of its own.
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
 	at, err := chromium()
@@ -49,14 +80,22 @@ func openBrowser(t *testing.T) *browser {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(at), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(2*time.Minute))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator)
+	shared.start.Do(func() { startBrowser(at) })
+	require.NoError(t, shared.err)
+	return newTab(t, shared.ctx, chromedp.WithNewBrowserContext())
+}
+
+// tab opens another tab of the same person.
+func (b *browser) tab() *browser {
+	b.t.Helper()
+	return newTab(b.t, b.ctx)
+}
+
+func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *browser {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
-	// The browser lives as long as the context of its first call.
 	require.NoError(t, chromedp.Do(ctx))
 	console := chromedp.Console(ctx)
 	var listening sync.WaitGroup
@@ -137,6 +176,13 @@ func (b *browser) look(width, height int64, theme string) {
 	_, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
 	require.NoError(b.t, err)
 	_, err = chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+	require.NoError(b.t, err)
+}
+
+// speak sets the language of the browser.
+func (b *browser) speak(language string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
 	require.NoError(b.t, err)
 }
 

@@ -49,14 +49,18 @@ func TestPages(t *testing.T) {
 		{"runs", "/runs"}, {"run", "/runs/" + string(wiped.ID)}, {"audit", "/audit"}, {"none", "/users?q=nobody"}, {"signin", "/signin"},
 	}
 	for _, look := range []struct {
-		theme string
-		width int64
-		axe   bool // else only the width is looked at
-	}{{"light", 320, false}, {"light", 360, true}, {"dark", 360, false}, {"light", 1280, true}, {"dark", 1280, true}} {
+		theme    string
+		width    int64
+		language string
+		axe      bool // else only the width is looked at
+	}{{"light", 320, "en", false}, {"light", 360, "en", true}, {"dark", 360, "en", false}, {"light", 1280, "en", true}, {"dark", 1280, "en", true},
+		{"light", 320, "de", true}, {"light", 320, "fr", false}, {"light", 320, "nl", false}, {"light", 320, "es", false}} {
 		b.look(look.width, 900, look.theme)
+		b.speak(look.language)
 		for _, p := range pages {
-			where := fmt.Sprintf("%s-%s-%d", p.name, look.theme, look.width)
+			where := fmt.Sprintf("%s-%s-%d-%s", p.name, look.theme, look.width, look.language)
 			b.do(chromedp.Navigate(s.url+"/admin"+p.path), chromedp.WaitVisible(chromedp.CSS("main h1")))
+			require.Equal(t, look.language, run(b, chromedp.Evaluate[string]("document.documentElement.lang")), where)
 			require.Contains(t, run(b, chromedp.Title()), "Admin Portal", where)
 			b.fits(where)
 			if look.axe {
