@@ -23,9 +23,9 @@ func TestRetentionCommand(t *testing.T) {
 	s.json(&p, "retention", "plan", "--days", "90")
 	require.Equal(t, retention.Counts{Messages: 500, Files: 30}, p.Counts)
 	require.Len(t, p.Warnings, 1)
-	var policy map[string]int
+	var policy retention.Policy
 	s.json(&policy, "--as", "boss@acme.example", "retention", "set", "90")
-	require.Equal(t, map[string]int{"days": 90, "limit": 0}, policy)
+	require.Equal(t, retention.Policy{Days: 90}, policy)
 	require.Contains(t, s.ok("retention", "show"), "after 90 days")
 
 	s.ok("holds", "add", "--user", "ann@acme.example", "--reason", "case 7")
@@ -45,7 +45,7 @@ func TestRetentionCommand(t *testing.T) {
 
 	// The host's limit, and its worker, a year later.
 	s.json(&policy, "retention", "limit", "7")
-	require.Equal(t, map[string]int{"days": 7, "limit": 7}, policy)
+	require.Equal(t, retention.Policy{Days: 7, Limit: 7}, policy)
 	var runs struct{ Runs []retentionRun }
 	s.json(&runs, "retention", "run-due")
 	require.Empty(t, runs.Runs)
