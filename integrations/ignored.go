@@ -22,6 +22,7 @@ type Ignored struct {
 const (
 	whyGivenUp  = "given up: see the dead letters"
 	whyUnchosen = "event of something that is no longer chosen"
+	whyArchived = "the group is archived"
 	whyUnknown  = "edit or deletion of a message that is not known here"
 	whyNotThere = "edit or deletion of a message that never arrived"
 	whyOther    = "other reasons"

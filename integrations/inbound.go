@@ -36,14 +36,25 @@ func (x *Integrations) receive(ctx context.Context, svc Service, c *Connection, 
 	return changes, nil
 }
 
-// apply does one effect. What the map of messages says decides: a message that
-// is there already came before, or is the echo of one of the group's own.
+// apply does one effect. An archived group takes deletions alone. What the map
+// of messages says decides: a message that is there already came before, or is
+// the echo of one of the group's own.
 func (x *Integrations) apply(ctx context.Context, svc Service, c *Connection, e Effect, key string) ([]storage.Write[storage.Record], error) {
 	known, err := x.mapped(ctx, c, providerSide, e.Message, e.Thread)
 	if err != nil {
 		return nil, err
 	}
 	m := known[e.Message]
+	if e.Op != Deleted {
+		gs, err := x.admin.Store().Groups(ctx, c.Domain, []chatadmin.ID{c.Owner})
+		if err != nil {
+			return nil, err
+		}
+		if len(gs) == 1 && gs[0].Archived {
+			c.ignored = append(c.ignored, whyArchived)
+			return nil, nil
+		}
+	}
 	switch e.Op {
 	case Posted:
 		if m.Other != "" {

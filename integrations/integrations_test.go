@@ -124,6 +124,27 @@ func TestDisabledStopsEverything(t *testing.T) {
 	require.JSONEq(t, `{"line":"night"}`, string(st.Settings))
 }
 
+// An archived group takes no messages, and is told which were left out.
+func TestArchivedGroup(t *testing.T) {
+	w := pagerWorld(t)
+	require.Equal(t, 200, postAlarm(t, w, "1"))
+	w.Deliver()
+	_, err := w.Host.ArchiveGroup(t.Context(), w.Group)
+	require.NoError(t, err)
+	require.Equal(t, 200, postAlarm(t, w, "2"))
+	w.Deliver()
+	require.Len(t, w.Groups.Messages(w.Group), 1)
+	st, err := w.X.Status(t.Context(), w.Ann, w.Of("pager"))
+	require.NoError(t, err)
+	require.Equal(t, []integrations.Ignored{{Why: "the group is archived", Count: 1, Last: w.Clock.Now()}}, st.Ignored)
+
+	_, err = w.Host.UnarchiveGroup(t.Context(), w.Group)
+	require.NoError(t, err)
+	require.Equal(t, 200, postAlarm(t, w, "3"))
+	w.Deliver()
+	require.Len(t, w.Groups.Messages(w.Group), 2)
+}
+
 func state(w *integrationstest.World, st chatadmin.DomainState) error {
 	_, err := w.Host.ChangeSettings(context.Background(), func(s *chatadmin.Settings) error { s.State = st; return nil })
 	return err

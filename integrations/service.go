@@ -232,7 +232,8 @@ type Post struct {
 // Groups is what the host implements. Every call may be repeated: Post posts
 // once per Key, and returns the message's ID each time; editing or deleting a
 // missing message is no error. After an error the call is tried again later,
-// unless the error wraps chatadmin.ErrInvalid or chatadmin.ErrNotFound.
+// unless the error wraps chatadmin.ErrInvalid or chatadmin.ErrNotFound. Nothing
+// is posted or edited in an archived group.
 type Groups interface {
 	Post(ctx context.Context, p Post) (chatadmin.ID, error)
 	Edit(ctx context.Context, domain, group, message chatadmin.ID, text string) error
