@@ -10,7 +10,7 @@
 //		Deletions:    deletions,
 //		TwoFactor:    second,
 //		Devices:      registry,
-//		Gate:         gate,
+//		Gate:         gate, // and others: see Options
 //	})
 //	mux.Handle("/admin/", pages)
 //
