@@ -11,6 +11,7 @@ import (
 	"net/mail"
 	"net/textproto"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,4 +97,20 @@ func TestReport(t *testing.T) {
 	content, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.Equal(t, "GET /?token=[redacted]\n", string(content))
+
+	munpack, err := exec.LookPath("munpack") // another reader of mail
+	if err != nil {
+		require.Empty(t, os.Getenv("CI"), "munpack is needed (Debian: apt-get install mpack)")
+		t.Skip("munpack is not installed (Debian: apt-get install mpack)")
+	}
+	dir := t.TempDir()
+	x := exec.Command(munpack, "-q", "-f")
+	x.Dir, x.Stdin = dir, strings.NewReader(data)
+	said, err := x.CombinedOutput()
+	require.NoError(t, err, string(said))
+	name := file.FileName()
+	require.NotEmpty(t, name)
+	again, err := os.ReadFile(filepath.Join(dir, name))
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(packed, again))
 }
