@@ -34,9 +34,6 @@ const (
 	replayed      event = "replayed"
 )
 
-// told are all events.
-var told = []event{enrolled, wasReset, recoveryMade, recoveryUsed, newRemembered, replayed}
-
 const (
 	noticeBatch = 50 // records that are listed at once
 	// of those, claimed at once and written down before the next: few letters

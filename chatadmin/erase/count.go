@@ -3,7 +3,6 @@ package erase
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -108,24 +107,6 @@ func (p *Plan) warnOf(n map[string]int64) {
 		p.warn("warn.erase_grace_for", p.Grace.String())
 	}
 	p.warn("warn.erase_final")
-}
-
-// counted is a number with its noun: "1 person", "2 people".
-func counted(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// days is a grace period as people say it. Only a host can choose one that is
-// not whole days.
-func days(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d%day != 0 {
-		return d.String()
-	}
-	return counted(int64(d/day), "day", "days")
 }
 
 // data counts what lies in the users' chats, or in groups that vanish, or was
