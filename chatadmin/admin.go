@@ -364,7 +364,7 @@ func (a *Admin) Language(set *Settings) string {
 }
 
 // Speak returns what says texts to a user, in the language that they prefer, or
-// that of the domain.
+// in that of Language.
 func (a *Admin) Speak(set *Settings, u *User) *texts.Printer {
 	own, _ := AttributesOf(*u) // what cannot be read prefers nothing
 	return a.texts.Printer(own.Language, a.Language(set))

@@ -160,13 +160,13 @@
 //
 // # What the storage contract is for
 //
-// store.go is the whole storage contract. Three primitives keep everything
-// correct when two changes meet:
+// Package storage is the whole storage contract. Three primitives keep
+// everything correct when two changes meet:
 //
-//   - A revision ([Rev]) of each row never repeats. A write names the revision
+//   - A revision of each row never repeats. A write names the revision
 //     that it replaces, and fails if the row has another one.
 //   - A unique key exists once. Of two inserts one is a conflict.
-//   - A [Fence] of a domain orders transactions. An exclusive one excludes all
+//   - A fence of a domain orders transactions. An exclusive one excludes all
 //     others of the domain, and shared ones exclude exclusive ones.
 //
 // Policies of further packages rest on the same primitives, so the contract

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // PostDecision says whether a user may post in a group: PostAllowed, or the
@@ -23,20 +24,18 @@ const (
 func (d PostDecision) Allowed() bool { return d == PostAllowed }
 
 // Message is what to show to whoever may not post; "" if they may.
-func (d PostDecision) Message() string {
+func (d PostDecision) Message() string { return d.Sentence().Text }
+
+// Sentence is Message with its code, to be said in another language; see
+// package texts.
+func (d PostDecision) Sentence() texts.Message {
 	switch d {
 	case PostAllowed:
-		return ""
-	case PostSuspended:
-		return "Nobody can post now: the network is suspended."
-	case PostArchived:
-		return "This group is archived. It can be read, and nobody posts in it."
-	case PostAdminsOnly:
-		return "Only administrators can post in this group."
-	case PostNotMember:
-		return "Only members can post in this group."
+		return texts.Message{}
+	case PostSuspended, PostArchived, PostAdminsOnly, PostNotMember:
+		return texts.NewMessage("post." + string(d))
 	}
-	return "You have no access to this network at present."
+	return texts.NewMessage("post." + string(PostNoAccess))
 }
 
 // MayPost reports whether a user may post in a group. Hosts ask it before they

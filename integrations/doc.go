@@ -101,12 +101,12 @@
 //
 // # Permissions
 //
-//	(none)        Services, which lists to others only the enabled ones; Form
+//	(none)        Services, which lists to others only the enabled ones
 //	integrations  EnableService, DisableService
 //	groups        Draft, Status, Choices, Connect, Save, Disconnect
 //	groups        DeadLetters, Retry, Discard
 //	(oneself)     Link
-//	(host)        Deliver, Handler, Reseal, ResumeReseal, Tell
+//	(host)        Deliver, Form, Handler, Reseal, ResumeReseal, Tell
 //
 // An admin of a group needs no permission for that group. For a service of
 // users, only the user may make the calls of "groups".

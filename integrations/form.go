@@ -54,9 +54,9 @@ const (
 	Several SettingKind = "several" // of the choices, at least one if Required
 )
 
-// Form returns what people set of a service. Everybody may see it. A service
-// that is no Former has no settings. It returns chatadmin.ErrNotFound if there
-// is no such service.
+// Form returns what people set of a service. It holds nothing of a domain. A
+// service that is no Former has no settings. It returns chatadmin.ErrNotFound
+// if there is no such service.
 func (x *Integrations) Form(service string) (Form, error) {
 	svc, err := x.service(service)
 	if err != nil {

@@ -163,7 +163,7 @@ func TestPermissions(t *testing.T) {
 }
 
 // hostOnly are the methods that take no scope: only the host can call them.
-var hostOnly = []string{"Deliver", "Handler", "Reseal", "ResumeReseal", "Tell"}
+var hostOnly = []string{"Deliver", "Form", "Handler", "Reseal", "ResumeReseal", "Tell"}
 
 // Every exported method has its line in the matrix and in the documentation.
 func TestPermissionTable(t *testing.T) {

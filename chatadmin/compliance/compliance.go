@@ -25,7 +25,7 @@ type Options struct {
 	Recipient string
 	// Product is what the mail calls the product; default "Office Chat".
 	Product string
-	// Prices say what how many seats cost; default DefaultPrices.
+	// Prices say what the plan costs, by number of seats; default DefaultPrices.
 	Prices []Price
 	// Retention keeps new domains at MaxDays.
 	Retention *retention.Retention

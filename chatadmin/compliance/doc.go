@@ -29,7 +29,8 @@
 //
 //	state            next step     by         what it does
 //	requested        provision     operator   a new domain, with 7 days' retention for good
-//	provisioned      invite        customer   their staff is invited to the new domain
+//	provisioned      invite        customer   they have invited their staff to the new
+//	                                          domain, such as by an import
 //	staff_invited    suspend *     operator   the old domain is suspended
 //	old_suspended *  bill          customer   how they pay is on file
 //	billing_on_file  send          operator   the agreement goes to the signer
@@ -45,8 +46,9 @@
 //	                                          in use again
 //	cancelled
 //
-// The operator is the host (an AsHost scope). The customer is an administrator
-// of the new domain, or the host for them. The customer may cancel a request
+// The operator is the host, with an AsHost scope of either domain or of "". The
+// customer is an administrator of the new domain, or the host for them: the
+// first one has the address Form.AdminEmail as login. The customer may cancel a request
 // that nothing has come of yet.
 //
 // The new domain has an enterprise subscription, paid annually, and keeps

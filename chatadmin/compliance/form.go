@@ -18,7 +18,9 @@ type Form struct {
 	// NewDomain is the wanted name of the new domain, such as that of the
 	// company; "" is that of the present one.
 	NewDomain string
-	// AdminEmail is the address of the administrator; "" is that of the actor.
+	// AdminEmail is the address of the administrator; "" is that of the actor. It
+	// becomes the login of the first administrator of the new domain, who is
+	// invited by mail.
 	AdminEmail string
 	// SignerEmail is the address of the person who gets the agreement to sign,
 	// if it is not the administrator.
@@ -44,7 +46,7 @@ const (
 const (
 	CodeBadDomain       = "bad_domain"       // not the name of the customer's domain
 	CodeBadSeats        = "bad_seats"        // too few or too many
-	CodeNotAcknowledged = "not_acknowledged" // anything but "Yes"
+	CodeNotAcknowledged = "not_acknowledged" // anything but "Yes", in any case of letters and in every language
 	CodeOldPrice        = "old_price"        // another one than the table's
 	CodeBadDocument     = "bad_document"     // no reference
 	CodeBadFunds        = "bad_funds"        // neither transferred, refunded nor none

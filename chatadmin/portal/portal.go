@@ -34,7 +34,7 @@ import (
 type Options struct {
 	// Authenticate returns the user who is signed in with the host. An error
 	// that is chatadmin.ErrForbidden means that nobody is; any other error is a
-	// failure of the server. [Portal] calls it once in each request.
+	// failure of the server. The portal calls it once in each request.
 	Authenticate func(r *http.Request) (domain, user chatadmin.ID, err error)
 	// Path is where the portal is mounted, such as "/admin". "" is the path of
 	// chatadmin.Options.LinkBase, so that the links of mails lead to it.

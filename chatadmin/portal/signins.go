@@ -109,10 +109,7 @@ func (v *view) reviewIdle() error {
 	if err != nil {
 		return err
 	}
-	page := idleReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts), Warnings: v.warnings(nil)}
-	for _, w := range plan.Warnings {
-		page.Warnings.List = append(page.Warnings.List, capital(w))
-	}
+	page := idleReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts), Warnings: v.warnings(plan.Warnings)}
 	if v.May(chatadmin.PermUsersRead) {
 		first := plan.Users[:min(len(plan.Users), maxOnPage)]
 		found, err := v.people(first...)

@@ -35,8 +35,8 @@ type SignIn struct {
 
 // SignInQuery narrows a list of sign-ins. Zero fields do not narrow it.
 type SignInQuery struct {
-	// IdleFor leaves those who have been idle for at least so long. The list is
-	// then ordered by that: first who has never signed in, then whoever has
+	// IdleFor lists only users who have been idle for at least so long, also
+	// those who have never signed in. The list is then ordered by that: first who has never signed in, then whoever has
 	// been idle for the longest, and at the end who has not come since the
 	// library keeps it.
 	IdleFor  time.Duration
@@ -49,8 +49,8 @@ type SignInQuery struct {
 
 // SignIns lists when users signed in last, and from which kind of client: by
 // login or, with SignInQuery.IdleFor, by how long they have been idle. Users
-// who are being deleted are left out, and so is from the idle ones whose record
-// cannot be read. It needs chatadmin.PermUsersRead.
+// who are being deleted are left out. With IdleFor, users whose record cannot
+// be read are left out too. It needs chatadmin.PermUsersRead.
 func (g *Gate) SignIns(ctx context.Context, s *chatadmin.Scope, q SignInQuery) iter.Seq2[SignIn, error] {
 	return func(yield func(SignIn, error) bool) {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // MaxIdlePlan is how many users one plan deactivates at most.
@@ -21,6 +22,7 @@ type Idle struct {
 	// For is how long they have been idle; at least a day.
 	For time.Duration
 	// Never adds users who have never signed in, and were created so long ago.
+	// Without it they are left alone.
 	Never bool
 	Kinds []chatadmin.Kind // none: all kinds
 }
@@ -36,7 +38,7 @@ type IdlePlan struct {
 	chatadmin.PlanHeader
 	Before   time.Time        `json:"before"` // idle since before then
 	Counts   map[string]int64 `json:"counts"`
-	Warnings []string         `json:"warnings,omitempty"`
+	Warnings []texts.Message  `json:"warnings,omitempty"`
 	Users    []chatadmin.ID   `json:"users"`
 }
 
@@ -159,11 +161,11 @@ func (b *idlePlanning) end(ctx context.Context, r storage.Reader) error {
 			b.p.Users = without(b.p.Users, last.ID)
 			b.count(last, -1)
 			b.p.Counts["left_alone"]++
-			b.p.Warnings = append(b.p.Warnings, fmt.Sprintf("all administrators are idle: %q is left, since one must remain", chatadmin.Cut(last.Login)))
+			b.p.Warnings = append(b.p.Warnings, texts.NewMessage("warn.idle_last_admin", chatadmin.Cut(last.Login)))
 		}
 	}
 	if b.full {
-		b.p.Warnings = append(b.p.Warnings, fmt.Sprintf("more than %d users are idle: make another plan for the others afterwards", MaxIdlePlan))
+		b.p.Warnings = append(b.p.Warnings, texts.NewMessage("warn.idle_more", MaxIdlePlan))
 	}
 	return nil
 }
@@ -228,7 +230,9 @@ func checkIdle(users []chatadmin.ID) error {
 // ApplyIdle deactivates the users of a plan in batches, and returns the run.
 // Options.Before of the Admin is shown the whole plan first, and then each
 // batch. Who has come since the plan was made stays active; so does who has
-// risen above the actor, and the last administrator. Interrupted, it is
+// risen above the actor, and the last administrator. A plan that is applied
+// again deactivates those again who were activated by hand and have not come
+// since. Interrupted, it is
 // finished by ResumeIdle or chatadmin.Admin.Work: the run comes with the error,
 // if it has begun. progress may be nil.
 //

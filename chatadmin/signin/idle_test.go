@@ -157,7 +157,7 @@ func TestIdleLastAdmin(t *testing.T) {
 	require.EqualValues(t, len(p.Users), p.Counts["users"])
 	require.EqualValues(t, 1, p.Counts["left_alone"])
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0], w.Boss.Login)
+	require.Contains(t, p.Warnings[0].Text, w.Boss.Login)
 	_, err = w.Host.DenyAccess(ctx, w.Boss.ID) // meanwhile: the others are the last ones
 	require.NoError(t, err)
 	run, err := w.gate.ApplyIdle(ctx, w.Host, p, nil)

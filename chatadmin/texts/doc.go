@@ -1,10 +1,13 @@
 // Package texts has what the library says to people: the mails and text
 // messages that it composes, the warnings of plans, and what is wrong with a
-// field or a row of a file. Errors for programmers are not among it.
+// field or a row of a file. Other errors are not among it: they stay English.
 //
+//	_, settings, err := s.View(ctx, "")
 //	words := admin.Speak(&settings, &user) // in the language of the user
 //	words.Sprintf("invite.subject", domain.Name)
-//	words.Message(plan.Warnings[0])
+//	for _, w := range plan.Warnings {
+//		fmt.Println(words.Message(w))
+//	}
 //
 // # Languages
 //
@@ -18,5 +21,8 @@
 // # Messages
 //
 // A [Message] is a sentence with the code and the values that it was made of.
-// It prints as English, and a [Printer] says it in another language.
+// It prints as English, and a [Printer] says it in another language. What is
+// wrong with a field is said by the code of its chatadmin.FieldError:
+//
+//	words.Sprintf("fault." + wrong.Code)
 package texts

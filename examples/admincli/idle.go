@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
@@ -83,7 +84,7 @@ func (c *cli) deactivateIdleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := map[string]any{"counts": p.Counts, "warnings": append([]string{}, p.Warnings...), "done": false}
+			v := map[string]any{"counts": p.Counts, "warnings": texts.Sentences(p.Warnings), "done": false}
 			if apply {
 				run, err := c.gate.ApplyIdle(ctx, s, p, c.progress("deactivated"))
 				if err != nil {

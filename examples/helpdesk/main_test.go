@@ -13,7 +13,7 @@ func TestHelpDesk(t *testing.T) {
 	require.NoError(t, run(context.Background(), &out))
 	for _, part := range []string{
 		"refused: email: this is not", "landing: this domain has no such page: choose home, webcare or calendar", "Team: this is none of the choices",
-		"mail to ann@acme.example: Your username for Acme", "mail to ann@acme.example: Activate your account",
+		"mail to ann@acme.example: Uw gebruikersnaam voor Acme", "mail to ann@acme.example: Activeer uw account voor Acme",
 		"Ann lands on webcare and reads nl\na message is assigned: bell, email, sms\n",
 		"@acme answers: We are on our way! ^Ann\n@acme_help answers: We are on our way! ^Ann\nnot sent: ",
 		"mail to logistics@acme.example, answers to ann@acme.example: Doorgestuurd",
