@@ -3,6 +3,7 @@ package sqlstoretest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,7 +72,9 @@ func startPooler(c *cluster) (*transactionPooler, error) {
 		return nil, err
 	}
 	for range 500 {
-		if _, err := os.Stat(socket); err == nil {
+		// its file is there before anybody listens
+		if c, err := net.Dial("unix", socket); err == nil {
+			_ = c.Close()
 			return p, nil
 		}
 		time.Sleep(10 * time.Millisecond)
