@@ -46,7 +46,7 @@ const (
 const (
 	CodeBadDomain       = "bad_domain"       // not the name of the customer's domain
 	CodeBadSeats        = "bad_seats"        // too few or too many
-	CodeNotAcknowledged = "not_acknowledged" // anything but "Yes", in any case of letters and in every language
+	CodeNotAcknowledged = "not_acknowledged" // anything but "Yes", in any case of letters
 	CodeOldPrice        = "old_price"        // another one than the table's
 	CodeBadDocument     = "bad_document"     // no reference
 	CodeBadFunds        = "bad_funds"        // neither transferred, refunded nor none
