@@ -49,7 +49,8 @@
 // users.delete.
 //
 //	users.read      User (other users), UserByLogin, Users, UsersPage, Invitation; csvimport.Export
-//	users.read      Group, Members, MembersPage, GroupMembersPage, CountMembers (groups of others); Groups, GroupsPage
+//	users.read      Group, Members, MembersPage (groups of others); Groups, GroupsPage
+//	users.read      GroupMembersPage, CountMembers (groups of others)
 //	users.read      GroupsOf, MayPost (other users); Invitations, InvitationsPage
 //	users.create    CreateUser, CreateUserBy (or as the package says)
 //	users.create    provisioning.Provisioning: CreateUser
@@ -64,7 +65,8 @@
 //	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Unsent, Release, ReleaseImport
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
-//	groups          EditGroup, RenameGroup, SetPosting, AddMembers, RemoveMembers (or an admin of the group)
+//	groups          EditGroup, RenameGroup, SetPosting (or an admin of the group)
+//	groups          AddMembers, RemoveMembers (or an admin of the group)
 //	groups          SetGroupAdmin, ArchiveGroup, UnarchiveGroup (or an admin of the group)
 //	groups          PlanDeleteGroup, ApplyDeleteGroup, ResumeDeleteGroup (or an admin of the group)
 //	domain          ChangeSettings, RenameDomain; Damaged, Repair

@@ -23,7 +23,7 @@ const (
 // Allowed reports whether the user may post.
 func (d PostDecision) Allowed() bool { return d == PostAllowed }
 
-// Message is what to show to whoever may not post; "" if they may.
+// Message tells people why they may not post; "" if they may.
 func (d PostDecision) Message() string { return d.Sentence().Text }
 
 // Sentence is Message with its code, to be said in another language; see

@@ -72,7 +72,7 @@ func TestLimit(t *testing.T) {
 	require.ErrorIs(t, w.r.SetLimit(ctx, "no-such-domain", 7), chatadmin.ErrNotFound)
 }
 
-// A final limit becomes shorter and never longer, by whatever call of whomever.
+// No call makes a final limit longer. It can become shorter.
 func TestFinalLimit(t *testing.T) {
 	w := newWorld(t, memory())
 	require.ErrorIs(t, w.r.FixLimit(ctx, w.domain, 0), chatadmin.ErrInvalid)

@@ -74,7 +74,7 @@ func TestPermissions(t *testing.T) {
 		}},
 	}
 	host := []string{"SignIn", "Begin", "Finish", "Cancel", "Complete", "EndSessions", "Seen", "FlushActivity"}
-	runs := []string{"ResumeIdle", "IdleRun"} // whoever began the run, which TestIdleRun proves
+	runs := []string{"ResumeIdle", "IdleRun"} // open to the actor who began the run: see TestIdleRun
 	of := reflect.TypeFor[*signin.Gate]()
 	for m := range of.Methods() {
 		if slices.Contains(runs, m.Name) {

@@ -36,9 +36,9 @@ type SignIn struct {
 // SignInQuery narrows a list of sign-ins. Zero fields do not narrow it.
 type SignInQuery struct {
 	// IdleFor lists only users who have been idle for at least so long, also
-	// those who have never signed in. The list is then ordered by that: first
-	// who has never signed in, then whoever has been idle for the longest, and
-	// at the end who has not come since the library keeps it.
+	// those who have never signed in. They come first in the list, then the
+	// others, idle for the longest first. At the end come users who have not
+	// come since the library keeps it.
 	IdleFor  time.Duration
 	Never    bool   // only who has never signed in
 	Client   Client // only whose last sign-in was from this kind of client

@@ -32,7 +32,7 @@ type Host struct {
 }
 
 // Hosted tries over a host's own rows what must hold of every deletion: no row
-// refers to whoever or whatever is gone, receipts count exactly the rows that
+// refers to a user or group that is gone, receipts count exactly the rows that
 // went, and what is held stays; wherever the process dies.
 func Hosted(t *testing.T, open func(*testing.T) Host, seeds, steps int) {
 	t.Run("crash at every call", func(t *testing.T) {
@@ -417,7 +417,7 @@ func (g *hosted) deleteGroup(id chatadmin.ID) {
 	g.vanished(before, due, users, groups)
 }
 
-// invariants: no row refers to whoever or whatever is gone, contents of files
+// invariants: no row refers to a user or group that is gone, contents of files
 // are there exactly as long as a row names them, and nothing happens to another
 // domain.
 func (g *hosted) invariants() {
