@@ -54,6 +54,7 @@ type extended struct {
 	columns       []Columns
 	preferences   []Preference
 	onInvite      []InviteFunc
+	onRevoke      []func(context.Context, *Writer, []User) ([]ID, error)
 	onDevice      []DeviceFunc
 	language      []func(*Settings) string
 
@@ -147,6 +148,10 @@ type Extension struct {
 	Preference Preference
 	// OnInvite runs in each transaction that queues invitations.
 	OnInvite InviteFunc
+	// OnRevoke runs in each transaction that revokes invitations, of at most
+	// MaxBatch users. It ends what OnInvite has queued for them and returns for
+	// whom there was something to end.
+	OnRevoke func(context.Context, *Writer, []User) ([]ID, error)
 	// OnDevice runs in each transaction in which a device registers.
 	OnDevice DeviceFunc
 	// Language is the language of people in a domain who prefer none: a BCP 47
@@ -186,6 +191,9 @@ func (a *Admin) Extend(e Extension) {
 	}
 	if e.OnInvite != nil {
 		a.onInvite = append(a.onInvite, e.OnInvite)
+	}
+	if e.OnRevoke != nil {
+		a.onRevoke = append(a.onRevoke, e.OnRevoke)
 	}
 	if e.OnDevice != nil {
 		a.onDevice = append(a.onDevice, e.OnDevice)

@@ -55,7 +55,8 @@
 //	users.create    CreateUser, CreateUserBy (or as the package says)
 //	users.create    provisioning.Provisioning: CreateUser
 //	users.edit      EditUser, EditUserBy (or as the package says)
-//	users.edit      ActivateUsers, DeactivateUsers, ResendInvitation, InviteUsers
+//	users.edit      ActivateUsers, DeactivateUsers
+//	users.edit      ResendInvitation, InviteUsers, RevokeInvitations
 //	users.read      signin.Gate: SignIns, SignInsPage, Locks
 //	users.edit      signin.Gate: PlanIdle, ApplyIdle, ResumeIdle
 //	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
@@ -63,6 +64,7 @@
 //	groups.default  Run, Runs, RunsPage, ResumeRun (runs of other kinds: their own)
 //	groups.default  TakeOverRun, CancelRun (likewise)
 //	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Unsent, Release, ReleaseImport
+//	users.import    csvimport.Imports: ReleaseImports
 //	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
 //	groups          EditGroup, RenameGroup, SetPosting (or an admin of the group)

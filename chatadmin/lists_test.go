@@ -55,11 +55,12 @@ func TestDeletingIsHidden(t *testing.T) {
 		"EditUser": func(s *chatadmin.Scope) error {
 			return second(s.EditUser(ctx, gone.ID, chatadmin.UserEdit{Title: &title}))
 		},
-		"DeactivateUsers":  func(s *chatadmin.Scope) error { return second(s.DeactivateUsers(ctx, gone.ID)) },
-		"DenyAccess":       func(s *chatadmin.Scope) error { return second(s.DenyAccess(ctx, gone.ID)) },
-		"AssignRole":       func(s *chatadmin.Scope) error { return second(s.AssignRole(ctx, "reader", gone.ID)) },
-		"ResendInvitation": func(s *chatadmin.Scope) error { return s.ResendInvitation(ctx, gone.ID) },
-		"AddMembers":       func(s *chatadmin.Scope) error { return second(s.AddMembers(ctx, g.ID, gone.ID)) },
+		"DeactivateUsers":   func(s *chatadmin.Scope) error { return second(s.DeactivateUsers(ctx, gone.ID)) },
+		"DenyAccess":        func(s *chatadmin.Scope) error { return second(s.DenyAccess(ctx, gone.ID)) },
+		"AssignRole":        func(s *chatadmin.Scope) error { return second(s.AssignRole(ctx, "reader", gone.ID)) },
+		"ResendInvitation":  func(s *chatadmin.Scope) error { return s.ResendInvitation(ctx, gone.ID) },
+		"RevokeInvitations": func(s *chatadmin.Scope) error { return second(s.RevokeInvitations(ctx, gone.ID)) },
+		"AddMembers":        func(s *chatadmin.Scope) error { return second(s.AddMembers(ctx, g.ID, gone.ID)) },
 	} {
 		require.ErrorIs(t, change(reader), chatadmin.ErrNotFound, name)
 		require.ErrorIs(t, change(eraser), chatadmin.ErrTransition, name)

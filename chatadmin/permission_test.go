@@ -63,6 +63,9 @@ func matrix() map[string]call {
 		}},
 		"ResendInvitation": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return s.ResendInvitation(ctx, on.user) }},
 		"InviteUsers":      {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error { return second(s.InviteUsers(ctx, on.user)) }},
+		"RevokeInvitations": {need: chatadmin.PermUsersEdit, do: func(s *chatadmin.Scope, on target) error {
+			return second(s.RevokeInvitations(ctx, on.user))
+		}},
 		"Invitations": {need: chatadmin.PermUsersRead, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
 			return second(all(s.Invitations(ctx, chatadmin.InvitationQuery{})))
 		}},

@@ -23,11 +23,12 @@ func actsOnUser() map[string]func(s *chatadmin.Scope, group, user chatadmin.ID) 
 			address := string(s.Admin().NewID()) + "@evil.example"
 			return second(s.EditUser(ctx, user, chatadmin.UserEdit{Email: &address}))
 		},
-		"ResendInvitation": func(s *chatadmin.Scope, _, user chatadmin.ID) error { return s.ResendInvitation(ctx, user) },
-		"DeactivateUsers":  func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DeactivateUsers(ctx, user)) },
-		"ActivateUsers":    func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.ActivateUsers(ctx, user)) },
-		"DenyAccess":       func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DenyAccess(ctx, user)) },
-		"GrantAccess":      func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.GrantAccess(ctx, user)) },
+		"ResendInvitation":  func(s *chatadmin.Scope, _, user chatadmin.ID) error { return s.ResendInvitation(ctx, user) },
+		"RevokeInvitations": func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.RevokeInvitations(ctx, user)) },
+		"DeactivateUsers":   func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DeactivateUsers(ctx, user)) },
+		"ActivateUsers":     func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.ActivateUsers(ctx, user)) },
+		"DenyAccess":        func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DenyAccess(ctx, user)) },
+		"GrantAccess":       func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.GrantAccess(ctx, user)) },
 		"AssignRole": func(s *chatadmin.Scope, _, user chatadmin.ID) error {
 			return second(s.AssignRole(ctx, chatadmin.RoleMember, user))
 		},

@@ -221,6 +221,50 @@ func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importI
 	})
 }
 
+// ReleaseImports does what ReleaseImport does for each import of the domain
+// whose invitations are held back, the oldest first, and ends releases that were
+// interrupted. Imports that have not ended are passed over. It returns the
+// number of mails that went out; a second call sends none. An import that cannot
+// be read does not keep the others waiting: its error comes at the end. It needs
+// chatadmin.PermUsersImport.
+func (x *Imports) ReleaseImports(ctx context.Context, s *chatadmin.Scope) (sent int, err error) {
+	if err := given("scope", s); err != nil {
+		return 0, err
+	}
+	if _, _, err := s.View(ctx, chatadmin.PermUsersImport); err != nil {
+		return 0, err
+	}
+	var held []chatadmin.ID
+	var damaged []error
+	for run, err := range x.releases.All(ctx, s) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged):
+			damaged = append(damaged, err)
+		case err != nil:
+			return 0, err
+		case run.Open():
+			held = append(held, run.Data.Import)
+		}
+	}
+	for run, err := range x.runs.All(ctx, s) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged):
+			damaged = append(damaged, err)
+		case err != nil:
+			return 0, err
+		case !run.Open() && !run.Data.Settings.SendInvitations && run.Data.Counts.Created > 0 && run.Data.Owed.Release == "":
+			held = append(held, run.ID)
+		}
+	}
+	for _, id := range held {
+		n, err := x.ReleaseImport(ctx, s, id)
+		if sent += n; err != nil && !errors.Is(err, ErrLinkUsed) { // by somebody else, meanwhile
+			return sent, err
+		}
+	}
+	return sent, errors.Join(damaged...)
+}
+
 // release begins the run that queues the invitations, or continues it.
 func (x *Imports) release(ctx context.Context, s *chatadmin.Scope, importID chatadmin.ID, check func(*importRun, time.Time) error) (int, error) {
 	var before chatadmin.ID // the run that was begun for the same import

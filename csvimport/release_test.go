@@ -79,6 +79,45 @@ func TestInvitationsHeldBack(t *testing.T) {
 	require.Len(t, w.mail.Mails(), 1199)
 }
 
+// All that imports hold back is released in one call, once, by whoever may
+// import; one that was released before stays as it is.
+func TestReleaseImports(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	x := csvimport.ImportsOf(w.s)
+	imported := func(s *chatadmin.Scope, logins string, o *csvimport.ImportOptions) chatadmin.ID {
+		r, err := x.Import(ctx, s, strings.NewReader("login\n"+logins), csvimport.SkipExisting, o)
+		require.NoError(t, err)
+		return r.ImportID
+	}
+	first := imported(w.s, "ann@acme.example\n", nil)
+	imported(w.host, "bob@acme.example\neve@acme.example\n", nil)
+	imported(w.s, "eve@acme.example\n", nil) // creates nobody
+	imported(w.s, "dan@acme.example\n", &csvimport.ImportOptions{SendInvitations: true})
+	interrupted, stop := context.WithCancel(ctx)
+	_, err := x.Import(interrupted, w.s, strings.NewReader(file(1200)), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = x.ReleaseImport(ctx, w.s, first)
+	require.NoError(t, err)
+
+	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermUsersImport}})
+	require.NoError(t, err)
+	clerk := w.admin.As(w.domain, w.user("clerk@acme.example", withRole(role.ID)).ID)
+	other := w.admin.As(w.domain, w.user("member@acme.example").ID)
+	_, err = x.ReleaseImports(ctx, other)
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+	sent, err := x.ReleaseImports(ctx, clerk)
+	require.NoError(t, err)
+	require.Equal(t, 2, sent)
+	for _, name := range []string{"ann", "bob", "eve", "dan"} {
+		require.Len(t, w.mail.To(name+"@acme.example"), 1, name)
+	}
+	sent, err = x.ReleaseImports(ctx, w.s)
+	require.NoError(t, err)
+	require.Zero(t, sent)
+	_, err = x.ReleaseImports(ctx, nil)
+	require.ErrorIs(t, err, chatadmin.ErrInvalid)
+}
+
 // The link is bound to its admin, its import and its time.
 func TestReleaseLinkIsBound(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)

@@ -1,6 +1,10 @@
 package portal
 
-import "chatadmin.example/sdk/chatadmin"
+import (
+	"context"
+
+	"chatadmin.example/sdk/chatadmin"
+)
 
 // invitationsPage lists who has not signed in yet.
 type invitationsPage struct {
@@ -54,6 +58,16 @@ func (v *view) invitations() error {
 
 // inviteUsers invites those of the selected users who have no working link.
 func (v *view) inviteUsers() error {
+	return v.withInvited(v.s.InviteUsers, "invitations.invited")
+}
+
+// revokeInvitations ends the invitations of the selected users.
+func (v *view) revokeInvitations() error {
+	return v.withInvited(v.s.RevokeInvitations, "invitations.revoked")
+}
+
+// withInvited does something with the selected users, and tells with how many.
+func (v *view) withInvited(do func(context.Context, ...chatadmin.ID) ([]chatadmin.ID, error), told string) error {
 	v.back = "/users/invitations"
 	f, err := v.form()
 	if err != nil {
@@ -63,10 +77,10 @@ func (v *view) inviteUsers() error {
 	if len(chosen) == 0 {
 		return v.done(v.back, "tools.nobody")
 	}
-	invited, err := v.s.InviteUsers(v.r.Context(), chosen...)
+	did, err := do(v.r.Context(), chosen...)
 	if err != nil {
 		return err
 	}
 	v.p.o.Wake()
-	return v.done(v.back, "invitations.invited", len(invited))
+	return v.done(v.back, told, len(did))
 }

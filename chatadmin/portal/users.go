@@ -16,6 +16,7 @@ func (p *Portal) userRoutes() []route {
 		{pattern: "POST /users/invite", need: chatadmin.PermUsersCreate, serve: (*view).createUser},
 		{pattern: "GET /users/invitations", need: chatadmin.PermUsersRead, serve: (*view).invitations},
 		{pattern: "POST /users/invitations", need: chatadmin.PermUsersEdit, serve: (*view).inviteUsers},
+		{pattern: "POST /users/invitations/revoke", need: chatadmin.PermUsersEdit, serve: (*view).revokeInvitations},
 		{pattern: "GET /users/{id}", serve: (*view).user},
 		{pattern: "GET /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).editUser},
 		{pattern: "POST /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).saveUser},

@@ -74,6 +74,8 @@ func TestInvitations(t *testing.T) {
 	w.clock.Advance(60 * 24 * time.Hour)
 	require.Contains(t, plain(w.get("/users/invitations?state=expired").text), "ben@acme.example The link has expired")
 	require.Equal(t, "/users/invitations", w.post("/users/invitations"))
+	require.Equal(t, "/users/invitations", w.post("/users/invitations/revoke", "user", string(ann.ID), "user", string(ben.ID)))
+	require.Contains(t, plain(w.get("/users/invitations").text), "ben@acme.example Not invited")
 	reader := w.withRole("reader", 5, chatadmin.PermUsersRead)
 	require.NotContains(t, w.do(reader.ID, "GET", "/admin/users/invitations", nil).text, `name="user"`)
 }

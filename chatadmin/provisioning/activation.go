@@ -174,24 +174,35 @@ func (p *Provisioning) ended(ctx context.Context, w *chatadmin.Writer, endings [
 			ids = append(ids, e.User)
 		}
 	}
+	_, err := p.endCodes(ctx, w, ids, func(*CodeState) bool { return true })
+	return err
+}
+
+// revoke kills the codes of users whose invitations are revoked.
+func (p *Provisioning) revoke(ctx context.Context, w *chatadmin.Writer, users []chatadmin.User) ([]chatadmin.ID, error) {
+	ids := make([]chatadmin.ID, len(users))
+	for i := range users {
+		ids[i] = users[i].ID
+	}
 	return p.endCodes(ctx, w, ids, func(*CodeState) bool { return true })
 }
 
 // endTexts kills the codes that were sent to the phones that users had before.
 func (p *Provisioning) endTexts(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID) error {
-	return p.endCodes(ctx, w, users, func(c *CodeState) bool { return c.Channel == ByText && c.State != ActivationQueued })
+	_, err := p.endCodes(ctx, w, users, func(c *CodeState) bool { return c.Channel == ByText && c.State != ActivationQueued })
+	return err
 }
 
-// endCodes kills codes that were not used. What remembers a release stays, so
-// that it does not send twice.
-func (p *Provisioning) endCodes(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID, which func(*CodeState) bool) error {
+// endCodes kills codes that were not used, and returns whose. What remembers a
+// release stays, so that it does not send twice.
+func (p *Provisioning) endCodes(ctx context.Context, w *chatadmin.Writer, users []chatadmin.ID, which func(*CodeState) bool) (ended []chatadmin.ID, err error) {
 	ids := make([]string, len(users))
 	for i, u := range users {
 		ids[i] = string(u)
 	}
 	found, err := activationRecords.GetMany(ctx, w, w.Domain.ID, ids...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var put []*chatadmin.Entry[CodeState]
 	for _, e := range found {
@@ -199,9 +210,9 @@ func (p *Provisioning) endCodes(ctx context.Context, w *chatadmin.Writer, users 
 			continue
 		}
 		e.Value, e.Due = CodeState{State: activationEnded, Release: e.Value.Release}, time.Time{}
-		put = append(put, &e)
+		put, ended = append(put, &e), append(ended, chatadmin.ID(e.ID))
 	}
-	return activationRecords.Put(ctx, w, put...)
+	return ended, activationRecords.Put(ctx, w, put...)
 }
 
 // ResendActivation sends a pending user a new activation code; the old one is

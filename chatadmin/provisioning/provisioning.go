@@ -83,6 +83,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Provisioning, error) {
 	admin.Extend(chatadmin.Extension{
 		OnUserChange: p.usersChanged,
 		OnInvite:     p.invite,
+		OnRevoke:     p.revoke,
 		OnDevice:     p.deviceRegistered,
 		OnEnd:        p.ended,
 		Records:      []chatadmin.Damageable{&departmentRecords, &nameRecords, repairableIMEIs(), &activationRecords},

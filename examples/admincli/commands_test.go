@@ -98,6 +98,7 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "users|deactivate|ann@acme.example"}, {0, "users|activate|ann@acme.example"}, {0, "users|deny|ann@acme.example"}, {0, "users|grant|ann@acme.example"},
 		{0, "users|unlock|ann@acme.example"}, {0, "users|resend-activation|ann@acme.example"}, {1, "users|show|nobody"},
 		{0, "invitations|list"}, {1, "invitations|resend|ann@acme.example"}, {0, "invitations|send"},
+		{0, "invitations|revoke|ann@acme.example"}, {1, "invitations|revoke|nobody"}, {0, "invitations|release"},
 		{0, "import|--mode|skip|" + people}, {0, "export|" + out}, {1, "invite|nonsense"}, {1, "activate-link|nonsense"},
 		{0, "roles|list"}, {0, "roles|create|Clerk|--level|3"}, {0, "roles|edit|Clerk|--level|4"}, {0, "roles|assign|bob@acme.example|Clerk"},
 		{1, "roles|delete|Clerk"},
@@ -205,7 +206,7 @@ func TestForeignFlags(t *testing.T) {
 		"retention show --days 3", "audit list --status active", "signin ann@acme.example --password-ok --password-stdin",
 		"delete ann@acme.example --plan --take-over", "delete --receipt x --reason y", "delete --run-due --delete-default", "import --mode skip --resume x --dry-run f",
 		"import --mode skip --map login f", "import --mode skip --map =login f", "import --mode skip --map login= f", "import --mode skip --map a=login --map a=- f",
-		"export --separator xy", "export --separator a", "export --separator= f", "invitations release", "runs list --state asleep", "records repair hold", "records repair /x",
+		"export --separator xy", "export --separator a", "export --separator= f", "invitations release --import=", "runs list --state asleep", "records repair hold", "records repair /x",
 		"domain settings run_days=long", "preferences set ann@acme.example language", "preferences reply ann@acme.example hi",
 		"fields remove Team", "fields remove Team --plan --apply", "fields declare Team --kind float", "preferences defaults =x", "runs show x --kind import", "users create x --priority high", "users create x --send-text=perhaps", "devices register x --device-id D --type ios --code C --imei 1", "work --domain Acme now", "invitations list --import x",
 	} {

@@ -16,6 +16,7 @@ func (c *cli) invitationsCommands() *cobra.Command {
 	return c.group("invitations", "The invitations of users who have not come in yet",
 		c.command("list", "List pending users with the state of their invitations", c.listInvitations),
 		c.command("resend LOGIN…", "Send a new activation link to each; the old ones are dead", c.resend),
+		c.command("revoke LOGIN…", "Take invitations back: queued mails do not go out, links that were sent are dead", c.revoke),
 		c.releaseCommand(),
 		c.command("send", "Send the mails that are queued",
 			func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
@@ -30,18 +31,27 @@ func (c *cli) invitationsCommands() *cobra.Command {
 
 func (c *cli) releaseCommand() *cobra.Command {
 	var id string
-	x := c.command("release", "Send the invitations that an import held back, for any admin who may import",
-		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-			n, err := c.imports.ReleaseImport(ctx, s, chatadmin.ID(id))
+	x := c.command("release", "Send the invitations that imports held back, for any admin who may import",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) (err error) {
+			n := 0
+			if id == "" {
+				n, err = c.imports.ReleaseImports(ctx, s)
+			} else {
+				n, err = c.imports.ReleaseImport(ctx, s, chatadmin.ID(id))
+			}
 			if err != nil {
 				return err
 			}
 			c.unsent()
 			return c.tell(map[string]any{"invited": n}, count(n, "person", "people")+" invited")
 		})
-	x.Flags().StringVar(&id, "import", "", "the `ID` of the import")
-	needed(x, "import")
-	return x
+	x.Flags().StringVar(&id, "import", "", "only those of the import with this `ID` (default: of all)")
+	return checked(x, func([]string) error {
+		if id == "" && x.Flags().Changed("import") {
+			return usage("--import names an import")
+		}
+		return nil
+	})
 }
 
 func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []string) error {
@@ -80,6 +90,19 @@ func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []strin
 			row(w, v.Login, v.Email, v.State, expires)
 		}
 	})
+}
+
+// revoke takes invitations back.
+func (c *cli) revoke(ctx context.Context, s *chatadmin.Scope, logins []string) error {
+	ids, err := c.ids(ctx, s, logins)
+	if err != nil {
+		return err
+	}
+	revoked, err := s.RevokeInvitations(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	return c.tell(map[string]any{"revoked": len(revoked)}, count(len(revoked), "invitation", "invitations")+" revoked")
 }
 
 // resend sends new activation links, and says which of them are on their way.

@@ -300,6 +300,14 @@ func TestReleaseCommand(t *testing.T) {
 	code, _, errs := s.run("--mail-dir", mails, "invitations", "release", "--import", rep.ImportID)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "on their way")
+	s.ok("import", "--mode", "skip", s.file("q.csv", "login\neve@acme.example\ndan@acme.example\n"))
+	s.json(&v, "--mail-dir", mails, "invitations", "release")
+	require.Equal(t, 2, v.Invited, "of all imports")
+	var r struct{ Revoked int }
+	s.json(&r, "invitations", "revoke", "eve@acme.example", "dan@acme.example")
+	require.Equal(t, 2, r.Revoked)
+	s.json(&v, "--mail-dir", mails, "invitations", "release")
+	require.Zero(t, v.Invited)
 }
 
 // A domain decides how long it keeps its audit log and its runs.
