@@ -46,7 +46,7 @@ func TestTextThatNoRowHas(t *testing.T) {
 				"role":           errOf(s.AssignRole(ctx, text, boss.ID)),
 				"invitation":     errOf(s.Invitation(ctx, bad)),
 				"resend":         s.ResendInvitation(ctx, bad),
-				"revoke":         errOf(s.RevokeInvitations(ctx, bad)),
+				"revoke links":   errOf(s.RevokeInvitations(ctx, bad)),
 				"group":          errOf(s.Group(ctx, bad)),
 				"rename":         errOf(s.RenameGroup(ctx, bad, "New")),
 				"delete group":   errOf(s.PlanDeleteGroup(ctx, bad)),
