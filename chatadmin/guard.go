@@ -170,7 +170,7 @@ func (g guardedReader) CountMembers(ctx context.Context, domain ID, groups []ID)
 }
 
 func (g guardedReader) ListDevices(ctx context.Context, q storage.DeviceQuery, p Page) ([]storage.Device, Cursor, error) {
-	if !storable(string(q.Domain), q.Key, q.Prefix) || !keep(&q.Users, storableID) {
+	if !storable(string(q.Domain), q.Key, q.Search) || !keep(&q.Users, storableID) {
 		return nil, "", nil
 	}
 	return g.r.ListDevices(ctx, q, p)

@@ -17,8 +17,8 @@ import (
 
 // Query narrows a list of devices. Zero fields do not narrow it.
 type Query struct {
-	// Search is the beginning of a device id, compared exactly, or of the login
-	// or name of its user, where case does not matter.
+	// Search is any part of a device id or name, or of the name, login or
+	// e-mail address of its user. Case and accents do not matter.
 	Search string
 	User   chatadmin.ID // whose devices
 	Key    string       // exactly this device id, which several users may share
@@ -32,8 +32,7 @@ type Query struct {
 //
 // Devices are ordered by their device id. Those of users who are being deleted
 // are shown to actors alone who may delete users. A search returns matches of
-// the device id first, then those of the login of the user, then those of the
-// name. It needs chatadmin.PermDevices; users need no permission for their
+// the device first, then those of its user. It needs chatadmin.PermDevices; users need no permission for their
 // own devices (Query.User is the actor).
 func (r *Registry) DevicesPage(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	return chatadmin.FillPage(p, func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.devicesPage(ctx, s, q, p) })
@@ -56,10 +55,10 @@ func (r *Registry) devicesPage(ctx context.Context, s *chatadmin.Scope, q Query,
 	if err != nil {
 		return nil, "", err
 	}
-	q.Search = strings.TrimSpace(q.Search)
-	if !opaque(q.User) || !printable(q.Key) || !visible(q.Search) {
+	if !opaque(q.User) || !printable(q.Key) || !visible(strings.TrimSpace(q.Search)) {
 		return nil, "", nil // a store need not take such text, and nothing is called so
 	}
+	q.Search = storage.FoldSearch(q.Search)
 	base := storage.DeviceQuery{Domain: s.Domain(), Key: q.Key, Status: uint8(q.Status), Type: uint8(q.Type)}
 	if q.User != "" {
 		base.Users = []chatadmin.ID{q.User}
@@ -67,8 +66,7 @@ func (r *Registry) devicesPage(ctx context.Context, s *chatadmin.Scope, q Query,
 	var rows []storage.Device
 	var next chatadmin.Cursor
 	if q.Search == "" || q.Key != "" || q.User != "" {
-		// a search among the devices of one user is for the device id
-		base.Prefix = q.Search
+		base.Search = q.Search // among the devices of one user it is for the device alone
 		rows, next, err = s.Admin().Store().ListDevices(ctx, base, p)
 	} else {
 		rows, next, err = search(ctx, s.Admin().Store(), base, q.Search, p)
@@ -106,9 +104,8 @@ func pages[T any](list func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter
 	}
 }
 
-// place of a search: which of its three lists, where the page of users begins,
-// and where that of their devices does. Each list is in the order of an index,
-// whatever the number of devices.
+// place of a search: which of its two lists, where the page of users begins,
+// and where that of their devices does.
 type place struct {
 	List    int              `json:"l,omitempty"`
 	Users   chatadmin.Cursor `json:"u,omitempty"`
@@ -124,35 +121,32 @@ func search(ctx context.Context, store storage.Reader, q storage.DeviceQuery, te
 	if err != nil {
 		return nil, "", err
 	}
-	folded := chatadmin.Fold(text)
 	var found []storage.Device
 	for range searchPages {
 		page := chatadmin.Page{After: at.Devices, Limit: p.Limit}
 		var rows []storage.Device
 		var more, nextUsers chatadmin.Cursor
 		if at.List == 0 {
-			byKey := q
-			byKey.Prefix = text
-			if rows, more, err = store.ListDevices(ctx, byKey, page); err != nil {
+			of := q
+			of.Search = text
+			if rows, more, err = store.ListDevices(ctx, of, page); err != nil {
 				return nil, "", err
 			}
 		} else {
 			var users []chatadmin.User
-			uq := chatadmin.UserQuery{Domain: q.Domain, Prefix: folded, ByName: at.List == 2}
+			uq := chatadmin.UserQuery{Domain: q.Domain, Search: text}
 			if users, nextUsers, err = store.ListUsers(ctx, uq, chatadmin.Page{After: at.Users, Limit: chatadmin.MaxBatch}); err != nil {
 				return nil, "", err
 			}
 			of := q
 			for _, u := range users {
-				if at.List == 1 || !strings.HasPrefix(u.LoginKey, folded) {
-					of.Users = append(of.Users, u.ID)
-				}
+				of.Users = append(of.Users, u.ID)
 			}
 			if len(of.Users) > 0 {
 				if rows, more, err = store.ListDevices(ctx, of, page); err != nil {
 					return nil, "", err
 				}
-				rows = slices.DeleteFunc(rows, func(d storage.Device) bool { return strings.HasPrefix(d.Key, text) })
+				rows = slices.DeleteFunc(rows, func(d storage.Device) bool { return strings.Contains(d.SearchText(), text) })
 			}
 		}
 		found = append(found, rows...)
@@ -161,8 +155,8 @@ func search(ctx context.Context, store storage.Reader, q storage.DeviceQuery, te
 			at.Devices = more
 		case nextUsers != "":
 			at.Users, at.Devices = nextUsers, ""
-		case at.List < 2:
-			at = place{List: at.List + 1}
+		case at.List == 0:
+			at = place{List: 1}
 		default:
 			return found, "", nil
 		}
@@ -186,7 +180,7 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 	if err == nil {
 		err = json.Unmarshal(text, &p)
 	}
-	if err != nil || p.List < 0 || p.List > 2 {
+	if err != nil || p.List < 0 || p.List > 1 {
 		return p, fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrInvalid)
 	}
 	return p, nil

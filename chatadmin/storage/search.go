@@ -30,6 +30,17 @@ func (u *User) SearchText() string {
 // FoldSearch.
 func (g *Group) SearchText() string { return FoldSearch(g.NameKey) }
 
+// SearchText is what DeviceQuery.Search looks through: name and client device
+// id, each folded by FoldSearch, on lines of their own. An id that is the name
+// stands there once.
+func (d *Device) SearchText() string {
+	name, key := FoldSearch(d.Name), FoldSearch(d.Key)
+	if name == "" || name == key {
+		return key
+	}
+	return name + "\n" + key
+}
+
 // FoldSearch folds what is searched for, and what is searched. Case, accents,
 // compatibility forms and the number of spaces do not matter: "ＪＯＳÉ  Łuk" is
 // "jose luk". Folding twice changes nothing.

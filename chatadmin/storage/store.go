@@ -415,9 +415,11 @@ type (
 		AdminOnly           bool
 	}
 	DeviceQuery struct {
-		Domain       ID
-		Users        []ID   // of one of them; at most MaxBatch
-		Key, Prefix  string // exactly this client device id; or its beginning
+		Domain ID
+		Users  []ID   // of one of them; at most MaxBatch
+		Key    string // exactly this client device id
+		// Device.SearchText contains it; the library folds it by FoldSearch
+		Search       string
 		Status, Type uint8
 	}
 	// RecordQuery sets at least one of Kind, Domain and Owner or Owners (with

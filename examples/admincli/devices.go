@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"iter"
 	"text/tabwriter"
 	"time"
 
@@ -73,9 +72,9 @@ func (d device) row(w *tabwriter.Writer) {
 }
 
 func (c *cli) listDevicesCommand() *cobra.Command {
-	var status, typ, user string
+	var status, typ, user, after string
 	var q devices.Query
-	days := 0
+	days, limit := 0, 0
 	var x *cobra.Command
 	x = c.command("list", "List devices", func(ctx context.Context, s *chatadmin.Scope, _ []string) (err error) {
 		if user != "" {
@@ -84,17 +83,28 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 			}
 		}
 		if x.Flags().Changed("wipe-pending-days") {
-			return c.sayDevices(c.registry.Pending(ctx, s, time.Duration(days)*24*time.Hour))
+			found, _, err := rows(0, "", c.registry.Pending(ctx, s, time.Duration(days)*24*time.Hour), nil)
+			if err != nil {
+				return err
+			}
+			return c.sayDevices(found, "")
 		}
-		return c.sayDevices(c.registry.Devices(ctx, s, q))
+		found, next, err := rows(limit, after, c.registry.Devices(ctx, s, q), func(p chatadmin.Page) ([]devices.Device, chatadmin.Cursor, error) {
+			return c.registry.DevicesPage(ctx, s, q, p)
+		})
+		if err != nil {
+			return err
+		}
+		return c.sayDevices(found, next)
 	})
 	f := x.Flags()
-	f.StringVar(&q.Search, "search", "", "only devices whose user or device id begins with `text`")
+	f.StringVar(&q.Search, "search", "", "only devices with this `text` in name, device id or user")
 	f.StringVar(&typ, "type", "", "only devices of this `type`: ios, android, windows, mac, linux or other")
 	f.StringVar(&user, "user", "", "only devices of the user with this `login`")
 	f.IntVar(&days, "wipe-pending-days", 0, "only devices whose wipe has been pending for so many days")
 	choose(x, &status, "status", "only devices of this status", "enabled", "disabled")
-	for _, name := range []string{"search", "type", "user", "status"} {
+	paged(x, &limit, &after, "devices")
+	for _, name := range []string{"search", "type", "user", "status", "limit", "after"} {
 		exclusive(x, "wipe-pending-days", name)
 	}
 	return checked(x, func([]string) (err error) {
@@ -115,15 +125,12 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) sayDevices(found iter.Seq2[devices.Device, error]) error {
+func (c *cli) sayDevices(found []devices.Device, next chatadmin.Cursor) error {
 	list := []device{}
-	for d, err := range found {
-		if err != nil {
-			return err
-		}
+	for _, d := range found {
 		list = append(list, deviceShown(d))
 	}
-	return c.say(map[string]any{"devices": list}, func(w *tabwriter.Writer) {
+	return c.sayPage("devices", list, next, func(w *tabwriter.Writer) {
 		row(w, "USER", "TYPE", "DEVICE ID", "LAST ACTIVITY", "STATUS", "WIPE")
 		for _, d := range list {
 			d.row(w)

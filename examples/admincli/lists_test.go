@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,47 @@ func TestLockedAndInvited(t *testing.T) {
 			logins = append(logins, u.Login)
 		}
 		require.Equal(t, want, names(logins), flags)
+	}
+}
+
+// A page of users is full although the filter is not kept with them, and its
+// cursor leads to the next that fits.
+func TestFilteredPagesAreFull(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, "officechat")
+	var b strings.Builder
+	b.WriteString("login\n")
+	for i := range 450 { // more than are looked through at once
+		fmt.Fprintf(&b, "u%03d@acme.example\n", i)
+	}
+	s.ok("import", "--mode", "skip", s.file("p.csv", b.String()))
+	var want []string
+	for _, n := range []int{3, 7, 211, 212, 449} {
+		login := fmt.Sprintf("u%03d@acme.example", n)
+		want = append(want, login)
+		for range 3 {
+			s.run("signin", login, "--client", "web", "--method", "password", "--password-ok=false")
+		}
+	}
+	for limit := 1; limit <= 6; limit++ {
+		var got []string
+		for after := ""; ; {
+			var list struct {
+				Users []user
+				Next  string
+			}
+			s.json(&list, "users", "list", "--locked", "--limit", strconv.Itoa(limit), "--after", after)
+			if list.Next != "" {
+				require.Len(t, list.Users, limit)
+			}
+			for _, u := range list.Users {
+				got = append(got, u.Login)
+			}
+			if after = list.Next; after == "" {
+				break
+			}
+		}
+		require.Equal(t, want, got, "pages of %d", limit)
 	}
 }
 

@@ -38,6 +38,49 @@ func rows[T any](limit int, after string, all iter.Seq2[T, error],
 	return list, "", nil
 }
 
+// enough is how many rows are looked through at once for those that fit.
+const enough = 200
+
+// fitting is a page of those rows of a list that fit, and the cursor behind the
+// last of them; all of them if neither a limit nor a cursor is given. A page is
+// full unless the list ends.
+func fitting[T any](limit int, after string, page func(chatadmin.Page) ([]T, chatadmin.Cursor, error),
+	fits func([]T) ([]bool, error),
+) (list []T, next chatadmin.Cursor, err error) {
+	if limit == 0 && after != "" {
+		limit = chatadmin.DefaultPage
+	}
+	for p := (chatadmin.Page{After: chatadmin.Cursor(after), Limit: enough}); ; {
+		rows, next, err := page(p)
+		if err != nil {
+			return nil, "", err
+		}
+		keep, err := fits(rows)
+		if err != nil {
+			return nil, "", err
+		}
+		kept := make([]T, 0, len(rows))
+		for i := range rows {
+			if !keep[i] {
+				continue
+			}
+			if limit > 0 && len(list)+len(kept) == limit {
+				kept, p.Limit = nil, i // anew, for the cursor in front of this row
+				break
+			}
+			kept = append(kept, rows[i])
+		}
+		if p.Limit < enough && kept == nil {
+			continue
+		}
+		list = append(list, kept...)
+		if next == "" || limit > 0 && len(list) == limit {
+			return list, next, nil
+		}
+		p = chatadmin.Page{After: next, Limit: enough}
+	}
+}
+
 // sayPage says a page of a list, and where the next one begins.
 func (c *cli) sayPage(key string, list any, next chatadmin.Cursor, text func(*tabwriter.Writer)) error {
 	v := map[string]any{key: list}

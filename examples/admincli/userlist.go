@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -104,11 +103,7 @@ func (f userFilter) query(ctx context.Context, s *chatadmin.Scope) (chatadmin.Us
 func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.UserQuery, f userFilter) error {
 	var ids, managers []chatadmin.ID
 	users := []user{}
-	found, next, err := rows(f.limit, f.after, s.Users(ctx, q),
-		func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) { return s.UsersPage(ctx, q, p) })
-	if err == nil {
-		found, err = c.narrowed(ctx, s, found, f)
-	}
+	found, next, err := c.foundUsers(ctx, s, q, f)
 	if err != nil {
 		return err
 	}
@@ -133,42 +128,71 @@ func (c *cli) listUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Use
 	})
 }
 
-// narrowed leaves of a page the users whom the filters leave that are not kept
-// with them.
-func (c *cli) narrowed(ctx context.Context, s *chatadmin.Scope, us []chatadmin.User, f userFilter) ([]chatadmin.User, error) {
-	if f.locked {
-		ids, locked := make([]chatadmin.ID, len(us)), map[chatadmin.ID]bool{}
-		for i, u := range us {
-			ids[i] = u.ID
-		}
-		if err := c.locked(ctx, s, ids, func(i int) { locked[ids[i]] = true }); err != nil {
-			return nil, err
-		}
-		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !locked[u.ID] })
+// foundUsers are a page of users. What is not kept with them narrows it as it
+// is read.
+func (c *cli) foundUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.UserQuery, f userFilter) ([]chatadmin.User, chatadmin.Cursor, error) {
+	page := func(p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) { return s.UsersPage(ctx, q, p) }
+	if !f.locked && !f.invited && f.idleDays == 0 {
+		return rows(f.limit, f.after, s.Users(ctx, q), page)
 	}
+	var sets []map[chatadmin.ID]bool // in each of which a user must be
 	if f.invited {
-		invited := map[chatadmin.ID]bool{}
-		for u, err := range s.Invitations(ctx, chatadmin.InvitationQuery{}) {
-			if err != nil && !c.skips(err) {
-				return nil, err
-			}
-			invited[u.User.ID] = u.State != chatadmin.InvitationNone
+		set, err := c.invited(ctx, s)
+		if err != nil {
+			return nil, "", err
 		}
-		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !invited[u.ID] })
+		sets = append(sets, set)
 	}
 	if f.idleDays > 0 {
-		idle := map[chatadmin.ID]bool{}
-		q := signin.SignInQuery{IdleFor: days(f.idleDays), Search: f.search,
-			Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated}}
-		for u, err := range c.gate.SignIns(ctx, s, q) {
-			if err != nil {
+		set, err := c.idle(ctx, s, f)
+		if err != nil {
+			return nil, "", err
+		}
+		sets = append(sets, set)
+	}
+	return fitting(f.limit, f.after, page, func(us []chatadmin.User) ([]bool, error) {
+		fit, ids := make([]bool, len(us)), make([]chatadmin.ID, len(us))
+		for i, u := range us {
+			fit[i], ids[i] = !f.locked, u.ID
+		}
+		if f.locked {
+			if err := c.locked(ctx, s, ids, func(i int) { fit[i] = true }); err != nil {
 				return nil, err
 			}
-			idle[u.User] = true
 		}
-		us = slices.DeleteFunc(us, func(u chatadmin.User) bool { return !idle[u.ID] })
+		for i := range us {
+			for _, set := range sets {
+				fit[i] = fit[i] && set[ids[i]]
+			}
+		}
+		return fit, nil
+	})
+}
+
+// invited are the users who were invited and have not come yet.
+func (c *cli) invited(ctx context.Context, s *chatadmin.Scope) (map[chatadmin.ID]bool, error) {
+	set := map[chatadmin.ID]bool{}
+	for u, err := range s.Invitations(ctx, chatadmin.InvitationQuery{}) {
+		if err != nil && !c.skips(err) {
+			return nil, err
+		}
+		set[u.User.ID] = u.State != chatadmin.InvitationNone
 	}
-	return us, nil
+	return set, nil
+}
+
+// idle are the users who have been idle for so many days.
+func (c *cli) idle(ctx context.Context, s *chatadmin.Scope, f userFilter) (map[chatadmin.ID]bool, error) {
+	set := map[chatadmin.ID]bool{}
+	q := signin.SignInQuery{IdleFor: days(f.idleDays), Search: f.search,
+		Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active, chatadmin.Deactivated}}
+	for u, err := range c.gate.SignIns(ctx, s, q) {
+		if err != nil {
+			return nil, err
+		}
+		set[u.User] = true
+	}
+	return set, nil
 }
 
 func shown(u chatadmin.User) user {

@@ -227,12 +227,12 @@ func (r reader) ListDevices(ctx context.Context, q storage.DeviceQuery, p storag
 		return nil, "", err
 	}
 	match := func(d *storage.Device) bool {
-		return (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && (q.Key == "" || d.Key == q.Key) && strings.HasPrefix(d.Key, q.Prefix)
+		return (q.Status == 0 || d.Status == q.Status) && (q.Type == 0 || d.Type == q.Type) && (q.Key == "" || d.Key == q.Key) && (q.Search == "" || strings.Contains(d.SearchText(), q.Search))
 	}
 	if len(q.Users) > 0 {
 		return r.devicesOf(ctx, q, p, match)
 	}
-	in := span{[]string{string(q.Domain)}, q.Prefix}
+	in := within(string(q.Domain))
 	if q.Key != "" {
 		in = within(string(q.Domain), q.Key)
 	}

@@ -67,18 +67,20 @@
 // # Searching
 //
 // Users are searched by any part of name, login and e-mail address, groups by
-// any part of their name. An index serves three characters and more: of pg_trgm
-// on PostgreSQL, of FTS5 with the trigram tokenizer on SQLite. Whether there is
-// one is decided when the tables are made. Without the extension, the
-// permission to create it, or the module, and with Options.Serializable, there
-// is none: searching finds the same, and looks through at most 2,000 rows for
-// each page. On PostgreSQL the indexes can be added later; stores that are
-// opened afterwards use them:
+// any part of their name, devices by any part of their name and device id. An
+// index serves three characters and more: of pg_trgm on PostgreSQL, of FTS5
+// with the trigram tokenizer on SQLite. Whether there is one is decided when
+// the tables are made. Without the extension, the permission to create it, or
+// the module, and with Options.Serializable, there is none: searching finds the
+// same, and looks through at most 2,000 rows for each page. On PostgreSQL the
+// indexes can be added later; stores that are opened afterwards use them:
 //
 //	CREATE EXTENSION pg_trgm;
 //	CREATE INDEX CONCURRENTLY chatadmin_users_search ON chatadmin_users
 //		USING gin (search gin_trgm_ops);
 //	CREATE INDEX CONCURRENTLY chatadmin_groups_search ON chatadmin_groups
+//		USING gin (search gin_trgm_ops);
+//	CREATE INDEX CONCURRENTLY chatadmin_devices_search ON chatadmin_devices
 //		USING gin (search gin_trgm_ops);
 //
 // In a database with the locale C, pg_trgm knows no letters beyond ASCII, and

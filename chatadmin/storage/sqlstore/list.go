@@ -244,28 +244,6 @@ func (r reader) CountMembers(ctx context.Context, domain storage.ID, groups []st
 	return counts, err
 }
 
-// ListDevices implements storage.Reader.
-func (r reader) ListDevices(ctx context.Context, q storage.DeviceQuery, p storage.Page) ([]storage.Device, storage.Cursor, error) {
-	if len(q.Users) > storage.MaxBatch {
-		return nil, "", r.fail(ctx, "listing devices", fmt.Errorf("of %d users: %w", len(q.Users), storage.ErrBatch))
-	}
-	w := r.where("domain = ?", string(q.Domain))
-	if len(q.Users) > 0 {
-		// not by an index of the domain, which would have the order and every
-		// device
-		w = r.where("domain || '' = ? AND ", string(q.Domain)).in("usr", strs(q.Users))
-	}
-	w.and(q.Key != "", "device_key = ?", q.Key).and(q.Status != 0, "status = ?", int64(q.Status)).and(q.Type != 0, "type = ?", int64(q.Type))
-	if q.Prefix != "" {
-		w.add(" AND ").prefix("device_key", q.Prefix)
-	}
-	order := []string{"device_key", "id"}
-	if len(q.Users) == 1 {
-		order = order[:1] // unique to a user
-	}
-	return list(ctx, r, deviceRows, listing{where: w, order: order}, p)
-}
-
 // ListRecords implements storage.Reader.
 func (r reader) ListRecords(ctx context.Context, q storage.RecordQuery, p storage.Page) ([]storage.Record, storage.Cursor, error) {
 	if q.Kind == "" && q.Domain == "" || (q.Owner != "" || len(q.Owners) > 0) && q.Domain == "" || len(q.Owners) > storage.MaxBatch {

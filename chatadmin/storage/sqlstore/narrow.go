@@ -11,7 +11,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A list of users or groups is one of three, all in the same order and with the
+// A list of users or groups, and a search of devices, is one of three, all in the same order and with the
 // same cursors, so that each page may be another one:
 //
 //   - If one condition alone narrows the list, and an index has it in the order
@@ -130,15 +130,18 @@ type searched int
 const (
 	users searched = iota
 	groups
+	devices
 )
 
 // table is its name, and numbers and column those of the table that gives its
 // rows the numbers of the index on SQLite.
-func (t searched) table() string { return [...]string{"users", "groups"}[t] }
+func (t searched) table() string { return [...]string{"users", "groups", "devices"}[t] }
 
-func (t searched) numbers() string { return [...]string{"user_numbers", "group_numbers"}[t] }
+func (t searched) numbers() string {
+	return [...]string{"user_numbers", "group_numbers", "device_numbers"}[t]
+}
 
-func (t searched) column() string { return [...]string{"usr", "grp"}[t] }
+func (t searched) column() string { return [...]string{"usr", "grp", "device"}[t] }
 
 // searchingFor is searching where there is a text.
 func (r reader) searchingFor(ctx context.Context, t searched, text string) (search, error) {

@@ -154,10 +154,12 @@ var memberRows = prepared(table[storage.Membership]{
 
 var deviceRows = prepared(table[storage.Device]{
 	name: "devices", what: "devices", keys: 1, domain: "domain", unique: []string{"domain", "usr", "device_key"}, field: "key",
-	names: strings.Fields("id domain rev usr device_key name version secret data type status generation last_seen"),
+	names:   strings.Fields("id domain rev usr device_key name version secret data type status generation last_seen search"),
+	derived: 1,
 	fields: func(d *storage.Device, f []any) []any {
+		search := d.SearchText()
 		return append(f, (*string)(&d.ID), (*string)(&d.Domain), (*int64)(&d.Rev), (*string)(&d.User), &d.Key, &d.Name, &d.Version, &d.Secret, &d.Data, &d.Type, &d.Status,
-			&d.Generation, &d.LastSeen)
+			&d.Generation, &d.LastSeen, &search)
 	},
 	parent: func(d *storage.Device) (storage.ID, storage.ID, bool) { return d.Domain, d.ID, true },
 })

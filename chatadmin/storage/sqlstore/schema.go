@@ -92,7 +92,11 @@ const fillRows = 1000
 // those that an earlier release has written meanwhile.
 func (s *Store) fillSearch(ctx context.Context, c *sql.Conn, what string) (more bool, err error) {
 	r := reader{s: s, c: c}
-	if strings.HasSuffix(what, "groups") {
+	switch {
+	case strings.HasSuffix(what, "devices"):
+		return fillTexts(ctx, r, "device", "id, name, device_key", func(d *storage.Device) []any { return []any{(*string)(&d.ID), &d.Name, &d.Key} },
+			func(d *storage.Device) (storage.ID, string) { return d.ID, d.SearchText() })
+	case strings.HasSuffix(what, "groups"):
 		return fillTexts(ctx, r, "group", "id, name_key", func(g *storage.Group) []any { return []any{(*string)(&g.ID), &g.NameKey} },
 			func(g *storage.Group) (storage.ID, string) { return g.ID, g.SearchText() })
 	}

@@ -48,7 +48,7 @@ type Store struct {
 	attempts      int
 	now           func() time.Time
 	growth        growth
-	search        [2]atomic.Pointer[search] // of users and of groups; nil until somebody searches
+	search        [3]atomic.Pointer[search] // of users, groups and devices; nil until somebody searches
 	commitTimeout time.Duration
 	turns         queues // of transactions, before they take a connection
 	// PostgreSQL: of those with a connection, for the locks of other processes

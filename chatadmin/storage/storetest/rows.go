@@ -292,9 +292,8 @@ func testDevices(w *world) {
 		"user":   {storage.DeviceQuery{Users: []storage.ID{v.ID}}, []storage.ID{third.ID, shared.ID}},
 		"users":  {storage.DeviceQuery{Users: []storage.ID{v.ID, "none", u.ID, v.ID}}, []storage.ID{third.ID, d.ID, shared.ID}},
 		"theirs": {storage.DeviceQuery{Users: []storage.ID{v.ID}, Key: "imei-1"}, []storage.ID{shared.ID}},
-		"both":   {storage.DeviceQuery{Users: []storage.ID{u.ID, v.ID}, Status: 2, Prefix: "I"}, []storage.ID{third.ID}},
+		"both":   {storage.DeviceQuery{Users: []storage.ID{u.ID, v.ID}, Status: 2, Search: "imei"}, []storage.ID{third.ID, d.ID}},
 		"key":    {storage.DeviceQuery{Key: "imei-1"}, []storage.ID{d.ID, shared.ID}},
-		"prefix": {storage.DeviceQuery{Prefix: "imei"}, []storage.ID{d.ID, shared.ID}},
 		"status": {storage.DeviceQuery{Status: 2}, []storage.ID{third.ID, d.ID}},
 		"type":   {storage.DeviceQuery{Type: 2, Status: 1}, []storage.ID{shared.ID}},
 	} {

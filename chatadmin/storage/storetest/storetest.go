@@ -73,6 +73,7 @@ var suite = []test{
 	{"Memberships", testMemberships},
 	{"AddMembers", testAddMembers},
 	{"Devices", testDevices},
+	{"DeviceSearch", testDeviceSearch},
 	{"Records", testRecords},
 	{"RecordLists", testRecordLists},
 	{"Events", testEvents},

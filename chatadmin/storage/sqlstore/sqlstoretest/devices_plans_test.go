@@ -42,8 +42,8 @@ func TestDevicesPlans(t *testing.T) {
 		}{
 			"authorize":        {func() error { _, err := registry.Authorize(t.Context(), out.Token.Plain()); return err }, ""},
 			"all":              {list(registry, s, devices.Query{}), "devices_list"},
-			"search":           {list(registry, s, devices.Query{Search: "0012"}), "devices_list"},
-			"search, filtered": {list(registry, s, devices.Query{Search: "0012", Type: devices.IOS}), "devices_list"},
+			"search":           {list(registry, s, devices.Query{Search: "0012"}), "device"},
+			"search, filtered": {list(registry, s, devices.Query{Search: "0012", Type: devices.IOS}), "device"},
 			"status":           {list(registry, s, devices.Query{Status: devices.Disabled}), "devices_status"},
 			"user":             {list(registry, s, devices.Query{User: ids[3]}), "devices_key"},
 			"users":            {list(registry, s, devices.Query{Search: "user39"}), "devices_"},

@@ -122,6 +122,11 @@ func seeded(t *testing.T, s storage.Store) {
 	require.NoError(t, err)
 	require.Equal(t, []storage.Device{{ID: "d", Domain: "acme", User: "ann", Rev: 6, Key: "key", Name: "Phone", Version: "1.0", Secret: []byte("secret"), Data: []byte("{}"), Type: 1, Status: 2, Generation: 3,
 		LastSeen: ms(1)}}, devices)
+	for _, part := range []string{"hone", "key", "e"} {
+		found, _, err := s.ListDevices(t.Context(), storage.DeviceQuery{Domain: "acme", Search: part}, p)
+		require.NoError(t, err)
+		require.Equal(t, devices, found, "devices of before are found by any part")
+	}
 	rs, err := s.Records(t.Context(), []storage.Key{{Kind: "job", Domain: "acme", ID: "j"}})
 	require.NoError(t, err)
 	require.Equal(t, []storage.Record{{Key: storage.Key{Kind: "job", Domain: "acme", ID: "j"}, Owner: "ann", Rev: 7, Data: []byte("{}")}}, rs)

@@ -16,7 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/storetest"
 )
 
-// The users and groups of an earlier version are found by any part of them, also
+// The users, groups and devices of an earlier version are found by any part of them, also
 // if the migration was interrupted, and each is written once.
 func TestMigrateFillsSearch(t *testing.T) {
 	databases(t, func(t *testing.T, db database) {
@@ -33,6 +33,10 @@ func TestMigrateFillsSearch(t *testing.T) {
 		}
 		for i := range n {
 			_, err := tx.Exec(db.sql(fmt.Sprintf("INSERT INTO {{p}}groups VALUES ('g%04d', 'acme', 1, '', '', 'café %[1]d', false, false, false, '{}')", i)))
+			require.NoError(t, err)
+		}
+		for i := range n {
+			_, err := tx.Exec(db.sql(fmt.Sprintf("INSERT INTO {{p}}devices VALUES ('d%04d', 'acme', 1, 'ann', 'serial-%[1]d', 'José''s phone', '', '', '', 1, 1, 1, 0)", i)))
 			require.NoError(t, err)
 		}
 		require.NoError(t, tx.Commit())
@@ -71,6 +75,11 @@ func TestMigrateFillsSearch(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, gs, want, text)
 		}
+		for text, want := range map[string]int{"jose's": 700, "rial-2499": 1, "l-249": 11} {
+			ds, _, err := s.ListDevices(t.Context(), storage.DeviceQuery{Domain: "acme", Search: text}, storage.Page{Limit: 700})
+			require.NoError(t, err)
+			require.Len(t, ds, want, text)
+		}
 	})
 }
 
@@ -107,7 +116,7 @@ func TestSearchWithoutIndex(t *testing.T) {
 				s := db.open(t)
 				require.Equal(t, want, indexed(db))
 				return storetest.Backend{Store: s, Again: func() storage.Store { return db.open(t) }}
-			}, "UserLists", "Search", "Groups", "GroupSearch")
+			}, "UserLists", "Search", "Groups", "GroupSearch", "Devices", "DeviceSearch")
 		})
 	}
 }

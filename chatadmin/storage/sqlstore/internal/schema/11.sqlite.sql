@@ -1,0 +1,2 @@
+-- fill the search texts of devices
+DROP TABLE {{p}}device_fill;
