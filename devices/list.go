@@ -32,8 +32,8 @@ type Query struct {
 //
 // Devices are ordered by their device id. Those of users who are being deleted
 // are shown to actors alone who may delete users. A search returns matches of
-// the device first, then those of its user. It needs chatadmin.PermDevices; users need no permission for their
-// own devices (Query.User is the actor).
+// the device first, then those of its user. It needs chatadmin.PermDevices;
+// users need no permission for their own devices (Query.User is the actor).
 func (r *Registry) DevicesPage(ctx context.Context, s *chatadmin.Scope, q Query, p chatadmin.Page) ([]Device, chatadmin.Cursor, error) {
 	return chatadmin.FillPage(p, func(p chatadmin.Page) ([]Device, chatadmin.Cursor, error) { return r.devicesPage(ctx, s, q, p) })
 }

@@ -11,8 +11,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A list of users or groups, and a search of devices, is one of three, all in the same order and with the
-// same cursors, so that each page may be another one:
+// A list of users or groups, and a search of devices, is one of three, all in
+// the same order and with the same cursors, so that each page may be another
+// one:
 //
 //   - If one condition alone narrows the list, and an index has it in the order
 //     of the list, the list is a part of that index.
