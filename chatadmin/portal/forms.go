@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"net/url"
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -20,6 +21,10 @@ type field struct {
 	Checks             []check  // several choices, of the type "checks"
 	Heading            string   // above the field
 }
+
+// ID is the ID of the input. Names that a domain has chosen may hold blanks,
+// which no ID may.
+func (f field) ID() string { return "f-" + url.PathEscape(f.Name) }
 
 // check is one of several choices.
 type check struct {

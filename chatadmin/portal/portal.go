@@ -118,7 +118,7 @@ type Portal struct {
 	pages   map[string]*template.Template
 	assets  map[string]asset
 	handler http.Handler
-	actions []route // what the routes are, for tests
+	actions []route
 }
 
 // New returns the pages over an Admin. It makes chatadmin.Admin.Work carry out
@@ -193,6 +193,18 @@ func (p *Portal) complete() error {
 
 // ServeHTTP serves the pages below Options.Path.
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// Patterns returns the patterns of the pages and actions, in the form of
+// http.ServeMux, such as "GET /admin/users/{id}": for the labels of a host's
+// metrics, and for tests.
+func (p *Portal) Patterns() []string {
+	var all []string
+	for _, r := range p.actions {
+		method, at, _ := strings.Cut(r.pattern, " ")
+		all = append(all, method+" "+p.o.Path+at)
+	}
+	return all
+}
 
 // local reports whether an address leads to a page of the same host, whatever a
 // browser makes of it: "//evil.example" and "/\evil.example" do not.

@@ -2,9 +2,9 @@ package portaltest
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,14 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
-)
 
-//go:embed testdata/axe-4.14.1.min.js
-var axe string
+	"chatadmin.example/sdk/chatadmin"
+)
 
 // browser is a tab of Chromium. What its console says fails the test.
 type browser struct {
@@ -56,8 +54,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startBrowser starts the browser. It lives as long as the context of its first
-// call.
+// startBrowser starts the browser. It lives as long as the program.
 func startBrowser(path string) {
 	dir, err := os.MkdirTemp("", "portaltest-")
 	if err != nil {
@@ -83,6 +80,12 @@ func openBrowser(t *testing.T) *browser {
 	shared.start.Do(func() { startBrowser(at) })
 	require.NoError(t, shared.err)
 	return newTab(t, shared.ctx, chromedp.WithNewBrowserContext())
+}
+
+// enter signs somebody in, and opens a page of the portal.
+func (b *browser) enter(s *site, user chatadmin.ID, path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(s.url + "/enter?user=" + string(user) + "&to=" + url.QueryEscape(path)))
 }
 
 // tab opens another tab of the same person.
@@ -170,47 +173,11 @@ func (b *browser) click(text string) {
 	b.do(chromedp.Click(chromedp.Search(fmt.Sprintf("//main//a[normalize-space(.)=%[1]q] | //main//button[normalize-space(.)=%[1]q] | //main//summary[normalize-space(.)=%[1]q]", text)), chromedp.NodeVisible))
 }
 
-// look sets the window and the theme.
-func (b *browser) look(width, height int64, theme string) {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
-	require.NoError(b.t, err)
-	_, err = chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
-	require.NoError(b.t, err)
-}
-
 // speak sets the language of the browser.
 func (b *browser) speak(language string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
 	require.NoError(b.t, err)
-}
-
-// violation is what axe-core has found.
-type violation struct {
-	ID    string
-	Help  string
-	Nodes []string
-}
-
-// accessible has axe-core look at the page.
-func (b *browser) accessible(where string) {
-	b.t.Helper()
-	run(b, chromedp.Evaluate[int](axe+";0"))
-	found := run(b, chromedp.Evaluate[[]violation](`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " " + n.failureSummary)})))`, chromedp.EvalAwaitPromise))
-	for _, v := range found {
-		for _, n := range v.Nodes {
-			b.t.Errorf("%s: axe-core: %s (%s): %s", where, v.Help, v.ID, n)
-		}
-	}
-}
-
-// fits fails the test if the page is wider than its window.
-func (b *browser) fits(where string) {
-	b.t.Helper()
-	if over := run(b, chromedp.Evaluate[int]("document.documentElement.scrollWidth - document.documentElement.clientWidth")); over > 0 {
-		b.t.Errorf("%s is %d pixels wider than the window", where, over)
-	}
 }
 
 // shoot keeps a picture of the page in the folder that the environment names,

@@ -2,74 +2,151 @@ package portaltest
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/devices"
 )
 
-// Every page, in both themes, on a narrow window and on a wide one: axe-core
-// finds nothing, the console is silent, and nothing sticks out.
-func TestPages(t *testing.T) {
-	s := newSite(t)
-	us := s.people(12)
-	for i, u := range us[:4] {
-		_, err := s.o.Devices.Register(t.Context(), s.admin.AsHost(s.domain), u.ID, devices.Registration{Key: fmt.Sprintf("DEVICE-%d", i), Type: devices.Type(i + 1), Name: "A phone"})
-		require.NoError(t, err)
-	}
-	_, err := s.s.DenyAccess(t.Context(), us[1].ID)
-	require.NoError(t, err)
-	g, err := s.s.CreateGroup(t.Context(), "Chess")
-	require.NoError(t, err)
-	_, err = s.s.AddMembers(t.Context(), g.ID, us[0].ID, us[1].ID)
-	require.NoError(t, err)
-	list, err := s.o.Devices.PlanWipe(t.Context(), s.s, devices.Of(us[0].ID))
-	require.NoError(t, err)
-	wiped, err := s.o.Devices.ApplyWipe(t.Context(), s.s, list, nil)
-	require.NoError(t, err)
-	_, err = s.s.SetRole(t.Context(), chatadmin.Role{Name: "Help desk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
-	require.NoError(t, err)
+// visit is a page in one of its states. The path is made when its turn comes.
+type visit struct {
+	pattern string // its route
+	path    func() string
+	form    url.Values // it is the answer to this form, if the pattern says POST
+}
 
-	b := openBrowser(t)
-	b.do(chromedp.Navigate(s.url + "/enter?user=" + string(s.boss.ID)))
-	b.upload(s, t.TempDir())
-	review := run(b, chromedp.Location())
-	selected := "user=" + string(us[0].ID) + "&user=" + string(us[1].ID)
-	pages := []struct{ name, path string }{
-		{"users", "/users"}, {"user", "/users/" + string(us[0].ID)}, {"edit", "/users/" + string(us[0].ID) + "/edit"}, {"invite", "/users/invite"},
-		{"import", "/imports"}, {"review", strings.TrimPrefix(review, s.url+"/admin")}, {"delete", "/users/tools?tool=delete&" + selected},
-		{"deactivate", "/users/tools?tool=deactivate&" + selected}, {"role-of", "/users/tools?tool=role&" + selected},
-		{"groups", "/groups"}, {"group", "/groups/" + string(g.ID)}, {"new-group", "/groups/new"}, {"default", "/groups/" + string(g.ID) + "/default"},
-		{"devices", "/security/devices"}, {"wipe", "/security/devices/wipe?device=" + string(device(t, s, us[1].ID))}, {"browser", "/security/browser"},
-		{"browser-review", "/security/browser/review?mode=authenticator&days=30"}, {"roles", "/roles"}, {"role", "/roles/edit?id=help+desk"},
-		{"runs", "/runs"}, {"run", "/runs/" + string(wiped.ID)}, {"audit", "/audit"}, {"none", "/users?q=nobody"}, {"signin", "/signin"},
+// at is a page whose path is known.
+func at(pattern, path string) visit {
+	return visit{pattern: pattern, path: func() string { return path }}
+}
+
+// answer is the page that a form is answered with.
+func answer(pattern, path string, fields ...string) visit {
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
 	}
-	for _, look := range []struct {
-		theme    string
-		width    int64
-		language string
-		axe      bool // else only the width is looked at
-	}{{"light", 320, "en", false}, {"light", 360, "en", true}, {"dark", 360, "en", false}, {"light", 1280, "en", true}, {"dark", 1280, "en", true},
-		{"light", 320, "de", true}, {"light", 320, "fr", false}, {"light", 320, "nl", false}, {"light", 320, "es", false}} {
-		b.look(look.width, 900, look.theme)
-		b.speak(look.language)
-		for _, p := range pages {
-			where := fmt.Sprintf("%s-%s-%d-%s", p.name, look.theme, look.width, look.language)
-			b.do(chromedp.Navigate(s.url+"/admin"+p.path), chromedp.WaitVisible(chromedp.CSS("main h1")))
-			require.Equal(t, look.language, run(b, chromedp.Evaluate[string]("document.documentElement.lang")), where)
-			require.Contains(t, run(b, chromedp.Title()), "Admin Portal", where)
-			b.fits(where)
-			if look.axe {
-				b.accessible(where)
-			}
-			b.shoot(where)
-			b.quiet(where)
+	return visit{pattern, func() string { return path }, form}
+}
+
+// elsewhere are routes by GET that are looked at in another test, or are no
+// pages.
+var elsewhere = map[string]string{
+	"GET /{$}":                 "leads to the first page",
+	"GET /users/download":      "is a file",
+	"GET /imports/{id}/result": "is a file",
+	"GET /assets/{name}":       "is a file",
+	"GET /signin/code":         "TestEnrolment",
+}
+
+// Every page of the portal, in both themes, on a narrow window and on a wide
+// one, in all languages: it is valid HTML, axe-core finds nothing, the console
+// is silent, nothing sticks out, and the Tab key goes its way in order. A route
+// whose page is not visited fails the test.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	visited := map[string]bool{}
+	t.Run("visit", func(t *testing.T) {
+		for _, of := range []struct {
+			name   string
+			preset chatadmin.Preset
+			pages  func(*site) []visit
+		}{
+			{"users", chatadmin.OfficeChat, (*site).userPages}, {"groups", chatadmin.OfficeChat, (*site).groupPages},
+			{"office", chatadmin.OfficeChat, (*site).officePages}, {"closing", chatadmin.OfficeChat, (*site).closingPages},
+			{"ESChat", chatadmin.ESChat, (*site).radioPages}, {"Engage", chatadmin.Engage, (*site).engagePages},
+		} {
+			t.Run(of.name, func(t *testing.T) {
+				t.Parallel()
+				s := newSiteOf(t, of.preset)
+				for _, pattern := range s.look(of.pages(s)) {
+					mu.Lock()
+					visited[pattern] = true
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	for _, pattern := range newSite(t).pages.Patterns() {
+		pattern = strings.Replace(pattern, " /admin/", " /", 1)
+		if strings.HasPrefix(pattern, "GET ") && elsewhere[pattern] == "" && !visited[pattern] {
+			t.Errorf("no page of the route %q is looked at", pattern)
+		}
+		delete(visited, pattern)
+	}
+	delete(visited, notFound)
+	require.Empty(t, visited, "these are no routes")
+}
+
+// notFound stands for an address that is no page.
+const notFound = "GET /none"
+
+// look visits pages as the boss, and returns their patterns.
+func (s *site) look(visits []visit) (patterns []string) {
+	session := s.session(s.boss.ID)
+	b := openBrowser(s.t)
+	b.enter(s, s.boss.ID, "/account")
+	b.theme("light")
+	b.bringAxe()
+	valid := newChecker(s.t)
+	count := map[string]int{}
+	for _, v := range visits {
+		path := "/admin" + v.path()
+		address := s.url + path
+		method, _, _ := strings.Cut(v.pattern, " ")
+		if method == http.MethodPost || v.pattern == notFound {
+			address = s.url + "/answer?" + url.Values{"method": {method}, "to": {path}, "form": {v.form.Encode()}}.Encode()
+		}
+		name := strings.Trim(strings.NewReplacer("/", "-", "{", "", "}", "", " ", "").Replace(v.pattern), "-")
+		if count[name]++; count[name] > 1 {
+			name += fmt.Sprintf("-%d", count[name])
+		}
+		valid.check(name, s.source(session, address))
+		b.examine(name, address)
+		patterns = append(patterns, v.pattern)
+	}
+	return patterns
+}
+
+// answer shows the answer to a request of the portal, so that a page that a form
+// is answered with can be loaded again. It does not lead away by itself.
+func (s *site) answer(w http.ResponseWriter, r *http.Request) {
+	post := httptest.NewRequestWithContext(r.Context(), r.FormValue("method"), r.FormValue("to"), strings.NewReader(r.FormValue("form")))
+	post.Header = r.Header.Clone()
+	post.Header.Del("Accept-Encoding")
+	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	post.Header.Set("Sec-Fetch-Site", "same-origin")
+	rec := httptest.NewRecorder()
+	s.pages.ServeHTTP(rec, post)
+	if rec.Code >= 300 && rec.Code < 400 {
+		http.Error(w, "the form was accepted, and has no page", http.StatusInternalServerError)
+		return
+	}
+	for name, values := range rec.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(http.StatusOK) // a browser complains of others in its console
+	for line := range strings.Lines(rec.Body.String()) {
+		if !strings.Contains(line, `http-equiv="refresh" content="0;`) {
+			_, _ = w.Write([]byte(line))
 		}
 	}
+}
+
+// token is that of the link in the latest mail to somebody.
+func (s *site) token(to string) string {
+	s.t.Helper()
+	u, err := url.Parse(s.link(to))
+	require.NoError(s.t, err)
+	return u.RawQuery
 }
 
 func device(t *testing.T, s *site, user chatadmin.ID) chatadmin.ID {

@@ -82,9 +82,9 @@ func TestNamesThatBreakPages(t *testing.T) {
 		require.NoError(t, err)
 	}
 	b := openBrowser(t)
-	b.do(chromedp.Navigate(s.url + "/enter?user=" + string(s.boss.ID)))
+	b.do(chromedp.Navigate(s.url + "/enter?to=/&user=" + string(s.boss.ID)))
 	for _, width := range []int64{320, 1280} {
-		b.look(width, 900, "light")
+		b.window(width, 900)
 		for _, path := range []string{"/users", "/users?q=%3Cscript%3E", "/users/" + string(last.ID), "/users/" + string(last.ID) + "/edit",
 			"/users/tools?tool=delete&user=" + string(last.ID), "/groups", "/groups/" + string(g.ID), "/audit"} {
 			b.do(chromedp.Navigate(s.url+"/admin"+path), chromedp.WaitVisible(chromedp.CSS("main h1")))
@@ -107,7 +107,7 @@ func TestMeanwhile(t *testing.T) {
 	us := s.people(3)
 	review := s.url + "/admin/users/tools?tool=deactivate&user=" + string(us[0].ID)
 	b := openBrowser(t)
-	b.do(chromedp.Navigate(s.url+"/enter?user="+string(s.boss.ID)), chromedp.Navigate(review))
+	b.do(chromedp.Navigate(s.url+"/enter?to=/&user="+string(s.boss.ID)), chromedp.Navigate(review))
 	other := b.tab()
 	other.do(chromedp.Navigate(review))
 	other.click("Deactivate")

@@ -1,7 +1,6 @@
 package portaltest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -9,104 +8,106 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
-	"chatadmin.example/sdk/chatadmin/erase"
-	"chatadmin.example/sdk/chatadmin/keyring"
-	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/portal"
-	"chatadmin.example/sdk/chatadmin/secret"
-	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
-	"chatadmin.example/sdk/csvimport"
-	"chatadmin.example/sdk/devices"
-	"chatadmin.example/sdk/twofa"
+	"chatadmin.example/sdk/integrations/afas/afastest"
+	"chatadmin.example/sdk/integrations/integrationstest"
+	"chatadmin.example/sdk/integrations/mailchimp/mailchimptest"
+	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// site is a host with a portal, on a server of its own.
+// site is a host with a portal that has everything, on a server of its own.
 type site struct {
 	t      *testing.T
 	url    string
 	admin  *chatadmin.Admin
+	pages  *portal.Portal
 	s      *chatadmin.Scope // of the boss
 	domain chatadmin.ID
 	boss   chatadmin.User
 	mails  *chatadmintest.Mailbox
+	spool  string // the folder
 	o      portal.Options
 	woken  chan struct{}
+	ahead  atomic.Int64 // what the clock is before that of the machine
+
+	slack     *slacktest.Server
+	mailchimp *mailchimptest.Server
+	afas      *afastest.Server
+	groups    *integrationstest.Groups
 
 	mu       sync.Mutex
 	sessions map[string]chatadmin.ID
 }
 
-// newSite begins a server with a company, and a worker that waits for work.
+// newSite begins a server with an Office Chat company, and a worker that waits
+// for work.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, mails: &chatadmintest.Mailbox{}, woken: make(chan struct{}, 1), sessions: map[string]chatadmin.ID{}}
+	return newSiteOf(t, chatadmin.OfficeChat)
+}
+
+func newSiteOf(t *testing.T, preset chatadmin.Preset) *site {
+	t.Helper()
+	s := &site{t: t, spool: t.TempDir()}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	var err error
-	s.admin, err = chatadmin.New(memstore.New(nil), &chatadmin.Options{Mailer: s.mails, LinkBase: s.url + "/admin"})
-	require.NoError(t, err)
-	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{1}, keyring.KeySize))})
-	require.NoError(t, err)
-	s.o.TwoFactor, err = twofa.New(s.admin, &twofa.Options{Keys: ring})
-	require.NoError(t, err)
-	s.o.Devices, err = devices.New(s.admin, nil)
-	require.NoError(t, err)
-	s.o.Gate, err = signin.New(s.admin, &signin.Options{SecondFactor: s.o.TwoFactor, Devices: s.o.Devices})
-	require.NoError(t, err)
-	s.o.Deletions, err = erase.New(s.admin, nil)
-	require.NoError(t, err)
-	s.o.Imports, err = csvimport.New(s.admin, nil)
-	require.NoError(t, err)
-	passwords, err := password.New(s.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
-	require.NoError(t, err)
-	s.o.Spool, err = portal.NewDir(t.TempDir())
-	require.NoError(t, err)
-	s.o.SetPassword, s.o.SignOutURL, s.o.Wake = passwords.Setter, "/logout", s.wake
-	s.o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	s.o.SignIn = &portal.SignIn{
-		Domain: func(*http.Request) (chatadmin.ID, error) { return s.domain, nil },
-		Verify: passwords.Verifier,
-		Begin: func(w http.ResponseWriter, _ *http.Request, d signin.Decision) error {
-			s.enter(w, d.User.ID)
-			return nil
-		},
-	}
-	s.o.Authenticate = s.signedIn
-	pages, err := portal.New(s.admin, &s.o)
-	require.NoError(t, err)
-	mux.Handle("/admin/", pages)
-	mux.HandleFunc("GET /enter", func(w http.ResponseWriter, r *http.Request) { // for tests alone
-		s.enter(w, chatadmin.ID(r.FormValue("user")))
-		http.Redirect(w, r, "/admin/", http.StatusSeeOther)
-	})
-	d, boss, err := s.admin.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{
-		Login: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
-	require.NoError(t, err)
-	s.domain, s.boss, s.s = d.ID, boss, s.admin.As(d.ID, boss.ID)
+	s.fakes()
+	t.Cleanup(func() { s.slack.Close(); s.mailchimp.Close(); s.afas.Close() })
+	require.NoError(t, s.construct(memstore.New(nil), slog.New(slog.NewTextHandler(t.Output(), nil))))
+	s.serve(mux)
+	require.NoError(t, s.found(t.Context(), preset))
 	ctx, stop := context.WithCancel(context.Background())
 	var working sync.WaitGroup
-	working.Go(func() { s.work(ctx) })
+	working.Go(func() {
+		s.work(ctx, func(err error) { t.Errorf("the worker: %v", err) })
+	})
 	t.Cleanup(func() { stop(); working.Wait() })
 	return s
 }
 
-func (s *site) work(ctx context.Context) {
+// found makes the company.
+func (s *site) found(ctx context.Context, preset chatadmin.Preset) error {
+	login := "boss@acme.example"
+	if preset != chatadmin.OfficeChat {
+		login = "boss"
+	}
+	d, boss, err := s.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset, Admin: chatadmin.NewUser{
+		Login: login, Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
+	s.domain, s.boss, s.s = d.ID, boss, s.admin.As(d.ID, boss.ID)
+	return err
+}
+
+// serve mounts the portal, and what the host has beside it.
+func (s *site) serve(mux *http.ServeMux) {
+	mux.Handle("/admin/", s.pages)
+	mux.Handle("/integrations/", s.o.Integrations.Handler())
+	mux.HandleFunc("GET /answer", s.answer)
+	mux.HandleFunc("GET /enter", func(w http.ResponseWriter, r *http.Request) { // for tests alone
+		s.enter(w, chatadmin.ID(r.FormValue("user")))
+		http.Redirect(w, r, "/admin"+r.FormValue("to"), http.StatusSeeOther)
+	})
+}
+
+// work does what is due whenever the site is woken.
+func (s *site) work(ctx context.Context, failed func(error)) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.woken:
 			if _, err := s.admin.Work(ctx); err != nil && ctx.Err() == nil {
-				s.t.Errorf("the worker: %v", err)
+				failed(err)
 			}
 		}
 	}
@@ -119,12 +120,26 @@ func (s *site) wake() {
 	}
 }
 
+// finish does all that is due now.
+func (s *site) finish() {
+	s.t.Helper()
+	chatadmintest.Quiesce(s.t, s.admin)
+}
+
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// enter signs somebody in.
 func (s *site) enter(w http.ResponseWriter, user chatadmin.ID) {
+	http.SetCookie(w, s.session(user))
+}
+
+// session is the cookie of somebody who is signed in.
+func (s *site) session(user chatadmin.ID) *http.Cookie {
 	token := rand.Text()
 	s.mu.Lock()
 	s.sessions[token] = user
 	s.mu.Unlock()
-	http.SetCookie(w, &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	return &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
 func (s *site) signedIn(r *http.Request) (domain, user chatadmin.ID, err error) {
@@ -141,15 +156,38 @@ func (s *site) signedIn(r *http.Request) (domain, user chatadmin.ID, err error) 
 	return s.domain, user, nil
 }
 
+// staff lets the boss be the host's staff as well.
+func (s *site) staff(r *http.Request) (chatadmin.ID, error) {
+	domain, user, err := s.signedIn(r)
+	if err == nil && user != s.boss.ID {
+		err = chatadmin.ErrForbidden
+	}
+	return domain, err
+}
+
 // people fills the company.
 func (s *site) people(n int) []chatadmin.User {
 	s.t.Helper()
 	var us []chatadmin.User
 	for i := range n {
-		u, err := s.s.CreateUser(s.t.Context(), chatadmin.NewUser{Login: fmt.Sprintf("user%02d@acme.example", i), FirstName: "Ann", LastName: fmt.Sprintf("Number %d", i),
-			Title: "Head of everything", NoInvitation: true})
-		require.NoError(s.t, err)
-		us = append(us, u)
+		us = append(us, s.user(fmt.Sprintf("user%02d", i), func(n *chatadmin.NewUser) {
+			n.LastName, n.Title = fmt.Sprintf("Number %d", i), "Head of everything"
+		}))
 	}
 	return us
+}
+
+// user creates somebody, by the rules of the company's product.
+func (s *site) user(name string, change ...func(*chatadmin.NewUser)) chatadmin.User {
+	s.t.Helper()
+	n := chatadmin.NewUser{Login: name + "@acme.example", FirstName: "Ann", LastName: "Other", NoInvitation: true}
+	if s.boss.Login == "boss" {
+		n.Login, n.Email = name, n.Login
+	}
+	for _, f := range change {
+		f(&n)
+	}
+	u, err := s.s.CreateUser(s.t.Context(), n)
+	require.NoError(s.t, err)
+	return u
 }
