@@ -46,6 +46,9 @@ func (v *view) showPreferences(f url.Values, wrong error) error {
 	}
 	page := preferencesPage{view: v, Fields: v.preferenceFields(&policy.Defaults, v.shared())}
 	for i := range page.Fields {
+		if options := page.Fields[i].Options; len(options) > 0 {
+			options[0].Name = v.T("preferences.not_set")
+		}
 		if f != nil {
 			page.Fields[i].Value = f.Get(page.Fields[i].Name)
 		}

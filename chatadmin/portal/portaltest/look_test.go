@@ -134,12 +134,15 @@ func (b *browser) examine(name, address string) {
 	b.window(1280, 900)
 	b.do(chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS("main h1")))
 	b.named(name)
-	for width, rules := range map[int64]string{1280: allRules, 320: lookRules} {
-		where := fmt.Sprintf("%s-%d", name, width)
-		b.window(width, 900)
+	for _, at := range []struct {
+		width int64
+		rules string
+	}{{1280, allRules}, {320, lookRules}} {
+		where := fmt.Sprintf("%s-%d", name, at.width)
+		b.window(at.width, 900)
 		b.fits(where)
 		b.ordered(where)
-		b.axe(where, rules)
+		b.axe(where, at.rules)
 		b.shoot(where + "-light")
 	}
 	b.theme("dark")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -99,13 +100,13 @@ func (s *site) look(visits []visit) (patterns []string) {
 	valid := newChecker(s.t)
 	count := map[string]int{}
 	for _, v := range visits {
-		path := "/admin" + v.path()
-		address := s.url + path
+		to := "/admin" + v.path()
+		address := s.url + to
 		method, _, _ := strings.Cut(v.pattern, " ")
 		if method == http.MethodPost || v.pattern == notFound {
-			address = s.url + "/answer?" + url.Values{"method": {method}, "to": {path}, "form": {v.form.Encode()}}.Encode()
+			address = s.url + "/answer?" + url.Values{"method": {method}, "to": {to}, "form": {v.form.Encode()}}.Encode()
 		}
-		name := strings.Trim(strings.NewReplacer("/", "-", "{", "", "}", "", " ", "").Replace(v.pattern), "-")
+		name := path.Base(s.t.Name()) + "-" + strings.NewReplacer("/", "-", "{", "", "}", "", " ", "").Replace(v.pattern)
 		if count[name]++; count[name] > 1 {
 			name += fmt.Sprintf("-%d", count[name])
 		}
