@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/texts"
@@ -129,7 +131,9 @@ func (v *view) receiveFile(u upload, part *multipart.Part) error {
 		return err
 	}
 	if err := v.spool(&u, part); err != nil {
-		return errors.Join(err, v.discard(u.ID))
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // the browser may have gone
+		defer cancel()
+		return errors.Join(err, v.discard(clean, u.ID))
 	}
 	if err := v.planUpload(ctx, &u); err != nil {
 		return err
@@ -154,13 +158,13 @@ func (v *view) spool(u *upload, from io.Reader) error {
 	return errors.Join(err, out.Close())
 }
 
-// discard makes the worker remove an upload.
-func (v *view) discard(id chatadmin.ID) error {
-	e, err := uploads.Get(v.r.Context(), v.p.admin.Store(), v.s.Domain(), string(id))
+// discard removes an upload.
+func (v *view) discard(ctx context.Context, id chatadmin.ID) error {
+	e, err := uploads.Get(ctx, v.p.admin.Store(), v.s.Domain(), string(id))
 	if err != nil {
 		return err
 	}
-	return v.p.forgetUpload(v.r.Context(), v.s.Domain(), e.Value)
+	return v.p.forgetUpload(ctx, v.s.Domain(), e.Value)
 }
 
 // importPage is one import, from its review to its result.
@@ -388,7 +392,7 @@ func (v *view) discardImport() error {
 	if s := e.Value.State; s == waiting || s == running {
 		return chatadmin.ErrTransition
 	}
-	if err := v.discard(e.Value.ID); err != nil {
+	if err := v.discard(v.r.Context(), e.Value.ID); err != nil {
 		return err
 	}
 	return v.done("/imports", "import.discarded")

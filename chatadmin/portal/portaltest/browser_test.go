@@ -49,6 +49,12 @@ var shared = struct {
 }{stop: func() {}}
 
 func TestMain(m *testing.M) {
+	if os.Getenv(serverDir) != "" { // this program is the server of a test
+		if err := runServer(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)

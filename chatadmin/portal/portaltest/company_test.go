@@ -63,8 +63,8 @@ func (s *site) userPages() []visit {
 		at("GET /fields", "/fields"), answer("POST /fields", "/fields", "name", "", "kind", "text"), at("GET /fields/find", "/fields/find?field=Site&value=North"),
 		at("GET /fields/remove", "/fields/remove?name=Cost+centre"),
 		at("GET /signin", "/signin"), answer("POST /signin", "/signin", "login", "boss@acme.example", "password", "wrong"),
-		{pattern: "GET /activate", path: func() string { return "/activate?" + s.token("invited@acme.example") }},
-		answer("POST /activate", "/activate", "token", strings.TrimPrefix(s.token("invited@acme.example"), "token="), "password", "short", "again", "shirt"),
+		{pattern: "GET /activate", path: func() string { return "/activate?" + s.query("invited@acme.example") }},
+		answer("POST /activate", "/activate", "token", strings.TrimPrefix(s.query("invited@acme.example"), "token="), "password", "short", "again", "shirt"),
 		{pattern: "GET /users/idle", path: func() string {
 			s.ahead.Add(int64(100 * 24 * time.Hour))
 			return "/users/idle?for=90&unused=1"
@@ -168,7 +168,7 @@ func (s *site) officePages() []visit {
 	return []visit{
 		at("GET /imports", "/imports"), at("GET /imports/{id}", review), at("GET /imports/{id}", done),
 		at("GET /imports/{id}", s.uploaded("wrong.csv", "colour\nred\n")),
-		{pattern: "GET /import", path: func() string { return "/import?" + s.token("boss@acme.example") }},
+		{pattern: "GET /import", path: func() string { return "/import?" + s.query("boss@acme.example") }},
 		at("GET /support/levels", "/support/levels"), at("GET /support/reports", "/support/reports"), at("GET /support/reports/{id}", "/support/reports/"+string(report.ID)),
 		at("GET /compliance/retention", "/compliance/retention"), at("GET /compliance/retention/review", "/compliance/retention/review?days=90"),
 		{pattern: "GET /compliance/retention/review", path: func() string {

@@ -45,8 +45,10 @@ func (s *site) link(to string) (found string) {
 // From the file to people who have chosen a password, with JavaScript and
 // without.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	for name, disabled := range map[string]bool{"with JavaScript": false, "without JavaScript": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
 			b := openBrowser(t)
 			_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: disabled})
@@ -76,6 +78,7 @@ func TestMainJob(t *testing.T) {
 
 // Users are found while typing, selected, and deactivated by the menu.
 func TestUserTools(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	us := s.people(3)
 	b := openBrowser(t)
@@ -100,6 +103,7 @@ func TestUserTools(t *testing.T) {
 // A deletion is planned, confirmed, and its page shows the receipt when the
 // worker is done, without being reloaded by hand.
 func TestDelete(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	us := s.people(2)
 	b := openBrowser(t)

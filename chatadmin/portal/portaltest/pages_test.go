@@ -142,8 +142,8 @@ func (s *site) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// token is that of the link in the latest mail to somebody.
-func (s *site) token(to string) string {
+// query holds the token of the link in the latest mail to somebody.
+func (s *site) query(to string) string {
 	s.t.Helper()
 	u, err := url.Parse(s.link(to))
 	require.NoError(s.t, err)

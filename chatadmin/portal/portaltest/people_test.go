@@ -20,6 +20,7 @@ import (
 // An authenticator is enrolled from the QR code as the browser draws it: a
 // scanner reads the picture, and another program computes the code.
 func TestEnrolment(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"zbarimg", "oathtool"} {
 		if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") == "" {
 			t.Skip(err)
@@ -70,6 +71,7 @@ func command(t *testing.T, name string, args ...string) (string, error) {
 // Names that are written to break a page are shown as they are, on pages that
 // stay whole.
 func TestNamesThatBreakPages(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	names := []string{`<script>window.ran=1</script>`, `" onload="window.ran=1`, "שלום עולם", "👩‍🚀 Ann 🚀", strings.Repeat("Wide", 60), `{{.}} ' & <b>`}
 	g, err := s.s.CreateGroup(t.Context(), `<img src=x onerror="window.ran=1">`)
@@ -103,6 +105,7 @@ func TestNamesThatBreakPages(t *testing.T) {
 // What happens elsewhere while somebody looks at a page is told when they act:
 // a second tab has done it, they were demoted, or their session has ended.
 func TestMeanwhile(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	us := s.people(3)
 	review := s.url + "/admin/users/tools?tool=deactivate&user=" + string(us[0].ID)

@@ -17,6 +17,7 @@ var update = flag.Bool("update", false, "write the pictures of the README anew")
 // The README shows two pages as they look: the list of users, and the review of
 // an import. -update takes the pictures anew.
 func TestPicturesOfReadme(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.people(6)
 	b := openBrowser(t)

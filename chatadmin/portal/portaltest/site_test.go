@@ -1,6 +1,7 @@
 package portaltest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -44,6 +45,7 @@ type site struct {
 	afas      *afastest.Server
 	groups    *integrationstest.Groups
 
+	token    string // of all sessions; "" makes new ones
 	mu       sync.Mutex
 	sessions map[string]chatadmin.ID
 }
@@ -135,7 +137,7 @@ func (s *site) enter(w http.ResponseWriter, user chatadmin.ID) {
 
 // session is the cookie of somebody who is signed in.
 func (s *site) session(user chatadmin.ID) *http.Cookie {
-	token := rand.Text()
+	token := cmp.Or(s.token, rand.Text())
 	s.mu.Lock()
 	s.sessions[token] = user
 	s.mu.Unlock()
