@@ -85,16 +85,17 @@ func TestNamesThatBreakPages(t *testing.T) {
 	}
 	b := openBrowser(t)
 	b.do(chromedp.Navigate(s.url + "/enter?to=/&user=" + string(s.boss.ID)))
-	for _, width := range []int64{320, 1280} {
-		b.window(width, 900)
-		for _, path := range []string{"/users", "/users?q=%3Cscript%3E", "/users/" + string(last.ID), "/users/" + string(last.ID) + "/edit",
-			"/users/tools?tool=delete&user=" + string(last.ID), "/groups", "/groups/" + string(g.ID), "/audit"} {
-			b.do(chromedp.Navigate(s.url+"/admin"+path), chromedp.WaitVisible(chromedp.CSS("main h1")))
-			require.False(t, run(b, chromedp.Evaluate[bool]("window.ran !== undefined")), path)
-			b.fits(path)
-			b.accessible(path)
-			b.quiet(path)
-		}
+	b.bringAxe()
+	for _, path := range []string{"/users", "/users?q=%3Cscript%3E", "/users/" + string(last.ID), "/users/" + string(last.ID) + "/edit",
+		"/users/tools?tool=delete&user=" + string(last.ID), "/groups", "/groups/" + string(g.ID), "/audit"} {
+		b.window(1280, 900)
+		b.do(chromedp.Navigate(s.url+"/admin"+path), chromedp.WaitVisible(chromedp.CSS("main h1")))
+		require.False(t, run(b, chromedp.Evaluate[bool]("window.ran !== undefined")), path)
+		b.fits(path)
+		b.accessible(path)
+		b.window(320, 900)
+		b.fits(path)
+		b.quiet(path)
 	}
 	b.do(chromedp.Navigate(s.url + "/admin/users"))
 	for _, name := range names {
