@@ -1,191 +1,184 @@
-// Command hoststore shows a host that has a table of people already and keeps
-// the library's users in it: sqlstore does the rest, in the same transaction.
-// It makes users of the people who are there, imports a file, and shows what
-// became of the table.
+// Command hoststore shows a host that keeps a table of people of its own.
+// Triggers carry what the library changes into it, in the library's own
+// transactions; what the host changes there goes through the library.
+//
+//	go run ./examples/hoststore
+//	go run ./examples/hoststore --db postgres://localhost/empty
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"embed"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"crypto/rand"
-
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 	"chatadmin.example/sdk/csvimport"
 )
 
-const file = `login,name,title
-bob@acme.example,Bob Jones,Head Clerk
-eve@acme.example,Eve Adams,Engineer
-`
+//go:embed *.sql
+var schema embed.FS
 
 func main() {
+	database := flag.String("db", "", "postgres://… of an empty database; default SQLite in a new file")
+	flag.Parse()
 	dir, err := os.MkdirTemp("", "hoststore")
 	if err == nil {
-		err = run(context.Background(), os.Stdout, filepath.Join(dir, "host.db"))
+		err = run(context.Background(), os.Stdout, cmp.Or(*database, filepath.Join(dir, "host.db")))
 		_ = os.RemoveAll(dir)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "hoststore:", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 }
 
-func dsn(path string) string {
-	return "file:" + path + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+// host is a program with people of its own.
+type host struct {
+	db      *sql.DB
+	dialect sqlstore.Dialect
+	store   *sqlstore.Store
+	admin   *chatadmin.Admin
 }
 
-func run(ctx context.Context, out io.Writer, path string) error {
-	db, err := sql.Open("sqlite", dsn(path))
-	if err != nil {
-		return err
+func open(ctx context.Context, database string) (h *host, err error) {
+	h = &host{dialect: sqlstore.PostgreSQL}
+	driver := "pgx"
+	if !strings.HasPrefix(database, "postgres") {
+		driver, h.dialect = "sqlite", sqlstore.SQLite
+		database = "file:" + database + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	}
-	defer func() { _ = db.Close() }()
-	if err := script(ctx, db, "people.sql"); err != nil { // the host's application has done that long ago
-		return err
-	}
-	store, err := Open(ctx, db)
-	if err != nil {
-		return err
-	}
-	admin, err := chatadmin.New(store, &chatadmin.Options{NewID: ids()})
-	if err != nil {
-		return err
-	}
-	_, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", DisplayName: "The Boss", NoInvitation: true}})
-	if err != nil {
-		return err
-	}
-	acme := admin.As("acme", boss.ID)
-	if err := adopt(ctx, acme, store, db); err != nil {
-		return err
-	}
-	imports, err := csvimport.New(admin, nil)
-	if err != nil {
-		return err
-	}
-	result, err := imports.Import(ctx, acme, strings.NewReader(file), csvimport.UpdateExisting, nil)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(out, "imported: %d created, %d updated\n\n", result.Counts.Created, result.Counts.Updated)
-	return show(ctx, out, acme, db)
-}
-
-// adopt makes users of the people of the company who are none yet: their keys
-// follow from the domain's policy, and they are put into the default groups.
-func adopt(ctx context.Context, s *chatadmin.Scope, store *Store, db *sql.DB) error {
-	_, settings, err := s.View(ctx, "")
-	if err != nil {
-		return err
-	}
-	people, err := strangers(ctx, db, s.Domain())
-	if err != nil {
-		return err
-	}
-	err = store.Update(ctx, storage.Fence{Domain: s.Domain(), Mode: storage.Shared}, func(ctx context.Context, t storage.Tx) error {
-		db, err := sqlstore.Conn(t.(*tx).Tx)
-		if err != nil {
-			return err
-		}
-		for _, u := range people {
-			p, wrong := settings.Prepare(u)
-			if len(wrong) > 0 {
-				return fmt.Errorf("%s: %w", u.Login, wrong[0])
-			}
-			u = p.User()
-			if _, err := db.ExecContext(ctx, "UPDATE people SET chat_rev = ?, chat_login_key = ?, chat_name_key = ?, chat_phone = ?, chat_role = ?, chat_kind = ?, chat_status = ?, chat_search = ? WHERE person_id = ? AND chat_rev = 0",
-				storage.NextRev(0, s.Admin().Now(), 0), u.LoginKey, u.NameKey, u.PhoneE164, u.Role, u.Kind, u.Status, u.SearchText(), u.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for g, err := range s.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
-		if err != nil {
-			return err
-		}
-		plan, err := s.PlanDefaultGroup(ctx, g.ID)
-		if err != nil {
-			return err
-		}
-		if _, err := s.ApplyDefaultGroup(ctx, plan, nil); err != nil { // marked already: it adds who is missing
-			return err
-		}
-	}
-	return nil
-}
-
-// strangers are the people of a company who are no users.
-func strangers(ctx context.Context, db *sql.DB, company chatadmin.ID) ([]chatadmin.User, error) {
-	rows, err := db.QueryContext(ctx, "SELECT person_id, username, mail, full_name, job, division, phone FROM people WHERE company = ? AND chat_rev = 0", company)
-	if err != nil {
+	if h.db, err = sql.Open(driver, database); err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var people []chatadmin.User
-	for rows.Next() {
-		u := chatadmin.User{Domain: company, Role: chatadmin.RoleMember, Kind: chatadmin.Network, Status: chatadmin.Active}
-		if err := rows.Scan(&u.ID, &u.Login, &u.Email, &u.DisplayName, &u.Title, &u.Department, &u.Phone); err != nil {
-			return nil, err
-		}
-		people = append(people, u)
+	if h.store, err = sqlstore.Open(ctx, h.db, h.dialect, nil); err == nil {
+		h.admin, err = chatadmin.New(h.store, nil)
 	}
-	return people, rows.Err()
+	if err != nil {
+		return nil, errors.Join(err, h.db.Close())
+	}
+	return h, nil
 }
 
-// ids makes the host's own number of the company the ID of the domain, which is
-// the first thing made, and leaves the rest to the library.
-func ids() func() chatadmin.ID {
-	first := true
-	return func() chatadmin.ID {
-		if first {
-			first = false
-			return "acme"
+// setUp makes the host's tables, which a real host has, and adds what the
+// library needs to them.
+func (h *host) setUp(ctx context.Context) error {
+	for _, name := range []string{"host", "link"} {
+		text, err := schema.ReadFile(name + "." + h.dialect.String() + ".sql")
+		if err != nil {
+			return err
 		}
-		return chatadmin.ID(rand.Text())
+		if _, err := h.db.ExecContext(ctx, string(text)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
+	return nil
 }
 
-// show prints the host's table, and how many members the default groups have.
-func show(ctx context.Context, out io.Writer, s *chatadmin.Scope, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, "SELECT username, full_name, job, payroll FROM people ORDER BY username")
+// company makes the domain of a company, which has its ID beforehand, so that
+// the first administrator becomes a person too.
+func (h *host) company(ctx context.Context, company int, login string) (*chatadmin.Scope, error) {
+	id := h.admin.NewID()
+	if _, err := h.db.ExecContext(ctx, "UPDATE companies SET chat_domain = $1 WHERE company = $2", id, company); err != nil {
+		return nil, err
+	}
+	_, boss, err := h.admin.CreateDomain(ctx, chatadmin.NewDomain{ID: id, Name: "Acme", Preset: chatadmin.OfficeChat,
+		Admin: chatadmin.NewUser{Login: login, DisplayName: "The Boss", NoInvitation: true}})
+	return h.admin.As(id, boss.ID), err
+}
+
+func run(ctx context.Context, out io.Writer, database string) error {
+	h, err := open(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = h.db.Close() }()
+	if err := h.setUp(ctx); err != nil {
+		return err
+	}
+	s, err := h.company(ctx, 1, "boss@acme.example")
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		says string
+		do   func() error
+	}{
+		{"Everybody who was there is a user", func() error { return nil }},
+		{"A file was imported", func() error {
+			imports, err := csvimport.New(h.admin, nil)
+			if err != nil {
+				return err
+			}
+			file := strings.NewReader("login,name,title\nbob@acme.example,Bob Jones,Head Clerk\neve@acme.example,Eve Adams,Engineer\n")
+			_, err = imports.Import(ctx, s, file, csvimport.UpdateExisting, nil)
+			return err
+		}},
+		{"The host has changed people", func() error {
+			_, err := h.db.ExecContext(ctx, "UPDATE people SET active = (username <> 'ann@acme.example'), mail = replace(mail, 'eve@', 'eve')")
+			return err
+		}},
+		{"Ann was deleted", func() error { return h.erase(ctx, s, "ann@acme.example") }},
+	} {
+		if err := step.do(); err != nil {
+			return err
+		}
+		if err := h.work(ctx); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(out, "%s:\n", step.says)
+		if err := h.show(ctx, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erase deletes a user for good.
+func (h *host) erase(ctx context.Context, s *chatadmin.Scope, login string) error {
+	deletions, err := erase.New(h.admin, nil)
+	if err != nil {
+		return err
+	}
+	u, err := s.UserByLogin(ctx, login)
+	if err != nil {
+		return err
+	}
+	plan, err := deletions.Plan(ctx, s, []chatadmin.ID{u.ID}, nil)
+	if err != nil {
+		return err
+	}
+	_, err = deletions.Apply(ctx, s, plan, "left the company", nil)
+	return err
+}
+
+// show prints the host's table, and what the library has refused.
+func (h *host) show(ctx context.Context, out io.Writer) error {
+	rows, err := h.db.QueryContext(ctx, `SELECT coalesce(username, ''), full_name, job, payroll, chat_state, coalesce(problem, '')
+		FROM people p LEFT JOIN people_changes c ON c.person_id = p.person_id ORDER BY p.person_id`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
-	_, _ = fmt.Fprintf(out, "%-20s %-12s %-12s %s\n", "username", "full_name", "job", "payroll")
 	for rows.Next() {
-		var username, name, job, payroll string
-		if err := rows.Scan(&username, &name, &job, &payroll); err != nil {
+		var username, name, job, payroll, state, problem string
+		if err := rows.Scan(&username, &name, &job, &payroll, &state, &problem); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "%-20s %-12s %-12s %s\n", username, name, job, payroll)
+		line := fmt.Sprintf("  %-18s %-10s %-11s %-8s %-12s %s", username, name, job, payroll, state, problem)
+		_, _ = fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for g, err := range s.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
-		if err != nil {
-			return err
-		}
-		n, err := s.CountMembers(ctx, g.ID)
-		if err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(out, "%d members: %s\n", n, g.Name)
-	}
-	return nil
+	return rows.Err()
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -91,6 +92,10 @@ func changeOne[T any](ctx context.Context, x *tx, t *table[T], c *storage.Write[
 	field := lacks(i)
 	if field == "" {
 		n, err := x.exec(ctx, t.insert, args)
+		if taken(err) { // by a trigger: a key of the row itself is no error here
+			x.failed = fmt.Errorf("%w: %w", ErrConstraint, err)
+			return none, x.failed
+		}
 		if err != nil || n == 1 {
 			return none, err
 		}
@@ -125,8 +130,11 @@ func (x *tx) keyTaken(ctx context.Context, name, field string, columns []string,
 		return storage.Conflict{Reason: storage.KeyTaken, Field: field, Other: by}, nil
 	}
 	if err := again(); err != nil {
-		x.failed = fmt.Errorf("%w: %w", ErrConstraint, err)
-		return none, x.failed
+		if !errors.Is(err, ErrConstraint) {
+			err = fmt.Errorf("%w: %w", ErrConstraint, err)
+		}
+		x.failed = err
+		return none, err
 	}
 	return none, nil
 }

@@ -76,9 +76,9 @@ func cause(err error) error {
 	return nil
 }
 
-// ErrConstraint: a row is refused by a constraint or an index that the host has
-// added to the tables; the error of the database, which names it, is wrapped
-// beside it.
+// ErrConstraint: a row is refused by a constraint, an index or a trigger that
+// the host has added to the tables; the error of the database, which names it,
+// is wrapped beside it.
 var ErrConstraint = class.State.New("constraint", "a constraint of the database refuses the row")
 
 // state is the SQLSTATE of an error of PostgreSQL, or "".
@@ -117,6 +117,13 @@ func (d Dialect) again(err error) bool {
 
 // errRaced: a unique key was taken between the look and the write.
 var errRaced = errors.New("a row was written by somebody else just now")
+
+// refuses reports whether a constraint or a trigger of the host made a statement
+// fail. Unique keys of PostgreSQL are told apart by those who expect them.
+func (d Dialect) refuses(err error) bool {
+	s := state(err)
+	return strings.HasPrefix(s, "23") && !taken(err) || s == "P0001" || d.says(err, "constraint failed")
+}
 
 // taken reports whether a statement failed because of a unique key.
 func taken(err error) bool { return state(err) == "23505" }

@@ -127,6 +127,9 @@ func (x *tx) exec(ctx context.Context, text string, args []any) (int64, error) {
 	} else {
 		res, err = x.c.ExecContext(ctx, text, args...)
 	}
+	if x.s.d.refuses(err) {
+		err = fmt.Errorf("%w: %w", ErrConstraint, err)
+	}
 	if err != nil {
 		return 0, x.fail(ctx, "writing", err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page for hosts lists every mutant under the test that finds it. Its
-// snippets are run by the tests of examples/hoststore and of sqlstoretest.
+// The page lists every mutant under the test that finds it. Its snippets are
+// run by the tests of sqlstoretest and of its package ownusers.
 func TestPage(t *testing.T) {
 	byTest := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(mutants)) {

@@ -1,4 +1,8 @@
-package main
+// Package ownusers is a store that keeps users in a table of a host and leaves
+// the rest to sqlstore: what IMPLEMENTING.md of package storetest quotes, with
+// the tests that prove it. A host that only wants to keep its table has it
+// cheaper: see examples/hoststore.
+package ownusers
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package main
+package ownusers
 
 import (
 	"os"
@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page for hosts quotes this program: every snippet in Go, and the trigger
+// The page for authors of stores quotes this package: every snippet in Go, and the trigger
 // for SQLite, stand here as they stand there. The one for PostgreSQL is run by
-// the tests of sqlstore.
+// the tests of sqlstoretest.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile("../../chatadmin/storage/storetest/IMPLEMENTING.md")
+	page, err := os.ReadFile("../../../storetest/IMPLEMENTING.md")
 	require.NoError(t, err)
 	source := ""
-	for _, name := range []string{"store.go", "main_test.go", "chat.sql"} {
+	for _, name := range []string{"store.go", "store_test.go", "chat.sql"} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		source += string(text)
