@@ -34,6 +34,8 @@ type accountPage struct {
 	Codes       []string // shown once
 	Preferences []field
 	Rows        []connectionRow // of services that each user connects
+	Groups      []chatadmin.Group
+	More        bool // groups
 	Problem     string
 }
 
@@ -83,6 +85,10 @@ func (v *view) showAccount(codes []string, f url.Values, wrong error) error {
 		if page.Rows, err = v.connectionRows(v.me.ID, true); err != nil {
 			return err
 		}
+	}
+	var err error
+	if page.Groups, page.More, err = v.groupsOf(v.me.ID); err != nil {
+		return err
 	}
 	page.Problem = v.complain(page.Preferences, wrong)
 	return v.renderStatus(formStatus(wrong), "account", &page)

@@ -160,11 +160,26 @@ func (v *view) department() error {
 	return v.render("department", &page)
 }
 
+// administers is the department whose admin the reader is, or "".
+func (v *view) administers() string {
+	if !v.radios() {
+		return ""
+	}
+	p, _, err := provisioning.ProfileOf(&v.me)
+	if err != nil || p.Administers == "" {
+		return ""
+	}
+	return v.me.Department
+}
+
 // departmentOptions are the departments to choose from, by their IDs, up to
 // chatadmin.MaxBatch.
 func (v *view) departmentOptions(none string, but chatadmin.ID) ([]option, error) {
-	all, _, err := v.p.o.Provisioning.DepartmentsPage(v.r.Context(), v.s, chatadmin.Page{Limit: chatadmin.MaxBatch})
 	options := []option{{"", none}}
+	if own := v.administers(); own != "" && !v.May(chatadmin.PermUsersRead) {
+		return append(options, option{own, own}), nil
+	}
+	all, _, err := v.p.o.Provisioning.DepartmentsPage(v.r.Context(), v.s, chatadmin.Page{Limit: chatadmin.MaxBatch})
 	for _, d := range all {
 		if d.ID != but && !d.Closed {
 			options = append(options, option{string(d.ID), d.Name})

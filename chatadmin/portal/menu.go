@@ -25,6 +25,8 @@ func (v *view) Menu() []MenuEntry {
 		users := entry("users.title", "/users")
 		users.Here = users.Here || v.At("/imports")
 		menu = append(menu, users, entry("groups.title", "/groups"))
+	} else if v.administers() != "" {
+		menu = append(menu, entry("users.title", "/users/invite"))
 	}
 	if o.Devices != nil && v.May(chatadmin.PermDevices) {
 		security = append(security, entry("devices.title", "/security/devices"))

@@ -34,7 +34,7 @@ func TestGroups(t *testing.T) {
 	w.post(at+"/members/member", "user", string(ann.ID))
 	require.Equal(t, 1, strings.Count(w.get(at).text, ">Group admin<"))
 	w.post(at+"/settings", "name", "Checkers", "posting", "admins")
-	require.Contains(t, plain(w.get(at).text), "Checkers Group Tools")
+	require.Contains(t, plain(w.get(at).text), "Checkers More Tools")
 	require.Contains(t, plain(w.get("/groups?q=check").text), "Only admins post")
 	w.post(at + "/archive")
 	require.Contains(t, plain(w.get(at).text), "Archived")

@@ -43,7 +43,7 @@ func (v *view) user() error {
 		return err
 	}
 	role, _ := v.settings.Role(u.Role)
-	page := userPage{view: v, User: u, RoleName: v.roleName(role), Tools: v.tools(), Editable: v.May(chatadmin.PermUsersEdit)}
+	page := userPage{view: v, User: u, RoleName: v.roleName(role), Tools: v.tools(), Editable: v.May(chatadmin.PermUsersEdit) || v.administers() != "" && v.administers() == u.Department}
 	if a, err := chatadmin.AttributesOf(u); err == nil {
 		page.Language = a.Language
 	}

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -31,7 +32,7 @@ func (v *view) personFields(u *chatadmin.User, f url.Values) []field {
 	if u == nil {
 		u = &chatadmin.User{Kind: chatadmin.Network}
 	}
-	login := field{Name: "login", Label: v.T("user.login"), Value: value("login", u.Login), Required: true, Max: 254, Autocomplete: "off"}
+	login := field{Name: "login", Label: v.Product("user.login"), Value: value("login", u.Login), Required: true, Max: 254, Autocomplete: "off"}
 	if rules.IsEmail {
 		login.Label, login.Type = v.T("user.login_email"), "email"
 	}
@@ -43,21 +44,23 @@ func (v *view) personFields(u *chatadmin.User, f url.Values) []field {
 		out = append(out, login)
 	}
 	if !rules.IsEmail {
-		out = append(out, field{Name: "email", Label: v.T("user.email"), Type: "email", Value: value("email", u.Email), Required: rules.EmailRequired, Max: 254, Autocomplete: "off"})
+		out = append(out, field{Name: "email", Label: v.Product("user.email"), Type: "email", Value: value("email", u.Email), Required: rules.EmailRequired, Max: 254, Autocomplete: "off"})
 	}
 	given := u.DisplayName
 	if u.ID != "" && given == chatadmin.DerivedName(u) {
 		given = ""
 	}
-	return append(out,
+	out = append(out,
 		field{Name: "first_name", Label: v.T("user.first_name"), Value: value("first_name", u.FirstName), Required: rules.MinFirstName > 0, Max: 250, Autocomplete: "off"},
 		field{Name: "last_name", Label: v.T("user.last_name"), Value: value("last_name", u.LastName), Required: rules.MinLastName > 0, Max: 250, Autocomplete: "off"},
 		field{Name: "display_name", Label: v.T("user.name"), Help: v.T("user.name_help"), Value: value("display_name", given), Max: 250, Autocomplete: "off"},
 		field{Name: "title", Label: v.T("user.title"), Value: value("title", u.Title), Max: 250, Autocomplete: "off"},
 		field{Name: "department", Label: v.T("user.department"), Value: value("department", u.Department), Max: 250, Autocomplete: "off"},
-		field{Name: "phone", Label: v.T("user.phone"), Type: "tel", Value: value("phone", u.Phone), Max: 64, Autocomplete: "off"},
-		field{Name: "kind", Label: v.T("user.kind"), Value: value("kind", u.Kind.String()), Options: []option{{"network", v.T("kind.network")}, {"guest", v.T("kind.guest")}}},
-	)
+		field{Name: "phone", Label: v.Product("user.phone"), Type: "tel", Value: value("phone", u.Phone), Max: 64, Autocomplete: "off"})
+	if v.administers() != "" && !v.May(chatadmin.PermUsersCreate) && !v.May(chatadmin.PermUsersEdit) {
+		return out // the kind is not for admins of departments to choose
+	}
+	return append(out, field{Name: "kind", Label: v.T("user.kind"), Value: value("kind", u.Kind.String()), Options: []option{{"network", v.T("kind.network")}, {"guest", v.T("kind.guest")}}})
 }
 
 // managerField asks for a manager by login.
@@ -77,7 +80,30 @@ func (v *view) manager(login string) (chatadmin.ID, error) {
 	return u.ID, err
 }
 
-func (v *view) newUser() error { return v.showNewUser(nil, nil) }
+// AddHeading is the heading of the pages that add users.
+func (v *view) AddHeading() string {
+	if own := "users.heading_" + string(v.settings.Preset); v.Has(own) {
+		return v.T(own)
+	}
+	return v.T("users.invite")
+}
+
+// fills returns an error unless the reader may fill in the form of users: by a
+// permission, or as the admin of a department. Which users those may have in
+// it, the library decides.
+func (v *view) fills(need chatadmin.Permission) error {
+	if v.May(need) || v.administers() != "" {
+		return nil
+	}
+	return fmt.Errorf("this page needs the permission %q: %w", need, chatadmin.ErrForbidden)
+}
+
+func (v *view) newUser() error {
+	if err := v.fills(chatadmin.PermUsersCreate); err != nil {
+		return err
+	}
+	return v.showNewUser(nil, nil)
+}
 
 func (v *view) showNewUser(f url.Values, err error) error {
 	fields, problem := v.allFields(nil, f, f.Get("manager"))
@@ -142,6 +168,9 @@ func formStatus(err error) int {
 
 func (v *view) createUser() error {
 	v.back = "/users/invite"
+	if err := v.fills(chatadmin.PermUsersCreate); err != nil {
+		return err
+	}
 	f, err := v.form()
 	if err != nil {
 		return err
@@ -162,7 +191,11 @@ func (v *view) createUser() error {
 	if n.NoInvitation {
 		key = "user.created_only"
 	}
-	return v.done("/users/"+string(u.ID), key, u.DisplayName)
+	to := "/users/" + string(u.ID)
+	if !v.May(chatadmin.PermUsersRead) {
+		to = v.back
+	}
+	return v.done(to, key, u.DisplayName)
 }
 
 // createBy creates a user by the form of the domain.
@@ -199,6 +232,9 @@ func (v *view) again(err error, show func() error) error {
 }
 
 func (v *view) editUser() error {
+	if err := v.fills(chatadmin.PermUsersEdit); err != nil {
+		return err
+	}
 	u, err := v.s.User(v.r.Context(), chatadmin.ID(v.r.PathValue("id")))
 	if err != nil {
 		return err
@@ -225,6 +261,9 @@ func (v *view) showEditUser(u *chatadmin.User, f url.Values, err error) error {
 func (v *view) saveUser() error {
 	id := chatadmin.ID(v.r.PathValue("id"))
 	v.back = "/users"
+	if err := v.fills(chatadmin.PermUsersEdit); err != nil {
+		return err
+	}
 	u, err := v.s.User(v.r.Context(), id)
 	if err != nil {
 		return err

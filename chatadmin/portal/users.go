@@ -12,14 +12,14 @@ func (p *Portal) userRoutes() []route {
 	return []route{
 		{pattern: "GET /users", need: chatadmin.PermUsersRead, serve: (*view).users},
 		{pattern: "GET /users/download", need: chatadmin.PermUsersRead, serve: (*view).download},
-		{pattern: "GET /users/invite", need: chatadmin.PermUsersCreate, serve: (*view).newUser},
-		{pattern: "POST /users/invite", need: chatadmin.PermUsersCreate, serve: (*view).createUser},
+		{pattern: "GET /users/invite", serve: (*view).newUser},
+		{pattern: "POST /users/invite", serve: (*view).createUser},
 		{pattern: "GET /users/invitations", need: chatadmin.PermUsersRead, serve: (*view).invitations},
 		{pattern: "POST /users/invitations", need: chatadmin.PermUsersEdit, serve: (*view).inviteUsers},
 		{pattern: "POST /users/invitations/revoke", need: chatadmin.PermUsersEdit, serve: (*view).revokeInvitations},
 		{pattern: "GET /users/{id}", serve: (*view).user},
-		{pattern: "GET /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).editUser},
-		{pattern: "POST /users/{id}/edit", need: chatadmin.PermUsersEdit, serve: (*view).saveUser},
+		{pattern: "GET /users/{id}/edit", serve: (*view).editUser},
+		{pattern: "POST /users/{id}/edit", serve: (*view).saveUser},
 	}
 }
 
@@ -59,7 +59,7 @@ func (v *view) users() error {
 		return err
 	}
 	data := usersPageData{view: v, paging: v.paging(next), Search: v.query("q"), Tools: v.tools(),
-		Invites: v.May(chatadmin.PermUsersCreate), SignIns: v.p.o.Gate != nil}
+		Invites: v.fills(chatadmin.PermUsersCreate) == nil, SignIns: v.p.o.Gate != nil}
 	if data.Rows, err = v.userRows(us); err != nil {
 		return err
 	}

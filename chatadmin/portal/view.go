@@ -110,6 +110,15 @@ func (v *view) speak(user string) {
 // T is a text of the catalogue in the language of the reader.
 func (v *view) T(key string, args ...any) string { return v.words.Sprintf(key, args...) }
 
+// Product is a text in the words of the product that the domain has: that of
+// the key with the preset behind it, if there is one.
+func (v *view) Product(key string) string {
+	if own := key + "_" + string(v.settings.Preset); v.Has(own) {
+		return v.T(own)
+	}
+	return v.T(key)
+}
+
 // Has reports whether the catalogue has a text.
 func (v *view) Has(key string) bool { return v.words.Has(key) }
 

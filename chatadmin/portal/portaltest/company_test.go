@@ -20,25 +20,15 @@ import (
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
 
-// userPages fills an Office Chat company, and returns the pages of users, devices
-// and fields.
+// userPages fills an Office Chat company, and returns the pages of users.
 func (s *site) userPages() []visit {
 	us := s.people(12)
 	user, selected := "/users/"+string(us[0].ID), "&user="+string(us[0].ID)+"&user="+string(us[1].ID)
 	t, ctx := s.t, s.t.Context()
-	for i, u := range us[:4] {
-		_, err := s.o.Devices.Register(ctx, s.admin.AsHost(s.domain), u.ID, devices.Registration{Key: fmt.Sprintf("DEVICE-%d", i), Type: devices.Type(i + 1), Name: "A phone"})
-		require.NoError(t, err)
-	}
+	s.phones(us)
 	_, err := s.s.DenyAccess(ctx, us[1].ID)
 	require.NoError(t, err)
 	_, err = s.s.DeactivateUsers(ctx, us[2].ID)
-	require.NoError(t, err)
-	list, err := s.o.Devices.PlanWipe(ctx, s.s, devices.Of(us[0].ID))
-	require.NoError(t, err)
-	wiped, err := s.o.Devices.ApplyWipe(ctx, s.s, list, nil)
-	require.NoError(t, err)
-	_, err = s.s.SetRole(ctx, chatadmin.Role{Name: "Help desk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
 	require.NoError(t, err)
 	for _, f := range []fields.Field{{Name: "Cost centre", Kind: fields.Number}, {Name: "Site", Kind: fields.Choice, Choices: []string{"North", "South"}}} {
 		_, err = s.o.Fields.Declare(ctx, s.s, f, nil)
@@ -46,7 +36,6 @@ func (s *site) userPages() []visit {
 	}
 	s.post(user+"/edit", "own:Site", "North", "own:Cost centre", "4711")
 	s.post("/users/invite", "login", "invited@acme.example", "kind", "network", "invite", "1")
-	s.post("/users/invite", "login", "activated@acme.example", "kind", "network", "invite", "1")
 	s.finish()
 	bad := []string{"login", "no address", "phone", "x", "kind", "network"}
 	return []visit{
@@ -55,20 +44,47 @@ func (s *site) userPages() []visit {
 		at("GET /users/invitations", "/users/invitations"), at("GET /users/signins", "/users/signins"),
 		at("GET /users/tools", "/users/tools?tool=delete"+selected), at("GET /users/tools", "/users/tools?tool=deactivate"+selected),
 		at("GET /users/tools", "/users/tools?tool=role"+selected),
+		at("GET /fields", "/fields"), answer("POST /fields", "/fields", "name", "", "kind", "text"), at("GET /fields/find", "/fields/find?field=Site&value=North"),
+		at("GET /fields/remove", "/fields/remove?name=Cost+centre"),
+		{pattern: "GET /users/idle", path: func() string {
+			s.ahead.Add(int64(100 * 24 * time.Hour))
+			return "/users/idle?for=90&unused=1"
+		}},
+	}
+}
+
+// phones registers a device of each type.
+func (s *site) phones(us []chatadmin.User) {
+	for i, u := range us[:4] {
+		_, err := s.o.Devices.Register(s.t.Context(), s.admin.AsHost(s.domain), u.ID, devices.Registration{Key: fmt.Sprintf("DEVICE-%d", i), Type: devices.Type(i + 1), Name: "A phone"})
+		require.NoError(s.t, err)
+	}
+}
+
+// securityPages are those of devices, roles, runs and the audit log, and of
+// people who are not signed in.
+func (s *site) securityPages() []visit {
+	us := s.people(4)
+	t, ctx := s.t, s.t.Context()
+	s.phones(us)
+	list, err := s.o.Devices.PlanWipe(ctx, s.s, devices.Of(us[0].ID))
+	require.NoError(t, err)
+	wiped, err := s.o.Devices.ApplyWipe(ctx, s.s, list, nil)
+	require.NoError(t, err)
+	_, err = s.s.SetRole(ctx, chatadmin.Role{Name: "Help desk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
+	require.NoError(t, err)
+	s.post("/users/invite", "login", "invited@acme.example", "kind", "network", "invite", "1")
+	s.finish()
+	token := s.query("invited@acme.example")
+	return []visit{
 		at("GET /security/devices", "/security/devices"), at("GET /security/devices/wipe", "/security/devices/wipe?device="+string(device(t, s, us[1].ID))),
 		at("GET /security/browser", "/security/browser"), at("GET /security/browser/review", "/security/browser/review?mode=authenticator&days=30"),
 		at("GET /roles", "/roles"), at("GET /roles/new", "/roles/new"), at("GET /roles/edit", "/roles/edit?id=help+desk"),
 		answer("POST /roles/save", "/roles/save", "id", "", "name", "Other", "level", "nine"),
 		at("GET /runs", "/runs"), at("GET /runs/{id}", "/runs/"+string(wiped.ID)), at("GET /audit", "/audit"), at(notFound, "/none"),
-		at("GET /fields", "/fields"), answer("POST /fields", "/fields", "name", "", "kind", "text"), at("GET /fields/find", "/fields/find?field=Site&value=North"),
-		at("GET /fields/remove", "/fields/remove?name=Cost+centre"),
 		at("GET /signin", "/signin"), answer("POST /signin", "/signin", "login", "boss@acme.example", "password", "wrong"),
-		{pattern: "GET /activate", path: func() string { return "/activate?" + s.query("invited@acme.example") }},
-		answer("POST /activate", "/activate", "token", strings.TrimPrefix(s.query("invited@acme.example"), "token="), "password", "short", "again", "shirt"),
-		{pattern: "GET /users/idle", path: func() string {
-			s.ahead.Add(int64(100 * 24 * time.Hour))
-			return "/users/idle?for=90&unused=1"
-		}},
+		at("GET /activate", "/activate?"+token),
+		answer("POST /activate", "/activate", "token", strings.TrimPrefix(token, "token="), "password", "short", "again", "shirt"),
 	}
 }
 

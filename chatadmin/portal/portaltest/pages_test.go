@@ -61,8 +61,8 @@ func TestPages(t *testing.T) {
 			preset chatadmin.Preset
 			pages  func(*site) []visit
 		}{
-			{"users", chatadmin.OfficeChat, (*site).userPages}, {"groups", chatadmin.OfficeChat, (*site).groupPages},
-			{"office", chatadmin.OfficeChat, (*site).officePages}, {"closing", chatadmin.OfficeChat, (*site).closingPages},
+			{"users", chatadmin.OfficeChat, (*site).userPages}, {"security", chatadmin.OfficeChat, (*site).securityPages},
+			{"groups", chatadmin.OfficeChat, (*site).groupPages}, {"office", chatadmin.OfficeChat, (*site).officePages}, {"closing", chatadmin.OfficeChat, (*site).closingPages},
 			{"ESChat", chatadmin.ESChat, (*site).radioPages}, {"Engage", chatadmin.Engage, (*site).engagePages},
 		} {
 			t.Run(of.name, func(t *testing.T) {
