@@ -28,6 +28,7 @@ const (
 	KindUserRole       = "user.role"
 	KindUserInvite     = "user.invite"
 	KindUserResend     = "user.resend"   // a new activation link was asked for
+	KindUserSignOut    = "user.signout"  // sessions were ended, without taking the access away
 	KindUserRevoke     = "user.revoke"   // an invitation was taken back
 	KindUserAccept     = "user.accept"   // the user has set their first password by the link
 	KindUserPassword   = "user.password" // a password was set or reset

@@ -277,6 +277,7 @@ func (h *harm) damageCalls() (calls []damageCall) {
 	user("deny", func(ids ...chatadmin.ID) error { return second(h.s.DenyAccess(ctx, ids...)) })
 	user("grant", func(ids ...chatadmin.ID) error { return second(h.s.GrantAccess(ctx, ids...)) })
 	user("resend to", func(ids ...chatadmin.ID) error { return h.s.ResendInvitation(ctx, ids[0]) })
+	user("sign out", func(ids ...chatadmin.ID) error { return h.s.SignOutUsers(ctx, ids...) })
 	user("revoke the invitation of", func(ids ...chatadmin.ID) error { return second(h.s.RevokeInvitations(ctx, ids...)) })
 	add("change her address", func() error { return second(h.s.EditUser(ctx, h.ann, chatadmin.UserEdit{Email: &mail})) })
 	add("set her password", func() error { return h.admin.PasswordChanged(ctx, h.domain, h.ann) })

@@ -57,9 +57,9 @@
 //	users.edit      EditUser, EditUserBy (or as the package says)
 //	users.edit      ActivateUsers, DeactivateUsers
 //	users.edit      ResendInvitation, InviteUsers, RevokeInvitations
-//	users.read      signin.Gate: SignIns, SignInsPage, Locks
+//	users.read      signin.Gate: SignIns, SignInsPage, Refusals, RefusalsPage, Locks
 //	users.edit      signin.Gate: PlanIdle, ApplyIdle, ResumeIdle
-//	users.access    DenyAccess, GrantAccess; signin.Gate: Unlock, Unlink
+//	users.access    DenyAccess, GrantAccess, SignOutUsers; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup
 //	groups.default  Run, Runs, RunsPage, ResumeRun (runs of other kinds: their own)
 //	groups.default  TakeOverRun, CancelRun (likewise)
@@ -111,6 +111,7 @@
 //	deactivated                              end       end         end         end    disabled
 //	deleted                                  end       end         end         end    wiped
 //	domain suspended                         end       rests       rests       rests  refused
+//	signed out by an administrator           end       end         end         -      signed out
 //
 // A lock after failed sign-ins ends nothing: otherwise anybody who knows a
 // login could sign its owner out. A change of a role's permissions ends

@@ -26,6 +26,7 @@ const (
 	CauseDeactivated     // the user was deactivated
 	CauseDeleting        // the deletion of the user began
 	CauseDomainSuspended // the domain was suspended, or is closing
+	CauseSignedOut       // an administrator has signed the user out
 )
 
 // Effect is what a cause does to one kind of access.
@@ -74,6 +75,7 @@ var consequences = [...]Consequences{
 	CauseDeactivated:     {Ends, Ends, Ends, Ends, DevicesDisabled},
 	CauseDeleting:        {Ends, Ends, Ends, Ends, DevicesToBeWiped},
 	CauseDomainSuspended: {Ends, Pauses, Pauses, Pauses, DevicesDisabled},
+	CauseSignedOut:       {Ends, Ends, Ends, Stays, DevicesSignedOut},
 }
 
 // Causes lists every cause.
@@ -95,7 +97,7 @@ func (c Cause) Consequences() Consequences {
 }
 
 var causeNames = [...]string{"unknown", "password set", "second factor reset", "two-factor authentication on",
-	"address changed", "login changed", "role lowered", "turned guest", "denied", "deactivated", "deleted", "domain suspended"}
+	"address changed", "login changed", "role lowered", "turned guest", "denied", "deactivated", "deleted", "domain suspended", "signed out"}
 
 // String names the cause, such as "role lowered".
 func (c Cause) String() string {

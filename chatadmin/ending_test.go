@@ -171,6 +171,7 @@ denied                       sessions remembered challenges links disabled
 deactivated                  sessions remembered challenges links disabled
 deleted                      sessions remembered challenges links wiped
 domain suspended             sessions (remembered) (challenges) (links) disabled
+signed out                   sessions remembered challenges -     signed-out
 `
 
 // line is a line of the table; what is in brackets pauses.
@@ -217,6 +218,7 @@ var does = map[chatadmin.Cause]struct {
 		kind := chatadmin.Guest
 		return errOf(a.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind}))
 	}},
+	chatadmin.CauseSignedOut: {user: func(a *access, u chatadmin.User) error { return a.host.SignOutUsers(ctx, u.ID) }},
 	chatadmin.CauseDenied: {
 		user: func(a *access, u chatadmin.User) error { return errOf(a.host.DenyAccess(ctx, u.ID)) },
 		undo: func(a *access) error { return errOf(a.host.GrantAccess(ctx, a.ann.ID, a.pat.ID)) },

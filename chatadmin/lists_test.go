@@ -60,6 +60,7 @@ func TestDeletingIsHidden(t *testing.T) {
 		"AssignRole":        func(s *chatadmin.Scope) error { return second(s.AssignRole(ctx, "reader", gone.ID)) },
 		"ResendInvitation":  func(s *chatadmin.Scope) error { return s.ResendInvitation(ctx, gone.ID) },
 		"RevokeInvitations": func(s *chatadmin.Scope) error { return second(s.RevokeInvitations(ctx, gone.ID)) },
+		"SignOutUsers":      func(s *chatadmin.Scope) error { return s.SignOutUsers(ctx, gone.ID) },
 		"AddMembers":        func(s *chatadmin.Scope) error { return second(s.AddMembers(ctx, g.ID, gone.ID)) },
 	} {
 		require.ErrorIs(t, change(reader), chatadmin.ErrNotFound, name)

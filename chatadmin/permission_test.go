@@ -81,6 +81,7 @@ func matrix() map[string]call {
 			_, err := s.GrantAccess(ctx, on.user)
 			return err
 		}},
+		"SignOutUsers": {need: chatadmin.PermUsersAccess, do: func(s *chatadmin.Scope, on target) error { return s.SignOutUsers(ctx, on.user) }},
 		"AssignRole": {need: chatadmin.PermRoles, do: func(s *chatadmin.Scope, on target) error {
 			_, err := s.AssignRole(ctx, chatadmin.RoleMember, on.user)
 			return err

@@ -25,6 +25,7 @@ func actsOnUser() map[string]func(s *chatadmin.Scope, group, user chatadmin.ID) 
 		},
 		"ResendInvitation":  func(s *chatadmin.Scope, _, user chatadmin.ID) error { return s.ResendInvitation(ctx, user) },
 		"RevokeInvitations": func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.RevokeInvitations(ctx, user)) },
+		"SignOutUsers":      func(s *chatadmin.Scope, _, user chatadmin.ID) error { return s.SignOutUsers(ctx, user) },
 		"DeactivateUsers":   func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DeactivateUsers(ctx, user)) },
 		"ActivateUsers":     func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.ActivateUsers(ctx, user)) },
 		"DenyAccess":        func(s *chatadmin.Scope, _, user chatadmin.ID) error { return second(s.DenyAccess(ctx, user)) },

@@ -185,7 +185,7 @@ func kindsOfRuns() []kindOfRun {
 				must(w, errOf(w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
 			},
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
-				p, err := x.gate.PlanIdle(ctx, s, signin.Idle{For: 30 * 24 * time.Hour, Never: true, Kinds: []chatadmin.Kind{chatadmin.Guest}})
+				p, err := x.gate.PlanIdle(ctx, s, signin.Idle{For: 30 * 24 * time.Hour, WithUnused: true, Kinds: []chatadmin.Kind{chatadmin.Guest}})
 				must(w, err)
 				require.Len(w.t, p.Users, 3)
 				return func(ctx context.Context) error { return errOf(x.gate.ApplyIdle(ctx, s, p, nil)) }

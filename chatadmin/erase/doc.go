@@ -66,6 +66,7 @@
 //
 // # Who may do what
 //
+//	users.read      Scheduled
 //	users.delete    Plan, Apply, Resume, Cancel, TakeOver, Run, Runs, Policy
 //	domain          SetPolicy
 //

@@ -74,6 +74,10 @@ func matrix() map[string]line {
 			}
 			return nil
 		}},
+		"Scheduled": {chatadmin.PermUsersRead, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
+			_, err := on.d.Scheduled(ctx, s, on.user)
+			return err
+		}},
 		"Policy": {need, true, func(ctx context.Context, s *chatadmin.Scope, on *target) error {
 			_, err := on.d.Policy(ctx, s)
 			return err

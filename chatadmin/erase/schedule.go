@@ -75,6 +75,30 @@ func (d *Deletions) activated(ctx context.Context, w *chatadmin.Writer, changes 
 	return nil
 }
 
+// Scheduled returns when the deletions begin that are scheduled of some users;
+// users of whom none is scheduled are left out. It needs
+// chatadmin.PermUsersRead.
+func (d *Deletions) Scheduled(ctx context.Context, s *chatadmin.Scope, users ...chatadmin.ID) (map[chatadmin.ID]time.Time, error) {
+	if _, _, err := s.View(ctx, chatadmin.PermUsersRead); err != nil {
+		return nil, err
+	}
+	due := map[chatadmin.ID]time.Time{}
+	for run, err := range d.runs.Open(ctx, d.admin.Store(), s.Domain()) {
+		switch {
+		case errors.Is(err, chatadmin.ErrDamaged): // nobody is deleted by it
+		case err != nil:
+			return nil, err
+		case run.State == chatadmin.RunScheduled:
+			for _, id := range users {
+				if slices.Contains(run.Data.Users, id) && (due[id].IsZero() || run.Due.Before(due[id])) {
+					due[id] = run.Due
+				}
+			}
+		}
+	}
+	return due, nil
+}
+
 // cancelling marks a context in which the deletion whose ID is the value is
 // being cancelled.
 type cancelling struct{}

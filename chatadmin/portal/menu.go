@@ -2,25 +2,25 @@ package portal
 
 import "chatadmin.example/sdk/chatadmin"
 
-// MenuEntry is an entry of the menu on the left-hand side.
-type MenuEntry struct {
+// menuEntry is an entry of the menu on the left-hand side.
+type menuEntry struct {
 	Name  string
 	URL   string // "" is the heading of those below
 	Here  bool   // it leads to this page
-	Below []MenuEntry
+	Below []menuEntry
 }
 
 // Menu is what the reader may open, in the order of the help pages.
-func (v *view) Menu() []MenuEntry {
+func (v *view) Menu() []menuEntry {
 	o := &v.p.o
-	entry := func(key, at string, below ...MenuEntry) MenuEntry {
-		e := MenuEntry{Name: v.T(key), Below: below}
+	entry := func(key, at string, below ...menuEntry) menuEntry {
+		e := menuEntry{Name: v.T(key), Below: below}
 		if at != "" {
 			e.URL, e.Here = o.Path+at, v.At(at)
 		}
 		return e
 	}
-	var menu, security []MenuEntry
+	var menu, security []menuEntry
 	if v.May(chatadmin.PermUsersRead) {
 		users := entry("users.title", "/users")
 		users.Here = users.Here || v.At("/imports")
@@ -49,7 +49,7 @@ func (v *view) Menu() []MenuEntry {
 	if o.Fields != nil && v.May(chatadmin.PermDomain) {
 		menu = append(menu, entry("fields.title", "/fields"))
 	}
-	var compliance []MenuEntry
+	var compliance []menuEntry
 	if o.Agreements != nil && v.May(chatadmin.PermDomain) {
 		compliance = append(compliance, entry("baa.title", "/compliance/baa"))
 	}
@@ -75,7 +75,7 @@ func (v *view) Menu() []MenuEntry {
 		menu = append(menu, entry("audit.title", "/audit"))
 	}
 	for _, link := range o.Menu {
-		menu = append(menu, MenuEntry{Name: link.Name, URL: link.URL})
+		menu = append(menu, menuEntry{Name: link.Name, URL: link.URL})
 	}
 	return menu
 }

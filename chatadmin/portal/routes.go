@@ -63,7 +63,7 @@ func secure(next http.Handler) http.Handler {
 func (p *Portal) homeRoutes() []route {
 	return []route{{pattern: "GET /{$}", serve: func(v *view) error {
 		for _, entry := range v.Menu() {
-			for _, e := range append([]MenuEntry{entry}, entry.Below...) {
+			for _, e := range append([]menuEntry{entry}, entry.Below...) {
 				if at, own := strings.CutPrefix(e.URL, p.o.Path+"/"); own {
 					return v.redirect("/" + at)
 				}

@@ -16,6 +16,7 @@ func (p *Portal) signInRoutes() []route {
 	}
 	return []route{
 		{pattern: "GET /users/signins", need: chatadmin.PermUsersRead, serve: (*view).signIns},
+		{pattern: "GET /users/refused", need: chatadmin.PermUsersRead, serve: (*view).refused},
 		{pattern: "GET /users/idle", need: chatadmin.PermUsersEdit, serve: (*view).reviewIdle},
 		{pattern: "POST /users/idle", need: chatadmin.PermUsersEdit, serve: (*view).deactivateIdle},
 	}
@@ -35,7 +36,7 @@ type signInsPage struct {
 var signInClients = []signin.Client{signin.Web, signin.Desktop, signin.Mac, signin.IOS, signin.Android, signin.UnknownClient}
 
 func (v *view) signIns() error {
-	q := signin.SignInQuery{Search: v.query("q"), Client: signin.Client(v.query("client")), Never: v.query("never") != ""}
+	q := signin.SignInQuery{Search: v.query("q"), Client: signin.Client(v.query("client")), UnusedOnly: v.query("never") != ""}
 	var err error
 	if q.IdleFor, err = v.idleFor(v.query("days")); err != nil {
 		return err
@@ -96,7 +97,7 @@ type idleReview struct {
 
 func (v *view) reviewIdle() error {
 	v.back = "/users/signins"
-	idle := signin.Idle{Never: v.query("unused") != ""}
+	idle := signin.Idle{WithUnused: v.query("unused") != ""}
 	var err error
 	if idle.For, err = v.idleFor(v.query("for")); err != nil {
 		return err

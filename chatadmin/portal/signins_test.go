@@ -48,3 +48,28 @@ func TestSignIns(t *testing.T) {
 	}
 	require.Contains(t, plain(w.get("/users/idle?for=90").text), "No users are found.")
 }
+
+// Whose sign-ins were refused is listed with the reason in words; and the page
+// of a user says when they came last.
+func TestRefusedSignIns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann@acme.example")
+	require.NoError(t, w.passwords.Set(ctx, ann, "correct horse"))
+	for login, password := range map[string]string{"ann@acme.example": "wrong horse", "nobody@acme.example": "correct horse"} {
+		_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: login, Client: signin.Web}, w.passwords.Verifier(password))
+		require.NoError(t, err)
+	}
+	w.work()
+	page := plain(w.get("/users/refused").text)
+	require.Contains(t, page, "ann@acme.example 2026-03-02 09:00 UTC Wrong password Web")
+	require.Contains(t, page, "Nobody: no user has the login")
+	require.NotContains(t, w.get("/users/refused").text, "nobody@acme.example")
+	require.NotContains(t, plain(w.get("/users/refused?reason=unknown").text), "ann@acme.example 2026")
+	require.Contains(t, plain(w.get("/users/refused?q=zzz").text), "No sign-in was refused.")
+	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin/users/refused?reason=x", nil).Code)
+	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Last sign-in Never")
+	_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.IOS}, w.passwords.Verifier("correct horse"))
+	require.NoError(t, err)
+	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Last sign-in 2026-03-02 09:00 UTC (iOS)")
+}

@@ -33,7 +33,7 @@ var (
 var made = []string{"count.", "error.", "field.", "event.", "run.", "runs.", "permission.", "device.", "wipe.", "browser.", "invitation.", "audit.kind_",
 	"groups.about_", "groups.default", "groups.delete", "tools.about_", "tools.done_", "import.state_", "import.note_", "status.", "kind.",
 	"service.", "level.", "report.", "preference.", "client.", "fields.kind_",
-	"signins.client_", "users.heading_", "baa.state_", "baa.step_", "baa.mail_"}
+	"signins.client_", "refused.reason_", "users.heading_", "baa.state_", "baa.step_", "baa.mail_"}
 
 // ownTexts are the texts of the portal, by language.
 func ownTexts(t *testing.T) map[string]map[string]texts.Text {

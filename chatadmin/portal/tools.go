@@ -46,6 +46,9 @@ func allTools() []tool {
 		{Key: "unlock", Name: "tools.unlock", need: chatadmin.PermUsersAccess, given: hasGate, do: func(v *view, ctx context.Context, ids []chatadmin.ID) (int, error) {
 			return len(ids), v.p.o.Gate.Unlock(ctx, v.s, ids...)
 		}},
+		{Key: "signout", Name: "tools.signout", need: chatadmin.PermUsersAccess, given: hasGate, do: func(v *view, ctx context.Context, ids []chatadmin.ID) (int, error) {
+			return len(ids), v.s.SignOutUsers(ctx, ids...)
+		}},
 		{Key: "resend", Name: "tools.resend", need: chatadmin.PermUsersEdit, do: resend},
 		{Key: "role", Name: "tools.role", need: chatadmin.PermRoles, do: func(v *view, ctx context.Context, ids []chatadmin.ID) (int, error) {
 			us, err := v.s.AssignRole(ctx, v.r.PostForm.Get("role"), ids...)

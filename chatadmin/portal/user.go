@@ -23,6 +23,8 @@ type userPage struct {
 	Language   string
 	Invitation chatadmin.Invitation
 	Locked     signin.Lock
+	SignIn     *signin.SignIn // the last one; nil if it is not shown
+	Deletion   time.Time      // when a scheduled deletion begins
 	Factor     *twofa.Explanation
 	Remembered []twofa.Client
 	Devices    []devices.Device
@@ -137,6 +139,20 @@ func (page *userPage) readOthers() error {
 			return err
 		}
 		page.Locked = locks[page.User.ID]
+		last, _, err := v.p.o.Gate.SignInsPage(ctx, v.s, signin.SignInQuery{User: page.User.ID}, chatadmin.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 {
+			page.SignIn = &last[0]
+		}
+	}
+	if d := v.p.o.Deletions; d != nil && page.User.Status == chatadmin.Deactivated { // by the scheduling
+		due, err := d.Scheduled(ctx, v.s, page.User.ID)
+		if err != nil {
+			return err
+		}
+		page.Deletion = due[page.User.ID]
 	}
 	return nil
 }

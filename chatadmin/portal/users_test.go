@@ -137,6 +137,7 @@ func TestTools(t *testing.T) {
 	require.Contains(t, w.get("/users").text, "Locked")
 	require.Contains(t, w.get("/users/"+string(ann.ID)).text, "Locked")
 	use("unlock")
+	use("signout")
 	require.NotContains(t, w.get("/users").text, ">Locked<")
 
 	require.Equal(t, "/users", w.post("/users/tools/deactivate"))

@@ -30,7 +30,7 @@ func TestPermissions(t *testing.T) {
 		w.try("target@acme.example", "wrong", signin.Wrong)
 		w.Clock.Advance(48 * time.Hour)
 		var err error
-		plan, err = gate.PlanIdle(ctx, w.Host, signin.Idle{For: 24 * time.Hour, Never: true})
+		plan, err = gate.PlanIdle(ctx, w.Host, signin.Idle{For: 24 * time.Hour, WithUnused: true})
 		require.NoError(t, err)
 		return w.Admin, w.Domain
 	}
@@ -49,6 +49,16 @@ func TestPermissions(t *testing.T) {
 		}},
 		"SignInsPage": {Need: chatadmin.PermUsersRead, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
 			_, _, err := gate.SignInsPage(ctx, s, signin.SignInQuery{}, chatadmin.Page{})
+			return err
+		}},
+		"Refusals": {Need: chatadmin.PermUsersRead, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			for _, err := range gate.Refusals(ctx, s, signin.RefusedQuery{}) {
+				return err
+			}
+			return nil
+		}},
+		"RefusalsPage": {Need: chatadmin.PermUsersRead, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			_, _, err := gate.RefusalsPage(ctx, s, signin.RefusedQuery{}, chatadmin.Page{})
 			return err
 		}},
 		"PlanIdle": {Need: chatadmin.PermUsersEdit, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {

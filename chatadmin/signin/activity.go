@@ -217,12 +217,15 @@ func (g *Gate) Seen(domain, user chatadmin.ID) {
 }
 
 // FlushActivity writes down when users were active last, as Seen has noted it
-// in this process, and returns for how many. chatadmin.Admin.Work calls it. A
-// crash loses what was not flushed; the next request notes it again. What
-// cannot be written is kept for the next call; the rest is written, and the
-// errors are returned together.
+// in this process, and whose sign-ins it has refused, and returns for how many
+// users. chatadmin.Admin.Work calls it. A crash loses what was not flushed; the
+// next request notes activity again. What cannot be written is kept for the next
+// call; the rest is written, and the errors are returned together.
 func (g *Gate) FlushActivity(ctx context.Context) (total int, err error) {
 	var errs []error
+	if total, err = g.flushRefusals(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	for domain, seen := range g.notes.take() {
 		users := make([]chatadmin.ID, 0, len(seen))
 		for id := range seen {

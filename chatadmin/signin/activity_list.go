@@ -35,16 +35,17 @@ type SignIn struct {
 
 // SignInQuery narrows a list of sign-ins. Zero fields do not narrow it.
 type SignInQuery struct {
+	User chatadmin.ID // of this user only, whatever their status
 	// IdleFor lists only users who have been idle for at least so long, also
 	// those who have never signed in. They come first in the list, then the
 	// others, idle for the longest first. At the end come users who have not
 	// come since the library keeps it.
-	IdleFor  time.Duration
-	Never    bool   // only who has never signed in
-	Client   Client // only whose last sign-in was from this kind of client
-	Search   string // any part of name, login or e-mail address
-	Kinds    []chatadmin.Kind
-	Statuses []chatadmin.Status // none: pending and active users
+	IdleFor    time.Duration
+	UnusedOnly bool   // only who has never signed in
+	Client     Client // only whose last sign-in was from this kind of client
+	Search     string // any part of name, login or e-mail address
+	Kinds      []chatadmin.Kind
+	Statuses   []chatadmin.Status // none: pending and active users
 }
 
 // SignIns lists when users signed in last, and from which kind of client: by
@@ -138,7 +139,10 @@ func parsePlace(c chatadmin.Cursor, lists int) (p signInPlace, err error) {
 // page is a page of the list, which may be short.
 func (l *signIns) page(ctx context.Context, p chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) {
 	lists := []func(context.Context, chatadmin.Page) ([]SignIn, chatadmin.Cursor, error){l.users}
-	if !l.cut.IsZero() {
+	switch {
+	case l.q.User != "":
+		lists[0] = l.user
+	case !l.cut.IsZero():
 		lists = append(lists[:0], l.pending, l.recorded, l.unrecorded)
 	}
 	at, err := parsePlace(p.After, len(lists))
@@ -157,10 +161,19 @@ func (l *signIns) page(ctx context.Context, p chatadmin.Page) ([]SignIn, chatadm
 	return rows, "", nil
 }
 
+// user is the one that the query names.
+func (l *signIns) user(ctx context.Context, _ chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) {
+	us, err := l.r.Users(ctx, l.domain, []chatadmin.ID{l.q.User})
+	if err != nil || len(us) == 0 || us[0].Deleting {
+		return nil, "", err
+	}
+	return l.rows(ctx, us, "", func(row *SignIn, recorded bool) bool { return !l.q.UnusedOnly || !recorded })
+}
+
 // users are all of them, by login.
 func (l *signIns) users(ctx context.Context, p chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) {
 	statuses := l.q.Statuses
-	if l.q.Never {
+	if l.q.UnusedOnly {
 		statuses = l.only(chatadmin.Pending)
 	}
 	return l.listed(ctx, statuses, p, func(*SignIn, bool) bool { return true })
@@ -173,7 +186,7 @@ func (l *signIns) pending(ctx context.Context, p chatadmin.Page) ([]SignIn, chat
 
 // unrecorded have not come since activity is kept.
 func (l *signIns) unrecorded(ctx context.Context, p chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) {
-	if l.q.Never {
+	if l.q.UnusedOnly {
 		return nil, "", nil
 	}
 	since, err := readKept(ctx, l.r, l.domain)
@@ -197,6 +210,11 @@ func (l *signIns) listed(ctx context.Context, statuses []chatadmin.Status, p cha
 	if err != nil || len(us) == 0 {
 		return nil, next, err
 	}
+	return l.rows(ctx, us, next, fits)
+}
+
+// rows are those of some users, and the cursor behind them.
+func (l *signIns) rows(ctx context.Context, us []chatadmin.User, next chatadmin.Cursor, fits func(row *SignIn, recorded bool) bool) ([]SignIn, chatadmin.Cursor, error) {
 	ids := make([]string, len(us))
 	for i, u := range us {
 		ids[i] = string(u.ID)
@@ -222,7 +240,7 @@ func (l *signIns) listed(ctx context.Context, statuses []chatadmin.Status, p cha
 
 // recorded are those whose record is old, the oldest first.
 func (l *signIns) recorded(ctx context.Context, p chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) {
-	if l.q.Never {
+	if l.q.UnusedOnly {
 		return nil, "", nil
 	}
 	es, _, next, err := activities.List(ctx, l.r, storage.RecordQuery{Domain: l.domain, DueBy: l.cut}, p)

@@ -31,7 +31,7 @@ func TestClockPutRight(t *testing.T) {
 	}
 	for name, ahead := range aheads {
 		for state, write := range map[string]func(*world){"abandoned places": begin, "locked": wrong, "locked, never lifts": func(w *world) {
-			require.NoError(w.T, w.gate.SetPolicy(ctx, w.Host, signin.Policy{UnlockAfter: signin.Never}))
+			require.NoError(w.T, w.gate.SetPolicy(ctx, w.Host, signin.Policy{UnlockAfter: signin.UntilUnlocked}))
 			wrong(w)
 		}, "locked for a year": func(w *world) {
 			require.NoError(w.T, w.gate.SetPolicy(ctx, w.Host, signin.Policy{UnlockAfter: 365 * 24 * time.Hour}))

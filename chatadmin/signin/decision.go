@@ -145,6 +145,13 @@ const (
 	TooManyCodes Reason = "too_many_codes"
 )
 
+// Reasons are those for which Gate.Refusals lists a refusal: all but Failed and
+// NotACode.
+func Reasons() []Reason {
+	return []Reason{Unknown, Spelling, Wrong, WrongCode, Locked, NoAccess, Deactivated, Deleting, NoDomain, NoDevice, NoChallenge, Busy, Changed,
+		OtherAccount, Vetoed, NoAddress, TooManyCodes}
+}
+
 // standing is why a user cannot come in whatever they know; "" where they can.
 func standing(set *chatadmin.Settings, u *chatadmin.User) Reason {
 	switch {

@@ -125,6 +125,14 @@
 // nobody in. When a domain is suspended, or two-factor authentication is
 // switched on, it is told of everybody in the domain at once.
 //
+// # Who was refused
+//
+// Refusals lists whose sign-ins were refused lately, when, why, and from which
+// kind of client. A refusal is noted in memory, which takes the same time
+// whoever it is about, and FlushActivity writes it down: Admin.Work calls it. Of
+// each user the last ten are kept, and the last ten of all logins together that
+// nobody has, without what was typed.
+//
 // # Who came last, and who is idle
 //
 // Each sign-in is written down in the transaction that lets the user in: when,
@@ -141,7 +149,7 @@
 //
 // # Who may do what
 //
-//	users.read     Locks, SignIns, SignInsPage
+//	users.read     Locks, SignIns, SignInsPage, Refusals, RefusalsPage
 //	users.edit     PlanIdle, ApplyIdle, ResumeIdle, IdleRun
 //	users.access   Unlock, Unlink; chatadmin's GrantAccess lifts locks too
 //	domain         SetPolicy

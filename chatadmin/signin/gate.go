@@ -42,12 +42,13 @@ type Options struct {
 // Gate decides every sign-in of the domains of one Admin. It is safe for many
 // goroutines and starts none.
 type Gate struct {
-	admin  *chatadmin.Admin
-	o      Options
-	queues queues
-	notes  notes
-	kept   sync.Map // chatadmin.ID -> whether it is known since when activity is kept
-	idle   *chatadmin.Runs[IdleResult]
+	admin   *chatadmin.Admin
+	o       Options
+	queues  queues
+	notes   notes
+	refused refusalNotes
+	kept    sync.Map // chatadmin.ID -> whether it is known since when activity is kept
+	idle    *chatadmin.Runs[IdleResult]
 }
 
 // New returns the gate over an Admin. It makes granting access lift locks too,
@@ -88,7 +89,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 		return nil, fmt.Errorf("this program has two-factor authentication, but its gate would let everybody in without: set Options.SecondFactor: %w", chatadmin.ErrInvalid)
 	}
 	x := chatadmin.Extension{OnGrant: g.lift, OnEnd: g.end, Policy: chatadmin.Policy{Name: policyName, Check: checkPolicy},
-		Records: []chatadmin.Damageable{&locks, &endings, &links, activities, &keeping}}
+		Records: []chatadmin.Damageable{&locks, &endings, &links, activities, &keeping, &refusalRecords}}
 	x.Workers = []chatadmin.Worker{{Name: "user activity", Do: func(ctx context.Context, _ chatadmin.ID) (int, error) { return g.FlushActivity(ctx) }}}
 	if g.o.Sessions != nil {
 		x.Workers = append(x.Workers, chatadmin.Worker{Name: "ended sessions", Due: admin.DueDomains(endings.Name), Do: g.endIn})
@@ -330,7 +331,7 @@ func (g *Gate) Finish(ctx context.Context, t *Try, held bool) (Decision, error) 
 	if reason != "" || err != nil {
 		return g.deny(ctx, t, reason), err
 	}
-	return g.decided(ctx, Decision{Outcome: Challenged, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Challenge: asked.Challenge, Trust: asked.Trust, subject: t.user.ID}), nil
+	return g.decided(ctx, t.domain, Decision{Outcome: Challenged, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Challenge: asked.Challenge, Trust: asked.Trust, subject: t.user.ID}), nil
 }
 
 // Cancel gives back the place of an attempt that could not be verified. It
@@ -358,7 +359,7 @@ func (g *Gate) Complete(ctx context.Context, domain chatadmin.ID, challenge, cod
 	}
 	switch {
 	case errors.Is(err, chatadmin.ErrNotFound), err == nil && open.Domain != domain:
-		return g.decided(ctx, Decision{reason: NoChallenge}), nil
+		return g.decided(ctx, domain, Decision{reason: NoChallenge}), nil
 	case err != nil:
 		return Decision{}, fmt.Errorf("opening the challenge: %w", err)
 	}
@@ -424,7 +425,7 @@ func (g *Gate) pass(ctx context.Context, t *Try, trust secret.Value) (Decision, 
 		d.Trust = trust // the client's old one is worth nothing any more
 		return d, err
 	}
-	return g.decided(ctx, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Began: t.began, Trust: trust,
+	return g.decided(ctx, t.domain, Decision{Outcome: Allowed, User: t.user, Client: t.attempt.Client, Method: t.attempt.Method, Began: t.began, Trust: trust,
 		subject: t.user.ID}), nil
 }
 
@@ -453,10 +454,11 @@ func (g *Gate) deny(ctx context.Context, t *Try, reason Reason) Decision {
 	if reason == "" {
 		reason = Failed
 	}
-	return g.decided(ctx, Decision{Client: t.attempt.Client, Method: t.attempt.Method, reason: reason, subject: t.user.ID})
+	return g.decided(ctx, t.domain, Decision{Client: t.attempt.Client, Method: t.attempt.Method, reason: reason, subject: t.user.ID})
 }
 
-func (g *Gate) decided(ctx context.Context, d Decision) Decision {
+func (g *Gate) decided(ctx context.Context, domain chatadmin.ID, d Decision) Decision {
+	g.refuse(domain, &d)
 	g.admin.Options().Logger.InfoContext(ctx, "sign-in", "decision", d)
 	return d
 }

@@ -21,10 +21,10 @@ const minIdle = 24 * time.Hour
 type Idle struct {
 	// For is how long they have been idle; at least a day.
 	For time.Duration
-	// Never adds users who have never signed in, and were created so long ago.
-	// Without it they are left alone.
-	Never bool
-	Kinds []chatadmin.Kind // none: all kinds
+	// WithUnused adds users who have never signed in, and were created so long
+	// ago. Without it they are left alone.
+	WithUnused bool
+	Kinds      []chatadmin.Kind // none: all kinds
 }
 
 // IdlePlan says which idle users would be deactivated. It can be kept as JSON
@@ -67,7 +67,7 @@ func (g *Gate) PlanIdle(ctx context.Context, s *chatadmin.Scope, idle Idle) (*Id
 	for _, name := range idleCounts {
 		p.Counts[name] = 0
 	}
-	b := idlePlanning{p: p, set: &set, role: role, actor: s.Actor(), never: idle.Never}
+	b := idlePlanning{p: p, set: &set, role: role, actor: s.Actor(), never: idle.WithUnused}
 	l := newSignIns(g.admin.Store(), s.Domain(), SignInQuery{IdleFor: idle.For, Kinds: idle.Kinds}, g.admin.Now())
 	for at := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
 		rows, next, err := l.page(ctx, at)

@@ -39,9 +39,9 @@ func TestIdlePlan(t *testing.T) {
 		counts map[string]int64
 	}{
 		"for 30 days":     {signin.Idle{For: 30 * day}, []string{"early", "middle", "guest"}, map[string]int64{"users": 3, "never": 0, "guests": 1, "left_alone": 0}},
-		"never too":       {signin.Idle{For: 30 * day, Never: true}, []string{"never", "early", "middle", "guest"}, map[string]int64{"users": 4, "never": 1, "guests": 1, "left_alone": 0}},
+		"never too":       {signin.Idle{For: 30 * day, WithUnused: true}, []string{"never", "early", "middle", "guest"}, map[string]int64{"users": 4, "never": 1, "guests": 1, "left_alone": 0}},
 		"network users":   {signin.Idle{For: 30 * day, Kinds: []chatadmin.Kind{chatadmin.Network}}, []string{"early", "middle"}, map[string]int64{"users": 2, "never": 0, "guests": 0, "left_alone": 0}},
-		"nobody":          {signin.Idle{For: 300 * day, Never: true}, nil, map[string]int64{"users": 0, "never": 0, "guests": 0, "left_alone": 0}},
+		"nobody":          {signin.Idle{For: 300 * day, WithUnused: true}, nil, map[string]int64{"users": 0, "never": 0, "guests": 0, "left_alone": 0}},
 		"everybody there": {signin.Idle{For: day}, []string{"early", "middle", "guest", "late"}, map[string]int64{"users": 4, "never": 0, "guests": 1, "left_alone": 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestIdlePlan(t *testing.T) {
 
 func TestIdleRun(t *testing.T) {
 	w := idlers(t)
-	p, err := w.gate.PlanIdle(ctx, w.S, signin.Idle{For: 30 * day, Never: true})
+	p, err := w.gate.PlanIdle(ctx, w.S, signin.Idle{For: 30 * day, WithUnused: true})
 	require.NoError(t, err)
 	text, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -214,7 +214,7 @@ func TestIdleRunCancelled(t *testing.T) {
 		w.user(fmt.Sprintf("u%03d", n))
 	}
 	w.Clock.Advance(50 * day)
-	p, err := w.gate.PlanIdle(ctx, w.S, signin.Idle{For: 30 * day, Never: true})
+	p, err := w.gate.PlanIdle(ctx, w.S, signin.Idle{For: 30 * day, WithUnused: true})
 	require.NoError(t, err)
 	require.Len(t, p.Users, 700)
 	c, stop := context.WithCancel(ctx)

@@ -105,7 +105,7 @@ func (s *state) lock(at time.Time, p Policy) {
 	if s.Locked || s.Failures < p.Limit {
 		return
 	}
-	if s.Locked, s.Since = true, at; p.UnlockAfter != Never {
+	if s.Locked, s.Since = true, at; p.UnlockAfter != UntilUnlocked {
 		s.Until = at.Add(p.UnlockAfter)
 	}
 }

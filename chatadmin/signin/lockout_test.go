@@ -57,7 +57,7 @@ func TestPolicies(t *testing.T) {
 	p, err := w.gate.Policy(ctx, s)
 	require.NoError(t, err)
 	require.Equal(t, signin.Policy{Limit: 5, UnlockAfter: 15 * time.Minute}, p)
-	for _, p := range []signin.Policy{{Limit: 2, UnlockAfter: signin.Never}, {Limit: 1}, {UnlockAfter: time.Hour}, {Limit: 100, UnlockAfter: 24 * time.Hour}} {
+	for _, p := range []signin.Policy{{Limit: 2, UnlockAfter: signin.UntilUnlocked}, {Limit: 1}, {UnlockAfter: time.Hour}, {Limit: 100, UnlockAfter: 24 * time.Hour}} {
 		_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
 		require.NoError(t, err)
 		require.NoError(t, w.gate.SetPolicy(ctx, s, p))
@@ -73,7 +73,7 @@ func TestPolicies(t *testing.T) {
 	}
 	require.ErrorIs(t, w.gate.SetPolicy(ctx, s, signin.Policy{Limit: 200}), chatadmin.ErrInvalid)
 
-	require.NoError(t, w.gate.SetPolicy(ctx, s, signin.Policy{Limit: 2, UnlockAfter: signin.Never}))
+	require.NoError(t, w.gate.SetPolicy(ctx, s, signin.Policy{Limit: 2, UnlockAfter: signin.UntilUnlocked}))
 	u := w.user("ann")
 	w.try("ann@acme.example", "wrong", signin.Wrong)
 	w.try("ann@acme.example", "wrong", signin.Wrong)

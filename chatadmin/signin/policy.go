@@ -18,14 +18,14 @@ type Policy struct {
 	// same time.
 	Limit int
 	// UnlockAfter is when a lock lifts by itself: whole seconds, at most a
-	// year, default 15 minutes; or Never. The lock of a domain admin always
-	// lifts, after 15 minutes where it says Never: otherwise three wrong
+	// year, default 15 minutes; or UntilUnlocked. The lock of a domain admin always
+	// lifts, after 15 minutes where it says UntilUnlocked: otherwise three wrong
 	// guesses could leave nobody who unlocks.
 	UnlockAfter time.Duration
 }
 
-// Never is a Policy.UnlockAfter: an admin, or the host, unlocks.
-const Never time.Duration = -1
+// UntilUnlocked is a Policy.UnlockAfter: an admin, or the host, unlocks.
+const UntilUnlocked time.Duration = -1
 
 const (
 	policyName    = "signin"
@@ -44,9 +44,9 @@ func (p Policy) check() error {
 	switch {
 	case p.Limit < 0 || p.Limit > 100:
 		return fmt.Errorf("a limit of %d failed sign-ins: choose 1 to 100: %w", p.Limit, chatadmin.ErrInvalid)
-	case p.UnlockAfter == Never:
+	case p.UnlockAfter == UntilUnlocked:
 	case p.UnlockAfter < 0 || p.UnlockAfter > maxUnlock || p.UnlockAfter%time.Second != 0:
-		return fmt.Errorf("a lock that lifts after %s: choose whole seconds up to a year, or Never: %w", p.UnlockAfter, chatadmin.ErrInvalid)
+		return fmt.Errorf("a lock that lifts after %s: choose whole seconds up to a year, or UntilUnlocked: %w", p.UnlockAfter, chatadmin.ErrInvalid)
 	}
 	return nil
 }
@@ -92,8 +92,8 @@ func decodePolicy(raw json.RawMessage) (Policy, error) {
 		return Policy{}, fmt.Errorf("the sign-in policy of the domain unlocks after %d seconds, which is more than a year: %w", s.Unlock, chatadmin.ErrInvalid)
 	}
 	p := Policy{Limit: s.Limit, UnlockAfter: s.Unlock * time.Second}
-	if s.Unlock == Never {
-		p.UnlockAfter = Never
+	if s.Unlock == UntilUnlocked {
+		p.UnlockAfter = UntilUnlocked
 	}
 	if err := p.check(); err != nil {
 		return Policy{}, err
@@ -122,8 +122,8 @@ func (g *Gate) SetPolicy(ctx context.Context, s *chatadmin.Scope, p Policy) erro
 		return err
 	}
 	stored := storedPolicy{1, p.Limit, p.UnlockAfter / time.Second}
-	if p.UnlockAfter == Never {
-		stored.Unlock = Never
+	if p.UnlockAfter == UntilUnlocked {
+		stored.Unlock = UntilUnlocked
 	}
 	raw, err := json.Marshal(stored)
 	if err != nil {

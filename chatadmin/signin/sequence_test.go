@@ -26,7 +26,7 @@ func TestAnySequence(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 2))
 			store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.1, UnknownKept: 0.05}})
-			w := newWorldOn(t, store, chatadmin.OfficeChat, func(o *signin.Options) { o.Policy.UnlockAfter = signin.Never })
+			w := newWorldOn(t, store, chatadmin.OfficeChat, func(o *signin.Options) { o.Policy.UnlockAfter = signin.UntilUnlocked })
 			ids := []chatadmin.ID{w.Boss.ID}
 			for n := range 6 {
 				ids = append(ids, w.user(fmt.Sprintf("user%d", n)).ID)

@@ -105,7 +105,7 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "groups|create|Sales"}, {0, "groups|list"}, {0, "groups|add|Sales|ann@acme.example|bob@acme.example"}, {0, "groups|members|Sales"},
 		{0, "groups|admins|Sales|--add|bob@acme.example"}, {0, "groups|posting|Sales|admins"}, {0, "groups|rename|Sales|Support"},
 		{0, "groups|archive|Support"}, {0, "groups|list|--archived|--search|ppor"}, {0, "groups|may-post|Support|bob@acme.example"}, {1, "groups|default|Support"},
-		{0, "groups|unarchive|Support"}, {1, "groups|archive|All Of Us"}, {0, "users|sign-ins"}, {0, "users|deactivate-idle|--days|30|--plan"},
+		{0, "groups|unarchive|Support"}, {1, "groups|archive|All Of Us"}, {0, "users|sign-ins"}, {0, "users|refusals"}, {0, "users|sign-out|ann@acme.example"}, {0, "users|deactivate-idle|--days|30|--plan"},
 		{0, "groups|default|Support|--plan"}, {0, "groups|default|Support"}, {0, "groups|undefault|Support"},
 		{0, "groups|remove|Support|bob@acme.example"}, {0, "--as|ann@acme.example|groups|leave|Support"}, {0, "groups|delete|Support"},
 		{0, "domain|show"}, {0, "domain|settings|default_country=NL"}, {0, "domain|suspend"}, {0, "domain|resume"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"text/tabwriter"
 	"time"
@@ -25,7 +26,7 @@ func (c *cli) signInsCommand() *cobra.Command {
 			return c.listSignIns(ctx, s, q, limit, after)
 		})
 	x.Flags().IntVar(&idle, "idle-days", 0, "only users who have been idle for so many `days`, the longest first")
-	x.Flags().BoolVar(&q.Never, "never", false, "only users who have never signed in")
+	x.Flags().BoolVar(&q.UnusedOnly, "never", false, "only users who have never signed in")
 	x.Flags().StringVar(&q.Search, "search", "", "only users with this `text` in name, login or e-mail")
 	choose(x, &client, "client", "only users who came from this kind of client", "web", "desktop", "mac", "ios", "android", "unknown")
 	checked(x, func([]string) error {
@@ -66,6 +67,48 @@ func (c *cli) listSignIns(ctx context.Context, s *chatadmin.Scope, q signin.Sign
 	})
 }
 
+// refusalsCommand lists whose sign-ins were refused last, and why.
+func (c *cli) refusalsCommand() *cobra.Command {
+	var q signin.RefusedQuery
+	var client, reason, after string
+	limit := 0
+	x := c.command("refusals", "List whose sign-ins were refused last, and why",
+		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+			q.Client, q.Reason = signin.Client(client), signin.Reason(reason)
+			found, next, err := rows(limit, after, c.gate.Refusals(ctx, s, q),
+				func(p chatadmin.Page) ([]signin.RefusedUser, chatadmin.Cursor, error) {
+					return c.gate.RefusalsPage(ctx, s, q, p)
+				})
+			if err != nil {
+				return err
+			}
+			return c.sayRefusals(found, next)
+		})
+	x.Flags().StringVar(&q.Search, "search", "", "only users with this `text` in name, login or e-mail")
+	x.Flags().StringVar(&reason, "reason", "", "only those refused for this `reason`, such as wrong or locked")
+	choose(x, &client, "client", "only from this kind of client", "web", "desktop", "mac", "ios", "android", "unknown")
+	return paged(x, &limit, &after, "users")
+}
+
+func (c *cli) sayRefusals(found []signin.RefusedUser, next chatadmin.Cursor) error {
+	type refused struct {
+		Login   string           `json:"login"` // "": nobody has it
+		Refused []signin.Refused `json:"refused"`
+	}
+	list := make([]refused, len(found))
+	for i, r := range found {
+		list[i] = refused{r.Login, r.Refused}
+	}
+	return c.sayPage("refusals", list, next, func(w *tabwriter.Writer) {
+		row(w, "LOGIN", "WHEN", "REASON", "CLIENT")
+		for _, u := range list {
+			for _, r := range u.Refused {
+				row(w, cmp.Or(u.Login, "(nobody)"), shortTime(r.At), r.Reason, r.Client)
+			}
+		}
+	})
+}
+
 // shortTime is a time, or "never" for none.
 func shortTime(t time.Time) string {
 	if t.IsZero() {
@@ -80,7 +123,7 @@ func (c *cli) deactivateIdleCommand() *cobra.Command {
 	var never, plan, apply bool
 	x := c.command("deactivate-idle", "Deactivate the users who have been idle for some days",
 		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
-			p, err := c.gate.PlanIdle(ctx, s, signin.Idle{For: days(idle), Never: never})
+			p, err := c.gate.PlanIdle(ctx, s, signin.Idle{For: days(idle), WithUnused: never})
 			if err != nil {
 				return err
 			}

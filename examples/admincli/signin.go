@@ -137,6 +137,9 @@ func (c *cli) signin(ctx context.Context, s *chatadmin.Scope, call signinCall) (
 	if err != nil {
 		return err
 	}
+	if _, err := c.gate.FlushActivity(ctx); err != nil { // what a worker of a host does
+		return err
+	}
 	if _, err := c.sendMail(ctx, s); err != nil { // notices that follow from it
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,12 @@ type user struct {
 	Groups  []string `json:"groups,omitempty"`
 	// of the domain's own
 	Fields map[string]string `json:"fields,omitempty"`
+
+	// of "users show" alone
+	Invitation chatadmin.InvitationState `json:"invitation,omitempty"` // of a pending user
+	SignedIn   time.Time                 `json:"signed_in,omitzero"`   // last
+	Client     signin.Client             `json:"client,omitempty"`     // at that time
+	Deletion   time.Time                 `json:"deletion_due,omitzero"`
 
 	Department string `json:"department,omitempty"`
 	Radio      *radio `json:"radio,omitempty"`

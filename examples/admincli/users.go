@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -10,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 )
 
 func (c *cli) usersCommands() *cobra.Command {
 	return c.group("users", "The users of the domain",
 		c.listUsersCommand(),
 		c.command("show LOGIN", "Show a user", c.showUser),
-		c.createUserCommand(), c.editUserCommand(), c.signInsCommand(), c.deactivateIdleCommand(),
+		c.createUserCommand(), c.editUserCommand(), c.signInsCommand(), c.refusalsCommand(), c.deactivateIdleCommand(),
 		c.changeUsers("deactivate", "End all access of users, and keep their data", "deactivated",
 			func(s *chatadmin.Scope) changeUsers { return s.DeactivateUsers }),
 		c.changeUsers("activate", "Bring deactivated users back", "activated",
@@ -28,6 +30,11 @@ func (c *cli) usersCommands() *cobra.Command {
 		c.changeUsers("unlock", "Lift a lock", "unlocked", func(s *chatadmin.Scope) changeUsers {
 			return func(ctx context.Context, ids ...chatadmin.ID) ([]chatadmin.User, error) {
 				return nil, c.gate.Unlock(ctx, s, ids...)
+			}
+		}),
+		c.changeUsers("sign-out", "End the sessions of users, who keep their access", "signed out", func(s *chatadmin.Scope) changeUsers {
+			return func(ctx context.Context, ids ...chatadmin.ID) ([]chatadmin.User, error) {
+				return nil, s.SignOutUsers(ctx, ids...)
 			}
 		}),
 		c.command("resend-activation LOGIN", "Send a new activation link; the old one is dead", c.resend))
@@ -76,6 +83,30 @@ func (c *cli) id(ctx context.Context, s *chatadmin.Scope, login string) (chatadm
 	return ids[0], nil
 }
 
+// lastSeen adds how far the invitation of a user has come, when they came last,
+// and when they will be deleted.
+func (c *cli) lastSeen(ctx context.Context, s *chatadmin.Scope, u chatadmin.User, v *user) error {
+	if u.Status == chatadmin.Pending {
+		v.Invitation = chatadmin.InvitationNone
+		switch inv, err := s.Invitation(ctx, u.ID); {
+		case err == nil:
+			v.Invitation = inv.State
+		case !errors.Is(err, chatadmin.ErrNotFound) && !c.skips(err):
+			return err
+		}
+	}
+	last, _, err := c.gate.SignInsPage(ctx, s, signin.SignInQuery{User: u.ID}, chatadmin.Page{Limit: 1})
+	if err != nil {
+		return err
+	}
+	for _, row := range last {
+		v.SignedIn, v.Client = row.SignedIn, row.Client
+	}
+	due, err := c.eraser.Scheduled(ctx, s, u.ID)
+	v.Deletion = due[u.ID]
+	return err
+}
+
 func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) error {
 	u, err := s.UserByLogin(ctx, args[0])
 	if err != nil {
@@ -101,6 +132,9 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) e
 	if err := c.locked(ctx, s, []chatadmin.ID{u.ID}, func(int) { v.Locked = true }); err != nil {
 		return err
 	}
+	if err := c.lastSeen(ctx, s, u, &v); err != nil {
+		return err
+	}
 	_, set, err := s.View(ctx, "")
 	if err != nil {
 		return err
@@ -116,7 +150,8 @@ func (c *cli) showUser(ctx context.Context, s *chatadmin.Scope, args []string) e
 			v.First}, {"last name", v.Last}, {"title", v.Title},
 			{"mobile", strings.TrimSpace(v.Mobile + "  " + v.E164)}, {"manager", v.Manager}, {"status",
 				v.Status}, {"denied", v.Denied}, {"locked", v.Locked}, {"kind", v.Kind}, {"role", v.Role},
-			{"department", v.Department}, {"groups", strings.Join(v.Groups, ", ")}} {
+			{"department", v.Department}, {"invitation", v.Invitation}, {"last sign-in", strings.TrimSpace(shortTime(v.SignedIn) + "  " + string(v.Client))},
+			{"groups", strings.Join(v.Groups, ", ")}} {
 			row(w, f[0], f[1])
 		}
 		for _, name := range slices.Sorted(maps.Keys(v.Fields)) {
