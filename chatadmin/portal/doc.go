@@ -40,6 +40,12 @@
 // import invites the people of an import. They are found if
 // chatadmin.Options.LinkBase is the address of the portal.
 //
+// # Panels
+//
+// Options.Panels add parts of the host's own to the page of a user, to that of
+// a group, and to the first page. One that fails leaves the page as it is. See
+// [Panel] and its example.
+//
 // # Texts
 //
 // All texts are in files in the folder texts, one for each language, with the

@@ -136,6 +136,7 @@ type groupPage struct {
 	Deletable bool
 
 	Integrates bool // the reader configures its integrations
+	Panels     []panel
 }
 
 type memberRow struct {
@@ -189,6 +190,7 @@ func (v *view) group() error {
 		}
 		page.Members = append(page.Members, memberRow{u, m.Admin})
 	}
+	page.Panels = v.panels(GroupPage, nil, &g)
 	return v.render("group", page)
 }
 

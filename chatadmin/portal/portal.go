@@ -11,6 +11,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/closing"
@@ -56,6 +57,11 @@ type Options struct {
 	Accent string
 	// Menu are entries of the host's own, below those of the portal.
 	Menu []Link
+	// Panels are parts of pages that are the host's own, in their order.
+	Panels []Panel
+	// PanelTimeout is how long all panels of a page may take; default two
+	// seconds.
+	PanelTimeout time.Duration
 
 	Imports *csvimport.Imports
 	// Spool keeps uploaded files until their import has ended. It must be set
@@ -110,7 +116,8 @@ type Link struct {
 	URL  string // on the same host
 }
 
-// Portal serves the pages. It is safe for many goroutines and starts none.
+// Portal serves the pages. It is safe for many goroutines. It starts none but
+// for panels, which end with their function.
 type Portal struct {
 	admin   *chatadmin.Admin
 	o       Options
@@ -166,6 +173,9 @@ func (p *Portal) complete() error {
 	if o.MaxUpload == 0 {
 		o.MaxUpload = 100 << 20
 	}
+	if o.PanelTimeout == 0 {
+		o.PanelTimeout = defaultPanelTimeout
+	}
 	if o.Logger == nil {
 		o.Logger = p.admin.Options().Logger
 	}
@@ -184,6 +194,11 @@ func (p *Portal) complete() error {
 	refuse(o.MaxUpload < 0, "MaxUpload is negative")
 	refuse(o.SignIn != nil && o.Gate == nil, "SignIn needs a Gate")
 	refuse(o.SignIn != nil && !o.SignIn.complete(), "SignIn lacks a function")
+	refuse(o.PanelTimeout < 0, "PanelTimeout is negative")
+	refuse(len(o.Panels) > MaxPanels, fmt.Sprintf("there are %d Panels, and %d are allowed", len(o.Panels), MaxPanels))
+	for i := range o.Panels {
+		wrong = append(wrong, o.Panels[i].complete())
+	}
 	refuse(o.Accent != "" && !readable(o.Accent), "Accent is not a colour such as #0059b3 on which white text can be read")
 	for _, at := range append([]Link{{"SignInURL", o.SignInURL}, {"SignOutURL", o.SignOutURL}, {"Logo", o.Logo}}, o.Menu...) {
 		refuse(at.URL != "" && !local(at.URL), fmt.Sprintf("%s: %q is not an address on the same host, such as /page", at.Name, at.URL))

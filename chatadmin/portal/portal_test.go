@@ -32,6 +32,10 @@ func TestOptions(t *testing.T) {
 		"Help":         func(o *portal.Options) { o.Menu = []portal.Link{{Name: "Help", URL: "javascript:alert(1)"}} },
 		"Accent":       func(o *portal.Options) { o.Accent = "#ffff00" },
 		"colour":       func(o *portal.Options) { o.Accent = "red;}" },
+		"PanelTimeout": func(o *portal.Options) { o.PanelTimeout = -1 },
+		"no HTML":      func(o *portal.Options) { o.Panels = []portal.Panel{{On: portal.UserPage}} },
+		"no page with": func(o *portal.Options) { o.Panels = []portal.Panel{{On: "users"}} },
+		"17 Panels":    func(o *portal.Options) { o.Panels = make([]portal.Panel, 17) },
 		"MaxUpload":    func(o *portal.Options) { o.MaxUpload = -1 },
 	} {
 		o := w.options

@@ -58,17 +58,7 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// homeRoutes lead from the root of the portal to the first page that the reader
-// may see.
+// homeRoutes are the root of the portal.
 func (p *Portal) homeRoutes() []route {
-	return []route{{pattern: "GET /{$}", serve: func(v *view) error {
-		for _, entry := range v.Menu() {
-			for _, e := range append([]menuEntry{entry}, entry.Below...) {
-				if at, own := strings.CutPrefix(e.URL, p.o.Path+"/"); own {
-					return v.redirect("/" + at)
-				}
-			}
-		}
-		return v.redirect("/account")
-	}}}
+	return []route{{pattern: "GET /{$}", serve: (*view).home}}
 }

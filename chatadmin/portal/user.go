@@ -35,6 +35,7 @@ type userPage struct {
 	Radio      []count // of an ESChat domain
 	Pending    bool    // and not activated yet
 	Own        []count // fields that the domain has declared
+	Panels     []panel
 }
 
 func (v *view) user() error {
@@ -77,6 +78,7 @@ func (v *view) user() error {
 			return err
 		}
 	}
+	page.Panels = v.panels(UserPage, &u, nil)
 	return v.render("user", &page)
 }
 
