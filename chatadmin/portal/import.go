@@ -232,7 +232,8 @@ func (v *view) importPage() error {
 
 // Refreshes reports whether the page changes by itself.
 func (page *importPage) Refreshes() bool {
-	return page.Upload.State == waiting || page.Upload.State == running
+	s := page.Upload.State
+	return s == received || s == waiting || s == running
 }
 
 // Is reports whether the upload is in a state.

@@ -279,6 +279,109 @@ func TestImportAfterCrash(t *testing.T) {
 	}
 }
 
+// large is a file that is not looked through in the request that brings it.
+func large() string {
+	var file strings.Builder
+	file.WriteString("name,email/login\n")
+	for i := 0; file.Len() <= 1<<20; i++ {
+		fmt.Fprintf(&file, "Person %d with a long name,person%d@acme.example\n", i, i)
+	}
+	return file.String()
+}
+
+// The worker looks a large file through. Several at once, and one that dies
+// meanwhile, show one review.
+func TestLargeImport(t *testing.T) {
+	w := newWorld(t)
+	at := w.uploaded(large())
+	page := w.get(at)
+	require.Contains(t, plain(page.text), "The file is being looked through.")
+	require.NotContains(t, page.text, "Import Now")
+	require.Equal(t, at, w.post(at+"/start", "plan", ""), "nobody has seen a review")
+
+	dying, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := w.admin.Work(dying)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, plain(w.get(at).text), "The file is being looked through.")
+	for _, err := range chatadmintest.AtOnce(4, func(int) error { _, err := w.admin.Work(ctx); return err }) {
+		require.NoError(t, err)
+	}
+	require.Contains(t, plain(w.get(at).text), "Import Now")
+
+	require.Equal(t, at, w.post(at+"/plan", "encoding", "windows-1252"))
+	require.Contains(t, plain(w.get(at).text), "The file is being looked through.")
+	w.work()
+	w.start(at)
+	w.work()
+	require.Contains(t, plain(w.get(at).text), "The import is done.")
+	require.Len(t, w.spooled(), 1)
+}
+
+// meanwhile opens a file of the spool after something else has happened.
+type meanwhile struct {
+	portal.Spool
+	do func()
+}
+
+func (m *meanwhile) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.Spool.Open(ctx, name)
+}
+
+// What happens while a large file is looked through is not undone: a file that
+// is discarded stays away, one that is to be read in another way is looked
+// through again, and the demoted see no review.
+func TestLargeImportMeanwhile(t *testing.T) {
+	file := large()
+	for name, c := range map[string]struct {
+		do    func(w *world, at string)
+		check func(w *world, at string)
+	}{
+		"discarded": {
+			func(w *world, at string) { require.Equal(w.t, "/imports", w.post(at+"/discard")) },
+			func(w *world, at string) {
+				require.Equal(w.t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+				require.Empty(w.t, w.spooled())
+			},
+		},
+		"read in another way": {
+			func(w *world, at string) { w.post(at+"/plan", "encoding", "ibm850") },
+			func(w *world, at string) {
+				require.Contains(w.t, w.get(at).text, `<option value="ibm850" selected>`)
+				require.Contains(w.t, plain(w.get(at).text), "Import Now")
+			},
+		},
+		"demoted": {
+			func(w *world, at string) {
+				other := w.user("other.admin@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
+				_, err := w.admin.As(w.domain, other.ID).AssignRole(ctx, chatadmin.RoleMember, w.boss.ID)
+				require.NoError(w.t, err)
+			},
+			func(w *world, at string) {
+				require.Equal(w.t, http.StatusForbidden, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			spool := &meanwhile{Spool: w.options.Spool}
+			w.options.Spool = spool
+			w.construct(w.store)
+			at := w.uploaded(file)
+			spool.do = func() { c.do(w, at) }
+			w.work()
+			require.Nil(t, spool.do, "the file was looked through")
+			w.clock.Advance(11 * time.Minute) // the one that was overtaken has had its time
+			w.work()
+			c.check(w, at)
+		})
+	}
+}
+
 // A second program that works at the same time doubles nothing.
 func TestImportByTwoWorkers(t *testing.T) {
 	store := memstore.New(nil)

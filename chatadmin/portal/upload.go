@@ -49,7 +49,7 @@ type uploadState string
 
 const (
 	uploading uploadState = "uploading" // the file is being received, or was lost on the way
-	received  uploadState = "received"  // not looked through yet
+	received  uploadState = "received"  // waits for the worker to look it through
 	review    uploadState = "review"    // there is a plan
 	refused   uploadState = "refused"   // the file is wrong as a whole
 	waiting   uploadState = "waiting"   // for the worker
@@ -69,6 +69,9 @@ const (
 	uploadLease = 10 * time.Minute
 	// uploadRetry is when an import is tried again that could not go on.
 	uploadRetry = time.Minute
+	// planAtOnce is how many bytes a file may have that is looked through in
+	// the request that brings it. The worker does it for a larger one.
+	planAtOnce = 1 << 20
 	// maxUploads is how many uploads a person may have at a time.
 	maxUploads = 20
 	maxListed  = 50
@@ -103,7 +106,7 @@ func (u *upload) due(now time.Time) time.Time {
 	switch u.State {
 	case uploading:
 		return now.Add(uploadTime)
-	case waiting:
+	case received, waiting:
 		return now
 	case running:
 		return now.Add(uploadLease)
@@ -192,33 +195,44 @@ func (v *view) changeUpload(ctx context.Context, id chatadmin.ID, in []uploadSta
 	})
 }
 
-// planUpload looks a file through, and keeps what its import would do.
+// planUpload has a file looked through: at once if it is small, by the worker
+// if it is not.
 func (v *view) planUpload(ctx context.Context, u *upload) error {
-	file, err := v.p.o.Spool.Open(ctx, u.fileName())
+	if u.Size > planAtOnce {
+		u.State, u.Problem, u.Plan, u.Findings, u.Deactivates = received, texts.Message{}, nil, nil, nil
+		defer v.p.o.Wake()
+	} else if err := v.p.plan(ctx, v.s, u); err != nil {
+		return err
+	}
+	planned := *u
+	return v.changeUpload(ctx, u.ID, []uploadState{uploading, received, review, refused, failed}, func(now *upload) { *now = planned })
+}
+
+// plan looks a file through, and notes in u what its import would do, or what
+// is wrong with the file as a whole.
+func (p *Portal) plan(ctx context.Context, s *chatadmin.Scope, u *upload) error {
+	file, err := p.o.Spool.Open(ctx, u.fileName())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
 	u.State, u.Problem, u.Plan, u.Findings, u.Deactivates = review, texts.Message{}, nil, nil, nil
-	plan, err := v.p.o.Imports.Plan(ctx, v.s, file, u.Mode, u.options())
+	plan, err := p.o.Imports.Plan(ctx, s, file, u.Mode, u.options())
 	var wrong *csvimport.FileError
-	switch {
-	case errors.As(err, &wrong), errors.Is(err, chatadmin.ErrInvalid):
-		u.State, u.Problem = refused, v.p.problem(err)
-	case err != nil:
-		return err
-	default:
-		u.Plan = plan
-		if u.Findings, err = plan.Findings(ctx, v.s, file); err != nil {
-			return err
-		}
-		u.Findings = u.Findings[:min(len(u.Findings), maxListed)]
-		if u.Deactivates, err = deactivates(ctx, v.s, plan, file); err != nil {
-			return err
-		}
+	if errors.As(err, &wrong) || errors.Is(err, chatadmin.ErrInvalid) {
+		u.State, u.Problem = refused, p.problem(err)
+		return nil
 	}
-	planned := *u
-	return v.changeUpload(ctx, u.ID, []uploadState{uploading, received, review, refused, failed}, func(now *upload) { *now = planned })
+	if err != nil {
+		return err
+	}
+	u.Plan = plan
+	if u.Findings, err = plan.Findings(ctx, s, file); err != nil {
+		return err
+	}
+	u.Findings = u.Findings[:min(len(u.Findings), maxListed)]
+	u.Deactivates, err = deactivates(ctx, s, plan, file)
+	return err
 }
 
 // errEnough ends a list early.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -46,7 +47,9 @@ func (p *Portal) workUploads(ctx context.Context, domain chatadmin.ID) (n int, e
 }
 
 func (p *Portal) workUpload(ctx context.Context, domain chatadmin.ID, u upload) error {
-	if u.State != waiting && u.State != running {
+	switch u.State {
+	case received, waiting, running:
+	default:
 		return p.forgetUpload(ctx, domain, u)
 	}
 	mine := false
@@ -54,14 +57,54 @@ func (p *Portal) workUpload(ctx context.Context, domain chatadmin.ID, u upload) 
 	err := p.keepUpload(ctx, domain, u.ID, func(now *upload, due *time.Time) {
 		mine = now.State == u.State && !due.After(p.admin.Now())
 		if mine {
-			now.State, *due = running, p.admin.Now().Add(uploadLease)
+			*due = p.admin.Now().Add(uploadLease)
+			if now.State != received {
+				now.State = running
+			}
 		}
 		u = *now
 	})
-	if err != nil || !mine {
+	switch {
+	case err != nil || !mine:
 		return err
+	case u.State == received:
+		return p.planReceived(ctx, domain, u)
 	}
 	return p.runImport(ctx, domain, u, again)
+}
+
+// planReceived looks a large file through, in the name of who uploaded it. What
+// it finds is not kept if the file was discarded meanwhile, or is to be read in
+// another way.
+func (p *Portal) planReceived(ctx context.Context, domain chatadmin.ID, u upload) error {
+	encoding, columns := u.Encoding, u.Columns
+	problem := p.plan(ctx, p.admin.As(domain, u.By), &u)
+	again := time.Time{}
+	switch {
+	case problem == nil:
+	case ctx.Err() != nil: // the program ends: the next one looks it through
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		u.State, again = received, p.admin.Now()
+	case lasting(problem):
+		u.State, u.Problem, problem = failed, p.problem(problem), nil
+	default:
+		u.State, u.Problem, again = received, p.problem(problem), p.admin.Now().Add(uploadRetry)
+	}
+	err := p.keepUpload(ctx, domain, u.ID, func(now *upload, due *time.Time) {
+		if now.State != received || now.Encoding != encoding || !maps.Equal(now.Columns, columns) {
+			return
+		}
+		*now, *due = u, u.due(p.admin.Now())
+		if !again.IsZero() {
+			*due = again
+		}
+	})
+	if errors.Is(err, chatadmin.ErrNotFound) {
+		err = nil
+	}
+	return errors.Join(problem, err)
 }
 
 // forgetUpload removes an upload that nobody needs any more, files first.
