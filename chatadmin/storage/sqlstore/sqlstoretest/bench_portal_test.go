@@ -41,7 +41,7 @@ func BenchmarkPortal(b *testing.B) {
 			for page, at := range map[string]string{
 				"first":  "/admin/users",
 				"second": html.UnescapeString(after[1]),
-				"search": "/admin/users?search=" + fmt.Sprintf("%07d", *benchRows/2),
+				"search": "/admin/users?q=" + fmt.Sprintf("%07d", *benchRows/2),
 				"user":   "/admin/users/" + string(w.scope.Actor()),
 			} {
 				b.Run(page, func(b *testing.B) { w.benchSite(b, site, at) })
