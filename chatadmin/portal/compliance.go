@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/retention"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 func (p *Portal) complianceRoutes() []route {
@@ -85,7 +87,9 @@ func (v *view) reviewRetention() error {
 		}
 		page.Plan, page.JSON = plan, string(data)
 		page.Counts, page.Held = v.counts(contents(plan.Counts)), v.counts(contents(plan.Held))
-		page.Warnings = v.warnings(plan.Warnings)
+		page.Warnings = v.warnings(slices.DeleteFunc(plan.Warnings, func(m texts.Message) bool {
+			return !page.Now && m.Code == "warn.retention_days" // saving sets the policy
+		}))
 	}
 	return v.render("retentionreview", &page)
 }

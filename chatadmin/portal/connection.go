@@ -22,6 +22,8 @@ type connectionRow struct {
 	At    string // the page of the connection
 	New   bool   // it is not enabled yet
 	Badge badge
+	// what the link to one's own account with the provider says; "" in groups
+	Account string
 }
 
 func (v *view) groupIntegrations() error {
@@ -64,7 +66,11 @@ func (v *view) connectionRows(owner chatadmin.ID, perUser bool) ([]connectionRow
 		if err != nil && !errors.Is(err, chatadmin.ErrNotFound) {
 			return nil, err
 		}
-		rows = append(rows, connectionRow{s.Title, v.p.o.Path + at + "/integrations/" + s.Name, err != nil, v.connectionBadge(&st, err)})
+		row := connectionRow{Title: s.Title, At: v.p.o.Path + at + "/integrations/" + s.Name, New: err != nil, Badge: v.connectionBadge(&st, err)}
+		if perUser {
+			row.Account = v.T("connection.account_settings", s.Title)
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }

@@ -83,6 +83,9 @@ func (p *Portal) problem(err error) texts.Message {
 // Say is a message of the library, as a sentence.
 func (v *view) Say(m texts.Message) string { return capital(v.words.Message(m)) }
 
+// Sentence is a few words of the library as a sentence.
+func (v *view) Sentence(words string) string { return capital(words) }
+
 // capital makes the first letter of a sentence a capital one, and ends it with
 // a full stop.
 func capital(s string) string {

@@ -305,9 +305,13 @@ func (v *view) reviewGroup(makePlan func(context.Context, chatadmin.ID) (*chatad
 	if err != nil {
 		return err
 	}
+	name := v.T("groups." + action)
+	if action == "default" { // which is a badge as well
+		name = v.T("groups.default_mark")
+	}
 	return v.render("groupreview", groupReview{view: v, Plan: plan, JSON: string(data), Counts: v.counts(plan.Counts),
-		Warnings: v.warnings(plan.Warnings), Heading: v.T("groups." + action),
-		About: v.T("groups.about_" + action), Action: action, Button: v.T("groups." + action), Danger: danger})
+		Warnings: v.warnings(plan.Warnings), Heading: name,
+		About: v.T("groups.about_" + action), Action: action, Button: name, Danger: danger})
 }
 
 // groupPlan is the plan that a review sends back.

@@ -143,6 +143,9 @@ func (v *view) allFields(u *chatadmin.User, f url.Values, manager string) ([]fie
 			}
 		}
 	}
+	if v.prefers() {
+		fields[0].Heading = v.T("user.information")
+	}
 	more, err := v.partFields(u, f)
 	return append(fields, more...), err
 }

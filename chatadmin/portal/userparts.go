@@ -74,6 +74,7 @@ func (v *view) radioFields(p provisioning.Profile) []field {
 		clients = append(clients, option{string(c), v.clientName(c)})
 	}
 	onOff := []option{{"yes", v.T("form.yes")}, {"no", v.T("form.no")}}
+	turned := []option{{"yes", v.T("preference.on")}, {"no", v.T("preference.off")}}
 	text := func(on bool) string {
 		if on {
 			return "yes"
@@ -85,7 +86,7 @@ func (v *view) radioFields(p provisioning.Profile) []field {
 		{Name: "send_text", Label: v.T("radio.send_text"), Help: v.T("radio.send_text_help"), Value: text(p.SendText), Options: onOff},
 		{Name: "priority", Label: v.T("radio.priority"), Help: v.T("radio.priority_help"), Value: strconv.Itoa(p.Priority), Options: priorities},
 		{Name: "client_type", Label: v.T("radio.client"), Help: v.T("radio.client_help"), Value: string(p.ClientType()), Options: clients},
-		{Name: "maximal_contacts", Label: v.T("radio.contacts"), Help: v.T("radio.contacts_help"), Value: text(!p.ContactsOff), Options: onOff},
+		{Name: "maximal_contacts", Label: v.T("radio.contacts"), Help: v.T("radio.contacts_help"), Value: text(!p.ContactsOff), Options: turned},
 	}
 }
 
