@@ -43,9 +43,9 @@ type Admin struct {
 // extended is what packages have added with Extend and NewRuns. Join takes it
 // over as a whole.
 type extended struct {
-	onGroupDelete []GroupDeleteFunc
-	onGrant       []GrantFunc
-	onEnd         []EndFunc
+	onGroupDelete []func(context.Context, *Writer, []Group) error
+	onGrant       []func(context.Context, *Writer, []User) error
+	onEnd         []func(context.Context, *Writer, []Ending) error
 	policies      map[string][]func(json.RawMessage) error // the checks of each policy that a package owns
 	policyChanges []policyChange
 	damageable    []DamageSource
@@ -53,7 +53,7 @@ type extended struct {
 	workers       []Worker
 	columns       []Columns
 	preferences   []Preference
-	onInvite      []InviteFunc
+	onInvite      []func(context.Context, *Writer, []User, string) ([]User, int, error)
 	onRevoke      []func(context.Context, *Writer, []User) ([]ID, error)
 	onDevice      []DeviceFunc
 	language      []func(*Settings) string
@@ -126,13 +126,18 @@ type Options struct {
 type Extension struct {
 	// OnUserChange runs after Options.OnUserChange, in the same transaction.
 	OnUserChange UserChangeFunc
-	// OnGroupDelete runs in the transaction that begins the deletion of groups.
-	OnGroupDelete GroupDeleteFunc
-	// OnEnd runs in each transaction that ends what users have obtained.
-	OnEnd EndFunc
+	// OnGroupDelete runs in the transaction that begins the deletion of groups,
+	// at most MaxBatch, so that what hangs on them ends with it. An error keeps
+	// the groups.
+	OnGroupDelete func(context.Context, *Writer, []Group) error
+	// OnEnd runs in each transaction that ends what users have obtained, for at
+	// most MaxBatch users, after their rows were written. An error keeps
+	// everything as it was. It may be called twice for a user in one transaction.
+	OnEnd func(context.Context, *Writer, []Ending) error
 	// OnGrant runs in the transaction that grants access to users, at most
-	// MaxBatch.
-	OnGrant GrantFunc
+	// MaxBatch, and lifts what else keeps them out: also of those to whom it was
+	// never denied.
+	OnGrant func(context.Context, *Writer, []User) error
 	// TwoFactor takes the place of Options.TwoFactor.
 	TwoFactor TwoFactor
 	// Records are the kinds of records that the package keeps, each a
@@ -146,8 +151,11 @@ type Extension struct {
 	Columns Columns
 	// Preference is what the package keeps in the attributes of users.
 	Preference Preference
-	// OnInvite runs in each transaction that queues invitations.
-	OnInvite InviteFunc
+	// OnInvite runs in each transaction that queues invitations of pending
+	// users, at most MaxBatch. It queues what it sends in another way than by
+	// the mailed link, and returns the other users and how many it has queued.
+	// The same release, unless it is "", never invites a user twice.
+	OnInvite func(ctx context.Context, w *Writer, users []User, release string) (rest []User, queued int, err error)
 	// OnRevoke runs in each transaction that revokes invitations, of at most
 	// MaxBatch users. It ends what OnInvite has queued for them and returns for
 	// whom there was something to end.

@@ -33,13 +33,3 @@ const (
 	Active      = storage.Active
 	Deactivated = storage.Deactivated
 )
-
-// MaxBatch is how many items one call takes, and how many rows a page has at
-// most.
-const MaxBatch = storage.MaxBatch
-
-// Errors of the store that callers meet.
-var (
-	ErrBusy          = storage.ErrBusy
-	ErrCommitUnknown = storage.ErrCommitUnknown
-)

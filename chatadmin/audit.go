@@ -17,6 +17,9 @@ import (
 const (
 	KindDomainCreate   = "domain.create"
 	KindDomainEdit     = "domain.edit"
+	KindDomainRename   = "domain.rename"
+	KindDomainSuspend  = "domain.suspend" // nobody but the host gets in
+	KindDomainResume   = "domain.resume"  // everybody gets in again
 	KindRoleSet        = "role.set"
 	KindRoleDelete     = "role.delete"
 	KindUserCreate     = "user.create"
@@ -46,6 +49,10 @@ const (
 	KindMemberAdmin    = "group.member.admin"
 	KindHoldAdd        = "hold.add"
 	KindHoldRelease    = "hold.release"
+	KindRunTakeOver    = "run.takeover"
+	KindRunCancel      = "run.cancel"
+	KindRepair         = "record.repair"
+	KindPrune          = "audit.prune" // of what was deleted for its age
 	// by the host: file contents that could not be deleted are given up
 	KindBlobsForget = "blobs.forget"
 )
@@ -224,10 +231,9 @@ func (s *Scope) EventsPage(ctx context.Context, q EventQuery, p Page) ([]AuditEv
 	return page, next, err
 }
 
-// Records lists records of the scope's domain, for packages that keep theirs
-// there; q.Domain is set by the scope. It needs what the package says, anew for
-// each page.
-func Records(ctx context.Context, s *Scope, need Permission, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
+// records lists records of the scope's domain; q.Domain is set by the scope. It
+// needs what the caller says, anew for each page.
+func records(ctx context.Context, s *Scope, need Permission, q storage.RecordQuery) iter.Seq2[storage.Record, error] {
 	q.Domain = s.domain
 	return each(ctx, s, s.holds(need), q, storage.Reader.ListRecords)
 }
@@ -238,7 +244,7 @@ func Records(ctx context.Context, s *Scope, need Permission, q storage.RecordQue
 func entries[T any](ctx context.Context, s *Scope, need Permission, k *RecordKind[T], q storage.RecordQuery) iter.Seq2[Entry[T], error] {
 	q.Kind = k.Name
 	return func(yield func(Entry[T], error) bool) {
-		for rec, err := range Records(ctx, s, need, q) {
+		for rec, err := range records(ctx, s, need, q) {
 			if err != nil {
 				yield(Entry[T]{}, err)
 				return

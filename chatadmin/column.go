@@ -19,9 +19,6 @@ type Column struct {
 	Aliases []string
 }
 
-// MaxColumns is how many columns the packages of a program add to one domain.
-const MaxColumns = 128
-
 // Columns is how a package takes part in the import and export of users, with
 // what it keeps of them in Attributes or elsewhere. Register it with
 // [Extension.Columns]. A column whose heading the import format has already is

@@ -163,6 +163,20 @@
 // indexed reads, whatever the number of domains. A package adds work with
 // [Extension].
 //
+// # What only further policies use
+//
+// A host needs these if it writes a policy of its own, as packages signin,
+// twofa, devices, erase and others are; else it need not read them.
+//
+//	taking part     Extension, Worker, Policy, Preference, Column, Columns, ColumnRow, ColumnReader
+//	changing        Writer, Op, UserWrite, UserChange, PreparedUser, Transition, TransitionWrite
+//	                StatusEvent, AttributesWrite, SetAttributes, DeviceRegistration, DeviceFunc
+//	what ends what  Cause, Causes, Consequences, Effect, DeviceEffect, Ending
+//	keeping         RecordKind, Entry, Damageable, DamageSource
+//	running         RunKind, Runs, NewRuns, RunOf, RunStep, OldRun, OldJob, PlanHeader, Counts
+//	what is held    Held, ExceptHeld, OutsidePlace
+//	checking        CheckEmail, CheckReason, CheckPage, FillPage, EqualASCII, PhoneE164, PhoneIn
+//
 // # What the storage contract is for
 //
 // Package storage is the whole storage contract. Three primitives keep

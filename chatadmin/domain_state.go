@@ -7,13 +7,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// Kinds of the audit events of a domain's state.
-const (
-	KindDomainRename  = "domain.rename"
-	KindDomainSuspend = "domain.suspend" // nobody but the host gets in
-	KindDomainResume  = "domain.resume"  // everybody gets in again
-)
-
 // RenameDomain gives the domain another name: 1 to 250 bytes without control
 // characters. Names of domains need not be unique. It needs PermDomain.
 func (s *Scope) RenameDomain(ctx context.Context, name string) (Domain, error) {

@@ -126,11 +126,6 @@ type Ending struct {
 	Consequences
 }
 
-// EndFunc runs inside a transaction that ends something, for at most MaxBatch
-// users, after their rows were written. An error keeps everything as it was.
-// It may be called twice for a user in one transaction.
-type EndFunc func(context.Context, *Writer, []Ending) error
-
 // End does what a cause ends, for at most MaxBatch users, or with none for
 // everybody in the domain. It is for causes that WriteUsers does not see: a
 // password, a second factor, a domain. Sessions that began before at end; the

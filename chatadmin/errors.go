@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"chatadmin.example/sdk/chatadmin/class"
+	"chatadmin.example/sdk/chatadmin/storage"
 )
 
 // The classes that the errors of all packages belong to, for errors.Is. See
@@ -34,6 +35,40 @@ var (
 	ErrPlanStale    = ErrState.New("plan_stale", "the plan is out of date: make it again and look at it before applying it")
 	ErrTransition   = ErrState.New("transition", "not possible in its present state")
 	ErrVetoed       = ErrForbidden.New("vetoed", "refused by the application")
+
+	// ErrLink is a link that was never sent, was used, or is dead since a newer
+	// one was sent or the user's address or access changed: they look alike.
+	ErrLink = ErrNotFound.New("link", "this link does not work any more: ask your administrator for a new one")
+	// ErrLinkExpired is a link that came too late.
+	ErrLinkExpired = ErrNotFound.New("link_expired", "this link has expired: ask your administrator for a new one")
+	// ErrLinkBusy is a link that is being used at this moment.
+	ErrLinkBusy = ErrState.New("link_busy", "this link is being used just now: try again in a minute")
+	// ErrThrottled is something that was asked for too often.
+	ErrThrottled = ErrLimited.New("throttled", "too often")
+
+	ErrMailRefused = ErrInvalid.New("mail_refused", "the mail was refused for good")
+	ErrMailUnknown = ErrUnavailable.New("mail_unknown", "it is not known whether the mail was accepted")
+
+	// of the store
+	ErrBusy          = storage.ErrBusy
+	ErrCommitUnknown = storage.ErrCommitUnknown
+	// ErrDamaged is wrapped by the error for data in the store that cannot be
+	// read: it is truncated, of wrong types, or written by a newer version of
+	// this library. See [Scope.Damaged].
+	ErrDamaged = ErrUnavailable.New("damaged", "stored data cannot be read")
+
+	// ErrJoined is returned by what cannot be a part of a transaction of the
+	// host's: a run, which has many transactions; a worker or a delivery, which
+	// has effects that a rollback does not undo; and New and the constructors
+	// of packages, over whose Admin the one of the transaction is made.
+	ErrJoined = ErrInvalid.New("joined", "the library is within a transaction of the host")
+	// ErrNeedsExclusive is what WriteUsers says under a weaker fence where the
+	// change could remove the last admin or close a circle of managers: run it
+	// again under Exclusive.
+	ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the exclusive fence")
+	// ErrStepAgain is returned by RunStep.Do to have the step prepared anew.
+	// Nothing of it is kept.
+	ErrStepAgain = ErrState.New("step_again", "the step must be prepared anew")
 )
 
 // Code returns the code of an error, which stays the same from version to

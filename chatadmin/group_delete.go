@@ -35,14 +35,14 @@ func (s *Scope) PlanDeleteGroup(ctx context.Context, group ID) (*Plan, error) {
 			return err
 		}
 		n, err := s.admin.CountData(ctx, w, inGroup(s.domain, group))
-		AddCounts(p.Counts, n)
+		Counts(p.Counts).Add(n)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	n, err := s.admin.CountOutside(ctx, inGroup(s.domain, group))
-	AddCounts(p.Counts, n)
+	Counts(p.Counts).Add(n)
 	delete(p.Counts, CountedChats)
 	return p, err
 }
@@ -104,11 +104,6 @@ func (w *Writer) orphan(ctx context.Context, id ID, gone error) (Group, error) {
 	return g, w.administers(ctx, g)
 }
 
-// GroupDeleteFunc runs inside the transaction that begins the deletion of
-// groups (at most MaxBatch), so that what hangs on them ends with it. An error
-// keeps the groups.
-type GroupDeleteFunc func(context.Context, *Writer, []Group) error
-
 // groupDeletion is what a run that deletes a group keeps.
 type groupDeletion struct {
 	Group   ID               `json:"group"`
@@ -123,7 +118,7 @@ func (d *groupDeletion) count(n map[string]int64) {
 	if d.Removed == nil {
 		d.Removed = map[string]int64{}
 	}
-	AddCounts(d.Removed, n)
+	Counts(d.Removed).Add(n)
 }
 
 const runGroupDeletion = "group deletion"
@@ -165,7 +160,7 @@ func groupDeletionStep(ctx context.Context, s *Scope, run *RunOf[groupDeletion],
 		return RunStep[groupDeletion]{op, func(_ context.Context, _ *Writer, run *RunOf[groupDeletion]) error {
 			run.Data.Outside = at
 			run.Data.count(n)
-			run.Done += SumCounts(n)
+			run.Done += Counts(n).Sum()
 			return nil
 		}}, err
 	}
@@ -178,7 +173,7 @@ func groupDeletionStep(ctx context.Context, s *Scope, run *RunOf[groupDeletion],
 		}
 		d.count(n.Data)
 		d.count(map[string]int64{"members": n.Memberships})
-		run.Done += SumCounts(n.Data) + n.Memberships
+		run.Done += Counts(n.Data).Sum() + n.Memberships
 		if d.Emptied = emptied; emptied && last {
 			run.State = RunDone
 			w.Audit(KindGroupDeleted, []ID{d.Group}, nil, countsNote(d.Removed))
@@ -252,7 +247,7 @@ func (s *Scope) ApplyDeleteGroup(ctx context.Context, p *Plan, progress func(Pro
 		if err := p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name)); err != nil {
 			return err
 		}
-		run.Data.Group, run.Total = g.ID, SumCounts(p.Counts)
+		run.Data.Group, run.Total = g.ID, Counts(p.Counts).Sum()
 		if g.Deleting { // it begins anew
 			w.Audit(KindGroupDelete, []ID{g.ID}, nil, map[string]string{"run": string(run.ID)})
 			return nil
@@ -327,7 +322,7 @@ type Removed struct {
 }
 
 // Rows is how many rows that were.
-func (r Removed) Rows() int64 { return SumCounts(r.Data) + r.Groups + r.Memberships + r.Records }
+func (r Removed) Rows() int64 { return Counts(r.Data).Sum() + r.Groups + r.Memberships + r.Records }
 
 // DeleteGroups deletes about limit rows (1 to MaxBulk) of what is left of at
 // most MaxBatch groups that are being deleted: what lies in them, their
@@ -378,10 +373,10 @@ func (w *Writer) emptyGroups(ctx context.Context, groups []Group, limit int) (n 
 		return n, false, err
 	}
 	left, err := w.scope.admin.CountData(ctx, w, q)
-	if err == nil && SumCounts(left) > 0 && SumCounts(n.Data) == 0 {
+	if err == nil && Counts(left).Sum() > 0 && Counts(n.Data).Sum() == 0 {
 		err = w.scope.admin.unfinished(left)
 	}
-	return n, SumCounts(left) == 0, err
+	return n, Counts(left).Sum() == 0, err
 }
 
 // DeleteContent deletes a page of q from the store's table of content alone, to

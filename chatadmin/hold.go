@@ -285,7 +285,7 @@ func (a *Admin) HeldBack(ctx context.Context, r storage.Reader, domain ID, users
 	}
 	written := func(authors, containers []ID) (int64, error) {
 		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, Authors: authors, Containers: containers})
-		return SumCounts(n), err
+		return Counts(n).Sum(), err
 	}
 	if err := overlaps(users, heldGroups, written, "they have written in a group that is under a legal hold"); err != nil {
 		return nil, err
@@ -295,7 +295,7 @@ func (a *Admin) HeldBack(ctx context.Context, r storage.Reader, domain ID, users
 	}
 	chats := func(ids ...ID) (int64, error) {
 		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, ChatsOf: ids})
-		return SumCounts(n), err
+		return Counts(n).Sum(), err
 	}
 	for half := range slices.Chunk(users, MaxBatch/2) {
 		// a chat of two of them is counted once where both are asked for, and
@@ -321,7 +321,7 @@ func (a *Admin) HeldBack(ctx context.Context, r storage.Reader, domain ID, users
 	// Whoever has written in a chat need not be on a side of it any more.
 	inChats := func(authors, sides []ID) (int64, error) {
 		n, err := a.CountData(ctx, r, storage.ContentQuery{Domain: domain, Authors: authors, ChatsOf: sides})
-		return SumCounts(n), err
+		return Counts(n).Sum(), err
 	}
 	without := func(ids, others []ID) []ID {
 		return slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return slices.Contains(others, id) })

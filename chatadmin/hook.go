@@ -13,12 +13,6 @@ type Preference struct {
 	Diff func(was, now json.RawMessage) []FieldChange
 }
 
-// InviteFunc runs in the transaction that queues invitations of pending users,
-// at most MaxBatch. It queues what it sends in another way than by the mailed
-// link, and returns the other users and how many it has queued. The same
-// release, unless it is "", never invites a user twice.
-type InviteFunc func(ctx context.Context, w *Writer, users []User, release string) (rest []User, queued int, err error)
-
 // DeviceRegistration is a device that a user registers.
 type DeviceRegistration struct {
 	User   User

@@ -24,6 +24,12 @@ const (
 	InvitationFailed  InvitationState = "failed" // refused for good
 	InvitationUsed    InvitationState = "used"   // the user has set a password by its link
 
+	// The states that no invitation has by itself. InvitationNone is that of a
+	// user who was never invited, or whose invitation ended or was revoked;
+	// InvitationExpired is that of an invitation whose link has expired.
+	InvitationNone    InvitationState = "none"
+	InvitationExpired InvitationState = "expired"
+
 	invitationEnded InvitationState = "ended" // looks as if there were none, but remembers its release
 )
 
@@ -55,9 +61,9 @@ var invitations = RecordKind[Invitation]{Name: "invitation", Need: PermUsersEdit
 }}
 
 const (
-	// PurposeInvitation is for what the token of an invitation's link is
+	// purposeInvitation is for what the token of an invitation's link is
 	// hashed.
-	PurposeInvitation = "invitation"
+	purposeInvitation = "invitation"
 	// mails between two transactions: so many at most are in doubt after a
 	// crash
 	inviteBatch  = 50
@@ -348,7 +354,7 @@ func recordIDs(rs []storage.Record) []ID {
 // letter writes down that an invitation is being sent, and composes its mails.
 func (w *Writer) letter(e *Entry[Invitation], u User, t Token) letter {
 	inv, due := &e.Value, e.Due
-	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(PurposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
+	inv.State, inv.Hash, inv.Expires = InvitationSending, t.Hash(purposeInvitation), w.now.Add(w.scope.admin.o.InvitationLife)
 	inv.Tries++
 	id := fmt.Sprintf("invitation-%x", t.Hash("message-id")[:12])
 	inv.Series = cmp.Or(inv.Series, id)

@@ -9,18 +9,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-var (
-	// ErrLink is a link that was never sent, was used, or is dead since a newer
-	// one was sent or the user's address or access changed: they look alike.
-	ErrLink = ErrNotFound.New("link", "this link does not work any more: ask your administrator for a new one")
-	// ErrLinkExpired is a link that came too late.
-	ErrLinkExpired = ErrNotFound.New("link_expired", "this link has expired: ask your administrator for a new one")
-	// ErrLinkBusy is a link that is being used at this moment.
-	ErrLinkBusy = ErrState.New("link_busy", "this link is being used just now: try again in a minute")
-	// ErrThrottled is something that was asked for too often.
-	ErrThrottled = ErrLimited.New("throttled", "too often")
-)
-
 // claimLife is how long setting a password may take. A link that was claimed by
 // a process that died works again afterwards.
 const claimLife = time.Minute
@@ -80,7 +68,7 @@ func invited(ctx context.Context, r storage.Reader, set *Settings, t Token, age 
 		return fail(ErrLink)
 	}
 	switch {
-	case !t.Matches(PurposeInvitation, e.Value.Hash):
+	case !t.Matches(purposeInvitation, e.Value.Hash):
 		return fail(ErrLink)
 	case age.over(e.Value.Expires):
 		return fail(ErrLinkExpired)

@@ -10,15 +10,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// The states that no invitation has by itself.
-const (
-	// InvitationNone is the state of a user who was never invited, or whose
-	// invitation ended with their access or address.
-	InvitationNone InvitationState = "none"
-	// InvitationExpired is the state of an invitation whose link has expired.
-	InvitationExpired InvitationState = "expired"
-)
-
 // InvitationQuery selects users by their invitations.
 type InvitationQuery struct {
 	// States are the states to list; none lists all pending users. Users who

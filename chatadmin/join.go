@@ -2,12 +2,6 @@ package chatadmin
 
 import "fmt"
 
-// ErrJoined is returned by what cannot be a part of a transaction of the
-// host's: a run, which has many transactions; a worker or a delivery, which
-// has effects that a rollback does not undo; and New and the constructors of
-// packages, over whose Admin the one of the transaction is made.
-var ErrJoined = ErrInvalid.New("joined", "the library is within a transaction of the host")
-
 // joined is a store of a transaction of the host's, such as sqlstore.Join
 // makes.
 type joined interface{ Joined() bool }

@@ -22,9 +22,6 @@ type Limits struct {
 	GroupsPerDay int `json:"groups_per_day,omitempty"`
 }
 
-// Unlimited is a limit that is none.
-const Unlimited = -1
-
 const (
 	defaultGroupsOfMember = 100
 	defaultGroupsPerDay   = 20

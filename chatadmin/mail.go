@@ -35,10 +35,6 @@ type Attachment struct {
 	Open func(context.Context) (io.ReadCloser, error)
 }
 
-// MaxAttachments is how many bytes the attachments of a mail have at most.
-// Many servers take no mail of more than 25 MB, and base64 adds a third.
-const MaxAttachments = 16 << 20
-
 // String leaves the text out, which may hold a code or a link that lets
 // somebody in.
 func (m Mail) String() string { return fmt.Sprintf("mail %s to %s: %s", m.ID, m.To, m.Subject) }
@@ -56,11 +52,6 @@ func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
-
-var (
-	ErrMailRefused = ErrInvalid.New("mail_refused", "the mail was refused for good")
-	ErrMailUnknown = ErrUnavailable.New("mail_unknown", "it is not known whether the mail was accepted")
-)
 
 // Check refuses what could smuggle in a header or a second recipient: a line
 // break or other control character in ID, Subject or the name of a file, and

@@ -6,9 +6,6 @@ import (
 	"iter"
 )
 
-// DefaultPage is how many rows a page has if Page.Limit is 0.
-const DefaultPage = 100
-
 // CheckPage returns p with the limit that holds: DefaultPage if there is none,
 // and MaxBatch if it is above that. A negative limit is ErrInvalid.
 func CheckPage(p Page) (Page, error) {

@@ -3,7 +3,6 @@ package chatadmin
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/texts"
@@ -79,7 +78,7 @@ func (p *Plan) check(s *Scope, kind string, counts ...string) error {
 	if len(p.Counts) != len(counts) {
 		return fmt.Errorf("this plan does not count %v: make a new one: %w", counts, ErrInvalid)
 	}
-	return CheckCounts(p.Counts, counts...)
+	return Counts(p.Counts).CheckPlan(counts...)
 }
 
 // planned reads the group a plan is about and refuses a plan that is out of
@@ -90,25 +89,4 @@ func (w *Writer) planned(ctx context.Context, p *Plan) (Group, error) {
 		return Group{}, err
 	}
 	return g, p.Stale(groupBasis(w.Domain, g), fmt.Sprintf("group %q or the domain's settings", g.Name))
-}
-
-// MaxCount is the largest count that a plan may hold: a trillion. It is far
-// above everything that a domain can have, and sums of such counts do not
-// overflow.
-const MaxCount = 1_000_000_000_000
-
-// CheckCounts refuses counts of a plan that are not exactly those of kinds, or
-// that cannot be.
-func CheckCounts(counts map[string]int64, kinds ...string) error {
-	for kind, n := range counts {
-		if !slices.Contains(kinds, kind) || n < 0 || n > MaxCount {
-			return fmt.Errorf("this plan counts %d %s, which cannot be: make a new one: %w", n, Cut(kind), ErrInvalid)
-		}
-	}
-	for _, kind := range kinds {
-		if _, ok := counts[kind]; !ok {
-			return fmt.Errorf("this plan does not count %s: make a new one: %w", kind, ErrInvalid)
-		}
-	}
-	return nil
 }

@@ -24,13 +24,7 @@ type Policy struct {
 	Change func(was, now json.RawMessage) error
 }
 
-const (
-	// MaxSettings is how many bytes the settings of a domain have at most, as
-	// JSON and with all policies.
-	MaxSettings = 64 << 10
-
-	maxPolicyName = 64
-)
+const maxPolicyName = 64
 
 // policyChange is what a package says to a change of its policy.
 type policyChange struct {

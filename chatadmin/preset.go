@@ -58,6 +58,7 @@ const (
 	CodeBadText    = "bad_text"    // control or invisible characters, or invalid UTF-8
 	CodeBadRole    = "bad_role"    // no such role
 	CodeBadKind    = "bad_kind"    // neither network nor guest
+	CodeTaken      = "taken"       // somebody else has the login
 	CodeImmutable  = "immutable"   // the login cannot be changed
 	CodeBadManager = "bad_manager" // unknown, the user themselves, or a circle
 	CodeBadPolicy  = "bad_policy"  // of a package, in the settings

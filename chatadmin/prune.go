@@ -24,9 +24,6 @@ type Pruning struct {
 	UnreadableDays int `json:"unreadable_days,omitempty"`
 }
 
-// Forever is a number of days that never ends.
-const Forever = -1
-
 const (
 	defaultRunDays        = 400
 	defaultUnreadableDays = 400
@@ -66,10 +63,6 @@ func pruneAt(ended time.Time, days int) time.Time {
 	}
 	return ended.AddDate(0, 0, days)
 }
-
-// KindPrune is the kind of the audit event about events and records that were
-// deleted for their age.
-const KindPrune = "audit.prune"
 
 // pruneEvents deletes the domain's audit events that are older than it keeps
 // them, and returns how many.

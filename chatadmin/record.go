@@ -15,11 +15,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// ErrDamaged is wrapped by the error for data in the store that cannot be
-// read: it is truncated, of wrong types, or written by a newer version of this
-// library. See [Scope.Damaged].
-var ErrDamaged = ErrUnavailable.New("damaged", "stored data cannot be read")
-
 // DamagedError names a row of the store that cannot be read. It wraps
 // ErrDamaged. Its text holds nothing of the data.
 type DamagedError struct {
@@ -407,9 +402,6 @@ func (k *RecordKind[T]) damage() DamageSource {
 
 // Damageable is a *RecordKind, whatever its type, or a DamageSource.
 type Damageable interface{ damage() DamageSource }
-
-// KindRepair is the kind of the audit event of [Scope.Repair].
-const KindRepair = "record.repair"
 
 // Damaged lists what the library keeps in the domain and cannot read: records
 // that were truncated, or were written by a newer version. Nobody but their

@@ -71,10 +71,6 @@ type RunStep[T any] struct {
 	Do func(ctx context.Context, w *Writer, run *RunOf[T]) error
 }
 
-// ErrStepAgain is returned by RunStep.Do to have the step prepared anew.
-// Nothing of it is kept.
-var ErrStepAgain = ErrState.New("step_again", "the step must be prepared anew")
-
 // RunKind declares a kind of run. T is kept as JSON.
 type RunKind[T any] struct {
 	// Name is what Run.Kind says, such as "import".
@@ -153,12 +149,6 @@ const (
 	runAhead = 366 * 24 * time.Hour
 	// runRetry is when a worker tries a run again that it could not continue.
 	runRetry = time.Hour
-)
-
-// Kinds of the audit events of runs, beside those of each kind.
-const (
-	KindRunTakeOver = "run.takeover"
-	KindRunCancel   = "run.cancel"
 )
 
 // NewRuns declares a kind of run, so that the runs of it are listed, continued

@@ -119,21 +119,6 @@ func addContent(n map[string]int64, c storage.ContentCount) {
 	n[CountedFiles] += c.Files
 }
 
-// AddCounts adds counts by kind to others.
-func AddCounts(sum, n map[string]int64) {
-	for kind, count := range n {
-		sum[kind] += count
-	}
-}
-
-// SumCounts is the sum of counts by kind.
-func SumCounts(n map[string]int64) (sum int64) {
-	for _, count := range n {
-		sum += count
-	}
-	return sum
-}
-
 // DeleteData deletes a page of all that q selects, from the sources inside the
 // store's database in their order, and then from the store's table of content.
 // It returns how many rows went, by kind, and where the next page begins. Keys

@@ -55,7 +55,7 @@ func (a *Admin) DeleteOutside(ctx context.Context, q storage.ContentQuery, at Ou
 	if err != nil {
 		return nil, at, err
 	}
-	if at.After, at.Gone = next, at.Gone+SumCounts(n); next != "" {
+	if at.After, at.Gone = next, at.Gone+Counts(n).Sum(); next != "" {
 		return n, at, nil
 	}
 	left, err := a.CountOutside(ctx, q)
@@ -63,13 +63,13 @@ func (a *Admin) DeleteOutside(ctx context.Context, q storage.ContentQuery, at Ou
 		return nil, at, err
 	}
 	switch {
-	case SumCounts(left) == 0:
+	case Counts(left).Sum() == 0:
 		return n, OutsidePlace{Done: true}, nil
 	case at.Gone > 0:
 		return n, OutsidePlace{}, nil
 	}
 	free, err := a.CountOutside(ctx, spared)
-	if err == nil && SumCounts(free) == 0 {
+	if err == nil && Counts(free).Sum() == 0 {
 		err = fmt.Errorf("what is left outside the store is under a legal hold: %w", ErrHeld)
 	}
 	if err == nil {
@@ -145,7 +145,7 @@ func (a *Admin) HeldOutside(ctx context.Context, domain ID, users, groups []ID) 
 		if err != nil {
 			return nil, err
 		}
-		if SumCounts(all) > SumCounts(free) {
+		if Counts(all).Sum() > Counts(free).Sum() {
 			return []string{"some of what lies outside the store is under a legal hold"}, nil
 		}
 	}

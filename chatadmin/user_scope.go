@@ -149,10 +149,6 @@ func (s *Scope) GrantAccess(ctx context.Context, users ...ID) ([]User, error) {
 	return s.changeUsers(ctx, Op{Kind: KindUserGrant, Need: PermUsersAccess}, users, grant, s.admin.onGrant...)
 }
 
-// GrantFunc lifts what else keeps users out, when access is granted to them:
-// also to those to whom it was never denied.
-type GrantFunc func(context.Context, *Writer, []User) error
-
 func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent) ([]User, error) {
 	return s.changeUsers(ctx, op, users, func(_ *Writer, u User) (UserWrite, error) { return TransitionWrite(u, e) })
 }
@@ -161,7 +157,7 @@ func (s *Scope) transition(ctx context.Context, op Op, users []ID, e StatusEvent
 // transaction: all or none. It returns all of them, changed or not, in the
 // order given. It runs under the shared fence, and once more under the
 // exclusive one where an admin goes or a manager changes.
-func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Writer, User) (UserWrite, error), after ...GrantFunc) ([]User, error) {
+func (s *Scope) changeUsers(ctx context.Context, op Op, ids []ID, f func(*Writer, User) (UserWrite, error), after ...func(context.Context, *Writer, []User) error) ([]User, error) {
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("%s: give 1 to %d users: %w", op.Kind, MaxBatch, ErrInvalid)
 	}

@@ -16,11 +16,6 @@ type UserWrite struct {
 	Now PreparedUser
 }
 
-// ErrNeedsExclusive is what WriteUsers says under a weaker fence where the
-// change could remove the last admin or close a circle of managers: run it
-// again under Exclusive.
-var ErrNeedsExclusive = ErrState.New("needs_exclusive", "this change needs the exclusive fence")
-
 // WriteUsers writes at most MaxBatch users, and is the only way in which users
 // are written. It checks that the actor may act on each of them and grant what
 // roles change, keeps the last admin and the manager graph, makes whoever joins
@@ -151,9 +146,6 @@ func (e *TakenError) Error() string { return fmt.Sprintf("%s: %s", e.FieldError,
 
 // Unwrap gives both.
 func (e *TakenError) Unwrap() []error { return []error{e.FieldError, ErrExists} }
-
-// CodeTaken is the code of a login that somebody else has.
-const CodeTaken = "taken"
 
 // afterUsers does what follows from users that have just been written.
 func (w *Writer) afterUsers(ctx context.Context, changed []*UserWrite) error {

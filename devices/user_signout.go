@@ -7,7 +7,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// signOut is a chatadmin.EndFunc: it ends the sessions of devices whose users
+// signOut is the OnEnd of the registry: it ends the sessions of devices whose users
 // must sign in again. The devices stay as they are otherwise, and register
 // again; what can fetch a wipe goes on working. A device that registers at the
 // same time loses its race or comes after.

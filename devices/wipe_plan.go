@@ -159,7 +159,7 @@ func (p *WipePlan) check(s *chatadmin.Scope) error {
 	if err := checkPlanned(p.Devices); err != nil {
 		return err
 	}
-	if err := chatadmin.CheckCounts(p.Counts, wipeCounts...); err != nil {
+	if err := chatadmin.Counts(p.Counts).CheckPlan(wipeCounts...); err != nil {
 		return err
 	}
 	n := int64(len(p.Devices))

@@ -296,7 +296,7 @@ func (p *Plan) check(s *chatadmin.Scope) error {
 	if err := p.Was.check(); err != nil {
 		return fmt.Errorf("the policy before: %w", err)
 	}
-	if err := chatadmin.CheckCounts(p.Counts, modeCounts...); err != nil {
+	if err := chatadmin.Counts(p.Counts).CheckPlan(modeCounts...); err != nil {
 		return err
 	}
 	if len(p.Counts) != len(modeCounts) || len(p.CannotPass) > maxNamed {

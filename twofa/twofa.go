@@ -109,7 +109,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Service, error) {
 	return t, nil
 }
 
-// end is a chatadmin.EndFunc: it ends open challenges and remembered clients of
+// end is the OnEnd of the service: it ends open challenges and remembered clients of
 // users. An enrolled authenticator stays. What is about the whole domain ends
 // by the policy. A state that cannot be read is replaced by one that a reset
 // has to end, so that it keeps nothing from ending.

@@ -29,15 +29,10 @@ type Progress struct {
 
 // check refuses what no version of the library writes.
 func (p *Progress) check() error {
-	if p.Removed == nil || p.At.Stage < 0 || p.At.Stage > last {
-		return fmt.Errorf("it has no counts, or stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
+	if p.At.Stage < 0 || p.At.Stage > last {
+		return fmt.Errorf("it stands at a stage that does not exist: %w", chatadmin.ErrInvalid)
 	}
-	for kind, n := range p.Removed {
-		if n < 0 || n > chatadmin.MaxCount {
-			return fmt.Errorf("it counts %d %s, which cannot be: %w", n, chatadmin.Cut(kind), chatadmin.ErrInvalid)
-		}
-	}
-	return nil
+	return chatadmin.Counts(p.Removed).Check()
 }
 
 // kind declares the runs that close domains.

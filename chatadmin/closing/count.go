@@ -28,8 +28,8 @@ func (c *Closings) count(ctx context.Context, domain chatadmin.ID) (map[string]i
 	if err != nil {
 		return nil, err
 	}
-	chatadmin.AddCounts(n, inside)
-	chatadmin.AddCounts(n, outside)
+	chatadmin.Counts(n).Add(inside)
+	chatadmin.Counts(n).Add(outside)
 	if n[Memberships], err = r.CountMemberships(ctx, storage.MemberQuery{Domain: domain}); err != nil {
 		return nil, err
 	}

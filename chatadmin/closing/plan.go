@@ -177,5 +177,5 @@ func (p *Plan) check(s *chatadmin.Scope, kinds map[string]int64) error {
 	for kind := range kinds {
 		names = append(names, kind)
 	}
-	return chatadmin.CheckCounts(p.Counts, names...)
+	return chatadmin.Counts(p.Counts).CheckPlan(names...)
 }

@@ -113,7 +113,7 @@ func (c *Closings) outside(ctx context.Context, s *chatadmin.Scope, run *Run, li
 	n, at, err := c.admin.DeleteOutside(ctx, all(s.Domain()), run.Data.At.Outside, limit)
 	op := chatadmin.Op{Kind: KindClose, Fence: storage.Exclusive, Targets: []chatadmin.ID{s.Domain()}}
 	return step{Op: op, Do: func(_ context.Context, _ *chatadmin.Writer, run *Run) error {
-		chatadmin.AddCounts(run.Data.Removed, n)
+		chatadmin.Counts(run.Data.Removed).Add(n)
 		run.Data.At.Outside, run.Done = at, sum(run.Data.Removed)
 		return nil
 	}}, err

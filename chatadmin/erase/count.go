@@ -25,8 +25,8 @@ func (d *Deletions) count(ctx context.Context, p *Plan, v *survey) error {
 	if err != nil {
 		return err
 	}
-	chatadmin.AddCounts(n, inside)
-	chatadmin.AddCounts(n, outside)
+	chatadmin.Counts(n).Add(inside)
+	chatadmin.Counts(n).Add(outside)
 	members := map[chatadmin.ID]int64{}
 	for batch := range slices.Chunk(groupIDs(slices.Concat(v.vanish, v.stay)), chatadmin.MaxBatch) {
 		counts, err := v.r.CountMembers(ctx, v.domain.ID, batch)

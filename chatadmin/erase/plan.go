@@ -392,7 +392,7 @@ func (p *Plan) check(s *chatadmin.Scope) ([]chatadmin.ID, error) {
 	if err := h.Check(s, KindDelete); err != nil {
 		return nil, err
 	}
-	if err := checkCounts(p.Counts); err != nil {
+	if err := chatadmin.Counts(p.Counts).Check(); err != nil {
 		return nil, fmt.Errorf("this plan is not one that was made here: %w", err)
 	}
 	ids := make([]chatadmin.ID, len(p.Users))

@@ -44,20 +44,7 @@ func (r *Receipt) check() error {
 	if err := r.Choice.check(); err != nil {
 		return err
 	}
-	return checkCounts(r.Removed)
-}
-
-// checkCounts refuses counts that cannot be. Nil is none at all.
-func checkCounts(counts map[string]int64) error {
-	if counts == nil {
-		return fmt.Errorf("it has no counts: %w", chatadmin.ErrInvalid)
-	}
-	for kind, n := range counts {
-		if n < 0 || n > chatadmin.MaxCount {
-			return fmt.Errorf("it counts %d %s, which cannot be: %w", n, chatadmin.Cut(kind), chatadmin.ErrInvalid)
-		}
-	}
-	return nil
+	return chatadmin.Counts(r.Removed).Check()
 }
 
 // kind declares the runs that delete users.

@@ -54,7 +54,7 @@ func (b *batch) written(ctx context.Context, w *chatadmin.Writer, limit int) (bo
 // data deletes a page of what lies inside the store's database.
 func (b *batch) data(ctx context.Context, w *chatadmin.Writer, q storage.ContentQuery, limit int) (bool, error) {
 	n, next, err := w.DeleteData(ctx, q, chatadmin.Page{After: b.At.After, Limit: limit})
-	chatadmin.AddCounts(b.Removed, n)
+	chatadmin.Counts(b.Removed).Add(n)
 	b.At.After = next
 	return next != "", err
 }
@@ -72,7 +72,7 @@ func (b *batch) groups(ctx context.Context, w *chatadmin.Writer, limit int) (boo
 			continue
 		}
 		n, err := w.DeleteGroups(ctx, page, limit)
-		chatadmin.AddCounts(b.Removed, n.Data)
+		chatadmin.Counts(b.Removed).Add(n.Data)
 		b.Removed[Groups] += n.Groups
 		b.Removed[Memberships] += n.Memberships
 		b.Removed[Records] += n.Records

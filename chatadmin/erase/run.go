@@ -250,7 +250,7 @@ func (b *batch) outside(ctx context.Context, s *chatadmin.Scope) (action, error)
 		}
 	}
 	return func(b *batch, _ context.Context, _ *chatadmin.Writer, _ *Run) error {
-		chatadmin.AddCounts(b.Removed, n)
+		chatadmin.Counts(b.Removed).Add(n)
 		switch {
 		case !at.Done:
 			b.At.Outside = at

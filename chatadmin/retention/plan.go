@@ -38,7 +38,7 @@ type Counts struct {
 	Sources  map[string]int64 `json:"sources,omitempty"`
 }
 
-func (c Counts) sum() int64 { return c.Messages + c.Files + chatadmin.SumCounts(c.Sources) }
+func (c Counts) sum() int64 { return c.Messages + c.Files + chatadmin.Counts(c.Sources).Sum() }
 
 func (c Counts) possible() bool {
 	possible := func(n int64) bool { return n >= 0 && n <= chatadmin.MaxCount }
@@ -136,7 +136,7 @@ func (r *Retention) count(ctx context.Context, q storage.ContentQuery) (map[stri
 		return nil, err
 	}
 	outside, err := r.admin.CountOutside(ctx, q)
-	chatadmin.AddCounts(n, outside)
+	chatadmin.Counts(n).Add(outside)
 	return n, err
 }
 

@@ -202,7 +202,7 @@ func (p *IdlePlan) check(s *chatadmin.Scope) error {
 	if err := checkIdle(p.Users); err != nil {
 		return err
 	}
-	if err := chatadmin.CheckCounts(p.Counts, idleCounts...); err != nil {
+	if err := chatadmin.Counts(p.Counts).CheckPlan(idleCounts...); err != nil {
 		return err
 	}
 	n := int64(len(p.Users))

@@ -41,7 +41,7 @@ const (
 // access: whatever clock has stamped them, they began before it.
 var AllSessions = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// end is a chatadmin.EndFunc: sessions end after the commit of what ends them,
+// end is the OnEnd of the gate: sessions end after the commit of what ends them,
 // and never without it. Attempts under way while a password changes let nobody
 // in, since they may have seen the old one.
 func (g *Gate) end(ctx context.Context, w *chatadmin.Writer, endings []chatadmin.Ending) error {

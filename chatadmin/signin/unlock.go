@@ -140,7 +140,7 @@ func (g *Gate) statesOf(ctx context.Context, r storage.Reader, users []chatadmin
 	return states, nil
 }
 
-// lift is a chatadmin.GrantFunc. Attempts under way keep their places, but for
+// lift is the OnGrant of the gate. Attempts under way keep their places, but for
 // those of a clock that was wrong.
 func (g *Gate) lift(ctx context.Context, w *chatadmin.Writer, users []chatadmin.User) error {
 	states, err := g.statesOf(ctx, w, users)
