@@ -6,8 +6,8 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
-// A batch that took longer than slow is followed by a smaller one, and one that
-// was quicker than quick by a larger one.
+// A batch that took longer than slow is followed by one that should take half
+// as long, and one that was quicker than quick by one of twice the size.
 const (
 	slow, quick  = 600 * time.Millisecond, 250 * time.Millisecond
 	smallestPace = 250
@@ -30,7 +30,7 @@ func (p *Pace) Next(now time.Time) int {
 	case p.began.IsZero():
 		p.rows = storage.MaxBulk / 4
 	case took > slow:
-		p.rows = max(p.rows/2, smallestPace)
+		p.rows = max(int(float64(p.rows)*slow.Seconds()/2/took.Seconds()), smallestPace)
 	case took < quick:
 		p.rows = min(p.rows*2, storage.MaxBulk)
 	}

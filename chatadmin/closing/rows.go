@@ -8,9 +8,11 @@ import (
 )
 
 // data deletes a page of what is written, in the store and in the host's sources
-// inside its database.
-func (b *batch) data(ctx context.Context, w *chatadmin.Writer, limit int) (bool, error) {
-	n, next, err := w.DeleteData(ctx, all(b.domain), chatadmin.Page{Limit: limit})
+// inside its database. It goes on behind the page before: from the start,
+// PostgreSQL would pass by all that is deleted already.
+func (b *batch) data(ctx context.Context, w *chatadmin.Writer, at *place, limit int) (bool, error) {
+	n, next, err := w.DeleteData(ctx, all(b.domain), chatadmin.Page{After: at.After, Limit: limit})
+	at.After = next
 	for kind, count := range n {
 		b.gone(kind, count)
 	}

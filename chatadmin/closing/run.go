@@ -13,6 +13,7 @@ import (
 type place struct {
 	Stage   stage                  `json:"stage"`
 	Outside chatadmin.OutsidePlace `json:"outside,omitzero"` // what the host keeps outside the database
+	After   chatadmin.Cursor       `json:"after,omitempty"`  // of what is written
 	// Seen is 1 and what was gone when the last look found something left; 0:
 	// none did.
 	Seen int64 `json:"seen,omitempty"`
@@ -76,7 +77,7 @@ func (c *Closings) step(ctx context.Context, s *chatadmin.Scope, run *Run, limit
 		b := &batch{domain: s.Domain(), run: run.ID, removed: run.Data.Removed}
 		at := &run.Data.At
 		for at.Stage < last && b.rows < limit {
-			more, err := c.stage(ctx, w, b, at.Stage, limit-b.rows)
+			more, err := c.stage(ctx, w, b, at, limit-b.rows)
 			if err != nil {
 				return err
 			}
@@ -121,10 +122,10 @@ func (c *Closings) outside(ctx context.Context, s *chatadmin.Scope, run *Run, li
 
 // stage deletes about limit rows of a stage, and reports whether more may be
 // left.
-func (c *Closings) stage(ctx context.Context, w *chatadmin.Writer, b *batch, at stage, limit int) (bool, error) {
-	switch at {
+func (c *Closings) stage(ctx context.Context, w *chatadmin.Writer, b *batch, at *place, limit int) (bool, error) {
+	switch at.Stage {
 	case written:
-		return b.data(ctx, w, limit)
+		return b.data(ctx, w, at, limit)
 	case blobs:
 		return false, c.released(ctx, w)
 	case groups:

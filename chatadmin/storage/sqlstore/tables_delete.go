@@ -94,8 +94,43 @@ func (m *tableSource) Delete(ctx context.Context, tx storage.Tx, cq storage.Cont
 			}
 		}
 	}
+	restore, err := b.along(ctx)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	n, blobs, next, err := b.run(ctx)
+	if err == nil {
+		err = restore()
+	}
+	return n, blobs, next, err
+}
+
+// along keeps PostgreSQL to the order of an index, until the function that it
+// returns is called. For a user with many rows the planner rather collects all
+// of them in a bitmap and sorts them, once for each page.
+func (b *tableBatch) along(ctx context.Context) (restore func() error, err error) {
+	if b.in.s.d != PostgreSQL {
+		return func() error { return nil }, nil
+	}
+	set := func(value string) (was string, err error) {
+		q := (&query{d: PostgreSQL}).add("SELECT current_setting('enable_bitmapscan'), set_config('enable_bitmapscan', ?, true)", value)
+		rows, err := fetch(ctx, b.in, b.what("deleting"), q, func(r *[2]string) []any { return []any{&r[0], &r[1]} })
+		if err != nil {
+			return "", err
+		}
+		return rows[0][0], nil
+	}
+	was, err := set("off")
+	return func() error {
+		_, err := set(was)
+		return err
+	}, err
+}
+
+// run deletes the page.
+func (b *tableBatch) run(ctx context.Context) (int64, []string, storage.Cursor, error) {
 	for {
-		places, possible := b.places(p.Limit)
+		places, possible := b.places(b.page.Limit)
 		if !possible {
 			return 0, nil, "", nil
 		}
@@ -103,7 +138,7 @@ func (m *tableSource) Delete(ctx context.Context, tx storage.Tx, cq storage.Cont
 		if err != nil {
 			return 0, nil, "", err
 		}
-		if n == int64(p.Limit) {
+		if n == int64(b.page.Limit) {
 			return n, blobs, b.next(), nil
 		}
 		// Another transaction may have deleted the very rows that were found,

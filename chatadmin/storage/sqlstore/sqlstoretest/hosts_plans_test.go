@@ -5,6 +5,8 @@ package sqlstoretest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 	"chatadmin.example/sdk/chatadmin/storage/sqlstore"
 )
 
-// filledChats has 100,000 messages of a company, by 100 users in 200 groups and
-// 10,000 chats of 1,000 users, and 20,000 of another.
+// filledChats has 100,000 messages of a company, a tenth of them by one user and
+// the others by 100, in 200 groups and 10,000 chats of 1,000 users, and 20,000
+// of another.
 func filledChats(t *testing.T, db database) *chatHost {
 	t.Helper()
 	h := newChatHost(t, db)
@@ -26,7 +29,7 @@ func filledChats(t *testing.T, db database) *chatHost {
 	for _, company := range []string{"big", "small"} {
 		n := map[string]int{"big": 100000, "small": 20000}[company]
 		fill.fill(t, n, "INSERT INTO messages SELECT '"+company+"-' || i, '"+company+`', CASE WHEN i % 2 = 0 THEN 'chat-' || (i / 2 % 10000) ELSE 'group-' || (i / 2 % 200) END,
-			'user-' || (i / 3 % 100), 1700000000000 + i, CASE WHEN i % 11 = 0 THEN 'blob-' || i END FROM {{seq}}`)
+			CASE WHEN i % 10 = 3 THEN 'busy' ELSE 'user-' || (i / 3 % 100) END, 1700000000000 + i, CASE WHEN i % 11 = 0 THEN 'blob-' || i END FROM {{seq}}`)
 	}
 	return h
 }
@@ -65,6 +68,7 @@ func ofTables() map[string]lookup {
 		}}
 	}
 	add("of an author", 400, "messages_author", 0, storage.ContentQuery{Authors: several("user", 5)})
+	add("of an author with many", 400, "messages_author", 0, storage.ContentQuery{Authors: []storage.ID{"busy"}})
 	add("of authors", 400, "messages_author", 0, storage.ContentQuery{Authors: several("user", 5, 7, 9)})
 	add("in a group", 400, "messages_channel", 0, storage.ContentQuery{Containers: several("group", 5)})
 	add("in groups", 400, "messages_channel", 0, storage.ContentQuery{Containers: several("group", 5, 7, 9)})
@@ -86,6 +90,7 @@ func TestPlansOfTables(t *testing.T) {
 		_, err = h.pool.Exec("VACUUM ANALYZE chats")
 		require.NoError(t, err)
 		planned(t, h.db, ofTables(), explainPostgreSQL)
+		h.alongIndex(t)
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		h := filledChats(t, sqliteFile(t))
@@ -94,4 +99,50 @@ func TestPlansOfTables(t *testing.T) {
 		require.NoError(t, err)
 		planned(t, h.db, ofTables(), explainSQLite)
 	})
+}
+
+// alongIndex deletes a page of the many messages of an author. It reads no more
+// of them than it deletes, although the planner would rather read all and sort
+// them.
+func (h *chatHost) alongIndex(t *testing.T) {
+	t.Helper()
+	const limit = 2000
+	pool, w := h.db.watched(t, nil)
+	store, err := sqlstore.Open(t.Context(), pool, h.db.d, &h.db.options)
+	require.NoError(t, err)
+	m, err := store.Map(t.Context(), chatTables)
+	require.NoError(t, err)
+	busy := storage.ContentQuery{Domain: "big", Authors: []storage.ID{"busy"}}
+	all := w.during(func() {
+		require.ErrorIs(t, store.Update(t.Context(), storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			n, _, _, err := m.Sources()[0].Inside.Delete(ctx, tx, busy, storage.Page{Limit: limit})
+			return cmp.Or(some(int(n), err), errUndo)
+		}), errUndo)
+	})
+	tx, err := h.pool.Begin()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback()) }()
+	deleted, set := 0, ""
+	for _, s := range all {
+		args := make([]string, len(s.args))
+		for i, a := range s.args {
+			args[i] = literal(t, a.Value)
+		}
+		switch {
+		case strings.Contains(s.text, "set_config"):
+			var was string
+			require.NoError(t, tx.QueryRow(s.text, s.args[0].Value).Scan(&was, &set))
+		case strings.HasPrefix(s.text, "DELETE"):
+			deleted++
+			_, err := tx.Exec("PREPARE page AS " + s.text)
+			require.NoError(t, err)
+			var text string
+			require.NoError(t, tx.QueryRow("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page("+strings.Join(args, ", ")+")").Scan(&text))
+			var plans []struct{ Plan node }
+			require.NoError(t, json.Unmarshal([]byte(text), &plans))
+			require.LessOrEqual(t, plans[0].Plan.read(t), float64(2*limit+100), text)
+		}
+	}
+	require.Equal(t, 1, deleted)
+	require.Equal(t, "on", set, "the setting is as it was")
 }
