@@ -83,7 +83,7 @@ func (s *site) securityPages() []visit {
 		answer("POST /roles/save", "/roles/save", "id", "", "name", "Other", "level", "nine"),
 		at("GET /runs", "/runs"), at("GET /runs/{id}", "/runs/"+string(wiped.ID)), at("GET /audit", "/audit"), at(notFound, "/none"),
 		at("GET /signin", "/signin"), answer("POST /signin", "/signin", "login", "boss@acme.example", "password", "wrong"),
-		at("GET /users/refused", "/users/refused"), // what has just been
+		{pattern: "GET /users/refused", path: func() string { s.finish(); return "/users/refused" }}, // what has just been
 		at("GET /activate", "/activate?"+token),
 		answer("POST /activate", "/activate", "token", strings.TrimPrefix(token, "token="), "password", "short", "again", "shirt"),
 	}
