@@ -3,9 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -168,51 +166,13 @@ func MarkActive(ctx context.Context, w *chatadmin.Writer, seen map[chatadmin.ID]
 	return activities.TryPut(ctx, w, put...)
 }
 
-// notes are the users who were active and are not written down yet.
-type notes struct {
-	mu   sync.Mutex
-	seen map[chatadmin.ID]map[chatadmin.ID]time.Time // by domain and user
-	n    int
-}
-
-// maxNoted bounds the memory of an activity that is never flushed. Users beyond
-// it are noted at a later request.
-const maxNoted = 100_000
-
-func (n *notes) add(domain, user chatadmin.ID, at time.Time) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	before, ok := n.seen[domain][user]
-	if !ok && n.n >= maxNoted || ok && !at.After(before) {
-		return
-	}
-	if n.seen == nil {
-		n.seen = map[chatadmin.ID]map[chatadmin.ID]time.Time{}
-	}
-	if n.seen[domain] == nil {
-		n.seen[domain] = map[chatadmin.ID]time.Time{}
-	}
-	if !ok {
-		n.n++
-	}
-	n.seen[domain][user] = at
-}
-
-func (n *notes) take() map[chatadmin.ID]map[chatadmin.ID]time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	seen := n.seen
-	n.seen, n.n = nil, 0
-	return seen
-}
-
 // Seen notes that a user is active: call it for the requests of sessions, so
 // that nobody counts as idle who stays signed in for months. It costs no access
 // to the store; FlushActivity writes it down. Requests of devices are noted by
 // package devices.
 func (g *Gate) Seen(domain, user chatadmin.ID) {
 	if domain != "" && user != "" && user != chatadmin.HostActor {
-		g.notes.add(domain, user, g.admin.Now())
+		g.seen.add(domain, user, g.admin.Now())
 	}
 }
 
@@ -221,34 +181,13 @@ func (g *Gate) Seen(domain, user chatadmin.ID) {
 // users. chatadmin.Admin.Work calls it. A crash loses what was not flushed; the
 // next request notes activity again. What cannot be written is kept for the next
 // call; the rest is written, and the errors are returned together.
-func (g *Gate) FlushActivity(ctx context.Context) (total int, err error) {
-	var errs []error
-	if total, err = g.flushRefusals(ctx); err != nil {
-		errs = append(errs, err)
-	}
-	for domain, seen := range g.notes.take() {
-		users := make([]chatadmin.ID, 0, len(seen))
-		for id := range seen {
-			users = append(users, id)
-		}
-		for part := range slices.Chunk(users, chatadmin.MaxBatch) {
-			n, err := g.flush(ctx, domain, part, seen)
-			if total += n; err == nil {
-				continue
-			}
-			errs = append(errs, fmt.Errorf("domain %s: %w", chatadmin.Cut(string(domain)), err))
-			if errors.Is(err, chatadmin.ErrNotFound) {
-				continue // the domain is gone, and its users with it
-			}
-			for _, id := range part {
-				g.notes.add(domain, id, seen[id])
-			}
-		}
-	}
-	return total, errors.Join(errs...)
+func (g *Gate) FlushActivity(ctx context.Context) (int, error) {
+	refused, err := flush(ctx, &g.refused, g.writeRefusals)
+	seen, also := flush(ctx, &g.seen, g.writeSeen)
+	return refused + seen, errors.Join(err, also)
 }
 
-func (g *Gate) flush(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, seen map[chatadmin.ID]time.Time) (n int, err error) {
+func (g *Gate) writeSeen(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, seen map[chatadmin.ID]time.Time) (n int, err error) {
 	part := make(map[chatadmin.ID]time.Time, len(users))
 	for _, id := range users {
 		part[id] = seen[id]

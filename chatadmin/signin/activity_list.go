@@ -53,11 +53,17 @@ type SignInQuery struct {
 // who are being deleted are left out. With IdleFor, users whose record cannot
 // be read are left out too. It needs chatadmin.PermUsersRead.
 func (g *Gate) SignIns(ctx context.Context, s *chatadmin.Scope, q SignInQuery) iter.Seq2[SignIn, error] {
-	return func(yield func(SignIn, error) bool) {
+	return pages(func(p chatadmin.Page) ([]SignIn, chatadmin.Cursor, error) { return g.signInsPage(ctx, s, q, p) })
+}
+
+// pages walks a list page by page.
+func pages[T any](page func(chatadmin.Page) ([]T, chatadmin.Cursor, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			rows, next, err := g.signInsPage(ctx, s, q, p)
+			rows, next, err := page(p)
 			if err != nil {
-				yield(SignIn{}, err)
+				var zero T
+				yield(zero, err)
 				return
 			}
 			for _, row := range rows {

@@ -45,8 +45,8 @@ type Gate struct {
 	admin   *chatadmin.Admin
 	o       Options
 	queues  queues
-	notes   notes
-	refused refusalNotes
+	seen    notes[time.Time] // when users were active
+	refused notes[[]Refused]
 	kept    sync.Map // chatadmin.ID -> whether it is known since when activity is kept
 	idle    *chatadmin.Runs[IdleResult]
 }
@@ -60,6 +60,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Gate, error) {
 		return nil, fmt.Errorf("a gate needs an Admin: %w", chatadmin.ErrInvalid)
 	}
 	g := &Gate{admin: admin}
+	g.seen.merge, g.refused.merge = later, lastRefused
 	if o != nil {
 		g.o = *o
 	}

@@ -3,9 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
@@ -55,42 +53,6 @@ func newestFirst(at time.Time) time.Time {
 	return time.UnixMilli(2*turned.UnixMilli() - at.UnixMilli()).UTC()
 }
 
-// refusalNotes are the refusals that are not written down yet, by domain and
-// user: to write each at once would tell by its time who exists, and would let a
-// flood of guesses keep the store busy.
-type refusalNotes struct {
-	mu sync.Mutex
-	by map[chatadmin.ID]map[chatadmin.ID][]Refused
-	n  int // users
-}
-
-func (n *refusalNotes) add(domain, user chatadmin.ID, all ...Refused) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	before, ok := n.by[domain][user]
-	if !ok && n.n >= maxNoted {
-		return
-	}
-	if n.by == nil {
-		n.by = map[chatadmin.ID]map[chatadmin.ID][]Refused{}
-	}
-	if n.by[domain] == nil {
-		n.by[domain] = map[chatadmin.ID][]Refused{}
-	}
-	if !ok {
-		n.n++
-	}
-	n.by[domain][user] = lastRefused(before, all)
-}
-
-func (n *refusalNotes) take() map[chatadmin.ID]map[chatadmin.ID][]Refused {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	by := n.by
-	n.by, n.n = nil, 0
-	return by
-}
-
 // lastRefused are the last of two lists.
 func lastRefused(a, b []Refused) []Refused {
 	all := slices.Concat(a, b)
@@ -98,38 +60,13 @@ func lastRefused(a, b []Refused) []Refused {
 	return all[max(0, len(all)-keptRefusals):]
 }
 
-// refuse notes a refusal. Failed comes with an error, and what cannot be a code
+// refuse notes a refusal; to write it at once would tell by its time who exists,
+// and would let a flood of guesses keep the store busy. Failed comes with an error, and what cannot be a code
 // is typed again: those are none.
 func (g *Gate) refuse(domain chatadmin.ID, d *Decision) {
 	if d.Outcome == Denied && d.reason != Failed && d.reason != NotACode {
-		g.refused.add(domain, d.subject, Refused{g.admin.Now().Truncate(time.Millisecond), d.reason, d.Client, d.Method})
+		g.refused.add(domain, d.subject, []Refused{{g.admin.Now().Truncate(time.Millisecond), d.reason, d.Client, d.Method}})
 	}
-}
-
-// flushRefusals writes down the refusals that this process has noted, and
-// returns of how many users. What cannot be written is kept for the next call.
-func (g *Gate) flushRefusals(ctx context.Context) (total int, err error) {
-	var errs []error
-	for domain, by := range g.refused.take() {
-		users := make([]chatadmin.ID, 0, len(by))
-		for id := range by {
-			users = append(users, id)
-		}
-		for part := range slices.Chunk(users, chatadmin.MaxBatch) {
-			n, err := g.writeRefusals(ctx, domain, part, by)
-			if total += n; err == nil {
-				continue
-			}
-			errs = append(errs, fmt.Errorf("domain %s: %w", chatadmin.Cut(string(domain)), err))
-			if errors.Is(err, chatadmin.ErrNotFound) || errors.Is(err, chatadmin.ErrClosing) {
-				continue // the domain goes, and its users with it
-			}
-			for _, id := range part {
-				g.refused.add(domain, id, by[id]...)
-			}
-		}
-	}
-	return total, errors.Join(errs...)
 }
 
 func (g *Gate) writeRefusals(ctx context.Context, domain chatadmin.ID, users []chatadmin.ID, by map[chatadmin.ID][]Refused) (n int, err error) {

@@ -40,23 +40,7 @@ type RefusedQuery struct {
 // left out, and so are those whose record cannot be read. It needs
 // chatadmin.PermUsersRead.
 func (g *Gate) Refusals(ctx context.Context, s *chatadmin.Scope, q RefusedQuery) iter.Seq2[RefusedUser, error] {
-	return func(yield func(RefusedUser, error) bool) {
-		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			rows, next, err := g.refusalsPage(ctx, s, q, p)
-			if err != nil {
-				yield(RefusedUser{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if p.After = next; next == "" {
-				return
-			}
-		}
-	}
+	return pages(func(p chatadmin.Page) ([]RefusedUser, chatadmin.Cursor, error) { return g.refusalsPage(ctx, s, q, p) })
 }
 
 // RefusalsPage returns one page of Refusals, at most p.Limit (see
