@@ -16,18 +16,18 @@ import (
 )
 
 func (w *world) imports() *csvimport.Imports {
-	w.t.Helper()
-	x, err := csvimport.New(w.admin, nil)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	x, err := csvimport.New(w.Admin, nil)
+	require.NoError(w.T, err)
 	return x
 }
 
 // imported imports a file, and returns column and code of every note.
 func (w *world) imported(file string, o *csvimport.ImportOptions) (codes []string) {
-	w.t.Helper()
-	r, err := w.imports().Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
-	require.NoError(w.t, err)
-	require.NoError(w.t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+	w.T.Helper()
+	r, err := w.imports().Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, o)
+	require.NoError(w.T, err)
+	require.NoError(w.T, r.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 		for _, n := range o.Notes {
 			codes = append(codes, n.Column+" "+n.Code)
 		}
@@ -69,7 +69,7 @@ func TestFormAndFileAgree(t *testing.T) {
 		}
 		require.Equal(t, want, w.imported(head+"\n"+cells+"\n", nil))
 		if err == nil {
-			file, err := w.s.UserByLogin(ctx, fmt.Sprintf("file%d@acme.example", n))
+			file, err := w.S.UserByLogin(ctx, fmt.Sprintf("file%d@acme.example", n))
 			require.NoError(t, err)
 			require.Equal(t, string(form.Attrs), string(file.Attrs))
 		}
@@ -84,10 +84,10 @@ func TestColumns(t *testing.T) {
 	w.declareAll()
 	ann := w.user("ann", "Cost centre", "-7", "Team", "=cmd", "Hired", "2026-03-01", "Rank", "Gold")
 	var b bytes.Buffer
-	_, err := csvimport.Export(ctx, w.s, &b, csvimport.ImportFormat, nil)
+	_, err := csvimport.Export(ctx, w.S, &b, csvimport.ImportFormat, nil)
 	require.NoError(t, err)
 	require.Contains(t, b.String(), ",Cost centre,Team,Hired,Rank\n")
-	r, err := w.imports().Import(ctx, w.s, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, nil)
+	r, err := w.imports().Import(ctx, w.S, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, r.Counts.Unchanged, b.String())
 
@@ -101,7 +101,7 @@ func TestColumns(t *testing.T) {
 	require.Equal(t, []string{"Cost centre bad_number"}, w.imported("login,Cost centre,Shoe size\nann@acme.example,twelve,44\n", own))
 	require.Empty(t, w.imported("login,Cost centre,Shoe size\nann@acme.example,0013,big\n", own))
 	require.Equal(t, []string{"ann"}, w.found("Cost centre", "13"))
-	u, err := w.s.User(ctx, ann.ID)
+	u, err := w.S.User(ctx, ann.ID)
 	require.NoError(t, err)
 	a, err := chatadmin.AttributesOf(u)
 	require.NoError(t, err)

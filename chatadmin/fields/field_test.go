@@ -89,8 +89,8 @@ func TestDeclarations(t *testing.T) {
 		{fields.Field{Name: "Team", Kind: fields.Text, Choices: []string{"a"}}, []string{"choices bad_choice"}},
 	} {
 		w := newWorld(t)
-		run, err := w.f.Declare(ctx, w.s, c.field, nil)
-		list, listErr := w.f.List(ctx, w.s)
+		run, err := w.f.Declare(ctx, w.S, c.field, nil)
+		list, listErr := w.f.List(ctx, w.S)
 		require.NoError(t, listErr)
 		if c.want != nil {
 			require.Equal(t, c.want, told(t, err))

@@ -36,19 +36,19 @@ func TestFind(t *testing.T) {
 	require.Equal(t, 2, w.records())
 
 	title := "Head"
-	_, err := w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
+	_, err := w.S.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
-	_, err = w.s.DeactivateUsers(ctx, ann.ID)
+	_, err = w.S.DeactivateUsers(ctx, ann.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{"ann"}, w.found("Cost centre", "12"), "a deactivated user keeps their values")
 
 	_, err = w.create("cid", "Cost centre", "x", "Salary", "1")
 	require.Equal(t, []string{"Cost centre bad_number", "Salary bad_field"}, told(t, err), "all at once")
 	for field, want := range map[string]error{"Salary": chatadmin.ErrNotFound, "Cost centre": chatadmin.ErrInvalid} {
-		for _, err := range w.f.Find(ctx, w.s, field, "x") {
+		for _, err := range w.f.Find(ctx, w.S, field, "x") {
 			require.ErrorIs(t, err, want)
 		}
-		_, _, err := w.f.FindPage(ctx, w.s, field, "", chatadmin.Page{Limit: 1})
+		_, _, err := w.f.FindPage(ctx, w.S, field, "", chatadmin.Page{Limit: 1})
 		require.ErrorIs(t, err, want)
 	}
 }
@@ -61,7 +61,7 @@ func TestFindPages(t *testing.T) {
 	}
 	var all []string
 	for p := (chatadmin.Page{Limit: 4}); ; {
-		users, next, err := w.f.FindPage(ctx, w.s, "Cost centre", "1", p)
+		users, next, err := w.f.FindPage(ctx, w.S, "Cost centre", "1", p)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(users), 4)
 		for _, u := range users {
@@ -92,17 +92,17 @@ func TestDeclareOverValues(t *testing.T) {
 	require.Len(t, w.found("Cost centre", "3"), 100)
 	require.Equal(t, "to be decided", w.value(ids[1], "Cost centre"))
 	title := "Head"
-	_, err := w.s.EditUser(ctx, ids[1], chatadmin.UserEdit{Title: &title})
+	_, err := w.S.EditUser(ctx, ids[1], chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err, "what is there does not keep others from changing")
 	require.Equal(t, []string{"Cost centre bad_number"}, told(t, w.edit(ids[1], "Cost centre", "undecided")))
 	require.NoError(t, w.edit(ids[1], "Cost centre", "3"))
 	require.Len(t, w.found("Cost centre", "3"), 101)
 
 	// Again is nothing; another kind is refused; choices change.
-	again, err := w.f.Declare(ctx, w.s, centre(), nil)
+	again, err := w.f.Declare(ctx, w.S, centre(), nil)
 	require.NoError(t, err)
 	require.Nil(t, again)
-	_, err = w.f.Declare(ctx, w.s, fields.Field{Name: "COST CENTRE", Kind: fields.Text}, nil)
+	_, err = w.f.Declare(ctx, w.S, fields.Field{Name: "COST CENTRE", Kind: fields.Text}, nil)
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	rank := fields.Field{Name: "Rank", Kind: fields.Choice, Choices: []string{"Gold"}}
 	w.declare(rank)
@@ -119,10 +119,10 @@ func TestTooManyFields(t *testing.T) {
 	for i := range fields.DefaultMost {
 		w.declare(fields.Field{Name: fmt.Sprintf("Field %d", i), Kind: fields.Text})
 	}
-	_, err := w.f.Declare(ctx, w.s, centre(), nil)
+	_, err := w.f.Declare(ctx, w.S, centre(), nil)
 	require.ErrorIs(t, err, chatadmin.ErrLimited)
 	for _, most := range []int{-1, 101} {
-		_, err := fields.New(w.admin, &fields.Options{Most: most})
+		_, err := fields.New(w.Admin, &fields.Options{Most: most})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 	_, err = fields.New(nil, nil)
@@ -143,23 +143,23 @@ func TestInterrupted(t *testing.T) {
 			}
 			return nil
 		}
-		run, err := w.f.Declare(ctx, w.s, centre(), nil)
+		run, err := w.f.Declare(ctx, w.S, centre(), nil)
 		interrupted := err != nil
 		w.before = nil
 		if interrupted {
 			require.ErrorIs(t, err, no)
 			require.NotNil(t, run)
-			if users, _, err := w.f.FindPage(ctx, w.s, "Cost centre", "1", chatadmin.Page{Limit: 9}); err == nil {
+			if users, _, err := w.f.FindPage(ctx, w.S, "Cost centre", "1", chatadmin.Page{Limit: 9}); err == nil {
 				require.NotEmpty(t, users, "who cannot search yet is told so")
 			} else {
 				require.True(t, errors.Is(err, chatadmin.ErrState) || errors.Is(err, chatadmin.ErrNotFound), "%v", err)
 			}
-			_, err = w.f.Resume(ctx, w.s, run.ID, nil)
+			_, err = w.f.Resume(ctx, w.S, run.ID, nil)
 			require.NoError(t, err)
 		}
 		require.Len(t, w.found("Cost centre", "1"), 10)
 
-		plan, err := w.f.Plan(ctx, w.s, "cost centre")
+		plan, err := w.f.Plan(ctx, w.S, "cost centre")
 		require.NoError(t, err)
 		require.EqualValues(t, 30, plan.Values)
 		left = n
@@ -169,16 +169,16 @@ func TestInterrupted(t *testing.T) {
 			}
 			return nil
 		}
-		run, err = w.f.Apply(ctx, w.s, plan, nil)
+		run, err = w.f.Apply(ctx, w.S, plan, nil)
 		again := err != nil
 		w.before = nil
 		if again {
 			require.ErrorIs(t, err, no)
-			run, err = w.f.Resume(ctx, w.s, run.ID, nil)
+			run, err = w.f.Resume(ctx, w.S, run.ID, nil)
 			require.NoError(t, err)
 		}
 		require.EqualValues(t, 30, run.Data.Values)
-		list, err := w.f.List(ctx, w.s)
+		list, err := w.f.List(ctx, w.S)
 		require.NoError(t, err)
 		require.Empty(t, list)
 		require.Zero(t, w.records())
@@ -195,21 +195,21 @@ func TestRemove(t *testing.T) {
 	w := newWorld(t)
 	w.declare(fields.Field{Name: "Rank", Kind: fields.Choice, Choices: []string{"Gold"}})
 	ann := w.user("ann", "Rank", "gold")
-	plan, err := w.f.Plan(ctx, w.s, "RANK")
+	plan, err := w.f.Plan(ctx, w.S, "RANK")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, plan.Values)
 	w.declare(fields.Field{Name: "Rank", Kind: fields.Choice, Choices: []string{"Gold", "Silver"}})
-	_, err = w.f.Apply(ctx, w.s, plan, nil)
+	_, err = w.f.Apply(ctx, w.S, plan, nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 	for _, bad := range []*fields.Plan{nil, {}, {PlanHeader: plan.PlanHeader, Values: -1, Field: plan.Field}, {PlanHeader: plan.PlanHeader}} {
-		_, err := w.f.Apply(ctx, w.s, bad, nil)
+		_, err := w.f.Apply(ctx, w.S, bad, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	_, err = w.f.Plan(ctx, w.s, "Nothing")
+	_, err = w.f.Plan(ctx, w.S, "Nothing")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 
 	// While it is removed nobody gets a value, nor is it declared again.
-	plan, err = w.f.Plan(ctx, w.s, "Rank")
+	plan, err = w.f.Plan(ctx, w.S, "Rank")
 	require.NoError(t, err)
 	no := errors.New("not now")
 	steps := 0
@@ -221,16 +221,16 @@ func TestRemove(t *testing.T) {
 		}
 		return nil
 	}
-	run, err := w.f.Apply(ctx, w.s, plan, nil)
+	run, err := w.f.Apply(ctx, w.S, plan, nil)
 	require.ErrorIs(t, err, no)
 	w.before = nil
 	_, err = w.create("bob", "Rank", "Silver")
 	require.Equal(t, []string{"Rank bad_field"}, told(t, err))
-	_, err = w.f.Declare(ctx, w.s, fields.Field{Name: "Rank", Kind: fields.Text}, nil)
+	_, err = w.f.Declare(ctx, w.S, fields.Field{Name: "Rank", Kind: fields.Text}, nil)
 	require.ErrorIs(t, err, chatadmin.ErrState)
-	_, err = w.f.Apply(ctx, w.s, plan, nil)
+	_, err = w.f.Apply(ctx, w.S, plan, nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	_, err = w.f.Resume(ctx, w.s, run.ID, nil)
+	_, err = w.f.Resume(ctx, w.S, run.ID, nil)
 	require.NoError(t, err)
 	require.Empty(t, w.value(ann.ID, "Rank"))
 	w.declare(fields.Field{Name: "Rank", Kind: fields.Text})
@@ -239,7 +239,7 @@ func TestRemove(t *testing.T) {
 	require.Equal(t, []string{"bob"}, w.found("Rank", "silver"))
 
 	var changes []string
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: fields.KindRemove, Target: ann.ID}) {
+	for e, err := range w.Host.Events(ctx, chatadmin.EventQuery{Kind: fields.KindRemove, Target: ann.ID}) {
 		require.NoError(t, err)
 		changes = append(changes, fmt.Sprint(e.Changes[ann.ID]))
 	}
@@ -250,13 +250,13 @@ func TestRemove(t *testing.T) {
 func TestRemoveAbove(t *testing.T) {
 	w := newWorld(t)
 	w.declare(centre())
-	require.NoError(t, w.edit(w.s.Actor(), "Cost centre", "1"))
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	require.NoError(t, w.edit(w.S.Actor(), "Cost centre", "1"))
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	u := w.user("clerk")
-	_, err = w.host.AssignRole(ctx, role.ID, u.ID)
+	_, err = w.Host.AssignRole(ctx, role.ID, u.ID)
 	require.NoError(t, err)
-	_, err = w.f.Plan(ctx, w.admin.As(w.domain, u.ID), "Cost centre")
+	_, err = w.f.Plan(ctx, w.Admin.As(w.Domain, u.ID), "Cost centre")
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
 
@@ -267,10 +267,10 @@ func TestDeclareRace(t *testing.T) {
 	ids := w.raw(100, "Cost centre", func(int) string { return "1" })
 	errs := chatadmintest.AtOnce(101, func(n int) error {
 		if n == 100 {
-			_, err := w.f.Declare(ctx, w.s, centre(), nil)
+			_, err := w.f.Declare(ctx, w.S, centre(), nil)
 			return err
 		}
-		_, err := w.s.EditUser(ctx, ids[n], chatadmin.UserEdit{Parts: []chatadmin.UserPart{func(_ *chatadmin.Settings, _ *chatadmin.User, a *chatadmin.Attributes) []*chatadmin.FieldError {
+		_, err := w.S.EditUser(ctx, ids[n], chatadmin.UserEdit{Parts: []chatadmin.UserPart{func(_ *chatadmin.Settings, _ *chatadmin.User, a *chatadmin.Attributes) []*chatadmin.FieldError {
 			a.Fields = map[string]string{"Cost centre": "2"}
 			return nil
 		}}})
@@ -289,8 +289,8 @@ func TestStaleRecord(t *testing.T) {
 	w := newWorld(t)
 	w.declare(centre())
 	ann := w.user("ann", "Cost centre", "1")
-	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(c context.Context, tx storage.Tx) error {
-		us, err := tx.Users(c, w.domain, []chatadmin.ID{ann.ID})
+	require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Shared}, func(c context.Context, tx storage.Tx) error {
+		us, err := tx.Users(c, w.Domain, []chatadmin.ID{ann.ID})
 		if err != nil {
 			return err
 		}
@@ -307,9 +307,9 @@ func TestStaleRecord(t *testing.T) {
 
 func TestDamagedPolicy(t *testing.T) {
 	w := newWorld(t)
-	chatadmintest.CheckPolicy(t, w.admin, w.store, w.domain, "fields", `{"v":1,"fields":[{"name":"Team","kind":"text","ready":true}]}`,
+	chatadmintest.CheckPolicy(t, w.Admin, w.Store, w.Domain, "fields", `{"v":1,"fields":[{"name":"Team","kind":"text","ready":true}]}`,
 		[]string{`{"v":2,"fields":[]}`, `{"v":1,"fields":7}`, `{"v":1,"fields":[{}]}`, `{"v":1,"fields":[{"name":"Team","kind":"text"},{"name":"team","kind":"date"}]}`}, func() error {
-			_, err := w.f.List(ctx, w.host)
+			_, err := w.f.List(ctx, w.Host)
 			return err
 		})
 }

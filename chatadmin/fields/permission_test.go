@@ -80,12 +80,12 @@ func TestPermissions(t *testing.T) {
 			chatadmintest.Authorise(t, chatadmintest.Call{Need: l.need, NoTarget: l.noTarget,
 				Open: func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 					on.w = newWorldOn(t, memstore.New(nil))
-					run, err := on.w.f.Declare(ctx, on.w.host, centre(), nil)
+					run, err := on.w.f.Declare(ctx, on.w.Host, centre(), nil)
 					require.NoError(t, err)
 					on.done = run.ID
-					on.plan, err = on.w.f.Plan(ctx, on.w.host, "Cost centre")
+					on.plan, err = on.w.f.Plan(ctx, on.w.Host, "Cost centre")
 					require.NoError(t, err)
-					return on.w.admin, on.w.domain
+					return on.w.Admin, on.w.Domain
 				},
 				Do: func(ctx context.Context, s *chatadmin.Scope) error { return l.do(ctx, s, on) }})
 		})

@@ -18,19 +18,19 @@ import (
 )
 
 func (w *world) imports() *csvimport.Imports {
-	w.t.Helper()
-	x, err := csvimport.New(w.admin, nil)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	x, err := csvimport.New(w.Admin, nil)
+	require.NoError(w.T, err)
 	return x
 }
 
 // imported imports a file, and returns the codes of its only row.
 func (w *world) imported(file string) (codes []string) {
-	w.t.Helper()
+	w.T.Helper()
 	in := strings.NewReader(file)
-	r, err := w.imports().Import(ctx, w.s, in, csvimport.UpdateExisting, nil)
-	require.NoError(w.t, err)
-	require.NoError(w.t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+	r, err := w.imports().Import(ctx, w.S, in, csvimport.UpdateExisting, nil)
+	require.NoError(w.T, err)
+	require.NoError(w.T, r.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 		for _, n := range o.Notes {
 			codes = append(codes, strings.ReplaceAll(n.Column, " ", "_")+" "+n.Code)
 		}
@@ -72,7 +72,7 @@ func TestFormAndFileAgree(t *testing.T) {
 		}
 		form := person(fmt.Sprintf("form%d", n))
 		form.Parts = []chatadmin.UserPart{w.p.Part(setter(pairs...))}
-		u, err := w.s.CreateUser(ctx, form)
+		u, err := w.S.CreateUser(ctx, form)
 		var want []string
 		var many *chatadmin.FieldErrors
 		if errors.As(err, &many) {
@@ -90,7 +90,7 @@ func TestFormAndFileAgree(t *testing.T) {
 		out.Flush()
 		require.Equal(t, slices.Sorted(slices.Values(want)), w.imported(file.String()), "%s", file.String())
 		if err == nil {
-			is, err := w.s.UserByLogin(ctx, login)
+			is, err := w.S.UserByLogin(ctx, login)
 			require.NoError(t, err)
 			require.Equal(t, string(u.Attrs), string(is.Attrs))
 		}
@@ -100,17 +100,17 @@ func TestFormAndFileAgree(t *testing.T) {
 // An export holds the preferences, and importing it changes nothing.
 func TestExport(t *testing.T) {
 	w := newWorld(t)
-	require.NoError(t, w.set(w.s, "language", "nl", "landing", "webcare", "availability", "none", "suffix.twitter", "=^A", "account.whatsapp", "+31612345678", "forward", "own_client", "live_chat", "7", "avatar", "b"))
-	before := w.row(w.ann)
+	require.NoError(t, w.set(w.S, "language", "nl", "landing", "webcare", "availability", "none", "suffix.twitter", "=^A", "account.whatsapp", "+31612345678", "forward", "own_client", "live_chat", "7", "avatar", "b"))
+	before := w.Row(w.ann)
 	var b bytes.Buffer
-	_, err := csvimport.Export(ctx, w.s, &b, csvimport.ImportFormat, nil)
+	_, err := csvimport.Export(ctx, w.S, &b, csvimport.ImportFormat, nil)
 	require.NoError(t, err)
 	head, _, _ := strings.Cut(b.String(), "\n")
 	require.Contains(t, head, ",language,landing,availability,live chat,avatar,notify assigned,notify unpublished,forward,suffix twitter,suffix facebook,suffix whatsapp,account twitter")
-	r, err := w.imports().Import(ctx, w.s, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, nil)
+	r, err := w.imports().Import(ctx, w.S, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, r.Counts.Unchanged)
-	require.Equal(t, before, w.row(w.ann))
+	require.Equal(t, before, w.Row(w.ann))
 
 	require.Contains(t, b.String(), ",manual,", "none would be a blank cell")
 
@@ -121,10 +121,10 @@ func TestExport(t *testing.T) {
 	require.Equal(t, []string{"Landing_page bad_landing"}, w.imported("username,Landing page\nann,publishing\n"))
 
 	// Other presets have other columns.
-	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Office", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+	d, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Office", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	b.Reset()
-	_, err = csvimport.Export(ctx, w.admin.AsHost(d.ID), &b, csvimport.ImportFormat, nil)
+	_, err = csvimport.Export(ctx, w.Admin.AsHost(d.ID), &b, csvimport.ImportFormat, nil)
 	require.NoError(t, err)
 	require.NotContains(t, b.String(), "landing")
 }

@@ -15,12 +15,12 @@ import (
 
 // keep puts JSON under the package's name in Ann's attributes.
 func (w *world) keep(data string) {
-	w.t.Helper()
-	u := w.row(w.ann)
+	w.T.Helper()
+	u := w.Row(w.ann)
 	was := u.Rev
 	u.Rev++
 	u.Attrs = []byte(`{"v":1,"language":"nl","fields":{"team":"blue"},"preferences":{"preferences":` + data + `}}`)
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		_, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: u, Was: was}})
 		return err
 	}))
@@ -35,21 +35,21 @@ func TestDamagedValues(t *testing.T) {
 			w.keep(data)
 			is := w.shown()
 			require.Equal(t, []any{"nl", preferences.CanRespond}, []any{is.InForce.Language, is.InForce.Forward})
-			require.ErrorIs(t, w.set(w.s, "language", "de"), chatadmin.ErrDamaged, "it may be of a newer version")
-			_, err := w.s.EditUser(ctx, w.ann, chatadmin.UserEdit{Parts: []chatadmin.UserPart{w.p.Part(setter("forward", "own_client"))}})
+			require.ErrorIs(t, w.set(w.S, "language", "de"), chatadmin.ErrDamaged, "it may be of a newer version")
+			_, err := w.S.EditUser(ctx, w.ann, chatadmin.UserEdit{Parts: []chatadmin.UserPart{w.p.Part(setter("forward", "own_client"))}})
 			require.ErrorIs(t, err, chatadmin.ErrInvalid)
 
 			var found []string
-			for bad, err := range w.s.Damaged(ctx) {
+			for bad, err := range w.S.Damaged(ctx) {
 				require.NoError(t, err)
 				found = append(found, bad.Kind+" "+bad.ID)
 			}
 			require.Equal(t, []string{"preferences " + string(w.ann)}, found)
-			require.NoError(t, w.s.Repair(ctx, "preferences", string(w.ann)))
-			require.NoError(t, w.s.Repair(ctx, "preferences", string(w.ann)), "nothing is left to repair")
-			require.ErrorIs(t, w.s.Repair(ctx, "preferences", "nobody"), chatadmin.ErrNotFound)
-			require.NoError(t, w.set(w.s, "forward", "own_client"))
-			a, err := chatadmin.AttributesOf(w.row(w.ann))
+			require.NoError(t, w.S.Repair(ctx, "preferences", string(w.ann)))
+			require.NoError(t, w.S.Repair(ctx, "preferences", string(w.ann)), "nothing is left to repair")
+			require.ErrorIs(t, w.S.Repair(ctx, "preferences", "nobody"), chatadmin.ErrNotFound)
+			require.NoError(t, w.set(w.S, "forward", "own_client"))
+			a, err := chatadmin.AttributesOf(w.Row(w.ann))
 			require.NoError(t, err)
 			require.Equal(t, map[string]string{"team": "blue"}, a.Fields, "what else the user has stays")
 			require.Equal(t, "nl", a.Language)
@@ -59,18 +59,18 @@ func TestDamagedValues(t *testing.T) {
 
 func TestDamagedPolicy(t *testing.T) {
 	w := newWorld(t)
-	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Office", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+	d, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Office", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
-	chatadmintest.CheckPolicy(t, w.admin, w.store, d.ID, "preferences", `{"v":1,"defaults":{"language":"nl"}}`,
+	chatadmintest.CheckPolicy(t, w.Admin, w.Store, d.ID, "preferences", `{"v":1,"defaults":{"language":"nl"}}`,
 		[]string{`{"v":2}`, `{"v":1,"defaults":{"forward":"fax"}}`, `{"v":1,"defaults":7}`}, func() error {
-			_, err := w.p.Policy(ctx, w.admin.AsHost(d.ID))
+			_, err := w.p.Policy(ctx, w.Admin.AsHost(d.ID))
 			return err
 		})
-	chatadmintest.PutSettings(t, w.store, w.domain, func(set *chatadmin.Settings) {
+	chatadmintest.PutSettings(t, w.Store, w.Domain, func(set *chatadmin.Settings) {
 		set.Policies = map[string]json.RawMessage{"preferences": []byte(`{"v":9}`)}
 	})
 	require.Equal(t, preferences.CanRespond, w.shown().InForce.Forward, "as without defaults")
-	_, err = w.p.SetDefaults(ctx, w.s, setter("language", "nl"))
+	_, err = w.p.SetDefaults(ctx, w.S, setter("language", "nl"))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
@@ -85,7 +85,7 @@ func TestNew(t *testing.T) {
 		"address":         {NoReply: "noreply@desk.example\nBcc: x@y.example"},
 		"many platforms":  {Platforms: make([]preferences.Platform, 21)},
 	} {
-		_, err := preferences.New(w.admin, &o)
+		_, err := preferences.New(w.Admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
 	_, err := preferences.New(nil, nil)

@@ -44,51 +44,51 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(c[0]+"="+chatadmin.Cut(c[1]), func(t *testing.T) {
 			w := newWorld(t)
-			err := w.set(w.s, c[0], c[1])
+			err := w.set(w.S, c[0], c[1])
 			if code, refused := strings.CutPrefix(c[2], "!"); refused {
 				require.Equal(t, []string{c[0] + " " + code}, told(t, err))
-				require.Empty(t, w.row(w.ann).Attrs)
+				require.Empty(t, w.Row(w.ann).Attrs)
 				return
 			}
 			require.NoError(t, err)
 			is := w.shown()
 			require.Equal(t, c[2], is.Own.Get(c[0]))
-			require.NoError(t, w.set(w.s, c[0], ""))
+			require.NoError(t, w.set(w.S, c[0], ""))
 			is = w.shown()
 			require.Empty(t, is.Own.Get(c[0]))
-			require.Empty(t, w.row(w.ann).Attrs, "nothing is left behind")
+			require.Empty(t, w.Row(w.ann).Attrs, "nothing is left behind")
 		})
 	}
 }
 
 func TestAllFaultsAtOnce(t *testing.T) {
 	w := newWorld(t)
-	err := w.set(w.s, "language", "sv", "landing", "nowhere", "suffix.myspace", "x", "forward", "fax", "availability", "online")
+	err := w.set(w.S, "language", "sv", "landing", "nowhere", "suffix.myspace", "x", "forward", "fax", "availability", "online")
 	require.Equal(t, []string{"forward bad_choice", "landing bad_landing", "language bad_language", "suffix.myspace bad_platform"}, told(t, err))
-	require.Empty(t, w.events(preferences.KindEdit))
+	require.Empty(t, w.Events(preferences.KindEdit))
 
 	// In the form of a user together with the rest.
 	n := person("bob")
 	n.Email, n.LastName = "nowhere", ""
 	n.Parts = []chatadmin.UserPart{w.p.Part(setter("language", "sv", "notify_assigned", "maybe"))}
-	_, err = w.s.CreateUser(ctx, n)
+	_, err = w.S.CreateUser(ctx, n)
 	require.Equal(t, []string{"email bad_email", "language bad_language", "last_name missing", "notify_assigned bad_choice"}, told(t, err))
 	n.Email, n.LastName, n.Parts = "bob@acme.example", "Bobson", []chatadmin.UserPart{w.p.Part(setter("language", "fr", "notify_assigned", "on", "live_chat", "c", "avatar", "blob/1"))}
-	bob, err := w.s.CreateUser(ctx, n)
+	bob, err := w.S.CreateUser(ctx, n)
 	require.NoError(t, err)
 	is := w.p.InForce(w.settings(), &bob)
 	require.Equal(t, []any{"fr", preferences.On, "blob/1"}, []any{is.Language, is.NotifyAssigned, is.Avatar})
-	bob, err = w.s.EditUser(ctx, bob.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{w.p.Part(setter("live_chat", ""))}})
+	bob, err = w.S.EditUser(ctx, bob.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{w.p.Part(setter("live_chat", ""))}})
 	require.NoError(t, err)
 	require.Empty(t, w.p.InForce(w.settings(), &bob).Avatar, "it is shown in the live chat alone")
 }
 
 func TestAudit(t *testing.T) {
 	w := newWorld(t)
-	require.NoError(t, w.set(w.s, "language", "nl", "suffix.twitter", "^A"))
-	require.NoError(t, w.set(w.s, "language", "nl", "suffix.twitter", "^B", "forward", "own_client"))
-	require.NoError(t, w.set(w.s, "suffix.twitter", " ^B "))
-	events := w.events(preferences.KindEdit)
+	require.NoError(t, w.set(w.S, "language", "nl", "suffix.twitter", "^A"))
+	require.NoError(t, w.set(w.S, "language", "nl", "suffix.twitter", "^B", "forward", "own_client"))
+	require.NoError(t, w.set(w.S, "suffix.twitter", " ^B "))
+	events := w.Events(preferences.KindEdit)
 	require.Len(t, events, 2, "twice is once")
 	require.Equal(t, []chatadmin.FieldChange{{Field: "forward", After: "own_client"}, {Field: "suffix.twitter", Before: "^A", After: "^B"}}, events[0].Changes[w.ann])
 	require.ElementsMatch(t, []chatadmin.FieldChange{{Field: "language", After: "nl"}, {Field: "suffix.twitter", After: "^A"}}, events[1].Changes[w.ann])
@@ -103,7 +103,7 @@ func TestOwnValues(t *testing.T) {
 	}
 	w := newWorld(t)
 	for _, key := range w.p.Keys() {
-		self := w.admin.As(w.domain, w.ann)
+		self := w.Admin.As(w.Domain, w.ann)
 		switch err := w.set(self, key, values[key]); key {
 		case "language", "availability":
 			require.NoError(t, err, key)
@@ -114,8 +114,8 @@ func TestOwnValues(t *testing.T) {
 		}
 	}
 	// Who may edit users edits themselves.
-	require.NoError(t, w.set(w.s, "landing", "webcare"))
-	_, err := w.p.Edit(ctx, w.s, w.s.Actor(), setter("landing", "webcare", "suffix.twitter", "^B"))
+	require.NoError(t, w.set(w.S, "landing", "webcare"))
+	_, err := w.p.Edit(ctx, w.S, w.S.Actor(), setter("landing", "webcare", "suffix.twitter", "^B"))
 	require.NoError(t, err)
 }
 
@@ -124,7 +124,7 @@ func TestDefaults(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, "home", w.shown().Lands)
 	require.Equal(t, preferences.CanRespond, w.shown().InForce.Forward)
-	p, err := w.p.SetDefaults(ctx, w.s, setter("language", "nl", "landing", "webcare", "availability", "online", "notify_assigned", "on",
+	p, err := w.p.SetDefaults(ctx, w.S, setter("language", "nl", "landing", "webcare", "availability", "online", "notify_assigned", "on",
 		"account.twitter", "@acme", "forward", "no_reply"))
 	require.NoError(t, err)
 	require.Equal(t, "nl", p.Defaults.Language)
@@ -132,20 +132,20 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, preferences.Values{}, is.Own)
 	require.Equal(t, p.Defaults, is.InForce)
 	require.Equal(t, []any{"webcare", language.Dutch}, []any{is.Lands, is.Speaks})
-	require.NoError(t, w.set(w.s, "notify_assigned", "off", "account.facebook", "page", "language", "de-AT", "landing", "home"))
+	require.NoError(t, w.set(w.S, "notify_assigned", "off", "account.facebook", "page", "language", "de-AT", "landing", "home"))
 	is = w.shown()
 	require.Equal(t, preferences.Off, is.InForce.NotifyAssigned)
 	require.Equal(t, map[preferences.Platform]string{preferences.Twitter: "@acme", preferences.Facebook: "page"}, is.InForce.Account)
 	require.Equal(t, []any{"home", language.German}, []any{is.Lands, is.Speaks})
 
-	_, err = w.p.SetDefaults(ctx, w.s, setter("suffix.twitter", "^A", "live_chat", "c", "avatar", "b", "language", "sv"))
+	_, err = w.p.SetDefaults(ctx, w.S, setter("suffix.twitter", "^A", "live_chat", "c", "avatar", "b", "language", "sv"))
 	require.Equal(t, []string{"avatar bad_choice", "language bad_language", "live_chat bad_choice", "suffix.twitter bad_choice"}, told(t, err))
-	_, err = w.p.SetDefaults(ctx, w.admin.As(w.domain, w.ann), setter("language", "nl"))
+	_, err = w.p.SetDefaults(ctx, w.Admin.As(w.Domain, w.ann), setter("language", "nl"))
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, err = w.p.SetDefaults(ctx, w.s, setter("language", "nl"))
+	_, err = w.p.SetDefaults(ctx, w.S, setter("language", "nl"))
 	require.NoError(t, err)
-	require.Len(t, w.events(preferences.KindDefaults), 1, "twice is once")
-	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { delete(set.Policies, "preferences"); return nil })
+	require.Len(t, w.Events(preferences.KindDefaults), 1, "twice is once")
+	_, err = w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { delete(set.Policies, "preferences"); return nil })
 	require.ErrorIs(t, err, chatadmin.ErrInvalid, "the policy has a call of its own")
 }
 
@@ -154,8 +154,8 @@ func TestDefaults(t *testing.T) {
 func TestLandingOfLostModule(t *testing.T) {
 	w := newWorld(t)
 	w.modules("webcare", "publishing")
-	require.NoError(t, w.set(w.s, "landing", "publishing"))
-	_, err := w.p.SetDefaults(ctx, w.s, setter("landing", "webcare"))
+	require.NoError(t, w.set(w.S, "landing", "publishing"))
+	_, err := w.p.SetDefaults(ctx, w.S, setter("landing", "webcare"))
 	require.NoError(t, err)
 	for _, c := range []struct {
 		modules []string
@@ -164,25 +164,25 @@ func TestLandingOfLostModule(t *testing.T) {
 		w.modules(c.modules...)
 		require.Equal(t, c.lands, w.shown().Lands, "%v", c.modules)
 		// What was chosen is not in the way of other changes.
-		require.NoError(t, w.set(w.s, "suffix.twitter", "^"+strings.Join(c.modules, "")+"x"))
+		require.NoError(t, w.set(w.S, "suffix.twitter", "^"+strings.Join(c.modules, "")+"x"))
 	}
-	p, err := preferences.New(w.admin, nil)
+	p, err := preferences.New(w.Admin, nil)
 	require.NoError(t, err)
 	require.Empty(t, p.Lands(w.settings(), &preferences.Values{Landing: "home"}), "a program without pages")
 }
 
 func TestNotFound(t *testing.T) {
 	w := newWorld(t)
-	other, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Bolt", Preset: chatadmin.Engage, Admin: person("boss")})
+	other, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Bolt", Preset: chatadmin.Engage, Admin: person("boss")})
 	require.NoError(t, err)
 	for _, id := range []chatadmin.ID{"", "nobody", boss.ID, other.ID} {
-		_, err := w.p.Edit(ctx, w.s, id, setter("language", "de"))
+		_, err := w.p.Edit(ctx, w.S, id, setter("language", "de"))
 		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%q", id)
-		_, err = w.p.Of(ctx, w.s, id)
+		_, err = w.p.Of(ctx, w.S, id)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%q", id)
 	}
-	_, err = w.p.Edit(ctx, w.s, w.ann, nil)
+	_, err = w.p.Edit(ctx, w.S, w.ann, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = w.p.SetDefaults(ctx, w.s, nil)
+	_, err = w.p.SetDefaults(ctx, w.S, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }

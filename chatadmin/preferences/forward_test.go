@@ -39,7 +39,7 @@ func sent(t *testing.T, m chatadmin.Mail) (*mail.Message, string) {
 
 func TestForward(t *testing.T) {
 	w := newWorld(t)
-	u := w.row(w.ann)
+	u := w.Row(w.ann)
 	for _, c := range []struct {
 		mode          preferences.Forward
 		from, replyTo string
@@ -70,7 +70,7 @@ func TestForward(t *testing.T) {
 // The mail speaks the language of the user.
 func TestForwardWords(t *testing.T) {
 	w := newWorld(t)
-	u := w.row(w.ann)
+	u := w.Row(w.ann)
 	for tag, subject := range map[string]string{"": "Forwarded", "en-GB": "Forwarded", "fr": "Transféré", "de-AT": "Weitergeleitet", "es": "Reenviado", "nl": "Doorgestuurd"} {
 		f, err := w.p.Forward(&preferences.Values{Forward: preferences.NoReply, Language: tag}, &u, forwarded())
 		require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestForwardWords(t *testing.T) {
 // recipient.
 func TestForwardInjection(t *testing.T) {
 	w := newWorld(t)
-	u := w.row(w.ann)
+	u := w.Row(w.ann)
 	evil := "x\r\nBcc: thief@evil.example\r\n\r\nbody"
 	for _, mode := range []preferences.Forward{preferences.CanRespond, preferences.NoReply} {
 		m := forwarded()
@@ -126,11 +126,11 @@ func TestForwardInjection(t *testing.T) {
 	m.Comment = strings.Repeat("x", 1_900)
 	_, err = w.p.Forward(&preferences.Values{Forward: preferences.OwnClient}, &u, m)
 	require.Equal(t, []string{"comment too_long"}, told(t, err))
-	without, err := preferences.New(w.admin, nil)
+	without, err := preferences.New(w.Admin, nil)
 	require.NoError(t, err)
 	_, err = without.Forward(&preferences.Values{Forward: preferences.NoReply}, &u, forwarded())
 	require.Equal(t, []string{"forward bad_choice"}, told(t, err))
-	_, err = without.Edit(ctx, w.s, w.ann, setter("forward", "no_reply"))
+	_, err = without.Edit(ctx, w.S, w.ann, setter("forward", "no_reply"))
 	require.Equal(t, []string{"forward bad_choice"}, told(t, err), "nor can it be chosen")
 }
 

@@ -72,10 +72,10 @@ func TestPermissions(t *testing.T) {
 // Nobody sets the preferences of a user above them.
 func TestAbove(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "lead", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersEdit}})
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "lead", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersEdit}})
 	require.NoError(t, err)
-	lead := w.admin.As(w.domain, w.user("lead", role.ID))
-	_, err = w.p.Edit(ctx, lead, w.s.Actor(), setter("language", "de"))
+	lead := w.Admin.As(w.Domain, w.user("lead", role.ID))
+	_, err = w.p.Edit(ctx, lead, w.S.Actor(), setter("language", "de"))
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.NoError(t, w.set(lead, "language", "de", "forward", "own_client"))
 }

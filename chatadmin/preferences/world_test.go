@@ -7,41 +7,34 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/preferences"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var ctx = context.Background()
 
 // world is a help desk with its administrator and Ann.
 type world struct {
-	t       testing.TB
-	store   chatadmin.Store
-	admin   *chatadmin.Admin
-	p       *preferences.Preferences
-	domain  chatadmin.ID
-	s, host *chatadmin.Scope
-	ann     chatadmin.ID
+	*chatadmintest.World
+	p   *preferences.Preferences
+	ann chatadmin.ID
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, store: memstore.New(nil)}
-
-	admin, err := chatadmin.New(w.store, nil)
-	require.NoError(t, err)
-	w.admin = admin
-	p, err := preferences.New(w.admin, &preferences.Options{
-		Pages:     []preferences.Page{{Name: "home"}, {Name: "webcare", Module: "webcare"}, {Name: "publishing", Module: "publishing"}},
-		Platforms: []preferences.Platform{preferences.Twitter, preferences.Facebook, "whatsapp"},
-		NoReply:   "noreply@desk.example",
+	w := &world{}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Preset: chatadmin.Engage, Extend: func(a *chatadmin.Admin) {
+		w.p = chatadmintest.Must(preferences.New(a, &preferences.Options{
+			Pages:     []preferences.Page{{Name: "home"}, {Name: "webcare", Module: "webcare"}, {Name: "publishing", Module: "publishing"}},
+			Platforms: []preferences.Platform{preferences.Twitter, preferences.Facebook, "whatsapp"},
+			NoReply:   "noreply@desk.example",
+		}))
+	}})
+	_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error {
+		set.Modules, set.DefaultCountry = []string{"webcare"}, "NL"
+		return nil
 	})
 	require.NoError(t, err)
-	w.p = p
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.Engage, Admin: person("boss"),
-		Settings: func(set *chatadmin.Settings) { set.Modules = []string{"webcare"}; set.DefaultCountry = "NL" }})
-	require.NoError(t, err)
-	w.domain, w.s, w.host = d.ID, w.admin.As(d.ID, boss.ID), w.admin.AsHost(d.ID)
 	w.ann = w.user("ann", "")
 	return w
 }
@@ -52,33 +45,25 @@ func person(login string) chatadmin.NewUser {
 }
 
 func (w *world) user(login, role string) chatadmin.ID {
-	w.t.Helper()
+	w.T.Helper()
 	n := person(login)
 	n.Role = role
-	u, err := w.host.CreateUser(ctx, n)
-	require.NoError(w.t, err)
+	u, err := w.Host.CreateUser(ctx, n)
+	require.NoError(w.T, err)
 	return u.ID
 }
 
-func (w *world) row(id chatadmin.ID) chatadmin.User {
-	w.t.Helper()
-	us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{id})
-	require.NoError(w.t, err)
-	require.Len(w.t, us, 1)
-	return us[0]
-}
-
 func (w *world) settings() *chatadmin.Settings {
-	w.t.Helper()
-	_, set, err := w.host.View(ctx, "")
-	require.NoError(w.t, err)
+	w.T.Helper()
+	_, set, err := w.Host.View(ctx, "")
+	require.NoError(w.T, err)
 	return &set
 }
 
 func (w *world) modules(modules ...string) {
-	w.t.Helper()
-	_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Modules = modules; return nil })
-	require.NoError(w.t, err)
+	w.T.Helper()
+	_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Modules = modules; return nil })
+	require.NoError(w.T, err)
 }
 
 // set edits Ann's values in the name of s.
@@ -96,17 +81,8 @@ func setter(pairs ...string) func(*preferences.Values) {
 }
 
 func (w *world) shown() preferences.Shown {
-	w.t.Helper()
-	is, err := w.p.Of(ctx, w.s, w.ann)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	is, err := w.p.Of(ctx, w.S, w.ann)
+	require.NoError(w.T, err)
 	return is
-}
-
-func (w *world) events(kind string) (all []chatadmin.AuditEvent) {
-	w.t.Helper()
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
-		require.NoError(w.t, err)
-		all = append(all, e)
-	}
-	return all
 }

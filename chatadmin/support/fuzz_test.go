@@ -25,7 +25,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("Ann <ann@x.example>", "", "\xff", "=?utf-8?q?x?=", "Ümläut=?utf-8?q?=0d=0a?=")
 	w := newWorld(f)
 	dir := f.TempDir()
-	to, err := smtpmail.NewDir(dir, "chat@acme.example", w.clock.Now)
+	to, err := smtpmail.NewDir(dir, "chat@acme.example", w.Clock.Now)
 	if err != nil {
 		f.Fatal(err)
 	}

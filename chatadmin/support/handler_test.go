@@ -22,13 +22,13 @@ func (w *world) serve() *httptest.Server {
 	s := httptest.NewServer(w.x.Handler(func(r *http.Request) (chatadmin.ID, chatadmin.ID, error) {
 		switch r.Header.Get("Session") {
 		case "ann":
-			return w.domain, w.ann.Actor(), nil
+			return w.Domain, w.ann.Actor(), nil
 		case "broken":
 			return "", "", errors.New("the table of sessions is gone")
 		}
 		return "", "", chatadmin.ErrActor
 	}))
-	w.t.Cleanup(s.Close)
+	w.T.Cleanup(s.Close)
 	return s
 }
 

@@ -38,7 +38,7 @@ func TestLevels(t *testing.T) {
 				wanted = wanted || k == l
 			}
 			for name, set := range map[string]func() (support.Reporting, error){
-				"domain": func() (support.Reporting, error) { return w.x.SetLevel(ctx, w.boss, p, l) },
+				"domain": func() (support.Reporting, error) { return w.x.SetLevel(ctx, w.S, p, l) },
 				"client": func() (support.Reporting, error) { return w.x.SetClientLevel(ctx, w.ann, c, l) },
 			} {
 				r, err := set()
@@ -85,7 +85,7 @@ func TestLevelOfClient(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 
 	n := 0
-	for e, err := range w.boss.Events(ctx, chatadmin.EventQuery{Kind: support.KindClientLevel}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Kind: support.KindClientLevel}) {
 		require.NoError(t, err)
 		require.Equal(t, []chatadmin.ID{w.ann.Actor()}, e.Targets)
 		n++
@@ -113,7 +113,7 @@ func TestClients(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	admin := newWorld(t).admin
+	admin := newWorld(t).Admin
 	for name, o := range map[string]support.Options{
 		"address":  {Recipients: map[support.Platform]string{support.IOS: "Help <help@vendor.example>"}},
 		"platform": {Recipients: map[support.Platform]string{"beos": helpdesk}},

@@ -115,9 +115,9 @@ func TestPermissions(t *testing.T) {
 					w := newWorld(t)
 					on = &target{world: w, id: w.sent().ID}
 					var err error
-					on.bundle, err = w.x.Prepare(ctx, w.host, on.draft())
+					on.bundle, err = w.x.Prepare(ctx, w.Host, on.draft())
 					require.NoError(t, err)
-					return w.admin, w.domain
+					return w.Admin, w.Domain
 				},
 				Do: func(ctx context.Context, s *chatadmin.Scope) error { return c.do(ctx, s, on) }})
 		})
@@ -145,11 +145,11 @@ func TestOwn(t *testing.T) {
 func TestPower(t *testing.T) {
 	w := newWorld(t)
 	d := draft()
-	d.User = w.boss.Actor()
-	b, err := w.x.Prepare(ctx, w.boss, d)
+	d.User = w.S.Actor()
+	b, err := w.x.Prepare(ctx, w.S, d)
 	require.NoError(t, err)
 	_, err = w.x.Send(ctx, w.desk, b)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, err = w.x.SetClientLevel(ctx, w.desk, support.Client{User: w.boss.Actor(), Platform: support.IOS, ID: "p"}, support.None)
+	_, err = w.x.SetClientLevel(ctx, w.desk, support.Client{User: w.S.Actor(), Platform: support.IOS, ID: "p"}, support.None)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }

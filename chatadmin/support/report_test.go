@@ -39,7 +39,7 @@ func TestReport(t *testing.T) {
 	require.Contains(t, p.Text, "It hangs.\nMy token=[redacted] is no help.\n")
 	require.Contains(t, p.Text, "client.log, 36 bytes, secrets taken out: 1\n")
 	require.Equal(t, "started\npassword=[redacted] for ann\n", p.Files[0].Sample)
-	require.Empty(t, w.mails.Mails(), "nothing leaves before Send")
+	require.Empty(t, w.Mail.Mails(), "nothing leaves before Send")
 	var written bytes.Buffer
 	n, err := b.WriteTo(&written)
 	require.NoError(t, err)
@@ -54,21 +54,21 @@ func TestReport(t *testing.T) {
 	}
 	require.Equal(t, 1, w.work())
 	require.Zero(t, w.work())
-	m := w.mails.Mails()[0]
+	m := w.Mail.Mails()[0]
 	require.Equal(t, "report-"+string(p.ID), m.ID)
 	require.Equal(t, helpdesk, m.To)
 	require.Equal(t, "ann@acme.example", m.ReplyTo)
 	require.Equal(t, p.Text, m.Text)
 	require.Equal(t, []string{"logs.zip", "application/zip"}, []string{m.Attachments[0].Name, m.Attachments[0].Type})
 
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	for range 2 {
 		r, err := w.x.Acknowledge(ctx, w.desk, p.ID)
 		require.NoError(t, err)
 		require.Equal(t, support.Received, r.State)
 	}
 	require.Equal(t, 1, w.work())
-	told := w.mails.To("ann@acme.example")
+	told := w.Mail.To("ann@acme.example")
 	require.Len(t, told, 1)
 	require.Contains(t, told[0].Text, "has arrived. It came with 2 log files.\nWe will investigate and fix the problem.\n")
 	require.Equal(t, "We have received your problem report [#42]", told[0].Subject)
@@ -79,7 +79,7 @@ func TestReport(t *testing.T) {
 	}
 	require.Zero(t, w.work(), "nobody is told twice")
 	var kinds []string
-	for e, err := range w.boss.Events(ctx, chatadmin.EventQuery{Target: w.ann.Actor()}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Target: w.ann.Actor()}) {
 		require.NoError(t, err)
 		if strings.HasPrefix(e.Kind, "report.") {
 			kinds = append(kinds, e.Kind)
@@ -92,25 +92,25 @@ func TestReport(t *testing.T) {
 // attached are the text and the zip of a mail, as a parser of mail that is not
 // ours reads it.
 func (w *world) attached(mailID string) (msg *mail.Message, text string, zip []byte) {
-	w.t.Helper()
+	w.T.Helper()
 	data, err := os.ReadFile(filepath.Join(w.letter, mailID+".eml"))
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	msg, err = mail.ReadMessage(bytes.NewReader(data))
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	parts := multipart.NewReader(msg.Body, params["boundary"])
 	body, err := parts.NextPart()
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	words, err := io.ReadAll(body)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	file, err := parts.NextPart()
-	require.NoError(w.t, err)
-	require.Equal(w.t, "logs.zip", file.FileName())
+	require.NoError(w.T, err)
+	require.Equal(w.T, "logs.zip", file.FileName())
 	zip, err = io.ReadAll(base64.NewDecoder(base64.StdEncoding, file))
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, err = parts.NextPart()
-	require.ErrorIs(w.t, err, io.EOF)
+	require.ErrorIs(w.T, err, io.EOF)
 	return msg, string(words), zip
 }
 
@@ -142,7 +142,7 @@ func TestLargeReport(t *testing.T) {
 	_, err = w.x.Send(ctx, w.ann, b)
 	require.NoError(t, err)
 	kept := func() int {
-		rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "report-part", Domain: w.domain}, chatadmin.Page{Limit: 100})
+		rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "report-part", Domain: w.Domain}, chatadmin.Page{Limit: 100})
 		require.NoError(t, err)
 		return len(rs)
 	}
@@ -162,9 +162,9 @@ func TestDamaged(t *testing.T) {
 	good := w.sent()
 	for i, data := range []string{"{", "null", `{"v":9}`, `{"v":1,"id":"bad2","state":"lost"}`} {
 		id := storage.ID(fmt.Sprintf("bad%d", i))
-		require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "report", Domain: w.domain, ID: string(id)},
-				Owner: w.ann.Actor(), Due: w.clock.Now(), Rev: 1, Data: []byte(data)}}})
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+			_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: storage.Key{Kind: "report", Domain: w.Domain, ID: string(id)},
+				Owner: w.ann.Actor(), Due: w.Clock.Now(), Rev: 1, Data: []byte(data)}}})
 			return err
 		}))
 		_, err := w.x.Report(ctx, w.desk, id)
@@ -176,9 +176,9 @@ func TestDamaged(t *testing.T) {
 	require.Len(t, page, 1)
 	require.Equal(t, good.ID, page[0].ID)
 	damaged := 0
-	for bad, err := range w.boss.Damaged(ctx) {
+	for bad, err := range w.S.Damaged(ctx) {
 		require.NoError(t, err)
-		require.NoError(t, w.boss.Repair(ctx, bad.Kind, bad.ID))
+		require.NoError(t, w.S.Repair(ctx, bad.Kind, bad.ID))
 		damaged++
 	}
 	require.Equal(t, 4, damaged)
@@ -222,26 +222,26 @@ func TestStates(t *testing.T) {
 
 // in makes a report in a state.
 func (w *world) in(s support.State) chatadmin.ID {
-	w.t.Helper()
+	w.T.Helper()
 	b, err := w.x.Prepare(ctx, w.ann, draft())
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, err = w.x.Send(ctx, w.ann, b)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	id := b.Preview().ID
 	if s == support.Waiting {
 		return id
 	}
 	if s == support.Failed {
-		w.mails.FailNext(chatadmin.ErrMailRefused)
+		w.Mail.FailNext(chatadmin.ErrMailRefused)
 	}
 	w.work()
 	if s == support.Failed || s == support.Sent {
 		return id
 	}
 	_, err = w.x.Acknowledge(ctx, w.desk, id)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, err = w.x.SetState(ctx, w.desk, id, s)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return id
 }
 
@@ -268,7 +268,7 @@ func TestDraftFaults(t *testing.T) {
 	b, err := w.x.Prepare(ctx, w.ann, d)
 	require.NoError(t, err)
 	require.Equal(t, "bob@x.example", b.Preview().From)
-	_, err = w.x.Prepare(ctx, w.host, draft())
+	_, err = w.x.Prepare(ctx, w.Host, draft())
 	require.ErrorIs(t, err, chatadmin.ErrInvalid, "the host reports for nobody")
 	_, err = w.x.Send(ctx, w.ann, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
@@ -281,11 +281,11 @@ func TestDraftFaults(t *testing.T) {
 // Without a Mailer the zip goes into a file.
 func TestNoMailer(t *testing.T) {
 	w := newWorld(t)
-	admin, err := chatadmin.New(w.store, nil)
+	admin, err := chatadmin.New(w.Store, nil)
 	require.NoError(t, err)
 	x, err := support.New(admin, &support.Options{Recipients: recipients()})
 	require.NoError(t, err)
-	s := admin.As(w.domain, w.ann.Actor())
+	s := admin.As(w.Domain, w.ann.Actor())
 	b, err := x.Prepare(ctx, s, draft())
 	require.NoError(t, err)
 	_, err = x.Send(ctx, s, b)
@@ -301,12 +301,12 @@ func TestNoMailer(t *testing.T) {
 func TestDelivery(t *testing.T) {
 	w := newWorld(t)
 	id := w.in(support.Waiting)
-	w.mails.FailNext(errors.New("busy"), errors.New("busy"))
+	w.Mail.FailNext(errors.New("busy"), errors.New("busy"))
 	require.Zero(t, w.work())
 	require.Zero(t, w.work(), "it is put off")
-	w.clock.Advance(2 * time.Minute)
+	w.Clock.Advance(2 * time.Minute)
 	require.Zero(t, w.work())
-	w.clock.Advance(4 * time.Minute)
+	w.Clock.Advance(4 * time.Minute)
 	require.Equal(t, 1, w.work())
 	r, err := w.x.Report(ctx, w.ann, id)
 	require.NoError(t, err)
@@ -315,9 +315,9 @@ func TestDelivery(t *testing.T) {
 	w = newWorld(t)
 	id = w.in(support.Waiting)
 	for range 8 {
-		w.mails.FailNext(errors.New("busy"))
+		w.Mail.FailNext(errors.New("busy"))
 		require.Zero(t, w.work())
-		w.clock.Advance(5 * time.Hour)
+		w.Clock.Advance(5 * time.Hour)
 	}
 	r, err = w.x.Report(ctx, w.ann, id)
 	require.NoError(t, err)
@@ -327,7 +327,7 @@ func TestDelivery(t *testing.T) {
 
 	w = newWorld(t)
 	w.in(support.Waiting)
-	w.mails.FailNext(chatadmin.ErrMailUnknown)
+	w.Mail.FailNext(chatadmin.ErrMailUnknown)
 	require.Equal(t, 1, w.work(), "it may have been taken: it is not sent twice")
 	require.Zero(t, w.work())
 }
@@ -335,12 +335,12 @@ func TestDelivery(t *testing.T) {
 // A clock that was ahead when a mail was put off delays nothing for long.
 func TestDeliveryClock(t *testing.T) {
 	w := newWorld(t)
-	w.clock.Advance(365 * 24 * time.Hour)
+	w.Clock.Advance(365 * 24 * time.Hour)
 	w.in(support.Waiting)
-	w.mails.FailNext(errors.New("busy"))
+	w.Mail.FailNext(errors.New("busy"))
 	require.Zero(t, w.work())
-	w.clock.Advance(-365 * 24 * time.Hour)
-	n, err := w.x.Deliver(ctx, w.domain)
+	w.Clock.Advance(-365 * 24 * time.Hour)
+	n, err := w.x.Deliver(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
@@ -353,17 +353,17 @@ func TestAtOnce(t *testing.T) {
 	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Send(ctx, w.ann, b); return err }) {
 		require.NoError(t, err)
 	}
-	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Deliver(ctx, w.domain); return err }) {
+	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Deliver(ctx, w.Domain); return err }) {
 		require.NoError(t, err)
 	}
-	require.Len(t, w.mails.To(helpdesk), 1)
+	require.Len(t, w.Mail.To(helpdesk), 1)
 	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Acknowledge(ctx, w.desk, b.Preview().ID); return err }) {
 		require.NoError(t, err)
 	}
-	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Deliver(ctx, w.domain); return err }) {
+	for _, err := range chatadmintest.AtOnce(100, func(int) error { _, err := w.x.Deliver(ctx, w.Domain); return err }) {
 		require.NoError(t, err)
 	}
-	require.Len(t, w.mails.To("ann@acme.example"), 1)
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
 }
 
 func TestThrottled(t *testing.T) {
@@ -383,7 +383,7 @@ func TestThrottled(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrThrottled)
 	}
 	require.Equal(t, 5, passed)
-	w.clock.Advance(24 * time.Hour)
+	w.Clock.Advance(24 * time.Hour)
 	for _, b := range bundles {
 		if _, err := w.x.Send(ctx, w.ann, b); err == nil {
 			passed++
@@ -398,7 +398,7 @@ func TestReports(t *testing.T) {
 	states := []support.State{support.Sent, support.InWork, support.Solved}
 	for _, st := range states {
 		w.in(st)
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 	}
 	d := draft()
 	d.Platform, d.Ticket, d.Logs = support.IOS, "7", nil
@@ -406,7 +406,7 @@ func TestReports(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.x.Send(ctx, bob, b)
 	require.NoError(t, err)
-	from := w.clock.Now().Add(-3 * time.Hour)
+	from := w.Clock.Now().Add(-3 * time.Hour)
 	for name, c := range map[string]struct {
 		s    *chatadmin.Scope
 		q    support.Query
@@ -419,7 +419,7 @@ func TestReports(t *testing.T) {
 		"ticket":    {w.desk, support.Query{Ticket: "#42"}, 3},
 		"from":      {w.desk, support.Query{From: from.Add(time.Minute)}, 3},
 		"to":        {w.desk, support.Query{To: from.Add(time.Minute)}, 1},
-		"of nobody": {w.desk, support.Query{User: w.boss.Actor()}, 0},
+		"of nobody": {w.desk, support.Query{User: w.S.Actor()}, 0},
 	} {
 		var got []support.Report
 		for r, err := range w.x.Reports(ctx, c.s, c.q) {
@@ -455,17 +455,17 @@ func TestReports(t *testing.T) {
 // A report, its logs and the levels of its user go with the user.
 func TestErased(t *testing.T) {
 	w := newWorld(t)
-	deletions, err := erase.New(w.admin, nil)
+	deletions, err := erase.New(w.Admin, nil)
 	require.NoError(t, err)
 	_, err = w.x.SetClientLevel(ctx, w.ann, support.Client{User: w.ann.Actor(), Platform: support.IOS, ID: "p"}, support.Debug)
 	require.NoError(t, err)
 	id := w.in(support.Waiting)
-	plan, err := deletions.Plan(ctx, w.boss, []chatadmin.ID{w.ann.Actor()}, nil)
+	plan, err := deletions.Plan(ctx, w.S, []chatadmin.ID{w.ann.Actor()}, nil)
 	require.NoError(t, err)
-	_, err = deletions.Apply(ctx, w.boss, plan, "has left", nil)
+	_, err = deletions.Apply(ctx, w.S, plan, "has left", nil)
 	require.NoError(t, err)
 	_, err = w.x.Report(ctx, w.desk, id)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	require.Zero(t, w.work())
-	require.Empty(t, w.mails.To(helpdesk), "nothing leaves of somebody who is gone")
+	require.Empty(t, w.Mail.To(helpdesk), "nothing leaves of somebody who is gone")
 }
