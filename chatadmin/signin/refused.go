@@ -60,9 +60,9 @@ func lastRefused(a, b []Refused) []Refused {
 	return all[max(0, len(all)-keptRefusals):]
 }
 
-// refuse notes a refusal; to write it at once would tell by its time who exists,
-// and would let a flood of guesses keep the store busy. Failed comes with an error, and what cannot be a code
-// is typed again: those are none.
+// refuse notes a refusal. To write it at once would tell by its time who exists,
+// and would let a flood of guesses keep the store busy. Failed comes with an
+// error, and what cannot be a code is typed again: those are none.
 func (g *Gate) refuse(domain chatadmin.ID, d *Decision) {
 	if d.Outcome == Denied && d.reason != Failed && d.reason != NotACode {
 		g.refused.add(domain, d.subject, []Refused{{g.admin.Now().Truncate(time.Millisecond), d.reason, d.Client, d.Method}})
