@@ -22,7 +22,7 @@ func TestDisableAndEnable(t *testing.T) {
 	out := w.register(w.ann, "phone")
 	id := devices.These(out.Device.ID)
 	for range 2 {
-		ds, err := w.r.Disable(ctx, w.s, id)
+		ds, err := w.r.Disable(ctx, w.S, id)
 		require.NoError(t, err)
 		require.Equal(t, disabled, ds[0].Status)
 		require.Equal(t, devices.ByAdmin, ds[0].Reasons)
@@ -35,14 +35,14 @@ func TestDisableAndEnable(t *testing.T) {
 	require.Empty(t, stays.Token)
 	require.EqualValues(t, 1, stays.Device.Generation)
 
-	_, err := w.r.Enable(ctx, w.s, id, nil)
+	_, err := w.r.Enable(ctx, w.S, id, nil)
 	require.NoError(t, err)
 	require.Equal(t, enabled, w.device(out.Device.ID).Status)
 	require.False(t, w.authorized(out), "revoked credentials do not come back")
 	require.True(t, w.authorized(w.register(w.ann, "phone")))
 	require.Len(t, w.events(devices.KindEnable), 1)
 	e := w.events(devices.KindDisable)[0]
-	require.Equal(t, w.boss.ID, e.Actor)
+	require.Equal(t, w.Boss.ID, e.Actor)
 	require.Equal(t, []chatadmin.ID{out.Device.ID, w.ann.ID}, e.Targets)
 	require.Equal(t, []chatadmin.FieldChange{{Field: "disabled_by", After: "admin"}, {Field: "status", Before: "enabled", After: "disabled"}}, e.Changes[out.Device.ID])
 }
@@ -52,22 +52,22 @@ func TestMany(t *testing.T) {
 	w := newWorld(t)
 	bob := w.user("bob@acme.example")
 	a, b, c := w.register(w.ann, "a"), w.register(w.ann, "b"), w.register(bob, "c")
-	_, err := w.r.Disable(ctx, w.s, devices.These(a.Device.ID, "none", c.Device.ID))
+	_, err := w.r.Disable(ctx, w.S, devices.These(a.Device.ID, "none", c.Device.ID))
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	require.True(t, w.authorized(a) && w.authorized(b) && w.authorized(c))
-	ds, err := w.r.Disable(ctx, w.s, devices.Selection{Users: []chatadmin.ID{w.ann.ID, bob.ID}, Devices: []chatadmin.ID{a.Device.ID}})
+	ds, err := w.r.Disable(ctx, w.S, devices.Selection{Users: []chatadmin.ID{w.ann.ID, bob.ID}, Devices: []chatadmin.ID{a.Device.ID}})
 	require.NoError(t, err)
 	require.Len(t, ds, 3)
 	require.False(t, w.authorized(a) || w.authorized(b) || w.authorized(c))
 	w.wipe(c.Device.ID)
-	_, err = w.r.Enable(ctx, w.s, devices.Of(w.ann.ID, bob.ID), nil)
+	_, err = w.r.Enable(ctx, w.S, devices.Of(w.ann.ID, bob.ID), nil)
 	require.ErrorIs(t, err, devices.ErrWipePending)
 	require.Equal(t, disabled, w.device(a.Device.ID).Status, "one that cannot keeps all")
-	_, err = w.r.Enable(ctx, w.s, devices.Of(w.ann.ID), nil)
+	_, err = w.r.Enable(ctx, w.S, devices.Of(w.ann.ID), nil)
 	require.NoError(t, err)
 	require.Equal(t, enabled, w.device(a.Device.ID).Status)
 	for _, sel := range []devices.Selection{{}, devices.Of(make([]chatadmin.ID, 1001)...), devices.These(make([]chatadmin.ID, 501)...)} {
-		_, err = w.r.Disable(ctx, w.s, sel)
+		_, err = w.r.Disable(ctx, w.S, sel)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -79,21 +79,21 @@ func TestMany(t *testing.T) {
 func TestDeviceAllowed(t *testing.T) {
 	w := newWorld(t)
 	allowed := func(key string) bool {
-		ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, key)
+		ok, err := w.r.DeviceAllowed(ctx, w.Domain, w.ann.ID, key)
 		require.NoError(t, err)
 		return ok
 	}
 	require.True(t, allowed("phone"), "not registered yet")
 	out := w.register(w.ann, "phone")
 	require.True(t, allowed("phone"))
-	_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	_, err := w.r.Disable(ctx, w.S, devices.These(out.Device.ID))
 	require.NoError(t, err)
 	require.False(t, allowed("phone"))
 	require.True(t, allowed("other") && allowed(""))
-	other, err := w.r.DeviceAllowed(ctx, w.domain, w.boss.ID, "phone")
+	other, err := w.r.DeviceAllowed(ctx, w.Domain, w.Boss.ID, "phone")
 	require.NoError(t, err)
 	require.True(t, other, "somebody else's registration")
-	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+	_, err = w.r.Enable(ctx, w.S, devices.These(out.Device.ID), nil)
 	require.NoError(t, err)
 	out = w.register(w.ann, "phone")
 	command := w.wipe(out.Device.ID)
@@ -106,23 +106,23 @@ func TestDeviceAllowed(t *testing.T) {
 // A suspended domain lets nobody in.
 func TestSuspendedDomain(t *testing.T) {
 	w := newWorld(t)
-	out, lost := w.register(w.ann, "phone"), w.register(w.boss, "lost")
+	out, lost := w.register(w.ann, "phone"), w.register(w.Boss, "lost")
 	require.True(t, w.authorized(out))
 	state := func(st chatadmin.DomainState) {
-		_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = st; return nil })
+		_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = st; return nil })
 		require.NoError(t, err)
 	}
 	state(chatadmin.DomainSuspended)
 	require.True(t, w.authorized(out), "within the time for which it is believed active")
-	w.clock.Advance(5 * time.Second)
+	w.Clock.Advance(5 * time.Second)
 	require.False(t, w.authorized(out))
-	_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "x", Type: devices.IOS})
+	_, err := w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "x", Type: devices.IOS})
 	require.ErrorIs(t, err, chatadmin.ErrSuspended)
-	_, err = w.r.Wipe(ctx, w.host, lost.Device.ID)
+	_, err = w.r.Wipe(ctx, w.Host, lost.Device.ID)
 	require.NoError(t, err)
 	require.NoError(t, w.ack(lost, w.checkIn(lost)[0].ID), "wiping goes on")
 	state(chatadmin.DomainActive)
-	w.clock.Advance(5 * time.Second)
+	w.Clock.Advance(5 * time.Second)
 	require.True(t, w.authorized(out))
 }
 
@@ -131,8 +131,8 @@ func TestSuspendedDomain(t *testing.T) {
 func TestStatusWrittenByTheHost(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		rows, err := tx.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
+	require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := tx.Devices(ctx, w.Domain, []chatadmin.ID{out.Device.ID})
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func TestBadTokens(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	good := out.Token.Plain()
-	for _, bad := range []string{"", "x", "..", good + "x", good[1:], good[:len(good)-1], strings.ToUpper(good), strings.Replace(good, string(w.domain), "other", 1), good + good,
+	for _, bad := range []string{"", "x", "..", good + "x", good[1:], good[:len(good)-1], strings.ToUpper(good), strings.Replace(good, string(w.Domain), "other", 1), good + good,
 		"a\x00b." + strings.Repeat("x", 10) + "." + strings.Repeat("y", 43), "a.b\xff." + strings.Repeat("y", 43), strings.Repeat("d", 65) + ".x." + strings.Repeat("y", 43)} {
 		_, err := w.r.Authorize(ctx, bad)
 		require.ErrorIs(t, err, devices.ErrRefused, "%q", bad)
@@ -167,7 +167,7 @@ func TestImport(t *testing.T) {
 		row    string
 		status devices.Status
 	}{{"ann@acme.example,FALSE", disabled}, {"ann@acme.example,TRUE", enabled}} {
-		_, err := chatadmintest.Must(csvimport.New(w.admin, nil)).Import(ctx, w.s, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
+		_, err := chatadmintest.Must(csvimport.New(w.Admin, nil)).Import(ctx, w.S, strings.NewReader("login,enabled\n"+c.row+"\n"), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.status, w.device(out.Device.ID).Status)
 		require.False(t, w.authorized(out), "credentials that were revoked do not come back")

@@ -36,7 +36,7 @@ func TestActivity(t *testing.T) {
 	store := &writes{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)
 	out := w.register(w.ann, "phone")
-	began := w.clock.Now()
+	began := w.Clock.Now()
 	flush := func() int {
 		n, err := w.r.FlushActivity(ctx)
 		require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestActivity(t *testing.T) {
 			require.True(t, w.authorized(out))
 		}
 		written += flush()
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 	}
 	require.Equal(t, 600, store.reads)
 	require.Equal(t, 11, written, "after 5, 10, … 55 minutes")
@@ -58,19 +58,19 @@ func TestActivity(t *testing.T) {
 
 	// What was disabled after it was noted stays disabled; a device that is
 	// gone is no fault; a check-in is an activity too.
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	w.authorized(out)
-	_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	_, err := w.r.Disable(ctx, w.S, devices.These(out.Device.ID))
 	require.NoError(t, err)
 	require.Equal(t, 1, flush())
 	require.Equal(t, disabled, w.device(out.Device.ID).Status)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	w.checkIn(out)
 	require.Equal(t, 1, flush())
-	require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
-	w.clock.Advance(time.Hour)
+	require.Equal(t, w.Clock.Now(), w.device(out.Device.ID).LastSeen)
+	w.Clock.Advance(time.Hour)
 	w.checkIn(out)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 	require.Zero(t, flush())
 	require.Empty(t, w.events("device.seen"))
 }
@@ -90,24 +90,24 @@ func TestFlushOfOneDomainFails(t *testing.T) {
 			}
 		})
 		out := w.register(w.ann, "phone")
-		d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Bad", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@bad.example", NoInvitation: true}})
+		d, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Bad", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@bad.example", NoInvitation: true}})
 		require.NoError(t, err)
-		other, err := w.r.Register(ctx, w.admin.AsHost(d.ID), boss.ID, devices.Registration{Key: "x", Type: devices.IOS})
+		other, err := w.r.Register(ctx, w.Admin.AsHost(d.ID), boss.ID, devices.Registration{Key: "x", Type: devices.IOS})
 		require.NoError(t, err)
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 		require.True(t, w.authorized(out) && w.authorized(other))
-		seen := w.clock.Now()
+		seen := w.Clock.Now()
 		bad = d.ID
 		n, err := w.r.FlushActivity(ctx)
 		require.ErrorIs(t, err, no)
 		require.Equal(t, 1, n)
 		require.Equal(t, seen, w.device(out.Device.ID).LastSeen)
 		bad = ""
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 		n, err = w.r.FlushActivity(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, n, "kept, though the device made no further request")
-		rows, err := w.store.Devices(ctx, d.ID, []chatadmin.ID{other.Device.ID})
+		rows, err := w.Store.Devices(ctx, d.ID, []chatadmin.ID{other.Device.ID})
 		require.NoError(t, err)
 		require.Equal(t, seen, rows[0].LastSeen)
 	}
@@ -120,27 +120,27 @@ func TestClockAhead(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	flush := func(w *world) int {
 		n, err := w.r.FlushActivity(ctx)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		return n
 	}
 	for name, flushed := range map[string]bool{"flushed": true, "noted": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			out := w.register(w.ann, "phone")
-			w.clock.Advance(year)
+			w.Clock.Advance(year)
 			require.True(t, w.authorized(out))
 			if flushed {
 				require.Equal(t, 1, flush(w))
 			}
-			w.clock.Advance(time.Hour - year)
+			w.Clock.Advance(time.Hour - year)
 			require.True(t, w.authorized(out))
 			require.Equal(t, 1, flush(w))
-			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
+			require.Equal(t, w.Clock.Now(), w.device(out.Device.ID).LastSeen)
 		})
 	}
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	w.clock.Advance(-time.Minute)
+	w.Clock.Advance(-time.Minute)
 	require.True(t, w.authorized(out))
 	require.Zero(t, flush(w))
 }

@@ -22,20 +22,20 @@ var manyDevices = flag.Int("devices", 100_000, "how many devices BenchmarkAuthor
 func BenchmarkAuthorize(b *testing.B) {
 	w := newWorld(b)
 	out := w.register(w.ann, "phone")
-	rows, err := w.store.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
+	rows, err := w.Store.Devices(ctx, w.Domain, []chatadmin.ID{out.Device.ID})
 	require.NoError(b, err)
 	tokens := make([]string, *manyDevices)
 	for from := 0; from < len(tokens); from += chatadmin.MaxBatch {
 		var changes []storage.Write[storage.Device]
 		for i := from; i < min(from+chatadmin.MaxBatch, len(tokens)); i++ {
 			d := rows[0]
-			d.ID, d.Key = w.admin.NewID(), fmt.Sprint("bench", i)
-			t, err := w.admin.NewToken(w.domain, d.ID)
+			d.ID, d.Key = w.Admin.NewID(), fmt.Sprint("bench", i)
+			t, err := w.Admin.NewToken(w.Domain, d.ID)
 			require.NoError(b, err)
 			d.Secret, tokens[i] = t.Hash("device session"), t.Plain()
 			changes = append(changes, storage.Write[storage.Device]{Row: d})
 		}
-		require.NoError(b, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		require.NoError(b, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			_, err := tx.ChangeDevices(ctx, changes)
 			return err
 		}))
@@ -50,7 +50,7 @@ func BenchmarkAuthorize(b *testing.B) {
 	at := func(i int) int { return i * 7919 % len(tokens) }
 	began := time.Now()
 	for i := range b.N { // the floor: the read alone
-		if rows, err := w.store.Devices(ctx, w.domain, []chatadmin.ID{ids[at(i)]}); err != nil || len(rows) != 1 {
+		if rows, err := w.Store.Devices(ctx, w.Domain, []chatadmin.ID{ids[at(i)]}); err != nil || len(rows) != 1 {
 			b.Fatal(err)
 		}
 	}

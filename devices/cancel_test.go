@@ -37,7 +37,7 @@ func TestWhoCancelsWhoseWipe(t *testing.T) {
 						require.NoError(t, err)
 						w.leave(asker, scope(asker).Actor())
 						if removed {
-							require.NoError(t, w.r.Remove(ctx, w.host, devices.These(out.Device.ID)))
+							require.NoError(t, w.r.Remove(ctx, w.Host, devices.These(out.Device.ID)))
 						}
 						if enable {
 							_, err = w.r.Enable(ctx, scope(actor), devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
@@ -64,15 +64,15 @@ func TestWhoCancelsWhoseWipe(t *testing.T) {
 // staff makes the people of the matrix, and returns their scopes by name.
 func (w *world) staff(asker string) func(string) *chatadmin.Scope {
 	role := func(name string, level int) string {
-		r, err := w.host.SetRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
-		require.NoError(w.t, err)
+		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+		require.NoError(w.T, err)
 		return r.ID
 	}
 	high, clerk := role("high", 60), role("clerk", 20)
-	scopes := map[string]*chatadmin.Scope{"host": w.host, "boss": w.s, "ann": w.admin.As(w.domain, w.ann.ID),
-		"high": w.admin.As(w.domain, w.user("high@acme.example", high).ID), "clerk": w.admin.As(w.domain, w.user("clerk@acme.example", clerk).ID)}
+	scopes := map[string]*chatadmin.Scope{"host": w.Host, "boss": w.S, "ann": w.Admin.As(w.Domain, w.ann.ID),
+		"high": w.Admin.As(w.Domain, w.user("high@acme.example", high).ID), "clerk": w.Admin.As(w.Domain, w.user("clerk@acme.example", clerk).ID)}
 	if scopes[asker] == nil { // whoever goes later has a low role
-		scopes[asker] = w.admin.As(w.domain, w.user("gone@acme.example", clerk).ID)
+		scopes[asker] = w.Admin.As(w.Domain, w.user("gone@acme.example", clerk).ID)
 	}
 	return func(name string) *chatadmin.Scope { return scopes[name] }
 }
@@ -81,12 +81,12 @@ func (w *world) staff(asker string) func(string) *chatadmin.Scope {
 func (w *world) leave(asker string, id chatadmin.ID) {
 	switch asker {
 	case "deactivated":
-		_, err := w.host.DeactivateUsers(ctx, id)
-		require.NoError(w.t, err)
+		_, err := w.Host.DeactivateUsers(ctx, id)
+		require.NoError(w.T, err)
 	case "deleting":
 		w.deleting(id, chatadmin.BeginDeletion)
 	case "deleted":
 		w.deleting(id, chatadmin.BeginDeletion)
-		w.erase(w.store, id)
+		w.erase(w.Store, id)
 	}
 }

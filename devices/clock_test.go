@@ -19,28 +19,28 @@ func TestClockAheadAndWipes(t *testing.T) {
 	for _, by := range []time.Duration{12 * time.Hour, 400 * 24 * time.Hour} {
 		for _, restarted := range []bool{false, true} {
 			w := newWorld(t)
-			out, tried := w.register(w.ann, "phone"), w.register(w.boss, "tried")
+			out, tried := w.register(w.ann, "phone"), w.register(w.Boss, "tried")
 			send := func() int {
-				n, err := w.r.SendPushes(ctx, w.domain)
+				n, err := w.r.SendPushes(ctx, w.Domain)
 				require.NoError(t, err)
 				return n
 			}
 			w.wipe(tried.Device.ID)
 			require.Equal(t, 1, send())
-			_, err := w.r.CancelWipe(ctx, w.s, tried.Device.ID)
+			_, err := w.r.CancelWipe(ctx, w.S, tried.Device.ID)
 			require.NoError(t, err)
 
-			w.clock.Advance(by)
+			w.Clock.Advance(by)
 			w.wipe(tried.Device.ID)
-			w.push.FailNext(errors.New("away"))
+			w.Pushes.FailNext(errors.New("away"))
 			require.Zero(t, send())
 			command := w.wipe(out.Device.ID)
-			w.clock.Advance(time.Minute - by)
+			w.Clock.Advance(time.Minute - by)
 
 			require.Len(t, w.pending(0), 2)
 			if restarted {
-				w.admin = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
-				w.r = chatadmintest.Must(devices.New(w.admin, &devices.Options{Pusher: w.push}))
+				w.Admin = chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}))
+				w.r = chatadmintest.Must(devices.New(w.Admin, &devices.Options{Pusher: w.Pushes}))
 			}
 			require.Equal(t, 2, send(), "%s", by)
 			require.Zero(t, send())
@@ -51,10 +51,10 @@ func TestClockAheadAndWipes(t *testing.T) {
 			// What waits plausibly waits.
 			third := w.register(w.ann, "third")
 			w.wipe(third.Device.ID)
-			w.push.FailNext(errors.New("away"))
+			w.Pushes.FailNext(errors.New("away"))
 			require.Zero(t, send())
 			require.Zero(t, send())
-			w.clock.Advance(2 * time.Minute)
+			w.Clock.Advance(2 * time.Minute)
 			require.Equal(t, 1, send())
 		}
 	}
@@ -65,10 +65,10 @@ func TestClockAheadAndWipes(t *testing.T) {
 func TestClockAheadAndCaches(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	w.clock.Advance(365 * 24 * time.Hour)
+	w.Clock.Advance(365 * 24 * time.Hour)
 	require.True(t, w.authorized(out))
-	w.clock.Advance(time.Minute - 365*24*time.Hour)
-	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
+	w.Clock.Advance(time.Minute - 365*24*time.Hour)
+	_, err := w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
 	require.NoError(t, err)
 	require.False(t, w.authorized(out))
 }

@@ -56,7 +56,7 @@ func newWard(t *testing.T) *ward {
 	w.wipe(w.tablet.Device.ID)
 	w.wipe(w.gone.Device.ID)
 	w.wipe(w.lost.Device.ID)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(w.gone.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(w.gone.Device.ID)))
 	return w
 }
 
@@ -83,7 +83,7 @@ func stillWiped(out func(w *ward) devices.Registered) func(t *testing.T, w *ward
 		t.Helper()
 		d := out(w)
 		require.False(t, w.authorized(d))
-		_, err := w.r.Enable(ctx, w.host, devices.These(d.Device.ID), nil)
+		_, err := w.r.Enable(ctx, w.Host, devices.These(d.Device.ID), nil)
 		require.Error(t, err)
 		require.Contains(t, ids(w.pending(0)), d.Device.ID)
 		got := w.checkIn(d)
@@ -108,7 +108,7 @@ var spoils = map[string]spoilt{
 		goes: map[string]error{"Register": chatadmin.ErrDamaged, "Enable": chatadmin.ErrDamaged},
 		holds: func(t *testing.T, w *ward) {
 			require.False(t, w.authorized(w.phone))
-			ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "phone")
+			ok, err := w.r.DeviceAllowed(ctx, w.Domain, w.ann.ID, "phone")
 			require.NoError(t, err)
 			require.False(t, ok)
 			d := w.device(w.phone.Device.ID)
@@ -119,7 +119,7 @@ var spoils = map[string]spoilt{
 			d := w.device(w.phone.Device.ID)
 			require.False(t, d.Damaged || w.authorized(w.phone))
 			require.Equal(t, devices.ByAdmin, d.Reasons)
-			_, err := w.r.Enable(ctx, w.s, devices.These(d.ID), nil)
+			_, err := w.r.Enable(ctx, w.S, devices.These(d.ID), nil)
 			require.NoError(t, err)
 			require.True(t, w.authorized(w.register(w.ann, "phone")))
 		},
@@ -160,7 +160,7 @@ var spoils = map[string]spoilt{
 		key:   record("device.history", func(w *ward) string { return string(w.history) }),
 		holds: func(t *testing.T, w *ward) { require.True(t, w.authorized(w.old)) },
 		mended: func(t *testing.T, w *ward) {
-			all, err := w.r.History(ctx, w.s, w.old.Device.ID)
+			all, err := w.r.History(ctx, w.S, w.old.Device.ID)
 			require.NoError(t, err)
 			require.Empty(t, all)
 		},
@@ -174,10 +174,10 @@ var spoils = map[string]spoilt{
 	"trail": {
 		key: record("device.removed", func(w *ward) string { return string(w.ann.ID) + ".gone" }),
 		holds: func(t *testing.T, w *ward) {
-			ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "gone")
+			ok, err := w.r.DeviceAllowed(ctx, w.Domain, w.ann.ID, "gone")
 			require.NoError(t, err)
 			require.False(t, ok, "it may lead to a wipe")
-			_, err = w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "gone", Type: devices.IOS})
+			_, err = w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "gone", Type: devices.IOS})
 			require.ErrorIs(t, err, chatadmin.ErrDamaged)
 			stillWiped(func(w *ward) devices.Registered { return w.gone })(t, w)
 		},
@@ -197,21 +197,21 @@ var spoils = map[string]spoilt{
 func (x spoilt) spoil(w *ward, damage func(string) string) {
 	if x.row == nil {
 		kind, id := x.key(w)
-		rs, err := w.store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.domain, ID: id}})
-		require.NoError(w.t, err)
-		require.Len(w.t, rs, 1)
+		rs, err := w.Store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.Domain, ID: id}})
+		require.NoError(w.T, err)
+		require.Len(w.T, rs, 1)
 		rs[0].Data = []byte(damage(string(rs[0].Data)))
 		w.put(rs[0])
 		return
 	}
 	id := x.row(w)
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		ds, err := tx.Devices(ctx, w.domain, []chatadmin.ID{id})
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		ds, err := tx.Devices(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil || len(ds) != 1 {
 			return errors.Join(err, chatadmin.ErrNotFound)
 		}
 		c := storage.Write[storage.Device]{Row: ds[0], Was: ds[0].Rev}
-		c.Row.Data, c.Row.Rev = []byte(damage(string(ds[0].Data))), storage.NextRev(c.Was, w.clock.Now(), 1)
+		c.Row.Data, c.Row.Rev = []byte(damage(string(ds[0].Data))), storage.NextRev(c.Was, w.Clock.Now(), 1)
 		cs, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{c})
 		if err == nil && len(cs) > 0 {
 			err = fmt.Errorf("%v", cs)
@@ -231,69 +231,69 @@ func (x spoilt) name(w *ward) (kind, id string) {
 // onUsers are the calls about a user and their devices, of which one is named.
 var onUsers = map[string]func(w *ward, u chatadmin.User, key string, id chatadmin.ID) error{
 	"Register": func(w *ward, u chatadmin.User, key string, _ chatadmin.ID) error {
-		_, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: key, Type: devices.IOS})
+		_, err := w.r.Register(ctx, w.Host, u.ID, devices.Registration{Key: key, Type: devices.IOS})
 		return err
 	},
 	"Register another": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: "another", Type: devices.IOS})
+		_, err := w.r.Register(ctx, w.Host, u.ID, devices.Registration{Key: "another", Type: devices.IOS})
 		return err
 	},
 	"List": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, _, err := w.r.DevicesPage(ctx, w.admin.As(w.domain, u.ID), devices.Query{User: u.ID}, chatadmin.Page{Limit: 10})
+		_, _, err := w.r.DevicesPage(ctx, w.Admin.As(w.Domain, u.ID), devices.Query{User: u.ID}, chatadmin.Page{Limit: 10})
 		return err
 	},
 	"Enable": func(w *ward, _ chatadmin.User, _ string, id chatadmin.ID) error {
-		_, err := w.r.Enable(ctx, w.s, devices.These(id), nil)
+		_, err := w.r.Enable(ctx, w.S, devices.These(id), nil)
 		return err
 	},
 	"Disable": func(w *ward, _ chatadmin.User, _ string, id chatadmin.ID) error {
-		_, err := w.r.Disable(ctx, w.s, devices.These(id))
+		_, err := w.r.Disable(ctx, w.S, devices.These(id))
 		return err
 	},
 	"Disable all": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.r.Disable(ctx, w.s, devices.Of(u.ID))
+		_, err := w.r.Disable(ctx, w.S, devices.Of(u.ID))
 		return err
 	},
 	"Disable own": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.r.Disable(ctx, w.admin.As(w.domain, u.ID), devices.Of(u.ID))
+		_, err := w.r.Disable(ctx, w.Admin.As(w.Domain, u.ID), devices.Of(u.ID))
 		return err
 	},
 	"Wipe": func(w *ward, _ chatadmin.User, _ string, id chatadmin.ID) error {
-		_, err := w.r.Wipe(ctx, w.s, id)
+		_, err := w.r.Wipe(ctx, w.S, id)
 		return err
 	},
 	"Wipe many": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(u.ID))
+		plan, err := w.r.PlanWipe(ctx, w.S, devices.Of(u.ID))
 		if err == nil {
-			_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+			_, err = w.r.ApplyWipe(ctx, w.S, plan, nil)
 		}
 		return err
 	},
 	"Remove": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		return w.r.Remove(ctx, w.s, devices.Of(u.ID))
+		return w.r.Remove(ctx, w.S, devices.Of(u.ID))
 	},
 	"History": func(w *ward, _ chatadmin.User, _ string, id chatadmin.ID) error {
-		_, err := w.r.History(ctx, w.s, id)
+		_, err := w.r.History(ctx, w.S, id)
 		return err
 	},
 	"DeactivateUsers": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.s.DeactivateUsers(ctx, u.ID)
+		_, err := w.S.DeactivateUsers(ctx, u.ID)
 		return err
 	},
 	"DeactivateUsers and back": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.s.DeactivateUsers(ctx, u.ID)
+		_, err := w.S.DeactivateUsers(ctx, u.ID)
 		if err == nil {
-			_, err = w.s.ActivateUsers(ctx, u.ID)
+			_, err = w.S.ActivateUsers(ctx, u.ID)
 		}
 		return err
 	},
 	"DenyAccess": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
-		_, err := w.s.DenyAccess(ctx, u.ID)
+		_, err := w.S.DenyAccess(ctx, u.ID)
 		return err
 	},
 	"deletion": func(w *ward, u chatadmin.User, _ string, _ chatadmin.ID) error {
 		w.deleting(u.ID, chatadmin.BeginDeletion)
-		w.erase(w.store, u.ID)
+		w.erase(w.Store, u.ID)
 		return nil
 	},
 }
@@ -332,7 +332,7 @@ func TestDamageIsRepaired(t *testing.T) {
 				kind, id := x.name(w)
 				x.spoil(w, damage)
 				require.Equal(t, []string{kind + " " + id}, w.damaged())
-				listed, err := all(w.r.Devices(ctx, w.s, devices.Query{}))
+				listed, err := all(w.r.Devices(ctx, w.S, devices.Query{}))
 				require.NoError(t, err)
 				require.Len(t, listed, 5)
 				require.Len(t, w.pending(0), 3)
@@ -343,13 +343,13 @@ func TestDamageIsRepaired(t *testing.T) {
 				w = newWard(t)
 				kind, id = x.name(w)
 				x.spoil(w, damage)
-				did, err := w.admin.Work(ctx)
+				did, err := w.Admin.Work(ctx)
 				require.NoError(t, err)
 				require.Contains(t, []int{1, 2}, did["device pushes"], "that of bob, and what can be read of ann")
 				require.Len(t, w.damaged(), 1)
-				require.NoError(t, w.s.Repair(ctx, kind, id))
+				require.NoError(t, w.S.Repair(ctx, kind, id))
 				require.Empty(t, w.damaged())
-				require.NoError(t, w.s.Repair(ctx, kind, w.none(kind, id)), "it can be read")
+				require.NoError(t, w.S.Repair(ctx, kind, w.none(kind, id)), "it can be read")
 				require.Len(t, w.events(chatadmin.KindRepair), 1)
 				if x.mended != nil {
 					x.mended(t, w)
@@ -370,7 +370,7 @@ func (w *ward) none(kind, id string) string {
 	case "device.user":
 		return string(w.bob.ID)
 	}
-	w.put(storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
+	w.put(storage.Record{Key: storage.Key{Kind: kind, Domain: w.Domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
 	return "whole"
 }
 
@@ -379,21 +379,21 @@ func (w *ward) none(kind, id string) string {
 func TestRepairNeedsPower(t *testing.T) {
 	w := newWard(t)
 	spoils["row"].spoil(w, damages["null"])
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermDevices}})
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermDevices}})
 	require.NoError(t, err)
-	lesser, err := w.host.SetRole(ctx, chatadmin.Role{Name: "lesser", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	lesser, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "lesser", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	clerk, other := w.user("clerk@acme.example", role.ID), w.user("other@acme.example", lesser.ID)
-	require.ErrorIs(t, w.admin.As(w.domain, other.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)
-	_, err = w.host.AssignRole(ctx, chatadmin.RoleAdmin, w.ann.ID)
+	require.ErrorIs(t, w.Admin.As(w.Domain, other.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)
+	_, err = w.Host.AssignRole(ctx, chatadmin.RoleAdmin, w.ann.ID)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.admin.As(w.domain, clerk.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)
-	require.ErrorIs(t, w.host.Repair(ctx, "device", "none"), chatadmin.ErrNotFound)
-	require.ErrorIs(t, w.host.Repair(ctx, "device", "a b"), chatadmin.ErrNotFound)
+	require.ErrorIs(t, w.Admin.As(w.Domain, clerk.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)
+	require.ErrorIs(t, w.Host.Repair(ctx, "device", "none"), chatadmin.ErrNotFound)
+	require.ErrorIs(t, w.Host.Repair(ctx, "device", "a b"), chatadmin.ErrNotFound)
 	require.Len(t, w.damaged(), 1)
-	_, err = w.s.DenyAccess(ctx, w.ann.ID)
+	_, err = w.S.DenyAccess(ctx, w.ann.ID)
 	require.NoError(t, err)
-	require.NoError(t, w.s.Repair(ctx, "device", string(w.phone.Device.ID)))
+	require.NoError(t, w.S.Repair(ctx, "device", string(w.phone.Device.ID)))
 	require.Equal(t, devices.ByAdmin|devices.ByUser, w.device(w.phone.Device.ID).Reasons)
 }
 
@@ -416,7 +416,7 @@ func TestDeletedWithDamagedRow(t *testing.T) {
 			w := newWard(t)
 			spoils["row"].spoil(w, damage)
 			w.deleting(w.ann.ID, chatadmin.BeginDeletion)
-			w.erase(w.store, w.ann.ID)
+			w.erase(w.Store, w.ann.ID)
 			require.Contains(t, ids(w.pending(0)), w.phone.Device.ID, "nobody says that it was wiped")
 			if how == "newer" || how == "wrong version" { // the credential can be read
 				got := w.checkIn(w.phone)
@@ -426,7 +426,7 @@ func TestDeletedWithDamagedRow(t *testing.T) {
 			}
 			_, err := w.r.CheckIn(ctx, w.phone.WipeToken.Plain())
 			require.ErrorIs(t, err, devices.ErrRefused)
-			_, err = w.r.CancelWipe(ctx, w.s, w.phone.Device.ID)
+			_, err = w.r.CancelWipe(ctx, w.S, w.phone.Device.ID)
 			require.NoError(t, err, "an administrator can put an end to it")
 		})
 	}
@@ -439,14 +439,14 @@ func TestDamagedPushWaits(t *testing.T) {
 	x := spoils["push"]
 	kind, id := x.key(w)
 	x.spoil(w, damages["newer"])
-	n, err := w.r.SendPushes(ctx, w.domain)
+	n, err := w.r.SendPushes(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "that of bob")
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.domain, ID: id}})
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: kind, Domain: w.Domain, ID: id}})
 	require.NoError(t, err)
 	require.Len(t, rs, 1)
 	require.Contains(t, string(rs[0].Data), `"v":2`)
-	require.Equal(t, w.clock.Now().Add(time.Hour), rs[0].Due)
+	require.Equal(t, w.Clock.Now().Add(time.Hour), rs[0].Due)
 }
 
 // A command that cannot be read is kept when the row goes that knows the
@@ -456,9 +456,9 @@ func TestLostCommandOutlivesTheDevice(t *testing.T) {
 		for name, end := range map[string]func(w *ward){
 			"deleted": func(w *ward) {
 				w.deleting(w.ann.ID, chatadmin.BeginDeletion)
-				w.erase(w.store, w.ann.ID)
+				w.erase(w.Store, w.ann.ID)
 			},
-			"removed": func(w *ward) { require.NoError(t, w.r.Remove(ctx, w.s, devices.These(w.tablet.Device.ID))) },
+			"removed": func(w *ward) { require.NoError(t, w.r.Remove(ctx, w.S, devices.These(w.tablet.Device.ID))) },
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				w := newWard(t)

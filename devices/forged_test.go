@@ -25,7 +25,7 @@ import (
 func TestForgedWipePlan(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.register(w.ann, "one"), w.register(w.ann, "two")
-	plan, err := w.r.PlanWipe(ctx, w.s, devices.These(one.Device.ID, two.Device.ID))
+	plan, err := w.r.PlanWipe(ctx, w.S, devices.These(one.Device.ID, two.Device.ID))
 	require.NoError(t, err)
 	good, err := json.Marshal(plan)
 	require.NoError(t, err)
@@ -73,37 +73,37 @@ func TestForgedWipePlan(t *testing.T) {
 		"a huge count":           {count("enabled", int64(math.MaxInt64)), chatadmin.ErrInvalid},
 		"revision":               {func(p map[string]any) { p["basis"] = "7" }, chatadmin.ErrPlanStale},
 	} {
-		run, err := w.r.ApplyWipe(ctx, w.s, forge(c.change), nil)
+		run, err := w.r.ApplyWipe(ctx, w.S, forge(c.change), nil)
 		require.ErrorIs(t, err, c.want, name)
 		require.Nil(t, run, name)
 	}
-	for _, p := range []*devices.WipePlan{nil, {}, {PlanHeader: chatadmin.PlanHeader{Domain: w.domain}}} {
-		_, err := w.r.ApplyWipe(ctx, w.s, p, nil)
+	for _, p := range []*devices.WipePlan{nil, {}, {PlanHeader: chatadmin.PlanHeader{Domain: w.Domain}}} {
+		_, err := w.r.ApplyWipe(ctx, w.S, p, nil)
 		require.Error(t, err)
 	}
-	_, err = w.r.ApplyWipe(ctx, w.s, nil, nil)
+	_, err = w.r.ApplyWipe(ctx, w.S, nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	require.True(t, w.authorized(one) && w.authorized(two))
 	require.Empty(t, w.pending(0))
-	_, err = w.r.ApplyWipe(ctx, w.s, forge(func(map[string]any) {}), nil)
+	_, err = w.r.ApplyWipe(ctx, w.S, forge(func(map[string]any) {}), nil)
 	require.NoError(t, err, "as it was made")
 	require.Len(t, w.pending(0), 2)
 }
 
 // oldJob writes a job as earlier versions kept it.
 func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.ID {
-	w.t.Helper()
+	w.T.Helper()
 	params, err := json.Marshal(planned)
-	require.NoError(w.t, err)
-	id := w.admin.NewID()
-	w.put(storage.Record{Key: storage.Key{Kind: "job", Domain: w.domain, ID: string(id)}, Data: fmt.Appendf(nil,
+	require.NoError(w.T, err)
+	id := w.Admin.NewID()
+	w.put(storage.Record{Key: storage.Key{Kind: "job", Domain: w.Domain, ID: string(id)}, Data: fmt.Appendf(nil,
 		`{"id":%q,"kind":"wipe devices","actor":%q,"state":"running","done":%d,"total":%d,"started":"2026-01-02T03:04:05Z","params":%s,"result":%s}`,
-		id, w.boss.ID, done, total, params, result)})
+		id, w.Boss.ID, done, total, params, result)})
 	// What a process has taken over of earlier versions it does not look for
 	// again.
-	admin := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now}))
-	w.admin, w.r = admin, chatadmintest.Must(devices.New(admin, nil))
-	w.host, w.s = admin.AsHost(w.domain), admin.As(w.domain, w.boss.ID)
+	admin := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now}))
+	w.Admin, w.r = admin, chatadmintest.Must(devices.New(admin, nil))
+	w.Host, w.S = admin.AsHost(w.Domain), admin.As(w.Domain, w.Boss.ID)
 	return id
 }
 
@@ -125,7 +125,7 @@ func TestOldWipeJobEnds(t *testing.T) {
 			defer cancel()
 			id := w.oldJob(planned, 0, int64(len(planned))+total, "null")
 			n := 0
-			run, err := w.r.ResumeWipe(short, w.s, id, func(chatadmin.Progress) {
+			run, err := w.r.ResumeWipe(short, w.S, id, func(chatadmin.Progress) {
 				if n++; n > 10 {
 					cancel()
 				}
@@ -134,7 +134,7 @@ func TestOldWipeJobEnds(t *testing.T) {
 			require.Equal(t, []any{chatadmin.RunDone, int64(502)}, []any{run.State, run.Done})
 			require.Len(t, w.pending(0), 500)
 			for _, d := range w.pending(0) {
-				history, err := w.r.History(ctx, w.s, d.ID)
+				history, err := w.r.History(ctx, w.S, d.ID)
 				require.NoError(t, err)
 				require.Len(t, history, 1)
 			}
@@ -150,7 +150,7 @@ func TestOldWipeJobGoesOn(t *testing.T) {
 	for _, p := range phones {
 		planned = append(planned, devices.PlannedWipe{ID: p.Device.ID, Generation: 1})
 	}
-	run, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(planned, 1, 3, `{"asked":0,"skipped":1}`), nil)
+	run, err := w.r.ResumeWipe(ctx, w.S, w.oldJob(planned, 1, 3, `{"asked":0,"skipped":1}`), nil)
 	require.NoError(t, err)
 	require.Equal(t, devices.WipeResult{Devices: planned, Asked: 2, Skipped: 1}, run.Data)
 	require.True(t, w.authorized(phones[0]))
@@ -164,14 +164,14 @@ func TestDamagedOldWipeJob(t *testing.T) {
 	out := w.register(w.ann, "phone")
 	planned := []devices.PlannedWipe{{ID: out.Device.ID, Generation: 1}}
 	for _, done := range []int64{-1, math.MinInt64, 1, 2, math.MaxInt64} {
-		_, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(planned, done, 1, "null"), nil)
+		_, err := w.r.ResumeWipe(ctx, w.S, w.oldJob(planned, done, 1, "null"), nil)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound, "%d", done)
 	}
 	for _, bad := range []any{"xx", []devices.PlannedWipe{{ID: "a b", Generation: 1}}, []devices.PlannedWipe{{ID: "a"}}, 7} {
-		_, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(bad, 0, 1, "null"), nil)
+		_, err := w.r.ResumeWipe(ctx, w.S, w.oldJob(bad, 0, 1, "null"), nil)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
-	run, err := w.r.ResumeWipe(ctx, w.s, w.oldJob(nil, 0, 1, "null"), nil)
+	run, err := w.r.ResumeWipe(ctx, w.S, w.oldJob(nil, 0, 1, "null"), nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, run.State)
 	require.True(t, w.authorized(out))
@@ -181,32 +181,32 @@ func TestDamagedOldWipeJob(t *testing.T) {
 // panic, is listed, and keeps no other one from going on.
 func TestDamagedWipeRun(t *testing.T) {
 	w := newWorld(t)
-	out, other := w.register(w.ann, "phone"), w.register(w.boss, "other")
+	out, other := w.register(w.ann, "phone"), w.register(w.Boss, "other")
 	device := fmt.Sprintf(`[{"id":%q,"generation":1}]`, out.Device.ID)
-	whole := `{"v":1,"id":"bad","kind":"wipe","by":"` + string(w.boss.ID) + `","state":"running","done":0,"total":1,"asked":"2026-01-02T03:04:05Z","data":{"devices":` + device + `,"asked":0,"skipped":0}}`
+	whole := `{"v":1,"id":"bad","kind":"wipe","by":"` + string(w.Boss.ID) + `","state":"running","done":0,"total":1,"asked":"2026-01-02T03:04:05Z","data":{"devices":` + device + `,"asked":0,"skipped":0}}`
 	for _, data := range []string{"", "{}", "null", "[]", whole[:60], strings.Replace(whole, `"v":1`, `"v":2`, 1), strings.Replace(whole, device, `"xx"`, 1),
 		strings.Replace(whole, `"skipped":0`, `"skipped":2`, 1), strings.Replace(whole, `"asked":0`, `"asked":-1`, 1), strings.Replace(whole, `"generation":1`, `"generation":0`, 1),
 		strings.Replace(whole, `"state":"running"`, `"state":"xx"`, 1), strings.Replace(whole, `"done":0`, `"done":-1`, 1)} {
-		w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(data)})
-		_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
+		w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(data)})
+		_, err := w.r.ResumeWipe(ctx, w.S, "bad", nil)
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
-		_, err = w.r.WipeRun(ctx, w.s, "bad")
+		_, err = w.r.WipeRun(ctx, w.S, "bad")
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
 		require.Equal(t, []string{"run bad"}, w.damaged(), data)
-		plan, err := w.r.PlanWipe(ctx, w.s, devices.These(other.Device.ID))
+		plan, err := w.r.PlanWipe(ctx, w.S, devices.These(other.Device.ID))
 		require.NoError(t, err)
-		run, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+		run, err := w.r.ApplyWipe(ctx, w.S, plan, nil)
 		require.NoError(t, err, data)
 		require.Equal(t, chatadmin.RunDone, run.State)
-		_, err = w.r.CancelWipe(ctx, w.s, other.Device.ID)
+		_, err = w.r.CancelWipe(ctx, w.S, other.Device.ID)
 		if err == nil { // the first time
-			_, err = w.r.Enable(ctx, w.s, devices.These(other.Device.ID), nil)
+			_, err = w.r.Enable(ctx, w.S, devices.These(other.Device.ID), nil)
 		}
 		require.NoError(t, err)
 	}
 	require.True(t, w.authorized(out))
-	w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.domain, ID: "bad"}, Data: []byte(whole)})
-	_, err := w.r.ResumeWipe(ctx, w.s, "bad", nil)
+	w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(whole)})
+	_, err := w.r.ResumeWipe(ctx, w.S, "bad", nil)
 	require.NoError(t, err, "it can be read")
 	require.False(t, w.authorized(out))
 }
@@ -216,12 +216,12 @@ func TestDamagedWipeRun(t *testing.T) {
 func TestWipeRunOfSomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	phones, users := w.fleet(600)
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
-	clerk := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
+	clerk := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	second := w.user("second@acme.example", chatadmin.RoleAdmin)
 	begin := func() chatadmin.ID {
-		s := w.admin.As(w.domain, second.ID)
+		s := w.Admin.As(w.Domain, second.ID)
 		plan, err := w.r.PlanWipe(ctx, s, devices.Of(users...))
 		require.NoError(t, err)
 		cut, cancel := context.WithCancel(ctx)
@@ -234,27 +234,27 @@ func TestWipeRunOfSomebodyElse(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrForbidden, "an administrator has begun it")
 	_, err = clerk.CancelRun(ctx, id)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, err = w.s.CancelRun(ctx, id)
+	_, err = w.S.CancelRun(ctx, id)
 	require.NoError(t, err)
 	require.Len(t, w.pending(0), 500, "what was asked for stays so")
-	run, err := w.r.ResumeWipe(ctx, w.admin.As(w.domain, second.ID), id, nil)
+	run, err := w.r.ResumeWipe(ctx, w.Admin.As(w.Domain, second.ID), id, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunCancelled, run.State)
 	require.Len(t, w.pending(0), 500)
 
 	id = func() chatadmin.ID { // the hundred that are left, in one batch
-		plan, err := w.r.PlanWipe(ctx, w.admin.As(w.domain, second.ID), devices.Of(users...))
+		plan, err := w.r.PlanWipe(ctx, w.Admin.As(w.Domain, second.ID), devices.Of(users...))
 		require.NoError(t, err)
 		require.Len(t, plan.Devices, 100)
 		cut, cancel := context.WithCancel(ctx)
-		admin := chatadmintest.Must(chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now}))
-		run, err := chatadmintest.Must(devices.New(admin, nil)).ApplyWipe(cut, admin.As(w.domain, second.ID), plan, nil)
+		admin := chatadmintest.Must(chatadmin.New(&afterCommit{w.Store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.Clock.Now}))
+		run, err := chatadmintest.Must(devices.New(admin, nil)).ApplyWipe(cut, admin.As(w.Domain, second.ID), plan, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		return run.ID
 	}()
-	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, second.ID)
+	_, err = w.Host.AssignRole(ctx, chatadmin.RoleMember, second.ID)
 	require.NoError(t, err)
-	_, err = w.r.ResumeWipe(ctx, w.admin.As(w.domain, second.ID), id, nil)
+	_, err = w.r.ResumeWipe(ctx, w.Admin.As(w.Domain, second.ID), id, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	_, err = clerk.TakeOverRun(ctx, id)
 	require.NoError(t, err)
@@ -268,13 +268,13 @@ func TestWipeRunOfSomebodyElse(t *testing.T) {
 func TestWipeRunByWork(t *testing.T) {
 	w := newWorld(t)
 	_, users := w.fleet(600)
-	plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(users...))
+	plan, err := w.r.PlanWipe(ctx, w.S, devices.Of(users...))
 	require.NoError(t, err)
 	cut, cancel := context.WithCancel(ctx)
-	_, err = w.r.ApplyWipe(cut, w.s, plan, func(chatadmin.Progress) { cancel() })
+	_, err = w.r.ApplyWipe(cut, w.S, plan, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
-	w.clock.Advance(11 * time.Minute)
-	did, err := w.admin.Work(ctx)
+	w.Clock.Advance(11 * time.Minute)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["runs"])
 	require.Len(t, w.pending(0), 600)

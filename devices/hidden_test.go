@@ -19,13 +19,13 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 	bob := w.user("bob@acme.example")
 	w.register(bob, "bobs-phone")
 	role := func(name string, more ...chatadmin.Permission) *chatadmin.Scope {
-		r, err := w.host.SetRole(t.Context(), chatadmin.Role{Name: name, Level: 50, Permissions: append(more, chatadmin.PermDevices)})
+		r, err := w.Host.SetRole(t.Context(), chatadmin.Role{Name: name, Level: 50, Permissions: append(more, chatadmin.PermDevices)})
 		require.NoError(t, err)
-		return w.admin.As(w.domain, w.user(name+"@acme.example", r.ID).ID)
+		return w.Admin.As(w.Domain, w.user(name+"@acme.example", r.ID).ID)
 	}
 	keeper, eraser := role("keeper"), role("eraser", chatadmin.PermUsersDelete)
-	require.NoError(t, w.store.Update(t.Context(), storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
-		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{w.ann.ID})
+	require.NoError(t, w.Store.Update(t.Context(), storage.Fence{Domain: w.Domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+		us, err := tx.Users(ctx, w.Domain, []chatadmin.ID{w.ann.ID})
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 		return err
 	}))
 	for _, q := range []devices.Query{{}, {User: w.ann.ID}, {Search: "anne"}, {Key: "annes-phone"}} {
-		for s, want := range map[*chatadmin.Scope]bool{keeper: false, eraser: true, w.host: true} {
+		for s, want := range map[*chatadmin.Scope]bool{keeper: false, eraser: true, w.Host: true} {
 			ds, _, err := w.r.DevicesPage(t.Context(), s, q, chatadmin.Page{Limit: 100})
 			require.NoError(t, err)
 			found := false

@@ -17,17 +17,17 @@ func TestRegistrationHooks(t *testing.T) {
 	w := newWorld(t)
 	var told []chatadmin.DeviceRegistration
 	var refuse error
-	w.admin.Extend(chatadmin.Extension{OnDevice: func(_ context.Context, x *chatadmin.Writer, r chatadmin.DeviceRegistration) error {
+	w.Admin.Extend(chatadmin.Extension{OnDevice: func(_ context.Context, x *chatadmin.Writer, r chatadmin.DeviceRegistration) error {
 		told = append(told, r)
 		x.Audit("radio.seen", []chatadmin.ID{r.User.ID}, nil, nil)
 		return refuse
 	}})
 	register := func(proof chatadmin.DeviceFunc) error {
-		_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "radio", Type: devices.Android, Proof: proof})
+		_, err := w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "radio", Type: devices.Android, Proof: proof})
 		return err
 	}
 	events := func() (n int) {
-		for _, err := range w.host.Events(ctx, chatadmin.EventQuery{}) {
+		for _, err := range w.Host.Events(ctx, chatadmin.EventQuery{}) {
 			require.NoError(t, err)
 			n++
 		}
@@ -44,7 +44,7 @@ func TestRegistrationHooks(t *testing.T) {
 	refuse = no
 	require.ErrorIs(t, register(nil), no)
 	require.Equal(t, before, events(), "a refused registration leaves nothing")
-	all, _, err := w.r.DevicesPage(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
+	all, _, err := w.r.DevicesPage(ctx, w.Host, devices.Query{}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, all)
 
@@ -52,11 +52,11 @@ func TestRegistrationHooks(t *testing.T) {
 	proved := 0
 	require.NoError(t, register(func(context.Context, *chatadmin.Writer, chatadmin.DeviceRegistration) error { proved++; return nil }))
 	require.Equal(t, 1, proved)
-	all, _, err = w.r.DevicesPage(ctx, w.host, devices.Query{}, chatadmin.Page{Limit: 10})
+	all, _, err = w.r.DevicesPage(ctx, w.Host, devices.Query{}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.DeviceRegistration{{User: w.ann, Device: all[0].ID, Name: "radio", Type: "android"}}, told)
 
-	_, err = w.r.Disable(ctx, w.host, devices.These(all[0].ID))
+	_, err = w.r.Disable(ctx, w.Host, devices.These(all[0].ID))
 	require.NoError(t, err)
 	require.NoError(t, register(nil))
 	require.Len(t, told, 1, "a device that stays shut out is not told of")

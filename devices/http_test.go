@@ -26,9 +26,9 @@ func (w *world) serve(t *testing.T, o *devices.HandlerOptions) (*devices.Client,
 	who := func(r *http.Request) (chatadmin.ID, chatadmin.ID, error) {
 		switch r.Header.Get("Login") {
 		case "ann":
-			return w.domain, w.ann.ID, nil
+			return w.Domain, w.ann.ID, nil
 		case "boss":
-			return w.domain, w.boss.ID, nil
+			return w.Domain, w.Boss.ID, nil
 		case "broken":
 			return "", "", errors.New("the session store is down: password=hunter2")
 		case "unread":
@@ -225,7 +225,7 @@ func TestHandlerLimits(t *testing.T) {
 	limited(err)
 	_, err = c.Acknowledge(ctx, out.WipeToken.Reveal(), "x", nil)
 	limited(err)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	_, err = c.CheckIn(ctx, out.WipeToken.Reveal())
 	require.NoError(t, err)
 }
@@ -245,7 +245,7 @@ func TestHandlerStoreDown(t *testing.T) {
 func FuzzHandler(f *testing.F) {
 	w := newWorld(f)
 	out := w.register(w.ann, "phone")
-	h := w.r.Handler(func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return w.domain, w.ann.ID, nil }, &devices.HandlerOptions{PerMinute: 65000})
+	h := w.r.Handler(func(*http.Request) (chatadmin.ID, chatadmin.ID, error) { return w.Domain, w.ann.ID, nil }, &devices.HandlerOptions{PerMinute: 65000})
 	for _, call := range []string{"register", "checkin", "acknowledge"} {
 		for _, body := range []string{"", "{}", "{", `{"device_id":"a","type":"ios"}`, `{"command":"x","outcome":"done"}`, `{"a":[{"b":1}]}`, "\xef\xbb\xbf{}", "null", `{"type":"\ud800"}`} {
 			f.Add(call, body, "Bearer "+out.WipeToken.Plain())

@@ -17,12 +17,12 @@ import (
 )
 
 func (w *world) keys(q devices.Query, limit int) []string {
-	w.t.Helper()
+	w.T.Helper()
 	var keys []string
 	for p := (chatadmin.Page{Limit: limit}); ; {
-		ds, next, err := w.r.DevicesPage(ctx, w.s, q, p)
-		require.NoError(w.t, err)
-		require.LessOrEqual(w.t, len(ds), limit)
+		ds, next, err := w.r.DevicesPage(ctx, w.S, q, p)
+		require.NoError(w.T, err)
+		require.LessOrEqual(w.T, len(ds), limit)
 		for _, d := range ds {
 			keys = append(keys, d.Key)
 		}
@@ -39,12 +39,12 @@ func TestList(t *testing.T) {
 	w := newWorld(t)
 	// Mary's phone is called like Ann's login, and Ann Mary's name begins like
 	// Mary's.
-	mary, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "mary@acme.example", DisplayName: "Mary Jones", NoInvitation: true})
+	mary, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "mary@acme.example", DisplayName: "Mary Jones", NoInvitation: true})
 	require.NoError(t, err)
-	zoe, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "zoe@acme.example", DisplayName: "Mary-Zoe Änn", NoInvitation: true})
+	zoe, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "zoe@acme.example", DisplayName: "Mary-Zoe Änn", NoInvitation: true})
 	require.NoError(t, err)
 	register := func(u chatadmin.User, key string, typ devices.Type) chatadmin.ID {
-		out, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: key, Type: typ, Version: "2", Name: "N"})
+		out, err := w.r.Register(ctx, w.Host, u.ID, devices.Registration{Key: key, Type: typ, Version: "2", Name: "N"})
 		require.NoError(t, err)
 		return out.Device.ID
 	}
@@ -54,7 +54,7 @@ func TestList(t *testing.T) {
 	register(mary, "mary-4", devices.Windows)
 	register(zoe, "c-5", devices.IOS)
 	register(zoe, "b-1", devices.Mac)
-	_, err = w.r.Disable(ctx, w.s, devices.These(off))
+	_, err = w.r.Disable(ctx, w.S, devices.These(off))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		q    devices.Query
@@ -81,13 +81,13 @@ func TestList(t *testing.T) {
 			require.Equal(t, c.want, w.keys(c.q, limit), "%s by pages of %d", name, limit)
 		}
 	}
-	ds, _, err := w.r.DevicesPage(ctx, w.s, devices.Query{User: mary.ID}, chatadmin.Page{Limit: 1})
+	ds, _, err := w.r.DevicesPage(ctx, w.S, devices.Query{User: mary.ID}, chatadmin.Page{Limit: 1})
 	require.NoError(t, err)
-	require.Equal(t, []any{"mary@acme.example", "Mary Jones", "a-3", devices.IOS, "2", "N", w.clock.Now()}, []any{ds[0].Login, ds[0].UserName, ds[0].Key, ds[0].Type, ds[0].Version, ds[0].Name, ds[0].LastSeen})
-	_, _, err = w.r.DevicesPage(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: -1})
+	require.Equal(t, []any{"mary@acme.example", "Mary Jones", "a-3", devices.IOS, "2", "N", w.Clock.Now()}, []any{ds[0].Login, ds[0].UserName, ds[0].Key, ds[0].Type, ds[0].Version, ds[0].Name, ds[0].LastSeen})
+	_, _, err = w.r.DevicesPage(ctx, w.S, devices.Query{}, chatadmin.Page{Limit: -1})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	for _, cursor := range []chatadmin.Cursor{"x", "e30x", "eyJsIjo5fQ"} {
-		_, _, err := w.r.DevicesPage(ctx, w.s, devices.Query{Search: "x"}, chatadmin.Page{After: cursor, Limit: 1})
+		_, _, err := w.r.DevicesPage(ctx, w.S, devices.Query{Search: "x"}, chatadmin.Page{After: cursor, Limit: 1})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -163,21 +163,21 @@ func TestShortPages(t *testing.T) {
 	again := w.register(w.ann, "phone")
 	require.Equal(t, []any{out.Device.ID, int64(2)}, []any{again.Device.ID, again.Device.Generation})
 	w.register(w.ann, "second")
-	_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "third", Type: devices.IOS})
+	_, err := w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "third", Type: devices.IOS})
 	require.ErrorIs(t, err, devices.ErrTooMany)
-	_, err = w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	_, err = w.r.Disable(ctx, w.S, devices.These(out.Device.ID))
 	require.NoError(t, err)
-	ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "phone")
+	ok, err := w.r.DeviceAllowed(ctx, w.Domain, w.ann.ID, "phone")
 	require.NoError(t, err)
 	require.False(t, ok, "disabled")
 	command := w.wipe(out.Device.ID)
-	n, err := w.r.SendPushes(ctx, w.domain)
+	n, err := w.r.SendPushes(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	w.checkIn(again)
 	require.NoError(t, w.ack(again, command.ID))
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
-	rs, _, err := store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
+	rs, _, err := store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 }
@@ -223,26 +223,26 @@ func TestOddText(t *testing.T) {
 		for _, q := range []devices.Query{{Search: odd}, {Key: odd}, {User: id}, {User: w.ann.ID, Search: odd}} {
 			require.Empty(t, w.keys(q, 10), "%+v", q)
 		}
-		_, _, err := w.r.DevicesPage(ctx, w.admin.As(w.domain, w.ann.ID), devices.Query{Search: odd}, chatadmin.Page{Limit: 1})
+		_, _, err := w.r.DevicesPage(ctx, w.Admin.As(w.Domain, w.ann.ID), devices.Query{Search: odd}, chatadmin.Page{Limit: 1})
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "authorised all the same")
 		for _, c := range []struct{ user, key string }{{string(w.ann.ID), odd}, {odd, "phone"}, {string(w.ann.ID), strings.Repeat("x", 129)}} {
-			ok, err := w.r.DeviceAllowed(ctx, w.domain, chatadmin.ID(c.user), c.key)
+			ok, err := w.r.DeviceAllowed(ctx, w.Domain, chatadmin.ID(c.user), c.key)
 			require.NoError(t, err)
 			require.True(t, ok, "not registered")
 		}
-		_, err = w.r.Register(ctx, w.host, id, devices.Registration{Key: "x", Type: devices.IOS})
+		_, err = w.r.Register(ctx, w.Host, id, devices.Registration{Key: "x", Type: devices.IOS})
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 		for _, sel := range []devices.Selection{devices.These(id), devices.Of(id), {Users: []chatadmin.ID{w.ann.ID, id}}} {
-			_, err = w.r.Disable(ctx, w.s, sel)
+			_, err = w.r.Disable(ctx, w.S, sel)
 			require.ErrorIs(t, err, chatadmin.ErrNotFound)
-			_, err = w.r.PlanWipe(ctx, w.s, sel)
+			_, err = w.r.PlanWipe(ctx, w.S, sel)
 			require.ErrorIs(t, err, chatadmin.ErrNotFound)
-			_, err = w.r.Disable(ctx, w.admin.As(w.domain, w.ann.ID), sel)
+			_, err = w.r.Disable(ctx, w.Admin.As(w.Domain, w.ann.ID), sel)
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
 		}
-		_, err = w.r.CancelWipe(ctx, w.s, id)
+		_, err = w.r.CancelWipe(ctx, w.S, id)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
-		_, err = w.r.History(ctx, w.s, id)
+		_, err = w.r.History(ctx, w.S, id)
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	}
 }

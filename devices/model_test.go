@@ -83,10 +83,10 @@ func (m *model) restart() {
 	if m.chaos != nil {
 		m.chaos.Seed++
 	}
-	m.store = m.right.Handle(&memstore.Options{Chaos: m.chaos})
-	m.admin = chatadmintest.Must(chatadmin.New(m.store, &chatadmin.Options{Now: m.clock.Now}))
-	m.r = chatadmintest.Must(devices.New(m.admin, &devices.Options{Pusher: m.push}))
-	m.host, m.s = m.admin.AsHost(m.domain), m.admin.As(m.domain, m.boss.ID)
+	m.Store = m.right.Handle(&memstore.Options{Chaos: m.chaos})
+	m.Admin = chatadmintest.Must(chatadmin.New(m.Store, &chatadmin.Options{Now: m.Clock.Now}))
+	m.r = chatadmintest.Must(devices.New(m.Admin, &devices.Options{Pusher: m.Pushes}))
+	m.Host, m.S = m.Admin.AsHost(m.Domain), m.Admin.As(m.Domain, m.Boss.ID)
 }
 
 func (m *model) find(user chatadmin.ID, key string) *phone {
@@ -105,7 +105,7 @@ func (m *model) enabled(p *phone) bool {
 }
 
 func (m *model) step() string {
-	m.clock.Advance(1e9)
+	m.Clock.Advance(1e9)
 	user := m.users[m.rnd.IntN(len(m.users))]
 	if n := m.rnd.IntN(16); n < 3 || len(m.phones) == 0 {
 		return m.stepRegister(user, fmt.Sprint("phone", m.rnd.IntN(3)))
@@ -126,12 +126,12 @@ func (m *model) step() string {
 }
 
 func (m *model) stepRegister(user chatadmin.ID, key string) string {
-	out, err := m.r.Register(ctx, m.host, user, devices.Registration{Key: key, Type: devices.IOS, Push: secret.Hide("p")})
+	out, err := m.r.Register(ctx, m.Host, user, devices.Registration{Key: key, Type: devices.IOS, Push: secret.Hide("p")})
 	if m.out[user] != 0 {
-		require.ErrorIs(m.t, err, chatadmin.ErrForbidden)
+		require.ErrorIs(m.T, err, chatadmin.ErrForbidden)
 		return "register refused"
 	}
-	require.NoError(m.t, err)
+	require.NoError(m.T, err)
 	p := m.find(user, key)
 	if p == nil {
 		p = m.takeBack(user, key)
@@ -146,7 +146,7 @@ func (m *model) stepRegister(user chatadmin.ID, key string) string {
 		p.wiped, p.wipe, p.session = false, devices.None, len(p.creds)-1
 		p.generation++
 	}
-	require.Equal(m.t, p.session == p.wipeCred, out.Device.Status == devices.Enabled)
+	require.Equal(m.T, p.session == p.wipeCred, out.Device.Status == devices.Enabled)
 	return "register"
 }
 
@@ -165,11 +165,11 @@ func (m *model) takeBack(user chatadmin.ID, key string) *phone {
 func (m *model) stepUser(user chatadmin.ID) string {
 	bit := 1 + m.rnd.IntN(2)
 	call := map[int]func(...chatadmin.ID) ([]chatadmin.User, error){
-		1: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.s.DeactivateUsers(ctx, ids...) }, 2: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.s.DenyAccess(ctx, ids...) },
-		-1: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.s.ActivateUsers(ctx, ids...) }, -2: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.s.GrantAccess(ctx, ids...) }}
+		1: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.S.DeactivateUsers(ctx, ids...) }, 2: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.S.DenyAccess(ctx, ids...) },
+		-1: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.S.ActivateUsers(ctx, ids...) }, -2: func(ids ...chatadmin.ID) ([]chatadmin.User, error) { return m.S.GrantAccess(ctx, ids...) }}
 	if m.out[user]&bit != 0 {
 		_, err := call[-bit](user)
-		require.NoError(m.t, err)
+		require.NoError(m.T, err)
 		m.out[user] &^= bit
 		return "user in"
 	}
@@ -194,7 +194,7 @@ func (m *model) stepUser(user chatadmin.ID) string {
 		return "user deleted"
 	}
 	_, err := call[bit](user)
-	require.NoError(m.t, err)
+	require.NoError(m.T, err)
 	m.out[user] |= bit
 	for _, p := range m.phones {
 		if p.user == user {
@@ -208,35 +208,35 @@ func (m *model) stepAdmin(p *phone) string {
 	sel := devices.These(p.id)
 	switch m.rnd.IntN(5) {
 	case 0:
-		_, err := m.r.Disable(ctx, m.s, sel)
-		require.NoError(m.t, err)
+		_, err := m.r.Disable(ctx, m.S, sel)
+		require.NoError(m.T, err)
 		p.admin, p.session = true, -1
 		return "disable"
 	case 1:
 		cancel := m.rnd.IntN(2) == 0
-		_, err := m.r.Enable(ctx, m.s, sel, &devices.EnableOptions{CancelWipe: cancel})
+		_, err := m.r.Enable(ctx, m.S, sel, &devices.EnableOptions{CancelWipe: cancel})
 		if p.wipe.Pending() && (!cancel || p.wipe == devices.Delivered) || m.out[p.user] != 0 {
-			require.ErrorIs(m.t, err, devices.ErrState)
+			require.ErrorIs(m.T, err, devices.ErrState)
 			if p.wipe.Pending() && m.out[p.user] == 0 {
-				require.ErrorIs(m.t, err, devices.ErrWipePending)
+				require.ErrorIs(m.T, err, devices.ErrWipePending)
 			}
 			return "enable refused"
 		}
-		require.NoError(m.t, err)
+		require.NoError(m.T, err)
 		if p.wipe == devices.Requested {
 			p.wipe = devices.Cancelled
 		}
 		p.admin, p.wiped = false, false
 		return "enable"
 	case 2:
-		d, err := m.r.Wipe(ctx, m.s, p.id)
-		require.NoError(m.t, err)
+		d, err := m.r.Wipe(ctx, m.S, p.id)
+		require.NoError(m.T, err)
 		if !p.wipe.Pending() && p.wipe != devices.Acknowledged {
 			p.wipe, p.session = devices.Requested, -1
-			require.NotContains(m.t, p.commands, d.Command.ID)
+			require.NotContains(m.T, p.commands, d.Command.ID)
 			p.commands = append(p.commands, d.Command.ID)
 		}
-		require.Equal(m.t, devices.Disabled, d.Status, "at once")
+		require.Equal(m.T, devices.Disabled, d.Status, "at once")
 		p.wiped = p.wipe == devices.Acknowledged
 		return "wipe"
 	case 3:
@@ -245,7 +245,7 @@ func (m *model) stepAdmin(p *phone) string {
 	if m.rnd.IntN(3) == 0 {
 		return "nothing"
 	}
-	require.NoError(m.t, m.r.Remove(ctx, m.s, sel))
+	require.NoError(m.T, m.r.Remove(ctx, m.S, sel))
 	p.gone, p.session = true, -1
 	return "remove"
 }
@@ -253,16 +253,16 @@ func (m *model) stepAdmin(p *phone) string {
 // stepCancel takes back a wipe, of a phone that is gone too, as long as there
 // is one.
 func (m *model) stepCancel(p *phone) string {
-	_, err := m.r.CancelWipe(ctx, m.s, p.id)
+	_, err := m.r.CancelWipe(ctx, m.S, p.id)
 	switch {
 	case p.gone && !p.wipe.Pending():
-		require.ErrorIs(m.t, err, chatadmin.ErrNotFound)
+		require.ErrorIs(m.T, err, chatadmin.ErrNotFound)
 		return "nothing to cancel"
 	case p.wipe != devices.Requested && p.wipe != devices.Cancelled:
-		require.ErrorIs(m.t, err, devices.ErrState)
+		require.ErrorIs(m.T, err, devices.ErrState)
 		return "cancel refused"
 	}
-	require.NoError(m.t, err)
+	require.NoError(m.T, err)
 	if p.wipe == devices.Requested {
 		p.wipe, p.admin = devices.Cancelled, true
 	}
@@ -281,16 +281,16 @@ func (m *model) stepPhone(p *phone) string {
 	if m.rnd.IntN(2) == 0 {
 		got, err := m.r.CheckIn(ctx, token)
 		if !valid {
-			require.ErrorIs(m.t, err, devices.ErrRefused)
+			require.ErrorIs(m.T, err, devices.ErrRefused)
 			return "check-in refused"
 		}
-		require.NoError(m.t, err)
+		require.NoError(m.T, err)
 		if !p.wipe.Pending() {
-			require.Empty(m.t, got)
+			require.Empty(m.T, got)
 			return "check-in"
 		}
-		require.Len(m.t, got, 1)
-		require.Equal(m.t, []any{p.command(), p.generation}, []any{got[0].ID, got[0].Generation}, "of this generation alone")
+		require.Len(m.T, got, 1)
+		require.Equal(m.T, []any{p.command(), p.generation}, []any{got[0].ID, got[0].Generation}, "of this generation alone")
 		p.wipe = devices.Delivered
 		return "delivery"
 	}
@@ -302,13 +302,13 @@ func (m *model) stepPhone(p *phone) string {
 	_, err := m.r.Acknowledge(ctx, token, command, devices.Outcome{Failed: failed})
 	switch {
 	case !valid:
-		require.ErrorIs(m.t, err, devices.ErrRefused)
+		require.ErrorIs(m.T, err, devices.ErrRefused)
 	case p.wipe == devices.None || command != p.command():
-		require.ErrorIs(m.t, err, devices.ErrStale)
+		require.ErrorIs(m.T, err, devices.ErrStale)
 	case p.wipe == devices.Requested || p.wipe == devices.Cancelled:
-		require.ErrorIs(m.t, err, devices.ErrState)
+		require.ErrorIs(m.T, err, devices.ErrState)
 	default:
-		require.NoError(m.t, err)
+		require.NoError(m.T, err)
 		if p.wipe == devices.Delivered && failed {
 			p.wipe, p.admin = devices.Failed, true
 		} else if p.wipe == devices.Delivered {
@@ -321,9 +321,9 @@ func (m *model) stepPhone(p *phone) string {
 
 // check compares everything that can be seen with the model.
 func (m *model) check(what string) {
-	m.t.Helper()
-	listed, err := all(m.r.Devices(ctx, m.host, devices.Query{}))
-	require.NoError(m.t, err)
+	m.T.Helper()
+	listed, err := all(m.r.Devices(ctx, m.Host, devices.Query{}))
+	require.NoError(m.T, err)
 	byID := map[chatadmin.ID]devices.Device{}
 	for _, d := range listed {
 		byID[d.ID] = d
@@ -334,12 +334,12 @@ func (m *model) check(what string) {
 	}
 	there := 0
 	for _, p := range m.phones {
-		require.Equal(m.t, p.wipe.Pending(), pending[p.id], "%s: a wipe that is asked for is never lost", what)
+		require.Equal(m.T, p.wipe.Pending(), pending[p.id], "%s: a wipe that is asked for is never lost", what)
 		for i, c := range p.creds {
 			if c.Device.Status == devices.Enabled {
 				_, err := m.r.Authorize(ctx, c.Token.Plain())
-				require.True(m.t, err == nil || errors.Is(err, devices.ErrRefused))
-				require.Equal(m.t, i == p.session && m.enabled(p), err == nil, "%s: who is let in", what)
+				require.True(m.T, err == nil || errors.Is(err, devices.ErrRefused))
+				require.Equal(m.T, i == p.session && m.enabled(p), err == nil, "%s: who is let in", what)
 			}
 		}
 		if p.gone {
@@ -347,12 +347,12 @@ func (m *model) check(what string) {
 		}
 		there++
 		d := byID[p.id]
-		require.Equal(m.t, []any{p.generation, p.wipe, m.enabled(p)}, []any{d.Generation, d.Wipe, d.Status == devices.Enabled}, what)
+		require.Equal(m.T, []any{p.generation, p.wipe, m.enabled(p)}, []any{d.Generation, d.Wipe, d.Status == devices.Enabled}, what)
 		if p.wipe != devices.None {
-			require.Equal(m.t, p.command(), d.Command.ID)
+			require.Equal(m.T, p.command(), d.Command.ID)
 		}
 	}
-	require.Len(m.t, listed, there, what)
+	require.Len(m.T, listed, there, what)
 }
 
 // delivered: no command was delivered twice as far as the log knows, and none
@@ -365,7 +365,7 @@ func (m *model) delivered() {
 				for _, c := range changes {
 					if c.Field == "wipe" {
 						key := fmt.Sprint(target, e.At, c.After)
-						require.False(m.t, seen[key], "%s %s", kind, key)
+						require.False(m.T, seen[key], "%s %s", kind, key)
 						seen[key] = true
 					}
 				}

@@ -43,7 +43,7 @@ func TestNothingGiven(t *testing.T) {
 		}
 	}
 	require.NotPanics(t, func() {
-		_, err := w.r.ApplyWipe(ctx, w.s, nil, nil)
+		_, err := w.r.ApplyWipe(ctx, w.S, nil, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 		_, err = w.r.Authorize(ctx, "")
 		require.ErrorIs(t, err, devices.ErrRefused)
@@ -51,9 +51,9 @@ func TestNothingGiven(t *testing.T) {
 		require.ErrorIs(t, err, devices.ErrRefused)
 		_, err = w.r.Acknowledge(ctx, "", "", devices.Outcome{})
 		require.ErrorIs(t, err, devices.ErrRefused)
-		_, err = w.r.Wipe(ctx, w.s, "")
+		_, err = w.r.Wipe(ctx, w.S, "")
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
-		_, err = w.r.Register(ctx, w.host, "", devices.Registration{Key: "x", Type: devices.IOS})
+		_, err = w.r.Register(ctx, w.Host, "", devices.Registration{Key: "x", Type: devices.IOS})
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 		_, err = w.r.SendPushes(ctx, "")
 		require.NoError(t, err)

@@ -24,10 +24,10 @@ func TestOldData(t *testing.T) {
 		{ID: "wiping", Status: 2, Data: []byte(`{"v":1,"disabled_by":"wipe","push":"push-wiping","wipe":"` + hash + `"}`)},
 		{ID: "wiped", Status: 2, Data: []byte(`{"v":1,"disabled_by":"wiped","wipe":"` + hash + `"}`)},
 	}
-	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+	require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		for i := range rows {
 			d := &rows[i]
-			d.Domain, d.User, d.Key, d.Type, d.Generation, d.Rev = w.domain, w.ann.ID, string(d.ID), 1, 1, storage.NextRev(0, w.clock.Now(), uint16(i))
+			d.Domain, d.User, d.Key, d.Type, d.Generation, d.Rev = w.Domain, w.ann.ID, string(d.ID), 1, 1, storage.NextRev(0, w.Clock.Now(), uint16(i))
 			cs, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: *d}})
 			if err != nil || len(cs) > 0 {
 				return fmt.Errorf("%v %w", cs, err)
@@ -36,9 +36,9 @@ func TestOldData(t *testing.T) {
 		return nil
 	}))
 	record := func(kind, id, data string, owner chatadmin.ID) {
-		r := storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: id}, Owner: owner, Data: []byte(data)}
+		r := storage.Record{Key: storage.Key{Kind: kind, Domain: w.Domain, ID: id}, Owner: owner, Data: []byte(data)}
 		if kind == "device.push" || owner == "" {
-			r.Due = w.clock.Now()
+			r.Due = w.Clock.Now()
 		}
 		w.put(r)
 	}
@@ -54,10 +54,10 @@ func TestOldData(t *testing.T) {
 	require.Equal(t, devices.ByAdmin|devices.ByUser|devices.ByOwner, w.device("out").Reasons)
 	require.Equal(t, devices.Acknowledged, w.device("wiped").Wipe)
 	require.ElementsMatch(t, []chatadmin.ID{"wiping", "gone"}, ids(w.pending(0)))
-	history, err := w.r.History(ctx, w.s, "wiped")
+	history, err := w.r.History(ctx, w.S, "wiped")
 	require.NoError(t, err)
 	require.Len(t, history, 1)
-	did, err := w.admin.Work(ctx)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["device pushes"])
 	back := w.register(w.ann, "gone")

@@ -29,7 +29,7 @@ func newTarget(t *testing.T) *target {
 	x.phone = x.w.register(x.w.ann, "phone")
 	x.phones = devices.These(x.phone.Device.ID)
 	var err error
-	x.plan, err = x.w.r.PlanWipe(ctx, x.w.host, x.phones)
+	x.plan, err = x.w.r.PlanWipe(ctx, x.w.Host, x.phones)
 	require.NoError(t, err)
 	return x
 }
@@ -75,7 +75,7 @@ var matrix = map[string]struct {
 		return err
 	}},
 	"CancelWipe": {chatadmintest.Call{Need: chatadmin.PermDevices}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
-		if d := x.w.device(x.phone.Device.ID); d.Wipe == devices.None && s.Actor() != "" && s.Domain() == x.w.domain {
+		if d := x.w.device(x.phone.Device.ID); d.Wipe == devices.None && s.Actor() != "" && s.Domain() == x.w.Domain {
 			if _, err := x.w.r.Wipe(ctx, s, x.phone.Device.ID); err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ var matrix = map[string]struct {
 	"ApplyWipe": {chatadmintest.Call{Need: chatadmin.PermDevices}, func(x *target, ctx context.Context, s *chatadmin.Scope) error {
 		p := *x.plan
 		p.Actor = s.Actor()
-		now, err := x.w.r.PlanWipe(ctx, x.w.host, devices.These(x.phone.Device.ID))
+		now, err := x.w.r.PlanWipe(ctx, x.w.Host, devices.These(x.phone.Device.ID))
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func TestPermissions(t *testing.T) {
 			var x *target
 			c.Open = func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 				x = newTarget(t)
-				return x.w.admin, x.w.domain
+				return x.w.Admin, x.w.Domain
 			}
 			c.Do = func(ctx context.Context, s *chatadmin.Scope) error { return c.do(x, ctx, s) }
 			chatadmintest.Authorise(t, c.Call)
@@ -154,7 +154,7 @@ func TestOwnDevices(t *testing.T) {
 	w := newWorld(t)
 	bob := w.user("bob@acme.example")
 	mine, theirs := w.register(w.ann, "mine"), w.register(bob, "theirs")
-	me := w.admin.As(w.domain, w.ann.ID)
+	me := w.Admin.As(w.Domain, w.ann.ID)
 	ds, _, err := w.r.DevicesPage(ctx, me, devices.Query{User: w.ann.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, ds, 1)
@@ -188,10 +188,10 @@ func TestOwnDevices(t *testing.T) {
 // stands above theirs.
 func TestRolesAbove(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
-	s := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
-	high, low := w.register(w.boss, "high"), w.register(w.ann, "low")
+	s := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
+	high, low := w.register(w.Boss, "high"), w.register(w.ann, "low")
 	both := devices.These(low.Device.ID, high.Device.ID)
 	for name, err := range map[string]error{
 		"disable": func() error { _, err := w.r.Disable(ctx, s, both); return err }(),
@@ -233,7 +233,7 @@ func (f *failing) Devices(ctx context.Context, d chatadmin.ID, ids []chatadmin.I
 func TestOwnDevicesErrors(t *testing.T) {
 	store := &failing{Store: memstore.New(nil)}
 	w := newWorldOn(t, store)
-	me := w.admin.As(w.domain, w.ann.ID)
+	me := w.Admin.As(w.Domain, w.ann.ID)
 	disable := func(sel devices.Selection) error {
 		_, err := w.r.Disable(ctx, me, sel)
 		return err

@@ -23,13 +23,13 @@ func TestPowerOverUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			clerk, err := w.host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+			clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 			require.NoError(t, err)
 			target.Name = "target"
-			role, err := w.host.SetRole(ctx, target)
+			role, err := w.Host.SetRole(ctx, target)
 			require.NoError(t, err)
 			u := w.user("bob@acme.example", role.ID)
-			s := w.admin.As(w.domain, w.user("clerk@acme.example", clerk.ID).ID)
+			s := w.Admin.As(w.Domain, w.user("clerk@acme.example", clerk.ID).ID)
 			may := name == "below" || name == "the same"
 			for n, call := range []func(devices.Registered) error{
 				func(out devices.Registered) error {
@@ -44,7 +44,7 @@ func TestPowerOverUsers(t *testing.T) {
 					return err
 				},
 				func(out devices.Registered) error {
-					plan, err := w.r.PlanWipe(ctx, w.host, devices.These(out.Device.ID))
+					plan, err := w.r.PlanWipe(ctx, w.Host, devices.These(out.Device.ID))
 					require.NoError(t, err)
 					plan.Actor = s.Actor()
 					_, err = w.r.ApplyWipe(ctx, s, plan, nil)

@@ -23,8 +23,8 @@ import (
 func twoHandles(t *testing.T, c *memstore.Chaos) (*world, *devices.Registry, *chatadmin.Scope) {
 	right := memstore.New(nil)
 	w := newWorldOn(t, right)
-	admin := chatadmintest.Must(chatadmin.New(right.Handle(&memstore.Options{Chaos: c}), &chatadmin.Options{Now: w.clock.Now}))
-	return w, chatadmintest.Must(devices.New(admin, nil)), admin.As(w.domain, w.boss.ID)
+	admin := chatadmintest.Must(chatadmin.New(right.Handle(&memstore.Options{Chaos: c}), &chatadmin.Options{Now: w.Clock.Now}))
+	return w, chatadmintest.Must(devices.New(admin, nil)), admin.As(w.Domain, w.Boss.ID)
 }
 
 // A hundred answers at once, over two handles: one transition, one event.
@@ -56,7 +56,7 @@ func TestRaceAcknowledge(t *testing.T) {
 			}
 			require.Len(t, ended, 1, "all were told the same: %v", ended)
 			require.Len(t, w.events(devices.KindAnswerWipe), 1)
-			history, err := w.r.History(ctx, w.s, out.Device.ID)
+			history, err := w.r.History(ctx, w.S, out.Device.ID)
 			require.NoError(t, err)
 			require.Len(t, history, 1)
 		})
@@ -74,7 +74,7 @@ func TestRaceAdmins(t *testing.T) {
 	last.Store(&out)
 	for range 10 {
 		chatadmintest.AtOnce(100, func(n int) error {
-			r, s := w.r, w.s
+			r, s := w.r, w.S
 			if n%2 == 1 {
 				r, s = second, other
 			}
@@ -90,7 +90,7 @@ func TestRaceAdmins(t *testing.T) {
 				_, err = r.CancelWipe(ctx, s, out.Device.ID)
 			case 4:
 				var again devices.Registered
-				if again, err = r.Register(ctx, s.Admin().AsHost(w.domain), w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS}); err == nil {
+				if again, err = r.Register(ctx, s.Admin().AsHost(w.Domain), w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS}); err == nil {
 					last.Store(&again)
 				}
 			case 5:
@@ -195,22 +195,22 @@ func TestWorkersOnUnreliableStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorldOn(t, c(memstore.New(nil)))
 			out := w.register(w.ann, "phone")
-			w.clock.Advance(time.Hour)
+			w.Clock.Advance(time.Hour)
 			require.True(t, w.authorized(out))
 			_, err := w.r.FlushActivity(ctx)
 			require.NoError(t, err)
-			require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
-			plan, err := w.r.PlanWipe(ctx, w.s, devices.Of(w.ann.ID))
+			require.Equal(t, w.Clock.Now(), w.device(out.Device.ID).LastSeen)
+			plan, err := w.r.PlanWipe(ctx, w.S, devices.Of(w.ann.ID))
 			require.NoError(t, err)
-			run, err := w.r.ApplyWipe(ctx, w.s, plan, nil)
+			run, err := w.r.ApplyWipe(ctx, w.S, plan, nil)
 			require.NoError(t, err)
 			require.Equal(t, []int64{1, 0}, []int64{run.Data.Asked, run.Data.Skipped})
 			for range 2 {
-				_, err = w.r.SendPushes(ctx, w.domain)
+				_, err = w.r.SendPushes(ctx, w.Domain)
 				require.NoError(t, err)
-				require.Len(t, w.push.All(), 1)
+				require.Len(t, w.Pushes.All(), 1)
 			}
-			require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+			require.NoError(t, w.r.Remove(ctx, w.S, devices.Of(w.ann.ID)))
 			out = w.register(w.ann, "phone")
 			command := w.checkIn(out)[0].ID
 			require.NoError(t, w.ack(out, command))

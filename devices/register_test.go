@@ -25,10 +25,10 @@ func TestRegister(t *testing.T) {
 	require.Equal(t, []any{enabled, int64(1), devices.None}, []any{one.Device.Status, one.Device.Generation, one.Device.Wipe})
 	got, err := w.r.Authorize(ctx, one.Token.Plain())
 	require.NoError(t, err)
-	require.Equal(t, devices.Session{Domain: w.domain, User: w.ann.ID, Device: one.Device.ID, Key: "phone", Type: devices.IOS, Generation: 1}, got)
+	require.Equal(t, devices.Session{Domain: w.Domain, User: w.ann.ID, Device: one.Device.ID, Key: "phone", Type: devices.IOS, Generation: 1}, got)
 
 	// Two people may share a phone.
-	shared := w.register(w.boss, "phone")
+	shared := w.register(w.Boss, "phone")
 	require.NotEqual(t, one.Device.ID, shared.Device.ID)
 
 	// Registering anew is a new generation, and the credentials of the one
@@ -52,12 +52,12 @@ func TestRegister(t *testing.T) {
 		{Key: "x", Type: devices.IOS, Name: "a\nb"}, {Key: "x", Type: devices.IOS, Name: "\xff"}, {Key: "x", Type: devices.IOS, Name: strings.Repeat("n", 101)},
 		{Key: "x", Type: devices.IOS, Version: strings.Repeat("1", 51)}, {Key: "x", Type: devices.IOS, Push: secret.Hide(strings.Repeat("p", 1025))}, {Key: "x", Type: devices.IOS, Push: secret.Hide("a b")},
 	} {
-		_, err := w.r.Register(ctx, w.host, w.ann.ID, bad)
+		_, err := w.r.Register(ctx, w.Host, w.ann.ID, bad)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", bad)
 		var field *chatadmin.FieldError
 		require.ErrorAs(t, err, &field)
 	}
-	_, err = w.r.Register(ctx, w.host, "nobody", devices.Registration{Key: "x", Type: devices.IOS})
+	_, err = w.r.Register(ctx, w.Host, "nobody", devices.Registration{Key: "x", Type: devices.IOS})
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
@@ -65,11 +65,11 @@ func TestSecretsStayHidden(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	w.wipe(out.Device.ID)
-	rows, err := w.store.Devices(ctx, w.domain, []chatadmin.ID{out.Device.ID})
+	rows, err := w.Store.Devices(ctx, w.Domain, []chatadmin.ID{out.Device.ID})
 	require.NoError(t, err)
-	records, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	records, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
-	events, _, err := w.store.ListEvents(ctx, chatadmin.EventQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	events, _, err := w.Store.ListEvents(ctx, chatadmin.EventQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	text := fmt.Sprintf("%+v %#v %s", out, out, must(json.Marshal([]any{rows, records, events, out})))
 	for _, r := range records {
@@ -98,10 +98,10 @@ func TestLimitPerUser(t *testing.T) {
 	for n := range 3 {
 		w.register(w.ann, fmt.Sprint("phone", n))
 	}
-	_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "phone3", Type: devices.IOS})
+	_, err := w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "phone3", Type: devices.IOS})
 	require.ErrorIs(t, err, devices.ErrTooMany)
 	again := w.register(w.ann, "phone1")
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(again.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(again.Device.ID)))
 	w.register(w.ann, "phone3")
 }
 
@@ -109,7 +109,7 @@ func TestRaceLimit(t *testing.T) {
 	w := newWorld(t, func(_ *chatadmin.Options, o *devices.Options) { o.MaxPerUser = 5 })
 	done := 0
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
-		_, err := w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: fmt.Sprint("phone", n), Type: devices.IOS})
+		_, err := w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: fmt.Sprint("phone", n), Type: devices.IOS})
 		return err
 	}) {
 		if err == nil {
@@ -118,7 +118,7 @@ func TestRaceLimit(t *testing.T) {
 			require.True(t, errors.Is(err, devices.ErrTooMany) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
 		}
 	}
-	ds, err := all(w.r.Devices(ctx, w.host, devices.Query{}))
+	ds, err := all(w.r.Devices(ctx, w.Host, devices.Query{}))
 	require.NoError(t, err)
 	require.Len(t, ds, done)
 	require.LessOrEqual(t, done, 5)

@@ -21,22 +21,22 @@ func TestUserAccess(t *testing.T) {
 	for name, c := range map[string]struct {
 		out, in func(w *world) error
 	}{
-		"deactivate": {func(w *world) error { _, err := w.s.DeactivateUsers(ctx, w.ann.ID); return err }, func(w *world) error { _, err := w.s.ActivateUsers(ctx, w.ann.ID); return err }},
-		"deny":       {func(w *world) error { _, err := w.s.DenyAccess(ctx, w.ann.ID); return err }, func(w *world) error { _, err := w.s.GrantAccess(ctx, w.ann.ID); return err }},
+		"deactivate": {func(w *world) error { _, err := w.S.DeactivateUsers(ctx, w.ann.ID); return err }, func(w *world) error { _, err := w.S.ActivateUsers(ctx, w.ann.ID); return err }},
+		"deny":       {func(w *world) error { _, err := w.S.DenyAccess(ctx, w.ann.ID); return err }, func(w *world) error { _, err := w.S.GrantAccess(ctx, w.ann.ID); return err }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			phone, tablet, foreign := w.register(w.ann, "phone"), w.register(w.ann, "tablet"), w.register(w.boss, "phone")
-			_, err := w.r.Disable(ctx, w.s, devices.These(tablet.Device.ID))
+			phone, tablet, foreign := w.register(w.ann, "phone"), w.register(w.ann, "tablet"), w.register(w.Boss, "phone")
+			_, err := w.r.Disable(ctx, w.S, devices.These(tablet.Device.ID))
 			require.NoError(t, err)
 			require.NoError(t, c.out(w))
 			require.False(t, w.authorized(phone))
 			require.True(t, w.authorized(foreign))
 			require.Equal(t, devices.ByUser, w.device(phone.Device.ID).Reasons)
 			require.Equal(t, devices.ByAdmin|devices.ByUser, w.device(tablet.Device.ID).Reasons)
-			_, err = w.r.Enable(ctx, w.s, devices.These(phone.Device.ID), nil)
+			_, err = w.r.Enable(ctx, w.S, devices.These(phone.Device.ID), nil)
 			require.ErrorIs(t, err, devices.ErrState, "the user comes first")
-			_, err = w.r.Register(ctx, w.host, w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS})
+			_, err = w.r.Register(ctx, w.Host, w.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS})
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
 
 			require.NoError(t, c.in(w))
@@ -47,7 +47,7 @@ func TestUserAccess(t *testing.T) {
 			require.Equal(t, disabled, w.register(w.ann, "tablet").Device.Status)
 			e := w.events(devices.KindDisable)[0]
 			require.ElementsMatch(t, []chatadmin.ID{phone.Device.ID, tablet.Device.ID, w.ann.ID}, e.Targets)
-			require.Equal(t, w.boss.ID, e.Actor)
+			require.Equal(t, w.Boss.ID, e.Actor)
 		})
 	}
 }
@@ -57,15 +57,15 @@ func TestUserAccess(t *testing.T) {
 func TestUserAccessTwice(t *testing.T) {
 	w := newWorld(t)
 	phone := w.register(w.ann, "phone")
-	_, err := w.s.DenyAccess(ctx, w.ann.ID)
+	_, err := w.S.DenyAccess(ctx, w.ann.ID)
 	require.NoError(t, err)
-	_, err = w.s.DeactivateUsers(ctx, w.ann.ID)
+	_, err = w.S.DeactivateUsers(ctx, w.ann.ID)
 	require.NoError(t, err)
-	_, err = w.s.GrantAccess(ctx, w.ann.ID)
+	_, err = w.S.GrantAccess(ctx, w.ann.ID)
 	require.NoError(t, err)
 	require.Equal(t, disabled, w.device(phone.Device.ID).Status)
 	command := w.wipe(phone.Device.ID)
-	_, err = w.s.ActivateUsers(ctx, w.ann.ID)
+	_, err = w.S.ActivateUsers(ctx, w.ann.ID)
 	require.NoError(t, err)
 	require.Equal(t, devices.ByWipe, w.device(phone.Device.ID).Reasons)
 	require.Equal(t, command.ID, w.checkIn(phone)[0].ID)
@@ -73,9 +73,9 @@ func TestUserAccessTwice(t *testing.T) {
 
 // remove marks a user as being deleted, or not, as deleting users does.
 func (w *world) deleting(id chatadmin.ID, e chatadmin.StatusEvent) {
-	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
-		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
+	w.T.Helper()
+	require.NoError(w.T, w.Host.Change(ctx, chatadmin.Op{Kind: "user.delete", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
+		us, err := work.Users(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil || len(us) == 0 {
 			return errors.Join(err, chatadmin.ErrNotFound)
 		}
@@ -84,18 +84,18 @@ func (w *world) deleting(id chatadmin.ID, e chatadmin.StatusEvent) {
 			return err
 		}
 		p, wrong := work.Settings.Prepare(now)
-		require.Empty(w.t, wrong)
+		require.Empty(w.T, wrong)
 		return work.WriteUsers(ctx, "user.delete", []chatadmin.UserWrite{{Was: us[0], Now: p}})
 	}))
 }
 
 // erase deletes what belongs to the user, and the user, past the library.
 func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
-	w.t.Helper()
+	w.T.Helper()
 	owners := []chatadmin.ID{id}
-	rows, _, err := store.ListDevices(ctx, storage.DeviceQuery{Domain: w.domain, Users: owners}, chatadmin.Page{Limit: 100})
-	require.NoError(w.t, err)
-	require.NoError(w.t, store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+	rows, _, err := store.ListDevices(ctx, storage.DeviceQuery{Domain: w.Domain, Users: owners}, chatadmin.Page{Limit: 100})
+	require.NoError(w.T, err)
+	require.NoError(w.T, store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		for _, d := range rows {
 			owners = append(owners, d.ID)
 			if _, err := tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: d, Was: d.Rev, Delete: true}}); err != nil {
@@ -103,7 +103,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 			}
 		}
 		for _, owner := range owners {
-			rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 100})
+			rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: owner}, chatadmin.Page{Limit: 100})
 			if err != nil {
 				return err
 			}
@@ -113,7 +113,7 @@ func (w *world) erase(store chatadmin.Store, id chatadmin.ID) {
 				}
 			}
 		}
-		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{id})
+		us, err := tx.Users(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
 		}
@@ -131,9 +131,9 @@ func TestUserDeleted(t *testing.T) {
 	w.checkIn(wiped)
 	require.NoError(t, w.ack(wiped, done.ID))
 	earlier := w.wipe(tablet.Device.ID)
-	_, err := w.r.Disable(ctx, w.s, devices.These(off.Device.ID))
+	_, err := w.r.Disable(ctx, w.S, devices.These(off.Device.ID))
 	require.NoError(t, err)
-	_, err = w.s.DeactivateUsers(ctx, w.ann.ID)
+	_, err = w.S.DeactivateUsers(ctx, w.ann.ID)
 	require.NoError(t, err)
 	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
 	require.False(t, w.authorized(phone))
@@ -141,8 +141,8 @@ func TestUserDeleted(t *testing.T) {
 	require.Equal(t, devices.Acknowledged, w.device(wiped.Device.ID).Wipe, "wiped already")
 	require.Equal(t, chatadmin.HostActor, w.device(phone.Device.ID).Command.AskedBy)
 
-	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.command"}, chatadmin.Page{Limit: 100})
+	w.erase(w.Store, w.ann.ID)
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Kind: "device.command"}, chatadmin.Page{Limit: 100})
 	require.NoError(t, err)
 	require.Len(t, rs, 3)
 	for _, r := range rs {
@@ -178,7 +178,7 @@ func TestDeletionCancelled(t *testing.T) {
 	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
 	w.deleting(w.ann.ID, chatadmin.CancelDeletion)
 	require.Equal(t, devices.ByWipe, w.device(phone.Device.ID).Reasons)
-	_, err := w.r.Enable(ctx, w.s, devices.These(phone.Device.ID), &devices.EnableOptions{CancelWipe: true})
+	_, err := w.r.Enable(ctx, w.S, devices.These(phone.Device.ID), &devices.EnableOptions{CancelWipe: true})
 	require.NoError(t, err)
 	require.True(t, w.authorized(w.register(w.ann, "phone")))
 }
@@ -234,22 +234,22 @@ func TestThousandUsers(t *testing.T) {
 	}
 	title := "Head"
 	store.most = 0
-	_, err := w.s.EditUser(ctx, ids[0], chatadmin.UserEdit{Title: &title})
+	_, err := w.S.EditUser(ctx, ids[0], chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
 	require.Zero(t, store.most)
 	for range 2 {
 		store.most = 0
-		_, err = w.s.DeactivateUsers(ctx, ids...)
+		_, err = w.S.DeactivateUsers(ctx, ids...)
 		require.NoError(t, err)
 		for _, p := range phones {
 			require.False(t, w.authorized(p))
 		}
 	}
 	store.most = 0
-	_, err = w.s.ActivateUsers(ctx, ids...)
+	_, err = w.S.ActivateUsers(ctx, ids...)
 	require.NoError(t, err)
 	require.LessOrEqual(t, store.most, 10)
-	enabledNow, err := all(w.r.Devices(ctx, w.host, devices.Query{Status: enabled}))
+	enabledNow, err := all(w.r.Devices(ctx, w.Host, devices.Query{Status: enabled}))
 	require.NoError(t, err)
 	require.Len(t, enabledNow, 3000)
 	require.Len(t, w.events(devices.KindDisable), 6, "each names five hundred devices and their users")
@@ -260,7 +260,7 @@ func TestThousandUsers(t *testing.T) {
 func TestRaceRegisterDeactivate(t *testing.T) {
 	one := memstore.New(nil)
 	w := newWorldOn(t, one)
-	admin := chatadmintest.Must(chatadmin.New(one.Handle(nil), &chatadmin.Options{Now: w.clock.Now}))
+	admin := chatadmintest.Must(chatadmin.New(one.Handle(nil), &chatadmin.Options{Now: w.Clock.Now}))
 	second := chatadmintest.Must(devices.New(admin, nil))
 	for round := range 20 {
 		u := w.user(fmt.Sprintf("racer%d@acme.example", round))
@@ -268,12 +268,12 @@ func TestRaceRegisterDeactivate(t *testing.T) {
 		chatadmintest.AtOnce(100, func(n int) (err error) {
 			switch {
 			case n == 50:
-				_, err = w.s.DeactivateUsers(ctx, u.ID)
+				_, err = w.S.DeactivateUsers(ctx, u.ID)
 				require.NoError(t, err)
 			case n%2 == 0:
-				outs[n], err = w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: fmt.Sprint(n % 10), Type: devices.IOS})
+				outs[n], err = w.r.Register(ctx, w.Host, u.ID, devices.Registration{Key: fmt.Sprint(n % 10), Type: devices.IOS})
 			default:
-				outs[n], err = second.Register(ctx, admin.AsHost(w.domain), u.ID, devices.Registration{Key: fmt.Sprint(n % 10), Type: devices.IOS})
+				outs[n], err = second.Register(ctx, admin.AsHost(w.Domain), u.ID, devices.Registration{Key: fmt.Sprint(n % 10), Type: devices.IOS})
 			}
 			return err
 		})

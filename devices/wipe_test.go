@@ -19,7 +19,7 @@ func TestWipe(t *testing.T) {
 	out := w.register(w.ann, "phone")
 	require.Empty(t, w.checkIn(out))
 	command := w.wipe(out.Device.ID)
-	require.Equal(t, w.boss.ID, command.AskedBy)
+	require.Equal(t, w.Boss.ID, command.AskedBy)
 	require.False(t, w.authorized(out), "asking disables at once")
 	d := w.device(out.Device.ID)
 	require.Equal(t, []any{disabled, devices.ByWipe, devices.Requested}, []any{d.Status, d.Reasons, d.Wipe})
@@ -33,9 +33,9 @@ func TestWipe(t *testing.T) {
 	}
 	require.Len(t, w.events(devices.KindDeliverWipe), 1, "it was delivered once")
 	require.ErrorIs(t, w.ack(out, "another"), devices.ErrStale)
-	_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	_, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.ErrorIs(t, err, devices.ErrState, "too late")
-	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+	_, err = w.r.Enable(ctx, w.S, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
 	require.ErrorIs(t, err, devices.ErrWipePending)
 
 	require.NoError(t, w.ack(out, command.ID))
@@ -57,13 +57,13 @@ func TestWipe(t *testing.T) {
 	require.ErrorIs(t, w.ack(out, command.ID), devices.ErrRefused, "the old credential")
 	require.ErrorIs(t, w.ack(again, command.ID), devices.ErrStale, "the old command")
 	require.True(t, w.authorized(again))
-	history, err := w.r.History(ctx, w.s, out.Device.ID)
+	history, err := w.r.History(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
 	require.Len(t, history, 1)
-	require.Equal(t, []any{devices.Acknowledged, w.boss.ID, int64(1)}, []any{history[0].State, history[0].AskedBy, history[0].Generation})
+	require.Equal(t, []any{devices.Acknowledged, w.Boss.ID, int64(1)}, []any{history[0].State, history[0].AskedBy, history[0].Generation})
 	second := w.wipe(out.Device.ID)
 	require.NotEqual(t, command.ID, second.ID)
-	history, err = w.r.History(ctx, w.s, out.Device.ID)
+	history, err = w.r.History(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
 	require.Len(t, history, 2)
 	require.Equal(t, second, history[1])
@@ -92,37 +92,37 @@ func TestCancelWipe(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	id := devices.These(out.Device.ID)
-	_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	_, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.ErrorIs(t, err, devices.ErrState)
 	w.wipe(out.Device.ID)
-	_, err = w.r.Enable(ctx, w.s, id, nil)
+	_, err = w.r.Enable(ctx, w.S, id, nil)
 	require.ErrorIs(t, err, devices.ErrWipePending)
 	require.ErrorIs(t, err, devices.ErrState)
-	_, err = w.r.Disable(ctx, w.s, id)
+	_, err = w.r.Disable(ctx, w.S, id)
 	require.NoError(t, err)
 	require.Len(t, w.checkInTwice(out), 1, "disabling does not swallow it")
 
-	out = w.register(w.boss, "other")
+	out = w.register(w.Boss, "other")
 	w.wipe(out.Device.ID)
 	for range 2 {
-		d, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+		d, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 		require.NoError(t, err)
 		require.Equal(t, []any{disabled, devices.ByAdmin, devices.Cancelled}, []any{d.Status, d.Reasons, d.Wipe})
 	}
 	require.Empty(t, w.checkIn(out))
 	w.wipe(out.Device.ID)
-	ds, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+	ds, err := w.r.Enable(ctx, w.S, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
 	require.NoError(t, err)
 	require.Equal(t, []any{enabled, devices.Cancelled}, []any{ds[0].Status, ds[0].Wipe})
-	require.Equal(t, w.boss.ID, ds[0].Command.EndedBy)
-	require.True(t, w.authorized(w.register(w.boss, "other")))
-	history, err := w.r.History(ctx, w.s, out.Device.ID)
+	require.Equal(t, w.Boss.ID, ds[0].Command.EndedBy)
+	require.True(t, w.authorized(w.register(w.Boss, "other")))
+	history, err := w.r.History(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
 	require.Len(t, history, 2)
 }
 
 func (w *world) checkInTwice(out devices.Registered) []devices.Command {
-	w.t.Helper()
+	w.T.Helper()
 	w.checkIn(out)
 	return w.checkIn(out)
 }
@@ -153,13 +153,13 @@ func TestRegisterWhileWipePending(t *testing.T) {
 func TestAdminDisabledBesidesWipe(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	_, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID))
+	_, err := w.r.Disable(ctx, w.S, devices.These(out.Device.ID))
 	require.NoError(t, err)
 	command := w.wipe(out.Device.ID)
 	w.checkIn(out)
 	require.NoError(t, w.ack(out, command.ID))
 	require.Equal(t, disabled, w.register(w.ann, "phone").Device.Status)
-	_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+	_, err = w.r.Enable(ctx, w.S, devices.These(out.Device.ID), nil)
 	require.NoError(t, err)
 	require.True(t, w.authorized(w.register(w.ann, "phone")))
 }
@@ -172,13 +172,13 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, w.ack(out, first.ID))
 	out = w.register(w.ann, "phone")
 	command := w.wipe(out.Device.ID)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
-	ds, err := all(w.r.Devices(ctx, w.host, devices.Query{}))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.Of(w.ann.ID)))
+	ds, err := all(w.r.Devices(ctx, w.Host, devices.Query{}))
 	require.NoError(t, err)
 	require.Empty(t, ds)
 	removed := w.events(devices.KindRemove)[0]
 	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "disabled"}}, removed.Changes[out.Device.ID])
-	owned, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
+	owned, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, owned)
 	left := w.pending(0)
@@ -194,7 +194,7 @@ func TestRemove(t *testing.T) {
 	require.True(t, w.authorized(fresh))
 
 	// One that has no wipe pending leaves nothing.
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(fresh.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(fresh.Device.ID)))
 	w.nothingLeft(fresh.Device.ID)
 	_, err = w.r.CheckIn(ctx, fresh.WipeToken.Plain())
 	require.ErrorIs(t, err, devices.ErrRefused)
@@ -217,14 +217,14 @@ func TestRemovedRegistersAgain(t *testing.T) {
 			out := w.register(w.ann, "phone")
 			command := w.wipe(out.Device.ID)
 			c.before(w, out)
-			require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+			require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 			allowed := func() bool {
-				ok, err := w.r.DeviceAllowed(ctx, w.domain, w.ann.ID, "phone")
+				ok, err := w.r.DeviceAllowed(ctx, w.Domain, w.ann.ID, "phone")
 				require.NoError(t, err)
 				return ok
 			}
 			require.False(t, allowed())
-			require.True(t, w.authorized(w.register(w.boss, "phone")), "another's registration")
+			require.True(t, w.authorized(w.register(w.Boss, "phone")), "another's registration")
 			for range 2 { // removed once more, it comes back once more
 				again := w.register(w.ann, "phone")
 				require.Empty(t, again.Token)
@@ -233,9 +233,9 @@ func TestRemovedRegistersAgain(t *testing.T) {
 				require.Equal(t, c.state, w.device(out.Device.ID).Wipe, "on the list")
 				_, err := w.r.CheckIn(ctx, out.WipeToken.Plain())
 				require.ErrorIs(t, err, devices.ErrRefused, "the new credential takes the place of the old one")
-				_, err = w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+				_, err = w.r.Enable(ctx, w.S, devices.These(out.Device.ID), nil)
 				require.ErrorIs(t, err, devices.ErrWipePending)
-				require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+				require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 			}
 			again := w.register(w.ann, "phone")
 			require.Equal(t, command.ID, w.checkIn(again)[0].ID)
@@ -254,39 +254,39 @@ func TestRemovedRegistersAgain(t *testing.T) {
 // is a new one.
 func TestRemovedCancelWipe(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
-	clerk := w.admin.As(w.domain, w.user("clerk@acme.example", role.ID).ID)
+	clerk := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	out, late := w.register(w.ann, "phone"), w.register(w.ann, "late")
 	w.wipe(out.Device.ID)
 	w.wipe(late.Device.ID)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.Of(w.ann.ID)))
 	w.checkIn(late)
 	for _, change := range []func() error{
-		func() error { _, err := w.r.Wipe(ctx, w.s, out.Device.ID); return err },
-		func() error { _, err := w.r.Disable(ctx, w.s, devices.These(out.Device.ID)); return err },
+		func() error { _, err := w.r.Wipe(ctx, w.S, out.Device.ID); return err },
+		func() error { _, err := w.r.Disable(ctx, w.S, devices.These(out.Device.ID)); return err },
 		func() error {
-			_, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
+			_, err := w.r.Enable(ctx, w.S, devices.These(out.Device.ID), &devices.EnableOptions{CancelWipe: true})
 			return err
 		},
-		func() error { return w.r.Remove(ctx, w.s, devices.These(out.Device.ID)) },
+		func() error { return w.r.Remove(ctx, w.S, devices.These(out.Device.ID)) },
 	} {
 		require.ErrorIs(t, change(), chatadmin.ErrNotFound, "it is not on the list")
 	}
 	_, err = w.r.CancelWipe(ctx, clerk, out.Device.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Len(t, w.pending(0), 2)
-	d, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	d, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
-	require.Equal(t, []any{out.Device.ID, disabled, devices.Cancelled, w.boss.ID}, []any{d.ID, d.Status, d.Wipe, d.Command.EndedBy})
+	require.Equal(t, []any{out.Device.ID, disabled, devices.Cancelled, w.Boss.ID}, []any{d.ID, d.Status, d.Wipe, d.Command.EndedBy})
 	e := w.events(devices.KindCancelWipe)
 	require.Len(t, e, 1)
 	require.Equal(t, []chatadmin.ID{out.Device.ID}, e[0].Targets)
-	_, err = w.r.CancelWipe(ctx, w.s, out.Device.ID)
+	_, err = w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	_, err = w.r.CheckIn(ctx, out.WipeToken.Plain())
 	require.ErrorIs(t, err, devices.ErrRefused)
-	_, err = w.r.CancelWipe(ctx, w.s, late.Device.ID)
+	_, err = w.r.CancelWipe(ctx, w.S, late.Device.ID)
 	require.ErrorIs(t, err, devices.ErrState, "too late")
 	fresh := w.register(w.ann, "phone")
 	require.True(t, w.authorized(fresh))
@@ -300,11 +300,11 @@ func TestRemoveOfDeleted(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 	require.Len(t, w.pending(0), 1)
 	require.Len(t, w.checkIn(out), 1)
-	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 10})
+	w.erase(w.Store, w.ann.ID)
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Kind: "device.removed"}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, rs)
 }
@@ -315,10 +315,10 @@ func TestRemovedThenUserDeleted(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
 	w.wipe(out.Device.ID)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.These(out.Device.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 	w.deleting(w.ann.ID, chatadmin.BeginDeletion)
-	w.erase(w.store, w.ann.ID)
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
+	w.erase(w.Store, w.ann.ID)
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	for _, r := range rs {
 		require.NotContains(t, r.ID+string(r.Owner)+string(r.Data), string(w.ann.ID), "%s", r.Kind)
@@ -330,12 +330,12 @@ func TestRemovedThenUserDeleted(t *testing.T) {
 // wipe, at once; there is nothing new for it to do, and it may register again.
 func TestWipeAfterEnable(t *testing.T) {
 	for name, wipe := range map[string]func(w *world, id chatadmin.ID) error{
-		"one": func(w *world, id chatadmin.ID) error { _, err := w.r.Wipe(ctx, w.s, id); return err },
+		"one": func(w *world, id chatadmin.ID) error { _, err := w.r.Wipe(ctx, w.S, id); return err },
 		"planned": func(w *world, id chatadmin.ID) error {
-			plan, err := w.r.PlanWipe(ctx, w.s, devices.These(id))
-			require.NoError(w.t, err)
-			require.EqualValues(w.t, 1, plan.Counts["devices"])
-			_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+			plan, err := w.r.PlanWipe(ctx, w.S, devices.These(id))
+			require.NoError(w.T, err)
+			require.EqualValues(w.T, 1, plan.Counts["devices"])
+			_, err = w.r.ApplyWipe(ctx, w.S, plan, nil)
 			return err
 		},
 	} {
@@ -345,7 +345,7 @@ func TestWipeAfterEnable(t *testing.T) {
 			command := w.wipe(out.Device.ID)
 			w.checkIn(out)
 			require.NoError(t, w.ack(out, command.ID))
-			ds, err := w.r.Enable(ctx, w.s, devices.These(out.Device.ID), nil)
+			ds, err := w.r.Enable(ctx, w.S, devices.These(out.Device.ID), nil)
 			require.NoError(t, err)
 			require.Equal(t, enabled, ds[0].Status)
 			require.NoError(t, wipe(w, out.Device.ID))
@@ -358,22 +358,22 @@ func TestWipeAfterEnable(t *testing.T) {
 
 // nothingLeft: no record speaks of a device any more.
 func (w *world) nothingLeft(id chatadmin.ID) {
-	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, chatadmin.Page{Limit: 1000})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, chatadmin.Page{Limit: 1000})
+	require.NoError(w.T, err)
 	for _, r := range rs {
-		require.NotContains(w.t, r.ID+" "+string(r.Owner)+" "+string(r.Data), string(id), "%s", r.Kind)
+		require.NotContains(w.T, r.ID+" "+string(r.Owner)+" "+string(r.Data), string(id), "%s", r.Kind)
 	}
 }
 
 func TestPendingForDays(t *testing.T) {
 	w := newWorld(t)
 	const day = 24 * time.Hour
-	old, young := w.register(w.ann, "old"), w.register(w.boss, "young")
+	old, young := w.register(w.ann, "old"), w.register(w.Boss, "young")
 	w.wipe(old.Device.ID)
-	w.clock.Advance(5 * day)
+	w.Clock.Advance(5 * day)
 	w.wipe(young.Device.ID)
-	w.clock.Advance(2 * day)
+	w.Clock.Advance(2 * day)
 	for atLeast, want := range map[time.Duration][]string{0: {"old", "young"}, 2 * day: {"old", "young"}, 3 * day: {"old"}, 7 * day: {"old"}, 8 * day: nil} {
 		var keys []string
 		for _, d := range w.pending(atLeast) {
@@ -398,14 +398,14 @@ func TestVeto(t *testing.T) {
 		}
 	})
 	out := w.register(w.ann, "phone")
-	_, err := w.r.Wipe(ctx, w.s, out.Device.ID)
+	_, err := w.r.Wipe(ctx, w.S, out.Device.ID)
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	require.ErrorIs(t, err, no)
-	require.Equal(t, chatadmin.Intent{Domain: w.domain, Actor: w.boss.ID, Kind: "device.wipe", Targets: []chatadmin.ID{out.Device.ID}}, seen[len(seen)-1])
+	require.Equal(t, chatadmin.Intent{Domain: w.Domain, Actor: w.Boss.ID, Kind: "device.wipe", Targets: []chatadmin.ID{out.Device.ID}}, seen[len(seen)-1])
 	require.True(t, w.authorized(out))
-	plan, err := w.r.PlanWipe(ctx, w.s, devices.These(out.Device.ID))
+	plan, err := w.r.PlanWipe(ctx, w.S, devices.These(out.Device.ID))
 	require.NoError(t, err)
-	_, err = w.r.ApplyWipe(ctx, w.s, plan, nil)
+	_, err = w.r.ApplyWipe(ctx, w.S, plan, nil)
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	require.True(t, w.authorized(out))
 }

@@ -32,19 +32,19 @@ func TestWork(t *testing.T) {
 	store := &reads{memstore.New(nil), map[string]int{}}
 	w := newWorldOn(t, store)
 	for n := range 30 {
-		_, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: fmt.Sprint("Domain ", n), Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+		_, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: fmt.Sprint("Domain ", n), Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 		require.NoError(t, err)
 	}
 	out, other := w.register(w.ann, "phone"), w.register(w.ann, "other")
 	w.wipe(other.Device.ID)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	require.True(t, w.authorized(out))
-	did, err := w.admin.Work(ctx)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 1}, []int{did["device pushes"], did["device activity"]})
-	require.Equal(t, w.clock.Now(), w.device(out.Device.ID).LastSeen)
+	require.Equal(t, w.Clock.Now(), w.device(out.Device.ID).LastSeen)
 	clear(store.lists)
-	did, err = w.admin.Work(ctx)
+	did, err = w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Zero(t, did["device pushes"]+did["device activity"]+did["removed devices"])
 	for _, kind := range []string{"device.push", "device.removed"} {
@@ -58,22 +58,22 @@ func TestWork(t *testing.T) {
 func TestPushOfAWrongClock(t *testing.T) {
 	w := newWorld(t)
 	out := w.register(w.ann, "phone")
-	w.clock.Advance(10 * 365 * 24 * time.Hour)
+	w.Clock.Advance(10 * 365 * 24 * time.Hour)
 	w.wipe(out.Device.ID)
-	w.push.FailNext(errors.New("not now"))
-	_, err := w.admin.Work(ctx)
+	w.Pushes.FailNext(errors.New("not now"))
+	_, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
-	w.clock.Advance(-10 * 365 * 24 * time.Hour)
-	did, err := w.admin.Work(ctx)
+	w.Clock.Advance(-10 * 365 * 24 * time.Hour)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["device pushes"])
 }
 
 // tombstones counts the records of removed devices.
 func (w *world) trails() int {
-	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Kind: "device.removed"}, chatadmin.Page{Limit: 1000})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Kind: "device.removed"}, chatadmin.Page{Limit: 1000})
+	require.NoError(w.T, err)
 	return len(rs)
 }
 
@@ -84,10 +84,10 @@ func TestTrailsArePruned(t *testing.T) {
 	out, other := w.register(w.ann, "phone"), w.register(w.ann, "other")
 	command := w.wipe(out.Device.ID)
 	w.wipe(other.Device.ID)
-	require.NoError(t, w.r.Remove(ctx, w.s, devices.Of(w.ann.ID)))
+	require.NoError(t, w.r.Remove(ctx, w.S, devices.Of(w.ann.ID)))
 	work := func(days int) int {
-		w.clock.Advance(time.Duration(days) * 24 * time.Hour)
-		did, err := w.admin.Work(ctx)
+		w.Clock.Advance(time.Duration(days) * 24 * time.Hour)
+		did, err := w.Admin.Work(ctx)
 		require.NoError(t, err)
 		return did["removed devices"]
 	}
@@ -110,11 +110,11 @@ func TestHistoryIsBounded(t *testing.T) {
 	var last []chatadmin.ID
 	for range 105 {
 		last = append(last, w.wipe(out.Device.ID).ID)
-		_, err := w.r.CancelWipe(ctx, w.s, out.Device.ID)
+		_, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 		require.NoError(t, err)
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 	}
-	kept, err := w.r.History(ctx, w.s, out.Device.ID)
+	kept, err := w.r.History(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
 	require.Len(t, kept, 100)
 	for i, c := range kept {
@@ -125,7 +125,7 @@ func TestHistoryIsBounded(t *testing.T) {
 // What one user can make grow is bounded, whatever they do.
 func TestUserIsBounded(t *testing.T) {
 	w := most(t, 3)
-	me := w.admin.As(w.domain, w.ann.ID)
+	me := w.Admin.As(w.Domain, w.ann.ID)
 	for n := range 30 {
 		_, err := w.r.Register(ctx, me, w.ann.ID, devices.Registration{Key: fmt.Sprint("key", n), Type: devices.IOS})
 		require.NoError(t, err)
@@ -133,10 +133,10 @@ func TestUserIsBounded(t *testing.T) {
 			_, err = w.r.Disable(ctx, me, devices.Of(w.ann.ID))
 			require.NoError(t, err)
 		}
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 	}
 	require.LessOrEqual(t, len(w.ofAnn()), 6)
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain, Owner: w.ann.ID}, chatadmin.Page{Limit: 1000})
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: w.ann.ID}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, rs, 1, "the user's own record")
 }

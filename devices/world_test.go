@@ -20,17 +20,9 @@ var ctx = context.Background()
 
 // world is a domain with an admin and a user with a phone.
 type world struct {
-	t      testing.TB
-	store  chatadmin.Store
-	clock  *chatadmintest.Clock
-	push   *chatadmintest.Pushes
-	admin  *chatadmin.Admin
-	r      *devices.Registry
-	domain chatadmin.ID
-	boss   chatadmin.User
-	ann    chatadmin.User
-	host   *chatadmin.Scope
-	s      *chatadmin.Scope // of the boss
+	*chatadmintest.World
+	r   *devices.Registry
+	ann chatadmin.User
 }
 
 func newWorld(t testing.TB, o ...func(*chatadmin.Options, *devices.Options)) *world {
@@ -39,73 +31,71 @@ func newWorld(t testing.TB, o ...func(*chatadmin.Options, *devices.Options)) *wo
 
 func newWorldOn(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options, *devices.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), push: &chatadmintest.Pushes{}}
-	ao, do := &chatadmin.Options{Now: w.clock.Now}, &devices.Options{Pusher: w.push}
-	for _, f := range o {
-		f(ao, do)
-	}
-	w.admin = chatadmintest.Must(chatadmin.New(store, ao))
-	w.r = chatadmintest.Must(devices.New(w.admin, do))
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss = d.ID, boss
-	w.host, w.s = w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
+	w, pushes := &world{}, &chatadmintest.Pushes{}
+	do := &devices.Options{Pusher: pushes}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Admin: func(ao *chatadmin.Options) {
+		ao.Mailer, ao.Blobs, ao.LinkBase = nil, nil, ""
+		for _, f := range o {
+			f(ao, do)
+		}
+	}, Extend: func(a *chatadmin.Admin) { w.r = chatadmintest.Must(devices.New(a, do)) }})
+	w.Pushes = pushes
 	w.ann = w.user("ann@acme.example")
 	return w
 }
 
 func (w *world) user(login string, role ...string) chatadmin.User {
-	w.t.Helper()
+	w.T.Helper()
 	n := chatadmin.NewUser{Login: login, NoInvitation: true}
 	if len(role) > 0 {
 		n.Role = role[0]
 	}
-	u, err := w.host.CreateUser(ctx, n)
-	require.NoError(w.t, err)
+	u, err := w.Host.CreateUser(ctx, n)
+	require.NoError(w.T, err)
 	return u
 }
 
 // register registers a phone of a user.
 func (w *world) register(u chatadmin.User, key string) devices.Registered {
-	w.t.Helper()
-	out, err := w.r.Register(ctx, w.host, u.ID, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone of " + u.Login, Version: "1.0", Push: secret.Hide("push-" + key)})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	out, err := w.r.Register(ctx, w.Host, u.ID, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone of " + u.Login, Version: "1.0", Push: secret.Hide("push-" + key)})
+	require.NoError(w.T, err)
 	return out
 }
 
 func (w *world) authorized(out devices.Registered) bool {
-	w.t.Helper()
+	w.T.Helper()
 	_, err := w.r.Authorize(ctx, out.Token.Plain())
 	if err != nil {
-		require.ErrorIs(w.t, err, devices.ErrRefused)
+		require.ErrorIs(w.T, err, devices.ErrRefused)
 	}
 	return err == nil
 }
 
 // device is a device as the list shows it.
 func (w *world) device(id chatadmin.ID) devices.Device {
-	w.t.Helper()
-	for d, err := range w.r.Devices(ctx, w.host, devices.Query{}) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for d, err := range w.r.Devices(ctx, w.Host, devices.Query{}) {
+		require.NoError(w.T, err)
 		if d.ID == id {
 			return d
 		}
 	}
-	require.Fail(w.t, "no such device")
+	require.Fail(w.T, "no such device")
 	return devices.Device{}
 }
 
 func (w *world) wipe(id chatadmin.ID) devices.Command {
-	w.t.Helper()
-	d, err := w.r.Wipe(ctx, w.s, id)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	d, err := w.r.Wipe(ctx, w.S, id)
+	require.NoError(w.T, err)
 	return d.Command
 }
 
 func (w *world) checkIn(out devices.Registered) []devices.Command {
-	w.t.Helper()
+	w.T.Helper()
 	cs, err := w.r.CheckIn(ctx, out.WipeToken.Plain())
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return cs
 }
 
@@ -115,16 +105,16 @@ func (w *world) ack(out devices.Registered, command chatadmin.ID) error {
 }
 
 func (w *world) events(kind string) []chatadmin.AuditEvent {
-	w.t.Helper()
-	es, err := all(w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}))
-	require.NoError(w.t, err)
+	w.T.Helper()
+	es, err := all(w.Host.Events(ctx, chatadmin.EventQuery{Kind: kind}))
+	require.NoError(w.T, err)
 	return es
 }
 
 func (w *world) pending(atLeast time.Duration) []devices.Device {
-	w.t.Helper()
-	ds, err := all(w.r.Pending(ctx, w.host, atLeast))
-	require.NoError(w.t, err)
+	w.T.Helper()
+	ds, err := all(w.r.Pending(ctx, w.Host, atLeast))
+	require.NoError(w.T, err)
 	return ds
 }
 
@@ -142,8 +132,8 @@ func all[T any](seq func(func(T, error) bool)) ([]T, error) {
 // put writes a record past the library, as somebody with access to the database
 // could.
 func (w *world) put(r storage.Record) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+	w.T.Helper()
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		rs, err := tx.Records(ctx, []storage.Key{r.Key})
 		if err != nil {
 			return err
@@ -152,7 +142,7 @@ func (w *world) put(r storage.Record) {
 		if len(rs) > 0 {
 			c.Was = rs[0].Rev
 		}
-		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
+		c.Row.Rev = storage.NextRev(c.Was, w.Clock.Now(), 1)
 		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
 		if err == nil && len(conflicts) > 0 {
 			err = fmt.Errorf("%v", conflicts)
@@ -163,9 +153,9 @@ func (w *world) put(r storage.Record) {
 
 // damaged lists what cannot be read in the domain, by kind and ID.
 func (w *world) damaged() (found []string) {
-	w.t.Helper()
-	for bad, err := range w.host.Damaged(ctx) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for bad, err := range w.Host.Damaged(ctx) {
+		require.NoError(w.T, err)
 		found = append(found, bad.Kind+" "+bad.ID)
 	}
 	return found
