@@ -83,7 +83,7 @@ func wearBadges(w *world) {
 	whole := func(ctx context.Context, r storage.Reader) (map[string]bool, error) {
 		all := map[string]bool{}
 		for p := (chatadmin.Page{Limit: 100}); ; {
-			us, next, err := r.ListUsers(ctx, chatadmin.UserQuery{Domain: w.domain}, p)
+			us, next, err := r.ListUsers(ctx, chatadmin.UserQuery{Domain: w.Domain}, p)
 			if err != nil {
 				return nil, err
 			}
@@ -95,7 +95,7 @@ func wearBadges(w *world) {
 			}
 		}
 	}
-	w.admin.Extend(chatadmin.Extension{
+	w.Admin.Extend(chatadmin.Extension{
 		Columns: chatadmin.Columns{
 			Of: func(set *chatadmin.Settings) []chatadmin.Column {
 				if set.Preset != chatadmin.ESChat {
@@ -129,12 +129,12 @@ func TestAddedColumns(t *testing.T) {
 		"dora,Dora,Smith,Roof,B1,1\n" + // taken by ann's row
 		"emil,Emil,Smith,Roof,B2,1\n" + // bob's row is not imported
 		"fay,Fay,Smith,Roof,,\n"
-	r, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+	r, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 created", "3 failed bad_floor", "4 failed bad_badge missing", "5 failed taken", "6 created", "7 created"}, lines)
 	require.Equal(t, badgeOf{"B1", "9"}, readBadge(new(w.is("ann"))))
 	require.Equal(t, badgeOf{}, readBadge(new(w.is("fay"))))
 	var columns []string
-	require.NoError(t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+	require.NoError(t, r.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 		for _, n := range o.Notes {
 			columns = append(columns, n.Column+"="+n.Value)
 		}
@@ -142,27 +142,27 @@ func TestAddedColumns(t *testing.T) {
 	}))
 	require.Equal(t, []string{"department=Cellar", "Badge=X3", "last name=", "Badge=B1"}, columns)
 
-	_, lines = w.run(w.s, "login,Ausweis\nann,\nemil,B9\n", csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, "login,Ausweis\nann,\nemil,B9\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 updated"}, lines, "a blank cell keeps the badge")
-	r, lines = w.run(w.s, "login,badge\nann,\nfay,B2\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
+	r, lines = w.run(w.S, "login,badge\nann,\nfay,B2\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated", "3 updated"}, lines)
 	require.Zero(t, r.Counts.KeptBlanks)
 	require.Equal(t, badgeOf{"", "9"}, readBadge(new(w.is("ann"))))
-	r, _ = w.run(w.s, "login,badge,floor\nfay,,\nann,,\n", csvimport.UpdateExisting, nil)
+	r, _ = w.run(w.S, "login,badge,floor\nfay,,\nann,,\n", csvimport.UpdateExisting, nil)
 	require.EqualValues(t, 2, r.Counts.KeptBlanks, "fay's badge and ann's floor")
 
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport, Target: w.is("fay").ID}) {
+	for e, err := range w.Host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport, Target: w.is("fay").ID}) {
 		require.NoError(t, err)
 		require.Contains(t, fmt.Sprint(e.Changes), "B2")
 		break
 	}
 
 	var b bytes.Buffer
-	_, err := csvimport.Export(ctx, w.s, &b, csvimport.ImportFormat, nil)
+	_, err := csvimport.Export(ctx, w.S, &b, csvimport.ImportFormat, nil)
 	require.NoError(t, err)
 	require.Contains(t, b.String(), ",language,badge number,floor\n")
 	before := w.everybody()
-	_, lines = w.run(w.s, b.String(), csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, b.String(), csvimport.UpdateExisting, nil)
 	for _, line := range lines {
 		require.Contains(t, line, "unchanged")
 	}
@@ -174,14 +174,14 @@ func TestAddedColumns(t *testing.T) {
 func TestAddedHeadings(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	wearBadges(w)
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader("login,badge\nann@acme.example,X\n"), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader("login,badge\nann@acme.example,X\n"), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Equal(t, "", p.Columns[1].Field)
 
 	w = newWorld(t, chatadmin.ESChat)
 	wearBadges(w)
 	o := &csvimport.ImportOptions{Fields: []string{"floor"}, Columns: map[string]string{"no.": "badge number"}}
-	p, err = csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader("login,first name,last name,No.,floor\nann,Ann,Smith,X,9\n"), csvimport.UpdateExisting, o)
+	p, err = csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader("login,first name,last name,No.,floor\nann,Ann,Smith,X,9\n"), csvimport.UpdateExisting, o)
 	require.NoError(t, err)
 	require.Equal(t, "badge number", p.Columns[3].Field)
 	require.Equal(t, "floor", p.Columns[4].Field)
@@ -193,7 +193,7 @@ func TestAddedHeadings(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &again))
 	require.Equal(t, p.Settings, again.Settings)
 	again.Settings.Added[0].Name = ""
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, &again, strings.NewReader(""), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, &again, strings.NewReader(""), nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
@@ -208,9 +208,9 @@ func TestAddedColumnsOverBatches(t *testing.T) {
 		fmt.Fprintf(&b, "user.%d,A,Smith,B%d\n", i, i%1050)
 	}
 	stopped, stop := context.WithCancel(ctx)
-	r, err := csvimport.ImportsOf(w.s).Import(stopped, w.s, strings.NewReader(b.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
+	r, err := csvimport.ImportsOf(w.S).Import(stopped, w.S, strings.NewReader(b.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 	require.ErrorIs(t, err, context.Canceled)
-	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(b.String()), nil)
+	r, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(b.String()), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1050, r.Counts.Created)
 	require.EqualValues(t, 1050, r.Counts.Failed)

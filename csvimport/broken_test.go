@@ -18,10 +18,10 @@ import (
 // Lines that spreadsheets leave behind, and names of columns.
 func TestSpreadsheets(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	r, lines := w.run(w.s, "sep=;\r\nlogin;name;;\r\nann@acme.example;Ann;;\r\n;;;\r\n;;;\r\n", csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
+	r, lines := w.run(w.S, "sep=;\r\nlogin;name;;\r\nann@acme.example;Ann;;\r\n;;;\r\n;;;\r\n", csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.Equal(t, []string{"3 created"}, lines)
 	require.Empty(t, r.Warnings)
-	r, lines = w.run(w.s, "\ufefflogin,name\nzoe@acme.example,Zoë\neve@acme.example,\xc8ve\nbob\xe9@acme.example,Bob\n", csvimport.SkipExisting, nil)
+	r, lines = w.run(w.S, "\ufefflogin,name\nzoe@acme.example,Zoë\neve@acme.example,\xc8ve\nbob\xe9@acme.example,Bob\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 created", "3 failed bad_encoding", "4 failed bad_encoding"}, lines)
 	require.Empty(t, r.Warnings)
 	require.Equal(t, "Zoë", w.is("zoe@acme.example").DisplayName)
@@ -45,7 +45,7 @@ func (s asking) UsersByLogin(ctx context.Context, d chatadmin.ID, keys []string)
 func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 	w := newWorldOn(t, asking{memstore.New(nil), t}, chatadmin.OfficeChat)
 	file := "\ufefflogin,manager\n" + strings.Repeat("\n", 1100) + "a\x00nn@acme.example,b@acme.example\ncarl@acme.example,b\x00@acme.example\nd\xff@acme.example,\nbob@acme.example,boss@acme.example\n"
-	_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+	_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"1102 failed nul_byte", "1103 failed nul_byte", "1104 failed bad_encoding", "1105 created"}, lines)
 }
 
@@ -54,10 +54,10 @@ func TestNothingIsLookedUpForBrokenLines(t *testing.T) {
 func TestBrokenLinesAreKept(t *testing.T) {
 	for _, file := range []string{"login,name\nann@acme.example,\"Ann\n", "login,name\nann@acme.example,\"Ann", "login,name\nann@acme.example,Ann" + strings.Repeat(",", 300) + "\n"} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+		r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil)
 		require.NoError(t, err)
 		var out strings.Builder
-		require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(file), &out))
+		require.NoError(t, r.WriteCSV(ctx, w.S, strings.NewReader(file), &out))
 		require.Contains(t, out.String(), "ann@acme.example", "%q", file)
 	}
 }
@@ -65,7 +65,7 @@ func TestBrokenLinesAreKept(t *testing.T) {
 // However many spaces stand before what a cell says.
 func TestLeadingSpaces(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, lines := w.run(w.s, "login,Enabled\nann@acme.example,\""+strings.Repeat(" ", 1100)+"FALSE\"\n", csvimport.SkipExisting, nil)
+	_, lines := w.run(w.S, "login,Enabled\nann@acme.example,\""+strings.Repeat(" ", 1100)+"FALSE\"\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 skipped not_created"}, lines)
 }
 
@@ -78,7 +78,7 @@ func TestHostUsesGocsv(t *testing.T) {
 		gocsv.FailIfDoubleHeaderNames = false
 	})
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, lines := w.run(w.s, "login,name,Enabled\nann@acme.example,Ann,TRUE\n", csvimport.SkipExisting, nil)
+	_, lines := w.run(w.S, "login,name,Enabled\nann@acme.example,Ann,TRUE\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 created"}, lines)
 }
 
@@ -124,7 +124,7 @@ func TestWideLines(t *testing.T) {
 	var most float64
 	w := newWorldOn(t, &interrupted{Store: memstore.New(nil), before: func(int) { most = max(most, live()) }}, chatadmin.OfficeChat)
 	before := live()
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, &wide{size: int64(len(wideHead)) + 60*wideRow}, csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 60, p.Counts.Failed)
 	require.Positive(t, most)
@@ -162,7 +162,7 @@ func TestCancelledWhileReading(t *testing.T) {
 	for n := 1; ; n++ {
 		c, cancel := context.WithCancel(ctx)
 		f := &cancelled{ReadSeeker: &giant{head: "login\n", size: 8 << 20}, cancel: cancel, reading: n}
-		_, err := csvimport.ImportsOf(w.s).Plan(c, w.s, f, csvimport.SkipExisting, nil)
+		_, err := csvimport.ImportsOf(w.S).Plan(c, w.S, f, csvimport.SkipExisting, nil)
 		cancel()
 		if f.reading > 0 { // it is not read as often as that
 			require.Greater(t, n, 3)

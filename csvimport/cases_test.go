@@ -27,14 +27,14 @@ type fileCase struct {
 func (w *world) describe() []string {
 	var all []string
 	logins := map[chatadmin.ID]string{}
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
 		logins[u.ID] = u.Login
 	}
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
-		if u.ID != w.boss.ID {
-			require.NotContains(w.t, fmt.Sprintf("%+v", u), "\uFFFD", "a replacement character is never stored")
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
+		if u.ID != w.Boss.ID {
+			require.NotContains(w.T, fmt.Sprintf("%+v", u), "\uFFFD", "a replacement character is never stored")
 			all = append(all, strings.Join([]string{u.Login, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone, logins[u.Manager], u.Department}, "|"))
 		}
 	}
@@ -120,11 +120,11 @@ func TestCases(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			file, _, _ := strings.Cut(name, " ")
 			if before, err := os.ReadFile("testdata/cases/" + file + ".s.csv"); err == nil {
-				w.run(w.s, string(before), csvimport.UpdateExisting, nil)
+				w.run(w.S, string(before), csvimport.UpdateExisting, nil)
 			}
 			text, err := os.ReadFile("testdata/cases/" + file + ".csv")
 			require.NoError(t, err)
-			r, lines := w.run(w.s, string(text), csvimport.UpdateExisting, &c.options)
+			r, lines := w.run(w.S, string(text), csvimport.UpdateExisting, &c.options)
 			require.Equal(t, c.lines, lines)
 			require.Equal(t, c.users, w.describe())
 			require.Len(t, r.Warnings, len(c.warned), "%q", r.Warnings)
@@ -132,10 +132,10 @@ func TestCases(t *testing.T) {
 				require.True(t, slices.ContainsFunc(r.Warnings, func(m texts.Message) bool { return strings.Contains(m.Text, part) }), "%q: %q", part, r.Warnings)
 			}
 			var out strings.Builder
-			require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(string(text)), &out))
+			require.NoError(t, r.WriteCSV(ctx, w.S, strings.NewReader(string(text)), &out))
 			require.NotContains(t, out.String(), "Secret2026")
 			state := w.dump()
-			again, _ := w.run(w.s, string(text), csvimport.UpdateExisting, &c.options)
+			again, _ := w.run(w.S, string(text), csvimport.UpdateExisting, &c.options)
 			require.Zero(t, again.Counts.Created+again.Counts.Updated)
 			require.Equal(t, state, w.dump())
 		})

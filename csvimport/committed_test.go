@@ -21,7 +21,7 @@ import (
 // whileRunning lets something happen behind the first transaction of an import:
 // in one run, or before it is resumed.
 func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mode, stops bool, happens func()) *csvimport.Result {
-	w.t.Helper()
+	w.T.Helper()
 	c, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := false
@@ -35,18 +35,18 @@ func (w *world) whileRunning(s *chatadmin.Scope, file string, mode csvimport.Mod
 		}
 	}})
 	if stops {
-		require.ErrorIs(w.t, err, context.Canceled)
+		require.ErrorIs(w.T, err, context.Canceled)
 		happens()
 		r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 	}
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return r
 }
 
 func TestManagersBehindTheRows(t *testing.T) {
 	rename := func(w *world, login, to string) {
-		_, err := w.host.EditUser(ctx, w.is(login).ID, chatadmin.UserEdit{Login: &to, Email: &to})
-		require.NoError(w.t, err)
+		_, err := w.Host.EditUser(ctx, w.is(login).ID, chatadmin.UserEdit{Login: &to, Email: &to})
+		require.NoError(w.T, err)
 	}
 	two := "login,title,manager\nann@acme.example,B,boss@acme.example\nbob@acme.example,C,boss@acme.example\n"
 	for name, c := range map[string]struct {
@@ -60,12 +60,12 @@ func TestManagersBehindTheRows(t *testing.T) {
 		"the manager is renamed": {csvimport.UpdateExisting, "login,manager\nann@acme.example,bob@acme.example\n", []string{"ann", "bob"},
 			func(w *world) { rename(w, "bob@acme.example", "robert@acme.example") }, []string{"2 updated no_manager"}, ""},
 		"the manager is created": {csvimport.SkipExisting, "login,manager\nann@acme.example,bob@acme.example\n", nil,
-			func(w *world) { w.user("bob@acme.example") }, []string{"2 created no_manager"}, ""},
+			func(w *world) { w.User("bob@acme.example") }, []string{"2 created no_manager"}, ""},
 		"somebody else sets another one": {csvimport.SkipExisting, "login,manager\nann@acme.example,boss@acme.example\n", []string{"cat"},
 			func(w *world) {
 				cat := w.is("cat@acme.example").ID
-				_, err := w.host.EditUser(ctx, w.is("ann@acme.example").ID, chatadmin.UserEdit{Manager: &cat})
-				require.NoError(w.t, err)
+				_, err := w.Host.EditUser(ctx, w.is("ann@acme.example").ID, chatadmin.UserEdit{Manager: &cat})
+				require.NoError(w.T, err)
 			}, []string{"2 created"}, "cat@acme.example"},
 		"the user comes to stand above the importer": {csvimport.UpdateExisting, two, []string{"ann", "bob"},
 			func(w *world) { w.promote(w.is("ann@acme.example"))() }, []string{"2 updated manager_forbidden", "3 updated"}, ""},
@@ -75,12 +75,12 @@ func TestManagersBehindTheRows(t *testing.T) {
 				w := newWorld(t, chatadmin.OfficeChat)
 				s := w.importer()
 				for _, login := range c.prepare {
-					w.user(login + "@acme.example")
+					w.User(login + "@acme.example")
 				}
 				r := w.whileRunning(s, c.file, c.mode, stops, func() { c.happens(w) })
 				require.Equal(t, c.want, outcomes(t, r.Outcomes, s, c.file))
 				manager := ""
-				for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+				for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
 					require.NoError(t, err)
 					if u.ID == w.is("ann@acme.example").Manager {
 						manager = u.Login
@@ -124,22 +124,22 @@ func TestManagersOfAFunctionThatIsRunAgain(t *testing.T) {
 	for last, want := range map[string]string{"bob@acme.example,\n": "2 created", "": "2 created no_manager"} {
 		store := &rolledBack{Store: memstore.New(nil)}
 		w := newWorldOn(t, store, chatadmin.OfficeChat)
-		bob := w.user("bob@acme.example")
+		bob := w.User("bob@acme.example")
 		var b strings.Builder
 		b.WriteString("login,manager\nann@acme.example,bob@acme.example\n")
 		for i := range 1000 {
 			fmt.Fprintf(&b, "n%d@acme.example,\n", i)
 		}
 		b.WriteString(last)
-		r, err := w.meanwhile(w.s, b.String(), csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
+		r, err := w.meanwhile(w.S, b.String(), csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
 			store.between = func() {
 				to := "robert@acme.example"
-				_, err := w.host.EditUser(ctx, bob.ID, chatadmin.UserEdit{Login: &to, Email: &to})
+				_, err := w.Host.EditUser(ctx, bob.ID, chatadmin.UserEdit{Login: &to, Email: &to})
 				require.NoError(t, err)
 			}
 		})
 		require.NoError(t, err)
-		require.Equal(t, want, outcomes(t, r.Outcomes, w.s, b.String())[0])
+		require.Equal(t, want, outcomes(t, r.Outcomes, w.S, b.String())[0])
 		if manager := w.is("ann@acme.example").Manager; last != "" {
 			require.Equal(t, w.is("bob@acme.example").ID, manager)
 		} else {
@@ -152,14 +152,14 @@ func TestManagersOfAFunctionThatIsRunAgain(t *testing.T) {
 // manager who was set since.
 func TestPlanIsStaleByManager(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = w.boss.ID })
-	cat := w.user("cat@acme.example")
+	ann := w.User("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = w.Boss.ID })
+	cat := w.User("cat@acme.example")
 	file := "login,title,manager\nann@acme.example,B,boss@acme.example\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
-	_, err = w.host.EditUser(ctx, ann.ID, chatadmin.UserEdit{Manager: &cat.ID})
+	_, err = w.Host.EditUser(ctx, ann.ID, chatadmin.UserEdit{Manager: &cat.ID})
 	require.NoError(t, err)
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 	require.Equal(t, cat.ID, w.is("ann@acme.example").Manager)
 }
@@ -170,7 +170,7 @@ func TestUniqueColumnOfManyRows(t *testing.T) {
 	taken := func(u chatadmin.User) bool { return strings.HasPrefix(u.Title, "taken") }
 	store := &unique{Store: memstore.New(nil), taken: taken}
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	w.user("ann@acme.example")
+	w.User("ann@acme.example")
 	long := "someone@" + strings.Repeat("sub.", 16)
 	var b strings.Builder
 	fmt.Fprintf(&b, "login,title,role,Enabled\nANN@acme.example,taken,,\n%sgood.example,,,\n%sbad.example,taken,,\nnew@acme.example,taken,admin,\nboss@acme.example,,,FALSE\n", long, long)
@@ -178,9 +178,9 @@ func TestUniqueColumnOfManyRows(t *testing.T) {
 		fmt.Fprintf(&b, "u%d@acme.example,taken,,\n", i)
 	}
 	before := store.calls
-	r, err := csvimport.ImportsOf(w.host).Import(ctx, w.host, strings.NewReader(b.String()), csvimport.UpdateExisting, nil)
+	r, err := csvimport.ImportsOf(w.Host).Import(ctx, w.Host, strings.NewReader(b.String()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken", "5 failed taken", "6 failed last_admin", "7 failed taken"}, outcomes(t, r.Outcomes, w.host, b.String())[:6])
+	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken", "5 failed taken", "6 failed last_admin", "7 failed taken"}, outcomes(t, r.Outcomes, w.Host, b.String())[:6])
 	require.EqualValues(t, 304, r.Counts.Failed)
 	require.Less(t, store.calls-before, 10)
 }
@@ -213,10 +213,10 @@ func TestBeginningIsNotConfirmed(t *testing.T) {
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	store.on = true
 	file := "login\nann@acme.example\n"
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.ErrorIs(t, err, chatadmin.ErrCommitUnknown)
 	store.on = false
-	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Counts.Created)
 }

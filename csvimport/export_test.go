@@ -14,10 +14,10 @@ import (
 )
 
 func (w *world) export(f csvimport.Format, o *csvimport.ExportOptions) string {
-	w.t.Helper()
+	w.T.Helper()
 	var out strings.Builder
-	_, err := csvimport.Export(ctx, w.s, &out, f, o)
-	require.NoError(w.t, err)
+	_, err := csvimport.Export(ctx, w.S, &out, f, o)
+	require.NoError(w.T, err)
 	return out.String()
 }
 
@@ -28,10 +28,10 @@ func TestExportImport(t *testing.T) {
 		for _, unguarded := range []bool{false, true} {
 			w := newWorld(t, preset)
 			fill := func(n int) chatadmin.User {
-				return w.user(map[bool]string{true: fmt.Sprintf("user%d@acme.example", n), false: fmt.Sprintf("user.%d", n)}[preset == chatadmin.OfficeChat],
+				return w.User(map[bool]string{true: fmt.Sprintf("user%d@acme.example", n), false: fmt.Sprintf("user.%d", n)}[preset == chatadmin.OfficeChat],
 					func(u *chatadmin.NewUser) {
 						u.Email = fmt.Sprintf("user%d@acme.example", n)
-						u.FirstName, u.LastName, u.Title, u.Phone, u.Manager = "Zoë \"Z\"", "O'Neil; Jr.", "=1+1", "+48 600 100 200", w.boss.ID
+						u.FirstName, u.LastName, u.Title, u.Phone, u.Manager = "Zoë \"Z\"", "O'Neil; Jr.", "=1+1", "+48 600 100 200", w.Boss.ID
 						u.DisplayName = []string{"@all", "-minus", "'quoted", map[bool]string{true: "x", false: "''=x"}[unguarded], "plain, with comma", "\u00a0nbsp",
 							"x;=cmd|' /C calc'!A0", "Smith, -J", "x;" + map[bool]string{true: "y", false: "'=y"}[unguarded], "a;\"=b\"", "＝1; ＠x", "a|+b"}[n%12]
 					})
@@ -40,9 +40,9 @@ func TestExportImport(t *testing.T) {
 			for n := range 12 {
 				ids = append(ids, fill(n).ID)
 			}
-			_, err := w.host.DeactivateUsers(ctx, ids[3], ids[4])
+			_, err := w.Host.DeactivateUsers(ctx, ids[3], ids[4])
 			require.NoError(t, err)
-			_, err = w.host.DenyAccess(ctx, ids[5])
+			_, err = w.Host.DenyAccess(ctx, ids[5])
 			require.NoError(t, err)
 			state := w.dump()
 			text := w.export(csvimport.ImportFormat, &csvimport.ExportOptions{Unguarded: unguarded})
@@ -50,13 +50,13 @@ func TestExportImport(t *testing.T) {
 				require.Contains(t, text, "'=1+1")
 				require.Contains(t, text, "'+48 600 100 200")
 			}
-			r, _ := w.run(w.s, text, csvimport.UpdateExisting, nil)
+			r, _ := w.run(w.S, text, csvimport.UpdateExisting, nil)
 			require.Equal(t, csvimport.Counts{Rows: 13, Unchanged: 13}, csvimport.Counts{Rows: r.Counts.Rows, Unchanged: r.Counts.Unchanged, Warnings: r.Counts.Warnings}, "%s", preset)
 			require.Equal(t, state, w.dump())
 			require.Equal(t, text, w.export(csvimport.ImportFormat, &csvimport.ExportOptions{Unguarded: unguarded}))
 
 			empty := newWorld(t, preset)
-			r, err = csvimport.ImportsOf(empty.host).Import(ctx, empty.host, strings.NewReader(text), csvimport.SkipExisting, nil)
+			r, err = csvimport.ImportsOf(empty.Host).Import(ctx, empty.Host, strings.NewReader(text), csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 			require.EqualValues(t, 10, r.Counts.Created, "two were deactivated, one is the boss")
 		}
@@ -76,14 +76,14 @@ func (f twoFactor) TwoFactorEnabled(_ context.Context, _ chatadmin.ID, users []c
 func TestOverview(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.TwoFactor = twoFactor{"active@acme.example": true} })
 	for _, login := range []string{"active", "denied", "away", "pending"} {
-		u := w.user(login+"@acme.example", func(n *chatadmin.NewUser) { n.FirstName, n.LastName, n.Phone = "A", "B", "+31612345678" })
+		u := w.User(login+"@acme.example", func(n *chatadmin.NewUser) { n.FirstName, n.LastName, n.Phone = "A", "B", "+31612345678" })
 		if login != "pending" {
 			w.signIn(u.ID)
 		}
 	}
-	_, err := w.s.DenyAccess(ctx, w.is("denied@acme.example").ID)
+	_, err := w.S.DenyAccess(ctx, w.is("denied@acme.example").ID)
 	require.NoError(t, err)
-	_, err = w.s.DeactivateUsers(ctx, w.is("away@acme.example").ID)
+	_, err = w.S.DeactivateUsers(ctx, w.is("away@acme.example").ID)
 	require.NoError(t, err)
 	rows, err := csv.NewReader(strings.NewReader(w.export(csvimport.Overview, nil))).ReadAll()
 	require.NoError(t, err)
@@ -95,19 +95,19 @@ func TestOverview(t *testing.T) {
 		{"denied@acme.example", "A", "B", "denied@acme.example", "'+31612345678", "inactive", "Member", "0", "no"},
 		{"pending@acme.example", "A", "B", "pending@acme.example", "'+31612345678", "inactive", "Member", "0", "no"},
 	}, rows)
-	_, err = csvimport.Export(ctx, w.s, &strings.Builder{}, "other", nil)
+	_, err = csvimport.Export(ctx, w.S, &strings.Builder{}, "other", nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = csvimport.Export(ctx, w.admin.As(w.domain, w.is("pending@acme.example").ID), &strings.Builder{}, csvimport.Overview, nil)
+	_, err = csvimport.Export(ctx, w.Admin.As(w.Domain, w.is("pending@acme.example").ID), &strings.Builder{}, csvimport.Overview, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
 
 // A thousand and more users go out page by page.
 func TestExportPages(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file(2345)), csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file(2345)), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
 	var out strings.Builder
-	n, err := csvimport.Export(ctx, w.s, &out, csvimport.ImportFormat, nil)
+	n, err := csvimport.Export(ctx, w.S, &out, csvimport.ImportFormat, nil)
 	require.NoError(t, err)
 	require.Equal(t, 2346, n)
 	require.Equal(t, 2347, strings.Count(out.String(), "\n"))

@@ -25,7 +25,7 @@ func TestAllFaultsOfARow(t *testing.T) {
 	columns := []string{"login", "name", "firstname", "lastname", "title", "mobile", "role", "enabled"}
 	for _, exists := range []bool{false, true} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		w.user("new@acme.example")
+		w.User("new@acme.example")
 		file := strings.Join(columns, ",") + "\n"
 		var want [][]string
 		for i, a := range faults {
@@ -35,7 +35,7 @@ func TestAllFaultsOfARow(t *testing.T) {
 				}
 				login := fmt.Sprintf("user%d@acme.example", len(want))
 				if exists {
-					w.user(login)
+					w.User(login)
 				}
 				cells := map[string]string{"login": login, "title": "T", a.column: a.cell, b.column: b.cell}
 				for c, name := range columns {
@@ -51,11 +51,11 @@ func TestAllFaultsOfARow(t *testing.T) {
 				want = append(want, codes)
 			}
 		}
-		r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, len(want), r.Counts.Failed)
 		n := 0
-		require.NoError(t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+		require.NoError(t, r.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 			var codes []string
 			for _, note := range o.Notes {
 				if note.Code != csvimport.CodeDuplicate { // faulty logins stand in several lines

@@ -40,12 +40,12 @@ func TestHeadings(t *testing.T) {
 				cells[i], cells[j] = cells[j], cells[i]
 			}
 		}
-		r, _ := w.run(w.s, head+"\r\n"+strings.Join(cells, sep)+"\r\n", csvimport.SkipExisting, nil)
+		r, _ := w.run(w.S, head+"\r\n"+strings.Join(cells, sep)+"\r\n", csvimport.SkipExisting, nil)
 		require.EqualValues(t, 1, r.Counts.Created, head)
 		require.Empty(t, r.Warnings)
 		u := w.is("ann@acme.example")
 		require.Equal(t, "AS Ann Smith Head +31612345678", strings.Join([]string{u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone}, " "), head)
-		require.Equal(t, w.boss.ID, u.Manager)
+		require.Equal(t, w.Boss.ID, u.Manager)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestHeadings(t *testing.T) {
 // ignored.
 func TestUnknownColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	r, lines := w.run(w.s, "login,salary,_line,_status,title\nann@acme.example,1000000,7,failed,Head\n", csvimport.SkipExisting, nil)
+	r, lines := w.run(w.S, "login,salary,_line,_status,title\nann@acme.example,1000000,7,failed,Head\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 created"}, lines)
 	require.Len(t, r.Warnings, 1)
 	require.Contains(t, r.Warnings[0].Text, "salary")
@@ -91,7 +91,7 @@ func TestRefusedFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := c.in.dump()
-			_, err := csvimport.ImportsOf(c.in.s).Plan(ctx, c.in.s, strings.NewReader(c.file), csvimport.SkipExisting, nil)
+			_, err := csvimport.ImportsOf(c.in.S).Plan(ctx, c.in.S, strings.NewReader(c.file), csvimport.SkipExisting, nil)
 			var refused *csvimport.FileError
 			require.True(t, errors.As(err, &refused), "%v", err)
 			require.ErrorIs(t, err, chatadmin.ErrInvalid)
@@ -100,7 +100,7 @@ func TestRefusedFiles(t *testing.T) {
 			}
 			require.NotContains(t, refused.Reason, "\n")
 			require.Less(t, len(refused.Reason), 400)
-			_, err = csvimport.ImportsOf(c.in.s).Import(ctx, c.in.s, strings.NewReader(c.file), csvimport.SkipExisting, nil)
+			_, err = csvimport.ImportsOf(c.in.S).Import(ctx, c.in.S, strings.NewReader(c.file), csvimport.SkipExisting, nil)
 			require.Error(t, err)
 			require.Equal(t, before, c.in.dump())
 		})
@@ -108,7 +108,7 @@ func TestRefusedFiles(t *testing.T) {
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = dir.Close() })
-	_, err = csvimport.ImportsOf(w.s).Plan(ctx, w.s, dir, csvimport.SkipExisting, nil)
+	_, err = csvimport.ImportsOf(w.S).Plan(ctx, w.S, dir, csvimport.SkipExisting, nil)
 	require.ErrorContains(t, err, "directory")
 }
 
@@ -122,7 +122,7 @@ func TestGiantLine(t *testing.T) {
 	}
 	head := "login,name\nann@acme.example,\""
 	file := &giant{head: head, size: 5 << 30}
-	_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, file, csvimport.SkipExisting, nil)
+	_, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, file, csvimport.SkipExisting, nil)
 	var refused *csvimport.FileError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "file_too_large", refused.Code)
@@ -130,7 +130,7 @@ func TestGiantLine(t *testing.T) {
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, &giant{head: head, size: size}, csvimport.SkipExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, &giant{head: head, size: size}, csvimport.SkipExisting, nil)
 	runtime.ReadMemStats(&after)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, p.Counts.Failed)
@@ -187,7 +187,7 @@ func TestEncodings(t *testing.T) {
 	for name, file := range map[string]string{"UTF-8": text, "with a mark": "\ufeff" + text, "UTF-16 LE": wide(false), "UTF-16 BE": wide(true), "Windows-1252": windows,
 		"CR": strings.ReplaceAll(text, "\r\n", "\r"), "LF": strings.ReplaceAll(text, "\r\n", "\n"), "semicolons": strings.ReplaceAll(text, ",", ";"), "tabs": strings.ReplaceAll(text, ",", "\t")} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		r, lines := w.run(w.s, file, csvimport.SkipExisting, nil)
+		r, lines := w.run(w.S, file, csvimport.SkipExisting, nil)
 		require.Equal(t, []string{"2 created", "3 created"}, lines, name)
 		require.Equal(t, "Zoë Müller", w.is("zoe@acme.example").DisplayName, name)
 		require.Equal(t, "Head", w.is("jose@acme.example").Title, name)

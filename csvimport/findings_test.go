@@ -18,13 +18,13 @@ func TestFindings(t *testing.T) {
 	file := "login,name,mobile,manager,enabled\n" + strings.Join([]string{
 		"a@acme.example,N/A,,nobody@acme.example,", "b@acme.example,N/A,,,", "c@acme.example,JosÃ©,#####,,", "d@acme,x,,,", "e@acme,x,,,maybe", "f@acme.example,x,,,FALSE",
 		"g\u200b@acme.example,x,,,"}, "\n") + "\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
-	planned, err := p.Findings(ctx, w.s, strings.NewReader(file))
+	planned, err := p.Findings(ctx, w.S, strings.NewReader(file))
 	require.NoError(t, err)
-	r, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	r, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.NoError(t, err)
-	done, err := r.Findings(ctx, w.s, strings.NewReader(file))
+	done, err := r.Findings(ctx, w.S, strings.NewReader(file))
 	require.NoError(t, err)
 	require.Equal(t, planned, done)
 	var got []string
@@ -35,7 +35,7 @@ func TestFindings(t *testing.T) {
 	require.Equal(t, []string{`bad_email 2, line 5, login "d@acme"`, `bad_enabled 1, line 6, enabled "maybe"`, `invisible 1, line 8, login "g@acme.example"`, `decoded_twice 1, line 4, name "JosÃ©"`,
 		`ruined 1, line 4, mobile "#####"`, `no_manager 1, line 2, manager "nobody@acme.example"`, `null_word 2, line 2, name "N/A"`}, got)
 	stop := fmt.Errorf("enough")
-	require.ErrorIs(t, p.Outcomes(ctx, w.s, strings.NewReader(file), func(csvimport.Outcome) error { return stop }), stop)
-	_, err = (&csvimport.Plan{}).Findings(ctx, w.s, strings.NewReader(file))
+	require.ErrorIs(t, p.Outcomes(ctx, w.S, strings.NewReader(file), func(csvimport.Outcome) error { return stop }), stop)
+	_, err = (&csvimport.Plan{}).Findings(ctx, w.S, strings.NewReader(file))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }

@@ -30,7 +30,7 @@ func TestEveryFileIsGuarded(t *testing.T) {
 	texts := []string{"=cmd|' /C calc'!A0", "x;=cmd", "x,=cmd", "x|=cmd", "＝cmd", "x;＋1", "+1", "-1", "@x", "; =1", `x;"=1"`, "'=1", "a;'=1"}
 	w := newWorld(t, chatadmin.OfficeChat)
 	for i, text := range texts {
-		w.user("u"+strings.Repeat("x", i)+"@acme.example", func(n *chatadmin.NewUser) {
+		w.User("u"+strings.Repeat("x", i)+"@acme.example", func(n *chatadmin.NewUser) {
 			n.DisplayName, n.FirstName, n.LastName, n.Title, n.Phone, n.Department = text, text, text, text, text, text
 		})
 	}
@@ -48,13 +48,13 @@ func TestEveryFileIsGuarded(t *testing.T) {
 	}
 	file := b.String()
 	for range 2 { // created, then as they are
-		r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, len(texts)+2, r.Counts.Created+r.Counts.Unchanged)
 		var out strings.Builder
-		require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(file), &out))
+		require.NoError(t, r.WriteCSV(ctx, w.S, strings.NewReader(file), &out))
 		requireGuarded(t, out.String())
-		again, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(out.String()), csvimport.UpdateExisting, nil)
+		again, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(out.String()), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Zero(t, again.Counts.Created+again.Counts.Updated, "%+v", again.Counts)
 	}

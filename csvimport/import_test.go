@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,17 +20,7 @@ import (
 var ctx = context.Background()
 
 // world is a store with one domain in it.
-type world struct {
-	t      testing.TB
-	store  chatadmin.Store
-	admin  *chatadmin.Admin
-	clock  *chatadmintest.Clock
-	mail   *chatadmintest.Mailbox
-	domain chatadmin.ID
-	boss   chatadmin.User
-	host   *chatadmin.Scope
-	s      *chatadmin.Scope // of the boss
-}
+type world struct{ *chatadmintest.World }
 
 func newWorld(t testing.TB, preset chatadmin.Preset, o ...func(*chatadmin.Options)) *world {
 	return newWorldOn(t, memstore.New(nil), preset, o...)
@@ -39,32 +28,11 @@ func newWorld(t testing.TB, preset chatadmin.Preset, o ...func(*chatadmin.Option
 
 func newWorldOn(t testing.TB, store chatadmin.Store, preset chatadmin.Preset, o ...func(*chatadmin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), mail: &chatadmintest.Mailbox{}}
-	options := &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail, LinkBase: "https://chat.example/admin"}
-	for _, f := range o {
-		f(options)
-	}
-	w.admin = chatadmintest.Must(chatadmin.New(store, options))
-	login := "boss@acme.example"
-	if preset != chatadmin.OfficeChat {
-		login = "boss"
-	}
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset,
-		Admin: chatadmin.NewUser{Login: login, Email: "boss@acme.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss, w.host, w.s = d.ID, boss, w.admin.AsHost(d.ID), w.admin.As(d.ID, boss.ID)
-	return w
-}
-
-func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
-	w.t.Helper()
-	n := chatadmin.NewUser{Login: login, NoInvitation: true}
-	for _, f := range change {
-		f(&n)
-	}
-	u, err := w.host.CreateUser(ctx, n)
-	require.NoError(w.t, err)
-	return u
+	return &world{chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Preset: preset, Admin: func(ao *chatadmin.Options) {
+		for _, f := range o {
+			f(ao)
+		}
+	}})}
 }
 
 func withRole(role string) func(*chatadmin.NewUser) {
@@ -73,31 +41,31 @@ func withRole(role string) func(*chatadmin.NewUser) {
 
 // is is a user as stored.
 func (w *world) is(login string) chatadmin.User {
-	w.t.Helper()
-	u, err := w.host.UserByLogin(ctx, login)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	u, err := w.Host.UserByLogin(ctx, login)
+	require.NoError(w.T, err)
 	return u
 }
 
 // dump describes every user, with managers by login, and the members of each
 // group.
 func (w *world) dump() []string {
-	w.t.Helper()
+	w.T.Helper()
 	var lines []string
 	logins := map[chatadmin.ID]string{}
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
 		logins[u.ID] = u.Login
 	}
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
 		lines = append(lines, fmt.Sprintf("%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%v", u.Login, u.Email, u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone, logins[u.Manager],
 			u.Role, u.Status, u.Denied))
 	}
-	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{}) {
-		require.NoError(w.t, err)
-		n, err := w.host.CountMembers(ctx, g.ID)
-		require.NoError(w.t, err)
+	for g, err := range w.Host.Groups(ctx, chatadmin.GroupQuery{}) {
+		require.NoError(w.T, err)
+		n, err := w.Host.CountMembers(ctx, g.ID)
+		require.NoError(w.T, err)
 		lines = append(lines, fmt.Sprintf("%s: %d", g.Name, n))
 	}
 	return lines
@@ -105,9 +73,9 @@ func (w *world) dump() []string {
 
 // eventCount is how many audit events there are.
 func (w *world) eventCount(kind string) (n int) {
-	w.t.Helper()
-	for _, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for _, err := range w.Host.Events(ctx, chatadmin.EventQuery{Kind: kind}) {
+		require.NoError(w.T, err)
 		n++
 	}
 	return n
@@ -138,21 +106,21 @@ func outcomes(t testing.TB, list func(context.Context, *chatadmin.Scope, io.Read
 // run plans an import, imports, checks that the plan had told exactly what
 // happened, and returns the outcomes.
 func (w *world) run(s *chatadmin.Scope, file string, mode csvimport.Mode, o *csvimport.ImportOptions) (*csvimport.Result, []string) {
-	w.t.Helper()
+	w.T.Helper()
 	before, events := w.dump(), w.eventCount("")
 	p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), mode, o)
-	require.NoError(w.t, err)
-	planned := outcomes(w.t, p.Outcomes, s, file)
-	require.Equal(w.t, before, w.dump(), "a plan writes nothing")
-	require.Equal(w.t, events, w.eventCount(""))
+	require.NoError(w.T, err)
+	planned := outcomes(w.T, p.Outcomes, s, file)
+	require.Equal(w.T, before, w.dump(), "a plan writes nothing")
+	require.Equal(w.T, events, w.eventCount(""))
 	r, err := csvimport.ImportsOf(s).Apply(ctx, s, p, strings.NewReader(file), o)
-	require.NoError(w.t, err)
-	lines := outcomes(w.t, r.Outcomes, s, file)
-	require.Equal(w.t, planned, lines, "the plan tells what the import does")
-	require.Equal(w.t, p.Counts, r.Counts)
-	require.Equal(w.t, p.Warnings, r.Warnings)
+	require.NoError(w.T, err)
+	lines := outcomes(w.T, r.Outcomes, s, file)
+	require.Equal(w.T, planned, lines, "the plan tells what the import does")
+	require.Equal(w.T, p.Counts, r.Counts)
+	require.Equal(w.T, p.Warnings, r.Warnings)
 	c := r.Counts
-	require.Equal(w.t, c.Rows, c.Created+c.Updated+c.Unchanged+c.Skipped+c.Failed)
+	require.Equal(w.T, c.Rows, c.Created+c.Updated+c.Unchanged+c.Skipped+c.Failed)
 	return r, lines
 }
 
@@ -162,7 +130,7 @@ func TestHelpPageSample(t *testing.T) {
 	text, err := os.ReadFile("internal/csvfile/testdata/help-page-sample.csv")
 	require.NoError(t, err)
 	w := newWorld(t, chatadmin.OfficeChat)
-	r, lines := w.run(w.s, string(text), csvimport.UpdateExisting, nil)
+	r, lines := w.run(w.S, string(text), csvimport.UpdateExisting, nil)
 	require.Equal(t, csvimport.Counts{Rows: 2, Created: 1, Skipped: 1, Warnings: 1}, r.Counts)
 	require.Equal(t, []string{"2 created no_manager", "3 skipped not_created"}, lines)
 	will := w.is("willsmith@gmail.com")
@@ -194,12 +162,12 @@ func TestEnabled(t *testing.T) {
 				t.Run(fmt.Sprintf("%s %q", mode, cell), func(t *testing.T) {
 					w := newWorld(t, chatadmin.OfficeChat)
 					for _, login := range []string{"pending", "active", "away"} {
-						u := w.user(login + "@acme.example")
+						u := w.User(login + "@acme.example")
 						if login != "pending" {
 							w.signIn(u.ID)
 						}
 						if login == "away" {
-							_, err := w.host.DeactivateUsers(ctx, u.ID)
+							_, err := w.Host.DeactivateUsers(ctx, u.ID)
 							require.NoError(t, err)
 						}
 					}
@@ -207,7 +175,7 @@ func TestEnabled(t *testing.T) {
 					for _, login := range []string{"unknown", "pending", "active", "away"} {
 						file += login + "@acme.example," + cell + "\n"
 					}
-					_, lines := w.run(w.s, file, mode, nil)
+					_, lines := w.run(w.S, file, mode, nil)
 					want := []string{"2 " + c.unknown, "3 " + c.pending, "4 " + c.active, "5 " + c.away}
 					states := []chatadmin.Status{c.isUnknown, c.isPending, c.isActive, c.isIn}
 					if mode == csvimport.SkipExisting {
@@ -216,7 +184,7 @@ func TestEnabled(t *testing.T) {
 					}
 					require.Equal(t, want, lines)
 					for i, login := range []string{"unknown", "pending", "active", "away"} {
-						u, err := w.host.UserByLogin(ctx, login+"@acme.example")
+						u, err := w.Host.UserByLogin(ctx, login+"@acme.example")
 						if states[i] == 0 {
 							require.ErrorIs(t, err, chatadmin.ErrNotFound)
 							continue
@@ -232,9 +200,9 @@ func TestEnabled(t *testing.T) {
 
 // signIn makes a user active, as the first sign-in does.
 func (w *world) signIn(id chatadmin.ID) {
-	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
-		us, err := work.Users(ctx, w.domain, []chatadmin.ID{id})
+	w.T.Helper()
+	require.NoError(w.T, w.Host.Change(ctx, chatadmin.Op{Kind: "test.signin", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
+		us, err := work.Users(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
 		}
@@ -250,9 +218,9 @@ func (w *world) signIn(id chatadmin.ID) {
 func TestModeMustBeChosen(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, mode := range []csvimport.Mode{"", "Update", "both"} {
-		_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		_, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader("login\na@b.example\n"), mode, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
-		_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader("login\na@b.example\n"), mode, nil)
+		_, err = csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader("login\na@b.example\n"), mode, nil)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -261,8 +229,8 @@ func TestModeMustBeChosen(t *testing.T) {
 // it is to clear.
 func TestUpdate(t *testing.T) {
 	before := func(w *world) {
-		w.user("ann@acme.example", func(n *chatadmin.NewUser) {
-			n.FirstName, n.LastName, n.Title, n.Phone, n.Manager = "Ann", "Smith", "Head", "+31612345678", w.boss.ID
+		w.User("ann@acme.example", func(n *chatadmin.NewUser) {
+			n.FirstName, n.LastName, n.Title, n.Phone, n.Manager = "Ann", "Smith", "Head", "+31612345678", w.Boss.ID
 		})
 	}
 	for name, c := range map[string]struct {
@@ -286,11 +254,11 @@ func TestUpdate(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			before(w)
 			o := &csvimport.ImportOptions{ClearBlanks: c.clear}
-			r, lines := w.run(w.s, c.file, csvimport.UpdateExisting, o)
+			r, lines := w.run(w.S, c.file, csvimport.UpdateExisting, o)
 			u := w.is("ann@acme.example")
 			manager := ""
-			if u.Manager == w.boss.ID {
-				manager = w.boss.Login
+			if u.Manager == w.Boss.ID {
+				manager = w.Boss.Login
 			}
 			require.Equal(t, c.want, strings.Join([]string{u.DisplayName, u.FirstName, u.LastName, u.Title, u.Phone, manager}, "|"))
 			require.Equal(t, []string{c.out}, lines)
@@ -298,7 +266,7 @@ func TestUpdate(t *testing.T) {
 			require.Equal(t, "ann@acme.example", u.Login, "the spelling of a login stays")
 
 			state, events := w.dump(), w.eventCount(csvimport.KindImport)
-			_, lines = w.run(w.s, c.file, csvimport.UpdateExisting, o)
+			_, lines = w.run(w.S, c.file, csvimport.UpdateExisting, o)
 			require.Equal(t, []string{"2 unchanged"}, lines, "importing the same again")
 			require.Equal(t, state, w.dump())
 			require.Equal(t, events, w.eventCount(csvimport.KindImport))
@@ -320,7 +288,7 @@ func TestCreateByPreset(t *testing.T) {
 		{chatadmin.Engage, "login,first name,last name,e-mail\njohn doe,John,Doe,j@b.example\njane,,,\n", []string{"2 created", "3 failed missing missing missing"}},
 	} {
 		w := newWorld(t, c.preset)
-		_, lines := w.run(w.s, c.file, csvimport.SkipExisting, nil)
+		_, lines := w.run(w.S, c.file, csvimport.SkipExisting, nil)
 		require.Equal(t, c.want, lines, "%s", c.preset)
 	}
 }
@@ -335,16 +303,16 @@ func TestImportIsAudited(t *testing.T) {
 		fmt.Fprintf(&file, "user%d@acme.example,T%d\n", n, n)
 	}
 	var progress []int64
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "users.csv",
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "users.csv",
 		Progress: func(p chatadmin.Progress) { progress = append(progress, p.Done); require.EqualValues(t, 2500, p.Total) }})
 	require.NoError(t, err)
 	require.EqualValues(t, 2500, r.Counts.Created)
 	require.Equal(t, []int64{1000, 2000, 2500, 2500}, progress)
 	named := map[chatadmin.ID]bool{}
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
+	for e, err := range w.Host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"import": string(r.ImportID)}, e.Note)
-		require.Equal(t, w.boss.ID, e.Actor)
+		require.Equal(t, w.Boss.ID, e.Actor)
 		for _, id := range e.Targets {
 			named[id] = true
 			require.NotEmpty(t, e.Changes[id])

@@ -37,10 +37,10 @@ func (s *interrupted) UsersByLogin(ctx context.Context, domain chatadmin.ID, key
 func TestManagersAreTurnedRoundWhileTheFileIsRead(t *testing.T) {
 	store := &interrupted{Store: memstore.New(nil)}
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	y := w.user("y@acme.example")
-	x := w.user("x@acme.example", func(n *chatadmin.NewUser) { n.Manager = y.ID })
-	w.user("first@acme.example")
-	w.user("last@acme.example")
+	y := w.User("y@acme.example")
+	x := w.User("x@acme.example", func(n *chatadmin.NewUser) { n.Manager = y.ID })
+	w.User("first@acme.example")
+	w.User("last@acme.example")
 	var file strings.Builder
 	file.WriteString("login,manager\nfirst@acme.example,x@acme.example\n")
 	for i := range 1200 {
@@ -54,12 +54,12 @@ func TestManagersAreTurnedRoundWhileTheFileIsRead(t *testing.T) {
 		}
 		store.before = nil
 		none := chatadmin.ID("")
-		_, err := w.host.EditUser(ctx, x.ID, chatadmin.UserEdit{Manager: &none})
+		_, err := w.Host.EditUser(ctx, x.ID, chatadmin.UserEdit{Manager: &none})
 		require.NoError(t, err)
-		_, err = w.host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
+		_, err = w.Host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
 		require.NoError(t, err)
 	}
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file.String()), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Nil(t, store.before, "it happened")
 	require.EqualValues(t, 2, p.Counts.Updated)
@@ -100,7 +100,7 @@ func TestReorganisations(t *testing.T) {
 	}
 	for round := range rounds {
 		file, managers := reorganised(r, users)
-		p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Zero(t, p.Counts.Warnings)
 		var c context.Context
@@ -114,29 +114,29 @@ func TestReorganisations(t *testing.T) {
 			}
 		}}
 		c, stop = context.WithCancel(ctx)
-		res, err := csvimport.ImportsOf(w.s).Apply(c, w.s, p, strings.NewReader(file), o)
+		res, err := csvimport.ImportsOf(w.S).Apply(c, w.S, p, strings.NewReader(file), o)
 		id := res.ImportID
 		for err != nil {
 			require.ErrorIs(t, err, context.Canceled)
 			left = 6 + round
 			c, stop = context.WithCancel(ctx)
-			res, err = csvimport.ImportsOf(w.s).Resume(c, w.s, id, strings.NewReader(file), o)
+			res, err = csvimport.ImportsOf(w.S).Resume(c, w.S, id, strings.NewReader(file), o)
 		}
 		stop()
 		require.Equal(t, p.Counts, res.Counts)
 		logins := map[chatadmin.ID]string{}
-		for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+		for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
 			require.NoError(t, err)
 			logins[u.ID] = u.Login
 		}
-		for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
+		for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
 			require.NoError(t, err)
 			require.Equal(t, managers[u.Login], logins[u.Manager], u.Login)
 		}
-		again, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		again, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, users, again.Counts.Unchanged)
-		_, report, err := w.s.Run(ctx, res.ImportID)
+		_, report, err := w.S.Run(ctx, res.ImportID)
 		require.NoError(t, err)
 		var kept struct{ At struct{ Pass int } }
 		require.NoError(t, json.Unmarshal(report, &kept))
@@ -150,22 +150,22 @@ func TestReorganisations(t *testing.T) {
 // touched.
 func TestCircleMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	x, y := w.user("x@acme.example"), w.user("y@acme.example")
-	w.user("below@acme.example")
+	x, y := w.User("x@acme.example"), w.User("y@acme.example")
+	w.User("below@acme.example")
 	file := "login,manager\nbelow@acme.example,x@acme.example\nx@acme.example,y@acme.example\n"
 	for range 10 { // whichever of them is looked at first
-		r, err := w.meanwhile(w.s, file, csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
-			_, err := w.host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
+		r, err := w.meanwhile(w.S, file, csvimport.UpdateExisting, csvimport.ImportOptions{}, func() {
+			_, err := w.Host.EditUser(ctx, y.ID, chatadmin.UserEdit{Manager: &x.ID})
 			require.NoError(t, err)
 		})
 		require.NoError(t, err)
-		require.Equal(t, []string{"2 updated", "3 updated manager_circle"}, outcomes(t, r.Outcomes, w.s, file))
+		require.Equal(t, []string{"2 updated", "3 updated manager_circle"}, outcomes(t, r.Outcomes, w.S, file))
 		require.EqualValues(t, 1, r.Counts.Warnings)
 		require.Equal(t, x.ID, w.is("below@acme.example").Manager)
 		require.Empty(t, w.is("x@acme.example").Manager)
 		none := chatadmin.ID("")
 		for _, login := range []string{"below@acme.example", "y@acme.example"} {
-			_, err := w.host.EditUser(ctx, w.is(login).ID, chatadmin.UserEdit{Manager: &none})
+			_, err := w.Host.EditUser(ctx, w.is(login).ID, chatadmin.UserEdit{Manager: &none})
 			require.NoError(t, err)
 		}
 	}

@@ -18,11 +18,11 @@ import (
 
 // importer is somebody with a custom role who may import.
 func (w *world) importer() *chatadmin.Scope {
-	w.t.Helper()
-	r, err := w.host.SetRole(ctx, chatadmin.Role{Name: "HR", Level: 50,
+	w.T.Helper()
+	r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "HR", Level: 50,
 		Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport}})
-	require.NoError(w.t, err)
-	return w.admin.As(w.domain, w.user("hr@acme.example", withRole(r.ID)).ID)
+	require.NoError(w.T, err)
+	return w.Admin.As(w.Domain, w.User("hr@acme.example", withRole(r.ID)).ID)
 }
 
 // meanwhile runs an import during which something happens when it has been
@@ -34,8 +34,8 @@ func (w *world) meanwhile(s *chatadmin.Scope, file string, mode csvimport.Mode, 
 
 func (w *world) promote(u chatadmin.User) func() {
 	return func() {
-		_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, u.ID)
-		require.NoError(w.t, err)
+		_, err := w.Host.AssignRole(ctx, chatadmin.RoleAdmin, u.ID)
+		require.NoError(w.T, err)
 	}
 }
 
@@ -43,7 +43,7 @@ func (w *world) promote(u chatadmin.User) func() {
 func TestManagerOfSomebodyAbove(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	s := w.importer()
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	_, lines := w.run(s, "login,manager\nboss@acme.example,ann@acme.example\nnew@acme.example,boss@acme.example\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed forbidden", "3 created"}, lines)
 	require.Empty(t, w.is("boss@acme.example").Manager)
@@ -59,7 +59,7 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, r.Counts, again.Counts)
 		require.Empty(t, w.is("ann@acme.example").Manager)
-		_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+		_, err = w.Host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
 		require.NoError(t, err)
 	}
 }
@@ -69,15 +69,15 @@ func TestManagerOfSomebodyAbove(t *testing.T) {
 func TestAllOrNothingMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	s := w.importer()
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	file := "login,title\nnew@acme.example,A\nann@acme.example,B\n"
 	r, err := w.meanwhile(s, file, csvimport.UpdateExisting, csvimport.ImportOptions{AllOrNothing: true}, w.promote(ann))
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 	require.ErrorContains(t, err, "line 3")
 	require.Zero(t, r.Counts.Created)
-	_, err = w.host.UserByLogin(ctx, "new@acme.example")
+	_, err = w.Host.UserByLogin(ctx, "new@acme.example")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	_, err = w.host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+	_, err = w.Host.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
 	require.NoError(t, err)
 	r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err, "it goes on when what was wrong is mended")
@@ -89,21 +89,21 @@ func TestAllOrNothingMeanwhile(t *testing.T) {
 func TestSkippedMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,manager\nann@acme.example,boss@acme.example\n"
-	r, err := w.meanwhile(w.s, file, csvimport.SkipExisting, csvimport.ImportOptions{}, func() { w.user("ann@acme.example") })
+	r, err := w.meanwhile(w.S, file, csvimport.SkipExisting, csvimport.ImportOptions{}, func() { w.User("ann@acme.example") })
 	require.NoError(t, err)
-	require.Equal(t, []string{"2 skipped exists"}, outcomes(t, r.Outcomes, w.s, file))
+	require.Equal(t, []string{"2 skipped exists"}, outcomes(t, r.Outcomes, w.S, file))
 	require.Empty(t, w.is("ann@acme.example").Manager)
 }
 
 // A plan that was reviewed as changing a title does not take a role away.
 func TestPlanIsStaleByFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	file := "login,title,role\nann@acme.example,B,member\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	w.promote(ann)()
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
 	require.Equal(t, chatadmin.RoleAdmin, w.is("ann@acme.example").Role)
 }
@@ -112,13 +112,13 @@ func TestPlanIsStaleByFields(t *testing.T) {
 func TestApplyIsAskedForMore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login\nann@acme.example\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.NoError(t, err)
 	for _, o := range []csvimport.ImportOptions{{SendInvitations: true}, {ClearBlanks: true}} {
-		_, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &o)
+		_, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), &csvimport.ImportOptions{AllOrNothing: true, FileName: "x.csv"})
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), &csvimport.ImportOptions{AllOrNothing: true, FileName: "x.csv"})
 	require.NoError(t, err)
 }
 
@@ -127,12 +127,12 @@ func TestCancelledAtOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	c, cancel := context.WithCancel(ctx)
 	file := "login\nann@acme.example\n"
-	r, err := csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
+	r, err := csvimport.ImportsOf(w.S).Import(c, w.S, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) { cancel() }, FileName: strings.Repeat("x", 3<<20)})
 	require.ErrorIs(t, err, context.Canceled)
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(r.ImportID)}})
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.Domain, ID: string(r.ImportID)}})
 	require.NoError(t, err)
 	require.Less(t, len(rs[0].Data), 1000, "however long the file's name is")
-	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Counts.Created)
 }
@@ -171,13 +171,13 @@ func (x uniqueTx) ChangeUsers(ctx context.Context, c []storage.Write[chatadmin.U
 func TestUniqueColumnOfTheHost(t *testing.T) {
 	store := &unique{Store: memstore.New(nil), taken: func(u chatadmin.User) bool { return strings.HasPrefix(u.Email, "taken") }}
 	w := newWorldOn(t, store, chatadmin.ESChat)
-	_, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "E", LastName: "Eve", Email: "taken@acme.example"})
+	_, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "E", LastName: "Eve", Email: "taken@acme.example"})
 	require.EqualError(t, err, "email: another user has the same email as \"eve\": exists already")
 	file := "login,firstname,lastname,email\nann,Ann,Smith,taken1@acme.example\nbob,Bob,Smith,b@acme.example\ncarl,Carl,Smith,taken2@acme.example\n"
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken"}, outcomes(t, r.Outcomes, w.s, file))
-	_, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
+	require.Equal(t, []string{"2 failed taken", "3 created", "4 failed taken"}, outcomes(t, r.Outcomes, w.S, file))
+	_, err = csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{AllOrNothing: true})
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 }
 
@@ -195,7 +195,7 @@ func TestHostRefusesUsers(t *testing.T) {
 	for _, refusal = range []error{errors.Join(errors.New("this badge is given"), chatadmin.ErrExists), &chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken},
 		errors.Join(&chatadmin.FieldError{Field: "login", Code: chatadmin.CodeTaken}, chatadmin.ErrExists)} {
 		calls = 0
-		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader("login\nann@acme.example\n"), csvimport.SkipExisting, nil)
+		_, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader("login\nann@acme.example\n"), csvimport.SkipExisting, nil)
 		require.ErrorIs(t, err, refusal)
 		require.Less(t, calls, 150)
 	}

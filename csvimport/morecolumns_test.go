@@ -16,13 +16,13 @@ import (
 
 // in lists the groups of a user, sorted, but for the default ones.
 func (w *world) in(login string) []string {
-	w.t.Helper()
+	w.T.Helper()
 	var names []string
 	u := w.is(login)
-	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{}) {
-		require.NoError(w.t, err)
-		ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: u.ID}})
-		require.NoError(w.t, err)
+	for g, err := range w.Host.Groups(ctx, chatadmin.GroupQuery{}) {
+		require.NoError(w.T, err)
+		ms, err := w.Store.Memberships(ctx, w.Domain, []storage.Pair{{Group: g.ID, User: u.ID}})
+		require.NoError(w.T, err)
 		if len(ms) > 0 && !g.Default {
 			names = append(names, g.Name)
 		}
@@ -32,10 +32,10 @@ func (w *world) in(login string) []string {
 }
 
 func (w *world) groups(names ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, name := range names {
-		_, err := w.host.CreateGroup(ctx, name)
-		require.NoError(w.t, err)
+		_, err := w.Host.CreateGroup(ctx, name)
+		require.NoError(w.T, err)
 	}
 }
 
@@ -44,33 +44,33 @@ func (w *world) groups(names ...string) {
 func TestGroupsColumn(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.groups("Sales", "Ops Team", "Émile")
-	w.user("old@acme.example")
-	w.user("kept@acme.example")
+	w.User("old@acme.example")
+	w.User("kept@acme.example")
 	file := "login,groups\nnew@acme.example,sales; OPS team ;;\nold@acme.example,SALES|émile\nbad@acme.example,Sales;Nothing|None too\nkept@acme.example,\n"
-	r, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+	r, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 created", "3 updated", "4 created no_group", "5 unchanged"}, lines)
 	require.Equal(t, []string{"Ops Team", "Sales"}, w.in("new@acme.example"))
 	require.Equal(t, []string{"Sales", "Émile"}, w.in("old@acme.example"))
 	require.Equal(t, []string{"Sales"}, w.in("bad@acme.example"))
-	found, err := r.Findings(ctx, w.s, strings.NewReader(file))
+	found, err := r.Findings(ctx, w.S, strings.NewReader(file))
 	require.NoError(t, err)
 	require.Contains(t, found[0].Example.Message.Text, "Nothing, None too")
 	require.Equal(t, 3, w.eventCount(chatadmin.KindMemberAdd), "one event for each group")
 
-	_, lines = w.run(w.s, file, csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 unchanged", "4 unchanged no_group", "5 unchanged"}, lines)
 	var out strings.Builder
-	_, err = csvimport.Export(ctx, w.host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Groups: true})
+	_, err = csvimport.Export(ctx, w.Host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Groups: true})
 	require.NoError(t, err)
 	require.Contains(t, out.String(), ",Ops Team;Sales\n")
-	r, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
+	r, _ = w.run(w.S, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.EqualValues(t, r.Counts.Rows, r.Counts.Unchanged)
-	_, lines = w.run(w.s, "login,groups\nold@acme.example,Ops Team\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
+	_, lines = w.run(w.S, "login,groups\nold@acme.example,Ops Team\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated"}, lines)
 	require.Equal(t, []string{"Ops Team", "Sales", "Émile"}, w.in("old@acme.example"), "nobody leaves a group")
-	_, lines = w.run(w.s, "login,groups\nkept@acme.example,Sales\n", csvimport.SkipExisting, nil)
+	_, lines = w.run(w.S, "login,groups\nkept@acme.example,Sales\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 skipped exists"}, lines)
-	_, lines = w.run(w.s, "login,groups\nmany@acme.example,\""+strings.Repeat("Sales;", 51)+"\"\nlong@acme.example,"+strings.Repeat("x", 1020)+"\n", csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, "login,groups\nmany@acme.example,\""+strings.Repeat("Sales;", 51)+"\"\nlong@acme.example,"+strings.Repeat("x", 1020)+"\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed too_long", "3 failed too_long"}, lines)
 }
 
@@ -80,11 +80,11 @@ func TestGroupsOfTheImporter(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.groups("Board", "Fans")
 	s := w.importer()
-	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{Prefix: "Fans"}) {
+	for g, err := range w.Host.Groups(ctx, chatadmin.GroupQuery{Prefix: "Fans"}) {
 		require.NoError(t, err)
-		_, err = w.host.AddMembers(ctx, g.ID, s.Actor())
+		_, err = w.Host.AddMembers(ctx, g.ID, s.Actor())
 		require.NoError(t, err)
-		require.NoError(t, w.host.SetGroupAdmin(ctx, g.ID, true, s.Actor()))
+		require.NoError(t, w.Host.SetGroupAdmin(ctx, g.ID, true, s.Actor()))
 	}
 	_, lines := w.run(s, "login,groups\nann@acme.example,Board;Fans\nbob@acme.example,No such\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 created no_group", "3 created no_group"}, lines)
@@ -101,12 +101,12 @@ func TestGroupGoesMeanwhile(t *testing.T) {
 		fmt.Fprintf(&file, "u%d@acme.example,Sales\n", i)
 	}
 	gone := false
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file.String()), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 		if !gone {
 			gone = true
-			for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{Prefix: "Sales"}) {
+			for g, err := range w.Host.Groups(ctx, chatadmin.GroupQuery{Prefix: "Sales"}) {
 				require.NoError(t, err)
-				_, err = w.host.RenameGroup(ctx, g.ID, "Selling")
+				_, err = w.Host.RenameGroup(ctx, g.ID, "Selling")
 				require.NoError(t, err)
 			}
 		}
@@ -128,15 +128,15 @@ func attributes(t *testing.T, u chatadmin.User) chatadmin.Attributes {
 func TestLanguageColumn(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,Preferred Language\na@acme.example,de_ch\nb@acme.example,English\nc@acme.example,EN\nd@acme.example,\n"
-	_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+	_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 created", "3 created bad_language", "4 created", "5 created"}, lines)
 	require.Equal(t, "de-CH", attributes(t, w.is("a@acme.example")).Language)
 	require.Empty(t, attributes(t, w.is("b@acme.example")).Language)
 	require.Equal(t, "en", attributes(t, w.is("c@acme.example")).Language)
-	r, lines := w.run(w.s, "login,language\na@acme.example,\nb@acme.example,fr\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, nil)
+	r, lines := w.run(w.S, "login,language\na@acme.example,\nb@acme.example,fr\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 updated", "4 unchanged bad_language"}, lines)
 	require.EqualValues(t, 1, r.Counts.KeptBlanks)
-	_, lines = w.run(w.s, "login,language\na@acme.example,\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
+	_, lines = w.run(w.S, "login,language\na@acme.example,\nc@acme.example,gibberish-\n", csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: true})
 	require.Equal(t, []string{"2 updated", "3 unchanged bad_language"}, lines)
 	require.Empty(t, attributes(t, w.is("a@acme.example")).Language)
 	require.Equal(t, "en", attributes(t, w.is("c@acme.example")).Language)
@@ -148,28 +148,28 @@ func TestHostFields(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	o := &csvimport.ImportOptions{Fields: []string{"Cost centre", "Badge"}, Aliases: map[string]string{"KST": "cost centre"}}
 	file := "login,KST,badge,Shoe size\nann@acme.example,4711,=cmd,44\nbob@acme.example,,,\ncy@acme.example," + strings.Repeat("x", 251) + ",,\n"
-	r, lines := w.run(w.s, file, csvimport.UpdateExisting, o)
+	r, lines := w.run(w.S, file, csvimport.UpdateExisting, o)
 	require.Equal(t, []string{"2 created", "3 created", "4 failed too_long"}, lines)
 	require.Equal(t, `the column "Shoe size" is not known and not read`, r.Warnings[0].Text)
 	require.Equal(t, map[string]string{"Cost centre": "4711", "Badge": "=cmd"}, attributes(t, w.is("ann@acme.example")).Fields)
 	require.Empty(t, w.is("bob@acme.example").Attrs)
-	found, err := r.Findings(ctx, w.s, strings.NewReader(file))
+	found, err := r.Findings(ctx, w.S, strings.NewReader(file))
 	require.NoError(t, err)
 	require.Equal(t, "KST", found[0].Example.Column)
 
 	state := w.everybody()
 	var out strings.Builder
-	_, err = csvimport.Export(ctx, w.host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Fields: o.Fields, Groups: true})
+	_, err = csvimport.Export(ctx, w.Host, &out, csvimport.ImportFormat, &csvimport.ExportOptions{Fields: o.Fields, Groups: true})
 	require.NoError(t, err)
-	_, _ = w.run(w.s, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: o.Fields, ClearBlanks: true})
+	_, _ = w.run(w.S, out.String(), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: o.Fields, ClearBlanks: true})
 	require.Equal(t, state, w.everybody())
 
-	_, lines = w.run(w.s, "login,KST,badge\nann@acme.example,JosÃ©,\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Columns: map[string]string{"KST": "Cost centre"}, Fields: o.Fields, ClearBlanks: true})
+	_, lines = w.run(w.S, "login,KST,badge\nann@acme.example,JosÃ©,\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Columns: map[string]string{"KST": "Cost centre"}, Fields: o.Fields, ClearBlanks: true})
 	require.Equal(t, []string{"2 updated decoded_twice"}, lines)
 	require.Equal(t, map[string]string{"Cost centre": "4711"}, attributes(t, w.is("ann@acme.example")).Fields)
 
 	for _, fields := range [][]string{{"title"}, {"New Login"}, {""}, {"_x"}, {"a", "A"}, {"***"}, {"a\nb"}, {strings.Repeat("x", 65)}, make([]string, 33)} {
-		_, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: fields})
+		_, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: fields})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%q", fields)
 	}
 }
@@ -182,10 +182,10 @@ func TestNewLogin(t *testing.T) {
 			u.FirstName, u.LastName, u.Email = "First", "Last", u.Login+"@acme.example"
 		}
 		for _, login := range []string{"ann", "bob", "cat"} {
-			w.user(login, names)
+			w.User(login, names)
 		}
 		file := "login,new login,new e-mail\nann,anna,anna@acme.example\nbob,,robert@acme.example\n"
-		_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+		_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 		if immutable {
 			require.Equal(t, []string{"2 failed immutable", "3 updated"}, lines)
 			continue
@@ -193,7 +193,7 @@ func TestNewLogin(t *testing.T) {
 		require.Equal(t, []string{"2 updated new_login", "3 updated"}, lines)
 		require.Equal(t, "anna@acme.example", w.is("anna").Email)
 		require.Equal(t, "robert@acme.example", w.is("bob").Email)
-		_, lines = w.run(w.s, file, csvimport.UpdateExisting, nil)
+		_, lines = w.run(w.S, file, csvimport.UpdateExisting, nil)
 		require.Equal(t, []string{"2 unchanged", "3 unchanged"}, lines, "importing it again changes nothing")
 	}
 }
@@ -217,13 +217,13 @@ func TestNewLoginCollisions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.ESChat)
 			for _, login := range []string{"ann", "bob"} {
-				w.user(login, func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+				w.User(login, func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
 			}
 			file := "login,new login,lastname,firstname\n"
 			for row := range strings.SplitSeq(c.rows, ";") {
 				file += row + ",Last,First\n"
 			}
-			_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 			for i := range lines {
 				parts := strings.Fields(lines[i])
 				want := strings.Fields(c.want[i])
@@ -256,10 +256,10 @@ func TestManagersWhoAreRenamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.ESChat)
 			for _, login := range []string{"ann", "bob"} {
-				w.user(login, func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+				w.User(login, func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
 			}
 			file := "login,new login,manager\n" + c.rows + "\n"
-			_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 			require.Equal(t, c.want, lines)
 			for login, manager := range c.of {
 				id := chatadmin.ID("")
@@ -269,7 +269,7 @@ func TestManagersWhoAreRenamed(t *testing.T) {
 				require.Equal(t, id, w.is(login).Manager, login)
 			}
 			state := w.dump()
-			again, _ := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			again, _ := w.run(w.S, file, csvimport.UpdateExisting, nil)
 			require.Zero(t, again.Counts.Updated+again.Counts.Created)
 			require.Equal(t, state, w.dump())
 		})
@@ -280,12 +280,12 @@ func TestManagersWhoAreRenamed(t *testing.T) {
 func TestNewAddress(t *testing.T) {
 	for _, heading := range []string{"new login", "New e-mail", "neue E-Mail-Adresse"} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		w.user("ann@acme.example")
+		w.User("ann@acme.example")
 		file := "email," + heading + "\nann@acme.example,anna@acme.example\n"
-		_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+		_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 		require.Equal(t, []string{"2 updated new_login"}, lines)
 		require.Equal(t, "anna@acme.example", w.is("anna@acme.example").Email)
-		_, lines = w.run(w.s, "email,"+heading+"\nanna@acme.example,nothing\n", csvimport.UpdateExisting, nil)
+		_, lines = w.run(w.S, "email,"+heading+"\nanna@acme.example,nothing\n", csvimport.UpdateExisting, nil)
 		require.Equal(t, "2 failed", lines[0][:8])
 	}
 }
@@ -294,10 +294,10 @@ func TestNewAddress(t *testing.T) {
 // comes to the same plan.
 func TestPlanColumns(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.user("ann@acme.example")
+	w.User("ann@acme.example")
 	file := "Username,E-Mail *,Telefon,Mobil,Block sign in,Shoe size,_line,Badge\nx,ann@acme.example,1,2,,44,3,7\n"
 	o := csvimport.ImportOptions{Fields: []string{"badge"}}
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &o)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, &o)
 	require.NoError(t, err)
 	require.Equal(t, []csvimport.PlanColumn{{"Username", "-"}, {"E-Mail *", "email/login"}, {"Telefon", "-"}, {"Mobil", "mobile"}, {"Block sign in", "blocked"},
 		{"Shoe size", ""}, {"_line", "-"}, {"Badge", "badge"}}, p.Columns)
@@ -307,7 +307,7 @@ func TestPlanColumns(t *testing.T) {
 			o.Columns[c.Heading] = c.Field
 		}
 	}
-	again, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &o)
+	again, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, &o)
 	require.NoError(t, err)
 	require.Equal(t, p.Decisions, again.Decisions)
 	require.Equal(t, p.Columns, again.Columns)
@@ -320,7 +320,7 @@ func TestPlanColumns(t *testing.T) {
 // A login that is taken while the import runs fails its own row alone.
 func TestNewLoginIsTakenMeanwhile(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
-	w.user("ann", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+	w.User("ann", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
 	var file strings.Builder
 	file.WriteString("login,firstname,lastname,new login\n")
 	for i := range 1200 {
@@ -328,16 +328,16 @@ func TestNewLoginIsTakenMeanwhile(t *testing.T) {
 	}
 	file.WriteString("ann,First,Last,zoe\nbob,First,Last,\n")
 	taken := false
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file.String()), csvimport.UpdateExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) {
 		if !taken {
 			taken = true
-			w.user("zoe", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
+			w.User("zoe", func(u *chatadmin.NewUser) { u.FirstName, u.LastName = "First", "Last" })
 		}
 	}})
 	require.NoError(t, err)
 	require.EqualValues(t, 1201, r.Counts.Created)
 	require.EqualValues(t, 1, r.Counts.Failed)
-	lines := outcomes(t, r.Outcomes, w.s, file.String())
+	lines := outcomes(t, r.Outcomes, w.S, file.String())
 	require.Equal(t, []string{"1202 failed taken", "1203 created"}, lines[1200:])
 	require.Equal(t, "ann", w.is("ann").Login)
 }
@@ -345,10 +345,10 @@ func TestNewLoginIsTakenMeanwhile(t *testing.T) {
 // The audit log says what an import has changed of the attributes.
 func TestAttributesAreAudited(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.user("ann@acme.example")
-	w.run(w.s, "login,language,Badge\nann@acme.example,fr,7\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: []string{"Badge"}})
+	w.User("ann@acme.example")
+	w.run(w.S, "login,language,Badge\nann@acme.example,fr,7\n", csvimport.UpdateExisting, &csvimport.ImportOptions{Fields: []string{"Badge"}})
 	said := ""
-	for e, err := range w.host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
+	for e, err := range w.Host.Events(ctx, chatadmin.EventQuery{Kind: csvimport.KindImport}) {
 		require.NoError(t, err)
 		said += string(e.Data)
 	}

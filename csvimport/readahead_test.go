@@ -78,7 +78,7 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 			file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
 			var id chatadmin.ID
 			run := func() error {
-				_, err := csvimport.ImportsOf(w.s).Import(c2, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
+				_, err := csvimport.ImportsOf(w.S).Import(c2, w.S, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
 					id = i
 					if c.do != nil {
 						file.do = func() error { return c.do(cancel) }
@@ -95,7 +95,7 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			require.False(t, file.late.Load(), "read after the call")
 
-			r, err := csvimport.ImportsOf(w.s).Resume(ctx, w.s, id, strings.NewReader(text), nil)
+			r, err := csvimport.ImportsOf(w.S).Resume(ctx, w.S, id, strings.NewReader(text), nil)
 			require.NoError(t, err)
 			require.EqualValues(t, rows, r.Counts.Created)
 		})
@@ -112,7 +112,7 @@ func TestReadingAheadEndsTheGoroutine(t *testing.T) {
 	returned, ended := false, make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) {
+		_, _ = csvimport.ImportsOf(w.S).Import(ctx, w.S, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(chatadmin.ID) {
 			file.do = func() error {
 				runtime.Goexit()
 				return nil

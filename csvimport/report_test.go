@@ -18,9 +18,9 @@ import (
 func TestResultCSV(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	original := "name;email/login;mobile;Enabled\nAnn;ann@acme.example;+31612345678;TRUE\n\n\"Bo;b\";bob@acme;1;TRUE\n=cmd();eve@acme.example;-1;\nshort\nlong;l@acme.example;1;TRUE;surplus\n"
-	r, _ := w.run(w.s, original, csvimport.SkipExisting, nil)
+	r, _ := w.run(w.S, original, csvimport.SkipExisting, nil)
 	var out strings.Builder
-	require.NoError(t, r.WriteCSV(ctx, w.s, strings.NewReader(original), &out))
+	require.NoError(t, r.WriteCSV(ctx, w.S, strings.NewReader(original), &out))
 	c := csv.NewReader(strings.NewReader(out.String()))
 	rows, err := c.ReadAll()
 	require.NoError(t, err)
@@ -33,19 +33,19 @@ func TestResultCSV(t *testing.T) {
 	require.Equal(t, []string{"long", "", "1", "TRUE", "7", "failed", "field_count"}, rows[5][:7], "its cells may be in the wrong columns")
 	require.Equal(t, "=cmd()", w.is("eve@acme.example").DisplayName)
 
-	again, lines := w.run(w.s, out.String(), csvimport.UpdateExisting, nil)
+	again, lines := w.run(w.S, out.String(), csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 failed bad_email", "4 unchanged", "5 failed missing", "6 failed missing"}, lines, "a broken line does not become a whole one")
 	require.Empty(t, again.Warnings)
 	mended := strings.Replace(strings.Replace(out.String(), "bob@acme,", "bob@acme.example,", 1), "short,,", "short,short@acme.example,", 1)
-	_, lines = w.run(w.s, mended, csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, mended, csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 unchanged", "3 created", "4 unchanged", "5 created", "6 failed missing"}, lines)
 	require.Equal(t, "+31612345678", w.is("ann@acme.example").Phone)
 
 	// The result of a result replaces the columns of the first.
-	r2, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(mended), csvimport.UpdateExisting, nil)
+	r2, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(mended), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	var out2 strings.Builder
-	require.NoError(t, r2.WriteCSV(ctx, w.s, strings.NewReader(mended), &out2))
+	require.NoError(t, r2.WriteCSV(ctx, w.S, strings.NewReader(mended), &out2))
 	require.Equal(t, 1, strings.Count(out2.String(), "_line"))
 	require.NotContains(t, out2.String(), "''", "nothing is guarded twice")
 }
@@ -55,14 +55,14 @@ func TestResultCSV(t *testing.T) {
 func TestOutcomesOfAnotherFile(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file, other := "login\nann@acme.example\n", "login\neve@acme.example\n"
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil)
 	require.NoError(t, err)
-	r, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	r, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	none := func(csvimport.Outcome) error { t.Error("a line was told of"); return nil }
-	require.ErrorIs(t, p.Outcomes(ctx, w.s, strings.NewReader(other), none), csvimport.ErrOtherFile)
-	require.ErrorIs(t, r.Outcomes(ctx, w.s, strings.NewReader(other), none), csvimport.ErrOtherFile)
-	require.ErrorIs(t, r.WriteCSV(ctx, w.s, strings.NewReader(file+"eve@acme.example\n"), &strings.Builder{}), csvimport.ErrOtherFile)
+	require.ErrorIs(t, p.Outcomes(ctx, w.S, strings.NewReader(other), none), csvimport.ErrOtherFile)
+	require.ErrorIs(t, r.Outcomes(ctx, w.S, strings.NewReader(other), none), csvimport.ErrOtherFile)
+	require.ErrorIs(t, r.WriteCSV(ctx, w.S, strings.NewReader(file+"eve@acme.example\n"), &strings.Builder{}), csvimport.ErrOtherFile)
 }
 
 // A plan is kept as JSON and applied later; what it said of the rows is then to
@@ -70,7 +70,7 @@ func TestOutcomesOfAnotherFile(t *testing.T) {
 func TestPlanIsSerialisable(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	text := file(1500)
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(text), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "x.csv"})
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(text), csvimport.SkipExisting, &csvimport.ImportOptions{FileName: "x.csv"})
 	require.NoError(t, err)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -78,11 +78,11 @@ func TestPlanIsSerialisable(t *testing.T) {
 	var kept csvimport.Plan
 	require.NoError(t, json.Unmarshal(data, &kept))
 	require.Equal(t, p.Counts, kept.Counts)
-	require.ErrorIs(t, kept.Outcomes(ctx, w.s, strings.NewReader(text), nil), chatadmin.ErrInvalid)
-	r, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, &kept, strings.NewReader(text), nil)
+	require.ErrorIs(t, kept.Outcomes(ctx, w.S, strings.NewReader(text), nil), chatadmin.ErrInvalid)
+	r, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, &kept, strings.NewReader(text), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1500, r.Counts.Created)
-	require.ErrorIs(t, r.Outcomes(ctx, w.s, strings.NewReader("login\n"), func(csvimport.Outcome) error { return nil }), csvimport.ErrOtherFile)
+	require.ErrorIs(t, r.Outcomes(ctx, w.S, strings.NewReader("login\n"), func(csvimport.Outcome) error { return nil }), csvimport.ErrOtherFile)
 	stop := fmt.Errorf("enough")
-	require.ErrorIs(t, r.Outcomes(ctx, w.s, strings.NewReader(text), func(csvimport.Outcome) error { return stop }), stop)
+	require.ErrorIs(t, r.Outcomes(ctx, w.S, strings.NewReader(text), func(csvimport.Outcome) error { return stop }), stop)
 }

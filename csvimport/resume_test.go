@@ -53,10 +53,10 @@ func mixed(n int) (file string, prepare func(*world)) {
 	}
 	return b.String(), func(w *world) {
 		for i := 0; i < n; i += 5 {
-			u := w.user(login(i), func(nu *chatadmin.NewUser) { nu.Title = "T1" })
+			u := w.User(login(i), func(nu *chatadmin.NewUser) { nu.Title = "T1" })
 			if i%3 == 0 {
-				_, err := w.host.DeactivateUsers(ctx, u.ID)
-				require.NoError(w.t, err)
+				_, err := w.Host.DeactivateUsers(ctx, u.ID)
+				require.NoError(w.T, err)
 			}
 		}
 	}
@@ -68,9 +68,9 @@ func TestResumeAtEveryStep(t *testing.T) {
 	file, prepare := mixed(3300)
 	clean := newWorld(t, chatadmin.OfficeChat)
 	prepare(clean)
-	want, err := csvimport.ImportsOf(clean.s).Import(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	want, err := csvimport.ImportsOf(clean.S).Import(ctx, clean.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
-	wantLines := outcomes(t, want.Outcomes, clean.s, file)
+	wantLines := outcomes(t, want.Outcomes, clean.S, file)
 	for _, c := range []int64{want.Counts.Created, want.Counts.Updated, want.Counts.Activated, want.Counts.Deactivated, want.Counts.Unchanged, want.Counts.Skipped, want.Counts.Failed, want.Counts.Warnings} {
 		require.Positive(t, c, "the file has everything: %+v", want.Counts)
 	}
@@ -87,27 +87,27 @@ func TestResumeAtEveryStep(t *testing.T) {
 		return r, err == nil
 	}
 	r, done := stopped(func(c context.Context, o *csvimport.ImportOptions) (*csvimport.Result, error) {
-		return csvimport.ImportsOf(w.s).Import(c, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
+		return csvimport.ImportsOf(w.S).Import(c, w.S, strings.NewReader(file), csvimport.UpdateExisting, o)
 	})
 	id, steps := r.ImportID, 1
 	for !done {
 		r, done = stopped(func(c context.Context, o *csvimport.ImportOptions) (*csvimport.Result, error) {
-			return csvimport.ImportsOf(w.s).Resume(c, w.s, id, strings.NewReader(file), o)
+			return csvimport.ImportsOf(w.S).Resume(c, w.S, id, strings.NewReader(file), o)
 		})
 		steps++
 		require.Less(t, steps, 20)
 	}
 	require.GreaterOrEqual(t, steps, 8, "four batches of rows, the turn, and those of managers")
 	require.Equal(t, want.Counts, r.Counts)
-	require.Equal(t, wantLines, outcomes(t, r.Outcomes, w.s, file))
+	require.Equal(t, wantLines, outcomes(t, r.Outcomes, w.S, file))
 	require.Equal(t, clean.dump(), w.dump())
 
-	again, err := csvimport.ImportsOf(w.s).Resume(ctx, w.s, id, strings.NewReader(file), nil)
+	again, err := csvimport.ImportsOf(w.S).Resume(ctx, w.S, id, strings.NewReader(file), nil)
 	require.NoError(t, err, "resuming what is finished")
 	require.Equal(t, want.Counts, again.Counts)
-	require.Len(t, w.mail.To("boss@acme.example"), 1, "the admin is told once")
+	require.Len(t, w.Mail.To("boss@acme.example"), 1, "the admin is told once")
 
-	r, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	r, err = csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	require.Zero(t, r.Counts.Created+r.Counts.Updated, "importing the same file again changes nothing")
 	require.Equal(t, clean.dump(), w.dump())
@@ -119,14 +119,14 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 	file, prepare := mixed(2200)
 	clean := newWorld(t, chatadmin.OfficeChat)
 	prepare(clean)
-	want, err := csvimport.ImportsOf(clean.s).Import(ctx, clean.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	want, err := csvimport.ImportsOf(clean.S).Import(ctx, clean.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.NoError(t, err)
 	for seed := range uint64(6) {
 		good := memstore.New(nil)
 		w := newWorldOn(t, good, chatadmin.OfficeChat)
 		prepare(w)
 		chaos := good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.3, UnknownLost: 0.3}})
-		s := chatadmintest.Must(chatadmin.New(chaos, &chatadmin.Options{Now: w.clock.Now})).As(w.domain, w.boss.ID)
+		s := chatadmintest.Must(chatadmin.New(chaos, &chatadmin.Options{Now: w.Clock.Now})).As(w.Domain, w.Boss.ID)
 		p, err := csvimport.ImportsOf(s).Plan(ctx, s, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		r, err := csvimport.ImportsOf(s).Apply(ctx, s, p, strings.NewReader(file), nil)
@@ -145,8 +145,8 @@ func TestImportOverAnUnreliableStore(t *testing.T) {
 func TestImportsAtOnce(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})).As(w.domain, second.ID)
+	second := w.User("second@acme.example", withRole(chatadmin.RoleAdmin))
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail})).As(w.Domain, second.ID)
 	var file strings.Builder
 	file.WriteString("login,manager\n")
 	for i := range 1300 {
@@ -155,7 +155,7 @@ func TestImportsAtOnce(t *testing.T) {
 	created := make([]int64, 100)
 	var wg sync.WaitGroup
 	for n := range created {
-		s := w.s
+		s := w.S
 		if n%2 == 0 {
 			s = other
 		}
@@ -178,7 +178,7 @@ func TestImportsAtOnce(t *testing.T) {
 	}
 	require.EqualValues(t, 1300, total)
 	for i := range 1300 {
-		require.Len(t, w.mail.To(fmt.Sprintf("user%04d@acme.example", i)), 1)
+		require.Len(t, w.Mail.To(fmt.Sprintf("user%04d@acme.example", i)), 1)
 	}
 	require.Equal(t, []string{"Admin Announcements: 1302", "All Of Us: 1302"}, w.dump()[1302:])
 }
@@ -187,10 +187,10 @@ func TestImportsAtOnce(t *testing.T) {
 func TestMarkingWhileImporting(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.domain, w.boss.ID)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.Domain, w.Boss.ID)
 	var groups []chatadmin.ID
 	for n := range 10 {
-		g, err := w.host.CreateGroup(ctx, fmt.Sprintf("G%d", n))
+		g, err := w.Host.CreateGroup(ctx, fmt.Sprintf("G%d", n))
 		require.NoError(t, err)
 		groups = append(groups, g.ID)
 	}
@@ -211,15 +211,15 @@ func TestMarkingWhileImporting(t *testing.T) {
 			for i := range 20 {
 				file += fmt.Sprintf("u%d.%d@acme.example\n", n, i)
 			}
-			if _, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.SkipExisting, nil); err != nil {
+			if _, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	for g, err := range w.host.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
+	for g, err := range w.Host.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
 		require.NoError(t, err)
-		n, err := w.host.CountMembers(ctx, g.ID)
+		n, err := w.Host.CountMembers(ctx, g.ID)
 		require.NoError(t, err)
 		require.EqualValues(t, 1801, n, g.Name)
 	}
@@ -230,18 +230,18 @@ func TestMarkingWhileImporting(t *testing.T) {
 func TestImportsRemoveAdmins(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.Domain)
 	for n := range 99 {
-		w.user(fmt.Sprintf("admin%d@acme.example", n), withRole(chatadmin.RoleAdmin))
+		w.User(fmt.Sprintf("admin%d@acme.example", n), withRole(chatadmin.RoleAdmin))
 	}
 	var wg sync.WaitGroup
 	for n := range 100 {
-		s, login := w.host, fmt.Sprintf("admin%d@acme.example", n)
+		s, login := w.Host, fmt.Sprintf("admin%d@acme.example", n)
 		if n%2 == 0 {
 			s = other
 		}
 		if n == 99 {
-			login = w.boss.Login
+			login = w.Boss.Login
 		}
 		wg.Go(func() {
 			row := login + ",FALSE,\n"
@@ -254,7 +254,7 @@ func TestImportsRemoveAdmins(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	left, err := w.host.AdminsInForce(ctx)
+	left, err := w.Host.AdminsInForce(ctx)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
@@ -264,15 +264,15 @@ func TestImportsRemoveAdmins(t *testing.T) {
 func TestImporterDemoted(t *testing.T) {
 	for name, end := range map[string]func(*world, chatadmin.ID) error{
 		"demoted": func(w *world, id chatadmin.ID) error {
-			_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, id)
+			_, err := w.S.AssignRole(ctx, chatadmin.RoleMember, id)
 			return err
 		},
-		"deactivated": func(w *world, id chatadmin.ID) error { _, err := w.s.DeactivateUsers(ctx, id); return err },
-		"denied":      func(w *world, id chatadmin.ID) error { _, err := w.s.DenyAccess(ctx, id); return err },
+		"deactivated": func(w *world, id chatadmin.ID) error { _, err := w.S.DeactivateUsers(ctx, id); return err },
+		"denied":      func(w *world, id chatadmin.ID) error { _, err := w.S.DenyAccess(ctx, id); return err },
 	} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))
-		s := w.admin.As(w.domain, importer.ID)
+		importer := w.User("importer@acme.example", withRole(chatadmin.RoleAdmin))
+		s := w.Admin.As(w.Domain, importer.ID)
 		file := "login\n"
 		for n := range 3000 {
 			file += fmt.Sprintf("u%d@acme.example\n", n)
@@ -288,13 +288,13 @@ func TestImporterDemoted(t *testing.T) {
 		require.Len(t, w.dump(), 1000+2+2)
 		_, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden)
-		_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+		_, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(file), nil)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "it was active a moment ago")
-		for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.s.ActivateUsers, w.s.GrantAccess} {
+		for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.S.ActivateUsers, w.S.GrantAccess} {
 			_, err = f(ctx, importer.ID)
 			require.NoError(t, err)
 		}
-		_, err = w.s.AssignRole(ctx, chatadmin.RoleAdmin, importer.ID)
+		_, err = w.S.AssignRole(ctx, chatadmin.RoleAdmin, importer.ID)
 		require.NoError(t, err)
 		r, err = csvimport.ImportsOf(s).Resume(ctx, s, r.ImportID, strings.NewReader(file), nil)
 		require.NoError(t, err)
@@ -307,22 +307,22 @@ func TestImporterDemoted(t *testing.T) {
 // theirs.
 func TestResumedByAnother(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	importer := w.user("importer@acme.example", withRole(chatadmin.RoleAdmin))
-	s, file := w.admin.As(w.domain, importer.ID), file(3000)
+	importer := w.User("importer@acme.example", withRole(chatadmin.RoleAdmin))
+	s, file := w.Admin.As(w.Domain, importer.ID), file(3000)
 	stopped, stop := context.WithCancel(ctx)
 	r, err := csvimport.ImportsOf(s).Import(stopped, s, strings.NewReader(file), csvimport.SkipExisting, &csvimport.ImportOptions{Progress: func(chatadmin.Progress) { stop() }})
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.s.AssignRole(ctx, chatadmin.RoleMember, importer.ID)
+	_, err = w.S.AssignRole(ctx, chatadmin.RoleMember, importer.ID)
 	require.NoError(t, err)
-	w.clock.Advance(11 * time.Minute)
-	member := w.admin.As(w.domain, w.user("member@acme.example").ID)
+	w.Clock.Advance(11 * time.Minute)
+	member := w.Admin.As(w.Domain, w.User("member@acme.example").ID)
 	_, err = csvimport.ImportsOf(member).Resume(ctx, member, r.ImportID, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	r, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	r, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 3000, r.Counts.Created)
-	require.Len(t, w.mail.To("boss@acme.example"), 1)
-	require.Empty(t, w.mail.To("importer@acme.example"))
+	require.Len(t, w.Mail.To("boss@acme.example"), 1)
+	require.Empty(t, w.Mail.To("importer@acme.example"))
 }
 
 // A plan is applied to what was reviewed, or not at all.
@@ -330,26 +330,26 @@ func TestStaleImportPlan(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	file := "login,title\nann@acme.example,Head\n"
 	plan := func() *csvimport.Plan {
-		p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+		p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		return p
 	}
 	p := plan()
-	w.user("unrelated@acme.example")
-	_, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file+"bob@acme.example,x\n"), nil)
+	w.User("unrelated@acme.example")
+	_, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file+"bob@acme.example,x\n"), nil)
 	require.ErrorIs(t, err, csvimport.ErrOtherFile)
-	_, err = csvimport.ImportsOf(w.host).Apply(ctx, w.host, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.Host).Apply(ctx, w.Host, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.NoError(t, err, "somebody else's new user does not matter")
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "Ann exists now")
 	p = plan()
-	_, err = w.s.SetRole(ctx, chatadmin.Role{Name: "New"})
+	_, err = w.S.SetRole(ctx, chatadmin.Role{Name: "New"})
 	require.NoError(t, err)
-	_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "the settings changed")
-	_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, "no-such-import", strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, "no-such-import", strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
@@ -366,12 +366,12 @@ func TestFileThatChangesUnderTheImport(t *testing.T) {
 		w := newWorld(t, chatadmin.OfficeChat)
 		file := &struct{ *strings.Reader }{strings.NewReader(lines(1500))}
 		var id chatadmin.ID
-		_, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
+		_, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
 			id, file.Reader = i, strings.NewReader(lines(then))
 		}})
 		require.ErrorIs(t, err, csvimport.ErrOtherFile, name)
 
-		r, err := csvimport.ImportsOf(w.s).Resume(ctx, w.s, id, strings.NewReader(lines(1500)), nil)
+		r, err := csvimport.ImportsOf(w.S).Resume(ctx, w.S, id, strings.NewReader(lines(1500)), nil)
 		require.NoError(t, err, name)
 		require.EqualValues(t, 1500, r.Counts.Created, name)
 	}

@@ -22,10 +22,10 @@ var nasty = []string{"NULL", "null", "N/A", "nan", "None", "-", "--", "'NULL", "
 
 // everybody is what the store has of all users.
 func (w *world) everybody() []chatadmin.User {
-	w.t.Helper()
+	w.T.Helper()
 	var all []chatadmin.User
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
 		all = append(all, u)
 	}
 	return all
@@ -39,7 +39,7 @@ func (w *world) fillNasty(r *rand.Rand, preset chatadmin.Preset, n int) {
 		if preset == chatadmin.OfficeChat {
 			login += "@acme.example"
 		}
-		u := w.user(login, func(u *chatadmin.NewUser) {
+		u := w.User(login, func(u *chatadmin.NewUser) {
 			u.Email = fmt.Sprintf("user.%d@acme.example", i)
 			u.DisplayName, u.FirstName, u.Title, u.Phone, u.Department = pick(), "F"+pick(), pick(), pick(), pick()
 			u.LastName = "Doe" + pick()
@@ -49,12 +49,12 @@ func (w *world) fillNasty(r *rand.Rand, preset chatadmin.Preset, n int) {
 			if i%3 == 0 {
 				u.Kind = chatadmin.Guest
 			}
-			u.Manager = w.boss.ID
+			u.Manager = w.Boss.ID
 		})
 		switch i % 5 {
 		case 1:
-			_, err := w.host.DeactivateUsers(ctx, u.ID)
-			require.NoError(w.t, err)
+			_, err := w.Host.DeactivateUsers(ctx, u.ID)
+			require.NoError(w.T, err)
 		case 2:
 			w.signIn(u.ID)
 		}
@@ -86,7 +86,7 @@ func TestRoundTrip(t *testing.T) {
 						io.Encoding = name
 					}
 				}
-				res, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, bytes.NewReader(file), csvimport.UpdateExisting, io)
+				res, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, bytes.NewReader(file), csvimport.UpdateExisting, io)
 				require.NoError(t, err)
 				require.Equal(t, []int64{121, 121}, []int64{res.Counts.Rows, res.Counts.Unchanged}, "%s %+v %s", preset, o, name)
 				require.Equal(t, state, w.everybody())
@@ -107,17 +107,17 @@ func TestOverviewIsImported(t *testing.T) {
 				active = u
 			}
 		}
-		_, err := w.host.DenyAccess(ctx, active.ID)
+		_, err := w.Host.DenyAccess(ctx, active.ID)
 		require.NoError(t, err)
 		state := w.everybody()
 		text := w.export(csvimport.Overview, nil)
-		res, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(text), csvimport.UpdateExisting, nil)
+		res, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(text), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 61, res.Counts.Unchanged, "%+v", res.Counts)
 		require.Equal(t, state, w.everybody())
 
 		// What was changed in it is taken.
-		_, err = w.host.GrantAccess(ctx, active.ID)
+		_, err = w.Host.GrantAccess(ctx, active.ID)
 		require.NoError(t, err)
 		text = w.export(csvimport.Overview, nil)
 		var lines []string
@@ -127,7 +127,7 @@ func TestOverviewIsImported(t *testing.T) {
 			}
 			lines = append(lines, line)
 		}
-		res, err = csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(strings.Join(lines, "")), csvimport.UpdateExisting, nil)
+		res, err = csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(strings.Join(lines, "")), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, res.Counts.Deactivated)
 		require.Equal(t, chatadmin.Deactivated, w.row(active.ID).Status)
@@ -149,7 +149,7 @@ func TestExportOptions(t *testing.T) {
 		require.True(t, strings.HasPrefix(text, c.head), "%q", text)
 		require.Equal(t, c.o.Excel, strings.Contains(text, "\r\n"))
 	}
-	_, err := csvimport.Export(ctx, w.s, &bytes.Buffer{}, csvimport.ImportFormat, &csvimport.ExportOptions{Separator: 'x'})
+	_, err := csvimport.Export(ctx, w.S, &bytes.Buffer{}, csvimport.ImportFormat, &csvimport.ExportOptions{Separator: 'x'})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
@@ -159,15 +159,15 @@ func TestDamagedTextOverwritesNothing(t *testing.T) {
 	for _, clearing := range []bool{false, true} {
 		for _, cell := range damaged {
 			w := newWorld(t, chatadmin.OfficeChat)
-			w.user("ann@acme.example", func(n *chatadmin.NewUser) {
+			w.User("ann@acme.example", func(n *chatadmin.NewUser) {
 				n.DisplayName, n.FirstName, n.LastName, n.Title, n.Phone, n.Department = "José", "Zoë", "Müller", "€", "+31612345678", "IT"
 			})
 			before := w.is("ann@acme.example")
 			file := "login,name,firstname,lastname,title,mobile,department\nann@acme.example" + strings.Repeat(","+cell, 6) + "\n"
-			p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: clearing})
+			p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, &csvimport.ImportOptions{ClearBlanks: clearing})
 			require.NoError(t, err)
 			marked := map[string]bool{}
-			require.NoError(t, p.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+			require.NoError(t, p.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 				for _, n := range o.Notes {
 					if n.Code == csvimport.CodeDamaged || n.Code == csvimport.CodeRuined {
 						marked[n.Column] = true
@@ -175,7 +175,7 @@ func TestDamagedTextOverwritesNothing(t *testing.T) {
 				}
 				return nil
 			}))
-			_, err = csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), nil)
+			_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 			require.NoError(t, err)
 			after := w.is("ann@acme.example")
 			for column, values := range map[string][2]string{"name": {before.DisplayName, after.DisplayName}, "firstname": {before.FirstName, after.FirstName}, "lastname": {before.LastName, after.LastName},

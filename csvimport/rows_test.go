@@ -38,7 +38,7 @@ func TestFaultyRows(t *testing.T) {
 		`Unclosed,"unclosed@acme.example,1,TRUE`,
 		`Eve,eve@acme.example,1,TRUE`,
 	}, "\n")
-	r, lines := w.run(w.s, file, csvimport.SkipExisting, nil)
+	r, lines := w.run(w.S, file, csvimport.SkipExisting, nil)
 	require.Equal(t, []string{
 		"2 created",
 		"3 created missing_cells",
@@ -61,7 +61,7 @@ func TestFaultyRows(t *testing.T) {
 	require.Equal(t, `Q"uote`, w.is("quote@acme.example").DisplayName)
 	require.Equal(t, "Two lines", w.is("lines@acme.example").DisplayName)
 	var notes []csvimport.Note
-	require.NoError(t, r.Outcomes(ctx, w.s, strings.NewReader(file), func(o csvimport.Outcome) error {
+	require.NoError(t, r.Outcomes(ctx, w.S, strings.NewReader(file), func(o csvimport.Outcome) error {
 		notes = append(notes, o.Notes...)
 		return nil
 	}))
@@ -84,24 +84,24 @@ func TestFaultyRows(t *testing.T) {
 // counts, row by row, and in the result CSV.
 func TestAllOrNothing(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann := w.user("old@acme.example", func(n *chatadmin.NewUser) { n.Title = "Head" })
-	away := w.user("away@acme.example")
-	_, err := w.host.DeactivateUsers(ctx, away.ID)
+	ann := w.User("old@acme.example", func(n *chatadmin.NewUser) { n.Title = "Head" })
+	away := w.User("away@acme.example")
+	_, err := w.Host.DeactivateUsers(ctx, away.ID)
 	require.NoError(t, err)
-	w.user("on@acme.example")
+	w.User("on@acme.example")
 	good := "login,title,enabled,manager\nnew@acme.example,,,nobody@acme.example\nold@acme.example,Chief,,\naway@acme.example,,TRUE,\non@acme.example,,FALSE,\nboss@acme.example,,,\nnone@acme.example,,FALSE,\n"
 	file := good + "bad,,,\n"
 	before, events := w.dump(), w.eventCount("")
 	o := &csvimport.ImportOptions{AllOrNothing: true}
-	p, err := csvimport.ImportsOf(w.s).Plan(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
+	p, err := csvimport.ImportsOf(w.S).Plan(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, o)
 	require.NoError(t, err)
-	ran, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
+	ran, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, o)
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
-	applied, err := csvimport.ImportsOf(w.s).Apply(ctx, w.s, p, strings.NewReader(file), o)
+	applied, err := csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), o)
 	require.ErrorIs(t, err, csvimport.ErrRowsFailed)
 	want := []string{"2 skipped all_or_nothing no_manager", "3 skipped all_or_nothing", "4 skipped all_or_nothing", "5 skipped all_or_nothing", "6 unchanged", "7 skipped not_created", "8 failed bad_email"}
 	for _, list := range []func(context.Context, *chatadmin.Scope, io.ReadSeeker, func(csvimport.Outcome) error) error{p.Outcomes, ran.Outcomes, applied.Outcomes} {
-		require.Equal(t, want, outcomes(t, list, w.s, file))
+		require.Equal(t, want, outcomes(t, list, w.S, file))
 	}
 	for _, c := range []csvimport.Counts{p.Counts, ran.Counts, applied.Counts} {
 		require.Zero(t, c.Created+c.Updated+c.Activated+c.Deactivated)
@@ -109,16 +109,16 @@ func TestAllOrNothing(t *testing.T) {
 	}
 	for _, write := range []func(context.Context, *chatadmin.Scope, io.ReadSeeker, io.Writer) error{p.WriteCSV, ran.WriteCSV, applied.WriteCSV} {
 		var out strings.Builder
-		require.NoError(t, write(ctx, w.s, strings.NewReader(file), &out))
+		require.NoError(t, write(ctx, w.S, strings.NewReader(file), &out))
 		require.NotContains(t, out.String(), ",created,")
 		require.NotContains(t, out.String(), ",updated,")
 		require.Contains(t, out.String(), "3,skipped,all_or_nothing,")
 	}
 	require.Equal(t, before, w.dump())
 	require.Equal(t, events, w.eventCount(""))
-	require.Empty(t, w.mail.Mails())
+	require.Empty(t, w.Mail.Mails())
 	require.Equal(t, "Head", w.is(ann.Login).Title)
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(good), csvimport.UpdateExisting, o)
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(good), csvimport.UpdateExisting, o)
 	require.NoError(t, err)
 	require.Equal(t, []int64{1, 3}, []int64{r.Counts.Created, r.Counts.Updated})
 }
@@ -154,21 +154,21 @@ func TestManagers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.Engage)
 			person := func(login string, manager chatadmin.ID) chatadmin.User {
-				return w.user(login, func(n *chatadmin.NewUser) {
+				return w.User(login, func(n *chatadmin.NewUser) {
 					n.Email, n.FirstName, n.LastName, n.Manager = "p@acme.example", "P", "P", manager
 				})
 			}
-			x := person("x", w.boss.ID)
+			x := person("x", w.Boss.ID)
 			person("y", x.ID)
 			file := "login,manager,enabled,email,firstname,lastname\n"
 			for _, row := range c.file {
 				file += row + ",p@acme.example,P,P\n"
 			}
-			_, lines := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			_, lines := w.run(w.S, file, csvimport.UpdateExisting, nil)
 			require.Equal(t, c.lines, lines)
 			require.Equal(t, c.links, w.links())
 			state := w.dump()
-			r, _ := w.run(w.s, file, csvimport.UpdateExisting, nil)
+			r, _ := w.run(w.S, file, csvimport.UpdateExisting, nil)
 			require.Equal(t, state, w.dump(), "importing the same again changes nothing")
 			require.Zero(t, r.Counts.Updated+r.Counts.Created)
 		})
@@ -176,10 +176,10 @@ func TestManagers(t *testing.T) {
 }
 
 func (w *world) links() string {
-	w.t.Helper()
+	w.T.Helper()
 	byID, bosses := map[chatadmin.ID]string{}, []chatadmin.User{}
-	for u, err := range w.host.Users(ctx, chatadmin.UserQuery{}) {
-		require.NoError(w.t, err)
+	for u, err := range w.Host.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(w.T, err)
 		byID[u.ID] = u.Login
 		bosses = append(bosses, u)
 	}
@@ -208,16 +208,16 @@ func TestManagersOfManyBatches(t *testing.T) {
 		}
 		fmt.Fprintf(&file, "%s,%s\n", login, manager)
 	}
-	r, _ := w.run(w.s, file.String(), csvimport.SkipExisting, nil)
+	r, _ := w.run(w.S, file.String(), csvimport.SkipExisting, nil)
 	require.EqualValues(t, rows, r.Counts.Created)
 	require.Zero(t, r.Counts.Warnings)
 	require.Equal(t, 7+2, w.eventCount(csvimport.KindImport), "seven batches of rows, and 1,375 managers in two")
 	got, logins := map[string]string{}, map[chatadmin.ID]string{}
-	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+	for u, err := range w.S.Users(ctx, chatadmin.UserQuery{}) {
 		require.NoError(t, err)
 		logins[u.ID] = u.Login
 	}
-	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+	for u, err := range w.S.Users(ctx, chatadmin.UserQuery{}) {
 		require.NoError(t, err)
 		if u.Manager != "" {
 			got[u.Login] = logins[u.Manager]
@@ -230,8 +230,8 @@ func TestManagersOfManyBatches(t *testing.T) {
 // skipped is not warned of its manager.
 func TestManagersInSkipMode(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.user("ann@acme.example")
-	_, lines := w.run(w.s, "login,manager,enabled\nann@acme.example,boss@acme.example,\nbob@acme.example,nobody@acme.example,FALSE\n", csvimport.SkipExisting, nil)
+	w.User("ann@acme.example")
+	_, lines := w.run(w.S, "login,manager,enabled\nann@acme.example,boss@acme.example,\nbob@acme.example,nobody@acme.example,FALSE\n", csvimport.SkipExisting, nil)
 	require.Equal(t, []string{"2 skipped exists", "3 skipped not_created"}, lines)
 	require.Empty(t, w.is("ann@acme.example").Manager)
 }
@@ -243,14 +243,14 @@ func TestRolesInFiles(t *testing.T) {
 	for _, r := range []chatadmin.Role{{Name: "Reader", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}},
 		{Name: "Auditor", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 60},
 		{Name: "Clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport, chatadmin.PermRoles}}} {
-		_, err := w.host.SetRole(ctx, r)
+		_, err := w.Host.SetRole(ctx, r)
 		require.NoError(t, err)
 	}
-	clerk := w.user("clerk@acme.example", withRole("Clerk"))
-	w.user("chief@acme.example", withRole("Chief"))
-	w.user("peer@acme.example", withRole("Clerk"))
-	w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	s := w.admin.As(w.domain, clerk.ID)
+	clerk := w.User("clerk@acme.example", withRole("Clerk"))
+	w.User("chief@acme.example", withRole("Chief"))
+	w.User("peer@acme.example", withRole("Clerk"))
+	w.User("second@acme.example", withRole(chatadmin.RoleAdmin))
+	s := w.Admin.As(w.Domain, clerk.ID)
 	file := "login,role,title,enabled\n" + strings.Join([]string{
 		"new1@acme.example,Reader,,", "new2@acme.example,Auditor,,", "new3@acme.example,Clerk,,", "new4@acme.example,Chief,,", "new5@acme.example,Domain admin,,",
 		"new6@acme.example,nothing,,", "new7@acme.example,member,,", "chief@acme.example,,Lord,", "boss@acme.example,,,FALSE", "peer@acme.example,member,,", "clerk@acme.example,,Me,",
@@ -265,18 +265,18 @@ func TestRolesInFiles(t *testing.T) {
 	_, lines = w.run(s, "login,role,enabled\nclerk@acme.example,Reader,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed self"}, lines)
 
-	_, lines = w.run(w.s, "login,role,enabled\nboss@acme.example,member,\nsecond@acme.example,,FALSE\nnew@acme.example,admin,\n", csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.S, "login,role,enabled\nboss@acme.example,member,\nsecond@acme.example,,FALSE\nnew@acme.example,admin,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed self", "3 updated+deactivated", "4 failed forbidden_role"}, lines)
 	// The host stands above admins: it may grant the role, and even it keeps
 	// the last admin.
-	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,admin,\n", csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.Host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,admin,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed last_admin", "3 created"}, lines)
-	_, lines = w.run(w.host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,member,\n", csvimport.UpdateExisting, nil)
+	_, lines = w.run(w.Host, "login,role,enabled\nboss@acme.example,,FALSE\nthird@acme.example,member,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 updated+deactivated", "3 failed last_admin"}, lines)
 
-	plain, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "plain@acme.example", NoInvitation: true})
+	plain, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "plain@acme.example", NoInvitation: true})
 	require.NoError(t, err)
-	_, err = csvimport.ImportsOf(w.admin.As(w.domain, plain.ID)).Plan(ctx, w.admin.As(w.domain, plain.ID), strings.NewReader("login\nx@acme.example\n"), csvimport.SkipExisting, nil)
+	_, err = csvimport.ImportsOf(w.Admin.As(w.Domain, plain.ID)).Plan(ctx, w.Admin.As(w.Domain, plain.ID), strings.NewReader("login\nx@acme.example\n"), csvimport.SkipExisting, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
 
@@ -294,9 +294,9 @@ func TestImportPermissions(t *testing.T) {
 		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate}, true, false},
 		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, true, true},
 	} {
-		_, err := w.host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("r%d", n), Level: 5, Permissions: c.ps})
+		_, err := w.Host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("r%d", n), Level: 5, Permissions: c.ps})
 		require.NoError(t, err)
-		s := w.admin.As(w.domain, w.user(fmt.Sprintf("u%d@acme.example", n), withRole(fmt.Sprintf("r%d", n))).ID)
+		s := w.Admin.As(w.Domain, w.User(fmt.Sprintf("u%d@acme.example", n), withRole(fmt.Sprintf("r%d", n))).ID)
 		for mode, ok := range map[csvimport.Mode]bool{csvimport.SkipExisting: c.skip, csvimport.UpdateExisting: c.update} {
 			_, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader("login\nx@acme.example\n"), mode, nil)
 			if ok {
@@ -311,11 +311,11 @@ func TestImportPermissions(t *testing.T) {
 // Somebody of another domain is nobody here.
 func TestOtherDomainsUsers(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	d, other, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "them@other.example"}})
+	d, other, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "them@other.example"}})
 	require.NoError(t, err)
-	_, lines := w.run(w.s, "login,manager,enabled\nthem@other.example,,FALSE\nann@acme.example,them@other.example,\n", csvimport.UpdateExisting, nil)
+	_, lines := w.run(w.S, "login,manager,enabled\nthem@other.example,,FALSE\nann@acme.example,them@other.example,\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 skipped not_created", "3 created no_manager"}, lines)
-	us, err := w.store.Users(ctx, d.ID, []chatadmin.ID{other.ID})
+	us, err := w.Store.Users(ctx, d.ID, []chatadmin.ID{other.ID})
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.Pending, us[0].Status)
 }
@@ -324,14 +324,14 @@ func TestOtherDomainsUsers(t *testing.T) {
 // any more.
 func TestRowOfAUserBeingDeleted(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	u := w.user("gone@acme.example")
-	require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+	u := w.User("gone@acme.example")
+	require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: w.Domain, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 		now := u
 		now.Deleting, now.Rev = true, u.Rev+1
 		_, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{{Row: now, Was: u.Rev}})
 		return err
 	}))
-	_, lines := w.run(w.s, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)
+	_, lines := w.run(w.S, "login,manager\ngone@acme.example,\nann@acme.example,gone@acme.example\n", csvimport.UpdateExisting, nil)
 	require.Equal(t, []string{"2 failed deleting", "3 created no_manager"}, lines)
 }
 
@@ -353,24 +353,24 @@ func TestVetoOfDeactivation(t *testing.T) {
 			return nil
 		}
 	})
-	ann, bob := w.user("ann@acme.example"), w.user("bob@acme.example")
+	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 	file := "login,enabled\nann@acme.example,FALSE\nbob@acme.example,TRUE\n"
 	refuse[ann.ID] = true
-	r, err := csvimport.ImportsOf(w.s).Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, nil)
+	r, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, nil)
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	require.Equal(t, []chatadmin.ID{ann.ID}, asked)
 	require.Equal(t, chatadmin.Pending, w.is("ann@acme.example").Status)
 	delete(refuse, ann.ID)
-	_, err = csvimport.ImportsOf(w.s).Resume(ctx, w.s, r.ImportID, strings.NewReader(file), nil)
+	_, err = csvimport.ImportsOf(w.S).Resume(ctx, w.S, r.ImportID, strings.NewReader(file), nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.Deactivated, w.is("ann@acme.example").Status)
 	require.Equal(t, chatadmin.Pending, w.row(bob.ID).Status)
 }
 
 func (w *world) row(id chatadmin.ID) chatadmin.User {
-	w.t.Helper()
-	us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{id})
-	require.NoError(w.t, err)
-	require.Len(w.t, us, 1)
+	w.T.Helper()
+	us, err := w.Store.Users(ctx, w.Domain, []chatadmin.ID{id})
+	require.NoError(w.T, err)
+	require.Len(w.T, us, 1)
 	return us[0]
 }

@@ -41,15 +41,15 @@ func TestInvitationsInASentence(t *testing.T) {
 				change = func(*chatadmin.Options) {}
 			}
 			w := newWorld(t, chatadmin.OfficeChat, change)
-			s := w.s
+			s := w.S
 			if c.host {
-				s = w.host
+				s = w.Host
 			}
 			r, err := csvimport.ImportsOf(s).Import(ctx, s, strings.NewReader(c.file), csvimport.SkipExisting, &c.o)
 			require.Equal(t, name == "refused", err != nil, "%v", err)
 			require.Contains(t, r.Invitations.Text, c.want)
 			if name == "invited" {
-				require.Contains(t, w.mail.To("boss@acme.example")[0].Text, c.want)
+				require.Contains(t, w.Mail.To("boss@acme.example")[0].Text, c.want)
 			}
 			if name == "held back" {
 				_, err := csvimport.ImportsOf(s).Release(ctx, s, w.token())
