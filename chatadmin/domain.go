@@ -149,8 +149,7 @@ func (w *Writer) putDomain(ctx context.Context, d Domain, set Settings) (Domain,
 		return Domain{}, err
 	}
 	if len(d.Data) > max(MaxSettings, before) { // older ones that are larger may shrink
-		return Domain{}, &FieldError{"settings", "", CodeTooLong,
-			fmt.Sprintf("the settings would have %d bytes and hold %d at most: keep less in policies, roles or modules", len(d.Data), MaxSettings)}
+		return Domain{}, &FieldError{Field: "settings", Code: CodeTooLong, Reason: fmt.Sprintf("the settings would have %d bytes and hold %d at most: keep less in policies, roles or modules", len(d.Data), MaxSettings)}
 	}
 	if d.Rev, err = w.NextRev(was); err != nil {
 		return Domain{}, err

@@ -6,6 +6,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin/class"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // The classes that the errors of all packages belong to, for errors.Is. See
@@ -97,6 +98,22 @@ type FieldError struct {
 	Value  string // cut to 64 bytes
 	Code   string // stable, such as "bad_email"; see the Code constants
 	Reason string // a sentence for the administrator
+	// Detail is the reason as a text with its values, to be said in other
+	// languages. Without it the text of the code is said, "fault." + Code.
+	Detail texts.Message
+}
+
+// Message returns what package texts says of the field in any language.
+func (e *FieldError) Message() texts.Message {
+	if e.Detail.Code != "" {
+		return e.Detail
+	}
+	return texts.Message{Code: "fault." + e.Code, Text: e.Reason}
+}
+
+// detailed is a FieldError whose reason is a text with values.
+func detailed(field, value, code string, why texts.Message) *FieldError {
+	return &FieldError{Field: field, Value: Cut(value), Code: code, Reason: why.Text, Detail: why}
 }
 
 func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin/class"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // FieldErrors are all that is wrong with what was given, each with its field.
@@ -167,11 +168,11 @@ func (w *Writer) loginFault(ctx context.Context, was, given *User) (*FieldError,
 }
 
 func immutableLogin(login string) *FieldError {
-	return &FieldError{"login", Cut(login), CodeImmutable, "in this domain a login cannot be changed"}
+	return &FieldError{Field: "login", Value: Cut(login), Code: CodeImmutable, Reason: "in this domain a login cannot be changed"}
 }
 
 func takenLogin(login string) *FieldError {
-	return &FieldError{"login", Cut(login), CodeTaken, "another user has this login"}
+	return &FieldError{Field: "login", Value: Cut(login), Code: CodeTaken, Reason: "another user has this login"}
 }
 
 // managerFault says whether a new manager is nobody, or stands below the user.
@@ -181,7 +182,7 @@ func (w *Writer) managerFault(ctx context.Context, was, given *User) (*FieldErro
 		return nil, nil
 	}
 	bad := func(why string) (*FieldError, error) {
-		return &FieldError{"manager", Cut(given.Login), CodeBadManager, why}, nil
+		return &FieldError{Field: "manager", Value: Cut(given.Login), Code: CodeBadManager, Reason: why}, nil
 	}
 	at := given.Manager
 	for step := 0; at != ""; step++ {
@@ -213,6 +214,10 @@ const noSuchManager = "there is no such user"
 // faults gathers what is wrong with a form.
 type faults []*FieldError
 
+func (f *faults) tell(field, value, code string, why texts.Message) {
+	*f = append(*f, detailed(field, value, code, why))
+}
+
 func (f *faults) add(field, value, code, format string, args ...any) {
-	*f = append(*f, &FieldError{field, Cut(value), code, fmt.Sprintf(format, args...)})
+	*f = append(*f, &FieldError{Field: field, Value: Cut(value), Code: code, Reason: fmt.Sprintf(format, args...)})
 }

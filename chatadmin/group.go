@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Posting says who may post in a group.
@@ -46,7 +47,7 @@ func GroupSettingsOf(g Group) (GroupSettings, error) {
 func renameGroup(g *Group, name string) error {
 	key := Fold(name)
 	if !groupName(name) {
-		return &FieldError{"name", Cut(name), CodeBadText, fmt.Sprintf("a group's name has 1 to %d bytes and no control characters", maxText)}
+		return detailed("name", name, CodeBadText, texts.NewMessage("why.group_name", maxText))
 	}
 	g.Name, g.NameKey = name, key
 	return nil
@@ -226,7 +227,8 @@ func (w *Writer) administers(ctx context.Context, g Group) error {
 	}
 	ms, err := w.Memberships(ctx, w.scope.domain, []storage.Pair{{Group: g.ID, User: w.Actor.ID}})
 	if err == nil && (len(ms) == 0 || !ms[0].Admin) {
-		err = fmt.Errorf("group %q: only its admins and who has the permission %q may do this: %w", g.Name, PermGroups, ErrForbidden)
+		err = texts.Explain(fmt.Errorf("group %q: only its admins and who has the permission %q may do this: %w", g.Name, PermGroups, ErrForbidden),
+			"why.group_admins", g.Name, string(PermGroups))
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // ArchiveGroup archives a group: nobody posts there any more (see MayPost),
@@ -25,7 +27,8 @@ func (s *Scope) UnarchiveGroup(ctx context.Context, group ID) (Group, error) {
 func (s *Scope) setArchived(ctx context.Context, kind string, group ID, archived bool) (Group, error) {
 	return s.changeGroup(ctx, kind, group, func(_ context.Context, _ *Writer, g *Group) ([]FieldChange, error) {
 		if archived && g.Default {
-			return nil, fmt.Errorf("group %q: everybody is in it and reads it, unmark it before it is archived: %w", g.Name, ErrDefaultGroup)
+			return nil, texts.Explain(fmt.Errorf("group %q: everybody is in it and reads it, unmark it before it is archived: %w", g.Name, ErrDefaultGroup),
+				"why.default_unmark", g.Name)
 		}
 		was := g.Archived
 		g.Archived = archived
@@ -36,7 +39,7 @@ func (s *Scope) setArchived(ctx context.Context, kind string, group ID, archived
 // notArchived refuses to make a default group of an archived one.
 func notArchived(g Group) error {
 	if g.Archived {
-		return fmt.Errorf("group %q: unarchive it before it is marked as default: %w", g.Name, ErrArchived)
+		return texts.Explain(fmt.Errorf("group %q: unarchive it before it is marked as default: %w", g.Name, ErrArchived), "why.unarchive_first", g.Name)
 	}
 	return nil
 }

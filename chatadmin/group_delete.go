@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // PlanDeleteGroup counts what deleting a group would remove: "members", and
@@ -68,9 +69,9 @@ func (w *Writer) deletable(ctx context.Context, id ID) (Group, error) {
 	case err != nil:
 		return Group{}, err
 	case g.Shipped:
-		return Group{}, fmt.Errorf("group %q: %w", g.Name, ErrShippedGroup)
+		return Group{}, texts.Explain(fmt.Errorf("group %q: %w", g.Name, ErrShippedGroup), "why.shipped", g.Name)
 	case g.Default:
-		return Group{}, fmt.Errorf("group %q: unmark it first: %w", g.Name, ErrDefaultGroup)
+		return Group{}, texts.Explain(fmt.Errorf("group %q: unmark it first: %w", g.Name, ErrDefaultGroup), "why.default_unmark", g.Name)
 	}
 	return g, w.notHeld(ctx, []ID{id})
 }

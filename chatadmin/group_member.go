@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // AddMembers makes up to MaxBatch users members of a group and returns how many
@@ -22,7 +23,7 @@ func (s *Scope) AddMembers(ctx context.Context, group ID, users ...ID) (int, err
 		var targets []ID
 		for _, u := range us {
 			if u.Deleting {
-				return fmt.Errorf("user %q is being deleted: %w", Cut(u.Login), ErrTransition)
+				return userDeleting(&u)
 			}
 			if _, ok := have[u.ID]; !ok {
 				changes = append(changes, storage.Write[Membership]{Row: Membership{Domain: s.domain, Group: group, User: u.ID, Rev: rev}})
@@ -47,7 +48,7 @@ func (s *Scope) RemoveMembers(ctx context.Context, group ID, users ...ID) (int, 
 		var targets []ID
 		for _, u := range us {
 			if g.Default && w.Settings.meant(&u) {
-				return fmt.Errorf("group %q: nobody whom it is for is removed from it, unmark it first: %w", g.Name, ErrDefaultGroup)
+				return texts.Explain(fmt.Errorf("group %q: nobody whom it is for is removed from it, unmark it first: %w", g.Name, ErrDefaultGroup), "why.default_stay", g.Name)
 			}
 			if m, ok := have[u.ID]; ok {
 				if err := w.MayActOn(&u); err != nil {

@@ -44,7 +44,7 @@ func (w *Writer) claimGroupName(ctx context.Context, g *Group) error {
 		return err
 	}
 	if other != "" {
-		return &FieldErrors{[]*FieldError{{"name", Cut(g.Name), CodeTaken, "another group has this name: choose a different one"}}}
+		return &FieldErrors{[]*FieldError{{Field: "name", Value: Cut(g.Name), Code: CodeTaken, Reason: "another group has this name: choose a different one"}}}
 	}
 	c := storage.Write[storage.Record]{Row: storage.Record{Key: guard, Data: guardData}}
 	if len(rs) > 0 {

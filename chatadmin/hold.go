@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Hold is a legal hold: until it is released, nothing that it covers is
@@ -47,7 +48,7 @@ var holds = RecordKind[Hold]{Name: "hold", Need: PermHolds, ID: func(h *Hold) ID
 // plain text.
 func CheckReason(reason string) error {
 	if reason == "" || len(reason) > maxReason || !visible(reason) {
-		return &FieldError{"reason", Cut(reason), CodeMissing, fmt.Sprintf("give a reason, of at most %d bytes and without control characters", maxReason)}
+		return detailed("reason", reason, CodeMissing, texts.NewMessage("why.reason", maxReason))
 	}
 	return nil
 }

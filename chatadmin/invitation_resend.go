@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const (
@@ -37,12 +38,14 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 		if err := w.MayActOn(u); err != nil {
 			return err
 		}
-		refuse := func(why string) error { return fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition) }
+		refuse := func(why, key string) error {
+			return texts.Explain(fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition), key, Cut(u.Login))
+		}
 		switch {
 		case u.Status == Active:
-			return refuse("has signed in already and needs no activation link")
+			return refuse("has signed in already and needs no activation link", "why.user_signed_in")
 		case !u.HasAccess():
-			return refuse("has no access: activate the user or grant access first")
+			return refuse("has no access: activate the user or grant access first", "why.user_no_access")
 		}
 		if err := w.throttle(ctx, u); err != nil {
 			return err
@@ -50,7 +53,7 @@ func (s *Scope) ResendInvitation(ctx context.Context, user ID) error {
 		if n, err := w.queueInvitations(ctx, us, ""); err != nil {
 			return err
 		} else if n == 0 {
-			return refuse("has no e-mail address: add one first")
+			return refuse("has no e-mail address: add one first", "why.user_no_email")
 		}
 		w.Audit(KindUserResend, []ID{user}, nil, nil)
 		return nil
@@ -88,8 +91,9 @@ func (w *Writer) countResend(ctx context.Context, u *User, e *Entry[resends]) er
 			next = sent.At[n-resendDay].Add(24 * time.Hour)
 		}
 		if w.now.Before(next) {
-			return fmt.Errorf("user %q was sent a link at %s; the next one can go out at %s: %w", Cut(u.Login),
+			err := fmt.Errorf("user %q was sent a link at %s; the next one can go out at %s: %w", Cut(u.Login),
 				sent.At[n-1].Format("15:04"), next.Format("2 January 2006, 15:04 MST"), ErrThrottled)
+			return texts.Explain(err, "why.link_wait", Cut(u.Login), sent.At[n-1], next)
 		}
 	}
 	sent.At = append(sent.At, w.now)

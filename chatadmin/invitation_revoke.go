@@ -41,7 +41,7 @@ func (w *Writer) revokeInvitations(ctx context.Context, ids []ID) (revoked []ID,
 			return nil, err
 		}
 		if us[i].Deleting {
-			return nil, fmt.Errorf("user %q is being deleted: %w", Cut(us[i].Login), ErrTransition)
+			return nil, userDeleting(&us[i])
 		}
 		keys[i] = string(us[i].ID)
 	}

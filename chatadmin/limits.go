@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Limits bound what members can make grow: those who have no permission for
@@ -101,7 +103,8 @@ func (w *Writer) countGroup(ctx context.Context) error {
 	if c := &e.Value; !lasts(c.Since, limitDay, w.now) {
 		*c = created{Since: w.now}
 	} else if l.GroupsPerDay != Unlimited && c.N >= l.GroupsPerDay {
-		return &LimitError{"groups", l.GroupsPerDay, c.Since.Add(limitDay)}
+		next := c.Since.Add(limitDay)
+		return texts.Explain(&LimitError{"groups", l.GroupsPerDay, next}, "why.groups_day", l.GroupsPerDay, next)
 	}
 	if l.Groups != Unlimited {
 		n, err := w.countCreated(ctx, l.Groups)
@@ -109,7 +112,7 @@ func (w *Writer) countGroup(ctx context.Context) error {
 			return err
 		}
 		if n >= l.Groups {
-			return &LimitError{What: "groups", Limit: l.Groups}
+			return texts.Explain(&LimitError{What: "groups", Limit: l.Groups}, "why.groups_most", l.Groups)
 		}
 	}
 	e.Value.N++

@@ -54,7 +54,7 @@ func (a *Admin) leavesOwned(now, before map[string]json.RawMessage) error {
 		was, had := before[name]
 		is, has := now[name]
 		if a.owned(name) && (had != has || !bytes.Equal(was, is)) {
-			return &FieldError{"policies", Cut(name), CodeBadPolicy, fmt.Sprintf("the policy %q has a call of its own: use that", Cut(name))}
+			return &FieldError{Field: "policies", Value: Cut(name), Code: CodeBadPolicy, Reason: fmt.Sprintf("the policy %q has a call of its own: use that", Cut(name))}
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Preset names a set of login rules and the mails that go with them.
@@ -67,9 +69,9 @@ const (
 )
 
 // checkLogin returns what is wrong with a trimmed, non-empty login.
-func (p LoginPolicy) checkLogin(login string) (reason string) {
+func (p LoginPolicy) checkLogin(login string) (why texts.Message) {
 	if p.IsEmail {
-		return "" // checked as an e-mail address
+		return why // checked as an e-mail address
 	}
 	n, longest := utf8.RuneCountInString(login), p.MaxLength
 	if longest == 0 {
@@ -77,11 +79,11 @@ func (p LoginPolicy) checkLogin(login string) (reason string) {
 	}
 	switch {
 	case n < p.MinLength || n > longest:
-		return fmt.Sprintf("a login has %d to %d characters", p.MinLength, longest)
+		return texts.NewMessage("why.login_length", p.MinLength, longest)
 	case p.LettersDigits && strings.ContainsFunc(login, func(r rune) bool { return r != '.' && !p.letterOrDigit(r) }):
-		return `a login has letters, digits and "." only, such as John.Smith`
+		return texts.Message{Text: `a login has letters, digits and "." only, such as John.Smith`}
 	}
-	return ""
+	return why
 }
 
 func (p LoginPolicy) letterOrDigit(r rune) bool {
@@ -93,15 +95,15 @@ func (p LoginPolicy) letterOrDigit(r rune) bool {
 
 // checkName returns what is wrong with a first or last name that must have
 // least characters.
-func checkName(s string, least int) (code, reason string) {
+func checkName(s string, least int) (code string, why texts.Message) {
 	switch {
 	case least == 0:
 	case s == "":
-		return CodeMissing, "this field is mandatory"
+		return CodeMissing, texts.Message{Text: "this field is mandatory"}
 	case utf8.RuneCountInString(s) < least:
-		return CodeBadName, fmt.Sprintf("at least %d characters are needed", least)
+		return CodeBadName, texts.NewMessage("why.at_least_characters", least)
 	case !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
-		return CodeBadName, "at least one letter or digit is needed"
+		return CodeBadName, texts.Message{Text: "at least one letter or digit is needed"}
 	}
-	return "", ""
+	return "", why
 }

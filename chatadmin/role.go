@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Permission is something an actor may do. The package documentation lists
@@ -99,12 +101,12 @@ func (s *Settings) MayActOn(actor ID, role Role, u *User) error {
 	}
 	theirs := s.RoleOf(u)
 	if theirs.Level > role.Level {
-		return fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden)
+		return texts.Explain(fmt.Errorf("user %q has a role above yours: %w", Cut(u.Login), ErrForbidden), "why.role_above", Cut(u.Login))
 	}
 	for _, p := range theirs.Permissions {
 		if !role.May(p) && !memberRole().May(p) {
-			return fmt.Errorf("user %q has the permission %q, which you lack: ask an administrator who has it: %w",
-				Cut(u.Login), p, ErrForbidden)
+			return texts.Explain(fmt.Errorf("user %q has the permission %q, which you lack: ask an administrator who has it: %w",
+				Cut(u.Login), p, ErrForbidden), "why.role_beyond", Cut(u.Login), string(p))
 		}
 	}
 	return nil
@@ -153,14 +155,14 @@ func (r Role) faults() (wrong faults) {
 	case r.ID == "" || r.ID == RoleMember || r.ID == RoleAdmin || Fold(r.Name) == "domain admin":
 		wrong.add("role", r.Name, CodeBadRole, "choose another name")
 	case len(r.Name) > 64 || !visible(r.Name):
-		wrong.add("role", r.Name, CodeBadText, "the name of a role has at most 64 bytes and no control characters")
+		wrong.tell("role", r.Name, CodeBadText, texts.NewMessage("why.role_name", 64))
 	}
 	if r.Level < 0 || r.Level >= adminLevel {
-		wrong.add("level", fmt.Sprint(r.Level), CodeBadRole, "the level of a role lies between 0 and %d", adminLevel-1)
+		wrong.tell("level", fmt.Sprint(r.Level), CodeBadRole, texts.NewMessage("why.role_level", 0, adminLevel-1))
 	}
 	for _, p := range r.Permissions {
 		if !slices.Contains(Permissions(), p) {
-			wrong.add("permissions", string(p), CodeBadRole, "there is no permission %q", Cut(string(p)))
+			wrong.tell("permissions", string(p), CodeBadRole, texts.NewMessage("why.no_permission", Cut(string(p))))
 		}
 	}
 	return wrong

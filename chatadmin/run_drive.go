@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Progress is how far a long operation has come.
@@ -153,7 +154,7 @@ func (r *Runs[T]) find(ctx context.Context, s *Scope, id ID) (*RunOf[T], error) 
 func (r *Runs[T]) mayDrive(s *Scope, run *RunOf[T]) error {
 	switch {
 	case run.By != s.actor:
-		return fmt.Errorf("run %s belongs to somebody else: take it over first: %w", run.ID, ErrForbidden)
+		return texts.Explain(fmt.Errorf("run %s belongs to somebody else: take it over first: %w", run.ID, ErrForbidden), "why.run_others", string(run.ID))
 	case run.State == RunScheduled && s.admin.Now().Before(run.Due):
 		return fmt.Errorf("run %s is scheduled for %s: %w", run.ID, run.Due.Format(time.RFC3339), ErrTransition)
 	}

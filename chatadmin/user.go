@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Attributes are what a user has beside the columns: kept as versioned JSON in
@@ -113,7 +115,7 @@ func (s Settings) Prepare(u User) (PreparedUser, []*FieldError) {
 func (p *PreparedUser) Set(s *Settings, given *User) []*FieldError {
 	if s == nil || given == nil {
 		p.user = User{}
-		return []*FieldError{{"user", "", CodeMissing, "nothing was given: give the domain's settings and a user"}}
+		return []*FieldError{{Field: "user", Value: "", Code: CodeMissing, Reason: "nothing was given: give the domain's settings and a user"}}
 	}
 	p.user = *given
 	wrong := s.prepare(&p.user)
@@ -129,7 +131,13 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 			// one fault of a field is told, and what follows from it is none
 			return
 		}
-		wrong = append(wrong, &FieldError{field, Cut(value), code, reason})
+		wrong = append(wrong, &FieldError{Field: field, Value: Cut(value), Code: code, Reason: reason})
+	}
+	tell := func(field, value, code string, why texts.Message) {
+		n := len(wrong)
+		if bad(field, value, code, why.Text); len(wrong) > n && why.Code != "" {
+			wrong[n].Detail = why
+		}
 	}
 	for _, f := range [...]struct {
 		name  string
@@ -142,19 +150,19 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	} {
 		*f.value = strings.TrimSpace(*f.value)
 		if len(*f.value) > f.most {
-			bad(f.name, *f.value, CodeTooLong, fmt.Sprintf("at most %d bytes fit here", f.most))
+			tell(f.name, *f.value, CodeTooLong, texts.NewMessage("why.at_most_bytes", f.most))
 			*f.value = ""
 		} else if !f.good(*f.value) {
 			bad(f.name, *f.value, CodeBadText, "this has control or invisible characters, or is not valid text")
 			*f.value = ""
 		}
 	}
-	s.prepareLogin(u, bad)
-	if code, reason := checkName(u.FirstName, s.Login.MinFirstName); code != "" {
-		bad("first_name", u.FirstName, code, reason)
+	s.prepareLogin(u, bad, tell)
+	if code, why := checkName(u.FirstName, s.Login.MinFirstName); code != "" {
+		tell("first_name", u.FirstName, code, why)
 	}
-	if code, reason := checkName(u.LastName, s.Login.MinLastName); code != "" {
-		bad("last_name", u.LastName, code, reason)
+	if code, why := checkName(u.LastName, s.Login.MinLastName); code != "" {
+		tell("last_name", u.LastName, code, why)
 	}
 	if u.DisplayName == "" {
 		u.DisplayName = DerivedName(u)
@@ -190,7 +198,7 @@ func (s *Settings) prepare(u *User) (wrong []*FieldError) {
 	return wrong
 }
 
-func (s *Settings) prepareLogin(u *User, bad func(field, value, code, reason string)) {
+func (s *Settings) prepareLogin(u *User, bad func(field, value, code, reason string), tell func(field, value, code string, why texts.Message)) {
 	if s.Login.IsEmail {
 		switch {
 		case u.Login == "":
@@ -204,8 +212,8 @@ func (s *Settings) prepareLogin(u *User, bad func(field, value, code, reason str
 	u.LoginKey = Fold(u.Login)
 	if u.Login == "" {
 		bad("login", "", CodeMissing, "the login is mandatory")
-	} else if reason := s.Login.checkLogin(u.Login); reason != "" {
-		bad("login", u.Login, CodeBadLogin, reason)
+	} else if why := s.Login.checkLogin(u.Login); why.Text != "" {
+		tell("login", u.Login, CodeBadLogin, why)
 	}
 	switch {
 	case u.Email != "":

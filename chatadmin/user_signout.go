@@ -27,7 +27,7 @@ func (s *Scope) SignOutUsers(ctx context.Context, users ...ID) error {
 				return err
 			}
 			if us[i].Deleting {
-				return fmt.Errorf("user %q is being deleted: %w", Cut(us[i].Login), ErrTransition)
+				return userDeleting(&us[i])
 			}
 		}
 		if err := w.End(ctx, CauseSignedOut, time.Time{}, op.Targets...); err != nil {

@@ -3,6 +3,8 @@ package chatadmin
 import (
 	"context"
 	"fmt"
+
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // StatusEvent is what can happen to a user's access.
@@ -39,7 +41,7 @@ func Transition(u User, e StatusEvent) (User, error) {
 		return u, fmt.Errorf("user %q %s: %w", Cut(u.Login), why, ErrTransition)
 	}
 	if u.Deleting && e != CancelDeletion && e != BeginDeletion {
-		return refuse("is being deleted")
+		return u, userDeleting(&u)
 	}
 	switch e {
 	case SignedIn:
@@ -64,6 +66,11 @@ func Transition(u User, e StatusEvent) (User, error) {
 		return refuse("unknown event")
 	}
 	return u, nil
+}
+
+// userDeleting is the error of a change of a user who is being deleted.
+func userDeleting(u *User) error {
+	return texts.Explain(fmt.Errorf("user %q is being deleted: %w", Cut(u.Login), ErrTransition), "why.user_deleting", Cut(u.Login))
 }
 
 // activation keeps the status that reactivating restores beside the status.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // UserWrite is one user as read in this transaction (zero: to be created, with
@@ -91,7 +92,7 @@ func (w *Writer) mayChange(x *UserWrite) error {
 			return err
 		}
 		if was.Deleting && now.Deleting {
-			return fmt.Errorf("user %q is being deleted: %w", Cut(was.Login), ErrTransition)
+			return userDeleting(was)
 		}
 		if w.Settings.Login.Immutable && was.Login != now.Login {
 			return immutableLogin(now.Login)
@@ -100,7 +101,7 @@ func (w *Writer) mayChange(x *UserWrite) error {
 	if now.Role != was.Role && now.Role != RoleMember {
 		role, ok := w.Settings.Role(now.Role)
 		if !ok {
-			return &FieldError{"role", Cut(now.Role), CodeBadRole, "there is no such role in this domain"}
+			return &FieldError{Field: "role", Value: Cut(now.Role), Code: CodeBadRole, Reason: "there is no such role in this domain"}
 		}
 		return w.mayGrant(role)
 	}
@@ -117,7 +118,7 @@ func userConflict(rows []storage.Write[User], cs []storage.Conflict) error {
 		case c.Reason == storage.KeyTaken && taken == nil:
 			// a column of the host's own, whose value for this user is not
 			// known here
-			taken = &TakenError{&FieldError{c.Field, "", CodeTaken, fmt.Sprintf("another user has the same %s as %q", c.Field, Cut(u.Login))}, []ID{u.ID}}
+			taken = &TakenError{detailed(c.Field, "", CodeTaken, texts.NewMessage("why.same_value", c.Field, Cut(u.Login))), []ID{u.ID}}
 		case c.Reason == storage.KeyTaken && (c.Field == taken.Field || c.Field == "login_key" && taken.Field == "login"):
 			taken.Users = append(taken.Users, u.ID)
 		case c.Reason == storage.NoParent:
@@ -255,7 +256,7 @@ func (w *Writer) checkManagers(ctx context.Context, changed []*UserWrite) error 
 		own[x.Now.user.ID] = &x.Now.user
 	}
 	bad := func(ids []ID, why string) error {
-		return &ManagerError{&FieldError{"manager", Cut(own[ids[0]].Login), CodeBadManager, why}, ids}
+		return &ManagerError{&FieldError{Field: "manager", Value: Cut(own[ids[0]].Login), Code: CodeBadManager, Reason: why}, ids}
 	}
 	var circle []ID
 	for step := 0; len(frontier) > 0; step++ {

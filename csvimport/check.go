@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/csvimport/internal/csvfile"
 )
 
@@ -96,7 +97,8 @@ func (s settings) check() error {
 		}
 		for heading, field := range named {
 			if _, ok := fieldMeaning(field, true, s.fieldNames()); !ok || len(heading) > mostCell || !utf8.ValidString(heading) {
-				return fmt.Errorf("there is no field %q for the column %q: %w", chatadmin.Cut(field), chatadmin.Cut(heading), chatadmin.ErrInvalid)
+				return texts.Explain(fmt.Errorf("there is no field %q for the column %q: %w", chatadmin.Cut(field), chatadmin.Cut(heading), chatadmin.ErrInvalid),
+					"why.column_field", chatadmin.Cut(field), chatadmin.Cut(heading))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // lease is how long one call may take for a step before another one makes it
@@ -38,7 +39,9 @@ func (in Input) faults(m move, host bool) error {
 	case in.Document == "" && m.document && !host:
 		add("document", "", chatadmin.CodeMissing, "give a reference to the document, such as its ID")
 	case !reference(in.Document):
-		add("document", in.Document, CodeBadDocument, fmt.Sprintf("a reference has 1 to %d bytes, and no blanks and control characters", maxText))
+		why := texts.NewMessage("why.document", maxText)
+		add("document", in.Document, CodeBadDocument, why.Text)
+		wrong[len(wrong)-1].Detail = why
 	}
 	funds := in.Funds == Transferred || in.Funds == Refunded || in.Funds == NoFunds
 	switch {

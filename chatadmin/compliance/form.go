@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Form is a request as the customer fills it in. Blanks around a value do not
@@ -93,8 +94,11 @@ func (x *Agreements) fill(f, known Form) (Form, error) {
 		*p = strings.TrimSpace(*p)
 	}
 	var wrong []*chatadmin.FieldError
-	add := func(field, value, code, reason string, args ...any) {
-		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: fmt.Sprintf(reason, args...)})
+	add := func(field, value, code, reason string) {
+		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: reason})
+	}
+	tell := func(field, value, code string, why texts.Message) {
+		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: why.Text, Detail: why})
 	}
 	if f.Domain != "" && chatadmin.Fold(f.Domain) != chatadmin.Fold(known.Domain) {
 		add("domain", f.Domain, CodeBadDomain, "this is not the name of the domain that requests the agreement")
@@ -103,7 +107,7 @@ func (x *Agreements) fill(f, known Form) (Form, error) {
 	if f.NewDomain = cmp.Or(f.NewDomain, known.NewDomain); f.NewDomain == "" {
 		add("new_domain", "", chatadmin.CodeMissing, "give the wanted name of the new domain")
 	} else if len(f.NewDomain) > maxText || !printable(f.NewDomain) {
-		add("new_domain", f.NewDomain, chatadmin.CodeBadText, "a name has 1 to %d bytes and no control characters", maxText)
+		tell("new_domain", f.NewDomain, chatadmin.CodeBadText, texts.NewMessage("why.domain_name_bytes", maxText))
 	}
 	if f.AdminEmail = cmp.Or(f.AdminEmail, known.AdminEmail); f.AdminEmail == "" {
 		add("admin_email", "", chatadmin.CodeMissing, "give the e-mail address of the administrator")
@@ -116,16 +120,16 @@ func (x *Agreements) fill(f, known Form) (Form, error) {
 	f.Seats = cmp.Or(f.Seats, known.Seats)
 	price := x.price(f.Seats)
 	if least := x.o.Prices[0].Seats; f.Seats < least || f.Seats > mostSeats {
-		add("seats", fmt.Sprint(f.Seats), CodeBadSeats, "an agreement starts with %d seats: give that many or more", least)
+		tell("seats", fmt.Sprint(f.Seats), CodeBadSeats, texts.NewMessage("why.seats", least))
 	} else if f.Price != "" && f.Price != price.Text {
-		add("price", f.Price, CodeOldPrice, "the price is %s by now: look at it, and acknowledge it", price.Text)
+		tell("price", f.Price, CodeOldPrice, texts.NewMessage("why.price", price.Text))
 	}
 	f.Price = price.Text
 	if f.Plan = cmp.Or(f.Plan, known.Plan); len(f.Plan) > maxPlan || !printable(f.Plan) {
-		add("plan", f.Plan, chatadmin.CodeBadText, "the name of a plan has at most %d bytes and no control characters", maxPlan)
+		tell("plan", f.Plan, chatadmin.CodeBadText, texts.NewMessage("why.plan_name", maxPlan))
 	}
 	if !strings.EqualFold(f.Acknowledge, "yes") {
-		add("acknowledge", f.Acknowledge, CodeNotAcknowledged, "type Yes: the new domain has the enterprise plan, paid annually, at %s", price.Text)
+		tell("acknowledge", f.Acknowledge, CodeNotAcknowledged, texts.NewMessage("why.acknowledge", price.Text))
 	}
 	f.Acknowledge = "Yes"
 	if len(wrong) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Request requests an agreement, and queues the mail that says so. The same
@@ -94,7 +95,7 @@ func (x *Agreements) open(ctx context.Context, w *chatadmin.Writer, s *chatadmin
 		}
 	}
 	if s.Actor() != chatadmin.HostActor && lately >= x.o.PerDay {
-		return nil, fmt.Errorf("%d agreements were requested in 24 hours: try again tomorrow: %w", lately, chatadmin.ErrThrottled)
+		return nil, texts.Explain(fmt.Errorf("%d agreements were requested in 24 hours: try again tomorrow: %w", lately, chatadmin.ErrThrottled), "why.agreements_day", lately)
 	}
 	return nil, nil
 }

@@ -1,7 +1,6 @@
 package fields
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Kind says what the values of a field are.
@@ -68,15 +68,18 @@ var reserved = strings.Fields(`name fullname displayname firstname lastname surn
 
 // faults tidies a field, and says all that is wrong with it.
 func (f *Field) faults() (wrong []*chatadmin.FieldError) {
-	bad := func(field, value, code, format string, args ...any) {
-		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: fmt.Sprintf(format, args...)})
+	bad := func(field, value, code, reason string) {
+		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: reason})
+	}
+	tell := func(field, value, code string, why texts.Message) {
+		wrong = append(wrong, &chatadmin.FieldError{Field: field, Value: chatadmin.Cut(value), Code: code, Reason: why.Text, Detail: why})
 	}
 	f.Name = strings.TrimSpace(f.Name)
 	switch k := key(f.Name); {
 	case !strings.ContainsFunc(f.Name, unicode.IsLetter) || len(f.Name) > mostName || !graphic(f.Name) || strings.HasPrefix(f.Name, "_"):
-		bad("name", f.Name, CodeBadName, "give 1 to %d bytes with a letter, without control characters and without _ in front", mostName)
+		tell("name", f.Name, CodeBadName, texts.NewMessage("why.field_name", mostName))
 	case slices.Contains(reserved, k):
-		bad("name", f.Name, CodeBadName, "users have a field %q anyway, or files call one so: choose another name", f.Name)
+		tell("name", f.Name, CodeBadName, texts.NewMessage("why.field_reserved", f.Name))
 	}
 	if !slices.Contains([]Kind{Text, Number, Date, Choice}, f.Kind) {
 		bad("kind", string(f.Kind), CodeBadKind, "choose text, number, date or choice")
@@ -85,7 +88,7 @@ func (f *Field) faults() (wrong []*chatadmin.FieldError) {
 	case f.Kind != Choice && len(f.Choices) > 0:
 		bad("choices", f.Choices[0], CodeBadChoice, "only a field of the kind choice has choices")
 	case f.Kind == Choice && (len(f.Choices) == 0 || len(f.Choices) > mostChoices):
-		bad("choices", "", CodeBadChoice, "give 1 to %d choices", mostChoices)
+		tell("choices", "", CodeBadChoice, texts.NewMessage("why.choices", mostChoices))
 	}
 	seen := map[string]bool{}
 	f.Choices = slices.Clone(f.Choices)
@@ -94,9 +97,9 @@ func (f *Field) faults() (wrong []*chatadmin.FieldError) {
 		f.Choices[i] = c
 		switch k := chatadmin.Fold(c); {
 		case c == "" || len(c) > mostChoice || !graphic(c):
-			bad("choices", c, CodeBadChoice, "a choice has 1 to %d bytes and no control characters", mostChoice)
+			tell("choices", c, CodeBadChoice, texts.NewMessage("why.choice", mostChoice))
 		case seen[k]:
-			bad("choices", c, CodeBadChoice, "%q is there twice", chatadmin.Cut(c))
+			tell("choices", c, CodeBadChoice, texts.NewMessage("why.twice", chatadmin.Cut(c)))
 		default:
 			seen[k] = true
 		}
@@ -118,43 +121,47 @@ func graphic(s string) bool {
 // Check brings a value into the form in which it is kept. "" is no value, and
 // right. Anything that the field does not take is a *chatadmin.FieldError.
 func (f *Field) Check(value string) (string, error) {
-	kept, code, reason := f.check(value)
+	kept, code, why := f.check(value)
 	if code != "" {
-		return "", &chatadmin.FieldError{Field: f.Name, Value: chatadmin.Cut(value), Code: code, Reason: reason}
+		return "", f.fault(value, code, why)
 	}
 	return kept, nil
 }
 
-func (f *Field) check(value string) (kept, code, reason string) {
+func (f *Field) fault(value, code string, why texts.Message) *chatadmin.FieldError {
+	return &chatadmin.FieldError{Field: f.Name, Value: chatadmin.Cut(value), Code: code, Reason: why.Text, Detail: why}
+}
+
+func (f *Field) check(value string) (kept, code string, why texts.Message) {
 	value = strings.TrimSpace(value)
 	switch {
 	case value == "":
-		return "", "", ""
+		return "", "", why
 	case len(value) > mostValue:
-		return "", chatadmin.CodeTooLong, fmt.Sprintf("at most %d bytes fit here", mostValue)
+		return "", chatadmin.CodeTooLong, texts.NewMessage("why.at_most_bytes", mostValue)
 	case !graphic(value):
-		return "", chatadmin.CodeBadText, "this has control or invisible characters, or is not valid text"
+		return "", chatadmin.CodeBadText, texts.Message{Text: "this has control or invisible characters, or is not valid text"}
 	}
 	switch f.Kind {
 	case Number:
 		if kept = number(value); kept == "" {
-			return "", CodeBadNumber, fmt.Sprintf("this is not a number such as 12 or -1.5, of at most %d digits", mostDigits)
+			return "", CodeBadNumber, texts.NewMessage("why.number", mostDigits)
 		}
-		return kept, "", ""
+		return kept, "", why
 	case Date:
 		if t, err := time.Parse(time.DateOnly, value); err != nil || t.Year() < 1 {
-			return "", CodeBadDate, "this is not a day such as 2026-03-01: write year, month and day"
+			return "", CodeBadDate, texts.Message{Text: "this is not a day such as 2026-03-01: write year, month and day"}
 		}
-		return value, "", ""
+		return value, "", why
 	case Choice:
 		for _, c := range f.Choices {
 			if chatadmin.Fold(c) == chatadmin.Fold(value) {
-				return c, "", ""
+				return c, "", why
 			}
 		}
-		return "", CodeBadChoice, "this is none of the choices: " + someChoices(f.Choices)
+		return "", CodeBadChoice, texts.NewMessage("why.none_of", someChoices(f.Choices))
 	}
-	return value, "", ""
+	return value, "", why
 }
 
 // someChoices lists choices, the first ten of many.

@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Run is a run that makes the values of a field searchable, or removes them.
@@ -97,11 +98,12 @@ func (f *Fields) move(ctx context.Context, s *chatadmin.Scope, r *Report) error 
 }
 
 func errBeingRemoved(name string) error {
-	return fmt.Errorf("the field %q is being removed: declare it when that is over: %w", chatadmin.Cut(name), chatadmin.ErrState)
+	return texts.Explain(fmt.Errorf("the field %q is being removed: declare it when that is over: %w", chatadmin.Cut(name), chatadmin.ErrState),
+		"why.field_removing", chatadmin.Cut(name))
 }
 
 func (f *Fields) tooMany() error {
-	return fmt.Errorf("a domain declares at most %d fields: remove one first: %w", f.most, chatadmin.ErrLimited)
+	return texts.Explain(fmt.Errorf("a domain declares at most %d fields: remove one first: %w", f.most, chatadmin.ErrLimited), "why.fields_most", f.most)
 }
 
 // batch goes through the next users.
@@ -195,7 +197,8 @@ func (f *Fields) Declare(ctx context.Context, s *chatadmin.Scope, field Field, p
 	case d != nil && d.Removing:
 		return nil, errBeingRemoved(d.Name)
 	case d != nil && (d.Kind != field.Kind || d.Name != field.Name):
-		return nil, fmt.Errorf("the domain has the field %q of the kind %s already: remove it first, or choose another name: %w", d.Name, d.Kind, chatadmin.ErrExists)
+		return nil, texts.Explain(fmt.Errorf("the domain has the field %q of the kind %s already: remove it first, or choose another name: %w", d.Name, d.Kind, chatadmin.ErrExists),
+			"why.field_there", d.Name, string(d.Kind))
 	case d != nil && !d.same(&field):
 		if err := f.choose(ctx, s, field); err != nil {
 			return nil, err

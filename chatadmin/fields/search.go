@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // For each value of a user there is a record of the kind that indexKind gives,
@@ -131,7 +132,8 @@ func (f *Fields) FindPage(ctx context.Context, s *chatadmin.Scope, field, value 
 	case d == nil || d.Removing:
 		return nil, "", fmt.Errorf("field %q: %w", chatadmin.Cut(field), chatadmin.ErrNotFound)
 	case !d.Ready:
-		return nil, "", fmt.Errorf("the values of the field %q are being made searchable: try again in a minute: %w", d.Name, chatadmin.ErrState)
+		return nil, "", texts.Explain(fmt.Errorf("the values of the field %q are being made searchable: try again in a minute: %w", d.Name, chatadmin.ErrState),
+			"why.field_indexing", d.Name)
 	}
 	want, err := d.Check(value)
 	if err != nil {

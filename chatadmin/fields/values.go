@@ -78,9 +78,9 @@ func (p *policy) check(was, now map[string]string) (wrong []*chatadmin.FieldErro
 			wrong = append(wrong, &chatadmin.FieldError{Field: d.Name, Value: chatadmin.Cut(value), Code: CodeBadField, Reason: "this field is being removed"})
 			continue
 		}
-		kept, code, reason := d.check(value)
+		kept, code, why := d.check(value)
 		if code != "" {
-			wrong = append(wrong, &chatadmin.FieldError{Field: d.Name, Value: chatadmin.Cut(value), Code: code, Reason: reason})
+			wrong = append(wrong, d.fault(value, code, why))
 			continue
 		}
 		with(now, d.Name, kept)

@@ -13,6 +13,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Options of Passwords; nil means defaults.
@@ -181,7 +182,7 @@ func (p *Passwords) work(ctx context.Context, f func()) error {
 func normal(password string) ([]byte, error) {
 	switch {
 	case len(password) > MaxLength:
-		return nil, ErrTooLong
+		return nil, texts.Explain(ErrTooLong, "why.password_bytes", MaxLength)
 	case !utf8.ValidString(password):
 		return nil, ErrText
 	}
@@ -195,7 +196,7 @@ func (p *Passwords) check(ctx context.Context, u chatadmin.User, password string
 		return nil, err
 	}
 	if n := utf8.RuneCount(text); n < p.o.MinLength {
-		return nil, fmt.Errorf("at least %d characters are needed: %w", p.o.MinLength, ErrTooShort)
+		return nil, texts.Explain(fmt.Errorf("at least %d characters are needed: %w", p.o.MinLength, ErrTooShort), "why.password_characters", p.o.MinLength)
 	}
 	if p.o.Check != nil {
 		if err := p.o.Check(ctx, u, password); err != nil {

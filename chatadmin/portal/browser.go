@@ -53,7 +53,7 @@ func (v *view) reviewBrowserAccess() error {
 	v.back = "/security/browser"
 	n := number(v.query("days"))
 	if n < 0 || n > days(twofa.MaxValidity) {
-		return fmt.Errorf("%s %w", v.T("browser.validity_help", days(twofa.MaxValidity)), chatadmin.ErrInvalid)
+		return said(v.T("browser.validity_help", days(twofa.MaxValidity)), chatadmin.ErrInvalid)
 	}
 	policy := twofa.Policy{Mode: twofa.Mode(v.query("mode")), Validity: time.Duration(n) * 24 * time.Hour, Recovery: v.query("recovery") != ""}
 	plan, err := v.p.o.TwoFactor.Plan(v.r.Context(), v.s, policy)

@@ -65,7 +65,7 @@ func (v *view) showClosing(wrong error) error {
 			grace = closing.AtOnce
 		}
 		if n < 0 || n > 365 {
-			return fmt.Errorf("%s %w", v.T("closing.days_help"), chatadmin.ErrInvalid)
+			return said(v.T("closing.days_help"), chatadmin.ErrInvalid)
 		}
 	}
 	var err error

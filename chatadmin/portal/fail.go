@@ -61,15 +61,64 @@ func (v *view) signInPage() string {
 }
 
 // sentence is an error in words for the reader.
-func (v *view) sentence(err error) string { return v.Say(v.p.problem(err)) }
+func (v *view) sentence(err error) string {
+	var own *spoken
+	if errors.As(err, &own) {
+		return own.text
+	}
+	var all *chatadmin.FieldErrors
+	if errors.As(err, &all) && len(all.Fields) > 1 {
+		return v.faults(all.Fields)
+	}
+	return v.Say(v.p.problem(err))
+}
+
+// spoken is an error that the portal has said in the language of the reader.
+type spoken struct {
+	text string
+	err  error
+}
+
+func said(text string, err error) error { return &spoken{text, err} }
+
+func (s *spoken) Error() string { return s.text }
+
+func (s *spoken) Unwrap() error { return s.err }
+
+// faults says what is wrong with fields that the page has no input for.
+func (v *view) faults(wrong []*chatadmin.FieldError) string {
+	said := make([]string, len(wrong))
+	for i, w := range wrong {
+		said[i] = v.fieldName(w.Field) + ": " + v.Say(w.Message())
+	}
+	return strings.Join(said, " ")
+}
+
+// fieldName is the name of a field in words, if it has one.
+func (v *view) fieldName(field string) string {
+	if field == "mobile" {
+		field = "phone"
+	}
+	if key := "user." + field; v.Has(key) {
+		return v.T(key)
+	}
+	return field
+}
 
 // problem is an error as a message: the text of the portal for its code, or
-// what the library says, with the code or class by which that is said in other
-// languages than English. Errors of the server say only that they are.
+// what the library says, with the text and values by which that is said as
+// exactly in other languages than English, or else with the code or class.
+// Errors of the server say only that they are.
 func (p *Portal) problem(err error) texts.Message {
 	words, is, code := p.texts.Printer(), class.Of(err), chatadmin.Code(err)
 	if is == class.Internal {
 		code = is.ErrorCode()
+	} else if m, ok := texts.Explanation(err); ok {
+		return m
+	} else if one := (*chatadmin.FieldError)(nil); errors.As(err, &one) && one.Detail.Code != "" {
+		m := one.Message()
+		m.Text = err.Error()
+		return m
 	}
 	switch own, said := "error."+code, "fault."+code; {
 	case words.Has(own):

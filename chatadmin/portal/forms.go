@@ -53,7 +53,7 @@ func (v *view) complain(fields []field, err error) string {
 	}
 	rest := ""
 	for _, w := range wrong {
-		text := v.Say(texts.Message{Code: "fault." + w.Code, Text: w.Reason})
+		text := v.Say(w.Message())
 		found := false
 		for i := range fields {
 			// If logins are e-mail addresses, one field is both.
@@ -62,7 +62,10 @@ func (v *view) complain(fields []field, err error) string {
 				fields[i].Error, found = text, true
 			}
 		}
-		if !found {
+		switch {
+		case !found && len(wrong) > 1:
+			rest += " " + v.fieldName(w.Field) + ": " + text
+		case !found:
 			rest += " " + text
 		}
 	}

@@ -235,7 +235,7 @@ func (v *view) addMember() error {
 	}
 	u, err := v.s.UserByLogin(v.r.Context(), f.Get("login"))
 	if errors.Is(err, chatadmin.ErrNotFound) {
-		return fmt.Errorf("%s %w", v.T("groups.no_such_user"), err)
+		return said(v.T("groups.no_such_user"), err)
 	}
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (v *view) idleFor(days string) (time.Duration, error) {
 	}
 	n, err := strconv.Atoi(days)
 	if err != nil || n < 1 || n > 36500 {
-		return 0, fmt.Errorf("%s %w", v.T("signins.days_help"), chatadmin.ErrInvalid)
+		return 0, said(v.T("signins.days_help"), chatadmin.ErrInvalid)
 	}
 	return time.Duration(n) * 24 * time.Hour, nil
 }

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"context"
-	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -64,7 +63,7 @@ func resend(v *view, ctx context.Context, ids []chatadmin.ID) (int, error) {
 	for n, id := range ids {
 		if err := v.s.ResendInvitation(ctx, id); err != nil {
 			if n > 0 {
-				err = fmt.Errorf("%s %w", v.T("tools.resend_partly", n), err)
+				err = said(v.T("tools.resend_partly", n)+" "+v.sentence(err), err)
 			}
 			return n, err
 		}

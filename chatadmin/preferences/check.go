@@ -1,7 +1,6 @@
 package preferences
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Codes of what can be wrong with preferences, beside chatadmin.CodeTooLong and
@@ -39,7 +39,11 @@ func (p *Preferences) check(set *chatadmin.Settings, was, now *Values) (wrong []
 			continue
 		}
 		if code, reason := p.checkValue(set, key, now); code != "" {
-			wrong = append(wrong, &chatadmin.FieldError{Field: key, Value: chatadmin.Cut(value), Code: code, Reason: reason})
+			fault := &chatadmin.FieldError{Field: key, Value: chatadmin.Cut(value), Code: code, Reason: reason}
+			if code == chatadmin.CodeTooLong {
+				fault.Detail = tooLong(key)
+			}
+			wrong = append(wrong, fault)
 		}
 	}
 	if now.Avatar != "" && now.Avatar != was.Avatar && now.LiveChat == "" {
@@ -49,16 +53,23 @@ func (p *Preferences) check(set *chatadmin.Settings, was, now *Values) (wrong []
 	return wrong
 }
 
+// most is how many bytes the value of a key may have.
+func most(key string) int {
+	if strings.HasPrefix(key, suffixKey) {
+		return mostSuffix
+	}
+	return mostValue
+}
+
+func tooLong(key string) texts.Message { return texts.NewMessage("why.at_most_bytes", most(key)) }
+
 // checkValue says what is wrong with the value of one key, which it brings into
 // its canonical form.
 func (p *Preferences) checkValue(set *chatadmin.Settings, key string, now *Values) (code, reason string) {
-	value, most := now.Get(key), mostValue
-	if strings.HasPrefix(key, suffixKey) {
-		most = mostSuffix
-	}
+	value := now.Get(key)
 	switch {
-	case len(value) > most:
-		return chatadmin.CodeTooLong, fmt.Sprintf("at most %d bytes fit here", most)
+	case len(value) > most(key):
+		return chatadmin.CodeTooLong, tooLong(key).Text
 	case !graphic(value):
 		return chatadmin.CodeBadText, "this has control or invisible characters, or is not valid text"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Contact is somebody on the list of a user's radio.
@@ -131,7 +132,7 @@ func (p *Provisioning) visibleUser(ctx context.Context, s *chatadmin.Scope, user
 	}
 	u, err := oneUser(ctx, r, s.Domain(), user)
 	if err == nil && administers.ID != "" && !administers.means(u.Department) {
-		err = fmt.Errorf("you administer the department %q alone: %w", administers.Name, chatadmin.ErrForbidden)
+		err = texts.Explain(fmt.Errorf("you administer the department %q alone: %w", administers.Name, chatadmin.ErrForbidden), "why.department_alone", administers.Name)
 	}
 	if err == nil {
 		err = served(&set)

@@ -13,6 +13,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Department is a part of a company. Its members are the users whose
@@ -117,16 +118,16 @@ func countDepartments(ctx context.Context, r storage.Reader, domain chatadmin.ID
 // cleanName checks the name of a department.
 func cleanName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	bad := func(code, why string) (string, error) {
-		return "", &chatadmin.FieldErrors{Fields: []*chatadmin.FieldError{{Field: "name", Value: chatadmin.Cut(name), Code: code, Reason: why}}}
+	bad := func(code string, why texts.Message) (string, error) {
+		return "", &chatadmin.FieldErrors{Fields: []*chatadmin.FieldError{{Field: "name", Value: chatadmin.Cut(name), Code: code, Reason: why.Text, Detail: why}}}
 	}
 	switch {
 	case chatadmin.Fold(name) == "":
-		return bad(chatadmin.CodeMissing, "a department needs a name")
+		return bad(chatadmin.CodeMissing, texts.Message{Text: "a department needs a name"})
 	case len(name) > maxName:
-		return bad(chatadmin.CodeTooLong, fmt.Sprintf("at most %d bytes fit here", maxName))
+		return bad(chatadmin.CodeTooLong, texts.NewMessage("why.at_most_bytes", maxName))
 	case !storageText(name):
-		return bad(chatadmin.CodeBadText, "this has control or invisible characters, or is not valid text")
+		return bad(chatadmin.CodeBadText, texts.Message{Text: "this has control or invisible characters, or is not valid text"})
 	}
 	return name, nil
 }
@@ -308,7 +309,7 @@ func (p *Provisioning) DeleteDepartment(ctx context.Context, s *chatadmin.Scope,
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("%q has %d: %w", d.Name, n, ErrNotEmpty)
+			return texts.Explain(fmt.Errorf("%q has %d: %w", d.Name, n, ErrNotEmpty), "why.department_full", d.Name, n)
 		}
 		if err := dropName(ctx, w, d.Name, d.ID); err != nil {
 			return err
@@ -322,5 +323,5 @@ func (p *Provisioning) DeleteDepartment(ctx context.Context, s *chatadmin.Scope,
 }
 
 func busy(d *Department) error {
-	return fmt.Errorf("department %q, run %s: %w", d.Name, d.Run, ErrDepartmentBusy)
+	return texts.Explain(fmt.Errorf("department %q, run %s: %w", d.Name, d.Run, ErrDepartmentBusy), "why.department_busy", d.Name)
 }

@@ -6,6 +6,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // NewUser is a user who is to be created: what is given in the embedded
@@ -91,7 +92,7 @@ func mayFill(ctx context.Context, w *chatadmin.Writer, need chatadmin.Permission
 	}
 	for _, u := range []*chatadmin.User{was, given} {
 		if u != nil && !d.means(u.Department) {
-			return fmt.Errorf("you administer the department %q alone: %w", d.Name, refused)
+			return texts.Explain(fmt.Errorf("you administer the department %q alone: %w", d.Name, refused), "why.department_alone", d.Name)
 		}
 	}
 	plain := given.Role == "" || given.Role == chatadmin.RoleMember

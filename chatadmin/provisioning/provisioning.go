@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // The errors of this package. Those of chatadmin come as well.
@@ -155,7 +156,8 @@ func (p *Provisioning) departmentsExist(ctx context.Context, w *chatadmin.Writer
 		case now.Department != "" && d.ID == "":
 			fault.Reason = "there is no such department: create it first"
 		case now.Department != "" && d.Name != now.Department:
-			fault.Reason = fmt.Sprintf("the department is spelled %q", d.Name)
+			fault.Detail = texts.NewMessage("why.department_spelled", d.Name)
+			fault.Reason = fault.Detail.Text
 		case now.Department != "":
 			continue
 		case was.ID != "":

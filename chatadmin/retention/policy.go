@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/internal/clockmark"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Kinds of audit events.
@@ -140,7 +141,7 @@ func checkFinal(was, now json.RawMessage) error {
 }
 
 func errFinal(limit int) error {
-	return fmt.Errorf("this domain keeps messages for at most %s for good: choose fewer: %w", number(limit), chatadmin.ErrForbidden)
+	return texts.Explain(fmt.Errorf("this domain keeps messages for at most %s for good: choose fewer: %w", number(limit), chatadmin.ErrForbidden), "why.retention_final", limit)
 }
 
 func number(days int) string {
@@ -167,7 +168,8 @@ func (r *Retention) SetDays(ctx context.Context, s *chatadmin.Scope, days int) e
 		case longer && p.Final:
 			return errFinal(p.Limit)
 		case longer:
-			return fmt.Errorf("this domain keeps messages for at most %d days, and only the application itself changes that: %w", p.Limit, chatadmin.ErrForbidden)
+			return texts.Explain(fmt.Errorf("this domain keeps messages for at most %d days, and only the application itself changes that: %w", p.Limit, chatadmin.ErrForbidden),
+				"why.retention_limit", p.Limit)
 		}
 		p.Days = days
 		return nil
@@ -220,8 +222,8 @@ func (p *Policy) limit(days int) {
 
 func checkDays(days int) error {
 	if days < 0 || days > MaxDays {
-		return fmt.Errorf("retention of %d days: give 1 to %d, or 0 to keep everything: %w", days, MaxDays,
-			chatadmin.ErrInvalid)
+		return texts.Explain(fmt.Errorf("retention of %d days: give 1 to %d, or 0 to keep everything: %w", days, MaxDays,
+			chatadmin.ErrInvalid), "why.retention_days", days, MaxDays)
 	}
 	return nil
 }

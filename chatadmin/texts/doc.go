@@ -1,6 +1,7 @@
 // Package texts has what the library says to people: the mails and text
-// messages that it composes, the warnings of plans, and what is wrong with a
-// field or a row of a file. Other errors are not among it: they stay English.
+// messages that it composes, the warnings of plans, what is wrong with a field
+// or a row of a file, and what other errors are about. Error() itself stays
+// English.
 //
 //	_, settings, err := s.View(ctx, "")
 //	words := admin.Speak(&settings, &user) // in the language of the user
@@ -21,8 +22,14 @@
 // # Messages
 //
 // A [Message] is a sentence with the code and the values that it was made of.
-// It prints as English, and a [Printer] says it in another language. What is
-// wrong with a field is said by the code of its chatadmin.FieldError:
+// It prints as English, and a [Printer] says it in another language. A
+// chatadmin.FieldError has one, and so have errors that name something, such as
+// a user, a group or a limit:
 //
-//	words.Sprintf("fault." + wrong.Code)
+//	words.Message(wrong.Message())
+//	if m, ok := texts.Explanation(err); ok {
+//		fmt.Println(words.Message(m))
+//	}
+//
+// Any other error is said by its code: words.Sprintf("fault." + chatadmin.Code(err)).
 package texts

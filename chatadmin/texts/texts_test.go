@@ -30,6 +30,9 @@ var (
 	}
 )
 
+// why are texts of errors with values.
+var why = regexp.MustCompile(`"(why\.[a-z_]+)"`)
+
 // Each language has every text, with the values of the English one and the
 // plural forms that the language has.
 func TestComplete(t *testing.T) {
@@ -82,6 +85,7 @@ func TestSaid(t *testing.T) {
 	c, err := texts.New(nil)
 	require.NoError(t, err)
 	words, found, missing := c.Printer(), 0, []string{}
+	explained := map[string]bool{}
 	require.NoError(t, filepath.WalkDir("../..", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return err
@@ -92,6 +96,10 @@ func TestSaid(t *testing.T) {
 				require.True(t, words.Has(m[1]), "%s says %q", name, m[1])
 				found++
 			}
+			for _, m := range why.FindAllStringSubmatch(line, -1) {
+				require.True(t, words.Has(m[1]), "%s explains %q", name, m[1])
+				explained[m[1]] = true
+			}
 			if m := said[1].FindStringSubmatch(line); m != nil {
 				if !words.Has("fault."+m[1]) && !words.Has("note."+m[1]) {
 					missing = append(missing, "fault."+m[1]+" of "+name)
@@ -101,6 +109,9 @@ func TestSaid(t *testing.T) {
 		}
 		return err
 	}))
+	for key := range c.Languages()["en"] {
+		require.True(t, explained[key] || !strings.HasPrefix(key, "why."), "no error is explained by %q", key)
+	}
 	require.Empty(t, missing, "codes of fields and rows that have no text in lang")
 	require.Greater(t, found, 100)
 	for _, is := range append(class.All(), class.Internal) {

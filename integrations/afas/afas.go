@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/integrations"
 )
 
@@ -180,7 +181,7 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 			return err
 		}
 		if !slices.ContainsFunc(list, func(ch integrations.Choice) bool { return ch.ID == set.Type }) {
-			return fmt.Errorf("type %q: there is no such type of dossier items: %w", chatadmin.Cut(set.Type), chatadmin.ErrInvalid)
+			return texts.Explain(fmt.Errorf("type %q: there is no such type of dossier items: %w", chatadmin.Cut(set.Type), chatadmin.ErrInvalid), "why.dossier_type", chatadmin.Cut(set.Type))
 		}
 	}
 	var err error

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/integrations"
 )
 
@@ -148,7 +149,7 @@ func (s *Service) check(ctx context.Context, c *integrations.Connection) (settin
 		set.Name = title
 	}
 	if set.Name != line(set.Name) || len(set.Name) > 80 {
-		return settings{}, fmt.Errorf("name %q: at most 80 bytes on one line: %w", chatadmin.Cut(set.Name), chatadmin.ErrInvalid)
+		return settings{}, texts.Explain(fmt.Errorf("name %q: at most 80 bytes on one line: %w", chatadmin.Cut(set.Name), chatadmin.ErrInvalid), "why.one_line", chatadmin.Cut(set.Name), 80)
 	}
 	all, err := s.api.audiences(ctx, c)
 	if err != nil {
@@ -159,7 +160,7 @@ func (s *Service) check(ctx context.Context, c *integrations.Connection) (settin
 	for _, a := range want {
 		i := slices.IndexFunc(all, func(ch integrations.Choice) bool { return ch.ID == a.ID })
 		if i < 0 {
-			return settings{}, fmt.Errorf("audience %q: the account has none with this ID: %w", chatadmin.Cut(a.ID), chatadmin.ErrInvalid)
+			return settings{}, texts.Explain(fmt.Errorf("audience %q: the account has none with this ID: %w", chatadmin.Cut(a.ID), chatadmin.ErrInvalid), "why.audience", chatadmin.Cut(a.ID))
 		}
 		if !slices.ContainsFunc(set.Audiences, func(o audience) bool { return o.ID == a.ID }) {
 			set.Audiences = append(set.Audiences, audience{a.ID, all[i].Name})

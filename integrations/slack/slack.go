@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/integrations"
 )
 
@@ -126,7 +127,7 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 		return fmt.Errorf("settings: give channel (its ID or name) and name: %w", chatadmin.ErrInvalid)
 	}
 	if set.Name = strings.TrimSpace(first(set.Name, title)); len(set.Name) > 80 || strings.ContainsFunc(set.Name, func(r rune) bool { return r < ' ' }) {
-		return fmt.Errorf("name %q: at most 80 bytes on one line: %w", chatadmin.Cut(set.Name), chatadmin.ErrInvalid)
+		return texts.Explain(fmt.Errorf("name %q: at most 80 bytes on one line: %w", chatadmin.Cut(set.Name), chatadmin.ErrInvalid), "why.one_line", chatadmin.Cut(set.Name), 80)
 	}
 	list, err := s.Choices(ctx, c)
 	if err != nil {
@@ -140,7 +141,8 @@ func (s *Service) Save(ctx context.Context, c *integrations.Connection) error {
 		}
 	}
 	if set.Channel == "" {
-		return fmt.Errorf("channel %q: choose one channel of the workspace; a private one must have the app in it: %w", chatadmin.Cut(want), chatadmin.ErrInvalid)
+		return texts.Explain(fmt.Errorf("channel %q: choose one channel of the workspace; a private one must have the app in it: %w", chatadmin.Cut(want), chatadmin.ErrInvalid),
+			"why.channel", chatadmin.Cut(want))
 	}
 	c.Settings, err = json.Marshal(set)
 	return err
