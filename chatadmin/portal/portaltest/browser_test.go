@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -177,13 +176,6 @@ func (b *browser) sees(text string) {
 func (b *browser) click(text string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.Search(fmt.Sprintf("//main//a[normalize-space(.)=%[1]q] | //main//button[normalize-space(.)=%[1]q] | //main//summary[normalize-space(.)=%[1]q]", text)), chromedp.NodeVisible))
-}
-
-// speak sets the language of the browser.
-func (b *browser) speak(language string) {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
-	require.NoError(b.t, err)
 }
 
 // shoot keeps a picture of the page in the folder that the environment names,
