@@ -1,16 +1,12 @@
 package chatadmin
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
-	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -199,131 +195,3 @@ func (a *Admin) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 		}
 	}
 }
-
-// ChangeSettings changes what a domain has decided. It needs PermDomain; the
-// state, the subscription and the modules are the host's to change; DomainClosing
-// is nobody's. Roles have
-// calls of their own, and so have the policies of the library's packages and of
-// others that said so in Extension.Policy. Settings of more than MaxSettings
-// are ErrInvalid.
-func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
-	if f == nil {
-		return Settings{}, missing("a function that changes the settings")
-	}
-	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Writer, set *Settings) ([]FieldChange, error) {
-		roles := slices.Clone(set.Roles)
-		if err := f(set); err != nil {
-			return nil, err
-		}
-		set.Roles = roles
-		return nil, s.admin.leavesOwned(set.Policies, w.Settings.Policies)
-	})
-}
-
-// changeSettings changes the settings in one transaction. f may say what
-// changed in its own words; otherwise the settings are compared as JSON.
-func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Writer, *Settings) ([]FieldChange, error)) (Settings, error) {
-	var set Settings
-	run := func(ctx context.Context, w *Writer) error {
-		set = w.Settings
-		set.Roles = slices.Clone(set.Roles)
-		set.Modules = slices.Clone(set.Modules)
-		set.Policies = maps.Clone(set.Policies)
-		diff, err := f(w, &set)
-		if err != nil {
-			return err
-		}
-		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription || !slices.Equal(set.Modules, w.Settings.Modules)) {
-			return fmt.Errorf("only the application itself changes a domain's state, subscription or modules: %w", ErrForbidden)
-		}
-		if set.State != w.Settings.State && set.State == DomainClosing {
-			return fmt.Errorf("a domain is not closed by its settings, but by a plan that is applied: %w", ErrTransition)
-		}
-		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
-			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)
-		}
-		if err := wrongFields(append(set.faults(), s.admin.checkPolicies(set.Policies, w.Settings.Policies)...)); err != nil {
-			return err
-		}
-		before, err := json.Marshal(w.Settings)
-		if err != nil {
-			return err
-		}
-		after, err := json.Marshal(set)
-		if err != nil || bytes.Equal(after, before) {
-			return err
-		}
-		d, err := w.putDomain(ctx, w.Domain, set)
-		if err != nil {
-			return err
-		}
-		if w.Settings.State == DomainActive && set.State != DomainActive {
-			if err := w.End(ctx, CauseDomainSuspended, time.Time{}); err != nil {
-				return err
-			}
-		}
-		if diff == nil {
-			diff = change("settings", string(before), string(d.Data))
-		}
-		w.Audit(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
-		return nil
-	}
-	// Exclusive: what a batch in flight has read (roles, who joins default
-	// groups) holds until it is committed.
-	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: storage.Exclusive, Targets: []ID{s.domain}}, run)
-	if err != nil {
-		return Settings{}, err
-	}
-	return set, nil
-}
-
-// SetRole creates a custom role, or changes the one with the same name. It
-// needs PermRoles; the role, before and after, must not stand above the
-// actor's.
-func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
-	r.ID = Fold(r.Name)
-	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
-		if err := wrongFields(r.faults()); err != nil {
-			return nil, err
-		}
-		if err := w.mayGrant(r); err != nil {
-			return nil, err
-		}
-		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == r.ID })
-		if i < 0 {
-			set.Roles = append(set.Roles, r)
-			return change("role", "", r.String()), nil
-		}
-		was := set.Roles[i]
-		set.Roles[i] = r
-		return change("role", was.String(), r.String()), w.mayGrant(was)
-	})
-	if err != nil {
-		return Role{}, err
-	}
-	return r, nil
-}
-
-// DeleteRole deletes a custom role that nobody has. It needs PermRoles.
-func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
-	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
-		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
-		if i < 0 {
-			return nil, fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)
-		}
-		was := set.Roles[i]
-		n, err := w.CountUsers(ctx, UserQuery{Domain: s.domain, Role: was.ID, WithDeleting: true})
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			return nil, fmt.Errorf("%d users have the role %q: give them another one first: %w", n, was.Name, ErrInvalid)
-		}
-		set.Roles = slices.Delete(set.Roles, i, i+1)
-		return change("role", was.String(), ""), w.mayGrant(was)
-	})
-	return err
-}
-
-// String is the role in one line.
-func (r Role) String() string { return fmt.Sprintf("%s (level %d) %v", r.Name, r.Level, r.Permissions) }

@@ -2,6 +2,7 @@ package chatadmin
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -167,3 +168,71 @@ func (r Role) faults() (wrong faults) {
 	}
 	return wrong
 }
+
+// AssignRole gives users a role, by its ID or name. It needs PermRoles; neither
+// the role nor a user may stand above the actor.
+func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]User, error) {
+	return s.changeUsers(ctx, Op{Kind: KindUserRole, Need: PermRoles}, users, func(w *Writer, u User) (UserWrite, error) {
+		r, ok := w.Settings.Role(role)
+		if !ok {
+			return UserWrite{}, fmt.Errorf("role %q: %w", Cut(role), ErrNotFound)
+		}
+		if err := w.mayGrant(r); err != nil { // also where the user has it already
+			return UserWrite{}, err
+		}
+		now := u
+		now.Role = r.ID
+		return w.rewrite(u, now)
+	})
+}
+
+// SetRole creates a custom role, or changes the one with the same name. It
+// needs PermRoles; the role, before and after, must not stand above the
+// actor's.
+func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
+	r.ID = Fold(r.Name)
+	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
+		if err := wrongFields(r.faults()); err != nil {
+			return nil, err
+		}
+		if err := w.mayGrant(r); err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == r.ID })
+		if i < 0 {
+			set.Roles = append(set.Roles, r)
+			return change("role", "", r.String()), nil
+		}
+		was := set.Roles[i]
+		set.Roles[i] = r
+		return change("role", was.String(), r.String()), w.mayGrant(was)
+	})
+	if err != nil {
+		return Role{}, err
+	}
+	return r, nil
+}
+
+// DeleteRole deletes a custom role that nobody has. It needs PermRoles.
+func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
+	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
+		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
+		if i < 0 {
+			return nil, fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)
+		}
+		was := set.Roles[i]
+		n, err := w.CountUsers(ctx, UserQuery{Domain: s.domain, Role: was.ID, WithDeleting: true})
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			return nil, fmt.Errorf("%d users have the role %q: give them another one first: %w", n, was.Name, ErrInvalid)
+		}
+		set.Roles = slices.Delete(set.Roles, i, i+1)
+		return change("role", was.String(), ""), w.mayGrant(was)
+	})
+	return err
+}
+
+// String is the role in one line.
+func (r Role) String() string { return fmt.Sprintf("%s (level %d) %v", r.Name, r.Level, r.Permissions) }

@@ -1,10 +1,14 @@
 package chatadmin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -151,4 +155,81 @@ func (a *Admin) RepairSettings(ctx context.Context, domain ID, set Settings) err
 		return fmt.Errorf("domain %s: %w", Cut(string(domain)), ErrNotFound)
 	}
 	return err
+}
+
+// ChangeSettings changes what a domain has decided. It needs PermDomain; the
+// state, the subscription and the modules are the host's to change; DomainClosing
+// is nobody's. Roles have
+// calls of their own, and so have the policies of the library's packages and of
+// others that said so in Extension.Policy. Settings of more than MaxSettings
+// are ErrInvalid.
+func (s *Scope) ChangeSettings(ctx context.Context, f func(*Settings) error) (Settings, error) {
+	if f == nil {
+		return Settings{}, missing("a function that changes the settings")
+	}
+	return s.changeSettings(ctx, KindDomainEdit, PermDomain, func(w *Writer, set *Settings) ([]FieldChange, error) {
+		roles := slices.Clone(set.Roles)
+		if err := f(set); err != nil {
+			return nil, err
+		}
+		set.Roles = roles
+		return nil, s.admin.leavesOwned(set.Policies, w.Settings.Policies)
+	})
+}
+
+// changeSettings changes the settings in one transaction. f may say what
+// changed in its own words; otherwise the settings are compared as JSON.
+func (s *Scope) changeSettings(ctx context.Context, kind string, need Permission, f func(*Writer, *Settings) ([]FieldChange, error)) (Settings, error) {
+	var set Settings
+	run := func(ctx context.Context, w *Writer) error {
+		set = w.Settings
+		set.Roles = slices.Clone(set.Roles)
+		set.Modules = slices.Clone(set.Modules)
+		set.Policies = maps.Clone(set.Policies)
+		diff, err := f(w, &set)
+		if err != nil {
+			return err
+		}
+		if s.actor != HostActor && (set.State != w.Settings.State || set.Subscription != w.Settings.Subscription || !slices.Equal(set.Modules, w.Settings.Modules)) {
+			return fmt.Errorf("only the application itself changes a domain's state, subscription or modules: %w", ErrForbidden)
+		}
+		if set.State != w.Settings.State && set.State == DomainClosing {
+			return fmt.Errorf("a domain is not closed by its settings, but by a plan that is applied: %w", ErrTransition)
+		}
+		if set.Login != w.Settings.Login || set.Preset != w.Settings.Preset {
+			return fmt.Errorf("the login rules of a domain cannot be changed: its users would not obey them: %w", ErrInvalid)
+		}
+		if err := wrongFields(append(set.faults(), s.admin.checkPolicies(set.Policies, w.Settings.Policies)...)); err != nil {
+			return err
+		}
+		before, err := json.Marshal(w.Settings)
+		if err != nil {
+			return err
+		}
+		after, err := json.Marshal(set)
+		if err != nil || bytes.Equal(after, before) {
+			return err
+		}
+		d, err := w.putDomain(ctx, w.Domain, set)
+		if err != nil {
+			return err
+		}
+		if w.Settings.State == DomainActive && set.State != DomainActive {
+			if err := w.End(ctx, CauseDomainSuspended, time.Time{}); err != nil {
+				return err
+			}
+		}
+		if diff == nil {
+			diff = change("settings", string(before), string(d.Data))
+		}
+		w.Audit(kind, []ID{s.domain}, map[ID][]FieldChange{s.domain: diff}, nil)
+		return nil
+	}
+	// Exclusive: what a batch in flight has read (roles, who joins default
+	// groups) holds until it is committed.
+	err := s.Change(ctx, Op{Kind: kind, Need: need, Fence: storage.Exclusive, Targets: []ID{s.domain}}, run)
+	if err != nil {
+		return Settings{}, err
+	}
+	return set, nil
 }
