@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -294,6 +295,9 @@ func (b *tableBatch) delete(ctx context.Context, places *query) (int64, []string
 		n, err := b.in.x.exec(ctx, q.text.String(), q.args)
 		return n, nil, err
 	}
+	if blobs && !b.byAge && q.d == PostgreSQL {
+		return b.apart(ctx, places)
+	}
 	at, blob := "NULL", "NULL"
 	switch {
 	case b.byAge && q.d == SQLite && t.Time == Timestamps:
@@ -313,6 +317,32 @@ func (b *tableBatch) delete(ctx context.Context, places *query) (int64, []string
 		}
 	}
 	return int64(len(rows)), keys, err
+}
+
+// apart deletes rows and leaves their keys of contents in a setting of the
+// transaction: were they returned, each row would be, also those without one. A
+// key whose row another transaction has just deleted is among them. That does no
+// harm, since it is deleted only if no row names it.
+func (b *tableBatch) apart(ctx context.Context, places *query) (int64, []string, error) {
+	table, blob := quoted(b.t.Table.Table), quoted(b.t.Blob)
+	q := (&query{d: PostgreSQL}).add("WITH p AS MATERIALIZED (").append(places).add(") DELETE FROM " + table + " WHERE " + b.t.place +
+		" = ANY(ARRAY(SELECT place FROM p)) AND (SELECT set_config('chatadmin.blobs', coalesce(json_agg(m." + blob + "::text), '[]')::text, true) FROM " +
+		table + " m WHERE m." + b.t.place + " = ANY(ARRAY(SELECT place FROM p)) AND m." + blob + "::text <> '') IS NOT NULL")
+	n, err := b.in.x.exec(ctx, q.text.String(), q.args)
+	if err != nil || n == 0 {
+		return 0, nil, err
+	}
+	var keys []string
+	_, err = fetch(ctx, b.in, b.what("deleting"), (&query{d: PostgreSQL}).add("SELECT current_setting('chatadmin.blobs')"), func(*struct{}) []any { return []any{jsonKeys{&keys}} })
+	return n, keys, err
+}
+
+// jsonKeys scans an array of keys.
+type jsonKeys struct{ keys *[]string }
+
+func (k jsonKeys) Scan(src any) error {
+	text, _ := src.(string)
+	return json.Unmarshal([]byte(text), k.keys)
 }
 
 // removal begins a statement that deletes or marks rows. SQLite knows no alias of

@@ -101,9 +101,9 @@ func TestPlansOfTables(t *testing.T) {
 	})
 }
 
-// alongIndex deletes a page of the many messages of an author. It reads no more
-// of them than it deletes, although the planner would rather read all and sort
-// them.
+// alongIndex deletes a page of the many messages of an author. It reads those
+// that it deletes, along the index and twice by their place, although the
+// planner would rather read all and sort them.
 func (h *chatHost) alongIndex(t *testing.T) {
 	t.Helper()
 	const limit = 2000
@@ -129,10 +129,10 @@ func (h *chatHost) alongIndex(t *testing.T) {
 			args[i] = literal(t, a.Value)
 		}
 		switch {
-		case strings.Contains(s.text, "set_config"):
+		case strings.HasPrefix(s.text, "SELECT current_setting('enable"):
 			var was string
 			require.NoError(t, tx.QueryRow(s.text, s.args[0].Value).Scan(&was, &set))
-		case strings.HasPrefix(s.text, "DELETE"):
+		case strings.Contains(s.text, "DELETE"):
 			deleted++
 			_, err := tx.Exec("PREPARE page AS " + s.text)
 			require.NoError(t, err)
@@ -140,7 +140,7 @@ func (h *chatHost) alongIndex(t *testing.T) {
 			require.NoError(t, tx.QueryRow("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page("+strings.Join(args, ", ")+")").Scan(&text))
 			var plans []struct{ Plan node }
 			require.NoError(t, json.Unmarshal([]byte(text), &plans))
-			require.LessOrEqual(t, plans[0].Plan.read(t), float64(2*limit+100), text)
+			require.LessOrEqual(t, plans[0].Plan.read(t), float64(3*limit+100), text)
 		}
 	}
 	require.Equal(t, 1, deleted)
