@@ -37,12 +37,12 @@ func TestGroupAdmin(t *testing.T) {
 
 	require.NoError(t, s.s.SetGroupAdmin(t.Context(), group, false, ann.ID))
 	b.click("Save")
-	b.sees("You may not do this.")
+	b.refused()
 	b.do(chromedp.Navigate(s.url + "/admin/groups/" + string(group)))
 	b.sees("Checkers")
 	require.NotContains(t, run(b, chromedp.Text(chromedp.CSS("main"))), "More Tools")
 	b.do(chromedp.Navigate(s.url + "/admin/users"))
-	b.sees("You may not do this.")
+	b.refused()
 }
 
 // The admin of a department adds users to it, edits them, and reaches no other.
@@ -86,7 +86,7 @@ func TestDepartmentAdmin(t *testing.T) {
 	b.accessible("a user to the admin of a department")
 	b.quiet("the admin of a department")
 	add("Tram.57", "Trams")
-	b.sees("You may not do this.")
+	b.refused()
 	b.do(chromedp.Navigate(s.url + "/admin/users/" + string(tram.ID)))
 	b.sees("Tram.1")
 	require.NotContains(t, run(b, chromedp.Text(chromedp.CSS("main .head"))), "Edit")
@@ -97,7 +97,7 @@ func TestDepartmentAdmin(t *testing.T) {
 	b.do(chromedp.SendKeys(field("User Login"), "Bus.58"), chromedp.SendKeys(field("First name"), "John"), chromedp.SendKeys(field("Last name"), "Smith"),
 		chromedp.SendKeys(field("Email Address"), "john@acme.example"), chromedp.SetValue(field("Department"), "Buses"))
 	b.click("Submit")
-	b.sees("You may not do this.")
+	b.refused()
 	_, err = s.s.UserByLogin(ctx, "Bus.58")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }

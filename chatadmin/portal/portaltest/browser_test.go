@@ -172,6 +172,13 @@ func (b *browser) sees(text string) {
 	b.do(chromedp.WaitVisible(chromedp.Search(fmt.Sprintf("//main//*[contains(normalize-space(.), %q)]", text))))
 }
 
+// refused waits for the page that says what somebody may not do, and why.
+func (b *browser) refused() {
+	b.t.Helper()
+	b.sees("This did not work")
+	require.Regexp(b.t, "not permitted|You may not do this", run(b, chromedp.Text(chromedp.CSS("main"))))
+}
+
 // click clicks a link or button by what it says.
 func (b *browser) click(text string) {
 	b.t.Helper()

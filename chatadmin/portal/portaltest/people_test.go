@@ -139,7 +139,7 @@ func TestMeanwhile(t *testing.T) {
 	_, err = s.admin.AsHost(s.domain).AssignRole(t.Context(), chatadmin.RoleMember, s.boss.ID)
 	require.NoError(t, err)
 	b.click("Deactivate")
-	b.sees("You may not do this.")
+	b.refused()
 	u, err := s.admin.AsHost(s.domain).User(t.Context(), us[1].ID)
 	require.NoError(t, err)
 	require.NotEqual(t, chatadmin.Deactivated, u.Status)
