@@ -51,7 +51,7 @@ type closingPage struct {
 	Grace    int // days; 0 begins at once
 	Reason   field
 	Problem  string
-	Open     []*closing.Run // scheduled or begun, and cancelled ones
+	Open     []chatadmin.Run // closings: scheduled or begun, and cancelled ones
 }
 
 func (v *view) closing() error { return v.showClosing(nil) }
@@ -81,13 +81,8 @@ func (v *view) showClosing(wrong error) error {
 	for _, b := range page.Plan.Blockers {
 		page.Blockers.List = append(page.Blockers.List, capital(b.Message))
 	}
-	for run, err := range v.p.o.Closings.Runs(v.r.Context(), v.s) {
-		if err != nil && !errors.Is(err, chatadmin.ErrDamaged) {
-			return err
-		}
-		if err == nil && len(page.Open) < maxOnPage {
-			page.Open = append(page.Open, run)
-		}
+	if page.Open, _, err = v.s.RunsPage(v.r.Context(), chatadmin.RunQuery{Kind: "closing"}, v.page(pageSize)); err != nil {
+		return err
 	}
 	fields := []field{
 		{Name: "days", Label: v.T("closing.days"), Help: v.T("closing.days_help"), Type: "number", Value: fmt.Sprint(page.Grace)},

@@ -20,7 +20,8 @@
 // has no pages, and a button that its reader lacks the permission for is not
 // there. The library refuses it all the same: every page and every action is a
 // call of a chatadmin.Scope in the name of the reader, who is looked up anew in
-// each request.
+// each request. The file docs/pages.md lists the pages, with the option and the
+// permission that give each.
 //
 // A GET changes nothing. An action is a POST, is refused if it comes from
 // another site, and is answered by a redirect, so that reloading repeats

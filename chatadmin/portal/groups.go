@@ -224,6 +224,31 @@ func (v *view) saveGroup() error {
 	return v.done(v.back, "groups.saved")
 }
 
+// userToAdd finds a user by login for who may add members to a group. An admin
+// of the group may not read the list of users, and adds those whose login they
+// know.
+func (v *view) userToAdd(group chatadmin.ID, login string) (chatadmin.User, error) {
+	ctx := v.r.Context()
+	if v.May(chatadmin.PermUsersRead) {
+		return v.s.UserByLogin(ctx, login)
+	}
+	manages, err := v.manages(group)
+	if err != nil {
+		return chatadmin.User{}, err
+	}
+	if !manages {
+		return chatadmin.User{}, fmt.Errorf("adding members to this group: %w", chatadmin.ErrForbidden)
+	}
+	us, err := v.p.admin.Store().UsersByLogin(ctx, v.s.Domain(), []string{chatadmin.Fold(login)})
+	if err == nil && (len(us) == 0 || us[0].Deleting) {
+		err = chatadmin.ErrNotFound
+	}
+	if err != nil {
+		return chatadmin.User{}, err
+	}
+	return us[0], nil
+}
+
 // addMember adds the user whose login the form has.
 func (v *view) addMember() error {
 	id, f, err := v.onGroup()
@@ -233,7 +258,7 @@ func (v *view) addMember() error {
 	if _, err := v.s.Group(v.r.Context(), id); err != nil {
 		return err
 	}
-	u, err := v.s.UserByLogin(v.r.Context(), f.Get("login"))
+	u, err := v.userToAdd(id, f.Get("login"))
 	if errors.Is(err, chatadmin.ErrNotFound) {
 		return said(v.T("groups.no_such_user"), err)
 	}

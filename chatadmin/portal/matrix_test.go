@@ -433,6 +433,20 @@ func TestGroupAdmin(t *testing.T) {
 	w.post(at+"/members/admin", "user", string(ann.ID))
 	require.Equal(t, http.StatusSeeOther, save())
 	require.Contains(t, w.do(ann.ID, "GET", "/admin"+at, nil).text, at+"/settings")
+	// Who administers the group and reads no lists adds those whose login they know.
+	_, err = w.s.AddMembers(ctx, chess, w.boss.ID)
+	require.NoError(t, err)
+	cid := w.user("cid@acme.example")
+	add := func(login string) int {
+		return w.do(member.ID, "POST", "/admin"+at+"/members", values("login", login)).Code
+	}
+	require.Equal(t, http.StatusForbidden, add(cid.Login), "a member adds nobody")
+	require.Equal(t, http.StatusForbidden, add("nobody@acme.example"), "nor learns who exists")
+	w.post(at+"/members/admin", "user", string(member.ID))
+	require.Contains(t, w.do(member.ID, "GET", "/admin"+at, nil).text, `action="/admin`+at+`/members"`)
+	require.Equal(t, http.StatusSeeOther, add("CID@acme.example"))
+	require.Equal(t, http.StatusNotFound, add("nobody@acme.example"))
+	require.Contains(t, w.get(at).text, "cid@acme.example")
 	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "POST", "/admin"+at+"/members/member", values("user", string(w.boss.ID))).Code, "a domain admin stands above")
 	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", "/admin"+at+"/default", nil).Code)
 }
