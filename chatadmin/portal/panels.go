@@ -45,10 +45,11 @@ type Panel struct {
 	// group.
 	Need chatadmin.Permission
 	// HTML makes the content, usually by html/template, which escapes what it
-	// is given. "" shows no panel, and so does an error that is
-	// chatadmin.ErrForbidden or chatadmin.ErrNotFound. After any other error, a
-	// panic, more than MaxPanel bytes and Options.PanelTimeout, the page is
-	// shown with a sentence in place of the panel, and the error is logged.
+	// is given. The panels of a page are made at the same time. "" shows no
+	// panel, and so does an error that is chatadmin.ErrForbidden or
+	// chatadmin.ErrNotFound. After any other error, a panic, more than MaxPanel
+	// bytes and Options.PanelTimeout, the page is shown with a sentence in
+	// place of the panel, and the error is logged.
 	//
 	// The Content-Security-Policy of the portal holds in a panel, too: scripts
 	// and styles within the HTML do nothing, and images come from the same

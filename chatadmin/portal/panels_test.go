@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +29,10 @@ func TestPanels(t *testing.T) {
 	w.post(at+"/members", "login", ann.Login)
 	require.Equal(t, http.StatusSeeOther, w.do(w.boss.ID, "GET", "/admin/", nil).Code, "without a panel the first page leads on")
 
-	calls := 0
+	var calls atomic.Int64
 	on := func(page portal.PanelPage, need chatadmin.Permission, what func(portal.PanelRequest) string) portal.Panel {
 		return portal.Panel{On: page, Need: need, HTML: func(_ context.Context, r portal.PanelRequest) (template.HTML, error) {
-			calls++
+			calls.Add(1)
 			return template.HTML(fmt.Sprintf("<p>%s panel: %s reads %s in %s as %t</p><script>alert(1)</script>", page, template.HTMLEscapeString(r.Reader.Login), what(r), r.Language,
 				r.Scope.Actor() == r.Reader.ID)), nil
 		}}
@@ -57,17 +58,17 @@ func TestPanels(t *testing.T) {
 	require.Contains(t, w.get("/").text, "first panel: boss@acme.example reads all")
 	require.Contains(t, w.get("/").text, `aria-label="Menu"`)
 
-	calls = 0
+	calls.Store(0)
 	own := w.do(ann.ID, "GET", "/admin/users/"+string(ann.ID), nil).text
 	require.Contains(t, own, "ann@acme.example reads ann@acme.example")
 	require.NotContains(t, own, "roles of", "ann lacks the permission of this panel")
 	require.Contains(t, w.do(ann.ID, "GET", "/admin"+at, nil).text, "ann@acme.example reads Chess")
-	require.Equal(t, 2, calls)
+	require.EqualValues(t, 2, calls.Load())
 	require.Equal(t, http.StatusForbidden, w.do(stranger.ID, "GET", "/admin/users/"+string(ann.ID), nil).Code)
 	require.Equal(t, http.StatusForbidden, w.do(stranger.ID, "GET", "/admin"+at, nil).Code)
 	require.Equal(t, http.StatusSeeOther, w.do(stranger.ID, "GET", "/admin/", nil).Code)
 	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/users/01a22ad9-0000-7000-8000-000000000000", nil).Code)
-	require.Equal(t, 2, calls, "nobody is told of a page that they may not see")
+	require.EqualValues(t, 2, calls.Load(), "nobody is told of a page that they may not see")
 
 	r := w.request("/users/" + string(ann.ID))
 	r.Header.Set("Accept-Language", "de")
