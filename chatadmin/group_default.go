@@ -184,9 +184,11 @@ func (a *Admin) defaultGroupKind() RunKind[defaultGroupRun] {
 			}
 			return nil
 		},
-		Step: func(_ context.Context, _ *Scope, run *RunOf[defaultGroupRun], _ int) (RunStep[defaultGroupRun], error) {
+		Step: func(_ context.Context, _ *Scope, run *RunOf[defaultGroupRun], rows int) (RunStep[defaultGroupRun], error) {
 			op := Op{Kind: KindMemberAdd, Need: PermDefault, Fence: storage.Shared, Targets: []ID{run.Data.Group}}
-			return RunStep[defaultGroupRun]{op, fillDefaultGroup}, nil
+			return RunStep[defaultGroupRun]{op, func(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun]) error {
+				return fillDefaultGroup(ctx, w, run, rows)
+			}}, nil
 		},
 		Old: OldRun[defaultGroupRun]{Job: "default group", Read: func(run *RunOf[defaultGroupRun], job *OldJob, _ []byte) error {
 			return json.Unmarshal(job.Cursor, &run.Data)
@@ -231,8 +233,8 @@ func (s *Scope) ResumeDefaultGroup(ctx context.Context, run ID, progress func(Pr
 	return plain(s.admin.defaultGroups.Resume(ctx, s, run, progress))
 }
 
-// fillDefaultGroup adds one batch of members.
-func fillDefaultGroup(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun]) error {
+// fillDefaultGroup adds one batch of at most limit members.
+func fillDefaultGroup(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun], limit int) error {
 	g, err := w.group(ctx, run.Data.Group)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -246,7 +248,7 @@ func fillDefaultGroup(ctx context.Context, w *Writer, run *RunOf[defaultGroupRun
 		return err
 	}
 	q := w.scope.missing(w.Settings, g.ID)
-	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: run.Data.After, Limit: storage.MaxBulk})
+	ids, next, err := w.Tx.AddMembers(ctx, q, Membership{Domain: w.scope.domain, Group: g.ID, Rev: rev}, Page{After: run.Data.After, Limit: limit})
 	if err != nil {
 		return err
 	}

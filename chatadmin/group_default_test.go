@@ -12,6 +12,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
@@ -231,7 +232,7 @@ func TestMarkingWhileUsersJoin(t *testing.T) {
 // Marking is interrupted after each batch, by another handle too, and resumed.
 func TestMarkingResumes(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ids := w.users(32000)
+	ids := w.users(12000)
 	g := w.group("G")
 	p, err := w.s.PlanDefaultGroup(ctx, g.ID)
 	require.NoError(t, err)
@@ -270,7 +271,49 @@ func TestMarkingResumes(t *testing.T) {
 	require.Equal(t, sorted(append(ids, w.boss.ID, u.ID)...), w.members(g.ID))
 	j, err := w.s.ResumeDefaultGroup(ctx, job, nil)
 	require.NoError(t, err, "resuming what is finished")
-	require.EqualValues(t, 32000, j.Done, "who joined by themselves was not added")
+	require.EqualValues(t, 12000, j.Done, "who joined by themselves was not added")
+}
+
+// crowded is a store where others write all the time: a transaction that adds
+// more than most members loses every race.
+type crowded struct {
+	storage.Store
+	most int
+}
+
+func (s *crowded) Update(ctx context.Context, fence storage.Fence, f func(context.Context, storage.Tx) error) error {
+	return s.Store.Update(ctx, fence, func(ctx context.Context, tx storage.Tx) error { return f(ctx, crowdedTx{tx, s.most}) })
+}
+
+type crowdedTx struct {
+	storage.Tx
+	most int
+}
+
+func (tx crowdedTx) AddMembers(ctx context.Context, q storage.UserQuery, m storage.Membership, p storage.Page) ([]storage.ID, storage.Cursor, error) {
+	if p.Limit > tx.most {
+		return nil, "", storage.ErrBusy
+	}
+	return tx.Tx.AddMembers(ctx, q, m, p)
+}
+
+// Where others write all the time, marking gets on in smaller batches. Where
+// even the smallest loses its race, the run stops, and can be resumed.
+func TestMarkingInACrowd(t *testing.T) {
+	store := &crowded{memstore.New(nil), 249}
+	w := newWorldOn(t, store, chatadmin.OfficeChat)
+	ids := w.users(3000)
+	g := w.group("G")
+	p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+	require.NoError(t, err)
+	run, err := w.s.ApplyDefaultGroup(ctx, p, nil)
+	require.ErrorIs(t, err, chatadmin.ErrBusy)
+	require.Equal(t, chatadmin.RunRunning, run.State)
+	store.most = 300
+	run, err = w.s.ResumeDefaultGroup(ctx, run.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.RunDone, run.State)
+	require.Equal(t, sorted(append(ids, w.boss.ID)...), w.members(g.ID))
 }
 
 // Two processes resume the same job: each batch is done once.

@@ -13,10 +13,10 @@ const (
 	smallestPace = 250
 )
 
-// Pace chooses how many rows the batches of a long deletion have, 250 to
-// MaxBulk, so that no transaction keeps others waiting for long, however slow
-// the database is. The zero value begins with a quarter of MaxBulk. It is for
-// one goroutine.
+// Pace chooses how many rows the batches of a run have, 250 to MaxBulk, so that
+// no transaction keeps others waiting for long, however slow the database is,
+// and none loses every race against those who write all the time. The zero
+// value begins with a quarter of MaxBulk. It is for one goroutine.
 type Pace struct {
 	rows  int
 	began time.Time
@@ -27,8 +27,9 @@ type Pace struct {
 func (p *Pace) Next(now time.Time) int {
 	took := now.Sub(p.began)
 	switch {
-	case p.began.IsZero():
+	case p.rows == 0:
 		p.rows = storage.MaxBulk / 4
+	case p.began.IsZero(): // the one before it has lost its race
 	case took > slow:
 		p.rows = max(int(float64(p.rows)*slow.Seconds()/2/took.Seconds()), smallestPace)
 	case took < quick:
@@ -36,4 +37,14 @@ func (p *Pace) Next(now time.Time) int {
 	}
 	p.began = now
 	return p.rows
+}
+
+// Lost makes the next batch half as large as the one that lost its race, and
+// reports whether that can still help.
+func (p *Pace) Lost() bool {
+	if p.rows <= smallestPace {
+		return false
+	}
+	p.rows, p.began = max(p.rows/2, smallestPace), time.Time{}
+	return true
 }

@@ -27,3 +27,18 @@ func TestPace(t *testing.T) {
 		require.Equal(t, c.want, p.Next(now), "after %v", c.took)
 	}
 }
+
+// A batch that has lost its race is followed by one of half the size, which
+// grows again once it gets through. At 250 rows there is nothing left to try.
+func TestPaceLost(t *testing.T) {
+	var p chatadmin.Pace
+	now := time.UnixMilli(1700000000000)
+	require.Equal(t, 2500, p.Next(now))
+	for _, want := range []int{1250, 625, 312, 250} {
+		require.True(t, p.Lost())
+		now = now.Add(time.Minute)
+		require.Equal(t, want, p.Next(now))
+	}
+	require.False(t, p.Lost())
+	require.Equal(t, 500, p.Next(now.Add(time.Millisecond)))
+}

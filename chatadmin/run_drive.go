@@ -47,8 +47,10 @@ var errRunMoved = errors.New("another process was faster")
 // Resume continues a run to its end, and returns it as it was committed last.
 // A run that has ended is returned as it is. It continues only in the name of
 // its actor: see TakeOver. A scheduled run that is not due is ErrTransition.
-// Several processes may resume one run: each step is made once. progress may be
-// nil. With a detached scope the next round of Admin.Work resumes it.
+// Several processes may resume one run: each step is made once. A step that
+// loses every race against others is tried with fewer rows before the run
+// returns ErrBusy. progress may be nil. With a detached scope the next round of
+// Admin.Work resumes it.
 func (r *Runs[T]) Resume(ctx context.Context, s *Scope, id ID, progress func(Progress)) (*RunOf[T], error) {
 	if r.kind.Step == nil {
 		return nil, fmt.Errorf("run %q needs more than its ID to continue: %w", Cut(string(id)), ErrInvalid)
@@ -57,9 +59,15 @@ func (r *Runs[T]) Resume(ctx context.Context, s *Scope, id ID, progress func(Pro
 		return r.leave(ctx, s, id)
 	}
 	var pace Pace
-	return r.Drive(ctx, s, id, func(ctx context.Context, run *RunOf[T]) (RunStep[T], error) {
+	next := func(ctx context.Context, run *RunOf[T]) (RunStep[T], error) {
 		return r.kind.Step(ctx, s, run, pace.Next(s.admin.o.Now()))
-	}, progress)
+	}
+	for {
+		run, err := r.Drive(ctx, s, id, next, progress)
+		if !errors.Is(err, ErrBusy) || !pace.Lost() {
+			return run, err
+		}
+	}
 }
 
 // leave has the next round of Admin.Work continue a run.

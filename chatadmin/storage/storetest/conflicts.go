@@ -119,7 +119,7 @@ func testParents(w *world) {
 		cs, err = tx.ChangeRecords(w.ctx, []storage.Write[storage.Record]{r("9", here.ID), r("10", there.ID), r("11", gone.ID)})
 		require.NoError(w, err)
 		require.Equal(w, []storage.Conflict{orphan(1, "owner"), orphan(2, "owner")}, cs, "owners of the same transaction")
-		for id, owner := range map[string]storage.ID{"12": there.ID, "13": gone.ID} { // one alone
+		for id, owner := range inOrder(map[string]storage.ID{"12": there.ID, "13": gone.ID}) { // one alone
 			cs, err = tx.ChangeRecords(w.ctx, []storage.Write[storage.Record]{r(id, owner)})
 			require.NoError(w, err)
 			require.Equal(w, []storage.Conflict{orphan(0, "owner")}, cs, "owners of the same transaction")

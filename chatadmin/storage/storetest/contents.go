@@ -47,7 +47,7 @@ func count(chats, messages, files int64) storage.ContentCount {
 func testContent(w *world) {
 	u, v, g, chat := chats(w)
 	one := func(id storage.ID) []storage.ID { return []storage.ID{id} }
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.ContentQuery
 		want storage.ContentCount
 	}{
@@ -73,7 +73,7 @@ func testContent(w *world) {
 		"all of v":            {storage.ContentQuery{All: true, Authors: one(v.ID)}, count(0, 2, 1)},
 		"all before":          {storage.ContentQuery{All: true, Before: date(5)}, count(0, 2, 1)},
 		"nobody":              {storage.ContentQuery{Authors: one("nobody")}, count(0, 0, 0)},
-	} {
+	}) {
 		q := c.q
 		q.Domain = w.a
 		n, err := w.other.CountContent(w.ctx, q)

@@ -42,7 +42,7 @@ func testDeviceSearch(w *world) {
 	mk(far, "D-35 7003", "Phone", nil)
 
 	type Q = storage.DeviceQuery
-	for text, want := range map[string][]storage.Device{
+	for text, want := range inOrder(map[string][]storage.Device{
 		"phone":        {phone, other},
 		"hon":          {phone, other},
 		"jose":         {phone}, // without its accent
@@ -62,7 +62,7 @@ func testDeviceSearch(w *world) {
 		"d-35":         nil,
 		"ann":          nil, // its user is searched apart
 		"phone tablet": nil,
-	} {
+	}) {
 		w.foundDevices("search "+text, Q{Search: text}, want...)
 	}
 	// with other conditions

@@ -41,7 +41,7 @@ func testGroupSearch(w *world) {
 	mk(w.b, "sales too", nil)
 
 	type Q = storage.GroupQuery
-	for text, want := range map[string][]storage.Group{
+	for text, want := range inOrder(map[string][]storage.Group{
 		"sales":     {old, sales},
 		"sale":      {old, sales},
 		"ales":      {old, sales},
@@ -64,7 +64,7 @@ func testGroupSearch(w *world) {
 		"Sales":     nil,
 		"gone":      nil,
 		"too":       nil,
-	} {
+	}) {
 		w.foundGroups("search "+text, Q{Search: text}, want...)
 	}
 	// with other conditions

@@ -109,7 +109,7 @@ func testIDs(w *world) {
 		same("events about a target", ids(es, eventID), err)
 		es, _, err = w.other.ListEvents(w.ctx, storage.EventQuery{Domain: w.a, Actor: id}, p)
 		same("events of an actor", ids(es, eventID), err)
-		for what, q := range map[string]storage.ContentQuery{"of an author": {Authors: one}, "in a container": {Containers: one}} {
+		for what, q := range inOrder(map[string]storage.ContentQuery{"of an author": {Authors: one}, "in a container": {Containers: one}}) {
 			q.Domain = w.a
 			n, err := w.other.CountContent(w.ctx, q)
 			require.NoError(w, err)

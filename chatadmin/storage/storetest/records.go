@@ -56,7 +56,7 @@ func testRecordLists(w *world) {
 		r.Rev, r.Data = storage.Rev(i+1), []byte("{}")
 		change(w, records, put(r, 0))
 	}
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.RecordQuery
 		want []string
 	}{
@@ -72,7 +72,7 @@ func testRecordLists(w *world) {
 		"due earlier":     {storage.RecordQuery{Kind: "k", DueBy: date(2)}, []string{"c k domain-b", "e k "}},
 		"due of any kind": {storage.RecordQuery{Domain: w.a, DueBy: date(3)}, []string{"z j domain-a", "a k domain-a", "b k domain-a"}},
 		"due in a domain": {storage.RecordQuery{Kind: "k", Domain: w.a, DueBy: date(100)}, []string{"a k domain-a", "b k domain-a"}},
-	} {
+	}) {
 		for _, limit := range []int{1, 100} {
 			var got []string
 			for _, r := range pages(w, limit, func(p storage.Page) ([]storage.Record, storage.Cursor, error) {
@@ -96,7 +96,7 @@ func testEvents(w *world) {
 		put(storage.Event{ID: "e2", Domain: w.a, Actor: "x", Rev: 1, Kind: "group.create", At: date(20), Targets: []storage.ID{"g"}, Data: []byte("{}")}, 0),
 		put(storage.Event{ID: "e4", Domain: w.a, Actor: "x", Rev: 1, Kind: "users", At: date(5), Data: []byte("{}")}, 0),
 		put(storage.Event{ID: "e5", Domain: w.b, Actor: "x", Rev: 1, Kind: "user.create", At: date(15), Targets: []storage.ID{"u1"}, Data: []byte("{}")}, 0))
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.EventQuery
 		want []storage.ID
 	}{
@@ -112,7 +112,7 @@ func testEvents(w *world) {
 		"kinds":        {storage.EventQuery{Kind: "user."}, []storage.ID{"e3", "e1"}},
 		"time":         {storage.EventQuery{From: date(10), To: date(20)}, []storage.ID{"e3", "e1"}},
 		"all":          {storage.EventQuery{Actor: "host", Target: "u1", Kind: "user.", From: date(1), To: date(11)}, []storage.ID{"e1"}},
-	} {
+	}) {
 		q := c.q
 		q.Domain = w.a
 		for _, limit := range []int{1, 100} {
@@ -192,7 +192,7 @@ func testEventsAbout(w *world) {
 	slices.Reverse(about)
 	slices.Reverse(edits)
 	for _, limit := range []int{1, 7, 100, 1000} {
-		for kind, want := range map[string][]storage.ID{"": about, "user.edit": edits, "user.": edits} {
+		for kind, want := range inOrder(map[string][]storage.ID{"": about, "user.edit": edits, "user.": edits}) {
 			q := storage.EventQuery{Domain: w.a, Kind: kind, Targets: []storage.ID{"every-2", "every-3"}}
 			got := pages(w, limit, func(p storage.Page) ([]storage.Event, storage.Cursor, error) {
 				return w.other.ListEvents(w.ctx, q, p)

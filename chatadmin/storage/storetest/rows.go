@@ -114,7 +114,7 @@ func testUserLists(w *world) {
 	w.user(w.b, "a")
 	w.member(g, a)
 
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.UserQuery
 		want []storage.User
 	}{
@@ -133,7 +133,7 @@ func testUserLists(w *world) {
 		"both":      {storage.UserQuery{Manager: boss.ID, Kinds: []storage.Kind{storage.Network}}, []storage.User{a}},
 		"no such":   {storage.UserQuery{Prefix: "zz"}, nil},
 		"metachars": {storage.UserQuery{Prefix: "%"}, nil},
-	} {
+	}) {
 		q := c.q
 		q.Domain = w.a
 		for _, limit := range []int{1, 2, 100} {
@@ -160,7 +160,7 @@ func testGroups(w *world) {
 	hidden := storage.Group{ID: w.id("group"), Domain: w.a, Rev: 1, NameKey: "h", Deleting: true}
 	change(w, groups, put(hidden, 0))
 	w.group(w.b, "other")
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.GroupQuery
 		want []storage.Group
 	}{
@@ -169,7 +169,7 @@ func testGroups(w *world) {
 		"default":  {storage.GroupQuery{DefaultOnly: true}, []storage.Group{g}},
 		"creator":  {storage.GroupQuery{Creator: "somebody"}, []storage.Group{g}},
 		"deleting": {storage.GroupQuery{WithDeleting: true}, []storage.Group{a, g, b, same, hidden}},
-	} {
+	}) {
 		q := c.q
 		q.Domain = w.a
 		for _, limit := range []int{1, 100} {
@@ -284,7 +284,7 @@ func testDevices(w *world) {
 	shared := storage.Device{ID: w.id("device"), Domain: w.a, User: v.ID, Rev: 1, Key: "imei-1", Type: 2, Status: 1}
 	third := storage.Device{ID: w.id("device"), Domain: w.a, User: v.ID, Rev: 1, Key: "IMEI", Type: 2, Status: 2}
 	change(w, devices, put(shared, 0), put(third, 0))
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		q    storage.DeviceQuery
 		want []storage.ID
 	}{
@@ -296,7 +296,7 @@ func testDevices(w *world) {
 		"key":    {storage.DeviceQuery{Key: "imei-1"}, []storage.ID{d.ID, shared.ID}},
 		"status": {storage.DeviceQuery{Status: 2}, []storage.ID{third.ID, d.ID}},
 		"type":   {storage.DeviceQuery{Type: 2, Status: 1}, []storage.ID{shared.ID}},
-	} {
+	}) {
 		q := c.q
 		q.Domain = w.a
 		got := pages(w, 1, func(p storage.Page) ([]storage.Device, storage.Cursor, error) {

@@ -47,7 +47,7 @@ func testSearch(w *world) {
 	w.member(g, ivan)
 
 	type Q = storage.UserQuery
-	for text, want := range map[string][]storage.User{
+	for text, want := range inOrder(map[string][]storage.User{
 		"mary ann":   {mary},
 		"ary an":     {mary},
 		"vries":      {mary},
@@ -82,7 +82,7 @@ func testSearch(w *world) {
 		"Mary":       nil,
 		"gone":       nil,
 		"wide.co":    nil,
-	} {
+	}) {
 		w.found("search "+text, Q{Search: text}, want...)
 	}
 	// with other conditions, and in every order

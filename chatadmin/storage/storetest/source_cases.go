@@ -75,12 +75,12 @@ func testSourceHeld(w *sourceWorld) {
 	for range 3 {
 		w.insert(w.some()...)
 	}
-	for name, q := range map[string]storage.ContentQuery{
+	for name, q := range inOrder(map[string]storage.ContentQuery{
 		"a user":           {Before: sourceTime(99), ExceptUsers: w.users[:1]},
 		"a group":          {Before: sourceTime(99), ExceptContainers: w.groups[:1]},
 		"all but a user":   {All: true, ExceptUsers: w.users[1:2]},
 		"a group but user": {Containers: w.groups[1:], ExceptUsers: w.users[2:]},
-	} {
+	}) {
 		q.Domain = w.a
 		in, out := w.split(q)
 		sum, _ := w.removeAll("held: "+name, q, 4)

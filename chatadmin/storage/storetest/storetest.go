@@ -20,8 +20,11 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -263,3 +266,15 @@ func ids[T any](rows []T, id func(T) storage.ID) []storage.ID {
 
 func userID(u storage.User) storage.ID   { return u.ID }
 func groupID(g storage.Group) storage.ID { return g.ID }
+
+// inOrder yields a table of cases by their names, so that a store that is wrong
+// fails at the same one each time.
+func inOrder[K cmp.Ordered, V any](table map[K]V) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			if !yield(name, table[name]) {
+				return
+			}
+		}
+	}
+}

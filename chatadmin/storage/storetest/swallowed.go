@@ -19,7 +19,7 @@ func testSwallowed(w *world) {
 		ids[i], keys[i] = storage.ID("x"), "x"
 	}
 	none := storage.Page{}
-	for name, call := range map[string]func(context.Context, storage.Tx) error{
+	for name, call := range inOrder(map[string]func(context.Context, storage.Tx) error{
 		"Domains": func(ctx context.Context, tx storage.Tx) error { _, err := tx.Domains(ctx, ids); return err },
 		"Users":   func(ctx context.Context, tx storage.Tx) error { _, err := tx.Users(ctx, w.a, ids); return err },
 		"UsersByLogin": func(ctx context.Context, tx storage.Tx) error {
@@ -107,7 +107,7 @@ func testSwallowed(w *world) {
 			_, _, _, err := tx.DeleteContent(ctx, storage.ContentQuery{Domain: w.a, Before: date(1)}, none)
 			return err
 		},
-	} {
+	}) {
 		var swallowed error
 		err := w.s.Update(w.ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 			now := u

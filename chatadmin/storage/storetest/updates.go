@@ -222,7 +222,7 @@ func testRetry(w *world) {
 }
 
 func testNested(w *world) {
-	for name, call := range map[string]func(context.Context) error{
+	for name, call := range inOrder(map[string]func(context.Context) error{
 		"read": func(ctx context.Context) error { _, err := w.s.Users(ctx, w.a, nil); return err },
 		"list": func(ctx context.Context) error {
 			_, _, err := w.s.ListDomains(ctx, storage.Page{Limit: 1})
@@ -231,7 +231,7 @@ func testNested(w *world) {
 		"update": func(ctx context.Context) error {
 			return w.s.Update(ctx, storage.Fence{}, func(context.Context, storage.Tx) error { return nil })
 		},
-	} {
+	}) {
 		err := w.s.Update(w.ctx, storage.Fence{}, func(ctx context.Context, _ storage.Tx) error { return call(ctx) })
 		require.ErrorIs(w, err, storage.ErrNested, name)
 	}
