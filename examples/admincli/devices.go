@@ -82,16 +82,26 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 				return err
 			}
 		}
-		if x.Flags().Changed("wipe-pending-days") {
-			found, _, err := rows(0, "", c.registry.Pending(ctx, s, time.Duration(days)*24*time.Hour), nil)
-			if err != nil {
-				return err
-			}
-			return c.sayDevices(found, "")
-		}
-		found, next, err := rows(limit, after, c.registry.Devices(ctx, s, q), func(p chatadmin.Page) ([]devices.Device, chatadmin.Cursor, error) {
+		age := time.Duration(days) * 24 * time.Hour
+		page := func(p chatadmin.Page) ([]devices.Device, chatadmin.Cursor, error) {
 			return c.registry.DevicesPage(ctx, s, q, p)
-		})
+		}
+		var found []devices.Device
+		var next chatadmin.Cursor
+		switch pending := x.Flags().Changed("wipe-pending-days"); {
+		case pending && q == (devices.Query{}) && limit == 0 && after == "": // of deleted devices, too
+			found, _, err = rows(0, "", c.registry.Pending(ctx, s, age), nil)
+		case pending:
+			found, next, err = fitting(limit, after, page, func(ds []devices.Device) ([]bool, error) {
+				keep := make([]bool, len(ds))
+				for i, d := range ds {
+					keep[i] = d.Wipe.Pending() && c.admin.Now().Sub(d.Command.Asked) >= age
+				}
+				return keep, nil
+			})
+		default:
+			found, next, err = rows(limit, after, c.registry.Devices(ctx, s, q), page)
+		}
 		if err != nil {
 			return err
 		}
@@ -101,12 +111,9 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 	f.StringVar(&q.Search, "search", "", "only devices with this `text` in name, device id or user")
 	f.StringVar(&typ, "type", "", "only devices of this `type`: ios, android, windows, mac, linux or other")
 	f.StringVar(&user, "user", "", "only devices of the user with this `login`")
-	f.IntVar(&days, "wipe-pending-days", 0, "only devices whose wipe has been pending for so many days")
+	f.IntVar(&days, "wipe-pending-days", 0, "only devices whose wipe has been pending for so many days; alone, deleted devices too")
 	choose(x, &status, "status", "only devices of this status", "enabled", "disabled")
 	paged(x, &limit, &after, "devices")
-	for _, name := range []string{"search", "type", "user", "status", "limit", "after"} {
-		exclusive(x, "wipe-pending-days", name)
-	}
 	return checked(x, func([]string) (err error) {
 		if status != "" {
 			if q.Status, err = devices.ParseStatus(status); err != nil {

@@ -57,6 +57,13 @@ func TestDevicesCommand(t *testing.T) {
 	require.Contains(t, code(1, "devices", "enable", "A1"), "pending")
 	require.Len(t, s.devices("--wipe-pending-days", "0"), 1)
 	require.Empty(t, s.devices("--wipe-pending-days", "3"))
+	for flags, want := range map[string]int{
+		"--wipe-pending-days 0 --search ann": 1, "--wipe-pending-days 0 --search bob": 0, "--wipe-pending-days 3 --search ann": 0,
+		"--wipe-pending-days 0 --type ios --status disabled": 1, "--wipe-pending-days 0 --type android": 0, "--wipe-pending-days 0 --limit 1": 1,
+		"--now 2031-03-01T09:00:00Z --wipe-pending-days 3 --user ann@acme.example": 1,
+	} {
+		require.Len(t, s.devices(strings.Fields(flags)...), want, flags)
+	}
 	var got struct{ Commands []struct{ ID, Kind string } }
 	s.json(&got, "devices", "checkin", "A1")
 	require.Len(t, got.Commands, 1)
@@ -115,7 +122,7 @@ func TestDevicesCommand(t *testing.T) {
 	require.Contains(t, code(1, "devices", "cancel-wipe", left[0].DeviceID), "not found")
 
 	for args, want := range map[string]int{"devices": 2, "devices fly A1": 2, "devices list --status asleep": 2, "devices list --type tv": 2, "devices register ann@acme.example": 2,
-		"devices register ann@acme.example --device-id x --type tv": 2, "devices ack A1": 2, "devices list --wipe-pending-days 1 --search x": 2, "devices wipe nothing": 1,
+		"devices register ann@acme.example --device-id x --type tv": 2, "devices ack A1": 2, "devices wipe nothing": 1,
 		"devices checkin nothing": 1, "devices register nobody --device-id x --type ios": 1, "devices --help": 0} {
 		code(want, strings.Fields(args)...)
 	}

@@ -76,10 +76,7 @@ func (c *cli) groupsCommands() *cobra.Command {
 				return c.done("not archived any more: " + g.Name)
 			}),
 		c.groupCommand("may-post NAME LOGIN", "Say whether a user may post in a group, and if not, why", c.mayPost),
-		c.groupCommand("members NAME", "List the members of a group",
-			func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
-				return c.listMembers(ctx, s, g, "members", func(chatadmin.Membership) bool { return true })
-			}),
+		c.listMembersCommand(),
 		c.adminsCommand())
 }
 
@@ -148,7 +145,16 @@ func (c *cli) adminsCommand() *cobra.Command {
 					return err
 				}
 			}
-			return c.listMembers(ctx, s, g, "admins", func(m chatadmin.Membership) bool { return m.Admin })
+			var admins []chatadmin.ID
+			for m, err := range s.Members(ctx, g.ID) {
+				if err != nil {
+					return err
+				}
+				if m.Admin {
+					admins = append(admins, m.User)
+				}
+			}
+			return c.sayLogins(ctx, s, "admins", admins, "")
 		})
 	x.Flags().StringArrayVar(&add, "add", nil, "make the member with this `login` an admin")
 	x.Flags().StringArrayVar(&remove, "remove", nil, "make the admin with this `login` an ordinary member")
@@ -207,18 +213,26 @@ func (c *cli) planned(ctx context.Context, g chatadmin.Group, only bool, title s
 	})
 }
 
-// listMembers lists the members that are of interest.
-func (c *cli) listMembers(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, key string,
-	want func(chatadmin.Membership) bool) error {
-	var ids []chatadmin.ID
-	for m, err := range s.Members(ctx, g.ID) {
+func (c *cli) listMembersCommand() *cobra.Command {
+	limit, after := 0, ""
+	x := c.groupCommand("members NAME", "List the members of a group", func(ctx context.Context, s *chatadmin.Scope, g chatadmin.Group, _ []string) error {
+		found, next, err := rows(limit, after, s.Members(ctx, g.ID), func(p chatadmin.Page) ([]chatadmin.Membership, chatadmin.Cursor, error) {
+			return s.MembersPage(ctx, g.ID, p)
+		})
 		if err != nil {
 			return err
 		}
-		if want(m) {
-			ids = append(ids, m.User)
+		ids := make([]chatadmin.ID, len(found))
+		for i, m := range found {
+			ids[i] = m.User
 		}
-	}
+		return c.sayLogins(ctx, s, "members", ids, next)
+	})
+	return paged(x, &limit, &after, "members")
+}
+
+// sayLogins says the logins of users, those of a page in order.
+func (c *cli) sayLogins(ctx context.Context, s *chatadmin.Scope, key string, ids []chatadmin.ID, next chatadmin.Cursor) error {
 	name, err := c.names(ctx, s, ids)
 	if err != nil {
 		return err
@@ -228,7 +242,7 @@ func (c *cli) listMembers(ctx context.Context, s *chatadmin.Scope, g chatadmin.G
 		logins = append(logins, name(id))
 	}
 	slices.Sort(logins)
-	return c.say(map[string]any{key: logins}, func(w *tabwriter.Writer) {
+	return c.sayPage(key, logins, next, func(w *tabwriter.Writer) {
 		for _, login := range logins {
 			row(w, login)
 		}

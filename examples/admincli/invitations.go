@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"text/tabwriter"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 func (c *cli) invitationsCommands() *cobra.Command {
 	return c.group("invitations", "The invitations of users who have not come in yet",
-		c.command("list", "List pending users with the state of their invitations", c.listInvitations),
+		c.listInvitationsCommand(),
 		c.command("resend LOGIN…", "Send a new activation link to each; the old ones are dead", c.resend),
 		c.command("revoke LOGIN…", "Take invitations back: queued mails do not go out, links that were sent are dead", c.revoke),
 		c.releaseCommand(),
@@ -54,42 +53,34 @@ func (c *cli) releaseCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) listInvitations(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+func (c *cli) listInvitationsCommand() *cobra.Command {
 	type invitation struct {
 		Login   string                    `json:"login"`
 		Email   string                    `json:"email"`
 		State   chatadmin.InvitationState `json:"state"`
 		Expires time.Time                 `json:"expires,omitzero"`
 	}
-	list := []invitation{}
-	for u, err := range s.Users(ctx, chatadmin.UserQuery{Statuses: []chatadmin.Status{chatadmin.Pending}}) {
-		if c.skips(err) {
-			continue
-		}
+	limit, after := 0, ""
+	x := c.command("list", "List pending users with the state of their invitations", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
+		var q chatadmin.InvitationQuery
+		found, next, err := rows(limit, after, readable(c, s.Invitations(ctx, q)), func(p chatadmin.Page) ([]chatadmin.InvitedUser, chatadmin.Cursor, error) {
+			return s.InvitationsPage(ctx, q, p)
+		})
 		if err != nil {
 			return err
 		}
-		v := invitation{Login: u.Login, Email: u.Email, State: "none"}
-		switch inv, err := s.Invitation(ctx, u.ID); {
-		case err == nil:
-			v.State, v.Expires = inv.State, inv.Expires
-		case c.skips(err):
-			continue
-		case !errors.Is(err, chatadmin.ErrNotFound):
-			return err
+		list := []invitation{}
+		for _, v := range found {
+			list = append(list, invitation{v.User.Login, v.User.Email, v.State, v.Invitation.Expires})
 		}
-		list = append(list, v)
-	}
-	return c.say(map[string]any{"invitations": list}, func(w *tabwriter.Writer) {
-		row(w, "LOGIN", "E-MAIL", "STATE", "EXPIRES")
-		for _, v := range list {
-			expires := ""
-			if !v.Expires.IsZero() {
-				expires = v.Expires.Format(time.RFC3339)
+		return c.sayPage("invitations", list, next, func(w *tabwriter.Writer) {
+			row(w, "LOGIN", "E-MAIL", "STATE", "EXPIRES")
+			for _, v := range list {
+				row(w, v.Login, v.Email, v.State, clock(v.Expires))
 			}
-			row(w, v.Login, v.Email, v.State, expires)
-		}
+		})
 	})
+	return paged(x, &limit, &after, "invitations")
 }
 
 // revoke takes invitations back.

@@ -231,3 +231,39 @@ func TestAuditFilters(t *testing.T) {
 	require.NotEqual(t, "", first.Kind)
 	require.Len(t, page.Events, 1)
 }
+
+// Invitations, runs and members can be listed page by page: together the pages
+// are the whole list.
+func TestPagesOfLists(t *testing.T) {
+	s := newSession(t, "officechat")
+	for _, name := range []string{"a", "b", "c", "d"} {
+		s.ok("import", "--mode", "skip", "--send-invites", s.file(name+".csv", "login\n"+name+"1@acme.example\n"+name+"2@acme.example\n"))
+	}
+	for what, key := range map[string]string{"invitations list": "invitations", "runs list --kind import": "runs", "groups members NAME": "members"} {
+		list := func(flags ...string) ([]any, string) {
+			var page map[string]any
+			args := strings.Fields(what)
+			if args[0] == "groups" {
+				args[2] = "All Of Us"
+			}
+			s.json(&page, append(args, flags...)...)
+			next, _ := page["next"].(string)
+			return page[key].([]any), next
+		}
+		whole, next := list()
+		require.Empty(t, next, what)
+		require.GreaterOrEqual(t, len(whole), 4, what)
+		for limit := 1; limit <= 5; limit++ {
+			var got []any
+			for after := ""; ; {
+				page, next := list("--limit", strconv.Itoa(limit), "--after", after)
+				require.LessOrEqual(t, len(page), limit, what)
+				got = append(got, page...)
+				if after = next; next == "" {
+					break
+				}
+			}
+			require.ElementsMatch(t, whole, got, "%s, pages of %d", what, limit)
+		}
+	}
+}

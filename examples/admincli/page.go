@@ -21,6 +21,17 @@ func paged(x *cobra.Command, limit *int, after *string, what string) *cobra.Comm
 	})
 }
 
+// readable leaves out what cannot be read, and says so.
+func readable[T any](c *cli, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range all {
+			if !c.skips(err) && !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
 // rows are a page of a list, and the cursor of the next one; all of it if
 // neither a limit nor a cursor is given.
 func rows[T any](limit int, after string, all iter.Seq2[T, error],

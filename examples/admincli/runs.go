@@ -49,6 +49,7 @@ func (c *cli) runsCommands() *cobra.Command {
 func (c *cli) listRunsCommand() *cobra.Command {
 	var q chatadmin.RunQuery
 	var state chatadmin.RunState
+	limit, after := 0, ""
 	x := c.command("list", "List the runs that the actor may see: the open ones, then those that have ended",
 		func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 			if kinds := c.admin.RunKinds(); q.Kind != "" && !slices.Contains(kinds, q.Kind) {
@@ -58,30 +59,26 @@ func (c *cli) listRunsCommand() *cobra.Command {
 			if state != "" {
 				q.States = []chatadmin.RunState{state}
 			}
-			return c.listRuns(ctx, s, q)
+			found, next, err := rows(limit, after, readable(c, s.Runs(ctx, q)), func(p chatadmin.Page) ([]chatadmin.Run, chatadmin.Cursor, error) {
+				return s.RunsPage(ctx, q, p)
+			})
+			if err != nil {
+				return err
+			}
+			return c.sayRunsPage(ctx, s, found, next)
 		})
 	x.Flags().StringVar(&q.Kind, "kind", "", "only runs of this `kind`, such as import")
 	choose(x, &state, "state", "only runs that stand there", chatadmin.RunScheduled, chatadmin.RunRunning,
 		chatadmin.RunDone, chatadmin.RunStopped, chatadmin.RunCancelled)
-	return x
+	return paged(x, &limit, &after, "runs")
 }
 
-func (c *cli) listRuns(ctx context.Context, s *chatadmin.Scope, q chatadmin.RunQuery) error {
-	var all []chatadmin.Run
-	for r, err := range s.Runs(ctx, q) {
-		if c.skips(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		all = append(all, r)
-	}
-	shown, err := c.shown(ctx, s, all)
+func (c *cli) sayRunsPage(ctx context.Context, s *chatadmin.Scope, found []chatadmin.Run, next chatadmin.Cursor) error {
+	shown, err := c.shown(ctx, s, found)
 	if err != nil {
 		return err
 	}
-	return c.say(map[string]any{"runs": shown}, func(w *tabwriter.Writer) {
+	return c.sayPage("runs", shown, next, func(w *tabwriter.Writer) {
 		row(w, "ID", "KIND", "BY", "STATE", "DONE", "TOTAL", "BEGUN", "ENDED")
 		for _, r := range shown {
 			row(w, r.ID, r.Kind, r.By, r.State, r.Done, r.Total, clock(r.Begun), clock(r.Ended))
