@@ -117,7 +117,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Registry, error) {
 		},
 	}
 	if r.o.Pusher != nil {
-		e.Workers = append(e.Workers, chatadmin.Worker{Name: "device pushes", Due: r.pushDomains, Do: r.SendPushes})
+		e.Workers = append(e.Workers, chatadmin.Worker{Name: "device pushes", Due: admin.DueDomains(pushKind), Do: r.SendPushes})
 	}
 	admin.Extend(e)
 	return r, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -35,38 +34,6 @@ const clockSkew = 5 * time.Minute
 // be believed.
 func waits(due, now time.Time) bool {
 	return now.Before(due) && !due.After(now.Add(pushMost+clockSkew))
-}
-
-// pushDomains yields the domains that have a push to send. It reads what is
-// due, and now and then everything that waits: what a wrong clock has put off
-// for longer than anything is put off is due, too.
-func (r *Registry) pushDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
-	return func(yield func(chatadmin.ID, error) bool) {
-		now := r.admin.Now()
-		q := storage.RecordQuery{Kind: pushKind, DueBy: now}
-		sweep := r.sweeps("", now)
-		if sweep {
-			q.DueBy = forever
-		}
-		seen := map[chatadmin.ID]bool{}
-		for rec, err := range pages(func(p chatadmin.Page) ([]storage.Record, chatadmin.Cursor, error) {
-			return r.admin.Store().ListRecords(ctx, q, p)
-		}) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if seen[rec.Domain] || waits(rec.Due, now) {
-				continue
-			}
-			if seen[rec.Domain] = true; !yield(rec.Domain, nil) {
-				return
-			}
-		}
-		if sweep {
-			r.swept.Store(chatadmin.ID(""), now)
-		}
-	}
 }
 
 // sweeps reports whether it is time to look at all pushes of a domain, due or

@@ -3,7 +3,6 @@ package twofa
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"time"
 
@@ -106,42 +105,6 @@ func (t *Service) SendNotices(ctx context.Context, domain chatadmin.ID) (int, er
 				t.swept.Store(domain, now)
 			}
 			return total, nil
-		}
-	}
-}
-
-// noticeDomains yields the domains that have a notice to send. It reads what is
-// due, and now and then everything that waits: what a wrong clock has put off
-// for longer than anything is put off is due, too.
-func (t *Service) noticeDomains(ctx context.Context) iter.Seq2[chatadmin.ID, error] {
-	return func(yield func(chatadmin.ID, error) bool) {
-		now := t.admin.Now()
-		q := storage.RecordQuery{Kind: stateKind, DueBy: now}
-		sweep := t.sweeps("", now)
-		if sweep {
-			q.DueBy = forever
-		}
-		seen := map[chatadmin.ID]bool{}
-		for page := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			rs, next, err := t.admin.Store().ListRecords(ctx, q, page)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			for _, r := range rs {
-				if seen[r.Domain] || waits(r.Due, now, noticeMost) {
-					continue
-				}
-				if seen[r.Domain] = true; !yield(r.Domain, nil) {
-					return
-				}
-			}
-			if page.After = next; next == "" {
-				break
-			}
-		}
-		if sweep {
-			t.swept.Store(chatadmin.ID(""), now)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func New(admin *chatadmin.Admin, o *Options) (*Service, error) {
 		Policy:    chatadmin.Policy{Name: policyName, Check: checkPolicy},
 	}
 	if admin.Options().Mailer != nil {
-		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: t.noticeDomains, Do: t.SendNotices}}
+		e.Workers = []chatadmin.Worker{{Name: "two-factor notices", Due: admin.DueDomains(stateKind), Do: t.SendNotices}}
 	}
 	admin.Extend(e)
 	return t, nil
