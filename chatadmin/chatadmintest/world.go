@@ -22,9 +22,11 @@ type WorldOptions struct {
 	Preset chatadmin.Preset
 	// Admin changes the options that the Admin is made with, before it is made.
 	Admin func(*chatadmin.Options)
-	// Extend is called with the Admin before the domain is created. It
-	// constructs the packages under test.
+	// Extend is called with each new Admin, the first time before the domain is
+	// created. It constructs the packages under test.
 	Extend func(*chatadmin.Admin)
+	// Domain changes each domain before it is created.
+	Domain func(*chatadmin.NewDomain)
 }
 
 // World is one domain, Acme, with a first administrator, a clock that is set by
@@ -44,7 +46,7 @@ type World struct {
 	Host   *chatadmin.Scope // of the host
 	S      *chatadmin.Scope // of the administrator
 	ctx    context.Context  // of every call; never ends
-	preset chatadmin.Preset
+	o      WorldOptions
 }
 
 // NewWorld makes the world of one test. A nil o means the defaults.
@@ -54,26 +56,39 @@ func NewWorld(t testing.TB, o *WorldOptions) *World {
 		o = &WorldOptions{}
 	}
 	w := &World{T: t, Store: o.Store, Clock: NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), Mail: &Mailbox{}, Blobs: &Blobs{}, Pushes: &Pushes{},
-		ctx: context.Background(), preset: o.Preset}
+		ctx: context.Background(), o: *o}
 	if w.Store == nil {
 		w.Store = memstore.New(nil)
 	}
-	if w.preset == "" {
-		w.preset = chatadmin.OfficeChat
+	if w.o.Preset == "" {
+		w.o.Preset = chatadmin.OfficeChat
 	}
-	ao := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail, Blobs: w.Blobs, LinkBase: "https://chat.example/admin/"}
-	if o.Admin != nil {
-		o.Admin(ao)
-	}
-	var err error
-	w.Admin, err = chatadmin.New(w.Store, ao)
-	require.NoError(t, err)
-	if o.Extend != nil {
-		o.Extend(w.Admin)
-	}
-	w.Domain, w.Boss = w.Open("Acme", w.preset)
+	w.Restart()
+	w.Domain, w.Boss = w.Open("Acme", w.o.Preset)
 	w.Host, w.S = w.Admin.AsHost(w.Domain), w.Admin.As(w.Domain, w.Boss.ID)
 	return w
+}
+
+// Restart makes Admin, Host and S anew over Store, as a program does when it
+// starts again: by the functions of the WorldOptions, then by change. The clock
+// and the fakes stay as they are. A test may set Store before, such as to one
+// that fails no more.
+func (w *World) Restart(change ...func(*chatadmin.Options)) {
+	w.T.Helper()
+	o := &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail, Blobs: w.Blobs, LinkBase: "https://chat.example/admin/"}
+	if w.o.Admin != nil {
+		w.o.Admin(o)
+	}
+	for _, f := range change {
+		f(o)
+	}
+	var err error
+	w.Admin, err = chatadmin.New(w.Store, o)
+	require.NoError(w.T, err)
+	if w.o.Extend != nil {
+		w.o.Extend(w.Admin)
+	}
+	w.Host, w.S = w.Admin.AsHost(w.Domain), w.Admin.As(w.Domain, w.Boss.ID)
 }
 
 // Open creates a further domain. Its administrator is boss@acme.example with
@@ -84,10 +99,23 @@ func (w *World) Open(name string, preset chatadmin.Preset) (chatadmin.ID, chatad
 	if preset == chatadmin.OfficeChat {
 		login = "boss@acme.example"
 	}
-	d, boss, err := w.Admin.CreateDomain(w.ctx, chatadmin.NewDomain{Name: name, Preset: preset,
-		Admin: chatadmin.NewUser{Login: login, Email: "boss@acme.example", FirstName: "The", LastName: "Boss", NoInvitation: true}})
+	n := chatadmin.NewDomain{Name: name, Preset: preset,
+		Admin: chatadmin.NewUser{Login: login, Email: "boss@acme.example", FirstName: "The", LastName: "Boss", NoInvitation: true}}
+	if w.o.Domain != nil {
+		w.o.Domain(&n)
+	}
+	d, boss, err := w.Admin.CreateDomain(w.ctx, n)
 	require.NoError(w.T, err)
 	return d.ID, boss
+}
+
+// Work has Admin do what is due, once, and returns how much was done by the
+// names of the workers. Quiesce goes on until nothing is left.
+func (w *World) Work() map[string]int {
+	w.T.Helper()
+	did, err := w.Admin.Work(w.ctx)
+	require.NoError(w.T, err)
+	return did
 }
 
 // User has the host create a user, who is not invited.

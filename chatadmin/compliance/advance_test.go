@@ -20,7 +20,6 @@ import (
 func TestWholeWay(t *testing.T) {
 	w := newWorld(t)
 	a := w.request(true)
-	old := w.admin.AsHost(w.domain)
 	step := func(s *chatadmin.Scope, step compliance.Step) {
 		t.Helper()
 		var err error
@@ -28,18 +27,18 @@ func TestWholeWay(t *testing.T) {
 		require.NoError(t, err, step)
 		require.Empty(t, a.Problem)
 		require.Nil(t, a.Doing)
-		require.Equal(t, 1, w.host.count(step), step)
+		require.Equal(t, 1, w.effects.count(step), step)
 	}
-	step(old, compliance.Provision)
+	step(w.Host, compliance.Provision)
 	set := w.settings(a.New)
 	require.Equal(t, chatadmin.Subscription{Plan: chatadmin.Enterprise, Annual: true}, set.Subscription)
-	newHost, newBoss := w.admin.AsHost(a.New), w.newBoss(a)
-	require.Equal(t, a.New, w.host.last.NewDomain.ID)
+	newHost, newBoss := w.Admin.AsHost(a.New), w.newBoss(a)
+	require.Equal(t, a.New, w.effects.last.NewDomain.ID)
 	step(newBoss, compliance.Invite)
-	require.Equal(t, chatadmin.DomainActive, w.settings(w.domain).State)
-	step(old, compliance.Suspend)
-	require.Equal(t, chatadmin.DomainSuspended, w.settings(w.domain).State)
-	_, err := w.x.Agreement(ctx, w.boss, a.ID)
+	require.Equal(t, chatadmin.DomainActive, w.settings(w.Domain).State)
+	step(w.Host, compliance.Suspend)
+	require.Equal(t, chatadmin.DomainSuspended, w.settings(w.Domain).State)
+	_, err := w.x.Agreement(ctx, w.S, a.ID)
 	require.ErrorIs(t, err, chatadmin.ErrSuspended)
 	step(newBoss, compliance.Bill)
 	step(newHost, compliance.Send)
@@ -50,13 +49,13 @@ func TestWholeWay(t *testing.T) {
 	step(newHost, compliance.Close)
 	require.NotEmpty(t, a.Closing)
 	require.Equal(t, compliance.OldClosing, a.State)
-	w.work()
+	w.Work()
 	require.Equal(t, compliance.OldClosing, w.agreement(a.ID).State, "it has a grace period")
 	a = w.finish(a)
 	require.Equal(t, compliance.OldClosed, a.State)
 	_, err = w.closings.Receipt(ctx, a.Closing)
 	require.NoError(t, err)
-	left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Domain: w.domain}, storage.Page{Limit: 10})
+	left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain}, storage.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing is left in the old domain")
 
@@ -93,19 +92,19 @@ func TestHostRefuses(t *testing.T) {
 	for _, from := range ways[true][:10] {
 		w := newWorld(t)
 		a := w.in(from.state, true)
-		w.host.fail = errors.New("no card is on file")
+		w.effects.fail = errors.New("no card is on file")
 		_, err := w.x.Advance(ctx, w.operator, a.ID, from.step, input(from.step))
-		require.ErrorIs(t, err, w.host.fail)
+		require.ErrorIs(t, err, w.effects.fail)
 		failed := w.agreement(a.ID)
 		require.Contains(t, failed.Problem, "no card is on file")
 		failed.Problem = ""
 		require.Equal(t, a, failed, "nothing else has changed")
 		if from.step == compliance.Suspend {
-			require.Equal(t, chatadmin.DomainActive, w.settings(w.domain).State)
+			require.Equal(t, chatadmin.DomainActive, w.settings(w.Domain).State)
 		}
-		w.host.fail = nil
+		w.effects.fail = nil
 		require.Empty(t, w.advance(a.ID, from.step).Problem)
-		require.Equal(t, 2, w.host.count(from.step))
+		require.Equal(t, 2, w.effects.count(from.step))
 	}
 }
 
@@ -113,9 +112,8 @@ func TestHostRefuses(t *testing.T) {
 func TestVeto(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.StaffInvited, true)
-	v := &world{t: t, clock: w.clock, store: w.store, host: w.host}
 	reason := errors.New("not on a Friday")
-	v.open(w.mails, func(o *chatadmin.Options) {
+	w.Restart(func(o *chatadmin.Options) {
 		o.Before = func(_ context.Context, i chatadmin.Intent) error {
 			if i.Kind == compliance.KindStep+"suspend" {
 				return reason
@@ -123,10 +121,10 @@ func TestVeto(t *testing.T) {
 			return nil
 		}
 	})
-	_, err := v.x.Advance(ctx, v.admin.AsHost(""), a.ID, compliance.Suspend, compliance.Input{})
+	_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Suspend, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	require.ErrorIs(t, err, reason)
-	require.Zero(t, w.host.count(compliance.Suspend))
+	require.Zero(t, w.effects.count(compliance.Suspend))
 	require.Equal(t, a, w.agreement(a.ID))
 }
 
@@ -138,10 +136,10 @@ func TestDocuments(t *testing.T) {
 		_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Send, in)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
-	w.host.give = "two words"
+	w.effects.give = "two words"
 	_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Send, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	w.host.give = "envelope-7"
+	w.effects.give = "envelope-7"
 	a, err = w.x.Advance(ctx, w.operator, a.ID, compliance.Send, compliance.Input{})
 	require.NoError(t, err)
 	require.Equal(t, "envelope-7", a.Steps[len(a.Steps)-1].Document)
@@ -156,11 +154,11 @@ func TestDocuments(t *testing.T) {
 
 // in2 is in, in a world that has had another agreement.
 func (w *world) in2(state compliance.State) compliance.Agreement {
-	w.t.Helper()
+	w.T.Helper()
 	f := form()
 	f.AdminEmail, f.NewDomain = "other@new.example", "Other"
 	a, err := w.x.Request(ctx, w.operator, f)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	for a.State != state {
 		a = w.advance(a.ID, a.Next)
 	}
@@ -177,7 +175,7 @@ func TestStepRace(t *testing.T) {
 	})) {
 		require.ErrorIs(t, err, compliance.ErrUnderWay)
 	}
-	require.Equal(t, 1, w.host.count(compliance.Settle))
+	require.Equal(t, 1, w.effects.count(compliance.Settle))
 	require.Len(t, w.agreement(a.ID).Steps, len(a.Steps)+1)
 }
 
@@ -200,31 +198,33 @@ func TestCrash(t *testing.T) {
 			w := newWorld(t)
 			before := w.in(from.state, true)
 			dead, die := context.WithCancelCause(ctx)
-			crashed := &crashing{Store: w.store, dead: dead}
-			v := &world{t: t, clock: w.clock, store: crashed, host: w.host}
-			v.open(w.mails)
-			w.host.meet = func(compliance.Effect) { die(errCrash) }
-			_, err := v.x.Advance(ctx, v.admin.AsHost(""), before.ID, from.step, input(from.step))
+			store := w.Store
+			w.Store = &crashing{Store: store, dead: dead}
+			w.Restart()
+			w.effects.meet = func(compliance.Effect) { die(errCrash) }
+			_, err := w.x.Advance(ctx, w.operator, before.ID, from.step, input(from.step))
 			require.ErrorIs(t, err, errCrash, from.step)
-			w.host.meet = nil
+			w.effects.meet = nil
+			w.Store = store
+			w.Restart()
 			a := w.agreement(before.ID)
 			require.Equal(t, before.State, a.State)
 			require.NotNil(t, a.Doing)
 			require.Equal(t, from.step, a.Doing.Step)
 			_, err = w.x.Advance(ctx, w.operator, a.ID, from.step, input(from.step))
 			require.ErrorIs(t, err, compliance.ErrUnderWay)
-			require.Zero(t, w.work()["agreements"])
-			w.clock.Advance(5 * time.Minute)
+			require.Zero(t, w.Work()["agreements"])
+			w.Clock.Advance(5 * time.Minute)
 			if worker {
-				require.Equal(t, 1, w.work()["agreements"], from.step)
+				require.Equal(t, 1, w.Work()["agreements"], from.step)
 			} else {
 				w.advance(a.ID, from.step)
 			}
-			require.Equal(t, 2, w.host.count(from.step), "with the same key")
+			require.Equal(t, 2, w.effects.count(from.step), "with the same key")
 			a = w.agreement(a.ID)
 			require.Len(t, a.Steps, len(before.Steps)+1)
 			require.Equal(t, input(from.step).Document, a.Steps[len(before.Steps)].Document)
-			require.Zero(t, w.work()["agreements"])
+			require.Zero(t, w.Work()["agreements"])
 		}
 	}
 }
@@ -250,9 +250,9 @@ func (c *crashing) Update(ctx context.Context, f storage.Fence, do func(context.
 func TestSlowStep(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.BillingOnFile, true)
-	w.host.meet = func(compliance.Effect) {
-		w.host.meet = nil
-		w.clock.Advance(6 * time.Minute)
+	w.effects.meet = func(compliance.Effect) {
+		w.effects.meet = nil
+		w.Clock.Advance(6 * time.Minute)
 		_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Send, compliance.Input{Document: "second"})
 		require.NoError(t, err)
 	}
@@ -267,11 +267,11 @@ func TestSlowStep(t *testing.T) {
 func TestStepClock(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.Delivered, true)
-	w.clock.Advance(365 * 24 * time.Hour)
-	w.host.meet = func(compliance.Effect) { panic("dies") }
+	w.Clock.Advance(365 * 24 * time.Hour)
+	w.effects.meet = func(compliance.Effect) { panic("dies") }
 	require.Panics(t, func() { _, _ = w.x.Advance(ctx, w.operator, a.ID, compliance.Settle, input(compliance.Settle)) })
-	w.host.meet = nil
-	w.clock.Advance(-365 * 24 * time.Hour)
+	w.effects.meet = nil
+	w.Clock.Advance(-365 * 24 * time.Hour)
 	require.Equal(t, compliance.FundsSettled, w.advance(a.ID, compliance.Settle).State)
 }
 
@@ -279,14 +279,14 @@ func TestStepClock(t *testing.T) {
 func TestStepClocksDiffer(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.Delivered, true)
-	w.host.meet = func(compliance.Effect) {
-		w.host.meet = nil
-		w.clock.Advance(-time.Minute)
+	w.effects.meet = func(compliance.Effect) {
+		w.effects.meet = nil
+		w.Clock.Advance(-time.Minute)
 		_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Settle, input(compliance.Settle))
 		require.ErrorIs(t, err, compliance.ErrUnderWay)
 	}
 	w.advance(a.ID, compliance.Settle)
-	require.Equal(t, 1, w.host.count(compliance.Settle))
+	require.Equal(t, 1, w.effects.count(compliance.Settle))
 }
 
 // A closing that was cancelled is begun again by the same step, and one that a
@@ -294,19 +294,18 @@ func TestStepClocksDiffer(t *testing.T) {
 func TestCloseAgain(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.FundsSettled, true)
-	old := w.admin.AsHost(w.domain)
-	hold, err := old.AddHold(ctx, chatadmin.Hold{User: w.ann.Actor(), Reason: "a lawsuit"})
+	hold, err := w.Host.AddHold(ctx, chatadmin.Hold{User: w.ann.ID, Reason: "a lawsuit"})
 	require.NoError(t, err)
 	_, err = w.x.Advance(ctx, w.operator, a.ID, compliance.Close, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrHeld)
 	require.Equal(t, compliance.FundsSettled, w.agreement(a.ID).State)
-	_, err = old.ReleaseHold(ctx, hold.ID)
+	_, err = w.Host.ReleaseHold(ctx, hold.ID)
 	require.NoError(t, err)
 	a = w.advance(a.ID, compliance.Close)
-	_, err = w.closings.Cancel(ctx, old, a.Closing)
+	_, err = w.closings.Cancel(ctx, w.Host, a.Closing)
 	require.NoError(t, err)
-	w.clock.Advance(2 * time.Hour)
-	w.work()
+	w.Clock.Advance(2 * time.Hour)
+	w.Work()
 	require.Contains(t, w.agreement(a.ID).Problem, "was cancelled")
 	_, err = w.x.Advance(ctx, w.operator, a.ID, compliance.Finish, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
@@ -318,10 +317,9 @@ func TestCloseAgain(t *testing.T) {
 
 	b := newWorld(t) // the host has closed it by itself
 	a = b.in(compliance.FundsSettled, true)
-	s := b.admin.AsHost(b.domain)
-	p, err := b.closings.Plan(ctx, s, closing.AtOnce)
+	p, err := b.closings.Plan(ctx, b.Host, closing.AtOnce)
 	require.NoError(t, err)
-	run, err := b.closings.Apply(ctx, s, p, "by hand", nil)
+	run, err := b.closings.Apply(ctx, b.Host, p, "by hand", nil)
 	require.NoError(t, err)
 	a = b.advance(a.ID, compliance.Close)
 	require.Equal(t, run.ID, a.Closing)
@@ -329,10 +327,9 @@ func TestCloseAgain(t *testing.T) {
 
 	c := newWorld(t) // before it was to be suspended
 	a = c.in(compliance.StaffInvited, true)
-	s = c.admin.AsHost(c.domain)
-	p, err = c.closings.Plan(ctx, s, closing.AtOnce)
+	p, err = c.closings.Plan(ctx, c.Host, closing.AtOnce)
 	require.NoError(t, err)
-	_, err = c.closings.Apply(ctx, s, p, "by hand", nil)
+	_, err = c.closings.Apply(ctx, c.Host, p, "by hand", nil)
 	require.NoError(t, err)
 	for a.Next != "" {
 		a = c.advance(a.ID, a.Next)
@@ -345,10 +342,9 @@ func TestCloseAgain(t *testing.T) {
 func TestChaos(t *testing.T) {
 	for seed := range uint64(10) {
 		w := newWorld(t)
-		w.store = memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.1, ShortPage: 0.2}})
-		w.open(w.mails)
-		w.operator = w.admin.AsHost("")
-		d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+		w.Store = memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.1, UnknownLost: 0.1, ShortPage: 0.2}})
+		w.Restart()
+		d, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 		require.NoError(t, err)
 		again := func(do func() error) {
 			t.Helper()
@@ -358,13 +354,13 @@ func TestChaos(t *testing.T) {
 					return
 				}
 				require.True(t, errors.Is(err, chatadmin.ErrCommitUnknown) || errors.Is(err, compliance.ErrUnderWay) || errors.Is(err, chatadmin.ErrTransition), "%v", err)
-				if w.clock.Advance(lease); errors.Is(err, chatadmin.ErrTransition) { // the grace period
-					w.clock.Advance(24 * time.Hour)
+				if w.Clock.Advance(lease); errors.Is(err, chatadmin.ErrTransition) { // the grace period
+					w.Clock.Advance(24 * time.Hour)
 				}
-				_, _ = w.admin.Work(ctx) // may fail likewise
+				_, _ = w.Admin.Work(ctx) // may fail likewise
 			}
 		}
-		s, f := w.admin.AsHost(d.ID), form()
+		s, f := w.Admin.AsHost(d.ID), form()
 		f.AdminEmail = "boss@acme.example"
 		var a compliance.Agreement
 		again(func() error {
@@ -374,9 +370,9 @@ func TestChaos(t *testing.T) {
 		})
 		for a.Next != "" {
 			step := a.Next
-			w.clock.Advance(24 * time.Hour)
+			w.Clock.Advance(24 * time.Hour)
 			again(func() error {
-				_, err := w.x.Advance(ctx, w.admin.AsHost(""), a.ID, step, input(step))
+				_, err := w.x.Advance(ctx, w.Admin.AsHost(""), a.ID, step, input(step))
 				return err
 			})
 			a = w.agreement(a.ID)
@@ -401,16 +397,16 @@ func TestProvision(t *testing.T) {
 		}
 		n := e.NewDomain
 		n.Subscription = chatadmin.Subscription{Plan: plan, Annual: true}
-		_, _, err := w.admin.CreateDomain(ctx, n)
+		_, _, err := w.Admin.CreateDomain(ctx, n)
 		require.NoError(t, err)
 	}
-	w.host.meet = func(e compliance.Effect) { made(e, chatadmin.Business) }
+	w.effects.meet = func(e compliance.Effect) { made(e, chatadmin.Business) }
 	a := w.request(true)
 	_, err := w.x.Advance(ctx, w.operator, a.ID, compliance.Provision, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrNotInSubscription)
 	require.Equal(t, compliance.Requested, w.agreement(a.ID).State)
-	w.host.meet = nil
-	_, err = w.admin.AsHost(a.New).ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+	w.effects.meet = nil
+	_, err = w.Admin.AsHost(a.New).ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.Subscription.Plan = chatadmin.Enterprise
 		return nil
 	})
@@ -418,7 +414,7 @@ func TestProvision(t *testing.T) {
 	require.Equal(t, compliance.Provisioned, w.advance(a.ID, compliance.Provision).State)
 
 	a = w.in2(compliance.BillingOnFile)
-	_, err = w.admin.AsHost(a.New).ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+	_, err = w.Admin.AsHost(a.New).ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.Subscription.Annual = false
 		return nil
 	})

@@ -25,12 +25,12 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("ACME", "x\u2028Request: y", "ünï@x.example", "a@b", "\u202e", "No", -1)
 	w := newWorld(f)
 	dir := f.TempDir()
-	to, err := smtpmail.NewDir(dir, "chat@acme.example", w.clock.Now)
+	to, err := smtpmail.NewDir(dir, "chat@acme.example", w.Clock.Now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, domain, name, admin, signer, plan, yes string, seats int) {
-		a, err := w.x.Request(ctx, w.admin.AsHost(w.domain), compliance.Form{Domain: domain, NewDomain: name, AdminEmail: admin, SignerEmail: signer,
+		a, err := w.x.Request(ctx, w.Host, compliance.Form{Domain: domain, NewDomain: name, AdminEmail: admin, SignerEmail: signer,
 			Plan: plan, Acknowledge: yes, Seats: seats})
 		if err != nil {
 			var wrong *chatadmin.FieldErrors

@@ -22,7 +22,7 @@ import (
 func TestLimit(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.Provisioned, true)
-	host := w.admin.AsHost(a.New)
+	host := w.Admin.AsHost(a.New)
 	limit := func() retention.Policy {
 		p, err := w.retain.Policy(ctx, host)
 		require.NoError(t, err)
@@ -42,12 +42,12 @@ func TestLimit(t *testing.T) {
 	require.Equal(t, 3, limit().Days)
 
 	for range 3 { // each way in which it could be lost
-		w.clock.Advance(25 * time.Hour)
-		require.Zero(t, w.work()["agreement domains"])
-		d, err := w.store.Domains(ctx, []chatadmin.ID{a.New})
+		w.Clock.Advance(25 * time.Hour)
+		require.Zero(t, w.Work()["agreement domains"])
+		d, err := w.Store.Domains(ctx, []chatadmin.ID{a.New})
 		require.NoError(t, err)
 		d[0].Data = []byte("{")
-		require.NoError(t, w.store.Update(ctx, storage.Fence{Domain: a.New, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{Domain: a.New, Mode: storage.Exclusive}, func(ctx context.Context, tx storage.Tx) error {
 			is, err := tx.Domains(ctx, []chatadmin.ID{a.New})
 			if err != nil {
 				return err
@@ -59,20 +59,20 @@ func TestLimit(t *testing.T) {
 		}))
 		set, err := chatadmin.NewSettings(chatadmin.OfficeChat)
 		require.NoError(t, err)
-		require.NoError(t, w.admin.RepairSettings(ctx, a.New, set))
+		require.NoError(t, w.Admin.RepairSettings(ctx, a.New, set))
 		require.NoError(t, w.retain.SetDays(ctx, host, 90))
-		w.clock.Advance(25 * time.Hour)
-		require.Equal(t, 1, w.work()["agreement domains"])
+		w.Clock.Advance(25 * time.Hour)
+		require.Equal(t, 1, w.Work()["agreement domains"])
 		require.Equal(t, want, limit())
 	}
-	chatadmintest.PutSettings(t, w.store, a.New, func(s *chatadmin.Settings) { s.Policies["retention"] = json.RawMessage(`{"v":9}`) })
-	require.NoError(t, w.admin.RepairPolicy(ctx, a.New, "retention", nil))
-	w.clock.Advance(25 * time.Hour)
-	require.Equal(t, 1, w.work()["agreement domains"])
+	chatadmintest.PutSettings(t, w.Store, a.New, func(s *chatadmin.Settings) { s.Policies["retention"] = json.RawMessage(`{"v":9}`) })
+	require.NoError(t, w.Admin.RepairPolicy(ctx, a.New, "retention", nil))
+	w.Clock.Advance(25 * time.Hour)
+	require.Equal(t, 1, w.Work()["agreement domains"])
 	require.Equal(t, want, limit())
-	_, err := w.retain.Policy(ctx, w.admin.AsHost(w.domain))
+	_, err := w.retain.Policy(ctx, w.Host)
 	require.NoError(t, err)
-	require.NoError(t, w.retain.SetDays(ctx, w.admin.AsHost(w.domain), 900), "the old domain is as free as before")
+	require.NoError(t, w.retain.SetDays(ctx, w.Host, 900), "the old domain is as free as before")
 }
 
 // Agreements are listed by page and filtered, for a domain and for the host.
@@ -84,7 +84,7 @@ func TestLists(t *testing.T) {
 		ids = append(ids, a.ID)
 		if len(ids) < 5 {
 			w.advance(a.ID, compliance.Cancel)
-			w.clock.Advance(24 * time.Hour)
+			w.Clock.Advance(24 * time.Hour)
 		}
 	}
 	a := w.in2(compliance.StaffInvited)
@@ -95,10 +95,10 @@ func TestLists(t *testing.T) {
 		}
 		return got
 	}
-	require.Equal(t, ids, list(w.boss, compliance.Query{}))
+	require.Equal(t, ids, list(w.S, compliance.Query{}))
 	require.Equal(t, append(ids[:5:5], a.ID), list(w.operator, compliance.Query{}))
 	require.Equal(t, []chatadmin.ID{a.ID}, list(w.newBoss(a), compliance.Query{}))
-	require.Equal(t, ids[:4], list(w.boss, compliance.Query{States: []compliance.State{compliance.Cancelled}}))
+	require.Equal(t, ids[:4], list(w.S, compliance.Query{States: []compliance.State{compliance.Cancelled}}))
 	require.Equal(t, []chatadmin.ID{ids[4], a.ID}, list(w.operator, compliance.Query{Steps: []compliance.Step{compliance.Provision, compliance.Bill}}))
 	var paged []chatadmin.ID
 	for p := (chatadmin.Page{Limit: 2}); ; {
@@ -123,29 +123,29 @@ func TestDamaged(t *testing.T) {
 		for _, data := range []string{"{", "null", `{"v":9}`, `{"v":1,"state":"lost"}`, `{"v":1,"id":"other","agreement":"other"}`} {
 			w := newWorld(t)
 			a, other := w.in(compliance.StaffInvited, true), w.in2(compliance.Provisioned)
-			w.work() // the mails leave
+			w.Work() // the mails leave
 			other = w.agreement(other.ID)
 			domain := map[bool]chatadmin.ID{true: a.New}[kind == "baa-domain"]
-			require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 				is, err := tx.Records(ctx, []storage.Key{{Kind: kind, Domain: domain, ID: string(a.ID)}})
 				if err != nil {
 					return err
 				}
 				was := is[0].Rev
-				is[0].Data, is[0].Rev, is[0].Due = []byte(data), was+1, w.clock.Now()
+				is[0].Data, is[0].Rev, is[0].Due = []byte(data), was+1, w.Clock.Now()
 				_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: is[0], Was: was}})
 				return err
 			}))
-			w.work()
+			w.Work()
 			require.Equal(t, other, w.agreement(other.ID))
-			_, err := w.x.Agreement(ctx, w.boss, a.ID)
+			_, err := w.x.Agreement(ctx, w.S, a.ID)
 			if kind == "baa" {
 				require.ErrorIs(t, err, chatadmin.ErrDamaged)
 				_, err = w.x.Agreement(ctx, w.newBoss(other), a.ID)
 				require.ErrorIs(t, err, chatadmin.ErrNotFound)
 				f := form()
 				f.Seats++
-				_, err = w.x.Request(ctx, w.boss, f)
+				_, err = w.x.Request(ctx, w.S, f)
 				require.ErrorIs(t, err, chatadmin.ErrDamaged)
 				_, err = w.x.Advance(ctx, w.operator, a.ID, compliance.Suspend, compliance.Input{})
 				require.ErrorIs(t, err, chatadmin.ErrDamaged)
@@ -160,12 +160,12 @@ func TestDamaged(t *testing.T) {
 				require.Equal(t, compliance.MailUnknown, w.agreement(a.ID).Mail)
 			}
 			if kind == "baa-domain" { // the new domain is guarded all the same
-				p, err := w.retain.Policy(ctx, w.admin.AsHost(a.New))
+				p, err := w.retain.Policy(ctx, w.Admin.AsHost(a.New))
 				require.NoError(t, err)
 				require.True(t, p.Final)
 			}
 			w.repair(a.New)
-			w.repair(w.domain)
+			w.repair(w.Domain)
 			if kind == "baa" {
 				w.request(true)
 			}
@@ -176,17 +176,17 @@ func TestDamaged(t *testing.T) {
 
 // repair repairs what is damaged in a domain, as the host alone can.
 func (w *world) repair(domain chatadmin.ID) {
-	w.t.Helper()
-	host := w.admin.AsHost(domain)
+	w.T.Helper()
+	host := w.Admin.AsHost(domain)
 	for bad, err := range host.Damaged(ctx) {
-		require.NoError(w.t, err)
-		if bad.Kind == "baa" && domain == w.domain && w.settings(domain).State == chatadmin.DomainActive {
-			require.ErrorIs(w.t, w.boss.Repair(ctx, bad.Kind, bad.ID), chatadmin.ErrForbidden)
+		require.NoError(w.T, err)
+		if bad.Kind == "baa" && domain == w.Domain && w.settings(domain).State == chatadmin.DomainActive {
+			require.ErrorIs(w.T, w.S.Repair(ctx, bad.Kind, bad.ID), chatadmin.ErrForbidden)
 		}
-		require.NoError(w.t, host.Repair(ctx, bad.Kind, bad.ID))
+		require.NoError(w.T, host.Repair(ctx, bad.Kind, bad.ID))
 	}
 	for bad := range host.Damaged(ctx) {
-		require.Fail(w.t, "it is damaged still", "%v", bad)
+		require.Fail(w.T, "it is damaged still", "%v", bad)
 	}
 }
 
@@ -194,14 +194,14 @@ func (w *world) repair(domain chatadmin.ID) {
 // that are closed nothing is left, and the host can forget what has ended.
 func TestErased(t *testing.T) {
 	w := newWorld(t)
-	e, err := erase.New(w.admin, nil)
+	e, err := erase.New(w.Admin, nil)
 	require.NoError(t, err)
-	_, err = w.admin.AsHost(w.domain).CreateUser(ctx, chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
+	_, err = w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "second@acme.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
 	require.NoError(t, err)
 	a := w.request(true)
-	plan, err := e.Plan(ctx, w.admin.AsHost(w.domain), []chatadmin.ID{w.boss.Actor()}, nil)
+	plan, err := e.Plan(ctx, w.Host, []chatadmin.ID{w.S.Actor()}, nil)
 	require.NoError(t, err)
-	_, err = e.Apply(ctx, w.admin.AsHost(w.domain), plan, "has left", nil)
+	_, err = e.Apply(ctx, w.Host, plan, "has left", nil)
 	require.NoError(t, err)
 	kept := w.agreement(a.ID)
 	require.Equal(t, a, kept)
@@ -213,13 +213,13 @@ func TestErased(t *testing.T) {
 	require.NoError(t, w.x.Forget(ctx, w.operator, a.ID))
 	_, err = w.x.Agreement(ctx, w.operator, a.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	for _, s := range []*chatadmin.Scope{w.operator, w.admin.AsHost(w.domain), w.admin.AsHost(a.New)} {
+	for _, s := range []*chatadmin.Scope{w.operator, w.Host, w.Admin.AsHost(a.New)} {
 		page, _, err := w.x.AgreementsPage(ctx, s, compliance.Query{}, chatadmin.Page{})
 		require.NoError(t, err)
 		require.Empty(t, page)
 	}
-	for kind, domain := range map[string]chatadmin.ID{"baa": "", "baa-mail": "", "baa-domain": w.domain} {
-		left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain}, storage.Page{Limit: 10})
+	for kind, domain := range map[string]chatadmin.ID{"baa": "", "baa-mail": "", "baa-domain": w.Domain} {
+		left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain}, storage.Page{Limit: 10})
 		require.NoError(t, err)
 		if kind != "baa-domain" {
 			require.Empty(t, left, kind)
@@ -228,11 +228,11 @@ func TestErased(t *testing.T) {
 			require.Equal(t, a.New, r.Domain, "the new domain is guarded on")
 		}
 	}
-	c, err := w.closings.Plan(ctx, w.admin.AsHost(a.New), closing.AtOnce)
+	c, err := w.closings.Plan(ctx, w.Admin.AsHost(a.New), closing.AtOnce)
 	require.NoError(t, err)
-	_, err = w.closings.Apply(ctx, w.admin.AsHost(a.New), c, "not used", nil)
+	_, err = w.closings.Apply(ctx, w.Admin.AsHost(a.New), c, "not used", nil)
 	require.NoError(t, err)
-	left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "baa-domain"}, storage.Page{Limit: 10})
+	left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "baa-domain"}, storage.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
@@ -241,14 +241,14 @@ func TestErased(t *testing.T) {
 func TestDomainsGone(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.StaffInvited, true)
-	for _, domain := range []chatadmin.ID{a.New, w.domain} {
-		s := w.admin.AsHost(domain)
+	for _, domain := range []chatadmin.ID{a.New, w.Domain} {
+		s := w.Admin.AsHost(domain)
 		p, err := w.closings.Plan(ctx, s, closing.AtOnce)
 		require.NoError(t, err)
 		_, err = w.closings.Apply(ctx, s, p, "all over", nil)
 		require.NoError(t, err)
-		w.clock.Advance(25 * time.Hour)
-		w.work()
+		w.Clock.Advance(25 * time.Hour)
+		w.Work()
 	}
 	require.Equal(t, compliance.Cancelled, w.advance(a.ID, compliance.Cancel).State)
 	require.NoError(t, w.x.Forget(ctx, w.operator, a.ID))

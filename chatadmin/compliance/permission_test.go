@@ -96,13 +96,13 @@ func TestPermissions(t *testing.T) {
 				Open: func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 					w = newWorld(t)
 					if c.state == "" {
-						return w.admin, w.domain
+						return w.Admin, w.Domain
 					}
 					a := w.in(c.state, true)
 					if id = a.ID; c.inNew {
-						return w.admin, a.New
+						return w.Admin, a.New
 					}
-					return w.admin, w.domain
+					return w.Admin, w.Domain
 				},
 				Do: func(ctx context.Context, s *chatadmin.Scope) error { return c.do(ctx, s, w, id) }})
 		})
@@ -114,11 +114,11 @@ func TestPermissions(t *testing.T) {
 func TestOtherDomain(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.Provisioned, true)
-	_, err := w.x.Advance(ctx, w.boss, a.ID, compliance.Invite, compliance.Input{})
+	_, err := w.x.Advance(ctx, w.S, a.ID, compliance.Invite, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, err = w.x.Agreement(ctx, w.boss, a.ID)
+	_, err = w.x.Agreement(ctx, w.S, a.ID)
 	require.NoError(t, err)
-	for _, s := range []*chatadmin.Scope{w.admin.As("", chatadmin.HostActor), w.admin.As("", w.boss.Actor()), w.admin.AsHost("no-such-domain")} {
+	for _, s := range []*chatadmin.Scope{w.Admin.As("", chatadmin.HostActor), w.Admin.As("", w.S.Actor()), w.Admin.AsHost("no-such-domain")} {
 		_, err = w.x.Agreement(ctx, s, a.ID)
 		require.Error(t, err)
 		_, err = w.x.Advance(ctx, s, a.ID, compliance.Invite, compliance.Input{})
@@ -134,8 +134,8 @@ func TestDemotedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	a := w.in(compliance.OldSuspended, true)
 	s := w.newBoss(a)
-	w.host.meet = func(compliance.Effect) {
-		host := w.admin.AsHost(a.New)
+	w.effects.meet = func(compliance.Effect) {
+		host := w.Admin.AsHost(a.New)
 		_, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "second@new.example", Role: chatadmin.RoleAdmin, NoInvitation: true})
 		require.NoError(t, err)
 		_, err = host.AssignRole(ctx, chatadmin.RoleMember, s.Actor())
@@ -144,9 +144,9 @@ func TestDemotedMeanwhile(t *testing.T) {
 	_, err := w.x.Advance(ctx, s, a.ID, compliance.Bill, compliance.Input{})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Equal(t, compliance.OldSuspended, w.agreement(a.ID).State)
-	w.host.meet = nil
-	w.clock.Advance(lease)
-	require.Equal(t, 1, w.work()["agreements"])
+	w.effects.meet = nil
+	w.Clock.Advance(lease)
+	require.Equal(t, 1, w.Work()["agreements"])
 	a = w.agreement(a.ID)
 	require.Equal(t, compliance.BillingOnFile, a.State)
 	require.Equal(t, s.Actor(), a.Steps[len(a.Steps)-1].By, "who began it")

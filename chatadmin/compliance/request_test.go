@@ -26,17 +26,17 @@ import (
 // reads it.
 func TestRequestMail(t *testing.T) {
 	w := newWorld(t)
-	f, err := w.x.Form(ctx, w.boss)
+	f, err := w.x.Form(ctx, w.S)
 	require.NoError(t, err)
 	require.Equal(t, compliance.Form{Domain: "Acme", NewDomain: "Acme", AdminEmail: "boss@acme.example", Seats: 50, Plan: "business", Price: "$999 for a year"}, f)
 	f.NewDomain, f.SignerEmail, f.Seats, f.Acknowledge = " Acme Health ", "lawyer@acme.example", 60, "yes "
-	a, err := w.x.Request(ctx, w.boss, f)
+	a, err := w.x.Request(ctx, w.S, f)
 	require.NoError(t, err)
 	require.Equal(t, compliance.MailWaiting, a.Mail)
-	require.Equal(t, w.boss.Actor(), a.By)
-	require.Equal(t, 1, w.work()["agreement mails"])
+	require.Equal(t, w.S.Actor(), a.By)
+	require.Equal(t, 1, w.Work()["agreement mails"])
 	require.Equal(t, compliance.MailSent, w.agreement(a.ID).Mail)
-	require.Zero(t, w.work()["agreement mails"])
+	require.Zero(t, w.Work()["agreement mails"])
 
 	data, err := os.Open(filepath.Join(w.letters, "baa-"+string(a.ID)+".eml"))
 	require.NoError(t, err)
@@ -82,21 +82,21 @@ func TestFormFaults(t *testing.T) {
 		return all
 	}
 	require.Equal(t, []string{"domain bad_domain", "new_domain bad_text", "admin_email bad_email", "signer_email bad_email", "seats bad_seats", "plan bad_text",
-		"acknowledge not_acknowledged"}, fields(w.boss, compliance.Form{Domain: "Other", NewDomain: "a\r\nBcc: eve@x.example", AdminEmail: "Bob <bob@x.example>",
+		"acknowledge not_acknowledged"}, fields(w.S, compliance.Form{Domain: "Other", NewDomain: "a\r\nBcc: eve@x.example", AdminEmail: "Bob <bob@x.example>",
 		SignerEmail: "bob@x.example, eve@x.example", Seats: 49, Plan: "a\u2028b", Acknowledge: "No"}))
-	require.Equal(t, []string{"acknowledge not_acknowledged"}, fields(w.boss, compliance.Form{}))
+	require.Equal(t, []string{"acknowledge not_acknowledged"}, fields(w.S, compliance.Form{}))
 	require.Equal(t, []string{"new_domain missing", "admin_email missing", "acknowledge not_acknowledged"}, fields(w.operator, compliance.Form{}))
 	require.Equal(t, []string{"domain bad_domain"}, fields(w.operator, compliance.Form{Domain: "Acme", NewDomain: "x", AdminEmail: "a@b.example", Acknowledge: "Yes"}))
-	require.Equal(t, []string{"price old_price"}, fields(w.boss, compliance.Form{Price: "$9 for a year", Acknowledge: "YES"}))
+	require.Equal(t, []string{"price old_price"}, fields(w.S, compliance.Form{Price: "$9 for a year", Acknowledge: "YES"}))
 	for _, seats := range []int{-1, 1, 49, 10_000_001} {
-		require.Equal(t, []string{"seats bad_seats"}, fields(w.boss, compliance.Form{Seats: seats, Acknowledge: "Yes"}))
+		require.Equal(t, []string{"seats bad_seats"}, fields(w.S, compliance.Form{Seats: seats, Acknowledge: "Yes"}))
 	}
 	for _, bad := range []string{"bob@x.example (x)", "bob@x.example\r\nBcc: eve@x.example", `"bob"@x.example`, "bob", "@", "bob@x.example>"} {
-		require.Equal(t, []string{"signer_email bad_email"}, fields(w.boss, compliance.Form{SignerEmail: bad, Acknowledge: "Yes"}), bad)
+		require.Equal(t, []string{"signer_email bad_email"}, fields(w.S, compliance.Form{SignerEmail: bad, Acknowledge: "Yes"}), bad)
 	}
-	require.Equal(t, []string{"new_domain bad_text"}, fields(w.boss, compliance.Form{NewDomain: strings.Repeat("x", 251), Acknowledge: "Yes"}))
-	require.Empty(t, w.mails.Mails())
-	require.Empty(t, w.log(w.domain))
+	require.Equal(t, []string{"new_domain bad_text"}, fields(w.S, compliance.Form{NewDomain: strings.Repeat("x", 251), Acknowledge: "Yes"}))
+	require.Empty(t, w.Mail.Mails())
+	require.Empty(t, w.log(w.Domain))
 }
 
 // The host's table of prices and seats, product and address are in force.
@@ -106,7 +106,7 @@ func TestPrices(t *testing.T) {
 	})
 	require.Len(t, w.x.Prices(), 2)
 	for seats, price := range map[int]string{0: "€100 for a year", 10: "€100 for a year", 99: "€100 for a year", 100: "€800 for a year", 5000: "€800 for a year"} {
-		a, err := w.x.Request(ctx, w.boss, compliance.Form{Seats: seats, Acknowledge: "Yes", Price: price})
+		a, err := w.x.Request(ctx, w.S, compliance.Form{Seats: seats, Acknowledge: "Yes", Price: price})
 		require.NoError(t, err)
 		require.Equal(t, price, a.Form.Price)
 		require.Equal(t, max(seats, 10), a.Form.Seats)
@@ -133,10 +133,10 @@ func TestPrices(t *testing.T) {
 		_, err = compliance.New(admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
-	_, err := compliance.New(w.admin, nil)
+	_, err := compliance.New(w.Admin, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	nowhere := newWorld(t, func(o *compliance.Options) { o.Recipient = "" })
-	_, err = nowhere.x.Request(ctx, nowhere.boss, form())
+	_, err = nowhere.x.Request(ctx, nowhere.S, form())
 	require.ErrorIs(t, err, compliance.ErrNoRecipient)
 }
 
@@ -147,25 +147,25 @@ func TestOneAtATime(t *testing.T) {
 		w := newWorld(t)
 		a := w.request(old)
 		require.Equal(t, a.ID, w.request(old).ID)
-		require.Equal(t, 1, w.work()["agreement mails"])
+		require.Equal(t, 1, w.Work()["agreement mails"])
 	}
 	w := newWorld(t)
 	a := w.request(true)
 	other := form()
 	other.Seats = 61
-	_, err := w.x.Request(ctx, w.boss, other)
+	_, err := w.x.Request(ctx, w.S, other)
 	require.ErrorIs(t, err, compliance.ErrOpen)
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	require.ErrorContains(t, err, string(a.ID))
 	for range 4 {
-		_, err := w.x.Advance(ctx, w.boss, a.ID, compliance.Cancel, compliance.Input{})
+		_, err := w.x.Advance(ctx, w.S, a.ID, compliance.Cancel, compliance.Input{})
 		require.NoError(t, err)
 		a = w.request(true)
 	}
 	w.advance(a.ID, compliance.Cancel)
-	_, err = w.x.Request(ctx, w.boss, form())
+	_, err = w.x.Request(ctx, w.S, form())
 	require.ErrorIs(t, err, chatadmin.ErrThrottled)
-	w.clock.Advance(25 * time.Hour)
+	w.Clock.Advance(25 * time.Hour)
 	w.request(true)
 
 	b := newWorld(t) // a customer without a domain asks for two, another one for one
@@ -184,7 +184,7 @@ func TestRequestRace(t *testing.T) {
 	errs := chatadmintest.AtOnce(100, func(n int) error {
 		f := form()
 		f.Seats += n % 2
-		_, err := w.x.Request(ctx, w.boss, f)
+		_, err := w.x.Request(ctx, w.S, f)
 		return err
 	})
 	for _, err := range errs {
@@ -195,8 +195,8 @@ func TestRequestRace(t *testing.T) {
 	all, _, err := w.x.AgreementsPage(ctx, w.operator, compliance.Query{}, chatadmin.Page{})
 	require.NoError(t, err)
 	require.Len(t, all, 1)
-	require.Equal(t, []string{"baa.request"}, w.log(w.domain))
-	require.Equal(t, 1, w.work()["agreement mails"])
+	require.Equal(t, []string{"baa.request"}, w.log(w.Domain))
+	require.Equal(t, 1, w.Work()["agreement mails"])
 }
 
 // A mail that is refused for good is given up; the request is there all the
@@ -204,11 +204,11 @@ func TestRequestRace(t *testing.T) {
 func TestMailFails(t *testing.T) {
 	w := newWorld(t)
 	a := w.request(true)
-	w.mails.FailNext(errors.New("busy"), chatadmin.ErrMailRefused)
-	require.Zero(t, w.work()["agreement mails"])
+	w.Mail.FailNext(errors.New("busy"), chatadmin.ErrMailRefused)
+	require.Zero(t, w.Work()["agreement mails"])
 	require.Equal(t, compliance.MailWaiting, w.agreement(a.ID).Mail)
-	w.clock.Advance(3 * time.Minute)
-	require.Zero(t, w.work()["agreement mails"])
+	w.Clock.Advance(3 * time.Minute)
+	require.Zero(t, w.Work()["agreement mails"])
 	require.Equal(t, compliance.MailFailed, w.agreement(a.ID).Mail)
 	w.advance(a.ID, compliance.Provision)
 }

@@ -48,7 +48,7 @@ func TestStates(t *testing.T) {
 					if step == from.step || step == compliance.Cancel && cancellable {
 						continue // they lead on, and are made below
 					}
-					w.host.did = nil
+					w.effects.did = nil
 					after, err := w.x.Advance(ctx, w.operator, before.ID, step, input(step))
 					repeated := step == last || step == compliance.Cancel && from.state == compliance.Cancelled
 					switch {
@@ -65,14 +65,14 @@ func TestStates(t *testing.T) {
 						require.Equal(t, "agreement_step", chatadmin.Code(err))
 					}
 					if step != compliance.Close || !repeated { // whether the closing was cancelled is looked at each time
-						require.Empty(t, w.host.did, "%s: nothing is done outside", step)
+						require.Empty(t, w.effects.did, "%s: nothing is done outside", step)
 					}
 					require.Equal(t, before, w.agreement(before.ID), step)
 				}
 				if cancellable {
 					a := w.advance(before.ID, compliance.Cancel)
 					require.Equal(t, compliance.Cancelled, a.State)
-					require.Equal(t, chatadmin.DomainActive, w.settings(w.domain).State, "the old domain is in use")
+					require.Equal(t, chatadmin.DomainActive, w.settings(w.Domain).State, "the old domain is in use")
 				}
 			})
 		}
