@@ -57,7 +57,8 @@
 //	users.edit      EditUser, EditUserBy (or as the package says)
 //	users.edit      ActivateUsers, DeactivateUsers
 //	users.edit      ResendInvitation, InviteUsers, RevokeInvitations
-//	users.read      signin.Gate: SignIns, SignInsPage, Refusals, RefusalsPage, Locks
+//	users.read      signin.Gate: SignIns, SignInsPage, Refusals, RefusalsPage
+//	users.read      signin.Gate: Locks, LockedUsers, LockedUsersPage
 //	users.edit      signin.Gate: PlanIdle, ApplyIdle, ResumeIdle
 //	users.access    DenyAccess, GrantAccess, SignOutUsers; signin.Gate: Unlock, Unlink
 //	groups.default  PlanDefaultGroup, ApplyDefaultGroup, ResumeDefaultGroup, UnmarkDefaultGroup

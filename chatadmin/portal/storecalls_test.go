@@ -23,8 +23,10 @@ var apart = []string{"GET /users/download", "GET /imports/{id}/result", "GET /im
 
 // bounded are pages with a limit in place of a fixed number. Plans read a page
 // of the store for each hundred users, groups or devices that they are about;
-// the list of sign-ins is filled from up to twenty pages of the store.
-var bounded = []string{"GET /closing", "GET /users/idle", "GET /groups/{id}/default", "GET /departments/{id}/empty", "GET /users/signins"}
+// the lists of sign-ins and of locked users are filled from up to twenty pages of
+// the store.
+var bounded = []string{"GET /closing", "GET /users/idle", "GET /groups/{id}/default", "GET /departments/{id}/empty", "GET /users/signins",
+	"/users?status=locked&q=nobody"}
 
 // Each page of the portal makes as many calls to the store however much there
 // is, but for those that are bounded. The pages are those of the routes, so none is forgotten.
@@ -78,7 +80,11 @@ func storeCalls(t *testing.T, preset chatadmin.Preset, users int) map[string]int
 	if preset != chatadmin.OfficeChat {
 		return did
 	}
-	for _, path := range []string{"/users?q=u0", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/security/devices?q=D0", "/audit?kind=user.",
+	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+		require.NoError(t, err)
+		w.lockOut(u.Login)
+	}
+	for _, path := range []string{"/users?q=u0", "/users?status=locked&sort=newest", "/users?status=locked&q=nobody", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/security/devices?q=D0", "/audit?kind=user.",
 		"/fields/find?field=Site&value=North", "/groups?q=group", "/groups?show=archived", "/runs?state=done", "/users/signins?never=1"} {
 		count(path, w.boss.ID, "/admin"+path)
 	}

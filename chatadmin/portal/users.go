@@ -1,10 +1,12 @@
 package portal
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -33,6 +35,7 @@ type usersPageData struct {
 	Tools   []tool
 	Invites bool // there is something to invite with
 	SignIns bool // sign-ins are known
+	Locked  bool // only users who are locked, in an order of their own
 }
 
 // userRow is one user of the list.
@@ -54,26 +57,48 @@ func (v *view) users() error {
 	if kind := v.query("kind"); kind != "" {
 		q.Kinds = []chatadmin.Kind{kinds[kind]}
 	}
-	us, next, err := v.s.UsersPage(v.r.Context(), q, v.page(pageSize))
+	list, gate := v.s.UsersPage, v.p.o.Gate
+	if gate != nil && v.query("status") == "locked" {
+		list = v.lockedUsers
+	}
+	us, next, err := list(v.r.Context(), q, v.page(pageSize))
 	if err != nil {
 		return err
 	}
 	data := usersPageData{view: v, paging: v.paging(next), Search: v.query("q"), Tools: v.tools(),
-		Invites: v.fills(chatadmin.PermUsersCreate) == nil, SignIns: v.p.o.Gate != nil}
+		Invites: v.fills(chatadmin.PermUsersCreate) == nil, SignIns: gate != nil, Locked: gate != nil && v.query("status") == "locked"}
 	if data.Rows, err = v.userRows(us); err != nil {
 		return err
+	}
+	status := []option{{"", v.T("list.all")}, {"pending", v.T("status.pending")}, {"active", v.T("status.active")},
+		{"deactivated", v.T("status.deactivated")}, {"denied", v.T("users.denied")}}
+	if gate != nil {
+		status = append(status, option{"locked", v.T("users.locked")})
 	}
 	data.Filters = []field{
 		{Name: "sort", Label: v.T("users.sort"), Value: v.query("sort"), Options: []option{{"", v.T("user.login")}, {"name", v.T("user.name")},
 			{"newest", v.T("users.newest")}}},
-		{Name: "status", Label: v.T("users.status"), Value: v.query("status"), Options: []option{{"", v.T("list.all")},
-			{"pending", v.T("status.pending")}, {"active", v.T("status.active")}, {"deactivated", v.T("status.deactivated")},
-			{"denied", v.T("users.denied")}}},
+		{Name: "status", Label: v.T("users.status"), Value: v.query("status"), Options: status},
 		{Name: "kind", Label: v.T("user.kind"), Value: v.query("kind"), Options: []option{{"", v.T("list.all")},
 			{"network", v.T("kind.network")}, {"guest", v.T("kind.guest")}}},
 		{Name: "role", Label: v.T("user.role"), Value: v.query("role"), Options: append([]option{{"", v.T("list.all")}}, v.roleOptions()...)},
 	}
 	return v.render("users", data)
+}
+
+// lockedUsers is a page of the users who are locked out of sign-in. Its order is
+// that of the locks, whatever the query says.
+func (v *view) lockedUsers(ctx context.Context, q chatadmin.UserQuery, p chatadmin.Page) ([]chatadmin.User, chatadmin.Cursor, error) {
+	rows, next, err := v.p.o.Gate.LockedUsersPage(ctx, v.s, signin.LockedQuery{Search: q.Search, Kinds: q.Kinds, Role: q.Role}, p)
+	if err != nil {
+		return nil, "", err
+	}
+	locked := make([]chatadmin.ID, len(rows))
+	for i := range rows {
+		locked[i] = rows[i].User
+	}
+	us, err := v.inOrder(locked)
+	return us, next, err
 }
 
 var (
@@ -177,7 +202,12 @@ func (v *view) attach(name string) {
 
 // selected are the users whom a form or an address names.
 func (v *view) selected(given []string) ([]chatadmin.User, error) {
-	wanted := ids(given)
+	return v.inOrder(ids(given))
+}
+
+// inOrder reads users in the order of their IDs. Those who are missing are left
+// out.
+func (v *view) inOrder(wanted []chatadmin.ID) ([]chatadmin.User, error) {
 	found, err := v.people(wanted...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -46,6 +47,56 @@ func TestUsers(t *testing.T) {
 	for _, odd := range []string{"/users?status=%00", "/users?kind=x", "/users?role=x", "/users?q=%ff%00", "/users?sort=%22"} {
 		w.get(odd)
 	}
+}
+
+// lockOut fails to sign in, so often that it locks.
+func (w *world) lockOut(login string) {
+	w.t.Helper()
+	for range 3 {
+		_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) { return false, nil })
+		require.NoError(w.t, err)
+	}
+}
+
+// The list shows who is locked out of sign-in, page by page, in an order of its
+// own. Without a gate nobody is, and there is no such filter.
+func TestLockedUsers(t *testing.T) {
+	w := newWorld(t)
+	for i := range 60 {
+		w.user(fmt.Sprintf("user%02d@acme.example", i))
+	}
+	w.user("free@acme.example")
+	w.user("guest@else.example", func(n *chatadmin.NewUser) { n.Kind = chatadmin.Guest })
+	require.Contains(t, plain(w.get("/users?status=locked").text), "No users are found.")
+	w.lockOut("guest@else.example")
+	for i := range 60 {
+		w.clock.Advance(time.Second)
+		w.lockOut(fmt.Sprintf("user%02d@acme.example", i))
+	}
+	page := w.get("/users?status=locked")
+	require.Contains(t, page.text, `<option value="locked" selected>`)
+	require.Contains(t, page.text, "The order that is chosen above does not count here.")
+	require.NotContains(t, w.get("/users").text, "does not count here")
+	require.NotContains(t, page.text, "free@")
+	require.Regexp(t, "(?s)user59@.*user58@.*user10@", page.text)
+	require.NotContains(t, page.text, "user09@")
+	second := w.get(strings.ReplaceAll(between(t, page.text, `<a href="/admin`, `" rel="next"`), "&amp;", "&"))
+	require.Regexp(t, "(?s)user09@.*user00@.*guest@", second.text)
+	require.NotContains(t, second.text, `rel="next"`)
+
+	require.Contains(t, w.get("/users?status=locked&q=USER07").text, "user07@")
+	require.NotContains(t, w.get("/users?status=locked&q=USER07").text, "user08@")
+	require.Contains(t, w.get("/users?status=locked&kind=guest&role=member").text, "guest@else.example")
+	require.NotContains(t, w.get("/users?status=locked&kind=guest").text, "user07@")
+	require.Contains(t, plain(w.get("/users?status=locked&role=admin").text), "No users are found.")
+	w.clock.Advance(15*time.Minute - time.Second)
+	require.NotContains(t, w.get("/users?status=locked").text, "user58@")
+	require.Contains(t, w.get("/users?status=locked").text, "user59@")
+
+	w.options.Gate, w.options.SignIn = nil, nil
+	w.rebuild()
+	require.NotContains(t, w.get("/users").text, `value="locked"`)
+	w.get("/users?status=locked")
 }
 
 func between(t *testing.T, s, from, to string) string {
@@ -130,15 +181,13 @@ func TestTools(t *testing.T) {
 	use("role", "role", chatadmin.RoleAdmin)
 	require.True(t, now().Admin)
 
-	for range 3 {
-		_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.Web}, w.passwords.Verifier("wrong horse"))
-		require.NoError(t, err)
-	}
-	require.Contains(t, w.get("/users").text, "Locked")
-	require.Contains(t, w.get("/users/"+string(ann.ID)).text, "Locked")
+	w.lockOut(ann.Login)
+	const locked = `<span class="badge bad">Locked</span>`
+	require.Contains(t, w.get("/users").text, locked)
+	require.Contains(t, w.get("/users/"+string(ann.ID)).text, locked)
 	use("unlock")
 	use("signout")
-	require.NotContains(t, w.get("/users").text, ">Locked<")
+	require.NotContains(t, w.get("/users").text, locked)
 
 	require.Equal(t, "/users", w.post("/users/tools/deactivate"))
 	require.Equal(t, http.StatusSeeOther, w.do(w.boss.ID, "GET", "/admin/users/tools?tool=deactivate", nil).Code)

@@ -61,6 +61,16 @@ func TestPermissions(t *testing.T) {
 			_, _, err := gate.RefusalsPage(ctx, s, signin.RefusedQuery{}, chatadmin.Page{})
 			return err
 		}},
+		"LockedUsers": {Need: chatadmin.PermUsersRead, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			for _, err := range gate.LockedUsers(ctx, s, signin.LockedQuery{}) {
+				return err
+			}
+			return nil
+		}},
+		"LockedUsersPage": {Need: chatadmin.PermUsersRead, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
+			_, _, err := gate.LockedUsersPage(ctx, s, signin.LockedQuery{}, chatadmin.Page{})
+			return err
+		}},
 		"PlanIdle": {Need: chatadmin.PermUsersEdit, NoTarget: true, Do: func(ctx context.Context, s *chatadmin.Scope) error {
 			_, err := gate.PlanIdle(ctx, s, signin.Idle{For: 24 * time.Hour})
 			return err

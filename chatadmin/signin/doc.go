@@ -76,11 +76,13 @@
 //
 // Failures in a row are counted for each user, however the login is spelled,
 // over all processes that share a store. The third (see [Policy]) locks; a lock
-// lifts after 15 minutes, by Unlock, or when an admin grants access. An attempt
-// reserves its place before anything is verified: failures and attempts under
-// way are together never more than the limit, the others wait. So a hundred
-// parallel guesses make three verifications, and a hundred parallel right
-// passwords all come in. Places are kept in the gate's own transactions, never
+// lifts after 15 minutes, by Unlock, or when an admin grants access. LockedUsers
+// lists who is locked, and Locks tells it of given users.
+//
+// An attempt reserves its place before anything is verified: failures and
+// attempts under way are together never more than the limit, the others wait. So
+// a hundred parallel guesses make three verifications, and a hundred parallel
+// right passwords all come in. Places are kept in the gate's own transactions, never
 // in one of the host's that could be rolled back: do not give the Admin a store
 // that is joined to one. The gate counts by user; how many attempts one address
 // may make is the host's to bound, before it calls the gate.
@@ -149,7 +151,8 @@
 //
 // # Who may do what
 //
-//	users.read     Locks, SignIns, SignInsPage, Refusals, RefusalsPage
+//	users.read     Locks, LockedUsers, LockedUsersPage
+//	users.read     SignIns, SignInsPage, Refusals, RefusalsPage
 //	users.edit     PlanIdle, ApplyIdle, ResumeIdle, IdleRun
 //	users.access   Unlock, Unlink; chatadmin's GrantAccess lifts locks too
 //	domain         SetPolicy

@@ -89,6 +89,42 @@ func ExampleGate_SignIn() {
 	// a session for ann@acme.example on web
 }
 
+// An administrator looks who is locked, and lets one of them in again.
+func ExampleGate_LockedUsers() {
+	ctx := context.Background()
+	clock := chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	admin, _ := chatadmin.New(memstore.New(nil), &chatadmin.Options{Now: clock.Now})
+	gate, _ := signin.New(admin, nil)
+	domain, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := admin.As(domain.ID, boss.ID)
+	for _, login := range []string{"ann@acme.example", "bob@acme.example"} {
+		_, _ = s.CreateUser(ctx, chatadmin.NewUser{Login: login})
+		for range 3 {
+			_, _ = gate.SignIn(ctx, domain.ID, signin.Attempt{Login: login}, func(context.Context, chatadmin.User) (bool, error) { return false, nil })
+		}
+		clock.Advance(time.Minute)
+	}
+	page, next, err := gate.LockedUsersPage(ctx, s, signin.LockedQuery{}, chatadmin.Page{Limit: 50})
+	for _, u := range page {
+		fmt.Println(u.Login, "until", u.Until.Format(time.TimeOnly))
+	}
+	fmt.Println(next == "", err)
+	fmt.Println(gate.Unlock(ctx, s, page[0].User))
+	for u, err := range gate.LockedUsers(ctx, s, signin.LockedQuery{}) {
+		fmt.Println(u.Login, err)
+	}
+	// Output:
+	// bob@acme.example until 09:16:00
+	// ann@acme.example until 09:15:00
+	// true <nil>
+	// <nil>
+	// ann@acme.example <nil>
+}
+
 // A domain that is stricter than usual.
 func ExampleGate_SetPolicy() {
 	ctx := context.Background()

@@ -283,6 +283,7 @@ func (g *Gate) take(ctx context.Context, t *Try, hope bool) (asked, error) {
 // write writes a state; nothing to count needs no record. It returns false if
 // somebody was faster.
 func write(ctx context.Context, w *chatadmin.Writer, e *entry) (bool, error) {
+	e.Due = e.Value.listedAt()
 	put := locks.TryPut
 	if e.Value.empty() {
 		if put = locks.TryDelete; !e.Stored() {

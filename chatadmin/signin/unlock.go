@@ -58,15 +58,19 @@ func (g *Gate) Locks(ctx context.Context, s *chatadmin.Scope, users ...chatadmin
 	standings := make(map[chatadmin.ID]Lock, len(found))
 	for _, u := range found {
 		e := states[u.ID]
-		st := e.Value
-		if e.Damaged != nil { // it lifts when somebody unlocks
-			standings[u.ID] = Lock{Locked: true}
-			continue
-		}
-		st.lapse(g.admin.Now(), p, u.Admin, g.o.ReservationLife)
-		standings[u.ID] = Lock{st.Failures, st.Locked, st.lifts(u.Admin)}
+		standings[u.ID] = g.lockOf(&e, p, u.Admin)
 	}
 	return standings, nil
+}
+
+// lockOf is where a user stands by now.
+func (g *Gate) lockOf(e *entry, p Policy, admin bool) Lock {
+	if e.Damaged != nil { // it lifts when somebody unlocks
+		return Lock{Locked: true}
+	}
+	st := e.Value
+	st.lapse(g.admin.Now(), p, admin, g.o.ReservationLife)
+	return Lock{st.Failures, st.Locked, st.lifts(admin)}
 }
 
 // Unlock lifts the locks of at most MaxBatch users and forgets their failures,

@@ -92,12 +92,8 @@ func (c *cli) listDevicesCommand() *cobra.Command {
 		case pending && q == (devices.Query{}) && limit == 0 && after == "": // of deleted devices, too
 			found, _, err = rows(0, "", c.registry.Pending(ctx, s, age), nil)
 		case pending:
-			found, next, err = fitting(limit, after, page, func(ds []devices.Device) ([]bool, error) {
-				keep := make([]bool, len(ds))
-				for i, d := range ds {
-					keep[i] = d.Wipe.Pending() && c.admin.Now().Sub(d.Command.Asked) >= age
-				}
-				return keep, nil
+			found, next, err = fitting(limit, after, page, func(d devices.Device) bool {
+				return d.Wipe.Pending() && c.admin.Now().Sub(d.Command.Asked) >= age
 			})
 		default:
 			found, next, err = rows(limit, after, c.registry.Devices(ctx, s, q), page)

@@ -56,7 +56,7 @@ const enough = 200
 // last of them; all of them if neither a limit nor a cursor is given. A page is
 // full unless the list ends.
 func fitting[T any](limit int, after string, page func(chatadmin.Page) ([]T, chatadmin.Cursor, error),
-	fits func([]T) ([]bool, error),
+	fits func(T) bool,
 ) (list []T, next chatadmin.Cursor, err error) {
 	if limit == 0 && after != "" {
 		limit = chatadmin.DefaultPage
@@ -66,13 +66,9 @@ func fitting[T any](limit int, after string, page func(chatadmin.Page) ([]T, cha
 		if err != nil {
 			return nil, "", err
 		}
-		keep, err := fits(rows)
-		if err != nil {
-			return nil, "", err
-		}
 		kept := make([]T, 0, len(rows))
 		for i := range rows {
-			if !keep[i] {
+			if !fits(rows[i]) {
 				continue
 			}
 			if limit > 0 && len(list)+len(kept) == limit {

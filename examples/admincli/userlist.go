@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -157,22 +158,18 @@ func (c *cli) foundUsers(ctx context.Context, s *chatadmin.Scope, q chatadmin.Us
 		}
 		sets = append(sets, set)
 	}
-	return fitting(f.limit, f.after, page, func(us []chatadmin.User) ([]bool, error) {
-		fit, ids := make([]bool, len(us)), make([]chatadmin.ID, len(us))
-		for i, u := range us {
-			fit[i], ids[i] = !f.locked, u.ID
-		}
-		if f.locked {
-			if err := c.locked(ctx, s, ids, func(i int) { fit[i] = true }); err != nil {
-				return nil, err
+	if f.locked {
+		set := map[chatadmin.ID]bool{}
+		for u, err := range c.gate.LockedUsers(ctx, s, signin.LockedQuery{Search: f.search}) {
+			if err != nil {
+				return nil, "", err
 			}
+			set[u.User] = true
 		}
-		for i := range us {
-			for _, set := range sets {
-				fit[i] = fit[i] && set[ids[i]]
-			}
-		}
-		return fit, nil
+		sets = append(sets, set)
+	}
+	return fitting(f.limit, f.after, page, func(u chatadmin.User) bool {
+		return !slices.ContainsFunc(sets, func(set map[chatadmin.ID]bool) bool { return !set[u.ID] })
 	})
 }
 
