@@ -23,13 +23,13 @@ func texting(n *provisioning.NewUser) { n.SendText, n.Phone = to(true), "06 1234
 
 // code is the one that was sent last, by whichever way.
 func (w *world) code() string {
-	w.t.Helper()
-	w.work()
+	w.T.Helper()
+	w.Work()
 	if all := w.phones.Messages(); len(all) > 0 {
 		return codeForm.FindString(all[len(all)-1].Text)
 	}
-	all := w.mail.Mails()
-	require.NotEmpty(w.t, all)
+	all := w.Mail.Mails()
+	require.NotEmpty(w.T, all)
 	return codeForm.FindString(all[len(all)-1].Text)
 }
 
@@ -38,17 +38,17 @@ func (w *world) sign(key string, typ devices.Type, u chatadmin.User, proof chata
 	if err != nil {
 		return devices.Registered{}, err
 	}
-	return w.devices.Register(ctx, w.admin.AsHost(w.domain), u.ID, devices.Registration{Key: key, Type: typ, Proof: proof})
+	return w.devices.Register(ctx, w.Host, u.ID, devices.Registration{Key: key, Type: typ, Proof: proof})
 }
 
 func (w *world) byCode(key, login, code string) error {
-	u, proof, err := w.p.ByCode(ctx, w.domain, login, code)
+	u, proof, err := w.p.ByCode(ctx, w.Domain, login, code)
 	_, err = w.sign(key, devices.Android, u, proof, err)
 	return err
 }
 
 func (w *world) byIMEI(key, imei string) error {
-	u, proof, err := w.p.ByIMEI(ctx, w.domain, imei)
+	u, proof, err := w.p.ByIMEI(ctx, w.Domain, imei)
 	_, err = w.sign(key, devices.Android, u, proof, err)
 	return err
 }
@@ -60,12 +60,12 @@ func TestActivationByText(t *testing.T) {
 	u := w.user("john.smith", texting)
 	require.False(t, w.profile(u.ID).Trusted)
 	code := w.code()
-	require.Empty(t, w.mail.Mails(), "one way is enough")
+	require.Empty(t, w.Mail.Mails(), "one way is enough")
 	sms := w.phones.Messages()[0]
 	require.Equal(t, "+31612345678", sms.To)
 	require.LessOrEqual(t, len(sms.Text), 160)
 	require.Contains(t, sms.Text, "john.smith")
-	w.work()
+	w.Work()
 	require.Len(t, w.phones.Messages(), 1)
 
 	for _, wrong := range [][2]string{{"john.smith", "0000-0000-0000"}, {"john.smith", ""}, {"boss", code}, {"nobody", code}, {"", ""}} {
@@ -76,10 +76,10 @@ func TestActivationByText(t *testing.T) {
 	require.Equal(t, provisioning.Profile{Version: 1, SendText: true, Trusted: true, Client: provisioning.Android}, w.profile(u.ID))
 	require.Equal(t, chatadmin.Active, w.is(u.ID).Status)
 	require.ErrorIs(t, w.byCode("other", "john.smith", code), provisioning.ErrCode, "it was used")
-	state, err := w.p.Activation(ctx, w.s, u.ID)
+	state, err := w.p.Activation(ctx, w.S, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, provisioning.ActivationUsed, state.State)
-	require.ErrorIs(t, w.p.ResendActivation(ctx, w.s, u.ID), chatadmin.ErrTransition)
+	require.ErrorIs(t, w.p.ResendActivation(ctx, w.S, u.ID), chatadmin.ErrTransition)
 }
 
 // Otherwise it comes by e-mail; a new one kills the old one, and so do time, a
@@ -90,43 +90,43 @@ func TestCodesDie(t *testing.T) {
 	u := w.user("john")
 	old := w.code()
 	require.Empty(t, w.phones.Messages())
-	require.Contains(t, w.mail.Mails()[0].Text, "john")
+	require.Contains(t, w.Mail.Mails()[0].Text, "john")
 	require.ErrorIs(t, w.byCode("x", "john", old+"0"), provisioning.ErrCode)
 
-	w.clock.Advance(2 * time.Minute)
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
+	w.Clock.Advance(2 * time.Minute)
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
 	fresh := w.code()
 	require.NotEqual(t, old, fresh)
 	require.ErrorIs(t, w.byCode("radio", "john", old), provisioning.ErrCode)
-	w.clock.Advance(7 * 24 * time.Hour)
+	w.Clock.Advance(7 * 24 * time.Hour)
 	require.ErrorIs(t, w.byCode("radio", "john", fresh), provisioning.ErrCode, "it has expired")
 
-	_, err := w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Phone: to("0612345678")}, Fields: provisioning.Fields{SendText: to(true)}})
+	_, err := w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Phone: to("0612345678")}, Fields: provisioning.Fields{SendText: to(true)}})
 	require.NoError(t, err)
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
 	code := w.code()
 	require.Len(t, w.phones.Messages(), 1)
-	_, err = w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Phone: to("0687654321")}})
+	_, err = w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Phone: to("0687654321")}})
 	require.NoError(t, err)
 	require.ErrorIs(t, w.byCode("radio", "john", code), provisioning.ErrCode, "it went to a phone that is not theirs any more")
 
-	w.clock.Advance(25 * time.Hour)
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
+	w.Clock.Advance(25 * time.Hour)
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
 	code = w.code()
-	revoked, err := w.s.RevokeInvitations(ctx, u.ID)
+	revoked, err := w.S.RevokeInvitations(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.ID{u.ID}, revoked)
 	require.ErrorIs(t, w.byCode("radio", "john", code), provisioning.ErrCode, "it was taken back")
-	revoked, err = w.s.RevokeInvitations(ctx, u.ID)
+	revoked, err = w.S.RevokeInvitations(ctx, u.ID)
 	require.NoError(t, err)
 	require.Empty(t, revoked)
 
-	w.clock.Advance(25 * time.Hour)
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
+	w.Clock.Advance(25 * time.Hour)
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
 	code = w.code()
-	_, err = w.s.DenyAccess(ctx, u.ID)
+	_, err = w.S.DenyAccess(ctx, u.ID)
 	require.NoError(t, err)
-	_, err = w.s.GrantAccess(ctx, u.ID)
+	_, err = w.S.GrantAccess(ctx, u.ID)
 	require.NoError(t, err)
 	require.ErrorIs(t, w.byCode("radio", "john", code), provisioning.ErrCode)
 }
@@ -136,20 +136,20 @@ func TestCodesDie(t *testing.T) {
 func TestProofs(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")
-	w.work()
+	w.Work()
 	byLogin := map[string]string{}
-	for _, m := range w.mail.Mails() {
+	for _, m := range w.Mail.Mails() {
 		for _, login := range []string{"ann", "bob"} {
 			if strings.Contains(m.Text, "login  "+login) {
 				byLogin[login] = codeForm.FindString(m.Text)
 			}
 		}
 	}
-	_, proof, err := w.p.ByCode(ctx, w.domain, "ann", byLogin["ann"])
+	_, proof, err := w.p.ByCode(ctx, w.Domain, "ann", byLogin["ann"])
 	require.NoError(t, err)
 	_, err = w.sign("radio", devices.IOS, bob, proof, nil)
 	require.ErrorIs(t, err, provisioning.ErrCode)
-	_, err = w.devices.Register(ctx, w.admin.AsHost(w.domain), ann.ID, devices.Registration{Key: "", Type: devices.IOS, Proof: proof})
+	_, err = w.devices.Register(ctx, w.Host, ann.ID, devices.Registration{Key: "", Type: devices.IOS, Proof: proof})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 
 	// A hundred radios with one code: one comes in.
@@ -165,7 +165,7 @@ func TestProofs(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, in)
-	all, _, err := w.devices.DevicesPage(ctx, w.s, devices.Query{}, chatadmin.Page{Limit: 200})
+	all, _, err := w.devices.DevicesPage(ctx, w.S, devices.Query{}, chatadmin.Page{Limit: 200})
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 }
@@ -175,28 +175,27 @@ func TestActivationByIMEI(t *testing.T) {
 	const imei = "490154203237518"
 	w := newWorld(t)
 	u := w.user("john", func(n *provisioning.NewUser) { n.IMEI, n.Email = to(imei), "" })
-	w.work()
-	require.Empty(t, w.mail.Mails(), "nothing is sent")
+	w.Work()
+	require.Empty(t, w.Mail.Mails(), "nothing is sent")
 	require.ErrorIs(t, w.byIMEI("radio", "490154203237519"), provisioning.ErrCode)
 	require.ErrorIs(t, w.byIMEI("radio", "49"), provisioning.ErrCode)
 	require.NoError(t, w.byIMEI("radio", "49-015420-323751-8"))
 	require.True(t, w.profile(u.ID).Trusted)
 	require.NoError(t, w.byIMEI("radio", imei), "the same phone may register again")
 	require.ErrorIs(t, w.byIMEI("clone", imei), provisioning.ErrCode)
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
 	require.NoError(t, w.byIMEI("repaired", imei))
 	require.ErrorIs(t, w.byIMEI("radio", imei), provisioning.ErrCode)
 
 	// Another domain has phones of its own.
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Taxi", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true}})
-	require.NoError(t, err)
-	_, err = w.p.CreateUser(ctx, w.admin.As(d.ID, boss.ID), form("john", func(n *provisioning.NewUser) { n.IMEI = to(imei) }))
+	_, boss := w.Open("Taxi", chatadmin.ESChat)
+	_, err := w.p.CreateUser(ctx, w.As(boss), form("john", func(n *provisioning.NewUser) { n.IMEI = to(imei) }))
 	require.NoError(t, err)
 
 	// A hundred users with one phone: one wins.
 	in := 0
 	for _, err := range chatadmintest.AtOnce(100, func(i int) error {
-		_, err := w.p.CreateUser(ctx, w.s, form(fmt.Sprintf("driver.%d", i), func(n *provisioning.NewUser) { n.IMEI = to("1234567890123") }))
+		_, err := w.p.CreateUser(ctx, w.S, form(fmt.Sprintf("driver.%d", i), func(n *provisioning.NewUser) { n.IMEI = to("1234567890123") }))
 		return err
 	}) {
 		if err == nil {
@@ -221,8 +220,8 @@ func TestActivationByIMEI(t *testing.T) {
 func TestGateway(t *testing.T) {
 	w := newWorld(t)
 	u := w.user("gate", func(n *provisioning.NewUser) { n.Client, n.Email = to(provisioning.RTPGateway), "" })
-	w.work()
-	require.Empty(t, w.mail.Mails())
+	w.Work()
+	require.Empty(t, w.Mail.Mails())
 	for _, typ := range []devices.Type{devices.IOS, devices.Android} {
 		_, err := w.sign("phone", typ, u, nil, nil)
 		require.ErrorIs(t, err, provisioning.ErrGateway)
@@ -242,7 +241,7 @@ func TestSending(t *testing.T) {
 	busy := errors.New("the network is busy")
 	state := func() provisioning.ActivationState {
 		t.Helper()
-		s, err := w.p.Activation(ctx, w.s, u.ID)
+		s, err := w.p.Activation(ctx, w.S, u.ID)
 		require.NoError(t, err)
 		require.Empty(t, s.Hash)
 		return s.State
@@ -251,36 +250,36 @@ func TestSending(t *testing.T) {
 	for i := range 8 {
 		require.Equal(t, provisioning.ActivationQueued, state(), i)
 		w.phones.FailNext(busy)
-		_, err := w.admin.Work(ctx)
+		_, err := w.Admin.Work(ctx)
 		require.ErrorIs(t, err, busy)
-		_, err = w.admin.Work(ctx)
+		_, err = w.Admin.Work(ctx)
 		require.NoError(t, err, "not before its time")
-		w.clock.Advance(5 * time.Hour)
+		w.Clock.Advance(5 * time.Hour)
 	}
 	require.Equal(t, provisioning.ActivationFailed, state())
-	require.NoError(t, w.p.ResendActivation(ctx, w.s, u.ID))
-	w.work()
+	require.NoError(t, w.p.ResendActivation(ctx, w.S, u.ID))
+	w.Work()
 	require.Equal(t, provisioning.ActivationSent, state())
 
 	v := w.user("dead", texting)
 	w.dies = true
-	require.Panics(t, func() { _, _ = w.p.SendActivations(ctx, w.domain) })
+	require.Panics(t, func() { _, _ = w.p.SendActivations(ctx, w.Domain) })
 	w.dies = false
-	w.clock.Advance(24 * time.Hour)
+	w.Clock.Advance(24 * time.Hour)
 	sent := len(w.phones.Messages())
-	w.work()
+	w.Work()
 	require.Len(t, w.phones.Messages(), sent)
-	s, err := w.p.Activation(ctx, w.s, v.ID)
+	s, err := w.p.Activation(ctx, w.S, v.ID)
 	require.NoError(t, err)
 	require.Equal(t, provisioning.ActivationSending, s.State)
 
 	// One release invites nobody twice.
 	x := w.user("rita", texting, func(n *provisioning.NewUser) { n.NoInvitation = true })
 	for range 2 {
-		require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserInvite, Need: chatadmin.PermUsersEdit, Fence: 1}, func(ctx context.Context, c *chatadmin.Writer) error {
+		require.NoError(t, w.S.Change(ctx, chatadmin.Op{Kind: chatadmin.KindUserInvite, Need: chatadmin.PermUsersEdit, Fence: 1}, func(ctx context.Context, c *chatadmin.Writer) error {
 			return c.QueueInvitations(ctx, []chatadmin.User{x}, "release 1")
 		}))
-		w.work()
+		w.Work()
 	}
 	require.Len(t, w.phones.Messages(), sent+1)
 }
@@ -297,12 +296,12 @@ func TestIMEIOfAnotherByOtherCalls(t *testing.T) {
 		a.Preferences = profile.Preferences
 		return nil
 	}
-	_, err = w.s.EditUser(ctx, mary.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{stolen}})
+	_, err = w.S.EditUser(ctx, mary.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{stolen}})
 	require.ErrorIs(t, err, chatadmin.ErrExists)
-	_, err = w.s.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "Eve", LastName: "Ash", NoInvitation: true, Parts: []chatadmin.UserPart{stolen}})
+	_, err = w.S.CreateUser(ctx, chatadmin.NewUser{Login: "eve", FirstName: "Eve", LastName: "Ash", NoInvitation: true, Parts: []chatadmin.UserPart{stolen}})
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	require.NoError(t, w.byIMEI("radio", imei))
-	u, _, err := w.p.ByIMEI(ctx, w.domain, imei)
+	u, _, err := w.p.ByIMEI(ctx, w.Domain, imei)
 	require.NoError(t, err)
 	require.Equal(t, john.ID, u.ID)
 }

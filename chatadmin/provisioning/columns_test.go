@@ -89,7 +89,7 @@ func TestFormAndFileAgree(t *testing.T) {
 			n.Parts = []chatadmin.UserPart{func(*chatadmin.Settings, *chatadmin.User, *chatadmin.Attributes) []*chatadmin.FieldError {
 				return wrong
 			}}
-			_, err := form.p.CreateUser(ctx, form.s, n)
+			_, err := form.p.CreateUser(ctx, form.S, n)
 			byForm[x.login] = sorted(codes(t, err))
 		}
 
@@ -113,22 +113,22 @@ func TestFormAndFileAgree(t *testing.T) {
 			byFile[o.Login] = sorted(all)
 			return nil
 		}
-		plan, err := file.imports.Plan(ctx, file.s, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, &csvimport.ImportOptions{SendInvitations: invite})
+		plan, err := file.imports.Plan(ctx, file.S, bytes.NewReader(b.Bytes()), csvimport.UpdateExisting, &csvimport.ImportOptions{SendInvitations: invite})
 		require.NoError(t, err)
-		require.NoError(t, plan.Outcomes(ctx, file.s, bytes.NewReader(b.Bytes()), read))
+		require.NoError(t, plan.Outcomes(ctx, file.S, bytes.NewReader(b.Bytes()), read))
 		require.Equal(t, byForm, byFile, "seed %d, the plan", seed)
-		result, err := file.imports.Apply(ctx, file.s, plan, bytes.NewReader(b.Bytes()), nil)
+		result, err := file.imports.Apply(ctx, file.S, plan, bytes.NewReader(b.Bytes()), nil)
 		require.NoError(t, err)
 		clear(byFile)
-		require.NoError(t, result.Outcomes(ctx, file.s, bytes.NewReader(b.Bytes()), read))
+		require.NoError(t, result.Outcomes(ctx, file.S, bytes.NewReader(b.Bytes()), read))
 		require.Equal(t, byForm, byFile, "seed %d, the import", seed)
 		require.Equal(t, form.everybody(), file.everybody(), "seed %d", seed)
 
 		// What an export writes changes nothing, and makes the same users again.
 		var exported bytes.Buffer
-		_, err = csvimport.Export(ctx, form.s, &exported, csvimport.ImportFormat, nil)
+		_, err = csvimport.Export(ctx, form.S, &exported, csvimport.ImportFormat, nil)
 		require.NoError(t, err)
-		again, err := form.imports.Import(ctx, form.s, bytes.NewReader(exported.Bytes()), csvimport.UpdateExisting, nil)
+		again, err := form.imports.Import(ctx, form.S, bytes.NewReader(exported.Bytes()), csvimport.UpdateExisting, nil)
 		require.NoError(t, err)
 		require.Equal(t, again.Counts.Rows, again.Counts.Unchanged, "seed %d", seed)
 	}
@@ -136,10 +136,10 @@ func TestFormAndFileAgree(t *testing.T) {
 
 // everybody describes all users, without what is different in every world.
 func (w *world) everybody() (all []string) {
-	w.t.Helper()
-	for _, u := range list(w.t, w.s.Users(ctx, chatadmin.UserQuery{})) {
+	w.T.Helper()
+	for _, u := range list(w.T, w.S.Users(ctx, chatadmin.UserQuery{})) {
 		p, kept, err := provisioning.ProfileOf(&u)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		all = append(all, fmt.Sprintf("%s %s %s %s %s %q %v %+v", u.Login, u.FirstName, u.LastName, u.Email, u.PhoneE164, u.Department, kept, p))
 	}
 	return all
@@ -153,9 +153,9 @@ func TestFileUpdates(t *testing.T) {
 	w.department("Buses")
 	run := func(file string, o *csvimport.ImportOptions) (lines []string) {
 		t.Helper()
-		r, err := w.imports.Import(ctx, w.s, strings.NewReader(file), csvimport.UpdateExisting, o)
+		r, err := w.imports.Import(ctx, w.S, strings.NewReader(file), csvimport.UpdateExisting, o)
 		require.NoError(t, err)
-		require.NoError(t, r.Outcomes(ctx, w.s, io.ReadSeeker(strings.NewReader(file)), func(o csvimport.Outcome) error {
+		require.NoError(t, r.Outcomes(ctx, w.S, io.ReadSeeker(strings.NewReader(file)), func(o csvimport.Outcome) error {
 			line := string(o.Status)
 			for _, n := range o.Notes {
 				line += " " + n.Code
@@ -167,13 +167,13 @@ func TestFileUpdates(t *testing.T) {
 	}
 	require.Equal(t, []string{"created", "created", "created"}, run("login,first name,last name,email,phone,send text,imei,priority\n"+
 		"ann,Ann,Smith,ann@metro.example,0612345678,yes,,1\nbob,Bob,Smith,,,,1234567890123,2\ncid,Cid,Smith,cid@metro.example,,,,\n", &csvimport.ImportOptions{SendInvitations: true}))
-	w.work()
+	w.Work()
 	require.Len(t, w.phones.Messages(), 1)
-	require.Len(t, w.mail.To("cid@metro.example"), 1)
-	require.Empty(t, w.mail.To("ann@metro.example"), "she has a text message")
+	require.Len(t, w.Mail.To("cid@metro.example"), 1)
+	require.Empty(t, w.Mail.To("ann@metro.example"), "she has a text message")
 
 	bob := func() provisioning.Profile {
-		u, err := w.s.UserByLogin(ctx, "bob")
+		u, err := w.S.UserByLogin(ctx, "bob")
 		require.NoError(t, err)
 		return w.profile(u.ID)
 	}

@@ -18,7 +18,7 @@ func TestContactsAfterAnything(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		w := newWorld(t)
-		eraser, err := erase.New(w.admin, nil)
+		eraser, err := erase.New(w.Admin, nil)
 		require.NoError(t, err)
 		departments := []provisioning.Department{w.department("Buses"), w.department("Trams"), w.department("Ferries")}
 		type person struct {
@@ -69,30 +69,30 @@ func TestContactsAfterAnything(t *testing.T) {
 				switch n {
 				case 1, 2:
 					what, p.department = "move", r.IntN(3)
-					_, err := w.p.EditUser(ctx, w.s, id, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: &departments[p.department].Name}})
+					_, err := w.p.EditUser(ctx, w.S, id, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: &departments[p.department].Name}})
 					require.NoError(t, err)
 				case 3, 4:
 					what, p.off = "switch", !p.off
-					_, err := w.p.EditUser(ctx, w.s, id, provisioning.UserEdit{Fields: provisioning.Fields{Contacts: to(!p.off)}})
+					_, err := w.p.EditUser(ctx, w.S, id, provisioning.UserEdit{Fields: provisioning.Fields{Contacts: to(!p.off)}})
 					require.NoError(t, err)
 				case 5:
 					what, p.away = "deactivation", true
-					_, err := w.s.DeactivateUsers(ctx, id)
+					_, err := w.S.DeactivateUsers(ctx, id)
 					require.NoError(t, err)
 				case 6:
 					what, p.away = "activation", false
-					_, err := w.s.ActivateUsers(ctx, id)
+					_, err := w.S.ActivateUsers(ctx, id)
 					require.NoError(t, err)
 				case 7:
 					what, p.gone = "deletion", true
-					plan, err := eraser.Plan(ctx, w.s, []chatadmin.ID{id}, nil)
+					plan, err := eraser.Plan(ctx, w.S, []chatadmin.ID{id}, nil)
 					require.NoError(t, err)
-					_, err = eraser.Apply(ctx, w.s, plan, "left the company", nil)
+					_, err = eraser.Apply(ctx, w.S, plan, "left the company", nil)
 					require.NoError(t, err)
 				case 8:
 					what = "rename"
 					d := &departments[p.department]
-					_, err := w.p.RenameDepartment(ctx, w.s, d.ID, fmt.Sprintf("Department %d", step), nil)
+					_, err := w.p.RenameDepartment(ctx, w.S, d.ID, fmt.Sprintf("Department %d", step), nil)
 					require.NoError(t, err)
 					d.Name = fmt.Sprintf("Department %d", step)
 				}
@@ -105,22 +105,22 @@ func TestContactsAfterAnything(t *testing.T) {
 // Nothing of a deleted user is left: their phone, code and login are free.
 func TestNothingIsLeft(t *testing.T) {
 	w := newWorld(t)
-	eraser, err := erase.New(w.admin, nil)
+	eraser, err := erase.New(w.Admin, nil)
 	require.NoError(t, err)
 	phone := func(n *provisioning.NewUser) { n.IMEI = to("1234567890123") }
 	u := w.user("ann", phone)
 	v := w.user("bob")
-	w.work()
-	plan, err := eraser.Plan(ctx, w.s, []chatadmin.ID{u.ID, v.ID}, nil)
+	w.Work()
+	plan, err := eraser.Plan(ctx, w.S, []chatadmin.ID{u.ID, v.ID}, nil)
 	require.NoError(t, err)
-	_, err = eraser.Apply(ctx, w.s, plan, "left the company", nil)
+	_, err = eraser.Apply(ctx, w.S, plan, "left the company", nil)
 	require.NoError(t, err)
 	for _, kind := range []string{"imei", "activation"} {
-		rs, _, err := w.store.ListRecords(ctx, recordsOf(kind, w.domain), chatadmin.Page{Limit: 10})
+		rs, _, err := w.Store.ListRecords(ctx, recordsOf(kind, w.Domain), chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, rs, kind)
 	}
-	for e, err := range w.s.Events(ctx, chatadmin.EventQuery{Target: u.ID}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Target: u.ID}) {
 		require.NoError(t, err)
 		require.NotContains(t, fmt.Sprint(e.Changes), "1234567890123", e.Kind)
 	}
@@ -138,7 +138,7 @@ func TestContactsPage(t *testing.T) {
 	var got []string
 	pages := 0
 	for p := (chatadmin.Page{Limit: 10}); ; pages++ {
-		all, next, err := w.p.ContactsPage(ctx, w.s, ids[3], p)
+		all, next, err := w.p.ContactsPage(ctx, w.S, ids[3], p)
 		require.NoError(t, err)
 		for _, c := range all {
 			require.NotEmpty(t, c.Name)
@@ -151,10 +151,10 @@ func TestContactsPage(t *testing.T) {
 	require.Equal(t, 2, pages)
 	require.Len(t, got, 24)
 	require.True(t, slices.IsSorted(got))
-	_, _, err := w.p.ContactsPage(ctx, w.s, ids[3], chatadmin.Page{After: "x", Limit: 10})
+	_, _, err := w.p.ContactsPage(ctx, w.S, ids[3], chatadmin.Page{After: "x", Limit: 10})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, _, err = w.p.ContactsPage(ctx, w.admin.As(w.domain, ids[3]), ids[3], chatadmin.Page{Limit: 10})
+	_, _, err = w.p.ContactsPage(ctx, w.Admin.As(w.Domain, ids[3]), ids[3], chatadmin.Page{Limit: 10})
 	require.NoError(t, err, "their own")
-	_, _, err = w.p.ContactsPage(ctx, w.admin.As(w.domain, ids[3]), ids[4], chatadmin.Page{Limit: 10})
+	_, _, err = w.p.ContactsPage(ctx, w.Admin.As(w.Domain, ids[3]), ids[4], chatadmin.Page{Limit: 10})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }

@@ -1,7 +1,6 @@
 package provisioning_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,22 +13,13 @@ import (
 // damage overwrites the only record of a kind that belongs to an owner, or to
 // nobody, and returns its ID.
 func (w *world) damage(kind string, owner chatadmin.ID, data string) string {
-	w.t.Helper()
-	id := ""
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: w.domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
-		rs, _, err := tx.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain, Owner: owner}, chatadmin.Page{Limit: 10})
-		if err != nil {
-			return err
-		}
-		require.NotEmpty(w.t, rs, kind)
-		r := rs[0]
-		id = r.ID
-		was := r.Rev
-		r.Rev, r.Data = was+1, []byte(data)
-		_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: r, Was: was}})
-		return err
-	}))
-	return id
+	w.T.Helper()
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.Domain, Owner: owner}, chatadmin.Page{Limit: 10})
+	require.NoError(w.T, err)
+	require.NotEmpty(w.T, rs, kind)
+	rs[0].Data = []byte(data)
+	w.PutRecord(rs[0])
+	return rs[0].ID
 }
 
 // A record that cannot be read lets nobody in, and harms nobody else. An
@@ -47,13 +37,13 @@ func TestDamagedRecords(t *testing.T) {
 				}
 				john, mary := w.user("john", with(imei), in("Trams")), w.user("mary", with(other), in("Trams"))
 				kate := w.user("kate", texting, in("Trams"))
-				w.work()
+				w.Work()
 				code := w.code()
 				owner := map[string]chatadmin.ID{"imei": john.ID, "activation": kate.ID}[kind]
 				id := w.damage(kind, owner, data)
 
 				var found []string
-				for bad, err := range w.s.Damaged(ctx) {
+				for bad, err := range w.S.Damaged(ctx) {
 					require.NoError(t, err)
 					found = append(found, bad.Kind+" "+bad.ID)
 				}
@@ -63,34 +53,34 @@ func TestDamagedRecords(t *testing.T) {
 				switch kind {
 				case "imei":
 					require.ErrorIs(t, w.byIMEI("radio", imei), provisioning.ErrCode)
-					_, err := w.p.CreateUser(ctx, w.s, form("thief", with(imei)))
+					_, err := w.p.CreateUser(ctx, w.S, form("thief", with(imei)))
 					require.ErrorIs(t, err, chatadmin.ErrExists, "it belongs to somebody")
 				case "activation":
 					require.ErrorIs(t, w.byCode("radio", "kate", code), provisioning.ErrCode)
 				}
 
-				require.NoError(t, w.s.Repair(ctx, kind, id))
-				for bad, err := range w.s.Damaged(ctx) {
+				require.NoError(t, w.S.Repair(ctx, kind, id))
+				for bad, err := range w.S.Damaged(ctx) {
 					require.NoError(t, err)
 					t.Errorf("still damaged: %s %s", bad.Kind, bad.ID)
 				}
 				switch kind {
 				case "imei":
-					_, err := w.p.CreateUser(ctx, w.s, form("thief", with(imei)))
+					_, err := w.p.CreateUser(ctx, w.S, form("thief", with(imei)))
 					require.ErrorIs(t, err, chatadmin.ErrExists, "it still belongs to John")
 					require.NoError(t, w.byIMEI("radio", imei))
 					require.ErrorIs(t, w.byIMEI("clone", imei), provisioning.ErrCode)
 				case "activation":
 					require.ErrorIs(t, w.byCode("radio", "kate", code), provisioning.ErrCode, "a lost code stays lost")
-					require.NoError(t, w.p.ResendActivation(ctx, w.s, kate.ID))
-					w.work()
+					require.NoError(t, w.p.ResendActivation(ctx, w.S, kate.ID))
+					w.Work()
 					require.NoError(t, w.byCode("radio", "kate", w.code()))
 				default:
-					again, err := w.p.CreateDepartment(ctx, w.s, "Trams")
+					again, err := w.p.CreateDepartment(ctx, w.S, "Trams")
 					if err == nil { // its other record was lost with it
 						require.NotEqual(t, trams.ID, again.ID)
 					}
-					got, err := w.p.DepartmentNamed(ctx, w.s, "Trams")
+					got, err := w.p.DepartmentNamed(ctx, w.S, "Trams")
 					require.NoError(t, err)
 					require.Equal(t, "Trams", got.Name)
 					w.user("new", in("Trams"))

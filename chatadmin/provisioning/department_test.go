@@ -26,18 +26,18 @@ func TestDepartmentNames(t *testing.T) {
 	buses := w.department("  Buses ")
 	require.Equal(t, "Buses", buses.Name)
 	for name, want := range map[string]string{"": "name missing", " \u00a0": "name missing", "a\x00b": "name bad_text", "a\u202eb": "name bad_text", "buses": "name taken", "BUSES": "name taken"} {
-		_, err := w.p.CreateDepartment(ctx, w.s, name)
+		_, err := w.p.CreateDepartment(ctx, w.S, name)
 		require.Equal(t, []string{want}, codes(t, err), "%q", name)
 	}
-	found, err := w.p.DepartmentNamed(ctx, w.s, "bUsEs")
+	found, err := w.p.DepartmentNamed(ctx, w.S, "bUsEs")
 	require.NoError(t, err)
 	require.Equal(t, buses, found)
-	_, err = w.p.DepartmentNamed(ctx, w.s, "Trams")
+	_, err = w.p.DepartmentNamed(ctx, w.S, "Trams")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 
 	won := 0
 	for _, err := range chatadmintest.AtOnce(100, func(i int) error {
-		_, err := w.p.CreateDepartment(ctx, w.s, []string{"Ferries", "FERRIES"}[i%2])
+		_, err := w.p.CreateDepartment(ctx, w.S, []string{"Ferries", "FERRIES"}[i%2])
 		return err
 	}) {
 		if err == nil {
@@ -47,7 +47,7 @@ func TestDepartmentNames(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, won)
-	require.Len(t, list(t, w.p.Departments(ctx, w.s)), 2)
+	require.Len(t, list(t, w.p.Departments(ctx, w.S)), 2)
 }
 
 // Renaming takes the members along. While it is under way both names are
@@ -61,47 +61,47 @@ func TestRenameDepartment(t *testing.T) {
 		w.user(fmt.Sprintf("driver.%d", i), in("Buses"))
 	}
 	stopped, stop := context.WithCancel(ctx)
-	run, err := w.p.RenameDepartment(stopped, w.s, d.ID, "City Buses", func(chatadmin.Progress) { stop() })
+	run, err := w.p.RenameDepartment(stopped, w.S, d.ID, "City Buses", func(chatadmin.Progress) { stop() })
 	require.ErrorIs(t, err, context.Canceled)
 	require.EqualValues(t, 1501, run.Total)
 
 	require.Len(t, w.contacts(ann.ID), 1500, "in the middle of it")
-	_, err = w.p.RenameDepartment(ctx, w.s, d.ID, "Coaches", nil)
+	_, err = w.p.RenameDepartment(ctx, w.S, d.ID, "Coaches", nil)
 	require.ErrorIs(t, err, provisioning.ErrDepartmentBusy)
-	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.s, d.ID), provisioning.ErrDepartmentBusy)
-	_, err = w.p.CreateDepartment(ctx, w.s, "Buses")
+	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.S, d.ID), provisioning.ErrDepartmentBusy)
+	_, err = w.p.CreateDepartment(ctx, w.S, "Buses")
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	u := w.user("late", in("buses"))
 	require.Equal(t, "City Buses", u.Department, "the old name still means the department")
 	title := "Driver"
-	old, err := w.p.EditUser(ctx, w.s, last(t, w, "Buses").ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Title: &title}})
+	old, err := w.p.EditUser(ctx, w.S, last(t, w, "Buses").ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Title: &title}})
 	require.NoError(t, err)
 	require.Equal(t, "Buses", old.Department, "an edit of another field leaves it to the run")
 
-	w.open()
-	_, err = w.s.ResumeRun(ctx, run.ID, nil)
+	w.Restart()
+	_, err = w.S.ResumeRun(ctx, run.ID, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"City Buses", "Trams"}, names(list(t, w.p.Departments(ctx, w.s))))
+	require.Equal(t, []string{"City Buses", "Trams"}, names(list(t, w.p.Departments(ctx, w.S))))
 	require.Len(t, w.contacts(ann.ID), 1501)
 	require.Equal(t, "City Buses", w.is(ann.ID).Department)
 	w.department("Buses") // free again
 
-	_, err = w.p.RenameDepartment(ctx, w.s, d.ID, "City Buses", nil)
+	_, err = w.p.RenameDepartment(ctx, w.S, d.ID, "City Buses", nil)
 	require.ErrorIs(t, err, provisioning.ErrSameName)
-	_, err = w.p.RenameDepartment(ctx, w.s, d.ID, "TRAMS", nil)
+	_, err = w.p.RenameDepartment(ctx, w.S, d.ID, "TRAMS", nil)
 	require.Equal(t, []string{"name taken"}, codes(t, err))
-	run, err = w.p.RenameDepartment(ctx, w.s, d.ID, "CITY buses", nil)
+	run, err = w.p.RenameDepartment(ctx, w.S, d.ID, "CITY buses", nil)
 	require.NoError(t, err, "another spelling of its own name")
 	require.Equal(t, chatadmin.RunDone, run.State)
 	require.Equal(t, "CITY buses", w.is(ann.ID).Department)
-	found, err := w.p.DepartmentNamed(ctx, w.s, "City Buses")
+	found, err := w.p.DepartmentNamed(ctx, w.S, "City Buses")
 	require.NoError(t, err)
 	require.Equal(t, provisioning.Department{ID: d.ID, Name: "CITY buses"}, found)
 }
 
 // last is the last user of a department by login.
 func last(t *testing.T, w *world, department string) (u chatadmin.User) {
-	for _, u = range list(t, w.s.Users(ctx, chatadmin.UserQuery{Department: department})) {
+	for _, u = range list(t, w.S.Users(ctx, chatadmin.UserQuery{Department: department})) {
 	}
 	return u
 }
@@ -113,44 +113,44 @@ func TestEmptyDepartment(t *testing.T) {
 	for i := range 30 {
 		w.user(fmt.Sprintf("driver.%d", i), in("Buses"))
 	}
-	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.s, buses.ID), provisioning.ErrNotEmpty)
-	_, err := w.p.PlanEmpty(ctx, w.s, buses.ID, buses.ID)
+	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.S, buses.ID), provisioning.ErrNotEmpty)
+	_, err := w.p.PlanEmpty(ctx, w.S, buses.ID, buses.ID)
 	require.ErrorIs(t, err, provisioning.ErrSameName)
-	plan, err := w.p.PlanEmpty(ctx, w.s, buses.ID, trams.ID)
+	plan, err := w.p.PlanEmpty(ctx, w.S, buses.ID, trams.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, 30, plan.Users)
 
-	_, err = w.p.RenameDepartment(ctx, w.s, trams.ID, "Metro", nil)
+	_, err = w.p.RenameDepartment(ctx, w.S, trams.ID, "Metro", nil)
 	require.NoError(t, err)
-	_, err = w.p.ApplyEmpty(ctx, w.s, plan, nil)
+	_, err = w.p.ApplyEmpty(ctx, w.S, plan, nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
-	plan, err = w.p.PlanEmpty(ctx, w.s, buses.ID, trams.ID)
+	plan, err = w.p.PlanEmpty(ctx, w.S, buses.ID, trams.ID)
 	require.NoError(t, err)
 	stopped, stop := context.WithCancel(ctx)
-	_, err = w.p.ApplyEmpty(stopped, w.s, plan, func(chatadmin.Progress) { stop() })
+	_, err = w.p.ApplyEmpty(stopped, w.S, plan, func(chatadmin.Progress) { stop() })
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.p.CreateUser(ctx, w.s, form("late", in("Buses")))
+	_, err = w.p.CreateUser(ctx, w.S, form("late", in("Buses")))
 	require.Equal(t, []string{"department no_department"}, codes(t, err), "it takes nobody any more")
-	_, err = w.p.RenameDepartment(ctx, w.s, trams.ID, "Subway", nil)
+	_, err = w.p.RenameDepartment(ctx, w.S, trams.ID, "Subway", nil)
 	require.ErrorIs(t, err, provisioning.ErrDepartmentBusy, "the members are on their way there")
-	w.clock.Advance(3600e9)
-	w.work() // nobody resumed it
+	w.Clock.Advance(3600e9)
+	w.Work() // nobody resumed it
 
-	require.Empty(t, list(t, w.s.Users(ctx, chatadmin.UserQuery{Department: "Buses"})))
-	require.Len(t, list(t, w.s.Users(ctx, chatadmin.UserQuery{Department: "Metro"})), 30)
-	require.NoError(t, w.p.DeleteDepartment(ctx, w.s, buses.ID))
-	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.s, buses.ID), chatadmin.ErrNotFound)
+	require.Empty(t, list(t, w.S.Users(ctx, chatadmin.UserQuery{Department: "Buses"})))
+	require.Len(t, list(t, w.S.Users(ctx, chatadmin.UserQuery{Department: "Metro"})), 30)
+	require.NoError(t, w.p.DeleteDepartment(ctx, w.S, buses.ID))
+	require.ErrorIs(t, w.p.DeleteDepartment(ctx, w.S, buses.ID), chatadmin.ErrNotFound)
 	require.Equal(t, "Buses", w.department("Buses").Name)
 
-	plan, err = w.p.PlanEmpty(ctx, w.s, trams.ID, "")
+	plan, err = w.p.PlanEmpty(ctx, w.S, trams.ID, "")
 	require.NoError(t, err)
-	_, err = w.p.ApplyEmpty(ctx, w.s, plan, nil)
+	_, err = w.p.ApplyEmpty(ctx, w.S, plan, nil)
 	require.NoError(t, err)
 	require.Empty(t, w.contacts(last(t, w, "").ID))
-	_, err = w.p.ApplyEmpty(ctx, w.s, nil, nil)
+	_, err = w.p.ApplyEmpty(ctx, w.S, nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	kinds := map[string]int{}
-	for e, err := range w.s.Events(ctx, chatadmin.EventQuery{Kind: "department."}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Kind: "department."}) {
 		require.NoError(t, err)
 		kinds[e.Kind]++
 	}
@@ -165,9 +165,9 @@ func TestDepartmentAdmin(t *testing.T) {
 	w.department("Buses")
 	w.department("Trams")
 	chief, bus, tram := w.user("chief", in("Buses")), w.user("bus", in("Buses")), w.user("tram", in("Trams"))
-	boss, err := w.p.EditUser(ctx, w.s, w.boss.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
+	boss, err := w.p.EditUser(ctx, w.S, w.Boss.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
 	require.NoError(t, err)
-	s := w.admin.As(w.domain, chief.ID)
+	s := w.Admin.As(w.Domain, chief.ID)
 	title := "Driver"
 	edit := func(id chatadmin.ID) error {
 		_, err := w.p.EditUser(ctx, s, id, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Title: &title}, Fields: provisioning.Fields{Priority: to(2)}})
@@ -175,8 +175,8 @@ func TestDepartmentAdmin(t *testing.T) {
 	}
 	require.ErrorIs(t, edit(bus.ID), chatadmin.ErrForbidden)
 	require.ErrorIs(t, w.p.SetDepartmentAdmin(ctx, s, chief.ID, true), chatadmin.ErrForbidden)
-	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.s, chief.ID, true))
-	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.s, chief.ID, true))
+	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.S, chief.ID, true))
+	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.S, chief.ID, true))
 
 	require.NoError(t, edit(bus.ID))
 	require.Equal(t, 2, w.profile(bus.ID).Priority)
@@ -199,19 +199,19 @@ func TestDepartmentAdmin(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.p.Profile(ctx, s, tram.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, err = w.s.EditUser(ctx, bus.ID, chatadmin.UserEdit{Title: &title})
+	_, err = w.S.EditUser(ctx, bus.ID, chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
 	_, err = s.EditUser(ctx, bus.ID, chatadmin.UserEdit{Title: &title})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden, "the right is of this form alone")
 
 	// It ends with the department, and does not come back by a name.
-	_, err = w.p.EditUser(ctx, w.s, chief.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Trams")}})
+	_, err = w.p.EditUser(ctx, w.S, chief.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Trams")}})
 	require.NoError(t, err)
 	require.ErrorIs(t, edit(bus.ID), chatadmin.ErrForbidden)
 	require.ErrorIs(t, edit(tram.ID), chatadmin.ErrForbidden)
-	_, err = w.p.EditUser(ctx, w.s, chief.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
+	_, err = w.p.EditUser(ctx, w.S, chief.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
 	require.NoError(t, err)
 	require.NoError(t, edit(bus.ID))
-	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.s, chief.ID, false))
+	require.NoError(t, w.p.SetDepartmentAdmin(ctx, w.S, chief.ID, false))
 	require.ErrorIs(t, edit(bus.ID), chatadmin.ErrForbidden)
 }

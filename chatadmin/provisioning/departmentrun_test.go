@@ -18,15 +18,15 @@ import (
 func TestDepartmentRunsSurviveCrashes(t *testing.T) {
 	for name, begin := range map[string]func(w *world, from, to provisioning.Department) error{
 		"rename": func(w *world, from, _ provisioning.Department) error {
-			_, err := w.p.RenameDepartment(ctx, w.s, from.ID, "Coaches", nil)
+			_, err := w.p.RenameDepartment(ctx, w.S, from.ID, "Coaches", nil)
 			return err
 		},
 		"empty": func(w *world, from, to provisioning.Department) error {
-			plan, err := w.p.PlanEmpty(ctx, w.s, from.ID, to.ID)
+			plan, err := w.p.PlanEmpty(ctx, w.S, from.ID, to.ID)
 			if err != nil {
 				return err
 			}
-			_, err = w.p.ApplyEmpty(ctx, w.s, plan, nil)
+			_, err = w.p.ApplyEmpty(ctx, w.S, plan, nil)
 			return err
 		},
 	} {
@@ -45,21 +45,21 @@ func TestDepartmentRunsSurviveCrashes(t *testing.T) {
 				err := begin(w, buses, trams)
 				crashed := crash.Crashed()
 				crash.In(0)
-				w.open() // a new process
-				runs := list(t, w.s.Runs(ctx, chatadmin.RunQuery{Kind: "department"}))
+				w.Restart() // a new process
+				runs := list(t, w.S.Runs(ctx, chatadmin.RunQuery{Kind: "department"}))
 				if len(runs) == 0 { // it died before the first commit
 					require.NoError(t, begin(w, buses, trams), "crash at call %d", n)
 				}
 				for _, run := range runs {
 					if run.Open() {
-						_, err := w.s.ResumeRun(ctx, run.ID, nil)
+						_, err := w.S.ResumeRun(ctx, run.ID, nil)
 						require.NoError(t, err, "crash at call %d", n)
 					}
 				}
 				for _, id := range people {
 					require.Equal(t, want, w.is(id).Department, "crash at call %d", n)
 				}
-				for _, d := range list(t, w.p.Departments(ctx, w.s)) {
+				for _, d := range list(t, w.p.Departments(ctx, w.S)) {
 					require.Empty(t, d.Run, "crash at call %d", n)
 					require.Empty(t, d.Former, "crash at call %d", n)
 				}

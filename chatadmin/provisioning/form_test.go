@@ -73,7 +73,7 @@ func TestFormRules(t *testing.T) {
 		}, []string{"client_type bad_client", "department no_department", "first_name missing", "imei bad_imei", "last_name bad_name", "login bad_login", "mobile missing", "priority bad_priority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u, err := w.p.CreateUser(ctx, w.s, form("john", c.change))
+			u, err := w.p.CreateUser(ctx, w.S, form("john", c.change))
 			got := codes(t, err)
 			require.ElementsMatch(t, c.want, got)
 			if err == nil {
@@ -87,7 +87,7 @@ func TestFormRules(t *testing.T) {
 // erased takes a user out of the way, with their IMEI.
 func erased(w *world, id chatadmin.ID) error {
 	login, imei := "gone."+strings.ReplaceAll(string(id)[24:], "-", ""), ""
-	_, err := w.p.EditUser(ctx, w.s, id, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Login: &login}, Fields: provisioning.Fields{IMEI: &imei}})
+	_, err := w.p.EditUser(ctx, w.S, id, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Login: &login}, Fields: provisioning.Fields{IMEI: &imei}})
 	return err
 }
 
@@ -95,31 +95,31 @@ func erased(w *world, id chatadmin.ID) error {
 func TestPolicies(t *testing.T) {
 	w := newWorld(t)
 	text := func(n *provisioning.NewUser) { n.SendText, n.Phone = to(true), "06 12345678" }
-	_, err := w.p.CreateUser(ctx, w.s, form("ann", text))
+	_, err := w.p.CreateUser(ctx, w.S, form("ann", text))
 	require.Equal(t, []string{"send_text no_texts"}, codes(t, err))
 	wrong := func(n *provisioning.NewUser) { n.IMEI = to("490154203237517") }
 	w.user("bob", wrong)
 	w.policy(provisioning.Policy{AcceptTexts: true, LuhnIMEI: true})
 	w.user("ann", text)
-	_, err = w.p.CreateUser(ctx, w.s, form("cid", wrong))
+	_, err = w.p.CreateUser(ctx, w.S, form("cid", wrong))
 	require.Equal(t, []string{"imei bad_imei"}, codes(t, err))
 	w.user("dora", func(n *provisioning.NewUser) { n.IMEI = to("490154203237518") })
 	w.user("emil", func(n *provisioning.NewUser) { n.IMEI = to("4901542032375") }) // has no check digit
 
-	_, err = w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = ""; return nil })
+	_, err = w.S.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = ""; return nil })
 	require.NoError(t, err)
-	_, err = w.p.CreateUser(ctx, w.s, form("fay", func(n *provisioning.NewUser) { n.SendText, n.Phone = to(true), "+31612345678" }))
+	_, err = w.p.CreateUser(ctx, w.S, form("fay", func(n *provisioning.NewUser) { n.SendText, n.Phone = to(true), "+31612345678" }))
 	require.Equal(t, []string{"mobile bad_phone"}, codes(t, err), "nothing is domestic without a country")
 
 	events := 0
-	for e, err := range w.s.Events(ctx, chatadmin.EventQuery{Kind: provisioning.KindPolicy}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Kind: provisioning.KindPolicy}) {
 		require.NoError(t, err)
-		require.Len(t, e.Changes[w.domain], 2)
+		require.Len(t, e.Changes[w.Domain], 2)
 		events++
 	}
 	w.policy(provisioning.Policy{AcceptTexts: true, LuhnIMEI: true})
 	require.Equal(t, 1, events, "twice is once")
-	is, err := w.p.Policy(ctx, w.s)
+	is, err := w.p.Policy(ctx, w.S)
 	require.NoError(t, err)
 	require.True(t, is.AcceptTexts && is.LuhnIMEI)
 }
@@ -127,11 +127,11 @@ func TestPolicies(t *testing.T) {
 // Letters are those of ASCII where the domain says so.
 func TestASCIILogins(t *testing.T) {
 	w := newWorld(t)
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Plain", Preset: chatadmin.ESChat,
+	d, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Plain", Preset: chatadmin.ESChat,
 		Settings: func(set *chatadmin.Settings) { set.Login.ASCII = true },
 		Admin:    chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true}})
 	require.NoError(t, err)
-	s := w.admin.As(d.ID, boss.ID)
+	s := w.Admin.As(d.ID, boss.ID)
 	for name, want := range map[string][]string{"Müller": {"login bad_login"}, "Muller": nil, "ab٣": {"login bad_login"}} {
 		_, err := w.p.CreateUser(ctx, s, form(name))
 		require.Equal(t, want, codes(t, err), name)
@@ -144,7 +144,7 @@ func TestEdit(t *testing.T) {
 	w := newWorld(t)
 	w.department("Buses")
 	w.department("Trams")
-	_, err := w.p.CreateUser(ctx, w.s, form("ann"))
+	_, err := w.p.CreateUser(ctx, w.S, form("ann"))
 	require.Equal(t, []string{"department missing"}, codes(t, err), "there are several")
 	u := w.user("ann", in("buses"), func(n *provisioning.NewUser) { n.Priority, n.IMEI, n.Contacts = to(3), to("1234567890123"), to(false) })
 	require.Equal(t, provisioning.Profile{Version: 1, Priority: 3, IMEI: "1234567890123", ContactsOff: true}, w.profile(u.ID))
@@ -152,7 +152,7 @@ func TestEdit(t *testing.T) {
 
 	edit := func(e provisioning.UserEdit) chatadmin.User {
 		t.Helper()
-		u, err := w.p.EditUser(ctx, w.s, u.ID, e)
+		u, err := w.p.EditUser(ctx, w.S, u.ID, e)
 		require.NoError(t, err)
 		return u
 	}
@@ -167,18 +167,18 @@ func TestEdit(t *testing.T) {
 	require.Equal(t, provisioning.Profile{Version: 1, Priority: 3, Client: provisioning.RTPGateway, ContactsOff: true}, w.profile(u.ID))
 	w.user("bob", in("Buses"), func(n *provisioning.NewUser) { n.IMEI = to("1234567890123") }) // it is free again
 
-	for e, err := range w.s.Events(ctx, chatadmin.EventQuery{Kind: chatadmin.KindUserEdit, Target: u.ID}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Kind: chatadmin.KindUserEdit, Target: u.ID}) {
 		require.NoError(t, err)
 		require.ElementsMatch(t, []chatadmin.FieldChange{{Field: "department", Before: "Buses", After: "Trams"}, {Field: "imei", Before: "1234567890123", After: ""},
 			{Field: "client_type", Before: "unknown", After: "rtp gateway"}}, e.Changes[u.ID])
 		break
 	}
-	_, err = w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("")}})
+	_, err = w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("")}})
 	require.Equal(t, []string{"department missing"}, codes(t, err))
-	_, err = w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{Fields: provisioning.Fields{IMEI: to("1234567890123")}})
+	_, err = w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{Fields: provisioning.Fields{IMEI: to("1234567890123")}})
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	require.Equal(t, []string{"imei bad_imei"}, codes(t, func() error {
-		_, err := w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{Fields: provisioning.Fields{IMEI: to("490154203237518")}})
+		_, err := w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{Fields: provisioning.Fields{IMEI: to("490154203237518")}})
 		return err
 	}()), "a gateway has none")
 }
@@ -187,8 +187,8 @@ func TestEdit(t *testing.T) {
 func TestOtherWays(t *testing.T) {
 	w := newWorld(t)
 	create := func(department string) error {
-		_, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann." + w.clock.Now().Format("150405"), FirstName: "Ann", LastName: "Smith", Department: department, NoInvitation: true})
-		w.clock.Advance(1e9)
+		_, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann." + w.Clock.Now().Format("150405"), FirstName: "Ann", LastName: "Smith", Department: department, NoInvitation: true})
+		w.Clock.Advance(1e9)
 		return err
 	}
 	require.NoError(t, create(""))
@@ -201,9 +201,8 @@ func TestOtherWays(t *testing.T) {
 	require.Equal(t, []string{"department missing"}, codes(t, create("")))
 
 	// Domains of other presets are as they were.
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Office", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@office.example", NoInvitation: true}})
-	require.NoError(t, err)
-	s := w.admin.As(d.ID, boss.ID)
+	_, boss := w.Open("Office", chatadmin.OfficeChat)
+	s := w.As(boss)
 	u, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@office.example", Department: "Anything", NoInvitation: true})
 	require.NoError(t, err)
 	_, err = w.p.CreateUser(ctx, s, provisioning.NewUser{NewUser: chatadmin.NewUser{Login: "bob@office.example"}, Fields: provisioning.Fields{SendText: to(false)}})

@@ -25,17 +25,18 @@ type target struct {
 // chatadmintest.
 func newTarget(t *testing.T) *target {
 	w := newWorld(t)
-	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Cast", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss@cast.example", NoInvitation: true},
+	d, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Cast", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss@cast.example", NoInvitation: true},
 		Settings: func(set *chatadmin.Settings) { set.Login = chatadmin.LoginPolicy{IsEmail: true, MaxLength: 254} }})
 	require.NoError(t, err)
-	w.domain, w.s = d.ID, w.admin.AsHost(d.ID)
+	w.Domain, w.Host = d.ID, w.Admin.AsHost(d.ID)
+	w.S = w.Host
 	x := &target{w: w}
-	u, err := w.p.CreateUser(ctx, w.s, provisioning.NewUser{NewUser: chatadmin.NewUser{Login: "ann@cast.example"}})
+	u, err := w.p.CreateUser(ctx, w.S, provisioning.NewUser{NewUser: chatadmin.NewUser{Login: "ann@cast.example"}})
 	require.NoError(t, err)
 	x.user, x.dept = u.ID, w.department("Buses")
-	_, err = w.p.EditUser(ctx, w.s, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
+	_, err = w.p.EditUser(ctx, w.S, u.ID, provisioning.UserEdit{UserEdit: chatadmin.UserEdit{Department: to("Buses")}})
 	require.NoError(t, err)
-	x.plan, err = w.p.PlanEmpty(ctx, w.s, x.dept.ID, "")
+	x.plan, err = w.p.PlanEmpty(ctx, w.S, x.dept.ID, "")
 	require.NoError(t, err)
 	return x
 }
@@ -148,7 +149,7 @@ func TestPermissions(t *testing.T) {
 			call := c.Call
 			call.Open = func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 				x = newTarget(t)
-				return x.w.admin, x.w.domain
+				return x.w.Admin, x.w.Domain
 			}
 			call.Do = func(ctx context.Context, s *chatadmin.Scope) error { return c.do(x, ctx, s) }
 			chatadmintest.Authorise(t, call)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,7 +12,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/provisioning"
 	"chatadmin.example/sdk/chatadmin/storage"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
 )
@@ -22,51 +20,26 @@ var ctx = context.Background()
 
 // world is a push-to-talk company in the Netherlands.
 type world struct {
-	t       testing.TB
-	store   chatadmin.Store
-	admin   *chatadmin.Admin
+	*chatadmintest.World
 	p       *provisioning.Provisioning
 	devices *devices.Registry
 	imports *csvimport.Imports
-	clock   *chatadmintest.Clock
-	mail    *chatadmintest.Mailbox
 	phones  *chatadmintest.Phones
 	dies    bool // the process, while it sends a text message
-	domain  chatadmin.ID
-	boss    chatadmin.User
-	s       *chatadmin.Scope // of the boss
 }
 
-func newWorld(t testing.TB) *world { return newWorldOn(t, memstore.New(nil)) }
+func newWorld(t testing.TB) *world { return newWorldOn(t, nil) }
 
 func newWorldOn(t testing.TB, store chatadmin.Store) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)),
-		mail: &chatadmintest.Mailbox{}, phones: &chatadmintest.Phones{}}
-	w.open()
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Metro", Preset: chatadmin.ESChat,
-		Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss, w.s = d.ID, boss, w.admin.As(d.ID, boss.ID)
-	_, err = w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
-	require.NoError(t, err)
+	w := &world{phones: &chatadmintest.Phones{}}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Preset: chatadmin.ESChat, Extend: func(a *chatadmin.Admin) {
+		w.devices, w.imports = chatadmintest.Must(devices.New(a, nil)), chatadmintest.Must(csvimport.New(a, nil))
+		w.p = chatadmintest.Must(provisioning.New(a, &provisioning.Options{SMS: sender{w}}))
+	}, Domain: func(n *chatadmin.NewDomain) {
+		n.Settings = func(set *chatadmin.Settings) { set.DefaultCountry = "NL" }
+	}})
 	return w
-}
-
-// open constructs the library over the store, as each process does.
-func (w *world) open() {
-	var err error
-	w.admin, err = chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail})
-	require.NoError(w.t, err)
-	w.devices, err = devices.New(w.admin, nil)
-	require.NoError(w.t, err)
-	w.imports, err = csvimport.New(w.admin, nil)
-	require.NoError(w.t, err)
-	w.p, err = provisioning.New(w.admin, &provisioning.Options{SMS: sender{w}})
-	require.NoError(w.t, err)
-	if w.domain != "" {
-		w.s = w.admin.As(w.domain, w.boss.ID)
-	}
 }
 
 // sender sends text messages to the phones of a world.
@@ -80,14 +53,14 @@ func (s sender) SendSMS(ctx context.Context, m chatadmin.SMS) error {
 }
 
 func (w *world) policy(p provisioning.Policy) {
-	w.t.Helper()
-	require.NoError(w.t, w.p.SetPolicy(ctx, w.s, p))
+	w.T.Helper()
+	require.NoError(w.T, w.p.SetPolicy(ctx, w.S, p))
 }
 
 func (w *world) department(name string) provisioning.Department {
-	w.t.Helper()
-	d, err := w.p.CreateDepartment(ctx, w.s, name)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	d, err := w.p.CreateDepartment(ctx, w.S, name)
+	require.NoError(w.T, err)
 	return d
 }
 
@@ -101,9 +74,9 @@ func form(login string, change ...func(*provisioning.NewUser)) provisioning.NewU
 }
 
 func (w *world) user(login string, change ...func(*provisioning.NewUser)) chatadmin.User {
-	w.t.Helper()
-	u, err := w.p.CreateUser(ctx, w.s, form(login, change...))
-	require.NoError(w.t, err)
+	w.T.Helper()
+	u, err := w.p.CreateUser(ctx, w.S, form(login, change...))
+	require.NoError(w.T, err)
 	return u
 }
 
@@ -112,16 +85,16 @@ func in(department string) func(*provisioning.NewUser) {
 }
 
 func (w *world) is(id chatadmin.ID) chatadmin.User {
-	w.t.Helper()
-	u, err := w.s.User(ctx, id)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	u, err := w.S.User(ctx, id)
+	require.NoError(w.T, err)
 	return u
 }
 
 func (w *world) profile(id chatadmin.ID) provisioning.Profile {
-	w.t.Helper()
-	p, err := w.p.Profile(ctx, w.s, id)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	p, err := w.p.Profile(ctx, w.S, id)
+	require.NoError(w.T, err)
 	return p
 }
 
@@ -155,18 +128,11 @@ func list[T any](t testing.TB, seq iter.Seq2[T, error]) (all []T) {
 }
 
 func (w *world) contacts(user chatadmin.ID) (logins []string) {
-	w.t.Helper()
-	for _, c := range list(w.t, w.p.Contacts(ctx, w.s, user)) {
+	w.T.Helper()
+	for _, c := range list(w.T, w.p.Contacts(ctx, w.S, user)) {
 		logins = append(logins, c.Login)
 	}
 	return logins
-}
-
-// work does everything periodic.
-func (w *world) work() {
-	w.t.Helper()
-	_, err := w.admin.Work(ctx)
-	require.NoError(w.t, err)
 }
 
 func to[T any](v T) *T { return &v }
