@@ -163,12 +163,22 @@ func (w *World) Members(group chatadmin.ID) []chatadmin.ID {
 // Events are the audit events of a kind, newest first; "" is every kind.
 func (w *World) Events(kind string) []chatadmin.AuditEvent {
 	w.T.Helper()
-	var all []chatadmin.AuditEvent
-	for e, err := range w.Host.Events(w.ctx, chatadmin.EventQuery{Kind: kind}) {
+	return w.events(chatadmin.EventQuery{Kind: kind})
+}
+
+func (w *World) events(q chatadmin.EventQuery) (all []chatadmin.AuditEvent) {
+	w.T.Helper()
+	for e, err := range w.Host.Events(w.ctx, q) {
 		require.NoError(w.T, err)
 		all = append(all, e)
 	}
 	return all
+}
+
+// EventsOf are the audit events of a kind that have a target, newest first.
+func (w *World) EventsOf(target chatadmin.ID, kind string) []chatadmin.AuditEvent {
+	w.T.Helper()
+	return w.events(chatadmin.EventQuery{Target: target, Kind: kind})
 }
 
 // Row is a user as stored.

@@ -23,7 +23,7 @@ func TestStopped(t *testing.T) {
 			w.wrote(w.sales, w.ann, 100*day, 6000, 0)
 			w.days(90)
 			changed := false
-			rep, err := w.r.Apply(ctx, w.s, w.plan(w.s), func(chatadmin.Progress) {
+			rep, err := w.r.Apply(ctx, w.S, w.plan(w.S), func(chatadmin.Progress) {
 				if !changed {
 					w.days(c.days)
 					changed = true
@@ -41,10 +41,10 @@ func TestStopped(t *testing.T) {
 			require.NotZero(t, rep.Ended)
 			require.Positive(t, rep.Data.Removed.Messages)
 			require.Positive(t, w.all().Messages)
-			e := w.events(chatadmin.EventQuery{Kind: "retention."})[0]
+			e := w.Events("retention.")[0]
 			require.Equal(t, retention.KindStop, e.Kind)
 			require.Equal(t, []chatadmin.ID{rep.ID}, e.Targets)
-			same, err := w.r.Resume(ctx, w.s, rep.ID, nil)
+			same, err := w.r.Resume(ctx, w.S, rep.ID, nil)
 			require.NoError(t, err)
 			require.Equal(t, rep, same)
 		})
@@ -56,21 +56,21 @@ func TestAudit(t *testing.T) {
 	w.crowd()
 	w.days(90)
 	hold := w.hold(w.ann, "")
-	p := w.plan(w.s)
-	rep, err := w.r.Apply(ctx, w.s, p, nil)
+	p := w.plan(w.S)
+	rep, err := w.r.Apply(ctx, w.S, p, nil)
 	require.NoError(t, err)
 	w.release(hold)
-	events := w.events(chatadmin.EventQuery{Kind: "retention."})
+	events := w.Events("retention.")
 	require.Len(t, events, 3)
 	note := map[string]string{"days": "90", "before": "2025-12-01T09:00:00Z", "messages": "14", "files": "3"}
 	for i, kind := range []string{retention.KindDone, retention.KindBegin} {
 		require.Equal(t, kind, events[i].Kind)
-		require.Equal(t, w.s.Actor(), events[i].Actor)
+		require.Equal(t, w.S.Actor(), events[i].Actor)
 		require.Equal(t, []chatadmin.ID{rep.ID}, events[i].Targets)
 		require.Equal(t, note, events[i].Note)
 	}
 	var kinds []string
-	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
+	require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
 		kinds = append(kinds, e.Kind)
 		return nil
 	}))
@@ -84,7 +84,7 @@ func TestVeto(t *testing.T) {
 	w.days(90)
 	no := errors.New("not while the backup runs")
 	for batches := range 2 {
-		p, before := w.plan(w.s), w.all()
+		p, before := w.plan(w.S), w.all()
 		w.before = func(i chatadmin.Intent) error {
 			if i.Kind == retention.KindBegin {
 				if batches--; batches < 0 {
@@ -93,7 +93,7 @@ func TestVeto(t *testing.T) {
 			}
 			return nil
 		}
-		rep, err := w.r.Apply(ctx, w.s, p, nil)
+		rep, err := w.r.Apply(ctx, w.S, p, nil)
 		require.ErrorIs(t, err, chatadmin.ErrVetoed)
 		require.ErrorIs(t, err, no)
 		require.Equal(t, before, w.all())
@@ -102,7 +102,7 @@ func TestVeto(t *testing.T) {
 			require.Empty(t, w.reports())
 			continue
 		}
-		rep, err = w.r.Resume(ctx, w.s, rep.ID, nil)
+		rep, err = w.r.Resume(ctx, w.S, rep.ID, nil)
 		require.NoError(t, err)
 		require.Equal(t, old, rep.Data.Removed)
 	}

@@ -18,15 +18,15 @@ const ahead = 73 * 365 * day
 
 // asks expects that the worker deletes nothing and says why.
 func (w *world) asks() {
-	w.t.Helper()
+	w.T.Helper()
 	before := w.all()
-	reps, err := w.r.RunDue(ctx, w.domain)
+	reps, err := w.r.RunDue(ctx, w.Domain)
 	var clock *chatadmin.ClockError
-	require.ErrorAs(w.t, err, &clock)
-	require.Equal(w.t, w.clock.Now(), clock.Now)
-	require.NotContains(w.t, err.Error(), "0001")
-	require.Empty(w.t, reps)
-	require.Equal(w.t, before, w.all())
+	require.ErrorAs(w.T, err, &clock)
+	require.Equal(w.T, w.Clock.Now(), clock.Now)
+	require.NotContains(w.T, err.Error(), "0001")
+	require.Empty(w.T, reps)
+	require.Equal(w.T, before, w.all())
 }
 
 // A clock that has jumped ahead deletes nothing, however often the worker is
@@ -47,14 +47,14 @@ func TestClockJumps(t *testing.T) {
 			w.wrote(w.sales, w.ann, time.Duration(c.days-c.ran)*day-time.Hour, 2, 1)
 			for range c.ran {
 				require.Empty(t, w.runDue())
-				w.clock.Advance(day)
+				w.Clock.Advance(day)
 			}
 			require.Empty(t, w.runDue())
-			w.clock.Advance(c.jump)
+			w.Clock.Advance(c.jump)
 			for range 3 {
 				w.asks()
 			}
-			w.clock.Advance(2*time.Hour - c.jump)
+			w.Clock.Advance(2*time.Hour - c.jump)
 			all := w.runDue()
 			require.Len(t, all, 1)
 			require.Equal(t, retention.Counts{Messages: 2, Files: 1}, all[0].Data.Removed)
@@ -69,7 +69,7 @@ func TestPlausiblePause(t *testing.T) {
 		w.days(days)
 		for range 5 {
 			w.wrote(w.sales, w.ann, time.Duration(days)*day-time.Hour, 1, 0)
-			w.clock.Advance(pause)
+			w.Clock.Advance(pause)
 			require.Len(t, w.runDue(), 1)
 		}
 	}
@@ -82,16 +82,16 @@ func TestPersonGoesOn(t *testing.T) {
 	require.Empty(t, w.runDue())
 	w.wrote(w.sales, w.ann, 80*day, 3, 0)
 	w.wrote(w.sales, w.ann, 10*day, 1, 0)
-	w.clock.Advance(79 * day)
+	w.Clock.Advance(79 * day)
 	w.asks()
-	p := w.plan(w.s)
+	p := w.plan(w.S)
 	require.Len(t, p.Warnings, 1)
 	require.Contains(t, p.Warnings[0].Text, "make sure that the clock is right")
-	rep, err := w.r.Apply(ctx, w.s, p, nil)
+	rep, err := w.r.Apply(ctx, w.S, p, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, rep.Data.Removed.Messages)
-	require.Empty(t, w.plan(w.s).Warnings)
-	w.clock.Advance(2 * day)
+	require.Empty(t, w.plan(w.S).Warnings)
+	w.Clock.Advance(2 * day)
 	require.Len(t, w.runDue(), 1)
 	require.Zero(t, w.all())
 }
@@ -103,14 +103,14 @@ func TestRunOfClockAhead(t *testing.T) {
 	w.days(90)
 	w.wrote(w.sales, w.ann, 100*day, 3, 0)
 	w.wrote(w.sales, w.ann, 10*day, 5, 0)
-	w.clock.Advance(ahead)
-	rep := w.interrupted(w.s, 0)
-	w.clock.Advance(-ahead)
+	w.Clock.Advance(ahead)
+	rep := w.interrupted(w.S, 0)
+	w.Clock.Advance(-ahead)
 	all := w.runDue()
 	require.Len(t, all, 1)
 	require.Equal(t, []any{rep.ID, retention.Counts{Messages: 3}}, []any{all[0].ID, all[0].Data.Removed})
 	require.EqualValues(t, 5, w.all().Messages)
-	w.clock.Advance(day)
+	w.Clock.Advance(day)
 	require.Empty(t, w.runDue(), "a mark of the future is none")
 }
 
@@ -119,10 +119,10 @@ func TestRunOfClockAhead(t *testing.T) {
 // damaged, a person is asked.
 func TestNoLastRun(t *testing.T) {
 	key := func(w *world) storage.Key {
-		return storage.Key{Kind: "clock", Domain: w.domain, ID: "retention"}
+		return storage.Key{Kind: "clock", Domain: w.Domain, ID: "retention"}
 	}
 	change := func(w *world, data string) {
-		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(c2 context.Context, tx storage.Tx) error {
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(c2 context.Context, tx storage.Tx) error {
 			rs, err := tx.Records(c2, []storage.Key{key(w)})
 			if err != nil {
 				return err
@@ -138,21 +138,21 @@ func TestNoLastRun(t *testing.T) {
 	w.wrote(w.sales, w.ann, 100*day, 1, 0)
 	change(w, "")
 	w.asks()
-	_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+	_, err := w.r.Apply(ctx, w.S, w.plan(w.S), nil)
 	require.NoError(t, err)
 	w.wrote(w.sales, w.ann, 100*day, 1, 0)
 	change(w, "")
-	w.clock.Advance(day)
+	w.Clock.Advance(day)
 	require.Len(t, w.runDue(), 1, "the report says when it ran")
-	w.clock.Advance(ahead)
+	w.Clock.Advance(ahead)
 	w.wrote(w.sales, w.ann, 100*day, 1, 0)
 	w.asks()
-	w.clock.Advance(-ahead)
+	w.Clock.Advance(-ahead)
 	for _, data := range []string{`{}`, `null`, `{"v":1`, `{"v":2,"at":"2026-03-02T09:00:00Z"}`, `{"v":1,"at":7}`} {
 		change(w, data)
 		w.wrote(w.sales, w.ann, 100*day, 1, 0)
 		w.asks()
-		_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+		_, err := w.r.Apply(ctx, w.S, w.plan(w.S), nil)
 		require.NoError(t, err)
 		require.Empty(t, w.runDue())
 	}
@@ -180,15 +180,15 @@ func TestPlanFromOutside(t *testing.T) {
 		"holds":         func(p *retention.Plan) { p.Basis = "" },
 		"everything":    func(p *retention.Plan) { *p = retention.Plan{} },
 	} {
-		data, err := json.Marshal(w.plan(w.s))
+		data, err := json.Marshal(w.plan(w.S))
 		require.NoError(t, err)
 		var p retention.Plan
 		require.NoError(t, json.Unmarshal(data, &p))
 		change(&p)
-		_, err = w.r.Apply(ctx, w.s, &p, nil)
+		_, err = w.r.Apply(ctx, w.S, &p, nil)
 		require.Error(t, err, name)
 	}
-	_, err := w.r.Apply(ctx, w.s, nil, nil)
+	_, err := w.r.Apply(ctx, w.S, nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	require.Equal(t, before, w.all())
 	require.Empty(t, w.reports())
@@ -196,9 +196,9 @@ func TestPlanFromOutside(t *testing.T) {
 	// One that says that it was made in a time to come deletes nothing before
 	// its time.
 	w.wrote(w.news, w.cat, 80*day, 1, 0)
-	p := w.plan(w.s)
+	p := w.plan(w.S)
 	p.Made, p.Before = p.Made.Add(ahead), p.Made.Add(ahead).AddDate(0, 0, -90)
-	rep, err := w.r.Apply(ctx, w.s, p, nil)
+	rep, err := w.r.Apply(ctx, w.S, p, nil)
 	require.NoError(t, err)
 	require.Equal(t, old, rep.Data.Removed)
 }

@@ -16,21 +16,21 @@ import (
 // finish applies a plan and, as long as it is interrupted, resumes it, as a new
 // process does that looks for what is running.
 func (w *world) finish(s *chatadmin.Scope, p *retention.Plan, again func(n int)) *retention.Run {
-	w.t.Helper()
+	w.T.Helper()
 	before := map[chatadmin.ID]bool{}
 	for _, run := range w.reports() {
 		before[run.ID] = true
 	}
 	rep, err := w.r.Apply(ctx, s, p, nil)
 	for n := 0; err != nil; n++ {
-		require.ErrorIs(w.t, err, erasetest.ErrCrash)
-		require.Less(w.t, n, 200)
+		require.ErrorIs(w.T, err, erasetest.ErrCrash)
+		require.Less(w.T, n, 200)
 		again(n)
 		begun := slices.DeleteFunc(w.reports(), func(run *retention.Run) bool { return before[run.ID] })
 		if len(begun) == 0 {
 			rep, err = w.r.Apply(ctx, s, p, nil)
 		} else {
-			require.Len(w.t, begun, 1)
+			require.Len(w.T, begun, 1)
 			rep, err = w.r.Resume(ctx, s, begun[0].ID, nil)
 		}
 	}
@@ -50,16 +50,16 @@ func TestCrashAtEveryCall(t *testing.T) {
 		w.wrote(w.news, w.cat, day, 4, 1)
 		w.days(90)
 		w.hold(w.bob, "")
-		p, before := w.plan(w.s), w.all()
+		p, before := w.plan(w.S), w.all()
 		require.Equal(t, retention.Counts{Messages: 3000, Files: 500}, p.Counts)
 		c.In(n)
-		rep := w.finish(w.s, p, func(int) { c.In(0) })
+		rep := w.finish(w.S, p, func(int) { c.In(0) })
 		crashed := c.Crashed()
 		c.In(0)
 		require.Equal(t, []any{chatadmin.RunDone, p.Counts, p.Counts}, []any{rep.State, rep.Data.Planned, rep.Data.Removed}, "crash at call %d", n)
 		require.Equal(t, p.Counts, minus(before, w.all()))
-		require.Len(t, w.events(chatadmin.EventQuery{Target: rep.ID}), 2)
-		released, err := w.admin.ReleaseBlobs(ctx, w.domain)
+		require.Len(t, w.EventsOf(rep.ID, ""), 2)
+		released, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 		require.NoError(t, err)
 		require.Equal(t, 500, released)
 		if !crashed { // it ended before
@@ -78,11 +78,11 @@ func TestWorkerCrashes(t *testing.T) {
 		w := newWorld(t, c)
 		w.crowd()
 		w.days(90)
-		left := w.interrupted(w.s, 0)
-		w.clock.Advance(day)
+		left := w.interrupted(w.S, 0)
+		w.Clock.Advance(day)
 		before := w.all()
 		c.In(n)
-		_, err := w.r.RunDue(ctx, w.domain)
+		_, err := w.r.RunDue(ctx, w.Domain)
 		crashed := c.Crashed()
 		c.In(0)
 		if !crashed {
@@ -90,12 +90,12 @@ func TestWorkerCrashes(t *testing.T) {
 			require.Greater(t, n, 12)
 			return
 		}
-		w.clock.Advance(day)
+		w.Clock.Advance(day)
 		w.runDue()
 		require.Equal(t, old, minus(before, w.all()))
-		rep, err := w.r.Run(ctx, w.host, left.ID)
+		rep, err := w.r.Run(ctx, w.Host, left.ID)
 		require.NoError(t, err)
-		require.Equal(t, []any{chatadmin.RunDone, w.s.Actor()}, []any{rep.State, rep.By})
+		require.Equal(t, []any{chatadmin.RunDone, w.S.Actor()}, []any{rep.State, rep.By})
 		sum := retention.Counts{}
 		for _, rep := range w.reports() {
 			require.Equal(t, chatadmin.RunDone, rep.State)
@@ -137,7 +137,7 @@ func TestFence(t *testing.T) {
 	w := newWorld(t, f, hasty)
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
 	w.days(90)
-	_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+	_, err := w.r.Apply(ctx, w.S, w.plan(w.S), nil)
 	require.NoError(t, err)
 	require.Greater(t, f.batches, 2)
 }

@@ -12,16 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 func (w *world) runDue() []*retention.Run {
-	w.t.Helper()
-	all, err := w.r.RunDue(ctx, w.domain)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	all, err := w.r.RunDue(ctx, w.Domain)
+	require.NoError(w.T, err)
 	return all
 }
 
@@ -32,9 +31,9 @@ func TestRunDue(t *testing.T) {
 	w.days(101)
 	require.Empty(t, w.runDue(), "nothing is old enough")
 	require.Empty(t, w.reports(), "and of nothing there is no report")
-	w.clock.Advance(day + 1)
+	w.Clock.Advance(day + 1)
 	require.Empty(t, w.runDue())
-	w.clock.Advance(day)
+	w.Clock.Advance(day)
 	all := w.runDue()
 	require.Len(t, all, 1)
 	require.Equal(t, []any{chatadmin.RunDone, chatadmin.HostActor, old}, []any{all[0].State, all[0].By, all[0].Data.Removed})
@@ -45,10 +44,10 @@ func TestRunDue(t *testing.T) {
 
 	// A suspended domain's data is kept until it is active again.
 	w.wrote(w.sales, w.ann, 200*day, 1, 0)
-	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
 	require.NoError(t, err)
 	require.Empty(t, w.runDue())
-	_, err = w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainActive; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainActive; return nil })
 	require.NoError(t, err)
 	require.Len(t, w.runDue(), 1)
 }
@@ -77,7 +76,7 @@ func (s *cancelling) Update(ctx context.Context, fence storage.Fence, f func(con
 func TestRunDueCancelled(t *testing.T) {
 	store := &cancelling{Store: memory()}
 	w := newWorld(t, store)
-	store.domain = w.domain
+	store.domain = w.Domain
 	w.crowd()
 	w.days(90)
 	no := errors.New("not now")
@@ -89,14 +88,14 @@ func TestRunDueCancelled(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := w.r.Apply(ctx, w.s, w.plan(w.s), nil)
+		_, err := w.r.Apply(ctx, w.S, w.plan(w.S), nil)
 		require.ErrorIs(t, err, no)
 	}
 	w.before = nil
-	w.clock.Advance(day)
+	w.Clock.Advance(day)
 	c, cancel := context.WithCancel(ctx)
 	store.cancel = cancel
-	ended, err := w.r.RunDue(c, w.domain)
+	ended, err := w.r.RunDue(c, w.Domain)
 	require.Len(t, ended, 1)
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -109,7 +108,7 @@ func TestTakenUp(t *testing.T) {
 	w.days(90)
 	rep := w.interrupted(w.second, 1)
 	require.Positive(t, rep.Data.Removed.Messages)
-	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
+	_, err := w.S.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
 	require.NoError(t, err)
 	w.wrote(w.news, w.ann, 10*day, 7, 0)
 	w.days(200) // so that the worker begins none by itself
@@ -117,13 +116,13 @@ func TestTakenUp(t *testing.T) {
 	_, err = w.r.Resume(ctx, w.second, rep.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 
-	w.clock.Advance(day)
+	w.Clock.Advance(day)
 	all := w.runDue()
 	require.Len(t, all, 1)
 	require.Equal(t, []any{rep.ID, chatadmin.RunDone, chatadmin.HostActor, retention.Counts{Messages: 6000}}, []any{all[0].ID, all[0].State, all[0].By, all[0].Data.Removed})
 	require.Empty(t, w.runDue())
 	var kinds []string
-	for _, e := range w.events(chatadmin.EventQuery{Target: rep.ID}) {
+	for _, e := range w.EventsOf(rep.ID, "") {
 		kinds = append(kinds, e.Kind)
 		if e.Kind == chatadmin.KindRunTakeOver {
 			require.Equal(t, chatadmin.HostActor, e.Actor)
@@ -139,9 +138,9 @@ func TestNotTakenUp(t *testing.T) {
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
 	w.days(90)
 	batches := 0
-	rep, err := w.r.Apply(ctx, w.s, w.plan(w.s), func(chatadmin.Progress) {
+	rep, err := w.r.Apply(ctx, w.S, w.plan(w.S), func(chatadmin.Progress) {
 		batches++
-		w.clock.Advance(9 * 60e9)
+		w.Clock.Advance(9 * 60e9)
 		if batches > 2 { // for longer than ten minutes
 			c, cancel := context.WithCancel(ctx)
 			w.before = func(i chatadmin.Intent) error {
@@ -149,7 +148,7 @@ func TestNotTakenUp(t *testing.T) {
 				cancel() // nor do we let it begin another
 				return nil
 			}
-			_, err := w.r.RunDue(c, w.domain)
+			_, err := w.r.RunDue(c, w.Domain)
 			w.before = nil
 			cancel()
 			require.True(t, err == nil || errors.Is(err, context.Canceled), "%v", err)
@@ -157,7 +156,7 @@ func TestNotTakenUp(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Greater(t, batches, 4)
-	require.Equal(t, []any{w.s.Actor(), retention.Counts{Messages: 6000}}, []any{rep.By, rep.Data.Removed})
+	require.Equal(t, []any{w.S.Actor(), retention.Counts{Messages: 6000}}, []any{rep.By, rep.Data.Removed})
 }
 
 // What cannot go on does not keep the others; a run that is to stop is no
@@ -166,8 +165,8 @@ func TestRunDueOfMany(t *testing.T) {
 	w := newWorld(t, memory(), hasty)
 	w.wrote(w.sales, w.ann, 100*day, 3000, 0)
 	w.days(90)
-	first, second := w.interrupted(w.s, 0), w.interrupted(w.s, 0)
-	w.clock.Advance(day)
+	first, second := w.interrupted(w.S, 0), w.interrupted(w.S, 0)
+	w.Clock.Advance(day)
 	no := errors.New("not this one")
 	w.before = func(i chatadmin.Intent) error {
 		if i.Targets[0] == first.ID {
@@ -175,7 +174,7 @@ func TestRunDueOfMany(t *testing.T) {
 		}
 		return nil
 	}
-	all, err := w.r.RunDue(ctx, w.domain)
+	all, err := w.r.RunDue(ctx, w.Domain)
 	require.ErrorIs(t, err, no)
 	require.ErrorContains(t, err, string(first.ID))
 	require.Len(t, all, 1)
@@ -183,7 +182,7 @@ func TestRunDueOfMany(t *testing.T) {
 	w.before = nil
 	w.days(0)
 	require.Empty(t, w.runDue(), "tried again after an hour")
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	all = w.runDue()
 	require.Len(t, all, 1)
 	require.Equal(t, []any{first.ID, chatadmin.RunStopped, int64(0)}, []any{all[0].ID, all[0].State, all[0].Data.Removed.Messages})
@@ -197,25 +196,25 @@ func TestCancel(t *testing.T) {
 	w.days(90)
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := w.r.RunDue(gone, w.domain)
+	_, err := w.r.RunDue(gone, w.Domain)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.r.Apply(gone, w.s, w.plan(w.s), nil)
+	_, err = w.r.Apply(gone, w.S, w.plan(w.S), nil)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, w.reports())
 
-	one, another := w.interrupted(w.s, 0), w.interrupted(w.s, 2)
+	one, another := w.interrupted(w.S, 0), w.interrupted(w.S, 2)
 	require.Zero(t, one.Data.Removed)
 	require.Equal(t, another.Data.Removed.Messages, 6000-w.all().Messages)
-	w.clock.Advance(day)
-	_, err = w.r.RunDue(gone, w.domain)
+	w.Clock.Advance(day)
+	_, err = w.r.RunDue(gone, w.Domain)
 	require.ErrorIs(t, err, context.Canceled)
 	c, cancel := context.WithCancel(ctx)
 	w.before = func(chatadmin.Intent) error { cancel(); return nil } // with the first of the two
-	all, err := w.r.RunDue(c, w.domain)
+	all, err := w.r.RunDue(c, w.Domain)
 	w.before = nil
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, all)
-	w.clock.Advance(11 * time.Minute)
+	w.Clock.Advance(11 * time.Minute)
 	all = w.runDue()
 	require.Len(t, all, 2)
 	require.EqualValues(t, 6000, all[0].Data.Removed.Messages+all[1].Data.Removed.Messages)
@@ -242,7 +241,7 @@ func TestRunDueAndHolds(t *testing.T) {
 				}
 				return nil
 			}
-			all, got := w.r.RunDue(ctx, w.domain)
+			all, got := w.r.RunDue(ctx, w.Domain)
 			require.ErrorIs(t, got, err)
 			require.Empty(t, users)
 			if err == nil {
@@ -263,16 +262,16 @@ func TestUnreliableStore(t *testing.T) {
 		w := newWorld(t, m)
 		w.crowd()
 		w.days(90)
-		w.admin = chatadmintest.Must(chatadmin.New(m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.1}}), &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}))
-		w.r = chatadmintest.Must(retention.New(w.admin, nil))
+		w.Store = m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.1}})
+		w.Restart()
 		all := w.runDue()
 		require.Len(t, all, 1)
 		require.Equal(t, old, all[0].Data.Removed)
-		require.Len(t, w.events(chatadmin.EventQuery{Target: all[0].ID}), 2)
+		require.Len(t, w.EventsOf(all[0].ID, ""), 2)
 		for err := error(chatadmin.ErrCommitUnknown); err != nil; { // the worker calls it again
 			require.ErrorIs(t, err, chatadmin.ErrCommitUnknown)
-			_, err = w.admin.ReleaseBlobs(ctx, w.domain)
+			_, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 		}
-		require.Len(t, slices.Compact(slices.Sorted(slices.Values(w.blobs.Deleted()))), 6)
+		require.Len(t, slices.Compact(slices.Sorted(slices.Values(w.Blobs.Deleted()))), 6)
 	}
 }

@@ -84,11 +84,11 @@ func TestPermissions(t *testing.T) {
 					w := newWorld(t, memory())
 					w.crowd()
 					w.days(90)
-					rep, err := w.r.Apply(ctx, w.host, w.plan(w.host), nil)
+					rep, err := w.r.Apply(ctx, w.Host, w.plan(w.Host), nil)
 					require.NoError(t, err)
 					w.wrote(w.sales, w.ann, 100*day, 2, 0)
-					on = &target{w.r, w.plan(w.host), rep.ID}
-					return w.admin, w.domain
+					on = &target{w.r, w.plan(w.Host), rep.ID}
+					return w.Admin, w.Domain
 				},
 				Do: func(ctx context.Context, s *chatadmin.Scope) error { return c.do(ctx, s, on) }})
 		})
@@ -117,7 +117,7 @@ func TestDemotedMeanwhile(t *testing.T) {
 	demoted := false
 	rep, err := w.r.Apply(ctx, w.second, w.plan(w.second), func(chatadmin.Progress) {
 		if !demoted {
-			_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
+			_, err := w.S.AssignRole(ctx, chatadmin.RoleMember, w.second.Actor())
 			require.NoError(t, err)
 			demoted = true
 		}
@@ -126,7 +126,7 @@ func TestDemotedMeanwhile(t *testing.T) {
 	require.Equal(t, chatadmin.RunRunning, rep.State)
 	require.Equal(t, rep.Data.Removed.Messages, 6000-w.all().Messages)
 	require.Positive(t, rep.Data.Removed.Messages)
-	_, err = w.r.Resume(ctx, w.s, rep.ID, nil)
+	_, err = w.r.Resume(ctx, w.S, rep.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "somebody else")
 }
@@ -138,12 +138,12 @@ func TestTakenOver(t *testing.T) {
 	w.wrote(w.sales, w.ann, 100*day, 6000, 0)
 	w.days(90)
 	slept := false
-	rep, err := w.r.Apply(ctx, w.s, w.plan(w.s), func(chatadmin.Progress) {
+	rep, err := w.r.Apply(ctx, w.S, w.plan(w.S), func(chatadmin.Progress) {
 		if slept {
 			return
 		}
 		slept = true
-		w.clock.Advance(day)
+		w.Clock.Advance(day)
 		c, cancel := context.WithCancel(ctx)
 		batches := 0
 		w.before = func(chatadmin.Intent) error {
@@ -152,9 +152,9 @@ func TestTakenOver(t *testing.T) {
 			}
 			return nil
 		}
-		run, err := w.host.TakeOverRun(ctx, w.reports()[0].ID)
+		run, err := w.Host.TakeOverRun(ctx, w.reports()[0].ID)
 		require.NoError(t, err)
-		_, err = w.r.Resume(c, w.host, run.ID, nil)
+		_, err = w.r.Resume(c, w.Host, run.ID, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		w.before = nil
 	})
@@ -162,7 +162,7 @@ func TestTakenOver(t *testing.T) {
 	require.ErrorContains(t, err, "taken over")
 	require.Equal(t, []any{chatadmin.RunRunning, chatadmin.HostActor}, []any{rep.State, rep.By})
 	require.Positive(t, w.all().Messages)
-	rep, err = w.r.Resume(ctx, w.host, rep.ID, nil)
+	rep, err = w.r.Resume(ctx, w.Host, rep.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, retention.Counts{Messages: 6000}, rep.Data.Removed)
 }
