@@ -15,29 +15,29 @@ const reason = "the contract has ended"
 // nothing but the receipt.
 func TestClose(t *testing.T) {
 	w := newWorld(t, memory())
-	w.fill(w.domain, "ann", 12)
+	w.fill(w.Domain, "ann", 12)
 	others := w.everything(w.other)
-	before := w.everything(w.domain)
+	before := w.everything(w.Domain)
 	p := w.plan(closing.AtOnce)
 	require.Equal(t, before, p.Counts)
-	require.Equal(t, before, w.everything(w.domain), "a plan changes nothing")
+	require.Equal(t, before, w.everything(w.Domain), "a plan changes nothing")
 	for kind, n := range p.Counts {
 		require.Positive(t, n, kind)
 	}
-	r, err := w.c.Apply(ctx, w.host, p, reason, nil)
+	r, err := w.c.Apply(ctx, w.Host, p, reason, nil)
 	require.NoError(t, err)
 	w.gone(r, others)
 	want := before
 	want[closing.Events]++ // that the closing has begun
 	require.Equal(t, want, r.Data.Removed)
-	require.Len(t, w.blobs.Deleted(), int(before[closing.Files]))
+	require.Len(t, w.Blobs.Deleted(), int(before[closing.Files]))
 
-	again, err := w.c.Resume(ctx, w.host, r.ID, nil)
+	again, err := w.c.Resume(ctx, w.Host, r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, r.Data.Removed, again.Data.Removed, "what has ended is told from the receipt")
-	_, err = w.c.Run(ctx, w.admin.AsHost(w.other), r.ID)
+	_, err = w.c.Run(ctx, w.Admin.AsHost(w.other), r.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	_, err = w.c.Plan(ctx, w.host, closing.AtOnce)
+	_, err = w.c.Plan(ctx, w.Host, closing.AtOnce)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	n := 0
 	for receipt, err := range w.c.Receipts(ctx) {

@@ -17,21 +17,21 @@ import (
 // finish applies a plan and, as long as it is interrupted, goes on as a new
 // process does: by the run's ID, or by what is listed.
 func (w *world) finish(p *closing.Plan, again func(n int)) *closing.Run {
-	w.t.Helper()
-	r, err := w.c.Apply(ctx, w.host, p, reason, nil)
+	w.T.Helper()
+	r, err := w.c.Apply(ctx, w.Host, p, reason, nil)
 	for n := 0; err != nil; n++ {
-		require.ErrorIs(w.t, err, erasetest.ErrCrash)
-		require.Less(w.t, n, 300)
+		require.ErrorIs(w.T, err, erasetest.ErrCrash)
+		require.Less(w.T, n, 300)
 		again(n)
 		if r == nil { // it is not known whether it has begun
 			if r, err = w.open1(); err == nil && r == nil {
-				r, err = w.c.Apply(ctx, w.host, p, reason, nil)
+				r, err = w.c.Apply(ctx, w.Host, p, reason, nil)
 				continue
 			}
 		}
 		if r != nil {
 			id := r.ID
-			if r, err = w.c.Resume(ctx, w.host, id, nil); r == nil {
+			if r, err = w.c.Resume(ctx, w.Host, id, nil); r == nil {
 				r = &closing.Run{Run: chatadmin.Run{ID: id}}
 			}
 		}
@@ -41,7 +41,7 @@ func (w *world) finish(p *closing.Plan, again func(n int)) *closing.Run {
 
 // open1 finds the one open run.
 func (w *world) open1() (found *closing.Run, err error) {
-	for r, err := range w.c.Runs(ctx, w.host) {
+	for r, err := range w.c.Runs(ctx, w.Host) {
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 		require.Less(t, n, 300)
 		c := &erasetest.Crashing{Store: memory()}
 		w := newWorld(t, c)
-		w.fill(w.domain, "ann", 4)
+		w.fill(w.Domain, "ann", 4)
 		others := w.everything(w.other)
 		p := w.plan(closing.AtOnce)
 		c.In(n)
@@ -97,7 +97,7 @@ func TestCrashes(t *testing.T) {
 			m := memstore.New(nil)
 			c := &erasetest.Crashing{Store: m}
 			w := newWorld(t, c, hasty)
-			w.fill(w.domain, "ann", 600)
+			w.fill(w.Domain, "ann", 600)
 			others := w.everything(w.other)
 			p := w.plan(closing.AtOnce)
 			c.Store = m.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.2, UnknownKept: 0.1, UnknownLost: 0.05, ShortPage: 0.2}})
@@ -122,18 +122,18 @@ func TestCrashes(t *testing.T) {
 // and that nothing closes: it is planned and applied anew.
 func TestOrphanedClosing(t *testing.T) {
 	w := newWorld(t, memory())
-	w.fill(w.domain, "ann", 5)
+	w.fill(w.Domain, "ann", 5)
 	others := w.everything(w.other)
 	stopped, cancel := context.WithCancel(ctx)
-	r, err := w.c.Apply(stopped, w.host, w.plan(closing.AtOnce), reason, func(chatadmin.Progress) { cancel() })
+	r, err := w.c.Apply(stopped, w.Host, w.plan(closing.AtOnce), reason, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
 	w.damage("run", r.ID, "{")
-	_, err = w.c.Resume(ctx, w.host, r.ID, nil)
+	_, err = w.c.Resume(ctx, w.Host, r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrDamaged)
-	require.NoError(t, w.host.Repair(ctx, "run", string(r.ID)))
+	require.NoError(t, w.Host.Repair(ctx, "run", string(r.ID)))
 	p := w.plan(0)
 	require.Zero(t, p.Grace)
-	r, err = w.c.Apply(ctx, w.host, p, reason, nil)
+	r, err = w.c.Apply(ctx, w.Host, p, reason, nil)
 	require.NoError(t, err)
 	w.gone(r, others)
 }

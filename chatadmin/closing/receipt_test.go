@@ -19,15 +19,15 @@ import (
 // last one says that the domain is gone.
 func TestEventsReachTheHost(t *testing.T) {
 	w := newWorld(t, memory(), func(o *chatadmin.Options) { o.Outbox = true })
-	w.fill(w.domain, "ann", 700) // more events than one batch moves
+	w.fill(w.Domain, "ann", 700) // more events than one batch moves
 	others := w.everything(w.other)
-	r, err := w.c.Apply(ctx, w.host, w.plan(closing.AtOnce), reason, nil)
+	r, err := w.c.Apply(ctx, w.Host, w.plan(closing.AtOnce), reason, nil)
 	require.NoError(t, err)
-	require.Empty(t, some(w.everything(w.domain)))
+	require.Empty(t, some(w.everything(w.Domain)))
 	var kinds []string
 	ids := map[chatadmin.ID]bool{}
-	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
-		if e.Domain == w.domain {
+	require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
+		if e.Domain == w.Domain {
 			require.False(t, ids[e.ID], "once")
 			ids[e.ID] = true
 			kinds = append(kinds, e.Kind)
@@ -44,14 +44,14 @@ func TestEventsReachTheHost(t *testing.T) {
 // A receipt holds nothing that the domain's people have typed.
 func TestReceiptIsNotPersonal(t *testing.T) {
 	w := newWorld(t, memory())
-	w.fill(w.domain, "ann", 3)
-	r, err := w.c.Apply(ctx, w.host, w.plan(closing.AtOnce), reason, nil)
+	w.fill(w.Domain, "ann", 3)
+	r, err := w.c.Apply(ctx, w.Host, w.plan(closing.AtOnce), reason, nil)
 	require.NoError(t, err)
 	receipt, err := w.c.Receipt(ctx, r.ID)
 	require.NoError(t, err)
 	text, err := json.Marshal(receipt)
 	require.NoError(t, err)
-	for _, word := range []string{"Acme", "acme", "boss", "ann", "@", string(w.boss.ID)} {
+	for _, word := range []string{"Acme", "acme", "boss", "ann", "@", string(w.Boss.ID)} {
 		require.NotContains(t, string(text), word)
 	}
 }
@@ -61,35 +61,23 @@ func TestReceiptIsNotPersonal(t *testing.T) {
 func TestLateRows(t *testing.T) {
 	w := newWorld(t, memory())
 	others := w.everything(w.other)
-	r, err := w.c.Apply(ctx, w.host, w.plan(closing.AtOnce), reason, nil)
+	r, err := w.c.Apply(ctx, w.Host, w.plan(closing.AtOnce), reason, nil)
 	require.NoError(t, err)
 	gone := r.Data.Removed[closing.Records]
-	late := func() {
-		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			_, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{
-				Key: storage.Key{Kind: "failures", Domain: w.domain, ID: string(w.id("late"))}, Rev: 1, Data: []byte("{}")}}})
-			return err
-		}))
-	}
 	for n, wait := range []time.Duration{11 * time.Minute, time.Hour, 24 * time.Hour} {
-		late()
-		_, err = w.admin.Work(ctx)
-		require.NoError(t, err)
-		require.EqualValues(t, 1, w.everything(w.domain)[closing.Records], "not due yet")
-		w.clock.Advance(wait)
-		did, err := w.admin.Work(ctx)
-		require.NoError(t, err)
-		require.Equal(t, 1, did["late rows"])
-		require.Empty(t, some(w.everything(w.domain)))
+		w.PutRecord(storage.Record{Key: storage.Key{Kind: "failures", Domain: w.Domain, ID: string(w.id("late"))}, Data: []byte("{}")})
+		w.Work()
+		require.EqualValues(t, 1, w.everything(w.Domain)[closing.Records], "not due yet")
+		w.Clock.Advance(wait)
+		require.Equal(t, 1, w.Work()["late rows"])
+		require.Empty(t, some(w.everything(w.Domain)))
 		receipt, err := w.c.Receipt(ctx, r.ID)
 		require.NoError(t, err)
 		require.Equal(t, n+1, receipt.Sweeps)
 		require.Equal(t, gone+int64(n)+1, receipt.Removed[closing.Records])
 	}
-	w.clock.Advance(1000 * time.Hour)
-	did, err := w.admin.Work(ctx)
-	require.NoError(t, err)
-	require.Zero(t, did["late rows"])
+	w.Clock.Advance(1000 * time.Hour)
+	require.Zero(t, w.Work()["late rows"])
 	require.Equal(t, others, w.everything(w.other))
 }
 
@@ -97,31 +85,31 @@ func TestLateRows(t *testing.T) {
 // waiting until the host tries again or gives them up.
 func TestBlobs(t *testing.T) {
 	w := newWorld(t, memory(), func(o *chatadmin.Options) { o.Blobs = nil })
-	w.fill(w.domain, "ann", 3)
+	w.fill(w.Domain, "ann", 3)
 	p := w.plan(closing.AtOnce)
 	require.Equal(t, "blobs", p.Blockers[0].Code)
-	_, err := w.c.Apply(ctx, w.host, p, reason, nil)
+	_, err := w.c.Apply(ctx, w.Host, p, reason, nil)
 	require.ErrorIs(t, err, chatadmin.ErrUnavailable)
 
 	w = newWorld(t, memory())
-	w.fill(w.domain, "ann", 3)
+	w.fill(w.Domain, "ann", 3)
 	others := w.everything(w.other)
 	away := errors.New("the bucket is away")
-	w.blobs.FailNext(away, away, away, away, away, away, away)
-	r, err := w.c.Apply(ctx, w.host, w.plan(closing.AtOnce), reason, nil)
+	w.Blobs.FailNext(away, away, away, away, away, away, away)
+	r, err := w.c.Apply(ctx, w.Host, w.plan(closing.AtOnce), reason, nil)
 	require.ErrorIs(t, err, away)
-	_, err = w.c.Resume(ctx, w.host, r.ID, nil)
+	_, err = w.c.Resume(ctx, w.Host, r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrUnavailable, "it is tried again later")
-	require.Positive(t, w.everything(w.domain)[closing.Users], "the domain waits")
+	require.Positive(t, w.everything(w.Domain)[closing.Users], "the domain waits")
 	var ids []chatadmin.ID
-	for b, err := range w.admin.RefusedBlobs(ctx, w.domain) {
+	for b, err := range w.Admin.RefusedBlobs(ctx, w.Domain) {
 		require.NoError(t, err)
 		ids = append(ids, b.ID)
 	}
-	_, err = w.admin.ForgetBlobs(ctx, w.domain, ids...)
+	_, err = w.Admin.ForgetBlobs(ctx, w.Domain, ids...)
 	require.NoError(t, err)
-	r, err = w.c.Resume(ctx, w.host, r.ID, nil)
+	r, err = w.c.Resume(ctx, w.Host, r.ID, nil)
 	require.NoError(t, err)
 	w.gone(r, others)
-	require.Empty(t, slices.Concat(w.blobs.Deleted()))
+	require.Empty(t, slices.Concat(w.Blobs.Deleted()))
 }

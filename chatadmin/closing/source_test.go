@@ -20,24 +20,23 @@ func TestSources(t *testing.T) {
 	w := newWorld(t, memstore.New(nil), func(o *chatadmin.Options) {
 		o.Sources = append(hostrows.Sources(), storage.Source{Name: "index", Outside: index})
 	})
-	eve, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "eve@acme.example", NoInvitation: true})
-	require.NoError(t, err)
-	rows := []hostrows.Row{{ID: "talk", Author: w.boss.ID, Peer: eve.ID}}
+	eve := w.User("eve@acme.example")
+	rows := []hostrows.Row{{ID: "talk", Author: w.Boss.ID, Peer: eve.ID}}
 	for n := range 30 {
-		rows = append(rows, hostrows.Row{ID: chatadmin.ID(fmt.Sprint("row-", n)), Container: "talk", Author: eve.ID, At: w.clock.Now()})
+		rows = append(rows, hostrows.Row{ID: chatadmin.ID(fmt.Sprint("row-", n)), Container: "talk", Author: eve.ID, At: w.Clock.Now()})
 	}
 	for i := range rows {
-		rows[i].Domain = w.domain
+		rows[i].Domain = w.Domain
 	}
-	added, err := hostrows.Insert(ctx, w.store, w.domain, rows...)
+	added, err := hostrows.Insert(ctx, w.Store, w.Domain, rows...)
 	require.NoError(t, err)
 	require.Equal(t, 31, added)
 	index.Add(rows...)
 	index.Add(hostrows.Row{ID: "theirs", Domain: w.other, Author: "somebody"})
 
-	p, err := w.c.Plan(ctx, w.host, closing.AtOnce)
+	p, err := w.c.Plan(ctx, w.Host, closing.AtOnce)
 	require.NoError(t, err)
-	run, err := w.c.Apply(ctx, w.host, p, "the contract has ended", nil)
+	run, err := w.c.Apply(ctx, w.Host, p, "the contract has ended", nil)
 	require.NoError(t, err)
 	receipt, err := w.c.Receipt(ctx, run.ID)
 	require.NoError(t, err)

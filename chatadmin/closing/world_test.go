@@ -23,43 +23,26 @@ var ctx = context.Background()
 // world is a store with two domains: one to close, and one that must not
 // notice.
 type world struct {
-	t      testing.TB
-	store  chatadmin.Store
-	admin  *chatadmin.Admin
-	c      *closing.Closings
-	clock  *chatadmintest.Clock
-	blobs  *chatadmintest.Blobs
-	domain chatadmin.ID
-	boss   chatadmin.User
-	host   *chatadmin.Scope
-	other  chatadmin.ID
-	made   int
+	*chatadmintest.World
+	c     *closing.Closings
+	other chatadmin.ID
+	made  int
 }
 
-func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)) *world {
+func newWorld(t testing.TB, store chatadmin.Store, change ...func(*chatadmin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), blobs: &chatadmintest.Blobs{}}
-	options := &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs}
-	for _, f := range o {
-		f(options)
-	}
-	w.admin = chatadmintest.Must(chatadmin.New(store, options))
-	var err error
-	w.c, err = closing.New(w.admin, nil)
-	require.NoError(t, err)
-	w.other, _ = w.open("Other")
+	w := &world{}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Admin: func(o *chatadmin.Options) {
+		o.Mailer = nil // invitations stay where they are
+		for _, f := range change {
+			f(o)
+		}
+	}, Extend: func(a *chatadmin.Admin) {
+		w.c = chatadmintest.Must(closing.New(a, nil))
+	}, Domain: func(n *chatadmin.NewDomain) { n.Admin.NoInvitation = false }})
+	w.other, _ = w.Open("Other", chatadmin.OfficeChat)
 	w.fill(w.other, "other", 3)
-	w.domain, w.boss = w.open("Acme")
-	w.host = w.admin.AsHost(w.domain)
 	return w
-}
-
-func (w *world) open(name string) (chatadmin.ID, chatadmin.User) {
-	w.t.Helper()
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: name, Preset: chatadmin.OfficeChat,
-		Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
-	require.NoError(w.t, err)
-	return d.ID, boss
 }
 
 func (w *world) id(kind string) chatadmin.ID {
@@ -69,8 +52,8 @@ func (w *world) id(kind string) chatadmin.ID {
 
 // update writes past the library, as the host's own code does.
 func (w *world) update(domain chatadmin.ID, f func(tx storage.Tx) ([]storage.Conflict, error)) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(_ context.Context, tx storage.Tx) error {
+	w.T.Helper()
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(_ context.Context, tx storage.Tx) error {
 		cs, err := f(tx)
 		if err == nil && len(cs) > 0 {
 			err = fmt.Errorf("refused: %+v", cs[0])
@@ -83,8 +66,8 @@ func (w *world) update(domain chatadmin.ID, f func(tx storage.Tx) ([]storage.Con
 // groups with messages and files, private chats, devices, records with and
 // without an owner.
 func (w *world) fill(domain chatadmin.ID, name string, n int) {
-	w.t.Helper()
-	host := w.admin.AsHost(domain)
+	w.T.Helper()
+	host := w.Admin.AsHost(domain)
 	var us []chatadmin.User
 	for i := range n {
 		u := chatadmin.NewUser{Login: fmt.Sprintf("%s%d@acme.example", name, i)}
@@ -92,11 +75,11 @@ func (w *world) fill(domain chatadmin.ID, name string, n int) {
 			u.Manager = us[i-1].ID
 		}
 		made, err := host.CreateUser(ctx, u)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		us = append(us, made)
 	}
-	g, err := w.admin.As(domain, us[0].ID).CreateGroup(ctx, "Of "+name)
-	require.NoError(w.t, err)
+	g, err := w.Admin.As(domain, us[0].ID).CreateGroup(ctx, "Of "+name)
+	require.NoError(w.T, err)
 	var rows []storage.Content
 	var devices []storage.Write[storage.Device]
 	var records []storage.Write[storage.Record]
@@ -116,7 +99,7 @@ func (w *world) fill(domain chatadmin.ID, name string, n int) {
 		}
 	}
 	for i := range rows {
-		rows[i].Domain, rows[i].At = domain, w.clock.Now()
+		rows[i].Domain, rows[i].At = domain, w.Clock.Now()
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(domain, func(tx storage.Tx) ([]storage.Conflict, error) { return tx.InsertContent(ctx, batch) })
@@ -129,31 +112,31 @@ func (w *world) fill(domain chatadmin.ID, name string, n int) {
 
 // everything is how many rows of each kind a domain has.
 func (w *world) everything(domain chatadmin.ID) map[string]int64 {
-	w.t.Helper()
-	return erasetest.Everything(w.t, w.store, domain)
+	w.T.Helper()
+	return erasetest.Everything(w.T, w.Store, domain)
 }
 
 func (w *world) plan(grace time.Duration) *closing.Plan {
-	w.t.Helper()
-	p, err := w.c.Plan(ctx, w.host, grace)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	p, err := w.c.Plan(ctx, w.Host, grace)
+	require.NoError(w.T, err)
 	return p
 }
 
 // gone checks that nothing of the domain is left, that the receipt says so, and
 // that the other domain is as it was.
 func (w *world) gone(r *closing.Run, others map[string]int64) {
-	w.t.Helper()
-	require.Equal(w.t, chatadmin.RunDone, r.State)
-	require.Empty(w.t, some(w.everything(w.domain)))
-	ds, err := w.store.Domains(ctx, []chatadmin.ID{w.domain})
-	require.NoError(w.t, err)
-	require.Empty(w.t, ds)
-	require.Equal(w.t, others, w.everything(w.other))
+	w.T.Helper()
+	require.Equal(w.T, chatadmin.RunDone, r.State)
+	require.Empty(w.T, some(w.everything(w.Domain)))
+	ds, err := w.Store.Domains(ctx, []chatadmin.ID{w.Domain})
+	require.NoError(w.T, err)
+	require.Empty(w.T, ds)
+	require.Equal(w.T, others, w.everything(w.other))
 	receipt, err := w.c.Receipt(ctx, r.ID)
-	require.NoError(w.t, err)
-	require.Equal(w.t, w.domain, receipt.Domain)
-	require.Equal(w.t, r.Data.Removed, receipt.Removed)
+	require.NoError(w.T, err)
+	require.Equal(w.T, w.Domain, receipt.Domain)
+	require.Equal(w.T, r.Data.Removed, receipt.Removed)
 }
 
 // some are the counts that are not 0.
