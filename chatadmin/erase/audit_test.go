@@ -14,15 +14,6 @@ import (
 	"chatadmin.example/sdk/csvimport"
 )
 
-func (w *world) events(q chatadmin.EventQuery) (all []chatadmin.AuditEvent) {
-	w.t.Helper()
-	for e, err := range w.host.Events(ctx, q) {
-		require.NoError(w.t, err)
-		all = append(all, e)
-	}
-	return all
-}
-
 // What the audit log says about somebody is blanked, that it says something is
 // not; what it says about others stays, in the same event, too. One user, or so
 // many that all events are looked through.
@@ -35,34 +26,34 @@ func TestAuditBlanked(t *testing.T) {
 			for n := range 400 {
 				fmt.Fprintf(&file, "user%d@acme.example,Secret title %d\n", n, n)
 			}
-			_, err := chatadmintest.Must(csvimport.New(w.admin, nil)).Import(ctx, w.host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
+			_, err := chatadmintest.Must(csvimport.New(w.Admin, nil)).Import(ctx, w.Host, strings.NewReader(file.String()), csvimport.SkipExisting, nil)
 			require.NoError(t, err)
 			var ids []chatadmin.ID
 			for n := range extra + 1 {
-				u, err := w.host.UserByLogin(ctx, fmt.Sprintf("user%d@acme.example", 7+n))
+				u, err := w.Host.UserByLogin(ctx, fmt.Sprintf("user%d@acme.example", 7+n))
 				require.NoError(t, err)
 				for range 30 { // more events than one page of them
 					for _, title := range []string{"Chief", "Clerk"} {
-						_, err := w.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+						_, err := w.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
 						require.NoError(t, err)
 					}
 				}
 				ids = append(ids, u.ID)
 			}
-			other, err := w.host.UserByLogin(ctx, "user300@acme.example")
+			other, err := w.Host.UserByLogin(ctx, "user300@acme.example")
 			require.NoError(t, err)
 			device := w.device(chatadmin.User{ID: ids[0]})
-			require.NoError(t, w.host.Change(ctx, chatadmin.Op{Kind: "device.rename", Need: chatadmin.PermDevices}, func(_ context.Context, x *chatadmin.Writer) error {
+			require.NoError(t, w.Host.Change(ctx, chatadmin.Op{Kind: "device.rename", Need: chatadmin.PermDevices}, func(_ context.Context, x *chatadmin.Writer) error {
 				x.Audit("device.rename", []chatadmin.ID{device}, map[chatadmin.ID][]chatadmin.FieldChange{device: {{Field: "name", Before: "Ann's phone", After: "x"}}}, nil)
 				return nil
 			}))
-			before := w.events(chatadmin.EventQuery{})
+			before := w.Events("")
 
-			p, err := w.d.Plan(ctx, w.s, ids, nil)
+			p, err := w.d.Plan(ctx, w.S, ids, nil)
 			require.NoError(t, err)
-			_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+			_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 			require.NoError(t, err)
-			after := w.events(chatadmin.EventQuery{})
+			after := w.Events("")
 			require.Equal(t, []string{erase.KindDeleted, erase.KindDelete}, []string{after[0].Kind, after[1].Kind})
 			require.Equal(t, ids, after[0].Targets)
 			require.Equal(t, reason, after[1].Note["reason"])
@@ -88,17 +79,17 @@ func TestAuditBlanked(t *testing.T) {
 func TestOutbox(t *testing.T) {
 	w := newWorld(t, memory(), func(o *chatadmin.Options) { o.Outbox = true })
 	ann := w.crowd()
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	deliver := func() (kinds []string) {
-		require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
+		require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error {
 			kinds = append(kinds, e.Kind)
 			return nil
 		}))
 		return kinds
 	}
 	deliver()
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{erase.KindDelete, chatadmin.KindGroupDelete, chatadmin.KindUserEdit, erase.KindDeleted}, deliver())
 }
@@ -114,9 +105,9 @@ func TestVeto(t *testing.T) {
 		}
 	})
 	ann := w.user("ann")
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
-	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
+	require.Equal(t, chatadmin.Pending, w.Row(ann.ID).Status)
 }

@@ -22,27 +22,27 @@ func TestManyGroups(t *testing.T) {
 	var rows []storage.Write[chatadmin.Group]
 	for n := range 3500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.Domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
 	for n, c := range rows {
 		if n%100 == 0 {
-			w.insert(w.message(c.Row.ID, w.boss))
+			w.insert(w.message(c.Row.ID, w.Boss))
 			w.record(c.Row.ID)
 		}
 	}
 	last := rows[len(rows)-1].Row
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	require.Len(t, p.Groups, 3500)
 	c, cancel := context.WithCancel(ctx)
 	before := w.everything()
-	r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) { cancel() })
+	r, err := w.d.Apply(c, w.S, p, reason, func(chatadmin.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
 	w.mark(last)
-	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	r, err = w.d.Resume(ctx, w.S, r.ID, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 3500, r.Data.Removed[erase.Groups])
 	require.EqualValues(t, 35, r.Data.Removed[erase.Messages])
@@ -68,17 +68,17 @@ func TestManyUsers(t *testing.T) {
 	}
 	for n := range us {
 		w.chat(us[n], us[(n+7)%len(us)], 2)
-		g := w.group(w.as(us[n]), fmt.Sprintf("G%d", n), us[(n+1)%len(us)])
+		g := w.group(w.As(us[n]), fmt.Sprintf("G%d", n), us[(n+1)%len(us)])
 		w.insert(w.message(g.ID, us[(n+1)%len(us)]), w.file(g.ID, us[n]))
 	}
 	var ids []chatadmin.ID
 	for _, u := range us[:40] {
 		ids = append(ids, u.ID)
 	}
-	p, err := w.d.Plan(ctx, w.s, ids, nil)
+	p, err := w.d.Plan(ctx, w.S, ids, nil)
 	require.NoError(t, err)
 	before := w.everything()
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Equal(t, p.Counts, r.Data.Removed)
 	w.check(r, before, ids...)
@@ -105,14 +105,14 @@ func TestHooks(t *testing.T) {
 		})
 	})
 	ann := w.crowd()
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	before := w.everything()
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Equal(t, p.Counts, r.Data.Removed)
 	w.check(r, before, ann.ID)
-	left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "tombstone", Domain: w.domain}, chatadmin.Page{Limit: 10})
+	left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "tombstone", Domain: w.Domain}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
@@ -123,28 +123,28 @@ func TestHoldStopsDeletion(t *testing.T) {
 	for name, subject := range map[string]func(w *world, ann, bob chatadmin.User) chatadmin.ID{
 		"of the user":            func(_ *world, ann, _ chatadmin.User) chatadmin.ID { return ann.ID },
 		"of somebody in a chat":  func(_ *world, _, bob chatadmin.User) chatadmin.ID { return bob.ID },
-		"of a writer in a group": func(w *world, _, _ chatadmin.User) chatadmin.ID { return w.boss.ID },
+		"of a writer in a group": func(w *world, _, _ chatadmin.User) chatadmin.ID { return w.Boss.ID },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
 			ann, bob := w.user("ann"), w.user("bob")
 			w.chat(ann, bob, 1)
-			g := w.group(w.as(ann), "Hers")
-			w.insert(w.message(g.ID, w.boss))
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+			g := w.group(w.As(ann), "Hers")
+			w.insert(w.message(g.ID, w.Boss))
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 			require.NoError(t, err)
 			c, cancel := context.WithCancel(ctx)
-			r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) { cancel() })
+			r, err := w.d.Apply(c, w.S, p, reason, func(chatadmin.Progress) { cancel() })
 			require.ErrorIs(t, err, context.Canceled)
-			h, err := w.s.AddHold(ctx, chatadmin.Hold{User: subject(w, ann, bob), Reason: "lawsuit"})
+			h, err := w.S.AddHold(ctx, chatadmin.Hold{User: subject(w, ann, bob), Reason: "lawsuit"})
 			require.NoError(t, err)
 			before := w.everything()
-			_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			_, err = w.d.Resume(ctx, w.S, r.ID, nil)
 			require.ErrorIs(t, err, chatadmin.ErrHeld)
 			require.Equal(t, before[erase.Messages], w.everything()[erase.Messages])
-			_, err = w.s.ReleaseHold(ctx, h.ID)
+			_, err = w.S.ReleaseHold(ctx, h.ID)
 			require.NoError(t, err)
-			r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			r, err = w.d.Resume(ctx, w.S, r.ID, nil)
 			require.NoError(t, err)
 			require.Equal(t, p.Counts, r.Data.Removed)
 			w.noTrace(ann.ID)
@@ -196,21 +196,21 @@ func TestHesitantStore(t *testing.T) {
 	ann := w.crowd()
 	var rows []storage.Write[chatadmin.Group]
 	for range 2100 {
-		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.Domain, Creator: ann.ID, Rev: 1, Name: "G", NameKey: "g"}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	before := w.everything()
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Equal(t, p.Counts, r.Data.Removed)
 	require.Equal(t, some(r.Data.Removed), w.gone(before))
 	w.noTrace(ann.ID)
 	marked := 0
-	for _, e := range erasetest.List(t, chatadmin.EventQuery{Domain: w.domain, Kind: chatadmin.KindGroupDelete}, w.store.ListEvents) {
+	for _, e := range erasetest.List(t, chatadmin.EventQuery{Domain: w.Domain, Kind: chatadmin.KindGroupDelete}, w.Store.ListEvents) {
 		marked += len(e.Targets)
 	}
 	require.Equal(t, 2101, marked)

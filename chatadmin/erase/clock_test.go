@@ -21,11 +21,11 @@ const (
 
 // daily runs the worker once a day.
 func (w *world) daily(n int) {
-	w.t.Helper()
+	w.T.Helper()
 	for range n {
-		w.clock.Advance(days)
-		_, err := w.d.RunDue(ctx, w.domain)
-		require.NoError(w.t, err)
+		w.Clock.Advance(days)
+		_, err := w.d.RunDue(ctx, w.Domain)
+		require.NoError(w.T, err)
 	}
 }
 
@@ -40,27 +40,27 @@ func TestClockJumps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, ann, bob, r := graceful(t)
 			if c.ran > 0 {
-				_, err := w.d.RunDue(ctx, w.domain)
+				_, err := w.d.RunDue(ctx, w.Domain)
 				require.NoError(t, err)
 				w.daily(c.ran)
 			}
-			w.clock.Advance(c.jump)
+			w.Clock.Advance(c.jump)
 			for range 3 { // as often as it is asked
-				done, err := w.d.RunDue(ctx, w.domain)
+				done, err := w.d.RunDue(ctx, w.Domain)
 				var clock *chatadmin.ClockError
 				require.ErrorAs(t, err, &clock)
-				require.Equal(t, w.clock.Now(), clock.Now)
+				require.Equal(t, w.Clock.Now(), clock.Now)
 				require.ErrorContains(t, err, "resume deletion "+string(r.ID))
 				require.Empty(t, done)
 			}
-			require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
-			w.clock.Advance(-c.jump)
+			require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
+			w.Clock.Advance(-c.jump)
 			if c.ran == 0 {
-				_, err := w.d.RunDue(ctx, w.domain)
+				_, err := w.d.RunDue(ctx, w.Domain)
 				require.NoError(t, err)
 			}
 			w.daily(29 - c.ran)
-			require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+			require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
 			w.daily(1)
 			w.noTrace(ann.ID, bob.ID)
 		})
@@ -72,24 +72,24 @@ func TestClockJumps(t *testing.T) {
 func TestWorkerWasAway(t *testing.T) {
 	w, ann, _, r := graceful(t)
 	cat := w.user("cat")
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{cat.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{cat.ID}, nil)
 	require.NoError(t, err)
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	second := w.user("second", admin)
-	_, err = w.d.RunDue(ctx, w.domain)
+	_, err = w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
-	w.clock.Advance(40 * days)
+	w.Clock.Advance(40 * days)
 	var clock *chatadmin.ClockError
-	_, err = w.d.RunDue(ctx, w.domain)
+	_, err = w.d.RunDue(ctx, w.Domain)
 	require.ErrorAs(t, err, &clock)
-	_, err = w.d.Resume(ctx, w.as(second), r.ID, nil)
+	_, err = w.d.Resume(ctx, w.As(second), r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "take it over")
-	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	r, err = w.d.Resume(ctx, w.S, r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, r.State)
-	done, err := w.d.RunDue(ctx, w.domain)
+	done, err := w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Len(t, done, 1)
 	w.noTrace(ann.ID, cat.ID)
@@ -98,15 +98,15 @@ func TestWorkerWasAway(t *testing.T) {
 // A pause of the worker in which nothing was scheduled is none to ask about.
 func TestWorkerWasAwayWithoutNeed(t *testing.T) {
 	w := newWorld(t, memory())
-	_, err := w.d.RunDue(ctx, w.domain)
+	_, err := w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
-	w.clock.Advance(100 * days)
+	w.Clock.Advance(100 * days)
 	w.daily(1)
-	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 3}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: 3}))
 	ann := w.user("ann")
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	w.daily(3)
 	w.noTrace(ann.ID)
@@ -115,29 +115,29 @@ func TestWorkerWasAwayWithoutNeed(t *testing.T) {
 // What a clock that was ahead has scheduled or begun waits no longer for it.
 func TestScheduledByClockAhead(t *testing.T) {
 	w := newWorld(t, memory())
-	_, err := w.d.RunDue(ctx, w.domain)
+	_, err := w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
-	w.clock.Advance(ahead)
+	w.Clock.Advance(ahead)
 	left := w.interrupted("left")
-	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: 30}))
 	ann := w.user("ann")
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
-	_, err = w.d.RunDue(ctx, w.domain)
+	_, err = w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
 
-	w.clock.Advance(-ahead)
-	done, err := w.d.RunDue(ctx, w.domain)
+	w.Clock.Advance(-ahead)
+	done, err := w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Len(t, done, 1)
 	require.Equal(t, left, done[0].ID)
-	r, err = w.d.Run(ctx, w.s, r.ID)
+	r, err = w.d.Run(ctx, w.S, r.ID)
 	require.NoError(t, err)
-	require.Equal(t, []any{chatadmin.RunScheduled, w.clock.Now().Add(30 * days)}, []any{r.State, r.Due}, "the grace period begins anew")
+	require.Equal(t, []any{chatadmin.RunScheduled, w.Clock.Now().Add(30 * days)}, []any{r.State, r.Due}, "the grace period begins anew")
 	w.daily(29)
-	require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+	require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
 	w.daily(1)
 	w.noTrace(ann.ID)
 }
@@ -157,13 +157,13 @@ func TestImpossibleTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, ann, bob, r := graceful(t)
 			cat, dan := w.user("cat"), w.user("dan")
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{cat.ID}, nil)
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{cat.ID}, nil)
 			require.NoError(t, err)
-			_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+			_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 			require.NoError(t, err)
 			w.damage(r.ID, change)
-			w.clock.Advance(30 * days)
-			done, err := w.d.RunDue(ctx, w.domain)
+			w.Clock.Advance(30 * days)
+			done, err := w.d.RunDue(ctx, w.Domain)
 			if damaged := w.damaged(); name == "before it was asked for" || name == "longer than any grace" || name == "no time" {
 				require.ErrorContains(t, err, string(r.ID))
 				require.Empty(t, damaged)
@@ -173,10 +173,10 @@ func TestImpossibleTime(t *testing.T) {
 			}
 			require.Len(t, done, 1)
 			w.noTrace(cat.ID)
-			require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
-			_, err = w.s.ActivateUsers(ctx, bob.ID)
+			require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
+			_, err = w.S.ActivateUsers(ctx, bob.ID)
 			require.NoError(t, err, "nobody else is kept by it")
-			_, err = w.d.Plan(ctx, w.s, []chatadmin.ID{dan.ID}, nil)
+			_, err = w.d.Plan(ctx, w.S, []chatadmin.ID{dan.ID}, nil)
 			require.NoError(t, err)
 		})
 	}
@@ -184,9 +184,9 @@ func TestImpossibleTime(t *testing.T) {
 
 // damaged are the IDs of what cannot be read.
 func (w *world) damaged() (ids []string) {
-	w.t.Helper()
-	for bad, err := range w.s.Damaged(ctx) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for bad, err := range w.S.Damaged(ctx) {
+		require.NoError(w.T, err)
 		ids = append(ids, bad.ID)
 	}
 	return ids
@@ -194,21 +194,17 @@ func (w *world) damaged() (ids []string) {
 
 // damage changes the record of a deletion past the library.
 func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
-	w.t.Helper()
-	key := storage.Key{Kind: "run", Domain: w.domain, ID: string(id)}
-	rs, err := w.store.Records(ctx, []storage.Key{key})
-	require.NoError(w.t, err)
-	require.Len(w.t, rs, 1)
+	w.T.Helper()
+	key := storage.Key{Kind: "run", Domain: w.Domain, ID: string(id)}
+	rs, err := w.Store.Records(ctx, []storage.Key{key})
+	require.NoError(w.T, err)
+	require.Len(w.T, rs, 1)
 	var e map[string]any
-	require.NoError(w.t, json.Unmarshal(rs[0].Data, &e))
+	require.NoError(w.T, json.Unmarshal(rs[0].Data, &e))
 	change(e)
-	row := rs[0]
-	row.Rev++
-	row.Data, err = json.Marshal(e)
-	require.NoError(w.t, err)
-	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: rs[0].Rev}})
-	})
+	rs[0].Data, err = json.Marshal(e)
+	require.NoError(w.T, err)
+	w.PutRecord(rs[0])
 }
 
 // A deletion whose time cannot be is cancelled, and one that cannot be read is
@@ -216,22 +212,22 @@ func (w *world) damage(id chatadmin.ID, change func(e map[string]any)) {
 func TestImpossibleTimeRepaired(t *testing.T) {
 	w, ann, _, r := graceful(t)
 	w.damage(r.ID, func(e map[string]any) { e["due"] = "9000-01-01T00:00:00Z" })
-	_, err := w.d.RunDue(ctx, w.domain)
+	_, err := w.d.RunDue(ctx, w.Domain)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	require.ErrorContains(t, err, "cancel it")
-	_, err = w.d.Cancel(ctx, w.s, r.ID)
+	_, err = w.d.Cancel(ctx, w.S, r.ID)
 	require.NoError(t, err)
-	require.Equal(t, chatadmin.Pending, w.status(ann.ID))
-	_, err = w.d.RunDue(ctx, w.domain)
+	require.Equal(t, chatadmin.Pending, w.Row(ann.ID).Status)
+	_, err = w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
 
 	w, _, _, r = graceful(t)
-	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{}))
 	whole := w.interrupted("left")
 	w.damage(r.ID, func(e map[string]any) { clear(e) })
 	var good []chatadmin.ID
 	var bad []string
-	for got, err := range w.d.Runs(ctx, w.s) {
+	for got, err := range w.d.Runs(ctx, w.S) {
 		var damaged *chatadmin.DamagedError
 		if errors.As(err, &damaged) {
 			bad = append(bad, damaged.ID)

@@ -17,11 +17,11 @@ import (
 // finish applies a plan and, as long as it is interrupted, resumes it: by the
 // receipt's ID, or as a worker does that knows of nothing.
 func (w *world) finish(s *chatadmin.Scope, p *erase.Plan, again func(n int)) *erase.Run {
-	w.t.Helper()
+	w.T.Helper()
 	r, err := w.d.Apply(ctx, s, p, reason, nil)
 	for n := 0; err != nil; n++ {
-		require.ErrorIs(w.t, err, erasetest.ErrCrash)
-		require.Less(w.t, n, 200)
+		require.ErrorIs(w.T, err, erasetest.ErrCrash)
+		require.Less(w.T, n, 200)
 		again(n)
 		if r != nil {
 			r, err = w.d.Resume(ctx, s, r.ID, nil)
@@ -51,11 +51,11 @@ func TestCrashAtEveryCall(t *testing.T) {
 		c := &erasetest.Crashing{Store: memory()}
 		w := newWorld(t, c)
 		ann := w.crowd()
-		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
 		before := w.everything()
 		c.In(n)
-		r := w.finish(w.s, p, func(int) { c.In(0) })
+		r := w.finish(w.S, p, func(int) { c.In(0) })
 		crashed := c.Crashed()
 		c.In(0)
 		w.check(r, before, ann.ID)
@@ -71,13 +71,13 @@ func TestCrashAtEveryCall(t *testing.T) {
 }
 
 func (w *world) check(r *erase.Run, before map[string]int64, users ...chatadmin.ID) {
-	w.t.Helper()
-	require.Equal(w.t, chatadmin.RunDone, r.State)
-	confirmed(w.t, w.gone(before), r.Data.Removed, "as told")
+	w.T.Helper()
+	require.Equal(w.T, chatadmin.RunDone, r.State)
+	confirmed(w.T, w.gone(before), r.Data.Removed, "as told")
 	w.noTrace(users...)
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
-	require.NoError(w.t, err)
-	require.EqualValues(w.t, r.Data.Removed[erase.Files], n)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
+	require.NoError(w.T, err)
+	require.EqualValues(w.T, r.Data.Removed[erase.Files], n)
 }
 
 // hasty is a clock that moves with each look at it, so that batches seem slow
@@ -103,17 +103,17 @@ func TestCrashes(t *testing.T) {
 			ann, bob := w.user("ann"), w.user("bob")
 			w.chat(ann, bob, 800)
 			for _, by := range []chatadmin.User{ann, bob} {
-				g := w.group(w.as(by), "Of "+by.Login, ann, bob)
+				g := w.group(w.As(by), "Of "+by.Login, ann, bob)
 				for n := range 400 {
 					w.insert(w.message(g.ID, []chatadmin.User{ann, bob}[n%2]), w.file(g.ID, []chatadmin.User{ann, bob}[n/2%2]))
 				}
 			}
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 			require.NoError(t, err)
 			before := w.everything()
 			crashes := 0
 			c.In(12)
-			r := w.finish(w.s, p, func(n int) {
+			r := w.finish(w.S, p, func(n int) {
 				crashes = n + 1
 				c.In(5 + (n*7+int(seed))%17)
 			})
@@ -132,17 +132,17 @@ func TestOutsideFails(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.user("ann")
 	w.posts.add(ann, 2500)
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	w.posts.err = erasetest.ErrCrash
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.ErrorIs(t, err, erasetest.ErrCrash)
 	require.ErrorContains(t, err, "scheduled_publications")
 	// One batch is deleted, and the process dies before that was written down.
-	gone, _, err := w.posts.Delete(ctx, storage.ContentQuery{Domain: w.domain, Authors: []chatadmin.ID{ann.ID}}, storage.Page{Limit: 700})
+	gone, _, err := w.posts.Delete(ctx, storage.ContentQuery{Domain: w.Domain, Authors: []chatadmin.ID{ann.ID}}, storage.Page{Limit: 700})
 	require.NoError(t, err)
 	require.EqualValues(t, 700, gone)
-	r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	r, err = w.d.Resume(ctx, w.S, r.ID, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1800, r.Data.Removed[publications])
 	w.noTrace(ann.ID)

@@ -19,11 +19,11 @@ func TestHoldAtAnyStep(t *testing.T) {
 		w := newWorld(t, memory())
 		ann := w.user("ann")
 		w.posts.add(ann, 2500)
-		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
 		c, cancel := context.WithCancel(ctx)
 		left := step
-		r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) {
+		r, err := w.d.Apply(c, w.S, p, reason, func(chatadmin.Progress) {
 			if left--; left == 0 {
 				cancel()
 			}
@@ -34,17 +34,17 @@ func TestHoldAtAnyStep(t *testing.T) {
 			return
 		}
 		require.ErrorIs(t, err, context.Canceled)
-		us, err := w.store.Users(ctx, w.domain, []chatadmin.ID{ann.ID})
+		us, err := w.Store.Users(ctx, w.Domain, []chatadmin.ID{ann.ID})
 		require.NoError(t, err)
 		if len(us) == 0 { // it was the last step
 			continue
 		}
-		_, err = w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit"})
+		_, err = w.S.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit"})
 		require.NoError(t, err)
 		posts := w.posts.of[ann.ID]
-		_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+		_, err = w.d.Resume(ctx, w.S, r.ID, nil)
 		require.ErrorIs(t, err, chatadmin.ErrHeld, "step %d", step)
-		us, err = w.store.Users(ctx, w.domain, []chatadmin.ID{ann.ID})
+		us, err = w.Store.Users(ctx, w.Domain, []chatadmin.ID{ann.ID})
 		require.NoError(t, err)
 		require.Len(t, us, 1, "step %d", step)
 		require.Equal(t, posts, w.posts.of[ann.ID], "step %d", step)
@@ -66,21 +66,21 @@ func TestHeldGroupIsNotMarked(t *testing.T) {
 	})
 	ann := w.user("ann")
 	for i := range 2100 {
-		w.group(w.as(ann), fmt.Sprint("G", i))
+		w.group(w.As(ann), fmt.Sprint("G", i))
 	}
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	n = 0
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.ErrorIs(t, err, no)
-	left, _, err := w.store.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.domain, Creator: ann.ID}, chatadmin.Page{Limit: 1000})
+	left, _, err := w.Store.ListGroups(ctx, chatadmin.GroupQuery{Domain: w.Domain, Creator: ann.ID}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	require.NotEmpty(t, left)
-	_, err = w.s.AddHold(ctx, chatadmin.Hold{Group: left[0].ID, Reason: "lawsuit"})
+	_, err = w.S.AddHold(ctx, chatadmin.Hold{Group: left[0].ID, Reason: "lawsuit"})
 	require.NoError(t, err)
-	_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+	_, err = w.d.Resume(ctx, w.S, r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrHeld)
-	_, err = w.s.Group(ctx, left[0].ID)
+	_, err = w.S.Group(ctx, left[0].ID)
 	require.NoError(t, err)
 }
 
@@ -110,13 +110,13 @@ func TestHoldsOnOthers(t *testing.T) {
 	w := newWorld(t, s)
 	ann := w.user("ann")
 	for i := range 100 {
-		_, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprint("held", i)).ID, Reason: "lawsuit"})
+		_, err := w.S.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprint("held", i)).ID, Reason: "lawsuit"})
 		require.NoError(t, err)
 	}
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	s.counts = 0
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Less(t, s.counts, 50)
 }
@@ -127,16 +127,13 @@ func TestDamagedHold(t *testing.T) {
 		w := newWorld(t, memory())
 		ann := w.user("ann")
 		left := w.interrupted("left")
-		w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-			key := storage.Key{Kind: "hold", Domain: w.domain, ID: "h"}
-			return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Rev: 1, Data: []byte(data)}}})
-		})
-		w.blocked(w.s, nil, "hold", chatadmin.ErrHeld, ann.ID)
-		_, err := w.d.Resume(ctx, w.host, left, nil)
+		w.PutRecord(storage.Record{Key: storage.Key{Kind: "hold", Domain: w.Domain, ID: "h"}, Data: []byte(data)})
+		w.blocked(w.S, nil, "hold", chatadmin.ErrHeld, ann.ID)
+		_, err := w.d.Resume(ctx, w.Host, left, nil)
 		require.ErrorIs(t, err, chatadmin.ErrHeld)
-		_, err = w.s.ReleaseHold(ctx, "h")
+		_, err = w.S.ReleaseHold(ctx, "h")
 		require.NoError(t, err)
-		_, err = w.d.Resume(ctx, w.host, left, nil)
+		_, err = w.d.Resume(ctx, w.Host, left, nil)
 		require.NoError(t, err)
 	}
 }

@@ -14,33 +14,30 @@ import (
 
 // old puts a record as earlier versions of the library wrote it.
 func (w *world) old(kind string, id chatadmin.ID, due time.Time, data string, args ...any) {
-	w.t.Helper()
-	rec := storage.Record{Key: storage.Key{Kind: kind, Domain: w.domain, ID: string(id)}, Due: due, Rev: 1, Data: fmt.Appendf(nil, data, args...)}
-	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rec}})
-	})
+	w.T.Helper()
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: kind, Domain: w.Domain, ID: string(id)}, Due: due, Data: fmt.Appendf(nil, data, args...)})
 }
 
 // oldLeft checks how many records of earlier versions are left.
 func (w *world) oldLeft(want int) {
-	w.t.Helper()
+	w.T.Helper()
 	n := 0
 	for _, kind := range []string{"job", "erasure"} {
-		rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 10})
-		require.NoError(w.t, err)
+		rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.Domain}, chatadmin.Page{Limit: 10})
+		require.NoError(w.T, err)
 		n += len(rs)
 	}
-	require.Equal(w.t, want, n)
+	require.Equal(w.T, want, n)
 }
 
 // oldScheduled is a deletion of somebody that an earlier version has scheduled.
 func (w *world) oldScheduled(id chatadmin.ID, u chatadmin.User) time.Time {
-	w.t.Helper()
-	_, err := w.s.DeactivateUsers(ctx, u.ID)
-	require.NoError(w.t, err)
-	due := w.clock.Now().Add(30 * days)
+	w.T.Helper()
+	_, err := w.S.DeactivateUsers(ctx, u.ID)
+	require.NoError(w.T, err)
+	due := w.Clock.Now().Add(30 * days)
 	w.old("erasure", id, due, `{"v":1,"id":%q,"state":"scheduled","users":[%q],"by":%q,"reason":"left","asked":%q,"due":%q,"deactivated":[%q],"total":7}`,
-		id, u.ID, w.boss.ID, w.clock.Now().Format(time.RFC3339Nano), due.Format(time.RFC3339Nano), u.ID)
+		id, u.ID, w.Boss.ID, w.Clock.Now().Format(time.RFC3339Nano), due.Format(time.RFC3339Nano), u.ID)
 	return due
 }
 
@@ -54,7 +51,7 @@ func TestOldReceipts(t *testing.T) {
 		"params":{"users":["u1","u2"],"choice":{"delete_default":true},"reason":"left"},"cursor":{"stage":10},"result":{"messages":12,"files":2,"users":2,"reports":1}}`)
 	w.old("erasure", "d2", time.Time{}, `{"v":1,"id":"d2","state":"cancelled","users":["u3"],"by":"host","reason":"left","asked":"2026-01-01T10:00:00Z","due":"2026-01-31T10:00:00Z","ended":"2026-01-02T10:00:00Z","total":3}`)
 	var all []*erase.Run
-	for run, err := range w.d.Runs(ctx, w.s) {
+	for run, err := range w.d.Runs(ctx, w.S) {
 		require.NoError(t, err)
 		all = append(all, run)
 	}
@@ -68,7 +65,7 @@ func TestOldReceipts(t *testing.T) {
 	require.Equal(t, []any{chatadmin.ID("d2"), chatadmin.RunCancelled, at.AddDate(0, 0, 1)}, []any{all[1].ID, all[1].State, all[1].Ended})
 	require.Empty(t, some(all[1].Data.Removed))
 	w.oldLeft(0)
-	again, err := w.d.Run(ctx, w.s, "d1")
+	again, err := w.d.Run(ctx, w.S, "d1")
 	require.NoError(t, err)
 	require.Equal(t, done, again)
 }
@@ -79,24 +76,24 @@ func TestOldRunning(t *testing.T) {
 	w := newWorld(t, memory())
 	ann := w.crowd()
 	id := w.interruptedOf(ann)
-	run, err := w.d.Run(ctx, w.host, id)
+	run, err := w.d.Run(ctx, w.Host, id)
 	require.NoError(t, err)
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(id)}})
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.Domain, ID: string(id)}})
 	require.NoError(t, err)
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
 		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: rs[0], Was: rs[0].Rev, Delete: true}})
 	})
-	at := w.clock.Now().Format(time.RFC3339Nano)
-	w.old("erasure", id, w.clock.Now().Add(10*time.Minute), `{"v":1,"id":%q,"state":"running","users":[%q],"by":"host","reason":"left","asked":%q,"begun":%q,"total":30}`, id, ann.ID, at, at)
+	at := w.Clock.Now().Format(time.RFC3339Nano)
+	w.old("erasure", id, w.Clock.Now().Add(10*time.Minute), `{"v":1,"id":%q,"state":"running","users":[%q],"by":"host","reason":"left","asked":%q,"begun":%q,"total":30}`, id, ann.ID, at, at)
 	w.old("job", id, time.Time{}, `{"v":1,"id":%q,"kind":"delete users","actor":"host","state":"running","done":5,"total":30,"started":%q,"params":{"users":[%q],"reason":"left"},"cursor":{"stage":%d},"result":{"messages":5,"records":%d}}`,
 		id, at, ann.ID, run.Data.At.Stage, run.Data.Removed[erase.Records])
-	w.process()
-	w.blocked(w.s, nil, "deleting", chatadmin.ErrTransition, ann.ID)
-	got, err := w.d.Run(ctx, w.s, id)
+	w.Restart()
+	w.blocked(w.S, nil, "deleting", chatadmin.ErrTransition, ann.ID)
+	got, err := w.d.Run(ctx, w.S, id)
 	require.NoError(t, err)
 	require.Equal(t, []any{chatadmin.RunRunning, int64(5), int64(30), int64(5)}, []any{got.State, got.Data.Removed[erase.Messages], got.Total, got.Done - got.Data.Removed[erase.Records]})
-	w.clock.Advance(time.Hour)
-	ended, err := w.d.RunDue(ctx, w.domain)
+	w.Clock.Advance(time.Hour)
+	ended, err := w.d.RunDue(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Len(t, ended, 1)
 	require.EqualValues(t, 14+5, ended[0].Data.Removed[erase.Messages])
@@ -108,21 +105,21 @@ func TestOldRunning(t *testing.T) {
 // whoever looks at it first.
 func TestOldScheduled(t *testing.T) {
 	for name, work := range map[string]func(w *world) error{
-		"RunDue": func(w *world) error { _, err := w.d.RunDue(ctx, w.domain); return err },
-		"Work":   func(w *world) error { _, err := w.admin.Work(ctx); return err },
+		"RunDue": func(w *world) error { _, err := w.d.RunDue(ctx, w.Domain); return err },
+		"Work":   func(w *world) error { _, err := w.Admin.Work(ctx); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
 			ann := w.crowd()
 			due := w.oldScheduled("d1", ann)
 			require.NoError(t, work(w))
-			require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
+			require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
 			w.oldLeft(0)
-			run, err := w.d.Run(ctx, w.s, "d1")
+			run, err := w.d.Run(ctx, w.S, "d1")
 			require.NoError(t, err)
-			require.Equal(t, []any{chatadmin.RunScheduled, due, []chatadmin.ID{ann.ID}, w.boss.ID}, []any{run.State, run.Due, run.Data.Deactivated, run.By})
+			require.Equal(t, []any{chatadmin.RunScheduled, due, []chatadmin.ID{ann.ID}, w.Boss.ID}, []any{run.State, run.Due, run.Data.Deactivated, run.By})
 			for range 31 {
-				w.clock.Advance(days)
+				w.Clock.Advance(days)
 				require.NoError(t, work(w))
 			}
 			w.noTrace(ann.ID)
@@ -134,16 +131,16 @@ func TestOldScheduled(t *testing.T) {
 // activated again is taken out of it, before anybody has listed it.
 func TestOldScheduledIsOff(t *testing.T) {
 	for name, off := range map[string]func(w *world, u chatadmin.User) error{
-		"cancelled": func(w *world, _ chatadmin.User) error { _, err := w.d.Cancel(ctx, w.s, "d1"); return err },
-		"activated": func(w *world, u chatadmin.User) error { _, err := w.s.ActivateUsers(ctx, u.ID); return err },
+		"cancelled": func(w *world, _ chatadmin.User) error { _, err := w.d.Cancel(ctx, w.S, "d1"); return err },
+		"activated": func(w *world, u chatadmin.User) error { _, err := w.S.ActivateUsers(ctx, u.ID); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
 			ann := w.user("ann")
 			w.oldScheduled("d1", ann)
 			require.NoError(t, off(w, ann))
-			require.Equal(t, chatadmin.Pending, w.status(ann.ID))
-			run, err := w.d.Run(ctx, w.s, "d1")
+			require.Equal(t, chatadmin.Pending, w.Row(ann.ID).Status)
+			run, err := w.d.Run(ctx, w.S, "d1")
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunCancelled, run.State)
 		})
@@ -157,14 +154,14 @@ func TestOldDamaged(t *testing.T) {
 		`{"v":1,"id":"d1","state":"done","users":[],"by":"host"}`, `{"v":1,"id":"other","state":"done","users":["u"],"by":"host"}`, `{"v":1,"id":"d1","sta`} {
 		w := newWorld(t, memory())
 		ann := w.user("ann")
-		w.old("erasure", "d1", w.clock.Now(), "%s", data)
-		for run, err := range w.d.Runs(ctx, w.s) {
+		w.old("erasure", "d1", w.Clock.Now(), "%s", data)
+		for run, err := range w.d.Runs(ctx, w.S) {
 			require.Failf(t, "listed", "%s: %v %v", data, run, err)
 		}
 		w.oldLeft(1)
-		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
-		_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+		_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 		require.NoError(t, err)
 	}
 }

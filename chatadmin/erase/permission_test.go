@@ -103,7 +103,7 @@ func TestPermissions(t *testing.T) {
 				Open: func(t *testing.T) (*chatadmin.Admin, chatadmin.ID) {
 					w := newWorld(t, memory())
 					on = w.target()
-					return w.admin, w.domain
+					return w.Admin, w.Domain
 				},
 				Do: func(ctx context.Context, s *chatadmin.Scope) error { return c.do(ctx, s, on) }})
 		})
@@ -111,37 +111,37 @@ func TestPermissions(t *testing.T) {
 }
 
 func (w *world) target() *target {
-	w.t.Helper()
+	w.T.Helper()
 	on := &target{d: w.d}
 	apply := func(d *erase.Deletions, c context.Context, login string) chatadmin.ID {
-		p, err := d.Plan(ctx, w.host, []chatadmin.ID{w.user(login).ID}, nil)
-		require.NoError(w.t, err)
-		r, err := d.Apply(c, w.host, p, reason, nil)
+		p, err := d.Plan(ctx, w.Host, []chatadmin.ID{w.user(login).ID}, nil)
+		require.NoError(w.T, err)
+		r, err := d.Apply(c, w.Host, p, reason, nil)
 		if c == ctx {
-			require.NoError(w.t, err)
+			require.NoError(w.T, err)
 		}
 		return r.ID
 	}
 	on.done = apply(w.d, ctx, "done")
-	graceful, err := erase.New(w.admin, &erase.Options{Grace: time.Hour})
-	require.NoError(w.t, err)
+	graceful, err := erase.New(w.Admin, &erase.Options{Grace: time.Hour})
+	require.NoError(w.T, err)
 	on.scheduled = apply(graceful, ctx, "scheduled")
 	on.left = w.interrupted("left")
 	on.user = w.user("target").ID
-	on.plan, err = w.d.Plan(ctx, w.host, []chatadmin.ID{on.user}, nil)
-	require.NoError(w.t, err)
+	on.plan, err = w.d.Plan(ctx, w.Host, []chatadmin.ID{on.user}, nil)
+	require.NoError(w.T, err)
 	return on
 }
 
 // interrupted is a deletion that the host has begun and not brought to its end.
 func (w *world) interrupted(login string) chatadmin.ID {
-	w.t.Helper()
-	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{w.user(login).ID}, nil)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	p, err := w.d.Plan(ctx, w.Host, []chatadmin.ID{w.user(login).ID}, nil)
+	require.NoError(w.T, err)
 	c, cancel := context.WithCancel(ctx)
-	r, err := w.d.Apply(c, w.host, p, reason, func(chatadmin.Progress) { cancel() })
-	require.ErrorIs(w.t, err, context.Canceled)
-	require.Equal(w.t, chatadmin.RunRunning, r.State)
+	r, err := w.d.Apply(c, w.Host, p, reason, func(chatadmin.Progress) { cancel() })
+	require.ErrorIs(w.T, err, context.Canceled)
+	require.Equal(w.T, chatadmin.RunRunning, r.State)
 	return r.ID
 }
 
@@ -151,23 +151,23 @@ func TestTakeOver(t *testing.T) {
 	w := newWorld(t, memory())
 	second, third := w.user("second", admin), w.user("third", admin)
 	ann := w.crowd()
-	p, err := w.d.Plan(ctx, w.as(second), []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.As(second), []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	before := w.everything()
-	r, err := w.d.Apply(ctx, w.as(second), p, reason, func(p chatadmin.Progress) {
-		_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, second.ID)
+	r, err := w.d.Apply(ctx, w.As(second), p, reason, func(p chatadmin.Progress) {
+		_, err := w.S.AssignRole(ctx, chatadmin.RoleMember, second.ID)
 		require.NoError(t, err)
 	})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Equal(t, chatadmin.RunRunning, r.State)
-	_, err = w.d.Resume(ctx, w.as(third), r.ID, nil)
+	_, err = w.d.Resume(ctx, w.As(third), r.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "somebody else")
-	_, err = w.d.TakeOver(ctx, w.as(ann), r.ID)
+	_, err = w.d.TakeOver(ctx, w.As(ann), r.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden, "she has no access any more")
-	_, err = w.d.TakeOver(ctx, w.as(third), r.ID)
+	_, err = w.d.TakeOver(ctx, w.As(third), r.ID)
 	require.NoError(t, err)
-	r, err = w.d.Resume(ctx, w.as(third), r.ID, nil)
+	r, err = w.d.Resume(ctx, w.As(third), r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, third.ID, r.By)
 	require.Equal(t, some(r.Data.Removed), w.gone(before))
@@ -179,22 +179,22 @@ func TestTakenOverMeanwhile(t *testing.T) {
 	w := newWorld(t, memory())
 	second := w.user("second", admin)
 	ann := w.crowd()
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	taken := false
-	r, err := w.d.Apply(ctx, w.s, p, reason, func(p chatadmin.Progress) {
+	r, err := w.d.Apply(ctx, w.S, p, reason, func(p chatadmin.Progress) {
 		require.False(t, taken, "another batch")
 		taken = true
-		for r, err := range w.d.Runs(ctx, w.s) {
+		for r, err := range w.d.Runs(ctx, w.S) {
 			require.NoError(t, err)
-			_, err = w.d.TakeOver(ctx, w.as(second), r.ID)
+			_, err = w.d.TakeOver(ctx, w.As(second), r.ID)
 			require.NoError(t, err)
 		}
 	})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "taken over")
 	require.Equal(t, chatadmin.RunRunning, r.State)
-	r, err = w.d.Resume(ctx, w.as(second), r.ID, nil)
+	r, err = w.d.Resume(ctx, w.As(second), r.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, second.ID, r.By)
 }

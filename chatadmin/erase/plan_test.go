@@ -37,25 +37,25 @@ func TestPlanFromOutside(t *testing.T) {
 		"no counts":        func(p *erase.Plan) { p.Counts = nil },
 		"everything":       func(p *erase.Plan) { *p = erase.Plan{} },
 	} {
-		p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+		p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
 		data, err := json.Marshal(p)
 		require.NoError(t, err)
 		var from erase.Plan
 		require.NoError(t, json.Unmarshal(data, &from))
 		change(&from)
-		_, err = w.d.Apply(ctx, w.s, &from, reason, nil)
+		_, err = w.d.Apply(ctx, w.S, &from, reason, nil)
 		require.Error(t, err, name)
 		require.Equal(t, before, w.everything(), name)
 	}
-	_, err := w.d.Apply(ctx, w.s, nil, reason, nil)
+	_, err := w.d.Apply(ctx, w.S, nil, reason, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 
 	// Hiding what stands in the way helps nobody.
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{w.boss.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{w.Boss.ID}, nil)
 	require.NoError(t, err)
 	p.Blockers = nil
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	var blocked *erase.BlockedError
 	require.ErrorAs(t, err, &blocked)
 
@@ -83,10 +83,10 @@ func TestRunDamaged(t *testing.T) {
 		w := newWorld(t, memory())
 		id := w.interrupted("left")
 		w.damage(id, func(e map[string]any) { e["data"].(map[string]any)[c.field] = json.RawMessage(c.value) })
-		_, err := w.d.Resume(ctx, w.host, id, nil)
+		_, err := w.d.Resume(ctx, w.Host, id, nil)
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, "%s %s", c.field, c.value)
 		require.Equal(t, []string{string(id)}, w.damaged())
-		require.NoError(t, w.host.Repair(ctx, "run", string(id)))
+		require.NoError(t, w.Host.Repair(ctx, "run", string(id)))
 		require.Empty(t, w.damaged())
 	}
 }

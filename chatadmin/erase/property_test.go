@@ -31,7 +31,7 @@ func TestProperties(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c := &erasetest.Crashing{Store: memory()}
 			g := &game{world: newWorld(t, c, hasty, withRows), c: c, rnd: rand.New(rand.NewPCG(seed, 7))}
-			_, err := g.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
+			_, err := g.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
 			require.NoError(t, err)
 			for n := range 270 {
 				g.step()
@@ -63,12 +63,12 @@ type game struct {
 }
 
 func (g *game) any() chatadmin.User {
-	users := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain}, g.store.ListUsers)
+	users := erasetest.List(g.T, chatadmin.UserQuery{Domain: g.Domain}, g.Store.ListUsers)
 	return users[g.rnd.IntN(len(users))]
 }
 
 func (g *game) anyGroup() chatadmin.Group {
-	groups := erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain}, g.store.ListGroups)
+	groups := erasetest.List(g.T, chatadmin.GroupQuery{Domain: g.Domain}, g.Store.ListGroups)
 	return groups[g.rnd.IntN(len(groups))]
 }
 
@@ -80,40 +80,40 @@ func (g *game) step() {
 	switch g.rnd.IntN(16) {
 	case 0, 1:
 		kind := []chatadmin.Kind{chatadmin.Network, chatadmin.Network, chatadmin.Guest}[g.rnd.IntN(3)]
-		_, _ = g.host.CreateUser(ctx, chatadmin.NewUser{Login: login, Kind: kind})
+		_, _ = g.Host.CreateUser(ctx, chatadmin.NewUser{Login: login, Kind: kind})
 	case 2:
 		var rows strings.Builder
 		rows.WriteString("login,title,manager,enabled\n")
 		for range 1 + g.rnd.IntN(8) {
 			fmt.Fprintf(&rows, "n%d@acme.example,T%d,%s,%s\n", g.rnd.IntN(80), g.rnd.IntN(9), u.Login, []string{"TRUE", "TRUE", "FALSE", ""}[g.rnd.IntN(4)])
 		}
-		_, err := chatadmintest.Must(csvimport.New(g.admin, nil)).Import(ctx, g.host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
-		require.NoError(g.t, err)
+		_, err := chatadmintest.Must(csvimport.New(g.Admin, nil)).Import(ctx, g.Host, strings.NewReader(rows.String()), csvimport.UpdateExisting, nil)
+		require.NoError(g.T, err)
 	case 3:
-		_, _ = g.host.DeactivateUsers(ctx, u.ID)
+		_, _ = g.Host.DeactivateUsers(ctx, u.ID)
 	case 4:
-		_, _ = g.host.ActivateUsers(ctx, u.ID, other.ID)
+		_, _ = g.Host.ActivateUsers(ctx, u.ID, other.ID)
 	case 5:
-		_, _ = g.host.DenyAccess(ctx, u.ID)
-		_, _ = g.host.GrantAccess(ctx, other.ID)
+		_, _ = g.Host.DenyAccess(ctx, u.ID)
+		_, _ = g.Host.GrantAccess(ctx, other.ID)
 	case 6:
-		_, _ = g.host.AssignRole(ctx, []string{chatadmin.RoleAdmin, chatadmin.RoleMember}[g.rnd.IntN(2)], u.ID)
+		_, _ = g.Host.AssignRole(ctx, []string{chatadmin.RoleAdmin, chatadmin.RoleMember}[g.rnd.IntN(2)], u.ID)
 	case 7:
-		_, _ = g.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Manager: &other.ID})
+		_, _ = g.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Manager: &other.ID})
 	case 8:
 		g.groups++
-		if made, err := g.as(u).CreateGroup(ctx, fmt.Sprintf("G%d", g.groups)); err == nil {
-			_, _ = g.host.AddMembers(ctx, made.ID, other.ID, g.any().ID)
+		if made, err := g.As(u).CreateGroup(ctx, fmt.Sprintf("G%d", g.groups)); err == nil {
+			_, _ = g.Host.AddMembers(ctx, made.ID, other.ID, g.any().ID)
 			g.insert(g.message(made.ID, other), g.file(made.ID, u), g.message(made.ID, g.any()))
 			g.put(hostrows.Row{Container: made.ID, Author: other.ID}, hostrows.Row{Container: made.ID, Author: u.ID, Blob: "b"})
 			g.record(made.ID)
 		}
 	case 9:
-		if p, err := g.host.PlanDefaultGroup(ctx, g.anyGroup().ID); err == nil {
-			_, _ = g.host.ApplyDefaultGroup(ctx, p, nil)
+		if p, err := g.Host.PlanDefaultGroup(ctx, g.anyGroup().ID); err == nil {
+			_, _ = g.Host.ApplyDefaultGroup(ctx, p, nil)
 		}
 	case 10:
-		_, _ = g.host.UnmarkDefaultGroup(ctx, g.anyGroup().ID)
+		_, _ = g.Host.UnmarkDefaultGroup(ctx, g.anyGroup().ID)
 	case 11:
 		g.chat(u, other, g.rnd.IntN(5))
 		talk := g.id("talk")
@@ -124,13 +124,13 @@ func (g *game) step() {
 		g.record(g.device(u))
 		g.posts.add(u, int64(g.rnd.IntN(4)))
 	case 12:
-		if h, err := g.s.AddHold(ctx, chatadmin.Hold{User: u.ID, Reason: "case"}); err == nil && g.rnd.IntN(5) > 0 {
-			_, _ = g.s.ReleaseHold(ctx, h.ID)
+		if h, err := g.S.AddHold(ctx, chatadmin.Hold{User: u.ID, Reason: "case"}); err == nil && g.rnd.IntN(5) > 0 {
+			_, _ = g.S.ReleaseHold(ctx, h.ID)
 		}
-		for h, err := range g.host.Holds(ctx) {
-			require.NoError(g.t, err)
+		for h, err := range g.Host.Holds(ctx) {
+			require.NoError(g.T, err)
 			if g.rnd.IntN(3) == 0 {
-				_, _ = g.host.ReleaseHold(ctx, h.ID)
+				_, _ = g.Host.ReleaseHold(ctx, h.ID)
 			}
 		}
 	case 13, 14, 15:
@@ -142,9 +142,9 @@ func (g *game) step() {
 // with crashes.
 func (g *game) delete(ids ...chatadmin.ID) {
 	ids = ids[:1+g.rnd.IntN(3)]
-	s := g.host
+	s := g.Host
 	if g.rnd.IntN(3) == 0 {
-		s = g.as(g.any())
+		s = g.As(g.any())
 	}
 	choice := &erase.Choice{DeleteDefault: g.rnd.IntN(3) == 0}
 	if heir := g.any(); g.rnd.IntN(3) == 0 && heir.AdminInForce() && !slices.Contains(ids, heir.ID) {
@@ -155,7 +155,7 @@ func (g *game) delete(ids ...chatadmin.ID) {
 	}
 	p, err := g.d.Plan(ctx, s, ids, choice)
 	if err != nil {
-		require.ErrorIs(g.t, err, chatadmin.ErrForbidden)
+		require.ErrorIs(g.T, err, chatadmin.ErrForbidden)
 		return
 	}
 	before := g.everything()
@@ -163,8 +163,8 @@ func (g *game) delete(ids ...chatadmin.ID) {
 	if len(p.Blockers) > 0 {
 		_, err := g.d.Apply(ctx, s, p, reason, nil)
 		var blocked *erase.BlockedError
-		require.ErrorAs(g.t, err, &blocked)
-		require.Equal(g.t, before, g.everything())
+		require.ErrorAs(g.T, err, &blocked)
+		require.Equal(g.T, before, g.everything())
 		g.refused++
 		return
 	}
@@ -176,10 +176,10 @@ func (g *game) delete(ids ...chatadmin.ID) {
 		g.c.In([]int{0, 15 + g.rnd.IntN(30)}[g.rnd.IntN(2)])
 	})
 	g.c.In(0)
-	confirmed(g.t, p.Counts, r.Data.Removed, "as planned: nothing else went on")
+	confirmed(g.T, p.Counts, r.Data.Removed, "as planned: nothing else went on")
 	want := maps.Clone(r.Data.Removed)
 	want[erase.Memberships] -= joins
-	confirmed(g.t, g.gone(before), want, "as told")
+	confirmed(g.T, g.gone(before), want, "as told")
 	g.handedOver(p)
 	for _, u := range p.Users {
 		g.deleted = append(g.deleted, u.ID)
@@ -189,10 +189,10 @@ func (g *game) delete(ids ...chatadmin.ID) {
 
 // joins is how many memberships the people get to whom groups are transferred.
 func (g *game) joins(p *erase.Plan) (n int64) {
-	g.t.Helper()
+	g.T.Helper()
 	for _, t := range p.Transferred {
-		ms, err := g.store.Memberships(ctx, g.domain, []storage.Pair{{Group: t.ID, User: t.To}})
-		require.NoError(g.t, err)
+		ms, err := g.Store.Memberships(ctx, g.Domain, []storage.Pair{{Group: t.ID, User: t.To}})
+		require.NoError(g.T, err)
 		n += 1 - int64(len(ms))
 	}
 	return n
@@ -201,57 +201,57 @@ func (g *game) joins(p *erase.Plan) (n int64) {
 // handedOver checks that groups that were to be transferred are whose they
 // should be.
 func (g *game) handedOver(p *erase.Plan) {
-	g.t.Helper()
+	g.T.Helper()
 	for _, t := range p.Transferred {
-		gs, err := g.store.Groups(ctx, g.domain, []chatadmin.ID{t.ID})
-		require.NoError(g.t, err)
-		require.Len(g.t, gs, 1)
-		require.Equal(g.t, []any{t.To, false}, []any{gs[0].Creator, gs[0].Deleting})
+		gs, err := g.Store.Groups(ctx, g.Domain, []chatadmin.ID{t.ID})
+		require.NoError(g.T, err)
+		require.Len(g.T, gs, 1)
+		require.Equal(g.T, []any{t.To, false}, []any{gs[0].Creator, gs[0].Deleting})
 		g.transferred++
 	}
 }
 
 func (g *game) invariants() {
-	g.t.Helper()
-	admins, err := g.host.AdminsInForce(ctx)
-	require.NoError(g.t, err)
-	require.NotEmpty(g.t, admins)
-	admin := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain, AdminOnly: true}, g.store.ListUsers)
-	require.True(g.t, slices.ContainsFunc(admin, func(u chatadmin.User) bool {
+	g.T.Helper()
+	admins, err := g.Host.AdminsInForce(ctx)
+	require.NoError(g.T, err)
+	require.NotEmpty(g.T, admins)
+	admin := erasetest.List(g.T, chatadmin.UserQuery{Domain: g.Domain, AdminOnly: true}, g.Store.ListUsers)
+	require.True(g.T, slices.ContainsFunc(admin, func(u chatadmin.User) bool {
 		_, err := chatadmin.Transition(u, chatadmin.SignedIn)
 		return err == nil
 	}), "an admin who can sign in")
-	people := erasetest.List(g.t, chatadmin.UserQuery{Domain: g.domain, Kinds: []chatadmin.Kind{chatadmin.Network}, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, g.store.ListUsers)
-	defaults := erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain, DefaultOnly: true}, g.store.ListGroups)
+	people := erasetest.List(g.T, chatadmin.UserQuery{Domain: g.Domain, Kinds: []chatadmin.Kind{chatadmin.Network}, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}, g.Store.ListUsers)
+	defaults := erasetest.List(g.T, chatadmin.GroupQuery{Domain: g.Domain, DefaultOnly: true}, g.Store.ListGroups)
 	for _, d := range defaults {
 		in := map[chatadmin.ID]bool{}
-		for _, m := range erasetest.List(g.t, storage.MemberQuery{Domain: g.domain, Group: d.ID}, g.store.ListMemberships) {
+		for _, m := range erasetest.List(g.T, storage.MemberQuery{Domain: g.Domain, Group: d.ID}, g.Store.ListMemberships) {
 			in[m.User] = true
 		}
 		for _, u := range people {
 			g.checked++
-			require.True(g.t, in[u.ID], "%s is not in %s", u.Login, d.Name)
+			require.True(g.T, in[u.ID], "%s is not in %s", u.Login, d.Name)
 		}
 	}
 	for _, d := range g.deleted {
-		us, err := g.store.Users(ctx, g.domain, []chatadmin.ID{d})
-		require.NoError(g.t, err)
-		require.Empty(g.t, us)
+		us, err := g.Store.Users(ctx, g.Domain, []chatadmin.ID{d})
+		require.NoError(g.T, err)
+		require.Empty(g.T, us)
 	}
 	g.noTrace(g.deleted...)
-	rows, err := hostrows.All(ctx, g.store, g.domain)
-	require.NoError(g.t, err)
+	rows, err := hostrows.All(ctx, g.Store, g.Domain)
+	require.NoError(g.T, err)
 	there := map[chatadmin.ID]bool{}
-	for _, gr := range erasetest.List(g.t, chatadmin.GroupQuery{Domain: g.domain}, g.store.ListGroups) {
+	for _, gr := range erasetest.List(g.T, chatadmin.GroupQuery{Domain: g.Domain}, g.Store.ListGroups) {
 		there[gr.ID] = true
 	}
 	for _, r := range rows {
 		there[r.ID] = r.Peer != ""
 	}
 	for _, r := range rows {
-		require.NotContains(g.t, g.deleted, r.Author)
-		require.NotContains(g.t, g.deleted, r.Peer)
-		require.True(g.t, r.Peer != "" || there[r.Container], "a row lies in what is gone")
+		require.NotContains(g.T, g.deleted, r.Author)
+		require.NotContains(g.T, g.deleted, r.Peer)
+		require.True(g.T, r.Peer != "" || there[r.Container], "a row lies in what is gone")
 	}
 }
 

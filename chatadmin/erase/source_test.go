@@ -48,13 +48,13 @@ func TestSourcesCountedApart(t *testing.T) {
 	}
 	w := newWorld(t, memory(), from(sources...))
 	ann := w.user("ann")
-	g := w.group(w.s, "G", ann)
+	g := w.group(w.S, "G", ann)
 	w.insert(w.message(g.ID, ann))
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 	require.NoError(t, err)
 	want := map[string]int64{erase.Messages: 1, erase.Users: 1, erase.Memberships: 3, "host.messages": 3, "host.users": 3, "host.records": 3, "host.devices": 3}
 	require.Equal(t, want, some(p.Counts))
-	r, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, some(r.Data.Removed))
 }
@@ -78,19 +78,19 @@ func TestSourceLies(t *testing.T) {
 			calls = 0
 			w := newWorld(t, memory())
 			ann := w.user("ann")
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 			require.NoError(t, err)
-			w.process(from(storage.Source{Name: "x", Outside: a}))
+			w.Restart(from(storage.Source{Name: "x", Outside: a}))
 			var bad *chatadmin.SourceError
 			if n, err := a.count(); err == nil && (n < 0 || n > chatadmin.MaxCount) {
-				_, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, nil)
+				_, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 				require.ErrorAs(t, err, &bad)
 			}
 			calls = 0
 			steps := 0
 			c, cancel := context.WithCancel(ctx)
 			defer cancel()
-			r, err := w.d.Apply(c, w.s, p, reason, func(chatadmin.Progress) {
+			r, err := w.d.Apply(c, w.S, p, reason, func(chatadmin.Progress) {
 				if steps++; steps > 50 {
 					cancel()
 				}
@@ -101,12 +101,12 @@ func TestSourceLies(t *testing.T) {
 			for kind, n := range r.Data.Removed {
 				require.GreaterOrEqual(t, n, int64(0), kind)
 			}
-			_, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			_, err = w.d.Resume(ctx, w.S, r.ID, nil)
 			require.ErrorAs(t, err, &bad)
 
 			left := int64(2)
-			w.process(from(storage.Source{Name: "x", Outside: answers{func() (int64, error) { return left, nil }, func(int) (int64, error) { left--; return 1, nil }}}))
-			r, err = w.d.Resume(ctx, w.s, r.ID, nil)
+			w.Restart(from(storage.Source{Name: "x", Outside: answers{func() (int64, error) { return left, nil }, func(int) (int64, error) { left--; return 1, nil }}}))
+			r, err = w.d.Resume(ctx, w.S, r.ID, nil)
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunDone, r.State)
 			require.EqualValues(t, 2, r.Data.Removed["host.x"])

@@ -15,22 +15,22 @@ import (
 // deletionOf is a deletion of somebody with a role that the host has asked for:
 // scheduled, or begun and interrupted.
 func (w *world) deletionOf(role, state string, c *erase.Choice) (chatadmin.User, *erase.Run) {
-	w.t.Helper()
+	w.T.Helper()
 	u := w.user(string(w.id("victim")), func(n *chatadmin.NewUser) { n.Role = role })
 	days := 0
 	if state == "scheduled" {
 		days = 30
 	}
-	require.NoError(w.t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: days}))
-	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{u.ID}, c)
-	require.NoError(w.t, err)
+	require.NoError(w.T, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: days}))
+	p, err := w.d.Plan(ctx, w.Host, []chatadmin.ID{u.ID}, c)
+	require.NoError(w.T, err)
 	c2, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r, err := w.d.Apply(c2, w.host, p, reason, func(chatadmin.Progress) { cancel() })
+	r, err := w.d.Apply(c2, w.Host, p, reason, func(chatadmin.Progress) { cancel() })
 	if state == "scheduled" {
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 	} else {
-		require.ErrorIs(w.t, err, context.Canceled)
+		require.ErrorIs(w.T, err, context.Canceled)
 	}
 	return u, r
 }
@@ -40,12 +40,12 @@ func (w *world) deletionOf(role, state string, c *erase.Choice) (chatadmin.User,
 func TestPowerOverDeletions(t *testing.T) {
 	w := newWorld(t, memory())
 	role := func(level int, ps ...chatadmin.Permission) string {
-		r, err := w.host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprint("Role ", w.id("role")), Level: level, Permissions: ps})
+		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprint("Role ", w.id("role")), Level: level, Permissions: ps})
 		require.NoError(t, err)
 		return r.ID
 	}
 	deleter := role(10, chatadmin.PermUsersDelete)
-	low := w.as(w.user("low", func(n *chatadmin.NewUser) { n.Role = deleter }))
+	low := w.As(w.user("low", func(n *chatadmin.NewUser) { n.Role = deleter }))
 	for _, state := range []string{"scheduled", "begun"} {
 		for name, c := range map[string]struct {
 			role string
@@ -69,19 +69,19 @@ func TestPowerOverDeletions(t *testing.T) {
 					require.NoError(t, err)
 					return
 				}
-				still, err := w.d.Run(ctx, w.s, r.ID)
+				still, err := w.d.Run(ctx, w.S, r.ID)
 				require.NoError(t, err)
 				require.Equal(t, []any{r.State, r.By}, []any{still.State, still.By})
 				if state == "scheduled" {
 					_, err := w.d.Cancel(ctx, low, r.ID)
 					require.ErrorIs(t, err, chatadmin.ErrForbidden)
-					require.Equal(t, chatadmin.Deactivated, w.status(u.ID))
-					_, err = w.d.Cancel(ctx, w.s, r.ID)
+					require.Equal(t, chatadmin.Deactivated, w.Row(u.ID).Status)
+					_, err = w.d.Cancel(ctx, w.S, r.ID)
 					require.NoError(t, err)
-					require.Equal(t, chatadmin.Pending, w.status(u.ID))
+					require.Equal(t, chatadmin.Pending, w.Row(u.ID).Status)
 					return
 				}
-				by := w.s
+				by := w.S
 				if c.may {
 					by = low
 				}
@@ -100,18 +100,18 @@ func TestPowerOverDeletions(t *testing.T) {
 func TestTakenOverRuns(t *testing.T) {
 	for _, permissions := range [][]chatadmin.Permission{{chatadmin.PermUsersDelete}, {chatadmin.PermUsersDelete, chatadmin.PermDefault}} {
 		w := newWorld(t, memory())
-		r, err := w.host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: permissions})
+		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: permissions})
 		require.NoError(t, err)
-		clerk := w.as(w.user("clerk", func(n *chatadmin.NewUser) { n.Role = r.ID }))
+		clerk := w.As(w.user("clerk", func(n *chatadmin.NewUser) { n.Role = r.ID }))
 		u, d := w.deletionOf(chatadmin.RoleMember, "scheduled", &erase.Choice{DeleteDefault: true})
 		_, err = w.d.TakeOver(ctx, clerk, d.ID)
-		w.clock.Advance(30 * 24 * hours)
+		w.Clock.Advance(30 * 24 * hours)
 		if may := slices.Contains(permissions, chatadmin.PermDefault); may {
 			require.NoError(t, err)
 		} else {
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
 		}
-		done, err := w.d.RunDue(ctx, w.domain)
+		done, err := w.d.RunDue(ctx, w.Domain)
 		require.NoError(t, err)
 		require.Len(t, done, 1)
 		w.noTrace(u.ID)
@@ -123,13 +123,13 @@ func TestTakenOverRuns(t *testing.T) {
 func TestTakeOverOfOneself(t *testing.T) {
 	w := newWorld(t, memory())
 	second := w.user("second", admin)
-	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 30}))
-	p, err := w.d.Plan(ctx, w.host, []chatadmin.ID{w.user("bob").ID, second.ID}, nil)
+	require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: 30}))
+	p, err := w.d.Plan(ctx, w.Host, []chatadmin.ID{w.user("bob").ID, second.ID}, nil)
 	require.NoError(t, err)
-	r, err := w.d.Apply(ctx, w.host, p, reason, nil)
+	r, err := w.d.Apply(ctx, w.Host, p, reason, nil)
 	require.NoError(t, err)
 	for _, call := range []func(context.Context, *chatadmin.Scope, chatadmin.ID) (*erase.Run, error){w.d.TakeOver, w.d.Cancel} {
-		_, err = call(ctx, w.as(second), r.ID)
+		_, err = call(ctx, w.As(second), r.ID)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "deactivated")
 	}
 }

@@ -14,18 +14,18 @@ import (
 
 // belongs checks whose group it is, and how much of what others wrote is in it.
 func (w *world) belongs(g chatadmin.Group, to chatadmin.ID, messages int64) {
-	w.t.Helper()
-	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
-	require.NoError(w.t, err)
-	require.Len(w.t, gs, 1)
-	require.Equal(w.t, []any{to, false}, []any{gs[0].Creator, gs[0].Deleting})
-	ms, err := w.store.Memberships(ctx, w.domain, []storage.Pair{{Group: g.ID, User: to}})
-	require.NoError(w.t, err)
-	require.Len(w.t, ms, 1)
-	require.True(w.t, ms[0].Admin)
-	n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
-	require.NoError(w.t, err)
-	require.Equal(w.t, messages, n.Messages)
+	w.T.Helper()
+	gs, err := w.Store.Groups(ctx, w.Domain, []chatadmin.ID{g.ID})
+	require.NoError(w.T, err)
+	require.Len(w.T, gs, 1)
+	require.Equal(w.T, []any{to, false}, []any{gs[0].Creator, gs[0].Deleting})
+	ms, err := w.Store.Memberships(ctx, w.Domain, []storage.Pair{{Group: g.ID, User: to}})
+	require.NoError(w.T, err)
+	require.Len(w.T, ms, 1)
+	require.True(w.T, ms[0].Admin)
+	n, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Containers: []chatadmin.ID{g.ID}})
+	require.NoError(w.T, err)
+	require.Equal(w.T, messages, n.Messages)
 }
 
 // Groups are handed over one by one, or all: they stay, with what others wrote
@@ -37,9 +37,9 @@ func TestHandOver(t *testing.T) {
 	}{"one": {true, false, 0}, "all": {false, true, 0}, "one to one, the others to another": {true, true, 0}, "when it is due": {true, true, 3}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
-			require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: c.grace}))
+			require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: c.grace}))
 			ann, bob, cat := w.user("ann"), w.user("bob"), w.user("cat")
-			sales, news := w.group(w.as(ann), "Sales", bob), w.group(w.as(ann), "News", bob)
+			sales, news := w.group(w.As(ann), "Sales", bob), w.group(w.As(ann), "News", bob)
 			for _, g := range []chatadmin.Group{sales, news} {
 				w.insert(w.message(g.ID, ann), w.message(g.ID, bob), w.message(g.ID, bob), w.file(g.ID, ann))
 			}
@@ -52,7 +52,7 @@ func TestHandOver(t *testing.T) {
 				choice.TransferAll = cat.ID
 				transferred = 2
 			}
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, choice)
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, choice)
 			require.NoError(t, err)
 			require.Empty(t, p.Blockers)
 			require.Len(t, p.Transferred, transferred)
@@ -65,10 +65,10 @@ func TestHandOver(t *testing.T) {
 				require.Equal(t, want, g.To)
 			}
 			require.EqualValues(t, 2-transferred, p.Counts[erase.Groups])
-			run, err := w.d.Apply(ctx, w.s, p, reason, nil)
+			run, err := w.d.Apply(ctx, w.S, p, reason, nil)
 			require.NoError(t, err)
 			w.daily(c.grace)
-			run, err = w.d.Run(ctx, w.s, run.ID)
+			run, err = w.d.Run(ctx, w.S, run.ID)
 			require.NoError(t, err)
 			require.Equal(t, p.Counts, run.Data.Removed)
 			w.noTrace(ann.ID)
@@ -111,20 +111,20 @@ func TestHandOverDefault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, memory())
 			ann, first, second, member := w.user("ann"), w.user("first", admin), w.user("second", admin), w.user("member")
-			g := w.group(w.as(ann), "Everybody")
+			g := w.group(w.As(ann), "Everybody")
 			w.mark(g)
 			choice := c.choice(first.ID, second.ID, member.ID, g.ID)
-			p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, choice)
+			p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, choice)
 			if c.refused {
 				require.ErrorIs(t, err, chatadmin.ErrInvalid)
 				return
 			}
 			require.NoError(t, err)
 			if c.to == "" {
-				w.blocked(w.s, choice, "default_group", chatadmin.ErrDefaultGroup, ann.ID)
+				w.blocked(w.S, choice, "default_group", chatadmin.ErrDefaultGroup, ann.ID)
 				return
 			}
-			run, err := w.d.Apply(ctx, w.s, p, reason, nil)
+			run, err := w.d.Apply(ctx, w.S, p, reason, nil)
 			require.NoError(t, err)
 			require.Equal(t, p.Counts, run.Data.Removed)
 			w.noTrace(ann.ID)
@@ -148,11 +148,11 @@ func TestHandOverRefused(t *testing.T) {
 	ann, bob := w.user("ann"), w.user("bob")
 	guest := w.user("guest", func(n *chatadmin.NewUser) { n.Kind = chatadmin.Guest })
 	off, denied := w.user("off"), w.user("denied")
-	_, err := w.s.DeactivateUsers(ctx, off.ID)
+	_, err := w.S.DeactivateUsers(ctx, off.ID)
 	require.NoError(t, err)
-	_, err = w.s.DenyAccess(ctx, denied.ID)
+	_, err = w.S.DenyAccess(ctx, denied.ID)
 	require.NoError(t, err)
-	hers, his := w.group(w.as(ann), "Hers"), w.group(w.as(bob), "His")
+	hers, his := w.group(w.As(ann), "Hers"), w.group(w.As(bob), "His")
 	many := map[chatadmin.ID]chatadmin.ID{}
 	for n := range chatadmin.MaxBatch + 1 {
 		many[chatadmin.ID(fmt.Sprint("g", n))] = bob.ID
@@ -173,20 +173,20 @@ func TestHandOverRefused(t *testing.T) {
 		"without a user":       {erase.Choice{Transfer: single(hers.ID, "")}, chatadmin.ErrInvalid},
 		"too many":             {erase.Choice{Transfer: many}, chatadmin.ErrInvalid},
 	} {
-		_, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &c.choice)
+		_, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &c.choice)
 		require.ErrorIs(t, err, c.want, name)
 	}
 	// A plan that was made says nothing about who is there now, or about who
 	// gets it.
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
 	require.NoError(t, err)
 	forged := *p
-	forged.Choice.TransferAll = w.boss.ID
-	_, err = w.d.Apply(ctx, w.s, &forged, reason, nil)
+	forged.Choice.TransferAll = w.Boss.ID
+	_, err = w.d.Apply(ctx, w.S, &forged, reason, nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
-	_, err = w.s.DeactivateUsers(ctx, bob.ID)
+	_, err = w.S.DeactivateUsers(ctx, bob.ID)
 	require.NoError(t, err)
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
@@ -194,23 +194,23 @@ func TestHandOverRefused(t *testing.T) {
 // beginning: nothing vanishes that was to be handed over.
 func TestHandOverHeirGone(t *testing.T) {
 	w := newWorld(t, memory())
-	require.NoError(t, w.d.SetPolicy(ctx, w.s, erase.Policy{GraceDays: 3}))
+	require.NoError(t, w.d.SetPolicy(ctx, w.S, erase.Policy{GraceDays: 3}))
 	ann, bob := w.user("ann"), w.user("bob")
-	g := w.group(w.as(ann), "Hers")
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
+	g := w.group(w.As(ann), "Hers")
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
 	require.NoError(t, err)
-	run, err := w.d.Apply(ctx, w.s, p, reason, nil)
+	run, err := w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
-	_, err = w.s.DeactivateUsers(ctx, bob.ID)
+	_, err = w.S.DeactivateUsers(ctx, bob.ID)
 	require.NoError(t, err)
 	w.daily(2)
-	w.clock.Advance(days)
-	_, err = w.d.RunDue(ctx, w.domain)
+	w.Clock.Advance(days)
+	_, err = w.d.RunDue(ctx, w.Domain)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	require.Equal(t, chatadmin.Deactivated, w.status(ann.ID))
-	_, err = w.s.ActivateUsers(ctx, bob.ID)
+	require.Equal(t, chatadmin.Deactivated, w.Row(ann.ID).Status)
+	_, err = w.S.ActivateUsers(ctx, bob.ID)
 	require.NoError(t, err)
-	_, err = w.d.Resume(ctx, w.s, run.ID, nil)
+	_, err = w.d.Resume(ctx, w.S, run.ID, nil)
 	require.NoError(t, err)
 	w.noTrace(ann.ID)
 	w.belongs(g, bob.ID, 0)
@@ -223,15 +223,15 @@ func TestHandOverMany(t *testing.T) {
 	var rows []storage.Write[chatadmin.Group]
 	for n := range 2500 {
 		name := fmt.Sprintf("g%05d", n)
-		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
+		rows = append(rows, storage.Write[chatadmin.Group]{Row: chatadmin.Group{ID: w.id("group"), Domain: w.Domain, Creator: ann.ID, Rev: 1, Name: name, NameKey: name}})
 	}
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.ChangeGroups(ctx, batch) })
 	}
-	p, err := w.d.Plan(ctx, w.s, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
+	p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &erase.Choice{TransferAll: bob.ID})
 	require.NoError(t, err)
 	require.Len(t, p.Transferred, 2500)
-	_, err = w.d.Apply(ctx, w.s, p, reason, nil)
+	_, err = w.d.Apply(ctx, w.S, p, reason, nil)
 	require.NoError(t, err)
 	w.noTrace(ann.ID)
 	for _, n := range []int{0, 1999, 2000, 2499} {

@@ -25,44 +25,24 @@ var ctx = context.Background()
 
 // world is a store with one domain in it.
 type world struct {
-	t      testing.TB
-	store  chatadmin.Store
-	raw    chatadmin.Store // what the host's own code writes to, if not to store
-	admin  *chatadmin.Admin
-	d      *erase.Deletions
-	clock  *chatadmintest.Clock
-	blobs  *chatadmintest.Blobs
-	posts  *posts
-	domain chatadmin.ID
-	boss   chatadmin.User
-	s      *chatadmin.Scope // of the boss
-	host   *chatadmin.Scope
-	made   int
+	*chatadmintest.World
+	raw   chatadmin.Store // what the host's own code writes to, if not to Store
+	d     *erase.Deletions
+	posts *posts
+	made  int
 }
 
-func newWorld(t testing.TB, store chatadmin.Store, o ...func(*chatadmin.Options)) *world {
+func newWorld(t testing.TB, store chatadmin.Store, change ...func(*chatadmin.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: store, raw: store, clock: chatadmintest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), blobs: &chatadmintest.Blobs{}, posts: &posts{}}
-	w.process(o...)
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss, w.s, w.host = d.ID, boss, w.admin.As(d.ID, boss.ID), w.admin.AsHost(d.ID)
+	w := &world{raw: store, posts: &posts{}}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Admin: func(o *chatadmin.Options) {
+		o.Mailer = nil // invitations stay where they are
+		o.Sources = []storage.Source{{Name: "scheduled_publications", Outside: w.posts}}
+		for _, f := range change {
+			f(o)
+		}
+	}, Extend: func(a *chatadmin.Admin) { w.d = chatadmintest.Must(erase.New(a, nil)) }})
 	return w
-}
-
-// process makes a new process of the host's.
-func (w *world) process(o ...func(*chatadmin.Options)) {
-	w.t.Helper()
-	options := &chatadmin.Options{Now: w.clock.Now, Blobs: w.blobs, Sources: []storage.Source{{Name: "scheduled_publications", Outside: w.posts}}}
-	for _, f := range o {
-		f(options)
-	}
-	a, err := chatadmin.New(w.store, options)
-	require.NoError(w.t, err)
-	w.admin = a
-	d, err := erase.New(w.admin, nil)
-	require.NoError(w.t, err)
-	w.d, w.s, w.host = d, w.admin.As(w.domain, w.boss.ID), w.admin.AsHost(w.domain)
 }
 
 // from has a process use other sources.
@@ -71,17 +51,9 @@ func from(sources ...storage.Source) func(*chatadmin.Options) {
 }
 
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
-	w.t.Helper()
-	n := chatadmin.NewUser{Login: login + "@acme.example", NoInvitation: true}
-	for _, f := range change {
-		f(&n)
-	}
-	u, err := w.host.CreateUser(ctx, n)
-	require.NoError(w.t, err)
-	return u
+	w.T.Helper()
+	return w.User(login+"@acme.example", change...)
 }
-
-func (w *world) as(u chatadmin.User) *chatadmin.Scope { return w.admin.As(w.domain, u.ID) }
 
 func (w *world) id(kind string) chatadmin.ID {
 	w.made++
@@ -90,8 +62,8 @@ func (w *world) id(kind string) chatadmin.ID {
 
 // update writes past the library, as the host's own code does.
 func (w *world) update(f func(tx storage.Tx) ([]storage.Conflict, error)) {
-	w.t.Helper()
-	require.NoError(w.t, put(w.raw, w.domain, f))
+	w.T.Helper()
+	require.NoError(w.T, put(w.raw, w.Domain, f))
 }
 
 func put(s chatadmin.Store, domain chatadmin.ID, f func(tx storage.Tx) ([]storage.Conflict, error)) error {
@@ -112,9 +84,9 @@ func (e *refused) Error() string { return fmt.Sprintf("refused: %+v", e.c) }
 // chat makes a private chat with n messages of each side and a file of the
 // second.
 func (w *world) chat(a, b chatadmin.User, n int) chatadmin.ID {
-	w.t.Helper()
+	w.T.Helper()
 	id := w.id("chat")
-	rows := []storage.Content{{ID: id, Domain: w.domain, Author: a.ID, Peer: b.ID, Kind: storage.Chat, At: w.clock.Now()}}
+	rows := []storage.Content{{ID: id, Domain: w.Domain, Author: a.ID, Peer: b.ID, Kind: storage.Chat, At: w.Clock.Now()}}
 	for range n {
 		rows = append(rows, w.message(id, a), w.message(id, b))
 	}
@@ -123,44 +95,44 @@ func (w *world) chat(a, b chatadmin.User, n int) chatadmin.ID {
 }
 
 func (w *world) message(in chatadmin.ID, by chatadmin.User) storage.Content {
-	return storage.Content{ID: w.id("message"), Domain: w.domain, Container: in, Author: by.ID, Kind: storage.Message, At: w.clock.Now()}
+	return storage.Content{ID: w.id("message"), Domain: w.Domain, Container: in, Author: by.ID, Kind: storage.Message, At: w.Clock.Now()}
 }
 
 func (w *world) file(in chatadmin.ID, by chatadmin.User) storage.Content {
 	id := w.id("file")
-	return storage.Content{ID: id, Domain: w.domain, Container: in, Author: by.ID, Kind: storage.File, At: w.clock.Now(), Blob: "blob-" + string(id)}
+	return storage.Content{ID: id, Domain: w.Domain, Container: in, Author: by.ID, Kind: storage.File, At: w.Clock.Now(), Blob: "blob-" + string(id)}
 }
 
 func (w *world) insert(rows ...storage.Content) {
-	w.t.Helper()
+	w.T.Helper()
 	for batch := range slices.Chunk(rows, chatadmin.MaxBatch) {
 		w.update(func(tx storage.Tx) ([]storage.Conflict, error) { return tx.InsertContent(ctx, batch) })
 	}
 }
 
 func (w *world) group(by *chatadmin.Scope, name string, members ...chatadmin.User) chatadmin.Group {
-	w.t.Helper()
+	w.T.Helper()
 	g, err := by.CreateGroup(ctx, name)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	for _, u := range members {
-		_, err := w.host.AddMembers(ctx, g.ID, u.ID)
-		require.NoError(w.t, err)
+		_, err := w.Host.AddMembers(ctx, g.ID, u.ID)
+		require.NoError(w.T, err)
 	}
 	return g
 }
 
 func (w *world) device(u chatadmin.User) chatadmin.ID {
-	w.t.Helper()
+	w.T.Helper()
 	id := w.id("device")
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
-		return tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: storage.Device{ID: id, Domain: w.domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
+		return tx.ChangeDevices(ctx, []storage.Write[storage.Device]{{Row: storage.Device{ID: id, Domain: w.Domain, User: u.ID, Rev: 1, Key: string(id), Type: 1, Status: 1}}})
 	})
 	return id
 }
 
 func (w *world) record(owner chatadmin.ID) {
-	w.t.Helper()
-	key := storage.Key{Kind: "thing", Domain: w.domain, ID: string(w.id("thing"))}
+	w.T.Helper()
+	key := storage.Key{Kind: "thing", Domain: w.Domain, ID: string(w.id("thing"))}
 	w.update(func(tx storage.Tx) ([]storage.Conflict, error) {
 		return tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: storage.Record{Key: key, Owner: owner, Rev: 1, Data: []byte("{}")}}})
 	})
@@ -172,15 +144,15 @@ func withRows(o *chatadmin.Options) { o.Sources = append(hostrows.Sources(), o.S
 // put adds rows of the host's, of which those are left out whose people or
 // place are being deleted.
 func (w *world) put(rows ...hostrows.Row) {
-	w.t.Helper()
+	w.T.Helper()
 	for i := range rows {
 		if rows[i].ID == "" {
 			rows[i].ID = w.id("row")
 		}
-		rows[i].Domain, rows[i].At = w.domain, w.clock.Now()
+		rows[i].Domain, rows[i].At = w.Domain, w.Clock.Now()
 	}
-	_, err := hostrows.Insert(ctx, w.raw, w.domain, rows...)
-	require.NoError(w.t, err)
+	_, err := hostrows.Insert(ctx, w.raw, w.Domain, rows...)
+	require.NoError(w.T, err)
 }
 
 // publications are how those in posts are counted.
@@ -255,27 +227,27 @@ func confirmed(t testing.TB, want, got map[string]int64, what string) {
 
 // everything is how many rows of each kind a domain has.
 func (w *world) everything() map[string]int64 {
-	w.t.Helper()
-	n, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: w.clock.Now().Add(time.Hour)})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	n, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Before: w.Clock.Now().Add(time.Hour)})
+	require.NoError(w.T, err)
 	var ids []chatadmin.ID
-	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
+	for _, u := range erasetest.List(w.T, chatadmin.UserQuery{Domain: w.Domain, WithDeleting: true}, w.Store.ListUsers) {
 		ids = append(ids, u.ID)
 	}
 	for batch := range slices.Chunk(ids, chatadmin.MaxBatch) {
-		theirs, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Authors: batch})
-		require.NoError(w.t, err)
+		theirs, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Authors: batch})
+		require.NoError(w.T, err)
 		n.Chats += theirs.Chats
 	}
 	counts := map[string]int64{erase.Chats: n.Chats, erase.Messages: n.Messages, erase.Files: n.Files}
-	counts[erase.Users], err = w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true})
-	require.NoError(w.t, err)
-	counts[erase.Memberships], err = w.store.CountMemberships(ctx, storage.MemberQuery{Domain: w.domain})
-	require.NoError(w.t, err)
-	counts[erase.Groups] = int64(len(erasetest.List(w.t, chatadmin.GroupQuery{Domain: w.domain, WithDeleting: true}, w.store.ListGroups)))
-	counts[erase.Devices] = int64(len(erasetest.List(w.t, storage.DeviceQuery{Domain: w.domain}, w.store.ListDevices)))
+	counts[erase.Users], err = w.Store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.Domain, WithDeleting: true})
+	require.NoError(w.T, err)
+	counts[erase.Memberships], err = w.Store.CountMemberships(ctx, storage.MemberQuery{Domain: w.Domain})
+	require.NoError(w.T, err)
+	counts[erase.Groups] = int64(len(erasetest.List(w.T, chatadmin.GroupQuery{Domain: w.Domain, WithDeleting: true}, w.Store.ListGroups)))
+	counts[erase.Devices] = int64(len(erasetest.List(w.T, storage.DeviceQuery{Domain: w.Domain}, w.Store.ListDevices)))
 	counts[erase.Records] = 0
-	for _, r := range erasetest.List(w.t, storage.RecordQuery{Domain: w.domain}, w.store.ListRecords) {
+	for _, r := range erasetest.List(w.T, storage.RecordQuery{Domain: w.Domain}, w.Store.ListRecords) {
 		if r.Owner != "" {
 			counts[erase.Records]++
 		}
@@ -283,8 +255,8 @@ func (w *world) everything() map[string]int64 {
 	for _, count := range w.posts.of {
 		counts[publications] += count
 	}
-	rows, err := hostrows.All(ctx, w.store, w.domain)
-	require.NoError(w.t, err)
+	rows, err := hostrows.All(ctx, w.Store, w.Domain)
+	require.NoError(w.T, err)
 	for _, r := range rows {
 		if r.Peer != "" {
 			counts["host.talks"]++
@@ -292,7 +264,7 @@ func (w *world) everything() map[string]int64 {
 			counts["host.posts"]++
 		}
 	}
-	for _, u := range erasetest.List(w.t, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true}, w.store.ListUsers) {
+	for _, u := range erasetest.List(w.T, chatadmin.UserQuery{Domain: w.Domain, WithDeleting: true}, w.Store.ListUsers) {
 		if u.Manager != "" {
 			counts["manager of "+string(u.ID)]++
 		} else {
@@ -304,7 +276,7 @@ func (w *world) everything() map[string]int64 {
 
 // gone is what is missing since before.
 func (w *world) gone(before map[string]int64) map[string]int64 {
-	w.t.Helper()
+	w.T.Helper()
 	after := w.everything()
 	diff := map[string]int64{}
 	for kind, n := range before {
@@ -328,8 +300,8 @@ func some(counts map[string]int64) map[string]int64 {
 
 // noTrace checks that nothing is left of somebody who is gone.
 func (w *world) noTrace(gone ...chatadmin.ID) {
-	w.t.Helper()
-	erasetest.NoTrace(w.t, w.store, w.domain, gone...)
+	w.T.Helper()
+	erasetest.NoTrace(w.T, w.Store, w.Domain, gone...)
 }
 
 func memory() chatadmin.Store { return memstore.New(nil) }
