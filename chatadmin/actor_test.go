@@ -13,18 +13,18 @@ import (
 func TestActorWithoutAccess(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for name, end := range map[string]func(chatadmin.ID) error{
-		"deactivated": func(id chatadmin.ID) error { return second(w.s.DeactivateUsers(ctx, id)) },
-		"denied":      func(id chatadmin.ID) error { return second(w.s.DenyAccess(ctx, id)) },
+		"deactivated": func(id chatadmin.ID) error { return second(w.S.DeactivateUsers(ctx, id)) },
+		"denied":      func(id chatadmin.ID) error { return second(w.S.DenyAccess(ctx, id)) },
 		"deleting": func(id chatadmin.ID) error {
-			w.write(id, func(u *chatadmin.User) { u.Deleting = true })
+			w.PutUser(id, func(u *chatadmin.User) { u.Deleting = true })
 			return nil
 		},
 	} {
-		u := w.user(name + "@acme.example")
+		u := w.User(name + "@acme.example")
 		calls := map[string]func() error{
-			"change": func() error { return second(w.as(u).CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example"})) },
-			"read":   func() error { return second(w.as(u).User(ctx, w.boss.ID)) },
-			"list":   func() error { return second(all(w.as(u).Events(ctx, chatadmin.EventQuery{}))) },
+			"change": func() error { return second(w.As(u).CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example"})) },
+			"read":   func() error { return second(w.As(u).User(ctx, w.Boss.ID)) },
+			"list":   func() error { return second(all(w.As(u).Events(ctx, chatadmin.EventQuery{}))) },
 		}
 		for call, f := range calls {
 			err := f()
@@ -39,7 +39,7 @@ func TestActorWithoutAccess(t *testing.T) {
 			require.Equal(t, "actor", chatadmin.Code(err))
 		}
 	}
-	for _, s := range []*chatadmin.Scope{w.admin.As(w.domain, ""), w.admin.As(w.domain, "nobody"), w.admin.As(w.domain, chatadmin.HostActor)} {
-		require.ErrorIs(t, second(s.User(ctx, w.boss.ID)), chatadmin.ErrActor)
+	for _, s := range []*chatadmin.Scope{w.Admin.As(w.Domain, ""), w.Admin.As(w.Domain, "nobody"), w.Admin.As(w.Domain, chatadmin.HostActor)} {
+		require.ErrorIs(t, second(s.User(ctx, w.Boss.ID)), chatadmin.ErrActor)
 	}
 }

@@ -55,9 +55,9 @@ func withBucket(b *bucket) func(*chatadmin.Options) {
 
 // file writes a file into a group.
 func (w *world) file(domain, group, author chatadmin.ID, key string) {
-	w.t.Helper()
-	row := storage.Content{ID: w.admin.NewID(), Domain: domain, Container: group, Author: author, Kind: storage.File, At: w.clock.Now(), Blob: key}
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
+	w.T.Helper()
+	row := storage.Content{ID: w.Admin.NewID(), Domain: domain, Container: group, Author: author, Kind: storage.File, At: w.Clock.Now(), Blob: key}
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{Domain: domain, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) error {
 		conflicts, err := tx.InsertContent(ctx, []storage.Content{row})
 		if len(conflicts) > 0 {
 			return fmt.Errorf("%v", conflicts)
@@ -67,17 +67,17 @@ func (w *world) file(domain, group, author chatadmin.ID, key string) {
 }
 
 func (w *world) deleteGroup(id chatadmin.ID) {
-	w.t.Helper()
-	p, err := w.s.PlanDeleteGroup(ctx, id)
-	require.NoError(w.t, err)
-	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	p, err := w.S.PlanDeleteGroup(ctx, id)
+	require.NoError(w.T, err)
+	_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
+	require.NoError(w.T, err)
 }
 
 func (w *world) refused() (all []chatadmin.RefusedBlobs) {
-	w.t.Helper()
-	for b, err := range w.admin.RefusedBlobs(ctx, w.domain) {
-		require.NoError(w.t, err)
+	w.T.Helper()
+	for b, err := range w.Admin.RefusedBlobs(ctx, w.Domain) {
+		require.NoError(w.T, err)
 		all = append(all, b)
 	}
 	return all
@@ -88,34 +88,34 @@ func (w *world) refused() (all []chatadmin.RefusedBlobs) {
 func TestSharedBlob(t *testing.T) {
 	b := &bucket{}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
-	other, boss := w.open("Umbrella", chatadmin.ESChat)
-	elsewhere, err := w.admin.AsHost(other).CreateGroup(ctx, "Elsewhere")
+	other, boss := w.Open("Umbrella", chatadmin.ESChat)
+	elsewhere, err := w.Admin.AsHost(other).CreateGroup(ctx, "Elsewhere")
 	require.NoError(t, err)
-	one, held := w.group("One"), w.group("Held")
-	w.file(w.domain, one.ID, w.boss.ID, "shared")
-	w.file(w.domain, one.ID, w.boss.ID, "twice")
-	w.file(w.domain, one.ID, w.boss.ID, "twice")
-	w.file(w.domain, one.ID, w.boss.ID, "abroad")
-	w.file(w.domain, held.ID, w.boss.ID, "shared")
+	one, held := w.Group("One"), w.Group("Held")
+	w.file(w.Domain, one.ID, w.Boss.ID, "shared")
+	w.file(w.Domain, one.ID, w.Boss.ID, "twice")
+	w.file(w.Domain, one.ID, w.Boss.ID, "twice")
+	w.file(w.Domain, one.ID, w.Boss.ID, "abroad")
+	w.file(w.Domain, held.ID, w.Boss.ID, "shared")
 	w.file(other, elsewhere.ID, boss.ID, "abroad")
-	h, err := w.s.AddHold(ctx, chatadmin.Hold{Group: held.ID, Reason: "lawsuit"})
+	h, err := w.S.AddHold(ctx, chatadmin.Hold{Group: held.ID, Reason: "lawsuit"})
 	require.NoError(t, err)
 
 	w.deleteGroup(one.ID)
-	_, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	_, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, []string{"twice"}, b.deleted())
-	_, err = w.s.ReleaseHold(ctx, h.ID)
+	_, err = w.S.ReleaseHold(ctx, h.ID)
 	require.NoError(t, err)
 	w.deleteGroup(held.ID)
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	p, err := w.admin.AsHost(other).PlanDeleteGroup(ctx, elsewhere.ID)
+	p, err := w.Admin.AsHost(other).PlanDeleteGroup(ctx, elsewhere.ID)
 	require.NoError(t, err)
-	_, err = w.admin.AsHost(other).ApplyDeleteGroup(ctx, p, nil)
+	_, err = w.Admin.AsHost(other).ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
-	n, err = w.admin.ReleaseBlobs(ctx, other)
+	n, err = w.Admin.ReleaseBlobs(ctx, other)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, []string{"abroad", "shared", "twice"}, b.deleted())
@@ -133,12 +133,12 @@ func TestSharedBlobRace(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Empty(t, used, "nothing goes that a row names")
 	}
-	admins := []*chatadmin.Admin{w.admin, chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Blobs: b}))}
+	admins := []*chatadmin.Admin{w.Admin, chatadmintest.Must(chatadmin.New(m.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Blobs: b}))}
 	var plans []*chatadmin.Plan
 	for n := range 100 {
-		g := w.group(fmt.Sprint("G", n))
-		w.file(w.domain, g.ID, w.boss.ID, fmt.Sprint("key", n%7))
-		p, err := w.host.PlanDeleteGroup(ctx, g.ID)
+		g := w.Group(fmt.Sprint("G", n))
+		w.file(w.Domain, g.ID, w.Boss.ID, fmt.Sprint("key", n%7))
+		p, err := w.Host.PlanDeleteGroup(ctx, g.ID)
 		require.NoError(t, err)
 		plans = append(plans, p)
 	}
@@ -147,21 +147,21 @@ func TestSharedBlobRace(t *testing.T) {
 	for _, a := range admins {
 		releasing.Go(func() {
 			for !done.Load() {
-				_, err := a.ReleaseBlobs(ctx, w.domain)
+				_, err := a.ReleaseBlobs(ctx, w.Domain)
 				assert.NoError(t, err)
 			}
 		})
 	}
 	for n, p := range plans {
 		deleting.Go(func() {
-			_, err := admins[n%2].AsHost(w.domain).ApplyDeleteGroup(ctx, p, nil)
+			_, err := admins[n%2].AsHost(w.Domain).ApplyDeleteGroup(ctx, p, nil)
 			assert.NoError(t, err)
 		})
 	}
 	deleting.Wait()
 	done.Store(true)
 	releasing.Wait()
-	_, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	_, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Len(t, b.deleted(), 7)
 }
@@ -174,16 +174,16 @@ func TestRefusedBlob(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b), func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })
 	damaged := map[string]string{"0truncated": `["a","b`, "0empty": `{}`, "0null": `null`, "0newer": `{"v":2,"keys":["x"]}`, "0types": `{"v":"1","keys":7}`}
 	for id, data := range damaged {
-		w.put("blobs", w.domain, id, data, w.clock.Now())
+		w.put("blobs", w.Domain, id, data, w.Clock.Now())
 	}
-	w.put("blobs", w.domain, "1old", `["of-an-earlier-version",""]`, w.clock.Now())
-	g := w.group("G")
-	w.content(g.ID, w.boss.ID, 5000)
+	w.put("blobs", w.Domain, "1old", `["of-an-earlier-version",""]`, w.Clock.Now())
+	g := w.Group("G")
+	w.content(g.ID, w.Boss.ID, 5000)
 	w.deleteGroup(g.ID)
 	bad := fmt.Sprintf("blob/%s/%d", g.ID, 777)
 	b.bad = func(key string) bool { return key == bad }
 
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.Error(t, err)
 	require.Equal(t, 2500, n, "all but one, and the one of an earlier version")
 	require.NotContains(t, b.gone, bad)
@@ -203,23 +203,23 @@ func TestRefusedBlob(t *testing.T) {
 		}
 		one = r
 	}
-	require.Equal(t, chatadmin.RefusedBlobs{ID: one.ID, Keys: []string{bad}, Tries: 1, First: w.clock.Now(), Next: w.clock.Now().Add(time.Minute), Reason: "access denied to the object"}, one)
+	require.Equal(t, chatadmin.RefusedBlobs{ID: one.ID, Keys: []string{bad}, Tries: 1, First: w.Clock.Now(), Next: w.Clock.Now().Add(time.Minute), Reason: "access denied to the object"}, one)
 
 	calls := b.calls
-	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err, "what waits is not tried")
 	require.Zero(t, n)
 	require.Equal(t, calls, b.calls)
-	began := w.clock.Now()
+	began := w.Clock.Now()
 	for pause := time.Minute; pause < 1000*time.Hour; pause *= 2 {
-		w.clock.Advance(min(pause, 24*time.Hour))
-		_, err = w.admin.ReleaseBlobs(ctx, w.domain)
+		w.Clock.Advance(min(pause, 24*time.Hour))
+		_, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 		require.ErrorIs(t, err, errDenied, "after %s", pause)
 	}
-	require.Less(t, w.clock.Now().Sub(began), 13*24*time.Hour)
+	require.Less(t, w.Clock.Now().Sub(began), 13*24*time.Hour)
 	b.bad = nil
-	w.clock.Advance(24 * time.Hour)
-	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	w.Clock.Advance(24 * time.Hour)
+	n, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.Error(t, err, "the records that cannot be read")
 	require.Equal(t, 1, n)
 	require.Len(t, w.refused(), len(damaged))
@@ -231,31 +231,31 @@ func TestBlobsAway(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
 	for n := range 12 {
-		g := w.group(fmt.Sprint("G", n))
-		w.content(g.ID, w.boss.ID, 200)
+		g := w.Group(fmt.Sprint("G", n))
+		w.content(g.ID, w.Boss.ID, 200)
 		w.deleteGroup(g.ID)
 	}
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.ErrorIs(t, err, errDenied)
 	require.Zero(t, n)
 	require.LessOrEqual(t, b.calls, 256)
 	b.bad = nil
-	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err, "those that were not tried yet")
 	require.Positive(t, n)
-	w.clock.Advance(time.Minute)
-	_, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	w.Clock.Advance(time.Minute)
+	_, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Len(t, b.deleted(), 1200)
 	require.Empty(t, w.refused())
 
-	g := w.group("Cancelled")
-	w.content(g.ID, w.boss.ID, 2)
+	g := w.Group("Cancelled")
+	w.content(g.ID, w.Boss.ID, 2)
 	w.deleteGroup(g.ID)
 	c, cancel := context.WithCancel(ctx)
 	b.before = func([]string) { cancel() }
 	b.bad = func(string) bool { return true }
-	_, err = w.admin.ReleaseBlobs(c, w.domain)
+	_, err = w.Admin.ReleaseBlobs(c, w.Domain)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, w.refused(), "an end of the call is no refusal")
 }
@@ -265,27 +265,27 @@ func TestBlobsAway(t *testing.T) {
 func TestBlobsAndClock(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
-	one, two := w.group("One"), w.group("Two")
-	w.content(one.ID, w.boss.ID, 2)
-	w.content(two.ID, w.boss.ID, 2)
+	one, two := w.Group("One"), w.Group("Two")
+	w.content(one.ID, w.Boss.ID, 2)
+	w.content(two.ID, w.Boss.ID, 2)
 	ahead := 73 * 365 * 24 * time.Hour
-	w.clock.Advance(ahead)
+	w.Clock.Advance(ahead)
 	w.deleteGroup(one.ID)
-	_, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	_, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.ErrorIs(t, err, errDenied)
 	w.deleteGroup(two.ID)
-	w.clock.Advance(-ahead)
+	w.Clock.Advance(-ahead)
 	b.bad = nil
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 
-	three := w.group("Three")
-	w.file(w.domain, three.ID, w.boss.ID, "queued ahead")
-	w.clock.Advance(time.Second)
+	three := w.Group("Three")
+	w.file(w.Domain, three.ID, w.Boss.ID, "queued ahead")
+	w.Clock.Advance(time.Second)
 	w.deleteGroup(three.ID)
-	w.clock.Advance(-time.Second)
-	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	w.Clock.Advance(-time.Second)
+	n, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
@@ -294,26 +294,26 @@ func TestBlobsAndClock(t *testing.T) {
 func TestForgetBlobs(t *testing.T) {
 	b := &bucket{bad: func(string) bool { return true }}
 	w := newWorld(t, chatadmin.OfficeChat, withBucket(b))
-	w.put("blobs", w.domain, "damaged", `{}`, w.clock.Now())
-	w.put("blobs", w.domain, "refused", `["b"]`, w.clock.Now())
-	_, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	w.put("blobs", w.Domain, "damaged", `{}`, w.Clock.Now())
+	w.put("blobs", w.Domain, "refused", `["b"]`, w.Clock.Now())
+	_, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.ErrorIs(t, err, errDenied)
-	w.put("blobs", w.domain, "waiting", `["a"]`, w.clock.Now())
+	w.put("blobs", w.Domain, "waiting", `["a"]`, w.Clock.Now())
 	for _, want := range []int{2, 0} { // twice is once
-		n, err := w.admin.ForgetBlobs(ctx, w.domain, "damaged", "waiting", "refused", "refused", "unknown")
+		n, err := w.Admin.ForgetBlobs(ctx, w.Domain, "damaged", "waiting", "refused", "refused", "unknown")
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
 	require.Empty(t, w.refused())
-	events := w.events(chatadmin.KindBlobsForget)
+	events := w.Events(chatadmin.KindBlobsForget)
 	require.Len(t, events, 1)
 	require.Equal(t, chatadmin.HostActor, events[0].Actor)
 	require.ElementsMatch(t, []chatadmin.ID{"damaged", "refused"}, events[0].Targets)
 	b.bad = nil
-	w.clock.Advance(time.Hour)
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	w.Clock.Advance(time.Hour)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	_, err = w.admin.ForgetBlobs(ctx, w.domain, make([]chatadmin.ID, chatadmin.MaxBatch+1)...)
+	_, err = w.Admin.ForgetBlobs(ctx, w.Domain, make([]chatadmin.ID, chatadmin.MaxBatch+1)...)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }

@@ -36,9 +36,9 @@ func TestDomainOnUnreliableStore(t *testing.T) {
 	for seed := range uint64(30) {
 		store := memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.4, UnknownLost: 0.2}})
 		w := newWorldOn(t, store, chatadmin.OfficeChat)
-		require.Equal(t, w.boss, w.row(w.boss.ID))
+		require.Equal(t, w.Boss, w.Row(w.Boss.ID))
 		require.Len(t, w.shipped(), 2)
-		require.Len(t, w.events(chatadmin.KindDomainCreate), 1)
+		require.Len(t, w.Events(chatadmin.KindDomainCreate), 1)
 	}
 }
 
@@ -47,7 +47,7 @@ func TestDomainOnUnreliableStore(t *testing.T) {
 func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	ids := []chatadmin.ID{w.boss.ID}
+	ids := []chatadmin.ID{w.Boss.ID}
 	var groups []chatadmin.ID
 	for _, g := range w.shipped() {
 		groups = append(groups, g.ID)
@@ -68,47 +68,47 @@ func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 		switch rnd.IntN(12) {
 		case 0, 1:
 			kind := []chatadmin.Kind{chatadmin.Network, chatadmin.Guest}[rnd.IntN(2)]
-			created, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: name + "@acme.example", Kind: kind, NoInvitation: true})
+			created, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: name + "@acme.example", Kind: kind, NoInvitation: true})
 			if do("create", err); err == nil {
 				ids = append(ids, created.ID)
 			}
 		case 2:
-			_, err := w.host.DeactivateUsers(ctx, u, other)
+			_, err := w.Host.DeactivateUsers(ctx, u, other)
 			do("deactivate", err)
 		case 3:
-			_, err := w.host.ActivateUsers(ctx, u)
+			_, err := w.Host.ActivateUsers(ctx, u)
 			do("activate", err)
 		case 4:
-			_, err := w.host.AssignRole(ctx, []string{chatadmin.RoleAdmin, chatadmin.RoleMember}[rnd.IntN(2)], u)
+			_, err := w.Host.AssignRole(ctx, []string{chatadmin.RoleAdmin, chatadmin.RoleMember}[rnd.IntN(2)], u)
 			do("role", err)
 		case 5:
-			_, err := w.host.EditUser(ctx, u, chatadmin.UserEdit{Manager: &other, Title: &name})
+			_, err := w.Host.EditUser(ctx, u, chatadmin.UserEdit{Manager: &other, Title: &name})
 			do("edit", err)
 		case 6:
-			created, err := w.host.CreateGroup(ctx, name)
+			created, err := w.Host.CreateGroup(ctx, name)
 			if do("group", err); err == nil {
 				groups = append(groups, created.ID)
 			}
 		case 7:
-			_, err := w.host.AddMembers(ctx, g, u, other)
+			_, err := w.Host.AddMembers(ctx, g, u, other)
 			do("add", err)
 		case 8:
-			_, err := w.host.RemoveMembers(ctx, g, u)
+			_, err := w.Host.RemoveMembers(ctx, g, u)
 			do("remove", err)
 		case 9:
-			if p, err := w.host.PlanDefaultGroup(ctx, g); err == nil {
-				_, err = w.host.ApplyDefaultGroup(ctx, p, nil)
+			if p, err := w.Host.PlanDefaultGroup(ctx, g); err == nil {
+				_, err = w.Host.ApplyDefaultGroup(ctx, p, nil)
 				do("mark", err)
 			}
 		case 10:
 			if n%3 == 0 {
-				_, err := w.host.UnmarkDefaultGroup(ctx, g)
+				_, err := w.Host.UnmarkDefaultGroup(ctx, g)
 				do("unmark", err)
 			}
 		case 11:
-			_, err := w.host.DenyAccess(ctx, u)
+			_, err := w.Host.DenyAccess(ctx, u)
 			do("deny", err)
-			_, err = w.host.GrantAccess(ctx, other)
+			_, err = w.Host.GrantAccess(ctx, other)
 			do("grant", err)
 		}
 		if n%10 == 0 {
@@ -116,34 +116,34 @@ func operations(t *testing.T, store chatadmin.Store, seed uint64) []string {
 		}
 	}
 	for _, id := range ids {
-		u := w.row(id)
+		u := w.Row(id)
 		log = append(log, fmt.Sprintf("%s %s %s %v %s %d", u.Login, u.Status, u.Role, u.Denied, u.Title, slices.Index(ids, u.Manager)))
 	}
 	for _, g := range groups {
 		var in []int
-		for _, id := range w.members(g) {
+		for _, id := range w.Members(g) {
 			in = append(in, slices.Index(ids, id))
 		}
 		slices.Sort(in)
 		log = append(log, fmt.Sprint(in))
 	}
-	return append(log, fmt.Sprintf("%d events", len(w.events(""))))
+	return append(log, fmt.Sprintf("%d events", len(w.Events(""))))
 }
 
 // holds checks what must hold at every moment: somebody administers the domain,
 // and every network user who is not deactivated is in every default group.
 func (w *world) holds() {
-	w.t.Helper()
-	admins, err := w.host.AdminsInForce(ctx)
-	require.NoError(w.t, err)
-	require.NotEmpty(w.t, admins)
-	users := collect(w.t, func() ([]chatadmin.User, error) {
-		return all(w.host.Users(ctx, chatadmin.UserQuery{Kinds: []chatadmin.Kind{chatadmin.Network}, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}))
+	w.T.Helper()
+	admins, err := w.Host.AdminsInForce(ctx)
+	require.NoError(w.T, err)
+	require.NotEmpty(w.T, admins)
+	users := collect(w.T, func() ([]chatadmin.User, error) {
+		return all(w.Host.Users(ctx, chatadmin.UserQuery{Kinds: []chatadmin.Kind{chatadmin.Network}, Statuses: []chatadmin.Status{chatadmin.Pending, chatadmin.Active}}))
 	})
 	for _, g := range w.shipped() {
-		in := w.members(g.ID)
+		in := w.Members(g.ID)
 		for _, u := range users {
-			require.Contains(w.t, in, u.ID, "group %s", g.Name)
+			require.Contains(w.T, in, u.ID, "group %s", g.Name)
 		}
 	}
 }

@@ -32,27 +32,28 @@ var waysToDamage = map[string]func(good []byte) []byte{
 
 // damageRecord damages the record of a key.
 func (w *world) damageRecord(key storage.Key, damage func([]byte) []byte) {
-	w.t.Helper()
-	rs, err := w.store.Records(ctx, []storage.Key{key})
-	require.NoError(w.t, err)
-	require.Len(w.t, rs, 1, "%v", key)
-	w.put(key.Kind, key.Domain, key.ID, string(damage(rs[0].Data)), rs[0].Due)
+	w.T.Helper()
+	rs, err := w.Store.Records(ctx, []storage.Key{key})
+	require.NoError(w.T, err)
+	require.Len(w.T, rs, 1, "%v", key)
+	rs[0].Data = damage(rs[0].Data)
+	w.PutRecord(rs[0])
 }
 
 func (w *world) records(kind string) []storage.Record {
-	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.domain}, chatadmin.Page{Limit: 100})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: w.Domain}, chatadmin.Page{Limit: 100})
+	require.NoError(w.T, err)
 	return rs
 }
 
 // damaged lists what cannot be read as kind and ID.
 func (w *world) damaged() (ids [][2]string) {
-	w.t.Helper()
-	for bad, err := range w.s.Damaged(ctx) {
-		require.NoError(w.t, err)
-		require.ErrorIs(w.t, bad, chatadmin.ErrDamaged)
-		require.Equal(w.t, w.domain, bad.Domain)
+	w.T.Helper()
+	for bad, err := range w.S.Damaged(ctx) {
+		require.NoError(w.T, err)
+		require.ErrorIs(w.T, bad, chatadmin.ErrDamaged)
+		require.Equal(w.T, w.Domain, bad.Domain)
 		ids = append(ids, [2]string{bad.Kind, bad.ID})
 	}
 	return ids
@@ -74,42 +75,42 @@ var damageCases = map[string]struct {
 }{
 	"hold": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			hold, err := h.s.AddHold(ctx, chatadmin.Hold{Group: h.group, Reason: "lawsuit"})
-			require.NoError(h.t, err)
+			hold, err := h.S.AddHold(ctx, chatadmin.Hold{Group: h.group, Reason: "lawsuit"})
+			require.NoError(h.T, err)
 			h.kind, h.id = "hold", string(hold.ID)
-			h.damageRecord(storage.Key{Kind: "hold", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "hold", Domain: h.Domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"delete its group": chatadmin.ErrHeld, "list holds": chatadmin.ErrHeld},
 	},
 	"hold of earlier versions, which nobody owns": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "hold", "h"
-			h.put("hold", h.domain, "h", string(damage([]byte(`{"v":1,"id":"h","group":"`+string(h.group)+`","reason":"lawsuit"}`))), time.Time{})
+			h.put("hold", h.Domain, "h", string(damage([]byte(`{"v":1,"id":"h","group":"`+string(h.group)+`","reason":"lawsuit"}`))), time.Time{})
 		},
 		refused: map[string]error{"delete its group": chatadmin.ErrHeld, "delete another group": chatadmin.ErrHeld, "list holds": chatadmin.ErrHeld},
 	},
 	"invitation": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "invitation", string(h.ann)
-			h.damageRecord(storage.Key{Kind: "invitation", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "invitation", Domain: h.Domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"read her invitation": chatadmin.ErrDamaged, "list invitations": chatadmin.ErrDamaged},
 	},
 	"resend": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			require.NoError(h.t, h.s.ResendInvitation(ctx, h.ann))
-			h.clock.Advance(time.Hour)
+			require.NoError(h.T, h.S.ResendInvitation(ctx, h.ann))
+			h.Clock.Advance(time.Hour)
 			h.kind, h.id = "resend", string(h.ann)
-			h.damageRecord(storage.Key{Kind: "resend", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "resend", Domain: h.Domain, ID: h.id}, damage)
 		},
 	},
 	"notice": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			h.write(h.ann, func(u *chatadmin.User) { u.Status = chatadmin.Active })
-			require.NoError(h.t, h.admin.PasswordChanged(ctx, h.domain, h.ann))
-			h.write(h.ann, func(u *chatadmin.User) { u.Status = chatadmin.Pending })
+			h.PutUser(h.ann, func(u *chatadmin.User) { u.Status = chatadmin.Active })
+			require.NoError(h.T, h.Admin.PasswordChanged(ctx, h.Domain, h.ann))
+			h.PutUser(h.ann, func(u *chatadmin.User) { u.Status = chatadmin.Pending })
 			rs := h.records("notice")
-			require.Len(h.t, rs, 1)
+			require.Len(h.T, rs, 1)
 			h.kind, h.id = "notice", rs[0].ID
 			h.damageRecord(rs[0].Key, damage)
 		},
@@ -117,15 +118,15 @@ var damageCases = map[string]struct {
 	"file contents": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "blobs", "b"
-			h.put("blobs", h.domain, "b", string(damage([]byte(`{"v":1,"keys":["a","b"]}`))), h.clock.Now())
+			h.put("blobs", h.Domain, "b", string(damage([]byte(`{"v":1,"keys":["a","b"]}`))), h.Clock.Now())
 		},
 		refused: map[string]error{"release file contents": chatadmin.ErrDamaged, "work": chatadmin.ErrDamaged},
 	},
 	"groups created": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			require.NoError(h.t, second(h.admin.As(h.domain, h.ann).CreateGroup(ctx, "Hers")))
+			require.NoError(h.T, second(h.Admin.As(h.Domain, h.ann).CreateGroup(ctx, "Hers")))
 			h.kind, h.id = "groups-created", string(h.ann)
-			h.damageRecord(storage.Key{Kind: h.kind, Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: h.kind, Domain: h.Domain, ID: h.id}, damage)
 		},
 	},
 	"undelivered event": {
@@ -136,21 +137,21 @@ var damageCases = map[string]struct {
 					h.damageRecord(rs[0].Key, damage)
 				}
 			}
-			require.NoError(h.t, h.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { return nil }))
+			require.NoError(h.T, h.Admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { return nil }))
 		},
 	},
 	"attributes": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "user", string(h.ann)
-			h.write(h.ann, func(u *chatadmin.User) { u.Attrs = damage([]byte(`{"v":1,"avatar":"a.png","preferences":{}}`)) })
+			h.PutUser(h.ann, func(u *chatadmin.User) { u.Attrs = damage([]byte(`{"v":1,"avatar":"a.png","preferences":{}}`)) })
 		},
 		refused: map[string]error{"set her avatar": chatadmin.ErrDamaged, "activate her": chatadmin.ErrDamaged},
 	},
 	"settings of a group": {
 		damage: func(h *harm, damage func([]byte) []byte) {
 			h.kind, h.id = "group", string(h.group)
-			require.NoError(h.t, h.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-				gs, err := tx.Groups(ctx, h.domain, []chatadmin.ID{h.group})
+			require.NoError(h.T, h.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+				gs, err := tx.Groups(ctx, h.Domain, []chatadmin.ID{h.group})
 				if err != nil {
 					return err
 				}
@@ -164,11 +165,11 @@ var damageCases = map[string]struct {
 	},
 	"audit event": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			about := collect(h.t, func() ([]chatadmin.AuditEvent, error) {
-				return all(h.host.Events(ctx, chatadmin.EventQuery{Target: h.ann, Kind: chatadmin.KindUserCreate}))
+			about := collect(h.T, func() ([]chatadmin.AuditEvent, error) {
+				return all(h.Host.Events(ctx, chatadmin.EventQuery{Target: h.ann, Kind: chatadmin.KindUserCreate}))
 			})
 			h.kind, h.id = "event", string(about[0].ID)
-			require.NoError(h.t, h.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			require.NoError(h.T, h.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 				c := storage.Write[chatadmin.Event]{Row: about[0].Event, Was: about[0].Rev}
 				c.Row.Rev++
 				c.Row.Data = damage(c.Row.Data)
@@ -180,18 +181,18 @@ var damageCases = map[string]struct {
 	},
 	"run": {
 		damage: func(h *harm, damage func([]byte) []byte) {
-			p, err := h.s.PlanDeleteGroup(ctx, h.scratch())
-			require.NoError(h.t, err)
-			run, err := h.s.ApplyDeleteGroup(ctx, p, nil)
-			require.NoError(h.t, err)
+			p, err := h.S.PlanDeleteGroup(ctx, h.scratch())
+			require.NoError(h.T, err)
+			run, err := h.S.ApplyDeleteGroup(ctx, p, nil)
+			require.NoError(h.T, err)
 			h.kind, h.id = "run", string(run.ID)
-			h.damageRecord(storage.Key{Kind: "run.ended", Domain: h.domain, ID: h.id}, damage)
+			h.damageRecord(storage.Key{Kind: "run.ended", Domain: h.Domain, ID: h.id}, damage)
 		},
 		refused: map[string]error{"list runs": chatadmin.ErrDamaged},
 	},
 }
 
-func (h *harm) scratch() chatadmin.ID { return h.world.group("Scratch").ID }
+func (h *harm) scratch() chatadmin.ID { return h.Group("Scratch").ID }
 
 // listed walks through a list and returns the last error and how many entries
 // were good.
@@ -227,73 +228,73 @@ func (h *harm) damageCalls() (calls []damageCall) {
 		add(name+" him", func() error { return f(h.bob) })
 	}
 	add("list events", func() error {
-		good, err := listed(h.s.Events(ctx, chatadmin.EventQuery{}))
+		good, err := listed(h.S.Events(ctx, chatadmin.EventQuery{}))
 		return list(good, err, 5)
 	})
 	add("list holds", func() error {
-		good, err := listed(h.s.Holds(ctx))
+		good, err := listed(h.S.Holds(ctx))
 		return list(good, err, 1)
 	})
 	add("list runs", func() error {
-		good, err := listed(h.s.Runs(ctx, chatadmin.RunQuery{}))
+		good, err := listed(h.S.Runs(ctx, chatadmin.RunQuery{}))
 		return list(good, err, 1)
 	})
 	add("list users", func() error {
-		good, err := listed(h.s.Users(ctx, chatadmin.UserQuery{}))
+		good, err := listed(h.S.Users(ctx, chatadmin.UserQuery{}))
 		return list(good, err, 3)
 	})
 	add("list groups", func() error {
-		good, err := listed(h.s.Groups(ctx, chatadmin.GroupQuery{}))
+		good, err := listed(h.S.Groups(ctx, chatadmin.GroupQuery{}))
 		return list(good, err, 4)
 	})
 	add("list invitations", func() error {
-		good, err := listed(h.s.Invitations(ctx, chatadmin.InvitationQuery{}))
+		good, err := listed(h.S.Invitations(ctx, chatadmin.InvitationQuery{}))
 		return list(good, err, 2)
 	})
 	add("invite again", func() error {
-		h.clock.Advance(30 * 24 * time.Hour)
-		return second(h.s.InviteUsers(ctx, h.ann, h.bob))
+		h.Clock.Advance(30 * 24 * time.Hour)
+		return second(h.S.InviteUsers(ctx, h.ann, h.bob))
 	})
-	add("read her invitation", func() error { return second(h.s.Invitation(ctx, h.ann)) })
-	add("read his invitation", func() error { return second(h.s.Invitation(ctx, h.bob)) })
-	add("send invitations", func() error { return second(h.admin.SendInvitations(ctx, h.domain)) })
-	add("send notices", func() error { return second(h.admin.SendNotices(ctx, h.domain)) })
-	add("release file contents", func() error { return second(h.admin.ReleaseBlobs(ctx, h.domain)) })
+	add("read her invitation", func() error { return second(h.S.Invitation(ctx, h.ann)) })
+	add("read his invitation", func() error { return second(h.S.Invitation(ctx, h.bob)) })
+	add("send invitations", func() error { return second(h.Admin.SendInvitations(ctx, h.Domain)) })
+	add("send notices", func() error { return second(h.Admin.SendNotices(ctx, h.Domain)) })
+	add("release file contents", func() error { return second(h.Admin.ReleaseBlobs(ctx, h.Domain)) })
 	add("deliver events", func() error {
-		return h.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { return nil })
+		return h.Admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { return nil })
 	})
 	add("work", func() error {
-		h.clock.Advance(25 * time.Hour)
-		return second(h.admin.Work(ctx))
+		h.Clock.Advance(25 * time.Hour)
+		return second(h.Admin.Work(ctx))
 	})
-	add("set posting", func() error { return second(h.s.SetPosting(ctx, h.free, chatadmin.AdminsPost)) })
-	add("create a group as her", func() error { return second(h.admin.As(h.domain, h.ann).CreateGroup(ctx, "Hers, too")) })
-	add("rename the group", func() error { return second(h.s.RenameGroup(ctx, h.group, "Renamed")) })
-	add("set her avatar", func() error { return second(h.s.EditUser(ctx, h.ann, chatadmin.UserEdit{Avatar: &avatar})) })
+	add("set posting", func() error { return second(h.S.SetPosting(ctx, h.free, chatadmin.AdminsPost)) })
+	add("create a group as her", func() error { return second(h.Admin.As(h.Domain, h.ann).CreateGroup(ctx, "Hers, too")) })
+	add("rename the group", func() error { return second(h.S.RenameGroup(ctx, h.group, "Renamed")) })
+	add("set her avatar", func() error { return second(h.S.EditUser(ctx, h.ann, chatadmin.UserEdit{Avatar: &avatar})) })
 	user("edit", func(ids ...chatadmin.ID) error {
-		return second(h.s.EditUser(ctx, ids[0], chatadmin.UserEdit{Title: &title}))
+		return second(h.S.EditUser(ctx, ids[0], chatadmin.UserEdit{Title: &title}))
 	})
-	user("assign a role to", func(ids ...chatadmin.ID) error { return second(h.s.AssignRole(ctx, chatadmin.RoleMember, ids...)) })
-	user("deny", func(ids ...chatadmin.ID) error { return second(h.s.DenyAccess(ctx, ids...)) })
-	user("grant", func(ids ...chatadmin.ID) error { return second(h.s.GrantAccess(ctx, ids...)) })
-	user("resend to", func(ids ...chatadmin.ID) error { return h.s.ResendInvitation(ctx, ids[0]) })
-	user("sign out", func(ids ...chatadmin.ID) error { return h.s.SignOutUsers(ctx, ids...) })
-	user("revoke the invitation of", func(ids ...chatadmin.ID) error { return second(h.s.RevokeInvitations(ctx, ids...)) })
-	add("change her address", func() error { return second(h.s.EditUser(ctx, h.ann, chatadmin.UserEdit{Email: &mail})) })
-	add("set her password", func() error { return h.admin.PasswordChanged(ctx, h.domain, h.ann) })
-	user("deactivate", func(ids ...chatadmin.ID) error { return second(h.s.DeactivateUsers(ctx, ids...)) })
-	user("activate", func(ids ...chatadmin.ID) error { return second(h.s.ActivateUsers(ctx, ids...)) })
+	user("assign a role to", func(ids ...chatadmin.ID) error { return second(h.S.AssignRole(ctx, chatadmin.RoleMember, ids...)) })
+	user("deny", func(ids ...chatadmin.ID) error { return second(h.S.DenyAccess(ctx, ids...)) })
+	user("grant", func(ids ...chatadmin.ID) error { return second(h.S.GrantAccess(ctx, ids...)) })
+	user("resend to", func(ids ...chatadmin.ID) error { return h.S.ResendInvitation(ctx, ids[0]) })
+	user("sign out", func(ids ...chatadmin.ID) error { return h.S.SignOutUsers(ctx, ids...) })
+	user("revoke the invitation of", func(ids ...chatadmin.ID) error { return second(h.S.RevokeInvitations(ctx, ids...)) })
+	add("change her address", func() error { return second(h.S.EditUser(ctx, h.ann, chatadmin.UserEdit{Email: &mail})) })
+	add("set her password", func() error { return h.Admin.PasswordChanged(ctx, h.Domain, h.ann) })
+	user("deactivate", func(ids ...chatadmin.ID) error { return second(h.S.DeactivateUsers(ctx, ids...)) })
+	user("activate", func(ids ...chatadmin.ID) error { return second(h.S.ActivateUsers(ctx, ids...)) })
 	user("hold", func(ids ...chatadmin.ID) error {
-		hold, err := h.s.AddHold(ctx, chatadmin.Hold{User: ids[0], Reason: "lawsuit"})
+		hold, err := h.S.AddHold(ctx, chatadmin.Hold{User: ids[0], Reason: "lawsuit"})
 		if err == nil {
-			_, err = h.s.ReleaseHold(ctx, hold.ID)
+			_, err = h.S.ReleaseHold(ctx, hold.ID)
 		}
 		return err
 	})
 	user("begin to delete", func(ids ...chatadmin.ID) error { return h.beginDeletion(ids[0]) })
 	add("blank her events", func() error {
-		return h.host.Change(ctx, chatadmin.Op{Kind: "test.blank"}, func(ctx context.Context, w *chatadmin.Writer) error {
-			es, _, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: h.domain, Target: h.ann}, chatadmin.Page{Limit: 100})
+		return h.Host.Change(ctx, chatadmin.Op{Kind: "test.blank"}, func(ctx context.Context, w *chatadmin.Writer) error {
+			es, _, err := w.ListEvents(ctx, chatadmin.EventQuery{Domain: h.Domain, Target: h.ann}, chatadmin.Page{Limit: 100})
 			if err != nil {
 				return err
 			}
@@ -301,8 +302,8 @@ func (h *harm) damageCalls() (calls []damageCall) {
 			return errors.Join(err, errRollBack)
 		})
 	})
-	add("delete another group", func() error { return second(h.s.PlanDeleteGroup(ctx, h.free)) })
-	add("delete its group", func() error { return second(h.s.PlanDeleteGroup(ctx, h.group)) })
+	add("delete another group", func() error { return second(h.S.PlanDeleteGroup(ctx, h.free)) })
+	add("delete its group", func() error { return second(h.S.PlanDeleteGroup(ctx, h.group)) })
 	return calls
 }
 
@@ -313,8 +314,8 @@ var errRollBack = errors.New("rolled back")
 func (h *harm) beginDeletion(id chatadmin.ID) error {
 	for _, e := range []chatadmin.StatusEvent{chatadmin.BeginDeletion, chatadmin.CancelDeletion} {
 		op := chatadmin.Op{Kind: "test.delete", Fence: storage.Exclusive}
-		err := h.host.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
-			us, err := w.Users(ctx, h.domain, []chatadmin.ID{id})
+		err := h.Host.Change(ctx, op, func(ctx context.Context, w *chatadmin.Writer) error {
+			us, err := w.Users(ctx, h.Domain, []chatadmin.ID{id})
 			if err != nil {
 				return err
 			}
@@ -333,14 +334,14 @@ func (h *harm) beginDeletion(id chatadmin.ID) error {
 
 func newHarm(t *testing.T) *harm {
 	w := newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Outbox = true })
-	h := &harm{world: w, group: w.group("Concerned").ID, free: w.group("Free").ID}
+	h := &harm{world: w, group: w.Group("Concerned").ID, free: w.Group("Free").ID}
 	h.ann, h.bob = w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
-	held, err := h.s.AddHold(ctx, chatadmin.Hold{User: w.user("held@acme.example").ID, Reason: "another lawsuit"})
+	held, err := h.S.AddHold(ctx, chatadmin.Hold{User: w.User("held@acme.example").ID, Reason: "another lawsuit"})
 	require.NoError(t, err)
 	require.NotEmpty(t, held.ID)
-	p, err := h.s.PlanDeleteGroup(ctx, h.scratch())
+	p, err := h.S.PlanDeleteGroup(ctx, h.scratch())
 	require.NoError(t, err)
-	_, err = h.s.ApplyDeleteGroup(ctx, p, nil)
+	_, err = h.S.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
 	return h
 }
@@ -362,7 +363,7 @@ func TestDamaged(t *testing.T) {
 					c.damage(h, damage)
 					call := h.damageCalls()[i]
 					if h.needsAccessLost(call.name) {
-						require.NoError(t, second(h.s.DeactivateUsers(ctx, h.ann, h.bob)), call.name)
+						require.NoError(t, second(h.S.DeactivateUsers(ctx, h.ann, h.bob)), call.name)
 					}
 					err := call.call()
 					if errors.Is(err, errRollBack) {
@@ -387,28 +388,28 @@ func (h *harm) needsAccessLost(call string) bool {
 func (h *harm) mustRepair(t *testing.T) {
 	t.Helper()
 	require.Equal(t, [][2]string{{h.kind, h.id}}, h.damaged())
-	require.ErrorIs(t, h.as(h.user("nobody@acme.example")).Repair(ctx, h.kind, h.id), chatadmin.ErrForbidden)
-	require.NoError(t, h.s.Repair(ctx, h.kind, h.id))
+	require.ErrorIs(t, h.As(h.User("nobody@acme.example")).Repair(ctx, h.kind, h.id), chatadmin.ErrForbidden)
+	require.NoError(t, h.S.Repair(ctx, h.kind, h.id))
 	require.Empty(t, h.damaged())
-	require.NotEmpty(t, h.events(chatadmin.KindRepair))
+	require.NotEmpty(t, h.Events(chatadmin.KindRepair))
 	if h.kind != "hold" && h.kind != "outbox event" {
 		return
 	}
-	require.ErrorIs(t, h.s.Repair(ctx, h.kind, h.id), chatadmin.ErrNotFound)
+	require.ErrorIs(t, h.S.Repair(ctx, h.kind, h.id), chatadmin.ErrNotFound)
 }
 
 // Policies that their packages cannot use are listed and repaired as well.
 func TestDamagedPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "test", Check: func(raw json.RawMessage) error {
+	w.Admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "test", Check: func(raw json.RawMessage) error {
 		if string(raw) != `{"v":1}` {
 			return errors.New("unknown")
 		}
 		return nil
 	}}})
 	set := func(policy string) {
-		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			ds, err := tx.Domains(ctx, []chatadmin.ID{w.Domain})
 			if err != nil {
 				return err
 			}
@@ -429,13 +430,13 @@ func TestDamagedPolicies(t *testing.T) {
 	for _, bad := range []string{`{}`, `null`, `{"v":2}`, `"x"`, `[]`} {
 		set(bad)
 		require.Equal(t, [][2]string{{"policy", "test"}}, w.damaged(), bad)
-		require.NoError(t, w.s.Repair(ctx, "policy", "test"))
+		require.NoError(t, w.S.Repair(ctx, "policy", "test"))
 		require.Empty(t, w.damaged())
 	}
 	set(`{"v":1}`)
 	require.Empty(t, w.damaged())
-	require.NoError(t, w.s.Repair(ctx, "policy", "test"))
-	_, settings, err := w.s.View(ctx, "")
+	require.NoError(t, w.S.Repair(ctx, "policy", "test"))
+	_, settings, err := w.S.View(ctx, "")
 	require.NoError(t, err)
 	require.Contains(t, settings.Policies, "test", "one that can be read stays")
 }
@@ -444,9 +445,9 @@ func TestDamagedPolicies(t *testing.T) {
 func TestDamagedSettingsStopOneDomain(t *testing.T) {
 	for name, damage := range waysToDamage {
 		w := newWorld(t, chatadmin.OfficeChat)
-		other, boss := w.open("Other", chatadmin.OfficeChat)
-		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
+		other, boss := w.Open("Other", chatadmin.OfficeChat)
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			ds, err := tx.Domains(ctx, []chatadmin.ID{w.Domain})
 			if err != nil {
 				return err
 			}
@@ -456,10 +457,10 @@ func TestDamagedSettingsStopOneDomain(t *testing.T) {
 			_, err = tx.ChangeDomains(ctx, []storage.Write[chatadmin.Domain]{c})
 			return err
 		}))
-		require.ErrorIs(t, second(w.s.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)
-		require.ErrorIs(t, second(w.host.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)
-		require.NoError(t, second(w.admin.As(other, boss.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})), name)
-		did, err := w.admin.Work(ctx)
+		require.ErrorIs(t, second(w.S.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)
+		require.ErrorIs(t, second(w.Host.CreateGroup(ctx, "G")), chatadmin.ErrDamaged, name)
+		require.NoError(t, second(w.Admin.As(other, boss.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})), name)
+		did, err := w.Admin.Work(ctx)
 		require.NoError(t, err, name)
 		require.Equal(t, 1, did["invitations"], name)
 	}

@@ -21,27 +21,27 @@ func TestCreateDomain(t *testing.T) {
 		"bad country": {Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"},
 			Settings: func(s *chatadmin.Settings) { s.DefaultCountry = "Netherlands" }},
 	} {
-		_, _, err := w.admin.CreateDomain(ctx, n)
+		_, _, err := w.Admin.CreateDomain(ctx, n)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
-	require.Len(t, collect(t, func() ([]chatadmin.Domain, error) { return all(w.admin.Domains(ctx)) }), 1, "nothing half-made")
+	require.Len(t, collect(t, func() ([]chatadmin.Domain, error) { return all(w.Admin.Domains(ctx)) }), 1, "nothing half-made")
 	set := collectSettings(t, w)
 	require.Equal(t, chatadmin.Subscription{Plan: chatadmin.Enterprise, Annual: true}, set.Subscription, "who sets none has everything")
 	require.Equal(t, chatadmin.DomainActive, set.State)
-	require.True(t, w.boss.Admin)
-	require.Equal(t, chatadmin.Pending, w.boss.Status)
+	require.True(t, w.Boss.Admin)
+	require.Equal(t, chatadmin.Pending, w.Boss.Status)
 	require.Zero(t, w.send(), "NoInvitation")
-	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "first@b.example"}})
+	d, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "first@b.example"}})
 	require.NoError(t, err)
-	n, err := w.admin.SendInvitations(ctx, d.ID)
+	n, err := w.Admin.SendInvitations(ctx, d.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Len(t, w.mail.To("first@b.example"), 1, "the first admin is invited like everybody")
+	require.Len(t, w.Mail.To("first@b.example"), 1, "the first admin is invited like everybody")
 }
 
 func collectSettings(t *testing.T, w *world) chatadmin.Settings {
 	t.Helper()
-	_, set, err := w.host.View(ctx, "")
+	_, set, err := w.Host.View(ctx, "")
 	require.NoError(t, err)
 	return set
 }
@@ -50,9 +50,9 @@ func collectSettings(t *testing.T, w *world) chatadmin.Settings {
 // ask for it.
 func TestCreateDomainOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	n := chatadmin.NewDomain{ID: w.admin.NewID(), Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}}
+	n := chatadmin.NewDomain{ID: w.Admin.NewID(), Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}}
 	errs := chatadmintest.AtOnce(20, func(int) error {
-		_, _, err := w.admin.CreateDomain(ctx, n)
+		_, _, err := w.Admin.CreateDomain(ctx, n)
 		return err
 	})
 	made := 0
@@ -64,11 +64,11 @@ func TestCreateDomainOnce(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrExists)
 	}
 	require.Equal(t, 1, made)
-	there, err := w.store.Domains(ctx, []chatadmin.ID{n.ID})
+	there, err := w.Store.Domains(ctx, []chatadmin.ID{n.ID})
 	require.NoError(t, err)
 	require.Len(t, there, 1)
 	users := 0
-	for _, err := range w.admin.AsHost(n.ID).Users(ctx, chatadmin.UserQuery{}) {
+	for _, err := range w.Admin.AsHost(n.ID).Users(ctx, chatadmin.UserQuery{}) {
 		require.NoError(t, err)
 		users++
 	}
@@ -84,25 +84,25 @@ func TestSettings(t *testing.T) {
 		"state":       func(s *chatadmin.Settings) error { s.State = "asleep"; return nil },
 		"version":     func(s *chatadmin.Settings) error { s.Version = 2; return nil },
 	} {
-		_, err := w.host.ChangeSettings(ctx, f)
+		_, err := w.Host.ChangeSettings(ctx, f)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
 	own := errors.New("the host's own reason")
-	_, err := w.s.ChangeSettings(ctx, func(*chatadmin.Settings) error { return own })
+	_, err := w.S.ChangeSettings(ctx, func(*chatadmin.Settings) error { return own })
 	require.ErrorIs(t, err, own)
 	for name, f := range map[string]func(*chatadmin.Settings){
 		"state":        func(s *chatadmin.Settings) { s.State = chatadmin.DomainClosing },
 		"subscription": func(s *chatadmin.Settings) { s.Subscription.Annual = false },
 		"modules":      func(s *chatadmin.Settings) { s.Modules = append(s.Modules, "webcare") },
 	} {
-		_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { f(s); return nil })
+		_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { f(s); return nil })
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}
-	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Modules = []string{"webcare"}; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Modules = []string{"webcare"}; return nil })
 	require.NoError(t, err)
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err, "what was bought stays as it is")
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.Roles = append(s.Roles, chatadmin.Role{ID: "god", Name: "god", Level: 99, Permissions: chatadmin.Permissions()})
 		return nil
 	})
@@ -110,23 +110,23 @@ func TestSettings(t *testing.T) {
 	require.Empty(t, collectSettings(t, w).Roles, "roles have calls of their own")
 
 	// A suspended domain: nobody but the host changes or reads anything.
-	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = chatadmin.DomainSuspended; return nil })
 	require.NoError(t, err)
-	_, err = w.s.User(ctx, w.boss.ID)
+	_, err = w.S.User(ctx, w.Boss.ID)
 	require.ErrorIs(t, err, chatadmin.ErrSuspended)
-	w.user("ann@acme.example")
+	w.User("ann@acme.example")
 }
 
 func TestRoles(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.role("Clerk", 20, chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermRoles, chatadmin.PermGroupCreate)
-	w.role("Reader", 10, chatadmin.PermUsersRead)
-	w.role("Auditor", 10, chatadmin.PermAudit)
-	w.role("Chief", 30, chatadmin.PermUsersRead)
-	clerk := w.user("clerk@acme.example", withRole("Clerk"))
-	chief := w.user("chief@acme.example", withRole("CHIEF"))
-	ann := w.user("ann@acme.example")
-	s := w.as(clerk)
+	w.Role("Clerk", 20, chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermRoles, chatadmin.PermGroupCreate)
+	w.Role("Reader", 10, chatadmin.PermUsersRead)
+	w.Role("Auditor", 10, chatadmin.PermAudit)
+	w.Role("Chief", 30, chatadmin.PermUsersRead)
+	clerk := w.User("clerk@acme.example", withRole("Clerk"))
+	chief := w.User("chief@acme.example", withRole("CHIEF"))
+	ann := w.User("ann@acme.example")
+	s := w.As(clerk)
 
 	// Nobody grants what they lack, or what stands above them, in whatever way.
 	for role, ok := range map[string]bool{"Reader": true, "Clerk": true, "member": true, "Auditor": false, "Chief": false, chatadmin.RoleAdmin: false} {
@@ -152,11 +152,11 @@ func TestRoles(t *testing.T) {
 		"deactivate": second(s.DeactivateUsers(ctx, chief.ID)),
 		"activate":   second(s.ActivateUsers(ctx, chief.ID)),
 		"demote":     second(s.AssignRole(ctx, "member", chief.ID)),
-		"the boss":   second(s.DeactivateUsers(ctx, ann.ID, w.boss.ID)),
+		"the boss":   second(s.DeactivateUsers(ctx, ann.ID, w.Boss.ID)),
 	} {
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}
-	require.Equal(t, chatadmin.Pending, w.row(ann.ID).Status, "all or none")
+	require.Equal(t, chatadmin.Pending, w.Row(ann.ID).Status, "all or none")
 
 	// Nor makes or changes a role above themselves.
 	for _, r := range []chatadmin.Role{{Name: "New", Level: 21}, {Name: "New", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 1}} {
@@ -164,19 +164,19 @@ func TestRoles(t *testing.T) {
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "%v", r)
 	}
 	require.ErrorIs(t, s.DeleteRole(ctx, "Auditor"), chatadmin.ErrForbidden)
-	require.ErrorIs(t, w.s.DeleteRole(ctx, "Chief"), chatadmin.ErrInvalid, "somebody has it")
-	require.ErrorIs(t, w.s.DeleteRole(ctx, "none"), chatadmin.ErrNotFound)
-	require.ErrorIs(t, w.s.DeleteRole(ctx, chatadmin.RoleMember), chatadmin.ErrNotFound)
-	require.NoError(t, w.s.DeleteRole(ctx, "AUDITOR"))
+	require.ErrorIs(t, w.S.DeleteRole(ctx, "Chief"), chatadmin.ErrInvalid, "somebody has it")
+	require.ErrorIs(t, w.S.DeleteRole(ctx, "none"), chatadmin.ErrNotFound)
+	require.ErrorIs(t, w.S.DeleteRole(ctx, chatadmin.RoleMember), chatadmin.ErrNotFound)
+	require.NoError(t, w.S.DeleteRole(ctx, "AUDITOR"))
 
 	for _, r := range []chatadmin.Role{{}, {Name: "Member"}, {Name: "admin"}, {Name: "Domain Admin"}, {Name: "x", Level: 100}, {Name: "x", Level: -1},
 		{Name: "x", Permissions: []chatadmin.Permission{"everything"}}, {Name: "a\nb"}} {
-		_, err := w.s.SetRole(ctx, r)
+		_, err := w.S.SetRole(ctx, r)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", r)
 	}
 
 	// What a role may is looked up at each call.
-	w.role("Clerk", 20, chatadmin.PermUsersRead)
+	w.Role("Clerk", 20, chatadmin.PermUsersRead)
 	_, err = s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
@@ -187,14 +187,14 @@ func second[T any](_ T, err error) error { return err }
 // permission, and by nothing else.
 func TestPolicies(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "owned"}})
+	w.Admin.Extend(chatadmin.Extension{Policy: chatadmin.Policy{Name: "owned"}})
 	set := func(s *chatadmin.Scope, value string) error {
 		return s.SetPolicy(ctx, "owned.set", chatadmin.PermTwoFactor, "owned", func(_ *chatadmin.Writer, was json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 			return json.RawMessage(value), []chatadmin.FieldChange{{Field: "owned", Before: string(was), After: value}}, nil
 		})
 	}
 	other := func(name, value string) error {
-		_, err := w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+		_, err := w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 			if s.Policies == nil {
 				s.Policies = map[string]json.RawMessage{}
 			}
@@ -203,18 +203,18 @@ func TestPolicies(t *testing.T) {
 		})
 		return err
 	}
-	require.NoError(t, set(w.s, "1"))
-	require.NoError(t, set(w.s, "1"))
-	require.Len(t, w.events("owned.set"), 1, "asked for again, nothing changes")
-	require.NoError(t, set(w.s, "2"))
-	require.Equal(t, []chatadmin.FieldChange{{Field: "owned", Before: "1", After: "2"}}, w.events("owned.set")[0].Changes[w.domain])
+	require.NoError(t, set(w.S, "1"))
+	require.NoError(t, set(w.S, "1"))
+	require.Len(t, w.Events("owned.set"), 1, "asked for again, nothing changes")
+	require.NoError(t, set(w.S, "2"))
+	require.Equal(t, []chatadmin.FieldChange{{Field: "owned", Before: "1", After: "2"}}, w.Events("owned.set")[0].Changes[w.Domain])
 	require.ErrorIs(t, other("owned", "3"), chatadmin.ErrInvalid)
 	require.NoError(t, other("free", "1"))
 	require.NoError(t, other("free", "2"), "written into the map as it was read")
-	require.Len(t, w.events(chatadmin.KindDomainEdit), 2)
+	require.Len(t, w.Events(chatadmin.KindDomainEdit), 2)
 	require.Equal(t, map[string]json.RawMessage{"owned": json.RawMessage("2"), "free": json.RawMessage("2")}, collectSettings(t, w).Policies)
-	editor := w.as(w.user("editor@acme.example", withRole(w.role("editor", 50, chatadmin.PermDomain))))
+	editor := w.As(w.User("editor@acme.example", withRole(w.Role("editor", 50, chatadmin.PermDomain))))
 	require.ErrorIs(t, set(editor, "4"), chatadmin.ErrForbidden)
-	keeper := w.as(w.user("keeper@acme.example", withRole(w.role("keeper", 50, chatadmin.PermTwoFactor))))
+	keeper := w.As(w.User("keeper@acme.example", withRole(w.Role("keeper", 50, chatadmin.PermTwoFactor))))
 	require.NoError(t, set(keeper, "4"))
 }

@@ -83,30 +83,30 @@ func newAccess(t *testing.T) *access {
 	a := &access{world: newWorld(t, chatadmin.ESChat), sessions: &sessions{}}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes([]byte("thirty-two bytes of a secret key"))})
 	require.NoError(t, err)
-	a.second, a.devices = chatadmintest.Must(twofa.New(a.admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(a.admin, nil))
-	a.passwords, err = password.New(a.admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
+	a.second, a.devices = chatadmintest.Must(twofa.New(a.Admin, &twofa.Options{Keys: ring})), chatadmintest.Must(devices.New(a.Admin, nil))
+	a.passwords, err = password.New(a.Admin, &password.Options{Params: password.Params{Memory: 8, Time: 1, Threads: 1}})
 	require.NoError(t, err)
-	a.gate, err = signin.New(a.admin, &signin.Options{Sessions: a.sessions, SecondFactor: a.second, Devices: a.devices})
+	a.gate, err = signin.New(a.Admin, &signin.Options{Sessions: a.sessions, SecondFactor: a.second, Devices: a.devices})
 	require.NoError(t, err)
 	a.mode(twofa.Email)
 
-	a.ann = a.user("ann", withRole(a.role("clerk", 50, chatadmin.PermUsersRead)), named("Ann"))
+	a.ann = a.User("ann", withRole(a.Role("clerk", 50, chatadmin.PermUsersRead)), named("Ann"))
 	require.NoError(t, a.passwords.Set(ctx, a.ann, typed))
-	a.clock.Advance(time.Second)
+	a.Clock.Advance(time.Second)
 	a.trust = a.complete(a.signIn("").Challenge.ID, a.mailed())
 	a.challenge = a.signIn("").Challenge.ID
 	a.code = a.mailed()
-	reg, err := a.devices.Register(ctx, a.as(a.ann), a.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS, Name: "Ann's"})
+	reg, err := a.devices.Register(ctx, a.As(a.ann), a.ann.ID, devices.Registration{Key: "phone", Type: devices.IOS, Name: "Ann's"})
 	require.NoError(t, err)
 	a.token = reg.Token.Plain()
 
-	a.pat = a.user("pat", withRole(a.ann.Role), named("Pat"), func(n *chatadmin.NewUser) { n.NoInvitation = false })
-	_, err = a.admin.SendInvitations(ctx, a.domain)
+	a.pat = a.User("pat", withRole(a.ann.Role), named("Pat"), func(n *chatadmin.NewUser) { n.NoInvitation = false })
+	_, err = a.Admin.SendInvitations(ctx, a.Domain)
 	require.NoError(t, err)
-	a.link = regexp.MustCompile(`token=(\S+)`).FindStringSubmatch(a.mail.To("pat@acme.example")[0].Text)[1]
+	a.link = regexp.MustCompile(`token=(\S+)`).FindStringSubmatch(a.Mail.To("pat@acme.example")[0].Text)[1]
 	_, err = a.gate.EndSessions(ctx)
 	require.NoError(t, err)
-	a.clock.Advance(2 * time.Second)
+	a.Clock.Advance(2 * time.Second)
 	return a
 }
 
@@ -118,24 +118,24 @@ func named(first string) func(*chatadmin.NewUser) {
 }
 
 func (a *access) mode(m twofa.Mode) {
-	a.t.Helper()
+	a.T.Helper()
 	p := twofa.Policy{Mode: m}
 	if m != twofa.Off {
 		p.Validity = 24 * time.Hour
 	}
-	plan, err := a.second.Plan(ctx, a.host, p)
-	require.NoError(a.t, err)
-	require.NoError(a.t, a.second.Apply(ctx, a.host, plan))
+	plan, err := a.second.Plan(ctx, a.Host, p)
+	require.NoError(a.T, err)
+	require.NoError(a.T, a.second.Apply(ctx, a.Host, plan))
 }
 
 // signIn is Ann at a browser.
 func (a *access) signIn(trust string) signin.Decision {
-	a.t.Helper()
-	us, err := a.store.Users(ctx, a.domain, []chatadmin.ID{a.ann.ID})
-	require.NoError(a.t, err)
+	a.T.Helper()
+	us, err := a.Store.Users(ctx, a.Domain, []chatadmin.ID{a.ann.ID})
+	require.NoError(a.T, err)
 	at := signin.Attempt{Login: us[0].Login, Client: signin.Web, Trust: secret.Hide(trust)}
-	d, err := a.gate.SignIn(ctx, a.domain, at, func(context.Context, chatadmin.User) (bool, error) { return true, nil })
-	require.NoError(a.t, err)
+	d, err := a.gate.SignIn(ctx, a.Domain, at, func(context.Context, chatadmin.User) (bool, error) { return true, nil })
+	require.NoError(a.T, err)
 	if d.Allowed() {
 		a.sessions.start(d)
 	}
@@ -143,9 +143,9 @@ func (a *access) signIn(trust string) signin.Decision {
 }
 
 func (a *access) complete(challenge, code string) string {
-	a.t.Helper()
-	d, err := a.gate.Complete(ctx, a.domain, challenge, code, true)
-	require.NoError(a.t, err)
+	a.T.Helper()
+	d, err := a.gate.Complete(ctx, a.Domain, challenge, code, true)
+	require.NoError(a.T, err)
 	if d.Allowed() {
 		a.sessions.start(d)
 	}
@@ -153,8 +153,8 @@ func (a *access) complete(challenge, code string) string {
 }
 
 func (a *access) mailed() string {
-	a.t.Helper()
-	mails := a.mail.To("ann@acme.example")
+	a.T.Helper()
+	mails := a.Mail.To("ann@acme.example")
 	return regexp.MustCompile(`(?m)^\d{6}$`).FindString(mails[len(mails)-1].Text)
 }
 
@@ -195,37 +195,37 @@ var does = map[chatadmin.Cause]struct {
 	undo   func(*access) error
 }{
 	chatadmin.CausePassword:       {user: func(a *access, u chatadmin.User) error { return a.passwords.Set(ctx, u, "another horse") }},
-	chatadmin.CauseTwoFactorReset: {user: func(a *access, u chatadmin.User) error { return a.second.Reset(ctx, a.host, u.ID) }},
+	chatadmin.CauseTwoFactorReset: {user: func(a *access, u chatadmin.User) error { return a.second.Reset(ctx, a.Host, u.ID) }},
 	chatadmin.CauseTwoFactorOn: {domain: func(a *access) error {
 		a.mode(twofa.Off)
 		a.signIn("") // without a code
-		a.clock.Advance(time.Second)
+		a.Clock.Advance(time.Second)
 		a.mode(twofa.Email)
 		return nil
 	}},
 	chatadmin.CauseAddress: {user: func(a *access, u chatadmin.User) error {
 		email := "new." + u.Email
-		return errOf(a.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email}))
+		return errOf(a.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email}))
 	}},
 	chatadmin.CauseLogin: {user: func(a *access, u chatadmin.User) error {
 		login := "new." + u.Login
-		return errOf(a.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &login}))
+		return errOf(a.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &login}))
 	}},
 	chatadmin.CauseRoleLowered: {user: func(a *access, u chatadmin.User) error {
-		return errOf(a.host.AssignRole(ctx, chatadmin.RoleMember, u.ID))
+		return errOf(a.Host.AssignRole(ctx, chatadmin.RoleMember, u.ID))
 	}},
 	chatadmin.CauseGuest: {user: func(a *access, u chatadmin.User) error {
 		kind := chatadmin.Guest
-		return errOf(a.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind}))
+		return errOf(a.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind}))
 	}},
-	chatadmin.CauseSignedOut: {user: func(a *access, u chatadmin.User) error { return a.host.SignOutUsers(ctx, u.ID) }},
+	chatadmin.CauseSignedOut: {user: func(a *access, u chatadmin.User) error { return a.Host.SignOutUsers(ctx, u.ID) }},
 	chatadmin.CauseDenied: {
-		user: func(a *access, u chatadmin.User) error { return errOf(a.host.DenyAccess(ctx, u.ID)) },
-		undo: func(a *access) error { return errOf(a.host.GrantAccess(ctx, a.ann.ID, a.pat.ID)) },
+		user: func(a *access, u chatadmin.User) error { return errOf(a.Host.DenyAccess(ctx, u.ID)) },
+		undo: func(a *access) error { return errOf(a.Host.GrantAccess(ctx, a.ann.ID, a.pat.ID)) },
 	},
 	chatadmin.CauseDeactivated: {
-		user: func(a *access, u chatadmin.User) error { return errOf(a.host.DeactivateUsers(ctx, u.ID)) },
-		undo: func(a *access) error { return errOf(a.host.ActivateUsers(ctx, a.ann.ID, a.pat.ID)) },
+		user: func(a *access, u chatadmin.User) error { return errOf(a.Host.DeactivateUsers(ctx, u.ID)) },
+		undo: func(a *access) error { return errOf(a.Host.ActivateUsers(ctx, a.ann.ID, a.pat.ID)) },
 	},
 	chatadmin.CauseDeleting: {
 		user: func(a *access, u chatadmin.User) error { return a.transition(u.ID, chatadmin.BeginDeletion) },
@@ -240,12 +240,12 @@ var does = map[chatadmin.Cause]struct {
 }
 
 func (a *access) state(state chatadmin.DomainState) error {
-	return errOf(a.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = state; return nil }))
+	return errOf(a.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.State = state; return nil }))
 }
 
 func (a *access) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
-	return a.host.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Writer) error {
-		us, err := w.Users(ctx, a.domain, []chatadmin.ID{id})
+	return a.Host.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, w *chatadmin.Writer) error {
+		us, err := w.Users(ctx, a.Domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
 		}
@@ -259,13 +259,13 @@ func (a *access) transition(id chatadmin.ID, e chatadmin.StatusEvent) error {
 
 // happen brings a cause about for Ann and Pat.
 func (a *access) happen(c chatadmin.Cause) {
-	a.t.Helper()
+	a.T.Helper()
 	if does[c].domain != nil {
-		require.NoError(a.t, does[c].domain(a))
+		require.NoError(a.T, does[c].domain(a))
 		return
 	}
 	for _, u := range []chatadmin.User{a.ann, a.pat} {
-		require.NoError(a.t, does[c].user(a, u))
+		require.NoError(a.T, does[c].user(a, u))
 	}
 }
 
@@ -312,54 +312,54 @@ func (a *access) effect(works func() bool) chatadmin.Effect {
 }
 
 func (a *access) checkSessions(want chatadmin.Consequences) {
-	require.NotZero(a.t, a.sessions.of(a.ann.ID))
+	require.NotZero(a.T, a.sessions.of(a.ann.ID))
 	_, err := a.gate.EndSessions(ctx)
-	require.NoError(a.t, err)
-	require.Equal(a.t, want.Sessions == chatadmin.Ends, a.sessions.of(a.ann.ID) == 0)
+	require.NoError(a.T, err)
+	require.Equal(a.T, want.Sessions == chatadmin.Ends, a.sessions.of(a.ann.ID) == 0)
 }
 
 func (a *access) checkRemembered(want chatadmin.Consequences) {
-	require.Equal(a.t, want.Remembered, a.effect(func() bool { return a.signIn(a.trust).Allowed() }))
+	require.Equal(a.T, want.Remembered, a.effect(func() bool { return a.signIn(a.trust).Allowed() }))
 }
 
 func (a *access) checkChallenge(want chatadmin.Consequences) {
-	require.Equal(a.t, want.Challenges, a.effect(func() bool {
-		d, err := a.gate.Complete(ctx, a.domain, a.challenge, a.code, false)
-		require.NoError(a.t, err)
+	require.Equal(a.T, want.Challenges, a.effect(func() bool {
+		d, err := a.gate.Complete(ctx, a.Domain, a.challenge, a.code, false)
+		require.NoError(a.T, err)
 		return d.Allowed()
 	}))
 }
 
 func (a *access) checkLink(want chatadmin.Consequences) {
-	require.Equal(a.t, want.Links, a.effect(func() bool {
-		_, err := a.admin.Invited(ctx, a.link)
+	require.Equal(a.T, want.Links, a.effect(func() bool {
+		_, err := a.Admin.Invited(ctx, a.link)
 		return err == nil
 	}))
 }
 
 func (a *access) checkDevice(want chatadmin.Consequences) {
 	in := func() bool {
-		a.clock.Advance(10 * time.Second) // what Authorize knows of the domain is old
+		a.Clock.Advance(10 * time.Second) // what Authorize knows of the domain is old
 		_, err := a.devices.Authorize(ctx, a.token)
 		return err == nil
 	}
 	may := func() bool {
-		ok, err := a.devices.DeviceAllowed(ctx, a.domain, a.ann.ID, "phone")
-		require.NoError(a.t, err)
+		ok, err := a.devices.DeviceAllowed(ctx, a.Domain, a.ann.ID, "phone")
+		require.NoError(a.T, err)
 		return ok
 	}
 	wipes := 0
-	for d, err := range a.devices.Devices(ctx, a.host, devices.Query{}) {
-		require.NoError(a.t, err)
+	for d, err := range a.devices.Devices(ctx, a.Host, devices.Query{}) {
+		require.NoError(a.T, err)
 		if d.Wipe.Pending() {
 			wipes++
 		}
 	}
-	require.Equal(a.t, want.Devices == chatadmin.DevicesStay, in())
-	require.Equal(a.t, want.Devices == chatadmin.DevicesToBeWiped, wipes > 0)
+	require.Equal(a.T, want.Devices == chatadmin.DevicesStay, in())
+	require.Equal(a.T, want.Devices == chatadmin.DevicesToBeWiped, wipes > 0)
 	if want.Devices < chatadmin.DevicesDisabled {
-		require.True(a.t, may())
+		require.True(a.T, may())
 	}
 	a.undo()
-	require.Equal(a.t, want.Devices != chatadmin.DevicesToBeWiped, may())
+	require.Equal(a.T, want.Devices != chatadmin.DevicesToBeWiped, may())
 }

@@ -64,11 +64,11 @@ func faulty(w *world) map[string]func(*chatadmin.NewUser) {
 
 // leaving is a user who is being deleted, made once.
 func (w *world) leaving() chatadmin.User {
-	if us, _ := w.store.UsersByLogin(ctx, w.domain, []string{"leaving"}); len(us) > 0 {
+	if us, _ := w.Store.UsersByLogin(ctx, w.Domain, []string{"leaving"}); len(us) > 0 {
 		return us[0]
 	}
-	u := w.user("leaving", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = "Some", "Body" })
-	w.write(u.ID, func(u *chatadmin.User) { u.Deleting = true })
+	u := w.User("leaving", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = "Some", "Body" })
+	w.PutUser(u.ID, func(u *chatadmin.User) { u.Deleting = true })
 	return u
 }
 
@@ -76,7 +76,7 @@ func (w *world) leaving() chatadmin.User {
 // when a user is created and when one is edited.
 func TestAllFaultsOfAUser(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
-	ann := w.user("ann", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = "Ann", "Smith" })
+	ann := w.User("ann", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = "Ann", "Smith" })
 	all := faulty(w)
 	names := slices.Sorted(maps.Keys(all))
 	for i, a := range names {
@@ -89,7 +89,7 @@ func TestAllFaultsOfAUser(t *testing.T) {
 			all[a](&n)
 			all[b](&n)
 			want := slices.Compact(slices.Sorted(slices.Values([]string{strings.TrimSpace(a), strings.TrimSpace(b)})))
-			_, err := w.s.CreateUser(ctx, n)
+			_, err := w.S.CreateUser(ctx, n)
 			require.Equal(t, want, told(t, err), "creating")
 			if slices.Contains(want, "login taken") {
 				require.ErrorIs(t, err, chatadmin.ErrExists)
@@ -102,28 +102,28 @@ func TestAllFaultsOfAUser(t *testing.T) {
 			if n.Kind != 0 {
 				edit.Kind = &n.Kind
 			}
-			_, err = w.s.EditUser(ctx, ann.ID, edit)
+			_, err = w.S.EditUser(ctx, ann.ID, edit)
 			require.Equal(t, want, told(t, err), "editing")
-			require.Equal(t, ann, w.row(ann.ID))
+			require.Equal(t, ann, w.Row(ann.ID))
 		}
 	}
 	// Circles, and what cannot be changed.
-	boss := w.boss.ID
-	_, err := w.s.EditUser(ctx, boss, chatadmin.UserEdit{Manager: &ann.ID})
+	boss := w.Boss.ID
+	_, err := w.S.EditUser(ctx, boss, chatadmin.UserEdit{Manager: &ann.ID})
 	require.NoError(t, err)
 	long := strings.Repeat("x", 300)
-	_, err = w.s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &long, Manager: &boss})
+	_, err = w.S.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &long, Manager: &boss})
 	require.Equal(t, []string{"manager bad_manager", "title too_long"}, told(t, err))
 	engage := newWorld(t, chatadmin.Engage)
 	login, email := "renamed", "nowhere"
-	_, err = engage.s.EditUser(ctx, engage.boss.ID, chatadmin.UserEdit{Login: &login, Email: &email})
+	_, err = engage.S.EditUser(ctx, engage.Boss.ID, chatadmin.UserEdit{Login: &login, Email: &email})
 	require.Equal(t, []string{"email bad_email", "login immutable"}, told(t, err))
 }
 
 // The forms of domains, roles and settings tell all that is wrong as well.
 func TestAllFaultsOfOtherForms(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	_, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "a\nb", Preset: "none", Subscription: chatadmin.Subscription{Plan: "gold"},
+	_, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "a\nb", Preset: "none", Subscription: chatadmin.Subscription{Plan: "gold"},
 		DefaultGroups: [2]string{"All", "ALL"}, Admin: chatadmin.NewUser{Login: "x", Email: "nowhere", Title: "a\nb", Manager: "nobody"},
 		Settings: func(s *chatadmin.Settings) {
 			s.DefaultCountry, s.State = "Netherlands", "asleep"
@@ -131,13 +131,13 @@ func TestAllFaultsOfOtherForms(t *testing.T) {
 		}})
 	require.Equal(t, []string{"default_country bad_text", "default_groups taken", "domain_name bad_text", "email bad_email", "manager bad_manager", "policies bad_policy",
 		"policies bad_policy", "preset bad_preset", "state bad_text", "subscription bad_text", "title bad_text"}, told(t, err))
-	_, _, err = w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: " ", Preset: chatadmin.ESChat, DefaultGroups: [2]string{"", "all of us"}, Admin: chatadmin.NewUser{Login: "x"}})
+	_, _, err = w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: " ", Preset: chatadmin.ESChat, DefaultGroups: [2]string{"", "all of us"}, Admin: chatadmin.NewUser{Login: "x"}})
 	require.Equal(t, []string{"default_groups taken", "domain_name bad_text", "first_name missing", "last_name missing", "login bad_login"}, told(t, err))
 
-	_, err = w.s.SetRole(ctx, chatadmin.Role{Name: "Admin", Level: 100, Permissions: []chatadmin.Permission{"everything", chatadmin.PermAudit, "nothing"}})
+	_, err = w.S.SetRole(ctx, chatadmin.Role{Name: "Admin", Level: 100, Permissions: []chatadmin.Permission{"everything", chatadmin.PermAudit, "nothing"}})
 	require.Equal(t, []string{"level bad_role", "permissions bad_role", "permissions bad_role", "role bad_role"}, told(t, err))
 
-	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.DefaultCountry, s.State, s.Subscription.Plan, s.Version = "N", "asleep", "gold", 9
 		s.Policies = map[string]json.RawMessage{"acme": []byte("{")}
 		return nil
@@ -171,9 +171,9 @@ func TestDerivedDisplayName(t *testing.T) {
 	} {
 		w := newWorld(t, chatadmin.OfficeChat)
 		c.n.Login, c.n.NoInvitation = fmt.Sprintf("ann%d@acme.example", i), true
-		u, err := w.s.CreateUser(ctx, c.n)
+		u, err := w.S.CreateUser(ctx, c.n)
 		require.NoError(t, err)
-		u, err = w.s.EditUser(ctx, u.ID, c.e)
+		u, err = w.S.EditUser(ctx, u.ID, c.e)
 		require.NoError(t, err)
 		require.Equal(t, strings.Replace(c.want, "LOGIN", c.n.Login, 1), u.DisplayName, "%d", i)
 		require.Equal(t, chatadmin.Fold(u.DisplayName), u.NameKey)
@@ -185,9 +185,9 @@ func TestDerivedDisplayName(t *testing.T) {
 func TestLongDerivedNameOfBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	long, title := strings.Repeat("x", 200), "Head"
-	u := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = long, long })
-	w.write(u.ID, func(u *chatadmin.User) { u.DisplayName = long + " " + long })
-	u, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+	u := w.User("ann@acme.example", func(n *chatadmin.NewUser) { n.FirstName, n.LastName = long, long })
+	w.PutUser(u.ID, func(u *chatadmin.User) { u.DisplayName = long + " " + long })
+	u, err := w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
 	require.Len(t, u.DisplayName, 250)
 }

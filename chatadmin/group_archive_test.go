@@ -14,52 +14,52 @@ import (
 func TestArchiveGroup(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(2)
-	g := w.group("Project X")
-	_, err := w.s.AddMembers(ctx, g.ID, ids[0])
+	g := w.Group("Project X")
+	_, err := w.S.AddMembers(ctx, g.ID, ids[0])
 	require.NoError(t, err)
 
 	for range 2 { // asking again changes nothing
-		archived, err := w.s.ArchiveGroup(ctx, g.ID)
+		archived, err := w.S.ArchiveGroup(ctx, g.ID)
 		require.NoError(t, err)
 		require.True(t, archived.Archived)
 	}
-	es := w.events(chatadmin.KindGroupArchive)
+	es := w.Events(chatadmin.KindGroupArchive)
 	require.Len(t, es, 1)
-	require.Equal(t, w.boss.ID, es[0].Actor)
+	require.Equal(t, w.Boss.ID, es[0].Actor)
 	require.Equal(t, []chatadmin.FieldChange{{Field: "archived", Before: "false", After: "true"}}, es[0].Changes[g.ID])
 
 	// everything but posting goes on
-	_, err = w.s.CreateGroup(ctx, "project x")
+	_, err = w.S.CreateGroup(ctx, "project x")
 	require.ErrorIs(t, err, chatadmin.ErrExists, "its name stays taken")
-	n, err := w.s.AddMembers(ctx, g.ID, ids[1])
+	n, err := w.S.AddMembers(ctx, g.ID, ids[1])
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.NoError(t, w.as(w.row(ids[1])).Leave(ctx, g.ID))
-	g, err = w.s.RenameGroup(ctx, g.ID, "Project Y")
+	require.NoError(t, w.As(w.Row(ids[1])).Leave(ctx, g.ID))
+	g, err = w.S.RenameGroup(ctx, g.ID, "Project Y")
 	require.NoError(t, err)
 	require.True(t, g.Archived)
-	g, err = w.s.SetPosting(ctx, g.ID, chatadmin.AdminsPost)
+	g, err = w.S.SetPosting(ctx, g.ID, chatadmin.AdminsPost)
 	require.NoError(t, err)
 	require.True(t, g.Archived)
-	read, err := w.as(w.row(ids[0])).Group(ctx, g.ID)
+	read, err := w.As(w.Row(ids[0])).Group(ctx, g.ID)
 	require.NoError(t, err, "its members read it")
 	require.Equal(t, g, read)
 
 	for range 2 {
-		g, err = w.s.UnarchiveGroup(ctx, g.ID)
+		g, err = w.S.UnarchiveGroup(ctx, g.ID)
 		require.NoError(t, err)
 		require.False(t, g.Archived)
 	}
-	require.Len(t, w.events(chatadmin.KindGroupUnarchive), 1)
-	_, err = w.s.ArchiveGroup(ctx, g.ID)
+	require.Len(t, w.Events(chatadmin.KindGroupUnarchive), 1)
+	_, err = w.S.ArchiveGroup(ctx, g.ID)
 	require.NoError(t, err)
-	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(t, err)
-	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
 	for _, f := range []func() (chatadmin.Group, error){
-		func() (chatadmin.Group, error) { return w.s.ArchiveGroup(ctx, g.ID) },
-		func() (chatadmin.Group, error) { return w.s.UnarchiveGroup(ctx, g.ID) },
+		func() (chatadmin.Group, error) { return w.S.ArchiveGroup(ctx, g.ID) },
+		func() (chatadmin.Group, error) { return w.S.UnarchiveGroup(ctx, g.ID) },
 	} {
 		_, err := f()
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
@@ -70,27 +70,27 @@ func TestArchiveGroup(t *testing.T) {
 // for.
 func TestArchivedOrDefault(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	g := w.group("G")
-	p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+	g := w.Group("G")
+	p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 	require.NoError(t, err)
-	_, err = w.s.ArchiveGroup(ctx, g.ID)
+	_, err = w.S.ArchiveGroup(ctx, g.ID)
 	require.NoError(t, err)
-	_, err = w.s.ApplyDefaultGroup(ctx, p, nil)
+	_, err = w.S.ApplyDefaultGroup(ctx, p, nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale)
-	_, err = w.s.PlanDefaultGroup(ctx, g.ID)
+	_, err = w.S.PlanDefaultGroup(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrArchived)
 	require.ErrorContains(t, err, "unarchive it")
 
-	_, err = w.s.UnarchiveGroup(ctx, g.ID)
+	_, err = w.S.UnarchiveGroup(ctx, g.ID)
 	require.NoError(t, err)
 	w.mark(g.ID)
 	for _, group := range append(w.shipped(), g) {
-		_, err = w.s.ArchiveGroup(ctx, group.ID)
+		_, err = w.S.ArchiveGroup(ctx, group.ID)
 		require.ErrorIs(t, err, chatadmin.ErrDefaultGroup)
 	}
-	_, err = w.s.UnmarkDefaultGroup(ctx, g.ID)
+	_, err = w.S.UnmarkDefaultGroup(ctx, g.ID)
 	require.NoError(t, err)
-	_, err = w.s.ArchiveGroup(ctx, g.ID)
+	_, err = w.S.ArchiveGroup(ctx, g.ID)
 	require.NoError(t, err)
 }
 
@@ -106,18 +106,18 @@ func TestArchiveVetoed(t *testing.T) {
 			return nil
 		}
 	})
-	g := w.group("G")
-	_, err := w.s.ArchiveGroup(ctx, g.ID)
+	g := w.Group("G")
+	_, err := w.S.ArchiveGroup(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrVetoed)
 	require.Equal(t, []string{chatadmin.KindGroupArchive}, seen)
-	g, err = w.s.Group(ctx, g.ID)
+	g, err = w.S.Group(ctx, g.ID)
 	require.NoError(t, err)
 	require.False(t, g.Archived)
 }
 
 func TestGroupsFound(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	made := func(s *chatadmin.Scope, name string, archive bool) {
 		g, err := s.CreateGroup(ctx, name)
 		require.NoError(t, err)
@@ -126,9 +126,9 @@ func TestGroupsFound(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	made(w.s, "Café  Sales", false)
-	made(w.as(ann), "Old sales", true)
-	made(w.as(ann), "Presales", false)
+	made(w.S, "Café  Sales", false)
+	made(w.As(ann), "Old sales", true)
+	made(w.As(ann), "Presales", false)
 	for name, c := range map[string]struct {
 		q    chatadmin.GroupQuery
 		want []string
@@ -142,7 +142,7 @@ func TestGroupsFound(t *testing.T) {
 		"no such text": {chatadmin.GroupQuery{Search: "a\x00b"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gs, err := all(w.s.Groups(ctx, c.q))
+			gs, err := all(w.S.Groups(ctx, c.q))
 			require.NoError(t, err)
 			var names []string
 			for _, g := range gs {

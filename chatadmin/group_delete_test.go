@@ -17,9 +17,9 @@ import (
 // A plan comes from outside: what it says is checked before anything happens.
 func TestGroupDeletePlanFromOutside(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	g := w.group("G")
-	w.content(g.ID, w.boss.ID, 4)
-	second := w.group("Second")
+	g := w.Group("G")
+	w.content(g.ID, w.Boss.ID, 4)
+	second := w.Group("Second")
 	for name, change := range map[string]func(p *chatadmin.Plan){
 		"negative":        func(p *chatadmin.Plan) { p.Counts["messages"] = -1 },
 		"absurd":          func(p *chatadmin.Plan) { p.Counts["files"] = math.MaxInt64 },
@@ -33,23 +33,23 @@ func TestGroupDeletePlanFromOutside(t *testing.T) {
 		"no state":        func(p *chatadmin.Plan) { p.Basis = "" },
 		"no group at all": func(p *chatadmin.Plan) { p.Subject = "" },
 	} {
-		p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+		p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 		require.NoError(t, err)
 		data, err := json.Marshal(p)
 		require.NoError(t, err)
 		var from chatadmin.Plan
 		require.NoError(t, json.Unmarshal(data, &from))
 		change(&from)
-		job, err := w.s.ApplyDeleteGroup(ctx, &from, nil)
+		job, err := w.S.ApplyDeleteGroup(ctx, &from, nil)
 		require.Error(t, err, name)
 		require.Empty(t, job.ID, name)
 	}
-	_, err := w.s.ApplyDeleteGroup(ctx, nil, nil)
+	_, err := w.S.ApplyDeleteGroup(ctx, nil, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = w.s.ApplyDeleteGroup(ctx, &chatadmin.Plan{}, nil)
+	_, err = w.S.ApplyDeleteGroup(ctx, &chatadmin.Plan{}, nil)
 	require.Error(t, err)
 	for _, id := range []chatadmin.ID{g.ID, second.ID} {
-		_, err = w.s.Group(ctx, id)
+		_, err = w.S.Group(ctx, id)
 		require.NoError(t, err)
 	}
 }
@@ -68,14 +68,14 @@ func TestGroupDeletionDamaged(t *testing.T) {
 			return nil
 		}
 	})
-	g, live := w.group("G"), w.group("Live")
-	w.content(g.ID, w.boss.ID, 4)
-	w.content(live.ID, w.boss.ID, 4)
-	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	g, live := w.Group("G"), w.Group("Live")
+	w.content(g.ID, w.Boss.ID, 4)
+	w.content(live.ID, w.Boss.ID, 4)
+	p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(t, err)
-	run, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	run, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, no)
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(run.ID)}})
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "run", Domain: w.Domain, ID: string(run.ID)}})
 	require.NoError(t, err)
 	for _, data := range []string{`null`, `""`, `7`, `{}`, `["x"]`, fmt.Sprintf(`{"group":%q}`, live.ID)} {
 		var bad map[string]json.RawMessage
@@ -83,15 +83,15 @@ func TestGroupDeletionDamaged(t *testing.T) {
 		bad["data"] = json.RawMessage(data)
 		text, err := json.Marshal(bad)
 		require.NoError(t, err)
-		w.put("run", w.domain, string(run.ID), string(text), w.clock.Now())
-		_, err = w.s.ResumeDeleteGroup(ctx, run.ID, nil)
+		w.put("run", w.Domain, string(run.ID), string(text), w.Clock.Now())
+		_, err = w.S.ResumeDeleteGroup(ctx, run.ID, nil)
 		require.Error(t, err, data)
-		for still, err := range w.s.Runs(ctx, chatadmin.RunQuery{}) {
+		for still, err := range w.S.Runs(ctx, chatadmin.RunQuery{}) {
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunRunning, still.State, data)
 		}
 	}
-	left, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{live.ID}})
+	left, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Containers: []chatadmin.ID{live.ID}})
 	require.NoError(t, err)
 	require.NotZero(t, left)
 }
@@ -110,41 +110,41 @@ func TestGroupDeletionLost(t *testing.T) {
 			return nil
 		}
 	})
-	clerk, err := w.host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermGroups}})
+	clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermGroups}})
 	require.NoError(t, err)
-	cleo := w.user("cleo@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
-	g := w.group("G")
-	w.content(g.ID, w.boss.ID, 4)
+	cleo := w.User("cleo@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
+	g := w.Group("G")
+	w.content(g.ID, w.Boss.ID, 4)
 	plan := func(s *chatadmin.Scope, want error) *chatadmin.Plan {
 		t.Helper()
 		p, err := s.PlanDeleteGroup(ctx, g.ID)
 		require.ErrorIs(t, err, want)
 		return p
 	}
-	run, err := w.s.ApplyDeleteGroup(ctx, plan(w.s, nil), nil)
+	run, err := w.S.ApplyDeleteGroup(ctx, plan(w.S, nil), nil)
 	require.ErrorIs(t, err, no)
-	plan(w.s, chatadmin.ErrNotFound)
-	w.put("run", w.domain, string(run.ID), "{}", w.clock.Now())
-	plan(w.as(cleo), chatadmin.ErrNotFound)
-	plan(w.s, chatadmin.ErrTransition)
+	plan(w.S, chatadmin.ErrNotFound)
+	w.put("run", w.Domain, string(run.ID), "{}", w.Clock.Now())
+	plan(w.As(cleo), chatadmin.ErrNotFound)
+	plan(w.S, chatadmin.ErrTransition)
 
-	require.NoError(t, w.s.Repair(ctx, "run", string(run.ID)))
-	plan(w.as(cleo), chatadmin.ErrNotFound)
-	p := plan(w.s, nil)
+	require.NoError(t, w.S.Repair(ctx, "run", string(run.ID)))
+	plan(w.As(cleo), chatadmin.ErrNotFound)
+	p := plan(w.S, nil)
 	require.Positive(t, p.Counts["messages"])
-	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, no)
-	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "once more")
-	for run, err := range w.s.Runs(ctx, chatadmin.RunQuery{}) {
+	for run, err := range w.S.Runs(ctx, chatadmin.RunQuery{}) {
 		require.NoError(t, err)
-		_, err = w.s.ResumeDeleteGroup(ctx, run.ID, nil)
+		_, err = w.S.ResumeDeleteGroup(ctx, run.ID, nil)
 		require.NoError(t, err)
 	}
-	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	gs, err := w.Store.Groups(ctx, w.Domain, []chatadmin.ID{g.ID})
 	require.NoError(t, err)
 	require.Empty(t, gs)
-	left, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{g.ID}})
+	left, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Containers: []chatadmin.ID{g.ID}})
 	require.NoError(t, err)
 	require.Zero(t, left)
 }
@@ -152,20 +152,20 @@ func TestGroupDeletionLost(t *testing.T) {
 // A deletion that an earlier version has begun is no lost one.
 func TestOldGroupDeletionIsNotLost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	g := w.group("G")
-	require.NoError(t, w.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
-		gs, err := work.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	g := w.Group("G")
+	require.NoError(t, w.S.Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Exclusive}, func(ctx context.Context, work *chatadmin.Writer) error {
+		gs, err := work.Groups(ctx, w.Domain, []chatadmin.ID{g.ID})
 		if err != nil {
 			return err
 		}
 		return work.BeginGroupDeletion(ctx, gs)
 	}))
-	w.put("job", w.domain, "j1", fmt.Sprintf(`{"v":1,"id":"j1","kind":"delete group","actor":%q,"state":"running","total":2,"started":"2026-01-01T10:00:00Z","params":%q,"cursor":null}`, w.boss.ID, g.ID), w.clock.Now())
-	_, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	w.put("job", w.Domain, "j1", fmt.Sprintf(`{"v":1,"id":"j1","kind":"delete group","actor":%q,"state":"running","total":2,"started":"2026-01-01T10:00:00Z","params":%q,"cursor":null}`, w.Boss.ID, g.ID), w.Clock.Now())
+	_, err := w.S.PlanDeleteGroup(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	_, err = w.s.ResumeDeleteGroup(ctx, "j1", nil)
+	_, err = w.S.ResumeDeleteGroup(ctx, "j1", nil)
 	require.NoError(t, err)
-	gs, err := w.store.Groups(ctx, w.domain, []chatadmin.ID{g.ID})
+	gs, err := w.Store.Groups(ctx, w.Domain, []chatadmin.ID{g.ID})
 	require.NoError(t, err)
 	require.Empty(t, gs)
 }

@@ -63,14 +63,14 @@ func postings() []posting {
 
 func TestMayPost(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann, g := w.user("ann@acme.example"), w.group("G")
+	ann, g := w.User("ann@acme.example"), w.Group("G")
 	counts := map[chatadmin.PostDecision]int{}
 	for _, p := range postings() {
 		if p.groupAdmin && !p.member {
 			continue
 		}
 		w.stage(ann.ID, g.ID, p)
-		d, err := w.host.MayPost(ctx, g.ID, ann.ID)
+		d, err := w.Host.MayPost(ctx, g.ID, ann.ID)
 		require.NoError(t, err)
 		require.Equal(t, p.want(), d, "%+v", p)
 		require.Equal(t, d == chatadmin.PostAllowed, d.Allowed())
@@ -83,16 +83,16 @@ func TestMayPost(t *testing.T) {
 
 // stage writes rows that are in a state.
 func (w *world) stage(user, group chatadmin.ID, p posting) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		us, err := tx.Users(ctx, w.domain, []chatadmin.ID{user})
-		require.NoError(w.t, err)
-		gs, err := tx.Groups(ctx, w.domain, []chatadmin.ID{group})
-		require.NoError(w.t, err)
-		ms, err := tx.Memberships(ctx, w.domain, []storage.Pair{{Group: group, User: user}})
-		require.NoError(w.t, err)
-		ds, err := tx.Domains(ctx, []chatadmin.ID{w.domain})
-		require.NoError(w.t, err)
+	w.T.Helper()
+	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+		us, err := tx.Users(ctx, w.Domain, []chatadmin.ID{user})
+		require.NoError(w.T, err)
+		gs, err := tx.Groups(ctx, w.Domain, []chatadmin.ID{group})
+		require.NoError(w.T, err)
+		ms, err := tx.Memberships(ctx, w.Domain, []storage.Pair{{Group: group, User: user}})
+		require.NoError(w.T, err)
+		ds, err := tx.Domains(ctx, []chatadmin.ID{w.Domain})
+		require.NoError(w.T, err)
 
 		u := storage.Write[chatadmin.User]{Row: us[0], Was: us[0].Rev}
 		u.Row.Rev, u.Row.Status, u.Row.Denied, u.Row.Deleting, u.Row.Admin = u.Was+1, p.status, p.denied, p.deleting, p.domainAdmin
@@ -105,7 +105,7 @@ func (w *world) stage(user, group chatadmin.ID, p posting) {
 			g.Row.Data = []byte(`{"v":1,"pos`)
 		}
 		set, err := chatadmin.SettingsOf(ds[0])
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		d := storage.Write[chatadmin.Domain]{Row: ds[0], Was: ds[0].Rev}
 		set.State = chatadmin.DomainActive
 		if p.suspended {
@@ -113,7 +113,7 @@ func (w *world) stage(user, group chatadmin.ID, p posting) {
 		}
 		d.Row.Rev = d.Was + 1
 		d.Row.Data, err = json.Marshal(set)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		var m []storage.Write[chatadmin.Membership]
 		for _, is := range ms {
 			m = append(m, storage.Write[chatadmin.Membership]{Row: is, Was: is.Rev, Delete: true})
@@ -124,7 +124,7 @@ func (w *world) stage(user, group chatadmin.ID, p posting) {
 				if !p.member {
 					return nil, nil
 				}
-				m := chatadmin.Membership{Domain: w.domain, Group: group, User: user, Rev: u.Row.Rev, Admin: p.groupAdmin}
+				m := chatadmin.Membership{Domain: w.Domain, Group: group, User: user, Rev: u.Row.Rev, Admin: p.groupAdmin}
 				live := u
 				live.Row.Deleting = false // nothing is put below whom is being deleted
 				if c, err := tx.ChangeUsers(ctx, []storage.Write[chatadmin.User]{live}); len(c) > 0 || err != nil {
@@ -140,8 +140,8 @@ func (w *world) stage(user, group chatadmin.ID, p posting) {
 			},
 		} {
 			conflicts, err := f()
-			require.NoError(w.t, err)
-			require.Empty(w.t, conflicts)
+			require.NoError(w.T, err)
+			require.Empty(w.T, conflicts)
 		}
 		return nil
 	}))
@@ -151,13 +151,13 @@ func (w *world) stage(user, group chatadmin.ID, p posting) {
 // there are.
 func TestMayPostOneself(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann, other := w.user("ann@acme.example"), w.user("other@acme.example")
-	g, shut := w.group("G"), w.group("Shut")
-	_, err := w.s.AddMembers(ctx, g.ID, ann.ID)
+	ann, other := w.User("ann@acme.example"), w.User("other@acme.example")
+	g, shut := w.Group("G"), w.Group("Shut")
+	_, err := w.S.AddMembers(ctx, g.ID, ann.ID)
 	require.NoError(t, err)
-	_, err = w.s.ArchiveGroup(ctx, shut.ID)
+	_, err = w.S.ArchiveGroup(ctx, shut.ID)
 	require.NoError(t, err)
-	s := w.as(ann)
+	s := w.As(ann)
 	for group, want := range map[chatadmin.ID]chatadmin.PostDecision{g.ID: chatadmin.PostAllowed, shut.ID: chatadmin.PostNotMember, "none": chatadmin.PostNotMember} {
 		d, err := s.MayPost(ctx, group, ann.ID)
 		require.NoError(t, err)
@@ -166,11 +166,11 @@ func TestMayPostOneself(t *testing.T) {
 	_, err = s.MayPost(ctx, g.ID, other.ID)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	for _, ids := range [][2]chatadmin.ID{{"none", ann.ID}, {g.ID, "nobody"}} {
-		d, err := w.s.MayPost(ctx, ids[0], ids[1])
+		d, err := w.S.MayPost(ctx, ids[0], ids[1])
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 		require.False(t, d.Allowed())
 	}
-	w.write(ann.ID, func(u *chatadmin.User) { u.Denied = true })
+	w.PutUser(ann.ID, func(u *chatadmin.User) { u.Denied = true })
 	d, err := s.MayPost(ctx, g.ID, ann.ID)
 	require.ErrorIs(t, err, chatadmin.ErrActor)
 	require.False(t, d.Allowed())

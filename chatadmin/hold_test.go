@@ -14,46 +14,46 @@ import (
 
 func TestHolds(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann, g := w.user("ann@acme.example"), w.group("G")
+	ann, g := w.User("ann@acme.example"), w.Group("G")
 	for name, h := range map[string]chatadmin.Hold{"nothing": {Reason: "x"}, "both": {User: ann.ID, Group: g.ID, Reason: "x"}, "no reason": {User: ann.ID}, "long": {User: ann.ID, Reason: strings.Repeat("x", 1001)},
 		"control characters": {User: ann.ID, Reason: "a\x00b"}} {
-		_, err := w.s.AddHold(ctx, h)
+		_, err := w.S.AddHold(ctx, h)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
-	onGroup, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit 7"})
+	onGroup, err := w.S.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit 7"})
 	require.NoError(t, err)
-	require.Equal(t, w.boss.ID, onGroup.By)
-	onUser, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 8"})
+	require.Equal(t, w.Boss.ID, onGroup.By)
+	onUser, err := w.S.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 8"})
 	require.NoError(t, err)
-	again, err := w.s.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 9"})
+	again, err := w.S.AddHold(ctx, chatadmin.Hold{User: ann.ID, Reason: "lawsuit 9"})
 	require.NoError(t, err)
-	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, collect(t, func() ([]chatadmin.Hold, error) { return all(w.s.Holds(ctx)) }))
-	first, next, err := w.s.HoldsPage(ctx, chatadmin.Page{Limit: 2})
+	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, collect(t, func() ([]chatadmin.Hold, error) { return all(w.S.Holds(ctx)) }))
+	first, next, err := w.S.HoldsPage(ctx, chatadmin.Page{Limit: 2})
 	require.NoError(t, err)
-	rest, last, err := w.s.HoldsPage(ctx, chatadmin.Page{After: next, Limit: 2})
+	rest, last, err := w.S.HoldsPage(ctx, chatadmin.Page{After: next, Limit: 2})
 	require.NoError(t, err)
 	require.Equal(t, []chatadmin.Hold{onGroup, onUser, again}, append(first, rest...))
 	require.Empty(t, last)
-	require.Equal(t, map[string]string{"hold": string(again.ID), "reason": "lawsuit 9"}, w.events(chatadmin.KindHoldAdd)[0].Note)
+	require.Equal(t, map[string]string{"hold": string(again.ID), "reason": "lawsuit 9"}, w.Events(chatadmin.KindHoldAdd)[0].Note)
 
-	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	_, err = w.S.PlanDeleteGroup(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrHeld)
-	_, err = w.s.ReleaseHold(ctx, onGroup.ID)
+	_, err = w.S.ReleaseHold(ctx, onGroup.ID)
 	require.NoError(t, err)
-	_, err = w.s.ReleaseHold(ctx, onGroup.ID)
+	_, err = w.S.ReleaseHold(ctx, onGroup.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
-	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	_, err = w.S.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(t, err)
 
 	// What somebody under a hold has written keeps the group.
 	w.content(g.ID, ann.ID, 2)
-	_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+	_, err = w.S.PlanDeleteGroup(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrHeld)
 	for _, h := range []chatadmin.Hold{onUser, again} { // both must be released
 		require.ErrorIs(t, err, chatadmin.ErrHeld)
-		_, err = w.s.ReleaseHold(ctx, h.ID)
+		_, err = w.S.ReleaseHold(ctx, h.ID)
 		require.NoError(t, err)
-		_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+		_, err = w.S.PlanDeleteGroup(ctx, g.ID)
 	}
 	require.NoError(t, err)
 }
@@ -63,16 +63,16 @@ func TestHolds(t *testing.T) {
 func TestHoldRace(t *testing.T) {
 	for range 20 {
 		w := newWorld(t, chatadmin.OfficeChat)
-		g := w.group("G")
-		p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+		g := w.Group("G")
+		p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 		require.NoError(t, err)
 		held, deleted := 0, 0
 		for n, err := range chatadmintest.AtOnce(100, func(n int) error {
 			if n%2 == 0 {
-				_, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
+				_, err := w.S.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
 				return err
 			}
-			_, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+			_, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 			return err
 		}) {
 			switch {
@@ -100,30 +100,30 @@ func TestDamagedHold(t *testing.T) {
 	for name, data := range damagedHolds {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
-			g := w.group("G")
-			w.content(g.ID, w.boss.ID, 4)
-			p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+			g := w.Group("G")
+			w.content(g.ID, w.Boss.ID, 4)
+			p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 			require.NoError(t, err)
-			good, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user("ann@acme.example").ID, Reason: "lawsuit"})
+			good, err := w.S.AddHold(ctx, chatadmin.Hold{User: w.User("ann@acme.example").ID, Reason: "lawsuit"})
 			require.NoError(t, err)
-			w.put("hold", w.domain, "h", data, time.Time{})
+			w.put("hold", w.Domain, "h", data, time.Time{})
 
-			_, err = w.s.PlanDeleteGroup(ctx, g.ID)
+			_, err = w.S.PlanDeleteGroup(ctx, g.ID)
 			require.ErrorIs(t, err, chatadmin.ErrHeld)
 			require.ErrorContains(t, err, "the legal hold h cannot be read")
-			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 			require.ErrorIs(t, err, chatadmin.ErrHeld)
-			_, _, err = chatadmin.Held(ctx, w.store, w.domain)
+			_, _, err = chatadmin.Held(ctx, w.Store, w.Domain)
 			require.ErrorIs(t, err, chatadmin.ErrHeld)
-			_, err = w.s.DeactivateUsers(ctx, good.User)
+			_, err = w.S.DeactivateUsers(ctx, good.User)
 			require.NoError(t, err)
-			more, err := w.s.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
+			more, err := w.S.AddHold(ctx, chatadmin.Hold{Group: g.ID, Reason: "lawsuit"})
 			require.NoError(t, err)
-			_, err = w.s.ReleaseHold(ctx, more.ID)
+			_, err = w.S.ReleaseHold(ctx, more.ID)
 			require.NoError(t, err)
 
 			var listed, bad []chatadmin.ID
-			for h, err := range w.s.Holds(ctx) {
+			for h, err := range w.S.Holds(ctx) {
 				if listed = append(listed, h.ID); err != nil {
 					require.ErrorIs(t, err, chatadmin.ErrHeld)
 					bad = append(bad, h.ID)
@@ -131,11 +131,11 @@ func TestDamagedHold(t *testing.T) {
 			}
 			require.ElementsMatch(t, []chatadmin.ID{good.ID, "h"}, listed)
 			require.Equal(t, []chatadmin.ID{"h"}, bad)
-			h, err := w.s.ReleaseHold(ctx, "h")
+			h, err := w.S.ReleaseHold(ctx, "h")
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.Hold{ID: "h"}, h)
-			require.Equal(t, map[string]string{"hold": "h"}, w.events(chatadmin.KindHoldRelease)[0].Note)
-			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			require.Equal(t, map[string]string{"hold": "h"}, w.Events(chatadmin.KindHoldRelease)[0].Note)
+			_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 			require.NoError(t, err)
 		})
 	}

@@ -19,16 +19,16 @@ import (
 )
 
 func (w *world) send() int {
-	w.t.Helper()
-	n, err := w.admin.SendInvitations(ctx, w.domain)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	n, err := w.Admin.SendInvitations(ctx, w.Domain)
+	require.NoError(w.T, err)
 	return n
 }
 
 func (w *world) invitation(id chatadmin.ID) chatadmin.Invitation {
-	w.t.Helper()
-	inv, err := w.host.Invitation(ctx, id)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	inv, err := w.Host.Invitation(ctx, id)
+	require.NoError(w.T, err)
 	return inv
 }
 
@@ -39,12 +39,12 @@ func TestInvitationMails(t *testing.T) {
 		if preset == chatadmin.OfficeChat {
 			login = "ann@acme.example"
 		}
-		u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
+		u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
 		require.NoError(t, err)
-		require.Empty(t, w.mail.Mails(), "no mail goes out within a transaction")
+		require.Empty(t, w.Mail.Mails(), "no mail goes out within a transaction")
 		require.Equal(t, 1, w.send())
 		require.Zero(t, w.send())
-		got := w.mail.To("ann@acme.example")
+		got := w.Mail.To("ann@acme.example")
 		require.Len(t, got, mails)
 		last := got[len(got)-1]
 		token := regexp.MustCompile(`https://chat\.example/admin/activate\?token=(\S+)`).FindStringSubmatch(last.Text)
@@ -55,7 +55,7 @@ func TestInvitationMails(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, tok.Matches("invitation", inv.Hash))
 		require.False(t, tok.Matches("another purpose", inv.Hash))
-		require.Equal(t, w.clock.Now().Add(7*24*time.Hour), inv.Expires)
+		require.Equal(t, w.Clock.Now().Add(7*24*time.Hour), inv.Expires)
 		if mails == 2 {
 			require.Contains(t, got[0].Text, "ann")
 			require.Contains(t, got[0].Text, "Acme")
@@ -71,7 +71,7 @@ func TestInvitationMails(t *testing.T) {
 func TestInvitationEnds(t *testing.T) {
 	w := newWorld(t, chatadmin.ESChat)
 	create := func(login, email string) chatadmin.User {
-		u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: email, FirstName: "Ann", LastName: "Smith"})
+		u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: login, Email: email, FirstName: "Ann", LastName: "Smith"})
 		require.NoError(t, err)
 		return u
 	}
@@ -79,10 +79,10 @@ func TestInvitationEnds(t *testing.T) {
 	require.Zero(t, w.send())
 	address := "other@acme.example"
 	for name, end := range map[string]func(chatadmin.ID) error{
-		"deactivate": func(id chatadmin.ID) error { _, err := w.s.DeactivateUsers(ctx, id); return err },
-		"deny":       func(id chatadmin.ID) error { _, err := w.s.DenyAccess(ctx, id); return err },
+		"deactivate": func(id chatadmin.ID) error { _, err := w.S.DeactivateUsers(ctx, id); return err },
+		"deny":       func(id chatadmin.ID) error { _, err := w.S.DenyAccess(ctx, id); return err },
 		"address": func(id chatadmin.ID) error {
-			_, err := w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})
+			_, err := w.S.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})
 			return err
 		},
 	} {
@@ -92,13 +92,13 @@ func TestInvitationEnds(t *testing.T) {
 				require.Equal(t, 1, w.send())
 			}
 			require.NoError(t, end(u.ID))
-			_, err := w.s.Invitation(ctx, u.ID)
+			_, err := w.S.Invitation(ctx, u.ID)
 			require.ErrorIs(t, err, chatadmin.ErrNotFound, name)
 			require.Zero(t, w.send())
 		}
 	}
 	late := create("late", "late@acme.example")
-	w.write(late.ID, func(u *chatadmin.User) { u.Status = chatadmin.Active })
+	w.PutUser(late.ID, func(u *chatadmin.User) { u.Status = chatadmin.Active })
 	require.Zero(t, w.send(), "who has signed in meanwhile needs none")
 }
 
@@ -107,10 +107,10 @@ func TestInvitationEnds(t *testing.T) {
 func TestInvitationsWaitForTheDomain(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	id := w.newcomer("ann@acme.example")
-	require.NoError(t, w.admin.SuspendDomain(ctx, w.domain))
+	require.NoError(t, w.Admin.SuspendDomain(ctx, w.Domain))
 	require.Zero(t, w.send())
 	require.Equal(t, chatadmin.InvitationQueued, w.invitation(id).State)
-	require.NoError(t, w.admin.ResumeDomain(ctx, w.domain))
+	require.NoError(t, w.Admin.ResumeDomain(ctx, w.Domain))
 	require.Equal(t, 1, w.send())
 }
 
@@ -118,37 +118,37 @@ func TestInvitationsWaitForTheDomain(t *testing.T) {
 // never known and so never sent twice.
 func TestInvitationFailures(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
 	require.NoError(t, err)
 	for try := 1; try < 8; try++ {
-		w.mail.FailNext(errors.New("try later"))
+		w.Mail.FailNext(errors.New("try later"))
 		require.Zero(t, w.send())
 		require.Equal(t, chatadmin.InvitationQueued, w.invitation(u.ID).State)
 		require.Zero(t, w.send(), "not before its time")
-		w.clock.Advance(time.Minute<<try + time.Second)
+		w.Clock.Advance(time.Minute<<try + time.Second)
 	}
-	w.mail.FailNext(errors.New("try later"))
+	w.Mail.FailNext(errors.New("try later"))
 	require.Zero(t, w.send())
 	require.Equal(t, chatadmin.InvitationFailed, w.invitation(u.ID).State, "enough tries")
 
 	refused := w.newcomer("refused@acme.example")
-	w.mail.FailNext(fmt.Errorf("no such mailbox: %w", chatadmin.ErrMailRefused))
+	w.Mail.FailNext(fmt.Errorf("no such mailbox: %w", chatadmin.ErrMailRefused))
 	require.Zero(t, w.send())
 	require.Equal(t, chatadmin.InvitationFailed, w.invitation(refused).State)
 
 	unknown := w.newcomer("unknown@acme.example")
-	w.mail.FailNext(fmt.Errorf("connection lost after the data: %w", chatadmin.ErrMailUnknown))
+	w.Mail.FailNext(fmt.Errorf("connection lost after the data: %w", chatadmin.ErrMailUnknown))
 	require.Zero(t, w.send())
 	require.Equal(t, chatadmin.InvitationSending, w.invitation(unknown).State)
-	w.clock.Advance(100 * time.Hour)
+	w.Clock.Advance(100 * time.Hour)
 	require.Zero(t, w.send())
-	require.Empty(t, w.mail.Mails())
+	require.Empty(t, w.Mail.Mails())
 }
 
 func (w *world) newcomer(login string) chatadmin.ID {
-	w.t.Helper()
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: login})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: login})
+	require.NoError(w.T, err)
 	return u.ID
 }
 
@@ -160,13 +160,13 @@ func TestInvitationRace(t *testing.T) {
 	for n := range 120 {
 		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
 	}
-	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
-		a := w.admin
+		a := w.Admin
 		if n%2 == 0 {
 			a = second
 		}
-		_, err := a.SendInvitations(ctx, w.domain)
+		_, err := a.SendInvitations(ctx, w.Domain)
 		if errors.Is(err, chatadmin.ErrBusy) || errors.Is(err, chatadmin.ErrCommitUnknown) {
 			return nil
 		}
@@ -175,10 +175,10 @@ func TestInvitationRace(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for range 5 {
-		_, _ = w.admin.SendInvitations(ctx, w.domain)
+		_, _ = w.Admin.SendInvitations(ctx, w.Domain)
 	}
 	for n := range 120 {
-		require.Len(t, w.mail.To(fmt.Sprintf("user%d@acme.example", n)), 1)
+		require.Len(t, w.Mail.To(fmt.Sprintf("user%d@acme.example", n)), 1)
 	}
 }
 
@@ -187,12 +187,12 @@ func TestInvitationRace(t *testing.T) {
 func TestInvitationCrash(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	id := w.newcomer("ann@acme.example")
-	dying := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { panic("the process dies") })}))
+	dying := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { panic("the process dies") })}))
 	func() {
 		defer func() { require.NotNil(t, recover()) }()
-		_, _ = dying.SendInvitations(ctx, w.domain)
+		_, _ = dying.SendInvitations(ctx, w.Domain)
 	}()
-	w.clock.Advance(1000 * time.Hour)
+	w.Clock.Advance(1000 * time.Hour)
 	require.Zero(t, w.send())
 	require.Equal(t, chatadmin.InvitationSending, w.invitation(id).State)
 }
@@ -215,32 +215,22 @@ func TestMailInjection(t *testing.T) {
 		require.ErrorIs(t, (&chatadmintest.Mailbox{}).Send(ctx, m), chatadmin.ErrInvalid)
 	}
 	w := newWorld(t, chatadmin.ESChat)
-	_, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann\r\nBcc: x@y.example", LastName: "Smith"})
+	_, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann\r\nBcc: x@y.example", LastName: "Smith"})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, _, err = w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme\r\nBcc: x@y.example", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss"}})
+	_, _, err = w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme\r\nBcc: x@y.example", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss"}})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
 // put writes a record past the library, whatever is there.
 func (w *world) put(kind string, domain chatadmin.ID, id, data string, due time.Time) {
-	w.t.Helper()
-	require.NoError(w.t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		k := storage.Key{Kind: kind, Domain: domain, ID: id}
-		rs, err := tx.Records(ctx, []storage.Key{k})
-		if err != nil {
-			return err
-		}
-		c := storage.Write[storage.Record]{Row: storage.Record{Key: k, Due: due, Data: []byte(data)}}
-		if len(rs) > 0 {
-			c.Was, c.Row.Owner = rs[0].Rev, rs[0].Owner
-		}
-		c.Row.Rev = storage.NextRev(c.Was, w.clock.Now(), 1)
-		cs, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
-		if len(cs) > 0 {
-			return fmt.Errorf("%v", cs)
-		}
-		return err
-	}))
+	w.T.Helper()
+	r := storage.Record{Key: storage.Key{Kind: kind, Domain: domain, ID: id}, Due: due, Data: []byte(data)}
+	was, err := w.Store.Records(ctx, []storage.Key{r.Key})
+	require.NoError(w.T, err)
+	if len(was) > 0 {
+		r.Owner = was[0].Owner
+	}
+	w.PutRecord(r)
 }
 
 // A record that nobody can read keeps no other invitation from being sent, is
@@ -249,25 +239,25 @@ func TestInvitationUnreadable(t *testing.T) {
 	var log strings.Builder
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
-	broken := func(id chatadmin.ID) { w.put("invitation", w.domain, string(id), `{"v":`, w.clock.Now()) }
+	broken := func(id chatadmin.ID) { w.put("invitation", w.Domain, string(id), `{"v":`, w.Clock.Now()) }
 	broken(ann)
 	require.Equal(t, 1, w.send())
 	require.Equal(t, chatadmin.InvitationSent, w.invitation(bob).State)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	require.Zero(t, w.send())
 	require.Equal(t, 1, strings.Count(log.String(), "put aside"))
 	require.Contains(t, log.String(), string(ann))
 
-	w.put("resend", w.domain, string(ann), `{"v":`, time.Time{}) // nor does what counts the links
-	require.NoError(t, w.s.ResendInvitation(ctx, ann))
-	require.ErrorIs(t, w.s.ResendInvitation(ctx, ann), chatadmin.ErrThrottled)
+	w.put("resend", w.Domain, string(ann), `{"v":`, time.Time{}) // nor does what counts the links
+	require.NoError(t, w.S.ResendInvitation(ctx, ann))
+	require.ErrorIs(t, w.S.ResendInvitation(ctx, ann), chatadmin.ErrThrottled)
 	require.Equal(t, 1, w.send())
-	require.Len(t, w.mail.To("ann@acme.example"), 1)
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
 
 	broken(ann)
-	_, err := w.s.DeactivateUsers(ctx, ann)
+	_, err := w.S.DeactivateUsers(ctx, ann)
 	require.NoError(t, err)
-	_, err = w.s.Invitation(ctx, ann)
+	_, err = w.S.Invitation(ctx, ann)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
@@ -294,17 +284,17 @@ func TestInvitationStale(t *testing.T) {
 	for n := range 10 {
 		w.newcomer(fmt.Sprintf("user%d@acme.example", n))
 	}
-	a := chatadmintest.Must(chatadmin.New(&meddling{w.store, func() { _, err := w.s.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
-	n, err := a.SendInvitations(ctx, w.domain)
+	a := chatadmintest.Must(chatadmin.New(&meddling{w.Store, func() { _, err := w.S.DeactivateUsers(ctx, ann); require.NoError(t, err) }}, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))
+	n, err := a.SendInvitations(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 10, n)
 
 	w.newcomer("bob@acme.example")
-	a = chatadmintest.Must(chatadmin.New(&meddling{w.store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
-	n, err = a.SendInvitations(ctx, w.domain)
+	a = chatadmintest.Must(chatadmin.New(&meddling{w.Store, func() { require.Equal(t, 1, w.send()) }}, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))
+	n, err = a.SendInvitations(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
-	require.Len(t, w.mail.To("bob@acme.example"), 1)
+	require.Len(t, w.Mail.To("bob@acme.example"), 1)
 }
 
 // failing is a store that refuses some transactions from the nth on, as if they
@@ -329,13 +319,13 @@ func (s *failing) Update(ctx context.Context, fence storage.Fence, f func(contex
 func TestInvitationSettled(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.newcomer("ann@acme.example")
-	w.mail.FailNext(errors.New("try later"))
-	a := chatadmintest.Must(chatadmin.New(&failing{w.store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))
-	n, err := a.SendInvitations(ctx, w.domain)
+	w.Mail.FailNext(errors.New("try later"))
+	a := chatadmintest.Must(chatadmin.New(&failing{w.Store, 1, []error{chatadmin.ErrCommitUnknown, chatadmin.ErrBusy, chatadmin.ErrCommitUnknown}}, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))
+	n, err := a.SendInvitations(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.Equal(t, chatadmin.InvitationQueued, w.invitation(ann).State)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	require.Equal(t, 1, w.send())
 }
 
@@ -348,7 +338,7 @@ func TestInvitationsInterrupted(t *testing.T) {
 	}
 	handed := map[string]int{}
 	var stop context.CancelFunc
-	a := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+	a := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
 		handed[m.To]++
 		stop()
 		return errors.New("connection broke")
@@ -357,10 +347,10 @@ func TestInvitationsInterrupted(t *testing.T) {
 		require.Len(t, handed, min(run, 3))
 		c, cancel := context.WithCancel(ctx)
 		stop = cancel
-		_, err := a.SendInvitations(c, w.domain)
+		_, err := a.SendInvitations(c, w.Domain)
 		cancel()
 		require.ErrorIs(t, err, context.Canceled)
-		w.clock.Advance(5 * time.Hour)
+		w.Clock.Advance(5 * time.Hour)
 	}
 	require.Equal(t, map[string]int{"user0@acme.example": 8, "user1@acme.example": 8, "user2@acme.example": 8}, handed)
 	require.Zero(t, w.send(), "enough tries")
@@ -368,8 +358,8 @@ func TestInvitationsInterrupted(t *testing.T) {
 	bob := w.newcomer("bob@acme.example")
 	c, cancel := context.WithCancel(ctx)
 	eve := w.newcomer("eve@acme.example")
-	a = chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })}))
-	n, err := a.SendInvitations(c, w.domain)
+	a = chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Mailer: mailFunc(func(chatadmin.Mail) error { cancel(); return nil })}))
+	n, err := a.SendInvitations(c, w.Domain)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, n)
 	require.ElementsMatch(t, []chatadmin.InvitationState{chatadmin.InvitationSent, chatadmin.InvitationQueued}, []chatadmin.InvitationState{w.invitation(bob).State, w.invitation(eve).State})
@@ -386,22 +376,22 @@ func TestReleaseInvitesOnce(t *testing.T) {
 	}{
 		"nothing": {func(*world, chatadmin.ID) error { return nil }, 0},
 		"resend": {func(w *world, id chatadmin.ID) error {
-			return errors.Join(w.s.ResendInvitation(ctx, id), errOf(w.admin.SendInvitations(ctx, w.domain)))
+			return errors.Join(w.S.ResendInvitation(ctx, id), errOf(w.Admin.SendInvitations(ctx, w.Domain)))
 		}, 0},
 		"denied for a while": {func(w *world, id chatadmin.ID) error {
-			return errors.Join(errOf(w.s.DenyAccess(ctx, id)), errOf(w.s.GrantAccess(ctx, id)))
+			return errors.Join(errOf(w.S.DenyAccess(ctx, id)), errOf(w.S.GrantAccess(ctx, id)))
 		}, 0},
 		"address, twice": {func(w *world, id chatadmin.ID) error {
 			other := "other@acme.example"
-			return errors.Join(errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &other})), errOf(w.s.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})))
+			return errors.Join(errOf(w.S.EditUser(ctx, id, chatadmin.UserEdit{Email: &other})), errOf(w.S.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})))
 		}, 0},
 		"another release": {func(w *world, id chatadmin.ID) error {
 			w.queue(id, "import-2")
-			return errOf(w.admin.SendInvitations(ctx, w.domain))
+			return errOf(w.Admin.SendInvitations(ctx, w.Domain))
 		}, 1},
 	} {
 		w := newWorld(t, chatadmin.ESChat)
-		u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+		u := w.User("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
 		w.queue(u.ID, "import-1")
 		require.Equal(t, 1, w.send())
 		require.NoError(t, c.then(w, u.ID), name)
@@ -409,24 +399,24 @@ func TestReleaseInvitesOnce(t *testing.T) {
 		require.Equal(t, c.again, w.send(), name)
 	}
 	w := newWorld(t, chatadmin.ESChat)
-	u := w.user("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
+	u := w.User("ann", func(n *chatadmin.NewUser) { n.Email, n.FirstName, n.LastName = "ann@acme.example", "Ann", "Smith" })
 	w.queue(u.ID, "import-1")
-	_, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &address})
+	_, err := w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &address})
 	require.NoError(t, err)
 	require.Zero(t, w.send())
 	w.queue(u.ID, "import-1")
 	require.Equal(t, 1, w.send())
-	_, err = w.s.DenyAccess(ctx, u.ID)
+	_, err = w.S.DenyAccess(ctx, u.ID)
 	require.NoError(t, err)
-	_, err = w.s.Invitation(ctx, u.ID)
+	_, err = w.S.Invitation(ctx, u.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "it has ended")
 }
 
 // queue queues an invitation as a release does.
 func (w *world) queue(id chatadmin.ID, release string) {
-	w.t.Helper()
-	require.NoError(w.t, w.host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
-		us, err := k.Users(ctx, w.domain, []chatadmin.ID{id})
+	w.T.Helper()
+	require.NoError(w.T, w.Host.Change(ctx, chatadmin.Op{Kind: "test.release", Fence: storage.Shared}, func(ctx context.Context, k *chatadmin.Writer) error {
+		us, err := k.Users(ctx, w.Domain, []chatadmin.ID{id})
 		if err != nil {
 			return err
 		}
@@ -438,11 +428,11 @@ func (w *world) queue(id chatadmin.ID, release string) {
 // try of the second has a link and an ID of its own.
 func TestSeparateMailsOnce(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage)
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Smith"})
 	require.NoError(t, err)
 	var tried []chatadmin.Mail
 	fail := []bool{true, false, true, true, false}
-	a := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
+	a := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Mailer: mailFunc(func(m chatadmin.Mail) error {
 		tried = append(tried, m)
 		if fail[len(tried)-1] {
 			return errors.New("try later")
@@ -450,9 +440,9 @@ func TestSeparateMailsOnce(t *testing.T) {
 		return nil
 	})}))
 	for range 4 {
-		_, err := a.SendInvitations(ctx, w.domain)
+		_, err := a.SendInvitations(ctx, w.Domain)
 		require.NoError(t, err)
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 	}
 	require.Len(t, tried, 5)
 	require.Equal(t, chatadmin.InvitationSent, w.invitation(u.ID).State)

@@ -48,22 +48,22 @@ func TestLastAdmin(t *testing.T) {
 	for name, remove := range removals() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
-			second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-			for _, s := range []*chatadmin.Scope{w.host, w.s} {
-				w.write(second.ID, func(u *chatadmin.User) { u.Denied = true }) // does not count
-				before := w.row(w.boss.ID)
-				err := remove(s, w.boss.ID)
+			second := w.User("second@acme.example", withRole(chatadmin.RoleAdmin))
+			for _, s := range []*chatadmin.Scope{w.Host, w.S} {
+				w.PutUser(second.ID, func(u *chatadmin.User) { u.Denied = true }) // does not count
+				before := w.Row(w.Boss.ID)
+				err := remove(s, w.Boss.ID)
 				if name == "guest" {
 					require.ErrorIs(t, err, chatadmin.ErrInvalid, "an admin cannot be a guest at all")
 				} else {
 					require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
 				}
-				require.Equal(t, before, w.row(w.boss.ID))
-				w.write(second.ID, func(u *chatadmin.User) { u.Denied = false })
+				require.Equal(t, before, w.Row(w.Boss.ID))
+				w.PutUser(second.ID, func(u *chatadmin.User) { u.Denied = false })
 			}
 			if name != "guest" {
-				require.NoError(t, remove(w.host, w.boss.ID), "a second one counts although they have never signed in")
-				require.ErrorIs(t, remove(w.host, second.ID), chatadmin.ErrLastAdmin)
+				require.NoError(t, remove(w.Host, w.Boss.ID), "a second one counts although they have never signed in")
+				require.ErrorIs(t, remove(w.Host, second.ID), chatadmin.ErrLastAdmin)
 			}
 		})
 	}
@@ -72,10 +72,10 @@ func TestLastAdmin(t *testing.T) {
 // All admins at once are asked for in one call: none goes.
 func TestLastAdminInOneCall(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	_, err := w.host.DeactivateUsers(ctx, w.boss.ID, second.ID)
+	second := w.User("second@acme.example", withRole(chatadmin.RoleAdmin))
+	_, err := w.Host.DeactivateUsers(ctx, w.Boss.ID, second.ID)
 	require.ErrorIs(t, err, chatadmin.ErrLastAdmin)
-	require.Equal(t, chatadmin.Pending, w.row(second.ID).Status)
+	require.Equal(t, chatadmin.Pending, w.Row(second.ID).Status)
 }
 
 // A hundred admins are removed at the same moment, in every way, over two
@@ -83,9 +83,9 @@ func TestLastAdminInOneCall(t *testing.T) {
 func TestLastAdminRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	scopes := [2]*chatadmin.Scope{w.host, chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)}
-	ids := append(w.users(99), w.boss.ID)
-	_, err := w.host.AssignRole(ctx, chatadmin.RoleAdmin, ids...)
+	scopes := [2]*chatadmin.Scope{w.Host, chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.Domain)}
+	ids := append(w.users(99), w.Boss.ID)
+	_, err := w.Host.AssignRole(ctx, chatadmin.RoleAdmin, ids...)
 	require.NoError(t, err)
 	ways := removals()
 	names := []string{"deactivate", "deny", "demote", "delete"}
@@ -98,7 +98,7 @@ func TestLastAdminRace(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, refused)
-	left, err := w.host.AdminsInForce(ctx)
+	left, err := w.Host.AdminsInForce(ctx)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }

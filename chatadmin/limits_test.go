@@ -17,7 +17,7 @@ import (
 // administers groups and the host are not bound.
 func TestGroupLimits(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Limits = chatadmin.Limits{GroupsPerDay: 4} })
-	ann, bob := w.as(w.user("ann@acme.example")), w.as(w.user("bob@acme.example"))
+	ann, bob := w.As(w.User("ann@acme.example")), w.As(w.User("bob@acme.example"))
 	made := 0
 	create := func(s *chatadmin.Scope) (chatadmin.Group, error) {
 		made++
@@ -35,12 +35,12 @@ func TestGroupLimits(t *testing.T) {
 	_, err := create(ann)
 	require.ErrorAs(t, err, &limit)
 	require.ErrorIs(t, err, chatadmin.ErrThrottled)
-	require.Equal(t, chatadmin.LimitError{What: "groups", Limit: 4, Next: w.clock.Now().Add(24 * time.Hour)}, *limit)
+	require.Equal(t, chatadmin.LimitError{What: "groups", Limit: 4, Next: w.Clock.Now().Add(24 * time.Hour)}, *limit)
 	require.NoError(t, second(create(bob)), "others are not bound by it")
-	w.clock.Advance(24 * time.Hour)
+	w.Clock.Advance(24 * time.Hour)
 	require.NoError(t, second(create(ann)))
 
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error {
 		s.Limits = chatadmin.Limits{Groups: 3, GroupsPerDay: chatadmin.Unlimited}
 		return nil
 	})
@@ -57,18 +57,18 @@ func TestGroupLimits(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, second(create(ann)))
 	for range 5 {
-		require.NoError(t, second(create(w.s)))
-		require.NoError(t, second(create(w.host)))
+		require.NoError(t, second(create(w.S)))
+		require.NoError(t, second(create(w.Host)))
 	}
 	for _, l := range []chatadmin.Limits{{Groups: -2}, {GroupsPerDay: 1_000_000}} {
-		_, err := w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Limits = l; return nil })
+		_, err := w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Limits = l; return nil })
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 	// A clock that was ahead keeps nobody.
-	w.put("groups-created", w.domain, string(bob.Actor()), fmt.Sprintf(`{"v":1,"since":%q,"n":1000}`, w.clock.Now().AddDate(5, 0, 0).Format(time.RFC3339)), time.Time{})
+	w.put("groups-created", w.Domain, string(bob.Actor()), fmt.Sprintf(`{"v":1,"since":%q,"n":1000}`, w.Clock.Now().AddDate(5, 0, 0).Format(time.RFC3339)), time.Time{})
 	require.NoError(t, second(create(bob)))
 	// What cannot be read keeps nobody either.
-	w.put("groups-created", w.domain, string(bob.Actor()), `{`, time.Time{})
+	w.put("groups-created", w.Domain, string(bob.Actor()), `{`, time.Time{})
 	require.NoError(t, second(create(bob)))
 }
 
@@ -76,11 +76,11 @@ func TestGroupLimits(t *testing.T) {
 func TestGroupLimitsRace(t *testing.T) {
 	for _, l := range []chatadmin.Limits{{Groups: 5, GroupsPerDay: chatadmin.Unlimited}, {Groups: chatadmin.Unlimited, GroupsPerDay: 5}} {
 		w := newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Limits = l })
-		ann := w.user("ann@acme.example")
-		other := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, Limits: l}))
+		ann := w.User("ann@acme.example")
+		other := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, Limits: l}))
 		created := 0
 		for _, err := range chatadmintest.AtOnce(100, func(n int) error {
-			return second([]*chatadmin.Admin{w.admin, other}[n%2].As(w.domain, ann.ID).CreateGroup(ctx, fmt.Sprintf("G %d", n)))
+			return second([]*chatadmin.Admin{w.Admin, other}[n%2].As(w.Domain, ann.ID).CreateGroup(ctx, fmt.Sprintf("G %d", n)))
 		}) {
 			if err == nil {
 				created++
@@ -97,25 +97,25 @@ func TestGroupLimitsRace(t *testing.T) {
 func TestPrunedUnreadable(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, outbox)
 	ann := w.newcomer("ann@acme.example")
-	w.write(ann, func(u *chatadmin.User) { u.Status = chatadmin.Active })
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann))
+	w.PutUser(ann, func(u *chatadmin.User) { u.Status = chatadmin.Active })
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann))
 	h := &harm{world: w, ann: ann}
 	damageCases["undelivered event"].damage(h, waysToDamage["truncated"])
 	rs := w.records("notice")
 	require.Len(t, rs, 1)
 	w.damageRecord(rs[0].Key, waysToDamage["truncated"])
-	_, err := w.admin.SendNotices(ctx, w.domain)
+	_, err := w.Admin.SendNotices(ctx, w.Domain)
 	require.NoError(t, err)
-	_, err = w.admin.Work(ctx)
-	require.NoError(t, err)
-	require.Len(t, w.damaged(), 2)
-	w.clock.Advance(399 * 24 * time.Hour)
-	_, err = w.admin.Work(ctx)
+	_, err = w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Len(t, w.damaged(), 2)
-	w.clock.Advance(2 * 24 * time.Hour)
-	_, err = w.admin.Work(ctx)
+	w.Clock.Advance(399 * 24 * time.Hour)
+	_, err = w.Admin.Work(ctx)
+	require.NoError(t, err)
+	require.Len(t, w.damaged(), 2)
+	w.Clock.Advance(2 * 24 * time.Hour)
+	_, err = w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Empty(t, w.damaged())
-	require.Len(t, w.events(chatadmin.KindPrune), 2)
+	require.Len(t, w.Events(chatadmin.KindPrune), 2)
 }

@@ -12,21 +12,21 @@ import (
 // actors who may delete users.
 func TestDeletingIsHidden(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	gone := w.user("gone@acme.example")
-	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = gone.ID })
-	g := w.group("G")
-	_, err := w.s.AddMembers(ctx, g.ID, gone.ID, ann.ID)
+	gone := w.User("gone@acme.example")
+	ann := w.User("ann@acme.example", func(n *chatadmin.NewUser) { n.Manager = gone.ID })
+	g := w.Group("G")
+	_, err := w.S.AddMembers(ctx, g.ID, gone.ID, ann.ID)
 	require.NoError(t, err)
-	_, err = w.host.CreateUser(ctx, chatadmin.NewUser{Login: "invited@acme.example"})
+	_, err = w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "invited@acme.example"})
 	require.NoError(t, err)
-	_, err = w.s.EditUser(ctx, gone.ID, chatadmin.UserEdit{})
+	_, err = w.S.EditUser(ctx, gone.ID, chatadmin.UserEdit{})
 	require.NoError(t, err)
-	require.NoError(t, w.s.ResendInvitation(ctx, gone.ID))
-	w.write(gone.ID, func(u *chatadmin.User) { u.Deleting = true })
+	require.NoError(t, w.S.ResendInvitation(ctx, gone.ID))
+	w.PutUser(gone.ID, func(u *chatadmin.User) { u.Deleting = true })
 
 	reading := []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersEdit, chatadmin.PermUsersAccess, chatadmin.PermRoles, chatadmin.PermGroups, chatadmin.PermHolds}
-	reader := w.as(w.user("reader@acme.example", withRole(w.role("reader", 50, reading...))))
-	eraser := w.as(w.user("eraser@acme.example", withRole(w.role("eraser", 50, append(reading, chatadmin.PermUsersDelete)...))))
+	reader := w.As(w.User("reader@acme.example", withRole(w.Role("reader", 50, reading...))))
+	eraser := w.As(w.User("eraser@acme.example", withRole(w.Role("eraser", 50, append(reading, chatadmin.PermUsersDelete)...))))
 	title := "x"
 	for name, look := range map[string]func(s *chatadmin.Scope) error{
 		"User":        func(s *chatadmin.Scope) error { return second(s.User(ctx, gone.ID)) },
@@ -49,7 +49,7 @@ func TestDeletingIsHidden(t *testing.T) {
 	} {
 		require.ErrorIs(t, look(reader), chatadmin.ErrNotFound, name)
 		require.NoError(t, look(eraser), name)
-		require.NoError(t, look(w.host), name)
+		require.NoError(t, look(w.Host), name)
 	}
 	for name, change := range map[string]func(s *chatadmin.Scope) error{
 		"EditUser": func(s *chatadmin.Scope) error {
@@ -70,7 +70,7 @@ func TestDeletingIsHidden(t *testing.T) {
 	require.NoError(t, err, "a hold stops a deletion, whoever may place it")
 
 	// Lists and counts are the same for everybody, page by page.
-	for _, s := range []*chatadmin.Scope{reader, eraser, w.as(ann), w.host} {
+	for _, s := range []*chatadmin.Scope{reader, eraser, w.As(ann), w.Host} {
 		ms, err := all(s.Members(ctx, g.ID))
 		require.NoError(t, err)
 		require.Len(t, ms, 2)
@@ -92,39 +92,39 @@ func TestDeletingIsHidden(t *testing.T) {
 func TestCountOfALargeGroup(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(1205)
-	g := w.group("G")
+	g := w.Group("G")
 	for _, part := range [][]chatadmin.ID{ids[:1000], ids[1000:1200]} {
-		_, err := w.s.AddMembers(ctx, g.ID, part...)
+		_, err := w.S.AddMembers(ctx, g.ID, part...)
 		require.NoError(t, err)
 	}
 	for _, id := range append(ids[10:20:20], ids[1201:]...) { // within and without
-		w.write(id, func(u *chatadmin.User) { u.Deleting = true })
+		w.PutUser(id, func(u *chatadmin.User) { u.Deleting = true })
 	}
-	n, err := w.s.CountMembers(ctx, g.ID)
+	n, err := w.S.CountMembers(ctx, g.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, 1+1200-10, n)
-	require.Len(t, w.members(g.ID), int(n))
+	require.Len(t, w.Members(g.ID), int(n))
 }
 
 // Case, Unicode variants and leading space of a prefix do not matter.
 func TestPrefixIsFolded(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.user("Éva.Straße@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Éva van Straße" })
-	w.user("evan@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Evan" })
-	w.group("Größe A")
-	w.group("Größer")
+	w.User("Éva.Straße@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Éva van Straße" })
+	w.User("evan@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Evan" })
+	w.Group("Größe A")
+	w.Group("Größer")
 	for prefix, want := range map[string]int{"ÉVA": 1, "E\u0301va": 1, " éva.STRASSE@": 1, "EVAN": 1, "ev": 1, "": 3, "nobody": 0} {
-		us, err := all(w.s.Users(ctx, chatadmin.UserQuery{Prefix: prefix}))
+		us, err := all(w.S.Users(ctx, chatadmin.UserQuery{Prefix: prefix}))
 		require.NoError(t, err)
 		require.Len(t, us, want, "%q", prefix)
 	}
 	for prefix, want := range map[string]int{"ÉVA VAN": 1, "éva ": 1, "Evan ": 0, "EV": 1} {
-		us, err := all(w.s.Users(ctx, chatadmin.UserQuery{Prefix: prefix, ByName: true}))
+		us, err := all(w.S.Users(ctx, chatadmin.UserQuery{Prefix: prefix, ByName: true}))
 		require.NoError(t, err)
 		require.Len(t, us, want, "%q", prefix)
 	}
 	for prefix, want := range map[string]int{"GRÖSSE": 2, "größe ": 1, "Größe a": 1, "GROSSE": 0} {
-		gs, err := all(w.s.Groups(ctx, chatadmin.GroupQuery{Prefix: prefix}))
+		gs, err := all(w.S.Groups(ctx, chatadmin.GroupQuery{Prefix: prefix}))
 		require.NoError(t, err)
 		require.Len(t, gs, want, "%q", prefix)
 	}

@@ -24,54 +24,54 @@ import (
 // nothing is changed.
 func TestNothingGiven(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	g := w.group("G")
+	g := w.Group("G")
 	writes := func(x chatadmin.UserWrite) error {
 		op := chatadmin.Op{Kind: "host.write", Fence: storage.Exclusive}
-		return w.host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
+		return w.Host.Change(ctx, op, func(ctx context.Context, work *chatadmin.Writer) error {
 			return work.WriteUsers(ctx, "host.write", []chatadmin.UserWrite{x})
 		})
 	}
 	set := collectSettings(t, w)
 	nobody, wrong := set.Prepare(chatadmin.User{Login: "new@acme.example"})
 	require.Empty(t, wrong)
-	before := len(w.events(""))
+	before := len(w.Events(""))
 	for name, call := range map[string]func() error{
-		"ApplyDefaultGroup": func() error { return second(w.s.ApplyDefaultGroup(ctx, nil, nil)) },
+		"ApplyDefaultGroup": func() error { return second(w.S.ApplyDefaultGroup(ctx, nil, nil)) },
 		"ApplyDefaultGroup, zero": func() error {
-			return second(w.s.ApplyDefaultGroup(ctx, &chatadmin.Plan{}, nil))
+			return second(w.S.ApplyDefaultGroup(ctx, &chatadmin.Plan{}, nil))
 		},
-		"ApplyDeleteGroup":       func() error { return second(w.s.ApplyDeleteGroup(ctx, nil, nil)) },
-		"ApplyDeleteGroup, zero": func() error { return second(w.s.ApplyDeleteGroup(ctx, &chatadmin.Plan{Subject: g.ID}, nil)) },
-		"ChangeSettings":         func() error { return second(w.s.ChangeSettings(ctx, nil)) },
-		"SetPolicy":              func() error { return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "acme", nil) },
+		"ApplyDeleteGroup":       func() error { return second(w.S.ApplyDeleteGroup(ctx, nil, nil)) },
+		"ApplyDeleteGroup, zero": func() error { return second(w.S.ApplyDeleteGroup(ctx, &chatadmin.Plan{Subject: g.ID}, nil)) },
+		"ChangeSettings":         func() error { return second(w.S.ChangeSettings(ctx, nil)) },
+		"SetPolicy":              func() error { return w.S.SetPolicy(ctx, "k", chatadmin.PermDomain, "acme", nil) },
 		"SetPolicy, name": func() error {
-			return w.s.SetPolicy(ctx, "k", chatadmin.PermDomain, "", func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
+			return w.S.SetPolicy(ctx, "k", chatadmin.PermDomain, "", func(*chatadmin.Writer, json.RawMessage) (json.RawMessage, []chatadmin.FieldChange, error) {
 				return []byte("1"), nil, nil
 			})
 		},
-		"Change":            func() error { return w.s.Change(ctx, chatadmin.Op{}, nil) },
-		"Bookkeep":          func() error { return w.admin.Bookkeep(ctx, w.domain, nil) },
-		"AcceptInvitation":  func() error { return second(w.admin.AcceptInvitation(ctx, "", nil)) },
-		"DeliverEvents":     func() error { return w.admin.DeliverEvents(ctx, nil) },
-		"NewToken":          func() error { return second(w.admin.NewToken("", "")) },
+		"Change":            func() error { return w.S.Change(ctx, chatadmin.Op{}, nil) },
+		"Bookkeep":          func() error { return w.Admin.Bookkeep(ctx, w.Domain, nil) },
+		"AcceptInvitation":  func() error { return second(w.Admin.AcceptInvitation(ctx, "", nil)) },
+		"DeliverEvents":     func() error { return w.Admin.DeliverEvents(ctx, nil) },
+		"NewToken":          func() error { return second(w.Admin.NewToken("", "")) },
 		"WriteUsers, no ID": func() error { return writes(chatadmin.UserWrite{Now: nobody}) },
 		"WriteUsers, another": func() error {
-			return writes(chatadmin.UserWrite{Was: w.boss, Now: nobody.As("somebody-else", "")})
+			return writes(chatadmin.UserWrite{Was: w.Boss, Now: nobody.As("somebody-else", "")})
 		},
-		"Set, settings": func() error { return wrongOf(new(chatadmin.PreparedUser).Set(nil, &w.boss)) },
+		"Set, settings": func() error { return wrongOf(new(chatadmin.PreparedUser).Set(nil, &w.Boss)) },
 		"Set, user":     func() error { return wrongOf(new(chatadmin.PreparedUser).Set(&set, nil)) },
 		"CreateDomain": func() error {
-			_, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{})
+			_, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{})
 			return err
 		},
-		"CreateUser":        func() error { return second(w.s.CreateUser(ctx, chatadmin.NewUser{})) },
-		"CreateGroup":       func() error { return second(w.s.CreateGroup(ctx, "")) },
-		"SetRole":           func() error { return second(w.s.SetRole(ctx, chatadmin.Role{})) },
-		"AddHold":           func() error { return second(w.s.AddHold(ctx, chatadmin.Hold{})) },
-		"AddMembers":        func() error { return second(w.s.AddMembers(ctx, g.ID)) },
-		"DeactivateUsers":   func() error { return second(w.s.DeactivateUsers(ctx)) },
-		"RevokeInvitations": func() error { return second(w.s.RevokeInvitations(ctx)) },
-		"SignOutUsers":      func() error { return w.s.SignOutUsers(ctx) },
+		"CreateUser":        func() error { return second(w.S.CreateUser(ctx, chatadmin.NewUser{})) },
+		"CreateGroup":       func() error { return second(w.S.CreateGroup(ctx, "")) },
+		"SetRole":           func() error { return second(w.S.SetRole(ctx, chatadmin.Role{})) },
+		"AddHold":           func() error { return second(w.S.AddHold(ctx, chatadmin.Hold{})) },
+		"AddMembers":        func() error { return second(w.S.AddMembers(ctx, g.ID)) },
+		"DeactivateUsers":   func() error { return second(w.S.DeactivateUsers(ctx)) },
+		"RevokeInvitations": func() error { return second(w.S.RevokeInvitations(ctx)) },
+		"SignOutUsers":      func() error { return w.S.SignOutUsers(ctx) },
 		"New":               func() error { return second(chatadmin.New(nil, nil)) },
 		"devices.New":       func() error { return second(devices.New(nil, nil)) },
 		"twofa.New":         func() error { return second(twofa.New(nil, nil)) },
@@ -87,28 +87,28 @@ func TestNothingGiven(t *testing.T) {
 		})
 	}
 	for name, call := range map[string]func() error{
-		"EditUser":          func() error { return second(w.s.EditUser(ctx, "", chatadmin.UserEdit{})) },
-		"ResendInvitation":  func() error { return w.s.ResendInvitation(ctx, "") },
-		"RevokeInvitations": func() error { return second(w.s.RevokeInvitations(ctx, "")) },
-		"SignOutUsers":      func() error { return w.s.SignOutUsers(ctx, "") },
-		"AddMembers":        func() error { return second(w.s.AddMembers(ctx, "", w.boss.ID)) },
-		"AddMembers, user":  func() error { return second(w.s.AddMembers(ctx, g.ID, "")) },
-		"RenameGroup":       func() error { return second(w.s.RenameGroup(ctx, "", "New")) },
-		"PlanDefaultGroup":  func() error { return second(w.s.PlanDefaultGroup(ctx, "")) },
-		"ReleaseHold":       func() error { return second(w.s.ReleaseHold(ctx, "")) },
-		"Run":               func() error { _, _, err := w.s.Run(ctx, ""); return err },
-		"DeleteRole":        func() error { return w.s.DeleteRole(ctx, "") },
-		"User":              func() error { return second(w.s.User(ctx, "")) },
-		"Group":             func() error { return second(w.s.Group(ctx, "")) },
-		"no domain":         func() error { return second(w.admin.AsHost("").CreateGroup(ctx, "G")) },
+		"EditUser":          func() error { return second(w.S.EditUser(ctx, "", chatadmin.UserEdit{})) },
+		"ResendInvitation":  func() error { return w.S.ResendInvitation(ctx, "") },
+		"RevokeInvitations": func() error { return second(w.S.RevokeInvitations(ctx, "")) },
+		"SignOutUsers":      func() error { return w.S.SignOutUsers(ctx, "") },
+		"AddMembers":        func() error { return second(w.S.AddMembers(ctx, "", w.Boss.ID)) },
+		"AddMembers, user":  func() error { return second(w.S.AddMembers(ctx, g.ID, "")) },
+		"RenameGroup":       func() error { return second(w.S.RenameGroup(ctx, "", "New")) },
+		"PlanDefaultGroup":  func() error { return second(w.S.PlanDefaultGroup(ctx, "")) },
+		"ReleaseHold":       func() error { return second(w.S.ReleaseHold(ctx, "")) },
+		"Run":               func() error { _, _, err := w.S.Run(ctx, ""); return err },
+		"DeleteRole":        func() error { return w.S.DeleteRole(ctx, "") },
+		"User":              func() error { return second(w.S.User(ctx, "")) },
+		"Group":             func() error { return second(w.S.Group(ctx, "")) },
+		"no domain":         func() error { return second(w.Admin.AsHost("").CreateGroup(ctx, "G")) },
 	} {
 		require.ErrorIs(t, call(), chatadmin.ErrNotFound, name)
 	}
-	require.Len(t, w.events(""), before)
+	require.Len(t, w.Events(""), before)
 	// A function that is nil among those of the options takes no part.
-	none := chatadmintest.Must(chatadmin.New(w.store, &chatadmin.Options{Now: w.clock.Now, OnUserChange: []chatadmin.UserChangeFunc{nil}}))
+	none := chatadmintest.Must(chatadmin.New(w.Store, &chatadmin.Options{Now: w.Clock.Now, OnUserChange: []chatadmin.UserChangeFunc{nil}}))
 	none.Extend(chatadmin.Extension{})
-	_, err := none.AsHost(w.domain).CreateUser(ctx, chatadmin.NewUser{Login: "last@acme.example"})
+	_, err := none.AsHost(w.Domain).CreateUser(ctx, chatadmin.NewUser{Login: "last@acme.example"})
 	require.NoError(t, err)
 }
 
@@ -118,7 +118,7 @@ func wrongOf(wrong []*chatadmin.FieldError) error { return &chatadmin.FieldError
 func TestDefaultGroupPlanIsInput(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.users(3)
-	g, other := w.group("G"), w.group("Other")
+	g, other := w.Group("G"), w.Group("Other")
 	for name, change := range map[string]func(*chatadmin.Plan){
 		"kind":          func(p *chatadmin.Plan) { p.Kind = chatadmin.KindGroupDelete },
 		"unknown kind":  func(p *chatadmin.Plan) { p.Kind = "xx" },
@@ -134,21 +134,21 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 		"another state": func(p *chatadmin.Plan) { p.Basis += "0" },
 		"no state":      func(p *chatadmin.Plan) { p.Basis = "" },
 	} {
-		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
 		text, err := json.Marshal(p)
 		require.NoError(t, err)
 		var back chatadmin.Plan
 		require.NoError(t, json.Unmarshal(text, &back))
 		change(&back)
-		_, err = w.s.ApplyDefaultGroup(ctx, &back, nil)
+		_, err = w.S.ApplyDefaultGroup(ctx, &back, nil)
 		require.Error(t, err, name)
 	}
 	for _, id := range []chatadmin.ID{g.ID, other.ID} {
-		group, err := w.s.Group(ctx, id)
+		group, err := w.S.Group(ctx, id)
 		require.NoError(t, err)
 		require.False(t, group.Default)
-		require.Equal(t, sorted(w.boss.ID), w.members(id))
+		require.Equal(t, sorted(w.Boss.ID), w.Members(id))
 	}
 }
 
@@ -158,15 +158,15 @@ func TestDamagedDefaultGroupRun(t *testing.T) {
 	for _, damage := range []string{`{}`, `null`, `{"group":""}`, `[]`, `"x"`, `{"group":7}`} {
 		w := newWorld(t, chatadmin.OfficeChat)
 		w.users(3)
-		g := w.group("G")
-		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+		g := w.Group("G")
+		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
 		c, cancel := context.WithCancel(ctx)
-		cut := chatadmintest.Must(chatadmin.New(&afterCommit{w.store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.clock.Now}))
-		job, err := cut.As(w.domain, w.boss.ID).ApplyDefaultGroup(c, p, nil)
+		cut := chatadmintest.Must(chatadmin.New(&afterCommit{w.Store, func() error { cancel(); return nil }}, &chatadmin.Options{Now: w.Clock.Now}))
+		job, err := cut.As(w.Domain, w.Boss.ID).ApplyDefaultGroup(c, p, nil)
 		require.ErrorIs(t, err, context.Canceled)
-		require.NoError(t, w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-			rs, err := tx.Records(ctx, []storage.Key{{Kind: "run", Domain: w.domain, ID: string(job.ID)}})
+		require.NoError(t, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+			rs, err := tx.Records(ctx, []storage.Key{{Kind: "run", Domain: w.Domain, ID: string(job.ID)}})
 			if err != nil {
 				return err
 			}
@@ -183,7 +183,7 @@ func TestDamagedDefaultGroupRun(t *testing.T) {
 			_, err = tx.ChangeRecords(ctx, []storage.Write[storage.Record]{{Row: row, Was: rs[0].Rev}})
 			return err
 		}))
-		done, err := w.s.ResumeDefaultGroup(ctx, job.ID, nil)
+		done, err := w.S.ResumeDefaultGroup(ctx, job.ID, nil)
 		require.Error(t, err, damage)
 		require.NotEqual(t, chatadmin.RunDone, done.State)
 	}

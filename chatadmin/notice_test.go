@@ -16,10 +16,10 @@ import (
 
 // active is a user who has signed in.
 func (w *world) active(login string) chatadmin.User {
-	w.t.Helper()
-	u := w.user(login)
+	w.T.Helper()
+	u := w.User(login)
 	var now chatadmin.User
-	require.NoError(w.t, w.as(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
+	require.NoError(w.T, w.As(u).Change(ctx, chatadmin.Op{Kind: "test", Fence: storage.Shared}, func(ctx context.Context, work *chatadmin.Writer) error {
 		write, err := chatadmin.TransitionWrite(u, chatadmin.SignedIn)
 		if err != nil {
 			return err
@@ -33,23 +33,23 @@ func (w *world) active(login string) chatadmin.User {
 }
 
 func (w *world) address(u chatadmin.User, email string) {
-	w.t.Helper()
-	_, err := w.host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	_, err := w.Host.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
+	require.NoError(w.T, err)
 }
 
 func (w *world) notices(want int) {
-	w.t.Helper()
-	n, err := w.admin.SendNotices(ctx, w.domain)
-	require.NoError(w.t, err)
-	require.Equal(w.t, want, n)
+	w.T.Helper()
+	n, err := w.Admin.SendNotices(ctx, w.Domain)
+	require.NoError(w.T, err)
+	require.Equal(w.T, want, n)
 }
 
 // queued counts the notices that are kept.
 func (w *world) queued() int {
-	w.t.Helper()
-	rs, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "notice", Domain: w.domain}, chatadmin.Page{Limit: 100})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "notice", Domain: w.Domain}, chatadmin.Page{Limit: 100})
+	require.NoError(w.T, err)
 	return len(rs)
 }
 
@@ -57,7 +57,7 @@ func (w *world) queued() int {
 // time; case alone is no change, and who was never here is told nothing.
 func TestNoticeOfAddress(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann, pat := w.active("ann@acme.example"), w.user("pat@acme.example")
+	ann, pat := w.active("ann@acme.example"), w.User("pat@acme.example")
 	w.address(pat, "patricia@acme.example")
 	w.address(ann, "ANN@acme.example")
 	w.notices(0)
@@ -65,11 +65,11 @@ func TestNoticeOfAddress(t *testing.T) {
 	w.address(ann, "eve@evil.example")
 	w.notices(2)
 	for _, to := range []string{"ANN@acme.example", "ann@new.example"} {
-		require.Len(t, w.mail.To(to), 1)
-		require.Equal(t, "Your e-mail address was changed: Acme", w.mail.To(to)[0].Subject)
-		require.NotContains(t, w.mail.To(to)[0].Text, "evil.example")
+		require.Len(t, w.Mail.To(to), 1)
+		require.Equal(t, "Your e-mail address was changed: Acme", w.Mail.To(to)[0].Subject)
+		require.NotContains(t, w.Mail.To(to)[0].Text, "evil.example")
 	}
-	require.Empty(t, w.mail.To("eve@evil.example"))
+	require.Empty(t, w.Mail.To("eve@evil.example"))
 	w.notices(0)
 	require.Zero(t, w.queued())
 }
@@ -79,25 +79,25 @@ func TestNoticeOfAddress(t *testing.T) {
 func TestPasswordChanged(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann := w.active("ann@acme.example")
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann.ID))
-	require.Len(t, w.events(chatadmin.KindUserPassword), 1)
-	require.ErrorIs(t, w.admin.PasswordChanged(ctx, w.domain, "nobody"), chatadmin.ErrNotFound)
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann.ID))
+	require.Len(t, w.Events(chatadmin.KindUserPassword), 1)
+	require.ErrorIs(t, w.Admin.PasswordChanged(ctx, w.Domain, "nobody"), chatadmin.ErrNotFound)
 	w.notices(1)
 
 	// By an activation link it follows by itself.
-	pat := w.user("pat@acme.example", func(n *chatadmin.NewUser) { n.NoInvitation = false })
-	_, err := w.admin.AcceptInvitation(ctx, w.link(pat.Email), setNothing)
+	pat := w.User("pat@acme.example", func(n *chatadmin.NewUser) { n.NoInvitation = false })
+	_, err := w.Admin.AcceptInvitation(ctx, w.link(pat.Email), setNothing)
 	require.NoError(t, err)
 	w.notices(1)
-	require.Equal(t, "Your password was changed: Acme", w.mail.To("pat@acme.example")[1].Subject)
+	require.Equal(t, "Your password was changed: Acme", w.Mail.To("pat@acme.example")[1].Subject)
 }
 
 // A function that is missing is refused, also where there would be nothing to
 // do.
 func TestNilFunctions(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	require.ErrorIs(t, w.admin.DeliverEvents(ctx, nil), chatadmin.ErrInvalid)
-	_, err := w.admin.AcceptInvitation(ctx, "", nil)
+	require.ErrorIs(t, w.Admin.DeliverEvents(ctx, nil), chatadmin.ErrInvalid)
+	_, err := w.Admin.AcceptInvitation(ctx, "", nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 }
 
@@ -115,32 +115,32 @@ func TestNoticesTriedAgain(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	down := errors.New("try later")
 	ann := w.active("ann@acme.example")
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann.ID))
-	w.mail.FailNext(down)
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann.ID))
+	w.Mail.FailNext(down)
 	w.notices(0)
 	w.notices(0)
-	w.clock.Advance(2 * time.Minute)
+	w.Clock.Advance(2 * time.Minute)
 	w.notices(1)
 	require.Zero(t, w.queued())
 
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann.ID))
-	w.mail.FailNext(chatadmin.ErrMailRefused)
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann.ID))
+	w.Mail.FailNext(chatadmin.ErrMailRefused)
 	w.notices(0)
 	require.Zero(t, w.queued())
 
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann.ID))
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann.ID))
 	for range 8 {
-		w.mail.FailNext(down)
+		w.Mail.FailNext(down)
 		w.notices(0)
-		w.clock.Advance(5 * time.Hour)
+		w.Clock.Advance(5 * time.Hour)
 	}
 	require.Zero(t, w.queued(), "given up")
 
-	w.clock.Advance(1000 * time.Hour)
-	require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, ann.ID))
-	w.mail.FailNext(down)
+	w.Clock.Advance(1000 * time.Hour)
+	require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, ann.ID))
+	w.Mail.FailNext(down)
 	w.notices(0)
-	w.clock.Advance(-1000 * time.Hour)
+	w.Clock.Advance(-1000 * time.Hour)
 	w.notices(1)
 }
 
@@ -149,13 +149,13 @@ func TestNoticesRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	for n, id := range w.users(30) {
-		require.NoError(t, w.admin.PasswordChanged(ctx, w.domain, id), "%d", n)
+		require.NoError(t, w.Admin.PasswordChanged(ctx, w.Domain, id), "%d", n)
 	}
-	admins := []*chatadmin.Admin{w.admin, chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))}
-	for _, err := range chatadmintest.AtOnce(100, func(n int) error { return errOf(admins[n%2].SendNotices(ctx, w.domain)) }) {
+	admins := []*chatadmin.Admin{w.Admin, chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))}
+	for _, err := range chatadmintest.AtOnce(100, func(n int) error { return errOf(admins[n%2].SendNotices(ctx, w.Domain)) }) {
 		require.NoError(t, err)
 	}
-	require.Len(t, w.mail.Mails(), 30)
+	require.Len(t, w.Mail.Mails(), 30)
 	require.Zero(t, w.queued())
 }
 
@@ -166,21 +166,21 @@ func TestInvitationsOfAClockAhead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
 			invite := func(n *chatadmin.NewUser) { n.NoInvitation = false }
-			w.clock.Advance(ahead)
-			made := w.link(w.user("ann@acme.example", invite).Email)
-			w.user("bob@acme.example", invite)
-			w.mail.FailNext(errors.New("try later"))
-			n, err := w.admin.SendInvitations(ctx, w.domain)
+			w.Clock.Advance(ahead)
+			made := w.link(w.User("ann@acme.example", invite).Email)
+			w.User("bob@acme.example", invite)
+			w.Mail.FailNext(errors.New("try later"))
+			n, err := w.Admin.SendInvitations(ctx, w.Domain)
 			require.NoError(t, err)
 			require.Zero(t, n)
-			w.user("eve@acme.example", invite)
-			w.clock.Advance(-ahead)
-			n, err = w.admin.SendInvitations(ctx, w.domain)
+			w.User("eve@acme.example", invite)
+			w.Clock.Advance(-ahead)
+			n, err = w.Admin.SendInvitations(ctx, w.Domain)
 			require.NoError(t, err)
 			require.Equal(t, 2, n)
-			_, err = w.admin.Invited(ctx, made)
+			_, err = w.Admin.Invited(ctx, made)
 			require.ErrorIs(t, err, chatadmin.ErrLinkExpired)
-			_, err = w.admin.AcceptInvitation(ctx, made, setNothing)
+			_, err = w.Admin.AcceptInvitation(ctx, made, setNothing)
 			require.ErrorIs(t, err, chatadmin.ErrLinkExpired)
 		})
 	}

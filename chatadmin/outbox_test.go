@@ -24,25 +24,25 @@ func outbox(o *chatadmin.Options) { o.Outbox = true }
 // Every audit event leaves, in the order of the changes, and then it is gone.
 func TestOutbox(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, outbox)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	for range 150 {
 		// more than one lease covers; the clock stands still, so only revisions
 		// order them
-		_, err := w.s.DenyAccess(ctx, ann.ID)
+		_, err := w.S.DenyAccess(ctx, ann.ID)
 		require.NoError(t, err)
-		_, err = w.s.GrantAccess(ctx, ann.ID)
+		_, err = w.S.GrantAccess(ctx, ann.ID)
 		require.NoError(t, err)
 	}
 	var got []chatadmin.OutboxEvent
 	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e); return nil }
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	var kinds []string
 	for _, e := range got {
 		if e.Kind == chatadmin.KindUserDeny || e.Kind == chatadmin.KindUserGrant {
 			kinds = append(kinds, e.Kind)
 			require.Equal(t, []chatadmin.ID{ann.ID}, e.Targets)
-			require.Equal(t, w.boss.ID, e.Actor)
-			require.Equal(t, w.domain, e.Domain)
+			require.Equal(t, w.Boss.ID, e.Actor)
+			require.Equal(t, w.Domain, e.Domain)
 		}
 	}
 	require.Len(t, kinds, 300)
@@ -50,7 +50,7 @@ func TestOutbox(t *testing.T) {
 		require.Equal(t, []string{chatadmin.KindUserDeny, chatadmin.KindUserGrant}[i%2], k)
 	}
 	audited := map[chatadmin.ID]bool{}
-	for _, e := range w.events("") {
+	for _, e := range w.Events("") {
 		audited[e.ID] = true
 	}
 	require.Len(t, audited, len(got))
@@ -58,7 +58,7 @@ func TestOutbox(t *testing.T) {
 		require.True(t, audited[e.ID])
 	}
 	got = nil
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	require.Empty(t, got)
 }
 
@@ -68,16 +68,16 @@ func TestOutboxFailure(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, outbox)
 	var others []chatadmin.ID
 	for n := range 40 {
-		d, _ := w.open(fmt.Sprintf("Domain %d", n), chatadmin.OfficeChat)
+		d, _ := w.Open(fmt.Sprintf("Domain %d", n), chatadmin.OfficeChat)
 		others = append(others, d)
 	}
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	down := errors.New("receiver down")
 	fail := true
 	got := map[chatadmin.ID]int{}
 	var order []string
 	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error {
-		if e.Domain == w.domain {
+		if e.Domain == w.Domain {
 			if fail && slices.Contains(e.Targets, ann.ID) {
 				return down
 			}
@@ -86,7 +86,7 @@ func TestOutboxFailure(t *testing.T) {
 		got[e.Domain]++
 		return nil
 	}
-	require.ErrorIs(t, w.admin.DeliverEvents(ctx, deliver), down)
+	require.ErrorIs(t, w.Admin.DeliverEvents(ctx, deliver), down)
 	reached := 0
 	for _, d := range others {
 		if got[d] > 0 {
@@ -94,10 +94,10 @@ func TestOutboxFailure(t *testing.T) {
 		}
 	}
 	require.Greater(t, reached, 20, "other lanes went on")
-	_, err := w.s.DenyAccess(ctx, ann.ID)
+	_, err := w.S.DenyAccess(ctx, ann.ID)
 	require.NoError(t, err)
 	fail, order = false, nil
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	require.Equal(t, []string{chatadmin.KindUserCreate, chatadmin.KindUserDeny}, order)
 	for _, d := range others {
 		require.Equal(t, 4, got[d])
@@ -110,7 +110,7 @@ func TestOutboxWorkers(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
 	ids := w.users(20)
-	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.clock.Now, Outbox: true}))
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: w.Clock.Now, Outbox: true}))
 	var mu sync.Mutex
 	got := map[chatadmin.ID][]chatadmin.OutboxEvent{}
 	seen := map[chatadmin.ID]bool{}
@@ -126,13 +126,13 @@ func TestOutboxWorkers(t *testing.T) {
 	errs := chatadmintest.AtOnce(100, func(n int) error {
 		switch {
 		case n%5 > 0:
-			a := w.admin
+			a := w.Admin
 			if n%2 == 0 {
 				a = second
 			}
 			return a.DeliverEvents(ctx, deliver)
 		default:
-			s := second.As(w.domain, w.boss.ID)
+			s := second.As(w.Domain, w.Boss.ID)
 			id := ids[n/5]
 			for range 5 {
 				_, err1 := s.DenyAccess(ctx, id)
@@ -147,7 +147,7 @@ func TestOutboxWorkers(t *testing.T) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	for _, id := range ids {
 		require.Len(t, got[id], 11)
 		for i, e := range got[id][1:] {
@@ -161,17 +161,17 @@ func TestOutboxWorkers(t *testing.T) {
 func TestOutboxLease(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat, outbox)
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	var got []chatadmin.ID
 	func() {
 		defer func() { require.NotNil(t, recover()) }()
-		_ = w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
+		_ = w.Admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
 	}()
 	deliver := func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	require.Empty(t, got)
-	w.clock.Advance(31 * time.Second)
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	w.Clock.Advance(31 * time.Second)
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	require.Contains(t, got, ann.ID)
 }
 
@@ -224,21 +224,21 @@ func TestHesitantStore(t *testing.T) {
 	w := newWorldOn(t, hesitant{memstore.New(nil)}, chatadmin.OfficeChat, outbox)
 	ann, bob := w.newcomer("ann@acme.example"), w.newcomer("bob@acme.example")
 	require.Equal(t, 2, w.send())
-	g := w.group("G")
-	_, err := w.s.AddMembers(ctx, g.ID, ann, bob)
+	g := w.Group("G")
+	_, err := w.S.AddMembers(ctx, g.ID, ann, bob)
 	require.NoError(t, err)
 	w.content(g.ID, ann, 7)
 	var got []chatadmin.ID
-	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.ID); return nil }))
-	require.Len(t, got, len(w.events("")))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.ID); return nil }))
+	require.Len(t, got, len(w.Events("")))
 
-	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(t, err)
-	job, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	job, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, job.State)
 	require.EqualValues(t, 3+7, job.Done)
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
 }
@@ -248,14 +248,14 @@ func TestHesitantStore(t *testing.T) {
 func TestOutboxLeaseFromTheFuture(t *testing.T) {
 	for ahead, held := range map[time.Duration]bool{20 * time.Second: true, 365 * 24 * time.Hour: false} {
 		w := newWorld(t, chatadmin.OfficeChat, outbox)
-		w.clock.Advance(ahead)
+		w.Clock.Advance(ahead)
 		func() {
 			defer func() { require.NotNil(t, recover()) }()
-			_ = w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
+			_ = w.Admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { panic("the process dies") })
 		}()
-		w.clock.Advance(-ahead)
+		w.Clock.Advance(-ahead)
 		n := 0
-		require.NoError(t, w.admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { n++; return nil }))
+		require.NoError(t, w.Admin.DeliverEvents(ctx, func(context.Context, chatadmin.OutboxEvent) error { n++; return nil }))
 		require.Equal(t, held, n == 0, "a clock that is a little ahead still holds its lane")
 	}
 }
@@ -265,24 +265,24 @@ func TestOutboxUnreadable(t *testing.T) {
 	var log strings.Builder
 	w := newWorld(t, chatadmin.OfficeChat, outbox, func(o *chatadmin.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	deliver := func(context.Context, chatadmin.OutboxEvent) error { return nil }
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	lane := func(n int) string { return fmt.Sprintf("outbox/%02d", n) }
 	for n := range 16 {
-		w.put(lane(n), w.domain, "0000000000000001-bad", `{`, time.Time{})
+		w.put(lane(n), w.Domain, "0000000000000001-bad", `{`, time.Time{})
 	}
-	ann := w.user("ann@acme.example")
+	ann := w.User("ann@acme.example")
 	var got []chatadmin.ID
-	require.NoError(t, w.admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, func(_ context.Context, e chatadmin.OutboxEvent) error { got = append(got, e.Targets...); return nil }))
 	require.Contains(t, got, ann.ID)
 	for n := range 16 {
-		left, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
+		left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: lane(n)}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, left)
-		aside, _, err := w.store.ListRecords(ctx, storage.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
+		aside, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: "unreadable/" + lane(n)}, chatadmin.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, aside, 1)
 		require.Equal(t, "{", string(aside[0].Data))
 	}
-	require.NoError(t, w.admin.DeliverEvents(ctx, deliver))
+	require.NoError(t, w.Admin.DeliverEvents(ctx, deliver))
 	require.Equal(t, 16, strings.Count(log.String(), "cannot be read"))
 }

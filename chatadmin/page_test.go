@@ -32,23 +32,23 @@ func paged[T any](t *testing.T, limit int, page func(chatadmin.Page) ([]T, chata
 // page, and although the store cuts its own pages short.
 func TestPages(t *testing.T) {
 	w := newWorldOn(t, memstore.New(&memstore.Options{Chaos: &memstore.Chaos{Seed: 7, ShortPage: 0.4}}), chatadmin.OfficeChat)
-	g := w.group("Group 1")
+	g := w.Group("Group 1")
 	for i := range 12 {
-		u := w.user(fmt.Sprintf("u%02d@acme.example", i))
-		_, err := w.s.AddMembers(ctx, g.ID, u.ID)
+		u := w.User(fmt.Sprintf("u%02d@acme.example", i))
+		_, err := w.S.AddMembers(ctx, g.ID, u.ID)
 		require.NoError(t, err)
-		w.write(u.ID, func(u *chatadmin.User) { u.Deleting = i%3 == 0 })
-		w.group(fmt.Sprintf("More %d", i))
+		w.PutUser(u.ID, func(u *chatadmin.User) { u.Deleting = i%3 == 0 })
+		w.Group(fmt.Sprintf("More %d", i))
 	}
 	for range 3 {
-		p, err := w.s.PlanDefaultGroup(ctx, g.ID)
+		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
-		_, err = w.s.ApplyDefaultGroup(ctx, p, nil)
+		_, err = w.S.ApplyDefaultGroup(ctx, p, nil)
 		require.NoError(t, err)
-		_, err = w.s.UnmarkDefaultGroup(ctx, g.ID)
+		_, err = w.S.UnmarkDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
 	}
-	reader := w.as(w.user("reader@acme.example", withRole(w.role("reader", 50, chatadmin.PermUsersRead, chatadmin.PermAudit, chatadmin.PermDefault))))
+	reader := w.As(w.User("reader@acme.example", withRole(w.Role("reader", 50, chatadmin.PermUsersRead, chatadmin.PermAudit, chatadmin.PermDefault))))
 	type P = chatadmin.Page
 	type C = chatadmin.Cursor
 	for _, limit := range []int{1, 2, 3, 7, 1000} {
@@ -88,14 +88,14 @@ func TestPageLimits(t *testing.T) {
 		users = append(users, chatadmin.NewUser{Login: fmt.Sprintf("u%04d@acme.example", i), NoInvitation: true})
 	}
 	for _, n := range users {
-		_, err := w.host.CreateUser(ctx, n)
+		_, err := w.Host.CreateUser(ctx, n)
 		require.NoError(t, err)
 	}
-	reader := w.as(w.user("reader@acme.example", withRole(w.role("reader", 50, chatadmin.PermUsersRead))))
+	reader := w.As(w.User("reader@acme.example", withRole(w.Role("reader", 50, chatadmin.PermUsersRead))))
 	first, err := all(reader.Users(ctx, chatadmin.UserQuery{Prefix: "u0"}))
 	require.NoError(t, err)
 	for _, u := range first[:30] {
-		w.write(u.ID, func(u *chatadmin.User) { u.Deleting = true })
+		w.PutUser(u.ID, func(u *chatadmin.User) { u.Deleting = true })
 	}
 	for limit, want := range map[int]int{0: chatadmin.DefaultPage, 5: 5, 1000: 1000, 1001: 1000, 1 << 40: 1000} {
 		page, next, err := reader.UsersPage(ctx, chatadmin.UserQuery{Prefix: "u"}, chatadmin.Page{Limit: limit})
@@ -104,11 +104,11 @@ func TestPageLimits(t *testing.T) {
 		require.NotEmpty(t, next)
 	}
 	pages := map[string]func(chatadmin.Page) error{
-		"users":   func(p chatadmin.Page) error { return third(w.s.UsersPage(ctx, chatadmin.UserQuery{}, p)) },
-		"groups":  func(p chatadmin.Page) error { return third(w.s.GroupsPage(ctx, chatadmin.GroupQuery{}, p)) },
-		"events":  func(p chatadmin.Page) error { return third(w.s.EventsPage(ctx, chatadmin.EventQuery{}, p)) },
-		"runs":    func(p chatadmin.Page) error { return third(w.s.RunsPage(ctx, chatadmin.RunQuery{}, p)) },
-		"invited": func(p chatadmin.Page) error { return third(w.s.InvitationsPage(ctx, chatadmin.InvitationQuery{}, p)) },
+		"users":   func(p chatadmin.Page) error { return third(w.S.UsersPage(ctx, chatadmin.UserQuery{}, p)) },
+		"groups":  func(p chatadmin.Page) error { return third(w.S.GroupsPage(ctx, chatadmin.GroupQuery{}, p)) },
+		"events":  func(p chatadmin.Page) error { return third(w.S.EventsPage(ctx, chatadmin.EventQuery{}, p)) },
+		"runs":    func(p chatadmin.Page) error { return third(w.S.RunsPage(ctx, chatadmin.RunQuery{}, p)) },
+		"invited": func(p chatadmin.Page) error { return third(w.S.InvitationsPage(ctx, chatadmin.InvitationQuery{}, p)) },
 	}
 	for name, page := range pages {
 		require.NoError(t, page(chatadmin.Page{}), name)

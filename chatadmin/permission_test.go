@@ -331,73 +331,73 @@ func testCall(t *testing.T, name string, c call) {
 		actor func(*world, target) *chatadmin.Scope
 		want  error
 	}{
-		{"host", func(w *world, _ target) *chatadmin.Scope { return w.host }, nil},
-		{"domain admin", func(w *world, _ target) *chatadmin.Scope { return w.s }, nil},
+		{"host", func(w *world, _ target) *chatadmin.Scope { return w.Host }, nil},
+		{"domain admin", func(w *world, _ target) *chatadmin.Scope { return w.S }, nil},
 		{"role with the permission", func(w *world, _ target) *chatadmin.Scope {
-			return w.as(w.user("with@acme.example", withRole(w.role("with", 50, permissionsFor(c)...))))
+			return w.As(w.User("with@acme.example", withRole(w.Role("with", 50, permissionsFor(c)...))))
 		}, nil},
 		{"role with all other permissions", func(w *world, _ target) *chatadmin.Scope {
-			return w.as(w.user("without@acme.example", withRole(w.role("without", 99, others...))))
+			return w.As(w.User("without@acme.example", withRole(w.Role("without", 99, others...))))
 		}, forbiddenIf(c.need != "")},
-		{"member", func(w *world, _ target) *chatadmin.Scope { return w.as(w.user("member@acme.example")) },
+		{"member", func(w *world, _ target) *chatadmin.Scope { return w.As(w.User("member@acme.example")) },
 			forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate)},
 		{"member of the group", func(w *world, on target) *chatadmin.Scope {
-			u := w.user("in@acme.example")
-			_, err := w.host.AddMembers(ctx, on.group, u.ID)
-			require.NoError(w.t, err)
-			return w.as(u)
+			u := w.User("in@acme.example")
+			_, err := w.Host.AddMembers(ctx, on.group, u.ID)
+			require.NoError(w.T, err)
+			return w.As(u)
 		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.member)},
 		{"admin of the group", func(w *world, on target) *chatadmin.Scope {
-			u := w.user("groupadmin@acme.example")
-			_, err := w.host.AddMembers(ctx, on.group, u.ID)
-			require.NoError(w.t, err)
-			require.NoError(w.t, w.host.SetGroupAdmin(ctx, on.group, true, u.ID))
-			return w.as(u)
+			u := w.User("groupadmin@acme.example")
+			_, err := w.Host.AddMembers(ctx, on.group, u.ID)
+			require.NoError(w.T, err)
+			require.NoError(w.T, w.Host.SetGroupAdmin(ctx, on.group, true, u.ID))
+			return w.As(u)
 		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate && !c.groupAdmin && !c.member)},
 		{"deactivated admin", func(w *world, _ target) *chatadmin.Scope {
-			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-			_, err := w.host.DeactivateUsers(ctx, u.ID)
-			require.NoError(w.t, err)
-			return w.as(u)
+			u := w.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.Host.DeactivateUsers(ctx, u.ID)
+			require.NoError(w.T, err)
+			return w.As(u)
 		}, chatadmin.ErrForbidden},
 		{"denied admin", func(w *world, _ target) *chatadmin.Scope {
-			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-			_, err := w.host.DenyAccess(ctx, u.ID)
-			require.NoError(w.t, err)
-			return w.as(u)
+			u := w.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.Host.DenyAccess(ctx, u.ID)
+			require.NoError(w.T, err)
+			return w.As(u)
 		}, chatadmin.ErrForbidden},
 		{"admin being deleted", func(w *world, _ target) *chatadmin.Scope {
-			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-			w.write(u.ID, func(u *chatadmin.User) { u.Deleting = true })
-			return w.as(u)
+			u := w.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+			w.PutUser(u.ID, func(u *chatadmin.User) { u.Deleting = true })
+			return w.As(u)
 		}, chatadmin.ErrForbidden},
 		{"demoted admin", func(w *world, _ target) *chatadmin.Scope {
-			u := w.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-			_, err := w.host.AssignRole(ctx, chatadmin.RoleMember, u.ID)
-			require.NoError(w.t, err)
-			return w.as(u)
+			u := w.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+			_, err := w.Host.AssignRole(ctx, chatadmin.RoleMember, u.ID)
+			require.NoError(w.T, err)
+			return w.As(u)
 		}, forbiddenIf(c.need != "" && c.need != chatadmin.PermGroupCreate)},
 		{"another domain's admin", func(w *world, _ target) *chatadmin.Scope {
-			_, boss := w.open("Other", chatadmin.OfficeChat)
-			return w.admin.As(w.domain, boss.ID)
+			_, boss := w.Open("Other", chatadmin.OfficeChat)
+			return w.Admin.As(w.Domain, boss.ID)
 		}, chatadmin.ErrForbidden},
-		{"nobody", func(w *world, _ target) *chatadmin.Scope { return w.admin.As(w.domain, "") }, chatadmin.ErrForbidden},
-		{"a user called host", func(w *world, _ target) *chatadmin.Scope { return w.admin.As(w.domain, chatadmin.HostActor) }, chatadmin.ErrForbidden},
+		{"nobody", func(w *world, _ target) *chatadmin.Scope { return w.Admin.As(w.Domain, "") }, chatadmin.ErrForbidden},
+		{"a user called host", func(w *world, _ target) *chatadmin.Scope { return w.Admin.As(w.Domain, chatadmin.HostActor) }, chatadmin.ErrForbidden},
 		{"admin of a suspended domain", func(w *world, _ target) *chatadmin.Scope {
-			_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
-			require.NoError(w.t, err)
-			return w.s
+			_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.State = chatadmin.DomainSuspended; return nil })
+			require.NoError(w.T, err)
+			return w.S
 		}, chatadmin.ErrSuspended},
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
-			on := w.target(w.domain, w.boss, strings.Contains(name, "DeleteGroup"))
+			on := w.target(w.Domain, w.Boss, strings.Contains(name, "DeleteGroup"))
 			s := a.actor(w, on)
 			if name == "Leave" && s.Actor() == chatadmin.HostActor {
 				require.ErrorIs(t, c.do(s, on), chatadmin.ErrInvalid)
 				return
 			}
-			before := len(w.events(""))
+			before := len(w.Events(""))
 			err := c.do(s, on)
 			// A plan is bound to the settings it was made under: what the
 			// actor's role or the suspension changed outdates it, after the
@@ -410,7 +410,7 @@ func testCall(t *testing.T, name string, c call) {
 				return
 			}
 			require.ErrorIs(t, err, a.want)
-			require.Len(t, w.events(""), before, "a refused call leaves no trace of a change")
+			require.Len(t, w.Events(""), before, "a refused call leaves no trace of a change")
 		})
 	}
 	if !c.noTarget {
@@ -434,40 +434,40 @@ func permissionsFor(c call) []chatadmin.Permission {
 
 // target makes what the calls are about.
 func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) target {
-	w.t.Helper()
-	host := w.admin.AsHost(domain)
+	w.T.Helper()
+	host := w.Admin.AsHost(domain)
 	u, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "target@acme.example"})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	g, err := host.CreateGroup(ctx, "Target")
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, err = host.AddMembers(ctx, g.ID, u.ID)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	_, err = host.SetRole(ctx, chatadmin.Role{Name: "unused"})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	on := target{user: u.ID, login: u.Login, group: g.ID}
 	on.plan, err = host.PlanDefaultGroup(ctx, g.ID)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	on.deletion, err = host.PlanDeleteGroup(ctx, g.ID)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	held, err := host.CreateGroup(ctx, "Held")
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	hold, err := host.AddHold(ctx, chatadmin.Hold{Group: held.ID, Reason: "lawsuit"})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	on.hold = hold.ID
 	// A finished job of each kind, which the host began.
 	spare, err := host.CreateGroup(ctx, "Spare")
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	var job chatadmin.Run
 	if deletion {
 		p, err := host.PlanDeleteGroup(ctx, spare.ID)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		job, err = host.ApplyDeleteGroup(ctx, p, nil)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 	} else {
 		p, err := host.PlanDefaultGroup(ctx, spare.ID)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		job, err = host.ApplyDefaultGroup(ctx, p, nil)
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 	}
 	on.job = job.ID
 	return on
@@ -475,9 +475,9 @@ func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) 
 
 func testOtherDomain(t *testing.T, name string, c call) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	domain, boss := w.open("Other", chatadmin.OfficeChat)
+	domain, boss := w.Open("Other", chatadmin.OfficeChat)
 	other := w.target(domain, boss, strings.Contains(name, "DeleteGroup"))
-	own := w.target(w.domain, w.boss, strings.Contains(name, "DeleteGroup"))
+	own := w.target(w.Domain, w.Boss, strings.Contains(name, "DeleteGroup"))
 	none := own
 	none.user, none.group, none.job, none.hold, none.login = "no-such-user", "no-such-group", "no-such-job", "no-such-hold", "nobody@acme.example"
 	theirs := own
@@ -487,8 +487,8 @@ func testOtherDomain(t *testing.T, name string, c call) {
 		plan.Subject, deletion.Subject = on.group, on.group
 		on.plan, on.deletion = &plan, &deletion
 	}
-	before := len(w.events(""))
-	for _, s := range []*chatadmin.Scope{w.s, w.host} {
+	before := len(w.Events(""))
+	for _, s := range []*chatadmin.Scope{w.S, w.Host} {
 		if name == "Leave" && s.Actor() == chatadmin.HostActor {
 			continue
 		}
@@ -498,8 +498,8 @@ func testOtherDomain(t *testing.T, name string, c call) {
 		mask := strings.NewReplacer(string(theirs.user), "X", string(theirs.group), "X", string(theirs.job), "X", string(theirs.hold), "X", "no-such-hold", "X", "no-such-user", "X", "no-such-group", "X", "no-such-job", "X")
 		require.Equal(t, mask.Replace(missing.Error()), mask.Replace(foreign.Error()), "the two must not be told apart")
 	}
-	require.Len(t, w.events(""), before)
-	rows, err := w.store.(*memstore.Store).Users(ctx, domain, []chatadmin.ID{other.user})
+	require.Len(t, w.Events(""), before)
+	rows, err := w.Store.(*memstore.Store).Users(ctx, domain, []chatadmin.ID{other.user})
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.Pending, rows[0].Status)
 }

@@ -64,10 +64,10 @@ func TestPowerOverOthers(t *testing.T) {
 	for name, call := range actsOnUser() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, chatadmin.OfficeChat)
-			g := w.group("G")
+			g := w.Group("G")
 			for _, p := range chatadmin.Permissions() {
 				for _, level := range []int{0, 40, 41} {
-					theirs := w.role(fmt.Sprintf("%s %d", p, level), level, p)
+					theirs := w.Role(fmt.Sprintf("%s %d", p, level), level, p)
 					for _, has := range []bool{true, false} {
 						own := slices.DeleteFunc(slices.Clone(needed), func(n chatadmin.Permission) bool { return n == p && !has })
 						if has && !slices.Contains(own, p) {
@@ -77,9 +77,9 @@ func TestPowerOverOthers(t *testing.T) {
 							continue // the call itself needs it
 						}
 						login := fmt.Sprintf("%s.%d.%t@acme.example", p, level, has)
-						actor := w.as(w.user("actor."+login, withRole(w.role(fmt.Sprintf("%s %d %t", p, level, has), 40, own...))))
-						target := w.user(login, withRole(theirs))
-						_, err := w.host.AddMembers(ctx, g.ID, target.ID)
+						actor := w.As(w.User("actor."+login, withRole(w.Role(fmt.Sprintf("%s %d %t", p, level, has), 40, own...))))
+						target := w.User(login, withRole(theirs))
+						_, err := w.Host.AddMembers(ctx, g.ID, target.ID)
 						require.NoError(t, err)
 						err = call(actor, g.ID, target.ID)
 						if level <= 40 && (has || p == chatadmin.PermGroupCreate) {
@@ -87,7 +87,7 @@ func TestPowerOverOthers(t *testing.T) {
 							continue
 						}
 						require.ErrorIs(t, err, chatadmin.ErrForbidden, login)
-						require.Equal(t, target, w.row(target.ID), "nothing of %s has changed", login)
+						require.Equal(t, target, w.Row(target.ID), "nothing of %s has changed", login)
 					}
 				}
 			}
@@ -99,8 +99,8 @@ func TestPowerOverOthers(t *testing.T) {
 // by redirecting the mail that lets them in.
 func TestPendingPeerIsNotTakenOver(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	editor := w.as(w.user("editor@acme.example", withRole(w.role("editor", 0, chatadmin.PermUsersEdit))))
-	peer, err := w.host.CreateUser(ctx, chatadmin.NewUser{Login: "peer@acme.example", Role: w.role("keeper", 0, chatadmin.PermUsersDelete, chatadmin.PermHolds)})
+	editor := w.As(w.User("editor@acme.example", withRole(w.Role("editor", 0, chatadmin.PermUsersEdit))))
+	peer, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "peer@acme.example", Role: w.Role("keeper", 0, chatadmin.PermUsersDelete, chatadmin.PermHolds)})
 	require.NoError(t, err)
 	address := "editor+mine@acme.example"
 	_, err = editor.EditUser(ctx, peer.ID, chatadmin.UserEdit{Email: &address})
@@ -108,12 +108,12 @@ func TestPendingPeerIsNotTakenOver(t *testing.T) {
 	require.ErrorContains(t, err, "users.delete", "the text says what is missing")
 	require.ErrorIs(t, editor.ResendInvitation(ctx, peer.ID), chatadmin.ErrForbidden)
 	w.send()
-	require.Empty(t, w.mail.To(address))
+	require.Empty(t, w.Mail.To(address))
 	// On themselves they may act, and on members.
 	title := "Editor"
 	_, err = editor.EditUser(ctx, editor.Actor(), chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
-	_, err = editor.EditUser(ctx, w.user("ann@acme.example").ID, chatadmin.UserEdit{Title: &title})
+	_, err = editor.EditUser(ctx, w.User("ann@acme.example").ID, chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
 }
 
@@ -132,18 +132,18 @@ func TestDamagedRoleIsBounded(t *testing.T) {
 // Guests create no groups through the member role, unless the domain says so.
 func TestGuestsCreateNoGroups(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	member, g := w.as(w.user("member@acme.example")), w.as(w.user("guest@acme.example", guest))
+	member, g := w.As(w.User("member@acme.example")), w.As(w.User("guest@acme.example", guest))
 	_, err := member.CreateGroup(ctx, "Members")
 	require.NoError(t, err)
 	_, err = g.CreateGroup(ctx, "Guests")
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	with := w.as(w.user("with@acme.example", guest, withRole(w.role("founder", 0, chatadmin.PermGroupCreate))))
+	with := w.As(w.User("with@acme.example", guest, withRole(w.Role("founder", 0, chatadmin.PermGroupCreate))))
 	_, err = with.CreateGroup(ctx, "Founders")
 	require.NoError(t, err, "a role of the domain's own says so by name")
 	_, _, role, err := g.ViewAs(ctx, "")
 	require.NoError(t, err)
 	require.Empty(t, role.Permissions, "there is nothing else that guests have as members")
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.GuestsCreateGroups = true; return nil })
 	require.NoError(t, err)
 	_, err = g.CreateGroup(ctx, "Guests")
 	require.NoError(t, err)

@@ -83,13 +83,13 @@ func TestCheckEmail(t *testing.T) {
 // same.
 func TestStricterRules(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage)
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
 	require.NoError(t, err)
-	w.write(u.ID, func(u *chatadmin.User) { u.Login, u.LoginKey = "b\u200doss", "b\u200doss" })
+	w.PutUser(u.ID, func(u *chatadmin.User) { u.Login, u.LoginKey = "b\u200doss", "b\u200doss" })
 	title := "Head"
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.s.DenyAccess, w.s.GrantAccess, w.s.DeactivateUsers, w.s.ActivateUsers} {
+	for _, f := range []func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error){w.S.DenyAccess, w.S.GrantAccess, w.S.DeactivateUsers, w.S.ActivateUsers} {
 		_, err := f(ctx, u.ID)
 		require.NoError(t, err)
 	}
@@ -117,15 +117,15 @@ func TestNoTwins(t *testing.T) {
 			n.Login, n.Email = "zoe@acme.example", ""
 			logins[1] = " ZOE@Acme.Example"
 		}
-		u, err := w.s.CreateUser(ctx, n)
+		u, err := w.S.CreateUser(ctx, n)
 		require.NoError(t, err)
 		n.Login = logins[1]
-		_, err = w.s.CreateUser(ctx, n)
+		_, err = w.S.CreateUser(ctx, n)
 		require.ErrorIs(t, err, chatadmin.ErrExists, "%s", preset)
 		var field *chatadmin.FieldError
 		require.True(t, errors.As(err, &field))
 		require.Equal(t, chatadmin.CodeTaken, field.Code)
-		found, err := w.s.UserByLogin(ctx, logins[1])
+		found, err := w.S.UserByLogin(ctx, logins[1])
 		require.NoError(t, err)
 		require.Equal(t, u.ID, found.ID)
 	}
@@ -133,15 +133,15 @@ func TestNoTwins(t *testing.T) {
 
 func TestImmutableLogin(t *testing.T) {
 	w := newWorld(t, chatadmin.Engage)
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "ann", Email: "ann@x.example", FirstName: "A", LastName: "B"})
 	require.NoError(t, err)
 	for _, login := range []string{"bob", "Ann"} {
-		_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &login})
+		_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &login})
 		var field *chatadmin.FieldError
 		require.True(t, errors.As(err, &field), "%v", err)
 		require.Equal(t, chatadmin.CodeImmutable, field.Code)
 	}
 	same := "ann"
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &same})
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &same})
 	require.NoError(t, err)
 }

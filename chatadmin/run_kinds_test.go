@@ -50,12 +50,12 @@ type everything struct {
 
 // start begins a new process over the store.
 func (w *everything) start() program {
-	w.t.Helper()
-	p := program{admin: chatadmintest.Must(chatadmin.New(w.crash, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mail}))}
+	w.T.Helper()
+	p := program{admin: chatadmintest.Must(chatadmin.New(w.crash, &chatadmin.Options{Now: w.Clock.Now, Mailer: w.Mail}))}
 	ring, err := keyring.New(rand.Reader, keyring.Key{ID: "1", Secret: secret.HideBytes([]byte("thirty-two bytes of a secret key"))})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	p.erase, err = erase.New(p.admin, nil)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	p.retain, p.imports, p.devices = chatadmintest.Must(retention.New(p.admin, nil)), chatadmintest.Must(csvimport.New(p.admin, nil)), chatadmintest.Must(devices.New(p.admin, nil))
 	p.gate = chatadmintest.Must(signin.New(p.admin, nil))
 	p.second = chatadmintest.Must(twofa.New(p.admin, &twofa.Options{Keys: ring}))
@@ -67,15 +67,15 @@ func newEverything(t *testing.T) *everything {
 	crash := &erasetest.Crashing{Store: memstore.New(nil)}
 	w := &everything{world: newWorldOn(t, crash, chatadmin.OfficeChat), crash: crash}
 	w.program = w.start()
-	second := w.user("second@acme.example", withRole(chatadmin.RoleAdmin))
-	w.s, w.host, w.other = w.program.admin.As(w.domain, w.boss.ID), w.program.admin.AsHost(w.domain), w.program.admin.As(w.domain, second.ID)
+	second := w.User("second@acme.example", withRole(chatadmin.RoleAdmin))
+	w.S, w.Host, w.other = w.program.admin.As(w.Domain, w.Boss.ID), w.program.admin.AsHost(w.Domain), w.program.admin.As(w.Domain, second.ID)
 	w.people = w.users(5)
-	g, err := w.host.CreateGroup(ctx, "Sales") // without an admin of its own
+	g, err := w.Host.CreateGroup(ctx, "Sales") // without an admin of its own
 	require.NoError(t, err)
 	w.group = g
 	w.content(w.group.ID, w.people[0], 40)
 	for n, id := range w.people {
-		_, err := w.program.devices.Register(ctx, w.host, id, devices.Registration{Key: fmt.Sprintf("phone-%d", n), Type: devices.IOS})
+		_, err := w.program.devices.Register(ctx, w.Host, id, devices.Registration{Key: fmt.Sprintf("phone-%d", n), Type: devices.IOS})
 		require.NoError(t, err)
 	}
 	w.file = "login\n"
@@ -87,21 +87,21 @@ func newEverything(t *testing.T) *everything {
 
 // count describes the domain: how much there is of everything.
 func (w *everything) count() string {
-	w.t.Helper()
-	users, err := w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, WithDeleting: true})
-	require.NoError(w.t, err)
-	members, err := w.store.CountMemberships(ctx, storage.MemberQuery{Domain: w.domain})
-	require.NoError(w.t, err)
-	content, err := w.store.CountContent(ctx, storage.ContentQuery{Domain: w.domain, Before: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)})
-	require.NoError(w.t, err)
-	gone, err := w.store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.domain, Statuses: []chatadmin.Status{chatadmin.Deactivated}})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	users, err := w.Store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.Domain, WithDeleting: true})
+	require.NoError(w.T, err)
+	members, err := w.Store.CountMemberships(ctx, storage.MemberQuery{Domain: w.Domain})
+	require.NoError(w.T, err)
+	content, err := w.Store.CountContent(ctx, storage.ContentQuery{Domain: w.Domain, Before: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	require.NoError(w.T, err)
+	gone, err := w.Store.CountUsers(ctx, chatadmin.UserQuery{Domain: w.Domain, Statuses: []chatadmin.Status{chatadmin.Deactivated}})
+	require.NoError(w.T, err)
 	text := fmt.Sprintf("%d users, %d deactivated, %d memberships, %+v", users, gone, members, content)
-	for _, q := range []storage.RecordQuery{{Kind: "invitation", Domain: w.domain}, {Kind: "device.command", Domain: w.domain}} {
+	for _, q := range []storage.RecordQuery{{Kind: "invitation", Domain: w.Domain}, {Kind: "device.command", Domain: w.Domain}} {
 		n := 0
 		for p := (chatadmin.Page{Limit: chatadmin.MaxBatch}); ; {
-			rs, next, err := w.store.ListRecords(ctx, q, p)
-			require.NoError(w.t, err)
+			rs, next, err := w.Store.ListRecords(ctx, q, p)
+			require.NoError(w.T, err)
 			n += len(rs)
 			if p.After = next; next == "" {
 				break
@@ -130,8 +130,8 @@ func byID(ctx context.Context, _ *everything, _ program, s *chatadmin.Scope, id 
 }
 
 func kindsOfRuns() []kindOfRun {
-	must := func(w *everything, err error) { w.t.Helper(); require.NoError(w.t, err) }
-	rename := func(w *everything) { must(w, errOf(w.host.RenameGroup(ctx, w.group.ID, "Another name"))) }
+	must := func(w *everything, err error) { w.T.Helper(); require.NoError(w.T, err) }
+	rename := func(w *everything) { must(w, errOf(w.Host.RenameGroup(ctx, w.group.ID, "Another name"))) }
 	return []kindOfRun{
 		{name: "default group", stale: rename, resume: byID, plan: func(w *everything, _ program, s *chatadmin.Scope) func(context.Context) error {
 			p, err := s.PlanDefaultGroup(ctx, w.group.ID)
@@ -146,8 +146,8 @@ func kindsOfRuns() []kindOfRun {
 		{name: "deletion", resume: byID,
 			stale: func(w *everything) {
 				title := "Head"
-				must(w, errOf(w.host.EditUser(ctx, w.people[0], chatadmin.UserEdit{Title: &title})))
-				must(w, errOf(w.host.DeactivateUsers(ctx, w.people[0])))
+				must(w, errOf(w.Host.EditUser(ctx, w.people[0], chatadmin.UserEdit{Title: &title})))
+				must(w, errOf(w.Host.DeactivateUsers(ctx, w.people[0])))
 			},
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				p, err := x.erase.Plan(ctx, s, w.people[:2], nil)
@@ -156,10 +156,10 @@ func kindsOfRuns() []kindOfRun {
 			}},
 		{name: "retention", resume: byID,
 			setUp: func(w *everything) {
-				must(w, w.retain.SetDays(ctx, w.s, 10))
-				w.clock.Advance(20 * 24 * time.Hour)
+				must(w, w.retain.SetDays(ctx, w.S, 10))
+				w.Clock.Advance(20 * 24 * time.Hour)
 			},
-			stale: func(w *everything) { must(w, w.retain.SetDays(ctx, w.s, 15)) },
+			stale: func(w *everything) { must(w, w.retain.SetDays(ctx, w.S, 15)) },
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				p, err := x.retain.Plan(ctx, s, 0)
 				must(w, err)
@@ -167,7 +167,7 @@ func kindsOfRuns() []kindOfRun {
 			}},
 		{name: "wipe", resume: byID,
 			stale: func(w *everything) {
-				must(w, errOf(w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
+				must(w, errOf(w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
 			},
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				p, err := x.devices.PlanWipe(ctx, s, devices.Of(w.people...))
@@ -177,17 +177,17 @@ func kindsOfRuns() []kindOfRun {
 		{name: "deactivation of idle users", resume: byID,
 			setUp: func(w *everything) {
 				for n := range 3 {
-					w.user(fmt.Sprintf("guest%d@acme.example", n), guest)
+					w.User(fmt.Sprintf("guest%d@acme.example", n), guest)
 				}
-				w.clock.Advance(40 * 24 * time.Hour)
+				w.Clock.Advance(40 * 24 * time.Hour)
 			},
 			stale: func(w *everything) {
-				must(w, errOf(w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
+				must(w, errOf(w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })))
 			},
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				p, err := x.gate.PlanIdle(ctx, s, signin.Idle{For: 30 * 24 * time.Hour, WithUnused: true, Kinds: []chatadmin.Kind{chatadmin.Guest}})
 				must(w, err)
-				require.Len(w.t, p.Users, 3)
+				require.Len(w.T, p.Users, 3)
 				return func(ctx context.Context) error { return errOf(x.gate.ApplyIdle(ctx, s, p, nil)) }
 			}},
 		{name: "re-sealing of two-factor secrets", host: true, resume: byID,
@@ -195,7 +195,7 @@ func kindsOfRuns() []kindOfRun {
 				return func(ctx context.Context) error { return errOf(x.second.Reseal(ctx, s, nil)) }
 			}},
 		{name: "import",
-			stale: func(w *everything) { w.user("new3@acme.example") },
+			stale: func(w *everything) { w.User("new3@acme.example") },
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				p, err := x.imports.Plan(ctx, s, strings.NewReader(w.file), csvimport.UpdateExisting, nil)
 				must(w, err)
@@ -208,7 +208,7 @@ func kindsOfRuns() []kindOfRun {
 			}},
 		{name: "invitations of an import", resume: byID,
 			setUp: func(w *everything) {
-				must(w, errOf(w.imports.Import(ctx, w.host, strings.NewReader(w.file), csvimport.SkipExisting, nil)))
+				must(w, errOf(w.imports.Import(ctx, w.Host, strings.NewReader(w.file), csvimport.SkipExisting, nil)))
 			},
 			plan: func(w *everything, x program, s *chatadmin.Scope) func(context.Context) error {
 				var id chatadmin.ID
@@ -232,16 +232,16 @@ func (k kindOfRun) newWorld(t *testing.T) *everything {
 
 func (k kindOfRun) actor(w *everything, p program) *chatadmin.Scope {
 	if k.host {
-		return p.admin.AsHost(w.domain)
+		return p.admin.AsHost(w.Domain)
 	}
-	return p.admin.As(w.domain, w.boss.ID)
+	return p.admin.As(w.Domain, w.Boss.ID)
 }
 
 // runs are those of the kind, as a list shows them.
 func (k kindOfRun) runs(w *everything, p program) []chatadmin.Run {
-	w.t.Helper()
-	return collect(w.t, func() ([]chatadmin.Run, error) {
-		return all(p.admin.AsHost(w.domain).Runs(ctx, chatadmin.RunQuery{Kind: k.name}))
+	w.T.Helper()
+	return collect(w.T, func() ([]chatadmin.Run, error) {
+		return all(p.admin.AsHost(w.Domain).Runs(ctx, chatadmin.RunQuery{Kind: k.name}))
 	})
 }
 
@@ -286,7 +286,7 @@ func TestEveryKindOfRunSurvivesCrashes(t *testing.T) {
 				for _, run := range k.runs(w, p) {
 					require.NoError(t, k.resume(ctx, w, p, s, run.ID), "crash at call %d", n)
 				}
-				_, err = p.admin.SendInvitations(ctx, w.domain)
+				_, err = p.admin.SendInvitations(ctx, w.Domain)
 				require.NoError(t, err)
 				require.Equal(t, clean, w.count(), "crash at call %d", n)
 				runs := k.runs(w, p)
@@ -300,7 +300,7 @@ func TestEveryKindOfRunSurvivesCrashes(t *testing.T) {
 
 // begun is a run of the kind that has begun and was interrupted at once.
 func (k kindOfRun) begun(w *everything) chatadmin.Run {
-	w.t.Helper()
+	w.T.Helper()
 	apply := k.plan(w, w.program, k.actor(w, w.program))
 	for n := 1; n < 200; n++ {
 		w.crash.In(n)
@@ -309,9 +309,9 @@ func (k kindOfRun) begun(w *everything) chatadmin.Run {
 		if runs := k.runs(w, w.program); len(runs) > 0 && runs[0].Open() {
 			return runs[0]
 		}
-		require.True(w.t, errors.Is(err, erasetest.ErrCrash), "%v", err)
+		require.True(w.T, errors.Is(err, erasetest.ErrCrash), "%v", err)
 	}
-	w.t.Fatal("it does not begin")
+	w.T.Fatal("it does not begin")
 	return chatadmin.Run{}
 }
 
@@ -325,20 +325,20 @@ func TestEveryKindOfRunIsTakenOver(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			clean := k.newWorld(t)
-			require.NoError(t, k.plan(clean, clean.program, clean.s)(ctx))
+			require.NoError(t, k.plan(clean, clean.program, clean.S)(ctx))
 			w := k.newWorld(t)
 			run := k.begun(w)
 			require.ErrorIs(t, k.resume(ctx, w, w.program, w.other, run.ID), chatadmin.ErrForbidden)
-			member := w.program.admin.As(w.domain, w.people[4])
+			member := w.program.admin.As(w.Domain, w.people[4])
 			require.Empty(t, collect(t, func() ([]chatadmin.Run, error) { return all(member.Runs(ctx, chatadmin.RunQuery{})) }))
 			_, err := member.TakeOverRun(ctx, run.ID)
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
 			taken, err := w.other.TakeOverRun(ctx, run.ID)
 			require.NoError(t, err)
 			require.Equal(t, w.other.Actor(), taken.By)
-			require.ErrorIs(t, k.resume(ctx, w, w.program, w.s, run.ID), chatadmin.ErrForbidden)
+			require.ErrorIs(t, k.resume(ctx, w, w.program, w.S, run.ID), chatadmin.ErrForbidden)
 			require.NoError(t, k.resume(ctx, w, w.program, w.other, run.ID))
-			_, err = w.program.admin.SendInvitations(ctx, w.domain)
+			_, err = w.program.admin.SendInvitations(ctx, w.Domain)
 			require.NoError(t, err)
 			require.Equal(t, clean.count(), w.count())
 		})
@@ -357,15 +357,15 @@ func TestEveryKindOfRunOfTheDemoted(t *testing.T) {
 			t.Parallel()
 			w := k.newWorld(t)
 			run := k.begun(w)
-			_, err := w.host.AssignRole(ctx, chatadmin.RoleMember, w.boss.ID)
+			_, err := w.Host.AssignRole(ctx, chatadmin.RoleMember, w.Boss.ID)
 			require.NoError(t, err)
-			require.ErrorIs(t, k.resume(ctx, w, w.program, w.s, run.ID), chatadmin.ErrForbidden)
-			w.clock.Advance(11 * time.Minute)
+			require.ErrorIs(t, k.resume(ctx, w, w.program, w.S, run.ID), chatadmin.ErrForbidden)
+			w.Clock.Advance(11 * time.Minute)
 			_, _ = w.program.admin.Work(ctx) // may report what it could not continue
-			now, _, err := w.host.Run(ctx, run.ID)
+			now, _, err := w.Host.Run(ctx, run.ID)
 			require.NoError(t, err)
 			if now.Open() {
-				require.Equal(t, w.boss.ID, now.By)
+				require.Equal(t, w.Boss.ID, now.By)
 				_, err = w.other.TakeOverRun(ctx, run.ID)
 				require.NoError(t, err)
 				require.NoError(t, k.resume(ctx, w, w.program, w.other, run.ID))
@@ -385,7 +385,7 @@ func TestEveryKindOfPlanGoesStale(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			w := k.newWorld(t)
-			apply := k.plan(w, w.program, w.s)
+			apply := k.plan(w, w.program, w.S)
 			k.stale(w)
 			before := w.count()
 			require.ErrorIs(t, apply(ctx), chatadmin.ErrPlanStale)

@@ -38,7 +38,7 @@ func tally(domain, run chatadmin.ID, n int) storage.Key {
 func newCounting(t *testing.T, store chatadmin.Store, adopt bool) *counting {
 	t.Helper()
 	c := &counting{world: newWorldOn(t, store, chatadmin.OfficeChat), adopt: adopt}
-	c.runs = c.declare(c.admin)
+	c.runs = c.declare(c.Admin)
 	return c
 }
 
@@ -106,15 +106,15 @@ func (c *counting) begin(s *chatadmin.Scope, due time.Time) (*chatadmin.RunOf[co
 }
 
 func (c *counting) begun(s *chatadmin.Scope) chatadmin.ID {
-	c.t.Helper()
+	c.T.Helper()
 	run, err := c.begin(s, time.Time{})
-	require.NoError(c.t, err)
+	require.NoError(c.T, err)
 	return run.ID
 }
 
 // partly makes some steps of a run and then loses interest.
 func (c *counting) partly(s *chatadmin.Scope, steps int) chatadmin.ID {
-	c.t.Helper()
+	c.T.Helper()
 	id := c.begun(s)
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -127,64 +127,64 @@ func (c *counting) partly(s *chatadmin.Scope, steps int) chatadmin.ID {
 			cancel()
 		}
 	})
-	require.ErrorIs(c.t, err, context.Canceled)
+	require.ErrorIs(c.T, err, context.Canceled)
 	return id
 }
 
 // counts reports whether a run has counted each number once.
 func (c *counting) counts(id chatadmin.ID) {
-	c.t.Helper()
-	run, report, err := c.host.Run(ctx, id)
-	require.NoError(c.t, err)
-	require.Equal(c.t, chatadmin.RunDone, run.State)
-	require.EqualValues(c.t, countTo, run.Done)
-	require.JSONEq(c.t, `{"n":10,"label":"ten"}`, string(report))
-	require.Equal(c.t, countTo, c.tallies(id))
+	c.T.Helper()
+	run, report, err := c.Host.Run(ctx, id)
+	require.NoError(c.T, err)
+	require.Equal(c.T, chatadmin.RunDone, run.State)
+	require.EqualValues(c.T, countTo, run.Done)
+	require.JSONEq(c.T, `{"n":10,"label":"ten"}`, string(report))
+	require.Equal(c.T, countTo, c.tallies(id))
 }
 
 // tallies is how many numbers of a run are there.
 func (c *counting) tallies(id chatadmin.ID) (n int) {
-	c.t.Helper()
+	c.T.Helper()
 	var keys []storage.Key
 	for i := range countTo {
-		keys = append(keys, tally(c.domain, id, i+1))
+		keys = append(keys, tally(c.Domain, id, i+1))
 	}
-	rs, err := c.store.Records(ctx, keys)
-	require.NoError(c.t, err)
+	rs, err := c.Store.Records(ctx, keys)
+	require.NoError(c.T, err)
 	return len(rs)
 }
 
 func (c *counting) list(s *chatadmin.Scope, q chatadmin.RunQuery) []chatadmin.Run {
-	return collect(c.t, func() ([]chatadmin.Run, error) { return all(s.Runs(ctx, q)) })
+	return collect(c.T, func() ([]chatadmin.Run, error) { return all(s.Runs(ctx, q)) })
 }
 
 func TestRunFromBeginToEnd(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	id := c.partly(c.s, 4)
-	runs := c.list(c.s, chatadmin.RunQuery{})
+	id := c.partly(c.S, 4)
+	runs := c.list(c.S, chatadmin.RunQuery{})
 	require.Len(t, runs, 1)
 	run := runs[0]
-	require.Equal(t, []any{id, "count", c.boss.ID, chatadmin.RunRunning, int64(4), int64(10), int64(4)}, []any{run.ID, run.Kind, run.By, run.State, run.Done, run.Total, run.Steps})
-	require.Equal(t, c.domain, run.Domain)
-	require.Empty(t, c.list(c.s, chatadmin.RunQuery{Kind: "import"}))
-	require.Empty(t, c.list(c.s, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunDone}}))
+	require.Equal(t, []any{id, "count", c.Boss.ID, chatadmin.RunRunning, int64(4), int64(10), int64(4)}, []any{run.ID, run.Kind, run.By, run.State, run.Done, run.Total, run.Steps})
+	require.Equal(t, c.Domain, run.Domain)
+	require.Empty(t, c.list(c.S, chatadmin.RunQuery{Kind: "import"}))
+	require.Empty(t, c.list(c.S, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunDone}}))
 
 	var last chatadmin.Progress
-	end, err := c.runs.Resume(ctx, c.s, id, func(p chatadmin.Progress) { last = p })
+	end, err := c.runs.Resume(ctx, c.S, id, func(p chatadmin.Progress) { last = p })
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, end.State)
 	require.Equal(t, []int64{10, 10, 4}, []int64{last.Done, last.Total, last.Before})
 	c.counts(id)
-	again, err := c.runs.Resume(ctx, c.s, id, nil)
+	again, err := c.runs.Resume(ctx, c.S, id, nil)
 	require.NoError(t, err)
 	require.Equal(t, end.Run, again.Run, "a run that has ended is returned as it is")
 }
 
 func TestRunOfSomebodyElse(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	other := c.as(c.user("other@acme.example", withRole(chatadmin.RoleAdmin)))
-	member := c.as(c.user("member@acme.example"))
-	id := c.partly(c.s, 2)
+	other := c.As(c.User("other@acme.example", withRole(chatadmin.RoleAdmin)))
+	member := c.As(c.User("member@acme.example"))
+	id := c.partly(c.S, 2)
 	for name, call := range map[string]func(*chatadmin.Scope) error{
 		"get":       func(s *chatadmin.Scope) error { _, err := c.runs.Get(ctx, s, id); return err },
 		"run":       func(s *chatadmin.Scope) error { _, _, err := s.Run(ctx, id); return err },
@@ -201,7 +201,7 @@ func TestRunOfSomebodyElse(t *testing.T) {
 
 	// The one who is taken over from stops at the next step.
 	taken := false
-	_, err = c.runs.Resume(ctx, c.s, id, func(chatadmin.Progress) {
+	_, err = c.runs.Resume(ctx, c.S, id, func(chatadmin.Progress) {
 		if !taken {
 			taken = true
 			run, err := other.TakeOverRun(ctx, id)
@@ -212,9 +212,9 @@ func TestRunOfSomebodyElse(t *testing.T) {
 	})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, "taken over")
-	events := c.events(chatadmin.KindRunTakeOver)
+	events := c.Events(chatadmin.KindRunTakeOver)
 	require.Len(t, events, 1)
-	require.Equal(t, []any{other.Actor(), string(c.boss.ID)}, []any{events[0].Actor, events[0].Note["from"]})
+	require.Equal(t, []any{other.Actor(), string(c.Boss.ID)}, []any{events[0].Actor, events[0].Note["from"]})
 	_, err = other.ResumeRun(ctx, id, nil)
 	require.NoError(t, err)
 	c.counts(id)
@@ -226,37 +226,37 @@ func TestRunOfTheDemoted(t *testing.T) {
 	for _, adopt := range []bool{true, false} {
 		t.Run(fmt.Sprintf("adopt %v", adopt), func(t *testing.T) {
 			c := newCounting(t, memstore.New(nil), adopt)
-			was := c.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-			id := c.partly(c.as(was), 3)
-			_, err := c.host.AssignRole(ctx, chatadmin.RoleMember, was.ID)
+			was := c.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+			id := c.partly(c.As(was), 3)
+			_, err := c.Host.AssignRole(ctx, chatadmin.RoleMember, was.ID)
 			require.NoError(t, err)
-			_, err = c.runs.Resume(ctx, c.as(was), id, nil)
+			_, err = c.runs.Resume(ctx, c.As(was), id, nil)
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
 
-			did, err := c.admin.Work(ctx)
+			did, err := c.Admin.Work(ctx)
 			require.NoError(t, err)
 			require.Zero(t, did["runs"], "it was active a moment ago")
-			c.clock.Advance(11 * time.Minute)
-			did, err = c.admin.Work(ctx)
+			c.Clock.Advance(11 * time.Minute)
+			did, err = c.Admin.Work(ctx)
 			if adopt {
 				require.NoError(t, err)
 				require.Equal(t, 1, did["runs"])
-				run, _, err := c.host.Run(ctx, id)
+				run, _, err := c.Host.Run(ctx, id)
 				require.NoError(t, err)
 				require.Equal(t, chatadmin.HostActor, run.By)
 				c.counts(id)
 				return
 			}
 			require.ErrorIs(t, err, chatadmin.ErrForbidden)
-			run, _, err := c.host.Run(ctx, id)
+			run, _, err := c.Host.Run(ctx, id)
 			require.NoError(t, err)
 			require.Equal(t, []any{was.ID, int64(3), chatadmin.RunRunning}, []any{run.By, run.Done, run.State})
 			require.Contains(t, run.Problem, "not permitted")
-			_, err = c.admin.Work(ctx)
+			_, err = c.Admin.Work(ctx)
 			require.NoError(t, err, "it is left alone for an hour")
-			_, err = c.s.TakeOverRun(ctx, id)
+			_, err = c.S.TakeOverRun(ctx, id)
 			require.NoError(t, err)
-			_, err = c.s.ResumeRun(ctx, id, nil)
+			_, err = c.S.ResumeRun(ctx, id, nil)
 			require.NoError(t, err)
 			c.counts(id)
 		})
@@ -268,11 +268,11 @@ func TestRunOfTheDemoted(t *testing.T) {
 func TestWorkersContinueRuns(t *testing.T) {
 	store := memstore.New(nil)
 	c := newCounting(t, store, false)
-	id := c.partly(c.s, 3)
-	c.clock.Advance(11 * time.Minute)
+	id := c.partly(c.S, 3)
+	c.Clock.Advance(11 * time.Minute)
 	var admins []*chatadmin.Admin
 	for range 2 {
-		a := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now}))
+		a := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.Clock.Now}))
 		c.declare(a)
 		admins = append(admins, a)
 	}
@@ -283,9 +283,9 @@ func TestWorkersContinueRuns(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.counts(id)
-	run, _, err := c.host.Run(ctx, id)
+	run, _, err := c.Host.Run(ctx, id)
 	require.NoError(t, err)
-	require.Equal(t, []any{c.boss.ID, int64(10)}, []any{run.By, run.Steps})
+	require.Equal(t, []any{c.Boss.ID, int64(10)}, []any{run.By, run.Steps})
 }
 
 // A detached scope begins a run and leaves the rest to the next round of the
@@ -293,34 +293,34 @@ func TestWorkersContinueRuns(t *testing.T) {
 func TestDetachedRun(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	op := chatadmin.Op{Kind: "count.begin", Need: chatadmin.PermDomain}
-	run, err := c.runs.Apply(ctx, c.s.Detached(), op, nil, func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
+	run, err := c.runs.Apply(ctx, c.S.Detached(), op, nil, func(_ context.Context, _ *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 		run.Total, run.Data.Label = countTo, "ten"
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, []any{chatadmin.RunRunning, int64(0), c.boss.ID}, []any{run.State, run.Done, run.By})
-	_, err = c.admin.Work(ctx)
+	require.Equal(t, []any{chatadmin.RunRunning, int64(0), c.Boss.ID}, []any{run.State, run.Done, run.By})
+	_, err = c.Admin.Work(ctx)
 	require.NoError(t, err)
 	c.counts(run.ID)
 
-	id := c.partly(c.s, 3)
-	_, err = c.admin.Work(ctx)
+	id := c.partly(c.S, 3)
+	_, err = c.Admin.Work(ctx)
 	require.NoError(t, err)
-	now, err := c.runs.Get(ctx, c.s, id)
+	now, err := c.runs.Get(ctx, c.S, id)
 	require.NoError(t, err)
 	require.Equal(t, int64(3), now.Done, "a run that somebody drives is left alone")
-	ann := c.user("ann@acme.example")
-	_, err = c.s.AssignRole(ctx, chatadmin.RoleAdmin, ann.ID)
+	ann := c.User("ann@acme.example")
+	_, err = c.S.AssignRole(ctx, chatadmin.RoleAdmin, ann.ID)
 	require.NoError(t, err)
-	_, err = c.runs.Resume(ctx, c.as(ann).Detached(), id, nil)
+	_, err = c.runs.Resume(ctx, c.As(ann).Detached(), id, nil)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden, "it belongs to somebody else")
-	now, err = c.runs.Resume(ctx, c.s.Detached(), id, nil)
+	now, err = c.runs.Resume(ctx, c.S.Detached(), id, nil)
 	require.NoError(t, err)
 	require.Equal(t, int64(3), now.Done)
-	_, err = c.admin.Work(ctx)
+	_, err = c.Admin.Work(ctx)
 	require.NoError(t, err)
 	c.counts(id)
-	now, err = c.runs.Resume(ctx, c.s.Detached(), id, nil)
+	now, err = c.runs.Resume(ctx, c.S.Detached(), id, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, now.State)
 }
@@ -328,12 +328,12 @@ func TestDetachedRun(t *testing.T) {
 func TestHundredResumesOfOneRun(t *testing.T) {
 	store := memstore.New(nil)
 	c := newCounting(t, store, false)
-	id := c.begun(c.s)
-	other := c.declare(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})))
-	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.clock.Now})).As(c.domain, c.boss.ID)
+	id := c.begun(c.S)
+	other := c.declare(chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.Clock.Now})))
+	second := chatadmintest.Must(chatadmin.New(store.Handle(nil), &chatadmin.Options{Now: c.Clock.Now})).As(c.Domain, c.Boss.ID)
 	_ = other
 	runs := []*chatadmin.Runs[counted]{c.runs, c.declare(second.Admin())}
-	scopes := []*chatadmin.Scope{c.s, second}
+	scopes := []*chatadmin.Scope{c.S, second}
 	for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 		_, err := runs[n%2].Resume(ctx, scopes[n%2], id, nil)
 		return err
@@ -345,30 +345,30 @@ func TestHundredResumesOfOneRun(t *testing.T) {
 
 func TestScheduledRun(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	due := c.clock.Now().Add(48 * time.Hour)
-	run, err := c.begin(c.s, due)
+	due := c.Clock.Now().Add(48 * time.Hour)
+	run, err := c.begin(c.S, due)
 	require.NoError(t, err)
-	_, err = c.runs.Resume(ctx, c.s, run.ID, nil)
+	_, err = c.runs.Resume(ctx, c.S, run.ID, nil)
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
-	c.clock.Advance(47 * time.Hour)
-	did, err := c.admin.Work(ctx)
+	c.Clock.Advance(47 * time.Hour)
+	did, err := c.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Zero(t, did["runs"])
-	cancelled, err := c.begin(c.s, due)
+	cancelled, err := c.begin(c.S, due)
 	require.NoError(t, err)
-	_, err = c.s.CancelRun(ctx, cancelled.ID)
+	_, err = c.S.CancelRun(ctx, cancelled.ID)
 	require.NoError(t, err)
-	_, err = c.s.CancelRun(ctx, cancelled.ID)
+	_, err = c.S.CancelRun(ctx, cancelled.ID)
 	require.NoError(t, err, "twice is once")
-	require.Len(t, c.events(chatadmin.KindRunCancel), 1)
-	c.clock.Advance(time.Hour)
-	did, err = c.admin.Work(ctx)
+	require.Len(t, c.Events(chatadmin.KindRunCancel), 1)
+	c.Clock.Advance(time.Hour)
+	did, err = c.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["runs"])
 	c.counts(run.ID)
-	_, err = c.s.CancelRun(ctx, run.ID)
+	_, err = c.S.CancelRun(ctx, run.ID)
 	require.ErrorIs(t, err, chatadmin.ErrTransition)
-	end, err := c.runs.Resume(ctx, c.s, cancelled.ID, nil)
+	end, err := c.runs.Resume(ctx, c.S, cancelled.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunCancelled, end.State)
 }
@@ -378,10 +378,10 @@ func TestScheduledRun(t *testing.T) {
 func TestRunOfAClockAhead(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
 	const ahead = 73 * 365 * 24 * time.Hour
-	c.clock.Advance(ahead)
-	id := c.partly(c.s, 2)
-	c.clock.Advance(-ahead)
-	did, err := c.admin.Work(ctx)
+	c.Clock.Advance(ahead)
+	id := c.partly(c.S, 2)
+	c.Clock.Advance(-ahead)
+	did, err := c.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["runs"])
 	c.counts(id)
@@ -390,16 +390,16 @@ func TestRunOfAClockAhead(t *testing.T) {
 // A failing run keeps no other from being continued.
 func TestOneFailingRunOfMany(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	was := c.user("was@acme.example", withRole(chatadmin.RoleAdmin))
-	bad, good := c.partly(c.as(was), 1), c.partly(c.s, 1)
-	_, err := c.host.DenyAccess(ctx, was.ID)
+	was := c.User("was@acme.example", withRole(chatadmin.RoleAdmin))
+	bad, good := c.partly(c.As(was), 1), c.partly(c.S, 1)
+	_, err := c.Host.DenyAccess(ctx, was.ID)
 	require.NoError(t, err)
-	c.clock.Advance(11 * time.Minute)
-	did, err := c.admin.Work(ctx)
+	c.Clock.Advance(11 * time.Minute)
+	did, err := c.Admin.Work(ctx)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorContains(t, err, string(bad))
 	require.Equal(t, 1, did["runs"])
-	run, _, err := c.host.Run(ctx, good)
+	run, _, err := c.Host.Run(ctx, good)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, run.State)
 }
@@ -408,56 +408,34 @@ func TestOneFailingRunOfMany(t *testing.T) {
 // and is resumed from what is there.
 func TestRunBehind(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	id := c.partly(c.s, 2)
-	key := storage.Key{Kind: "run", Domain: c.domain, ID: string(id)}
-	old, err := c.store.Records(ctx, []storage.Key{key})
+	id := c.partly(c.S, 2)
+	key := storage.Key{Kind: "run", Domain: c.Domain, ID: string(id)}
+	old, err := c.Store.Records(ctx, []storage.Key{key})
 	require.NoError(t, err)
 	lost := false
-	_, err = c.runs.Resume(ctx, c.s, id, func(p chatadmin.Progress) {
+	_, err = c.runs.Resume(ctx, c.S, id, func(p chatadmin.Progress) {
 		if p.Done < 6 || lost {
 			return
 		}
 		lost = true
 		for n := 3; n <= int(p.Done); n++ {
-			if err := c.forget(tally(c.domain, id, n)); err != nil {
+			if err := c.forget(tally(c.Domain, id, n)); err != nil {
 				t.Error(err)
 			}
 		}
-		if err := c.putRecord(old[0]); err != nil {
-			t.Error(err)
-		}
+		c.PutRecord(old[0])
 	})
 	var behind *chatadmin.BehindError
 	require.ErrorAs(t, err, &behind)
 	require.Equal(t, chatadmin.BehindError{Run: id, Confirmed: 6, Found: 2}, *behind)
-	_, err = c.runs.Resume(ctx, c.s, id, nil)
+	_, err = c.runs.Resume(ctx, c.S, id, nil)
 	require.NoError(t, err)
 	c.counts(id)
 }
 
-// putRecord writes a record past the library.
-func (w *world) putRecord(r storage.Record) error {
-	return w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		was, err := tx.Records(ctx, []storage.Key{r.Key})
-		if err != nil {
-			return err
-		}
-		c := storage.Write[storage.Record]{Row: r}
-		if len(was) > 0 {
-			c.Was = was[0].Rev
-		}
-		c.Row.Rev = c.Was + 1
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
-		if len(conflicts) > 0 {
-			return fmt.Errorf("%v", conflicts)
-		}
-		return err
-	})
-}
-
 // forget deletes a record past the library.
 func (w *world) forget(key storage.Key) error {
-	return w.store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
+	return w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
 		was, err := tx.Records(ctx, []storage.Key{key})
 		if err != nil || len(was) == 0 {
 			return err
@@ -482,27 +460,27 @@ func damages(data []byte) map[string][]byte {
 
 func TestDamagedRun(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	good := c.partly(c.s, 1)
-	bad := c.partly(c.s, 1)
-	key := storage.Key{Kind: "run", Domain: c.domain, ID: string(bad)}
-	whole, err := c.store.Records(ctx, []storage.Key{key})
+	good := c.partly(c.S, 1)
+	bad := c.partly(c.S, 1)
+	key := storage.Key{Kind: "run", Domain: c.Domain, ID: string(bad)}
+	whole, err := c.Store.Records(ctx, []storage.Key{key})
 	require.NoError(t, err)
 	for name, data := range damages(whole[0].Data) {
 		t.Run(name, func(t *testing.T) {
 			rec := whole[0]
 			rec.Data = data
-			require.NoError(t, c.putRecord(rec))
+			c.PutRecord(rec)
 			for call, err := range map[string]error{
-				"get":    errOf(c.runs.Get(ctx, c.s, bad)),
-				"resume": errOf(c.s.ResumeRun(ctx, bad, nil)),
-				"cancel": errOf(c.s.CancelRun(ctx, bad)),
-				"take":   errOf(c.host.TakeOverRun(ctx, bad)),
+				"get":    errOf(c.runs.Get(ctx, c.S, bad)),
+				"resume": errOf(c.S.ResumeRun(ctx, bad, nil)),
+				"cancel": errOf(c.S.CancelRun(ctx, bad)),
+				"take":   errOf(c.Host.TakeOverRun(ctx, bad)),
 			} {
 				require.ErrorIs(t, err, chatadmin.ErrDamaged, call)
 				require.NotContains(t, err.Error(), "asleep", "the data is not repeated")
 			}
 			seen, damaged := 0, 0
-			for run, err := range c.runs.All(ctx, c.s) {
+			for run, err := range c.runs.All(ctx, c.S) {
 				if err != nil {
 					require.ErrorIs(t, err, chatadmin.ErrDamaged)
 					damaged++
@@ -511,52 +489,52 @@ func TestDamagedRun(t *testing.T) {
 				}
 			}
 			require.Equal(t, []int{1, 1}, []int{seen, damaged})
-			bads, err := all(c.s.Damaged(ctx))
+			bads, err := all(c.S.Damaged(ctx))
 			require.NoError(t, err)
 			require.Len(t, bads, 1)
-			require.Equal(t, []any{"run", c.domain, string(bad)}, []any{bads[0].Kind, bads[0].Domain, bads[0].ID})
+			require.Equal(t, []any{"run", c.Domain, string(bad)}, []any{bads[0].Kind, bads[0].Domain, bads[0].ID})
 		})
 	}
-	c.clock.Advance(11 * time.Minute)
-	did, err := c.admin.Work(ctx)
+	c.Clock.Advance(11 * time.Minute)
+	did, err := c.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["runs"], "the others go on")
-	require.NoError(t, c.s.Repair(ctx, "run", string(good)), "nothing is wrong with it")
-	require.Empty(t, c.events(chatadmin.KindRepair))
-	require.NoError(t, c.s.Repair(ctx, "run", string(bad)))
-	require.Len(t, c.events(chatadmin.KindRepair), 1)
-	require.ErrorIs(t, c.s.Repair(ctx, "run", string(bad)), chatadmin.ErrNotFound)
-	require.ErrorIs(t, c.s.Repair(ctx, "no such kind", "x"), chatadmin.ErrNotFound)
-	require.Empty(t, collect(t, func() ([]*chatadmin.DamagedError, error) { return all(c.s.Damaged(ctx)) }))
+	require.NoError(t, c.S.Repair(ctx, "run", string(good)), "nothing is wrong with it")
+	require.Empty(t, c.Events(chatadmin.KindRepair))
+	require.NoError(t, c.S.Repair(ctx, "run", string(bad)))
+	require.Len(t, c.Events(chatadmin.KindRepair), 1)
+	require.ErrorIs(t, c.S.Repair(ctx, "run", string(bad)), chatadmin.ErrNotFound)
+	require.ErrorIs(t, c.S.Repair(ctx, "no such kind", "x"), chatadmin.ErrNotFound)
+	require.Empty(t, collect(t, func() ([]*chatadmin.DamagedError, error) { return all(c.S.Damaged(ctx)) }))
 }
 
 func TestPrunedRuns(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	id := c.begun(c.s)
-	_, err := c.s.ResumeRun(ctx, id, nil)
+	id := c.begun(c.S)
+	_, err := c.S.ResumeRun(ctx, id, nil)
 	require.NoError(t, err)
-	open := c.partly(c.as(c.user("was@acme.example", withRole(chatadmin.RoleAdmin))), 0)
-	_, err = c.host.DenyAccess(ctx, c.list(c.s, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunRunning}})[0].By)
+	open := c.partly(c.As(c.User("was@acme.example", withRole(chatadmin.RoleAdmin))), 0)
+	_, err = c.Host.DenyAccess(ctx, c.list(c.S, chatadmin.RunQuery{States: []chatadmin.RunState{chatadmin.RunRunning}})[0].By)
 	require.NoError(t, err)
-	c.clock.Advance(399 * 24 * time.Hour)
-	_, err = c.admin.Work(ctx)
+	c.Clock.Advance(399 * 24 * time.Hour)
+	_, err = c.Admin.Work(ctx)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden, "of the open one")
 	c.counts(id)
-	_, err = c.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.RunDays = 500; return nil })
+	_, err = c.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.RunDays = 500; return nil })
 	require.NoError(t, err)
-	c.clock.Advance(2 * 24 * time.Hour)
-	_, err = c.admin.Work(ctx)
+	c.Clock.Advance(2 * 24 * time.Hour)
+	_, err = c.Admin.Work(ctx)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
-	_, _, err = c.host.Run(ctx, id)
+	_, _, err = c.Host.Run(ctx, id)
 	require.NoError(t, err, "the domain keeps runs for longer meanwhile")
-	c.clock.Advance(101 * 24 * time.Hour)
-	did, err := c.admin.Work(ctx)
+	c.Clock.Advance(101 * 24 * time.Hour)
+	did, err := c.Admin.Work(ctx)
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.Equal(t, 1, did["runs"])
-	_, _, err = c.host.Run(ctx, id)
+	_, _, err = c.Host.Run(ctx, id)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	require.Zero(t, c.tallies(id))
-	run, _, err := c.host.Run(ctx, open)
+	run, _, err := c.Host.Run(ctx, open)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunRunning, run.State, "a run that has not ended is never pruned")
 }
@@ -564,34 +542,34 @@ func TestPrunedRuns(t *testing.T) {
 // What earlier versions of the library have kept is read once.
 func TestRunsOfEarlierVersions(t *testing.T) {
 	for name, first := range map[string]func(*counting) error{
-		"listed": func(c *counting) error { _, err := all(c.s.Runs(ctx, chatadmin.RunQuery{})); return err },
-		"worker": func(c *counting) error { _, err := c.admin.Work(ctx); return err },
-		"resume": func(c *counting) error { _, err := c.runs.Resume(ctx, c.s, "job-1", nil); return err },
+		"listed": func(c *counting) error { _, err := all(c.S.Runs(ctx, chatadmin.RunQuery{})); return err },
+		"worker": func(c *counting) error { _, err := c.Admin.Work(ctx); return err },
+		"resume": func(c *counting) error { _, err := c.runs.Resume(ctx, c.S, "job-1", nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCounting(t, memstore.New(nil), false)
-			job := fmt.Sprintf(`{"id":"job-1","kind":"old count","actor":%q,"state":"running","done":3,"total":10,"started":"2026-03-01T08:00:00Z","cursor":{"n":3,"label":"ten"}}`, c.boss.ID)
+			job := fmt.Sprintf(`{"id":"job-1","kind":"old count","actor":%q,"state":"running","done":3,"total":10,"started":"2026-03-01T08:00:00Z","cursor":{"n":3,"label":"ten"}}`, c.Boss.ID)
 			for _, r := range []storage.Record{
-				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-1"}, Data: []byte(job)},
-				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-2"}, Data: []byte(`{"id":"job-2","kind":"unknown"}`)},
-				{Key: storage.Key{Kind: "job", Domain: c.domain, ID: "job-3"}, Data: []byte(`{"id":`)},
-				{Key: storage.Key{Kind: "old report", Domain: c.domain, ID: "report-1"}, Data: []byte(`{"n":0,"label":"ten"}`)},
+				{Key: storage.Key{Kind: "job", Domain: c.Domain, ID: "job-1"}, Data: []byte(job)},
+				{Key: storage.Key{Kind: "job", Domain: c.Domain, ID: "job-2"}, Data: []byte(`{"id":"job-2","kind":"unknown"}`)},
+				{Key: storage.Key{Kind: "job", Domain: c.Domain, ID: "job-3"}, Data: []byte(`{"id":`)},
+				{Key: storage.Key{Kind: "old report", Domain: c.Domain, ID: "report-1"}, Data: []byte(`{"n":0,"label":"ten"}`)},
 			} {
-				require.NoError(t, c.putRecord(r))
+				c.PutRecord(r)
 			}
 			require.NoError(t, first(c))
-			run, err := c.runs.Get(ctx, c.s, "job-1")
+			run, err := c.runs.Get(ctx, c.S, "job-1")
 			require.NoError(t, err)
-			require.Equal(t, []any{"count", c.boss.ID, int64(10), "ten"}, []any{run.Kind, run.By, run.Total, run.Data.Label})
-			planned, err := c.runs.Get(ctx, c.host, "report-1")
+			require.Equal(t, []any{"count", c.Boss.ID, int64(10), "ten"}, []any{run.Kind, run.By, run.Total, run.Data.Label})
+			planned, err := c.runs.Get(ctx, c.Host, "report-1")
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunScheduled, planned.State)
-			left, _, err := c.store.ListRecords(ctx, storage.RecordQuery{Kind: "job", Domain: c.domain}, chatadmin.Page{Limit: 10})
+			left, _, err := c.Store.ListRecords(ctx, storage.RecordQuery{Kind: "job", Domain: c.Domain}, chatadmin.Page{Limit: 10})
 			require.NoError(t, err)
 			require.Len(t, left, 2, "what nobody here can read stays")
-			_, err = c.runs.Resume(ctx, c.s, "job-1", nil)
+			_, err = c.runs.Resume(ctx, c.S, "job-1", nil)
 			require.NoError(t, err)
-			end, err := c.runs.Get(ctx, c.s, "job-1")
+			end, err := c.runs.Get(ctx, c.S, "job-1")
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunDone, end.State)
 		})
@@ -604,9 +582,9 @@ func TestRunOnUnreliableStore(t *testing.T) {
 	for seed := range uint64(20) {
 		chaos := &memstore.Chaos{Seed: seed, Rerun: 0.3, UnknownKept: 0.2, UnknownLost: 0.05, ShortPage: 0.3}
 		c := newCounting(t, memstore.New(&memstore.Options{Chaos: chaos}), false)
-		run, err := c.begin(c.s, time.Time{})
+		run, err := c.begin(c.S, time.Time{})
 		require.NoError(t, err)
-		_, err = c.runs.Resume(ctx, c.s, run.ID, nil)
+		_, err = c.runs.Resume(ctx, c.S, run.ID, nil)
 		require.NoError(t, err)
 		c.counts(run.ID)
 	}
@@ -618,7 +596,7 @@ func TestRunOnUnreliableStore(t *testing.T) {
 func TestRunDueHook(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	asked, answer, fail := 0, false, error(nil)
-	runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "hooked", Need: chatadmin.PermDomain, Forever: true,
+	runs := chatadmin.NewRuns(w.Admin, chatadmin.RunKind[counted]{Name: "hooked", Need: chatadmin.PermDomain, Forever: true,
 		Due: func(context.Context, *chatadmin.Scope, *chatadmin.RunOf[counted]) (bool, error) {
 			asked++
 			return answer, fail
@@ -631,7 +609,7 @@ func TestRunDueHook(t *testing.T) {
 		},
 	})
 	schedule := func(after time.Duration) chatadmin.ID {
-		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "hooked.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
+		run, err := runs.Begin(ctx, w.S, chatadmin.Op{Kind: "hooked.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 			run.State, run.Due = chatadmin.RunScheduled, work.Now().Add(after)
 			return nil
 		})
@@ -641,25 +619,25 @@ func TestRunDueHook(t *testing.T) {
 	work := func(want int) error {
 		t.Helper()
 		asked = 0
-		_, err := w.admin.Work(ctx)
+		_, err := w.Admin.Work(ctx)
 		require.Equal(t, want, asked)
 		return err
 	}
 	id := schedule(time.Hour)
 	require.NoError(t, work(0), "it is not due")
-	w.clock.Advance(-2 * time.Hour)
+	w.Clock.Advance(-2 * time.Hour)
 	require.NoError(t, work(1), "asked for in the future")
-	w.clock.Advance(3 * time.Hour)
+	w.Clock.Advance(3 * time.Hour)
 	fail = errors.New("the moon is wrong")
 	require.ErrorIs(t, work(1), fail)
-	run, err := runs.Get(ctx, w.s, id)
+	run, err := runs.Get(ctx, w.S, id)
 	require.NoError(t, err)
 	require.Equal(t, []any{chatadmin.RunScheduled, `"the moon is wrong"`}, []any{run.State, run.Problem})
 	require.NoError(t, work(0), "not at once")
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	fail, answer = nil, true
 	require.NoError(t, work(1))
-	run, err = runs.Get(ctx, w.s, id)
+	run, err = runs.Get(ctx, w.S, id)
 	require.NoError(t, err)
 	require.Equal(t, []any{chatadmin.RunDone, ""}, []any{run.State, run.Problem})
 
@@ -667,7 +645,7 @@ func TestRunDueHook(t *testing.T) {
 	far := schedule(370 * 24 * time.Hour)
 	require.NoError(t, work(1), "further ahead than a year")
 	open := 0
-	for run, err := range runs.Open(ctx, w.store, w.domain) {
+	for run, err := range runs.Open(ctx, w.Store, w.Domain) {
 		require.NoError(t, err)
 		require.Equal(t, far, run.ID)
 		open++
@@ -680,18 +658,18 @@ func TestRunDueHook(t *testing.T) {
 func TestRunForever(t *testing.T) {
 	for _, days := range []int{0, 30} {
 		w := newWorld(t, chatadmin.OfficeChat)
-		_, err := w.host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Pruning.RunDays = days; return nil })
+		_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Pruning.RunDays = days; return nil })
 		require.NoError(t, err)
-		runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "kept", Need: chatadmin.PermDomain, Forever: true})
-		run, err := runs.Begin(ctx, w.s, chatadmin.Op{Kind: "kept.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
+		runs := chatadmin.NewRuns(w.Admin, chatadmin.RunKind[counted]{Name: "kept", Need: chatadmin.PermDomain, Forever: true})
+		run, err := runs.Begin(ctx, w.S, chatadmin.Op{Kind: "kept.begin"}, func(_ context.Context, work *chatadmin.Writer, run *chatadmin.RunOf[counted]) error {
 			run.State, run.Ended = chatadmin.RunDone, work.Now()
 			return nil
 		})
 		require.NoError(t, err)
-		w.clock.Advance(5000 * 24 * time.Hour)
-		_, err = w.admin.Work(ctx)
+		w.Clock.Advance(5000 * 24 * time.Hour)
+		_, err = w.Admin.Work(ctx)
 		require.NoError(t, err)
-		_, err = runs.Get(ctx, w.s, run.ID)
+		_, err = runs.Get(ctx, w.S, run.ID)
 		if days == 0 {
 			require.NoError(t, err)
 		} else {
@@ -704,18 +682,18 @@ func TestRunForever(t *testing.T) {
 func TestRunTakeOverHook(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	no := errors.New("not you")
-	runs := chatadmin.NewRuns(w.admin, chatadmin.RunKind[counted]{Name: "guarded", Need: chatadmin.PermDomain,
+	runs := chatadmin.NewRuns(w.Admin, chatadmin.RunKind[counted]{Name: "guarded", Need: chatadmin.PermDomain,
 		TakeOver: func(_ context.Context, work *chatadmin.Writer, _ *chatadmin.RunOf[counted]) error {
 			if work.Actor.ID != "" {
 				return no
 			}
 			return nil
 		}})
-	run, err := runs.Begin(ctx, w.host, chatadmin.Op{Kind: "guarded.begin"}, func(context.Context, *chatadmin.Writer, *chatadmin.RunOf[counted]) error { return nil })
+	run, err := runs.Begin(ctx, w.Host, chatadmin.Op{Kind: "guarded.begin"}, func(context.Context, *chatadmin.Writer, *chatadmin.RunOf[counted]) error { return nil })
 	require.NoError(t, err)
-	_, err = runs.TakeOver(ctx, w.s, run.ID)
+	_, err = runs.TakeOver(ctx, w.S, run.ID)
 	require.ErrorIs(t, err, no)
-	got, err := runs.Get(ctx, w.s, run.ID)
+	got, err := runs.Get(ctx, w.S, run.ID)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.HostActor, got.By)
 }
@@ -723,13 +701,13 @@ func TestRunTakeOverHook(t *testing.T) {
 // A record under another ID than the run's own is damaged.
 func TestRunOfAnotherID(t *testing.T) {
 	c := newCounting(t, memstore.New(nil), false)
-	id := c.begun(c.s)
-	rs, err := c.store.Records(ctx, []storage.Key{{Kind: "run", Domain: c.domain, ID: string(id)}})
+	id := c.begun(c.S)
+	rs, err := c.Store.Records(ctx, []storage.Key{{Kind: "run", Domain: c.Domain, ID: string(id)}})
 	require.NoError(t, err)
-	c.put("run", c.domain, "another", string(rs[0].Data), c.clock.Now())
-	_, err = c.runs.Get(ctx, c.s, "another")
+	c.put("run", c.Domain, "another", string(rs[0].Data), c.Clock.Now())
+	_, err = c.runs.Get(ctx, c.S, "another")
 	require.ErrorIs(t, err, chatadmin.ErrDamaged)
-	require.NoError(t, c.s.Repair(ctx, "run", "another"))
-	_, err = c.runs.Get(ctx, c.s, id)
+	require.NoError(t, c.S.Repair(ctx, "run", "another"))
+	_, err = c.runs.Get(ctx, c.S, id)
 	require.NoError(t, err)
 }

@@ -58,12 +58,12 @@ func newWritten(t *testing.T) *written {
 	w.world = newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) {
 		o.Sources = append(hostrows.Sources(), storage.Source{Name: "index", Outside: w.index})
 	})
-	w.ann = w.user("ann@acme.example")
-	g, err := w.s.CreateGroup(ctx, "Sales")
+	w.ann = w.User("ann@acme.example")
+	g, err := w.S.CreateGroup(ctx, "Sales")
 	require.NoError(t, err)
 	w.sales = g.ID
-	for _, by := range []chatadmin.ID{w.ann.ID, w.boss.ID} {
-		w.file(w.domain, w.sales, by, "content-"+string(by))
+	for _, by := range []chatadmin.ID{w.ann.ID, w.Boss.ID} {
+		w.file(w.Domain, w.sales, by, "content-"+string(by))
 		w.put(hostrows.Row{Container: w.sales, Author: by, Blob: "row-" + string(by)})
 	}
 	return w
@@ -71,27 +71,27 @@ func newWritten(t *testing.T) *written {
 
 // put adds a row inside the store and the same in the index.
 func (w *written) put(r hostrows.Row) {
-	w.t.Helper()
+	w.T.Helper()
 	w.things++
-	r.ID, r.Domain = chatadmin.ID(fmt.Sprintf("row-%d", w.things)), w.domain
+	r.ID, r.Domain = chatadmin.ID(fmt.Sprintf("row-%d", w.things)), w.Domain
 	if r.At.IsZero() {
-		r.At = w.clock.Now()
+		r.At = w.Clock.Now()
 	}
-	n, err := hostrows.Insert(ctx, w.store, w.domain, r)
-	require.NoError(w.t, err)
-	require.Equal(w.t, 1, n)
+	n, err := hostrows.Insert(ctx, w.Store, w.Domain, r)
+	require.NoError(w.T, err)
+	require.Equal(w.T, 1, n)
 	w.index.Add(r)
 }
 
 // left are the rows of the group in the store's content, the host's records and
 // the index.
 func (w *written) left() [3]int64 {
-	w.t.Helper()
-	q := storage.ContentQuery{Domain: w.domain, Containers: []chatadmin.ID{w.sales}}
-	in, err := w.admin.CountData(ctx, w.store, q)
-	require.NoError(w.t, err)
-	out, err := w.admin.CountOutside(ctx, q)
-	require.NoError(w.t, err)
+	w.T.Helper()
+	q := storage.ContentQuery{Domain: w.Domain, Containers: []chatadmin.ID{w.sales}}
+	in, err := w.Admin.CountData(ctx, w.Store, q)
+	require.NoError(w.T, err)
+	out, err := w.Admin.CountOutside(ctx, q)
+	require.NoError(w.T, err)
 	return [3]int64{in["files"], in["host.posts"], out["host.index"]}
 }
 
@@ -99,21 +99,21 @@ func (w *written) left() [3]int64 {
 // the plan counts them, the audit log tells what went, and nothing is left.
 func TestDeleteGroupOfSources(t *testing.T) {
 	w := newWritten(t)
-	p, err := w.s.PlanDeleteGroup(ctx, w.sales)
+	p, err := w.S.PlanDeleteGroup(ctx, w.sales)
 	require.NoError(t, err)
 	counts := map[string]int64{"members": 1, "messages": 0, "files": 2, "host.posts": 2, "host.talks": 0, "host.index": 2}
 	require.Equal(t, counts, p.Counts)
-	run, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	run, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, run.State)
 	require.EqualValues(t, 7, run.Done)
 	require.Equal(t, [3]int64{}, w.left())
-	for e, err := range w.s.Events(ctx, chatadmin.EventQuery{Kind: chatadmin.KindGroupDeleted}) {
+	for e, err := range w.S.Events(ctx, chatadmin.EventQuery{Kind: chatadmin.KindGroupDeleted}) {
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"members": "1", "messages": "0", "files": "2", "private_chats": "0",
 			"host.posts": "2", "host.talks": "0", "host.index": "2"}, e.Note)
 	}
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
 }
@@ -127,18 +127,18 @@ func TestHoldsOfSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWritten(t)
-			p, err := w.s.PlanDeleteGroup(ctx, w.sales)
+			p, err := w.S.PlanDeleteGroup(ctx, w.sales)
 			require.NoError(t, err)
 			h := hold(w)
 			h.Reason = "lawsuit"
-			h, err = w.s.AddHold(ctx, h)
+			h, err = w.S.AddHold(ctx, h)
 			require.NoError(t, err)
-			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 			require.ErrorIs(t, err, chatadmin.ErrHeld)
 			require.Equal(t, [3]int64{2, 2, 2}, w.left())
-			_, err = w.s.ReleaseHold(ctx, h.ID)
+			_, err = w.S.ReleaseHold(ctx, h.ID)
 			require.NoError(t, err)
-			_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+			_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 			require.NoError(t, err)
 			require.Equal(t, [3]int64{}, w.left())
 		})
@@ -149,18 +149,18 @@ func TestHoldsOfSources(t *testing.T) {
 // store, it is not deleted, and the run waits until the hold is released.
 func TestHoldOutside(t *testing.T) {
 	w := newWritten(t)
-	eve := w.user("eve@acme.example")
-	w.index.Add(hostrows.Row{ID: "hers", Domain: w.domain, Container: w.sales, Author: eve.ID})
-	h, err := w.s.AddHold(ctx, chatadmin.Hold{User: eve.ID, Reason: "lawsuit"})
+	eve := w.User("eve@acme.example")
+	w.index.Add(hostrows.Row{ID: "hers", Domain: w.Domain, Container: w.sales, Author: eve.ID})
+	h, err := w.S.AddHold(ctx, chatadmin.Hold{User: eve.ID, Reason: "lawsuit"})
 	require.NoError(t, err)
-	p, err := w.s.PlanDeleteGroup(ctx, w.sales)
+	p, err := w.S.PlanDeleteGroup(ctx, w.sales)
 	require.NoError(t, err)
-	run, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	run, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, chatadmin.ErrHeld)
 	require.Equal(t, [3]int64{0, 0, 1}, w.left())
-	_, err = w.s.ReleaseHold(ctx, h.ID)
+	_, err = w.S.ReleaseHold(ctx, h.ID)
 	require.NoError(t, err)
-	run, err = w.s.ResumeDeleteGroup(ctx, run.ID, nil)
+	run, err = w.S.ResumeDeleteGroup(ctx, run.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, run.State)
 	require.Equal(t, [3]int64{}, w.left())
@@ -171,13 +171,13 @@ func TestOutsideUnconfirmed(t *testing.T) {
 	w := newWritten(t)
 	down := errors.New("the index is down")
 	w.index.Fail = func() error { return down }
-	p, err := w.s.PlanDeleteGroup(ctx, w.sales)
+	p, err := w.S.PlanDeleteGroup(ctx, w.sales)
 	require.NoError(t, err)
-	run, err := w.s.ApplyDeleteGroup(ctx, p, nil)
+	run, err := w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.ErrorIs(t, err, down)
 	require.Equal(t, [3]int64{}, w.left(), "it is gone, but nobody has said so")
 	w.index.Fail = nil
-	run, err = w.s.ResumeDeleteGroup(ctx, run.ID, nil)
+	run, err = w.S.ResumeDeleteGroup(ctx, run.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, chatadmin.RunDone, run.State)
 	require.EqualValues(t, 5, run.Done)
@@ -186,18 +186,18 @@ func TestOutsideUnconfirmed(t *testing.T) {
 // Contents that a row of any source still names stay.
 func TestBlobsOfSources(t *testing.T) {
 	w := newWritten(t)
-	news, err := w.s.CreateGroup(ctx, "News")
+	news, err := w.S.CreateGroup(ctx, "News")
 	require.NoError(t, err)
-	w.put(hostrows.Row{Container: news.ID, Author: w.boss.ID, Blob: "content-" + string(w.ann.ID)})
-	w.file(w.domain, news.ID, w.boss.ID, "row-"+string(w.boss.ID))
-	w.index.Add(hostrows.Row{ID: "x", Domain: w.domain, Container: news.ID, Author: w.boss.ID, Blob: "content-" + string(w.boss.ID)})
+	w.put(hostrows.Row{Container: news.ID, Author: w.Boss.ID, Blob: "content-" + string(w.ann.ID)})
+	w.file(w.Domain, news.ID, w.Boss.ID, "row-"+string(w.Boss.ID))
+	w.index.Add(hostrows.Row{ID: "x", Domain: w.Domain, Container: news.ID, Author: w.Boss.ID, Blob: "content-" + string(w.Boss.ID)})
 	w.deleteGroup(w.sales)
-	n, err := w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err := w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Equal(t, []string{"row-" + string(w.ann.ID)}, w.blobs.Deleted())
+	require.Equal(t, []string{"row-" + string(w.ann.ID)}, w.Blobs.Deleted())
 	w.deleteGroup(news.ID)
-	n, err = w.admin.ReleaseBlobs(ctx, w.domain)
+	n, err = w.Admin.ReleaseBlobs(ctx, w.Domain)
 	require.NoError(t, err)
 	require.Equal(t, 2, n, "all but what the index named, whose contents are its own to delete")
 }
@@ -205,13 +205,13 @@ func TestBlobsOfSources(t *testing.T) {
 // A host whose messages all lie in sources is not told of the store's content.
 func TestNoContent(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat, func(o *chatadmin.Options) { o.Sources, o.NoContent = hostrows.Sources(), true })
-	g, err := w.s.CreateGroup(ctx, "Sales")
+	g, err := w.S.CreateGroup(ctx, "Sales")
 	require.NoError(t, err)
-	_, err = hostrows.Insert(ctx, w.store, w.domain, hostrows.Row{ID: "r", Domain: w.domain, Container: g.ID, Author: w.boss.ID})
+	_, err = hostrows.Insert(ctx, w.Store, w.Domain, hostrows.Row{ID: "r", Domain: w.Domain, Container: g.ID, Author: w.Boss.ID})
 	require.NoError(t, err)
-	p, err := w.s.PlanDeleteGroup(ctx, g.ID)
+	p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"members": 1, "host.posts": 1, "host.talks": 0}, p.Counts)
-	_, err = w.s.ApplyDeleteGroup(ctx, p, nil)
+	_, err = w.S.ApplyDeleteGroup(ctx, p, nil)
 	require.NoError(t, err)
 }

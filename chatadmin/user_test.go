@@ -14,8 +14,8 @@ import (
 
 func TestCreateAndEditUser(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	u, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: " Ann@Acme.example ", FirstName: " Ann ", LastName: "Smith", Title: "Head", Department: "R&D",
-		Phone: " +31 6 12345678 ", Avatar: "avatars/1", Manager: w.boss.ID, NoInvitation: true})
+	u, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: " Ann@Acme.example ", FirstName: " Ann ", LastName: "Smith", Title: "Head", Department: "R&D",
+		Phone: " +31 6 12345678 ", Avatar: "avatars/1", Manager: w.Boss.ID, NoInvitation: true})
 	require.NoError(t, err)
 	require.Equal(t, "Ann@Acme.example", u.Login)
 	require.Equal(t, "Ann@Acme.example", u.Email)
@@ -26,8 +26,8 @@ func TestCreateAndEditUser(t *testing.T) {
 	require.Equal(t, "+31612345678", u.PhoneE164)
 	require.Equal(t, chatadmin.Pending, u.Status)
 	require.Equal(t, chatadmin.Network, u.Kind)
-	require.Equal(t, w.clock.Now(), u.Created)
-	read, err := w.s.User(ctx, u.ID)
+	require.Equal(t, w.Clock.Now(), u.Created)
+	read, err := w.S.User(ctx, u.ID)
 	require.NoError(t, err)
 	require.Equal(t, u, read)
 	attrs, err := chatadmin.AttributesOf(u)
@@ -36,7 +36,7 @@ func TestCreateAndEditUser(t *testing.T) {
 
 	email, empty, phone := "ann2@acme.example", "", "call me"
 	nobody := chatadmin.ID("")
-	u, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email, Title: &empty, Phone: &phone, Avatar: &empty, Manager: &nobody})
+	u, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email, Title: &empty, Phone: &phone, Avatar: &empty, Manager: &nobody})
 	require.NoError(t, err)
 	require.Equal(t, email, u.Login, "where the login is the address, one stands for both")
 	require.Empty(t, u.Title)
@@ -44,30 +44,30 @@ func TestCreateAndEditUser(t *testing.T) {
 	require.Equal(t, "call me", u.Phone, "what was typed is kept")
 	require.Empty(t, u.Manager)
 	require.Empty(t, u.Attrs)
-	rev, before := u.Rev, len(w.events(""))
-	u, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
+	rev, before := u.Rev, len(w.Events(""))
+	u, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &email})
 	require.NoError(t, err)
 	require.Equal(t, rev, u.Rev, "nothing to write")
-	require.Len(t, w.events(""), before)
+	require.Len(t, w.Events(""), before)
 
 	bad, long := "x", string(make([]byte, 300))
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &bad, Title: &long})
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Email: &bad, Title: &long})
 	var fields *chatadmin.FieldErrors
 	require.True(t, errors.As(err, &fields))
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	for _, kind := range []chatadmin.Kind{3, 9, 255} {
-		_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind})
-		_, err2 := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example", Kind: kind})
+		_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Kind: &kind})
+		_, err2 := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example", Kind: kind})
 		for _, err := range []error{err, err2} {
 			require.ErrorAs(t, err, &fields)
 			require.Equal(t, chatadmin.CodeBadKind, fields.Fields[0].Code)
 		}
 	}
 	taken := "BOSS@acme.example"
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &taken})
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Login: &taken})
 	require.ErrorIs(t, err, chatadmin.ErrExists)
 	for _, ids := range [][]chatadmin.ID{nil, make([]chatadmin.ID, chatadmin.MaxBatch+1)} {
-		_, err = w.s.DeactivateUsers(ctx, ids...)
+		_, err = w.S.DeactivateUsers(ctx, ids...)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }
@@ -76,16 +76,16 @@ func TestCreateAndEditUser(t *testing.T) {
 // changes is read anew.
 func TestPhoneAfterDefaultCountry(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	u := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Phone = "06 12345678" })
+	u := w.User("ann@acme.example", func(n *chatadmin.NewUser) { n.Phone = "06 12345678" })
 	require.Empty(t, u.PhoneE164)
-	_, err := w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
+	_, err := w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
-	before, phone, title := len(w.events("")), u.Phone, "Head"
-	same, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Phone: &phone})
+	before, phone, title := len(w.Events("")), u.Phone, "Head"
+	same, err := w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Phone: &phone})
 	require.NoError(t, err)
 	require.Equal(t, u, same)
-	require.Len(t, w.events(""), before)
-	u, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
+	require.Len(t, w.Events(""), before)
+	u, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Title: &title})
 	require.NoError(t, err)
 	require.Equal(t, "+31612345678", u.PhoneE164)
 }
@@ -93,10 +93,10 @@ func TestPhoneAfterDefaultCountry(t *testing.T) {
 func TestManagers(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ids := w.users(6)
-	other, boss := w.open("Other", chatadmin.OfficeChat)
+	other, boss := w.Open("Other", chatadmin.OfficeChat)
 	_ = other
 	set := func(user, manager chatadmin.ID) error {
-		_, err := w.s.EditUser(ctx, user, chatadmin.UserEdit{Manager: &manager})
+		_, err := w.S.EditUser(ctx, user, chatadmin.UserEdit{Manager: &manager})
 		return err
 	}
 	for i := range 5 {
@@ -113,12 +113,12 @@ func TestManagers(t *testing.T) {
 		require.True(t, errors.As(err, &field), "%s: %v", name, err)
 		require.Equal(t, chatadmin.CodeBadManager, field.Code, name)
 	}
-	gone := w.user("gone@acme.example")
-	w.write(gone.ID, func(u *chatadmin.User) { u.Deleting = true })
+	gone := w.User("gone@acme.example")
+	w.PutUser(gone.ID, func(u *chatadmin.User) { u.Deleting = true })
 	require.ErrorIs(t, set(ids[5], gone.ID), chatadmin.ErrInvalid)
-	_, err := w.s.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example", Manager: "nobody"})
+	_, err := w.S.CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example", Manager: "nobody"})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	reports := collect(t, func() ([]chatadmin.User, error) { return all(w.s.Users(ctx, chatadmin.UserQuery{Manager: ids[3]})) })
+	reports := collect(t, func() ([]chatadmin.User, error) { return all(w.S.Users(ctx, chatadmin.UserQuery{Manager: ids[3]})) })
 	require.Len(t, reports, 1)
 	require.Equal(t, ids[2], reports[0].ID)
 }
@@ -128,11 +128,11 @@ func TestManagers(t *testing.T) {
 func TestManagerRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.domain)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).AsHost(w.Domain)
 	ids := w.users(10)
 	refused := 0
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
-		s := w.host
+		s := w.Host
 		if n%2 == 0 {
 			s = other
 		}
@@ -150,7 +150,7 @@ func TestManagerRace(t *testing.T) {
 		at := id
 		for n := 0; at != ""; n++ {
 			require.Less(t, n, 11, "a circle of managers")
-			at = w.row(at).Manager
+			at = w.Row(at).Manager
 		}
 	}
 }
@@ -159,10 +159,10 @@ func TestManagerRace(t *testing.T) {
 func TestCreateRace(t *testing.T) {
 	store := memstore.New(nil)
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
-	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.domain, w.boss.ID)
+	other := chatadmintest.Must(chatadmin.New(store.Handle(nil), nil)).As(w.Domain, w.Boss.ID)
 	created := 0
 	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
-		s := w.s
+		s := w.S
 		if n%2 == 0 {
 			s = other
 		}
@@ -176,9 +176,9 @@ func TestCreateRace(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, created)
-	users := collect(t, func() ([]chatadmin.User, error) { return all(w.s.Users(ctx, chatadmin.UserQuery{})) })
+	users := collect(t, func() ([]chatadmin.User, error) { return all(w.S.Users(ctx, chatadmin.UserQuery{})) })
 	require.Len(t, users, 2)
 	for _, g := range w.shipped() {
-		require.Len(t, w.members(g.ID), 2)
+		require.Len(t, w.Members(g.ID), 2)
 	}
 }

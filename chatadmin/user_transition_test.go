@@ -64,15 +64,15 @@ func TestTransition(t *testing.T) {
 func TestReactivationRestoresTheStatusBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	for _, before := range []chatadmin.Status{chatadmin.Pending, chatadmin.Active} {
-		u := w.user(before.String() + "@acme.example")
-		w.write(u.ID, func(u *chatadmin.User) { u.Status = before })
-		us, err := w.s.DeactivateUsers(ctx, u.ID)
+		u := w.User(before.String() + "@acme.example")
+		w.PutUser(u.ID, func(u *chatadmin.User) { u.Status = before })
+		us, err := w.S.DeactivateUsers(ctx, u.ID)
 		require.NoError(t, err)
 		require.Equal(t, chatadmin.Deactivated, us[0].Status)
-		us, err = w.s.ActivateUsers(ctx, u.ID)
+		us, err = w.S.ActivateUsers(ctx, u.ID)
 		require.NoError(t, err)
 		require.Equal(t, before, us[0].Status)
-		require.Equal(t, before, w.row(u.ID).Status)
+		require.Equal(t, before, w.Row(u.ID).Status)
 	}
 }
 
@@ -87,12 +87,12 @@ func TestUserChangeFunctions(t *testing.T) {
 			return fail
 		}}
 	})
-	u := w.user("ann@acme.example")
+	u := w.User("ann@acme.example")
 	for _, c := range []struct {
 		do    func(context.Context, ...chatadmin.ID) ([]chatadmin.User, error)
 		loses bool
 	}{
-		{w.s.DenyAccess, true}, {w.s.DeactivateUsers, false /* denied already */}, {w.s.GrantAccess, false}, {w.s.ActivateUsers, false}, {w.s.DeactivateUsers, true},
+		{w.S.DenyAccess, true}, {w.S.DeactivateUsers, false /* denied already */}, {w.S.GrantAccess, false}, {w.S.ActivateUsers, false}, {w.S.DeactivateUsers, true},
 	} {
 		seen = nil
 		_, err := c.do(ctx, u.ID)
@@ -105,8 +105,8 @@ func TestUserChangeFunctions(t *testing.T) {
 		require.Empty(t, seen, "nothing changed")
 	}
 	fail = fmt.Errorf("cannot end sessions")
-	before := w.row(u.ID)
-	_, err := w.s.ActivateUsers(ctx, u.ID)
+	before := w.Row(u.ID)
+	_, err := w.S.ActivateUsers(ctx, u.ID)
 	require.ErrorIs(t, err, fail)
-	require.Equal(t, before, w.row(u.ID))
+	require.Equal(t, before, w.Row(u.ID))
 }

@@ -13,8 +13,8 @@ import (
 // tells its faults with the others.
 func TestUserForms(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	clerk := w.user("clerk@acme.example")
-	s := w.admin.As(w.domain, clerk.ID)
+	clerk := w.User("clerk@acme.example")
+	s := w.Admin.As(w.Domain, clerk.ID)
 	may := error(nil)
 	form := chatadmin.UserForm{
 		May: func(_ context.Context, _ *chatadmin.Writer, _, given *chatadmin.User) error {
@@ -44,7 +44,7 @@ func TestUserForms(t *testing.T) {
 	u, err = s.EditUserBy(ctx, u.ID, chatadmin.UserEdit{DisplayName: &name}, form)
 	require.NoError(t, err)
 	require.Equal(t, name, u.DisplayName)
-	_, err = s.EditUserBy(ctx, w.boss.ID, chatadmin.UserEdit{DisplayName: &name}, form)
+	_, err = s.EditUserBy(ctx, w.Boss.ID, chatadmin.UserEdit{DisplayName: &name}, form)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	may = chatadmin.ErrForbidden
 	_, err = s.EditUserBy(ctx, u.ID, chatadmin.UserEdit{DisplayName: &name}, form)

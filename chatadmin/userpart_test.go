@@ -28,32 +28,32 @@ func TestUserParts(t *testing.T) {
 		NoInvitation: true, Parts: []chatadmin.UserPart{nil, colour("red")}}
 	bad := n
 	bad.Email, bad.Phone = "nowhere", ""
-	_, err := w.s.CreateUser(ctx, bad)
+	_, err := w.S.CreateUser(ctx, bad)
 	require.Equal(t, []string{"colour bad_colour", "email bad_email"}, told(t, err), "all at once")
 
-	u, err := w.s.CreateUser(ctx, n)
+	u, err := w.S.CreateUser(ctx, n)
 	require.NoError(t, err)
-	a, err := chatadmin.AttributesOf(w.row(u.ID))
+	a, err := chatadmin.AttributesOf(w.Row(u.ID))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"v":1,"colour":"red","shades":{"light":"redish","n":2}}`, string(a.Preferences["preferences"]))
 	require.Zero(t, a.Prior, "a part does not change it")
 
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{colour("blue")}})
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{colour("blue")}})
 	require.NoError(t, err)
-	a, err = chatadmin.AttributesOf(w.row(u.ID))
+	a, err = chatadmin.AttributesOf(w.Row(u.ID))
 	require.NoError(t, err)
 	require.Contains(t, string(a.Preferences["preferences"]), "blueish")
-	require.Len(t, w.events(chatadmin.KindUserEdit), 1)
-	_, err = w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{colour("blue")}})
+	require.Len(t, w.Events(chatadmin.KindUserEdit), 1)
+	_, err = w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{colour("blue")}})
 	require.NoError(t, err)
-	require.Len(t, w.events(chatadmin.KindUserEdit), 1, "twice is once")
+	require.Len(t, w.Events(chatadmin.KindUserEdit), 1, "twice is once")
 
 	// The first admin of a domain has them too.
 	first := chatadmin.NewDomain{Name: "Bolt", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@bolt.example", Parts: []chatadmin.UserPart{colour("red")}}}
-	_, _, err = w.admin.CreateDomain(ctx, first)
+	_, _, err = w.Admin.CreateDomain(ctx, first)
 	require.Equal(t, []string{"colour bad_colour"}, told(t, err))
 	first.Admin.Phone = "+31201234567"
-	_, boss, err := w.admin.CreateDomain(ctx, first)
+	_, boss, err := w.Admin.CreateDomain(ctx, first)
 	require.NoError(t, err)
 	require.Contains(t, string(boss.Attrs), "redish")
 }
@@ -61,10 +61,10 @@ func TestUserParts(t *testing.T) {
 // Attributes that cannot be read are not overwritten by a form.
 func TestUserPartsOfDamagedUser(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	u := w.user("ann@acme.example")
-	w.write(u.ID, func(u *chatadmin.User) { u.Attrs = []byte(`{"v":1,"fields`) })
+	u := w.User("ann@acme.example")
+	w.PutUser(u.ID, func(u *chatadmin.User) { u.Attrs = []byte(`{"v":1,"fields`) })
 	phone := "+31201234567"
-	_, err := w.s.EditUser(ctx, u.ID, chatadmin.UserEdit{Phone: &phone, Parts: []chatadmin.UserPart{colour("red")}})
+	_, err := w.S.EditUser(ctx, u.ID, chatadmin.UserEdit{Phone: &phone, Parts: []chatadmin.UserPart{colour("red")}})
 	require.ErrorIs(t, err, chatadmin.ErrDamaged)
-	require.Equal(t, `{"v":1,"fields`, string(w.row(u.ID).Attrs))
+	require.Equal(t, `{"v":1,"fields`, string(w.Row(u.ID).Attrs))
 }

@@ -44,13 +44,13 @@ func TestWorkWithNothingDue(t *testing.T) {
 		store := &countingStore{Store: memstore.New(nil)}
 		w := newWorldOn(t, store, chatadmin.OfficeChat)
 		for n := range domains - 1 {
-			w.open(fmt.Sprintf("Domain %d", n), chatadmin.OfficeChat)
+			w.Open(fmt.Sprintf("Domain %d", n), chatadmin.OfficeChat)
 		}
-		_, err := w.admin.Work(ctx) // walks through the domains, as it does once a day
+		_, err := w.Admin.Work(ctx) // walks through the domains, as it does once a day
 		require.NoError(t, err)
 		store.lists.Store(0)
 		store.transactions.Store(0)
-		did, err := w.admin.Work(ctx)
+		did, err := w.Admin.Work(ctx)
 		require.NoError(t, err)
 		require.Empty(t, did)
 		require.Zero(t, store.transactions.Load())
@@ -69,19 +69,19 @@ func TestWorkOfManyDomains(t *testing.T) {
 			return nil
 		}
 	})
-	other, _ := w.open("Other", chatadmin.OfficeChat)
-	for _, s := range []*chatadmin.Scope{w.host, w.admin.AsHost(other)} {
+	other, _ := w.Open("Other", chatadmin.OfficeChat)
+	for _, s := range []*chatadmin.Scope{w.Host, w.Admin.AsHost(other)} {
 		_, err := s.CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
 		require.NoError(t, err)
 	}
 	delivered = nil
-	did, err := w.admin.Work(ctx)
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 2, did["invitations"])
-	require.Len(t, w.mail.To("ann@acme.example"), 2)
+	require.Len(t, w.Mail.To("ann@acme.example"), 2)
 	require.Contains(t, delivered, chatadmin.KindUserCreate)
 	require.Equal(t, len(delivered), did["events"])
-	did, err = w.admin.Work(ctx)
+	did, err = w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.NotContains(t, did, "invitations")
 }
@@ -89,28 +89,28 @@ func TestWorkOfManyDomains(t *testing.T) {
 // Audit events are pruned by each domain's policy, once a day.
 func TestPrunedEvents(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	other, _ := w.open("Other", chatadmin.OfficeChat)
-	_, err := w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.AuditDays = 3; return nil })
+	other, _ := w.Open("Other", chatadmin.OfficeChat)
+	_, err := w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.AuditDays = 3; return nil })
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
-	_, err = w.host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.AuditDays = 30; return nil })
+	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Pruning.AuditDays = 30; return nil })
 	require.NoError(t, err)
 	w.users(30)
-	old := len(w.events(""))
-	w.clock.Advance(20 * 24 * time.Hour)
-	w.user("young@acme.example")
-	did, err := w.admin.Work(ctx)
+	old := len(w.Events(""))
+	w.Clock.Advance(20 * 24 * time.Hour)
+	w.User("young@acme.example")
+	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Zero(t, did["pruned events"])
-	w.clock.Advance(15 * 24 * time.Hour)
-	did, err = w.admin.Work(ctx)
+	w.Clock.Advance(15 * 24 * time.Hour)
+	did, err = w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, old, did["pruned events"])
-	left := w.events("")
+	left := w.Events("")
 	require.Len(t, left, 2, "the young one, and what tells of the pruning")
 	require.Equal(t, chatadmin.KindPrune, left[0].Kind)
 	require.Equal(t, fmt.Sprint(old), left[0].Note["events"])
 	theirs := collect(t, func() ([]chatadmin.AuditEvent, error) {
-		return all(w.admin.AsHost(other).Events(ctx, chatadmin.EventQuery{}))
+		return all(w.Admin.AsHost(other).Events(ctx, chatadmin.EventQuery{}))
 	})
 	require.NotEmpty(t, theirs, "the other domain keeps its log for ever")
 }
@@ -119,12 +119,12 @@ func TestPrunedEvents(t *testing.T) {
 // domains find it all the same.
 func TestWorkOfAWrongClock(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	w.clock.Advance(5 * 365 * 24 * time.Hour)
+	w.Clock.Advance(5 * 365 * 24 * time.Hour)
 	w.newcomer("ann@acme.example")
-	w.clock.Advance(-5 * 365 * 24 * time.Hour)
-	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.admin))
-	require.Len(t, w.mail.To("ann@acme.example"), 1)
+	w.Clock.Advance(-5 * 365 * 24 * time.Hour)
+	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.Admin))
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
 	w.newcomer("bob@acme.example")
-	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.admin))
-	require.Empty(t, chatadmintest.Quiesce(t, w.admin))
+	require.Equal(t, map[string]int{"invitations": 1}, chatadmintest.Quiesce(t, w.Admin))
+	require.Empty(t, chatadmintest.Quiesce(t, w.Admin))
 }

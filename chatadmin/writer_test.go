@@ -14,8 +14,8 @@ import (
 // nobody else, and nothing behind a fence goes by them.
 func TestSettingsReadBefore(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	ann := w.user("ann@acme.example")
-	_, read, err := w.host.View(ctx, "")
+	ann := w.User("ann@acme.example")
+	_, read, err := w.Host.View(ctx, "")
 	require.NoError(t, err)
 	read.DefaultCountry = "XX" // tells it from the stored ones
 	read.Roles = append(read.Roles, chatadmin.Role{ID: chatadmin.RoleMember, Permissions: chatadmin.Permissions()})
@@ -24,7 +24,7 @@ func TestSettingsReadBefore(t *testing.T) {
 		s       *chatadmin.Scope
 		fence   storage.Mode
 		country string
-	}{{"the host", w.host, storage.NoFence, "XX"}, {"the host behind a fence", w.host, storage.Shared, ""}, {"the host alone in the domain", w.host, storage.Exclusive, ""}, {"a user", w.s, storage.NoFence, ""}} {
+	}{{"the host", w.Host, storage.NoFence, "XX"}, {"the host behind a fence", w.Host, storage.Shared, ""}, {"the host alone in the domain", w.Host, storage.Exclusive, ""}, {"a user", w.S, storage.NoFence, ""}} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.s.Change(ctx, chatadmin.Op{Kind: "test", Fence: c.fence, Settings: &read}, func(_ context.Context, w *chatadmin.Writer) error {
 				require.Equal(t, c.country, w.Settings.DefaultCountry)
@@ -34,6 +34,6 @@ func TestSettingsReadBefore(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-	err = w.admin.As(w.domain, ann.ID).Change(ctx, chatadmin.Op{Kind: "test", Need: chatadmin.PermTwoFactor, Settings: &read}, func(context.Context, *chatadmin.Writer) error { return nil })
+	err = w.Admin.As(w.Domain, ann.ID).Change(ctx, chatadmin.Op{Kind: "test", Need: chatadmin.PermTwoFactor, Settings: &read}, func(context.Context, *chatadmin.Writer) error { return nil })
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 }
