@@ -242,6 +242,7 @@ func (v *view) releaseHold() error {
 	if err != nil {
 		return err
 	}
+	v.backTo(v.back, f)
 	if _, err := v.s.ReleaseHold(v.r.Context(), chatadmin.ID(f.Get("hold"))); err != nil {
 		return err
 	}

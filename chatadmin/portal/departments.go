@@ -133,6 +133,7 @@ func (v *view) onDepartment() (provisioning.Department, url.Values, error) {
 	}
 	v.back = "/departments/" + url.PathEscape(string(id))
 	f, err := v.form()
+	v.backTo(v.back, f)
 	return d, f, err
 }
 

@@ -39,7 +39,7 @@ func (v *view) fail(err error) {
 	case status >= http.StatusInternalServerError:
 		v.p.o.Logger.ErrorContext(ctx, "a page of the portal failed", "page", v.r.Pattern, "error", err)
 	}
-	page := failure{view: v, Heading: v.T("error.heading"), Message: v.sentence(err), Back: v.p.o.Path + v.back}
+	page := failure{view: v, Heading: v.T("error.heading"), Message: v.sentence(err), Back: v.Back()}
 	if status == http.StatusRequestEntityTooLarge {
 		page.Message = v.T("error.too_large")
 	}

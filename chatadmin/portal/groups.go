@@ -208,6 +208,7 @@ func (v *view) onGroup() (chatadmin.ID, url.Values, error) {
 	id := chatadmin.ID(v.r.PathValue("id"))
 	v.back = "/groups/" + url.PathEscape(string(id))
 	f, err := v.form()
+	v.backTo(v.back, f)
 	return id, f, err
 }
 

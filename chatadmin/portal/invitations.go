@@ -73,6 +73,7 @@ func (v *view) withInvited(do func(context.Context, ...chatadmin.ID) ([]chatadmi
 	if err != nil {
 		return err
 	}
+	v.backTo(v.back, f)
 	chosen := ids(f["user"])
 	if len(chosen) == 0 {
 		return v.done(v.back, "tools.nobody")

@@ -21,6 +21,7 @@ func (v *view) page(limit int) chatadmin.Page {
 }
 
 func (v *view) paging(next chatadmin.Cursor) paging {
+	v.isList()
 	return paging{string(next), v.r.URL.Query().Get("after") != ""}
 }
 

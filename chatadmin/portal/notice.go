@@ -13,15 +13,20 @@ import (
 type notice struct {
 	Key  string   `json:"k"`
 	Args []string `json:"a,omitempty"`
+	Run  string   `json:"r,omitempty"` // the ID of a run that was begun
 }
 
 const noticeCookie = "portal_notice"
 
-func (v *view) leaveNotice(key string, args ...any) {
-	n := notice{Key: key}
+// shown are arguments as a notice holds them.
+func shown(args []any) (all []string) {
 	for _, a := range args {
-		n.Args = append(n.Args, cut(fmt.Sprint(a)))
+		all = append(all, cut(fmt.Sprint(a)))
 	}
+	return all
+}
+
+func (v *view) leaveNotice(n notice) {
 	data, err := json.Marshal(n)
 	if err != nil {
 		return

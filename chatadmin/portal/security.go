@@ -99,6 +99,7 @@ func (v *view) onDevices() (devices.Selection, error) {
 	if err != nil {
 		return devices.Selection{}, err
 	}
+	v.backTo(v.back, f)
 	chosen := ids(f["device"])
 	if len(chosen) == 0 {
 		return devices.Selection{}, fmt.Errorf("select a device first: %w", chatadmin.ErrInvalid)
@@ -162,7 +163,7 @@ type wipeReview struct {
 }
 
 func (v *view) reviewWipe() error {
-	v.back = "/security/devices"
+	v.backTo("/security/devices", v.r.URL.Query())
 	plan, err := v.p.o.Devices.PlanWipe(v.r.Context(), v.s, devices.These(ids(v.r.URL.Query()["device"])...))
 	if err != nil {
 		return err
@@ -180,6 +181,7 @@ func (v *view) wipeDevices() error {
 	if err != nil {
 		return err
 	}
+	v.backTo(v.back, f)
 	var plan devices.WipePlan
 	if err := json.Unmarshal([]byte(f.Get("plan")), &plan); err != nil {
 		return fmt.Errorf("the plan cannot be read: %w", chatadmin.ErrInvalid)
@@ -189,7 +191,7 @@ func (v *view) wipeDevices() error {
 		return err
 	}
 	v.p.o.Wake()
-	return v.done("/runs/"+string(run.ID), "devices.wipe_begun", len(plan.Devices))
+	return v.began(run.ID, "devices.wipe_begun", len(plan.Devices))
 }
 
 // days is a period in whole days.

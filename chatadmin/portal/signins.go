@@ -96,7 +96,7 @@ type idleReview struct {
 }
 
 func (v *view) reviewIdle() error {
-	v.back = "/users/signins"
+	v.backTo("/users/signins", v.r.URL.Query())
 	idle := signin.Idle{WithUnused: v.query("unused") != ""}
 	var err error
 	if idle.For, err = v.idleFor(v.query("for")); err != nil {
@@ -133,6 +133,7 @@ func (v *view) deactivateIdle() error {
 	if err != nil {
 		return err
 	}
+	v.backTo(v.back, f)
 	var plan signin.IdlePlan
 	if err := json.Unmarshal([]byte(f.Get("plan")), &plan); err != nil {
 		return fmt.Errorf("the plan cannot be read: %w", chatadmin.ErrInvalid)
@@ -142,5 +143,5 @@ func (v *view) deactivateIdle() error {
 		return err
 	}
 	v.p.o.Wake()
-	return v.done("/runs/"+string(run.ID), "signins.begun")
+	return v.began(run.ID, "signins.begun")
 }

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"net/url"
 
 	"chatadmin.example/sdk/chatadmin"
 )
@@ -108,8 +109,17 @@ type toolReview struct {
 	Problem string
 }
 
+// onUsers sets where a tool leads back to: the list, or the page of the user
+// that it was chosen on.
+func (v *view) onUsers(f url.Values) {
+	v.backTo("/users", f)
+	if chosen := ids(f["user"]); v.list == nil && len(chosen) == 1 && v.May(chatadmin.PermUsersRead) {
+		v.back += "/" + url.PathEscape(string(chosen[0]))
+	}
+}
+
 func (v *view) reviewTool() error {
-	v.back = "/users"
+	v.onUsers(v.r.URL.Query())
 	for _, t := range v.tools() {
 		if t.Key != v.query("tool") {
 			continue
@@ -119,7 +129,7 @@ func (v *view) reviewTool() error {
 		case err != nil:
 			return err
 		case len(us) == 0:
-			return v.done("/users", "tools.nobody")
+			return v.done(v.back, "tools.nobody")
 		case t.Key == "delete":
 			return v.reviewDeletion(us)
 		}
@@ -142,18 +152,15 @@ func (v *view) useTool(t tool) error {
 	if err != nil {
 		return err
 	}
+	v.onUsers(form)
 	chosen := ids(form["user"])
 	if len(chosen) == 0 {
-		return v.done("/users", "tools.nobody")
+		return v.done(v.back, "tools.nobody")
 	}
 	n, err := t.do(v, v.r.Context(), chosen)
 	if err != nil {
 		return err
 	}
 	v.p.o.Wake()
-	to := "/users"
-	if len(chosen) == 1 && v.May(chatadmin.PermUsersRead) {
-		to = "/users/" + string(chosen[0])
-	}
-	return v.done(to, "tools.done_"+t.Key, n)
+	return v.done(v.back, "tools.done_"+t.Key, n)
 }

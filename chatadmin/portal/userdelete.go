@@ -72,6 +72,7 @@ func (v *view) deleteUsers() error {
 	if err != nil {
 		return err
 	}
+	v.onUsers(form)
 	var plan erase.Plan
 	if err := json.Unmarshal([]byte(form.Get("plan")), &plan); err != nil {
 		return fmt.Errorf("the plan cannot be read: %w", chatadmin.ErrInvalid)
@@ -85,7 +86,7 @@ func (v *view) deleteUsers() error {
 	if run.State == chatadmin.RunScheduled {
 		key = "delete.scheduled"
 	}
-	return v.done("/runs/"+string(run.ID), key, len(plan.Users))
+	return v.began(run.ID, key, len(plan.Users))
 }
 
 // counts are the numbers of a plan or a report that are not zero, in the order

@@ -37,7 +37,8 @@ type view struct {
 
 	words  *texts.Printer
 	notice *notice
-	back   string // the page that an error leads back to
+	back   string  // the page that an error leads back to
+	list   *string // see isList and backTo
 }
 
 // page serves one route.
@@ -168,6 +169,9 @@ func (v *view) Notice() string {
 	return v.T(v.notice.Key, args...)
 }
 
+// NoticeRun is the run that the notice is about, or "".
+func (v *view) NoticeRun() string { return v.notice.Run }
+
 // Path is the address of a page of the portal. Its parts are escaped.
 func (v *view) Path(parts ...any) string {
 	at := v.p.o.Path
@@ -204,7 +208,7 @@ func (v *view) redirect(to string) error {
 
 // done answers an action: the page to says what was done.
 func (v *view) done(to, key string, args ...any) error {
-	v.leaveNotice(key, args...)
+	v.leaveNotice(notice{Key: key, Args: shown(args)})
 	return v.redirect(to)
 }
 

@@ -33,6 +33,8 @@ func TestDevicesByHelpPage(t *testing.T) {
 	b.click("Actions")
 	b.click("Disable Access")
 	b.sees("1 device is disabled.")
+	b.sees("C3D4")
+	require.Equal(t, "/admin/security/devices?q=user01&status=&type=", run(b, chromedp.Evaluate[string]("location.pathname + location.search")), "the search stays")
 	_, err := s.o.Devices.Authorize(t.Context(), phone.Token.Plain())
 	require.Error(t, err)
 	find := func() {
@@ -46,6 +48,8 @@ func TestDevicesByHelpPage(t *testing.T) {
 	b.click("Wipe")
 	b.sees("All content of the network is removed from these devices")
 	b.click("Wipe")
+	b.sees("The wipe of 1 device was asked for.")
+	b.click("Show its progress")
 	b.sees("Wipe of devices")
 	b.do(chromedp.WaitVisible(chromedp.Search(`//span[contains(@class, "badge") and text()="Done"]`)))
 
