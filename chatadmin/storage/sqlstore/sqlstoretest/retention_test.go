@@ -235,3 +235,50 @@ func TestKilledRetention(t *testing.T) {
 		require.Equal(t, 1, all)
 	})
 }
+
+// A deletion by age meets a transaction that has deleted some of the same rows
+// and has not ended: it counts, and releases the contents of, what it has
+// deleted itself.
+func TestAgedMeet(t *testing.T) {
+	for name, gone := range map[string]string{"a file": "id LIKE '%3'", "a message": "id LIKE '%5'", "all": "true"} {
+		db := postgresPrefix(t)
+		h := &hoard{db: db, pool: db.pool(t), store: db.open(t)}
+		a := chatadmintest.Must(chatadmin.New(h.store, nil))
+		d, boss, err := a.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+		require.NoError(t, err)
+		h.s, h.user = a.As(d.ID, boss.ID), boss.ID
+		h.fill(t, 10, `INSERT INTO {{p}}content (id, domain, container, author, peer, kind, at, blob)
+			SELECT {{id c}}, '{{d}}', 'group', '{{u}}', '', CASE WHEN i IN (3, 4) THEN 3 ELSE 2 END, i, CASE WHEN i IN (3, 4) THEN 'key ' || i ELSE '' END FROM {{seq}}`)
+
+		tx, err := h.pool.Begin()
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		_, err = tx.Exec(db.sql("DELETE FROM {{p}}content WHERE " + gone))
+		require.NoError(t, err)
+		var n storage.ContentCount
+		var keys []string
+		var next storage.Cursor
+		ended := make(chan error, 1)
+		go func() {
+			ended <- h.store.Update(context.Background(), storage.Fence{Domain: d.ID, Mode: storage.Shared}, func(ctx context.Context, tx storage.Tx) (err error) {
+				n, keys, next, err = tx.DeleteContent(ctx, storage.ContentQuery{Domain: d.ID, Before: time.UnixMilli(100)}, storage.Page{Limit: 100})
+				return err
+			})
+		}()
+		(&chatHost{pool: h.pool}).waits(t)
+		require.NoError(t, tx.Commit())
+		require.NoError(t, <-ended)
+		require.Empty(t, next)
+		want, keep := storage.ContentCount{Messages: 8, Files: 2}, []string{"key 3", "key 4"}
+		switch name {
+		case "a file":
+			want.Files, keep = 1, keep[1:]
+		case "a message":
+			want.Messages = 7
+		case "all":
+			want, keep = storage.ContentCount{}, nil
+		}
+		require.Equal(t, want, n, name)
+		require.ElementsMatch(t, keep, keys, name)
+	}
+}
