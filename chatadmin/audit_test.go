@@ -59,7 +59,7 @@ func TestAudit(t *testing.T) {
 		{chatadmin.KindGroupDefault, func() error { w.mark(g.ID); return nil }, []chatadmin.ID{g.ID}, []chatadmin.FieldChange{{"default", "false", "true"}}, nil},
 		{chatadmin.KindGroupUndefault, func() error { _, err := w.S.UnmarkDefaultGroup(ctx, g.ID); return err },
 			[]chatadmin.ID{g.ID}, []chatadmin.FieldChange{{"default", "true", "false"}}, nil},
-		{chatadmin.KindRoleSet, func() error { _, err := w.S.SetRole(ctx, chatadmin.Role{Name: "Night Watch", Level: 3}); return err },
+		{chatadmin.KindRoleSet, func() error { _, err := w.S.CreateRole(ctx, chatadmin.Role{Name: "Night Watch", Level: 3}); return err },
 			[]chatadmin.ID{w.Domain}, []chatadmin.FieldChange{{"role", "", "Night Watch (level 3) []"}}, nil},
 		{chatadmin.KindRoleDelete, func() error { return w.S.DeleteRole(ctx, "Night Watch") },
 			[]chatadmin.ID{w.Domain}, []chatadmin.FieldChange{{"role", "Night Watch (level 3) []", ""}}, nil},

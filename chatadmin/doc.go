@@ -39,7 +39,7 @@
 // A call needs the permission in its line. The actor's role must have it at the
 // moment of the call; a long run asks again at each step. Domain admins have
 // all permissions. Members have groups.create; guests have it only if the
-// domain allows it. Custom roles have what [Scope.SetRole] gave them. The host
+// domain allows it. Custom roles have what [Scope.CreateRole] gave them. The host
 // has all permissions.
 //
 // Nobody grants a role above their own. Nobody acts on a user with a higher
@@ -66,7 +66,7 @@
 //	groups.default  TakeOverRun, CancelRun (likewise)
 //	users.import    csvimport.Imports: Plan, Apply, Import, Resume, Unsent, Release, ReleaseImport
 //	users.import    csvimport.Imports: ReleaseImports
-//	roles           SetRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
+//	roles           CreateRole, EditRole, DeleteRole, AssignRole (and CreateUser with a role other than member)
 //	groups.create   CreateGroup
 //	groups          EditGroup, RenameGroup, SetPosting (or an admin of the group)
 //	groups          AddMembers, RemoveMembers (or an admin of the group)

@@ -159,10 +159,15 @@ func TestRoles(t *testing.T) {
 	require.Equal(t, chatadmin.Pending, w.Row(ann.ID).Status, "all or none")
 
 	// Nor makes or changes a role above themselves.
-	for _, r := range []chatadmin.Role{{Name: "New", Level: 21}, {Name: "New", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 1}} {
-		_, err := s.SetRole(ctx, r)
+	for _, r := range []chatadmin.Role{{Name: "New", Level: 21}, {Name: "New", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}} {
+		_, err := s.CreateRole(ctx, r)
+		require.ErrorIs(t, err, chatadmin.ErrForbidden, "%v", r)
+		_, err = s.EditRole(ctx, "Reader", chatadmin.RoleEdit{Level: &r.Level, Permissions: &r.Permissions})
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, "%v", r)
 	}
+	low := 1
+	_, err = s.EditRole(ctx, "Chief", chatadmin.RoleEdit{Level: &low})
+	require.ErrorIs(t, err, chatadmin.ErrForbidden)
 	require.ErrorIs(t, s.DeleteRole(ctx, "Auditor"), chatadmin.ErrForbidden)
 	require.ErrorIs(t, w.S.DeleteRole(ctx, "Chief"), chatadmin.ErrInvalid, "somebody has it")
 	require.ErrorIs(t, w.S.DeleteRole(ctx, "none"), chatadmin.ErrNotFound)
@@ -171,14 +176,73 @@ func TestRoles(t *testing.T) {
 
 	for _, r := range []chatadmin.Role{{}, {Name: "Member"}, {Name: "admin"}, {Name: "Domain Admin"}, {Name: "x", Level: 100}, {Name: "x", Level: -1},
 		{Name: "x", Permissions: []chatadmin.Permission{"everything"}}, {Name: "a\nb"}} {
-		_, err := w.S.SetRole(ctx, r)
+		_, err := w.S.CreateRole(ctx, r)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", r)
+	}
+
+	// What is not given stays, and a name is taken whatever its case.
+	reader, err := s.EditRole(ctx, "READER", chatadmin.RoleEdit{Level: &low})
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Role{ID: "reader", Name: "Reader", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}}, reader)
+	none := []chatadmin.Permission{}
+	reader, err = s.EditRole(ctx, "reader", chatadmin.RoleEdit{Permissions: &none})
+	require.NoError(t, err)
+	require.Equal(t, chatadmin.Role{ID: "reader", Name: "Reader", Level: 1, Permissions: none}, reader)
+	_, err = s.CreateRole(ctx, chatadmin.Role{Name: "READER"})
+	require.ErrorIs(t, err, chatadmin.ErrExists)
+	for _, name := range []string{"none", chatadmin.RoleMember, chatadmin.RoleAdmin, ""} {
+		_, err = w.S.EditRole(ctx, name, chatadmin.RoleEdit{Level: &low})
+		require.ErrorIs(t, err, chatadmin.ErrNotFound, name)
+	}
+	for _, e := range []chatadmin.RoleEdit{{Level: new(100)}, {Level: new(-1)}, {Permissions: &[]chatadmin.Permission{"everything"}}} {
+		_, err = w.S.EditRole(ctx, "reader", e)
+		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 
 	// What a role may is looked up at each call.
 	w.Role("Clerk", 20, chatadmin.PermUsersRead)
 	_, err = s.EditUser(ctx, ann.ID, chatadmin.UserEdit{Title: &title})
 	require.ErrorIs(t, err, chatadmin.ErrForbidden)
+}
+
+// Of a hundred who create a role of the same name at once, one does; nobody's
+// role is changed by another's. A role that is deleted does not come back by an
+// edit.
+func TestRoleRaces(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	won := -1
+	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
+		_, err := w.S.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: n % 99})
+		return err
+	}) {
+		if err == nil {
+			require.Negative(t, won, "one role was created twice")
+			won = n
+			continue
+		}
+		require.ErrorIs(t, err, chatadmin.ErrExists)
+	}
+	require.GreaterOrEqual(t, won, 0)
+	_, set, err := w.S.View(ctx, "")
+	require.NoError(t, err)
+	r, _ := set.Role("clerk")
+	require.Equal(t, won%99, r.Level)
+	for n, err := range chatadmintest.AtOnce(100, func(n int) error {
+		if n == 50 {
+			return w.S.DeleteRole(ctx, "clerk")
+		}
+		_, err := w.S.EditRole(ctx, "clerk", chatadmin.RoleEdit{Level: &n})
+		return err
+	}) {
+		if n == 50 {
+			require.NoError(t, err)
+		} else if err != nil {
+			require.ErrorIs(t, err, chatadmin.ErrNotFound)
+		}
+	}
+	_, set, err = w.S.View(ctx, "")
+	require.NoError(t, err)
+	require.Empty(t, set.Roles)
 }
 
 func second[T any](_ T, err error) error { return err }

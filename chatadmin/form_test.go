@@ -134,7 +134,7 @@ func TestAllFaultsOfOtherForms(t *testing.T) {
 	_, _, err = w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: " ", Preset: chatadmin.ESChat, DefaultGroups: [2]string{"", "all of us"}, Admin: chatadmin.NewUser{Login: "x"}})
 	require.Equal(t, []string{"default_groups taken", "domain_name bad_text", "first_name missing", "last_name missing", "login bad_login"}, told(t, err))
 
-	_, err = w.S.SetRole(ctx, chatadmin.Role{Name: "Admin", Level: 100, Permissions: []chatadmin.Permission{"everything", chatadmin.PermAudit, "nothing"}})
+	_, err = w.S.CreateRole(ctx, chatadmin.Role{Name: "Admin", Level: 100, Permissions: []chatadmin.Permission{"everything", chatadmin.PermAudit, "nothing"}})
 	require.Equal(t, []string{"level bad_role", "permissions bad_role", "permissions bad_role", "role bad_role"}, told(t, err))
 
 	_, err = w.Host.ChangeSettings(ctx, func(s *chatadmin.Settings) error {

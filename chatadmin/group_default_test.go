@@ -131,7 +131,7 @@ func TestDefaultGroupPlanGoesStale(t *testing.T) {
 	g := w.Group("G")
 	for name, disturb := range map[string]func() error{
 		"the group changed":    func() error { _, err := w.S.RenameGroup(ctx, g.ID, "Another name"); return err },
-		"the settings changed": func() error { _, err := w.S.SetRole(ctx, chatadmin.Role{Name: "r"}); return err },
+		"the settings changed": func() error { _, err := w.S.CreateRole(ctx, chatadmin.Role{Name: "r"}); return err },
 	} {
 		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)

@@ -110,7 +110,7 @@ func TestGroupDeletionLost(t *testing.T) {
 			return nil
 		}
 	})
-	clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermGroups}})
+	clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermGroups}})
 	require.NoError(t, err)
 	cleo := w.User("cleo@acme.example", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
 	g := w.Group("G")

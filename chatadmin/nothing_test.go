@@ -66,7 +66,7 @@ func TestNothingGiven(t *testing.T) {
 		},
 		"CreateUser":        func() error { return second(w.S.CreateUser(ctx, chatadmin.NewUser{})) },
 		"CreateGroup":       func() error { return second(w.S.CreateGroup(ctx, "")) },
-		"SetRole":           func() error { return second(w.S.SetRole(ctx, chatadmin.Role{})) },
+		"CreateRole":        func() error { return second(w.S.CreateRole(ctx, chatadmin.Role{})) },
 		"AddHold":           func() error { return second(w.S.AddHold(ctx, chatadmin.Hold{})) },
 		"AddMembers":        func() error { return second(w.S.AddMembers(ctx, g.ID)) },
 		"DeactivateUsers":   func() error { return second(w.S.DeactivateUsers(ctx)) },

@@ -86,8 +86,12 @@ func matrix() map[string]call {
 			_, err := s.AssignRole(ctx, chatadmin.RoleMember, on.user)
 			return err
 		}},
-		"SetRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
-			_, err := s.SetRole(ctx, role)
+		"CreateRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.CreateRole(ctx, role)
+			return err
+		}},
+		"EditRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error {
+			_, err := s.EditRole(ctx, "unused", chatadmin.RoleEdit{Level: new(1)})
 			return err
 		}},
 		"DeleteRole": {need: chatadmin.PermRoles, noTarget: true, do: func(s *chatadmin.Scope, _ target) error { return s.DeleteRole(ctx, "unused") }},
@@ -442,7 +446,7 @@ func (w *world) target(domain chatadmin.ID, boss chatadmin.User, deletion bool) 
 	require.NoError(w.T, err)
 	_, err = host.AddMembers(ctx, g.ID, u.ID)
 	require.NoError(w.T, err)
-	_, err = host.SetRole(ctx, chatadmin.Role{Name: "unused"})
+	_, err = host.CreateRole(ctx, chatadmin.Role{Name: "unused"})
 	require.NoError(w.T, err)
 	on := target{user: u.ID, login: u.Login, group: g.ID}
 	on.plan, err = host.PlanDefaultGroup(ctx, g.ID)

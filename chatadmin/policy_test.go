@@ -138,9 +138,9 @@ func TestSettingsHaveASize(t *testing.T) {
 				}})
 			return err
 		}(),
-		"SetRole": func() (err error) {
+		"CreateRole": func() (err error) {
 			for i := 0; err == nil && i < 100; i++ {
-				_, err = w.S.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("role %d", i), Permissions: chatadmin.Permissions()})
+				_, err = w.S.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprintf("role %d", i), Permissions: chatadmin.Permissions()})
 			}
 			return err
 		}(),

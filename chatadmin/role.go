@@ -186,26 +186,61 @@ func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]Use
 	})
 }
 
-// SetRole creates a custom role, or changes the one with the same name. It
-// needs PermRoles; the role, before and after, must not stand above the
-// actor's.
-func (s *Scope) SetRole(ctx context.Context, r Role) (Role, error) {
+// CreateRole creates a custom role. One of the same name, whatever its case, is
+// ErrExists. It needs PermRoles; the role must not stand above the actor's.
+func (s *Scope) CreateRole(ctx context.Context, r Role) (Role, error) {
 	r.ID = Fold(r.Name)
-	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
-		if err := wrongFields(r.faults()); err != nil {
-			return nil, err
+	return s.changeRoles(ctx, func(w *Writer, set *Settings) (Role, []FieldChange, error) {
+		wrong := r.faults()
+		if slices.ContainsFunc(set.Roles, func(o Role) bool { return o.ID == r.ID }) {
+			wrong.add("role", r.Name, CodeTaken, "another role has this name: edit that one, or choose a different name")
 		}
-		if err := w.mayGrant(r); err != nil {
-			return nil, err
+		if err := wrongFields(wrong); err != nil {
+			return r, nil, err
 		}
-		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == r.ID })
+		set.Roles = append(set.Roles, r)
+		return r, change("role", "", r.String()), w.mayGrant(r)
+	})
+}
+
+// RoleEdit says which fields of a role to change; nil leaves one as it is.
+type RoleEdit struct {
+	Level       *int
+	Permissions *[]Permission
+}
+
+// EditRole changes a custom role, by its ID or name. It needs PermRoles; the
+// role, before and after, must not stand above the actor's.
+func (s *Scope) EditRole(ctx context.Context, idOrName string, e RoleEdit) (Role, error) {
+	return s.changeRoles(ctx, func(w *Writer, set *Settings) (Role, []FieldChange, error) {
+		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
 		if i < 0 {
-			set.Roles = append(set.Roles, r)
-			return change("role", "", r.String()), nil
+			return Role{}, nil, fmt.Errorf("custom role %q: %w", Cut(idOrName), ErrNotFound)
 		}
 		was := set.Roles[i]
+		r := was
+		if e.Level != nil {
+			r.Level = *e.Level
+		}
+		if e.Permissions != nil {
+			r.Permissions = *e.Permissions
+		}
+		if err := wrongFields(r.faults()); err != nil {
+			return r, nil, err
+		}
+		if err := w.mayGrant(was); err != nil {
+			return r, nil, err
+		}
 		set.Roles[i] = r
-		return change("role", was.String(), r.String()), w.mayGrant(was)
+		return r, change("role", was.String(), r.String()), w.mayGrant(r)
+	})
+}
+
+func (s *Scope) changeRoles(ctx context.Context, f func(*Writer, *Settings) (Role, []FieldChange, error)) (Role, error) {
+	var r Role
+	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) (changed []FieldChange, err error) {
+		r, changed, err = f(w, set)
+		return changed, err
 	})
 	if err != nil {
 		return Role{}, err

@@ -19,7 +19,7 @@ import (
 // importer is somebody with a custom role who may import.
 func (w *world) importer() *chatadmin.Scope {
 	w.T.Helper()
-	r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "HR", Level: 50,
+	r, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "HR", Level: 50,
 		Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport}})
 	require.NoError(w.T, err)
 	return w.Admin.As(w.Domain, w.User("hr@acme.example", withRole(r.ID)).ID)

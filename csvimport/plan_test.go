@@ -34,7 +34,7 @@ func newOffice(t testing.TB) *office {
 	d, _, err := a.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
 	require.NoError(t, err)
 	host := a.AsHost(d.ID)
-	role, err := host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 50,
+	role, err := host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 50,
 		Permissions: []chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate, chatadmin.PermGroupCreate}})
 	require.NoError(t, err)
 	clerk, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "clerk@acme.example", Role: role.ID})

@@ -99,7 +99,7 @@ func TestReleaseImports(t *testing.T) {
 	_, err = x.ReleaseImport(ctx, w.S, first)
 	require.NoError(t, err)
 
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermUsersImport}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 1, Permissions: []chatadmin.Permission{chatadmin.PermUsersImport}})
 	require.NoError(t, err)
 	clerk := w.Admin.As(w.Domain, w.User("clerk@acme.example", withRole(role.ID)).ID)
 	other := w.Admin.As(w.Domain, w.User("member@acme.example").ID)

@@ -345,7 +345,7 @@ func TestStaleImportPlan(t *testing.T) {
 	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "Ann exists now")
 	p = plan()
-	_, err = w.S.SetRole(ctx, chatadmin.Role{Name: "New"})
+	_, err = w.S.CreateRole(ctx, chatadmin.Role{Name: "New"})
 	require.NoError(t, err)
 	_, err = csvimport.ImportsOf(w.S).Apply(ctx, w.S, p, strings.NewReader(file), nil)
 	require.ErrorIs(t, err, chatadmin.ErrPlanStale, "the settings changed")

@@ -243,7 +243,7 @@ func TestRolesInFiles(t *testing.T) {
 	for _, r := range []chatadmin.Role{{Name: "Reader", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}},
 		{Name: "Auditor", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermAudit}}, {Name: "Chief", Level: 60},
 		{Name: "Clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit, chatadmin.PermUsersImport, chatadmin.PermRoles}}} {
-		_, err := w.Host.SetRole(ctx, r)
+		_, err := w.Host.CreateRole(ctx, r)
 		require.NoError(t, err)
 	}
 	clerk := w.User("clerk@acme.example", withRole("Clerk"))
@@ -294,7 +294,7 @@ func TestImportPermissions(t *testing.T) {
 		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate}, true, false},
 		{[]chatadmin.Permission{chatadmin.PermUsersImport, chatadmin.PermUsersCreate, chatadmin.PermUsersEdit}, true, true},
 	} {
-		_, err := w.Host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("r%d", n), Level: 5, Permissions: c.ps})
+		_, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprintf("r%d", n), Level: 5, Permissions: c.ps})
 		require.NoError(t, err)
 		s := w.Admin.As(w.Domain, w.User(fmt.Sprintf("u%d@acme.example", n), withRole(fmt.Sprintf("r%d", n))).ID)
 		for mode, ok := range map[csvimport.Mode]bool{csvimport.SkipExisting: c.skip, csvimport.UpdateExisting: c.update} {

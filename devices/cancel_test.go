@@ -64,7 +64,7 @@ func TestWhoCancelsWhoseWipe(t *testing.T) {
 // staff makes the people of the matrix, and returns their scopes by name.
 func (w *world) staff(asker string) func(string) *chatadmin.Scope {
 	role := func(name string, level int) string {
-		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+		r, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 		require.NoError(w.T, err)
 		return r.ID
 	}

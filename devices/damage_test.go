@@ -379,9 +379,9 @@ func (w *ward) none(kind, id string) string {
 func TestRepairNeedsPower(t *testing.T) {
 	w := newWard(t)
 	spoils["row"].spoil(w, damages["null"])
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermDevices}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermDevices}})
 	require.NoError(t, err)
-	lesser, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "lesser", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	lesser, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "lesser", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	clerk, other := w.user("clerk@acme.example", role.ID), w.user("other@acme.example", lesser.ID)
 	require.ErrorIs(t, w.Admin.As(w.Domain, other.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)

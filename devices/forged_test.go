@@ -216,7 +216,7 @@ func TestDamagedWipeRun(t *testing.T) {
 func TestWipeRunOfSomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	phones, users := w.fleet(600)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
 	clerk := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	second := w.user("second@acme.example", chatadmin.RoleAdmin)

@@ -19,7 +19,7 @@ func TestDevicesOfADeletedUserAreHidden(t *testing.T) {
 	bob := w.user("bob@acme.example")
 	w.register(bob, "bobs-phone")
 	role := func(name string, more ...chatadmin.Permission) *chatadmin.Scope {
-		r, err := w.Host.SetRole(t.Context(), chatadmin.Role{Name: name, Level: 50, Permissions: append(more, chatadmin.PermDevices)})
+		r, err := w.Host.CreateRole(t.Context(), chatadmin.Role{Name: name, Level: 50, Permissions: append(more, chatadmin.PermDevices)})
 		require.NoError(t, err)
 		return w.Admin.As(w.Domain, w.user(name+"@acme.example", r.ID).ID)
 	}

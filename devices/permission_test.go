@@ -188,7 +188,7 @@ func TestOwnDevices(t *testing.T) {
 // stands above theirs.
 func TestRolesAbove(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
 	s := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	high, low := w.register(w.Boss, "high"), w.register(w.ann, "low")

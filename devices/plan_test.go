@@ -173,7 +173,7 @@ func TestDemotedDuringRun(t *testing.T) {
 // skipped.
 func TestPlanOfSomebodyAbove(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
 	s := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	phones, users := w.fleet(501)

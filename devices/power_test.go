@@ -23,10 +23,10 @@ func TestPowerOverUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+			clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 			require.NoError(t, err)
 			target.Name = "target"
-			role, err := w.Host.SetRole(ctx, target)
+			role, err := w.Host.CreateRole(ctx, target)
 			require.NoError(t, err)
 			u := w.user("bob@acme.example", role.ID)
 			s := w.Admin.As(w.Domain, w.user("clerk@acme.example", clerk.ID).ID)

@@ -254,7 +254,7 @@ func TestRemovedRegistersAgain(t *testing.T) {
 // is a new one.
 func TestRemovedCancelWipe(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "devices", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDevices}})
 	require.NoError(t, err)
 	clerk := w.Admin.As(w.Domain, w.user("clerk@acme.example", role.ID).ID)
 	out, late := w.register(w.ann, "phone"), w.register(w.ann, "late")

@@ -204,9 +204,9 @@ func TestDamagedStateIsRepaired(t *testing.T) {
 // can be read is left alone.
 func TestRepairOfAStateNeedsPower(t *testing.T) {
 	b := newBroken(t, damages["null"])
-	role, err := b.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermTwoFactor}})
+	role, err := b.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain, chatadmin.PermTwoFactor}})
 	require.NoError(t, err)
-	lesser, err := b.Host.SetRole(ctx, chatadmin.Role{Name: "no factor", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	lesser, err := b.Host.CreateRole(ctx, chatadmin.Role{Name: "no factor", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	clerk, other := b.User("clerk@acme.example"), b.User("other@acme.example")
 	for id, r := range map[chatadmin.ID]string{clerk.ID: role.ID, other.ID: lesser.ID, b.ann.ID: chatadmin.RoleAdmin} {

@@ -21,10 +21,10 @@ func TestPowerOverUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true, Validity: days})
-			clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
+			clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: own, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
 			require.NoError(t, err)
 			target.Name = "target"
-			role, err := w.Host.SetRole(ctx, target)
+			role, err := w.Host.CreateRole(ctx, target)
 			require.NoError(t, err)
 			u := w.User("bob@acme.example", func(n *chatadmin.NewUser) { n.Role = role.ID })
 			w.enrol(u)

@@ -196,7 +196,7 @@ func TestResetRace(t *testing.T) {
 func TestNobodyAboveOneself(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Recovery: true})
 	w.enrol(w.Boss)
-	r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
+	r, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermTwoFactor}})
 	require.NoError(t, err)
 	clerk := w.User("clerk@acme.example", func(n *chatadmin.NewUser) { n.Role = r.ID })
 	s := w.Admin.As(w.Domain, clerk.ID)

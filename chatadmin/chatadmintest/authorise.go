@@ -153,7 +153,7 @@ func (w *cast) user(role string) *chatadmin.Scope {
 }
 
 func (w *cast) role(name string, ps []chatadmin.Permission) string {
-	r, err := w.host.SetRole(w.t.Context(), chatadmin.Role{Name: name, Level: 99, Permissions: ps})
+	r, err := w.host.CreateRole(w.t.Context(), chatadmin.Role{Name: name, Level: 99, Permissions: ps})
 	w.must(err)
 	return r.ID
 }

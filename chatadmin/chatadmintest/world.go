@@ -2,6 +2,7 @@ package chatadmintest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -133,10 +134,13 @@ func (w *World) User(login string, change ...func(*chatadmin.NewUser)) chatadmin
 // As is the scope of a user.
 func (w *World) As(u chatadmin.User) *chatadmin.Scope { return w.Admin.As(u.Domain, u.ID) }
 
-// Role defines a custom role and returns its ID.
+// Role defines a custom role, or changes it, and returns its ID.
 func (w *World) Role(name string, level int, ps ...chatadmin.Permission) string {
 	w.T.Helper()
-	r, err := w.Host.SetRole(w.ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
+	r, err := w.Host.CreateRole(w.ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
+	if errors.Is(err, chatadmin.ErrExists) {
+		r, err = w.Host.EditRole(w.ctx, name, chatadmin.RoleEdit{Level: &level, Permissions: &ps})
+	}
 	require.NoError(w.T, err)
 	return r.ID
 }

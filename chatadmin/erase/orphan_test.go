@@ -30,7 +30,7 @@ func (w *world) interruptedOf(u chatadmin.User) chatadmin.ID {
 func TestOrphans(t *testing.T) {
 	for _, grace := range []int{0, 30} {
 		w := newWorld(t, memory())
-		clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersDelete}})
+		clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersDelete}})
 		require.NoError(t, err)
 		cleo := w.user("cleo", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
 		ann := w.crowd()
@@ -152,7 +152,7 @@ func TestWorkRetries(t *testing.T) {
 func TestAnyRun(t *testing.T) {
 	w, ann, bob, r := graceful(t)
 	second := w.user("second", admin)
-	clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 0, Permissions: []chatadmin.Permission{chatadmin.PermUsersDelete}})
+	clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 0, Permissions: []chatadmin.Permission{chatadmin.PermUsersDelete}})
 	require.NoError(t, err)
 	cleo := w.user("cleo", func(n *chatadmin.NewUser) { n.Role = clerk.ID })
 	_, err = w.S.TakeOverRun(ctx, r.ID)

@@ -40,7 +40,7 @@ func (w *world) deletionOf(role, state string, c *erase.Choice) (chatadmin.User,
 func TestPowerOverDeletions(t *testing.T) {
 	w := newWorld(t, memory())
 	role := func(level int, ps ...chatadmin.Permission) string {
-		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: fmt.Sprint("Role ", w.id("role")), Level: level, Permissions: ps})
+		r, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprint("Role ", w.id("role")), Level: level, Permissions: ps})
 		require.NoError(t, err)
 		return r.ID
 	}
@@ -100,7 +100,7 @@ func TestPowerOverDeletions(t *testing.T) {
 func TestTakenOverRuns(t *testing.T) {
 	for _, permissions := range [][]chatadmin.Permission{{chatadmin.PermUsersDelete}, {chatadmin.PermUsersDelete, chatadmin.PermDefault}} {
 		w := newWorld(t, memory())
-		r, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: permissions})
+		r, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "Clerk", Level: 10, Permissions: permissions})
 		require.NoError(t, err)
 		clerk := w.As(w.user("clerk", func(n *chatadmin.NewUser) { n.Role = r.ID }))
 		u, d := w.deletionOf(chatadmin.RoleMember, "scheduled", &erase.Choice{DeleteDefault: true})

@@ -251,7 +251,7 @@ func TestRemoveAbove(t *testing.T) {
 	w := newWorld(t)
 	w.declare(centre())
 	require.NoError(t, w.edit(w.S.Actor(), "Cost centre", "1"))
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	u := w.user("clerk")
 	_, err = w.Host.AssignRole(ctx, role.ID, u.ID)

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -110,12 +109,11 @@ func (v *view) saveRole() error {
 		return err
 	}
 	r := roleOf(f)
-	if _, ok := v.settings.Role(r.Name); ok && r.ID == "" { // SetRole would change it
-		err = fmt.Errorf("there is a role of this name: %w", chatadmin.ErrExists)
-	}
-	saved := r
-	if err == nil {
-		saved, err = v.s.SetRole(v.r.Context(), r)
+	var saved chatadmin.Role
+	if r.ID == "" {
+		saved, err = v.s.CreateRole(v.r.Context(), r)
+	} else {
+		saved, err = v.s.EditRole(v.r.Context(), r.ID, chatadmin.RoleEdit{Level: &r.Level, Permissions: &r.Permissions})
 	}
 	if err != nil {
 		return v.again(err, func() error { return v.showRole(r, f.Get("id") == "", err) })

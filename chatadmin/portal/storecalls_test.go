@@ -128,7 +128,7 @@ func (w *world) fill(users int) {
 		require.NoError(t, err)
 	}
 	for i := range min(users, 30) {
-		_, err := w.s.SetRole(ctx, chatadmin.Role{Name: fmt.Sprintf("Role %d", i), Level: 1})
+		_, err := w.s.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprintf("Role %d", i), Level: 1})
 		require.NoError(t, err)
 	}
 	for range min(users, 15) {

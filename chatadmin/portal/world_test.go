@@ -293,7 +293,7 @@ func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin
 // role makes a custom role and returns a user who has it.
 func (w *world) withRole(name string, level int, ps ...chatadmin.Permission) chatadmin.User {
 	w.t.Helper()
-	r, err := w.s.SetRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
+	r, err := w.s.CreateRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
 	require.NoError(w.t, err)
 	return w.user(name+"@acme.example", func(n *chatadmin.NewUser) { n.Role = r.ID })
 }

@@ -72,7 +72,7 @@ func TestPermissions(t *testing.T) {
 // Nobody sets the preferences of a user above them.
 func TestAbove(t *testing.T) {
 	w := newWorld(t)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "lead", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersEdit}})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "lead", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersEdit}})
 	require.NoError(t, err)
 	lead := w.Admin.As(w.Domain, w.user("lead", role.ID))
 	_, err = w.p.Edit(ctx, lead, w.S.Actor(), setter("language", "de"))

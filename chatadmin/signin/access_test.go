@@ -148,7 +148,7 @@ func TestUnlockAndGrant(t *testing.T) {
 	require.Zero(t, w.records())
 
 	lock("boss")
-	clerk, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersAccess}})
+	clerk, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermUsersAccess}})
 	require.NoError(t, err)
 	_, err = w.Host.AssignRole(ctx, clerk.ID, ann.ID)
 	require.NoError(t, err)

@@ -113,7 +113,7 @@ func TestLockedUsersNarrowed(t *testing.T) {
 	w.user("ann")
 	bob, err := w.Host.CreateUser(ctx, chatadmin.NewUser{Login: "bob@acme.example", DisplayName: "Émile Bob", Kind: chatadmin.Guest, NoInvitation: true})
 	require.NoError(t, err)
-	role, err := w.Host.SetRole(ctx, chatadmin.Role{Name: "clerk", Level: 1})
+	role, err := w.Host.CreateRole(ctx, chatadmin.Role{Name: "clerk", Level: 1})
 	require.NoError(t, err)
 	_, err = w.Host.AssignRole(ctx, role.ID, bob.ID)
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -39,15 +38,8 @@ func (c *cli) createRoleCommand() *cobra.Command {
 	var permissions []string
 	x := c.command("create NAME", "Create a role",
 		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-			_, set, err := s.View(ctx, "")
-			if err != nil {
-				return err
-			}
-			if r, there := set.Role(args[0]); there {
-				return fmt.Errorf("role %q: %w: change it with roles edit", r.Name, chatadmin.ErrExists)
-			}
-			return c.setRole(ctx, s, chatadmin.Role{Name: args[0], Level: level,
-				Permissions: asPermissions(permissions)})
+			r, err := s.CreateRole(ctx, chatadmin.Role{Name: args[0], Level: level, Permissions: asPermissions(permissions)})
+			return c.sayRole(r, err)
 		})
 	roleFlags(x, &level, &permissions)
 	return x
@@ -59,21 +51,16 @@ func (c *cli) editRoleCommand() *cobra.Command {
 	var x *cobra.Command
 	x = c.command("edit NAME", "Change a role; what is not given stays as it is",
 		func(ctx context.Context, s *chatadmin.Scope, args []string) error {
-			_, set, err := s.View(ctx, "")
-			if err != nil {
-				return err
-			}
-			r, there := set.Role(args[0])
-			if !there {
-				return fmt.Errorf("role %q: %w", chatadmin.Cut(args[0]), chatadmin.ErrNotFound)
-			}
+			var e chatadmin.RoleEdit
 			if x.Flags().Changed("level") {
-				r.Level = level
+				e.Level = &level
 			}
 			if x.Flags().Changed("permissions") {
-				r.Permissions = asPermissions(permissions)
+				ps := asPermissions(permissions)
+				e.Permissions = &ps
 			}
-			return c.setRole(ctx, s, r)
+			r, err := s.EditRole(ctx, args[0], e)
+			return c.sayRole(r, err)
 		})
 	roleFlags(x, &level, &permissions)
 	oneOf(x, "level", "permissions")
@@ -97,8 +84,7 @@ func asPermissions(names []string) (permissions []chatadmin.Permission) {
 	return permissions
 }
 
-func (c *cli) setRole(ctx context.Context, s *chatadmin.Scope, r chatadmin.Role) error {
-	r, err := s.SetRole(ctx, r)
+func (c *cli) sayRole(r chatadmin.Role, err error) error {
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ var (
 // an import that waits for its review.
 func (h *host) seed(ctx context.Context) error {
 	s := h.admin.As(h.domain, h.boss)
-	help, err := s.SetRole(ctx, chatadmin.Role{Name: "Help desk", Level: 20, Permissions: []chatadmin.Permission{
+	help, err := s.CreateRole(ctx, chatadmin.Role{Name: "Help desk", Level: 20, Permissions: []chatadmin.Permission{
 		chatadmin.PermUsersRead, chatadmin.PermUsersAccess, chatadmin.PermTwoFactor, chatadmin.PermDevices}})
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func TestDepartmentAdmin(t *testing.T) {
 		require.NoError(t, err)
 		return u
 	}
-	reader, err := s.s.SetRole(ctx, chatadmin.Role{Name: "Reader", Level: 5, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
+	reader, err := s.s.CreateRole(ctx, chatadmin.Role{Name: "Reader", Level: 5, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
 	require.NoError(t, err)
 	ann, tram := in("Bus.1", "Buses", reader.ID), in("Tram.1", "Trams", "")
 	require.NoError(t, s.o.Provisioning.SetDepartmentAdmin(ctx, s.s, ann.ID, true))

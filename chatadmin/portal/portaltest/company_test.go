@@ -71,7 +71,7 @@ func (s *site) securityPages() []visit {
 	require.NoError(t, err)
 	wiped, err := s.o.Devices.ApplyWipe(ctx, s.s, list, nil)
 	require.NoError(t, err)
-	_, err = s.s.SetRole(ctx, chatadmin.Role{Name: "Help desk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
+	_, err = s.s.CreateRole(ctx, chatadmin.Role{Name: "Help desk", Level: 10, Permissions: []chatadmin.Permission{chatadmin.PermUsersRead}})
 	require.NoError(t, err)
 	s.post("/users/invite", "login", "invited@acme.example", "kind", "network", "invite", "1")
 	s.finish()
