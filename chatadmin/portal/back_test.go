@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // lists is a company whose lists of users, devices, members and holds have a
@@ -23,9 +22,9 @@ func lists(t *testing.T) (w *world, us []chatadmin.User, group string) {
 		u := w.user(fmt.Sprintf("user%02d@acme.example", i))
 		us = append(us, u)
 		w.device(u.ID, fmt.Sprintf("D%02d", i))
-		_, err := w.s.AddHold(ctx, chatadmin.Hold{User: u.ID, Reason: "a case"})
+		_, err := w.S.AddHold(ctx, chatadmin.Hold{User: u.ID, Reason: "a case"})
 		require.NoError(t, err)
-		_, err = w.s.AddMembers(ctx, chatadmin.ID(strings.TrimPrefix(group, "/groups/")), u.ID)
+		_, err = w.S.AddMembers(ctx, chatadmin.ID(strings.TrimPrefix(group, "/groups/")), u.ID)
 		require.NoError(t, err)
 	}
 	return w, us, group
@@ -33,8 +32,8 @@ func lists(t *testing.T) (w *world, us []chatadmin.User, group string) {
 
 // second is the address of the second page of a list.
 func (w *world) second(list string) string {
-	w.t.Helper()
-	return strings.ReplaceAll(between(w.t, w.get(list).text, `<a href="/admin`, `" rel="next"`), "&amp;", "&")
+	w.T.Helper()
+	return strings.ReplaceAll(between(w.T, w.get(list).text, `<a href="/admin`, `" rel="next"`), "&amp;", "&")
 }
 
 // sameList fails the test if an address is not that of a list as it was.
@@ -54,7 +53,7 @@ func TestActionsLeadBackToTheList(t *testing.T) {
 	w, us, group := lists(t)
 	last := us[59]
 	var hold chatadmin.ID
-	for h, err := range w.s.Holds(ctx) {
+	for h, err := range w.S.Holds(ctx) {
 		require.NoError(t, err)
 		hold = h.ID
 	}
@@ -78,9 +77,9 @@ func TestActionsLeadBackToTheList(t *testing.T) {
 		review := w.get("/users/tools?" + values("tool", tool, "user", string(last.ID), "list", w.get(at).hidden(t, "list")).Encode())
 		sameList(t, tool, "/admin"+at, strings.ReplaceAll(between(t, review.text, `<a href="`, `">Cancel`), "&amp;", "&"))
 		sameList(t, tool, at, w.post("/users/tools/"+tool, "user", string(last.ID), "list", review.hidden(t, "list")))
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 	}
-	refused := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/role", values("role", "none", "user", string(last.ID), "list", "q=u%26a"))
+	refused := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/role", values("role", "none", "user", string(last.ID), "list", "q=u%26a"))
 	require.Equal(t, http.StatusNotFound, refused.Code)
 	require.Contains(t, refused.text, `href="/admin/users?q=u%26a"`)
 	require.Equal(t, "/users/"+string(last.ID), w.post("/users/tools/deactivate", "user", string(last.ID)), "from the page of the user back to that")
@@ -93,13 +92,13 @@ func TestRunsThatListsBegin(t *testing.T) {
 	d := w.device(ben.ID, "A1B2")
 	follow := func(review, action string, fields ...string) string {
 		page := w.get(review)
-		did := w.do(w.boss.ID, http.MethodPost, "/admin"+action, values(append(fields, "plan", page.hidden(t, "plan"), "list", page.hidden(t, "list"))...))
+		did := w.do(w.Boss.ID, http.MethodPost, "/admin"+action, values(append(fields, "plan", page.hidden(t, "plan"), "list", page.hidden(t, "list"))...))
 		require.Equal(t, http.StatusSeeOther, did.Code, plain(did.text))
 		at := did.Header().Get("Location")
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 		require.NoError(t, err)
 		r.AddCookie(did.Result().Cookies()[0])
-		run := between(t, w.send(w.boss.ID, r).text, `<a href="/admin`, `">Show its progress`)
+		run := between(t, w.send(w.Boss.ID, r).text, `<a href="/admin`, `">Show its progress`)
 		require.True(t, strings.HasPrefix(run, "/runs/"), run)
 		w.get(run)
 		return strings.TrimPrefix(at, "/admin")
@@ -108,7 +107,7 @@ func TestRunsThatListsBegin(t *testing.T) {
 	require.Equal(t, "/security/devices?q=acme", follow("/security/devices/wipe?device="+string(d.ID)+list, "/security/devices/wipe"))
 	require.Equal(t, "/users?q=acme", follow("/users/tools?tool=delete&user="+string(ann.ID)+list, "/users/tools/delete", "reason", "left"))
 	w.work()
-	w.clock.Advance(100 * 24 * time.Hour)
+	w.Clock.Advance(100 * 24 * time.Hour)
 	require.Equal(t, "/users/signins?q=acme", follow("/users/idle?for=90&unused=1"+list, "/users/idle"))
 }
 
@@ -124,7 +123,7 @@ func TestListsLeadNowhereElse(t *testing.T) {
 		require.Empty(t, to.Host+to.Scheme+to.Fragment, "%q", evil)
 		require.NotContains(t, at, "\n", "%q", evil)
 		require.Less(t, len(at), 3000, "%q", evil)
-		refused := w.do(w.boss.ID, http.MethodPost, "/admin/security/devices/disable", values("list", evil))
+		refused := w.do(w.Boss.ID, http.MethodPost, "/admin/security/devices/disable", values("list", evil))
 		require.Equal(t, http.StatusBadRequest, refused.Code)
 		require.Regexp(t, `href="/admin/security/devices(\?[^"]*)?"`, refused.text, "%q", evil)
 	}
@@ -132,8 +131,8 @@ func TestListsLeadNowhereElse(t *testing.T) {
 
 // The members of a department are a list, too.
 func TestDepartmentLeadsBackToItsMembers(t *testing.T) {
-	w := newWorldOn(t, memstore.New(nil), chatadmin.ESChat)
-	d, err := w.options.Provisioning.CreateDepartment(ctx, w.s, "Buses")
+	w := newWorldOn(t, nil, chatadmin.ESChat)
+	d, err := w.options.Provisioning.CreateDepartment(ctx, w.S, "Buses")
 	require.NoError(t, err)
 	w.department = d.Name
 	var last chatadmin.User

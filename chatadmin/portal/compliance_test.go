@@ -28,14 +28,14 @@ func TestRetention(t *testing.T) {
 	require.Contains(t, plain(w.get(run).text), "Retention Done")
 	require.Contains(t, plain(w.get("/compliance/retention/review?days=0").text), "Messages and files are kept for ever.")
 	w.post("/compliance/retention", "days", "0")
-	require.Equal(t, http.StatusConflict, w.do(w.boss.ID, "POST", "/admin/compliance/retention/run", values("plan", now.hidden(t, "plan"))).Code, "decided otherwise since")
+	require.Equal(t, http.StatusConflict, w.do(w.Boss.ID, "POST", "/admin/compliance/retention/run", values("plan", now.hidden(t, "plan"))).Code, "decided otherwise since")
 	for _, bad := range []string{"-1", "x", "36501"} {
-		require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin/compliance/retention/review?days="+bad, nil).Code, bad)
-		require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin/compliance/retention", values("days", bad)).Code, bad)
+		require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "GET", "/admin/compliance/retention/review?days="+bad, nil).Code, bad)
+		require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "POST", "/admin/compliance/retention", values("days", bad)).Code, bad)
 	}
-	require.NoError(t, w.options.Retention.SetLimit(ctx, w.domain, 7))
+	require.NoError(t, w.options.Retention.SetLimit(ctx, w.Domain, 7))
 	require.Contains(t, plain(w.get("/compliance/retention").text), "At most 7 days: your agreement asks for it.")
-	require.Equal(t, http.StatusForbidden, w.do(w.boss.ID, "POST", "/admin/compliance/retention", values("days", "8")).Code)
+	require.Equal(t, http.StatusForbidden, w.do(w.Boss.ID, "POST", "/admin/compliance/retention", values("days", "8")).Code)
 }
 
 // Holds are placed on users and groups, and released.
@@ -51,7 +51,7 @@ func TestHolds(t *testing.T) {
 	require.Contains(t, plain(w.get("/users/tools?tool=delete&user="+string(ann.ID)).text), "This stands in the way")
 	for _, bad := range [][]string{{"user", "nobody@acme.example", "reason", "x"}, {"reason", "x"}, {"user", ann.Login, "group", "Chess", "reason", "x"},
 		{"user", ann.Login}, {"group", "Che", "reason", "x"}} {
-		a := w.do(w.boss.ID, "POST", "/admin/compliance/holds", values(bad...))
+		a := w.do(w.Boss.ID, "POST", "/admin/compliance/holds", values(bad...))
 		require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, a.Code, bad)
 		require.Contains(t, a.text, `role="alert"`, bad)
 	}
@@ -59,7 +59,7 @@ func TestHolds(t *testing.T) {
 	require.Len(t, holds, 2)
 	w.post("/compliance/holds/release", "hold", holds[0])
 	require.Len(t, w.get("/compliance/holds").checks("hold"), 1)
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "POST", "/admin/compliance/holds/release", values("hold", holds[0])).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "POST", "/admin/compliance/holds/release", values("hold", holds[0])).Code)
 	lawyer := w.withRole("lawyer", 50, chatadmin.PermHolds)
 	a := w.do(lawyer.ID, "POST", "/admin/compliance/holds", values("user", string(ann.ID), "reason", "case 3"))
 	require.Equal(t, http.StatusSeeOther, a.Code, "by ID, without the list of users")
@@ -71,19 +71,19 @@ func TestHolds(t *testing.T) {
 func TestClosing(t *testing.T) {
 	w := newWorld(t)
 	as := func(method, path string, form url.Values) answer { return w.do(staff, method, "/admin"+path, form) }
-	for _, other := range []chatadmin.ID{"", w.boss.ID} {
+	for _, other := range []chatadmin.ID{"", w.Boss.ID} {
 		for _, r := range []string{"GET /closing", "POST /closing", "GET /closing/x", "POST /closing/x/cancel"} {
 			method, path, _ := strings.Cut(r, " ")
 			require.Equal(t, http.StatusForbidden, w.do(other, method, "/admin"+path, nil).Code, r)
 		}
 	}
 	require.Equal(t, http.StatusInternalServerError, w.do("broken", "GET", "/admin/closing", nil).Code)
-	h, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.boss.ID, Reason: "a case"})
+	h, err := w.S.AddHold(ctx, chatadmin.Hold{User: w.Boss.ID, Reason: "a case"})
 	require.NoError(t, err)
 	held := as("GET", "/closing", nil)
 	require.Contains(t, plain(held.text), "This stands in the way")
 	require.NotContains(t, held.text, `name="plan"`)
-	_, err = w.s.ReleaseHold(ctx, h.ID)
+	_, err = w.S.ReleaseHold(ctx, h.ID)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, as("GET", "/closing?days=366", nil).Code)
 	require.Contains(t, plain(as("GET", "/closing?days=0", nil).text), "It begins at once, and cannot be cancelled.")
@@ -96,7 +96,7 @@ func TestClosing(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, done.Code, plain(done.text))
 	at := strings.TrimPrefix(done.Header().Get("Location"), "/admin")
 	require.Contains(t, plain(as("GET", at, nil).text), "Close the domain Scheduled")
-	require.NotEqual(t, http.StatusOK, w.do(w.boss.ID, "GET", "/admin/users", nil).Code, "nobody gets in")
+	require.NotEqual(t, http.StatusOK, w.do(w.Boss.ID, "GET", "/admin/users", nil).Code, "nobody gets in")
 	require.Equal(t, http.StatusSeeOther, as("POST", at+"/cancel", nil).Code)
 	w.get("/users")
 	require.Contains(t, as("GET", "/closing", nil).text, at)
@@ -120,7 +120,7 @@ func TestAgreement(t *testing.T) {
 		"A number of user seats needed", "Your current Office Chat plan", "Acknowledge this will be the Enterprise annual plan: $999 for a year (type Yes)"} {
 		require.Contains(t, form, want)
 	}
-	bad := w.do(w.boss.ID, "POST", "/admin/compliance/baa", values("domain", "Acme", "new_domain", "Acme Health", "admin_email", "no address", "seats", "49", "acknowledge", "No"))
+	bad := w.do(w.Boss.ID, "POST", "/admin/compliance/baa", values("domain", "Acme", "new_domain", "Acme Health", "admin_email", "no address", "seats", "49", "acknowledge", "No"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	require.Equal(t, 3, strings.Count(bad.text, `class="error"`), plain(bad.text))
 	at := w.post("/compliance/baa", "domain", "Acme", "new_domain", "Acme Health", "admin_email", "boss@acme.example", "seats", "60", "acknowledge", "Yes")
@@ -129,30 +129,30 @@ func TestAgreement(t *testing.T) {
 	require.Contains(t, page, "A number of user seats needed 60")
 	require.NotContains(t, w.get("/compliance/baa").text, `name="acknowledge"`, "one at a time")
 	w.work()
-	require.NotEmpty(t, w.mails.To("support@vendor.example"))
-	again := w.do(w.boss.ID, "POST", "/admin/compliance/baa", values("new_domain", "Other", "admin_email", "boss@acme.example", "acknowledge", "Yes", "seats", "50"))
+	require.NotEmpty(t, w.Mail.To("support@vendor.example"))
+	again := w.do(w.Boss.ID, "POST", "/admin/compliance/baa", values("new_domain", "Other", "admin_email", "boss@acme.example", "acknowledge", "Yes", "seats", "50"))
 	require.Equal(t, http.StatusConflict, again.Code)
 
 	id := chatadmin.ID(strings.TrimPrefix(at, "/compliance/baa/"))
-	a, err := w.options.Agreements.Advance(ctx, w.admin.AsHost(w.domain), id, compliance.Provision, compliance.Input{})
+	a, err := w.options.Agreements.Advance(ctx, w.Admin.AsHost(w.Domain), id, compliance.Provision, compliance.Input{})
 	require.NoError(t, err)
 	require.Contains(t, plain(w.get(at).text), "The next step is made in the new domain, by an administrator there.")
-	require.Equal(t, http.StatusForbidden, w.do(w.boss.ID, "POST", "/admin"+at+"/step", values("step", "suspend")).Code, "the vendor's")
-	old := w.domain
+	require.Equal(t, http.StatusForbidden, w.do(w.Boss.ID, "POST", "/admin"+at+"/step", values("step", "suspend")).Code, "the vendor's")
+	old := w.Domain
 	var admins []chatadmin.ID
-	admins, err = w.admin.AsHost(a.New).AdminsInForce(ctx)
+	admins, err = w.Admin.AsHost(a.New).AdminsInForce(ctx)
 	require.NoError(t, err)
-	w.domain = a.New // of the session
+	w.Domain = a.New // of the session
 	there := func(method, path string, form url.Values) answer { return w.do(admins[0], method, "/admin"+path, form) }
 	require.Contains(t, plain(there("GET", at, nil).text), "We have invited our staff")
 	require.Equal(t, http.StatusSeeOther, there("POST", at+"/step", values("step", "invite")).Code)
-	host := w.admin.AsHost(old)
+	host := w.Admin.AsHost(old)
 	for _, step := range []compliance.Step{compliance.Suspend} {
 		_, err = w.options.Agreements.Advance(ctx, host, id, step, compliance.Input{})
 		require.NoError(t, err)
 	}
 	require.Equal(t, http.StatusSeeOther, there("POST", at+"/step", values("step", "bill")).Code)
-	_, err = w.options.Agreements.Advance(ctx, w.admin.AsHost(a.New), id, compliance.Send, compliance.Input{Document: "envelope-1"})
+	_, err = w.options.Agreements.Advance(ctx, w.Admin.AsHost(a.New), id, compliance.Send, compliance.Input{Document: "envelope-1"})
 	require.NoError(t, err)
 	signs := there("GET", at, nil)
 	require.Contains(t, signs.text, `name="document"`)

@@ -10,17 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 // Departments are created, renamed with their members, emptied by a plan and
 // deleted.
 func TestDepartments(t *testing.T) {
-	w := newWorldOn(t, memstore.New(nil), chatadmin.ESChat)
+	w := newWorldOn(t, nil, chatadmin.ESChat)
 	require.Contains(t, plain(w.get("/departments").text), "There are no departments.")
 	w.post("/departments", "name", "Buses")
 	w.post("/departments", "name", "Trams")
-	taken := w.do(w.boss.ID, "POST", "/admin/departments", values("name", "BUSES"))
+	taken := w.do(w.Boss.ID, "POST", "/admin/departments", values("name", "BUSES"))
 	require.Equal(t, http.StatusConflict, taken.Code)
 	require.Contains(t, taken.text, `value="BUSES"`)
 	at := "/departments/" + strings.TrimSuffix(between(t, w.get("/departments").text, `/departments/`, `"><bdi>Buses`), `"`)
@@ -44,24 +43,24 @@ func TestDepartments(t *testing.T) {
 	w.work()
 	require.Contains(t, plain(w.get(run).text), "Departments Done")
 	require.Contains(t, plain(w.get(at).text), "Bus.58")
-	full := w.do(w.boss.ID, "POST", "/admin"+at+"/delete", nil)
+	full := w.do(w.Boss.ID, "POST", "/admin"+at+"/delete", nil)
 	require.Equal(t, http.StatusConflict, full.Code)
 	review := w.get(at + "/empty?to=" + trams)
 	require.Contains(t, plain(review.text), "From Coaches Move all members to Trams Members 2")
-	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin/departments/"+trams+"/empty", values("plan", review.hidden(t, "plan"))).Code, "of another department")
+	require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "POST", "/admin/departments/"+trams+"/empty", values("plan", review.hidden(t, "plan"))).Code, "of another department")
 	w.post(at+"/empty", "plan", review.hidden(t, "plan"))
 	w.work()
 	require.Contains(t, plain(w.get("/departments/"+trams).text), "Bus.57")
 	w.post(at + "/delete")
 	require.NotContains(t, w.get("/departments").text, "Coaches")
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin"+at, nil).Code)
 }
 
 // The form of a user has the fields of a radio, and tells everything that is
 // wrong at once.
 func TestRadioForm(t *testing.T) {
-	w := newWorldOn(t, memstore.New(nil), chatadmin.ESChat)
-	_, err := w.s.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
+	w := newWorldOn(t, nil, chatadmin.ESChat)
+	_, err := w.S.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.DefaultCountry = "NL"; return nil })
 	require.NoError(t, err)
 	w.post("/departments", "name", "Buses")
 	form := plain(w.get("/users/invite").text)
@@ -76,29 +75,29 @@ func TestRadioForm(t *testing.T) {
 		}
 		return f
 	}
-	none := w.do(w.boss.ID, "POST", "/admin/users/invite", user())
+	none := w.do(w.Boss.ID, "POST", "/admin/users/invite", user())
 	require.Equal(t, http.StatusBadRequest, none.Code)
 	require.Contains(t, plain(none.text), "Your company is not set to accept text messages")
 	require.Contains(t, none.text, `<option value="2" selected>`, "what was chosen is still there")
 	w.post("/departments/settings", "texts", "1")
-	bad := w.do(w.boss.ID, "POST", "/admin/users/invite", user("last_name", "S", "department", "None", "imei", "12", "phone", "+1 212 555 0100"))
+	bad := w.do(w.Boss.ID, "POST", "/admin/users/invite", user("last_name", "S", "department", "None", "imei", "12", "phone", "+1 212 555 0100"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	require.GreaterOrEqual(t, strings.Count(bad.text, `class="error"`), 4, plain(bad.text))
-	made := w.do(w.boss.ID, "POST", "/admin/users/invite", user())
+	made := w.do(w.Boss.ID, "POST", "/admin/users/invite", user())
 	require.Equal(t, http.StatusSeeOther, made.Code, plain(made.text))
 	at := strings.TrimPrefix(made.Header().Get("Location"), "/admin")
 	page := plain(w.get(at).text)
 	require.Contains(t, page, "Trusted No Activation Method Automatic Send Text Yes Priority 2 Client Type Unknown Maximal Contact Yes")
 	w.post(at+"/edit", "priority", "5", "imei", "35 209900 176148 1")
 	require.Contains(t, plain(w.get(at).text), "Manual (352099001761481) Send Text Yes Priority 5")
-	wrong := w.do(w.boss.ID, "POST", "/admin"+at+"/edit", values("priority", "9", "client_type", "toaster"))
+	wrong := w.do(w.Boss.ID, "POST", "/admin"+at+"/edit", values("priority", "9", "client_type", "toaster"))
 	require.Equal(t, http.StatusBadRequest, wrong.Code)
 }
 
 // The form of a user of a help desk has preferences, and the company decides
 // what is in force for those who have not chosen.
 func TestPreferences(t *testing.T) {
-	w := newWorldOn(t, memstore.New(nil), chatadmin.Engage)
+	w := newWorldOn(t, nil, chatadmin.Engage)
 	form := plain(w.get("/users/invite").text)
 	for _, want := range []string{"Messages & Communication", "Suffix", "Default Twitter account", "Sending e-mail", "Recipient can respond", "Which page after logging in", "Deutsch", "Send a message with username and password"} {
 		require.Contains(t, strings.ReplaceAll(form, "&amp;", "&"), want)
@@ -109,21 +108,21 @@ func TestPreferences(t *testing.T) {
 	require.Contains(t, edit.text, `value="^AR"`)
 	require.Contains(t, edit.text, `<option value="own_client" selected>`)
 	require.Contains(t, plain(edit.text), "alex . The login cannot be changed once it is saved.", "the login is immutable")
-	bad := w.do(w.boss.ID, "POST", "/admin"+to+"/edit", values("landing", "webcare", "availability", "asleep", "avatar", "x"))
+	bad := w.do(w.Boss.ID, "POST", "/admin"+to+"/edit", values("landing", "webcare", "availability", "asleep", "avatar", "x"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	require.Equal(t, 3, strings.Count(bad.text, `class="error"`), plain(bad.text))
 
 	w.post("/preferences", "availability", "online", "forward", "no_reply", "suffix.twitter", "^us")
 	require.Contains(t, w.get("/preferences").text, `<option value="online" selected>`)
 	require.NotContains(t, w.get("/preferences").text, "suffix.twitter", "everybody has their own")
-	wrong := w.do(w.boss.ID, "POST", "/admin/preferences", values("language", "xx"))
+	wrong := w.do(w.Boss.ID, "POST", "/admin/preferences", values("language", "xx"))
 	require.Equal(t, http.StatusBadRequest, wrong.Code)
 
 	alex := chatadmin.ID(strings.TrimPrefix(to, "/users/"))
 	own := w.do(alex, "GET", "/admin/account", nil)
 	require.Contains(t, own.text, `<html lang="de">`, "the user reads German")
 	require.Equal(t, http.StatusSeeOther, w.do(alex, "POST", "/admin/account/preferences", values("language", "nl", "availability", "online_live_chat", "forward", "can_respond")).Code)
-	shown, err := w.options.Preferences.Of(ctx, w.s, alex)
+	shown, err := w.options.Preferences.Of(ctx, w.S, alex)
 	require.NoError(t, err)
 	require.Equal(t, []string{"nl", "online_live_chat", "own_client"}, []string{shown.Own.Language, string(shown.Own.Availability), string(shown.Own.Forward)})
 	refused := w.do(alex, "POST", "/admin/account/preferences", values("language", "xx"))
@@ -138,20 +137,20 @@ func TestCustomFields(t *testing.T) {
 	w.work()
 	require.Contains(t, plain(w.get("/fields").text), "Cost centre Number Remove field Site Choice North , South")
 	for _, bad := range [][]string{{"name", "login", "kind", "text"}, {"name", "", "kind", "x"}, {"name", "Other", "kind", "choice"}} {
-		a := w.do(w.boss.ID, "POST", "/admin/fields", values(bad...))
+		a := w.do(w.Boss.ID, "POST", "/admin/fields", values(bad...))
 		require.Equal(t, http.StatusBadRequest, a.Code)
 		require.Contains(t, a.text, `class="error"`)
 	}
 	to := w.post("/users/invite", "login", "ann@acme.example", "kind", "network", "own:Cost centre", "+4711", "own:Site", "South")
 	require.Contains(t, plain(w.get(to).text), "Cost centre 4711 Site South")
-	bad := w.do(w.boss.ID, "POST", "/admin"+to+"/edit", values("own:Cost centre", "many", "own:Site", "West"))
+	bad := w.do(w.Boss.ID, "POST", "/admin"+to+"/edit", values("own:Cost centre", "many", "own:Site", "West"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	require.Equal(t, 2, strings.Count(bad.text, `class="error"`), plain(bad.text))
 	require.Contains(t, bad.text, `value="many"`)
 	found := w.get("/fields/find?field=Cost+centre&value=4711")
 	require.Contains(t, found.text, "ann@acme.example")
 	require.Contains(t, plain(w.get("/fields/find?field=Cost+centre&value=12").text), "No users are found.")
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/fields/find?field=None&value=1", nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/fields/find?field=None&value=1", nil).Code)
 	review := w.get("/fields/remove?name=Site")
 	require.Contains(t, plain(review.text), "The value of 1 user is deleted with the field.")
 	run := w.post("/fields/remove", "plan", review.hidden(t, "plan"))

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var (
@@ -44,11 +43,11 @@ func TestErrorsNameTheirValues(t *testing.T) {
 	} {
 		t.Run(string(preset), func(t *testing.T) {
 			t.Parallel()
-			w := newWorldOn(t, memstore.New(nil), preset)
+			w := newWorldOn(t, nil, preset)
 			for name, x := range make(w) {
 				said := map[string]string{}
 				for _, lang := range complete {
-					as, method := w.boss.ID, http.MethodGet
+					as, method := w.Boss.ID, http.MethodGet
 					if x.as != "" {
 						as = x.as
 					}
@@ -79,30 +78,30 @@ func TestErrorsNameTheirValues(t *testing.T) {
 }
 
 func officeRefusals(w *world) map[string]refusal {
-	t := w.t
+	t := w.T
 	long := func(n int) string { return strings.Repeat("x", n) }
 	ann := w.user("ann@acme.example")
 	active := w.user("active@acme.example")
 	require.NoError(t, w.passwords.Set(ctx, active, "correct horse"))
-	_, err := w.s.DenyAccess(ctx, ann.ID)
+	_, err := w.S.DenyAccess(ctx, ann.ID)
 	require.NoError(t, err)
 	fresh := w.user("fresh@acme.example")
-	require.NoError(t, w.s.ResendInvitation(ctx, fresh.ID))
+	require.NoError(t, w.S.ResendInvitation(ctx, fresh.ID))
 	chess := w.post("/groups/new", "name", "Chess")
 	w.post(chess+"/members", "login", fresh.Login)
 	old := w.post("/groups/new", "name", "Old times")
 	w.post(old + "/archive")
 	var shipped chatadmin.Group
-	for g, err := range w.s.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
+	for g, err := range w.S.Groups(ctx, chatadmin.GroupQuery{DefaultOnly: true}) {
 		require.NoError(t, err)
 		shipped = g
 	}
 	all := "/groups/" + string(shipped.ID)
 	maker := w.user("groups@acme.example")
-	_, err = w.s.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Limits = chatadmin.Limits{Groups: 2, GroupsPerDay: 3}; return nil })
+	_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { s.Limits = chatadmin.Limits{Groups: 2, GroupsPerDay: 3}; return nil })
 	require.NoError(t, err)
 	for i := range 2 {
-		_, err := w.admin.As(w.domain, maker.ID).CreateGroup(ctx, fmt.Sprintf("Made %d", i))
+		_, err := w.Admin.As(w.Domain, maker.ID).CreateGroup(ctx, fmt.Sprintf("Made %d", i))
 		require.NoError(t, err)
 	}
 	weak := w.withRole("weak", 1, chatadmin.PermUsersRead, chatadmin.PermUsersAccess)
@@ -147,8 +146,8 @@ func officeRefusals(w *world) map[string]refusal {
 }
 
 func radioRefusals(w *world) map[string]refusal {
-	dept, err := w.options.Provisioning.CreateDepartment(ctx, w.s, "Night shift")
-	require.NoError(w.t, err)
+	dept, err := w.options.Provisioning.CreateDepartment(ctx, w.S, "Night shift")
+	require.NoError(w.T, err)
 	w.department = dept.Name
 	w.user("ann@acme.example")
 	return map[string]refusal{
@@ -172,7 +171,7 @@ func TestShortPasswordNamesItsLimit(t *testing.T) {
 	w := newWorld(t)
 	w.post("/users/invite", "login", "ann@acme.example", "kind", "network", "invite", "1")
 	w.work()
-	mail := w.mails.To("ann@acme.example")[0].Text
+	mail := w.Mail.To("ann@acme.example")[0].Text
 	_, link, _ := strings.Cut(strings.Fields(mail[strings.Index(mail, "https://"):])[0], "https://chat.example")
 	token := w.do("", "GET", link, nil).hidden(t, "token")
 	for _, lang := range complete {

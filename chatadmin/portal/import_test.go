@@ -27,21 +27,21 @@ const people = "name,email/login,title,Enabled\nAnn,ann@acme.example,Head,\nBen,
 
 // uploaded sends a file as the boss and returns the page of its review.
 func (w *world) uploaded(file string, fields ...string) string {
-	w.t.Helper()
-	a := w.upload(w.boss.ID, "people.csv", file, append([]string{"mode", "update"}, fields...)...)
-	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s", plain(a.text))
+	w.T.Helper()
+	a := w.upload(w.Boss.ID, "people.csv", file, append([]string{"mode", "update"}, fields...)...)
+	require.Equal(w.T, http.StatusSeeOther, a.Code, "%s", plain(a.text))
 	return strings.TrimPrefix(a.Header().Get("Location"), "/admin")
 }
 
 func (w *world) start(at string) {
-	w.t.Helper()
-	require.Equal(w.t, at, w.post(at+"/start", "plan", w.get(at).hidden(w.t, "plan")))
+	w.T.Helper()
+	require.Equal(w.T, at, w.post(at+"/start", "plan", w.get(at).hidden(w.T, "plan")))
 }
 
 func (w *world) spooled() []os.DirEntry {
-	w.t.Helper()
+	w.T.Helper()
 	files, err := os.ReadDir(w.dir)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return files
 }
 
@@ -57,7 +57,7 @@ func TestImport(t *testing.T) {
 	for _, want := range []string{"3 rows", "2 created", "1 failed", "Import Now", "line 4", "email/login"} {
 		require.Contains(t, plain(review.text), want)
 	}
-	_, err := w.s.UserByLogin(ctx, "ann@acme.example")
+	_, err := w.S.UserByLogin(ctx, "ann@acme.example")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "a review changes nothing")
 
 	w.start(at)
@@ -70,27 +70,27 @@ func TestImport(t *testing.T) {
 	result := w.get(at + "/result")
 	require.Contains(t, result.text, "_status")
 	require.Contains(t, result.text, "created")
-	require.Empty(t, w.mails.To("ann@acme.example"), "nobody is invited without being asked for")
+	require.Empty(t, w.Mail.To("ann@acme.example"), "nobody is invited without being asked for")
 	require.Len(t, w.spooled(), 1, "the uploaded file is removed")
 	info, err := w.spooled()[0].Info()
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode())
 
-	mail := w.mails.To("boss@acme.example")
+	mail := w.Mail.To("boss@acme.example")
 	link := regexp.MustCompile(`https://chat\.example(/admin/import\?token=\S+)`).FindStringSubmatch(mail[len(mail)-1].Text)
 	require.NotNil(t, link, mail[len(mail)-1].Text)
 	held := w.get(strings.TrimPrefix(link[1], "/admin"))
 	require.Contains(t, plain(held.text), "2 users were created by the import")
-	require.Empty(t, w.mails.To("ann@acme.example"), "opening the link sends nothing")
+	require.Empty(t, w.Mail.To("ann@acme.example"), "opening the link sends nothing")
 	require.Equal(t, "/users", w.post("/import", "token", held.hidden(t, "token")))
 	w.work()
-	require.Len(t, w.mails.To("ann@acme.example"), 1)
-	used := w.do(w.boss.ID, http.MethodPost, "/admin/import", values("token", held.hidden(t, "token")))
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
+	used := w.do(w.Boss.ID, http.MethodPost, "/admin/import", values("token", held.hidden(t, "token")))
 	require.Equal(t, http.StatusConflict, used.Code)
 
 	require.Equal(t, "/imports", w.post(at+"/discard"))
 	require.Empty(t, w.spooled())
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin"+at, nil).Code)
 }
 
 // With the box for it, created users are invited at once. The button of the
@@ -101,7 +101,7 @@ func TestImportInvites(t *testing.T) {
 	require.Contains(t, plain(w.get(at).text), "invited when their rows are saved")
 	w.start(at)
 	w.work()
-	require.Len(t, w.mails.To("ann@acme.example"), 1)
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
 	require.NotContains(t, w.get(at).text, "/invite")
 
 	at = w.uploaded("email/login\ncid@acme.example\n")
@@ -110,20 +110,20 @@ func TestImportInvites(t *testing.T) {
 	require.Contains(t, plain(w.get(at).text), "Invite 1 created user")
 	w.post(at + "/invite")
 	w.work()
-	require.Len(t, w.mails.To("cid@acme.example"), 1)
+	require.Len(t, w.Mail.To("cid@acme.example"), 1)
 }
 
 // What is missing in the form is told, and the rest of it is kept.
 func TestImportForm(t *testing.T) {
 	w := newWorld(t)
-	a := w.upload(w.boss.ID, "people.csv", people, "invite", "1")
+	a := w.upload(w.Boss.ID, "people.csv", people, "invite", "1")
 	require.Equal(t, http.StatusBadRequest, a.Code)
 	require.Contains(t, plain(a.text), "Choose whether existing users are skipped or updated.")
 	require.Contains(t, a.text, `name="invite" value="1" checked`)
-	a = w.upload(w.boss.ID, "", "", "mode", "skip")
+	a = w.upload(w.Boss.ID, "", "", "mode", "skip")
 	require.Equal(t, http.StatusBadRequest, a.Code)
 	require.Contains(t, plain(a.text), "Choose a file.")
-	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin/imports", values("mode", "skip")).Code)
+	require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "POST", "/admin/imports", values("mode", "skip")).Code)
 	require.Empty(t, w.spooled())
 }
 
@@ -137,7 +137,7 @@ func TestImportColumns(t *testing.T) {
 	require.Equal(t, at, w.post(at+"/plan", "columns", "1", "encoding", "", "column0", "email/login", "column1", "name", "column2", "title"))
 	w.start(at)
 	w.work()
-	u, err := w.s.UserByLogin(ctx, "ann@acme.example")
+	u, err := w.S.UserByLogin(ctx, "ann@acme.example")
 	require.NoError(t, err)
 	require.Equal(t, []string{"Ann", "39"}, []string{u.DisplayName, u.Title})
 
@@ -159,7 +159,7 @@ func TestImportStale(t *testing.T) {
 	at := w.uploaded(people)
 	reviewed := w.get(at).hidden(t, "plan")
 	w.post(at+"/plan", "columns", "1", "column2", "-")
-	stale := w.do(w.boss.ID, http.MethodPost, "/admin"+at+"/start", values("plan", reviewed))
+	stale := w.do(w.Boss.ID, http.MethodPost, "/admin"+at+"/start", values("plan", reviewed))
 	require.Equal(t, http.StatusConflict, stale.Code)
 
 	w.start(at)
@@ -193,8 +193,8 @@ func TestImportOfSomebodyElse(t *testing.T) {
 func TestImportBounds(t *testing.T) {
 	w := newWorld(t)
 	w.options.MaxUpload = 1000
-	w.construct(w.store)
-	a := w.upload(w.boss.ID, "people.csv", "email/login\n"+strings.Repeat("ann@acme.example\n", 100), "mode", "skip")
+	w.Restart()
+	a := w.upload(w.Boss.ID, "people.csv", "email/login\n"+strings.Repeat("ann@acme.example\n", 100), "mode", "skip")
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.Code)
 	require.Empty(t, w.spooled())
 
@@ -202,15 +202,15 @@ func TestImportBounds(t *testing.T) {
 	r, err := http.NewRequest(http.MethodPost, "/admin/imports", broken)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-	require.Equal(t, http.StatusBadRequest, w.send(w.boss.ID, r).Code)
+	require.Equal(t, http.StatusBadRequest, w.send(w.Boss.ID, r).Code)
 	require.Empty(t, w.spooled())
 
 	for range 20 {
 		w.uploaded(people)
 	}
-	require.Equal(t, http.StatusTooManyRequests, w.upload(w.boss.ID, "people.csv", people, "mode", "skip").Code)
+	require.Equal(t, http.StatusTooManyRequests, w.upload(w.Boss.ID, "people.csv", people, "mode", "skip").Code)
 	require.Len(t, w.spooled(), 20)
-	w.clock.Advance(8 * 24 * time.Hour)
+	w.Clock.Advance(8 * 24 * time.Hour)
 	w.work()
 	require.Empty(t, w.spooled(), "files that nobody imports are removed")
 	w.uploaded(people)
@@ -248,25 +248,24 @@ func TestImportAfterCrash(t *testing.T) {
 		at := w.uploaded(file.String())
 		w.start(at)
 		store.left = crash
-		_, err := w.admin.Work(ctx)
+		_, err := w.Admin.Work(ctx)
 		died := store.died
 		store.left = -1
-		w.construct(store) // the program starts again
-		w.s = w.admin.As(w.domain, w.boss.ID)
+		w.Restart() // the program starts again
 		if died {
 			require.Error(t, err, "after %d transactions", crash)
-			w.clock.Advance(11 * time.Minute)
+			w.Clock.Advance(11 * time.Minute)
 			w.work()
 		}
 		require.Contains(t, plain(w.get(at).text), "The import is done.", "after %d transactions", crash)
 		n := 0
-		for _, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+		for _, err := range w.S.Users(ctx, chatadmin.UserQuery{}) {
 			require.NoError(t, err)
 			n++
 		}
 		require.Equal(t, 1101, n)
 		runs := 0
-		for run, err := range w.s.Runs(ctx, chatadmin.RunQuery{Kind: "import"}) {
+		for run, err := range w.S.Runs(ctx, chatadmin.RunQuery{Kind: "import"}) {
 			require.NoError(t, err)
 			require.Equal(t, chatadmin.RunDone, run.State, "after %d transactions", crash)
 			runs++
@@ -301,10 +300,10 @@ func TestLargeImport(t *testing.T) {
 
 	dying, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := w.admin.Work(dying)
+	_, err := w.Admin.Work(dying)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Contains(t, plain(w.get(at).text), "The file is being looked through.")
-	for _, err := range chatadmintest.AtOnce(4, func(int) error { _, err := w.admin.Work(ctx); return err }) {
+	for _, err := range chatadmintest.AtOnce(4, func(int) error { _, err := w.Admin.Work(ctx); return err }) {
 		require.NoError(t, err)
 	}
 	require.Contains(t, plain(w.get(at).text), "Import Now")
@@ -342,27 +341,27 @@ func TestLargeImportMeanwhile(t *testing.T) {
 		check func(w *world, at string)
 	}{
 		"discarded": {
-			func(w *world, at string) { require.Equal(w.t, "/imports", w.post(at+"/discard")) },
+			func(w *world, at string) { require.Equal(w.T, "/imports", w.post(at+"/discard")) },
 			func(w *world, at string) {
-				require.Equal(w.t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
-				require.Empty(w.t, w.spooled())
+				require.Equal(w.T, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin"+at, nil).Code)
+				require.Empty(w.T, w.spooled())
 			},
 		},
 		"read in another way": {
 			func(w *world, at string) { w.post(at+"/plan", "encoding", "ibm850") },
 			func(w *world, at string) {
-				require.Contains(w.t, w.get(at).text, `<option value="ibm850" selected>`)
-				require.Contains(w.t, plain(w.get(at).text), "Import Now")
+				require.Contains(w.T, w.get(at).text, `<option value="ibm850" selected>`)
+				require.Contains(w.T, plain(w.get(at).text), "Import Now")
 			},
 		},
 		"demoted": {
 			func(w *world, at string) {
 				other := w.user("other.admin@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
-				_, err := w.admin.As(w.domain, other.ID).AssignRole(ctx, chatadmin.RoleMember, w.boss.ID)
-				require.NoError(w.t, err)
+				_, err := w.Admin.As(w.Domain, other.ID).AssignRole(ctx, chatadmin.RoleMember, w.Boss.ID)
+				require.NoError(w.T, err)
 			},
 			func(w *world, at string) {
-				require.Equal(w.t, http.StatusForbidden, w.do(w.boss.ID, "GET", "/admin"+at, nil).Code)
+				require.Equal(w.T, http.StatusForbidden, w.do(w.Boss.ID, "GET", "/admin"+at, nil).Code)
 			},
 		},
 	} {
@@ -370,12 +369,12 @@ func TestLargeImportMeanwhile(t *testing.T) {
 			w := newWorld(t)
 			spool := &meanwhile{Spool: w.options.Spool}
 			w.options.Spool = spool
-			w.construct(w.store)
+			w.Restart()
 			at := w.uploaded(file)
 			spool.do = func() { c.do(w, at) }
 			w.work()
 			require.Nil(t, spool.do, "the file was looked through")
-			w.clock.Advance(11 * time.Minute) // the one that was overtaken has had its time
+			w.Clock.Advance(11 * time.Minute) // the one that was overtaken has had its time
 			w.work()
 			c.check(w, at)
 		})
@@ -388,7 +387,7 @@ func TestImportByTwoWorkers(t *testing.T) {
 	w := newWorldOn(t, store, chatadmin.OfficeChat)
 	at := w.uploaded(people)
 	w.start(at)
-	for _, err := range chatadmintest.AtOnce(8, func(int) error { _, err := w.admin.Work(ctx); return err }) {
+	for _, err := range chatadmintest.AtOnce(8, func(int) error { _, err := w.Admin.Work(ctx); return err }) {
 		require.NoError(t, err)
 	}
 	w.work()
@@ -404,10 +403,10 @@ func TestImportOfTheDemoted(t *testing.T) {
 	at := a.Header().Get("Location")
 	page := w.do(ann.ID, "GET", at, nil)
 	require.Equal(t, http.StatusSeeOther, w.do(ann.ID, "POST", at+"/start", values("plan", page.hidden(t, "plan"))).Code)
-	_, err := w.s.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
+	_, err := w.S.AssignRole(ctx, chatadmin.RoleMember, ann.ID)
 	require.NoError(t, err)
 	w.work()
-	_, err = w.s.UserByLogin(ctx, "ann@acme.example")
+	_, err = w.S.UserByLogin(ctx, "ann@acme.example")
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", at, nil).Code)
 }

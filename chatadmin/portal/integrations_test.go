@@ -18,8 +18,8 @@ import (
 // callback opens in a user's browser the address that a provider sends it back
 // to, and returns where that leads.
 func (w *world) callback(as chatadmin.ID, address string) answer {
-	w.t.Helper()
-	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, address, nil)
+	w.T.Helper()
+	r := httptest.NewRequestWithContext(w.T.Context(), http.MethodGet, address, nil)
 	r.Header.Set("X-User", string(as))
 	rec := httptest.NewRecorder()
 	w.options.Integrations.Handler().ServeHTTP(rec, r)
@@ -28,13 +28,13 @@ func (w *world) callback(as chatadmin.ID, address string) answer {
 
 // authenticate goes through the provider's page.
 func (w *world) authenticate(as chatadmin.ID, at string, authorise func(string) (string, error)) answer {
-	w.t.Helper()
+	w.T.Helper()
 	page := w.do(as, http.MethodPost, "/admin"+at+"/connect", url.Values{})
-	require.Equal(w.t, http.StatusOK, page.Code, plain(page.text))
-	to := strings.ReplaceAll(between(w.t, page.text, `<a href="`, `" role="button" rel="noreferrer"`), "&amp;", "&")
-	require.Contains(w.t, page.text, `http-equiv="refresh" content="0; url=`)
+	require.Equal(w.T, http.StatusOK, page.Code, plain(page.text))
+	to := strings.ReplaceAll(between(w.T, page.text, `<a href="`, `" role="button" rel="noreferrer"`), "&amp;", "&")
+	require.Contains(w.T, page.text, `http-equiv="refresh" content="0; url=`)
 	back, err := authorise(to)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return w.callback(as, back)
 }
 
@@ -113,7 +113,7 @@ func TestConnected(t *testing.T) {
 	ann := w.user("ann@acme.example", func(n *chatadmin.NewUser) { n.Role = chatadmin.RoleAdmin })
 	var address string
 	begin := func() {
-		page := w.do(w.boss.ID, http.MethodPost, "/admin"+at+"/integrations/slack/connect", url.Values{})
+		page := w.do(w.Boss.ID, http.MethodPost, "/admin"+at+"/integrations/slack/connect", url.Values{})
 		to := strings.ReplaceAll(between(t, page.text, `<a href="`, `" role="button" rel="noreferrer"`), "&amp;", "&")
 		var err error
 		address, err = w.slack.Authorise(to)
@@ -122,20 +122,20 @@ func TestConnected(t *testing.T) {
 	begin()
 	stolen := w.callback(ann.ID, address)
 	require.Equal(t, http.StatusForbidden, stolen.Code)
-	require.Equal(t, http.StatusSeeOther, w.callback(w.boss.ID, address).Code)
-	again := w.callback(w.boss.ID, address)
+	require.Equal(t, http.StatusSeeOther, w.callback(w.Boss.ID, address).Code)
+	again := w.callback(w.Boss.ID, address)
 	require.Equal(t, http.StatusBadRequest, again.Code)
 	require.Contains(t, plain(again.text), "was already used")
 	begin()
 	other := w.user("else@acme.example")
 	id := chatadmin.ID(strings.TrimPrefix(at, "/groups/"))
-	_, err := w.s.AddMembers(ctx, id, other.ID)
+	_, err := w.S.AddMembers(ctx, id, other.ID)
 	require.NoError(t, err)
-	require.NoError(t, w.s.SetGroupAdmin(ctx, id, true, other.ID))
-	require.NoError(t, w.s.SetGroupAdmin(ctx, id, false, w.boss.ID))
-	_, err = w.admin.As(w.domain, ann.ID).AssignRole(ctx, chatadmin.RoleMember, w.boss.ID)
+	require.NoError(t, w.S.SetGroupAdmin(ctx, id, true, other.ID))
+	require.NoError(t, w.S.SetGroupAdmin(ctx, id, false, w.Boss.ID))
+	_, err = w.Admin.As(w.Domain, ann.ID).AssignRole(ctx, chatadmin.RoleMember, w.Boss.ID)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusForbidden, w.callback(w.boss.ID, address).Code, "demoted meanwhile")
+	require.Equal(t, http.StatusForbidden, w.callback(w.Boss.ID, address).Code, "demoted meanwhile")
 }
 
 // Mailchimp needs one list at least. Saving makes the webhooks, and what is not
@@ -146,13 +146,13 @@ func TestMailchimp(t *testing.T) {
 	w.post("/integrations/mailchimp/enable")
 	at := w.post("/groups/new", "name", "Chess") + "/integrations/mailchimp"
 	w.post(at + "/enable")
-	back := w.authenticate(w.boss.ID, at, w.mailchimp.Authorise)
+	back := w.authenticate(w.Boss.ID, at, w.mailchimp.Authorise)
 	require.Equal(t, "/admin"+at, back.Header().Get("Location"), plain(back.text))
 	form := w.get(at)
 	require.Contains(t, plain(form.text), "MailChimp lists")
 	lists := form.checks("audiences")
 	require.GreaterOrEqual(t, len(lists), 2)
-	none := w.do(w.boss.ID, "POST", "/admin"+at+"/save", values("name", "News"))
+	none := w.do(w.Boss.ID, "POST", "/admin"+at+"/save", values("name", "News"))
 	require.Equal(t, http.StatusBadRequest, none.Code, "at least one list")
 	w.post(at+"/save", "audiences", lists[0], "audiences", lists[1])
 	require.Len(t, w.mailchimp.Webhooks(lists[1]), 1)
@@ -177,7 +177,7 @@ func (a answer) checks(name string) (values []string) {
 func TestAFAS(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann@acme.example")
-	bad := w.do(w.boss.ID, "POST", "/admin/integrations/afas/enable", values("environment", "x", "kind", "test"))
+	bad := w.do(w.Boss.ID, "POST", "/admin/integrations/afas/enable", values("environment", "x", "kind", "test"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	w.post("/integrations/afas/enable", "environment", "12345", "kind", "test")
 	require.Contains(t, w.get("/integrations").text, `value="12345"`)
@@ -201,7 +201,7 @@ func TestAFAS(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, as("POST", at+"/save", "type", kind).Code)
 	require.Contains(t, plain(as("GET", "").text), "AFAS In force")
 	require.Equal(t, http.StatusNotFound, as("GET", "/integrations/slack").Code, "a service of groups")
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/groups/"+string(ann.ID)+"/integrations/afas", nil).Code, "a service of users")
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/groups/"+string(ann.ID)+"/integrations/afas", nil).Code, "a service of users")
 	require.Contains(t, plain(w.get("/account").text), "AFAS Not enabled here", "everybody has their own")
 }
 
@@ -212,17 +212,17 @@ func TestDeadLetters(t *testing.T) {
 	at := w.post("/groups/new", "name", "Chess")
 	page := at + "/integrations/slack"
 	w.post(page + "/enable")
-	w.authenticate(w.boss.ID, page, w.slack.Authorise)
+	w.authenticate(w.Boss.ID, page, w.slack.Authorise)
 	channel := w.get(page).option(t, "general")
 	w.post(page+"/save", "channel", channel)
 	x, group := w.options.Integrations, chatadmin.ID(strings.TrimPrefix(at, "/groups/"))
 	w.slack.SetFault(func(string) slacktest.Fault { return slacktest.Fault{Status: http.StatusServiceUnavailable} })
 	for _, id := range []chatadmin.ID{"m1", "m2"} {
-		_, err := x.Tell(ctx, w.domain, integrations.Message{Op: integrations.Posted, Group: group, ID: id, Author: "Ann", Text: "Hello " + string(id)})
+		_, err := x.Tell(ctx, w.Domain, integrations.Message{Op: integrations.Posted, Group: group, ID: id, Author: "Ann", Text: "Hello " + string(id)})
 		require.NoError(t, err)
 	}
 	for range 30 {
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 		require.NoError(t, x.Deliver(ctx))
 	}
 	w.slack.SetFault(nil)
@@ -234,9 +234,9 @@ func TestDeadLetters(t *testing.T) {
 	second, _, _ := strings.Cut(letters[2], `"`)
 	w.post(page+"/retry", "message", first)
 	w.post(page+"/discard", "message", second)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	require.NoError(t, x.Deliver(ctx))
 	require.Contains(t, plain(w.get(page).text), "Given up 0")
 	require.Len(t, w.slack.Messages(channel), 1)
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "POST", "/admin"+page+"/retry", values("message", second)).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "POST", "/admin"+page+"/retry", values("message", second)).Code)
 }

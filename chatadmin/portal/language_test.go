@@ -14,7 +14,7 @@ func TestGerman(t *testing.T) {
 	german := func(path string) string {
 		r := w.request(path)
 		r.Header.Set("Accept-Language", "de-DE,de;q=0.9,en;q=0.5")
-		return w.send(w.boss.ID, r).text
+		return w.send(w.Boss.ID, r).text
 	}
 	require.Contains(t, german("/users"), "Benutzer einladen")
 	require.Contains(t, german("/no/such/page"), "Diese Seite gibt es nicht.")
@@ -22,6 +22,6 @@ func TestGerman(t *testing.T) {
 	require.Contains(t, plan, "Eine Löschung kann nicht rückgängig gemacht werden; eine Deaktivierung beendet den Zugriff ebenfalls und behält alles.")
 	// The plan that the form carries has the sentence in English, too.
 	require.NotContains(t, plan, "Deleting cannot be undone")
-	self := german("/users/tools?tool=delete&user=" + string(w.boss.ID))
-	require.Contains(t, self, w.boss.Login+": Niemand löscht sich selbst.")
+	self := german("/users/tools?tool=delete&user=" + string(w.Boss.ID))
+	require.Contains(t, self, w.Boss.Login+": Niemand löscht sich selbst.")
 }

@@ -17,7 +17,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/portal"
 	"chatadmin.example/sdk/chatadmin/provisioning"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/twofa"
 )
@@ -30,14 +29,14 @@ type target struct {
 
 // target makes something for each action, in the domain of the boss.
 func (w *world) target() target {
-	w.t.Helper()
+	w.T.Helper()
 	w.targets++
 	n := w.targets
 	var dept provisioning.Department
 	if w.preset == chatadmin.ESChat {
 		var err error
-		dept, err = w.options.Provisioning.CreateDepartment(ctx, w.s, fmt.Sprintf("Target %d", n))
-		require.NoError(w.t, err)
+		dept, err = w.options.Provisioning.CreateDepartment(ctx, w.S, fmt.Sprintf("Target %d", n))
+		require.NoError(w.T, err)
 		w.department = dept.Name
 	}
 	ann := w.user(fmt.Sprintf("target%d@acme.example", n))
@@ -47,59 +46,59 @@ func (w *world) target() target {
 	if w.preset != chatadmin.ESChat { // where a device activates its user
 		on.device = string(w.device(ann.ID, fmt.Sprintf("T%d", n)).ID)
 	}
-	require.NoError(w.t, w.options.Integrations.EnableService(ctx, w.s, "slack", nil))
-	require.NoError(w.t, w.options.Integrations.EnableService(ctx, w.s, "afas", []byte(`{"environment": "12345"}`)))
+	require.NoError(w.T, w.options.Integrations.EnableService(ctx, w.S, "slack", nil))
+	require.NoError(w.T, w.options.Integrations.EnableService(ctx, w.S, "afas", []byte(`{"environment": "12345"}`)))
 	w.post("/groups/" + group + "/integrations/slack/enable")
 	w.post("/account/integrations/afas/enable")
 	on.field = fmt.Sprintf("Field %d", n)
 	w.post("/fields", "name", on.field, "kind", "text")
 	w.work()
-	on.plan["POST /fields/remove"] = w.get("/fields/remove?name="+url.QueryEscape(on.field)).hidden(w.t, "plan")
+	on.plan["POST /fields/remove"] = w.get("/fields/remove?name="+url.QueryEscape(on.field)).hidden(w.T, "plan")
 	on.report = string(w.report(ann.ID).ID)
-	h, err := w.s.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprintf("held%d@acme.example", n)).ID, Reason: "a case"})
-	require.NoError(w.t, err)
+	h, err := w.S.AddHold(ctx, chatadmin.Hold{User: w.user(fmt.Sprintf("held%d@acme.example", n)).ID, Reason: "a case"})
+	require.NoError(w.T, err)
 	on.hold = string(h.ID)
 	if w.agreement == "" {
-		a, err := w.options.Agreements.Request(ctx, w.s, compliance.Form{NewDomain: "Acme Health", AdminEmail: "boss@acme.example", Acknowledge: "Yes"})
-		require.NoError(w.t, err)
+		a, err := w.options.Agreements.Request(ctx, w.S, compliance.Form{NewDomain: "Acme Health", AdminEmail: "boss@acme.example", Acknowledge: "Yes"})
+		require.NoError(w.T, err)
 		w.agreement = string(a.ID)
 	}
 	on.agreement = w.agreement
-	require.NoError(w.t, w.options.Retention.SetDays(ctx, w.s, 90))
-	on.plan["POST /compliance/retention/run"] = w.get("/compliance/retention/review?days=90").hidden(w.t, "plan")
+	require.NoError(w.T, w.options.Retention.SetDays(ctx, w.S, 90))
+	on.plan["POST /compliance/retention/run"] = w.get("/compliance/retention/review?days=90").hidden(w.T, "plan")
 	switch w.preset {
 	case chatadmin.Engage:
 		return on
 	case chatadmin.ESChat:
 		on.department = string(dept.ID)
-		on.plan["POST /departments/{id}/empty"] = w.get("/departments/"+on.department+"/empty").hidden(w.t, "plan")
+		on.plan["POST /departments/{id}/empty"] = w.get("/departments/"+on.department+"/empty").hidden(w.T, "plan")
 		return on
 	}
 	on.upload = strings.TrimPrefix(w.uploaded(people), "/imports/")
-	on.plan["POST /users/tools/delete"] = w.get("/users/tools?tool=delete&user="+on.user).hidden(w.t, "plan")
-	on.plan["POST /groups/{id}/default"] = w.get("/groups/"+group+"/default").hidden(w.t, "plan")
-	on.plan["POST /groups/{id}/delete"] = w.get("/groups/"+group+"/delete").hidden(w.t, "plan")
-	on.plan["POST /security/devices/wipe"] = w.get("/security/devices/wipe?device="+on.device).hidden(w.t, "plan")
-	on.plan["POST /security/browser"] = w.get("/security/browser/review?mode=off&days=1").hidden(w.t, "plan")
-	on.plan["POST /imports/{id}/start"] = w.get("/imports/"+on.upload).hidden(w.t, "plan")
-	plan, err := w.options.Deletions.Plan(ctx, w.s, []chatadmin.ID{w.user(fmt.Sprintf("gone%d@acme.example", n)).ID}, nil)
-	require.NoError(w.t, err)
-	run, err := w.options.Deletions.Apply(ctx, w.s.Detached(), plan, "left", nil)
-	require.NoError(w.t, err)
+	on.plan["POST /users/tools/delete"] = w.get("/users/tools?tool=delete&user="+on.user).hidden(w.T, "plan")
+	on.plan["POST /groups/{id}/default"] = w.get("/groups/"+group+"/default").hidden(w.T, "plan")
+	on.plan["POST /groups/{id}/delete"] = w.get("/groups/"+group+"/delete").hidden(w.T, "plan")
+	on.plan["POST /security/devices/wipe"] = w.get("/security/devices/wipe?device="+on.device).hidden(w.T, "plan")
+	on.plan["POST /security/browser"] = w.get("/security/browser/review?mode=off&days=1").hidden(w.T, "plan")
+	on.plan["POST /imports/{id}/start"] = w.get("/imports/"+on.upload).hidden(w.T, "plan")
+	plan, err := w.options.Deletions.Plan(ctx, w.S, []chatadmin.ID{w.user(fmt.Sprintf("gone%d@acme.example", n)).ID}, nil)
+	require.NoError(w.T, err)
+	run, err := w.options.Deletions.Apply(ctx, w.S.Detached(), plan, "left", nil)
+	require.NoError(w.T, err)
 	on.run = string(run.ID)
 	return on
 }
 
 // report is a problem report of a user, which was sent.
 func (w *world) report(user chatadmin.ID) support.Report {
-	w.t.Helper()
-	b, err := w.options.Support.Prepare(ctx, w.s, support.Draft{Platform: support.IOS, User: user, From: "ann@acme.example", Description: "It hangs.", Ticket: "T-1",
+	w.T.Helper()
+	b, err := w.options.Support.Prepare(ctx, w.S, support.Draft{Platform: support.IOS, User: user, From: "ann@acme.example", Description: "It hangs.", Ticket: "T-1",
 		Logs: []support.Log{{Name: "client.log", Open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("password=hunter2\nstarted\n")), nil
 		}}}})
-	require.NoError(w.t, err)
-	r, err := w.options.Support.Send(ctx, w.s, b)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
+	r, err := w.options.Support.Send(ctx, w.S, b)
+	require.NoError(w.T, err)
 	w.work()
 	return r
 }
@@ -215,7 +214,7 @@ var free = []string{"GET /{$}", "GET /runs", "GET /account"}
 // Nothing is done by GET.
 func TestMatrix(t *testing.T) {
 	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
-		t.Run(string(preset), func(t *testing.T) { matrix(t, newWorldOn(t, memstore.New(nil), preset)) })
+		t.Run(string(preset), func(t *testing.T) { matrix(t, newWorldOn(t, nil, preset)) })
 	}
 }
 
@@ -232,15 +231,15 @@ func matrix(t *testing.T, w *world) {
 	actors["member"], actors["guest"], actors["deactivated admin"], actors["denied admin"] = member.ID, guest.ID, out.ID, denied.ID
 	actors["stranger"] = "01a22ad9-0000-7000-8000-000000000000"
 	has["member"] = chatadmin.PermGroupCreate
-	_, err := w.s.DeactivateUsers(ctx, out.ID)
+	_, err := w.S.DeactivateUsers(ctx, out.ID)
 	require.NoError(t, err)
-	_, err = w.s.DenyAccess(ctx, denied.ID)
+	_, err = w.S.DenyAccess(ctx, denied.ID)
 	require.NoError(t, err)
 	on := w.target()
 
 	events := func() int {
 		n := 0
-		for _, err := range w.s.Events(ctx, chatadmin.EventQuery{}) {
+		for _, err := range w.S.Events(ctx, chatadmin.EventQuery{}) {
 			require.NoError(t, err)
 			n++
 		}
@@ -290,7 +289,7 @@ func matrix(t *testing.T, w *world) {
 // Whoever has all permissions can use every page and every action.
 func TestEverythingWorks(t *testing.T) {
 	for _, preset := range []chatadmin.Preset{chatadmin.OfficeChat, chatadmin.ESChat, chatadmin.Engage} {
-		t.Run(string(preset), func(t *testing.T) { everything(t, newWorldOn(t, memstore.New(nil), preset)) })
+		t.Run(string(preset), func(t *testing.T) { everything(t, newWorldOn(t, nil, preset)) })
 	}
 }
 
@@ -308,7 +307,7 @@ func everything(t *testing.T, w *world) {
 		if r.Open || strings.HasPrefix(r.Pattern, "GET /import") && !strings.Contains(r.Pattern, "imports") || r.Pattern == "POST /import" || r.Pattern == "POST /imports" {
 			continue // links of mails, and uploads, have tests of their own
 		}
-		if _, err := w.s.CreateRole(ctx, chatadmin.Role{Name: "help", Level: 1}); !errors.Is(err, chatadmin.ErrExists) { // it may be deleted below
+		if _, err := w.S.CreateRole(ctx, chatadmin.Role{Name: "help", Level: 1}); !errors.Is(err, chatadmin.ErrExists) { // it may be deleted below
 			require.NoError(t, err)
 		}
 		on := w.target()
@@ -320,7 +319,7 @@ func everything(t *testing.T, w *world) {
 			w.work()
 			require.Contains(t, plain(w.get("/imports/"+on.upload).text), "The import is done.")
 		case "POST /users/idle":
-			w.clock.Advance(100 * 24 * time.Hour)
+			w.Clock.Advance(100 * 24 * time.Hour)
 			on.plan[r.Pattern] = w.get("/users/idle?for=90&unused=1").hidden(t, "plan")
 		case "POST /support/reports/{id}/state":
 			w.post("/support/reports/" + on.report + "/acknowledge")
@@ -328,7 +327,7 @@ func everything(t *testing.T, w *world) {
 			w.post("/departments/"+on.department+"/empty", "plan", on.plan["POST /departments/{id}/empty"])
 			w.work()
 		case "POST /users/{id}/activation":
-			w.clock.Advance(time.Hour)
+			w.Clock.Advance(time.Hour)
 		case "POST /runs/{id}/cancel": // only what is scheduled is cancelled
 			continue
 		case "POST /groups/{id}/undefault":
@@ -339,7 +338,7 @@ func everything(t *testing.T, w *world) {
 			w.work()
 		}
 		method, path, form := on.request(r.Pattern)
-		a := w.do(w.boss.ID, method, path, form)
+		a := w.do(w.Boss.ID, method, path, form)
 		require.Less(t, a.Code, 400, "%s: %s", r.Pattern, plain(a.text))
 		require.NotContains(t, a.text, "%!", r.Pattern)
 		if r.Pattern != "POST /fields/remove" { // there may be 32
@@ -349,7 +348,7 @@ func everything(t *testing.T, w *world) {
 			w.agreement = "" // it is cancelled
 		}
 		w.work()
-		w.do(w.boss.ID, http.MethodPost, "/admin/imports/"+on.upload+"/discard", nil) // there may be 20 at a time
+		w.do(w.Boss.ID, http.MethodPost, "/admin/imports/"+on.upload+"/discard", nil) // there may be 20 at a time
 	}
 }
 
@@ -358,7 +357,7 @@ func everything(t *testing.T, w *world) {
 func TestOtherDomain(t *testing.T) {
 	w := newWorld(t)
 	theirs := w.target()
-	other, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
+	other, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example", NoInvitation: true}})
 	require.NoError(t, err)
 	none := theirs
 	none.plan = map[string]string{}
@@ -368,8 +367,8 @@ func TestOtherDomain(t *testing.T) {
 	for pattern, plan := range theirs.plan {
 		none.plan[pattern] = strings.NewReplacer(theirs.user, none.user, theirs.group, none.group, theirs.device, none.device).Replace(plan)
 	}
-	mine := w.domain
-	w.domain = other.ID // of the session
+	mine := w.Domain
+	w.Domain = other.ID // of the session
 	for _, r := range portal.Routes(w.portal) {
 		if r.Open || r.Staff || !strings.Contains(r.Pattern, "{id}") && !strings.Contains(r.Pattern, "tools") && !strings.Contains(r.Pattern, "devices") {
 			continue
@@ -390,8 +389,8 @@ func TestOtherDomain(t *testing.T) {
 			require.GreaterOrEqual(t, a.Code, 300, r.Pattern)
 		}
 	}
-	w.domain = mine
-	u, err := w.s.User(ctx, chatadmin.ID(theirs.user))
+	w.Domain = mine
+	u, err := w.S.User(ctx, chatadmin.ID(theirs.user))
 	require.NoError(t, err)
 	require.Equal(t, []any{chatadmin.Pending, false, false}, []any{u.Status, u.Denied, u.Admin})
 	require.Contains(t, plain(w.get("/groups/"+theirs.group).text), "2 members")
@@ -422,7 +421,7 @@ func TestGroupAdmin(t *testing.T) {
 	w.post(at+"/members", "login", ann.Login)
 	chess := chatadmin.ID(strings.TrimPrefix(at, "/groups/"))
 	member := w.user("member@acme.example", func(n *chatadmin.NewUser) { n.DisplayName = "Mia Member" })
-	_, err := w.s.AddMembers(ctx, chess, member.ID)
+	_, err := w.S.AddMembers(ctx, chess, member.ID)
 	require.NoError(t, err)
 	seen := w.do(member.ID, "GET", "/admin"+at, nil).text
 	require.Contains(t, seen, "Mia Member", "members know each other")
@@ -436,7 +435,7 @@ func TestGroupAdmin(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, save())
 	require.Contains(t, w.do(ann.ID, "GET", "/admin"+at, nil).text, at+"/settings")
 	// Who administers the group and reads no lists adds those whose login they know.
-	_, err = w.s.AddMembers(ctx, chess, w.boss.ID)
+	_, err = w.S.AddMembers(ctx, chess, w.Boss.ID)
 	require.NoError(t, err)
 	cid := w.user("cid@acme.example")
 	add := func(login string) int {
@@ -449,6 +448,6 @@ func TestGroupAdmin(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, add("CID@acme.example"))
 	require.Equal(t, http.StatusNotFound, add("nobody@acme.example"))
 	require.Contains(t, w.get(at).text, "cid@acme.example")
-	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "POST", "/admin"+at+"/members/member", values("user", string(w.boss.ID))).Code, "a domain admin stands above")
+	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "POST", "/admin"+at+"/members/member", values("user", string(w.Boss.ID))).Code, "a domain admin stands above")
 	require.Equal(t, http.StatusForbidden, w.do(ann.ID, "GET", "/admin"+at+"/default", nil).Code)
 }

@@ -33,7 +33,7 @@ var without = map[string]func(*portal.Options){
 
 // given are the options by which each page is there.
 func (w *world) given() map[string][]string {
-	w.t.Helper()
+	w.T.Helper()
 	all := portal.Routes(w.portal)
 	by := map[string][]string{}
 	for _, r := range all {
@@ -42,8 +42,8 @@ func (w *world) given() map[string][]string {
 	for name, take := range without {
 		o := w.options
 		take(&o)
-		p, err := portal.New(w.admin, &o)
-		require.NoError(w.t, err, name)
+		p, err := portal.New(w.Admin, &o)
+		require.NoError(w.T, err, name)
 		rest := portal.Routes(p)
 		for _, r := range all {
 			if !slices.ContainsFunc(rest, func(is portal.Route) bool { return is.Pattern == r.Pattern }) {

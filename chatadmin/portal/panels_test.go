@@ -27,7 +27,7 @@ func TestPanels(t *testing.T) {
 	stranger := w.user("member@acme.example")
 	at := w.post("/groups/new", "name", "Chess")
 	w.post(at+"/members", "login", ann.Login)
-	require.Equal(t, http.StatusSeeOther, w.do(w.boss.ID, "GET", "/admin/", nil).Code, "without a panel the first page leads on")
+	require.Equal(t, http.StatusSeeOther, w.do(w.Boss.ID, "GET", "/admin/", nil).Code, "without a panel the first page leads on")
 
 	var calls atomic.Int64
 	on := func(page portal.PanelPage, need chatadmin.Permission, what func(portal.PanelRequest) string) portal.Panel {
@@ -67,12 +67,12 @@ func TestPanels(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, w.do(stranger.ID, "GET", "/admin/users/"+string(ann.ID), nil).Code)
 	require.Equal(t, http.StatusForbidden, w.do(stranger.ID, "GET", "/admin"+at, nil).Code)
 	require.Equal(t, http.StatusSeeOther, w.do(stranger.ID, "GET", "/admin/", nil).Code)
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/users/01a22ad9-0000-7000-8000-000000000000", nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/users/01a22ad9-0000-7000-8000-000000000000", nil).Code)
 	require.EqualValues(t, 2, calls.Load(), "nobody is told of a page that they may not see")
 
 	r := w.request("/users/" + string(ann.ID))
 	r.Header.Set("Accept-Language", "de")
-	require.Contains(t, w.send(w.boss.ID, r).text, "Desk &amp; more de")
+	require.Contains(t, w.send(w.Boss.ID, r).text, "Desk &amp; more de")
 }
 
 // A panel that fails, panics, hangs or has too much is one sentence, and the
@@ -109,7 +109,7 @@ func TestPanelsFail(t *testing.T) {
 		}
 		w.options.Panels = []portal.Panel{html(says("<p>first</p>", nil)), html(c.panel), html(says("<p>last</p>", nil))}
 		w.rebuild()
-		page := w.get("/users/" + string(w.boss.ID)).text
+		page := w.get("/users/" + string(w.Boss.ID)).text
 		require.Contains(t, page, "<p>first</p>", name)
 		require.Contains(t, page, "<p>last</p>", name)
 		require.Equal(t, c.want, strings.Count(page, failed), name)

@@ -13,8 +13,8 @@ import (
 
 // request is a GET of a page.
 func (w *world) request(path string) *http.Request {
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "/admin"+path, nil)
-	require.NoError(w.t, err)
+	r, err := http.NewRequestWithContext(w.T.Context(), http.MethodGet, "/admin"+path, nil)
+	require.NoError(w.T, err)
 	return r
 }
 
@@ -40,11 +40,11 @@ func TestOptions(t *testing.T) {
 	} {
 		o := w.options
 		change(&o)
-		_, err := portal.New(w.admin, &o)
+		_, err := portal.New(w.Admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 		require.ErrorContains(t, err, name)
 	}
-	_, err := portal.New(w.admin, nil)
+	_, err := portal.New(w.Admin, nil)
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	_, err = portal.New(nil, &portal.Options{})
 	require.ErrorIs(t, err, chatadmin.ErrInvalid)
@@ -56,7 +56,7 @@ func TestLook(t *testing.T) {
 	w.options.Title, w.options.Logo, w.options.Accent, w.options.Path = "Acme Admin", "/logo.svg", "#7a1fa2", "/deep/down/"
 	w.options.Menu = []portal.Link{{Name: "Help & more", URL: "/help?a=1"}}
 	w.rebuild()
-	page := w.do(w.boss.ID, "GET", "/deep/down/users", nil)
+	page := w.do(w.Boss.ID, "GET", "/deep/down/users", nil)
 	require.Equal(t, http.StatusOK, page.Code)
 	require.Contains(t, page.text, "<title>Users – Acme Admin</title>")
 	require.Contains(t, page.text, `<img src="/logo.svg" alt="">`)
@@ -64,7 +64,7 @@ func TestLook(t *testing.T) {
 	css := w.do("", "GET", between(t, page.text, `stylesheet" href="`, "\">\n<script"), nil)
 	require.Contains(t, css.text, "--accent: #7a1fa2")
 	require.NotContains(t, page.text, "/admin/")
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/users", nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/users", nil).Code)
 }
 
 // The first page weighs less than 60 kB with everything, and a later one less
@@ -77,7 +77,7 @@ func TestWeight(t *testing.T) {
 	small := func(path string) int {
 		r := w.request(strings.TrimPrefix(path, "/admin"))
 		r.Header.Set("Accept-Encoding", "br, gzip")
-		a := w.send(w.boss.ID, r)
+		a := w.send(w.Boss.ID, r)
 		require.Equal(t, "gzip", a.Header().Get("Content-Encoding"), path)
 		return a.Body.Len()
 	}

@@ -18,22 +18,22 @@ func TestSignIns(t *testing.T) {
 	ann, ben := w.user("ann@acme.example"), w.user("ben@acme.example")
 	enter := func(u chatadmin.User) {
 		require.NoError(t, w.passwords.Set(ctx, u, "correct horse"))
-		d, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password}, w.passwords.Verifier("correct horse"))
+		d, err := w.options.Gate.SignIn(ctx, w.Domain, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password}, w.passwords.Verifier("correct horse"))
 		require.NoError(t, err)
 		require.True(t, d.Allowed())
 	}
 	enter(ann)
-	w.clock.Advance(100 * 24 * time.Hour)
-	enter(w.boss)
+	w.Clock.Advance(100 * 24 * time.Hour)
+	enter(w.Boss)
 	page := plain(w.get("/users/signins").text)
-	require.Contains(t, page, "ann@acme.example 2026-03-02 09:00 UTC Web")
+	require.Contains(t, page, "ann@acme.example 2026-03-01 09:00 UTC Web")
 	require.Contains(t, page, "ben@acme.example Never")
 	require.NotContains(t, w.get("/users/signins?days=30").text, "boss@acme.example</bdi></td>")
 	require.NotContains(t, w.get("/users/signins?never=1").text, "ann@acme.example")
 	require.NotContains(t, w.get("/users/signins?client=ios").text, "ann@acme.example")
 	require.Contains(t, w.get("/users/signins?q=nn@ac").text, "ann@acme.example")
 	for _, bad := range []string{"/users/signins?days=0", "/users/signins?days=x", "/users/idle?for=-1", "/users/idle?for=36501", "/users/idle"} {
-		require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin"+bad, nil).Code, bad)
+		require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "GET", "/admin"+bad, nil).Code, bad)
 	}
 	review := w.get("/users/idle?for=90&unused=1")
 	require.Contains(t, plain(review.text), "2 users")
@@ -42,7 +42,7 @@ func TestSignIns(t *testing.T) {
 	w.work()
 	require.Contains(t, plain(w.get(run).text), "Deactivation of idle users Done")
 	for _, u := range []chatadmin.User{ann, ben} {
-		now, err := w.s.User(ctx, u.ID)
+		now, err := w.S.User(ctx, u.ID)
 		require.NoError(t, err)
 		require.Equal(t, chatadmin.Deactivated, now.Status)
 	}
@@ -57,19 +57,19 @@ func TestRefusedSignIns(t *testing.T) {
 	ann := w.user("ann@acme.example")
 	require.NoError(t, w.passwords.Set(ctx, ann, "correct horse"))
 	for login, password := range map[string]string{"ann@acme.example": "wrong horse", "nobody@acme.example": "correct horse"} {
-		_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: login, Client: signin.Web}, w.passwords.Verifier(password))
+		_, err := w.options.Gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login, Client: signin.Web}, w.passwords.Verifier(password))
 		require.NoError(t, err)
 	}
 	w.work()
 	page := plain(w.get("/users/refused").text)
-	require.Contains(t, page, "ann@acme.example 2026-03-02 09:00 UTC Wrong password Web")
+	require.Contains(t, page, "ann@acme.example 2026-03-01 09:00 UTC Wrong password Web")
 	require.Contains(t, page, "Nobody: no user has the login")
 	require.NotContains(t, w.get("/users/refused").text, "nobody@acme.example")
 	require.NotContains(t, plain(w.get("/users/refused?reason=unknown").text), "ann@acme.example 2026")
 	require.Contains(t, plain(w.get("/users/refused?q=zzz").text), "No sign-in was refused.")
-	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin/users/refused?reason=x", nil).Code)
+	require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "GET", "/admin/users/refused?reason=x", nil).Code)
 	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Last sign-in Never")
-	_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: "ann@acme.example", Client: signin.IOS}, w.passwords.Verifier("correct horse"))
+	_, err := w.options.Gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example", Client: signin.IOS}, w.passwords.Verifier("correct horse"))
 	require.NoError(t, err)
-	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Last sign-in 2026-03-02 09:00 UTC (iOS)")
+	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Last sign-in 2026-03-01 09:00 UTC (iOS)")
 }

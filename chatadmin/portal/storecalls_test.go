@@ -74,26 +74,26 @@ func storeCalls(t *testing.T, preset chatadmin.Preset, users int) map[string]int
 		case r.Staff:
 			count(r.Pattern, staff, path)
 		default:
-			count(r.Pattern, w.boss.ID, path)
+			count(r.Pattern, w.Boss.ID, path)
 		}
 	}
 	if preset != chatadmin.OfficeChat {
 		return did
 	}
-	for u, err := range w.s.Users(ctx, chatadmin.UserQuery{}) {
+	for u, err := range w.S.Users(ctx, chatadmin.UserQuery{}) {
 		require.NoError(t, err)
 		w.lockOut(u.Login)
 	}
 	for _, path := range []string{"/users?q=u0", "/users?status=locked&sort=newest", "/users?status=locked&q=nobody", "/users?status=pending&kind=network", "/users?status=denied&sort=newest", "/security/devices?q=D0", "/audit?kind=user.",
 		"/fields/find?field=Site&value=North", "/groups?q=group", "/groups?show=archived", "/runs?state=done", "/users/signins?never=1"} {
-		count(path, w.boss.ID, "/admin"+path)
+		count(path, w.Boss.ID, "/admin"+path)
 	}
-	_, err := w.s.ReleaseHold(ctx, chatadmin.ID(on.hold))
+	_, err := w.S.ReleaseHold(ctx, chatadmin.ID(on.hold))
 	require.NoError(t, err)
-	plan, err := w.options.Closings.Plan(ctx, w.admin.AsHost(w.domain), 10*24*time.Hour)
+	plan, err := w.options.Closings.Plan(ctx, w.Admin.AsHost(w.Domain), 10*24*time.Hour)
 	require.NoError(t, err)
 	require.Empty(t, plan.Blockers)
-	run, err := w.options.Closings.Apply(ctx, w.admin.AsHost(w.domain).Detached(), plan, "left", nil)
+	run, err := w.options.Closings.Apply(ctx, w.Admin.AsHost(w.Domain).Detached(), plan, "left", nil)
 	require.NoError(t, err)
 	count("GET /closing/{id}", staff, "/admin/closing/"+url.PathEscape(string(run.ID)))
 	return did
@@ -101,12 +101,12 @@ func storeCalls(t *testing.T, preset chatadmin.Preset, users int) map[string]int
 
 // fill makes many users, and of everything else as much as there can be.
 func (w *world) fill(users int) {
-	t := w.t
+	t := w.T
 	t.Helper()
 	w.department = ""
 	if w.preset == chatadmin.ESChat {
 		for i := range users {
-			d, err := w.options.Provisioning.CreateDepartment(ctx, w.s, fmt.Sprintf("Department %03d", i))
+			d, err := w.options.Provisioning.CreateDepartment(ctx, w.S, fmt.Sprintf("Department %03d", i))
 			require.NoError(t, err)
 			w.department = d.Name // all are in the last
 		}
@@ -118,17 +118,17 @@ func (w *world) fill(users int) {
 		if w.preset != chatadmin.ESChat { // where a device activates its user
 			w.device(u.ID, fmt.Sprintf("D%03d", i))
 		}
-		_, err := w.s.CreateGroup(ctx, fmt.Sprintf("Group %03d", i))
+		_, err := w.S.CreateGroup(ctx, fmt.Sprintf("Group %03d", i))
 		require.NoError(t, err)
 	}
-	g, err := w.s.CreateGroup(ctx, "Everybody")
+	g, err := w.S.CreateGroup(ctx, "Everybody")
 	require.NoError(t, err)
 	for part := range slices.Chunk(ids, chatadmin.MaxBatch) {
-		_, err = w.s.AddMembers(ctx, g.ID, part...)
+		_, err = w.S.AddMembers(ctx, g.ID, part...)
 		require.NoError(t, err)
 	}
 	for i := range min(users, 30) {
-		_, err := w.s.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprintf("Role %d", i), Level: 1})
+		_, err := w.S.CreateRole(ctx, chatadmin.Role{Name: fmt.Sprintf("Role %d", i), Level: 1})
 		require.NoError(t, err)
 	}
 	for range min(users, 15) {
@@ -143,9 +143,9 @@ func (w *world) fill(users int) {
 		w.post("/users/"+string(id)+"/edit", "own:Site", "North")
 	}
 	for i := range users / 2 { // runs
-		plan, err := w.options.Deletions.Plan(ctx, w.s, []chatadmin.ID{w.user(fmt.Sprintf("gone-%03d@acme.example", i)).ID}, nil)
+		plan, err := w.options.Deletions.Plan(ctx, w.S, []chatadmin.ID{w.user(fmt.Sprintf("gone-%03d@acme.example", i)).ID}, nil)
 		require.NoError(t, err)
-		_, err = w.options.Deletions.Apply(ctx, w.s.Detached(), plan, "left", nil)
+		_, err = w.options.Deletions.Apply(ctx, w.S.Detached(), plan, "left", nil)
 		require.NoError(t, err)
 	}
 	w.work()

@@ -17,7 +17,7 @@ func TestLevels(t *testing.T) {
 	w.post("/support/levels", "platform", "ios", "level", "none")
 	require.Contains(t, plain(w.get("/support/levels").text), "iOS logs nothing.")
 	for _, bad := range [][]string{{"platform", "android", "level", "debug"}, {"platform", "x", "level", "debug"}, {"platform", "ios"}} {
-		require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin/support/levels", values(bad...)).Code)
+		require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "POST", "/admin/support/levels", values(bad...)).Code)
 	}
 }
 
@@ -34,15 +34,15 @@ func TestReports(t *testing.T) {
 	page := w.get(at)
 	require.Contains(t, plain(page.text), "It hangs.")
 	require.NotContains(t, page.text, "hunter2")
-	require.Equal(t, http.StatusConflict, w.do(w.boss.ID, "POST", "/admin"+at+"/state", values("state", "solved")).Code, "not acknowledged yet")
+	require.Equal(t, http.StatusConflict, w.do(w.Boss.ID, "POST", "/admin"+at+"/state", values("state", "solved")).Code, "not acknowledged yet")
 	w.post(at + "/acknowledge")
 	w.work()
-	require.NotEmpty(t, w.mails.To("ann@acme.example"))
+	require.NotEmpty(t, w.Mail.To("ann@acme.example"))
 	require.Contains(t, plain(w.get(at).text), "Problem report Received")
 	w.post(at+"/state", "state", "in_work")
 	w.post(at+"/state", "state", "solved")
 	require.Contains(t, plain(w.get(at).text), "Problem report Solved")
-	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "POST", "/admin"+at+"/state", values("state", "x")).Code)
+	require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "POST", "/admin"+at+"/state", values("state", "x")).Code)
 	require.Equal(t, http.StatusOK, w.do(ann.ID, "GET", "/admin"+at, nil).Code, "one's own report")
 	other := w.user("other@acme.example")
 	require.Equal(t, http.StatusForbidden, w.do(other.ID, "GET", "/admin"+at, nil).Code)

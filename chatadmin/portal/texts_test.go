@@ -160,7 +160,7 @@ func TestOwnTexts(t *testing.T) {
 	polish := func(path string) string {
 		r := w.request(path)
 		r.Header.Set("Accept-Language", "ja, pl;q=0.9")
-		return w.send(w.boss.ID, r).text
+		return w.send(w.Boss.ID, r).text
 	}
 	require.Contains(t, polish("/users"), "<h1>Osoby</h1>")
 	require.Contains(t, polish("/users"), `<html lang="pl">`)
@@ -170,7 +170,7 @@ func TestOwnTexts(t *testing.T) {
 	for _, bad := range []texts.Language{{Tag: "en", Texts: map[string]texts.Text{"no.such": {"": "x"}}}, {Tag: "no language", Texts: nil}} {
 		o := w.options
 		o.Texts = []texts.Language{bad}
-		_, err := portal.New(w.admin, &o)
+		_, err := portal.New(w.Admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
 	}
 }

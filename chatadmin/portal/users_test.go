@@ -36,7 +36,7 @@ func TestUsers(t *testing.T) {
 	require.Contains(t, w.get("/users?q=ER07@ac").text, "user07@", "any part of it")
 	require.Contains(t, w.get("/users?q=zoe+59&sort=name").text, "user00@")
 	require.Regexp(t, `(?s)guest@else.*user59@.*user58@`, w.get("/users?sort=newest").text)
-	_, err := w.s.DenyAccess(ctx, guest.ID)
+	_, err := w.S.DenyAccess(ctx, guest.ID)
 	require.NoError(t, err)
 	require.Contains(t, w.get("/users?status=denied").text, string(guest.ID))
 	require.NotContains(t, w.get("/users?status=denied").text, "user07@")
@@ -51,10 +51,10 @@ func TestUsers(t *testing.T) {
 
 // lockOut fails to sign in, so often that it locks.
 func (w *world) lockOut(login string) {
-	w.t.Helper()
+	w.T.Helper()
 	for range 3 {
-		_, err := w.options.Gate.SignIn(ctx, w.domain, signin.Attempt{Login: login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) { return false, nil })
-		require.NoError(w.t, err)
+		_, err := w.options.Gate.SignIn(ctx, w.Domain, signin.Attempt{Login: login, Client: signin.Web}, func(context.Context, chatadmin.User) (bool, error) { return false, nil })
+		require.NoError(w.T, err)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestLockedUsers(t *testing.T) {
 	require.Contains(t, plain(w.get("/users?status=locked").text), "No users are found.")
 	w.lockOut("guest@else.example")
 	for i := range 60 {
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 		w.lockOut(fmt.Sprintf("user%02d@acme.example", i))
 	}
 	page := w.get("/users?status=locked")
@@ -89,7 +89,7 @@ func TestLockedUsers(t *testing.T) {
 	require.Contains(t, w.get("/users?status=locked&kind=guest&role=member").text, "guest@else.example")
 	require.NotContains(t, w.get("/users?status=locked&kind=guest").text, "user07@")
 	require.Contains(t, plain(w.get("/users?status=locked&role=admin").text), "No users are found.")
-	w.clock.Advance(15*time.Minute - time.Second)
+	w.Clock.Advance(15*time.Minute - time.Second)
 	require.NotContains(t, w.get("/users?status=locked").text, "user58@")
 	require.Contains(t, w.get("/users?status=locked").text, "user59@")
 
@@ -99,7 +99,7 @@ func TestLockedUsers(t *testing.T) {
 	w.get("/users?status=locked")
 }
 
-func between(t *testing.T, s, from, to string) string {
+func between(t testing.TB, s, from, to string) string {
 	t.Helper()
 	before, _, ok := strings.Cut(s, to)
 	i := strings.LastIndex(before, from)
@@ -117,12 +117,12 @@ func TestInvitations(t *testing.T) {
 	require.Contains(t, plain(w.get("/users/invitations").text), "ben@acme.example Sent 20")
 	require.NotContains(t, w.get("/users/invitations?state=none").text, "ben@")
 	require.Contains(t, plain(w.get("/users/invitations?state=expired").text), "Nobody is waiting.")
-	require.Equal(t, http.StatusBadRequest, w.do(w.boss.ID, "GET", "/admin/users/invitations?state=x", nil).Code)
+	require.Equal(t, http.StatusBadRequest, w.do(w.Boss.ID, "GET", "/admin/users/invitations?state=x", nil).Code)
 	w.post("/users/invitations", "user", string(ann.ID), "user", string(ben.ID))
 	w.work()
-	require.Len(t, w.mails.To("ann@acme.example"), 1)
-	require.Len(t, w.mails.To("ben@acme.example"), 1, "the link before works")
-	w.clock.Advance(60 * 24 * time.Hour)
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
+	require.Len(t, w.Mail.To("ben@acme.example"), 1, "the link before works")
+	w.Clock.Advance(60 * 24 * time.Hour)
 	require.Contains(t, plain(w.get("/users/invitations?state=expired").text), "ben@acme.example The link has expired")
 	require.Equal(t, "/users/invitations", w.post("/users/invitations"))
 	require.Equal(t, "/users/invitations", w.post("/users/invitations/revoke", "user", string(ann.ID), "user", string(ben.ID)))
@@ -160,7 +160,7 @@ func TestTools(t *testing.T) {
 		return tool
 	}
 	now := func() chatadmin.User {
-		u, err := w.s.User(ctx, ann.ID)
+		u, err := w.S.User(ctx, ann.ID)
 		require.NoError(t, err)
 		return u
 	}
@@ -175,8 +175,8 @@ func TestTools(t *testing.T) {
 	use("reset")
 	use("resend")
 	w.work()
-	require.Len(t, w.mails.To("ann@acme.example"), 1)
-	again := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/resend", values("user", string(ann.ID)))
+	require.Len(t, w.Mail.To("ann@acme.example"), 1)
+	again := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/resend", values("user", string(ann.ID)))
 	require.Equal(t, http.StatusTooManyRequests, again.Code)
 	use("role", "role", chatadmin.RoleAdmin)
 	require.True(t, now().Admin)
@@ -190,26 +190,26 @@ func TestTools(t *testing.T) {
 	require.NotContains(t, w.get("/users").text, locked)
 
 	require.Equal(t, "/users", w.post("/users/tools/deactivate"))
-	require.Equal(t, http.StatusSeeOther, w.do(w.boss.ID, "GET", "/admin/users/tools?tool=deactivate", nil).Code)
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/users/tools?tool=explode&user="+string(ann.ID), nil).Code)
+	require.Equal(t, http.StatusSeeOther, w.do(w.Boss.ID, "GET", "/admin/users/tools?tool=deactivate", nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/users/tools?tool=explode&user="+string(ann.ID), nil).Code)
 }
 
 // What an action has done is told once, by the page after it.
 func TestNotice(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann@acme.example")
-	did := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/deactivate", values("user", string(ann.ID)))
+	did := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/deactivate", values("user", string(ann.ID)))
 	cookie := did.Result().Cookies()[0]
 	require.True(t, cookie.HttpOnly && cookie.Secure && cookie.SameSite == http.SameSiteLaxMode && cookie.Path == "/admin/")
 	r, err := http.NewRequest(http.MethodGet, "/admin/users", nil)
 	require.NoError(t, err)
 	r.AddCookie(cookie)
-	next := w.send(w.boss.ID, r)
+	next := w.send(w.Boss.ID, r)
 	require.Contains(t, plain(next.text), "1 user was deactivated.")
 	require.Equal(t, -1, next.Result().Cookies()[0].MaxAge)
 	for _, forged := range []string{"", "e30", "bm9uc2Vuc2U", "eyJrIjoiPHNjcmlwdD4ifQ", strings.Repeat("A", 5000)} {
 		r.Header.Set("Cookie", "portal_notice="+forged)
-		page := w.send(w.boss.ID, r)
+		page := w.send(w.Boss.ID, r)
 		require.Equal(t, http.StatusOK, page.Code)
 		require.NotContains(t, page.text, `role="status"`)
 	}
@@ -220,33 +220,33 @@ func TestNotice(t *testing.T) {
 func TestDelete(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann@acme.example")
-	g, err := w.admin.As(w.domain, ann.ID).CreateGroup(ctx, "Chess")
+	g, err := w.Admin.As(w.Domain, ann.ID).CreateGroup(ctx, "Chess")
 	require.NoError(t, err)
 	review := w.get("/users/tools?tool=delete&user=" + string(ann.ID))
 	require.Contains(t, plain(review.text), "Chess (1 member)")
 	plan := review.hidden(t, "plan")
 
-	short := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", plan))
+	short := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", plan))
 	require.Equal(t, http.StatusBadRequest, short.Code)
 	run := w.post("/users/tools/delete", "plan", plan, "reason", "left the company")
 	require.True(t, strings.HasPrefix(run, "/runs/"))
 	require.Contains(t, plain(w.get(run).text), "Running")
-	_, err = w.s.Group(ctx, g.ID)
+	_, err = w.S.Group(ctx, g.ID)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound, "gone at once")
 	w.work()
 	done := plain(w.get(run).text)
 	require.Contains(t, done, "Done")
 	require.Contains(t, done, "1 groups")
-	require.Equal(t, http.StatusNotFound, w.do(w.boss.ID, "GET", "/admin/users/"+string(ann.ID), nil).Code)
+	require.Equal(t, http.StatusNotFound, w.do(w.Boss.ID, "GET", "/admin/users/"+string(ann.ID), nil).Code)
 
-	again := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", plan, "reason", "again"))
+	again := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", plan, "reason", "again"))
 	require.GreaterOrEqual(t, again.Code, 400)
 	for _, bad := range []string{"", "null", "{}", "[]", "{", `{"users":[{"id":"x"}]}`} {
-		a := w.do(w.boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", bad, "reason", "r"))
+		a := w.do(w.Boss.ID, http.MethodPost, "/admin/users/tools/delete", values("plan", bad, "reason", "r"))
 		require.Contains(t, []int{400, 404}, a.Code, "%q", bad)
 	}
 
-	self := w.get("/users/tools?tool=delete&user=" + string(w.boss.ID))
+	self := w.get("/users/tools?tool=delete&user=" + string(w.Boss.ID))
 	require.Contains(t, plain(self.text), "This stands in the way")
 	require.NotContains(t, self.text, `name="reason"`)
 }
@@ -255,7 +255,7 @@ func TestDelete(t *testing.T) {
 func TestDeleteHandsOver(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann@acme.example")
-	g, err := w.admin.As(w.domain, ann.ID).CreateGroup(ctx, "Chess")
+	g, err := w.Admin.As(w.Domain, ann.ID).CreateGroup(ctx, "Chess")
 	require.NoError(t, err)
 	at := "/users/tools?tool=delete&user=" + string(ann.ID) + "&transfer="
 	require.Contains(t, plain(w.get(at+"nobody@acme.example").text), "Nobody has the login nobody@acme.example.")
@@ -263,19 +263,19 @@ func TestDeleteHandsOver(t *testing.T) {
 	require.Contains(t, plain(review.text), "Groups that would be handed over Chess")
 	w.post("/users/tools/delete", "plan", review.hidden(t, "plan"), "reason", "left")
 	w.work()
-	kept, err := w.s.Group(ctx, g.ID)
+	kept, err := w.S.Group(ctx, g.ID)
 	require.NoError(t, err)
-	require.Equal(t, w.boss.ID, kept.Creator)
+	require.Equal(t, w.Boss.ID, kept.Creator)
 }
 
 // Users are created and edited by the rules of the domain, and all wrong fields
 // are told at once.
 func TestUserForms(t *testing.T) {
 	w := newWorld(t)
-	bad := w.do(w.boss.ID, http.MethodPost, "/admin/users/invite", values("login", "no address", "kind", "network", "manager", "nobody@acme.example"))
+	bad := w.do(w.Boss.ID, http.MethodPost, "/admin/users/invite", values("login", "no address", "kind", "network", "manager", "nobody@acme.example"))
 	require.Equal(t, http.StatusBadRequest, bad.Code)
 	require.Contains(t, bad.text, "Nobody has this login.")
-	bad = w.do(w.boss.ID, http.MethodPost, "/admin/users/invite", values("login", "no address", "kind", "network", "title", strings.Repeat("x", 300)))
+	bad = w.do(w.Boss.ID, http.MethodPost, "/admin/users/invite", values("login", "no address", "kind", "network", "title", strings.Repeat("x", 300)))
 	require.Contains(t, plain(bad.text), "2 fields need your attention.")
 	require.Equal(t, 2, strings.Count(bad.text, `aria-invalid="true"`))
 
@@ -286,7 +286,7 @@ func TestUserForms(t *testing.T) {
 	}
 	w.work()
 	require.Contains(t, plain(w.get(at).text), "Invitation Sent")
-	taken := w.do(w.boss.ID, http.MethodPost, "/admin/users/invite", values("login", "ANN@acme.example", "kind", "network"))
+	taken := w.do(w.Boss.ID, http.MethodPost, "/admin/users/invite", values("login", "ANN@acme.example", "kind", "network"))
 	require.Equal(t, http.StatusConflict, taken.Code)
 	require.Contains(t, taken.text, `aria-invalid="true"`)
 
@@ -298,10 +298,10 @@ func TestUserForms(t *testing.T) {
 	require.Contains(t, page, "Head")
 	require.Contains(t, page, "Guest")
 	require.NotContains(t, page, "Bea Boss Role")
-	wrong := w.do(w.boss.ID, http.MethodPost, "/admin"+at+"/edit", values("login", "x"))
+	wrong := w.do(w.Boss.ID, http.MethodPost, "/admin"+at+"/edit", values("login", "x"))
 	require.Equal(t, http.StatusBadRequest, wrong.Code)
 	require.Contains(t, wrong.text, `value="x"`)
-	same := w.do(w.boss.ID, http.MethodPost, "/admin"+at+"/edit", values("manager", "ann@acme.example"))
+	same := w.do(w.Boss.ID, http.MethodPost, "/admin"+at+"/edit", values("manager", "ann@acme.example"))
 	require.Equal(t, http.StatusBadRequest, same.Code)
 }
 
@@ -312,10 +312,10 @@ func TestFormsOfPresets(t *testing.T) {
 		chatadmin.Engage: {`name="login"`, `name="email"`, "cannot be changed once it is saved"},
 	} {
 		w := newWorld(t)
-		_, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: preset, Admin: chatadmin.NewUser{
+		_, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Other", Preset: preset, Admin: chatadmin.NewUser{
 			Login: "Bea.Boss", Email: "bea@other.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
 		require.NoError(t, err)
-		w.domain = boss.Domain
+		w.Domain = boss.Domain
 		page := w.do(boss.ID, "GET", "/admin/users/invite", nil)
 		for _, s := range want {
 			require.Contains(t, page.text, s, preset)

@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +30,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/csvimport"
 	"chatadmin.example/sdk/devices"
@@ -53,17 +51,10 @@ const staff = "staff"
 
 // world is a company with a portal that has everything.
 type world struct {
-	t         *testing.T
-	admin     *chatadmin.Admin
+	*chatadmintest.World
 	portal    *portal.Portal
 	options   portal.Options
-	clock     *chatadmintest.Clock
-	mails     *chatadmintest.Mailbox
-	domain    chatadmin.ID
-	boss      chatadmin.User
-	s         *chatadmin.Scope // of the boss
 	passwords *password.Passwords
-	store     chatadmin.Store
 	dir       string       // of the spool
 	targets   int          // made so far
 	failing   bool         // who is signed in cannot be found out
@@ -78,70 +69,45 @@ type world struct {
 	hooks      string // where providers reach the integrations
 }
 
-func newWorld(t *testing.T) *world { return newWorldOn(t, memstore.New(nil), chatadmin.OfficeChat) }
+func newWorld(t *testing.T) *world { return newWorldOn(t, nil, chatadmin.OfficeChat) }
 
 func newWorldOn(t *testing.T, store chatadmin.Store, preset chatadmin.Preset) *world {
 	t.Helper()
-	w := &world{t: t, clock: chatadmintest.NewClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), mails: &chatadmintest.Mailbox{}}
-	w.construct(store)
-	login := "boss@acme.example"
-	if preset != chatadmin.OfficeChat {
-		login = "boss"
-	}
-	d, boss, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: preset, Admin: chatadmin.NewUser{
-		Login: login, Email: "boss@acme.example", FirstName: "Bea", LastName: "Boss", NoInvitation: true}})
-	require.NoError(t, err)
-	w.domain, w.boss, w.s, w.preset = d.ID, boss, w.admin.As(d.ID, boss.ID), preset
+	w := &world{preset: preset}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Store: store, Preset: preset,
+		Extend: func(a *chatadmin.Admin) { w.construct(t, a) },
+		Domain: func(n *chatadmin.NewDomain) { n.Admin.FirstName = "Bea" }})
 	return w
 }
 
-// construct makes everything over a store, as a program does when it starts.
-func (w *world) construct(store chatadmin.Store) {
-	t := w.t
-	w.store = store
-	var err error
-	w.admin, err = chatadmin.New(store, &chatadmin.Options{Now: w.clock.Now, Mailer: w.mails, LinkBase: "https://chat.example/admin"})
-	require.NoError(t, err)
-	ring, err := keyring.New(chatadmintest.NewRand(1), keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))})
-	require.NoError(t, err)
+// construct makes everything over the library, as a program does when it
+// starts.
+func (w *world) construct(t *testing.T, a *chatadmin.Admin) {
+	ring := chatadmintest.Must(keyring.New(chatadmintest.NewRand(1), keyring.Key{ID: "1", Secret: secret.HideBytes(bytes.Repeat([]byte{7}, keyring.KeySize))}))
 	o := &w.options
-	o.TwoFactor, err = twofa.New(w.admin, &twofa.Options{Keys: ring})
-	require.NoError(t, err)
-	o.Devices, err = devices.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Gate, err = signin.New(w.admin, &signin.Options{SecondFactor: o.TwoFactor, Devices: o.Devices})
-	require.NoError(t, err)
-	o.Deletions, err = erase.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Imports, err = csvimport.New(w.admin, nil)
-	require.NoError(t, err)
-	w.passwords, err = password.New(w.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
-	require.NoError(t, err)
+	o.TwoFactor = chatadmintest.Must(twofa.New(a, &twofa.Options{Keys: ring}))
+	o.Devices = chatadmintest.Must(devices.New(a, nil))
+	o.Gate = chatadmintest.Must(signin.New(a, &signin.Options{SecondFactor: o.TwoFactor, Devices: o.Devices}))
+	o.Deletions = chatadmintest.Must(erase.New(a, nil))
+	o.Imports = chatadmintest.Must(csvimport.New(a, nil))
+	w.passwords = chatadmintest.Must(password.New(a, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}}))
 	if o.Spool == nil {
 		w.dir = t.TempDir()
-		o.Spool, err = portal.NewDir(w.dir)
-		require.NoError(t, err)
+		o.Spool = chatadmintest.Must(portal.NewDir(w.dir))
 	}
-	w.services(ring)
-	o.Provisioning, err = provisioning.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Preferences, err = preferences.New(w.admin, &preferences.Options{NoReply: "noreply@acme.example",
-		Pages: []preferences.Page{{Name: "home"}, {Name: "webcare", Module: "webcare"}}})
-	require.NoError(t, err)
-	o.Fields, err = fields.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Support, err = support.New(w.admin, &support.Options{Recipients: support.OfficeChatRecipients()})
-	require.NoError(t, err)
-	o.Retention, err = retention.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Closings, err = closing.New(w.admin, nil)
-	require.NoError(t, err)
-	o.Agreements, err = compliance.New(w.admin, &compliance.Options{Recipient: "support@vendor.example", Retention: o.Retention, Closings: o.Closings})
-	require.NoError(t, err)
+	w.services(t, a, ring)
+	o.Provisioning = chatadmintest.Must(provisioning.New(a, nil))
+	o.Preferences = chatadmintest.Must(preferences.New(a, &preferences.Options{NoReply: "noreply@acme.example",
+		Pages: []preferences.Page{{Name: "home"}, {Name: "webcare", Module: "webcare"}}}))
+	o.Fields = chatadmintest.Must(fields.New(a, nil))
+	o.Support = chatadmintest.Must(support.New(a, &support.Options{Recipients: support.OfficeChatRecipients()}))
+	o.Retention = chatadmintest.Must(retention.New(a, nil))
+	o.Closings = chatadmintest.Must(closing.New(a, nil))
+	o.Agreements = chatadmintest.Must(compliance.New(a, &compliance.Options{Recipient: "support@vendor.example", Retention: o.Retention, Closings: o.Closings}))
 	o.Staff = func(r *http.Request) (chatadmin.ID, error) {
 		switch r.Header.Get("X-User") {
 		case staff:
-			return w.domain, nil
+			return w.Domain, nil
 		case "broken":
 			return "", errors.New("the table of sessions is gone")
 		}
@@ -151,7 +117,7 @@ func (w *world) construct(store chatadmin.Store) {
 	o.SignOutURL = "/logout"
 	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	o.SignIn = &portal.SignIn{
-		Domain: func(*http.Request) (chatadmin.ID, error) { return w.domain, nil },
+		Domain: func(*http.Request) (chatadmin.ID, error) { return w.Domain, nil },
 		Verify: w.passwords.Verifier,
 		Begin: func(_ http.ResponseWriter, _ *http.Request, d signin.Decision) error {
 			w.session = d.User.ID
@@ -165,40 +131,34 @@ func (w *world) construct(store chatadmin.Store) {
 		case user == "":
 			return "", "", chatadmin.ErrForbidden
 		default:
-			return w.domain, chatadmin.ID(user), nil
+			return w.Domain, chatadmin.ID(user), nil
 		}
 	}
-	w.rebuild()
+	w.portal = chatadmintest.Must(portal.New(a, o))
 }
 
 // services makes the integrations with a fake of each provider. What providers
 // send comes in at a server of its own.
-func (w *world) services(ring *keyring.Ring) {
+func (w *world) services(t *testing.T, a *chatadmin.Admin, ring *keyring.Ring) {
 	w.slack, w.mailchimp, w.afas = slacktest.NewServer(), mailchimptest.NewServer(), afastest.NewServer()
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
-	w.t.Cleanup(func() { w.slack.Close(); w.mailchimp.Close(); w.afas.Close(); server.Close() })
+	for _, end := range []func(){w.slack.Close, w.mailchimp.Close, w.afas.Close, server.Close} {
+		t.Cleanup(end)
+	}
 	w.hooks = server.URL
-	sl, err := slack.New(w.slack.Options())
-	require.NoError(w.t, err)
-	mc, err := mailchimp.New(w.mailchimp.Options())
-	require.NoError(w.t, err)
-	af, err := afas.New(&afas.Options{API: w.afas.URL})
-	require.NoError(w.t, err)
-	w.options.Integrations, err = integrations.New(w.admin, &integrations.Options{Keys: ring, Groups: &integrationstest.Groups{},
-		Services: []integrations.Service{sl, mc, af}, PublicURL: server.URL + "/integrations",
+	services := []integrations.Service{chatadmintest.Must(slack.New(w.slack.Options())), chatadmintest.Must(mailchimp.New(w.mailchimp.Options())),
+		chatadmintest.Must(afas.New(&afas.Options{API: w.afas.URL}))}
+	w.options.Integrations = chatadmintest.Must(integrations.New(a, &integrations.Options{Keys: ring, Groups: &integrationstest.Groups{},
+		Services: services, PublicURL: server.URL + "/integrations",
 		SignedIn: func(r *http.Request) (chatadmin.ID, chatadmin.ID, error) { return w.options.Authenticate(r) },
-		Done:     func(rw http.ResponseWriter, r *http.Request, c integrations.Callback) { w.portal.Connected(rw, r, c) }})
-	require.NoError(w.t, err)
+		Done:     func(rw http.ResponseWriter, r *http.Request, c integrations.Callback) { w.portal.Connected(rw, r, c) }}))
 	handler = w.options.Integrations.Handler()
 }
 
 // rebuild makes the portal by the options as they are now.
 func (w *world) rebuild() {
-	w.t.Helper()
-	var err error
-	w.portal, err = portal.New(w.admin, &w.options)
-	require.NoError(w.t, err)
+	w.portal = chatadmintest.Must(portal.New(w.Admin, &w.options))
 }
 
 // answer is what a request got.
@@ -213,7 +173,7 @@ func (w *world) do(as chatadmin.ID, method, target string, form url.Values) answ
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	r := httptest.NewRequestWithContext(w.t.Context(), method, target, body)
+	r := httptest.NewRequestWithContext(w.T.Context(), method, target, body)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -231,17 +191,17 @@ func (w *world) send(as chatadmin.ID, r *http.Request) answer {
 
 // get reads a page as the boss.
 func (w *world) get(path string) answer {
-	w.t.Helper()
-	a := w.do(w.boss.ID, http.MethodGet, "/admin"+path, nil)
-	require.Equal(w.t, http.StatusOK, a.Code, "%s: %s", path, plain(a.text))
+	w.T.Helper()
+	a := w.do(w.Boss.ID, http.MethodGet, "/admin"+path, nil)
+	require.Equal(w.T, http.StatusOK, a.Code, "%s: %s", path, plain(a.text))
 	return a
 }
 
 // post does something as the boss, and returns the path that it leads to.
 func (w *world) post(path string, fields ...string) string {
-	w.t.Helper()
-	a := w.do(w.boss.ID, http.MethodPost, "/admin"+path, values(fields...))
-	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s: %s", path, plain(a.text))
+	w.T.Helper()
+	a := w.do(w.Boss.ID, http.MethodPost, "/admin"+path, values(fields...))
+	require.Equal(w.T, http.StatusSeeOther, a.Code, "%s: %s", path, plain(a.text))
 	return strings.TrimPrefix(a.Header().Get("Location"), "/admin")
 }
 
@@ -263,20 +223,20 @@ func (w *world) upload(as chatadmin.ID, name, file string, fields ...string) ans
 	part, _ := form.CreateFormFile("file", name)
 	_, _ = io.WriteString(part, file)
 	_ = form.Close()
-	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, "/admin/imports", &body)
+	r := httptest.NewRequestWithContext(w.T.Context(), http.MethodPost, "/admin/imports", &body)
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	return w.send(as, r)
 }
 
 // work lets the worker do everything that is due.
 func (w *world) work() {
-	w.t.Helper()
-	chatadmintest.Quiesce(w.t, w.admin)
+	w.T.Helper()
+	chatadmintest.Quiesce(w.T, w.Admin)
 }
 
 // user creates a user who has signed in.
 func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin.User {
-	w.t.Helper()
+	w.T.Helper()
 	n := chatadmin.NewUser{Login: login, NoInvitation: true}
 	if w.preset != chatadmin.OfficeChat { // logins are no addresses, and names are mandatory
 		name, _, _ := strings.Cut(login, "@")
@@ -285,23 +245,23 @@ func (w *world) user(login string, change ...func(*chatadmin.NewUser)) chatadmin
 	for _, f := range change {
 		f(&n)
 	}
-	u, err := w.s.CreateUser(ctx, n)
-	require.NoError(w.t, err)
+	u, err := w.S.CreateUser(ctx, n)
+	require.NoError(w.T, err)
 	return u
 }
 
 // role makes a custom role and returns a user who has it.
 func (w *world) withRole(name string, level int, ps ...chatadmin.Permission) chatadmin.User {
-	w.t.Helper()
-	r, err := w.s.CreateRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	r, err := w.S.CreateRole(ctx, chatadmin.Role{Name: name, Level: level, Permissions: ps})
+	require.NoError(w.T, err)
 	return w.user(name+"@acme.example", func(n *chatadmin.NewUser) { n.Role = r.ID })
 }
 
 func (w *world) device(user chatadmin.ID, key string) devices.Device {
-	w.t.Helper()
-	r, err := w.options.Devices.Register(ctx, w.admin.AsHost(w.domain), user, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone"})
-	require.NoError(w.t, err)
+	w.T.Helper()
+	r, err := w.options.Devices.Register(ctx, w.Admin.AsHost(w.Domain), user, devices.Registration{Key: key, Type: devices.IOS, Name: "Phone"})
+	require.NoError(w.T, err)
 	return r.Device
 }
 
@@ -314,7 +274,7 @@ var (
 func plain(html string) string { return blanks.ReplaceAllString(tags.ReplaceAllString(html, " "), " ") }
 
 // hidden is the value of a hidden field of a page.
-func (a answer) hidden(t *testing.T, name string) string {
+func (a answer) hidden(t testing.TB, name string) string {
 	t.Helper()
 	m := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(a.text)
 	require.NotNil(t, m, "no field %s in %s", name, plain(a.text))
