@@ -63,6 +63,8 @@ var exportedErrors = map[string]struct {
 	"storage.ErrRetry":               {storage.ErrRetry, class.Unavailable},
 	"storage.ErrBusy":                {storage.ErrBusy, class.Unavailable},
 	"storage.ErrCommitUnknown":       {storage.ErrCommitUnknown, class.Unavailable},
+	"storage.RowError":               {&storage.RowError{Err: sqlstore.ErrConstraint}, class.State},
+	"chatadmin.RefusedError":         {&chatadmin.RefusedError{Err: sqlstore.ErrConstraint}, class.State},
 	"chatadmin.ErrBusy":              {chatadmin.ErrBusy, class.Unavailable},
 	"chatadmin.ErrCommitUnknown":     {chatadmin.ErrCommitUnknown, class.Unavailable},
 	"storage.ErrNoDomain":            {storage.ErrNoDomain, class.NotFound},

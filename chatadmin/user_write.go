@@ -2,6 +2,7 @@ package chatadmin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,8 +26,8 @@ type UserWrite struct {
 // would not change are not written; with nothing to write there is no event.
 // Afterwards Now of each is the user as written. A login taken by somebody else
 // is a *TakenError, managers that cannot be so are a *ManagerError, and with
-// the latter nothing was written yet; a user changed since it was read is
-// ErrRetry.
+// the latter nothing was written yet; a user whom the database refuses is a
+// *RefusedError; a user changed since it was read is ErrRetry.
 func (w *Writer) WriteUsers(ctx context.Context, kind string, writes []UserWrite) error {
 	// rows are large: they are passed by reference wherever a thousand of them
 	// go
@@ -67,7 +68,7 @@ func (w *Writer) WriteUsers(ctx context.Context, kind string, writes []UserWrite
 	}
 	conflicts, err := w.ChangeUsers(ctx, rows)
 	if err != nil {
-		return err
+		return refusedUser(rows, err)
 	}
 	if err := userConflict(rows, conflicts); err != nil {
 		return err
@@ -147,6 +148,28 @@ func (e *TakenError) Error() string { return fmt.Sprintf("%s: %s", e.FieldError,
 
 // Unwrap gives both.
 func (e *TakenError) Unwrap() []error { return []error{e.FieldError, ErrExists} }
+
+// RefusedError is what WriteUsers returns where the database refuses a user
+// because of something that the host has added to it, such as a constraint.
+type RefusedError struct {
+	User  ID
+	Login string // cut to 64 bytes
+	Err   error
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("user %q: %s", e.Login, e.Err) }
+
+// Unwrap is Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+func refusedUser(rows []storage.Write[User], err error) error {
+	var of *storage.RowError
+	if !errors.As(err, &of) || of.Index < 0 || of.Index >= len(rows) {
+		return err
+	}
+	u := &rows[of.Index].Row
+	return texts.Explain(&RefusedError{u.ID, Cut(u.Login), err}, "why.user_refused", Cut(u.Login))
+}
 
 // afterUsers does what follows from users that have just been written.
 func (w *Writer) afterUsers(ctx context.Context, changed []*UserWrite) error {

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Kinds of the audit events of imports. The users of a batch are named by one
@@ -215,8 +216,23 @@ func (im *importer) next(ctx context.Context, run *importRun) (importStep, error
 		if err != nil && im.avoid(err) {
 			return chatadmin.ErrStepAgain
 		}
-		return err
+		return im.refusal(err)
 	}}, nil
+}
+
+// refusal says on which line the user stands whom the database has refused.
+func (im *importer) refusal(err error) error {
+	var of *chatadmin.RefusedError
+	if !errors.As(err, &of) {
+		return err
+	}
+	for i := range im.rows {
+		if v := &im.verdicts[i]; v.writes() && v.write.Now.User().ID == of.User {
+			line := im.rows[i].line
+			return texts.Explain(fmt.Errorf("line %d: %w; %d rows are imported; remove the cause and resume", line, err, im.at*batchRows), "why.line_refused", line, of.Login)
+		}
+	}
+	return err
 }
 
 // avoid reports whether the batch can be prepared anew such that it does not

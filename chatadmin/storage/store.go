@@ -231,6 +231,19 @@ const (
 	KeyTaken
 )
 
+// RowError says which item of a call the database has refused for a reason that
+// is no Reason, such as a constraint that the host has added to its tables. A
+// store that knows the item returns it. Nothing of the transaction is kept.
+type RowError struct {
+	Index int // into the slice given
+	Err   error
+}
+
+func (e *RowError) Error() string { return e.Err.Error() }
+
+// Unwrap is Err.
+func (e *RowError) Unwrap() error { return e.Err }
+
 // Page asks for a part of a list.
 type Page struct {
 	After Cursor

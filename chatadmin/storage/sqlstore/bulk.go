@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // bulk writes a whole call on PostgreSQL with one statement for all insertions,
 // one for all updates and one for all deletions, each in key order. It is done
 // where every row was written; otherwise nothing was, and the rows must be
-// written one by one to learn which of them conflict. Deletions come last and
+// written one by one to learn which of them conflict, or are refused. Deletions come last and
 // no update of a batch moves a unique key, so that nothing succeeds here which
 // would be a conflict in the order of the call.
 func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T], lacks parents) (done bool, err error) {
@@ -59,7 +60,7 @@ func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T], 
 		}
 		n, err := part.write(ctx, x, t, part.rows)
 		switch {
-		case taken(err):
+		case taken(err), errors.Is(err, ErrConstraint):
 			x.failed = nil // the savepoint is undone
 			done = false
 		case err != nil:

@@ -45,6 +45,9 @@ func change[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T]
 	var conflicts []storage.Conflict
 	for i := range c {
 		conflict, err := changeOne(ctx, x, t, &c[i], i, lacks)
+		if errors.Is(err, ErrConstraint) {
+			err = &storage.RowError{Index: i, Err: err}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -214,6 +214,9 @@ func TestHostsOwnRows(t *testing.T) {
 		for _, err := range []error{errCreate, errEdit} {
 			require.ErrorIs(t, err, sqlstore.ErrConstraint)
 			require.ErrorContains(t, err, "title")
+			var refused *chatadmin.RefusedError
+			require.ErrorAs(t, err, &refused)
+			require.Contains(t, []string{"eve@acme.example", "bob@acme.example"}, refused.Login)
 		}
 		_, err = s.UserByLogin(t.Context(), "eve@acme.example")
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
