@@ -9,10 +9,13 @@ CREATE TABLE people (
 	username  TEXT,
 	mail      TEXT NOT NULL DEFAULT '',
 	full_name TEXT NOT NULL DEFAULT '',
+	forename  TEXT NOT NULL DEFAULT '',
+	surname   TEXT NOT NULL DEFAULT '',
 	job       TEXT NOT NULL DEFAULT '',
 	division  TEXT NOT NULL DEFAULT '',
 	phone     TEXT NOT NULL DEFAULT '',
 	active    BOOLEAN NOT NULL DEFAULT TRUE,
+	boss      bigint, -- the number of another person
 	payroll   TEXT NOT NULL DEFAULT '' -- the library knows nothing of it
 );
 CREATE UNIQUE INDEX people_username ON people (company, username);

@@ -75,13 +75,25 @@ func open(ctx context.Context, database string) (h *host, err error) {
 // setUp makes the host's tables, which a real host has, and adds what the
 // library needs to them.
 func (h *host) setUp(ctx context.Context) error {
-	for _, name := range []string{"host", "link"} {
-		text, err := schema.ReadFile(name + "." + h.dialect.String() + ".sql")
+	return h.run(ctx, "host."+h.dialect.String()+".sql", "link."+h.dialect.String()+".sql")
+}
+
+// run runs files of statements, each in a transaction.
+func (h *host) run(ctx context.Context, files ...string) error {
+	for _, name := range files {
+		text, err := schema.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		if _, err := h.db.ExecContext(ctx, string(text)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		tx, err := h.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", name, err), tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return err
 		}
 	}
 	return nil

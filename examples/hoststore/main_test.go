@@ -36,7 +36,8 @@ func TestHost(t *testing.T) {
 		test func(t *testing.T, fresh func(*testing.T) string)
 	}{
 		{"Run", testRun}, {"Store", testStore}, {"Adopted", testAdopted}, {"Import", testImport}, {"Rollback", testRollback},
-		{"Deleted", testDeleted}, {"Edited", testEdited}, {"Gone", testGone}, {"Refused", testRefused}, {"Constraint", testConstraint},
+		{"Deleted", testDeleted}, {"Edited", testEdited}, {"Gone", testGone}, {"Refused", testRefused}, {"Constraint", testConstraint}, {"Stopped", testStopped},
+		{"Manager", testManager}, {"Before", testBefore},
 		{"Crash", testCrash}, {"Meet", testMeet}, {"Race", testRace},
 	}
 	all := func(fresh func(*testing.T) func(*testing.T) string) func(*testing.T) {
@@ -124,8 +125,9 @@ func (w *world) equal(t *testing.T) {
 	t.Helper()
 	require.Zero(t, w.count(t, "SELECT count(*) FROM people_changes"))
 	require.Zero(t, w.count(t, `SELECT count(*) FROM chatadmin_users u LEFT JOIN people p ON p.chat_user = u.id
-		WHERE (u.login, u.email, u.display_name, u.title, u.department, u.phone, u.status <> 3)
-		IS DISTINCT FROM (p.username, p.mail, p.full_name, p.job, p.division, p.phone, p.active)`))
+		WHERE (u.login, u.email, u.display_name, u.first_name, u.last_name, u.title, u.department, u.phone, u.status <> 3, u.manager)
+		IS DISTINCT FROM (p.username, p.mail, p.full_name, p.forename, p.surname, p.job, p.division, p.phone, p.active,
+			coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = p.boss), ''))`))
 	require.Zero(t, w.count(t, "SELECT count(*) FROM people WHERE chat_user IS NOT NULL AND chat_user NOT IN (SELECT id FROM chatadmin_users)"))
 }
 
@@ -305,7 +307,7 @@ func testDeleted(t *testing.T, fresh func(*testing.T) string) {
 func testEdited(t *testing.T, fresh func(*testing.T) string) {
 	w := newWorld(t, fresh(t))
 	bob := w.user(t, "bob@acme.example")
-	for column, value := range map[string]string{"full_name": " Bob  Jonas ", "job": "Pilot", "division": "Air", "phone": "+31 20 555 0111", "username": "robert@acme.example"} {
+	for column, value := range map[string]string{"full_name": " Bob  Jonas ", "forename": " Robert ", "surname": "Jonas", "job": "Pilot", "division": "Air", "phone": "+31 20 555 0111", "username": "robert@acme.example"} {
 		w.exec(t, "UPDATE people SET "+column+" = $1 WHERE payroll = 'NL-0043'", value)
 		w.exec(t, "UPDATE people SET payroll = payroll WHERE payroll = 'NL-0043'")
 		require.Equal(t, []string{""}, w.problems(t), "%s waits", column)
@@ -314,7 +316,7 @@ func testEdited(t *testing.T, fresh func(*testing.T) string) {
 	}
 	now := w.user(t, "robert@acme.example")
 	require.Equal(t, bob.ID, now.ID)
-	require.Equal(t, "Pilot|Air|+31205550111|robert@acme.example", strings.Join([]string{now.Title, now.Department, now.PhoneE164, now.Email}, "|"))
+	require.Equal(t, "Robert|Jonas|Pilot|Air|+31205550111|robert@acme.example", strings.Join([]string{now.FirstName, now.LastName, now.Title, now.Department, now.PhoneE164, now.Email}, "|"))
 	for _, active := range []bool{false, true} {
 		w.exec(t, "UPDATE people SET active = $1 WHERE payroll = 'NL-0043'", active)
 		require.NoError(t, w.work(t.Context()))
@@ -336,7 +338,7 @@ func testEdited(t *testing.T, fresh func(*testing.T) string) {
 		kinds = append(kinds, e.Kind)
 	}
 	slices.Sort(kinds)
-	require.Equal(t, []string{"user.activate", "user.create", "user.deactivate", "user.edit", "user.edit", "user.edit", "user.edit", "user.edit"}, kinds)
+	require.Equal(t, []string{"user.activate", "user.create", "user.deactivate", "user.edit", "user.edit", "user.edit", "user.edit", "user.edit", "user.edit", "user.edit"}, kinds)
 }
 
 // A person whom the host deletes has no access any more. The number may be

@@ -74,8 +74,9 @@ type change struct {
 
 // row is what a person and their user have in common.
 type row struct {
-	login, email, name, title, department, phone string
-	active                                       bool
+	login, email, name, first, last, title, department, phone string
+	manager                                                   chatadmin.ID // "" also if the boss is no user
+	active                                                    bool
 }
 
 // apply makes the changes of the person through the library, within tx.
@@ -109,8 +110,8 @@ func (h *host) apply(ctx context.Context, tx *sql.Tx, c change) error {
 		return err
 	}
 	// What the library has put right, such as blanks around a name.
-	_, err = tx.ExecContext(ctx, `UPDATE people SET (username, mail, full_name, job, division, phone, active) =
-		(SELECT login, email, display_name, title, department, phone, status <> 3 FROM chatadmin_users WHERE id = chat_user)
+	_, err = tx.ExecContext(ctx, `UPDATE people SET (username, mail, full_name, forename, surname, job, division, phone, active) =
+		(SELECT login, email, display_name, first_name, last_name, title, department, phone, status <> 3 FROM chatadmin_users WHERE id = chat_user)
 		WHERE person_id = $1 AND chat_user IS NOT NULL`, c.person)
 	return err
 }
@@ -130,11 +131,13 @@ func (h *host) lock(ctx context.Context, tx *sql.Tx, store storage.Store, c chan
 		}
 	}
 	var now chatadmin.ID
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(p.chat_user, ''), coalesce(username, ''), mail, full_name, job, division, p.phone, active, coalesce(login, ''),
-		coalesce(email, ''), coalesce(display_name, ''), coalesce(title, ''), coalesce(department, ''), coalesce(u.phone, ''), coalesce(status <> 3, FALSE)
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(p.chat_user, ''), coalesce(username, ''), mail, full_name, forename, surname, job, division, p.phone, active,
+		coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = p.boss), ''), coalesce(login, ''), coalesce(email, ''), coalesce(display_name, ''),
+		coalesce(first_name, ''), coalesce(last_name, ''), coalesce(title, ''), coalesce(department, ''), coalesce(u.phone, ''), coalesce(status <> 3, FALSE),
+		coalesce(manager, '')
 		FROM people p LEFT JOIN chatadmin_users u ON u.id = p.chat_user WHERE p.person_id = $1`+forUpdate, c.person).
-		Scan(&now, &p.login, &p.email, &p.name, &p.title, &p.department, &p.phone, &p.active,
-			&u.login, &u.email, &u.name, &u.title, &u.department, &u.phone, &u.active)
+		Scan(&now, &p.login, &p.email, &p.name, &p.first, &p.last, &p.title, &p.department, &p.phone, &p.active, &p.manager,
+			&u.login, &u.email, &u.name, &u.first, &u.last, &u.title, &u.department, &u.phone, &u.active, &u.manager)
 	if err == nil && now != c.user || errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("person %d was changed just now: %w", c.person.Int64, chatadmin.ErrBusy)
 	}
@@ -146,8 +149,8 @@ func create(ctx context.Context, tx *sql.Tx, s *chatadmin.Scope, c change, p row
 	if _, err := tx.ExecContext(ctx, "UPDATE people SET chat_user = 'new' WHERE person_id = $1", c.person); err != nil {
 		return err
 	}
-	_, refused := s.CreateUser(ctx, chatadmin.NewUser{Login: p.login, Email: p.email, DisplayName: p.name, Title: p.title,
-		Department: p.department, Phone: p.phone, NoInvitation: true})
+	_, refused := s.CreateUser(ctx, chatadmin.NewUser{Login: p.login, Email: p.email, DisplayName: p.name, FirstName: p.first, LastName: p.last,
+		Title: p.title, Department: p.department, Phone: p.phone, Manager: p.manager, NoInvitation: true})
 	if refused != nil {
 		if _, err := tx.ExecContext(ctx, "UPDATE people SET chat_user = NULL WHERE person_id = $1", c.person); err != nil {
 			return errors.Join(refused, err)
@@ -175,7 +178,12 @@ func edit(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID, p, u row) er
 		}
 		return &now
 	}
-	_, err := s.EditUser(ctx, id, chatadmin.UserEdit{Login: changed(p.login, u.login), Email: changed(p.email, u.email), DisplayName: changed(p.name, u.name),
-		Title: changed(p.title, u.title), Department: changed(p.department, u.department), Phone: changed(p.phone, u.phone)})
+	e := chatadmin.UserEdit{Login: changed(p.login, u.login), Email: changed(p.email, u.email), DisplayName: changed(p.name, u.name),
+		FirstName: changed(p.first, u.first), LastName: changed(p.last, u.last), Title: changed(p.title, u.title),
+		Department: changed(p.department, u.department), Phone: changed(p.phone, u.phone)}
+	if p.manager != u.manager {
+		e.Manager = &p.manager
+	}
+	_, err := s.EditUser(ctx, id, e)
 	return errors.Join(refused, err)
 }
