@@ -139,6 +139,11 @@ type groupPage struct {
 	Panels     []panel
 }
 
+// Was is what the form of the group showed.
+func (p groupPage) Was() string {
+	return p.was(url.Values{"name": {p.Group.Name}, "posting": {string(p.Posting)}})
+}
+
 type memberRow struct {
 	User  chatadmin.User
 	Admin bool
@@ -218,8 +223,14 @@ func (v *view) saveGroup() error {
 	if err != nil {
 		return err
 	}
-	name, posting := f.Get("name"), chatadmin.Posting(f.Get("posting"))
-	if _, err := v.s.EditGroup(v.r.Context(), id, chatadmin.GroupEdit{Name: &name, Posting: &posting}); err != nil {
+	var e chatadmin.GroupEdit
+	if !left(f, "name") {
+		e.Name = new(f.Get("name"))
+	}
+	if !left(f, "posting") {
+		e.Posting = new(chatadmin.Posting(f.Get("posting")))
+	}
+	if _, err := v.s.EditGroup(v.r.Context(), id, e); err != nil {
 		return err
 	}
 	return v.done(v.back, "groups.saved")

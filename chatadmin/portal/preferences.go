@@ -26,6 +26,9 @@ type preferencesPage struct {
 	Problem string
 }
 
+// Was is what the form showed.
+func (p *preferencesPage) Was() string { return p.was(showed(p.Fields)) }
+
 // shared are the preferences that have a default for everybody: suffixes, the
 // live chat and the avatar are everybody's own.
 func (v *view) shared() []string {
@@ -64,9 +67,10 @@ func (v *view) savePreferences() error {
 		return err
 	}
 	_, err = v.p.o.Preferences.SetDefaults(v.r.Context(), v.s, func(values *preferences.Values) {
+		to := changed(f)
 		for _, key := range v.shared() {
-			if f.Has(key) {
-				values.Set(key, f.Get(key))
+			if to.Has(key) {
+				values.Set(key, to.Get(key))
 			}
 		}
 	})

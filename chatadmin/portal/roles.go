@@ -61,6 +61,17 @@ type permissionRow struct {
 	Mine       bool // the reader has it, and so may grant it
 }
 
+// Was is what the form showed.
+func (p rolePage) Was() string {
+	showed := url.Values{"level": {strconv.Itoa(p.Role.Level)}}
+	for _, row := range p.Permissions {
+		if row.Has && row.Mine {
+			showed.Add("permission", string(row.Permission))
+		}
+	}
+	return p.was(showed)
+}
+
 func (v *view) editRole() error {
 	v.back = "/roles"
 	r, ok := v.settings.Role(v.query("id"))
@@ -113,7 +124,14 @@ func (v *view) saveRole() error {
 	if r.ID == "" {
 		saved, err = v.s.CreateRole(v.r.Context(), r)
 	} else {
-		saved, err = v.s.EditRole(v.r.Context(), r.ID, chatadmin.RoleEdit{Level: &r.Level, Permissions: &r.Permissions})
+		var e chatadmin.RoleEdit
+		if !left(f, "level") {
+			e.Level = &r.Level
+		}
+		if !left(f, "permission") {
+			e.Permissions = &r.Permissions
+		}
+		saved, err = v.s.EditRole(v.r.Context(), r.ID, e)
 	}
 	if err != nil {
 		return v.again(err, func() error { return v.showRole(r, f.Get("id") == "", err) })

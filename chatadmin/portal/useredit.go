@@ -19,6 +19,9 @@ type userForm struct {
 	Imports bool
 }
 
+// Was is what the form showed.
+func (f *userForm) Was() string { return f.was(showed(f.Fields)) }
+
 // personFields are the fields of a user, as the login rules of the domain want
 // them.
 func (v *view) personFields(u *chatadmin.User, f url.Values) []field {
@@ -275,27 +278,27 @@ func (v *view) saveUser() error {
 	if err != nil {
 		return err
 	}
-	// A field that the form does not have stays as it is.
+	to := changed(f)
 	given := func(name string) *string {
-		if !f.Has(name) {
+		if !to.Has(name) {
 			return nil
 		}
-		s := f.Get(name)
+		s := to.Get(name)
 		return &s
 	}
 	edit := chatadmin.UserEdit{Login: given("login"), Email: given("email"), DisplayName: given("display_name"), FirstName: given("first_name"),
 		LastName: given("last_name"), Title: given("title"), Department: given("department"), Phone: given("phone")}
-	if kind, ok := kinds[f.Get("kind")]; ok {
+	if kind, ok := kinds[to.Get("kind")]; ok {
 		edit.Kind = &kind
 	}
-	if f.Has("manager") {
-		m, managerErr := v.manager(f.Get("manager"))
+	if to.Has("manager") {
+		m, managerErr := v.manager(to.Get("manager"))
 		edit.Manager, err = &m, managerErr
 	}
-	edit.Parts = v.parts(f)
+	edit.Parts = v.parts(to)
 	was := u
 	if err == nil {
-		u, err = v.editBy(id, edit, f)
+		u, err = v.editBy(id, edit, to)
 	}
 	if err != nil {
 		return v.again(err, func() error { return v.showEditUser(&was, f, err) })
