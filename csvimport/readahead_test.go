@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -29,9 +30,11 @@ type watchedFile struct {
 }
 
 func (f *watchedFile) Read(p []byte) (int, error) {
-	if f.ended.Load() {
-		f.late.Store(true)
-	}
+	defer func() {
+		if f.ended.Load() {
+			f.late.Store(true)
+		}
+	}()
 	n, err := f.ReadSeeker.Read(p[:min(len(p), 1<<12)])
 	if f.at += int64(n); f.do != nil && f.at > f.place {
 		if broken := f.do(); broken != nil {
@@ -68,36 +71,38 @@ func TestReadingAheadEndsWithTheCall(t *testing.T) {
 	}{
 		"to the end":       {},
 		"a broken disk":    {do: func(context.CancelFunc) error { return errDisk }, want: errDisk},
-		"cancelled":        {do: func(cancel context.CancelFunc) error { cancel(); return nil }, want: context.Canceled},
+		"cancelled":        {do: func(cancel context.CancelFunc) error { cancel(); time.Sleep(time.Minute); return nil }, want: context.Canceled},
 		"a panicking file": {do: func(context.CancelFunc) error { panic("a bug of the host") }, panic: "a bug of the host"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, chatadmin.OfficeChat)
-			c2, cancel := context.WithCancel(ctx)
-			defer cancel()
-			file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
-			var id chatadmin.ID
-			run := func() error {
-				_, err := csvimport.ImportsOf(w.S).Import(c2, w.S, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
-					id = i
-					if c.do != nil {
-						file.do = func() error { return c.do(cancel) }
-					}
-				}})
-				return err
-			}
-			if c.panic != "" {
-				require.PanicsWithValue(t, c.panic, func() { _ = run() })
-			} else {
-				require.ErrorIs(t, run(), c.want)
-			}
-			file.ended.Store(true)
-			time.Sleep(20 * time.Millisecond)
-			require.False(t, file.late.Load(), "read after the call")
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, chatadmin.OfficeChat)
+				c2, cancel := context.WithCancel(ctx)
+				defer cancel()
+				file := &watchedFile{ReadSeeker: strings.NewReader(text), place: int64(len(text)) / 2}
+				var id chatadmin.ID
+				run := func() error {
+					_, err := csvimport.ImportsOf(w.S).Import(c2, w.S, file, csvimport.SkipExisting, &csvimport.ImportOptions{Begun: func(i chatadmin.ID) {
+						id = i
+						if c.do != nil {
+							file.do = func() error { return c.do(cancel) }
+						}
+					}})
+					return err
+				}
+				if c.panic != "" {
+					require.PanicsWithValue(t, c.panic, func() { _ = run() })
+				} else {
+					require.ErrorIs(t, run(), c.want)
+				}
+				file.ended.Store(true)
+				time.Sleep(time.Hour) // of the bubble: whatever goes on without the call has ended
+				require.False(t, file.late.Load(), "read after the call")
 
-			r, err := csvimport.ImportsOf(w.S).Resume(ctx, w.S, id, strings.NewReader(text), nil)
-			require.NoError(t, err)
-			require.EqualValues(t, rows, r.Counts.Created)
+				r, err := csvimport.ImportsOf(w.S).Resume(ctx, w.S, id, strings.NewReader(text), nil)
+				require.NoError(t, err)
+				require.EqualValues(t, rows, r.Counts.Created)
+			})
 		})
 	}
 }

@@ -73,7 +73,7 @@ func TestRaceAdmins(t *testing.T) {
 	var last atomic.Pointer[devices.Registered]
 	last.Store(&out)
 	for range 10 {
-		chatadmintest.AtOnce(100, func(n int) error {
+		for _, err := range chatadmintest.AtOnce(100, func(n int) error {
 			r, s := w.r, w.S
 			if n%2 == 1 {
 				r, s = second, other
@@ -99,11 +99,12 @@ func TestRaceAdmins(t *testing.T) {
 					_, err = r.Acknowledge(ctx, last.Load().WipeToken.Plain(), cs[0].ID, devices.Outcome{Failed: n%3 == 0})
 				}
 			}
+			return err
+		}) {
 			if err != nil {
 				require.True(t, errors.Is(err, devices.ErrState) || errors.Is(err, devices.ErrRefused) || errors.Is(err, devices.ErrStale) || errors.Is(err, chatadmin.ErrBusy), "%v", err)
 			}
-			return err
-		})
+		}
 	}
 	oneOrder(t, w.events("device."), w.device(out.Device.ID))
 }

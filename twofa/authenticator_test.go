@@ -62,16 +62,17 @@ func TestTwoEnrolmentsAtOnce(t *testing.T) {
 	w := newWorldOn(t, store, byApp, nil, nil)
 	_, other := w.process(store.Handle(nil), ringOf(t, "k1"), nil)
 	ann := w.User("ann@acme.example")
-	cs := make([]*signin.Challenge, 10)
+	cs, codes := make([]*signin.Challenge, 10), make([]string, 10)
 	for i := range cs {
 		cs[i] = w.challenged(ann)
+		codes[i] = w.code(cs[i].Enrolment.Secret.Reveal())
 	}
 	var right atomic.Int64
 	var winner atomic.Value
 	race(func(n int) {
 		f := []signin.SecondFactor{w.twofa, other}[n%2]
 		c := cs[n%len(cs)]
-		a, err := answer(f, w.Domain, c.ID, w.code(c.Enrolment.Secret.Reveal()))
+		a, err := answer(f, w.Domain, c.ID, codes[n%len(cs)])
 		if err == nil && a.Right {
 			right.Add(1)
 			winner.Store(c.Enrolment.Secret.Reveal())

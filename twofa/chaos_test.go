@@ -111,8 +111,9 @@ func TestChaos(t *testing.T) {
 		}
 		var right atomic.Int64
 		tokens := make(chan string, 100)
+		code, set := w.code(enrolled), w.settings()
 		race(func(n int) {
-			a, err := answer(f, w.Domain, cs[n%10], w.code(enrolled), true)
+			a, err := answer(f, w.Domain, cs[n%10], code, true)
 			if err == nil && a.Right {
 				right.Add(1)
 				tokens <- a.Trust.Reveal()
@@ -124,7 +125,7 @@ func TestChaos(t *testing.T) {
 		for token := range tokens {
 			var rotated atomic.Int64
 			race(func(int) {
-				if asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(token)}); err == nil && !asked.Trust.IsZero() {
+				if asked, err := f.Ask(ctx, set, ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(token)}); err == nil && !asked.Trust.IsZero() {
 					rotated.Add(1)
 				}
 			})

@@ -171,7 +171,7 @@ func TestResetRace(t *testing.T) {
 	for range 5 {
 		secret := w.enrol(ann)
 		c := w.challenged(ann)
-		tokens := make(chan string, 100)
+		code, tokens := w.code(secret), make(chan string, 100)
 		race(func(n int) {
 			if n == 50 {
 				if err := w.twofa.Reset(ctx, w.S, ann.ID); err != nil {
@@ -179,7 +179,7 @@ func TestResetRace(t *testing.T) {
 				}
 				return
 			}
-			if a, err := answer(other, w.Domain, c.ID, w.code(secret), true); err == nil && a.Right {
+			if a, err := answer(other, w.Domain, c.ID, code, true); err == nil && a.Right {
 				tokens <- a.Trust.Reveal()
 			}
 		})

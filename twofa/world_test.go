@@ -111,7 +111,12 @@ func (w *world) settings() *chatadmin.Settings {
 // ask is a sign-in whose password was right.
 func (w *world) ask(u chatadmin.User, trust string) (signin.Asked, error) {
 	w.T.Helper()
-	return w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: secret.Hide(trust)})
+	return w.twofa.Ask(ctx, w.settings(), u, passwordRight(u, trust))
+}
+
+// passwordRight is the attempt of a user whose password was right.
+func passwordRight(u chatadmin.User, trust string) signin.Attempt {
+	return signin.Attempt{Login: u.Login, Client: signin.Web, Method: signin.Password, Trust: secret.Hide(trust)}
 }
 
 // challenged is a sign-in that is asked for a code.

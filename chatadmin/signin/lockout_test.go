@@ -323,7 +323,9 @@ func TestWaiting(t *testing.T) {
 		for range 8 {
 			go func() {
 				d, err := w.gate.SignIn(ctx, w.Domain, attempt, w.verify("right"))
-				require.NoError(t, err)
+				if err != nil {
+					t.Error(err)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				found[d.Reason()]++
@@ -342,9 +344,10 @@ func TestWaiting(t *testing.T) {
 		// time.
 		_, err = w.gate.Begin(ctx, w.Domain, attempt)
 		require.NoError(t, err)
+		second := w.second(w.Store)
 		go func() {
 			time.Sleep(3 * time.Second)
-			_, _ = w.second(w.Store).Finish(ctx, tries[1], true)
+			_, _ = second.Finish(ctx, tries[1], true)
 		}()
 		begin = time.Now()
 		w.try("ann@acme.example", "right", "")

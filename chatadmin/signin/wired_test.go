@@ -100,16 +100,17 @@ func TestMailedCodes(t *testing.T) {
 	code = w.mailed()
 	var mu sync.Mutex
 	var allowed []signin.Decision
-	chatadmintest.AtOnce(100, func(int) error {
+	for _, err := range chatadmintest.AtOnce(100, func(int) error {
 		d, err := w.gate.Complete(ctx, w.Domain, id, code, true)
-		require.NoError(t, err)
 		if d.Allowed() {
 			mu.Lock()
 			defer mu.Unlock()
 			allowed = append(allowed, d)
 		}
-		return nil
-	})
+		return err
+	}) {
+		require.NoError(t, err)
+	}
 	require.Len(t, allowed, 1, "a code works once")
 	require.False(t, w.lock(u.ID).Locked, "pressing the button often locks nobody")
 

@@ -310,7 +310,8 @@ func TestSilentServer(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			failed := make(chan error, 1)
-			go func() { failed <- s.mailer(t, o).Send(ctx, letter) }()
+			m := s.mailer(t, o)
+			go func() { failed <- m.Send(ctx, letter) }()
 			soon(t, s.silent)
 			cancel()
 			err := soon(t, failed)
@@ -319,7 +320,8 @@ func TestSilentServer(t *testing.T) {
 			soon(t, s.ended)
 
 			o.Timeout = 200 * time.Millisecond
-			go func() { failed <- s.mailer(t, o).Send(context.Background(), letter) }()
+			m = s.mailer(t, o)
+			go func() { failed <- m.Send(context.Background(), letter) }()
 			err = soon(t, failed)
 			require.Equal(t, verb == "DOT", errors.Is(err, chatadmin.ErrMailUnknown), err)
 			if verb != "DOT" {

@@ -225,7 +225,7 @@ func testDeleteContentOfUsers(w *world) {
 			}
 		}
 		require.Equal(w, want, sum, "pages of %d", limit)
-		for key, n := range keys {
+		for key, n := range inOrder(keys) {
 			require.Zero(w, n, key)
 		}
 		left, err := w.other.CountContent(w.ctx, q)
@@ -302,7 +302,7 @@ func testDeleteContentByAge(w *world) {
 			}
 		}
 		require.Equal(w, want, sum, "by age, pages of %d", limit)
-		for key, n := range keys {
+		for key, n := range inOrder(keys) {
 			require.Zero(w, n, key)
 		}
 		n, err = w.other.CountContent(w.ctx, q)

@@ -78,7 +78,7 @@ func testKeyOrder(w *world) {
 	var others sync.WaitGroup
 	ran := false
 	err := w.s.Update(w.ctx, storage.Fence{}, func(_ context.Context, tx storage.Tx) error {
-		for name, write := range tables {
+		for name, write := range inOrder(tables) {
 			if err := write(w.ctx, tx, 1); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -107,7 +107,7 @@ func testKeyOrder(w *world) {
 		if !free(tables["records"], 3, meeting) {
 			return nil // this store has one writer at a time
 		}
-		for name, write := range tables {
+		for name, write := range inOrder(tables) {
 			called := make(chan struct{})
 			call := sync.OnceFunc(func() { close(called) })
 			others.Go(func() {

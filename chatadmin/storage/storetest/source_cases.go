@@ -11,7 +11,7 @@ import (
 )
 
 func testSourceCount(w *sourceWorld) {
-	for name, q := range w.queries() {
+	for name, q := range inOrder(w.queries()) {
 		in, _ := w.split(q)
 		require.EqualValues(w, len(in), w.count(q), name)
 		if q.Domain = w.b; w.OneDomain == "" || w.b != w.OneDomain {
@@ -40,7 +40,7 @@ func testSourceNothing(w *sourceWorld) {
 func testSourceDelete(w *sourceWorld) {
 	limits := []int{1, 3, 10, storage.MaxBulk}
 	n := 0
-	for name, q := range w.queries() {
+	for name, q := range inOrder(w.queries()) {
 		limit := limits[n%len(limits)]
 		n++
 		in, out := w.split(q)
