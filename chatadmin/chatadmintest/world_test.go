@@ -37,6 +37,43 @@ func TestWorld(t *testing.T) {
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }
 
+// A program that starts again finds everything in its store, with the packages
+// over the new Admin and options of this start.
+func TestWorldRestart(t *testing.T) {
+	var admins []*chatadmin.Admin
+	w := chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{
+		Extend: func(a *chatadmin.Admin) { admins = append(admins, a) },
+		Domain: func(n *chatadmin.NewDomain) { n.Admin.FirstName = "Bea" },
+	})
+	require.Equal(t, "Bea", w.Boss.FirstName)
+	ann := w.User("ann@acme.example", func(n *chatadmin.NewUser) { n.NoInvitation = false })
+	w.Restart(func(o *chatadmin.Options) { o.Outbox = true })
+	require.Len(t, admins, 2)
+	require.NotSame(t, admins[0], admins[1])
+	require.Same(t, admins[1], w.Admin)
+	require.True(t, w.Admin.Options().Outbox)
+	found, err := w.S.User(t.Context(), ann.ID)
+	require.NoError(t, err)
+	require.Equal(t, ann.Login, found.Login)
+	require.Equal(t, 1, w.Work()["invitations"])
+	require.Len(t, w.Mail.To(ann.Login), 1)
+	require.Len(t, w.EventsOf(ann.ID, chatadmin.KindUserCreate), 1)
+	require.Empty(t, w.EventsOf(w.Boss.ID, chatadmin.KindUserEdit))
+}
+
+// Whatever order a map has, its cases come by their names, and may be left.
+func TestInOrder(t *testing.T) {
+	table := map[string]int{"c": 3, "a": 1, "d": 4, "b": 2}
+	var names []string
+	for name, n := range chatadmintest.InOrder(table) {
+		if n == 4 {
+			break
+		}
+		names = append(names, name)
+	}
+	require.Equal(t, []string{"a", "b", "c"}, names)
+}
+
 // A domain with an administrator, a clock and a mailbox is one line.
 func ExampleNewWorld() {
 	w := chatadmintest.NewWorld(&testing.T{}, nil) // in a test: its own t
