@@ -27,18 +27,19 @@ import (
 
 // site is a host with a portal that has everything, on a server of its own.
 type site struct {
-	t      *testing.T
-	url    string
-	admin  *chatadmin.Admin
-	pages  *portal.Portal
-	s      *chatadmin.Scope // of the boss
-	domain chatadmin.ID
-	boss   chatadmin.User
-	mails  *chatadmintest.Mailbox
-	spool  string // the folder
-	o      portal.Options
-	woken  chan struct{}
-	ahead  atomic.Int64 // what the clock is before that of the machine
+	t       *testing.T
+	url     string
+	admin   *chatadmin.Admin
+	pages   *portal.Portal
+	s       *chatadmin.Scope // of the boss
+	domain  chatadmin.ID
+	boss    chatadmin.User
+	mails   *chatadmintest.Mailbox
+	spool   string // the folder
+	o       portal.Options
+	woken   chan struct{}
+	working sync.Mutex   // held while something is done
+	ahead   atomic.Int64 // what the clock is before that of the machine
 
 	slack     *slacktest.Server
 	mailchimp *mailchimptest.Server
@@ -101,15 +102,21 @@ func (s *site) serve(mux *http.ServeMux) {
 	})
 }
 
-// work does what is due whenever the site is woken.
+// work does what is due whenever the site is woken, and what becomes due by that.
 func (s *site) work(ctx context.Context, failed func(error)) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.woken:
-			if _, err := s.admin.Work(ctx); err != nil && ctx.Err() == nil {
-				failed(err)
+			for did := 1; did > 0 && ctx.Err() == nil; {
+				s.working.Lock()
+				done, err := s.admin.Work(ctx)
+				s.working.Unlock()
+				if err != nil && ctx.Err() == nil {
+					failed(err)
+				}
+				did = len(done)
 			}
 		}
 	}
@@ -122,9 +129,11 @@ func (s *site) wake() {
 	}
 }
 
-// finish does all that is due now.
+// finish does all that is due now, and what the worker is at.
 func (s *site) finish() {
 	s.t.Helper()
+	s.working.Lock()
+	defer s.working.Unlock()
 	chatadmintest.Quiesce(s.t, s.admin)
 }
 
