@@ -53,7 +53,9 @@ type Panel struct {
 	//
 	// The Content-Security-Policy of the portal holds in a panel, too: scripts
 	// and styles within the HTML do nothing, and images come from the same
-	// host. A form posts to the host itself, which checks who sends it.
+	// host. A form posts to the host itself, which checks who sends it. A
+	// table of the class "cards", whose cells have a data-label, becomes a list
+	// where the window is narrow.
 	HTML func(context.Context, PanelRequest) (template.HTML, error)
 }
 

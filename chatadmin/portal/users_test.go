@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/signin"
 )
 
@@ -249,6 +250,17 @@ func TestDelete(t *testing.T) {
 	self := w.get("/users/tools?tool=delete&user=" + string(w.Boss.ID))
 	require.Contains(t, plain(self.text), "This stands in the way")
 	require.NotContains(t, self.text, `name="reason"`)
+}
+
+// The page of a user says when they will be deleted, if that is scheduled.
+func TestScheduledDeletion(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.options.Deletions.SetPolicy(ctx, w.S, erase.Policy{GraceDays: 10}))
+	ann, ben := w.user("ann@acme.example"), w.user("ben@acme.example")
+	review := w.get("/users/tools?tool=delete&user=" + string(ann.ID))
+	w.post("/users/tools/delete", "plan", review.hidden(t, "plan"), "reason", "left")
+	require.Contains(t, plain(w.get("/users/"+string(ann.ID)).text), "Will be deleted "+w.Clock.Now().Add(10*24*time.Hour).Format("2006-01-02 15:04")+" UTC")
+	require.NotContains(t, w.get("/users/"+string(ben.ID)).text, "Will be deleted")
 }
 
 // Groups are handed over to a person who is named by login.

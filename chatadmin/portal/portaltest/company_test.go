@@ -1,6 +1,7 @@
 package portaltest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/compliance"
 	"chatadmin.example/sdk/chatadmin/fields"
 	"chatadmin.example/sdk/chatadmin/provisioning"
+	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/devices"
 	"chatadmin.example/sdk/integrations"
@@ -30,6 +32,10 @@ func (s *site) userPages() []visit {
 	require.NoError(t, err)
 	_, err = s.s.DeactivateUsers(ctx, us[2].ID)
 	require.NoError(t, err)
+	for range 3 {
+		_, err = s.o.Gate.SignIn(ctx, s.domain, signin.Attempt{Login: us[3].Login}, func(context.Context, chatadmin.User) (bool, error) { return false, nil })
+		require.NoError(t, err)
+	}
 	for _, f := range []fields.Field{{Name: "Cost centre", Kind: fields.Number}, {Name: "Site", Kind: fields.Choice, Choices: []string{"North", "South"}}} {
 		_, err = s.o.Fields.Declare(ctx, s.s, f, nil)
 		require.NoError(t, err)
@@ -39,7 +45,7 @@ func (s *site) userPages() []visit {
 	s.finish()
 	bad := []string{"login", "no address", "phone", "x", "kind", "network"}
 	return []visit{
-		at("GET /users", "/users"), at("GET /users", "/users?q=nobody"), at("GET /users/{id}", user), at("GET /users/{id}/edit", user+"/edit"),
+		at("GET /users", "/users"), at("GET /users", "/users?q=nobody"), at("GET /users", "/users?status=locked"), at("GET /users/{id}", user), at("GET /users/{id}/edit", user+"/edit"),
 		at("GET /users/invite", "/users/invite"), answer("POST /users/invite", "/users/invite", bad...), answer("POST /users/{id}/edit", user+"/edit", bad...),
 		at("GET /users/invitations", "/users/invitations"), at("GET /users/signins", "/users/signins"),
 		at("GET /users/tools", "/users/tools?tool=delete"+selected), at("GET /users/tools", "/users/tools?tool=deactivate"+selected),

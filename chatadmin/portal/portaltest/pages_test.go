@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/portal"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -40,7 +41,6 @@ func answer(pattern, path string, fields ...string) visit {
 // elsewhere are routes by GET that are looked at in another test, or are no
 // pages.
 var elsewhere = map[string]string{
-	"GET /{$}":                 "leads to the first page",
 	"GET /users/download":      "is a file",
 	"GET /imports/{id}/result": "is a file",
 	"GET /assets/{name}":       "is a file",
@@ -59,15 +59,17 @@ func TestPages(t *testing.T) {
 		for _, of := range []struct {
 			name   string
 			preset chatadmin.Preset
+			panels []portal.Panel
 			pages  func(*site) []visit
 		}{
-			{"users", chatadmin.OfficeChat, (*site).userPages}, {"security", chatadmin.OfficeChat, (*site).securityPages},
-			{"groups", chatadmin.OfficeChat, (*site).groupPages}, {"office", chatadmin.OfficeChat, (*site).officePages}, {"closing", chatadmin.OfficeChat, (*site).closingPages},
-			{"ESChat", chatadmin.ESChat, (*site).radioPages}, {"Engage", chatadmin.Engage, (*site).engagePages},
+			{"users", chatadmin.OfficeChat, nil, (*site).userPages}, {"security", chatadmin.OfficeChat, nil, (*site).securityPages},
+			{"groups", chatadmin.OfficeChat, nil, (*site).groupPages}, {"office", chatadmin.OfficeChat, nil, (*site).officePages},
+			{"closing", chatadmin.OfficeChat, nil, (*site).closingPages}, {"panels", chatadmin.OfficeChat, panels(), (*site).panelPages},
+			{"ESChat", chatadmin.ESChat, nil, (*site).radioPages}, {"Engage", chatadmin.Engage, nil, (*site).engagePages},
 		} {
 			t.Run(of.name, func(t *testing.T) {
 				t.Parallel()
-				s := newSiteOf(t, of.preset)
+				s := newSiteOf(t, of.preset, of.panels...)
 				for _, pattern := range s.look(of.pages(s)) {
 					mu.Lock()
 					visited[pattern] = true

@@ -58,9 +58,10 @@ func newSite(t *testing.T) *site {
 	return newSiteOf(t, chatadmin.OfficeChat)
 }
 
-func newSiteOf(t *testing.T, preset chatadmin.Preset) *site {
+func newSiteOf(t *testing.T, preset chatadmin.Preset, panels ...portal.Panel) *site {
 	t.Helper()
 	s := &site{t: t, spool: t.TempDir()}
+	s.o.Panels = panels
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
